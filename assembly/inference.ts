@@ -1,0 +1,2 @@
+// The ABI of the inference builds: every kernel that an inference may call, one export line per file.
+export { heap_base } from "./memory";

@@ -1,0 +1,70 @@
+/**
+ * What went wrong, as a stable word a program can branch on.
+ *
+ * - `E_PARSE`: the bytes are not a well-formed ONNX protobuf.
+ * - `E_TENSOR`: a tensor's type, shape or data are not what they claim or what is needed.
+ * - `E_EXTERNAL`: an external-data reference is refused or cannot be read.
+ * - `E_GRAPH`: the graph contradicts itself (cycle, missing value, bad attribute …).
+ * - `E_UNSUPPORTED`: valid, but outside what this build implements.
+ * - `E_SHAPE`: shapes do not fit an operator.
+ * - `E_VALUE`: a value is outside an operator's domain (an index, a step, a scale …).
+ * - `E_BUDGET`: the memory limit or another budget would be exceeded.
+ * - `E_STATE`: the object was released, poisoned or is otherwise in the wrong state.
+ */
+export type ErrorCode =
+  | 'E_PARSE'
+  | 'E_TENSOR'
+  | 'E_EXTERNAL'
+  | 'E_GRAPH'
+  | 'E_UNSUPPORTED'
+  | 'E_SHAPE'
+  | 'E_VALUE'
+  | 'E_BUDGET'
+  | 'E_STATE'
+
+/** Where an error happened and what was expected; every field is optional. */
+export interface ErrorDetails {
+  op?: string
+  node?: string
+  tensor?: string
+  opset?: number
+  expected?: string
+  actual?: string
+  cause?: unknown
+}
+
+/** The only error type that leaves the library. */
+export class LanewiseError extends Error {
+  readonly code: ErrorCode
+  op?: string
+  node?: string
+  tensor?: string
+  opset?: number
+  readonly expected?: string
+  readonly actual?: string
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.name = 'LanewiseError'
+    this.code = code
+    const { op, node, tensor, opset, expected, actual } = details
+    if (op !== undefined) this.op = op
+    if (node !== undefined) this.node = node
+    if (tensor !== undefined) this.tensor = tensor
+    if (opset !== undefined) this.opset = opset
+    if (expected !== undefined) this.expected = expected
+    if (actual !== undefined) this.actual = actual
+  }
+
+  /**
+   * Says which node an error came from, once: an error that already names one is left as it is.
+   * Operators throw without knowing where in the graph they stand; the planner and executor know.
+   */
+  at(op: string, node: string): this {
+    if (this.node !== undefined) return this
+    this.op ??= op
+    this.node = node
+    this.message = `${op} "${node}": ${this.message}`
+    return this
+  }
+}

@@ -1,0 +1,92 @@
+import { byteSize, isBig, makeData, storesDType, type DType, type HostData, type TypedArray } from './dtype.js'
+import { LanewiseError } from './errors.js'
+import { formatShape, sizeOf, type Shape } from './shape.js'
+
+/** A tensor whose elements are in JavaScript: constants of a model, shape arithmetic, strings, inputs and outputs of rare operators. */
+export interface HostTensor {
+  readonly dtype: DType
+  readonly shape: Shape
+  readonly data: HostData
+}
+
+/** A sequence of values, all of one type (ONNX `seq(T)`). `dtype` is the element type, so that an empty one is still typed. */
+export interface HostSequence {
+  readonly kind: 'sequence'
+  readonly dtype: DType
+  readonly items: readonly HostValue[]
+}
+
+/** A value that may be absent (ONNX `optional(T)`). */
+export interface HostOptional {
+  readonly kind: 'optional'
+  readonly value: HostTensor | HostSequence | null
+}
+
+/** Keys to values (ONNX `map(K, V)`, from ai.onnx.ml). */
+export interface HostMap {
+  readonly kind: 'map'
+  readonly entries: ReadonlyMap<string | bigint, number | bigint | string>
+}
+
+export type HostValue = HostTensor | HostSequence | HostOptional | HostMap
+
+export function isHostTensor(value: HostValue): value is HostTensor {
+  return !('kind' in value)
+}
+
+/** A zeroed tensor. @throws LanewiseError `E_TENSOR` for an impossible shape. */
+export function hostZeros(dtype: DType, shape: Shape): HostTensor {
+  return { dtype, shape, data: makeData(dtype, sizeOf(shape)) }
+}
+
+/** A tensor around data that already has the storage of its dtype. @throws LanewiseError `E_TENSOR` if length or storage do not fit. */
+export function hostTensor(dtype: DType, shape: Shape, data: HostData): HostTensor {
+  const expected = sizeOf(shape) * (dtype === 'complex64' || dtype === 'complex128' ? 2 : 1)
+  if (!storesDType(dtype, data) || data.length !== expected) {
+    throw new LanewiseError('E_TENSOR', `${dtype}${formatShape(shape)} needs ${expected} elements, got ${data.length}`, {
+      expected: String(expected),
+      actual: String(data.length),
+    })
+  }
+  return { dtype, shape, data }
+}
+
+/** A tensor from plain numbers, e.g. `hostFrom('int64', [2], [3, 4])`. */
+export function hostFrom(dtype: DType, shape: Shape, values: readonly number[]): HostTensor {
+  const tensor = hostZeros(dtype, shape)
+  const data = tensor.data as { [index: number]: number | bigint }
+  for (let i = 0; i < values.length; i++) data[i] = isBig(dtype) ? BigInt(values[i]) : values[i]
+  return tensor
+}
+
+/** Bytes of a tensor's elements as the library stores them. */
+export function hostBytes(tensor: HostTensor): number {
+  return byteSize(tensor.dtype) * sizeOf(tensor.shape)
+}
+
+/** The elements as bytes, sharing memory. Not for strings. */
+export function rawBytes(data: TypedArray): Uint8Array {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+}
+
+/**
+ * The elements of an integer (or bool) tensor as JavaScript numbers: shapes, axes, indices.
+ * int64 values beyond ±2^53 are clamped there; ONNX uses INT64_MAX as "to the end".
+ *
+ * @throws LanewiseError `E_TENSOR` for a tensor that does not hold integers.
+ */
+export function toNumbers(tensor: HostTensor, what = 'tensor'): number[] {
+  const { dtype, data } = tensor
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Array.from(data, clampToSafe)
+  if (dtype === 'int32' || dtype === 'uint32' || dtype === 'int16' || dtype === 'uint16' || dtype === 'int8' || dtype === 'uint8' || dtype === 'bool') {
+    return Array.from(data as Int32Array)
+  }
+  throw new LanewiseError('E_TENSOR', `${what} must hold integers, got ${dtype}`, { actual: dtype })
+}
+
+/** A bigint as a number, clamped to ±(2^53 − 1). */
+export function clampToSafe(value: bigint): number {
+  if (value > BigInt(Number.MAX_SAFE_INTEGER)) return Number.MAX_SAFE_INTEGER
+  if (value < BigInt(Number.MIN_SAFE_INTEGER)) return Number.MIN_SAFE_INTEGER
+  return Number(value)
+}
