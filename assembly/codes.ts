@@ -1,0 +1,78 @@
+// Numbers that both sides of the boundary name: read by the AssemblyScript compiler and by TypeScript alike, so there are no
+// type annotations here. A code is part of the ABI; new ones go to the end of their list.
+
+// Functions of one float32 element. `a` and `b` are the kernel's two scalars.
+export const UNARY_NONE = 0 // x
+export const UNARY_RELU = 1
+export const UNARY_CLIP = 2 // min(max(x, a), b)
+export const UNARY_LEAKY_RELU = 3 // x < 0 ? a·x : x
+export const UNARY_SIGMOID = 4
+export const UNARY_TANH = 5
+export const UNARY_HARD_SIGMOID = 6 // min(max(a·x + b, 0), 1)
+export const UNARY_HARD_SWISH = 7 // x · min(max(x/6 + ½, 0), 1)
+export const UNARY_SILU = 8 // x · sigmoid(a·x); a = 1 is SiLU
+export const UNARY_GELU = 9 // x/2 · (1 + erf(x/√2))
+export const UNARY_GELU_TANH = 10 // x/2 · (1 + tanh(√(2/π)·(x + 0.044715·x³)))
+export const UNARY_ELU = 11 // x < 0 ? a·(eˣ − 1) : x
+export const UNARY_SELU = 12 // b · (x < 0 ? a·(eˣ − 1) : x)
+export const UNARY_SOFTPLUS = 13
+export const UNARY_SOFTSIGN = 14
+export const UNARY_MISH = 15
+export const UNARY_CELU = 16 // max(0, x) + min(0, a·(e^(x/a) − 1))
+export const UNARY_THRESHOLDED_RELU = 17 // x > a ? x : 0
+export const UNARY_SHRINK = 18 // x < −a ? x + b : x > a ? x − b : 0
+export const UNARY_EXP = 19
+export const UNARY_LOG = 20
+export const UNARY_ERF = 21
+export const UNARY_SQRT = 22
+export const UNARY_RECIPROCAL = 23
+export const UNARY_ABS = 24
+export const UNARY_NEG = 25
+export const UNARY_FLOOR = 26
+export const UNARY_CEIL = 27
+export const UNARY_ROUND = 28 // halves to even
+export const UNARY_SIGN = 29
+export const UNARY_SIN = 30
+export const UNARY_COS = 31
+export const UNARY_TAN = 32
+export const UNARY_ASIN = 33
+export const UNARY_ACOS = 34
+export const UNARY_ATAN = 35
+export const UNARY_SINH = 36
+export const UNARY_COSH = 37
+export const UNARY_ASINH = 38
+export const UNARY_ACOSH = 39
+export const UNARY_ATANH = 40
+export const UNARY_AFFINE = 41 // a·x + b
+export const UNARY_SQUARE = 42
+
+// Functions of two elements.
+export const BINARY_ADD = 0
+export const BINARY_SUB = 1
+export const BINARY_MUL = 2
+export const BINARY_DIV = 3
+export const BINARY_MIN = 4
+export const BINARY_MAX = 5
+export const BINARY_POW = 6
+export const BINARY_PRELU = 7 // x < 0 ? x·y : x
+export const BINARY_MOD = 8 // sign of the divisor (integers)
+export const BINARY_FMOD = 9 // sign of the dividend
+
+// Comparisons: a bool (one byte, 0 or 1) per element.
+export const COMPARE_EQUAL = 0
+export const COMPARE_LESS = 1
+export const COMPARE_LESS_OR_EQUAL = 2
+export const COMPARE_GREATER = 3
+export const COMPARE_GREATER_OR_EQUAL = 4
+
+// Folds of many elements into one.
+export const REDUCE_SUM = 0
+export const REDUCE_MEAN = 1
+export const REDUCE_MAX = 2
+export const REDUCE_MIN = 3
+export const REDUCE_PROD = 4
+export const REDUCE_SUM_SQUARE = 5
+export const REDUCE_L1 = 6
+export const REDUCE_L2 = 7
+export const REDUCE_LOG_SUM = 8
+export const REDUCE_LOG_SUM_EXP = 9
