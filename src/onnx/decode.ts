@@ -5,17 +5,24 @@ import { specOf, type Field, type FieldCode, type MessageSpec } from './schema/t
 
 /** How much a file may ask for beyond its own bytes. */
 export interface DecodeLimits {
-  /** Fields and unpacked list elements in the whole file (packed lists count as one). */
+  /** Fields in the whole file; a packed list of dimensions counts by its elements, any other packed list as one. */
   maxFields?: number
-  /** Messages in the whole file: each becomes an object of about 100 bytes. */
-  maxMessages?: number
+  /** Bytes of JavaScript memory that the messages, strings and lists may take (an estimate); views of the file take none. */
+  maxMemory?: number
 }
 
 /** Protobuf's own readers stop at 100 as well. */
 const MAX_DEPTH = 100
 // A graph of 10^6 nodes has about 6 million fields; ten million tiny fields are refused.
 const MAX_FIELDS = 9_500_000
-const MAX_MESSAGES = 4_000_000
+// Real models take up to 15 times their bytes where they are all structure; an empty message of two bytes would take 80 times.
+const MEMORY_PER_BYTE = 24
+const MEMORY_BASE = 64 * 2 ** 20
+
+// What V8 needs for the objects that are read, in bytes (64-bit, no pointer compression).
+const OBJECT_COST = 32
+const VIEW_COST = 128
+const SLOT_COST = 8
 
 const VARINT = 0
 const FIXED64 = 1
@@ -83,7 +90,7 @@ class CheckedReader extends PbfReader {
   private end: number
   private depth = 0
   private fieldsLeft: number
-  private messagesLeft: number
+  private memoryLeft: number
   /** Upper 32 bits of the last varint. */
   private high = 0
   /** Where the reader stands: field names and list indices from the root. */
@@ -93,7 +100,7 @@ class CheckedReader extends PbfReader {
     super(bytes)
     this.end = bytes.length
     this.fieldsLeft = limits.maxFields ?? MAX_FIELDS
-    this.messagesLeft = limits.maxMessages ?? MAX_MESSAGES
+    this.memoryLeft = limits.maxMemory ?? MEMORY_BASE + MEMORY_PER_BYTE * bytes.length
   }
 
   fail(problem: string): never {
@@ -104,6 +111,11 @@ class CheckedReader extends PbfReader {
 
   private countField(): void {
     if (--this.fieldsLeft < 0) this.fail('too many fields')
+  }
+
+  private spend(bytes: number): void {
+    this.memoryLeft -= bytes
+    if (this.memoryLeft < 0) this.fail('far more memory needed than its size warrants')
   }
 
   /** The low 32 bits, signed; the upper ones are left in `high`. */
@@ -151,6 +163,7 @@ class CheckedReader extends PbfReader {
 
   override readBytes(): Uint8Array {
     const end = this.lengthEnd()
+    this.spend(VIEW_COST)
     const bytes = this.buf.subarray(this.pos, end)
     this.pos = end
     return bytes
@@ -160,6 +173,7 @@ class CheckedReader extends PbfReader {
     const { buf } = this
     const end = this.lengthEnd()
     const start = this.pos
+    this.spend(OBJECT_COST + end - start)
     if (end - start <= SHORT_STRING) {
       let text = ''
       let i = start
@@ -200,7 +214,7 @@ class CheckedReader extends PbfReader {
 
   /** One message that ends at `end`. */
   message(spec: MessageSpec): Record<string, unknown> {
-    if (--this.messagesLeft < 0) this.fail('too many messages')
+    this.spend(OBJECT_COST + SLOT_COST * spec.fields.length)
     if (++this.depth > MAX_DEPTH) this.fail(`messages nested more than ${MAX_DEPTH} deep`)
     const message: Record<string, unknown> = { ...spec.defaults }
     let lists: Map<Field, NumberList> | undefined
@@ -216,6 +230,7 @@ class CheckedReader extends PbfReader {
         } else if (field.code === 's' || field.code === 'y' || field.code === 'm' || field.code === 'n') {
           let list = message[field.name] as unknown[]
           if (list.length === 0) message[field.name] = list = []
+          this.spend(SLOT_COST)
           this.path.push(list.length)
           if (field.code === 'n') this.numbers(field, list as number[])
           else list.push(this.single(field, undefined))
@@ -223,7 +238,10 @@ class CheckedReader extends PbfReader {
         } else {
           lists ??= new Map()
           let list = lists.get(field)
-          if (list === undefined) lists.set(field, (list = new NumberList(field.code)))
+          if (list === undefined) {
+            this.spend(VIEW_COST)
+            lists.set(field, (list = new NumberList(field.code)))
+          }
           this.words(field, list)
         }
         this.path.pop()
@@ -295,6 +313,7 @@ class CheckedReader extends PbfReader {
     const fixed = field.code === 'f' ? 4 : field.code === 'd' ? 8 : 0
     if (this.type !== LENGTH) {
       this.expect(field)
+      this.spend(SLOT_COST)
       if (fixed === 0) {
         list.push(this.varint(), this.high)
       } else {
@@ -315,6 +334,7 @@ class CheckedReader extends PbfReader {
     // Each varint has exactly one byte below 0x80, so the count is known before anything is allocated.
     let count = 0
     for (let i = this.pos; i < this.end; i++) if (buf[i] < 0x80) count++
+    this.spend(SLOT_COST * count)
     list.reserve(count)
     while (this.pos < this.end) list.push(this.varint(), this.high)
     this.end = outer
