@@ -10,6 +10,30 @@ declare namespace __AdaptedExports {
    */
   export function is_relaxed(): number;
   /**
+   * assembly/quant/dequantize_linear
+   * @param x `usize`
+   * @param y `usize`
+   * @param scale `usize`
+   * @param zero `usize`
+   * @param signed `i32`
+   * @param outer `i32`
+   * @param channels `i32`
+   * @param inner `i32`
+   */
+  export function dequantize_linear(x: number, y: number, scale: number, zero: number, signed: number, outer: number, channels: number, inner: number): void;
+  /**
+   * assembly/quant/quantize_linear
+   * @param x `usize`
+   * @param y `usize`
+   * @param scale `usize`
+   * @param zero `usize`
+   * @param signed `i32`
+   * @param outer `i32`
+   * @param channels `i32`
+   * @param inner `i32`
+   */
+  export function quantize_linear(x: number, y: number, scale: number, zero: number, signed: number, outer: number, channels: number, inner: number): void;
+  /**
    * assembly/transpose/strided_copy
    * @param x `usize`
    * @param y `usize`
