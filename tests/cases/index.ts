@@ -1,5 +1,8 @@
 // Every case table, one line each.
 import type { Case } from './case.js'
+import { quantizeFamilyCases } from './quantize.js'
+import { quantizedLinearCases } from './quantized-linear.js'
+import { rnnFamilyCases } from './rnn.js'
 import { transposeCases } from './transpose.js'
 
-export const allCases: readonly Case[] = [...transposeCases]
+export const allCases: readonly Case[] = [...quantizeFamilyCases, ...quantizedLinearCases, ...rnnFamilyCases, ...transposeCases]
