@@ -85,6 +85,8 @@ export interface Note {
   readonly kernel?: string
   /** Floating-point operations of the direct algorithm. */
   readonly flops?: number
+  /** Bytes of the tensors read and written; filled in by the planner. */
+  readonly bytes?: number
 }
 
 /** Accepts the kernel calls that compute an operator: a plan records them, eager mode runs them at once. */
