@@ -1,2 +1,3 @@
 // The ABI of the inference builds: every kernel that an inference may call, one export line per file.
 export { heap_base } from "./memory";
+export { unary_f32 } from "./unary";
