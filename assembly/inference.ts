@@ -1,4 +1,7 @@
 // The ABI of the inference builds: every kernel that an inference may call, one export line per file.
 export { heap_base, is_relaxed } from "./memory";
 export { strided_copy, transpose_2d } from "./transpose";
+export { gemm, gemm_pack, gemm_packed_size, gemm_strided_a, gemm_strided_a_scratch_size } from "./gemm";
+export { heap_base } from "./memory";
+export { peak_madd, peak_read } from "./peak";
 export { unary_f32 } from "./unary";
