@@ -1,3 +1,6 @@
 // The ABI of the inference builds: every kernel that an inference may call, one export line per file.
+export { chain_f32, chain_scratch } from "./chain";
+export { compare_broadcast_f32, compare_broadcast_i32, compare_broadcast_i64, isinf_f32, isnan_f32 } from "./compare";
+export { binary_broadcast_f32, binary_broadcast_i32, binary_broadcast_i64, binary_broadcast_u8, binary_f32, contains_zero_i32, contains_zero_i64, not_u8, where_broadcast } from "./elementwise";
 export { heap_base } from "./memory";
 export { unary_f32 } from "./unary";
