@@ -12,7 +12,7 @@
 //
 // An element's sum runs over k in ascending order in every tile, so bits do not depend on how rows are cut into tiles.
 import { UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "./codes";
-import { load_tail, madd, store_tail } from "./simd";
+import { load_some, madd, store_some } from "./simd";
 import { unary_f32 } from "./unary";
 
 /** Columns of one packed panel of B. */
@@ -60,11 +60,11 @@ function finish_full(
 function finish_lanes(
   c: usize, v: v128, columns: i32, mode: i32, bias: v128, residual: usize, act: i32, low: v128, high: v128,
 ): void {
-  if (mode == TILE_ADD) v = f32x4.add(columns < 4 ? load_tail(c, columns) : v128.load(c), v);
+  if (mode == TILE_ADD) v = f32x4.add(columns < 4 ? load_some(c, columns) : v128.load(c), v);
   v = f32x4.add(v, bias);
-  if (residual) v = f32x4.add(v, columns < 4 ? load_tail(residual, columns) : v128.load(residual));
+  if (residual) v = f32x4.add(v, columns < 4 ? load_some(residual, columns) : v128.load(residual));
   if (act != UNARY_NONE) v = activate(v, act, low, high);
-  if (columns < 4) store_tail(c, v, columns);
+  if (columns < 4) store_some(c, v, columns);
   else v128.store(c, v);
 }
 
@@ -72,7 +72,7 @@ function finish_lanes(
 @inline
 function load_bias(bias: usize, columns: i32): v128 {
   if (!bias || columns <= 0) return f32x4.splat(0);
-  return columns < 4 ? load_tail(bias, columns) : v128.load(bias);
+  return columns < 4 ? load_some(bias, columns) : v128.load(bias);
 }
 
 /**

@@ -5,6 +5,5 @@ export { gemm, gemm_pack, gemm_packed_size, gemm_strided_a, gemm_strided_a_scrat
 export { chain_f32, chain_scratch } from "./chain";
 export { compare_broadcast_f32, compare_broadcast_i32, compare_broadcast_i64, isinf_f32, isnan_f32 } from "./compare";
 export { binary_broadcast_f32, binary_broadcast_i32, binary_broadcast_i64, binary_broadcast_u8, binary_f32, contains_zero_i32, contains_zero_i64, not_u8, where_broadcast } from "./elementwise";
-export { heap_base } from "./memory";
 export { peak_madd, peak_read } from "./peak";
 export { unary_f32 } from "./unary";
