@@ -7,3 +7,4 @@ export { compare_broadcast_f32, compare_broadcast_i32, compare_broadcast_i64, is
 export { binary_broadcast_f32, binary_broadcast_i32, binary_broadcast_i64, binary_broadcast_u8, binary_f32, contains_zero_i32, contains_zero_i64, not_u8, where_broadcast } from "./elementwise";
 export { peak_madd, peak_read } from "./peak";
 export { unary_f32 } from "./unary";
+export { matmul_batched, matmul_scratch_size } from "./matmul";
