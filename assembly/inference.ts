@@ -1,4 +1,5 @@
 // The ABI of the inference builds: every kernel that an inference may call, one export line per file.
+export { conv, conv_pack, conv_packed_size, conv_scratch_size } from "./conv";
 export { gemm, gemm_pack, gemm_packed_size, gemm_strided_a, gemm_strided_a_scratch_size } from "./gemm";
 export { heap_base } from "./memory";
 export { peak_madd, peak_read } from "./peak";
