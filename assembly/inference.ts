@@ -1,6 +1,7 @@
 // The ABI of the inference builds: every kernel that an inference may call, one export line per file.
 export { heap_base, is_relaxed } from "./memory";
 export { strided_copy, transpose_2d } from "./transpose";
+export { conv, conv_pack, conv_packed_size, conv_scratch_size } from "./conv";
 export { gemm, gemm_pack, gemm_packed_size, gemm_strided_a, gemm_strided_a_scratch_size } from "./gemm";
 export { chain_f32, chain_scratch } from "./chain";
 export { compare_broadcast_f32, compare_broadcast_i32, compare_broadcast_i64, isinf_f32, isnan_f32 } from "./compare";
