@@ -1,6 +1,6 @@
 // Depthwise convolution, channels-last.
 //
-// Sixteen channels (one cache line per pixel) at a time, the input rows under the kernel are copied into a ring of zero-padded rows.
+// Thirty-two channels at a time, the input rows under the kernel are copied into a ring of zero-padded rows.
 // That one copy removes every edge case from the arithmetic, makes the pixel distance a constant (all offsets become immediates), and
 // avoids the cache-set conflicts of pixel pitches like 512 or 1024 floats, where direct reading falls to a third of the speed
 // (docs/performance-notes/depthwise.md).
@@ -11,8 +11,8 @@ import { unary_f32 } from "./unary";
 /** Output pixels of one register tile. Seven accumulators leave room for five weights; common widths are multiples of 7. */
 const TILE: i32 = 7;
 /** Channels of one group, and the bytes of a pixel in the ring. */
-const GROUP: i32 = 16;
-const PIXEL: i32 = 64;
+const GROUP: i32 = 32;
+const PIXEL: i32 = 128;
 
 // @ts-ignore: decorator
 @inline
@@ -21,8 +21,8 @@ function ring_width(ow: i32, kw: i32, sw: i32, dw: i32): i32 {
 }
 
 /** Bytes of scratch that depthwise_f32 needs. */
-export function depthwise_scratch_size(ow: i32, kh: i32, kw: i32, sw: i32, dh: i32, dw: i32): i32 {
-  return (((kh - 1) * dh + 1) * ring_width(ow, kw, sw, dw) + (ow + TILE - 1) / TILE * TILE + 1) * PIXEL;
+export function depthwise_scratch_size(channels: i32, ow: i32, kh: i32, kw: i32, sw: i32, dh: i32, dw: i32): i32 {
+  return (((kh - 1) * dh + 1) * ring_width(ow, kw, sw, dw) + (ow + TILE - 1) / TILE * TILE) * PIXEL + ((channels + 3 & ~3) << 2);
 }
 
 /** Floats of the packed weights of `channels` output channels. */
@@ -69,244 +69,342 @@ function put(
   v128.store(y, f32x4.pmin(f32x4.pmax(a6, low), high));
 }
 
-// One tile per kernel width and stride. `p` is the first input pixel under kernel row 0; `down` the bytes from one kernel row to the
-// next, `end` and `size` where the ring wraps. Each input pixel is loaded once and added to all the outputs that see it, so that few
-// registers are live and the order of loads leaves V8 nothing to hoist.
+// One column of TILE outputs of `blocks` times four channels, per kernel width and stride. `p` is the first input pixel under the first
+// of `height` kernel rows, `px` the bytes between pixels, `down` the bytes from one kernel row to the next, `end` and `size` where the ring
+// wraps. Each input pixel is loaded once and added to all the outputs that see it, so that few registers are live and the order of loads
+// leaves V8 nothing to hoist.
 
 function tile_3x1(
-  p: usize, down: i32, end: usize, size: i32, w: usize, kh: i32, bias: usize, y: usize, pitch: i32, n: i32, low: f32, high: f32,
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
+  pitch: i32, n: i32, low: f32, high: f32,
 ): void {
-  let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
-  for (; kh > 0; kh--) {
-    let w0 = v128.load(w), w1 = v128.load(w, 16), w2 = v128.load(w, 32);
-    w += 48;
-    let v = v128.load(p);
-    a0 = madd(v, w0, a0);
-    v = v128.load(p, 64);
-    a0 = madd(v, w1, a0);
-    a1 = madd(v, w0, a1);
-    v = v128.load(p, 128);
-    a0 = madd(v, w2, a0);
-    a1 = madd(v, w1, a1);
-    a2 = madd(v, w0, a2);
-    v = v128.load(p, 192);
-    a1 = madd(v, w2, a1);
-    a2 = madd(v, w1, a2);
-    a3 = madd(v, w0, a3);
-    v = v128.load(p, 256);
-    a2 = madd(v, w2, a2);
-    a3 = madd(v, w1, a3);
-    a4 = madd(v, w0, a4);
-    v = v128.load(p, 320);
-    a3 = madd(v, w2, a3);
-    a4 = madd(v, w1, a4);
-    a5 = madd(v, w0, a5);
-    v = v128.load(p, 384);
-    a4 = madd(v, w2, a4);
-    a5 = madd(v, w1, a5);
-    a6 = madd(v, w0, a6);
-    v = v128.load(p, 448);
-    a5 = madd(v, w2, a5);
-    a6 = madd(v, w1, a6);
-    v = v128.load(p, 512);
-    a6 = madd(v, w2, a6);
-    p += down;
-    if (p >= end) p -= size;
+  let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
+  for (; blocks > 0; blocks--) {
+    let row = p, wp = w;
+    let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
+    for (let kh = height; kh > 0; kh--) {
+      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32);
+      wp += 48;
+      let q = row;
+      let v = v128.load(q);
+      a0 = madd(v, w0, a0);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w1, a0);
+      a1 = madd(v, w0, a1);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w2, a0);
+      a1 = madd(v, w1, a1);
+      a2 = madd(v, w0, a2);
+      q += px;
+      v = v128.load(q);
+      a1 = madd(v, w2, a1);
+      a2 = madd(v, w1, a2);
+      a3 = madd(v, w0, a3);
+      q += px;
+      v = v128.load(q);
+      a2 = madd(v, w2, a2);
+      a3 = madd(v, w1, a3);
+      a4 = madd(v, w0, a4);
+      q += px;
+      v = v128.load(q);
+      a3 = madd(v, w2, a3);
+      a4 = madd(v, w1, a4);
+      a5 = madd(v, w0, a5);
+      q += px;
+      v = v128.load(q);
+      a4 = madd(v, w2, a4);
+      a5 = madd(v, w1, a5);
+      a6 = madd(v, w0, a6);
+      q += px;
+      v = v128.load(q);
+      a5 = madd(v, w2, a5);
+      a6 = madd(v, w1, a6);
+      q += px;
+      v = v128.load(q);
+      a6 = madd(v, w2, a6);
+      row += down;
+      if (row >= end) row -= size;
+    }
+    put(y, pitch, n, vlow, vhigh, a0, a1, a2, a3, a4, a5, a6);
+    p += 16;
+    w += wBlock;
+    bias += 16;
+    y += 16;
   }
-  put(y, pitch, n, f32x4.splat(low), f32x4.splat(high), a0, a1, a2, a3, a4, a5, a6);
 }
 
 function tile_3x2(
-  p: usize, down: i32, end: usize, size: i32, w: usize, kh: i32, bias: usize, y: usize, pitch: i32, n: i32, low: f32, high: f32,
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
+  pitch: i32, n: i32, low: f32, high: f32,
 ): void {
-  let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
-  for (; kh > 0; kh--) {
-    let w0 = v128.load(w), w1 = v128.load(w, 16), w2 = v128.load(w, 32);
-    w += 48;
-    a0 = madd(v128.load(p), w0, a0);
-    a0 = madd(v128.load(p, 64), w1, a0);
-    let v = v128.load(p, 128);
-    a0 = madd(v, w2, a0);
-    a1 = madd(v, w0, a1);
-    a1 = madd(v128.load(p, 192), w1, a1);
-    v = v128.load(p, 256);
-    a1 = madd(v, w2, a1);
-    a2 = madd(v, w0, a2);
-    a2 = madd(v128.load(p, 320), w1, a2);
-    v = v128.load(p, 384);
-    a2 = madd(v, w2, a2);
-    a3 = madd(v, w0, a3);
-    a3 = madd(v128.load(p, 448), w1, a3);
-    v = v128.load(p, 512);
-    a3 = madd(v, w2, a3);
-    a4 = madd(v, w0, a4);
-    a4 = madd(v128.load(p, 576), w1, a4);
-    v = v128.load(p, 640);
-    a4 = madd(v, w2, a4);
-    a5 = madd(v, w0, a5);
-    a5 = madd(v128.load(p, 704), w1, a5);
-    v = v128.load(p, 768);
-    a5 = madd(v, w2, a5);
-    a6 = madd(v, w0, a6);
-    a6 = madd(v128.load(p, 832), w1, a6);
-    a6 = madd(v128.load(p, 896), w2, a6);
-    p += down;
-    if (p >= end) p -= size;
+  let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
+  for (; blocks > 0; blocks--) {
+    let row = p, wp = w;
+    let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
+    for (let kh = height; kh > 0; kh--) {
+      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32);
+      wp += 48;
+      let q = row;
+      a0 = madd(v128.load(q), w0, a0);
+      q += px;
+      a0 = madd(v128.load(q), w1, a0);
+      q += px;
+      let v = v128.load(q);
+      a0 = madd(v, w2, a0);
+      a1 = madd(v, w0, a1);
+      q += px;
+      a1 = madd(v128.load(q), w1, a1);
+      q += px;
+      v = v128.load(q);
+      a1 = madd(v, w2, a1);
+      a2 = madd(v, w0, a2);
+      q += px;
+      a2 = madd(v128.load(q), w1, a2);
+      q += px;
+      v = v128.load(q);
+      a2 = madd(v, w2, a2);
+      a3 = madd(v, w0, a3);
+      q += px;
+      a3 = madd(v128.load(q), w1, a3);
+      q += px;
+      v = v128.load(q);
+      a3 = madd(v, w2, a3);
+      a4 = madd(v, w0, a4);
+      q += px;
+      a4 = madd(v128.load(q), w1, a4);
+      q += px;
+      v = v128.load(q);
+      a4 = madd(v, w2, a4);
+      a5 = madd(v, w0, a5);
+      q += px;
+      a5 = madd(v128.load(q), w1, a5);
+      q += px;
+      v = v128.load(q);
+      a5 = madd(v, w2, a5);
+      a6 = madd(v, w0, a6);
+      q += px;
+      a6 = madd(v128.load(q), w1, a6);
+      q += px;
+      a6 = madd(v128.load(q), w2, a6);
+      row += down;
+      if (row >= end) row -= size;
+    }
+    put(y, pitch, n, vlow, vhigh, a0, a1, a2, a3, a4, a5, a6);
+    p += 16;
+    w += wBlock;
+    bias += 16;
+    y += 16;
   }
-  put(y, pitch, n, f32x4.splat(low), f32x4.splat(high), a0, a1, a2, a3, a4, a5, a6);
 }
 
 function tile_5x1(
-  p: usize, down: i32, end: usize, size: i32, w: usize, kh: i32, bias: usize, y: usize, pitch: i32, n: i32, low: f32, high: f32,
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
+  pitch: i32, n: i32, low: f32, high: f32,
 ): void {
-  let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
-  for (; kh > 0; kh--) {
-    let w0 = v128.load(w), w1 = v128.load(w, 16), w2 = v128.load(w, 32), w3 = v128.load(w, 48), w4 = v128.load(w, 64);
-    w += 80;
-    let v = v128.load(p);
-    a0 = madd(v, w0, a0);
-    v = v128.load(p, 64);
-    a0 = madd(v, w1, a0);
-    a1 = madd(v, w0, a1);
-    v = v128.load(p, 128);
-    a0 = madd(v, w2, a0);
-    a1 = madd(v, w1, a1);
-    a2 = madd(v, w0, a2);
-    v = v128.load(p, 192);
-    a0 = madd(v, w3, a0);
-    a1 = madd(v, w2, a1);
-    a2 = madd(v, w1, a2);
-    a3 = madd(v, w0, a3);
-    v = v128.load(p, 256);
-    a0 = madd(v, w4, a0);
-    a1 = madd(v, w3, a1);
-    a2 = madd(v, w2, a2);
-    a3 = madd(v, w1, a3);
-    a4 = madd(v, w0, a4);
-    v = v128.load(p, 320);
-    a1 = madd(v, w4, a1);
-    a2 = madd(v, w3, a2);
-    a3 = madd(v, w2, a3);
-    a4 = madd(v, w1, a4);
-    a5 = madd(v, w0, a5);
-    v = v128.load(p, 384);
-    a2 = madd(v, w4, a2);
-    a3 = madd(v, w3, a3);
-    a4 = madd(v, w2, a4);
-    a5 = madd(v, w1, a5);
-    a6 = madd(v, w0, a6);
-    v = v128.load(p, 448);
-    a3 = madd(v, w4, a3);
-    a4 = madd(v, w3, a4);
-    a5 = madd(v, w2, a5);
-    a6 = madd(v, w1, a6);
-    v = v128.load(p, 512);
-    a4 = madd(v, w4, a4);
-    a5 = madd(v, w3, a5);
-    a6 = madd(v, w2, a6);
-    v = v128.load(p, 576);
-    a5 = madd(v, w4, a5);
-    a6 = madd(v, w3, a6);
-    v = v128.load(p, 640);
-    a6 = madd(v, w4, a6);
-    p += down;
-    if (p >= end) p -= size;
+  let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
+  for (; blocks > 0; blocks--) {
+    let row = p, wp = w;
+    let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
+    for (let kh = height; kh > 0; kh--) {
+      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32), w3 = v128.load(wp, 48), w4 = v128.load(wp, 64);
+      wp += 80;
+      let q = row;
+      let v = v128.load(q);
+      a0 = madd(v, w0, a0);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w1, a0);
+      a1 = madd(v, w0, a1);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w2, a0);
+      a1 = madd(v, w1, a1);
+      a2 = madd(v, w0, a2);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w3, a0);
+      a1 = madd(v, w2, a1);
+      a2 = madd(v, w1, a2);
+      a3 = madd(v, w0, a3);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w4, a0);
+      a1 = madd(v, w3, a1);
+      a2 = madd(v, w2, a2);
+      a3 = madd(v, w1, a3);
+      a4 = madd(v, w0, a4);
+      q += px;
+      v = v128.load(q);
+      a1 = madd(v, w4, a1);
+      a2 = madd(v, w3, a2);
+      a3 = madd(v, w2, a3);
+      a4 = madd(v, w1, a4);
+      a5 = madd(v, w0, a5);
+      q += px;
+      v = v128.load(q);
+      a2 = madd(v, w4, a2);
+      a3 = madd(v, w3, a3);
+      a4 = madd(v, w2, a4);
+      a5 = madd(v, w1, a5);
+      a6 = madd(v, w0, a6);
+      q += px;
+      v = v128.load(q);
+      a3 = madd(v, w4, a3);
+      a4 = madd(v, w3, a4);
+      a5 = madd(v, w2, a5);
+      a6 = madd(v, w1, a6);
+      q += px;
+      v = v128.load(q);
+      a4 = madd(v, w4, a4);
+      a5 = madd(v, w3, a5);
+      a6 = madd(v, w2, a6);
+      q += px;
+      v = v128.load(q);
+      a5 = madd(v, w4, a5);
+      a6 = madd(v, w3, a6);
+      q += px;
+      v = v128.load(q);
+      a6 = madd(v, w4, a6);
+      row += down;
+      if (row >= end) row -= size;
+    }
+    put(y, pitch, n, vlow, vhigh, a0, a1, a2, a3, a4, a5, a6);
+    p += 16;
+    w += wBlock;
+    bias += 16;
+    y += 16;
   }
-  put(y, pitch, n, f32x4.splat(low), f32x4.splat(high), a0, a1, a2, a3, a4, a5, a6);
 }
 
 function tile_5x2(
-  p: usize, down: i32, end: usize, size: i32, w: usize, kh: i32, bias: usize, y: usize, pitch: i32, n: i32, low: f32, high: f32,
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
+  pitch: i32, n: i32, low: f32, high: f32,
 ): void {
-  let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
-  for (; kh > 0; kh--) {
-    let w0 = v128.load(w), w1 = v128.load(w, 16), w2 = v128.load(w, 32), w3 = v128.load(w, 48), w4 = v128.load(w, 64);
-    w += 80;
-    let v = v128.load(p);
-    a0 = madd(v, w0, a0);
-    v = v128.load(p, 64);
-    a0 = madd(v, w1, a0);
-    v = v128.load(p, 128);
-    a0 = madd(v, w2, a0);
-    a1 = madd(v, w0, a1);
-    v = v128.load(p, 192);
-    a0 = madd(v, w3, a0);
-    a1 = madd(v, w1, a1);
-    v = v128.load(p, 256);
-    a0 = madd(v, w4, a0);
-    a1 = madd(v, w2, a1);
-    a2 = madd(v, w0, a2);
-    v = v128.load(p, 320);
-    a1 = madd(v, w3, a1);
-    a2 = madd(v, w1, a2);
-    v = v128.load(p, 384);
-    a1 = madd(v, w4, a1);
-    a2 = madd(v, w2, a2);
-    a3 = madd(v, w0, a3);
-    v = v128.load(p, 448);
-    a2 = madd(v, w3, a2);
-    a3 = madd(v, w1, a3);
-    v = v128.load(p, 512);
-    a2 = madd(v, w4, a2);
-    a3 = madd(v, w2, a3);
-    a4 = madd(v, w0, a4);
-    v = v128.load(p, 576);
-    a3 = madd(v, w3, a3);
-    a4 = madd(v, w1, a4);
-    v = v128.load(p, 640);
-    a3 = madd(v, w4, a3);
-    a4 = madd(v, w2, a4);
-    a5 = madd(v, w0, a5);
-    v = v128.load(p, 704);
-    a4 = madd(v, w3, a4);
-    a5 = madd(v, w1, a5);
-    v = v128.load(p, 768);
-    a4 = madd(v, w4, a4);
-    a5 = madd(v, w2, a5);
-    a6 = madd(v, w0, a6);
-    v = v128.load(p, 832);
-    a5 = madd(v, w3, a5);
-    a6 = madd(v, w1, a6);
-    v = v128.load(p, 896);
-    a5 = madd(v, w4, a5);
-    a6 = madd(v, w2, a6);
-    a6 = madd(v128.load(p, 960), w3, a6);
-    a6 = madd(v128.load(p, 1024), w4, a6);
-    p += down;
-    if (p >= end) p -= size;
+  let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
+  for (; blocks > 0; blocks--) {
+    let row = p, wp = w;
+    let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
+    for (let kh = height; kh > 0; kh--) {
+      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32), w3 = v128.load(wp, 48), w4 = v128.load(wp, 64);
+      wp += 80;
+      let q = row;
+      let v = v128.load(q);
+      a0 = madd(v, w0, a0);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w1, a0);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w2, a0);
+      a1 = madd(v, w0, a1);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w3, a0);
+      a1 = madd(v, w1, a1);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w4, a0);
+      a1 = madd(v, w2, a1);
+      a2 = madd(v, w0, a2);
+      q += px;
+      v = v128.load(q);
+      a1 = madd(v, w3, a1);
+      a2 = madd(v, w1, a2);
+      q += px;
+      v = v128.load(q);
+      a1 = madd(v, w4, a1);
+      a2 = madd(v, w2, a2);
+      a3 = madd(v, w0, a3);
+      q += px;
+      v = v128.load(q);
+      a2 = madd(v, w3, a2);
+      a3 = madd(v, w1, a3);
+      q += px;
+      v = v128.load(q);
+      a2 = madd(v, w4, a2);
+      a3 = madd(v, w2, a3);
+      a4 = madd(v, w0, a4);
+      q += px;
+      v = v128.load(q);
+      a3 = madd(v, w3, a3);
+      a4 = madd(v, w1, a4);
+      q += px;
+      v = v128.load(q);
+      a3 = madd(v, w4, a3);
+      a4 = madd(v, w2, a4);
+      a5 = madd(v, w0, a5);
+      q += px;
+      v = v128.load(q);
+      a4 = madd(v, w3, a4);
+      a5 = madd(v, w1, a5);
+      q += px;
+      v = v128.load(q);
+      a4 = madd(v, w4, a4);
+      a5 = madd(v, w2, a5);
+      a6 = madd(v, w0, a6);
+      q += px;
+      v = v128.load(q);
+      a5 = madd(v, w3, a5);
+      a6 = madd(v, w1, a6);
+      q += px;
+      v = v128.load(q);
+      a5 = madd(v, w4, a5);
+      a6 = madd(v, w2, a6);
+      q += px;
+      a6 = madd(v128.load(q), w3, a6);
+      q += px;
+      a6 = madd(v128.load(q), w4, a6);
+      row += down;
+      if (row >= end) row -= size;
+    }
+    put(y, pitch, n, vlow, vhigh, a0, a1, a2, a3, a4, a5, a6);
+    p += 16;
+    w += wBlock;
+    bias += 16;
+    y += 16;
   }
-  put(y, pitch, n, f32x4.splat(low), f32x4.splat(high), a0, a1, a2, a3, a4, a5, a6);
 }
 
 /** Any kernel width; `step` bytes between the pixels of two outputs, `right` between two kernel columns. */
 function tile_any(
-  p: usize, down: i32, end: usize, size: i32, w: usize, kh: i32, bias: usize, y: usize, pitch: i32, n: i32, low: f32, high: f32,
+  p: usize, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
+  pitch: i32, n: i32, low: f32, high: f32,
   kw: i32, step: i32, right: i32,
 ): void {
-  let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
-  for (; kh > 0; kh--) {
-    let p0 = p, p3 = p + 3 * step, p6 = p3 + 3 * step;
-    for (let i = kw; i > 0; i--) {
-      let w0 = v128.load(w);
-      w += 16;
-      a0 = madd(v128.load(p0), w0, a0);
-      a1 = madd(v128.load(p0 + step), w0, a1);
-      a2 = madd(v128.load(p0 + 2 * step), w0, a2);
-      a3 = madd(v128.load(p3), w0, a3);
-      a4 = madd(v128.load(p3 + step), w0, a4);
-      a5 = madd(v128.load(p3 + 2 * step), w0, a5);
-      a6 = madd(v128.load(p6), w0, a6);
-      p0 += right;
-      p3 += right;
-      p6 += right;
+  let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
+  for (; blocks > 0; blocks--) {
+    let row = p, wp = w;
+    let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
+    for (let kh = height; kh > 0; kh--) {
+      let p0 = row, p3 = row + 3 * step, p6 = p3 + 3 * step;
+      for (let i = kw; i > 0; i--) {
+        let w0 = v128.load(wp);
+        wp += 16;
+        a0 = madd(v128.load(p0), w0, a0);
+        a1 = madd(v128.load(p0 + step), w0, a1);
+        a2 = madd(v128.load(p0 + 2 * step), w0, a2);
+        a3 = madd(v128.load(p3), w0, a3);
+        a4 = madd(v128.load(p3 + step), w0, a4);
+        a5 = madd(v128.load(p3 + 2 * step), w0, a5);
+        a6 = madd(v128.load(p6), w0, a6);
+        p0 += right;
+        p3 += right;
+        p6 += right;
+      }
+      row += down;
+      if (row >= end) row -= size;
     }
-    p += down;
-    if (p >= end) p -= size;
+    put(y, pitch, n, vlow, vhigh, a0, a1, a2, a3, a4, a5, a6);
+    p += 16;
+    w += wBlock;
+    bias += 16;
+    y += 16;
   }
-  put(y, pitch, n, f32x4.splat(low), f32x4.splat(high), a0, a1, a2, a3, a4, a5, a6);
 }
 
-/** `n` pixels of `channels` (≤ 16) channels from `x` into a ring row. */
+/** `n` pixels of `channels` (≤ GROUP) channels from `x` into a ring row. */
 function copy_row(x: usize, pitch: i32, row: usize, n: i32, channels: i32): void {
   if (channels == GROUP) {
     for (; n > 0; n--) {
@@ -314,6 +412,10 @@ function copy_row(x: usize, pitch: i32, row: usize, n: i32, channels: i32): void
       v128.store(row, v128.load(x, 16), 16);
       v128.store(row, v128.load(x, 32), 32);
       v128.store(row, v128.load(x, 48), 48);
+      v128.store(row, v128.load(x, 64), 64);
+      v128.store(row, v128.load(x, 80), 80);
+      v128.store(row, v128.load(x, 96), 96);
+      v128.store(row, v128.load(x, 112), 112);
       row += PIXEL;
       x += pitch;
     }
@@ -357,6 +459,20 @@ function finish_row(
   }
 }
 
+/** One tile by the function for its kernel width and stride. */
+// @ts-ignore: decorator
+@inline
+function tile(
+  kind: i32, p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, kh: i32, blocks: i32, wBlock: i32, bias: usize,
+  y: usize, pitch: i32, n: i32, low: f32, high: f32, kw: i32, step: i32, right: i32,
+): void {
+  if (kind == 1) tile_3x1(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
+  else if (kind == 2) tile_3x2(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
+  else if (kind == 3) tile_5x1(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
+  else if (kind == 4) tile_5x2(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
+  else tile_any(p, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high, kw, step, right);
+}
+
 /**
  * x[n, height, width, channels / multiplier] → y[n, oh, ow, channels]; `w` from depthwise_pack_f32; `bias` and `residual` (shaped like y)
  * may be 0. y = act(conv + bias + residual). Pitches are the floats between pixels. Padding below and to the right follows from oh and
@@ -367,65 +483,91 @@ export function depthwise_f32(
   height: i32, width: i32, channels: i32, multiplier: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, dh: i32, dw: i32,
   top: i32, left: i32, act: i32, a: f32, b: f32, scratch: usize, begin: i32, end: i32,
 ): void {
-  let rows = (kh - 1) * dh + 1, columns = ring_width(ow, kw, sw, dw), rowBytes = columns * PIXEL;
-  let size = rows * rowBytes, ring = scratch, ringEnd = ring + size;
-  let staged = ringEnd, biases = ringEnd + (ow + TILE - 1) / TILE * TILE * PIXEL;
-  let down = dh * rowBytes, step = sw * PIXEL, right = dw * PIXEL;
+  let kind = dw != 1 ? 0 : kw == 3 ? (sw == 1 ? 1 : sw == 2 ? 2 : 0) : kw == 5 ? (sw == 1 ? 3 : sw == 2 ? 4 : 0) : 0;
   let xPixel = xPitch << 2, yPixel = yPitch << 2, residualPixel = residualPitch << 2;
 
-  // The columns of a ring row that hold input; the others stay zero.
-  let inside = min(max(left, 0), columns), skipped = max(-left, 0);
-  let copied = max(min(width - skipped, columns - inside), 0);
-
-  let direct = act <= UNARY_CLIP && !residual;
+  // Simple epilogues happen at the tile's store, the others in a staged row.
+  let simple = act <= UNARY_CLIP && !residual;
   let low: f32 = act == UNARY_RELU ? 0 : a, high: f32 = act == UNARY_CLIP ? b : <f32>Infinity;
-  if (act == UNARY_NONE || !direct) low = -<f32>Infinity;
-  if (!direct) high = <f32>Infinity;
-  let kind = dw != 1 ? 0 : kw == 3 ? (sw == 1 ? 1 : sw == 2 ? 2 : 0) : kw == 5 ? (sw == 1 ? 3 : sw == 2 ? 4 : 0) : 0;
+  if (act == UNARY_NONE || !simple) low = -<f32>Infinity;
+  if (!simple) high = <f32>Infinity;
+
+  // Output columns [inner, outer), whole tiles of them, see no padding. There 3×3 at stride 1 reads x directly, unless its pixels share too
+  // few cache sets; with more taps or wider strides the many streams cost more than the copy.
+  let inner = max(left + TILE - 1, 0) / TILE * TILE, outer = inner;
+  if (kind == 1 && simple && multiplier == 1 && (channels & 3) == 0 && (xPixel & 1023) != 0) {
+    let seen = min(width + left - 2, ow) - inner;
+    if (seen >= 2 * TILE) outer += seen / TILE * TILE;
+  }
+
+  // The biases of whole blocks stand first in the scratch.
+  let biases = scratch, wBlock = kh * kw << 4;
+  scratch += (channels + 3 & ~3) << 2;
+  memory.fill(biases, 0, scratch - biases);
+  if (bias) memory.copy(biases, bias, channels << 2);
 
   while (begin < end) {
     let image = begin / oh, first = begin - image * oh, last = min(oh, end - image * oh);
-    let xImage = x + image * height * width * xPixel;
-    for (let c = 0; c < channels; c += GROUP) {
-      let group = min(channels - c, GROUP), blocks = (group + 3) >> 2, whole = direct && (group & 3) == 0;
-      memory.fill(ring, 0, size);
-      memory.fill(biases, 0, PIXEL);
-      if (bias) memory.copy(biases, bias + (c << 2), group << 2);
-      // Rows are numbered from the top padding on; row r lives in slot r mod `rows` of the ring.
-      let next = first * sh, slot = ring;
+    let xImage = x + image * height * width * xPixel, yImage = y + image * oh * ow * yPixel;
+
+    if (inner < outer) {
       for (let o = first; o < last; o++) {
-        let base = o * sh;
-        if (next < base) next = base;
-        for (; next < base + rows; next++) {
-          let row = ring + next % rows * rowBytes, source = next - top;
-          if (source < 0 || source >= height) {
-            memory.fill(row, 0, rowBytes);
-          } else {
-            row += inside * PIXEL;
-            let from = xImage + (source * width + skipped) * xPixel;
-            if (multiplier == 1) copy_row(from + (c << 2), xPixel, row, copied, group);
-            else spread_row(from, xPixel, row, copied, group, c, multiplier);
-          }
-        }
-        slot = ring + base % rows * rowBytes;
-        let out = image * oh + o;
-        let yRow = y + out * ow * yPixel + (c << 2), target = whole ? yRow : staged, pitch = whole ? yPixel : PIXEL;
-        for (let j = 0; j < ow; j += TILE) {
-          let n = min(ow - j, TILE), p = slot + j * step, t = target + j * pitch;
-          for (let i = 0; i < blocks; i++) {
-            let wi = w + ((c + (i << 2)) * kh * kw << 2), offset = i << 4;
-            if (kind == 1) tile_3x1(p + offset, down, ringEnd, size, wi, kh, biases + offset, t + offset, pitch, n, low, high);
-            else if (kind == 2) tile_3x2(p + offset, down, ringEnd, size, wi, kh, biases + offset, t + offset, pitch, n, low, high);
-            else if (kind == 3) tile_5x1(p + offset, down, ringEnd, size, wi, kh, biases + offset, t + offset, pitch, n, low, high);
-            else if (kind == 4) tile_5x2(p + offset, down, ringEnd, size, wi, kh, biases + offset, t + offset, pitch, n, low, high);
-            else tile_any(p + offset, down, ringEnd, size, wi, kh, biases + offset, t + offset, pitch, n, low, high, kw, step, right);
-          }
-        }
-        if (!whole) {
-          let r = residual ? residual + out * ow * residualPixel + (c << 2) : 0;
-          finish_row(staged, ow, group, r, residualPixel, yRow, yPixel, act, a, b);
+        let base = o * sh - top;
+        let k0 = base < 0 ? min((dh - 1 - base) / dh, kh) : 0, k1 = min(max((height - base + dh - 1) / dh, k0), kh);
+        let p = xImage + ((base + k0 * dh) * width + inner - left) * xPixel, t = yImage + (o * ow + inner) * yPixel;
+        for (let j = inner; j < outer; j += TILE) {
+          tile_3x1(
+            p, xPixel, dh * width * xPixel, usize.MAX_VALUE, 0, w + k0 * 48, k1 - k0, channels >> 2, wBlock, biases, t, yPixel, TILE, low, high,
+          );
+          p += TILE * xPixel;
+          t += TILE * yPixel;
         }
       }
+    }
+
+    // What is left: the columns at both ends, or all of them.
+    for (let j0 = 0; j0 < ow; j0 = outer) {
+      let j1 = j0 < inner && inner < outer ? inner : ow;
+      if (j0 > 0 && j0 >= ow) break;
+      let rows = (kh - 1) * dh + 1, columns = ring_width(j1 - j0, kw, sw, dw), rowBytes = columns * PIXEL;
+      let size = rows * rowBytes, ring = scratch, ringEnd = ring + size;
+      let staged = ringEnd;
+      // The columns of a ring row that hold input; the others stay zero.
+      let start = left - j0 * sw, inside = min(max(start, 0), columns), skipped = max(-start, 0);
+      let copied = max(min(width - skipped, columns - inside), 0);
+  XX = min(channels - c, GROUP), blocks = (group + 3) >> 2, whole = simple && (group & 3) == 0;
+        memory.fill(ring, 0, size);
+        // Rows are numbered from the top padding on; row r lives in slot r mod `rows` of the ring.
+        let next = first * sh;
+        for (let o = first; o < last; o++) {
+          let base = o * sh;
+          if (next < base) next = base;
+          for (; next < base + rows; next++) {
+            let row = ring + next % rows * rowBytes, source = next - top;
+            if (source < 0 || source >= height) {
+              memory.fill(row, 0, rowBytes);
+            } else {
+              row += inside * PIXEL;
+              let from = xImage + (source * width + skipped) * xPixel;
+              if (multiplier == 1) copy_row(from + (c << 2), xPixel, row, copied, group);
+              else spread_row(from, xPixel, row, copied, group, c, multiplier);
+            }
+          }
+          let slot = ring + base % rows * rowBytes, out = o * ow + j0;
+          let yRow = yImage + out * yPixel + (c << 2), target = whole ? yRow : staged, pitch = whole ? yPixel : PIXEL;
+          for (let j = 0; j < j1 - j0; j += TILE) {
+            tile(
+              kind, slot + j * sw * PIXEL, PIXEL, dh * rowBytes, ringEnd, size, w + (c * kh * kw << 2), kh, blocks, wBlock, biases + (c << 2),
+              target + j * pitch, pitch, min(j1 - j0 - j, TILE), low, high, kw, sw * PIXEL, dw * PIXEL,
+            );
+          }
+          if (!whole) {
+            let r = residual ? residual + (image * oh * ow + out) * residualPixel + (c << 2) : 0;
+            finish_row(staged, j1 - j0, group, r, residualPixel, yRow, yPixel, act, a, b);
+          }
+        }
+      }
+      if (j1 == ow) break;
     }
     begin = image * oh + last;
   }

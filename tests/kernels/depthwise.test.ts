@@ -27,6 +27,7 @@ const cases: Record<string, Case> = {
   '3x3 one channel, clip': depth(1, { bias: true, act: UNARY_CLIP, a: -0.1, b: 0.3 }),
   '3x3 21 channels, residual, leaky': depth(21, { bias: true, residual: true, act: UNARY_LEAKY_RELU, a: 0.1 }),
   '3x3 18 channels, pitches': depth(18, { extra: 5, bias: true, residual: true, act: UNARY_HARD_SWISH }),
+  '3x3 67 channels, residual': depth(67, { bias: true, residual: true }),
   '3x3 one pixel': depth(6, { height: 1, width: 1 }),
   '3x3 stride 2': depth(20, { strides: [2, 2], bias: true, act: UNARY_RELU }),
   '3x3 stride 2, wide, asymmetric pads': depth(4, { width: 37, height: 6, strides: [2, 2], pads: [0, 0, 1, 1] }),
@@ -38,6 +39,12 @@ const cases: Record<string, Case> = {
   '5x5 stride 2': depth(7, { width: 23, height: 12, kernel: [5, 5], strides: [2, 2], pads: [2, 2, 2, 2], residual: true }),
   '7x7': depth(10, { kernel: [7, 7], pads: [3, 3, 3, 3], bias: true }),
   '1x7 in one row': depth(9, { height: 1, width: 40, kernel: [1, 7], pads: [0, 3, 0, 3] }),
+  '3x3 with interior': depth(12, { width: 40, height: 7, bias: true, act: UNARY_CLIP, a: -0.2, b: 0.4, extra: 4 }),
+  '3x3 stride 2 with interior, dilated rows': depth(8, { n: 2, width: 45, strides: [2, 2], dilations: [3, 1], pads: [5, 1, 4, 1] }),
+  '5x5 with interior, no pads': depth(4, { width: 32, kernel: [5, 5], pads: [0, 0, 0, 0], act: UNARY_RELU }),
+  '5x5 stride 2 with interior': depth(4, { width: 50, kernel: [5, 5], strides: [1, 2], pads: [2, 2, 1, 1] }),
+  '3x3 dilated columns with interior, kernel taller than image': depth(4, { width: 50, height: 2, dilations: [2, 4], pads: [2, 4, 2, 4] }),
+  '256 channels': depth(256, { width: 20, height: 3, bias: true }),
   '4x2 stride 3x1': depth(16, { kernel: [4, 2], strides: [3, 1], pads: [1, 0, 2, 1] }),
   '2x2 stride 4 skips rows': depth(16, { height: 14, kernel: [2, 2], strides: [4, 3], pads: [0, 0, 0, 0] }),
   'multiplier 3': depth(7, { bias: true, act: UNARY_RELU }, 3),
@@ -67,7 +74,7 @@ function run(wasm: Wasm, s: Case, x: Float32Array, w: Float32Array, bias?: Float
   const biasAt = bias ? wasm.f32(bias) : 0
   const residualAt = residual ? wasm.f32(withPitch(residual, s.filters, s.filters + extra, NaN)) : 0
   const y = wasm.f32(new Float32Array(pixels * (s.filters + extra)).fill(7))
-  const scratchBytes = k.depthwise_scratch_size(ow, kh, kw, s.strides[1], s.dilations[0], s.dilations[1])
+  const scratchBytes = k.depthwise_scratch_size(s.filters, ow, kh, kw, s.strides[1], s.dilations[0], s.dilations[1])
   const scratch = wasm.alloc(scratchBytes)
   wasm.viewF32(scratch, scratchBytes / 4).fill(NaN)
   const rows = s.n * oh
@@ -100,12 +107,13 @@ describe.each(builds)('depthwise, %s build', (build) => {
     expect(run(wasm, s, x, w, bias, residual, 4)).toEqual(whole)
   })
 
-  test('NaN and infinity reach exactly the outputs that see them', () => {
-    const s = depth(6, { act: UNARY_RELU })
-    const x = randomF32(s.height * s.width * 6, 5)
-    x[(4 * s.width + 5) * 6 + 1] = NaN
-    x[(2 * s.width + 2) * 6 + 5] = Infinity
-    const w = randomF32(6 * 9, 6)
+  test.each([6, 8])('NaN and infinity reach exactly the outputs that see them, %i channels', (channels) => {
+    const s = depth(channels, { width: 30, act: UNARY_RELU })
+    const x = randomF32(s.height * s.width * channels, 5)
+    x[(4 * s.width + 15) * channels + 1] = NaN
+    x[(2 * s.width + 2) * channels + 5] = Infinity
+    x[(2 * s.width + 29) * channels + 2] = NaN
+    const w = randomF32(channels * 9, 6)
     const expected = conv(s, x, w).map((v) => Math.max(v, 0))
     expect(worst(run(wasm, s, x, w), expected, 1e-6)).toBeLessThan(3e-6)
   })
