@@ -535,7 +535,11 @@ export function depthwise_f32(
       // The columns of a ring row that hold input; the others stay zero.
       let start = left - j0 * sw, inside = min(max(start, 0), columns), skipped = max(-start, 0);
       let copied = max(min(width - skipped, columns - inside), 0);
-  XX = min(channels - c, GROUP), blocks = (group + 3) >> 2, whole = simple && (group & 3) == 0;
+      for (let c = 0, group = 0; c < channels; c += group) {
+        // Channels past the last multiple of four are a group of their own: only that one cannot be stored in whole vectors.
+        group = min(channels - c, GROUP);
+        if (group > 4) group &= ~3;
+        let blocks = (group + 3) >> 2, whole = simple && (group & 3) == 0;
         memory.fill(ring, 0, size);
         // Rows are numbered from the top padding on; row r lives in slot r mod `rows` of the ring.
         let next = first * sh;
