@@ -9,3 +9,7 @@ export { binary_broadcast_f32, binary_broadcast_i32, binary_broadcast_i64, binar
 export { peak_madd, peak_read } from "./peak";
 export { unary_f32 } from "./unary";
 export { matmul_batched, matmul_scratch_size } from "./matmul";
+export { depthwise_f32, depthwise_pack_f32, depthwise_packed_size, depthwise_scratch_size } from "./depthwise";
+export { heap_base, is_relaxed } from "./memory";
+export { strided_copy, transpose_2d } from "./transpose";
+export { unary_f32 } from "./unary";
