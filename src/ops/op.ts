@@ -195,6 +195,11 @@ export interface OpDefinition<A = Attributes> {
   values?(c: ValueContext<A>): readonly HostValue[]
   /** If, Loop, Scan. */
   control?(c: ValueContext<A>, run: RunBody): Promise<readonly HostValue[]>
+  /**
+   * For operators that are a function of one element of input 0: that function, for fusing it into the node before. `constants` are the
+   * inputs that are constants; undefined if this use of the operator is not such a function.
+   */
+  activation?(attributes: A, constants: readonly (HostTensor | undefined)[]): Activation | undefined
   /** True for operators whose result differs from run to run: never folded. */
   readonly random?: boolean
   /** Brings a node of an older opset to this definition. `below` is the first opset that needs no change; applied in list order. */
