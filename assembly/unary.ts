@@ -7,7 +7,10 @@ import {
   UNARY_NEG, UNARY_FLOOR, UNARY_CEIL, UNARY_ROUND, UNARY_SIGN, UNARY_SIN, UNARY_COS, UNARY_TAN, UNARY_ASIN, UNARY_ACOS,
   UNARY_ATAN, UNARY_SINH, UNARY_COSH, UNARY_ASINH, UNARY_ACOSH, UNARY_ATANH, UNARY_AFFINE, UNARY_SQUARE,
 } from "./codes";
-import { erf, exp, exp_bounded, expm1_negative, load_tail, log, log1p_unit, madd, sigmoid, store_tail, tanh } from "./simd";
+import {
+  constant, erf, exp, exp_bounded, expm1_negative, load_some, log, log1p_unit, madd, sigmoid, store_some,
+  tanh,
+} from "./simd";
 
 // @ts-ignore: decorator
 @inline
@@ -15,10 +18,12 @@ function zero(): v128 {
   return f32x4.splat(0);
 }
 
+const COMMON: usize = memory.data<f32>([1, 0.5, 2, 0.16666666666666666, 0.7071067811865476, 0.044715, 0.7978845608028654, 30]);
+
 // @ts-ignore: decorator
 @inline
 function one(): v128 {
-  return f32x4.splat(1);
+  return constant(COMMON, 0);
 }
 
 /** A function of four lanes and two splatted scalars. The classes carry no state: `map` calls them on a null pointer. */
@@ -49,7 +54,7 @@ function one(): v128 {
 @unmanaged class HardSwish {
   // @ts-ignore: decorator
   @inline of(x: v128, a: v128, b: v128): v128 {
-    const gate = madd(x, f32x4.splat(1.0 / 6.0), f32x4.splat(0.5));
+    const gate = madd(x, constant(COMMON, 3), constant(COMMON, 1));
     return f32x4.mul(x, f32x4.pmin(f32x4.pmax(gate, zero()), one()));
   }
 }
@@ -60,16 +65,16 @@ function one(): v128 {
 @unmanaged class Gelu {
   // @ts-ignore: decorator
   @inline of(x: v128, a: v128, b: v128): v128 {
-    const half = f32x4.mul(x, f32x4.splat(0.5));
-    return madd(half, erf(f32x4.mul(x, f32x4.splat(Mathf.SQRT1_2))), half);
+    const half = f32x4.mul(x, constant(COMMON, 1));
+    return madd(half, erf(f32x4.mul(x, constant(COMMON, 4))), half);
   }
 }
 @unmanaged class GeluTanh {
   // @ts-ignore: decorator
   @inline of(x: v128, a: v128, b: v128): v128 {
     const cube = f32x4.mul(f32x4.mul(x, x), x);
-    const half = f32x4.mul(x, f32x4.splat(0.5));
-    const inner = f32x4.mul(madd(cube, f32x4.splat(0.044715), x), f32x4.splat(0.7978845608028654)); // √(2/π)
+    const half = f32x4.mul(x, constant(COMMON, 1));
+    const inner = f32x4.mul(madd(cube, constant(COMMON, 5), x), constant(COMMON, 6)); // √(2/π)
     return madd(half, tanh(inner), half);
   }
 }
@@ -112,8 +117,8 @@ function one(): v128 {
 @unmanaged class Mish {
   // @ts-ignore: decorator
   @inline of(x: v128, a: v128, b: v128): v128 {
-    const two = f32x4.splat(2);
-    const e = exp_bounded(f32x4.pmin(x, f32x4.splat(30)));
+    const two = constant(COMMON, 2);
+    const e = exp_bounded(f32x4.pmin(x, constant(COMMON, 7)));
     const w = f32x4.mul(e, f32x4.add(e, two));
     return f32x4.mul(x, f32x4.div(w, f32x4.add(w, two)));
   }
@@ -186,19 +191,41 @@ function one(): v128 {
   @inline of(x: v128, a: v128, b: v128): v128 { return f32x4.mul(x, x); }
 }
 
+type Loop = (x: usize, y: usize, n: i32, a: f32, b: f32) => void;
+
 function map<F>(x: usize, y: usize, n: i32, scalarA: f32, scalarB: f32): void {
   const f = changetype<F>(0);
   const a = f32x4.splat(scalarA);
   const b = f32x4.splat(scalarB);
   while (n > 0) {
     // @ts-ignore: of is resolved when map is compiled for a class
-    const v = f.of(n >= 4 ? v128.load(x) : load_tail(x, n), a, b);
-    if (n >= 4) v128.store(y, v);
-    else store_tail(y, v, n);
+    const v = f.of(load_some(x, n), a, b);
+    store_some(y, v, n);
     x += 16;
     y += 16;
     n -= 4;
   }
+}
+
+/** `map` for functions of many operations: two vectors at a time, since one alone waits for its own chain of them. */
+function map_pairs<F>(x: usize, y: usize, n: i32, scalarA: f32, scalarB: f32): void {
+  const f = changetype<F>(0);
+  const a = f32x4.splat(scalarA);
+  const b = f32x4.splat(scalarB);
+  const end = x + ((<usize>(n & ~7)) << 2);
+  while (x < end) {
+    const x0 = v128.load(x);
+    const x1 = v128.load(x, 16);
+    // @ts-ignore: of is resolved when map_pairs is compiled for a class
+    const y0 = f.of(x0, a, b);
+    // @ts-ignore: see above
+    const y1 = f.of(x1, a, b);
+    v128.store(y, y0);
+    v128.store(y, y1, 16);
+    x += 32;
+    y += 32;
+  }
+  map<F>(x, y, n & 7, scalarA, scalarB);
 }
 
 /**
@@ -229,42 +256,50 @@ function map_scalar(code: i32, x: usize, y: usize, n: i32): void {
 
 /** y[i] = f(x[i]) for the function of a UNARY_ code; `a` and `b` as codes.ts says. x may equal y; otherwise they must not overlap. */
 export function unary_f32(code: i32, x: usize, y: usize, n: i32, a: f32, b: f32): void {
+  // Through a function value, so that the optimiser cannot pull the loops into one function: V8 then keeps the constants
+  // that several loops share on the stack, and every loop takes 1.5 to 3 times as long.
+  let f: Loop = (x, y, n, a, b) => map<Relu>(x, y, n, a, b);
   switch (code) {
-    case UNARY_NONE: if (x != y) memory.copy(y, x, (<usize>n) << 2); break;
-    case UNARY_RELU: map<Relu>(x, y, n, a, b); break;
-    case UNARY_CLIP: map<Clip>(x, y, n, a, b); break;
-    case UNARY_LEAKY_RELU: map<LeakyRelu>(x, y, n, a, b); break;
-    case UNARY_SIGMOID: map<Sigmoid>(x, y, n, a, b); break;
-    case UNARY_TANH: map<Tanh>(x, y, n, a, b); break;
-    case UNARY_HARD_SIGMOID: map<HardSigmoid>(x, y, n, a, b); break;
-    case UNARY_HARD_SWISH: map<HardSwish>(x, y, n, a, b); break;
-    case UNARY_SILU: map<Silu>(x, y, n, a, b); break;
-    case UNARY_GELU: map<Gelu>(x, y, n, a, b); break;
-    case UNARY_GELU_TANH: map<GeluTanh>(x, y, n, a, b); break;
-    case UNARY_ELU: map<Elu>(x, y, n, a, b); break;
-    case UNARY_SELU: map<Selu>(x, y, n, a, b); break;
-    case UNARY_SOFTPLUS: map<Softplus>(x, y, n, a, b); break;
-    case UNARY_SOFTSIGN: map<Softsign>(x, y, n, a, b); break;
-    case UNARY_MISH: map<Mish>(x, y, n, a, b); break;
+    case UNARY_NONE:
+      if (x != y) memory.copy(y, x, (<usize>n) << 2);
+      return;
+    case UNARY_RELU: break;
+    case UNARY_CLIP: f = (x, y, n, a, b) => map<Clip>(x, y, n, a, b); break;
+    case UNARY_LEAKY_RELU: f = (x, y, n, a, b) => map<LeakyRelu>(x, y, n, a, b); break;
+    case UNARY_SIGMOID: f = (x, y, n, a, b) => map_pairs<Sigmoid>(x, y, n, a, b); break;
+    case UNARY_TANH: f = (x, y, n, a, b) => map_pairs<Tanh>(x, y, n, a, b); break;
+    case UNARY_HARD_SIGMOID: f = (x, y, n, a, b) => map<HardSigmoid>(x, y, n, a, b); break;
+    case UNARY_HARD_SWISH: f = (x, y, n, a, b) => map<HardSwish>(x, y, n, a, b); break;
+    case UNARY_SILU: f = (x, y, n, a, b) => map_pairs<Silu>(x, y, n, a, b); break;
+    case UNARY_GELU: f = (x, y, n, a, b) => map_pairs<Gelu>(x, y, n, a, b); break;
+    case UNARY_GELU_TANH: f = (x, y, n, a, b) => map_pairs<GeluTanh>(x, y, n, a, b); break;
+    case UNARY_ELU: f = (x, y, n, a, b) => map_pairs<Elu>(x, y, n, a, b); break;
+    case UNARY_SELU: f = (x, y, n, a, b) => map<Selu>(x, y, n, a, b); break;
+    case UNARY_SOFTPLUS: f = (x, y, n, a, b) => map_pairs<Softplus>(x, y, n, a, b); break;
+    case UNARY_SOFTSIGN: f = (x, y, n, a, b) => map<Softsign>(x, y, n, a, b); break;
+    case UNARY_MISH: f = (x, y, n, a, b) => map_pairs<Mish>(x, y, n, a, b); break;
     case UNARY_CELU:
-      if (a > 0) map<Celu>(x, y, n, a, b);
-      else map<CeluNegative>(x, y, n, a, b);
+      if (a > 0) f = (x, y, n, a, b) => map<Celu>(x, y, n, a, b);
+      else f = (x, y, n, a, b) => map<CeluNegative>(x, y, n, a, b);
       break;
-    case UNARY_THRESHOLDED_RELU: map<ThresholdedRelu>(x, y, n, a, b); break;
-    case UNARY_SHRINK: map<Shrink>(x, y, n, a, b); break;
-    case UNARY_EXP: map<Exp>(x, y, n, a, b); break;
-    case UNARY_LOG: map<Log>(x, y, n, a, b); break;
-    case UNARY_ERF: map<Erf>(x, y, n, a, b); break;
-    case UNARY_SQRT: map<Sqrt>(x, y, n, a, b); break;
-    case UNARY_RECIPROCAL: map<Reciprocal>(x, y, n, a, b); break;
-    case UNARY_ABS: map<Abs>(x, y, n, a, b); break;
-    case UNARY_NEG: map<Neg>(x, y, n, a, b); break;
-    case UNARY_FLOOR: map<Floor>(x, y, n, a, b); break;
-    case UNARY_CEIL: map<Ceil>(x, y, n, a, b); break;
-    case UNARY_ROUND: map<Round>(x, y, n, a, b); break;
-    case UNARY_SIGN: map<Sign>(x, y, n, a, b); break;
-    case UNARY_AFFINE: map<Affine>(x, y, n, a, b); break;
-    case UNARY_SQUARE: map<Square>(x, y, n, a, b); break;
-    default: map_scalar(code, x, y, n); break;
+    case UNARY_THRESHOLDED_RELU: f = (x, y, n, a, b) => map<ThresholdedRelu>(x, y, n, a, b); break;
+    case UNARY_SHRINK: f = (x, y, n, a, b) => map<Shrink>(x, y, n, a, b); break;
+    case UNARY_EXP: f = (x, y, n, a, b) => map_pairs<Exp>(x, y, n, a, b); break;
+    case UNARY_LOG: f = (x, y, n, a, b) => map_pairs<Log>(x, y, n, a, b); break;
+    case UNARY_ERF: f = (x, y, n, a, b) => map_pairs<Erf>(x, y, n, a, b); break;
+    case UNARY_SQRT: f = (x, y, n, a, b) => map<Sqrt>(x, y, n, a, b); break;
+    case UNARY_RECIPROCAL: f = (x, y, n, a, b) => map<Reciprocal>(x, y, n, a, b); break;
+    case UNARY_ABS: f = (x, y, n, a, b) => map<Abs>(x, y, n, a, b); break;
+    case UNARY_NEG: f = (x, y, n, a, b) => map<Neg>(x, y, n, a, b); break;
+    case UNARY_FLOOR: f = (x, y, n, a, b) => map<Floor>(x, y, n, a, b); break;
+    case UNARY_CEIL: f = (x, y, n, a, b) => map<Ceil>(x, y, n, a, b); break;
+    case UNARY_ROUND: f = (x, y, n, a, b) => map<Round>(x, y, n, a, b); break;
+    case UNARY_SIGN: f = (x, y, n, a, b) => map<Sign>(x, y, n, a, b); break;
+    case UNARY_AFFINE: f = (x, y, n, a, b) => map<Affine>(x, y, n, a, b); break;
+    case UNARY_SQUARE: f = (x, y, n, a, b) => map<Square>(x, y, n, a, b); break;
+    default:
+      map_scalar(code, x, y, n);
+      return;
   }
+  f(x, y, n, a, b);
 }
