@@ -1,0 +1,176 @@
+import { instantiateSync } from '@assemblyscript/loader'
+import { viewData, type NumericDType, type TypedArray } from '../src/dtype.js'
+import { LanewiseError } from '../src/errors.js'
+import type { Build, Kernels } from './module.js'
+
+const PAGE = 65536
+/** Every allocation starts on a cache line, so that two values never share one and vectors never straddle two. */
+const ALIGN = 64
+/** WebAssembly addresses are 32 bits: 65,536 pages, less one so that every size stays a positive number of bytes. */
+const ADDRESS_SPACE = (65536 - 1) * PAGE
+
+interface Span {
+  start: number
+  end: number
+}
+
+/**
+ * One owner of one WebAssembly memory, the instance whose kernels work in it, and what is allocated there.
+ *
+ * Addresses are plain numbers. Growing the memory detaches every view of it, so views are asked for when they are used
+ * ({@link view}) and never kept across an allocation; {@link generation} tells that the memory has grown.
+ */
+export class Context {
+  readonly memory: WebAssembly.Memory
+  readonly kernels: Kernels
+  readonly build: Build
+  /** Counts growths of the memory: a cached view is good as long as this number stays. */
+  generation = 0
+  private readonly limit: number
+  private readonly heapStart: number
+  private readonly taken = new Map<number, number>()
+  private free: Span[] = []
+  private top: number
+  private usedBytes = 0
+  private peakBytes = 0
+  private failure: LanewiseError | undefined
+
+  /**
+   * @param module - a compiled build of the kernels.
+   * @param limit - the most bytes that may be allocated at a time (weights, arena and scratch together).
+   */
+  constructor(module: WebAssembly.Module, limit = ADDRESS_SPACE) {
+    this.memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 })
+    const { instance } = instantiateSync(module, { env: { memory: this.memory } })
+    // The loader wraps each export in a closure; kernels are called on hot paths, so the bare ones are used.
+    this.kernels = instance.exports as unknown as Kernels
+    this.build = this.kernels.is_relaxed() === 1 ? 'relaxed' : 'simd'
+    this.limit = Math.min(limit, ADDRESS_SPACE)
+    this.heapStart = align(this.kernels.heap_base())
+    this.top = this.heapStart
+  }
+
+  /** Bytes allocated now. */
+  get used(): number {
+    return this.usedBytes
+  }
+
+  /** The most bytes that were allocated at one time. */
+  get peak(): number {
+    return this.peakBytes
+  }
+
+  /**
+   * Reserves bytes; the contents are whatever was there.
+   *
+   * @throws LanewiseError `E_BUDGET` over the limit, `E_STATE` after release or a trap.
+   */
+  alloc(bytes: number): number {
+    this.check()
+    const size = align(Math.max(bytes, 1))
+    if (!Number.isSafeInteger(size) || this.usedBytes + size > this.limit) {
+      throw new LanewiseError('E_BUDGET', `${bytes} more bytes would pass the memory limit of ${this.limit} bytes (${this.usedBytes} in use)`, {
+        expected: `<= ${this.limit}`,
+        actual: String(this.usedBytes + size),
+      })
+    }
+    const address = this.fit(size) ?? this.extend(size)
+    this.taken.set(address, size)
+    this.usedBytes += size
+    this.peakBytes = Math.max(this.peakBytes, this.usedBytes)
+    return address
+  }
+
+  /** Gives an allocation back. Unknown addresses (0, or after release) are ignored. */
+  release(address: number): void {
+    const size = this.taken.get(address)
+    if (size === undefined) return
+    this.taken.delete(address)
+    this.usedBytes -= size
+    let start = address
+    let end = address + size
+    this.free = this.free.filter((span) => {
+      if (span.end === start) start = span.start
+      else if (span.start === end) end = span.end
+      else return true
+      return false
+    })
+    if (end === this.top) this.top = start
+    else this.free.push({ start, end })
+  }
+
+  /** A typed view of the memory as it is now; do not keep it across an allocation. */
+  view(dtype: NumericDType, address: number, size: number): TypedArray {
+    return viewData(dtype, this.memory.buffer, address, size)
+  }
+
+  /** Bytes of the memory as it is now; do not keep it across an allocation. */
+  bytes(address: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, address, length)
+  }
+
+  /** @throws LanewiseError `E_STATE` if the context was released or a kernel trapped. */
+  check(): void {
+    if (this.failure) throw new LanewiseError('E_STATE', this.failure.message, { cause: this.failure.cause })
+  }
+
+  /**
+   * Turns a WebAssembly trap into a typed error and makes the context unusable: after a trap nothing in its memory can be trusted.
+   * Other errors are passed through.
+   */
+  guard(error: unknown): unknown {
+    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
+      this.failure ??= new LanewiseError('E_STATE', `a kernel failed (${error.message}); this session can no longer be used`, {
+        cause: error,
+      })
+      return this.failure
+    }
+    return error
+  }
+
+  /** Frees everything; any later use throws `E_STATE`. */
+  dispose(): void {
+    this.failure ??= new LanewiseError('E_STATE', 'the session was released')
+    this.taken.clear()
+    this.free = []
+    this.usedBytes = 0
+    // The memory itself is freed when the last reference goes; shrinking is not possible in WebAssembly.
+    ;(this as { memory: unknown }).memory = undefined
+    ;(this as { kernels: unknown }).kernels = undefined
+  }
+
+  private fit(size: number): number | undefined {
+    let best = -1
+    for (let i = 0; i < this.free.length; i++) {
+      const length = this.free[i].end - this.free[i].start
+      if (length >= size && (best < 0 || length < this.free[best].end - this.free[best].start)) best = i
+    }
+    if (best < 0) return undefined
+    const span = this.free[best]
+    const address = span.start
+    if (span.end - span.start === size) this.free.splice(best, 1)
+    else span.start += size
+    return address
+  }
+
+  private extend(size: number): number {
+    const address = this.top
+    const end = address + size
+    const missing = end - this.memory.buffer.byteLength
+    if (missing > 0) {
+      try {
+        this.memory.grow(Math.ceil(missing / PAGE))
+      } catch (cause) {
+        throw new LanewiseError('E_BUDGET', `the machine has no ${missing} more bytes for WebAssembly memory`, { cause })
+      }
+      this.generation++
+    }
+    this.top = end
+    return address
+  }
+}
+
+/** The next address, or size, that is a whole number of cache lines. */
+export function align(bytes: number): number {
+  return Math.ceil(bytes / ALIGN) * ALIGN
+}

@@ -1,0 +1,67 @@
+import { LanewiseError } from '../src/errors.js'
+import type { instantiate } from './exports.js'
+
+/** `simd`: fixed-width SIMD, the same bits on every machine. `relaxed`: fused multiply-add, whose bits may differ between machines. */
+export type Build = 'simd' | 'relaxed'
+
+/** The raw exports of a build: addresses and numbers in, nothing checked. */
+export type Kernels = Awaited<ReturnType<typeof instantiate>>
+export type KernelName = Extract<keyof Kernels, string>
+
+/** How a platform finds the bytes of a build. */
+export type WasmSource = (build: Build) => Promise<BufferSource | Response>
+
+// (module (func (param v128 v128 v128) (result v128) (f32x4.relaxed_madd (local.get 0) (local.get 1) (local.get 2))))
+const RELAXED_PROBE = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0, 10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2,
+  253, 133, 2, 11,
+)
+// (module (func (result v128) (v128.const i32x4 0 0 0 0)))
+const SIMD_PROBE = Uint8Array.of(
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 22, 1, 20, 0, 253, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 11,
+)
+
+/** Whether this engine knows the relaxed SIMD instructions. */
+export function supportsRelaxed(): boolean {
+  return WebAssembly.validate(RELAXED_PROBE)
+}
+
+/**
+ * The build to use for an option.
+ *
+ * @throws LanewiseError `E_UNSUPPORTED` if the engine cannot run what was asked for.
+ */
+export function chooseBuild(option: Build | 'auto', deterministic: boolean): Build {
+  if (!WebAssembly.validate(SIMD_PROBE)) {
+    throw new LanewiseError('E_UNSUPPORTED', 'this engine has no WebAssembly SIMD (Node 16.4, Chrome 91, Firefox 89, Safari 16.4 and later have)')
+  }
+  if (option === 'relaxed') {
+    if (deterministic) throw new LanewiseError('E_VALUE', 'deterministic needs the simd build; relaxed results differ between machines')
+    if (!supportsRelaxed()) throw new LanewiseError('E_UNSUPPORTED', 'this engine has no relaxed SIMD; use build "auto" or "simd"')
+    return 'relaxed'
+  }
+  return option === 'auto' && !deterministic && supportsRelaxed() ? 'relaxed' : 'simd'
+}
+
+const compiled = new Map<Build, Promise<WebAssembly.Module>>()
+
+/** The compiled module of a build: compiled once per process, whoever asks. */
+export function loadModule(build: Build, source: WasmSource): Promise<WebAssembly.Module> {
+  let module = compiled.get(build)
+  if (!module) {
+    module = source(build).then(compile)
+    compiled.set(build, module)
+    // A failed download may be tried again.
+    module.catch(() => compiled.delete(build))
+  }
+  return module
+}
+
+async function compile(bytes: BufferSource | Response): Promise<WebAssembly.Module> {
+  try {
+    return await (bytes instanceof Response ? WebAssembly.compileStreaming(bytes) : WebAssembly.compile(bytes))
+  } catch (cause) {
+    throw new LanewiseError('E_STATE', `the kernels could not be compiled: ${(cause as Error).message}`, { cause })
+  }
+}

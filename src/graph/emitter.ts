@@ -1,0 +1,238 @@
+import type { KernelName, Kernels } from '../../bindings/module.js'
+import { byteSize, type TypedArray } from '../dtype.js'
+import { LanewiseError } from '../errors.js'
+import type { HostTensor } from '../host.js'
+import type { Attributes } from '../ops/attributes.js'
+import type { Address, Argument, Arguments, Block, Emitter, Fused, Note, Operand, PackEmitter, TensorType } from '../ops/op.js'
+import { plus } from '../ops/op.js'
+import { sizeOf, stridesOf, type Shape } from '../shape.js'
+import { arenaBlock, type ArenaBlock } from './arena.js'
+import type { Node } from './ir.js'
+import { identityOrder, physicalShape, sameMemory, type Order } from './layout.js'
+import type { WeightStore } from './weights.js'
+
+/** A kernel call of a plan. */
+export interface KernelStep {
+  readonly node: Node | undefined
+  readonly kernel: KernelName
+  readonly args: readonly Argument[]
+  note: Note
+}
+
+/** A step that runs in TypeScript over views of its operands. */
+export interface HostStep {
+  readonly node: Node
+  readonly compute: (inputs: readonly (HostTensor | undefined)[]) => readonly HostTensor[]
+  readonly inputs: readonly (Placed | HostTensor | undefined)[]
+  readonly outputs: readonly (Placed | undefined)[]
+  note: Note
+}
+
+export type Step = KernelStep | HostStep
+
+/** A tensor that has a place. */
+export class Placed implements Operand {
+  readonly size: number
+  readonly physical: readonly number[]
+  readonly constant = undefined
+
+  constructor(
+    readonly dtype: Operand['dtype'],
+    readonly shape: Shape,
+    readonly order: Order,
+    readonly at: Address,
+  ) {
+    this.size = sizeOf(shape)
+    this.physical = physicalShape(shape, order)
+  }
+
+  get bytes(): number {
+    return this.size * byteSize(this.dtype)
+  }
+}
+
+/** A constant: gets a place in the weights only if a kernel asks for its raw form. */
+export class ConstantOperand implements Operand {
+  readonly dtype: Operand['dtype']
+  readonly shape: Shape
+  readonly size: number
+  readonly physical: readonly number[]
+
+  constructor(
+    readonly constant: HostTensor,
+    readonly order: Order,
+    private readonly weights: WeightStore,
+  ) {
+    this.dtype = constant.dtype
+    this.shape = constant.shape
+    this.size = sizeOf(constant.shape)
+    this.physical = physicalShape(constant.shape, order)
+  }
+
+  get at(): Address {
+    const identity = identityOrder(this.shape.length)
+    if (sameMemory(this.shape, this.order, identity)) return this.weights.raw(this.constant)
+    const bytes = this.size * byteSize(this.dtype)
+    return this.weights.packed(this.constant, `order ${this.order.join()}`, bytes, (e, from, to) => {
+      emitReorder(e, this.dtype, this.shape, identity, this.order, from, to)
+    })
+  }
+}
+
+/** Records the calls that put a tensor's elements into another order of axes. */
+export function emitReorder(
+  e: PackEmitter,
+  dtype: Operand['dtype'],
+  shape: Shape,
+  from: Order,
+  to: Order,
+  x: Address,
+  y: Address,
+): void {
+  const sourceStrides = stridesOf(physicalShape(shape, from))
+  const sizes: number[] = []
+  const strides: number[] = []
+  for (const axis of to) {
+    const size = shape[axis]
+    if (size === 1) continue
+    const stride = sourceStrides[from.indexOf(axis)]
+    const last = sizes.length - 1
+    // An axis that continues the one before it is the same axis.
+    if (last >= 0 && strides[last] === stride * size) {
+      sizes[last] *= size
+      strides[last] = stride
+    } else {
+      sizes.push(size)
+      strides.push(stride)
+    }
+  }
+  const bytes = byteSize(dtype)
+  // complex128 moves as pairs of 8 bytes.
+  if (bytes === 16) {
+    sizes.push(2)
+    for (let i = 0; i < strides.length; i++) strides[i] *= 2
+    strides.push(1)
+  }
+  const elementBytes = Math.min(bytes, 8)
+  const rank = sizes.length
+  if (bytes < 16 && (rank === 2 || rank === 3) && strides[rank - 1] === sizes[rank - 2] && strides[rank - 2] === 1) {
+    const batch = rank === 3 ? sizes[0] : 1
+    const rows = sizes[rank - 1]
+    const cols = sizes[rank - 2]
+    if (rank === 2 || strides[0] === rows * cols) {
+      e.call('transpose_2d', x, y, batch, rows, cols, elementBytes)
+      return
+    }
+  }
+  e.call('strided_copy', x, y, e.table(Int32Array.from([...sizes, ...strides])), rank, elementBytes)
+}
+
+/** What an emitter needs of the plan it writes to. */
+export interface EmitTarget {
+  readonly build: 'simd' | 'relaxed'
+  readonly fast: boolean
+  readonly weights: WeightStore
+  readonly steps: Step[]
+  /** Whether nobody needs what is in this block after the node that is being emitted. */
+  dies(block: Block): boolean
+  /** Called for every block the plan makes. */
+  own(block: ArenaBlock): void
+}
+
+/** Records the kernel calls of one node. */
+export class NodeEmitter implements Emitter<Attributes> {
+  readonly fused: Fused
+  readonly build: 'simd' | 'relaxed'
+  readonly fast: boolean
+  readonly placed: (Placed | undefined)[]
+  private readonly firstStep: number
+
+  constructor(
+    private readonly target: EmitTarget,
+    private readonly node: Node,
+    readonly attributes: Attributes,
+    readonly inputs: readonly (Placed | ConstantOperand | undefined)[],
+    readonly outputs: readonly ((TensorType & { order: Order; physical: readonly number[] }) | undefined)[],
+  ) {
+    this.fused = node.fused
+    this.build = target.build
+    this.fast = target.fast
+    this.placed = outputs.map(() => undefined)
+    this.firstStep = target.steps.length
+  }
+
+  input(index: number): Operand {
+    const operand = this.inputs[index]
+    if (!operand) throw new LanewiseError('E_GRAPH', `required input ${index} is missing`)
+    return operand
+  }
+
+  output(index: number): Operand {
+    const existing = this.placed[index]
+    if (existing) return existing
+    const type = this.outputs[index]
+    if (!type) throw new Error(`output ${index} of ${this.node.op.name} is not wanted`)
+    const block = arenaBlock(sizeOf(type.shape) * byteSize(type.dtype))
+    this.target.own(block)
+    return this.place(index, { block, offset: 0 })
+  }
+
+  overwrite(index: number, from: number): Operand {
+    const type = this.outputs[index]
+    const input = this.inputs[from]
+    if (
+      type &&
+      input instanceof Placed &&
+      input.bytes === sizeOf(type.shape) * byteSize(type.dtype) &&
+      input.at.offset === 0 &&
+      input.at.block.bytes === input.bytes &&
+      this.target.dies(input.at.block)
+    ) {
+      return this.place(index, input.at)
+    }
+    return this.output(index)
+  }
+
+  view(index: number, from: number, elementOffset = 0): void {
+    const input = this.input(from)
+    this.place(index, plus(input.at, elementOffset * byteSize(input.dtype)))
+  }
+
+  call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void {
+    this.target.steps.push({ node: this.node, kernel, args, note: {} })
+  }
+
+  scratch(bytes: number): Address {
+    const block = arenaBlock(bytes)
+    this.target.own(block)
+    return { block, offset: 0 }
+  }
+
+  pack(operand: Operand, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address {
+    if (operand.constant) return this.target.weights.packed(operand.constant, key, bytes, pack)
+    const to = this.scratch(bytes)
+    pack(this, operand.at, to)
+    return to
+  }
+
+  table(data: TypedArray): Address {
+    return this.target.weights.table(data)
+  }
+
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {
+    return this.target.weights.ask(kernel, ...args)
+  }
+
+  note(note: Note): void {
+    for (let i = this.firstStep; i < this.target.steps.length; i++) {
+      const step = this.target.steps[i]
+      // FLOPs of a node are counted once, however many calls it takes.
+      step.note = i === this.firstStep ? note : { ...note, flops: 0 }
+    }
+  }
+
+  private place(index: number, at: Address): Placed {
+    const type = this.outputs[index]!
+    return (this.placed[index] = new Placed(type.dtype, type.shape, type.order, at))
+  }
+}

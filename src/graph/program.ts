@@ -1,0 +1,386 @@
+import type { Context } from '../../bindings/context.js'
+import type { NumericDType, TypedArray } from '../dtype.js'
+import { LanewiseError } from '../errors.js'
+import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } from '../host.js'
+import type { Note, TensorType } from '../ops/op.js'
+import { formatShape, sameShape } from '../shape.js'
+import { bindCall } from './call.js'
+import { Placed, type HostStep, type Step } from './emitter.js'
+import { capturedBy, type Graph, type Node, type Value } from './ir.js'
+import { Lru } from './lru.js'
+import { advance, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type Source } from './plan.js'
+import { resolve, type WeightStore } from './weights.js'
+
+/** Plans kept per place where plans branch: one per set of input shapes. */
+const PLANS = 16
+/** With an AbortSignal, the longest stretch of work between two looks at it. */
+const YIELD_MS = 50
+
+/** What one step took, for a profile. */
+export interface StepTime {
+  readonly node: Node | undefined
+  readonly kernel: string
+  readonly note: Note
+  readonly ms: number
+  /** Bytes of the tensors that the step's node reads and writes. */
+  readonly bytes: number
+}
+
+export interface RunControl {
+  readonly signal?: AbortSignal
+  /** Receives the time of every step. */
+  readonly profile?: (time: StepTime) => void
+  /** Storage to write outputs to, where the caller has some. */
+  readonly into?: ReadonlyMap<Value, HostTensor>
+}
+
+/** A segment and what has been made of it: calls with addresses, and the segments that followed it. */
+interface Prepared {
+  readonly segment: Segment
+  readonly next: Lru<Prepared>
+  calls: (() => void)[]
+  /** What the calls were bound to; −1 before the first time. */
+  generation: number
+  arena: number
+}
+
+/**
+ * A graph that can be run: plans it for the shapes that come, keeps the plans, executes them. One arena; runs one at a time.
+ * Bodies of control-flow nodes are programs of their own within it.
+ */
+export class Program {
+  private readonly entries = new Lru<Prepared>(PLANS)
+  private last: { shapes: readonly TensorType[]; prepared: Prepared } | undefined
+  /** Inputs whose elements decide shapes: they are part of the key of a plan. */
+  private readonly keyed = new Set<Value>()
+  private readonly bodies = new Map<Graph, Program>()
+  private arena = 0
+  private arenaSize = 0
+  private scratchSize = 0
+  private lastYield = 0
+
+  constructor(
+    readonly graph: Graph,
+    private readonly context: Context,
+    private readonly weights: WeightStore,
+    private readonly options: PlanOptions,
+  ) {}
+
+  /** Bytes of the arena now, bodies included. */
+  get arenaBytes(): number {
+    let bytes = this.arenaSize
+    for (const body of this.bodies.values()) bytes += body.arenaBytes
+    return bytes
+  }
+
+  /** The largest total of scratch (part of the arena) that one node uses. */
+  get scratchBytes(): number {
+    return Math.max(this.scratchSize, ...[...this.bodies.values()].map((body) => body.scratchBytes))
+  }
+
+  /** Plans for these inputs without running, and returns the segments up to the first that depends on data. */
+  prepare(feeds: ReadonlyMap<Value, HostValue>): Segment {
+    return this.entry(feeds).segment
+  }
+
+  /**
+   * Runs the graph.
+   *
+   * @param feeds - a value for every input, of the right type.
+   * @returns a value for every output; tensors are copies (or the storage given in `control.into`).
+   */
+  async run(feeds: ReadonlyMap<Value, HostValue>, control: RunControl = {}): Promise<Map<Value, HostValue>> {
+    const hosts = new Map<Value, HostValue>(feeds)
+    this.lastYield = control.signal ? performance.now() : 0
+    let prepared = this.entry(feeds)
+    for (;;) {
+      const { segment } = prepared
+      this.bind(prepared)
+      for (const { value, to } of segment.uploads) this.upload(hosts.get(value) as HostTensor, to)
+      if (control.profile) this.executeProfiled(prepared, control.profile)
+      else if (control.signal) await this.executeYielding(prepared.calls, control.signal)
+      else this.execute(prepared.calls)
+      const { end } = segment
+      if (end.kind === 'done') {
+        const results = new Map<Value, HostValue>()
+        for (const value of this.graph.outputs) {
+          const source = segment.sources.get(value)!
+          const result = this.read(source, hosts, control.into?.get(value), value)
+          // A constant or an input that is passed through must not be the caller's to change.
+          results.set(value, 'placed' in source || !isHostTensor(result) ? result : { ...result, data: result.data.slice() as HostTensor['data'] })
+        }
+        return results
+      }
+      prepared = end.kind === 'values' ? this.continueWithValues(prepared, end.values, hosts) : await this.continueWithNode(prepared, end.node, hosts, control)
+    }
+  }
+
+  /** Frees the arenas. */
+  dispose(): void {
+    for (const body of this.bodies.values()) body.dispose()
+    this.context.release(this.arena)
+    this.arenaSize = 0
+  }
+
+  private entry(feeds: ReadonlyMap<Value, HostValue>): Prepared {
+    const { last } = this
+    if (last && this.keyed.size === 0 && this.fits(feeds, last.shapes)) return last.prepared
+    let key = ''
+    const types = new Map<Value, TensorType | undefined>()
+    const known = new Map<Value, HostTensor>()
+    for (const [value, host] of feeds) {
+      const type = typeOfHost(host)
+      types.set(value, type)
+      key += type ? `${type.dtype}[${type.shape.join()}]` : 'value'
+      if (this.keyed.has(value) && isHostTensor(host)) {
+        known.set(value, host)
+        key += `=${String(host.data)}`
+      }
+      key += ';'
+    }
+    let prepared = this.entries.get(key)
+    if (!prepared) {
+      for (const [value, host] of known) known.set(value, { ...host, data: host.data.slice() as HostTensor['data'] })
+      prepared = this.planFrom(initialState(this.graph, types, known))
+      this.entries.set(key, prepared)
+    }
+    if (this.keyed.size === 0 && [...types.values()].every((type) => type)) {
+      this.last = { shapes: [...types.values()] as TensorType[], prepared }
+    }
+    return prepared
+  }
+
+  private fits(feeds: ReadonlyMap<Value, HostValue>, shapes: readonly TensorType[]): boolean {
+    let i = 0
+    for (const host of feeds.values()) {
+      const type = shapes[i++]
+      if (!isHostTensor(host) || host.dtype !== type.dtype || host.shape.length !== type.shape.length) return false
+      for (let axis = 0; axis < type.shape.length; axis++) if (host.shape[axis] !== type.shape[axis]) return false
+    }
+    return true
+  }
+
+  private planFrom(state: PlanState): Prepared {
+    const segment = planSegment(this.graph, state, this.weights, this.options)
+    this.scratchSize = Math.max(this.scratchSize, segment.scratchBytes)
+    return { segment, next: new Lru(PLANS), calls: [], generation: -1, arena: 0 }
+  }
+
+  /** Elements are needed to plan on: read them, and take the plan for these elements. */
+  private continueWithValues(prepared: Prepared, values: readonly Value[], hosts: Map<Value, HostValue>): Prepared {
+    const { segment } = prepared
+    const results = new Map<Value, HostTensor>()
+    let key = ''
+    for (const value of values) {
+      const host = this.read(segment.sources.get(value)!, hosts) as HostTensor
+      results.set(value, { ...host, data: host.data.slice() as HostTensor['data'] })
+      key += `${host.dtype}[${host.shape.join()}]=${String(host.data)};`
+      if (this.graph.inputs.includes(value)) {
+        this.keyed.add(value)
+        this.last = undefined
+      }
+    }
+    let next = prepared.next.get(key)
+    if (!next) prepared.next.set(key, (next = this.planFrom(advance(segment.state, segment.end, results))))
+    return next
+  }
+
+  /** A node that runs in JavaScript: compute it, and take the plan for the types it returned. */
+  private async continueWithNode(prepared: Prepared, node: Node, hosts: Map<Value, HostValue>, control: RunControl): Promise<Prepared> {
+    const { segment } = prepared
+    const start = control.profile ? performance.now() : 0
+    const inputs = node.inputs.map((value) => value && this.operandOf(value, segment, hosts))
+    const outputs = await this.compute(node, inputs, segment, hosts, control)
+    control.profile?.({ node, kernel: 'TypeScript', note: {}, ms: performance.now() - start, bytes: 0 })
+    const results = new Map<Value, { type: TensorType | undefined }>()
+    let key = ''
+    node.outputs.forEach((value, i) => {
+      if (!value) return
+      const output = outputs[i]
+      if (!output) throw new LanewiseError('E_UNSUPPORTED', `output ${i} is not supported`).at(node.op.name, node.name)
+      hosts.set(value, output)
+      const type = typeOfHost(output)
+      results.set(value, { type })
+      key += type ? `${type.dtype}[${type.shape.join()}];` : 'value;'
+    })
+    let next = prepared.next.get(key)
+    if (!next) prepared.next.set(key, (next = this.planFrom(advance(segment.state, segment.end, results))))
+    return next
+  }
+
+  private async compute(
+    node: Node,
+    inputs: readonly (HostValue | undefined)[],
+    segment: Segment,
+    hosts: ReadonlyMap<Value, HostValue>,
+    control: RunControl,
+  ): Promise<readonly HostValue[]> {
+    const { op, attributes } = node
+    const outputCount = node.outputs.length
+    try {
+      if (op.control) {
+        return await op.control({ attributes, inputs, outputCount }, (body, given) => this.runBody(body, given, segment, hosts, control))
+      }
+      if (op.values) return op.values({ attributes, inputs, outputCount })
+      if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {
+        const tensors = inputs as readonly (HostTensor | undefined)[]
+        const outputs = op.infer?.({ attributes, inputs: tensors, outputCount, known: (i) => tensors[i], value: (i) => tensors[i] }) ?? []
+        return op.compute({ attributes, inputs: tensors, outputs, outputCount })
+      }
+    } catch (error) {
+      throw error instanceof LanewiseError ? error.at(op.name, node.name) : error
+    }
+    throw new LanewiseError('E_UNSUPPORTED', 'this operator does not take sequences, optionals or strings').at(op.name, node.name)
+  }
+
+  private async runBody(
+    body: Graph,
+    given: readonly HostValue[],
+    segment: Segment,
+    hosts: ReadonlyMap<Value, HostValue>,
+    control: RunControl,
+  ): Promise<HostValue[]> {
+    let program = this.bodies.get(body)
+    if (!program) {
+      const captured = capturedBy(body).filter((value) => value.constant === undefined)
+      program = new Program({ ...body, inputs: [...body.inputs, ...captured] }, this.context, this.weights, this.options)
+      this.bodies.set(body, program)
+    }
+    const feeds = new Map<Value, HostValue>()
+    program.graph.inputs.forEach((value, i) => {
+      feeds.set(value, i < given.length ? given[i] : this.operandOf(value, segment, hosts))
+    })
+    const results = await program.run(feeds, { signal: control.signal, profile: control.profile })
+    return body.outputs.map((value) => results.get(value)!)
+  }
+
+  private operandOf(value: Value, segment: Segment, hosts: ReadonlyMap<Value, HostValue>): HostValue {
+    const source = segment.sources.get(value)
+    if (source) return this.read(source, hosts)
+    if (value.constant) return value.constant
+    throw new LanewiseError('E_GRAPH', `the value "${value.name}" is used before it is made`, { tensor: value.name })
+  }
+
+  private read(source: Source, hosts: ReadonlyMap<Value, HostValue>, into?: HostTensor, value?: Value): HostValue {
+    if ('host' in source || 'known' in source) {
+      const host = 'known' in source ? source.known : hosts.get(source.host)!
+      if (!into || !isHostTensor(host)) return host
+      checkStorage(into, host, value)
+      copyData(into, host.data)
+      return into
+    }
+    const { dtype, shape, size, at } = source.placed
+    const view = this.context.view(dtype as NumericDType, resolve(at), size)
+    if (!into) return { dtype, shape, data: view.slice() as TypedArray }
+    checkStorage(into, source.placed, value)
+    copyData(into, view)
+    return into
+  }
+
+  private upload(host: HostTensor, to: Placed): void {
+    this.context.bytes(resolve(to.at), hostBytes(host)).set(rawBytes(host.data as TypedArray))
+  }
+
+  /** Places a segment's blocks and makes its calls, unless they still stand. */
+  private bind(prepared: Prepared): void {
+    const { context } = this
+    context.check()
+    const { segment } = prepared
+    if (segment.arenaBytes > this.arenaSize) this.growArena(segment.arenaBytes)
+    if (prepared.generation === context.generation && prepared.arena === this.arena) return
+    for (const block of segment.blocks) block.base = this.arena + block.offset!
+    const calls = segment.steps.map((step) => this.bindStep(step))
+    Object.assign(prepared, { calls, generation: context.generation, arena: this.arena })
+  }
+
+  private growArena(bytes: number): void {
+    const { context } = this
+    const to = context.alloc(bytes)
+    // In the middle of a run the arena already holds values that are needed.
+    context.bytes(to, this.arenaSize).set(context.bytes(this.arena, this.arenaSize))
+    context.release(this.arena)
+    this.arena = to
+    this.arenaSize = bytes
+  }
+
+  private bindStep(step: Step): () => void {
+    if ('kernel' in step) {
+      return bindCall(this.context.kernels[step.kernel] as (...args: number[]) => unknown, step.args.map(resolve))
+    }
+    return this.bindHost(step)
+  }
+
+  private bindHost({ node, inputs, outputs, compute }: HostStep): () => void {
+    const view = (placed: Placed): HostTensor => ({
+      dtype: placed.dtype,
+      shape: placed.shape,
+      data: this.context.view(placed.dtype as NumericDType, resolve(placed.at), placed.size),
+    })
+    const from = inputs.map((input) => (input instanceof Placed ? view(input) : input))
+    const to = outputs.map((output) => output && view(output))
+    return () => {
+      let results
+      try {
+        results = compute(from)
+      } catch (error) {
+        throw error instanceof LanewiseError ? error.at(node.op.name, node.name) : error
+      }
+      to.forEach((output, i) => output && copyData(output, results[i].data))
+    }
+  }
+
+  private execute(calls: readonly (() => void)[]): void {
+    try {
+      for (let i = 0; i < calls.length; i++) calls[i]()
+    } catch (error) {
+      throw this.context.guard(error)
+    }
+  }
+
+  private async executeYielding(calls: readonly (() => void)[], signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal)
+    for (const call of calls) {
+      this.execute([call])
+      if (performance.now() - this.lastYield < YIELD_MS) continue
+      await yieldToEvents()
+      throwIfAborted(signal)
+      this.lastYield = performance.now()
+    }
+  }
+
+  private executeProfiled(prepared: Prepared, profile: (time: StepTime) => void): void {
+    prepared.calls.forEach((call, i) => {
+      const step = prepared.segment.steps[i]
+      const start = performance.now()
+      this.execute([call])
+      const ms = performance.now() - start
+      profile({ node: step.node, kernel: step.note.kernel ?? ('kernel' in step ? step.kernel : 'TypeScript'), note: step.note, ms, bytes: step.note.bytes ?? 0 })
+    })
+  }
+}
+
+function copyData(to: HostTensor, data: HostTensor['data']): void {
+  if (Array.isArray(data)) (to.data as string[]).splice(0, data.length, ...data)
+  else (to.data as Float32Array).set(data as Float32Array)
+}
+
+/** The caller's storage for a result must be of the result's type and shape. */
+function checkStorage(into: HostTensor, result: TensorType, value: Value | undefined): void {
+  if (into.dtype === result.dtype && sameShape(into.shape, result.shape)) return
+  const expected = `${result.dtype}${formatShape(result.shape)}`
+  const actual = `${into.dtype}${formatShape(into.shape)}`
+  throw new LanewiseError('E_TENSOR', `the tensor to fetch "${value?.name ?? ''}" into is ${actual}, the result is ${expected}`, {
+    tensor: value?.name,
+    expected,
+    actual,
+  })
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new LanewiseError('E_STATE', 'the run was aborted', { cause: signal.reason })
+}
+
+/** Lets timers and events run: a resolved promise would not. */
+function yieldToEvents(): Promise<void> {
+  return new Promise((done) => setTimeout(done, 0))
+}

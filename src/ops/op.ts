@@ -1,0 +1,214 @@
+import type { KernelName, Kernels } from '../../bindings/module.js'
+import type { DType, TypedArray } from '../dtype.js'
+import { isFloat } from '../dtype.js'
+import type { HostTensor, HostValue } from '../host.js'
+import type { Graph } from '../graph/ir.js'
+import type { Layout, LayoutQuery, Order } from '../graph/layout.js'
+import type { Shape } from '../shape.js'
+import type { Attributes, AttributeSchema, AttributesOf, RawAttributes } from './attributes.js'
+
+export interface TensorType {
+  readonly dtype: DType
+  readonly shape: Shape
+}
+
+/** What shape inference may look at. */
+export interface InferContext<A> {
+  readonly attributes: A
+  /** Types of the inputs; undefined where an optional input is left out. */
+  readonly inputs: readonly (TensorType | undefined)[]
+  /** How many outputs the node names, left-out ones before a named one included. */
+  readonly outputCount: number
+  /**
+   * The elements of an input that decides a shape (axes, sizes, repeats …); undefined if the input is left out. Where the elements are only
+   * known once the graph has run so far, the plan is cut before this node and `infer` is asked again with them: so ask
+   * before doing anything else of consequence, and only for small tensors.
+   */
+  value(index: number): HostTensor | undefined
+  /** The elements of an input if they are known already; never cuts the plan. */
+  known(index: number): HostTensor | undefined
+}
+
+/** A number given to a kernel: known now, or an address that is known when the plan is bound to memory. */
+export type Argument = number | Address
+
+/** The arguments of a kernel, any of which may still be an address to be. */
+export type Arguments<K extends KernelName> = Kernels[K] extends (...args: infer P) => unknown ? { [I in keyof P]: Argument } : never
+
+/** A place in memory that gets its number when a plan is bound. */
+export interface Address {
+  readonly block: Block
+  readonly offset: number
+}
+
+/** A stretch of memory with one lifetime. `base` is undefined until it is placed. */
+export interface Block {
+  readonly bytes: number
+  base: number | undefined
+}
+
+/** A tensor in memory, as kernels see it. */
+export interface Operand {
+  readonly dtype: DType
+  /** Logical shape: ONNX's. */
+  readonly shape: Shape
+  readonly order: Order
+  /** `shape` in memory order. */
+  readonly physical: readonly number[]
+  /** Number of elements. */
+  readonly size: number
+  /** Where the elements are. Reading this puts a constant into memory: do not, if only its packed form is used. */
+  readonly at: Address
+  /** The elements, if the operand is a constant. */
+  readonly constant: HostTensor | undefined
+}
+
+/** A function of one element applied to an operator's result before it is stored; `code` is one of `UNARY_*` of assembly/codes.ts. */
+export interface Activation {
+  readonly code: number
+  readonly a: number
+  readonly b: number
+}
+
+/** What graph passes have folded into a node; `bias` and `residual` are indices of inputs that the passes added. */
+export interface Fused {
+  readonly activation?: Activation
+  /** A vector over the output's channels (Conv) or last axis (MatMul). */
+  readonly bias?: number
+  /** A tensor of the output's shape that is added before the activation. */
+  readonly residual?: number
+}
+
+/** What a profile says about one kernel call. */
+export interface Note {
+  /** Which algorithm was chosen: "winograd4x4", "depthwise3x3". */
+  readonly kernel?: string
+  /** Floating-point operations of the direct algorithm. */
+  readonly flops?: number
+  /** Bytes of the tensors read and written; filled in by the planner. */
+  readonly bytes?: number
+}
+
+/** Accepts the kernel calls that compute an operator: a plan records them, eager mode runs them at once. */
+export interface Emitter<A> {
+  readonly attributes: A
+  /** Operands in the orders that the layout rule asked for; undefined where an optional input is left out. */
+  readonly inputs: readonly (Operand | undefined)[]
+  /** Types of the outputs the node names (undefined where one is not wanted), with the orders the layout rule promised. */
+  readonly outputs: readonly (TensorType & { readonly order: Order; readonly physical: readonly number[] } | undefined)[]
+  readonly fused: Fused
+  readonly build: 'simd' | 'relaxed'
+  /** False if the user asked for results nearest to exact arithmetic (no Winograd). */
+  readonly fast: boolean
+
+  /** Input `index`, which the operator requires. */
+  input(index: number): Operand
+  /** Memory for output `index`. Asked once per output; contents are undefined. */
+  output(index: number): Operand
+  /** Output `index` in the memory of input `from` if nobody needs that input afterwards and the sizes agree, else in memory of its own. */
+  overwrite(index: number, from: number): Operand
+  /** Output `index` is the memory of input `from`, beginning at an element offset, read as the output's shape and order: no kernel runs. */
+  view(index: number, from: number, elementOffset?: number): void
+  /** Records one kernel call. */
+  call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void
+  /** Memory that holds nothing before and is worth nothing after this node. */
+  scratch(bytes: number): Address
+  /**
+   * An operand in another form: for a constant made once (and its raw form never stored), otherwise made anew in scratch on every run.
+   * `key` names the form, everything it depends on included; `pack` emits the calls that write `bytes` bytes at `to`.
+   */
+  pack(operand: Operand, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address
+  /** What a size function of the kernels says, e.g. how much scratch a kernel needs. */
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
+  /** A small read-only table (sizes, strides, weights of an interpolation …). Equal tables share memory. */
+  table(data: TypedArray): Address
+  /** Describes the calls of this node for the profile. */
+  note(note: Note): void
+}
+
+/** The part of an {@link Emitter} that packing needs. */
+export interface PackEmitter {
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
+  call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void
+  table(data: TypedArray): Address
+}
+
+/** Address of a place some bytes further. */
+export function plus(address: Address, bytes: number): Address {
+  return bytes === 0 ? address : { block: address.block, offset: address.offset + bytes }
+}
+
+/** What a plain TypeScript implementation is given. */
+export interface ComputeContext<A> {
+  readonly attributes: A
+  readonly inputs: readonly (HostTensor | undefined)[]
+  /** What `infer` said of the outputs; for an operator without `infer`, empty. */
+  readonly outputs: readonly TensorType[]
+  readonly outputCount: number
+}
+
+/** Like {@link ComputeContext} for operators over sequences, optionals and maps. */
+export interface ValueContext<A> {
+  readonly attributes: A
+  readonly inputs: readonly (HostValue | undefined)[]
+  readonly outputCount: number
+}
+
+/** Runs a subgraph: what If, Loop and Scan are given. Inputs and outputs are positional; values of the outer graph are seen by the body itself. */
+export type RunBody = (body: Graph, inputs: readonly HostValue[]) => Promise<HostValue[]>
+
+/** What an upgrade may change: the node as an old file has it. Inputs are names of values, '' where left out. */
+export interface UpgradeContext {
+  readonly opset: number
+  inputs: string[]
+  readonly outputs: string[]
+  readonly attributes: RawAttributes
+  /** A new constant's name. */
+  constant(tensor: HostTensor): string
+  /** A new node before this one; returns the name of its only output. */
+  node(op: string, inputs: readonly string[], attributes?: Record<string, unknown>): string
+  /** Replaces the operator's name (Upsample → Resize). */
+  rename(op: string): void
+}
+
+/**
+ * Everything about one operator that is not its gradient (which is a separate export beside it, so that inference does not carry it).
+ *
+ * A node is computed, in this order of preference: at planning time by `compute` if all its inputs are known; by `emit` if `kernel`
+ * accepts the dtypes; by `emit` in float32 between casts if only its being float16 or bfloat16 stood in the way; by `compute` as a step of
+ * the plan. An operator without `infer` has outputs whose shapes depend on data: the plan is cut there and `compute` or `values` runs.
+ */
+export interface OpDefinition<A = Attributes> {
+  readonly name: string
+  /** '' is ai.onnx. */
+  readonly domain: string
+  readonly attributes: AttributeSchema
+  /** The fewest and most inputs; one number where they are equal. */
+  readonly arity: number | readonly [number, number]
+  /** Types and shapes of the outputs, as many as the operator can make from these inputs. @throws LanewiseError without node names. */
+  infer?(c: InferContext<A>): readonly TensorType[]
+  layout?(query: LayoutQuery<A>): Layout
+  /** Whether `emit` handles operands of these types (undefined where left out). By default: if every float operand is float32. */
+  kernel?(inputs: readonly (DType | undefined)[], attributes: A): boolean
+  emit?(e: Emitter<A>): void
+  compute?(c: ComputeContext<A>): readonly HostTensor[]
+  values?(c: ValueContext<A>): readonly HostValue[]
+  /** If, Loop, Scan. */
+  control?(c: ValueContext<A>, run: RunBody): Promise<readonly HostValue[]>
+  /** True for operators whose result differs from run to run: never folded. */
+  readonly random?: boolean
+  /** Brings a node of an older opset to this definition. `below` is the first opset that needs no change; applied in list order. */
+  readonly upgrades?: readonly { readonly below: number; apply(node: UpgradeContext): void }[]
+}
+
+/** Declares an operator; `A` is inferred from the schema. */
+export function defineOp<S extends AttributeSchema>(
+  definition: Omit<OpDefinition<AttributesOf<S>>, 'attributes' | 'domain'> & { readonly attributes: S; readonly domain?: string },
+): OpDefinition<AttributesOf<S>> {
+  return { domain: '', ...definition }
+}
+
+/** Whether kernels that know float32 only can take these operands. */
+export function allFloat32(inputs: readonly (DType | undefined)[]): boolean {
+  return inputs.every((dtype) => dtype === undefined || !isFloat(dtype) || dtype === 'float32')
+}

@@ -1,0 +1,54 @@
+import type { Build } from '../../bindings/module.js'
+import { notFused, type Graph, type Node, type Value } from '../../src/graph/ir.js'
+import { Program } from '../../src/graph/program.js'
+import { WeightStore } from '../../src/graph/weights.js'
+import type { HostTensor, HostValue } from '../../src/host.js'
+import { parseAttributes, toRaw, type RawAttributes } from '../../src/ops/attributes.js'
+import { allOps } from '../../src/ops/all.js'
+import { findOp, registerOps } from '../../src/ops/registry.js'
+import { makeContext } from './wasm.js'
+
+registerOps(allOps)
+
+export interface NodeRun {
+  readonly op: string
+  readonly domain?: string
+  readonly attributes?: Readonly<Record<string, unknown>>
+  /** undefined: an optional input left out. */
+  readonly inputs: readonly (HostValue | undefined)[]
+  /** Indices of inputs that are constants of the model rather than fed. */
+  readonly constants?: readonly number[]
+  readonly outputs?: number
+  readonly build?: Build
+}
+
+/** Runs one operator as a session would, on a graph of that node alone. */
+export async function runNode(run: NodeRun): Promise<HostTensor[]> {
+  const op = findOp(run.domain ?? '', run.op)
+  if (!op) throw new Error(`operator ${run.op} is not registered`)
+  const raw: RawAttributes = new Map()
+  for (const [name, value] of Object.entries(run.attributes ?? {})) raw.set(name, toRaw(op.attributes[name].kind, value))
+  const feeds = new Map<Value, HostValue>()
+  const inputs = run.inputs.map((given, i) => {
+    if (!given) return undefined
+    const value: Value = { name: `x${i}` }
+    if (run.constants?.includes(i)) value.constant = given as HostTensor
+    else feeds.set(value, given)
+    return value
+  })
+  const outputs = Array.from({ length: run.outputs ?? 1 }, (_, i): Value => ({ name: `y${i}` }))
+  const node: Node = { op, name: 'node', attributes: parseAttributes(op.attributes, raw), inputs, outputs, fused: notFused }
+  const graph: Graph = { name: 'test', inputs: [...feeds.keys()], outputs, nodes: [node] }
+  const context = makeContext(run.build)
+  const options = { build: context.build, fast: true, channelsLast: true, arenaLimit: 2 ** 32 }
+  const program = new Program(graph, context, new WeightStore(context), options)
+  const results = await program.run(feeds)
+  // A second run must find everything as the first did.
+  const again = await program.run(feeds)
+  for (const [value, result] of results) {
+    const first = (result as HostTensor).data
+    const second = (again.get(value) as HostTensor).data
+    if (String(first) !== String(second)) throw new Error(`two runs of ${run.op} differ`)
+  }
+  return outputs.map((value) => results.get(value) as HostTensor)
+}
