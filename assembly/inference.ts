@@ -9,5 +9,6 @@ export { matmul_batched, matmul_scratch_size } from "./matmul";
 export { heap_base, is_relaxed } from "./memory";
 export { peak_madd, peak_read } from "./peak";
 export { average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool_f32, max_pool_f32, max_pool_indices_f32 } from "./pool";
+export { dequantize_linear, quantize_linear } from "./quant";
 export { strided_copy, transpose_2d } from "./transpose";
 export { unary_f32 } from "./unary";

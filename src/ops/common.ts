@@ -9,3 +9,9 @@ export const commonOps: readonly unknown[] = [
   MatMul,
   Transpose,
 ]
+import { If } from './control.js'
+import { DequantizeLinear, QuantizeLinear } from './quantize.js'
+import { GRU, LSTM, RNN } from './rnn.js'
+import { Transpose } from './transpose.js'
+
+export const commonOps: readonly unknown[] = [DequantizeLinear, GRU, If, LSTM, QuantizeLinear, RNN, Transpose]
