@@ -24,29 +24,41 @@ export function nmadd(a: v128, b: v128, c: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_nmadd(a, b, c) : f32x4.sub(c, f32x4.mul(a, b));
 }
 
-/** The first `n` floats at `p`, if there are fewer than 4 the other lanes 0; reads nothing beyond them. */
+/** The first `n` (1 to 3) floats at `p`, the other lanes 0. Reads nothing beyond them. */
 // @ts-ignore: decorator
 @inline
-export function load_some(p: usize, n: i32): v128 {
-  if (n >= 4) return v128.load(p);
-  if (n <= 0) return f32x4.splat(0);
+export function load_tail(p: usize, n: i32): v128 {
   if (n == 1) return v128.load32_zero(p);
   const two = v128.load64_zero(p);
   return n == 2 ? two : v128.load_lane<f32>(p, two, 2, 8);
 }
 
-/** Stores the first `n` lanes, all 4 if `n` is more, none if it is negative. */
+/** Stores the first `n` (1 to 3) lanes. */
 // @ts-ignore: decorator
 @inline
-export function store_some(p: usize, v: v128, n: i32): void {
-  if (n >= 4) {
-    v128.store(p, v);
-  } else if (n == 1) {
+export function store_tail(p: usize, v: v128, n: i32): void {
+  if (n == 1) {
     v128.store_lane<f32>(p, v, 0);
-  } else if (n > 0) {
+  } else {
     v128.store_lane<f64>(p, v, 0);
     if (n == 3) v128.store_lane<f32>(p, v, 2, 8);
   }
+}
+
+/** Four floats at `p`, or the `n` there are if fewer (0 for the other lanes). Reads nothing beyond them. */
+// @ts-ignore: decorator
+@inline
+export function load_some(p: usize, n: i32): v128 {
+  if (n >= 4) return v128.load(p);
+  return n <= 0 ? f32x4.splat(0) : load_tail(p, n);
+}
+
+/** Stores four lanes, or the first `n` if fewer. */
+// @ts-ignore: decorator
+@inline
+export function store_some(p: usize, v: v128, n: i32): void {
+  if (n >= 4) v128.store(p, v);
+  else if (n > 0) store_tail(p, v, n);
 }
 
 /** (v₀ + v₂) + (v₁ + v₃) */
