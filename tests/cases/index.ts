@@ -1,8 +1,17 @@
 // Every case table, one line each.
 import type { Case } from './case.js'
+import { convCases } from './conv.js'
+import { matmulCases } from './matmul.js'
 import { quantizeFamilyCases } from './quantize.js'
 import { quantizedLinearCases } from './quantized-linear.js'
 import { rnnFamilyCases } from './rnn.js'
 import { transposeCases } from './transpose.js'
 
-export const allCases: readonly Case[] = [...quantizeFamilyCases, ...quantizedLinearCases, ...rnnFamilyCases, ...transposeCases]
+export const allCases: readonly Case[] = [
+  ...convCases,
+  ...matmulCases,
+  ...quantizeFamilyCases,
+  ...quantizedLinearCases,
+  ...rnnFamilyCases,
+  ...transposeCases,
+]
