@@ -10,7 +10,8 @@ import { centred } from './integer-linear.js'
 import { defineOp, type TensorType } from './op.js'
 import { dequantized, dynamicRange, perTensor, quantized } from './quantize.js'
 import { concatenated } from './sequence.js'
-import { eachWindow, windowsOf } from './windows.js'
+import { slideWindow } from './window.js'
+import { eachWindow } from './window-taps.js'
 
 const domain = 'com.microsoft'
 
@@ -138,24 +139,24 @@ export const QLinearAveragePool = defineOp({
   },
   infer({ attributes, inputs: [x] }) {
     const shape = firstShape(x!.shape, attributes.channels_last)
-    const { output } = windowsOf(attributes, shape.slice(2), attributes.kernel_shape, attributes.ceil_mode !== 0)
+    const { output } = slideWindow(attributes, shape.slice(2), attributes.kernel_shape, attributes.ceil_mode !== 0)
     return [{ dtype: x!.dtype, shape: lastShape([shape[0], shape[1], ...output], attributes.channels_last) }]
   },
   compute({ attributes, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) {
     const shape = firstShape(x!.shape, attributes.channels_last)
     const [batch, channels, ...spatial] = shape
-    const windows = windowsOf(attributes, spatial, attributes.kernel_shape, attributes.ceil_mode !== 0)
+    const window = slideWindow(attributes, spatial, attributes.kernel_shape, attributes.ceil_mode !== 0)
     const given = real(x!, xScale!, xZero)
     const values = attributes.channels_last ? moved(given, x!.shape, true) : given
     const inSize = sizeOf(spatial)
-    const outSize = sizeOf(windows.output)
+    const outSize = sizeOf(window.output)
     const result = new Float32Array(batch * channels * outSize)
-    eachWindow(windows, spatial, (o, taps, at) => {
+    eachWindow(window, spatial, (o, taps, at) => {
       // The part of the window that lies on the input or its padding, but not beyond it (ceil_mode).
       const padded = at.reduce((count, p, axis) => {
-        const begin = p * windows.strides[axis]
-        const end = spatial[axis] + windows.padsBegin[axis] + windows.padsEnd[axis]
-        return count * (Math.min(begin + windows.kernel[axis], end) - begin)
+        const begin = p * window.strides[axis]
+        const end = spatial[axis] + window.begin[axis] + window.end[axis]
+        return count * (Math.min(begin + window.kernel[axis], end) - begin)
       }, 1)
       const count = attributes.count_include_pad ? padded : taps.count
       for (let p = 0; p < batch * channels; p++) {
@@ -164,7 +165,7 @@ export const QLinearAveragePool = defineOp({
         result[p * outSize + o] = sum / count
       }
     })
-    const ordered = attributes.channels_last ? moved(result, [batch, channels, ...windows.output], false) : result
+    const ordered = attributes.channels_last ? moved(result, [batch, channels, ...window.output], false) : result
     return [stored(y.dtype, y.shape, ordered, need(yScale, 3), yZero)]
   },
 })
