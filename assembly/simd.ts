@@ -45,22 +45,6 @@ export function store_some(p: usize, v: v128, n: i32): void {
   }
 }
 
-/** Four floats at `p`, or the `n` there are if fewer (0 for the other lanes). Reads nothing beyond them. */
-// @ts-ignore: decorator
-@inline
-export function load_some(p: usize, n: i32): v128 {
-  if (n >= 4) return v128.load(p);
-  return n <= 0 ? f32x4.splat(0) : load_some(p, n);
-}
-
-/** Stores four lanes, or the first `n` if fewer. */
-// @ts-ignore: decorator
-@inline
-export function store_some(p: usize, v: v128, n: i32): void {
-  if (n >= 4) v128.store(p, v);
-  else if (n > 0) store_some(p, v, n);
-}
-
 /** (v₀ + v₂) + (v₁ + v₃) */
 // @ts-ignore: decorator
 @inline

@@ -2,18 +2,25 @@
 import { If } from './control.js'
 import { Conv } from './conv.js'
 import { Gemm, MatMul } from './matmul.js'
+import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from './pool.js'
 import { DequantizeLinear, QuantizeLinear } from './quantize.js'
 import { GRU, LSTM, RNN } from './rnn.js'
 import { Transpose } from './transpose.js'
 
 export const commonOps: readonly unknown[] = [
+  AveragePool,
   Conv,
   DequantizeLinear,
   Gemm,
+  GlobalAveragePool,
+  GlobalLpPool,
+  GlobalMaxPool,
   GRU,
   If,
+  LpPool,
   LSTM,
   MatMul,
+  MaxPool,
   QuantizeLinear,
   RNN,
   Transpose,

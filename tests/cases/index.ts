@@ -2,10 +2,12 @@
 import type { Case } from './case.js'
 import { convCases } from './conv.js'
 import { matmulCases } from './matmul.js'
+import { poolCases } from './pool.js'
 import { transposeCases } from './transpose.js'
 
 export const allCases: readonly Case[] = [
   ...convCases,
   ...matmulCases,
+  ...poolCases,
   ...transposeCases,
 ]
