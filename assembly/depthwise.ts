@@ -5,7 +5,7 @@
 // avoids the cache-set conflicts of pixel pitches like 512 or 1024 floats, where direct reading falls to a third of the speed
 // (docs/performance-notes/depthwise.md).
 import { UNARY_CLIP, UNARY_NONE, UNARY_RELU } from "./codes";
-import { load_tail, madd, store_tail } from "./simd";
+import { load_some, madd, store_some } from "./simd";
 import { unary_f32 } from "./unary";
 
 /** Output pixels of one register tile. Seven accumulators leave room for five weights; common widths are multiples of 7. */
@@ -424,7 +424,7 @@ function copy_row(x: usize, pitch: i32, row: usize, n: i32, channels: i32): void
   for (; n > 0; n--) {
     let c = 0;
     for (; c + 4 <= channels; c += 4) v128.store(row + (c << 2), v128.load(x + (c << 2)));
-    if (c < channels) v128.store(row + (c << 2), load_tail(x + (c << 2), channels - c));
+    if (c < channels) v128.store(row + (c << 2), load_some(x + (c << 2), channels - c));
     row += PIXEL;
     x += pitch;
   }
@@ -448,14 +448,14 @@ function finish_row(
     for (let i = 0; i < n; i++) {
       let to = row + i * PIXEL, from = residual + i * residualPitch, stop = from + (whole << 2);
       for (; from < stop; from += 16, to += 16) v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
-      if (tail) v128.store(to, f32x4.add(v128.load(to), load_tail(from, tail)));
+      if (tail) v128.store(to, f32x4.add(v128.load(to), load_some(from, tail)));
     }
   }
   if (act != UNARY_NONE) unary_f32(act, row, row, n * GROUP, a, b);
   for (let i = 0; i < n; i++) {
     let from = row + i * PIXEL, to = y + i * pitch, stop = to + (whole << 2);
     for (; to < stop; from += 16, to += 16) v128.store(to, v128.load(from));
-    if (tail) store_tail(to, v128.load(from), tail);
+    if (tail) store_some(to, v128.load(from), tail);
   }
 }
 

@@ -27,7 +27,7 @@ export function nmadd(a: v128, b: v128, c: v128): v128 {
 /** The first `n` (1 to 3) floats at `p`, the other lanes 0. Reads nothing beyond them. */
 // @ts-ignore: decorator
 @inline
-export function load_tail(p: usize, n: i32): v128 {
+export function load_some(p: usize, n: i32): v128 {
   if (n == 1) return v128.load32_zero(p);
   const two = v128.load64_zero(p);
   return n == 2 ? two : v128.load_lane<f32>(p, two, 2, 8);
@@ -36,7 +36,7 @@ export function load_tail(p: usize, n: i32): v128 {
 /** Stores the first `n` (1 to 3) lanes. */
 // @ts-ignore: decorator
 @inline
-export function store_tail(p: usize, v: v128, n: i32): void {
+export function store_some(p: usize, v: v128, n: i32): void {
   if (n == 1) {
     v128.store_lane<f32>(p, v, 0);
   } else {
@@ -50,7 +50,7 @@ export function store_tail(p: usize, v: v128, n: i32): void {
 @inline
 export function load_some(p: usize, n: i32): v128 {
   if (n >= 4) return v128.load(p);
-  return n <= 0 ? f32x4.splat(0) : load_tail(p, n);
+  return n <= 0 ? f32x4.splat(0) : load_some(p, n);
 }
 
 /** Stores four lanes, or the first `n` if fewer. */
@@ -58,7 +58,7 @@ export function load_some(p: usize, n: i32): v128 {
 @inline
 export function store_some(p: usize, v: v128, n: i32): void {
   if (n >= 4) v128.store(p, v);
-  else if (n > 0) store_tail(p, v, n);
+  else if (n > 0) store_some(p, v, n);
 }
 
 /** (v₀ + v₂) + (v₁ + v₃) */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import * as codes from '../../assembly/codes'
-import { uniform } from './random'
-import { builds, Wasm } from './wasm'
+import * as codes from '../../assembly/codes.js'
+import { uniform } from './random.js'
+import { builds, Wasm } from './wasm.js'
 
 interface Case {
   m: number
