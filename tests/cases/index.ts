@@ -12,8 +12,8 @@ export const allCases: readonly Case[] = [
   ...convCases,
   ...matmulCases,
   ...poolCases,
-  ...quantizeFamilyCases,
   ...quantizedLinearCases,
+  ...quantizeFamilyCases,
   ...rnnFamilyCases,
   ...transposeCases,
 ]
