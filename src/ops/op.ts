@@ -118,6 +118,11 @@ export interface Emitter<A> {
   pack(operand: Operand, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address
   /** A small read-only table (sizes, strides, weights of an interpolation …). Equal tables share memory. */
   table(data: TypedArray): Address
+  /**
+   * Has the elements of an operand looked at before the calls that follow are made: at once if it is a constant, otherwise in the middle of
+   * every run. `test` throws what a kernel could only run into: an index outside its tensor. For small operands.
+   */
+  check(operand: Operand, test: (tensor: HostTensor) => void): void
   /** Describes the calls of this node for the profile. */
   note(note: Note): void
 }
