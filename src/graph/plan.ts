@@ -360,9 +360,12 @@ class SegmentPlanner implements EmitTarget {
       return { ...outputs[i], order, physical: physicalShape(outputs[i].shape, order) }
     })
     const blocksBefore = this.blocks.length
+    const firstStep = this.steps.length
     const e = new NodeEmitter(this, node, node.attributes, inputs, types)
     node.op.emit!(e)
     const results = types.map((type, i) => type && (e.placed[i] ?? (e.output(i) as Placed)))
+    const bytes = [...inputs, ...types].reduce((sum, type) => sum + (type ? sizeOf(type.shape) * byteSize(type.dtype) : 0), 0)
+    for (let i = firstStep; i < this.steps.length; i++) this.steps[i].note = { ...this.steps[i].note, bytes }
     const kept = new Set<Block>(results.map((result) => result?.at.block as Block))
     let scratch = 0
     for (let i = blocksBefore; i < this.blocks.length; i++) if (!kept.has(this.blocks[i])) scratch += this.blocks[i].bytes
@@ -400,6 +403,7 @@ class SegmentPlanner implements EmitTarget {
       {
         call: (kernel, ...args) => this.steps.push({ node: undefined, kernel, args, note: { kernel: 'reorder' } }),
         table: (data) => this.weights.table(data),
+        ask: (kernel, ...args) => this.weights.ask(kernel, ...args),
       },
       main.dtype,
       main.shape,

@@ -3,6 +3,7 @@ import type { NumericDType, TypedArray } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } from '../host.js'
 import type { Note, TensorType } from '../ops/op.js'
+import { formatShape, sameShape } from '../shape.js'
 import { bindCall } from './call.js'
 import { Placed, type HostStep, type Step } from './emitter.js'
 import { capturedBy, type Graph, type Node, type Value } from './ir.js'
@@ -21,6 +22,8 @@ export interface StepTime {
   readonly kernel: string
   readonly note: Note
   readonly ms: number
+  /** Bytes of the tensors that the step's node reads and writes. */
+  readonly bytes: number
 }
 
 export interface RunControl {
@@ -100,7 +103,12 @@ export class Program {
       const { end } = segment
       if (end.kind === 'done') {
         const results = new Map<Value, HostValue>()
-        for (const value of this.graph.outputs) results.set(value, this.read(segment.sources.get(value)!, hosts, control.into?.get(value)))
+        for (const value of this.graph.outputs) {
+          const source = segment.sources.get(value)!
+          const result = this.read(source, hosts, control.into?.get(value), value)
+          // A constant or an input that is passed through must not be the caller's to change.
+          results.set(value, 'placed' in source || !isHostTensor(result) ? result : { ...result, data: result.data.slice() as HostTensor['data'] })
+        }
         return results
       }
       prepared = end.kind === 'values' ? this.continueWithValues(prepared, end.values, hosts) : await this.continueWithNode(prepared, end.node, hosts, control)
@@ -183,7 +191,7 @@ export class Program {
     const start = control.profile ? performance.now() : 0
     const inputs = node.inputs.map((value) => value && this.operandOf(value, segment, hosts))
     const outputs = await this.compute(node, inputs, segment, hosts, control)
-    control.profile?.({ node, kernel: 'TypeScript', note: {}, ms: performance.now() - start })
+    control.profile?.({ node, kernel: 'TypeScript', note: {}, ms: performance.now() - start, bytes: 0 })
     const results = new Map<Value, { type: TensorType | undefined }>()
     let key = ''
     node.outputs.forEach((value, i) => {
@@ -211,7 +219,8 @@ export class Program {
     const outputCount = node.outputs.length
     try {
       if (op.control) {
-        return await op.control({ attributes, inputs, outputCount }, (body, given) => this.runBody(body, given, segment, hosts, control))
+        const context = { attributes, inputs, outputCount, memoryLimit: this.options.arenaLimit }
+        return await op.control(context, (body, given) => this.runBody(body, given, segment, hosts, control))
       }
       if (op.values) return op.values({ attributes, inputs, outputCount })
       if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {
@@ -253,20 +262,20 @@ export class Program {
     throw new LanewiseError('E_GRAPH', `the value "${value.name}" is used before it is made`, { tensor: value.name })
   }
 
-  private read(source: Source, hosts: ReadonlyMap<Value, HostValue>, into?: HostTensor): HostValue {
+  private read(source: Source, hosts: ReadonlyMap<Value, HostValue>, into?: HostTensor, value?: Value): HostValue {
     if ('host' in source || 'known' in source) {
       const host = 'known' in source ? source.known : hosts.get(source.host)!
       if (!into || !isHostTensor(host)) return host
+      checkStorage(into, host, value)
       copyData(into, host.data)
       return into
     }
     const { dtype, shape, size, at } = source.placed
     const view = this.context.view(dtype as NumericDType, resolve(at), size)
-    if (into) {
-      copyData(into, view)
-      return into
-    }
-    return { dtype, shape, data: view.slice() as TypedArray }
+    if (!into) return { dtype, shape, data: view.slice() as TypedArray }
+    checkStorage(into, source.placed, value)
+    copyData(into, view)
+    return into
   }
 
   private upload(host: HostTensor, to: Placed): void {
@@ -346,7 +355,7 @@ export class Program {
       const start = performance.now()
       this.execute([call])
       const ms = performance.now() - start
-      profile({ node: step.node, kernel: step.note.kernel ?? ('kernel' in step ? step.kernel : 'TypeScript'), note: step.note, ms })
+      profile({ node: step.node, kernel: step.note.kernel ?? ('kernel' in step ? step.kernel : 'TypeScript'), note: step.note, ms, bytes: step.note.bytes ?? 0 })
     })
   }
 }
@@ -354,6 +363,18 @@ export class Program {
 function copyData(to: HostTensor, data: HostTensor['data']): void {
   if (Array.isArray(data)) (to.data as string[]).splice(0, data.length, ...data)
   else (to.data as Float32Array).set(data as Float32Array)
+}
+
+/** The caller's storage for a result must be of the result's type and shape. */
+function checkStorage(into: HostTensor, result: TensorType, value: Value | undefined): void {
+  if (into.dtype === result.dtype && sameShape(into.shape, result.shape)) return
+  const expected = `${result.dtype}${formatShape(result.shape)}`
+  const actual = `${into.dtype}${formatShape(into.shape)}`
+  throw new LanewiseError('E_TENSOR', `the tensor to fetch "${value?.name ?? ''}" into is ${actual}, the result is ${expected}`, {
+    tensor: value?.name,
+    expected,
+    actual,
+  })
 }
 
 function throwIfAborted(signal: AbortSignal): void {

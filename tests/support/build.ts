@@ -4,6 +4,6 @@ import { fileURLToPath } from 'node:url'
 
 /** Builds the kernels if nobody has: `npm test` needs no other step. */
 export default function setup(): void {
-  const built = fileURLToPath(new URL('../../dist/wasm/inference-relaxed.wasm', import.meta.url))
+  const built = fileURLToPath(new URL('../../dist/wasm/inference-debug.wasm', import.meta.url))
   if (!existsSync(built)) execFileSync('npm', ['run', 'build:wasm'], { stdio: 'inherit', cwd: fileURLToPath(new URL('../..', import.meta.url)) })
 }

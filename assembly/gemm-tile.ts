@@ -1,0 +1,307 @@
+// The register tiles of every matrix product, and the loop over them.
+//
+// How to call: pack B once (gemm_pack, or any code that writes the same layout: panels of NR columns, each k × NR floats, row after
+// row, columns past n zero), then
+//
+//   gemm_panels(a, lda, b, panelStride, k, c, ldc, rows, n, mode, bias, residual, ldr, act, alpha, beta)
+//
+// computes C[rows, n] from A[rows, k], rows contiguous. `lda`, `ldc`, `ldr` and `panelStride` (from one panel of B to the next; k·NR·4
+// when all of k is used at once) are in bytes. `mode` says what happens to the products: TILE_STORE overwrites C, TILE_ADD adds to what
+// C holds (a later block of k). Bias, residual and activation (any UNARY_* code) are applied before the store; 0 is "none". A caller
+// that blocks k gives bias and activation with its last block and the residual with the first, so that C itself may be the residual.
+// Nothing outside A's and C's rows is touched.
+//
+// An element's sum runs over k in ascending order in every tile, so bits do not depend on how rows are cut into tiles.
+import { UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "./codes";
+import { load_some, madd, store_some } from "./simd";
+import { unary_f32 } from "./unary";
+
+/** Columns of one packed panel of B. */
+export const NR: i32 = 8;
+/** Rows of the main tile: twelve accumulators fit beside their operands only where multiply-add needs no register of its own. */
+export const MR: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
+
+export const TILE_STORE: i32 = 0;
+export const TILE_ADD: i32 = 1;
+
+// @ts-ignore: decorator
+@inline
+function activate(v: v128, act: i32, low: v128, high: v128): v128 {
+  // pmax(v, low) is v < low ? low : v, so a NaN in v stays.
+  if (act == UNARY_LEAKY_RELU) return v128.bitselect(f32x4.mul(v, low), v, f32x4.lt(v, f32x4.splat(0)));
+  return f32x4.pmin(f32x4.pmax(v, low), high);
+}
+
+// @ts-ignore: decorator
+@inline
+function finish_full(
+  c: usize, v0: v128, v1: v128, mode: i32, bias0: v128, bias1: v128, residual: usize, act: i32, low: v128, high: v128,
+): void {
+  if (mode == TILE_ADD) {
+    v0 = f32x4.add(v128.load(c), v0);
+    v1 = f32x4.add(v128.load(c, 16), v1);
+  }
+  v0 = f32x4.add(v0, bias0);
+  v1 = f32x4.add(v1, bias1);
+  if (residual) {
+    v0 = f32x4.add(v0, v128.load(residual));
+    v1 = f32x4.add(v1, v128.load(residual, 16));
+  }
+  if (act != UNARY_NONE) {
+    v0 = activate(v0, act, low, high);
+    v1 = activate(v1, act, low, high);
+  }
+  v128.store(c, v0);
+  v128.store(c, v1, 16);
+}
+
+/** One vector of a tile that has fewer than NR columns. */
+// @ts-ignore: decorator
+@inline
+function finish_lanes(
+  c: usize, v: v128, columns: i32, mode: i32, bias: v128, residual: usize, act: i32, low: v128, high: v128,
+): void {
+  if (mode == TILE_ADD) v = f32x4.add(columns < 4 ? load_some(c, columns) : v128.load(c), v);
+  v = f32x4.add(v, bias);
+  if (residual) v = f32x4.add(v, columns < 4 ? load_some(residual, columns) : v128.load(residual));
+  if (act != UNARY_NONE) v = activate(v, act, low, high);
+  if (columns < 4) store_some(c, v, columns);
+  else v128.store(c, v);
+}
+
+// @ts-ignore: decorator
+@inline
+function load_bias(bias: usize, columns: i32): v128 {
+  if (!bias || columns <= 0) return f32x4.splat(0);
+  return columns < 4 ? load_some(bias, columns) : v128.load(bias);
+}
+
+/**
+ * `rows` ≤ tall rows (4, 5 or 6, a constant where this is inlined) by `columns` ≤ 8. Rows past `rows` repeat the last one and are not stored.
+ *
+ * V8 moves all loads of a basic block to its start, where they take more registers than there are. So blocks are kept small: an exit
+ * after each step of k, which also saves pointer increments, and an exit after each pair of rows that is never taken (`b` is an address, never
+ * 1 … 8). Each costs one fused compare-and-branch; without them the 5×8 tile of the simd build runs at half its speed (Node 20).
+ */
+// @ts-ignore: decorator
+@inline
+function tile(
+  tall: i32, a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize, residual: usize,
+  ldr: i32, act: i32, low: f32, high: f32,
+): void {
+  let last = a + (rows - 1) * lda;
+  let a0 = a, a1 = min(a + lda, last), a2 = min(a + 2 * lda, last), a3 = min(a + 3 * lda, last);
+  let a4 = tall > 4 ? min(a + 4 * lda, last) : 0, a5 = tall > 5 ? min(a + 5 * lda, last) : 0;
+  let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
+  let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
+  let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
+  let c30 = f32x4.splat(0), c31 = f32x4.splat(0);
+  let c40 = f32x4.splat(0), c41 = f32x4.splat(0);
+  let c50 = f32x4.splat(0), c51 = f32x4.splat(0);
+  let end = b + (k << 5);
+  while (b < end) {
+    let b0 = v128.load(b), b1 = v128.load(b, 16);
+    let x = v128.load32_splat(a0);
+    c00 = madd(x, b0, c00);
+    c01 = madd(x, b1, c01);
+    x = v128.load32_splat(a1);
+    c10 = madd(x, b0, c10);
+    c11 = madd(x, b1, c11);
+    if (b == 1) break;
+    x = v128.load32_splat(a2);
+    c20 = madd(x, b0, c20);
+    c21 = madd(x, b1, c21);
+    x = v128.load32_splat(a3);
+    c30 = madd(x, b0, c30);
+    c31 = madd(x, b1, c31);
+    if (b == 2) break;
+    if (tall > 4) {
+      x = v128.load32_splat(a4);
+      c40 = madd(x, b0, c40);
+      c41 = madd(x, b1, c41);
+    }
+    if (tall > 5) {
+      x = v128.load32_splat(a5);
+      c50 = madd(x, b0, c50);
+      c51 = madd(x, b1, c51);
+    }
+    if (b == end - 32) break;
+    b0 = v128.load(b, 32); b1 = v128.load(b, 48);
+    x = v128.load32_splat(a0, 4);
+    c00 = madd(x, b0, c00);
+    c01 = madd(x, b1, c01);
+    x = v128.load32_splat(a1, 4);
+    c10 = madd(x, b0, c10);
+    c11 = madd(x, b1, c11);
+    if (b == 3) break;
+    x = v128.load32_splat(a2, 4);
+    c20 = madd(x, b0, c20);
+    c21 = madd(x, b1, c21);
+    x = v128.load32_splat(a3, 4);
+    c30 = madd(x, b0, c30);
+    c31 = madd(x, b1, c31);
+    if (b == 4) break;
+    if (tall > 4) {
+      x = v128.load32_splat(a4, 4);
+      c40 = madd(x, b0, c40);
+      c41 = madd(x, b1, c41);
+    }
+    if (tall > 5) {
+      x = v128.load32_splat(a5, 4);
+      c50 = madd(x, b0, c50);
+      c51 = madd(x, b1, c51);
+    }
+    if (b == end - 64) break;
+    b0 = v128.load(b, 64); b1 = v128.load(b, 80);
+    x = v128.load32_splat(a0, 8);
+    c00 = madd(x, b0, c00);
+    c01 = madd(x, b1, c01);
+    x = v128.load32_splat(a1, 8);
+    c10 = madd(x, b0, c10);
+    c11 = madd(x, b1, c11);
+    if (b == 5) break;
+    x = v128.load32_splat(a2, 8);
+    c20 = madd(x, b0, c20);
+    c21 = madd(x, b1, c21);
+    x = v128.load32_splat(a3, 8);
+    c30 = madd(x, b0, c30);
+    c31 = madd(x, b1, c31);
+    if (b == 6) break;
+    if (tall > 4) {
+      x = v128.load32_splat(a4, 8);
+      c40 = madd(x, b0, c40);
+      c41 = madd(x, b1, c41);
+    }
+    if (tall > 5) {
+      x = v128.load32_splat(a5, 8);
+      c50 = madd(x, b0, c50);
+      c51 = madd(x, b1, c51);
+    }
+    if (b == end - 96) break;
+    b0 = v128.load(b, 96); b1 = v128.load(b, 112);
+    x = v128.load32_splat(a0, 12);
+    c00 = madd(x, b0, c00);
+    c01 = madd(x, b1, c01);
+    x = v128.load32_splat(a1, 12);
+    c10 = madd(x, b0, c10);
+    c11 = madd(x, b1, c11);
+    if (b == 7) break;
+    x = v128.load32_splat(a2, 12);
+    c20 = madd(x, b0, c20);
+    c21 = madd(x, b1, c21);
+    x = v128.load32_splat(a3, 12);
+    c30 = madd(x, b0, c30);
+    c31 = madd(x, b1, c31);
+    if (b == 8) break;
+    if (tall > 4) {
+      x = v128.load32_splat(a4, 12);
+      c40 = madd(x, b0, c40);
+      c41 = madd(x, b1, c41);
+    }
+    if (tall > 5) {
+      x = v128.load32_splat(a5, 12);
+      c50 = madd(x, b0, c50);
+      c51 = madd(x, b1, c51);
+    }
+    a0 += 16;
+    a1 += 16;
+    a2 += 16;
+    a3 += 16;
+    if (tall > 4) a4 += 16;
+    if (tall > 5) a5 += 16;
+    b += 128;
+  }
+
+  let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
+  let bias0 = load_bias(bias, columns), bias1 = load_bias(bias + 16, bias ? columns - 4 : 0);
+  if (columns >= NR) {
+    finish_full(c, c00, c01, mode, bias0, bias1, residual, act, vlow, vhigh);
+    if (rows > 1) finish_full(c + ldc, c10, c11, mode, bias0, bias1, residual ? residual + ldr : 0, act, vlow, vhigh);
+    if (rows > 2) finish_full(c + 2 * ldc, c20, c21, mode, bias0, bias1, residual ? residual + 2 * ldr : 0, act, vlow, vhigh);
+    if (rows > 3) finish_full(c + 3 * ldc, c30, c31, mode, bias0, bias1, residual ? residual + 3 * ldr : 0, act, vlow, vhigh);
+    if (tall > 4) {
+      if (rows > 4) finish_full(c + 4 * ldc, c40, c41, mode, bias0, bias1, residual ? residual + 4 * ldr : 0, act, vlow, vhigh);
+      if (tall > 5 && rows > 5) finish_full(c + 5 * ldc, c50, c51, mode, bias0, bias1, residual ? residual + 5 * ldr : 0, act, vlow, vhigh);
+    }
+    return;
+  }
+  // The last columns are rare enough for a loop that moves each row to the front.
+  for (let i = 0; i < rows; i++) {
+    finish_lanes(c, c00, columns, mode, bias0, residual, act, vlow, vhigh);
+    if (columns > 4) finish_lanes(c + 16, c01, columns - 4, mode, bias1, residual ? residual + 16 : 0, act, vlow, vhigh);
+    c += ldc;
+    if (residual) residual += ldr;
+    c00 = c10;
+    c01 = c11;
+    c10 = c20;
+    c11 = c21;
+    c20 = c30;
+    c21 = c31;
+    if (tall > 4) {
+      c30 = c40;
+      c31 = c41;
+    }
+    if (tall > 5) {
+      c40 = c50;
+      c41 = c51;
+    }
+  }
+}
+
+function tile_4x8(
+  a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize, residual: usize, ldr: i32,
+  act: i32, low: f32, high: f32,
+): void {
+  tile(4, a, lda, b, k, c, ldc, rows, columns, mode, bias, residual, ldr, act, low, high);
+}
+
+function tile_5x8(
+  a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize, residual: usize, ldr: i32,
+  act: i32, low: f32, high: f32,
+): void {
+  tile(5, a, lda, b, k, c, ldc, rows, columns, mode, bias, residual, ldr, act, low, high);
+}
+
+function tile_6x8(
+  a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize, residual: usize, ldr: i32,
+  act: i32, low: f32, high: f32,
+): void {
+  tile(6, a, lda, b, k, c, ldc, rows, columns, mode, bias, residual, ldr, act, low, high);
+}
+
+/** See the top of this file. */
+export function gemm_panels(
+  a: usize, lda: i32, b: usize, panelStride: i32, k: i32, c: usize, ldc: i32, rows: i32, n: i32, mode: i32, bias: usize, residual: usize,
+  ldr: i32, act: i32, alpha: f32, beta: f32,
+): void {
+  // RELU, CLIP and LEAKY_RELU happen in registers at the store; other functions over rows that are still in the first-level cache.
+  let low = alpha, high = beta, later = UNARY_NONE;
+  if (act == UNARY_RELU) {
+    low = 0;
+    high = <f32>Infinity;
+  } else if (act > UNARY_LEAKY_RELU) {
+    later = act;
+    act = UNARY_NONE;
+  }
+  while (rows > 0) {
+    let height = min(rows, MR), bj = b, j = 0;
+    for (; j < n; j += NR) {
+      let cj = c + (j << 2), biasj = bias ? bias + (j << 2) : 0, residualj = residual ? residual + (j << 2) : 0;
+      if (MR == 5) {
+        tile_5x8(a, lda, bj, k, cj, ldc, height, n - j, mode, biasj, residualj, ldr, act, low, high);
+      } else if (height > 4) {
+        tile_6x8(a, lda, bj, k, cj, ldc, height, n - j, mode, biasj, residualj, ldr, act, low, high);
+      } else {
+        tile_4x8(a, lda, bj, k, cj, ldc, height, n - j, mode, biasj, residualj, ldr, act, low, high);
+      }
+      bj += panelStride;
+    }
+    if (later != UNARY_NONE) {
+      for (let i = 0; i < height; i++) unary_f32(later, c + i * ldc, c + i * ldc, n, alpha, beta);
+    }
+    a += height * lda;
+    c += height * ldc;
+    if (residual) residual += height * ldr;
+    rows -= height;
+  }
+}

@@ -1,0 +1,146 @@
+// Matrix products: packing of B, blocking for the caches. The register tiles are in gemm-tile.ts.
+//
+// Strides and leading dimensions of the exported kernels are in elements.
+import { UNARY_NONE } from "./codes";
+import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
+
+/** Most of k taken at once: a panel of B (k × NR) and a tile of A (MR × k) have to stay in a 32 kB first-level cache together. */
+const K_BLOCK: i32 = 384;
+/** Floats of B taken at once: half a megabyte, to stay in the second-level cache while all rows of A pass by. */
+const B_BLOCK: i32 = 131072;
+
+/** Length of the blocks that k is cut into. Depends on k alone, since it decides the order of the additions. */
+export function gemm_k_block(k: i32): i32 {
+  let blocks = (k + K_BLOCK - 1) / K_BLOCK;
+  return blocks <= 1 ? k : ((k + blocks - 1) / blocks + 3) & ~3;
+}
+
+/** Columns taken at once beside a block of k. */
+export function gemm_n_block(k: i32): i32 {
+  return max(NR, (B_BLOCK / max(k, 1)) & -NR);
+}
+
+/** Bytes of a packed B[k, n]. */
+export function gemm_packed_size(k: i32, n: i32): usize {
+  return <usize>k * ((n + NR - 1) & -NR) << 2;
+}
+
+/** Packs B[k, n], whose element (p, j) is at b[p·rowStride + j·colStride], into panels of NR columns. */
+export function gemm_pack(b: usize, rowStride: i32, colStride: i32, k: i32, n: i32, packed: usize): void {
+  let row = rowStride << 2, col = colStride << 2;
+  for (let j = 0; j < n; j += NR) {
+    let columns = min(n - j, NR), source = b + j * col;
+    if (columns == NR && colStride == 1) {
+      for (let p = 0; p < k; p++) {
+        v128.store(packed, v128.load(source));
+        v128.store(packed, v128.load(source, 16), 16);
+        packed += 32;
+        source += row;
+      }
+      continue;
+    }
+    let p = 0;
+    if (columns == NR && rowStride == 1) {
+      for (; p + 4 <= k; p += 4) {
+        transpose_4x4(source, col, packed);
+        transpose_4x4(source + 4 * col, col, packed + 16);
+        source += 16;
+        packed += 128;
+      }
+    }
+    for (; p < k; p++) {
+      let q = source;
+      for (let i = 0; i < columns; i++) {
+        store<f32>(packed + (i << 2), load<f32>(q));
+        q += col;
+      }
+      for (let i = columns; i < NR; i++) store<f32>(packed + (i << 2), 0);
+      packed += 32;
+      source += row;
+    }
+  }
+}
+
+/** Four contiguous elements of each of four lines `stride` bytes apart → four rows of a panel, 32 bytes apart. */
+// @ts-ignore: decorator
+@inline
+function transpose_4x4(source: usize, stride: i32, target: usize): void {
+  let r0 = v128.load(source), r1 = v128.load(source + stride);
+  let r2 = v128.load(source + 2 * stride), r3 = v128.load(source + 3 * stride);
+  let t0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5), t1 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
+  let t2 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5), t3 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
+  v128.store(target, v128.shuffle<f32>(t0, t2, 0, 1, 4, 5));
+  v128.store(target, v128.shuffle<f32>(t0, t2, 2, 3, 6, 7), 32);
+  v128.store(target, v128.shuffle<f32>(t1, t3, 0, 1, 4, 5), 64);
+  v128.store(target, v128.shuffle<f32>(t1, t3, 2, 3, 6, 7), 96);
+}
+
+/**
+ * C[m, n] = act(A[m, k] · B[k, n] + bias[n] + residual[m, n]) for the rows [begin, end). A's rows are contiguous and `lda` apart, B is
+ * packed, bias and residual may be 0 (none). C may be the residual itself. `act` is a UNARY_* code with its scalars `alpha`, `beta`.
+ */
+export function gemm(
+  a: usize, lda: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32, begin: i32, end: i32,
+  act: i32, alpha: f32, beta: f32,
+): void {
+  let kBlock = gemm_k_block(k), p = 0;
+  a += <usize>begin * lda << 2;
+  c += <usize>begin * ldc << 2;
+  if (residual) residual += <usize>begin * ldr << 2;
+  // When k is 0 the one pass writes act(bias + residual).
+  do {
+    let length = min(k - p, kBlock), last = p + length >= k, nBlock = gemm_n_block(length);
+    for (let j = 0; j < n; j += nBlock) {
+      gemm_panels(
+        a + (p << 2), lda << 2, packed + (<usize>j * k << 2) + (p << 5), k << 5, length, c + (j << 2), ldc << 2, end - begin,
+        min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
+        !p && residual ? residual + (j << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
+      );
+    }
+    p += length;
+  } while (p < k);
+}
+
+/** Rows of A that gemm_strided_a makes contiguous at a time. */
+const STRIP_ROWS: i32 = MR * 4;
+
+/** Bytes of scratch for gemm_strided_a. */
+export function gemm_strided_a_scratch_size(k: i32): usize {
+  return <usize>(min(k, K_BLOCK) + 8) * STRIP_ROWS << 2;
+}
+
+/** gemm for an A whose element (i, p) is at a[i·rowStride + p·colStride], as a transposed A is: strips of it are copied to `scratch`. */
+export function gemm_strided_a(
+  a: usize, rowStride: i32, colStride: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32,
+  begin: i32, end: i32, act: i32, alpha: f32, beta: f32, scratch: usize,
+): void {
+  let kBlock = gemm_k_block(k), p = 0;
+  let row = rowStride << 2, col = colStride << 2;
+  do {
+    let length = min(k - p, kBlock), last = p + length >= k, nBlock = gemm_n_block(length);
+    for (let j = 0; j < n; j += nBlock) {
+      for (let i = begin; i < end; i += STRIP_ROWS) {
+        let rows = min(end - i, STRIP_ROWS), lda = (length + 4) << 2;
+        copy_strip(a + i * row + p * col, row, col, rows, length, scratch, lda);
+        gemm_panels(
+          scratch, lda, packed + (<usize>j * k << 2) + (p << 5), k << 5, length, c + ((<usize>i * ldc + j) << 2), ldc << 2, rows,
+          min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
+          !p && residual ? residual + ((<usize>i * ldr + j) << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
+        );
+      }
+    }
+    p += length;
+  } while (p < k);
+}
+
+/** rows × length elements at the given byte strides → contiguous rows `lda` bytes apart. */
+function copy_strip(source: usize, row: i32, col: i32, rows: i32, length: i32, target: usize, lda: i32): void {
+  for (let i = 0; i < rows; i++) {
+    let s = source + i * row, t = target + i * lda;
+    for (let p = 0; p < length; p++) {
+      store<f32>(t, load<f32>(s));
+      s += col;
+      t += 4;
+    }
+  }
+}

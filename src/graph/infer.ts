@@ -1,0 +1,64 @@
+import type { HostTensor } from '../host.js'
+import type { TensorType } from '../ops/op.js'
+import { LanewiseError } from '../errors.js'
+import { sizeOf } from '../shape.js'
+import type { Graph, Node, Value } from './ir.js'
+
+/** Elements are followed through shape arithmetic up to this many. */
+const FOLD_ELEMENTS = 4096
+
+/** What is known of a value without running anything. */
+export interface Inferred {
+  readonly type: TensorType
+  readonly known?: HostTensor
+}
+
+class Unknown extends Error {}
+
+/**
+ * Types of every value of a graph for given input types, as far as they follow without running it: what depends on data, and all that
+ * depends on that, is missing in the result. Nothing is put into memory.
+ *
+ * @throws LanewiseError if an operator refuses its inputs.
+ */
+export function inferTypes(graph: Graph, inputs: ReadonlyMap<Value, TensorType>): Map<Value, Inferred> {
+  const found = new Map<Value, Inferred>()
+  for (const [value, type] of inputs) found.set(value, { type })
+  const look = (value: Value): Inferred | undefined =>
+    value.constant ? { type: value.constant, known: value.constant } : found.get(value)
+  for (const node of graph.nodes) {
+    const given = node.inputs.map((value) => value && look(value))
+    if (!node.op.infer || node.inputs.some((value, i) => value && !given[i])) continue
+    const outputs = inferNode(node, given)
+    outputs?.forEach((output, i) => {
+      const value = node.outputs[i]
+      if (value) found.set(value, output)
+    })
+  }
+  return found
+}
+
+function inferNode(node: Node, given: readonly (Inferred | undefined)[]): Inferred[] | undefined {
+  const { op, attributes } = node
+  const outputCount = node.outputs.length
+  try {
+    const types = op.infer!({
+      attributes,
+      inputs: given.map((input) => input?.type),
+      outputCount,
+      known: (i) => given[i]?.known,
+      value: (i) => {
+        if (given[i] && !given[i].known) throw new Unknown()
+        return given[i]?.known
+      },
+    })
+    const shapeOnly = op.name === 'Shape' || op.name === 'Size'
+    const small = types.every((type) => sizeOf(type.shape) <= FOLD_ELEMENTS)
+    if (!op.compute || op.random || !small || !(shapeOnly || given.every((input) => !input || input.known))) return types.map((type) => ({ type }))
+    const inputs = given.map((input) => input && (input.known ?? { ...input.type, data: [] }))
+    return op.compute({ attributes, inputs, outputs: types, outputCount }).map((known) => ({ type: known, known }))
+  } catch (error) {
+    if (error instanceof Unknown) return undefined
+    throw error instanceof LanewiseError ? error.at(op.name, node.name) : error
+  }
+}

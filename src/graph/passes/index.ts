@@ -1,0 +1,28 @@
+import type { HostTensor } from '../../host.js'
+import type { Graph, Value } from '../ir.js'
+import { eliminateDead } from './eliminate-dead.js'
+import { eliminateIdentity } from './eliminate-identity.js'
+import { foldBatchNorm } from './fold-batchnorm.js'
+import { foldConstants } from './fold-constants.js'
+import { fuseActivation } from './fuse-activation.js'
+import { fuseBias } from './fuse-bias.js'
+
+export interface PassContext {
+  /** Runs a graph that has no inputs: how constants are folded. */
+  evaluate(graph: Graph): Promise<ReadonlyMap<Value, HostTensor>>
+  /** False if results nearest to exact arithmetic are asked for. */
+  readonly fast: boolean
+}
+
+/** Rewrites a graph into one that computes the same. */
+export interface Pass {
+  readonly name: string
+  run(graph: Graph, context: PassContext): Graph | Promise<Graph>
+}
+
+const list = [eliminateDead, eliminateIdentity, foldConstants, foldBatchNorm, fuseBias, fuseActivation] as const
+
+export type PassName = (typeof list)[number]['name']
+
+/** Every pass, in the order in which they run. */
+export const passes: readonly (Pass & { readonly name: PassName })[] = list

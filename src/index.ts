@@ -1,0 +1,13 @@
+// What every entry point offers; node.ts and browser.ts add how bytes are found and which operators are known.
+export { InferenceSession, type Feeds, type Fetches, type SessionMemory } from './session.js'
+export type { RunOptions, SessionOptions } from './session-options.js'
+export { Tensor, type PinnedTensor, type TensorData, type TensorSource } from './tensor.js'
+export type { OnnxValue, ValueMetadata } from './value.js'
+export type { DType, NumericDType, TypedArray } from './dtype.js'
+export { LanewiseError, type ErrorCode, type ErrorDetails } from './errors.js'
+export { env, type Env, type LogLevel } from './env.js'
+export { registerOp } from './ops/registry.js'
+export type { ProfileEntry } from './profile.js'
+export type { Build } from '../bindings/module.js'
+export { GraphBuilder } from './graph/builder.js'
+export { exportModel, type ExportOptions } from './onnx/export.js'

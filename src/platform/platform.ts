@@ -1,0 +1,24 @@
+import type { WasmSource } from '../../bindings/module.js'
+import { LanewiseError } from '../errors.js'
+import type { ExternalData } from '../onnx/external-data.js'
+
+/** What differs between Node, browsers and edge runtimes: how bytes are found. An entry point sets one. */
+export interface Platform {
+  /** The kernels of a build. */
+  readonly wasm: WasmSource
+  /** The bytes of a model at a path or URL. */
+  readModel(location: string | URL): Promise<Uint8Array>
+  /** Where a model read from this location keeps its external data; undefined if there is no file system. */
+  externalData?(location: string | URL, options: { allowHardLinks?: boolean }): ExternalData & { close(): void }
+}
+
+let current: Platform | undefined
+
+export function setPlatform(platform: Platform): void {
+  current = platform
+}
+
+export function platform(): Platform {
+  if (!current) throw new LanewiseError('E_STATE', 'no platform is set: import "lanewise", not a file inside it')
+  return current
+}
