@@ -87,7 +87,7 @@ function attributeProto(name: string, kind: AttributeKind, value: unknown, domai
     case 'graph':
       return { name, type: AttributeType.GRAPH, g: graphProto(value as Graph, domains, false) }
     case 'other':
-      throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" cannot be written`)
+      throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" cannot be written: its value was not kept`)
   }
 }
 

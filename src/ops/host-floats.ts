@@ -16,7 +16,7 @@ export function floatsOf(tensor: HostTensor): Floats {
   const { dtype, data } = tensor
   if (dtype === 'float32') return data as Float32Array
   if (dtype === 'float64') return data as Float64Array
-  if (isSmallFloat(dtype)) return decodeFloats(dtype, data as Uint16Array)
+  if (isSmallFloat(dtype)) return decodeFloats(dtype, data as Uint8Array | Uint16Array)
   throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
 }
 
@@ -25,7 +25,8 @@ export function floatTensor(dtype: DType, shape: Shape, values: ArrayLike<number
   if (dtype === 'float32') return hostTensor(dtype, shape, values instanceof Float32Array ? values : Float32Array.from(values))
   if (dtype === 'float64') return hostTensor(dtype, shape, values instanceof Float64Array ? values : Float64Array.from(values))
   if (!isSmallFloat(dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
-  return hostTensor(dtype, shape, encodeFloats(dtype, values instanceof Float64Array ? values : Float32Array.from(values), saturate))
+  const wide = values instanceof Float32Array || values instanceof Float64Array ? values : Float64Array.from(values)
+  return hostTensor(dtype, shape, encodeFloats(dtype, wide, saturate))
 }
 
 /** The elements of a numeric tensor as JavaScript numbers, whatever its dtype. int64 beyond ±2^53 loses its low bits. */

@@ -2,6 +2,7 @@
 import type { Case } from './case.js'
 import { convCases } from './conv.js'
 import { matmulCases } from './matmul.js'
+import { poolCases } from './pool.js'
 import { quantizeFamilyCases } from './quantize.js'
 import { quantizedLinearCases } from './quantized-linear.js'
 import { rnnFamilyCases } from './rnn.js'
@@ -10,8 +11,9 @@ import { transposeCases } from './transpose.js'
 export const allCases: readonly Case[] = [
   ...convCases,
   ...matmulCases,
-  ...quantizeFamilyCases,
+  ...poolCases,
   ...quantizedLinearCases,
+  ...quantizeFamilyCases,
   ...rnnFamilyCases,
   ...transposeCases,
 ]
