@@ -1,4 +1,5 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
+import { Attention, RotaryEmbedding } from './attention.js'
 import { commonOps } from './common.js'
 import {
   DynamicQuantizeMatMul,
@@ -31,6 +32,7 @@ import {
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
+  Attention,
   ConcatFromSequence,
   ConvInteger,
   DynamicQuantizeLinear,
@@ -52,6 +54,7 @@ export const allOps: readonly unknown[] = [
   QLinearMul,
   QLinearSigmoid,
   QLinearSoftmax,
+  RotaryEmbedding,
   Scan,
   SequenceAt,
   SequenceConstruct,

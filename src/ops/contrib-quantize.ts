@@ -5,6 +5,7 @@ import { hostTensor, type HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, normalizeAxis, sizeOf, type Shape } from '../shape.js'
 import { float, int, ints, required, string } from './attributes.js'
 import { floatsOf, floatTensor, numbersOf, type Floats } from './host-floats.js'
+import { exp, sigmoid } from './host-functions.js'
 import { broadcastOffsets, matmul, productShape } from './host-linear.js'
 import { centred } from './integer-linear.js'
 import { defineOp, type TensorType } from './op.js'
@@ -69,7 +70,7 @@ export const QLinearSigmoid = defineOp({
   attributes: {},
   infer: ({ inputs: [x] }) => [x!],
   compute: ({ inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) => [
-    stored(y.dtype, y.shape, real(x!, xScale!, xZero).map((v) => 1 / (1 + Math.exp(-v))), need(yScale, 3), yZero),
+    stored(y.dtype, y.shape, real(x!, xScale!, xZero).map((v) => sigmoid(v)), need(yScale, 3), yZero),
   ],
 })
 
@@ -97,8 +98,8 @@ function softmaxRow(values: Floats, at: number, extent: number, step: number): v
   let largest = -Infinity
   for (let a = 0; a < extent; a++) largest = Math.max(largest, values[at + a * step])
   let sum = 0
-  for (let a = 0; a < extent; a++) sum += Math.exp(values[at + a * step] - largest)
-  for (let a = 0; a < extent; a++) values[at + a * step] = Math.exp(values[at + a * step] - largest) / sum
+  for (let a = 0; a < extent; a++) sum += exp(values[at + a * step] - largest)
+  for (let a = 0; a < extent; a++) values[at + a * step] = exp(values[at + a * step] - largest) / sum
 }
 
 /** Channels-last tensors as channels-first and back, by what `channels_last` says. */
