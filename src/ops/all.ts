@@ -1,6 +1,15 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
 import { Attention, RotaryEmbedding } from './attention.js'
 import { commonOps } from './common.js'
+import { ContribAttention, GroupQueryAttention, MultiHeadAttention } from './contrib-attention.js'
+import { BiasGelu, ContribGelu, FastGelu, FusedConv, FusedGemm, FusedMatMul, QuickGelu } from './contrib-fused.js'
+import {
+  ContribSimplifiedLayerNormalization,
+  EmbedLayerNormalization,
+  SimplifiedLayerNormalization,
+  SkipLayerNormalization,
+  SkipSimplifiedLayerNormalization,
+} from './contrib-norm.js'
 import {
   DynamicQuantizeMatMul,
   MatMulIntegerToFloat,
@@ -15,7 +24,9 @@ import {
   QLinearSoftmax,
 } from './contrib-quantize.js'
 import { Loop, Scan } from './control.js'
+import { FlexAttention } from './flex-attention.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
+import { CausalConvWithState, LinearAttention } from './linear-attention.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { DynamicQuantizeLinear } from './quantize.js'
 import {
@@ -29,18 +40,33 @@ import {
   SequenceMap,
   SplitToSequence,
 } from './sequence.js'
+import { SwiGLU } from './swiglu.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
   Attention,
+  BiasGelu,
+  CausalConvWithState,
   ConcatFromSequence,
+  ContribAttention,
+  ContribGelu,
+  ContribSimplifiedLayerNormalization,
   ConvInteger,
   DynamicQuantizeLinear,
   DynamicQuantizeMatMul,
+  EmbedLayerNormalization,
+  FastGelu,
+  FlexAttention,
+  FusedConv,
+  FusedGemm,
+  FusedMatMul,
+  GroupQueryAttention,
+  LinearAttention,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
   MatMulNBits,
+  MultiHeadAttention,
   Optional,
   OptionalGetElement,
   OptionalHasElement,
@@ -54,6 +80,7 @@ export const allOps: readonly unknown[] = [
   QLinearMul,
   QLinearSigmoid,
   QLinearSoftmax,
+  QuickGelu,
   RotaryEmbedding,
   Scan,
   SequenceAt,
@@ -63,5 +90,9 @@ export const allOps: readonly unknown[] = [
   SequenceInsert,
   SequenceLength,
   SequenceMap,
+  SimplifiedLayerNormalization,
+  SkipLayerNormalization,
+  SkipSimplifiedLayerNormalization,
   SplitToSequence,
+  SwiGLU,
 ]
