@@ -17,3 +17,4 @@ export { arg_extreme_f32, cumsum_f32, reduce_f32, reduce_i32, reduce_i64 } from 
 export { hardmax_f32, log_softmax_f32, softmax_f32 } from "./softmax";
 export { strided_copy, transpose_2d } from "./transpose";
 export { unary_f32 } from "./unary";
+export { unary_f64 } from "./unary-f64";
