@@ -19,3 +19,4 @@ export { resize_axis, resize_bilinear } from "./resize";
 export { hardmax_f32, log_softmax_f32, softmax_f32 } from "./softmax";
 export { strided_copy, transpose_2d } from "./transpose";
 export { unary_f32 } from "./unary";
+export { unary_f64 } from "./unary-f64";
