@@ -59,7 +59,15 @@ const oldBroadcast = {
 function placed(b: Shape, rank: number, axis: number | undefined): Shape {
   if (axis === undefined) return b
   const start = axis < 0 ? axis + rank : axis
+  if (b.length === 0 || (b.length === 1 && b[0] === 1)) return b
   return [...b, ...new Array<number>(Math.max(0, rank - start - b.length)).fill(1)]
+}
+
+/** The second operand as the kernels broadcast it, with `axis` (opset 6) made explicit. */
+function aligned(b: Operand, a: Operand, axis: number | undefined): Pick<Operand, 'shape' | 'order' | 'at'> {
+  if (axis === undefined) return b
+  const shape = placed(b.shape, a.shape.length, axis)
+  return { shape, order: shape.map((_, i) => i), at: b.at }
 }
 
 /** An operator of two operands that broadcast. `kernel` says whether integers may use the kernels, too. */
@@ -77,9 +85,7 @@ function binary(name: string, which: number, f: Both, big: Big, integersByKernel
     emit(e) {
       const a = e.input(0)
       const b = e.input(1)
-      const shape = placed(b.shape, a.shape.length, e.attributes.axis)
-      const right = shape === b.shape ? b : { shape, order: shape.map((_, axis) => axis), at: b.at }
-      emitBinary(e, which, a, right, outputOver(e))
+      emitBinary(e, which, a, aligned(b, a, e.attributes.axis), outputOver(e))
     },
     compute({ attributes, inputs: [a, b] }) {
       const right = { ...b!, shape: placed(b!.shape, a!.shape.length, attributes.axis) }
@@ -170,8 +176,7 @@ export const Pow = defineOp({
   emit(e) {
     const a = e.input(0)
     const b = e.input(1)
-    const shape = placed(b.shape, a.shape.length, e.attributes.axis)
-    emitBinary(e, code.BINARY_POW, a, shape === b.shape ? b : { shape, order: shape.map((_, axis) => axis), at: b.at }, outputOver(e))
+    emitBinary(e, code.BINARY_POW, a, aligned(b, a, e.attributes.axis), outputOver(e))
   },
   compute({ inputs: [a, b] }) {
     requireArithmetic(a!.dtype)
@@ -205,18 +210,23 @@ function raise(x: number, n: number): number {
 export const PRelu = defineOp({
   name: 'PRelu',
   arity: 2,
-  attributes: {},
-  infer({ inputs }) {
+  attributes: { axis: int() },
+  infer({ attributes, inputs }) {
     const [x, slope] = inputs
     const dtype = sameTypes(inputs)
-    const shape = broadcastShapes(x!.shape, slope!.shape)
+    const shape = broadcastShapes(x!.shape, placed(slope!.shape, x!.shape.length, attributes.axis))
     if (formatShape(shape) !== formatShape(x!.shape)) throw new LanewiseError('E_SHAPE', `slope ${formatShape(slope!.shape)} does not broadcast to ${formatShape(x!.shape)}`)
     return [{ dtype, shape }]
   },
-  layout: elementwise,
+  layout: (query) => (query.attributes.axis === undefined ? elementwise(query) : { inputs: [], outputs: [] }),
   kernel: (types) => types.every((type) => type === 'float32'),
-  emit: (e) => emitBinary(e, code.BINARY_PRELU, e.input(0), e.input(1), e.overwrite(0, 0)),
-  compute: ({ inputs: [x, slope] }) => [computeBinary(x!, slope!, (a, b) => (a < 0 ? a * b : a), (a, b) => (a < 0n ? a * b : a))],
+  emit: (e) => emitBinary(e, code.BINARY_PRELU, e.input(0), aligned(e.input(1), e.input(0), e.attributes.axis), e.overwrite(0, 0)),
+  compute({ attributes, inputs: [x, slope] }) {
+    const right = { ...slope!, shape: placed(slope!.shape, x!.shape.length, attributes.axis) }
+    return [computeBinary(x!, right, (a, b) => (a < 0 ? a * b : a), (a, b) => (a < 0n ? a * b : a))]
+  },
+  // Until opset 7 a slope per channel was a vector over axis 1.
+  upgrades: [{ below: 7, apply: ({ attributes }) => void attributes.set('axis', { kind: 'int', value: 1n }) }],
 })
 
 /** Any number of operands, folded from the left. */

@@ -18,9 +18,9 @@ function unary<S extends AttributeSchema>(
   attributes: S,
   activation: (attributes: AttributesOf<S>) => Activation,
   exact?: Exact,
-  more: Partial<OpDefinition<AttributesOf<S>>> = {},
+  more: Pick<OpDefinition<AttributesOf<S>>, 'compute'> = {},
 ): OpDefinition<AttributesOf<S>> {
-  return defineOp({
+  return defineOp<S>({
     name,
     arity: 1,
     attributes,
