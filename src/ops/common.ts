@@ -10,6 +10,7 @@ import { Dropout, Identity } from './identity.js'
 import { Gemm, MatMul } from './matmul.js'
 import { NonMaxSuppression } from './non-max-suppression.js'
 import { Pad } from './pad.js'
+import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from './pool.js'
 import { DequantizeLinear, QuantizeLinear } from './quantize.js'
 import { Flatten, Reshape, Squeeze, Unsqueeze } from './reshape.js'
 import { Resize, Upsample } from './resize.js'
@@ -22,6 +23,7 @@ export const commonOps: readonly unknown[] = [
   Concat,
   Constant,
   ConstantOfShape,
+  AveragePool,
   Conv,
   DepthToSpace,
   DequantizeLinear,
@@ -30,13 +32,18 @@ export const commonOps: readonly unknown[] = [
   Flatten,
   Gather,
   Gemm,
+  GlobalAveragePool,
+  GlobalLpPool,
+  GlobalMaxPool,
   GRU,
   Identity,
   If,
+  LpPool,
   LSTM,
   MatMul,
   NonMaxSuppression,
   Pad,
+  MaxPool,
   QuantizeLinear,
   Range,
   Reshape,
