@@ -20,10 +20,10 @@ import { TopK } from './top-k.js'
 import { Transpose } from './transpose.js'
 
 export const commonOps: readonly unknown[] = [
+  AveragePool,
   Concat,
   Constant,
   ConstantOfShape,
-  AveragePool,
   Conv,
   DepthToSpace,
   DequantizeLinear,
@@ -41,9 +41,9 @@ export const commonOps: readonly unknown[] = [
   LpPool,
   LSTM,
   MatMul,
+  MaxPool,
   NonMaxSuppression,
   Pad,
-  MaxPool,
   QuantizeLinear,
   Range,
   Reshape,
