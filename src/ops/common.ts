@@ -1,11 +1,11 @@
 // The operators that the browser and edge entries register: what feed-forward vision, audio, recurrent and transformer models use.
 import { Concat, Split } from './concat.js'
-import { Constant, ConstantOfShape, Range, Shape, Size } from './constant.js'
+import { Constant, ConstantOfShape, EyeLike, OneHot, Range, Shape, Size } from './constant.js'
 import { If } from './control.js'
 import { Conv } from './conv.js'
 import { DepthToSpace, SpaceToDepth } from './depth-to-space.js'
 import { Expand, Tile } from './expand.js'
-import { Gather } from './gather.js'
+import { Gather, GatherElements, GatherND } from './gather.js'
 import { Dropout, Identity } from './identity.js'
 import { Gemm, MatMul } from './matmul.js'
 import { NonMaxSuppression } from './non-max-suppression.js'
@@ -15,9 +15,12 @@ import { DequantizeLinear, QuantizeLinear } from './quantize.js'
 import { Flatten, Reshape, Squeeze, Unsqueeze } from './reshape.js'
 import { Resize, Upsample } from './resize.js'
 import { GRU, LSTM, RNN } from './rnn.js'
+import { ScatterElements, ScatterND } from './scatter.js'
+import { NonZero } from './select.js'
 import { Slice } from './slice.js'
 import { TopK } from './top-k.js'
 import { Transpose } from './transpose.js'
+import { Trilu } from './trilu.js'
 
 export const commonOps: readonly unknown[] = [
   AveragePool,
@@ -29,8 +32,11 @@ export const commonOps: readonly unknown[] = [
   DequantizeLinear,
   Dropout,
   Expand,
+  EyeLike,
   Flatten,
   Gather,
+  GatherElements,
+  GatherND,
   Gemm,
   GlobalAveragePool,
   GlobalLpPool,
@@ -43,12 +49,16 @@ export const commonOps: readonly unknown[] = [
   MatMul,
   MaxPool,
   NonMaxSuppression,
+  NonZero,
+  OneHot,
   Pad,
   QuantizeLinear,
   Range,
   Reshape,
   Resize,
   RNN,
+  ScatterElements,
+  ScatterND,
   Shape,
   Size,
   Slice,
@@ -58,6 +68,7 @@ export const commonOps: readonly unknown[] = [
   Tile,
   TopK,
   Transpose,
+  Trilu,
   Unsqueeze,
   Upsample,
 ]
