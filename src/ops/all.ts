@@ -14,9 +14,15 @@ import {
   QLinearSoftmax,
 } from './contrib-quantize.js'
 import { Loop, Scan } from './control.js'
+import { AffineGrid, GridSample } from './grid-sample.js'
+import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
+import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
+import { ReverseSequence } from './reverse-sequence.js'
+import { Scatter, TensorScatter } from './scatter.js'
+import { Compress, Unique } from './select.js'
 import {
   ConcatFromSequence,
   SequenceAt,
@@ -31,10 +37,15 @@ import {
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
+  AffineGrid,
+  BitCast,
+  CenterCropPad,
+  Compress,
   ConcatFromSequence,
   ConvInteger,
   DynamicQuantizeLinear,
   DynamicQuantizeMatMul,
+  GridSample,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
@@ -52,7 +63,9 @@ export const allOps: readonly unknown[] = [
   QLinearMul,
   QLinearSigmoid,
   QLinearSoftmax,
+  ReverseSequence,
   Scan,
+  Scatter,
   SequenceAt,
   SequenceConstruct,
   SequenceEmpty,
@@ -61,4 +74,6 @@ export const allOps: readonly unknown[] = [
   SequenceLength,
   SequenceMap,
   SplitToSequence,
+  TensorScatter,
+  Unique,
 ]

@@ -2,12 +2,12 @@
 import { Add, Div, Max, Mean, Min, Mod, Mul, Pow, PRelu, Sub, Sum } from './arithmetic.js'
 import { Cast, CastLike } from './cast.js'
 import { Concat, Split } from './concat.js'
-import { Constant, ConstantOfShape, Range, Shape, Size } from './constant.js'
+import { Constant, ConstantOfShape, EyeLike, OneHot, Range, Shape, Size } from './constant.js'
 import { If } from './control.js'
 import { Conv } from './conv.js'
 import { DepthToSpace, SpaceToDepth } from './depth-to-space.js'
 import { Expand, Tile } from './expand.js'
-import { Gather } from './gather.js'
+import { Gather, GatherElements, GatherND } from './gather.js'
 import { Dropout, Identity } from './identity.js'
 import {
   And,
@@ -33,6 +33,8 @@ import { DequantizeLinear, QuantizeLinear } from './quantize.js'
 import { Flatten, Reshape, Squeeze, Unsqueeze } from './reshape.js'
 import { Resize, Upsample } from './resize.js'
 import { GRU, LSTM, RNN } from './rnn.js'
+import { ScatterElements, ScatterND } from './scatter.js'
+import { NonZero } from './select.js'
 import { Slice } from './slice.js'
 import { TopK } from './top-k.js'
 import { Transpose } from './transpose.js'
@@ -80,6 +82,7 @@ import {
   Tanh,
   ThresholdedRelu,
 } from './unary.js'
+import { Trilu } from './trilu.js'
 
 export const commonOps: readonly unknown[] = [
   Abs,
@@ -117,10 +120,13 @@ export const commonOps: readonly unknown[] = [
   Erf,
   Exp,
   Expand,
+  EyeLike,
   Flatten,
   Floor,
   Gather,
   Gelu,
+  GatherElements,
+  GatherND,
   Gemm,
   GlobalAveragePool,
   GlobalLpPool,
@@ -152,6 +158,8 @@ export const commonOps: readonly unknown[] = [
   NonMaxSuppression,
   Not,
   Or,
+  NonZero,
+  OneHot,
   Pad,
   Pow,
   PRelu,
@@ -164,6 +172,8 @@ export const commonOps: readonly unknown[] = [
   RNN,
   Round,
   Selu,
+  ScatterElements,
+  ScatterND,
   Shape,
   Shrink,
   Sigmoid,
@@ -187,6 +197,7 @@ export const commonOps: readonly unknown[] = [
   Tile,
   TopK,
   Transpose,
+  Trilu,
   Unsqueeze,
   Upsample,
   Where,
