@@ -1,4 +1,5 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
+import { Attention, RotaryEmbedding } from './attention.js'
 import { commonOps } from './common.js'
 import {
   DynamicQuantizeMatMul,
@@ -41,6 +42,7 @@ export const allOps: readonly unknown[] = [
   BitCast,
   CenterCropPad,
   Compress,
+  Attention,
   ConcatFromSequence,
   ConvInteger,
   DynamicQuantizeLinear,
@@ -64,6 +66,7 @@ export const allOps: readonly unknown[] = [
   QLinearSigmoid,
   QLinearSoftmax,
   ReverseSequence,
+  RotaryEmbedding,
   Scan,
   Scatter,
   SequenceAt,
