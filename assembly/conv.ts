@@ -5,11 +5,11 @@
 //
 // A pitch is the number of elements from one pixel to the next: at least the channels, more when the tensor is a slice of channels.
 import { UNARY_NONE } from "./codes";
-import { gemm, gemm_k_block, gemm_n_block, gemm_packed_size } from "./gemm";
+import { gemm, gemm_k_block, gemm_n_block, gemm_packed_size, K_BLOCK } from "./gemm";
 import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
 
 /** Pixels gathered at a time. */
-const STRIP: i32 = MR * 2;
+export const STRIP: i32 = MR * 2;
 
 /** Bytes of packed filters: `inputs` and `outputs` are channels per group, `taps` the kernel's elements. */
 export function conv_packed_size(outputs: i32, inputs: i32, taps: i32, groups: i32): usize {
@@ -35,9 +35,9 @@ export function conv_pack(w: usize, outputs: i32, inputs: i32, taps: i32, groups
   }
 }
 
-/** Bytes of scratch for conv. */
+/** Bytes of scratch for conv and conv_transpose. */
 export function conv_scratch_size(inputs: i32, taps: i32): usize {
-  return <usize>((gemm_k_block(taps * inputs) + 8) * STRIP + 8) << 2;
+  return <usize>((min(taps * inputs, K_BLOCK) + 8) * STRIP + 8) << 2;
 }
 
 /**
@@ -80,7 +80,7 @@ export function conv(
           for (let i = 0; length > 0 && i < rows; i++) {
             let image = line / images, rest = line - image * images, oz = rest / oh, oy = rest - oz * oh;
             gather(
-              xg, <usize>image * d * h * rowBytes, rowBytes, xPitch << 2, d, h, w, inputs, rowLength, kh, dilationD, dilationH, dilationW,
+              xg + <usize>image * d * h * rowBytes, rowBytes, xPitch << 2, d, h, w, inputs, rowLength, kh, dilationD, dilationH, dilationW,
               oz * strideD - padD, oy * strideH - padH, ox * strideW - padW, p, length, target,
             );
             target += lda;
@@ -104,13 +104,12 @@ export function conv(
 
 /**
  * Elements [from, from + length) of the k axis (depth tap, row tap, column tap, channel) under one output pixel, whose first tap is at
- * (z, y, x). Taps outside the image are zero.
+ * (z, y, x) of the image `source`. Taps outside the image are zero.
  */
-function gather(
-  source: usize, image: usize, rowBytes: i32, pitch: i32, d: i32, h: i32, w: i32, inputs: i32, rowLength: i32, kh: i32,
+export function gather(
+  source: usize, rowBytes: i32, pitch: i32, d: i32, h: i32, w: i32, inputs: i32, rowLength: i32, kh: i32,
   dilationD: i32, dilationH: i32, dilationW: i32, z: i32, y: i32, x: i32, from: i32, length: i32, target: usize,
 ): void {
-  source += image;
   let row = from / rowLength, within = from - row * rowLength;
   let tz = row / kh, ty = row - tz * kh;
   let joined = dilationW == 1 && pitch == inputs << 2;

@@ -5,7 +5,7 @@ import { UNARY_NONE } from "./codes";
 import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
 
 /** Most of k taken at once: a panel of B (k × NR) and a tile of A (MR × k) have to stay in a 32 kB first-level cache together. */
-const K_BLOCK: i32 = 384;
+export const K_BLOCK: i32 = 384;
 /** Floats of B taken at once: half a megabyte, to stay in the second-level cache while all rows of A pass by. */
 const B_BLOCK: i32 = 131072;
 
