@@ -2,8 +2,8 @@
 // (a phase) see the same taps, at neighbouring inputs: each phase is an ordinary convolution of stride 1 with a part of the kernel. So
 // nothing is scattered, no multiplication is wasted on the zeros between inputs, and bias, residual and activation are fused as in conv.ts.
 import { UNARY_NONE } from "./codes";
-import { gather, STRIP } from "./conv";
-import { gemm_k_block, gemm_n_block } from "./gemm";
+import { gather, STRIP, STRIP_K } from "./conv";
+import { k_block } from "./gemm";
 import { gemm_panels, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
 
 /** Distance between two taps of one phase: stride / gcd(stride, dilation). */
@@ -87,44 +87,41 @@ export function conv_transpose(
   let stepD = tap_step(strideD, dilationD), stepH = tap_step(strideH, dilationH), stepW = tap_step(strideW, dilationW);
   let width = (outputs + NR - 1) & -NR, rowBytes = w * xPitch << 2;
   for (let g = 0; g < groups; g++) {
-    let xg = x + (g * inputs << 2);
+    let xg = x + (g * inputs << 2), filter = g * outputs;
     for (let pz = 0; pz < strideD; pz++) {
       let z0 = first_tap(pz, kd, strideD, dilationD, padD), zTaps = tap_count(z0, kd, stepD), z1 = z0 + (zTaps - 1) * stepD;
       for (let py = 0; py < strideH; py++) {
         let y0 = first_tap(py, kh, strideH, dilationH, padH), yTaps = tap_count(y0, kh, stepH), y1 = y0 + (yTaps - 1) * stepH;
         for (let px = 0; px < strideW; px++) {
           let x0 = first_tap(px, kw, strideW, dilationW, padW), xTaps = tap_count(x0, kw, stepW), x1 = x0 + (xTaps - 1) * stepW;
-          let k = zTaps * yTaps * xTaps * inputs, kBlock = gemm_k_block(k), p = 0;
+          let k = zTaps * yTaps * xTaps * inputs, kBlock = k_block(k, STRIP_K), p = 0;
           do {
-            let length = min(k - p, kBlock), last = p + length >= k, nBlock = gemm_n_block(length), lda = ((length + 3) & ~3) << 2;
-            for (let j = 0; j < outputs; j += nBlock) {
-              let filter = g * outputs + j;
-              for (let line = begin; line < end; line++) {
-                let slice = line / oh, oy = line - slice * oh, image = slice / od, oz = slice - image * od;
-                if (oy % strideH != py || oz % strideD != pz) continue;
-                let iz = (oz + padD - z1 * dilationD) / strideD, iy = (oy + padH - y1 * dilationH) / strideH;
-                let source = xg + <usize>image * d * h * rowBytes;
-                for (let ox = px; ox < ow; ox += STRIP * strideW) {
-                  let rows = min((ow - ox + strideW - 1) / strideW, STRIP);
-                  let pixel = <usize>line * ow + ox;
-                  if (length > 0) {
-                    let target = scratch, ix = (ox + padW - x1 * dilationW) / strideW;
-                    for (let i = 0; i < rows; i++) {
-                      gather(
-                        source, rowBytes, xPitch << 2, d, h, w, inputs, xTaps * inputs, yTaps, stepD * dilationD / strideD,
-                        stepH * dilationH / strideH, stepW * dilationW / strideW, iz, iy, ix + i, p, length, target,
-                      );
-                      target += lda;
-                    }
+            let length = min(k - p, kBlock), last = p + length >= k, lda = ((length + 3) & ~3) << 2;
+            for (let line = begin; line < end; line++) {
+              let slice = line / oh, oy = line - slice * oh, image = slice / od, oz = slice - image * od;
+              if (oy % strideH != py || oz % strideD != pz) continue;
+              let iz = (oz + padD - z1 * dilationD) / strideD, iy = (oy + padH - y1 * dilationH) / strideH;
+              let source = xg + <usize>image * d * h * rowBytes;
+              for (let ox = px; ox < ow; ox += STRIP * strideW) {
+                let rows = min((ow - ox + strideW - 1) / strideW, STRIP);
+                let pixel = <usize>line * ow + ox;
+                if (length > 0) {
+                  let target = scratch, ix = (ox + padW - x1 * dilationW) / strideW;
+                  for (let i = 0; i < rows; i++) {
+                    gather(
+                      source, rowBytes, xPitch << 2, d, h, w, inputs, xTaps * inputs, yTaps, stepD * dilationD / strideD,
+                      stepH * dilationH / strideH, stepW * dilationW / strideW, iz, iy, ix + i, p, length, target,
+                    );
+                    target += lda;
                   }
-                  gemm_panels(
-                    scratch, lda, packed + (<usize>j * k << 2) + (p << 5), k << 5, length, y + ((pixel * yPitch + filter) << 2),
-                    strideW * yPitch << 2, rows, min(outputs - j, nBlock), p ? TILE_ADD : TILE_STORE,
-                    last && bias ? bias + (filter << 2) : 0,
-                    !p && residual ? residual + ((pixel * residualPitch + filter) << 2) : 0, strideW * residualPitch << 2,
-                    last ? act : UNARY_NONE, alpha, beta,
-                  );
                 }
+                gemm_panels(
+                  scratch, lda, packed + (p << 5), k << 5, length, y + ((pixel * yPitch + filter) << 2),
+                  strideW * yPitch << 2, rows, outputs, p ? TILE_ADD : TILE_STORE,
+                  last && bias ? bias + (filter << 2) : 0,
+                  !p && residual ? residual + ((pixel * residualPitch + filter) << 2) : 0, strideW * residualPitch << 2,
+                  last ? act : UNARY_NONE, alpha, beta,
+                );
               }
             }
             p += length;

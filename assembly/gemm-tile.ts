@@ -12,7 +12,7 @@
 // Nothing outside A's and C's rows is touched.
 //
 // An element's sum runs over k in ascending order in every tile, so bits do not depend on how rows are cut into tiles.
-import { UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "./codes";
+import { UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "./codes";
 import { load_tail, madd, store_tail } from "./simd";
 import { unary_f32 } from "./unary";
 
@@ -250,12 +250,15 @@ function tile_6x8(
   tile(6, a, lda, b, k, c, ldc, rows, columns, mode, bias, residual, ldr, act, low, high);
 }
 
-/** See the top of this file. */
+/**
+ * See the top of this file. A panel of B stays in the first-level cache while all rows pass by; give as many rows as the second-level
+ * cache holds, or only MR when it is rather a block of B that should stay there.
+ */
 export function gemm_panels(
   a: usize, lda: i32, b: usize, panelStride: i32, k: i32, c: usize, ldc: i32, rows: i32, n: i32, mode: i32, bias: usize, residual: usize,
   ldr: i32, act: i32, alpha: f32, beta: f32,
 ): void {
-  // RELU, CLIP and LEAKY_RELU happen in registers at the store; other functions over rows that are still in the first-level cache.
+  // RELU, CLIP and LEAKY_RELU happen in registers at the store; other functions over rows that are still in a near cache.
   let low = alpha, high = beta, later = UNARY_NONE;
   if (act == UNARY_RELU) {
     low = 0;
@@ -264,25 +267,24 @@ export function gemm_panels(
     later = act;
     act = UNARY_NONE;
   }
-  while (rows > 0) {
-    let height = min(rows, MR), bj = b, j = 0;
-    for (; j < n; j += NR) {
-      let cj = c + (j << 2), biasj = bias ? bias + (j << 2) : 0, residualj = residual ? residual + (j << 2) : 0;
+  for (let j = 0; j < n; j += NR) {
+    let ai = a, ci = c + (j << 2), biasj = bias ? bias + (j << 2) : 0, residuali = residual ? residual + (j << 2) : 0;
+    for (let left = rows; left > 0; left -= MR) {
+      let height = min(left, MR);
       if (MR == 5) {
-        tile_5x8(a, lda, bj, k, cj, ldc, height, n - j, mode, biasj, residualj, ldr, act, low, high);
+        tile_5x8(ai, lda, b, k, ci, ldc, height, n - j, mode, biasj, residuali, ldr, act, low, high);
       } else if (height > 4) {
-        tile_6x8(a, lda, bj, k, cj, ldc, height, n - j, mode, biasj, residualj, ldr, act, low, high);
+        tile_6x8(ai, lda, b, k, ci, ldc, height, n - j, mode, biasj, residuali, ldr, act, low, high);
       } else {
-        tile_4x8(a, lda, bj, k, cj, ldc, height, n - j, mode, biasj, residualj, ldr, act, low, high);
+        tile_4x8(ai, lda, b, k, ci, ldc, height, n - j, mode, biasj, residuali, ldr, act, low, high);
       }
-      bj += panelStride;
+      ai += MR * lda;
+      ci += MR * ldc;
+      if (residual) residuali += MR * ldr;
     }
-    if (later != UNARY_NONE) {
-      for (let i = 0; i < height; i++) unary_f32(later, c + i * ldc, c + i * ldc, n, alpha, beta);
-    }
-    a += height * lda;
-    c += height * ldc;
-    if (residual) residual += height * ldr;
-    rows -= height;
+    b += panelStride;
+  }
+  if (later != UNARY_NONE) {
+    for (let i = 0; i < rows; i++) unary_f32(later, c + i * ldc, c + i * ldc, n, alpha, beta);
   }
 }
