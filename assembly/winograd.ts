@@ -11,6 +11,8 @@ import { input_2, input_4, output_2, output_4, TEMP } from "./winograd-transform
 const BLOCK: i32 = 640 << 10;
 const MAX_TILES: i32 = 96;
 const MIN_TILES: i32 = 24;
+/** Bytes of sixteen channels of one tile's window. */
+const STAGE: i32 = 36 * 64;
 /** Distance of the matrices beyond their size, so that equal elements of them do not share a cache set. */
 const SKEW: i32 = 64;
 
@@ -63,7 +65,7 @@ function filter_plane(inputs: i32, outputs: i32): i32 {
 /** Bytes of scratch that winograd_f32 needs. */
 export function winograd_scratch_size(m: i32, n: i32, oh: i32, ow: i32, inputs: i32, outputs: i32): i32 {
   let tiles = block_tiles(m, tiles_of(m, n, oh, ow), inputs, outputs);
-  return 2 * TEMP + (m + 2) * (m + 2) * (input_plane(tiles, inputs) + output_plane(tiles, outputs));
+  return TEMP + STAGE + (m + 2) * (m + 2) * (input_plane(tiles, inputs) + output_plane(tiles, outputs));
 }
 
 /** Bytes of the packed filters. */
@@ -132,15 +134,22 @@ export function winograd_pack_f32(m: i32, w: usize, inputs: i32, outputs: i32, p
   }
 }
 
-/** Copies the `size`² window of four channels (`lanes` of them there) to `stage`, where pixels outside the image are already zero. */
-// @ts-ignore: decorator
-@inline
+/** Copies `channels` ≤ 16 channels of a tile's window to `stage`, where pixels outside the image are already zero. */
 function stage_window(
-  x: usize, xRow: i32, xPixel: i32, stage: usize, size: i32, i0: i32, i1: i32, j0: i32, j1: i32, lanes: i32,
+  x: usize, xRow: i32, xPixel: i32, stage: usize, size: i32, i0: i32, i1: i32, j0: i32, j1: i32, channels: i32,
 ): void {
   for (let i = i0; i < i1; i++) {
-    let from = x + i * xRow + j0 * xPixel, to = stage + (i * size + j0 << 4), last = stage + (i * size + j1 << 4);
-    for (; to < last; to += 16, from += xPixel) v128.store(to, load_some(from, lanes));
+    let from = x + i * xRow + j0 * xPixel, to = stage + (i * size + j0 << 6), last = stage + (i * size + j1 << 6);
+    for (; to < last; to += 64, from += xPixel) {
+      if (channels >= 16) {
+        v128.store(to, v128.load(from));
+        v128.store(to, v128.load(from, 16), 16);
+        v128.store(to, v128.load(from, 32), 32);
+        v128.store(to, v128.load(from, 48), 48);
+      } else {
+        for (let c = 0; c < channels; c += 4) v128.store(to + (c << 2), load_some(from + (c << 2), channels - c));
+      }
+    }
   }
 }
 
@@ -158,7 +167,7 @@ export function winograd_f32(
   let tiles = block_tiles(m, all, inputs, outputs);
   let inPlane = input_plane(tiles, inputs), outPlane = output_plane(tiles, outputs), filters = filter_plane(inputs, outputs);
   let inRow = round_up(inputs, 4) << 2, outRow = round_up(outputs, NR) << 2, panel = inputs * NR << 2;
-  let temp = scratch, stage = temp + TEMP, v = stage + TEMP, products = v + size * size * inPlane;
+  let temp = scratch, stage = temp + TEMP, v = stage + STAGE, products = v + size * size * inPlane;
   let xPixel = xPitch << 2, xRow = width * xPixel, yPixel = yPitch << 2, yRow = ow * yPixel;
   let rPixel = residualPitch << 2, rRow = ow * rPixel;
 
@@ -179,31 +188,27 @@ export function winograd_f32(
       let from = x + image * height * xRow + i * xRow + j * xPixel, to = v + t * inRow;
       let i0 = max(-i, 0), i1 = min(height - i, size), j0 = max(-j, 0), j1 = min(width - j, size);
       let c = 0;
-      if (i0 == 0 && i1 == size && j0 == 0 && j1 == size) {
+      if (i0 == 0 && i1 == size && j0 == 0 && j1 == size && (xPixel & 1023) != 0) {
         c = inputs & ~3;
         if (m == 4) input_4(from, xRow, xPixel, to, inPlane, c >> 2, temp);
         else input_2(from, xRow, xPixel, to, inPlane, c >> 2, temp);
       }
       if (c < inputs) {
-        memory.fill(stage, 0, size * size << 4);
-        for (; c < inputs; c += 4) {
-          stage_window(from + (c << 2), xRow, xPixel, stage, size, i0, i1, j0, j1, inputs - c);
-          if (m == 4) input_4(stage, 96, 16, to + (c << 2), inPlane, 1, temp);
-          else input_2(stage, 64, 16, to + (c << 2), inPlane, 1, temp);
+        memory.fill(stage, 0, STAGE);
+        for (; c < inputs; c += 16) {
+          let channels = min(inputs - c, 16), blocks = (channels + 3) >> 2;
+          stage_window(from + (c << 2), xRow, xPixel, stage, size, i0, i1, j0, j1, channels);
+          if (m == 4) input_4(stage, 6 * 64, 64, to + (c << 2), inPlane, blocks, temp);
+          else input_2(stage, 4 * 64, 64, to + (c << 2), inPlane, blocks, temp);
         }
       }
     }
 
-    // A panel of filters serves all tiles of the block before the next one is read: the filters are the larger side.
     for (let p = 0; p < size * size; p++) {
-      let filter = packed + p * filters, product = products + p * outPlane;
-      for (let o = 0; o < outputs; o += NR) {
-        gemm_panels(
-          v + p * inPlane, inRow, filter, panel, inputs, product, outRow, count, NR, TILE_STORE, 0, 0, 0, UNARY_NONE, 0, 0,
-        );
-        filter += panel;
-        product += NR << 2;
-      }
+      gemm_panels(
+        v + p * inPlane, inRow, packed + p * filters, panel, inputs, products + p * outPlane, outRow, count, round_up(outputs, NR),
+        TILE_STORE, 0, 0, 0, UNARY_NONE, 0, 0,
+      );
     }
 
     for (let t = 0; t < count; t++) {
