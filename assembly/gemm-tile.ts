@@ -7,8 +7,9 @@
 //
 // computes C[rows, n] from A[rows, k], rows contiguous. `lda`, `ldc`, `ldr` and `panelStride` (from one panel of B to the next; k·NR·4
 // when all of k is used at once) are in bytes. `mode` says what happens to the products: TILE_STORE overwrites C, TILE_ADD adds to what
-// C holds (a later block of k). Bias, residual and activation (any UNARY_* code) are applied before the store, so a caller that blocks k gives
-// them with its last block only; 0 is "none". Nothing outside A's and C's rows is touched.
+// C holds (a later block of k). Bias, residual and activation (any UNARY_* code) are applied before the store; 0 is "none". A caller
+// that blocks k gives bias and activation with its last block and the residual with the first, so that C itself may be the residual.
+// Nothing outside A's and C's rows is touched.
 //
 // An element's sum runs over k in ascending order in every tile, so bits do not depend on how rows are cut into tiles.
 import { UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "./codes";

@@ -94,7 +94,7 @@ export function gemm(
       gemm_panels(
         a + (p << 2), lda << 2, packed + (<usize>j * k << 2) + (p << 5), k << 5, length, c + (j << 2), ldc << 2, end - begin,
         min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
-        last && residual ? residual + (j << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
+        !p && residual ? residual + (j << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
       );
     }
     p += length;
@@ -125,7 +125,7 @@ export function gemm_strided_a(
         gemm_panels(
           scratch, lda, packed + (<usize>j * k << 2) + (p << 5), k << 5, length, c + ((<usize>i * ldc + j) << 2), ldc << 2, rows,
           min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
-          last && residual ? residual + ((<usize>i * ldr + j) << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
+          !p && residual ? residual + ((<usize>i * ldr + j) << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
         );
       }
     }

@@ -24,29 +24,41 @@ export function nmadd(a: v128, b: v128, c: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_nmadd(a, b, c) : f32x4.sub(c, f32x4.mul(a, b));
 }
 
-/** The first `n` floats at `p`, if there are fewer than 4 the other lanes 0; reads nothing beyond them. */
+/** The first `n` (1 to 3) floats at `p`, the other lanes 0. Reads nothing beyond them. */
 // @ts-ignore: decorator
 @inline
-export function load_some(p: usize, n: i32): v128 {
-  if (n >= 4) return v128.load(p);
-  if (n <= 0) return f32x4.splat(0);
+export function load_tail(p: usize, n: i32): v128 {
   if (n == 1) return v128.load32_zero(p);
   const two = v128.load64_zero(p);
   return n == 2 ? two : v128.load_lane<f32>(p, two, 2, 8);
 }
 
-/** Stores the first `n` lanes, all 4 if `n` is more, none if it is negative. */
+/** Stores the first `n` (1 to 3) lanes. */
 // @ts-ignore: decorator
 @inline
-export function store_some(p: usize, v: v128, n: i32): void {
-  if (n >= 4) {
-    v128.store(p, v);
-  } else if (n == 1) {
+export function store_tail(p: usize, v: v128, n: i32): void {
+  if (n == 1) {
     v128.store_lane<f32>(p, v, 0);
-  } else if (n > 0) {
+  } else {
     v128.store_lane<f64>(p, v, 0);
     if (n == 3) v128.store_lane<f32>(p, v, 2, 8);
   }
+}
+
+/** Four floats at `p`, or the `n` there are if fewer (0 for the other lanes). Reads nothing beyond them. */
+// @ts-ignore: decorator
+@inline
+export function load_some(p: usize, n: i32): v128 {
+  if (n >= 4) return v128.load(p);
+  return n <= 0 ? f32x4.splat(0) : load_tail(p, n);
+}
+
+/** Stores four lanes, or the first `n` if fewer. */
+// @ts-ignore: decorator
+@inline
+export function store_some(p: usize, v: v128, n: i32): void {
+  if (n >= 4) v128.store(p, v);
+  else if (n > 0) store_tail(p, v, n);
 }
 
 /** (v₀ + v₂) + (v₁ + v₃) */
@@ -153,33 +165,66 @@ export function expm1_negative(x: v128): v128 {
   return madd(expm1_rest(exp_rest(x, n)), power, f32x4.sub(power, constant(EXP, 8)));
 }
 
+// tanh and sigmoid end in a division anyway, so that e^x may be a fraction, which takes fewer operations than a polynomial:
+// x = n·ln 2 + 2·r, e^x = 2^n·(c + s)/(c − s), where s/c = r·(1 + S·r²)/(1 + C·r²) is tanh r to 2^−27 (|r| ≤ ln 2 / 4).
+const FRACTION: usize = memory.data<f32>([
+  0.0665870309, // 0: S
+  0.399920702, // 1: C, 20 ulp up: centres the error of tanh at 0.23, its largest
+  2.88539008, // 2: 2·log₂e
+  0.34657359028, // 3: ln 2 / 2
+  9.5, // 4: tanh is 1 above
+  0.3465728759765625, 7.14303384e-7, // 5: ln 2 / 2 in two parts
+]);
+
+/** s of the fraction. */
+// @ts-ignore: decorator
+@inline
+function fraction_sine(r: v128, square: v128): v128 {
+  return madd(f32x4.mul(r, square), constant(FRACTION, 0), r);
+}
+
+/** c of the fraction. */
+// @ts-ignore: decorator
+@inline
+function fraction_cosine(square: v128): v128 {
+  return madd(square, constant(FRACTION, 1), constant(EXP, 8));
+}
+
 /** 1/(1 + e^−x) as e^x/(1 + e^x), which needs no case for either sign; at most 4 ulp off. */
 // @ts-ignore: decorator
 @inline
 export function sigmoid(x: v128): v128 {
-  const e = exp_bounded(f32x4.pmin(x, constant(EXP, 16)));
-  return f32x4.div(e, f32x4.add(e, constant(EXP, 8)));
+  x = f32x4.pmin(f32x4.pmax(x, constant(EXP, 9)), constant(EXP, 16));
+  const shifted = madd(x, constant(EXP, 0), constant(EXP, 13));
+  const n = f32x4.sub(shifted, constant(EXP, 13));
+  const r = nmadd(n, constant(FRACTION, 6), nmadd(n, constant(FRACTION, 5), f32x4.mul(x, constant(LOG, 9))));
+  const square = f32x4.mul(r, r);
+  const s = fraction_sine(r, square);
+  const c = fraction_cosine(square);
+  const power = f32x4.mul(f32x4.mul(i32x4.shl(shifted, 23), f32x4.add(c, s)), constant(EXP, 14));
+  return f32x4.div(power, f32x4.add(power, f32x4.sub(c, s)));
 }
 
-// tanh x = x·p(x²)/q(x²), both of degree 4, for |x| ≤ 9.02, where tanh rounds to 1 (error of the fraction 2^−25).
-const TANH: usize = memory.data<f32>([
-  -9.02, 9.02,
-  1, 0.133826822, 0.00349745154, 0.0000206357217, 1.33841542e-8, // 2: p
-  1, 0.467160046, 0.0258843377, 0.000328850758, 7.79019274e-7, // 7: q
-]);
-
-/** tanh, at most 3 ulp off. */
+/**
+ * tanh, at most 3 ulp off: with e^(2|x|) = p·(c + s)/(c − s), p = 2^n, it is m/(m + 2·(c − s)), m = (p − 1)·c + (p + 1)·s.
+ * Where tanh is near 1 the error of m no longer counts, which is also why ln 2 need not be split. (A rational function of x²
+ * alone, as for erf, takes as long, and near 1, where the spacing is finest, its last roundings make 4.5 ulp.)
+ */
 // @ts-ignore: decorator
 @inline
 export function tanh(x: v128): v128 {
-  x = f32x4.pmin(f32x4.pmax(x, constant(TANH, 0)), constant(TANH, 1));
-  const u = f32x4.mul(x, x);
-  const square = f32x4.mul(u, u);
-  const pHigh = madd(square, constant(TANH, 6), madd(u, constant(TANH, 5), constant(TANH, 4)));
-  const qHigh = madd(square, constant(TANH, 11), madd(u, constant(TANH, 10), constant(TANH, 9)));
-  const p = madd(square, pHigh, madd(u, constant(TANH, 3), constant(TANH, 2)));
-  const q = madd(square, qHigh, madd(u, constant(TANH, 8), constant(TANH, 7)));
-  return f32x4.div(f32x4.mul(x, p), q);
+  const z = f32x4.pmin(f32x4.abs(x), constant(FRACTION, 4));
+  const shifted = madd(z, constant(FRACTION, 2), constant(EXP, 12));
+  const r = nmadd(f32x4.sub(shifted, constant(EXP, 12)), constant(FRACTION, 3), z);
+  const square = f32x4.mul(r, r);
+  const s = fraction_sine(r, square);
+  const c = fraction_cosine(square);
+  const power = i32x4.shl(shifted, 23);
+  const one = constant(EXP, 8);
+  const m = madd(f32x4.sub(power, one), c, f32x4.mul(f32x4.add(power, one), s));
+  const rest = f32x4.sub(c, s);
+  const y = f32x4.div(m, f32x4.add(m, f32x4.add(rest, rest)));
+  return v128.or(y, v128.and(x, f32x4.splat(-0.0)));
 }
 
 // erf x = x·p(x²)/q(x²) for |x| ≤ 3.9, where erf rounds to 1 (error of the fraction 2^−26, relative to erf).

@@ -1,4 +1,4 @@
-import type { KernelName } from '../../bindings/module.js'
+import type { KernelName, Kernels } from '../../bindings/module.js'
 import { byteSize, type TypedArray } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import type { HostTensor } from '../host.js'
@@ -217,6 +217,10 @@ export class NodeEmitter implements Emitter<Attributes> {
 
   table(data: TypedArray): Address {
     return this.target.weights.table(data)
+  }
+
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {
+    return this.target.weights.ask(kernel, ...args)
   }
 
   note(note: Note): void {

@@ -402,6 +402,7 @@ class SegmentPlanner implements EmitTarget {
       {
         call: (kernel, ...args) => this.steps.push({ node: undefined, kernel, args, note: { kernel: 'reorder' } }),
         table: (data) => this.weights.table(data),
+        ask: (kernel, ...args) => this.weights.ask(kernel, ...args),
       },
       main.dtype,
       main.shape,

@@ -1,5 +1,5 @@
 import type { Context } from '../../bindings/context.js'
-import type { KernelName } from '../../bindings/module.js'
+import type { KernelName, Kernels } from '../../bindings/module.js'
 import { byteSize, type TypedArray } from '../dtype.js'
 import { hostBytes, rawBytes, type HostTensor } from '../host.js'
 import type { Address, Argument, Arguments, Block, PackEmitter } from '../ops/op.js'
@@ -50,6 +50,13 @@ export class WeightStore {
     })
   }
 
+  /** Calls a size function of the kernels. */
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {
+    const f = this.context.kernels[kernel] as (...a: number[]) => number
+    // Sizes are unsigned; WebAssembly hands out signed numbers.
+    return f(...(args as number[])) >>> 0
+  }
+
   /** A small read-only array. */
   table(data: TypedArray): Address {
     const key = `${data.constructor.name}:${data.join(',')}`
@@ -76,6 +83,7 @@ export class WeightStore {
       bindCall(this.context.kernels[kernel] as (...a: number[]) => unknown, (args as readonly Argument[]).map(resolve))()
     },
     table: (data) => this.table(data),
+    ask: (kernel, ...args) => this.ask(kernel, ...args),
   }
 
   private form(tensor: HostTensor, key: string, make: () => FixedBlock): Address {

@@ -8,6 +8,8 @@ type Fields = Readonly<Record<string, unknown>>
 const MAX_DEPTH = 100
 const MAX_BYTES = 2 ** 31 - 1
 
+const utf8 = new TextEncoder()
+
 const VARINT = 0
 const FIXED64 = 1
 const LENGTH = 2
@@ -25,7 +27,7 @@ function upperBound(spec: MessageSpec, message: Fields, depth: number): number {
     if (value === undefined) continue
     const list = field.repeated ? (value as ArrayLike<unknown>) : [value]
     bytes += 7 + list.length * elementBound[field.code]
-    if (field.code === 's') for (const text of list as string[]) bytes += 4 * text.length
+    if (field.code === 's') for (const text of list as string[]) bytes += 3 * text.length
     else if (field.code === 'y') for (const data of list as Uint8Array[]) bytes += data.length
     else if (field.code === 'm') {
       const inner = specOf(field.message)
@@ -65,7 +67,8 @@ function writeNumber(field: Field, value: unknown, writer: PbfWriter): void {
 function writeField(field: Field, value: unknown, writer: PbfWriter): void {
   switch (field.code) {
     case 's':
-      return writer.writeStringField(field.number, value as string)
+      // pbf 5's own writeString garbles characters from U+20000 on.
+      return writer.writeBytesField(field.number, utf8.encode(value as string))
     case 'y':
       return writer.writeBytesField(field.number, value as Uint8Array)
     case 'm':

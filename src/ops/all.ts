@@ -1,4 +1,41 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
 import { commonOps } from './common.js'
+import { Loop, Scan } from './control.js'
+import {
+  DynamicQuantizeMatMul,
+  MatMulIntegerToFloat,
+  MatMulNBits,
+  QLinearAdd,
+  QLinearAveragePool,
+  QLinearConcat,
+  QLinearGlobalAveragePool,
+  QLinearLeakyRelu,
+  QLinearMul,
+  QLinearSigmoid,
+  QLinearSoftmax,
+} from './contrib-quantize.js'
+import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
+import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
+import { DynamicQuantizeLinear } from './quantize.js'
+import {
+  ConcatFromSequence,
+  SequenceAt,
+  SequenceConstruct,
+  SequenceEmpty,
+  SequenceErase,
+  SequenceInsert,
+  SequenceLength,
+  SequenceMap,
+  SplitToSequence,
+} from './sequence.js'
 
-export const allOps: readonly unknown[] = [...commonOps]
+export const allOps: readonly unknown[] = [
+  ...commonOps,
+  ...[Loop, Scan],
+  ...[SequenceConstruct, SequenceEmpty, SequenceAt, SequenceInsert, SequenceErase, SequenceLength],
+  ...[ConcatFromSequence, SplitToSequence, SequenceMap],
+  ...[Optional, OptionalHasElement, OptionalGetElement],
+  ...[DynamicQuantizeLinear, ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul],
+  ...[DynamicQuantizeMatMul, MatMulIntegerToFloat, MatMulNBits],
+  ...[QLinearAdd, QLinearAveragePool, QLinearConcat, QLinearGlobalAveragePool, QLinearLeakyRelu, QLinearMul, QLinearSigmoid, QLinearSoftmax],
+]

@@ -1,0 +1,578 @@
+// Depthwise convolution, channels-last.
+//
+// Thirty-two channels at a time, the input rows under the kernel are copied into a ring of zero-padded rows.
+// That one copy removes every edge case from the arithmetic, makes the pixel distance a constant (all offsets become immediates), and
+// avoids the cache-set conflicts of pixel pitches like 512 or 1024 floats, where direct reading falls to a third of the speed
+// (docs/performance-notes/depthwise.md).
+import { UNARY_CLIP, UNARY_NONE, UNARY_RELU } from "./codes";
+import { load_some, madd, store_some } from "./simd";
+import { unary_f32 } from "./unary";
+
+/** Output pixels of one register tile. Seven accumulators leave room for five weights; common widths are multiples of 7. */
+const TILE: i32 = 7;
+/** Channels of one group, and the bytes of a pixel in the ring. */
+const GROUP: i32 = 32;
+const PIXEL: i32 = 128;
+
+// @ts-ignore: decorator
+@inline
+function ring_width(ow: i32, kw: i32, sw: i32, dw: i32): i32 {
+  return ((ow + TILE - 1) / TILE * TILE - 1) * sw + (kw - 1) * dw + 1;
+}
+
+/** Bytes of scratch that depthwise_f32 needs. */
+export function depthwise_scratch_size(channels: i32, ow: i32, kh: i32, kw: i32, sw: i32, dh: i32, dw: i32): i32 {
+  return (((kh - 1) * dh + 1) * ring_width(ow, kw, sw, dw) + (ow + TILE - 1) / TILE * TILE) * PIXEL + ((channels + 3 & ~3) << 2);
+}
+
+/** Floats of the packed weights of `channels` output channels. */
+export function depthwise_packed_size(channels: i32, taps: i32): i32 {
+  return ((channels + 3) & ~3) * taps;
+}
+
+/** ONNX weights [channels, 1, kh, kw] with taps = kh·kw, to blocks of four channels, each [taps][4]; channels past the end are zero. */
+export function depthwise_pack_f32(w: usize, channels: i32, taps: i32, packed: usize): void {
+  for (let c = 0; c < channels; c += 4) {
+    for (let t = 0; t < taps; t++) {
+      for (let lane = 0; lane < 4; lane++) {
+        store<f32>(packed, c + lane < channels ? load<f32>(w + (((c + lane) * taps + t) << 2)) : 0);
+        packed += 4;
+      }
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function put(
+  y: usize, pitch: i32, n: i32, low: v128, high: v128, a0: v128, a1: v128, a2: v128, a3: v128, a4: v128, a5: v128, a6: v128,
+): void {
+  // pmax(a, low) is a < low ? low : a, so a NaN in a stays.
+  v128.store(y, f32x4.pmin(f32x4.pmax(a0, low), high));
+  if (n == 1) return;
+  y += pitch;
+  v128.store(y, f32x4.pmin(f32x4.pmax(a1, low), high));
+  if (n == 2) return;
+  y += pitch;
+  v128.store(y, f32x4.pmin(f32x4.pmax(a2, low), high));
+  if (n == 3) return;
+  y += pitch;
+  v128.store(y, f32x4.pmin(f32x4.pmax(a3, low), high));
+  if (n == 4) return;
+  y += pitch;
+  v128.store(y, f32x4.pmin(f32x4.pmax(a4, low), high));
+  if (n == 5) return;
+  y += pitch;
+  v128.store(y, f32x4.pmin(f32x4.pmax(a5, low), high));
+  if (n == 6) return;
+  y += pitch;
+  v128.store(y, f32x4.pmin(f32x4.pmax(a6, low), high));
+}
+
+// One column of TILE outputs of `blocks` times four channels, per kernel width and stride. `p` is the first input pixel under the first
+// of `height` kernel rows, `px` the bytes between pixels, `down` the bytes from one kernel row to the next, `end` and `size` where the ring
+// wraps. Each input pixel is loaded once and added to all the outputs that see it, so that few registers are live and the order of loads
+// leaves V8 nothing to hoist.
+
+function tile_3x1(
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
+  pitch: i32, n: i32, low: f32, high: f32,
+): void {
+  let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
+  for (; blocks > 0; blocks--) {
+    let row = p, wp = w;
+    let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
+    for (let kh = height; kh > 0; kh--) {
+      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32);
+      wp += 48;
+      let q = row;
+      let v = v128.load(q);
+      a0 = madd(v, w0, a0);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w1, a0);
+      a1 = madd(v, w0, a1);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w2, a0);
+      a1 = madd(v, w1, a1);
+      a2 = madd(v, w0, a2);
+      q += px;
+      v = v128.load(q);
+      a1 = madd(v, w2, a1);
+      a2 = madd(v, w1, a2);
+      a3 = madd(v, w0, a3);
+      q += px;
+      v = v128.load(q);
+      a2 = madd(v, w2, a2);
+      a3 = madd(v, w1, a3);
+      a4 = madd(v, w0, a4);
+      q += px;
+      v = v128.load(q);
+      a3 = madd(v, w2, a3);
+      a4 = madd(v, w1, a4);
+      a5 = madd(v, w0, a5);
+      q += px;
+      v = v128.load(q);
+      a4 = madd(v, w2, a4);
+      a5 = madd(v, w1, a5);
+      a6 = madd(v, w0, a6);
+      q += px;
+      v = v128.load(q);
+      a5 = madd(v, w2, a5);
+      a6 = madd(v, w1, a6);
+      q += px;
+      v = v128.load(q);
+      a6 = madd(v, w2, a6);
+      row += down;
+      if (row >= end) row -= size;
+    }
+    put(y, pitch, n, vlow, vhigh, a0, a1, a2, a3, a4, a5, a6);
+    p += 16;
+    w += wBlock;
+    bias += 16;
+    y += 16;
+  }
+}
+
+function tile_3x2(
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
+  pitch: i32, n: i32, low: f32, high: f32,
+): void {
+  let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
+  for (; blocks > 0; blocks--) {
+    let row = p, wp = w;
+    let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
+    for (let kh = height; kh > 0; kh--) {
+      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32);
+      wp += 48;
+      let q = row;
+      a0 = madd(v128.load(q), w0, a0);
+      q += px;
+      a0 = madd(v128.load(q), w1, a0);
+      q += px;
+      let v = v128.load(q);
+      a0 = madd(v, w2, a0);
+      a1 = madd(v, w0, a1);
+      q += px;
+      a1 = madd(v128.load(q), w1, a1);
+      q += px;
+      v = v128.load(q);
+      a1 = madd(v, w2, a1);
+      a2 = madd(v, w0, a2);
+      q += px;
+      a2 = madd(v128.load(q), w1, a2);
+      q += px;
+      v = v128.load(q);
+      a2 = madd(v, w2, a2);
+      a3 = madd(v, w0, a3);
+      q += px;
+      a3 = madd(v128.load(q), w1, a3);
+      q += px;
+      v = v128.load(q);
+      a3 = madd(v, w2, a3);
+      a4 = madd(v, w0, a4);
+      q += px;
+      a4 = madd(v128.load(q), w1, a4);
+      q += px;
+      v = v128.load(q);
+      a4 = madd(v, w2, a4);
+      a5 = madd(v, w0, a5);
+      q += px;
+      a5 = madd(v128.load(q), w1, a5);
+      q += px;
+      v = v128.load(q);
+      a5 = madd(v, w2, a5);
+      a6 = madd(v, w0, a6);
+      q += px;
+      a6 = madd(v128.load(q), w1, a6);
+      q += px;
+      a6 = madd(v128.load(q), w2, a6);
+      row += down;
+      if (row >= end) row -= size;
+    }
+    put(y, pitch, n, vlow, vhigh, a0, a1, a2, a3, a4, a5, a6);
+    p += 16;
+    w += wBlock;
+    bias += 16;
+    y += 16;
+  }
+}
+
+function tile_5x1(
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
+  pitch: i32, n: i32, low: f32, high: f32,
+): void {
+  let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
+  for (; blocks > 0; blocks--) {
+    let row = p, wp = w;
+    let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
+    for (let kh = height; kh > 0; kh--) {
+      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32), w3 = v128.load(wp, 48), w4 = v128.load(wp, 64);
+      wp += 80;
+      let q = row;
+      let v = v128.load(q);
+      a0 = madd(v, w0, a0);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w1, a0);
+      a1 = madd(v, w0, a1);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w2, a0);
+      a1 = madd(v, w1, a1);
+      a2 = madd(v, w0, a2);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w3, a0);
+      a1 = madd(v, w2, a1);
+      a2 = madd(v, w1, a2);
+      a3 = madd(v, w0, a3);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w4, a0);
+      a1 = madd(v, w3, a1);
+      a2 = madd(v, w2, a2);
+      a3 = madd(v, w1, a3);
+      a4 = madd(v, w0, a4);
+      q += px;
+      v = v128.load(q);
+      a1 = madd(v, w4, a1);
+      a2 = madd(v, w3, a2);
+      a3 = madd(v, w2, a3);
+      a4 = madd(v, w1, a4);
+      a5 = madd(v, w0, a5);
+      q += px;
+      v = v128.load(q);
+      a2 = madd(v, w4, a2);
+      a3 = madd(v, w3, a3);
+      a4 = madd(v, w2, a4);
+      a5 = madd(v, w1, a5);
+      a6 = madd(v, w0, a6);
+      q += px;
+      v = v128.load(q);
+      a3 = madd(v, w4, a3);
+      a4 = madd(v, w3, a4);
+      a5 = madd(v, w2, a5);
+      a6 = madd(v, w1, a6);
+      q += px;
+      v = v128.load(q);
+      a4 = madd(v, w4, a4);
+      a5 = madd(v, w3, a5);
+      a6 = madd(v, w2, a6);
+      q += px;
+      v = v128.load(q);
+      a5 = madd(v, w4, a5);
+      a6 = madd(v, w3, a6);
+      q += px;
+      v = v128.load(q);
+      a6 = madd(v, w4, a6);
+      row += down;
+      if (row >= end) row -= size;
+    }
+    put(y, pitch, n, vlow, vhigh, a0, a1, a2, a3, a4, a5, a6);
+    p += 16;
+    w += wBlock;
+    bias += 16;
+    y += 16;
+  }
+}
+
+function tile_5x2(
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
+  pitch: i32, n: i32, low: f32, high: f32,
+): void {
+  let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
+  for (; blocks > 0; blocks--) {
+    let row = p, wp = w;
+    let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
+    for (let kh = height; kh > 0; kh--) {
+      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32), w3 = v128.load(wp, 48), w4 = v128.load(wp, 64);
+      wp += 80;
+      let q = row;
+      let v = v128.load(q);
+      a0 = madd(v, w0, a0);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w1, a0);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w2, a0);
+      a1 = madd(v, w0, a1);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w3, a0);
+      a1 = madd(v, w1, a1);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w4, a0);
+      a1 = madd(v, w2, a1);
+      a2 = madd(v, w0, a2);
+      q += px;
+      v = v128.load(q);
+      a1 = madd(v, w3, a1);
+      a2 = madd(v, w1, a2);
+      q += px;
+      v = v128.load(q);
+      a1 = madd(v, w4, a1);
+      a2 = madd(v, w2, a2);
+      a3 = madd(v, w0, a3);
+      q += px;
+      v = v128.load(q);
+      a2 = madd(v, w3, a2);
+      a3 = madd(v, w1, a3);
+      q += px;
+      v = v128.load(q);
+      a2 = madd(v, w4, a2);
+      a3 = madd(v, w2, a3);
+      a4 = madd(v, w0, a4);
+      q += px;
+      v = v128.load(q);
+      a3 = madd(v, w3, a3);
+      a4 = madd(v, w1, a4);
+      q += px;
+      v = v128.load(q);
+      a3 = madd(v, w4, a3);
+      a4 = madd(v, w2, a4);
+      a5 = madd(v, w0, a5);
+      q += px;
+      v = v128.load(q);
+      a4 = madd(v, w3, a4);
+      a5 = madd(v, w1, a5);
+      q += px;
+      v = v128.load(q);
+      a4 = madd(v, w4, a4);
+      a5 = madd(v, w2, a5);
+      a6 = madd(v, w0, a6);
+      q += px;
+      v = v128.load(q);
+      a5 = madd(v, w3, a5);
+      a6 = madd(v, w1, a6);
+      q += px;
+      v = v128.load(q);
+      a5 = madd(v, w4, a5);
+      a6 = madd(v, w2, a6);
+      q += px;
+      a6 = madd(v128.load(q), w3, a6);
+      q += px;
+      a6 = madd(v128.load(q), w4, a6);
+      row += down;
+      if (row >= end) row -= size;
+    }
+    put(y, pitch, n, vlow, vhigh, a0, a1, a2, a3, a4, a5, a6);
+    p += 16;
+    w += wBlock;
+    bias += 16;
+    y += 16;
+  }
+}
+
+/** Any kernel width; `step` bytes between the pixels of two outputs, `right` between two kernel columns. */
+function tile_any(
+  p: usize, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
+  pitch: i32, n: i32, low: f32, high: f32,
+  kw: i32, step: i32, right: i32,
+): void {
+  let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
+  for (; blocks > 0; blocks--) {
+    let row = p, wp = w;
+    let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
+    for (let kh = height; kh > 0; kh--) {
+      let p0 = row, p3 = row + 3 * step, p6 = p3 + 3 * step;
+      for (let i = kw; i > 0; i--) {
+        let w0 = v128.load(wp);
+        wp += 16;
+        a0 = madd(v128.load(p0), w0, a0);
+        a1 = madd(v128.load(p0 + step), w0, a1);
+        a2 = madd(v128.load(p0 + 2 * step), w0, a2);
+        a3 = madd(v128.load(p3), w0, a3);
+        a4 = madd(v128.load(p3 + step), w0, a4);
+        a5 = madd(v128.load(p3 + 2 * step), w0, a5);
+        a6 = madd(v128.load(p6), w0, a6);
+        p0 += right;
+        p3 += right;
+        p6 += right;
+      }
+      row += down;
+      if (row >= end) row -= size;
+    }
+    put(y, pitch, n, vlow, vhigh, a0, a1, a2, a3, a4, a5, a6);
+    p += 16;
+    w += wBlock;
+    bias += 16;
+    y += 16;
+  }
+}
+
+/** `n` pixels of `channels` (≤ GROUP) channels from `x` into a ring row. */
+function copy_row(x: usize, pitch: i32, row: usize, n: i32, channels: i32): void {
+  if (channels == GROUP) {
+    for (; n > 0; n--) {
+      v128.store(row, v128.load(x));
+      v128.store(row, v128.load(x, 16), 16);
+      v128.store(row, v128.load(x, 32), 32);
+      v128.store(row, v128.load(x, 48), 48);
+      v128.store(row, v128.load(x, 64), 64);
+      v128.store(row, v128.load(x, 80), 80);
+      v128.store(row, v128.load(x, 96), 96);
+      v128.store(row, v128.load(x, 112), 112);
+      row += PIXEL;
+      x += pitch;
+    }
+    return;
+  }
+  for (; n > 0; n--) {
+    let c = 0;
+    for (; c + 4 <= channels; c += 4) v128.store(row + (c << 2), v128.load(x + (c << 2)));
+    if (c < channels) v128.store(row + (c << 2), load_some(x + (c << 2), channels - c));
+    row += PIXEL;
+    x += pitch;
+  }
+}
+
+/** The same where each input channel feeds `multiplier` output channels, of which the row's first is `first`. */
+function spread_row(x: usize, pitch: i32, row: usize, n: i32, channels: i32, first: i32, multiplier: i32): void {
+  for (; n > 0; n--) {
+    for (let c = 0; c < channels; c++) store<f32>(row + (c << 2), load<f32>(x + ((first + c) / multiplier << 2)));
+    row += PIXEL;
+    x += pitch;
+  }
+}
+
+/** A row of results that could not go straight to the output: residual, activation, exact channels. */
+function finish_row(
+  row: usize, n: i32, channels: i32, residual: usize, residualPitch: i32, y: usize, pitch: i32, act: i32, a: f32, b: f32,
+): void {
+  let tail = channels & 3, whole = channels - tail;
+  if (residual) {
+    for (let i = 0; i < n; i++) {
+      let to = row + i * PIXEL, from = residual + i * residualPitch, stop = from + (whole << 2);
+      for (; from < stop; from += 16, to += 16) v128.store(to, f32x4.add(v128.load(to), v128.load(from)));
+      if (tail) v128.store(to, f32x4.add(v128.load(to), load_some(from, tail)));
+    }
+  }
+  if (act != UNARY_NONE) unary_f32(act, row, row, n * GROUP, a, b);
+  for (let i = 0; i < n; i++) {
+    let from = row + i * PIXEL, to = y + i * pitch, stop = to + (whole << 2);
+    for (; to < stop; from += 16, to += 16) v128.store(to, v128.load(from));
+    if (tail) store_some(to, v128.load(from), tail);
+  }
+}
+
+/** One tile by the function for its kernel width and stride. */
+// @ts-ignore: decorator
+@inline
+function tile(
+  kind: i32, p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, kh: i32, blocks: i32, wBlock: i32, bias: usize,
+  y: usize, pitch: i32, n: i32, low: f32, high: f32, kw: i32, step: i32, right: i32,
+): void {
+  if (kind == 1) tile_3x1(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
+  else if (kind == 2) tile_3x2(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
+  else if (kind == 3) tile_5x1(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
+  else if (kind == 4) tile_5x2(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
+  else tile_any(p, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high, kw, step, right);
+}
+
+/**
+ * x[n, height, width, channels / multiplier] → y[n, oh, ow, channels]; `w` from depthwise_pack_f32; `bias` and `residual` (shaped like y)
+ * may be 0. y = act(conv + bias + residual). Pitches are the floats between pixels. Padding below and to the right follows from oh and
+ * ow. [begin, end) runs over n·oh output rows.
+ */
+export function depthwise_f32(
+  x: usize, xPitch: i32, w: usize, bias: usize, residual: usize, residualPitch: i32, y: usize, yPitch: i32,
+  height: i32, width: i32, channels: i32, multiplier: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, dh: i32, dw: i32,
+  top: i32, left: i32, act: i32, a: f32, b: f32, scratch: usize, begin: i32, end: i32,
+): void {
+  let kind = dw != 1 ? 0 : kw == 3 ? (sw == 1 ? 1 : sw == 2 ? 2 : 0) : kw == 5 ? (sw == 1 ? 3 : sw == 2 ? 4 : 0) : 0;
+  let xPixel = xPitch << 2, yPixel = yPitch << 2, residualPixel = residualPitch << 2;
+
+  // Simple epilogues happen at the tile's store, the others in a staged row.
+  let simple = act <= UNARY_CLIP && !residual;
+  let low: f32 = act == UNARY_RELU ? 0 : a, high: f32 = act == UNARY_CLIP ? b : <f32>Infinity;
+  if (act == UNARY_NONE || !simple) low = -<f32>Infinity;
+  if (!simple) high = <f32>Infinity;
+
+  // Output columns [inner, outer), whole tiles of them, see no padding. There 3×3 at stride 1 reads x directly, unless its pixels share too
+  // few cache sets; with more taps or wider strides the many streams cost more than the copy.
+  let inner = max(left + TILE - 1, 0) / TILE * TILE, outer = inner;
+  if (kind == 1 && simple && multiplier == 1 && (channels & 3) == 0 && (xPixel & 1023) != 0) {
+    let seen = min(width + left - 2, ow) - inner;
+    if (seen >= 2 * TILE) outer += seen / TILE * TILE;
+  }
+
+  // The biases of whole blocks stand first in the scratch.
+  let biases = scratch, wBlock = kh * kw << 4;
+  scratch += (channels + 3 & ~3) << 2;
+  memory.fill(biases, 0, scratch - biases);
+  if (bias) memory.copy(biases, bias, channels << 2);
+
+  while (begin < end) {
+    let image = begin / oh, first = begin - image * oh, last = min(oh, end - image * oh);
+    let xImage = x + image * height * width * xPixel, yImage = y + image * oh * ow * yPixel;
+
+    if (inner < outer) {
+      for (let o = first; o < last; o++) {
+        let base = o * sh - top;
+        let k0 = base < 0 ? min((dh - 1 - base) / dh, kh) : 0, k1 = min(max((height - base + dh - 1) / dh, k0), kh);
+        let p = xImage + ((base + k0 * dh) * width + inner - left) * xPixel, t = yImage + (o * ow + inner) * yPixel;
+        for (let j = inner; j < outer; j += TILE) {
+          tile_3x1(
+            p, xPixel, dh * width * xPixel, usize.MAX_VALUE, 0, w + k0 * 48, k1 - k0, channels >> 2, wBlock, biases, t, yPixel, TILE, low, high,
+          );
+          p += TILE * xPixel;
+          t += TILE * yPixel;
+        }
+      }
+    }
+
+    // What is left: the columns at both ends, or all of them.
+    for (let j0 = 0; j0 < ow; j0 = outer) {
+      let j1 = j0 < inner && inner < outer ? inner : ow;
+      if (j0 > 0 && j0 >= ow) break;
+      let rows = (kh - 1) * dh + 1, columns = ring_width(j1 - j0, kw, sw, dw), rowBytes = columns * PIXEL;
+      let size = rows * rowBytes, ring = scratch, ringEnd = ring + size;
+      let staged = ringEnd;
+      // The columns of a ring row that hold input; the others stay zero.
+      let start = left - j0 * sw, inside = min(max(start, 0), columns), skipped = max(-start, 0);
+      let copied = max(min(width - skipped, columns - inside), 0);
+      for (let c = 0, group = 0; c < channels; c += group) {
+        // Channels past the last multiple of four are a group of their own: only that one cannot be stored in whole vectors.
+        group = min(channels - c, GROUP);
+        if (group > 4) group &= ~3;
+        let blocks = (group + 3) >> 2, whole = simple && (group & 3) == 0;
+        memory.fill(ring, 0, size);
+        // Rows are numbered from the top padding on; row r lives in slot r mod `rows` of the ring.
+        let next = first * sh;
+        for (let o = first; o < last; o++) {
+          let base = o * sh;
+          if (next < base) next = base;
+          for (; next < base + rows; next++) {
+            let row = ring + next % rows * rowBytes, source = next - top;
+            if (source < 0 || source >= height) {
+              memory.fill(row, 0, rowBytes);
+            } else {
+              row += inside * PIXEL;
+              let from = xImage + (source * width + skipped) * xPixel;
+              if (multiplier == 1) copy_row(from + (c << 2), xPixel, row, copied, group);
+              else spread_row(from, xPixel, row, copied, group, c, multiplier);
+            }
+          }
+          let slot = ring + base % rows * rowBytes, out = o * ow + j0;
+          let yRow = yImage + out * yPixel + (c << 2), target = whole ? yRow : staged, pitch = whole ? yPixel : PIXEL;
+          for (let j = 0; j < j1 - j0; j += TILE) {
+            tile(
+              kind, slot + j * sw * PIXEL, PIXEL, dh * rowBytes, ringEnd, size, w + (c * kh * kw << 2), kh, blocks, wBlock, biases + (c << 2),
+              target + j * pitch, pitch, min(j1 - j0 - j, TILE), low, high, kw, sw * PIXEL, dw * PIXEL,
+            );
+          }
+          if (!whole) {
+            let r = residual ? residual + (image * oh * ow + out) * residualPixel + (c << 2) : 0;
+            finish_row(staged, j1 - j0, group, r, residualPixel, yRow, yPixel, act, a, b);
+          }
+        }
+      }
+      if (j1 == ow) break;
+    }
+    begin = image * oh + last;
+  }
+}

@@ -1,0 +1,144 @@
+import { UNARY_NONE } from '../../assembly/codes.js'
+import { LanewiseError } from '../errors.js'
+import { channelsLastOrder, type Layout, type LayoutQuery } from '../graph/layout.js'
+import { formatShape, type Shape } from '../shape.js'
+import { int } from './attributes.js'
+import { defineOp, type Address, type Emitter, type Operand } from './op.js'
+import { slideWindow, threeAxes, windowAttributes, type Window } from './window.js'
+
+const attributes = { ...windowAttributes, group: int(1) }
+
+interface ConvAttributes {
+  readonly auto_pad: string
+  readonly dilations?: readonly number[]
+  readonly kernel_shape?: readonly number[]
+  readonly pads?: readonly number[]
+  readonly strides?: readonly number[]
+  readonly group: number
+}
+
+/** Inputs: X [N, C, spatial …], W [M, C/group, kernel …], B [M]; graph passes may add a residual of Y's shape as input 3. */
+export const Conv = defineOp({
+  name: 'Conv',
+  arity: [2, 4],
+  attributes,
+  infer({ attributes, inputs: [x, w, b] }) {
+    const { output } = windowOf(attributes, x!.shape, w!.shape, b?.shape)
+    return [{ dtype: x!.dtype, shape: [x!.shape[0], w!.shape[0], ...output] }]
+  },
+  layout: channelsLastData,
+  emit(e) {
+    const x = e.input(0)
+    const w = e.input(1)
+    const y = e.output(0)
+    if (y.size === 0) return
+    const window = windowOf(e.attributes, x.shape, w.shape, undefined)
+    const { group } = e.attributes
+    const bias = e.inputs[2]?.at ?? 0
+    const residual = e.fused.residual === undefined ? 0 : e.input(e.fused.residual).at
+    const job: Job = { x, w, y, window, group, bias, residual, activation: e.fused.activation ?? { code: UNARY_NONE, a: 0, b: 0 } }
+    const kernel = chooseKernel(job)
+    kernel.emit(e, job)
+    e.note({ kernel: kernel.name, flops: 2 * y.size * (w.size / w.shape[0]) })
+  },
+})
+
+/** Data and residual channels-last; weights and bias as they are. */
+export function channelsLastData({ inputs, outputs }: LayoutQuery<unknown>): Layout {
+  return {
+    inputs: inputs.map((input, i) => (input && (i === 0 || i >= 3) ? channelsLastOrder(input.shape.length) : undefined)),
+    outputs: outputs.map((shape) => channelsLastOrder(shape.length)),
+  }
+}
+
+function windowOf(attributes: ConvAttributes, x: Shape, w: Shape, b: Shape | undefined): Window {
+  const { group } = attributes
+  if (x.length < 3 || x.length > 5) {
+    const code = x.length < 3 ? 'E_SHAPE' : 'E_UNSUPPORTED'
+    throw new LanewiseError(code, `Conv takes inputs of 3 to 5 axes, got ${formatShape(x)}`, { expected: '3 to 5 axes', actual: formatShape(x) })
+  }
+  if (w.length !== x.length) throw new LanewiseError('E_SHAPE', `the weights ${formatShape(w)} do not have as many axes as the input ${formatShape(x)}`)
+  if (!(group >= 1)) throw new LanewiseError('E_VALUE', `group must be positive, got ${group}`)
+  if (x[1] !== w[1] * group || w[0] % group !== 0) {
+    throw new LanewiseError('E_SHAPE', `weights ${formatShape(w)} in ${group} groups do not fit ${x[1]} channels`, {
+      expected: `${w[1] * group} channels`,
+      actual: `${x[1]} channels`,
+    })
+  }
+  if (b && (b.length !== 1 || b[0] !== w[0])) throw new LanewiseError('E_SHAPE', `the bias must have ${w[0]} elements, got ${formatShape(b)}`)
+  const kernel = w.slice(2)
+  if (attributes.kernel_shape && formatShape(attributes.kernel_shape) !== formatShape(kernel)) {
+    throw new LanewiseError('E_SHAPE', `kernel_shape ${formatShape(attributes.kernel_shape)} is not that of the weights ${formatShape(w)}`)
+  }
+  return slideWindow(attributes, x.slice(2), kernel)
+}
+
+interface Job {
+  readonly x: Operand
+  readonly w: Operand
+  readonly y: Operand
+  readonly window: Window
+  readonly group: number
+  readonly bias: Address | number
+  readonly residual: Address | number
+  readonly activation: { readonly code: number; readonly a: number; readonly b: number }
+}
+
+interface Kernel {
+  readonly name: string
+  emit(e: Emitter<unknown>, job: Job): void
+}
+
+/** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance.md. */
+function chooseKernel({ x, w, window, group }: Job): Kernel {
+  const flat = window.kernel.length < 3 || window.kernel[0] === 1
+  if (group === x.shape[1] && group > 1 && flat && w.shape[1] === 1 && (window.kernel.length < 3 || (window.strides[0] === 1 && window.begin[0] === 0 && window.end[0] === 0))) return depthwise
+  return gathered
+}
+
+/** One filter per channel: no products across channels. */
+const depthwise: Kernel = {
+  name: 'depthwise',
+  emit(e, { x, w, y, window, group, bias, residual, activation }) {
+    const [, kh, kw] = threeAxes(window.kernel, 1)
+    const [, sh, sw] = threeAxes(window.strides, 1)
+    const [, dh, dw] = threeAxes(window.dilations, 1)
+    const [, top, left] = threeAxes(window.begin, 0)
+    const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
+    const [, oh, ow] = threeAxes(y.shape.slice(2), 1)
+    const channels = y.shape[1]
+    const bytes = 4 * e.ask('depthwise_packed_size', channels, kh * kw)
+    const packed = e.pack(w, `depthwise ${kh * kw}`, bytes, (p, from, to) => p.call('depthwise_pack_f32', from, channels, kh * kw, to))
+    const scratch = e.scratch(e.ask('depthwise_scratch_size', channels, ow, kh, kw, sw, dh, dw))
+    const rows = x.shape[0] * depth * oh
+    e.call(
+      'depthwise_f32', x.at, group, packed, bias, residual, channels, y.at, channels, height, width, channels, channels / group, oh, ow, kh, kw,
+      sh, sw, dh, dw, top, left, activation.code, activation.a, activation.b, scratch, 0, rows,
+    )
+  },
+}
+
+/** A matrix product whose left side is gathered from the image a strip at a time; 1×1 kernels need no gathering. */
+const gathered: Kernel = {
+  name: 'gemm',
+  emit(e, { x, w, y, window, group, bias, residual, activation }) {
+    const [kd, kh, kw] = threeAxes(window.kernel, 1)
+    const [sd, sh, sw] = threeAxes(window.strides, 1)
+    const [dd, dh, dw] = threeAxes(window.dilations, 1)
+    const [front, top, left] = threeAxes(window.begin, 0)
+    const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
+    const [od, oh, ow] = threeAxes(y.shape.slice(2), 1)
+    const inputs = w.shape[1]
+    const outputs = w.shape[0] / group
+    const taps = kd * kh * kw
+    const packed = e.pack(w, `conv ${group}`, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
+      p.call('conv_pack', from, outputs, inputs, taps, group, to)
+    })
+    const scratch = e.scratch(e.ask('conv_scratch_size', inputs, taps))
+    e.call(
+      'conv', x.at, x.shape[1], depth, height, width, inputs, group, packed, kd, kh, kw, sd, sh, sw, dd, dh, dw, front, top, left,
+      y.at, y.shape[1], od, oh, ow, outputs, bias, residual, y.shape[1], activation.code, activation.a, activation.b,
+      0, x.shape[0] * od * oh, scratch,
+    )
+  },
+}

@@ -1,0 +1,280 @@
+import { BINARY_ADD, UNARY_AFFINE, UNARY_NONE } from '../../assembly/codes.js'
+import { isBig, type DType } from '../dtype.js'
+import { LanewiseError } from '../errors.js'
+import { hostZeros, type HostTensor } from '../host.js'
+import { broadcastShapes, formatShape, sizeOf, stridesOf, type Shape } from '../shape.js'
+import { physicalShape } from '../graph/layout.js'
+import { float, int } from './attributes.js'
+import { defineOp, type Address, type Emitter, type Operand } from './op.js'
+
+/** The product's shape, and the operands' as matrices: a vector on the left is a row, on the right a column. */
+interface Product {
+  readonly m: number
+  readonly k: number
+  readonly n: number
+  readonly batch: readonly number[]
+  readonly shape: readonly number[]
+  /** The operands' shapes with the axis that a vector lacks. */
+  readonly a: Shape
+  readonly b: Shape
+}
+
+function productOf(left: Shape, right: Shape): Product {
+  if (left.length === 0 || right.length === 0) throw new LanewiseError('E_SHAPE', 'a scalar cannot be a factor of a matrix product')
+  const a = left.length === 1 ? [1, ...left] : left
+  const b = right.length === 1 ? [...right, 1] : right
+  const k = a[a.length - 1]
+  if (b[b.length - 2] !== k) {
+    throw new LanewiseError('E_SHAPE', `${formatShape(left)} and ${formatShape(right)} cannot be multiplied: ${k} columns against ${b[b.length - 2]} rows`, {
+      expected: String(k),
+      actual: String(b[b.length - 2]),
+    })
+  }
+  const m = a[a.length - 2]
+  const n = b[b.length - 1]
+  const batch = broadcastShapes(a.slice(0, -2), b.slice(0, -2))
+  const shape = [...batch, ...(left.length === 1 ? [] : [m]), ...(right.length === 1 ? [] : [n])]
+  return { m, k, n, batch, shape, a, b }
+}
+
+export const MatMul = defineOp({
+  name: 'MatMul',
+  // Bias and residual are added by graph passes.
+  arity: [2, 4],
+  attributes: {},
+  infer: ({ inputs: [a, b] }) => [{ dtype: a!.dtype, shape: productOf(a!.shape, b!.shape).shape }],
+  kernel: (types) => types.every((type) => type === undefined || type === 'float32'),
+  // Kernels read their operands with strides, so any order of axes will do.
+  layout: ({ inputs, outputs }) => ({ inputs: inputs.slice(0, 2).map((input) => input?.order), outputs: outputs.map(() => undefined) }),
+  emit(e) {
+    const a = e.input(0)
+    const b = e.input(1)
+    const product = productOf(a.shape, b.shape)
+    const { bias, residual, activation } = e.fused
+    emitProduct(e, {
+      product,
+      a,
+      b,
+      aStrides: stridesWithin(a, product.a),
+      bStrides: stridesWithin(b, product.b),
+      bias: bias === undefined ? 0 : e.input(bias).at,
+      residual: residual === undefined ? 0 : e.input(residual).at,
+      activation: activation ?? { code: UNARY_NONE, a: 0, b: 0 },
+    })
+  },
+  compute: ({ inputs: [a, b] }) => {
+    const product = productOf(a!.shape, b!.shape)
+    return [multiply(a!, b!, product, stridesOf(product.a), stridesOf(product.b))]
+  },
+})
+
+interface Emission {
+  readonly product: Product
+  readonly a: Operand
+  readonly b: Operand
+  readonly aStrides: readonly number[]
+  readonly bStrides: readonly number[]
+  readonly bias: Address | number
+  readonly residual: Address | number
+  readonly activation: { readonly code: number; readonly a: number; readonly b: number }
+}
+
+function emitProduct(e: Emitter<unknown>, emission: Emission): void {
+  const { product, a, b, aStrides, bStrides, bias, residual, activation } = emission
+  const { m, k, n, batch } = product
+  const c = e.output(0)
+  if (c.size === 0) return
+  const { code, a: alpha, b: beta } = activation
+  const [aRow, aCol] = aStrides.slice(-2)
+  const [bRow, bCol] = bStrides.slice(-2)
+  const batches = sizeOf(batch)
+  const sharedB = sizeOf(product.b.slice(0, -2)) === 1
+  if (sharedB && stacksAsRows(product.a, aStrides)) {
+    // One matrix on the right: the stack on the left is just more rows.
+    const rows = batches * m
+    const packed = e.pack(b, `gemm ${bRow} ${bCol} ${k} ${n}`, e.ask('gemm_packed_size', k, n), (p, from, to) => {
+      p.call('gemm_pack', from, bRow, bCol, k, n, to)
+    })
+    if (aCol === 1) {
+      e.call('gemm', a.at, aRow, packed, bias, residual, n, c.at, n, k, n, 0, rows, code, alpha, beta)
+    } else {
+      const scratch = e.scratch(e.ask('gemm_strided_a_scratch_size', k))
+      e.call('gemm_strided_a', a.at, aRow, aCol, packed, bias, residual, n, c.at, n, k, n, 0, rows, code, alpha, beta, scratch)
+    }
+  } else {
+    const table = e.table(offsetTable(batch, product, aStrides, bStrides))
+    const strip = aCol === 1 ? 0 : e.ask('gemm_strided_a_scratch_size', k)
+    const scratch = e.scratch(e.ask('matmul_scratch_size', k, n, strip))
+    const last = residual === 0 ? code : UNARY_NONE
+    e.call('matmul_batched', a.at, aRow, aCol, b.at, bRow, bCol, table, c.at, m, k, n, 0, batches, bias, last, alpha, beta, scratch)
+    if (residual !== 0) {
+      e.call('binary_f32', BINARY_ADD, c.at, 1, residual, 1, c.at, c.size)
+      if (code !== UNARY_NONE) e.call('unary_f32', code, c.at, c.at, c.size, alpha, beta)
+    }
+  }
+  e.note({ kernel: 'gemm', flops: 2 * batches * m * n * k })
+}
+
+/** Strides of an operand's logical axes in memory, in elements, with one for the axis a vector lacks. */
+function stridesWithin(operand: Operand, shape: Shape): number[] {
+  const physical = stridesOf(physicalShape(operand.shape, operand.order))
+  const strides = operand.shape.map((_, axis) => physical[operand.order.indexOf(axis)])
+  if (shape.length === strides.length) return strides
+  return shape[0] === 1 && operand.shape.length === shape.length - 1 && shape[shape.length - 1] === operand.shape[0]
+    ? [operand.size, ...strides]
+    : [...strides, 1]
+}
+
+/** Whether all matrices of a stack lie such that their rows are equally far apart throughout. */
+function stacksAsRows(shape: Shape, strides: readonly number[]): boolean {
+  const rowAxis = shape.length - 2
+  let expected = strides[rowAxis] * shape[rowAxis]
+  for (let axis = rowAxis - 1; axis >= 0; axis--) {
+    if (shape[axis] === 1) continue
+    // With one row per matrix there is no distance between rows that must hold.
+    if (strides[axis] !== expected) return false
+    expected *= shape[axis]
+  }
+  return true
+}
+
+/** For every product of the stack: where its left and right matrices begin, in elements. */
+function offsetTable(batch: readonly number[], product: Product, aStrides: readonly number[], bStrides: readonly number[]): Int32Array {
+  const table = new Int32Array(sizeOf(batch) * 2)
+  const fill = (column: number, shape: Shape, strides: readonly number[]) => {
+    const lead = batch.length - (shape.length - 2)
+    for (let i = 0; i < table.length / 2; i++) {
+      let rest = i
+      let offset = 0
+      for (let axis = batch.length - 1; axis >= 0; axis--) {
+        const index = rest % batch[axis]
+        rest = (rest - index) / batch[axis]
+        if (axis >= lead && shape[axis - lead] !== 1) offset += index * strides[axis - lead]
+      }
+      table[2 * i + column] = offset
+    }
+  }
+  fill(0, product.a, aStrides)
+  fill(1, product.b, bStrides)
+  return table
+}
+
+/** A product in plain TypeScript: integers and float64. */
+function multiply(a: HostTensor, b: HostTensor, product: Product, aStrides: readonly number[], bStrides: readonly number[]): HostTensor {
+  const { dtype } = a
+  requireArithmetic(dtype)
+  const { m, k, n, batch, shape } = product
+  const c = hostZeros(dtype, shape)
+  const offsets = offsetTable(batch, product, aStrides, bStrides)
+  const [aRow, aCol] = aStrides.slice(-2)
+  const [bRow, bCol] = bStrides.slice(-2)
+  const x = a.data as { [i: number]: number }
+  const y = b.data as { [i: number]: number }
+  const z = c.data as { [i: number]: number | bigint }
+  const zero = (isBig(dtype) ? 0n : 0) as number
+  for (let i = 0; i < offsets.length / 2; i++) {
+    for (let row = 0; row < m; row++) {
+      for (let col = 0; col < n; col++) {
+        let sum = zero
+        for (let p = 0; p < k; p++) sum += x[offsets[2 * i] + row * aRow + p * aCol] * y[offsets[2 * i + 1] + p * bRow + col * bCol]
+        z[(i * m + row) * n + col] = sum
+      }
+    }
+  }
+  return c
+}
+
+function requireArithmetic(dtype: DType): void {
+  if (dtype === 'float32' || dtype === 'float64' || dtype === 'int32' || dtype === 'uint32' || isBig(dtype)) return
+  throw new LanewiseError('E_UNSUPPORTED', `matrix products of ${dtype} are not supported`, { actual: dtype })
+}
+
+const gemmAttributes = { alpha: float(1), beta: float(1), transA: int(0), transB: int(0) }
+
+export const Gemm = defineOp({
+  name: 'Gemm',
+  arity: [2, 4],
+  attributes: gemmAttributes,
+  infer({ attributes, inputs: [a, b, c] }) {
+    const product = gemmProduct(a!.shape, b!.shape, attributes)
+    if (c) checkAddend(c.shape, product)
+    return [{ dtype: a!.dtype, shape: product.shape }]
+  },
+  kernel: (types) => types.every((type) => type === undefined || type === 'float32'),
+  layout: ({ inputs, outputs }) => ({ inputs: inputs.slice(0, 2).map((input) => input?.order), outputs: outputs.map(() => undefined) }),
+  emit(e) {
+    const a = e.input(0)
+    const b = e.input(1)
+    const { alpha, beta, transA, transB } = e.attributes
+    const product = gemmProduct(a.shape, b.shape, e.attributes)
+    const aStrides = swapped(stridesWithin(a, a.shape), transA)
+    const bStrides = swapped(stridesWithin(b, b.shape), transB)
+    const activation = e.fused.activation ?? { code: UNARY_NONE, a: 0, b: 0 }
+    const c = e.inputs[2] && scaled(e, e.inputs[2], beta)
+    const asBias = c && c.shape.at(-1) === product.n && sizeOf(c.shape) === product.n
+    const addend = c && !asBias ? expanded(e, c, product) : 0
+    if (alpha === 1) {
+      emitProduct(e, { product, a, b, aStrides, bStrides, bias: asBias ? c.at : 0, residual: addend, activation })
+      return
+    }
+    // Rare: the scale has to come before the addend.
+    emitProduct(e, { product, a, b, aStrides, bStrides, bias: 0, residual: 0, activation: { code: UNARY_AFFINE, a: alpha, b: 0 } })
+    const y = e.output(0)
+    if (c) e.call('binary_f32', BINARY_ADD, y.at, 1, asBias ? expanded(e, c, product) : addend, 1, y.at, y.size)
+    if (activation.code !== UNARY_NONE) e.call('unary_f32', activation.code, y.at, y.at, y.size, activation.a, activation.b)
+  },
+  compute({ attributes, inputs: [a, b, c] }) {
+    const product = gemmProduct(a!.shape, b!.shape, attributes)
+    const y = multiply(a!, b!, product, swapped(stridesOf(a!.shape), attributes.transA), swapped(stridesOf(b!.shape), attributes.transB))
+    if (attributes.alpha === 1 && !c) return [y]
+    const whole = y.dtype !== 'float64' && y.dtype !== 'float32'
+    const scale = (value: number, factor: number) => (whole && factor !== 1 ? Math.trunc(value * factor) : value * factor)
+    const [rowStep, colStep] = c ? addendStrides(c.shape) : [0, 0]
+    const data = y.data as { [i: number]: number | bigint }
+    for (let i = 0; i < product.m * product.n; i++) {
+      const addend = c ? Number(c.data[Math.floor(i / product.n) * rowStep + (i % product.n) * colStep]) : 0
+      const sum = scale(Number(data[i]), attributes.alpha) + scale(addend, attributes.beta)
+      data[i] = isBig(y.dtype) ? BigInt(sum) : sum
+    }
+    return [y]
+  },
+  // Until opset 7 C was broadcast only if an attribute said so; the rule is the same.
+  upgrades: [{ below: 7, apply: ({ attributes }) => void attributes.delete('broadcast') }],
+})
+
+function gemmProduct(a: Shape, b: Shape, { transA, transB }: { readonly transA: number; readonly transB: number }): Product {
+  if (a.length !== 2 || b.length !== 2) throw new LanewiseError('E_SHAPE', `Gemm multiplies matrices, got ${formatShape(a)} and ${formatShape(b)}`)
+  return productOf(swapped(a, transA), swapped(b, transB))
+}
+
+function swapped<T>(pair: readonly T[], swap: number): T[] {
+  return swap ? [pair[1], pair[0]] : [...pair]
+}
+
+function checkAddend(shape: Shape, { m, n, shape: target }: Product): void {
+  const [rows, cols] = [1, 1, ...shape].slice(-2)
+  if (shape.length <= 2 && (rows === 1 || rows === m) && (cols === 1 || cols === n)) return
+  throw new LanewiseError('E_SHAPE', `C of shape ${formatShape(shape)} does not broadcast to ${formatShape(target)}`)
+}
+
+/** Steps of C's rows and columns, 0 where it is broadcast. */
+function addendStrides(shape: Shape): [number, number] {
+  const [rows, cols] = [1, 1, ...shape].slice(-2)
+  return [rows === 1 ? 0 : cols, cols === 1 ? 0 : 1]
+}
+
+/** C with its factor applied. */
+function scaled(e: Emitter<unknown>, c: Operand, beta: number): Operand | (Pick<Operand, 'shape'> & { at: Address }) {
+  if (beta === 1) return c
+  const to = e.scratch(c.size * 4)
+  e.call('unary_f32', UNARY_AFFINE, c.at, to, c.size, beta, 0)
+  return { shape: c.shape, at: to }
+}
+
+/** C as a full matrix. */
+function expanded(e: Emitter<unknown>, c: Pick<Operand, 'shape' | 'at'>, { m, n }: Product): Address {
+  if (sizeOf(c.shape) === m * n) return c.at
+  const to = e.scratch(m * n * 4)
+  e.call('strided_copy', c.at, to, e.table(Int32Array.from([m, n, ...addendStrides(c.shape)])), 2, 4)
+  return to
+}

@@ -1,0 +1,109 @@
+/** A seeded generator (mulberry32) of numbers in [-1, 1). */
+export function random(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), state | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 2147483648 - 1
+  }
+}
+
+export function randomF32(length: number, seed: number): Float32Array {
+  const next = random(seed)
+  return Float32Array.from({ length }, next)
+}
+
+/** Largest |a − b| − relative·|b|, infinite where only one of them is NaN or they are different infinities. */
+export function worst(a: ArrayLike<number>, b: ArrayLike<number>, relative: number): number {
+  if (a.length !== b.length) return Infinity
+  let most = 0
+  for (let i = 0; i < b.length; i++) {
+    if (Object.is(a[i], b[i]) || a[i] === b[i]) continue
+    const excess = Math.abs(a[i] - b[i]) - relative * Math.abs(b[i])
+    if (Number.isNaN(excess)) return Infinity
+    if (excess > most) most = excess
+  }
+  return most
+}
+
+/** ‖a − b‖ / ‖b‖ */
+export function relativeL2(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let error = 0
+  let norm = 0
+  for (let i = 0; i < b.length; i++) {
+    error += (a[i] - b[i]) ** 2
+    norm += b[i] ** 2
+  }
+  return Math.sqrt(error / norm)
+}
+
+export interface ConvShape {
+  n: number
+  height: number
+  width: number
+  channels: number
+  filters: number
+  groups: number
+  kernel: [number, number]
+  strides: [number, number]
+  dilations: [number, number]
+  /** top, left, bottom, right */
+  pads: [number, number, number, number]
+}
+
+export function convOutput(s: ConvShape): [number, number] {
+  const size = (axis: 0 | 1) => {
+    const input = axis === 0 ? s.height : s.width
+    const padded = input + s.pads[axis] + s.pads[axis + 2]
+    return Math.floor((padded - (s.kernel[axis] - 1) * s.dilations[axis] - 1) / s.strides[axis]) + 1
+  }
+  return [size(0), size(1)]
+}
+
+/** Convolution in float64: x [n, height, width, channels], w in ONNX order [filters, channels / groups, kh, kw], y channels-last. */
+export function conv(s: ConvShape, x: ArrayLike<number>, w: ArrayLike<number>, bias?: ArrayLike<number>): Float64Array {
+  const [oh, ow] = convOutput(s)
+  const [kh, kw] = s.kernel
+  const depth = s.channels / s.groups
+  const perGroup = s.filters / s.groups
+  const y = new Float64Array(s.n * oh * ow * s.filters)
+  let at = 0
+  for (let n = 0; n < s.n; n++) {
+    for (let i = 0; i < oh; i++) {
+      for (let j = 0; j < ow; j++) {
+        for (let f = 0; f < s.filters; f++) {
+          const first = Math.floor(f / perGroup) * depth
+          let sum = bias ? bias[f] : 0
+          for (let ky = 0; ky < kh; ky++) {
+            const row = i * s.strides[0] - s.pads[0] + ky * s.dilations[0]
+            if (row < 0 || row >= s.height) continue
+            for (let kx = 0; kx < kw; kx++) {
+              const column = j * s.strides[1] - s.pads[1] + kx * s.dilations[1]
+              if (column < 0 || column >= s.width) continue
+              const pixel = ((n * s.height + row) * s.width + column) * s.channels + first
+              for (let c = 0; c < depth; c++) sum += x[pixel + c] * w[((f * depth + c) * kh + ky) * kw + kx]
+            }
+          }
+          y[at++] = sum
+        }
+      }
+    }
+  }
+  return y
+}
+
+/** Rows of `channels` values spread to `pitch`, the gaps filled with `gap`. */
+export function withPitch(values: ArrayLike<number>, channels: number, pitch: number, gap: number): Float32Array {
+  const pixels = values.length / channels
+  const out = new Float32Array(pixels * pitch).fill(gap)
+  for (let i = 0; i < pixels; i++) for (let c = 0; c < channels; c++) out[i * pitch + c] = values[i * channels + c]
+  return out
+}
+
+export function withoutPitch(values: ArrayLike<number>, channels: number, pitch: number): Float32Array {
+  const pixels = Math.floor(values.length / pitch)
+  const out = new Float32Array(pixels * channels)
+  for (let i = 0; i < pixels; i++) for (let c = 0; c < channels; c++) out[i * channels + c] = values[i * pitch + c]
+  return out
+}

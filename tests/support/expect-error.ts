@@ -1,0 +1,17 @@
+import { expect } from 'vitest'
+import { LanewiseError, type ErrorCode } from '../../src/errors.js'
+
+/** Runs `work`, which must throw a LanewiseError of that code, and returns the error. */
+export function expectError(code: ErrorCode, work: () => unknown, message?: RegExp): LanewiseError {
+  let thrown: unknown
+  try {
+    work()
+  } catch (error) {
+    thrown = error
+  }
+  expect(thrown).toBeInstanceOf(LanewiseError)
+  const error = thrown as LanewiseError
+  expect(error.code, error.message).toBe(code)
+  if (message !== undefined) expect(error.message).toMatch(message)
+  return error
+}
