@@ -6,9 +6,6 @@ import { fileURLToPath } from 'node:url'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
-/** Packages that a command loads if the user has installed them. */
-const optional = ['onnxruntime-node', 'onnxruntime-web', 'onnxruntime-web/wasm', 'sharp']
-
 /** The kernels lie in dist/wasm, and every chunk in dist/ itself. */
 const wasmUrls: Plugin = {
   name: 'wasm-urls',
@@ -46,7 +43,6 @@ for (const { platform, entryPoints } of groups) {
     minifyWhitespace: true,
     legalComments: 'none',
     sourcemap: 'linked',
-    external: optional,
     metafile: true,
     plugins: [wasmUrls],
     logLevel: 'warning',
