@@ -1,6 +1,5 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
 import { commonOps } from './common.js'
-import { Loop, Scan } from './control.js'
 import {
   DynamicQuantizeMatMul,
   MatMulIntegerToFloat,
@@ -14,6 +13,7 @@ import {
   QLinearSigmoid,
   QLinearSoftmax,
 } from './contrib-quantize.js'
+import { Loop, Scan } from './control.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { DynamicQuantizeLinear } from './quantize.js'
@@ -31,11 +31,34 @@ import {
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
-  ...[Loop, Scan],
-  ...[SequenceConstruct, SequenceEmpty, SequenceAt, SequenceInsert, SequenceErase, SequenceLength],
-  ...[ConcatFromSequence, SplitToSequence, SequenceMap],
-  ...[Optional, OptionalHasElement, OptionalGetElement],
-  ...[DynamicQuantizeLinear, ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul],
-  ...[DynamicQuantizeMatMul, MatMulIntegerToFloat, MatMulNBits],
-  ...[QLinearAdd, QLinearAveragePool, QLinearConcat, QLinearGlobalAveragePool, QLinearLeakyRelu, QLinearMul, QLinearSigmoid, QLinearSoftmax],
+  ConcatFromSequence,
+  ConvInteger,
+  DynamicQuantizeLinear,
+  DynamicQuantizeMatMul,
+  Loop,
+  MatMulInteger,
+  MatMulIntegerToFloat,
+  MatMulNBits,
+  Optional,
+  OptionalGetElement,
+  OptionalHasElement,
+  QLinearAdd,
+  QLinearAveragePool,
+  QLinearConcat,
+  QLinearConv,
+  QLinearGlobalAveragePool,
+  QLinearLeakyRelu,
+  QLinearMatMul,
+  QLinearMul,
+  QLinearSigmoid,
+  QLinearSoftmax,
+  Scan,
+  SequenceAt,
+  SequenceConstruct,
+  SequenceEmpty,
+  SequenceErase,
+  SequenceInsert,
+  SequenceLength,
+  SequenceMap,
+  SplitToSequence,
 ]
