@@ -7,7 +7,7 @@ import { differenceOf } from './difference.js'
 import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
-import { externalFiles, loadPeer, peerNames } from './peers.js'
+import { externalFiles, loadPeer, peerNames, type Peer } from './peers.js'
 import { median, msText, tableLines } from './table.js'
 
 /** Sets of random inputs that take turns. */
@@ -41,12 +41,12 @@ export const bench: Command = {
     for (let i = 0; i < (given ? 1 : INPUTS); i++) feeds.push(await makeFeeds(session, { ...flags, seed: String(seed + i) }, 'random'))
     const bytes = await platform().readModel(model)
     const external = names.length > 0 ? await externalFiles(model, readModel(bytes)) : []
-    const peers = []
+    const peers: Peer[] = []
     for (const name of names) peers.push(await loadPeer(name, bytes, external))
 
     // An answer that is wrong has no speed.
     const expected = await session.run(feeds[0])
-    const agreement = []
+    const agreement: boolean[] = []
     for (const peer of peers) {
       const theirs = await peer.run(feeds[0])
       agreement.push(session.outputNames.every((name) => expected[name] instanceof Tensor && differenceOf(toHost(expected[name], name), theirs[name]).agrees))
