@@ -63,9 +63,9 @@ function checkPlaces({ outputs }: Metafile): void {
 }
 
 function licenceOf(folder: string): string {
-  const { name, version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as Record<string, string | { name: string }>
+  const { name, version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name: string; version: string; license: string; author?: string | { name: string } }
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
   const by = typeof author === 'object' ? author.name : author
-  const text = file ? readFileSync(join(folder, file), 'utf8').trim() : `by ${by}, under ${String(license)}: https://spdx.org/licenses/${String(license)}.html`
-  return `${String(name)} ${String(version)}\n\n${text}\n`
+  const text = file ? readFileSync(join(folder, file), 'utf8').trim() : `by ${by}, under ${license}: https://spdx.org/licenses/${license}.html`
+  return `${name} ${version}\n\n${text}\n`
 }

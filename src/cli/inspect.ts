@@ -72,7 +72,7 @@ export const inspect: Command = {
     print()
     const columns = [{ title: 'operator' }, { title: 'name', most: 40 }, { title: 'output' }, { title: 'hyperparameters', most: 60 }, { title: 'parameters', right: true }, { title: 'multiply-adds', right: true }]
     const cells = rows.map((row) => [
-      `${'  '.repeat(row.depth)}${row.node.op.name}${unsupported.has(row.node.op.name) ? ' (!)' : ''}`,
+      `${'  '.repeat(row.depth)}${row.node.op.name}${standIns.has(row.node.op) ? ' (!)' : ''}`,
       row.node.name,
       row.outputs.map((type) => (type ? `${type.dtype}${formatShape(type.shape)}` : '?')).join(' '),
       attributesText(row.node),
@@ -108,7 +108,7 @@ export const inspect: Command = {
         parameters,
         macs,
         flops,
-        supported: !unsupported.has(node.op.name),
+        supported: !standIns.has(node.op),
       })),
       totals,
       unsupported: [...unsupported.values()],
@@ -127,9 +127,10 @@ function standIn(proto: ModelProto): Map<string, Unsupported> {
       for (const { g } of node.attribute) if (g) visit(g.node)
       const known = findOp(node.domain, node.opType)
       if ((known && !standIns.has(known)) || functions.has(`${node.domain}:${node.opType}`)) continue
-      const entry = unsupported.get(node.opType) ?? { op: node.domain ? `${node.domain}.${node.opType}` : node.opType, nodes: [] }
+      const op = node.domain ? `${node.domain}.${node.opType}` : node.opType
+      const entry = unsupported.get(op) ?? { op, nodes: [] }
       entry.nodes.push(node.name || (node.output[0] ?? ''))
-      unsupported.set(node.opType, entry)
+      unsupported.set(op, entry)
       replace(node.domain, node.opType)
     }
   }
