@@ -39,10 +39,10 @@ import {
 export const allOps: readonly unknown[] = [
   ...commonOps,
   AffineGrid,
+  Attention,
   BitCast,
   CenterCropPad,
   Compress,
-  Attention,
   ConcatFromSequence,
   ConvInteger,
   DynamicQuantizeLinear,

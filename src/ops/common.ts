@@ -38,6 +38,7 @@ import { NonZero } from './select.js'
 import { Slice } from './slice.js'
 import { TopK } from './top-k.js'
 import { Transpose } from './transpose.js'
+import { Trilu } from './trilu.js'
 import {
   Abs,
   Acos,
@@ -82,7 +83,6 @@ import {
   Tanh,
   ThresholdedRelu,
 } from './unary.js'
-import { Trilu } from './trilu.js'
 
 export const commonOps: readonly unknown[] = [
   Abs,
@@ -124,9 +124,9 @@ export const commonOps: readonly unknown[] = [
   Flatten,
   Floor,
   Gather,
-  Gelu,
   GatherElements,
   GatherND,
+  Gelu,
   Gemm,
   GlobalAveragePool,
   GlobalLpPool,
@@ -156,10 +156,10 @@ export const commonOps: readonly unknown[] = [
   Mul,
   Neg,
   NonMaxSuppression,
-  Not,
-  Or,
   NonZero,
+  Not,
   OneHot,
+  Or,
   Pad,
   Pow,
   PRelu,
@@ -171,9 +171,9 @@ export const commonOps: readonly unknown[] = [
   Resize,
   RNN,
   Round,
-  Selu,
   ScatterElements,
   ScatterND,
+  Selu,
   Shape,
   Shrink,
   Sigmoid,
