@@ -24,41 +24,29 @@ export function nmadd(a: v128, b: v128, c: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_nmadd(a, b, c) : f32x4.sub(c, f32x4.mul(a, b));
 }
 
-/** The first `n` (1 to 3) floats at `p`, the other lanes 0. Reads nothing beyond them. */
-// @ts-ignore: decorator
-@inline
-export function load_some(p: usize, n: i32): v128 {
-  if (n == 1) return v128.load32_zero(p);
-  const two = v128.load64_zero(p);
-  return n == 2 ? two : v128.load_lane<f32>(p, two, 2, 8);
-}
-
-/** Stores the first `n` (1 to 3) lanes. */
-// @ts-ignore: decorator
-@inline
-export function store_some(p: usize, v: v128, n: i32): void {
-  if (n == 1) {
-    v128.store_lane<f32>(p, v, 0);
-  } else {
-    v128.store_lane<f64>(p, v, 0);
-    if (n == 3) v128.store_lane<f32>(p, v, 2, 8);
-  }
-}
-
 /** Four floats at `p`, or the `n` there are if fewer (0 for the other lanes). Reads nothing beyond them. */
 // @ts-ignore: decorator
 @inline
 export function load_some(p: usize, n: i32): v128 {
   if (n >= 4) return v128.load(p);
-  return n <= 0 ? f32x4.splat(0) : load_some(p, n);
+  if (n <= 0) return f32x4.splat(0);
+  if (n == 1) return v128.load32_zero(p);
+  const two = v128.load64_zero(p);
+  return n == 2 ? two : v128.load_lane<f32>(p, two, 2, 8);
 }
 
 /** Stores four lanes, or the first `n` if fewer. */
 // @ts-ignore: decorator
 @inline
 export function store_some(p: usize, v: v128, n: i32): void {
-  if (n >= 4) v128.store(p, v);
-  else if (n > 0) store_some(p, v, n);
+  if (n >= 4) {
+    v128.store(p, v);
+  } else if (n == 1) {
+    v128.store_lane<f32>(p, v, 0);
+  } else if (n > 0) {
+    v128.store_lane<f64>(p, v, 0);
+    if (n == 3) v128.store_lane<f32>(p, v, 2, 8);
+  }
 }
 
 /** (v₀ + v₂) + (v₁ + v₃) */
@@ -100,7 +88,7 @@ const ROUND: f32 = 12582912;
 const EXP: usize = memory.data<f32>([
   1.44269504, // 0: log₂e
   0.693145751953125, 1.42860677e-6, // 1: ln 2
-  0.499999940, 0.166665196, 0.0416683927, 0.00836878084, 0.00138144672, // 3: p, from degree 0
+  0.5, 0.166665375, 0.0416683406, 0.00836878084, 0.00138156314, // 3: p, from degree 0 (rounded for the least error of the sum)
   1, // 8
   -104, 89, // 9: e^x is 0 below, ∞ above
   ROUND + 103, // 11
@@ -112,21 +100,31 @@ const EXP: usize = memory.data<f32>([
 ]);
 const EXP_DOWN: usize = memory.data<i32>([48 << 23, (127 + 24) << 23]);
 
-/** r of the reduction above; `n` is the rounded multiple. */
+/** e^r − r − 1 over r², for |r| ≤ ln 2 / 2. */
+// @ts-ignore: decorator
+@inline
+function exp_tail(r: v128, square: v128): v128 {
+  const low = madd(r, constant(EXP, 4), constant(EXP, 3));
+  const high = madd(square, constant(EXP, 7), madd(r, constant(EXP, 6), constant(EXP, 5)));
+  return madd(square, high, low);
+}
+
+/** e^r for r = x − n·ln 2. */
 // @ts-ignore: decorator
 @inline
 function exp_rest(x: v128, n: v128): v128 {
-  return nmadd(n, constant(EXP, 2), nmadd(n, constant(EXP, 1), x));
-}
-
-/** e^r − 1 for |r| ≤ ln 2 / 2. */
-// @ts-ignore: decorator
-@inline
-function expm1_rest(r: v128): v128 {
+  const one = constant(EXP, 8);
+  const high = nmadd(n, constant(EXP, 1), x);
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    // With fused steps the errors come out just above 1 ulp; the low part of r added last takes one rounding away.
+    const low = f32x4.mul(n, f32x4.neg(constant(EXP, 2)));
+    const r = f32x4.add(high, low);
+    const square = f32x4.mul(r, r);
+    return f32x4.add(one, f32x4.add(high, madd(square, exp_tail(r, square), low)));
+  }
+  const r = nmadd(n, constant(EXP, 2), high);
   const square = f32x4.mul(r, r);
-  const low = madd(r, constant(EXP, 4), constant(EXP, 3));
-  const high = madd(square, constant(EXP, 7), madd(r, constant(EXP, 6), constant(EXP, 5)));
-  return madd(square, madd(square, high, low), r);
+  return f32x4.add(one, madd(square, exp_tail(r, square), r));
 }
 
 /** e^x, at most 1 ulp off, subnormal results included. */
@@ -136,7 +134,7 @@ export function exp(x: v128): v128 {
   x = f32x4.pmin(f32x4.pmax(x, constant(EXP, 9)), constant(EXP, 10));
   const shifted = madd(x, constant(EXP, 0), constant(EXP, 11));
   const n = f32x4.sub(shifted, constant(EXP, 11));
-  const p = f32x4.add(constant(EXP, 8), expm1_rest(exp_rest(x, n)));
+  const p = exp_rest(x, n);
   // n spans −150 … 128, more than one exponent field holds: 2^(n−24)·2^24, for negative x 2^(n+24)·2^−24.
   const down = v128.and(i32x4.shr_s(x, 31), constant(EXP_DOWN, 0));
   const power = i32x4.add(i32x4.shl(shifted, 23), down);
@@ -150,7 +148,7 @@ export function exp_bounded(x: v128): v128 {
   x = f32x4.pmax(x, constant(EXP, 9));
   const shifted = madd(x, constant(EXP, 0), constant(EXP, 13));
   const n = f32x4.sub(shifted, constant(EXP, 13));
-  const p = f32x4.add(constant(EXP, 8), expm1_rest(exp_rest(x, n)));
+  const p = exp_rest(x, n);
   return f32x4.mul(f32x4.mul(p, i32x4.shl(shifted, 23)), constant(EXP, 14));
 }
 
@@ -162,7 +160,9 @@ export function expm1_negative(x: v128): v128 {
   const shifted = madd(x, constant(EXP, 0), constant(EXP, 12));
   const n = f32x4.sub(shifted, constant(EXP, 12));
   const power = i32x4.shl(shifted, 23);
-  return madd(expm1_rest(exp_rest(x, n)), power, f32x4.sub(power, constant(EXP, 8)));
+  const r = nmadd(n, constant(EXP, 2), nmadd(n, constant(EXP, 1), x));
+  const square = f32x4.mul(r, r);
+  return madd(madd(square, exp_tail(r, square), r), power, f32x4.sub(power, constant(EXP, 8)));
 }
 
 // tanh and sigmoid end in a division anyway, so that e^x may be a fraction, which takes fewer operations than a polynomial:

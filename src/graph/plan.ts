@@ -4,7 +4,7 @@ import { isHostTensor, type HostTensor, type HostValue } from '../host.js'
 import { allFloat32, type Address, type Block, type TensorType } from '../ops/op.js'
 import { findOp } from '../ops/registry.js'
 import { formatShape, sizeOf } from '../shape.js'
-import { arenaBlock, placeBlocks, type ArenaBlock } from './arena.js'
+import { arenaBlock, isArenaBlock, placeBlocks, type ArenaBlock } from './arena.js'
 import { ConstantOperand, emitReorder, NodeEmitter, Placed, type EmitTarget, type Step } from './emitter.js'
 import { notFused, usedBy, type Graph, type Node, type Value } from './ir.js'
 import { identityOrder, physicalShape, sameMemory, type Layout, type Order } from './layout.js'
@@ -134,8 +134,8 @@ class SegmentPlanner implements EmitTarget {
       }
       for (const placed of placesOf(slot)) {
         this.hold(placed.at.block)
-        const block = placed.at.block as ArenaBlock
-        if (!this.blocks.includes(block)) this.blocks.push(block)
+        const { block } = placed.at
+        if (isArenaBlock(block) && !this.blocks.includes(block)) this.blocks.push(block)
       }
     }
   }
@@ -171,7 +171,8 @@ class SegmentPlanner implements EmitTarget {
   }
 
   dies(block: Block): boolean {
-    return this.holders.get(block) === (this.dying.get(block) ?? 0)
+    // What is not in the arena (a view of a constant) is not this plan's to overwrite.
+    return isArenaBlock(block) && this.holders.get(block) === (this.dying.get(block) ?? 0)
   }
 
   private planNode(node: Node): SegmentEnd | undefined {
@@ -516,10 +517,9 @@ class SegmentPlanner implements EmitTarget {
       block.last = -1
     }
     const touch = ({ block }: Address, step: number) => {
-      if (!('first' in block)) return
-      const mine = block as ArenaBlock
-      mine.first = Math.min(mine.first, step)
-      mine.last = Math.max(mine.last, step)
+      if (!isArenaBlock(block)) return
+      block.first = Math.min(block.first, step)
+      block.last = Math.max(block.last, step)
     }
     for (const { to } of this.uploads) touch(to.at, 0)
     this.steps.forEach((step, i) => {

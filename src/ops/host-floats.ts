@@ -1,7 +1,6 @@
-import type { DType, TypedArray } from '../dtype.js'
-import { isBig, isFloat, isInteger } from '../dtype.js'
+import { isBig, isFloat, isInteger, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
-import { decodeFloats, encodeFloats } from '../floats.js'
+import { decodeFloats, encodeFloats, isSmallFloat } from '../floats.js'
 import { hostTensor, hostZeros, type HostTensor } from '../host.js'
 import type { Shape } from '../shape.js'
 
@@ -17,7 +16,7 @@ export function floatsOf(tensor: HostTensor): Floats {
   const { dtype, data } = tensor
   if (dtype === 'float32') return data as Float32Array
   if (dtype === 'float64') return data as Float64Array
-  if (isFloat(dtype)) return decodeFloats(dtype, data as TypedArray)
+  if (isSmallFloat(dtype)) return decodeFloats(dtype, data as Uint8Array | Uint16Array)
   throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
 }
 
@@ -25,8 +24,8 @@ export function floatsOf(tensor: HostTensor): Floats {
 export function floatTensor(dtype: DType, shape: Shape, values: ArrayLike<number>, saturate = true): HostTensor {
   if (dtype === 'float32') return hostTensor(dtype, shape, values instanceof Float32Array ? values : Float32Array.from(values))
   if (dtype === 'float64') return hostTensor(dtype, shape, values instanceof Float64Array ? values : Float64Array.from(values))
-  if (!isFloat(dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
-  const wide = values instanceof Float32Array ? values : Float32Array.from(values)
+  if (!isSmallFloat(dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
+  const wide = values instanceof Float32Array || values instanceof Float64Array ? values : Float64Array.from(values)
   return hostTensor(dtype, shape, encodeFloats(dtype, wide, saturate))
 }
 

@@ -4,6 +4,7 @@ import { LanewiseError } from '../errors.js'
 import { hostZeros, type HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, sizeOf, stridesOf, type Shape } from '../shape.js'
 import { physicalShape } from '../graph/layout.js'
+import { emitStridedCopy } from '../graph/strided.js'
 import { float, int } from './attributes.js'
 import { defineOp, type Address, type Emitter, type Operand } from './op.js'
 
@@ -275,6 +276,11 @@ function scaled(e: Emitter<unknown>, c: Operand, beta: number): Operand | (Pick<
 function expanded(e: Emitter<unknown>, c: Pick<Operand, 'shape' | 'at'>, { m, n }: Product): Address {
   if (sizeOf(c.shape) === m * n) return c.at
   const to = e.scratch(m * n * 4)
-  e.call('strided_copy', c.at, to, e.table(Int32Array.from([m, n, ...addendStrides(c.shape)])), 2, 4)
+  const [row, column] = addendStrides(c.shape)
+  const axes = [
+    { size: m, from: row, to: n },
+    { size: n, from: column, to: 1 },
+  ]
+  emitStridedCopy(e, 'float32', { axes, from: 0, to: 0 }, c.at, to)
   return to
 }

@@ -122,6 +122,11 @@ export interface Emitter<A> {
   ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
   /** A small read-only table (sizes, strides, weights of an interpolation …). Equal tables share memory. */
   table(data: TypedArray): Address
+  /**
+   * Has the elements of an operand looked at before the calls that follow are made: at once if it is a constant, otherwise in the middle of
+   * every run. `test` throws what a kernel could only run into: an index outside its tensor. For small operands.
+   */
+  check(operand: Operand, test: (tensor: HostTensor) => void): void
   /** Describes the calls of this node for the profile. */
   note(note: Note): void
 }

@@ -2,10 +2,18 @@
 import type { Case } from './case.js'
 import { convCases } from './conv.js'
 import { matmulCases } from './matmul.js'
+import { poolCases } from './pool.js'
+import { quantizeFamilyCases } from './quantize.js'
+import { quantizedLinearCases } from './quantized-linear.js'
+import { rnnFamilyCases } from './rnn.js'
 import { transposeCases } from './transpose.js'
 
 export const allCases: readonly Case[] = [
   ...convCases,
   ...matmulCases,
+  ...poolCases,
+  ...quantizedLinearCases,
+  ...quantizeFamilyCases,
+  ...rnnFamilyCases,
   ...transposeCases,
 ]
