@@ -2,7 +2,7 @@ import type { HostTensor } from '../src/host.js'
 import { agrees, compareValues, describeComparison, modelTolerance } from '../tests/support/agreement.js'
 import type { Peaks } from './peaks.js'
 import type { EngineName, Loaded, Peer, PeerName } from './peers/peer.js'
-import { pairedRatio, summarize, type Ratio, type Summary } from './statistics.js'
+import { median, pairedRatio, summarize, type Ratio, type Summary } from './statistics.js'
 import type { Work } from './work.js'
 
 export interface WorkResult {
@@ -114,7 +114,7 @@ export async function measureWork(work: Work, peers: readonly Peer[], peaks: Pea
         const done = await peer.load(work)
         if (!done) continue
         loaded.set(peer.name, done)
-        const identity = options.kernels ? await peer.loadIdentity(work) : undefined
+        const identity = options.kernels && work.identity ? await peer.loadIdentity(work) : undefined
         if (identity) loaded.set(`${peer.name} identity`, identity)
       } catch (error) {
         notes.push(`${peer.name} cannot load it: ${message(error)}`)
@@ -212,8 +212,9 @@ function evaluate(runners: readonly Runner[]): Measured {
     ratios[label as PeerName] = pairedRatio(values, ours)
     const identity = samples.get(`${label} identity`)
     if (identity && kernel) {
-      const net = values.map((value, i) => value - (identity[i] ?? identity[0]))
-      kernelRatios[label as PeerName] = pairedRatio(net, kernel)
+      const net = values.slice(0, identity.length).map((value, i) => value - identity[i])
+      // Where data in and out is nearly all of a run, the difference is noise and no figure.
+      if (median(net) > 0.1 * median(identity)) kernelRatios[label as PeerName] = pairedRatio(net, kernel)
     }
   }
   const share = (label: string): Ratio | undefined => {

@@ -19,6 +19,11 @@ export class Peaks {
     return this.context.build
   }
 
+  /** The best rate seen in a few tries, GFLOP/s. */
+  best(): number {
+    return 1 / Math.min(...Array.from({ length: 9 }, () => this.timeOfFlops(1e6)))
+  }
+
   /** Milliseconds for `flops` operations of multiply-adds in registers. */
   timeOfFlops(flops: number): number {
     // A fixed amount near a millisecond: long enough for the clock, short enough to stay in one mood of the machine.

@@ -16,7 +16,6 @@ export interface Tf {
   tensor(data: Float32Array, shape: readonly number[]): TfTensor
   keep<T extends TfTensor>(tensor: T): T
   dispose(tensors: TfTensor[]): void
-  tidy<T>(body: () => T): T
   transpose(x: TfTensor, order: number[]): TfTensor
   clone: Unary
   matMul(a: TfTensor, b: TfTensor): TfTensor
@@ -93,11 +92,14 @@ export async function tfjs(tf: Tf, wasm: TfWasm): Promise<Peer> {
   }
 
   const loaded = ({ inputs, weights, apply, restore }: Prepared): Loaded => {
-    const run = (i: number): readonly [Float32Array, readonly number[]] =>
-      tf.tidy(() => {
-        const y = apply(tf.tensor(inputs[i].data, inputs[i].shape))
-        return [y.dataSync(), y.shape] as const
-      })
+    // Not tf.tidy: it looks for tensors in every element of what its function returns.
+    const run = (i: number): readonly [Float32Array, readonly number[]] => {
+      const x = tf.tensor(inputs[i].data, inputs[i].shape)
+      const y = apply(x)
+      const data = y.dataSync()
+      tf.dispose([x, y])
+      return [data, y.shape]
+    }
     return {
       run: async (i) => run(i),
       outputs: async (i) => {
