@@ -25,10 +25,16 @@ import {
 } from './contrib-quantize.js'
 import { Loop, Scan } from './control.js'
 import { FlexAttention } from './flex-attention.js'
+import { AffineGrid, GridSample } from './grid-sample.js'
+import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { CausalConvWithState, LinearAttention } from './linear-attention.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
+import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
+import { ReverseSequence } from './reverse-sequence.js'
+import { Scatter, TensorScatter } from './scatter.js'
+import { Compress, Unique } from './select.js'
 import {
   ConcatFromSequence,
   SequenceAt,
@@ -44,9 +50,13 @@ import { SwiGLU } from './swiglu.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
+  AffineGrid,
   Attention,
   BiasGelu,
   CausalConvWithState,
+  BitCast,
+  CenterCropPad,
+  Compress,
   ConcatFromSequence,
   ContribAttention,
   ContribGelu,
@@ -62,6 +72,7 @@ export const allOps: readonly unknown[] = [
   FusedMatMul,
   GroupQueryAttention,
   LinearAttention,
+  GridSample,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
@@ -81,8 +92,10 @@ export const allOps: readonly unknown[] = [
   QLinearSigmoid,
   QLinearSoftmax,
   QuickGelu,
+  ReverseSequence,
   RotaryEmbedding,
   Scan,
+  Scatter,
   SequenceAt,
   SequenceConstruct,
   SequenceEmpty,
@@ -95,4 +108,6 @@ export const allOps: readonly unknown[] = [
   SkipSimplifiedLayerNormalization,
   SplitToSequence,
   SwiGLU,
+  TensorScatter,
+  Unique,
 ]
