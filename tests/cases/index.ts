@@ -1,6 +1,7 @@
 // Every case table, one line each.
 import type { Case } from './case.js'
 import { convTransposeCases } from './conv-transpose.js'
+import { contribAttentionCases, contribCases } from './contrib.js'
 import { convCases } from './conv.js'
 import { matmulCases } from './matmul.js'
 import { poolCases } from './pool.js'
@@ -10,6 +11,8 @@ import { rnnFamilyCases } from './rnn.js'
 import { transposeCases } from './transpose.js'
 
 export const allCases: readonly Case[] = [
+  ...contribAttentionCases,
+  ...contribCases,
   ...convCases,
   ...convTransposeCases,
   ...matmulCases,
