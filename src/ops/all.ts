@@ -24,6 +24,7 @@ import {
   QLinearSoftmax,
 } from './contrib-quantize.js'
 import { Loop, Scan } from './control.js'
+import { Einsum } from './einsum.js'
 import { FlexAttention } from './flex-attention.js'
 import { AffineGrid, GridSample } from './grid-sample.js'
 import { BitCast } from './identity.js'
@@ -46,6 +47,7 @@ import {
   SequenceMap,
   SplitToSequence,
 } from './sequence.js'
+import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT } from './signal.js'
 import { SwiGLU } from './swiglu.js'
 
 export const allOps: readonly unknown[] = [
@@ -53,8 +55,9 @@ export const allOps: readonly unknown[] = [
   AffineGrid,
   Attention,
   BiasGelu,
-  CausalConvWithState,
   BitCast,
+  BlackmanWindow,
+  CausalConvWithState,
   CenterCropPad,
   Compress,
   ConcatFromSequence,
@@ -62,21 +65,26 @@ export const allOps: readonly unknown[] = [
   ContribGelu,
   ContribSimplifiedLayerNormalization,
   ConvInteger,
+  DFT,
   DynamicQuantizeLinear,
   DynamicQuantizeMatMul,
+  Einsum,
   EmbedLayerNormalization,
   FastGelu,
   FlexAttention,
   FusedConv,
   FusedGemm,
   FusedMatMul,
-  GroupQueryAttention,
-  LinearAttention,
   GridSample,
+  GroupQueryAttention,
+  HammingWindow,
+  HannWindow,
+  LinearAttention,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
   MatMulNBits,
+  MelWeightMatrix,
   MultiHeadAttention,
   Optional,
   OptionalGetElement,
@@ -94,6 +102,7 @@ export const allOps: readonly unknown[] = [
   QuickGelu,
   ReverseSequence,
   RotaryEmbedding,
+  STFT,
   Scan,
   Scatter,
   SequenceAt,

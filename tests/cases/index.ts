@@ -3,6 +3,7 @@ import type { Case } from './case.js'
 import { convTransposeCases } from './conv-transpose.js'
 import { contribAttentionCases, contribCases } from './contrib.js'
 import { convCases } from './conv.js'
+import { einsumCases } from './einsum.js'
 import { matmulCases } from './matmul.js'
 import { poolCases } from './pool.js'
 import { quantizeFamilyCases } from './quantize.js'
@@ -15,6 +16,7 @@ export const allCases: readonly Case[] = [
   ...contribCases,
   ...convCases,
   ...convTransposeCases,
+  ...einsumCases,
   ...matmulCases,
   ...poolCases,
   ...quantizedLinearCases,
