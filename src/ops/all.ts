@@ -24,17 +24,21 @@ import {
   QLinearSoftmax,
 } from './contrib-quantize.js'
 import { Loop, Scan } from './control.js'
+import { Det } from './det.js'
 import { Einsum } from './einsum.js'
 import { FlexAttention } from './flex-attention.js'
 import { AffineGrid, GridSample } from './grid-sample.js'
 import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { CausalConvWithState, LinearAttention } from './linear-attention.js'
+import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from './loss.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
 import { ReverseSequence } from './reverse-sequence.js'
+import { MaxRoiPool, RoiAlign } from './roi.js'
 import { Scatter, TensorScatter } from './scatter.js'
+import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
 import { Compress, Unique } from './select.js'
 import {
   ConcatFromSequence,
@@ -59,6 +63,7 @@ export const allOps: readonly unknown[] = [
   BlackmanWindow,
   CausalConvWithState,
   CenterCropPad,
+  Col2Im,
   Compress,
   ConcatFromSequence,
   ContribAttention,
@@ -66,6 +71,8 @@ export const allOps: readonly unknown[] = [
   ContribSimplifiedLayerNormalization,
   ConvInteger,
   DFT,
+  DeformConv,
+  Det,
   DynamicQuantizeLinear,
   DynamicQuantizeMatMul,
   Einsum,
@@ -84,8 +91,11 @@ export const allOps: readonly unknown[] = [
   MatMulInteger,
   MatMulIntegerToFloat,
   MatMulNBits,
+  MaxRoiPool,
+  MaxUnpool,
   MelWeightMatrix,
   MultiHeadAttention,
+  NegativeLogLikelihoodLoss,
   Optional,
   OptionalGetElement,
   OptionalHasElement,
@@ -101,6 +111,7 @@ export const allOps: readonly unknown[] = [
   QLinearSoftmax,
   QuickGelu,
   ReverseSequence,
+  RoiAlign,
   RotaryEmbedding,
   STFT,
   Scan,
@@ -115,6 +126,7 @@ export const allOps: readonly unknown[] = [
   SimplifiedLayerNormalization,
   SkipLayerNormalization,
   SkipSimplifiedLayerNormalization,
+  SoftmaxCrossEntropyLoss,
   SplitToSequence,
   SwiGLU,
   TensorScatter,

@@ -9,6 +9,7 @@ import { poolCases } from './pool.js'
 import { quantizeFamilyCases } from './quantize.js'
 import { quantizedLinearCases } from './quantized-linear.js'
 import { rnnFamilyCases } from './rnn.js'
+import { signalCases, spatialCases } from './spatial.js'
 import { transposeCases } from './transpose.js'
 
 export const allCases: readonly Case[] = [
@@ -22,5 +23,7 @@ export const allCases: readonly Case[] = [
   ...quantizedLinearCases,
   ...quantizeFamilyCases,
   ...rnnFamilyCases,
+  ...signalCases,
+  ...spatialCases,
   ...transposeCases,
 ]
