@@ -53,6 +53,7 @@ import {
 } from './sequence.js'
 import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT } from './signal.js'
 import { SwiGLU } from './swiglu.js'
+import { RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer } from './text.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
@@ -110,6 +111,7 @@ export const allOps: readonly unknown[] = [
   QLinearSigmoid,
   QLinearSoftmax,
   QuickGelu,
+  RegexFullMatch,
   ReverseSequence,
   RoiAlign,
   RotaryEmbedding,
@@ -128,7 +130,11 @@ export const allOps: readonly unknown[] = [
   SkipSimplifiedLayerNormalization,
   SoftmaxCrossEntropyLoss,
   SplitToSequence,
+  StringConcat,
+  StringNormalizer,
+  StringSplit,
   SwiGLU,
   TensorScatter,
+  TfIdfVectorizer,
   Unique,
 ]
