@@ -32,6 +32,19 @@ import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { CausalConvWithState, LinearAttention } from './linear-attention.js'
 import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from './loss.js'
+import {
+  ArrayFeatureExtractor,
+  Binarizer,
+  FeatureVectorizer,
+  Imputer,
+  LabelEncoder,
+  LinearClassifier,
+  LinearRegressor,
+  Normalizer,
+  OneHotEncoder,
+  Scaler,
+  ZipMap,
+} from './ml.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
@@ -54,12 +67,15 @@ import {
 import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT } from './signal.js'
 import { SwiGLU } from './swiglu.js'
 import { RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer } from './text.js'
+import { TreeEnsemble, TreeEnsembleClassifier, TreeEnsembleRegressor } from './tree-ensemble.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
   AffineGrid,
+  ArrayFeatureExtractor,
   Attention,
   BiasGelu,
+  Binarizer,
   BitCast,
   BlackmanWindow,
   CausalConvWithState,
@@ -79,6 +95,7 @@ export const allOps: readonly unknown[] = [
   Einsum,
   EmbedLayerNormalization,
   FastGelu,
+  FeatureVectorizer,
   FlexAttention,
   FusedConv,
   FusedGemm,
@@ -87,7 +104,11 @@ export const allOps: readonly unknown[] = [
   GroupQueryAttention,
   HammingWindow,
   HannWindow,
+  Imputer,
+  LabelEncoder,
   LinearAttention,
+  LinearClassifier,
+  LinearRegressor,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
@@ -97,6 +118,8 @@ export const allOps: readonly unknown[] = [
   MelWeightMatrix,
   MultiHeadAttention,
   NegativeLogLikelihoodLoss,
+  Normalizer,
+  OneHotEncoder,
   Optional,
   OptionalGetElement,
   OptionalHasElement,
@@ -116,6 +139,7 @@ export const allOps: readonly unknown[] = [
   RoiAlign,
   RotaryEmbedding,
   STFT,
+  Scaler,
   Scan,
   Scatter,
   SequenceAt,
@@ -136,5 +160,9 @@ export const allOps: readonly unknown[] = [
   SwiGLU,
   TensorScatter,
   TfIdfVectorizer,
+  TreeEnsemble,
+  TreeEnsembleClassifier,
+  TreeEnsembleRegressor,
   Unique,
+  ZipMap,
 ]
