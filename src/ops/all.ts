@@ -45,9 +45,11 @@ import {
   Scaler,
   ZipMap,
 } from './ml.js'
+import { Adagrad, Adam, Momentum } from './optimizer.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
+import { Bernoulli, Multinomial, RandomNormal, RandomNormalLike, RandomUniform, RandomUniformLike } from './random.js'
 import { ReverseSequence } from './reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './roi.js'
 import { Scatter, TensorScatter } from './scatter.js'
@@ -71,9 +73,12 @@ import { TreeEnsemble, TreeEnsembleClassifier, TreeEnsembleRegressor } from './t
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
+  Adagrad,
+  Adam,
   AffineGrid,
   ArrayFeatureExtractor,
   Attention,
+  Bernoulli,
   BiasGelu,
   Binarizer,
   BitCast,
@@ -116,7 +121,9 @@ export const allOps: readonly unknown[] = [
   MaxRoiPool,
   MaxUnpool,
   MelWeightMatrix,
+  Momentum,
   MultiHeadAttention,
+  Multinomial,
   NegativeLogLikelihoodLoss,
   Normalizer,
   OneHotEncoder,
@@ -134,6 +141,10 @@ export const allOps: readonly unknown[] = [
   QLinearSigmoid,
   QLinearSoftmax,
   QuickGelu,
+  RandomNormal,
+  RandomNormalLike,
+  RandomUniform,
+  RandomUniformLike,
   RegexFullMatch,
   ReverseSequence,
   RoiAlign,

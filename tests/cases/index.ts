@@ -5,6 +5,7 @@ import { contribAttentionCases, contribCases } from './contrib.js'
 import { convCases } from './conv.js'
 import { einsumCases } from './einsum.js'
 import { matmulCases } from './matmul.js'
+import { mlCases } from './ml.js'
 import { poolCases } from './pool.js'
 import { quantizeFamilyCases } from './quantize.js'
 import { quantizedLinearCases } from './quantized-linear.js'
@@ -19,6 +20,7 @@ export const allCases: readonly Case[] = [
   ...convTransposeCases,
   ...einsumCases,
   ...matmulCases,
+  ...mlCases,
   ...poolCases,
   ...quantizedLinearCases,
   ...quantizeFamilyCases,
