@@ -1,277 +1,263 @@
-import {
-  BINARY_ADD,
-  BINARY_AND,
-  BINARY_DIV,
-  BINARY_FMOD,
-  BINARY_MAX,
-  BINARY_MIN,
-  BINARY_MUL,
-  BINARY_OR,
-  BINARY_POW,
-  BINARY_SUB,
-  BINARY_XOR,
-  UNARY_NONE,
-} from '../../assembly/codes.js'
-import { isBig, isFloat, isInteger, isUnsigned, type DType } from '../dtype.js'
+import * as code from '../../assembly/codes.js'
+import { isBig, isFloat, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
-import { elementwise, follow } from '../graph/layout.js'
-import { hostZeros, type HostTensor } from '../host.js'
-import { broadcastShapes, sizeOf, type Shape } from '../shape.js'
-import { int, required, string, type AttributeSchema, type AttributesOf } from './attributes.js'
-import { emitBroadcast, forEachBroadcast } from './broadcast.js'
-import { floatsOf, floatTensor, numbersOf } from './host-floats.js'
-import { pow } from './host-math.js'
-import { defineOp, type OpDefinition, type UpgradeContext } from './op.js'
+import { elementwise } from '../graph/layout.js'
+import type { HostTensor } from '../host.js'
+import { broadcastShapes, formatShape, type Shape } from '../shape.js'
+import { int } from './attributes.js'
+import { descriptor, mapBroadcast, walkOf } from './broadcast.js'
+import { pow } from './host-functions.js'
+import { defineOp, type Argument, type Emitter, type Operand, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
 
-/** How a function of two elements is computed in TypeScript; bigints are passed as if they were numbers. */
-interface Arithmetic {
-  readonly float?: (a: number, b: number) => number
-  /** Of integers of up to 32 bits; the result wraps when it is stored. */
-  readonly int?: (a: number, b: number) => number
-  readonly big?: (a: bigint, b: bigint) => bigint
-}
+type Both = (x: number, y: number) => number
+type Big = (x: bigint, y: bigint) => bigint
 
-/** Applies a function to two broadcast tensors of one dtype. @throws LanewiseError `E_UNSUPPORTED` for a dtype it is not defined for. */
-function combine(a: HostTensor, b: HostTensor, shape: Shape, functions: Arithmetic): HostTensor {
-  const { dtype } = a
-  if (isFloat(dtype) && functions.float) {
-    const f = functions.float
-    const [x, y] = [floatsOf(a), floatsOf(b)]
-    const z = new Float64Array(sizeOf(shape))
-    forEachBroadcast(shape, [a.shape, b.shape], (i, [p, q]) => (z[i] = f(x[p], y[q])))
-    return floatTensor(dtype, shape, z)
+/** Records y = a op b, broadcast, for float32, int32 and int64. */
+export function emitBinary(e: Emitter<unknown>, which: number, a: Pick<Operand, 'shape' | 'order' | 'at'>, b: Pick<Operand, 'shape' | 'order' | 'at'>, y: Operand): void {
+  if (y.size === 0) return
+  const walk = walkOf(y, [a, b])
+  const { sizes, strides } = walk
+  if (y.dtype === 'float32' && sizes.length === 1) {
+    e.call('binary_f32', which, a.at, strides[0][0], b.at, strides[1][0], y.at, sizes[0])
+    return
   }
-  const result = hostZeros(dtype, shape)
-  if (isBig(dtype) && functions.big) {
-    const f = functions.big
-    const [x, y, z] = [a.data, b.data, result.data] as BigInt64Array[]
-    forEachBroadcast(shape, [a.shape, b.shape], (i, [p, q]) => (z[i] = f(x[p], y[q])))
-  } else if ((isInteger(dtype) || dtype === 'bool') && !isBig(dtype) && functions.int) {
-    const f = functions.int
-    const [x, y, z] = [a.data, b.data, result.data] as Int32Array[]
-    forEachBroadcast(shape, [a.shape, b.shape], (i, [p, q]) => (z[i] = f(x[p], y[q])))
-  } else {
-    throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
+  const kernel = y.dtype === 'float32' ? 'binary_broadcast_f32' : y.dtype === 'int64' ? 'binary_broadcast_i64' : 'binary_broadcast_i32'
+  e.call(kernel, which, a.at, b.at, y.at, e.table(descriptor(walk)), sizes.length, 0, sizes[0])
+}
+
+function sameKernelType(types: readonly (DType | undefined)[]): boolean {
+  return (types[0] === 'float32' || types[0] === 'int32' || types[0] === 'int64') && types.every((type) => type === types[0])
+}
+
+function sameTypes(inputs: readonly (TensorType | undefined)[]): DType {
+  const [first, ...rest] = inputs
+  for (const other of rest) {
+    if (other!.dtype !== first!.dtype) {
+      throw new LanewiseError('E_SHAPE', `operands of type ${first!.dtype} and ${other!.dtype} do not go together`, { expected: first!.dtype, actual: other!.dtype })
+    }
   }
-  return result
+  return first!.dtype
 }
 
-interface BinaryOptions<S extends AttributeSchema> {
-  readonly attributes?: S
-  readonly code: number
-  /** dtypes with a kernel: `f32` is float32, and so on. */
-  readonly kernels: readonly ('f32' | 'i32' | 'i64' | 'u8')[]
-  readonly host: Arithmetic | ((attributes: AttributesOf<S>) => Arithmetic)
-  readonly check?: (attributes: AttributesOf<S>, dtype: DType) => void
+/** The output in the place of whichever operand it may overwrite. */
+function outputOver(e: Emitter<unknown>): Operand {
+  const [a, b] = [e.input(0), e.inputs[1]]
+  const size = e.outputs[0]!.shape.reduce((product, axis) => product * axis, 1)
+  if (a.size === size || !b) return e.overwrite(0, 0)
+  return b.size === size ? e.overwrite(0, 1) : e.output(0)
 }
 
-const kernelDTypes = { f32: ['float32'], i32: ['int32'], i64: ['int64'], u8: ['bool', 'uint8', 'int8'] } as const
-
-function kernelOf(kernels: readonly (keyof typeof kernelDTypes)[], dtype: DType | undefined): keyof typeof kernelDTypes | undefined {
-  return kernels.find((kernel) => (kernelDTypes[kernel] as readonly (DType | undefined)[]).includes(dtype))
+/** Before opset 7 broadcasting was asked for, and `axis` said where the second operand's axes belong. */
+const oldBroadcast = {
+  below: 7,
+  apply(node: UpgradeContext): void {
+    node.attributes.delete('broadcast')
+    node.attributes.delete('consumed_inputs')
+  },
 }
 
-/** Both operands must be of one type. */
-function requireSame(a: DType, b: DType): void {
-  if (a !== b) throw new LanewiseError('E_TENSOR', `the operands are ${a} and ${b}`, { expected: a, actual: b })
+/** The second operand's shape with `axis` (opset 6) made explicit: followed by axes of size 1. */
+function placed(b: Shape, rank: number, axis: number | undefined): Shape {
+  if (axis === undefined) return b
+  const start = axis < 0 ? axis + rank : axis
+  if (b.length === 0 || (b.length === 1 && b[0] === 1)) return b
+  return [...b, ...new Array<number>(Math.max(0, rank - start - b.length)).fill(1)]
 }
 
-/** An operator on two broadcast operands. */
-function binaryOp<S extends AttributeSchema>(name: string, options: BinaryOptions<S>): OpDefinition<AttributesOf<S>> {
-  const { attributes = {} as S, code, kernels, host, check } = options
+/** The second operand as the kernels broadcast it, with `axis` (opset 6) made explicit. */
+function aligned(b: Operand, a: Operand, axis: number | undefined): Pick<Operand, 'shape' | 'order' | 'at'> {
+  if (axis === undefined) return b
+  const shape = placed(b.shape, a.shape.length, axis)
+  return { shape, order: shape.map((_, i) => i), at: b.at }
+}
+
+/** An operator of two operands that broadcast. `kernel` says whether integers may use the kernels, too. */
+function binary(name: string, which: number, f: Both, big: Big, integersByKernel = true): OpDefinition<{ axis: number | undefined }> {
   return defineOp({
     name,
     arity: 2,
-    attributes,
-    infer({ attributes: given, inputs: [a, b] }) {
-      requireSame(a!.dtype, b!.dtype)
-      check?.(given, a!.dtype)
-      return [{ dtype: a!.dtype, shape: broadcastShapes(a!.shape, b!.shape) }]
+    attributes: { axis: int() },
+    infer({ attributes, inputs }) {
+      const [a, b] = inputs
+      return [{ dtype: sameTypes(inputs), shape: broadcastShapes(a!.shape, placed(b!.shape, a!.shape.length, attributes.axis)) }]
     },
-    layout: elementwise,
-    kernel: ([a, b]) => a === b && kernelOf(kernels, a) !== undefined,
+    layout: (query) => (query.attributes.axis === undefined ? elementwise(query) : { inputs: [], outputs: [] }),
+    kernel: (types) => sameKernelType(types) && (types[0] === 'float32' || integersByKernel),
     emit(e) {
-      const [a, b] = [e.input(0), e.input(1)]
-      const y = a.size >= b.size ? e.overwrite(0, 0) : e.overwrite(0, 1)
-      emitBroadcast(e, `binary_broadcast_${kernelOf(kernels, a.dtype)!}`, code, a, b, y)
+      const a = e.input(0)
+      const b = e.input(1)
+      emitBinary(e, which, a, aligned(b, a, e.attributes.axis), outputOver(e))
     },
-    compute: ({ attributes: given, inputs: [a, b], outputs: [y] }) => [combine(a!, b!, y.shape, typeof host === 'function' ? host(given) : host)],
-    // Until opset 7 broadcasting had to be asked for.
-    upgrades: [{ below: 7, apply: dropBroadcast }],
+    compute({ attributes, inputs: [a, b] }) {
+      const right = { ...b!, shape: placed(b!.shape, a!.shape.length, attributes.axis) }
+      return [computeBinary(a!, right, f, big)]
+    },
+    upgrades: [oldBroadcast],
   })
 }
 
-function dropBroadcast({ attributes }: UpgradeContext): void {
-  if (attributes.has('axis')) throw new LanewiseError('E_UNSUPPORTED', 'broadcasting along an axis (opset below 7) is not supported')
-  attributes.delete('broadcast')
+function computeBinary(a: HostTensor, b: HostTensor, f: Both, big: Big): HostTensor {
+  requireArithmetic(a.dtype)
+  return isBig(a.dtype) ? mapBroadcast<bigint, bigint>(a, b, a.dtype, big) : mapBroadcast<number, number>(a, b, a.dtype, f)
 }
 
-const numeric = ['f32', 'i32', 'i64'] as const
-
-export const Add = binaryOp('Add', { code: BINARY_ADD, kernels: numeric, host: { float: (a, b) => a + b, int: (a, b) => a + b, big: (a, b) => a + b } })
-export const Sub = binaryOp('Sub', { code: BINARY_SUB, kernels: numeric, host: { float: (a, b) => a - b, int: (a, b) => a - b, big: (a, b) => a - b } })
-export const Mul = binaryOp('Mul', { code: BINARY_MUL, kernels: numeric, host: { float: (a, b) => a * b, int: Math.imul, big: (a, b) => a * b } })
-
-/** Integers are checked for a zero divisor, which takes TypeScript. */
-export const Div = binaryOp('Div', {
-  code: BINARY_DIV,
-  kernels: ['f32'],
-  host: {
-    float: (a, b) => a / b,
-    int: (a, b) => Math.trunc(a / nonZero(b)),
-    big: (a, b) => a / nonZero(b),
-  },
-})
+function requireArithmetic(dtype: DType): void {
+  if (dtype === 'string' || dtype === 'bool' || (isFloat(dtype) && dtype !== 'float64' && dtype !== 'float32')) {
+    throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
+  }
+}
 
 function nonZero<T extends number | bigint>(divisor: T): T {
-  // eslint-disable-next-line eqeqeq -- 0 and 0n alike
-  if (divisor == 0) throw new LanewiseError('E_VALUE', 'an integer is divided by 0')
+  if (divisor === 0n) throw new LanewiseError('E_VALUE', 'integer division by zero')
   return divisor
 }
 
-/** The sign of the divisor, or of the dividend with `fmod`. */
-export const Mod = binaryOp('Mod', {
-  attributes: { fmod: int(0) },
-  code: BINARY_FMOD,
-  kernels: ['f32'],
-  check({ fmod }, dtype) {
-    if (isFloat(dtype) && !fmod) throw new LanewiseError('E_VALUE', 'Mod of floats needs fmod = 1', { expected: '1', actual: String(fmod) })
+export const Add = binary('Add', code.BINARY_ADD, (x, y) => x + y, (x, y) => x + y)
+export const Sub = binary('Sub', code.BINARY_SUB, (x, y) => x - y, (x, y) => x - y)
+
+/** Integers wrap, as in every runtime; products of 32 bits pass 2^53, so they are multiplied as integers. */
+export const Mul: OpDefinition<{ axis: number | undefined }> = {
+  ...binary('Mul', code.BINARY_MUL, (x, y) => x * y, (x, y) => x * y),
+  compute({ attributes, inputs: [a, b] }) {
+    const right = { ...b!, shape: placed(b!.shape, a!.shape.length, attributes.axis) }
+    return [computeBinary(a!, right, isFloat(a!.dtype) ? (x, y) => x * y : Math.imul, (x, y) => x * y)]
   },
-  host: ({ fmod }) => ({
-    float: (a, b) => a % b,
-    int: (a, b) => (fmod ? a % nonZero(b) : ((a % nonZero(b)) + b) % b),
-    big: (a, b) => (fmod ? a % nonZero(b) : ((a % nonZero(b)) + b) % b),
-  }),
+}
+
+/** Integers divide towards zero; by zero they do not. */
+export const Div: OpDefinition<{ axis: number | undefined }> = {
+  ...binary('Div', code.BINARY_DIV, (x, y) => x / y, (x, y) => x / nonZero(y), false),
+  compute({ attributes, inputs: [a, b] }) {
+    const right = { ...b!, shape: placed(b!.shape, a!.shape.length, attributes.axis) }
+    const whole = (x: number, y: number): number => {
+      if (y === 0) throw new LanewiseError('E_VALUE', 'integer division by zero')
+      return Math.trunc(x / y)
+    }
+    return [computeBinary(a!, right, isFloat(a!.dtype) ? (x, y) => x / y : whole, (x, y) => x / nonZero(y))]
+  },
+}
+
+/** `fmod` 1: the sign of the dividend, as C's fmod; 0: integers only, the sign of the divisor, as Python's %. */
+export const Mod = defineOp({
+  name: 'Mod',
+  arity: 2,
+  attributes: { fmod: int(0) },
+  infer({ attributes, inputs }) {
+    const [a, b] = inputs
+    const dtype = sameTypes(inputs)
+    if (isFloat(dtype) && attributes.fmod === 0) throw new LanewiseError('E_VALUE', 'fmod must be 1 for floating-point operands')
+    return [{ dtype, shape: broadcastShapes(a!.shape, b!.shape) }]
+  },
+  layout: elementwise,
+  kernel: (types) => types[0] === 'float32' && types[1] === 'float32',
+  emit: (e) => emitBinary(e, code.BINARY_FMOD, e.input(0), e.input(1), outputOver(e)),
+  compute({ attributes: { fmod }, inputs: [a, b] }) {
+    const floating = isFloat(a!.dtype)
+    const big = (x: bigint, y: bigint): bigint => {
+      const rest = x % nonZero(y)
+      return fmod === 0 && rest !== 0n && rest < 0n !== y < 0n ? rest + y : rest
+    }
+    const number = (x: number, y: number): number => {
+      if (y === 0 && !floating) throw new LanewiseError('E_VALUE', 'integer division by zero')
+      const rest = x % y
+      return fmod === 0 && rest !== 0 && rest < 0 !== y < 0 ? rest + y : rest
+    }
+    return [computeBinary(a!, b!, number, big)]
+  },
 })
 
-/** xʸ in the type of x; y may be of another. */
+/** The base's type is the result's; the exponent may be of any type. */
 export const Pow = defineOp({
   name: 'Pow',
   arity: 2,
-  attributes: {},
-  infer: ({ inputs: [x, y] }) => [{ dtype: x!.dtype, shape: broadcastShapes(x!.shape, y!.shape) }],
-  layout: elementwise,
-  kernel: (types) => types.every((type) => type === 'float32'),
+  attributes: { axis: int() },
+  infer: ({ attributes, inputs: [a, b] }) => [{ dtype: a!.dtype, shape: broadcastShapes(a!.shape, placed(b!.shape, a!.shape.length, attributes.axis)) }],
+  layout: (query) => (query.attributes.axis === undefined ? elementwise(query) : { inputs: [], outputs: [] }),
+  kernel: ([base, exponent]) => base === 'float32' && exponent === 'float32',
   emit(e) {
-    const [x, y] = [e.input(0), e.input(1)]
-    emitBroadcast(e, 'binary_broadcast_f32', BINARY_POW, x, y, x.size >= y.size ? e.overwrite(0, 0) : e.overwrite(0, 1))
+    const a = e.input(0)
+    const b = e.input(1)
+    emitBinary(e, code.BINARY_POW, a, aligned(b, a, e.attributes.axis), outputOver(e))
   },
-  compute({ inputs: [x, y], outputs: [{ dtype, shape }] }) {
-    const exponents = numbersOf(y!)
-    const operands = [x!.shape, y!.shape]
-    if (isFloat(dtype)) {
-      const bases = floatsOf(x!)
-      const powers = new Float64Array(sizeOf(shape))
-      forEachBroadcast(shape, operands, (i, [p, q]) => (powers[i] = pow(bases[p], exponents[q])))
-      return [floatTensor(dtype, shape, powers)]
-    }
-    if (!isInteger(dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
-    const result = hostZeros(dtype, shape)
-    const [bases, powers] = [x!.data, result.data] as unknown as (number | bigint)[][]
-    forEachBroadcast(shape, operands, (i, [p, q]) => {
-      const power = Number.isInteger(exponents[q]) && exponents[q] >= 0 ? BigInt(bases[p]) ** BigInt(exponents[q]) : undefined
-      if (isBig(dtype)) powers[i] = power ?? BigInt(Math.trunc(pow(Number(bases[p]), exponents[q])))
-      else powers[i] = power === undefined ? Math.trunc(pow(Number(bases[p]), exponents[q])) : Number(BigInt.asIntN(32, power))
-    })
-    return [result]
-  },
-  upgrades: [{ below: 7, apply: dropBroadcast }],
-})
-
-const bool: Pick<BinaryOptions<AttributeSchema>, 'kernels'> = { kernels: ['u8'] }
-const bits = ['u8', 'i32', 'i64'] as const
-
-export const And = binaryOp('And', { ...bool, code: BINARY_AND, host: { int: (a, b) => a & b } })
-export const Or = binaryOp('Or', { ...bool, code: BINARY_OR, host: { int: (a, b) => a | b } })
-export const Xor = binaryOp('Xor', { ...bool, code: BINARY_XOR, host: { int: (a, b) => a ^ b } })
-export const BitwiseAnd = binaryOp('BitwiseAnd', { code: BINARY_AND, kernels: bits, host: { int: (a, b) => a & b, big: (a, b) => a & b } })
-export const BitwiseOr = binaryOp('BitwiseOr', { code: BINARY_OR, kernels: bits, host: { int: (a, b) => a | b, big: (a, b) => a | b } })
-export const BitwiseXor = binaryOp('BitwiseXor', { code: BINARY_XOR, kernels: bits, host: { int: (a, b) => a ^ b, big: (a, b) => a ^ b } })
-
-export const Not = defineOp({
-  name: 'Not',
-  arity: 1,
-  attributes: {},
-  infer: ({ inputs: [x] }) => [{ dtype: 'bool', shape: x!.shape }],
-  layout: follow,
-  kernel: ([type]) => type === 'bool',
-  emit(e) {
-    const x = e.input(0)
-    e.call('not_u8', x.at, e.overwrite(0, 0).at, x.size)
-  },
-  compute: ({ inputs: [x] }) => [{ ...x!, data: (x!.data as Uint8Array).map((value) => (value === 0 ? 1 : 0)) }],
-})
-
-export const BitwiseNot = defineOp({
-  name: 'BitwiseNot',
-  arity: 1,
-  attributes: {},
-  infer: ({ inputs: [x] }) => [x!],
-  compute: ({ inputs: [x] }) => [combine(x!, x!, x!.shape, { int: (a) => ~a, big: (a) => ~a })],
-})
-
-export const BitShift = defineOp({
-  name: 'BitShift',
-  arity: 2,
-  attributes: { direction: required(string()) },
-  infer({ attributes: { direction }, inputs: [a, b] }) {
-    if (direction !== 'LEFT' && direction !== 'RIGHT') throw new LanewiseError('E_VALUE', `direction must be LEFT or RIGHT, got ${direction}`)
-    requireSame(a!.dtype, b!.dtype)
-    if (!isUnsigned(a!.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a!.dtype}`, { expected: 'an unsigned type', actual: a!.dtype })
-    return [{ dtype: a!.dtype, shape: broadcastShapes(a!.shape, b!.shape) }]
-  },
-  compute({ attributes: { direction }, inputs: [a, b], outputs: [y] }) {
-    // JavaScript takes the distance modulo 32; a distance past the width leaves nothing.
-    const left = direction === 'LEFT'
+  compute({ inputs: [a, b] }) {
+    requireArithmetic(a!.dtype)
+    requireArithmetic(b!.dtype)
+    const whole = !isFloat(a!.dtype)
+    const big = isBig(a!.dtype)
     return [
-      combine(a!, b!, y.shape, {
-        int: (x, by) => (by > 31 ? 0 : left ? x << by : x >>> by),
-        big: (x, by) => (by > 63n ? 0n : left ? x << by : x >> by),
+      mapBroadcast<number | bigint, number | bigint>(a!, b!, a!.dtype, (x, y) => {
+        const power = pow(Number(x), Number(y))
+        if (big) return Number.isInteger(Number(y)) && y >= 0 ? BigInt(x) ** BigInt(y) : BigInt(Math.trunc(power))
+        return whole ? Math.trunc(power) : power
       }),
     ]
   },
+  upgrades: [oldBroadcast],
 })
 
-/** An operator on any number of broadcast operands, folded from left to right. */
-function variadicOp(name: string, code: number, host: Arithmetic, finish?: (count: number) => number): OpDefinition<AttributesOf<AttributeSchema>> {
+/** x < 0 ? slope·x : x, with a slope that broadcasts to x. */
+export const PRelu = defineOp({
+  name: 'PRelu',
+  arity: 2,
+  attributes: { axis: int() },
+  infer({ attributes, inputs }) {
+    const [x, slope] = inputs
+    const dtype = sameTypes(inputs)
+    const shape = broadcastShapes(x!.shape, placed(slope!.shape, x!.shape.length, attributes.axis))
+    if (formatShape(shape) !== formatShape(x!.shape)) throw new LanewiseError('E_SHAPE', `slope ${formatShape(slope!.shape)} does not broadcast to ${formatShape(x!.shape)}`)
+    return [{ dtype, shape }]
+  },
+  layout: (query) => (query.attributes.axis === undefined ? elementwise(query) : { inputs: [], outputs: [] }),
+  kernel: (types) => types.every((type) => type === 'float32'),
+  emit: (e) => emitBinary(e, code.BINARY_PRELU, e.input(0), aligned(e.input(1), e.input(0), e.attributes.axis), e.overwrite(0, 0)),
+  compute({ attributes, inputs: [x, slope] }) {
+    const right = { ...slope!, shape: placed(slope!.shape, x!.shape.length, attributes.axis) }
+    return [computeBinary(x!, right, (a, b) => (a < 0 ? a * b : a), (a, b) => (a < 0n ? a * b : a))]
+  },
+  // Until opset 7 a slope per channel was a vector over axis 1.
+  upgrades: [{ below: 7, apply: ({ attributes }) => void attributes.set('axis', { kind: 'int', value: 1n }) }],
+})
+
+/** Any number of operands, folded from the left. */
+function variadic(name: string, which: number, f: Both, big: Big, finish?: (e: Emitter<unknown>, y: Operand, count: number) => void): OpDefinition<object> {
   return defineOp({
     name,
     arity: [1, Infinity],
-    attributes: {} as AttributeSchema,
-    infer({ inputs }) {
-      for (const input of inputs) requireSame(inputs[0]!.dtype, input!.dtype)
-      return [{ dtype: inputs[0]!.dtype, shape: broadcastShapes(...inputs.map((input) => input!.shape)) }]
-    },
+    attributes: {},
+    infer: ({ inputs }) => [{ dtype: sameTypes(inputs), shape: broadcastShapes(...inputs.map((x) => x!.shape)) }],
     layout: elementwise,
+    kernel: (types) => sameKernelType(types) && (finish === undefined || types[0] === 'float32'),
     emit(e) {
-      const operands = e.inputs.map((_, i) => e.input(i))
-      // In place only if no later step reads what the first one overwrites.
-      const again = operands.slice(2).some((operand) => operand.at.block === operands[0].at.block)
-      const y = again ? e.output(0) : e.overwrite(0, 0)
-      if (y.size === 0) return
-      if (operands.length === 1) e.call('unary_f32', UNARY_NONE, operands[0].at, y.at, y.size, 0, 0)
-      operands.slice(1).forEach((operand, i) => emitBroadcast(e, 'binary_broadcast_f32', code, i === 0 ? operands[0] : y, operand, y))
-      if (finish && operands.length > 1) {
-        const divisor = e.table(Float32Array.of(finish(operands.length)))
-        e.call('binary_f32', BINARY_DIV, y.at, 1, divisor, 0, y.at, y.size)
-      }
+      if (e.inputs.length === 1) return e.view(0, 0)
+      const y = outputOver(e)
+      // What is folded first must not be overwritten while others are still to be read: only the first two can share y's memory.
+      emitBinary(e, which, e.input(0), e.input(1), y)
+      for (let i = 2; i < e.inputs.length; i++) emitBinary(e, which, y, e.input(i), y)
+      finish?.(e, y, e.inputs.length)
     },
-    kernel: (types) => types.every((type) => type === 'float32'),
-    compute({ inputs, outputs: [{ dtype, shape }] }) {
-      const one = { dtype, shape, data: inputs[0]!.data }
-      let sum: HostTensor = inputs.length === 1 ? one : combine(inputs[0]!, inputs[1]!, shape, host)
-      for (const input of inputs.slice(2)) sum = combine(sum, input!, shape, host)
-      if (!finish || inputs.length === 1) return [sum]
-      const divisor = finish(inputs.length)
-      return [floatTensor(dtype, shape, floatsOf(sum).map((value) => value / divisor))]
+    compute({ inputs }) {
+      const shape = broadcastShapes(...inputs.map((x) => x!.shape))
+      const all = inputs as readonly HostTensor[]
+      const sum = all.slice(1).reduce((a, b) => computeBinary(a, b, f, big), all[0])
+      if (name !== 'Mean') return [sum]
+      const count: HostTensor = { dtype: sum.dtype, shape: shape.map(() => 1), data: Float64Array.of(inputs.length) }
+      return [computeBinary(sum, count, (x, y) => x / y, (x, y) => x / y)]
     },
+    upgrades: [{ below: 6, apply: (node) => void node.attributes.delete('consumed_inputs') }],
   })
 }
 
-const larger = <T extends number | bigint>(a: T, b: T): T => (a > b ? a : b)
-const smaller = <T extends number | bigint>(a: T, b: T): T => (a < b ? a : b)
+/** NaN wins, as in IEEE 754-2019's maximum and minimum. */
+const larger: Both = (x, y) => (x > y || Number.isNaN(x) ? x : y)
+const smaller: Both = (x, y) => (x < y || Number.isNaN(x) ? x : y)
 
-export const Sum = variadicOp('Sum', BINARY_ADD, { float: (a, b) => a + b })
-export const Mean = variadicOp('Mean', BINARY_ADD, { float: (a, b) => a + b }, (count) => count)
-export const Max = variadicOp('Max', BINARY_MAX, { float: Math.max, int: larger, big: larger })
-export const Min = variadicOp('Min', BINARY_MIN, { float: Math.min, int: smaller, big: smaller })
+export const Max = variadic('Max', code.BINARY_MAX, larger, (x, y) => (x > y ? x : y))
+export const Min = variadic('Min', code.BINARY_MIN, smaller, (x, y) => (x < y ? x : y))
+export const Sum = variadic('Sum', code.BINARY_ADD, (x, y) => x + y, (x, y) => x + y)
+export const Mean = variadic(
+  'Mean',
+  code.BINARY_ADD,
+  (x, y) => x + y,
+  (x, y) => x + y,
+  (e, y, count) => e.call('unary_f32', code.UNARY_AFFINE, y.at as Argument, y.at, y.size, 1 / count, 0),
+)

@@ -1,97 +1,85 @@
-import type { KernelName } from '../../bindings/module.js'
+import { isBig, type DType } from '../dtype.js'
 import { logicalStrides } from '../graph/layout.js'
-import { sizeOf, stridesOf, type Shape } from '../shape.js'
-import type { Address, Emitter, Operand } from './op.js'
+import { hostZeros, type HostTensor } from '../host.js'
+import { broadcastShapes, sizeOf, stridesOf, type Shape } from '../shape.js'
+import type { Operand } from './op.js'
 
-/** An operand as it lies in memory: logical sizes, and strides in elements. */
-export interface Strided {
-  readonly shape: Shape
-  readonly strides: readonly number[]
-}
-
-/** A broadcast as kernels walk it: sizes of merged axes, outermost first, and the strides of every operand. */
-export interface Walk {
+/** Strides of an operand along the axes of the result, outermost in memory first; 0 where it is repeated. */
+interface Walk {
   readonly sizes: readonly number[]
   readonly strides: readonly (readonly number[])[]
 }
 
 /**
- * The walk over an output's elements in memory order. Axes of size 1 are dropped, and axes that every operand runs through evenly are one.
- *
- * @param axes - the output's logical axes in memory order.
+ * How the operands of a broadcast are walked to write `y` from its first element to its last, with as few axes as it takes. At least one
+ * axis; the innermost is last.
  */
-export function walkOf(shape: Shape, axes: readonly number[], operands: readonly Strided[]): Walk {
+export function walkOf(y: Pick<Operand, 'shape' | 'order'>, inputs: readonly Pick<Operand, 'shape' | 'order'>[]): Walk {
+  const all = inputs.map((x) => {
+    const own = logicalStrides(x.shape, x.order)
+    const lead = y.shape.length - x.shape.length
+    return y.order.map((axis) => (axis < lead || x.shape[axis - lead] === 1 ? 0 : own[axis - lead]))
+  })
   const sizes: number[] = []
-  const strides = operands.map((): number[] => [])
-  for (const axis of axes) {
-    const size = shape[axis]
-    if (size === 1) continue
-    const steps = operands.map((operand) => {
-      const own = axis - (shape.length - operand.shape.length)
-      return own < 0 || operand.shape[own] === 1 ? 0 : operand.strides[own]
-    })
+  const strides: number[][] = inputs.map(() => [])
+  y.order.forEach((axis, place) => {
+    const size = y.shape[axis]
+    if (size === 1) return
     const last = sizes.length - 1
-    if (last >= 0 && steps.every((step, i) => strides[i][last] === step * size)) {
+    // An axis that continues the one before it in every operand is the same axis.
+    if (last >= 0 && strides.every((list, i) => list[last] === all[i][place] * size)) {
       sizes[last] *= size
-      steps.forEach((step, i) => (strides[i][last] = step))
+      strides.forEach((list, i) => (list[last] = all[i][place]))
     } else {
       sizes.push(size)
-      steps.forEach((step, i) => strides[i].push(step))
+      strides.forEach((list, i) => list.push(all[i][place]))
     }
-  }
-  if (sizes.length === 0) return { sizes: [1], strides: operands.map(() => [0]) }
+  })
+  if (sizes.length === 0) return { sizes: [1], strides: inputs.map(() => [0]) }
   return { sizes, strides }
 }
 
-/** Something to broadcast that is in memory: an operand of the node or an intermediate result. */
-export type Source = Pick<Operand, 'shape' | 'order' | 'at'>
-
-export function walkOfOperands(output: Pick<Operand, 'shape' | 'order'>, operands: readonly Source[]): Walk {
-  return walkOf(output.shape, output.order, operands.map(({ shape, order }) => ({ shape, strides: logicalStrides(shape, order) })))
+/** The descriptor of assembly/broadcast.ts: sizes, then the strides of each operand. */
+export function descriptor({ sizes, strides }: Walk): Int32Array {
+  return Int32Array.from([...sizes, ...strides.flat()])
 }
 
-/** Kernels over two broadcast operands. */
-type BroadcastKernel = Extract<KernelName, `${string}_broadcast_${'f32' | 'i32' | 'i64' | 'u8'}`>
-
-/** Records y = a op b with broadcasting. The output has elements of its own size; y may be an operand that is not repeated. */
-export function emitBroadcast(e: Emitter<unknown>, kernel: BroadcastKernel, code: number, a: Source, b: Source, y: Operand): void {
-  if (y.size === 0) return
-  const { sizes, strides } = walkOfOperands(y, [a, b])
-  if (kernel === 'binary_broadcast_f32' && sizes.length === 1) {
-    e.call('binary_f32', code, a.at, strides[0][0], b.at, strides[1][0], y.at, sizes[0])
-    return
-  }
-  const table = e.table(Int32Array.from([...sizes, ...strides.flat()]))
-  e.call(kernel, code, a.at, b.at, y.at, table, sizes.length, 0, sizes[0])
-}
-
-/** The same for a condition and two values of `1 << shift` bytes. */
-export function emitWhere(e: Emitter<unknown>, shift: number, condition: Source, a: Source, b: Source, y: Operand): void {
-  if (y.size === 0) return
-  const { sizes, strides } = walkOfOperands(y, [condition, a, b])
-  const table = e.table(Int32Array.from([...sizes, ...strides.flat()]))
-  e.call('where_broadcast', shift, condition.at, a.at, b.at, y.at, table, sizes.length, 0, sizes[0])
-}
-
-/** Something whose elements lie at an address in the given order, densely. */
-export function dense(shape: Shape, order: readonly number[], at: Address): Source {
-  return { shape, order, at }
-}
-
-/** Calls `visit` for every element of a broadcast's output, in logical order, with the offsets of the operands' elements. */
-export function forEachBroadcast(shape: Shape, operands: readonly Shape[], visit: (index: number, offsets: readonly number[]) => void): void {
-  const { sizes, strides } = walkOf(shape, [...shape.keys()], operands.map((operand) => ({ shape: operand, strides: stridesOf(operand) })))
-  const total = sizeOf(shape)
-  const counters = sizes.map(() => 0)
-  const offsets = operands.map(() => 0)
-  for (let index = 0; index < total; index++) {
-    visit(index, offsets)
-    for (let axis = sizes.length - 1; axis >= 0; axis--) {
-      counters[axis]++
-      for (let i = 0; i < offsets.length; i++) offsets[i] += strides[i][axis]
-      if (counters[axis] < sizes[axis]) break
-      counters[axis] = 0
-      for (let i = 0; i < offsets.length; i++) offsets[i] -= strides[i][axis] * sizes[axis]
+/** For each element of the result, the place of the element of `shape` that it is computed from. */
+export function placesOf(shape: Shape, result: Shape): Int32Array | undefined {
+  const size = sizeOf(result)
+  if (sizeOf(shape) === size) return undefined
+  const places = new Int32Array(size)
+  const strides = stridesOf(shape)
+  const lead = result.length - shape.length
+  const index = new Array<number>(result.length).fill(0)
+  let at = 0
+  for (let i = 0; i < size; i++) {
+    places[i] = at
+    for (let axis = result.length - 1; axis >= 0; axis--) {
+      const step = axis < lead || shape[axis - lead] === 1 ? 0 : strides[axis - lead]
+      at += step
+      if (++index[axis] < result[axis]) break
+      at -= step * result[axis]
+      index[axis] = 0
     }
   }
+  return places
+}
+
+/** f over two tensors, broadcast, in plain TypeScript: the elements are whatever their storage holds (numbers, bigints, strings). */
+export function mapBroadcast<T, R>(a: HostTensor, b: HostTensor, dtype: DType, f: (x: T, y: T) => R): HostTensor {
+  const shape = broadcastShapes(a.shape, b.shape)
+  const y = hostZeros(dtype, shape)
+  const from = placesOf(a.shape, shape)
+  const by = placesOf(b.shape, shape)
+  const left = a.data as unknown as { [i: number]: T }
+  const right = b.data as unknown as { [i: number]: T }
+  const to = y.data as unknown as { [i: number]: R }
+  for (let i = 0, size = sizeOf(shape); i < size; i++) to[i] = f(left[from ? from[i] : i], right[by ? by[i] : i])
+  return y
+}
+
+/** A number as an element of a dtype's storage. */
+export function element(dtype: DType, value: number): number | bigint {
+  return isBig(dtype) ? BigInt(Math.trunc(value)) : value
 }

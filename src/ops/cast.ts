@@ -1,179 +1,187 @@
 import type { KernelName } from '../../bindings/module.js'
-import { byteSize, dtypeFromOnnx, isBig, isFloat, isUnsigned, type DType } from '../dtype.js'
+import { dtypeFromOnnx, isBig, isFloat, isInteger, makeData, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
-import { isSmallFloat, encodeFloats, wrapIntegers, type NarrowInteger, type RoundMode } from '../floats.js'
+import { encodeFloats, isSmallFloat, wrapIntegers, type NarrowInteger, type RoundMode } from '../floats.js'
 import { follow } from '../graph/layout.js'
 import { hostZeros, type HostTensor } from '../host.js'
+import { sizeOf } from '../shape.js'
 import { int, required, string } from './attributes.js'
-import { floatsOf } from './host-floats.js'
-import { defineOp, type Emitter } from './op.js'
+import { numbersOf } from './host-floats.js'
+import { defineOp, type Operand, type PackEmitter } from './op.js'
 
-type CastKernel = Extract<KernelName, `cast_${string}`>
-
-const names: Partial<Record<DType, string>> = {
-  float16: 'f16',
-  bfloat16: 'bf16',
-  float32: 'f32',
-  float64: 'f64',
-  int8: 'i8',
-  uint8: 'u8',
-  bool: 'bool',
-  int32: 'i32',
-  int64: 'i64',
-}
-
-const kernels: ReadonlySet<string> = new Set<CastKernel>([
-  'cast_bf16_f32',
-  'cast_f16_f32',
-  'cast_f32_bf16',
-  'cast_f32_bool',
-  'cast_f32_f16',
-  'cast_f32_f64',
-  'cast_f32_i32',
-  'cast_f32_i64',
-  'cast_f32_i8',
-  'cast_f32_u8',
-  'cast_f64_f32',
-  'cast_i32_f32',
-  'cast_i32_i64',
-  'cast_i64_f32',
-  'cast_i64_i32',
-  'cast_i8_f32',
-  'cast_u8_f32',
+/** Conversions that have a kernel, as from/to. */
+const kernels = new Map<string, KernelName>([
+  ['float32/float64', 'cast_f32_f64'],
+  ['float32/int32', 'cast_f32_i32'],
+  ['float32/int64', 'cast_f32_i64'],
+  ['float32/int8', 'cast_f32_i8'],
+  ['float32/uint8', 'cast_f32_u8'],
+  ['float32/bool', 'cast_f32_bool'],
+  ['float32/float16', 'cast_f32_f16'],
+  ['float32/bfloat16', 'cast_f32_bf16'],
+  ['float64/float32', 'cast_f64_f32'],
+  ['float16/float32', 'cast_f16_f32'],
+  ['bfloat16/float32', 'cast_bf16_f32'],
+  ['int32/float32', 'cast_i32_f32'],
+  ['int32/int64', 'cast_i32_i64'],
+  ['int64/float32', 'cast_i64_f32'],
+  ['int64/int32', 'cast_i64_i32'],
+  ['int8/float32', 'cast_i8_f32'],
+  ['uint8/float32', 'cast_u8_f32'],
+  ['bool/float32', 'cast_u8_f32'],
 ])
 
-/** The kernel that converts, if there is one; a bool is read as the byte it is. */
-function kernelFor(from: DType, to: DType): CastKernel | undefined {
-  const source = from === 'bool' ? 'u8' : names[from]
-  const name = `cast_${source}_${names[to]}`
-  return kernels.has(name) ? (name as CastKernel) : undefined
-}
-
-function emitCast(e: Emitter<unknown>): void {
-  const x = e.input(0)
-  const to = e.outputs[0]!.dtype
-  if (to === x.dtype) return e.view(0, 0)
-  e.call(kernelFor(x.dtype, to)!, x.at, e.output(0).at, x.size)
-}
-
-const castAttributes = { saturate: int(1), round_mode: string('up') }
-interface CastOptions {
-  readonly saturate: number
-  readonly round_mode: string
-}
-
-/**
- * Converts as onnxruntime's WebAssembly build does. A float that does not fit an integer saturates at 32 or 64 bits (NaN is 0, and so is a
- * negative number as unsigned) and loses its high bits if the type is narrower; integers wrap; anything but 0 is true.
- */
-function convert(x: HostTensor, to: DType, { saturate, round_mode: roundMode }: CastOptions): HostTensor {
-  const { dtype: from, shape } = x
-  if (from === to) return x
-  if (from === 'string') return parseStrings(x, to, { saturate, round_mode: roundMode })
-  if (to === 'string') return { dtype: to, shape, data: formatStrings(x) }
-  if (from.startsWith('complex') || to.startsWith('complex')) throw new LanewiseError('E_UNSUPPORTED', `${from} is not converted to ${to}`, { expected: to, actual: from })
-  const values = isFloat(from) ? floatsOf(x) : (x.data as unknown as ArrayLike<number | bigint>)
-  if (isSmallFloat(to)) {
-    return { dtype: to, shape, data: encodeFloats(to, Float32Array.from(values as ArrayLike<number>, Number), saturate !== 0, roundModeOf(roundMode)) }
-  }
-  const y = hostZeros(to, shape)
-  const data = y.data as { [i: number]: number | bigint }
-  if (isFloat(to)) for (let i = 0; i < values.length; i++) data[i] = Number(values[i])
-  else if (to === 'bool') for (let i = 0; i < values.length; i++) data[i] = Number(values[i]) === 0 ? 0 : 1
-  else if (isNarrow(to)) return { dtype: to, shape, data: wrapIntegers(to, isFloat(from) ? saturated(values as ArrayLike<number>, to) : (values as number[])) }
-  else if (isBig(to)) for (let i = 0; i < values.length; i++) data[i] = typeof values[i] === 'number' ? bigOf(values[i] as number, to) : values[i]
-  else if (isFloat(from)) saturated(values as ArrayLike<number>, to).forEach((value, i) => (data[i] = value))
-  else for (let i = 0; i < values.length; i++) data[i] = Number(BigInt.asIntN(32, BigInt(values[i])))
-  return y
-}
-
-function isNarrow(dtype: DType): dtype is NarrowInteger {
-  return dtype === 'int2' || dtype === 'uint2' || dtype === 'int4' || dtype === 'uint4'
-}
-
-function roundModeOf(name: string): RoundMode {
-  if (name === 'up' || name === 'down' || name === 'nearest') return name
-  throw new LanewiseError('E_VALUE', `round_mode must be up, down or nearest, got ${name}`)
-}
-
-/** Floats as 32-bit integers, of which a narrower type takes the low bits. */
-function saturated(values: ArrayLike<number>, to: DType): Int32Array | Uint32Array {
-  const unsigned = isUnsigned(to)
-  const [least, most] = unsigned ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1]
-  const result = unsigned ? new Uint32Array(values.length) : new Int32Array(values.length)
-  for (let i = 0; i < values.length; i++) result[i] = Math.min(Math.max(values[i], least), most)
-  return result
-}
-
-function bigOf(value: number, to: DType): bigint {
-  if (Number.isNaN(value)) return 0n
-  const [least, most] = isUnsigned(to) ? [0n, 2n ** 64n - 1n] : [-(2n ** 63n), 2n ** 63n - 1n]
-  if (value <= Number(least)) return least
-  return value >= Number(most) ? most : BigInt(Math.trunc(value))
-}
-
-/** Numbers as text, with the digits that tell neighbouring values of the type apart. */
-function formatStrings(x: HostTensor): string[] {
-  if (!isFloat(x.dtype)) return Array.from(x.data as ArrayLike<number | bigint>, x.dtype === 'bool' ? (value) => (value ? 'True' : 'False') : String)
-  return Array.from(floatsOf(x), (value) => {
-    if (Number.isNaN(value)) return 'NaN'
-    if (!Number.isFinite(value)) return value > 0 ? 'INF' : '-INF'
-    return byteSize(x.dtype) === 8 ? String(value) : shortest(value)
-  })
-}
-
-/** The shortest decimal that float32 reads back as the same number. */
-function shortest(value: number): string {
-  for (let digits = 1; digits < 9; digits++) {
-    const text = value.toPrecision(digits)
-    if (Math.fround(Number(text)) === value) return String(Number(text))
-  }
-  return String(Number(value.toPrecision(9)))
-}
-
-function parseStrings(x: HostTensor, to: DType, options: CastOptions): HostTensor {
-  const numbers = Float64Array.from(x.data as string[], (text) => {
-    const trimmed = text.trim()
-    const infinite = /^([+-]?)inf(inity)?$/i.exec(trimmed)
-    const value = infinite ? (infinite[1] === '-' ? -Infinity : Infinity) : /^nan$/i.test(trimmed) ? NaN : trimmed === '' ? undefined : Number(trimmed)
-    if (value === undefined || (Number.isNaN(value) && !/^nan$/i.test(trimmed))) {
-      throw new LanewiseError('E_VALUE', `"${text.slice(0, 40)}" is not a number`, { expected: to, actual: text.slice(0, 40) })
-    }
-    return value
-  })
-  if (isBig(to) && (x.data as string[]).every((text) => /^\s*[+-]?\d+\s*$/.test(text))) {
-    const y = hostZeros(to, x.shape)
-    ;(x.data as string[]).forEach((text, i) => ((y.data as BigInt64Array)[i] = BigInt(text.trim())))
-    return y
-  }
-  return convert({ dtype: 'float64', shape: x.shape, data: numbers }, to, options)
+/** Records the conversion of `x` to the type of `y`, for which there must be a kernel. */
+export function emitCast(e: PackEmitter, x: Operand, y: Operand): void {
+  const kernel = kernels.get(`${x.dtype}/${y.dtype}`) as 'cast_f32_f64'
+  if (x.size > 0) e.call(kernel, x.at, y.at, x.size)
 }
 
 export const Cast = defineOp({
   name: 'Cast',
   arity: 1,
-  attributes: { to: required(int()), ...castAttributes },
-  infer: ({ attributes: { to }, inputs: [x] }) => [{ dtype: targetOf(to), shape: x!.shape }],
+  attributes: { to: required(int()), saturate: int(1), round_mode: string('up') },
+  infer: ({ attributes, inputs: [x] }) => [{ dtype: targetType(attributes.to), shape: x!.shape }],
   layout: follow,
-  kernel: ([from], { to }) => from !== undefined && (from === targetOf(to) || kernelFor(from, targetOf(to)) !== undefined),
-  emit: emitCast,
-  compute: ({ attributes, inputs: [x] }) => [convert(x!, targetOf(attributes.to), attributes)],
+  kernel([type], { to }) {
+    const target = targetType(to)
+    return type === target || kernels.has(`${type}/${target}`)
+  },
+  emit(e) {
+    const x = e.input(0)
+    if (x.dtype === e.outputs[0]!.dtype) return e.view(0, 0)
+    emitCast(e, x, e.output(0))
+  },
+  compute: ({ attributes: { to, saturate, round_mode }, inputs: [x] }) => [castTensor(x!, targetType(to), saturate !== 0, round_mode as RoundMode)],
+  // Before opset 6 the type was named.
+  upgrades: [
+    {
+      below: 6,
+      apply({ attributes }) {
+        const to = attributes.get('to')
+        if (to?.kind === 'string') attributes.set('to', { kind: 'int', value: BigInt(oldNames.indexOf(to.value.toUpperCase())) })
+      },
+    },
+  ],
 })
-
-/** The dtype of a `to` attribute. */
-function targetOf(code: number): DType {
-  const dtype = dtypeFromOnnx(code)
-  if (!dtype) throw new LanewiseError('E_UNSUPPORTED', `the tensor type ${code} is not known`, { actual: String(code) })
-  return dtype
-}
 
 export const CastLike = defineOp({
   name: 'CastLike',
   arity: 2,
-  attributes: castAttributes,
+  attributes: { saturate: int(1), round_mode: string('up') },
   infer: ({ inputs: [x, like] }) => [{ dtype: like!.dtype, shape: x!.shape }],
-  layout: follow,
-  kernel: ([from, to]) => from !== undefined && to !== undefined && (from === to || kernelFor(from, to) !== undefined),
-  emit: emitCast,
-  compute: ({ attributes, inputs: [x, like] }) => [convert(x!, like!.dtype, attributes)],
+  kernel: ([type, target]) => type === target || kernels.has(`${type}/${target}`),
+  emit(e) {
+    const x = e.input(0)
+    if (x.dtype === e.outputs[0]!.dtype) return e.view(0, 0)
+    emitCast(e, x, e.output(0))
+  },
+  compute: ({ attributes: { saturate, round_mode }, inputs: [x, like] }) => [castTensor(x!, like!.dtype, saturate !== 0, round_mode as RoundMode)],
 })
+
+/** `TensorProto.DataType` names in the order of their numbers. */
+const oldNames = ['UNDEFINED', 'FLOAT', 'UINT8', 'INT8', 'UINT16', 'INT16', 'INT32', 'INT64', 'STRING', 'BOOL', 'FLOAT16', 'DOUBLE', 'UINT32', 'UINT64']
+
+function targetType(to: number): DType {
+  const dtype = dtypeFromOnnx(to)
+  if (!dtype || dtype.startsWith('complex')) throw new LanewiseError('E_UNSUPPORTED', `cannot cast to type ${to}`)
+  return dtype
+}
+
+/**
+ * A tensor's elements as another type (ONNX Cast). Floats become integers by truncation; NaN and what does not fit saturates as the kernels do
+ * (NaN is 0). Integers wrap. Small floats follow ONNX's tables with `saturate`.
+ */
+export function castTensor(x: HostTensor, dtype: DType, saturate = true, roundMode: RoundMode = 'up'): HostTensor {
+  const { shape } = x
+  if (x.dtype === dtype) return x
+  if (x.dtype === 'string') return { dtype, shape, data: fromStrings(x.data as string[], dtype) }
+  if (dtype === 'string') return { dtype, shape, data: toStrings(x) }
+  if (isSmallFloat(dtype)) {
+    const values = Float64Array.from(numbersOf(x))
+    return { dtype, shape, data: encodeFloats(dtype, x.dtype === 'float32' ? Float32Array.from(values) : values, saturate, roundMode) }
+  }
+  if (dtype === 'bool') {
+    const y = hostZeros(dtype, shape)
+    const from = isBig(x.dtype) ? x.data : numbersOf(x)
+    for (let i = 0; i < sizeOf(shape); i++) y.data[i] = Number(from[i]) !== 0 ? 1 : 0
+    return y
+  }
+  if (isNarrow(dtype)) {
+    const from = isFloat(x.dtype) ? Float64Array.from(numbersOf(x), truncated) : (x.data as ArrayLike<number>)
+    return { dtype, shape, data: wrapIntegers(dtype, from) }
+  }
+  const y = hostZeros(dtype, shape)
+  const to = y.data as { [i: number]: number | bigint }
+  if (isBig(x.dtype)) {
+    const from = x.data as BigInt64Array
+    for (let i = 0; i < from.length; i++) to[i] = isBig(dtype) ? from[i] : isInteger(dtype) ? Number(BigInt.asIntN(32, from[i])) : Number(from[i])
+    return y
+  }
+  const from = numbersOf(x)
+  const floating = isFloat(x.dtype)
+  const fit = isInteger(dtype) && floating ? fitter(dtype) : undefined
+  for (let i = 0; i < from.length; i++) {
+    if (isBig(dtype)) to[i] = floating ? bigFrom(from[i], dtype) : BigInt(from[i])
+    else to[i] = fit ? fit(from[i]) : from[i]
+  }
+  return y
+}
+
+function isNarrow(dtype: DType): dtype is NarrowInteger {
+  return dtype === 'int4' || dtype === 'uint4' || dtype === 'int2' || dtype === 'uint2'
+}
+
+function truncated(value: number): number {
+  return Number.isFinite(value) ? Math.trunc(value) : 0
+}
+
+/** Truncation into 32 bits; narrower types keep the low bits of that, as the kernels do. */
+function fitter(dtype: DType): (value: number) => number {
+  const [least, most] = dtype.startsWith('uint') ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1]
+  return (value) => (Number.isNaN(value) ? 0 : Math.min(Math.max(Math.trunc(value), least), most))
+}
+
+function bigFrom(value: number, dtype: 'int64' | 'uint64'): bigint {
+  if (Number.isNaN(value)) return 0n
+  const [least, most] = dtype === 'int64' ? [-(2n ** 63n), 2n ** 63n - 1n] : [0n, 2n ** 64n - 1n]
+  if (value <= Number(least)) return least
+  if (value >= Number(most)) return most
+  return BigInt(Math.trunc(value))
+}
+
+function fromStrings(texts: readonly string[], dtype: DType): HostTensor['data'] {
+  const data = makeData(isSmallFloat(dtype) ? 'float64' : dtype, texts.length) as { [i: number]: number | bigint }
+  texts.forEach((text, i) => {
+    const trimmed = text.trim()
+    if (isBig(dtype)) {
+      if (!/^[+-]?\d+$/.test(trimmed)) throw new LanewiseError('E_VALUE', `"${text}" is not an integer`)
+      data[i] = BigInt(trimmed)
+      return
+    }
+    const value = /^[+-]?inf(inity)?$/i.test(trimmed) ? (trimmed.startsWith('-') ? -Infinity : Infinity) : /^[+-]?nan$/i.test(trimmed) ? NaN : Number(trimmed)
+    if (trimmed === '' || (Number.isNaN(value) && !/nan/i.test(trimmed))) throw new LanewiseError('E_VALUE', `"${text}" is not a number`)
+    data[i] = dtype === 'bool' ? (value !== 0 ? 1 : 0) : value
+  })
+  if (isSmallFloat(dtype)) return encodeFloats(dtype, data as unknown as Float64Array)
+  return data as unknown as HostTensor['data']
+}
+
+function toStrings(x: HostTensor): string[] {
+  if (isBig(x.dtype)) return Array.from(x.data as BigInt64Array, String)
+  const single = x.dtype === 'float32' || isSmallFloat(x.dtype)
+  return Array.from(numbersOf(x), (value) => {
+    if (Number.isNaN(value)) return 'NaN'
+    if (!Number.isFinite(value)) return value > 0 ? 'INF' : '-INF'
+    // The fewest digits that give the same float32 again.
+    return single ? shortest(value) : String(value)
+  })
+}
+
+function shortest(value: number): string {
+  for (let digits = 1; digits < 9; digits++) {
+    const text = String(Number(value.toPrecision(digits)))
+    if (Math.fround(Number(text)) === value) return text
+  }
+  return String(Number(value.toPrecision(9)))
+}

@@ -5,9 +5,10 @@ import { channelsLast, channelsLastOrder, follow, sameMemory, type Layout, type 
 import type { HostTensor } from '../host.js'
 import { formatShape, normalizeAxes, normalizeAxis, sizeOf, type Shape } from '../shape.js'
 import { float, int, ints, required } from './attributes.js'
-import { dense, emitBroadcast, forEachBroadcast } from './broadcast.js'
+import { emitBinary } from './arithmetic.js'
+import { placesOf } from './broadcast.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
-import { log, exp } from './host-math.js'
+import { log, exp } from './host-functions.js'
 import { defineOp, type Address, type Emitter, type Operand, type TensorType } from './op.js'
 import { emitReduce } from './reduce.js'
 
@@ -83,12 +84,15 @@ export const LayerNormalization = defineOp({
     const from = floatsOf(x!)
     const [factors, addends] = [floatsOf(scale!), bias && floatsOf(bias)]
     const [y, means, inverses] = [new Float64Array(from.length), new Float64Array(rows), new Float64Array(rows)]
-    const operands = [scale!.shape, bias?.shape ?? []]
+    const places = [placesOf(scale!.shape, normalized), bias && placesOf(bias.shape, normalized)]
     for (let r = 0; r < rows; r++) {
       const row = from.subarray(r * columns, (r + 1) * columns)
       const mean = average(row, (value) => value)
       const inverse = 1 / Math.sqrt(average(row, (value) => (value - mean) ** 2) + epsilon)
-      forEachBroadcast(normalized, operands, (i, [p, q]) => (y[r * columns + i] = (row[i] - mean) * inverse * factors[p] + (addends?.[q] ?? 0)))
+      for (let i = 0; i < columns; i++) {
+        const addend = addends ? addends[places[1]?.[i] ?? i] : 0
+        y[r * columns + i] = (row[i] - mean) * inverse * factors[places[0]?.[i] ?? i] + addend
+      }
       means[r] = mean
       inverses[r] = inverse
     }
@@ -123,10 +127,11 @@ export const RMSNormalization = defineOp({
     const { normalized, rows, columns } = rowsOf(x!.shape, axis)
     const [from, factors] = [floatsOf(x!), floatsOf(scale!)]
     const y = new Float64Array(from.length)
+    const places = placesOf(scale!.shape, normalized)
     for (let r = 0; r < rows; r++) {
       const row = from.subarray(r * columns, (r + 1) * columns)
       const inverse = 1 / Math.sqrt(average(row, (value) => value * value) + epsilon)
-      forEachBroadcast(normalized, [scale!.shape], (i, [p]) => (y[r * columns + i] = row[i] * inverse * factors[p]))
+      for (let i = 0; i < columns; i++) y[r * columns + i] = row[i] * inverse * factors[places?.[i] ?? i]
     }
     return [floatTensor(dtype, shape, y)]
   },
@@ -291,8 +296,10 @@ export const LRN = defineOp({
     const channels = x.shape[1]
     const y = e.overwrite(0, 0)
     if (x.size === 0) return
-    const scratch = e.scratch(e.ask('lrn_scratch', channels, size))
-    e.call('lrn_f32', x.at, y.at, channels, size, alpha, beta, bias, 0, x.size / channels, scratch)
+    // A window that is wider sees no more channels.
+    const seen = Math.min(size, 2 * channels + 1)
+    const scratch = e.scratch(e.ask('lrn_scratch', channels, seen))
+    e.call('lrn_f32', x.at, y.at, channels, seen, (alpha / size) * seen, beta, bias, 0, x.size / channels, scratch)
   },
   compute({ attributes: { alpha, beta, bias, size }, inputs: [x] }) {
     const from = floatsOf(x!)
@@ -332,7 +339,7 @@ export const LpNormalization = defineOp({
     emitReduce(e, e.attributes.p === 1 ? REDUCE_L1 : REDUCE_L2, x.at, x.physical, x.order.map((i) => i === axis), norm)
     // Where the norm is 0 so are the elements, and stay it: divided by the smallest number above 0.
     e.call('binary_f32', BINARY_MAX, norm, 1, e.table(Float32Array.of(1.401298464324817e-45)), 0, norm, size)
-    emitBroadcast(e, 'binary_broadcast_f32', BINARY_DIV, x, dense(shape, x.order, norm), y)
+    emitBinary(e, BINARY_DIV, x, { shape, order: x.order, at: norm }, y)
   },
   compute({ attributes: { axis, p }, inputs: [x] }) {
     const { dtype, shape } = x!
@@ -370,14 +377,14 @@ export const MeanVarianceNormalization = defineOp({
     const size = sizeOf(shape)
     const y = e.overwrite(0, 0)
     if (x.size === 0) return
-    const statistic = dense(shape, x.order, e.scratch(size * 4))
+    const statistic = { shape, order: x.order, at: e.scratch(size * 4) }
     const squares = e.scratch(x.size * 4)
     emitReduce(e, REDUCE_MEAN, x.at, x.physical, reduced, statistic.at)
-    emitBroadcast(e, 'binary_broadcast_f32', BINARY_SUB, x, statistic, y)
+    emitBinary(e, BINARY_SUB, x, statistic, y)
     e.call('unary_f32', UNARY_SQUARE, y.at, squares, x.size, 0, 0)
     emitReduce(e, REDUCE_MEAN, squares, x.physical, reduced, statistic.at)
     e.call('unary_f32', UNARY_SQRT, statistic.at, statistic.at, size, 0, 0)
     e.call('unary_f32', UNARY_AFFINE, statistic.at, statistic.at, size, 1, 1e-9)
-    emitBroadcast(e, 'binary_broadcast_f32', BINARY_DIV, y, statistic, y)
+    emitBinary(e, BINARY_DIV, y, statistic, y)
   },
 })

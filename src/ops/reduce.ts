@@ -19,7 +19,7 @@ import { hostFrom, hostZeros, toNumbers, type HostTensor } from '../host.js'
 import { normalizeAxes, normalizeAxis, sizeOf, stridesOf, type Shape } from '../shape.js'
 import { int, type AttributesOf } from './attributes.js'
 import { floatsOf, floatTensor } from './host-floats.js'
-import { exp, log } from './host-math.js'
+import { exp, log } from './host-functions.js'
 import { defineOp, type Address, type Emitter, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
 
 /** With axes kept, any order of them; else logical order. */

@@ -5,7 +5,7 @@ import type { HostTensor } from '../host.js'
 import { normalizeAxis, sizeOf } from '../shape.js'
 import { int, type AttributesOf } from './attributes.js'
 import { floatsOf, floatTensor } from './host-floats.js'
-import { exp, log } from './host-math.js'
+import { exp, log } from './host-functions.js'
 import { defineOp, type OpDefinition, type UpgradeContext } from './op.js'
 
 const axisAttribute = { axis: int(-1) }
