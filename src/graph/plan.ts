@@ -247,6 +247,8 @@ class SegmentPlanner implements EmitTarget {
   private fold(node: Node, inputs: readonly (Slot | undefined)[], outputs: readonly TensorType[]): boolean {
     const { op } = node
     if (!op.compute || op.random || isFused(node)) return false
+    // Half-precision operands are for the kernels, between casts: the plain versions of most operators do not decode them.
+    if (op.emit && inputs.some((slot) => isHalf(slot?.type?.dtype))) return false
     if (!inputs.every((slot) => !slot || slot.known) || !node.outputs.every((value, i) => !value || sizeOf(outputs[i].shape) <= FOLD_ELEMENTS)) {
       // A Shape needs no elements, only the shape.
       if (op.name !== 'Shape' && op.name !== 'Size') return false

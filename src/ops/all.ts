@@ -18,6 +18,7 @@ import { Loop, Scan } from './control.js'
 import { AffineGrid, GridSample } from './grid-sample.js'
 import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
+import { MeanVarianceNormalization } from './norm.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
@@ -35,6 +36,7 @@ import {
   SequenceMap,
   SplitToSequence,
 } from './sequence.js'
+import { Hardmax } from './softmax.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
@@ -48,10 +50,12 @@ export const allOps: readonly unknown[] = [
   DynamicQuantizeLinear,
   DynamicQuantizeMatMul,
   GridSample,
+  Hardmax,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
   MatMulNBits,
+  MeanVarianceNormalization,
   Optional,
   OptionalGetElement,
   OptionalHasElement,
