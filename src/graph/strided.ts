@@ -85,3 +85,11 @@ export function copyStrided(copy: StridedCopy, from: HostTensor, to: HostTensor)
     }
   }
 }
+
+/** Copies a run of elements between tensors of one type; places are in elements. */
+export function copyElements(from: HostTensor, at: number, to: HostTensor, target: number, count: number): void {
+  const lanes = from.dtype === 'complex64' || from.dtype === 'complex128' ? 2 : 1
+  const x = from.data as { [i: number]: unknown }
+  const y = to.data as { [i: number]: unknown }
+  for (let i = 0; i < count * lanes; i++) y[target * lanes + i] = x[at * lanes + i]
+}

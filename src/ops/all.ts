@@ -1,4 +1,5 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
+import { Attention, RotaryEmbedding } from './attention.js'
 import { commonOps } from './common.js'
 import {
   DynamicQuantizeMatMul,
@@ -14,9 +15,15 @@ import {
   QLinearSoftmax,
 } from './contrib-quantize.js'
 import { Loop, Scan } from './control.js'
+import { AffineGrid, GridSample } from './grid-sample.js'
+import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
+import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
+import { ReverseSequence } from './reverse-sequence.js'
+import { Scatter, TensorScatter } from './scatter.js'
+import { Compress, Unique } from './select.js'
 import {
   ConcatFromSequence,
   SequenceAt,
@@ -31,10 +38,16 @@ import {
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
+  AffineGrid,
+  Attention,
+  BitCast,
+  CenterCropPad,
+  Compress,
   ConcatFromSequence,
   ConvInteger,
   DynamicQuantizeLinear,
   DynamicQuantizeMatMul,
+  GridSample,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
@@ -52,7 +65,10 @@ export const allOps: readonly unknown[] = [
   QLinearMul,
   QLinearSigmoid,
   QLinearSoftmax,
+  ReverseSequence,
+  RotaryEmbedding,
   Scan,
+  Scatter,
   SequenceAt,
   SequenceConstruct,
   SequenceEmpty,
@@ -61,4 +77,6 @@ export const allOps: readonly unknown[] = [
   SequenceLength,
   SequenceMap,
   SplitToSequence,
+  TensorScatter,
+  Unique,
 ]

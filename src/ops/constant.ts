@@ -1,8 +1,10 @@
-import { isBig, isInteger, makeData, type DType, type HostData } from '../dtype.js'
+import { dtypeFromOnnx, isBig, isFloat, isInteger, makeData, type DType, type HostData } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
+import { copyElements } from '../graph/strided.js'
 import { hostFrom, hostTensor, hostZeros, toNumbers, type HostTensor } from '../host.js'
-import { sizeOf, type Shape as Sizes } from '../shape.js'
+import { formatShape, normalizeAxis, sizeOf, type Shape as Sizes } from '../shape.js'
 import { float, floats, int, ints, string, strings, tensor } from './attributes.js'
+import { floatsOf, numbersOf, numericTensor } from './host-floats.js'
 import { moving } from './move.js'
 import { defineOp, type UpgradeContext } from './op.js'
 
@@ -115,9 +117,11 @@ export const Range = defineOp({
     return [{ dtype: start!.dtype, shape: [countOf(from, to, step)] }]
   },
   compute({ inputs, outputs: [{ dtype, shape }] }) {
-    const data = makeData(dtype, shape[0])
-    fillRange(data, inputs[0]!.data[0], inputs[2]!.data[0])
-    return [{ dtype, shape, data }]
+    const small = isFloat(dtype) && dtype !== 'float32' && dtype !== 'float64'
+    const [start, , delta] = small ? inputs.map((tensor) => floatsOf(tensor!)[0]) : inputs.map((tensor) => tensor!.data[0])
+    const data = small ? new Float64Array(shape[0]) : makeData(dtype, shape[0])
+    fillRange(data, start, delta)
+    return [small ? numericTensor(dtype, shape, data as Float64Array) : { dtype, shape, data }]
   },
 })
 
@@ -125,17 +129,17 @@ export const Range = defineOp({
 function countOf(start: HostTensor, limit: HostTensor, delta: HostTensor): number {
   const { dtype } = start
   if (limit.dtype !== dtype || delta.dtype !== dtype) throw new LanewiseError('E_TENSOR', 'start, limit and delta differ in type')
-  if (!(isInteger(dtype) || dtype === 'float32' || dtype === 'float64')) throw new LanewiseError('E_UNSUPPORTED', `Range is not supported for ${dtype}`)
+  if (!isInteger(dtype) && !isFloat(dtype)) throw new LanewiseError('E_UNSUPPORTED', `Range is not supported for ${dtype}`)
   for (const tensor of [start, limit, delta]) if (sizeOf(tensor.shape) !== 1) throw new LanewiseError('E_SHAPE', 'start, limit and delta must be scalars')
-  const step = delta.data[0]
-  if (Number(step) === 0) throw new LanewiseError('E_VALUE', 'the delta of a Range is 0')
+  const [from, to, step] = [start, limit, delta].map((tensor) => numbersOf(tensor)[0])
+  if (step === 0) throw new LanewiseError('E_VALUE', 'the delta of a Range is 0')
   if (isBig(dtype)) {
-    const [a, b, d] = [start.data[0], limit.data[0], step] as bigint[]
+    const [a, b, d] = [start, limit, delta].map((tensor) => tensor.data[0]) as bigint[]
     // Rounds towards zero; one more where something is left over.
     const whole = (b - a) / d
     return Math.max(0, Number(whole) + ((b - a) % d !== 0n && (b - a > 0n) === (d > 0n) ? 1 : 0))
   }
-  const count = Math.ceil((Number(limit.data[0]) - Number(start.data[0])) / Number(step))
+  const count = Math.ceil((to - from) / step)
   if (!Number.isSafeInteger(count)) throw new LanewiseError('E_VALUE', `a Range of ${count} elements`)
   return Math.max(0, count)
 }
@@ -148,4 +152,57 @@ function fillRange(data: HostData, start: unknown, delta: unknown): void {
     const numbers = data as Float32Array
     for (let i = 0; i < numbers.length; i++) numbers[i] = (start as number) + round(i * (delta as number))
   }
+}
+
+export const EyeLike = defineOp({
+  name: 'EyeLike',
+  arity: 1,
+  attributes: { dtype: int(), k: int(0) },
+  infer({ attributes, inputs: [x] }) {
+    const dtype = attributes.dtype === undefined ? x!.dtype : dtypeFromOnnx(attributes.dtype)
+    if (!dtype || dtype === 'string') throw new LanewiseError('E_VALUE', `dtype ${attributes.dtype} is not a number's`)
+    if (x!.shape.length !== 2) throw new LanewiseError('E_SHAPE', `the input must be a matrix, got ${formatShape(x!.shape)}`)
+    return [{ dtype, shape: x!.shape }]
+  },
+  ...moving<{ readonly k: number }>(({ attributes: { k }, outputs: [y], dtype }) => {
+    const [rows, cols] = y!.shape
+    const [down, right] = y!.strides
+    const size = Math.max(0, Math.min(rows - Math.max(-k, 0), cols - Math.max(k, 0)))
+    const zeros = { axes: [{ size: rows, from: 0, to: down }, { size: cols, from: 0, to: right }], from: 0, to: 0 }
+    const diagonal = { axes: [{ size, from: 0, to: down + right }], from: 0, to: size > 0 ? Math.max(-k, 0) * down + Math.max(k, 0) * right : 0 }
+    return [{ source: hostZeros(dtype, [1]), ...zeros }, { source: numericTensor(dtype, [1], [1]), ...diagonal }]
+  }),
+})
+
+export const OneHot = defineOp({
+  name: 'OneHot',
+  arity: 3,
+  attributes: { axis: int(-1) },
+  infer({ attributes, inputs: [indices, , values], value }) {
+    const depth = depthOf(value(1)!)
+    if (values!.shape.length !== 1 || values!.shape[0] !== 2) throw new LanewiseError('E_SHAPE', `values must be [off, on], got ${formatShape(values!.shape)}`)
+    const axis = normalizeAxis(attributes.axis, indices!.shape.length + 1)
+    return [{ dtype: values!.dtype, shape: [...indices!.shape.slice(0, axis), depth, ...indices!.shape.slice(axis)] }]
+  },
+  compute({ attributes, inputs: [indices, , values], outputs: [type] }) {
+    const axis = normalizeAxis(attributes.axis, type.shape.length)
+    const depth = type.shape[axis]
+    const inner = sizeOf(type.shape.slice(axis + 1))
+    const y = hostZeros(type.dtype, type.shape)
+    for (let i = 0, size = sizeOf(type.shape); i < size; i++) copyElements(values!, 0, y, i, 1)
+    const places = numbersOf(indices!)
+    for (let i = 0; i < places.length; i++) {
+      const at = Math.trunc(places[i])
+      // An index outside names nothing: all off.
+      if (at >= -depth && at < depth) copyElements(values!, 1, y, (Math.floor(i / inner) * depth + (at < 0 ? at + depth : at)) * inner + (i % inner), 1)
+    }
+    return [y]
+  },
+})
+
+function depthOf(tensor: HostTensor): number {
+  if (sizeOf(tensor.shape) !== 1) throw new LanewiseError('E_SHAPE', `depth must be one number, got ${formatShape(tensor.shape)}`)
+  const depth = Math.trunc(numbersOf(tensor)[0])
+  if (!(depth >= 0)) throw new LanewiseError('E_VALUE', `a depth of ${depth}`)
+  return depth
 }

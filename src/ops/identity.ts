@@ -1,6 +1,9 @@
+import { byteSize, dtypeFromOnnx, packedBits, viewData, type NumericDType, type TypedArray } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { follow } from '../graph/layout.js'
-import { float, int } from './attributes.js'
+import { rawBytes } from '../host.js'
+import { sizeOf } from '../shape.js'
+import { float, int, required } from './attributes.js'
 import { defineOp } from './op.js'
 
 export const Identity = defineOp({
@@ -41,5 +44,26 @@ export const Dropout = defineOp({
   },
   compute({ inputs: [x], outputs }) {
     return outputs.length > 1 ? [x!, { ...outputs[1], data: new Uint8Array(x!.data.length).fill(1) }] : [x!]
+  },
+})
+
+/** The same bits read as another type of the same width. */
+export const BitCast = defineOp({
+  name: 'BitCast',
+  arity: 1,
+  attributes: { to: required(int()) },
+  infer({ attributes, inputs: [x] }) {
+    const to = dtypeFromOnnx(attributes.to)
+    if (!to || to === 'string' || x!.dtype === 'string' || byteSize(to) !== byteSize(x!.dtype) || packedBits(to) !== packedBits(x!.dtype)) {
+      throw new LanewiseError('E_VALUE', `${x!.dtype} cannot be read as ${to ?? attributes.to}`, { expected: 'a type of the same width', actual: to })
+    }
+    return [{ dtype: to, shape: x!.shape }]
+  },
+  kernel: () => true,
+  layout: follow,
+  emit: (e) => e.view(0, 0),
+  compute({ inputs: [x], outputs: [{ dtype, shape }] }) {
+    const bytes = rawBytes(x!.data as TypedArray).slice()
+    return [{ dtype, shape, data: viewData(dtype as NumericDType, bytes.buffer, 0, sizeOf(shape)) }]
   },
 })

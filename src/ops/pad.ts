@@ -4,7 +4,7 @@ import { hostFrom, hostZeros, toNumbers } from '../host.js'
 import { LanewiseError } from '../errors.js'
 import { isFloat } from '../dtype.js'
 import { formatShape, normalizeAxes, sizeOf, type Shape } from '../shape.js'
-import { float, string } from './attributes.js'
+import { float, ints, string } from './attributes.js'
 import { moving, type Part, type View } from './move.js'
 import { defineOp } from './op.js'
 import { attributeToInput } from './reshape.js'
@@ -31,12 +31,7 @@ export const Pad = defineOp({
   layout: follow,
   ...moving<{ readonly mode: string; readonly value: number | undefined }>(({ attributes, inputs: [x, , constant], outputs: [y], dtype, value }) => {
     const pads = padsOf(x!.shape, value(1)!, value(3))
-    const inside: Part = {
-      source: 0,
-      axes: pads.map(({ kept }, axis) => ({ size: kept, from: x!.strides[axis], to: y!.strides[axis] })),
-      from: pads.reduce((at, { skipped }, axis) => at + skipped * x!.strides[axis], 0),
-      to: pads.reduce((at, { before }, axis) => at + before * y!.strides[axis], 0),
-    }
+    const inside = insideOf(pads, x!, y!)
     if (attributes.mode !== 'constant') return [inside, ...mirrored(pads, y!, attributes.mode)]
     let source: Part['source'] = constant ? 2 : hostZeros(dtype, [1])
     if (!constant && attributes.value) {
@@ -46,6 +41,30 @@ export const Pad = defineOp({
     return [...borders(pads, y!, source), inside]
   }),
   upgrades: [{ below: 11, apply: (node) => attributeToInput(node, 'pads', 1) }],
+})
+
+/** Crops around the middle what is too long and pads with zeros around it what is too short. */
+export const CenterCropPad = defineOp({
+  name: 'CenterCropPad',
+  arity: 2,
+  attributes: { axes: ints() },
+  infer({ attributes, inputs: [x], value }) {
+    const target = toNumbers(value(1)!, 'shape')
+    const axes = attributes.axes ? normalizeAxes(attributes.axes, x!.shape.length) : [...x!.shape.keys()]
+    if (target.length !== axes.length) throw new LanewiseError('E_SHAPE', `shape must have one number for each of ${axes.length} axes, got ${formatShape(target)}`)
+    if (target.some((size) => size < 0)) throw new LanewiseError('E_VALUE', `a size is negative: ${formatShape(target)}`)
+    return [{ dtype: x!.dtype, shape: x!.shape.map((size, axis) => (axes.includes(axis) ? target[axes.indexOf(axis)] : size)) }]
+  },
+  layout: follow,
+  ...moving(({ inputs: [x], outputs: [y], dtype }) => {
+    const pads = x!.shape.map((size, axis): AxisPads => {
+      const wanted = y!.shape[axis]
+      const before = Math.floor(Math.max(wanted - size, 0) / 2)
+      const kept = Math.min(wanted, size)
+      return { before, after: wanted - kept - before, kept, skipped: Math.floor(Math.max(size - wanted, 0) / 2) }
+    })
+    return [...borders(pads, y!, hostZeros(dtype, [1])), insideOf(pads, x!, y!)]
+  }),
 })
 
 interface AxisPads {
@@ -68,6 +87,16 @@ function padsOf(shape: Shape, padsTensor: HostTensor, axesTensor: HostTensor | u
     const [before, after] = i < 0 ? [0, 0] : [pads[i], pads[i + axes.length]]
     return { before: Math.max(before, 0), after: Math.max(after, 0), kept: size + Math.min(before, 0) + Math.min(after, 0), skipped: Math.max(-before, 0) }
   })
+}
+
+/** Copies what is kept. */
+function insideOf(pads: readonly AxisPads[], x: View, y: View): Part {
+  return {
+    source: 0,
+    axes: pads.map(({ kept }, axis) => ({ size: kept, from: x.strides[axis], to: y.strides[axis] })),
+    from: pads.reduce((at, { skipped }, axis) => at + skipped * x.strides[axis], 0),
+    to: pads.reduce((at, { before }, axis) => at + before * y.strides[axis], 0),
+  }
 }
 
 /** Fills the borders and nothing else: those of the outermost axis in memory are whole slabs, the next ones lie between them, and so on. */

@@ -1,10 +1,11 @@
-import { byteSize, isBig, isInteger, type DType } from '../dtype.js'
+import { byteSize, isFloat, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { follow, logicalStrides } from '../graph/layout.js'
 import { emitStridedCopy } from '../graph/strided.js'
 import { hostFrom, hostZeros, toNumbers, type HostTensor } from '../host.js'
 import { formatShape, normalizeAxes, sizeOf, stridesOf, type Shape } from '../shape.js'
 import { float, int, ints, string, type AttributesOf } from './attributes.js'
+import { numbersOf, numericTensor } from './host-floats.js'
 import { tapsOf, type AxisResize, type Interpolation, type Taps } from './interpolation.js'
 import { defineOp, type Emitter, type OpDefinition, type UpgradeContext } from './op.js'
 
@@ -42,7 +43,8 @@ export const Resize = defineOp({
     else emitMixed(e, resized)
     const { dtype, shape } = y
     const strides = logicalStrides(shape, y.order)
-    const value = hostFrom(dtype, [1], isInteger(dtype) ? [Math.trunc(e.attributes.extrapolation_value)] : [e.attributes.extrapolation_value])
+    const fallback = e.attributes.extrapolation_value
+    const value = numericTensor(dtype, [1], [isFloat(dtype) ? fallback : Math.trunc(fallback)])
     for (const [axis, { outside }] of resized) {
       for (const at of outside) {
         const sizes = shape.map((size, i) => ({ size: i === axis ? 1 : size, from: 0, to: strides[i] }))
@@ -57,7 +59,6 @@ export const Resize = defineOp({
   },
   upgrades: [
     { below: 11, apply: upgradeResize },
-    // Since opset 13 the region is optional where it means nothing; before, an empty tensor stood for it. Both are read alike.
   ],
 })
 
@@ -216,11 +217,10 @@ function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Ta
 
 /** In float64, truncated for integer types. */
 function resizedOnHost(x: HostTensor, dtype: DType, resized: ReadonlyMap<number, Taps>, { mode, extrapolation_value: fallback }: ResizeAttributes): HostTensor {
-  if (mode !== 'nearest' && !(isInteger(dtype) || dtype === 'float32' || dtype === 'float64')) {
-    throw new LanewiseError('E_UNSUPPORTED', `${mode} resizing of ${dtype}`, { actual: dtype })
-  }
+  const copying = mode === 'nearest'
   let shape = x.shape
-  let data: ArrayLike<unknown> = mode === 'nearest' || !isBig(dtype) ? x.data : Array.from(x.data as BigInt64Array, Number)
+  let data: ArrayLike<unknown> = copying ? x.data : numbersOf(x)
+  const filler = dtype === 'string' ? '' : copying ? numericTensor(dtype, [1], [isFloat(dtype) ? fallback : Math.trunc(fallback)]).data[0] : fallback
   for (const [axis, { taps, index, weight, outside }] of resized) {
     const inner = stridesOf(shape)[axis]
     const size = shape[axis]
@@ -229,8 +229,8 @@ function resizedOnHost(x: HostTensor, dtype: DType, resized: ReadonlyMap<number,
     for (let at = 0; at < next.length; at++) {
       const i = Math.floor(at / inner) % shape[axis]
       const base = Math.floor(at / inner / shape[axis]) * size * inner + (at % inner)
-      if (outside.includes(i)) next[at] = fallback
-      else if (mode === 'nearest') next[at] = data[base + index[i] * inner]
+      if (outside.includes(i)) next[at] = filler
+      else if (copying) next[at] = data[base + index[i] * inner]
       else {
         let sum = 0
         for (let t = i * taps; t < (i + 1) * taps; t++) sum += weight[t] * (data[base + index[t] * inner] as number)
@@ -239,11 +239,8 @@ function resizedOnHost(x: HostTensor, dtype: DType, resized: ReadonlyMap<number,
     }
     data = next
   }
+  if (!copying) return numericTensor(dtype, shape, isFloat(dtype) ? (data as number[]) : Array.from(data as number[], Math.trunc))
   const y = hostZeros(dtype, shape)
-  const to = y.data as { [i: number]: unknown }
-  for (let i = 0; i < data.length; i++) {
-    const value = data[i]
-    to[i] = isBig(dtype) && typeof value === 'number' ? BigInt(Math.trunc(value)) : value
-  }
+  for (let i = 0; i < data.length; i++) (y.data as { [i: number]: unknown })[i] = data[i]
   return y
 }
