@@ -98,7 +98,7 @@ function window(
       let p = plane;
       for (let h = nh; h > 0; h--) {
         for (let w = nw; w > 0; w--) {
-          let v0 = lanes < 4 ? load_some(p, lanes) : v128.load(p);
+          let v0 = load_some(p, lanes);
           a0 = fold(mode, a0, v0);
           seen0 = not_a_number(mode, seen0, v0);
           p += right;
@@ -108,8 +108,7 @@ function window(
       plane += down;
     }
     a0 = result(mode, a0, seen0, by);
-    if (lanes < 4) store_some(y, a0, lanes);
-    else v128.store(y, a0);
+    store_some(y, a0, lanes);
     x += 16;
     y += 16;
   }
@@ -290,7 +289,7 @@ function whole(mode: i32, x: usize, xPitch: i32, y: usize, yPitch: i32, pixels: 
             seen2 = not_a_number(mode, seen2, v2);
             seen3 = not_a_number(mode, seen3, v3);
           } else {
-            let v = lanes < 4 ? load_some(p, lanes) : v128.load(p);
+            let v = load_some(p, lanes);
             a0 = fold(mode, a0, v);
             seen0 = not_a_number(mode, seen0, v);
           }
@@ -308,8 +307,7 @@ function whole(mode: i32, x: usize, xPitch: i32, y: usize, yPitch: i32, pixels: 
         v128.store(t, result(mode, s2, seen2, by), 32);
         v128.store(t, result(mode, s3, seen3, by), 48);
       } else {
-        if (lanes < 4) store_some(t, s0, lanes);
-        else v128.store(t, s0);
+        store_some(t, s0, lanes);
         c -= 12;
       }
     }

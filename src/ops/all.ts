@@ -1,4 +1,5 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
+import { Attention, RotaryEmbedding } from './attention.js'
 import { commonOps } from './common.js'
 import {
   DynamicQuantizeMatMul,
@@ -38,6 +39,7 @@ import {
 export const allOps: readonly unknown[] = [
   ...commonOps,
   AffineGrid,
+  Attention,
   BitCast,
   CenterCropPad,
   Compress,
@@ -64,6 +66,7 @@ export const allOps: readonly unknown[] = [
   QLinearSigmoid,
   QLinearSoftmax,
   ReverseSequence,
+  RotaryEmbedding,
   Scan,
   Scatter,
   SequenceAt,

@@ -5,12 +5,14 @@ import { hostTensor, type HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, normalizeAxis, sizeOf, type Shape } from '../shape.js'
 import { float, int, ints, required, string } from './attributes.js'
 import { floatsOf, floatTensor, numbersOf, type Floats } from './host-floats.js'
+import { exp, sigmoid } from './host-functions.js'
 import { broadcastOffsets, matmul, productShape } from './host-linear.js'
 import { centred } from './integer-linear.js'
 import { defineOp, type TensorType } from './op.js'
 import { dequantized, dynamicRange, perTensor, quantized } from './quantize.js'
 import { concatenated } from './sequence.js'
-import { eachWindow, windowsOf } from './windows.js'
+import { slideWindow } from './window.js'
+import { eachWindow } from './window-taps.js'
 
 const domain = 'com.microsoft'
 
@@ -68,7 +70,7 @@ export const QLinearSigmoid = defineOp({
   attributes: {},
   infer: ({ inputs: [x] }) => [x!],
   compute: ({ inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) => [
-    stored(y.dtype, y.shape, real(x!, xScale!, xZero).map((v) => 1 / (1 + Math.exp(-v))), need(yScale, 3), yZero),
+    stored(y.dtype, y.shape, real(x!, xScale!, xZero).map((v) => sigmoid(v)), need(yScale, 3), yZero),
   ],
 })
 
@@ -96,8 +98,8 @@ function softmaxRow(values: Floats, at: number, extent: number, step: number): v
   let largest = -Infinity
   for (let a = 0; a < extent; a++) largest = Math.max(largest, values[at + a * step])
   let sum = 0
-  for (let a = 0; a < extent; a++) sum += Math.exp(values[at + a * step] - largest)
-  for (let a = 0; a < extent; a++) values[at + a * step] = Math.exp(values[at + a * step] - largest) / sum
+  for (let a = 0; a < extent; a++) sum += exp(values[at + a * step] - largest)
+  for (let a = 0; a < extent; a++) values[at + a * step] = exp(values[at + a * step] - largest) / sum
 }
 
 /** Channels-last tensors as channels-first and back, by what `channels_last` says. */
@@ -138,24 +140,24 @@ export const QLinearAveragePool = defineOp({
   },
   infer({ attributes, inputs: [x] }) {
     const shape = firstShape(x!.shape, attributes.channels_last)
-    const { output } = windowsOf(attributes, shape.slice(2), attributes.kernel_shape, attributes.ceil_mode !== 0)
+    const { output } = slideWindow(attributes, shape.slice(2), attributes.kernel_shape, attributes.ceil_mode !== 0)
     return [{ dtype: x!.dtype, shape: lastShape([shape[0], shape[1], ...output], attributes.channels_last) }]
   },
   compute({ attributes, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) {
     const shape = firstShape(x!.shape, attributes.channels_last)
     const [batch, channels, ...spatial] = shape
-    const windows = windowsOf(attributes, spatial, attributes.kernel_shape, attributes.ceil_mode !== 0)
+    const window = slideWindow(attributes, spatial, attributes.kernel_shape, attributes.ceil_mode !== 0)
     const given = real(x!, xScale!, xZero)
     const values = attributes.channels_last ? moved(given, x!.shape, true) : given
     const inSize = sizeOf(spatial)
-    const outSize = sizeOf(windows.output)
+    const outSize = sizeOf(window.output)
     const result = new Float32Array(batch * channels * outSize)
-    eachWindow(windows, spatial, (o, taps, at) => {
+    eachWindow(window, spatial, (o, taps, at) => {
       // The part of the window that lies on the input or its padding, but not beyond it (ceil_mode).
       const padded = at.reduce((count, p, axis) => {
-        const begin = p * windows.strides[axis]
-        const end = spatial[axis] + windows.padsBegin[axis] + windows.padsEnd[axis]
-        return count * (Math.min(begin + windows.kernel[axis], end) - begin)
+        const begin = p * window.strides[axis]
+        const end = spatial[axis] + window.begin[axis] + window.end[axis]
+        return count * (Math.min(begin + window.kernel[axis], end) - begin)
       }, 1)
       const count = attributes.count_include_pad ? padded : taps.count
       for (let p = 0; p < batch * channels; p++) {
@@ -164,7 +166,7 @@ export const QLinearAveragePool = defineOp({
         result[p * outSize + o] = sum / count
       }
     })
-    const ordered = attributes.channels_last ? moved(result, [batch, channels, ...windows.output], false) : result
+    const ordered = attributes.channels_last ? moved(result, [batch, channels, ...window.output], false) : result
     return [stored(y.dtype, y.shape, ordered, need(yScale, 3), yZero)]
   },
 })

@@ -1,7 +1,8 @@
 // Products of matrices and convolutions in plain TypeScript, summed in float64, where integers below 2^53 are exact.
 import { LanewiseError } from '../errors.js'
 import { broadcastShapes, formatShape, sizeOf, stridesOf, type Shape } from '../shape.js'
-import { eachWindow, windowsOf, type WindowAttributes, type Windows } from './windows.js'
+import { slideWindow, type Window, type WindowAttributes } from './window.js'
+import { eachWindow } from './window-taps.js'
 
 /** Numbers with a shape. */
 export interface Matrix {
@@ -77,7 +78,6 @@ export function broadcastOffsets(shape: Shape, to: Shape): number[] {
 
 export interface ConvAttributes extends WindowAttributes {
   readonly group: number
-  readonly kernel_shape?: readonly number[]
 }
 
 /**
@@ -85,7 +85,7 @@ export interface ConvAttributes extends WindowAttributes {
  *
  * @throws LanewiseError `E_SHAPE` or `E_VALUE` if they do not fit.
  */
-export function convWindows(attributes: ConvAttributes, x: Shape, w: Shape): Windows {
+export function convWindow(attributes: ConvAttributes, x: Shape, w: Shape): Window {
   const { group } = attributes
   if (x.length < 3 || w.length !== x.length) throw new LanewiseError('E_SHAPE', `filters ${formatShape(w)} do not fit an input ${formatShape(x)}`)
   if (!(group >= 1) || x[1] !== w[1] * group || w[0] % group !== 0) {
@@ -95,20 +95,20 @@ export function convWindows(attributes: ConvAttributes, x: Shape, w: Shape): Win
   if (attributes.kernel_shape && attributes.kernel_shape.join() !== kernel.join()) {
     throw new LanewiseError('E_SHAPE', `kernel_shape ${formatShape(attributes.kernel_shape)} is not that of the filters ${formatShape(w)}`)
   }
-  return windowsOf(attributes, x.slice(2), kernel)
+  return slideWindow(attributes, x.slice(2), kernel)
 }
 
 /** A convolution without bias; padding counts as 0. */
-export function convolve(x: Matrix, w: Matrix, windows: Windows, group: number): Float64Array {
+export function convolve(x: Matrix, w: Matrix, window: Window, group: number): Float64Array {
   const [batch, channels] = x.shape
   const filters = w.shape[0]
   const spatial = x.shape.slice(2)
   const inSize = sizeOf(spatial)
-  const outSize = sizeOf(windows.output)
-  const kernelSize = sizeOf(windows.kernel)
+  const outSize = sizeOf(window.output)
+  const kernelSize = sizeOf(window.kernel)
   const inner = channels / group
   const y = new Float64Array(batch * filters * outSize)
-  eachWindow(windows, spatial, (o, taps) => {
+  eachWindow(window, spatial, (o, taps) => {
     for (let n = 0; n < batch; n++) {
       for (let f = 0; f < filters; f++) {
         const first = Math.floor(f / (filters / group)) * inner

@@ -3,20 +3,14 @@ import { isFloat, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { hostTensor, type HostTensor } from '../host.js'
 import { formatShape, sizeOf, type Shape } from '../shape.js'
-import { int, ints, string } from './attributes.js'
+import { int } from './attributes.js'
 import { floatsOf, floatTensor, numbersOf, roundEven } from './host-floats.js'
-import { broadcastOffsets, convolve, convWindows, matmul, productShape, type Matrix } from './host-linear.js'
+import { broadcastOffsets, convolve, convWindow, matmul, productShape, type Matrix } from './host-linear.js'
 import { defineOp } from './op.js'
 import { rangeOf } from './quantize.js'
+import { windowAttributes } from './window.js'
 
-const convAttributes = {
-  auto_pad: string('NOTSET'),
-  dilations: ints(),
-  group: int(1),
-  kernel_shape: ints(),
-  pads: ints(),
-  strides: ints(),
-}
+const convAttributes = { ...windowAttributes, group: int(1) }
 
 /** A vector that belongs to the rows of a matrix, as a column. */
 function asColumn(shape: Shape): Shape {
@@ -79,12 +73,12 @@ export const ConvInteger = defineOp({
   arity: [2, 4],
   attributes: convAttributes,
   infer({ attributes, inputs: [x, w] }) {
-    const { output } = convWindows(attributes, x!.shape, w!.shape)
+    const { output } = convWindow(attributes, x!.shape, w!.shape)
     return [{ dtype: 'int32', shape: [x!.shape[0], w!.shape[0], ...output] }]
   },
   compute({ attributes, inputs: [x, w, xZero, wZero], outputs: [y] }) {
-    const windows = convWindows(attributes, x!.shape, w!.shape)
-    return [int32(y.shape, convolve(centred(x!, xZero), centredFilters(w!, wZero), windows, attributes.group))]
+    const window = convWindow(attributes, x!.shape, w!.shape)
+    return [int32(y.shape, convolve(centred(x!, xZero), centredFilters(w!, wZero), window, attributes.group))]
   },
 })
 
@@ -122,14 +116,14 @@ export const QLinearConv = defineOp({
   arity: [8, 9],
   attributes: convAttributes,
   infer({ attributes, inputs: [x, , , w, , , , yZero] }) {
-    const { output } = convWindows(attributes, x!.shape, w!.shape)
+    const { output } = convWindow(attributes, x!.shape, w!.shape)
     return [{ dtype: yZero!.dtype, shape: [x!.shape[0], w!.shape[0], ...output] }]
   },
   compute({ attributes, inputs: [x, xScale, xZero, w, wScale, wZero, yScale, yZero, bias], outputs: [y] }) {
-    const windows = convWindows(attributes, x!.shape, w!.shape)
-    const sums = convolve(centred(x!, xZero), centredFilters(w!, wZero), windows, attributes.group)
+    const window = convWindow(attributes, x!.shape, w!.shape)
+    const sums = convolve(centred(x!, xZero), centredFilters(w!, wZero), window, attributes.group)
     const filters = y.shape[1]
-    const each = sizeOf(windows.output)
+    const each = sizeOf(window.output)
     const biasOf = perFilter(bias, filters, 'biases')
     const scaleOf = perFilter(wScale, filters, 'scales')
     const [[inScale], [outScale], [zero]] = [floatsOf(xScale!), floatsOf(yScale!), Array.from(numbersOf(yZero!))]

@@ -1,6 +1,7 @@
 // One step of each recurrent cell in plain TypeScript; sums in float64, rounded once when stored.
 import { LanewiseError } from '../errors.js'
 import type { Floats } from './host-floats.js'
+import { exp, expm1, log1p, sigmoid, tanh } from './host-functions.js'
 
 type Activate = (x: number) => number
 
@@ -30,16 +31,16 @@ export type CellStep = (xAt: number, h: Floats, c: Floats) => void
 /** Functions of the ONNX list with the defaults of their parameters. */
 const functions: Record<string, { alpha?: number; beta?: number; make: (alpha: number, beta: number) => Activate }> = {
   relu: { make: () => (x) => (x < 0 ? 0 : x) },
-  tanh: { make: () => Math.tanh },
-  sigmoid: { make: () => (x) => 1 / (1 + Math.exp(-x)) },
+  tanh: { make: () => tanh },
+  sigmoid: { make: () => sigmoid },
   affine: { alpha: 1, beta: 0, make: (a, b) => (x) => a * x + b },
   leakyrelu: { alpha: 0.01, make: (a) => (x) => (x < 0 ? a * x : x) },
   thresholdedrelu: { alpha: 1, make: (a) => (x) => (x > a ? x : 0) },
-  scaledtanh: { alpha: 1, beta: 1, make: (a, b) => (x) => a * Math.tanh(b * x) },
+  scaledtanh: { alpha: 1, beta: 1, make: (a, b) => (x) => a * tanh(b * x) },
   hardsigmoid: { alpha: 0.2, beta: 0.5, make: (a, b) => (x) => Math.min(Math.max(a * x + b, 0), 1) },
-  elu: { alpha: 1, make: (a) => (x) => (x < 0 ? a * Math.expm1(x) : x) },
+  elu: { alpha: 1, make: (a) => (x) => (x < 0 ? a * expm1(x) : x) },
   softsign: { make: () => (x) => x / (1 + Math.abs(x)) },
-  softplus: { make: () => (x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x))) },
+  softplus: { make: () => (x) => Math.max(x, 0) + log1p(exp(-Math.abs(x))) },
 }
 
 /**

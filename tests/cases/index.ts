@@ -2,6 +2,7 @@
 import type { Case } from './case.js'
 import { concatCases } from './concat.js'
 import { constantCases } from './constant.js'
+import { convTransposeCases } from './conv-transpose.js'
 import { convCases } from './conv.js'
 import { depthToSpaceCases } from './depth-to-space.js'
 import { expandCases } from './expand.js'
@@ -33,6 +34,7 @@ export const allCases: readonly Case[] = [
   ...gatherCases,
   ...gridSampleCases,
   ...identityCases,
+  ...convTransposeCases,
   ...matmulCases,
   ...nonMaxSuppressionCases,
   ...padCases,

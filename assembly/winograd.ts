@@ -1,0 +1,235 @@
+// Convolution 3×3 at stride 1 by Winograd's F(m×m, 3×3), m = 4 or 2: per block of tiles, input transform → (m+2)² matrix products
+// [tiles, inputs] · [inputs, outputs] → output transform with bias, residual and activation. m = 4 does a quarter of the multiplications
+// of the direct method, m = 2 four ninths, at a relative error of about 2.5e-6 and 4e-7. Where each one pays: docs/performance-notes/winograd.md.
+import { UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "./codes";
+import { gemm_panels, MR, NR, TILE_STORE } from "./gemm-tile";
+import { load_some } from "./simd";
+import { unary_f32 } from "./unary";
+import { input_2, input_4, output_2, output_4, TEMP } from "./winograd-transform";
+
+/** Bytes of transformed tiles (inputs and products) that a block may have: they should stay in the second-level cache. */
+const BLOCK: i32 = 640 << 10;
+const MAX_TILES: i32 = 96;
+const MIN_TILES: i32 = 24;
+/** Bytes of sixteen channels of one tile's window. */
+const STAGE: i32 = 36 * 64;
+/** Distance of the matrices beyond their size, so that equal elements of them do not share a cache set. */
+const SKEW: i32 = 64;
+
+// @ts-ignore: decorator
+@inline
+function round_up(n: i32, multiple: i32): i32 {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
+// @ts-ignore: decorator
+@inline
+function tiles_of(m: i32, n: i32, oh: i32, ow: i32): i32 {
+  return n * ((oh + m - 1) / m) * ((ow + m - 1) / m);
+}
+
+/** Tiles of one block, all blocks about equal. */
+function block_tiles(m: i32, tiles: i32, inputs: i32, outputs: i32): i32 {
+  let most = BLOCK / ((m + 2) * (m + 2) * (inputs + outputs) << 2);
+  most = min(max(most, MIN_TILES), MAX_TILES);
+  let blocks = max((tiles + most - 1) / most, 1);
+  return round_up((tiles + blocks - 1) / blocks, MR);
+}
+
+/** Number of blocks: what winograd_f32's [begin, end) runs over. */
+export function winograd_blocks(m: i32, n: i32, oh: i32, ow: i32, inputs: i32, outputs: i32): i32 {
+  let tiles = tiles_of(m, n, oh, ow);
+  if (!tiles) return 0;
+  let size = block_tiles(m, tiles, inputs, outputs);
+  return (tiles + size - 1) / size;
+}
+
+// @ts-ignore: decorator
+@inline
+function input_plane(tiles: i32, inputs: i32): i32 {
+  return (tiles * round_up(inputs, 4) << 2) + SKEW;
+}
+
+// @ts-ignore: decorator
+@inline
+function output_plane(tiles: i32, outputs: i32): i32 {
+  return (tiles * round_up(outputs, NR) << 2) + SKEW;
+}
+
+// @ts-ignore: decorator
+@inline
+function filter_plane(inputs: i32, outputs: i32): i32 {
+  return (inputs * round_up(outputs, NR) << 2) + SKEW;
+}
+
+/** Bytes of scratch that winograd_f32 needs. */
+export function winograd_scratch_size(m: i32, n: i32, oh: i32, ow: i32, inputs: i32, outputs: i32): i32 {
+  let tiles = block_tiles(m, tiles_of(m, n, oh, ow), inputs, outputs);
+  return TEMP + STAGE + (m + 2) * (m + 2) * (input_plane(tiles, inputs) + output_plane(tiles, outputs));
+}
+
+/** Bytes of the packed filters. */
+export function winograd_packed_size(m: i32, inputs: i32, outputs: i32): i32 {
+  return (m + 2) * (m + 2) * filter_plane(inputs, outputs);
+}
+
+/** Rows of G times three values, in double precision: two filters in two lanes. `stride` bytes between the results. */
+// @ts-ignore: decorator
+@inline
+function filter_column(m: i32, g0: v128, g1: v128, g2: v128, to: usize, stride: usize): void {
+  let sum = f64x2.add(g0, g2), last = to + <usize>(m + 1) * stride;
+  v128.store(last, g2);
+  if (m == 2) {
+    let half = f64x2.splat(0.5);
+    v128.store(to, g0);
+    v128.store(to + stride, f64x2.mul(half, f64x2.add(sum, g1)));
+    v128.store(to + 2 * stride, f64x2.mul(half, f64x2.sub(sum, g1)));
+    return;
+  }
+  let sixth = f64x2.splat(-1.0 / 6.0), twenty4 = f64x2.splat(1.0 / 24.0), two = f64x2.splat(2), four = f64x2.splat(4);
+  v128.store(to, f64x2.mul(f64x2.splat(0.25), g0));
+  v128.store(to + stride, f64x2.mul(sixth, f64x2.add(sum, g1)));
+  v128.store(to + 2 * stride, f64x2.mul(sixth, f64x2.sub(sum, g1)));
+  sum = f64x2.add(g0, f64x2.mul(four, g2));
+  g1 = f64x2.mul(two, g1);
+  v128.store(to + 3 * stride, f64x2.mul(twenty4, f64x2.add(sum, g1)));
+  v128.store(to + 4 * stride, f64x2.mul(twenty4, f64x2.sub(sum, g1)));
+}
+
+/** Bytes of scratch that winograd_pack_f32 needs. */
+export function winograd_pack_scratch_size(): i32 {
+  return 1024;
+}
+
+/**
+ * ONNX filters [outputs, inputs, 3, 3] → G g Gᵀ in float64, rounded once, as (m+2)² matrices in panels of NR outputs (see gemm-tile.ts).
+ */
+export function winograd_pack_f32(m: i32, w: usize, inputs: i32, outputs: i32, packed: usize, scratch: usize): void {
+  let plane = filter_plane(inputs, outputs), size = m + 2, rows = scratch + 448;
+  for (let o = 0; o < outputs; o += NR) {
+    for (let c = 0; c < inputs; c++) {
+      for (let pair = o; pair < o + NR; pair += 2) {
+        let first = w + (<usize>(pair * inputs + c) * 36), second = first + <usize>inputs * 36;
+        for (let k = 0; k < 9; k++) {
+          let g0 = pair < outputs ? load<f32>(first + (k << 2)) : 0, g1 = pair + 1 < outputs ? load<f32>(second + (k << 2)) : 0;
+          v128.store(rows + (k << 4), f64x2.replace_lane(f64x2.splat(g0), 1, g1));
+        }
+        // Columns of g first: `scratch` gets (G g), its rows three vectors long.
+        for (let j = 0; j < 3; j++) {
+          let g = rows + (j << 4);
+          filter_column(m, v128.load(g), v128.load(g, 48), v128.load(g, 96), scratch + (j << 4), 48);
+        }
+        let to = packed;
+        for (let i = 0; i < size; i++) {
+          let g = scratch + i * 48;
+          filter_column(m, v128.load(g), v128.load(g, 16), v128.load(g, 32), rows + 144, 16);
+          for (let j = 0; j < size; j++) {
+            v128.store_lane<f64>(to + (pair - o << 2), f32x4.demote_f64x2_zero(v128.load(rows + 144 + (j << 4))), 0);
+            to += plane;
+          }
+        }
+      }
+      packed += NR << 2;
+    }
+  }
+}
+
+/** Copies `channels` ≤ 16 channels of a tile's window to `stage`, where pixels outside the image are already zero. */
+function stage_window(
+  x: usize, xRow: i32, xPixel: i32, stage: usize, size: i32, i0: i32, i1: i32, j0: i32, j1: i32, channels: i32,
+): void {
+  for (let i = i0; i < i1; i++) {
+    let from = x + i * xRow + j0 * xPixel, to = stage + (i * size + j0 << 6), last = stage + (i * size + j1 << 6);
+    for (; to < last; to += 64, from += xPixel) {
+      if (channels >= 16) {
+        v128.store(to, v128.load(from));
+        v128.store(to, v128.load(from, 16), 16);
+        v128.store(to, v128.load(from, 32), 32);
+        v128.store(to, v128.load(from, 48), 48);
+      } else {
+        for (let c = 0; c < channels; c += 4) v128.store(to + (c << 2), load_some(from + (c << 2), channels - c));
+      }
+    }
+  }
+}
+
+/**
+ * x[n, height, width, inputs] → y[n, oh, ow, outputs] with filters from winograd_pack_f32 for the same m (4 or 2);
+ * y = act(conv + bias + residual), `bias` and `residual` may be 0 and the residual may be y. Pitches are the floats between pixels. Padding
+ * below and to the right follows from oh and ow. [begin, end) runs over winograd_blocks.
+ */
+export function winograd_f32(
+  m: i32, x: usize, xPitch: i32, packed: usize, bias: usize, residual: usize, residualPitch: i32, y: usize, yPitch: i32,
+  n: i32, height: i32, width: i32, inputs: i32, outputs: i32, oh: i32, ow: i32, top: i32, left: i32,
+  act: i32, a: f32, b: f32, scratch: usize, begin: i32, end: i32,
+): void {
+  let size = m + 2, tall = (oh + m - 1) / m, wide = (ow + m - 1) / m, all = tiles_of(m, n, oh, ow);
+  let tiles = block_tiles(m, all, inputs, outputs);
+  let inPlane = input_plane(tiles, inputs), outPlane = output_plane(tiles, outputs), filters = filter_plane(inputs, outputs);
+  let inRow = round_up(inputs, 4) << 2, outRow = round_up(outputs, NR) << 2, panel = inputs * NR << 2;
+  let temp = scratch, stage = temp + TEMP, v = stage + STAGE, products = v + size * size * inPlane;
+  let xPixel = xPitch << 2, xRow = width * xPixel, yPixel = yPitch << 2, yRow = ow * yPixel;
+  let rPixel = residualPitch << 2, rRow = ow * rPixel;
+
+  let later = act > UNARY_LEAKY_RELU ? act : UNARY_NONE, low = a, high = b;
+  if (later != UNARY_NONE) act = UNARY_NONE;
+  if (act == UNARY_RELU) {
+    act = UNARY_CLIP;
+    low = 0;
+    high = <f32>Infinity;
+  }
+
+  for (let block = begin; block < end; block++) {
+    let first = block * tiles, count = min(tiles, all - first);
+
+    for (let t = 0; t < count; t++) {
+      let index = first + t, row = index / wide, image = row / tall;
+      let i = (row - image * tall) * m - top, j = (index - row * wide) * m - left;
+      let from = x + image * height * xRow + i * xRow + j * xPixel, to = v + t * inRow;
+      let i0 = max(-i, 0), i1 = min(height - i, size), j0 = max(-j, 0), j1 = min(width - j, size);
+      let c = 0;
+      if (i0 == 0 && i1 == size && j0 == 0 && j1 == size && (xPixel & 1023) != 0) {
+        c = inputs & ~3;
+        if (m == 4) input_4(from, xRow, xPixel, to, inPlane, c >> 2, temp);
+        else input_2(from, xRow, xPixel, to, inPlane, c >> 2, temp);
+      }
+      if (c < inputs) {
+        memory.fill(stage, 0, STAGE);
+        for (; c < inputs; c += 16) {
+          let channels = min(inputs - c, 16), blocks = (channels + 3) >> 2;
+          stage_window(from + (c << 2), xRow, xPixel, stage, size, i0, i1, j0, j1, channels);
+          if (m == 4) input_4(stage, 6 * 64, 64, to + (c << 2), inPlane, blocks, temp);
+          else input_2(stage, 4 * 64, 64, to + (c << 2), inPlane, blocks, temp);
+        }
+      }
+    }
+
+    for (let p = 0; p < size * size; p++) {
+      gemm_panels(
+        v + p * inPlane, inRow, packed + p * filters, panel, inputs, products + p * outPlane, outRow, count, round_up(outputs, NR),
+        TILE_STORE, 0, 0, 0, UNARY_NONE, 0, 0,
+      );
+    }
+
+    for (let t = 0; t < count; t++) {
+      let index = first + t, row = index / wide, image = row / tall;
+      let i = (row - image * tall) * m, j = (index - row * wide) * m, pixel = (image * oh + i) * ow + j;
+      let to = y + pixel * yPixel, add = residual ? residual + pixel * rPixel : 0, rows = min(oh - i, m), columns = min(ow - j, m);
+      let from = products + t * outRow;
+      if (m == 4) {
+        output_4(from, outPlane, outputs, temp, bias, add, rRow, rPixel, to, yRow, yPixel, rows, columns, act, low, high);
+      } else {
+        output_2(from, outPlane, outputs, temp, bias, add, rRow, rPixel, to, yRow, yPixel, rows, columns, act, low, high);
+      }
+      if (later != UNARY_NONE) {
+        for (let k = 0; k < rows; k++, to += yRow) {
+          if (yPitch == outputs) {
+            unary_f32(later, to, to, columns * outputs, a, b);
+          } else {
+            for (let l = 0; l < columns; l++) unary_f32(later, to + l * yPixel, to + l * yPixel, outputs, a, b);
+          }
+        }
+      }
+    }
+  }
+}
