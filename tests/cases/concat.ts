@@ -15,9 +15,10 @@ export const concatCases: readonly Case[] = [
   joined('bytes', [typed('uint8', [3, 5], { low: 0, high: 255 }), typed('uint8', [3, 2], { low: 0, high: 255 })], 1),
   joined('half floats', [typed('float16', [3, 5, 2], { low: 0, high: 9999 }), typed('float16', [3, 2, 2], { low: 0, high: 9999 })], 1),
   joined('int64', [typed('int64', [2, 2], { low: -9, high: 9 }), typed('int64', [1, 2], { low: -9, high: 9 })], 0),
-  parted('equal parts', [f32([2, 6, 5, 4])], 3, { axis: 1 }),
+  parted('equal parts', [f32([2, 6, 5, 4])], 3, { axis: 1, num_outputs: 3 }),
+  { ...parted('as many parts as outputs', [f32([2, 6, 5, 4])], 2, { axis: -3 }), withoutOrt: 'num_outputs must be given since opset 18' },
   parted('uneven', [f32([7, 3])], 3, { num_outputs: 3 }),
   parted('given sizes', [f32([2, 7]), int64s(4, 0, 3)], 3, { axis: -1 }),
   parted('contiguous', [f32([6, 5]), int64s(1, 5)], 2, { axis: 0 }),
-  parted('doubles', [typed('float64', [3, 4])], 2, { axis: 1 }),
+  parted('doubles', [typed('float64', [3, 4])], 2, { axis: 1, num_outputs: 2 }),
 ]

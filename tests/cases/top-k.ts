@@ -16,7 +16,7 @@ export const topKCases: readonly Case[] = [
   top('NaN and infinities', f32([6], { values: [1, NaN, -Infinity, Infinity, NaN, 2] }), 4, {}, { withoutOrt: 'its answer depends on the order of the elements' }),
   top('NaN, smallest', f32([6], { values: [1, NaN, -Infinity, Infinity, NaN, 2] }), 5, { largest: 0 }, { withoutOrt: 'its answer depends on the order of the elements' }),
   top('int64', typed('int64', [2, 9], { low: -5, high: 5 }), 4),
-  top('bytes', typed('uint8', [2, 9], { low: 0, high: 255 }), 4, {}, { withoutOrt: 'not implemented there' }),
+  top('bytes', typed('uint8', [2, 9], { low: 0, high: 255 }), 4),
   top('doubles', typed('float64', [2, 9]), 4),
   { name: 'k known only at run time', op: 'TopK', inputs: [f32([9]), { dtype: 'int64', shape: [1], values: [4] }], outputs: 2, reference: topK },
 ]

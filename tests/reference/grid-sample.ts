@@ -24,7 +24,7 @@ export const gridSample: Reference = ([x, grid], { align_corners: aligned = 0, m
       const place = sizes.map((size, axis) => {
         const g = at(grid, [n, ...point, sizes.length - 1 - axis])
         const i = aligned ? ((g + 1) / 2) * (size - 1) : ((g + 1) * size - 1) / 2
-        if (padding === 'border') return Math.min(Math.max(i, 0), size - 1)
+        if (padding === 'border' && mode !== 'cubic') return Math.min(Math.max(i, 0), size - 1)
         return padding === 'reflection' && mode !== 'nearest' ? fold(i, size) : i
       })
       if (mode === 'nearest') return pixel(n, c, place.map((i) => Math.round(i)))
