@@ -28,8 +28,8 @@ import { FlexAttention } from './flex-attention.js'
 import { AffineGrid, GridSample } from './grid-sample.js'
 import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
-import { MeanVarianceNormalization } from './norm.js'
 import { CausalConvWithState, LinearAttention } from './linear-attention.js'
+import { MeanVarianceNormalization } from './norm.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
@@ -55,8 +55,8 @@ export const allOps: readonly unknown[] = [
   AffineGrid,
   Attention,
   BiasGelu,
-  CausalConvWithState,
   BitCast,
+  CausalConvWithState,
   CenterCropPad,
   Compress,
   ConcatFromSequence,
@@ -72,10 +72,10 @@ export const allOps: readonly unknown[] = [
   FusedConv,
   FusedGemm,
   FusedMatMul,
-  GroupQueryAttention,
-  LinearAttention,
   GridSample,
+  GroupQueryAttention,
   Hardmax,
+  LinearAttention,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,

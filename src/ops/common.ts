@@ -28,7 +28,15 @@ import {
 } from './logic.js'
 import { Gemm, MatMul } from './matmul.js'
 import { NonMaxSuppression } from './non-max-suppression.js'
-import { BatchNormalization, GroupNormalization, InstanceNormalization, LayerNormalization, LpNormalization, LRN, RMSNormalization } from './norm.js'
+import {
+  BatchNormalization,
+  GroupNormalization,
+  InstanceNormalization,
+  LayerNormalization,
+  LpNormalization,
+  LRN,
+  RMSNormalization,
+} from './norm.js'
 import { Pad } from './pad.js'
 import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from './pool.js'
 import { DequantizeLinear, QuantizeLinear } from './quantize.js'
