@@ -7,7 +7,7 @@
 import { UNARY_NONE } from "./codes";
 import { gemm, gemm_packed_size, k_block } from "./gemm";
 import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
-import { load_tail } from "./simd";
+import { load_some } from "./simd";
 
 /** Pixels, and elements of each, gathered at a time: a strip stays in the second-level cache while every filter uses it. */
 export const STRIP: i32 = MR * 4;
@@ -142,7 +142,7 @@ function gather_inside(
         if (tail) {
           let rest = s + (v << 4);
           // Only the last run of an image may not be read beyond.
-          v128.store(t + (v << 4), rest + 16 <= imageEnd ? v128.load(rest) : load_tail(rest, tail));
+          v128.store(t + (v << 4), rest + 16 <= imageEnd ? v128.load(rest) : load_some(rest, tail));
         }
         s += step;
         t += lda;

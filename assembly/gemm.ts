@@ -40,8 +40,8 @@ export function gemm_pack(b: usize, rowStride: i32, colStride: i32, k: i32, n: i
     let p = 0;
     if (columns == NR && rowStride == 1) {
       for (; p + 4 <= k; p += 4) {
-        transpose_4x4(source, col, packed);
-        transpose_4x4(source + 4 * col, col, packed + 16);
+        transpose_4x4(source, col, packed, 32);
+        transpose_4x4(source + 4 * col, col, packed + 16, 32);
         source += 16;
         packed += 128;
       }
@@ -59,18 +59,18 @@ export function gemm_pack(b: usize, rowStride: i32, colStride: i32, k: i32, n: i
   }
 }
 
-/** Four contiguous elements of each of four lines `stride` bytes apart → four rows of a panel, 32 bytes apart. */
+/** Four contiguous elements of each of four lines `stride` bytes apart → four rows `pitch` bytes apart. */
 // @ts-ignore: decorator
 @inline
-function transpose_4x4(source: usize, stride: i32, target: usize): void {
+function transpose_4x4(source: usize, stride: i32, target: usize, pitch: i32): void {
   let r0 = v128.load(source), r1 = v128.load(source + stride);
   let r2 = v128.load(source + 2 * stride), r3 = v128.load(source + 3 * stride);
   let t0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5), t1 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
   let t2 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5), t3 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
   v128.store(target, v128.shuffle<f32>(t0, t2, 0, 1, 4, 5));
-  v128.store(target, v128.shuffle<f32>(t0, t2, 2, 3, 6, 7), 32);
-  v128.store(target, v128.shuffle<f32>(t1, t3, 0, 1, 4, 5), 64);
-  v128.store(target, v128.shuffle<f32>(t1, t3, 2, 3, 6, 7), 96);
+  v128.store(target + pitch, v128.shuffle<f32>(t0, t2, 2, 3, 6, 7));
+  v128.store(target + 2 * pitch, v128.shuffle<f32>(t1, t3, 0, 1, 4, 5));
+  v128.store(target + 3 * pitch, v128.shuffle<f32>(t1, t3, 2, 3, 6, 7));
 }
 
 /**
@@ -134,8 +134,32 @@ export function gemm_strided_a(
 
 /** rows × length elements at the given byte strides → contiguous rows `lda` bytes apart. */
 function copy_strip(source: usize, row: i32, col: i32, rows: i32, length: i32, target: usize, lda: i32): void {
-  for (let i = 0; i < rows; i++) {
+  let i = 0;
+  if (row == 4) {
+    for (; i + 4 <= rows; i += 4) {
+      let p = 0, s = source + (i << 2), t = target + i * lda;
+      for (; p + 4 <= length; p += 4) {
+        transpose_4x4(s, col, t, lda);
+        s += 4 * col;
+        t += 16;
+      }
+      for (; p < length; p++) {
+        let v = v128.load(s);
+        v128.store32_lane(t, v, 0);
+        v128.store32_lane(t + lda, v, 1);
+        v128.store32_lane(t + 2 * lda, v, 2);
+        v128.store32_lane(t + 3 * lda, v, 3);
+        s += col;
+        t += 4;
+      }
+    }
+  }
+  for (; i < rows; i++) {
     let s = source + i * row, t = target + i * lda;
+    if (col == 4) {
+      memory.copy(t, s, length << 2);
+      continue;
+    }
     for (let p = 0; p < length; p++) {
       store<f32>(t, load<f32>(s));
       s += col;
