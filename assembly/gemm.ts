@@ -11,6 +11,8 @@ import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
 const K_BLOCK: i32 = 1024;
 /** Floats of B taken at once: a quarter of a megabyte, to stay in the second-level cache while all rows of A pass by. */
 const B_BLOCK: i32 = 65536;
+/** Rows of A that use one panel of B while it is in the first-level cache. */
+const ROW_BLOCK: i32 = MR * 8;
 
 /** Length of the blocks, `limit` at most, that k is cut into. Depends on k alone, since it decides the order of the additions. */
 export function k_block(k: i32, limit: i32): i32 {
@@ -89,11 +91,11 @@ export function gemm(
   do {
     let length = min(k - p, kBlock), last = p + length >= k, nBlock = max(NR, (B_BLOCK / max(length, 1)) & -NR);
     for (let j = 0; j < n; j += nBlock) {
-      for (let i = begin; i < end; i += MR) {
+      for (let i = begin; i < end; i += ROW_BLOCK) {
         let offset = <usize>(i - begin);
         gemm_panels(
           a + ((offset * lda + p) << 2), lda << 2, packed + (<usize>j * k << 2) + (p << 5), k << 5, length, c + ((offset * ldc + j) << 2),
-          ldc << 2, min(MR, end - i), min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
+          ldc << 2, min(ROW_BLOCK, end - i), min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
           !p && residual ? residual + ((offset * ldr + j) << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
         );
       }
@@ -102,13 +104,12 @@ export function gemm(
   } while (p < k);
 }
 
-/** Rows and columns of A that gemm_strided_a makes contiguous at a time. */
-const STRIP_ROWS: i32 = MR * 8;
+/** Columns of A (and ROW_BLOCK rows) that gemm_strided_a makes contiguous at a time. */
 const STRIP_K: i32 = 512;
 
 /** Bytes of scratch for gemm_strided_a. */
 export function gemm_strided_a_scratch_size(k: i32): usize {
-  return <usize>(min(k, STRIP_K) + 8) * STRIP_ROWS << 2;
+  return <usize>(min(k, STRIP_K) + 8) * ROW_BLOCK << 2;
 }
 
 /** gemm for an A whose element (i, p) is at a[i·rowStride + p·colStride], as a transposed A is: strips of it are copied to `scratch`. */
@@ -120,8 +121,8 @@ export function gemm_strided_a(
   let row = rowStride << 2, col = colStride << 2;
   do {
     let length = min(k - p, kBlock), last = p + length >= k;
-    for (let i = begin; i < end; i += STRIP_ROWS) {
-      let rows = min(end - i, STRIP_ROWS), lda = (length + 4) << 2;
+    for (let i = begin; i < end; i += ROW_BLOCK) {
+      let rows = min(end - i, ROW_BLOCK), lda = (length + 4) << 2;
       copy_strip(a + i * row + p * col, row, col, rows, length, scratch, lda);
       gemm_panels(
         scratch, lda, packed + (p << 5), k << 5, length, c + (<usize>i * ldc << 2), ldc << 2, rows, n, p ? TILE_ADD : TILE_STORE,
