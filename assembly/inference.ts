@@ -11,4 +11,4 @@ export { peak_madd, peak_read } from "./peak";
 export { average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool_f32, max_pool_f32, max_pool_indices_f32 } from "./pool";
 export { strided_copy, transpose_2d } from "./transpose";
 export { unary_f32 } from "./unary";
-export { winograd_blocks, winograd_f32, winograd_pack_f32, winograd_pack_scratch_size, winograd_packed_size, winograd_scratch_size } from "./winograd";
+export { winograd_blocks, winograd_choice, winograd_f32, winograd_pack_f32, winograd_pack_scratch_size, winograd_packed_size, winograd_scratch_size } from "./winograd";

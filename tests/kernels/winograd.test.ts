@@ -50,7 +50,9 @@ function run(wasm: Wasm, m: number, s: Case, x: Float32Array, w: Float32Array, b
   const extra = s.extra ?? 0
   const pixels = s.n * oh * ow
   const packed = wasm.alloc(k.winograd_packed_size(m, s.channels, s.filters))
-  k.winograd_pack_f32(m, wasm.f32(w), s.channels, s.filters, packed, wasm.alloc(k.winograd_pack_scratch_size()))
+  const wAt = wasm.f32(w)
+  const packScratch = wasm.alloc(k.winograd_pack_scratch_size())
+  for (let i = 0; i * 8 < s.filters; i += 2) k.winograd_pack_f32(m, wAt, s.channels, s.filters, packed, packScratch, i, i + 2)
   const xAt = wasm.f32(withPitch(x, s.channels, s.channels + extra, NaN).subarray(0, x.length + (x.length / s.channels - 1) * extra))
   const biasAt = bias ? wasm.f32(bias) : 0
   // The residual is the output's own buffer: adding in place is allowed.
@@ -73,6 +75,19 @@ function run(wasm: Wasm, m: number, s: Case, x: Float32Array, w: Float32Array, b
   }
   return withoutPitch(all, s.filters, s.filters + extra)
 }
+
+test('choice of the tile', () => {
+  const { winograd_choice: choice } = new Wasm('simd').kernels
+  const square = (channels: number, size: number) => choice(1, channels, channels, size, size)
+  expect([56, 28, 14, 7].map((size) => square(64, size))).toEqual([4, 4, 4, 4])
+  expect([4, 5, 6].map((size) => square(64, size))).toEqual([2, 2, 2])
+  expect([1, 2].map((size) => square(256, size))).toEqual([0, 0])
+  expect(square(4, 2)).toBe(0)
+  expect(choice(1, 3, 128, 224, 224)).toBe(0)
+  expect(choice(1, 3, 16, 416, 416)).toBe(4)
+  expect(choice(0, 64, 64, 56, 56)).toBe(0)
+  expect(choice(1, 64, 64, 0, 56)).toBe(0)
+})
 
 describe.each(builds)('Winograd, %s build', (build) => {
   const wasm = new Wasm(build)
