@@ -38,25 +38,25 @@ import { unary_f32 } from "./unary";
   @inline of(a: v128, b: v128): v128 { return v128.bitselect(f32x4.mul(a, b), a, f32x4.lt(a, f32x4.splat(0))); }
 }
 
-/** The two that are computed lane by lane, through AssemblyScript's ports of musl's powf and fmodf. */
+/** The two that are computed lane by lane, in float64 through AssemblyScript's ports of musl's pow and fmod, rounded once. */
 @unmanaged class Pow {
   // @ts-ignore: decorator
   @inline of(a: v128, b: v128): v128 { return lanes<Pow>(a, b); }
   // @ts-ignore: decorator
-  @inline one(a: f32, b: f32): f32 { return Mathf.pow(a, b); }
+  @inline one(a: f32, b: f32): f32 { return <f32>NativeMath.pow(a, b); }
 }
 @unmanaged class Fmod {
   // @ts-ignore: decorator
   @inline of(a: v128, b: v128): v128 { return lanes<Fmod>(a, b); }
   // @ts-ignore: decorator
-  @inline one(a: f32, b: f32): f32 { return Mathf.mod(a, b); }
+  @inline one(a: f32, b: f32): f32 { return <f32>NativeMath.mod(a, b); }
 }
 @unmanaged class Mod {
   // @ts-ignore: decorator
   @inline of(a: v128, b: v128): v128 { return lanes<Mod>(a, b); }
   // @ts-ignore: decorator
   @inline one(a: f32, b: f32): f32 {
-    const r = Mathf.mod(a, b);
+    const r = <f32>NativeMath.mod(a, b);
     return r != 0 && r < 0 != b < 0 ? r + b : r;
   }
 }
@@ -113,7 +113,7 @@ function row_f32<F>(a: usize, strideA: i32, b: usize, strideB: i32, y: usize, n:
   }
 }
 
-/** Powers by a scalar that need no logarithm: the same values (but for the sign of a NaN) far faster. False for others. */
+/** Powers by a scalar that need no logarithm, far faster. False for others. */
 function easy_power(a: usize, exponent: f32, y: usize, n: i32): bool {
   if (exponent == 2) unary_f32(UNARY_SQUARE, a, y, n, 0, 0);
   else if (exponent == -1) unary_f32(UNARY_RECIPROCAL, a, y, n, 0, 0);

@@ -12,7 +12,7 @@
 // Nothing outside A's and C's rows is touched.
 //
 // An element's sum runs over k in ascending order in every tile, so bits do not depend on how rows are cut into tiles.
-import { UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "./codes";
+import { UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "./codes";
 import { load_some, madd, store_some } from "./simd";
 import { unary_f32 } from "./unary";
 
@@ -58,7 +58,7 @@ function finish_full(
 /** One vector of a tile that has fewer than NR columns. */
 // @ts-ignore: decorator
 @inline
-function finish_lanes(
+export function finish_lanes(
   c: usize, v: v128, columns: i32, mode: i32, bias: v128, residual: usize, act: i32, low: v128, high: v128,
 ): void {
   if (mode == TILE_ADD) v = f32x4.add(columns < 4 ? load_some(c, columns) : v128.load(c), v);
@@ -71,7 +71,7 @@ function finish_lanes(
 
 // @ts-ignore: decorator
 @inline
-function load_bias(bias: usize, columns: i32): v128 {
+export function load_bias(bias: usize, columns: i32): v128 {
   if (!bias || columns <= 0) return f32x4.splat(0);
   return columns < 4 ? load_some(bias, columns) : v128.load(bias);
 }
@@ -79,9 +79,9 @@ function load_bias(bias: usize, columns: i32): v128 {
 /**
  * `rows` ≤ tall rows (4, 5 or 6, a constant where this is inlined) by `columns` ≤ 8. Rows past `rows` repeat the last one and are not stored.
  *
- * V8 moves all loads of a basic block to its start, where they take more registers than there are. So blocks are kept small: an exit
- * after each step of k, which also saves pointer increments, and an exit after each pair of rows that is never taken (`b` is an address, never
- * 1 … 8). Each costs one fused compare-and-branch; without them the 5×8 tile of the simd build runs at half its speed (Node 20).
+ * V8 moves all loads of a basic block to its start, where they take more registers than there are. So blocks are kept small by exits that are
+ * never taken (`b` is an address, never 1 … 23): each costs one fused compare-and-branch, and without them the 5×8 tile of the simd build
+ * runs at half its speed (Node 20). Eight steps of k share one round of pointer additions.
  */
 // @ts-ignore: decorator
 @inline
@@ -89,127 +89,108 @@ function tile(
   tall: i32, a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize, residual: usize,
   ldr: i32, act: i32, low: f32, high: f32,
 ): void {
-  let last = a + (rows - 1) * lda;
-  let a0 = a, a1 = min(a + lda, last), a2 = min(a + 2 * lda, last), a3 = min(a + 3 * lda, last);
-  let a4 = tall > 4 ? min(a + 4 * lda, last) : 0, a5 = tall > 5 ? min(a + 5 * lda, last) : 0;
+  let last = (rows - 1) * lda;
+  let r1 = min(lda, last), r2 = min(2 * lda, last), r3 = min(3 * lda, last), r4 = min(4 * lda, last), r5 = min(5 * lda, last);
   let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
   let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
   let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
   let c30 = f32x4.splat(0), c31 = f32x4.splat(0);
   let c40 = f32x4.splat(0), c41 = f32x4.splat(0);
   let c50 = f32x4.splat(0), c51 = f32x4.splat(0);
-  let end = b + (k << 5);
-  while (b < end) {
-    let b0 = v128.load(b), b1 = v128.load(b, 16);
-    let x = v128.load32_splat(a0);
-    c00 = madd(x, b0, c00);
-    c01 = madd(x, b1, c01);
-    x = v128.load32_splat(a1);
-    c10 = madd(x, b0, c10);
-    c11 = madd(x, b1, c11);
+  let end = b + (k << 5), main = end - 224;
+  if (k >= 8) {
+    for (; b < main; b += 256, a += 32) {
+      let b0 = v128.load(b), b1 = v128.load(b, 16), x = v128.load32_splat(a);
+      c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
+      x = v128.load32_splat(a + r1); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
+      if (b == 1) break;
+      x = v128.load32_splat(a + r2); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
+      x = v128.load32_splat(a + r3); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
+      if (b == 2) break;
+      if (tall > 4) { x = v128.load32_splat(a + r4); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
+      if (tall > 5) { x = v128.load32_splat(a + r5); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
+      if (b == 3) break;
+      b0 = v128.load(b, 32); b1 = v128.load(b, 48); x = v128.load32_splat(a, 4);
+      c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
+      x = v128.load32_splat(a + r1, 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
+      if (b == 4) break;
+      x = v128.load32_splat(a + r2, 4); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
+      x = v128.load32_splat(a + r3, 4); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
+      if (b == 5) break;
+      if (tall > 4) { x = v128.load32_splat(a + r4, 4); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
+      if (tall > 5) { x = v128.load32_splat(a + r5, 4); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
+      if (b == 6) break;
+      b0 = v128.load(b, 64); b1 = v128.load(b, 80); x = v128.load32_splat(a, 8);
+      c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
+      x = v128.load32_splat(a + r1, 8); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
+      if (b == 7) break;
+      x = v128.load32_splat(a + r2, 8); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
+      x = v128.load32_splat(a + r3, 8); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
+      if (b == 8) break;
+      if (tall > 4) { x = v128.load32_splat(a + r4, 8); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
+      if (tall > 5) { x = v128.load32_splat(a + r5, 8); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
+      if (b == 9) break;
+      b0 = v128.load(b, 96); b1 = v128.load(b, 112); x = v128.load32_splat(a, 12);
+      c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
+      x = v128.load32_splat(a + r1, 12); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
+      if (b == 10) break;
+      x = v128.load32_splat(a + r2, 12); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
+      x = v128.load32_splat(a + r3, 12); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
+      if (b == 11) break;
+      if (tall > 4) { x = v128.load32_splat(a + r4, 12); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
+      if (tall > 5) { x = v128.load32_splat(a + r5, 12); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
+      if (b == 12) break;
+      b0 = v128.load(b, 128); b1 = v128.load(b, 144); x = v128.load32_splat(a, 16);
+      c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
+      x = v128.load32_splat(a + r1, 16); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
+      if (b == 13) break;
+      x = v128.load32_splat(a + r2, 16); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
+      x = v128.load32_splat(a + r3, 16); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
+      if (b == 14) break;
+      if (tall > 4) { x = v128.load32_splat(a + r4, 16); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
+      if (tall > 5) { x = v128.load32_splat(a + r5, 16); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
+      if (b == 15) break;
+      b0 = v128.load(b, 160); b1 = v128.load(b, 176); x = v128.load32_splat(a, 20);
+      c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
+      x = v128.load32_splat(a + r1, 20); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
+      if (b == 16) break;
+      x = v128.load32_splat(a + r2, 20); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
+      x = v128.load32_splat(a + r3, 20); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
+      if (b == 17) break;
+      if (tall > 4) { x = v128.load32_splat(a + r4, 20); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
+      if (tall > 5) { x = v128.load32_splat(a + r5, 20); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
+      if (b == 18) break;
+      b0 = v128.load(b, 192); b1 = v128.load(b, 208); x = v128.load32_splat(a, 24);
+      c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
+      x = v128.load32_splat(a + r1, 24); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
+      if (b == 19) break;
+      x = v128.load32_splat(a + r2, 24); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
+      x = v128.load32_splat(a + r3, 24); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
+      if (b == 20) break;
+      if (tall > 4) { x = v128.load32_splat(a + r4, 24); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
+      if (tall > 5) { x = v128.load32_splat(a + r5, 24); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
+      if (b == 21) break;
+      b0 = v128.load(b, 224); b1 = v128.load(b, 240); x = v128.load32_splat(a, 28);
+      c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
+      x = v128.load32_splat(a + r1, 28); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
+      if (b == 22) break;
+      x = v128.load32_splat(a + r2, 28); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
+      x = v128.load32_splat(a + r3, 28); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
+      if (b == 23) break;
+      if (tall > 4) { x = v128.load32_splat(a + r4, 28); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
+      if (tall > 5) { x = v128.load32_splat(a + r5, 28); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
+    }
+  }
+  for (; b < end; b += 32, a += 4) {
+    let b0 = v128.load(b), b1 = v128.load(b, 16), x = v128.load32_splat(a);
+    c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
+    x = v128.load32_splat(a + r1); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
     if (b == 1) break;
-    x = v128.load32_splat(a2);
-    c20 = madd(x, b0, c20);
-    c21 = madd(x, b1, c21);
-    x = v128.load32_splat(a3);
-    c30 = madd(x, b0, c30);
-    c31 = madd(x, b1, c31);
+    x = v128.load32_splat(a + r2); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
+    x = v128.load32_splat(a + r3); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
     if (b == 2) break;
-    if (tall > 4) {
-      x = v128.load32_splat(a4);
-      c40 = madd(x, b0, c40);
-      c41 = madd(x, b1, c41);
-    }
-    if (tall > 5) {
-      x = v128.load32_splat(a5);
-      c50 = madd(x, b0, c50);
-      c51 = madd(x, b1, c51);
-    }
-    if (b == end - 32) break;
-    b0 = v128.load(b, 32); b1 = v128.load(b, 48);
-    x = v128.load32_splat(a0, 4);
-    c00 = madd(x, b0, c00);
-    c01 = madd(x, b1, c01);
-    x = v128.load32_splat(a1, 4);
-    c10 = madd(x, b0, c10);
-    c11 = madd(x, b1, c11);
-    if (b == 3) break;
-    x = v128.load32_splat(a2, 4);
-    c20 = madd(x, b0, c20);
-    c21 = madd(x, b1, c21);
-    x = v128.load32_splat(a3, 4);
-    c30 = madd(x, b0, c30);
-    c31 = madd(x, b1, c31);
-    if (b == 4) break;
-    if (tall > 4) {
-      x = v128.load32_splat(a4, 4);
-      c40 = madd(x, b0, c40);
-      c41 = madd(x, b1, c41);
-    }
-    if (tall > 5) {
-      x = v128.load32_splat(a5, 4);
-      c50 = madd(x, b0, c50);
-      c51 = madd(x, b1, c51);
-    }
-    if (b == end - 64) break;
-    b0 = v128.load(b, 64); b1 = v128.load(b, 80);
-    x = v128.load32_splat(a0, 8);
-    c00 = madd(x, b0, c00);
-    c01 = madd(x, b1, c01);
-    x = v128.load32_splat(a1, 8);
-    c10 = madd(x, b0, c10);
-    c11 = madd(x, b1, c11);
-    if (b == 5) break;
-    x = v128.load32_splat(a2, 8);
-    c20 = madd(x, b0, c20);
-    c21 = madd(x, b1, c21);
-    x = v128.load32_splat(a3, 8);
-    c30 = madd(x, b0, c30);
-    c31 = madd(x, b1, c31);
-    if (b == 6) break;
-    if (tall > 4) {
-      x = v128.load32_splat(a4, 8);
-      c40 = madd(x, b0, c40);
-      c41 = madd(x, b1, c41);
-    }
-    if (tall > 5) {
-      x = v128.load32_splat(a5, 8);
-      c50 = madd(x, b0, c50);
-      c51 = madd(x, b1, c51);
-    }
-    if (b == end - 96) break;
-    b0 = v128.load(b, 96); b1 = v128.load(b, 112);
-    x = v128.load32_splat(a0, 12);
-    c00 = madd(x, b0, c00);
-    c01 = madd(x, b1, c01);
-    x = v128.load32_splat(a1, 12);
-    c10 = madd(x, b0, c10);
-    c11 = madd(x, b1, c11);
-    if (b == 7) break;
-    x = v128.load32_splat(a2, 12);
-    c20 = madd(x, b0, c20);
-    c21 = madd(x, b1, c21);
-    x = v128.load32_splat(a3, 12);
-    c30 = madd(x, b0, c30);
-    c31 = madd(x, b1, c31);
-    if (b == 8) break;
-    if (tall > 4) {
-      x = v128.load32_splat(a4, 12);
-      c40 = madd(x, b0, c40);
-      c41 = madd(x, b1, c41);
-    }
-    if (tall > 5) {
-      x = v128.load32_splat(a5, 12);
-      c50 = madd(x, b0, c50);
-      c51 = madd(x, b1, c51);
-    }
-    a0 += 16;
-    a1 += 16;
-    a2 += 16;
-    a3 += 16;
-    if (tall > 4) a4 += 16;
-    if (tall > 5) a5 += 16;
-    b += 128;
+    if (tall > 4) { x = v128.load32_splat(a + r4); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
+    if (tall > 5) { x = v128.load32_splat(a + r5); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
   }
 
   let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
@@ -269,12 +250,15 @@ function tile_6x8(
   tile(6, a, lda, b, k, c, ldc, rows, columns, mode, bias, residual, ldr, act, low, high);
 }
 
-/** See the top of this file. */
+/**
+ * See the top of this file. A panel of B stays in the first-level cache while all rows pass by; give as many rows as the second-level
+ * cache holds, or only MR when it is rather a block of B that should stay there.
+ */
 export function gemm_panels(
   a: usize, lda: i32, b: usize, panelStride: i32, k: i32, c: usize, ldc: i32, rows: i32, n: i32, mode: i32, bias: usize, residual: usize,
   ldr: i32, act: i32, alpha: f32, beta: f32,
 ): void {
-  // RELU, CLIP and LEAKY_RELU happen in registers at the store; other functions over rows that are still in the first-level cache.
+  // RELU, CLIP and LEAKY_RELU happen in registers at the store; other functions over rows that are still in a near cache.
   let low = alpha, high = beta, later = UNARY_NONE;
   if (act == UNARY_RELU) {
     low = 0;
@@ -283,25 +267,24 @@ export function gemm_panels(
     later = act;
     act = UNARY_NONE;
   }
-  while (rows > 0) {
-    let height = min(rows, MR), bj = b, j = 0;
-    for (; j < n; j += NR) {
-      let cj = c + (j << 2), biasj = bias ? bias + (j << 2) : 0, residualj = residual ? residual + (j << 2) : 0;
+  for (let j = 0; j < n; j += NR) {
+    let ai = a, ci = c + (j << 2), biasj = bias ? bias + (j << 2) : 0, residuali = residual ? residual + (j << 2) : 0;
+    for (let left = rows; left > 0; left -= MR) {
+      let height = min(left, MR);
       if (MR == 5) {
-        tile_5x8(a, lda, bj, k, cj, ldc, height, n - j, mode, biasj, residualj, ldr, act, low, high);
+        tile_5x8(ai, lda, b, k, ci, ldc, height, n - j, mode, biasj, residuali, ldr, act, low, high);
       } else if (height > 4) {
-        tile_6x8(a, lda, bj, k, cj, ldc, height, n - j, mode, biasj, residualj, ldr, act, low, high);
+        tile_6x8(ai, lda, b, k, ci, ldc, height, n - j, mode, biasj, residuali, ldr, act, low, high);
       } else {
-        tile_4x8(a, lda, bj, k, cj, ldc, height, n - j, mode, biasj, residualj, ldr, act, low, high);
+        tile_4x8(ai, lda, b, k, ci, ldc, height, n - j, mode, biasj, residuali, ldr, act, low, high);
       }
-      bj += panelStride;
+      ai += MR * lda;
+      ci += MR * ldc;
+      if (residual) residuali += MR * ldr;
     }
-    if (later != UNARY_NONE) {
-      for (let i = 0; i < height; i++) unary_f32(later, c + i * ldc, c + i * ldc, n, alpha, beta);
-    }
-    a += height * lda;
-    c += height * ldc;
-    if (residual) residual += height * ldr;
-    rows -= height;
+    b += panelStride;
+  }
+  if (later != UNARY_NONE) {
+    for (let i = 0; i < rows; i++) unary_f32(later, c + i * ldc, c + i * ldc, n, alpha, beta);
   }
 }

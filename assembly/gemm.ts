@@ -4,20 +4,18 @@
 import { UNARY_NONE } from "./codes";
 import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
 
-/** Most of k taken at once: a panel of B (k × NR) and a tile of A (MR × k) have to stay in a 32 kB first-level cache together. */
-const K_BLOCK: i32 = 384;
-/** Floats of B taken at once: half a megabyte, to stay in the second-level cache while all rows of A pass by. */
-const B_BLOCK: i32 = 131072;
+/**
+ * Most of k taken at once. Every further block reads and writes all of C once more, which costs more than a panel of B (k × NR) that
+ * outgrows the first-level cache: it is read in order.
+ */
+const K_BLOCK: i32 = 1024;
+/** Floats of B taken at once: a quarter of a megabyte, to stay in the second-level cache while all rows of A pass by. */
+const B_BLOCK: i32 = 65536;
 
-/** Length of the blocks that k is cut into. Depends on k alone, since it decides the order of the additions. */
-export function gemm_k_block(k: i32): i32 {
-  let blocks = (k + K_BLOCK - 1) / K_BLOCK;
+/** Length of the blocks, `limit` at most, that k is cut into. Depends on k alone, since it decides the order of the additions. */
+export function k_block(k: i32, limit: i32): i32 {
+  let blocks = (k + limit - 1) / limit;
   return blocks <= 1 ? k : ((k + blocks - 1) / blocks + 3) & ~3;
-}
-
-/** Columns taken at once beside a block of k. */
-export function gemm_n_block(k: i32): i32 {
-  return max(NR, (B_BLOCK / max(k, 1)) & -NR);
 }
 
 /** Bytes of a packed B[k, n]. */
@@ -83,30 +81,34 @@ export function gemm(
   a: usize, lda: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32, begin: i32, end: i32,
   act: i32, alpha: f32, beta: f32,
 ): void {
-  let kBlock = gemm_k_block(k), p = 0;
+  let kBlock = k_block(k, K_BLOCK), p = 0;
   a += <usize>begin * lda << 2;
   c += <usize>begin * ldc << 2;
   if (residual) residual += <usize>begin * ldr << 2;
   // When k is 0 the one pass writes act(bias + residual).
   do {
-    let length = min(k - p, kBlock), last = p + length >= k, nBlock = gemm_n_block(length);
+    let length = min(k - p, kBlock), last = p + length >= k, nBlock = max(NR, (B_BLOCK / max(length, 1)) & -NR);
     for (let j = 0; j < n; j += nBlock) {
-      gemm_panels(
-        a + (p << 2), lda << 2, packed + (<usize>j * k << 2) + (p << 5), k << 5, length, c + (j << 2), ldc << 2, end - begin,
-        min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
-        !p && residual ? residual + (j << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
-      );
+      for (let i = begin; i < end; i += MR) {
+        let offset = <usize>(i - begin);
+        gemm_panels(
+          a + ((offset * lda + p) << 2), lda << 2, packed + (<usize>j * k << 2) + (p << 5), k << 5, length, c + ((offset * ldc + j) << 2),
+          ldc << 2, min(MR, end - i), min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
+          !p && residual ? residual + ((offset * ldr + j) << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
+        );
+      }
     }
     p += length;
   } while (p < k);
 }
 
-/** Rows of A that gemm_strided_a makes contiguous at a time. */
-const STRIP_ROWS: i32 = MR * 4;
+/** Rows and columns of A that gemm_strided_a makes contiguous at a time. */
+const STRIP_ROWS: i32 = MR * 8;
+const STRIP_K: i32 = 512;
 
 /** Bytes of scratch for gemm_strided_a. */
 export function gemm_strided_a_scratch_size(k: i32): usize {
-  return <usize>(min(k, K_BLOCK) + 8) * STRIP_ROWS << 2;
+  return <usize>(min(k, STRIP_K) + 8) * STRIP_ROWS << 2;
 }
 
 /** gemm for an A whose element (i, p) is at a[i·rowStride + p·colStride], as a transposed A is: strips of it are copied to `scratch`. */
@@ -114,20 +116,17 @@ export function gemm_strided_a(
   a: usize, rowStride: i32, colStride: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32,
   begin: i32, end: i32, act: i32, alpha: f32, beta: f32, scratch: usize,
 ): void {
-  let kBlock = gemm_k_block(k), p = 0;
+  let kBlock = k_block(k, STRIP_K), p = 0;
   let row = rowStride << 2, col = colStride << 2;
   do {
-    let length = min(k - p, kBlock), last = p + length >= k, nBlock = gemm_n_block(length);
-    for (let j = 0; j < n; j += nBlock) {
-      for (let i = begin; i < end; i += STRIP_ROWS) {
-        let rows = min(end - i, STRIP_ROWS), lda = (length + 4) << 2;
-        copy_strip(a + i * row + p * col, row, col, rows, length, scratch, lda);
-        gemm_panels(
-          scratch, lda, packed + (<usize>j * k << 2) + (p << 5), k << 5, length, c + ((<usize>i * ldc + j) << 2), ldc << 2, rows,
-          min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
-          !p && residual ? residual + ((<usize>i * ldr + j) << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
-        );
-      }
+    let length = min(k - p, kBlock), last = p + length >= k;
+    for (let i = begin; i < end; i += STRIP_ROWS) {
+      let rows = min(end - i, STRIP_ROWS), lda = (length + 4) << 2;
+      copy_strip(a + i * row + p * col, row, col, rows, length, scratch, lda);
+      gemm_panels(
+        scratch, lda, packed + (p << 5), k << 5, length, c + (<usize>i * ldc << 2), ldc << 2, rows, n, p ? TILE_ADD : TILE_STORE,
+        last ? bias : 0, !p && residual ? residual + (<usize>i * ldr << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
+      );
     }
     p += length;
   } while (p < k);

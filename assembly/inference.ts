@@ -1,14 +1,27 @@
 // The ABI of the inference builds: every kernel that an inference may call, one export line per file.
+export { cast_bf16_f32, cast_f16_f32, cast_f32_bf16, cast_f32_bool, cast_f32_f16, cast_f32_f64, cast_f32_i32, cast_f32_i64, cast_f32_i8, cast_f32_u8, cast_f64_f32, cast_i32_f32, cast_i32_i64, cast_i64_f32, cast_i64_i32, cast_i8_f32, cast_u8_f32 } from "./cast";
 export { chain_f32, chain_scratch } from "./chain";
 export { compare_broadcast_f32, compare_broadcast_i32, compare_broadcast_i64, isinf_f32, isnan_f32 } from "./compare";
 export { conv, conv_pack, conv_packed_size, conv_scratch_size } from "./conv";
+export { conv_grouped, conv_grouped_scratch_size } from "./conv_grouped";
+export { conv_transpose, conv_transpose_pack } from "./conv_transpose";
 export { depthwise_f32, depthwise_pack_f32, depthwise_packed_size, depthwise_scratch_size } from "./depthwise";
 export { binary_broadcast_f32, binary_broadcast_i32, binary_broadcast_i64, binary_broadcast_u8, binary_f32, contains_zero_i32, contains_zero_i64, not_u8, where_broadcast } from "./elementwise";
+export { gather, table_copy } from "./gather";
 export { gemm, gemm_pack, gemm_packed_size, gemm_strided_a, gemm_strided_a_scratch_size } from "./gemm";
+export { gemv_packed, gemv_rows, gemv_transposed } from "./gemv";
+export { lrn_f32, lrn_scratch } from "./lrn";
 export { matmul_batched, matmul_scratch_size } from "./matmul";
 export { heap_base, is_relaxed } from "./memory";
+export { affine_channels_first_f32, affine_channels_last_f32, batch_norm_coefficients_f32, group_norm_f32, group_norm_last_f32, group_norm_last_scratch, layer_norm_f32, rms_norm_f32 } from "./norm";
 export { peak_madd, peak_read } from "./peak";
 export { average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool_f32, max_pool_f32, max_pool_indices_f32 } from "./pool";
+export { dequantize_linear, quantize_linear } from "./quant";
+export { arg_extreme_f32, cumsum_f32, reduce_f32, reduce_i32, reduce_i64 } from "./reduce";
+export { resize_axis, resize_bilinear } from "./resize";
+export { hardmax_f32, log_softmax_f32, softmax_f32 } from "./softmax";
 export { strided_copy, transpose_2d } from "./transpose";
 export { unary_f32 } from "./unary";
 export { winograd_blocks, winograd_choice, winograd_f32, winograd_pack_f32, winograd_pack_scratch_size, winograd_packed_size, winograd_scratch_size } from "./winograd";
+export { unary_f64 } from "./unary-f64";
+export { winograd_blocks, winograd_f32, winograd_pack_f32, winograd_pack_scratch_size, winograd_packed_size, winograd_scratch_size } from "./winograd";

@@ -24,7 +24,7 @@ export function nmadd(a: v128, b: v128, c: v128): v128 {
   return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_nmadd(a, b, c) : f32x4.sub(c, f32x4.mul(a, b));
 }
 
-/** The first `n` floats at `p`, if there are fewer than 4 the other lanes 0; reads nothing beyond them. */
+/** Four floats at `p`, or the `n` there are if fewer (0 for the other lanes). Reads nothing beyond them. */
 // @ts-ignore: decorator
 @inline
 export function load_some(p: usize, n: i32): v128 {
@@ -35,7 +35,7 @@ export function load_some(p: usize, n: i32): v128 {
   return n == 2 ? two : v128.load_lane<f32>(p, two, 2, 8);
 }
 
-/** Stores the first `n` lanes, all 4 if `n` is more, none if it is negative. */
+/** Stores four lanes, or the first `n` if fewer. */
 // @ts-ignore: decorator
 @inline
 export function store_some(p: usize, v: v128, n: i32): void {
@@ -88,7 +88,7 @@ const ROUND: f32 = 12582912;
 const EXP: usize = memory.data<f32>([
   1.44269504, // 0: log₂e
   0.693145751953125, 1.42860677e-6, // 1: ln 2
-  0.499999940, 0.166665196, 0.0416683927, 0.00836878084, 0.00138144672, // 3: p, from degree 0
+  0.5, 0.166665375, 0.0416683406, 0.00836878084, 0.00138156314, // 3: p, from degree 0 (rounded for the least error of the sum)
   1, // 8
   -104, 89, // 9: e^x is 0 below, ∞ above
   ROUND + 103, // 11
@@ -100,21 +100,31 @@ const EXP: usize = memory.data<f32>([
 ]);
 const EXP_DOWN: usize = memory.data<i32>([48 << 23, (127 + 24) << 23]);
 
-/** r of the reduction above; `n` is the rounded multiple. */
+/** e^r − r − 1 over r², for |r| ≤ ln 2 / 2. */
+// @ts-ignore: decorator
+@inline
+function exp_tail(r: v128, square: v128): v128 {
+  const low = madd(r, constant(EXP, 4), constant(EXP, 3));
+  const high = madd(square, constant(EXP, 7), madd(r, constant(EXP, 6), constant(EXP, 5)));
+  return madd(square, high, low);
+}
+
+/** e^r for r = x − n·ln 2. */
 // @ts-ignore: decorator
 @inline
 function exp_rest(x: v128, n: v128): v128 {
-  return nmadd(n, constant(EXP, 2), nmadd(n, constant(EXP, 1), x));
-}
-
-/** e^r − 1 for |r| ≤ ln 2 / 2. */
-// @ts-ignore: decorator
-@inline
-function expm1_rest(r: v128): v128 {
+  const one = constant(EXP, 8);
+  const high = nmadd(n, constant(EXP, 1), x);
+  if (ASC_FEATURE_RELAXED_SIMD) {
+    // With fused steps the errors come out just above 1 ulp; the low part of r added last takes one rounding away.
+    const low = f32x4.mul(n, f32x4.neg(constant(EXP, 2)));
+    const r = f32x4.add(high, low);
+    const square = f32x4.mul(r, r);
+    return f32x4.add(one, f32x4.add(high, madd(square, exp_tail(r, square), low)));
+  }
+  const r = nmadd(n, constant(EXP, 2), high);
   const square = f32x4.mul(r, r);
-  const low = madd(r, constant(EXP, 4), constant(EXP, 3));
-  const high = madd(square, constant(EXP, 7), madd(r, constant(EXP, 6), constant(EXP, 5)));
-  return madd(square, madd(square, high, low), r);
+  return f32x4.add(one, madd(square, exp_tail(r, square), r));
 }
 
 /** e^x, at most 1 ulp off, subnormal results included. */
@@ -124,7 +134,7 @@ export function exp(x: v128): v128 {
   x = f32x4.pmin(f32x4.pmax(x, constant(EXP, 9)), constant(EXP, 10));
   const shifted = madd(x, constant(EXP, 0), constant(EXP, 11));
   const n = f32x4.sub(shifted, constant(EXP, 11));
-  const p = f32x4.add(constant(EXP, 8), expm1_rest(exp_rest(x, n)));
+  const p = exp_rest(x, n);
   // n spans −150 … 128, more than one exponent field holds: 2^(n−24)·2^24, for negative x 2^(n+24)·2^−24.
   const down = v128.and(i32x4.shr_s(x, 31), constant(EXP_DOWN, 0));
   const power = i32x4.add(i32x4.shl(shifted, 23), down);
@@ -138,7 +148,7 @@ export function exp_bounded(x: v128): v128 {
   x = f32x4.pmax(x, constant(EXP, 9));
   const shifted = madd(x, constant(EXP, 0), constant(EXP, 13));
   const n = f32x4.sub(shifted, constant(EXP, 13));
-  const p = f32x4.add(constant(EXP, 8), expm1_rest(exp_rest(x, n)));
+  const p = exp_rest(x, n);
   return f32x4.mul(f32x4.mul(p, i32x4.shl(shifted, 23)), constant(EXP, 14));
 }
 
@@ -150,36 +160,71 @@ export function expm1_negative(x: v128): v128 {
   const shifted = madd(x, constant(EXP, 0), constant(EXP, 12));
   const n = f32x4.sub(shifted, constant(EXP, 12));
   const power = i32x4.shl(shifted, 23);
-  return madd(expm1_rest(exp_rest(x, n)), power, f32x4.sub(power, constant(EXP, 8)));
+  const r = nmadd(n, constant(EXP, 2), nmadd(n, constant(EXP, 1), x));
+  const square = f32x4.mul(r, r);
+  return madd(madd(square, exp_tail(r, square), r), power, f32x4.sub(power, constant(EXP, 8)));
+}
+
+// tanh and sigmoid end in a division anyway, so that e^x may be a fraction, which takes fewer operations than a polynomial:
+// x = n·ln 2 + 2·r, e^x = 2^n·(c + s)/(c − s), where s/c = r·(1 + S·r²)/(1 + C·r²) is tanh r to 2^−27 (|r| ≤ ln 2 / 4).
+const FRACTION: usize = memory.data<f32>([
+  0.0665870309, // 0: S
+  0.399920702, // 1: C, 20 ulp up: centres the error of tanh at 0.23, its largest
+  2.88539008, // 2: 2·log₂e
+  0.34657359028, // 3: ln 2 / 2
+  9.5, // 4: tanh is 1 above
+  0.3465728759765625, 7.14303384e-7, // 5: ln 2 / 2 in two parts
+]);
+
+/** s of the fraction. */
+// @ts-ignore: decorator
+@inline
+function fraction_sine(r: v128, square: v128): v128 {
+  return madd(f32x4.mul(r, square), constant(FRACTION, 0), r);
+}
+
+/** c of the fraction. */
+// @ts-ignore: decorator
+@inline
+function fraction_cosine(square: v128): v128 {
+  return madd(square, constant(FRACTION, 1), constant(EXP, 8));
 }
 
 /** 1/(1 + e^−x) as e^x/(1 + e^x), which needs no case for either sign; at most 4 ulp off. */
 // @ts-ignore: decorator
 @inline
 export function sigmoid(x: v128): v128 {
-  const e = exp_bounded(f32x4.pmin(x, constant(EXP, 16)));
-  return f32x4.div(e, f32x4.add(e, constant(EXP, 8)));
+  x = f32x4.pmin(f32x4.pmax(x, constant(EXP, 9)), constant(EXP, 16));
+  const shifted = madd(x, constant(EXP, 0), constant(EXP, 13));
+  const n = f32x4.sub(shifted, constant(EXP, 13));
+  const r = nmadd(n, constant(FRACTION, 6), nmadd(n, constant(FRACTION, 5), f32x4.mul(x, constant(LOG, 9))));
+  const square = f32x4.mul(r, r);
+  const s = fraction_sine(r, square);
+  const c = fraction_cosine(square);
+  const power = f32x4.mul(f32x4.mul(i32x4.shl(shifted, 23), f32x4.add(c, s)), constant(EXP, 14));
+  return f32x4.div(power, f32x4.add(power, f32x4.sub(c, s)));
 }
 
-// tanh x = x·p(x²)/q(x²), both of degree 4, for |x| ≤ 9.02, where tanh rounds to 1 (error of the fraction 2^−25).
-const TANH: usize = memory.data<f32>([
-  -9.02, 9.02,
-  1, 0.133826822, 0.00349745154, 0.0000206357217, 1.33841542e-8, // 2: p
-  1, 0.467160046, 0.0258843377, 0.000328850758, 7.79019274e-7, // 7: q
-]);
-
-/** tanh, at most 3 ulp off. */
+/**
+ * tanh, at most 3 ulp off: with e^(2|x|) = p·(c + s)/(c − s), p = 2^n, it is m/(m + 2·(c − s)), m = (p − 1)·c + (p + 1)·s.
+ * Where tanh is near 1 the error of m no longer counts, which is also why ln 2 need not be split. (A rational function of x²
+ * alone, as for erf, takes as long, and near 1, where the spacing is finest, its last roundings make 4.5 ulp.)
+ */
 // @ts-ignore: decorator
 @inline
 export function tanh(x: v128): v128 {
-  x = f32x4.pmin(f32x4.pmax(x, constant(TANH, 0)), constant(TANH, 1));
-  const u = f32x4.mul(x, x);
-  const square = f32x4.mul(u, u);
-  const pHigh = madd(square, constant(TANH, 6), madd(u, constant(TANH, 5), constant(TANH, 4)));
-  const qHigh = madd(square, constant(TANH, 11), madd(u, constant(TANH, 10), constant(TANH, 9)));
-  const p = madd(square, pHigh, madd(u, constant(TANH, 3), constant(TANH, 2)));
-  const q = madd(square, qHigh, madd(u, constant(TANH, 8), constant(TANH, 7)));
-  return f32x4.div(f32x4.mul(x, p), q);
+  const z = f32x4.pmin(f32x4.abs(x), constant(FRACTION, 4));
+  const shifted = madd(z, constant(FRACTION, 2), constant(EXP, 12));
+  const r = nmadd(f32x4.sub(shifted, constant(EXP, 12)), constant(FRACTION, 3), z);
+  const square = f32x4.mul(r, r);
+  const s = fraction_sine(r, square);
+  const c = fraction_cosine(square);
+  const power = i32x4.shl(shifted, 23);
+  const one = constant(EXP, 8);
+  const m = madd(f32x4.sub(power, one), c, f32x4.mul(f32x4.add(power, one), s));
+  const rest = f32x4.sub(c, s);
+  const y = f32x4.div(m, f32x4.add(m, f32x4.add(rest, rest)));
+  return v128.or(y, v128.and(x, f32x4.splat(-0.0)));
 }
 
 // erf x = x·p(x²)/q(x²) for |x| ≤ 3.9, where erf rounds to 1 (error of the fraction 2^−26, relative to erf).

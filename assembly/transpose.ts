@@ -1,4 +1,5 @@
 // Moving elements into another order of axes. Elements are moved, not looked at: one kernel per element size.
+import { move } from "./move";
 
 /**
  * y[b, c, r] = x[b, r, c] for `batch` matrices of rows × cols elements of `bytes` bytes.
@@ -7,38 +8,46 @@
 export function transpose_2d(x: usize, y: usize, batch: i32, rows: i32, cols: i32, bytes: i32): void {
   const step = <usize>rows * cols * bytes;
   for (let b = 0; b < batch; b++) {
-    if (bytes == 4) matrix32(x, y, rows, cols);
-    else if (bytes == 1) matrix<u8>(x, y, rows, cols);
-    else if (bytes == 2) matrix<u16>(x, y, rows, cols);
-    else matrix<u64>(x, y, rows, cols);
+    matrixOf(x, y, rows, cols, <usize>cols * bytes, <usize>rows * bytes, bytes);
     x += step;
     y += step;
   }
 }
 
-function matrix<T>(x: usize, y: usize, rows: i32, cols: i32): void {
+/** One matrix, its rows `xs` bytes apart in x and its columns `ys` bytes apart in y. */
+function matrixOf(x: usize, y: usize, rows: usize, cols: usize, xs: usize, ys: usize, bytes: i32): void {
+  if (bytes == 4) matrix32(x, y, rows, cols, xs, ys);
+  else if (bytes == 1) matrix<u8>(x, y, rows, cols, xs, ys);
+  else if (bytes == 2) matrix<u16>(x, y, rows, cols, xs, ys);
+  else if (bytes == 8) matrix<u64>(x, y, rows, cols, xs, ys);
+  else matrix<v128>(x, y, rows, cols, xs, ys);
+}
+
+function matrix<T>(x: usize, y: usize, rows: usize, cols: usize, xs: usize, ys: usize): void {
   // Square blocks keep both the rows that are read and the rows that are written in the cache.
-  for (let r0 = 0; r0 < rows; r0 += 16) {
-    const r1 = min(r0 + 16, rows);
-    for (let c = 0; c < cols; c++) {
-      for (let r = r0; r < r1; r++) {
-        store<T>(y + (<usize>c * rows + r) * sizeof<T>(), load<T>(x + (<usize>r * cols + c) * sizeof<T>()));
+  for (let r0: usize = 0; r0 < rows; r0 += 16) {
+    const count = min<usize>(16, rows - r0);
+    for (let c: usize = 0; c < cols; c++) {
+      let p = x + r0 * xs + c * sizeof<T>();
+      let q = y + c * ys + r0 * sizeof<T>();
+      for (let r: usize = 0; r < count; r++) {
+        store<T>(q, load<T>(p));
+        p += xs;
+        q += sizeof<T>();
       }
     }
   }
 }
 
-function matrix32(x: usize, y: usize, rows: i32, cols: i32): void {
+function matrix32(x: usize, y: usize, rows: usize, cols: usize, xs: usize, ys: usize): void {
   const rows4 = rows & ~3;
   const cols4 = cols & ~3;
-  const xs = <usize>cols << 2;
-  const ys = <usize>rows << 2;
   // Bands of 16 columns: each line of x that is touched is used up before the next band.
-  for (let c0 = 0; c0 < cols4; c0 += 16) {
+  for (let c0: usize = 0; c0 < cols4; c0 += 16) {
     const c1 = min(c0 + 16, cols4);
-    for (let r = 0; r < rows4; r += 4) {
+    for (let r: usize = 0; r < rows4; r += 4) {
       for (let c = c0; c < c1; c += 4) {
-        const p = x + <usize>r * xs + (<usize>c << 2);
+        const p = x + r * xs + (c << 2);
         const a0 = v128.load(p);
         const a1 = v128.load(p + xs);
         const a2 = v128.load(p + 2 * xs);
@@ -47,7 +56,7 @@ function matrix32(x: usize, y: usize, rows: i32, cols: i32): void {
         const b1 = v128.shuffle<i32>(a0, a1, 2, 6, 3, 7);
         const b2 = v128.shuffle<i32>(a2, a3, 0, 4, 1, 5);
         const b3 = v128.shuffle<i32>(a2, a3, 2, 6, 3, 7);
-        const q = y + <usize>c * ys + (<usize>r << 2);
+        const q = y + c * ys + (r << 2);
         v128.store(q, v128.shuffle<i64>(b0, b2, 0, 2));
         v128.store(q + ys, v128.shuffle<i64>(b0, b2, 1, 3));
         v128.store(q + 2 * ys, v128.shuffle<i64>(b1, b3, 0, 2));
@@ -56,55 +65,104 @@ function matrix32(x: usize, y: usize, rows: i32, cols: i32): void {
     }
   }
   for (let r = rows4; r < rows; r++) {
-    for (let c = 0; c < cols4; c++) store<u32>(y + <usize>c * ys + (<usize>r << 2), load<u32>(x + <usize>r * xs + (<usize>c << 2)));
+    for (let c: usize = 0; c < cols4; c++) store<u32>(y + c * ys + (r << 2), load<u32>(x + r * xs + (c << 2)));
   }
   for (let c = cols4; c < cols; c++) {
-    const q = y + <usize>c * ys;
-    for (let r = 0; r < rows; r++) store<u32>(q + (<usize>r << 2), load<u32>(x + <usize>r * xs + (<usize>c << 2)));
+    const q = y + c * ys;
+    for (let r: usize = 0; r < rows; r++) store<u32>(q + (r << 2), load<u32>(x + r * xs + (c << 2)));
   }
 }
 
 /**
- * y, dense with `rank` axes, from x read with strides: `table` holds the sizes of y's axes and then x's stride for each, in elements (i32;
- * a stride may be 0 or negative). Transpose, Slice, Expand and Tile are all this.
+ * Copies elements of `bytes` bytes (1, 2, 4, 8, 16) from one strided view to another. `table` holds, for `rank` >= 2 axes, their sizes, then
+ * their strides in x, then their strides in y, in bytes (i32; strides in x may be 0 or negative). Transpose, Slice, Concat, Expand, Tile
+ * and the borders of Pad are all this.
  */
 export function strided_copy(x: usize, y: usize, table: usize, rank: i32, bytes: i32): void {
-  if (bytes == 4) copy<u32>(x, y, table, rank);
-  else if (bytes == 1) copy<u8>(x, y, table, rank);
-  else if (bytes == 2) copy<u16>(x, y, table, rank);
-  else copy<u64>(x, y, table, rank);
+  nest(x, y, table, <usize>rank << 2, rank, bytes);
 }
 
-function copy<T>(x: usize, y: usize, table: usize, rank: i32): void {
-  if (rank == 0) {
-    store<T>(y, load<T>(x));
+/** The innermost `left` axes, whose sizes begin at `table`. Recursion depth is the rank. */
+function nest(x: usize, y: usize, table: usize, list: usize, left: i32, bytes: i32): void {
+  const size = load<usize>(table);
+  const xs = load<usize>(table + list);
+  const ys = load<usize>(table + 2 * list);
+  if (left == 2) {
+    plane(x, y, size, load<usize>(table + 4), xs, load<usize>(table + list + 4), ys, load<usize>(table + 2 * list + 4), bytes);
     return;
   }
-  const size = load<i32>(table);
-  const stride = <isize>load<i32>(table + (<usize>rank << 2)) * <isize>sizeof<T>();
-  axis<T>(x, y, table, table + (<usize>rank << 2), rank, size, stride);
+  for (let i: usize = 0; i < size; i++) {
+    nest(x, y, table + 4, list, left - 1, bytes);
+    x += xs;
+    y += ys;
+  }
 }
 
-/** One axis and all inside it; returns the place in y after what it wrote. Recursion depth is the rank. */
-function axis<T>(x: usize, y: usize, sizes: usize, strides: usize, rank: i32, size: i32, stride: isize): usize {
-  if (rank == 1) {
-    if (stride == sizeof<T>()) {
-      const bytes = <usize>size * sizeof<T>();
-      memory.copy(y, x, bytes);
-      return y + bytes;
+/** Two axes: `xs` and `ys` are the strides of the outer one, `xi` and `yi` those of the inner one. */
+function plane(x: usize, y: usize, size: usize, inner: usize, xs: usize, xi: usize, ys: usize, yi: usize, bytes: i32): void {
+  if (yi == <usize>bytes) {
+    if (xi == <usize>bytes) {
+      const run = inner * bytes;
+      for (let i: usize = 0; i < size; i++) {
+        move(x, y, run);
+        x += xs;
+        y += ys;
+      }
+      return;
     }
-    for (let i = 0; i < size; i++) {
-      store<T>(y, load<T>(x));
-      x += stride;
-      y += sizeof<T>();
+    if (xi == 0) {
+      for (let i: usize = 0; i < size; i++) {
+        fill(y, x, inner, bytes);
+        x += xs;
+        y += ys;
+      }
+      return;
     }
-    return y;
+    if (xs == <usize>bytes) {
+      matrixOf(x, y, inner, size, xi, ys, bytes);
+      return;
+    }
   }
-  const innerSize = load<i32>(sizes + 4);
-  const innerStride = <isize>load<i32>(strides + 4) * <isize>sizeof<T>();
-  for (let i = 0; i < size; i++) {
-    y = axis<T>(x, y, sizes + 4, strides + 4, rank - 1, innerSize, innerStride);
-    x += stride;
+  if (bytes == 4) grid<u32>(x, y, size, inner, xs, xi, ys, yi);
+  else if (bytes == 1) grid<u8>(x, y, size, inner, xs, xi, ys, yi);
+  else if (bytes == 2) grid<u16>(x, y, size, inner, xs, xi, ys, yi);
+  else if (bytes == 8) grid<u64>(x, y, size, inner, xs, xi, ys, yi);
+  else grid<v128>(x, y, size, inner, xs, xi, ys, yi);
+}
+
+function grid<T>(x: usize, y: usize, size: usize, inner: usize, xs: usize, xi: usize, ys: usize, yi: usize): void {
+  for (let i: usize = 0; i < size; i++) {
+    let p = x;
+    let q = y;
+    for (let j: usize = 0; j < inner; j++) {
+      store<T>(q, load<T>(p));
+      p += xi;
+      q += yi;
+    }
+    x += xs;
+    y += ys;
   }
-  return y;
+}
+
+/** `count` times the one element at x. */
+function fill(y: usize, x: usize, count: usize, bytes: i32): void {
+  let v: v128;
+  if (bytes == 4) v = v128.load32_splat(x);
+  else if (bytes == 1) v = v128.load8_splat(x);
+  else if (bytes == 2) v = v128.load16_splat(x);
+  else if (bytes == 8) v = v128.load64_splat(x);
+  else v = v128.load(x);
+  let left = count * bytes;
+  for (; left >= 16; left -= 16) {
+    v128.store(y, v);
+    y += 16;
+  }
+  // Element sizes are powers of two: what is left is a multiple of the size, and the vector repeats with it.
+  for (; left > 0; left -= bytes) {
+    if (bytes == 4) v128.store_lane<u32>(y, v, 0);
+    else if (bytes == 1) v128.store_lane<u8>(y, v, 0);
+    else if (bytes == 2) v128.store_lane<u16>(y, v, 0);
+    else v128.store_lane<u64>(y, v, 0);
+    y += bytes;
+  }
 }

@@ -4,13 +4,13 @@ import {
   UNARY_NONE, UNARY_RELU, UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_SIGMOID, UNARY_TANH, UNARY_HARD_SIGMOID, UNARY_HARD_SWISH,
   UNARY_SILU, UNARY_GELU, UNARY_GELU_TANH, UNARY_ELU, UNARY_SELU, UNARY_SOFTPLUS, UNARY_SOFTSIGN, UNARY_MISH, UNARY_CELU,
   UNARY_THRESHOLDED_RELU, UNARY_SHRINK, UNARY_EXP, UNARY_LOG, UNARY_ERF, UNARY_SQRT, UNARY_RECIPROCAL, UNARY_ABS,
-  UNARY_NEG, UNARY_FLOOR, UNARY_CEIL, UNARY_ROUND, UNARY_SIGN, UNARY_SIN, UNARY_COS, UNARY_TAN, UNARY_ASIN, UNARY_ACOS,
-  UNARY_ATAN, UNARY_SINH, UNARY_COSH, UNARY_ASINH, UNARY_ACOSH, UNARY_ATANH, UNARY_AFFINE, UNARY_SQUARE,
+  UNARY_NEG, UNARY_FLOOR, UNARY_CEIL, UNARY_ROUND, UNARY_SIGN, UNARY_AFFINE, UNARY_SQUARE,
 } from "./codes";
 import {
   constant, erf, exp, exp_bounded, expm1_negative, load_some, log, log1p_unit, madd, sigmoid, store_some,
   tanh,
 } from "./simd";
+import { evaluate } from "./unary-f64";
 
 // @ts-ignore: decorator
 @inline
@@ -228,29 +228,11 @@ function map_pairs<F>(x: usize, y: usize, n: i32, scalarA: f32, scalarB: f32): v
   map<F>(x, y, n & 7, scalarA, scalarB);
 }
 
-/**
- * The rare ones, one element at a time: AssemblyScript's own ports of musl's float32 functions, which compute in float64
- * and round once; they are compiled into the module, so that no engine's Math decides a bit.
- */
+/** The rare ones: computed in float64 and rounded once. */
 function map_scalar(code: i32, x: usize, y: usize, n: i32): void {
   for (let i: i32 = 0; i < n; i++) {
-    const v = load<f32>(x + ((<usize>i) << 2));
-    let r: f32 = 0;
-    switch (code) {
-      case UNARY_SIN: r = Mathf.sin(v); break;
-      case UNARY_COS: r = Mathf.cos(v); break;
-      case UNARY_TAN: r = Mathf.tan(v); break;
-      case UNARY_ASIN: r = Mathf.asin(v); break;
-      case UNARY_ACOS: r = Mathf.acos(v); break;
-      case UNARY_ATAN: r = Mathf.atan(v); break;
-      case UNARY_SINH: r = Mathf.sinh(v); break;
-      case UNARY_COSH: r = Mathf.cosh(v); break;
-      case UNARY_ASINH: r = Mathf.asinh(v); break;
-      case UNARY_ACOSH: r = Mathf.acosh(v); break;
-      case UNARY_ATANH: r = Mathf.atanh(v); break;
-      default: unreachable();
-    }
-    store<f32>(y + ((<usize>i) << 2), r);
+    const at = (<usize>i) << 2;
+    store<f32>(y + at, <f32>evaluate(code, load<f32>(x + at), 0, 0));
   }
 }
 

@@ -119,8 +119,8 @@ const fits: Fit[] = [
     scale: (r) => Math.exp(r) / Math.max(r ** 2, 1e-9),
   },
   {
-    // tanh x = x·p(x²)/q(x²)
-    name: 'tanh', from: 1e-3, to: 9.02, u: (x) => x * x, numerator: 4, denominator: 4, unit: true,
+    // tanh r = r·p(r²)/q(r²) for |r| ≤ ln 2 / 4, which is e^(2r) = (q + r·p)/(q − r·p)
+    name: 'tanh', from: 1e-4, to: half / 2 * 1.001, u: (x) => x * x, numerator: 1, denominator: 1, unit: true,
     f: (x) => Math.tanh(x) / x, scale: (x) => Math.tanh(x) / x,
   },
   {

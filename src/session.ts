@@ -5,7 +5,7 @@ import { LanewiseError } from './errors.js'
 import type { Graph, Node, Value } from './graph/ir.js'
 import { Lru } from './graph/lru.js'
 import { optimize } from './graph/optimize.js'
-import type { PlanOptions } from './graph/plan.js'
+import type { PlanOptions, Segment } from './graph/plan.js'
 import { Program, type StepTime } from './graph/program.js'
 import { WeightStore } from './graph/weights.js'
 import { byteSize } from './dtype.js'
@@ -202,6 +202,11 @@ export class InferenceSession {
   /** The graph as it was read, every node at the newest semantics: for tools. @internal */
   get model(): Graph {
     return this.graph
+  }
+
+  /** The plan for inputs of these types, as far as it goes without running: for tools. @internal */
+  async prepare(feeds: Feeds): Promise<Segment> {
+    return (await this.program(this.graph.outputs)).prepare(this.accept(feeds))
   }
 
   /** The nodes that are left after the graph passes. @internal */

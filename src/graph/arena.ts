@@ -14,6 +14,11 @@ export function arenaBlock(bytes: number): ArenaBlock {
   return { bytes, base: undefined, offset: undefined, first: Infinity, last: -Infinity }
 }
 
+/** Whether a block is part of an arena, rather than of the weights. */
+export function isArenaBlock(block: Block): block is ArenaBlock {
+  return 'first' in block
+}
+
 /** Above this many blocks the quadratic search below would take seconds; then blocks are placed in order of time. */
 const QUADRATIC = 4000
 

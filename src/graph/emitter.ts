@@ -5,10 +5,11 @@ import type { HostTensor } from '../host.js'
 import type { Attributes } from '../ops/attributes.js'
 import type { Address, Argument, Arguments, Block, Emitter, Fused, Note, Operand, PackEmitter, TensorType } from '../ops/op.js'
 import { plus } from '../ops/op.js'
-import { sizeOf, stridesOf, type Shape } from '../shape.js'
+import { sizeOf, type Shape } from '../shape.js'
 import { arenaBlock, type ArenaBlock } from './arena.js'
 import type { Node } from './ir.js'
-import { identityOrder, physicalShape, sameMemory, type Order } from './layout.js'
+import { identityOrder, logicalStrides, physicalShape, sameMemory, type Order } from './layout.js'
+import { emitStridedCopy } from './strided.js'
 import type { WeightStore } from './weights.js'
 
 /** A kernel call of a plan. */
@@ -89,42 +90,10 @@ export function emitReorder(
   x: Address,
   y: Address,
 ): void {
-  const sourceStrides = stridesOf(physicalShape(shape, from))
-  const sizes: number[] = []
-  const strides: number[] = []
-  for (const axis of to) {
-    const size = shape[axis]
-    if (size === 1) continue
-    const stride = sourceStrides[from.indexOf(axis)]
-    const last = sizes.length - 1
-    // An axis that continues the one before it is the same axis.
-    if (last >= 0 && strides[last] === stride * size) {
-      sizes[last] *= size
-      strides[last] = stride
-    } else {
-      sizes.push(size)
-      strides.push(stride)
-    }
-  }
-  const bytes = byteSize(dtype)
-  // complex128 moves as pairs of 8 bytes.
-  if (bytes === 16) {
-    sizes.push(2)
-    for (let i = 0; i < strides.length; i++) strides[i] *= 2
-    strides.push(1)
-  }
-  const elementBytes = Math.min(bytes, 8)
-  const rank = sizes.length
-  if (bytes < 16 && (rank === 2 || rank === 3) && strides[rank - 1] === sizes[rank - 2] && strides[rank - 2] === 1) {
-    const batch = rank === 3 ? sizes[0] : 1
-    const rows = sizes[rank - 1]
-    const cols = sizes[rank - 2]
-    if (rank === 2 || strides[0] === rows * cols) {
-      e.call('transpose_2d', x, y, batch, rows, cols, elementBytes)
-      return
-    }
-  }
-  e.call('strided_copy', x, y, e.table(Int32Array.from([...sizes, ...strides])), rank, elementBytes)
+  const sourceStrides = logicalStrides(shape, from)
+  const targetStrides = logicalStrides(shape, to)
+  const axes = shape.map((size, axis) => ({ size, from: sourceStrides[axis], to: targetStrides[axis] }))
+  emitStridedCopy(e, dtype, { axes, from: 0, to: 0 }, x, y)
 }
 
 /** What an emitter needs of the plan it writes to. */
@@ -217,6 +186,17 @@ export class NodeEmitter implements Emitter<Attributes> {
 
   table(data: TypedArray): Address {
     return this.target.weights.table(data)
+  }
+
+  check(operand: Operand, test: (tensor: HostTensor) => void): void {
+    if (operand.constant) test(operand.constant)
+    else {
+      const compute = ([tensor]: readonly (HostTensor | undefined)[]) => {
+        test(tensor!)
+        return []
+      }
+      this.target.steps.push({ node: this.node, inputs: [operand as Placed], outputs: [], compute, note: { kernel: 'check' } })
+    }
   }
 
   ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {

@@ -19,9 +19,14 @@ class Unknown extends Error {}
  * Types of every value of a graph for given input types, as far as they follow without running it: what depends on data, and all that
  * depends on that, is missing in the result. Nothing is put into memory.
  *
- * @throws LanewiseError if an operator refuses its inputs.
+ * @param refused - told of an operator that refuses its inputs, whose outputs then stay unknown.
+ * @throws LanewiseError if an operator refuses its inputs and `refused` is left out.
  */
-export function inferTypes(graph: Graph, inputs: ReadonlyMap<Value, TensorType>): Map<Value, Inferred> {
+export function inferTypes(
+  graph: Graph,
+  inputs: ReadonlyMap<Value, TensorType>,
+  refused: (error: LanewiseError) => void = raise,
+): Map<Value, Inferred> {
   const found = new Map<Value, Inferred>()
   for (const [value, type] of inputs) found.set(value, { type })
   const look = (value: Value): Inferred | undefined =>
@@ -29,7 +34,7 @@ export function inferTypes(graph: Graph, inputs: ReadonlyMap<Value, TensorType>)
   for (const node of graph.nodes) {
     const given = node.inputs.map((value) => value && look(value))
     if (!node.op.infer || node.inputs.some((value, i) => value && !given[i])) continue
-    const outputs = inferNode(node, given)
+    const outputs = inferNode(node, given, refused)
     outputs?.forEach((output, i) => {
       const value = node.outputs[i]
       if (value) found.set(value, output)
@@ -38,7 +43,15 @@ export function inferTypes(graph: Graph, inputs: ReadonlyMap<Value, TensorType>)
   return found
 }
 
-function inferNode(node: Node, given: readonly (Inferred | undefined)[]): Inferred[] | undefined {
+function raise(error: LanewiseError): never {
+  throw error
+}
+
+function inferNode(
+  node: Node,
+  given: readonly (Inferred | undefined)[],
+  refused: (error: LanewiseError) => void,
+): Inferred[] | undefined {
   const { op, attributes } = node
   const outputCount = node.outputs.length
   try {
@@ -59,6 +72,8 @@ function inferNode(node: Node, given: readonly (Inferred | undefined)[]): Inferr
     return op.compute({ attributes, inputs, outputs: types, outputCount }).map((known) => ({ type: known, known }))
   } catch (error) {
     if (error instanceof Unknown) return undefined
-    throw error instanceof LanewiseError ? error.at(op.name, node.name) : error
+    if (!(error instanceof LanewiseError)) throw error
+    refused(error.at(op.name, node.name))
+    return undefined
   }
 }

@@ -1,4 +1,4 @@
-import type { Shape } from '../shape.js'
+import { stridesOf, type Shape } from '../shape.js'
 
 /**
  * The order in which a tensor's logical axes lie in memory, outermost first: `[0, 2, 3, 1]` is an N,C,H,W tensor stored channels-last.
@@ -19,6 +19,13 @@ export function channelsLastOrder(rank: number): Order {
 /** Sizes in memory order. */
 export function physicalShape(shape: Shape, order: Order): number[] {
   return order.map((axis) => shape[axis])
+}
+
+/** The stride of each logical axis, in elements, of a dense tensor in this order. */
+export function logicalStrides(shape: Shape, order: Order): number[] {
+  const strides = new Array<number>(shape.length)
+  stridesOf(physicalShape(shape, order)).forEach((stride, place) => (strides[order[place]] = stride))
+  return strides
 }
 
 /** Whether two orders put the elements of this shape at the same places: axes of size 1 may stand anywhere. */
@@ -88,6 +95,56 @@ export function follow(query: LayoutQuery<unknown>): Layout {
     inputs: [order],
     outputs: query.outputs.map((shape) => (order && shape.length === order.length ? order : undefined)),
   }
+}
+
+/**
+ * For operators that only cut the logical sequence of axes differently (Reshape, Flatten, Squeeze …) and whose output is a view. Axes are
+ * gathered into the smallest groups of the input and of the output that hold as many elements. Where every group lies together in
+ * memory, the groups stay where they are: [N,C,H,W] stored channels-last becomes [N,C,H·W] stored channels-last, and undoing a channel
+ * shuffle moves elements once. Otherwise the input is wanted in logical order.
+ */
+export function regroup(query: LayoutQuery<unknown>): Layout {
+  const [x] = query.inputs
+  const [shape] = query.outputs
+  const groups = x && groupAxes(x.shape, shape)
+  if (!groups) return { inputs: [], outputs: [] }
+  const memory = x.order.filter((axis) => x.shape[axis] !== 1)
+  const placed = groups.map(({ from, to }) => {
+    const places = from.filter((axis) => x.shape[axis] !== 1).map((axis) => memory.indexOf(axis))
+    const first = Math.min(...places)
+    return { from, to, first, together: Math.max(...places) - first === places.length - 1 }
+  })
+  if (!placed.every(({ together }) => together)) return { inputs: [], outputs: [] }
+  placed.sort((a, b) => a.first - b.first)
+  return { inputs: [placed.flatMap(({ from }) => from)], outputs: [placed.flatMap(({ to }) => to)] }
+}
+
+/** The smallest groups of neighbouring axes with as many elements in both shapes; an axis of size 1 goes with the group before it. */
+function groupAxes(from: Shape, to: Shape): { from: number[]; to: number[] }[] | undefined {
+  if (from.includes(0) || from.every((size) => size === 1)) return undefined
+  const groups: { from: number[]; to: number[] }[] = []
+  let i = 0
+  let j = 0
+  while (i < from.length || j < to.length) {
+    const group = { from: [] as number[], to: [] as number[] }
+    let a = 1
+    let b = 1
+    do {
+      if (a <= b && i < from.length) {
+        a *= from[i]
+        group.from.push(i++)
+      } else if (j < to.length) {
+        b *= to[j]
+        group.to.push(j++)
+      } else {
+        return undefined
+      }
+    } while (a !== b || a === 1)
+    while (from[i] === 1) group.from.push(i++)
+    while (to[j] === 1) group.to.push(j++)
+    groups.push(group)
+  }
+  return groups
 }
 
 /** The order of the trailing `rank` axes within an order of more axes. */

@@ -7,9 +7,9 @@ export type PassOptions = boolean | Partial<Record<PassName, boolean>>
 /** The graph that computes `outputs`, rewritten by the passes in their order. */
 export async function optimize(graph: Graph, outputs: readonly Value[], options: PassOptions, context: PassContext): Promise<Graph> {
   let result: Graph = { ...graph, outputs }
-  for (const { name, run, needed } of passes) {
+  for (const { name, run } of passes) {
     const on = typeof options === 'boolean' ? options : (options[name] ?? true)
-    if (on || needed) result = await run(result, context)
+    if (on) result = await run(result, context)
   }
   return result
 }

@@ -1,10 +1,11 @@
 import { byteSize, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../host.js'
-import { allFloat32, type Address, type Block, type TensorType } from '../ops/op.js'
+import { emitCast } from '../ops/cast.js'
+import { allFloat32, type Address, type Block, type PackEmitter, type TensorType } from '../ops/op.js'
 import { findOp } from '../ops/registry.js'
 import { formatShape, sizeOf } from '../shape.js'
-import { arenaBlock, placeBlocks, type ArenaBlock } from './arena.js'
+import { arenaBlock, isArenaBlock, placeBlocks, type ArenaBlock } from './arena.js'
 import { ConstantOperand, emitReorder, NodeEmitter, Placed, type EmitTarget, type Step } from './emitter.js'
 import { notFused, usedBy, type Graph, type Node, type Value } from './ir.js'
 import { identityOrder, physicalShape, sameMemory, type Layout, type Order } from './layout.js'
@@ -134,8 +135,8 @@ class SegmentPlanner implements EmitTarget {
       }
       for (const placed of placesOf(slot)) {
         this.hold(placed.at.block)
-        const block = placed.at.block as ArenaBlock
-        if (!this.blocks.includes(block)) this.blocks.push(block)
+        const { block } = placed.at
+        if (isArenaBlock(block) && !this.blocks.includes(block)) this.blocks.push(block)
       }
     }
   }
@@ -171,7 +172,8 @@ class SegmentPlanner implements EmitTarget {
   }
 
   dies(block: Block): boolean {
-    return this.holders.get(block) === (this.dying.get(block) ?? 0)
+    // What is not in the arena (a view of a constant) is not this plan's to overwrite.
+    return isArenaBlock(block) && this.holders.get(block) === (this.dying.get(block) ?? 0)
   }
 
   private planNode(node: Node): SegmentEnd | undefined {
@@ -295,17 +297,16 @@ class SegmentPlanner implements EmitTarget {
 
   /** Half-precision floats have no arithmetic of their own: cast up, compute in float32, cast down. */
   private emitPromoted(node: Node, outputs: readonly TensorType[]): void {
-    const cast = findOp('', 'Cast')
-    if (!cast?.emit) throw new LanewiseError('E_UNSUPPORTED', 'half-precision floats need the operator Cast')
     this.dying = new Map()
     const half = node.inputs.map((value) => value && this.slot(value).type!.dtype).find(isHalf)!
     const given = node.inputs.map((value) => value && this.operand(value))
     const layout = this.layoutOf(node, given, outputs)
     const convert = (input: Placed | ConstantOperand, dtype: DType): Placed => {
-      const type = { dtype, shape: input.shape, order: input.order, physical: input.physical }
-      const e = new NodeEmitter(this, node, { to: dtype, saturate: 1 }, [input], [type])
-      cast.emit!(e)
-      return e.placed[0]!
+      const block = arenaBlock(input.size * byteSize(dtype))
+      this.own(block)
+      const result = new Placed(dtype, input.shape, input.order, { block, offset: 0 })
+      emitCast(this.recorder(node, 'cast'), input, result)
+      return result
     }
     const inputs = node.inputs.map((value, i) => {
       if (!value) return undefined
@@ -399,11 +400,7 @@ class SegmentPlanner implements EmitTarget {
     this.own(block)
     const moved = new Placed(main.dtype, main.shape, order, { block, offset: 0 })
     emitReorder(
-      {
-        call: (kernel, ...args) => this.steps.push({ node: undefined, kernel, args, note: { kernel: 'reorder' } }),
-        table: (data) => this.weights.table(data),
-        ask: (kernel, ...args) => this.weights.ask(kernel, ...args),
-      },
+      this.recorder(undefined, 'reorder'),
       main.dtype,
       main.shape,
       main.order,
@@ -413,6 +410,15 @@ class SegmentPlanner implements EmitTarget {
     )
     this.addVariant(slot, moved)
     return moved
+  }
+
+  /** Records calls that the planner itself puts between nodes. */
+  private recorder(node: Node | undefined, what: string): PackEmitter {
+    return {
+      call: (kernel, ...args) => this.steps.push({ node, kernel, args, note: { kernel: what } }),
+      table: (data) => this.weights.table(data),
+      ask: (kernel, ...args) => this.weights.ask(kernel, ...args),
+    }
   }
 
   private addVariant(slot: Slot, placed: Placed): void {
@@ -516,10 +522,9 @@ class SegmentPlanner implements EmitTarget {
       block.last = -1
     }
     const touch = ({ block }: Address, step: number) => {
-      if (!('first' in block)) return
-      const mine = block as ArenaBlock
-      mine.first = Math.min(mine.first, step)
-      mine.last = Math.max(mine.last, step)
+      if (!isArenaBlock(block)) return
+      block.first = Math.min(block.first, step)
+      block.last = Math.max(block.last, step)
     }
     for (const { to } of this.uploads) touch(to.at, 0)
     this.steps.forEach((step, i) => {

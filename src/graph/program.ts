@@ -219,7 +219,8 @@ export class Program {
     const outputCount = node.outputs.length
     try {
       if (op.control) {
-        return await op.control({ attributes, inputs, outputCount }, (body, given) => this.runBody(body, given, segment, hosts, control))
+        const context = { attributes, inputs, outputCount, memoryLimit: this.options.arenaLimit }
+        return await op.control(context, (body, given) => this.runBody(body, given, segment, hosts, control))
       }
       if (op.values) return op.values({ attributes, inputs, outputCount })
       if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {

@@ -86,6 +86,8 @@ function attributeProto(name: string, kind: AttributeKind, value: unknown, domai
       return { name, type: AttributeType.TENSOR, t: encodeTensor('', value as HostTensor) }
     case 'graph':
       return { name, type: AttributeType.GRAPH, g: graphProto(value as Graph, domains, false) }
+    case 'other':
+      throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" cannot be written: its value was not kept`)
   }
 }
 

@@ -15,7 +15,7 @@ export type RawAttribute =
   | { kind: 'other'; value: string }
 
 export type RawAttributes = Map<string, RawAttribute>
-export type AttributeKind = Exclude<RawAttribute['kind'], 'other'>
+export type AttributeKind = RawAttribute['kind']
 
 /** What an attribute must be, and what it is when it is left out. */
 export interface AttributeSpec<T> {
@@ -75,6 +75,11 @@ export function graph(): AttributeSpec<Graph | undefined> {
   return { kind: 'graph', fallback: undefined }
 }
 
+/** An attribute that is accepted and not looked at, such as Optional's `type`. */
+export function ignored(): AttributeSpec<unknown> {
+  return { kind: 'other', fallback: undefined }
+}
+
 /** The same attribute, but leaving it out is an error. */
 export function required<T>(spec: AttributeSpec<T>): AttributeSpec<NonNullable<T>> {
   return { ...spec, required: true } as AttributeSpec<NonNullable<T>>
@@ -103,6 +108,7 @@ export function parseAttributes<S extends AttributeSchema>(schema: S, raw: RawAt
 }
 
 function convert(name: string, kind: AttributeKind, given: RawAttribute): unknown {
+  if (kind === 'other') return given.value
   // An empty list loses its type in some exporters: "ints: []" arrives as whatever was written, so any empty list will do.
   if (kind !== given.kind && !(isList(kind) && isList(given.kind) && (given.value as ArrayLike<unknown>).length === 0)) {
     throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, { expected: kind, actual: given.kind })

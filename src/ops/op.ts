@@ -122,6 +122,11 @@ export interface Emitter<A> {
   ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
   /** A small read-only table (sizes, strides, weights of an interpolation …). Equal tables share memory. */
   table(data: TypedArray): Address
+  /**
+   * Has the elements of an operand looked at before the calls that follow are made: at once if it is a constant, otherwise in the middle of
+   * every run. `test` throws what a kernel could only run into: an index outside its tensor. For small operands.
+   */
+  check(operand: Operand, test: (tensor: HostTensor) => void): void
   /** Describes the calls of this node for the profile. */
   note(note: Note): void
 }
@@ -152,6 +157,12 @@ export interface ValueContext<A> {
   readonly attributes: A
   readonly inputs: readonly (HostValue | undefined)[]
   readonly outputCount: number
+}
+
+/** What If, Loop, Scan and other operators with bodies are given. */
+export interface ControlContext<A> extends ValueContext<A> {
+  /** The most bytes that values piling up over iterations may take. */
+  readonly memoryLimit: number
 }
 
 /** Runs a subgraph: what If, Loop and Scan are given. Inputs and outputs are positional; values of the outer graph are seen by the body itself. */
@@ -193,8 +204,13 @@ export interface OpDefinition<A = Attributes> {
   emit?(e: Emitter<A>): void
   compute?(c: ComputeContext<A>): readonly HostTensor[]
   values?(c: ValueContext<A>): readonly HostValue[]
-  /** If, Loop, Scan. */
-  control?(c: ValueContext<A>, run: RunBody): Promise<readonly HostValue[]>
+  /**
+   * For operators that are a function of one element of input 0: that function, for fusing it into the node before. `constants` are the
+   * inputs that are constants; undefined if this use of the operator is not such a function.
+   */
+  activation?(attributes: A, constants: readonly (HostTensor | undefined)[]): Activation | undefined
+  /** If, Loop, Scan, SequenceMap: operators whose bodies are graphs. A body that runs often must let events run about every 50 ms. */
+  control?(c: ControlContext<A>, run: RunBody): Promise<readonly HostValue[]>
   /** True for operators whose result differs from run to run: never folded. */
   readonly random?: boolean
   /** Brings a node of an older opset to this definition. `below` is the first opset that needs no change; applied in list order. */

@@ -22,6 +22,11 @@ export interface Plain {
 /** Computes a case's outputs naively in float64. int64 elements arrive as numbers; `undefined` stands for an input left out. */
 export type Reference = (inputs: readonly Plain[], attributes: Readonly<Record<string, unknown>>) => Plain[]
 
+/** A reference for operators whose implementation is itself as naive as can be: outputs worked out by hand or taken from a specification. */
+export function gives(...outputs: readonly { readonly shape: Shape; readonly data: readonly number[] }[]): Reference {
+  return () => outputs.map(({ shape, data }) => ({ shape, data: [...data] }))
+}
+
 /** One row of a case table: read by the tests (against the reference and onnxruntime-web) and by the bench. */
 export interface Case {
   /** Says what is special: "3x3 stride 2 asymmetric pads". Unique within its operator. */

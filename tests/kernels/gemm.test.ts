@@ -67,7 +67,7 @@ const cases: Case[] = [
   { m: 10, k: 1153, n: 3, residual: true, act: codes.UNARY_SIGMOID },
   { m: 17, k: 64, n: 31, transposed: true, bias: true },
   { m: 2, k: 5, n: 16, transposed: true },
-  { m: 14, k: 400, n: 530, bias: true, residual: true },
+  { m: 14, k: 1030, n: 230, bias: true, residual: true },
   { m: 3, k: 0, n: 5, bias: true },
   { m: 0, k: 3, n: 5 },
   { m: 3, k: 3, n: 0 },
@@ -139,8 +139,40 @@ describe.each(builds)('gemm (%s)', (build) => {
     check(c, ldc, at.c, expected)
   })
 
+  const vectors = cases.filter((c) => c.m <= 5).concat([
+    { m: 1, k: 37, n: 101, bias: true, residual: true, act: codes.UNARY_RELU },
+    { m: 2, k: 64, n: 70, bias: true, slack: 1 },
+    { m: 3, k: 19, n: 1030, residual: true, act: codes.UNARY_SIGMOID },
+    { m: 3, k: 1030, n: 33 },
+  ])
+  test.each(vectors)('matrix times vector: %j', (c) => {
+    const { b, lda, ldc, at: element, addresses: at, expected } = setUp(c)
+    const { act = 0, alpha = 0, beta = 0 } = c
+    const rows = Float32Array.from({ length: b.length }, (_, i) => element(Math.floor(i / c.n), i % c.n))
+    const columns = Float32Array.from({ length: b.length }, (_, i) => element(i % c.k, Math.floor(i / c.k)))
+    const variants: [string, number[]][] = [
+      ['gemv_packed', [at.packed]],
+      ['gemv_rows', [wasm.f32(rows), c.n]],
+      ['gemv_transposed', [wasm.f32(columns), c.k]],
+    ]
+    for (const [name, operand] of variants) {
+      const run = (...cuts: number[]) => {
+        wasm.viewF32(at.c, c.m * ldc).fill(NaN)
+        for (let i = 0; i + 1 < cuts.length; i++) {
+          kernels[name]!(
+            at.a, lda, ...operand, at.bias, at.residual, ldc, at.c, ldc, c.m, c.k, cuts[i]!, cuts[i + 1]!, act, alpha, beta,
+          )
+        }
+        check(c, ldc, at.c, expected)
+        return new Uint32Array(wasm.viewF32(at.c, c.m * ldc).slice().buffer)
+      }
+      const whole = run(0, c.n)
+      if (c.n > 24) expect(run(0, 8, 24, c.n)).toEqual(whole)
+    }
+  })
+
   test('bits do not depend on how the rows are split', () => {
-    const c = { m: 23, k: 900, n: 37, bias: true, residual: true, act: codes.UNARY_SIGMOID }
+    const c = { m: 23, k: 2100, n: 37, bias: true, residual: true, act: codes.UNARY_SIGMOID }
     const { lda, ldc, addresses: at } = setUp(c)
     const run = (...cuts: number[]) => {
       wasm.viewF32(at.c, c.m * ldc).fill(NaN)
@@ -157,10 +189,13 @@ describe.each(builds)('gemm (%s)', (build) => {
   })
 
   test('the residual may be the output', () => {
-    const c = { m: 7, k: 800, n: 12, residual: true }
+    const c = { m: 7, k: 2100, n: 12, residual: true }
     const { lda, ldc, residual, addresses: at, expected } = setUp(c)
     wasm.viewF32(at.c, c.m * ldc).set(residual)
     kernels.gemm!(at.a, lda, at.packed, 0, at.c, ldc, at.c, ldc, c.k, c.n, 0, c.m, 0, 0, 0)
+    check(c, ldc, at.c, expected)
+    wasm.viewF32(at.c, c.m * ldc).set(residual)
+    kernels.gemv_packed!(at.a, lda, at.packed, 0, at.c, ldc, at.c, ldc, c.m, c.k, 0, c.n, 0, 0, 0)
     check(c, ldc, at.c, expected)
   })
 

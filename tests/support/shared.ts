@@ -1,10 +1,9 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe } from 'vitest'
+import { sharedRoot } from './shared-root.js'
 
-/** Where models and data lie that belong to others and stay out of the repository: `LANEWISE_SHARED`, else `../shared`. */
-export const sharedRoot = process.env.LANEWISE_SHARED ?? fileURLToPath(new URL('../../../shared', import.meta.url))
+export { sharedRoot }
 
 /** A path below the shared folder, or undefined with the reason printed. */
 export function sharedPath(...parts: string[]): string | undefined {

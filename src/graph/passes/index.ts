@@ -1,6 +1,11 @@
 import type { HostTensor } from '../../host.js'
 import type { Graph, Value } from '../ir.js'
 import { eliminateDead } from './eliminate-dead.js'
+import { eliminateIdentity } from './eliminate-identity.js'
+import { foldBatchNorm } from './fold-batchnorm.js'
+import { foldConstants } from './fold-constants.js'
+import { fuseActivation } from './fuse-activation.js'
+import { fuseBias } from './fuse-bias.js'
 
 export interface PassContext {
   /** Runs a graph that has no inputs: how constants are folded. */
@@ -13,11 +18,11 @@ export interface PassContext {
 export interface Pass {
   readonly name: string
   run(graph: Graph, context: PassContext): Graph | Promise<Graph>
-  /** Runs even when passes are switched off. */
-  readonly needed?: boolean
 }
 
-/** Every pass, in the order in which they run. */
-export const passes = [eliminateDead] as const satisfies readonly Pass[] as readonly (Pass & { readonly name: PassName })[]
+const list = [eliminateDead, eliminateIdentity, foldConstants, foldBatchNorm, fuseBias, fuseActivation] as const
 
-export type PassName = 'eliminate-dead'
+export type PassName = (typeof list)[number]['name']
+
+/** Every pass, in the order in which they run. */
+export const passes: readonly (Pass & { readonly name: PassName })[] = list

@@ -1,0 +1,71 @@
+// Bundles src/ into dist/: few files, so that a cold start reads few files, and nothing outside Node's builtins is left to be found.
+import { build, type Metafile, type Plugin } from 'esbuild'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+
+/** The kernels lie in dist/wasm, and every chunk in dist/ itself. */
+const wasmUrls: Plugin = {
+  name: 'wasm-urls',
+  setup({ onLoad }) {
+    onLoad({ filter: /platform[\\/]wasm-files\.ts$/ }, ({ path }) => {
+      const source = readFileSync(path, 'utf8')
+      const contents = source.replaceAll("'../../dist/wasm/", "'./wasm/")
+      if (contents === source) throw new Error(`${path} names no file in '../../dist/wasm/'`)
+      return { contents, loader: 'ts' }
+    })
+  },
+}
+
+// Each group shares its chunks. Node and browsers do not share theirs: what one of them loads would fall into more pieces.
+const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string> }[] = [
+  { platform: 'node', entryPoints: { node: 'src/node.ts', 'cli/main': 'src/cli/main.ts' } },
+  { platform: 'browser', entryPoints: { browser: 'src/browser.ts', 'ops/all': 'src/all-ops.ts' } },
+]
+
+for (const name of existsSync('dist') ? readdirSync('dist') : []) {
+  if (/\.js(\.map)?$/.test(name) || name === 'cli' || name === 'ops') rmSync(join('dist', name), { recursive: true })
+}
+const bundled = new Set<string>()
+for (const { platform, entryPoints } of groups) {
+  const { metafile } = await build({
+    entryPoints,
+    platform,
+    outdir: 'dist',
+    chunkNames: `${platform}-[hash]`,
+    format: 'esm',
+    target: 'es2022',
+    bundle: true,
+    splitting: true,
+    minifySyntax: true,
+    minifyWhitespace: true,
+    legalComments: 'none',
+    sourcemap: 'linked',
+    metafile: true,
+    plugins: [wasmUrls],
+    logLevel: 'warning',
+  })
+  checkPlaces(metafile)
+  for (const input of Object.keys(metafile.inputs)) {
+    const folder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1]
+    if (folder) bundled.add(folder)
+  }
+}
+writeFileSync('dist/third-party-licenses.txt', [...bundled].sort().map(licenceOf).join('\n\n'))
+
+/** The URLs of the kernels are relative to the file that holds them. */
+function checkPlaces({ outputs }: Metafile): void {
+  for (const [file, { inputs }] of Object.entries(outputs)) {
+    if (inputs['src/platform/wasm-files.ts'] && relative('dist', dirname(file)) !== '') throw new Error(`${file} cannot find ./wasm/`)
+  }
+}
+
+function licenceOf(folder: string): string {
+  const { name, version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name: string; version: string; license: string; author?: string | { name: string } }
+  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
+  const by = typeof author === 'object' ? author.name : author
+  const text = file ? readFileSync(join(folder, file), 'utf8').trim() : `by ${by}, under ${license}: https://spdx.org/licenses/${license}.html`
+  return `${name} ${version}\n\n${text}\n`
+}

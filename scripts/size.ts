@@ -1,0 +1,88 @@
+// What an app downloads that imports InferenceSession and Tensor from the browser entry: its minified JavaScript and the one build of
+// the kernels that it loads. Writes dist/size.json; fails over the budget, or if anything but inference is in it.
+import { build, type BuildOptions } from 'esbuild'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+
+/** Brotli kilobytes: a twentieth of what onnxruntime-web 1.30 takes (2.36 MB). */
+const BUDGET = 118_000
+
+interface Size {
+  readonly raw: number
+  readonly gzip: number
+  readonly brotli: number
+}
+
+/** Parts of the source that an app which only runs models must not carry. */
+const foreign = /src\/(autograd|nn\/|optim\/|train\/|data\/|cli\/|graph\/builder|onnx\/export|platform\/node)/
+const foreignKernels = /backward|gradient|loss|optimizer|adam|sgd/
+
+process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+const fromDist = await bundle('dist/browser.js')
+const js = sizeOf(fromDist.outputFiles![0].contents)
+const wasm = { simd: sizeOf(readFileSync('dist/wasm/inference-simd.wasm')), relaxed: sizeOf(readFileSync('dist/wasm/inference-relaxed.wasm')) }
+// An app loads one of the two; which one is up to the engine.
+const larger = wasm.relaxed.brotli > wasm.simd.brotli ? wasm.relaxed : wasm.simd
+const total: Size = { raw: js.raw + larger.raw, gzip: js.gzip + larger.gzip, brotli: js.brotli + larger.brotli }
+
+// The same app from the source tells which files are in it.
+const fromSource = await bundle('src/browser.ts')
+const files = Object.values(fromSource.metafile!.outputs)[0].inputs
+const folders = new Map<string, number>()
+for (const [file, { bytesInOutput }] of Object.entries(files)) {
+  const folder = /^src\/[^/]+(?=\/)|^bindings/.exec(file)?.[0] ?? /node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? 'src'
+  folders.set(folder, (folders.get(folder) ?? 0) + bytesInOutput)
+}
+const strangers = Object.entries(files).filter(([file, { bytesInOutput }]) => bytesInOutput > 0 && foreign.test(file))
+const kernels = WebAssembly.Module.exports(new WebAssembly.Module(readFileSync('dist/wasm/inference-simd.wasm'))).map(({ name }) => name)
+const strangeKernels = kernels.filter((name) => foreignKernels.test(name))
+
+const withinBudget = total.brotli <= BUDGET
+writeFileSync('dist/size.json', `${JSON.stringify({ budget: BUDGET, withinBudget, total, js, wasm, javascriptByFolder: Object.fromEntries(folders) }, null, 2)}\n`)
+
+const row = (name: string, size: Size) => `${name.padEnd(24)}${[size.raw, size.gzip, size.brotli].map((n) => kB(n).padStart(12)).join('')}`
+console.log(`${''.padEnd(24)}${['raw', 'gzip', 'brotli'].map((name) => name.padStart(12)).join('')}`)
+console.log(row('JavaScript', js))
+console.log(row('inference-simd.wasm', wasm.simd))
+console.log(row('inference-relaxed.wasm', wasm.relaxed))
+console.log(row('an app downloads', total))
+console.log(`${'budget'.padEnd(24)}${kB(BUDGET).padStart(36)}`)
+console.log(`minified JavaScript: ${[...folders].sort(([, a], [, b]) => b - a).map(([folder, bytes]) => `${folder} ${kB(bytes)}`).join(', ')}`)
+
+if (strangers.length > 0) fail(`an app that only runs models carries ${strangers.map(([file]) => file).join(', ')}`)
+if (strangeKernels.length > 0) fail(`the inference build has the kernels ${strangeKernels.join(', ')}`)
+if (!withinBudget) fail(`${total.brotli} bytes are over the budget of ${BUDGET}`)
+
+function bundle(entry: string) {
+  const app = `import { InferenceSession, Tensor } from './${entry}'
+    const session = await InferenceSession.create('model.onnx')
+    console.log(await session.run({ x: new Tensor(new Float32Array(4), [4]) }))`
+  const options = {
+    stdin: { contents: app, resolveDir: process.cwd() },
+    bundle: true,
+    format: 'esm',
+    platform: 'browser',
+    target: 'es2022',
+    minify: true,
+    legalComments: 'none',
+    metafile: true,
+    write: false,
+    logLevel: 'error',
+  } as const satisfies BuildOptions
+  return build(options)
+}
+
+function sizeOf(bytes: Uint8Array): Size {
+  const brotli = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } })
+  return { raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, brotli: brotli.length }
+}
+
+function kB(bytes: number): string {
+  return `${(bytes / 1000).toFixed(1)} kB`
+}
+
+function fail(message: string): void {
+  console.error(`error: ${message}`)
+  process.exitCode = 1
+}

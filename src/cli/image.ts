@@ -1,0 +1,111 @@
+import { LanewiseError } from '../errors.js'
+import { isFloat, type DType } from '../dtype.js'
+import type { HostTensor } from '../host.js'
+import { numericTensor } from '../ops/host-floats.js'
+import { formatShape, type Shape } from '../shape.js'
+import { choiceFlag, numberFlag, numbersFlag, textFlag, UsageError, type Flag, type Flags } from './command.js'
+import { loadOptional } from './optional.js'
+
+/** How the pixels of a picture become numbers. */
+export interface ImageOptions {
+  readonly size?: { readonly width: number; readonly height: number }
+  /** Keep the proportions and cut what stands out, instead of stretching. */
+  readonly crop: boolean
+  /** Each pixel value 0…255 is multiplied with this; default 1/255 for floats, 1 for integers. */
+  readonly scale?: number
+  /** Subtracted afterwards, per channel. */
+  readonly mean: readonly number[]
+  /** Divided by at last, per channel. */
+  readonly std: readonly number[]
+  readonly bgr: boolean
+  readonly layout?: 'nchw' | 'nhwc'
+}
+
+export const imageFlags: Readonly<Record<string, Flag>> = {
+  size: { type: 'string', value: 'WxH', help: 'resize pictures to this size, where the model leaves it open' },
+  crop: { type: 'boolean', help: 'keep the proportions of a picture and cut the rest, instead of stretching it' },
+  scale: { type: 'string', value: 'X', help: 'multiply pixel values 0…255 with X (default 1/255 for float inputs)' },
+  mean: { type: 'string', value: 'A,B,C', help: 'then subtract this from the channels' },
+  std: { type: 'string', value: 'A,B,C', help: 'then divide the channels by this' },
+  bgr: { type: 'boolean', help: 'channels in the order blue, green, red' },
+  layout: { type: 'string', value: 'nchw|nhwc', help: 'where the channels stand, if the shape does not tell' },
+}
+
+export function imageOptions(flags: Flags): ImageOptions {
+  const size = textFlag(flags, 'size')
+  const match = size === undefined ? undefined : /^(\d+)x(\d+)$/i.exec(size)
+  if (match === null) throw new UsageError(`--size must look like 224x224, got "${size}"`)
+  // A fraction is easier to read than 0.00392156862745098.
+  const fraction = /^([\d.]+)\/([\d.]+)$/.exec(textFlag(flags, 'scale') ?? '')
+  return {
+    size: match && { width: Number(match[1]), height: Number(match[2]) },
+    crop: flags.crop === true,
+    scale: fraction ? Number(fraction[1]) / Number(fraction[2]) : numberFlag(flags, 'scale'),
+    mean: numbersFlag(flags, 'mean') ?? [0],
+    std: numbersFlag(flags, 'std') ?? [1],
+    bgr: flags.bgr === true,
+    layout: choiceFlag(flags, 'layout', ['nchw', 'nhwc']),
+  }
+}
+
+/** Where batch, channels, height and width stand in a shape; a shape of three axes has no batch. */
+interface Frame {
+  readonly layout: 'nchw' | 'nhwc'
+  readonly channels: number
+  readonly height: number | undefined
+  readonly width: number | undefined
+}
+
+/**
+ * A picture as an input of a model.
+ *
+ * @param declared - the input's shape; a string is a size that is free.
+ * @throws LanewiseError `E_UNSUPPORTED` without the package sharp, `E_TENSOR` if the file is no picture or the input takes none.
+ */
+export async function imageTensor(path: string, input: string, dtype: DType, declared: readonly (number | string)[], options: ImageOptions): Promise<HostTensor> {
+  const { layout, channels, height: fixedHeight, width: fixedWidth } = frameOf(input, declared, options.layout)
+  const { default: sharp } = await loadOptional<typeof import('sharp')>('sharp', 'a picture as input')
+  const picture = sharp(path, { failOn: 'error' }).rotate().flatten().toColourspace(channels === 1 ? 'b-w' : 'srgb')
+  let pixels: { readonly data: Uint8Array; readonly info: { readonly width: number; readonly height: number; readonly channels: number } }
+  try {
+    const width = fixedWidth ?? options.size?.width
+    const height = fixedHeight ?? options.size?.height
+    const sized = width === undefined && height === undefined ? picture : picture.resize({ width, height, fit: options.crop ? 'cover' : 'fill' })
+    pixels = await sized.raw().toBuffer({ resolveWithObject: true })
+  } catch (cause) {
+    throw new LanewiseError('E_TENSOR', `the picture ${path} cannot be read: ${(cause as Error).message}`, { tensor: input, cause })
+  }
+  const { width, height } = pixels.info
+  const given = pixels.info.channels
+  for (const [name, values] of [['--mean', options.mean], ['--std', options.std]] as const) {
+    if (values.length !== 1 && values.length !== channels) throw new UsageError(`${name} has ${values.length} values, the input "${input}" has ${channels} channels`)
+  }
+  const scale = options.scale ?? (isFloat(dtype) ? 1 / 255 : 1)
+  const area = width * height
+  const numbers = new Float32Array(area * channels)
+  for (let c = 0; c < channels; c++) {
+    const from = Math.min(options.bgr ? channels - 1 - c : c, given - 1)
+    const mean = options.mean[c % options.mean.length]
+    const std = options.std[c % options.std.length]
+    for (let i = 0; i < area; i++) {
+      numbers[layout === 'nchw' ? c * area + i : i * channels + c] = (pixels.data[i * given + from] * scale - mean) / std
+    }
+  }
+  const frame = layout === 'nchw' ? [channels, height, width] : [height, width, channels]
+  const shape: Shape = declared.length === 4 ? [1, ...frame] : frame
+  return numericTensor(dtype, shape, isFloat(dtype) ? numbers : numbers.map(Math.round))
+}
+
+function frameOf(input: string, declared: readonly (number | string)[], wanted: 'nchw' | 'nhwc' | undefined): Frame {
+  const shape = declared.length === 4 ? declared.slice(1) : declared
+  const refuse = (why: string): never => {
+    throw new LanewiseError('E_TENSOR', `the input "${input}" of shape ${formatShape(declared)} takes no picture: ${why}`, { tensor: input })
+  }
+  if (shape.length !== 3) refuse('a picture has 3 axes, or 4 with the batch')
+  const fits = (axis: number | string) => axis === 1 || axis === 3
+  const layout = wanted ?? (fits(shape[0]) ? 'nchw' : fits(shape[2]) ? 'nhwc' : 'nchw')
+  const [channels, height, width] = layout === 'nchw' ? shape : [shape[2], shape[0], shape[1]]
+  if (typeof channels === 'number' && !fits(channels)) refuse(`it would have ${channels} channels, pictures have 1 or 3`)
+  const size = (axis: number | string) => (typeof axis === 'number' ? axis : undefined)
+  return { layout, channels: size(channels) ?? 3, height: size(height), width: size(width) }
+}

@@ -1,0 +1,23 @@
+import type { Build } from '../../bindings/module.js'
+import { InferenceSession } from '../session.js'
+import type { SessionOptions } from '../session-options.js'
+import { choiceFlag, type Flag, type Flags } from './command.js'
+
+export const sessionFlags: Readonly<Record<string, Flag>> = {
+  build: { type: 'string', value: 'simd|relaxed', help: 'which build of the kernels (default: the best this Node runs)' },
+  'no-passes': { type: 'boolean', help: 'leave the graph as it is: no fusion, no folding' },
+}
+
+/** Loads a model by the flags of a command. */
+export function loadSession(model: string, flags: Flags, options: SessionOptions = {}): Promise<InferenceSession> {
+  return InferenceSession.create(model, {
+    build: choiceFlag<Build | 'auto'>(flags, 'build', ['auto', 'simd', 'relaxed']),
+    passes: flags['no-passes'] !== true,
+    ...options,
+  })
+}
+
+/** What runs: for the head of a report. */
+export function describeEngine(session: InferenceSession): string {
+  return `lanewise ${session.build}, Node ${process.versions.node} (V8 ${process.versions.v8})`
+}

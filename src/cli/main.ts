@@ -1,0 +1,78 @@
+#!/usr/bin/env node
+import { VERSION } from '../env.js'
+import { LanewiseError } from '../errors.js'
+// Registers every operator.
+import '../node.js'
+import { bench } from './bench.js'
+import { helpOf, parseFlags, UsageError, type Command } from './command.js'
+import { compare } from './compare.js'
+import { inspect } from './inspect.js'
+import { profile } from './profile.js'
+import { run } from './run.js'
+
+const commands: readonly Command[] = [run, inspect, compare, bench, profile]
+
+function overview(): string {
+  const width = Math.max(...commands.map(({ name }) => name.length))
+  return [
+    'lanewise COMMAND MODEL [options]',
+    '',
+    ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
+    '',
+    '"lanewise COMMAND --help" lists the options of a command.',
+  ].join('\n')
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const [name, ...rest] = args
+  if (name === '--help' || name === '-h' || name === 'help') return console.log(overview())
+  if (name === '--version' || name === '-v') return console.log(VERSION)
+  const command = commands.find((candidate) => candidate.name === name)
+  const json = rest.includes('--json')
+  try {
+    if (name === undefined) throw new UsageError(`a command is missing: ${commands.map((c) => c.name).join(', ')}`)
+    if (!command) throw new UsageError(`"${name}" is not a command: ${commands.map((c) => c.name).join(', ')}`)
+    if (rest.includes('--help')) return console.log(helpOf(command))
+    const { flags, positionals } = parseFlags(rest, command.flags)
+    await command.run({
+      positionals,
+      flags,
+      print: (line = '') => void (json || console.log(line)),
+      result: (value) => void (json && console.log(JSON.stringify(value, jsonValue, 2))),
+    })
+  } catch (error) {
+    report(error, command, json)
+  }
+}
+
+/** One line, whatever went wrong; the exit code tells a wrong command line (2) from a failure (1). */
+function report(error: unknown, command: Command | undefined, json: boolean): void {
+  const usage = error instanceof UsageError
+  process.exitCode = usage ? 2 : 1
+  const message = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ')
+  const code = usage ? 'E_USAGE' : codeOf(error)
+  const help = `lanewise ${command ? `${command.name} ` : ''}--help`
+  console.error(usage ? `usage error: ${message} (see ${help})` : `error ${code}: ${message}`)
+  if (json) console.log(JSON.stringify({ error: { code, message } }))
+  if (process.env.LANEWISE_DEBUG && error instanceof Error) console.error(error.stack)
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof LanewiseError) return error.code
+  const code = (error as { code?: unknown } | null)?.code
+  return typeof code === 'string' ? code : 'E_STATE'
+}
+
+/** JSON has neither bigints nor infinities. */
+function jsonValue(_: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value)
+  return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
+}
+
+// A reader that has seen enough ("| head") is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+await main(process.argv.slice(2))

@@ -1,0 +1,45 @@
+export interface Column {
+  readonly title: string
+  /** Numbers stand on the right. */
+  readonly right?: boolean
+  /** Longer cells are cut. */
+  readonly most?: number
+}
+
+/** Lines of a table for a terminal. */
+export function tableLines(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
+  const cells = rows.map((row) => row.map((cell, i) => cut(cell, columns[i].most)))
+  const widths = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((row) => row[i].length)))
+  const line = (row: readonly string[]) => row.map((cell, i) => (columns[i].right ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ').trimEnd()
+  return [line(columns.map(({ title }) => title)), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)]
+}
+
+function cut(text: string, most = Infinity): string {
+  return text.length <= most ? text : `…${text.slice(text.length - most + 1)}`
+}
+
+/** 1234567 → "1.23 M". */
+export function short(count: number): string {
+  for (const [unit, size] of [['T', 1e12], ['G', 1e9], ['M', 1e6], ['k', 1e3]] as const) {
+    if (count >= size) return `${(count / size).toPrecision(3)} ${unit}`
+  }
+  return String(count)
+}
+
+export function bytesText(bytes: number): string {
+  for (const [unit, size] of [['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10]] as const) {
+    if (bytes >= size) return `${(bytes / size).toFixed(2)} ${unit}`
+  }
+  return `${bytes} B`
+}
+
+export function msText(ms: number): string {
+  return ms >= 100 ? `${ms.toFixed(0)} ms` : ms >= 10 ? `${ms.toFixed(1)} ms` : `${ms.toFixed(3)} ms`
+}
+
+/** The value in the middle. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length >> 1
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}

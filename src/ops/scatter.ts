@@ -1,0 +1,141 @@
+import { isBig, isInteger } from '../dtype.js'
+import { LanewiseError } from '../errors.js'
+import { copyElements } from '../graph/strided.js'
+import { toNumbers, type HostTensor } from '../host.js'
+import { formatShape, normalizeAxis, sameShape, sizeOf, type Shape } from '../shape.js'
+import { int, string } from './attributes.js'
+import { checkElementIndices, elementPlaces, slicePlaces } from './gather.js'
+import { numbersOf, numericTensor } from './host-floats.js'
+import { defineOp } from './op.js'
+
+const REDUCTIONS = ['none', 'add', 'mul', 'min', 'max']
+
+export const ScatterElements = defineOp({
+  name: 'ScatterElements',
+  arity: 3,
+  attributes: { axis: int(0), reduction: string('none') },
+  infer({ attributes, inputs: [x, indices, updates] }) {
+    checkElementIndices(x!.shape, indices!.shape, normalizeAxis(attributes.axis, x!.shape.length))
+    if (!sameShape(indices!.shape, updates!.shape)) {
+      throw new LanewiseError('E_SHAPE', `indices ${formatShape(indices!.shape)} and updates ${formatShape(updates!.shape)} differ in shape`)
+    }
+    checkReduction(attributes.reduction)
+    return [x!]
+  },
+  compute({ attributes, inputs: [x, indices, updates] }) {
+    const places = elementPlaces(x!.shape, indices!, normalizeAxis(attributes.axis, x!.shape.length))
+    return [scattered(x!, places, 1, updates!, attributes.reduction)]
+  },
+})
+
+/** The name of ScatterElements before opset 11. */
+export const Scatter = defineOp({
+  ...ScatterElements,
+  name: 'Scatter',
+  upgrades: [{ below: Infinity, apply: (node) => node.rename('ScatterElements') }],
+})
+
+export const ScatterND = defineOp({
+  name: 'ScatterND',
+  arity: 3,
+  attributes: { reduction: string('none') },
+  infer({ attributes, inputs: [x, indices, updates] }) {
+    const depth = indices!.shape.at(-1)
+    if (depth === undefined || depth > x!.shape.length) {
+      throw new LanewiseError('E_SHAPE', `indices ${formatShape(indices!.shape)} do not fit data ${formatShape(x!.shape)}`)
+    }
+    const expected: Shape = [...indices!.shape.slice(0, -1), ...x!.shape.slice(depth)]
+    if (!sameShape(expected, updates!.shape)) {
+      const [wanted, actual] = [formatShape(expected), formatShape(updates!.shape)]
+      throw new LanewiseError('E_SHAPE', `updates must be ${wanted}, got ${actual}`, { expected: wanted, actual })
+    }
+    checkReduction(attributes.reduction)
+    return [x!]
+  },
+  compute({ attributes, inputs: [x, indices, updates] }) {
+    const { places, run } = slicePlaces(x!.shape, indices!)
+    return [scattered(x!, places, run, updates!, attributes.reduction)]
+  },
+})
+
+function checkReduction(reduction: string): void {
+  if (!REDUCTIONS.includes(reduction)) throw new LanewiseError('E_VALUE', `reduction "${reduction}" is not known`, { expected: REDUCTIONS.join(', '), actual: reduction })
+}
+
+/** A copy of x in which runs of `run` elements, beginning at `places`, are replaced by updates or combined with them, one after the other. */
+function scattered(x: HostTensor, places: Float64Array, run: number, updates: HostTensor, reduction: string): HostTensor {
+  const { dtype, shape } = x
+  if (updates.dtype !== dtype) throw new LanewiseError('E_TENSOR', 'updates differ in type', { expected: dtype, actual: updates.dtype })
+  if (reduction === 'none') {
+    const y: HostTensor = { dtype, shape, data: x.data.slice() as HostTensor['data'] }
+    places.forEach((at, i) => copyElements(updates, i * run, y, at, run))
+    return y
+  }
+  if (dtype === 'string' || dtype === 'bool' || dtype === 'complex64' || dtype === 'complex128') {
+    throw new LanewiseError('E_UNSUPPORTED', `reduction ${reduction} of ${dtype}`, { actual: dtype })
+  }
+  if (isBig(dtype)) {
+    const y = x.data.slice() as BigInt64Array
+    combineAll(y, places, run, updates.data as BigInt64Array, bigCombine(reduction))
+    return { dtype, shape, data: y }
+  }
+  // What is stored is rounded or wrapped as its type is, at every step; small floats at the end.
+  const direct = isInteger(dtype) || dtype === 'float32' || dtype === 'float64'
+  const y = direct ? (x.data.slice() as Float32Array) : Float64Array.from(numbersOf(x))
+  combineAll(y, places, run, numbersOf(updates), reduction === 'mul' && isInteger(dtype) ? Math.imul : combine(reduction))
+  return direct ? { dtype, shape, data: y } : numericTensor(dtype, shape, y)
+}
+
+function combineAll<T extends number | bigint>(y: { [i: number]: T }, places: Float64Array, run: number, updates: ArrayLike<T>, f: (a: T, b: T) => T): void {
+  for (let i = 0; i < places.length; i++) {
+    for (let k = 0; k < run; k++) y[places[i] + k] = f(y[places[i] + k], updates[i * run + k])
+  }
+}
+
+function combine(reduction: string): (a: number, b: number) => number {
+  if (reduction === 'add') return (a, b) => a + b
+  if (reduction === 'mul') return (a, b) => a * b
+  return reduction === 'min' ? Math.min : Math.max
+}
+
+function bigCombine(reduction: string): (a: bigint, b: bigint) => bigint {
+  if (reduction === 'add') return (a, b) => a + b
+  if (reduction === 'mul') return (a, b) => a * b
+  return reduction === 'min' ? (a, b) => (a < b ? a : b) : (a, b) => (a > b ? a : b)
+}
+
+/** Writes new entries into a key/value cache, for every sequence of the batch from its own place on. */
+export const TensorScatter = defineOp({
+  name: 'TensorScatter',
+  arity: [2, 3],
+  attributes: { axis: int(-2), mode: string('linear') },
+  infer({ attributes: { axis, mode }, inputs: [cache, update, places] }) {
+    const { shape } = cache!
+    const along = normalizeAxis(axis, shape.length)
+    if (mode !== 'linear' && mode !== 'circular') throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: 'linear, circular', actual: mode })
+    if (along === 0) throw new LanewiseError('E_VALUE', 'the axis of the sequence cannot be that of the batch')
+    const fits = update!.shape.length === shape.length && update!.shape.every((size, i) => (i === along ? size <= shape[i] : size === shape[i]))
+    if (!fits || (places && !sameShape(places.shape, [shape[0]]))) {
+      throw new LanewiseError('E_SHAPE', `update ${formatShape(update!.shape)} does not fit cache ${formatShape(shape)}`)
+    }
+    return [cache!]
+  },
+  compute({ attributes, inputs: [cache, update, places] }) {
+    const { dtype, shape } = cache!
+    const axis = normalizeAxis(attributes.axis, shape.length)
+    const [length, count] = [shape[axis], update!.shape[axis]]
+    const inner = sizeOf(shape.slice(axis + 1))
+    const middle = sizeOf(shape.slice(1, axis))
+    const starts = places ? toNumbers(places, 'write_indices') : new Array<number>(shape[0]).fill(0)
+    const y: HostTensor = { dtype, shape, data: cache!.data.slice() as HostTensor['data'] }
+    starts.forEach((start, batch) => {
+      if (start < 0 || (attributes.mode === 'linear' && start + count > length)) {
+        throw new LanewiseError('E_VALUE', `${count} entries from ${start} on do not fit a cache of ${length}`)
+      }
+      for (let m = batch * middle; m < (batch + 1) * middle; m++) {
+        for (let i = 0; i < count; i++) copyElements(update!, (m * count + i) * inner, y, (m * length + ((start + i) % length)) * inner, inner)
+      }
+    })
+    return [y]
+  },
+})

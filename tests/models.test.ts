@@ -1,0 +1,78 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { LanewiseError } from '../src/errors.js'
+import type { HostValue } from '../src/host.js'
+import type { ModelProto } from '../src/onnx/schema/onnx.js'
+import { readModel, writeModel } from '../src/onnx/wire.js'
+import { lanewise, onnxruntimeWeb, type Engine } from './conformance/engines.js'
+import { agrees, compareValues, describeComparison, modelTolerance } from './support/agreement.js'
+import { findModels, otherInputs, quantizationStep, randomFeeds, referenceRuns, waitingFor, type RealModel } from './support/models.js'
+import { withRandomWeights } from './support/random-weights.js'
+import { skipUnlessShared } from './support/shared.js'
+import { builds } from './support/wasm.js'
+
+type Outputs = ReadonlyMap<string, HostValue>
+
+/** Fails with every output that does not agree. */
+function expectAgreement(model: ModelProto, actual: Outputs, expected: Outputs, what: string): void {
+  const wrong = [...expected].flatMap(([name, reference]) => {
+    const tolerance = { ...modelTolerance, absolute: quantizationStep(model, name) }
+    const comparison = compareValues(actual.get(name), reference, tolerance)
+    return agrees(comparison) ? [] : [`${what}, ${name}: ${describeComparison(comparison)}`]
+  })
+  expect(wrong).toEqual([])
+}
+
+async function runOnce(engine: Engine, bytes: Uint8Array, feeds: ReadonlyMap<string, HostValue>): Promise<Outputs> {
+  const model = await engine.load(bytes)
+  try {
+    return await model.run(feeds)
+  } finally {
+    await model.release()
+  }
+}
+
+skipUnlessShared('real models', ['models'], (root) => {
+  const models = findModels(root)
+
+  describe.each(builds)('in the %s build', (build) => {
+    const engine = lanewise({ build, logLevel: 'error' })
+
+    it.each(models)('$name', async (real: RealModel) => {
+      const bytes = readFileSync(real.path)
+      const proto = readModel(bytes)
+      let model
+      try {
+        model = await engine.load(bytes, real.path)
+      } catch (error) {
+        const reason = waitingFor[real.name]
+        if (!reason || !(error instanceof LanewiseError && error.code === 'E_UNSUPPORTED')) throw error
+        console.log(`skipped: ${real.name}: ${reason}: ${error.message}`)
+        return
+      }
+      try {
+        const runs = referenceRuns(real)
+        for (const { from, inputs, outputs } of runs) expectAgreement(proto, await model.run(inputs), outputs, from)
+        // Another input, so that a recorded run is not all that is known; and some models have none.
+        const feeds = runs.length > 0 ? otherInputs(runs[0].inputs, 7) : randomFeeds(proto, 7)
+        const reference = await runOnce(await onnxruntimeWeb(), bytes, feeds)
+        expectAgreement(proto, await model.run(feeds), reference, 'onnxruntime-web')
+      } finally {
+        await model.release()
+      }
+    }, 120_000)
+  })
+})
+
+skipUnlessShared('architectures with random weights', ['onnx-tests', 'light'], (root) => {
+  describe.each(builds)('in the %s build', (build) => {
+    it.each(findModels(root))('$name', async (real: RealModel) => {
+      const proto = withRandomWeights(readModel(readFileSync(real.path)))
+      const bytes = writeModel(proto)
+      const feeds = randomFeeds(proto, 3)
+      const reference = await runOnce(await onnxruntimeWeb(), bytes, feeds)
+      const actual = await runOnce(lanewise({ build, logLevel: 'error' }), bytes, feeds)
+      expectAgreement(proto, actual, reference, 'onnxruntime-web')
+    }, 120_000)
+  })
+})

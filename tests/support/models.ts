@@ -1,0 +1,79 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { dtypeFromOnnx, isFloat } from '../../src/dtype.js'
+import { isHostTensor, type HostTensor } from '../../src/host.js'
+import type { ModelProto } from '../../src/onnx/schema/onnx.js'
+import { decodeTensor } from '../../src/onnx/tensor-proto.js'
+import { readModel } from '../../src/onnx/wire.js'
+import { readReferenceRun } from './npz.js'
+import { readTestData } from './onnx-test-data.js'
+import { randomTensor, seeded } from './random.js'
+
+/** One run of a model by somebody else. */
+export interface ReferenceRun {
+  readonly from: string
+  readonly inputs: ReadonlyMap<string, HostTensor>
+  readonly outputs: ReadonlyMap<string, HostTensor>
+}
+
+export interface RealModel {
+  /** "mnist-8/model". */
+  readonly name: string
+  readonly path: string
+}
+
+/** Every ONNX file below a folder. */
+export function findModels(root: string): RealModel[] {
+  const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.onnx'))
+  return files.sort().map((file) => ({ name: file.replace(/\.onnx$/, ''), path: join(root, file) }))
+}
+
+/** The runs recorded or published beside a model. */
+export function referenceRuns({ path }: RealModel): ReferenceRun[] {
+  const runs: ReferenceRun[] = []
+  const recorded = path.replace(/\.onnx$/, '.ort_ref.npz')
+  if (existsSync(recorded)) runs.push({ from: basename(recorded), ...readReferenceRun(recorded) })
+  for (const { folder, inputs, outputs } of readTestData(dirname(path), readModel(readFileSync(path)).graph!)) {
+    if (![...inputs.values(), ...outputs.values()].every(isHostTensor)) continue
+    runs.push({
+      from: basename(folder),
+      inputs: inputs as Map<string, HostTensor>,
+      outputs: outputs as Map<string, HostTensor>,
+    })
+  }
+  return runs
+}
+
+/** The step of an output that DequantizeLinear makes with one scale: what "within one step" means for it. */
+export function quantizationStep({ graph }: ModelProto, output: string): number {
+  const node = graph!.node.find(({ output: outputs, opType }) => opType === 'DequantizeLinear' && outputs[0] === output)
+  const scale = node && graph!.initializer.find(({ name }) => name === node.input[1])
+  return scale ? Math.max(...(decodeTensor(scale).data as Float32Array)) : 0
+}
+
+/** Seeded random inputs as a model declares them, open sizes being 1. */
+export function randomFeeds({ graph }: ModelProto, seed: number): Map<string, HostTensor> {
+  const random = seeded(seed)
+  const weights = new Set(graph!.initializer.map(({ name }) => name))
+  const fed = graph!.input.filter(({ name }) => !weights.has(name))
+  return new Map(
+    fed.map(({ name, type }) => {
+      const { elemType, shape } = type!.tensorType!
+      const dims = (shape?.dim ?? []).map(({ dimValue }) => Number(dimValue || 1))
+      return [name, randomTensor(random, dtypeFromOnnx(elemType)!, dims, 0, 1)]
+    }),
+  )
+}
+
+/** Inputs like the recorded ones, but others: floats scaled by up to a half, integers as they are. */
+export function otherInputs(inputs: ReadonlyMap<string, HostTensor>, seed: number): Map<string, HostTensor> {
+  const random = seeded(seed)
+  const changed = [...inputs].map(([name, tensor]): [string, HostTensor] => {
+    if (!isFloat(tensor.dtype) || tensor.dtype === 'float16') return [name, tensor]
+    return [name, { ...tensor, data: (tensor.data as Float32Array).map((value) => value * (0.5 + 0.5 * random())) }]
+  })
+  return new Map(changed)
+}
+
+/** Models with operators that are not there yet. */
+export const waitingFor: Readonly<Record<string, string>> = {}
