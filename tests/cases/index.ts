@@ -17,6 +17,13 @@ import { quantizeFamilyCases } from './quantize.js'
 import { quantizedLinearCases } from './quantized-linear.js'
 import { reshapeCases } from './reshape.js'
 import { resizeCases } from './resize.js'
+import { elementwiseCases } from './elementwise.js'
+import { matmulCases } from './matmul.js'
+import { normCases } from './norm.js'
+import { poolCases } from './pool.js'
+import { quantizeFamilyCases } from './quantize.js'
+import { quantizedLinearCases } from './quantized-linear.js'
+import { reductionCases } from './reduce.js'
 import { rnnFamilyCases } from './rnn.js'
 import { scatterCases } from './scatter.js'
 import { selectCases } from './select.js'
@@ -38,11 +45,15 @@ export const allCases: readonly Case[] = [
   ...matmulCases,
   ...nonMaxSuppressionCases,
   ...padCases,
+  ...elementwiseCases,
+  ...matmulCases,
+  ...normCases,
   ...poolCases,
-  ...quantizedLinearCases,
   ...quantizeFamilyCases,
   ...reshapeCases,
   ...resizeCases,
+  ...quantizedLinearCases,
+  ...reductionCases,
   ...rnnFamilyCases,
   ...scatterCases,
   ...selectCases,
