@@ -3,6 +3,7 @@ import type { Case } from './case.js'
 import { concatCases } from './concat.js'
 import { constantCases } from './constant.js'
 import { convTransposeCases } from './conv-transpose.js'
+import { contribAttentionCases, contribCases } from './contrib.js'
 import { convCases } from './conv.js'
 import { depthToSpaceCases } from './depth-to-space.js'
 import { expandCases } from './expand.js'
@@ -35,6 +36,8 @@ import { triluCases } from './trilu.js'
 export const allCases: readonly Case[] = [
   ...concatCases,
   ...constantCases,
+  ...contribAttentionCases,
+  ...contribCases,
   ...convCases,
   ...convTransposeCases,
   ...depthToSpaceCases,
