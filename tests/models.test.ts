@@ -48,7 +48,7 @@ skipUnlessShared('real models', ['models'], (root) => {
   const models = findModels(root)
 
   describe.each(builds)('in the %s build', (build) => {
-    const engine = lanewise({ build: build as 'simd' | 'relaxed', logLevel: 'error' })
+    const engine = lanewise({ build, logLevel: 'error' })
 
     it.each(models)('$name', async (real: RealModel) => {
       const bytes = readFileSync(real.path)
@@ -83,7 +83,7 @@ skipUnlessShared('architectures with random weights', ['onnx-tests', 'light'], (
       const bytes = writeModel(proto)
       const feeds = randomFeeds(proto, 3)
       const reference = await runOnce(await onnxruntimeWeb(), bytes, feeds)
-      const actual = await runOnce(lanewise({ build: build as 'simd' | 'relaxed', logLevel: 'error' }), bytes, feeds)
+      const actual = await runOnce(lanewise({ build, logLevel: 'error' }), bytes, feeds)
       expectAgreement(proto, actual, reference, 'onnxruntime-web')
     }, 120_000)
   })

@@ -8,7 +8,7 @@ import { builds } from '../support/wasm.js'
 
 skipUnlessShared('ONNX\'s operator tests', ['onnx-tests'], (root) => {
   it.each(builds)('pass in the %s build, but for those listed', async (build) => {
-    const engine = lanewise({ build: build as 'simd' | 'relaxed', logLevel: 'error' })
+    const engine = lanewise({ build, logLevel: 'error' })
     const results = await runSuite(engine, { root })
     console.log(countTable(engine.name, groups(results)))
     expect(results.length).toBeGreaterThan(900)
