@@ -7,6 +7,7 @@
 import { UNARY_NONE } from "./codes";
 import { gemm, gemm_packed_size, k_block } from "./gemm";
 import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
+import { load_some } from "./simd";
 
 /** Pixels, and elements of each, gathered at a time: a strip stays in the second-level cache while every filter uses it. */
 export const STRIP: i32 = MR * 4;
@@ -68,22 +69,36 @@ export function conv(
     return;
   }
   let kBlock = k_block(k, STRIP_K), rowBytes = w * xPitch << 2, rowLength = kw * inputs, images = oh * od;
+  // A row of taps is one run of memory, and k is short enough to be taken at once: pixels whose taps are inside the row are
+  // gathered together. The last such pixel is at `lastInside` (−1: none).
+  let joined = dilationW == 1 && xPitch == inputs && k <= STRIP_K, lastInside = w < kw - padW ? -1 : (w - kw + padW) / strideW;
   for (let g = 0; g < groups; g++) {
     let xg = x + (g * inputs << 2), packedG = packed + groupBytes * g, filter = g * outputs;
     let p = 0;
     do {
-      let length = min(k - p, kBlock), last = p + length >= k, lda = ((length + 3) & ~3) << 2;
+      let length = min(k - p, kBlock), last = p + length >= k, lda = ((length + 7) & ~3) << 2;
       for (let pixel = first; pixel < pixels; pixel += STRIP) {
         let rows = min(pixels - pixel, STRIP), target = scratch;
         let line = pixel / ow, ox = pixel - line * ow;
-        for (let i = 0; length > 0 && i < rows; i++) {
+        for (let i = 0; length > 0 && i < rows;) {
           let image = line / images, rest = line - image * images, oz = rest / oh, oy = rest - oz * oh;
-          gather(
-            xg + <usize>image * d * h * rowBytes, rowBytes, xPitch << 2, d, h, w, inputs, rowLength, kh, dilationD, dilationH, dilationW,
-            oz * strideD - padD, oy * strideH - padH, ox * strideW - padW, p, length, target,
-          );
-          target += lda;
-          if (++ox == ow) {
+          let source = xg + <usize>image * d * h * rowBytes;
+          let z = oz * strideD - padD, y = oy * strideH - padH, x = ox * strideW - padW, count = 1;
+          if (joined && x >= 0 && ox <= lastInside) {
+            count = min(min(lastInside - ox + 1, rows - i), ow - ox);
+            gather_inside(
+              source, rowBytes, d, h, rowLength, kd, kh, dilationD, dilationH, z, y, x * xPitch << 2, strideW * xPitch << 2, count,
+              target, lda,
+            );
+          } else {
+            gather(
+              source, rowBytes, xPitch << 2, d, h, w, inputs, rowLength, kh, dilationD, dilationH, dilationW, z, y, x, p, length, target,
+            );
+          }
+          i += count;
+          ox += count;
+          target += count * lda;
+          if (ox == ow) {
             ox = 0;
             line++;
           }
@@ -97,6 +112,42 @@ export function conv(
       }
       p += length;
     } while (p < k);
+  }
+}
+
+/**
+ * All taps of `count` pixels `step` bytes apart whose columns of taps are all inside the image: runs of rowLength elements, written in whole
+ * vectors, so that what a run leaves behind its end is overwritten by the next run or lies in the padding of `lda`.
+ */
+function gather_inside(
+  source: usize, rowBytes: i32, d: i32, h: i32, rowLength: i32, kd: i32, kh: i32, dilationD: i32, dilationH: i32, z: i32, y: i32,
+  column: i32, step: i32, count: i32, target: usize, lda: i32,
+): void {
+  let vectors = rowLength >> 2, tail = rowLength & 3, imageEnd = source + <usize>d * h * rowBytes;
+  for (let tz = 0; tz < kd; tz++) {
+    for (let ty = 0; ty < kh; ty++) {
+      let iz = z + tz * dilationD, iy = y + ty * dilationH, t = target;
+      target += rowLength << 2;
+      if (<u32>iz >= <u32>d || <u32>iy >= <u32>h) {
+        for (let i = 0; i < count; i++) {
+          for (let v = 0; v < rowLength; v += 4) v128.store(t + (v << 2), f32x4.splat(0));
+          t += lda;
+        }
+        continue;
+      }
+      let s = source + <usize>(iz * h + iy) * rowBytes + column;
+      for (let i = 0; i < count; i++) {
+        let v = 0;
+        for (; v < vectors; v++) v128.store(t + (v << 4), v128.load(s + (v << 4)));
+        if (tail) {
+          let rest = s + (v << 4);
+          // Only the last run of an image may not be read beyond.
+          v128.store(t + (v << 4), rest + 16 <= imageEnd ? v128.load(rest) : load_some(rest, tail));
+        }
+        s += step;
+        t += lda;
+      }
+    }
   }
 }
 

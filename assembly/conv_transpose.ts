@@ -96,7 +96,7 @@ export function conv_transpose(
           let x0 = first_tap(px, kw, strideW, dilationW, padW), xTaps = tap_count(x0, kw, stepW), x1 = x0 + (xTaps - 1) * stepW;
           let k = zTaps * yTaps * xTaps * inputs, kBlock = k_block(k, STRIP_K), p = 0;
           do {
-            let length = min(k - p, kBlock), last = p + length >= k, lda = ((length + 3) & ~3) << 2;
+            let length = min(k - p, kBlock), last = p + length >= k, lda = ((length + 7) & ~3) << 2;
             for (let line = begin; line < end; line++) {
               let slice = line / oh, oy = line - slice * oh, image = slice / od, oz = slice - image * od;
               if (oy % strideH != py || oz % strideD != pz) continue;

@@ -58,7 +58,7 @@ function finish_full(
 /** One vector of a tile that has fewer than NR columns. */
 // @ts-ignore: decorator
 @inline
-function finish_lanes(
+export function finish_lanes(
   c: usize, v: v128, columns: i32, mode: i32, bias: v128, residual: usize, act: i32, low: v128, high: v128,
 ): void {
   if (mode == TILE_ADD) v = f32x4.add(columns < 4 ? load_some(c, columns) : v128.load(c), v);
@@ -71,7 +71,7 @@ function finish_lanes(
 
 // @ts-ignore: decorator
 @inline
-function load_bias(bias: usize, columns: i32): v128 {
+export function load_bias(bias: usize, columns: i32): v128 {
   if (!bias || columns <= 0) return f32x4.splat(0);
   return columns < 4 ? load_some(bias, columns) : v128.load(bias);
 }

@@ -1,14 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { isFloat } from '../src/dtype.js'
 import { LanewiseError } from '../src/errors.js'
-import type { HostTensor, HostValue } from '../src/host.js'
+import type { HostValue } from '../src/host.js'
 import type { ModelProto } from '../src/onnx/schema/onnx.js'
 import { readModel, writeModel } from '../src/onnx/wire.js'
 import { lanewise, onnxruntimeWeb, type Engine } from './conformance/engines.js'
 import { agrees, compareValues, describeComparison, modelTolerance } from './support/agreement.js'
-import { findModels, quantizationStep, randomFeeds, referenceRuns, waitingFor, type RealModel } from './support/models.js'
-import { seeded } from './support/random.js'
+import { findModels, otherInputs, quantizationStep, randomFeeds, referenceRuns, waitingFor, type RealModel } from './support/models.js'
 import { withRandomWeights } from './support/random-weights.js'
 import { skipUnlessShared } from './support/shared.js'
 import { builds } from './support/wasm.js'
@@ -34,16 +32,6 @@ async function runOnce(engine: Engine, bytes: Uint8Array, feeds: ReadonlyMap<str
   }
 }
 
-/** Inputs like the recorded ones, but others. */
-function otherInputs(inputs: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> {
-  const random = seeded(7)
-  const changed = [...inputs].map(([name, tensor]): [string, HostTensor] => {
-    if (!isFloat(tensor.dtype) || tensor.dtype === 'float16') return [name, tensor]
-    return [name, { ...tensor, data: (tensor.data as Float32Array).map((value) => value * (0.5 + 0.5 * random())) }]
-  })
-  return new Map(changed)
-}
-
 skipUnlessShared('real models', ['models'], (root) => {
   const models = findModels(root)
 
@@ -66,7 +54,7 @@ skipUnlessShared('real models', ['models'], (root) => {
         const runs = referenceRuns(real)
         for (const { from, inputs, outputs } of runs) expectAgreement(proto, await model.run(inputs), outputs, from)
         // Another input, so that a recorded run is not all that is known; and some models have none.
-        const feeds = runs.length > 0 ? otherInputs(runs[0].inputs) : randomFeeds(proto, 7)
+        const feeds = runs.length > 0 ? otherInputs(runs[0].inputs, 7) : randomFeeds(proto, 7)
         const reference = await runOnce(await onnxruntimeWeb(), bytes, feeds)
         expectAgreement(proto, await model.run(feeds), reference, 'onnxruntime-web')
       } finally {

@@ -4,6 +4,7 @@ import { Cast, CastLike } from './cast.js'
 import { Concat, Split } from './concat.js'
 import { Constant, ConstantOfShape, EyeLike, OneHot, Range, Shape, Size } from './constant.js'
 import { If } from './control.js'
+import { ConvTranspose } from './conv-transpose.js'
 import { Conv } from './conv.js'
 import { DepthToSpace, SpaceToDepth } from './depth-to-space.js'
 import { Expand, Tile } from './expand.js'
@@ -109,6 +110,7 @@ export const commonOps: readonly unknown[] = [
   Constant,
   ConstantOfShape,
   Conv,
+  ConvTranspose,
   Cos,
   Cosh,
   DepthToSpace,

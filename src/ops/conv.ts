@@ -3,7 +3,7 @@ import { LanewiseError } from '../errors.js'
 import { channelsLastOrder, type Layout, type LayoutQuery } from '../graph/layout.js'
 import { formatShape, type Shape } from '../shape.js'
 import { int } from './attributes.js'
-import { defineOp, type Address, type Emitter, type Operand } from './op.js'
+import { defineOp, plus, type Address, type Emitter, type Operand } from './op.js'
 import { slideWindow, threeAxes, windowAttributes, type Window } from './window.js'
 
 const attributes = { ...windowAttributes, group: int(1) }
@@ -37,7 +37,7 @@ export const Conv = defineOp({
     const bias = e.inputs[2]?.at ?? 0
     const residual = e.fused.residual === undefined ? 0 : e.input(e.fused.residual).at
     const job: Job = { x, w, y, window, group, bias, residual, activation: e.fused.activation ?? { code: UNARY_NONE, a: 0, b: 0 } }
-    const kernel = chooseKernel(job)
+    const kernel = chooseKernel(job, e.fast)
     kernel.emit(e, job)
     e.note({ kernel: kernel.name, flops: 2 * y.size * (w.size / w.shape[0]) })
   },
@@ -90,10 +90,61 @@ interface Kernel {
 }
 
 /** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance.md. */
-function chooseKernel({ x, w, window, group }: Job): Kernel {
-  const flat = window.kernel.length < 3 || window.kernel[0] === 1
-  if (group === x.shape[1] && group > 1 && flat && w.shape[1] === 1 && (window.kernel.length < 3 || (window.strides[0] === 1 && window.begin[0] === 0 && window.end[0] === 0))) return depthwise
+function chooseKernel(job: Job, fast: boolean): Kernel {
+  const { x, w, window, group } = job
+  if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
+  if (fast && group === 1 && isFlat(window) && w.constant && isUnit(window)) {
+    const [, oh, ow] = threeAxes(window.output, 1)
+    const tile = winogradTile(x.shape[1], w.shape[0], oh, ow)
+    if (tile) return winograd(tile)
+  }
   return gathered
+}
+
+/** Whether there are at most two spatial axes that the window does anything in. */
+function isFlat({ kernel, strides, begin, end }: Window): boolean {
+  return kernel.length < 3 || (kernel[0] === 1 && strides[0] === 1 && begin[0] === 0 && end[0] === 0)
+}
+
+/** 3×3, stride 1, not dilated. */
+function isUnit({ kernel, strides, dilations }: Window): boolean {
+  const [, kh, kw] = threeAxes(kernel, 1)
+  return kh === 3 && kw === 3 && strides.every((stride) => stride === 1) && dilations.every((dilation) => dilation === 1)
+}
+
+/**
+ * Output pixels per side of a Winograd tile (Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", 2015), 0 where the direct
+ * product is faster: with few channels the transforms cost more than the multiplications they save.
+ */
+function winogradTile(inputs: number, outputs: number, oh: number, ow: number): 0 | 2 | 4 {
+  if (inputs < 8 || outputs < 8) return 0
+  if (oh >= 4 && ow >= 4) return 4
+  return oh >= 2 && ow >= 2 && inputs >= 32 && outputs >= 32 ? 2 : 0
+}
+
+/** Fewer multiplications by transforming tiles of m×m outputs. */
+function winograd(m: 2 | 4): Kernel {
+  return {
+    name: `winograd ${m}x${m}`,
+    emit(e, { x, w, y, window, bias, residual, activation }) {
+      const [, top, left] = threeAxes(window.begin, 0)
+      const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
+      const [, oh, ow] = threeAxes(y.shape.slice(2), 1)
+      const images = x.shape[0] * depth
+      const inputs = x.shape[1]
+      const outputs = y.shape[1]
+      const bytes = e.ask('winograd_packed_size', m, inputs, outputs)
+      // Packing works in scratch behind what it makes.
+      const packed = e.pack(w, `winograd ${m}`, bytes + e.ask('winograd_pack_scratch_size'), (p, from, to) => {
+        p.call('winograd_pack_f32', m, from, inputs, outputs, to, plus(to, bytes))
+      })
+      const scratch = e.scratch(e.ask('winograd_scratch_size', m, images, oh, ow, inputs, outputs))
+      e.call(
+        'winograd_f32', m, x.at, inputs, packed, bias, residual, outputs, y.at, outputs, images, height, width, inputs, outputs, oh, ow, top, left,
+        activation.code, activation.a, activation.b, scratch, 0, e.ask('winograd_blocks', m, images, oh, ow, inputs, outputs),
+      )
+    },
+  }
 }
 
 /** One filter per channel: no products across channels. */

@@ -69,6 +69,9 @@ export const MatMul = defineOp({
   },
 })
 
+/** Up to this many rows a product is bound by reading its right side, and the kernels that do just that are faster. */
+const VECTOR_ROWS = 3
+
 interface Emission {
   readonly product: Product
   readonly a: Operand
@@ -93,15 +96,23 @@ function emitProduct(e: Emitter<unknown>, emission: Emission): void {
   if (sharedB && stacksAsRows(product.a, aStrides)) {
     // One matrix on the right: the stack on the left is just more rows.
     const rows = batches * m
+    if (rows <= VECTOR_ROWS && aCol === 1 && !b.constant && (bCol === 1 || bRow === 1)) {
+      const kernel = bCol === 1 ? 'gemv_rows' : 'gemv_transposed'
+      e.call(kernel, a.at, aRow, b.at, bCol === 1 ? bRow : bCol, bias, residual, n, c.at, n, rows, k, 0, n, code, alpha, beta)
+      return e.note({ kernel: 'gemv', flops: 2 * rows * n * k })
+    }
     const packed = e.pack(b, `gemm ${bRow} ${bCol} ${k} ${n}`, e.ask('gemm_packed_size', k, n), (p, from, to) => {
       p.call('gemm_pack', from, bRow, bCol, k, n, to)
     })
-    if (aCol === 1) {
+    if (rows <= VECTOR_ROWS && aCol === 1) {
+      e.call('gemv_packed', a.at, aRow, packed, bias, residual, n, c.at, n, rows, k, 0, n, code, alpha, beta)
+    } else if (aCol === 1) {
       e.call('gemm', a.at, aRow, packed, bias, residual, n, c.at, n, k, n, 0, rows, code, alpha, beta)
     } else {
       const scratch = e.scratch(e.ask('gemm_strided_a_scratch_size', k))
       e.call('gemm_strided_a', a.at, aRow, aCol, packed, bias, residual, n, c.at, n, k, n, 0, rows, code, alpha, beta, scratch)
     }
+    e.note({ kernel: rows <= VECTOR_ROWS ? 'gemv' : 'gemm', flops: 2 * rows * n * k })
   } else {
     const table = e.table(offsetTable(batch, product, aStrides, bStrides))
     const strip = aCol === 1 ? 0 : e.ask('gemm_strided_a_scratch_size', k)
@@ -112,8 +123,8 @@ function emitProduct(e: Emitter<unknown>, emission: Emission): void {
       e.call('binary_f32', BINARY_ADD, c.at, 1, residual, 1, c.at, c.size)
       if (code !== UNARY_NONE) e.call('unary_f32', code, c.at, c.at, c.size, alpha, beta)
     }
+    e.note({ kernel: 'gemm', flops: 2 * batches * m * n * k })
   }
-  e.note({ kernel: 'gemm', flops: 2 * batches * m * n * k })
 }
 
 /** Strides of an operand's logical axes in memory, in elements, with one for the axis a vector lacks. */

@@ -1,5 +1,6 @@
 // Every case table, one line each.
 import type { Case } from './case.js'
+import { convTransposeCases } from './conv-transpose.js'
 import { convCases } from './conv.js'
 import { matmulCases } from './matmul.js'
 import { poolCases } from './pool.js'
@@ -10,6 +11,7 @@ import { transposeCases } from './transpose.js'
 
 export const allCases: readonly Case[] = [
   ...convCases,
+  ...convTransposeCases,
   ...matmulCases,
   ...poolCases,
   ...quantizedLinearCases,

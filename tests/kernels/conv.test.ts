@@ -63,7 +63,9 @@ const cases: Case[] = [
   { name: 'no images', images: 0, size: [1, 3, 3], kernel: [1, 3, 3], inputs: 2, outputs: 3 },
 ]
 
-describe.each(builds)('conv (%s)', (build) => {
+const variants = builds.flatMap((build) => (['conv', 'conv_grouped'] as const).map((name) => ({ build, name })))
+
+describe.each(variants)('$name ($build)', ({ build, name }) => {
   const wasm = new Wasm(build)
   const kernels = wasm.kernels
 
@@ -120,9 +122,13 @@ describe.each(builds)('conv (%s)', (build) => {
     const y = wasm.f32(new Float32Array(pixels * yPitch).fill(NaN))
     const biasAt = c.bias ? wasm.f32(bias) : 0
     const residualAt = c.residual ? wasm.f32(residual) : 0
-    const scratch = wasm.alloc(kernels.conv_scratch_size(inputs, taps))
+    const scratch = wasm.alloc(
+      name === 'conv'
+        ? kernels.conv_scratch_size(inputs, taps)
+        : kernels.conv_grouped_scratch_size(inputs, groups, ...kernel, stride[2], dilation[2], out[2]),
+    )
     const run = (begin: number, end: number) =>
-      kernels.conv(
+      kernels[name](
         xAt, xPitch, ...size, inputs, groups, packed, ...kernel, ...stride, ...dilation, pads[0], pads[1], pads[2],
         y, yPitch, ...out, outputs, biasAt, residualAt, yPitch, c.act ?? 0, 0, 0, begin, end, scratch,
       )

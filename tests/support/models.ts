@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { dtypeFromOnnx } from '../../src/dtype.js'
+import { dtypeFromOnnx, isFloat } from '../../src/dtype.js'
 import { isHostTensor, type HostTensor } from '../../src/host.js'
 import type { ModelProto } from '../../src/onnx/schema/onnx.js'
 import { decodeTensor } from '../../src/onnx/tensor-proto.js'
@@ -63,6 +63,16 @@ export function randomFeeds({ graph }: ModelProto, seed: number): Map<string, Ho
       return [name, randomTensor(random, dtypeFromOnnx(elemType)!, dims, 0, 1)]
     }),
   )
+}
+
+/** Inputs like the recorded ones, but others: floats scaled by up to a half, integers as they are. */
+export function otherInputs(inputs: ReadonlyMap<string, HostTensor>, seed: number): Map<string, HostTensor> {
+  const random = seeded(seed)
+  const changed = [...inputs].map(([name, tensor]): [string, HostTensor] => {
+    if (!isFloat(tensor.dtype) || tensor.dtype === 'float16') return [name, tensor]
+    return [name, { ...tensor, data: (tensor.data as Float32Array).map((value) => value * (0.5 + 0.5 * random())) }]
+  })
+  return new Map(changed)
 }
 
 /** Models with operators that are not there yet. */

@@ -1,0 +1,46 @@
+// The bench inside a page: bundled and driven by chromium.ts, which hands in the peers.
+import { allOps } from '../src/ops/all.js'
+import { registerOps } from '../src/ops/registry.js'
+import * as lanewise from '../src/browser.js'
+import { measureWork, type WorkResult } from './measure.js'
+import type { Options } from './options.js'
+import { Peaks } from './peaks.js'
+import { lanewisePeer } from './peers/lanewise.js'
+import { onnxruntimeWeb, type Ort } from './peers/onnxruntime.js'
+import { tfjs, type Tf, type TfWasm } from './peers/tfjs.js'
+import type { Environment } from './report.js'
+import { parseWork } from './work.js'
+
+export interface PagePeers {
+  readonly ort: Ort
+  readonly tf: Tf
+  readonly tfWasm: TfWasm & { setWasmPaths(prefix: string): void }
+}
+
+/** What the page offers to the process that drives it. */
+export interface PageBench {
+  environment(): Pick<Environment, 'build' | 'versions' | 'peak'>
+  /** Measures the work that the server has ready. */
+  measure(): Promise<WorkResult>
+}
+
+export async function start({ ort, tf, tfWasm }: PagePeers, options: Options): Promise<PageBench> {
+  registerOps(allOps)
+  ort.env.wasm.wasmPaths = '/ort/'
+  tfWasm.setWasmPaths('/tfjs/')
+  const peaks = await Peaks.create(options.build)
+  const peers = [lanewisePeer(lanewise, options.build)]
+  if (options.vs.includes('onnxruntime-web')) peers.push(onnxruntimeWeb(ort))
+  if (options.vs.includes('tfjs-wasm') && options.suite === 'kernels') peers.push(await tfjs(tf, tfWasm))
+  return {
+    environment: () => ({
+      build: peaks.build,
+      versions: Object.fromEntries(peers.map((peer) => [peer.name, peer.version])),
+      peak: peaks.best(),
+    }),
+    async measure() {
+      const work = parseWork(await (await fetch('/work')).arrayBuffer())
+      return measureWork(work, peers, peaks, { quick: options.quick, kernels: options.suite === 'kernels' })
+    },
+  }
+}

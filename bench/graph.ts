@@ -1,0 +1,55 @@
+import type { DType } from '../src/dtype.js'
+import { dtypeToOnnx } from '../src/dtype.js'
+import type { AttributeProto, ModelProto, NodeProto } from '../src/onnx/schema/onnx.js'
+import { AttributeType } from '../src/onnx/schema/onnx.js'
+import type { Init } from '../src/onnx/schema/table.js'
+import { encodeTensor } from '../src/onnx/tensor-proto.js'
+import { writeModel } from '../src/onnx/wire.js'
+import type { Feeds } from './work.js'
+
+/** bigint: INT; number: FLOAT; an array of bigints: INTS; text: STRING. */
+export type AttributeValue = bigint | number | readonly bigint[] | string
+export type Attributes = Readonly<Record<string, AttributeValue>>
+
+function attribute(name: string, value: AttributeValue): Init<AttributeProto> {
+  if (typeof value === 'bigint') return { name, type: AttributeType.INT, i: value }
+  if (typeof value === 'number') return { name, type: AttributeType.FLOAT, f: value }
+  if (typeof value === 'string') return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) }
+  return { name, type: AttributeType.INTS, ints: BigInt64Array.from(value) }
+}
+
+export function node(opType: string, input: readonly string[], output: readonly string[], attributes: Attributes = {}, domain = ''): Init<NodeProto> {
+  return { opType, input, output, domain, name: `${opType}:${output[0]}`, attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)) }
+}
+
+export interface GraphSpec {
+  readonly inputs: Readonly<Record<string, readonly number[]>>
+  /** Names; their shapes are the engines' to find. */
+  readonly outputs: readonly string[]
+  readonly weights?: Feeds
+  readonly nodes: readonly Init<NodeProto>[]
+  readonly opset?: number
+  readonly dtype?: DType
+}
+
+/** An ONNX file of a few nodes. */
+export function model({ inputs, outputs, weights = new Map(), nodes, opset = 20, dtype = 'float32' }: GraphSpec): Uint8Array {
+  const elemType = dtypeToOnnx(dtype)
+  const opsetImport = [{ domain: '', version: opset }]
+  if (nodes.some(({ domain }) => domain === 'com.microsoft')) opsetImport.push({ domain: 'com.microsoft', version: 1 })
+  const proto: Init<ModelProto> = {
+    irVersion: 9,
+    opsetImport,
+    graph: {
+      name: 'bench',
+      node: nodes,
+      initializer: [...weights].map(([name, tensor]) => encodeTensor(name, tensor)),
+      input: Object.entries(inputs).map(([name, shape]) => ({
+        name,
+        type: { tensorType: { elemType, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+      })),
+      output: outputs.map((name) => ({ name, type: { tensorType: { elemType } } })),
+    },
+  }
+  return writeModel(proto)
+}

@@ -1,0 +1,123 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import type { WorkResult } from './measure.js'
+import { parseOptions, usage, type Options } from './options.js'
+import { storeRatios, worseRatios } from './ratios.js'
+import { markdown, summarizeResults, type Environment, type Report } from './report.js'
+import { isTimedSuite } from './suites/index.js'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const benchRoot = fileURLToPath(new URL('.', import.meta.url))
+
+/** The peers live in a package of their own, which only the bench installs. */
+function installPeers(): void {
+  if (existsSync(join(benchRoot, 'node_modules', 'onnxruntime-node', 'package.json'))) return
+  console.log('installing what Lanewise is measured against: npm ci --prefix bench')
+  const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' }
+  const { status } = spawnSync('npm', ['ci', '--prefix', benchRoot], { stdio: 'inherit', env })
+  if (status !== 0) throw new Error('the peers could not be installed')
+}
+
+function buildKernels(): void {
+  if (existsSync(join(root, 'dist', 'wasm', 'inference-simd.wasm'))) return
+  if (spawnSync('npm', ['run', 'build:wasm'], { stdio: 'inherit', cwd: root }).status !== 0) throw new Error('the kernels could not be built')
+}
+
+/** The Node to run in: this one, or the newer one among the peers, whichever way its package was installed. */
+function nodeBinary(engine: Options['engine']): string {
+  if (engine === 'node') return process.execPath
+  const modules = join(benchRoot, 'node_modules')
+  const platform = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
+  const places = [join(modules, 'node', 'bin', 'node'), join(modules, platform, 'bin', 'node'), join(modules, 'node', 'node_modules', platform, 'bin', 'node')]
+  const found = places.find((place) => existsSync(place))
+  if (!found) throw new Error(`the package "node" holds no binary (looked for ${places.join(', ')})`)
+  return found
+}
+
+interface Measured {
+  readonly environment: Environment
+  readonly results: readonly WorkResult[]
+}
+
+/** Runs the timed suites in a Node of their own. Bundled, so that nothing but the code measured is between the call and the kernel. */
+async function runInNode(options: Options): Promise<Measured> {
+  // Two levels below the root, where src/platform/wasm-files.ts finds the kernels; and inside bench/, where the peers are found.
+  const bundle = join(benchRoot, 'dist', 'run.mjs')
+  await build({
+    entryPoints: [join(benchRoot, 'node-run.ts')],
+    outfile: bundle,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'es2022',
+    packages: 'external',
+    logLevel: 'warning',
+  })
+  const folder = mkdtempSync(join(tmpdir(), 'lanewise-bench-'))
+  try {
+    const file = join(folder, 'results.json')
+    const { status } = spawnSync(nodeBinary(options.engine), [bundle, JSON.stringify(options), file], { stdio: 'inherit', cwd: root })
+    if (status !== 0) throw new Error(`the bench ended with status ${status}`)
+    return JSON.parse(readFileSync(file, 'utf8')) as Measured
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+async function timedSuite(options: Options): Promise<boolean> {
+  const { environment, results } = options.engine === 'chromium' ? await (await import('./chromium.js')).runInChromium(options) : await runInNode(options)
+  const report: Report = {
+    suite: options.suite,
+    date: new Date().toISOString(),
+    quick: options.quick,
+    environment,
+    results,
+    summary: summarizeResults(results),
+  }
+  console.log(`\n${markdown(report)}`)
+  saveJson(options.json, report)
+  let good = results.every((result) => result.disagreements.length === 0)
+  if (!good) console.log('\nThere are disagreements.')
+  if (options.check) {
+    const worse = worseRatios(environment, results)
+    for (const what of worse) console.log(`worse: ${what}`)
+    if (worse.length > 0) good = false
+  }
+  if (options.store) storeRatios(environment, results)
+  return good
+}
+
+function saveJson(file: string, content: object): void {
+  mkdirSync(dirname(file), { recursive: true })
+  writeFileSync(file, JSON.stringify(content, null, 2) + '\n')
+  console.log(`\n${file}`)
+}
+
+async function main(): Promise<boolean> {
+  let options
+  try {
+    options = parseOptions(process.argv.slice(2))
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${usage}`)
+    return false
+  }
+  if (options === 'help') {
+    console.log(usage)
+    return true
+  }
+  installPeers()
+  buildKernels()
+  if (isTimedSuite(options.suite)) return timedSuite(options)
+  const node = nodeBinary(options.engine)
+  const suite = options.suite === 'cold' ? await import('./suites/cold.js') : await import('./suites/memory.js')
+  const { report, text } = await suite.run({ options, node, root })
+  console.log(`\n${text}`)
+  saveJson(options.json, report)
+  return true
+}
+
+process.exitCode = (await main()) ? 0 : 1

@@ -1,0 +1,68 @@
+import { parseArgs } from 'node:util'
+import type { PeerName } from './peers/peer.js'
+
+export const suites = ['kernels', 'models', 'sequence', 'cold', 'memory'] as const
+export type SuiteName = (typeof suites)[number]
+export const engines = ['node', 'node24', 'chromium'] as const
+export type Engine = (typeof engines)[number]
+export const peerNames: readonly PeerName[] = ['onnxruntime-web', 'onnxruntime-node', 'tfjs-wasm', 'jax-js']
+
+export interface Options {
+  readonly suite: SuiteName
+  readonly engine: Engine
+  readonly build: 'auto' | 'simd' | 'relaxed'
+  readonly filter: string
+  readonly quick: boolean
+  readonly vs: readonly PeerName[]
+  readonly json: string
+  readonly check: boolean
+  readonly store: boolean
+}
+
+export const usage = `npm run bench -- ${suites.join('|')} [options]
+  --engine ${engines.join('|')}   where it runs; default: this Node
+  --build simd|relaxed           default: what the engine has
+  --filter REGEX                 only works whose name or group matches
+  --vs ${peerNames.join(',')}
+  --quick                        few rounds: does it run, do the answers agree; the figures are worth little
+  --json FILE                    default bench/results/SUITE-ENGINE.json
+  --check                        fail if a ratio is worse than the stored one by more than 15 % and its noise
+  --store                        store the ratios in bench/ratios.json`
+
+/** The command line. Throws with what is wrong. */
+export function parseOptions(args: readonly string[]): Options | 'help' {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      engine: { type: 'string', default: 'node' },
+      build: { type: 'string', default: 'auto' },
+      filter: { type: 'string', default: '' },
+      vs: { type: 'string', default: peerNames.join(',') },
+      json: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      check: { type: 'boolean', default: false },
+      store: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) return 'help'
+  const oneOf = <T extends string>(what: string, value: string | undefined, allowed: readonly T[]): T => {
+    if (allowed.includes(value as T)) return value as T
+    throw new Error(`${what} must be one of ${allowed.join(', ')}${value === undefined ? '' : `, not "${value}"`}`)
+  }
+  if (positionals.length > 1) throw new Error(`one suite at a time, not ${positionals.join(' and ')}`)
+  const suite = oneOf('the suite', positionals[0], suites)
+  const engine = oneOf('--engine', values.engine, engines)
+  return {
+    suite,
+    engine,
+    build: oneOf('--build', values.build, ['auto', 'simd', 'relaxed'] as const),
+    filter: values.filter,
+    quick: values.quick,
+    vs: values.vs.split(',').map((name) => oneOf('--vs', name, peerNames)),
+    json: values.json ?? `bench/results/${suite}-${engine}.json`,
+    check: values.check,
+    store: values.store,
+  }
+}

@@ -1,0 +1,31 @@
+import type * as Lanewise from '../../src/index.js'
+import { publishValue } from '../../src/value.js'
+import { toHost } from '../../src/tensor.js'
+import type { Feeds, Work } from '../work.js'
+import type { Loaded, Peer } from './peer.js'
+
+/** This library, by its own session API. The entry point differs between Node and browsers, so it is handed in. */
+export function lanewisePeer({ InferenceSession, env }: typeof Lanewise, build: Lanewise.Build | 'auto'): Peer {
+  const load = async (model: Uint8Array, inputs: readonly Feeds[]): Promise<Loaded> => {
+    const session = await InferenceSession.create(model, { build, logLevel: 'error' })
+    const feeds = inputs.map((feed) => Object.fromEntries([...feed].map(([name, value]) => [name, publishValue(value)])))
+    return {
+      run: (i) => session.run(feeds[i]),
+      async outputs(i) {
+        const results = await session.run(feeds[i])
+        return new Map(Object.entries(results).map(([name, tensor]) => [name, toHost(tensor, name)]))
+      },
+      async kernelTime(i) {
+        await session.run(feeds[i], undefined, { profile: true })
+        return session.lastProfile!.reduce((sum, entry) => (entry.op === 'Reorder' ? sum : sum + entry.ms), 0)
+      },
+      release: () => session.release(),
+    }
+  }
+  return {
+    name: 'lanewise',
+    version: env.versions.lanewise,
+    load: ({ model, feeds }) => load(model, feeds),
+    loadIdentity: async ({ identity, feeds }: Work) => identity && load(identity, feeds),
+  }
+}

@@ -1,0 +1,69 @@
+import type { HostTensor } from '../../src/host.js'
+import type { Feeds } from '../work.js'
+import type { Loaded, Peer } from './peer.js'
+
+interface OrtTensor {
+  readonly type: string
+  readonly dims: readonly number[]
+  readonly data: unknown
+}
+
+/** What the bench uses of onnxruntime-common, which both packages share. */
+export interface Ort {
+  readonly env: {
+    readonly wasm: { numThreads?: number; wasmPaths?: unknown }
+    readonly versions: { readonly web?: string; readonly node?: string; readonly common: string }
+    logLevel?: string
+  }
+  readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => OrtTensor
+  readonly InferenceSession: {
+    create(model: Uint8Array, options: object): Promise<{
+      run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>
+      release(): Promise<void>
+    }>
+  }
+}
+
+function onnxruntime(ort: Ort, name: 'onnxruntime-web' | 'onnxruntime-node', version: string, options: object): Peer {
+  const load = async (model: Uint8Array, inputs: readonly Feeds[]): Promise<Loaded> => {
+    const session = await ort.InferenceSession.create(model, { ...options, logSeverityLevel: 4 })
+    const feeds = inputs.map((feed) =>
+      Object.fromEntries([...feed].map(([key, { dtype, data, shape }]) => [key, new ort.Tensor(dtype, data, [...shape])])),
+    )
+    return {
+      run: (i) => session.run(feeds[i]),
+      async outputs(i) {
+        const results = Object.entries(await session.run(feeds[i]))
+        return new Map(
+          results.map(([key, { type, dims, data }]): [string, HostTensor] => {
+            // A copy: onnxruntime-node's data are views of memory that it frees.
+            const copy = (data as Float32Array).slice()
+            return [key, { dtype: type as HostTensor['dtype'], shape: dims, data: copy }]
+          }),
+        )
+      },
+      release: () => session.release(),
+    }
+  }
+  return {
+    name,
+    version,
+    load: ({ model, feeds }) => load(model, feeds),
+    loadIdentity: async ({ identity, feeds }) => identity && load(identity, feeds),
+  }
+}
+
+/** The WebAssembly backend on one thread. */
+export function onnxruntimeWeb(ort: Ort): Peer {
+  ort.env.wasm.numThreads = 1
+  ort.env.logLevel = 'fatal'
+  const { versions } = ort.env
+  return onnxruntime(ort, 'onnxruntime-web', versions.web ?? versions.common, { executionProviders: ['wasm'] })
+}
+
+/** The native library on one thread. */
+export function onnxruntimeNode(ort: Ort): Peer {
+  ort.env.logLevel = 'fatal'
+  const { versions } = ort.env
+  return onnxruntime(ort, 'onnxruntime-node', versions.node ?? versions.common, { intraOpNumThreads: 1, interOpNumThreads: 1 })
+}

@@ -1,0 +1,24 @@
+import type { HostTensor } from '../../src/host.js'
+import type { Work } from '../work.js'
+
+export type PeerName = 'onnxruntime-web' | 'onnxruntime-node' | 'tfjs-wasm' | 'jax-js'
+export type EngineName = 'lanewise' | PeerName
+
+/** A work, ready to be run on one of its inputs. */
+export interface Loaded {
+  /** JavaScript data in, JavaScript data out: what is timed. */
+  run(input: number): Promise<unknown>
+  outputs(input: number): Promise<ReadonlyMap<string, HostTensor>>
+  /** Milliseconds spent in kernels in one run, where the engine tells. */
+  kernelTime?(input: number): Promise<number>
+  release(): Promise<void>
+}
+
+export interface Peer {
+  readonly name: EngineName
+  readonly version: string
+  /** Undefined if this peer has no way to do the work; throws if it tries and fails. */
+  load(work: Work): Promise<Loaded | undefined>
+  /** The work's Identity. */
+  loadIdentity(work: Work): Promise<Loaded | undefined>
+}

@@ -1,0 +1,51 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import type { WorkResult } from './measure.js'
+import type { Environment } from './report.js'
+import type { Ratio } from './statistics.js'
+
+const file = fileURLToPath(new URL('./ratios.json', import.meta.url))
+const TOLERATED = 0.15
+
+/** By engine and build, then by "suite/work/peer": how many times as long the peer takes. */
+type Stored = Record<string, Record<string, number>>
+
+function read(): Stored {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Stored) : {}
+}
+
+const keyOf = ({ key, build }: Environment): string => `${key}/${build}`
+
+function ratiosOf(results: readonly WorkResult[]): Map<string, Ratio> {
+  const ratios = new Map<string, Ratio>()
+  for (const { suite, name, ratios: runs } of results) {
+    for (const [peer, ratio] of Object.entries(runs)) ratios.set(`${suite}/${name}/${peer}`, ratio)
+  }
+  return ratios
+}
+
+/** Keeps the ratios of this run beside those of works that were not run. */
+export function storeRatios(environment: Environment, results: readonly WorkResult[]): void {
+  const stored = read()
+  const table = { ...stored[keyOf(environment)] }
+  for (const [name, { ratio }] of ratiosOf(results)) table[name] = Number(ratio.toPrecision(3))
+  stored[keyOf(environment)] = Object.fromEntries(Object.entries(table).sort(([a], [b]) => (a < b ? -1 : 1)))
+  writeFileSync(file, JSON.stringify(stored, null, 2) + '\n')
+}
+
+/** Every ratio that is worse than the stored one by more than 15 % and twice its noise; a work that no longer runs is one too. */
+export function worseRatios(environment: Environment, results: readonly WorkResult[]): string[] {
+  const table = read()[keyOf(environment)] ?? {}
+  const now = ratiosOf(results)
+  const failed = results.flatMap(({ suite, name, failed: why }) => {
+    const known = Object.keys(table).some((key) => key.startsWith(`${suite}/${name}/`))
+    return why && known ? [`${suite}/${name} no longer runs: ${why}`] : []
+  })
+  const worse = [...now].flatMap(([name, { ratio, noise }]) => {
+    const before = table[name]
+    return before !== undefined && ratio < before * (1 - TOLERATED - 2 * noise)
+      ? [`${name}: ${ratio.toFixed(2)}×, stored ${before}× (noise ${(100 * noise).toFixed(1)} %)`]
+      : []
+  })
+  return [...failed, ...worse]
+}

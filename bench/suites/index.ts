@@ -1,0 +1,22 @@
+import type { Options } from '../options.js'
+import type { Work } from '../work.js'
+import { kernelWorks } from './kernels.js'
+import { modelWorks } from './models.js'
+import { sequenceWorks } from './sequence.js'
+
+/** The suites whose works are timed beside each other in one process. */
+const suites = { kernels: kernelWorks, models: modelWorks, sequence: sequenceWorks }
+
+export function isTimedSuite(suite: Options['suite']): suite is keyof typeof suites {
+  return suite in suites
+}
+
+/** The works of a suite that are asked for, each made when it is its turn. */
+export function* worksOf({ suite, filter }: Options): Generator<Work> {
+  if (!isTimedSuite(suite)) return
+  const wanted = new RegExp(filter, 'i')
+  for (const make of suites[suite]()) {
+    const work = make()
+    if (wanted.test(work.name) || wanted.test(work.group)) yield work
+  }
+}

@@ -1,0 +1,183 @@
+import type { HostTensor } from '../../src/host.js'
+import type { Shape } from '../../src/shape.js'
+import { randomTensor, seeded } from '../../tests/support/random.js'
+import { model, node, type Attributes } from '../graph.js'
+import type { Feeds, Layer, Work } from '../work.js'
+
+const INPUTS = 3
+const product = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
+
+/** Three inputs of different seeds. */
+function feedsOf(inputs: Readonly<Record<string, Shape>>, low: number, high: number): Feeds[] {
+  return Array.from({ length: INPUTS }, (_, seed) => {
+    const random = seeded(seed + 11)
+    return new Map(Object.entries(inputs).map(([name, shape]) => [name, randomTensor(random, 'float32', shape, low, high)]))
+  })
+}
+
+interface LayerSpec {
+  readonly group: string
+  readonly name: string
+  readonly op: string
+  readonly x: Shape
+  readonly attributes?: Attributes
+  readonly weights?: Readonly<Record<string, Shape>>
+  readonly layer?: Layer
+  readonly flops?: number
+  readonly bytesRead?: number
+  readonly low?: number
+  readonly high?: number
+  /** The shapes of x and y are the same, so that an Identity is the run without the kernel. */
+  readonly sameShape?: boolean
+}
+
+/** One operator with input `x`, its weights, and output `y`. */
+function layerWork({ group, name, op, x, attributes, weights = {}, layer, flops, bytesRead, low = -1, high = 1, sameShape }: LayerSpec): Work {
+  const random = seeded(5)
+  const tensors = new Map<string, HostTensor>()
+  for (const [key, shape] of Object.entries(weights)) {
+    const scale = Math.sqrt(3 / Math.max(1, product(shape) / shape[0]))
+    tensors.set(key, randomTensor(random, 'float32', shape, -scale, scale))
+  }
+  const build = (type: string, extra: Attributes, given: Feeds): Uint8Array =>
+    model({ inputs: { x }, outputs: ['y'], weights: given, nodes: [node(type, ['x', ...given.keys()], ['y'], extra)] })
+  return {
+    suite: 'kernels',
+    group,
+    name,
+    model: build(op, attributes ?? {}, tensors),
+    feeds: feedsOf({ x }, low, high),
+    weights: tensors,
+    layer,
+    flops,
+    bytesRead,
+    identity: sameShape ? build('Identity', {}, new Map()) : undefined,
+  }
+}
+
+function matmul(group: string, m: number, n: number, k: number): Work {
+  return layerWork({
+    group,
+    name: m === n && n === k ? `MatMul ${m}³` : `MatMul ${m}×${k}×${n}`,
+    op: 'MatMul',
+    x: [m, k],
+    weights: { w: [k, n] },
+    layer: { kind: 'matmul' },
+    flops: 2 * m * n * k,
+    bytesRead: m === 1 ? 4 * n * k : undefined,
+    sameShape: n === k,
+  })
+}
+
+interface ConvSpec {
+  readonly c: number
+  readonly k: number
+  readonly size: number
+  readonly kernel: number
+  readonly stride?: number
+  readonly group?: number
+}
+
+function conv(group: string, spec: ConvSpec): Work {
+  const { c, k, size, kernel, stride = 1, group: groups = 1 } = spec
+  const pad = BigInt((kernel - 1) >> 1)
+  const out = Math.ceil(size / stride)
+  const s = BigInt(stride)
+  const depthwise = groups === c && groups === k
+  return layerWork({
+    group,
+    name: `Conv ${kernel}×${kernel}${stride > 1 ? `/${stride}` : ''} ${depthwise ? `depthwise ${c}` : `${c}→${k}`}${groups > 1 && !depthwise ? ` in ${groups} groups` : ''} ${size}²`,
+    op: 'Conv',
+    x: [1, c, size, size],
+    attributes: { kernel_shape: [BigInt(kernel), BigInt(kernel)], strides: [s, s], pads: [pad, pad, pad, pad], group: BigInt(groups) },
+    weights: { w: [k, c / groups, kernel, kernel], b: [k] },
+    layer: { kind: 'conv', stride, pad: Number(pad), group: groups },
+    flops: 2 * out * out * k * (c / groups) * kernel * kernel,
+    sameShape: c === k && stride === 1,
+  })
+}
+
+const MILLION = 1 << 20
+
+function unary(op: string, tfName: string, low = -4, high = 4, attributes: Attributes = {}): Work {
+  return layerWork({
+    group: 'elementwise',
+    name: `${op} 1 M`,
+    op,
+    x: [1024, MILLION / 1024],
+    attributes,
+    layer: { kind: 'unary', op: tfName },
+    low,
+    high,
+    sameShape: true,
+  })
+}
+
+/** A hundred operators on sixteen numbers each, no two neighbours of which fuse into one. */
+function tinyGraph(): Work {
+  const random = seeded(3)
+  const weights = new Map([
+    ['m', randomTensor(random, 'float32', [4, 4], -0.5, 0.5)],
+    ['v', randomTensor(random, 'float32', [4, 4], -1, 1)],
+  ])
+  const steps = [
+    (x: string, y: string) => node('MatMul', [x, 'm'], [y]),
+    (x: string, y: string) => node('Transpose', [x], [y], { perm: [1n, 0n] }),
+    (x: string, y: string) => node('Softmax', [x], [y], { axis: 1n }),
+    (x: string, y: string) => node('Add', [x, 'v'], [y]),
+    (x: string, y: string) => node('Tanh', [x], [y]),
+  ]
+  const nodes = Array.from({ length: 100 }, (_, i) => steps[i % 5](i === 0 ? 'x' : `t${i}`, i === 99 ? 'y' : `t${i + 1}`))
+  return {
+    suite: 'kernels',
+    group: 'tiny graph',
+    name: '100 nodes of 16 floats',
+    model: model({ inputs: { x: [4, 4] }, outputs: ['y'], weights, nodes }),
+    feeds: feedsOf({ x: [4, 4] }, -1, 1),
+  }
+}
+
+function pool(op: 'MaxPool' | 'AveragePool' | 'GlobalAveragePool', c: number, size: number, kernel = 3, stride = 2): Work {
+  const attributes = { kernel_shape: [BigInt(kernel), BigInt(kernel)], strides: [BigInt(stride), BigInt(stride)], pads: [1n, 1n, 1n, 1n] }
+  const plain = op === 'GlobalAveragePool'
+  return layerWork({ group: 'pool', name: `${op}${plain ? '' : ` ${kernel}×${kernel}/${stride}`} ${c} ${size}²`, op, x: [1, c, size, size], attributes: plain ? {} : attributes })
+}
+
+/** Layers of real models, one operator each. */
+export function* kernelWorks(): Generator<() => Work> {
+  for (const n of [256, 384, 512, 768, 1024]) yield () => matmul('gemm', n, n, n)
+  yield () => matmul('gemm (other shapes)', 128, 3072, 768)
+  yield () => matmul('gemm (other shapes)', 128, 768, 3072)
+  yield () => matmul('gemm (other shapes)', 100, 256, 784)
+  yield () => matmul('gemm (other shapes)', 33, 65, 127)
+  yield () =>
+    layerWork({ group: 'gemm (other shapes)', name: 'Gemm 64×2048×1000', op: 'Gemm', x: [64, 2048], attributes: { transB: 1n }, weights: { w: [1000, 2048], b: [1000] }, flops: 2 * 64 * 2048 * 1000 })
+  yield () => matmul('matrix–vector', 1, 1024, 1024)
+  yield () => matmul('matrix–vector', 1, 4096, 4096)
+  for (const [c, size] of [[64, 56], [128, 28], [256, 14], [512, 7]] as const) yield () => conv('conv 3×3', { c, k: c, size, kernel: 3 })
+  for (const [c, k, size] of [[64, 256, 56], [256, 64, 56], [512, 128, 28], [256, 1024, 14], [512, 2048, 7], [32, 16, 112], [96, 24, 56]] as const) {
+    yield () => conv('pointwise', { c, k, size, kernel: 1 })
+  }
+  yield () => conv('first layers', { c: 3, k: 64, size: 224, kernel: 7, stride: 2 })
+  yield () => conv('first layers', { c: 3, k: 32, size: 224, kernel: 3, stride: 2 })
+  yield () => conv('other convolutions', { c: 128, k: 128, size: 56, kernel: 3, stride: 2 })
+  yield () => conv('other convolutions', { c: 48, k: 64, size: 27, kernel: 5 })
+  yield () => conv('other convolutions', { c: 128, k: 128, size: 28, kernel: 3, group: 4 })
+  for (const [c, size, kernel, stride] of [[32, 112, 3, 1], [96, 112, 3, 2], [144, 56, 3, 1], [144, 56, 3, 2], [384, 14, 3, 1], [960, 7, 3, 1], [240, 28, 5, 1]] as const) {
+    yield () => conv('depthwise', { c, k: c, size, kernel, stride, group: c })
+  }
+  yield () => unary('Exp', 'exp')
+  yield () => unary('Tanh', 'tanh')
+  yield () => unary('Sigmoid', 'sigmoid')
+  yield () => unary('Erf', 'erf')
+  yield () => unary('Gelu', 'gelu')
+  yield () => unary('Softmax', 'softmax', -4, 4, { axis: -1n })
+  yield () => unary('Log', 'log', 0.01, 10)
+  yield () => unary('Relu', 'relu')
+  yield () =>
+    layerWork({ group: 'layer norm', name: 'LayerNormalization 128×768', op: 'LayerNormalization', x: [128, 768], attributes: { axis: -1n }, weights: { scale: [768], bias: [768] }, sameShape: true })
+  yield () => pool('MaxPool', 64, 112)
+  yield () => pool('AveragePool', 64, 56, 3, 1)
+  yield () => pool('GlobalAveragePool', 2048, 7)
+  yield tinyGraph
+}

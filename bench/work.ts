@@ -1,0 +1,95 @@
+import { viewData, type DType, type NumericDType, type TypedArray } from '../src/dtype.js'
+import { rawBytes, type HostTensor } from '../src/host.js'
+
+export type Feeds = ReadonlyMap<string, HostTensor>
+
+/** What a peer that reads no ONNX has to do; weights are in ONNX's order, `x` is the input. */
+export type Layer =
+  | { readonly kind: 'matmul' }
+  | { readonly kind: 'conv'; readonly stride: number; readonly pad: number; readonly group: number }
+  | { readonly kind: 'unary'; readonly op: string }
+
+/** One thing to measure: a model and a few inputs for it, used in turn. */
+export interface Work {
+  readonly suite: string
+  /** Works of a group are summed up together: "conv 3x3". */
+  readonly group: string
+  readonly name: string
+  readonly model: Uint8Array
+  readonly feeds: readonly Feeds[]
+  readonly layer?: Layer
+  readonly weights?: Feeds
+  /** Of the direct algorithm. */
+  readonly flops?: number
+  /** Bytes that have to be read from memory, where that is what bounds the work. */
+  readonly bytesRead?: number
+  /** An Identity of the same size: what a peer's run costs without the kernel. */
+  readonly identity?: Uint8Array
+  /** By output: a step of the quantised values it holds. */
+  readonly steps?: Readonly<Record<string, number>>
+}
+
+interface Place {
+  readonly at: number
+  readonly bytes: number
+}
+interface TensorPlace extends Place {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly number[]
+}
+
+/** A work as bytes, for an engine in another process. String tensors are not measured. */
+export function serializeWork({ model, feeds, weights, identity, ...rest }: Work): Uint8Array {
+  const chunks: Uint8Array[] = []
+  let length = 0
+  const place = (bytes: Uint8Array): Place => {
+    const at = length
+    chunks.push(bytes)
+    length += Math.ceil(bytes.length / 8) * 8
+    return { at, bytes: bytes.length }
+  }
+  const tensors = (map: Feeds): TensorPlace[] =>
+    [...map].map(([name, { dtype, shape, data }]) => ({ name, dtype, shape, ...place(rawBytes(data as TypedArray)) }))
+  const header = new TextEncoder().encode(
+    JSON.stringify({
+      ...rest,
+      model: place(model),
+      feeds: feeds.map(tensors),
+      weights: weights && tensors(weights),
+      identity: identity && place(identity),
+    }),
+  )
+  const start = Math.ceil((4 + header.length) / 8) * 8
+  const out = new Uint8Array(start + length)
+  new DataView(out.buffer).setUint32(0, header.length, true)
+  out.set(header, 4)
+  let at = start
+  for (const chunk of chunks) {
+    out.set(chunk, at)
+    at += Math.ceil(chunk.length / 8) * 8
+  }
+  return out
+}
+
+/** The reverse of {@link serializeWork}; tensors are views of the buffer. */
+export function parseWork(buffer: ArrayBuffer): Work {
+  const size = new DataView(buffer).getUint32(0, true)
+  const start = Math.ceil((4 + size) / 8) * 8
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, size)))
+  const bytes = ({ at, bytes: length }: Place): Uint8Array => new Uint8Array(buffer, start + at, length)
+  const tensors = (places: TensorPlace[]): Feeds =>
+    new Map(
+      places.map(({ name, dtype, shape, at }) => {
+        const count = shape.reduce((a, b) => a * b, 1)
+        return [name, { dtype, shape, data: viewData(dtype as NumericDType, buffer, start + at, count) }]
+      }),
+    )
+  return {
+    ...header,
+    model: bytes(header.model),
+    feeds: header.feeds.map(tensors),
+    weights: header.weights && tensors(header.weights),
+    identity: header.identity && bytes(header.identity),
+  }
+}

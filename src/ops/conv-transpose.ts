@@ -1,0 +1,104 @@
+import { UNARY_NONE } from '../../assembly/codes.js'
+import { LanewiseError } from '../errors.js'
+import { formatShape, type Shape } from '../shape.js'
+import { int, ints } from './attributes.js'
+import { channelsLastData } from './conv.js'
+import { defineOp } from './op.js'
+import { perAxis, threeAxes, windowAttributes, type WindowAttributes } from './window.js'
+
+const attributes = { ...windowAttributes, group: int(1), output_padding: ints(), output_shape: ints() }
+
+interface TransposeAttributes extends WindowAttributes {
+  readonly group: number
+  readonly output_padding?: readonly number[]
+  readonly output_shape?: readonly number[]
+}
+
+interface Geometry {
+  readonly kernel: readonly number[]
+  readonly strides: readonly number[]
+  readonly dilations: readonly number[]
+  readonly begin: readonly number[]
+  readonly output: readonly number[]
+}
+
+/** Inputs: X [N, C, spatial …], W [C, M/group, kernel …], B [M]; graph passes may add a residual of Y's shape as input 3. */
+export const ConvTranspose = defineOp({
+  name: 'ConvTranspose',
+  arity: [2, 4],
+  attributes,
+  infer({ attributes, inputs: [x, w, b] }) {
+    const { output } = geometryOf(attributes, x!.shape, w!.shape, b?.shape)
+    return [{ dtype: x!.dtype, shape: [x!.shape[0], w!.shape[1] * attributes.group, ...output] }]
+  },
+  layout: channelsLastData,
+  emit(e) {
+    const [x, w, y] = [e.input(0), e.input(1), e.output(0)]
+    if (y.size === 0) return
+    const { group } = e.attributes
+    const geometry = geometryOf(e.attributes, x.shape, w.shape, undefined)
+    const inputs = x.shape[1] / group
+    const outputs = w.shape[1]
+    const kernel = threeAxes(geometry.kernel, 1)
+    const taps = kernel[0] * kernel[1] * kernel[2]
+    const strides = threeAxes(geometry.strides, 1)
+    const dilations = threeAxes(geometry.dilations, 1)
+    const begin = threeAxes(geometry.begin, 0)
+    const key = `transposed ${group} ${strides.join()} ${dilations.join()} ${begin.join()}`
+    const packed = e.pack(w, key, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
+      p.call('conv_transpose_pack', from, inputs, outputs, group, ...kernel, ...strides, ...dilations, ...begin, to)
+    })
+    const scratch = e.scratch(e.ask('conv_scratch_size', inputs, taps))
+    const size = threeAxes(x.shape.slice(2), 1)
+    const out = threeAxes(y.shape.slice(2), 1)
+    const { residual, activation = { code: UNARY_NONE, a: 0, b: 0 } } = e.fused
+    e.call(
+      'conv_transpose', x.at, x.shape[1], ...size, inputs, group, packed, ...kernel, ...strides, ...dilations, ...begin, y.at, y.shape[1], ...out, outputs,
+      e.inputs[2]?.at ?? 0, residual === undefined ? 0 : e.input(residual).at, y.shape[1], activation.code, activation.a, activation.b,
+      0, x.shape[0] * out[0] * out[1], scratch,
+    )
+    e.note({ kernel: 'transposed gemm', flops: 2 * x.size * outputs * taps })
+  },
+})
+
+function geometryOf(attributes: TransposeAttributes, x: Shape, w: Shape, b: Shape | undefined): Geometry {
+  const { group } = attributes
+  if (x.length < 3 || x.length > 5) {
+    throw new LanewiseError(x.length < 3 ? 'E_SHAPE' : 'E_UNSUPPORTED', `ConvTranspose takes inputs of 3 to 5 axes, got ${formatShape(x)}`)
+  }
+  if (w.length !== x.length) throw new LanewiseError('E_SHAPE', `the weights ${formatShape(w)} do not have as many axes as the input ${formatShape(x)}`)
+  if (!(group >= 1)) throw new LanewiseError('E_VALUE', `group must be positive, got ${group}`)
+  if (w[0] !== x[1] || x[1] % group !== 0) {
+    throw new LanewiseError('E_SHAPE', `weights ${formatShape(w)} in ${group} groups do not fit ${x[1]} channels`, { expected: `${w[0]} channels`, actual: `${x[1]} channels` })
+  }
+  if (b && (b.length !== 1 || b[0] !== w[1] * group)) throw new LanewiseError('E_SHAPE', `the bias must have ${w[1] * group} elements, got ${formatShape(b)}`)
+  const rank = x.length - 2
+  const kernel = w.slice(2)
+  if (attributes.kernel_shape && formatShape(attributes.kernel_shape) !== formatShape(kernel)) {
+    throw new LanewiseError('E_SHAPE', `kernel_shape ${formatShape(attributes.kernel_shape)} is not that of the weights ${formatShape(w)}`)
+  }
+  const strides = perAxis('strides', attributes.strides, rank, 1)
+  const dilations = perAxis('dilations', attributes.dilations, rank, 1)
+  const extra = attributes.output_padding ?? new Array<number>(rank).fill(0)
+  if (extra.length !== rank || extra.some((pad) => !(pad >= 0))) throw new LanewiseError('E_VALUE', `output_padding ${formatShape(extra)} must be ${rank} numbers of 0 or more`)
+  const whole = kernel.map((size, i) => strides[i] * (x[i + 2] - 1) + extra[i] + (size - 1) * dilations[i] + 1)
+  const wanted = attributes.output_shape ? attributes.output_shape.slice(-rank) : attributes.auto_pad.startsWith('SAME') ? x.slice(2).map((size, i) => size * strides[i]) : undefined
+  if (wanted) {
+    // What is too much is cut off on both sides, the odd one at the end for SAME_UPPER and at the beginning otherwise.
+    const total = whole.map((size, i) => Math.max(0, size - wanted[i]))
+    const begin = total.map((pad) => (attributes.auto_pad === 'SAME_UPPER' ? Math.floor(pad / 2) : Math.ceil(pad / 2)))
+    return checked({ kernel, strides, dilations, begin, output: wanted })
+  }
+  const pads = attributes.auto_pad === 'VALID' ? undefined : attributes.pads
+  if (pads && (pads.length !== 2 * rank || pads.some((pad) => !(pad >= 0)))) throw new LanewiseError('E_VALUE', `pads ${formatShape(pads)} must be ${2 * rank} numbers of 0 or more`)
+  const begin = pads?.slice(0, rank) ?? new Array<number>(rank).fill(0)
+  const end = pads?.slice(rank) ?? begin
+  return checked({ kernel, strides, dilations, begin, output: whole.map((size, i) => size - begin[i] - end[i]) })
+}
+
+function checked(geometry: Geometry): Geometry {
+  for (const size of geometry.output) {
+    if (!(Number.isSafeInteger(size) && size >= 1)) throw new LanewiseError('E_SHAPE', `the output would have the spatial shape ${formatShape(geometry.output)}`)
+  }
+  return geometry
+}
