@@ -9,6 +9,7 @@ import { Placed, type HostStep, type Step } from './emitter.js'
 import { capturedBy, type Graph, type Node, type Value } from './ir.js'
 import { Lru } from './lru.js'
 import { advance, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type Source } from './plan.js'
+import { specialize } from './specialize.js'
 import { resolve, type WeightStore } from './weights.js'
 
 /** Plans kept per place where plans branch: one per set of input shapes. */
@@ -141,7 +142,8 @@ export class Program {
     let prepared = this.entries.get(key)
     if (!prepared) {
       for (const [value, host] of known) known.set(value, { ...host, data: host.data.slice() })
-      prepared = this.planFrom(initialState(this.graph, types, known))
+      const graph = specialize(this.graph, types, known, this.options.shapedPass)
+      prepared = this.planFrom(initialState(graph, types, known))
       this.entries.set(key, prepared)
     }
     if (this.keyed.size === 0 && [...types.values()].every((type) => type)) {

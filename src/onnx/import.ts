@@ -13,7 +13,7 @@ import { decodeSparseTensor, decodeTensor } from './tensor-proto.js'
 import { upgradeNode } from './upgrade.js'
 
 /** The newest version of the ai.onnx operator set that the definitions describe. */
-export const NEWEST_OPSET = 26
+export const NEWEST_OPSET = 28
 /** A model may not grow beyond this many nodes by expanding its functions. */
 const NODE_LIMIT = 4_000_000
 const DEPTH_LIMIT = 64

@@ -30,7 +30,7 @@ export const Conv = defineOp({
   emit(e) {
     const x = e.input(0)
     const w = e.input(1)
-    const y = e.output(0)
+    const y = outputOver(e)
     if (y.size === 0) return
     const window = windowOf(e.attributes, x.shape, w.shape, undefined)
     const { group } = e.attributes
@@ -42,6 +42,13 @@ export const Conv = defineOp({
     e.note({ kernel: kernel.name, flops: 2 * y.size * (w.size / w.shape[0]) })
   },
 })
+
+/** The output in the memory of the residual, if nobody else needs that: kernels read it where they write. Unless it is the image, too. */
+export function outputOver(e: Emitter<unknown>): Operand {
+  const { residual } = e.fused
+  if (residual === undefined || e.input(residual).constant || e.input(residual).at.block === e.input(0).at.block) return e.output(0)
+  return e.overwrite(0, residual)
+}
 
 /** Data and residual channels-last; weights and bias as they are. */
 export function channelsLastData({ inputs, outputs }: LayoutQuery<unknown>): Layout {

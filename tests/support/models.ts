@@ -47,8 +47,10 @@ export function referenceRuns({ path }: RealModel): ReferenceRun[] {
 /** The step of an output that DequantizeLinear makes with one scale: what "within one step" means for it. */
 export function quantizationStep({ graph }: ModelProto, output: string): number {
   const node = graph!.node.find(({ output: outputs, opType }) => opType === 'DequantizeLinear' && outputs[0] === output)
-  const scale = node && graph!.initializer.find(({ name }) => name === node.input[1])
-  return scale ? Math.max(...(decodeTensor(scale).data as Float32Array)) : 0
+  const name = node?.input[1]
+  const made = graph!.node.find(({ output: [first], opType }) => first === name && opType === 'Constant')
+  const scale = graph!.initializer.find((tensor) => tensor.name === name) ?? made?.attribute.find((attribute) => attribute.name === 'value')?.t
+  return node && scale ? Math.max(...(decodeTensor(scale).data as Float32Array)) : 0
 }
 
 /** Seeded random inputs as a model declares them, open sizes being 1. */
