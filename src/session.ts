@@ -91,7 +91,7 @@ export class InferenceSession {
     third?: SessionOptions | number,
     fourth?: SessionOptions,
   ): Promise<InferenceSession> {
-    const given = [second, third, fourth].find((argument) => argument !== undefined && typeof argument !== 'number') as SessionOptions | undefined
+    const given = [second, third, fourth].find((argument): argument is SessionOptions => argument !== undefined && typeof argument !== 'number')
     const options = checkOptions(given)
     for (const name of ignoredOptions) if (options[name] !== undefined) log('verbose', `the session option ${name} is ignored`, logLevelOf(options))
     let external: (ExternalData & { close?(): void }) | undefined = options.externalData && memoryExternalData(options.externalData)

@@ -259,5 +259,5 @@ export const Mean = variadic(
   code.BINARY_ADD,
   (x, y) => x + y,
   (x, y) => x + y,
-  (e, y, count) => e.call('unary_f32', code.UNARY_AFFINE, y.at as Argument, y.at, y.size, 1 / count, 0),
+  (e, y, count) => e.call('unary_f32', code.UNARY_AFFINE, y.at, y.at, y.size, 1 / count, 0),
 )
