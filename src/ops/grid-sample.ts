@@ -70,7 +70,8 @@ function tapsAt(coordinate: number, size: number, { mode, padding, aligned }: Sa
   const [low, high] = aligned ? [0, size - 1] : [-0.5, size - 0.5]
   let x = aligned ? ((coordinate + 1) / 2) * (size - 1) : ((coordinate + 1) * size - 1) / 2
   if (mode === 'nearest') x = roundEven(x)
-  if (padding === 'border') x = Math.min(Math.max(x, 0), size - 1)
+  // Cubic taps reach beyond the edge from within: there it is the taps that stay at the border, not the place.
+  if (padding === 'border') x = mode === 'cubic' ? x : Math.min(Math.max(x, 0), size - 1)
   else if (padding === 'reflection') x = reflect(x, low, high)
   const base = Math.floor(x)
   const rest = x - base

@@ -39,7 +39,7 @@ export function lanewise(options: SessionOptions = {}): Engine {
       return {
         async run(feeds) {
           const given = Object.fromEntries([...feeds].map(([name, value]) => [name, publishValue(value)]))
-          const results = await session.run(given as Record<string, Tensor>)
+          const results = await session.run(given)
           return new Map(Object.entries(results).map(([name, value]) => [name, fromUser(value as OnnxValue, name)]))
         },
         release: () => session.release(),
