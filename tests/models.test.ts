@@ -6,7 +6,7 @@ import type { ModelProto } from '../src/onnx/schema/onnx.js'
 import { readModel, writeModel } from '../src/onnx/wire.js'
 import { lanewise, onnxruntimeWeb, type Engine } from './conformance/engines.js'
 import { agrees, compareValues, describeComparison, modelTolerance, nearer } from './support/agreement.js'
-import { findModels, otherInputs, quantizationStep, randomFeeds, referenceRuns, waitingFor, type RealModel } from './support/models.js'
+import { findModels, otherInputs, outputStep, randomFeeds, referenceRuns, waitingFor, type RealModel } from './support/models.js'
 import { withRandomWeights } from './support/random-weights.js'
 import { skipUnlessShared } from './support/shared.js'
 import { builds } from './support/wasm.js'
@@ -24,7 +24,7 @@ async function expectAgreement({ bytes, model, feeds }: Run, actual: Outputs, ex
   let written: Outputs | undefined
   const wrong: string[] = []
   for (const [name, reference] of expected) {
-    const tolerance = { ...modelTolerance, absolute: quantizationStep(model, name) }
+    const tolerance = { ...modelTolerance, absolute: outputStep(model, name) }
     const comparison = compareValues(actual.get(name), reference, tolerance)
     if (agrees(comparison)) continue
     written ??= await runOnce(await onnxruntimeWeb({ asWritten: true }), bytes, feeds)
