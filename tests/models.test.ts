@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { LanewiseError } from '../src/errors.js'
 import type { HostValue } from '../src/host.js'
 import type { ModelProto } from '../src/onnx/schema/onnx.js'
 import { readModel, writeModel } from '../src/onnx/wire.js'
 import { lanewise, onnxruntimeWeb, type Engine } from './conformance/engines.js'
 import { agrees, compareValues, describeComparison, modelTolerance, nearer } from './support/agreement.js'
-import { findModels, otherInputs, outputStep, randomFeeds, referenceRuns, waitingFor, type RealModel } from './support/models.js'
+import { findModels, otherInputs, outputStep, randomFeeds, referenceRuns, type RealModel } from './support/models.js'
 import { withRandomWeights } from './support/random-weights.js'
 import { skipUnlessShared } from './support/shared.js'
 import { builds } from './support/wasm.js'
@@ -52,15 +51,7 @@ skipUnlessShared('real models', ['models'], (root) => {
     it.each(models)('$name', async (real: RealModel) => {
       const bytes = readFileSync(real.path)
       const proto = readModel(bytes)
-      let model
-      try {
-        model = await engine.load(bytes, real.path)
-      } catch (error) {
-        const reason = waitingFor[real.name]
-        if (!reason || !(error instanceof LanewiseError && error.code === 'E_UNSUPPORTED')) throw error
-        console.log(`skipped: ${real.name}: ${reason}: ${error.message}`)
-        return
-      }
+      const model = await engine.load(bytes)
       try {
         const runs = referenceRuns(real)
         for (const { from, inputs, outputs } of runs) await expectAgreement({ bytes, model: proto, feeds: inputs }, await model.run(inputs), outputs, from)

@@ -85,6 +85,3 @@ export function otherInputs(inputs: ReadonlyMap<string, HostTensor>, seed: numbe
   })
   return new Map(changed)
 }
-
-/** Models with operators that are not there yet. */
-export const waitingFor: Readonly<Record<string, string>> = {}
