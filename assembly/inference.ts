@@ -23,4 +23,4 @@ export { hardmax_f32, log_softmax_f32, softmax_f32 } from "./softmax";
 export { strided_copy, transpose_2d } from "./transpose";
 export { unary_f32 } from "./unary";
 export { unary_f64 } from "./unary-f64";
-export { winograd_blocks, winograd_f32, winograd_pack_f32, winograd_pack_scratch_size, winograd_packed_size, winograd_scratch_size } from "./winograd";
+export { winograd_blocks, winograd_choice, winograd_f32, winograd_pack_f32, winograd_pack_scratch_size, winograd_packed_size, winograd_scratch_size } from "./winograd";

@@ -387,7 +387,7 @@ export const GroupQueryAttention = defineOp({
         for (let h = 0; h < kvHeads; h++) {
           const to = (b * kvHeads + h) * keys * size
           const from = (b * kvHeads + h) * capacity * size
-          if (values) result.set(values.subarray(from, from + capacity * size), to)
+          if (values) result.set(values.subarray(from, from + Math.min(first(b), capacity) * size), to)
           for (let i = 0; i < queries && first(b) + i < keys; i++) {
             const at = view.offset + b * view.batch + h * size + i * view.row
             result.set(view.data.subarray(at, at + size), to + (first(b) + i) * size)

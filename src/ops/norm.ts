@@ -2,8 +2,9 @@ import { BINARY_DIV, BINARY_MAX, BINARY_SUB, REDUCE_L1, REDUCE_L2, REDUCE_MEAN, 
 import { isFloat, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { channelsLast, channelsLastOrder, follow, sameMemory, type Layout, type LayoutQuery } from '../graph/layout.js'
+import { emitStridedCopy } from '../graph/strided.js'
 import type { HostTensor } from '../host.js'
-import { formatShape, normalizeAxes, normalizeAxis, sizeOf, type Shape } from '../shape.js'
+import { formatShape, normalizeAxes, normalizeAxis, sizeOf, stridesOf, type Shape } from '../shape.js'
 import { float, int, ints, required } from './attributes.js'
 import { emitBinary } from './arithmetic.js'
 import { placesOf } from './broadcast.js'
@@ -40,12 +41,13 @@ function expandedRow(e: Emitter<unknown>, operand: Operand, normalized: Shape): 
   const columns = sizeOf(normalized)
   if (operand.size === columns) return operand.at
   const lead = normalized.length - operand.shape.length
-  const strides = normalized.map((_, axis) => {
+  const strides = stridesOf(normalized)
+  const axes = normalized.map((size, axis) => {
     const own = axis - lead
-    return own < 0 || operand.shape[own] === 1 ? 0 : sizeOf(operand.shape.slice(own + 1))
+    return { size, from: own < 0 || operand.shape[own] === 1 ? 0 : sizeOf(operand.shape.slice(own + 1)), to: strides[axis] }
   })
   return e.pack(operand, `row ${normalized.join()}`, columns * 4, (p, from, to) => {
-    p.call('strided_copy', from, to, p.table(Int32Array.from([...normalized, ...strides])), normalized.length, 4)
+    emitStridedCopy(p, 'float32', { axes, from: 0, to: 0 }, from, to)
   })
 }
 
@@ -219,8 +221,10 @@ export const GroupNormalization = defineOp({
     const channels = e.input(0).shape[1]
     const perChannel = (operand: Operand): Address => {
       if (operand.size === channels) return operand.at
+      const depth = channels / groups
+      const axes = [{ size: groups, from: 1, to: depth }, { size: depth, from: 0, to: 1 }]
       return e.pack(operand, `repeat ${channels}`, channels * 4, (p, from, to) => {
-        p.call('strided_copy', from, to, p.table(Int32Array.of(groups, channels / groups, 1, 0)), 2, 4)
+        emitStridedCopy(p, 'float32', { axes, from: 0, to: 0 }, from, to)
       })
     }
     emitGroupNorm(e, groups, perChannel(e.input(1)), perChannel(e.input(2)))
