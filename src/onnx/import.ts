@@ -13,7 +13,7 @@ import { decodeSparseTensor, decodeTensor } from './tensor-proto.js'
 import { upgradeNode } from './upgrade.js'
 
 /** The newest version of the ai.onnx operator set that the definitions describe. */
-export const NEWEST_OPSET = 26
+export const NEWEST_OPSET = 28
 /** A model may not grow beyond this many nodes by expanding its functions. */
 const NODE_LIMIT = 4_000_000
 const DEPTH_LIMIT = 64
@@ -122,9 +122,10 @@ class Importer {
     const extra: { name: string; constant: Value['constant'] }[] = []
     for (const node of proto.node) this.resolve(node, this.opsets, named, extra, [])
     for (const { name, constant } of extra) define(name, 'a constant').constant = constant
-    for (const node of named) for (const name of node.outputs) if (name !== '') define(name, `an output of ${node.name}`)
+    const distinct = withoutRepeatedConstants(named)
+    for (const node of distinct) for (const name of node.outputs) if (name !== '') define(name, `an output of ${node.name}`)
     const nodes: Node[] = []
-    for (const node of named) nodes.push(this.node(node, scope, depth))
+    for (const node of distinct) nodes.push(this.node(node, scope, depth))
     const outputs = proto.output.map(({ name }) => {
       const value = scope.find(name)
       if (!value && this.unsupported.length === 0) throw new LanewiseError('E_GRAPH', `the output "${name}" is made by no node`, { tensor: name })
@@ -254,6 +255,24 @@ class Importer {
         return { kind: 'other', value: `attribute type ${proto.type}` }
     }
   }
+}
+
+/** Some exporters write the same Constant several times under one name: one of them will do, if they really are the same. */
+function withoutRepeatedConstants(nodes: readonly NamedNode[]): readonly NamedNode[] {
+  const constants = new Map<string, NamedNode>()
+  return nodes.filter((node) => {
+    if (node.op.name !== 'Constant' || node.op.domain !== '') return true
+    const [name] = node.outputs
+    const before = constants.get(name)
+    constants.set(name, before ?? node)
+    return !before || !sameAttribute(before.raw.get('value'), node.raw.get('value'))
+  })
+}
+
+function sameAttribute(a: RawAttribute | undefined, b: RawAttribute | undefined): boolean {
+  if (a?.kind !== 'tensor' || b?.kind !== 'tensor') return false
+  const [x, y] = [a.value, b.value]
+  return x.dtype === y.dtype && x.shape.join() === y.shape.join() && x.data.join() === y.data.join()
 }
 
 /** Files older than IR version 2 do not say an attribute's type. */

@@ -1,6 +1,15 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
 import { Attention, RotaryEmbedding } from './attention.js'
 import { commonOps } from './common.js'
+import { ContribAttention, GroupQueryAttention, MultiHeadAttention } from './contrib-attention.js'
+import { BiasGelu, ContribGelu, FastGelu, FusedConv, FusedGemm, FusedMatMul, QuickGelu } from './contrib-fused.js'
+import {
+  ContribSimplifiedLayerNormalization,
+  EmbedLayerNormalization,
+  SimplifiedLayerNormalization,
+  SkipLayerNormalization,
+  SkipSimplifiedLayerNormalization,
+} from './contrib-norm.js'
 import {
   DynamicQuantizeMatMul,
   MatMulIntegerToFloat,
@@ -15,9 +24,12 @@ import {
   QLinearSoftmax,
 } from './contrib-quantize.js'
 import { Loop, Scan } from './control.js'
+import { FlexAttention } from './flex-attention.js'
 import { AffineGrid, GridSample } from './grid-sample.js'
 import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
+import { CausalConvWithState, LinearAttention } from './linear-attention.js'
+import { MeanVarianceNormalization } from './norm.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
@@ -35,23 +47,41 @@ import {
   SequenceMap,
   SplitToSequence,
 } from './sequence.js'
+import { Hardmax } from './softmax.js'
+import { SwiGLU } from './swiglu.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
   AffineGrid,
   Attention,
+  BiasGelu,
   BitCast,
+  CausalConvWithState,
   CenterCropPad,
   Compress,
   ConcatFromSequence,
+  ContribAttention,
+  ContribGelu,
+  ContribSimplifiedLayerNormalization,
   ConvInteger,
   DynamicQuantizeLinear,
   DynamicQuantizeMatMul,
+  EmbedLayerNormalization,
+  FastGelu,
+  FlexAttention,
+  FusedConv,
+  FusedGemm,
+  FusedMatMul,
   GridSample,
+  GroupQueryAttention,
+  Hardmax,
+  LinearAttention,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
   MatMulNBits,
+  MeanVarianceNormalization,
+  MultiHeadAttention,
   Optional,
   OptionalGetElement,
   OptionalHasElement,
@@ -65,6 +95,7 @@ export const allOps: readonly unknown[] = [
   QLinearMul,
   QLinearSigmoid,
   QLinearSoftmax,
+  QuickGelu,
   ReverseSequence,
   RotaryEmbedding,
   Scan,
@@ -76,7 +107,11 @@ export const allOps: readonly unknown[] = [
   SequenceInsert,
   SequenceLength,
   SequenceMap,
+  SimplifiedLayerNormalization,
+  SkipLayerNormalization,
+  SkipSimplifiedLayerNormalization,
   SplitToSequence,
+  SwiGLU,
   TensorScatter,
   Unique,
 ]

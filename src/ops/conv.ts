@@ -30,18 +30,25 @@ export const Conv = defineOp({
   emit(e) {
     const x = e.input(0)
     const w = e.input(1)
-    const y = e.output(0)
+    const y = outputOver(e)
     if (y.size === 0) return
     const window = windowOf(e.attributes, x.shape, w.shape, undefined)
     const { group } = e.attributes
     const bias = e.inputs[2]?.at ?? 0
     const residual = e.fused.residual === undefined ? 0 : e.input(e.fused.residual).at
     const job: Job = { x, w, y, window, group, bias, residual, activation: e.fused.activation ?? { code: UNARY_NONE, a: 0, b: 0 } }
-    const kernel = chooseKernel(job, e.fast)
+    const kernel = chooseKernel(e, job)
     kernel.emit(e, job)
     e.note({ kernel: kernel.name, flops: 2 * y.size * (w.size / w.shape[0]) })
   },
 })
+
+/** The output in the memory of the residual, if nobody else needs that: kernels read it where they write. Unless it is the image, too. */
+export function outputOver(e: Emitter<unknown>): Operand {
+  const { residual } = e.fused
+  if (residual === undefined || e.input(residual).constant || e.input(residual).at.block === e.input(0).at.block) return e.output(0)
+  return e.overwrite(0, residual)
+}
 
 /** Data and residual channels-last; weights and bias as they are. */
 export function channelsLastData({ inputs, outputs }: LayoutQuery<unknown>): Layout {
@@ -89,13 +96,13 @@ interface Kernel {
   emit(e: Emitter<unknown>, job: Job): void
 }
 
-/** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance.md. */
-function chooseKernel(job: Job, fast: boolean): Kernel {
+/** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance-notes/winograd.md. */
+function chooseKernel(e: Emitter<unknown>, job: Job): Kernel {
   const { x, w, window, group } = job
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
-  if (fast && group === 1 && isFlat(window) && w.constant && isUnit(window)) {
-    const [, oh, ow] = threeAxes(window.output, 1)
-    const tile = winogradTile(x.shape[1], w.shape[0], oh, ow)
+  if (e.fast && group === 1 && isFlat(window) && w.constant && isUnit(window)) {
+    const [depth, oh, ow] = threeAxes(window.output, 1)
+    const tile = e.ask('winograd_choice', x.shape[0] * depth, x.shape[1], w.shape[0], oh, ow)
     if (tile) return winograd(tile)
   }
   return gathered
@@ -112,18 +119,8 @@ function isUnit({ kernel, strides, dilations }: Window): boolean {
   return kh === 3 && kw === 3 && strides.every((stride) => stride === 1) && dilations.every((dilation) => dilation === 1)
 }
 
-/**
- * Output pixels per side of a Winograd tile (Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", 2015), 0 where the direct
- * product is faster: with few channels the transforms cost more than the multiplications they save.
- */
-function winogradTile(inputs: number, outputs: number, oh: number, ow: number): 0 | 2 | 4 {
-  if (inputs < 8 || outputs < 8) return 0
-  if (oh >= 4 && ow >= 4) return 4
-  return oh >= 2 && ow >= 2 && inputs >= 32 && outputs >= 32 ? 2 : 0
-}
-
 /** Fewer multiplications by transforming tiles of m×m outputs. */
-function winograd(m: 2 | 4): Kernel {
+function winograd(m: number): Kernel {
   return {
     name: `winograd ${m}x${m}`,
     emit(e, { x, w, y, window, bias, residual, activation }) {
@@ -136,7 +133,10 @@ function winograd(m: 2 | 4): Kernel {
       const bytes = e.ask('winograd_packed_size', m, inputs, outputs)
       // Packing works in scratch behind what it makes.
       const packed = e.pack(w, `winograd ${m}`, bytes + e.ask('winograd_pack_scratch_size'), (p, from, to) => {
-        p.call('winograd_pack_f32', m, from, inputs, outputs, to, plus(to, bytes))
+        const panels = Math.ceil(outputs / 8)
+        for (let i = 0; i < panels; i += 8) {
+          p.call('winograd_pack_f32', m, from, inputs, outputs, to, plus(to, bytes), i, Math.min(i + 8, panels))
+        }
       })
       const scratch = e.scratch(e.ask('winograd_scratch_size', m, images, oh, ow, inputs, outputs))
       e.call(

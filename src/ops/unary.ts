@@ -139,7 +139,7 @@ function flags<S extends AttributeSchema>(
     name,
     arity: 1,
     attributes,
-    infer: ({ inputs: [x] }) => [{ dtype: 'bool' as DType, shape: x!.shape }],
+    infer: ({ inputs: [x] }) => [{ dtype: 'bool', shape: x!.shape }],
     layout: follow,
     emit,
     compute({ attributes, inputs: [x] }) {

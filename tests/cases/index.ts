@@ -2,19 +2,23 @@
 import type { Case } from './case.js'
 import { concatCases } from './concat.js'
 import { constantCases } from './constant.js'
+import { contribAttentionCases, contribCases } from './contrib.js'
 import { convTransposeCases } from './conv-transpose.js'
 import { convCases } from './conv.js'
 import { depthToSpaceCases } from './depth-to-space.js'
+import { elementwiseCases } from './elementwise.js'
 import { expandCases } from './expand.js'
 import { gatherCases } from './gather.js'
 import { gridSampleCases } from './grid-sample.js'
 import { identityCases } from './identity.js'
 import { matmulCases } from './matmul.js'
 import { nonMaxSuppressionCases } from './non-max-suppression.js'
+import { normCases } from './norm.js'
 import { padCases } from './pad.js'
 import { poolCases } from './pool.js'
 import { quantizeFamilyCases } from './quantize.js'
 import { quantizedLinearCases } from './quantized-linear.js'
+import { reductionCases } from './reduce.js'
 import { reshapeCases } from './reshape.js'
 import { resizeCases } from './resize.js'
 import { rnnFamilyCases } from './rnn.js'
@@ -28,19 +32,24 @@ import { triluCases } from './trilu.js'
 export const allCases: readonly Case[] = [
   ...concatCases,
   ...constantCases,
+  ...contribAttentionCases,
+  ...contribCases,
   ...convCases,
+  ...convTransposeCases,
   ...depthToSpaceCases,
+  ...elementwiseCases,
   ...expandCases,
   ...gatherCases,
   ...gridSampleCases,
   ...identityCases,
-  ...convTransposeCases,
   ...matmulCases,
   ...nonMaxSuppressionCases,
+  ...normCases,
   ...padCases,
   ...poolCases,
   ...quantizedLinearCases,
   ...quantizeFamilyCases,
+  ...reductionCases,
   ...reshapeCases,
   ...resizeCases,
   ...rnnFamilyCases,

@@ -47,8 +47,13 @@ export function referenceRuns({ path }: RealModel): ReferenceRun[] {
 /** The step of an output that DequantizeLinear makes with one scale: what "within one step" means for it. */
 export function quantizationStep({ graph }: ModelProto, output: string): number {
   const node = graph!.node.find(({ output: outputs, opType }) => opType === 'DequantizeLinear' && outputs[0] === output)
-  const scale = node && graph!.initializer.find(({ name }) => name === node.input[1])
-  return scale ? Math.max(...(decodeTensor(scale).data as Float32Array)) : 0
+  let name = node?.input[1]
+  const makers = new Map(graph!.node.map((other) => [other.output[0], other]))
+  // Exporters share one scale among many nodes by Identity.
+  for (let maker = makers.get(name!); maker?.opType === 'Identity'; maker = makers.get(name!)) name = maker.input[0]
+  const constant = makers.get(name!)?.attribute.find((attribute) => attribute.name === 'value')?.t
+  const scale = graph!.initializer.find((tensor) => tensor.name === name) ?? constant
+  return node && scale ? Math.max(...(decodeTensor(scale).data as Float32Array)) : 0
 }
 
 /** Seeded random inputs as a model declares them, open sizes being 1. */
