@@ -23,7 +23,7 @@ async function kernels(build: (g: GraphBuilder, x: Value) => Value | Value[]): P
   const outputs = Array.isArray(made) ? made : [made]
   outputs.forEach((value, i) => g.output(value, `y${i}`))
   const context = makeContext()
-  const program = new Program(g.graph(), context, new WeightStore(context), { build: 'simd', fast: true, channelsLast: true, arenaLimit: 2 ** 32 })
+  const program = new Program(g.graph(), context, new WeightStore(context), { build: 'simd', fast: true, shapedPass: () => true, arenaLimit: 2 ** 32 })
   const feeds = new Map<Value, HostValue>([[input, fed]])
   const names = program.prepare(feeds).steps.map((step) => ('kernel' in step ? step.kernel : 'TypeScript'))
   const results = await program.run(feeds)
@@ -99,7 +99,7 @@ test('a view of a constant is not overwritten', async () => {
   const constant = g.constant('big', randomTensor(seeded(3), 'float32', [80, 60]))
   g.output(g.op('Neg', [g.op('Transpose', [constant])]), 'y')
   const context = makeContext()
-  const program = new Program(g.graph(), context, new WeightStore(context), { build: 'simd', fast: true, channelsLast: true, arenaLimit: 2 ** 32 })
+  const program = new Program(g.graph(), context, new WeightStore(context), { build: 'simd', fast: true, shapedPass: () => true, arenaLimit: 2 ** 32 })
   const [first] = [...(await program.run(new Map())).values()] as HostTensor[]
   const [second] = [...(await program.run(new Map())).values()] as HostTensor[]
   expect(second.data).toEqual(first.data)
