@@ -11,8 +11,12 @@ import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
 const K_BLOCK: i32 = 1024;
 /** Floats of B taken at once: a quarter of a megabyte, to stay in the second-level cache while all rows of A pass by. */
 const B_BLOCK: i32 = 65536;
-/** Rows of A that use one panel of B while it is in the first-level cache. */
+/**
+ * Rows of A that pass by one panel of B where a block of k is longer than SHORT_K: panel and tile of A then do not fit the first-level cache
+ * together, so one of them should be read from beyond it as rarely as possible.
+ */
 const ROW_BLOCK: i32 = MR * 8;
+const SHORT_K: i32 = 512;
 
 /** Length of the blocks, `limit` at most, that k is cut into. Depends on k alone, since it decides the order of the additions. */
 export function k_block(k: i32, limit: i32): i32 {
@@ -90,12 +94,13 @@ export function gemm(
   // When k is 0 the one pass writes act(bias + residual).
   do {
     let length = min(k - p, kBlock), last = p + length >= k, nBlock = max(NR, (B_BLOCK / max(length, 1)) & -NR);
+    let rowBlock = length > SHORT_K ? ROW_BLOCK : MR;
     for (let j = 0; j < n; j += nBlock) {
-      for (let i = begin; i < end; i += ROW_BLOCK) {
+      for (let i = begin; i < end; i += rowBlock) {
         let offset = <usize>(i - begin);
         gemm_panels(
           a + ((offset * lda + p) << 2), lda << 2, packed + (<usize>j * k << 2) + (p << 5), k << 5, length, c + ((offset * ldc + j) << 2),
-          ldc << 2, min(ROW_BLOCK, end - i), min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
+          ldc << 2, min(rowBlock, end - i), min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
           !p && residual ? residual + ((offset * ldr + j) << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
         );
       }

@@ -24,17 +24,22 @@ import {
   QLinearSoftmax,
 } from './contrib-quantize.js'
 import { Loop, Scan } from './control.js'
+import { Det } from './det.js'
+import { Einsum } from './einsum.js'
 import { FlexAttention } from './flex-attention.js'
 import { AffineGrid, GridSample } from './grid-sample.js'
 import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { CausalConvWithState, LinearAttention } from './linear-attention.js'
 import { MeanVarianceNormalization } from './norm.js'
+import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from './loss.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
 import { ReverseSequence } from './reverse-sequence.js'
+import { MaxRoiPool, RoiAlign } from './roi.js'
 import { Scatter, TensorScatter } from './scatter.js'
+import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
 import { Compress, Unique } from './select.js'
 import {
   ConcatFromSequence,
@@ -48,7 +53,9 @@ import {
   SplitToSequence,
 } from './sequence.js'
 import { Hardmax } from './softmax.js'
+import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT } from './signal.js'
 import { SwiGLU } from './swiglu.js'
+import { RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer } from './text.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
@@ -56,16 +63,22 @@ export const allOps: readonly unknown[] = [
   Attention,
   BiasGelu,
   BitCast,
+  BlackmanWindow,
   CausalConvWithState,
   CenterCropPad,
+  Col2Im,
   Compress,
   ConcatFromSequence,
   ContribAttention,
   ContribGelu,
   ContribSimplifiedLayerNormalization,
   ConvInteger,
+  DFT,
+  DeformConv,
+  Det,
   DynamicQuantizeLinear,
   DynamicQuantizeMatMul,
+  Einsum,
   EmbedLayerNormalization,
   FastGelu,
   FlexAttention,
@@ -75,13 +88,19 @@ export const allOps: readonly unknown[] = [
   GridSample,
   GroupQueryAttention,
   Hardmax,
+  HammingWindow,
+  HannWindow,
   LinearAttention,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
   MatMulNBits,
   MeanVarianceNormalization,
+  MaxRoiPool,
+  MaxUnpool,
+  MelWeightMatrix,
   MultiHeadAttention,
+  NegativeLogLikelihoodLoss,
   Optional,
   OptionalGetElement,
   OptionalHasElement,
@@ -96,8 +115,11 @@ export const allOps: readonly unknown[] = [
   QLinearSigmoid,
   QLinearSoftmax,
   QuickGelu,
+  RegexFullMatch,
   ReverseSequence,
+  RoiAlign,
   RotaryEmbedding,
+  STFT,
   Scan,
   Scatter,
   SequenceAt,
@@ -110,8 +132,13 @@ export const allOps: readonly unknown[] = [
   SimplifiedLayerNormalization,
   SkipLayerNormalization,
   SkipSimplifiedLayerNormalization,
+  SoftmaxCrossEntropyLoss,
   SplitToSequence,
+  StringConcat,
+  StringNormalizer,
+  StringSplit,
   SwiGLU,
   TensorScatter,
+  TfIdfVectorizer,
   Unique,
 ]

@@ -7,7 +7,7 @@ import { broadcastShapes, formatShape, type Shape } from '../shape.js'
 import { int } from './attributes.js'
 import { descriptor, mapBroadcast, walkOf } from './broadcast.js'
 import { pow } from './host-functions.js'
-import { defineOp, type Argument, type Emitter, type Operand, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
+import { defineOp, type Emitter, type Operand, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
 
 type Both = (x: number, y: number) => number
 type Big = (x: bigint, y: bigint) => bigint

@@ -1,5 +1,5 @@
 import * as code from '../../assembly/codes.js'
-import { isBig, isFloat, type DType } from '../dtype.js'
+import { isBig, isFloat } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { follow } from '../graph/layout.js'
 import { hostZeros, type HostTensor } from '../host.js'

@@ -11,6 +11,7 @@ import { expandCases } from './expand.js'
 import { gatherCases } from './gather.js'
 import { gridSampleCases } from './grid-sample.js'
 import { identityCases } from './identity.js'
+import { einsumCases } from './einsum.js'
 import { matmulCases } from './matmul.js'
 import { nonMaxSuppressionCases } from './non-max-suppression.js'
 import { normCases } from './norm.js'
@@ -26,6 +27,7 @@ import { scatterCases } from './scatter.js'
 import { selectCases } from './select.js'
 import { sliceCases } from './slice.js'
 import { topKCases } from './top-k.js'
+import { signalCases, spatialCases } from './spatial.js'
 import { transposeCases } from './transpose.js'
 import { triluCases } from './trilu.js'
 
@@ -42,6 +44,7 @@ export const allCases: readonly Case[] = [
   ...gatherCases,
   ...gridSampleCases,
   ...identityCases,
+  ...einsumCases,
   ...matmulCases,
   ...nonMaxSuppressionCases,
   ...normCases,
@@ -57,6 +60,8 @@ export const allCases: readonly Case[] = [
   ...selectCases,
   ...sliceCases,
   ...topKCases,
+  ...signalCases,
+  ...spatialCases,
   ...transposeCases,
   ...triluCases,
 ]

@@ -6,7 +6,7 @@ import type { Order } from '../../src/graph/layout.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../../src/host.js'
 import { NEWEST_OPSET } from '../../src/onnx/import.js'
 import { upgradeNode } from '../../src/onnx/upgrade.js'
-import { parseAttributes, toRaw, type RawAttributes } from '../../src/ops/attributes.js'
+import { parseAttributes, toRaw, type AttributeKind, type RawAttributes } from '../../src/ops/attributes.js'
 import { allOps } from '../../src/ops/all.js'
 import { findOp, registerOps } from '../../src/ops/registry.js'
 import { transposed } from '../../src/ops/transpose.js'
@@ -32,12 +32,17 @@ export interface NodeRun {
   readonly order?: (rank: number) => Order
 }
 
+/** The kind of an attribute that only older operator sets have. */
+function kindOf(value: unknown): AttributeKind {
+  return typeof value === 'string' ? 'string' : Array.isArray(value) ? 'ints' : 'int'
+}
+
 /** Runs one operator as a session would, on a graph of that node (and of what an upgrade makes of it). */
 export async function runNode(run: NodeRun): Promise<HostTensor[]> {
   const op = findOp(run.domain ?? '', run.op)
   if (!op) throw new Error(`operator ${run.op} is not registered`)
   const raw: RawAttributes = new Map(run.raw)
-  for (const [name, value] of Object.entries(run.attributes ?? {})) raw.set(name, toRaw(op.attributes[name].kind, value))
+  for (const [name, value] of Object.entries(run.attributes ?? {})) raw.set(name, toRaw(op.attributes[name]?.kind ?? kindOf(value), value))
   const feeds = new Map<Value, HostValue>()
   const nodes: Node[] = []
   const values = new Map<string, Value>()
