@@ -33,6 +33,19 @@ import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './intege
 import { CausalConvWithState, LinearAttention } from './linear-attention.js'
 import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from './loss.js'
 import { MeanVarianceNormalization } from './norm.js'
+import {
+  ArrayFeatureExtractor,
+  Binarizer,
+  FeatureVectorizer,
+  Imputer,
+  LabelEncoder,
+  LinearClassifier,
+  LinearRegressor,
+  Normalizer,
+  OneHotEncoder,
+  Scaler,
+  ZipMap,
+} from './ml.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
@@ -56,12 +69,15 @@ import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT }
 import { Hardmax } from './softmax.js'
 import { SwiGLU } from './swiglu.js'
 import { RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer } from './text.js'
+import { TreeEnsemble, TreeEnsembleClassifier, TreeEnsembleRegressor } from './tree-ensemble.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
   AffineGrid,
+  ArrayFeatureExtractor,
   Attention,
   BiasGelu,
+  Binarizer,
   BitCast,
   BlackmanWindow,
   CausalConvWithState,
@@ -81,6 +97,7 @@ export const allOps: readonly unknown[] = [
   Einsum,
   EmbedLayerNormalization,
   FastGelu,
+  FeatureVectorizer,
   FlexAttention,
   FusedConv,
   FusedGemm,
@@ -90,7 +107,11 @@ export const allOps: readonly unknown[] = [
   HammingWindow,
   HannWindow,
   Hardmax,
+  Imputer,
+  LabelEncoder,
   LinearAttention,
+  LinearClassifier,
+  LinearRegressor,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
@@ -101,6 +122,8 @@ export const allOps: readonly unknown[] = [
   MelWeightMatrix,
   MultiHeadAttention,
   NegativeLogLikelihoodLoss,
+  Normalizer,
+  OneHotEncoder,
   Optional,
   OptionalGetElement,
   OptionalHasElement,
@@ -119,6 +142,8 @@ export const allOps: readonly unknown[] = [
   ReverseSequence,
   RoiAlign,
   RotaryEmbedding,
+  STFT,
+  Scaler,
   Scan,
   Scatter,
   SequenceAt,
@@ -140,5 +165,9 @@ export const allOps: readonly unknown[] = [
   SwiGLU,
   TensorScatter,
   TfIdfVectorizer,
+  TreeEnsemble,
+  TreeEnsembleClassifier,
+  TreeEnsembleRegressor,
   Unique,
+  ZipMap,
 ]
