@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
-import { LanewiseError } from '../src/errors.js'
 import type { HostValue } from '../src/host.js'
 import type { ModelProto } from '../src/onnx/schema/onnx.js'
 import { readModel, writeModel } from '../src/onnx/wire.js'
 import { lanewise, onnxruntimeWeb, type Engine } from './conformance/engines.js'
 import { agrees, compareValues, describeComparison, modelTolerance, nearer } from './support/agreement.js'
-import { findModels, otherInputs, quantizationStep, randomFeeds, referenceRuns, waitingFor, type RealModel } from './support/models.js'
+import { findModels, otherInputs, outputStep, randomFeeds, referenceRuns, type RealModel } from './support/models.js'
 import { withRandomWeights } from './support/random-weights.js'
 import { skipUnlessShared } from './support/shared.js'
 import { builds } from './support/wasm.js'
@@ -24,7 +23,7 @@ async function expectAgreement({ bytes, model, feeds }: Run, actual: Outputs, ex
   let written: Outputs | undefined
   const wrong: string[] = []
   for (const [name, reference] of expected) {
-    const tolerance = { ...modelTolerance, absolute: quantizationStep(model, name) }
+    const tolerance = { ...modelTolerance, absolute: outputStep(model, name) }
     const comparison = compareValues(actual.get(name), reference, tolerance)
     if (agrees(comparison)) continue
     written ??= await runOnce(await onnxruntimeWeb({ asWritten: true }), bytes, feeds)
@@ -52,15 +51,7 @@ skipUnlessShared('real models', ['models'], (root) => {
     it.each(models)('$name', async (real: RealModel) => {
       const bytes = readFileSync(real.path)
       const proto = readModel(bytes)
-      let model
-      try {
-        model = await engine.load(bytes, real.path)
-      } catch (error) {
-        const reason = waitingFor[real.name]
-        if (!reason || !(error instanceof LanewiseError && error.code === 'E_UNSUPPORTED')) throw error
-        console.log(`skipped: ${real.name}: ${reason}: ${error.message}`)
-        return
-      }
+      const model = await engine.load(bytes)
       try {
         const runs = referenceRuns(real)
         for (const { from, inputs, outputs } of runs) await expectAgreement({ bytes, model: proto, feeds: inputs }, await model.run(inputs), outputs, from)

@@ -24,16 +24,21 @@ import {
   QLinearSoftmax,
 } from './contrib-quantize.js'
 import { Loop, Scan } from './control.js'
+import { Det } from './det.js'
+import { Einsum } from './einsum.js'
 import { FlexAttention } from './flex-attention.js'
 import { AffineGrid, GridSample } from './grid-sample.js'
 import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { CausalConvWithState, LinearAttention } from './linear-attention.js'
+import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from './loss.js'
 import { MeanVarianceNormalization } from './norm.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
 import { ReverseSequence } from './reverse-sequence.js'
+import { MaxRoiPool, RoiAlign } from './roi.js'
+import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
 import { Scatter, TensorScatter } from './scatter.js'
 import { Compress, Unique } from './select.js'
 import {
@@ -47,8 +52,10 @@ import {
   SequenceMap,
   SplitToSequence,
 } from './sequence.js'
+import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT } from './signal.js'
 import { Hardmax } from './softmax.js'
 import { SwiGLU } from './swiglu.js'
+import { RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer } from './text.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
@@ -56,16 +63,22 @@ export const allOps: readonly unknown[] = [
   Attention,
   BiasGelu,
   BitCast,
+  BlackmanWindow,
   CausalConvWithState,
   CenterCropPad,
+  Col2Im,
   Compress,
   ConcatFromSequence,
   ContribAttention,
   ContribGelu,
   ContribSimplifiedLayerNormalization,
   ConvInteger,
+  DeformConv,
+  Det,
+  DFT,
   DynamicQuantizeLinear,
   DynamicQuantizeMatMul,
+  Einsum,
   EmbedLayerNormalization,
   FastGelu,
   FlexAttention,
@@ -74,14 +87,20 @@ export const allOps: readonly unknown[] = [
   FusedMatMul,
   GridSample,
   GroupQueryAttention,
+  HammingWindow,
+  HannWindow,
   Hardmax,
   LinearAttention,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
   MatMulNBits,
+  MaxRoiPool,
+  MaxUnpool,
   MeanVarianceNormalization,
+  MelWeightMatrix,
   MultiHeadAttention,
+  NegativeLogLikelihoodLoss,
   Optional,
   OptionalGetElement,
   OptionalHasElement,
@@ -96,7 +115,9 @@ export const allOps: readonly unknown[] = [
   QLinearSigmoid,
   QLinearSoftmax,
   QuickGelu,
+  RegexFullMatch,
   ReverseSequence,
+  RoiAlign,
   RotaryEmbedding,
   Scan,
   Scatter,
@@ -110,8 +131,14 @@ export const allOps: readonly unknown[] = [
   SimplifiedLayerNormalization,
   SkipLayerNormalization,
   SkipSimplifiedLayerNormalization,
+  SoftmaxCrossEntropyLoss,
   SplitToSequence,
+  STFT,
+  StringConcat,
+  StringNormalizer,
+  StringSplit,
   SwiGLU,
   TensorScatter,
+  TfIdfVectorizer,
   Unique,
 ]

@@ -6,6 +6,7 @@ import { contribAttentionCases, contribCases } from './contrib.js'
 import { convTransposeCases } from './conv-transpose.js'
 import { convCases } from './conv.js'
 import { depthToSpaceCases } from './depth-to-space.js'
+import { einsumCases } from './einsum.js'
 import { elementwiseCases } from './elementwise.js'
 import { expandCases } from './expand.js'
 import { gatherCases } from './gather.js'
@@ -25,6 +26,7 @@ import { rnnFamilyCases } from './rnn.js'
 import { scatterCases } from './scatter.js'
 import { selectCases } from './select.js'
 import { sliceCases } from './slice.js'
+import { signalCases, spatialCases } from './spatial.js'
 import { topKCases } from './top-k.js'
 import { transposeCases } from './transpose.js'
 import { triluCases } from './trilu.js'
@@ -37,6 +39,7 @@ export const allCases: readonly Case[] = [
   ...convCases,
   ...convTransposeCases,
   ...depthToSpaceCases,
+  ...einsumCases,
   ...elementwiseCases,
   ...expandCases,
   ...gatherCases,
@@ -55,7 +58,9 @@ export const allCases: readonly Case[] = [
   ...rnnFamilyCases,
   ...scatterCases,
   ...selectCases,
+  ...signalCases,
   ...sliceCases,
+  ...spatialCases,
   ...topKCases,
   ...transposeCases,
   ...triluCases,

@@ -52,6 +52,8 @@ const argCases = (['ArgMax', 'ArgMin'] as const).flatMap((op): Case[] => {
     { ...row, name: 'last axis', inputs: [f32([5, 33])], attributes: { axis: -1, keepdims: 0 } },
     { ...row, name: 'ties', inputs: [f32([3, 9], { values: Array.from({ length: 27 }, (_, i) => i % 3) })], attributes: { axis: 1 } },
     { ...row, name: 'ties, last', inputs: [f32([3, 9], { values: Array.from({ length: 27 }, (_, i) => i % 3) })], attributes: { axis: 1, select_last_index: 1 } },
+    { ...row, name: 'NaN counts as the extreme', inputs: [f32([2, 7], { values: [1, 2, NaN, 9, NaN, -9, 0, 1, 2, 3, 4, 5, -9, NaN] })], attributes: { axis: 1 }, reference: () => [{ shape: [2, 1], data: [2, 6] }], withoutOrt: 'it ignores NaN' },
+    { ...row, name: 'NaN down a column', inputs: [f32([3, 2], { values: [1, NaN, NaN, 5, 7, 9] })], reference: () => [{ shape: [1, 2], data: [1, 0] }], withoutOrt: 'it ignores NaN' },
     { ...row, name: 'int32', inputs: [typed('int32', [4, 5], { low: -9, high: 9 })], attributes: { axis: 0 } },
   ]
 })
