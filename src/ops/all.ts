@@ -32,7 +32,6 @@ import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { CausalConvWithState, LinearAttention } from './linear-attention.js'
 import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from './loss.js'
-import { MeanVarianceNormalization } from './norm.js'
 import {
   ArrayFeatureExtractor,
   Binarizer,
@@ -46,6 +45,7 @@ import {
   Scaler,
   ZipMap,
 } from './ml.js'
+import { MeanVarianceNormalization } from './norm.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
@@ -142,7 +142,6 @@ export const allOps: readonly unknown[] = [
   ReverseSequence,
   RoiAlign,
   RotaryEmbedding,
-  STFT,
   Scaler,
   Scan,
   Scatter,
