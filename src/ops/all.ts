@@ -46,14 +46,15 @@ import {
   ZipMap,
 } from './ml.js'
 import { Adagrad, Adam, Momentum } from './optimizer.js'
+import { MeanVarianceNormalization } from './norm.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
 import { Bernoulli, Multinomial, RandomNormal, RandomNormalLike, RandomUniform, RandomUniformLike } from './random.js'
 import { ReverseSequence } from './reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './roi.js'
-import { Scatter, TensorScatter } from './scatter.js'
 import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
+import { Scatter, TensorScatter } from './scatter.js'
 import { Compress, Unique } from './select.js'
 import {
   ConcatFromSequence,
@@ -67,6 +68,7 @@ import {
   SplitToSequence,
 } from './sequence.js'
 import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT } from './signal.js'
+import { Hardmax } from './softmax.js'
 import { SwiGLU } from './swiglu.js'
 import { RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer } from './text.js'
 import { TreeEnsemble, TreeEnsembleClassifier, TreeEnsembleRegressor } from './tree-ensemble.js'
@@ -92,9 +94,9 @@ export const allOps: readonly unknown[] = [
   ContribGelu,
   ContribSimplifiedLayerNormalization,
   ConvInteger,
-  DFT,
   DeformConv,
   Det,
+  DFT,
   DynamicQuantizeLinear,
   DynamicQuantizeMatMul,
   Einsum,
@@ -109,6 +111,7 @@ export const allOps: readonly unknown[] = [
   GroupQueryAttention,
   HammingWindow,
   HannWindow,
+  Hardmax,
   Imputer,
   LabelEncoder,
   LinearAttention,
@@ -120,6 +123,7 @@ export const allOps: readonly unknown[] = [
   MatMulNBits,
   MaxRoiPool,
   MaxUnpool,
+  MeanVarianceNormalization,
   MelWeightMatrix,
   Momentum,
   MultiHeadAttention,
@@ -149,7 +153,6 @@ export const allOps: readonly unknown[] = [
   ReverseSequence,
   RoiAlign,
   RotaryEmbedding,
-  STFT,
   Scaler,
   Scan,
   Scatter,
@@ -165,6 +168,7 @@ export const allOps: readonly unknown[] = [
   SkipSimplifiedLayerNormalization,
   SoftmaxCrossEntropyLoss,
   SplitToSequence,
+  STFT,
   StringConcat,
   StringNormalizer,
   StringSplit,
