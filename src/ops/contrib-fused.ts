@@ -207,11 +207,11 @@ export const FusedMatMul = defineOp({
     const inputs = e.inputs.map((input, i) => relabelled(input!, perms[i]))
     const { alpha } = e.attributes
     const activation = alpha === 1 ? { code: UNARY_NONE, a: 0, b: 0 } : { code: UNARY_AFFINE, a: alpha, b: 0 }
-    const inner: Emitter<object> = Object.create(e, {
+    const inner = Object.create(e, {
       inputs: { value: inputs },
       input: { value: (index: number) => inputs[index] },
       fused: { value: { activation } },
-    })
+    }) as Emitter<object>
     MatMul.emit!(inner)
   },
   compute(c) {

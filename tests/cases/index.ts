@@ -1,4 +1,5 @@
 // Every case table, one line each.
+import { attentionCases, optimizerCases } from './attention.js'
 import type { Case } from './case.js'
 import { concatCases } from './concat.js'
 import { constantCases } from './constant.js'
@@ -33,6 +34,8 @@ import { transposeCases } from './transpose.js'
 import { triluCases } from './trilu.js'
 
 export const allCases: readonly Case[] = [
+  ...attentionCases,
+  ...optimizerCases,
   ...concatCases,
   ...constantCases,
   ...contribAttentionCases,
