@@ -31,11 +31,12 @@ import { AffineGrid, GridSample } from './grid-sample.js'
 import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { CausalConvWithState, LinearAttention } from './linear-attention.js'
-import { MeanVarianceNormalization } from './norm.js'
 import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from './loss.js'
+import { MeanVarianceNormalization } from './norm.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
+import { CumProd } from './reduce.js'
 import { ReverseSequence } from './reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './roi.js'
 import { Scatter, TensorScatter } from './scatter.js'
@@ -52,8 +53,8 @@ import {
   SequenceMap,
   SplitToSequence,
 } from './sequence.js'
-import { Hardmax } from './softmax.js'
 import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT } from './signal.js'
+import { Hardmax } from './softmax.js'
 import { SwiGLU } from './swiglu.js'
 import { RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer } from './text.js'
 
@@ -73,9 +74,10 @@ export const allOps: readonly unknown[] = [
   ContribGelu,
   ContribSimplifiedLayerNormalization,
   ConvInteger,
-  DFT,
+  CumProd,
   DeformConv,
   Det,
+  DFT,
   DynamicQuantizeLinear,
   DynamicQuantizeMatMul,
   Einsum,
@@ -87,17 +89,17 @@ export const allOps: readonly unknown[] = [
   FusedMatMul,
   GridSample,
   GroupQueryAttention,
-  Hardmax,
   HammingWindow,
   HannWindow,
+  Hardmax,
   LinearAttention,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
   MatMulNBits,
-  MeanVarianceNormalization,
   MaxRoiPool,
   MaxUnpool,
+  MeanVarianceNormalization,
   MelWeightMatrix,
   MultiHeadAttention,
   NegativeLogLikelihoodLoss,
@@ -119,7 +121,6 @@ export const allOps: readonly unknown[] = [
   ReverseSequence,
   RoiAlign,
   RotaryEmbedding,
-  STFT,
   Scan,
   Scatter,
   SequenceAt,
@@ -134,6 +135,7 @@ export const allOps: readonly unknown[] = [
   SkipSimplifiedLayerNormalization,
   SoftmaxCrossEntropyLoss,
   SplitToSequence,
+  STFT,
   StringConcat,
   StringNormalizer,
   StringSplit,
