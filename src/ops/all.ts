@@ -32,6 +32,19 @@ import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { CausalConvWithState, LinearAttention } from './linear-attention.js'
 import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from './loss.js'
+import {
+  ArrayFeatureExtractor,
+  Binarizer,
+  FeatureVectorizer,
+  Imputer,
+  LabelEncoder,
+  LinearClassifier,
+  LinearRegressor,
+  Normalizer,
+  OneHotEncoder,
+  Scaler,
+  ZipMap,
+} from './ml.js'
 import { MeanVarianceNormalization } from './norm.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
@@ -39,8 +52,8 @@ import { DynamicQuantizeLinear } from './quantize.js'
 import { CumProd } from './reduce.js'
 import { ReverseSequence } from './reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './roi.js'
-import { Scatter, TensorScatter } from './scatter.js'
 import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
+import { Scatter, TensorScatter } from './scatter.js'
 import { Compress, Unique } from './select.js'
 import {
   ConcatFromSequence,
@@ -57,12 +70,15 @@ import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT }
 import { Hardmax } from './softmax.js'
 import { SwiGLU } from './swiglu.js'
 import { RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer } from './text.js'
+import { TreeEnsemble, TreeEnsembleClassifier, TreeEnsembleRegressor } from './tree-ensemble.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
   AffineGrid,
+  ArrayFeatureExtractor,
   Attention,
   BiasGelu,
+  Binarizer,
   BitCast,
   BlackmanWindow,
   CausalConvWithState,
@@ -83,6 +99,7 @@ export const allOps: readonly unknown[] = [
   Einsum,
   EmbedLayerNormalization,
   FastGelu,
+  FeatureVectorizer,
   FlexAttention,
   FusedConv,
   FusedGemm,
@@ -92,7 +109,11 @@ export const allOps: readonly unknown[] = [
   HammingWindow,
   HannWindow,
   Hardmax,
+  Imputer,
+  LabelEncoder,
   LinearAttention,
+  LinearClassifier,
+  LinearRegressor,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
@@ -103,6 +124,8 @@ export const allOps: readonly unknown[] = [
   MelWeightMatrix,
   MultiHeadAttention,
   NegativeLogLikelihoodLoss,
+  Normalizer,
+  OneHotEncoder,
   Optional,
   OptionalGetElement,
   OptionalHasElement,
@@ -121,6 +144,7 @@ export const allOps: readonly unknown[] = [
   ReverseSequence,
   RoiAlign,
   RotaryEmbedding,
+  Scaler,
   Scan,
   Scatter,
   SequenceAt,
@@ -142,5 +166,9 @@ export const allOps: readonly unknown[] = [
   SwiGLU,
   TensorScatter,
   TfIdfVectorizer,
+  TreeEnsemble,
+  TreeEnsembleClassifier,
+  TreeEnsembleRegressor,
   Unique,
+  ZipMap,
 ]

@@ -6,12 +6,12 @@ import { contribAttentionCases, contribCases } from './contrib.js'
 import { convTransposeCases } from './conv-transpose.js'
 import { convCases } from './conv.js'
 import { depthToSpaceCases } from './depth-to-space.js'
+import { einsumCases } from './einsum.js'
 import { elementwiseCases } from './elementwise.js'
 import { expandCases } from './expand.js'
 import { gatherCases } from './gather.js'
 import { gridSampleCases } from './grid-sample.js'
 import { identityCases } from './identity.js'
-import { einsumCases } from './einsum.js'
 import { matmulCases } from './matmul.js'
 import { nonMaxSuppressionCases } from './non-max-suppression.js'
 import { normCases } from './norm.js'
@@ -26,8 +26,8 @@ import { rnnFamilyCases } from './rnn.js'
 import { scatterCases } from './scatter.js'
 import { selectCases } from './select.js'
 import { sliceCases } from './slice.js'
-import { topKCases } from './top-k.js'
 import { signalCases, spatialCases } from './spatial.js'
+import { topKCases } from './top-k.js'
 import { transposeCases } from './transpose.js'
 import { triluCases } from './trilu.js'
 
@@ -39,12 +39,12 @@ export const allCases: readonly Case[] = [
   ...convCases,
   ...convTransposeCases,
   ...depthToSpaceCases,
+  ...einsumCases,
   ...elementwiseCases,
   ...expandCases,
   ...gatherCases,
   ...gridSampleCases,
   ...identityCases,
-  ...einsumCases,
   ...matmulCases,
   ...nonMaxSuppressionCases,
   ...normCases,
@@ -58,10 +58,10 @@ export const allCases: readonly Case[] = [
   ...rnnFamilyCases,
   ...scatterCases,
   ...selectCases,
-  ...sliceCases,
-  ...topKCases,
   ...signalCases,
+  ...sliceCases,
   ...spatialCases,
+  ...topKCases,
   ...transposeCases,
   ...triluCases,
 ]

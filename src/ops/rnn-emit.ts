@@ -1,0 +1,124 @@
+// The recurrent operators on the kernels of assembly/rnn.ts: float32, the usual functions, no clip, no peepholes.
+import { BINARY_ADD, UNARY_NONE } from '../../assembly/codes.js'
+import type { DType } from '../dtype.js'
+import { LanewiseError } from '../errors.js'
+import { toNumbers } from '../host.js'
+import { plus, type Address, type Emitter, type Operand } from './op.js'
+import { recurrentSizes, stateAt, type RecurrentAttributes } from './rnn.js'
+
+/** Up to this many rows a product with packed weights is bound by reading them (see assembly/gemv.ts). */
+const VECTOR_ROWS = 3
+
+/** Whether the kernels do what the attributes ask for. */
+export function plainRecurrence(types: readonly (DType | undefined)[], attributes: RecurrentAttributes, functions: readonly string[]): boolean {
+  const { activations, clip } = attributes
+  const usual = !activations?.length || activations.every((name, i) => name.toLowerCase() === functions[i % functions.length])
+  return usual && clip === undefined && types[7] === undefined && types.every((type, i) => type === undefined || type === (i === 4 ? 'int32' : 'float32'))
+}
+
+/** Where a kernel finds one direction of a layer. Strides are in elements. */
+export interface DirectionFrame {
+  readonly direction: number
+  readonly reverse: number
+  readonly input: number
+  readonly hidden: number
+  readonly length: number
+  readonly batch: number
+  /** Of the rows that `project` makes, in rows: from one step to the next, and from one example to the next. */
+  readonly gStep: number
+  readonly gRow: number
+  /** Initial and final states, 0 where there are none. */
+  readonly h0: Address | number
+  readonly c0: Address | number
+  readonly hn: Address | number
+  readonly cn: Address | number
+  readonly sRow: number
+  readonly y: Address
+  readonly yStep: number
+  readonly yRow: number
+  readonly lengths: Address | number
+}
+
+/** Calls `emit` for every direction, with Y, Y_h and Y_c placed. */
+export function emitDirections(e: Emitter<RecurrentAttributes>, gates: number, emit: (frame: DirectionFrame) => void): void {
+  const sizes = recurrentSizes(gates, e.attributes, e.inputs)
+  const { length, batch, input, hidden, directions } = sizes
+  const { layout, direction } = e.attributes
+  const size = length * directions * batch * hidden
+  const y = e.outputs[0] ? e.output(0).at : e.scratch(size * 4)
+  const states = [1, 2].map((i) => (e.outputs[i] ? e.output(i).at : undefined))
+  const lengths = e.inputs[4]
+  if (lengths) e.check(lengths, (tensor) => checkLengths(toNumbers(tensor, 'sequence_lens'), length))
+  for (let d = 0; d < directions; d++) {
+    const state = stateAt(layout, sizes, d, 0) * 4
+    const given = (operand: Operand | undefined) => (operand ? plus(operand.at, state) : 0)
+    const cells = gates === 4 ? (states[1] ?? e.scratch(directions * batch * hidden * 4)) : undefined
+    emit({
+      direction: d,
+      reverse: direction === 'reverse' || d === 1 ? 1 : 0,
+      input,
+      hidden,
+      length,
+      batch,
+      gStep: layout ? 1 : batch,
+      gRow: layout ? length : 1,
+      h0: given(e.inputs[5]),
+      c0: given(e.inputs[6]),
+      hn: states[0] ? plus(states[0], state) : 0,
+      cn: cells ? plus(cells, state) : 0,
+      sRow: layout ? directions * hidden : hidden,
+      y: plus(y, (layout ? d : d * batch) * hidden * 4),
+      yStep: directions * (layout ? hidden : batch * hidden),
+      yRow: hidden * (layout ? length * directions : 1),
+      lengths: lengths ? lengths.at : 0,
+    })
+  }
+  e.note({ kernel: batch > VECTOR_ROWS ? 'gemm' : 'gemv', flops: 2 * length * batch * directions * gates * hidden * (input + hidden) })
+}
+
+/** @throws LanewiseError `E_VALUE` for a length that is longer than the sequence, or negative. */
+export function checkLengths(lengths: readonly number[], longest: number): void {
+  for (const steps of lengths) {
+    if (!(steps >= 0 && steps <= longest)) throw new LanewiseError('E_VALUE', `a sequence length of ${steps} is outside [0, ${longest}]`)
+  }
+}
+
+/**
+ * Rows [from, from + count) · hidden of a direction's weights [directions, gates · hidden, depth] (W or R), packed as the right side of a product.
+ */
+export function packGates(e: Emitter<unknown>, weights: Operand, { direction, hidden }: DirectionFrame, from: number, count: number): Address {
+  const [, rows, depth] = weights.shape
+  const n = count * hidden
+  return e.pack(weights, `gates ${direction} ${from} ${count} ${rows / hidden}`, e.ask('gemm_packed_size', depth, n), (p, at, to) => {
+    p.call('gemm_pack', plus(at, (direction * rows + from * hidden) * depth * 4), 1, depth, depth, n, to)
+  })
+}
+
+/** Input and recurrent biases of some gates, added; 0 if there are none. */
+export function addedBias(e: Emitter<unknown>, bias: Operand | undefined, { direction, hidden }: DirectionFrame, from: number, count: number): Address | number {
+  if (!bias) return 0
+  const half = bias.shape[1] / 2
+  const n = count * hidden
+  return e.pack(bias, `gates ${direction} ${from} ${count} ${half / hidden}`, n * 4, (p, at, to) => {
+    const first = direction * 2 * half + from * hidden
+    p.call('binary_f32', BINARY_ADD, plus(at, first * 4), 1, plus(at, (first + half) * 4), 1, to, n)
+  })
+}
+
+/** One half of the bias of one gate as it is. */
+export function biasOfGate(bias: Operand | undefined, { direction, hidden }: DirectionFrame, gate: number, half: 0 | 1): Address | number {
+  if (!bias) return 0
+  const { shape } = bias
+  return plus(bias.at, ((direction * 2 + half) * (shape[1] / 2) + gate * hidden) * 4)
+}
+
+/** X · W + bias for every step and example: [length · batch, n] in scratch, in the order of X's rows. */
+export function project(e: Emitter<unknown>, frame: DirectionFrame, weights: Address, bias: Address | number, n: number): Address {
+  const { input, length, batch } = frame
+  const rows = length * batch
+  const to = e.scratch(rows * n * 4)
+  const x = e.input(0).at
+  if (rows <= VECTOR_ROWS) e.call('gemv_packed', x, input, weights, bias, 0, 0, to, n, rows, input, 0, n, UNARY_NONE, 0, 0)
+  else e.call('gemm', x, input, weights, bias, 0, 0, to, n, input, n, 0, rows, UNARY_NONE, 0, 0)
+  return to
+}
