@@ -49,6 +49,7 @@ import { MeanVarianceNormalization } from './norm.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
+import { CumProd } from './reduce.js'
 import { ReverseSequence } from './reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './roi.js'
 import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
@@ -89,6 +90,7 @@ export const allOps: readonly unknown[] = [
   ContribGelu,
   ContribSimplifiedLayerNormalization,
   ConvInteger,
+  CumProd,
   DeformConv,
   Det,
   DFT,
