@@ -91,3 +91,8 @@ export const REDUCE_L1 = 6
 export const REDUCE_L2 = 7
 export const REDUCE_LOG_SUM = 8
 export const REDUCE_LOG_SUM_EXP = 9
+
+// What lies outside an image that is sampled.
+export const PADDING_ZEROS = 0
+export const PADDING_BORDER = 1
+export const PADDING_REFLECTION = 2

@@ -1,7 +1,7 @@
 // Functions of two elements, by the BINARY_ codes of codes.ts, over contiguous and broadcast operands; Where; and chains of
 // elementwise functions run block by block.
 import {
-  BINARY_ADD, BINARY_AND, BINARY_DIV, BINARY_FMOD, BINARY_MAX, BINARY_MIN, BINARY_MOD, BINARY_MUL, BINARY_OR, BINARY_POW,
+  BINARY_ADD, BINARY_AND, BINARY_DIV, BINARY_FMOD, BINARY_MAX, BINARY_MIN, BINARY_MUL, BINARY_OR, BINARY_POW,
   BINARY_PRELU, BINARY_SUB, BINARY_XOR, UNARY_RECIPROCAL, UNARY_SQUARE,
 } from "./codes";
 import { Row2, Row3, walk2, walk3 } from "./broadcast";
@@ -51,16 +51,6 @@ import { unary_f32 } from "./unary";
   // @ts-ignore: decorator
   @inline one(a: f32, b: f32): f32 { return <f32>NativeMath.mod(a, b); }
 }
-@unmanaged class Mod {
-  // @ts-ignore: decorator
-  @inline of(a: v128, b: v128): v128 { return lanes<Mod>(a, b); }
-  // @ts-ignore: decorator
-  @inline one(a: f32, b: f32): f32 {
-    const r = <f32>NativeMath.mod(a, b);
-    return r != 0 && r < 0 != b < 0 ? r + b : r;
-  }
-}
-
 function lanes<F>(a: v128, b: v128): v128 {
   const f = changetype<F>(0);
   // @ts-ignore: one is resolved when this is compiled for a class
@@ -161,7 +151,6 @@ function row_of_f32(code: i32): Row2 {
     case BINARY_MAX: row = (a, sa, b, sb, y, n) => row_f32<Max>(a, sa, b, sb, y, n); break;
     case BINARY_POW: row = row_pow; break;
     case BINARY_PRELU: row = (a, sa, b, sb, y, n) => row_f32<PRelu>(a, sa, b, sb, y, n); break;
-    case BINARY_MOD: row = (a, sa, b, sb, y, n) => row_f32<Mod>(a, sa, b, sb, y, n); break;
     case BINARY_FMOD: row = (a, sa, b, sb, y, n) => row_f32<Fmod>(a, sa, b, sb, y, n); break;
     default: unreachable();
   }
@@ -183,7 +172,7 @@ export function binary_broadcast_f32(
   walk2(row_of_f32(code), table, rank, a, b, y, 2, 2, begin, end);
 }
 
-// Integers: one element at a time. Sums and products wrap. The caller has checked that no divisor is 0.
+// Integers: one element at a time. Sums and products wrap. Divisions are done in TypeScript, which can report a divisor of 0.
 @unmanaged class IntAdd {
   // @ts-ignore: decorator
   @inline of<T>(a: T, b: T): T { return <T>(a + b); }
@@ -196,11 +185,6 @@ export function binary_broadcast_f32(
   // @ts-ignore: decorator
   @inline of<T>(a: T, b: T): T { return <T>(a * b); }
 }
-/** Towards zero; the smallest number by −1, which WebAssembly traps on, wraps to itself. */
-@unmanaged class IntDiv {
-  // @ts-ignore: decorator
-  @inline of<T>(a: T, b: T): T { return b == <T>-1 ? <T>(0 - a) : <T>(a / b); }
-}
 @unmanaged class IntMin {
   // @ts-ignore: decorator
   @inline of<T>(a: T, b: T): T { return a < b ? a : b; }
@@ -208,17 +192,6 @@ export function binary_broadcast_f32(
 @unmanaged class IntMax {
   // @ts-ignore: decorator
   @inline of<T>(a: T, b: T): T { return a > b ? a : b; }
-}
-@unmanaged class IntFmod {
-  // @ts-ignore: decorator
-  @inline of<T>(a: T, b: T): T { return <T>(a % b); }
-}
-@unmanaged class IntMod {
-  // @ts-ignore: decorator
-  @inline of<T>(a: T, b: T): T {
-    const r = <T>(a % b);
-    return r != 0 && r < 0 != b < 0 ? <T>(r + b) : r;
-  }
 }
 @unmanaged class IntAnd {
   // @ts-ignore: decorator
@@ -252,11 +225,8 @@ function row_of_int<T>(code: i32): Row2 {
     case BINARY_ADD: break;
     case BINARY_SUB: row = (a, sa, b, sb, y, n) => row_int<IntSub, T>(a, sa, b, sb, y, n); break;
     case BINARY_MUL: row = (a, sa, b, sb, y, n) => row_int<IntMul, T>(a, sa, b, sb, y, n); break;
-    case BINARY_DIV: row = (a, sa, b, sb, y, n) => row_int<IntDiv, T>(a, sa, b, sb, y, n); break;
     case BINARY_MIN: row = (a, sa, b, sb, y, n) => row_int<IntMin, T>(a, sa, b, sb, y, n); break;
     case BINARY_MAX: row = (a, sa, b, sb, y, n) => row_int<IntMax, T>(a, sa, b, sb, y, n); break;
-    case BINARY_MOD: row = (a, sa, b, sb, y, n) => row_int<IntMod, T>(a, sa, b, sb, y, n); break;
-    case BINARY_FMOD: row = (a, sa, b, sb, y, n) => row_int<IntFmod, T>(a, sa, b, sb, y, n); break;
     case BINARY_AND: row = (a, sa, b, sb, y, n) => row_int<IntAnd, T>(a, sa, b, sb, y, n); break;
     case BINARY_OR: row = (a, sa, b, sb, y, n) => row_int<IntOr, T>(a, sa, b, sb, y, n); break;
     case BINARY_XOR: row = (a, sa, b, sb, y, n) => row_int<IntXor, T>(a, sa, b, sb, y, n); break;
@@ -265,7 +235,7 @@ function row_of_int<T>(code: i32): Row2 {
   return row;
 }
 
-/** As binary_broadcast_f32. Every BINARY_ code but POW and PRELU. */
+/** As binary_broadcast_f32: ADD, SUB, MUL, MIN, MAX, AND, OR and XOR. */
 export function binary_broadcast_i32(
   code: i32, a: usize, b: usize, y: usize, table: usize, rank: i32, begin: i32, end: i32,
 ): void {
@@ -296,20 +266,6 @@ export function not_u8(x: usize, y: usize, n: i32): void {
     store<u8>(y, <u8>(load<u8>(x) == 0));
     y++;
   }
-}
-
-/** 1 if an element is 0: asked before a division, which would trap. */
-export function contains_zero_i32(x: usize, n: i32): i32 {
-  const end = x + ((<usize>n) << 2);
-  for (; x < end; x += 4) if (load<i32>(x) == 0) return 1;
-  return 0;
-}
-
-/** As contains_zero_i32. */
-export function contains_zero_i64(x: usize, n: i32): i32 {
-  const end = x + ((<usize>n) << 3);
-  for (; x < end; x += 8) if (load<i64>(x) == 0) return 1;
-  return 0;
 }
 
 function row_where<T>(c: usize, strideC: i32, a: usize, strideA: i32, b: usize, strideB: i32, y: usize, n: i32): void {

@@ -11,6 +11,12 @@ import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
 const K_BLOCK: i32 = 1024;
 /** Floats of B taken at once: a quarter of a megabyte, to stay in the second-level cache while all rows of A pass by. */
 const B_BLOCK: i32 = 65536;
+/**
+ * Rows of A that pass by one panel of B where a block of k is longer than SHORT_K: panel and tile of A then do not fit the first-level cache
+ * together, so one of them should be read from beyond it as rarely as possible.
+ */
+const ROW_BLOCK: i32 = MR * 8;
+const SHORT_K: i32 = 512;
 
 /** Length of the blocks, `limit` at most, that k is cut into. Depends on k alone, since it decides the order of the additions. */
 export function k_block(k: i32, limit: i32): i32 {
@@ -40,8 +46,8 @@ export function gemm_pack(b: usize, rowStride: i32, colStride: i32, k: i32, n: i
     let p = 0;
     if (columns == NR && rowStride == 1) {
       for (; p + 4 <= k; p += 4) {
-        transpose_4x4(source, col, packed);
-        transpose_4x4(source + 4 * col, col, packed + 16);
+        transpose_4x4(source, col, packed, 32);
+        transpose_4x4(source + 4 * col, col, packed + 16, 32);
         source += 16;
         packed += 128;
       }
@@ -59,18 +65,18 @@ export function gemm_pack(b: usize, rowStride: i32, colStride: i32, k: i32, n: i
   }
 }
 
-/** Four contiguous elements of each of four lines `stride` bytes apart → four rows of a panel, 32 bytes apart. */
+/** Four contiguous elements of each of four lines `stride` bytes apart → four rows `pitch` bytes apart. */
 // @ts-ignore: decorator
 @inline
-function transpose_4x4(source: usize, stride: i32, target: usize): void {
+function transpose_4x4(source: usize, stride: i32, target: usize, pitch: i32): void {
   let r0 = v128.load(source), r1 = v128.load(source + stride);
   let r2 = v128.load(source + 2 * stride), r3 = v128.load(source + 3 * stride);
   let t0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5), t1 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);
   let t2 = v128.shuffle<f32>(r2, r3, 0, 4, 1, 5), t3 = v128.shuffle<f32>(r2, r3, 2, 6, 3, 7);
   v128.store(target, v128.shuffle<f32>(t0, t2, 0, 1, 4, 5));
-  v128.store(target, v128.shuffle<f32>(t0, t2, 2, 3, 6, 7), 32);
-  v128.store(target, v128.shuffle<f32>(t1, t3, 0, 1, 4, 5), 64);
-  v128.store(target, v128.shuffle<f32>(t1, t3, 2, 3, 6, 7), 96);
+  v128.store(target + pitch, v128.shuffle<f32>(t0, t2, 2, 3, 6, 7));
+  v128.store(target + 2 * pitch, v128.shuffle<f32>(t1, t3, 0, 1, 4, 5));
+  v128.store(target + 3 * pitch, v128.shuffle<f32>(t1, t3, 2, 3, 6, 7));
 }
 
 /**
@@ -88,12 +94,13 @@ export function gemm(
   // When k is 0 the one pass writes act(bias + residual).
   do {
     let length = min(k - p, kBlock), last = p + length >= k, nBlock = max(NR, (B_BLOCK / max(length, 1)) & -NR);
+    let rowBlock = length > SHORT_K ? ROW_BLOCK : MR;
     for (let j = 0; j < n; j += nBlock) {
-      for (let i = begin; i < end; i += MR) {
+      for (let i = begin; i < end; i += rowBlock) {
         let offset = <usize>(i - begin);
         gemm_panels(
           a + ((offset * lda + p) << 2), lda << 2, packed + (<usize>j * k << 2) + (p << 5), k << 5, length, c + ((offset * ldc + j) << 2),
-          ldc << 2, min(MR, end - i), min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
+          ldc << 2, min(rowBlock, end - i), min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
           !p && residual ? residual + ((offset * ldr + j) << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
         );
       }
@@ -102,13 +109,12 @@ export function gemm(
   } while (p < k);
 }
 
-/** Rows and columns of A that gemm_strided_a makes contiguous at a time. */
-const STRIP_ROWS: i32 = MR * 8;
+/** Columns of A (and ROW_BLOCK rows) that gemm_strided_a makes contiguous at a time. */
 const STRIP_K: i32 = 512;
 
 /** Bytes of scratch for gemm_strided_a. */
 export function gemm_strided_a_scratch_size(k: i32): usize {
-  return <usize>(min(k, STRIP_K) + 8) * STRIP_ROWS << 2;
+  return <usize>(min(k, STRIP_K) + 8) * ROW_BLOCK << 2;
 }
 
 /** gemm for an A whose element (i, p) is at a[i·rowStride + p·colStride], as a transposed A is: strips of it are copied to `scratch`. */
@@ -120,8 +126,8 @@ export function gemm_strided_a(
   let row = rowStride << 2, col = colStride << 2;
   do {
     let length = min(k - p, kBlock), last = p + length >= k;
-    for (let i = begin; i < end; i += STRIP_ROWS) {
-      let rows = min(end - i, STRIP_ROWS), lda = (length + 4) << 2;
+    for (let i = begin; i < end; i += ROW_BLOCK) {
+      let rows = min(end - i, ROW_BLOCK), lda = (length + 4) << 2;
       copy_strip(a + i * row + p * col, row, col, rows, length, scratch, lda);
       gemm_panels(
         scratch, lda, packed + (p << 5), k << 5, length, c + (<usize>i * ldc << 2), ldc << 2, rows, n, p ? TILE_ADD : TILE_STORE,
@@ -134,8 +140,32 @@ export function gemm_strided_a(
 
 /** rows × length elements at the given byte strides → contiguous rows `lda` bytes apart. */
 function copy_strip(source: usize, row: i32, col: i32, rows: i32, length: i32, target: usize, lda: i32): void {
-  for (let i = 0; i < rows; i++) {
+  let i = 0;
+  if (row == 4) {
+    for (; i + 4 <= rows; i += 4) {
+      let p = 0, s = source + (i << 2), t = target + i * lda;
+      for (; p + 4 <= length; p += 4) {
+        transpose_4x4(s, col, t, lda);
+        s += 4 * col;
+        t += 16;
+      }
+      for (; p < length; p++) {
+        let v = v128.load(s);
+        v128.store32_lane(t, v, 0);
+        v128.store32_lane(t + lda, v, 1);
+        v128.store32_lane(t + 2 * lda, v, 2);
+        v128.store32_lane(t + 3 * lda, v, 3);
+        s += col;
+        t += 4;
+      }
+    }
+  }
+  for (; i < rows; i++) {
     let s = source + i * row, t = target + i * lda;
+    if (col == 4) {
+      memory.copy(t, s, length << 2);
+      continue;
+    }
     for (let p = 0; p < length; p++) {
       store<f32>(t, load<f32>(s));
       s += col;

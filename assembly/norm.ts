@@ -1,5 +1,5 @@
 // Normalisations. Variances are taken in a second pass over the centred elements, not as E[x²] − E[x]², which cancels.
-import { Plain, Square, SquareOfDifference, sum_column, sum_of } from "./reduce";
+import { Plain, Square, SquareOfDifference, sum_column, sum_columns, sum_of } from "./reduce";
 import { load_some, madd, store_some } from "./simd";
 
 /** y[i] = (x[i] − mean)·invstd·scale[i] + bias[i]; scale or bias 0 where there is none. */
@@ -79,12 +79,13 @@ export function rms_norm_f32(
   }
 }
 
-/** y[i] = x[i]·a + b */
-function affine_row(x: usize, y: usize, n: i32, a: f32, b: f32): void {
+/** y[i] = (x[i] − mean)·a + b: centred first, since with a small variance a is large and mean·a would cancel badly. */
+function affine_row(x: usize, y: usize, n: i32, mean: f32, a: f32, b: f32): void {
+  const center = f32x4.splat(mean);
   const factor = f32x4.splat(a);
   const addend = f32x4.splat(b);
   for (; n > 0; n -= 4) {
-    store_some(y, madd(load_some(x, n), factor, addend), n);
+    store_some(y, madd(f32x4.sub(load_some(x, n), center), factor, addend), n);
     x += 16;
     y += 16;
   }
@@ -107,9 +108,8 @@ export function group_norm_f32(
     for (let c: i32 = 0; c < depth; c++) {
       const channel = (<usize>((g % groups) * depth + c)) << 2;
       const a = invstd * load<f32>(scale + channel);
-      const b = load<f32>(bias + channel) - mean * a;
       const row = offset + ((<usize>c * <usize>spatial) << 2);
-      affine_row(x + row, y + row, spatial, a, b);
+      affine_row(x + row, y + row, spatial, mean, a, load<f32>(bias + channel));
     }
   }
 }
@@ -139,26 +139,42 @@ export function group_norm_last_f32(
   const factors = scratch + stride;
   for (let b = begin; b < end; b++) {
     const offset = <usize>b * <usize>spatial * stride;
-    for (let c: i32 = 0; c < channels; c += 4) {
+    const wide = channels & ~15;
+    for (let c: i32 = 0; c < wide; c += 16) {
+      const lane = (<usize>c) << 2;
+      sum_columns<Plain>(x + offset + lane, spatial, stride, means + lane, 0);
+    }
+    for (let c = wide; c < channels; c += 4) {
       const lane = (<usize>c) << 2;
       store_some(means + lane, sum_column<Plain>(x + offset + lane, spatial, stride, channels - c, f32x4.splat(0)), channels - c);
     }
     share_in_groups(means, channels, groups, spatial);
-    for (let c: i32 = 0; c < channels; c += 4) {
+    for (let c: i32 = 0; c < wide; c += 16) {
+      const lane = (<usize>c) << 2;
+      sum_columns<SquareOfDifference>(x + offset + lane, spatial, stride, factors + lane, means + lane);
+    }
+    for (let c = wide; c < channels; c += 4) {
       const lane = (<usize>c) << 2;
       const mean = load_some(means + lane, channels - c);
       const sum = sum_column<SquareOfDifference>(x + offset + lane, spatial, stride, channels - c, mean);
       store_some(factors + lane, sum, channels - c);
     }
     share_in_groups(factors, channels, groups, spatial);
-    // means and factors become the addends and factors of an affine function per channel.
     for (let c: i32 = 0; c < channels; c++) {
       const lane = (<usize>c) << 2;
-      const a = load<f32>(scale + lane) / sqrt<f32>(load<f32>(factors + lane) + epsilon);
-      store<f32>(factors + lane, a);
-      store<f32>(means + lane, load<f32>(bias + lane) - load<f32>(means + lane) * a);
+      store<f32>(factors + lane, load<f32>(scale + lane) / sqrt<f32>(load<f32>(factors + lane) + epsilon));
     }
-    affine_channels_last_f32(x + offset, factors, means, y + offset, channels, 0, spatial);
+    let at = offset;
+    for (let r: i32 = 0; r < spatial; r++) {
+      let lane: usize = 0;
+      for (let left = channels; left > 0; left -= 4) {
+        const centred = f32x4.sub(load_some(x + at + lane, left), load_some(means + lane, left));
+        const v = madd(centred, load_some(factors + lane, left), load_some(bias + lane, left));
+        store_some(y + at + lane, v, left);
+        lane += 16;
+      }
+      at += stride;
+    }
   }
 }
 
@@ -184,7 +200,7 @@ export function affine_channels_first_f32(
   for (let p = begin; p < end; p++) {
     const offset = (<usize>p * <usize>spatial) << 2;
     const channel = (<usize>(p % channels)) << 2;
-    affine_row(x + offset, y + offset, spatial, load<f32>(factor + channel), load<f32>(addend + channel));
+    affine_row(x + offset, y + offset, spatial, 0, load<f32>(factor + channel), load<f32>(addend + channel));
   }
 }
 

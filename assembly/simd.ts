@@ -232,6 +232,7 @@ const ERF: usize = memory.data<f32>([
   -3.9, 3.9,
   1.12837911, 0.189666674, 0.0526680611, 0.00373833929, 0.000285062008, 0.00000206647337, // 2: p
   1, 0.501420498, 0.113818891, 0.0149142630, 0.00115737447, 0.0000382700127, // 8: q
+  -1, // 14
 ]);
 
 /** erf, at most 6.6e−7 off. */
@@ -245,7 +246,9 @@ export function erf(x: v128): v128 {
   let q = madd(square, madd(u, constant(ERF, 13), constant(ERF, 12)), madd(u, constant(ERF, 11), constant(ERF, 10)));
   p = madd(square, p, madd(u, constant(ERF, 3), constant(ERF, 2)));
   q = madd(square, q, madd(u, constant(ERF, 9), constant(ERF, 8)));
-  return f32x4.div(f32x4.mul(x, p), q);
+  // Rounding may take it just past ±1, which in a GELU of a large negative number would leave a large rest.
+  const y = f32x4.div(f32x4.mul(x, p), q);
+  return f32x4.pmin(f32x4.pmax(y, constant(ERF, 14)), constant(ERF, 8));
 }
 
 // log x = k·ln 2 + log(1 + f), √½ ≤ 1 + f < √2, log(1 + f) = f − f²/2 + f³·p(f) with p of degree 8: the decomposition and

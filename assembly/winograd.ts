@@ -1,16 +1,17 @@
 // Convolution 3×3 at stride 1 by Winograd's F(m×m, 3×3), m = 4 or 2: per block of tiles, input transform → (m+2)² matrix products
 // [tiles, inputs] · [inputs, outputs] → output transform with bias, residual and activation. m = 4 does a quarter of the multiplications
-// of the direct method, m = 2 four ninths, at a relative error of about 2.5e-6 and 4e-7. Where each one pays: docs/performance-notes/winograd.md.
+// of the direct method, m = 2 four ninths, at a relative error of about 2.5e-6 and 4e-7. Where each one pays: docs/performance/winograd.md.
 import { UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "./codes";
 import { gemm_panels, MR, NR, TILE_STORE } from "./gemm-tile";
 import { load_some } from "./simd";
 import { unary_f32 } from "./unary";
 import { input_2, input_4, output_2, output_4, TEMP } from "./winograd-transform";
 
-/** Bytes of transformed tiles (inputs and products) that a block may have: they should stay in the second-level cache. */
-const BLOCK: i32 = 640 << 10;
+/** Bytes of transformed tiles (inputs and products) that a block may have, unless it has fewer than MIN_TILES: it should stay in the
+ * second-level cache, but not read the filters too often. */
+const BLOCK: i32 = 320 << 10;
 const MAX_TILES: i32 = 96;
-const MIN_TILES: i32 = 24;
+const MIN_TILES: i32 = 48;
 /** Bytes of sixteen channels of one tile's window. */
 const STAGE: i32 = 36 * 64;
 /** Distance of the matrices beyond their size, so that equal elements of them do not share a cache set. */
@@ -20,6 +21,24 @@ const SKEW: i32 = 64;
 @inline
 function round_up(n: i32, multiple: i32): i32 {
   return (n + multiple - 1) / multiple * multiple;
+}
+
+/**
+ * Which m is fastest for a 3×3 convolution at stride 1 (4 or 2), or 0 for the direct method. From the table in
+ * docs/performance/winograd.md: above 16 channels the number of multiplications decides, below that the transforms weigh more, and
+ * with fewer than four tiles the matrix products have too few rows. Bits depend on the choice, so it looks at sizes only.
+ */
+export function winograd_choice(n: i32, inputs: i32, outputs: i32, oh: i32, ow: i32): i32 {
+  let tiles4 = <i64>tiles_of(4, n, oh, ow), tiles2 = <i64>tiles_of(2, n, oh, ow), direct = <i64>9 * n * oh * ow;
+  let channels = min(inputs, outputs);
+  if (tiles2 < 4) return 0;
+  if (channels < 8) {
+    // Three to seven channels gain only where the direct method has few filters to spread its gathering over.
+    return channels >= 3 && outputs <= (ASC_FEATURE_RELAXED_SIMD ? 32 : 64) && tiles4 >= 16 && tiles4 * 48 < direct ? 4 : 0;
+  }
+  let products4 = 36 * max(tiles4, 4), products2 = 16 * tiles2;
+  if (min(products4, products2) * 4 > direct * (channels < 24 ? 2 : 3)) return 0;
+  return products4 < products2 ? 4 : 2;
 }
 
 // @ts-ignore: decorator
@@ -103,10 +122,14 @@ export function winograd_pack_scratch_size(): i32 {
 
 /**
  * ONNX filters [outputs, inputs, 3, 3] → G g Gᵀ in float64, rounded once, as (m+2)² matrices in panels of NR outputs (see gemm-tile.ts).
+ * [begin, end) runs over ⌈outputs / 8⌉ panels: several short calls let an engine replace its first, slow code on the way.
  */
-export function winograd_pack_f32(m: i32, w: usize, inputs: i32, outputs: i32, packed: usize, scratch: usize): void {
+export function winograd_pack_f32(
+  m: i32, w: usize, inputs: i32, outputs: i32, packed: usize, scratch: usize, begin: i32, end: i32,
+): void {
   let plane = filter_plane(inputs, outputs), size = m + 2, rows = scratch + 448;
-  for (let o = 0; o < outputs; o += NR) {
+  packed += <usize>begin * inputs * NR << 2;
+  for (let o = begin * NR; o < min(end * NR, outputs); o += NR) {
     for (let c = 0; c < inputs; c++) {
       for (let pair = o; pair < o + NR; pair += 2) {
         let first = w + (<usize>(pair * inputs + c) * 36), second = first + <usize>inputs * 36;

@@ -20,7 +20,7 @@ const foreignKernels = /backward|gradient|loss|optimizer|adam|sgd/
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const fromDist = await bundle('dist/browser.js')
-const js = sizeOf(fromDist.outputFiles![0].contents)
+const js = sizeOf(fromDist.outputFiles[0].contents)
 const wasm = { simd: sizeOf(readFileSync('dist/wasm/inference-simd.wasm')), relaxed: sizeOf(readFileSync('dist/wasm/inference-relaxed.wasm')) }
 // An app loads one of the two; which one is up to the engine.
 const larger = wasm.relaxed.brotli > wasm.simd.brotli ? wasm.relaxed : wasm.simd
@@ -28,7 +28,7 @@ const total: Size = { raw: js.raw + larger.raw, gzip: js.gzip + larger.gzip, bro
 
 // The same app from the source tells which files are in it.
 const fromSource = await bundle('src/browser.ts')
-const files = Object.values(fromSource.metafile!.outputs)[0].inputs
+const files = Object.values(fromSource.metafile.outputs)[0].inputs
 const folders = new Map<string, number>()
 for (const [file, { bytesInOutput }] of Object.entries(files)) {
   const folder = /^src\/[^/]+(?=\/)|^bindings/.exec(file)?.[0] ?? /node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? 'src'

@@ -4,7 +4,7 @@ import { log } from './env.js'
 import { LanewiseError } from './errors.js'
 import type { Graph, Node, Value } from './graph/ir.js'
 import { Lru } from './graph/lru.js'
-import { optimize } from './graph/optimize.js'
+import { optimize, passEnabled } from './graph/optimize.js'
 import type { PlanOptions, Segment } from './graph/plan.js'
 import { Program, type StepTime } from './graph/program.js'
 import { WeightStore } from './graph/weights.js'
@@ -91,7 +91,7 @@ export class InferenceSession {
     third?: SessionOptions | number,
     fourth?: SessionOptions,
   ): Promise<InferenceSession> {
-    const given = [second, third, fourth].find((argument) => argument !== undefined && typeof argument !== 'number') as SessionOptions | undefined
+    const given = [second, third, fourth].find((argument): argument is SessionOptions => argument !== undefined && typeof argument !== 'number')
     const options = checkOptions(given)
     for (const name of ignoredOptions) if (options[name] !== undefined) log('verbose', `the session option ${name} is ignored`, logLevelOf(options))
     let external: (ExternalData & { close?(): void }) | undefined = options.externalData && memoryExternalData(options.externalData)
@@ -228,10 +228,11 @@ export class InferenceSession {
 
   private async makeProgram(outputs: readonly Value[]): Promise<Program> {
     const { context, weights, options } = this
+    const passes = options.graphOptimizationLevel === 'disabled' ? false : (options.passes ?? true)
     const planOptions: PlanOptions = {
       build: context.build,
       fast: options.accuracy !== 'exact',
-      channelsLast: true,
+      shapedPass: (name) => passEnabled(passes, name),
       arenaLimit: options.memoryLimit ?? MEMORY_LIMIT,
     }
     const evaluate = async (graph: Graph): Promise<ReadonlyMap<Value, HostTensor>> => {
@@ -242,7 +243,6 @@ export class InferenceSession {
         once.dispose()
       }
     }
-    const passes = options.graphOptimizationLevel === 'disabled' ? false : (options.passes ?? true)
     const graph = await optimize(this.graph, outputs, passes, { evaluate, fast: planOptions.fast })
     const program = new Program(graph, context, weights, planOptions)
     this.ready.push(program)

@@ -68,7 +68,7 @@ export class Tensor {
       dims = second as readonly number[] | undefined
     }
     if (dims !== undefined && !Array.isArray(dims)) throw new LanewiseError('E_TENSOR', 'the dims of a tensor must be an array of numbers')
-    this.dims = dims ? [...dims] : [this.storage.length]
+    this.dims = dims ? [...(dims as readonly number[])] : [this.storage.length]
     this.size = sizeOf(this.dims)
     const stored = storedElements(this.type, this.size)
     if (this.storage.length !== stored && !(packedBits(this.type) && this.storage.length === this.size)) {
@@ -94,7 +94,7 @@ export class Tensor {
 
   /** The same elements under another shape of the same size; the data is shared. @throws LanewiseError `E_TENSOR`. */
   reshape(dims: readonly number[]): Tensor {
-    return new Tensor(this.type, this.data as TensorSource, dims)
+    return new Tensor(this.type, this.data, dims)
   }
 
   /** Lets go of the elements. */
@@ -121,7 +121,7 @@ function storedElements(type: DType, size: number): number {
 function storageFor(type: DType, source: TensorSource): HostData {
   if (source === null || typeof source !== 'object') throw new LanewiseError('E_TENSOR', `a ${type} tensor needs data, got ${typeof source}`)
   if (type === 'string') {
-    if (Array.isArray(source)) return source as string[]
+    if (Array.isArray(source)) return source
     throw new LanewiseError('E_TENSOR', 'the data of a string tensor must be an array of strings')
   }
   if (type === 'float16') return float16Storage(source)
@@ -207,7 +207,7 @@ function storesData(type: DType, data: HostData): HostData {
 /** A tensor of the library for a user. */
 export function fromHost({ dtype, shape, data }: HostTensor): Tensor {
   const bits = packedBits(dtype)
-  return new Tensor(dtype, (bits ? pack(data as TypedArray, bits) : data) as TensorSource, shape)
+  return new Tensor(dtype, (bits ? pack(data as TypedArray, bits) : data), shape)
 }
 
 function unpack(type: DType, packed: Uint8Array, size: number, bits: number): HostData {

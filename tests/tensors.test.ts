@@ -192,7 +192,7 @@ describe('encodeTensor', () => {
       const tensor = hostZeros(dtype, shape)
       if (tensor.data instanceof Array) return { ...tensor, data: tensor.data.map(() => String.fromCodePoint(stream.next().value % 0xd800)) }
       const bytes = new Uint8Array(tensor.data.buffer)
-      for (let i = 0; i < bytes.length; i++) bytes[i] = stream.next().value
+      for (let i = 0; i < bytes.length; i++) bytes[i] = stream.next().value as number
       const bits = dtype === 'bool' ? 1 : packedBits(dtype)
       if (bits !== undefined) {
         const shift = 8 - bits

@@ -25,8 +25,8 @@ export interface Ort {
 }
 
 function onnxruntime(ort: Ort, name: 'onnxruntime-web' | 'onnxruntime-node', version: string, options: object): Peer {
-  const load = async (model: Uint8Array, inputs: readonly Feeds[]): Promise<Loaded> => {
-    const session = await ort.InferenceSession.create(model, { ...options, logSeverityLevel: 4 })
+  const load = async (model: Uint8Array, inputs: readonly Feeds[], level = 'all'): Promise<Loaded> => {
+    const session = await ort.InferenceSession.create(model, { ...options, logSeverityLevel: 4, graphOptimizationLevel: level })
     const feeds = inputs.map((feed) =>
       Object.fromEntries([...feed].map(([key, { dtype, data, shape }]) => [key, new ort.Tensor(dtype, data, [...shape])])),
     )
@@ -49,6 +49,7 @@ function onnxruntime(ort: Ort, name: 'onnxruntime-web' | 'onnxruntime-node', ver
     name,
     version,
     load: ({ model, feeds }) => load(model, feeds),
+    loadAsWritten: ({ model, feeds }) => load(model, feeds, 'disabled'),
     loadIdentity: async ({ identity, feeds }) => identity && load(identity, feeds),
   }
 }

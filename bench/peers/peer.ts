@@ -19,6 +19,8 @@ export interface Peer {
   readonly version: string
   /** Undefined if this peer has no way to do the work; throws if it tries and fails. */
   load(work: Work): Promise<Loaded | undefined>
+  /** The same with nothing fused or rewritten, for arbitration. */
+  loadAsWritten?(work: Work): Promise<Loaded>
   /** The work's Identity. */
   loadIdentity(work: Work): Promise<Loaded | undefined>
 }

@@ -20,15 +20,17 @@ class Unknown extends Error {}
  * depends on that, is missing in the result. Nothing is put into memory.
  *
  * @param refused - told of an operator that refuses its inputs, whose outputs then stay unknown.
+ * @param known - elements of inputs, where they matter for shapes.
  * @throws LanewiseError if an operator refuses its inputs and `refused` is left out.
  */
 export function inferTypes(
   graph: Graph,
   inputs: ReadonlyMap<Value, TensorType>,
   refused: (error: LanewiseError) => void = raise,
+  known: ReadonlyMap<Value, HostTensor> = new Map<Value, HostTensor>(),
 ): Map<Value, Inferred> {
   const found = new Map<Value, Inferred>()
-  for (const [value, type] of inputs) found.set(value, { type })
+  for (const [value, type] of inputs) found.set(value, { type, known: known.get(value) })
   const look = (value: Value): Inferred | undefined =>
     value.constant ? { type: value.constant, known: value.constant } : found.get(value)
   for (const node of graph.nodes) {

@@ -9,6 +9,7 @@ import { arenaBlock, isArenaBlock, placeBlocks, type ArenaBlock } from './arena.
 import { ConstantOperand, emitReorder, NodeEmitter, Placed, type EmitTarget, type Step } from './emitter.js'
 import { notFused, usedBy, type Graph, type Node, type Value } from './ir.js'
 import { identityOrder, physicalShape, sameMemory, type Layout, type Order } from './layout.js'
+import type { ShapedPassName } from './specialize.js'
 import type { WeightStore } from './weights.js'
 
 /** Results of at most this many elements are computed while planning, if their inputs are known: shape arithmetic, not data. */
@@ -63,7 +64,8 @@ export interface Segment {
 export interface PlanOptions {
   readonly build: 'simd' | 'relaxed'
   readonly fast: boolean
-  readonly channelsLast: boolean
+  /** Whether a pass that needs shapes is to run. */
+  readonly shapedPass: (name: ShapedPassName) => boolean
   /** The most bytes the arena may take. */
   readonly arenaLimit: number
 }
@@ -245,6 +247,8 @@ class SegmentPlanner implements EmitTarget {
   private fold(node: Node, inputs: readonly (Slot | undefined)[], outputs: readonly TensorType[]): boolean {
     const { op } = node
     if (!op.compute || op.random || isFused(node)) return false
+    // Half-precision operands are for the kernels, between casts: the plain versions of most operators do not decode them.
+    if (op.emit && inputs.some((slot) => isHalf(slot?.type?.dtype))) return false
     if (!inputs.every((slot) => !slot || slot.known) || !node.outputs.every((value, i) => !value || sizeOf(outputs[i].shape) <= FOLD_ELEMENTS)) {
       // A Shape needs no elements, only the shape.
       if (op.name !== 'Shape' && op.name !== 'Size') return false

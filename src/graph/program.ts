@@ -9,6 +9,7 @@ import { Placed, type HostStep, type Step } from './emitter.js'
 import { capturedBy, type Graph, type Node, type Value } from './ir.js'
 import { Lru } from './lru.js'
 import { advance, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type Source } from './plan.js'
+import { specialize } from './specialize.js'
 import { resolve, type WeightStore } from './weights.js'
 
 /** Plans kept per place where plans branch: one per set of input shapes. */
@@ -140,8 +141,9 @@ export class Program {
     }
     let prepared = this.entries.get(key)
     if (!prepared) {
-      for (const [value, host] of known) known.set(value, { ...host, data: host.data.slice() as HostTensor['data'] })
-      prepared = this.planFrom(initialState(this.graph, types, known))
+      for (const [value, host] of known) known.set(value, { ...host, data: host.data.slice() })
+      const graph = specialize(this.graph, types, known, this.options.shapedPass)
+      prepared = this.planFrom(initialState(graph, types, known))
       this.entries.set(key, prepared)
     }
     if (this.keyed.size === 0 && [...types.values()].every((type) => type)) {
@@ -173,7 +175,7 @@ export class Program {
     let key = ''
     for (const value of values) {
       const host = this.read(segment.sources.get(value)!, hosts) as HostTensor
-      results.set(value, { ...host, data: host.data.slice() as HostTensor['data'] })
+      results.set(value, { ...host, data: host.data.slice() })
       key += `${host.dtype}[${host.shape.join()}]=${String(host.data)};`
       if (this.graph.inputs.includes(value)) {
         this.keyed.add(value)
@@ -224,7 +226,7 @@ export class Program {
       }
       if (op.values) return op.values({ attributes, inputs, outputCount })
       if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {
-        const tensors = inputs as readonly (HostTensor | undefined)[]
+        const tensors = inputs
         const outputs = op.infer?.({ attributes, inputs: tensors, outputCount, known: (i) => tensors[i], value: (i) => tensors[i] }) ?? []
         return op.compute({ attributes, inputs: tensors, outputs, outputCount })
       }
@@ -306,7 +308,7 @@ export class Program {
 
   private bindStep(step: Step): () => void {
     if ('kernel' in step) {
-      return bindCall(this.context.kernels[step.kernel] as (...args: number[]) => unknown, step.args.map(resolve))
+      return bindCall(this.context.kernels[step.kernel], step.args.map(resolve))
     }
     return this.bindHost(step)
   }

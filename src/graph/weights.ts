@@ -80,7 +80,7 @@ export class WeightStore {
 
   private readonly immediate: PackEmitter = {
     call: <K extends KernelName>(kernel: K, ...args: Arguments<K>) => {
-      bindCall(this.context.kernels[kernel] as (...a: number[]) => unknown, (args as readonly Argument[]).map(resolve))()
+      bindCall(this.context.kernels[kernel], (args as readonly Argument[]).map(resolve))()
     },
     table: (data) => this.table(data),
     ask: (kernel, ...args) => this.ask(kernel, ...args),

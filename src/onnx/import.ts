@@ -1,4 +1,5 @@
 import { dtypeFromOnnx } from '../dtype.js'
+import { log } from '../env.js'
 import { LanewiseError } from '../errors.js'
 import type { DeclaredType, Graph, Node, Value } from '../graph/ir.js'
 import { notFused } from '../graph/ir.js'
@@ -13,7 +14,7 @@ import { decodeSparseTensor, decodeTensor } from './tensor-proto.js'
 import { upgradeNode } from './upgrade.js'
 
 /** The newest version of the ai.onnx operator set that the definitions describe. */
-export const NEWEST_OPSET = 26
+export const NEWEST_OPSET = 28
 /** A model may not grow beyond this many nodes by expanding its functions. */
 const NODE_LIMIT = 4_000_000
 const DEPTH_LIMIT = 64
@@ -122,9 +123,10 @@ class Importer {
     const extra: { name: string; constant: Value['constant'] }[] = []
     for (const node of proto.node) this.resolve(node, this.opsets, named, extra, [])
     for (const { name, constant } of extra) define(name, 'a constant').constant = constant
-    for (const node of named) for (const name of node.outputs) if (name !== '') define(name, `an output of ${node.name}`)
+    const distinct = withoutRepeatedConstants(named)
+    for (const node of distinct) for (const name of node.outputs) if (name !== '') define(name, `an output of ${node.name}`)
     const nodes: Node[] = []
-    for (const node of named) nodes.push(this.node(node, scope, depth))
+    for (const node of distinct) nodes.push(this.node(node, scope, depth))
     const outputs = proto.output.map(({ name }) => {
       const value = scope.find(name)
       if (!value && this.unsupported.length === 0) throw new LanewiseError('E_GRAPH', `the output "${name}" is made by no node`, { tensor: name })
@@ -254,6 +256,25 @@ class Importer {
         return { kind: 'other', value: `attribute type ${proto.type}` }
     }
   }
+}
+
+/**
+ * Some exporters write several Constant nodes under one name. Runtimes turn Constants into initialisers as they read them, so that the last one
+ * counts, and models that run have come to depend on it.
+ */
+function withoutRepeatedConstants(nodes: readonly NamedNode[]): readonly NamedNode[] {
+  const last = new Map<string, NamedNode>()
+  let repeated = false
+  for (const node of nodes) {
+    if (node.op.name !== 'Constant' || node.op.domain !== '') continue
+    const [name] = node.outputs
+    if (last.has(name)) {
+      repeated = true
+      log('warning', `the constant "${name}" is defined more than once: the last definition is used`)
+    }
+    last.set(name, node)
+  }
+  return repeated ? nodes.filter((node) => node.op.name !== 'Constant' || node.op.domain !== '' || last.get(node.outputs[0]) === node) : nodes
 }
 
 /** Files older than IR version 2 do not say an attribute's type. */

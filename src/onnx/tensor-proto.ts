@@ -33,7 +33,7 @@ function fieldOf(dtype: DType): TypedField {
   }
 }
 
-function fail(message: string, expected?: unknown, actual?: unknown): never {
+function fail(message: string, expected?: string | number, actual?: string | number): never {
   throw new LanewiseError('E_TENSOR', message, {
     expected: expected === undefined ? undefined : String(expected),
     actual: actual === undefined ? undefined : String(actual),

@@ -34,8 +34,8 @@ export function upgradeNode(node: NamedNode, opset: number, sink: Sink): void {
     },
     node: (type, inputs, attributes = {}) => {
       const made = known(type)
-      const raw: RawAttributes = new Map()
-      for (const [key, value] of Object.entries(attributes)) raw.set(key, toRaw(made.attributes[key].kind, value))
+      const raw: RawAttributes = attributes instanceof Map ? attributes : new Map()
+      if (!(attributes instanceof Map)) for (const [key, value] of Object.entries(attributes)) raw.set(key, toRaw(made.attributes[key].kind, value))
       const output = `${node.name}/${type}${sink.fresh()}`
       sink.node({ op: made, name: output, raw, inputs, outputs: [output] })
       return output

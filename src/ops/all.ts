@@ -1,6 +1,15 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
 import { Attention, RotaryEmbedding } from './attention.js'
 import { commonOps } from './common.js'
+import { ContribAttention, GroupQueryAttention, MultiHeadAttention } from './contrib-attention.js'
+import { BiasGelu, ContribGelu, FastGelu, FusedConv, FusedGemm, FusedMatMul, QuickGelu } from './contrib-fused.js'
+import {
+  ContribSimplifiedLayerNormalization,
+  EmbedLayerNormalization,
+  SimplifiedLayerNormalization,
+  SkipLayerNormalization,
+  SkipSimplifiedLayerNormalization,
+} from './contrib-norm.js'
 import {
   DynamicQuantizeMatMul,
   MatMulIntegerToFloat,
@@ -15,13 +24,34 @@ import {
   QLinearSoftmax,
 } from './contrib-quantize.js'
 import { Loop, Scan } from './control.js'
+import { Det } from './det.js'
+import { Einsum } from './einsum.js'
+import { FlexAttention } from './flex-attention.js'
 import { AffineGrid, GridSample } from './grid-sample.js'
 import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
+import { CausalConvWithState, LinearAttention } from './linear-attention.js'
+import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from './loss.js'
+import {
+  ArrayFeatureExtractor,
+  Binarizer,
+  FeatureVectorizer,
+  Imputer,
+  LabelEncoder,
+  LinearClassifier,
+  LinearRegressor,
+  Normalizer,
+  OneHotEncoder,
+  Scaler,
+  ZipMap,
+} from './ml.js'
+import { MeanVarianceNormalization } from './norm.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
 import { ReverseSequence } from './reverse-sequence.js'
+import { MaxRoiPool, RoiAlign } from './roi.js'
+import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
 import { Scatter, TensorScatter } from './scatter.js'
 import { Compress, Unique } from './select.js'
 import {
@@ -35,23 +65,65 @@ import {
   SequenceMap,
   SplitToSequence,
 } from './sequence.js'
+import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT } from './signal.js'
+import { Hardmax } from './softmax.js'
+import { SwiGLU } from './swiglu.js'
+import { RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer } from './text.js'
+import { TreeEnsemble, TreeEnsembleClassifier, TreeEnsembleRegressor } from './tree-ensemble.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
   AffineGrid,
+  ArrayFeatureExtractor,
   Attention,
+  BiasGelu,
+  Binarizer,
   BitCast,
+  BlackmanWindow,
+  CausalConvWithState,
   CenterCropPad,
+  Col2Im,
   Compress,
   ConcatFromSequence,
+  ContribAttention,
+  ContribGelu,
+  ContribSimplifiedLayerNormalization,
   ConvInteger,
+  DeformConv,
+  Det,
+  DFT,
   DynamicQuantizeLinear,
   DynamicQuantizeMatMul,
+  Einsum,
+  EmbedLayerNormalization,
+  FastGelu,
+  FeatureVectorizer,
+  FlexAttention,
+  FusedConv,
+  FusedGemm,
+  FusedMatMul,
   GridSample,
+  GroupQueryAttention,
+  HammingWindow,
+  HannWindow,
+  Hardmax,
+  Imputer,
+  LabelEncoder,
+  LinearAttention,
+  LinearClassifier,
+  LinearRegressor,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
   MatMulNBits,
+  MaxRoiPool,
+  MaxUnpool,
+  MeanVarianceNormalization,
+  MelWeightMatrix,
+  MultiHeadAttention,
+  NegativeLogLikelihoodLoss,
+  Normalizer,
+  OneHotEncoder,
   Optional,
   OptionalGetElement,
   OptionalHasElement,
@@ -65,8 +137,12 @@ export const allOps: readonly unknown[] = [
   QLinearMul,
   QLinearSigmoid,
   QLinearSoftmax,
+  QuickGelu,
+  RegexFullMatch,
   ReverseSequence,
+  RoiAlign,
   RotaryEmbedding,
+  Scaler,
   Scan,
   Scatter,
   SequenceAt,
@@ -76,7 +152,21 @@ export const allOps: readonly unknown[] = [
   SequenceInsert,
   SequenceLength,
   SequenceMap,
+  SimplifiedLayerNormalization,
+  SkipLayerNormalization,
+  SkipSimplifiedLayerNormalization,
+  SoftmaxCrossEntropyLoss,
   SplitToSequence,
+  STFT,
+  StringConcat,
+  StringNormalizer,
+  StringSplit,
+  SwiGLU,
   TensorScatter,
+  TfIdfVectorizer,
+  TreeEnsemble,
+  TreeEnsembleClassifier,
+  TreeEnsembleRegressor,
   Unique,
+  ZipMap,
 ]

@@ -6,7 +6,8 @@ import type { HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, type Shape } from '../shape.js'
 import { int } from './attributes.js'
 import { descriptor, mapBroadcast, walkOf } from './broadcast.js'
-import { defineOp, type Argument, type Emitter, type Operand, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
+import { pow } from './host-functions.js'
+import { defineOp, type Emitter, type Operand, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
 
 type Both = (x: number, y: number) => number
 type Big = (x: bigint, y: bigint) => bigint
@@ -185,7 +186,7 @@ export const Pow = defineOp({
     const big = isBig(a!.dtype)
     return [
       mapBroadcast<number | bigint, number | bigint>(a!, b!, a!.dtype, (x, y) => {
-        const power = raise(Number(x), Number(y))
+        const power = pow(Number(x), Number(y))
         if (big) return Number.isInteger(Number(y)) && y >= 0 ? BigInt(x) ** BigInt(y) : BigInt(Math.trunc(power))
         return whole ? Math.trunc(power) : power
       }),
@@ -193,18 +194,6 @@ export const Pow = defineOp({
   },
   upgrades: [oldBroadcast],
 })
-
-/** x^n by squaring where n is whole, so that no engine's pow decides a bit of the common cases. */
-function raise(x: number, n: number): number {
-  if (!Number.isInteger(n) || Math.abs(n) > 1024) return x ** n
-  let result = 1
-  let square = n < 0 ? 1 / x : x
-  for (let rest = Math.abs(n); rest > 0; rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) result *= square
-    square *= square
-  }
-  return result
-}
 
 /** x < 0 ? slope·x : x, with a slope that broadcasts to x. */
 export const PRelu = defineOp({
@@ -270,5 +259,5 @@ export const Mean = variadic(
   code.BINARY_ADD,
   (x, y) => x + y,
   (x, y) => x + y,
-  (e, y, count) => e.call('unary_f32', code.UNARY_AFFINE, y.at as Argument, y.at, y.size, 1 / count, 0),
+  (e, y, count) => e.call('unary_f32', code.UNARY_AFFINE, y.at, y.at, y.size, 1 / count, 0),
 )

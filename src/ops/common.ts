@@ -28,15 +28,40 @@ import {
 } from './logic.js'
 import { Gemm, MatMul } from './matmul.js'
 import { NonMaxSuppression } from './non-max-suppression.js'
+import {
+  BatchNormalization,
+  GroupNormalization,
+  InstanceNormalization,
+  LayerNormalization,
+  LpNormalization,
+  LRN,
+  RMSNormalization,
+} from './norm.js'
 import { Pad } from './pad.js'
 import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from './pool.js'
 import { DequantizeLinear, QuantizeLinear } from './quantize.js'
+import {
+  ArgMax,
+  ArgMin,
+  CumSum,
+  ReduceL1,
+  ReduceL2,
+  ReduceLogSum,
+  ReduceLogSumExp,
+  ReduceMax,
+  ReduceMean,
+  ReduceMin,
+  ReduceProd,
+  ReduceSum,
+  ReduceSumSquare,
+} from './reduce.js'
 import { Flatten, Reshape, Squeeze, Unsqueeze } from './reshape.js'
 import { Resize, Upsample } from './resize.js'
 import { GRU, LSTM, RNN } from './rnn.js'
 import { ScatterElements, ScatterND } from './scatter.js'
 import { NonZero } from './select.js'
 import { Slice } from './slice.js'
+import { LogSoftmax, Softmax } from './softmax.js'
 import { TopK } from './top-k.js'
 import { Transpose } from './transpose.js'
 import { Trilu } from './trilu.js'
@@ -91,11 +116,14 @@ export const commonOps: readonly unknown[] = [
   Acosh,
   Add,
   And,
+  ArgMax,
+  ArgMin,
   Asin,
   Asinh,
   Atan,
   Atanh,
   AveragePool,
+  BatchNormalization,
   BitShift,
   BitwiseAnd,
   BitwiseNot,
@@ -113,6 +141,7 @@ export const commonOps: readonly unknown[] = [
   ConvTranspose,
   Cos,
   Cosh,
+  CumSum,
   DepthToSpace,
   DequantizeLinear,
   Div,
@@ -135,18 +164,24 @@ export const commonOps: readonly unknown[] = [
   GlobalMaxPool,
   Greater,
   GreaterOrEqual,
+  GroupNormalization,
   GRU,
   HardSigmoid,
   HardSwish,
   Identity,
   If,
+  InstanceNormalization,
   IsInf,
   IsNaN,
+  LayerNormalization,
   LeakyRelu,
   Less,
   LessOrEqual,
   Log,
+  LogSoftmax,
+  LpNormalization,
   LpPool,
+  LRN,
   LSTM,
   MatMul,
   Max,
@@ -168,9 +203,20 @@ export const commonOps: readonly unknown[] = [
   QuantizeLinear,
   Range,
   Reciprocal,
+  ReduceL1,
+  ReduceL2,
+  ReduceLogSum,
+  ReduceLogSumExp,
+  ReduceMax,
+  ReduceMean,
+  ReduceMin,
+  ReduceProd,
+  ReduceSum,
+  ReduceSumSquare,
   Relu,
   Reshape,
   Resize,
+  RMSNormalization,
   RNN,
   Round,
   ScatterElements,
@@ -184,6 +230,7 @@ export const commonOps: readonly unknown[] = [
   Sinh,
   Size,
   Slice,
+  Softmax,
   Softplus,
   Softsign,
   SpaceToDepth,

@@ -306,7 +306,7 @@ export const MatMulNBits = defineOp({
     const zeroValues = zeros && numbersOf(zeros)
     const packed = zeros?.dtype === 'uint8'
     if (zeroValues && zeroValues.length < (packed ? N * rowBytes : N * blocks)) {
-      throw new LanewiseError('E_SHAPE', `zero points of shape ${formatShape(zeros!.shape)} do not fit ${N} rows of ${blocks} blocks`)
+      throw new LanewiseError('E_SHAPE', `zero points of shape ${formatShape(zeros.shape)} do not fit ${N} rows of ${blocks} blocks`)
     }
     const groupOf = groups && numbersOf(groups)
     const zeroAt = (row: number, block: number): number => {

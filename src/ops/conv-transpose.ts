@@ -2,7 +2,7 @@ import { UNARY_NONE } from '../../assembly/codes.js'
 import { LanewiseError } from '../errors.js'
 import { formatShape, type Shape } from '../shape.js'
 import { int, ints } from './attributes.js'
-import { channelsLastData } from './conv.js'
+import { channelsLastData, outputOver } from './conv.js'
 import { defineOp } from './op.js'
 import { perAxis, threeAxes, windowAttributes, type WindowAttributes } from './window.js'
 
@@ -33,7 +33,7 @@ export const ConvTranspose = defineOp({
   },
   layout: channelsLastData,
   emit(e) {
-    const [x, w, y] = [e.input(0), e.input(1), e.output(0)]
+    const [x, w, y] = [e.input(0), e.input(1), outputOver(e)]
     if (y.size === 0) return
     const { group } = e.attributes
     const geometry = geometryOf(e.attributes, x.shape, w.shape, undefined)

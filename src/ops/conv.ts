@@ -30,18 +30,25 @@ export const Conv = defineOp({
   emit(e) {
     const x = e.input(0)
     const w = e.input(1)
-    const y = e.output(0)
+    const y = outputOver(e)
     if (y.size === 0) return
     const window = windowOf(e.attributes, x.shape, w.shape, undefined)
     const { group } = e.attributes
     const bias = e.inputs[2]?.at ?? 0
     const residual = e.fused.residual === undefined ? 0 : e.input(e.fused.residual).at
     const job: Job = { x, w, y, window, group, bias, residual, activation: e.fused.activation ?? { code: UNARY_NONE, a: 0, b: 0 } }
-    const kernel = chooseKernel(job, e.fast)
+    const kernel = chooseKernel(e, job)
     kernel.emit(e, job)
     e.note({ kernel: kernel.name, flops: 2 * y.size * (w.size / w.shape[0]) })
   },
 })
+
+/** The output in the memory of the residual, if nobody else needs that: kernels read it where they write. Unless it is the image, too. */
+export function outputOver(e: Emitter<unknown>): Operand {
+  const { residual } = e.fused
+  if (residual === undefined || e.input(residual).constant || e.input(residual).at.block === e.input(0).at.block) return e.output(0)
+  return e.overwrite(0, residual)
+}
 
 /** Data and residual channels-last; weights and bias as they are. */
 export function channelsLastData({ inputs, outputs }: LayoutQuery<unknown>): Layout {
@@ -89,13 +96,17 @@ interface Kernel {
   emit(e: Emitter<unknown>, job: Job): void
 }
 
-/** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance.md. */
-function chooseKernel(job: Job, fast: boolean): Kernel {
+/** Up to so many filters per group a matrix product per group is too narrow (docs/performance/gemm.md). */
+const GROUPED_OUTPUTS = 8
+
+/** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance/winograd.md. */
+function chooseKernel(e: Emitter<unknown>, job: Job): Kernel {
   const { x, w, window, group } = job
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
-  if (fast && group === 1 && isFlat(window) && w.constant && isUnit(window)) {
-    const [, oh, ow] = threeAxes(window.output, 1)
-    const tile = winogradTile(x.shape[1], w.shape[0], oh, ow)
+  if (group > 1 && w.shape[0] / group <= GROUPED_OUTPUTS) return grouped
+  if (e.fast && group === 1 && isFlat(window) && w.constant && isUnit(window)) {
+    const [depth, oh, ow] = threeAxes(window.output, 1)
+    const tile = e.ask('winograd_choice', x.shape[0] * depth, x.shape[1], w.shape[0], oh, ow)
     if (tile) return winograd(tile)
   }
   return gathered
@@ -112,18 +123,8 @@ function isUnit({ kernel, strides, dilations }: Window): boolean {
   return kh === 3 && kw === 3 && strides.every((stride) => stride === 1) && dilations.every((dilation) => dilation === 1)
 }
 
-/**
- * Output pixels per side of a Winograd tile (Lavin & Gray, "Fast Algorithms for Convolutional Neural Networks", 2015), 0 where the direct
- * product is faster: with few channels the transforms cost more than the multiplications they save.
- */
-function winogradTile(inputs: number, outputs: number, oh: number, ow: number): 0 | 2 | 4 {
-  if (inputs < 8 || outputs < 8) return 0
-  if (oh >= 4 && ow >= 4) return 4
-  return oh >= 2 && ow >= 2 && inputs >= 32 && outputs >= 32 ? 2 : 0
-}
-
 /** Fewer multiplications by transforming tiles of m×m outputs. */
-function winograd(m: 2 | 4): Kernel {
+function winograd(m: number): Kernel {
   return {
     name: `winograd ${m}x${m}`,
     emit(e, { x, w, y, window, bias, residual, activation }) {
@@ -136,7 +137,10 @@ function winograd(m: 2 | 4): Kernel {
       const bytes = e.ask('winograd_packed_size', m, inputs, outputs)
       // Packing works in scratch behind what it makes.
       const packed = e.pack(w, `winograd ${m}`, bytes + e.ask('winograd_pack_scratch_size'), (p, from, to) => {
-        p.call('winograd_pack_f32', m, from, inputs, outputs, to, plus(to, bytes))
+        const panels = Math.ceil(outputs / 8)
+        for (let i = 0; i < panels; i += 8) {
+          p.call('winograd_pack_f32', m, from, inputs, outputs, to, plus(to, bytes), i, Math.min(i + 8, panels))
+        }
       })
       const scratch = e.scratch(e.ask('winograd_scratch_size', m, images, oh, ow, inputs, outputs))
       e.call(
@@ -172,24 +176,41 @@ const depthwise: Kernel = {
 /** A matrix product whose left side is gathered from the image a strip at a time; 1×1 kernels need no gathering. */
 const gathered: Kernel = {
   name: 'gemm',
-  emit(e, { x, w, y, window, group, bias, residual, activation }) {
-    const [kd, kh, kw] = threeAxes(window.kernel, 1)
-    const [sd, sh, sw] = threeAxes(window.strides, 1)
-    const [dd, dh, dw] = threeAxes(window.dilations, 1)
-    const [front, top, left] = threeAxes(window.begin, 0)
-    const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
-    const [od, oh, ow] = threeAxes(y.shape.slice(2), 1)
-    const inputs = w.shape[1]
-    const outputs = w.shape[0] / group
-    const taps = kd * kh * kw
-    const packed = e.pack(w, `conv ${group}`, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
-      p.call('conv_pack', from, outputs, inputs, taps, group, to)
-    })
-    const scratch = e.scratch(e.ask('conv_scratch_size', inputs, taps))
-    e.call(
-      'conv', x.at, x.shape[1], depth, height, width, inputs, group, packed, kd, kh, kw, sd, sh, sw, dd, dh, dw, front, top, left,
-      y.at, y.shape[1], od, oh, ow, outputs, bias, residual, y.shape[1], activation.code, activation.a, activation.b,
-      0, x.shape[0] * od * oh, scratch,
-    )
+  emit(e, job) {
+    const { inputs, taps } = sizesOf(job)
+    emitTaps(e, job, 'conv', e.scratch(e.ask('conv_scratch_size', inputs, taps)))
   },
+}
+
+/** Many small groups: tiles that read from rows copied once for all of them. */
+const grouped: Kernel = {
+  name: 'grouped',
+  emit(e, job) {
+    const { window, group } = job
+    const { inputs, out } = sizesOf(job)
+    const [kd, kh, kw] = threeAxes(window.kernel, 1)
+    const [, , sw] = threeAxes(window.strides, 1)
+    const [, , dw] = threeAxes(window.dilations, 1)
+    emitTaps(e, job, 'conv_grouped', e.scratch(e.ask('conv_grouped_scratch_size', inputs, group, kd, kh, kw, sw, dw, out[2])))
+  },
+}
+
+/** Channels in and out of one group, and the sizes of the output. */
+function sizesOf({ w, y, window, group }: Job): { inputs: number; outputs: number; taps: number; out: [number, number, number] } {
+  const [kd, kh, kw] = threeAxes(window.kernel, 1)
+  return { inputs: w.shape[1], outputs: w.shape[0] / group, taps: kd * kh * kw, out: threeAxes(y.shape.slice(2), 1) }
+}
+
+/** The call of a kernel that takes any window and filters packed by conv_pack. */
+function emitTaps(e: Emitter<unknown>, job: Job, kernel: 'conv' | 'conv_grouped', scratch: Address): void {
+  const { x, w, y, window, group, bias, residual, activation } = job
+  const { inputs, outputs, taps, out } = sizesOf(job)
+  const packed = e.pack(w, `conv ${group}`, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
+    p.call('conv_pack', from, outputs, inputs, taps, group, to)
+  })
+  e.call(
+    kernel, x.at, x.shape[1], ...threeAxes(x.shape.slice(2), 1), inputs, group, packed, ...threeAxes(window.kernel, 1),
+    ...threeAxes(window.strides, 1), ...threeAxes(window.dilations, 1), ...threeAxes(window.begin, 0), y.at, y.shape[1], ...out, outputs,
+    bias, residual, y.shape[1], activation.code, activation.a, activation.b, 0, x.shape[0] * out[0] * out[1], scratch,
+  )
 }

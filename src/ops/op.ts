@@ -177,8 +177,8 @@ export interface UpgradeContext {
   /** A new constant's name. */
   constant(tensor: HostTensor): string
   /** A new node before this one; returns the name of its only output. */
-  node(op: string, inputs: readonly string[], attributes?: Record<string, unknown>): string
-  /** Replaces the operator's name (Upsample → Resize). */
+  node(op: string, inputs: readonly string[], attributes?: Record<string, unknown> | RawAttributes): string
+  /** Replaces the operator's name (Upsample → Resize); the new one is of ai.onnx. */
   rename(op: string): void
 }
 

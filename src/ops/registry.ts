@@ -10,8 +10,9 @@ const registry = new Map<string, OpDefinition>()
  * @throws LanewiseError `E_VALUE` if the definition has no way to compute anything.
  */
 export function registerOp<A>(definition: OpDefinition<A>): void {
-  if (!definition.emit && !definition.compute && !definition.values && !definition.control) {
-    throw new LanewiseError('E_VALUE', `operator ${definition.name} defines none of emit, compute, values and control`, { op: definition.name })
+  // An operator that upgrades always rewrite needs nothing else.
+  if (!definition.emit && !definition.compute && !definition.values && !definition.control && !definition.upgrades) {
+    throw new LanewiseError('E_VALUE', `operator ${definition.name} defines none of emit, compute, values, control and upgrades`, { op: definition.name })
   }
   registry.set(key(definition.domain, definition.name), definition as unknown as OpDefinition)
 }

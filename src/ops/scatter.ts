@@ -67,7 +67,7 @@ function scattered(x: HostTensor, places: Float64Array, run: number, updates: Ho
   const { dtype, shape } = x
   if (updates.dtype !== dtype) throw new LanewiseError('E_TENSOR', 'updates differ in type', { expected: dtype, actual: updates.dtype })
   if (reduction === 'none') {
-    const y: HostTensor = { dtype, shape, data: x.data.slice() as HostTensor['data'] }
+    const y: HostTensor = { dtype, shape, data: x.data.slice() }
     places.forEach((at, i) => copyElements(updates, i * run, y, at, run))
     return y
   }
@@ -127,7 +127,7 @@ export const TensorScatter = defineOp({
     const inner = sizeOf(shape.slice(axis + 1))
     const middle = sizeOf(shape.slice(1, axis))
     const starts = places ? toNumbers(places, 'write_indices') : new Array<number>(shape[0]).fill(0)
-    const y: HostTensor = { dtype, shape, data: cache!.data.slice() as HostTensor['data'] }
+    const y: HostTensor = { dtype, shape, data: cache!.data.slice() }
     starts.forEach((start, batch) => {
       if (start < 0 || (attributes.mode === 'linear' && start + count > length)) {
         throw new LanewiseError('E_VALUE', `${count} entries from ${start} on do not fit a cache of ${length}`)

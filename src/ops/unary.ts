@@ -1,5 +1,5 @@
 import * as code from '../../assembly/codes.js'
-import { isBig, isFloat, type DType } from '../dtype.js'
+import { isBig, isFloat } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { follow } from '../graph/layout.js'
 import { hostZeros, type HostTensor } from '../host.js'
@@ -139,7 +139,7 @@ function flags<S extends AttributeSchema>(
     name,
     arity: 1,
     attributes,
-    infer: ({ inputs: [x] }) => [{ dtype: 'bool' as DType, shape: x!.shape }],
+    infer: ({ inputs: [x] }) => [{ dtype: 'bool', shape: x!.shape }],
     layout: follow,
     emit,
     compute({ attributes, inputs: [x] }) {

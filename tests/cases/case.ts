@@ -33,6 +33,8 @@ export interface Case {
   readonly name: string
   readonly op: string
   readonly domain?: string
+  /** The operator set the attributes are those of, if not the newest. */
+  readonly opset?: number
   readonly inputs: readonly (Spec | undefined)[]
   readonly attributes?: Readonly<Record<string, unknown>>
   /** How many outputs are named; 1 by default. */

@@ -39,7 +39,7 @@ export function lanewise(options: SessionOptions = {}): Engine {
       return {
         async run(feeds) {
           const given = Object.fromEntries([...feeds].map(([name, value]) => [name, publishValue(value)]))
-          const results = await session.run(given as Record<string, Tensor>)
+          const results = await session.run(given)
           return new Map(Object.entries(results).map(([name, value]) => [name, fromUser(value as OnnxValue, name)]))
         },
         release: () => session.release(),
@@ -49,8 +49,11 @@ export function lanewise(options: SessionOptions = {}): Engine {
   }
 }
 
-/** onnxruntime-web's WebAssembly backend on one thread. */
-export async function onnxruntimeWeb(): Promise<Engine> {
+/**
+ * onnxruntime-web's WebAssembly backend on one thread; `asWritten`: every node by itself, nothing fused, in floating point where the
+ * model says so.
+ */
+export async function onnxruntimeWeb({ asWritten = false } = {}): Promise<Engine> {
   const ort = await import('onnxruntime-web')
   ort.env.wasm.numThreads = 1
   ort.env.logLevel = 'fatal'
@@ -68,7 +71,11 @@ export async function onnxruntimeWeb(): Promise<Engine> {
   return {
     name: `onnxruntime-web ${ort.env.versions.web}`,
     async load(bytes) {
-      const session = await ort.InferenceSession.create(bytes, { executionProviders: ['wasm'], logSeverityLevel: 4 })
+      const session = await ort.InferenceSession.create(bytes, {
+        executionProviders: ['wasm'],
+        logSeverityLevel: 4,
+        graphOptimizationLevel: asWritten ? 'disabled' : 'all',
+      })
       return {
         async run(feeds) {
           const given = Object.fromEntries([...feeds].map(([name, value]) => [name, toOrt(value)]))

@@ -77,8 +77,8 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
     const pads = c.pads ?? [0, 0, 0, 0, 0, 0]
     const random = uniform(inputs * 100 + outputs)
     const out = size.map((s, i) => {
-      const reach = dilation[i]! * (kernel[i]! - 1) + 1
-      return Math.floor((s + pads[i]! + pads[i + 3]! - reach) / stride[i]!) + 1
+      const reach = dilation[i] * (kernel[i] - 1) + 1
+      return Math.floor((s + pads[i] + pads[i + 3] - reach) / stride[i]) + 1
     }) as Triple
     const taps = kernel[0] * kernel[1] * kernel[2]
     const [xPitch, yPitch] = [groups * inputs + gap, groups * outputs + gap]
@@ -97,7 +97,7 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
       const image = Math.floor(pixel / (out[0] * out[1] * out[2]))
       for (let o = 0; o < groups * outputs; o++) {
         const index = pixel * yPitch + o
-        let sum = (c.bias ? bias[o]! : 0) + (c.residual ? residual[index]! : 0)
+        let sum = (c.bias ? bias[o] : 0) + (c.residual ? residual[index] : 0)
         let magnitude = Math.abs(sum)
         for (let t = 0; t < taps; t++) {
           const iz = oz * stride[0] - pads[0] + Math.floor(t / (kernel[1] * kernel[2])) * dilation[0]
@@ -106,7 +106,7 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
           if (iz < 0 || iy < 0 || ix < 0 || iz >= size[0] || iy >= size[1] || ix >= size[2]) continue
           const at = (((image * size[0] + iz) * size[1] + iy) * size[2] + ix) * xPitch + Math.floor(o / outputs) * inputs
           for (let i = 0; i < inputs; i++) {
-            const product = x[at + i]! * w[(o * inputs + i) * taps + t]!
+            const product = x[at + i] * w[(o * inputs + i) * taps + t]
             sum += product
             magnitude += Math.abs(product)
           }
@@ -116,19 +116,19 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
       }
     }
 
-    const packed = wasm.alloc(kernels.conv_packed_size!(outputs, inputs, taps, groups))
-    kernels.conv_pack!(wasm.f32(w), outputs, inputs, taps, groups, packed)
+    const packed = wasm.alloc(kernels.conv_packed_size(outputs, inputs, taps, groups))
+    kernels.conv_pack(wasm.f32(w), outputs, inputs, taps, groups, packed)
     const xAt = wasm.f32(x)
     const y = wasm.f32(new Float32Array(pixels * yPitch).fill(NaN))
     const biasAt = c.bias ? wasm.f32(bias) : 0
     const residualAt = c.residual ? wasm.f32(residual) : 0
     const scratch = wasm.alloc(
       name === 'conv'
-        ? kernels.conv_scratch_size!(inputs, taps)
-        : kernels.conv_grouped_scratch_size!(inputs, groups, ...kernel, stride[2], dilation[2], out[2]),
+        ? kernels.conv_scratch_size(inputs, taps)
+        : kernels.conv_grouped_scratch_size(inputs, groups, ...kernel, stride[2], dilation[2], out[2]),
     )
     const run = (begin: number, end: number) =>
-      kernels[name]!(
+      kernels[name](
         xAt, xPitch, ...size, inputs, groups, packed, ...kernel, ...stride, ...dilation, pads[0], pads[1], pads[2],
         y, yPitch, ...out, outputs, biasAt, residualAt, yPitch, c.act ?? 0, 0, 0, begin, end, scratch,
       )
@@ -144,8 +144,8 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
         expect(actual[i], `element ${i} between the pixels`).toBeNaN()
         continue
       }
-      const error = Math.abs(actual[i]! - values[i]!)
-      const bound = 2 ** -24 * ((terms + 3) * scale[i]! + 4)
+      const error = Math.abs(actual[i] - values[i])
+      const bound = 2 ** -24 * ((terms + 3) * scale[i] + 4)
       if (!(error <= bound)) expect.fail(`${i}: ${actual[i]}, not ${values[i]} (error ${error} > ${bound})`)
     }
     expect(wasm.overruns()).toEqual([])

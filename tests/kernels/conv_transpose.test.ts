@@ -60,7 +60,7 @@ describe.each(builds)('conv_transpose (%s)', (build) => {
     const pads = c.pads ?? [0, 0, 0, 0, 0, 0]
     const random = uniform(inputs * 100 + outputs)
     const out = size.map((s, i) => {
-      return (s - 1) * stride[i]! + dilation[i]! * (kernel[i]! - 1) + 1 - pads[i]! - pads[i + 3]!
+      return (s - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - pads[i] - pads[i + 3]
     }) as Triple
     const taps = kernel[0] * kernel[1] * kernel[2]
     const [xPitch, yPitch] = [groups * inputs + gap, groups * outputs + gap]
@@ -75,8 +75,8 @@ describe.each(builds)('conv_transpose (%s)', (build) => {
     for (let pixel = 0; pixel < pixels; pixel++) {
       for (let o = 0; o < groups * outputs; o++) {
         const index = pixel * yPitch + o
-        sums[index] = (c.bias ? bias[o]! : 0) + (c.residual ? residual[index]! : 0)
-        scale[index] = Math.abs(sums[index]!)
+        sums[index] = (c.bias ? bias[o] : 0) + (c.residual ? residual[index] : 0)
+        scale[index] = Math.abs(sums[index])
       }
     }
     const inputPixels = images * size[0] * size[1] * size[2]
@@ -94,26 +94,26 @@ describe.each(builds)('conv_transpose (%s)', (build) => {
         for (let i = 0; i < groups * inputs; i++) {
           const first = Math.floor(i / inputs) * outputs
           for (let o = 0; o < outputs; o++) {
-            const product = x[pixel * xPitch + i]! * w[(i * outputs + o) * taps + t]!
-            sums[at + first + o]! += product
-            scale[at + first + o]! += Math.abs(product)
+            const product = x[pixel * xPitch + i] * w[(i * outputs + o) * taps + t]
+            sums[at + first + o] += product
+            scale[at + first + o] += Math.abs(product)
           }
         }
       }
     }
     const values = sums.map((v) => (c.act === codes.UNARY_RELU ? Math.max(v, 0) : c.act === codes.UNARY_SIGMOID ? 1 / (1 + Math.exp(-v)) : v))
 
-    const packed = wasm.alloc(kernels.conv_packed_size!(outputs, inputs, taps, groups))
-    kernels.conv_transpose_pack!(
+    const packed = wasm.alloc(kernels.conv_packed_size(outputs, inputs, taps, groups))
+    kernels.conv_transpose_pack(
       wasm.f32(w), inputs, outputs, groups, ...kernel, ...stride, ...dilation, pads[0], pads[1], pads[2], packed,
     )
     const xAt = wasm.f32(x)
     const y = wasm.f32(new Float32Array(pixels * yPitch).fill(NaN))
     const biasAt = c.bias ? wasm.f32(bias) : 0
     const residualAt = c.residual ? wasm.f32(residual) : 0
-    const scratch = wasm.alloc(kernels.conv_scratch_size!(inputs, taps))
+    const scratch = wasm.alloc(kernels.conv_scratch_size(inputs, taps))
     const run = (begin: number, end: number) =>
-      kernels.conv_transpose!(
+      kernels.conv_transpose(
         xAt, xPitch, ...size, inputs, groups, packed, ...kernel, ...stride, ...dilation, pads[0], pads[1], pads[2],
         y, yPitch, ...out, outputs, biasAt, residualAt, yPitch, c.act ?? 0, 0, 0, begin, end, scratch,
       )
@@ -129,8 +129,8 @@ describe.each(builds)('conv_transpose (%s)', (build) => {
         expect(actual[i], `element ${i} between the pixels`).toBeNaN()
         continue
       }
-      const error = Math.abs(actual[i]! - values[i]!)
-      const bound = 2 ** -24 * ((terms + 3) * scale[i]! + 4)
+      const error = Math.abs(actual[i] - values[i])
+      const bound = 2 ** -24 * ((terms + 3) * scale[i] + 4)
       if (!(error <= bound)) expect.fail(`${i}: ${actual[i]}, not ${values[i]} (error ${error} > ${bound})`)
     }
     expect(wasm.overruns()).toEqual([])

@@ -13,7 +13,8 @@ interface Case extends ConvShape {
 }
 
 const base: Case = {
-  n: 1, height: 9, width: 11, channels: 8, filters: 8, groups: 8, kernel: [3, 3], strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1],
+  n: 1, height: 9, width: 11, channels: 8, filters: 8, groups: 8,
+  kernel: [3, 3], strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1],
 }
 
 function depth(channels: number, more: Partial<Case> = {}, multiplier = 1): Case {
@@ -36,14 +37,20 @@ const cases: Record<string, Case> = {
   '3x3 dilated rows': depth(16, { dilations: [2, 1], pads: [2, 1, 2, 1] }),
   '3x3 dilated': depth(17, { dilations: [2, 3], pads: [2, 3, 2, 3], bias: true }),
   '5x5': depth(24, { kernel: [5, 5], pads: [2, 2, 2, 2], bias: true, act: UNARY_RELU }),
-  '5x5 stride 2': depth(7, { width: 23, height: 12, kernel: [5, 5], strides: [2, 2], pads: [2, 2, 2, 2], residual: true }),
+  '5x5 stride 2': depth(7, {
+    width: 23, height: 12, kernel: [5, 5], strides: [2, 2], pads: [2, 2, 2, 2], residual: true,
+  }),
   '7x7': depth(10, { kernel: [7, 7], pads: [3, 3, 3, 3], bias: true }),
   '1x7 in one row': depth(9, { height: 1, width: 40, kernel: [1, 7], pads: [0, 3, 0, 3] }),
   '3x3 with interior': depth(12, { width: 40, height: 7, bias: true, act: UNARY_CLIP, a: -0.2, b: 0.4, extra: 4 }),
-  '3x3 stride 2 with interior, dilated rows': depth(8, { n: 2, width: 45, strides: [2, 2], dilations: [3, 1], pads: [5, 1, 4, 1] }),
+  '3x3 stride 2 with interior, dilated rows': depth(8, {
+    n: 2, width: 45, strides: [2, 2], dilations: [3, 1], pads: [5, 1, 4, 1],
+  }),
   '5x5 with interior, no pads': depth(4, { width: 32, kernel: [5, 5], pads: [0, 0, 0, 0], act: UNARY_RELU }),
   '5x5 stride 2 with interior': depth(4, { width: 50, kernel: [5, 5], strides: [1, 2], pads: [2, 2, 1, 1] }),
-  '3x3 dilated columns with interior, kernel taller than image': depth(4, { width: 50, height: 2, dilations: [2, 4], pads: [2, 4, 2, 4] }),
+  '3x3 dilated columns with interior, kernel taller than image': depth(4, {
+    width: 50, height: 2, dilations: [2, 4], pads: [2, 4, 2, 4],
+  }),
   '256 channels': depth(256, { width: 20, height: 3, bias: true }),
   '4x2 stride 3x1': depth(16, { kernel: [4, 2], strides: [3, 1], pads: [1, 0, 2, 1] }),
   '2x2 stride 4 skips rows': depth(16, { height: 14, kernel: [2, 2], strides: [4, 3], pads: [0, 0, 0, 0] }),
@@ -61,7 +68,9 @@ function activate(v: number, act: number, a: number, b: number): number {
   }
 }
 
-function run(wasm: Wasm, s: Case, x: Float32Array, w: Float32Array, bias?: Float32Array, residual?: Float32Array, splits = 1): Float32Array {
+function run(
+  wasm: Wasm, s: Case, x: Float32Array, w: Float32Array, bias?: Float32Array, residual?: Float32Array, splits = 1,
+): Float32Array {
   const k = wasm.kernels
   wasm.reset()
   const [oh, ow] = convOutput(s)
@@ -70,7 +79,8 @@ function run(wasm: Wasm, s: Case, x: Float32Array, w: Float32Array, bias?: Float
   const pixels = s.n * oh * ow
   const packed = wasm.alloc(k.depthwise_packed_size(s.filters, kh * kw) * 4)
   k.depthwise_pack_f32(wasm.f32(w), s.filters, kh * kw, packed)
-  const xAt = wasm.f32(withPitch(x, s.channels, s.channels + extra, NaN).subarray(0, x.length + (x.length / s.channels - 1) * extra))
+  const reach = x.length + (x.length / s.channels - 1) * extra
+  const xAt = wasm.f32(withPitch(x, s.channels, s.channels + extra, NaN).subarray(0, reach))
   const biasAt = bias ? wasm.f32(bias) : 0
   const residualAt = residual ? wasm.f32(withPitch(residual, s.filters, s.filters + extra, NaN)) : 0
   const y = wasm.f32(new Float32Array(pixels * (s.filters + extra)).fill(7))
@@ -80,9 +90,10 @@ function run(wasm: Wasm, s: Case, x: Float32Array, w: Float32Array, bias?: Float
   const rows = s.n * oh
   for (let i = 0; i < splits; i++) {
     k.depthwise_f32(
-      xAt, s.channels + extra, packed, biasAt, residualAt, s.filters + extra, y, s.filters + extra, s.height, s.width, s.filters,
-      s.filters / s.channels, oh, ow, kh, kw, ...s.strides, ...s.dilations, s.pads[0], s.pads[1], s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0,
-      scratch, Math.floor((rows * i) / splits), Math.floor((rows * (i + 1)) / splits),
+      xAt, s.channels + extra, packed, biasAt, residualAt, s.filters + extra, y, s.filters + extra,
+      s.height, s.width, s.filters, s.filters / s.channels, oh, ow, kh, kw, ...s.strides, ...s.dilations,
+      s.pads[0], s.pads[1], s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0, scratch,
+      Math.floor((rows * i) / splits), Math.floor((rows * (i + 1)) / splits),
     )
   }
   expect(wasm.overruns()).toEqual([])
@@ -101,7 +112,9 @@ describe.each(builds)('depthwise, %s build', (build) => {
     const w = randomF32(s.filters * s.kernel[0] * s.kernel[1], 2)
     const bias = s.bias ? randomF32(s.filters, 3) : undefined
     const residual = s.residual ? randomF32(s.n * oh * ow * s.filters, 4) : undefined
-    const expected = conv(s, x, w, bias).map((v, i) => activate(v + (residual?.[i] ?? 0), s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0))
+    const expected = conv(s, x, w, bias).map((v, i) => {
+      return activate(v + (residual?.[i] ?? 0), s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0)
+    })
     const whole = run(wasm, s, x, w, bias, residual)
     expect(worst(whole, expected, 1e-6)).toBeLessThan(3e-6)
     expect(run(wasm, s, x, w, bias, residual, 4)).toEqual(whole)

@@ -40,10 +40,10 @@ function reference(a: Float32Array, lda: number, b: (p: number, j: number) => nu
   const scale = new Float64Array(c.m * c.n)
   for (let i = 0; i < c.m; i++) {
     for (let j = 0; j < c.n; j++) {
-      let sum = (c.bias ? bias[j]! : 0) + (c.residual ? residual[i * ldr + j]! : 0)
+      let sum = (c.bias ? bias[j] : 0) + (c.residual ? residual[i * ldr + j] : 0)
       let magnitude = Math.abs(sum)
       for (let p = 0; p < c.k; p++) {
-        const product = a[i * lda + p]! * b(p, j)
+        const product = a[i * lda + p] * b(p, j)
         sum += product
         magnitude += Math.abs(product)
       }
@@ -87,16 +87,16 @@ describe.each(builds)('gemm (%s)', (build) => {
     const b = random(c.k * c.n)
     const bias = random(c.n)
     const residual = random(c.m * ldc)
-    const at = (p: number, j: number) => (c.transposed ? b[j * c.k + p]! : b[p * c.n + j]!)
+    const at = (p: number, j: number) => (c.transposed ? b[j * c.k + p] : b[p * c.n + j])
     const addresses = {
       a: wasm.f32(a),
       b: wasm.f32(b),
       bias: c.bias ? wasm.f32(bias) : 0,
       residual: c.residual ? wasm.f32(residual) : 0,
       c: wasm.f32(new Float32Array(c.m * ldc).fill(NaN)),
-      packed: wasm.alloc(kernels.gemm_packed_size!(c.k, c.n)),
+      packed: wasm.alloc(kernels.gemm_packed_size(c.k, c.n)),
     }
-    kernels.gemm_pack!(addresses.b, c.transposed ? 1 : c.n, c.transposed ? c.k : 1, c.k, c.n, addresses.packed)
+    kernels.gemm_pack(addresses.b, c.transposed ? 1 : c.n, c.transposed ? c.k : 1, c.k, c.n, addresses.packed)
     return { a, b, bias, residual, lda, ldc, at, addresses, expected: reference(a, lda, at, c, bias, residual) }
   }
 
@@ -104,15 +104,15 @@ describe.each(builds)('gemm (%s)', (build) => {
     const actual = wasm.viewF32(address, c.m * ldc)
     for (let i = 0; i < c.m; i++) {
       for (let j = 0; j < ldc; j++) {
-        const value = actual[i * ldc + j]!
+        const value = actual[i * ldc + j]
         if (j >= c.n) {
           expect(value, `element ${i}, ${j} behind the row`).toBeNaN()
           continue
         }
         const index = i * c.n + j
         // n·u bound of a float32 dot product; 4 ulp for the activation.
-        const bound = 2 ** -24 * ((c.k + 3) * expected.scale[index]! + 4)
-        const error = Math.abs(value - expected.values[index]!)
+        const bound = 2 ** -24 * ((c.k + 3) * expected.scale[index] + 4)
+        const error = Math.abs(value - expected.values[index])
         if (!(error <= bound)) expect.fail(`${i}, ${j}: ${value}, not ${expected.values[index]} (error ${error} > ${bound})`)
       }
     }
@@ -122,7 +122,7 @@ describe.each(builds)('gemm (%s)', (build) => {
   test.each(cases)('%j', (c) => {
     const { lda, ldc, addresses: at, expected } = setUp(c)
     const { act = 0, alpha = 0, beta = 0 } = c
-    kernels.gemm!(at.a, lda, at.packed, at.bias, at.residual, ldc, at.c, ldc, c.k, c.n, 0, c.m, act, alpha, beta)
+    kernels.gemm(at.a, lda, at.packed, at.bias, at.residual, ldc, at.c, ldc, c.k, c.n, 0, c.m, act, alpha, beta)
     check(c, ldc, at.c, expected)
   })
 
@@ -131,9 +131,9 @@ describe.each(builds)('gemm (%s)', (build) => {
     const transposed = new Float32Array(c.k * c.m)
     for (let i = 0; i < c.m; i++) for (let p = 0; p < c.k; p++) transposed[p * c.m + i] = a[i * lda + p]!
     const source = wasm.f32(transposed)
-    const scratch = wasm.alloc(kernels.gemm_strided_a_scratch_size!(c.k))
+    const scratch = wasm.alloc(kernels.gemm_strided_a_scratch_size(c.k))
     const { act = 0, alpha = 0, beta = 0 } = c
-    kernels.gemm_strided_a!(
+    kernels.gemm_strided_a(
       source, 1, c.m, at.packed, at.bias, at.residual, ldc, at.c, ldc, c.k, c.n, 0, c.m, act, alpha, beta, scratch,
     )
     check(c, ldc, at.c, expected)
@@ -159,8 +159,8 @@ describe.each(builds)('gemm (%s)', (build) => {
       const run = (...cuts: number[]) => {
         wasm.viewF32(at.c, c.m * ldc).fill(NaN)
         for (let i = 0; i + 1 < cuts.length; i++) {
-          kernels[name]!(
-            at.a, lda, ...operand, at.bias, at.residual, ldc, at.c, ldc, c.m, c.k, cuts[i]!, cuts[i + 1]!, act, alpha, beta,
+          kernels[name](
+            at.a, lda, ...operand, at.bias, at.residual, ldc, at.c, ldc, c.m, c.k, cuts[i], cuts[i + 1], act, alpha, beta,
           )
         }
         check(c, ldc, at.c, expected)
@@ -177,8 +177,8 @@ describe.each(builds)('gemm (%s)', (build) => {
     const run = (...cuts: number[]) => {
       wasm.viewF32(at.c, c.m * ldc).fill(NaN)
       for (let i = 0; i + 1 < cuts.length; i++) {
-        kernels.gemm!(
-          at.a, lda, at.packed, at.bias, at.residual, ldc, at.c, ldc, c.k, c.n, cuts[i]!, cuts[i + 1]!, c.act, 0, 0,
+        kernels.gemm(
+          at.a, lda, at.packed, at.bias, at.residual, ldc, at.c, ldc, c.k, c.n, cuts[i], cuts[i + 1], c.act, 0, 0,
         )
       }
       return new Uint32Array(wasm.viewF32(at.c, c.m * ldc).slice().buffer)
@@ -192,10 +192,10 @@ describe.each(builds)('gemm (%s)', (build) => {
     const c = { m: 7, k: 2100, n: 12, residual: true }
     const { lda, ldc, residual, addresses: at, expected } = setUp(c)
     wasm.viewF32(at.c, c.m * ldc).set(residual)
-    kernels.gemm!(at.a, lda, at.packed, 0, at.c, ldc, at.c, ldc, c.k, c.n, 0, c.m, 0, 0, 0)
+    kernels.gemm(at.a, lda, at.packed, 0, at.c, ldc, at.c, ldc, c.k, c.n, 0, c.m, 0, 0, 0)
     check(c, ldc, at.c, expected)
     wasm.viewF32(at.c, c.m * ldc).set(residual)
-    kernels.gemv_packed!(at.a, lda, at.packed, 0, at.c, ldc, at.c, ldc, c.m, c.k, 0, c.n, 0, 0, 0)
+    kernels.gemv_packed(at.a, lda, at.packed, 0, at.c, ldc, at.c, ldc, c.m, c.k, 0, c.n, 0, 0, 0)
     check(c, ldc, at.c, expected)
   })
 
@@ -210,8 +210,8 @@ describe.each(builds)('gemm (%s)', (build) => {
       a[4] = -Infinity
       wasm.viewF32(at.a, a.length).set(a)
       wasm.viewF32(at.b, c.k * c.n).fill(1)
-      kernels.gemm_pack!(at.b, c.n, 1, c.k, c.n, at.packed)
-      kernels.gemm!(at.a, lda, at.packed, 0, 0, 0, at.c, ldc, c.k, c.n, 0, c.m, act, c.alpha, c.beta)
+      kernels.gemm_pack(at.b, c.n, 1, c.k, c.n, at.packed)
+      kernels.gemm(at.a, lda, at.packed, 0, 0, 0, at.c, ldc, c.k, c.n, 0, c.m, act, c.alpha, c.beta)
       const rows = [NaN, activation(Infinity, c), activation(-Infinity, c)]
       expect([...wasm.viewF32(at.c, 30)]).toEqual(rows.flatMap((v) => Array<number>(10).fill(v)))
     },

@@ -61,7 +61,7 @@ export function convOutput(s: ConvShape): [number, number] {
   return [size(0), size(1)]
 }
 
-/** Convolution in float64: x [n, height, width, channels], w in ONNX order [filters, channels / groups, kh, kw], y channels-last. */
+/** Convolution in float64: x and y channels-last, w in ONNX order [filters, channels / groups, kh, kw]. */
 export function conv(s: ConvShape, x: ArrayLike<number>, w: ArrayLike<number>, bias?: ArrayLike<number>): Float64Array {
   const [oh, ow] = convOutput(s)
   const [kh, kw] = s.kernel

@@ -14,7 +14,8 @@ interface Case extends ConvShape {
 
 function make(channels: number, filters: number, height: number, width: number, more: Partial<Case> = {}): Case {
   return {
-    n: 1, height, width, channels, filters, groups: 1, kernel: [3, 3], strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1], ...more,
+    n: 1, height, width, channels, filters, groups: 1,
+    kernel: [3, 3], strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1], ...more,
   }
 }
 
@@ -24,7 +25,9 @@ const cases: Record<string, Case> = {
   '3 → 10, 9 × 7': make(3, 10, 9, 7, { bias: true }),
   '6 → 21, no pads, clip': make(6, 21, 11, 12, { pads: [0, 0, 0, 0], bias: true, act: UNARY_CLIP, a: -0.5, b: 0.7 }),
   '21 → 6, residual, leaky': make(21, 6, 6, 9, { bias: true, residual: true, act: UNARY_LEAKY_RELU, a: 0.2 }),
-  '10 → 3, pitches, other activation': make(10, 3, 7, 7, { extra: 5, bias: true, residual: true, act: UNARY_HARD_SWISH }),
+  '10 → 3, pitches, other activation': make(10, 3, 7, 7, {
+    extra: 5, bias: true, residual: true, act: UNARY_HARD_SWISH,
+  }),
   '16 → 16, other activation': make(16, 16, 7, 9, { act: UNARY_HARD_SWISH }),
   '4 → 4, one pixel': make(4, 4, 1, 1, { bias: true }),
   '1 → 1, one row': make(1, 1, 1, 17),
@@ -43,26 +46,35 @@ function activate(v: number, act: number, a: number, b: number): number {
   }
 }
 
-function run(wasm: Wasm, m: number, s: Case, x: Float32Array, w: Float32Array, bias?: Float32Array, residual?: Float32Array, backwards = false): Float32Array {
+function run(
+  wasm: Wasm, m: number, s: Case, x: Float32Array, w: Float32Array, bias?: Float32Array, residual?: Float32Array,
+  backwards = false,
+): Float32Array {
   const k = wasm.kernels
   wasm.reset()
   const [oh, ow] = convOutput(s)
   const extra = s.extra ?? 0
   const pixels = s.n * oh * ow
   const packed = wasm.alloc(k.winograd_packed_size(m, s.channels, s.filters))
-  k.winograd_pack_f32(m, wasm.f32(w), s.channels, s.filters, packed, wasm.alloc(k.winograd_pack_scratch_size()))
-  const xAt = wasm.f32(withPitch(x, s.channels, s.channels + extra, NaN).subarray(0, x.length + (x.length / s.channels - 1) * extra))
+  const wAt = wasm.f32(w)
+  const packScratch = wasm.alloc(k.winograd_pack_scratch_size())
+  for (let i = 0; i * 8 < s.filters; i += 2) {
+    k.winograd_pack_f32(m, wAt, s.channels, s.filters, packed, packScratch, i, i + 2)
+  }
+  const reach = x.length + (x.length / s.channels - 1) * extra
+  const xAt = wasm.f32(withPitch(x, s.channels, s.channels + extra, NaN).subarray(0, reach))
   const biasAt = bias ? wasm.f32(bias) : 0
   // The residual is the output's own buffer: adding in place is allowed.
-  const y = wasm.f32(residual ? withPitch(residual, s.filters, s.filters + extra, 7) : new Float32Array(pixels * (s.filters + extra)).fill(7))
+  const before = residual ?? new Float32Array(pixels * s.filters).fill(7)
+  const y = wasm.f32(withPitch(before, s.filters, s.filters + extra, 7))
   const scratchBytes = k.winograd_scratch_size(m, s.n, oh, ow, s.channels, s.filters)
   const scratch = wasm.alloc(scratchBytes)
   wasm.viewF32(scratch, scratchBytes / 4).fill(NaN)
   const blocks = k.winograd_blocks(m, s.n, oh, ow, s.channels, s.filters)
   const call = (begin: number, end: number) =>
     k.winograd_f32(
-      m, xAt, s.channels + extra, packed, biasAt, residual ? y : 0, s.filters + extra, y, s.filters + extra, s.n, s.height, s.width,
-      s.channels, s.filters, oh, ow, s.pads[0], s.pads[1], s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0, scratch, begin, end,
+      m, xAt, s.channels + extra, packed, biasAt, residual ? y : 0, s.filters + extra, y, s.filters + extra,
+      s.n, s.height, s.width, s.channels, s.filters, oh, ow, s.pads[0], s.pads[1], s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0, scratch, begin, end,
     )
   if (backwards) for (let i = blocks - 1; i >= 0; i--) call(i, i + 1)
   else call(0, blocks)
@@ -73,6 +85,19 @@ function run(wasm: Wasm, m: number, s: Case, x: Float32Array, w: Float32Array, b
   }
   return withoutPitch(all, s.filters, s.filters + extra)
 }
+
+test('choice of the tile', () => {
+  const { winograd_choice: choice } = new Wasm('simd').kernels
+  const square = (channels: number, size: number) => choice(1, channels, channels, size, size)
+  expect([56, 28, 14, 7].map((size) => square(64, size))).toEqual([4, 4, 4, 4])
+  expect([4, 5, 6].map((size) => square(64, size))).toEqual([2, 2, 2])
+  expect([1, 2].map((size) => square(256, size))).toEqual([0, 0])
+  expect(square(4, 2)).toBe(0)
+  expect(choice(1, 3, 128, 224, 224)).toBe(0)
+  expect(choice(1, 3, 16, 416, 416)).toBe(4)
+  expect(choice(0, 64, 64, 56, 56)).toBe(0)
+  expect(choice(1, 64, 64, 0, 56)).toBe(0)
+})
 
 describe.each(builds)('Winograd, %s build', (build) => {
   const wasm = new Wasm(build)

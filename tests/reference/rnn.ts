@@ -46,10 +46,10 @@ function recurrent(gates: number, defaults: readonly string[], step: (parts: Par
     const bound = (attributes.clip as number | undefined) ?? Infinity
     const alpha = (attributes.activation_alpha as number[] | undefined) ?? []
     const beta = (attributes.activation_beta as number[] | undefined) ?? []
-    const y: Plain = { shape: layout ? [batch, length, directions, hidden] : [length, directions, batch, hidden], data: new Array(length * directions * batch * hidden).fill(0) }
+    const y: Plain = { shape: layout ? [batch, length, directions, hidden] : [length, directions, batch, hidden], data: new Array<number>(length * directions * batch * hidden).fill(0) }
     const stateShape = layout ? [batch, directions, hidden] : [directions, batch, hidden]
-    const yh: Plain = { shape: stateShape, data: new Array(directions * batch * hidden).fill(0) }
-    const yc: Plain = { shape: stateShape, data: new Array(directions * batch * hidden).fill(0) }
+    const yh: Plain = { shape: stateShape, data: new Array<number>(directions * batch * hidden).fill(0) }
+    const yc: Plain = { shape: stateShape, data: new Array<number>(directions * batch * hidden).fill(0) }
     for (let d = 0; d < directions; d++) {
       const rows = (m: Plain, cols: number, gate: number, v: readonly number[]) =>
         Array.from({ length: hidden }, (_, j) => v.reduce((sum, value, i) => sum + value * m.data[((d * gates + gate) * hidden + j) * cols + i], 0))

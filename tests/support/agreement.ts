@@ -33,6 +33,14 @@ export function agrees(comparison: Comparison): boolean {
   return !('mismatch' in comparison) && comparison.excess <= 1
 }
 
+/**
+ * True if the first of two values is nearer to a third by both its largest differences: the two comparisons are with that. Quantised
+ * models are where it matters: fusing moves a sum across a rounding boundary, and the next layer multiplies the step.
+ */
+export function nearer(a: Comparison, b: Comparison): boolean {
+  return !('mismatch' in a) && !('mismatch' in b) && a.largest <= b.largest && a.excess <= b.excess
+}
+
 /** A comparison in words. */
 export function describeComparison(comparison: Comparison): string {
   if ('mismatch' in comparison) return comparison.mismatch

@@ -1,0 +1,121 @@
+// One engine in a process of its own: bundled by the suites "cold" and "memory", which start it and read the line that it prints.
+import { readFileSync } from 'node:fs'
+import { parseWork, type Feeds } from './work.js'
+
+interface Session {
+  run(feeds: Record<string, object>): Promise<unknown>
+  release(): Promise<void>
+}
+/** What both libraries have in common. */
+interface Library {
+  readonly env: { logLevel: string; readonly wasm: { numThreads?: number } }
+  readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => object
+  readonly InferenceSession: { create(model: string | Uint8Array, options: object): Promise<Session> }
+}
+
+export interface Job {
+  readonly task: 'cold' | 'resident' | 'slope'
+  /** What import() takes. */
+  readonly library: string
+  readonly build: string
+  readonly modelPath: string
+  /** A serialized work without its model: the inputs. */
+  readonly workPath?: string
+  readonly cycles?: number
+}
+
+export interface Cold {
+  readonly importMs: number
+  readonly createMs: number
+  readonly runMs: number
+  readonly totalMs: number
+}
+export interface Resident {
+  /** Bytes: before the library is imported, after loading and running, the most there ever was. */
+  readonly before: number
+  readonly after: number
+  readonly peak: number
+}
+export interface Slope {
+  /** Bytes of resident memory per cycle of create, run and release. */
+  readonly perCycle: number
+  readonly cycles: number
+  readonly samples: readonly number[]
+}
+
+const job = JSON.parse(process.argv[2]) as Job
+
+async function load(): Promise<Library> {
+  const library = (await import(job.library)) as Library
+  // onnxruntime-web reads its thread count at the first session; Lanewise takes the field and ignores it.
+  library.env.wasm.numThreads = 1
+  library.env.logLevel = 'error'
+  return library
+}
+
+function feedsFor({ Tensor }: Library, feeds: Feeds): Record<string, object> {
+  return Object.fromEntries([...feeds].map(([name, { dtype, data, shape }]) => [name, new Tensor(dtype, data, [...shape])]))
+}
+
+const options = { executionProviders: ['wasm'], ...(job.build === 'auto' ? {} : { build: job.build }) }
+const inputs = (): Feeds => parseWork(new Uint8Array(readFileSync(job.workPath!)).buffer).feeds[0]
+
+async function cold(): Promise<Cold> {
+  const feeds = inputs()
+  const start = performance.now()
+  const library = await load()
+  const imported = performance.now()
+  const session = await library.InferenceSession.create(job.modelPath, options)
+  const created = performance.now()
+  await session.run(feedsFor(library, feeds))
+  const end = performance.now()
+  return { importMs: imported - start, createMs: created - imported, runMs: end - created, totalMs: end - start }
+}
+
+async function resident(): Promise<Resident> {
+  const feeds = inputs()
+  gc!()
+  const before = process.memoryUsage.rss()
+  const library = await load()
+  const session = await library.InferenceSession.create(job.modelPath, options)
+  const given = feedsFor(library, feeds)
+  for (let i = 0; i < 3; i++) await session.run(given)
+  gc!()
+  return { before, after: process.memoryUsage.rss(), peak: process.resourceUsage().maxRSS * 1024 }
+}
+
+async function slope(): Promise<Slope> {
+  const library = await load()
+  const bytes = new Uint8Array(readFileSync(job.modelPath))
+  const feeds = feedsFor(library, inputs())
+  const cycle = async (): Promise<void> => {
+    const session = await library.InferenceSession.create(bytes, options)
+    await session.run(feeds)
+    await session.release()
+  }
+  const cycles = job.cycles!
+  // Code is compiled, heaps find their size: what a process that runs for long is past.
+  for (let i = 0; i < cycles / 2; i++) await cycle()
+  const samples: number[] = []
+  const every = Math.max(1, Math.round(cycles / 25))
+  for (let i = 0; i < cycles; i++) {
+    await cycle()
+    if ((i + 1) % every !== 0) continue
+    gc!()
+    // What is freed by finalizers is freed in a later turn.
+    await new Promise((done) => setTimeout(done, 10))
+    gc!()
+    samples.push(process.memoryUsage.rss())
+  }
+  return { perCycle: medianSlope(samples) / every, cycles, samples }
+}
+
+/** Theil and Sen's estimate: the median of the slopes between all pairs, which a single jump does not move. */
+function medianSlope(values: readonly number[]): number {
+  const slopes: number[] = []
+  for (let i = 0; i < values.length; i++) for (let j = i + 1; j < values.length; j++) slopes.push((values[j] - values[i]) / (j - i))
+  return slopes.sort((a, b) => a - b)[slopes.length >> 1]
+}
+
+console.log(JSON.stringify(await { cold, resident, slope }[job.task]()))
+process.exit()

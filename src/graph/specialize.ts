@@ -1,0 +1,34 @@
+import type { HostTensor } from '../host.js'
+import type { TensorType } from '../ops/op.js'
+import { inferTypes, type Inferred } from './infer.js'
+import type { Graph, Value } from './ir.js'
+import { fuseResidual } from './passes/fuse-residual.js'
+
+/** Rewrites a graph into one that computes the same for the shapes it was given. */
+interface ShapedPass {
+  readonly name: string
+  run(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph
+}
+
+/** Passes that need shapes run when a plan is made; those that do not run once, at load (passes/index.ts). */
+const list = [{ name: 'fuse-residual', run: fuseResidual }] as const
+
+export type ShapedPassName = (typeof list)[number]['name']
+const shapedPasses: readonly ShapedPass[] = list
+
+/** The graph for these input types. Errors are left for the planner to find, which knows more about them. */
+export function specialize(
+  graph: Graph,
+  types: ReadonlyMap<Value, TensorType | undefined>,
+  known: ReadonlyMap<Value, HostTensor>,
+  enabled: (name: ShapedPassName) => boolean,
+): Graph {
+  const inputs = new Map<Value, TensorType>()
+  for (const [value, type] of types) if (type) inputs.set(value, type)
+  const inferred = inferTypes(graph, inputs, ignore, known)
+  let result = graph
+  for (const { name, run } of shapedPasses) if (enabled(name as ShapedPassName)) result = run(result, inferred)
+  return result
+}
+
+function ignore(): void {}
