@@ -45,10 +45,12 @@ import {
   Scaler,
   ZipMap,
 } from './ml.js'
+import { Adagrad, Adam, Momentum } from './optimizer.js'
 import { MeanVarianceNormalization } from './norm.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
+import { Bernoulli, Multinomial, RandomNormal, RandomNormalLike, RandomUniform, RandomUniformLike } from './random.js'
 import { ReverseSequence } from './reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './roi.js'
 import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
@@ -73,9 +75,12 @@ import { TreeEnsemble, TreeEnsembleClassifier, TreeEnsembleRegressor } from './t
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
+  Adagrad,
+  Adam,
   AffineGrid,
   ArrayFeatureExtractor,
   Attention,
+  Bernoulli,
   BiasGelu,
   Binarizer,
   BitCast,
@@ -120,7 +125,9 @@ export const allOps: readonly unknown[] = [
   MaxUnpool,
   MeanVarianceNormalization,
   MelWeightMatrix,
+  Momentum,
   MultiHeadAttention,
+  Multinomial,
   NegativeLogLikelihoodLoss,
   Normalizer,
   OneHotEncoder,
@@ -138,6 +145,10 @@ export const allOps: readonly unknown[] = [
   QLinearSigmoid,
   QLinearSoftmax,
   QuickGelu,
+  RandomNormal,
+  RandomNormalLike,
+  RandomUniform,
+  RandomUniformLike,
   RegexFullMatch,
   ReverseSequence,
   RoiAlign,

@@ -256,15 +256,27 @@ export const LinearClassifier = defineOp({
   },
 })
 
+/** The names of classes, of either type. */
+export interface Labels {
+  readonly classlabels_ints?: readonly number[]
+  readonly classlabels_strings?: readonly string[]
+}
+
+/** The labels of chosen classes. */
+export function labelTensor({ classlabels_strings: texts, classlabels_ints: numbers = [] }: Labels, chosen: readonly number[]): HostTensor {
+  if (texts?.length) return hostTensor('string', [chosen.length], chosen.map((i) => texts[Math.max(i, 0)]))
+  return hostTensor('int64', [chosen.length], BigInt64Array.from(chosen, (i) => BigInt(numbers[Math.max(i, 0)])))
+}
+
 /** What classifiers return for a table of scores, `given` per row. */
 export function classified(
-  { classlabels_strings: texts, classlabels_ints: numbers }: { readonly classlabels_ints?: readonly number[]; readonly classlabels_strings?: readonly string[] },
+  names: Labels,
   rows: number,
   given: number,
   scores: Float64Array,
   transform: string,
 ): HostTensor[] {
-  const labels = texts?.length ? texts : (numbers ?? [])
+  const labels = (names.classlabels_strings?.length ? names.classlabels_strings : names.classlabels_ints) ?? []
   const binary = given === 1 && labels.length === 2
   if (!binary && labels.length !== given) throw new LanewiseError('E_VALUE', `${labels.length} labels for ${given} scores`)
   const chosen: number[] = []
@@ -283,10 +295,7 @@ export function classified(
     }
   }
   postTransform(transform, table, labels.length)
-  const label = texts?.length
-    ? hostTensor('string', [rows], chosen.map((i) => texts[i]))
-    : hostTensor('int64', [rows], BigInt64Array.from(chosen, (i) => BigInt(numbers![Math.max(i, 0)])))
-  return [label, floatTensor('float32', [rows, labels.length], table)]
+  return [labelTensor(names, chosen), floatTensor('float32', [rows, labels.length], table)]
 }
 
 /** A map from labels to scores per row. */

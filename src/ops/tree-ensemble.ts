@@ -3,7 +3,7 @@ import { LanewiseError } from '../errors.js'
 import type { HostTensor } from '../host.js'
 import { float, floats, int, ints, required, string, strings, tensor } from './attributes.js'
 import { floatTensor, numbersOf } from './host-floats.js'
-import { classified, tableOf } from './ml.js'
+import { classified, labelTensor, tableOf, type Labels } from './ml.js'
 import { postTransform } from './ml-transform.js'
 import { defineOp } from './op.js'
 
@@ -70,7 +70,8 @@ function evaluate({ roots, nodes, targets }: Forest, x: HostTensor, aggregate: s
         seen[target] = 1
       }
     }
-    for (let t = 0; t < targets; t++) row[t] += base[t] ?? 0
+    // A target that no leaf spoke of stays 0 without its base value.
+    for (let t = 0; t < targets; t++) if (seen[t] !== 0) row[t] += base[t] ?? 0
   }
   return { rows, scores }
 }
@@ -275,23 +276,29 @@ export const TreeEnsembleClassifier = defineOp({
   },
   compute({ attributes: a, inputs: [x] }) {
     const labels = (a.classlabels_strings?.length ? a.classlabels_strings : a.classlabels_int64s) ?? []
-    const leaves = { trees: a.class_treeids, nodes: a.class_nodeids, ids: a.class_ids, weights: listOf(a.class_weights, a.class_weights_as_tensor) }
+    const weights = listOf(a.class_weights, a.class_weights_as_tensor)
+    const leaves = { trees: a.class_treeids, nodes: a.class_nodeids, ids: a.class_ids, weights }
     const { rows, scores } = evaluate(oldForest(a, leaves, labels.length), x!, 'SUM', Array.from(listOf(a.base_values, a.base_values_as_tensor)))
     const names = { classlabels_strings: a.classlabels_strings, classlabels_ints: a.classlabels_int64s }
-    // Two classes of which the leaves speak of one only: its weights are the probability of the second.
-    if (labels.length === 2 && new Set(a.class_ids).size === 1) {
-      const [only] = a.class_ids
-      const one = Float64Array.from({ length: rows }, (_, r) => scores[2 * r + only])
-      return probabilities(names, rows, one, a.post_transform, Array.from(leaves.weights))
-    }
-    return classified(names, rows, labels.length, scores, a.post_transform)
+    if (labels.length !== 2 || new Set(a.class_ids).size !== 1) return classified(names, rows, labels.length, scores, a.post_transform)
+    return oneSided(names, rows, a.class_ids[0], scores, a.post_transform, Array.from(weights).every((weight) => weight >= 0))
   },
 })
 
-/** Scores of the second of two classes; as probabilities, if no weight is negative and nothing transforms them. */
-function probabilities(names: Parameters<typeof classified>[0], rows: number, scores: Float64Array, transform: string, weights: readonly number[]): HostTensor[] {
-  if (transform !== 'NONE' || weights.some((weight) => weight < 0)) return classified(names, rows, 1, scores, transform)
-  const both = new Float64Array(2 * rows)
-  scores.forEach((score, r) => both.set([1 - score, score], 2 * r))
-  return classified(names, rows, 2, both, transform)
+/**
+ * Two classes, and leaves that speak of one only. Their sum is a probability if no weight is negative, else a score; class 0 then stands
+ * for "the class", which is labelled second, and the other gets the rest. The specification says nothing of this; it is what ONNX Runtime
+ * does, and exporters count on it.
+ */
+function oneSided(names: Labels, rows: number, only: number, scores: Float64Array, transform: string, probability: boolean): HostTensor[] {
+  const sums = Array.from({ length: rows }, (_, r) => scores[2 * r + only])
+  const chosen = sums.map((sum) => (sum > (probability ? 0.5 : 0) ? 1 : 0))
+  if (only === 0) {
+    const logistic = transform === 'LOGISTIC'
+    sums.forEach((sum, r) => scores.set([probability && !logistic ? 1 - sum : -sum, sum], 2 * r))
+    if (logistic) postTransform(transform, scores, 2)
+  } else {
+    postTransform(transform, scores, 2)
+  }
+  return [labelTensor(names, chosen), floatTensor('float32', [rows, 2], scores)]
 }
