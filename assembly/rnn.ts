@@ -7,10 +7,10 @@
 // read from as well, so it must be there even if nobody wants it. `lengths` (int32 per example, checked by the caller; or 0) end
 // sequences early: what follows in y is zero. With `reverse` a sequence is read from its end. The range [begin, end) is over
 // the examples; every element is summed in the same order however many there are.
-import { UNARY_NONE } from "./codes";
+import { UNARY_NONE, UNARY_SIGMOID, UNARY_TANH } from "./codes";
 import { gemm_panels, NR, TILE_ADD } from "./gemm-tile";
 import { gemv_packed, row_by_four_panels } from "./gemv";
-import { load_some, madd, nmadd, sigmoid, store_some, tanh } from "./simd";
+import { load_some, madd, nmadd, store_some } from "./simd";
 import { unary_f32 } from "./unary";
 
 /** Up to this many examples a product is bound by reading the weights (see gemv.ts). */
@@ -54,19 +54,25 @@ function finish(
   for (let t = done; t < steps; t++) copy_rows(0, y + (<usize>t * yStep << 2), 0, yRow, rows, hidden);
 }
 
-/** Gates i, o, f, c of four units at a time: C = f ∘ C + i ∘ c, H = o ∘ tanh C. */
+/**
+ * Gates i, o, f, c of n units: C = f ∘ C + i ∘ c, H = o ∘ tanh C. The functions are taken in loops of their own: in one loop over all of them
+ * each unit waits for its chain of two tanh, which takes twice as long.
+ */
 function lstm_cell(g: usize, c: usize, h: usize, n: i32): void {
-  const gate = <usize>n << 2;
-  const forget = g + 2 * gate;
-  for (let at: usize = 0; n > 0; n -= 4, at += 16) {
-    const i = sigmoid(load_some(g + at, n));
-    const f = sigmoid(load_some(forget + at, n));
-    const candidate = tanh(load_some(forget + gate + at, n));
-    const cell = madd(f, load_some(c + at, n), f32x4.mul(i, candidate));
-    store_some(c + at, cell, n);
-    const o = sigmoid(load_some(g + gate + at, n));
-    store_some(h + at, f32x4.mul(o, tanh(cell)), n);
+  const gate = <usize>n << 2, candidate = g + 3 * gate;
+  unary_f32(UNARY_SIGMOID, g, g, 3 * n, 0, 0);
+  unary_f32(UNARY_TANH, candidate, candidate, n, 0, 0);
+  for (let at: usize = 0, left = n; left > 0; left -= 4, at += 16) {
+    const added = f32x4.mul(load_some(g + at, left), load_some(candidate + at, left));
+    store_some(c + at, madd(load_some(g + 2 * gate + at, left), load_some(c + at, left), added), left);
   }
+  unary_f32(UNARY_TANH, c, h, n, 0, 0);
+  multiply(h, g + gate, n);
+}
+
+/** x ← x ∘ y */
+function multiply(x: usize, y: usize, n: i32): void {
+  for (; n > 0; n -= 4, x += 16, y += 16) store_some(x, f32x4.mul(load_some(x, n), load_some(y, n)), n);
 }
 
 /** LSTM without peepholes, with the usual functions. `c` is where the cells live: the final ones, when it is done. */
@@ -101,31 +107,25 @@ export function lstm_f32(
 
 /** z ← sigmoid z, and what the candidate's product is made of: `reset` ← sigmoid r ∘ h. */
 function gru_gates(zr: usize, h: usize, reset: usize, n: i32): void {
-  const gate = <usize>n << 2;
-  for (let at: usize = 0; n > 0; n -= 4, at += 16) {
-    store_some(zr + at, sigmoid(load_some(zr + at, n)), n);
-    const r = sigmoid(load_some(zr + gate + at, n));
-    store_some(reset + at, h ? f32x4.mul(r, load_some(h + at, n)) : f32x4.splat(0), n);
+  unary_f32(UNARY_SIGMOID, zr, zr, 2 * n, 0, 0);
+  if (!h) return;
+  memory.copy(reset, h, n << 2);
+  multiply(reset, zr + (n << 2), n);
+}
+
+/** z ← sigmoid z, candidate ← candidate + sigmoid r ∘ product */
+function gru_gates_after(zr: usize, candidate: usize, product: usize, n: i32): void {
+  unary_f32(UNARY_SIGMOID, zr, zr, 2 * n, 0, 0);
+  for (let r = zr + (n << 2); n > 0; n -= 4, r += 16, candidate += 16, product += 16) {
+    store_some(candidate, madd(load_some(r, n), load_some(product, n), load_some(candidate, n)), n);
   }
 }
 
 /** H = (1 − z) ∘ tanh candidate + z ∘ h */
 function gru_mix(z: usize, candidate: usize, h: usize, y: usize, n: i32): void {
+  unary_f32(UNARY_TANH, candidate, candidate, n, 0, 0);
   for (let at: usize = 0; n > 0; n -= 4, at += 16) {
-    const update = load_some(z + at, n);
-    const next = tanh(load_some(candidate + at, n));
-    const mixed = nmadd(update, next, next);
-    store_some(y + at, h ? madd(update, load_some(h + at, n), mixed) : mixed, n);
-  }
-}
-
-/** The same for a candidate whose product with the state is scaled by r afterwards. */
-function gru_after(zr: usize, candidate: usize, product: usize, h: usize, y: usize, n: i32): void {
-  const gate = <usize>n << 2;
-  for (let at: usize = 0; n > 0; n -= 4, at += 16) {
-    const update = sigmoid(load_some(zr + at, n));
-    const r = sigmoid(load_some(zr + gate + at, n));
-    const next = tanh(madd(r, load_some(product + at, n), load_some(candidate + at, n)));
+    const update = load_some(z + at, n), next = load_some(candidate + at, n);
     const mixed = nmadd(update, next, next);
     store_some(y + at, h ? madd(update, load_some(h + at, n), mixed) : mixed, n);
   }
@@ -161,15 +161,13 @@ export function gru_f32(
       for (let b = 0; b < rows; b++) {
         const from = h ? h + (<usize>b * hRow << 2) : 0;
         const gates = zr + (<usize>b * gRow << 3), product = part + (<usize>b * hidden << 2);
-        if (after) gru_after(gates, candidate + (<usize>b * gRow << 2), product, from, yt + (<usize>b * yRow << 2), hidden);
+        if (after) gru_gates_after(gates, candidate + (<usize>b * gRow << 2), product, hidden);
         else gru_gates(gates, from, product, hidden);
       }
-      if (!after) {
-        if (h) accumulate(part, hidden, packedH, candidate, gRow, rows, hidden, hidden, backward);
-        for (let b = 0; b < rows; b++) {
-          const from = h ? h + (<usize>b * hRow << 2) : 0;
-          gru_mix(zr + (<usize>b * gRow << 3), candidate + (<usize>b * gRow << 2), from, yt + (<usize>b * yRow << 2), hidden);
-        }
+      if (!after && h) accumulate(part, hidden, packedH, candidate, gRow, rows, hidden, hidden, backward);
+      for (let b = 0; b < rows; b++) {
+        const from = h ? h + (<usize>b * hRow << 2) : 0;
+        gru_mix(zr + (<usize>b * gRow << 3), candidate + (<usize>b * gRow << 2), from, yt + (<usize>b * yRow << 2), hidden);
       }
       h = yt;
       hRow = yRow;

@@ -96,10 +96,10 @@ interface Kernel {
   emit(e: Emitter<unknown>, job: Job): void
 }
 
-/** Up to so many filters per group a matrix product per group is too narrow (docs/performance-notes/gemm.md). */
+/** Up to so many filters per group a matrix product per group is too narrow (docs/performance/gemm.md). */
 const GROUPED_OUTPUTS = 8
 
-/** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance-notes/winograd.md. */
+/** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance/winograd.md. */
 function chooseKernel(e: Emitter<unknown>, job: Job): Kernel {
   const { x, w, window, group } = job
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise

@@ -6,7 +6,7 @@ import { formatShape, sizeOf, type Shape } from '../shape.js'
 import { float, floats, int, string, strings } from './attributes.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
 import { defineOp, type ComputeContext, type TensorType } from './op.js'
-import { addedBias, biasOfGate, checkLengths, emitDirections, packGates, plainRecurrence, project } from './rnn-emit.js'
+import { addedBias, biasOfGate, checkLengths, emitStretches, packGates, plainRecurrence, project } from './rnn-emit.js'
 import { cellActivations, gruCell, lstmCell, plainCell, type CellParameters, type CellStep } from './rnn-host.js'
 
 const common = {
@@ -152,10 +152,10 @@ export const RNN = defineOp({
   kernel: (types, attributes) => plainRecurrence(types, attributes, ['tanh']) || plainRecurrence(types, attributes, ['relu']),
   emit(e) {
     const act = e.attributes.activations?.[0]?.toLowerCase() === 'relu' ? UNARY_RELU : UNARY_TANH
-    emitDirections(e, 1, (frame) => {
-      const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = frame
-      const g = project(e, frame, packGates(e, e.input(1), frame, 0, 1), addedBias(e, e.inputs[3], frame, 0, 1), hidden)
-      const packed = packGates(e, e.input(2), frame, 0, 1)
+    emitStretches(e, 1, (stretch) => {
+      const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = stretch
+      const g = project(e, stretch, packGates(e, e.input(1), stretch, 0, 1), addedBias(e, e.inputs[3], stretch, 0, 1), hidden)
+      const packed = packGates(e, e.input(2), stretch, 0, 1)
       e.call('rnn_f32', g, gStep * hidden, gRow * hidden, packed, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, act, 0, batch)
     })
   },
@@ -170,13 +170,13 @@ export const GRU = defineOp({
   kernel: (types, attributes) => plainRecurrence(types, attributes, ['sigmoid', 'tanh']),
   emit(e) {
     const after = e.attributes.linear_before_reset ? 1 : 0
-    emitDirections(e, 3, (frame) => {
-      const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = frame
+    emitStretches(e, 3, (stretch) => {
+      const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = stretch
       const [, w, r, b] = e.inputs
-      const g = project(e, frame, packGates(e, w!, frame, 0, 2), addedBias(e, b, frame, 0, 2), 2 * hidden)
-      const gh = project(e, frame, packGates(e, w!, frame, 2, 1), after ? biasOfGate(b, frame, 2, 0) : addedBias(e, b, frame, 2, 1), hidden)
-      const [zr, candidate] = [packGates(e, r!, frame, 0, 2), packGates(e, r!, frame, 2, 1)]
-      const biasH = after ? biasOfGate(b, frame, 2, 1) : 0
+      const g = project(e, stretch, packGates(e, w!, stretch, 0, 2), addedBias(e, b, stretch, 0, 2), 2 * hidden)
+      const gh = project(e, stretch, packGates(e, w!, stretch, 2, 1), after ? biasOfGate(b, stretch, 2, 0) : addedBias(e, b, stretch, 2, 1), hidden)
+      const [zr, candidate] = [packGates(e, r!, stretch, 0, 2), packGates(e, r!, stretch, 2, 1)]
+      const biasH = after ? biasOfGate(b, stretch, 2, 1) : 0
       const scratch = e.scratch(batch * hidden * 4)
       const output = [y, yStep, yRow, hn] as const
       e.call('gru_f32', g, gh, gStep * hidden, gRow * hidden, zr, candidate, biasH, after, h0, sRow, ...output, length, hidden, lengths, reverse, 0, batch, scratch)
@@ -192,11 +192,11 @@ export const LSTM = defineOp({
   infer: ({ attributes, inputs }) => outputTypes(inputs[0]!, recurrentSizes(4, attributes, inputs), attributes.layout),
   kernel: (types, attributes) => !attributes.input_forget && plainRecurrence(types, attributes, ['sigmoid', 'tanh', 'tanh']),
   emit(e) {
-    emitDirections(e, 4, (frame) => {
-      const { gStep, gRow, h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, batch } = frame
+    emitStretches(e, 4, (stretch) => {
+      const { gStep, gRow, h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, batch } = stretch
       const n = 4 * hidden
-      const g = project(e, frame, packGates(e, e.input(1), frame, 0, 4), addedBias(e, e.inputs[3], frame, 0, 4), n)
-      const packed = packGates(e, e.input(2), frame, 0, 4)
+      const g = project(e, stretch, packGates(e, e.input(1), stretch, 0, 4), addedBias(e, e.inputs[3], stretch, 0, 4), n)
+      const packed = packGates(e, e.input(2), stretch, 0, 4)
       e.call('lstm_f32', g, gStep * n, gRow * n, packed, h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, 0, batch)
     })
   },
