@@ -25,7 +25,7 @@ function work(suite: string, group: string, real: RealModel, light: boolean): Wo
     group,
     name: light ? real.name.replace('light_', 'light/') : real.name,
     model: light ? writeModel(proto) : file,
-    feeds: inputs as Feeds[],
+    feeds: inputs,
     steps: Object.fromEntries(outputs.filter(([, step]) => step > 0)),
   }
 }
