@@ -20,6 +20,7 @@ export { average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool
 export { dequantize_linear, quantize_linear } from "./quant";
 export { arg_extreme_f32, cumsum_f32, reduce_f32, reduce_i32, reduce_i64 } from "./reduce";
 export { resize_axis, resize_bilinear } from "./resize";
+export { gru_f32, lstm_f32, rnn_f32 } from "./rnn";
 export { hardmax_f32, log_softmax_f32, softmax_f32 } from "./softmax";
 export { strided_copy, transpose_2d } from "./transpose";
 export { unary_f32 } from "./unary";

@@ -32,10 +32,26 @@ import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { CausalConvWithState, LinearAttention } from './linear-attention.js'
 import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from './loss.js'
+import {
+  ArrayFeatureExtractor,
+  Binarizer,
+  FeatureVectorizer,
+  Imputer,
+  LabelEncoder,
+  LinearClassifier,
+  LinearRegressor,
+  Normalizer,
+  OneHotEncoder,
+  Scaler,
+  ZipMap,
+} from './ml.js'
 import { MeanVarianceNormalization } from './norm.js'
+import { Adagrad, Adam, Momentum } from './optimizer.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
+import { Bernoulli, Multinomial, RandomNormal, RandomNormalLike, RandomUniform, RandomUniformLike } from './random.js'
+import { CumProd } from './reduce.js'
 import { ReverseSequence } from './reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './roi.js'
 import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
@@ -56,12 +72,18 @@ import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT }
 import { Hardmax } from './softmax.js'
 import { SwiGLU } from './swiglu.js'
 import { RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer } from './text.js'
+import { TreeEnsemble, TreeEnsembleClassifier, TreeEnsembleRegressor } from './tree-ensemble.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
+  Adagrad,
+  Adam,
   AffineGrid,
+  ArrayFeatureExtractor,
   Attention,
+  Bernoulli,
   BiasGelu,
+  Binarizer,
   BitCast,
   BlackmanWindow,
   CausalConvWithState,
@@ -73,6 +95,7 @@ export const allOps: readonly unknown[] = [
   ContribGelu,
   ContribSimplifiedLayerNormalization,
   ConvInteger,
+  CumProd,
   DeformConv,
   Det,
   DFT,
@@ -81,6 +104,7 @@ export const allOps: readonly unknown[] = [
   Einsum,
   EmbedLayerNormalization,
   FastGelu,
+  FeatureVectorizer,
   FlexAttention,
   FusedConv,
   FusedGemm,
@@ -90,7 +114,11 @@ export const allOps: readonly unknown[] = [
   HammingWindow,
   HannWindow,
   Hardmax,
+  Imputer,
+  LabelEncoder,
   LinearAttention,
+  LinearClassifier,
+  LinearRegressor,
   Loop,
   MatMulInteger,
   MatMulIntegerToFloat,
@@ -99,8 +127,12 @@ export const allOps: readonly unknown[] = [
   MaxUnpool,
   MeanVarianceNormalization,
   MelWeightMatrix,
+  Momentum,
   MultiHeadAttention,
+  Multinomial,
   NegativeLogLikelihoodLoss,
+  Normalizer,
+  OneHotEncoder,
   Optional,
   OptionalGetElement,
   OptionalHasElement,
@@ -115,10 +147,15 @@ export const allOps: readonly unknown[] = [
   QLinearSigmoid,
   QLinearSoftmax,
   QuickGelu,
+  RandomNormal,
+  RandomNormalLike,
+  RandomUniform,
+  RandomUniformLike,
   RegexFullMatch,
   ReverseSequence,
   RoiAlign,
   RotaryEmbedding,
+  Scaler,
   Scan,
   Scatter,
   SequenceAt,
@@ -140,5 +177,9 @@ export const allOps: readonly unknown[] = [
   SwiGLU,
   TensorScatter,
   TfIdfVectorizer,
+  TreeEnsemble,
+  TreeEnsembleClassifier,
+  TreeEnsembleRegressor,
   Unique,
+  ZipMap,
 ]

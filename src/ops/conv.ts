@@ -96,10 +96,14 @@ interface Kernel {
   emit(e: Emitter<unknown>, job: Job): void
 }
 
-/** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance-notes/winograd.md. */
+/** Up to so many filters per group a matrix product per group is too narrow (docs/performance/gemm.md). */
+const GROUPED_OUTPUTS = 8
+
+/** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance/winograd.md. */
 function chooseKernel(e: Emitter<unknown>, job: Job): Kernel {
   const { x, w, window, group } = job
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
+  if (group > 1 && w.shape[0] / group <= GROUPED_OUTPUTS) return grouped
   if (e.fast && group === 1 && isFlat(window) && w.constant && isUnit(window)) {
     const [depth, oh, ow] = threeAxes(window.output, 1)
     const tile = e.ask('winograd_choice', x.shape[0] * depth, x.shape[1], w.shape[0], oh, ow)
@@ -172,24 +176,41 @@ const depthwise: Kernel = {
 /** A matrix product whose left side is gathered from the image a strip at a time; 1×1 kernels need no gathering. */
 const gathered: Kernel = {
   name: 'gemm',
-  emit(e, { x, w, y, window, group, bias, residual, activation }) {
-    const [kd, kh, kw] = threeAxes(window.kernel, 1)
-    const [sd, sh, sw] = threeAxes(window.strides, 1)
-    const [dd, dh, dw] = threeAxes(window.dilations, 1)
-    const [front, top, left] = threeAxes(window.begin, 0)
-    const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
-    const [od, oh, ow] = threeAxes(y.shape.slice(2), 1)
-    const inputs = w.shape[1]
-    const outputs = w.shape[0] / group
-    const taps = kd * kh * kw
-    const packed = e.pack(w, `conv ${group}`, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
-      p.call('conv_pack', from, outputs, inputs, taps, group, to)
-    })
-    const scratch = e.scratch(e.ask('conv_scratch_size', inputs, taps))
-    e.call(
-      'conv', x.at, x.shape[1], depth, height, width, inputs, group, packed, kd, kh, kw, sd, sh, sw, dd, dh, dw, front, top, left,
-      y.at, y.shape[1], od, oh, ow, outputs, bias, residual, y.shape[1], activation.code, activation.a, activation.b,
-      0, x.shape[0] * od * oh, scratch,
-    )
+  emit(e, job) {
+    const { inputs, taps } = sizesOf(job)
+    emitTaps(e, job, 'conv', e.scratch(e.ask('conv_scratch_size', inputs, taps)))
   },
+}
+
+/** Many small groups: tiles that read from rows copied once for all of them. */
+const grouped: Kernel = {
+  name: 'grouped',
+  emit(e, job) {
+    const { window, group } = job
+    const { inputs, out } = sizesOf(job)
+    const [kd, kh, kw] = threeAxes(window.kernel, 1)
+    const [, , sw] = threeAxes(window.strides, 1)
+    const [, , dw] = threeAxes(window.dilations, 1)
+    emitTaps(e, job, 'conv_grouped', e.scratch(e.ask('conv_grouped_scratch_size', inputs, group, kd, kh, kw, sw, dw, out[2])))
+  },
+}
+
+/** Channels in and out of one group, and the sizes of the output. */
+function sizesOf({ w, y, window, group }: Job): { inputs: number; outputs: number; taps: number; out: [number, number, number] } {
+  const [kd, kh, kw] = threeAxes(window.kernel, 1)
+  return { inputs: w.shape[1], outputs: w.shape[0] / group, taps: kd * kh * kw, out: threeAxes(y.shape.slice(2), 1) }
+}
+
+/** The call of a kernel that takes any window and filters packed by conv_pack. */
+function emitTaps(e: Emitter<unknown>, job: Job, kernel: 'conv' | 'conv_grouped', scratch: Address): void {
+  const { x, w, y, window, group, bias, residual, activation } = job
+  const { inputs, outputs, taps, out } = sizesOf(job)
+  const packed = e.pack(w, `conv ${group}`, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
+    p.call('conv_pack', from, outputs, inputs, taps, group, to)
+  })
+  e.call(
+    kernel, x.at, x.shape[1], ...threeAxes(x.shape.slice(2), 1), inputs, group, packed, ...threeAxes(window.kernel, 1),
+    ...threeAxes(window.strides, 1), ...threeAxes(window.dilations, 1), ...threeAxes(window.begin, 0), y.at, y.shape[1], ...out, outputs,
+    bias, residual, y.shape[1], activation.code, activation.a, activation.b, 0, x.shape[0] * out[0] * out[1], scratch,
+  )
 }

@@ -13,6 +13,7 @@ import { gatherCases } from './gather.js'
 import { gridSampleCases } from './grid-sample.js'
 import { identityCases } from './identity.js'
 import { matmulCases } from './matmul.js'
+import { mlCases } from './ml.js'
 import { nonMaxSuppressionCases } from './non-max-suppression.js'
 import { normCases } from './norm.js'
 import { padCases } from './pad.js'
@@ -46,6 +47,7 @@ export const allCases: readonly Case[] = [
   ...gridSampleCases,
   ...identityCases,
   ...matmulCases,
+  ...mlCases,
   ...nonMaxSuppressionCases,
   ...normCases,
   ...padCases,
