@@ -5,7 +5,7 @@ import { readModel, writeModel } from '../../src/onnx/wire.js'
 import { findModels, otherInputs, outputStep, randomFeeds, referenceRuns, type RealModel } from '../../tests/support/models.js'
 import { withRandomWeights } from '../../tests/support/random-weights.js'
 import { sharedRoot } from '../../tests/support/shared-root.js'
-import type { Feeds, Work } from '../work.js'
+import type { Work } from '../work.js'
 
 /** Folders of models in which time runs along an axis: the "sequence" suite's. */
 export const sequenceFolders = ['silero-vad', 'dtln', 'gtcrn', 'bidi-lstm', 'cntk-lstm', 'toy-transformers']
