@@ -44,6 +44,13 @@ export function importModel(model: ModelProto, external?: ExternalData, memoryLi
   return { graph, opsets, metadata, producer: `${model.producerName} ${model.producerVersion}`.trim() }
 }
 
+/** Whether a node anywhere in the model needs an operator that is not registered (calls of the model's own functions among them). */
+export function usesUnknownOps(model: ModelProto): boolean {
+  const unknown = (nodes: readonly NodeProto[]): boolean =>
+    nodes.some(({ domain, opType, attribute }) => !findOp(canonical(domain), opType) || attribute.some(({ g }) => g !== undefined && unknown(g.node)))
+  return unknown(model.graph!.node) || model.functions.some((f) => unknown(f.node))
+}
+
 function checkOpset(opsets: ReadonlyMap<string, number>): void {
   const version = opsets.get('')
   if (version === undefined) {
