@@ -96,3 +96,8 @@ export const REDUCE_LOG_SUM_EXP = 9
 export const ROWS_PRODUCTS = 0 // a matrix product per kernel row
 export const ROWS_DOTS = 1 // a dot product per pixel and filter
 export const ROWS_TAPS = 2 // one input channel: four pixels to a vector
+
+// What lies outside an image that is sampled.
+export const PADDING_ZEROS = 0
+export const PADDING_BORDER = 1
+export const PADDING_REFLECTION = 2

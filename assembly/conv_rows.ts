@@ -6,7 +6,7 @@
 //   ROWS_DOTS      a dot product per pixel and filter, vectors along the run: for fewer filters than a tile of gemm-tile.ts is wide
 //   ROWS_TAPS      one input channel: vectors along the pixels; rows are split by the remainder of the column by the stride
 //
-// Which is chosen where: docs/performance-notes/narrow.md.
+// Which is chosen where: docs/performance/narrow.md.
 import { ROWS_DOTS, ROWS_PRODUCTS, ROWS_TAPS, UNARY_NONE } from "./codes";
 import { gemm_panels, TILE_ADD, TILE_STORE } from "./gemm-tile";
 import { conv_pack, conv_packed_size } from "./conv";

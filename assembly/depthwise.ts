@@ -3,7 +3,7 @@
 // Thirty-two channels at a time, the input rows under the kernel are copied into a ring of zero-padded rows.
 // That one copy removes every edge case from the arithmetic, makes the pixel distance a constant (all offsets become immediates), and
 // avoids the cache-set conflicts of pixel pitches like 512 or 1024 floats, where direct reading falls to a third of the speed
-// (docs/performance-notes/depthwise.md).
+// (docs/performance/depthwise.md).
 import { UNARY_CLIP, UNARY_NONE, UNARY_RELU } from "./codes";
 import { load_some, madd, store_some } from "./simd";
 import { unary_f32 } from "./unary";

@@ -267,20 +267,19 @@ export function gemm_panels(
     later = act;
     act = UNARY_NONE;
   }
+  // Tiles of MR rows cost nearly as much for fewer rows: as many as possible of the rest's tiles are of 4.
+  let count = (rows + MR - 1) / MR, tall = max(count - (count * MR - rows) / (MR - 4), 0);
   for (let j = 0; j < n; j += NR) {
     let ai = a, ci = c + (j << 2), biasj = bias ? bias + (j << 2) : 0, residuali = residual ? residual + (j << 2) : 0;
-    for (let left = rows; left > 0; left -= MR) {
-      let height = min(left, MR);
-      if (MR == 5) {
-        tile_5x8(ai, lda, b, k, ci, ldc, height, n - j, mode, biasj, residuali, ldr, act, low, high);
-      } else if (height > 4) {
-        tile_6x8(ai, lda, b, k, ci, ldc, height, n - j, mode, biasj, residuali, ldr, act, low, high);
-      } else {
-        tile_4x8(ai, lda, b, k, ci, ldc, height, n - j, mode, biasj, residuali, ldr, act, low, high);
-      }
-      ai += MR * lda;
-      ci += MR * ldc;
-      if (residual) residuali += MR * ldr;
+    for (let left = rows, i = 0; left > 0; i++) {
+      let height = min(left, i < tall ? MR : 4);
+      if (height <= 4) tile_4x8(ai, lda, b, k, ci, ldc, height, n - j, mode, biasj, residuali, ldr, act, low, high);
+      else if (MR == 5) tile_5x8(ai, lda, b, k, ci, ldc, height, n - j, mode, biasj, residuali, ldr, act, low, high);
+      else tile_6x8(ai, lda, b, k, ci, ldc, height, n - j, mode, biasj, residuali, ldr, act, low, high);
+      left -= height;
+      ai += height * lda;
+      ci += height * ldc;
+      if (residual) residuali += height * ldr;
     }
     b += panelStride;
   }

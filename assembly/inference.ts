@@ -11,6 +11,7 @@ export { binary_broadcast_f32, binary_broadcast_i32, binary_broadcast_i64, binar
 export { gather, table_copy } from "./gather";
 export { gemm, gemm_pack, gemm_packed_size, gemm_strided_a, gemm_strided_a_scratch_size } from "./gemm";
 export { gemv_packed, gemv_rows, gemv_transposed } from "./gemv";
+export { grid_sample_linear } from "./grid-sample";
 export { lrn_f32, lrn_scratch } from "./lrn";
 export { matmul_batched, matmul_scratch_size } from "./matmul";
 export { heap_base, is_relaxed } from "./memory";
@@ -20,6 +21,7 @@ export { average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool
 export { dequantize_linear, quantize_linear } from "./quant";
 export { arg_extreme_f32, cumsum_f32, reduce_f32, reduce_i32, reduce_i64 } from "./reduce";
 export { resize_axis, resize_bilinear } from "./resize";
+export { gru_f32, lstm_f32, rnn_f32 } from "./rnn";
 export { hardmax_f32, log_softmax_f32, softmax_f32 } from "./softmax";
 export { strided_copy, transpose_2d } from "./transpose";
 export { unary_f32 } from "./unary";

@@ -1,5 +1,5 @@
 // Normalisations. Variances are taken in a second pass over the centred elements, not as E[x²] − E[x]², which cancels.
-import { Plain, Square, SquareOfDifference, sum_column, sum_of } from "./reduce";
+import { Plain, Square, SquareOfDifference, sum_column, sum_columns, sum_of } from "./reduce";
 import { load_some, madd, store_some } from "./simd";
 
 /** y[i] = (x[i] − mean)·invstd·scale[i] + bias[i]; scale or bias 0 where there is none. */
@@ -139,12 +139,21 @@ export function group_norm_last_f32(
   const factors = scratch + stride;
   for (let b = begin; b < end; b++) {
     const offset = <usize>b * <usize>spatial * stride;
-    for (let c: i32 = 0; c < channels; c += 4) {
+    const wide = channels & ~15;
+    for (let c: i32 = 0; c < wide; c += 16) {
+      const lane = (<usize>c) << 2;
+      sum_columns<Plain>(x + offset + lane, spatial, stride, means + lane, 0);
+    }
+    for (let c = wide; c < channels; c += 4) {
       const lane = (<usize>c) << 2;
       store_some(means + lane, sum_column<Plain>(x + offset + lane, spatial, stride, channels - c, f32x4.splat(0)), channels - c);
     }
     share_in_groups(means, channels, groups, spatial);
-    for (let c: i32 = 0; c < channels; c += 4) {
+    for (let c: i32 = 0; c < wide; c += 16) {
+      const lane = (<usize>c) << 2;
+      sum_columns<SquareOfDifference>(x + offset + lane, spatial, stride, factors + lane, means + lane);
+    }
+    for (let c = wide; c < channels; c += 4) {
       const lane = (<usize>c) << 2;
       const mean = load_some(means + lane, channels - c);
       const sum = sum_column<SquareOfDifference>(x + offset + lane, spatial, stride, channels - c, mean);

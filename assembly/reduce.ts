@@ -177,6 +177,46 @@ function pairwise_column<F>(x: usize, n: i32, stride: usize, lanes: i32, shift: 
   return s;
 }
 
+/**
+ * Sums of f(x) down 16 columns, a cache line of every row at a time, stored at y. Blocks of 32 rows are summed first, so that the
+ * chains are short.
+ */
+export function sum_columns<F>(x: usize, n: i32, stride: usize, y: usize, shift: usize): void {
+  const f = changetype<F>(0);
+  const zero = f32x4.splat(0);
+  const c0 = shift ? v128.load(shift) : zero;
+  const c1 = shift ? v128.load(shift, 16) : zero;
+  const c2 = shift ? v128.load(shift, 32) : zero;
+  const c3 = shift ? v128.load(shift, 48) : zero;
+  v128.store(y, zero);
+  v128.store(y, zero, 16);
+  v128.store(y, zero, 32);
+  v128.store(y, zero, 48);
+  const block = n > 2048 ? 128 : 32;
+  while (n > 0) {
+    let s0 = zero;
+    let s1 = zero;
+    let s2 = zero;
+    let s3 = zero;
+    for (let k = min(n, block); k > 0; k--) {
+      // @ts-ignore: of is resolved when this is compiled for a class
+      s0 = f32x4.add(s0, f.of(v128.load(x), c0));
+      // @ts-ignore: see above
+      s1 = f32x4.add(s1, f.of(v128.load(x, 16), c1));
+      // @ts-ignore: see above
+      s2 = f32x4.add(s2, f.of(v128.load(x, 32), c2));
+      // @ts-ignore: see above
+      s3 = f32x4.add(s3, f.of(v128.load(x, 48), c3));
+      x += stride;
+    }
+    v128.store(y, f32x4.add(v128.load(y), s0));
+    v128.store(y, f32x4.add(v128.load(y, 16), s1), 16);
+    v128.store(y, f32x4.add(v128.load(y, 32), s2), 32);
+    v128.store(y, f32x4.add(v128.load(y, 48), s3), 48);
+    n -= block;
+  }
+}
+
 /** As max_of, over `n` rows. */
 export function max_column(x: usize, n: i32, stride: usize, lanes: i32): v128 {
   let m = f32x4.splat(-Infinity);
@@ -240,12 +280,38 @@ export function reduce_f32(code: i32, x: usize, y: usize, axis: i32, inner: i32,
   for (let o = begin; o < end; o++) {
     let from = x + <usize>o * <usize>axis * stride;
     let to = y + <usize>o * stride;
-    for (let left = inner; left > 0; left -= 4) {
+    let left = inner;
+    if (code == REDUCE_SUM || code == REDUCE_MEAN) {
+      const scale = f32x4.splat(code == REDUCE_MEAN ? <f32>axis : 1);
+      for (; left >= 16; left -= 16) {
+        sum_columns<Plain>(from, axis, stride, to, 0);
+        for (let lane: usize = 0; lane < 64; lane += 16) v128.store(to + lane, f32x4.div(v128.load(to + lane), scale));
+        from += 64;
+        to += 64;
+      }
+    }
+    for (; left > 0; left -= 4) {
       store_some(to, fold_column(code, from, axis, stride, left), left);
       from += 16;
       to += 16;
     }
   }
+}
+
+/** Index of the first (or last) of `n` contiguous elements that equals `value`, or is NaN if that is. */
+function index_of(x: usize, n: i32, value: f32, last: i32): i32 {
+  const wanted = f32x4.splat(value);
+  const nan = v128.any_true(f32x4.ne(wanted, wanted));
+  const step = last ? -4 : 4;
+  for (let i: i32 = last ? (n - 1) & ~3 : 0; i >= 0 && i < n; i += step) {
+    const v = load_some(x + ((<usize>i) << 2), n - i);
+    const hit = v128.and(nan ? f32x4.ne(v, v) : f32x4.eq(v, wanted), first_lanes(n - i));
+    if (v128.any_true(hit)) {
+      const mask = i32x4.bitmask(hit);
+      return i + (last ? 31 - clz<i32>(mask) : ctz<i32>(mask));
+    }
+  }
+  return 0;
 }
 
 /**
@@ -254,6 +320,14 @@ export function reduce_f32(code: i32, x: usize, y: usize, axis: i32, inner: i32,
  */
 export function arg_extreme_f32(x: usize, y: usize, axis: i32, inner: i32, begin: i32, end: i32, smallest: i32, last: i32): void {
   const stride = (<usize>inner) << 2;
+  if (inner == 1) {
+    for (let o = begin; o < end; o++) {
+      const row = x + ((<usize>o * <usize>axis) << 2);
+      const extreme = smallest ? min_of(row, axis) : max_of(row, axis);
+      store<i64>(y + ((<usize>o) << 3), <i64>index_of(row, axis, extreme, last));
+    }
+    return;
+  }
   for (let o = begin; o < end; o++) {
     for (let i: i32 = 0; i < inner; i++) {
       let at = x + <usize>o * <usize>axis * stride + ((<usize>i) << 2);

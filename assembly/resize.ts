@@ -38,14 +38,18 @@ export function resize_axis(
 
 /**
  * Two neighbouring axes, two taps each: x [*, *, width, inner] to y [*, outHeight, outWidth, inner], for the rows [begin, end) of all rows of y.
- * `slab` is the elements of x per outer index. Tables hold pairs.
+ * `slab` is the elements of x per outer index. Tables hold pairs. `scratch` holds `width` floats; only used where `inner` is 1.
  */
 export function resize_bilinear(
   x: usize, y: usize, rowIndex: usize, rowWeight: usize, colIndex: usize, colWeight: usize,
-  slab: i32, width: i32, outHeight: i32, outWidth: i32, inner: i32, begin: i32, end: i32,
+  slab: i32, width: i32, outHeight: i32, outWidth: i32, inner: i32, scratch: usize, begin: i32, end: i32,
 ): void {
   const run = <usize>inner << 2;
   const run4 = run & ~15;
+  if (inner == 1) {
+    bilinear_rows(x, y, rowIndex, rowWeight, colIndex, colWeight, slab, width, outHeight, outWidth, scratch, begin, end);
+    return;
+  }
   for (let row = begin; row < end; row++) {
     const i = <usize>(row % outHeight) << 3;
     const from = x + ((<usize>(row / outHeight) * slab) << 2);
@@ -78,6 +82,54 @@ export function resize_bilinear(
         store<f32>(to + c, upper * a + lower * b);
       }
       to += run;
+    }
+  }
+}
+
+/** The same with nothing inside the columns: a row between two rows first, four at a time, then its columns. */
+function bilinear_rows(
+  x: usize, y: usize, rowIndex: usize, rowWeight: usize, colIndex: usize, colWeight: usize,
+  slab: i32, width: i32, outHeight: i32, outWidth: i32, scratch: usize, begin: i32, end: i32,
+): void {
+  const bytes = <usize>width << 2;
+  const bytes4 = bytes & ~15;
+  const last = <usize>outWidth << 2;
+  const last4 = last & ~15;
+  for (let row = begin; row < end; row++) {
+    const i = <usize>(row % outHeight) << 3;
+    const from = x + ((<usize>(row / outHeight) * slab) << 2);
+    const top = from + load<usize>(rowIndex + i) * bytes;
+    const bottom = from + load<usize>(rowIndex + i + 4) * bytes;
+    const upper = load<f32>(rowWeight + i);
+    const lower = load<f32>(rowWeight + i + 4);
+    let c: usize = 0;
+    for (; c < bytes4; c += 16) {
+      v128.store(scratch + c, madd(f32x4.splat(lower), v128.load(bottom + c), f32x4.mul(f32x4.splat(upper), v128.load(top + c))));
+    }
+    for (; c < bytes; c += 4) store<f32>(scratch + c, upper * load<f32>(top + c) + lower * load<f32>(bottom + c));
+    const to = y + <usize>row * last;
+    let j: usize = 0;
+    for (; j < last4; j += 16) {
+      const index = colIndex + 2 * j;
+      const w0 = v128.load(colWeight + 2 * j);
+      const w1 = v128.load(colWeight + 2 * j, 16);
+      // Left and right neighbours of two columns each; then the products of pairs are added.
+      let a = v128.load32_zero(scratch + (load<usize>(index) << 2));
+      a = v128.load_lane<f32>(scratch + (load<usize>(index, 4) << 2), a, 1);
+      a = v128.load_lane<f32>(scratch + (load<usize>(index, 8) << 2), a, 2);
+      a = v128.load_lane<f32>(scratch + (load<usize>(index, 12) << 2), a, 3);
+      let b = v128.load32_zero(scratch + (load<usize>(index, 16) << 2));
+      b = v128.load_lane<f32>(scratch + (load<usize>(index, 20) << 2), b, 1);
+      b = v128.load_lane<f32>(scratch + (load<usize>(index, 24) << 2), b, 2);
+      b = v128.load_lane<f32>(scratch + (load<usize>(index, 28) << 2), b, 3);
+      a = f32x4.mul(a, w0);
+      b = f32x4.mul(b, w1);
+      v128.store(to + j, f32x4.add(v128.shuffle<f32>(a, b, 0, 2, 4, 6), v128.shuffle<f32>(a, b, 1, 3, 5, 7)));
+    }
+    for (; j < last; j += 4) {
+      const left = load<f32>(scratch + (load<usize>(colIndex + 2 * j) << 2));
+      const right = load<f32>(scratch + (load<usize>(colIndex + 2 * j, 4) << 2));
+      store<f32>(to + j, load<f32>(colWeight + 2 * j) * left + load<f32>(colWeight + 2 * j, 4) * right);
     }
   }
 }

@@ -4,12 +4,13 @@ import {
   UNARY_NONE, UNARY_RELU, UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_SIGMOID, UNARY_TANH, UNARY_HARD_SIGMOID, UNARY_HARD_SWISH,
   UNARY_SILU, UNARY_GELU, UNARY_GELU_TANH, UNARY_ELU, UNARY_SELU, UNARY_SOFTPLUS, UNARY_SOFTSIGN, UNARY_MISH, UNARY_CELU,
   UNARY_THRESHOLDED_RELU, UNARY_SHRINK, UNARY_EXP, UNARY_LOG, UNARY_ERF, UNARY_SQRT, UNARY_RECIPROCAL, UNARY_ABS,
-  UNARY_NEG, UNARY_FLOOR, UNARY_CEIL, UNARY_ROUND, UNARY_SIGN, UNARY_AFFINE, UNARY_SQUARE,
+  UNARY_NEG, UNARY_FLOOR, UNARY_CEIL, UNARY_ROUND, UNARY_SIGN, UNARY_SIN, UNARY_COS, UNARY_AFFINE, UNARY_SQUARE,
 } from "./codes";
 import {
   constant, erf, exp, exp_bounded, expm1_negative, load_some, log, log1p_unit, madd, sigmoid, store_some,
   tanh,
 } from "./simd";
+import { trig } from "./trig";
 import { evaluate } from "./unary-f64";
 
 // @ts-ignore: decorator
@@ -182,6 +183,14 @@ function one(): v128 {
     return v128.bitselect(unit, x, f32x4.gt(f32x4.abs(x), zero()));
   }
 }
+@unmanaged class Sin {
+  // @ts-ignore: decorator
+  @inline of(x: v128, a: v128, b: v128): v128 { return trig(x, 0); }
+}
+@unmanaged class Cos {
+  // @ts-ignore: decorator
+  @inline of(x: v128, a: v128, b: v128): v128 { return trig(x, 1); }
+}
 @unmanaged class Affine {
   // @ts-ignore: decorator
   @inline of(x: v128, a: v128, b: v128): v128 { return madd(x, a, b); }
@@ -277,6 +286,8 @@ export function unary_f32(code: i32, x: usize, y: usize, n: i32, a: f32, b: f32)
     case UNARY_CEIL: f = (x, y, n, a, b) => map<Ceil>(x, y, n, a, b); break;
     case UNARY_ROUND: f = (x, y, n, a, b) => map<Round>(x, y, n, a, b); break;
     case UNARY_SIGN: f = (x, y, n, a, b) => map<Sign>(x, y, n, a, b); break;
+    case UNARY_SIN: f = (x, y, n, a, b) => map<Sin>(x, y, n, a, b); break;
+    case UNARY_COS: f = (x, y, n, a, b) => map<Cos>(x, y, n, a, b); break;
     case UNARY_AFFINE: f = (x, y, n, a, b) => map<Affine>(x, y, n, a, b); break;
     case UNARY_SQUARE: f = (x, y, n, a, b) => map<Square>(x, y, n, a, b); break;
     default:

@@ -1,6 +1,6 @@
 // Convolution 3×3 at stride 1 by Winograd's F(m×m, 3×3), m = 4 or 2: per block of tiles, input transform → (m+2)² matrix products
 // [tiles, inputs] · [inputs, outputs] → output transform with bias, residual and activation. m = 4 does a quarter of the multiplications
-// of the direct method, m = 2 four ninths, at a relative error of about 2.5e-6 and 4e-7. Where each one pays: docs/performance-notes/winograd.md.
+// of the direct method, m = 2 four ninths, at a relative error of about 2.5e-6 and 4e-7. Where each one pays: docs/performance/winograd.md.
 import { UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "./codes";
 import { gemm_panels, MR, NR, TILE_STORE } from "./gemm-tile";
 import { load_some } from "./simd";
@@ -25,7 +25,7 @@ function round_up(n: i32, multiple: i32): i32 {
 
 /**
  * Which m is fastest for a 3×3 convolution at stride 1 (4 or 2), or 0 for the direct method. From the table in
- * docs/performance-notes/winograd.md: above 16 channels the number of multiplications decides, below that the transforms weigh more, and
+ * docs/performance/winograd.md: above 16 channels the number of multiplications decides, below that the transforms weigh more, and
  * with fewer than four tiles the matrix products have too few rows. Bits depend on the choice, so it looks at sizes only.
  */
 export function winograd_choice(n: i32, inputs: i32, outputs: i32, oh: i32, ow: i32): i32 {

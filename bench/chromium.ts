@@ -95,7 +95,7 @@ export async function runInChromium(options: Options): Promise<{ environment: En
       results.push(result)
     }
     const seen = await page.evaluate(async () => (await (globalThis as unknown as Page).bench).environment())
-    const environment = { ...seen, engine: `Chromium ${browser.version()}`, key: 'chromium', cpu: cpus()[0].model.trim() }
+    const environment = { ...seen, engine: `Chromium ${browser.version()}`, clock: options.clock, key: 'chromium', cpu: cpus()[0].model.trim() }
     return { environment, results }
   } finally {
     await browser.close()

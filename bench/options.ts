@@ -13,6 +13,7 @@ export interface Options {
   readonly build: 'auto' | 'simd' | 'relaxed'
   readonly filter: string
   readonly quick: boolean
+  readonly clock: 'wall' | 'cpu'
   readonly vs: readonly PeerName[]
   readonly json: string
   readonly check: boolean
@@ -25,6 +26,7 @@ export const usage = `npm run bench -- ${suites.join('|')} [options]
   --filter REGEX                 only works whose name or group matches
   --vs ${peerNames.join(',')}
   --quick                        few rounds: does it run, do the answers agree; the figures are worth little
+  --clock cpu                    counts the processor time of the process instead, on a machine that has other work (Node only)
   --json FILE                    default bench/results/SUITE-ENGINE.json
   --check                        fail if a ratio is worse than the stored one by more than 15 % and its noise
   --store                        store the ratios in bench/ratios.json`
@@ -41,6 +43,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
       vs: { type: 'string', default: peerNames.join(',') },
       json: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      clock: { type: 'string', default: 'wall' },
       check: { type: 'boolean', default: false },
       store: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
@@ -60,6 +63,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     build: oneOf('--build', values.build, ['auto', 'simd', 'relaxed'] as const),
     filter: values.filter,
     quick: values.quick,
+    clock: oneOf('--clock', values.clock, engine === 'chromium' ? (['wall'] as const) : (['wall', 'cpu'] as const)),
     vs: values.vs.split(',').map((name) => oneOf('--vs', name, peerNames)),
     json: values.json ?? `bench/results/${suite}-${engine}.json`,
     check: values.check,

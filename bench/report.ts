@@ -6,6 +6,7 @@ import { geometricMean, type Ratio } from './statistics.js'
 export interface Environment {
   /** "Node 20.20.2 (V8 11.3)". */
   readonly engine: string
+  readonly clock: 'wall' | 'cpu'
   /** "node20", "node24", "chromium": what ratios are stored under. */
   readonly key: string
   readonly build: 'simd' | 'relaxed'
@@ -80,12 +81,12 @@ export function markdown({ suite, environment, results, summary, quick }: Report
   const done = results.filter((result) => !result.failed)
   const peers = peerOrder.filter((peer) => done.some((result) => result.times[peer]))
   const kernels = done.some((result) => result.kernel)
-  const { engine, build, cpu, versions, peak } = environment
+  const { engine, build, cpu, clock, versions, peak } = environment
   const lines = [
     `## ${suite}${quick ? ' (quick: few rounds)' : ''}`,
     '',
     `${engine}, ${build} build (${peak.toFixed(1)} GFLOP/s of multiply-adds in registers), ${cpu}, one thread. ${Object.entries(versions).map((pair) => pair.join(' ')).join(', ')}.`,
-    'Milliseconds per run, medians of interleaved samples (± half the distance of the quartiles); × is how many times as long the peer takes.',
+    `Milliseconds${clock === 'cpu' ? ' of processor time' : ''} per run, medians of interleaved samples (± half the distance of the quartiles); × is how many times as long the peer takes.`,
     '',
     `| work | Lanewise | ${kernels ? 'kernel | GFLOP/s | of peak | of bandwidth | ' : ''}${peers.map((peer) => `${peer} | × | ${kernels ? '× kernel | ' : ''}`).join('')}`,
     `|---|--:|${kernels ? '--:|--:|--:|--:|' : ''}${peers.map(() => `--:|--:|${kernels ? '--:|' : ''}`).join('')}`,

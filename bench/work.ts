@@ -25,7 +25,7 @@ export interface Work {
   readonly bytesRead?: number
   /** An Identity of the same size: what a peer's run costs without the kernel. */
   readonly identity?: Uint8Array
-  /** By output: a step of the quantised values it holds. */
+  /** By output: how far it may be off beyond what floats are, see outputStep. */
   readonly steps?: Readonly<Record<string, number>>
 }
 

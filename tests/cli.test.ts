@@ -6,11 +6,13 @@ import { fileURLToPath } from 'node:url'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { differenceOf } from '../src/cli/difference.js'
+import { findDivergence } from '../src/cli/divergence.js'
 import { readNpy, writeNpy } from '../src/cli/npy.js'
 import { readNpz } from '../src/cli/npz.js'
 import { hostFrom, hostZeros, type HostTensor } from '../src/host.js'
 import { encodeTensor } from '../src/onnx/tensor-proto.js'
 import { readModel, writeModel, writeTensorProto } from '../src/onnx/wire.js'
+import { Tensor } from '../src/tensor.js'
 import { smallImage, smallModel } from './support/small-model.js'
 
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
@@ -242,6 +244,39 @@ describe('beside onnxruntime-web', () => {
     expect(engines.map((engine) => engine.name)).toEqual(['lanewise', 'onnxruntime-web'])
     expect(engines[1].agrees).toBe(true)
     expect(engines[1].ratio).toBeCloseTo(engines[1].medianMs / engines[0].medianMs, 6)
+  })
+})
+
+describe('where two runs diverge', () => {
+  const values = ['a', 'b', 'c', 'd']
+  const places = values.map((value) => ({ value, op: 'Relu', node: `make ${value}` }))
+  const reference = Object.fromEntries(values.map((value) => [value, hostFrom('float32', [2], [1, 2])]))
+
+  /** A session whose values are wrong where the test says so; an output is fetched alone. */
+  const session = (wrong: (value: string, alone: boolean) => boolean) => ({
+    outputNames: ['d'],
+    run: (_: unknown, fetches: readonly string[] = ['d']) =>
+      Promise.resolve(Object.fromEntries(fetches.map((value) => [value, new Tensor('float32', wrong(value, fetches.length === 1) ? [1, 3] : [1, 2], [2])]))),
+  }) as Parameters<typeof findDivergence>[0]
+
+  test('nowhere', async () => {
+    expect(await findDivergence(session(() => false), {}, places, reference)).toEqual({ compared: 4 })
+  })
+
+  test('at the first node that differs', async () => {
+    const { divergence } = await findDivergence(session((value) => value >= 'c'), {}, places, reference)
+    expect(divergence).toMatchObject({ value: 'c', node: 'make c', onlyOptimized: false })
+    expect(divergence!.difference.largest).toBe(1)
+  })
+
+  test('at a node that is wrong only once the graph is optimised', async () => {
+    const { divergence } = await findDivergence(session((value, alone) => alone && value >= 'b'), {}, places, reference)
+    expect(divergence).toMatchObject({ value: 'b', onlyOptimized: true })
+  })
+
+  test('values that only one side has are left out', async () => {
+    const { compared, divergence } = await findDivergence(session((value) => value === 'a'), {}, places, { ...reference, a: undefined })
+    expect({ compared, divergence }).toEqual({ compared: 3, divergence: undefined })
   })
 })
 

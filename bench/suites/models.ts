@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { HostTensor } from '../../src/host.js'
 import { readModel, writeModel } from '../../src/onnx/wire.js'
-import { findModels, otherInputs, quantizationStep, randomFeeds, referenceRuns, type RealModel } from '../../tests/support/models.js'
+import { findModels, otherInputs, outputStep, randomFeeds, referenceRuns, type RealModel } from '../../tests/support/models.js'
 import { withRandomWeights } from '../../tests/support/random-weights.js'
 import { sharedRoot } from '../../tests/support/shared-root.js'
 import type { Feeds, Work } from '../work.js'
@@ -19,7 +19,7 @@ function work(suite: string, group: string, real: RealModel, light: boolean): Wo
     recorded.length > 0
       ? [recorded[0].inputs, otherInputs(recorded[0].inputs, 7), otherInputs(recorded[0].inputs, 8)]
       : [7, 8, 9].map((seed) => randomFeeds(proto, seed))
-  const outputs = proto.graph!.output.map(({ name }) => [name, quantizationStep(proto, name)] as const)
+  const outputs = proto.graph!.output.map(({ name }) => [name, outputStep(proto, name)] as const)
   return {
     suite,
     group,

@@ -1,26 +1,17 @@
-import type { HostTensor } from '../host.js'
+import { LanewiseError } from '../errors.js'
 import type { ModelProto } from '../onnx/schema/onnx.js'
 import { readModel, writeModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
 import type { InferenceSession } from '../session.js'
-import { Tensor, toHost } from '../tensor.js'
+import type { Tensor } from '../tensor.js'
 import { choiceFlag, numberFlag, onlyModel, type Command } from './command.js'
-import { differenceOf, type Difference } from './difference.js'
+import { differenceOf } from './difference.js'
+import { findDivergence, hostResults, type Comparison } from './divergence.js'
 import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
 import { externalFiles, loadPeer, type ExternalFile, type PeerName } from './peers.js'
 import { median, msText, tableLines } from './table.js'
-
-/** Where two runs of a model begin to differ. */
-interface Divergence {
-  readonly value: string
-  readonly op: string
-  readonly node: string
-  readonly difference: Difference
-  /** True if the node is right by itself and goes wrong only as the graph passes rewrite it. */
-  readonly onlyOptimized: boolean
-}
 
 export const compare: Command = {
   name: 'compare',
@@ -88,54 +79,29 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - start
 }
 
-function hostResults(results: Readonly<Record<string, unknown>>): Record<string, HostTensor | undefined> {
-  return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, value instanceof Tensor ? toHost(value, name) : undefined]))
-}
-
-/**
- * The first value, in the order of the file, that differs: every value that both sides know is made an output of both. If all of them agree
- * and the outputs still do not, a graph pass is to blame; then values are fetched alone, which lets the passes work on what leads to them.
- */
+/** Every value that both sides know is made an output of both, and compared. */
 async function compareNodes(
   session: InferenceSession,
   proto: ModelProto,
   feeds: Record<string, Tensor>,
   peerName: PeerName,
   external: readonly ExternalFile[],
-): Promise<{ compared: number; divergence?: Divergence; problem?: string }> {
+): Promise<Comparison> {
   const here = new Set(session.model.nodes.flatMap((node) => node.outputs.map((value) => value?.name)))
-  const places = proto.graph!.node.flatMap((node) => node.output.filter((name) => here.has(name)).map((value) => ({ value, op: node.opType, node: node.name || node.output[0] })))
-  const theirs: Record<string, HostTensor | undefined> = {}
+  const graph = proto.graph!
+  const places = graph.node.flatMap((node) => {
+    return node.output.filter((name) => here.has(name)).map((value) => ({ value, op: node.opType, node: node.name || node.output[0] }))
+  })
   try {
-    const outputs = new Set(proto.graph!.output.map(({ name }) => name))
+    const outputs = new Set(graph.output.map(({ name }) => name))
     const added = places.filter(({ value }) => !outputs.has(value)).map(({ value }) => ({ name: value }))
-    const open = writeModel({ ...proto, graph: { ...proto.graph!, output: [...proto.graph!.output, ...added] } })
+    const open = writeModel({ ...proto, graph: { ...graph, output: [...graph.output, ...added] } })
     const peer = await loadPeer(peerName, open, external, { graphOptimizationLevel: 'disabled' })
-    Object.assign(theirs, await peer.run(feeds))
+    const theirs = await peer.run(feeds)
     await peer.release()
+    return await findDivergence(session, feeds, places, theirs)
   } catch (error) {
-    return { compared: 0, problem: (error as Error).message }
+    if (!(error instanceof LanewiseError)) throw error
+    return { compared: 0, problem: error.message }
   }
-  const mine = hostResults(await session.run(feeds, places.map(({ value }) => value)))
-  const comparable = places.filter(({ value }) => mine[value] && theirs[value])
-  for (const place of comparable) {
-    const difference = differenceOf(mine[place.value], theirs[place.value])
-    if (!difference.agrees) return { compared: comparable.length, divergence: { ...place, difference, onlyOptimized: false } }
-  }
-  const alone = async (index: number): Promise<Difference> => {
-    const { value } = comparable[index]
-    return differenceOf(hostResults(await session.run(feeds, [value]))[value], theirs[value])
-  }
-  const outputs = hostResults(await session.run(feeds))
-  if (session.outputNames.every((name) => differenceOf(outputs[name], theirs[name]).agrees)) return { compared: comparable.length }
-  let first = 0
-  let last = comparable.length - 1
-  while (first < last) {
-    const middle = (first + last) >> 1
-    if ((await alone(middle)).agrees) first = middle + 1
-    else last = middle
-  }
-  const difference = comparable.length > 0 ? await alone(first) : undefined
-  if (!difference || difference.agrees) return { compared: comparable.length, problem: 'every value agrees when it is fetched alone' }
-  return { compared: comparable.length, divergence: { ...comparable[first], difference, onlyOptimized: true } }
 }

@@ -2,7 +2,7 @@ import { LanewiseError } from '../errors.js'
 import { costOf, parametersOf } from '../graph/cost.js'
 import { inferTypes } from '../graph/infer.js'
 import { bodiesOf, type DeclaredType, type Graph, type Node, type Value } from '../graph/ir.js'
-import { hostZeros } from '../host.js'
+import { hostZeros, type HostTensor } from '../host.js'
 import type { GraphProto, ModelProto } from '../onnx/schema/onnx.js'
 import { readModel } from '../onnx/wire.js'
 import type { AttributeKind, AttributeSpec } from '../ops/attributes.js'
@@ -15,7 +15,7 @@ import { fromHost, type Tensor } from '../tensor.js'
 import { onlyModel, type Command } from './command.js'
 import { checkDimensions, concreteShape, dimensionsFlag, inputFlags } from './inputs.js'
 import { loadSession, sessionFlags } from './load.js'
-import { bytesText, short, tableLines } from './table.js'
+import { bytesText, short, tableLines, type Column } from './table.js'
 
 interface Row {
   readonly node: Node
@@ -49,8 +49,7 @@ export const inspect: Command = {
     checkDimensions(session, sizes)
     const graph = session.model
     const problems: string[] = []
-    const { rows, types } = rowsOf(graph, sizes, problems)
-    const weights = new Map(rows.flatMap(({ node }) => parametersOf(node).map((value) => [value, sizeOf(value.constant!.shape)] as const)))
+    const { rows, types, weights } = rowsOf(graph, sizes, problems)
     const sum = (count: (row: Row) => number) => rows.reduce((total, row) => total + count(row), 0)
     const memory = await plannedMemory(session, sizes, unsupported, problems)
     const totals = {
@@ -70,7 +69,7 @@ export const inspect: Command = {
       for (const value of values) print(`  ${value.name}  ${declaredText(value.declared)}${concreteText(types.get(value), value.declared)}`)
     }
     print()
-    const columns = [{ title: 'operator' }, { title: 'name', most: 40 }, { title: 'output' }, { title: 'hyperparameters', most: 60 }, { title: 'parameters', right: true }, { title: 'multiply-adds', right: true }]
+    const columns: readonly Column[] = [{ title: 'operator' }, { title: 'name', most: 40 }, { title: 'output' }, { title: 'hyperparameters', most: 60, cut: 'end' }, { title: 'parameters', right: true }, { title: 'multiply-adds', right: true }]
     const cells = rows.map((row) => [
       `${'  '.repeat(row.depth)}${row.node.op.name}${standIns.has(row.node.op) ? ' (!)' : ''}`,
       row.node.name,
@@ -174,10 +173,18 @@ async function tolerantly(load: () => Promise<InferenceSession>, unsupported: Ma
   }
 }
 
-function rowsOf(graph: Graph, sizes: ReadonlyMap<string, number>, problems: string[]): { rows: Row[]; types: Map<Value, TensorType> } {
+function rowsOf(graph: Graph, sizes: ReadonlyMap<string, number>, problems: string[]) {
   const types = new Map<Value, TensorType>()
+  /** Every weight once, with its size, however many nodes share it. */
+  const weights = new Map<Value, number>()
   const rows: Row[] = []
   const walk = (part: Graph, depth: number) => {
+    const made = new Set<Value>()
+    for (const { op, attributes, outputs } of part.nodes) {
+      // Some exporters write every weight as a Constant; in bodies of If and Loop these are still nodes.
+      if (op.name === 'Constant') outputs[0]!.constant ??= attributes.value as HostTensor | undefined
+      else for (const value of outputs) if (value) made.add(value)
+    }
     const given = new Map(types)
     for (const value of part.inputs) {
       const type = resolved(value.declared, sizes, depth === 0)
@@ -196,13 +203,17 @@ function rowsOf(graph: Graph, sizes: ReadonlyMap<string, number>, problems: stri
       const shapeOf = (value: Value | undefined) => (value && (value.constant ?? types.get(value))?.shape)
       const inputs = node.inputs.map(shapeOf)
       const outputs = node.outputs.map((value) => value && types.get(value))
-      const parameters = parametersOf(node).reduce((total, value) => total + sizeOf(value.constant!.shape), 0)
+      let parameters = 0
+      for (const value of parametersOf(node, made)) {
+        weights.set(value, sizeOf(value.constant!.shape))
+        parameters += weights.get(value)!
+      }
       rows.push({ node, depth, outputs, parameters, ...costOf(node, inputs, outputs.map((type) => type?.shape)) })
       for (const body of bodiesOf(node)) walk(body, depth + 1)
     }
   }
   walk(graph, 0)
-  return { rows, types }
+  return { rows, types, weights }
 }
 
 /** A declared type whose every size is a number; open sizes are 1 where that is allowed. */

@@ -2,20 +2,22 @@ export interface Column {
   readonly title: string
   /** Numbers stand on the right. */
   readonly right?: boolean
-  /** Longer cells are cut. */
+  /** Longer cells are cut: at their start, since names differ at their end, unless `cut` says otherwise. */
   readonly most?: number
+  readonly cut?: 'start' | 'end'
 }
 
 /** Lines of a table for a terminal. */
 export function tableLines(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
-  const cells = rows.map((row) => row.map((cell, i) => cut(cell, columns[i].most)))
+  const cells = rows.map((row) => row.map((cell, i) => cut(cell, columns[i])))
   const widths = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((row) => row[i].length)))
   const line = (row: readonly string[]) => row.map((cell, i) => (columns[i].right ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ').trimEnd()
   return [line(columns.map(({ title }) => title)), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)]
 }
 
-function cut(text: string, most = Infinity): string {
-  return text.length <= most ? text : `…${text.slice(text.length - most + 1)}`
+function cut(text: string, { most = Infinity, cut: side = 'start' }: Column): string {
+  if (text.length <= most) return text
+  return side === 'end' ? `${text.slice(0, most - 1)}…` : `…${text.slice(text.length - most + 1)}`
 }
 
 /** 1234567 → "1.23 M". */

@@ -106,11 +106,15 @@ const settings: Readonly<Record<string, number>> = {
   Resize: 1,
 }
 
-/** The constants of a node that a training would have made: floating-point or quantised, no scalars, no sizes, no bounds. */
-export function parametersOf(node: Node): Value[] {
+/**
+ * The constants of a node that a training would have made: floating-point or quantised, no scalars, no sizes, no bounds.
+ *
+ * @param made - values that nodes of the graph make: constant folding gives them elements, but what they were made from has been counted.
+ */
+export function parametersOf(node: Node, made?: ReadonlySet<Value>): Value[] {
   const until = Object.hasOwn(settings, node.op.name) ? settings[node.op.name] : node.inputs.length
   const weights = node.inputs.slice(0, until).filter((value) => {
-    const constant = value?.constant
+    const constant = value && !made?.has(value) ? value.constant : undefined
     return constant !== undefined && constant.shape.length > 0 && weightTypes.has(constant.dtype)
   })
   return [...new Set(weights as Value[])]

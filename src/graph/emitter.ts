@@ -155,7 +155,9 @@ export class NodeEmitter implements Emitter<Attributes> {
       input.bytes === sizeOf(type.shape) * byteSize(type.dtype) &&
       input.at.offset === 0 &&
       input.at.block.bytes === input.bytes &&
-      this.target.dies(input.at.block)
+      this.target.dies(input.at.block) &&
+      // The same value again, or a view of part of it, may be read after the first elements are written.
+      !this.inputs.some((other, i) => i !== from && other instanceof Placed && other.at.block === input.at.block)
     ) {
       return this.place(index, input.at)
     }

@@ -1,4 +1,5 @@
 import { dtypeFromOnnx } from '../dtype.js'
+import { log } from '../env.js'
 import { LanewiseError } from '../errors.js'
 import type { DeclaredType, Graph, Node, Value } from '../graph/ir.js'
 import { notFused } from '../graph/ir.js'
@@ -41,6 +42,13 @@ export function importModel(model: ModelProto, external?: ExternalData, memoryLi
   importer.throwUnsupported()
   const metadata = new Map(model.metadataProps.map(({ key, value }) => [key, value]))
   return { graph, opsets, metadata, producer: `${model.producerName} ${model.producerVersion}`.trim() }
+}
+
+/** Whether a node anywhere in the model needs an operator that is not registered (calls of the model's own functions among them). */
+export function usesUnknownOps(model: ModelProto): boolean {
+  const unknown = (nodes: readonly NodeProto[]): boolean =>
+    nodes.some(({ domain, opType, attribute }) => !findOp(canonical(domain), opType) || attribute.some(({ g }) => g !== undefined && unknown(g.node)))
+  return unknown(model.graph!.node) || model.functions.some((f) => unknown(f.node))
 }
 
 function checkOpset(opsets: ReadonlyMap<string, number>): void {
@@ -257,22 +265,23 @@ class Importer {
   }
 }
 
-/** Some exporters write the same Constant several times under one name: one of them will do, if they really are the same. */
+/**
+ * Some exporters write several Constant nodes under one name. Runtimes turn Constants into initialisers as they read them, so that the last one
+ * counts, and models that run have come to depend on it.
+ */
 function withoutRepeatedConstants(nodes: readonly NamedNode[]): readonly NamedNode[] {
-  const constants = new Map<string, NamedNode>()
-  return nodes.filter((node) => {
-    if (node.op.name !== 'Constant' || node.op.domain !== '') return true
+  const last = new Map<string, NamedNode>()
+  let repeated = false
+  for (const node of nodes) {
+    if (node.op.name !== 'Constant' || node.op.domain !== '') continue
     const [name] = node.outputs
-    const before = constants.get(name)
-    constants.set(name, before ?? node)
-    return !before || !sameAttribute(before.raw.get('value'), node.raw.get('value'))
-  })
-}
-
-function sameAttribute(a: RawAttribute | undefined, b: RawAttribute | undefined): boolean {
-  if (a?.kind !== 'tensor' || b?.kind !== 'tensor') return false
-  const [x, y] = [a.value, b.value]
-  return x.dtype === y.dtype && x.shape.join() === y.shape.join() && x.data.join() === y.data.join()
+    if (last.has(name)) {
+      repeated = true
+      log('warning', `the constant "${name}" is defined more than once: the last definition is used`)
+    }
+    last.set(name, node)
+  }
+  return repeated ? nodes.filter((node) => node.op.name !== 'Constant' || node.op.domain !== '' || last.get(node.outputs[0]) === node) : nodes
 }
 
 /** Files older than IR version 2 do not say an attribute's type. */

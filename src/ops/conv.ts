@@ -96,12 +96,12 @@ interface Kernel {
   emit(e: Emitter<unknown>, job: Job): void
 }
 
-/** Up to so many filters per group a matrix product per group is too narrow (docs/performance-notes/gemm.md). */
+/** Up to so many filters per group a matrix product per group is too narrow (docs/performance/gemm.md). */
 const GROUPED_OUTPUTS = 8
 /** A 1×1 kernel needs no gathering, so that the matrix product is worth it sooner. */
 const GROUPED_POINTWISE = 4
 
-/** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance-notes/winograd.md. */
+/** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance/winograd.md. */
 function chooseKernel(e: Emitter<unknown>, job: Job): Kernel {
   const { x, w, window, group } = job
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
@@ -116,7 +116,7 @@ function chooseKernel(e: Emitter<unknown>, job: Job): Kernel {
   return kind === undefined ? gathered : rows(kind)
 }
 
-/** How conv_rows would do it, where that beats gathering: the evidence is in docs/performance-notes/narrow.md. */
+/** How conv_rows would do it, where that beats gathering: the evidence is in docs/performance/narrow.md. */
 function rowsKind({ w, window }: Job): keyof typeof rowsNames | undefined {
   const [outputs, inputs] = w.shape
   const [, kh, kw] = threeAxes(window.kernel, 1)

@@ -1,4 +1,6 @@
+import { PADDING_BORDER, PADDING_REFLECTION, PADDING_ZEROS } from '../../assembly/codes.js'
 import { LanewiseError } from '../errors.js'
+import { channelsLast } from '../graph/layout.js'
 import { toNumbers } from '../host.js'
 import { formatShape, sizeOf, stridesOf } from '../shape.js'
 import { int, string } from './attributes.js'
@@ -6,6 +8,8 @@ import { floatsOf, numericTensor, roundEven } from './host-floats.js'
 import { defineOp } from './op.js'
 
 const MODES: Readonly<Record<string, string>> = { linear: 'linear', bilinear: 'linear', nearest: 'nearest', cubic: 'cubic', bicubic: 'cubic' }
+
+const PADDINGS: Readonly<Record<string, number>> = { zeros: PADDING_ZEROS, border: PADDING_BORDER, reflection: PADDING_REFLECTION }
 
 /** Samples an image (or a volume) at the places that a grid of coordinates in [−1, 1] names, x first. */
 export const GridSample = defineOp({
@@ -18,10 +22,24 @@ export const GridSample = defineOp({
       throw new LanewiseError('E_SHAPE', `grid ${formatShape(grid!.shape)} does not fit input ${formatShape(x!.shape)}`)
     }
     if (!Object.hasOwn(MODES, mode)) throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: Object.keys(MODES).join(', '), actual: mode })
-    if (!['zeros', 'border', 'reflection'].includes(padding)) {
-      throw new LanewiseError('E_VALUE', `padding_mode "${padding}" is not known`, { expected: 'zeros, border, reflection', actual: padding })
+    if (!Object.hasOwn(PADDINGS, padding)) {
+      throw new LanewiseError('E_VALUE', `padding_mode "${padding}" is not known`, { expected: Object.keys(PADDINGS).join(', '), actual: padding })
     }
     return [{ dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...grid!.shape.slice(1, -1)] }]
+  },
+  kernel: ([x, grid], { mode }) => MODES[mode] === 'linear' && x === 'float32' && grid === 'float32',
+  layout: channelsLast,
+  emit(e) {
+    const [x, grid, y] = [e.input(0), e.input(1), e.output(0)]
+    const axes = x.shape.length - 2
+    if (axes > 3) throw new LanewiseError('E_UNSUPPORTED', `GridSample of ${axes} axes`)
+    const [depth, height, width] = [1, 1, ...x.shape.slice(2)].slice(-3)
+    if (y.size === 0) return
+    const points = sizeOf(y.shape.slice(2))
+    const padding = PADDINGS[e.attributes.padding_mode]
+    const aligned = e.attributes.align_corners ? 1 : 0
+    const [batch, channels] = x.shape
+    e.call('grid_sample_linear', x.at, grid.at, y.at, axes, depth, height, width, channels, points, aligned, padding, 0, batch * points)
   },
   compute({ attributes, inputs: [x, grid], outputs: [type] }) {
     const sizes = x!.shape.slice(2)

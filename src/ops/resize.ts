@@ -195,7 +195,8 @@ function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Ta
     const rows = sizeOf(sizes.slice(0, row)) * height
     const slab = sizes[row] * sizes[column] * inner
     const y = e.output(0).at
-    e.call('resize_bilinear', x.at, y, ...tables(tapsAt(row)), ...tables(tapsAt(column)), slab, sizes[column], height, width, inner, 0, rows)
+    const scratch = inner === 1 ? e.scratch(sizes[column] * 4) : 0
+    e.call('resize_bilinear', x.at, y, ...tables(tapsAt(row)), ...tables(tapsAt(column)), slab, sizes[column], height, width, inner, scratch, 0, rows)
     return
   }
   // What shrinks most goes first: the least is left to do for the others.

@@ -1,3 +1,4 @@
+import { UNARY_RELU, UNARY_TANH } from '../../assembly/codes.js'
 import { LanewiseError } from '../errors.js'
 import type { HostTensor } from '../host.js'
 import { toNumbers } from '../host.js'
@@ -5,6 +6,7 @@ import { formatShape, sizeOf, type Shape } from '../shape.js'
 import { float, floats, int, string, strings } from './attributes.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
 import { defineOp, type ComputeContext, type TensorType } from './op.js'
+import { addedBias, biasOfGate, checkLengths, emitStretches, packGates, plainRecurrence, project } from './rnn-emit.js'
 import { cellActivations, gruCell, lstmCell, plainCell, type CellParameters, type CellStep } from './rnn-host.js'
 
 const common = {
@@ -87,7 +89,7 @@ function outputTypes(x: TensorType, { length, batch, hidden, directions }: Recur
 }
 
 /** Where the row of an example in a direction begins: sequence-first and batch-first. */
-function stateAt(layout: number, { batch, hidden, directions }: RecurrentSizes, direction: number, example: number): number {
+export function stateAt(layout: number, { batch, hidden, directions }: RecurrentSizes, direction: number, example: number): number {
   return (layout ? example * directions + direction : direction * batch + example) * hidden
 }
 
@@ -103,6 +105,7 @@ function run(
   const { layout, direction } = attributes
   const [x, w, r, b, , h0, c0, p] = inputs.map((tensor, i) => (tensor && i !== 4 ? floatsOf(tensor) : undefined))
   const lengths = inputs[4] ? toNumbers(inputs[4], 'sequence_lens') : undefined
+  if (lengths) checkLengths(lengths, length)
   const make = (shape: Shape): Floats => (x instanceof Float64Array ? new Float64Array(sizeOf(shape)) : new Float32Array(sizeOf(shape)))
   const y = make(outputs[0].shape)
   const yh = make(outputs[1].shape)
@@ -128,7 +131,6 @@ function run(
       const h = h0 ? h0.slice(at, at + hidden) : make([hidden])
       const c = c0 ? c0.slice(at, at + hidden) : make([hidden])
       const steps = lengths ? lengths[n] : length
-      if (steps < 0 || steps > length) throw new LanewiseError('E_VALUE', `a sequence length of ${steps} is outside [0, ${length}]`)
       for (let i = 0; i < steps; i++) {
         const t = backward ? steps - 1 - i : i
         step((layout ? n * length + t : t * batch + n) * input, h, c)
@@ -147,6 +149,16 @@ export const RNN = defineOp({
   arity: [3, 6],
   attributes: common,
   infer: ({ attributes, inputs }) => outputTypes(inputs[0]!, recurrentSizes(1, attributes, inputs), attributes.layout).slice(0, 2),
+  kernel: (types, attributes) => plainRecurrence(types, attributes, ['tanh']) || plainRecurrence(types, attributes, ['relu']),
+  emit(e) {
+    const act = e.attributes.activations?.[0]?.toLowerCase() === 'relu' ? UNARY_RELU : UNARY_TANH
+    emitStretches(e, 1, (stretch) => {
+      const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = stretch
+      const g = project(e, stretch, packGates(e, e.input(1), stretch, 0, 1), addedBias(e, e.inputs[3], stretch, 0, 1), hidden)
+      const packed = packGates(e, e.input(2), stretch, 0, 1)
+      e.call('rnn_f32', g, gStep * hidden, gRow * hidden, packed, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, act, 0, batch)
+    })
+  },
   compute: (c) => run(1, ['Tanh'], plainCell, c),
 })
 
@@ -155,6 +167,21 @@ export const GRU = defineOp({
   arity: [3, 6],
   attributes: { ...common, linear_before_reset: int(0) },
   infer: ({ attributes, inputs }) => outputTypes(inputs[0]!, recurrentSizes(3, attributes, inputs), attributes.layout).slice(0, 2),
+  kernel: (types, attributes) => plainRecurrence(types, attributes, ['sigmoid', 'tanh']),
+  emit(e) {
+    const after = e.attributes.linear_before_reset ? 1 : 0
+    emitStretches(e, 3, (stretch) => {
+      const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = stretch
+      const [, w, r, b] = e.inputs
+      const g = project(e, stretch, packGates(e, w!, stretch, 0, 2), addedBias(e, b, stretch, 0, 2), 2 * hidden)
+      const gh = project(e, stretch, packGates(e, w!, stretch, 2, 1), after ? biasOfGate(b, stretch, 2, 0) : addedBias(e, b, stretch, 2, 1), hidden)
+      const [zr, candidate] = [packGates(e, r!, stretch, 0, 2), packGates(e, r!, stretch, 2, 1)]
+      const biasH = after ? biasOfGate(b, stretch, 2, 1) : 0
+      const scratch = e.scratch(batch * hidden * 4)
+      const output = [y, yStep, yRow, hn] as const
+      e.call('gru_f32', g, gh, gStep * hidden, gRow * hidden, zr, candidate, biasH, after, h0, sRow, ...output, length, hidden, lengths, reverse, 0, batch, scratch)
+    })
+  },
   compute: (c) => run(3, ['Sigmoid', 'Tanh'], gruCell, c),
 })
 
@@ -163,5 +190,15 @@ export const LSTM = defineOp({
   arity: [3, 8],
   attributes: { ...common, input_forget: int(0) },
   infer: ({ attributes, inputs }) => outputTypes(inputs[0]!, recurrentSizes(4, attributes, inputs), attributes.layout),
+  kernel: (types, attributes) => !attributes.input_forget && plainRecurrence(types, attributes, ['sigmoid', 'tanh', 'tanh']),
+  emit(e) {
+    emitStretches(e, 4, (stretch) => {
+      const { gStep, gRow, h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, batch } = stretch
+      const n = 4 * hidden
+      const g = project(e, stretch, packGates(e, e.input(1), stretch, 0, 4), addedBias(e, e.inputs[3], stretch, 0, 4), n)
+      const packed = packGates(e, e.input(2), stretch, 0, 4)
+      e.call('lstm_f32', g, gStep * n, gRow * n, packed, h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, 0, batch)
+    })
+  },
   compute: (c) => run(4, ['Sigmoid', 'Tanh', 'Tanh'], lstmCell, c),
 })

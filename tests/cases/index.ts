@@ -6,12 +6,14 @@ import { contribAttentionCases, contribCases } from './contrib.js'
 import { convTransposeCases } from './conv-transpose.js'
 import { convCases } from './conv.js'
 import { depthToSpaceCases } from './depth-to-space.js'
+import { einsumCases } from './einsum.js'
 import { elementwiseCases } from './elementwise.js'
 import { expandCases } from './expand.js'
 import { gatherCases } from './gather.js'
 import { gridSampleCases } from './grid-sample.js'
 import { identityCases } from './identity.js'
 import { matmulCases } from './matmul.js'
+import { mlCases } from './ml.js'
 import { nonMaxSuppressionCases } from './non-max-suppression.js'
 import { normCases } from './norm.js'
 import { padCases } from './pad.js'
@@ -25,6 +27,7 @@ import { rnnFamilyCases } from './rnn.js'
 import { scatterCases } from './scatter.js'
 import { selectCases } from './select.js'
 import { sliceCases } from './slice.js'
+import { signalCases, spatialCases } from './spatial.js'
 import { topKCases } from './top-k.js'
 import { transposeCases } from './transpose.js'
 import { triluCases } from './trilu.js'
@@ -37,12 +40,14 @@ export const allCases: readonly Case[] = [
   ...convCases,
   ...convTransposeCases,
   ...depthToSpaceCases,
+  ...einsumCases,
   ...elementwiseCases,
   ...expandCases,
   ...gatherCases,
   ...gridSampleCases,
   ...identityCases,
   ...matmulCases,
+  ...mlCases,
   ...nonMaxSuppressionCases,
   ...normCases,
   ...padCases,
@@ -55,7 +60,9 @@ export const allCases: readonly Case[] = [
   ...rnnFamilyCases,
   ...scatterCases,
   ...selectCases,
+  ...signalCases,
   ...sliceCases,
+  ...spatialCases,
   ...topKCases,
   ...transposeCases,
   ...triluCases,

@@ -52,6 +52,8 @@ const argCases = (['ArgMax', 'ArgMin'] as const).flatMap((op): Case[] => {
     { ...row, name: 'last axis', inputs: [f32([5, 33])], attributes: { axis: -1, keepdims: 0 } },
     { ...row, name: 'ties', inputs: [f32([3, 9], { values: Array.from({ length: 27 }, (_, i) => i % 3) })], attributes: { axis: 1 } },
     { ...row, name: 'ties, last', inputs: [f32([3, 9], { values: Array.from({ length: 27 }, (_, i) => i % 3) })], attributes: { axis: 1, select_last_index: 1 } },
+    { ...row, name: 'NaN counts as the extreme', inputs: [f32([2, 7], { values: [1, 2, NaN, 9, NaN, -9, 0, 1, 2, 3, 4, 5, -9, NaN] })], attributes: { axis: 1 }, reference: () => [{ shape: [2, 1], data: [2, 6] }], withoutOrt: 'it ignores NaN' },
+    { ...row, name: 'NaN down a column', inputs: [f32([3, 2], { values: [1, NaN, NaN, 5, 7, 9] })], reference: () => [{ shape: [1, 2], data: [1, 0] }], withoutOrt: 'it ignores NaN' },
     { ...row, name: 'int32', inputs: [typed('int32', [4, 5], { low: -9, high: 9 })], attributes: { axis: 0 } },
   ]
 })
@@ -65,6 +67,11 @@ const cumulative = alongAxis(
   (inputs) => inputs[1].data[0],
 )
 
+const cumulativeProduct = alongAxis(
+  (row) => row.map((_, i) => row.slice(0, i + 1).reduce((a, b) => a * b, 1)),
+  (inputs) => inputs[1].data[0],
+)
+
 const axis = (value: number) => typed('int64', [], { values: [value], constant: true })
 const cumSumCases: readonly Case[] = [
   { name: 'last axis', op: 'CumSum', inputs: [f32([3, 19]), axis(1)], reference: cumulative },
@@ -73,6 +80,8 @@ const cumSumCases: readonly Case[] = [
   { name: 'reverse', op: 'CumSum', inputs: [f32([3, 9]), axis(-1)], attributes: { reverse: 1 }, reference: cumulative },
   { name: 'exclusive and reverse', op: 'CumSum', inputs: [f32([3, 9, 2]), axis(1)], attributes: { exclusive: 1, reverse: 1 }, reference: cumulative },
   { name: 'int64', op: 'CumSum', inputs: [typed('int64', [3, 9], { low: -9, high: 9 }), axis(0)], attributes: { exclusive: 1 }, reference: cumulative },
+  { name: 'last axis', op: 'CumProd', inputs: [f32([3, 9], { low: 0.5, high: 2 }), axis(-1)], reference: cumulativeProduct, withoutOrt: 'not in its opsets' },
+  { name: 'int64', op: 'CumProd', inputs: [typed('int64', [5, 3], { low: -4, high: 4 }), axis(0)], reference: cumulativeProduct, withoutOrt: 'not in its opsets' },
 ]
 
 const softmax = (row: number[]) => {

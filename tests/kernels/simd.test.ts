@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { UNARY_ERF, UNARY_EXP, UNARY_LOG, UNARY_SIGMOID, UNARY_TANH } from '../../assembly/codes.js'
+import { UNARY_COS, UNARY_ERF, UNARY_EXP, UNARY_LOG, UNARY_SIGMOID, UNARY_SIN, UNARY_TANH } from '../../assembly/codes.js'
 import { erf } from '../reference/elementwise.js'
 import { seeded } from '../support/random.js'
 import { builds, Wasm, type Build } from './wasm.js'
@@ -72,6 +72,8 @@ describe.each(builds)('%s', (build) => {
     ['tanh', UNARY_TANH, Math.tanh, 3],
     ['sigmoid', UNARY_SIGMOID, (x: number) => 1 / (1 + Math.exp(-x)), 4],
     ['log', UNARY_LOG, Math.log, 2],
+    ['sin', UNARY_SIN, Math.sin, 1],
+    ['cos', UNARY_COS, Math.cos, 1],
   ] as const)(
     '%s stays within its ulps',
     (_, code, f, budget) => {

@@ -5,7 +5,7 @@ import type { HostTensor } from '../../src/host.js'
 import { sizeOf } from '../../src/shape.js'
 import { plain, type Case, type Plain, type Spec } from '../cases/case.js'
 import { randomTensor, seeded } from './random.js'
-import { runNode } from './run-node.js'
+import { runNode, type NodeRun } from './run-node.js'
 
 /** The inputs of a case: the same on every machine, from the case's name. */
 export function inputsOf(test: Case): (HostTensor | undefined)[] {
@@ -22,11 +22,11 @@ function makeInput(spec: Spec, random: () => number): HostTensor {
   return { dtype: spec.dtype, shape: spec.shape, data: data as unknown as HostTensor['data'] }
 }
 
-/** Runs a case in one build and compares every output with the float64 reference. */
-export async function checkCase(test: Case, build: Build): Promise<void> {
+/** Runs a case in one build, its inputs in some order of axes, and compares every output with the float64 reference. */
+export async function checkCase(test: Case, build: Build, order?: NodeRun['order']): Promise<void> {
   const inputs = inputsOf(test)
   const constants = test.inputs.flatMap((spec, i) => (spec?.constant ? [i] : []))
-  const outputs = await runNode({ ...test, inputs, constants, build })
+  const outputs = await runNode({ ...test, inputs, constants, build, order })
   const expected = test.reference(inputs.map((input) => input && plain(input)) as Plain[], test.attributes ?? {})
   expected.forEach((reference, i) => {
     if (i < outputs.length) compareTensor(outputs[i], reference, test.tolerance, `${test.op} ${test.name}: output ${i}`)

@@ -2,12 +2,14 @@ import type { Build } from '../../bindings/module.js'
 import { notFused, type Graph, type Node, type Value } from '../../src/graph/ir.js'
 import { Program } from '../../src/graph/program.js'
 import { WeightStore } from '../../src/graph/weights.js'
-import type { HostTensor, HostValue } from '../../src/host.js'
+import type { Order } from '../../src/graph/layout.js'
+import { isHostTensor, type HostTensor, type HostValue } from '../../src/host.js'
 import { NEWEST_OPSET } from '../../src/onnx/import.js'
 import { upgradeNode } from '../../src/onnx/upgrade.js'
-import { parseAttributes, toRaw, type RawAttributes } from '../../src/ops/attributes.js'
+import { parseAttributes, toRaw, type AttributeKind, type RawAttributes } from '../../src/ops/attributes.js'
 import { allOps } from '../../src/ops/all.js'
 import { findOp, registerOps } from '../../src/ops/registry.js'
+import { transposed } from '../../src/ops/transpose.js'
 import { makeContext } from './wasm.js'
 
 registerOps(allOps)
@@ -16,6 +18,8 @@ export interface NodeRun {
   readonly op: string
   readonly domain?: string
   readonly attributes?: Readonly<Record<string, unknown>>
+  /** Attributes that only an older operator set has. */
+  readonly raw?: RawAttributes
   /** undefined: an optional input left out. */
   readonly inputs: readonly (HostValue | undefined)[]
   /** Indices of inputs that are constants of the model rather than fed. */
@@ -24,15 +28,23 @@ export interface NodeRun {
   /** The operator set the attributes are those of; the newest by default. */
   readonly opset?: number
   readonly build?: Build
+  /** The order of axes in which fed tensors of more than two axes lie in memory; logical by default. */
+  readonly order?: (rank: number) => Order
+}
+
+/** The kind of an attribute that only older operator sets have. */
+function kindOf(value: unknown): AttributeKind {
+  return typeof value === 'string' ? 'string' : Array.isArray(value) ? 'ints' : 'int'
 }
 
 /** Runs one operator as a session would, on a graph of that node (and of what an upgrade makes of it). */
 export async function runNode(run: NodeRun): Promise<HostTensor[]> {
   const op = findOp(run.domain ?? '', run.op)
   if (!op) throw new Error(`operator ${run.op} is not registered`)
-  const raw: RawAttributes = new Map()
-  for (const [name, value] of Object.entries(run.attributes ?? {})) raw.set(name, toRaw(op.attributes[name].kind, value))
+  const raw: RawAttributes = new Map(run.raw)
+  for (const [name, value] of Object.entries(run.attributes ?? {})) raw.set(name, toRaw(op.attributes[name]?.kind ?? kindOf(value), value))
   const feeds = new Map<Value, HostValue>()
+  const nodes: Node[] = []
   const values = new Map<string, Value>()
   const valueOf = (name: string): Value | undefined => {
     if (name !== '' && !values.has(name)) values.set(name, { name })
@@ -42,10 +54,16 @@ export async function runNode(run: NodeRun): Promise<HostTensor[]> {
     if (!given) return
     const value = valueOf(`x${i}`)!
     if (run.constants?.includes(i)) value.constant = given as HostTensor
-    else feeds.set(value, given)
+    else if (run.order && isHostTensor(given) && given.dtype !== 'string' && given.shape.length > 2) {
+      // Behind a Transpose a tensor lies in another order without a byte being moved.
+      const order = run.order(given.shape.length)
+      const fed: Value = { name: `fed${i}` }
+      feeds.set(fed, transposed(given, order))
+      const perm = order.map((_, axis) => order.indexOf(axis))
+      nodes.push({ op: findOp('', 'Transpose')!, name: `transpose${i}`, attributes: { perm }, inputs: [fed], outputs: [value], fused: notFused })
+    } else feeds.set(value, given)
   })
   const names = { inputs: run.inputs.map((given, i) => (given ? `x${i}` : '')), outputs: Array.from({ length: run.outputs ?? 1 }, (_, i) => `y${i}`) }
-  const nodes: Node[] = []
   let made = 0
   upgradeNode({ op, name: 'node', raw, ...names }, run.opset ?? NEWEST_OPSET, {
     node: (node) => {

@@ -1,0 +1,149 @@
+// The recurrent operators on the kernels of assembly/rnn.ts: float32, the usual functions, no clip, no peepholes.
+import { BINARY_ADD, UNARY_NONE } from '../../assembly/codes.js'
+import type { DType } from '../dtype.js'
+import { LanewiseError } from '../errors.js'
+import { toNumbers } from '../host.js'
+import { plus, type Address, type Emitter, type Operand } from './op.js'
+import { recurrentSizes, stateAt, type RecurrentAttributes } from './rnn.js'
+
+/** Up to this many rows a product with packed weights is bound by reading them (see assembly/gemv.ts). */
+const VECTOR_ROWS = 3
+
+/** Whether the kernels do what the attributes ask for. */
+export function plainRecurrence(types: readonly (DType | undefined)[], attributes: RecurrentAttributes, functions: readonly string[]): boolean {
+  const { activations, clip } = attributes
+  const usual = !activations?.length || activations.every((name, i) => name.toLowerCase() === functions[i % functions.length])
+  return usual && clip === undefined && types[7] === undefined && types.every((type, i) => type === undefined || type === (i === 4 ? 'int32' : 'float32'))
+}
+
+/**
+ * Where a kernel finds some steps of one direction of a layer: `length` of them, the first at place `from` of the sequence. Strides are in
+ * elements.
+ */
+export interface Stretch {
+  readonly direction: number
+  readonly reverse: number
+  readonly input: number
+  readonly hidden: number
+  readonly from: number
+  readonly length: number
+  readonly batch: number
+  /** Of the rows that `project` makes, in rows: from one step to the next, and from one example to the next. */
+  readonly gStep: number
+  readonly gRow: number
+  /** The states before and after, 0 where there are none. */
+  readonly h0: Address | number
+  readonly c0: Address | number
+  readonly hn: Address | number
+  readonly cn: Address | number
+  readonly sRow: number
+  readonly y: Address
+  readonly yStep: number
+  readonly yRow: number
+  readonly lengths: Address | number
+}
+
+/** Floats of products with the inputs that are made at a time: they are to be in the second-level cache when the steps read them. */
+const STRETCH_FLOATS = 65536
+/** Rows of them that make a product worth the reading of W. */
+const STRETCH_ROWS = 128
+
+/** Calls `emit` for the stretches of every direction, with Y, Y_h and Y_c placed. */
+export function emitStretches(e: Emitter<RecurrentAttributes>, gates: number, emit: (stretch: Stretch) => void): void {
+  const sizes = recurrentSizes(gates, e.attributes, e.inputs)
+  const { length, batch, input, hidden, directions } = sizes
+  const { layout, direction } = e.attributes
+  const y = e.outputs[0] ? e.output(0).at : e.scratch(length * directions * batch * hidden * 4)
+  const last = e.outputs[1] && e.output(1).at
+  const cells = gates === 4 ? (e.outputs[2] ? e.output(2).at : e.scratch(directions * batch * hidden * 4)) : undefined
+  const lengths = e.inputs[4]
+  if (lengths) e.check(lengths, (tensor) => checkLengths(toNumbers(tensor, 'sequence_lens'), length))
+  const sRow = layout ? directions * hidden : hidden
+  const yStep = directions * (layout ? hidden : batch * hidden)
+  const yRow = hidden * (layout ? length * directions : 1)
+  // States have the same strides between examples throughout, so that a stretch may begin with what the one before it left only where
+  // those are Y's, too. Examples that end early each begin elsewhere.
+  const most = Math.max(Math.floor(STRETCH_FLOATS / Math.max(batch * gates * hidden, 1)), Math.ceil(STRETCH_ROWS / Math.max(batch, 1)))
+  const whole = lengths !== undefined || layout !== 0 || length <= most
+  const steps = whole ? Math.max(length, 1) : most
+  for (let d = 0; d < directions; d++) {
+    const reverse = direction === 'reverse' || d === 1
+    const state = stateAt(layout, sizes, d, 0) * 4
+    const yAt = plus(y, (layout ? d : d * batch) * hidden * 4)
+    const given = (operand: Operand | undefined) => (operand ? plus(operand.at, state) : 0)
+    const cn = cells ? plus(cells, state) : 0
+    for (let done = 0; done === 0 || done < length; done += steps) {
+      const count = Math.min(steps, length - done)
+      const from = reverse ? length - done - count : done
+      const before = reverse ? from + count : from - 1
+      emit({
+        direction: d,
+        reverse: reverse ? 1 : 0,
+        input,
+        hidden,
+        from,
+        length: count,
+        batch,
+        gStep: layout ? 1 : batch,
+        gRow: layout ? length : 1,
+        h0: done === 0 ? given(e.inputs[5]) : plus(yAt, before * yStep * 4),
+        c0: done === 0 ? given(e.inputs[6]) : cn,
+        hn: last && done + count === length ? plus(last, state) : 0,
+        cn,
+        sRow,
+        y: plus(yAt, from * yStep * 4),
+        yStep,
+        yRow,
+        lengths: lengths ? lengths.at : 0,
+      })
+    }
+  }
+  e.note({ kernel: batch > VECTOR_ROWS ? 'gemm' : 'gemv', flops: 2 * length * batch * directions * gates * hidden * (input + hidden) })
+}
+
+/** @throws LanewiseError `E_VALUE` for a length that is longer than the sequence, or negative. */
+export function checkLengths(lengths: readonly number[], longest: number): void {
+  for (const steps of lengths) {
+    if (!(steps >= 0 && steps <= longest)) throw new LanewiseError('E_VALUE', `a sequence length of ${steps} is outside [0, ${longest}]`)
+  }
+}
+
+/**
+ * Rows [from, from + count) · hidden of a direction's weights [directions, gates · hidden, depth] (W or R), packed as the right side of a product.
+ */
+export function packGates(e: Emitter<unknown>, weights: Operand, { direction, hidden }: Stretch, from: number, count: number): Address {
+  const [, rows, depth] = weights.shape
+  const n = count * hidden
+  return e.pack(weights, `gates ${direction} ${from} ${count} ${rows / hidden}`, e.ask('gemm_packed_size', depth, n), (p, at, to) => {
+    p.call('gemm_pack', plus(at, (direction * rows + from * hidden) * depth * 4), 1, depth, depth, n, to)
+  })
+}
+
+/** Input and recurrent biases of some gates, added; 0 if there are none. */
+export function addedBias(e: Emitter<unknown>, bias: Operand | undefined, { direction, hidden }: Stretch, from: number, count: number): Address | number {
+  if (!bias) return 0
+  const half = bias.shape[1] / 2
+  const n = count * hidden
+  return e.pack(bias, `gates ${direction} ${from} ${count} ${half / hidden}`, n * 4, (p, at, to) => {
+    const first = direction * 2 * half + from * hidden
+    p.call('binary_f32', BINARY_ADD, plus(at, first * 4), 1, plus(at, (first + half) * 4), 1, to, n)
+  })
+}
+
+/** One half of the bias of one gate as it is. */
+export function biasOfGate(bias: Operand | undefined, { direction, hidden }: Stretch, gate: number, half: 0 | 1): Address | number {
+  if (!bias) return 0
+  const { shape } = bias
+  return plus(bias.at, ((direction * 2 + half) * (shape[1] / 2) + gate * hidden) * 4)
+}
+
+/** X · W + bias for every step and example: [length · batch, n] in scratch, in the order of X's rows. */
+export function project(e: Emitter<unknown>, stretch: Stretch, weights: Address, bias: Address | number, n: number): Address {
+  const { input, from, length, batch, gStep } = stretch
+  const rows = length * batch
+  const to = e.scratch(rows * n * 4)
+  const x = plus(e.input(0).at, from * gStep * input * 4)
+  if (rows <= VECTOR_ROWS) e.call('gemv_packed', x, input, weights, bias, 0, 0, to, n, rows, input, 0, n, UNARY_NONE, 0, 0)
+  else e.call('gemm', x, input, weights, bias, 0, 0, to, n, input, n, 0, rows, UNARY_NONE, 0, 0)
+  return to
+}
