@@ -1,6 +1,6 @@
 // Every case table, one line each.
-import { attentionCases, optimizerCases } from './attention.js'
 import type { Case } from './case.js'
+import { attentionCases, optimizerCases } from './attention.js'
 import { concatCases } from './concat.js'
 import { constantCases } from './constant.js'
 import { contribAttentionCases, contribCases } from './contrib.js'
@@ -35,7 +35,6 @@ import { triluCases } from './trilu.js'
 
 export const allCases: readonly Case[] = [
   ...attentionCases,
-  ...optimizerCases,
   ...concatCases,
   ...constantCases,
   ...contribAttentionCases,
@@ -53,6 +52,7 @@ export const allCases: readonly Case[] = [
   ...mlCases,
   ...nonMaxSuppressionCases,
   ...normCases,
+  ...optimizerCases,
   ...padCases,
   ...poolCases,
   ...quantizedLinearCases,
