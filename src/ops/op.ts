@@ -196,6 +196,8 @@ export interface OpDefinition<A = Attributes> {
   readonly attributes: AttributeSchema
   /** The fewest and most inputs; one number where they are equal. */
   readonly arity: number | readonly [number, number]
+  /** Inputs that may be left empty although others behind them may not. */
+  readonly optional?: readonly number[]
   /** Types and shapes of the outputs, as many as the operator can make from these inputs. @throws LanewiseError without node names. */
   infer?(c: InferContext<A>): readonly TensorType[]
   layout?(query: LayoutQuery<A>): Layout
