@@ -7,6 +7,11 @@
 /** y[i] = f(a[i·strideA], b[i·strideB]) for `n` elements. */
 export type Row2 = (a: usize, strideA: i32, b: usize, strideB: i32, y: usize, n: i32) => void;
 
+/** The same for `rows` rows, y's one after the other, the operands' stepA and stepB elements apart: a call per row would cost more than a short row. */
+export type Rows2 = (
+  a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32,
+) => void;
+
 /** The same with three inputs, the first of one byte per element. */
 export type Row3 = (c: usize, strideC: i32, a: usize, strideA: i32, b: usize, strideB: i32, y: usize, n: i32) => void;
 
@@ -55,6 +60,36 @@ export function walk2(
 ): void {
   y += bytes(begin * inner_elements(table, rank, 0), shiftOut);
   step2(row, table, rank, 0, a, b, y, shiftIn, shiftOut, begin, end);
+}
+
+function step2_rows(rows: Rows2, table: usize, rank: i32, axis: i32, a: usize, b: usize, y: usize, begin: i32, end: i32): usize {
+  const stepA = entry(table, rank + axis);
+  const stepB = entry(table, 2 * rank + axis);
+  a += bytes(begin * stepA, 2);
+  b += bytes(begin * stepB, 2);
+  const size = entry(table, axis + 1);
+  if (axis == rank - 2) {
+    rows(a, entry(table, 2 * rank - 1), stepA, b, entry(table, 3 * rank - 1), stepB, y, size, end - begin);
+    return y + bytes((end - begin) * size, 2);
+  }
+  for (let i = begin; i < end; i++) {
+    y = step2_rows(rows, table, rank, axis + 1, a, b, y, 0, size);
+    a += bytes(stepA, 2);
+    b += bytes(stepB, 2);
+  }
+  return y;
+}
+
+/** As walk2, for elements of four bytes. */
+export function walk2_rows(rows: Rows2, table: usize, rank: i32, a: usize, b: usize, y: usize, begin: i32, end: i32): void {
+  y += bytes(begin * inner_elements(table, rank, 0), 2);
+  if (rank == 1) {
+    const strideA = entry(table, 1);
+    const strideB = entry(table, 2);
+    rows(a + bytes(begin * strideA, 2), strideA, 0, b + bytes(begin * strideB, 2), strideB, 0, y, end - begin, 1);
+  } else {
+    step2_rows(rows, table, rank, 0, a, b, y, begin, end);
+  }
 }
 
 function step3(

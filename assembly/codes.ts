@@ -92,6 +92,11 @@ export const REDUCE_L2 = 7
 export const REDUCE_LOG_SUM = 8
 export const REDUCE_LOG_SUM_EXP = 9
 
+// How conv_rows computes what lies under one output row.
+export const ROWS_PRODUCTS = 0 // a matrix product per kernel row
+export const ROWS_DOTS = 1 // a dot product per pixel and filter
+export const ROWS_TAPS = 2 // one input channel: four pixels to a vector
+
 // What lies outside an image that is sampled.
 export const PADDING_ZEROS = 0
 export const PADDING_BORDER = 1

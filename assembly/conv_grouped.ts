@@ -2,6 +2,7 @@
 // gemm-tile.ts and its gathering too dear, so: the input rows under one output row are copied once for all groups, with their padding, and
 // tiles of 8 pixels × 4 filters read from them. Filters are packed by conv_pack.
 import { UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "./codes";
+import { copy_row } from "./conv_rows";
 import { finish_lanes, load_bias, NR, TILE_STORE } from "./gemm-tile";
 import { madd } from "./simd";
 import { unary_f32 } from "./unary";
@@ -43,7 +44,7 @@ export function conv_grouped(
       for (let ty = 0; ty < kh; ty++) {
         let iz = oz * strideD - padD + tz * dilationD, iy = oy * strideH - padH + ty * dilationH;
         if (<u32>iz < <u32>d && <u32>iy < <u32>h) {
-          copy_row(x + (<usize>((image * d + iz) * h + iy) * w * xPitch << 2), xPitch << 2, w, padW, width, pixelBytes, target);
+          copy_row(x + (<usize>((image * d + iz) * h + iy) * w * xPitch << 2), xPitch, w, padW, width, channels, target);
         } else {
           memory.fill(target, 0, rowBytes);
         }
@@ -72,26 +73,6 @@ export function conv_grouped(
       }
     }
   }
-}
-
-/** Pixels −pad … width − pad − 1 of a row of `w` pixels, those outside it zero, without the gaps between pixels. */
-function copy_row(source: usize, pitch: i32, w: i32, pad: i32, width: i32, pixelBytes: i32, target: usize): void {
-  let first = min(max(-pad, 0), w), last = max(min(width - pad, w), first), lead = min(max(first + pad, 0), width);
-  memory.fill(target, 0, lead * pixelBytes);
-  target += lead * pixelBytes;
-  source += first * pitch;
-  let count = last - first;
-  if (pitch == pixelBytes) {
-    memory.copy(target, source, count * pixelBytes);
-    target += count * pixelBytes;
-  } else {
-    for (let i = 0; i < count; i++) {
-      memory.copy(target, source, pixelBytes);
-      target += pixelBytes;
-      source += pitch;
-    }
-  }
-  memory.fill(target, 0, (width - lead - count) * pixelBytes);
 }
 
 /** `pixels` ≤ 8 by `columns` ≤ 4; pixels past the last repeat it. The exits inside a step are never taken (see gemm-tile.ts). */

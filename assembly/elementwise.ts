@@ -4,7 +4,7 @@ import {
   BINARY_ADD, BINARY_AND, BINARY_DIV, BINARY_FMOD, BINARY_MAX, BINARY_MIN, BINARY_MUL, BINARY_OR, BINARY_POW,
   BINARY_PRELU, BINARY_SUB, BINARY_XOR, UNARY_RECIPROCAL, UNARY_SQUARE,
 } from "./codes";
-import { Row2, Row3, walk2, walk3 } from "./broadcast";
+import { Row2, Row3, Rows2, walk2, walk2_rows, walk3 } from "./broadcast";
 import { load_some, store_some } from "./simd";
 import { unary_f32 } from "./unary";
 
@@ -63,43 +63,57 @@ function lanes<F>(a: v128, b: v128): v128 {
   return f32x4.replace_lane(r, 3, f.one(f32x4.extract_lane(a, 3), f32x4.extract_lane(b, 3)));
 }
 
-function row_f32<F>(a: usize, strideA: i32, b: usize, strideB: i32, y: usize, n: i32): void {
+/** What one operand gives for four elements: its own, or the one it has in all lanes. */
+// @ts-ignore: decorator
+@inline
+function lanes_of(p: usize, stride: i32, all: v128): v128 {
+  return stride ? v128.load(p) : all;
+}
+
+/** Strides of which one is 1 and the other 1 or 0, constants where this is inlined. */
+// @ts-ignore: decorator
+@inline
+function vectors_f32<F>(a: usize, strideA: i32, b: usize, strideB: i32, y: usize, n: i32): void {
   const f = changetype<F>(0);
-  if (strideA == 1 && strideB == 1) {
-    while (n > 0) {
-      // @ts-ignore: of is resolved when this is compiled for a class
-      store_some(y, f.of(load_some(a, n), load_some(b, n)), n);
-      a += 16;
-      b += 16;
-      y += 16;
-      n -= 4;
+  const left = v128.load_splat<f32>(a);
+  const right = v128.load_splat<f32>(b);
+  for (; n >= 4; n -= 4) {
+    // @ts-ignore: of is resolved when this is compiled for a class
+    v128.store(y, f.of(lanes_of(a, strideA, left), lanes_of(b, strideB, right)));
+    if (strideA) a += 16;
+    if (strideB) b += 16;
+    y += 16;
+  }
+  if (n > 0) {
+    // @ts-ignore: see above
+    store_some(y, f.of(strideA ? load_some(a, n) : left, strideB ? load_some(b, n) : right), n);
+  }
+}
+
+/** `rows` rows of `n` elements, one after the other in y; steps are from row to row, in elements. */
+function rows_f32<F>(a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32): void {
+  const f = changetype<F>(0);
+  if (n <= 0) return;
+  for (; rows > 0; rows--) {
+    if (strideA == 1 && strideB == 1) {
+      vectors_f32<F>(a, 1, b, 1, y, n);
+    } else if (strideA == 1 && strideB == 0) {
+      vectors_f32<F>(a, 1, b, 0, y, n);
+    } else if (strideA == 0 && strideB == 1) {
+      vectors_f32<F>(a, 0, b, 1, y, n);
+    } else {
+      let p = a;
+      let q = b;
+      for (let i: i32 = 0; i < n; i++) {
+        // @ts-ignore: see above
+        v128.store_lane<f32>(y + ((<usize>i) << 2), f.of(v128.load_splat<f32>(p), v128.load_splat<f32>(q)), 0);
+        p += <usize>(strideA << 2);
+        q += <usize>(strideB << 2);
+      }
     }
-  } else if (strideA == 1 && strideB == 0) {
-    const right = v128.load_splat<f32>(b);
-    while (n > 0) {
-      // @ts-ignore: see above
-      store_some(y, f.of(load_some(a, n), right), n);
-      a += 16;
-      y += 16;
-      n -= 4;
-    }
-  } else if (strideA == 0 && strideB == 1) {
-    const left = v128.load_splat<f32>(a);
-    while (n > 0) {
-      // @ts-ignore: see above
-      store_some(y, f.of(left, load_some(b, n)), n);
-      b += 16;
-      y += 16;
-      n -= 4;
-    }
-  } else {
-    for (; n > 0; n--) {
-      // @ts-ignore: see above
-      v128.store_lane<f32>(y, f.of(v128.load_splat<f32>(a), v128.load_splat<f32>(b)), 0);
-      a += <usize>(strideA << 2);
-      b += <usize>(strideB << 2);
-      y += 4;
-    }
+    a += <usize>(stepA << 2);
+    b += <usize>(stepB << 2);
+    y += (<usize>n) << 2;
   }
 }
 
@@ -134,27 +148,31 @@ function power_three(a: usize, y: usize, n: i32): void {
   }
 }
 
-function row_pow(a: usize, strideA: i32, b: usize, strideB: i32, y: usize, n: i32): void {
-  if (strideA == 1 && strideB == 0 && n > 0 && easy_power(a, load<f32>(b), y, n)) return;
-  row_f32<Pow>(a, strideA, b, strideB, y, n);
+function rows_pow(a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32): void {
+  for (; rows > 0; rows--) {
+    if (strideA != 1 || strideB != 0 || n <= 0 || !easy_power(a, load<f32>(b), y, n)) rows_f32<Pow>(a, strideA, 0, b, strideB, 0, y, n, 1);
+    a += <usize>(stepA << 2);
+    b += <usize>(stepB << 2);
+    y += (<usize>n) << 2;
+  }
 }
 
 // One function value per code: see unary_f32 for why not one large function.
-function row_of_f32(code: i32): Row2 {
-  let row: Row2 = (a, sa, b, sb, y, n) => row_f32<Add>(a, sa, b, sb, y, n);
+function rows_of_f32(code: i32): Rows2 {
+  let rows: Rows2 = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Add>(a, sa, ta, b, sb, tb, y, n, m);
   switch (code) {
     case BINARY_ADD: break;
-    case BINARY_SUB: row = (a, sa, b, sb, y, n) => row_f32<Sub>(a, sa, b, sb, y, n); break;
-    case BINARY_MUL: row = (a, sa, b, sb, y, n) => row_f32<Mul>(a, sa, b, sb, y, n); break;
-    case BINARY_DIV: row = (a, sa, b, sb, y, n) => row_f32<Div>(a, sa, b, sb, y, n); break;
-    case BINARY_MIN: row = (a, sa, b, sb, y, n) => row_f32<Min>(a, sa, b, sb, y, n); break;
-    case BINARY_MAX: row = (a, sa, b, sb, y, n) => row_f32<Max>(a, sa, b, sb, y, n); break;
-    case BINARY_POW: row = row_pow; break;
-    case BINARY_PRELU: row = (a, sa, b, sb, y, n) => row_f32<PRelu>(a, sa, b, sb, y, n); break;
-    case BINARY_FMOD: row = (a, sa, b, sb, y, n) => row_f32<Fmod>(a, sa, b, sb, y, n); break;
+    case BINARY_SUB: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Sub>(a, sa, ta, b, sb, tb, y, n, m); break;
+    case BINARY_MUL: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Mul>(a, sa, ta, b, sb, tb, y, n, m); break;
+    case BINARY_DIV: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Div>(a, sa, ta, b, sb, tb, y, n, m); break;
+    case BINARY_MIN: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Min>(a, sa, ta, b, sb, tb, y, n, m); break;
+    case BINARY_MAX: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Max>(a, sa, ta, b, sb, tb, y, n, m); break;
+    case BINARY_POW: rows = rows_pow; break;
+    case BINARY_PRELU: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<PRelu>(a, sa, ta, b, sb, tb, y, n, m); break;
+    case BINARY_FMOD: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Fmod>(a, sa, ta, b, sb, tb, y, n, m); break;
     default: unreachable();
   }
-  return row;
+  return rows;
 }
 
 /**
@@ -162,14 +180,14 @@ function row_of_f32(code: i32): Row2 {
  * stride is 1.
  */
 export function binary_f32(code: i32, a: usize, strideA: i32, b: usize, strideB: i32, y: usize, n: i32): void {
-  row_of_f32(code)(a, strideA, b, strideB, y, n);
+  rows_of_f32(code)(a, strideA, 0, b, strideB, 0, y, n, 1);
 }
 
 /** The general form: `table` and `rank` are a descriptor of broadcast.ts, [begin, end) a range of axis 0. */
 export function binary_broadcast_f32(
   code: i32, a: usize, b: usize, y: usize, table: usize, rank: i32, begin: i32, end: i32,
 ): void {
-  walk2(row_of_f32(code), table, rank, a, b, y, 2, 2, begin, end);
+  walk2_rows(rows_of_f32(code), table, rank, a, b, y, begin, end);
 }
 
 // Integers: one element at a time. Sums and products wrap. Divisions are done in TypeScript, which can report a divisor of 0.

@@ -5,6 +5,7 @@ export { chain_f32, chain_scratch } from "./chain";
 export { compare_broadcast_f32, compare_broadcast_i32, compare_broadcast_i64, isinf_f32, isnan_f32 } from "./compare";
 export { conv, conv_pack, conv_packed_size, conv_scratch_size } from "./conv";
 export { conv_grouped, conv_grouped_scratch_size } from "./conv_grouped";
+export { conv_rows, conv_rows_pack, conv_rows_packed_size, conv_rows_scratch_size } from "./conv_rows";
 export { conv_transpose, conv_transpose_pack } from "./conv_transpose";
 export { depthwise_f32, depthwise_pack_f32, depthwise_packed_size, depthwise_scratch_size } from "./depthwise";
 export { binary_broadcast_f32, binary_broadcast_i32, binary_broadcast_i64, binary_broadcast_u8, binary_f32, not_u8, where_broadcast } from "./elementwise";

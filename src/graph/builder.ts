@@ -58,7 +58,7 @@ export class GraphBuilder {
   ): Value[] {
     const label = name ?? this.unused(type)
     const op = findOp(domain, type)
-    if (!op) throw new LanewiseError('E_UNSUPPORTED', `the operator ${type} is not known`, { op: type, node: label })
+    if (!op) throw new LanewiseError('E_UNSUPPORTED', `the operator ${type} is not known (those outside the common set come with "lanewise/ops/all")`, { op: type, node: label })
     const [least, most] = typeof op.arity === 'number' ? [op.arity, op.arity] : op.arity
     try {
       if (inputs.length < least || inputs.length > most) throw new LanewiseError('E_GRAPH', `it has ${inputs.length} inputs`, { expected: `${least} to ${most}` })

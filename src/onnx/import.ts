@@ -44,6 +44,13 @@ export function importModel(model: ModelProto, external?: ExternalData, memoryLi
   return { graph, opsets, metadata, producer: `${model.producerName} ${model.producerVersion}`.trim() }
 }
 
+/** Whether a node anywhere in the model needs an operator that is not registered (calls of the model's own functions among them). */
+export function usesUnknownOps(model: ModelProto): boolean {
+  const unknown = (nodes: readonly NodeProto[]): boolean =>
+    nodes.some(({ domain, opType, attribute }) => !findOp(canonical(domain), opType) || attribute.some(({ g }) => g !== undefined && unknown(g.node)))
+  return unknown(model.graph!.node) || model.functions.some((f) => unknown(f.node))
+}
+
 function checkOpset(opsets: ReadonlyMap<string, number>): void {
   const version = opsets.get('')
   if (version === undefined) {
@@ -264,17 +271,16 @@ class Importer {
  */
 function withoutRepeatedConstants(nodes: readonly NamedNode[]): readonly NamedNode[] {
   const last = new Map<string, NamedNode>()
-  let repeated = false
+  const repeated = new Set<string>()
   for (const node of nodes) {
     if (node.op.name !== 'Constant' || node.op.domain !== '') continue
     const [name] = node.outputs
-    if (last.has(name)) {
-      repeated = true
-      log('warning', `the constant "${name}" is defined more than once: the last definition is used`)
-    }
+    if (last.has(name)) repeated.add(name)
     last.set(name, node)
   }
-  return repeated ? nodes.filter((node) => node.op.name !== 'Constant' || node.op.domain !== '' || last.get(node.outputs[0]) === node) : nodes
+  if (repeated.size === 0) return nodes
+  log('warning', `constants are defined more than once, the last definition is used: ${[...repeated].slice(0, 5).join(', ')}${repeated.size > 5 ? ' …' : ''}`)
+  return nodes.filter((node) => node.op.name !== 'Constant' || node.op.domain !== '' || last.get(node.outputs[0]) === node)
 }
 
 /** Files older than IR version 2 do not say an attribute's type. */

@@ -45,12 +45,13 @@ import {
   Scaler,
   ZipMap,
 } from './ml.js'
-import { Adagrad, Adam, Momentum } from './optimizer.js'
 import { MeanVarianceNormalization } from './norm.js'
+import { Adagrad, Adam, Momentum } from './optimizer.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'
 import { DynamicQuantizeLinear } from './quantize.js'
 import { Bernoulli, Multinomial, RandomNormal, RandomNormalLike, RandomUniform, RandomUniformLike } from './random.js'
+import { CumProd } from './reduce.js'
 import { ReverseSequence } from './reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './roi.js'
 import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
@@ -94,6 +95,7 @@ export const allOps: readonly unknown[] = [
   ContribGelu,
   ContribSimplifiedLayerNormalization,
   ConvInteger,
+  CumProd,
   DeformConv,
   Det,
   DFT,

@@ -1,4 +1,4 @@
-import { UNARY_NONE } from '../../assembly/codes.js'
+import { ROWS_DOTS, ROWS_PRODUCTS, ROWS_TAPS, UNARY_NONE } from '../../assembly/codes.js'
 import { LanewiseError } from '../errors.js'
 import { channelsLastOrder, type Layout, type LayoutQuery } from '../graph/layout.js'
 import { formatShape, type Shape } from '../shape.js'
@@ -98,18 +98,34 @@ interface Kernel {
 
 /** Up to so many filters per group a matrix product per group is too narrow (docs/performance/gemm.md). */
 const GROUPED_OUTPUTS = 8
+/** A 1×1 kernel needs no gathering, so that the matrix product is worth it sooner. */
+const GROUPED_POINTWISE = 4
 
 /** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance/winograd.md. */
 function chooseKernel(e: Emitter<unknown>, job: Job): Kernel {
   const { x, w, window, group } = job
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
-  if (group > 1 && w.shape[0] / group <= GROUPED_OUTPUTS) return grouped
+  const outputs = w.shape[0] / group
+  if (group > 1 && outputs <= (w.size === w.shape[0] * w.shape[1] ? GROUPED_POINTWISE : GROUPED_OUTPUTS)) return grouped
   if (e.fast && group === 1 && isFlat(window) && w.constant && isUnit(window)) {
     const [depth, oh, ow] = threeAxes(window.output, 1)
     const tile = e.ask('winograd_choice', x.shape[0] * depth, x.shape[1], w.shape[0], oh, ow)
     if (tile) return winograd(tile)
   }
-  return gathered
+  const kind = group === 1 && isFlat(window) && window.dilations.every((dilation) => dilation === 1) ? rowsKind(job) : undefined
+  return kind === undefined ? gathered : rows(kind)
+}
+
+/** How conv_rows would do it, where that beats gathering: the evidence is in docs/performance/narrow.md. */
+function rowsKind({ w, window }: Job): keyof typeof rowsNames | undefined {
+  const [outputs, inputs] = w.shape
+  const [, kh, kw] = threeAxes(window.kernel, 1)
+  const run = kw * inputs
+  if (inputs === 1) return outputs <= 6 ? ROWS_TAPS : undefined
+  // Tiles are eight filters wide: a quarter of their work must be lost before dot products win.
+  const lost = Math.ceil(outputs / 8) * 8 - outputs
+  if (run >= 4 && outputs <= 12 && (kh * kw === 1 ? outputs <= 4 && inputs >= 16 : 3 * lost >= outputs)) return ROWS_DOTS
+  return kh > 1 && run >= 80 && outputs <= 32 && threeAxes(window.output, 1)[2] >= 16 ? ROWS_PRODUCTS : undefined
 }
 
 /** Whether there are at most two spatial axes that the window does anything in. */
@@ -180,6 +196,31 @@ const gathered: Kernel = {
     const { inputs, taps } = sizesOf(job)
     emitTaps(e, job, 'conv', e.scratch(e.ask('conv_scratch_size', inputs, taps)))
   },
+}
+
+const rowsNames = { [ROWS_PRODUCTS]: 'row products', [ROWS_DOTS]: 'dots', [ROWS_TAPS]: 'taps' }
+
+/** Few filters or wide kernels: reads from rows that are copied once. */
+function rows(kind: keyof typeof rowsNames): Kernel {
+  return {
+    name: rowsNames[kind],
+    emit(e, { x, w, y, window, bias, residual, activation }) {
+      const [, kh, kw] = threeAxes(window.kernel, 1)
+      const [, sh, sw] = threeAxes(window.strides, 1)
+      const [, top, left] = threeAxes(window.begin, 0)
+      const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
+      const [, oh, ow] = threeAxes(y.shape.slice(2), 1)
+      const [outputs, inputs] = w.shape
+      const packed = e.pack(w, `rows ${kind} ${sw}`, e.ask('conv_rows_packed_size', kind, outputs, inputs, kh, kw), (p, from, to) => {
+        p.call('conv_rows_pack', kind, from, outputs, inputs, kh, kw, sw, to)
+      })
+      e.call(
+        'conv_rows', kind, x.at, inputs, height, width, inputs, packed, kh, kw, sh, sw, top, left, y.at, outputs, oh, ow, outputs,
+        bias, residual, outputs, activation.code, activation.a, activation.b, 0, x.shape[0] * depth * oh,
+        e.scratch(e.ask('conv_rows_scratch_size', kind, inputs, kh, kw, sw, ow)),
+      )
+    },
+  }
 }
 
 /** Many small groups: tiles that read from rows copied once for all of them. */

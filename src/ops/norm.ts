@@ -238,13 +238,13 @@ export const BatchNormalization = defineOp({
   attributes: { epsilon: float(1e-5), momentum: float(0.9), training_mode: int(0) },
   infer({ attributes, inputs: [x, ...vectors] }) {
     requireFloat(x!.dtype)
-    if (attributes.training_mode) throw new LanewiseError('E_UNSUPPORTED', 'training_mode is for training; export the model for inference')
     // With one axis there is one channel.
     const channels = x!.shape.length < 2 ? 1 : x!.shape[1]
     vectors.forEach((vector, i) => requireVector(['scale', 'B', 'input_mean', 'input_var'][i], vector!, channels))
-    return [x!]
+    return attributes.training_mode ? [x!, vectors[2]!, vectors[3]!] : [x!]
   },
   layout: follow,
+  kernel: (types, { training_mode: training }) => training === 0 && types.every((type) => type === 'float32'),
   emit(e) {
     const x = e.input(0)
     const [scale, bias, mean, variance] = [1, 2, 3, 4].map((i) => e.input(i).at)
@@ -259,16 +259,18 @@ export const BatchNormalization = defineOp({
     if (inner === 1) e.call('affine_channels_last_f32', x.at, factor, addend, y.at, channels, 0, x.size / channels)
     else e.call('affine_channels_first_f32', x.at, factor, addend, y.at, channels, inner, 0, x.size / inner)
   },
-  compute({ attributes: { epsilon }, inputs: [x, ...vectors] }) {
+  compute({ attributes: { epsilon, momentum, training_mode: training }, inputs: [x, ...vectors], outputs }) {
     const from = floatsOf(x!)
-    const [scale, bias, mean, variance] = vectors.map((vector) => floatsOf(vector!))
+    const [scale, bias, oldMean, oldVariance] = vectors.map((vector) => floatsOf(vector!))
     const spatial = sizeOf(x!.shape.slice(2))
     const y = new Float64Array(from.length)
+    const [mean, variance] = training ? statisticsOf(from, scale.length, spatial) : [oldMean, oldVariance]
     for (let i = 0; i < y.length; i++) {
       const c = Math.floor(i / spatial) % scale.length
       y[i] = ((from[i] - mean[c]) / Math.sqrt(variance[c] + epsilon)) * scale[c] + bias[c]
     }
-    return [floatTensor(x!.dtype, x!.shape, y)]
+    const running = (old: Floats, now: Floats) => Float64Array.from(old, (value, c) => value * momentum + now[c] * (1 - momentum))
+    return outputs.map(({ dtype, shape }, i) => floatTensor(dtype, shape, i === 0 ? y : i === 1 ? running(oldMean, mean) : running(oldVariance, variance)))
   },
   upgrades: [
     {
@@ -277,11 +279,23 @@ export const BatchNormalization = defineOp({
       apply({ attributes }) {
         const spatial = attributes.get('spatial')
         if (spatial?.kind === 'int' && spatial.value === 0n) throw new LanewiseError('E_UNSUPPORTED', 'spatial = 0 is not supported')
-        attributes.delete('spatial')
+        for (const name of ['spatial', 'is_test', 'consumed_inputs']) attributes.delete(name)
       },
     },
   ],
 })
+
+/** Mean and variance (of the population) of every channel. */
+function statisticsOf(x: Floats, channels: number, spatial: number): [Float64Array, Float64Array] {
+  const [mean, variance] = [new Float64Array(channels), new Float64Array(channels)]
+  const count = x.length / channels
+  for (let i = 0; i < x.length; i++) mean[Math.floor(i / spatial) % channels] += x[i] / count
+  for (let i = 0; i < x.length; i++) {
+    const c = Math.floor(i / spatial) % channels
+    variance[c] += (x[i] - mean[c]) ** 2 / count
+  }
+  return [mean, variance]
+}
 
 export const LRN = defineOp({
   name: 'LRN',

@@ -20,7 +20,7 @@ import { normalizeAxes, normalizeAxis, sizeOf, stridesOf, type Shape } from '../
 import { int, type AttributesOf } from './attributes.js'
 import { floatsOf, floatTensor } from './host-floats.js'
 import { exp, log } from './host-functions.js'
-import { defineOp, type Address, type Emitter, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
+import { defineOp, type Address, type Emitter, type InferContext, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
 
 /** With axes kept, any order of them; else logical order. */
 function keptInPlace({ attributes, inputs: [x], outputs }: LayoutQuery<{ readonly keepdims: number }>): Layout {
@@ -334,14 +334,44 @@ function argOp(name: string, smallest: boolean): OpDefinition<ArgAttributes> {
 export const ArgMax = argOp('ArgMax', false)
 export const ArgMin = argOp('ArgMin', true)
 
+interface Running {
+  readonly exclusive: number
+  readonly reverse: number
+}
+
+/** Results so far along one axis, each with (or, `exclusive`, without) the element at its place. */
+function runningFold(x: HostTensor, axis: HostTensor, { exclusive, reverse }: Running, start: number, add: (a: number, b: number) => number): HostTensor {
+  const { dtype, shape } = x
+  const at = normalizeAxis(toNumbers(axis, 'axis')[0], shape.length)
+  const inner = sizeOf(shape.slice(at + 1))
+  const floating = isFloat(dtype)
+  const from = (floating ? floatsOf(x) : x.data) as unknown as number[]
+  const to = floating ? new Float64Array(from.length) : (hostZeros(dtype, shape).data as unknown as number[])
+  const step = reverse ? -inner : inner
+  for (let first = 0; first < from.length; first++) {
+    if (Math.floor(first / inner) % shape[at] !== 0) continue
+    let sum = (isBig(dtype) ? BigInt(start) : start) as number
+    for (let k = 0, i = reverse ? first + (shape[at] - 1) * inner : first; k < shape[at]; k++, i += step) {
+      if (exclusive) to[i] = sum
+      sum = add(sum, from[i])
+      if (!exclusive) to[i] = sum
+    }
+  }
+  return floating ? floatTensor(dtype, shape, to) : { dtype, shape, data: to as unknown as HostTensor['data'] }
+}
+
+const running = { exclusive: int(0), reverse: int(0) }
+
+function inferRunning({ inputs: [x], value }: InferContext<unknown>): TensorType[] {
+  normalizeAxis(toNumbers(value(1)!, 'axis')[0], x!.shape.length)
+  return [x!]
+}
+
 export const CumSum = defineOp({
   name: 'CumSum',
   arity: 2,
-  attributes: { exclusive: int(0), reverse: int(0) },
-  infer({ inputs: [x], value }) {
-    normalizeAxis(toNumbers(value(1)!, 'axis')[0], x!.shape.length)
-    return [x!]
-  },
+  attributes: running,
+  infer: inferRunning,
   layout: ({ inputs: [x] }) => ({ inputs: [x!.order], outputs: [x!.order] }),
   kernel: ([type]) => type === 'float32',
   emit(e) {
@@ -351,23 +381,13 @@ export const CumSum = defineOp({
     const { exclusive, reverse } = e.attributes
     e.call('cumsum_f32', x.at, e.overwrite(0, 0).at, x.physical[at], inner, 0, outer, exclusive, reverse)
   },
-  compute({ attributes: { exclusive, reverse }, inputs: [x, axis] }) {
-    const { dtype, shape } = x!
-    const at = normalizeAxis(toNumbers(axis!, 'axis')[0], shape.length)
-    const inner = sizeOf(shape.slice(at + 1))
-    const from = (isFloat(dtype) ? floatsOf(x!) : x!.data) as unknown as number[]
-    const to = isFloat(dtype) ? new Float64Array(from.length) : (hostZeros(dtype, shape).data as unknown as number[])
-    const zero = (isBig(dtype) ? 0n : 0) as number
-    const step = reverse ? -inner : inner
-    for (let first = 0; first < from.length; first++) {
-      if (Math.floor(first / inner) % shape[at] !== 0) continue
-      let sum = zero
-      for (let k = 0, i = reverse ? first + (shape[at] - 1) * inner : first; k < shape[at]; k++, i += step) {
-        if (exclusive) to[i] = sum
-        sum += from[i]
-        if (!exclusive) to[i] = sum
-      }
-    }
-    return [isFloat(dtype) ? floatTensor(dtype, shape, to) : { dtype, shape, data: to as unknown as HostTensor['data'] }]
-  },
+  compute: ({ attributes, inputs: [x, axis] }) => [runningFold(x!, axis!, attributes, 0, plus)],
+})
+
+export const CumProd = defineOp({
+  name: 'CumProd',
+  arity: 2,
+  attributes: running,
+  infer: inferRunning,
+  compute: ({ attributes, inputs: [x, axis] }) => [runningFold(x!, axis!, attributes, 1, (a, b) => a * b)],
 })

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +11,8 @@ import { wasmFile } from './wasm-files.js'
 /** Node, Bun and Deno: files are files. */
 export const nodePlatform: Platform = {
   async wasm(build) {
-    return readFile(wasmFile(build))
+    // Small, and needed before anything else can happen: a trip through the thread pool would only take longer.
+    return readFileSync(wasmFile(build))
   },
 
   async readModel(location) {

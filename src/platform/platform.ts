@@ -8,6 +8,8 @@ export interface Platform {
   readonly wasm: WasmSource
   /** The bytes of a model at a path or URL. */
   readModel(location: string | URL): Promise<Uint8Array>
+  /** Makes the operators known that the entry has not registered; undefined if there are no more, or they are the caller's to import. */
+  moreOps?(): Promise<void>
   /** Where a model read from this location keeps its external data; undefined if there is no file system. */
   externalData?(location: string | URL, options: { allowHardLinks?: boolean }): ExternalData & { close(): void }
 }

@@ -67,6 +67,11 @@ const cumulative = alongAxis(
   (inputs) => inputs[1].data[0],
 )
 
+const cumulativeProduct = alongAxis(
+  (row) => row.map((_, i) => row.slice(0, i + 1).reduce((a, b) => a * b, 1)),
+  (inputs) => inputs[1].data[0],
+)
+
 const axis = (value: number) => typed('int64', [], { values: [value], constant: true })
 const cumSumCases: readonly Case[] = [
   { name: 'last axis', op: 'CumSum', inputs: [f32([3, 19]), axis(1)], reference: cumulative },
@@ -75,6 +80,8 @@ const cumSumCases: readonly Case[] = [
   { name: 'reverse', op: 'CumSum', inputs: [f32([3, 9]), axis(-1)], attributes: { reverse: 1 }, reference: cumulative },
   { name: 'exclusive and reverse', op: 'CumSum', inputs: [f32([3, 9, 2]), axis(1)], attributes: { exclusive: 1, reverse: 1 }, reference: cumulative },
   { name: 'int64', op: 'CumSum', inputs: [typed('int64', [3, 9], { low: -9, high: 9 }), axis(0)], attributes: { exclusive: 1 }, reference: cumulative },
+  { name: 'last axis', op: 'CumProd', inputs: [f32([3, 9], { low: 0.5, high: 2 }), axis(-1)], reference: cumulativeProduct, withoutOrt: 'not in its opsets' },
+  { name: 'int64', op: 'CumProd', inputs: [typed('int64', [5, 3], { low: -4, high: 4 }), axis(0)], reference: cumulativeProduct, withoutOrt: 'not in its opsets' },
 ]
 
 const softmax = (row: number[]) => {

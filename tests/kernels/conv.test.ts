@@ -63,7 +63,33 @@ const cases: Case[] = [
   { name: 'no images', images: 0, size: [1, 3, 3], kernel: [1, 3, 3], inputs: 2, outputs: 3 },
 ]
 
-const variants = builds.flatMap((build) => (['conv', 'conv_grouped'] as const).map((name) => ({ build, name })))
+cases.push(
+  { name: 'few filters, run of 10', size: [1, 7, 9], kernel: [1, 3, 5], pads: [0, 1, 2, 0, 1, 2], inputs: 2, outputs: 3, bias: true, act: codes.UNARY_RELU },
+  { name: 'few filters, run of 7', images: 2, size: [1, 6, 21], kernel: [1, 2, 1], stride: [1, 1, 2], pads: [0, 1, 0, 0, 0, 0], inputs: 7, outputs: 1, residual: true },
+  { name: 'one filter, with slices', size: [1, 8, 13], kernel: [1, 3, 3], stride: [1, 2, 1], pads: [0, 2, 1, 0, 0, 3], inputs: 5, outputs: 1, gap: 3, bias: true, residual: true, act: codes.UNARY_SIGMOID },
+  { name: 'pointwise, few filters', size: [1, 5, 11], kernel: [1, 1, 1], inputs: 9, outputs: 5, gap: 2, bias: true },
+  { name: 'rows further apart than the kernel', size: [1, 11, 9], kernel: [1, 2, 3], stride: [1, 4, 2], pads: [0, 1, 0, 0, 1, 0], inputs: 4, outputs: 4 },
+  { name: 'one channel', images: 2, size: [1, 9, 37], kernel: [1, 3, 4], pads: [0, 1, 2, 0, 1, 2], inputs: 1, outputs: 3, bias: true, residual: true },
+  { name: 'one channel, stride 3', size: [1, 7, 50], kernel: [1, 3, 7], stride: [1, 2, 3], pads: [0, 1, 4, 0, 1, 2], inputs: 1, outputs: 1, residual: true, act: codes.UNARY_RELU },
+  { name: 'one channel, stride beyond the kernel', size: [1, 4, 30], kernel: [1, 2, 2], stride: [1, 1, 5], pads: [0, 0, 3, 0, 0, 0], inputs: 1, outputs: 2, gap: 1 },
+  { name: 'one channel, wide', size: [1, 1, 151], kernel: [1, 1, 20], stride: [1, 1, 2], inputs: 1, outputs: 1 },
+  { name: 'one channel, all padding', size: [1, 2, 2], kernel: [1, 2, 2], stride: [1, 3, 3], pads: [0, 5, 5, 0, 5, 5], inputs: 1, outputs: 3, bias: true },
+)
+
+const rowKinds: Record<string, number> = {
+  'conv_rows, products': codes.ROWS_PRODUCTS,
+  'conv_rows, dots': codes.ROWS_DOTS,
+  'conv_rows, taps': codes.ROWS_TAPS,
+}
+
+/** What conv_rows is made for. */
+function takes(name: string, { size, kernel, dilation = [1, 1, 1], groups = 1, inputs }: Case): boolean {
+  if (!(name in rowKinds)) return true
+  const flat = size[0] === 1 && kernel[0] === 1 && groups === 1 && dilation.every((d) => d === 1)
+  return flat && (rowKinds[name] !== codes.ROWS_DOTS || inputs * kernel[2] >= 4) && (rowKinds[name] !== codes.ROWS_TAPS || inputs === 1)
+}
+
+const variants = builds.flatMap((build) => ['conv', 'conv_grouped', ...Object.keys(rowKinds)].map((name) => ({ build, name })))
 
 describe.each(variants)('$name ($build)', ({ build, name }) => {
   const wasm = new Wasm(build)
@@ -116,8 +142,11 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
       }
     }
 
-    const packed = wasm.alloc(kernels.conv_packed_size(outputs, inputs, taps, groups))
-    kernels.conv_pack(wasm.f32(w), outputs, inputs, taps, groups, packed)
+    const kind = rowKinds[name]
+    const [, kh, kw] = kernel
+    const packed = wasm.alloc(kind === undefined ? kernels.conv_packed_size(outputs, inputs, taps, groups) : kernels.conv_rows_packed_size(kind, outputs, inputs, kh, kw))
+    if (kind === undefined) kernels.conv_pack(wasm.f32(w), outputs, inputs, taps, groups, packed)
+    else kernels.conv_rows_pack(kind, wasm.f32(w), outputs, inputs, kh, kw, stride[2], packed)
     const xAt = wasm.f32(x)
     const y = wasm.f32(new Float32Array(pixels * yPitch).fill(NaN))
     const biasAt = c.bias ? wasm.f32(bias) : 0
@@ -125,17 +154,24 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
     const scratch = wasm.alloc(
       name === 'conv'
         ? kernels.conv_scratch_size(inputs, taps)
-        : kernels.conv_grouped_scratch_size(inputs, groups, ...kernel, stride[2], dilation[2], out[2]),
+        : kind === undefined
+          ? kernels.conv_grouped_scratch_size(inputs, groups, ...kernel, stride[2], dilation[2], out[2])
+          : kernels.conv_rows_scratch_size(kind, inputs, kh, kw, stride[2], out[2]),
     )
     const run = (begin: number, end: number) =>
-      kernels[name](
-        xAt, xPitch, ...size, inputs, groups, packed, ...kernel, ...stride, ...dilation, pads[0], pads[1], pads[2],
-        y, yPitch, ...out, outputs, biasAt, residualAt, yPitch, c.act ?? 0, 0, 0, begin, end, scratch,
-      )
+      kind === undefined
+        ? kernels[name](
+            xAt, xPitch, ...size, inputs, groups, packed, ...kernel, ...stride, ...dilation, pads[0], pads[1], pads[2],
+            y, yPitch, ...out, outputs, biasAt, residualAt, yPitch, c.act ?? 0, 0, 0, begin, end, scratch,
+          )
+        : kernels.conv_rows(
+            kind, xAt, xPitch, size[1], size[2], inputs, packed, kh, kw, stride[1], stride[2], pads[1], pads[2],
+            y, yPitch, out[1], out[2], outputs, biasAt, residualAt, yPitch, c.act ?? 0, 0, 0, begin, end, scratch,
+          )
     return { run, rows: images * out[0] * out[1], result: () => wasm.viewF32(y, pixels * yPitch).slice(), values, scale, terms: taps * inputs }
   }
 
-  test.each(cases)('$name $inputs→$outputs', (c) => {
+  test.each(cases.filter((c) => takes(name, c)))('$name $inputs→$outputs', (c) => {
     const { run, rows, result, values, scale, terms } = setUp(c)
     run(0, rows)
     const actual = result()
@@ -151,7 +187,7 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
     expect(wasm.overruns()).toEqual([])
   })
 
-  test.each(cases.filter((c) => c.images !== 0 && c.inputs > 0))('bits do not depend on the split: $name $inputs→$outputs', (c) => {
+  test.each(cases.filter((c) => c.images !== 0 && c.inputs > 0 && takes(name, c)))('bits do not depend on the split: $name $inputs→$outputs', (c) => {
     const whole = setUp(c)
     whole.run(0, whole.rows)
     const parts = setUp(c)
