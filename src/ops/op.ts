@@ -201,8 +201,11 @@ export interface OpDefinition<A = Attributes> {
   /** Types and shapes of the outputs, as many as the operator can make from these inputs. @throws LanewiseError without node names. */
   infer?(c: InferContext<A>): readonly TensorType[]
   layout?(query: LayoutQuery<A>): Layout
-  /** Whether `emit` handles operands of these types (undefined where left out). By default: if every float operand is float32. */
-  kernel?(inputs: readonly (DType | undefined)[], attributes: A): boolean
+  /**
+   * Whether `emit` handles operands of these types (undefined where left out) and makes the outputs that are wanted. By default: if every
+   * float operand is float32.
+   */
+  kernel?(inputs: readonly (DType | undefined)[], attributes: A, wanted: readonly boolean[]): boolean
   emit?(e: Emitter<A>): void
   compute?(c: ComputeContext<A>): readonly HostTensor[]
   values?(c: ValueContext<A>): readonly HostValue[]
