@@ -1,0 +1,58 @@
+// Writes docs/operators.md: what is known of every operator, from its definition.
+import { writeFileSync } from 'node:fs'
+import type { DType } from '../src/dtype.js'
+import { allOps } from '../src/ops/all.js'
+import { commonOps } from '../src/ops/common.js'
+import type { OpDefinition } from '../src/ops/op.js'
+import { allFloat32 } from '../src/ops/op.js'
+
+const probed: readonly DType[] = ['float32', 'float64', 'int32', 'int64', 'uint8', 'int8', 'bool']
+
+/** Types for which every input of that type has a kernel; half floats are cast around float32 ones. */
+function kernelTypes(op: OpDefinition): string {
+  if (!op.emit) return ''
+  const count = Math.min(typeof op.arity === 'number' ? op.arity : Math.max(op.arity[0], 1), 8)
+  const types = probed.filter((dtype) => {
+    const inputs = new Array<DType>(count).fill(dtype)
+    try {
+      return op.kernel ? op.kernel(inputs, {}) : allFloat32(inputs)
+    } catch {
+      return false
+    }
+  })
+  if (types.length === probed.length) return 'all'
+  return types.join(', ') || 'by attributes'
+}
+
+function how(op: OpDefinition): string {
+  const ways = []
+  if (op.emit) ways.push('kernel')
+  if (op.compute) ways.push('TypeScript')
+  if (op.values || op.control) ways.push('TypeScript (values)')
+  if (ways.length === 0) ways.push('rewritten at import')
+  return ways.join(', ')
+}
+
+const common = new Set(commonOps)
+const rows = (allOps as readonly OpDefinition[])
+  .map((op) => {
+    const domain = op.domain || 'ai.onnx'
+    const oldest = (op.upgrades ?? []).map(({ below }) => below)
+    const first = op.since ?? 1
+    return `| ${op.name} | ${domain} | ${first}+${oldest.length > 0 ? `, rewritten below ${Math.max(...oldest)}` : ''} | ${how(op)} | ${kernelTypes(op)} | ${common.has(op) ? 'common' : 'all'} |`
+  })
+  .sort((a, b) => a.localeCompare(b))
+
+writeFileSync(
+  new URL('../docs/operators.md', import.meta.url),
+  `# Operators
+
+Written by \`npm run operators\` from the definitions in \`src/ops\`. "Kernel" is WebAssembly, "TypeScript" serves the types that have no kernel; float16
+and bfloat16 are cast around float32 kernels. The set \`common\` is registered everywhere, \`all\` in Node when a model needs it and elsewhere by
+\`import 'lanewise/ops/all'\`. None has a gradient yet.
+
+| operator | domain | operator sets | how | types with a kernel | set |
+|---|---|---|---|---|---|
+${rows.join('\n')}
+`,
+)
