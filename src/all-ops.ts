@@ -1,5 +1,6 @@
 /**
- * Makes every operator known that the browser entry leaves out: `import 'lanewise/ops/all'`.
+ * Makes every operator known at once: `import 'lanewise/ops/all'`. In Node a session loads them by itself when a model needs one; there this is for
+ * a `GraphBuilder` that uses operators outside the common set.
  *
  * @packageDocumentation
  */
