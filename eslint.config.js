@@ -22,6 +22,8 @@ export default ts.config(
       '@typescript-eslint/no-unused-vars': 'off',
       // An async function without await is how a promise interface is kept.
       '@typescript-eslint/require-await': 'off',
+      // "new Array(n).fill(0)" and JSON.parse are typed by what they are assigned to.
+      '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
     },
   },

@@ -102,3 +102,28 @@ export const ROWS_TAPS = 2 // one input channel: four pixels to a vector
 export const PADDING_ZEROS = 0
 export const PADDING_BORDER = 1
 export const PADDING_REFLECTION = 2
+
+// The table of an attention: sizes, then strides of batch, head, row and element.
+export const ATTENTION_KV_HEADS = 0
+export const ATTENTION_GROUP = 1 // heads of queries for each of keys
+export const ATTENTION_QUERIES = 2
+export const ATTENTION_KEYS = 3
+export const ATTENTION_SIZE = 4
+export const ATTENTION_VALUE_SIZE = 5
+export const ATTENTION_IS_CAUSAL = 6 // 0 or 1
+export const ATTENTION_CAUSAL = 7 // a query's own key is that many further
+export const ATTENTION_WINDOW = 8 // keys a query sees at most, its own included; 0: no limit
+export const ATTENTION_ENDS = 9
+export const ATTENTION_MASK_KIND = 10
+export const ATTENTION_Q = 11
+export const ATTENTION_K = 15
+export const ATTENTION_V = 19
+export const ATTENTION_Y = 23 // elements are neighbours
+export const ATTENTION_MASK = 26
+export const ATTENTION_FILL = 30 // bits of what a forbidden score becomes
+export const ATTENTION_ENTRIES = 31
+
+// Masks of an attention.
+export const MASK_NONE = 0
+export const MASK_ADDED = 1 // float32
+export const MASK_ALLOWED = 2 // bytes: 0 forbids

@@ -1,4 +1,5 @@
 // The ABI of the inference builds: every kernel that an inference may call, one export line per file.
+export { attention_f32, attention_scratch_size, attention_vector_f32, attention_vector_scratch_size } from "./attention";
 export { cast_bf16_f32, cast_f16_f32, cast_f32_bf16, cast_f32_bool, cast_f32_f16, cast_f32_f64, cast_f32_i32, cast_f32_i64, cast_f32_i8, cast_f32_u8, cast_f64_f32, cast_i32_f32, cast_i32_i64, cast_i64_f32, cast_i64_i32, cast_i8_f32, cast_u8_f32 } from "./cast";
 export { chain_f32, chain_scratch } from "./chain";
 export { compare_broadcast_f32, compare_broadcast_i32, compare_broadcast_i64, isinf_f32, isnan_f32 } from "./compare";

@@ -56,7 +56,7 @@ function serve(work: () => Uint8Array): Promise<Server> {
       response.writeHead(200, { ...isolated, 'Content-Type': 'application/octet-stream' }).end(work())
     } else {
       const [prefix, folder] = folders.find(([start]) => path.startsWith(start)) ?? []
-      const file = prefix && join(folder!, path.slice(prefix.length))
+      const file = prefix && join(folder, path.slice(prefix.length))
       if (!file || !existsSync(file)) return void response.writeHead(404, isolated).end()
       response.writeHead(200, { ...isolated, 'Content-Type': types[extname(file)] ?? 'application/octet-stream' })
       createReadStream(file).pipe(response)

@@ -6,6 +6,8 @@ import type { Ratio } from './statistics.js'
 
 const file = fileURLToPath(new URL('./ratios.json', import.meta.url))
 const TOLERATED = 0.15
+/** A measurement noisier than this has to be repeated, not excused. */
+const MOST_NOISE = 0.25
 
 /** By engine and build, then by "suite/work/peer": how many times as long the peer takes. */
 type Stored = Record<string, Record<string, number>>
@@ -43,7 +45,7 @@ export function worseRatios(environment: Environment, results: readonly WorkResu
   })
   const worse = [...now].flatMap(([name, { ratio, noise }]) => {
     const before = table[name]
-    return before !== undefined && ratio < before * (1 - TOLERATED - 2 * noise)
+    return before !== undefined && ratio < before * (1 - TOLERATED - Math.min(2 * noise, MOST_NOISE))
       ? [`${name}: ${ratio.toFixed(2)}×, stored ${before}× (noise ${(100 * noise).toFixed(1)} %)`]
       : []
   })

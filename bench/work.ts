@@ -39,6 +39,13 @@ interface TensorPlace extends Place {
   readonly shape: readonly number[]
 }
 
+interface Header extends Omit<Work, 'model' | 'feeds' | 'weights' | 'identity'> {
+  readonly model: Place
+  readonly feeds: readonly (readonly TensorPlace[])[]
+  readonly weights?: readonly TensorPlace[]
+  readonly identity?: Place
+}
+
 /** A work as bytes, for an engine in another process. String tensors are not measured. */
 export function serializeWork({ model, feeds, weights, identity, ...rest }: Work): Uint8Array {
   const chunks: Uint8Array[] = []
@@ -76,9 +83,9 @@ export function serializeWork({ model, feeds, weights, identity, ...rest }: Work
 export function parseWork(buffer: ArrayBuffer): Work {
   const size = new DataView(buffer).getUint32(0, true)
   const start = Math.ceil((4 + size) / 8) * 8
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, size)))
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, size))) as Header
   const bytes = ({ at, bytes: length }: Place): Uint8Array => new Uint8Array(buffer, start + at, length)
-  const tensors = (places: TensorPlace[]): Feeds =>
+  const tensors = (places: readonly TensorPlace[]): Feeds =>
     new Map(
       places.map(({ name, dtype, shape, at }) => {
         const count = shape.reduce((a, b) => a * b, 1)

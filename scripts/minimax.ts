@@ -119,6 +119,11 @@ const fits: Fit[] = [
     scale: (r) => Math.exp(r) / Math.max(r ** 2, 1e-9),
   },
   {
+    // 2^r = 1 + r·p(r)
+    name: 'exp2', from: -0.5, to: 0.5, u: (r) => r, numerator: 5, denominator: 0, unit: true,
+    f: (r) => 2 ** r, scale: (r) => 2 ** r,
+  },
+  {
     // tanh r = r·p(r²)/q(r²) for |r| ≤ ln 2 / 4, which is e^(2r) = (q + r·p)/(q − r·p)
     name: 'tanh', from: 1e-4, to: half / 2 * 1.001, u: (x) => x * x, numerator: 1, denominator: 1, unit: true,
     f: (x) => Math.tanh(x) / x, scale: (x) => Math.tanh(x) / x,

@@ -54,7 +54,7 @@ export class InferenceSession {
   readonly outputMetadata: readonly ValueMetadata[]
   private readonly values = new Map<string, Value>()
   private readonly weights: WeightStore
-  private readonly programs = new Lru<Promise<Program>>(FETCH_SETS)
+  private readonly programs = new Lru<Promise<Program>>(FETCH_SETS, (program) => void program.then((dropped) => this.drop(dropped), nothing))
   private queue: Promise<unknown> | undefined
   private released: Promise<void> | undefined
   private profiling: boolean
@@ -122,7 +122,7 @@ export class InferenceSession {
 
   /** Bytes of WebAssembly memory in use. */
   get memory(): SessionMemory {
-    const programs = this.ready
+    const programs = [...this.ready]
     return {
       weights: this.weights.bytes,
       arena: programs.reduce((sum, program) => sum + program.arenaBytes, 0),
@@ -172,6 +172,7 @@ export class InferenceSession {
   /** Waits for runs that were begun, then frees everything. Any later run is refused with `E_STATE`. */
   release(): Promise<void> {
     this.released ??= (this.queue ?? Promise.resolve()).then(() => {
+      for (const program of this.ready) this.drop(program)
       this.weights.dispose()
       this.context.dispose()
     })
@@ -215,10 +216,15 @@ export class InferenceSession {
     return (await this.program(this.graph.outputs)).graph.nodes
   }
 
-  private readonly ready: Program[] = []
+  private readonly ready = new Set<Program>()
+
+  private drop(program: Program): void {
+    program.dispose()
+    this.ready.delete(program)
+  }
 
   private program(outputs: readonly Value[]): Promise<Program> {
-    const key = outputs.map((value) => value.name).join('\n')
+    const key = JSON.stringify(outputs.map((value) => value.name))
     let program = this.programs.get(key)
     if (!program) {
       program = this.makeProgram(outputs)
@@ -237,16 +243,18 @@ export class InferenceSession {
       arenaLimit: options.memoryLimit ?? MEMORY_LIMIT,
     }
     const evaluate = async (graph: Graph): Promise<ReadonlyMap<Value, HostTensor>> => {
-      const once = new Program(graph, context, new WeightStore(context), planOptions)
+      const store = new WeightStore(context)
+      const once = new Program(graph, context, store, planOptions)
       try {
         return (await once.run(new Map())) as Map<Value, HostTensor>
       } finally {
         once.dispose()
+        store.dispose()
       }
     }
     const graph = await optimize(this.graph, outputs, passes, { evaluate, fast: planOptions.fast })
     const program = new Program(graph, context, weights, planOptions)
-    this.ready.push(program)
+    this.ready.add(program)
     return program
   }
 
@@ -258,9 +266,10 @@ export class InferenceSession {
     for (const [value, tensor] of fetches) if (tensor) into.set(value, tensor)
     const results = await program.run(inputs, { signal: options.signal, profile, into })
     if (profile) this.times = profileEntries(times)
-    const published: Record<string, OnnxValue> = {}
-    for (const [value, result] of results) published[value.name] = this.pinned.get(into.get(value)!) ?? publishValue(result)
-    return published as Record<string, Tensor>
+    // Not by assignment: a model may call an output "__proto__".
+    return Object.fromEntries(
+      Array.from(results, ([value, result]) => [value.name, this.pinned.get(into.get(value)!) ?? publishValue(result)]),
+    ) as Record<string, Tensor>
   }
 
   /** The user's tensors that results are written to, by the view that the library writes through. */

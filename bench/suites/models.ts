@@ -5,7 +5,7 @@ import { readModel, writeModel } from '../../src/onnx/wire.js'
 import { findModels, otherInputs, outputStep, randomFeeds, referenceRuns, type RealModel } from '../../tests/support/models.js'
 import { withRandomWeights } from '../../tests/support/random-weights.js'
 import { sharedRoot } from '../../tests/support/shared-root.js'
-import type { Feeds, Work } from '../work.js'
+import type { Work } from '../work.js'
 
 /** Folders of models in which time runs along an axis: the "sequence" suite's. */
 export const sequenceFolders = ['silero-vad', 'dtln', 'gtcrn', 'bidi-lstm', 'cntk-lstm', 'toy-transformers']
@@ -25,7 +25,7 @@ function work(suite: string, group: string, real: RealModel, light: boolean): Wo
     group,
     name: light ? real.name.replace('light_', 'light/') : real.name,
     model: light ? writeModel(proto) : file,
-    feeds: inputs as Feeds[],
+    feeds: inputs,
     steps: Object.fromEntries(outputs.filter(([, step]) => step > 0)),
   }
 }

@@ -2,7 +2,11 @@
 export class Lru<V> {
   private readonly entries = new Map<string, V>()
 
-  constructor(private readonly capacity: number) {}
+  /** @param forgotten - is given each entry that is dropped. */
+  constructor(
+    private readonly capacity: number,
+    private readonly forgotten?: (value: V) => void,
+  ) {}
 
   get(key: string): V | undefined {
     const value = this.entries.get(key)
@@ -15,7 +19,10 @@ export class Lru<V> {
 
   set(key: string, value: V): void {
     this.entries.set(key, value)
-    if (this.entries.size > this.capacity) this.entries.delete(this.entries.keys().next().value!)
+    if (this.entries.size <= this.capacity) return
+    const [oldest, dropped] = this.entries.entries().next().value!
+    this.entries.delete(oldest)
+    this.forgotten?.(dropped)
   }
 
   values(): IterableIterator<V> {

@@ -274,7 +274,8 @@ class SegmentPlanner implements EmitTarget {
   private emit(node: Node, inputs: readonly (Slot | undefined)[], outputs: readonly TensorType[]): void {
     const { op } = node
     const dtypes = inputs.map((slot) => slot?.type?.dtype)
-    const accepts = (types: readonly (DType | undefined)[]) => (op.kernel ? op.kernel(types, node.attributes) : allFloat32(types))
+    const wanted = node.outputs.map((value) => value !== undefined)
+    const accepts = (types: readonly (DType | undefined)[]) => (op.kernel ? op.kernel(types, node.attributes, wanted) : allFloat32(types))
     if (outputs.some((type, i) => node.outputs[i] && type.dtype === 'string')) return this.emitHost(node, outputs)
     if (op.emit && accepts(dtypes)) {
       this.emitKernels(node, outputs)

@@ -98,9 +98,9 @@ export class Program {
       const { segment } = prepared
       this.bind(prepared)
       for (const { value, to } of segment.uploads) this.upload(hosts.get(value) as HostTensor, to)
-      if (control.profile) this.executeProfiled(prepared, control.profile)
-      else if (control.signal) await this.executeYielding(prepared.calls, control.signal)
-      else this.execute(prepared.calls)
+      const calls = control.profile ? this.timed(prepared, control.profile) : prepared.calls
+      if (control.signal) await this.executeYielding(calls, control.signal)
+      else this.execute(calls)
       const { end } = segment
       if (end.kind === 'done') {
         const results = new Map<Value, HostValue>()
@@ -120,6 +120,7 @@ export class Program {
   dispose(): void {
     for (const body of this.bodies.values()) body.dispose()
     this.context.release(this.arena)
+    this.arena = 0
     this.arenaSize = 0
   }
 
@@ -135,7 +136,7 @@ export class Program {
       key += type ? `${type.dtype}[${type.shape.join()}]` : 'value'
       if (this.keyed.has(value) && isHostTensor(host)) {
         known.set(value, host)
-        key += `=${String(host.data)}`
+        key += `=${elementsKey(host)}`
       }
       key += ';'
     }
@@ -176,7 +177,7 @@ export class Program {
     for (const value of values) {
       const host = this.read(segment.sources.get(value)!, hosts) as HostTensor
       results.set(value, { ...host, data: host.data.slice() })
-      key += `${host.dtype}[${host.shape.join()}]=${String(host.data)};`
+      key += `${host.dtype}[${host.shape.join()}]=${elementsKey(host)};`
       if (this.graph.inputs.includes(value)) {
         this.keyed.add(value)
         this.last = undefined
@@ -351,15 +352,20 @@ export class Program {
     }
   }
 
-  private executeProfiled(prepared: Prepared, profile: (time: StepTime) => void): void {
-    prepared.calls.forEach((call, i) => {
-      const step = prepared.segment.steps[i]
+  private timed({ calls, segment }: Prepared, profile: (time: StepTime) => void): (() => void)[] {
+    return calls.map((call, i) => () => {
+      const step = segment.steps[i]
       const start = performance.now()
-      this.execute([call])
+      call()
       const ms = performance.now() - start
       profile({ node: step.node, kernel: step.note.kernel ?? ('kernel' in step ? step.kernel : 'TypeScript'), note: step.note, ms, bytes: step.note.bytes ?? 0 })
     })
   }
+}
+
+/** Elements as part of a plan's key. Strings may hold the separator. */
+function elementsKey({ data }: HostTensor): string {
+  return Array.isArray(data) ? JSON.stringify(data) : String(data)
 }
 
 function copyData(to: HostTensor, data: HostTensor['data']): void {

@@ -211,7 +211,7 @@ class Importer {
       }
       const values = inputs.map((input, i) => {
         if (input === '') {
-          if (i < least) throw new LanewiseError('E_GRAPH', `required input ${i} is left empty`)
+          if (i < least && !op.optional?.includes(i)) throw new LanewiseError('E_GRAPH', `required input ${i} is left empty`)
           return undefined
         }
         const value = scope.find(input)
@@ -271,17 +271,16 @@ class Importer {
  */
 function withoutRepeatedConstants(nodes: readonly NamedNode[]): readonly NamedNode[] {
   const last = new Map<string, NamedNode>()
-  let repeated = false
+  const repeated = new Set<string>()
   for (const node of nodes) {
     if (node.op.name !== 'Constant' || node.op.domain !== '') continue
     const [name] = node.outputs
-    if (last.has(name)) {
-      repeated = true
-      log('warning', `the constant "${name}" is defined more than once: the last definition is used`)
-    }
+    if (last.has(name)) repeated.add(name)
     last.set(name, node)
   }
-  return repeated ? nodes.filter((node) => node.op.name !== 'Constant' || node.op.domain !== '' || last.get(node.outputs[0]) === node) : nodes
+  if (repeated.size === 0) return nodes
+  log('warning', `constants are defined more than once, the last definition is used: ${[...repeated].slice(0, 5).join(', ')}${repeated.size > 5 ? ' …' : ''}`)
+  return nodes.filter((node) => node.op.name !== 'Constant' || node.op.domain !== '' || last.get(node.outputs[0]) === node)
 }
 
 /** Files older than IR version 2 do not say an attribute's type. */

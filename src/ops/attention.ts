@@ -1,6 +1,8 @@
 import { LanewiseError } from '../errors.js'
+import type { Layout, LayoutQuery } from '../graph/layout.js'
 import { toNumbers, type HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, sizeOf, type Shape } from '../shape.js'
+import { emitAttention, emitJoined, headsOf, headsWithin, maskOf } from './attention-emit.js'
 import { attend, headsFirst, headsLast, joined, type ScoreStage } from './attention-host.js'
 import { float, int } from './attributes.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
@@ -62,6 +64,16 @@ function same(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((extent, i) => extent === b[i])
 }
 
+function maskMisfit(mask: Shape, scores: Shape): never {
+  throw new LanewiseError('E_SHAPE', `a mask of shape ${formatShape(mask)} does not fit scores ${formatShape(scores)}`)
+}
+
+/** Queries, keys and values as they lie, and the result like the queries, if elements of a vector are neighbours there. */
+export function attentionLayout(inputs: LayoutQuery<unknown>['inputs']): Layout {
+  const order = inputs[0]!.order
+  return { inputs: inputs.slice(0, 3).map((input) => input?.order), outputs: [order.at(-1) === order.length - 1 ? order : undefined] }
+}
+
 /** Adds the mask's row for a query to the scores; keys that a shorter mask does not reach are forbidden. */
 function maskRows(mask: HostTensor, batch: number, heads: number, queries: number, keys: number): (b: number, h: number, i: number, row: Float64Array) => void {
   const width = mask.shape[mask.shape.length - 1]
@@ -69,7 +81,7 @@ function maskRows(mask: HostTensor, batch: number, heads: number, queries: numbe
   const lead = mask.shape.slice(0, -1)
   const reach = width === 1 && keys !== 1 ? keys : width
   if (mask.shape.length < 1 || mask.shape.length > 4 || reach > keys || !same(broadcastShapes(lead, rows), rows)) {
-    throw new LanewiseError('E_SHAPE', `a mask of shape ${formatShape(mask.shape)} does not fit scores ${formatShape([...rows, keys])}`)
+    maskMisfit(mask.shape, [...rows, keys])
   }
   const offsets = broadcastOffsets(lead, rows)
   const step = width === 1 ? 0 : 1
@@ -88,6 +100,7 @@ function maskRows(mask: HostTensor, batch: number, heads: number, queries: numbe
 /** Opset 23 and 24. */
 export const Attention = defineOp({
   name: 'Attention',
+  since: 23,
   arity: [3, 7],
   attributes: {
     is_causal: int(0),
@@ -108,6 +121,41 @@ export const Attention = defineOp({
       { dtype: inputs[2]!.dtype, shape: [batch, kvHeads, total, valueSize] },
       { dtype, shape: [batch, heads, queries, total] },
     ]
+  },
+  // Scores are not kept, and where padding ends is not read, by the kernel.
+  kernel: (types, _, wanted) => !wanted[3] && types[6] === undefined && types.every((type, i) => type === undefined || type === 'float32' || (i === 3 && type === 'bool')),
+  layout: ({ inputs, outputs }) => (outputs[0].length === 4 ? attentionLayout(inputs) : { inputs: [], outputs: [] }),
+  emit(e) {
+    const { attributes } = e
+    const { batch, heads, kvHeads, queries, length, past, size, valueSize, split } = sizesOf(attributes, e.inputs)
+    const [q, k, v] = [0, 1, 2].map((i) => (split ? headsOf(e.input(i)) : headsWithin(e.input(i), i === 2 ? valueSize : size)))
+    const joinedHeads = (given: typeof k, output: number, width: number) => {
+      if (past === 0 && !e.outputs[output]) return given
+      const to = e.outputs[output] ? e.output(output).at : e.scratch(batch * kvHeads * (past + length) * width * 4)
+      return emitJoined(e, e.inputs[3 + output], given, to, [batch, kvHeads, past, length, width])
+    }
+    const mask = e.inputs[3]
+    const width = mask?.shape.at(-1) ?? 1
+    // Keys that a shorter mask does not reach are forbidden.
+    const keys = width === 1 ? past + length : Math.min(past + length, width)
+    if (width > past + length) maskMisfit(mask!.shape, [batch, heads, queries, keys])
+    emitAttention(e, {
+      batch,
+      heads,
+      kvHeads,
+      queries,
+      keys,
+      size,
+      valueSize,
+      q,
+      k: joinedHeads(k, 1, size),
+      v: joinedHeads(v, 2, valueSize),
+      y: split ? headsOf(e.output(0)) : headsWithin(e.output(0), valueSize),
+      mask: mask && maskOf(mask, batch, heads, queries, keys),
+      causal: attributes.is_causal ? past : undefined,
+      scale: attributes.scale ?? 1 / Math.sqrt(size),
+      softcap: attributes.softcap,
+    })
   },
   compute({ attributes, inputs, outputs, outputCount }) {
     const sizes = sizesOf(attributes, inputs)
@@ -184,6 +232,7 @@ export function rotate(x: Floats, at: number, tables: RotaryTables, position: nu
 /** Opset 23. X is [batch, heads, length, size], or [batch, length, heads · size]. */
 export const RotaryEmbedding = defineOp({
   name: 'RotaryEmbedding',
+  since: 23,
   arity: [3, 4],
   attributes: { interleaved: int(0), num_heads: int(0), rotary_embedding_dim: int(0) },
   infer: ({ inputs: [x] }) => [x!],

@@ -2,12 +2,13 @@
 import { LanewiseError } from '../errors.js'
 import { toNumbers, type HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, sizeOf, type Shape } from '../shape.js'
+import { emitAttention, emitJoined, headsOf, headsWithin, maskOf, type HeadsAt } from './attention-emit.js'
 import { attend, headsFirst, headsLast, joined, type AttentionJob, type HeadView } from './attention-host.js'
 import { rotate } from './attention.js'
 import { float, int, ints, required, string } from './attributes.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
 import { broadcastOffsets, matmul } from './host-linear.js'
-import { defineOp, type TensorType } from './op.js'
+import { defineOp, plus, type Operand, type TensorType } from './op.js'
 
 const domain = 'com.microsoft'
 
@@ -188,7 +189,18 @@ interface MultiHeadShapes extends Sizes {
   readonly form: 'qkv' | 'kv' | 'apart' | 'heads'
 }
 
-function multiHeadSizes(heads: number, [q, k, v, , , , pastKey, pastValue]: readonly (TensorType | undefined)[]): MultiHeadShapes {
+function multiHeadSizes(heads: number, inputs: readonly (TensorType | undefined)[]): MultiHeadShapes {
+  const sizes = multiHeadForm(heads, inputs)
+  const { batch, past, size, valueSize } = sizes
+  const [pastKey, pastValue] = inputs.slice(6)
+  if (!pastKey !== !pastValue) throw new LanewiseError('E_GRAPH', 'past keys and past values come together')
+  for (const [of, width] of [[pastKey, size], [pastValue, valueSize]] as const) {
+    if (of && of.shape.join() !== [batch, heads, past, width].join()) throw misfit('past keys or values', of.shape)
+  }
+  return sizes
+}
+
+function multiHeadForm(heads: number, [q, k, v, , , , pastKey]: readonly (TensorType | undefined)[]): MultiHeadShapes {
   const shape = q!.shape
   const [batch, queries] = shape
   const past = pastKey ? pastKey.shape[2] : 0
@@ -210,9 +222,6 @@ function multiHeadSizes(heads: number, [q, k, v, , , , pastKey, pastValue]: read
   }
   const valueSize = v.shape[2] / heads
   if (k.shape.join() !== [batch, k.shape[1], heads * size].join() || v.shape.length !== 3 || v.shape[1] !== k.shape[1] || !Number.isInteger(valueSize)) throw misfit('keys', k.shape)
-  for (const [of, width] of [[pastKey, size], [pastValue, valueSize]] as const) {
-    if (of && of.shape.join() !== [batch, heads, past, width].join()) throw misfit('past keys or values', of.shape)
-  }
   return { batch, queries, length: k.shape[1], past, size, valueSize, form: 'apart' }
 }
 
@@ -263,6 +272,44 @@ export const MultiHeadAttention = defineOp({
       { dtype, shape: [batch, heads, past + length, valueSize] },
       { dtype, shape: [batch, heads, queries, past + length] },
     ]
+  },
+  // The kernel adds no bias to what it is given, reads no mask of integers and keeps no scores.
+  kernel: (types, _, wanted) => !wanted[3] && types[3] === undefined && types[4] === undefined && types.every((type) => type === undefined || type === 'float32'),
+  emit(e) {
+    const heads = e.attributes.num_heads
+    const { batch, queries, length, past, size, valueSize, form } = multiHeadSizes(heads, e.inputs)
+    const part = (operand: Operand, parts: number, index: number): HeadsAt => {
+      const row = heads * parts * size
+      return { at: plus(operand.at, index * size * 4), strides: [operand.shape[1] * row, parts * size, row, 1] }
+    }
+    let q: HeadsAt, k: HeadsAt, v: HeadsAt
+    if (form === 'qkv') [q, k, v] = [0, 1, 2].map((index) => part(e.input(0), 3, index))
+    else if (form === 'kv') [q, k, v] = [headsWithin(e.input(0), size), part(e.input(1), 2, 0), part(e.input(1), 2, 1)]
+    else if (form === 'heads') [q, k, v] = [headsWithin(e.input(0), size), headsOf(e.input(1)), headsOf(e.input(2))]
+    else [q, k, v] = [headsWithin(e.input(0), size), headsWithin(e.input(1), size), headsWithin(e.input(2), valueSize)]
+    const keys = past + length
+    const all = (given: HeadsAt, output: number, width: number) => {
+      if (past === 0 && !e.outputs[output]) return given
+      const to = e.outputs[output] ? e.output(output).at : e.scratch(batch * heads * keys * width * 4)
+      return emitJoined(e, e.inputs[5 + output], given, to, [batch, heads, past, length, width])
+    }
+    const bias = e.inputs[5]
+    emitAttention(e, {
+      batch,
+      heads,
+      kvHeads: heads,
+      queries,
+      keys,
+      size,
+      valueSize,
+      q,
+      k: all(k, 1, size),
+      v: all(v, 2, valueSize),
+      y: headsWithin(e.output(0), valueSize),
+      mask: bias && maskOf(bias, batch, heads, queries, keys),
+      causal: e.attributes.unidirectional ? past : undefined,
+      scale: e.attributes.scale || 1 / Math.sqrt(size),
+    })
   },
   compute({ attributes, inputs, outputs, outputCount }) {
     const heads = attributes.num_heads
@@ -324,6 +371,8 @@ export const GroupQueryAttention = defineOp({
   name: 'GroupQueryAttention',
   domain,
   arity: [7, 12],
+  // Key and value may be packed with the query; there may be no past.
+  optional: [1, 2, 3, 4],
   attributes: {
     num_heads: required(int()),
     kv_num_heads: required(int()),

@@ -28,12 +28,14 @@ function take(attributes: RawAttributes, names: readonly string[]): RawAttribute
   return taken
 }
 
-function textOf(attribute: RawAttribute | undefined): string {
-  return attribute?.kind === 'string' ? attribute.value : ''
-}
+type ValueOf<T> = T extends { readonly value: infer V } ? V : never
 
-function numberOf(attribute: RawAttribute | undefined): number | undefined {
-  return attribute?.kind === 'float' ? attribute.value : undefined
+/** The value of an attribute of a kind, undefined if it is left out. @throws LanewiseError `E_GRAPH` if it is of another kind. */
+function valueOf<K extends RawAttribute['kind']>(attributes: RawAttributes, name: string, kind: K): ValueOf<Extract<RawAttribute, { kind: K }>> | undefined {
+  const attribute = attributes.get(name)
+  if (!attribute) return undefined
+  if (attribute.kind !== kind) throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, { expected: kind, actual: attribute.kind })
+  return attribute.value as ValueOf<Extract<RawAttribute, { kind: K }>>
 }
 
 /** What an activation's parameters are called in ONNX, and what they are if they are left out. */
@@ -75,8 +77,8 @@ export const FusedConv = defineOp({
   attributes: { ...windowAttributes, group: int(1), activation: string(), activation_params: floats() },
   upgrades: always((node) => {
     const fused = take(node.attributes, ['activation', 'activation_params'])
-    const name = textOf(fused.get('activation'))
-    const list = fused.get('activation_params')
+    const name = valueOf(fused, 'activation', 'string') ?? ''
+    const parameters = Array.from(valueOf(fused, 'activation_params', 'floats') ?? [])
     const [x, w, bias = '', addend = ''] = node.inputs
     const inputs = bias === '' ? [x, w] : [x, w, bias]
     if (addend === '' && name === '') {
@@ -92,7 +94,7 @@ export const FusedConv = defineOp({
       return
     }
     if (addend !== '') result = node.node('Add', [result, addend])
-    becomeActivation(node, name, result, list?.kind === 'floats' ? Array.from(list.value) : [])
+    becomeActivation(node, name, result, parameters)
   }),
 })
 
@@ -113,10 +115,10 @@ export const FusedGemm = defineOp({
   upgrades: always((node) => {
     const parameters = ['activation_alpha', 'activation_beta', 'activation_gamma']
     const fused = take(node.attributes, ['activation', ...parameters])
-    const name = textOf(fused.get('activation'))
+    const name = valueOf(fused, 'activation', 'string') ?? ''
     if (name === '') return node.rename('Gemm')
     const result = node.node('Gemm', node.inputs, new Map(node.attributes))
-    becomeActivation(node, name, result, parameters.map((key) => numberOf(fused.get(key))))
+    becomeActivation(node, name, result, parameters.map((key) => valueOf(fused, key, 'float')))
   }),
 })
 
@@ -205,11 +207,11 @@ export const FusedMatMul = defineOp({
     const inputs = e.inputs.map((input, i) => relabelled(input!, perms[i]))
     const { alpha } = e.attributes
     const activation = alpha === 1 ? { code: UNARY_NONE, a: 0, b: 0 } : { code: UNARY_AFFINE, a: alpha, b: 0 }
-    const inner: Emitter<object> = Object.create(e, {
+    const inner = Object.create(e, {
       inputs: { value: inputs },
       input: { value: (index: number) => inputs[index] },
       fused: { value: { activation } },
-    })
+    }) as Emitter<object>
     MatMul.emit!(inner)
   },
   compute(c) {

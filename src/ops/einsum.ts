@@ -157,7 +157,7 @@ export const Einsum = defineOp({
     const size = (labels: Labels) => sizeOf(labels.map((label) => parsed.sizes.get(label)!))
     const group = (operand: Operand, ...groups: Labels[]) => grouped(e, operand, groups.flat(), parsed.sizes, groups.map(size))
     const inputs = [group(operands[0], batch, rows, summed), group(operands[1], batch, summed, columns)]
-    const inner: Emitter<object> = Object.create(e, { inputs: { value: inputs }, input: { value: (index: number) => inputs[index] } })
+    const inner = Object.create(e, { inputs: { value: inputs }, input: { value: (index: number) => inputs[index] } }) as Emitter<object>
     MatMul.emit!(inner)
   },
   compute({ attributes: { equation }, inputs, outputs: [y] }) {
@@ -186,8 +186,8 @@ function contract({ inputs: terms, output, sizes }: ReturnType<typeof resolve>, 
     let sum: number | bigint = big ? 0n : 0
     for (let i = 0; i < inner; i++) {
       let term: number | bigint = data[0][at[0]]
-      for (let k = 1; k < data.length; k++) term = (term as number) * data[k][at[k]]
-      sum = (sum as number) + (term as number)
+      for (let k = 1; k < data.length; k++) term = (term) * data[k][at[k]]
+      sum = (sum as number) + (term)
       for (let axis = labels.length - 1; axis >= 0; axis--) {
         for (let k = 0; k < at.length; k++) at[k] += strides[k][axis]
         if (++index[axis] < extents[axis]) break
@@ -195,7 +195,7 @@ function contract({ inputs: terms, output, sizes }: ReturnType<typeof resolve>, 
         index[axis] = 0
       }
     }
-    result[o] = sum as never
+    result[o] = sum
   }
   if (!big) return numericTensor(dtype, shape, result as Float64Array)
   return hostTensor(dtype, shape, dtype === 'int64' ? (result as BigInt64Array) : new BigUint64Array(result.buffer))

@@ -74,7 +74,7 @@ export const LabelEncoder = defineOp({
     for (let i = keys.length - 1; i >= 0; i--) positions.set(same(keys[i]), i)
     const data = hostZeros(dtype, x!.shape).data as { [i: number]: unknown; length: number }
     const stored = dtype === 'string' || typeof values[0] === 'bigint' ? values : listData(dtype, values as readonly number[])
-    const rest = isBig(dtype) ? BigInt(otherwise as number | bigint) : otherwise
+    const rest = isBig(dtype) ? BigInt(otherwise) : otherwise
     for (let i = 0; i < x!.data.length; i++) {
       const position = positions.get(same(x!.data[i]))
       data[i] = position === undefined ? rest : stored[position]

@@ -194,13 +194,20 @@ export interface OpDefinition<A = Attributes> {
   /** '' is ai.onnx. */
   readonly domain: string
   readonly attributes: AttributeSchema
+  /** The first operator set that has this operator, where that is newer than the one exported files import anyway. */
+  readonly since?: number
   /** The fewest and most inputs; one number where they are equal. */
   readonly arity: number | readonly [number, number]
+  /** Inputs that may be left empty although others behind them may not. */
+  readonly optional?: readonly number[]
   /** Types and shapes of the outputs, as many as the operator can make from these inputs. @throws LanewiseError without node names. */
   infer?(c: InferContext<A>): readonly TensorType[]
   layout?(query: LayoutQuery<A>): Layout
-  /** Whether `emit` handles operands of these types (undefined where left out). By default: if every float operand is float32. */
-  kernel?(inputs: readonly (DType | undefined)[], attributes: A): boolean
+  /**
+   * Whether `emit` handles operands of these types (undefined where left out) and makes the outputs that are wanted. By default: if every
+   * float operand is float32.
+   */
+  kernel?(inputs: readonly (DType | undefined)[], attributes: A, wanted: readonly boolean[]): boolean
   emit?(e: Emitter<A>): void
   compute?(c: ComputeContext<A>): readonly HostTensor[]
   values?(c: ValueContext<A>): readonly HostValue[]

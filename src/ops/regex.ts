@@ -66,13 +66,31 @@ const posix: Record<string, Test> = {
   xdigit: (c) => digit(c) || (c >= 65 && c <= 70) || (c >= 97 && c <= 102),
 }
 
+/** `\Q…\E`, within which every character stands for itself, written with a backslash before each. */
+function unquoted(chars: readonly string[]): string[] {
+  const result: string[] = []
+  for (let i = 0; i < chars.length; i++) {
+    if (chars[i] !== '\\' || i + 1 === chars.length) {
+      result.push(chars[i])
+    } else if (chars[++i] !== 'Q') {
+      result.push('\\', chars[i])
+    } else {
+      for (i++; i < chars.length && !(chars[i] === '\\' && chars[i + 1] === 'E'); i++) {
+        result.push(...(/\w/.test(chars[i]) ? [chars[i]] : ['\\', chars[i]]))
+      }
+      i++
+    }
+  }
+  return result
+}
+
 class Parser {
   private at = 0
   private depth = 0
   private readonly text: readonly string[]
 
   constructor(private readonly pattern: string) {
-    this.text = [...pattern]
+    this.text = unquoted([...pattern])
   }
 
   parse(): Piece {
@@ -200,12 +218,6 @@ class Parser {
     if (this.take('B')) return assert((before, after) => word(before) === word(after))
     if (this.take('A')) return assert((before) => before === EDGE)
     if (this.take('z')) return assert((_, after) => after === EDGE)
-    if (this.take('Q')) {
-      const pieces: Piece[] = []
-      while (this.at < this.text.length && !this.peek('\\E')) pieces.push(one(literal(this.text[this.at++], flags)))
-      this.take('\\E')
-      return (program) => pieces.forEach((piece) => piece(program))
-    }
     const found = this.classOrChar()
     return one(typeof found === 'number' ? literal(String.fromCodePoint(found), flags) : found)
   }

@@ -107,6 +107,7 @@ function bigCombine(reduction: string): (a: bigint, b: bigint) => bigint {
 /** Writes new entries into a key/value cache, for every sequence of the batch from its own place on. */
 export const TensorScatter = defineOp({
   name: 'TensorScatter',
+  since: 24,
   arity: [2, 3],
   attributes: { axis: int(-2), mode: string('linear') },
   infer({ attributes: { axis, mode }, inputs: [cache, update, places] }) {

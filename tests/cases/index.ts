@@ -1,5 +1,6 @@
 // Every case table, one line each.
 import type { Case } from './case.js'
+import { attentionCases, optimizerCases } from './attention.js'
 import { concatCases } from './concat.js'
 import { constantCases } from './constant.js'
 import { contribAttentionCases, contribCases } from './contrib.js'
@@ -33,6 +34,7 @@ import { transposeCases } from './transpose.js'
 import { triluCases } from './trilu.js'
 
 export const allCases: readonly Case[] = [
+  ...attentionCases,
   ...concatCases,
   ...constantCases,
   ...contribAttentionCases,
@@ -50,6 +52,7 @@ export const allCases: readonly Case[] = [
   ...mlCases,
   ...nonMaxSuppressionCases,
   ...normCases,
+  ...optimizerCases,
   ...padCases,
   ...poolCases,
   ...quantizedLinearCases,

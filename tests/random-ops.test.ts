@@ -1,0 +1,50 @@
+import { expect, it } from 'vitest'
+import { hostFrom, hostZeros, type HostTensor } from '../src/host.js'
+import { findOp, registerOps } from '../src/ops/registry.js'
+import { allOps } from '../src/ops/all.js'
+
+registerOps(allOps)
+
+function draw(op: string, inputs: HostTensor[], attributes: Record<string, unknown>): HostTensor {
+  const definition = findOp('', op)!
+  const full = { ...Object.fromEntries(Object.entries(definition.attributes).map(([name, spec]) => [name, spec.fallback])), ...attributes }
+  const known = (i: number) => inputs[i]
+  const outputs = definition.infer!({ attributes: full, inputs, outputCount: 1, known, value: known })
+  return definition.compute!({ attributes: full, inputs, outputs, outputCount: 1 })[0]
+}
+
+const mean = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0) / values.length
+
+it('uniform numbers fill their range evenly', () => {
+  const { data } = draw('RandomUniform', [], { shape: [40_000], low: -1, high: 3, seed: 1 }) as { data: Float32Array }
+  expect(Math.min(...data)).toBeGreaterThanOrEqual(-1)
+  expect(Math.max(...data)).toBeLessThanOrEqual(3)
+  const quarters = [0, 0, 0, 0]
+  for (const value of data) quarters[Math.min(3, Math.floor(value + 1))]++
+  // Five deviations of a binomial distribution.
+  for (const count of quarters) expect(Math.abs(count - 10_000)).toBeLessThan(5 * Math.sqrt(40_000 * 0.25 * 0.75))
+})
+
+it('normal numbers have their mean and deviation', () => {
+  const { data, dtype } = draw('RandomNormalLike', [hostZeros('float64', [200, 200])], { mean: 2, scale: 3, seed: 2 }) as { data: Float64Array; dtype: string }
+  expect(dtype).toBe('float64')
+  expect(Math.abs(mean(data) - 2)).toBeLessThan((5 * 3) / 200)
+  expect(Math.abs(Math.sqrt(mean(data.map((value) => (value - 2) ** 2))) - 3)).toBeLessThan(0.1)
+})
+
+it('a seed gives the same numbers again, no seed others', () => {
+  const numbers = (seed?: number) => String(draw('RandomUniform', [], { shape: [8], seed }).data)
+  expect(numbers(3)).toBe(numbers(3))
+  expect(numbers(3)).not.toBe(numbers(4))
+  expect(numbers()).not.toBe(numbers())
+})
+
+it('events happen as often as is said', () => {
+  const x = hostFrom('float32', [40_000], new Array<number>(40_000).fill(0.3))
+  const { data } = draw('Bernoulli', [x], { seed: 5, dtype: 9 }) as { data: Uint8Array }
+  expect(Math.abs(mean(data) - 0.3)).toBeLessThan(5 * Math.sqrt(0.21 / 40_000))
+  const logits = hostFrom('float32', [1, 3], [Math.log(1), Math.log(2), -Infinity])
+  const classes = draw('Multinomial', [logits], { sample_size: 30_000, seed: 6 }) as { data: Int32Array }
+  expect(Math.abs(mean(classes.data) - 2 / 3)).toBeLessThan(5 * Math.sqrt(2 / 9 / 30_000))
+  expect(classes.data.includes(2)).toBe(false)
+})
