@@ -2,6 +2,7 @@ import type { HostTensor } from '../host.js'
 import type { TensorType } from '../ops/op.js'
 import { inferTypes, type Inferred } from './infer.js'
 import type { Graph, Value } from './ir.js'
+import { fuseAttention } from './passes/fuse-attention.js'
 import { fuseResidual } from './passes/fuse-residual.js'
 
 /** Rewrites a graph into one that computes the same for the shapes it was given. */
@@ -11,7 +12,10 @@ interface ShapedPass {
 }
 
 /** Passes that need shapes run when a plan is made; those that do not run once, at load (passes/index.ts). */
-const list = [{ name: 'fuse-residual', run: fuseResidual }] as const
+const list = [
+  { name: 'fuse-attention', run: fuseAttention },
+  { name: 'fuse-residual', run: fuseResidual },
+] as const
 
 export type ShapedPassName = (typeof list)[number]['name']
 const shapedPasses: readonly ShapedPass[] = list
