@@ -45,6 +45,7 @@ export const UNARY_ACOSH = 39
 export const UNARY_ATANH = 40
 export const UNARY_AFFINE = 41 // a·x + b
 export const UNARY_SQUARE = 42
+export const UNARY_GRID = 43 // a · min(max(round(x/a), −b), 255 − b), NaN → 0: quantised to a byte and back
 
 // Functions of two elements.
 export const BINARY_ADD = 0

@@ -4,7 +4,7 @@ import {
   UNARY_NONE, UNARY_RELU, UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_SIGMOID, UNARY_TANH, UNARY_HARD_SIGMOID, UNARY_HARD_SWISH,
   UNARY_SILU, UNARY_GELU, UNARY_GELU_TANH, UNARY_ELU, UNARY_SELU, UNARY_SOFTPLUS, UNARY_SOFTSIGN, UNARY_MISH, UNARY_CELU,
   UNARY_THRESHOLDED_RELU, UNARY_SHRINK, UNARY_EXP, UNARY_LOG, UNARY_ERF, UNARY_SQRT, UNARY_RECIPROCAL, UNARY_ABS,
-  UNARY_NEG, UNARY_FLOOR, UNARY_CEIL, UNARY_ROUND, UNARY_SIGN, UNARY_SIN, UNARY_COS, UNARY_AFFINE, UNARY_SQUARE,
+  UNARY_NEG, UNARY_FLOOR, UNARY_CEIL, UNARY_ROUND, UNARY_SIGN, UNARY_SIN, UNARY_COS, UNARY_AFFINE, UNARY_SQUARE, UNARY_GRID,
 } from "./codes";
 import {
   constant, erf, exp, exp_bounded, expm1_negative, load_some, log, log1p_unit, madd, sigmoid, store_some,
@@ -237,6 +237,33 @@ function map_pairs<F>(x: usize, y: usize, n: i32, scalarA: f32, scalarB: f32): v
   map<F>(x, y, n & 7, scalarA, scalarB);
 }
 
+// @ts-ignore: decorator
+@inline
+function grid(x: v128, a: v128, low: v128, high: v128): v128 {
+  const q = f32x4.nearest(f32x4.div(x, a));
+  return f32x4.mul(v128.and(f32x4.pmin(f32x4.pmax(q, low), high), f32x4.eq(q, q)), a);
+}
+
+/** Not by `map`: what the bounds are made of would be computed for every vector. */
+function map_grid(x: usize, y: usize, n: i32, scale: f32, shift: f32): void {
+  const a = f32x4.splat(scale);
+  const low = f32x4.splat(0 - shift);
+  const high = f32x4.splat(255 - shift);
+  for (; n >= 8; n -= 8) {
+    const y0 = grid(v128.load(x), a, low, high);
+    const y1 = grid(v128.load(x, 16), a, low, high);
+    v128.store(y, y0);
+    v128.store(y, y1, 16);
+    x += 32;
+    y += 32;
+  }
+  for (; n > 0; n -= 4) {
+    store_some(y, grid(load_some(x, n), a, low, high), n);
+    x += 16;
+    y += 16;
+  }
+}
+
 /** The rare ones: computed in float64 and rounded once. */
 function map_scalar(code: i32, x: usize, y: usize, n: i32): void {
   for (let i: i32 = 0; i < n; i++) {
@@ -290,6 +317,7 @@ export function unary_f32(code: i32, x: usize, y: usize, n: i32, a: f32, b: f32)
     case UNARY_COS: f = (x, y, n, a, b) => map<Cos>(x, y, n, a, b); break;
     case UNARY_AFFINE: f = (x, y, n, a, b) => map<Affine>(x, y, n, a, b); break;
     case UNARY_SQUARE: f = (x, y, n, a, b) => map<Square>(x, y, n, a, b); break;
+    case UNARY_GRID: f = map_grid; break;
     default:
       map_scalar(code, x, y, n);
       return;

@@ -79,14 +79,6 @@ export function serializeWork({ model, feeds, weights, identity, ...rest }: Work
   return out
 }
 
-/** A work as its header has it: places in the buffer instead of bytes. */
-type Header = Omit<Work, 'model' | 'feeds' | 'weights' | 'identity'> & {
-  readonly model: Place
-  readonly feeds: readonly TensorPlace[][]
-  readonly weights?: TensorPlace[]
-  readonly identity?: Place
-}
-
 /** The reverse of {@link serializeWork}; tensors are views of the buffer. */
 export function parseWork(buffer: ArrayBuffer): Work {
   const size = new DataView(buffer).getUint32(0, true)

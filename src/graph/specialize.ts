@@ -3,6 +3,7 @@ import type { TensorType } from '../ops/op.js'
 import { inferTypes, type Inferred } from './infer.js'
 import type { Graph, Value } from './ir.js'
 import { fuseAttention } from './passes/fuse-attention.js'
+import { fuseQuantize } from './passes/fuse-quantize.js'
 import { fuseResidual } from './passes/fuse-residual.js'
 
 /** Rewrites a graph into one that computes the same for the shapes it was given. */
@@ -14,6 +15,7 @@ interface ShapedPass {
 /** Passes that need shapes run when a plan is made; those that do not run once, at load (passes/index.ts). */
 const list = [
   { name: 'fuse-attention', run: fuseAttention },
+  { name: 'fuse-quantize', run: fuseQuantize },
   { name: 'fuse-residual', run: fuseResidual },
 ] as const
 

@@ -1,7 +1,7 @@
 import { dtypeToOnnx } from '../dtype.js'
 import { VERSION } from '../env.js'
 import { LanewiseError } from '../errors.js'
-import { capturedBy, usedBy, type DeclaredType, type Graph, type Node, type Value } from '../graph/ir.js'
+import { bodiesOf, capturedBy, usedBy, type DeclaredType, type Graph, type Node, type Value } from '../graph/ir.js'
 import type { HostTensor } from '../host.js'
 import type { AttributeKind } from '../ops/attributes.js'
 import { AttributeType, type AttributeProto, type GraphProto, type ModelProto, type NodeProto, type TypeProto, type ValueInfoProto } from './schema/onnx.js'
@@ -25,7 +25,7 @@ export interface ExportOptions {
  * @throws LanewiseError `E_UNSUPPORTED` for a graph that passes have rewritten (fused nodes are not ONNX).
  */
 export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Array {
-  const { opset = EXPORT_OPSET, metadata = {} } = options
+  const { opset = opsetFor(graph), metadata = {} } = options
   const domains = new Set<string>()
   const model: Init<ModelProto> = {
     irVersion: IR_VERSION,
@@ -36,6 +36,16 @@ export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Arr
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   }
   return writeModel(model)
+}
+
+/** The operator set to import: the usual one, or a newer one if an operator needs it. */
+function opsetFor(graph: Graph): number {
+  let opset = EXPORT_OPSET
+  for (const node of graph.nodes) {
+    if (node.op.domain === '') opset = Math.max(opset, node.op.since ?? 0)
+    for (const body of bodiesOf(node)) opset = Math.max(opset, opsetFor(body))
+  }
+  return opset
 }
 
 function graphProto(graph: Graph, domains: Set<string>, outermost: boolean): Init<GraphProto> {

@@ -1,6 +1,6 @@
 import { LanewiseError } from '../errors.js'
 import type { HostTensor } from '../host.js'
-import { toRaw, type RawAttributes } from '../ops/attributes.js'
+import { toRaw, type RawAttribute, type RawAttributes } from '../ops/attributes.js'
 import type { OpDefinition, UpgradeContext } from '../ops/op.js'
 import { findOp } from '../ops/registry.js'
 
@@ -34,7 +34,7 @@ export function upgradeNode(node: NamedNode, opset: number, sink: Sink): void {
     },
     node: (type, inputs, attributes = {}) => {
       const made = known(type)
-      const raw: RawAttributes = attributes instanceof Map ? attributes : new Map()
+      const raw: RawAttributes = attributes instanceof Map ? attributes : new Map<string, RawAttribute>()
       if (!(attributes instanceof Map)) for (const [key, value] of Object.entries(attributes)) raw.set(key, toRaw(made.attributes[key].kind, value))
       const output = `${node.name}/${type}${sink.fresh()}`
       sink.node({ op: made, name: output, raw, inputs, outputs: [output] })

@@ -100,6 +100,7 @@ function maskRows(mask: HostTensor, batch: number, heads: number, queries: numbe
 /** Opset 23 and 24. */
 export const Attention = defineOp({
   name: 'Attention',
+  since: 23,
   arity: [3, 7],
   attributes: {
     is_causal: int(0),
@@ -231,6 +232,7 @@ export function rotate(x: Floats, at: number, tables: RotaryTables, position: nu
 /** Opset 23. X is [batch, heads, length, size], or [batch, length, heads · size]. */
 export const RotaryEmbedding = defineOp({
   name: 'RotaryEmbedding',
+  since: 23,
   arity: [3, 4],
   attributes: { interleaved: int(0), num_heads: int(0), rotary_embedding_dim: int(0) },
   infer: ({ inputs: [x] }) => [x!],

@@ -371,6 +371,8 @@ export const GroupQueryAttention = defineOp({
   name: 'GroupQueryAttention',
   domain,
   arity: [7, 12],
+  // Key and value may be packed with the query; there may be no past.
+  optional: [1, 2, 3, 4],
   attributes: {
     num_heads: required(int()),
     kv_num_heads: required(int()),

@@ -156,6 +156,8 @@ export const EmbedLayerNormalization = defineOp({
   name: 'EmbedLayerNormalization',
   domain,
   arity: [7, 9],
+  // Segments, and their table.
+  optional: [1, 4],
   attributes: { epsilon: float(1e-12), mask_index_type: int(1) },
   infer({ inputs: [ids, , words, , , gamma, beta] }) {
     if (ids!.shape.length !== 2 || words!.shape.length !== 2) throw new LanewiseError('E_SHAPE', `ids and embeddings must be matrices, got ${formatShape(ids!.shape)} and ${formatShape(words!.shape)}`)

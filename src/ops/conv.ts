@@ -105,14 +105,15 @@ const GROUPED_POINTWISE = 4
 function chooseKernel(e: Emitter<unknown>, job: Job): Kernel {
   const { x, w, window, group } = job
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
+  const inputs = w.shape[1]
   const outputs = w.shape[0] / group
-  if (group > 1 && outputs <= (w.size === w.shape[0] * w.shape[1] ? GROUPED_POINTWISE : GROUPED_OUTPUTS)) return grouped
-  if (e.fast && group === 1 && isFlat(window) && w.constant && isUnit(window)) {
+  if (e.fast && isFlat(window) && w.constant && isUnit(window) && (group === 1 || Math.min(inputs, outputs) >= 8)) {
     const [depth, oh, ow] = threeAxes(window.output, 1)
-    const tile = e.ask('winograd_choice', x.shape[0] * depth, x.shape[1], w.shape[0], oh, ow)
+    const tile = e.ask('winograd_choice', x.shape[0] * depth, inputs, outputs, oh, ow)
     if (tile) return winograd(tile)
   }
-  const kind = group === 1 && isFlat(window) && window.dilations.every((dilation) => dilation === 1) ? rowsKind(job) : undefined
+  if (group > 1) return outputs <= (w.size === w.shape[0] * inputs ? GROUPED_POINTWISE : GROUPED_OUTPUTS) ? grouped : gathered
+  const kind = isFlat(window) && window.dilations.every((dilation) => dilation === 1) ? rowsKind(job) : undefined
   return kind === undefined ? gathered : rows(kind)
 }
 
@@ -139,30 +140,37 @@ function isUnit({ kernel, strides, dilations }: Window): boolean {
   return kh === 3 && kw === 3 && strides.every((stride) => stride === 1) && dilations.every((dilation) => dilation === 1)
 }
 
-/** Fewer multiplications by transforming tiles of m×m outputs. */
+/** Fewer multiplications by transforming tiles of m×m outputs; groups are slices of the channels. */
 function winograd(m: number): Kernel {
   return {
     name: `winograd ${m}x${m}`,
-    emit(e, { x, w, y, window, bias, residual, activation }) {
+    emit(e, { x, w, y, window, group, bias, residual, activation }) {
       const [, top, left] = threeAxes(window.begin, 0)
       const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
       const [, oh, ow] = threeAxes(y.shape.slice(2), 1)
       const images = x.shape[0] * depth
-      const inputs = x.shape[1]
-      const outputs = y.shape[1]
+      const inputs = w.shape[1]
+      const outputs = w.shape[0] / group
       const bytes = e.ask('winograd_packed_size', m, inputs, outputs)
       // Packing works in scratch behind what it makes.
-      const packed = e.pack(w, `winograd ${m}`, bytes + e.ask('winograd_pack_scratch_size'), (p, from, to) => {
+      const packed = e.pack(w, `winograd ${m} ${group}`, group * bytes + e.ask('winograd_pack_scratch_size'), (p, from, to) => {
         const panels = Math.ceil(outputs / 8)
-        for (let i = 0; i < panels; i += 8) {
-          p.call('winograd_pack_f32', m, from, inputs, outputs, to, plus(to, bytes), i, Math.min(i + 8, panels))
+        for (let g = 0; g < group; g++) {
+          const filters = plus(from, 4 * 9 * inputs * outputs * g)
+          for (let i = 0; i < panels; i += 8) {
+            p.call('winograd_pack_f32', m, filters, inputs, outputs, plus(to, g * bytes), plus(to, group * bytes), i, Math.min(i + 8, panels))
+          }
         }
       })
       const scratch = e.scratch(e.ask('winograd_scratch_size', m, images, oh, ow, inputs, outputs))
-      e.call(
-        'winograd_f32', m, x.at, inputs, packed, bias, residual, outputs, y.at, outputs, images, height, width, inputs, outputs, oh, ow, top, left,
-        activation.code, activation.a, activation.b, scratch, 0, e.ask('winograd_blocks', m, images, oh, ow, inputs, outputs),
-      )
+      for (let g = 0; g < group; g++) {
+        const slice = <T extends Address | number>(at: T) => (typeof at === 'number' ? at : plus(at, 4 * g * outputs))
+        e.call(
+          'winograd_f32', m, plus(x.at, 4 * g * inputs), x.shape[1], plus(packed, g * bytes), slice(bias), slice(residual), y.shape[1], slice(y.at),
+          y.shape[1], images, height, width, inputs, outputs, oh, ow, top, left, activation.code, activation.a, activation.b, scratch, 0,
+          e.ask('winograd_blocks', m, images, oh, ow, inputs, outputs),
+        )
+      }
     },
   }
 }

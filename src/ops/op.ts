@@ -194,8 +194,12 @@ export interface OpDefinition<A = Attributes> {
   /** '' is ai.onnx. */
   readonly domain: string
   readonly attributes: AttributeSchema
+  /** The first operator set that has this operator, where that is newer than the one exported files import anyway. */
+  readonly since?: number
   /** The fewest and most inputs; one number where they are equal. */
   readonly arity: number | readonly [number, number]
+  /** Inputs that may be left empty although others behind them may not. */
+  readonly optional?: readonly number[]
   /** Types and shapes of the outputs, as many as the operator can make from these inputs. @throws LanewiseError without node names. */
   infer?(c: InferContext<A>): readonly TensorType[]
   layout?(query: LayoutQuery<A>): Layout

@@ -1,9 +1,10 @@
+import { UNARY_GRID } from '../../assembly/codes.js'
 import { dtypeFromOnnx, isFloat, isInteger, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { follow } from '../graph/layout.js'
 import { hostZeros, type HostTensor } from '../host.js'
 import { formatShape, normalizeAxis, sizeOf, type Shape } from '../shape.js'
-import { int } from './attributes.js'
+import { float, int } from './attributes.js'
 import { floatsOf, floatTensor, numbersOf, roundEven, type Floats } from './host-floats.js'
 import { defineOp, type Emitter } from './op.js'
 
@@ -203,6 +204,24 @@ export const DequantizeLinear = defineOp({
     if (!isInteger(x!.dtype) && !isFloat(x!.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x!.dtype}`, { actual: x!.dtype })
     return [dequantized(x!, scale!, zero, y.dtype, granularity(x!.shape, scale!.shape, attributes))]
   },
+})
+
+/**
+ * DequantizeLinear after QuantizeLinear, to a byte and with one scale: what passes/fuse-quantize.ts makes of the two. `shift` is the zero
+ * point counted from the smallest value of the type.
+ */
+export const QuantizeDequantize = defineOp({
+  name: 'QuantizeDequantize',
+  domain: 'lanewise',
+  arity: 1,
+  attributes: { scale: float(1), shift: float(0) },
+  infer: ({ inputs: [x] }) => [x!],
+  layout: follow,
+  emit(e) {
+    const y = e.overwrite(0, 0)
+    if (y.size > 0) e.call('unary_f32', UNARY_GRID, e.input(0).at, y.at, y.size, e.attributes.scale, e.attributes.shift)
+  },
+  activation: ({ scale, shift }) => ({ code: UNARY_GRID, a: scale, b: shift }),
 })
 
 function checkZero(scale: Shape, zero: Shape | undefined): void {

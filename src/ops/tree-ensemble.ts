@@ -65,7 +65,8 @@ function evaluate({ roots, nodes, targets }: Forest, x: HostTensor, aggregate: s
           const better = aggregate === 'MIN' ? weight < row[target] : weight > row[target]
           if (seen[target] === 0 || better) row[target] = weight
         } else {
-          row[target] += aggregate === 'AVERAGE' ? weight / roots.length : weight
+          // In float32, as the weights are: a sum that meets a threshold exactly must meet it here, too.
+          row[target] = Math.fround(row[target] + (aggregate === 'AVERAGE' ? weight / roots.length : weight))
         }
         seen[target] = 1
       }

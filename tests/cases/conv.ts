@@ -39,6 +39,7 @@ export const convCases: readonly Case[] = [
   row('depthwise, 2 filters per channel', [1, 6, 8, 8], [12, 1, 3, 3], { group: 6, pads: [1, 1, 1, 1] }),
   row('depthwise 1-D', [1, 6, 40], [6, 1, 5], { group: 6, pads: [2, 2] }),
   row('groups of 4', [1, 16, 8, 8], [24, 4, 3, 3], { group: 4, pads: [1, 1, 1, 1] }),
+  winograd('2 groups, 3x3', [2, 64, 13, 14], [70, 32, 3, 3], { group: 2, pads: [1, 1, 1, 1] }),
   row('groups of 9 filters', [1, 8, 7, 6], [18, 4, 3, 3], { group: 2, pads: [1, 1, 1, 1] }),
   row('groups of 2, stride 2, dilated', [2, 10, 9, 12], [15, 2, 3, 2], { group: 5, pads: [1, 2, 0, 1], strides: [1, 2], dilations: [2, 1] }),
   row('3-D groups', [1, 6, 4, 5, 6], [9, 2, 2, 3, 3], { group: 3, pads: [0, 1, 1, 1, 1, 1] }),

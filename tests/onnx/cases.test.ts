@@ -33,7 +33,7 @@ function fileOf(row: Case): { bytes: Uint8Array; feeds: Map<string, HostValue> }
 }
 
 /** What onnxruntime-web says of types and operators that it has no kernel for. */
-const lacking = /NOT_IMPLEMENTED|not implemented|Could not find an implementation|is not a registered function|Type Error|INVALID_GRAPH|Unsupported|unsupported/i
+const lacking = /NOT_IMPLEMENTED|not implemented|Could not find an implementation|is not a registered function|No Op registered|Type Error|INVALID_GRAPH|Unsupported|unsupported/i
 
 /** Whether the other engine's answer is within the case's tolerance of the float64 reference. */
 function rightByReference(row: Case, name: string, answer: HostTensor): boolean {

@@ -2,7 +2,7 @@ import type { Graph, Node } from '../ir.js'
 import { Rewriter } from '../rewrite.js'
 
 /** Operators whose kernels apply a function to each element before they store it. */
-const carriers = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm'])
+export const carriers: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm'])
 
 /** Lets the node that makes a value apply the function of one element that follows it (Relu, Clip, Sigmoid …). */
 export const fuseActivation = {

@@ -16,7 +16,7 @@ export function fuseResidual(graph: Graph, types: ReadonlyMap<Value, Inferred>):
   const rewriter = new Rewriter(graph)
   const position = new Map(graph.nodes.map((node, i) => [node, i]))
   for (const add of graph.nodes) {
-    if (add.op.name !== 'Add' || add.op.domain !== '' || add.attributes.axis !== undefined || !rewriter.stands(add)) continue
+    if (!isSum(add) || !rewriter.stands(add)) continue
     const [a, b] = add.inputs as [Value, Value]
     const [y] = add.outputs
     if (!y || a === b || !sameTypes(types, a, b, y)) continue
@@ -33,6 +33,10 @@ export function fuseResidual(graph: Graph, types: ReadonlyMap<Value, Inferred>):
     fuseInto(rewriter, fused)
   }
   return rewriter.apply()
+}
+
+function isSum({ op, inputs, attributes }: Node): boolean {
+  return op.domain === '' && (op.name === 'Add' || op.name === 'Sum') && inputs.length === 2 && attributes.axis === undefined
 }
 
 function carries(rewriter: Rewriter, value: Value): boolean {
