@@ -58,3 +58,22 @@ function slab(x: usize, y: usize, sizes: usize, offsets: usize, rank: i32, run: 
   }
   return y;
 }
+
+/**
+ * y[i₀, …, iₖ, :] = x[j, :] for `count` tuples j of `depth` indices of 4 or 8 bytes: runs of `run` bytes, one after the other. `table` holds the
+ * sizes of y's axes that are indexed, and their strides in bytes (i32). A negative index counts from the end.
+ */
+export function scatter(x: usize, y: usize, indices: usize, indexBytes: i32, count: i32, depth: i32, table: usize, run: i32): void {
+  const strides = table + (<usize>depth << 2);
+  for (; count > 0; count--) {
+    let to = y;
+    for (let axis: usize = 0; axis < <usize>depth; axis++) {
+      let i = load<i32>(indices);
+      if (i < 0) i += load<i32>(table + (axis << 2));
+      to += <usize>i * load<i32>(strides + (axis << 2));
+      indices += indexBytes;
+    }
+    move(x, to, run);
+    x += run;
+  }
+}

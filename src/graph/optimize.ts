@@ -1,4 +1,4 @@
-import type { Graph, Value } from './ir.js'
+import { bodiesOf, withNodes, type Graph, type Node, type Value } from './ir.js'
 import { passes, type PassContext, type PassName } from './passes/index.js'
 import type { ShapedPassName } from './specialize.js'
 
@@ -16,5 +16,19 @@ export async function optimize(graph: Graph, outputs: readonly Value[], options:
   for (const { name, run } of passes) {
     if (passEnabled(options, name)) result = await run(result, context)
   }
-  return result
+  // The bodies last: by then they see which of the values around them are constants.
+  if (!result.nodes.some((node) => bodiesOf(node).length > 0)) return result
+  const nodes: Node[] = []
+  for (const node of result.nodes) nodes.push(await withBodiesOptimized(node, options, context))
+  return withNodes(result, nodes)
+}
+
+async function withBodiesOptimized(node: Node, options: PassOptions, context: PassContext): Promise<Node> {
+  const bodies = new Set(bodiesOf(node))
+  if (bodies.size === 0) return node
+  const attributes: Record<string, unknown> = { ...node.attributes }
+  for (const [name, value] of Object.entries(attributes)) {
+    if (bodies.has(value as Graph)) attributes[name] = await optimize(value as Graph, (value as Graph).outputs, options, context)
+  }
+  return { ...node, attributes }
 }

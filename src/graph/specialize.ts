@@ -2,6 +2,7 @@ import type { HostTensor } from '../host.js'
 import type { TensorType } from '../ops/op.js'
 import { inferTypes, type Inferred } from './infer.js'
 import type { Graph, Value } from './ir.js'
+import { fuseAttention } from './passes/fuse-attention.js'
 import { fuseQuantize } from './passes/fuse-quantize.js'
 import { fuseResidual } from './passes/fuse-residual.js'
 
@@ -13,6 +14,7 @@ interface ShapedPass {
 
 /** Passes that need shapes run when a plan is made; those that do not run once, at load (passes/index.ts). */
 const list = [
+  { name: 'fuse-attention', run: fuseAttention },
   { name: 'fuse-quantize', run: fuseQuantize },
   { name: 'fuse-residual', run: fuseResidual },
 ] as const

@@ -1,8 +1,8 @@
-import { isBig, isInteger } from '../dtype.js'
+import { byteSize, isBig, isInteger } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
-import { copyElements } from '../graph/strided.js'
+import { copyElements, emitStridedCopy } from '../graph/strided.js'
 import { toNumbers, type HostTensor } from '../host.js'
-import { formatShape, normalizeAxis, sameShape, sizeOf, type Shape } from '../shape.js'
+import { formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } from '../shape.js'
 import { int, string } from './attributes.js'
 import { checkElementIndices, elementPlaces, slicePlaces } from './gather.js'
 import { numbersOf, numericTensor } from './host-floats.js'
@@ -52,11 +52,49 @@ export const ScatterND = defineOp({
     checkReduction(attributes.reduction)
     return [x!]
   },
+  kernel: ([x, indices, updates], { reduction }) => reduction === 'none' && x === updates && x !== 'string' && (indices === 'int32' || indices === 'int64'),
+  emit(e) {
+    const [x, indices, updates] = [e.input(0), e.input(1), e.input(2)]
+    const depth = indices.shape[indices.shape.length - 1]
+    const count = sizeOf(indices.shape.slice(0, -1))
+    const run = sizeOf(x.shape.slice(depth))
+    const y = e.overwrite(0, 0)
+    if (y.at !== x.at) emitStridedCopy(e, x.dtype, { axes: [{ size: x.size, from: 1, to: 1 }], from: 0, to: 0 }, x.at, y.at)
+    const box = indices.constant && boxOf(slicePlaces(x.shape, indices.constant).places, indices.shape.slice(0, -1))
+    if (box) {
+      const axes = box.strides.map((to, axis) => ({ size: indices.shape[axis], from: sizeOf(indices.shape.slice(axis + 1, -1)) * run, to }))
+      emitStridedCopy(e, x.dtype, { axes: [...axes, { size: run, from: 1, to: 1 }], from: 0, to: box.first }, updates.at, y.at)
+      return
+    }
+    const sizes = x.shape.slice(0, depth)
+    const bytes = byteSize(x.dtype)
+    e.check(indices, (tensor) => void slicePlaces(x.shape, tensor))
+    if (count * run === 0) return
+    const strides = stridesOf(x.shape).slice(0, depth)
+    const table = e.table(Int32Array.from([...sizes, ...strides.map((stride) => stride * bytes)]))
+    e.call('scatter', updates.at, y.at, indices.at, byteSize(indices.dtype), count, depth, table, run * bytes)
+  },
   compute({ attributes, inputs: [x, indices, updates] }) {
     const { places, run } = slicePlaces(x!.shape, indices!)
     return [scattered(x!, places, run, updates!, attributes.reduction)]
   },
 })
+
+/** Places that are all different as one box: the first of them, and the distances along the axes of the indices. */
+function boxOf(places: Float64Array, shape: Shape): { first: number; strides: number[] } | undefined {
+  if (places.length === 0 || new Set(places).size !== places.length) return undefined
+  const steps = stridesOf(shape)
+  const strides = shape.map((size, axis) => (size > 1 ? places[steps[axis]] - places[0] : 0))
+  for (let i = 0; i < places.length; i++) {
+    let place = places[0]
+    for (let axis = 0, rest = i; axis < shape.length; axis++) {
+      place += Math.floor(rest / steps[axis]) * strides[axis]
+      rest %= steps[axis]
+    }
+    if (place !== places[i]) return undefined
+  }
+  return { first: places[0], strides }
+}
 
 function checkReduction(reduction: string): void {
   if (!REDUCTIONS.includes(reduction)) throw new LanewiseError('E_VALUE', `reduction "${reduction}" is not known`, { expected: REDUCTIONS.join(', '), actual: reduction })
