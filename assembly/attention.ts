@@ -174,6 +174,34 @@ export function attention_f32(
   }
 }
 
+/** Scores of query i and `n` keys from `key` on: the soft cap, the mask, and what is out of sight. */
+function limit_scores(
+  row: usize, n: i32, mask: usize, ends: usize, table: usize, softcap: f32, b: i32, h: i32, i: i32, keys: i32, key: i32,
+): void {
+  if (softcap != 0) {
+    unary_f32(UNARY_TANH, row, row, n, 0, 0);
+    scale_row(row, 1, row, n, softcap);
+  }
+  if (mask) mask_row(row, n, mask, table, b, h, i, key);
+  const last = last_of(table, ends, keys, i), hidden = min(first_of(table, last) - key, n);
+  for (let j = max(last - key, 0); j < n; j++) store<f32>(row + (j << 2), -Infinity);
+  for (let j = 0; j < hidden; j++) store<f32>(row + (j << 2), -Infinity);
+}
+
+function has_nan(x: usize, n: i32): bool {
+  for (; n > 0; n--, x += 4) if (load<f32>(x) != load<f32>(x)) return true;
+  return false;
+}
+
+/** y[0 … width) += Σ p[j]·v[j] over the `n` keys that have a weight: what a query may not see does not reach it, not even as NaN. */
+function add_seen(p: usize, n: i32, v: usize, vRow: i32, y: usize, width: i32): void {
+  for (let j = 0; j < n; j++, p += 4, v += vRow << 2) {
+    const weight = load<f32>(p);
+    if (weight == 0) continue;
+    for (let at: usize = 0, end = <usize>width << 2; at < end; at += 4) store<f32>(y + at, load<f32>(y + at) + weight * load<f32>(v + at));
+  }
+}
+
 /** One block of queries. */
 function attend_rows(
   q: usize, packedK: usize, packedV: usize, mask: usize, ends: usize, y: usize, table: usize, scale: f32, softcap: f32, b: i32, h: i32,
@@ -192,22 +220,13 @@ function attend_rows(
   memory.fill(sums, 0, rows * width << 2);
   const end = last_of(table, ends, keys, first + rows - 1);
   // Blocks begin at multiples of a panel's width.
-  for (let key = first_of(table, last_of(table, ends, keys, first)) & -8; key < end; key += COLUMNS) {
+  const begin = first_of(table, last_of(table, ends, keys, first)) & -8;
+  for (let key = begin; key < end; key += COLUMNS) {
     const columns = min(COLUMNS, end - key);
-    // Whole panels: the packed keys end in zeros, and what comes of them is not read.
-    for (let j = 0; j < columns; j += 8) {
-      panel_rows(scaled, size << 2, packedK + (<usize>(key + j) * size << 2), size, scores + (j << 2), COLUMNS << 2, rows, false);
-    }
+    score_block(scaled, packedK, size, scores, rows, key, columns);
     for (let i = 0; i < rows; i++) {
       const row = scores + (i * COLUMNS << 2);
-      const last = last_of(table, ends, keys, first + i), seen = min(last - key, columns), hidden = min(first_of(table, last) - key, columns);
-      if (softcap != 0) {
-        unary_f32(UNARY_TANH, row, row, columns, 0, 0);
-        scale_row(row, 1, row, columns, softcap);
-      }
-      if (mask) mask_row(row, columns, mask, table, b, h, first + i, key);
-      for (let j = max(seen, 0); j < columns; j++) store<f32>(row + (j << 2), -Infinity);
-      for (let j = 0; j < hidden; j++) store<f32>(row + (j << 2), -Infinity);
+      limit_scores(row, columns, mask, ends, table, softcap, b, h, first + i, keys, key);
       const before = load<f32>(most + (i << 2)), now = max(before, largest(row, columns));
       if (now == -Infinity) {
         memory.fill(row, 0, columns << 2);
@@ -230,9 +249,30 @@ function attend_rows(
       panel_rows(scores, COLUMNS << 2, panel, columns, sums + (j << 2), width << 2, rows, true);
     }
   }
+  if (has_nan(sums, rows * width)) {
+    memory.fill(sums, 0, rows * width << 2);
+    for (let key = begin; key < end; key += COLUMNS) {
+      const columns = min(COLUMNS, end - key);
+      score_block(scaled, packedK, size, scores, rows, key, columns);
+      for (let i = 0; i < rows; i++) {
+        const row = scores + (i * COLUMNS << 2), now = load<f32>(most + (i << 2));
+        if (now == -Infinity) continue;
+        limit_scores(row, columns, mask, ends, table, softcap, b, h, first + i, keys, key);
+        exp_sum(row, columns, now);
+        for (let j = 0; j < width; j += 8) add_seen(row, columns, packedV + ((<usize>j * keys + (<usize>key << 3)) << 2), 8, sums + ((i * width + j) << 2), 8);
+      }
+    }
+  }
   for (let i = 0; i < rows; i++) {
     const total = load<f32>(totals + (i << 2)), to = y + offset_of(table, ATTENTION_Y, b, h, first + i);
     scale_row(sums + (i * width << 2), 1, to, valueSize, total == 0 ? 0 : <f32>1 / total);
+  }
+}
+
+/** Scores of a block of queries and whole panels of keys: the packed keys end in zeros, and what comes of them is not read. */
+function score_block(scaled: usize, packedK: usize, size: i32, scores: usize, rows: i32, key: i32, columns: i32): void {
+  for (let j = 0; j < columns; j += 8) {
+    panel_rows(scaled, size << 2, packedK + (<usize>(key + j) * size << 2), size, scores + (j << 2), COLUMNS << 2, rows, false);
   }
 }
 
@@ -267,19 +307,19 @@ export function attention_vector_f32(
       );
       for (let i = 0; i < rows; i++) {
         const row = scratch + (<usize>i * last << 2), query = queries == 1 ? 0 : i;
-        if (softcap != 0) {
-          unary_f32(UNARY_TANH, row, row, last, 0, 0);
-          scale_row(row, 1, row, last, softcap);
-        }
-        if (mask) mask_row(row, last, mask, table, b, queries == 1 ? h + i : h, query, 0);
-        const seen = last_of(table, ends, keys, query), first = first_of(table, seen);
-        memory.fill(row, 0, first << 2);
-        memory.fill(row + (seen << 2), 0, (last - seen) << 2);
-        const from = row + (first << 2), count = seen - first, now = largest(from, count);
-        if (now == -Infinity) memory.fill(from, 0, count << 2);
-        else scale_row(from, 1, from, count, <f32>1 / exp_sum(from, count, now));
+        limit_scores(row, last, mask, ends, table, softcap, b, queries == 1 ? h + i : h, query, keys, 0);
+        const now = largest(row, last);
+        if (now == -Infinity) memory.fill(row, 0, last << 2);
+        else scale_row(row, 1, row, last, <f32>1 / exp_sum(row, last, now));
       }
-      gemv_rows(scratch, last, vAt, vRow, 0, 0, 0, y + offset_of(table, ATTENTION_Y, b, h, 0), yRow, rows, last, 0, valueSize, UNARY_NONE, 0, 0);
+      const to = y + offset_of(table, ATTENTION_Y, b, h, 0);
+      gemv_rows(scratch, last, vAt, vRow, 0, 0, 0, to, yRow, rows, last, 0, valueSize, UNARY_NONE, 0, 0);
+      for (let i = 0; i < rows; i++) {
+        const at = to + (i * yRow << 2);
+        if (!has_nan(at, valueSize)) continue;
+        memory.fill(at, 0, valueSize << 2);
+        add_seen(scratch + (<usize>i * last << 2), last, vAt, vRow, at, valueSize);
+      }
     }
   }
 }
