@@ -21,6 +21,8 @@ export function isArenaBlock(block: Block): block is ArenaBlock {
 
 /** Above this many blocks the quadratic search below would take seconds; then blocks are placed in order of time. */
 const QUADRATIC = 4000
+/** With more than this many alive at a time no gap is looked for among them either: the next block goes to the end. */
+const WIDE = 1000
 
 /**
  * Gives each block an offset such that no two that live at the same time overlap, and returns the bytes the arena needs. Blocks that have an
@@ -35,9 +37,19 @@ export function placeBlocks(blocks: readonly ArenaBlock[]): number {
   let end = 0
   for (const block of placed) end = Math.max(end, block.offset! + align(block.bytes))
   let live = placed
+  let looked = 0
   for (const block of waiting) {
     // In order of time, whatever has died is out of the way for good.
-    if (!bySize) live = live.filter((other) => other.last >= block.first)
+    if (!bySize && (live.length <= WIDE || ++looked > live.length / 16)) {
+      live = live.filter((other) => other.last >= block.first)
+      looked = 0
+    }
+    if (!bySize && live.length > WIDE) {
+      block.offset = end
+      end += align(block.bytes)
+      live.push(block)
+      continue
+    }
     const near = live.filter((other) => other.first <= block.last && other.last >= block.first).sort((a, b) => a.offset! - b.offset!)
     let offset = 0
     for (const other of near) {

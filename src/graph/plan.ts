@@ -4,7 +4,7 @@ import { isHostTensor, type HostTensor, type HostValue } from '../host.js'
 import { emitCast } from '../ops/cast.js'
 import { allFloat32, type Address, type Block, type PackEmitter, type TensorType } from '../ops/op.js'
 import { findOp } from '../ops/registry.js'
-import { formatShape, sizeOf } from '../shape.js'
+import { formatShape, MAX_RANK, sizeOf } from '../shape.js'
 import { arenaBlock, isArenaBlock, placeBlocks, type ArenaBlock } from './arena.js'
 import { ConstantOperand, emitReorder, NodeEmitter, Placed, type EmitTarget, type Step } from './emitter.js'
 import { notFused, usedBy, type Graph, type Node, type Value } from './ir.js'
@@ -232,6 +232,8 @@ class SegmentPlanner implements EmitTarget {
     for (const [i, value] of node.outputs.entries()) {
       if (!value) continue
       if (!outputs[i]) throw new LanewiseError('E_UNSUPPORTED', `output ${i} is not supported`)
+      const rank = outputs[i].shape.length
+      if (rank > MAX_RANK) throw new LanewiseError('E_TENSOR', `output ${i} would have ${rank} axes`, { expected: `<= ${MAX_RANK}`, actual: String(rank) })
       const bytes = sizeOf(outputs[i].shape) * byteSize(outputs[i].dtype)
       if (bytes > this.options.arenaLimit) {
         throw new LanewiseError('E_BUDGET', `output ${i} of shape ${formatShape(outputs[i].shape)} takes ${bytes} bytes, over the memory limit`, {

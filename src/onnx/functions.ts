@@ -19,6 +19,7 @@ export function functionsOf(model: ModelProto): FunctionTable {
  * The nodes of a function with a call's values and attributes in the place of its parameters; values inside get names of their own.
  *
  * @param stack - the functions whose expansion this call stands in.
+ * @param count - is told of every node in a body of the function, before it is made.
  * @throws LanewiseError `E_GRAPH` for a function that calls itself, directly or not.
  */
 export function expandFunction(
@@ -27,8 +28,9 @@ export function expandFunction(
   label: string,
   stack: readonly string[],
   fresh: () => number,
+  count: () => void,
 ): { nodes: NodeProto[]; stack: readonly string[] } {
-  const id = `${f.domain}.${f.name}.${f.overload}`
+  const id = JSON.stringify([f.domain, f.name, f.overload])
   if (stack.includes(id)) throw new LanewiseError('E_GRAPH', `the function ${f.name} calls itself`).at(f.name, label)
   if (stack.length >= DEPTH_LIMIT) throw new LanewiseError('E_GRAPH', `functions are nested more than ${DEPTH_LIMIT} deep`).at(f.name, label)
   const names = new Map<string, string>([['', '']])
@@ -66,7 +68,10 @@ export function expandFunction(
     input: graph.input.map((info) => ({ ...info, name: rename(info.name) })),
     output: graph.output.map((info) => ({ ...info, name: rename(info.name) })),
     valueInfo: [],
-    node: graph.node.map(instance),
+    node: graph.node.map((node) => {
+      count()
+      return instance(node)
+    }),
   })
   return { nodes: f.node.map(instance), stack: [...stack, id] }
 }

@@ -15,8 +15,8 @@ import { upgradeNode } from './upgrade.js'
 
 /** The newest version of the ai.onnx operator set that the definitions describe. */
 export const NEWEST_OPSET = 28
-/** A model may not grow beyond this many nodes by expanding its functions. */
-const NODE_LIMIT = 4_000_000
+/** The most nodes that a model's functions may expand to: far beyond any exporter's, and still made in seconds. */
+const EXPANSION_LIMIT = 500_000
 const DEPTH_LIMIT = 64
 
 export interface ImportedModel {
@@ -37,8 +37,8 @@ export function importModel(model: ModelProto, external?: ExternalData, memoryLi
   const opsets = new Map<string, number>()
   for (const { domain, version } of model.opsetImport) opsets.set(canonical(domain), version)
   checkOpset(opsets)
-  const importer = new Importer(opsets, functionsOf(model), external, memoryLimit)
-  const graph = importer.graph(model.graph!, new Scope(undefined), 0)
+  const importer = new Importer(functionsOf(model), external, memoryLimit)
+  const graph = importer.graph(model.graph!, new Scope(undefined), 0, { opsets, stack: [] })
   importer.throwUnsupported()
   const metadata = new Map(model.metadataProps.map(({ key, value }) => [key, value]))
   return { graph, opsets, metadata, producer: `${model.producerName} ${model.producerVersion}`.trim() }
@@ -87,20 +87,28 @@ interface NamedNode {
   readonly outputs: readonly string[]
 }
 
+/** Where the nodes of a graph come from: what its bodies need to know. */
+interface Origin {
+  readonly opsets: ReadonlyMap<string, number>
+  /** The functions whose expansion the nodes stand in. */
+  readonly stack: readonly string[]
+}
+
+type SourcedNode = NamedNode & { readonly origin: Origin }
+
 class Importer {
   private readonly unsupported: { op: string; node: string; reason?: string }[] = []
-  private nodeCount = 0
+  private expanded = 0
   private fresh = 0
 
   constructor(
-    private readonly opsets: ReadonlyMap<string, number>,
     private readonly functions: FunctionTable,
     private readonly external: ExternalData | undefined,
     /** The most bytes one sparse tensor may take once it is dense. */
     private readonly sparseLimit: number,
   ) {}
 
-  graph(proto: GraphProto, scope: Scope, depth: number): Graph {
+  graph(proto: GraphProto, scope: Scope, depth: number, origin: Origin): Graph {
     if (depth > DEPTH_LIMIT) throw new LanewiseError('E_GRAPH', `graphs are nested more than ${DEPTH_LIMIT} deep`)
     const declared = new Map<string, DeclaredType>()
     for (const info of [...proto.valueInfo, ...proto.output, ...proto.input]) if (info.type) declared.set(info.name, declaredType(info.type))
@@ -126,9 +134,9 @@ class Importer {
       if (!scope.values.get(name)?.constant) inputs.push(define(name, 'an input'))
     }
 
-    const named: NamedNode[] = []
+    const named: SourcedNode[] = []
     const extra: { name: string; constant: Value['constant'] }[] = []
-    for (const node of proto.node) this.resolve(node, this.opsets, named, extra, [])
+    for (const node of proto.node) this.resolve(node, origin, named, extra)
     for (const { name, constant } of extra) define(name, 'a constant').constant = constant
     const distinct = withoutRepeatedConstants(named)
     for (const node of distinct) for (const name of node.outputs) if (name !== '') define(name, `an output of ${node.name}`)
@@ -158,21 +166,22 @@ class Importer {
   /** Finds a node's operator and brings it to the newest semantics; a call of a model's own function becomes the function's nodes. */
   private resolve(
     proto: NodeProto,
-    opsets: ReadonlyMap<string, number>,
-    into: NamedNode[],
+    origin: Origin,
+    into: SourcedNode[],
     constants: { name: string; constant: Value['constant'] }[],
-    stack: readonly string[],
   ): void {
-    if (++this.nodeCount > NODE_LIMIT) throw new LanewiseError('E_BUDGET', `the model has more than ${NODE_LIMIT} nodes once its functions are expanded`)
+    const { opsets } = origin
+    if (origin.stack.length > 0) this.countExpanded()
     const domain = canonical(proto.domain)
     const label = proto.name || proto.output.find((name) => name !== '') || proto.opType
     const opset = opsets.get(domain)
     const op = findOp(domain, proto.opType)
     const called = op ? undefined : this.functions.get(domain, proto.opType, proto.overload)
     if (called) {
-      const expanded = expandFunction(called, proto, label, stack, () => this.fresh++)
+      const expanded = expandFunction(called, proto, label, origin.stack, () => this.fresh++, () => this.countExpanded())
       const inner = new Map(called.opsetImport.map(({ domain: d, version }) => [canonical(d), version]))
-      for (const node of expanded.nodes) this.resolve(node, inner.size > 0 ? inner : opsets, into, constants, expanded.stack)
+      const from = { opsets: inner.size > 0 ? inner : opsets, stack: expanded.stack }
+      for (const node of expanded.nodes) this.resolve(node, from, into, constants)
       return
     }
     if (!op) {
@@ -192,13 +201,17 @@ class Importer {
       }
     }
     upgradeNode({ op, name: label, raw, inputs: proto.input, outputs: proto.output }, opset ?? NEWEST_OPSET, {
-      node: (node) => into.push(node),
+      node: (node) => into.push({ ...node, origin }),
       constant: (name, constant) => constants.push({ name, constant }),
       fresh: () => this.fresh++,
     })
   }
 
-  private node({ op, name, raw, inputs, outputs }: NamedNode, scope: Scope, depth: number): Node {
+  private countExpanded(): void {
+    if (++this.expanded > EXPANSION_LIMIT) throw new LanewiseError('E_BUDGET', `the model has more than ${EXPANSION_LIMIT} nodes once its functions are expanded`)
+  }
+
+  private node({ op, name, raw, inputs, outputs, origin }: SourcedNode, scope: Scope, depth: number): Node {
     try {
       const [least, most] = typeof op.arity === 'number' ? [op.arity, op.arity] : op.arity
       if (inputs.length < least || inputs.length > most) {
@@ -206,7 +219,7 @@ class Importer {
       }
       for (const [key, attribute] of raw) {
         if (attribute.kind === 'graph' && 'node' in attribute.value) {
-          raw.set(key, { kind: 'graph', value: this.graph(attribute.value as unknown as GraphProto, new Scope(scope), depth + 1) })
+          raw.set(key, { kind: 'graph', value: this.graph(attribute.value as unknown as GraphProto, new Scope(scope), depth + 1, origin) })
         }
       }
       const values = inputs.map((input, i) => {
@@ -269,8 +282,8 @@ class Importer {
  * Some exporters write several Constant nodes under one name. Runtimes turn Constants into initialisers as they read them, so that the last one
  * counts, and models that run have come to depend on it.
  */
-function withoutRepeatedConstants(nodes: readonly NamedNode[]): readonly NamedNode[] {
-  const last = new Map<string, NamedNode>()
+function withoutRepeatedConstants(nodes: readonly SourcedNode[]): readonly SourcedNode[] {
+  const last = new Map<string, SourcedNode>()
   const repeated = new Set<string>()
   for (const node of nodes) {
     if (node.op.name !== 'Constant' || node.op.domain !== '') continue

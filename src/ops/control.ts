@@ -89,7 +89,8 @@ export const If = defineOp({
 
 export const Loop = defineOp({
   name: 'Loop',
-  arity: [2, Infinity],
+  // Neither the trip count nor the condition has to be there.
+  arity: [0, Infinity],
   attributes: { body: required(graph()) },
   async control({ attributes: { body }, inputs, memoryLimit }, run) {
     const [trips, condition, ...initial] = inputs

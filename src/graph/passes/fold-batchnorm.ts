@@ -16,35 +16,45 @@ interface Affine {
 export const foldBatchNorm = {
   name: 'fold-batchnorm',
   run(graph: Graph): Graph {
-    let result = graph
-    // A convolution may be followed by several (BatchNormalization, then Mul and Add): one at a time until none is left.
-    for (;;) {
-      const next = foldOnce(result)
-      if (next === result) return result
-      result = next
-    }
+    const rewriter = new Rewriter(graph)
+    for (const node of graph.nodes) foldInto(rewriter, node)
+    return rewriter.apply()
   },
 } as const
 
-function foldOnce(graph: Graph): Graph {
-  const rewriter = new Rewriter(graph)
-  for (const conv of graph.nodes) {
-    if (conv.op.domain !== '' || (conv.op.name !== 'Conv' && conv.op.name !== 'ConvTranspose') || !rewriter.stands(conv)) continue
-    const [x, w, b] = conv.inputs
-    const [y] = conv.outputs
-    if (!y || !w?.constant || w.constant.dtype !== 'float32' || (b && !b.constant) || Object.keys(conv.fused).length > 0) continue
-    const group = Number(conv.attributes.group ?? 1)
-    const transposed = conv.op.name === 'ConvTranspose'
-    const channels = transposed ? w.constant.shape[1] * group : w.constant.shape[0]
-    const follower = rewriter.single(y)
+/** Folds what follows a convolution into it: there may be several (BatchNormalization, then Mul and Add). */
+function foldInto(rewriter: Rewriter, conv: Node): void {
+  if (conv.op.domain !== '' || (conv.op.name !== 'Conv' && conv.op.name !== 'ConvTranspose')) return
+  const [x, w, b] = conv.inputs
+  if (!w?.constant || w.constant.dtype !== 'float32' || (b && !b.constant) || Object.keys(conv.fused).length > 0) return
+  const group = Number(conv.attributes.group ?? 1)
+  const transposed = conv.op.name === 'ConvTranspose'
+  const channels = transposed ? w.constant.shape[1] * group : w.constant.shape[0]
+  const passed: Node[] = [conv]
+  let total: Affine | undefined
+  for (;;) {
+    const last = passed[passed.length - 1]
+    const [y] = last.outputs
+    const follower = y && rewriter.single(y)
     const affine = follower && affineOf(follower, y, channels, w.constant.shape.length)
-    if (!affine) continue
-    const weights = constantLike(w, scaleWeights(w.constant, affine.scale, transposed ? group : 0))
-    const bias = { name: `${conv.name}/bias`, constant: shiftBias(b?.constant, affine) }
-    rewriter.remove(conv)
-    rewriter.replace(follower, { ...conv, inputs: [x, weights, bias], outputs: [follower.outputs[0]] })
+    if (!affine) break
+    total = total ? after(total, affine) : affine
+    passed.push(follower)
   }
-  return rewriter.apply()
+  if (!total) return
+  const last = passed.pop()!
+  const weights = constantLike(w, scaleWeights(w.constant, total.scale, transposed ? group : 0))
+  const bias = { name: `${conv.name}/bias`, constant: shiftBias(b?.constant, total) }
+  for (const node of passed) rewriter.remove(node)
+  rewriter.replace(last, { ...conv, inputs: [x, weights, bias], outputs: [last.outputs[0]] })
+}
+
+/** One affine function after another. */
+function after(first: Affine, second: Affine): Affine {
+  return {
+    scale: first.scale.map((scale, i) => scale * second.scale[i]),
+    shift: first.shift.map((shift, i) => shift * second.scale[i] + second.shift[i]),
+  }
 }
 
 /** The scale and shift that a node applies to input `y`, if it does just that. */
