@@ -123,6 +123,20 @@ export const ATTENTION_MASK = 26
 export const ATTENTION_FILL = 30 // bits of what a forbidden score becomes
 export const ATTENTION_ENTRIES = 31
 
+// The table of heads that are placed: sizes, then strides of batch, head and row.
+export const HEADS_HEADS = 0
+export const HEADS_ROWS = 1
+export const HEADS_SIZE = 2
+export const HEADS_PAIRS = 3 // elements that are turned, halved
+export const HEADS_INTERLEAVED = 4
+export const HEADS_POSITIONS = 5 // rows of the tables of angles
+export const HEADS_CAPACITY = 6 // rows of the cache; 0: it is none
+export const HEADS_PAST = 7 // rows of the past
+export const HEADS_ADD = 8
+export const HEADS_X = 9
+export const HEADS_Y = 12
+export const HEADS_ENTRIES = 15
+
 // Masks of an attention.
 export const MASK_NONE = 0
 export const MASK_ADDED = 1 // float32

@@ -5,9 +5,10 @@ import { emitCast } from '../ops/cast.js'
 import { allFloat32, type Address, type Block, type PackEmitter, type TensorType } from '../ops/op.js'
 import { findOp } from '../ops/registry.js'
 import { formatShape, MAX_RANK, sizeOf } from '../shape.js'
-import { arenaBlock, isArenaBlock, placeBlocks, type ArenaBlock } from './arena.js'
+import { arenaBlock, isArenaBlock, isStateBlock, placeBlocks, type ArenaBlock } from './arena.js'
 import { ConstantOperand, emitReorder, NodeEmitter, Placed, type EmitTarget, type Step } from './emitter.js'
 import { notFused, usedBy, type Graph, type Node, type Value } from './ir.js'
+import { largerNumber } from './infer.js'
 import { identityOrder, physicalShape, sameMemory, type Layout, type Order } from './layout.js'
 import type { ShapedPassName } from './specialize.js'
 import type { WeightStore } from './weights.js'
@@ -27,6 +28,8 @@ interface Slot {
   variants?: Placed[]
   /** The value is (also) in JavaScript, in the run's host slots. */
   host?: boolean
+  /** What `atLeast` says of the value, by its bound. */
+  bounded?: ReadonlyMap<number, number>
   /** Nodes still to come that read it, plus one if it is fetched. */
   uses: number
 }
@@ -41,6 +44,7 @@ export interface PlanState {
 export type SegmentEnd =
   | { readonly kind: 'done' }
   | { readonly kind: 'values'; readonly values: readonly Value[] }
+  | { readonly kind: 'number'; readonly value: Value; readonly least: number }
   | { readonly kind: 'node'; readonly node: Node }
 
 /** Where the executor finds a value after a segment's steps. */
@@ -72,15 +76,27 @@ export interface PlanOptions {
 
 /** Thrown by `infer` through `value()` when elements are not known yet; caught by the planner, never leaves it. */
 class NeedsValue extends Error {
-  constructor(readonly value: Value) {
+  constructor(
+    readonly value: Value,
+    /** If only what the value is beyond this is needed. */
+    readonly least?: number,
+  ) {
     super('a value is needed to plan on')
   }
 }
 
-/** The state before the first node: feeds are in host slots. */
-export function initialState(graph: Graph, feeds: ReadonlyMap<Value, TensorType | undefined>, known: ReadonlyMap<Value, HostTensor>): PlanState {
+/** The state before the first node: feeds are in host slots, unless they are `placed` already. */
+export function initialState(
+  graph: Graph,
+  feeds: ReadonlyMap<Value, TensorType | undefined>,
+  known: ReadonlyMap<Value, HostTensor>,
+  places: ReadonlyMap<Value, Placed>,
+): PlanState {
   const slots = new Map<Value, Slot>()
-  for (const [value, type] of feeds) slots.set(value, { type, known: known.get(value), host: true, uses: 0 })
+  for (const [value, type] of feeds) {
+    const placed = places.get(value)
+    slots.set(value, placed ? { type, placed, uses: 0 } : { type, known: known.get(value), host: true, uses: 0 })
+  }
   return { slots, todo: graph.nodes }
 }
 
@@ -96,6 +112,14 @@ export function advance(
     else slots.set(value, { ...slots.get(value)!, known: result })
   }
   return { slots, todo: end.kind === 'node' ? state.todo.slice(1) : state.todo }
+}
+
+/** The state after it has become known what a value is beyond a bound. */
+export function advanceBounded(state: PlanState, { value, least }: SegmentEnd & { kind: 'number' }, number: number): PlanState {
+  const slots = new Map(state.slots)
+  const slot = slots.get(value)!
+  slots.set(value, { ...slot, bounded: new Map([...(slot.bounded ?? []), [least, number]]) })
+  return { ...state, slots }
 }
 
 /** Plans from a state to the end of the graph or to the first question that only a run can answer. */
@@ -155,7 +179,10 @@ class SegmentPlanner implements EmitTarget {
       this.position++
     }
     const wanted =
-      end.kind === 'done' ? this.graph.outputs : end.kind === 'values' ? end.values : usedBy(end.node).filter((v) => v.constant === undefined)
+      end.kind === 'done' ? this.graph.outputs
+      : end.kind === 'values' ? end.values
+      : end.kind === 'number' ? [end.value]
+      : usedBy(end.node).filter((v) => v.constant === undefined)
     const sources = new Map<Value, Source>()
     for (const value of wanted) sources.set(value, this.sourceOf(value))
     const state: PlanState = { slots: end.kind === 'done' ? new Map() : this.slots, todo: this.todo.slice(this.position) }
@@ -175,7 +202,7 @@ class SegmentPlanner implements EmitTarget {
 
   dies(block: Block): boolean {
     // What is not in the arena (a view of a constant) is not this plan's to overwrite.
-    return isArenaBlock(block) && this.holders.get(block) === (this.dying.get(block) ?? 0)
+    return (isArenaBlock(block) || isStateBlock(block)) && this.holders.get(block) === (this.dying.get(block) ?? 0)
   }
 
   private planNode(node: Node): SegmentEnd | undefined {
@@ -190,7 +217,10 @@ class SegmentPlanner implements EmitTarget {
       if (!this.fold(node, inputs, outputs)) this.emit(node, inputs, outputs)
       return this.retire(node)
     } catch (error) {
-      if (error instanceof NeedsValue) return { kind: 'values', values: [error.value] }
+      if (error instanceof NeedsValue) {
+        const { value, least } = error
+        return least === undefined ? { kind: 'values', values: [value] } : { kind: 'number', value, least }
+      }
       throw error instanceof LanewiseError ? error.at(node.op.name, node.name) : error
     }
   }
@@ -227,6 +257,12 @@ class SegmentPlanner implements EmitTarget {
       value: (index) => {
         if (inputs[index] && !valueOf(index)) throw new NeedsValue(node.inputs[index]!)
         return valueOf(index)
+      },
+      atLeast: (index, least) => {
+        const slot = inputs[index]
+        const number = slot?.known ? largerNumber(slot.known, least) : slot?.bounded?.get(least)
+        if (number === undefined) throw new NeedsValue(node.inputs[index]!, least)
+        return number
       },
     })
     for (const [i, value] of node.outputs.entries()) {

@@ -27,6 +27,11 @@ export interface InferContext<A> {
   value(index: number): HostTensor | undefined
   /** The elements of an input if they are known already; never cuts the plan. */
   known(index: number): HostTensor | undefined
+  /**
+   * The number that an input is, or `least` if it is less. For sizes that only count beyond a bound: unlike with `value`, one plan serves every number
+   * up to `least`.
+   */
+  atLeast(index: number, least: number): number
 }
 
 /** A number given to a kernel: known now, or an address that is known when the plan is bound to memory. */
@@ -107,6 +112,11 @@ export interface Emitter<A> {
   output(index: number): Operand
   /** Output `index` in the memory of input `from` if nobody needs that input afterwards and the sizes agree, else in memory of its own. */
   overwrite(index: number, from: number): Operand
+  /**
+   * Whether output `index` would, by `overwrite`, take the place of an input that the session keeps from run to run: what is left there from earlier
+   * runs may then stay.
+   */
+  keep(index: number, from: number): boolean
   /** Output `index` is the memory of input `from`, beginning at an element offset, read as the output's shape and order: no kernel runs. */
   view(index: number, from: number, elementOffset?: number): void
   /** Records one kernel call. */
