@@ -18,6 +18,8 @@ import {
   ATTENTION_VALUE_SIZE,
   ATTENTION_WINDOW,
   ATTENTION_Y,
+  CAUSAL_FROM_FIRST,
+  CAUSAL_TO_LAST,
   HEADS_ADD,
   HEADS_CAPACITY,
   HEADS_ENTRIES,
@@ -70,8 +72,11 @@ export interface AttentionEmission {
   readonly causal?: number
   /** How many keys a query sees at most, up to its own. */
   readonly window?: number
-  /** How many keys each example has: an int32 per example, to which `add` is added. */
-  readonly ends?: { readonly at: Address; readonly add: number }
+  /**
+   * How many keys each example has: an int32 per example, to which `add` is added. Where there are fewer than queries, those without a key are the last
+   * ones, or, padded in front, the first.
+   */
+  readonly ends?: { readonly at: Address; readonly add: number; readonly padded?: 'in front' }
   readonly scale: number
   readonly softcap?: number
 }
@@ -90,7 +95,7 @@ export function emitAttention(e: Emitter<unknown>, a: AttentionEmission): void {
   entries[ATTENTION_KEYS] = keys
   entries[ATTENTION_SIZE] = size
   entries[ATTENTION_VALUE_SIZE] = valueSize
-  entries[ATTENTION_IS_CAUSAL] = a.causal === undefined ? 0 : 1
+  entries[ATTENTION_IS_CAUSAL] = a.causal === undefined ? 0 : ends?.padded === 'in front' ? CAUSAL_TO_LAST : CAUSAL_FROM_FIRST
   entries[ATTENTION_CAUSAL] = a.causal ?? 0
   entries[ATTENTION_WINDOW] = a.window ?? 0
   entries[ATTENTION_ENDS] = ends?.add ?? 0

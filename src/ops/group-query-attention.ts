@@ -221,9 +221,9 @@ export const GroupQueryAttention = defineOp({
       y: headsLast(y, heads, queries, size),
       scale: attributes.scale || 1 / Math.sqrt(size),
       softcap: attributes.softcap,
-      bias: together(attentionBias(extra, batch, heads, queries, width), (b, _, i, row) => {
+      bias: together(attentionBias(extra, batch, heads, queries, reach), (b, _, i, row) => {
         const place = first(b) + i
-        row.fill(-Infinity, place + 1)
+        row.fill(-Infinity, Math.min(place + 1, ends[b]))
         if (window > 0) row.fill(-Infinity, 0, Math.max(place + 1 - window, 0))
       }),
       sink: sinkOf ? (h) => sinkOf[h] : attributes.smooth_softmax ? () => 0 : undefined,
