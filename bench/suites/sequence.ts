@@ -107,6 +107,11 @@ function decode(position: number, kept: boolean): Work {
   const row = [1, 1, kvHeads * dim]
   const cache = [1, kvHeads, capacity, dim]
   const inputs = { q: [1, 1, heads * dim], k: row, v: row, past_key: cache, past_value: cache }
+  // What lies behind the tokens that have been is nothing.
+  const feeds = feedsOf(inputs)
+  for (const feed of feeds) {
+    for (const name of ['past_key', 'past_value']) for (let h = 0; h < kvHeads; h++) (feed.get(name)!.data as Float32Array).fill(0, (h * capacity + position) * dim, (h + 1) * capacity * dim)
+  }
   const number = (name: string, value: number, shape: number[]): [string, HostTensor] => [name, { dtype: 'int32', shape, data: Int32Array.of(value) }]
   const weights = new Map([number('seqlens_k', position, [1]), number('total_sequence_length', position + 1, [])])
   const outputs = ['y', 'present_key', 'present_value']
@@ -116,7 +121,7 @@ function decode(position: number, kept: boolean): Work {
     group: 'token behind a cache',
     name: `GroupQueryAttention, ${heads}/${kvHeads} heads D${dim}, token ${position} of ${capacity}${kept ? ', cache kept' : ''}`,
     model: model({ inputs, outputs, weights, nodes: [node('GroupQueryAttention', [...Object.keys(inputs), ...weights.keys()], outputs, attributes, 'com.microsoft')], opset: 17 }),
-    feeds: feedsOf(inputs),
+    feeds,
     ...(kept ? { states: { past_key: 'present_key', past_value: 'present_value' } } : {}),
     flops: 4 * heads * dim * (position + 1),
   }
