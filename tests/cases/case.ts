@@ -42,6 +42,8 @@ export interface Case {
   readonly reference: Reference
   /** Largest |a − b| allowed as a share of max|reference|, and as a share of |b|. By default 2e-6 and 1e-5; exact for other types than floats. */
   readonly tolerance?: { readonly absolute?: number; readonly relative?: number }
+  /** Which inputs a gradient is checked by, if not every float32 one; false for a case at which the operator is not differentiable. */
+  readonly gradient?: false | { readonly inputs: readonly number[] }
   /** Why onnxruntime-web is not asked for its answer. */
   readonly withoutOrt?: string
 }
