@@ -2,7 +2,9 @@ import { Device } from '../autograd/device.js'
 import { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../errors.js'
 import type { HostTensor } from '../host.js'
+import type { Shape } from '../shape.js'
 import { Tensor } from '../tensor.js'
+import { initialized, type Initializer } from './init.js'
 
 /**
  * A layer or a model: parameters, modules inside it and a `forward` that applies them. What it holds is found by looking at its
@@ -26,6 +28,16 @@ export abstract class Module {
 
   constructor(device: Device = Device.current) {
     this.device = device
+  }
+
+  /** A new parameter of this module. */
+  protected parameter(shape: Shape, initializer: Initializer): Parameter {
+    return this.device.parameter(initialized(shape, initializer, this.device.random))
+  }
+
+  /** A new tensor that is part of the state but not learned. */
+  protected buffer(shape: Shape, initializer: Initializer): Parameter {
+    return this.device.parameter(initialized(shape, initializer, this.device.random), { buffer: true })
   }
 
   /** What it computes. Apply a module by {@link call}, which lets tools see where in a model an operator belongs. */
