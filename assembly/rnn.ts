@@ -10,7 +10,7 @@
 import { UNARY_NONE, UNARY_SIGMOID, UNARY_TANH } from "./codes";
 import { gemm_panels, NR, TILE_ADD } from "./gemm-tile";
 import { gemv_packed, row_by_four_panels } from "./gemv";
-import { load_some, madd, nmadd, sigmoid, store_some, tanh } from "./simd";
+import { load_some, madd, nmadd, store_some } from "./simd";
 import { unary_f32 } from "./unary";
 
 /** Up to this many examples a product is bound by reading the weights (see gemv.ts). */
@@ -75,37 +75,10 @@ function multiply(x: usize, y: usize, n: i32): void {
   for (; n > 0; n -= 4, x += 16, y += 16) store_some(x, f32x4.mul(load_some(x, n), load_some(y, n)), n);
 }
 
-/**
- * One step of one example, `blocks` blocks of eight units, whose gates i, o, f, c lie side by side in g and whose columns do in the packed weights: four
- * panels give all that eight units need, and while their functions are waited for the next panels are already on the way.
- */
-function lstm_step(g: usize, h: usize, packed: usize, c: usize, y: usize, hidden: i32, backward: bool): void {
-  const blocks = hidden >> 3, panels = <usize>hidden << 7;
-  for (let n = 0; n < blocks; n++) {
-    const block = <usize>(backward ? blocks - 1 - n : n), gates = g + (block << 7), at = block << 5;
-    if (h) row_by_four_panels(h, packed + block * panels, hidden << 5, hidden, gates, 4 * NR);
-    lstm_units(gates, c + at, y + at);
-    lstm_units(gates + 16, c + at + 16, y + at + 16);
-  }
-}
-
-/** Four units of a block. */
-// @ts-ignore: decorator
-@inline
-function lstm_units(gates: usize, c: usize, y: usize): void {
-  const added = f32x4.mul(sigmoid(v128.load(gates)), tanh(v128.load(gates, 96)));
-  const cell = madd(sigmoid(v128.load(gates, 64)), v128.load(c), added);
-  v128.store(c, cell);
-  v128.store(y, f32x4.mul(sigmoid(v128.load(gates, 32)), tanh(cell)));
-}
-
-/**
- * LSTM without peepholes, with the usual functions. `c` is where the cells live: the final ones, when it is done. With `blocked`, for a single example
- * and whole blocks of units, g and the packed weights have their gates by blocks of eight units.
- */
+/** LSTM without peepholes, with the usual functions. `c` is where the cells live: the final ones, when it is done. */
 export function lstm_f32(
   g: usize, gStep: i32, gRow: i32, packed: usize, h0: usize, c0: usize, sRow: i32, y: usize, yStep: i32, yRow: i32, hn: usize, c: usize,
-  steps: i32, hidden: i32, lengths: usize, reverse: i32, blocked: i32, begin: i32, end: i32,
+  steps: i32, hidden: i32, lengths: usize, reverse: i32, begin: i32, end: i32,
 ): void {
   const rows = lengths ? 1 : end - begin;
   const n = hidden * 4;
@@ -121,9 +94,8 @@ export function lstm_f32(
     for (let i = 0; i < done; i++) {
       const t = <usize>(reverse ? done - 1 - i : i);
       const gt = gates + (t * gStep << 2), yt = target + (t * yStep << 2);
-      if (blocked) lstm_step(gt, h, packed, cells, yt, hidden, (i & 1) != 0);
-      else if (h) accumulate(h, hRow, packed, gt, gRow, rows, hidden, n, (i & 1) != 0);
-      for (let b = 0; !blocked && b < rows; b++) {
+      if (h) accumulate(h, hRow, packed, gt, gRow, rows, hidden, n, (i & 1) != 0);
+      for (let b = 0; b < rows; b++) {
         lstm_cell(gt + (<usize>b * gRow << 2), cells + (<usize>b * sRow << 2), yt + (<usize>b * yRow << 2), hidden);
       }
       h = yt;

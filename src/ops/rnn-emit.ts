@@ -131,33 +131,6 @@ export function addedBias(e: Emitter<unknown>, bias: Operand | undefined, { dire
   })
 }
 
-/** Every gate's rows of a direction's weights, packed like those of `packGates`, by blocks of eight units: eight of each gate side by side. */
-export function packBlocks(e: Emitter<unknown>, weights: Operand, { direction, hidden }: Stretch, gates: number): Address {
-  const [, rows, depth] = weights.shape
-  return e.pack(weights, `blocks ${direction} ${gates}`, e.ask('gemm_packed_size', depth, rows), (p, at, to) => {
-    eachBlock(hidden, gates, (from, place) => {
-      p.call('gemm_pack', plus(at, (direction * rows + from) * depth * 4), 1, depth, depth, 8, plus(to, place * depth * 4))
-    })
-  })
-}
-
-/** Input and recurrent biases, added, in the order of `packBlocks`. */
-export function addedBlocks(e: Emitter<unknown>, bias: Operand | undefined, { direction, hidden }: Stretch, gates: number): Address | number {
-  if (!bias) return 0
-  const half = bias.shape[1] / 2
-  return e.pack(bias, `blocks ${direction} ${gates}`, half * 4, (p, at, to) => {
-    eachBlock(hidden, gates, (from, place) => {
-      const first = direction * 2 * half + from
-      p.call('binary_f32', BINARY_ADD, plus(at, first * 4), 1, plus(at, (first + half) * 4), 1, plus(to, place * 4), 8)
-    })
-  })
-}
-
-/** Where eight units of a gate are, and where they go. */
-function eachBlock(hidden: number, gates: number, move: (from: number, place: number) => void): void {
-  for (let unit = 0, place = 0; unit < hidden; unit += 8) for (let gate = 0; gate < gates; gate++, place += 8) move(gate * hidden + unit, place)
-}
-
 /** One half of the bias of one gate as it is. */
 export function biasOfGate(bias: Operand | undefined, { direction, hidden }: Stretch, gate: number, half: 0 | 1): Address | number {
   if (!bias) return 0

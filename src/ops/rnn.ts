@@ -5,8 +5,8 @@ import { toNumbers } from '../host.js'
 import { formatShape, sizeOf, type Shape } from '../shape.js'
 import { float, floats, int, string, strings } from './attributes.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
-import { defineOp, type ComputeContext, type Operand, type TensorType } from './op.js'
-import { addedBias, addedBlocks, biasOfGate, checkLengths, emitStretches, packBlocks, packGates, plainRecurrence, project } from './rnn-emit.js'
+import { defineOp, type ComputeContext, type TensorType } from './op.js'
+import { addedBias, biasOfGate, checkLengths, emitStretches, packGates, plainRecurrence, project } from './rnn-emit.js'
 import { cellActivations, gruCell, lstmCell, plainCell, type CellParameters, type CellStep } from './rnn-host.js'
 
 const common = {
@@ -195,12 +195,9 @@ export const LSTM = defineOp({
     emitStretches(e, 4, (stretch) => {
       const { gStep, gRow, h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, batch } = stretch
       const n = 4 * hidden
-      const [, w, r, b] = e.inputs
-      const blocked = batch === 1 && hidden % 8 === 0 && [w, r, b].every((operand) => !operand || operand.constant !== undefined)
-      const pack = (operand: Operand) => (blocked ? packBlocks(e, operand, stretch, 4) : packGates(e, operand, stretch, 0, 4))
-      const g = project(e, stretch, pack(w!), blocked ? addedBlocks(e, b, stretch, 4) : addedBias(e, b, stretch, 0, 4), n)
-      const states = [h0, c0, sRow, y, yStep, yRow, hn, cn] as const
-      e.call('lstm_f32', g, gStep * n, gRow * n, pack(r!), ...states, length, hidden, lengths, reverse, blocked ? 1 : 0, 0, batch)
+      const g = project(e, stretch, packGates(e, e.input(1), stretch, 0, 4), addedBias(e, e.inputs[3], stretch, 0, 4), n)
+      const packed = packGates(e, e.input(2), stretch, 0, 4)
+      e.call('lstm_f32', g, gStep * n, gRow * n, packed, h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, 0, batch)
     })
   },
   compute: (c) => run(4, ['Sigmoid', 'Tanh', 'Tanh'], lstmCell, c),
