@@ -173,7 +173,7 @@ export class Device {
 
   /** A tensor of the current step from elements in logical order, copied. */
   tensor(source: Tensor | HostTensor): Variable
-  tensor(data: Float32Array | Int32Array | BigInt64Array | Uint8Array, shape: Shape): Variable
+  tensor(data: Float32Array | Int32Array | BigInt64Array | Uint8Array, shape?: Shape): Variable
   tensor(source: Tensor | HostTensor | TypedArray, shape?: Shape): Variable {
     const host = hostOf(source, shape)
     return new Variable(this, this.upload(host, this.allocate(hostBytes(host))), { step: this.currentStep })
