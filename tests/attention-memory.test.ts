@@ -6,7 +6,7 @@ import { registerOps } from '../src/ops/registry.js'
 
 registerOps(allOps)
 
-const [heads, size] = [2, 16]
+const [heads, size] = [1, 8]
 
 function written(): Uint8Array {
   const g = new GraphBuilder('decomposed')
