@@ -83,6 +83,21 @@ export const MatMulGradient: Gradient<object> = {
   },
 }
 
+/** A matrix wherever it lies: strides of its rows and columns, in elements. */
+export interface Matrix {
+  readonly at: Address
+  readonly row: number
+  readonly column: number
+}
+
+/** Records c [m, n] = a [m, k] · b [k, n], dense, for gradients made of several products. */
+export function emitMatrixProduct(e: KernelEmitter, c: Address, m: number, k: number, n: number, a: Matrix, b: Matrix): void {
+  const product: Product = { m, k, n, batch: [], shape: [m, n], a: [m, k], b: [k, n] }
+  const right: Operand = { dtype: 'float32', shape: [k, n], order: [0, 1], physical: [k, n], size: k * n, at: b.at, constant: undefined }
+  const activation = { code: UNARY_NONE, a: 0, b: 0 }
+  emitProduct(e, c, { product, a, b: right, aStrides: [a.row, a.column], bStrides: [b.row, b.column], bias: 0, residual: 0, activation })
+}
+
 /** The gradients by both factors of a product. The strides are those of the operands as they are multiplied. */
 function emitFactorGradients(
   g: GradientEmitter<unknown>,
