@@ -140,7 +140,7 @@ export class RNN extends Recurrent {
       const scalars = nonlinearity === 'identity' ? { activation_alpha: activations.map(() => 1), activation_beta: activations.map(() => 0) } : {}
       return { hidden_size: hidden, direction, activations, ...scalars }
     }
-    super({ op: RnnOp as OpDefinition<never>, gates: 1, order: [0], states: 1, attributes }, inputSize, hiddenSize, options)
+    super({ op: RnnOp, gates: 1, order: [0], states: 1, attributes }, inputSize, hiddenSize, options)
   }
 
   /** @param x - [T, N, in] (or batch first). @param h - [layers · directions, N, hidden]. @returns outputs and final states. */
@@ -155,7 +155,7 @@ export class GRU extends Recurrent {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     const attributes = (hidden: number, direction: string) => ({ hidden_size: hidden, direction, linear_before_reset: 1 })
     // PyTorch: r, z, n. ONNX: z, r, h.
-    super({ op: GruOp as OpDefinition<never>, gates: 3, order: [1, 0, 2], states: 1, attributes }, inputSize, hiddenSize, options)
+    super({ op: GruOp, gates: 3, order: [1, 0, 2], states: 1, attributes }, inputSize, hiddenSize, options)
   }
 
   forward(x: Variable, h?: Variable): [output: Variable, h: Variable] {
@@ -169,7 +169,7 @@ export class LSTM extends Recurrent {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     const attributes = (hidden: number, direction: string) => ({ hidden_size: hidden, direction })
     // PyTorch: i, f, g, o. ONNX: i, o, f, c.
-    super({ op: LstmOp as OpDefinition<never>, gates: 4, order: [0, 3, 1, 2], states: 2, attributes }, inputSize, hiddenSize, options)
+    super({ op: LstmOp, gates: 4, order: [0, 3, 1, 2], states: 2, attributes }, inputSize, hiddenSize, options)
   }
 
   /** @param h - the states before: [layers · directions, N, hidden] each. */
