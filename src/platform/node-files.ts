@@ -1,5 +1,5 @@
 // The one place where data and training meet the file system of Node.
-import { closeSync, createReadStream, existsSync, fsyncSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import { closeSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -76,6 +76,20 @@ export function namesIn(folder: string): string[] {
   }
 }
 
+/** Makes a folder and those above it. @throws LanewiseError `E_EXTERNAL`. */
+export function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true })
+  } catch (cause) {
+    fail('E_EXTERNAL', 'cannot make the folder', path, cause)
+  }
+}
+
+/** Removes a file that may be gone already. */
+export function removeFile(path: string): void {
+  rmSync(path, { force: true })
+}
+
 /**
  * Puts a file into its place whole or not at all: written beside it under another name, flushed to the disk, then renamed, and the folder flushed so
  * that the new name lasts too. Whoever reads the path sees the old file or the new one, whenever the process or the machine stops.
@@ -101,12 +115,12 @@ export function writeAtomically(path: string, pieces: readonly Uint8Array[]): vo
 }
 
 /** What {@link writeAtomically} calls a file that is not whole yet. */
-export function temporaryName(path: string): string {
+function temporaryName(path: string): string {
   return `${path}.${process.pid}.tmp`
 }
 
 /** Writes all of the bytes to an open file: one call may write less. */
-export function writeAll(file: number, bytes: Uint8Array): void {
+function writeAll(file: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, Math.min(bytes.length - done, MAX_WRITE))
 }
 
