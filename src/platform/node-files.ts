@@ -90,6 +90,38 @@ export function removeFile(path: string): void {
   rmSync(path, { force: true })
 }
 
+/** A file that is written at its end. */
+export interface OpenFile {
+  /** @throws LanewiseError `E_EXTERNAL` if it cannot be written, `E_STATE` after close. */
+  write(bytes: Uint8Array): void
+  close(): void
+}
+
+/** Opens a file to write at its end, empties it first if asked to, and makes it if it is not there. @throws LanewiseError `E_EXTERNAL`. */
+export function appendTo(path: string, empty: boolean): OpenFile {
+  makeFolder(dirname(path))
+  let file: number | undefined
+  try {
+    file = openSync(path, empty ? 'w' : 'a')
+  } catch (cause) {
+    fail('E_EXTERNAL', 'cannot write', path, cause)
+  }
+  return {
+    write(bytes) {
+      if (file === undefined) throw new LanewiseError('E_STATE', `${path} was closed`)
+      try {
+        writeAll(file, bytes)
+      } catch (cause) {
+        fail('E_EXTERNAL', 'cannot write', path, cause)
+      }
+    },
+    close() {
+      if (file !== undefined) closeSync(file)
+      file = undefined
+    },
+  }
+}
+
 /**
  * Puts a file into its place whole or not at all: written beside it under another name, flushed to the disk, then renamed, and the folder flushed so
  * that the new name lasts too. Whoever reads the path sees the old file or the new one, whenever the process or the machine stops.
