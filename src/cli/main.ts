@@ -16,7 +16,7 @@ const commands: readonly Command[] = [run, inspect, compare, bench, profile, dat
 function overview(): string {
   const width = Math.max(...commands.map(({ name }) => name.length))
   return [
-    'lanewise COMMAND MODEL [options]',
+    'lanewise COMMAND … [options]',
     '',
     ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
     '',
