@@ -1,6 +1,7 @@
 import { AddGradient, DivGradient, MaxGradient, MeanGradient, MinGradient, MulGradient, PowGradient, PReluGradient, SubGradient, SumGradient } from './arithmetic-gradient.js'
 import { GatherGradient } from './gather.js'
 import type { Gradient } from './gradient.js'
+import { RandomDropoutGradient } from './dropout.js'
 import { WhereGradient } from './logic.js'
 import { SoftmaxCrossEntropyLossGradient } from './loss.js'
 import { GemmGradient, MatMulGradient } from './matmul.js'
@@ -38,6 +39,7 @@ export const gradients: readonly Gradient<never>[] = [
   MulGradient,
   PowGradient,
   PReluGradient,
+  RandomDropoutGradient,
   ReduceL1Gradient,
   ReduceL2Gradient,
   ReduceLogSumExpGradient,
