@@ -80,7 +80,12 @@ export class WeightStore {
 
   private readonly immediate: PackEmitter = {
     call: <K extends KernelName>(kernel: K, ...args: Arguments<K>) => {
-      bindCall(this.context.kernels[kernel], (args as readonly Argument[]).map(resolve))()
+      const call = bindCall(this.context.kernels[kernel], (args as readonly Argument[]).map(resolve))
+      try {
+        call()
+      } catch (error) {
+        throw this.context.guard(error)
+      }
     },
     table: (data) => this.table(data),
     ask: (kernel, ...args) => this.ask(kernel, ...args),

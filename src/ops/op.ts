@@ -1,6 +1,5 @@
 import type { KernelName, Kernels } from '../../bindings/module.js'
 import type { DType, TypedArray } from '../dtype.js'
-import { isFloat } from '../dtype.js'
 import type { HostTensor, HostValue } from '../host.js'
 import type { Graph } from '../graph/ir.js'
 import type { Layout, LayoutQuery, Order } from '../graph/layout.js'
@@ -205,7 +204,7 @@ export interface OpDefinition<A = Attributes> {
   layout?(query: LayoutQuery<A>): Layout
   /**
    * Whether `emit` handles operands of these types (undefined where left out) and makes the outputs that are wanted. By default: if every
-   * float operand is float32.
+   * operand is float32.
    */
   kernel?(inputs: readonly (DType | undefined)[], attributes: A, wanted: readonly boolean[]): boolean
   emit?(e: Emitter<A>): void
@@ -233,5 +232,5 @@ export function defineOp<S extends AttributeSchema>(
 
 /** Whether kernels that know float32 only can take these operands. */
 export function allFloat32(inputs: readonly (DType | undefined)[]): boolean {
-  return inputs.every((dtype) => dtype === undefined || !isFloat(dtype) || dtype === 'float32')
+  return inputs.every((dtype) => dtype === undefined || dtype === 'float32')
 }
