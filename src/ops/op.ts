@@ -149,6 +149,8 @@ export interface ComputeContext<A> {
   /** What `infer` said of the outputs; for an operator without `infer`, empty. */
   readonly outputs: readonly TensorType[]
   readonly outputCount: number
+  /** For operators that are `random`: a seed from the session's, another one each time. */
+  readonly seed?: () => number
 }
 
 /** Like {@link ComputeContext} for operators over sequences, optionals and maps. */
