@@ -196,7 +196,10 @@ class SegmentPlanner implements EmitTarget {
         return this.foldOpaque(node, inputs) ? this.retire(node) : { kind: 'node', node }
       }
       const outputs = this.infer(node, inputs)
-      if (!this.fold(node, inputs, outputs)) this.emit(node, inputs, outputs)
+      if (this.fold(node, inputs, outputs)) return this.retire(node)
+      // Strings are never in the arena: what makes them of numbers runs in between.
+      if (outputs.some(({ dtype }, i) => node.outputs[i] && dtype === 'string')) return { kind: 'node', node }
+      this.emit(node, inputs, outputs)
       return this.retire(node)
     } catch (error) {
       if (error instanceof NeedsValue) return { kind: 'values', values: [error.value] }
@@ -279,7 +282,6 @@ class SegmentPlanner implements EmitTarget {
     const dtypes = inputs.map((slot) => slot?.type?.dtype)
     const wanted = node.outputs.map((value) => value !== undefined)
     const accepts = (types: readonly (DType | undefined)[]) => (op.kernel ? op.kernel(types, node.attributes, wanted) : allFloat32(types))
-    if (outputs.some((type, i) => node.outputs[i] && type.dtype === 'string')) return this.emitHost(node, outputs)
     if (op.emit && accepts(dtypes)) {
       this.emitKernels(node, outputs)
     } else if (op.emit && dtypes.some(isHalf) && accepts(dtypes.map(promoted))) {
