@@ -36,7 +36,7 @@ async function problemOf(row: Case, inputs: readonly (HostTensor | undefined)[],
 /** The first row of each operator. */
 const rows = [...new Map(allCases.toReversed().map((row) => [`${row.domain ?? ''}:${row.op}`, row])).values()].toReversed()
 
-describe('operands of every type', () => {
+describe('operands of every type', { timeout: 60_000 }, () => {
   test.each(rows.map((row) => [`${row.op} ${row.name}`, row] as const))('%s', async (_, row) => {
     const given = inputsOf(row)
     const problems: string[] = []

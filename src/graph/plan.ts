@@ -1,5 +1,5 @@
 import { byteSize, type DType } from '../dtype.js'
-import { LanewiseError } from '../errors.js'
+import { errorAt, LanewiseError } from '../errors.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../host.js'
 import { emitCast } from '../ops/cast.js'
 import { allFloat32, type Address, type Block, type PackEmitter, type TensorType } from '../ops/op.js'
@@ -203,7 +203,7 @@ class SegmentPlanner implements EmitTarget {
       return this.retire(node)
     } catch (error) {
       if (error instanceof NeedsValue) return { kind: 'values', values: [error.value] }
-      throw error instanceof LanewiseError ? error.at(node.op.name, node.name) : error
+      throw errorAt(node.op.name, node.name, error)
     }
   }
 

@@ -1,6 +1,6 @@
 import type { Context } from '../../bindings/context.js'
 import type { NumericDType, TypedArray } from '../dtype.js'
-import { LanewiseError } from '../errors.js'
+import { errorAt, LanewiseError } from '../errors.js'
 import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } from '../host.js'
 import type { Note, TensorType } from '../ops/op.js'
 import { formatShape, sameShape } from '../shape.js'
@@ -242,7 +242,7 @@ export class Program {
         return op.compute({ attributes, inputs: tensors, outputs, outputCount, seed: this.options.seed })
       }
     } catch (error) {
-      throw error instanceof LanewiseError ? error.at(op.name, node.name) : error
+      throw errorAt(op.name, node.name, error)
     }
     throw new LanewiseError('E_UNSUPPORTED', 'this operator does not take sequences, optionals or strings').at(op.name, node.name)
   }
@@ -337,7 +337,7 @@ export class Program {
       try {
         results = compute(from)
       } catch (error) {
-        throw error instanceof LanewiseError ? error.at(node.op.name, node.name) : error
+        throw errorAt(node.op.name, node.name, error)
       }
       to.forEach((output, i) => output && copyData(output, results[i].data))
     }

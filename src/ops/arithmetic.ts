@@ -3,7 +3,7 @@ import { isBig, isFloat, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { elementwise } from '../graph/layout.js'
 import type { HostTensor } from '../host.js'
-import { broadcastShapes, formatShape, type Shape } from '../shape.js'
+import { broadcastShapes, formatShape, normalizeAxis, type Shape } from '../shape.js'
 import { int } from './attributes.js'
 import { descriptor, mapBroadcast, walkOf } from './broadcast.js'
 import { castTensor } from './cast.js'
@@ -51,8 +51,8 @@ const oldBroadcast = {
 /** The second operand's shape with `axis` (opset 6) made explicit: followed by axes of size 1. */
 function placed(b: Shape, rank: number, axis: number | undefined): Shape {
   if (axis === undefined) return b
-  const start = axis < 0 ? axis + rank : axis
   if (b.length === 0 || (b.length === 1 && b[0] === 1)) return b
+  const start = normalizeAxis(axis, rank)
   return [...b, ...new Array<number>(Math.max(0, rank - start - b.length)).fill(1)]
 }
 
