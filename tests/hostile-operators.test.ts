@@ -3,6 +3,8 @@ import type { ErrorCode } from '../src/errors.js'
 import { LanewiseError } from '../src/errors.js'
 import { hostFrom, hostTensor, type HostTensor } from '../src/host.js'
 import { dtypeToOnnx, type DType } from '../src/dtype.js'
+import { notFused, type Graph, type Node, type Value } from '../src/graph/ir.js'
+import { findOp } from '../src/ops/registry.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../src/node.js'
 import { f32, int64s, typed, type Spec } from './cases/case.js'
 import { inputsOf } from './support/check-case.js'
@@ -341,4 +343,17 @@ describe('bombs are refused before anything is made for them', () => {
       await session.release()
     }
   })
+})
+
+test('text that doubles with every iteration ends in a typed error', async () => {
+  const value: Value = { name: 's' }
+  const inputs: Value[] = [{ name: 'i' }, { name: 'go' }, value]
+  const doubled: Value = { name: 'd' }
+  const going: Value = { name: 'on' }
+  const node = (type: string, from: readonly Value[], to: Value): Node => ({ op: findOp('', type)!, name: type, attributes: {}, inputs: from, outputs: [to], fused: notFused })
+  const body: Graph = { name: 'body', inputs, outputs: [going, doubled], nodes: [node('Identity', [inputs[1]], going), node('StringConcat', [value, value], doubled)] }
+  const text = hostTensor('string', [1], ['x'])
+  const error = await refusal({ op: 'Loop', inputs: [hostFrom('int64', [], [100]), undefined, text], attributes: { body } })
+  expect(error).toBeInstanceOf(LanewiseError)
+  expect(error).toMatchObject({ code: 'E_BUDGET', op: 'StringConcat' })
 })
