@@ -9,6 +9,7 @@ import { float, int, type AttributesOf } from './attributes.js'
 import type { Gradient, GradientEmitter } from './gradient.js'
 import { emitSumTo } from './gradient-sum.js'
 import { defineOp, type Address, type KernelEmitter, type Operand } from './op.js'
+import { sameType } from './operands.js'
 
 /** The product's shape, and the operands' as matrices: a vector on the left is a row, on the right a column. */
 interface Product {
@@ -45,8 +46,7 @@ export const MatMul = defineOp({
   // Bias and residual are added by graph passes.
   arity: [2, 4],
   attributes: {},
-  infer: ({ inputs: [a, b] }) => [{ dtype: a!.dtype, shape: productOf(a!.shape, b!.shape).shape }],
-  kernel: (types) => types.every((type) => type === undefined || type === 'float32'),
+  infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: productOf(inputs[0]!.shape, inputs[1]!.shape).shape }],
   // Kernels read their operands with strides, so any order of axes will do.
   layout: ({ inputs, outputs }) => ({ inputs: inputs.slice(0, 2).map((input) => input?.order), outputs: outputs.map(() => undefined) }),
   emit(e) {
@@ -262,7 +262,7 @@ function offsetTable(batch: readonly number[], product: Product, aStrides: reado
 /** A product in plain TypeScript: integers and float64. */
 function multiply(a: HostTensor, b: HostTensor, product: Product, aStrides: readonly number[], bStrides: readonly number[]): HostTensor {
   const { dtype } = a
-  requireArithmetic(dtype)
+  requireProduct(dtype)
   const { m, k, n, batch, shape } = product
   const c = hostZeros(dtype, shape)
   const offsets = offsetTable(batch, product, aStrides, bStrides)
@@ -284,7 +284,7 @@ function multiply(a: HostTensor, b: HostTensor, product: Product, aStrides: read
   return c
 }
 
-function requireArithmetic(dtype: DType): void {
+function requireProduct(dtype: DType): void {
   if (dtype === 'float32' || dtype === 'float64' || dtype === 'int32' || dtype === 'uint32' || isBig(dtype)) return
   throw new LanewiseError('E_UNSUPPORTED', `matrix products of ${dtype} are not supported`, { actual: dtype })
 }
@@ -296,12 +296,12 @@ export const Gemm = defineOp({
   name: 'Gemm',
   arity: [2, 4],
   attributes: gemmAttributes,
-  infer({ attributes, inputs: [a, b, c] }) {
+  infer({ attributes, inputs }) {
+    const [a, b, c] = inputs
     const product = gemmProduct(a!.shape, b!.shape, attributes)
     if (c) checkAddend(c.shape, product)
-    return [{ dtype: a!.dtype, shape: product.shape }]
+    return [{ dtype: sameType(inputs), shape: product.shape }]
   },
-  kernel: (types) => types.every((type) => type === undefined || type === 'float32'),
   layout: ({ inputs, outputs }) => ({ inputs: inputs.slice(0, 2).map((input) => input?.order), outputs: outputs.map(() => undefined) }),
   emit(e) {
     const a = e.input(0)
