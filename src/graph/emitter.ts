@@ -10,7 +10,7 @@ import { arenaBlock, isStateBlock, type ArenaBlock } from './arena.js'
 import type { Node } from './ir.js'
 import { identityOrder, logicalStrides, physicalShape, sameMemory, type Order } from './layout.js'
 import { emitStridedCopy } from './strided.js'
-import type { WeightStore } from './weights.js'
+import type { WeightLease } from './weights.js'
 
 /** A kernel call of a plan. */
 export interface KernelStep {
@@ -63,7 +63,7 @@ export class ConstantOperand implements Operand {
   constructor(
     readonly constant: HostTensor,
     readonly order: Order,
-    private readonly weights: WeightStore,
+    private readonly weights: WeightLease,
   ) {
     this.dtype = constant.dtype
     this.shape = constant.shape
@@ -101,7 +101,7 @@ export function emitReorder(
 export interface EmitTarget {
   readonly build: 'simd' | 'relaxed'
   readonly fast: boolean
-  readonly weights: WeightStore
+  readonly weights: WeightLease
   readonly steps: Step[]
   /** Whether nobody needs what is in this block after the node that is being emitted. */
   dies(block: Block): boolean

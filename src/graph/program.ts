@@ -1,6 +1,6 @@
 import type { Context } from '../../bindings/context.js'
 import type { NumericDType, TypedArray } from '../dtype.js'
-import { LanewiseError } from '../errors.js'
+import { errorAt, LanewiseError } from '../errors.js'
 import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } from '../host.js'
 import type { Note, TensorType } from '../ops/op.js'
 import { formatShape, sameShape } from '../shape.js'
@@ -8,11 +8,13 @@ import { bindCall } from './call.js'
 import { Placed, type HostStep, type Step } from './emitter.js'
 import { capturedBy, type Graph, type Node, type Value } from './ir.js'
 import { Lru } from './lru.js'
-import { advance, advanceBounded, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type SegmentEnd, type Source } from './plan.js'
 import { largerNumber } from './infer.js'
+import {
+  advance, advanceBounded, checkOutputs, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type SegmentEnd, type Source,
+} from './plan.js'
 import { specialize } from './specialize.js'
 import type { States } from './states.js'
-import { resolve, type WeightStore } from './weights.js'
+import { resolve, type WeightLease, type WeightStore } from './weights.js'
 
 /** Plans kept per place where plans branch: one per set of input shapes. */
 const PLANS = 16
@@ -42,6 +44,8 @@ export interface RunControl {
 /** A segment and what has been made of it: calls with addresses, and the segments that followed it. */
 interface Prepared {
   readonly segment: Segment
+  /** The constants that the segment reads. */
+  readonly lease: WeightLease
   readonly next: Lru<Prepared>
   calls: (() => void)[]
   /** What the calls were bound to; −1 before the first time. */
@@ -55,7 +59,7 @@ interface Prepared {
  * Bodies of control-flow nodes are programs of their own within it.
  */
 export class Program {
-  private readonly entries = new Lru<Prepared>(PLANS)
+  private readonly entries = new Lru<Prepared>(PLANS, forget)
   private last: { shapes: readonly TensorType[]; changes: number; prepared: Prepared } | undefined
   /** Inputs whose elements decide shapes: they are part of the key of a plan. */
   private readonly keyed = new Set<Value>()
@@ -135,9 +139,10 @@ export class Program {
     }
   }
 
-  /** Frees the arenas. */
+  /** Frees the arenas, and the constants that only these plans use. */
   dispose(): void {
     for (const body of this.bodies.values()) body.dispose()
+    for (const prepared of this.entries.values()) forget(prepared)
     this.context.release(this.arena)
     this.arena = 0
     this.arenaSize = 0
@@ -177,9 +182,9 @@ export class Program {
       prepared = this.planFrom(initialState(graph, types, known, places))
       this.entries.set(key, prepared)
     }
-    if (this.keyed.size === 0 && given.every((type) => type)) {
-      this.last = { shapes: given as TensorType[], changes, prepared }
-    }
+    // Never one that has been dropped: whatever is planned next takes its place, or empties it.
+    const simple = this.keyed.size === 0 && given.every((type) => type)
+    this.last = simple ? { shapes: given as TensorType[], changes, prepared } : undefined
     return prepared
   }
 
@@ -194,9 +199,15 @@ export class Program {
   }
 
   private planFrom(state: PlanState): Prepared {
-    const segment = planSegment(this.graph, state, this.weights, this.options)
-    this.scratchSize = Math.max(this.scratchSize, segment.scratchBytes)
-    return { segment, next: new Lru(PLANS), calls: [], generation: -1, arena: 0, moves: 0 }
+    const lease = this.weights.lease()
+    try {
+      const segment = planSegment(this.graph, state, lease, this.options)
+      this.scratchSize = Math.max(this.scratchSize, segment.scratchBytes)
+      return { segment, lease, next: new Lru(PLANS, forget), calls: [], generation: -1, arena: 0, moves: 0 }
+    } catch (error) {
+      lease.release()
+      throw error
+    }
   }
 
   /** Elements are needed to plan on: read them, and take the plan for these elements. */
@@ -276,11 +287,13 @@ export class Program {
       if (op.values) return op.values({ attributes, inputs, outputCount })
       if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {
         const tensors = inputs
-        const outputs = op.infer?.({ attributes, inputs: tensors, outputCount, known: (i) => tensors[i], value: (i) => tensors[i], atLeast: (i, least) => largerNumber(tensors[i]!, least) }) ?? []
-        return op.compute({ attributes, inputs: tensors, outputs, outputCount })
+        const outputs =
+          op.infer?.({ attributes, inputs: tensors, outputCount, known: (i) => tensors[i], value: (i) => tensors[i], atLeast: (i, least) => largerNumber(tensors[i]!, least) }) ?? []
+        if (op.infer) checkOutputs(node, outputs, this.options.arenaLimit)
+        return op.compute({ attributes, inputs: tensors, outputs, outputCount, seed: this.options.seed })
       }
     } catch (error) {
-      throw error instanceof LanewiseError ? error.at(op.name, node.name) : error
+      throw errorAt(op.name, node.name, error)
     }
     throw new LanewiseError('E_UNSUPPORTED', 'this operator does not take sequences, optionals or strings').at(op.name, node.name)
   }
@@ -376,7 +389,7 @@ export class Program {
       try {
         results = compute(from)
       } catch (error) {
-        throw error instanceof LanewiseError ? error.at(node.op.name, node.name) : error
+        throw errorAt(node.op.name, node.name, error)
       }
       to.forEach((output, i) => output && copyData(output, results[i].data))
     }
@@ -409,6 +422,15 @@ export class Program {
       const ms = performance.now() - start
       profile({ node: step.node, kernel: step.note.kernel ?? ('kernel' in step ? step.kernel : 'TypeScript'), note: step.note, ms, bytes: step.note.bytes ?? 0 })
     })
+  }
+}
+
+/** Frees what a plan that will not run again holds, and those that go on from it: chains of them may be long. */
+function forget(prepared: Prepared): void {
+  const all = [prepared]
+  for (const { lease, next } of all) {
+    lease.release()
+    all.push(...next.values())
   }
 }
 

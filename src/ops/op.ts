@@ -1,6 +1,5 @@
 import type { KernelName, Kernels } from '../../bindings/module.js'
 import type { DType, TypedArray } from '../dtype.js'
-import { isFloat } from '../dtype.js'
 import type { HostTensor, HostValue } from '../host.js'
 import type { Graph } from '../graph/ir.js'
 import type { Layout, LayoutQuery, Order } from '../graph/layout.js'
@@ -161,6 +160,8 @@ export interface ComputeContext<A> {
   /** What `infer` said of the outputs; for an operator without `infer`, empty. */
   readonly outputs: readonly TensorType[]
   readonly outputCount: number
+  /** For operators that are `random`: a seed from the session's, another one each time. */
+  readonly seed?: () => number
 }
 
 /** Like {@link ComputeContext} for operators over sequences, optionals and maps. */
@@ -216,7 +217,7 @@ export interface OpDefinition<A = Attributes> {
   layout?(query: LayoutQuery<A>): Layout
   /**
    * Whether `emit` handles operands of these types (undefined where left out) and makes the outputs that are wanted. By default: if every
-   * float operand is float32.
+   * operand is float32.
    */
   kernel?(inputs: readonly (DType | undefined)[], attributes: A, wanted: readonly boolean[]): boolean
   emit?(e: Emitter<A>): void
@@ -244,5 +245,5 @@ export function defineOp<S extends AttributeSchema>(
 
 /** Whether kernels that know float32 only can take these operands. */
 export function allFloat32(inputs: readonly (DType | undefined)[]): boolean {
-  return inputs.every((dtype) => dtype === undefined || !isFloat(dtype) || dtype === 'float32')
+  return inputs.every((dtype) => dtype === undefined || dtype === 'float32')
 }
