@@ -187,7 +187,11 @@ class SegmentPlanner implements EmitTarget {
         return this.foldOpaque(node, inputs) ? this.retire(node) : { kind: 'node', node }
       }
       const outputs = this.infer(node, inputs)
-      if (!this.fold(node, inputs, outputs)) this.emit(node, inputs, outputs)
+      if (!this.fold(node, inputs, outputs)) {
+        // Strings are never in WebAssembly memory: like everything that is not numeric they are made in the middle of a run.
+        if (outputs.some((type, i) => node.outputs[i] && type.dtype === 'string')) return { kind: 'node', node }
+        this.emit(node, inputs, outputs)
+      }
       return this.retire(node)
     } catch (error) {
       if (error instanceof NeedsValue) return { kind: 'values', values: [error.value] }
@@ -232,15 +236,7 @@ class SegmentPlanner implements EmitTarget {
     for (const [i, value] of node.outputs.entries()) {
       if (!value) continue
       if (!outputs[i]) throw new LanewiseError('E_UNSUPPORTED', `output ${i} is not supported`)
-      const rank = outputs[i].shape.length
-      if (rank > MAX_RANK) throw new LanewiseError('E_TENSOR', `output ${i} would have ${rank} axes`, { expected: `<= ${MAX_RANK}`, actual: String(rank) })
-      const bytes = sizeOf(outputs[i].shape) * byteSize(outputs[i].dtype)
-      if (bytes > this.options.arenaLimit) {
-        throw new LanewiseError('E_BUDGET', `output ${i} of shape ${formatShape(outputs[i].shape)} takes ${bytes} bytes, over the memory limit`, {
-          expected: `<= ${this.options.arenaLimit}`,
-          actual: String(bytes),
-        })
-      }
+      checkOutput(i, outputs[i], this.options.arenaLimit)
     }
     return outputs
   }
@@ -278,7 +274,6 @@ class SegmentPlanner implements EmitTarget {
     const dtypes = inputs.map((slot) => slot?.type?.dtype)
     const wanted = node.outputs.map((value) => value !== undefined)
     const accepts = (types: readonly (DType | undefined)[]) => (op.kernel ? op.kernel(types, node.attributes, wanted) : allFloat32(types))
-    if (outputs.some((type, i) => node.outputs[i] && type.dtype === 'string')) return this.emitHost(node, outputs)
     if (op.emit && accepts(dtypes)) {
       this.emitKernels(node, outputs)
     } else if (op.emit && dtypes.some(isHalf) && accepts(dtypes.map(promoted))) {
@@ -572,4 +567,13 @@ function promoted(dtype: DType | undefined): DType | undefined {
 /** The type a host value has for the planner. */
 export function typeOfHost(value: HostValue): TensorType | undefined {
   return isHostTensor(value) ? { dtype: value.dtype, shape: value.shape } : undefined
+}
+
+/** @throws LanewiseError if an output that a node is about to make has too many axes or does not fit the memory limit. */
+export function checkOutput(index: number, { dtype, shape }: TensorType, limit: number): void {
+  if (shape.length > MAX_RANK) throw new LanewiseError('E_TENSOR', `output ${index} would have ${shape.length} axes`, { expected: `<= ${MAX_RANK}`, actual: String(shape.length) })
+  // Strings are not in WebAssembly memory, but somewhere: a reference each.
+  const bytes = sizeOf(shape) * (dtype === 'string' ? 8 : byteSize(dtype))
+  if (bytes <= limit) return
+  throw new LanewiseError('E_BUDGET', `output ${index} of shape ${formatShape(shape)} takes ${bytes} bytes, over the memory limit`, { expected: `<= ${limit}`, actual: String(bytes) })
 }

@@ -8,7 +8,7 @@ import { bindCall } from './call.js'
 import { Placed, type HostStep, type Step } from './emitter.js'
 import { capturedBy, type Graph, type Node, type Value } from './ir.js'
 import { Lru } from './lru.js'
-import { advance, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type Source } from './plan.js'
+import { advance, checkOutput, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type Source } from './plan.js'
 import { specialize } from './specialize.js'
 import { resolve, type WeightStore } from './weights.js'
 
@@ -229,6 +229,7 @@ export class Program {
       if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {
         const tensors = inputs
         const outputs = op.infer?.({ attributes, inputs: tensors, outputCount, known: (i) => tensors[i], value: (i) => tensors[i] }) ?? []
+        outputs.slice(0, outputCount).forEach((type, i) => checkOutput(i, type, this.options.arenaLimit))
         return op.compute({ attributes, inputs: tensors, outputs, outputCount })
       }
     } catch (error) {
@@ -282,7 +283,10 @@ export class Program {
   }
 
   private upload(host: HostTensor, to: Placed): void {
-    this.context.bytes(resolve(to.at), hostBytes(host)).set(rawBytes(host.data as TypedArray))
+    const bytes = hostBytes(host)
+    const { byteLength } = host.data as TypedArray
+    if (byteLength !== bytes) throw new LanewiseError('E_TENSOR', 'the buffer of an input was detached or resized before the run began', { expected: String(bytes), actual: String(byteLength) })
+    this.context.bytes(resolve(to.at), bytes).set(rawBytes(host.data as TypedArray))
   }
 
   /** Places a segment's blocks and makes its calls, unless they still stand. */

@@ -2,8 +2,8 @@ import * as code from '../../assembly/codes.js'
 import { isBig, isFloat, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { elementwise } from '../graph/layout.js'
-import type { HostTensor } from '../host.js'
-import { broadcastShapes, formatShape, type Shape } from '../shape.js'
+import { saturatedBigInt, type HostTensor } from '../host.js'
+import { broadcastShapes, formatShape, normalizeAxis, type Shape } from '../shape.js'
 import { int } from './attributes.js'
 import { descriptor, mapBroadcast, walkOf } from './broadcast.js'
 import { pow } from './host-functions.js'
@@ -59,8 +59,8 @@ const oldBroadcast = {
 /** The second operand's shape with `axis` (opset 6) made explicit: followed by axes of size 1. */
 function placed(b: Shape, rank: number, axis: number | undefined): Shape {
   if (axis === undefined) return b
-  const start = axis < 0 ? axis + rank : axis
   if (b.length === 0 || (b.length === 1 && b[0] === 1)) return b
+  const start = normalizeAxis(axis, rank)
   return [...b, ...new Array<number>(Math.max(0, rank - start - b.length)).fill(1)]
 }
 
@@ -187,13 +187,22 @@ export const Pow = defineOp({
     return [
       mapBroadcast<number | bigint, number | bigint>(a!, b!, a!.dtype, (x, y) => {
         const power = pow(Number(x), Number(y))
-        if (big) return Number.isInteger(Number(y)) && y >= 0 ? BigInt(x) ** BigInt(y) : BigInt(Math.trunc(power))
+        if (big) return Number.isInteger(Number(y)) && y >= 0 ? wholePower(BigInt(x), BigInt(y)) : saturatedBigInt(power, a!.dtype as 'int64')
         return whole ? Math.trunc(power) : power
       }),
     ]
   },
   upgrades: [oldBroadcast],
 })
+
+/** xʸ modulo 2⁶⁴, in a step per bit of y: the power itself may have more digits than there is memory. */
+function wholePower(x: bigint, y: bigint): bigint {
+  let power = 1n
+  for (let square = x, rest = y; rest > 0n; rest >>= 1n, square = BigInt.asIntN(64, square * square)) {
+    if (rest & 1n) power = BigInt.asIntN(64, power * square)
+  }
+  return power
+}
 
 /** x < 0 ? slope·x : x, with a slope that broadcasts to x. */
 export const PRelu = defineOp({
@@ -236,6 +245,7 @@ function variadic(name: string, which: number, f: Both, big: Big, finish?: (e: E
       finish?.(e, y, e.inputs.length)
     },
     compute({ inputs }) {
+      if (name === 'Mean' && !isFloat(inputs[0]!.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${inputs[0]!.dtype}`, { expected: 'a float type', actual: inputs[0]!.dtype })
       const shape = broadcastShapes(...inputs.map((x) => x!.shape))
       const all = inputs as readonly HostTensor[]
       const sum = all.slice(1).reduce((a, b) => computeBinary(a, b, f, big), all[0])

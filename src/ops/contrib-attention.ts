@@ -88,6 +88,7 @@ function attentionSizes(
   { num_heads: heads, qkv_hidden_sizes: hidden }: { readonly num_heads: number; readonly qkv_hidden_sizes: readonly number[] | undefined },
   [x, w, bias, , past]: readonly (TensorType | undefined)[],
 ): Sizes & { readonly widths: readonly number[] } {
+  if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
   const [batch, queries, input] = x!.shape
   const widths = hidden ?? new Array<number>(3).fill(w!.shape[1] / 3)
   const total = widths.reduce((a, b) => a + b, 0)
@@ -264,6 +265,7 @@ export const MultiHeadAttention = defineOp({
   arity: [1, 8],
   attributes: { num_heads: required(int()), mask_filter_value: float(-10000), scale: float(0), unidirectional: int(0) },
   infer({ attributes: { num_heads: heads }, inputs }) {
+    if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
     const { batch, queries, length, past, size, valueSize } = multiHeadSizes(heads, inputs)
     const { dtype } = inputs[0]!
     return [
@@ -395,7 +397,9 @@ export const GroupQueryAttention = defineOp({
       throw new LanewiseError('E_UNSUPPORTED', 'quantised caches and qk_output are not supported')
     }
     const { dtype } = inputs[0]!
-    const cache = { dtype, shape: [batch, attributes.kv_num_heads, Math.max(capacity, toNumbers(total!)[0]), size] }
+    const [length] = toNumbers(total!, 'total_sequence_length')
+    if (!(length <= capacity + queries)) throw new LanewiseError('E_VALUE', `${length} keys are more than ${capacity} in the cache and ${queries} new ones`)
+    const cache = { dtype, shape: [batch, attributes.kv_num_heads, Math.max(capacity, length), size] }
     return [{ dtype, shape: [batch, queries, attributes.num_heads * size] }, cache, cache]
   },
   compute({ attributes, inputs, outputs, outputCount }) {

@@ -135,7 +135,10 @@ export const Einsum = defineOp({
   attributes: { equation: required(string()) },
   infer({ attributes: { equation }, inputs }) {
     const { output, sizes } = resolve(parseEquation(equation), inputs.map((input) => input!.shape), equation)
-    return [{ dtype: inputs[0]!.dtype, shape: output.map((label) => sizes.get(label)!) }]
+    const { dtype } = inputs[0]!
+    const other = inputs.find((input) => input!.dtype !== dtype)
+    if (other) throw new LanewiseError('E_SHAPE', `operands of type ${dtype} and ${other.dtype} do not go together`, { expected: dtype, actual: other.dtype })
+    return [{ dtype, shape: output.map((label) => sizes.get(label)!) }]
   },
   kernel: (types, { equation }) => types.every((type) => type === 'float32') && matrixForm(parseEquation(equation)) !== undefined,
   layout({ attributes: { equation }, inputs, outputs }) {

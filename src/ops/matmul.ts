@@ -1,12 +1,12 @@
 import { BINARY_ADD, UNARY_AFFINE, UNARY_NONE } from '../../assembly/codes.js'
 import { isBig, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
-import { hostZeros, type HostTensor } from '../host.js'
+import { hostZeros, saturatedBigInt, type HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, sizeOf, stridesOf, type Shape } from '../shape.js'
 import { physicalShape } from '../graph/layout.js'
 import { emitStridedCopy } from '../graph/strided.js'
 import { float, int } from './attributes.js'
-import { defineOp, type Address, type Emitter, type Operand } from './op.js'
+import { defineOp, type Address, type Emitter, type Operand, type TensorType } from './op.js'
 
 /** The product's shape, and the operands' as matrices: a vector on the left is a row, on the right a column. */
 interface Product {
@@ -43,7 +43,7 @@ export const MatMul = defineOp({
   // Bias and residual are added by graph passes.
   arity: [2, 4],
   attributes: {},
-  infer: ({ inputs: [a, b] }) => [{ dtype: a!.dtype, shape: productOf(a!.shape, b!.shape).shape }],
+  infer: ({ inputs: [a, b] }) => [{ dtype: sameType(a!, b!), shape: productOf(a!.shape, b!.shape).shape }],
   kernel: (types) => types.every((type) => type === undefined || type === 'float32'),
   // Kernels read their operands with strides, so any order of axes will do.
   layout: ({ inputs, outputs }) => ({ inputs: inputs.slice(0, 2).map((input) => input?.order), outputs: outputs.map(() => undefined) }),
@@ -196,6 +196,11 @@ function multiply(a: HostTensor, b: HostTensor, product: Product, aStrides: read
   return c
 }
 
+function sameType(a: TensorType, b: TensorType): DType {
+  if (a.dtype !== b.dtype) throw new LanewiseError('E_SHAPE', `a product of ${a.dtype} and ${b.dtype} is not defined`, { expected: a.dtype, actual: b.dtype })
+  return a.dtype
+}
+
 function requireArithmetic(dtype: DType): void {
   if (dtype === 'float32' || dtype === 'float64' || dtype === 'int32' || dtype === 'uint32' || isBig(dtype)) return
   throw new LanewiseError('E_UNSUPPORTED', `matrix products of ${dtype} are not supported`, { actual: dtype })
@@ -210,7 +215,7 @@ export const Gemm = defineOp({
   infer({ attributes, inputs: [a, b, c] }) {
     const product = gemmProduct(a!.shape, b!.shape, attributes)
     if (c) checkAddend(c.shape, product)
-    return [{ dtype: a!.dtype, shape: product.shape }]
+    return [{ dtype: sameType(a!, b!), shape: product.shape }]
   },
   kernel: (types) => types.every((type) => type === undefined || type === 'float32'),
   layout: ({ inputs, outputs }) => ({ inputs: inputs.slice(0, 2).map((input) => input?.order), outputs: outputs.map(() => undefined) }),
@@ -246,7 +251,7 @@ export const Gemm = defineOp({
     for (let i = 0; i < product.m * product.n; i++) {
       const addend = c ? Number(c.data[Math.floor(i / product.n) * rowStep + (i % product.n) * colStep]) : 0
       const sum = scale(Number(data[i]), attributes.alpha) + scale(addend, attributes.beta)
-      data[i] = isBig(y.dtype) ? BigInt(sum) : sum
+      data[i] = isBig(y.dtype) ? saturatedBigInt(sum, y.dtype) : sum
     }
     return [y]
   },

@@ -104,6 +104,11 @@ export const AveragePool = defineOp({
   emit: (e) => emitPool(e, 'average_pool_f32', (window) => [e.attributes.count_include_pad, ...threeAxes(window.end, 0)]),
 })
 
+function requireNorm(p: number): void {
+  // A kernel is given 32 bits.
+  if (!(p >= 1 && p < 2 ** 31)) throw new LanewiseError('E_VALUE', `p must be between 1 and 2^31 - 1, got ${p}`)
+}
+
 export const LpPool = defineOp({
   name: 'LpPool',
   arity: 1,
@@ -111,7 +116,7 @@ export const LpPool = defineOp({
   infer: ({ attributes, inputs: [x] }) => [{ dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...poolWindow(attributes, x!.shape).output] }],
   layout: channelsLast,
   emit(e) {
-    if (!(e.attributes.p >= 1)) throw new LanewiseError('E_VALUE', `p must be positive, got ${e.attributes.p}`)
+    requireNorm(e.attributes.p)
     emitPool(e, 'lp_pool_f32', () => [e.attributes.p])
   },
 })
@@ -157,7 +162,7 @@ export const GlobalLpPool = defineOp({
     const x = e.input(0)
     const y = e.output(0)
     if (y.size === 0) return
-    if (!(e.attributes.p >= 1)) throw new LanewiseError('E_VALUE', `p must be positive, got ${e.attributes.p}`)
+    requireNorm(e.attributes.p)
     const [images, channels] = x.shape
     const pixels = x.size / (images * channels)
     e.call(

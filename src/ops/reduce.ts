@@ -12,10 +12,10 @@ import {
   UNARY_LOG,
   UNARY_SQRT,
 } from '../../assembly/codes.js'
-import { byteSize, isBig, isFloat, isUnsigned, type DType } from '../dtype.js'
+import { byteSize, isBig, isFloat, isInteger, isUnsigned, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { identityOrder, type Layout, type LayoutQuery } from '../graph/layout.js'
-import { hostFrom, hostZeros, toNumbers, type HostTensor } from '../host.js'
+import { hostFrom, hostZeros, saturatedBigInt, toNumbers, type HostTensor } from '../host.js'
 import { normalizeAxes, normalizeAxis, sizeOf, stridesOf, type Shape } from '../shape.js'
 import { int, type AttributesOf } from './attributes.js'
 import { floatsOf, floatTensor } from './host-floats.js'
@@ -188,7 +188,7 @@ function reduceOp(name: string, { code, float, integer, kernels = false, axesInp
     infer({ attributes, inputs: [x, axes], value }) {
       const { dtype, shape } = x!
       const known = axes && value(1)
-      if (!isFloat(dtype) && !integer) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
+      if (!isFloat(dtype) && !(integer && (isInteger(dtype) || dtype === 'bool'))) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: integer ? 'a float or integer type' : 'a float type', actual: dtype })
       return [{ dtype, shape: reducedShape(shape, axesOf(known, shape.length, attributes), attributes.keepdims !== 0) }]
     },
     layout: keptInPlace,
@@ -287,7 +287,7 @@ export const ReduceL2 = reduceOp('ReduceL2', {
 export const ReduceLogSum = reduceOp('ReduceLogSum', {
   code: REDUCE_LOG_SUM,
   float: { start: 0, add: plus, finish: log },
-  integer: { start: 0n, add: plus, finish: (sum) => BigInt(Math.trunc(log(Number(sum)))) },
+  integer: { start: 0n, add: plus, finish: (sum) => saturatedBigInt(log(Number(sum)), 'int64') },
 })
 export const ReduceLogSumExp = reduceOp('ReduceLogSumExp', { code: REDUCE_LOG_SUM_EXP, float: logSumExp })
 

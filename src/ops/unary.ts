@@ -181,7 +181,14 @@ export const Clip = defineOp({
   name: 'Clip',
   arity: [1, 3],
   attributes: {},
-  infer: ({ inputs: [x] }) => [x!],
+  infer({ inputs: [x, ...bounds] }) {
+    for (const bound of bounds) {
+      // Old files have float32 bounds beside half floats.
+      if (!bound || bound.dtype === x!.dtype || (isFloat(bound.dtype) && isFloat(x!.dtype))) continue
+      throw new LanewiseError('E_SHAPE', `bounds of type ${bound.dtype} do not go with ${x!.dtype}`, { expected: x!.dtype, actual: bound.dtype })
+    }
+    return [x!]
+  },
   layout: follow,
   kernel: (types) => types.every((type) => type === undefined || type === 'float32'),
   emit(e) {
