@@ -132,6 +132,8 @@ const cast: Recipe = (g) => {
   const to = g.pick(Object.keys(codes) as DType[])
   const whole = !to.startsWith('float')
   const x = g.operand({ dtypes: moved, ...(to === 'uint8' ? { low: 0, high: 255 } : whole && to !== 'bool' ? { low: -(2 ** 31), high: 2 ** 30 } : to === 'float16' ? { low: -2000, high: 2000 } : {}) })
+  // Whether a number is zero must not hang on rounding.
+  if (to === 'bool' && x.exact !== x.shaken && x.exact.some((v) => Math.abs(v) < 1e-3)) return
   const f = to === 'bool' ? (v: number) => Number(v !== 0) : whole ? (v: number) => Math.trunc(v) + 0 : (v: number) => v
   g.add('Cast', [x], { to: codes[to] }, unary(f), { dtypes: [to], moves: to !== 'float16' })
 }
