@@ -616,3 +616,12 @@ function promoted(dtype: DType | undefined): DType | undefined {
 export function typeOfHost(value: HostValue): TensorType | undefined {
   return isHostTensor(value) ? { dtype: value.dtype, shape: value.shape } : undefined
 }
+
+/** @throws LanewiseError if an output that a node is about to make has too many axes or does not fit the memory limit. */
+export function checkOutput(index: number, { dtype, shape }: TensorType, limit: number): void {
+  if (shape.length > MAX_RANK) throw new LanewiseError('E_TENSOR', `output ${index} would have ${shape.length} axes`, { expected: `<= ${MAX_RANK}`, actual: String(shape.length) })
+  // Strings are not in WebAssembly memory, but somewhere: a reference each.
+  const bytes = sizeOf(shape) * (dtype === 'string' ? 8 : byteSize(dtype))
+  if (bytes <= limit) return
+  throw new LanewiseError('E_BUDGET', `output ${index} of shape ${formatShape(shape)} takes ${bytes} bytes, over the memory limit`, { expected: `<= ${limit}`, actual: String(bytes) })
+}

@@ -343,7 +343,10 @@ export class Program {
   }
 
   private upload(host: HostTensor, to: Placed): void {
-    this.context.bytes(resolve(to.at), hostBytes(host)).set(rawBytes(host.data as TypedArray))
+    const bytes = hostBytes(host)
+    const { byteLength } = host.data as TypedArray
+    if (byteLength !== bytes) throw new LanewiseError('E_TENSOR', 'the buffer of an input was detached or resized before the run began', { expected: String(bytes), actual: String(byteLength) })
+    this.context.bytes(resolve(to.at), bytes).set(rawBytes(host.data as TypedArray))
   }
 
   /** Places a segment's blocks and makes its calls, unless they still stand. */

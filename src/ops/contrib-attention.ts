@@ -87,6 +87,7 @@ function attentionSizes(
   { num_heads: heads, qkv_hidden_sizes: hidden }: { readonly num_heads: number; readonly qkv_hidden_sizes: readonly number[] | undefined },
   [x, w, bias, , past]: readonly (TensorType | undefined)[],
 ): Sizes & { readonly widths: readonly number[] } {
+  if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
   const [batch, queries, input] = x!.shape
   const widths = hidden ?? new Array<number>(3).fill(w!.shape[1] / 3)
   const total = widths.reduce((a, b) => a + b, 0)
@@ -263,6 +264,7 @@ export const MultiHeadAttention = defineOp({
   arity: [1, 8],
   attributes: { num_heads: required(int()), mask_filter_value: float(-10000), scale: float(0), unidirectional: int(0) },
   infer({ attributes: { num_heads: heads }, inputs }) {
+    if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
     const { batch, queries, length, past, size, valueSize } = multiHeadSizes(heads, inputs)
     const { dtype } = inputs[0]!
     return [
