@@ -44,9 +44,9 @@ async function left(pass: PassName | ShapedPassName, build: Build, shape: readon
   expect(Object.keys(actual)).toEqual(Object.keys(expected))
   for (const [name, { data, dims, type }] of Object.entries(expected)) {
     expect(actual[name]).toMatchObject({ dims, type })
-    const [a, b] = [Array.from(actual[name].data as Float32Array), Array.from(data as Float32Array)]
-    const largest = Math.max(1, ...b.map(Math.abs))
-    b.forEach((value, i) => expect(Math.abs(a[i] - value)).toBeLessThanOrEqual(4e-6 * largest))
+    const [a, b] = [actual[name].data as Float32Array, data as Float32Array]
+    const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 1)
+    expect(b.reduce((most, value, i) => Math.max(most, Math.abs(a[i] - value)), 0)).toBeLessThanOrEqual(4e-6 * largest)
   }
   const { model } = fused
   const graph = { ...model, nodes: await fused.optimized() }
@@ -296,5 +296,71 @@ describe('fuse-softmax', () => {
     }],
   ])('not %s', async (_, build, shape) => {
     expect(ops(await left('fuse-softmax', build, shape))).not.toContain('Softmax')
+  })
+})
+
+describe('fuse-chain', () => {
+  const whole = (w: Writer, x: Value): Value => w.op('Neg', [x])
+
+  test.each<[string, Build, (readonly number[])?]>([
+    ['functions of one element', (w, x) => w.op('Tanh', [w.op('Relu', [w.op('Abs', [w.op('Sin', [x])])])])],
+    ['numbers from either side', (w, x) => w.div(w.number(2), w.add(w.sub(w.number(1), w.mul(x, w.number(0.5))), w.number(9)))],
+    ['an operand of the same shape', (w, x) => w.div(w.mul(w.add(x, w.weight(2, 3, 8)), w.weight(2, 3, 8)), w.number(3))],
+    ['a row', (w, x) => w.sub(w.weight(8), w.op('Sigmoid', [w.mul(x, w.weight(1, 8))]))],
+    ['a column: not as it lies', (w, x) => w.sub(w.weight(3, 1), w.op('Sigmoid', [w.mul(w.op('Exp', [x]), w.weight(2, 1, 1))]))],
+    ['the first operand again', (w, x) => w.sub(w.mul(w.op('Sigmoid', [x]), x), x)],
+    ['the first operand again beside a column', (w, x) => w.sub(w.mul(w.op('Sigmoid', [x]), w.weight(3, 1)), x)],
+    ['a square', (w, x) => w.add(w.mul(x, x), w.number(1))],
+    ['bounds', (w, x) => w.op('Abs', [w.op('Clip', [x, w.number(-0.5), w.number(0.25)])])],
+    ['one element', (w, x) => w.mul(w.add(x, w.weight(1)), w.weight(1)), [1]],
+    ['none', (w, x) => w.mul(w.add(x, w.weight(3)), w.weight(3)), [0, 3]],
+    ['large tensors', (w, x) => w.op('Relu', [w.mul(w.add(x, w.weight(1024)), w.number(2))]), [512, 1024]],
+    ['rows longer than a block', (w, x) => w.op('Relu', [w.mul(w.add(x, w.weight(1111)), w.number(2))]), [500, 1111]],
+  ])('%s', async (_, build, shape) => {
+    expect(ops(await left('fuse-chain', build, shape))).toEqual(['Chain'])
+  })
+
+  test('keeps what is fetched and what others read', async () => {
+    const nodes = await left('fuse-chain', (w, x) => {
+      const a = w.op('Abs', [w.op('Sin', [x])])
+      const b = w.op('Relu', [w.add(a, w.number(1))])
+      return [w.mul(w.op('Tanh', [b]), b), a]
+    })
+    expect(ops(nodes)).toEqual(['Chain', 'Chain', 'Chain'])
+  })
+
+  test('begins anew where the shape changes and where there are too many operands', async () => {
+    const nodes = await left('fuse-chain', (w, x) => {
+      let y = w.op('Abs', [w.mul(x, w.number(2))])
+      y = w.op('Relu', [w.add(y, w.weight(2, 2, 3, 8))])
+      for (let i = 0; i < 6; i++) y = w.add(y, w.weight(2, 2, 3, 8))
+      return y
+    })
+    expect(ops(nodes)).toEqual(['Chain', 'Chain', 'Chain'])
+  })
+
+  test('of channels that lie last: a number per channel is a row', async () => {
+    const g = new GraphBuilder('image')
+    const x = g.input('x', 'float32', [1, 3, 5, 5])
+    const w = new Writer(g)
+    const y = w.op('Conv', [x, w.weight(4, 3, 2, 2)])
+    g.output(w.op('Neg', [w.mul(w.add(w.op('Erf', [y]), w.weight(4, 1, 1)), w.weight(1, 4, 1, 1))]), 'y')
+    const bytes = exportModel(g.graph())
+    const passOptions = { 'fuse-activation': false, 'fold-batchnorm': false }
+    const [on, off] = await Promise.all([InferenceSession.create(bytes, { passes: passOptions }), InferenceSession.create(bytes, { passes: false })])
+    const feeds = { x: new Tensor('float32', weights(1, 3, 5, 5).data, [1, 3, 5, 5]) }
+    const [a, b] = await Promise.all([on.run(feeds, { profile: true }), off.run(feeds)])
+    b.y.data.forEach((value, i) => expect(a.y.data[i]).toBeCloseTo(value as number, 5))
+    expect(on.lastProfile!.filter(({ op }) => op === 'Chain').map(({ kernel }) => kernel)).toEqual(['chain_f32'])
+    await Promise.all([on.release(), off.release()])
+  })
+
+  test.each<[string, Build, (readonly number[])?]>([
+    ['one operator', (w, x) => w.op('Relu', [x])],
+    ['tensors that stay in a cache', (w, x) => w.op('Relu', [w.add(w.mul(x, w.number(2)), w.number(1))]), [100, 100]],
+    ['other types', (w, x) => w.op('Cast', [w.add(w.mul(w.op('Cast', [x], { to: 6 }), w.op('Cast', [w.number(2)], { to: 6 })), w.op('Cast', [w.number(1)], { to: 6 }))], { to: 1 })],
+    ['a shape that grows', (w, x) => w.add(whole(w, x), w.weight(2, 2, 3, 8))],
+  ])('not %s', async (_, build, shape) => {
+    expect(ops(await left('fuse-chain', build, shape))).not.toContain('Chain')
   })
 })

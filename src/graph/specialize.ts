@@ -3,6 +3,7 @@ import type { TensorType } from '../ops/op.js'
 import { inferTypes, type Inferred } from './infer.js'
 import type { Graph, Value } from './ir.js'
 import { fuseAttention } from './passes/fuse-attention.js'
+import { fuseChain } from './passes/fuse-chain.js'
 import { fuseNorm } from './passes/fuse-norm.js'
 import { fuseQuantize } from './passes/fuse-quantize.js'
 import { fuseResidual } from './passes/fuse-residual.js'
@@ -21,6 +22,7 @@ const list = [
   { name: 'fuse-attention', run: fuseAttention },
   { name: 'fuse-quantize', run: fuseQuantize },
   { name: 'fuse-residual', run: fuseResidual },
+  { name: 'fuse-chain', run: fuseChain },
 ] as const
 
 export type ShapedPassName = (typeof list)[number]['name']
