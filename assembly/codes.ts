@@ -62,17 +62,18 @@ export const BINARY_AND = 10 // integers and bools, bit by bit
 export const BINARY_OR = 11
 export const BINARY_XOR = 12
 
-// Steps of a fused elementwise chain (elementwise.ts says how they are laid out).
+// Steps of a chain of elementwise functions (chain.ts).
 export const CHAIN_UNARY = 0 // value = f(value)
 export const CHAIN_BINARY = 1 // value = value op operand
-export const CHAIN_BINARY_FLIPPED = 2 // value = operand op value
-export const CHAIN_LOAD = 3 // value = operand
-export const CHAIN_SAVE = 4 // slot = value
+export const CHAIN_FLIPPED = 2 // value = operand op value
 
 // How an operand of a chain spreads over the output.
 export const CHAIN_FULL = 0 // one element per output element
 export const CHAIN_SCALAR = 1 // one element
 export const CHAIN_ROW = 2 // one element per index of the innermost axis
+
+/** Operands that a chain may have besides its first. */
+export const CHAIN_OPERANDS = 5
 
 // Comparisons: a bool (one byte, 0 or 1) per element.
 export const COMPARE_EQUAL = 0

@@ -197,10 +197,19 @@ export class NodeEmitter implements Emitter<Attributes> {
   }
 
   check(operand: Operand, test: (tensor: HostTensor) => void): void {
-    if (operand.constant) test(operand.constant)
+    const name = this.node.inputs[this.inputs.indexOf(operand as Placed)]?.name
+    const named = (tensor: HostTensor) => {
+      try {
+        test(tensor)
+      } catch (error) {
+        if (error instanceof LanewiseError) error.tensor ??= name
+        throw error
+      }
+    }
+    if (operand.constant) named(operand.constant)
     else {
       const compute = ([tensor]: readonly (HostTensor | undefined)[]) => {
-        test(tensor!)
+        named(tensor!)
         return []
       }
       this.target.steps.push({ node: this.node, inputs: [operand as Placed], outputs: [], compute, note: { kernel: 'check' } })

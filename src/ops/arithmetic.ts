@@ -90,6 +90,7 @@ function binary(name: string, which: number, f: Both, big: Big, integersByKernel
       const right = { ...b!, shape: placed(b!.shape, a!.shape.length, attributes.axis) }
       return [computeBinary(a!, right, f, big)]
     },
+    binary: which,
     upgrades: [oldBroadcast],
   })
 }

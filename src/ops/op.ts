@@ -228,6 +228,8 @@ export interface OpDefinition<A = Attributes> {
    * inputs that are constants; undefined if this use of the operator is not such a function.
    */
   activation?(attributes: A, constants: readonly (HostTensor | undefined)[]): Activation | undefined
+  /** For operators of two operands that broadcast, of which float32 ones go through `binary_f32`: their BINARY_ code. */
+  readonly binary?: number
   /** If, Loop, Scan, SequenceMap: operators whose bodies are graphs. A body that runs often must let events run about every 50 ms. */
   control?(c: ControlContext<A>, run: RunBody): Promise<readonly HostValue[]>
   /** True for operators whose result differs from run to run: never folded. */
