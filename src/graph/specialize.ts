@@ -3,6 +3,7 @@ import type { TensorType } from '../ops/op.js'
 import { inferTypes, type Inferred } from './infer.js'
 import type { Graph, Value } from './ir.js'
 import { fuseAttention } from './passes/fuse-attention.js'
+import { fuseIntegerSums } from './passes/fuse-integers.js'
 import { fuseQuantize } from './passes/fuse-quantize.js'
 import { fuseResidual } from './passes/fuse-residual.js'
 
@@ -15,6 +16,7 @@ interface ShapedPass {
 /** Passes that need shapes run when a plan is made; those that do not run once, at load (passes/index.ts). */
 const list = [
   { name: 'fuse-attention', run: fuseAttention },
+  { name: 'fuse-integer-sums', run: fuseIntegerSums },
   { name: 'fuse-quantize', run: fuseQuantize },
   { name: 'fuse-residual', run: fuseResidual },
 ] as const

@@ -204,10 +204,15 @@ export interface OpDefinition<A = Attributes> {
   infer?(c: InferContext<A>): readonly TensorType[]
   layout?(query: LayoutQuery<A>): Layout
   /**
-   * Whether `emit` handles operands of these types (undefined where left out) and makes the outputs that are wanted. By default: if every
-   * float operand is float32.
+   * Whether `emit` handles operands of these types and shapes (undefined where left out) and makes the outputs that are wanted. By default:
+   * if every float operand is float32.
    */
-  kernel?(inputs: readonly (DType | undefined)[], attributes: A, wanted: readonly boolean[]): boolean
+  kernel?(
+    inputs: readonly (DType | undefined)[],
+    attributes: A,
+    wanted: readonly boolean[],
+    operands: readonly ({ readonly shape: Shape; readonly constant: boolean } | undefined)[],
+  ): boolean
   emit?(e: Emitter<A>): void
   compute?(c: ComputeContext<A>): readonly HostTensor[]
   values?(c: ValueContext<A>): readonly HostValue[]

@@ -6,6 +6,7 @@ import { foldBatchNorm } from './fold-batchnorm.js'
 import { foldConstants } from './fold-constants.js'
 import { fuseActivation } from './fuse-activation.js'
 import { fuseBias } from './fuse-bias.js'
+import { fuseIntegers } from './fuse-integers.js'
 
 export interface PassContext {
   /** Runs a graph that has no inputs: how constants are folded. */
@@ -20,7 +21,7 @@ export interface Pass {
   run(graph: Graph, context: PassContext): Graph | Promise<Graph>
 }
 
-const list = [eliminateDead, eliminateIdentity, foldConstants, foldBatchNorm, fuseBias, fuseActivation] as const
+const list = [eliminateDead, eliminateIdentity, fuseIntegers, foldConstants, foldBatchNorm, fuseBias, fuseActivation] as const
 
 export type PassName = (typeof list)[number]['name']
 
