@@ -14,9 +14,9 @@ function strip_rows(k: i32): i32 {
   return k > STRIP_K ? STRIP >> 1 : STRIP;
 }
 
-/** Bytes of scratch for windows of k elements. */
+/** Bytes of scratch for windows of k elements: a strip, and what a vector may reach beyond it. */
 export function integer_conv_scratch_size(k: i32): usize {
-  return <usize>strip_rows(k) * ((k + 1) & ~1) << 1;
+  return (<usize>strip_rows(k) * ((k + 1) & ~1) << 1) + 16;
 }
 
 /**
@@ -37,22 +37,22 @@ export function integer_conv(
   for (let pixel = first; pixel < pixels; pixel += strip) {
     let rows = min(pixels - pixel, strip);
     if (plain && joined && (inputs & 1) == 0) {
-      widen(scratch, x + <usize>pixel * inputs, rows * inputs, flip);
+      widen(scratch, x + <usize>pixel * inputs, rows * inputs, flip, x + <usize>(pixel + rows) * inputs);
     } else if (plain) {
-      for (let i = 0; i < rows; i++) widen(scratch + i * lda, x + <usize>(pixel + i) * xPitch, inputs, flip);
+      for (let i = 0; i < rows; i++) widen(scratch + i * lda, x + <usize>(pixel + i) * xPitch, inputs, flip, 0);
     } else {
-      let line = pixel / ow, ox = pixel - line * ow, target = scratch;
-      for (let i = 0; i < rows; i++) {
+      let line = pixel / ow, ox = pixel - line * ow;
+      for (let i = 0; i < rows; line++) {
         let image = line / images, rest = line - image * images, oz = rest / oh, oy = rest - oz * oh;
-        gather(
-          x + <usize>image * d * h * rowBytes, rowBytes, xPitch, d, h, w, inputs, kd, kh, kw, dilationD, dilationH, dilationW,
-          oz * strideD - padD, oy * strideH - padH, ox * strideW - padW, joined, flip, pad, target,
-        );
-        target += lda;
-        if (++ox == ow) {
-          ox = 0;
-          line++;
+        let source = x + <usize>image * d * h * rowBytes, z = oz * strideD - padD, iy = oy * strideH - padH;
+        for (; i < rows && ox < ow; i++) {
+          gather(
+            source, rowBytes, xPitch, d, h, w, inputs, kd, kh, kw, dilationD, dilationH, dilationW, z, iy, ox * strideW - padW, joined, flip,
+            pad, scratch + i * lda,
+          );
+          ox++;
         }
+        ox = 0;
       }
     }
     integer_panels(scratch, lda, packed, pairs, epilogue, outputs, mode, y + (<usize>pixel * yPitch << shift), yPitch << shift, rows);
@@ -64,7 +64,7 @@ function gather(
   source: usize, rowBytes: i32, pitch: i32, d: i32, h: i32, w: i32, inputs: i32, kd: i32, kh: i32, kw: i32,
   dilationD: i32, dilationH: i32, dilationW: i32, z: i32, y: i32, x: i32, joined: bool, flip: i32, pad: i32, target: usize,
 ): void {
-  let run = kw * inputs;
+  let run = kw * inputs, end = source + <usize>d * h * rowBytes;
   for (let tz = 0; tz < kd; tz++) {
     let iz = z + tz * dilationD;
     for (let ty = 0; ty < kh; ty++) {
@@ -76,11 +76,11 @@ function gather(
         if (joined) {
           let start = x * inputs, low = min(max(-start, 0), run), high = max(min(w * inputs - start, run), low);
           if (low > 0) fill(target, low, pad);
-          widen(target + (low << 1), line + start + low, high - low, flip);
+          widen(target + (low << 1), line + start + low, high - low, flip, end);
           if (high < run) fill(target + (high << 1), run - high, pad);
         } else {
           for (let tx = 0, ix = x, t = target; tx < kw; tx++) {
-            if (<u32>ix < <u32>w) widen(t, line + ix * pitch, inputs, flip);
+            if (<u32>ix < <u32>w) widen(t, line + ix * pitch, inputs, flip, end);
             else fill(t, inputs, pad);
             ix += dilationW;
             t += inputs << 1;
@@ -92,8 +92,11 @@ function gather(
   }
 }
 
-/** Bytes as 16-bit numbers, `flip` flipped in each; reads and writes nothing beyond `count`. */
-function widen(target: usize, source: usize, count: i32, flip: i32): void {
+/**
+ * Bytes as 16-bit numbers, `flip` flipped in each. Nothing is read at or beyond `end`; up to seven numbers are written beyond `count`, where
+ * what comes next is written later.
+ */
+function widen(target: usize, source: usize, count: i32, flip: i32, end: usize): void {
   let flips = i8x16.splat(<i8>flip);
   for (; count >= 16; count -= 16) {
     let v = v128.xor(v128.load(source), flips);
@@ -102,11 +105,10 @@ function widen(target: usize, source: usize, count: i32, flip: i32): void {
     source += 16;
     target += 32;
   }
-  if (count >= 8) {
+  for (; count >= 8 || (count > 0 && source + 8 <= end); count -= 8) {
     v128.store(target, i16x8.extend_low_i8x16_u(v128.xor(v128.load64_zero(source), flips)));
     source += 8;
     target += 16;
-    count -= 8;
   }
   for (; count > 0; count--) {
     store<u16>(target, load<u8>(source) ^ <u8>flip);

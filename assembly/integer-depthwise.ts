@@ -70,7 +70,8 @@ function pixels(
 ): void {
   let shift = mode == INTEGER_BYTES ? 0 : 2, last = places + (<usize>pairs << 3);
   for (let c = 0; c < channels; c += INR) {
-    let a0 = i32x4.splat(0), a1 = i32x4.splat(0), b0 = i32x4.splat(0), b1 = i32x4.splat(0), at = offset + c;
+    let column = integer_column(epilogue, c), at = offset + c;
+    let a0 = v128.load(column), a1 = v128.load(column, 16), b0 = a0, b1 = a1;
     for (let p = places; p < last; p += 8) {
       let s = load<usize>(p) + at, t = load<usize>(p, 4) + at, w0 = v128.load(packed), w1 = v128.load(packed, 16);
       let u = v128.load8x8_u(s), v = v128.load8x8_u(t);
@@ -84,7 +85,7 @@ function pixels(
       }
       packed += 32;
     }
-    let column = integer_column(epilogue, c), y = target + (<usize>c << shift);
+    let y = target + (<usize>c << shift);
     integer_finish(y, a0, a1, epilogue, column, epilogueRow, mode, channels - c);
     if (count > 1) integer_finish(y + next, b0, b1, epilogue, column, epilogueRow, mode, channels - c);
   }

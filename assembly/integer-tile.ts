@@ -108,20 +108,20 @@ export function integer_epilogue(
   }
 }
 
-/** Where column j of an epilogue of n columns begins. */
+/** Where column j of an epilogue begins, with the bias that its sums begin with. */
 // @ts-ignore: decorator
 @inline
 export function integer_column(epilogue: usize, j: i32): usize {
   return epilogue + COLUMNS + (<usize>j << 2);
 }
 
-/** Eight sums as bytes, in the low half of the result. */
+/** Eight sums (the bias in them) as bytes, in the low half of the result. */
 // @ts-ignore: decorator
 @inline
-export function integer_bytes(c0: v128, c1: v128, epilogue: usize, column: usize, row: usize): v128 {
+function integer_bytes(c0: v128, c1: v128, epilogue: usize, column: usize, row: usize): v128 {
   let low = v128.load(epilogue, LOW), high = v128.load(epilogue, HIGH), rounder = v128.load(epilogue, ROUND), shift = v128.load(epilogue, SHIFT);
-  let f0 = f32x4.mul(f32x4.convert_i32x4_s(i32x4.add(c0, v128.load(column))), v128.load(column + row));
-  let f1 = f32x4.mul(f32x4.convert_i32x4_s(i32x4.add(c1, v128.load(column, 16))), v128.load(column + row, 16));
+  let f0 = f32x4.mul(f32x4.convert_i32x4_s(c0), v128.load(column + row));
+  let f1 = f32x4.mul(f32x4.convert_i32x4_s(c1), v128.load(column + row, 16));
   f0 = f32x4.add(f32x4.pmin(f32x4.pmax(f0, low), high), rounder);
   f1 = f32x4.add(f32x4.pmin(f32x4.pmax(f1, low), high), rounder);
   let q = i16x8.narrow_i32x4_s(i32x4.sub(f0, shift), i32x4.sub(f1, shift));
@@ -138,8 +138,6 @@ function store_row(y: usize, c0: v128, c1: v128, epilogue: usize, column: usize,
     }
     return;
   }
-  c0 = i32x4.add(c0, v128.load(column));
-  c1 = i32x4.add(c1, v128.load(column, 16));
   if (mode == INTEGER_FLOAT32) {
     c0 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(c0), v128.load(column + row)), v128.load(column + 2 * row));
     c1 = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(c1), v128.load(column + row, 16)), v128.load(column + 2 * row, 16));
@@ -148,6 +146,7 @@ function store_row(y: usize, c0: v128, c1: v128, epilogue: usize, column: usize,
   store_some(y + 16, c1, columns - 4);
 }
 
+/** Stores eight sums that began at the epilogue's biases, or as many as there are columns. */
 // @ts-ignore: decorator
 @inline
 export function integer_finish(y: usize, c0: v128, c1: v128, epilogue: usize, column: usize, row: usize, mode: i32, columns: i32): void {
@@ -167,11 +166,9 @@ function tile(
 ): void {
   let last = (rows - 1) * lda;
   let r1 = min(lda, last), r2 = min(2 * lda, last), r3 = min(3 * lda, last), r4 = min(4 * lda, last);
-  let c00 = i32x4.splat(0), c01 = i32x4.splat(0);
-  let c10 = i32x4.splat(0), c11 = i32x4.splat(0);
-  let c20 = i32x4.splat(0), c21 = i32x4.splat(0);
-  let c30 = i32x4.splat(0), c31 = i32x4.splat(0);
-  let c40 = i32x4.splat(0), c41 = i32x4.splat(0);
+  // An epilogue's column begins with the bias.
+  let c00 = v128.load(column), c01 = v128.load(column, 16);
+  let c10 = c00, c11 = c01, c20 = c00, c21 = c01, c30 = c00, c31 = c01, c40 = c00, c41 = c01;
   let end = b + (<usize>pairs << 5), main = end - 32;
   if (pairs >= 2) {
     for (; b < main; b += 64, a += 8) {

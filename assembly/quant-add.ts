@@ -61,14 +61,14 @@ export function integer_average(x: usize, xSigned: i32, images: i32, pixels: i32
   let flips = i16x8.splat(xSigned ? 0x80 : 0), row = <usize>((channels + INR - 1) & -INR) << 2;
   for (let n = 0; n < images; n++) {
     for (let c = 0; c < channels; c += INR) {
-      let left = channels - c, s0 = i32x4.splat(0), s1 = i32x4.splat(0), p = x + c;
+      let left = channels - c, column = integer_column(epilogue, c), s0 = v128.load(column), s1 = v128.load(column, 16), p = x + c;
       for (let i = 0; i < pixels; i++) {
         let v = v128.xor(left < INR ? few(p, left) : v128.load8x8_u(p), flips);
         s0 = i32x4.add(s0, i32x4.extend_low_i16x8_u(v));
         s1 = i32x4.add(s1, i32x4.extend_high_i16x8_u(v));
         p += channels;
       }
-      integer_finish(y + c, s0, s1, epilogue, integer_column(epilogue, c), row, INTEGER_BYTES, left);
+      integer_finish(y + c, s0, s1, epilogue, column, row, INTEGER_BYTES, left);
     }
     x += <usize>pixels * channels;
     y += channels;
