@@ -1,9 +1,9 @@
 import type { HostTensor } from '../host.js'
 import type { TensorType } from '../ops/op.js'
+import { findOp } from '../ops/registry.js'
 import { inferTypes, type Inferred } from './infer.js'
 import type { Graph, Value } from './ir.js'
 import { fuseAttention } from './passes/fuse-attention.js'
-import { fuseIntegerSums } from './passes/fuse-integers.js'
 import { fuseQuantize } from './passes/fuse-quantize.js'
 import { fuseResidual } from './passes/fuse-residual.js'
 
@@ -12,6 +12,8 @@ interface ShapedPass {
   readonly name: string
   run(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph
 }
+
+const fuseIntegerSums: ShapedPass['run'] = (graph, types) => findOp('', 'QLinearConv')?.rewrite?.withTypes(graph, types) ?? graph
 
 /** Passes that need shapes run when a plan is made; those that do not run once, at load (passes/index.ts). */
 const list = [

@@ -1,12 +1,13 @@
 // Products and convolutions of 8-bit integers: the integer results are exact, scales are applied in float32.
 import { isFloat, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
+import { channelsLast } from '../graph/layout.js'
+import { fuseIntegers, fuseIntegerSums } from '../graph/passes/fuse-integers.js'
 import { hostTensor, type HostTensor } from '../host.js'
 import { formatShape, sizeOf, type Shape } from '../shape.js'
 import { int } from './attributes.js'
 import { floatsOf, floatTensor, numbersOf, roundEven } from './host-floats.js'
 import { broadcastOffsets, convolve, convWindow, matmul, productShape, type Matrix } from './host-linear.js'
-import { channelsLast } from '../graph/layout.js'
 import { convKernel, emitConv, emitProduct, productKernel } from './integer-emit.js'
 import { defineOp } from './op.js'
 import { rangeOf } from './quantize.js'
@@ -133,6 +134,7 @@ export const QLinearConv = defineOp({
   layout: channelsLast,
   kernel: (types, _, __, operands) => convKernel(types, operands, { ...linear, bias: 8 }),
   emit: (e) => emitConv(e, { ...linear, bias: 8 }),
+  rewrite: { atLoad: fuseIntegers, withTypes: fuseIntegerSums },
   compute({ attributes, inputs: [x, xScale, xZero, w, wScale, wZero, yScale, yZero, bias], outputs: [y] }) {
     const window = convWindow(attributes, x!.shape, w!.shape)
     const sums = convolve(centred(x!, xZero), centredFilters(w!, wZero), window, attributes.group)

@@ -2,7 +2,8 @@ import type { KernelName, Kernels } from '../../bindings/module.js'
 import type { DType, TypedArray } from '../dtype.js'
 import { isFloat } from '../dtype.js'
 import type { HostTensor, HostValue } from '../host.js'
-import type { Graph } from '../graph/ir.js'
+import type { Inferred } from '../graph/infer.js'
+import type { Graph, Value } from '../graph/ir.js'
 import type { Layout, LayoutQuery, Order } from '../graph/layout.js'
 import type { Shape } from '../shape.js'
 import type { Attributes, AttributeSchema, AttributesOf, RawAttributes } from './attributes.js'
@@ -221,6 +222,8 @@ export interface OpDefinition<A = Attributes> {
    * inputs that are constants; undefined if this use of the operator is not such a function.
    */
   activation?(attributes: A, constants: readonly (HostTensor | undefined)[]): Activation | undefined
+  /** Graph passes that make uses of this operator, for operators that not every app has: at load, and once the types of values are known. */
+  readonly rewrite?: { atLoad(graph: Graph): Graph; withTypes(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph }
   /** If, Loop, Scan, SequenceMap: operators whose bodies are graphs. A body that runs often must let events run about every 50 ms. */
   control?(c: ControlContext<A>, run: RunBody): Promise<readonly HostValue[]>
   /** True for operators whose result differs from run to run: never folded. */

@@ -16,26 +16,25 @@ const movers = new Set(['Flatten', 'Reshape', 'Squeeze', 'Unsqueeze', 'Transpose
 /** A bias is taken for int32 in units of its product's scales if its own scale is within this of them: 2^-17 of a bias is no step of an output. */
 const SAME_SCALE = 2 ** -17
 
+// Reached through QLinearConv (ops/integer-linear.ts), so that an app without these operators goes without their passes.
+
 /**
  * DequantizeLinear, a convolution or product with constant weights (a global mean, a mover), Relu or Clip, QuantizeLinear: the operator on
  * integers that onnxruntime, too, makes of them (QLinearConv, QLinearMatMul, QGemm, QLinearGlobalAveragePool). Its sums are exact, where
- * float32 products of dequantised numbers round. Only where these operators are registered.
+ * float32 products of dequantised numbers round.
  */
-export const fuseIntegers = {
-  name: 'fuse-integers',
-  run(given: Graph): Graph {
-    const graph = withoutCasts(given)
-    const rewriter = new Rewriter(graph)
-    for (const node of graph.nodes) {
-      const found = patternAt(rewriter, node)
-      const fused = found && (conv(rewriter, found) ?? product(rewriter, found) ?? mean(rewriter, found) ?? moved(rewriter, found))
-      if (fused) replace(rewriter, found, fused)
-    }
-    const result = rewriter.apply()
-    // The dequantised weights.
-    return result === graph ? graph : eliminateDead.run(result)
-  },
-} as const
+export function fuseIntegers(given: Graph): Graph {
+  const graph = withoutCasts(given)
+  const rewriter = new Rewriter(graph)
+  for (const node of graph.nodes) {
+    const found = patternAt(rewriter, node)
+    const fused = found && (conv(rewriter, found) ?? product(rewriter, found) ?? mean(rewriter, found) ?? moved(rewriter, found))
+    if (fused) replace(rewriter, found, fused)
+  }
+  const result = rewriter.apply()
+  // The dequantised weights.
+  return result === graph ? graph : eliminateDead.run(result)
+}
 
 /** Exporters put a Cast to the type that it has already behind every QuantizeLinear. */
 function withoutCasts(graph: Graph): Graph {

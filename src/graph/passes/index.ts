@@ -1,4 +1,5 @@
 import type { HostTensor } from '../../host.js'
+import { findOp } from '../../ops/registry.js'
 import type { Graph, Value } from '../ir.js'
 import { eliminateDead } from './eliminate-dead.js'
 import { eliminateIdentity } from './eliminate-identity.js'
@@ -6,7 +7,6 @@ import { foldBatchNorm } from './fold-batchnorm.js'
 import { foldConstants } from './fold-constants.js'
 import { fuseActivation } from './fuse-activation.js'
 import { fuseBias } from './fuse-bias.js'
-import { fuseIntegers } from './fuse-integers.js'
 
 export interface PassContext {
   /** Runs a graph that has no inputs: how constants are folded. */
@@ -20,6 +20,12 @@ export interface Pass {
   readonly name: string
   run(graph: Graph, context: PassContext): Graph | Promise<Graph>
 }
+
+/** What stands between quantisers, on integers (fuse-integers.ts), if the operators for that are known. */
+const fuseIntegers = {
+  name: 'fuse-integers',
+  run: (graph: Graph): Graph => findOp('', 'QLinearConv')?.rewrite?.atLoad(graph) ?? graph,
+} as const
 
 const list = [eliminateDead, eliminateIdentity, fuseIntegers, foldConstants, foldBatchNorm, fuseBias, fuseActivation] as const
 
