@@ -16,7 +16,7 @@ function strip_rows(k: i32): i32 {
 
 /** Bytes of scratch for windows of k elements: a strip, and what a vector may reach beyond it. */
 export function integer_conv_scratch_size(k: i32): usize {
-  return (<usize>strip_rows(k) * ((k + 1) & ~1) << 1) + 16;
+  return (<usize>strip_rows(k) * ((k + 1) & ~1) << 1) + 32;
 }
 
 /**
@@ -65,6 +65,25 @@ function gather(
   dilationD: i32, dilationH: i32, dilationW: i32, z: i32, y: i32, x: i32, joined: bool, flip: i32, pad: i32, target: usize,
 ): void {
   let run = kw * inputs, end = source + <usize>d * h * rowBytes;
+  if (joined && kd == 1 && run <= 16 && x >= 0 && x + kw <= w && <u32>z < <u32>d) {
+    // First layers: a row of taps is one vector.
+    let flips = i8x16.splat(<i8>flip), pads = i16x8.splat(<i16>pad), line = source + <usize>z * h * rowBytes + x * inputs;
+    for (let ty = 0; ty < kh; ty++) {
+      let iy = y + ty * dilationH, p = line + iy * rowBytes;
+      if (<u32>iy >= <u32>h) {
+        v128.store(target, pads);
+        v128.store(target, pads, 16);
+      } else if (p + 16 > end) {
+        widen(target, p, run, flip, end);
+      } else {
+        let v = v128.xor(v128.load(p), flips);
+        v128.store(target, i16x8.extend_low_i8x16_u(v));
+        v128.store(target, i16x8.extend_high_i8x16_u(v), 16);
+      }
+      target += run << 1;
+    }
+    return;
+  }
   for (let tz = 0; tz < kd; tz++) {
     let iz = z + tz * dilationD;
     for (let ty = 0; ty < kh; ty++) {
