@@ -13,6 +13,11 @@ export interface SessionOptions {
   readonly accuracy?: 'fast' | 'exact'
   /** The most bytes of WebAssembly memory the session may take: weights, intermediate values and scratch. Default 4 GiB. */
   readonly memoryLimit?: number
+  /**
+   * Where the numbers of random operators (RandomNormal, Multinomial …) come from that have no seed of their own: sessions with the same seed draw
+   * the same numbers, run after run. Left out: another seed for every session, or 0 if it is `deterministic`.
+   */
+  readonly seed?: number
   /** A compiled build of the kernels, for places that cannot fetch or compile. */
   readonly wasmModule?: WebAssembly.Module
   /** Threads to use; there is one. */

@@ -59,6 +59,8 @@ export class InferenceSession {
   private released: Promise<void> | undefined
   private profiling: boolean
   private times: ProfileEntry[] | undefined
+  /** A number for each call of a random operator. */
+  private readonly seeds: () => number
 
   private constructor(
     private readonly graph: Graph,
@@ -73,6 +75,7 @@ export class InferenceSession {
     for (const value of graph.inputs) this.values.set(value.name, value)
     for (const node of graph.nodes) for (const value of [...node.inputs, ...node.outputs]) if (value) this.values.set(value.name, value)
     for (const value of graph.outputs) this.values.set(value.name, value)
+    this.seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : crypto.getRandomValues(new Uint32Array(1))[0]))
     this.profiling = options.profile ?? options.enableProfiling ?? false
   }
 
@@ -241,6 +244,7 @@ export class InferenceSession {
       fast: options.accuracy !== 'exact',
       shapedPass: (name) => passEnabled(passes, name),
       arenaLimit: options.memoryLimit ?? MEMORY_LIMIT,
+      seed: this.seeds,
     }
     const evaluate = async (graph: Graph): Promise<ReadonlyMap<Value, HostTensor>> => {
       const store = new WeightStore(context)
@@ -321,11 +325,20 @@ export class InferenceSession {
 
 function nothing(): void {}
 
+/** A sequence of seeds from one: by a Weyl sequence, so that it has not repeated after four billion. */
+function seedsFrom(seed: number): () => number {
+  const [low, high] = new Uint32Array(Float64Array.of(seed).buffer)
+  const start = Math.imul(Math.imul(low, 31) + high, 0x85ebca6b)
+  let calls = 0
+  return () => (start + Math.imul(++calls, 0x9e3779b1)) >>> 0
+}
+
 function checkOptions(options: SessionOptions | undefined): SessionOptions {
   if (options === undefined) return {}
   if (options === null || typeof options !== 'object') throw new LanewiseError('E_VALUE', 'options must be an object')
-  const { memoryLimit, threads } = options
+  const { memoryLimit, threads, seed } = options
   if (memoryLimit !== undefined && !(memoryLimit > 0)) throw new LanewiseError('E_VALUE', `memoryLimit must be a positive number of bytes, got ${memoryLimit}`)
+  if (seed !== undefined && !Number.isFinite(seed)) throw new LanewiseError('E_VALUE', `seed must be a number, got ${seed}`)
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) throw new LanewiseError('E_VALUE', `threads must be a positive integer, got ${threads}`)
   if (threads !== undefined && threads > 1) log('info', 'one thread is used: there is no threaded build yet', logLevelOf(options))
   return options

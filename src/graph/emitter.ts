@@ -10,7 +10,7 @@ import { arenaBlock, type ArenaBlock } from './arena.js'
 import type { Node } from './ir.js'
 import { identityOrder, logicalStrides, physicalShape, sameMemory, type Order } from './layout.js'
 import { emitStridedCopy } from './strided.js'
-import type { WeightStore } from './weights.js'
+import type { WeightLease } from './weights.js'
 
 /** A kernel call of a plan. */
 export interface KernelStep {
@@ -35,13 +35,14 @@ export type Step = KernelStep | HostStep
 export class Placed implements Operand {
   readonly size: number
   readonly physical: readonly number[]
-  readonly constant = undefined
 
   constructor(
     readonly dtype: Operand['dtype'],
     readonly shape: Shape,
     readonly order: Order,
     readonly at: Address,
+    /** The elements, where they are known although they are in memory: in eager mode. */
+    readonly constant: HostTensor | undefined = undefined,
   ) {
     this.size = sizeOf(shape)
     this.physical = physicalShape(shape, order)
@@ -62,7 +63,7 @@ export class ConstantOperand implements Operand {
   constructor(
     readonly constant: HostTensor,
     readonly order: Order,
-    private readonly weights: WeightStore,
+    private readonly weights: WeightLease,
   ) {
     this.dtype = constant.dtype
     this.shape = constant.shape
@@ -100,7 +101,7 @@ export function emitReorder(
 export interface EmitTarget {
   readonly build: 'simd' | 'relaxed'
   readonly fast: boolean
-  readonly weights: WeightStore
+  readonly weights: WeightLease
   readonly steps: Step[]
   /** Whether nobody needs what is in this block after the node that is being emitted. */
   dies(block: Block): boolean

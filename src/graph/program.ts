@@ -1,6 +1,6 @@
 import type { Context } from '../../bindings/context.js'
 import type { NumericDType, TypedArray } from '../dtype.js'
-import { LanewiseError } from '../errors.js'
+import { errorAt, LanewiseError } from '../errors.js'
 import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } from '../host.js'
 import type { Note, TensorType } from '../ops/op.js'
 import { formatShape, sameShape } from '../shape.js'
@@ -8,9 +8,9 @@ import { bindCall } from './call.js'
 import { Placed, type HostStep, type Step } from './emitter.js'
 import { capturedBy, type Graph, type Node, type Value } from './ir.js'
 import { Lru } from './lru.js'
-import { advance, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type Source } from './plan.js'
+import { advance, checkOutputs, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type Source } from './plan.js'
 import { specialize } from './specialize.js'
-import { resolve, type WeightStore } from './weights.js'
+import { resolve, type WeightLease, type WeightStore } from './weights.js'
 
 /** Plans kept per place where plans branch: one per set of input shapes. */
 const PLANS = 16
@@ -38,6 +38,8 @@ export interface RunControl {
 /** A segment and what has been made of it: calls with addresses, and the segments that followed it. */
 interface Prepared {
   readonly segment: Segment
+  /** The constants that the segment reads. */
+  readonly lease: WeightLease
   readonly next: Lru<Prepared>
   calls: (() => void)[]
   /** What the calls were bound to; −1 before the first time. */
@@ -50,7 +52,7 @@ interface Prepared {
  * Bodies of control-flow nodes are programs of their own within it.
  */
 export class Program {
-  private readonly entries = new Lru<Prepared>(PLANS)
+  private readonly entries = new Lru<Prepared>(PLANS, forget)
   private last: { shapes: readonly TensorType[]; prepared: Prepared } | undefined
   /** Inputs whose elements decide shapes: they are part of the key of a plan. */
   private readonly keyed = new Set<Value>()
@@ -116,9 +118,10 @@ export class Program {
     }
   }
 
-  /** Frees the arenas. */
+  /** Frees the arenas, and the constants that only these plans use. */
   dispose(): void {
     for (const body of this.bodies.values()) body.dispose()
+    for (const prepared of this.entries.values()) forget(prepared)
     this.context.release(this.arena)
     this.arena = 0
     this.arenaSize = 0
@@ -147,9 +150,9 @@ export class Program {
       prepared = this.planFrom(initialState(graph, types, known))
       this.entries.set(key, prepared)
     }
-    if (this.keyed.size === 0 && [...types.values()].every((type) => type)) {
-      this.last = { shapes: [...types.values()] as TensorType[], prepared }
-    }
+    // Never one that has been dropped: whatever is planned next takes its place, or empties it.
+    const simple = this.keyed.size === 0 && [...types.values()].every((type) => type)
+    this.last = simple ? { shapes: [...types.values()] as TensorType[], prepared } : undefined
     return prepared
   }
 
@@ -164,9 +167,15 @@ export class Program {
   }
 
   private planFrom(state: PlanState): Prepared {
-    const segment = planSegment(this.graph, state, this.weights, this.options)
-    this.scratchSize = Math.max(this.scratchSize, segment.scratchBytes)
-    return { segment, next: new Lru(PLANS), calls: [], generation: -1, arena: 0 }
+    const lease = this.weights.lease()
+    try {
+      const segment = planSegment(this.graph, state, lease, this.options)
+      this.scratchSize = Math.max(this.scratchSize, segment.scratchBytes)
+      return { segment, lease, next: new Lru(PLANS, forget), calls: [], generation: -1, arena: 0 }
+    } catch (error) {
+      lease.release()
+      throw error
+    }
   }
 
   /** Elements are needed to plan on: read them, and take the plan for these elements. */
@@ -229,10 +238,11 @@ export class Program {
       if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {
         const tensors = inputs
         const outputs = op.infer?.({ attributes, inputs: tensors, outputCount, known: (i) => tensors[i], value: (i) => tensors[i] }) ?? []
-        return op.compute({ attributes, inputs: tensors, outputs, outputCount })
+        if (op.infer) checkOutputs(node, outputs, this.options.arenaLimit)
+        return op.compute({ attributes, inputs: tensors, outputs, outputCount, seed: this.options.seed })
       }
     } catch (error) {
-      throw error instanceof LanewiseError ? error.at(op.name, node.name) : error
+      throw errorAt(op.name, node.name, error)
     }
     throw new LanewiseError('E_UNSUPPORTED', 'this operator does not take sequences, optionals or strings').at(op.name, node.name)
   }
@@ -327,7 +337,7 @@ export class Program {
       try {
         results = compute(from)
       } catch (error) {
-        throw error instanceof LanewiseError ? error.at(node.op.name, node.name) : error
+        throw errorAt(node.op.name, node.name, error)
       }
       to.forEach((output, i) => output && copyData(output, results[i].data))
     }
@@ -360,6 +370,15 @@ export class Program {
       const ms = performance.now() - start
       profile({ node: step.node, kernel: step.note.kernel ?? ('kernel' in step ? step.kernel : 'TypeScript'), note: step.note, ms, bytes: step.note.bytes ?? 0 })
     })
+  }
+}
+
+/** Frees what a plan that will not run again holds, and those that go on from it: chains of them may be long. */
+function forget(prepared: Prepared): void {
+  const all = [prepared]
+  for (const { lease, next } of all) {
+    lease.release()
+    all.push(...next.values())
   }
 }
 

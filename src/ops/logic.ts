@@ -7,7 +7,10 @@ import { broadcastShapes, sizeOf } from '../shape.js'
 import { required, string } from './attributes.js'
 import { descriptor, mapBroadcast, placesOf, walkOf } from './broadcast.js'
 import { numbersOf } from './host-floats.js'
+import type { Gradient } from './gradient.js'
+import { throughBroadcast } from './gradient-sum.js'
 import { defineOp, type OpDefinition } from './op.js'
+import { sameType } from './operands.js'
 
 type Element = number | bigint | string
 
@@ -30,7 +33,10 @@ function comparison(name: string, which: number, f: (x: Element, y: Element) => 
     name,
     arity: 2,
     attributes: {},
-    infer: ({ inputs: [a, b] }) => [{ dtype: 'bool', shape: broadcastShapes(a!.shape, b!.shape) }],
+    infer({ inputs }) {
+      sameType(inputs)
+      return [{ dtype: 'bool', shape: broadcastShapes(inputs[0]!.shape, inputs[1]!.shape) }]
+    },
     layout: elementwise,
     kernel: (types) => types[0] === types[1] && kernels.has(types[0]),
     emit(e) {
@@ -109,7 +115,7 @@ export const BitShift = defineOp({
   name: 'BitShift',
   arity: 2,
   attributes: { direction: required(string()) },
-  infer: ({ inputs: [a, b] }) => [{ dtype: a!.dtype, shape: broadcastShapes(a!.shape, b!.shape) }],
+  infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: broadcastShapes(inputs[0]!.shape, inputs[1]!.shape) }],
   compute({ attributes: { direction }, inputs: [a, b] }) {
     if (direction !== 'LEFT' && direction !== 'RIGHT') throw new LanewiseError('E_VALUE', `direction must be LEFT or RIGHT, got "${direction}"`)
     if (!isInteger(a!.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a!.dtype}`)
@@ -119,6 +125,7 @@ export const BitShift = defineOp({
     const big = isBig(a!.dtype)
     return [
       mapBroadcast<number | bigint, number | bigint>(a!, b!, a!.dtype, (x, y) => {
+        if (y < 0) throw new LanewiseError('E_VALUE', `cannot shift by ${y} bits`)
         const shifted = shift(BigInt(x), BigInt(y))
         return big ? shifted : Number(shifted)
       }),
@@ -133,8 +140,7 @@ export const Where = defineOp({
   attributes: {},
   infer({ inputs: [condition, a, b] }) {
     if (condition!.dtype !== 'bool') throw new LanewiseError('E_SHAPE', `the condition must be bool, got ${condition!.dtype}`)
-    if (a!.dtype !== b!.dtype) throw new LanewiseError('E_SHAPE', `operands of type ${a!.dtype} and ${b!.dtype} do not go together`)
-    return [{ dtype: a!.dtype, shape: broadcastShapes(condition!.shape, a!.shape, b!.shape) }]
+    return [{ dtype: sameType([a, b]), shape: broadcastShapes(condition!.shape, a!.shape, b!.shape) }]
   },
   layout: elementwise,
   kernel: (types) => types[1] !== undefined && byteSize(types[1]) > 0 && byteSize(types[1]) <= 8,
@@ -156,3 +162,21 @@ export const Where = defineOp({
     return [y]
   },
 })
+
+/** dy where the condition chose the operand, 0 elsewhere. */
+export const WhereGradient: Gradient<object> = {
+  op: Where,
+  inputs: [1, 2],
+  backward(g) {
+    const [condition, dy] = [g.input(0), g.gradient()!]
+    const zero = { ...dy, shape: [], order: [], at: g.table(Float32Array.of(0)) }
+    for (const index of [1, 2]) {
+      if (!g.wants(index)) continue
+      throughBroadcast(g, index, dy, (to) => {
+        const [a, b] = index === 1 ? [dy, zero] : [zero, dy]
+        const walk = walkOf(dy, [condition, a, b])
+        g.call('where_broadcast', 2, condition.at, a.at, b.at, to, g.table(descriptor(walk)), walk.sizes.length, 0, walk.sizes[0])
+      })
+    }
+  },
+}

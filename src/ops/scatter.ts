@@ -7,6 +7,7 @@ import { int, string } from './attributes.js'
 import { checkElementIndices, elementPlaces, slicePlaces } from './gather.js'
 import { numbersOf, numericTensor } from './host-floats.js'
 import { defineOp } from './op.js'
+import { sameType } from './operands.js'
 
 const REDUCTIONS = ['none', 'add', 'mul', 'min', 'max']
 
@@ -157,6 +158,7 @@ export const TensorScatter = defineOp({
     if (!fits || (places && !sameShape(places.shape, [shape[0]]))) {
       throw new LanewiseError('E_SHAPE', `update ${formatShape(update!.shape)} does not fit cache ${formatShape(shape)}`)
     }
+    sameType([cache, update])
     return [cache!]
   },
   compute({ attributes, inputs: [cache, update, places] }) {

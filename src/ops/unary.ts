@@ -3,8 +3,13 @@ import { isBig, isFloat } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { follow } from '../graph/layout.js'
 import { hostZeros, type HostTensor } from '../host.js'
+import { formatShape, sizeOf } from '../shape.js'
 import { float, int, string, type AttributeSchema, type AttributesOf } from './attributes.js'
-import { allFloat32, defineOp, type Activation, type OpDefinition } from './op.js'
+import { castTensor } from './cast.js'
+import type { Gradient } from './gradient.js'
+import { numbersOf } from './host-floats.js'
+import { defineOp, type Activation, type OpDefinition } from './op.js'
+import { requireArithmetic, sameType } from './operands.js'
 
 /** How to compute an element where there is no kernel: only with operations that IEEE 754 rounds exactly, so that every engine agrees. */
 type Exact = (x: number) => number
@@ -48,9 +53,7 @@ function plain(name: string, which: number, exact?: Exact): OpDefinition<Attribu
 }
 
 function mapExact(x: HostTensor, f: Exact): HostTensor {
-  if (x.dtype === 'string' || (isFloat(x.dtype) && !allFloat32([x.dtype]) && x.dtype !== 'float64')) {
-    throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x.dtype}`, { actual: x.dtype })
-  }
+  if (x.dtype !== 'bool') requireArithmetic(x.dtype)
   const y = hostZeros(x.dtype, x.shape)
   const from = x.data as ArrayLike<number | bigint>
   const to = y.data as { [i: number]: number | bigint }
@@ -117,7 +120,11 @@ export const Shrink = unary(
   undefined,
   {
     compute({ attributes: { bias, lambd }, inputs: [x] }) {
-      return [mapExact(x!, (value) => (value < -lambd ? value + bias : value > lambd ? value - bias : 0))]
+      const f = (value: number) => (value < -lambd ? value + bias : value > lambd ? value - bias : 0)
+      // Integers are shrunk as floats and cut off again.
+      if (isFloat(x!.dtype)) return [mapExact(x!, f)]
+      requireArithmetic(x!.dtype)
+      return [castTensor({ dtype: 'float64', shape: x!.shape, data: Float64Array.from(numbersOf(x!), f) }, x!.dtype)]
     },
   },
 )
@@ -181,9 +188,17 @@ export const Clip = defineOp({
   name: 'Clip',
   arity: [1, 3],
   attributes: {},
-  infer: ({ inputs: [x] }) => [x!],
+  infer({ inputs }) {
+    const [x, ...bounds] = inputs
+    for (const bound of bounds) {
+      if (!bound) continue
+      // Older operator sets give the bounds as attributes, which are float32 whatever x is.
+      if (bound.dtype !== 'float32' || !isFloat(x!.dtype)) sameType([x, bound])
+      if (sizeOf(bound.shape) !== 1) throw new LanewiseError('E_SHAPE', `a bound must be one number, got ${formatShape(bound.shape)}`)
+    }
+    return [x!]
+  },
   layout: follow,
-  kernel: (types) => types.every((type) => type === undefined || type === 'float32'),
   emit(e) {
     const x = e.input(0)
     const y = e.overwrite(0, 0)
@@ -195,6 +210,7 @@ export const Clip = defineOp({
     if (high) e.call('binary_f32', code.BINARY_MIN, raised, 1, high.at, 0, y.at, x.size)
   },
   compute({ inputs: [x, low, high] }) {
+    requireArithmetic(x!.dtype)
     const y = hostZeros(x!.dtype, x!.shape)
     const from = x!.data as ArrayLike<number>
     const to = y.data as { [i: number]: number }
@@ -229,4 +245,34 @@ export const Clip = defineOp({
 
 function clipBounds(constants: readonly (HostTensor | undefined)[]): { low: number; high: number } {
   return { low: Number(constants[1]?.data[0] ?? -Infinity), high: Number(constants[2]?.data[0] ?? Infinity) }
+}
+
+/** The gradient of an operator that is a function of one element. */
+function gradientOf<A>(op: OpDefinition<A>): Gradient<A> {
+  return {
+    op,
+    inputs: [0],
+    backward(g) {
+      const x = g.input(0)
+      if (!g.wants(0) || x.size === 0) return
+      const f = op.activation!(g.attributes, g.inputs.map((input, i) => (i === 0 ? undefined : input?.constant)))!
+      g.call('unary_gradient_f32', f.code, x.at, g.output(0).at, g.gradient()!.at, g.result(0).at, x.size, f.a, f.b)
+    },
+  }
+}
+
+export const unaryGradients = /* @__PURE__ */ (() =>
+  [
+    Abs, Acos, Acosh, Asin, Asinh, Atan, Atanh, Ceil, Celu, Cos, Cosh, Elu, Erf, Exp, Floor, Gelu, HardSigmoid, HardSwish, LeakyRelu, Log, Mish,
+    Neg, Reciprocal, Relu, Round, Selu, Shrink, Sigmoid, Sign, Sin, Sinh, Softplus, Softsign, Sqrt, Swish, Tan, Tanh, ThresholdedRelu,
+  ].map((op) => gradientOf(op as OpDefinition)))()
+
+/** dy where x was within the bounds. */
+export const ClipGradient: Gradient<object> = {
+  op: Clip,
+  inputs: [0],
+  backward(g) {
+    const x = g.input(0)
+    if (g.wants(0) && x.size > 0) g.call('equal_gradient_f32', x.at, g.output(0).at, g.gradient()!.at, g.result(0).at, x.size)
+  },
 }

@@ -14,6 +14,7 @@ import { gatherCases } from './gather.js'
 import { gridSampleCases } from './grid-sample.js'
 import { identityCases } from './identity.js'
 import { integerCases } from './integer.js'
+import { lossCases } from './loss.js'
 import { matmulCases } from './matmul.js'
 import { mlCases } from './ml.js'
 import { nonMaxSuppressionCases } from './non-max-suppression.js'
@@ -50,6 +51,7 @@ export const allCases: readonly Case[] = [
   ...gridSampleCases,
   ...identityCases,
   ...integerCases,
+  ...lossCases,
   ...matmulCases,
   ...mlCases,
   ...nonMaxSuppressionCases,
