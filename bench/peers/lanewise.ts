@@ -1,7 +1,7 @@
 import type * as Lanewise from '../../src/index.js'
 import { publishValue } from '../../src/value.js'
 import { toHost } from '../../src/tensor.js'
-import type { Feeds, Work } from '../work.js'
+import type { Feeds } from '../work.js'
 import type { Loaded, Peer } from './peer.js'
 
 /** This library, by its own session API. The entry point differs between Node and browsers, so it is handed in. */
@@ -26,6 +26,6 @@ export function lanewisePeer({ InferenceSession, env }: typeof Lanewise, build: 
     name: 'lanewise',
     version: env.versions.lanewise,
     load: ({ model, feeds }) => load(model, feeds),
-    loadIdentity: async ({ identity, feeds }: Work) => identity && load(identity, feeds),
+    loadIdentity: ({ model, feeds }) => load(model, feeds),
   }
 }
