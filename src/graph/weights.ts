@@ -50,6 +50,11 @@ export class WeightStore {
     })
   }
 
+  /** Whether a packed form of a constant is there already, or would take at most a quarter of the memory that is left. */
+  affords(tensor: HostTensor | undefined, key: string, bytes: number): boolean {
+    return (tensor && this.forms.get(tensor)?.has(key)) || 4 * bytes <= this.context.left
+  }
+
   /** Calls a size function of the kernels. */
   ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {
     const f = this.context.kernels[kernel] as (...a: number[]) => number

@@ -118,6 +118,11 @@ export interface Emitter<A> {
    * `key` names the form, everything it depends on included; `pack` emits the calls that write `bytes` bytes at `to`.
    */
   pack(operand: Operand, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address
+  /**
+   * Whether a packed form that is larger than its operand is no extravagance under the session's `memoryLimit`: it is there already, or takes at
+   * most a quarter of what is left, since later nodes and intermediate values want memory, too.
+   */
+  affords(operand: Operand, key: string, bytes: number): boolean
   /** What a size function of the kernels says, e.g. how much scratch a kernel needs. */
   ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
   /** A small read-only table (sizes, strides, weights of an interpolation …). Equal tables share memory. */
