@@ -2,7 +2,7 @@ import ts from 'typescript-eslint'
 
 export default ts.config(
   // AssemblyScript looks like TypeScript but is not: its own compiler checks it.
-  { ignores: ['dist/', 'assembly/', '**/node_modules/', 'coverage/', 'tmp/', 'bindings/exports.d.ts'] },
+  { ignores: ['dist/', 'assembly/', '**/node_modules/', 'coverage/', 'tmp/', 'bindings/*exports.d.ts'] },
   {
     files: ['**/*.ts'],
     extends: [ts.configs.recommendedTypeChecked],

@@ -1,5 +1,6 @@
 import { LanewiseError } from '../src/errors.js'
 import type { instantiate } from './exports.js'
+import type { instantiate as instantiateTraining } from './train-exports.js'
 
 /** `simd`: fixed-width SIMD, the same bits on every machine. `relaxed`: fused multiply-add, whose bits may differ between machines. */
 export type Build = 'simd' | 'relaxed'
@@ -8,7 +9,14 @@ export type Build = 'simd' | 'relaxed'
 export type Kernels = Awaited<ReturnType<typeof instantiate>>
 export type KernelName = Extract<keyof Kernels, string>
 
-/** How a platform finds the bytes of a build. */
+/** What the training builds export: the kernels of inference, and gradients, losses and optimisers. */
+export type TrainKernels = Awaited<ReturnType<typeof instantiateTraining>>
+export type TrainKernelName = Extract<keyof TrainKernels, string>
+
+/** Which list of exports: what an inference may call, or everything. */
+export type KernelSet = 'inference' | 'train'
+
+/** How the bytes of a build are found. */
 export type WasmSource = (build: Build) => Promise<BufferSource | Response>
 
 // (module (func (param v128 v128 v128) (result v128) (f32x4.relaxed_madd (local.get 0) (local.get 1) (local.get 2))))
@@ -44,16 +52,17 @@ export function chooseBuild(option: Build | 'auto', deterministic: boolean): Bui
   return option === 'auto' && !deterministic && supportsRelaxed() ? 'relaxed' : 'simd'
 }
 
-const compiled = new Map<Build, Promise<WebAssembly.Module>>()
+const compiled = new Map<string, Promise<WebAssembly.Module>>()
 
 /** The compiled module of a build: compiled once per process, whoever asks. */
-export function loadModule(build: Build, source: WasmSource): Promise<WebAssembly.Module> {
-  let module = compiled.get(build)
+export function loadModule(build: Build, source: WasmSource, set: KernelSet = 'inference'): Promise<WebAssembly.Module> {
+  const key = `${set}-${build}`
+  let module = compiled.get(key)
   if (!module) {
     module = source(build).then(compile)
-    compiled.set(build, module)
+    compiled.set(key, module)
     // A failed download may be tried again.
-    module.catch(() => compiled.delete(build))
+    module.catch(() => compiled.delete(key))
   }
   return module
 }

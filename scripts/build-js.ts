@@ -10,7 +10,7 @@ process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const wasmUrls: Plugin = {
   name: 'wasm-urls',
   setup({ onLoad }) {
-    onLoad({ filter: /platform[\\/]wasm-files\.ts$/ }, ({ path }) => {
+    onLoad({ filter: /platform[\\/](train-)?wasm-files\.ts$/ }, ({ path }) => {
       const source = readFileSync(path, 'utf8')
       const contents = source.replaceAll("'../../dist/wasm/", "'./wasm/")
       if (contents === source) throw new Error(`${path} names no file in '../../dist/wasm/'`)
@@ -58,7 +58,7 @@ writeFileSync('dist/third-party-licenses.txt', [...bundled].sort().map(licenceOf
 /** The URLs of the kernels are relative to the file that holds them. */
 function checkPlaces({ outputs }: Metafile): void {
   for (const [file, { inputs }] of Object.entries(outputs)) {
-    if (inputs['src/platform/wasm-files.ts'] && relative('dist', dirname(file)) !== '') throw new Error(`${file} cannot find ./wasm/`)
+    if (Object.keys(inputs).some((input) => input.endsWith('wasm-files.ts')) && relative('dist', dirname(file)) !== '') throw new Error(`${file} cannot find ./wasm/`)
   }
 }
 

@@ -7,13 +7,19 @@ import { broadcastShapes, formatShape, type Shape } from '../shape.js'
 import { int } from './attributes.js'
 import { descriptor, mapBroadcast, walkOf } from './broadcast.js'
 import { pow } from './host-functions.js'
-import { defineOp, type Emitter, type Operand, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
+import { defineOp, type Emitter, type KernelEmitter, type Operand, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
 
 type Both = (x: number, y: number) => number
 type Big = (x: bigint, y: bigint) => bigint
 
 /** Records y = a op b, broadcast, for float32, int32 and int64. */
-export function emitBinary(e: Emitter<unknown>, which: number, a: Pick<Operand, 'shape' | 'order' | 'at'>, b: Pick<Operand, 'shape' | 'order' | 'at'>, y: Operand): void {
+export function emitBinary(
+  e: KernelEmitter,
+  which: number,
+  a: Pick<Operand, 'shape' | 'order' | 'at'>,
+  b: Pick<Operand, 'shape' | 'order' | 'at'>,
+  y: Pick<Operand, 'dtype' | 'shape' | 'order' | 'physical' | 'size' | 'at'>,
+): void {
   if (y.size === 0) return
   const walk = walkOf(y, [a, b])
   const { sizes, strides } = walk

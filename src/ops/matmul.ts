@@ -5,8 +5,10 @@ import { hostZeros, type HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, sizeOf, stridesOf, type Shape } from '../shape.js'
 import { physicalShape } from '../graph/layout.js'
 import { emitStridedCopy } from '../graph/strided.js'
-import { float, int } from './attributes.js'
-import { defineOp, type Address, type Emitter, type Operand } from './op.js'
+import { float, int, type AttributesOf } from './attributes.js'
+import type { Gradient, GradientEmitter } from './gradient.js'
+import { emitSumTo } from './gradient-sum.js'
+import { defineOp, type Address, type KernelEmitter, type Operand } from './op.js'
 
 /** The product's shape, and the operands' as matrices: a vector on the left is a row, on the right a column. */
 interface Product {
@@ -52,7 +54,7 @@ export const MatMul = defineOp({
     const b = e.input(1)
     const product = productOf(a.shape, b.shape)
     const { bias, residual, activation } = e.fused
-    emitProduct(e, {
+    emitProduct(e, e.output(0).at, {
       product,
       a,
       b,
@@ -69,12 +71,82 @@ export const MatMul = defineOp({
   },
 })
 
+/** dA = dC·Bᵀ and dB = Aᵀ·dC, added up over the axes of a stack that were broadcast. */
+export const MatMulGradient: Gradient<object> = {
+  op: MatMul,
+  backward(g) {
+    const dc = g.gradient()!
+    const a = g.input(0)
+    const b = g.input(1)
+    const product = productOf(a.shape, b.shape)
+    emitFactorGradients(g, product, dc, { a, b, aStrides: stridesWithin(a, product.a), bStrides: stridesWithin(b, product.b), scale: 1 })
+  },
+}
+
+/** The gradients by both factors of a product. The strides are those of the operands as they are multiplied. */
+function emitFactorGradients(
+  g: GradientEmitter<unknown>,
+  product: Product,
+  dc: Operand,
+  { a, b, aStrides, bStrides, scale }: { readonly a: Operand; readonly b: Operand; readonly aStrides: readonly number[]; readonly bStrides: readonly number[]; readonly scale: number },
+): void {
+  const { m, k, n, batch } = product
+  const activation = scale === 1 ? { code: UNARY_NONE, a: 0, b: 0 } : { code: UNARY_AFFINE, a: scale, b: 0 }
+  const common = { bias: 0, residual: 0, activation }
+  const stack = [...batch, m, n]
+  const cStrides = stridesOf(stack)
+  const dC: Operand = { ...operandLike(dc), shape: stack }
+  if (g.wants(0)) {
+    const shape = [...batch, m, k]
+    const flipped = { m, k: n, n: k, batch, shape, a: stack, b: [...product.b.slice(0, -2), n, k] }
+    const bFlipped = { ...operandLike(b), shape: flipped.b }
+    emitInto(g, 0, shape, product.a, aStrides, (to) => emitProduct(g, to, { ...common, product: flipped, a: dC, b: bFlipped, aStrides: cStrides, bStrides: lastTwoSwapped(bStrides) }))
+  }
+  if (!g.wants(1)) return
+  if (sizeOf(product.b.slice(0, -2)) === 1 && stacksAsRows(product.a, aStrides)) {
+    // One matrix on the right of many rows: one product over all of them.
+    const rows = sizeOf(batch) * m
+    const flipped = { m: k, k: rows, n, batch: [], shape: [k, n], a: [k, rows], b: [rows, n] }
+    const [row, column] = aStrides.slice(-2)
+    emitInto(g, 1, [k, n], product.b.slice(-2), bStrides.slice(-2), (to) =>
+      emitProduct(g, to, { ...common, product: flipped, a, b: { ...dC, shape: [rows, n] }, aStrides: [column, row], bStrides: [n, 1] }),
+    )
+  } else {
+    const shape = [...batch, k, n]
+    const flipped = { m: k, k: m, n, batch, shape, a: [...product.a.slice(0, -2), k, m], b: stack }
+    emitInto(g, 1, shape, product.b, bStrides, (to) => emitProduct(g, to, { ...common, product: flipped, a, b: dC, aStrides: lastTwoSwapped(aStrides), bStrides: cStrides }))
+  }
+}
+
+/** Has a dense stack of matrices written where the gradient of an input belongs: straight there, or added up and rearranged on the way. */
+function emitInto(g: GradientEmitter<unknown>, index: number, made: Shape, shape: Shape, strides: readonly number[], emit: (to: Address) => void): void {
+  const result = g.result(index)
+  if (result.size === 0) return
+  const dense = stridesOf(shape)
+  const direct = shape.every((size, axis) => size === 1 || strides[axis] === dense[axis])
+  const whole = sizeOf(made) === result.size
+  if (whole && direct) return emit(result.at)
+  const to = g.scratch(sizeOf(made) * 4)
+  emit(to)
+  const summed = whole || !direct ? (whole ? to : g.scratch(result.size * 4)) : result.at
+  if (!whole) emitSumTo(g, { at: to, shape: made, order: made.map((_, axis) => axis) }, { at: summed, shape })
+  if (!direct) emitStridedCopy(g, 'float32', { axes: shape.map((size, axis) => ({ size, from: dense[axis], to: strides[axis] })), from: 0, to: 0 }, summed, result.at)
+}
+
+function operandLike({ dtype, shape, order, physical, size, at }: Operand): Operand {
+  return { dtype, shape, order, physical, size, at, constant: undefined }
+}
+
+function lastTwoSwapped(strides: readonly number[]): number[] {
+  return [...strides.slice(0, -2), ...swapped(strides.slice(-2), 1)]
+}
+
 /** Up to this many rows a product is bound by reading its right side, and the kernels that do just that are faster. */
 const VECTOR_ROWS = 3
 
 interface Emission {
   readonly product: Product
-  readonly a: Operand
+  readonly a: Pick<Operand, 'at'>
   readonly b: Operand
   readonly aStrides: readonly number[]
   readonly bStrides: readonly number[]
@@ -83,11 +155,12 @@ interface Emission {
   readonly activation: { readonly code: number; readonly a: number; readonly b: number }
 }
 
-function emitProduct(e: Emitter<unknown>, emission: Emission): void {
+/** Records a product; `c` is where its stack of matrices goes, dense and in logical order. */
+function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
   const { product, a, b, aStrides, bStrides, bias, residual, activation } = emission
   const { m, k, n, batch } = product
-  const c = e.output(0)
-  if (c.size === 0) return
+  const size = sizeOf(product.shape)
+  if (size === 0) return
   const { code, a: alpha, b: beta } = activation
   const [aRow, aCol] = aStrides.slice(-2)
   const [bRow, bCol] = bStrides.slice(-2)
@@ -98,19 +171,19 @@ function emitProduct(e: Emitter<unknown>, emission: Emission): void {
     const rows = batches * m
     if (rows <= VECTOR_ROWS && aCol === 1 && !b.constant && (bCol === 1 || bRow === 1)) {
       const kernel = bCol === 1 ? 'gemv_rows' : 'gemv_transposed'
-      e.call(kernel, a.at, aRow, b.at, bCol === 1 ? bRow : bCol, bias, residual, n, c.at, n, rows, k, 0, n, code, alpha, beta)
+      e.call(kernel, a.at, aRow, b.at, bCol === 1 ? bRow : bCol, bias, residual, n, c, n, rows, k, 0, n, code, alpha, beta)
       return e.note({ kernel: 'gemv', flops: 2 * rows * n * k })
     }
     const packed = e.pack(b, `gemm ${bRow} ${bCol} ${k} ${n}`, e.ask('gemm_packed_size', k, n), (p, from, to) => {
       p.call('gemm_pack', from, bRow, bCol, k, n, to)
     })
     if (rows <= VECTOR_ROWS && aCol === 1) {
-      e.call('gemv_packed', a.at, aRow, packed, bias, residual, n, c.at, n, rows, k, 0, n, code, alpha, beta)
+      e.call('gemv_packed', a.at, aRow, packed, bias, residual, n, c, n, rows, k, 0, n, code, alpha, beta)
     } else if (aCol === 1) {
-      e.call('gemm', a.at, aRow, packed, bias, residual, n, c.at, n, k, n, 0, rows, code, alpha, beta)
+      e.call('gemm', a.at, aRow, packed, bias, residual, n, c, n, k, n, 0, rows, code, alpha, beta)
     } else {
       const scratch = e.scratch(e.ask('gemm_strided_a_scratch_size', k))
-      e.call('gemm_strided_a', a.at, aRow, aCol, packed, bias, residual, n, c.at, n, k, n, 0, rows, code, alpha, beta, scratch)
+      e.call('gemm_strided_a', a.at, aRow, aCol, packed, bias, residual, n, c, n, k, n, 0, rows, code, alpha, beta, scratch)
     }
     e.note({ kernel: rows <= VECTOR_ROWS ? 'gemv' : 'gemm', flops: 2 * rows * n * k })
   } else {
@@ -118,17 +191,17 @@ function emitProduct(e: Emitter<unknown>, emission: Emission): void {
     const strip = aCol === 1 ? 0 : e.ask('gemm_strided_a_scratch_size', k)
     const scratch = e.scratch(e.ask('matmul_scratch_size', k, n, strip))
     const last = residual === 0 ? code : UNARY_NONE
-    e.call('matmul_batched', a.at, aRow, aCol, b.at, bRow, bCol, table, c.at, m, k, n, 0, batches, bias, last, alpha, beta, scratch)
+    e.call('matmul_batched', a.at, aRow, aCol, b.at, bRow, bCol, table, c, m, k, n, 0, batches, bias, last, alpha, beta, scratch)
     if (residual !== 0) {
-      e.call('binary_f32', BINARY_ADD, c.at, 1, residual, 1, c.at, c.size)
-      if (code !== UNARY_NONE) e.call('unary_f32', code, c.at, c.at, c.size, alpha, beta)
+      e.call('binary_f32', BINARY_ADD, c, 1, residual, 1, c, size)
+      if (code !== UNARY_NONE) e.call('unary_f32', code, c, c, size, alpha, beta)
     }
     e.note({ kernel: 'gemm', flops: 2 * batches * m * n * k })
   }
 }
 
 /** Strides of an operand's logical axes in memory, in elements, with one for the axis a vector lacks. */
-function stridesWithin(operand: Operand, shape: Shape): number[] {
+function stridesWithin(operand: Pick<Operand, 'shape' | 'order' | 'size'>, shape: Shape): number[] {
   const physical = stridesOf(physicalShape(operand.shape, operand.order))
   const strides = operand.shape.map((_, axis) => physical[operand.order.indexOf(axis)])
   if (shape.length === strides.length) return strides
@@ -201,6 +274,7 @@ function requireArithmetic(dtype: DType): void {
   throw new LanewiseError('E_UNSUPPORTED', `matrix products of ${dtype} are not supported`, { actual: dtype })
 }
 
+type GemmAttributes = AttributesOf<typeof gemmAttributes>
 const gemmAttributes = { alpha: float(1), beta: float(1), transA: int(0), transB: int(0) }
 
 export const Gemm = defineOp({
@@ -226,11 +300,11 @@ export const Gemm = defineOp({
     const asBias = c && c.shape.at(-1) === product.n && sizeOf(c.shape) === product.n
     const addend = c && !asBias ? expanded(e, c, product) : 0
     if (alpha === 1) {
-      emitProduct(e, { product, a, b, aStrides, bStrides, bias: asBias ? c.at : 0, residual: addend, activation })
+      emitProduct(e, e.output(0).at, { product, a, b, aStrides, bStrides, bias: asBias ? c.at : 0, residual: addend, activation })
       return
     }
     // Rare: the scale has to come before the addend.
-    emitProduct(e, { product, a, b, aStrides, bStrides, bias: 0, residual: 0, activation: { code: UNARY_AFFINE, a: alpha, b: 0 } })
+    emitProduct(e, e.output(0).at, { product, a, b, aStrides, bStrides, bias: 0, residual: 0, activation: { code: UNARY_AFFINE, a: alpha, b: 0 } })
     const y = e.output(0)
     if (c) e.call('binary_f32', BINARY_ADD, y.at, 1, asBias ? expanded(e, c, product) : addend, 1, y.at, y.size)
     if (activation.code !== UNARY_NONE) e.call('unary_f32', activation.code, y.at, y.at, y.size, activation.a, activation.b)
@@ -254,6 +328,26 @@ export const Gemm = defineOp({
   upgrades: [{ below: 7, apply: ({ attributes }) => void attributes.delete('broadcast') }],
 })
 
+/** As for a MatMul of the operands as they are multiplied, times alpha; C gets beta times the sum over what it was broadcast along. */
+export const GemmGradient: Gradient<GemmAttributes> = {
+  op: Gemm,
+  backward(g) {
+    const { alpha, beta, transA, transB } = g.attributes
+    const dy = g.gradient()!
+    const a = g.input(0)
+    const b = g.input(1)
+    const product = gemmProduct(a.shape, b.shape, g.attributes)
+    const aStrides = swapped(stridesWithin(a, a.shape), transA)
+    const bStrides = swapped(stridesWithin(b, b.shape), transB)
+    emitFactorGradients(g, product, dy, { a, b, aStrides, bStrides, scale: alpha })
+    if (!g.inputs[2] || !g.wants(2)) return
+    const dc = g.result(2)
+    if (dc.size === 0) return
+    emitSumTo(g, dy, dc)
+    if (beta !== 1) g.call('unary_f32', UNARY_AFFINE, dc.at, dc.at, dc.size, beta, 0)
+  },
+}
+
 function gemmProduct(a: Shape, b: Shape, { transA, transB }: { readonly transA: number; readonly transB: number }): Product {
   if (a.length !== 2 || b.length !== 2) throw new LanewiseError('E_SHAPE', `Gemm multiplies matrices, got ${formatShape(a)} and ${formatShape(b)}`)
   return productOf(swapped(a, transA), swapped(b, transB))
@@ -276,7 +370,7 @@ function addendStrides(shape: Shape): [number, number] {
 }
 
 /** C with its factor applied. */
-function scaled(e: Emitter<unknown>, c: Operand, beta: number): Operand | (Pick<Operand, 'shape'> & { at: Address }) {
+function scaled(e: KernelEmitter, c: Operand, beta: number): Operand | (Pick<Operand, 'shape'> & { at: Address }) {
   if (beta === 1) return c
   const to = e.scratch(c.size * 4)
   e.call('unary_f32', UNARY_AFFINE, c.at, to, c.size, beta, 0)
@@ -284,7 +378,7 @@ function scaled(e: Emitter<unknown>, c: Operand, beta: number): Operand | (Pick<
 }
 
 /** C as a full matrix. */
-function expanded(e: Emitter<unknown>, c: Pick<Operand, 'shape' | 'at'>, { m, n }: Product): Address {
+function expanded(e: KernelEmitter, c: Pick<Operand, 'shape' | 'at'>, { m, n }: Product): Address {
   if (sizeOf(c.shape) === m * n) return c.at
   const to = e.scratch(m * n * 4)
   const [row, column] = addendStrides(c.shape)

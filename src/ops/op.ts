@@ -89,17 +89,40 @@ export interface Note {
   readonly bytes?: number
 }
 
+/** What writing packed forms needs. */
+export interface PackEmitter {
+  /** What a size function of the kernels says, e.g. how much scratch a kernel needs. */
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
+  /** One kernel call. */
+  call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void
+  /** A small read-only table (sizes, strides, weights of an interpolation …). Equal tables share memory. */
+  table(data: TypedArray): Address
+}
+
+/** Accepts kernel calls over memory that is already there: what forward and backward passes have in common. */
+export interface KernelEmitter extends PackEmitter {
+  readonly build: 'simd' | 'relaxed'
+  /** False if the user asked for results nearest to exact arithmetic (no Winograd). */
+  readonly fast: boolean
+  /** Memory that holds nothing before and is worth nothing after this node. */
+  scratch(bytes: number): Address
+  /**
+   * An operand in another form: for a constant made once (and its raw form never stored), otherwise made anew in scratch on every run.
+   * `key` names the form, everything it depends on included; `pack` emits the calls that write `bytes` bytes at `to`.
+   */
+  pack(operand: Operand, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address
+  /** Describes the calls of this node for the profile. */
+  note(note: Note): void
+}
+
 /** Accepts the kernel calls that compute an operator: a plan records them, eager mode runs them at once. */
-export interface Emitter<A> {
+export interface Emitter<A> extends KernelEmitter {
   readonly attributes: A
   /** Operands in the orders that the layout rule asked for; undefined where an optional input is left out. */
   readonly inputs: readonly (Operand | undefined)[]
   /** Types of the outputs the node names (undefined where one is not wanted), with the orders the layout rule promised. */
   readonly outputs: readonly (TensorType & { readonly order: Order; readonly physical: readonly number[] } | undefined)[]
   readonly fused: Fused
-  readonly build: 'simd' | 'relaxed'
-  /** False if the user asked for results nearest to exact arithmetic (no Winograd). */
-  readonly fast: boolean
 
   /** Input `index`, which the operator requires. */
   input(index: number): Operand
@@ -109,38 +132,16 @@ export interface Emitter<A> {
   overwrite(index: number, from: number): Operand
   /** Output `index` is the memory of input `from`, beginning at an element offset, read as the output's shape and order: no kernel runs. */
   view(index: number, from: number, elementOffset?: number): void
-  /** Records one kernel call. */
-  call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void
-  /** Memory that holds nothing before and is worth nothing after this node. */
-  scratch(bytes: number): Address
-  /**
-   * An operand in another form: for a constant made once (and its raw form never stored), otherwise made anew in scratch on every run.
-   * `key` names the form, everything it depends on included; `pack` emits the calls that write `bytes` bytes at `to`.
-   */
-  pack(operand: Operand, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address
   /**
    * Whether a packed form that is larger than its operand is no extravagance under the session's `memoryLimit`: it is there already, or takes at
    * most a quarter of what is left, since later nodes and intermediate values want memory, too.
    */
   affords(operand: Operand, key: string, bytes: number): boolean
-  /** What a size function of the kernels says, e.g. how much scratch a kernel needs. */
-  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
-  /** A small read-only table (sizes, strides, weights of an interpolation …). Equal tables share memory. */
-  table(data: TypedArray): Address
   /**
    * Has the elements of an operand looked at before the calls that follow are made: at once if it is a constant, otherwise in the middle of
    * every run. `test` throws what a kernel could only run into: an index outside its tensor. For small operands.
    */
   check(operand: Operand, test: (tensor: HostTensor) => void): void
-  /** Describes the calls of this node for the profile. */
-  note(note: Note): void
-}
-
-/** The part of an {@link Emitter} that packing needs. */
-export interface PackEmitter {
-  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
-  call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void
-  table(data: TypedArray): Address
 }
 
 /** Address of a place some bytes further. */

@@ -20,7 +20,7 @@ import { normalizeAxes, normalizeAxis, sizeOf, stridesOf, type Shape } from '../
 import { int, type AttributesOf } from './attributes.js'
 import { floatsOf, floatTensor } from './host-floats.js'
 import { exp, log } from './host-functions.js'
-import { defineOp, type Address, type Emitter, type InferContext, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
+import { defineOp, type Address, type Emitter, type InferContext, type KernelEmitter, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
 
 /** With axes kept, any order of them; else logical order. */
 function keptInPlace({ attributes, inputs: [x], outputs }: LayoutQuery<{ readonly keepdims: number }>): Layout {
@@ -73,7 +73,7 @@ const stages: Record<number, { readonly first: number; readonly rest: number; re
  * @param reduced - which of them are folded.
  * @param y - where the result goes: the other axes in the same order.
  */
-export function emitReduce(e: Emitter<unknown>, code: number, x: Address, physical: readonly number[], reduced: readonly boolean[], y: Address): void {
+export function emitReduce(e: KernelEmitter, code: number, x: Address, physical: readonly number[], reduced: readonly boolean[], y: Address): void {
   const runs = runsOf(physical, reduced)
   const size = runs.reduce((product, run) => (run.reduced ? product : product * run.size), 1)
   if (size === 0) return
@@ -172,10 +172,10 @@ interface ReduceOptions {
 }
 
 const reduceAttributes = { keepdims: int(1), noop_with_empty_axes: int(0) }
-type ReduceAttributes = AttributesOf<typeof reduceAttributes>
+export type ReduceAttributes = AttributesOf<typeof reduceAttributes>
 
 /** The axes to fold: those given, or all, or (with noop_with_empty_axes) none. */
-function axesOf(given: HostTensor | undefined, rank: number, { noop_with_empty_axes: noop }: ReduceAttributes): number[] {
+export function axesOf(given: HostTensor | undefined, rank: number, { noop_with_empty_axes: noop }: ReduceAttributes): number[] {
   const axes = given ? toNumbers(given, 'axes') : []
   return axes.length > 0 ? normalizeAxes(axes, rank) : noop ? [] : [...identityOrder(rank)]
 }

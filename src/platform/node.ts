@@ -11,8 +11,12 @@ import { wasmFile } from './wasm-files.js'
 /** Node, Bun and Deno: files are files. */
 export const nodePlatform: Platform = {
   async wasm(build) {
+    return nodePlatform.readKernels(wasmFile(build))
+  },
+
+  async readKernels(file) {
     // Small, and needed before anything else can happen: a trip through the thread pool would only take longer.
-    return readFileSync(wasmFile(build))
+    return readFileSync(file)
   },
 
   async readModel(location) {

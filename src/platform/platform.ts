@@ -4,8 +4,10 @@ import type { ExternalData } from '../onnx/external-data.js'
 
 /** What differs between Node, browsers and edge runtimes: how bytes are found. An entry point sets one. */
 export interface Platform {
-  /** The kernels of a build. */
+  /** The kernels of an inference build. */
   readonly wasm: WasmSource
+  /** The kernels in a file of this package. */
+  readKernels(file: URL): Promise<BufferSource | Response>
   /** The bytes of a model at a path or URL. */
   readModel(location: string | URL): Promise<Uint8Array>
   /** Makes the operators known that the entry has not registered; undefined if there are no more, or they are the caller's to import. */

@@ -1,0 +1,351 @@
+import { Context } from '../../bindings/context.js'
+import { chooseBuild, loadModule, type Build, type TrainKernelName, type TrainKernels } from '../../bindings/module.js'
+import { byteSize, type DType, type NumericDType, type TypedArray } from '../dtype.js'
+import { LanewiseError } from '../errors.js'
+import { Placed } from '../graph/emitter.js'
+import { identityOrder, sameMemory } from '../graph/layout.js'
+import { resolve } from '../graph/weights.js'
+import { hostBytes, rawBytes, type HostTensor } from '../host.js'
+import type { Gradient } from '../ops/gradient.js'
+import { gradients } from '../ops/gradients.js'
+import type { Address, Argument, OpDefinition } from '../ops/op.js'
+import { platform } from '../platform/platform.js'
+import { trainWasmFile } from '../platform/train-wasm-files.js'
+import { Random } from '../random.js'
+import { sizeOf, type Shape } from '../shape.js'
+import { Tensor, toHost } from '../tensor.js'
+import { StepArena } from './arena.js'
+import { BackwardPass } from './backward.js'
+import { reorderInto } from './eager.js'
+import type { TapeNode, Trace } from './tape.js'
+import { blockAt, Parameter, Variable, type ParameterOptions } from './variable.js'
+
+export interface DeviceOptions {
+  /** Which build of the kernels; `auto` takes fused multiply-add where the engine has it. */
+  readonly build?: Build | 'auto'
+  /** The same bits on every machine: the `simd` build. */
+  readonly deterministic?: boolean
+  /** The most bytes of memory for parameters, gradients and steps together. */
+  readonly memoryLimit?: number
+  /** `exact` avoids algorithms that trade accuracy for speed (Winograd). */
+  readonly accuracy?: 'fast' | 'exact'
+  /** Where the device's generator of random numbers begins; 0 by default. Nothing random happens in training that does not come from it. */
+  readonly seed?: number
+  /** A compiled training build, where nothing may be compiled at run time. */
+  readonly wasmModule?: WebAssembly.Module
+}
+
+const gradientsByOp = new Map<object, Gradient>(gradients.map((gradient) => [gradient.op, gradient as unknown as Gradient]))
+
+let current: Device | undefined
+
+/**
+ * Where a training happens: one WebAssembly memory with the parameters, the memory of the current step, and the tape.
+ *
+ * @example
+ * const device = await Device.create()
+ * const loss = device.step(() => {
+ *   const loss = crossEntropy(model.forward(device.tensor(images)), device.tensor(labels))
+ *   loss.backward()
+ *   optimizer.step()
+ *   return loss.item()
+ * })
+ */
+export class Device {
+  readonly kernels: TrainKernels
+  /** The same kernels, for calls whose arguments were checked when they were written down. @internal */
+  readonly raw: Readonly<Record<TrainKernelName, (...args: number[]) => unknown>>
+  readonly build: Build
+  readonly fast: boolean
+  /** The step that tensors made now belong to. @internal */
+  currentStep = 0
+  /** Whether applied operators are recorded. */
+  gradEnabled = true
+  /** Where in a model operators are being applied. @internal */
+  scope = ''
+  /** Every applied operator, while somebody wants to know. @internal */
+  trace: Trace[] | undefined
+  private readonly arena: StepArena
+  private readonly tape: TapeNode[] = []
+  private readonly tables = new Map<string, Address>()
+  private inStep = false
+  /** How much of the tape a backward pass has used. */
+  private consumed = false
+
+  /** Initial weights, masks: whatever is random on this device. */
+  readonly random: Random
+
+  private constructor(
+    /** @internal */
+    readonly context: Context,
+    { accuracy, seed = 0 }: DeviceOptions,
+  ) {
+    this.random = new Random(seed)
+    this.kernels = context.kernels as TrainKernels
+    this.raw = this.kernels
+    this.build = context.build
+    this.fast = accuracy !== 'exact'
+    this.arena = new StepArena(context)
+  }
+
+  /**
+   * Loads the training kernels. The first device becomes {@link Device.current}, which modules use unless they are given another.
+   *
+   * @throws LanewiseError `E_UNSUPPORTED` if the engine cannot run the build.
+   */
+  static async create(options: DeviceOptions = {}): Promise<Device> {
+    const { build = 'auto', deterministic = false, memoryLimit = 2 ** 32 } = options
+    const module = options.wasmModule ?? (await loadModule(chooseBuild(build, deterministic), (chosen) => platform().readKernels(trainWasmFile(chosen)), 'train'))
+    const device = new Device(new Context(module, memoryLimit), options)
+    current ??= device
+    return device
+  }
+
+  /** The device that modules are made on by default. @throws LanewiseError `E_STATE` before the first was created. */
+  static get current(): Device {
+    if (!current) throw new LanewiseError('E_STATE', 'there is no device yet: await Device.create() first')
+    return current
+  }
+
+  static set current(device: Device) {
+    current = device
+  }
+
+  /** Bytes of WebAssembly memory: everything reserved, and the most that one step has used of it. */
+  get memory(): { readonly total: number; readonly step: number; readonly peak: number } {
+    return { total: this.context.used, step: this.arena.peak, peak: this.context.peak }
+  }
+
+  /**
+   * One step of a training, or one prediction: tensors made inside live until it ends. Returns what `work` returns, which must not be one of
+   * them ({@link keep} copies one out).
+   *
+   * @throws LanewiseError `E_STATE` for a step inside a step.
+   */
+  step<T>(work: () => T): T {
+    if (this.inStep) throw new LanewiseError('E_STATE', 'a step cannot begin inside a step')
+    this.context.check()
+    // What was made outside any step goes now.
+    this.endStep()
+    this.inStep = true
+    try {
+      return work()
+    } catch (error) {
+      throw this.context.guard(error)
+    } finally {
+      this.inStep = false
+      this.endStep()
+    }
+  }
+
+  /** Runs `work` without recording: for predictions and measurements. */
+  noGrad<T>(work: () => T): T {
+    const before = this.gradEnabled
+    this.gradEnabled = false
+    try {
+      return work()
+    } finally {
+      this.gradEnabled = before
+    }
+  }
+
+  /** Runs `work` under a name that errors, summaries and exported models show. */
+  scoped<T>(name: string, work: () => T): T {
+    const before = this.scope
+    this.scope = before ? `${before}/${name}` : name
+    try {
+      return work()
+    } finally {
+      this.scope = before
+    }
+  }
+
+  /** Runs `work` and returns every operator it applied, in order. */
+  traced<T>(work: () => T): { readonly result: T; readonly trace: readonly Trace[] } {
+    const before = this.trace
+    const trace: Trace[] = (this.trace = [])
+    try {
+      return { result: work(), trace }
+    } finally {
+      this.trace = before
+    }
+  }
+
+  /** A tensor of the current step from elements in logical order, copied. */
+  tensor(source: Tensor | HostTensor): Variable
+  tensor(data: Float32Array | Int32Array | BigInt64Array | Uint8Array, shape?: Shape): Variable
+  tensor(source: Tensor | HostTensor | TypedArray, shape?: Shape): Variable {
+    const host = hostOf(source, shape)
+    return new Variable(this, this.upload(host, this.allocate(hostBytes(host))), { step: this.currentStep })
+  }
+
+  /** A tensor whose elements the program knows: axes, sizes, indices. It is kept out of memory until a kernel wants it. */
+  constant(source: Tensor | HostTensor): Variable {
+    const host = hostOf(source)
+    return new Variable(this, this.upload(host, this.allocate(hostBytes(host))), { step: this.currentStep, constant: host })
+  }
+
+  /** A tensor that lasts and is learned (unless `trainable` is false, or it is a `buffer`). */
+  parameter(source: Tensor | HostTensor, options: ParameterOptions = {}): Parameter {
+    const host = hostOf(source)
+    return new Parameter(this, this.upload(host, this.persistent(hostBytes(host))), options)
+  }
+
+  /** A copy of a tensor that lasts beyond the step; dispose of it when it is no longer needed. */
+  keep(variable: Variable): Parameter {
+    variable.check()
+    const { placed } = variable
+    const at = this.persistent(placed.bytes)
+    this.copy(placed.at, at, placed.bytes)
+    return new Parameter(this, new Placed(placed.dtype, placed.shape, placed.order, at), { name: variable.name, trainable: false })
+  }
+
+  /** The first applied operator of this step with a result that is not finite, if any: what to name when a loss is NaN. */
+  firstNonFinite(): { readonly op: string; readonly scope: string } | undefined {
+    for (const node of this.tape) {
+      for (const output of node.outputs) {
+        if (output?.dtype !== 'float32') continue
+        const data = this.context.view('float32', this.addressOf(output.placed), output.size) as Float32Array
+        if (!data.every(Number.isFinite)) return { op: node.op.name, scope: node.scope }
+      }
+    }
+    return undefined
+  }
+
+  /** Frees everything. Any later use throws `E_STATE`. */
+  dispose(): void {
+    if (current === this) current = undefined
+    this.context.dispose()
+  }
+
+  /** @internal */
+  backward(root: Variable, seed: Variable | undefined): void {
+    if (!root.node) throw new LanewiseError('E_STATE', `no gradient can be taken of ${root.describe()}: no parameter was used to make it, or recording was off`)
+    if (this.consumed) throw new LanewiseError('E_STATE', 'the gradients of this step have been taken')
+    if (!seed && root.size !== 1) throw new LanewiseError('E_SHAPE', `${root.describe()} has ${root.size} elements: say by which gradient to begin`)
+    if (seed && (seed.dtype !== root.dtype || seed.shape.join() !== root.shape.join())) {
+      throw new LanewiseError('E_SHAPE', `the gradient must be like ${root.describe()}, got ${seed.describe()}`)
+    }
+    this.consumed = true
+    const start = seed ? seed.placed : this.upload({ dtype: 'float32', shape: root.shape, data: Float32Array.of(1) }, this.allocate(4))
+    // The walk frees gradients it has used: the caller's stays.
+    const copied = seed ? new Placed(start.dtype, start.shape, start.order, this.allocate(start.bytes)) : start
+    if (seed) this.copy(start.at, copied.at, start.bytes)
+    new BackwardPass(this, this.tape).run(root, copied)
+  }
+
+  /** @internal */
+  record(node: Omit<TapeNode, 'position'>): TapeNode {
+    if (this.consumed) {
+      // A new forward pass in the same step: the tape of the old one is of no more use.
+      this.tape.length = 0
+      this.consumed = false
+    }
+    const recorded = { ...node, position: this.tape.length }
+    this.tape.push(recorded)
+    return recorded
+  }
+
+  /** @internal */
+  gradientOf(op: OpDefinition): Gradient | undefined {
+    return gradientsByOp.get(op)
+  }
+
+  /** Memory of the current step. @internal */
+  allocate(bytes: number): Address {
+    return { block: blockAt(this.arena.alloc(bytes), bytes), offset: 0 }
+  }
+
+  /** @internal */
+  free({ block }: Address): void {
+    this.arena.release(block.base!, block.bytes)
+  }
+
+  /** Memory that lasts. @internal */
+  persistent(bytes: number): Address {
+    return { block: blockAt(this.context.alloc(bytes), bytes), offset: 0 }
+  }
+
+  /** @internal */
+  releasePersistent(placed: Placed): void {
+    this.context.release(this.addressOf(placed))
+  }
+
+  /** @internal */
+  addressOf(placed: Placed): number {
+    return resolve(placed.at)
+  }
+
+  /** @internal */
+  upload(host: HostTensor, at: Address): Placed {
+    if (byteSize(host.dtype) === 0) throw new LanewiseError('E_TENSOR', `a ${host.dtype} tensor cannot enter a device`)
+    this.context.bytes(resolve(at), hostBytes(host)).set(rawBytes(host.data as TypedArray))
+    return new Placed(host.dtype, host.shape, identityOrder(host.shape.length), at)
+  }
+
+  /** A view of the elements as they lie in memory; gone with the next allocation. @internal */
+  hostOf(placed: Placed): HostTensor {
+    return { dtype: placed.dtype, shape: placed.shape, data: this.context.view(placed.dtype as NumericDType, this.addressOf(placed), placed.size) }
+  }
+
+  /** @internal */
+  table(data: TypedArray): Address {
+    const key = `${data.constructor.name}:${data.join()}`
+    let at = this.tables.get(key)
+    if (!at) {
+      at = this.persistent(data.byteLength)
+      this.context.bytes(resolve(at), data.byteLength).set(rawBytes(data))
+      this.tables.set(key, at)
+    }
+    return at
+  }
+
+  /** @internal */
+  copy(from: Address, to: Address, bytes: number): void {
+    const memory = new Uint8Array(this.context.memory.buffer)
+    memory.copyWithin(resolve(to), resolve(from), resolve(from) + bytes)
+  }
+
+  /** @internal */
+  copyOrdered(from: Placed, to: Placed): void {
+    if (sameMemory(from.shape, from.order, to.order)) this.copy(from.at, to.at, to.bytes)
+    else reorderInto(this, from, to)
+  }
+
+  /** @internal */
+  call(kernel: TrainKernelName, ...args: readonly Argument[]): void {
+    this.raw[kernel](...args.map(resolve))
+  }
+
+  /** @internal */
+  seed64(): readonly [number, number] {
+    return [this.random.integer(2 ** 32), this.random.integer(2 ** 32)]
+  }
+
+  private endStep(): void {
+    this.currentStep++
+    this.tape.length = 0
+    this.consumed = false
+    this.arena.reset()
+  }
+}
+
+function hostOf(source: Tensor | HostTensor | TypedArray, shape?: Shape): HostTensor {
+  if (source instanceof Tensor) return toHost(source, 'tensor')
+  if (!ArrayBuffer.isView(source)) return source
+  const dtype = dtypeOf(source)
+  const dims = shape ?? [source.length]
+  if (sizeOf(dims) !== source.length) {
+    throw new LanewiseError('E_TENSOR', `${dtype}[${dims.join(',')}] needs ${sizeOf(dims)} elements, got ${source.length}`)
+  }
+  return { dtype, shape: dims, data: source }
+}
+
+function dtypeOf(data: TypedArray): DType {
+  if (data instanceof Float32Array) return 'float32'
+  if (data instanceof BigInt64Array) return 'int64'
+  if (data instanceof Int32Array) return 'int32'
+  if (data instanceof Uint8Array) return 'uint8'
+  throw new LanewiseError('E_TENSOR', `say the type of this ${data.constructor.name} by passing a Tensor`)
+}
+

@@ -1,0 +1,25 @@
+import type { Attributes } from '../ops/attributes.js'
+import type { Gradient } from '../ops/gradient.js'
+import type { Address, OpDefinition } from '../ops/op.js'
+import type { Placed } from '../graph/emitter.js'
+import type { Variable } from './variable.js'
+
+/** One applied operator. */
+export interface TapeNode {
+  readonly op: OpDefinition
+  /** undefined if the operator has none: then asking for it is an error that names the operator. */
+  readonly gradient: Gradient | undefined
+  readonly attributes: Attributes
+  readonly inputs: readonly (Variable | undefined)[]
+  /** The inputs as the kernels saw them. */
+  readonly operands: readonly (Placed | undefined)[]
+  readonly outputs: (Variable | undefined)[]
+  readonly saved: readonly Address[]
+  /** Where in the model it was applied, e.g. "features/0". */
+  readonly scope: string
+  /** Its place on the tape. */
+  readonly position: number
+}
+
+/** What an applied operator was, for exporters and tools: the same record, whether a gradient is wanted or not. */
+export type Trace = Pick<TapeNode, 'op' | 'attributes' | 'inputs' | 'outputs' | 'scope'>
