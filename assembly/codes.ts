@@ -110,7 +110,7 @@ export const ATTENTION_QUERIES = 2
 export const ATTENTION_KEYS = 3
 export const ATTENTION_SIZE = 4
 export const ATTENTION_VALUE_SIZE = 5
-export const ATTENTION_IS_CAUSAL = 6 // 0 or 1
+export const ATTENTION_IS_CAUSAL = 6 // 0, or CAUSAL_*
 export const ATTENTION_CAUSAL = 7 // a query's own key is that many further
 export const ATTENTION_WINDOW = 8 // keys a query sees at most, its own included; 0: no limit
 export const ATTENTION_ENDS = 9
@@ -122,6 +122,24 @@ export const ATTENTION_Y = 23 // elements are neighbours
 export const ATTENTION_MASK = 26
 export const ATTENTION_FILL = 30 // bits of what a forbidden score becomes
 export const ATTENTION_ENTRIES = 31
+
+// Where, with `ends`, the queries of an example stand that has fewer keys than queries: from its first key on, or up to its last.
+export const CAUSAL_FROM_FIRST = 1
+export const CAUSAL_TO_LAST = 2
+
+// The table of heads that are placed: sizes, then strides of batch, head and row.
+export const HEADS_HEADS = 0
+export const HEADS_ROWS = 1
+export const HEADS_SIZE = 2
+export const HEADS_PAIRS = 3 // elements that are turned, halved
+export const HEADS_INTERLEAVED = 4
+export const HEADS_POSITIONS = 5 // rows of the tables of angles
+export const HEADS_CAPACITY = 6 // rows of the cache; 0: it is none
+export const HEADS_PAST = 7 // rows of the past
+export const HEADS_ADD = 8
+export const HEADS_X = 9
+export const HEADS_Y = 12
+export const HEADS_ENTRIES = 15
 
 // Masks of an attention.
 export const MASK_NONE = 0

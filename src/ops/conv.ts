@@ -4,6 +4,7 @@ import { channelsLastOrder, type Layout, type LayoutQuery } from '../graph/layou
 import { formatShape, type Shape } from '../shape.js'
 import { int } from './attributes.js'
 import { defineOp, plus, type Address, type Emitter, type Operand } from './op.js'
+import { sameType } from './operands.js'
 import { slideWindow, threeAxes, windowAttributes, type Window } from './window.js'
 
 const attributes = { ...windowAttributes, group: int(1) }
@@ -22,9 +23,10 @@ export const Conv = defineOp({
   name: 'Conv',
   arity: [2, 4],
   attributes,
-  infer({ attributes, inputs: [x, w, b] }) {
+  infer({ attributes, inputs }) {
+    const [x, w, b] = inputs
     const { output } = windowOf(attributes, x!.shape, w!.shape, b?.shape)
-    return [{ dtype: x!.dtype, shape: [x!.shape[0], w!.shape[0], ...output] }]
+    return [{ dtype: sameType(inputs), shape: [x!.shape[0], w!.shape[0], ...output] }]
   },
   layout: channelsLastData,
   emit(e) {

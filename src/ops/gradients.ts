@@ -18,6 +18,7 @@ import {
   ReduceSumGradient,
   ReduceSumSquareGradient,
 } from './reduce-gradient.js'
+import { GRUGradient, LSTMGradient, RNNGradient } from './rnn-gradient.js'
 import { LogSoftmaxGradient, SoftmaxGradient } from './softmax.js'
 import { ClipGradient, unaryGradients } from './unary.js'
 
@@ -31,7 +32,9 @@ export const gradients: readonly Gradient<never>[] = [
   DivGradient,
   GatherGradient,
   GemmGradient,
+  GRUGradient,
   LogSoftmaxGradient,
+  LSTMGradient,
   MatMulGradient,
   MaxGradient,
   MeanGradient,
@@ -49,6 +52,7 @@ export const gradients: readonly Gradient<never>[] = [
   ReduceMinGradient,
   ReduceSumGradient,
   ReduceSumSquareGradient,
+  RNNGradient,
   SoftmaxCrossEntropyLossGradient,
   SoftmaxGradient,
   SubGradient,
