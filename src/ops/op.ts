@@ -143,6 +143,11 @@ export interface Emitter<A> extends KernelEmitter {
   /** Output `index` is the memory of input `from`, beginning at an element offset, read as the output's shape and order: no kernel runs. */
   view(index: number, from: number, elementOffset?: number): void
   /**
+   * Whether a packed form that is larger than its operand is no extravagance under the session's `memoryLimit`: it is there already, or takes at
+   * most a quarter of what is left, since later nodes and intermediate values want memory, too.
+   */
+  affords(operand: Operand, key: string, bytes: number): boolean
+  /**
    * Has the elements of an operand looked at before the calls that follow are made: at once if it is a constant, otherwise in the middle of
    * every run. `test` throws what a kernel could only run into: an index outside its tensor. For small operands.
    */
