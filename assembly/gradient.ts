@@ -12,3 +12,8 @@ export function accumulate_f32(x: usize, y: usize, n: i32): void {
     store<f32>(y + at, load<f32>(y + at) + load<f32>(x + at));
   }
 }
+
+/** x[i] = 0. */
+export function zero_f32(x: usize, n: i32): void {
+  memory.fill(x, 0, <usize>n << 2);
+}
