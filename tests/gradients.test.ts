@@ -4,14 +4,25 @@ import { gradients } from '../src/ops/gradients.js'
 import { allOps } from '../src/ops/all.js'
 import { registerOps } from '../src/ops/registry.js'
 import type { OpDefinition } from '../src/ops/op.js'
+import { isFixed, type Case } from './cases/case.js'
 import { allCases } from './cases/index.js'
 import { checkGradient } from './support/check-gradient.js'
 import { builds } from './support/wasm.js'
 
 registerOps(allOps)
 
-const names = new Set(gradients.map(({ op }) => `${(op as OpDefinition).domain}:${(op as OpDefinition).name}`))
-const rows = allCases.filter((row) => row.opset === undefined && row.gradient !== false && row.inputs.some((input) => input?.dtype === 'float32') && names.has(`${row.domain ?? ''}:${row.op}`))
+const names = new Set(gradients.map(({ op }) => `${(op as unknown as OpDefinition).domain}:${(op as unknown as OpDefinition).name}`))
+/** A reference over such elements cannot be differentiated by differences: the step is lost in rounding. */
+const extreme = (row: Case) => row.inputs.some((input) => input?.dtype === 'float32' && input.values?.some((value) => !(Math.abs(Number(value)) < 100)))
+const rows = allCases.filter(
+  (row) =>
+    names.has(`${row.domain ?? ''}:${row.op}`) &&
+    row.opset === undefined &&
+    row.gradient !== false &&
+    !isFixed(row.reference) &&
+    !extreme(row) &&
+    row.inputs.some((input) => input?.dtype === 'float32'),
+)
 
 // Every row of every case table whose operator has a gradient: kernels against finite differences of the float64 reference.
 describe.each([...new Set(rows.map((row) => row.op))])('%s', (op) => {

@@ -58,23 +58,27 @@ export function apply(
 
 function applyChecked(device: Device, op: OpDefinition, inputs: readonly (Variable | undefined)[], attributes: Attributes, outputCount: number): Variable[] {
   if (!op.infer) throw new LanewiseError('E_UNSUPPORTED', `${op.name} has outputs whose shapes depend on data; it cannot be applied to tensors of a device`, { op: op.name })
-  const valueOf = (index: number): HostTensor | undefined => {
-    const input = inputs[index]
-    return input && (input.constant ?? input.host())
-  }
+  // What shape inference has asked for, emitters read as a constant.
+  const asked = inputs.map((input) => input?.constant)
+  const valueOf = (index: number): HostTensor | undefined => (asked[index] ??= inputs[index]?.host())
   const types = op
-    .infer({ attributes, inputs: inputs.map((input) => input?.placed), outputCount, value: valueOf, known: (index) => inputs[index]?.constant })
+    .infer({ attributes, inputs: inputs.map((input) => input?.placed), outputCount, value: valueOf, known: (index) => asked[index] })
     .slice(0, outputCount)
   const dtypes = inputs.map((input) => input?.dtype)
   const wanted = types.map(() => true)
   const gradient = device.gradientOf(op)
-  const kernels = op.emit && (op.kernel ? op.kernel(dtypes, attributes, wanted) : allFloat32(dtypes))
   const follows = device.gradEnabled && inputs.some((input) => input?.requiresGrad)
+  // What training alone computes by kernels (random dropout, a loss) has no `emit`.
+  const emit = gradient?.forward && (follows || !op.emit) ? gradient.forward : op.emit
+  const kernels = emit && (op.kernel ? op.kernel(dtypes, attributes, wanted) : allFloat32(dtypes))
   if (!kernels && !op.compute) {
     throw new LanewiseError('E_UNSUPPORTED', `${op.name} is not supported for inputs of type ${dtypes.filter(Boolean).join(', ')}`, { op: op.name })
   }
   const layout = kernels ? layoutOf(op, attributes, inputs, types) : { inputs: [], outputs: [] }
-  const operands = inputs.map((input, i) => input && operandOf(input, layout.inputs[i] ?? identityOrder(input.shape.length)))
+  const operands = inputs.map((input, i) => {
+    const placed = input && operandOf(input, layout.inputs[i] ?? identityOrder(input.shape.length))
+    return placed && asked[i] ? new Placed(placed.dtype, placed.shape, placed.order, placed.at, asked[i]) : placed
+  })
   let placed: readonly Placed[]
   let saved: EagerEmitter['kept'] = []
   if (kernels) {
@@ -84,8 +88,7 @@ function applyChecked(device: Device, op: OpDefinition, inputs: readonly (Variab
       operands,
       types.map((type, i) => outputType(type, layout.outputs[i] ?? identityOrder(type.shape.length))),
     )
-    if (follows && gradient?.forward) gradient.forward(e as never)
-    else op.emit!(e)
+    emit(e as never)
     placed = types.map((_, i) => e.placed[i] ?? e.output(i))
     saved = e.kept
     e.done()

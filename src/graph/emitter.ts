@@ -35,13 +35,14 @@ export type Step = KernelStep | HostStep
 export class Placed implements Operand {
   readonly size: number
   readonly physical: readonly number[]
-  readonly constant = undefined
 
   constructor(
     readonly dtype: Operand['dtype'],
     readonly shape: Shape,
     readonly order: Order,
     readonly at: Address,
+    /** The elements, where they are known although they are in memory: in eager mode. */
+    readonly constant: HostTensor | undefined = undefined,
   ) {
     this.size = sizeOf(shape)
     this.physical = physicalShape(shape, order)

@@ -68,7 +68,7 @@ function emitBiasGradient(g: GradientEmitter<unknown>, dy: Operand): void {
 }
 
 function zero(g: GradientEmitter<unknown>, result: Operand): void {
-  g.call('zero_f32', result.at, result.size)
+  g.call('fill_f32', result.at, 0, result.size)
 }
 
 function emitInputGradient(g: GradientEmitter<unknown>, { x, y, w, window, group }: Correlation, dx: Operand): void {

@@ -1,6 +1,9 @@
 import { REDUCE_SUM } from '../../assembly/codes.js'
 import { sizeOf } from '../shape.js'
-import type { KernelEmitter, Operand } from './op.js'
+import { logicalStrides } from '../graph/layout.js'
+import { emitStridedCopy } from '../graph/strided.js'
+import type { GradientEmitter } from './gradient.js'
+import type { Address, KernelEmitter, Operand } from './op.js'
 import { emitReduce } from './reduce.js'
 
 /**
@@ -12,4 +15,27 @@ export function emitSumTo(e: KernelEmitter, from: Pick<Operand, 'at' | 'shape' |
   const lead = from.shape.length - to.shape.length
   const reduced = from.order.map((axis) => axis < lead || (to.shape[axis - lead] === 1 && from.shape[axis] !== 1))
   emitReduce(e, REDUCE_SUM, from.at, from.order.map((axis) => from.shape[axis]), reduced, to.at)
+}
+
+/** The operand as it takes part in the result: spread out in scratch where it was broadcast. */
+export function spread(g: GradientEmitter<unknown>, operand: Operand, like: Operand): Address {
+  if (operand.size === like.size) return operand.at
+  const to = g.scratch(like.size * 4)
+  const own = logicalStrides(operand.shape, operand.order)
+  const strides = logicalStrides(like.shape, like.order)
+  const lead = like.shape.length - operand.shape.length
+  const axes = like.shape.map((size, axis) => ({ size, from: axis < lead || operand.shape[axis - lead] === 1 ? 0 : own[axis - lead], to: strides[axis] }))
+  emitStridedCopy(g, 'float32', { axes, from: 0, to: 0 }, operand.at, to)
+  return to
+}
+
+/** Has a gradient of the result's size written by `emit`, and what belongs to one element of the operand added up. */
+export function throughBroadcast(g: GradientEmitter<unknown>, index: number, like: Operand, emit: (to: Address) => void): void {
+  const result = g.result(index)
+  if (result.size === 0) return
+  if (like.size === 0) return g.call('fill_f32', result.at, 0, result.size)
+  if (result.size === like.size) return emit(result.at)
+  const to = g.scratch(like.size * 4)
+  emit(to)
+  emitSumTo(g, { at: to, shape: like.shape, order: like.order }, result)
 }

@@ -1,10 +1,58 @@
+import { AddGradient, DivGradient, MaxGradient, MeanGradient, MinGradient, MulGradient, PowGradient, PReluGradient, SubGradient, SumGradient } from './arithmetic-gradient.js'
 import { ConvGradient, ConvTransposeGradient } from './conv-gradient.js'
+import { GatherGradient } from './gather.js'
+import type { Gradient } from './gradient.js'
+import { WhereGradient } from './logic.js'
+import { SoftmaxCrossEntropyLossGradient } from './loss.js'
 import { GemmGradient, MatMulGradient } from './matmul.js'
+import { moveGradients } from './move-gradient.js'
+import {
+  CumSumGradient,
+  ReduceL1Gradient,
+  ReduceL2Gradient,
+  ReduceLogSumExpGradient,
+  ReduceLogSumGradient,
+  ReduceMaxGradient,
+  ReduceMeanGradient,
+  ReduceMinGradient,
+  ReduceSumGradient,
+  ReduceSumSquareGradient,
+} from './reduce-gradient.js'
+import { LogSoftmaxGradient, SoftmaxGradient } from './softmax.js'
+import { ClipGradient, unaryGradients } from './unary.js'
 
 /** Every gradient. Only training imports this list. */
-export const gradients = [
+export const gradients: readonly Gradient<never>[] = [
+  ...moveGradients,
+  ...unaryGradients,
+  AddGradient,
+  ClipGradient,
   ConvGradient,
   ConvTransposeGradient,
+  CumSumGradient,
+  DivGradient,
+  GatherGradient,
   GemmGradient,
+  LogSoftmaxGradient,
   MatMulGradient,
-] as const
+  MaxGradient,
+  MeanGradient,
+  MinGradient,
+  MulGradient,
+  PowGradient,
+  PReluGradient,
+  ReduceL1Gradient,
+  ReduceL2Gradient,
+  ReduceLogSumExpGradient,
+  ReduceLogSumGradient,
+  ReduceMaxGradient,
+  ReduceMeanGradient,
+  ReduceMinGradient,
+  ReduceSumGradient,
+  ReduceSumSquareGradient,
+  SoftmaxCrossEntropyLossGradient,
+  SoftmaxGradient,
+  SubGradient,
+  SumGradient,
+  WhereGradient,
+] as readonly Gradient<never>[]

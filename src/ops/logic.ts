@@ -7,6 +7,8 @@ import { broadcastShapes, sizeOf } from '../shape.js'
 import { required, string } from './attributes.js'
 import { descriptor, mapBroadcast, placesOf, walkOf } from './broadcast.js'
 import { numbersOf } from './host-floats.js'
+import type { Gradient } from './gradient.js'
+import { throughBroadcast } from './gradient-sum.js'
 import { defineOp, type OpDefinition } from './op.js'
 
 type Element = number | bigint | string
@@ -156,3 +158,21 @@ export const Where = defineOp({
     return [y]
   },
 })
+
+/** dy where the condition chose the operand, 0 elsewhere. */
+export const WhereGradient: Gradient<object> = {
+  op: Where,
+  inputs: [1, 2],
+  backward(g) {
+    const [condition, dy] = [g.input(0), g.gradient()!]
+    const zero = { ...dy, shape: [], order: [], at: g.table(Float32Array.of(0)) }
+    for (const index of [1, 2]) {
+      if (!g.wants(index)) continue
+      throughBroadcast(g, index, dy, (to) => {
+        const [a, b] = index === 1 ? [dy, zero] : [zero, dy]
+        const walk = walkOf(dy, [condition, a, b])
+        g.call('where_broadcast', 2, condition.at, a.at, b.at, to, g.table(descriptor(walk)), walk.sizes.length, 0, walk.sizes[0])
+      })
+    }
+  },
+}

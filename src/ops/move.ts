@@ -29,9 +29,15 @@ export interface MoveContext<A> {
   value(index: number): HostTensor | undefined
 }
 
+/** What the gradient of an operator that only moves elements needs of it. */
+export interface Moving<A> {
+  readonly parts: (c: MoveContext<A>) => readonly Part[]
+}
+
 /** `kernel`, `emit` and `compute` of an operator that only moves elements, from the copies it consists of. Every order of axes will do. */
-export function moving<A>(parts: (c: MoveContext<A>) => readonly Part[]): Pick<OpDefinition<A>, 'kernel' | 'emit' | 'compute'> {
+export function moving<A>(parts: (c: MoveContext<A>) => readonly Part[]): Pick<OpDefinition<A>, 'kernel' | 'emit' | 'compute'> & Moving<A> {
   return {
+    parts,
     kernel: () => true,
     emit(e) {
       const copies = parts({

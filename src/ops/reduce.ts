@@ -172,10 +172,10 @@ interface ReduceOptions {
 }
 
 const reduceAttributes = { keepdims: int(1), noop_with_empty_axes: int(0) }
-type ReduceAttributes = AttributesOf<typeof reduceAttributes>
+export type ReduceAttributes = AttributesOf<typeof reduceAttributes>
 
 /** The axes to fold: those given, or all, or (with noop_with_empty_axes) none. */
-function axesOf(given: HostTensor | undefined, rank: number, { noop_with_empty_axes: noop }: ReduceAttributes): number[] {
+export function axesOf(given: HostTensor | undefined, rank: number, { noop_with_empty_axes: noop }: ReduceAttributes): number[] {
   const axes = given ? toNumbers(given, 'axes') : []
   return axes.length > 0 ? normalizeAxes(axes, rank) : noop ? [] : [...identityOrder(rank)]
 }

@@ -6,6 +6,7 @@ import { normalizeAxis, sizeOf } from '../shape.js'
 import { int, type AttributesOf } from './attributes.js'
 import { floatsOf, floatTensor } from './host-floats.js'
 import { exp, log } from './host-functions.js'
+import type { Gradient } from './gradient.js'
 import { defineOp, type OpDefinition, type UpgradeContext } from './op.js'
 
 const axisAttribute = { axis: int(-1) }
@@ -94,3 +95,19 @@ export const Hardmax = axisOp('Hardmax', 'hardmax_f32', (x, y, first, count, ste
     return
   }
 })
+
+function gradientOf(op: OpDefinition<AxisAttribute>, kernel: 'softmax_gradient_f32' | 'log_softmax_gradient_f32'): Gradient<AxisAttribute> {
+  return {
+    op,
+    backward(g) {
+      const y = g.output(0)
+      if (!g.wants(0) || y.size === 0) return
+      const at = y.order.indexOf(normalizeAxis(g.attributes.axis, y.shape.length))
+      const [outer, inner] = [sizeOf(y.physical.slice(0, at)), sizeOf(y.physical.slice(at + 1))]
+      g.call(kernel, y.at, g.gradient()!.at, g.result(0).at, y.physical[at], inner, 0, outer)
+    },
+  }
+}
+
+export const SoftmaxGradient = /* @__PURE__ */ gradientOf(Softmax, 'softmax_gradient_f32')
+export const LogSoftmaxGradient = /* @__PURE__ */ gradientOf(LogSoftmax, 'log_softmax_gradient_f32')

@@ -4,6 +4,7 @@ import { LanewiseError } from '../errors.js'
 import { follow } from '../graph/layout.js'
 import { hostZeros, type HostTensor } from '../host.js'
 import { float, int, string, type AttributeSchema, type AttributesOf } from './attributes.js'
+import type { Gradient } from './gradient.js'
 import { allFloat32, defineOp, type Activation, type OpDefinition } from './op.js'
 
 /** How to compute an element where there is no kernel: only with operations that IEEE 754 rounds exactly, so that every engine agrees. */
@@ -229,4 +230,34 @@ export const Clip = defineOp({
 
 function clipBounds(constants: readonly (HostTensor | undefined)[]): { low: number; high: number } {
   return { low: Number(constants[1]?.data[0] ?? -Infinity), high: Number(constants[2]?.data[0] ?? Infinity) }
+}
+
+/** The gradient of an operator that is a function of one element. */
+function gradientOf<A>(op: OpDefinition<A>): Gradient<A> {
+  return {
+    op,
+    inputs: [0],
+    backward(g) {
+      const x = g.input(0)
+      if (!g.wants(0) || x.size === 0) return
+      const f = op.activation!(g.attributes, g.inputs.map((input, i) => (i === 0 ? undefined : input?.constant)))!
+      g.call('unary_gradient_f32', f.code, x.at, g.output(0).at, g.gradient()!.at, g.result(0).at, x.size, f.a, f.b)
+    },
+  }
+}
+
+export const unaryGradients = /* @__PURE__ */ (() =>
+  [
+    Abs, Acos, Acosh, Asin, Asinh, Atan, Atanh, Ceil, Celu, Cos, Cosh, Elu, Erf, Exp, Floor, Gelu, HardSigmoid, HardSwish, LeakyRelu, Log, Mish,
+    Neg, Reciprocal, Relu, Round, Selu, Shrink, Sigmoid, Sign, Sin, Sinh, Softplus, Softsign, Sqrt, Swish, Tan, Tanh, ThresholdedRelu,
+  ].map((op) => gradientOf(op as OpDefinition)))()
+
+/** dy where x was within the bounds. */
+export const ClipGradient: Gradient<object> = {
+  op: Clip,
+  inputs: [0],
+  backward(g) {
+    const x = g.input(0)
+    if (g.wants(0) && x.size > 0) g.call('equal_gradient_f32', x.at, g.output(0).at, g.gradient()!.at, g.result(0).at, x.size)
+  },
 }

@@ -125,7 +125,7 @@ export const elementwiseCases: readonly Case[] = [
   ...binaryCases('Mod', (a, b) => a % b, { low: -9, high: 9 }, { low: 1, high: 4 }, { fmod: 1 }),
   ...[2, 3, 0.5, -1, 1.5].map((power): Case => ({ name: `power ${power}`, op: 'Pow', inputs: [f32([23], { low: 0.1, high: 4 }), weight([], { values: [power] })], reference: broadcast((a, b) => a ** b) })),
   { name: 'half at special values', op: 'Pow', inputs: [f32([6], { values: [-0, 0, -Infinity, Infinity, NaN, -4] }), weight([], { values: [0.5] })], reference: broadcast((a, b) => a ** b) },
-  { name: 'int64 base, float exponent', op: 'Pow', inputs: [typed('int64', [3], { values: [2, 3, -4] }), f32([3], { values: [3, 2, 2] })], reference: broadcast((a, b) => a ** b) },
+  { name: 'int64 base, float exponent', gradient: false, op: 'Pow', inputs: [typed('int64', [3], { values: [2, 3, -4] }), f32([3], { values: [3, 2, 2] })], reference: broadcast((a, b) => a ** b) },
   ...['Max', 'Min'].map((op): Case => ({ name: 'NaN wins', op, inputs: nan, reference: broadcast(op === 'Max' ? Math.max : Math.min) })),
   ...integerCases('Add', integers, (a, b) => a + b),
   ...integerCases('Sub', ['int8', 'int32', 'int64'], (a, b) => a - b),

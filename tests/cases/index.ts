@@ -13,6 +13,7 @@ import { expandCases } from './expand.js'
 import { gatherCases } from './gather.js'
 import { gridSampleCases } from './grid-sample.js'
 import { identityCases } from './identity.js'
+import { lossCases } from './loss.js'
 import { matmulCases } from './matmul.js'
 import { mlCases } from './ml.js'
 import { nonMaxSuppressionCases } from './non-max-suppression.js'
@@ -48,6 +49,7 @@ export const allCases: readonly Case[] = [
   ...gatherCases,
   ...gridSampleCases,
   ...identityCases,
+  ...lossCases,
   ...matmulCases,
   ...mlCases,
   ...nonMaxSuppressionCases,
