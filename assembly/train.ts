@@ -4,5 +4,6 @@ export { conv_flip_f32, conv_weight_gradient_f32, depthwise_input_gradient_f32, 
 export { binary_gradient_f32, equal_gradient_f32 } from "./elementwise-gradient";
 export { accumulate_f32, fill_f32, scatter_add_f32, strided_add_f32 } from "./gradient";
 export { outer_f32, outer_scratch_size } from "./outer";
+export { average_pool_gradient_f32, lp_pool_gradient_f32, max_pool_gradient_f32 } from "./pool-gradient";
 export { cross_entropy_f32, cross_entropy_gradient_f32, log_softmax_gradient_f32, softmax_gradient_f32 } from "./softmax-gradient";
 export { unary_gradient_f32 } from "./unary-gradient";

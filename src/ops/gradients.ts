@@ -18,6 +18,7 @@ import {
   ReduceSumGradient,
   ReduceSumSquareGradient,
 } from './reduce-gradient.js'
+import { AveragePoolGradient, GlobalAveragePoolGradient, GlobalLpPoolGradient, GlobalMaxPoolGradient, LpPoolGradient, MaxPoolGradient } from './pool-gradient.js'
 import { LogSoftmaxGradient, SoftmaxGradient } from './softmax.js'
 import { ClipGradient, unaryGradients } from './unary.js'
 
@@ -26,6 +27,7 @@ export const gradients: readonly Gradient<never>[] = [
   ...moveGradients,
   ...unaryGradients,
   AddGradient,
+  AveragePoolGradient,
   ClipGradient,
   ConvGradient,
   ConvTransposeGradient,
@@ -33,9 +35,14 @@ export const gradients: readonly Gradient<never>[] = [
   DivGradient,
   GatherGradient,
   GemmGradient,
+  GlobalAveragePoolGradient,
+  GlobalLpPoolGradient,
+  GlobalMaxPoolGradient,
   LogSoftmaxGradient,
+  LpPoolGradient,
   MatMulGradient,
   MaxGradient,
+  MaxPoolGradient,
   MeanGradient,
   MinGradient,
   MulGradient,
