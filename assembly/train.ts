@@ -3,6 +3,7 @@ export * from "./inference";
 export { conv_flip_f32, conv_weight_gradient_f32, depthwise_input_gradient_f32, depthwise_weight_gradient_f32 } from "./conv-gradient";
 export { binary_gradient_f32, equal_gradient_f32 } from "./elementwise-gradient";
 export { accumulate_f32, fill_f32, scatter_add_f32, strided_add_f32 } from "./gradient";
+export { layer_norm_gradient_f32, lrn_gradient_f32, lrn_gradient_scratch, norm_apply_f32, norm_coefficients_f32, norm_statistics_f32, norm_sums_f32 } from "./norm-gradient";
 export { outer_f32, outer_scratch_size } from "./outer";
 export { average_pool_gradient_f32, lp_pool_gradient_f32, max_pool_gradient_f32 } from "./pool-gradient";
 export { cross_entropy_f32, cross_entropy_gradient_f32, log_softmax_gradient_f32, softmax_gradient_f32 } from "./softmax-gradient";

@@ -5,6 +5,9 @@ import type { Address, Argument, Arguments, Emitter, KernelEmitter, OpDefinition
 /** The arguments of a kernel of the training builds, any of which may still be an address to be. */
 export type TrainArguments<K extends TrainKernelName> = TrainKernels[K] extends (...args: infer P) => unknown ? { [I in keyof P]: Argument } : never
 
+/** The attributes of an operator's definition. */
+export type AttributesOfOp<Op> = Op extends OpDefinition<infer A> ? A : never
+
 /**
  * The gradient of an operator: a plain object exported beside the definition, so that an app which only runs models does not carry it
  * (a bundler drops what nobody imports), and listed in `ops/gradients.ts`.

@@ -7,6 +7,14 @@ import { SoftmaxCrossEntropyLossGradient } from './loss.js'
 import { GemmGradient, MatMulGradient } from './matmul.js'
 import { moveGradients } from './move-gradient.js'
 import {
+  BatchNormalizationGradient,
+  GroupNormalizationGradient,
+  InstanceNormalizationGradient,
+  LayerNormalizationGradient,
+  LRNGradient,
+  RMSNormalizationGradient,
+} from './norm-gradient.js'
+import {
   CumSumGradient,
   ReduceL1Gradient,
   ReduceL2Gradient,
@@ -28,6 +36,7 @@ export const gradients: readonly Gradient<never>[] = [
   ...unaryGradients,
   AddGradient,
   AveragePoolGradient,
+  BatchNormalizationGradient,
   ClipGradient,
   ConvGradient,
   ConvTransposeGradient,
@@ -38,7 +47,11 @@ export const gradients: readonly Gradient<never>[] = [
   GlobalAveragePoolGradient,
   GlobalLpPoolGradient,
   GlobalMaxPoolGradient,
+  GroupNormalizationGradient,
+  InstanceNormalizationGradient,
+  LayerNormalizationGradient,
   LogSoftmaxGradient,
+  LRNGradient,
   LpPoolGradient,
   MatMulGradient,
   MaxGradient,
@@ -48,6 +61,7 @@ export const gradients: readonly Gradient<never>[] = [
   MulGradient,
   PowGradient,
   PReluGradient,
+  RMSNormalizationGradient,
   ReduceL1Gradient,
   ReduceL2Gradient,
   ReduceLogSumExpGradient,

@@ -1,9 +1,8 @@
-import type { Gradient, GradientEmitter, TrainArguments } from './gradient.js'
-import type { Argument, OpDefinition, Operand } from './op.js'
+import type { AttributesOfOp, Gradient, GradientEmitter, TrainArguments } from './gradient.js'
+import type { Argument, Operand } from './op.js'
 import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool, poolGeometry, poolWindow } from './pool.js'
 import { threeAxes, type Window } from './window.js'
 
-type AttributesOfOp<Op> = Op extends OpDefinition<infer A> ? A : never
 type PoolKernel = 'max_pool_gradient_f32' | 'average_pool_gradient_f32' | 'lp_pool_gradient_f32'
 
 /** The window of a pooling and its arguments for the kernels; those of a global one are a row that one window covers. */
