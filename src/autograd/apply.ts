@@ -45,12 +45,17 @@ export function apply(
   outputs = 1,
 ): Variable[] {
   const op = definition as OpDefinition
+  return applyParsed(device, op, inputs, () => parsed(op, attributes), outputs)
+}
+
+/** {@link apply} with attributes as a graph has them, or a function that gives them. */
+export function applyParsed(device: Device, op: OpDefinition, inputs: readonly (Variable | undefined)[], attributes: Attributes | (() => Attributes), outputs = 1): Variable[] {
   try {
     for (const input of inputs) {
       input?.check()
       if (input && input.device !== device) throw new LanewiseError('E_STATE', `${input.describe()} belongs to another device`)
     }
-    return applyChecked(device, op, inputs, parsed(op, attributes), outputs)
+    return applyChecked(device, op, inputs, typeof attributes === 'function' ? (attributes)() : attributes, outputs)
   } catch (error) {
     throw error instanceof LanewiseError ? error.at(op.name, device.scope) : device.context.guard(error)
   }

@@ -1,11 +1,10 @@
 import { byteSize } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { Placed } from '../graph/emitter.js'
-import { sameMemory } from '../graph/layout.js'
 import type { Address, Block } from '../ops/op.js'
 import { sizeOf } from '../shape.js'
 import type { Device } from './device.js'
-import { EagerGradientEmitter, inOrder, reorderInto, type Flow } from './eager.js'
+import { EagerGradientEmitter, inOrder, type Flow } from './eager.js'
 import type { TapeNode } from './tape.js'
 import { Parameter, Variable } from './variable.js'
 
@@ -96,8 +95,7 @@ export class BackwardPass {
     if (sum && contribution.at.block === sum.at.block) return
     const fresh = parameter.claimGradient()
     if (fresh) {
-      if (sameMemory(fresh.shape, contribution.order, fresh.order)) this.device.copy(contribution.at, fresh.at, fresh.bytes)
-      else reorderInto(this.device, contribution, fresh)
+      this.device.copyOrdered(contribution, fresh)
       this.drop(contribution.at)
     } else {
       const ordered = this.ordered(contribution, parameter.placed)

@@ -3,7 +3,7 @@ import { chooseBuild, loadModule, type Build, type TrainKernelName, type TrainKe
 import { byteSize, type DType, type NumericDType, type TypedArray } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { Placed } from '../graph/emitter.js'
-import { identityOrder } from '../graph/layout.js'
+import { identityOrder, sameMemory } from '../graph/layout.js'
 import { resolve } from '../graph/weights.js'
 import { hostBytes, rawBytes, type HostTensor } from '../host.js'
 import type { Gradient } from '../ops/gradient.js'
@@ -16,6 +16,7 @@ import { sizeOf, type Shape } from '../shape.js'
 import { Tensor, toHost } from '../tensor.js'
 import { StepArena } from './arena.js'
 import { BackwardPass } from './backward.js'
+import { reorderInto } from './eager.js'
 import type { TapeNode, Trace } from './tape.js'
 import { blockAt, Parameter, Variable, type ParameterOptions } from './variable.js'
 
@@ -172,7 +173,7 @@ export class Device {
 
   /** A tensor of the current step from elements in logical order, copied. */
   tensor(source: Tensor | HostTensor): Variable
-  tensor(data: Float32Array | Int32Array | BigInt64Array | Uint8Array, shape: Shape): Variable
+  tensor(data: Float32Array | Int32Array | BigInt64Array | Uint8Array, shape?: Shape): Variable
   tensor(source: Tensor | HostTensor | TypedArray, shape?: Shape): Variable {
     const host = hostOf(source, shape)
     return new Variable(this, this.upload(host, this.allocate(hostBytes(host))), { step: this.currentStep })
@@ -303,6 +304,12 @@ export class Device {
   copy(from: Address, to: Address, bytes: number): void {
     const memory = new Uint8Array(this.context.memory.buffer)
     memory.copyWithin(resolve(to), resolve(from), resolve(from) + bytes)
+  }
+
+  /** @internal */
+  copyOrdered(from: Placed, to: Placed): void {
+    if (sameMemory(from.shape, from.order, to.order)) this.copy(from.at, to.at, to.bytes)
+    else reorderInto(this, from, to)
   }
 
   /** @internal */

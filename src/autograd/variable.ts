@@ -183,6 +183,17 @@ export class Parameter extends Variable {
     this.changed()
   }
 
+  /** Sets the elements to another tensor's, without JavaScript seeing them. @throws LanewiseError `E_TENSOR` if type or shape differ. */
+  copyFrom(source: Variable): void {
+    this.check()
+    source.check()
+    if (source.dtype !== this.dtype || source.shape.join() !== this.shape.join()) {
+      throw new LanewiseError('E_TENSOR', `${this.describe()} cannot take ${source.describe()}`, { tensor: this.name })
+    }
+    this.device.copyOrdered(source.placed, this.placed)
+    this.changed()
+  }
+
   /** Copies of the elements in other orders are no longer right. @internal */
   changed(): void {
     this.variants = []

@@ -2,7 +2,9 @@ import { Device } from '../autograd/device.js'
 import { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../errors.js'
 import type { HostTensor } from '../host.js'
+import type { Shape } from '../shape.js'
 import { Tensor } from '../tensor.js'
+import { initialized, type Initializer } from './init.js'
 
 /**
  * A layer or a model: parameters, modules inside it and a `forward` that applies them. What it holds is found by looking at its
@@ -26,6 +28,16 @@ export abstract class Module {
 
   constructor(device: Device = Device.current) {
     this.device = device
+  }
+
+  /** A new parameter of this module. */
+  protected parameter(shape: Shape, initializer: Initializer): Parameter {
+    return this.device.parameter(initialized(shape, initializer, this.device.random))
+  }
+
+  /** A new tensor that is part of the state but not learned. */
+  protected buffer(shape: Shape, initializer: Initializer): Parameter {
+    return this.device.parameter(initialized(shape, initializer, this.device.random), { buffer: true })
   }
 
   /** What it computes. Apply a module by {@link call}, which lets tools see where in a model an operator belongs. */
@@ -78,6 +90,11 @@ export abstract class Module {
   /** What is learned with its names, as they stand in a state dict. */
   *namedParameters(): Generator<[string, Parameter]> {
     for (const [name, tensor] of this.namedTensors()) if (!tensor.buffer) yield [name, tensor.parameter]
+  }
+
+  /** What is part of the state but not learned, with its names. */
+  *namedBuffers(): Generator<[string, Parameter]> {
+    for (const [name, tensor] of this.namedTensors()) if (tensor.buffer) yield [name, tensor.parameter]
   }
 
   /** Copies of all parameters and buffers (running statistics) by name, in PyTorch's names and logical order. */
@@ -145,10 +162,10 @@ export abstract class Module {
   private *namedTensors(): Generator<[string, { readonly parameter: Parameter; readonly buffer: boolean }]> {
     const seen = new Set<Parameter>()
     for (const [prefix, module] of this.namedModules()) {
-      for (const [name, value] of Object.entries(module)) {
-        if (!(value instanceof Parameter) || seen.has(value)) continue
-        seen.add(value)
-        yield [prefix ? `${prefix}.${name}` : name, { parameter: value, buffer: value.buffer }]
+      for (const [name, parameter] of tensorsOf(module)) {
+        if (seen.has(parameter)) continue
+        seen.add(parameter)
+        yield [prefix ? `${prefix}.${name}` : name, { parameter, buffer: parameter.buffer }]
       }
     }
   }
@@ -180,6 +197,14 @@ function* childrenOf(module: Module): Generator<[string, Module]> {
   for (const [name, value] of Object.entries(module) as [string, unknown][]) {
     if (value instanceof Module) yield [name, value]
     else if (Array.isArray(value)) for (const [i, item] of value.entries()) if (item instanceof Module) yield [module instanceof Sequential ? String(i) : `${name}.${i}`, item]
+  }
+}
+
+/** A module's own parameters: its properties, and the entries of maps of them. */
+function* tensorsOf(module: Module): Generator<[string, Parameter]> {
+  for (const [name, value] of Object.entries(module) as [string, unknown][]) {
+    if (value instanceof Parameter) yield [name, value]
+    else if (value instanceof Map && name === 'tensors') for (const [key, entry] of value as Map<string, unknown>) if (entry instanceof Parameter) yield [key, entry]
   }
 }
 

@@ -2,6 +2,7 @@ import { AddGradient, DivGradient, MaxGradient, MeanGradient, MinGradient, MulGr
 import { ConvGradient, ConvTransposeGradient } from './conv-gradient.js'
 import { GatherGradient } from './gather.js'
 import type { Gradient } from './gradient.js'
+import { RandomDropoutGradient } from './dropout.js'
 import { WhereGradient } from './logic.js'
 import { SoftmaxCrossEntropyLossGradient } from './loss.js'
 import { GemmGradient, MatMulGradient } from './matmul.js'
@@ -62,6 +63,7 @@ export const gradients: readonly Gradient<never>[] = [
   PowGradient,
   PReluGradient,
   RMSNormalizationGradient,
+  RandomDropoutGradient,
   ReduceL1Gradient,
   ReduceL2Gradient,
   ReduceLogSumExpGradient,

@@ -1,0 +1,134 @@
+import type { Device } from '../autograd/device.js'
+import type { Parameter, Variable } from '../autograd/variable.js'
+import * as F from './functional.js'
+import { constant } from './init.js'
+import { Module } from './module.js'
+
+interface OnDevice {
+  readonly device?: Device
+}
+
+export class ReLU extends Module {
+  constructor({ device }: OnDevice = {}) {
+    super(device)
+  }
+  forward(x: Variable): Variable {
+    return F.relu(x)
+  }
+}
+
+export class Sigmoid extends Module {
+  constructor({ device }: OnDevice = {}) {
+    super(device)
+  }
+  forward(x: Variable): Variable {
+    return F.sigmoid(x)
+  }
+}
+
+export class Tanh extends Module {
+  constructor({ device }: OnDevice = {}) {
+    super(device)
+  }
+  forward(x: Variable): Variable {
+    return F.tanh(x)
+  }
+}
+
+export class GELU extends Module {
+  constructor({ approximate = 'none', device }: { readonly approximate?: 'none' | 'tanh' } & OnDevice = {}) {
+    super(device)
+    this.approximate = approximate
+  }
+  readonly approximate: 'none' | 'tanh'
+  forward(x: Variable): Variable {
+    return F.gelu(x, this.approximate)
+  }
+}
+
+export class SiLU extends Module {
+  constructor({ device }: OnDevice = {}) {
+    super(device)
+  }
+  forward(x: Variable): Variable {
+    return F.silu(x)
+  }
+}
+
+export class Hardswish extends Module {
+  constructor({ device }: OnDevice = {}) {
+    super(device)
+  }
+  forward(x: Variable): Variable {
+    return F.hardswish(x)
+  }
+}
+
+export class Softplus extends Module {
+  constructor({ device }: OnDevice = {}) {
+    super(device)
+  }
+  forward(x: Variable): Variable {
+    return F.softplus(x)
+  }
+}
+
+export class LeakyReLU extends Module {
+  constructor(
+    readonly negativeSlope = 0.01,
+    { device }: OnDevice = {},
+  ) {
+    super(device)
+  }
+  forward(x: Variable): Variable {
+    return F.leakyRelu(x, this.negativeSlope)
+  }
+}
+
+export class ELU extends Module {
+  constructor(
+    readonly alpha = 1,
+    { device }: OnDevice = {},
+  ) {
+    super(device)
+  }
+  forward(x: Variable): Variable {
+    return F.elu(x, this.alpha)
+  }
+}
+
+/** A ReLU whose negative slope is learned (He et al., 2015): one, or one per channel. */
+export class PReLU extends Module {
+  readonly weight: Parameter
+  constructor(numParameters = 1, { init = 0.25, device }: { readonly init?: number } & OnDevice = {}) {
+    super(device)
+    this.weight = this.parameter([numParameters], constant(init))
+  }
+  forward(x: Variable): Variable {
+    return F.prelu(x, this.weight)
+  }
+}
+
+export class Softmax extends Module {
+  constructor(
+    readonly dim = -1,
+    { device }: OnDevice = {},
+  ) {
+    super(device)
+  }
+  forward(x: Variable): Variable {
+    return F.softmax(x, this.dim)
+  }
+}
+
+export class LogSoftmax extends Module {
+  constructor(
+    readonly dim = -1,
+    { device }: OnDevice = {},
+  ) {
+    super(device)
+  }
+  forward(x: Variable): Variable {
+    return F.logSoftmax(x, this.dim)
+  }
+}

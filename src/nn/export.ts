@@ -1,0 +1,117 @@
+import { Variable } from '../autograd/variable.js'
+import type { DType } from '../dtype.js'
+import { LanewiseError } from '../errors.js'
+import { GraphBuilder } from '../graph/builder.js'
+import { inferTypes } from '../graph/infer.js'
+import type { Dimension, Graph, Value } from '../graph/ir.js'
+import { hostZeros } from '../host.js'
+import type { Module } from './module.js'
+
+/** An input of a model that is written as a graph. */
+export interface InputSpec {
+  readonly name: string
+  /** float32 by default. */
+  readonly dtype?: DType
+  /** A size, or for a free one its name and the size that the model is tried with. */
+  readonly shape: readonly (number | { readonly name: string; readonly size: number })[]
+}
+
+export interface ToGraphOptions {
+  readonly name?: string
+  /** Names of the outputs, in the order `forward` returns them; "output" by default. */
+  readonly outputs?: readonly string[]
+}
+
+/**
+ * The graph of what a module computes in evaluation mode: `forward` is run once on zeros, and what it applies is written down. Parameters become
+ * constants under the names of the state dict, nodes are named by the modules they belong to. What `forward` decides in JavaScript is decided once.
+ *
+ * @throws LanewiseError `E_SHAPE` if a free size does not stay free: if `forward` has fixed it, for instance in a reshape.
+ */
+export function toGraph(module: Module, inputs: readonly InputSpec[], { name = 'model', outputs = ['output'] }: ToGraphOptions = {}): Graph {
+  const { device } = module
+  const modes = [...module.modules()].map((inner) => [inner, inner.training] as const)
+  module.eval()
+  try {
+    return device.step(() => {
+      const builder = new GraphBuilder(name)
+      const values = new Map<Variable, Value>()
+      const given = inputs.map((spec) => {
+        const sizes = spec.shape.map((size) => (typeof size === 'number' ? size : size.size))
+        const variable = device.tensor(hostZeros(spec.dtype ?? 'float32', sizes))
+        values.set(variable, builder.input(spec.name, spec.dtype ?? 'float32', spec.shape.map((size): Dimension => (typeof size === 'number' ? size : size.name))))
+        return variable
+      })
+      const { result, trace } = device.traced(() => device.noGrad(() => module.call(...(given as never[]))))
+      const state = new Map([...module.namedParameters(), ...module.namedBuffers()].map(([key, parameter]) => [parameter as Variable, key]))
+      let constants = 0
+      const valueOf = (variable: Variable): Value => {
+        let value = values.get(variable)
+        if (!value) {
+          value = builder.constant(state.get(variable) ?? `constant_${constants++}`, variable.host())
+          values.set(variable, value)
+        }
+        return value
+      }
+      const used = new Set<string>()
+      for (const applied of trace) {
+        const label = unused(used, applied.scope ? `${applied.scope}/${applied.op.name}` : applied.op.name)
+        const made = builder.node(applied.op.name, trimmed(applied.inputs.map((input) => input && valueOf(input))), applied.attributes, {
+          name: label,
+          domain: applied.op.domain,
+          outputs: applied.outputs.length,
+        })
+        applied.outputs.forEach((output, i) => output && values.set(output, made[i]))
+      }
+      const results: unknown[] = Array.isArray(result) ? result : [result]
+      outputs.forEach((output, i) => {
+        const variable = results[i]
+        if (!(variable instanceof Variable)) throw new LanewiseError('E_VALUE', `forward() returned ${results.length} tensors; "${output}" is none of them`)
+        builder.output(valueOf(variable), output)
+      })
+      const graph = builder.graph()
+      checkFree(graph, inputs)
+      return graph
+    })
+  } finally {
+    for (const [inner, training] of modes) inner.training = training
+  }
+}
+
+/** Every free size is tried with another value; an operator that refuses it has the old one built in. */
+function checkFree(graph: Graph, inputs: readonly InputSpec[]): void {
+  const free = new Map(inputs.flatMap(({ shape }) => shape.flatMap((size) => (typeof size === 'number' ? [] : [[size.name, size.size] as const]))))
+  // A batch that goes in by its first axis comes out by it.
+  const [batch] = inputs.map(({ shape }) => shape[0])
+  if (typeof batch === 'object' && inputs.every(({ shape: [first] }) => typeof first === 'object' && first.name === batch.name)) {
+    const lost = graph.outputs.find(({ declared }) => declared?.shape && declared.shape.length > 0 && declared.shape[0] !== batch.name)
+    if (lost) throw new LanewiseError('E_SHAPE', `the size "${batch.name}" does not stay free: it is not the first of output "${lost.name}"`, { tensor: lost.name })
+  }
+  for (const [name, size] of free) {
+    const types = new Map(
+      inputs.map((spec, i) => [
+        graph.inputs[i],
+        { dtype: spec.dtype ?? 'float32', shape: spec.shape.map((axis) => (typeof axis === 'number' ? axis : axis.name === name ? size + 3 : axis.size)) },
+      ]),
+    )
+    try {
+      inferTypes(graph, types)
+    } catch (error) {
+      if (!(error instanceof LanewiseError)) throw error
+      throw new LanewiseError('E_SHAPE', `the size "${name}" does not stay free: ${error.message}`, { op: error.op, node: error.node, cause: error })
+    }
+  }
+}
+
+function unused(used: Set<string>, stem: string): string {
+  let name = stem
+  for (let i = 1; used.has(name); i++) name = `${stem}_${i}`
+  used.add(name)
+  return name
+}
+
+/** Inputs left out at the end are not written. */
+function trimmed<T>(list: readonly (T | undefined)[]): (T | undefined)[] {
+  const last = list.findLastIndex((item) => item !== undefined)
+  return list.slice(0, last + 1)
+}

@@ -1,0 +1,80 @@
+import type { Device } from '../autograd/device.js'
+import type { Parameter, Variable } from '../autograd/variable.js'
+import * as F from './functional.js'
+import { byFan, normal, type Initializer } from './init.js'
+import { Module } from './module.js'
+
+export interface LinearOptions {
+  readonly bias?: boolean
+  readonly device?: Device
+  /** How `weight` begins; ±1/√in by default, as in PyTorch. */
+  readonly init?: Initializer
+}
+
+/** x · weightᵀ + bias: [..., in] to [..., out]. `weight` is [out, in], `bias` [out]. */
+export class Linear extends Module {
+  readonly weight: Parameter
+  readonly bias: Parameter | undefined
+
+  constructor(
+    readonly inFeatures: number,
+    readonly outFeatures: number,
+    { bias = true, device, init = byFan(inFeatures) }: LinearOptions = {},
+  ) {
+    super(device)
+    this.weight = this.parameter([outFeatures, inFeatures], init)
+    this.bias = bias ? this.parameter([outFeatures], byFan(inFeatures)) : undefined
+  }
+
+  forward(x: Variable): Variable {
+    return F.linear(x, this.weight, this.bias)
+  }
+}
+
+/** A table of vectors, looked up by index. `weight` is [count, size]. */
+export class Embedding extends Module {
+  readonly weight: Parameter
+
+  constructor(
+    readonly numEmbeddings: number,
+    readonly embeddingDim: number,
+    { device, init = normal() }: { readonly device?: Device; readonly init?: Initializer } = {},
+  ) {
+    super(device)
+    this.weight = this.parameter([numEmbeddings, embeddingDim], init)
+  }
+
+  /** @param indices - int32 or int64, any shape. @throws LanewiseError `E_VALUE` for an index outside the table. */
+  forward(indices: Variable): Variable {
+    return F.embedding(indices, this.weight)
+  }
+}
+
+/** Everything but the first axis as one. */
+export class Flatten extends Module {
+  constructor(
+    readonly startDim = 1,
+    { device }: { readonly device?: Device } = {},
+  ) {
+    super(device)
+  }
+
+  forward(x: Variable): Variable {
+    return F.flatten(x, this.startDim)
+  }
+}
+
+/** Drops a share of the elements while training (Srivastava et al., 2014). */
+export class Dropout extends Module {
+  constructor(
+    readonly p = 0.5,
+    { device }: { readonly device?: Device } = {},
+  ) {
+    super(device)
+  }
+
+  forward(x: Variable): Variable {
+    return F.dropout(x, this.p, this.training)
+  }
+}
+

@@ -1,0 +1,90 @@
+import { apply } from '../autograd/apply.js'
+import type { Variable } from '../autograd/variable.js'
+import { LanewiseError } from '../errors.js'
+import { hostFrom } from '../host.js'
+import { SoftmaxCrossEntropyLoss } from '../ops/loss.js'
+import { OneHot } from '../ops/constant.js'
+import * as F from './functional.js'
+
+export type Reduction = 'mean' | 'sum' | 'none'
+
+export interface CrossEntropyOptions {
+  /** Class weights [C]. */
+  readonly weight?: Variable
+  /** Targets that count for nothing. */
+  readonly ignoreIndex?: number
+  /** Share of the target that is spread over all classes (Szegedy et al., 2016). */
+  readonly labelSmoothing?: number
+  readonly reduction?: Reduction
+}
+
+/**
+ * −log softmax of the right class, fused with its softmax.
+ *
+ * @param scores - [N, C, …], before any softmax.
+ * @param targets - class indices [N, …] (int32 or int64), or probabilities of the shape of `scores` (float32).
+ * @throws LanewiseError `E_VALUE` for a class that does not exist.
+ */
+export function crossEntropy(scores: Variable, targets: Variable, { weight, ignoreIndex, labelSmoothing = 0, reduction = 'mean' }: CrossEntropyOptions = {}): Variable {
+  if (targets.dtype === 'float32') return denseCrossEntropy(scores, targets, { weight, labelSmoothing, reduction })
+  const hard = apply(scores.device, SoftmaxCrossEntropyLoss, [scores, targets, weight], attributesOf(reduction, ignoreIndex))[0]
+  if (labelSmoothing === 0) return hard
+  if (weight || ignoreIndex !== undefined) throw new LanewiseError('E_UNSUPPORTED', 'label smoothing with class weights or an ignored index is not supported')
+  // The part of the target that is spread evenly.
+  const spread = F.neg(F.mean(F.logSoftmax(scores, 1), [1]))
+  return F.add(F.mul(hard, 1 - labelSmoothing), F.mul(reduced(spread, reduction), labelSmoothing))
+}
+
+const attributesByKey = new Map<string, object>()
+function attributesOf(reduction: Reduction, ignoreIndex: number | undefined): Readonly<Record<string, unknown>> {
+  const key = `${reduction} ${ignoreIndex}`
+  let attributes = attributesByKey.get(key)
+  if (!attributes) attributesByKey.set(key, (attributes = { reduction, ignore_index: ignoreIndex }))
+  return attributes as Readonly<Record<string, unknown>>
+}
+
+function denseCrossEntropy(scores: Variable, targets: Variable, { weight, labelSmoothing = 0, reduction = 'mean' }: CrossEntropyOptions): Variable {
+  const classes = scores.shape[1]
+  const soft = labelSmoothing === 0 ? targets : F.add(F.mul(targets, 1 - labelSmoothing), labelSmoothing / classes)
+  const weighted = weight ? F.mul(soft, weight) : soft
+  return reduced(F.neg(F.sum(F.mul(weighted, F.logSoftmax(scores, 1)), [1])), reduction)
+}
+
+function reduced(losses: Variable, reduction: Reduction): Variable {
+  return reduction === 'none' ? losses : reduction === 'sum' ? F.sum(losses) : F.mean(losses)
+}
+
+/** −x[t] for logarithms of probabilities x [N, C] and classes t [N]. */
+export function nll(logProbabilities: Variable, targets: Variable, reduction: Reduction = 'mean'): Variable {
+  const { device } = logProbabilities
+  const depth = device.constant(hostFrom('int64', [], [logProbabilities.shape[1]]))
+  const [hot] = apply(device, OneHot, [targets, depth, device.constant(hostFrom('float32', [2], [0, 1]))], { axis: 1 })
+  return reduced(F.neg(F.sum(F.mul(hot, logProbabilities), [1])), reduction)
+}
+
+/** (x − y)² */
+export function mse(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
+  const difference = F.sub(x, y)
+  return reduced(F.mul(difference, difference), reduction)
+}
+
+/** |x − y| */
+export function l1(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
+  return reduced(F.abs(F.sub(x, y)), reduction)
+}
+
+/** Cross-entropy of sigmoid(x) with probabilities y: softplus(x) − x·y, which overflows nowhere. */
+export function bceWithLogits(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
+  return reduced(F.sub(F.softplus(x), F.mul(x, y)), reduction)
+}
+
+/**
+ * Cross-entropy of a sequence: the sum over time of the losses of the steps that the mask keeps, divided by the number of sequences.
+ *
+ * @param scores - [N, T, C]. @param targets - [N, T]. @param mask - [N, T], float32: 1 counts, 0 does not.
+ */
+export function temporalSoftmax(scores: Variable, targets: Variable, mask: Variable): Variable {
+  const [batch, steps, classes] = scores.shape
+  const losses = crossEntropy(F.reshape(scores, [batch * steps, classes]), F.reshape(targets, [batch * steps]), { reduction: 'none' })
+  return F.mul(F.sum(F.mul(losses, F.reshape(mask, [batch * steps]))), 1 / batch)
+}

@@ -1,0 +1,128 @@
+import { apply } from '../autograd/apply.js'
+import type { Device } from '../autograd/device.js'
+import type { Parameter, Variable } from '../autograd/variable.js'
+import { LanewiseError } from '../errors.js'
+import { BatchNormalization, GroupNormalization, LayerNormalization, LRN, RMSNormalization } from '../ops/norm.js'
+import { ones, zeros } from './init.js'
+import { Module } from './module.js'
+
+interface NormOptions {
+  readonly eps?: number
+  readonly device?: Device
+}
+
+/**
+ * Normalises each channel (axis 1) over the batch and all places, while measuring running statistics that evaluation uses (Ioffe & Szegedy, 2015).
+ *
+ * The running variance is the biased one that ONNX defines (PyTorch keeps the unbiased one).
+ */
+class BatchNorm extends Module {
+  readonly weight: Parameter
+  readonly bias: Parameter
+  readonly running_mean: Parameter
+  readonly running_var: Parameter
+  private readonly learning: Readonly<Record<string, unknown>>
+  private readonly fixed: Readonly<Record<string, unknown>>
+
+  constructor(
+    readonly numFeatures: number,
+    { eps = 1e-5, momentum = 0.1, device }: NormOptions & { readonly momentum?: number } = {},
+  ) {
+    super(device)
+    this.weight = this.parameter([numFeatures], ones)
+    this.bias = this.parameter([numFeatures], zeros)
+    this.running_mean = this.buffer([numFeatures], zeros)
+    this.running_var = this.buffer([numFeatures], ones)
+    // ONNX's momentum is the share of the old value.
+    this.learning = { epsilon: eps, momentum: 1 - momentum, training_mode: 1 }
+    this.fixed = { epsilon: eps }
+  }
+
+  forward(x: Variable): Variable {
+    const inputs = [x, this.weight, this.bias, this.running_mean, this.running_var]
+    if (!this.training) return apply(this.device, BatchNormalization, inputs, this.fixed)[0]
+    const [y, mean, variance] = apply(this.device, BatchNormalization, inputs, this.learning, 3)
+    this.running_mean.copyFrom(mean)
+    this.running_var.copyFrom(variance)
+    return y
+  }
+}
+
+export class BatchNorm1d extends BatchNorm {}
+export class BatchNorm2d extends BatchNorm {}
+export class BatchNorm3d extends BatchNorm {}
+
+/** Normalises over the last axes, whose sizes are given (Ba, Kiros & Hinton, 2016). */
+export class LayerNorm extends Module {
+  readonly weight: Parameter
+  readonly bias: Parameter | undefined
+  private readonly attributes: Readonly<Record<string, unknown>>
+
+  constructor(normalizedShape: number | readonly number[], { eps = 1e-5, bias = true, device }: NormOptions & { readonly bias?: boolean } = {}) {
+    super(device)
+    const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
+    this.weight = this.parameter(shape, ones)
+    this.bias = bias ? this.parameter(shape, zeros) : undefined
+    this.attributes = { axis: -shape.length, epsilon: eps }
+  }
+
+  forward(x: Variable): Variable {
+    return apply(this.device, LayerNormalization, [x, this.weight, this.bias], this.attributes)[0]
+  }
+}
+
+/** Divides by the root of the mean square over the last axes (Zhang & Sennrich, 2019). */
+export class RMSNorm extends Module {
+  readonly weight: Parameter
+  private readonly attributes: Readonly<Record<string, unknown>>
+
+  constructor(normalizedShape: number | readonly number[], { eps = 1e-5, device }: NormOptions = {}) {
+    super(device)
+    const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
+    this.weight = this.parameter(shape, ones)
+    this.attributes = { axis: -shape.length, epsilon: eps }
+  }
+
+  forward(x: Variable): Variable {
+    return apply(this.device, RMSNormalization, [x, this.weight], this.attributes)[0]
+  }
+}
+
+/** Normalises groups of channels of each sample (Wu & He, 2018). */
+export class GroupNorm extends Module {
+  readonly weight: Parameter
+  readonly bias: Parameter
+  private readonly attributes: Readonly<Record<string, unknown>>
+
+  constructor(numGroups: number, numChannels: number, { eps = 1e-5, device }: NormOptions = {}) {
+    super(device)
+    if (numChannels % numGroups !== 0) throw new LanewiseError('E_VALUE', `${numChannels} channels cannot be divided into ${numGroups} groups`)
+    this.weight = this.parameter([numChannels], ones)
+    this.bias = this.parameter([numChannels], zeros)
+    this.attributes = { num_groups: numGroups, epsilon: eps }
+  }
+
+  forward(x: Variable): Variable {
+    return apply(this.device, GroupNormalization, [x, this.weight, this.bias], this.attributes)[0]
+  }
+}
+
+/**
+ * Local response normalisation over neighbouring channels (Krizhevsky et al., 2012): x / (k + α·Σx²)^β. ONNX and PyTorch divide alpha by `size`, TensorFlow
+ * (and Krizhevsky) do not: `divideBySize` says which.
+ */
+export class LocalResponseNorm extends Module {
+  private readonly attributes: Readonly<Record<string, unknown>>
+
+  constructor(
+    size: number,
+    { alpha = 1e-4, beta = 0.75, k = 1, divideBySize = true, device }: { readonly alpha?: number; readonly beta?: number; readonly k?: number; readonly divideBySize?: boolean; readonly device?: Device } = {},
+  ) {
+    super(device)
+    this.attributes = { size, alpha: divideBySize ? alpha : alpha * size, beta, bias: k }
+  }
+
+  forward(x: Variable): Variable {
+    return apply(this.device, LRN, [x], this.attributes)[0]
+  }
+}

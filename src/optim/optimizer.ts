@@ -1,0 +1,175 @@
+import { UNARY_CLIP } from '../../assembly/codes.js'
+import type { Device } from '../autograd/device.js'
+import { Parameter } from '../autograd/variable.js'
+import { LanewiseError } from '../errors.js'
+import { resolve } from '../graph/weights.js'
+import { Tensor } from '../tensor.js'
+
+/** Parameters that are updated with settings of their own. */
+export interface ParameterGroup {
+  readonly params: readonly Parameter[]
+  lr?: number
+  weightDecay?: number
+}
+
+interface Group {
+  readonly params: readonly Parameter[]
+  lr: number
+  weightDecay: number
+  /** What the schedule started from. */
+  readonly initialLr: number
+}
+
+/** What an optimiser needs to go on as if it had never stopped: plain values and tensors, for checkpoints. */
+export interface OptimizerState {
+  readonly settings: { readonly steps: number; readonly lr: readonly number[]; readonly powers?: readonly number[] }
+  readonly tensors: ReadonlyMap<string, Tensor>
+}
+
+/** Changes parameters by their gradients. Kernels do it in place, one pass over memory. */
+export abstract class Optimizer {
+  readonly groups: readonly Group[]
+  /** Updates that have been made. */
+  steps = 0
+  /** Per parameter: what the method keeps. */
+  private readonly kept = new Map<Parameter, Parameter[]>()
+  protected readonly device: Device
+
+  constructor(params: Iterable<Parameter> | readonly ParameterGroup[], lr: number, weightDecay: number) {
+    const given = [...(params as Iterable<Parameter | ParameterGroup>)]
+    const groups: ParameterGroup[] = given.every((item) => item instanceof Parameter) ? [{ params: given }] : (given as ParameterGroup[])
+    this.groups = groups.map((group) => {
+      const rate = group.lr ?? lr
+      checkPositive('lr', rate)
+      checkPositive('weightDecay', group.weightDecay ?? weightDecay)
+      return { params: group.params, lr: rate, initialLr: rate, weightDecay: group.weightDecay ?? weightDecay }
+    })
+    const first = this.groups[0]?.params[0]
+    if (!first) throw new LanewiseError('E_VALUE', 'an optimiser needs parameters')
+    this.device = first.device
+  }
+
+  /** One update of every parameter that has a gradient. */
+  step(): void {
+    this.steps++
+    this.begin()
+    for (const group of this.groups) {
+      for (const parameter of group.params) {
+        const gradient = parameter.gradientPlaced
+        if (!gradient || !parameter.trainable) continue
+        this.update(parameter, resolve(parameter.placed.at), resolve(gradient.at), group)
+        parameter.changed()
+      }
+    }
+  }
+
+  /** Forgets the gradients. */
+  zeroGrad(): void {
+    for (const { params } of this.groups) for (const parameter of params) parameter.zeroGrad()
+  }
+
+  /** A copy of everything that the next step depends on besides parameters and gradients. */
+  state(): OptimizerState {
+    const tensors = new Map<string, Tensor>()
+    this.all().forEach((parameter, i) => this.kept.get(parameter)?.forEach((slot, k) => tensors.set(`${i}.${this.slots[k]}`, slot.tensor())))
+    return { settings: { steps: this.steps, lr: this.groups.map((group) => group.lr), powers: this.powers() }, tensors }
+  }
+
+  /** Goes on from a state. @throws LanewiseError `E_STATE` if it is another model's. */
+  load({ settings, tensors }: OptimizerState): void {
+    const all = this.all()
+    if (settings.lr.length !== this.groups.length) throw new LanewiseError('E_STATE', `the state has ${settings.lr.length} groups of parameters, the optimiser ${this.groups.length}`)
+    for (const [name, tensor] of tensors) {
+      const [index, slot] = name.split('.')
+      const parameter = all[Number(index)]
+      const k = this.slots.indexOf(slot)
+      if (!parameter || k < 0) throw new LanewiseError('E_STATE', `the state's "${name}" belongs to no parameter`, { tensor: name })
+      this.keep(parameter, this.slots.length)[k].assign(tensor)
+    }
+    this.steps = settings.steps
+    this.groups.forEach((group, i) => (group.lr = settings.lr[i]))
+    this.restorePowers(settings.powers ?? [])
+  }
+
+  /** Frees what the method keeps. */
+  dispose(): void {
+    for (const slots of this.kept.values()) for (const slot of slots) slot.dispose()
+    this.kept.clear()
+  }
+
+  /** Names of what is kept for each parameter. */
+  protected abstract readonly slots: readonly string[]
+  protected abstract update(parameter: Parameter, p: number, g: number, group: Group): void
+  /** Called once at the start of every step. */
+  protected begin(): void {}
+  /** Numbers that grow from step to step, such as powers of a decay: computed by multiplication, which every engine rounds alike. */
+  protected powers(): number[] {
+    return []
+  }
+  protected restorePowers(_powers: readonly number[]): void {}
+
+  /** Zeroed memory of a parameter's size, kept between steps. */
+  protected keep(parameter: Parameter, count: number): Parameter[] {
+    let slots = this.kept.get(parameter)
+    if (!slots) {
+      slots = Array.from({ length: count }, () => this.device.parameter({ dtype: 'float32', shape: parameter.shape, data: new Float32Array(parameter.size) }, { buffer: true }))
+      this.kept.set(parameter, slots)
+    }
+    return slots
+  }
+
+  protected addresses(parameter: Parameter): number[] {
+    return this.keep(parameter, this.slots.length).map((slot) => resolve(slot.placed.at))
+  }
+
+  /** Whether this is the first update of a parameter. */
+  protected isFresh(parameter: Parameter): boolean {
+    return !this.kept.has(parameter)
+  }
+
+  private all(): Parameter[] {
+    return this.groups.flatMap(({ params }) => params)
+  }
+}
+
+function checkPositive(name: string, value: number): void {
+  if (!(value >= 0 && Number.isFinite(value))) throw new LanewiseError('E_VALUE', `${name} must be a number of at least 0, got ${value}`)
+}
+
+/**
+ * Scales all gradients so that their norm together is at most `maxNorm`, and returns the norm before.
+ *
+ * @returns NaN or infinity if a gradient is not finite; then nothing is scaled.
+ */
+export function clipGradNorm(params: Iterable<Parameter>, maxNorm: number): number {
+  const list = [...params].filter((parameter) => parameter.gradientPlaced)
+  if (list.length === 0) return 0
+  const norm = gradNorm(list)
+  if (norm > maxNorm && Number.isFinite(norm)) {
+    for (const parameter of list) parameter.device.call('scale_f32', parameter.gradientPlaced!.at, parameter.size, maxNorm / norm)
+  }
+  return norm
+}
+
+/** The root of the sum of the squares of all gradients. */
+export function gradNorm(params: Iterable<Parameter>): number {
+  let total = 0
+  for (const parameter of params) {
+    const gradient = parameter.gradientPlaced
+    if (!gradient) continue
+    const { device } = parameter
+    const at = device.allocate(8)
+    device.call('sum_squares_f32', gradient.at, parameter.size, at)
+    total += (device.context.view('float64', resolve(at), 1) as Float64Array)[0]
+    device.free(at)
+  }
+  return Math.sqrt(total)
+}
+
+/** Puts every element of every gradient within ±limit. */
+export function clipGradValue(params: Iterable<Parameter>, limit: number): void {
+  for (const parameter of params) {
+    const gradient = parameter.gradientPlaced
+    if (gradient) parameter.device.call('unary_f32', UNARY_CLIP, gradient.at, gradient.at, parameter.size, -limit, limit)
+  }
+}

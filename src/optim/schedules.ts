@@ -1,0 +1,69 @@
+import { LanewiseError } from '../errors.js'
+import { cos, pow } from '../ops/host-functions.js'
+import type { Optimizer } from './optimizer.js'
+
+/** A factor of the learning rate by the number of steps (or epochs, whatever `step()` is called after). */
+export type Factor = (step: number) => number
+
+/** Powers by multiplication: every engine rounds them alike. */
+function power(base: number, exponent: number): number {
+  let result = 1
+  for (let square = base, left = exponent; left > 0; left = Math.floor(left / 2), square *= square) if (left % 2 === 1) result *= square
+  return result
+}
+
+/** × gamma every `stepSize` steps. */
+export function stepDecay(stepSize: number, gamma = 0.1): Factor {
+  return (step) => power(gamma, Math.floor(step / stepSize))
+}
+
+/** × gamma at each milestone. */
+export function multiStep(milestones: readonly number[], gamma = 0.1): Factor {
+  return (step) => power(gamma, milestones.filter((milestone) => step >= milestone).length)
+}
+
+/** gamma^(step / every): in stairs, or (with `staircase` false) evenly in between. */
+export function exponential(gamma: number, { every = 1, staircase = true }: { readonly every?: number; readonly staircase?: boolean } = {}): Factor {
+  return (step) => (staircase ? power(gamma, Math.floor(step / every)) : pow(gamma, step / every))
+}
+
+/** Half a cosine from 1 down to `floor` (Loshchilov & Hutter, 2017). */
+export function cosine(total: number, floor = 0): Factor {
+  return (step) => floor + ((1 - floor) * (1 + cos(Math.PI * Math.min(1, step / total)))) / 2
+}
+
+/** Evenly up from `start` to 1 in `steps`, then as `then` says from there. */
+export function warmup(steps: number, then: Factor = () => 1, start = 0): Factor {
+  return (step) => (step < steps ? start + (1 - start) * (step / steps) : then(step - steps))
+}
+
+/** Sets the learning rate of an optimiser's groups to their first one times a factor. */
+export class Schedule {
+  /** Calls of {@link step} so far. */
+  count = 0
+
+  constructor(
+    private readonly optimizer: Optimizer,
+    private readonly factor: Factor,
+  ) {
+    this.set()
+  }
+
+  /** The next step begins. */
+  step(): void {
+    this.count++
+    this.set()
+  }
+
+  /** Goes on from a count that was saved. */
+  restore(count: number): void {
+    if (!(Number.isInteger(count) && count >= 0)) throw new LanewiseError('E_STATE', `a schedule cannot go on from step ${count}`)
+    this.count = count
+    this.set()
+  }
+
+  private set(): void {
+    const factor = this.factor(this.count)
+    for (const group of this.optimizer.groups) group.lr = group.initialLr * factor
+  }
+}
