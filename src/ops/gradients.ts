@@ -28,6 +28,7 @@ import {
   ReduceSumSquareGradient,
 } from './reduce-gradient.js'
 import { AveragePoolGradient, GlobalAveragePoolGradient, GlobalLpPoolGradient, GlobalMaxPoolGradient, LpPoolGradient, MaxPoolGradient } from './pool-gradient.js'
+import { ResizeGradient } from './resize-gradient.js'
 import { LogSoftmaxGradient, SoftmaxGradient } from './softmax.js'
 import { ClipGradient, unaryGradients } from './unary.js'
 
@@ -73,6 +74,7 @@ export const gradients: readonly Gradient<never>[] = [
   ReduceMinGradient,
   ReduceSumGradient,
   ReduceSumSquareGradient,
+  ResizeGradient,
   SoftmaxCrossEntropyLossGradient,
   SoftmaxGradient,
   SubGradient,
