@@ -116,10 +116,10 @@ export class Context {
 
   /**
    * Turns a WebAssembly trap into a typed error and makes the context unusable: after a trap nothing in its memory can be trusted.
-   * Other errors are passed through.
+   * Other errors are passed through, those that plain TypeScript throws among them.
    */
   guard(error: unknown): unknown {
-    if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) {
+    if (isTrap(error)) {
       this.failure ??= new LanewiseError('E_STATE', `a kernel failed (${error.message}); this session can no longer be used`, {
         cause: error,
       })
@@ -168,6 +168,13 @@ export class Context {
     this.top = end
     return address
   }
+}
+
+/** Whether a kernel was left in the middle: by a trap, or because the stack was full when it was called. */
+function isTrap(error: unknown): error is Error {
+  if (error instanceof WebAssembly.RuntimeError) return true
+  // V8 and JavaScriptCore throw a RangeError, SpiderMonkey an InternalError.
+  return error instanceof Error && (error.name === 'RangeError' || error.name === 'InternalError') && /call stack|recursion/.test(error.message)
 }
 
 /** The next address, or size, that is a whole number of cache lines. */

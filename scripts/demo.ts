@@ -7,7 +7,8 @@ import * as ort from 'onnxruntime-web'
 import sharp from 'sharp'
 import { differenceOf } from '../src/cli/difference.js'
 import { uniform } from '../src/cli/random.js'
-import { median, msText } from '../src/cli/table.js'
+import { blocks } from '../src/data/strokes.js'
+import { median, msText } from '../src/table.js'
 import type * as Lanewise from '../src/node.js'
 import { onnxruntimeWebBytes } from './peer-size.js'
 
@@ -30,7 +31,7 @@ spawnSync('npm', ['run', '--silent', 'size'], { stdio: 'ignore' })
 
 // These come after the kernels: they need them.
 const { makeClassifier, SIZE } = await import('./demo/classifier.js')
-const { blocks, draw, labels } = await import('./demo/pictures.js')
+const { draw, labels } = await import('./demo/pictures.js')
 const { coldTimes } = await import('./demo/cold.js')
 // What is measured is what is published.
 const { InferenceSession, Tensor } = (await import(new URL('../dist/node.js', import.meta.url).href)) as typeof Lanewise

@@ -33,6 +33,18 @@ export interface ErrorDetails {
   cause?: unknown
 }
 
+/** What engines say when JavaScript itself has no room for an array or a string. */
+const NO_ROOM = /allocat|(array|string) (buffer )?(length|size)|out of memory|too big/i
+
+/** An error of an operator, with its place in the graph; running out of JavaScript's memory is one of a budget. Others are left as they are. */
+export function errorAt(op: string, node: string, error: unknown): unknown {
+  if (error instanceof LanewiseError) return error.at(op, node)
+  if (error instanceof RangeError && NO_ROOM.test(error.message)) {
+    return new LanewiseError('E_BUDGET', `the engine has no room for this (${error.message})`, { cause: error }).at(op, node)
+  }
+  return error
+}
+
 /** The only error type that leaves the library. */
 export class LanewiseError extends Error {
   readonly code: ErrorCode

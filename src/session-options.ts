@@ -13,6 +13,11 @@ export interface SessionOptions {
   readonly accuracy?: 'fast' | 'exact'
   /** The most bytes of WebAssembly memory the session may take: weights, intermediate values and scratch. Default 4 GiB. */
   readonly memoryLimit?: number
+  /**
+   * Where the numbers of random operators (RandomNormal, Multinomial …) come from that have no seed of their own: sessions with the same seed draw
+   * the same numbers, run after run. Left out: another seed for every session, or 0 if it is `deterministic`.
+   */
+  readonly seed?: number
   /** A compiled build of the kernels, for places that cannot fetch or compile. */
   readonly wasmModule?: WebAssembly.Module
   /** Threads to use; there is one. */
@@ -26,6 +31,11 @@ export interface SessionOptions {
   readonly externalData?: readonly ExternalFile[]
   /** Accept external data files that have other names on the same disk. */
   readonly allowHardLinks?: boolean
+  /**
+   * Inputs that the session keeps from one run to the next, each with the output that it becomes: hidden states of a stream, caches of keys and
+   * values, e.g. `{ past_key: 'present_key', past_value: 'present_value' }`. See {@link InferenceSession.run}.
+   */
+  readonly states?: Readonly<Record<string, string>>
   /** Sizes for symbolic dimensions, by name. */
   readonly freeDimensionOverrides?: Readonly<Record<string, number>>
   /** `disabled` is `passes: false`. */

@@ -1,13 +1,11 @@
 // Ten shapes drawn with a shaky hand: pictures that nobody has to download.
-
-/** What is drawn: strokes through points in [−1, 1]², y downwards. */
-type Point = readonly [x: number, y: number]
-type Stroke = readonly Point[]
+import { drawLine, type Point, type Stroke } from '../../src/data/strokes.js'
 
 const closed = (points: Stroke): Stroke => [...points, points[0]]
 const curve = (steps: number, at: (t: number) => Point): Stroke => Array.from({ length: steps + 1 }, (_, i) => at(i / steps))
 const turn = (t: number, radius = 1): Point => [radius * Math.sin(2 * Math.PI * t), -radius * Math.cos(2 * Math.PI * t)]
 
+/** What is drawn, in [−1, 1]². */
 const shapes: Readonly<Record<string, readonly Stroke[]>> = {
   circle: [curve(36, (t) => turn(t, 0.95))],
   triangle: [closed([turn(0), turn(1 / 3), turn(2 / 3)])],
@@ -51,39 +49,8 @@ export function draw(label: string, size: number, random: () => number): Float32
     const points = stroke.map(place)
     // The end of a closed stroke meets its beginning.
     if (stroke[0] === stroke.at(-1)) points[points.length - 1] = points[0]
-    for (let i = 1; i < points.length; i++) line(picture, size, points[i - 1], points[i], pen)
+    for (let i = 1; i < points.length; i++) drawLine(picture, size, points[i - 1], points[i], pen)
   }
   for (let i = 0; i < picture.length; i++) picture[i] = Math.min(1, Math.max(0, picture[i] * 0.92 + spread(0.04) + 0.02))
   return picture
-}
-
-/** Darkens the pixels within `pen` of a line, smoothly at its edge. */
-function line(picture: Float32Array, size: number, [ax, ay]: Point, [bx, by]: Point, pen: number): void {
-  const margin = pen + 1
-  const length2 = (bx - ax) ** 2 + (by - ay) ** 2 || 1
-  for (let y = Math.max(0, Math.floor(Math.min(ay, by) - margin)); y < Math.min(size, Math.max(ay, by) + margin); y++) {
-    for (let x = Math.max(0, Math.floor(Math.min(ax, bx) - margin)); x < Math.min(size, Math.max(ax, bx) + margin); x++) {
-      const t = Math.min(1, Math.max(0, ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length2))
-      const ink = pen + 0.5 - Math.hypot(x - ax - t * (bx - ax), y - ay - t * (by - ay))
-      picture[y * size + x] = Math.max(picture[y * size + x], Math.min(1, ink))
-    }
-  }
-}
-
-/** A picture for a terminal: lines of characters from light to dark. */
-export function blocks(picture: Float32Array, size: number, columns = 40): string[] {
-  const shades = ' ░▒▓█'
-  const rows = columns / 2
-  return Array.from({ length: rows }, (_, row) => {
-    let text = ''
-    for (let column = 0; column < columns; column++) {
-      let ink = 0
-      let count = 0
-      for (let y = Math.floor((row * size) / rows); y < ((row + 1) * size) / rows; y++) {
-        for (let x = Math.floor((column * size) / columns); x < ((column + 1) * size) / columns; x++, count++) ink += picture[y * size + x]
-      }
-      text += shades[Math.min(4, Math.floor((ink / count) * 6))]
-    }
-    return text
-  })
 }

@@ -1,6 +1,7 @@
 import { byteSize } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { Placed } from '../graph/emitter.js'
+import { largerNumber } from '../graph/infer.js'
 import { identityOrder, type Layout } from '../graph/layout.js'
 import type { HostTensor } from '../host.js'
 import { parseAttributes, toRaw, type Attributes, type RawAttributes } from '../ops/attributes.js'
@@ -66,8 +67,9 @@ function applyChecked(device: Device, op: OpDefinition, inputs: readonly (Variab
   // What shape inference has asked for, emitters read as a constant.
   const asked = inputs.map((input) => input?.constant)
   const valueOf = (index: number): HostTensor | undefined => (asked[index] ??= inputs[index]?.host())
+  const atLeast = (index: number, least: number): number => largerNumber(valueOf(index)!, least)
   const types = op
-    .infer({ attributes, inputs: inputs.map((input) => input?.placed), outputCount, value: valueOf, known: (index) => asked[index] })
+    .infer({ attributes, inputs: inputs.map((input) => input?.placed), outputCount, value: valueOf, known: (index) => asked[index], atLeast })
     .slice(0, outputCount)
   const dtypes = inputs.map((input) => input?.dtype)
   const wanted = types.map(() => true)
@@ -75,7 +77,8 @@ function applyChecked(device: Device, op: OpDefinition, inputs: readonly (Variab
   const follows = device.gradEnabled && inputs.some((input) => input?.requiresGrad)
   // What training alone computes by kernels (random dropout, a loss) has no `emit`.
   const emit = gradient?.forward && (follows || !op.emit) ? gradient.forward : op.emit
-  const kernels = emit && (op.kernel ? op.kernel(dtypes, attributes, wanted) : allFloat32(dtypes))
+  const accepts = emit === gradient?.forward && gradient?.kernel ? gradient.kernel : op.kernel
+  const kernels = emit && (accepts ? accepts(dtypes, attributes, wanted) : allFloat32(dtypes))
   if (!kernels && !op.compute) {
     throw new LanewiseError('E_UNSUPPORTED', `${op.name} is not supported for inputs of type ${dtypes.filter(Boolean).join(', ')}`, { op: op.name })
   }

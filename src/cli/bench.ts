@@ -8,7 +8,7 @@ import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
 import { externalFiles, loadPeer, peerNames, type Peer } from './peers.js'
-import { median, msText, tableLines } from './table.js'
+import { median, msText, tableLines } from '../table.js'
 
 /** Sets of random inputs that take turns. */
 const INPUTS = 3

@@ -11,7 +11,7 @@ import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
 import { externalFiles, loadPeer, type ExternalFile, type PeerName } from './peers.js'
-import { median, msText, tableLines } from './table.js'
+import { median, msText, tableLines } from '../table.js'
 
 export const compare: Command = {
   name: 'compare',

@@ -4,7 +4,7 @@ import type { HostTensor } from '../host.js'
 import { numericTensor } from '../ops/host-floats.js'
 import { formatShape, type Shape } from '../shape.js'
 import { choiceFlag, numberFlag, numbersFlag, textFlag, UsageError, type Flag, type Flags } from './command.js'
-import { loadOptional } from './optional.js'
+import { loadOptional } from '../platform/optional.js'
 
 /** How the pixels of a picture become numbers. */
 export interface ImageOptions {

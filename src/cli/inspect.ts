@@ -15,7 +15,7 @@ import { fromHost, type Tensor } from '../tensor.js'
 import { onlyModel, type Command } from './command.js'
 import { checkDimensions, concreteShape, dimensionsFlag, inputFlags } from './inputs.js'
 import { loadSession, sessionFlags } from './load.js'
-import { bytesText, short, tableLines, type Column } from './table.js'
+import { bytesText, short, tableLines, type Column } from '../table.js'
 
 interface Row {
   readonly node: Node

@@ -6,16 +6,17 @@ import '../node.js'
 import { bench } from './bench.js'
 import { helpOf, parseFlags, UsageError, type Command } from './command.js'
 import { compare } from './compare.js'
+import { data } from './data.js'
 import { inspect } from './inspect.js'
 import { profile } from './profile.js'
 import { run } from './run.js'
 
-const commands: readonly Command[] = [run, inspect, compare, bench, profile]
+const commands: readonly Command[] = [run, inspect, compare, bench, profile, data]
 
 function overview(): string {
   const width = Math.max(...commands.map(({ name }) => name.length))
   return [
-    'lanewise COMMAND MODEL [options]',
+    'lanewise COMMAND … [options]',
     '',
     ...commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`),
     '',

@@ -6,7 +6,7 @@ import { isDType } from '../dtype.js'
 import type { GraphProto, ModelProto } from '../onnx/schema/onnx.js'
 import { Tensor, toHost } from '../tensor.js'
 import { UsageError } from './command.js'
-import { loadOptional } from './optional.js'
+import { loadOptional } from '../platform/optional.js'
 
 export type PeerName = 'onnxruntime-web' | 'onnxruntime-node'
 

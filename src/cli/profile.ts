@@ -6,7 +6,7 @@ import { flamePage } from './flame.js'
 import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
-import { bytesText, median, msText, tableLines } from './table.js'
+import { bytesText, median, msText, tableLines } from '../table.js'
 
 export const profile: Command = {
   name: 'profile',

@@ -10,7 +10,7 @@ import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
 import { writeNpy } from './npy.js'
-import { median, msText, tableLines } from './table.js'
+import { median, msText, tableLines } from '../table.js'
 
 /** Elements of an output that are shown, and those that go into the JSON. */
 const SHOWN = 8

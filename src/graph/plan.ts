@@ -1,16 +1,18 @@
 import { byteSize, type DType } from '../dtype.js'
-import { LanewiseError } from '../errors.js'
+import { errorAt, LanewiseError } from '../errors.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../host.js'
 import { emitCast } from '../ops/cast.js'
 import { allFloat32, type Address, type Block, type PackEmitter, type TensorType } from '../ops/op.js'
 import { findOp } from '../ops/registry.js'
 import { formatShape, MAX_RANK, sizeOf } from '../shape.js'
-import { arenaBlock, isArenaBlock, placeBlocks, type ArenaBlock } from './arena.js'
+import { arenaBlock, isArenaBlock, isStateBlock, placeBlocks, type ArenaBlock } from './arena.js'
 import { ConstantOperand, emitReorder, NodeEmitter, Placed, type EmitTarget, type Step } from './emitter.js'
 import { notFused, usedBy, type Graph, type Node, type Value } from './ir.js'
+import { largerNumber } from './infer.js'
 import { identityOrder, physicalShape, sameMemory, type Layout, type Order } from './layout.js'
 import type { ShapedPassName } from './specialize.js'
-import type { WeightStore } from './weights.js'
+import { afterFirst, firstOf, insteadOfFirst, usesToCome, wholeGraph, type Todo } from './todo.js'
+import type { WeightLease } from './weights.js'
 
 /** Results of at most this many elements are computed while planning, if their inputs are known: shape arithmetic, not data. */
 const FOLD_ELEMENTS = 4096
@@ -27,6 +29,8 @@ interface Slot {
   variants?: Placed[]
   /** The value is (also) in JavaScript, in the run's host slots. */
   host?: boolean
+  /** What `atLeast` says of the value, by its bound. */
+  bounded?: ReadonlyMap<number, number>
   /** Nodes still to come that read it, plus one if it is fetched. */
   uses: number
 }
@@ -34,13 +38,14 @@ interface Slot {
 /** Everything the rest of a plan depends on. */
 export interface PlanState {
   readonly slots: ReadonlyMap<Value, Slot>
-  readonly todo: readonly Node[]
+  readonly todo: Todo
 }
 
 /** Why a segment ends: the run is done, elements are needed to plan on, or a node has to run in JavaScript. */
 export type SegmentEnd =
   | { readonly kind: 'done' }
   | { readonly kind: 'values'; readonly values: readonly Value[] }
+  | { readonly kind: 'number'; readonly value: Value; readonly least: number }
   | { readonly kind: 'node'; readonly node: Node }
 
 /** Where the executor finds a value after a segment's steps. */
@@ -68,20 +73,36 @@ export interface PlanOptions {
   readonly shapedPass: (name: ShapedPassName) => boolean
   /** The most bytes the arena may take. */
   readonly arenaLimit: number
+  /** A seed for random operators that have none of their own: another one each time. */
+  readonly seed?: () => number
 }
 
 /** Thrown by `infer` through `value()` when elements are not known yet; caught by the planner, never leaves it. */
 class NeedsValue extends Error {
-  constructor(readonly value: Value) {
+  constructor(
+    readonly value: Value,
+    /** If only what the value is beyond this is needed. */
+    readonly least?: number,
+  ) {
     super('a value is needed to plan on')
   }
 }
 
-/** The state before the first node: feeds are in host slots. */
-export function initialState(graph: Graph, feeds: ReadonlyMap<Value, TensorType | undefined>, known: ReadonlyMap<Value, HostTensor>): PlanState {
+/** The state before the first node: feeds are in host slots, unless they are `placed` already. */
+export function initialState(
+  graph: Graph,
+  feeds: ReadonlyMap<Value, TensorType | undefined>,
+  known: ReadonlyMap<Value, HostTensor>,
+  places: ReadonlyMap<Value, Placed>,
+): PlanState {
   const slots = new Map<Value, Slot>()
-  for (const [value, type] of feeds) slots.set(value, { type, known: known.get(value), host: true, uses: 0 })
-  return { slots, todo: graph.nodes }
+  const todo = wholeGraph(graph.nodes, graph.outputs)
+  for (const [value, type] of feeds) {
+    const uses = usesToCome(todo, value)
+    const placed = places.get(value)
+    if (uses > 0) slots.set(value, placed ? { type, placed, uses } : { type, known: known.get(value), host: true, uses })
+  }
+  return { slots, todo }
 }
 
 /** The state after values have become known, or a node has been run in JavaScript. */
@@ -91,15 +112,32 @@ export function advance(
   results: ReadonlyMap<Value, HostTensor | { readonly type: TensorType | undefined }>,
 ): PlanState {
   const slots = new Map(state.slots)
-  for (const [value, result] of results) {
-    if ('type' in result) slots.set(value, { type: result.type, host: true, uses: 0 })
-    else slots.set(value, { ...slots.get(value)!, known: result })
+  let { todo } = state
+  if (end.kind === 'node') {
+    for (const value of usedBy(end.node)) {
+      const slot = slots.get(value)
+      if (slot?.uses === 1) slots.delete(value)
+      else if (slot) slots.set(value, { ...slot, uses: slot.uses - 1 })
+    }
+    todo = afterFirst(todo)
   }
-  return { slots, todo: end.kind === 'node' ? state.todo.slice(1) : state.todo }
+  for (const [value, result] of results) {
+    if (!('type' in result)) slots.set(value, { ...slots.get(value)!, known: result })
+    else if (usesToCome(state.todo, value) > 0) slots.set(value, { type: result.type, host: true, uses: usesToCome(state.todo, value) })
+  }
+  return { slots, todo }
+}
+
+/** The state after it has become known what a value is beyond a bound. */
+export function advanceBounded(state: PlanState, { value, least }: SegmentEnd & { kind: 'number' }, number: number): PlanState {
+  const slots = new Map(state.slots)
+  const slot = slots.get(value)!
+  slots.set(value, { ...slot, bounded: new Map([...(slot.bounded ?? []), [least, number]]) })
+  return { ...state, slots }
 }
 
 /** Plans from a state to the end of the graph or to the first question that only a run can answer. */
-export function planSegment(graph: Graph, from: PlanState, weights: WeightStore, options: PlanOptions): Segment {
+export function planSegment(graph: Graph, from: PlanState, weights: WeightLease, options: PlanOptions): Segment {
   return new SegmentPlanner(graph, from, weights, options).plan()
 }
 
@@ -113,8 +151,7 @@ class SegmentPlanner implements EmitTarget {
   /** How many live slots use each block. */
   private readonly holders = new Map<Block, number>()
   private readonly constants = new Map<HostTensor, ConstantOperand[]>()
-  private todo: Node[]
-  private position = 0
+  private todo: Todo
   /** Uses of values by the node being emitted that are its last. */
   private dying = new Map<Block, number>()
   private scratchBytes = 0
@@ -122,43 +159,40 @@ class SegmentPlanner implements EmitTarget {
   constructor(
     private readonly graph: Graph,
     from: PlanState,
-    readonly weights: WeightStore,
+    readonly weights: WeightLease,
     private readonly options: PlanOptions,
   ) {
     this.build = options.build
     this.fast = options.fast
-    this.todo = [...from.todo]
-    for (const [value, slot] of from.slots) this.slots.set(value, { ...slot, variants: slot.variants && [...slot.variants], uses: 0 })
-    this.countUses()
-    for (const [value, slot] of this.slots) {
-      if (slot.uses === 0) {
-        this.slots.delete(value)
-        continue
-      }
-      for (const placed of placesOf(slot)) {
-        this.hold(placed.at.block)
-        const { block } = placed.at
-        if (isArenaBlock(block) && !this.blocks.includes(block)) this.blocks.push(block)
+    this.todo = from.todo
+    const blocks = new Set<ArenaBlock>()
+    for (const [value, slot] of from.slots) {
+      this.slots.set(value, { ...slot, variants: slot.variants && [...slot.variants] })
+      for (const { at } of placesOf(slot)) {
+        this.hold(at.block)
+        if (isArenaBlock(at.block)) blocks.add(at.block)
       }
     }
+    this.blocks.push(...blocks)
   }
 
   plan(): Segment {
     let end: SegmentEnd = { kind: 'done' }
-    while (this.position < this.todo.length) {
-      const node = this.todo[this.position]
+    for (let node = firstOf(this.todo); node; node = firstOf(this.todo)) {
       const stop = this.planNode(node)
       if (stop) {
         end = stop
         break
       }
-      this.position++
     }
     const wanted =
-      end.kind === 'done' ? this.graph.outputs : end.kind === 'values' ? end.values : usedBy(end.node).filter((v) => v.constant === undefined)
+      end.kind === 'done' ? this.graph.outputs
+      : end.kind === 'values' ? end.values
+      : end.kind === 'number' ? [end.value]
+      : usedBy(end.node).filter((v) => v.constant === undefined)
     const sources = new Map<Value, Source>()
     for (const value of wanted) sources.set(value, this.sourceOf(value))
-    const state: PlanState = { slots: end.kind === 'done' ? new Map() : this.slots, todo: this.todo.slice(this.position) }
+    const state: PlanState = { slots: end.kind === 'done' ? new Map() : this.slots, todo: this.todo }
     return this.finish(end, sources, state)
   }
 
@@ -175,7 +209,7 @@ class SegmentPlanner implements EmitTarget {
 
   dies(block: Block): boolean {
     // What is not in the arena (a view of a constant) is not this plan's to overwrite.
-    return isArenaBlock(block) && this.holders.get(block) === (this.dying.get(block) ?? 0)
+    return (isArenaBlock(block) || isStateBlock(block)) && this.holders.get(block) === (this.dying.get(block) ?? 0)
   }
 
   private planNode(node: Node): SegmentEnd | undefined {
@@ -187,11 +221,17 @@ class SegmentPlanner implements EmitTarget {
         return this.foldOpaque(node, inputs) ? this.retire(node) : { kind: 'node', node }
       }
       const outputs = this.infer(node, inputs)
-      if (!this.fold(node, inputs, outputs)) this.emit(node, inputs, outputs)
+      if (this.fold(node, inputs, outputs)) return this.retire(node)
+      // Strings are never in the arena: what makes them of numbers runs in between.
+      if (outputs.some(({ dtype }, i) => node.outputs[i] && dtype === 'string')) return { kind: 'node', node }
+      this.emit(node, inputs, outputs)
       return this.retire(node)
     } catch (error) {
-      if (error instanceof NeedsValue) return { kind: 'values', values: [error.value] }
-      throw error instanceof LanewiseError ? error.at(node.op.name, node.name) : error
+      if (error instanceof NeedsValue) {
+        const { value, least } = error
+        return least === undefined ? { kind: 'values', values: [value] } : { kind: 'number', value, least }
+      }
+      throw errorAt(node.op.name, node.name, error)
     }
   }
 
@@ -210,10 +250,14 @@ class SegmentPlanner implements EmitTarget {
     node.outputs.forEach((output, i) => {
       if (output) rename.push({ op: identity, name: node.name, attributes: {}, inputs: [branch.outputs[i]], outputs: [output], fused: notFused })
     })
-    this.todo.splice(this.position, 1, ...branch.nodes, ...rename)
-    this.countUses()
-    for (const [value, slot] of this.slots) if (slot.uses === 0) this.forget(value, slot)
-    this.position--
+    const { todo, uses } = insteadOfFirst(this.todo, [...branch.nodes, ...rename])
+    // What the branch reads it reads as often as its nodes do; what only the condition or the other branch wanted may go.
+    for (const [value, count] of uses) {
+      const slot = this.slots.get(value)
+      if (slot) slot.uses += count
+    }
+    this.retire(node)
+    this.todo = todo
     return undefined
   }
 
@@ -228,20 +272,14 @@ class SegmentPlanner implements EmitTarget {
         if (inputs[index] && !valueOf(index)) throw new NeedsValue(node.inputs[index]!)
         return valueOf(index)
       },
+      atLeast: (index, least) => {
+        const slot = inputs[index]
+        const number = slot?.known ? largerNumber(slot.known, least) : slot?.bounded?.get(least)
+        if (number === undefined) throw new NeedsValue(node.inputs[index]!, least)
+        return number
+      },
     })
-    for (const [i, value] of node.outputs.entries()) {
-      if (!value) continue
-      if (!outputs[i]) throw new LanewiseError('E_UNSUPPORTED', `output ${i} is not supported`)
-      const rank = outputs[i].shape.length
-      if (rank > MAX_RANK) throw new LanewiseError('E_TENSOR', `output ${i} would have ${rank} axes`, { expected: `<= ${MAX_RANK}`, actual: String(rank) })
-      const bytes = sizeOf(outputs[i].shape) * byteSize(outputs[i].dtype)
-      if (bytes > this.options.arenaLimit) {
-        throw new LanewiseError('E_BUDGET', `output ${i} of shape ${formatShape(outputs[i].shape)} takes ${bytes} bytes, over the memory limit`, {
-          expected: `<= ${this.options.arenaLimit}`,
-          actual: String(bytes),
-        })
-      }
-    }
+    checkOutputs(node, outputs, this.options.arenaLimit)
     return outputs
   }
 
@@ -278,7 +316,6 @@ class SegmentPlanner implements EmitTarget {
     const dtypes = inputs.map((slot) => slot?.type?.dtype)
     const wanted = node.outputs.map((value) => value !== undefined)
     const accepts = (types: readonly (DType | undefined)[]) => (op.kernel ? op.kernel(types, node.attributes, wanted) : allFloat32(types))
-    if (outputs.some((type, i) => node.outputs[i] && type.dtype === 'string')) return this.emitHost(node, outputs)
     if (op.emit && accepts(dtypes)) {
       this.emitKernels(node, outputs)
     } else if (op.emit && dtypes.some(isHalf) && accepts(dtypes.map(promoted))) {
@@ -350,7 +387,7 @@ class SegmentPlanner implements EmitTarget {
       node,
       inputs,
       outputs: placed,
-      compute: (tensors) => op.compute!({ attributes, inputs: tensors, outputs, outputCount: node.outputs.length }),
+      compute: (tensors) => op.compute!({ attributes, inputs: tensors, outputs, outputCount: node.outputs.length, seed: this.options.seed }),
       note: { kernel: 'TypeScript' },
     })
   }
@@ -452,7 +489,7 @@ class SegmentPlanner implements EmitTarget {
   }
 
   private define(value: Value, slot: Slot): void {
-    slot.uses = this.uses.get(value) ?? 0
+    slot.uses = usesToCome(this.todo, value)
     this.slots.set(value, slot)
     for (const placed of placesOf(slot)) this.hold(placed.at.block)
   }
@@ -460,24 +497,8 @@ class SegmentPlanner implements EmitTarget {
   private slot(value: Value): Slot {
     const slot = this.slots.get(value)
     if (slot) return slot
-    if (value.constant) {
-      const made: Slot = { type: value.constant, known: value.constant, uses: this.uses.get(value) ?? 0 }
-      this.slots.set(value, made)
-      return made
-    }
+    if (value.constant) return { type: value.constant, known: value.constant, uses: Infinity }
     throw new LanewiseError('E_GRAPH', `the value "${value.name}" is used before it is made`, { tensor: value.name })
-  }
-
-  /** Uses of every value by the nodes still to come. */
-  private uses = new Map<Value, number>()
-
-  private countUses(): void {
-    this.uses = new Map()
-    for (let i = this.position; i < this.todo.length; i++) {
-      for (const value of usedBy(this.todo[i])) this.uses.set(value, (this.uses.get(value) ?? 0) + 1)
-    }
-    for (const value of this.graph.outputs) this.uses.set(value, (this.uses.get(value) ?? 0) + 1)
-    for (const [value, slot] of this.slots) slot.uses = this.uses.get(value) ?? 0
   }
 
   private hold(block: Block): void {
@@ -496,7 +517,7 @@ class SegmentPlanner implements EmitTarget {
     }
   }
 
-  /** The node is behind us: its inputs have one reader less, and what nobody reads is forgotten. */
+  /** The first node is behind us: its inputs have one reader less, and what nobody reads is forgotten. */
   private retire(node: Node): undefined {
     for (const value of usedBy(node)) {
       const slot = this.slots.get(value)
@@ -506,6 +527,7 @@ class SegmentPlanner implements EmitTarget {
       const slot = value && this.slots.get(value)
       if (slot && slot.uses === 0) this.forget(value, slot)
     }
+    this.todo = afterFirst(this.todo)
     return undefined
   }
 
@@ -553,6 +575,27 @@ class SegmentPlanner implements EmitTarget {
   }
 }
 
+/** What a string takes at least, in a list of strings: they are not in the arena, but a list of 2^40 is no less of a bomb. */
+const STRING_BYTES = 8
+
+/**
+ * Looks at the outputs that an operator announces before anything is made for them.
+ *
+ * @throws LanewiseError `E_UNSUPPORTED` for one that it does not make, `E_TENSOR` for too many axes or elements, `E_BUDGET` over the limit.
+ */
+export function checkOutputs(node: Node, outputs: readonly TensorType[], limit: number): void {
+  node.outputs.forEach((value, i) => {
+    if (!value) return
+    if (!outputs[i]) throw new LanewiseError('E_UNSUPPORTED', `output ${i} is not supported`)
+    const { dtype, shape } = outputs[i]
+    if (shape.length > MAX_RANK) throw new LanewiseError('E_TENSOR', `output ${i} would have ${shape.length} axes`, { expected: `<= ${MAX_RANK}`, actual: String(shape.length) })
+    const bytes = sizeOf(shape) * (byteSize(dtype) || STRING_BYTES)
+    if (bytes > limit) {
+      throw new LanewiseError('E_BUDGET', `output ${i} of shape ${formatShape(shape)} takes ${bytes} bytes, over the memory limit`, { expected: `<= ${limit}`, actual: String(bytes) })
+    }
+  })
+}
+
 function placesOf(slot: Slot): Placed[] {
   return slot.placed ? [slot.placed, ...(slot.variants ?? [])] : []
 }
@@ -572,4 +615,13 @@ function promoted(dtype: DType | undefined): DType | undefined {
 /** The type a host value has for the planner. */
 export function typeOfHost(value: HostValue): TensorType | undefined {
   return isHostTensor(value) ? { dtype: value.dtype, shape: value.shape } : undefined
+}
+
+/** @throws LanewiseError if an output that a node is about to make has too many axes or does not fit the memory limit. */
+export function checkOutput(index: number, { dtype, shape }: TensorType, limit: number): void {
+  if (shape.length > MAX_RANK) throw new LanewiseError('E_TENSOR', `output ${index} would have ${shape.length} axes`, { expected: `<= ${MAX_RANK}`, actual: String(shape.length) })
+  // Strings are not in WebAssembly memory, but somewhere: a reference each.
+  const bytes = sizeOf(shape) * (dtype === 'string' ? 8 : byteSize(dtype))
+  if (bytes <= limit) return
+  throw new LanewiseError('E_BUDGET', `output ${index} of shape ${formatShape(shape)} takes ${bytes} bytes, over the memory limit`, { expected: `<= ${limit}`, actual: String(bytes) })
 }

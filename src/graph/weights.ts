@@ -8,11 +8,16 @@ import { bindCall } from './call.js'
 /** A block whose place never changes: weights and tables. */
 interface FixedBlock extends Block {
   readonly base: number
+  /** Leases that count on it. */
+  users: number
+  /** Takes it out of its index. */
+  readonly forget: () => void
 }
 
 /**
  * Constants in WebAssembly memory, each form of each constant once, shared by every plan of a session: raw, rearranged or packed for a
- * kernel. Nothing is freed before the session is.
+ * kernel. What plans use they hold by a {@link WeightLease}; what nobody holds any more is freed, so that constants which were computed for one
+ * set of shapes go with its plan.
  */
 export class WeightStore {
   private readonly forms = new Map<HostTensor, Map<string, FixedBlock>>()
@@ -26,27 +31,28 @@ export class WeightStore {
     return this.held
   }
 
+  /** Takes part in what the store holds. */
+  lease(): WeightLease {
+    return new WeightLease(this)
+  }
+
   /** The elements as they are. */
-  raw(tensor: HostTensor): Address {
-    return this.form(tensor, '', () => {
-      const block = this.reserve(hostBytes(tensor))
-      this.upload(tensor, block.base)
-      return block
-    })
+  raw(tensor: HostTensor): FixedBlock {
+    return this.form(tensor, '', hostBytes(tensor), (block) => this.upload(tensor, block.base))
   }
 
   /** A packed form, made by kernels the first time it is asked for. */
-  packed(tensor: HostTensor, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address {
-    return this.form(tensor, key, () => {
-      const block = this.reserve(bytes)
+  packed(tensor: HostTensor, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): FixedBlock {
+    return this.form(tensor, key, bytes, (block) => {
       const from = this.context.alloc(hostBytes(tensor))
+      const lease = this.lease()
       try {
         this.upload(tensor, from)
-        pack(this.immediate, fixed(hostBytes(tensor), from), { block, offset: 0 })
+        pack(this.immediate(lease), { block: { bytes: hostBytes(tensor), base: from }, offset: 0 }, { block, offset: 0 })
       } finally {
+        lease.release()
         this.context.release(from)
       }
-      return block
     })
   }
 
@@ -58,15 +64,22 @@ export class WeightStore {
   }
 
   /** A small read-only array. */
-  table(data: TypedArray): Address {
+  table(data: TypedArray): FixedBlock {
     const key = `${data.constructor.name}:${data.join(',')}`
     let block = this.tables.get(key)
     if (!block) {
-      block = this.reserve(data.byteLength)
+      block = this.reserve(data.byteLength, () => this.tables.delete(key))
       this.context.bytes(block.base, data.byteLength).set(rawBytes(data))
       this.tables.set(key, block)
     }
-    return { block, offset: 0 }
+    return block
+  }
+
+  /** Frees a block that nobody holds. */
+  free(block: FixedBlock): void {
+    block.forget()
+    this.held -= block.bytes
+    this.context.release(block.base)
   }
 
   /** Frees everything; the addresses handed out are no longer valid. */
@@ -78,25 +91,45 @@ export class WeightStore {
     this.held = 0
   }
 
-  private readonly immediate: PackEmitter = {
-    call: <K extends KernelName>(kernel: K, ...args: Arguments<K>) => {
-      bindCall(this.context.kernels[kernel], (args as readonly Argument[]).map(resolve))()
-    },
-    table: (data) => this.table(data),
-    ask: (kernel, ...args) => this.ask(kernel, ...args),
+  /** Makes calls at once. */
+  private immediate(lease: WeightLease): PackEmitter {
+    return {
+      call: <K extends KernelName>(kernel: K, ...args: Arguments<K>) => {
+        const call = bindCall(this.context.kernels[kernel], (args as readonly Argument[]).map(resolve))
+        try {
+          call()
+        } catch (error) {
+          throw this.context.guard(error)
+        }
+      },
+      table: (data) => lease.table(data),
+      ask: (kernel, ...args) => this.ask(kernel, ...args),
+    }
   }
 
-  private form(tensor: HostTensor, key: string, make: () => FixedBlock): Address {
+  private form(tensor: HostTensor, key: string, bytes: number, fill: (block: FixedBlock) => void): FixedBlock {
     let forms = this.forms.get(tensor)
     if (!forms) this.forms.set(tensor, (forms = new Map<string, FixedBlock>()))
-    let block = forms.get(key)
-    if (!block) forms.set(key, (block = make()))
-    return { block, offset: 0 }
+    const found = forms.get(key)
+    if (found) return found
+    const block = this.reserve(bytes, () => {
+      forms.delete(key)
+      if (forms.size === 0) this.forms.delete(tensor)
+    })
+    try {
+      fill(block)
+    } catch (error) {
+      this.free(block)
+      throw error
+    }
+    forms.set(key, block)
+    return block
   }
 
-  private reserve(bytes: number): FixedBlock {
+  private reserve(bytes: number, forget: () => void): FixedBlock {
+    const base = this.context.alloc(bytes)
     this.held += bytes
-    return { bytes, base: this.context.alloc(bytes) }
+    return { bytes, base, users: 0, forget }
   }
 
   private upload(tensor: HostTensor, address: number): void {
@@ -106,8 +139,45 @@ export class WeightStore {
   }
 }
 
-function fixed(bytes: number, base: number): Address {
-  return { block: { bytes, base }, offset: 0 }
+/** What one plan uses of a {@link WeightStore}, for as long as it may run. */
+export class WeightLease {
+  private readonly blocks = new Set<FixedBlock>()
+
+  constructor(private readonly store: WeightStore) {}
+
+  /** See {@link WeightStore.raw}. */
+  raw(tensor: HostTensor): Address {
+    return this.hold(this.store.raw(tensor))
+  }
+
+  /** See {@link WeightStore.packed}. */
+  packed(tensor: HostTensor, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address {
+    return this.hold(this.store.packed(tensor, key, bytes, pack))
+  }
+
+  /** See {@link WeightStore.table}. */
+  table(data: TypedArray): Address {
+    return this.hold(this.store.table(data))
+  }
+
+  /** See {@link WeightStore.ask}. */
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {
+    return this.store.ask(kernel, ...args)
+  }
+
+  /** Lets go of everything; the addresses handed out are no longer valid. */
+  release(): void {
+    for (const block of this.blocks) if (--block.users === 0) this.store.free(block)
+    this.blocks.clear()
+  }
+
+  private hold(block: FixedBlock): Address {
+    if (!this.blocks.has(block)) {
+      this.blocks.add(block)
+      block.users++
+    }
+    return { block, offset: 0 }
+  }
 }
 
 /** The number of an argument whose block has been placed. */

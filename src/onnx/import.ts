@@ -113,6 +113,7 @@ class Importer {
     const declared = new Map<string, DeclaredType>()
     for (const info of [...proto.valueInfo, ...proto.output, ...proto.input]) if (info.type) declared.set(info.name, declaredType(info.type))
     const define = (name: string, what: string): Value => {
+      if (name === '') throw new LanewiseError('E_GRAPH', `${what} has no name`, { tensor: name })
       if (scope.values.has(name)) throw new LanewiseError('E_GRAPH', `the value "${name}" is defined twice (again as ${what})`, { tensor: name })
       const value: Value = { name }
       const type = declared.get(name)
@@ -208,7 +209,7 @@ class Importer {
   }
 
   private countExpanded(): void {
-    if (++this.expanded > EXPANSION_LIMIT) throw new LanewiseError('E_BUDGET', `the model has more than ${EXPANSION_LIMIT} nodes once its functions are expanded`)
+    if (++this.expanded > EXPANSION_LIMIT) throw new LanewiseError('E_GRAPH', `the model has more than ${EXPANSION_LIMIT} nodes once its functions are expanded`)
   }
 
   private node({ op, name, raw, inputs, outputs, origin }: SourcedNode, scope: Scope, depth: number): Node {
@@ -224,7 +225,7 @@ class Importer {
       }
       const values = inputs.map((input, i) => {
         if (input === '') {
-          if (i < least && !op.optional?.includes(i)) throw new LanewiseError('E_GRAPH', `required input ${i} is left empty`)
+          if ((i < least || most === Infinity) && !op.optional?.includes(i)) throw new LanewiseError('E_GRAPH', `required input ${i} is left empty`)
           return undefined
         }
         const value = scope.find(input)

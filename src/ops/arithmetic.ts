@@ -3,11 +3,13 @@ import { isBig, isFloat, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { elementwise } from '../graph/layout.js'
 import type { HostTensor } from '../host.js'
-import { broadcastShapes, formatShape, type Shape } from '../shape.js'
+import { broadcastShapes, formatShape, normalizeAxis, type Shape } from '../shape.js'
 import { int } from './attributes.js'
 import { descriptor, mapBroadcast, walkOf } from './broadcast.js'
+import { castTensor } from './cast.js'
 import { pow } from './host-functions.js'
-import { defineOp, type Emitter, type KernelEmitter, type Operand, type OpDefinition, type TensorType, type UpgradeContext } from './op.js'
+import { defineOp, type Emitter, type KernelEmitter, type Operand, type OpDefinition, type UpgradeContext } from './op.js'
+import { requireArithmetic, sameType } from './operands.js'
 
 type Both = (x: number, y: number) => number
 type Big = (x: bigint, y: bigint) => bigint
@@ -35,16 +37,6 @@ function sameKernelType(types: readonly (DType | undefined)[]): boolean {
   return (types[0] === 'float32' || types[0] === 'int32' || types[0] === 'int64') && types.every((type) => type === types[0])
 }
 
-function sameTypes(inputs: readonly (TensorType | undefined)[]): DType {
-  const [first, ...rest] = inputs
-  for (const other of rest) {
-    if (other!.dtype !== first!.dtype) {
-      throw new LanewiseError('E_SHAPE', `operands of type ${first!.dtype} and ${other!.dtype} do not go together`, { expected: first!.dtype, actual: other!.dtype })
-    }
-  }
-  return first!.dtype
-}
-
 /** The output in the place of whichever operand it may overwrite. */
 function outputOver(e: Emitter<unknown>): Operand {
   const [a, b] = [e.input(0), e.inputs[1]]
@@ -65,8 +57,8 @@ const oldBroadcast = {
 /** The second operand's shape with `axis` (opset 6) made explicit: followed by axes of size 1. */
 function placed(b: Shape, rank: number, axis: number | undefined): Shape {
   if (axis === undefined) return b
-  const start = axis < 0 ? axis + rank : axis
   if (b.length === 0 || (b.length === 1 && b[0] === 1)) return b
+  const start = normalizeAxis(axis, rank)
   return [...b, ...new Array<number>(Math.max(0, rank - start - b.length)).fill(1)]
 }
 
@@ -85,7 +77,7 @@ function binary(name: string, which: number, f: Both, big: Big, integersByKernel
     attributes: { axis: int() },
     infer({ attributes, inputs }) {
       const [a, b] = inputs
-      return [{ dtype: sameTypes(inputs), shape: broadcastShapes(a!.shape, placed(b!.shape, a!.shape.length, attributes.axis)) }]
+      return [{ dtype: sameType(inputs), shape: broadcastShapes(a!.shape, placed(b!.shape, a!.shape.length, attributes.axis)) }]
     },
     layout: (query) => (query.attributes.axis === undefined ? elementwise(query) : { inputs: [], outputs: [] }),
     kernel: (types) => sameKernelType(types) && (types[0] === 'float32' || integersByKernel),
@@ -98,6 +90,7 @@ function binary(name: string, which: number, f: Both, big: Big, integersByKernel
       const right = { ...b!, shape: placed(b!.shape, a!.shape.length, attributes.axis) }
       return [computeBinary(a!, right, f, big)]
     },
+    binary: which,
     upgrades: [oldBroadcast],
   })
 }
@@ -105,12 +98,6 @@ function binary(name: string, which: number, f: Both, big: Big, integersByKernel
 function computeBinary(a: HostTensor, b: HostTensor, f: Both, big: Big): HostTensor {
   requireArithmetic(a.dtype)
   return isBig(a.dtype) ? mapBroadcast<bigint, bigint>(a, b, a.dtype, big) : mapBroadcast<number, number>(a, b, a.dtype, f)
-}
-
-function requireArithmetic(dtype: DType): void {
-  if (dtype === 'string' || dtype === 'bool' || (isFloat(dtype) && dtype !== 'float64' && dtype !== 'float32')) {
-    throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
-  }
 }
 
 function nonZero<T extends number | bigint>(divisor: T): T {
@@ -150,7 +137,7 @@ export const Mod = defineOp({
   attributes: { fmod: int(0) },
   infer({ attributes, inputs }) {
     const [a, b] = inputs
-    const dtype = sameTypes(inputs)
+    const dtype = sameType(inputs)
     if (isFloat(dtype) && attributes.fmod === 0) throw new LanewiseError('E_VALUE', 'fmod must be 1 for floating-point operands')
     return [{ dtype, shape: broadcastShapes(a!.shape, b!.shape) }]
   },
@@ -189,17 +176,28 @@ export const Pow = defineOp({
     requireArithmetic(a!.dtype)
     requireArithmetic(b!.dtype)
     const whole = !isFloat(a!.dtype)
-    const big = isBig(a!.dtype)
     return [
       mapBroadcast<number | bigint, number | bigint>(a!, b!, a!.dtype, (x, y) => {
+        if (whole && y >= 0 && Number.isInteger(Number(y))) {
+          const power = wholePower(BigInt(x), BigInt(y))
+          return isBig(a!.dtype) ? power : Number(BigInt.asIntN(32, power))
+        }
         const power = pow(Number(x), Number(y))
-        if (big) return Number.isInteger(Number(y)) && y >= 0 ? BigInt(x) ** BigInt(y) : BigInt(Math.trunc(power))
-        return whole ? Math.trunc(power) : power
+        return whole ? castTensor({ dtype: 'float64', shape: [], data: Float64Array.of(power) }, a!.dtype).data[0] as number : power
       }),
     ]
   },
   upgrades: [oldBroadcast],
 })
+
+/** xʸ modulo 2⁶⁴, in a step per bit of y: the power itself may have more digits than there is memory. */
+function wholePower(x: bigint, y: bigint): bigint {
+  let power = 1n
+  for (let square = x, rest = y; rest > 0n; rest >>= 1n, square = BigInt.asIntN(64, square * square)) {
+    if (rest & 1n) power = BigInt.asIntN(64, power * square)
+  }
+  return power
+}
 
 /** x < 0 ? slope·x : x, with a slope that broadcasts to x. */
 export const PRelu = defineOp({
@@ -208,7 +206,7 @@ export const PRelu = defineOp({
   attributes: { axis: int() },
   infer({ attributes, inputs }) {
     const [x, slope] = inputs
-    const dtype = sameTypes(inputs)
+    const dtype = sameType(inputs)
     const shape = broadcastShapes(x!.shape, placed(slope!.shape, x!.shape.length, attributes.axis))
     if (formatShape(shape) !== formatShape(x!.shape)) throw new LanewiseError('E_SHAPE', `slope ${formatShape(slope!.shape)} does not broadcast to ${formatShape(x!.shape)}`)
     return [{ dtype, shape }]
@@ -230,7 +228,7 @@ function variadic(name: string, which: number, f: Both, big: Big, finish?: (e: E
     name,
     arity: [1, Infinity],
     attributes: {},
-    infer: ({ inputs }) => [{ dtype: sameTypes(inputs), shape: broadcastShapes(...inputs.map((x) => x!.shape)) }],
+    infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: broadcastShapes(...inputs.map((x) => x!.shape)) }],
     layout: elementwise,
     kernel: (types) => sameKernelType(types) && (finish === undefined || types[0] === 'float32'),
     emit(e) {
@@ -242,12 +240,13 @@ function variadic(name: string, which: number, f: Both, big: Big, finish?: (e: E
       finish?.(e, y, e.inputs.length)
     },
     compute({ inputs }) {
+      if (name === 'Mean' && !isFloat(inputs[0]!.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${inputs[0]!.dtype}`, { expected: 'a float type', actual: inputs[0]!.dtype })
       const shape = broadcastShapes(...inputs.map((x) => x!.shape))
       const all = inputs as readonly HostTensor[]
       const sum = all.slice(1).reduce((a, b) => computeBinary(a, b, f, big), all[0])
       if (name !== 'Mean') return [sum]
-      const count: HostTensor = { dtype: sum.dtype, shape: shape.map(() => 1), data: Float64Array.of(inputs.length) }
-      return [computeBinary(sum, count, (x, y) => x / y, (x, y) => x / y)]
+      const data = (isBig(sum.dtype) ? BigInt64Array.of(BigInt(inputs.length)) : Float64Array.of(inputs.length)) as HostTensor['data']
+      return [computeBinary(sum, { dtype: sum.dtype, shape: shape.map(() => 1), data }, (x, y) => x / y, (x, y) => x / y)]
     },
     upgrades: [{ below: 6, apply: (node) => void node.attributes.delete('consumed_inputs') }],
   })

@@ -55,14 +55,14 @@ export const Split = defineOp({
     const { dtype, shape } = inputs[0]!
     const sizes = value(1)
     const axis = normalizeAxis(attributes.axis, shape.length)
-    return partsOf(sizes, shape[axis], attributes.num_outputs ?? outputCount).map((size) => ({ dtype, shape: shape.map((whole, i) => (i === axis ? size : whole)) }))
+    return partsOf(sizes, shape[axis], attributes.num_outputs ?? outputCount, outputCount).map((size) => ({ dtype, shape: shape.map((whole, i) => (i === axis ? size : whole)) }))
   },
   layout: follow,
   ...moving<{ readonly axis: number; readonly num_outputs: number | undefined }>(({ attributes, inputs: [x], outputs, value }) => {
     const { shape, strides } = x!
     const axis = normalizeAxis(attributes.axis, shape.length)
     let at = 0
-    return partsOf(value(1), shape[axis], attributes.num_outputs ?? outputs.length).flatMap((size, output): Part[] => {
+    return partsOf(value(1), shape[axis], attributes.num_outputs ?? outputs.length, outputs.length).flatMap((size, output): Part[] => {
       const from = at * strides[axis]
       at += size
       const y = outputs[output]
@@ -73,8 +73,9 @@ export const Split = defineOp({
 })
 
 /** The sizes of the parts: as given, or equal but for the last, which may be smaller. */
-function partsOf(sizes: HostTensor | undefined, whole: number, count: number): number[] {
+function partsOf(sizes: HostTensor | undefined, whole: number, count: number, named: number): number[] {
   if (count < 1) throw new LanewiseError('E_VALUE', `num_outputs must be positive, got ${count}`)
+  if (!sizes && count > Math.max(whole, named)) throw new LanewiseError('E_SHAPE', `an axis of ${whole} has no ${count} parts`)
   const each = Math.ceil(whole / count)
   const parts = sizes ? toNumbers(sizes, 'split') : Array.from({ length: count }, (_, i) => (i < count - 1 ? each : whole - each * (count - 1)))
   if (parts.some((size) => size < 0) || parts.reduce((a, b) => a + b, 0) !== whole) {

@@ -9,6 +9,9 @@ import { picked, stacked, tensorAt } from './sequence.js'
 /** The longest stretch of iterations without letting timers and aborts happen. */
 const YIELD_MS = 50
 
+/** What a tensor of any size takes in JavaScript, roughly. */
+const TENSOR_BYTES = 512
+
 /** Lets events run now and then: a body may be too short to do so itself. */
 class Breather {
   private last = performance.now()
@@ -36,8 +39,8 @@ class ScanOutputs {
   push(results: readonly HostValue[]): void {
     this.lists.forEach((list, k) => {
       const tensor = tensorAt(results, this.first + k)
-      // Strings and empty tensors take room as well.
-      this.bytes += hostBytes(tensor) + 64
+      // Small tensors, empty ones and strings take room as well.
+      this.bytes += hostBytes(tensor) + TENSOR_BYTES
       list.push(tensor)
     })
     if (this.bytes > this.limit) {
@@ -91,6 +94,7 @@ export const Loop = defineOp({
   name: 'Loop',
   // Neither the trip count nor the condition has to be there.
   arity: [0, Infinity],
+  optional: [0, 1],
   attributes: { body: required(graph()) },
   async control({ attributes: { body }, inputs, memoryLimit }, run) {
     const [trips, condition, ...initial] = inputs

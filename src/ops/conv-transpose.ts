@@ -4,7 +4,8 @@ import { formatShape, type Shape } from '../shape.js'
 import { int, ints } from './attributes.js'
 import { channelsLastData, outputOver } from './conv.js'
 import { defineOp, type Activation, type Address, type KernelEmitter, type Operand } from './op.js'
-import { perAxis, threeAxes, windowAttributes, type WindowAttributes } from './window.js'
+import { sameType } from './operands.js'
+import { LIMIT, perAxis, threeAxes, windowAttributes, type WindowAttributes } from './window.js'
 
 const attributes = { ...windowAttributes, group: int(1), output_padding: ints(), output_shape: ints() }
 
@@ -28,9 +29,10 @@ export const ConvTranspose = defineOp({
   name: 'ConvTranspose',
   arity: [2, 4],
   attributes,
-  infer({ attributes, inputs: [x, w, b] }) {
+  infer({ attributes, inputs }) {
+    const [x, w, b] = inputs
     const { output } = geometryOf(attributes, x!.shape, w!.shape, b?.shape)
-    return [{ dtype: x!.dtype, shape: [x!.shape[0], w!.shape[1] * attributes.group, ...output] }]
+    return [{ dtype: sameType(inputs), shape: [x!.shape[0], w!.shape[1] * attributes.group, ...output] }]
   },
   layout: channelsLastData,
   emit(e) {
@@ -101,6 +103,7 @@ export function geometryOf(attributes: TransposeAttributes, x: Shape, w: Shape, 
   if (extra.length !== rank || extra.some((pad) => !(pad >= 0))) throw new LanewiseError('E_VALUE', `output_padding ${formatShape(extra)} must be ${rank} numbers of 0 or more`)
   const whole = kernel.map((size, i) => strides[i] * (x[i + 2] - 1) + extra[i] + (size - 1) * dilations[i] + 1)
   const wanted = attributes.output_shape ? attributes.output_shape.slice(-rank) : attributes.auto_pad.startsWith('SAME') ? x.slice(2).map((size, i) => size * strides[i]) : undefined
+  for (const size of whole) if (size > LIMIT) throw new LanewiseError('E_VALUE', `strides, dilations and kernel make an output of ${size} before padding is cut off`)
   if (wanted) {
     // What is too much is cut off on both sides, the odd one at the end for SAME_UPPER and at the beginning otherwise.
     const total = whole.map((size, i) => Math.max(0, size - wanted[i]))

@@ -8,6 +8,7 @@ import { required, string } from './attributes.js'
 import { numbersOf, numericTensor } from './host-floats.js'
 import { MatMul } from './matmul.js'
 import { defineOp, type Address, type Emitter, type Operand } from './op.js'
+import { sameType } from './operands.js'
 
 /** Labels of one operand: letters, and '...' for axes without a name. */
 type Labels = readonly string[]
@@ -135,7 +136,7 @@ export const Einsum = defineOp({
   attributes: { equation: required(string()) },
   infer({ attributes: { equation }, inputs }) {
     const { output, sizes } = resolve(parseEquation(equation), inputs.map((input) => input!.shape), equation)
-    return [{ dtype: inputs[0]!.dtype, shape: output.map((label) => sizes.get(label)!) }]
+    return [{ dtype: sameType(inputs), shape: output.map((label) => sizes.get(label)!) }]
   },
   kernel: (types, { equation }) => types.every((type) => type === 'float32') && matrixForm(parseEquation(equation)) !== undefined,
   layout({ attributes: { equation }, inputs, outputs }) {

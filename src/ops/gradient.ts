@@ -1,4 +1,5 @@
 import type { KernelName, Kernels, TrainKernelName, TrainKernels } from '../../bindings/module.js'
+import type { DType } from '../dtype.js'
 import type { Attributes } from './attributes.js'
 import type { Address, Argument, Arguments, Emitter, KernelEmitter, OpDefinition, Operand } from './op.js'
 
@@ -18,6 +19,8 @@ export interface Gradient<A = Attributes> {
   readonly inputs?: readonly number[]
   /** The operator under a tape, where the gradient needs more than inputs and outputs (gates of an LSTM, the mask of a Dropout). By default `op.emit`. */
   forward?(e: TrainingEmitter<A>): void
+  /** Whether `forward` takes these, where that differs from `op.kernel`. */
+  kernel?(inputs: readonly (DType | undefined)[], attributes: A): boolean
   /** Makes the gradients that are wanted of the inputs from those of the outputs. */
   backward(g: GradientEmitter<A>): void
 }

@@ -29,6 +29,7 @@ import {
 } from './reduce-gradient.js'
 import { AveragePoolGradient, GlobalAveragePoolGradient, GlobalLpPoolGradient, GlobalMaxPoolGradient, LpPoolGradient, MaxPoolGradient } from './pool-gradient.js'
 import { ResizeGradient } from './resize-gradient.js'
+import { GRUGradient, LSTMGradient, RNNGradient } from './rnn-gradient.js'
 import { LogSoftmaxGradient, SoftmaxGradient } from './softmax.js'
 import { ClipGradient, unaryGradients } from './unary.js'
 
@@ -50,11 +51,13 @@ export const gradients: readonly Gradient<never>[] = [
   GlobalLpPoolGradient,
   GlobalMaxPoolGradient,
   GroupNormalizationGradient,
+  GRUGradient,
   InstanceNormalizationGradient,
   LayerNormalizationGradient,
   LogSoftmaxGradient,
   LRNGradient,
   LpPoolGradient,
+  LSTMGradient,
   MatMulGradient,
   MaxGradient,
   MaxPoolGradient,
@@ -75,6 +78,7 @@ export const gradients: readonly Gradient<never>[] = [
   ReduceSumGradient,
   ReduceSumSquareGradient,
   ResizeGradient,
+  RNNGradient,
   SoftmaxCrossEntropyLossGradient,
   SoftmaxGradient,
   SubGradient,

@@ -10,6 +10,7 @@ import { numbersOf } from './host-floats.js'
 import type { Gradient } from './gradient.js'
 import { throughBroadcast } from './gradient-sum.js'
 import { defineOp, type OpDefinition } from './op.js'
+import { sameType } from './operands.js'
 
 type Element = number | bigint | string
 
@@ -32,7 +33,10 @@ function comparison(name: string, which: number, f: (x: Element, y: Element) => 
     name,
     arity: 2,
     attributes: {},
-    infer: ({ inputs: [a, b] }) => [{ dtype: 'bool', shape: broadcastShapes(a!.shape, b!.shape) }],
+    infer({ inputs }) {
+      sameType(inputs)
+      return [{ dtype: 'bool', shape: broadcastShapes(inputs[0]!.shape, inputs[1]!.shape) }]
+    },
     layout: elementwise,
     kernel: (types) => types[0] === types[1] && kernels.has(types[0]),
     emit(e) {
@@ -111,16 +115,17 @@ export const BitShift = defineOp({
   name: 'BitShift',
   arity: 2,
   attributes: { direction: required(string()) },
-  infer: ({ inputs: [a, b] }) => [{ dtype: a!.dtype, shape: broadcastShapes(a!.shape, b!.shape) }],
+  infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: broadcastShapes(inputs[0]!.shape, inputs[1]!.shape) }],
   compute({ attributes: { direction }, inputs: [a, b] }) {
     if (direction !== 'LEFT' && direction !== 'RIGHT') throw new LanewiseError('E_VALUE', `direction must be LEFT or RIGHT, got "${direction}"`)
-    if (!isInteger(a!.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a!.dtype}`)
+    if (!isInteger(a!.dtype) || a!.dtype !== b!.dtype) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a!.dtype} and ${b!.dtype}`)
     const left = direction === 'LEFT'
     const bits = BigInt(8 * byteSize(a!.dtype))
-    const shift = (x: bigint, by: bigint): bigint => (by >= bits ? 0n : left ? BigInt.asUintN(Number(bits), x << by) : x >> by)
+    const shift = (x: bigint, by: bigint): bigint => (by >= bits || by < 0n ? 0n : left ? BigInt.asUintN(Number(bits), x << by) : x >> by)
     const big = isBig(a!.dtype)
     return [
       mapBroadcast<number | bigint, number | bigint>(a!, b!, a!.dtype, (x, y) => {
+        if (y < 0) throw new LanewiseError('E_VALUE', `cannot shift by ${y} bits`)
         const shifted = shift(BigInt(x), BigInt(y))
         return big ? shifted : Number(shifted)
       }),
@@ -135,8 +140,7 @@ export const Where = defineOp({
   attributes: {},
   infer({ inputs: [condition, a, b] }) {
     if (condition!.dtype !== 'bool') throw new LanewiseError('E_SHAPE', `the condition must be bool, got ${condition!.dtype}`)
-    if (a!.dtype !== b!.dtype) throw new LanewiseError('E_SHAPE', `operands of type ${a!.dtype} and ${b!.dtype} do not go together`)
-    return [{ dtype: a!.dtype, shape: broadcastShapes(condition!.shape, a!.shape, b!.shape) }]
+    return [{ dtype: sameType([a, b]), shape: broadcastShapes(condition!.shape, a!.shape, b!.shape) }]
   },
   layout: elementwise,
   kernel: (types) => types[1] !== undefined && byteSize(types[1]) > 0 && byteSize(types[1]) <= 8,

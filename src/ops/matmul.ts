@@ -1,7 +1,7 @@
 import { BINARY_ADD, UNARY_AFFINE, UNARY_NONE } from '../../assembly/codes.js'
 import { isBig, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
-import { hostZeros, type HostTensor } from '../host.js'
+import { hostZeros, saturatedBigInt, type HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, sizeOf, stridesOf, type Shape } from '../shape.js'
 import { physicalShape } from '../graph/layout.js'
 import { emitStridedCopy } from '../graph/strided.js'
@@ -9,6 +9,7 @@ import { float, int, type AttributesOf } from './attributes.js'
 import type { Gradient, GradientEmitter } from './gradient.js'
 import { emitSumTo } from './gradient-sum.js'
 import { defineOp, type Address, type KernelEmitter, type Operand } from './op.js'
+import { sameType } from './operands.js'
 
 /** The product's shape, and the operands' as matrices: a vector on the left is a row, on the right a column. */
 interface Product {
@@ -45,8 +46,7 @@ export const MatMul = defineOp({
   // Bias and residual are added by graph passes.
   arity: [2, 4],
   attributes: {},
-  infer: ({ inputs: [a, b] }) => [{ dtype: a!.dtype, shape: productOf(a!.shape, b!.shape).shape }],
-  kernel: (types) => types.every((type) => type === undefined || type === 'float32'),
+  infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: productOf(inputs[0]!.shape, inputs[1]!.shape).shape }],
   // Kernels read their operands with strides, so any order of axes will do.
   layout: ({ inputs, outputs }) => ({ inputs: inputs.slice(0, 2).map((input) => input?.order), outputs: outputs.map(() => undefined) }),
   emit(e) {
@@ -81,6 +81,21 @@ export const MatMulGradient: Gradient<object> = {
     const product = productOf(a.shape, b.shape)
     emitFactorGradients(g, product, dc, { a, b, aStrides: stridesWithin(a, product.a), bStrides: stridesWithin(b, product.b), scale: 1 })
   },
+}
+
+/** A matrix wherever it lies: strides of its rows and columns, in elements. */
+export interface Matrix {
+  readonly at: Address
+  readonly row: number
+  readonly column: number
+}
+
+/** Records c [m, n] = a [m, k] · b [k, n], dense, for gradients made of several products. */
+export function emitMatrixProduct(e: KernelEmitter, c: Address, m: number, k: number, n: number, a: Matrix, b: Matrix): void {
+  const product: Product = { m, k, n, batch: [], shape: [m, n], a: [m, k], b: [k, n] }
+  const right: Operand = { dtype: 'float32', shape: [k, n], order: [0, 1], physical: [k, n], size: k * n, at: b.at, constant: undefined }
+  const activation = { code: UNARY_NONE, a: 0, b: 0 }
+  emitProduct(e, c, { product, a, b: right, aStrides: [a.row, a.column], bStrides: [b.row, b.column], bias: 0, residual: 0, activation })
 }
 
 /** The gradients by both factors of a product. The strides are those of the operands as they are multiplied. */
@@ -255,7 +270,7 @@ function offsetTable(batch: readonly number[], product: Product, aStrides: reado
 /** A product in plain TypeScript: integers and float64. */
 function multiply(a: HostTensor, b: HostTensor, product: Product, aStrides: readonly number[], bStrides: readonly number[]): HostTensor {
   const { dtype } = a
-  requireArithmetic(dtype)
+  requireProduct(dtype)
   const { m, k, n, batch, shape } = product
   const c = hostZeros(dtype, shape)
   const offsets = offsetTable(batch, product, aStrides, bStrides)
@@ -277,7 +292,7 @@ function multiply(a: HostTensor, b: HostTensor, product: Product, aStrides: read
   return c
 }
 
-function requireArithmetic(dtype: DType): void {
+function requireProduct(dtype: DType): void {
   if (dtype === 'float32' || dtype === 'float64' || dtype === 'int32' || dtype === 'uint32' || isBig(dtype)) return
   throw new LanewiseError('E_UNSUPPORTED', `matrix products of ${dtype} are not supported`, { actual: dtype })
 }
@@ -289,12 +304,12 @@ export const Gemm = defineOp({
   name: 'Gemm',
   arity: [2, 4],
   attributes: gemmAttributes,
-  infer({ attributes, inputs: [a, b, c] }) {
+  infer({ attributes, inputs }) {
+    const [a, b, c] = inputs
     const product = gemmProduct(a!.shape, b!.shape, attributes)
     if (c) checkAddend(c.shape, product)
-    return [{ dtype: a!.dtype, shape: product.shape }]
+    return [{ dtype: sameType(inputs), shape: product.shape }]
   },
-  kernel: (types) => types.every((type) => type === undefined || type === 'float32'),
   layout: ({ inputs, outputs }) => ({ inputs: inputs.slice(0, 2).map((input) => input?.order), outputs: outputs.map(() => undefined) }),
   emit(e) {
     const a = e.input(0)
@@ -328,7 +343,7 @@ export const Gemm = defineOp({
     for (let i = 0; i < product.m * product.n; i++) {
       const addend = c ? Number(c.data[Math.floor(i / product.n) * rowStep + (i % product.n) * colStep]) : 0
       const sum = scale(Number(data[i]), attributes.alpha) + scale(addend, attributes.beta)
-      data[i] = isBig(y.dtype) ? BigInt(sum) : sum
+      data[i] = isBig(y.dtype) ? saturatedBigInt(sum, y.dtype) : sum
     }
     return [y]
   },

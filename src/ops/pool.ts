@@ -104,6 +104,13 @@ export const AveragePool = defineOp({
   emit: (e) => emitPool(e, 'average_pool_f32', (window) => [e.attributes.count_include_pad, ...threeAxes(window.end, 0)]),
 })
 
+/** Powers are multiplied out, and float32 has nothing to say about higher ones. */
+const MOST_POWER = 1000
+
+function checkPower(p: number): void {
+  if (!(p >= 1 && p <= MOST_POWER)) throw new LanewiseError('E_VALUE', `p must be in [1, ${MOST_POWER}], got ${p}`)
+}
+
 export const LpPool = defineOp({
   name: 'LpPool',
   arity: 1,
@@ -111,7 +118,7 @@ export const LpPool = defineOp({
   infer: ({ attributes, inputs: [x] }) => [{ dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...poolWindow(attributes, x!.shape).output] }],
   layout: channelsLast,
   emit(e) {
-    if (!(e.attributes.p >= 1)) throw new LanewiseError('E_VALUE', `p must be positive, got ${e.attributes.p}`)
+    checkPower(e.attributes.p)
     emitPool(e, 'lp_pool_f32', () => [e.attributes.p])
   },
 })
@@ -157,7 +164,7 @@ export const GlobalLpPool = defineOp({
     const x = e.input(0)
     const y = e.output(0)
     if (y.size === 0) return
-    if (!(e.attributes.p >= 1)) throw new LanewiseError('E_VALUE', `p must be positive, got ${e.attributes.p}`)
+    checkPower(e.attributes.p)
     const [images, channels] = x.shape
     const pixels = x.size / (images * channels)
     e.call(

@@ -5,7 +5,7 @@ import { formatShape, sizeOf, type Shape } from '../shape.js'
 import { float, int, ints, required } from './attributes.js'
 import { floatsOf, numericTensor } from './host-floats.js'
 import { cos, exp, log } from './host-functions.js'
-import { defineOp } from './op.js'
+import { defineOp, type ComputeContext } from './op.js'
 
 /** xoshiro128** (Blackman and Vigna, 2018): the same numbers for the same seed everywhere. */
 export class Random {
@@ -48,11 +48,9 @@ export class Random {
   }
 }
 
-let unseeded = 0
-
-/** A generator for one call: by its seed, else one that no call before had. */
-function generator(seed: number | undefined): Random {
-  return new Random(seed ?? -(++unseeded))
+/** A generator for one call: by the node's own seed, else by one of the session's. */
+function generator(own: number | undefined, session: (() => number) | undefined): Random {
+  return new Random(own ?? session?.() ?? 0)
 }
 
 function typeOf(code: number | undefined, fallback: DType): DType {
@@ -68,8 +66,8 @@ function filled(dtype: DType, shape: Shape, next: () => number): HostTensor {
 /** An operator with a shape of its own, and its -Like sibling that takes an input's. */
 function distribution<K extends string>(name: string, [a, b]: readonly [K, K], defaults: readonly [number, number], next: (random: Random, a: number, b: number) => number) {
   const parameters = { [a]: float(defaults[0]), [b]: float(defaults[1]), seed: float() }
-  const values = (attributes: { readonly [name: string]: unknown }, dtype: DType, shape: Shape) => {
-    const random = generator(attributes.seed as number | undefined)
+  const values = ({ attributes, outputs: [{ dtype, shape }], seed }: ComputeContext<{ readonly [name: string]: unknown }>) => {
+    const random = generator(attributes.seed as number | undefined, seed)
     return [filled(dtype, shape, () => next(random, attributes[a] as number, attributes[b] as number))]
   }
   const plain = defineOp({
@@ -78,7 +76,7 @@ function distribution<K extends string>(name: string, [a, b]: readonly [K, K], d
     random: true,
     attributes: { dtype: int(1), shape: required(ints()), ...parameters },
     infer: ({ attributes: { dtype, shape } }) => [{ dtype: typeOf(dtype, 'float32'), shape: shape.map(Number) }],
-    compute: ({ attributes, outputs: [{ dtype, shape }] }) => values(attributes, dtype, shape),
+    compute: values,
   })
   const like = defineOp({
     name: `${name}Like`,
@@ -86,7 +84,7 @@ function distribution<K extends string>(name: string, [a, b]: readonly [K, K], d
     random: true,
     attributes: { dtype: int(), ...parameters },
     infer: ({ attributes: { dtype }, inputs: [x] }) => [{ dtype: typeOf(dtype, x!.dtype), shape: x!.shape }],
-    compute: ({ attributes, outputs: [{ dtype, shape }] }) => values(attributes, dtype, shape),
+    compute: values,
   })
   return [plain, like] as const
 }
@@ -101,8 +99,8 @@ export const Bernoulli = defineOp({
   random: true,
   attributes: { dtype: int(), seed: float() },
   infer: ({ attributes: { dtype }, inputs: [x] }) => [{ dtype: typeOf(dtype, x!.dtype), shape: x!.shape }],
-  compute({ attributes: { seed }, inputs: [x], outputs: [y] }) {
-    const random = generator(seed)
+  compute({ attributes, inputs: [x], outputs: [y], seed }) {
+    const random = generator(attributes.seed, seed)
     const probabilities = floatsOf(x!)
     let i = 0
     return [filled(y.dtype, y.shape, () => (random.uniform() < probabilities[i++] ? 1 : 0))]
@@ -122,8 +120,9 @@ export const Multinomial = defineOp({
     if (samples < 0) throw new LanewiseError('E_VALUE', `sample_size must not be negative, got ${samples}`)
     return [{ dtype: type, shape: [x!.shape[0], samples] }]
   },
-  compute({ attributes: { sample_size: samples, seed }, inputs: [x], outputs: [y] }) {
-    const random = generator(seed)
+  compute({ attributes, inputs: [x], outputs: [y], seed }) {
+    const samples = attributes.sample_size
+    const random = generator(attributes.seed, seed)
     const classes = x!.shape[1]
     const logits = Float64Array.from(floatsOf(x!))
     const drawn: number[] = []

@@ -12,7 +12,7 @@ import {
   UNARY_LOG,
   UNARY_SQRT,
 } from '../../assembly/codes.js'
-import { byteSize, isBig, isFloat, isUnsigned, type DType } from '../dtype.js'
+import { byteSize, isBig, isFloat, isInteger, isUnsigned, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { identityOrder, type Layout, type LayoutQuery } from '../graph/layout.js'
 import { hostFrom, hostZeros, toNumbers, type HostTensor } from '../host.js'
@@ -153,7 +153,11 @@ function foldIntegers(x: HostTensor, axes: readonly number[], shape: Shape, fold
   const y = hostZeros(x.dtype, shape)
   const data = y.data as { [i: number]: number | bigint }
   to.forEach((sum, i) => {
-    const value = fold.finish ? fold.finish(sum, count) : sum
+    let value = sum
+    if (fold.finish) {
+      value = fold.finish(sum, count)
+      value = value < least ? least : value > most ? most : value
+    }
     data[i] = isBig(x.dtype) ? value : Number(BigInt.asIntN(32, value))
   })
   return y
@@ -181,6 +185,7 @@ export function axesOf(given: HostTensor | undefined, rank: number, { noop_with_
 }
 
 function reduceOp(name: string, { code, float, integer, kernels = false, axesInput = 18 }: ReduceOptions): OpDefinition<ReduceAttributes> {
+  const ordering = code === REDUCE_MAX || code === REDUCE_MIN
   return defineOp({
     name,
     arity: [1, 2],
@@ -188,7 +193,8 @@ function reduceOp(name: string, { code, float, integer, kernels = false, axesInp
     infer({ attributes, inputs: [x, axes], value }) {
       const { dtype, shape } = x!
       const known = axes && value(1)
-      if (!isFloat(dtype) && !integer) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
+      const whole = isInteger(dtype) || (dtype === 'bool' && ordering)
+      if (!isFloat(dtype) && !(whole && integer)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
       return [{ dtype, shape: reducedShape(shape, axesOf(known, shape.length, attributes), attributes.keepdims !== 0) }]
     },
     layout: keptInPlace,
@@ -205,10 +211,7 @@ function reduceOp(name: string, { code, float, integer, kernels = false, axesInp
     },
     compute({ attributes, inputs: [x, given], outputs: [{ shape }] }) {
       const axes = axesOf(given, x!.shape.length, attributes)
-      if (!isFloat(x!.dtype)) {
-        if (x!.dtype === 'bool' && name !== 'ReduceMax' && name !== 'ReduceMin') throw new LanewiseError('E_UNSUPPORTED', 'not supported for bool', { actual: 'bool' })
-        return [foldIntegers(x!, axes, shape, integer!)]
-      }
+      if (!isFloat(x!.dtype)) return [foldIntegers(x!, axes, shape, integer!)]
       return [typeof float === 'function' ? float(x!, axes, shape) : foldFloats(x!, axes, shape, float)]
     },
     upgrades: [{ below: axesInput, apply: axesToInput }],
@@ -245,6 +248,8 @@ function axesToInput(node: UpgradeContext): void {
 const plus = <T extends number | bigint>(a: T, b: T): T => ((a as number) + (b as number)) as T
 const magnitude = (x: bigint): bigint => (x < 0n ? -x : x)
 const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+/** NaN (the logarithm of a negative sum) is 0; −∞, that of 0, the least int64: as float to integer conversions saturate. */
+const saturated = (x: number): bigint => (Number.isNaN(x) ? 0n : x === -Infinity ? -(2n ** 63n) : BigInt(Math.trunc(x)))
 const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b)
 
 /** log Σ eˣ, with the largest element taken out. */
@@ -287,7 +292,7 @@ export const ReduceL2 = reduceOp('ReduceL2', {
 export const ReduceLogSum = reduceOp('ReduceLogSum', {
   code: REDUCE_LOG_SUM,
   float: { start: 0, add: plus, finish: log },
-  integer: { start: 0n, add: plus, finish: (sum) => BigInt(Math.trunc(log(Number(sum)))) },
+  integer: { start: 0n, add: plus, finish: (sum) => saturated(log(Number(sum))) },
 })
 export const ReduceLogSumExp = reduceOp('ReduceLogSumExp', { code: REDUCE_LOG_SUM_EXP, float: logSumExp })
 

@@ -40,8 +40,9 @@ function reshaped(shape: Shape, wanted: readonly number[], allowZero: boolean): 
   const size = sizeOf(shape)
   if (open >= 0) {
     const rest = sizeOf(result.filter((_, axis) => axis !== open))
-    if (rest === 0 ? size !== 0 : size % rest !== 0) throw fail(`${size} elements are no multiple of ${rest}`)
-    result[open] = rest === 0 ? 0 : size / rest
+    // Of nothing, any number of nothings can be made: -1 beside a 0 stands for no size in particular.
+    if (rest === 0 || size % rest !== 0) throw fail(`${size} elements are no multiple of ${rest}`)
+    result[open] = size / rest
   }
   if (sizeOf(result) !== size) throw fail('the numbers of elements differ')
   return result

@@ -3,7 +3,7 @@ import { BINARY_ADD, UNARY_NONE } from '../../assembly/codes.js'
 import type { DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { toNumbers } from '../host.js'
-import { plus, type Address, type Emitter, type Operand } from './op.js'
+import { plus, type Address, type Emitter, type KernelEmitter, type Operand } from './op.js'
 import { recurrentSizes, stateAt, type RecurrentAttributes } from './rnn.js'
 
 /** Up to this many rows a product with packed weights is bound by reading them (see assembly/gemv.ts). */
@@ -54,8 +54,9 @@ export function emitStretches(e: Emitter<RecurrentAttributes>, gates: number, em
   const { length, batch, input, hidden, directions } = sizes
   const { layout, direction } = e.attributes
   const y = e.outputs[0] ? e.output(0).at : e.scratch(length * directions * batch * hidden * 4)
-  const last = e.outputs[1] && e.output(1).at
-  const cells = gates === 4 ? (e.outputs[2] ? e.output(2).at : e.scratch(directions * batch * hidden * 4)) : undefined
+  // A direction's states are read before its last ones are written, and cells are where they were from the first step on.
+  const last = e.outputs[1] && e.overwrite(1, 5).at
+  const cells = gates === 4 ? (e.outputs[2] ? e.overwrite(2, 6).at : e.scratch(directions * batch * hidden * 4)) : undefined
   const lengths = e.inputs[4]
   if (lengths) e.check(lengths, (tensor) => checkLengths(toNumbers(tensor, 'sequence_lens'), length))
   const sRow = layout ? directions * hidden : hidden
@@ -111,7 +112,7 @@ export function checkLengths(lengths: readonly number[], longest: number): void 
 /**
  * Rows [from, from + count) · hidden of a direction's weights [directions, gates · hidden, depth] (W or R), packed as the right side of a product.
  */
-export function packGates(e: Emitter<unknown>, weights: Operand, { direction, hidden }: Stretch, from: number, count: number): Address {
+export function packGates(e: KernelEmitter, weights: Operand, { direction, hidden }: Pick<Stretch, 'direction' | 'hidden'>, from: number, count: number): Address {
   const [, rows, depth] = weights.shape
   const n = count * hidden
   return e.pack(weights, `gates ${direction} ${from} ${count} ${rows / hidden}`, e.ask('gemm_packed_size', depth, n), (p, at, to) => {
@@ -120,7 +121,7 @@ export function packGates(e: Emitter<unknown>, weights: Operand, { direction, hi
 }
 
 /** Input and recurrent biases of some gates, added; 0 if there are none. */
-export function addedBias(e: Emitter<unknown>, bias: Operand | undefined, { direction, hidden }: Stretch, from: number, count: number): Address | number {
+export function addedBias(e: KernelEmitter, bias: Operand | undefined, { direction, hidden }: Pick<Stretch, 'direction' | 'hidden'>, from: number, count: number): Address | number {
   if (!bias) return 0
   const half = bias.shape[1] / 2
   const n = count * hidden
@@ -131,7 +132,7 @@ export function addedBias(e: Emitter<unknown>, bias: Operand | undefined, { dire
 }
 
 /** One half of the bias of one gate as it is. */
-export function biasOfGate(bias: Operand | undefined, { direction, hidden }: Stretch, gate: number, half: 0 | 1): Address | number {
+export function biasOfGate(bias: Operand | undefined, { direction, hidden }: Pick<Stretch, 'direction' | 'hidden'>, gate: number, half: 0 | 1): Address | number {
   if (!bias) return 0
   const { shape } = bias
   return plus(bias.at, ((direction * 2 + half) * (shape[1] / 2) + gate * hidden) * 4)

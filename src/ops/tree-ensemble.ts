@@ -203,6 +203,9 @@ function listOf(list: readonly number[] | undefined, values: HostTensor | undefi
 }
 
 function oldForest(a: OldTrees, leaves: OldLeaves, targets: number): Forest {
+  if (a.nodes_treeids.length !== a.nodes_nodeids.length) {
+    throw new LanewiseError('E_VALUE', `there are ${a.nodes_nodeids.length} nodes_nodeids and ${a.nodes_treeids.length} nodes_treeids`)
+  }
   const splits = listOf(a.nodes_values, a.nodes_values_as_tensor)
   const weightsOf = new Map<string, [number, number][]>()
   leaves.ids.forEach((target, i) => {

@@ -3,9 +3,13 @@ import { isBig, isFloat } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { follow } from '../graph/layout.js'
 import { hostZeros, type HostTensor } from '../host.js'
+import { formatShape, sizeOf } from '../shape.js'
 import { float, int, string, type AttributeSchema, type AttributesOf } from './attributes.js'
+import { castTensor } from './cast.js'
 import type { Gradient } from './gradient.js'
-import { allFloat32, defineOp, type Activation, type OpDefinition } from './op.js'
+import { numbersOf } from './host-floats.js'
+import { defineOp, type Activation, type OpDefinition } from './op.js'
+import { requireArithmetic, sameType } from './operands.js'
 
 /** How to compute an element where there is no kernel: only with operations that IEEE 754 rounds exactly, so that every engine agrees. */
 type Exact = (x: number) => number
@@ -49,9 +53,7 @@ function plain(name: string, which: number, exact?: Exact): OpDefinition<Attribu
 }
 
 function mapExact(x: HostTensor, f: Exact): HostTensor {
-  if (x.dtype === 'string' || (isFloat(x.dtype) && !allFloat32([x.dtype]) && x.dtype !== 'float64')) {
-    throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x.dtype}`, { actual: x.dtype })
-  }
+  if (x.dtype !== 'bool') requireArithmetic(x.dtype)
   const y = hostZeros(x.dtype, x.shape)
   const from = x.data as ArrayLike<number | bigint>
   const to = y.data as { [i: number]: number | bigint }
@@ -118,7 +120,11 @@ export const Shrink = unary(
   undefined,
   {
     compute({ attributes: { bias, lambd }, inputs: [x] }) {
-      return [mapExact(x!, (value) => (value < -lambd ? value + bias : value > lambd ? value - bias : 0))]
+      const f = (value: number) => (value < -lambd ? value + bias : value > lambd ? value - bias : 0)
+      // Integers are shrunk as floats and cut off again.
+      if (isFloat(x!.dtype)) return [mapExact(x!, f)]
+      requireArithmetic(x!.dtype)
+      return [castTensor({ dtype: 'float64', shape: x!.shape, data: Float64Array.from(numbersOf(x!), f) }, x!.dtype)]
     },
   },
 )
@@ -182,9 +188,17 @@ export const Clip = defineOp({
   name: 'Clip',
   arity: [1, 3],
   attributes: {},
-  infer: ({ inputs: [x] }) => [x!],
+  infer({ inputs }) {
+    const [x, ...bounds] = inputs
+    for (const bound of bounds) {
+      if (!bound) continue
+      // Older operator sets give the bounds as attributes, which are float32 whatever x is.
+      if (bound.dtype !== 'float32' || !isFloat(x!.dtype)) sameType([x, bound])
+      if (sizeOf(bound.shape) !== 1) throw new LanewiseError('E_SHAPE', `a bound must be one number, got ${formatShape(bound.shape)}`)
+    }
+    return [x!]
+  },
   layout: follow,
-  kernel: (types) => types.every((type) => type === undefined || type === 'float32'),
   emit(e) {
     const x = e.input(0)
     const y = e.overwrite(0, 0)
@@ -196,6 +210,7 @@ export const Clip = defineOp({
     if (high) e.call('binary_f32', code.BINARY_MIN, raised, 1, high.at, 0, y.at, x.size)
   },
   compute({ inputs: [x, low, high] }) {
+    requireArithmetic(x!.dtype)
     const y = hostZeros(x!.dtype, x!.shape)
     const from = x!.data as ArrayLike<number>
     const to = y.data as { [i: number]: number }

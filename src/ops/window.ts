@@ -30,7 +30,7 @@ export interface Window {
 }
 
 /** Nothing sensible is larger; it keeps every product of these numbers exact. */
-const LIMIT = 2 ** 31 - 1
+export const LIMIT = 2 ** 31 - 1
 
 /**
  * Resolves padding and output sizes (ONNX, operators Conv and MaxPool).
@@ -46,6 +46,7 @@ export function slideWindow(attributes: WindowAttributes, input: Shape, kernel: 
   const extent = kernel.map((size, i) => (size - 1) * dilations[i] + 1)
   const { begin, end } = padding(attributes, input, extent, strides)
   const output = input.map((size, i) => {
+    if (size + begin[i] + end[i] > LIMIT) throw new LanewiseError('E_VALUE', `an axis of ${size} with padding ${begin[i]} and ${end[i]} is too long`)
     const room = size + begin[i] + end[i] - extent[i]
     if (room < 0) {
       throw new LanewiseError('E_SHAPE', `a window of ${extent[i]} does not fit into ${size} with padding ${begin[i]} and ${end[i]}`, {

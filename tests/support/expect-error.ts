@@ -15,3 +15,16 @@ export function expectError(code: ErrorCode, work: () => unknown, message?: RegE
   if (message !== undefined) expect(error.message).toMatch(message)
   return error
 }
+
+/** As {@link expectError}, for what ends later. */
+export async function expectRejects(code: ErrorCode, work: () => Promise<unknown>, message?: RegExp): Promise<LanewiseError> {
+  let ended: () => unknown = () => undefined
+  try {
+    await work()
+  } catch (error) {
+    ended = () => {
+      throw error
+    }
+  }
+  return expectError(code, ended, message)
+}

@@ -30,6 +30,8 @@ export interface NodeRun {
   readonly build?: Build
   /** The order of axes in which fed tensors of more than two axes lie in memory; logical by default. */
   readonly order?: (rank: number) => Order
+  /** The memory limit in bytes; as good as none by default. */
+  readonly limit?: number
 }
 
 /** The kind of an attribute that only older operator sets have. */
@@ -76,8 +78,9 @@ export async function runNode(run: NodeRun): Promise<HostTensor[]> {
   })
   const outputs = names.outputs.map((name) => valueOf(name)!)
   const graph: Graph = { name: 'test', inputs: [...feeds.keys()], outputs, nodes }
-  const context = makeContext(run.build)
-  const options = { build: context.build, fast: true, shapedPass: () => true, arenaLimit: 2 ** 32 }
+  const { limit = 2 ** 32 } = run
+  const context = makeContext(run.build, limit)
+  const options = { build: context.build, fast: true, shapedPass: () => true, arenaLimit: limit }
   const program = new Program(graph, context, new WeightStore(context), options)
   const results = await program.run(feeds)
   // A second run must find everything as the first did.

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -16,6 +17,25 @@ export async function loadOptional<T>(name: string, purpose: string): Promise<T>
     const why = missing ? 'which is not installed' : `which cannot be loaded (${(cause as Error).message.split('\n')[0]})`
     throw new LanewiseError('E_UNSUPPORTED', `${purpose} needs the package ${name}, ${why}: npm i ${name}`, { cause })
   }
+}
+
+/**
+ * The text of a file of such a package, e.g. `optionalText('uplot/dist/uPlot.min.css', 'an HTML report')`.
+ *
+ * @throws LanewiseError `E_UNSUPPORTED` saying what to install.
+ */
+export function optionalText(file: string, purpose: string): string {
+  for (const from of [import.meta.url, join(process.cwd(), 'package.json')]) {
+    let path: string
+    try {
+      path = createRequire(from).resolve(file)
+    } catch {
+      continue
+    }
+    return readFileSync(path, 'utf8')
+  }
+  const name = file.split('/').slice(0, file.startsWith('@') ? 2 : 1).join('/')
+  throw new LanewiseError('E_UNSUPPORTED', `${purpose} needs the package ${name}, which is not installed: npm i ${name}`)
 }
 
 function resolve(name: string): string {

@@ -1,0 +1,139 @@
+import { LanewiseError } from '../errors.js'
+import { loadOptional } from '../platform/optional.js'
+
+/** A picture: rows from the top, `channels` values 0 … 1 for each pixel side by side. */
+export interface Picture {
+  readonly width: number
+  readonly height: number
+  readonly channels: 1 | 3
+  readonly data: Float32Array<ArrayBuffer>
+}
+
+/** No picture that is meant has more pixels. */
+const MAX_PIXELS = 2 ** 28
+
+/**
+ * Decodes a PNG (with the package fast-png) or JPEG file (with sharp). Transparency is put on white.
+ *
+ * @param channels - 1: grey (ITU-R BT.601 weights), 3: red, green, blue.
+ * @throws LanewiseError `E_PARSE` if the bytes are no picture, `E_BUDGET` beyond 2^28 pixels, `E_UNSUPPORTED` if the package is not installed.
+ */
+export async function decodePicture(bytes: Uint8Array, channels: 1 | 3, what = 'picture'): Promise<Picture> {
+  const png = bytes[0] === 0x89 && bytes[1] === 0x50 && bytes[2] === 0x4e && bytes[3] === 0x47
+  const jpeg = bytes[0] === 0xff && bytes[1] === 0xd8
+  if (!png && !jpeg) throw new LanewiseError('E_PARSE', `${what}: this is neither PNG nor JPEG`)
+  const picture = png ? await decodePng(bytes, what) : await decodeJpeg(bytes, what)
+  return { width: picture.width, height: picture.height, channels, data: coloured(picture, channels) }
+}
+
+interface Pixels {
+  readonly width: number
+  readonly height: number
+  readonly channels: number
+  readonly data: ArrayLike<number>
+  /** The value of white. */
+  readonly top: number
+}
+
+/** Where a PNG says its size (section 11.2.1): looked at before anything is allocated. */
+function checkPngSize(bytes: Uint8Array, what: string): void {
+  if (bytes.length < 33) throw new LanewiseError('E_PARSE', `${what}: the PNG is cut off`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const [width, height] = [view.getUint32(16), view.getUint32(20)]
+  if (width * height > MAX_PIXELS) throw new LanewiseError('E_BUDGET', `${what}: ${width} × ${height} pixels are too many`, { expected: `<= ${MAX_PIXELS}`, actual: String(width * height) })
+}
+
+async function decodePng(bytes: Uint8Array, what: string): Promise<Pixels> {
+  checkPngSize(bytes, what)
+  const { decode, convertIndexedToRgb } = await fastPng()
+  try {
+    const png = decode(bytes, { checkCrc: true })
+    const { width, height, channels, depth } = png
+    if (png.palette) return { width, height, channels: png.palette[0].length, data: convertIndexedToRgb(png), top: 255 }
+    return { width, height, channels, data: depth < 8 ? unpacked(png.data, width, height, depth) : png.data, top: 2 ** depth - 1 }
+  } catch (cause) {
+    throw new LanewiseError('E_PARSE', `${what}: the PNG cannot be decoded (${(cause as Error).message})`, { cause })
+  }
+}
+
+/** Grey values of 1, 2 or 4 bits, several in a byte, the first in the high bits; each row begins a byte. */
+function unpacked(data: ArrayLike<number>, width: number, height: number, depth: number): Uint8Array {
+  const stride = Math.ceil((width * depth) / 8)
+  const values = new Uint8Array(width * height)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const bit = x * depth
+      values[y * width + x] = (data[y * stride + (bit >> 3)] >> (8 - depth - (bit & 7))) & ((1 << depth) - 1)
+    }
+  }
+  return values
+}
+
+async function decodeJpeg(bytes: Uint8Array, what: string): Promise<Pixels> {
+  const { default: sharp } = await loadOptional<typeof import('sharp')>('sharp', 'reading JPEG files')
+  try {
+    const { data, info } = await sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS }).rotate().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
+    return { width: info.width, height: info.height, channels: info.channels, data, top: 255 }
+  } catch (cause) {
+    throw new LanewiseError('E_PARSE', `${what}: the JPEG cannot be decoded (${(cause as Error).message})`, { cause })
+  }
+}
+
+/** @throws LanewiseError `E_UNSUPPORTED` saying what to install. */
+export async function fastPng(): Promise<typeof import('fast-png')> {
+  try {
+    // By its name and not through loadOptional, so that a bundler puts it into the program.
+    return await import('fast-png')
+  } catch (cause) {
+    throw new LanewiseError('E_UNSUPPORTED', 'PNG files need the package fast-png, which is not installed: npm i fast-png', { cause })
+  }
+}
+
+function coloured({ channels: given, data, top }: Pixels, wanted: 1 | 3): Float32Array<ArrayBuffer> {
+  const pixels = Math.floor(data.length / given)
+  const out = new Float32Array(pixels * wanted)
+  const colours = given >= 3 ? 3 : 1
+  for (let i = 0; i < pixels; i++) {
+    const at = i * given
+    const opacity = given > colours ? data[at + colours] / top : 1
+    const value = (channel: number) => (data[at + (colours === 3 ? channel : 0)] / top) * opacity + (1 - opacity)
+    if (wanted === 3) for (let c = 0; c < 3; c++) out[i * 3 + c] = value(c)
+    else out[i] = colours === 3 ? 0.299 * value(0) + 0.587 * value(1) + 0.114 * value(2) : value(0)
+  }
+  return out
+}
+
+/**
+ * A picture in another size: linear between pixels when it grows, the mean over a triangle as wide as the ratio when it shrinks, so that no
+ * pixel is passed over (Turkowski, "Filters for common resampling tasks", 1990).
+ */
+export function resizedPicture(picture: Picture, width: number, height: number): Picture {
+  const { channels } = picture
+  const across = resampled(picture.data, picture.height, picture.width, width, channels)
+  const down = resampled(across, 1, picture.height, height, width * channels)
+  return { width, height, channels, data: down }
+}
+
+/** Resamples the middle axis of [outer, from, inner]. */
+function resampled(data: Float32Array, outer: number, from: number, to: number, inner: number): Float32Array<ArrayBuffer> {
+  const out = new Float32Array(outer * to * inner)
+  const ratio = from / to
+  const reach = Math.max(1, ratio)
+  for (let i = 0; i < to; i++) {
+    const centre = (i + 0.5) * ratio - 0.5
+    const taps: [place: number, weight: number][] = []
+    for (let k = Math.ceil(centre - reach); k <= Math.floor(centre + reach); k++) {
+      const weight = 1 - Math.abs(k - centre) / reach
+      if (weight > 0) taps.push([Math.min(from - 1, Math.max(0, k)), weight])
+    }
+    const total = taps.reduce((sum, [, weight]) => sum + weight, 0)
+    for (let o = 0; o < outer; o++) {
+      for (let j = 0; j < inner; j++) {
+        let sum = 0
+        for (const [place, weight] of taps) sum += weight * data[(o * from + place) * inner + j]
+        out[(o * to + i) * inner + j] = sum / total
+      }
+    }
+  }
+  return out
+}

@@ -1,0 +1,86 @@
+import { LanewiseError } from '../errors.js'
+import { log } from '../ops/host-functions.js'
+import type { Random } from '../random.js'
+
+/** Which examples an epoch takes, in which order. */
+export interface Sampler {
+  /** How many it takes. */
+  readonly length: number
+  /** Their places. All that is random must come from `random`, which the loader makes anew for every epoch. */
+  order(random: Random): ArrayLike<number>
+}
+
+/** Every example, from the first to the last. */
+export class SequentialSampler implements Sampler {
+  constructor(readonly length: number) {}
+
+  order(): ArrayLike<number> {
+    return Uint32Array.from({ length: this.length }, (_, i) => i)
+  }
+}
+
+/** Every example once, in random order; with replacement, `count` times any of them. */
+export class RandomSampler implements Sampler {
+  readonly length: number
+  private readonly replacement: boolean
+
+  /** @throws LanewiseError `E_VALUE` for more than there are without replacement. */
+  constructor(private readonly examples: number, { replacement = false, count = examples }: { readonly replacement?: boolean; readonly count?: number } = {}) {
+    if (!replacement && count > examples) throw new LanewiseError('E_VALUE', `${count} of ${examples} examples cannot be drawn without replacement`)
+    this.replacement = replacement
+    this.length = count
+  }
+
+  order(random: Random): ArrayLike<number> {
+    if (this.replacement) return Uint32Array.from({ length: this.length }, () => random.integer(this.examples))
+    return random.permutation(this.examples).subarray(0, this.length)
+  }
+}
+
+/**
+ * Examples with probabilities in proportion to weights: rare classes more often, say. With replacement (the default) by the alias method (Vose 1991);
+ * without, by the keys of Efraimidis and Spirakis (2006).
+ */
+export class WeightedRandomSampler implements Sampler {
+  readonly length: number
+  private readonly weights: Float64Array
+  private readonly replacement: boolean
+
+  /** @throws LanewiseError `E_VALUE` for a weight that is negative or not finite, for weights that are all 0, or for more than there are without replacement. */
+  constructor(weights: ArrayLike<number>, count: number, { replacement = true }: { readonly replacement?: boolean } = {}) {
+    this.weights = Float64Array.from(weights)
+    this.length = count
+    this.replacement = replacement
+    if (!this.weights.every((weight) => weight >= 0 && weight < Infinity)) throw new LanewiseError('E_VALUE', 'a weight must be finite and not negative')
+    const some = this.weights.filter((weight) => weight > 0).length
+    if (some === 0) throw new LanewiseError('E_VALUE', 'at least one weight must be above 0')
+    if (!replacement && count > some) throw new LanewiseError('E_VALUE', `${count} examples cannot be drawn without replacement: ${some} have a weight above 0`)
+  }
+
+  order(random: Random): ArrayLike<number> {
+    const { weights, length } = this
+    if (!this.replacement) {
+      const keys = weights.map((weight) => (weight > 0 ? log(1 - random.uniform()) / weight : -Infinity))
+      return Uint32Array.from(weights, (_, i) => i).sort((a, b) => keys[b] - keys[a] || a - b).subarray(0, length)
+    }
+    const count = weights.length
+    const total = weights.reduce((a, b) => a + b, 0)
+    const scaled = weights.map((weight) => (weight * count) / total)
+    const alias = Uint32Array.from(weights, (_, i) => i)
+    const small: number[] = []
+    const large: number[] = []
+    scaled.forEach((share, i) => (share < 1 ? small : large).push(i))
+    while (small.length > 0 && large.length > 0) {
+      const [low, high] = [small.pop()!, large.at(-1)!]
+      alias[low] = high
+      scaled[high] -= 1 - scaled[low]
+      if (scaled[high] < 1) small.push(large.pop()!)
+    }
+    // Rounding may leave some small ones behind that should be exactly 1, but never one of weight 0.
+    for (const i of small) if (weights[i] > 0) scaled[i] = 1
+    return Uint32Array.from({ length }, () => {
+      const i = random.integer(count)
+      return random.uniform() < scaled[i] ? i : alias[i]
+    })
+  }
+}

@@ -1,0 +1,138 @@
+import { LanewiseError } from '../errors.js'
+import { Tensor } from '../tensor.js'
+import { checkIndex, type Dataset, type Fields, type StreamDataset } from './dataset.js'
+
+/** How text becomes tokens: whole characters (code points), or words and the marks between them. */
+export type TextUnit = 'character' | 'word'
+
+const splitters: Record<TextUnit, (text: string) => string[]> = {
+  character: (text) => Array.from(text),
+  // Letters with digits, single line ends, and each other mark for itself; blanks only part.
+  word: (text) => text.match(/[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{M}]+)*|\n|[^\s]/gu) ?? [],
+}
+
+/** The tokens a model knows, by number. Number 0 stands for all that it does not know. */
+export class Vocabulary {
+  private readonly numbers: ReadonlyMap<string, number>
+
+  /** @param tokens - by their number; the first is shown for what is not known. @throws LanewiseError `E_VALUE` if one stands there twice. */
+  constructor(readonly tokens: readonly string[], readonly unit: TextUnit = 'character') {
+    this.numbers = new Map(tokens.map((token, i) => [token, i]))
+    if (tokens.length === 0 || this.numbers.size !== tokens.length) throw new LanewiseError('E_VALUE', 'a vocabulary needs tokens, each once')
+  }
+
+  /**
+   * The tokens of a text, the most frequent first (those equally frequent in the order of their characters).
+   *
+   * @param most - the size of the vocabulary, the unknown token included.
+   */
+  static of(texts: Iterable<string>, { unit = 'character', most = Infinity, unknown = '\ufffd' }: { readonly unit?: TextUnit; readonly most?: number; readonly unknown?: string } = {}): Vocabulary {
+    const counts = new Map<string, number>()
+    for (const text of texts) for (const token of splitters[unit](text)) counts.set(token, (counts.get(token) ?? 0) + 1)
+    counts.delete(unknown)
+    const sorted = [...counts].sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)).map(([token]) => token)
+    return new Vocabulary([unknown, ...sorted.slice(0, most - 1)], unit)
+  }
+
+  get size(): number {
+    return this.tokens.length
+  }
+
+  encode(text: string): Int32Array<ArrayBuffer> {
+    return Int32Array.from(splitters[this.unit](text), (token) => this.numbers.get(token) ?? 0)
+  }
+
+  /** The text of tokens; words are put together with blanks. @throws LanewiseError `E_VALUE` for a number that is none of the vocabulary's. */
+  decode(numbers: ArrayLike<number>): string {
+    return Array.from(numbers, (number) => {
+      checkIndex(number, this.size)
+      return this.tokens[number]
+    }).join(this.unit === 'word' ? ' ' : '')
+  }
+}
+
+export interface WindowOptions {
+  /** Tokens in an example. */
+  readonly length: number
+  /** Tokens from the beginning of one example to that of the next; `length` by default. */
+  readonly stride?: number
+}
+
+function checkWindow({ length, stride = length }: WindowOptions): Required<WindowOptions> {
+  for (const value of [length, stride]) if (!Number.isInteger(value) || value < 1) throw new LanewiseError('E_VALUE', `windows need whole numbers from 1, got length ${length} and stride ${stride}`)
+  return { length, stride }
+}
+
+function windowAt(tokens: Int32Array, start: number, length: number): Fields {
+  return {
+    input: new Tensor('int32', tokens.slice(start, start + length), [length]),
+    target: new Tensor('int32', tokens.slice(start + 1, start + length + 1), [length]),
+  }
+}
+
+/** Windows of a token sequence for a language model: `input` [length], and as `target` [length] the same one token later; int32. */
+export class TokenDataset implements Dataset {
+  readonly length: number
+  private readonly window: Required<WindowOptions>
+
+  /** @throws LanewiseError `E_VALUE` if there are not even tokens for one window. */
+  constructor(private readonly tokens: Int32Array, options: WindowOptions) {
+    this.window = checkWindow(options)
+    this.length = Math.floor((tokens.length - 1 - this.window.length) / this.window.stride) + 1
+    if (this.length < 1) throw new LanewiseError('E_VALUE', `${tokens.length} tokens are too few for a window of ${options.length} and the token after it`)
+  }
+
+  get(index: number): Fields {
+    checkIndex(index, this.length)
+    return windowAt(this.tokens, index * this.window.stride, this.window.length)
+  }
+}
+
+/**
+ * As {@link TokenDataset}, from text that comes in pieces and is never held: only the window is.
+ *
+ * @param open - gives the text from its beginning, in pieces of UTF-8 or strings. Words are cut at blanks and line ends, so a piece may end anywhere.
+ */
+export function textStream(open: () => AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>, vocabulary: Vocabulary, options: WindowOptions): StreamDataset {
+  const { length, stride } = checkWindow(options)
+  return {
+    async *stream(): AsyncGenerator<Fields, void, void> {
+      let held = new Int32Array(0)
+      // With a stride beyond the window, tokens between two windows are dropped, maybe before they have come.
+      let skip = 0
+      for await (const text of wholeWords(open(), vocabulary.unit)) {
+        const fresh = vocabulary.encode(text)
+        const tokens = new Int32Array(held.length + fresh.length)
+        tokens.set(held)
+        tokens.set(fresh, held.length)
+        let start = skip
+        for (; start + length < tokens.length; start += stride) yield windowAt(tokens, start, length)
+        const from = Math.min(start, tokens.length)
+        held = tokens.slice(from)
+        skip = start - from
+      }
+    },
+  }
+}
+
+/** Text in pieces that end where a token ends. */
+async function* wholeWords(pieces: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>, unit: TextUnit): AsyncGenerator<string, void, void> {
+  const decoder = new TextDecoder('utf-8', { fatal: true })
+  const decode = (piece?: Uint8Array): string => {
+    try {
+      return decoder.decode(piece, { stream: piece !== undefined })
+    } catch (cause) {
+      throw new LanewiseError('E_PARSE', 'the text is not UTF-8', { cause })
+    }
+  }
+  let rest = ''
+  for await (const piece of pieces) {
+    rest += typeof piece === 'string' ? piece : decode(piece)
+    // Half of a surrogate pair, or of a word, waits for the other half.
+    const cut = unit === 'character' ? rest.length - (/[\ud800-\udbff]$/.test(rest) ? 1 : 0) : Math.max(rest.lastIndexOf(' '), rest.lastIndexOf('\n')) + 1
+    if (cut > 0) yield rest.slice(0, cut)
+    rest = rest.slice(cut)
+  }
+  rest += decode()
+  if (rest !== '') yield rest
+}

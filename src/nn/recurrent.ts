@@ -1,0 +1,224 @@
+import { apply } from '../autograd/apply.js'
+import type { Device } from '../autograd/device.js'
+import type { Parameter, Variable } from '../autograd/variable.js'
+import { LanewiseError } from '../errors.js'
+import type { OpDefinition } from '../ops/op.js'
+import { GRU as GruOp, LSTM as LstmOp, RNN as RnnOp } from '../ops/rnn.js'
+import * as F from './functional.js'
+import { byFan, zeros } from './init.js'
+import { Module } from './module.js'
+
+export interface RecurrentOptions {
+  readonly numLayers?: number
+  readonly bias?: boolean
+  /** Whether the batch is the first axis of inputs and outputs, rather than time. */
+  readonly batchFirst?: boolean
+  /** Between layers, while training. */
+  readonly dropout?: number
+  readonly bidirectional?: boolean
+  /** Learn the states before the first step (`h_0`, and `c_0` of an LSTM) instead of beginning with zeros. */
+  readonly learnInitialState?: boolean
+  readonly device?: Device
+}
+
+interface Cell {
+  readonly op: OpDefinition<never>
+  readonly gates: number
+  /** Where PyTorch's gates stand among ONNX's: gate i of ONNX is gate `order[i]` of PyTorch. */
+  readonly order: readonly number[]
+  readonly states: number
+  readonly attributes: (hidden: number, direction: string) => Readonly<Record<string, unknown>>
+}
+
+/**
+ * What RNN, LSTM and GRU share: parameters by PyTorch's names (`weight_ih_l0`, `weight_hh_l0_reverse` …) in PyTorch's order of gates, applied through ONNX's
+ * operators, one for each layer.
+ */
+abstract class Recurrent extends Module {
+  readonly numLayers: number
+  readonly bidirectional: boolean
+  private readonly batchFirst: boolean
+  private readonly dropout: number
+  private readonly applied: Readonly<Record<string, unknown>>
+  readonly h_0: Parameter | undefined
+  readonly c_0: Parameter | undefined
+  readonly tensors = new Map<string, Parameter>()
+
+  constructor(
+    private readonly cell: Cell,
+    readonly inputSize: number,
+    readonly hiddenSize: number,
+    { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, learnInitialState = false, device }: RecurrentOptions,
+  ) {
+    super(device)
+    this.numLayers = numLayers
+    this.bidirectional = bidirectional
+    this.batchFirst = batchFirst
+    this.dropout = dropout
+    this.applied = cell.attributes(hiddenSize, bidirectional ? 'bidirectional' : 'forward')
+    const rows = cell.gates * hiddenSize
+    for (let layer = 0; layer < numLayers; layer++) {
+      const size = layer === 0 ? inputSize : hiddenSize * this.directions
+      for (const suffix of this.suffixes(layer)) {
+        this.tensors.set(`weight_ih${suffix}`, this.parameter([rows, size], byFan(hiddenSize)))
+        this.tensors.set(`weight_hh${suffix}`, this.parameter([rows, hiddenSize], byFan(hiddenSize)))
+        if (!bias) continue
+        this.tensors.set(`bias_ih${suffix}`, this.parameter([rows], byFan(hiddenSize)))
+        this.tensors.set(`bias_hh${suffix}`, this.parameter([rows], byFan(hiddenSize)))
+      }
+    }
+    if (!learnInitialState) return
+    this.h_0 = this.parameter([numLayers * this.directions, 1, hiddenSize], zeros)
+    if (cell.states === 2) this.c_0 = this.parameter([numLayers * this.directions, 1, hiddenSize], zeros)
+  }
+
+  private get directions(): number {
+    return this.bidirectional ? 2 : 1
+  }
+
+  private suffixes(layer: number): string[] {
+    return this.bidirectional ? [`_l${layer}`, `_l${layer}_reverse`] : [`_l${layer}`]
+  }
+
+  /** Outputs [T, N, directions · hidden], and the final states [layers · directions, N, hidden]. */
+  protected run(input: Variable, given: readonly (Variable | undefined)[]): { output: Variable; states: Variable[] } {
+    if (input.shape.length !== 3 || input.shape[2] !== this.inputSize) {
+      throw new LanewiseError('E_SHAPE', `the input must be a sequence of vectors of ${this.inputSize}, got ${input.describe()}`)
+    }
+    let x = this.batchFirst ? F.transpose(input, [1, 0, 2]) : input
+    const batch = x.shape[1]
+    const finals: Variable[][] = []
+    const before = [given[0] ?? this.spread(this.h_0, batch), given[1] ?? this.spread(this.c_0, batch)]
+    for (let layer = 0; layer < this.numLayers; layer++) {
+      if (layer > 0) x = F.dropout(x, this.dropout, this.training)
+      const { op, states } = this.cell
+      const stateOf = (all: Variable | undefined) => (all && this.numLayers > 1 ? F.slice(all, 0, layer * this.directions, (layer + 1) * this.directions) : all)
+      const inputs = [x, this.stacked('weight_ih', layer), this.stacked('weight_hh', layer), this.biases(layer), undefined, stateOf(before[0]), ...(states === 2 ? [stateOf(before[1])] : [])]
+      const [y, ...last] = apply(this.device, op, inputs, this.applied, 1 + states)
+      finals.push(last)
+      // [T, directions, N, H] to [T, N, directions · H]
+      x = this.bidirectional ? F.reshape(F.transpose(y, [0, 2, 1, 3]), [0, 0, -1]) : F.squeeze(y, [1])
+    }
+    const states = finals[0].map((_, i) => (finals.length === 1 ? finals[0][i] : F.concat(finals.map((last) => last[i]), 0)))
+    return { output: this.batchFirst ? F.transpose(x, [1, 0, 2]) : x, states }
+  }
+
+  /** A learned state for every example. */
+  private spread(state: Parameter | undefined, batch: number): Variable | undefined {
+    return state && F.expand(state, [state.shape[0], batch, state.shape[2]])
+  }
+
+  /** Weights of a layer as ONNX wants them: [directions, gates · hidden, size]. */
+  private stacked(name: string, layer: number): Variable {
+    const parts = this.suffixes(layer).map((suffix) => F.unsqueeze(this.ordered(this.tensors.get(name + suffix)!), [0]))
+    return parts.length === 1 ? parts[0] : F.concat(parts, 0)
+  }
+
+  private biases(layer: number): Variable | undefined {
+    if (!this.tensors.has('bias_ih_l0')) return undefined
+    const rows = this.suffixes(layer).map((suffix) =>
+      F.unsqueeze(F.concat([this.ordered(this.tensors.get(`bias_ih${suffix}`)!), this.ordered(this.tensors.get(`bias_hh${suffix}`)!)], 0), [0]),
+    )
+    return rows.length === 1 ? rows[0] : F.concat(rows, 0)
+  }
+
+  private ordered(parameter: Parameter): Variable {
+    const { gates, order } = this.cell
+    if (gates === 1) return parameter
+    const parts = F.split(parameter, new Array<number>(gates).fill(this.hiddenSize), 0)
+    return F.concat(order.map((gate) => parts[gate]), 0)
+  }
+}
+
+const functionNames = { tanh: ['Tanh'], relu: ['Relu'], identity: ['Affine'] } as const
+
+/** h′ = f(W·x + b + R·h + b′), f one of tanh, relu and the identity. */
+export class RNN extends Recurrent {
+  constructor(inputSize: number, hiddenSize: number, { nonlinearity = 'tanh', ...options }: RecurrentOptions & { readonly nonlinearity?: keyof typeof functionNames } = {}) {
+    const attributes = (hidden: number, direction: string) => {
+      const activations = new Array<string>(direction === 'bidirectional' ? 2 : 1).fill(functionNames[nonlinearity][0])
+      const scalars = nonlinearity === 'identity' ? { activation_alpha: activations.map(() => 1), activation_beta: activations.map(() => 0) } : {}
+      return { hidden_size: hidden, direction, activations, ...scalars }
+    }
+    super({ op: RnnOp, gates: 1, order: [0], states: 1, attributes }, inputSize, hiddenSize, options)
+  }
+
+  /** @param x - [T, N, in] (or batch first). @param h - [layers · directions, N, hidden]. @returns outputs and final states. */
+  forward(x: Variable, h?: Variable): [output: Variable, h: Variable] {
+    const { output, states } = this.run(x, [h])
+    return [output, states[0]]
+  }
+}
+
+/** Gated recurrent units (Cho et al., 2014), in PyTorch's form: the reset gate comes after the product. */
+export class GRU extends Recurrent {
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    const attributes = (hidden: number, direction: string) => ({ hidden_size: hidden, direction, linear_before_reset: 1 })
+    // PyTorch: r, z, n. ONNX: z, r, h.
+    super({ op: GruOp, gates: 3, order: [1, 0, 2], states: 1, attributes }, inputSize, hiddenSize, options)
+  }
+
+  forward(x: Variable, h?: Variable): [output: Variable, h: Variable] {
+    const { output, states } = this.run(x, [h])
+    return [output, states[0]]
+  }
+}
+
+/** Long short-term memory (Hochreiter & Schmidhuber, 1997). */
+export class LSTM extends Recurrent {
+  constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    const attributes = (hidden: number, direction: string) => ({ hidden_size: hidden, direction })
+    // PyTorch: i, f, g, o. ONNX: i, o, f, c.
+    super({ op: LstmOp, gates: 4, order: [0, 3, 1, 2], states: 2, attributes }, inputSize, hiddenSize, options)
+  }
+
+  /** @param h - the states before: [layers · directions, N, hidden] each. */
+  forward(x: Variable, state?: readonly [h: Variable, c: Variable]): [output: Variable, state: [h: Variable, c: Variable]] {
+    const { output, states } = this.run(x, state ?? [])
+    return [output, [states[0], states[1]]]
+  }
+}
+
+/** One step of an LSTM: for loops that decide in JavaScript what the next input is. */
+export class LSTMCell extends Module {
+  private readonly layer: LSTM
+
+  constructor(inputSize: number, hiddenSize: number, { bias = true, device }: { readonly bias?: boolean; readonly device?: Device } = {}) {
+    super(device)
+    this.layer = new LSTM(inputSize, hiddenSize, { bias, device: this.device })
+  }
+
+  /** @param x - [N, in]. @param state - [N, hidden] each. */
+  forward(x: Variable, [h, c]: readonly [h: Variable, c: Variable]): [h: Variable, c: Variable] {
+    const [, [nextH, nextC]] = this.layer.call(F.unsqueeze(x, [0]), [F.unsqueeze(h, [0]), F.unsqueeze(c, [0])])
+    return [F.squeeze(nextH, [0]), F.squeeze(nextC, [0])]
+  }
+}
+
+/** One step of a GRU. */
+export class GRUCell extends Module {
+  private readonly layer: GRU
+
+  constructor(inputSize: number, hiddenSize: number, { bias = true, device }: { readonly bias?: boolean; readonly device?: Device } = {}) {
+    super(device)
+    this.layer = new GRU(inputSize, hiddenSize, { bias, device: this.device })
+  }
+
+  forward(x: Variable, h: Variable): Variable {
+    return F.squeeze(this.layer.call(F.unsqueeze(x, [0]), F.unsqueeze(h, [0]))[1], [0])
+  }
+}
+
+/** One step of an RNN. */
+export class RNNCell extends Module {
+  private readonly layer: RNN
+
+  constructor(inputSize: number, hiddenSize: number, { bias = true, nonlinearity, device }: { readonly bias?: boolean; readonly nonlinearity?: 'tanh' | 'relu' | 'identity'; readonly device?: Device } = {}) {
+    super(device)
+    this.layer = new RNN(inputSize, hiddenSize, { bias, nonlinearity, device: this.device })
+  }
+
+  forward(x: Variable, h: Variable): Variable {
+    return F.squeeze(this.layer.call(F.unsqueeze(x, [0]), F.unsqueeze(h, [0]))[1], [0])
+  }
+}
