@@ -1,0 +1,109 @@
+// Training steps beside each other, each engine one step in turn: bundled by main.ts and run by the Node that was asked for.
+import { writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { cpus } from 'node:os'
+import '../../src/node.js'
+import type { Options } from '../options.js'
+import { Peaks } from '../peaks.js'
+import { pairedRatio, summarize, type Ratio, type Summary } from '../statistics.js'
+import { jaxTrainer, type JaxTraining } from './jax.js'
+import { lanewiseTrainer } from './lanewise.js'
+import { pytorchTrainer } from './pytorch.js'
+import { tfjsTrainer, type TfTraining } from './tfjs.js'
+import { steps, type Trainer, type TrainerMaker } from './work.js'
+
+export interface StepResult {
+  readonly name: string
+  readonly times: Readonly<Record<string, Summary>>
+  /** How many times as long a peer takes. */
+  readonly ratios: Readonly<Record<string, Ratio>>
+  /** Direct operations in the time of a step, as a share of the peak of this build. */
+  readonly shareOfPeak: Ratio
+  readonly notes: readonly string[]
+}
+
+const load = async <T>(name: string): Promise<T> => {
+  const module = (await import(name)) as T & { default?: T }
+  return { ...module.default, ...module }
+}
+
+Object.defineProperty(globalThis, 'Worker', { get: () => undefined, set: () => {} })
+const [, , optionsText, resultFile] = process.argv
+const options = JSON.parse(optionsText) as Options
+if (options.clock === 'cpu') {
+  const now = (): number => {
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1000
+  }
+  Object.defineProperty(performance, 'now', { value: now })
+}
+
+const peaks = await Peaks.create(options.build)
+const notes: string[] = []
+const makers: [string, TrainerMaker][] = [['lanewise', lanewiseTrainer(options.build)]]
+const wasm = await load<{ setThreadsCount(threads: number): void }>('@tensorflow/tfjs-backend-wasm')
+wasm.setThreadsCount(1)
+await load('@tensorflow/tfjs-backend-cpu')
+// The WebAssembly backend has no gradient of convolutions.
+makers.push(['tfjs', tfjsTrainer(await load<TfTraining>('@tensorflow/tfjs-core'), { mlp: 'wasm', cnn: 'cpu', lstm: 'wasm' })])
+makers.push(['jax-js', jaxTrainer(await load<JaxTraining>('@jax-js/jax'))])
+const torch = await pytorchTrainer('bench/train/pytorch.py', options.clock)
+if (torch) makers.push(['pytorch', torch.make])
+else notes.push('PyTorch is not installed (Debian: python3-torch): the native mark is missing')
+
+const budget = options.quick ? 3000 : 20_000
+const results: StepResult[] = []
+for (const { name, key, flops } of steps) {
+  if (!new RegExp(options.filter, 'i').test(name)) continue
+  process.stderr.write(`${name} … `)
+  const engines: { label: string; trainer: Trainer; samples: number[] }[] = []
+  const said: string[] = [...notes]
+  for (const [label, make] of makers) {
+    try {
+      const trainer = await make(key)
+      if (!trainer) continue
+      const { loss } = await trainer.step()
+      if (!Number.isFinite(loss)) throw new Error(`its loss is ${loss}`)
+      engines.push({ label, trainer, samples: [] })
+    } catch (error) {
+      said.push(`${label} cannot make the step: ${(error instanceof Error ? error.message : String(error)).slice(0, 200)}`)
+      if (label === 'lanewise') throw error
+    }
+  }
+  const peak: number[] = []
+  const start = Date.now()
+  for (let round = 0; round < 60 && (round < 3 || Date.now() - start < budget); round++) {
+    for (let i = 0; i < engines.length; i++) {
+      const { trainer, samples } = engines[(i + round) % engines.length]
+      // What takes seconds is asked three times only.
+      if (round >= 3 && samples[0] > 1500) continue
+      const { ms } = await trainer.step()
+      // The first rounds are for compilers.
+      if (round > 0) samples.push(ms)
+    }
+    peak.push(peaks.timeOfFlops(flops))
+  }
+  const [ours, ...others] = engines
+  results.push({
+    name,
+    times: Object.fromEntries(engines.map(({ label, samples }) => [label, summarize(samples)])),
+    ratios: Object.fromEntries(others.map(({ label, samples }) => [label, pairedRatio(samples, ours.samples)])),
+    shareOfPeak: pairedRatio(peak.slice(1), ours.samples),
+    notes: said,
+  })
+  process.stderr.write(`${summarize(ours.samples).median.toPrecision(3)} ms\n`)
+  for (const { trainer } of engines) trainer.close()
+}
+torch?.close()
+const require = createRequire(import.meta.url)
+const versionOf = (name: string) => (require(require.resolve(name).replace(/(node_modules\/(@[^/]+\/)?[^/]+)\/.*/, '$1/package.json')) as { version: string }).version
+const environment = {
+  engine: `Node ${process.versions.node} (V8 ${process.versions.v8.split('-')[0]})`,
+  clock: options.clock,
+  build: peaks.build,
+  cpu: cpus()[0].model.trim(),
+  versions: { tfjs: versionOf('@tensorflow/tfjs-core'), 'jax-js': versionOf('@jax-js/jax'), ...(torch ? { pytorch: torch.version } : {}) },
+  peak: peaks.best(),
+}
+writeFileSync(resultFile, JSON.stringify({ environment, results }))
+process.exit()
