@@ -1,5 +1,6 @@
 // The ABI of the training builds: everything an inference may call, and gradients, losses and optimisers besides.
 export * from "./inference";
+export { attention_gradient_f32, attention_gradient_scratch_size } from "./attention-gradient";
 export { binary_gradient_f32, equal_gradient_f32 } from "./elementwise-gradient";
 export { accumulate_f32, fill_f32, scatter_add_f32, strided_add_f32 } from "./gradient";
 export { adagrad_f32, adam_f32, rmsprop_f32, scale_f32, sgd_f32, sum_squares_f32 } from "./optimizer";

@@ -1,7 +1,9 @@
 import { AddGradient, DivGradient, MaxGradient, MeanGradient, MinGradient, MulGradient, PowGradient, PReluGradient, SubGradient, SumGradient } from './arithmetic-gradient.js'
+import { AttentionGradient } from './attention-gradient.js'
 import { GatherGradient } from './gather.js'
 import type { Gradient } from './gradient.js'
 import { RandomDropoutGradient } from './dropout.js'
+import { LinearCrossEntropyGradient } from './linear-loss.js'
 import { WhereGradient } from './logic.js'
 import { SoftmaxCrossEntropyLossGradient } from './loss.js'
 import { GemmGradient, MatMulGradient } from './matmul.js'
@@ -27,12 +29,14 @@ export const gradients: readonly Gradient<never>[] = [
   ...moveGradients,
   ...unaryGradients,
   AddGradient,
+  AttentionGradient,
   ClipGradient,
   CumSumGradient,
   DivGradient,
   GatherGradient,
   GemmGradient,
   GRUGradient,
+  LinearCrossEntropyGradient,
   LogSoftmaxGradient,
   LSTMGradient,
   MatMulGradient,
