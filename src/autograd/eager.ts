@@ -1,4 +1,4 @@
-import type { KernelName, Kernels, TrainKernelName } from '../../bindings/module.js'
+import type { TrainKernelName } from '../../bindings/module.js'
 import type { TypedArray } from '../dtype.js'
 import { byteSize } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
@@ -33,7 +33,7 @@ class Immediate implements KernelEmitter {
     this.device.raw[kernel](...numbers)
   }
 
-  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {
+  ask(kernel: TrainKernelName, ...args: readonly unknown[]): number {
     return (this.device.raw[kernel](...(args as number[])) as number) >>> 0
   }
 
@@ -51,6 +51,11 @@ class Immediate implements KernelEmitter {
     const to = this.scratch(bytes)
     pack(this, operand.at, to)
     return to
+  }
+
+  /** Packed forms last for one call here. */
+  affords(): boolean {
+    return true
   }
 
   note(): void {}
@@ -103,11 +108,6 @@ export class EagerEmitter extends Immediate implements TrainingEmitter<Attribute
   view(index: number, from: number, elementOffset = 0): void {
     const input = this.input(from)
     this.place(index, plus(input.at, elementOffset * byteSize(input.dtype)))
-  }
-
-  /** Packed forms last for one call here. */
-  affords(): boolean {
-    return true
   }
 
   check(operand: Operand, test: (tensor: HostTensor) => void): void {

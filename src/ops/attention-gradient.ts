@@ -2,16 +2,13 @@ import { LanewiseError } from '../errors.js'
 import { sizeOf } from '../shape.js'
 import { attentionTable, headsOf, headsWithin, maskOf } from './attention-emit.js'
 import { Attention, sizesOf } from './attention.js'
-import type { Gradient } from './gradient.js'
-import type { OpDefinition } from './op.js'
-
-type AttentionAttributes = typeof Attention extends OpDefinition<infer A> ? A : never
+import type { AttributesOfOp, Gradient } from './gradient.js'
 
 /**
  * Gradients by queries, keys, values and an added mask. Probabilities are made again, a block of queries at a time: what is kept from the forward pass is
  * its result.
  */
-export const AttentionGradient: Gradient<AttentionAttributes> = {
+export const AttentionGradient: Gradient<AttributesOfOp<typeof Attention>> = {
   op: Attention,
   backward(g) {
     const { attributes } = g
@@ -54,7 +51,7 @@ export const AttentionGradient: Gradient<AttentionAttributes> = {
       scale: attributes.scale ?? 1 / Math.sqrt(size),
     })
     const [dq, dk, dv, dmask] = gradients
-    const scratch = g.scratch(g.ask('attention_gradient_scratch_size' as never, ...([keys, size, valueSize] as never)))
+    const scratch = g.scratch(g.ask('attention_gradient_scratch_size', keys, size, valueSize))
     g.call(
       'attention_gradient_f32', q.at, k.at, v.at, mask?.at ?? 0, ends?.at ?? 0, y.at, dy.at, g.table(table), attributes.scale ?? 1 / Math.sqrt(size),
       dq, dk, dv, dmask, 0, batch * kvHeads, scratch,

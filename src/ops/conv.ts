@@ -3,7 +3,7 @@ import { LanewiseError } from '../errors.js'
 import { channelsLastOrder, type Layout, type LayoutQuery } from '../graph/layout.js'
 import { formatShape, type Shape } from '../shape.js'
 import { int } from './attributes.js'
-import { defineOp, plus, type Address, type Emitter, type Operand } from './op.js'
+import { defineOp, plus, type Address, type Emitter, type KernelEmitter, type Operand } from './op.js'
 import { sameType } from './operands.js'
 import { slideWindow, threeAxes, windowAttributes, type Window } from './window.js'
 
@@ -11,7 +11,7 @@ const none = { code: UNARY_NONE, a: 0, b: 0 }
 
 const attributes = { ...windowAttributes, group: int(1) }
 
-interface ConvAttributes {
+export interface ConvAttributes {
   readonly auto_pad: string
   readonly dilations?: readonly number[]
   readonly kernel_shape?: readonly number[]
@@ -67,7 +67,7 @@ export function channelsLastData({ inputs, outputs }: LayoutQuery<unknown>): Lay
   }
 }
 
-function windowOf(attributes: ConvAttributes, x: Shape, w: Shape, b: Shape | undefined): Window {
+export function windowOf(attributes: ConvAttributes, x: Shape, w: Shape, b: Shape | undefined): Window {
   const { group } = attributes
   if (x.length < 3 || x.length > 5) {
     const code = x.length < 3 ? 'E_SHAPE' : 'E_UNSUPPORTED'
@@ -89,7 +89,8 @@ function windowOf(attributes: ConvAttributes, x: Shape, w: Shape, b: Shape | und
   return slideWindow(attributes, x.slice(2), kernel)
 }
 
-interface Job {
+/** One convolution to be computed. */
+export interface Job {
   readonly x: Operand
   readonly w: Operand
   readonly y: Operand
@@ -100,9 +101,9 @@ interface Job {
   readonly activation: { readonly code: number; readonly a: number; readonly b: number }
 }
 
-interface Kernel {
+export interface Kernel {
   readonly name: string
-  emit(e: Emitter<unknown>, job: Job): void
+  emit(e: KernelEmitter, job: Job): void
 }
 
 /** Up to so many filters per group a matrix product per group is too narrow (docs/performance/gemm.md). */
@@ -110,15 +111,19 @@ const GROUPED_OUTPUTS = 8
 /** A 1×1 kernel needs no gathering, so that the matrix product is worth it sooner. */
 const GROUPED_POINTWISE = 4
 
+/** From so many pixels on, Winograd's way is faster even if the filters are transformed anew at every run (docs/performance/training.md). */
+const REPACKED_PIXELS = 256
+
 /** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance/winograd.md. */
-function chooseKernel(e: Emitter<unknown>, job: Job): Kernel {
+export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
   const { x, w, window, group } = job
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
   const inputs = w.shape[1]
   const outputs = w.shape[0] / group
-  if (e.fast && isFlat(window) && w.constant && isUnit(window) && (group === 1 || Math.min(inputs, outputs) >= 8)) {
+  if (e.fast && isFlat(window) && isUnit(window) && (group === 1 || Math.min(inputs, outputs) >= 8)) {
     const [depth, oh, ow] = threeAxes(window.output, 1)
-    const tile = e.ask('winograd_choice', x.shape[0] * depth, inputs, outputs, oh, ow)
+    const images = x.shape[0] * depth
+    const tile = w.constant || images * oh * ow >= REPACKED_PIXELS ? e.ask('winograd_choice', images, inputs, outputs, oh, ow) : 0
     // Packed filters take 36/9 or 16/9 of the original ones' memory: where that is scarce, what takes less.
     for (const m of tile === 4 ? [4, 2] : [tile]) {
       if (m && e.affords(w, winogradKey(m, group), winogradBytes(e, m, group, inputs, outputs))) return winograd(m)
@@ -155,7 +160,7 @@ function isUnit({ kernel, strides, dilations }: Window): boolean {
 const winogradKey = (m: number, group: number): string => `winograd ${m} ${group}`
 
 /** Bytes of the packed filters. Packing works in scratch behind what it makes. */
-function winogradBytes(e: Emitter<unknown>, m: number, group: number, inputs: number, outputs: number): number {
+function winogradBytes(e: KernelEmitter, m: number, group: number, inputs: number, outputs: number): number {
   return group * e.ask('winograd_packed_size', m, inputs, outputs) + e.ask('winograd_pack_scratch_size')
 }
 
@@ -269,7 +274,7 @@ function sizesOf({ w, y, window, group }: Job): { inputs: number; outputs: numbe
 }
 
 /** The call of a kernel that takes any window and filters packed by conv_pack. */
-function emitTaps(e: Emitter<unknown>, job: Job, kernel: 'conv' | 'conv_grouped', scratch: Address): void {
+function emitTaps(e: KernelEmitter, job: Job, kernel: 'conv' | 'conv_grouped', scratch: Address): void {
   const { x, w, y, window, group, bias, residual, activation } = job
   const { inputs, outputs, taps, out } = sizesOf(job)
   const packed = e.pack(w, `conv ${group}`, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {

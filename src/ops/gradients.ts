@@ -1,5 +1,6 @@
 import { AddGradient, DivGradient, MaxGradient, MeanGradient, MinGradient, MulGradient, PowGradient, PReluGradient, SubGradient, SumGradient } from './arithmetic-gradient.js'
 import { AttentionGradient } from './attention-gradient.js'
+import { ConvGradient, ConvTransposeGradient } from './conv-gradient.js'
 import { GatherGradient } from './gather.js'
 import type { Gradient } from './gradient.js'
 import { RandomDropoutGradient } from './dropout.js'
@@ -8,6 +9,14 @@ import { WhereGradient } from './logic.js'
 import { SoftmaxCrossEntropyLossGradient } from './loss.js'
 import { GemmGradient, MatMulGradient } from './matmul.js'
 import { moveGradients } from './move-gradient.js'
+import {
+  BatchNormalizationGradient,
+  GroupNormalizationGradient,
+  InstanceNormalizationGradient,
+  LayerNormalizationGradient,
+  LRNGradient,
+  RMSNormalizationGradient,
+} from './norm-gradient.js'
 import {
   CumSumGradient,
   ReduceL1Gradient,
@@ -20,6 +29,8 @@ import {
   ReduceSumGradient,
   ReduceSumSquareGradient,
 } from './reduce-gradient.js'
+import { AveragePoolGradient, GlobalAveragePoolGradient, GlobalLpPoolGradient, GlobalMaxPoolGradient, LpPoolGradient, MaxPoolGradient } from './pool-gradient.js'
+import { ResizeGradient } from './resize-gradient.js'
 import { GRUGradient, LSTMGradient, RNNGradient } from './rnn-gradient.js'
 import { LogSoftmaxGradient, SoftmaxGradient } from './softmax.js'
 import { ClipGradient, unaryGradients } from './unary.js'
@@ -30,22 +41,36 @@ export const gradients: readonly Gradient<never>[] = [
   ...unaryGradients,
   AddGradient,
   AttentionGradient,
+  AveragePoolGradient,
+  BatchNormalizationGradient,
   ClipGradient,
+  ConvGradient,
+  ConvTransposeGradient,
   CumSumGradient,
   DivGradient,
   GatherGradient,
   GemmGradient,
+  GlobalAveragePoolGradient,
+  GlobalLpPoolGradient,
+  GlobalMaxPoolGradient,
+  GroupNormalizationGradient,
   GRUGradient,
   LinearCrossEntropyGradient,
+  InstanceNormalizationGradient,
+  LayerNormalizationGradient,
   LogSoftmaxGradient,
+  LRNGradient,
+  LpPoolGradient,
   LSTMGradient,
   MatMulGradient,
   MaxGradient,
+  MaxPoolGradient,
   MeanGradient,
   MinGradient,
   MulGradient,
   PowGradient,
   PReluGradient,
+  RMSNormalizationGradient,
   RandomDropoutGradient,
   ReduceL1Gradient,
   ReduceL2Gradient,
@@ -56,6 +81,7 @@ export const gradients: readonly Gradient<never>[] = [
   ReduceMinGradient,
   ReduceSumGradient,
   ReduceSumSquareGradient,
+  ResizeGradient,
   RNNGradient,
   SoftmaxCrossEntropyLossGradient,
   SoftmaxGradient,

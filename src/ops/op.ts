@@ -116,6 +116,11 @@ export interface KernelEmitter extends PackEmitter {
    * `key` names the form, everything it depends on included; `pack` emits the calls that write `bytes` bytes at `to`.
    */
   pack(operand: Operand, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address
+  /**
+   * Whether a packed form that is larger than its operand is no extravagance under the session's `memoryLimit`: it is there already, or takes at
+   * most a quarter of what is left, since later nodes and intermediate values want memory, too.
+   */
+  affords(operand: Operand, key: string, bytes: number): boolean
   /** Describes the calls of this node for the profile. */
   note(note: Note): void
 }
@@ -142,11 +147,6 @@ export interface Emitter<A> extends KernelEmitter {
   keep(index: number, from: number): boolean
   /** Output `index` is the memory of input `from`, beginning at an element offset, read as the output's shape and order: no kernel runs. */
   view(index: number, from: number, elementOffset?: number): void
-  /**
-   * Whether a packed form that is larger than its operand is no extravagance under the session's `memoryLimit`: it is there already, or takes at
-   * most a quarter of what is left, since later nodes and intermediate values want memory, too.
-   */
-  affords(operand: Operand, key: string, bytes: number): boolean
   /**
    * Has the elements of an operand looked at before the calls that follow are made: at once if it is a constant, otherwise in the middle of
    * every run. `test` throws what a kernel could only run into: an index outside its tensor. For small operands.
