@@ -18,6 +18,7 @@ import { allOps } from '../../src/ops/all.js'
 import { Attention } from '../../src/ops/attention.js'
 import { registerOps } from '../../src/ops/registry.js'
 import { Adam } from '../../src/optim/methods.js'
+import { toHost } from '../../src/tensor.js'
 import { onnxruntimeWeb } from '../conformance/engines.js'
 import { attentionReference } from '../reference/attention.js'
 import { expectError } from '../support/expect-error.js'
@@ -166,10 +167,10 @@ async function agreesWithOrt(model: Module, inputs: readonly InputSpec[], feeds:
   const bytes = exportModel(toGraph(model, inputs))
   const session = await InferenceSession.create(bytes)
   near((await session.run(feeds)).output.data as Float32Array, expected, 1e-5)
-  const ort = await onnxruntimeWeb()
-  const other = await ort.InferenceSession.create(bytes)
-  const results = await other.run(Object.fromEntries(Object.entries(feeds).map(([name, { type, data: elements, dims }]) => [name, new ort.Tensor(type as 'float32', elements as Float32Array, dims)])))
-  near(results.output.data as Float32Array, expected, 1e-5)
+  const peer = await (await onnxruntimeWeb()).load(bytes)
+  const results = await peer.run(new Map(Object.entries(feeds).map(([name, tensor]) => [name, toHost(tensor, name)])))
+  near((results.get('output') as { data: Float32Array }).data, expected, 1e-5)
+  await session.release()
 }
 
 describe('transformers', () => {
