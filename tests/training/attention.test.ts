@@ -7,6 +7,7 @@ import { hostFrom } from '../../src/host.js'
 import { AdditiveAttention, MultiheadAttention } from '../../src/nn/attention.js'
 import { toGraph, type InputSpec } from '../../src/nn/export.js'
 import * as F from '../../src/nn/functional.js'
+import { normal } from '../../src/nn/init.js'
 import { Embedding, Linear } from '../../src/nn/linear.js'
 import { LocallyConnected2d } from '../../src/nn/locally-connected.js'
 import { crossEntropy, linearCrossEntropy } from '../../src/nn/losses.js'
@@ -138,12 +139,12 @@ describe('MultiheadAttention', () => {
 })
 
 class LanguageModel extends Module {
-  embedding = new Embedding(12, 16, { device })
-  positions = new PositionalEncoding(16, { maxLength: 32, dropout: 0, batchFirst: true, device })
-  encoder = new TransformerEncoder([0, 1].map(() => new TransformerEncoderLayer(16, 4, { dimFeedforward: 32, dropout: 0, batchFirst: true, normFirst: true, activation: 'gelu', device })), {
-    norm: new LayerNorm(16, { device }),
+  embedding = new Embedding(12, 32, { device, init: normal(0, 0.3) })
+  positions = new PositionalEncoding(32, { maxLength: 32, dropout: 0, batchFirst: true, device })
+  encoder = new TransformerEncoder([0, 1].map(() => new TransformerEncoderLayer(32, 2, { dimFeedforward: 32, dropout: 0, batchFirst: true, normFirst: true, activation: 'gelu', device })), {
+    norm: new LayerNorm(32, { device }),
   })
-  scores = new Linear(16, 12, { device })
+  scores = new Linear(32, 12, { device })
 
   features(tokens: Variable): Variable {
     return this.encoder.call(this.positions.call(this.embedding.call(tokens)), { isCausal: true })
@@ -176,10 +177,10 @@ async function agreesWithOrt(model: Module, inputs: readonly InputSpec[], feeds:
 describe('transformers', () => {
   test('a causal model learns to copy from three places before, and exports with free batch and length', async () => {
     const model = new LanguageModel()
-    const optimizer = new Adam(model.parameters(), { lr: 1e-2 })
-    const [batch, length] = [16, 15]
+    const optimizer = new Adam(model.parameters(), { lr: 5e-3 })
+    const [batch, length] = [16, 9]
     const losses: number[] = []
-    for (let step = 0; step < 250; step++) {
+    for (let step = 0; step < 150; step++) {
       const tokens = periodic(batch, length + 1)
       const rows = (from: number) => BigInt64Array.from({ length: batch * length }, (_, i) => tokens[Math.floor(i / length) * (length + 1) + (i % length) + from])
       losses.push(
@@ -192,8 +193,9 @@ describe('transformers', () => {
         }),
       )
     }
-    // The first two of fifteen cannot be known: 2/15 · log 12 = 0.33; guessing is log 12 = 2.48.
-    expect(losses.at(-1)).toBeLessThan(0.9)
+    // The first two of nine cannot be known: 2/9 · log 12 = 0.55; guessing is log 12 = 2.48.
+    expect(losses.at(-1)).toBeLessThan(0.75)
+    expect(losses.at(-1)).toBeGreaterThan(0.45)
     const tokens = new Tensor('int64', periodic(3, 9), [3, 9])
     const expected = model.eval().predict(tokens).data as Float32Array
     const free = [{ name: 'batch', size: 2 }, { name: 'length', size: 5 }]
