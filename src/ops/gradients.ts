@@ -1,6 +1,7 @@
 import { AddGradient, DivGradient, MaxGradient, MeanGradient, MinGradient, MulGradient, PowGradient, PReluGradient, SubGradient, SumGradient } from './arithmetic-gradient.js'
 import { AttentionGradient } from './attention-gradient.js'
 import { ConvGradient, ConvTransposeGradient } from './conv-gradient.js'
+import { GatherElementsGradient, ScatterElementsGradient } from './elements-gradient.js'
 import { GatherGradient } from './gather.js'
 import type { Gradient } from './gradient.js'
 import { RandomDropoutGradient } from './dropout.js'
@@ -26,6 +27,7 @@ import {
   ReduceMaxGradient,
   ReduceMeanGradient,
   ReduceMinGradient,
+  ReduceProdGradient,
   ReduceSumGradient,
   ReduceSumSquareGradient,
 } from './reduce-gradient.js'
@@ -48,6 +50,7 @@ export const gradients: readonly Gradient<never>[] = [
   ConvTransposeGradient,
   CumSumGradient,
   DivGradient,
+  GatherElementsGradient,
   GatherGradient,
   GemmGradient,
   GlobalAveragePoolGradient,
@@ -79,10 +82,12 @@ export const gradients: readonly Gradient<never>[] = [
   ReduceMaxGradient,
   ReduceMeanGradient,
   ReduceMinGradient,
+  ReduceProdGradient,
   ReduceSumGradient,
   ReduceSumSquareGradient,
   ResizeGradient,
   RNNGradient,
+  ScatterElementsGradient,
   SoftmaxCrossEntropyLossGradient,
   SoftmaxGradient,
   SubGradient,
