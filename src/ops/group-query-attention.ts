@@ -93,6 +93,7 @@ export const GroupQueryAttention = defineOp({
     const { batch, queries, size, capacity } = groupSizes(attributes, inputs)
     // A cache that is large enough stays as large as it is, however much of it is in use: one plan for every token.
     const rows = c.atLeast(6, capacity)
+    if (rows > capacity + queries) throw new LanewiseError('E_VALUE', `${rows} keys are more than ${capacity} in the cache and ${queries} new ones`)
     if (attributes.k_quant_type !== 'NONE' || attributes.v_quant_type !== 'NONE' || attributes.qk_output !== 0) {
       throw new LanewiseError('E_UNSUPPORTED', 'quantised caches and qk_output are not supported')
     }
