@@ -25,25 +25,25 @@ const COLUMNS: i32 = 256;
 
 // @ts-ignore: decorator
 @inline
-function entry(table: usize, index: i32): i32 {
+export function entry(table: usize, index: i32): i32 {
   return load<i32>(table + ((<usize>index) << 2));
 }
 
 /** Byte offset of a row: strides of batch, head and row stand one after another in the table. */
 // @ts-ignore: decorator
 @inline
-function offset_of(table: usize, strides: i32, b: i32, h: i32, i: i32): usize {
+export function offset_of(table: usize, strides: i32, b: i32, h: i32, i: i32): usize {
   return (<usize>b * entry(table, strides) + <usize>h * entry(table, strides + 1) + <usize>i * entry(table, strides + 2)) << 2;
 }
 
 /** How many keys an example has. */
-function keys_of(table: usize, ends: usize, b: i32): i32 {
+export function keys_of(table: usize, ends: usize, b: i32): i32 {
   const keys = entry(table, ATTENTION_KEYS);
   return ends ? max(0, min(keys, load<i32>(ends + ((<usize>b) << 2)) + entry(table, ATTENTION_ENDS))) : keys;
 }
 
 /** The first key that query i does not see. */
-function last_of(table: usize, ends: usize, keys: i32, i: i32): i32 {
+export function last_of(table: usize, ends: usize, keys: i32, i: i32): i32 {
   const causal = entry(table, ATTENTION_IS_CAUSAL);
   if (!causal) return keys;
   let shift = ends ? keys - entry(table, ATTENTION_QUERIES) : entry(table, ATTENTION_CAUSAL);
@@ -80,7 +80,7 @@ function mask_row(s: usize, n: i32, mask: usize, table: usize, b: i32, h: i32, i
 }
 
 /** Largest of n > 0 scores. */
-function largest(s: usize, n: i32): f32 {
+export function largest(s: usize, n: i32): f32 {
   let m0 = f32x4.splat(-Infinity), m1 = m0;
   for (; n >= 8; n -= 8) {
     m0 = f32x4.pmax(m0, v128.load(s));
@@ -118,7 +118,7 @@ function exp_down(x: v128): v128 {
 }
 
 /** s ← exp(s − shift); returns the sum. */
-function exp_sum(s: usize, n: i32, shift: f32): f32 {
+export function exp_sum(s: usize, n: i32, shift: f32): f32 {
   const m = f32x4.splat(shift);
   let t0 = f32x4.splat(0), t1 = t0;
   for (; n >= 8; n -= 8) {
@@ -141,7 +141,7 @@ function exp_sum(s: usize, n: i32, shift: f32): f32 {
 }
 
 /** y ← x·scale; x with a distance between its elements. */
-function scale_row(x: usize, step: i32, y: usize, n: i32, scale: f32): void {
+export function scale_row(x: usize, step: i32, y: usize, n: i32, scale: f32): void {
   if (step == 1) {
     const factor = f32x4.splat(scale);
     for (; n > 0; n -= 4, x += 16, y += 16) store_some(y, f32x4.mul(load_some(x, n), factor), n);
@@ -177,7 +177,7 @@ export function attention_f32(
 }
 
 /** Scores of query i and `n` keys from `key` on: the soft cap, the mask, and what is out of sight. */
-function limit_scores(
+export function limit_scores(
   row: usize, n: i32, mask: usize, ends: usize, table: usize, softcap: f32, b: i32, h: i32, i: i32, keys: i32, key: i32,
 ): void {
   if (softcap != 0) {

@@ -151,3 +151,8 @@ export const MASK_ALLOWED = 2 // bytes: 0 forbids
 export const INTEGER_BYTES = 0 // requantised
 export const INTEGER_INT32 = 1 // the sums
 export const INTEGER_FLOAT32 = 2 // scaled, a bias added
+
+// What elements_f32 does.
+export const ELEMENTS_ADD = 0
+export const ELEMENTS_TAKE = 1
+export const ELEMENTS_CLEAR = 2

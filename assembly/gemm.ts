@@ -68,7 +68,7 @@ export function gemm_pack(b: usize, rowStride: i32, colStride: i32, k: i32, n: i
 /** Four contiguous elements of each of four lines `stride` bytes apart → four rows `pitch` bytes apart. */
 // @ts-ignore: decorator
 @inline
-function transpose_4x4(source: usize, stride: i32, target: usize, pitch: i32): void {
+export function transpose_4x4(source: usize, stride: i32, target: usize, pitch: i32): void {
   let r0 = v128.load(source), r1 = v128.load(source + stride);
   let r2 = v128.load(source + 2 * stride), r3 = v128.load(source + 3 * stride);
   let t0 = v128.shuffle<f32>(r0, r1, 0, 4, 1, 5), t1 = v128.shuffle<f32>(r0, r1, 2, 6, 3, 7);

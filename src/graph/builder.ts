@@ -113,17 +113,7 @@ export class GraphBuilder {
  */
 function declareOutputs(graph: Graph): void {
   const free = [...new Set(graph.inputs.flatMap((value) => value.declared?.shape ?? []).filter((axis) => typeof axis === 'string'))]
-  // Primes far from any size a model fixes, so that a match is no accident.
-  const settings = [0, 1].map((round) => new Map(free.map((name, i) => [name, PRIMES[(2 * i + round) % PRIMES.length]])))
-  const results = settings.map((sizes) => {
-    const types = new Map(
-      graph.inputs.map((value) => {
-        const { dtype = 'float32', shape = [] } = value.declared ?? {}
-        return [value, { dtype, shape: shape.map((axis) => (typeof axis === 'number' ? axis : (sizes.get(axis ?? '') ?? 1))) }] as const
-      }),
-    )
-    return inferTypes(graph, types)
-  })
+  const { settings, results } = inferredTwice(graph, free)
   for (const output of graph.outputs) {
     const [a, b] = results.map((found) => output.constant ?? found.get(output)?.type)
     if (!a || !b) continue
@@ -135,4 +125,33 @@ function declareOutputs(graph: Graph): void {
   }
 }
 
+/** The types of all values for two settings of the free sizes. */
+function inferredTwice(graph: Graph, free: readonly string[]) {
+  const under = (primes: readonly number[]) => {
+    const settings = [0, 1].map((round) => new Map(free.map((name, i) => [name, primes[(2 * i + round) % primes.length]])))
+    const results = settings.map((sizes) => {
+      const types = new Map(
+        graph.inputs.map((value) => {
+          const { dtype = 'float32', shape = [] } = value.declared ?? {}
+          return [value, { dtype, shape: shape.map((axis) => (typeof axis === 'number' ? axis : (sizes.get(axis ?? '') ?? 1))) }] as const
+        }),
+      )
+      return inferTypes(graph, types)
+    })
+    return { settings, results }
+  }
+  try {
+    return under(PRIMES)
+  } catch (error) {
+    // A model may be free up to some size only: a table of positions has an end.
+    try {
+      return under(SMALL_PRIMES)
+    } catch {
+      throw error
+    }
+  }
+}
+
+// Primes far from any size a model fixes, so that a match is no accident.
 const PRIMES = [97, 101, 103, 107, 109, 113, 127, 131, 137, 139]
+const SMALL_PRIMES = [11, 13, 7, 5, 17, 19, 3, 2, 23, 29]

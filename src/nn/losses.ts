@@ -2,6 +2,7 @@ import { apply } from '../autograd/apply.js'
 import type { Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../errors.js'
 import { hostFrom } from '../host.js'
+import { LinearCrossEntropy } from '../ops/linear-loss.js'
 import { SoftmaxCrossEntropyLoss } from '../ops/loss.js'
 import { OneHot } from '../ops/constant.js'
 import * as F from './functional.js'
@@ -87,4 +88,25 @@ export function temporalSoftmax(scores: Variable, targets: Variable, mask: Varia
   const [batch, steps, classes] = scores.shape
   const losses = crossEntropy(F.reshape(scores, [batch * steps, classes]), F.reshape(targets, [batch * steps]), { reduction: 'none' })
   return F.mul(F.sum(F.mul(losses, F.reshape(mask, [batch * steps]))), 1 / batch)
+}
+
+/**
+ * {@link crossEntropy} (its mean) of `x · weightᵀ + bias`, for vocabularies so large that the scores of all rows would not fit into memory: they are made
+ * for a chunk of rows at a time, and once more for the gradient.
+ *
+ * @param x - [..., size]. @param weight - [classes, size]. @param bias - [classes], or undefined.
+ * @param targets - class indices [...], int32 or int64.
+ * @throws LanewiseError `E_VALUE` for a class that does not exist and is not `ignoreIndex`.
+ */
+export function linearCrossEntropy(x: Variable, weight: Variable, bias: Variable | undefined, targets: Variable, { ignoreIndex }: Pick<CrossEntropyOptions, 'ignoreIndex'> = {}): Variable {
+  const rows = x.shape.length === 2 ? x : F.reshape(x, [-1, x.shape[x.shape.length - 1]])
+  const flat = targets.shape.length === 1 ? targets : F.reshape(targets, [-1])
+  return apply(x.device, LinearCrossEntropy, [rows, weight, bias, flat], ignored(ignoreIndex))[0]
+}
+
+const ignoredByIndex = new Map<number | undefined, object>()
+function ignored(index: number | undefined): Readonly<Record<string, unknown>> {
+  let attributes = ignoredByIndex.get(index)
+  if (!attributes) ignoredByIndex.set(index, (attributes = { ignore_index: index }))
+  return attributes as Readonly<Record<string, unknown>>
 }

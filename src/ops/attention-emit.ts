@@ -84,10 +84,9 @@ export interface AttentionEmission {
 /** For so few queries keys and values are not worth packing. */
 const VECTOR_QUERIES = 3
 
-/** Records the calls that compute an attention. */
-export function emitAttention(e: Emitter<unknown>, a: AttentionEmission): void {
-  const { batch, heads, kvHeads, queries, keys, size, valueSize, q, k, v, y, mask, ends } = a
-  if (batch * heads * queries * valueSize === 0) return
+/** Sizes and strides as the kernels read them. */
+export function attentionTable(a: AttentionEmission): Int32Array {
+  const { heads, kvHeads, queries, keys, size, valueSize, q, k, v, y, mask, ends } = a
   const entries = new Int32Array(ATTENTION_ENTRIES)
   entries[ATTENTION_KV_HEADS] = kvHeads
   entries[ATTENTION_GROUP] = heads / kvHeads
@@ -106,6 +105,13 @@ export function emitAttention(e: Emitter<unknown>, a: AttentionEmission): void {
   entries.set(y.strides.slice(0, 3), ATTENTION_Y)
   if (mask) entries.set(mask.strides, ATTENTION_MASK)
   new Float32Array(entries.buffer)[ATTENTION_FILL] = mask?.fill ?? -Infinity
+  return entries
+}
+
+/** Records the calls that compute an attention. */
+export function emitAttention(e: Emitter<unknown>, a: AttentionEmission): void {
+  const { batch, heads, kvHeads, queries, keys, size, valueSize, q, k, v, y, mask, ends } = a
+  if (batch * heads * queries * valueSize === 0) return
   const contiguous = [q, k, v].every(({ strides }) => strides[3] === 1)
   const few = contiguous && queries <= VECTOR_QUERIES
   const scratch = few
@@ -113,7 +119,7 @@ export function emitAttention(e: Emitter<unknown>, a: AttentionEmission): void {
     : e.ask('attention_scratch_size', keys, size, valueSize)
   const to = e.scratch(Math.max(scratch, 4))
   const kernel = few ? 'attention_vector_f32' : 'attention_f32'
-  e.call(kernel, q.at, k.at, v.at, mask?.at ?? 0, ends?.at ?? 0, y.at, e.table(entries), a.scale, a.softcap ?? 0, 0, batch * kvHeads, to)
+  e.call(kernel, q.at, k.at, v.at, mask?.at ?? 0, ends?.at ?? 0, y.at, e.table(attentionTable(a)), a.scale, a.softcap ?? 0, 0, batch * kvHeads, to)
   e.note({ kernel: few ? 'attention of vectors' : 'attention', flops: 2 * batch * heads * queries * keys * (size + valueSize) })
 }
 

@@ -9,12 +9,13 @@ import { floatsOf, floatTensor, type Floats } from './host-floats.js'
 import { broadcastOffsets } from './host-linear.js'
 import { defineOp, type TensorType } from './op.js'
 
-interface Heads {
+/** How many heads the last axis holds, where heads are not an axis. */
+export interface Heads {
   readonly q_num_heads: number | undefined
   readonly kv_num_heads: number | undefined
 }
 
-interface Sizes {
+export interface Sizes {
   readonly batch: number
   readonly heads: number
   readonly kvHeads: number
@@ -28,7 +29,8 @@ interface Sizes {
   readonly split: boolean
 }
 
-function sizesOf(attributes: Heads, inputs: readonly (TensorType | undefined)[]): Sizes {
+/** @throws LanewiseError `E_SHAPE` or `E_VALUE` if the operands do not fit each other. */
+export function sizesOf(attributes: Heads, inputs: readonly (TensorType | undefined)[]): Sizes {
   const [q, k, v, , pastKey, pastValue] = inputs.map((input) => input?.shape)
   const rank = q!.length
   if ((rank !== 3 && rank !== 4) || k!.length !== rank || v!.length !== rank) {

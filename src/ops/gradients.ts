@@ -1,8 +1,11 @@
 import { AddGradient, DivGradient, MaxGradient, MeanGradient, MinGradient, MulGradient, PowGradient, PReluGradient, SubGradient, SumGradient } from './arithmetic-gradient.js'
+import { AttentionGradient } from './attention-gradient.js'
 import { ConvGradient, ConvTransposeGradient } from './conv-gradient.js'
+import { GatherElementsGradient, ScatterElementsGradient } from './elements-gradient.js'
 import { GatherGradient } from './gather.js'
 import type { Gradient } from './gradient.js'
 import { RandomDropoutGradient } from './dropout.js'
+import { LinearCrossEntropyGradient } from './linear-loss.js'
 import { WhereGradient } from './logic.js'
 import { SoftmaxCrossEntropyLossGradient } from './loss.js'
 import { GemmGradient, MatMulGradient } from './matmul.js'
@@ -24,6 +27,7 @@ import {
   ReduceMaxGradient,
   ReduceMeanGradient,
   ReduceMinGradient,
+  ReduceProdGradient,
   ReduceSumGradient,
   ReduceSumSquareGradient,
 } from './reduce-gradient.js'
@@ -38,6 +42,7 @@ export const gradients: readonly Gradient<never>[] = [
   ...moveGradients,
   ...unaryGradients,
   AddGradient,
+  AttentionGradient,
   AveragePoolGradient,
   BatchNormalizationGradient,
   ClipGradient,
@@ -45,6 +50,7 @@ export const gradients: readonly Gradient<never>[] = [
   ConvTransposeGradient,
   CumSumGradient,
   DivGradient,
+  GatherElementsGradient,
   GatherGradient,
   GemmGradient,
   GlobalAveragePoolGradient,
@@ -52,6 +58,7 @@ export const gradients: readonly Gradient<never>[] = [
   GlobalMaxPoolGradient,
   GroupNormalizationGradient,
   GRUGradient,
+  LinearCrossEntropyGradient,
   InstanceNormalizationGradient,
   LayerNormalizationGradient,
   LogSoftmaxGradient,
@@ -75,10 +82,12 @@ export const gradients: readonly Gradient<never>[] = [
   ReduceMaxGradient,
   ReduceMeanGradient,
   ReduceMinGradient,
+  ReduceProdGradient,
   ReduceSumGradient,
   ReduceSumSquareGradient,
   ResizeGradient,
   RNNGradient,
+  ScatterElementsGradient,
   SoftmaxCrossEntropyLossGradient,
   SoftmaxGradient,
   SubGradient,

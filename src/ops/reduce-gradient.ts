@@ -5,7 +5,7 @@ import { toNumbers } from '../host.js'
 import { normalizeAxis, sizeOf } from '../shape.js'
 import type { Gradient, GradientEmitter } from './gradient.js'
 import type { Address, Operand, OpDefinition } from './op.js'
-import { axesOf, CumSum, emitReduce, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp, ReduceMax, ReduceMean, ReduceMin, ReduceSum, ReduceSumSquare, type ReduceAttributes } from './reduce.js'
+import { axesOf, CumSum, emitReduce, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp, ReduceMax, ReduceMean, ReduceMin, ReduceProd, ReduceSum, ReduceSumSquare, type ReduceAttributes } from './reduce.js'
 
 /** What stands at the folded place of each element of the input, in the input's order, in scratch or at `to`. */
 function unfolded(g: GradientEmitter<ReduceAttributes>, folded: Operand, to: Address): Address {
@@ -100,3 +100,20 @@ export const CumSumGradient: Gradient<{ readonly exclusive: number; readonly rev
     if (dx.size > 0) g.call('cumsum_f32', g.gradient()!.at, dx.at, x.physical[at], inner, 0, outer, g.attributes.exclusive, g.attributes.reverse ? 0 : 1)
   },
 }
+
+/** dy times the product of the other elements: each set of folded elements as a row, with no division. */
+export const ReduceProdGradient = /* @__PURE__ */ spreading(ReduceProd, (g, dx) => {
+  const x = g.input(0)
+  const folded = axesOf(g.inputs[1]?.constant, x.shape.length, g.attributes)
+  const strides = logicalStrides(x.shape, x.order)
+  const arranged = [...x.shape.keys()].filter((axis) => !folded.includes(axis)).concat(folded)
+  const rows = logicalStrides(x.shape, arranged)
+  const copy = (from: readonly number[], to: readonly number[], source: Address, target: Address) =>
+    emitStridedCopy(g, 'float32', { axes: x.shape.map((size, axis) => ({ size, from: from[axis], to: to[axis] })), from: 0, to: 0 }, source, target)
+  const [values, gradients] = [g.scratch(dx.size * 4), g.scratch(dx.size * 4)]
+  copy(strides, rows, x.at, values)
+  copy(strides, rows, dx.at, gradients)
+  const length = sizeOf(folded.map((axis) => x.shape[axis]))
+  g.call('product_gradient_f32', values, gradients, length, dx.size / length)
+  copy(rows, strides, gradients, dx.at)
+})

@@ -1,3 +1,4 @@
+import { allowedAttentionReference, attentionReference } from '../reference/attention.js'
 import { f32, gives, typed, weight, type Case } from './case.js'
 
 const new27 = 'newer than its operator sets'
@@ -20,6 +21,22 @@ export const attentionCases: readonly Case[] = [
   { name: 'bias and past', op: 'CausalConvWithState', inputs: [v([1, 2, 3], [1, 1, 3]), v([10, 1], [1, 1, 2]), v([0.5], [1]), v([4], [1, 1, 1])], outputs: 2, reference: gives({ shape: [1, 1, 3], data: [41.5, 12.5, 23.5] }, { shape: [1, 1, 1], data: [3] }), withoutOrt: new27 },
   { name: 'silu', op: 'CausalConvWithState', inputs: [v([0, 20], [1, 1, 2]), v([1], [1, 1, 1])], attributes: { activation: 'silu' }, reference: gives({ shape: [1, 1, 2], data: [0, 20] }), withoutOrt: new27 },
   { name: 'gate', op: 'SwiGLU', inputs: [v([0, 40, -40], [3]), v([7, 2, 5], [3])], reference: gives({ shape: [3], data: [0, 80, 0] }), withoutOrt: new27, tolerance: { absolute: 1e-6 } },
+]
+
+// Random ones, for the kernels' tails and blocks: five or six rows at a time, thirty or thirty-six queries in a block of the gradient.
+const bits = (rows: number, columns: number, allowed: (i: number, j: number) => boolean) =>
+  typed('bool', [rows, columns], { values: Array.from({ length: rows * columns }, (_, at) => (allowed(Math.floor(at / columns), at % columns) ? 1 : 0)) })
+export const attentionShapes: readonly Case[] = [
+  { name: 'tails everywhere', op: 'Attention', inputs: [f32([2, 3, 7, 5]), f32([2, 3, 9, 5]), f32([2, 3, 9, 3])], reference: attentionReference },
+  { name: 'ones', op: 'Attention', inputs: [f32([1, 1, 1, 1]), f32([1, 1, 1, 1]), f32([1, 1, 1, 1])], reference: attentionReference },
+  { name: 'causal, several blocks of queries', op: 'Attention', inputs: [f32([1, 2, 67, 8]), f32([1, 2, 67, 8]), f32([1, 2, 67, 4])], attributes: { is_causal: 1 }, reference: attentionReference },
+  { name: 'causal, more queries than keys', op: 'Attention', inputs: [f32([1, 1, 40, 6]), f32([1, 1, 13, 6]), f32([1, 1, 13, 6])], attributes: { is_causal: 1 }, reference: attentionReference },
+  { name: 'heads in the last axis, grouped, scaled', op: 'Attention', inputs: [f32([2, 11, 24]), f32([2, 13, 12]), f32([2, 13, 10])], attributes: { q_num_heads: 4, kv_num_heads: 2, scale: 0.3 }, reference: attentionReference },
+  { name: 'heads in the last axis, causal, grouped', op: 'Attention', inputs: [f32([1, 37, 16]), f32([1, 37, 8]), f32([1, 37, 8])], attributes: { q_num_heads: 4, kv_num_heads: 2, is_causal: 1 }, reference: attentionReference },
+  { name: 'bias for all heads', op: 'Attention', inputs: [f32([2, 2, 6, 4]), f32([2, 2, 10, 4]), f32([2, 2, 10, 4]), f32([6, 10])], reference: attentionReference },
+  { name: 'bias per example and head, one row', op: 'Attention', inputs: [f32([2, 4, 33, 4]), f32([2, 2, 5, 4]), f32([2, 2, 5, 4]), f32([2, 4, 1, 5])], reference: attentionReference },
+  { name: 'mask of bits, a query that sees nothing', op: 'Attention', inputs: [f32([2, 2, 5, 4]), f32([2, 2, 7, 4]), f32([2, 2, 7, 4]), bits(5, 7, (i, j) => i !== 2 && (i + j) % 3 !== 0)], reference: allowedAttentionReference, withoutOrt: 'other results for a query that sees nothing' },
+  { name: 'mask of bits, and causal', op: 'Attention', inputs: [f32([1, 2, 35, 4]), f32([1, 2, 35, 4]), f32([1, 2, 35, 4]), bits(35, 35, (i, j) => i === j || (i * 7 + j) % 5 !== 0)], attributes: { is_causal: 1 }, reference: allowedAttentionReference },
 ]
 
 const training = 'ai.onnx.preview.training'

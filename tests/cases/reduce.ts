@@ -34,6 +34,11 @@ const reduceCases = Object.entries(folds).flatMap(([op, fold]): Case[] => {
   ]
 })
 
+// The product of the others is not the product divided by an element.
+const zeroProducts: readonly Case[] = [
+  { name: 'no zero, one, two', op: 'ReduceProd', inputs: [f32([3, 4], { values: [2, 3, 1.5, -2, 2, 0, 1.5, -2, 2, 0, 1.5, 0] }), int64s(1)], reference: reduce((values) => values.reduce((a, b) => a * b, 1)) },
+]
+
 const integerCases = (['ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceProd', 'ReduceSumSquare', 'ReduceL1'] as const).flatMap((op): Case[] =>
   (['int32', 'int64'] as const).map((dtype) => ({
     name: dtype,
@@ -104,6 +109,7 @@ const axisCases = (op: string, f: (row: number[]) => number[]): Case[] => {
 
 export const reductionCases: readonly Case[] = [
   ...reduceCases,
+  ...zeroProducts,
   ...integerCases,
   ...['ReduceSum', 'ReduceMax', 'ReduceMin', 'ReduceProd', 'ReduceLogSum', 'ReduceLogSumExp', 'ReduceL2'].map(nothing),
   { name: 'long row', op: 'ReduceSum', inputs: [f32([2, 5003], { low: 0, high: 1 }), int64s(1)], reference: reduce(sum), tolerance: { absolute: 1e-7, relative: 1e-7 } },

@@ -9,6 +9,7 @@ export const scatterCases: readonly Case[] = [
   { name: 'axis 1', op: 'ScatterElements', inputs: [f32([3, 5]), named([2, 2], [4, -5, 1, 2]), f32([2, 2])], attributes: { axis: 1 }, reference: scatterElements },
   ...reductions.map((reduction): Case => ({
     name: `repeated, ${reduction}`, op: 'ScatterElements', inputs: [f32([4, 3]), named([3, 2], [1, 0, 1, -4, 1, 3]), f32([3, 2])], attributes: { reduction }, reference: scatterElements,
+    ...(reduction === 'add' ? {} : { gradient: false }),
   })),
   ...(['int64', 'int32', 'uint8'] as const).map((dtype): Case => ({
     name: `${dtype}, add`, op: 'ScatterElements', inputs: [whole(dtype, [4]), named([3], [1, 1, -1]), whole(dtype, [3])], attributes: { reduction: 'add' }, reference: scatterElements,

@@ -1,0 +1,184 @@
+import { apply } from '../autograd/apply.js'
+import type { Device } from '../autograd/device.js'
+import type { Parameter, Variable } from '../autograd/variable.js'
+import { LanewiseError } from '../errors.js'
+import { Attention } from '../ops/attention.js'
+import { And } from '../ops/logic.js'
+import { Not } from '../ops/unary.js'
+import * as F from './functional.js'
+import { xavierUniform, zeros } from './init.js'
+import { Linear } from './linear.js'
+import { Module } from './module.js'
+
+/** What attention may look at. Masks are PyTorch's: true means *not* to look there. */
+export interface AttentionMasks {
+  /** [queries, keys], or what broadcasts to [batch, heads, queries, keys]: bool (true is hidden), or float32, which is added to the scores. */
+  readonly attnMask?: Variable
+  /** [batch, keys], bool: true for keys that are padding. */
+  readonly keyPaddingMask?: Variable
+  /** Whether a query sees keys up to its own place only. */
+  readonly isCausal?: boolean
+}
+
+export interface MultiheadAttentionOptions {
+  readonly dropout?: number
+  readonly bias?: boolean
+  /** Size of the vectors that keys are made of; `embedDim` by default. */
+  readonly kdim?: number
+  /** Size of the vectors that values are made of; `embedDim` by default. */
+  readonly vdim?: number
+  /** Size of a head's values; `embedDim / numHeads` by default. */
+  readonly valueHeadDim?: number
+  /** Whether the batch is the first axis; as in PyTorch it is the second by default. */
+  readonly batchFirst?: boolean
+  readonly device?: Device
+}
+
+/**
+ * Scaled dot-product attention of several heads (Vaswani et al., 2017). Where all three projections have PyTorch's usual sizes their weights are one
+ * `in_proj_weight` [3·embedDim, embedDim], else `q_proj_weight`, `k_proj_weight` and `v_proj_weight`; then `in_proj_bias`, `out_proj.weight` and
+ * `out_proj.bias`.
+ *
+ * It applies ONNX's Attention, whose gradient keeps no scores; only while a share of the probabilities is dropped in training they are all in memory.
+ *
+ * @throws LanewiseError `E_VALUE` if the heads do not divide `embedDim`.
+ */
+export class MultiheadAttention extends Module {
+  readonly in_proj_weight: Parameter | undefined
+  readonly q_proj_weight: Parameter | undefined
+  readonly k_proj_weight: Parameter | undefined
+  readonly v_proj_weight: Parameter | undefined
+  readonly in_proj_bias: Parameter | undefined
+  readonly out_proj: Linear
+  readonly batchFirst: boolean
+  private readonly p: number
+  /** Elements of all heads' values. */
+  private readonly valueDim: number
+  private readonly heads: { readonly q_num_heads: number; readonly kv_num_heads: number }
+  private readonly causal: { readonly q_num_heads: number; readonly kv_num_heads: number; readonly is_causal: number }
+
+  constructor(
+    readonly embedDim: number,
+    readonly numHeads: number,
+    { dropout = 0, bias = true, kdim = embedDim, vdim = embedDim, valueHeadDim, batchFirst = false, device }: MultiheadAttentionOptions = {},
+  ) {
+    super(device)
+    if (embedDim % numHeads !== 0) throw new LanewiseError('E_VALUE', `${numHeads} heads do not divide ${embedDim} elements`)
+    this.valueDim = (valueHeadDim ?? embedDim / numHeads) * numHeads
+    this.batchFirst = batchFirst
+    this.p = dropout
+    this.heads = { q_num_heads: numHeads, kv_num_heads: numHeads }
+    this.causal = { ...this.heads, is_causal: 1 }
+    if (kdim === embedDim && vdim === embedDim && this.valueDim === embedDim) {
+      this.in_proj_weight = this.parameter([3 * embedDim, embedDim], xavierUniform())
+    } else {
+      this.q_proj_weight = this.parameter([embedDim, embedDim], xavierUniform())
+      this.k_proj_weight = this.parameter([embedDim, kdim], xavierUniform())
+      this.v_proj_weight = this.parameter([this.valueDim, vdim], xavierUniform())
+    }
+    this.in_proj_bias = bias ? this.parameter([2 * embedDim + this.valueDim], zeros) : undefined
+    this.out_proj = new Linear(this.valueDim, embedDim, { bias, device: this.device })
+    if (this.out_proj.bias) this.out_proj.bias.assign(new Float32Array(embedDim))
+  }
+
+  /**
+   * @param query - [queries, batch, embedDim], with `batchFirst` [batch, queries, embedDim].
+   * @param key - likewise, [keys, batch, kdim]; the queries by default.
+   * @param value - likewise, [keys, batch, vdim]; the keys by default.
+   * @returns of the shape of the queries.
+   */
+  forward(query: Variable, key: Variable = query, value: Variable = key, { attnMask, keyPaddingMask, isCausal = false }: AttentionMasks = {}): Variable {
+    const same = query === key && key === value
+    const [q, k, v] = this.projections(...this.batchesFirst(query, key, value), same)
+    const mask = this.mask(attnMask, keyPaddingMask)
+    const dropping = this.training && this.p > 0
+    const attended = dropping ? this.withDropout(q, k, v, mask, isCausal) : apply(this.device, Attention, [q, k, v, mask], isCausal ? this.causal : this.heads)[0]
+    const result = this.out_proj.call(attended)
+    return this.batchFirst ? result : F.transpose(result, [1, 0, 2])
+  }
+
+  private batchesFirst(...tensors: readonly [Variable, Variable, Variable]): [Variable, Variable, Variable] {
+    const turned = new Map<Variable, Variable>()
+    return tensors.map((tensor) => {
+      if (tensor.shape.length !== 3) throw new LanewiseError('E_SHAPE', `attention takes tensors of three axes, got ${tensor.describe()}`)
+      if (this.batchFirst) return tensor
+      const known = turned.get(tensor) ?? F.transpose(tensor, [1, 0, 2])
+      turned.set(tensor, known)
+      return known
+    }) as [Variable, Variable, Variable]
+  }
+
+  private projections(q: Variable, k: Variable, v: Variable, same: boolean): Variable[] {
+    const { embedDim: e, valueDim, in_proj_weight: all, in_proj_bias: bias } = this
+    // All three of the same vectors are one product.
+    if (all && same) return F.split(F.linear(q, all, bias), [e, e, e], 2)
+    const weights = all ? F.split(all, [e, e, e], 0) : [this.q_proj_weight!, this.k_proj_weight!, this.v_proj_weight!]
+    const biases = bias && F.split(bias, [e, e, valueDim], 0)
+    return [q, k, v].map((x, i) => F.linear(x, weights[i], biases?.[i]))
+  }
+
+  /** ONNX's mask: true where a query may look, or what is added. */
+  private mask(attnMask: Variable | undefined, padding: Variable | undefined): Variable | undefined {
+    const allowed = padding && F.unsqueeze(apply(this.device, Not, [padding])[0], [1, 2])
+    if (!attnMask) return allowed
+    if (attnMask.dtype !== 'bool') return allowed ? F.where(allowed, attnMask, this.scalar(-Infinity)) : attnMask
+    const seen = apply(this.device, Not, [attnMask])[0]
+    return allowed ? apply(this.device, And, [seen, allowed])[0] : seen
+  }
+
+  private scalar(value: number): Variable {
+    return this.device.constant({ dtype: 'float32', shape: [], data: Float32Array.of(value) })
+  }
+
+  /** The same, operator by operator, with a share of the probabilities dropped. */
+  private withDropout(q: Variable, k: Variable, v: Variable, mask: Variable | undefined, isCausal: boolean): Variable {
+    const [queries, keys] = [q.shape[1], k.shape[1]]
+    const split = (x: Variable, axes: readonly number[]) => F.transpose(F.reshape(x, [0, 0, this.numHeads, -1]), axes)
+    let scores = F.mul(F.matmul(split(q, [0, 2, 1, 3]), split(k, [0, 2, 3, 1])), 1 / Math.sqrt(this.embedDim / this.numHeads))
+    // What is hidden is so far down that it vanishes; −∞ would make NaN of a query that sees nothing.
+    const hidden = this.scalar(-1e30)
+    if (mask) scores = mask.dtype === 'bool' ? F.where(mask, scores, hidden) : F.add(scores, mask)
+    if (isCausal) {
+      const past = Uint8Array.from({ length: queries * keys }, (_, at) => (at % keys <= Math.floor(at / keys) ? 1 : 0))
+      scores = F.where(this.device.constant({ dtype: 'bool', shape: [queries, keys], data: past }), scores, hidden)
+    }
+    const probabilities = F.dropout(F.softmax(scores), this.p)
+    return F.reshape(F.transpose(F.matmul(probabilities, split(v, [0, 2, 1, 3])), [0, 2, 1, 3]), [0, 0, -1])
+  }
+}
+
+/**
+ * Attention by a small network instead of a product (Bahdanau, Cho & Bengio, 2015), as decoders that caption pictures use: scores are
+ * energy · tanh(query_layer(query) + key_layer(key)).
+ */
+export class AdditiveAttention extends Module {
+  readonly query_layer: Linear
+  readonly key_layer: Linear
+  readonly energy: Linear
+
+  /** @param hiddenDim - the size of the space in which queries and keys meet. */
+  constructor(
+    readonly queryDim: number,
+    readonly keyDim: number,
+    readonly hiddenDim: number,
+    { device }: { readonly device?: Device } = {},
+  ) {
+    super(device)
+    this.query_layer = new Linear(queryDim, hiddenDim, { device: this.device })
+    this.key_layer = new Linear(keyDim, hiddenDim, { bias: false, device: this.device })
+    this.energy = new Linear(hiddenDim, 1, { bias: false, device: this.device })
+  }
+
+  /**
+   * @param query - [batch, queryDim]. @param keys - [batch, keys, keyDim].
+   * @param keyPaddingMask - [batch, keys], bool: true for keys that are padding. At least one key of each example must not be.
+   * @returns the weighted sum of the keys [batch, keyDim], and the weights [batch, keys].
+   */
+  forward(query: Variable, keys: Variable, keyPaddingMask?: Variable): [context: Variable, weights: Variable] {
+    const met = F.tanh(F.add(F.unsqueeze(this.query_layer.call(query), [1]), this.key_layer.call(keys)))
+    let scores = F.squeeze(this.energy.call(met), [2])
+    if (keyPaddingMask) scores = F.where(keyPaddingMask, this.device.constant({ dtype: 'float32', shape: [], data: Float32Array.of(-1e30) }), scores)
+    const weights = F.softmax(scores)
+    return [F.squeeze(F.matmul(F.unsqueeze(weights, [1]), keys), [1]), weights]
+  }
+}

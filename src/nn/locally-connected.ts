@@ -1,0 +1,98 @@
+import { apply } from '../autograd/apply.js'
+import type { Device } from '../autograd/device.js'
+import type { Parameter, Variable } from '../autograd/variable.js'
+import { LanewiseError } from '../errors.js'
+import { hostFrom } from '../host.js'
+import { Pad } from '../ops/pad.js'
+import { Slice } from '../ops/slice.js'
+import * as F from './functional.js'
+import { byFan } from './init.js'
+import { Module } from './module.js'
+
+type Pair = number | readonly [number, number]
+
+export interface LocallyConnected2dOptions {
+  readonly stride?: Pair
+  readonly padding?: Pair
+  readonly dilation?: Pair
+  readonly bias?: boolean
+  readonly device?: Device
+}
+
+function pair(value: Pair): readonly [number, number] {
+  return typeof value === 'number' ? [value, value] : value
+}
+
+/**
+ * A convolution that does not share its weights: every place of the result has filters of its own (LeCun, 1989). `weight` is
+ * [height · width of the result, inChannels · kernel height · kernel width, outChannels], `bias` [outChannels, height · width]. The size of the input
+ * is part of the layer, since it decides how many weights there are.
+ *
+ * @throws LanewiseError `E_VALUE` if the kernel does not fit into the padded input.
+ */
+export class LocallyConnected2d extends Module {
+  readonly weight: Parameter
+  readonly bias: Parameter | undefined
+  /** Height and width of the result. */
+  readonly outputSize: readonly [number, number]
+  private readonly kernel: readonly [number, number]
+  private readonly stride: readonly [number, number]
+  private readonly padding: readonly [number, number]
+  private readonly dilation: readonly [number, number]
+
+  constructor(
+    readonly inChannels: number,
+    readonly outChannels: number,
+    kernelSize: Pair,
+    readonly inputSize: readonly [number, number],
+    { stride = 1, padding = 0, dilation = 1, bias = true, device }: LocallyConnected2dOptions = {},
+  ) {
+    super(device)
+    this.kernel = pair(kernelSize)
+    this.stride = pair(stride)
+    this.padding = pair(padding)
+    this.dilation = pair(dilation)
+    const [height, width] = [0, 1].map((axis) => {
+      const room = inputSize[axis] + 2 * this.padding[axis] - this.dilation[axis] * (this.kernel[axis] - 1) - 1
+      if (room < 0) throw new LanewiseError('E_VALUE', `a kernel of ${this.kernel[axis]} does not fit into ${inputSize[axis]}`)
+      return Math.floor(room / this.stride[axis]) + 1
+    })
+    this.outputSize = [height, width]
+    const fan = inChannels * this.kernel[0] * this.kernel[1]
+    this.weight = this.parameter([height * width, fan, outChannels], byFan(fan))
+    this.bias = bias ? this.parameter([outChannels, height * width], byFan(fan)) : undefined
+  }
+
+  /** @param x - [batch, inChannels, height, width]. @returns [batch, outChannels, height, width of the result]. */
+  forward(x: Variable): Variable {
+    const { inChannels, outChannels, kernel, inputSize, outputSize } = this
+    if (x.shape.length !== 4 || x.shape[1] !== inChannels || x.shape[2] !== inputSize[0] || x.shape[3] !== inputSize[1]) {
+      throw new LanewiseError('E_SHAPE', `${x.describe()} does not fit a layer for ${inChannels} channels of ${inputSize.join('×')}`)
+    }
+    const padded = this.padded(x)
+    const places = outputSize[0] * outputSize[1]
+    // What each element of the kernel meets, for all places: [batch, channels, 1, places].
+    const taps: Variable[] = []
+    for (let row = 0; row < kernel[0]; row++) {
+      for (let column = 0; column < kernel[1]; column++) taps.push(F.reshape(this.tap(padded, row, column), [0, inChannels, 1, places]))
+    }
+    const fan = inChannels * kernel[0] * kernel[1]
+    const patches = F.reshape(F.transpose(F.concat(taps, 2), [3, 0, 1, 2]), [places, -1, fan])
+    // A product per place, then places back to where they belong.
+    const product = F.transpose(F.matmul(patches, this.weight), [1, 2, 0])
+    return F.reshape(this.bias ? F.add(product, this.bias) : product, [0, outChannels, ...outputSize])
+  }
+
+  private padded(x: Variable): Variable {
+    const [rows, columns] = this.padding
+    if (rows === 0 && columns === 0) return x
+    return apply(x.device, Pad, [x, x.device.constant(hostFrom('int64', [8], [0, 0, rows, columns, 0, 0, rows, columns]))])[0]
+  }
+
+  private tap(x: Variable, row: number, column: number): Variable {
+    const begin = [row * this.dilation[0], column * this.dilation[1]]
+    const end = begin.map((first, axis) => first + (this.outputSize[axis] - 1) * this.stride[axis] + 1)
+    const numbers = (values: readonly number[]) => x.device.constant(hostFrom('int64', [2], values))
+    return apply(x.device, Slice, [x, numbers(begin), numbers(end), numbers([2, 3]), numbers(this.stride)])[0]
+  }
+}

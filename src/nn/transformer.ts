@@ -1,0 +1,188 @@
+import { apply } from '../autograd/apply.js'
+import type { Device } from '../autograd/device.js'
+import type { Parameter, Variable } from '../autograd/variable.js'
+import { LanewiseError } from '../errors.js'
+import { cos, exp, log, sin } from '../ops/host-functions.js'
+import { Shape } from '../ops/constant.js'
+import { Slice } from '../ops/slice.js'
+import { hostFrom } from '../host.js'
+import { MultiheadAttention, type AttentionMasks } from './attention.js'
+import * as F from './functional.js'
+import { normal, type Initializer } from './init.js'
+import { Dropout, Linear } from './linear.js'
+import { Module } from './module.js'
+import { LayerNorm } from './norm.js'
+
+export interface TransformerLayerOptions {
+  readonly dimFeedforward?: number
+  readonly dropout?: number
+  readonly activation?: 'relu' | 'gelu'
+  readonly layerNormEps?: number
+  /** Whether the batch is the first axis; as in PyTorch it is the second by default. */
+  readonly batchFirst?: boolean
+  /** Whether each part normalises what it takes rather than what it has added to. */
+  readonly normFirst?: boolean
+  readonly device?: Device
+}
+
+/** What both kinds of layers end with. */
+abstract class TransformerLayer extends Module {
+  readonly self_attn: MultiheadAttention
+  readonly linear1: Linear
+  readonly dropout: Dropout
+  readonly linear2: Linear
+  readonly norm1: LayerNorm
+  readonly norm2: LayerNorm
+  readonly dropout1: Dropout
+  readonly dropout2: Dropout
+  readonly normFirst: boolean
+  private readonly activation: (x: Variable) => Variable
+
+  constructor(
+    readonly dModel: number,
+    readonly nhead: number,
+    { dimFeedforward = 2048, dropout = 0.1, activation = 'relu', layerNormEps: eps = 1e-5, batchFirst = false, normFirst = false, device }: TransformerLayerOptions = {},
+  ) {
+    super(device)
+    const on = { device: this.device }
+    this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, ...on })
+    this.linear1 = new Linear(dModel, dimFeedforward, on)
+    this.dropout = new Dropout(dropout, on)
+    this.linear2 = new Linear(dimFeedforward, dModel, on)
+    this.norm1 = new LayerNorm(dModel, { eps, ...on })
+    this.norm2 = new LayerNorm(dModel, { eps, ...on })
+    this.dropout1 = new Dropout(dropout, on)
+    this.dropout2 = new Dropout(dropout, on)
+    this.normFirst = normFirst
+    this.activation = activation === 'relu' ? F.relu : F.gelu
+  }
+
+  protected feedForward(x: Variable): Variable {
+    return this.linear2.call(this.dropout.call(this.activation(this.linear1.call(x))))
+  }
+
+  /** x plus what `part` makes of it, normalised before or after. */
+  protected residual(x: Variable, norm: LayerNorm, drop: Dropout, part: (x: Variable) => Variable): Variable {
+    return this.normFirst ? F.add(x, drop.call(part(norm.call(x)))) : norm.call(F.add(x, drop.call(part(x))))
+  }
+}
+
+/** Self-attention and a network of two layers, each with a residual and a normalisation (Vaswani et al., 2017), under PyTorch's names. */
+export class TransformerEncoderLayer extends TransformerLayer {
+  /** @param src - [length, batch, dModel], with `batchFirst` [batch, length, dModel]. */
+  forward(src: Variable, masks: AttentionMasks = {}): Variable {
+    const attended = this.residual(src, this.norm1, this.dropout1, (x) => this.self_attn.call(x, x, x, masks))
+    return this.residual(attended, this.norm2, this.dropout2, (x) => this.feedForward(x))
+  }
+}
+
+/** A layer that also attends to an encoder's output. */
+export class TransformerDecoderLayer extends TransformerLayer {
+  readonly multihead_attn: MultiheadAttention
+  readonly norm3: LayerNorm
+  readonly dropout3: Dropout
+
+  constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
+    super(dModel, nhead, options)
+    const { dropout = 0.1, layerNormEps: eps = 1e-5, batchFirst = false } = options
+    const { device } = this
+    this.multihead_attn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, device })
+    this.norm3 = new LayerNorm(dModel, { eps, device })
+    this.dropout3 = new Dropout(dropout, { device })
+  }
+
+  /** @param memory - the encoder's output. */
+  forward(tgt: Variable, memory: Variable, masks: AttentionMasks = {}, memoryMasks: AttentionMasks = {}): Variable {
+    const own = this.residual(tgt, this.norm1, this.dropout1, (x) => this.self_attn.call(x, x, x, masks))
+    const attended = this.residual(own, this.norm2, this.dropout2, (x) => this.multihead_attn.call(x, memory, memory, memoryMasks))
+    return this.residual(attended, this.norm3, this.dropout3, (x) => this.feedForward(x))
+  }
+}
+
+/** Layers one after the other, and a last normalisation if there is one. */
+export class TransformerEncoder extends Module {
+  readonly layers: readonly TransformerEncoderLayer[]
+  readonly norm: LayerNorm | undefined
+
+  /** @param layers - each its own, not copies: `Array.from({ length: 6 }, () => new TransformerEncoderLayer(512, 8))`. */
+  constructor(layers: readonly TransformerEncoderLayer[], { norm }: { readonly norm?: LayerNorm } = {}) {
+    super(layers[0]?.device)
+    this.layers = layers
+    this.norm = norm
+  }
+
+  forward(src: Variable, masks: AttentionMasks = {}): Variable {
+    const encoded = this.layers.reduce((x, layer) => layer.call(x, masks), src)
+    return this.norm ? this.norm.call(encoded) : encoded
+  }
+}
+
+/** {@link TransformerEncoder} of layers that attend to an encoder's output. */
+export class TransformerDecoder extends Module {
+  readonly layers: readonly TransformerDecoderLayer[]
+  readonly norm: LayerNorm | undefined
+
+  constructor(layers: readonly TransformerDecoderLayer[], { norm }: { readonly norm?: LayerNorm } = {}) {
+    super(layers[0]?.device)
+    this.layers = layers
+    this.norm = norm
+  }
+
+  forward(tgt: Variable, memory: Variable, masks: AttentionMasks = {}, memoryMasks: AttentionMasks = {}): Variable {
+    const decoded = this.layers.reduce((x, layer) => layer.call(x, memory, masks, memoryMasks), tgt)
+    return this.norm ? this.norm.call(decoded) : decoded
+  }
+}
+
+export interface PositionalEncodingOptions {
+  readonly maxLength?: number
+  /** Vectors that are learned instead of sines and cosines. */
+  readonly learned?: boolean
+  readonly dropout?: number
+  readonly batchFirst?: boolean
+  readonly device?: Device
+}
+
+/** pe[t, 2i] = sin(t / 10000^(2i/size)), pe[t, 2i + 1] the cosine (Vaswani et al., 2017, section 3.5). */
+export const sinusoids: Initializer = ([length, size]) => {
+  const step = log(10000) / size
+  return Float32Array.from({ length: length * size }, (_, at) => {
+    const [position, i] = [Math.floor(at / size), at % size]
+    const angle = position * exp(-step * (i - (i % 2)))
+    return i % 2 === 0 ? sin(angle) : cos(angle)
+  })
+}
+
+/** Adds to each vector of a sequence one that belongs to its place. `pe` is [maxLength, dModel]: part of the state, learned or not. */
+export class PositionalEncoding extends Module {
+  readonly pe: Parameter
+  readonly drop: Dropout
+  readonly batchFirst: boolean
+
+  constructor(
+    readonly dModel: number,
+    { maxLength = 5000, learned = false, dropout = 0.1, batchFirst = false, device }: PositionalEncodingOptions = {},
+  ) {
+    super(device)
+    this.pe = learned ? this.parameter([maxLength, dModel], normal(0, 0.02)) : this.buffer([maxLength, dModel], sinusoids)
+    this.drop = new Dropout(dropout, { device: this.device })
+    this.batchFirst = batchFirst
+  }
+
+  /** @param x - [length, batch, dModel], with `batchFirst` [batch, length, dModel]. @throws LanewiseError `E_SHAPE` beyond `maxLength`. */
+  forward(x: Variable): Variable {
+    const { device, pe } = this
+    const axis = this.batchFirst ? 1 : 0
+    if (x.shape[axis] > pe.shape[0]) throw new LanewiseError('E_SHAPE', `a sequence of ${x.shape[axis]} is longer than the ${pe.shape[0]} places that are known`)
+    const index = (value: number) => device.constant(hostFrom('int64', [1], [value]))
+    // The length is asked of the tensor so that it stays free in an exported graph.
+    const [length] = apply(device, Shape, [x], lengthOf[axis])
+    const [places] = apply(device, Slice, [pe, index(0), length, index(0)])
+    return this.drop.call(F.add(x, this.batchFirst ? places : F.unsqueeze(places, [1])))
+  }
+}
+
+const lengthOf = [
+  { start: 0, end: 1 },
+  { start: 1, end: 2 },
+]
