@@ -93,7 +93,6 @@ export const GroupQueryAttention = defineOp({
     const { batch, queries, size, capacity } = groupSizes(attributes, inputs)
     // A cache that is large enough stays as large as it is, however much of it is in use: one plan for every token.
     const rows = c.atLeast(6, capacity)
-    if (rows > capacity + queries) throw new LanewiseError('E_VALUE', `${rows} keys are more than ${capacity} in the cache and ${queries} new ones`)
     if (attributes.k_quant_type !== 'NONE' || attributes.v_quant_type !== 'NONE' || attributes.qk_output !== 0) {
       throw new LanewiseError('E_UNSUPPORTED', 'quantised caches and qk_output are not supported')
     }
@@ -160,7 +159,8 @@ export const GroupQueryAttention = defineOp({
     const { num_heads: heads, kv_num_heads: kvHeads } = attributes
     const [q, k, v, pastKey, pastValue, lengths, , cos, sin, positionIds, extra, sinks] = inputs
     const { batch, queries, size, packed, capacity } = groupSizes(attributes, inputs)
-    const keys = outputs[1].shape[2]
+    // Where nobody wants the cache, no room is made behind the keys there are.
+    const keys = outputCount > 1 ? outputs[1].shape[2] : Math.min(outputs[1].shape[2], capacity + queries)
     const reach = extra ? Math.min(extra.shape.at(-1)!, keys) : keys
     const ends = endsOf(lengths!, reach, attributes.do_rotary && !positionIds ? cos?.shape[0] : undefined)
     const all = floatsOf(q!).slice()
