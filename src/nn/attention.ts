@@ -2,13 +2,18 @@ import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../errors.js'
+import { hostFrom } from '../host.js'
 import { Attention } from '../ops/attention.js'
+import { Shape } from '../ops/constant.js'
+import { Expand } from '../ops/expand.js'
 import { And } from '../ops/logic.js'
 import { Not } from '../ops/unary.js'
 import * as F from './functional.js'
 import { xavierUniform, zeros } from './init.js'
 import { Linear } from './linear.js'
 import { Module } from './module.js'
+
+const secondAxis = { start: 1, end: 2 }
 
 /** What attention may look at. Masks are PyTorch's: true means *not* to look there. */
 export interface AttentionMasks {
@@ -90,7 +95,7 @@ export class MultiheadAttention extends Module {
   forward(query: Variable, key: Variable = query, value: Variable = key, { attnMask, keyPaddingMask, isCausal = false }: AttentionMasks = {}): Variable {
     const same = query === key && key === value
     const [q, k, v] = this.projections(...this.batchesFirst(query, key, value), same)
-    const mask = this.mask(attnMask, keyPaddingMask)
+    const mask = this.mask(attnMask, keyPaddingMask, q)
     const dropping = this.training && this.p > 0
     const attended = dropping ? this.withDropout(q, k, v, mask, isCausal) : apply(this.device, Attention, [q, k, v, mask], isCausal ? this.causal : this.heads)[0]
     const result = this.out_proj.call(attended)
@@ -118,12 +123,20 @@ export class MultiheadAttention extends Module {
   }
 
   /** ONNX's mask: true where a query may look, or what is added. */
-  private mask(attnMask: Variable | undefined, padding: Variable | undefined): Variable | undefined {
+  private mask(attnMask: Variable | undefined, padding: Variable | undefined, q: Variable): Variable | undefined {
     const allowed = padding && F.unsqueeze(apply(this.device, Not, [padding])[0], [1, 2])
-    if (!attnMask) return allowed
+    if (!attnMask) return allowed && this.device.trace ? this.perQuery(allowed, q) : allowed
     if (attnMask.dtype !== 'bool') return allowed ? F.where(allowed, attnMask, this.scalar(-Infinity)) : attnMask
     const seen = apply(this.device, Not, [attnMask])[0]
     return allowed ? apply(this.device, And, [seen, allowed])[0] : seen
+  }
+
+  /** Written into a graph, a mask has a row for every query: onnxruntime does not broadcast that axis. */
+  private perQuery(allowed: Variable, q: Variable): Variable {
+    const { device } = this
+    const one = device.constant(hostFrom('int64', [1], [1]))
+    const [queries] = apply(device, Shape, [q], secondAxis)
+    return apply(device, Expand, [allowed, F.concat([one, one, queries, one])])[0]
   }
 
   private scalar(value: number): Variable {

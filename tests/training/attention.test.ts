@@ -104,6 +104,19 @@ describe('MultiheadAttention', () => {
     })
   })
 
+  test('exports with a mask of padding', async () => {
+    class Padded extends Module {
+      attention = new MultiheadAttention(4, 2, { batchFirst: true, device })
+      forward(x: Variable, padding: Variable): Variable {
+        return this.attention.call(x, x, x, { keyPaddingMask: padding })
+      }
+    }
+    const model = new Padded(device)
+    const [x, padding] = [new Tensor('float32', random([2, 3, 4]), [2, 3, 4]), new Tensor('bool', Uint8Array.of(0, 0, 1, 0, 1, 0), [2, 3])]
+    const free = [{ name: 'batch', size: 3 }, { name: 'length', size: 5 }]
+    await agreesWithOrt(model, [{ name: 'x', shape: [...free, 4] }, { name: 'padding', dtype: 'bool', shape: free }], { x, padding }, model.predict(x, padding).data as Float32Array)
+  })
+
   test('with hardly any dropout, operator by operator, the same numbers and gradients', () => {
     const fused = new MultiheadAttention(6, 2, { batchFirst: true, device })
     const dropping = new MultiheadAttention(6, 2, { batchFirst: true, dropout: 1e-9, device })
