@@ -9,6 +9,8 @@ import { parseOptions, usage, type Options } from './options.js'
 import { storeRatios, worseRatios } from './ratios.js'
 import { markdown, summarizeResults, type Environment, type Report } from './report.js'
 import { isTimedSuite } from './suites/index.js'
+import { bundleTfjs } from './train/bundle.js'
+import { trainTable, type TrainReport } from './train/table.js'
 import { targetRows } from './targets.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -44,12 +46,12 @@ interface Measured {
   readonly results: readonly WorkResult[]
 }
 
-/** Runs the timed suites in a Node of their own. Bundled, so that nothing but the code measured is between the call and the kernel. */
-async function runInNode(options: Options): Promise<Measured> {
+/** Runs a program in a Node of its own. Bundled, so that nothing but the code measured is between the call and the kernel. */
+async function runInNode<T>(entry: string, options: Options): Promise<T> {
   // Two levels below the root, where src/platform/wasm-files.ts finds the kernels; and inside bench/, where the peers are found.
   const bundle = join(benchRoot, 'dist', 'run.mjs')
   await build({
-    entryPoints: [join(benchRoot, 'node-run.ts')],
+    entryPoints: [join(benchRoot, entry)],
     outfile: bundle,
     bundle: true,
     platform: 'node',
@@ -63,14 +65,14 @@ async function runInNode(options: Options): Promise<Measured> {
     const file = join(folder, 'results.json')
     const { status } = spawnSync(nodeBinary(options.engine), [bundle, JSON.stringify(options), file], { stdio: 'inherit', cwd: root })
     if (status !== 0) throw new Error(`the bench ended with status ${status}`)
-    return JSON.parse(readFileSync(file, 'utf8')) as Measured
+    return JSON.parse(readFileSync(file, 'utf8')) as T
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
 async function timedSuite(options: Options): Promise<boolean> {
-  const { environment, results } = options.engine === 'chromium' ? await (await import('./chromium.js')).runInChromium(options) : await runInNode(options)
+  const { environment, results } = options.engine === 'chromium' ? await (await import('./chromium.js')).runInChromium(options) : await runInNode<Measured>('node-run.ts', options)
   const report: Report = {
     suite: options.suite,
     date: new Date().toISOString(),
@@ -114,6 +116,14 @@ async function main(): Promise<boolean> {
   installPeers()
   buildKernels()
   if (isTimedSuite(options.suite)) return timedSuite(options)
+  if (options.suite === 'train') {
+    if (options.engine === 'chromium') throw new Error('training is timed in Node only')
+    await bundleTfjs(benchRoot)
+    const report = await runInNode<TrainReport>('train/run.ts', options)
+    console.log(`\n${trainTable(report)}`)
+    saveJson(options.json, { suite: 'train', date: new Date().toISOString(), quick: options.quick, ...report })
+    return true
+  }
   const node = nodeBinary(options.engine)
   const suite = options.suite === 'cold' ? await import('./suites/cold.js') : await import('./suites/memory.js')
   const { report, text } = await suite.run({ options, node, root })

@@ -2,25 +2,17 @@
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
+import { dirname, join } from 'node:path'
 import '../../src/node.js'
 import type { Options } from '../options.js'
 import { Peaks } from '../peaks.js'
-import { pairedRatio, summarize, type Ratio, type Summary } from '../statistics.js'
+import { pairedRatio, summarize } from '../statistics.js'
 import { jaxTrainer, type JaxTraining } from './jax.js'
 import { lanewiseTrainer } from './lanewise.js'
 import { pytorchTrainer } from './pytorch.js'
+import type { StepResult } from './table.js'
 import { tfjsTrainer, type TfTraining } from './tfjs.js'
 import { steps, type Trainer, type TrainerMaker } from './work.js'
-
-export interface StepResult {
-  readonly name: string
-  readonly times: Readonly<Record<string, Summary>>
-  /** How many times as long a peer takes. */
-  readonly ratios: Readonly<Record<string, Ratio>>
-  /** Direct operations in the time of a step, as a share of the peak of this build. */
-  readonly shareOfPeak: Ratio
-  readonly notes: readonly string[]
-}
 
 const load = async <T>(name: string): Promise<T> => {
   const module = (await import(name)) as T & { default?: T }
@@ -41,11 +33,11 @@ if (options.clock === 'cpu') {
 const peaks = await Peaks.create(options.build)
 const notes: string[] = []
 const makers: [string, TrainerMaker][] = [['lanewise', lanewiseTrainer(options.build)]]
-const wasm = await load<{ setThreadsCount(threads: number): void }>('@tensorflow/tfjs-backend-wasm')
-wasm.setThreadsCount(1)
-await load('@tensorflow/tfjs-backend-cpu')
+const tf = await load<TfTraining>(new URL('tfjs-training.mjs', import.meta.url).href)
+tf.setThreadsCount(1)
+tf.setWasmPaths(join(dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')), '/'))
 // The WebAssembly backend has no gradient of convolutions.
-makers.push(['tfjs', tfjsTrainer(await load<TfTraining>('@tensorflow/tfjs-core'), { mlp: 'wasm', cnn: 'cpu', lstm: 'wasm' })])
+makers.push(['tfjs', tfjsTrainer(tf, { mlp: 'wasm', cnn: 'cpu', lstm: 'wasm' })])
 makers.push(['jax-js', jaxTrainer(await load<JaxTraining>('@jax-js/jax'))])
 const torch = await pytorchTrainer('bench/train/pytorch.py', options.clock)
 if (torch) makers.push(['pytorch', torch.make])

@@ -10,7 +10,8 @@ interface Tensor extends Scalar {
 
 /** What the bench uses of tfjs-core. */
 export interface TfTraining {
-  readonly version_core: string
+  setThreadsCount(threads: number): void
+  setWasmPaths(folder: string): void
   setBackend(name: string): Promise<boolean>
   ready(): Promise<void>
   tensor(data: Float32Array, shape: readonly number[]): Tensor
