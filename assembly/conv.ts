@@ -119,7 +119,7 @@ export function conv(
  * All taps of `count` pixels `step` bytes apart whose columns of taps are all inside the image: runs of rowLength elements, written in whole
  * vectors, so that what a run leaves behind its end is overwritten by the next run or lies in the padding of `lda`.
  */
-function gather_inside(
+export function gather_inside(
   source: usize, rowBytes: i32, d: i32, h: i32, rowLength: i32, kd: i32, kh: i32, dilationD: i32, dilationH: i32, z: i32, y: i32,
   column: i32, step: i32, count: i32, target: usize, lda: i32,
 ): void {

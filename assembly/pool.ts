@@ -12,14 +12,14 @@ const SQUARE: i32 = 3;
 /** First tap of a window that starts at `base` (maybe negative) that is not before the input. */
 // @ts-ignore: decorator
 @inline
-function first_tap(base: i32, dilation: i32): i32 {
+export function first_tap(base: i32, dilation: i32): i32 {
   return base < 0 ? (dilation - 1 - base) / dilation : 0;
 }
 
 /** One past the last tap that lies before `size`. */
 // @ts-ignore: decorator
 @inline
-function last_tap(base: i32, dilation: i32, kernel: i32, size: i32): i32 {
+export function last_tap(base: i32, dilation: i32, kernel: i32, size: i32): i32 {
   return base >= size ? 0 : min((size - base + dilation - 1) / dilation, kernel);
 }
 

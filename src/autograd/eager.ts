@@ -1,4 +1,4 @@
-import type { KernelName, Kernels, TrainKernelName } from '../../bindings/module.js'
+import type { TrainKernelName } from '../../bindings/module.js'
 import type { TypedArray } from '../dtype.js'
 import { byteSize } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
@@ -33,7 +33,7 @@ class Immediate implements KernelEmitter {
     this.device.raw[kernel](...numbers)
   }
 
-  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {
+  ask(kernel: TrainKernelName, ...args: readonly unknown[]): number {
     return (this.device.raw[kernel](...(args as number[])) as number) >>> 0
   }
 

@@ -3,19 +3,20 @@ import { LanewiseError } from '../errors.js'
 import { formatShape, type Shape } from '../shape.js'
 import { int, ints } from './attributes.js'
 import { channelsLastData, outputOver } from './conv.js'
-import { defineOp } from './op.js'
+import { defineOp, type Activation, type Address, type KernelEmitter, type Operand } from './op.js'
 import { sameType } from './operands.js'
 import { LIMIT, perAxis, threeAxes, windowAttributes, type WindowAttributes } from './window.js'
 
 const attributes = { ...windowAttributes, group: int(1), output_padding: ints(), output_shape: ints() }
 
-interface TransposeAttributes extends WindowAttributes {
+export interface TransposeAttributes extends WindowAttributes {
   readonly group: number
   readonly output_padding?: readonly number[]
   readonly output_shape?: readonly number[]
 }
 
-interface Geometry {
+/** How a kernel lies over the output. */
+export interface Geometry {
   readonly kernel: readonly number[]
   readonly strides: readonly number[]
   readonly dilations: readonly number[]
@@ -37,33 +38,50 @@ export const ConvTranspose = defineOp({
   emit(e) {
     const [x, w, y] = [e.input(0), e.input(1), outputOver(e)]
     if (y.size === 0) return
-    const { group } = e.attributes
     const geometry = geometryOf(e.attributes, x.shape, w.shape, undefined)
-    const inputs = x.shape[1] / group
-    const outputs = w.shape[1]
-    const kernel = threeAxes(geometry.kernel, 1)
-    const taps = kernel[0] * kernel[1] * kernel[2]
-    const strides = threeAxes(geometry.strides, 1)
-    const dilations = threeAxes(geometry.dilations, 1)
-    const begin = threeAxes(geometry.begin, 0)
-    const key = `transposed ${group} ${strides.join()} ${dilations.join()} ${begin.join()}`
-    const packed = e.pack(w, key, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
-      p.call('conv_transpose_pack', from, inputs, outputs, group, ...kernel, ...strides, ...dilations, ...begin, to)
-    })
-    const scratch = e.scratch(e.ask('conv_scratch_size', inputs, taps))
-    const size = threeAxes(x.shape.slice(2), 1)
-    const out = threeAxes(y.shape.slice(2), 1)
     const { residual, activation = { code: UNARY_NONE, a: 0, b: 0 } } = e.fused
-    e.call(
-      'conv_transpose', x.at, x.shape[1], ...size, inputs, group, packed, ...kernel, ...strides, ...dilations, ...begin, y.at, y.shape[1], ...out, outputs,
-      e.inputs[2]?.at ?? 0, residual === undefined ? 0 : e.input(residual).at, y.shape[1], activation.code, activation.a, activation.b,
-      0, x.shape[0] * out[0] * out[1], scratch,
-    )
-    e.note({ kernel: 'transposed gemm', flops: 2 * x.size * outputs * taps })
+    emitTransposed(e, {
+      x, w, y, geometry, group: e.attributes.group, bias: e.inputs[2]?.at ?? 0, residual: residual === undefined ? 0 : e.input(residual).at, activation,
+    })
+    e.note({ kernel: 'transposed gemm', flops: 2 * x.size * (w.size / w.shape[0]) })
   },
 })
 
-function geometryOf(attributes: TransposeAttributes, x: Shape, w: Shape, b: Shape | undefined): Geometry {
+/** A transposed convolution to be computed: where it goes says how large it is. */
+export interface TransposedJob {
+  readonly x: Operand
+  readonly w: Operand
+  readonly y: Operand
+  readonly geometry: Omit<Geometry, 'output'>
+  readonly group: number
+  readonly bias: Address | number
+  readonly residual: Address | number
+  readonly activation: Activation
+}
+
+/** Records a transposed convolution; the output must not be empty. */
+export function emitTransposed(e: KernelEmitter, { x, w, y, geometry, group, bias, residual, activation }: TransposedJob): void {
+  const inputs = x.shape[1] / group
+  const outputs = w.shape[1]
+  const kernel = threeAxes(geometry.kernel, 1)
+  const taps = kernel[0] * kernel[1] * kernel[2]
+  const strides = threeAxes(geometry.strides, 1)
+  const dilations = threeAxes(geometry.dilations, 1)
+  const begin = threeAxes(geometry.begin, 0)
+  const key = `transposed ${group} ${strides.join()} ${dilations.join()} ${begin.join()}`
+  const packed = e.pack(w, key, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
+    p.call('conv_transpose_pack', from, inputs, outputs, group, ...kernel, ...strides, ...dilations, ...begin, to)
+  })
+  const scratch = e.scratch(e.ask('conv_scratch_size', inputs, taps))
+  const size = threeAxes(x.shape.slice(2), 1)
+  const out = threeAxes(y.shape.slice(2), 1)
+  e.call(
+    'conv_transpose', x.at, x.shape[1], ...size, inputs, group, packed, ...kernel, ...strides, ...dilations, ...begin, y.at, y.shape[1], ...out, outputs,
+    bias, residual, y.shape[1], activation.code, activation.a, activation.b, 0, x.shape[0] * out[0] * out[1], scratch,
+  )
+}
+
+export function geometryOf(attributes: TransposeAttributes, x: Shape, w: Shape, b: Shape | undefined): Geometry {
   const { group } = attributes
   if (x.length < 3 || x.length > 5) {
     throw new LanewiseError(x.length < 3 ? 'E_SHAPE' : 'E_UNSUPPORTED', `ConvTranspose takes inputs of 3 to 5 axes, got ${formatShape(x)}`)

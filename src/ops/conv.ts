@@ -3,13 +3,13 @@ import { LanewiseError } from '../errors.js'
 import { channelsLastOrder, type Layout, type LayoutQuery } from '../graph/layout.js'
 import { formatShape, type Shape } from '../shape.js'
 import { int } from './attributes.js'
-import { defineOp, plus, type Address, type Emitter, type Operand } from './op.js'
+import { defineOp, plus, type Address, type Emitter, type KernelEmitter, type Operand } from './op.js'
 import { sameType } from './operands.js'
 import { slideWindow, threeAxes, windowAttributes, type Window } from './window.js'
 
 const attributes = { ...windowAttributes, group: int(1) }
 
-interface ConvAttributes {
+export interface ConvAttributes {
   readonly auto_pad: string
   readonly dilations?: readonly number[]
   readonly kernel_shape?: readonly number[]
@@ -60,7 +60,7 @@ export function channelsLastData({ inputs, outputs }: LayoutQuery<unknown>): Lay
   }
 }
 
-function windowOf(attributes: ConvAttributes, x: Shape, w: Shape, b: Shape | undefined): Window {
+export function windowOf(attributes: ConvAttributes, x: Shape, w: Shape, b: Shape | undefined): Window {
   const { group } = attributes
   if (x.length < 3 || x.length > 5) {
     const code = x.length < 3 ? 'E_SHAPE' : 'E_UNSUPPORTED'
@@ -82,7 +82,8 @@ function windowOf(attributes: ConvAttributes, x: Shape, w: Shape, b: Shape | und
   return slideWindow(attributes, x.slice(2), kernel)
 }
 
-interface Job {
+/** One convolution to be computed. */
+export interface Job {
   readonly x: Operand
   readonly w: Operand
   readonly y: Operand
@@ -93,9 +94,9 @@ interface Job {
   readonly activation: { readonly code: number; readonly a: number; readonly b: number }
 }
 
-interface Kernel {
+export interface Kernel {
   readonly name: string
-  emit(e: Emitter<unknown>, job: Job): void
+  emit(e: KernelEmitter, job: Job): void
 }
 
 /** Up to so many filters per group a matrix product per group is too narrow (docs/performance/gemm.md). */
@@ -104,7 +105,7 @@ const GROUPED_OUTPUTS = 8
 const GROUPED_POINTWISE = 4
 
 /** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance/winograd.md. */
-function chooseKernel(e: Emitter<unknown>, job: Job): Kernel {
+export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
   const { x, w, window, group } = job
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
   const inputs = w.shape[1]
@@ -253,7 +254,7 @@ function sizesOf({ w, y, window, group }: Job): { inputs: number; outputs: numbe
 }
 
 /** The call of a kernel that takes any window and filters packed by conv_pack. */
-function emitTaps(e: Emitter<unknown>, job: Job, kernel: 'conv' | 'conv_grouped', scratch: Address): void {
+function emitTaps(e: KernelEmitter, job: Job, kernel: 'conv' | 'conv_grouped', scratch: Address): void {
   const { x, w, y, window, group, bias, residual, activation } = job
   const { inputs, outputs, taps, out } = sizesOf(job)
   const packed = e.pack(w, `conv ${group}`, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {

@@ -1,10 +1,13 @@
-import type { KernelName, TrainKernelName, TrainKernels } from '../../bindings/module.js'
+import type { KernelName, Kernels, TrainKernelName, TrainKernels } from '../../bindings/module.js'
 import type { DType } from '../dtype.js'
 import type { Attributes } from './attributes.js'
 import type { Address, Argument, Arguments, Emitter, KernelEmitter, OpDefinition, Operand } from './op.js'
 
 /** The arguments of a kernel of the training builds, any of which may still be an address to be. */
 export type TrainArguments<K extends TrainKernelName> = TrainKernels[K] extends (...args: infer P) => unknown ? { [I in keyof P]: Argument } : never
+
+/** The attributes of an operator's definition. */
+export type AttributesOfOp<Op> = Op extends OpDefinition<infer A> ? A : never
 
 /**
  * The gradient of an operator: a plain object exported beside the definition, so that an app which only runs models does not carry it
@@ -24,6 +27,8 @@ export interface Gradient<A = Attributes> {
 
 /** An {@link Emitter} that may keep memory for the backward pass, and draw random numbers. */
 export interface TrainingEmitter<A> extends Emitter<A> {
+  ask<K extends TrainKernelName>(kernel: K, ...args: Parameters<TrainKernels[K]>): number
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
   call<K extends TrainKernelName>(kernel: K, ...args: TrainArguments<K>): void
   call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void
   /** Memory that lasts until the step ends; `backward` gets it by the number of the call that reserved it. */
@@ -50,6 +55,8 @@ export interface GradientEmitter<A> extends KernelEmitter {
   pass(index: number, from?: number): void
   /** What the forward function saved, in the order of its calls. */
   saved(index: number): Address
+  ask<K extends TrainKernelName>(kernel: K, ...args: Parameters<TrainKernels[K]>): number
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
   call<K extends TrainKernelName>(kernel: K, ...args: TrainArguments<K>): void
   call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void
 }

@@ -123,6 +123,14 @@ function emitFactorGradients(
     const rows = sizeOf(batch) * m
     const flipped = { m: k, k: rows, n, batch: [], shape: [k, n], a: [k, rows], b: [rows, n] }
     const [row, column] = aStrides.slice(-2)
+    const [bRow, bCol] = bStrides.slice(-2)
+    if (scale === 1 && column === 1 && (bCol === 1 ? bRow === n : bRow === 1 && bCol === k)) {
+      // Rows are summed where they lie; weights stored the other way round are the product with its factors exchanged.
+      const [left, lda, right, ldb, height, width] = bCol === 1 ? [a.at, row, dC.at, n, k, n] : [dC.at, n, a.at, row, n, k]
+      const to = g.result(1)
+      if (to.size > 0) g.call('outer_f32', left, lda, right, ldb, to.at, width, rows, width, 0, height, g.scratch(g.ask('outer_scratch_size', width)))
+      return
+    }
     emitInto(g, 1, [k, n], product.b.slice(-2), bStrides.slice(-2), (to) =>
       emitProduct(g, to, { ...common, product: flipped, a, b: { ...dC, shape: [rows, n] }, aStrides: [column, row], bStrides: [n, 1] }),
     )

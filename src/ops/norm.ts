@@ -1,4 +1,4 @@
-import { BINARY_DIV, BINARY_MAX, BINARY_SUB, REDUCE_L1, REDUCE_L2, REDUCE_MEAN, UNARY_AFFINE, UNARY_SQRT, UNARY_SQUARE } from '../../assembly/codes.js'
+import { BINARY_ADD, BINARY_DIV, BINARY_MAX, BINARY_SUB, REDUCE_L1, REDUCE_L2, REDUCE_MEAN, UNARY_AFFINE, UNARY_SQRT, UNARY_SQUARE } from '../../assembly/codes.js'
 import { isFloat, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { channelsLast, channelsLastOrder, follow, sameMemory, type Layout, type LayoutQuery } from '../graph/layout.js'
@@ -10,7 +10,7 @@ import { emitBinary } from './arithmetic.js'
 import { placesOf } from './broadcast.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
 import { log, exp } from './host-functions.js'
-import { defineOp, type Address, type Emitter, type Operand, type TensorType } from './op.js'
+import { defineOp, type Address, type Emitter, type KernelEmitter, type Operand, type TensorType } from './op.js'
 import { emitReduce } from './reduce.js'
 
 function requireFloat(dtype: DType): void {
@@ -30,14 +30,14 @@ function channelsOf(shape: Shape): number {
 }
 
 /** The sizes behind `axis`, which are normalised together, and how many rows there are of them. */
-function rowsOf(shape: Shape, axis: number): { readonly normalized: Shape; readonly rows: number; readonly columns: number } {
+export function rowsOf(shape: Shape, axis: number): { readonly normalized: Shape; readonly rows: number; readonly columns: number } {
   const at = normalizeAxis(axis, shape.length)
   const normalized = shape.slice(at)
   return { normalized, rows: sizeOf(shape.slice(0, at)), columns: sizeOf(normalized) }
 }
 
 /** A scale or bias as a full row: it may be broadcast over the normalised axes. */
-function expandedRow(e: Emitter<unknown>, operand: Operand, normalized: Shape): Address {
+export function expandedRow(e: KernelEmitter, operand: Operand, normalized: Shape): Address {
   const columns = sizeOf(normalized)
   if (operand.size === columns) return operand.at
   const lead = normalized.length - operand.shape.length
@@ -202,6 +202,16 @@ export const InstanceNormalization = defineOp({
   compute: ({ attributes: { epsilon }, inputs: [x, scale, bias] }) => [computeGroupNorm(x!, scale!, bias!, x!.shape[1], epsilon)],
 })
 
+/** A vector with an element per channel, made of one with an element per group if need be. */
+export function perChannel(e: KernelEmitter, operand: Operand, groups: number, channels: number): Address {
+  if (operand.size === channels) return operand.at
+  const depth = channels / groups
+  const axes = [{ size: groups, from: 1, to: depth }, { size: depth, from: 0, to: 1 }]
+  return e.pack(operand, `repeat ${channels}`, channels * 4, (p, from, to) => {
+    emitStridedCopy(p, 'float32', { axes, from: 0, to: 0 }, from, to)
+  })
+}
+
 export const GroupNormalization = defineOp({
   name: 'GroupNormalization',
   arity: 3,
@@ -220,15 +230,7 @@ export const GroupNormalization = defineOp({
   emit(e) {
     const { num_groups: groups } = e.attributes
     const channels = e.input(0).shape[1]
-    const perChannel = (operand: Operand): Address => {
-      if (operand.size === channels) return operand.at
-      const depth = channels / groups
-      const axes = [{ size: groups, from: 1, to: depth }, { size: depth, from: 0, to: 1 }]
-      return e.pack(operand, `repeat ${channels}`, channels * 4, (p, from, to) => {
-        emitStridedCopy(p, 'float32', { axes, from: 0, to: 0 }, from, to)
-      })
-    }
-    emitGroupNorm(e, groups, perChannel(e.input(1)), perChannel(e.input(2)))
+    emitGroupNorm(e, groups, perChannel(e, e.input(1), groups, channels), perChannel(e, e.input(2), groups, channels))
   },
   compute: ({ attributes: { num_groups: groups, epsilon }, inputs: [x, scale, bias] }) => [computeGroupNorm(x!, scale!, bias!, groups, epsilon)],
 })
@@ -245,20 +247,35 @@ export const BatchNormalization = defineOp({
     return attributes.training_mode ? [x!, vectors[2]!, vectors[3]!] : [x!]
   },
   layout: follow,
-  kernel: (types, { training_mode: training }) => training === 0 && types.every((type) => type === 'float32'),
+  kernel: (types) => types.every((type) => type === 'float32'),
   emit(e) {
     const x = e.input(0)
     const [scale, bias, mean, variance] = [1, 2, 3, 4].map((i) => e.input(i).at)
+    const { training_mode: training, momentum, epsilon } = e.attributes
     const y = e.overwrite(0, 0)
-    if (x.size === 0) return
+    if (x.size === 0 && !training) return
     const at = x.order.indexOf(1)
     const channels = at < 0 ? 1 : x.shape[1]
     const inner = at < 0 ? x.size : sizeOf(x.physical.slice(at + 1))
     const factor = e.scratch(channels * 4)
     const addend = e.scratch(channels * 4)
-    e.call('batch_norm_coefficients_f32', scale, bias, mean, variance, factor, addend, channels, e.attributes.epsilon)
-    if (inner === 1) e.call('affine_channels_last_f32', x.at, factor, addend, y.at, channels, 0, x.size / channels)
-    else e.call('affine_channels_first_f32', x.at, factor, addend, y.at, channels, inner, 0, x.size / inner)
+    if (training) {
+      const statistics = [e.scratch(channels * 4), e.scratch(channels * 4)]
+      const reduced = x.order.map((axis) => axis !== 1)
+      const squares = e.scratch(x.size * 4)
+      emitReduce(e, REDUCE_MEAN, x.at, x.physical, reduced, statistics[0])
+      emitBinary(e, BINARY_SUB, x, { shape: x.shape.map((size, axis) => (axis === 1 ? size : 1)), order: x.order, at: statistics[0] }, y)
+      e.call('unary_f32', UNARY_SQUARE, y.at, squares, x.size, 0, 0)
+      emitReduce(e, REDUCE_MEAN, squares, x.physical, reduced, statistics[1])
+      // The mean has been taken off already.
+      e.call('batch_norm_coefficients_f32', scale, bias, e.table(new Float32Array(channels)), statistics[1], factor, addend, channels, epsilon)
+      emitRunning(e, momentum, channels, statistics)
+    } else {
+      e.call('batch_norm_coefficients_f32', scale, bias, mean, variance, factor, addend, channels, epsilon)
+    }
+    const from = training ? y.at : x.at
+    if (inner === 1) e.call('affine_channels_last_f32', from, factor, addend, y.at, channels, 0, x.size / channels)
+    else e.call('affine_channels_first_f32', from, factor, addend, y.at, channels, inner, 0, x.size / inner)
   },
   compute({ attributes: { epsilon, momentum, training_mode: training }, inputs: [x, ...vectors], outputs }) {
     const from = floatsOf(x!)
@@ -285,6 +302,18 @@ export const BatchNormalization = defineOp({
     },
   ],
 })
+
+/** New running statistics from the old ones (inputs 3 and 4) and those of a batch, where they are wanted. */
+export function emitRunning(e: Emitter<unknown>, momentum: number, channels: number, statistics: readonly Address[]): void {
+  statistics.forEach((now, i) => {
+    if (!e.outputs[i + 1]) return
+    const next = e.output(i + 1)
+    const share = e.scratch(channels * 4)
+    e.call('unary_f32', UNARY_AFFINE, now, share, channels, 1 - momentum, 0)
+    e.call('unary_f32', UNARY_AFFINE, e.input(i + 3).at, next.at, channels, momentum, 0)
+    e.call('binary_f32', BINARY_ADD, next.at, 1, share, 1, next.at, channels)
+  })
+}
 
 /** Mean and variance (of the population) of every channel. */
 function statisticsOf(x: Floats, channels: number, spatial: number): [Float64Array, Float64Array] {

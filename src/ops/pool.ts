@@ -12,7 +12,7 @@ interface PoolAttributes extends WindowAttributes {
 
 const kernelOnly = { ...windowAttributes, ceil_mode: int(0) }
 
-function poolWindow(attributes: PoolAttributes, x: Shape): Window {
+export function poolWindow(attributes: PoolAttributes, x: Shape): Window {
   if (x.length < 3 || x.length > 5) {
     throw new LanewiseError(x.length < 3 ? 'E_SHAPE' : 'E_UNSUPPORTED', `poolings take inputs of 3 to 5 axes, got ${formatShape(x)}`)
   }
@@ -29,7 +29,7 @@ function poolWindow(attributes: PoolAttributes, x: Shape): Window {
 }
 
 /** The arguments that all pooling kernels share, from the image's sizes to the padding before it. */
-function geometry(x: Shape, y: Shape, window: Window): number[] {
+export function poolGeometry(x: Shape, y: Shape, window: Window): number[] {
   return [
     ...threeAxes(x.slice(2), 1),
     x[1],
@@ -54,7 +54,7 @@ function emitPool(e: Emitter<PoolAttributes>, kernel: PoolKernel, options: (wind
   const y = e.output(0)
   if (y.size === 0) return
   const window = poolWindow(e.attributes, x.shape)
-  const args: Argument[] = [x.at, x.shape[1], y.at, x.shape[1], ...geometry(x.shape, y.shape, window), ...options(window), 0, rowsOf(y.shape)]
+  const args: Argument[] = [x.at, x.shape[1], y.at, x.shape[1], ...poolGeometry(x.shape, y.shape, window), ...options(window), 0, rowsOf(y.shape)]
   ;(e.call as (name: PoolKernel, ...args: Argument[]) => void)(kernel, ...args)
 }
 
@@ -78,7 +78,7 @@ export const MaxPool = defineOp({
     const indices = e.output(1)
     if (indices.size === 0) return
     const window = poolWindow(e.attributes, x.shape)
-    const args: Argument[] = [x.at, x.shape[1], y, x.shape[1], indices.at, e.attributes.storage_order, ...geometry(x.shape, indices.shape, window)]
+    const args: Argument[] = [x.at, x.shape[1], y, x.shape[1], indices.at, e.attributes.storage_order, ...poolGeometry(x.shape, indices.shape, window)]
     ;(e.call as (name: 'max_pool_indices_f32', ...args: Argument[]) => void)('max_pool_indices_f32', ...args, 0, rowsOf(indices.shape))
   },
   // Integers (uint8 and int8 in quantised models) and float64.

@@ -64,13 +64,19 @@ export function groupNorm(groupsOf: (channels: number, attributes: Readonly<Reco
   }
 }
 
-export const batchNorm: Reference = ([x, scale, bias, average, spread], { epsilon = 1e-5 }) => {
+export const batchNorm: Reference = ([x, scale, bias, givenMean, givenVariance], { epsilon = 1e-5, momentum = 0.9, training_mode: training }) => {
   const spatial = x.shape.slice(2).reduce((a, b) => a * b, 1)
+  const ofChannel = (c: number) => x.data.filter((_, i) => Math.floor(i / spatial) % scale.data.length === c)
+  const meanOf = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length
+  const means = scale.data.map((_, c) => meanOf(ofChannel(c)))
+  const average = training ? { data: means } : givenMean
+  const spread = training ? { data: means.map((mean, c) => meanOf(ofChannel(c).map((value) => (value - mean) ** 2))) } : givenVariance
   const data = x.data.map((value, i) => {
     const c = Math.floor(i / spatial) % scale.data.length
     return ((value - average.data[c]) / Math.sqrt(spread.data[c] + (epsilon as number))) * scale.data[c] + bias.data[c]
   })
-  return [{ shape: x.shape, data }]
+  const running = (old: Plain, now: { data: number[] }) => ({ shape: old.shape, data: old.data.map((value, c) => value * (momentum as number) + now.data[c] * (1 - (momentum as number))) })
+  return training ? [{ shape: x.shape, data }, running(givenMean, average), running(givenVariance, spread)] : [{ shape: x.shape, data }]
 }
 
 export const lrn: Reference = ([x], { alpha = 1e-4, beta = 0.75, bias = 1, size }) => {
