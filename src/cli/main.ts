@@ -10,8 +10,9 @@ import { data } from './data.js'
 import { inspect } from './inspect.js'
 import { profile } from './profile.js'
 import { run } from './run.js'
+import { train } from './train.js'
 
-const commands: readonly Command[] = [run, inspect, compare, bench, profile, data]
+const commands: readonly Command[] = [run, inspect, compare, bench, profile, data, train]
 
 function overview(): string {
   const width = Math.max(...commands.map(({ name }) => name.length))

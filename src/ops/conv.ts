@@ -104,15 +104,19 @@ const GROUPED_OUTPUTS = 8
 /** A 1×1 kernel needs no gathering, so that the matrix product is worth it sooner. */
 const GROUPED_POINTWISE = 4
 
+/** From so many pixels on, Winograd's way is faster even if the filters are transformed anew at every run (docs/performance/training.md). */
+const REPACKED_PIXELS = 256
+
 /** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance/winograd.md. */
 export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
   const { x, w, window, group } = job
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
   const inputs = w.shape[1]
   const outputs = w.shape[0] / group
-  if (e.fast && isFlat(window) && w.constant && isUnit(window) && (group === 1 || Math.min(inputs, outputs) >= 8)) {
+  if (e.fast && isFlat(window) && isUnit(window) && (group === 1 || Math.min(inputs, outputs) >= 8)) {
     const [depth, oh, ow] = threeAxes(window.output, 1)
-    const tile = e.ask('winograd_choice', x.shape[0] * depth, inputs, outputs, oh, ow)
+    const images = x.shape[0] * depth
+    const tile = w.constant || images * oh * ow >= REPACKED_PIXELS ? e.ask('winograd_choice', images, inputs, outputs, oh, ow) : 0
     if (tile) return winograd(tile)
   }
   if (group > 1) return outputs <= (w.size === w.shape[0] * inputs ? GROUPED_POINTWISE : GROUPED_OUTPUTS) ? grouped : gathered

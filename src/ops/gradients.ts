@@ -29,6 +29,7 @@ import {
 } from './reduce-gradient.js'
 import { GRUGradient, LSTMGradient, RNNGradient } from './rnn-gradient.js'
 import { AveragePoolGradient, GlobalAveragePoolGradient, GlobalLpPoolGradient, GlobalMaxPoolGradient, LpPoolGradient, MaxPoolGradient } from './pool-gradient.js'
+import { ResizeGradient } from './resize-gradient.js'
 import { LogSoftmaxGradient, SoftmaxGradient } from './softmax.js'
 import { ClipGradient, unaryGradients } from './unary.js'
 
@@ -76,6 +77,7 @@ export const gradients: readonly Gradient<never>[] = [
   ReduceMinGradient,
   ReduceSumGradient,
   ReduceSumSquareGradient,
+  ResizeGradient,
   RNNGradient,
   SoftmaxCrossEntropyLossGradient,
   SoftmaxGradient,

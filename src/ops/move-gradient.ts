@@ -1,4 +1,3 @@
-import { LanewiseError } from '../errors.js'
 import { logicalStrides } from '../graph/layout.js'
 import { collapseAxes, emitStridedCopy, type StridedCopy } from '../graph/strided.js'
 import { sizeOf } from '../shape.js'
@@ -10,6 +9,7 @@ import { Identity } from './identity.js'
 import type { Moving } from './move.js'
 import type { Operand, OpDefinition } from './op.js'
 import { plus } from './op.js'
+import { CenterCropPad, Pad } from './pad.js'
 import { Flatten, Reshape, Squeeze, Unsqueeze } from './reshape.js'
 import { Slice } from './slice.js'
 import { Transpose } from './transpose.js'
@@ -31,7 +31,7 @@ function moving(op: object): Gradient<object> {
   return {
     op: definition,
     backward(g) {
-      const gradients = g.outputs.map((_, i) => g.gradient(i))
+      const gradients = g.outputs.map((_, i): Operand | undefined => g.gradient(i))
       const view = (operand: Operand) => ({ shape: operand.shape, strides: logicalStrides(operand.shape, operand.order) })
       const parts = definition.parts({
         attributes: g.attributes,
@@ -40,6 +40,18 @@ function moving(op: object): Gradient<object> {
         outputs: g.outputs.map((y) => y && view(y)),
         value: (index) => g.inputs[index]?.constant,
       })
+      // What was copied within an output hands its gradient back there, the last copy first.
+      for (const part of parts.filter(({ source }) => source === 'output').reverse()) {
+        const { output = 0 } = part
+        const dy = gradients[output]
+        if (!dy) continue
+        if (dy === g.gradient(output)) {
+          const at = g.scratch(dy.size * 4)
+          emitStridedCopy(g, 'float32', { axes: [{ size: dy.size, from: 1, to: 1 }], from: 0, to: 0 }, dy.at, at)
+          gradients[output] = { dtype: dy.dtype, shape: dy.shape, order: dy.order, physical: dy.physical, size: dy.size, at, constant: undefined }
+        }
+        addStrided(g, reversed(part), gradients[output]!, gradients[output]!)
+      }
       g.inputs.forEach((x, i) => {
         if (!x || !g.wants(i)) return
         const dx = g.result(i)
@@ -51,7 +63,6 @@ function moving(op: object): Gradient<object> {
         g.call('fill_f32', dx.at, 0, dx.size)
         for (const part of mine) addStrided(g, reversed(part), gradients[part.output ?? 0]!, dx)
       })
-      if (parts.some(({ source }) => source === 'output')) throw new LanewiseError('E_UNSUPPORTED', `${definition.name} has no gradient`, { op: definition.name })
     },
   }
 }
@@ -71,5 +82,5 @@ function addStrided(g: GradientEmitter<unknown>, copy: StridedCopy, from: Operan
 
 export const moveGradients = /* @__PURE__ */ (() => [
   ...[Identity, Reshape, Flatten, Squeeze, Unsqueeze, Transpose].map(viewing),
-  ...[Concat, Split, Slice, Expand, Tile, DepthToSpace, SpaceToDepth].map(moving),
+  ...[Concat, Split, Slice, Expand, Tile, DepthToSpace, SpaceToDepth, Pad, CenterCropPad].map(moving),
 ])()

@@ -101,7 +101,7 @@ function checkModes({ mode, keep_aspect_ratio_policy: policy }: ResizeAttributes
 }
 
 /** What becomes of every axis. */
-function axesOf(shape: Shape, attributes: ResizeAttributes, value: (index: number) => HostTensor | undefined): AxisResize[] {
+export function axesOf(shape: Shape, attributes: ResizeAttributes, value: (index: number) => HostTensor | undefined): AxisResize[] {
   const axes = attributes.axes ? normalizeAxes(attributes.axes, shape.length) : [...shape.keys()]
   const cropped = attributes.coordinate_transformation_mode === 'tf_crop_and_resize'
   const given = [cropped ? value(1) : undefined, value(2), value(3)].map((tensor) => (tensor && sizeOf(tensor.shape) > 0 ? tensor : undefined))
@@ -146,7 +146,7 @@ function floatsOf({ dtype, data }: HostTensor): number[] {
 }
 
 /** The taps of those axes on which anything happens, by axis. */
-function resizedAxes(axes: readonly AxisResize[], attributes: ResizeAttributes): Map<number, Taps> {
+export function resizedAxes(axes: readonly AxisResize[], attributes: ResizeAttributes): Map<number, Taps> {
   const how: Interpolation = {
     mode: attributes.mode,
     coordinates: attributes.coordinate_transformation_mode,

@@ -58,6 +58,8 @@ export const convCases: readonly Case[] = [
   row('1-D, 2 filters', [2, 5, 50], [2, 5, 7], { pads: [3, 2], strides: [2] }),
   row('3-D of depth 1, 2 filters', [1, 5, 3, 7, 9], [2, 5, 1, 3, 3], { pads: [0, 1, 1, 0, 1, 1] }),
   row('1x1, 3 filters, stride 2', [1, 20, 7, 9], [3, 20, 1, 1], { strides: [2, 2] }),
+  row('depthwise, dilated, stride 2', [2, 21, 9, 11], [21, 1, 3, 2], { group: 21, pads: [2, 1, 1, 2], strides: [2, 3], dilations: [2, 1] }),
+  row('pads wider than the kernel', [1, 3, 6, 5], [4, 3, 2, 2], { pads: [2, 3, 2, 2] }),
   row('no images', [0, 3, 8, 8], [4, 3, 3, 3]),
   { name: 'weights as an input', op: 'Conv', inputs: [f32([1, 5, 8, 8]), f32([6, 5, 3, 3]), f32([6])], attributes: { pads: [1, 1, 1, 1] }, reference: conv },
   { name: 'depthwise weights as an input', op: 'Conv', inputs: [f32([1, 5, 8, 8]), f32([5, 1, 3, 3])], attributes: { group: 5 }, reference: conv },

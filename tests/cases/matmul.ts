@@ -31,6 +31,8 @@ export const matmulCases: readonly Case[] = [
   affine('transposed B with bias', [f32([3, 20]), weight([10, 20]), weight([10])], { transB: 1 }),
   affine('transposed A', [f32([5, 4]), f32([5, 6])], { transA: 1 }),
   affine('both transposed, scaled', [f32([5, 4]), f32([6, 5]), f32([4, 6])], { transA: 1, transB: 1, alpha: 0.5, beta: 2 }),
+  affine('many rows', [f32([150, 13]), weight([13, 9]), weight([9])]),
+  affine('many rows, transposed B, wide', [f32([131, 250]), weight([7, 250])], { transB: 1 }),
   affine('column addend', [f32([4, 5]), weight([5, 6]), weight([4, 1])]),
   affine('scalar addend', [f32([4, 5]), weight([5, 6]), weight([])]),
   affine('row addend of rank 2, beta', [f32([4, 5]), weight([5, 6]), weight([1, 6])], { beta: -1.5 }),

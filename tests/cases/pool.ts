@@ -12,6 +12,7 @@ const windows: readonly [string, number[], Case['attributes']][] = [
   ['dilated', [1, 4, 12, 12], { kernel_shape: [3, 2], dilations: [2, 3] }],
   ['1-D', [2, 5, 20], { kernel_shape: [4], strides: [3] }],
   ['3-D', [1, 3, 6, 7, 8], { kernel_shape: [2, 3, 2], strides: [2, 2, 2], pads: [0, 1, 0, 1, 1, 1] }],
+  ['gaps between windows', [2, 6, 11, 10], { kernel_shape: [2, 2], strides: [3, 4] }],
   ['no images', [0, 3, 4, 4], { kernel_shape: [2, 2] }],
 ]
 
