@@ -10,7 +10,7 @@
 import {
   ATTENTION_CAUSAL, ATTENTION_ENDS, ATTENTION_FILL, ATTENTION_GROUP, ATTENTION_IS_CAUSAL, ATTENTION_K, ATTENTION_KEYS, ATTENTION_KV_HEADS, ATTENTION_MASK,
   ATTENTION_MASK_KIND, ATTENTION_Q, ATTENTION_QUERIES, ATTENTION_SIZE, ATTENTION_V, ATTENTION_VALUE_SIZE, ATTENTION_WINDOW, ATTENTION_Y,
-  MASK_ADDED, UNARY_AFFINE, UNARY_NONE, UNARY_TANH,
+  CAUSAL_FROM_FIRST, MASK_ADDED, UNARY_AFFINE, UNARY_NONE, UNARY_TANH,
 } from "./codes";
 import { gemm_pack, gemm_packed_size } from "./gemm";
 import { panel_rows } from "./attention-tile";
@@ -44,8 +44,10 @@ function keys_of(table: usize, ends: usize, b: i32): i32 {
 
 /** The first key that query i does not see. */
 function last_of(table: usize, ends: usize, keys: i32, i: i32): i32 {
-  if (!entry(table, ATTENTION_IS_CAUSAL)) return keys;
-  const shift = ends ? max(keys - entry(table, ATTENTION_QUERIES), 0) : entry(table, ATTENTION_CAUSAL);
+  const causal = entry(table, ATTENTION_IS_CAUSAL);
+  if (!causal) return keys;
+  let shift = ends ? keys - entry(table, ATTENTION_QUERIES) : entry(table, ATTENTION_CAUSAL);
+  if (causal == CAUSAL_FROM_FIRST) shift = max(shift, 0);
   return max(0, min(keys, i + shift + 1));
 }
 

@@ -62,17 +62,18 @@ export const BINARY_AND = 10 // integers and bools, bit by bit
 export const BINARY_OR = 11
 export const BINARY_XOR = 12
 
-// Steps of a fused elementwise chain (elementwise.ts says how they are laid out).
+// Steps of a chain of elementwise functions (chain.ts).
 export const CHAIN_UNARY = 0 // value = f(value)
 export const CHAIN_BINARY = 1 // value = value op operand
-export const CHAIN_BINARY_FLIPPED = 2 // value = operand op value
-export const CHAIN_LOAD = 3 // value = operand
-export const CHAIN_SAVE = 4 // slot = value
+export const CHAIN_FLIPPED = 2 // value = operand op value
 
 // How an operand of a chain spreads over the output.
 export const CHAIN_FULL = 0 // one element per output element
 export const CHAIN_SCALAR = 1 // one element
 export const CHAIN_ROW = 2 // one element per index of the innermost axis
+
+/** Operands that a chain may have besides its first. */
+export const CHAIN_OPERANDS = 5
 
 // Comparisons: a bool (one byte, 0 or 1) per element.
 export const COMPARE_EQUAL = 0
@@ -110,7 +111,7 @@ export const ATTENTION_QUERIES = 2
 export const ATTENTION_KEYS = 3
 export const ATTENTION_SIZE = 4
 export const ATTENTION_VALUE_SIZE = 5
-export const ATTENTION_IS_CAUSAL = 6 // 0 or 1
+export const ATTENTION_IS_CAUSAL = 6 // 0, or CAUSAL_*
 export const ATTENTION_CAUSAL = 7 // a query's own key is that many further
 export const ATTENTION_WINDOW = 8 // keys a query sees at most, its own included; 0: no limit
 export const ATTENTION_ENDS = 9
@@ -122,6 +123,24 @@ export const ATTENTION_Y = 23 // elements are neighbours
 export const ATTENTION_MASK = 26
 export const ATTENTION_FILL = 30 // bits of what a forbidden score becomes
 export const ATTENTION_ENTRIES = 31
+
+// Where, with `ends`, the queries of an example stand that has fewer keys than queries: from its first key on, or up to its last.
+export const CAUSAL_FROM_FIRST = 1
+export const CAUSAL_TO_LAST = 2
+
+// The table of heads that are placed: sizes, then strides of batch, head and row.
+export const HEADS_HEADS = 0
+export const HEADS_ROWS = 1
+export const HEADS_SIZE = 2
+export const HEADS_PAIRS = 3 // elements that are turned, halved
+export const HEADS_INTERLEAVED = 4
+export const HEADS_POSITIONS = 5 // rows of the tables of angles
+export const HEADS_CAPACITY = 6 // rows of the cache; 0: it is none
+export const HEADS_PAST = 7 // rows of the past
+export const HEADS_ADD = 8
+export const HEADS_X = 9
+export const HEADS_Y = 12
+export const HEADS_ENTRIES = 15
 
 // Masks of an attention.
 export const MASK_NONE = 0

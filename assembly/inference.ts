@@ -13,6 +13,7 @@ export { gather, scatter, table_copy } from "./gather";
 export { gemm, gemm_pack, gemm_packed_size, gemm_strided_a, gemm_strided_a_scratch_size } from "./gemm";
 export { gemv_packed, gemv_rows, gemv_transposed } from "./gemv";
 export { grid_sample_linear } from "./grid-sample";
+export { place_heads_f32 } from "./heads";
 export { lrn_f32, lrn_scratch } from "./lrn";
 export { matmul_batched, matmul_scratch_size } from "./matmul";
 export { heap_base, is_relaxed } from "./memory";

@@ -171,14 +171,19 @@ export function average_pool_f32(
   );
 }
 
+/** vⁿ for n ≥ 0, in as many steps as n has bits: n comes from a file. */
+function power_of(v: f64, n: i32): f64 {
+  let power: f64 = 1;
+  for (; n > 0; n >>= 1, v *= v) if (n & 1) power *= v;
+  return power;
+}
+
 /** The p-th root of s > 0 by Newton's iteration from a guess that divides the exponent by p. */
 function root(s: f64, p: i32): f64 {
   if (!(s > 0) || s == Infinity) return s;
   let one = reinterpret<i64>(<f64>1), r = reinterpret<f64>((reinterpret<i64>(s) - one) / p + one);
   for (let i = 0; i < 8; i++) {
-    let power: f64 = 1;
-    for (let k = 1; k < p; k++) power *= r;
-    r += (s / power - r) / p;
+    r += (s / power_of(r, p - 1) - r) / p;
   }
   return r;
 }
@@ -214,9 +219,7 @@ export function lp_pool_f32(
           for (let b = first_tap(i, dh); b < last_tap(i, dh, kh, height); b++) {
             for (let e = first_tap(j, dw); e < last_tap(j, dw, kw, width); e++) {
               let pixel = ((image * depth + z + a * dd) * height + i + b * dh) * width + j + e * dw;
-              let v = <f64>abs(load<f32>(x + (pixel * xPitch + c << 2))), power = v;
-              for (let k = 1; k < p; k++) power *= v;
-              sum += power;
+              sum += power_of(<f64>abs(load<f32>(x + (pixel * xPitch + c << 2))), p);
             }
           }
         }

@@ -21,7 +21,8 @@ export interface Job {
   readonly modelPath: string
   /** A serialized work without its model: the inputs. */
   readonly workPath?: string
-  readonly cycles?: number
+  /** For the slope: how many cycles of create, run and release, or runs of one session, after half as many to warm up. */
+  readonly repeat?: { readonly what: 'cycles' | 'runs'; readonly times: number }
 }
 
 export interface Cold {
@@ -37,9 +38,9 @@ export interface Resident {
   readonly peak: number
 }
 export interface Slope {
-  /** Bytes of resident memory per cycle of create, run and release. */
-  readonly perCycle: number
-  readonly cycles: number
+  /** Bytes of resident memory per cycle, or per run. */
+  readonly each: number
+  readonly times: number
   readonly samples: readonly number[]
 }
 
@@ -88,18 +89,19 @@ async function slope(): Promise<Slope> {
   const library = await load()
   const bytes = new Uint8Array(readFileSync(job.modelPath))
   const feeds = feedsFor(library, inputs())
-  const cycle = async (): Promise<void> => {
-    const session = await library.InferenceSession.create(bytes, options)
+  const { what, times } = job.repeat!
+  const kept = what === 'runs' ? await library.InferenceSession.create(bytes, options) : undefined
+  const once = async (): Promise<void> => {
+    const session = kept ?? (await library.InferenceSession.create(bytes, options))
     await session.run(feeds)
-    await session.release()
+    if (!kept) await session.release()
   }
-  const cycles = job.cycles!
   // Code is compiled, heaps find their size: what a process that runs for long is past.
-  for (let i = 0; i < cycles / 2; i++) await cycle()
+  for (let i = 0; i < times / 2; i++) await once()
   const samples: number[] = []
-  const every = Math.max(1, Math.round(cycles / 25))
-  for (let i = 0; i < cycles; i++) {
-    await cycle()
+  const every = Math.max(1, Math.round(times / 25))
+  for (let i = 0; i < times; i++) {
+    await once()
     if ((i + 1) % every !== 0) continue
     gc!()
     // What is freed by finalizers is freed in a later turn.
@@ -107,7 +109,7 @@ async function slope(): Promise<Slope> {
     gc!()
     samples.push(process.memoryUsage.rss())
   }
-  return { perCycle: medianSlope(samples) / every, cycles, samples }
+  return { each: medianSlope(samples) / every, times, samples }
 }
 
 /** Theil and Sen's estimate: the median of the slopes between all pairs, which a single jump does not move. */

@@ -13,6 +13,8 @@ export interface Options {
   readonly build: 'auto' | 'simd' | 'relaxed'
   readonly filter: string
   readonly quick: boolean
+  /** Of memory: sessions made and released to see what they leave behind; five times as many runs. */
+  readonly cycles: number
   readonly clock: 'wall' | 'cpu'
   readonly vs: readonly PeerName[]
   readonly json: string
@@ -26,6 +28,7 @@ export const usage = `npm run bench -- ${suites.join('|')} [options]
   --filter REGEX                 only works whose name or group matches
   --vs ${peerNames.join(',')}
   --quick                        few rounds: does it run, do the answers agree; the figures are worth little
+  --cycles N                     memory: create and release N sessions (default 1000) and run one 5 N times
   --clock cpu                    counts the processor time of the process instead, on a machine that has other work (Node only)
   --json FILE                    default bench/results/SUITE-ENGINE.json
   --check                        fail if a ratio is worse than the stored one by more than 15 % and its noise
@@ -43,6 +46,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
       vs: { type: 'string', default: peerNames.join(',') },
       json: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      cycles: { type: 'string', default: '1000' },
       clock: { type: 'string', default: 'wall' },
       check: { type: 'boolean', default: false },
       store: { type: 'boolean', default: false },
@@ -55,6 +59,8 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     throw new Error(`${what} must be one of ${allowed.join(', ')}${value === undefined ? '' : `, not "${value}"`}`)
   }
   if (positionals.length > 1) throw new Error(`one suite at a time, not ${positionals.join(' and ')}`)
+  const cycles = Number(values.cycles)
+  if (!(Number.isInteger(cycles) && cycles >= 25)) throw new Error(`--cycles must be a whole number of 25 or more, not "${values.cycles}"`)
   const suite = oneOf('the suite', positionals[0], suites)
   const engine = oneOf('--engine', values.engine, engines)
   return {
@@ -63,6 +69,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     build: oneOf('--build', values.build, ['auto', 'simd', 'relaxed'] as const),
     filter: values.filter,
     quick: values.quick,
+    cycles,
     clock: oneOf('--clock', values.clock, engine === 'chromium' ? (['wall'] as const) : (['wall', 'cpu'] as const)),
     vs: values.vs.split(',').map((name) => oneOf('--vs', name, peerNames)),
     json: values.json ?? `bench/results/${suite}-${engine}.json`,

@@ -23,6 +23,8 @@ export interface Work {
   readonly flops?: number
   /** Bytes that have to be read from memory, where that is what bounds the work. */
   readonly bytesRead?: number
+  /** Inputs that Lanewise keeps from run to run, with the outputs that they become; peers are handed them in every run. */
+  readonly states?: Readonly<Record<string, string>>
   /** An Identity of the same size: what a peer's run costs without the kernel. */
   readonly identity?: Uint8Array
   /** By output: how far it may be off beyond what floats are, see outputStep. */

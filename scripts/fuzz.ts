@@ -1,18 +1,19 @@
 /**
- * Puts mutated ONNX models through the targets of tests/support/fuzz.ts:
+ * Puts mutated ONNX models and tensors through the targets of tests/support/fuzz.ts:
  *
- *     npm run fuzz -- --runs 100000 --seed 7 [--from RUN] [--save FOLDER]
+ *     npm run fuzz -- --runs 100000 --seed 7 [--target NAME] [--from RUN] [--save FOLDER] [--dry]
  *
  * Exits with 1 if a target did anything but succeed or throw a LanewiseError in bounded time and memory. The files that did
- * it are written to tests/fixtures/fuzz, from where the test suite replays them.
+ * it are written to tests/fixtures/fuzz, from where the test suite replays them; the beginning of a file's name is its target. With --dry the
+ * inputs are written there without being run: of a run that hangs there is no other way to get its file.
  */
 import { createHash } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { fuzz, type FuzzReport } from '../tests/support/fuzz.js'
-import { fuzzModels } from '../tests/support/fuzz-models.js'
+import { Worker } from 'node:worker_threads'
+import { fuzz, targets, type FuzzReport } from '../tests/support/fuzz.js'
 
 function count(text: string, name: string): number {
   const value = Number(text)
@@ -25,27 +26,54 @@ const { values } = parseArgs({
     runs: { type: 'string', default: '20000' },
     seed: { type: 'string', default: '1' },
     from: { type: 'string', default: '0' },
+    target: { type: 'string' },
+    dry: { type: 'boolean', default: false },
     save: { type: 'string', default: fileURLToPath(new URL('../tests/fixtures/fuzz', import.meta.url)) },
   },
 })
 const runs = count(values.runs, 'runs')
 const seed = count(values.seed, 'seed')
 const from = count(values.from, 'from')
+const chosen = targets.filter(({ name }) => values.target === undefined || name === values.target)
+if (chosen.length === 0) throw new Error(`--target must be one of ${targets.map(({ name }) => name).join(', ')}`)
+
+// A run that never ends keeps this thread from saying so.
+const progress = new Int32Array(new SharedArrayBuffer(4))
+progress[0] = from
+const watchdog = new Worker(
+  `const { workerData: { progress, seconds } } = require('node:worker_threads')
+  let last = -1
+  setInterval(() => {
+    if (progress[0] === last) {
+      require('node:fs').writeSync(2, 'run ' + last + ' took more than ' + seconds + ' s: it hangs\\n')
+      process.kill(process.pid, 'SIGKILL')
+    }
+    last = progress[0]
+  }, 1000 * seconds)`,
+  { eval: true, workerData: { progress, seconds: 15 } },
+)
+watchdog.unref()
+
+function save(target: string, file: Uint8Array): string {
+  const name = `${target}-${createHash('sha256').update(file).digest('hex').slice(0, 12)}.onnx`
+  mkdirSync(values.save, { recursive: true })
+  writeFileSync(join(values.save, name), file)
+  return name
+}
 
 let saved = 0
 function onProgress(report: FuzzReport, run: number): void {
+  progress[0] = run + 1
   for (; saved < report.findings.length; saved++) {
     const { target, problem, file } = report.findings[saved]
-    const name = `${createHash('sha256').update(file).digest('hex').slice(0, 12)}.onnx`
-    mkdirSync(values.save, { recursive: true })
-    writeFileSync(join(values.save, name), file)
-    console.error(`run ${run} (--seed ${seed} --from ${run} --runs 1), target ${target}, ${name}: ${problem}`)
+    const name = save(target, file)
+    const alone = values.target === undefined ? '' : ` --target ${values.target}`
+    console.error(`run ${run} (--seed ${seed} --from ${run} --runs 1${alone}), target ${target}, ${name}: ${problem}`)
   }
-  // The last number printed before a hang says where to look.
   if (report.runs % 10_000 === 0) console.error(`${report.runs} runs, ${report.findings.length} findings`)
 }
 
-const report = await fuzz({ runs, seed, from, models: fuzzModels(), onProgress })
+const report = await fuzz({ runs, seed, from, targets: values.dry ? chosen.map((target) => ({ ...target, run: (file) => void console.log(save(target.name, file)) })) : chosen, onProgress })
 const refused = [...report.refused].sort().map(([code, times]) => `${code} ${times}`)
 console.log(`${report.runs} runs, seed ${seed}: ${report.accepted} accepted, refused: ${refused.join(', ')}; ${report.findings.length} findings`)
 process.exitCode = report.findings.length === 0 ? 0 : 1

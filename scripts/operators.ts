@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import type { DType } from '../src/dtype.js'
 import { allOps } from '../src/ops/all.js'
 import { commonOps } from '../src/ops/common.js'
+import { gradients } from '../src/ops/gradients.js'
 import type { OpDefinition } from '../src/ops/op.js'
 import { allFloat32 } from '../src/ops/op.js'
 
@@ -34,12 +35,13 @@ function how(op: OpDefinition): string {
 }
 
 const common = new Set(commonOps)
+const differentiable = new Set<unknown>(gradients.map(({ op }) => op))
 const rows = (allOps as readonly OpDefinition[])
   .map((op) => {
     const domain = op.domain || 'ai.onnx'
     const oldest = (op.upgrades ?? []).map(({ below }) => below)
     const first = op.since ?? 1
-    return `| ${op.name} | ${domain} | ${first}+${oldest.length > 0 ? `, rewritten below ${Math.max(...oldest)}` : ''} | ${how(op)} | ${kernelTypes(op)} | ${common.has(op) ? 'common' : 'all'} |`
+    return `| ${op.name} | ${domain} | ${first}+${oldest.length > 0 ? `, rewritten below ${Math.max(...oldest)}` : ''} | ${how(op)} | ${kernelTypes(op)} | ${differentiable.has(op) ? 'yes' : ''} | ${common.has(op) ? 'common' : 'all'} |`
   })
   .sort((a, b) => a.localeCompare(b))
 
@@ -49,10 +51,10 @@ writeFileSync(
 
 Written by \`npm run operators\` from the definitions in \`src/ops\`. "Kernel" is WebAssembly, "TypeScript" serves the types that have no kernel; float16
 and bfloat16 are cast around float32 kernels. The set \`common\` is registered everywhere, \`all\` in Node when a model needs it and elsewhere by
-\`import 'lanewise/ops/all'\`. None has a gradient yet.
+\`import 'lanewise/ops/all'\`. A gradient is what \`src/ops/gradients.ts\` lists.
 
-| operator | domain | operator sets | how | types with a kernel | set |
-|---|---|---|---|---|---|
+| operator | domain | operator sets | how | types with a kernel | gradient | set |
+|---|---|---|---|---|---|---|
 ${rows.join('\n')}
 `,
 )

@@ -84,6 +84,15 @@ export function toNumbers(tensor: HostTensor, what = 'tensor'): number[] {
   throw new LanewiseError('E_TENSOR', `${what} must hold integers, got ${dtype}`, { actual: dtype })
 }
 
+/** A number as an element of a 64-bit integer type: truncated, what does not fit saturated, NaN 0. */
+export function saturatedBigInt(value: number, dtype: 'int64' | 'uint64'): bigint {
+  if (Number.isNaN(value)) return 0n
+  const [least, most] = dtype === 'int64' ? [-(2n ** 63n), 2n ** 63n - 1n] : [0n, 2n ** 64n - 1n]
+  if (value <= Number(least)) return least
+  if (value >= Number(most)) return most
+  return BigInt(Math.trunc(value))
+}
+
 /** A bigint as a number, clamped to ±(2^53 − 1). */
 export function clampToSafe(value: bigint): number {
   if (value > BigInt(Number.MAX_SAFE_INTEGER)) return Number.MAX_SAFE_INTEGER

@@ -31,6 +31,11 @@ export interface SessionOptions {
   readonly externalData?: readonly ExternalFile[]
   /** Accept external data files that have other names on the same disk. */
   readonly allowHardLinks?: boolean
+  /**
+   * Inputs that the session keeps from one run to the next, each with the output that it becomes: hidden states of a stream, caches of keys and
+   * values, e.g. `{ past_key: 'present_key', past_value: 'present_value' }`. See {@link InferenceSession.run}.
+   */
+  readonly states?: Readonly<Record<string, string>>
   /** Sizes for symbolic dimensions, by name. */
   readonly freeDimensionOverrides?: Readonly<Record<string, number>>
   /** `disabled` is `passes: false`. */

@@ -7,9 +7,10 @@ import { Lru } from './graph/lru.js'
 import { optimize, passEnabled } from './graph/optimize.js'
 import type { PlanOptions, Segment } from './graph/plan.js'
 import { Program, type StepTime } from './graph/program.js'
+import { States } from './graph/states.js'
 import { WeightStore } from './graph/weights.js'
 import { byteSize } from './dtype.js'
-import type { HostTensor, HostValue } from './host.js'
+import { isHostTensor, type HostTensor, type HostValue } from './host.js'
 import { memoryExternalData, type ExternalData } from './onnx/external-data.js'
 import { importModel, usesUnknownOps } from './onnx/import.js'
 import { describeTensor } from './onnx/tensor-proto.js'
@@ -32,6 +33,8 @@ export interface SessionMemory {
   readonly arena: number
   /** The most that one node uses besides its values; part of `arena`. */
   readonly scratch: number
+  /** What is kept from one run to the next, room to grow included. */
+  readonly states: number
   /** The most that was ever allocated at one time, packing included. */
   readonly peak: number
 }
@@ -54,6 +57,7 @@ export class InferenceSession {
   readonly outputMetadata: readonly ValueMetadata[]
   private readonly values = new Map<string, Value>()
   private readonly weights: WeightStore
+  private readonly states: States | undefined
   private readonly programs = new Lru<Promise<Program>>(FETCH_SETS, (program) => void program.then((dropped) => this.drop(dropped), nothing))
   private queue: Promise<unknown> | undefined
   private released: Promise<void> | undefined
@@ -75,6 +79,8 @@ export class InferenceSession {
     for (const value of graph.inputs) this.values.set(value.name, value)
     for (const node of graph.nodes) for (const value of [...node.inputs, ...node.outputs]) if (value) this.values.set(value.name, value)
     for (const value of graph.outputs) this.values.set(value.name, value)
+    const pairs = statePairs(graph, options.states)
+    this.states = pairs && new States(context, pairs)
     this.seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : crypto.getRandomValues(new Uint32Array(1))[0]))
     this.profiling = options.profile ?? options.enableProfiling ?? false
   }
@@ -116,7 +122,7 @@ export class InferenceSession {
       const { graph } = importModel(proto, external, memoryLimit)
       overrideDimensions(graph, options.freeDimensionOverrides)
       const session = new InferenceSession(graph, new Context(module, memoryLimit), options)
-      await session.program(graph.outputs)
+      await session.program(session.wanted(session.standard))
       return session
     } finally {
       external?.close?.()
@@ -130,6 +136,7 @@ export class InferenceSession {
       weights: this.weights.bytes,
       arena: programs.reduce((sum, program) => sum + program.arenaBytes, 0),
       scratch: programs.reduce((most, program) => Math.max(most, program.scratchBytes), 0),
+      states: this.states?.bytes ?? 0,
       peak: this.context.peak,
     }
   }
@@ -147,9 +154,13 @@ export class InferenceSession {
   /**
    * Runs the model. Runs of one session are queued; each is right.
    *
+   * An input that is one of the session's `states` is what its output was at the end of the last run, unless `feeds` has it: the first run needs it, and so
+   * does one after a run that broke off in the middle. Where operators allow (recurrent layers, GroupQueryAttention, TensorScatter), it is changed
+   * where it lies in memory.
+   *
    * @param feeds - a value for every input, by name.
    * @param fetches - names of the values to return (outputs, or any value inside the graph), or tensors to write the results to.
-   *   Left out: every output.
+   *   Left out: every output that is not the next run's state.
    * @throws LanewiseError `E_TENSOR` for wrong feeds, `E_SHAPE` and `E_VALUE` if operators refuse shapes or values, `E_BUDGET` over the
    *   memory limit, `E_STATE` after release or if the signal fires.
    */
@@ -176,6 +187,7 @@ export class InferenceSession {
   release(): Promise<void> {
     this.released ??= (this.queue ?? Promise.resolve()).then(() => {
       for (const program of this.ready) this.drop(program)
+      this.states?.dispose()
       this.weights.dispose()
       this.context.dispose()
     })
@@ -211,12 +223,12 @@ export class InferenceSession {
 
   /** The plan for inputs of these types, as far as it goes without running: for tools. @internal */
   async prepare(feeds: Feeds): Promise<Segment> {
-    return (await this.program(this.graph.outputs)).prepare(this.accept(feeds))
+    return (await this.program(this.wanted(this.standard))).prepare(this.accept(feeds))
   }
 
   /** The nodes that are left after the graph passes. @internal */
   async optimized(): Promise<readonly Node[]> {
-    return (await this.program(this.graph.outputs)).graph.nodes
+    return (await this.program(this.wanted(this.standard))).graph.nodes
   }
 
   private readonly ready = new Set<Program>()
@@ -257,18 +269,46 @@ export class InferenceSession {
       }
     }
     const graph = await optimize(this.graph, outputs, passes, { evaluate, fast: planOptions.fast })
-    const program = new Program(graph, context, weights, planOptions)
+    const program = new Program(graph, context, weights, planOptions, this.states)
     this.ready.add(program)
     return program
+  }
+
+  /** What is fetched where nothing is said about it. */
+  private get standard(): readonly Value[] {
+    const kept = this.states?.outputs
+    return kept ? this.graph.outputs.filter((value) => !kept.includes(value)) : this.graph.outputs
+  }
+
+  /** Everything that has to be computed where these values are fetched. */
+  private wanted(fetched: readonly Value[]): readonly Value[] {
+    return this.states ? [...new Set([...fetched, ...this.states.outputs])] : fetched
+  }
+
+  /** Puts the states that are given where they are kept. Returns the other inputs. */
+  private acceptStates(inputs: ReadonlyMap<Value, HostValue>, states: States): ReadonlyMap<Value, HostValue> {
+    const rest = new Map(inputs)
+    for (const value of states.inputs) {
+      const given = rest.get(value)
+      if (given) {
+        if (!isHostTensor(given) || Array.isArray(given.data)) throw new LanewiseError('E_UNSUPPORTED', 'only numbers can be kept from one run to the next', { tensor: value.name })
+        states.set(value, given)
+        rest.delete(value)
+      } else if (!states.placed(value)) {
+        throw new LanewiseError('E_TENSOR', `the input "${value.name}" is missing in feeds, and no earlier run has left its state`, { tensor: value.name })
+      }
+    }
+    return rest
   }
 
   private async execute(inputs: ReadonlyMap<Value, HostValue>, fetches: ReadonlyMap<Value, HostTensor | undefined>, options: RunOptions): Promise<Record<string, Tensor>> {
     const times: StepTime[] = []
     const profile = (options.profile ?? this.profiling) ? (time: StepTime) => void times.push(time) : undefined
-    const program = await this.program([...fetches.keys()])
+    const program = await this.program(this.wanted([...fetches.keys()]))
+    if (this.states) inputs = this.acceptStates(inputs, this.states)
     const into = new Map<Value, HostTensor>()
     for (const [value, tensor] of fetches) if (tensor) into.set(value, tensor)
-    const results = await program.run(inputs, { signal: options.signal, profile, into })
+    const results = await program.run(inputs, { signal: options.signal, profile, into, fetched: this.states && fetches })
     if (profile) this.times = profileEntries(times)
     // Not by assignment: a model may call an output "__proto__".
     return Object.fromEntries(
@@ -297,7 +337,7 @@ export class InferenceSession {
       }
       if (tensors.length === 0) options = second as RunOptions
     }
-    if (fetches.size === 0) for (const value of this.graph.outputs) fetches.set(value, undefined)
+    if (fetches.size === 0) for (const value of this.standard) fetches.set(value, undefined)
     return { fetches, options }
   }
 
@@ -311,6 +351,7 @@ export class InferenceSession {
     const accepted = new Map<Value, HostValue>()
     for (const value of this.graph.inputs) {
       const given = Object.hasOwn(feeds, value.name) ? feeds[value.name] : undefined
+      if (given === undefined && this.states?.has(value)) continue
       if (given === undefined) throw new LanewiseError('E_TENSOR', `the input "${value.name}" is missing in feeds`, { tensor: value.name })
       accepted.set(value, acceptValue(value.name, given, value.declared))
     }
@@ -342,6 +383,16 @@ function checkOptions(options: SessionOptions | undefined): SessionOptions {
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) throw new LanewiseError('E_VALUE', `threads must be a positive integer, got ${threads}`)
   if (threads !== undefined && threads > 1) log('info', 'one thread is used: there is no threaded build yet', logLevelOf(options))
   return options
+}
+
+function statePairs(graph: Graph, states: SessionOptions['states']): Map<Value, Value> | undefined {
+  if (states === undefined) return undefined
+  const find = (values: readonly Value[], name: unknown, what: string): Value => {
+    const value = values.find((candidate) => candidate.name === name)
+    if (!value) throw new LanewiseError('E_VALUE', `states: the model has no ${what} "${String(name)}"`)
+    return value
+  }
+  return new Map(Object.entries(states).map(([input, output]) => [find(graph.inputs, input, 'input'), find(graph.outputs, output, 'output')]))
 }
 
 function bytesOf(model: Uint8Array | ArrayBufferLike, second: unknown, third: unknown): Uint8Array {

@@ -1,4 +1,4 @@
-import { isBig, makeData, packedBits, storesDType, type DType, type HostData, type NumericDType, type TypedArray } from './dtype.js'
+import { isBig, isDType, makeData, packedBits, storesDType, type DType, type HostData, type NumericDType, type TypedArray } from './dtype.js'
 import { LanewiseError } from './errors.js'
 import type { HostTensor } from './host.js'
 import { formatShape, sizeOf } from './shape.js'
@@ -119,6 +119,7 @@ function storedElements(type: DType, size: number): number {
 }
 
 function storageFor(type: DType, source: TensorSource): HostData {
+  if (!isDType(type)) throw new LanewiseError('E_TENSOR', `"${String(type)}" is not the name of a tensor type`)
   if (source === null || typeof source !== 'object') throw new LanewiseError('E_TENSOR', `a ${type} tensor needs data, got ${typeof source}`)
   if (type === 'string') {
     if (Array.isArray(source)) return source
@@ -126,7 +127,7 @@ function storageFor(type: DType, source: TensorSource): HostData {
   }
   if (type === 'float16') return float16Storage(source)
   const wanted = packedBits(type) ? 'uint8' : type
-  if (storesKnown(wanted, source)) return source as TypedArray
+  if (storesDType(wanted, source)) return source
   if (type === 'uint8' && source instanceof Uint8ClampedArray) return new Uint8Array(source.buffer, source.byteOffset, source.length)
   if (!Array.isArray(source) || packedBits(type) || type === 'bfloat16' || type.startsWith('float8')) {
     throw new LanewiseError('E_TENSOR', `the data of a ${type} tensor must be ${arrayName(type)}`, { expected: arrayName(type), actual: source.constructor?.name })
@@ -136,14 +137,6 @@ function storageFor(type: DType, source: TensorSource): HostData {
     return isBig(type) ? data.from(source, (value: number) => BigInt(value)) : data.from(source)
   } catch (cause) {
     throw new LanewiseError('E_TENSOR', `the data does not fit a ${type} tensor`, { cause })
-  }
-}
-
-function storesKnown(type: DType, source: object): boolean {
-  try {
-    return storesDType(type, source)
-  } catch {
-    throw new LanewiseError('E_TENSOR', `"${String(type)}" is not the name of a tensor type`)
   }
 }
 
@@ -190,6 +183,8 @@ export function toHost(tensor: Tensor, name: string): HostTensor {
   if (data.length !== stored && !(packedBits(type) && data.length === size)) {
     throw new LanewiseError('E_TENSOR', `the buffer of "${name}" was detached or resized`, { tensor: name, expected: String(stored), actual: String(data.length) })
   }
+  // The buffer of an empty tensor may be detached unseen, and then nothing can be made of it.
+  if (size === 0 && type !== 'string') return { dtype: type, shape: dims, data: makeData(type, 0) }
   const bits = packedBits(type)
   if (bits) return { dtype: type, shape: dims, data: data.length === stored ? unpack(type, data as Uint8Array, size, bits) : storesData(type, data) }
   if (type === 'float16' && !(data instanceof Uint16Array)) {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { ErrorCode } from '../src/errors.js'
 import { LanewiseError } from '../src/errors.js'
 import { f32, int64s, typed, type Spec } from './cases/case.js'
-import { inputsOf } from './support/check-case.js'
+import { inputsOf } from './support/case-model.js'
 import { runNode } from './support/run-node.js'
 
 const fed = (...values: number[]): Spec => ({ dtype: 'int64', shape: [values.length], values })
@@ -24,6 +24,7 @@ const rows: readonly Row[] = [
   ['Concat', 'shapes', 'E_SHAPE', [x, f32([2, 3, 5])], { axis: 1 }],
   ['Concat', 'types', 'E_TENSOR', [x, typed('float64', [2, 3, 4])], { axis: 1 }],
   ['Split', 'sum', 'E_SHAPE', [x, int64s(1, 1)], { axis: 1 }],
+  ['Split', 'parts', 'E_VALUE', [x], { axis: 1, num_outputs: 2 ** 40 }],
   ['Split', 'negative', 'E_SHAPE', [x, int64s(4, -1)], { axis: 1 }],
   ['Slice', 'step 0', 'E_VALUE', [x, int64s(0), int64s(1), int64s(0), int64s(0)]],
   ['Slice', 'lengths', 'E_SHAPE', [x, int64s(0, 0), int64s(1), int64s(0)]],
@@ -37,6 +38,16 @@ const rows: readonly Row[] = [
   ['Range', 'delta 0', 'E_VALUE', [int64s(0), int64s(9), int64s(0)]],
   ['Range', 'bomb', 'E_BUDGET', [int64s(0), int64s(2 ** 50), int64s(1)]],
   ['Range', 'infinite', 'E_VALUE', [f32([], { values: [0] }), f32([], { values: [Infinity] }), f32([], { values: [1] })]],
+  ['MatMul', 'types', 'E_SHAPE', [typed('int64', [2, 3]), f32([3, 2])]],
+  ['Gemm', 'types', 'E_SHAPE', [typed('int64', [2, 3]), f32([3, 2])]],
+  ['Einsum', 'types', 'E_SHAPE', [typed('int64', [2, 3]), f32([3, 2])], { equation: 'ij,jk->ik' }],
+  ['Clip', 'types', 'E_SHAPE', [x, typed('int64', [], { values: [0] })]],
+  ['Mean', 'integers', 'E_UNSUPPORTED', [typed('int64', [2]), typed('int64', [2])]],
+  ['Div', 'axis', 'E_VALUE', [x, f32([3])], { axis: -(2 ** 31) }],
+  ['LpPool', 'p beyond 32 bits', 'E_VALUE', [f32([1, 1, 4, 4])], { kernel_shape: [2, 2], p: 2 ** 32 }],
+  ['MatMulInteger', 'floats', 'E_UNSUPPORTED', [f32([2, 3]), f32([3, 2])]],
+  ['QuantizeLinear', 'to strings', 'E_VALUE', [x, scales(1)], { output_dtype: 8 }],
+  ['Tile', 'strings', 'E_BUDGET', [{ dtype: 'string', shape: [1], values: ['a'] }, int64s(2 ** 40)]],
   ['Pad', 'bomb', 'E_BUDGET', [x, int64s(0, 2 ** 40, 0, 0, 0, 0)]],
   ['Pad', 'takes too much', 'E_VALUE', [x, int64s(0, -4, 0, 0, 0, 0)]],
   ['Pad', 'lengths', 'E_SHAPE', [x, int64s(0, 1)]],

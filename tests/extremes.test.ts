@@ -6,7 +6,7 @@ import type { AttributeKind } from '../src/ops/attributes.js'
 import { findOp } from '../src/ops/registry.js'
 import type { Case } from './cases/case.js'
 import { allCases } from './cases/index.js'
-import { inputsOf } from './support/check-case.js'
+import { inputsOf } from './support/case-model.js'
 import { runNode } from './support/run-node.js'
 
 // Whatever stands in an attribute, or in an input of integers (sizes, axes, indices, lengths): a result or a typed error, in bounded time and within

@@ -7,7 +7,7 @@ import { notFused, type Graph, type Node, type Value } from '../src/graph/ir.js'
 import { findOp } from '../src/ops/registry.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../src/node.js'
 import { f32, int64s, typed, type Spec } from './cases/case.js'
-import { inputsOf } from './support/check-case.js'
+import { inputsOf } from './support/case-model.js'
 import { runNode } from './support/run-node.js'
 
 // The section "Operators" of the hostile inputs, beyond the operators that move data (data-errors.test.ts).

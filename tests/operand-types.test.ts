@@ -5,7 +5,7 @@ import { hostZeros, type HostTensor } from '../src/host.js'
 import { castTensor } from '../src/ops/cast.js'
 import type { Case } from './cases/case.js'
 import { allCases } from './cases/index.js'
-import { inputsOf } from './support/check-case.js'
+import { inputsOf } from './support/case-model.js'
 import { runNode } from './support/run-node.js'
 
 // A model may give any operator operands of any type. Each combination gets a result or a typed error: never a trap, an untyped error, or

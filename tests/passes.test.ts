@@ -6,6 +6,7 @@ import { fuseResidual } from '../src/graph/passes/fuse-residual.js'
 import { hostFrom, hostZeros, type HostTensor } from '../src/host.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../src/node.js'
 import { passes } from '../src/graph/passes/index.js'
+import { shapedPasses } from '../src/graph/specialize.js'
 import { randomTensor, seeded } from './support/random.js'
 
 const random = seeded(11)
@@ -24,7 +25,7 @@ function modelOf(build: Build, shape: readonly (number | string)[]): Uint8Array 
   return exportModel(g.graph())
 }
 
-const allOff = Object.fromEntries([...passes.map(({ name }) => name), 'fuse-residual'].map((name) => [name, false]))
+const allOff = Object.fromEntries([...passes, ...shapedPasses].map(({ name }) => [name, false]))
 
 const numbersOf = (data: Tensor['data']): number[] => Array.from(data as Float32Array, Number)
 

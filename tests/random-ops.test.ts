@@ -10,7 +10,7 @@ function draw(op: string, inputs: HostTensor[], attributes: Record<string, unkno
   const definition = findOp('', op)!
   const full = { ...Object.fromEntries(Object.entries(definition.attributes).map(([name, spec]) => [name, spec.fallback])), ...attributes }
   const known = (i: number) => inputs[i]
-  const outputs = definition.infer!({ attributes: full, inputs, outputCount: 1, known, value: known })
+  const outputs = definition.infer!({ attributes: full, inputs, outputCount: 1, known, value: known, atLeast: (i, least) => Math.max(Number(inputs[i].data[0]), least) })
   return definition.compute!({ attributes: full, inputs, outputs, outputCount: 1, seed })[0]
 }
 

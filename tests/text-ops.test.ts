@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { HostTensor } from '../src/host.js'
+import { hostFrom, type HostTensor } from '../src/host.js'
 import { fullMatcher } from '../src/ops/regex.js'
 import { runNode } from './support/run-node.js'
 
@@ -73,6 +73,11 @@ describe('strings', () => {
     // a twice, b twice; "a b" once side by side and once with "b" left out between.
     const [y] = await runNode({ op: 'TfIdfVectorizer', inputs: [text('a', 'b', 'b', 'a')], attributes })
     expect(y).toEqual({ dtype: 'float32', shape: [3], data: Float32Array.of(2, 20, 1) })
+  })
+
+  it('are made of numbers that only a run knows', async () => {
+    const [y] = await runNode({ op: 'Cast', inputs: [hostFrom('float32', [3], [1.5, -2, 0.1])], attributes: { to: 8 } })
+    expect(y).toEqual({ dtype: 'string', shape: [3], data: ['1.5', '-2', '0.1'] })
   })
 
   it('become labels', async () => {

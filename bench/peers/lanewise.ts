@@ -6,17 +6,19 @@ import type { Loaded, Peer } from './peer.js'
 
 /** This library, by its own session API. The entry point differs between Node and browsers, so it is handed in. */
 export function lanewisePeer({ InferenceSession, env }: typeof Lanewise, build: Lanewise.Build | 'auto'): Peer {
-  const load = async (model: Uint8Array, inputs: readonly Feeds[]): Promise<Loaded> => {
-    const session = await InferenceSession.create(model, { build, logLevel: 'error' })
+  const load = async (model: Uint8Array, inputs: readonly Feeds[], states: Work['states'] = {}): Promise<Loaded> => {
+    const session = await InferenceSession.create(model, { build, logLevel: 'error', states })
     const feeds = inputs.map((feed) => Object.fromEntries([...feed].map(([name, value]) => [name, publishValue(value)])))
+    const kept = Object.keys(states)
+    const passing = feeds.map((feed) => Object.fromEntries(Object.entries(feed).filter(([name]) => !kept.includes(name))))
     return {
-      run: (i) => session.run(feeds[i]),
+      run: (i) => session.run(passing[i]),
       async outputs(i) {
-        const results = await session.run(feeds[i])
+        const results = await session.run(feeds[i], session.outputNames)
         return new Map(Object.entries(results).map(([name, tensor]) => [name, toHost(tensor, name)]))
       },
       async kernelTime(i) {
-        await session.run(feeds[i], undefined, { profile: true })
+        await session.run(passing[i], undefined, { profile: true })
         return session.lastProfile!.reduce((sum, entry) => (entry.op === 'Reorder' ? sum : sum + entry.ms), 0)
       },
       release: () => session.release(),
@@ -25,7 +27,7 @@ export function lanewisePeer({ InferenceSession, env }: typeof Lanewise, build: 
   return {
     name: 'lanewise',
     version: env.versions.lanewise,
-    load: ({ model, feeds }) => load(model, feeds),
+    load: ({ model, feeds, states }) => load(model, feeds, states),
     loadIdentity: async ({ identity, feeds }: Work) => identity && load(identity, feeds),
   }
 }

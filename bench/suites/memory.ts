@@ -41,7 +41,7 @@ export async function run(run: FreshRun): Promise<{ report: object; text: string
       if (share) shares.push(share)
       lines.push(`| ${work.name} | ${cells.join(' | ')} | ${share ? `${(100 * share).toFixed(0)} %` : problems.join('; ')} |`)
       rows.push({ name: work.name, ...measured, problems })
-      if (work.name.startsWith('mnist-8/')) slopes = slopesOf(processes, files, quick, rows)
+      if (work.name.startsWith('mnist-8/')) slopes = slopesOf(run, processes, files, rows)
     }
     if (shares.length > 0) lines.push('', `Peak as a share of onnxruntime-web's: geometric mean ${(100 * geometricMean(shares)).toFixed(0)} %, worst ${(100 * Math.max(...shares)).toFixed(0)} %.`)
     return { report: { suite: 'memory', environment: processes.describe(), rows }, text: [...lines, ...slopes].join('\n') }
@@ -50,13 +50,23 @@ export async function run(run: FreshRun): Promise<{ report: object; text: string
   }
 }
 
-function slopesOf(processes: FreshProcesses, files: ReturnType<FreshProcesses['save']>, quick: boolean, rows: object[]): string[] {
-  const lines = ['', '| engine | cycles of create, run, release | bytes of resident memory per cycle |', '|---|--:|--:|']
-  for (const library of ['lanewise', 'onnxruntime-web'] as const) {
-    const result = processes.start<Slope>(library, { task: 'slope', cycles: quick ? 100 : 1000, ...files })
-    if (failed(result)) lines.push(`| ${library} | | ${result.failed} |`)
-    else lines.push(`| ${library} | ${result.cycles} | ${result.perCycle.toFixed(0)} |`)
-    rows.push({ name: 'slope', library, ...result })
+/** What a session leaves behind when it is released, and what a run leaves behind. */
+function slopesOf({ options }: FreshRun, processes: FreshProcesses, files: ReturnType<FreshProcesses['save']>, rows: object[]): string[] {
+  const cycles = options.quick ? 100 : options.cycles
+  const lines = ['', '| engine | | times | bytes of resident memory each |', '|---|---|--:|--:|']
+  const repeats = [
+    { what: 'cycles', times: cycles },
+    { what: 'runs', times: 5 * cycles },
+  ] as const
+  const libraries: readonly LibraryName[] = options.vs.includes('onnxruntime-web') ? ['lanewise', 'onnxruntime-web'] : ['lanewise']
+  for (const library of libraries) {
+    for (const repeat of repeats) {
+      const result = processes.start<Slope>(library, { task: 'slope', repeat, ...files })
+      const what = repeat.what === 'cycles' ? 'create, run, release' : 'runs of one session'
+      if (failed(result)) lines.push(`| ${library} | ${what} | | ${result.failed} |`)
+      else lines.push(`| ${library} | ${what} | ${result.times} | ${result.each.toFixed(1)} |`)
+      rows.push({ name: 'slope', library, ...repeat, ...result })
+    }
   }
   return lines
 }

@@ -1,3 +1,4 @@
+import type { HostTensor } from '../../src/host.js'
 import type { Shape } from '../../src/shape.js'
 import { randomTensor, seeded } from '../../tests/support/random.js'
 import { model, node } from '../graph.js'
@@ -41,42 +42,122 @@ function recurrent(op: 'LSTM' | 'GRU', { t, b, i, h, bidirectional }: Recurrence
   }
 }
 
-/** What exporters write for scaled dot-product attention before opset 23. */
-function decomposedAttention(heads: number, s: number, dim: number): Work {
+interface Heads {
+  readonly heads: number
+  readonly s: number
+  readonly dim: number
+  readonly causal?: boolean
+}
+
+const described = ({ heads, s, dim, causal }: Heads): string => `${heads} heads S${s} D${dim}${causal ? ' causal' : ''}`
+
+/** Scores that a causal mask hides are nobody's work. */
+const attentionFlops = ({ heads, s, dim, causal }: Heads): number => 4 * heads * dim * (causal ? (s * (s + 1)) / 2 : s * s)
+
+/** What exporters write for scaled dot-product attention before opset 23; the causal mask as a constant that is added, as they write that, too. */
+function decomposedAttention(spec: Heads): Work {
+  const { heads, s, dim, causal } = spec
   const shape = [1, heads, s, dim]
-  const weights = new Map([['scale', { dtype: 'float32', shape: [], data: Float32Array.of(1 / Math.sqrt(dim)) } as const]])
+  const scale = { dtype: 'float32', shape: [], data: Float32Array.of(1 / Math.sqrt(dim)) } as const
+  const mask = { dtype: 'float32', shape: [1, 1, s, s], data: Float32Array.from({ length: s * s }, (_, i) => (i % s > Math.floor(i / s) ? -3.4e38 : 0)) } as const
+  const weights = new Map<string, HostTensor>([['scale', scale], ...(causal ? [['mask', mask] as const] : [])])
   const nodes = [
     node('Transpose', ['k'], ['kt'], { perm: [0n, 1n, 3n, 2n] }),
     node('MatMul', ['q', 'kt'], ['scores']),
     node('Mul', ['scores', 'scale'], ['scaled']),
-    node('Softmax', ['scaled'], ['p'], { axis: -1n }),
+    ...(causal ? [node('Add', ['scaled', 'mask'], ['masked'])] : []),
+    node('Softmax', [causal ? 'masked' : 'scaled'], ['p'], { axis: -1n }),
     node('MatMul', ['p', 'v'], ['y']),
   ]
   return {
     suite: 'sequence',
     group: 'attention',
-    name: `attention decomposed, ${heads} heads S${s} D${dim}`,
+    name: `attention decomposed, ${described(spec)}`,
     model: model({ inputs: { q: shape, k: shape, v: shape }, outputs: ['y'], weights, nodes, opset: 17 }),
     feeds: feedsOf({ q: shape, k: shape, v: shape }),
-    flops: 4 * heads * s * s * dim,
+    flops: attentionFlops(spec),
   }
 }
 
 /** com.microsoft's MultiHeadAttention: the form that every onnxruntime has as one operator. */
-function attentionOp(heads: number, s: number, dim: number): Work {
+function attentionOp(spec: Heads): Work {
+  const { heads, s, dim, causal } = spec
   const shape = [1, s, heads * dim]
   return {
     suite: 'sequence',
     group: 'attention',
-    name: `MultiHeadAttention, ${heads} heads S${s} D${dim}`,
+    name: `MultiHeadAttention, ${described(spec)}`,
     model: model({
       inputs: { q: shape, k: shape, v: shape },
       outputs: ['y'],
-      nodes: [node('MultiHeadAttention', ['q', 'k', 'v'], ['y'], { num_heads: BigInt(heads) }, 'com.microsoft')],
+      nodes: [node('MultiHeadAttention', ['q', 'k', 'v'], ['y'], { num_heads: BigInt(heads), unidirectional: causal ? 1n : 0n }, 'com.microsoft')],
       opset: 17,
     }),
     feeds: feedsOf({ q: shape, k: shape, v: shape }),
-    flops: 4 * heads * s * s * dim,
+    flops: attentionFlops(spec),
+  }
+}
+
+/**
+ * One token behind a cache of keys and values, as text is written. Either every engine is handed the cache and hands it back, or Lanewise's session
+ * keeps it; peers have no such session.
+ */
+function decode(position: number, kept: boolean): Work {
+  const [heads, kvHeads, dim, capacity] = [12, 4, 64, 1024]
+  const row = [1, 1, kvHeads * dim]
+  const cache = [1, kvHeads, capacity, dim]
+  const inputs = { q: [1, 1, heads * dim], k: row, v: row, past_key: cache, past_value: cache }
+  // What lies behind the tokens that have been is nothing.
+  const feeds = feedsOf(inputs)
+  for (const feed of feeds) {
+    for (const name of ['past_key', 'past_value']) for (let h = 0; h < kvHeads; h++) (feed.get(name)!.data as Float32Array).fill(0, (h * capacity + position) * dim, (h + 1) * capacity * dim)
+  }
+  const number = (name: string, value: number, shape: number[]): [string, HostTensor] => [name, { dtype: 'int32', shape, data: Int32Array.of(value) }]
+  const weights = new Map([number('seqlens_k', position, [1]), number('total_sequence_length', position + 1, [])])
+  const outputs = ['y', 'present_key', 'present_value']
+  const attributes = { num_heads: BigInt(heads), kv_num_heads: BigInt(kvHeads) }
+  return {
+    suite: 'sequence',
+    group: 'token behind a cache',
+    name: `GroupQueryAttention, ${heads}/${kvHeads} heads D${dim}, token ${position} of ${capacity}${kept ? ', cache kept' : ''}`,
+    model: model({ inputs, outputs, weights, nodes: [node('GroupQueryAttention', [...Object.keys(inputs), ...weights.keys()], outputs, attributes, 'com.microsoft')], opset: 17 }),
+    feeds,
+    ...(kept ? { states: { past_key: 'present_key', past_value: 'present_value' } } : {}),
+    flops: 4 * heads * dim * (position + 1),
+  }
+}
+
+/**
+ * Additive attention (Bahdanau et al., 2015) as a captioner uses it, tanh(Wq·q + Wk·k)·v over 16 places of an image: keys are projected with the
+ * image, so a step has them as an input.
+ */
+function additiveAttention(batch: number, width = 256): Work {
+  const random = seeded(6)
+  const scale = 1 / Math.sqrt(width)
+  const weights = new Map([
+    ['wq', randomTensor(random, 'float32', [width, width], -scale, scale)],
+    ['bq', randomTensor(random, 'float32', [width], -scale, scale)],
+    ['v', randomTensor(random, 'float32', [width, 1], -scale, scale)],
+  ])
+  const nodes = [
+    node('MatMul', ['q', 'wq'], ['product']),
+    node('Add', ['product', 'bq'], ['query']),
+    node('Unsqueeze', ['query', 'one'], ['row']),
+    node('Add', ['row', 'keys'], ['sum']),
+    node('Tanh', ['sum'], ['bent']),
+    node('MatMul', ['bent', 'v'], ['energies']),
+    node('Softmax', ['energies'], ['p'], { axis: 1n }),
+    node('Mul', ['p', 'values'], ['weighted']),
+    node('ReduceSum', ['weighted', 'one'], ['y'], { keepdims: 0n }),
+  ]
+  const constants = new Map<string, HostTensor>([...weights, ['one', { dtype: 'int64', shape: [1], data: BigInt64Array.of(1n) }]])
+  const inputs = { q: [batch, width], keys: [batch, 16, width], values: [batch, 16, width] }
+  return {
+    suite: 'sequence',
+    group: 'additive attention',
+    name: `additive attention, B${batch}, 16 places of ${width}`,
+    model: model({ inputs, outputs: ['y', 'p'], weights: constants, nodes, opset: 17 }),
+    feeds: feedsOf(inputs),
   }
 }
 
@@ -108,10 +189,14 @@ const recurrences: readonly Recurrence[] = [
 /** Recurrent and attention operators, and the models that are made of them. */
 export function* sequenceWorks(): Generator<() => Work> {
   for (const op of ['LSTM', 'GRU'] as const) for (const spec of recurrences) yield () => recurrent(op, spec)
-  for (const [heads, s] of [[12, 128], [12, 512], [8, 1024]]) {
-    yield () => attentionOp(heads, s, 64)
-    yield () => decomposedAttention(heads, s, 64)
+  for (const causal of [false, true]) {
+    for (const [heads, s] of [[12, 128], [12, 512], [8, 1024]]) {
+      yield () => attentionOp({ heads, s, dim: 64, causal })
+      yield () => decomposedAttention({ heads, s, dim: 64, causal })
+    }
   }
+  for (const position of [100, 1000]) for (const kept of [false, true]) yield () => decode(position, kept)
+  for (const batch of [1, 16]) yield () => additiveAttention(batch)
   yield () => layerNorm(128, 768)
   yield* sequenceModelWorks()
 }

@@ -1,6 +1,7 @@
 import { byteSize } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { Placed } from '../graph/emitter.js'
+import { largerNumber } from '../graph/infer.js'
 import { identityOrder, type Layout } from '../graph/layout.js'
 import type { HostTensor } from '../host.js'
 import { parseAttributes, toRaw, type Attributes, type RawAttributes } from '../ops/attributes.js'
@@ -66,8 +67,9 @@ function applyChecked(device: Device, op: OpDefinition, inputs: readonly (Variab
   // What shape inference has asked for, emitters read as a constant.
   const asked = inputs.map((input) => input?.constant)
   const valueOf = (index: number): HostTensor | undefined => (asked[index] ??= inputs[index]?.host())
+  const atLeast = (index: number, least: number): number => largerNumber(valueOf(index)!, least)
   const types = op
-    .infer({ attributes, inputs: inputs.map((input) => input?.placed), outputCount, value: valueOf, known: (index) => asked[index] })
+    .infer({ attributes, inputs: inputs.map((input) => input?.placed), outputCount, value: valueOf, known: (index) => asked[index], atLeast })
     .slice(0, outputCount)
   const dtypes = inputs.map((input) => input?.dtype)
   const wanted = types.map(() => true)

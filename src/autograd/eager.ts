@@ -96,6 +96,10 @@ export class EagerEmitter extends Immediate implements TrainingEmitter<Attribute
     return this.output(index)
   }
 
+  keep(): boolean {
+    return false
+  }
+
   view(index: number, from: number, elementOffset = 0): void {
     const input = this.input(from)
     this.place(index, plus(input.at, elementOffset * byteSize(input.dtype)))

@@ -19,6 +19,18 @@ export function isArenaBlock(block: Block): block is ArenaBlock {
   return 'first' in block
 }
 
+/** The memory of what a session keeps from run to run: not of any arena, and the same for every plan. An operator may put an output over it. */
+export interface StateBlock extends Block {
+  /** Of the value that is there now; there may be room for more behind it. */
+  bytes: number
+  base: number | undefined
+  readonly state: true
+}
+
+export function isStateBlock(block: Block): block is StateBlock {
+  return 'state' in block
+}
+
 /** Above this many blocks the quadratic search below would take seconds; then blocks are placed in order of time. */
 const QUADRATIC = 4000
 /** With more than this many alive at a time no gap is looked for among them either: the next block goes to the end. */

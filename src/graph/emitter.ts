@@ -6,7 +6,7 @@ import type { Attributes } from '../ops/attributes.js'
 import type { Address, Argument, Arguments, Block, Emitter, Fused, Note, Operand, PackEmitter, TensorType } from '../ops/op.js'
 import { plus } from '../ops/op.js'
 import { sizeOf, type Shape } from '../shape.js'
-import { arenaBlock, type ArenaBlock } from './arena.js'
+import { arenaBlock, isStateBlock, type ArenaBlock } from './arena.js'
 import type { Node } from './ir.js'
 import { identityOrder, logicalStrides, physicalShape, sameMemory, type Order } from './layout.js'
 import { emitStridedCopy } from './strided.js'
@@ -148,10 +148,18 @@ export class NodeEmitter implements Emitter<Attributes> {
   }
 
   overwrite(index: number, from: number): Operand {
+    return this.replaceable(index, from) ? this.place(index, this.input(from).at) : this.output(index)
+  }
+
+  keep(index: number, from: number): boolean {
+    return this.replaceable(index, from) && isStateBlock(this.input(from).at.block)
+  }
+
+  private replaceable(index: number, from: number): boolean {
     const type = this.outputs[index]
     const input = this.inputs[from]
-    if (
-      type &&
+    return (
+      type !== undefined &&
       input instanceof Placed &&
       input.bytes === sizeOf(type.shape) * byteSize(type.dtype) &&
       input.at.offset === 0 &&
@@ -159,10 +167,7 @@ export class NodeEmitter implements Emitter<Attributes> {
       this.target.dies(input.at.block) &&
       // The same value again, or a view of part of it, may be read after the first elements are written.
       !this.inputs.some((other, i) => i !== from && other instanceof Placed && other.at.block === input.at.block)
-    ) {
-      return this.place(index, input.at)
-    }
-    return this.output(index)
+    )
   }
 
   view(index: number, from: number, elementOffset = 0): void {
@@ -192,10 +197,19 @@ export class NodeEmitter implements Emitter<Attributes> {
   }
 
   check(operand: Operand, test: (tensor: HostTensor) => void): void {
-    if (operand.constant) test(operand.constant)
+    const name = this.node.inputs[this.inputs.indexOf(operand as Placed)]?.name
+    const named = (tensor: HostTensor) => {
+      try {
+        test(tensor)
+      } catch (error) {
+        if (error instanceof LanewiseError) error.tensor ??= name
+        throw error
+      }
+    }
+    if (operand.constant) named(operand.constant)
     else {
       const compute = ([tensor]: readonly (HostTensor | undefined)[]) => {
-        test(tensor!)
+        named(tensor!)
         return []
       }
       this.target.steps.push({ node: this.node, inputs: [operand as Placed], outputs: [], compute, note: { kernel: 'check' } })

@@ -1,7 +1,7 @@
 import type { HostTensor } from '../host.js'
 import type { TensorType } from '../ops/op.js'
 import { LanewiseError } from '../errors.js'
-import { sizeOf } from '../shape.js'
+import { formatShape, sizeOf } from '../shape.js'
 import type { Graph, Node, Value } from './ir.js'
 
 /** Elements are followed through shape arithmetic up to this many. */
@@ -14,6 +14,12 @@ export interface Inferred {
 }
 
 class Unknown extends Error {}
+
+/** The number that a tensor of one element is, or `least` if it is less. */
+export function largerNumber({ data, shape }: HostTensor, least: number): number {
+  if (data.length !== 1) throw new LanewiseError('E_SHAPE', `one number is needed, got ${formatShape(shape)}`)
+  return Math.max(Number(data[0]), least)
+}
 
 /**
  * Types of every value of a graph for given input types, as far as they follow without running it: what depends on data, and all that
@@ -65,6 +71,10 @@ function inferNode(
       value: (i) => {
         if (given[i] && !given[i].known) throw new Unknown()
         return given[i]?.known
+      },
+      atLeast: (i, least) => {
+        if (!given[i]?.known) throw new Unknown()
+        return largerNumber(given[i].known, least)
       },
     })
     const shapeOnly = op.name === 'Shape' || op.name === 'Size'

@@ -5,9 +5,10 @@ import { emitCast } from '../ops/cast.js'
 import { allFloat32, type Address, type Block, type PackEmitter, type TensorType } from '../ops/op.js'
 import { findOp } from '../ops/registry.js'
 import { formatShape, MAX_RANK, sizeOf } from '../shape.js'
-import { arenaBlock, isArenaBlock, placeBlocks, type ArenaBlock } from './arena.js'
+import { arenaBlock, isArenaBlock, isStateBlock, placeBlocks, type ArenaBlock } from './arena.js'
 import { ConstantOperand, emitReorder, NodeEmitter, Placed, type EmitTarget, type Step } from './emitter.js'
 import { notFused, usedBy, type Graph, type Node, type Value } from './ir.js'
+import { largerNumber } from './infer.js'
 import { identityOrder, physicalShape, sameMemory, type Layout, type Order } from './layout.js'
 import type { ShapedPassName } from './specialize.js'
 import { afterFirst, firstOf, insteadOfFirst, usesToCome, wholeGraph, type Todo } from './todo.js'
@@ -28,6 +29,8 @@ interface Slot {
   variants?: Placed[]
   /** The value is (also) in JavaScript, in the run's host slots. */
   host?: boolean
+  /** What `atLeast` says of the value, by its bound. */
+  bounded?: ReadonlyMap<number, number>
   /** Nodes still to come that read it, plus one if it is fetched. */
   uses: number
 }
@@ -42,6 +45,7 @@ export interface PlanState {
 export type SegmentEnd =
   | { readonly kind: 'done' }
   | { readonly kind: 'values'; readonly values: readonly Value[] }
+  | { readonly kind: 'number'; readonly value: Value; readonly least: number }
   | { readonly kind: 'node'; readonly node: Node }
 
 /** Where the executor finds a value after a segment's steps. */
@@ -75,18 +79,28 @@ export interface PlanOptions {
 
 /** Thrown by `infer` through `value()` when elements are not known yet; caught by the planner, never leaves it. */
 class NeedsValue extends Error {
-  constructor(readonly value: Value) {
+  constructor(
+    readonly value: Value,
+    /** If only what the value is beyond this is needed. */
+    readonly least?: number,
+  ) {
     super('a value is needed to plan on')
   }
 }
 
-/** The state before the first node: feeds are in host slots. */
-export function initialState(graph: Graph, feeds: ReadonlyMap<Value, TensorType | undefined>, known: ReadonlyMap<Value, HostTensor>): PlanState {
+/** The state before the first node: feeds are in host slots, unless they are `placed` already. */
+export function initialState(
+  graph: Graph,
+  feeds: ReadonlyMap<Value, TensorType | undefined>,
+  known: ReadonlyMap<Value, HostTensor>,
+  places: ReadonlyMap<Value, Placed>,
+): PlanState {
   const slots = new Map<Value, Slot>()
   const todo = wholeGraph(graph.nodes, graph.outputs)
   for (const [value, type] of feeds) {
     const uses = usesToCome(todo, value)
-    if (uses > 0) slots.set(value, { type, known: known.get(value), host: true, uses })
+    const placed = places.get(value)
+    if (uses > 0) slots.set(value, placed ? { type, placed, uses } : { type, known: known.get(value), host: true, uses })
   }
   return { slots, todo }
 }
@@ -112,6 +126,14 @@ export function advance(
     else if (usesToCome(state.todo, value) > 0) slots.set(value, { type: result.type, host: true, uses: usesToCome(state.todo, value) })
   }
   return { slots, todo }
+}
+
+/** The state after it has become known what a value is beyond a bound. */
+export function advanceBounded(state: PlanState, { value, least }: SegmentEnd & { kind: 'number' }, number: number): PlanState {
+  const slots = new Map(state.slots)
+  const slot = slots.get(value)!
+  slots.set(value, { ...slot, bounded: new Map([...(slot.bounded ?? []), [least, number]]) })
+  return { ...state, slots }
 }
 
 /** Plans from a state to the end of the graph or to the first question that only a run can answer. */
@@ -164,7 +186,10 @@ class SegmentPlanner implements EmitTarget {
       }
     }
     const wanted =
-      end.kind === 'done' ? this.graph.outputs : end.kind === 'values' ? end.values : usedBy(end.node).filter((v) => v.constant === undefined)
+      end.kind === 'done' ? this.graph.outputs
+      : end.kind === 'values' ? end.values
+      : end.kind === 'number' ? [end.value]
+      : usedBy(end.node).filter((v) => v.constant === undefined)
     const sources = new Map<Value, Source>()
     for (const value of wanted) sources.set(value, this.sourceOf(value))
     const state: PlanState = { slots: end.kind === 'done' ? new Map() : this.slots, todo: this.todo }
@@ -184,7 +209,7 @@ class SegmentPlanner implements EmitTarget {
 
   dies(block: Block): boolean {
     // What is not in the arena (a view of a constant) is not this plan's to overwrite.
-    return isArenaBlock(block) && this.holders.get(block) === (this.dying.get(block) ?? 0)
+    return (isArenaBlock(block) || isStateBlock(block)) && this.holders.get(block) === (this.dying.get(block) ?? 0)
   }
 
   private planNode(node: Node): SegmentEnd | undefined {
@@ -202,7 +227,10 @@ class SegmentPlanner implements EmitTarget {
       this.emit(node, inputs, outputs)
       return this.retire(node)
     } catch (error) {
-      if (error instanceof NeedsValue) return { kind: 'values', values: [error.value] }
+      if (error instanceof NeedsValue) {
+        const { value, least } = error
+        return least === undefined ? { kind: 'values', values: [value] } : { kind: 'number', value, least }
+      }
       throw errorAt(node.op.name, node.name, error)
     }
   }
@@ -243,6 +271,12 @@ class SegmentPlanner implements EmitTarget {
       value: (index) => {
         if (inputs[index] && !valueOf(index)) throw new NeedsValue(node.inputs[index]!)
         return valueOf(index)
+      },
+      atLeast: (index, least) => {
+        const slot = inputs[index]
+        const number = slot?.known ? largerNumber(slot.known, least) : slot?.bounded?.get(least)
+        if (number === undefined) throw new NeedsValue(node.inputs[index]!, least)
+        return number
       },
     })
     checkOutputs(node, outputs, this.options.arenaLimit)
@@ -581,4 +615,13 @@ function promoted(dtype: DType | undefined): DType | undefined {
 /** The type a host value has for the planner. */
 export function typeOfHost(value: HostValue): TensorType | undefined {
   return isHostTensor(value) ? { dtype: value.dtype, shape: value.shape } : undefined
+}
+
+/** @throws LanewiseError if an output that a node is about to make has too many axes or does not fit the memory limit. */
+export function checkOutput(index: number, { dtype, shape }: TensorType, limit: number): void {
+  if (shape.length > MAX_RANK) throw new LanewiseError('E_TENSOR', `output ${index} would have ${shape.length} axes`, { expected: `<= ${MAX_RANK}`, actual: String(shape.length) })
+  // Strings are not in WebAssembly memory, but somewhere: a reference each.
+  const bytes = sizeOf(shape) * (dtype === 'string' ? 8 : byteSize(dtype))
+  if (bytes <= limit) return
+  throw new LanewiseError('E_BUDGET', `output ${index} of shape ${formatShape(shape)} takes ${bytes} bytes, over the memory limit`, { expected: `<= ${limit}`, actual: String(bytes) })
 }

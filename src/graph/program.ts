@@ -8,8 +8,12 @@ import { bindCall } from './call.js'
 import { Placed, type HostStep, type Step } from './emitter.js'
 import { capturedBy, type Graph, type Node, type Value } from './ir.js'
 import { Lru } from './lru.js'
-import { advance, checkOutputs, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type Source } from './plan.js'
+import { largerNumber } from './infer.js'
+import {
+  advance, advanceBounded, checkOutputs, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type SegmentEnd, type Source,
+} from './plan.js'
 import { specialize } from './specialize.js'
+import type { States } from './states.js'
 import { resolve, type WeightLease, type WeightStore } from './weights.js'
 
 /** Plans kept per place where plans branch: one per set of input shapes. */
@@ -33,6 +37,8 @@ export interface RunControl {
   readonly profile?: (time: StepTime) => void
   /** Storage to write outputs to, where the caller has some. */
   readonly into?: ReadonlyMap<Value, HostTensor>
+  /** The outputs that are wanted in JavaScript; all, if left out. */
+  readonly fetched?: { has(value: Value): boolean }
 }
 
 /** A segment and what has been made of it: calls with addresses, and the segments that followed it. */
@@ -45,6 +51,7 @@ interface Prepared {
   /** What the calls were bound to; −1 before the first time. */
   generation: number
   arena: number
+  moves: number
 }
 
 /**
@@ -53,7 +60,7 @@ interface Prepared {
  */
 export class Program {
   private readonly entries = new Lru<Prepared>(PLANS, forget)
-  private last: { shapes: readonly TensorType[]; prepared: Prepared } | undefined
+  private last: { shapes: readonly TensorType[]; changes: number; prepared: Prepared } | undefined
   /** Inputs whose elements decide shapes: they are part of the key of a plan. */
   private readonly keyed = new Set<Value>()
   private readonly bodies = new Map<Graph, Program>()
@@ -67,6 +74,8 @@ export class Program {
     private readonly context: Context,
     private readonly weights: WeightStore,
     private readonly options: PlanOptions,
+    /** Inputs that are kept from run to run. */
+    private readonly states?: States,
   ) {}
 
   /** Bytes of the arena now, bodies included. */
@@ -89,32 +98,44 @@ export class Program {
   /**
    * Runs the graph.
    *
-   * @param feeds - a value for every input, of the right type.
-   * @returns a value for every output; tensors are copies (or the storage given in `control.into`).
+   * @param feeds - a value for every input that is not a state's, of the right type.
+   * @returns a value for every output that is fetched; tensors are copies (or the storage given in `control.into`).
    */
   async run(feeds: ReadonlyMap<Value, HostValue>, control: RunControl = {}): Promise<Map<Value, HostValue>> {
     const hosts = new Map<Value, HostValue>(feeds)
     this.lastYield = control.signal ? performance.now() : 0
     let prepared = this.entry(feeds)
-    for (;;) {
-      const { segment } = prepared
-      this.bind(prepared)
-      for (const { value, to } of segment.uploads) this.upload(hosts.get(value) as HostTensor, to)
-      const calls = control.profile ? this.timed(prepared, control.profile) : prepared.calls
-      if (control.signal) await this.executeYielding(calls, control.signal)
-      else this.execute(calls)
-      const { end } = segment
-      if (end.kind === 'done') {
-        const results = new Map<Value, HostValue>()
-        for (const value of this.graph.outputs) {
-          const source = segment.sources.get(value)!
-          const result = this.read(source, hosts, control.into?.get(value), value)
-          // A constant or an input that is passed through must not be the caller's to change.
-          results.set(value, 'placed' in source || !isHostTensor(result) ? result : { ...result, data: result.data.slice() as HostTensor['data'] })
+    let begun = false
+    try {
+      for (;;) {
+        const { segment } = prepared
+        this.bind(prepared)
+        for (const { value, to } of segment.uploads) this.upload(hosts.get(value) as HostTensor, to)
+        begun = true
+        const calls = control.profile ? this.timed(prepared, control.profile) : prepared.calls
+        if (control.signal) await this.executeYielding(calls, control.signal)
+        else this.execute(calls)
+        const { end } = segment
+        if (end.kind === 'done') {
+          const results = new Map<Value, HostValue>()
+          for (const value of this.graph.outputs) {
+            if (control.fetched && !control.fetched.has(value)) continue
+            const source = segment.sources.get(value)!
+            const result = this.read(source, hosts, control.into?.get(value), value)
+            // A constant or an input that is passed through must not be the caller's to change.
+            results.set(value, 'placed' in source || !isHostTensor(result) ? result : { ...result, data: result.data.slice() as HostTensor['data'] })
+          }
+          this.states?.keep((output) => this.keepable(segment.sources.get(output)!, hosts, output))
+          return results
         }
-        return results
+        prepared =
+          end.kind === 'values' ? this.continueWithValues(prepared, end.values, hosts)
+          : end.kind === 'number' ? this.continueWithNumber(prepared, end, hosts)
+          : await this.continueWithNode(prepared, end.node, hosts, control)
       }
-      prepared = end.kind === 'values' ? this.continueWithValues(prepared, end.values, hosts) : await this.continueWithNode(prepared, end.node, hosts, control)
+    } catch (error) {
+      if (begun) this.states?.lose()
+      throw error
     }
   }
 
@@ -128,8 +149,9 @@ export class Program {
   }
 
   private entry(feeds: ReadonlyMap<Value, HostValue>): Prepared {
-    const { last } = this
-    if (last && this.keyed.size === 0 && this.fits(feeds, last.shapes)) return last.prepared
+    const { last, states } = this
+    const changes = states?.changes ?? 0
+    if (last && last.changes === changes && this.keyed.size === 0 && this.fits(feeds, last.shapes)) return last.prepared
     let key = ''
     const types = new Map<Value, TensorType | undefined>()
     const known = new Map<Value, HostTensor>()
@@ -143,16 +165,26 @@ export class Program {
       }
       key += ';'
     }
+    const given = [...types.values()]
+    const places = new Map<Value, Placed>()
+    for (const value of states?.inputs ?? []) {
+      const placed = feeds.has(value) ? undefined : states!.placed(value)
+      if (!placed) continue
+      const { dtype, shape } = placed
+      places.set(value, placed)
+      types.set(value, { dtype, shape })
+      key += `state ${dtype}[${shape.join()}];`
+    }
     let prepared = this.entries.get(key)
     if (!prepared) {
       for (const [value, host] of known) known.set(value, { ...host, data: host.data.slice() })
       const graph = specialize(this.graph, types, known, this.options.shapedPass)
-      prepared = this.planFrom(initialState(graph, types, known))
+      prepared = this.planFrom(initialState(graph, types, known, places))
       this.entries.set(key, prepared)
     }
     // Never one that has been dropped: whatever is planned next takes its place, or empties it.
-    const simple = this.keyed.size === 0 && [...types.values()].every((type) => type)
-    this.last = simple ? { shapes: [...types.values()] as TensorType[], prepared } : undefined
+    const simple = this.keyed.size === 0 && given.every((type) => type)
+    this.last = simple ? { shapes: given as TensorType[], changes, prepared } : undefined
     return prepared
   }
 
@@ -171,7 +203,7 @@ export class Program {
     try {
       const segment = planSegment(this.graph, state, lease, this.options)
       this.scratchSize = Math.max(this.scratchSize, segment.scratchBytes)
-      return { segment, lease, next: new Lru(PLANS, forget), calls: [], generation: -1, arena: 0 }
+      return { segment, lease, next: new Lru(PLANS, forget), calls: [], generation: -1, arena: 0, moves: 0 }
     } catch (error) {
       lease.release()
       throw error
@@ -195,6 +227,24 @@ export class Program {
     let next = prepared.next.get(key)
     if (!next) prepared.next.set(key, (next = this.planFrom(advance(segment.state, segment.end, results))))
     return next
+  }
+
+  /** What a number is beyond a bound is needed to plan on: one plan serves all numbers below. */
+  private continueWithNumber(prepared: Prepared, end: SegmentEnd & { kind: 'number' }, hosts: ReadonlyMap<Value, HostValue>): Prepared {
+    const { segment } = prepared
+    const number = largerNumber(this.read(segment.sources.get(end.value)!, hosts) as HostTensor, end.least)
+    const key = String(number)
+    let next = prepared.next.get(key)
+    if (!next) prepared.next.set(key, (next = this.planFrom(advanceBounded(segment.state, end, number))))
+    return next
+  }
+
+  /** An output as a state takes it. */
+  private keepable(source: Source, hosts: ReadonlyMap<Value, HostValue>, output: Value): Placed | HostTensor {
+    if ('placed' in source) return source.placed
+    const host = this.read(source, hosts)
+    if (isHostTensor(host) && !Array.isArray(host.data)) return host
+    throw new LanewiseError('E_UNSUPPORTED', 'only numbers can be kept from one run to the next', { tensor: output.name })
   }
 
   /** A node that runs in JavaScript: compute it, and take the plan for the types it returned. */
@@ -237,7 +287,8 @@ export class Program {
       if (op.values) return op.values({ attributes, inputs, outputCount })
       if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {
         const tensors = inputs
-        const outputs = op.infer?.({ attributes, inputs: tensors, outputCount, known: (i) => tensors[i], value: (i) => tensors[i] }) ?? []
+        const outputs =
+          op.infer?.({ attributes, inputs: tensors, outputCount, known: (i) => tensors[i], value: (i) => tensors[i], atLeast: (i, least) => largerNumber(tensors[i]!, least) }) ?? []
         if (op.infer) checkOutputs(node, outputs, this.options.arenaLimit)
         return op.compute({ attributes, inputs: tensors, outputs, outputCount, seed: this.options.seed })
       }
@@ -292,7 +343,10 @@ export class Program {
   }
 
   private upload(host: HostTensor, to: Placed): void {
-    this.context.bytes(resolve(to.at), hostBytes(host)).set(rawBytes(host.data as TypedArray))
+    const bytes = hostBytes(host)
+    const { byteLength } = host.data as TypedArray
+    if (byteLength !== bytes) throw new LanewiseError('E_TENSOR', 'the buffer of an input was detached or resized before the run began', { expected: String(bytes), actual: String(byteLength) })
+    this.context.bytes(resolve(to.at), bytes).set(rawBytes(host.data as TypedArray))
   }
 
   /** Places a segment's blocks and makes its calls, unless they still stand. */
@@ -301,10 +355,11 @@ export class Program {
     context.check()
     const { segment } = prepared
     if (segment.arenaBytes > this.arenaSize) this.growArena(segment.arenaBytes)
-    if (prepared.generation === context.generation && prepared.arena === this.arena) return
+    const moves = this.states?.moves ?? 0
+    if (prepared.generation === context.generation && prepared.arena === this.arena && prepared.moves === moves) return
     for (const block of segment.blocks) block.base = this.arena + block.offset!
     const calls = segment.steps.map((step) => this.bindStep(step))
-    Object.assign(prepared, { calls, generation: context.generation, arena: this.arena })
+    Object.assign(prepared, { calls, generation: context.generation, arena: this.arena, moves })
   }
 
   private growArena(bytes: number): void {

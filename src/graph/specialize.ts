@@ -3,8 +3,11 @@ import type { TensorType } from '../ops/op.js'
 import { inferTypes, type Inferred } from './infer.js'
 import type { Graph, Value } from './ir.js'
 import { fuseAttention } from './passes/fuse-attention.js'
+import { fuseChain } from './passes/fuse-chain.js'
+import { fuseNorm } from './passes/fuse-norm.js'
 import { fuseQuantize } from './passes/fuse-quantize.js'
 import { fuseResidual } from './passes/fuse-residual.js'
+import { fuseSoftmax } from './passes/fuse-softmax.js'
 
 /** Rewrites a graph into one that computes the same for the shapes it was given. */
 interface ShapedPass {
@@ -14,13 +17,17 @@ interface ShapedPass {
 
 /** Passes that need shapes run when a plan is made; those that do not run once, at load (passes/index.ts). */
 const list = [
+  { name: 'fuse-norm', run: fuseNorm },
+  { name: 'fuse-softmax', run: fuseSoftmax },
   { name: 'fuse-attention', run: fuseAttention },
   { name: 'fuse-quantize', run: fuseQuantize },
   { name: 'fuse-residual', run: fuseResidual },
+  { name: 'fuse-chain', run: fuseChain },
 ] as const
 
 export type ShapedPassName = (typeof list)[number]['name']
-const shapedPasses: readonly ShapedPass[] = list
+/** Every pass that needs shapes, in the order in which they run. */
+export const shapedPasses: readonly ShapedPass[] = list
 
 /** The graph for these input types. Errors are left for the planner to find, which knows more about them. */
 export function specialize(

@@ -225,7 +225,7 @@ class Importer {
       }
       const values = inputs.map((input, i) => {
         if (input === '') {
-          if (i < least && !op.optional?.includes(i)) throw new LanewiseError('E_GRAPH', `required input ${i} is left empty`)
+          if ((i < least || most === Infinity) && !op.optional?.includes(i)) throw new LanewiseError('E_GRAPH', `required input ${i} is left empty`)
           return undefined
         }
         const value = scope.find(input)

@@ -1,7 +1,7 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
 import { Attention, RotaryEmbedding } from './attention.js'
 import { commonOps } from './common.js'
-import { ContribAttention, GroupQueryAttention, MultiHeadAttention } from './contrib-attention.js'
+import { ContribAttention, MultiHeadAttention } from './contrib-attention.js'
 import { BiasGelu, ContribGelu, FastGelu, FusedConv, FusedGemm, FusedMatMul, QuickGelu } from './contrib-fused.js'
 import {
   ContribSimplifiedLayerNormalization,
@@ -28,6 +28,7 @@ import { Det } from './det.js'
 import { Einsum } from './einsum.js'
 import { FlexAttention } from './flex-attention.js'
 import { AffineGrid, GridSample } from './grid-sample.js'
+import { GroupQueryAttention } from './group-query-attention.js'
 import { BitCast } from './identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
 import { CausalConvWithState, LinearAttention } from './linear-attention.js'

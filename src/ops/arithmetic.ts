@@ -90,6 +90,7 @@ function binary(name: string, which: number, f: Both, big: Big, integersByKernel
       const right = { ...b!, shape: placed(b!.shape, a!.shape.length, attributes.axis) }
       return [computeBinary(a!, right, f, big)]
     },
+    binary: which,
     upgrades: [oldBroadcast],
   })
 }
@@ -158,17 +159,6 @@ export const Mod = defineOp({
   },
 })
 
-/** A power of which 64 bits are kept, as if it had been multiplied out in them. */
-function wholePower(base: bigint, exponent: bigint): bigint {
-  let result = 1n
-  let square = base
-  for (let n = exponent; n > 0n; n >>= 1n) {
-    if (n & 1n) result = BigInt.asIntN(64, result * square)
-    square = BigInt.asIntN(64, square * square)
-  }
-  return result
-}
-
 /** The base's type is the result's; the exponent may be of any type. */
 export const Pow = defineOp({
   name: 'Pow',
@@ -199,6 +189,15 @@ export const Pow = defineOp({
   },
   upgrades: [oldBroadcast],
 })
+
+/** xʸ modulo 2⁶⁴, in a step per bit of y: the power itself may have more digits than there is memory. */
+function wholePower(x: bigint, y: bigint): bigint {
+  let power = 1n
+  for (let square = x, rest = y; rest > 0n; rest >>= 1n, square = BigInt.asIntN(64, square * square)) {
+    if (rest & 1n) power = BigInt.asIntN(64, power * square)
+  }
+  return power
+}
 
 /** x < 0 ? slope·x : x, with a slope that broadcasts to x. */
 export const PRelu = defineOp({
@@ -241,6 +240,7 @@ function variadic(name: string, which: number, f: Both, big: Big, finish?: (e: E
       finish?.(e, y, e.inputs.length)
     },
     compute({ inputs }) {
+      if (name === 'Mean' && !isFloat(inputs[0]!.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${inputs[0]!.dtype}`, { expected: 'a float type', actual: inputs[0]!.dtype })
       const shape = broadcastShapes(...inputs.map((x) => x!.shape))
       const all = inputs as readonly HostTensor[]
       const sum = all.slice(1).reduce((a, b) => computeBinary(a, b, f, big), all[0])

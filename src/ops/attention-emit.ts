@@ -18,6 +18,20 @@ import {
   ATTENTION_VALUE_SIZE,
   ATTENTION_WINDOW,
   ATTENTION_Y,
+  CAUSAL_FROM_FIRST,
+  CAUSAL_TO_LAST,
+  HEADS_ADD,
+  HEADS_CAPACITY,
+  HEADS_ENTRIES,
+  HEADS_HEADS,
+  HEADS_INTERLEAVED,
+  HEADS_PAIRS,
+  HEADS_PAST,
+  HEADS_POSITIONS,
+  HEADS_ROWS,
+  HEADS_SIZE,
+  HEADS_X,
+  HEADS_Y,
   MASK_ADDED,
   MASK_ALLOWED,
 } from '../../assembly/codes.js'
@@ -58,8 +72,11 @@ export interface AttentionEmission {
   readonly causal?: number
   /** How many keys a query sees at most, up to its own. */
   readonly window?: number
-  /** How many keys each example has: an int32 per example, to which `add` is added. */
-  readonly ends?: { readonly at: Address; readonly add: number }
+  /**
+   * How many keys each example has: an int32 per example, to which `add` is added. Where there are fewer than queries, those without a key are the last
+   * ones, or, padded in front, the first.
+   */
+  readonly ends?: { readonly at: Address; readonly add: number; readonly padded?: 'in front' }
   readonly scale: number
   readonly softcap?: number
 }
@@ -78,7 +95,7 @@ export function emitAttention(e: Emitter<unknown>, a: AttentionEmission): void {
   entries[ATTENTION_KEYS] = keys
   entries[ATTENTION_SIZE] = size
   entries[ATTENTION_VALUE_SIZE] = valueSize
-  entries[ATTENTION_IS_CAUSAL] = a.causal === undefined ? 0 : 1
+  entries[ATTENTION_IS_CAUSAL] = a.causal === undefined ? 0 : ends?.padded === 'in front' ? CAUSAL_TO_LAST : CAUSAL_FROM_FIRST
   entries[ATTENTION_CAUSAL] = a.causal ?? 0
   entries[ATTENTION_WINDOW] = a.window ?? 0
   entries[ATTENTION_ENDS] = ends?.add ?? 0
@@ -151,4 +168,50 @@ export function emitJoined(
   if (past) copy(headsOf(past), before, 0)
   copy(next, length, before)
   return { at: to, strides: target }
+}
+
+/** Angles by which vectors are turned: cosines and sines [rows, pairs], a row per position. */
+export interface Rotary {
+  readonly cos: Address
+  readonly sin: Address
+  readonly rows: number
+  readonly pairs: number
+  readonly interleaved: boolean
+  /** The position of each vector of each example (int32); counted from the first one's place if left out. */
+  readonly ids: Address | undefined
+}
+
+/** What is recorded by {@link emitPlacedHeads}. */
+export interface HeadsPlacement {
+  readonly batch: number
+  readonly heads: number
+  /** Vectors of each head. */
+  readonly rows: number
+  readonly size: number
+  /** Elements of a vector must be neighbours in both. */
+  readonly x: HeadsAt
+  readonly y: HeadsAt
+  /** Where each example's last vector ends in its sequence; the first vector is at 0 if left out. */
+  readonly ends?: AttentionEmission['ends']
+  readonly rotary?: Rotary
+  /** y is a cache of `rows`, behind the `pastRows` of which vectors are put; a past in the same place is not touched. */
+  readonly cache?: { readonly rows: number; readonly past: Address | undefined; readonly pastRows: number }
+}
+
+/** Records the call that puts vectors where an attention will find them. */
+export function emitPlacedHeads(e: Emitter<unknown>, { batch, heads, rows, size, x, y, ends, rotary, cache }: HeadsPlacement): void {
+  const entries = new Int32Array(HEADS_ENTRIES)
+  entries[HEADS_HEADS] = heads
+  entries[HEADS_ROWS] = rows
+  entries[HEADS_SIZE] = size
+  entries[HEADS_PAIRS] = rotary?.pairs ?? 0
+  entries[HEADS_INTERLEAVED] = rotary?.interleaved ? 1 : 0
+  entries[HEADS_POSITIONS] = rotary?.rows ?? 0
+  entries[HEADS_CAPACITY] = cache?.rows ?? 0
+  entries[HEADS_PAST] = cache?.pastRows ?? 0
+  entries[HEADS_ADD] = ends?.add ?? 0
+  entries.set(x.strides.slice(0, 3), HEADS_X)
+  entries.set(y.strides.slice(0, 3), HEADS_Y)
+  const angles = [rotary?.cos ?? 0, rotary?.sin ?? 0, rotary?.ids ?? 0] as const
+  e.call('place_heads_f32', x.at, cache?.past ?? 0, y.at, ...angles, ends?.at ?? 0, e.table(entries), 0, batch * heads)
 }

@@ -1,5 +1,6 @@
 import { LanewiseError } from '../errors.js'
 import { identityOrder, logicalStrides } from '../graph/layout.js'
+import type { HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, type Shape } from '../shape.js'
 import { broadcastStrides, emitAttention, maskOf, type HeadsAt } from './attention-emit.js'
 import { float } from './attributes.js'
@@ -47,6 +48,7 @@ export const FusedAttention = defineOp({
     const [batch, heads] = [1, 1, ...lead].slice(-2)
     const y = e.output(0)
     const mask = e.inputs[3]
+    const causal = mask?.constant && causalShift(mask.constant, queries, keys, e.attributes.fill)
     emitAttention(e, {
       batch,
       heads,
@@ -59,11 +61,34 @@ export const FusedAttention = defineOp({
       k: turned(within(k)),
       v: within(v),
       y: within(y),
-      mask: mask && { ...maskOf(mask, batch, heads, queries, keys), fill: e.attributes.fill },
+      mask: mask && causal === undefined ? { ...maskOf(mask, batch, heads, queries, keys), fill: e.attributes.fill } : undefined,
+      causal,
       scale: e.attributes.scale,
     })
   },
 })
+
+/** What is added to a score, or put in its place, that no other score outweighs: its probability is 0, to the last bit. */
+const FORBIDDING = -1e30
+
+/**
+ * A mask that lets query i see keys up to i + shift and no further, as a constant of the model: then what it hides need not be computed. The shift, if it
+ * is one.
+ */
+function causalShift({ dtype, shape, data }: HostTensor, queries: number, keys: number, fill: number): number | undefined {
+  const shift = keys - queries
+  const [rows, columns] = shape.slice(-2)
+  if (shift < 0 || rows !== queries || columns !== keys || data.length !== queries * keys) return undefined
+  const values = data as Float32Array | Uint8Array
+  const allowed = dtype === 'bool' ? 1 : 0
+  const forbidden = dtype === 'bool' ? (value: number) => value === 0 && fill <= FORBIDDING : (value: number) => value <= FORBIDDING
+  for (let i = 0, at = 0; i < queries; i++) {
+    for (let j = 0; j < keys; j++, at++) {
+      if (j > i + shift ? !forbidden(values[at]) : values[at] !== allowed) return undefined
+    }
+  }
+  return shift
+}
 
 /** Strides of an operand of two to four axes; 0 where it is broadcast. */
 function within(operand: Operand): HeadsAt {

@@ -74,6 +74,15 @@ export function attentionLayout(inputs: LayoutQuery<unknown>['inputs']): Layout 
   return { inputs: inputs.slice(0, 3).map((input) => input?.order), outputs: [order.at(-1) === order.length - 1 ? order : undefined] }
 }
 
+/** How many keys each example has that are not padding. */
+function validKeys(tensor: HostTensor, batch: number, keys: number): number[] {
+  const valid = toNumbers(tensor, 'nonpad_kv_seqlen')
+  if (valid.length !== batch) throw new LanewiseError('E_SHAPE', `nonpad_kv_seqlen has ${valid.length} entries for a batch of ${batch}`)
+  const wrong = valid.find((count) => !(count >= 0 && count <= keys))
+  if (wrong !== undefined) throw new LanewiseError('E_VALUE', `${wrong} keys that are not padding are not among ${keys}`, { expected: `0 … ${keys}`, actual: String(wrong) })
+  return valid
+}
+
 /** Adds the mask's row for a query to the scores; keys that a shorter mask does not reach are forbidden. */
 function maskRows(mask: HostTensor, batch: number, heads: number, queries: number, keys: number): (b: number, h: number, i: number, row: Float64Array) => void {
   const width = mask.shape[mask.shape.length - 1]
@@ -122,8 +131,8 @@ export const Attention = defineOp({
       { dtype, shape: [batch, heads, queries, total] },
     ]
   },
-  // Scores are not kept, and where padding ends is not read, by the kernel.
-  kernel: (types, _, wanted) => !wanted[3] && types[6] === undefined && types.every((type, i) => type === undefined || type === 'float32' || (i === 3 && type === 'bool')),
+  // The kernel keeps no scores.
+  kernel: (types, _, wanted) => !wanted[3] && types.every((type, i) => type === undefined || type === (i === 6 ? 'int64' : 'float32') || (i === 3 && type === 'bool')),
   layout: ({ inputs, outputs }) => (outputs[0].length === 4 ? attentionLayout(inputs) : { inputs: [], outputs: [] }),
   emit(e) {
     const { attributes } = e
@@ -139,6 +148,13 @@ export const Attention = defineOp({
     // Keys that a shorter mask does not reach are forbidden.
     const keys = width === 1 ? past + length : Math.min(past + length, width)
     if (width > past + length) maskMisfit(mask!.shape, [batch, heads, queries, keys])
+    const valid = e.inputs[6]
+    let ends
+    if (valid) {
+      e.check(valid, (tensor) => void validKeys(tensor, batch, past + length))
+      ends = { at: e.scratch(batch * 4), add: 0, padded: 'in front' } as const
+      e.call('cast_i64_i32', valid.at, ends.at, batch)
+    }
     emitAttention(e, {
       batch,
       heads,
@@ -153,6 +169,7 @@ export const Attention = defineOp({
       y: split ? headsOf(e.output(0)) : headsWithin(e.output(0), valueSize),
       mask: mask && maskOf(mask, batch, heads, queries, keys),
       causal: attributes.is_causal ? past : undefined,
+      ends,
       scale: attributes.scale ?? 1 / Math.sqrt(size),
       softcap: attributes.softcap,
     })
@@ -172,8 +189,7 @@ export const Attention = defineOp({
     const y = make(sizeOf(outputs[0].shape))
     const scores = outputCount > 3 ? make(sizeOf(outputs[3].shape)) : undefined
     const mask = inputs[3] && maskRows(inputs[3], batch, heads, queries, keys)
-    const valid = inputs[6] && toNumbers(inputs[6], 'nonpad_kv_seqlen')
-    if (valid && valid.length !== batch) throw new LanewiseError('E_SHAPE', `nonpad_kv_seqlen has ${valid.length} entries for a batch of ${batch}`)
+    const valid = inputs[6] && validKeys(inputs[6], batch, keys)
     attend({
       batch,
       heads,

@@ -1,6 +1,6 @@
 import { isBig, type DType } from '../dtype.js'
 import { logicalStrides } from '../graph/layout.js'
-import { hostZeros, type HostTensor } from '../host.js'
+import { hostZeros, saturatedBigInt, type HostTensor } from '../host.js'
 import { broadcastShapes, sizeOf, stridesOf, type Shape } from '../shape.js'
 import type { Operand } from './op.js'
 
@@ -81,5 +81,5 @@ export function mapBroadcast<T, R>(a: HostTensor, b: HostTensor, dtype: DType, f
 
 /** A number as an element of a dtype's storage. */
 export function element(dtype: DType, value: number): number | bigint {
-  return isBig(dtype) ? BigInt(Math.trunc(value)) : value
+  return isBig(dtype) ? saturatedBigInt(value, dtype) : value
 }

@@ -3,7 +3,7 @@ import { dtypeFromOnnx, isBig, isFloat, isInteger, makeData, type DType } from '
 import { LanewiseError } from '../errors.js'
 import { encodeFloats, isSmallFloat, wrapIntegers, type NarrowInteger, type RoundMode } from '../floats.js'
 import { follow } from '../graph/layout.js'
-import { hostZeros, type HostTensor } from '../host.js'
+import { hostZeros, saturatedBigInt, type HostTensor } from '../host.js'
 import { sizeOf } from '../shape.js'
 import { int, required, string } from './attributes.js'
 import { numbersOf } from './host-floats.js'
@@ -122,7 +122,7 @@ export function castTensor(x: HostTensor, dtype: DType, saturate = true, roundMo
   const floating = isFloat(x.dtype)
   const fit = isInteger(dtype) && floating ? fitter(dtype) : undefined
   for (let i = 0; i < from.length; i++) {
-    if (isBig(dtype)) to[i] = floating ? bigFrom(from[i], dtype) : BigInt(from[i])
+    if (isBig(dtype)) to[i] = floating ? saturatedBigInt(from[i], dtype) : BigInt(from[i])
     else to[i] = fit ? fit(from[i]) : from[i]
   }
   return y
@@ -140,14 +140,6 @@ function truncated(value: number): number {
 function fitter(dtype: DType): (value: number) => number {
   const [least, most] = dtype.startsWith('uint') ? [0, 2 ** 32 - 1] : [-(2 ** 31), 2 ** 31 - 1]
   return (value) => (Number.isNaN(value) ? 0 : Math.min(Math.max(Math.trunc(value), least), most))
-}
-
-function bigFrom(value: number, dtype: 'int64' | 'uint64'): bigint {
-  if (Number.isNaN(value)) return 0n
-  const [least, most] = dtype === 'int64' ? [-(2n ** 63n), 2n ** 63n - 1n] : [0n, 2n ** 64n - 1n]
-  if (value <= Number(least)) return least
-  if (value >= Number(most)) return most
-  return BigInt(Math.trunc(value))
 }
 
 function fromStrings(texts: readonly string[], dtype: DType): HostTensor['data'] {

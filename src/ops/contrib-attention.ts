@@ -4,8 +4,7 @@ import { toNumbers, type HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, sizeOf, type Shape } from '../shape.js'
 import { emitAttention, emitJoined, headsOf, headsWithin, maskOf, type HeadsAt } from './attention-emit.js'
 import { attend, headsFirst, headsLast, joined, type AttentionJob, type HeadView } from './attention-host.js'
-import { rotate } from './attention.js'
-import { float, int, ints, required, string } from './attributes.js'
+import { float, int, ints, required } from './attributes.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
 import { broadcastOffsets, matmul } from './host-linear.js'
 import { defineOp, plus, type Operand, type TensorType } from './op.js'
@@ -14,16 +13,16 @@ const domain = 'com.microsoft'
 
 type AddBias = AttentionJob['bias']
 
-function misfit(what: string, shape: Shape): LanewiseError {
+export function misfit(what: string, shape: Shape): LanewiseError {
   return new LanewiseError('E_SHAPE', `${what} of shape ${formatShape(shape)} does not fit`)
 }
 
-function like(values: Floats, size: number): Floats {
+export function like(values: Floats, size: number): Floats {
   return values instanceof Float64Array ? new Float64Array(size) : new Float32Array(size)
 }
 
 /** A bias that broadcasts to [batch, heads, queries, keys]; keys may be fewer than it has columns. */
-function attentionBias(bias: HostTensor | undefined, batch: number, heads: number, queries: number, keys: number): AddBias {
+export function attentionBias(bias: HostTensor | undefined, batch: number, heads: number, queries: number, keys: number): AddBias {
   if (!bias) return () => {}
   const rows = [batch, heads, queries]
   const width = bias.shape[bias.shape.length - 1]
@@ -33,7 +32,7 @@ function attentionBias(bias: HostTensor | undefined, batch: number, heads: numbe
   const offsets = broadcastOffsets(lead, rows)
   return (b, h, i, row) => {
     const from = offsets[(b * heads + h) * queries + i] * width
-    for (let j = 0; j < row.length; j++) row[j] += values[from + j]
+    for (let j = 0; j < keys; j++) row[j] += values[from + j]
   }
 }
 
@@ -71,7 +70,7 @@ function causalBias(causal: boolean, past: number): AddBias {
   }
 }
 
-function together(...parts: readonly AddBias[]): AddBias {
+export function together(...parts: readonly AddBias[]): AddBias {
   return (b, h, i, row) => parts.forEach((part) => part(b, h, i, row))
 }
 
@@ -88,6 +87,7 @@ function attentionSizes(
   { num_heads: heads, qkv_hidden_sizes: hidden }: { readonly num_heads: number; readonly qkv_hidden_sizes: readonly number[] | undefined },
   [x, w, bias, , past]: readonly (TensorType | undefined)[],
 ): Sizes & { readonly widths: readonly number[] } {
+  if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
   const [batch, queries, input] = x!.shape
   const widths = hidden ?? new Array<number>(3).fill(w!.shape[1] / 3)
   const total = widths.reduce((a, b) => a + b, 0)
@@ -264,6 +264,7 @@ export const MultiHeadAttention = defineOp({
   arity: [1, 8],
   attributes: { num_heads: required(int()), mask_filter_value: float(-10000), scale: float(0), unidirectional: int(0) },
   infer({ attributes: { num_heads: heads }, inputs }) {
+    if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
     const { batch, queries, length, past, size, valueSize } = multiHeadSizes(heads, inputs)
     const { dtype } = inputs[0]!
     return [
@@ -342,135 +343,5 @@ export const MultiHeadAttention = defineOp({
       scores: outputCount > 3 ? { stage: 0, to: scores } : undefined,
     })
     return [y, allKeys, allValues, scores].slice(0, outputCount).map((values, i) => floatTensor(outputs[i].dtype, outputs[i].shape, values))
-  },
-})
-
-interface GroupHeads {
-  readonly num_heads: number
-  readonly kv_num_heads: number
-}
-
-function groupSizes({ num_heads: heads, kv_num_heads: kvHeads }: GroupHeads, [q, k, v, pastKey]: readonly (TensorType | undefined)[]) {
-  const { shape } = q!
-  const [batch, queries, width] = shape
-  const packed = !k
-  const size = packed ? width / (heads + 2 * kvHeads) : width / heads
-  const rest = [batch, queries, kvHeads * size].join()
-  const fits =
-    shape.length === 3 && heads > 0 && kvHeads > 0 && heads % kvHeads === 0 && Number.isInteger(size) && (packed || (k.shape.join() === rest && v?.shape.join() === rest))
-  if (!fits) throw misfit(`${heads} and ${kvHeads} heads for queries`, shape)
-  if (pastKey && pastKey.shape.join() !== [batch, kvHeads, pastKey.shape[2], size].join()) throw misfit('past keys', pastKey.shape)
-  return { batch, queries, size, packed, capacity: pastKey ? pastKey.shape[2] : 0 }
-}
-
-/**
- * Causal attention with fewer heads of keys than of queries (Ainslie et al., 2023). `seqlens_k` holds each example's number of keys less
- * one; new keys are written behind those that example has, into a cache that may be larger.
- */
-export const GroupQueryAttention = defineOp({
-  name: 'GroupQueryAttention',
-  domain,
-  arity: [7, 12],
-  // Key and value may be packed with the query; there may be no past.
-  optional: [1, 2, 3, 4],
-  attributes: {
-    num_heads: required(int()),
-    kv_num_heads: required(int()),
-    scale: float(0),
-    softcap: float(0),
-    do_rotary: int(0),
-    rotary_interleaved: int(0),
-    local_window_size: int(-1),
-    smooth_softmax: int(0),
-    qk_output: int(0),
-    k_quant_type: string('NONE'),
-    v_quant_type: string('NONE'),
-    kv_cache_bit_width: int(0),
-  },
-  infer(c) {
-    const { attributes, inputs } = c
-    const total = c.value(6)
-    const { batch, queries, size, capacity } = groupSizes(attributes, inputs)
-    if (attributes.k_quant_type !== 'NONE' || attributes.v_quant_type !== 'NONE' || attributes.qk_output !== 0) {
-      throw new LanewiseError('E_UNSUPPORTED', 'quantised caches and qk_output are not supported')
-    }
-    const { dtype } = inputs[0]!
-    const cache = { dtype, shape: [batch, attributes.kv_num_heads, Math.max(capacity, toNumbers(total!)[0]), size] }
-    return [{ dtype, shape: [batch, queries, attributes.num_heads * size] }, cache, cache]
-  },
-  compute({ attributes, inputs, outputs, outputCount }) {
-    const { num_heads: heads, kv_num_heads: kvHeads } = attributes
-    const [q, k, v, pastKey, pastValue, lengths, , cos, sin, positionIds, extra, sinks] = inputs
-    const { batch, queries, size, packed, capacity } = groupSizes(attributes, inputs)
-    const keys = outputs[1].shape[2]
-    const ends = toNumbers(lengths!, 'seqlens_k').map((last) => last + 1)
-    if (ends.length !== batch || ends.some((end) => end < 0 || end > keys)) throw new LanewiseError('E_VALUE', `sequence lengths ${formatShape(ends)} do not fit a cache of ${keys}`)
-    const all = floatsOf(q!).slice()
-    const width = packed ? (heads + 2 * kvHeads) * size : heads * size
-    const part = (data: Floats, from: number, row: number): HeadView => ({ data, offset: from, batch: queries * row, head: size, row })
-    const qView = part(all, 0, width)
-    const kView = packed ? part(all, heads * size, width) : part(floatsOf(k!).slice(), 0, kvHeads * size)
-    const vView = packed ? part(all, (heads + kvHeads) * size, width) : part(floatsOf(v!), 0, kvHeads * size)
-    // A first prompt may be shorter than its row; a later one stands behind what is cached.
-    const first = (b: number) => Math.max(ends[b] - queries, 0)
-    if (attributes.do_rotary) {
-      if (!cos || !sin) throw new LanewiseError('E_GRAPH', 'do_rotary needs cos_cache and sin_cache')
-      const tables = { cos: floatsOf(cos), sin: floatsOf(sin), pairs: cos.shape[1], positions: cos.shape[0] }
-      if (cos.shape.length !== 2 || sin.shape.join() !== cos.shape.join() || 2 * tables.pairs > size) throw misfit('cos_cache', cos.shape)
-      const ids = positionIds && toNumbers(positionIds, 'position_ids')
-      if (ids && ids.length !== batch * queries) throw misfit('position_ids', positionIds.shape)
-      for (const [view, count] of [[qView, heads], [kView, kvHeads]] as const) {
-        for (let b = 0; b < batch; b++) {
-          for (let i = 0; i < queries; i++) {
-            // Padding of a prompt has no place of its own.
-            const position = ids ? ids[b * queries + i] : Math.min(first(b) + i, tables.positions - 1)
-            for (let h = 0; h < count; h++) rotate(view.data, view.offset + b * view.batch + h * size + i * view.row, tables, position, attributes.rotary_interleaved !== 0)
-          }
-        }
-      }
-    }
-    const cached = (past: HostTensor | undefined, view: HeadView): Floats => {
-      const values = past && floatsOf(past)
-      const result = like(all, batch * kvHeads * keys * size)
-      for (let b = 0; b < batch; b++) {
-        for (let h = 0; h < kvHeads; h++) {
-          const to = (b * kvHeads + h) * keys * size
-          const from = (b * kvHeads + h) * capacity * size
-          if (values) result.set(values.subarray(from, from + Math.min(first(b), capacity) * size), to)
-          for (let i = 0; i < queries && first(b) + i < keys; i++) {
-            const at = view.offset + b * view.batch + h * size + i * view.row
-            result.set(view.data.subarray(at, at + size), to + (first(b) + i) * size)
-          }
-        }
-      }
-      return result
-    }
-    const allKeys = cached(pastKey, kView)
-    const allValues = cached(pastValue, vView)
-    const window = attributes.local_window_size
-    const sinkOf = sinks && floatsOf(sinks)
-    const y = like(all, sizeOf(outputs[0].shape))
-    attend({
-      batch,
-      heads,
-      kvHeads,
-      queries,
-      keys,
-      size,
-      valueSize: size,
-      q: qView,
-      k: headsFirst(allKeys, kvHeads, keys, size),
-      v: headsFirst(allValues, kvHeads, keys, size),
-      y: headsLast(y, heads, queries, size),
-      scale: attributes.scale || 1 / Math.sqrt(size),
-      softcap: attributes.softcap,
-      bias: together(attentionBias(extra, batch, heads, queries, keys), (b, _, i, row) => {
-        const place = first(b) + i
-        row.fill(-Infinity, place + 1)
-        if (window > 0) row.fill(-Infinity, 0, Math.max(place + 1 - window, 0))
-      }),
-      sink: sinkOf ? (h) => sinkOf[h] : attributes.smooth_softmax ? () => 0 : undefined,
-    })
-    return [y, allKeys, allValues].slice(0, outputCount).map((values, i) => floatTensor(outputs[i].dtype, outputs[i].shape, values))
   },
 })

@@ -94,6 +94,7 @@ export const Loop = defineOp({
   name: 'Loop',
   // Neither the trip count nor the condition has to be there.
   arity: [0, Infinity],
+  optional: [0, 1],
   attributes: { body: required(graph()) },
   async control({ attributes: { body }, inputs, memoryLimit }, run) {
     const [trips, condition, ...initial] = inputs

@@ -1,4 +1,4 @@
-import { ROWS_DOTS, ROWS_PRODUCTS, ROWS_TAPS, UNARY_NONE } from '../../assembly/codes.js'
+import { ROWS_DOTS, ROWS_PRODUCTS, ROWS_TAPS, UNARY_LEAKY_RELU, UNARY_NONE } from '../../assembly/codes.js'
 import { LanewiseError } from '../errors.js'
 import { channelsLastOrder, type Layout, type LayoutQuery } from '../graph/layout.js'
 import { formatShape, type Shape } from '../shape.js'
@@ -6,6 +6,8 @@ import { int } from './attributes.js'
 import { defineOp, plus, type Address, type Emitter, type KernelEmitter, type Operand } from './op.js'
 import { sameType } from './operands.js'
 import { slideWindow, threeAxes, windowAttributes, type Window } from './window.js'
+
+const none = { code: UNARY_NONE, a: 0, b: 0 }
 
 const attributes = { ...windowAttributes, group: int(1) }
 
@@ -38,9 +40,14 @@ export const Conv = defineOp({
     const { group } = e.attributes
     const bias = e.inputs[2]?.at ?? 0
     const residual = e.fused.residual === undefined ? 0 : e.input(e.fused.residual).at
-    const job: Job = { x, w, y, window, group, bias, residual, activation: e.fused.activation ?? { code: UNARY_NONE, a: 0, b: 0 } }
+    const activation = e.fused.activation ?? none
+    const job: Job = { x, w, y, window, group, bias, residual, activation }
     const kernel = chooseKernel(e, job)
-    kernel.emit(e, job)
+    // What the kernels do not apply in registers is faster over the whole result than in the short stretches they have at hand
+    // (docs/performance/elementwise.md).
+    const inRegisters = activation.code <= UNARY_LEAKY_RELU
+    kernel.emit(e, inRegisters ? job : { ...job, activation: none })
+    if (!inRegisters) e.call('unary_f32', activation.code, y.at, y.at, y.size, activation.a, activation.b)
     e.note({ kernel: kernel.name, flops: 2 * y.size * (w.size / w.shape[0]) })
   },
 })

@@ -1,7 +1,7 @@
 import { isBig, isFloat, isInteger, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { decodeFloats, encodeFloats, isSmallFloat } from '../floats.js'
-import { hostTensor, hostZeros, type HostTensor } from '../host.js'
+import { hostTensor, hostZeros, saturatedBigInt, type HostTensor } from '../host.js'
 import type { Shape } from '../shape.js'
 
 /** Float elements that arithmetic can be done on. */
@@ -42,7 +42,7 @@ export function numericTensor(dtype: DType, shape: Shape, values: ArrayLike<numb
   if (isFloat(dtype)) return floatTensor(dtype, shape, values)
   const tensor = hostZeros(dtype, shape)
   const data = tensor.data as { [i: number]: number | bigint }
-  for (let i = 0; i < values.length; i++) data[i] = isBig(dtype) ? BigInt(values[i]) : values[i]
+  for (let i = 0; i < values.length; i++) data[i] = isBig(dtype) ? saturatedBigInt(values[i], dtype) : values[i]
   return tensor
 }
 

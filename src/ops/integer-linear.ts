@@ -53,6 +53,10 @@ function centredFilters(w: HostTensor, zero: HostTensor | undefined): Matrix {
   return { shape: w.shape, data: Float64Array.from(values, (value, i) => value - of(Math.floor(i / each))) }
 }
 
+function requireBytes(...dtypes: readonly DType[]): void {
+  for (const dtype of dtypes) if (dtype !== 'int8' && dtype !== 'uint8') throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'int8 or uint8', actual: dtype })
+}
+
 /** int32 sums as they wrap around. */
 function int32(shape: Shape, sums: Float64Array): HostTensor {
   return hostTensor('int32', shape, Int32Array.from(sums, (sum) => Number(BigInt.asIntN(32, BigInt(sum)))))
@@ -62,7 +66,10 @@ export const MatMulInteger = defineOp({
   name: 'MatMulInteger',
   arity: [2, 4],
   attributes: {},
-  infer: ({ inputs: [a, b] }) => [{ dtype: 'int32', shape: productShape(a!.shape, b!.shape).shape }],
+  infer({ inputs: [a, b] }) {
+    requireBytes(a!.dtype, b!.dtype)
+    return [{ dtype: 'int32', shape: productShape(a!.shape, b!.shape).shape }]
+  },
   compute({ inputs: [a, b, aZero, bZero], outputs: [y] }) {
     return [int32(y.shape, matmul(centred(a!, aZero, asColumn(aZero?.shape ?? [])), centred(b!, bZero)).data)]
   },
@@ -73,6 +80,7 @@ export const ConvInteger = defineOp({
   arity: [2, 4],
   attributes: convAttributes,
   infer({ attributes, inputs: [x, w] }) {
+    requireBytes(x!.dtype, w!.dtype)
     const { output } = convWindow(attributes, x!.shape, w!.shape)
     return [{ dtype: 'int32', shape: [x!.shape[0], w!.shape[0], ...output] }]
   },

@@ -118,10 +118,10 @@ export const BitShift = defineOp({
   infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: broadcastShapes(inputs[0]!.shape, inputs[1]!.shape) }],
   compute({ attributes: { direction }, inputs: [a, b] }) {
     if (direction !== 'LEFT' && direction !== 'RIGHT') throw new LanewiseError('E_VALUE', `direction must be LEFT or RIGHT, got "${direction}"`)
-    if (!isInteger(a!.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a!.dtype}`)
+    if (!isInteger(a!.dtype) || a!.dtype !== b!.dtype) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a!.dtype} and ${b!.dtype}`)
     const left = direction === 'LEFT'
     const bits = BigInt(8 * byteSize(a!.dtype))
-    const shift = (x: bigint, by: bigint): bigint => (by >= bits ? 0n : left ? BigInt.asUintN(Number(bits), x << by) : x >> by)
+    const shift = (x: bigint, by: bigint): bigint => (by >= bits || by < 0n ? 0n : left ? BigInt.asUintN(Number(bits), x << by) : x >> by)
     const big = isBig(a!.dtype)
     return [
       mapBroadcast<number | bigint, number | bigint>(a!, b!, a!.dtype, (x, y) => {

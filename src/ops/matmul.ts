@@ -1,7 +1,7 @@
 import { BINARY_ADD, UNARY_AFFINE, UNARY_NONE } from '../../assembly/codes.js'
 import { isBig, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
-import { hostZeros, type HostTensor } from '../host.js'
+import { hostZeros, saturatedBigInt, type HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, sizeOf, stridesOf, type Shape } from '../shape.js'
 import { physicalShape } from '../graph/layout.js'
 import { emitStridedCopy } from '../graph/strided.js'
@@ -343,7 +343,7 @@ export const Gemm = defineOp({
     for (let i = 0; i < product.m * product.n; i++) {
       const addend = c ? Number(c.data[Math.floor(i / product.n) * rowStep + (i % product.n) * colStep]) : 0
       const sum = scale(Number(data[i]), attributes.alpha) + scale(addend, attributes.beta)
-      data[i] = isBig(y.dtype) ? BigInt(sum) : sum
+      data[i] = isBig(y.dtype) ? saturatedBigInt(sum, y.dtype) : sum
     }
     return [y]
   },

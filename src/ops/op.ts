@@ -26,6 +26,11 @@ export interface InferContext<A> {
   value(index: number): HostTensor | undefined
   /** The elements of an input if they are known already; never cuts the plan. */
   known(index: number): HostTensor | undefined
+  /**
+   * The number that an input is, or `least` if it is less. For sizes that only count beyond a bound: unlike with `value`, one plan serves every number
+   * up to `least`.
+   */
+  atLeast(index: number, least: number): number
 }
 
 /** A number given to a kernel: known now, or an address that is known when the plan is bound to memory. */
@@ -129,6 +134,11 @@ export interface Emitter<A> extends KernelEmitter {
   output(index: number): Operand
   /** Output `index` in the memory of input `from` if nobody needs that input afterwards and the sizes agree, else in memory of its own. */
   overwrite(index: number, from: number): Operand
+  /**
+   * Whether output `index` would, by `overwrite`, take the place of an input that the session keeps from run to run: what is left there from earlier
+   * runs may then stay.
+   */
+  keep(index: number, from: number): boolean
   /** Output `index` is the memory of input `from`, beginning at an element offset, read as the output's shape and order: no kernel runs. */
   view(index: number, from: number, elementOffset?: number): void
   /**
@@ -218,6 +228,8 @@ export interface OpDefinition<A = Attributes> {
    * inputs that are constants; undefined if this use of the operator is not such a function.
    */
   activation?(attributes: A, constants: readonly (HostTensor | undefined)[]): Activation | undefined
+  /** For operators of two operands that broadcast, of which float32 ones go through `binary_f32`: their BINARY_ code. */
+  readonly binary?: number
   /** If, Loop, Scan, SequenceMap: operators whose bodies are graphs. A body that runs often must let events run about every 50 ms. */
   control?(c: ControlContext<A>, run: RunBody): Promise<readonly HostValue[]>
   /** True for operators whose result differs from run to run: never folded. */

@@ -135,7 +135,7 @@ export function perTensor(count: number): Granularity {
 function namedType(code: number): DType | undefined {
   if (code === 0) return undefined
   const dtype = dtypeFromOnnx(code)
-  if (!dtype) throw new LanewiseError('E_VALUE', `data type ${code} is not known`)
+  if (!dtype || !(isInteger(dtype) || isFloat(dtype))) throw new LanewiseError('E_VALUE', `data type ${code} is not one of a number`)
   return dtype
 }
 

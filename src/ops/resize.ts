@@ -34,11 +34,12 @@ export const Resize = defineOp({
   layout: follow,
   emit(e) {
     const x = e.input(0)
+    // Nothing to interpolate, however long the other axes are.
+    if (e.outputs[0]!.shape.includes(0)) return void e.output(0)
     const axes = axesOf(x.shape, e.attributes, (index) => e.inputs[index]?.constant)
     const resized = resizedAxes(axes, e.attributes)
     if (resized.size === 0) return e.view(0, 0)
     const y = e.output(0)
-    if (y.size === 0) return
     if (e.attributes.mode === 'nearest') emitNearest(e, resized)
     else emitMixed(e, resized)
     const { dtype, shape } = y
@@ -54,6 +55,7 @@ export const Resize = defineOp({
   },
   compute({ attributes, inputs, outputs: [type] }) {
     const x = inputs[0]!
+    if (type.shape.includes(0)) return [hostZeros(type.dtype, type.shape)]
     const resized = resizedAxes(axesOf(x.shape, attributes, (index) => inputs[index]), attributes)
     return [resizedOnHost(x, type.dtype, resized, attributes)]
   },

@@ -54,8 +54,9 @@ export function emitStretches(e: Emitter<RecurrentAttributes>, gates: number, em
   const { length, batch, input, hidden, directions } = sizes
   const { layout, direction } = e.attributes
   const y = e.outputs[0] ? e.output(0).at : e.scratch(length * directions * batch * hidden * 4)
-  const last = e.outputs[1] && e.output(1).at
-  const cells = gates === 4 ? (e.outputs[2] ? e.output(2).at : e.scratch(directions * batch * hidden * 4)) : undefined
+  // A direction's states are read before its last ones are written, and cells are where they were from the first step on.
+  const last = e.outputs[1] && e.overwrite(1, 5).at
+  const cells = gates === 4 ? (e.outputs[2] ? e.overwrite(2, 6).at : e.scratch(directions * batch * hidden * 4)) : undefined
   const lengths = e.inputs[4]
   if (lengths) e.check(lengths, (tensor) => checkLengths(toNumbers(tensor, 'sequence_lens'), length))
   const sRow = layout ? directions * hidden : hidden

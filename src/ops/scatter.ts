@@ -3,6 +3,7 @@ import { LanewiseError } from '../errors.js'
 import { copyElements, emitStridedCopy } from '../graph/strided.js'
 import { toNumbers, type HostTensor } from '../host.js'
 import { formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } from '../shape.js'
+import { emitPlacedHeads } from './attention-emit.js'
 import { int, string } from './attributes.js'
 import { checkElementIndices, elementPlaces, slicePlaces } from './gather.js'
 import { numbersOf, numericTensor } from './host-floats.js'
@@ -143,6 +144,19 @@ function bigCombine(reduction: string): (a: bigint, b: bigint) => bigint {
   return reduction === 'min' ? (a, b) => (a < b ? a : b) : (a, b) => (a > b ? a : b)
 }
 
+function cacheSizes(along: number, cache: Shape, update: Shape) {
+  const axis = normalizeAxis(along, cache.length)
+  return { batch: cache[0], length: cache[axis], count: update[axis], inner: sizeOf(cache.slice(axis + 1)), middle: sizeOf(cache.slice(1, axis)) }
+}
+
+/** @throws LanewiseError `E_VALUE` for places from which on the entries do not fit. */
+function startsOf(places: HostTensor, count: number, length: number): number[] {
+  const starts = toNumbers(places, 'write_indices')
+  const wrong = starts.find((start) => !(start >= 0 && start + count <= length))
+  if (wrong !== undefined) throw new LanewiseError('E_VALUE', `${count} entries from ${wrong} on do not fit a cache of ${length}`)
+  return starts
+}
+
 /** Writes new entries into a key/value cache, for every sequence of the batch from its own place on. */
 export const TensorScatter = defineOp({
   name: 'TensorScatter',
@@ -161,18 +175,29 @@ export const TensorScatter = defineOp({
     sameType([cache, update])
     return [cache!]
   },
+  // The kernel does not begin again at the start.
+  kernel: ([type], { mode }) => mode === 'linear' && (type === 'float32' || type === 'int32'),
+  emit(e) {
+    const [cache, update, places] = [e.input(0), e.input(1), e.inputs[2]]
+    const { length, count, inner, middle, batch } = cacheSizes(e.attributes.axis, cache.shape, update.shape)
+    const y = e.overwrite(0, 0)
+    if (y.at.block !== cache.at.block) emitStridedCopy(e, cache.dtype, { axes: [{ size: cache.size, from: 1, to: 1 }], from: 0, to: 0 }, cache.at, y.at)
+    let ends
+    if (places) {
+      e.check(places, (tensor) => startsOf(tensor, count, length))
+      ends = { at: e.scratch(batch * 4), add: count }
+      e.call('cast_i64_i32', places.at, ends.at, batch)
+    }
+    const dense = (rows: number) => [middle * rows * inner, rows * inner, inner, 1] as const
+    const at = { batch, heads: middle, rows: count, size: inner, x: { at: update.at, strides: dense(count) }, y: { at: y.at, strides: dense(length) } }
+    if (update.size > 0) emitPlacedHeads(e, { ...at, ends, cache: { rows: length, past: y.at, pastRows: length } })
+  },
   compute({ attributes, inputs: [cache, update, places] }) {
     const { dtype, shape } = cache!
-    const axis = normalizeAxis(attributes.axis, shape.length)
-    const [length, count] = [shape[axis], update!.shape[axis]]
-    const inner = sizeOf(shape.slice(axis + 1))
-    const middle = sizeOf(shape.slice(1, axis))
-    const starts = places ? toNumbers(places, 'write_indices') : new Array<number>(shape[0]).fill(0)
+    const { length, count, inner, middle } = cacheSizes(attributes.axis, shape, update!.shape)
+    const starts = places ? startsOf(places, count, attributes.mode === 'linear' ? length : Infinity) : new Array<number>(shape[0]).fill(0)
     const y: HostTensor = { dtype, shape, data: cache!.data.slice() }
     starts.forEach((start, batch) => {
-      if (start < 0 || (attributes.mode === 'linear' && start + count > length)) {
-        throw new LanewiseError('E_VALUE', `${count} entries from ${start} on do not fit a cache of ${length}`)
-      }
       for (let m = batch * middle; m < (batch + 1) * middle; m++) {
         for (let i = 0; i < count; i++) copyElements(update!, (m * count + i) * inner, y, (m * length + ((start + i) % length)) * inner, inner)
       }

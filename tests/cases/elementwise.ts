@@ -1,12 +1,12 @@
 import type { DType } from '../../src/dtype.js'
 import { broadcast, erf, unary } from '../reference/elementwise.js'
-import { f32, typed, weight, type Case, type Spec } from './case.js'
+import { f32, gives, typed, weight, type Case, type Spec } from './case.js'
 
 // Subnormal numbers have tests of their own: an error of one unit in the last place of them is a large relative one.
 const special = [NaN, Infinity, -Infinity, 0, -0, 1e-30, -1e-30, 3.4e38, -3.4e38, 0.5, -0.5, 1, -1, 30, -30]
 
 /** Functions of one element: what they are, where they are tested, and the attributes that change them. */
-const functions: readonly (readonly [op: string, f: (x: number, a: Readonly<Record<string, number>>) => number, range: readonly [number, number], attributes?: Case['attributes']])[] = [
+export const unaryFunctions: readonly (readonly [op: string, f: (x: number, a: Readonly<Record<string, number>>) => number, range: readonly [number, number], attributes?: Case['attributes']])[] = [
   ['Abs', Math.abs, [-5, 5]],
   ['Acos', Math.acos, [-1, 1]],
   ['Acosh', Math.acosh, [1, 9]],
@@ -50,7 +50,7 @@ const functions: readonly (readonly [op: string, f: (x: number, a: Readonly<Reco
 const undefinedAtInfinity = new Set(['Gelu', 'HardSwish', 'Mish', 'Softsign', 'Swish'])
 const newerThanOrt = new Set(['Swish'])
 
-const unaryCases = functions.flatMap(([op, f, [low, high], attributes]): Case[] => {
+const unaryCases = unaryFunctions.flatMap(([op, f, [low, high], attributes]): Case[] => {
   const row = { op, attributes, reference: unary(f), ...(newerThanOrt.has(op) ? { withoutOrt: 'not in its opsets' } : {}) }
   const values = special.filter((value) => Number.isFinite(value) || !undefinedAtInfinity.has(op))
   return [
@@ -64,7 +64,7 @@ const unaryCases = functions.flatMap(([op, f, [low, high], attributes]): Case[] 
 })
 
 const integerUnary = (['Abs', 'Neg', 'Relu', 'Sign'] as const).flatMap((op): Case[] => {
-  const f = functions.find(([name]) => name === op)![1]
+  const f = unaryFunctions.find(([name]) => name === op)![1]
   return (['int8', 'int32', 'int64'] as const).map((dtype) => ({
     name: dtype,
     op,
@@ -126,6 +126,8 @@ export const elementwiseCases: readonly Case[] = [
   ...[2, 3, 0.5, -1, 1.5].map((power): Case => ({ name: `power ${power}`, op: 'Pow', inputs: [f32([23], { low: 0.1, high: 4 }), weight([], { values: [power] })], reference: broadcast((a, b) => a ** b) })),
   { name: 'half at special values', op: 'Pow', inputs: [f32([6], { values: [-0, 0, -Infinity, Infinity, NaN, -4] }), weight([], { values: [0.5] })], reference: broadcast((a, b) => a ** b) },
   { name: 'int64 base, float exponent', gradient: false, op: 'Pow', inputs: [typed('int64', [3], { values: [2, 3, -4] }), f32([3], { values: [3, 2, 2] })], reference: broadcast((a, b) => a ** b) },
+  // As many digits as there is no memory for.
+  { name: 'int64, huge exponents', gradient: false, op: 'Pow', inputs: [typed('int64', [3], { values: [-1, 2, 3] }), typed('int64', [3], { values: [2 ** 53, 2 ** 52, 2] })], reference: gives({ shape: [3], data: [1, 0, 9] }), withoutOrt: 'it computes in floating point' },
   ...['Max', 'Min'].map((op): Case => ({ name: 'NaN wins', op, inputs: nan, reference: broadcast(op === 'Max' ? Math.max : Math.min) })),
   ...integerCases('Add', integers, (a, b) => a + b),
   ...integerCases('Sub', ['int8', 'int32', 'int64'], (a, b) => a - b),

@@ -4,7 +4,7 @@ import { f32, int64s, typed, type Case } from './case.js'
 const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
 const largest = (values: readonly number[]) => Math.max(...values)
 
-const folds: Readonly<Record<string, (values: number[]) => number>> = {
+export const folds: Readonly<Record<string, (values: number[]) => number>> = {
   ReduceSum: sum,
   ReduceMean: (values) => sum(values) / values.length,
   ReduceMax: largest,
@@ -58,7 +58,7 @@ const argCases = (['ArgMax', 'ArgMin'] as const).flatMap((op): Case[] => {
   ]
 })
 
-const cumulative = alongAxis(
+export const cumulative = alongAxis(
   (row, { exclusive, reverse }) => {
     const ordered = reverse ? [...row].reverse() : row
     const sums = ordered.map((_, i) => sum(ordered.slice(0, exclusive ? i : i + 1)))

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import {
-  BINARY_ADD, BINARY_DIV, BINARY_MUL, BINARY_SUB, CHAIN_BINARY, CHAIN_BINARY_FLIPPED, CHAIN_FULL, CHAIN_LOAD, CHAIN_ROW, CHAIN_SAVE,
-  CHAIN_SCALAR, CHAIN_UNARY, UNARY_AFFINE, UNARY_CLIP, UNARY_EXP, UNARY_GELU, UNARY_RELU, UNARY_SIGMOID, UNARY_SIN, UNARY_TANH,
+  BINARY_ADD, BINARY_DIV, BINARY_MUL, BINARY_SUB, CHAIN_BINARY, CHAIN_FLIPPED, CHAIN_FULL, CHAIN_ROW, CHAIN_SCALAR, CHAIN_UNARY, UNARY_AFFINE, UNARY_CLIP, UNARY_EXP, UNARY_GELU, UNARY_RELU, UNARY_SIGMOID, UNARY_SIN, UNARY_TANH,
 } from '../../assembly/codes.js'
 import { uniform } from './random.js'
 import { builds, Wasm } from './wasm.js'
@@ -10,21 +9,19 @@ const randomF32 = (length: number, seed: number): Float32Array => uniform(seed)(
 
 const sizes = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 1003]
 
-interface Step {
-  readonly kind: number
-  readonly code?: number
-  readonly operand?: number
-  readonly a?: number
-  readonly b?: number
-}
+type Step = { readonly unary: number; readonly a?: number; readonly b?: number } | { readonly binary: number; readonly operand: number; readonly spread: number; readonly flipped?: boolean }
 
 function program(wasm: Wasm, steps: readonly Step[]): number {
   const at = wasm.alloc(steps.length * 20)
   const words = wasm.viewI32(at, steps.length * 5)
   const floats = wasm.viewF32(at, steps.length * 5)
-  steps.forEach(({ kind, code = 0, operand = 0, a = 0, b = 0 }, i) => {
-    words.set([kind, code, operand], i * 5)
-    floats.set([a, b], i * 5 + 3)
+  steps.forEach((step, i) => {
+    if ('unary' in step) {
+      words.set([CHAIN_UNARY, step.unary], i * 5)
+      floats.set([step.a ?? 0, step.b ?? 0], i * 5 + 2)
+    } else {
+      words.set([step.flipped ? CHAIN_FLIPPED : CHAIN_BINARY, step.binary, step.operand, step.spread], i * 5)
+    }
   })
   return at
 }
@@ -86,36 +83,34 @@ describe.each(builds)('%s', (build) => {
     expect(wasm.viewF32(parts, 77)).toEqual(wasm.viewF32(whole, 77))
   })
 
-  // y = (x·gain[c] + shift)·sigmoid(x·gain[c] + shift) − x, gain per channel: loads, saves, rows, scalars, both orders of operands.
+  // y = z / clip(sigmoid(gain·x + shift) − x), gain per channel: rows, scalars, whole operands and x itself, both orders of operands.
   const steps: readonly Step[] = [
-    { kind: CHAIN_LOAD, operand: 1 },
-    { kind: CHAIN_BINARY_FLIPPED, code: BINARY_MUL, operand: 0 },
-    { kind: CHAIN_BINARY, code: BINARY_ADD, operand: 2 },
-    { kind: CHAIN_SAVE, operand: -1 },
-    { kind: CHAIN_UNARY, code: UNARY_SIGMOID },
-    { kind: CHAIN_BINARY, code: BINARY_MUL, operand: -1 },
-    { kind: CHAIN_BINARY, code: BINARY_SUB, operand: 0 },
+    { binary: BINARY_MUL, operand: 1, spread: CHAIN_ROW, flipped: true },
+    { binary: BINARY_ADD, operand: 2, spread: CHAIN_SCALAR },
+    { unary: UNARY_SIGMOID },
+    { binary: BINARY_SUB, operand: 0, spread: CHAIN_FULL },
+    { unary: UNARY_CLIP, a: 0.25, b: 4 },
+    { binary: BINARY_DIV, operand: 5, spread: CHAIN_FULL, flipped: true },
   ]
   test.each([[1, 1], [3, 1], [5, 7], [41, 33], [3, 512], [3, 513], [2, 1999]])('a chain over %i rows of %i', (rows, row) => {
     const wasm = new Wasm(build)
     const n = rows * row
-    const [values, gains] = [randomF32(n, 5), randomF32(row, 6)]
-    const x = wasm.f32(values)
-    const inputs = wasm.i32([x, CHAIN_FULL, wasm.f32(gains), CHAIN_ROW, wasm.f32([0.25]), CHAIN_SCALAR])
-    const scratch = wasm.alloc(wasm.kernels.chain_scratch(3, 1))
+    const [values, gains, dividends] = [randomF32(n, 5), randomF32(row, 6), randomF32(n, 7)]
+    const [x, gain, shift, z] = [wasm.f32(values), wasm.f32(gains), wasm.f32([0.25]), wasm.f32(dividends)]
+    const scratch = wasm.alloc(wasm.kernels.chain_scratch())
     const code = program(wasm, steps)
     const y = wasm.alloc(n * 4)
-    wasm.kernels.chain_f32(code, steps.length, inputs, 3, row, y, 0, n, scratch)
+    wasm.kernels.chain_f32(code, steps.length, row, x, gain, shift, 0, 0, z, y, 0, n, scratch)
     const expected = values.map((v, i) => {
-      const t = v * gains[i % row] + 0.25
-      return t / (1 + Math.exp(-t)) - v
+      const t = 1 / (1 + Math.exp(-(v * gains[i % row] + 0.25))) - v
+      return dividends[i] / Math.min(Math.max(t, 0.25), 4)
     })
     const whole = wasm.viewF32(y, n).slice()
-    whole.forEach((value, i) => expect(Math.abs(value - expected[i]), `element ${i}`).toBeLessThan(5e-7))
+    whole.forEach((value, i) => expect(Math.abs(value - expected[i]), `element ${i}`).toBeLessThan(4e-6))
     // In place, in two ranges.
     const cut = Math.floor(rows / 2) * row
-    wasm.kernels.chain_f32(code, steps.length, inputs, 3, row, x, 0, cut, scratch)
-    wasm.kernels.chain_f32(code, steps.length, inputs, 3, row, x, cut, n, scratch)
+    wasm.kernels.chain_f32(code, steps.length, row, x, gain, shift, 0, 0, z, x, 0, cut, scratch)
+    wasm.kernels.chain_f32(code, steps.length, row, x, gain, shift, 0, 0, z, x, cut, n, scratch)
     expect(wasm.viewF32(x, n)).toEqual(whole)
     expect(wasm.overruns()).toEqual([])
   })

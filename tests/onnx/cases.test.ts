@@ -1,36 +1,11 @@
 import { describe, test } from 'vitest'
 import type { HostTensor, HostValue } from '../../src/host.js'
-import { exportModel } from '../../src/onnx/export.js'
-import { parseAttributes, toRaw, type RawAttributes } from '../../src/ops/attributes.js'
-import { findOp, registerOps } from '../../src/ops/registry.js'
-import { allOps } from '../../src/ops/all.js'
-import { notFused, type Graph, type Value } from '../../src/graph/ir.js'
 import { allCases } from '../cases/index.js'
 import { plain, type Case, type Plain } from '../cases/case.js'
 import { lanewise, onnxruntimeWeb } from '../conformance/engines.js'
-import { compareTensor, inputsOf } from '../support/check-case.js'
+import { caseModel, inputsOf } from '../support/case-model.js'
+import { compareTensor } from '../support/check-case.js'
 import { builds } from '../support/wasm.js'
-
-registerOps(allOps)
-
-/** A case as an ONNX file of one node. */
-function fileOf(row: Case): { bytes: Uint8Array; feeds: Map<string, HostValue> } {
-  const op = findOp(row.domain ?? '', row.op)!
-  const raw: RawAttributes = new Map()
-  for (const [name, value] of Object.entries(row.attributes ?? {})) raw.set(name, toRaw(op.attributes[name].kind, value))
-  const feeds = new Map<string, HostValue>()
-  const inputs = inputsOf(row).map((tensor, i): Value | undefined => {
-    if (!tensor) return undefined
-    const name = `x${i}`
-    if (row.inputs[i]!.constant) return { name, constant: tensor }
-    feeds.set(name, tensor)
-    return { name, declared: { kind: 'tensor', dtype: tensor.dtype, shape: tensor.shape } }
-  })
-  const outputs = Array.from({ length: row.outputs ?? 1 }, (_, i): Value => ({ name: `y${i}` }))
-  const node = { op, name: row.op, attributes: parseAttributes(op.attributes, raw), inputs, outputs, fused: notFused }
-  const graph: Graph = { name: 'case', inputs: inputs.filter((value) => value && !value.constant) as Value[], outputs, nodes: [node] }
-  return { bytes: exportModel(graph), feeds }
-}
 
 /** What onnxruntime-web says of types and operators that it has no kernel for. */
 const lacking = /NOT_IMPLEMENTED|not implemented|Could not find an implementation|is not a registered function|No Op registered|Type Error|INVALID_GRAPH|Unsupported|unsupported/i
@@ -55,7 +30,7 @@ describe.each([...new Set(allCases.map((row) => row.op))])('%s', (op) => {
     const wrong: string[] = []
     let asked = 0
     for (const row of rows) {
-      const { bytes, feeds } = fileOf(row)
+      const { bytes, feeds } = caseModel(row)
       let expected: ReadonlyMap<string, HostValue>
       try {
         const model = await peer.load(bytes)

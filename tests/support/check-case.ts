@@ -1,26 +1,9 @@
 import { expect } from 'vitest'
 import type { Build } from '../../bindings/module.js'
-import { isBig, makeData } from '../../src/dtype.js'
 import type { HostTensor } from '../../src/host.js'
-import { sizeOf } from '../../src/shape.js'
-import { plain, type Case, type Plain, type Spec } from '../cases/case.js'
-import { randomTensor, seeded } from './random.js'
+import { plain, type Case, type Plain } from '../cases/case.js'
+import { inputsOf } from './case-model.js'
 import { runNode, type NodeRun } from './run-node.js'
-
-/** The inputs of a case: the same on every machine, from the case's name. */
-export function inputsOf(test: Case): (HostTensor | undefined)[] {
-  let seed = 1
-  for (const char of test.op + test.name) seed = (Math.imul(seed, 31) + char.charCodeAt(0)) >>> 0
-  const random = seeded(seed)
-  return test.inputs.map((spec) => spec && makeInput(spec, random))
-}
-
-function makeInput(spec: Spec, random: () => number): HostTensor {
-  if (!spec.values) return randomTensor(random, spec.dtype, spec.shape, spec.low ?? -1, spec.high ?? 1)
-  const data = makeData(spec.dtype, sizeOf(spec.shape)) as { [i: number]: unknown }
-  spec.values.forEach((value: number | string, i: number) => (data[i] = isBig(spec.dtype) ? BigInt(value) : value))
-  return { dtype: spec.dtype, shape: spec.shape, data: data as unknown as HostTensor['data'] }
-}
 
 /** Runs a case in one build, its inputs in some order of axes, and compares every output with the float64 reference. */
 export async function checkCase(test: Case, build: Build, order?: NodeRun['order']): Promise<void> {

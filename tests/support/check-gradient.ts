@@ -7,7 +7,7 @@ import { gradients } from '../../src/ops/gradients.js'
 import { findOp } from '../../src/ops/registry.js'
 import { sizeOf } from '../../src/shape.js'
 import { plain, type Case, type Plain } from '../cases/case.js'
-import { inputsOf } from './check-case.js'
+import { inputsOf } from './case-model.js'
 import { seeded } from './random.js'
 
 /** Central differences in float64 are good to about 1e-8 with this step. */

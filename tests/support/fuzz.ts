@@ -3,14 +3,35 @@ import type { GraphProto, ModelProto, TensorProto } from '../../src/onnx/schema/
 import { decodeSparseTensor, decodeTensor, describeTensor } from '../../src/onnx/tensor-proto.js'
 import { memoryExternalData } from '../../src/onnx/external-data.js'
 import { readModel, writeModel } from '../../src/onnx/wire.js'
-import { mutate } from './mutate.js'
+import { runFeeds } from './fuzz-feeds.js'
+import { fuzzModels } from './fuzz-models.js'
+import { hashOf, runSession, sessionModels } from './fuzz-session.js'
+import { mutateModel } from './mutate-model.js'
+import { mutate, pick, type Random } from './mutate.js'
 import { seeded } from './random.js'
+
+/** Valid files to start from, made when they are first asked for. */
+export interface Corpus {
+  /** Every kind of message, encoding and graph structure. */
+  models(): readonly Uint8Array[]
+  /** Every operator. */
+  sessions(): readonly Uint8Array[]
+}
 
 /** Something that untrusted bytes go into. It may throw a LanewiseError and nothing else. */
 export interface FuzzTarget {
-  name: string
+  readonly name: string
+  readonly weight: number
+  input(corpus: Corpus, random: Random): Uint8Array
   run(file: Uint8Array): void | Promise<void>
 }
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => (made ??= { value: make() }).value
+}
+
+export const corpus: Corpus = { models: once(fuzzModels), sessions: once(sessionModels) }
 
 const external = memoryExternalData([{ path: 'w.bin', data: new Uint8Array(16) }])
 const SPARSE_BUDGET = 2 ** 20
@@ -55,15 +76,34 @@ function rewrite(model: ModelProto): void {
   if (Buffer.compare(written, again) !== 0) throw new Error('written and read again, the model differs')
 }
 
-/** What every mutated file is put through. */
+/** What mutated input is put through. A run goes to one of them, as often as their weights say. */
 export const targets: FuzzTarget[] = [
   {
     name: 'read',
+    weight: 2,
+    input: ({ models }, random) => mutate(pick(random, models()), pick(random, models()), random),
     run(file) {
       const model = readModel(file)
       decodeAll(model.graph!)
       rewrite(model)
     },
+  },
+  {
+    name: 'session',
+    weight: 3,
+    input({ models, sessions }, random) {
+      const all = random() < 0.1 ? models() : sessions()
+      const [model, donor] = [pick(random, all), pick(random, random() < 0.2 ? models() : sessions())]
+      return random() < 0.9 ? mutateModel(model, donor, random) : mutate(model, donor, random)
+    },
+    run: runSession,
+  },
+  {
+    name: 'feeds',
+    weight: 1,
+    // The bytes are the seed of the values: a model is chosen and fed by them.
+    input: (_, random) => new Uint8Array(Uint32Array.of(random() * 2 ** 32, random() * 2 ** 32).buffer),
+    run: (file) => runFeeds(seeded(hashOf(file))),
   },
 ]
 
@@ -76,7 +116,7 @@ export interface Finding {
 
 export interface FuzzReport {
   runs: number
-  /** Files that a target took without an error, over all targets. */
+  /** Runs without an error. */
   accepted: number
   refused: Map<ErrorCode, number>
   findings: Finding[]
@@ -85,26 +125,27 @@ export interface FuzzReport {
 export interface FuzzOptions {
   runs: number
   seed: number
-  /** Valid models to start from. */
-  models: readonly Uint8Array[]
   /** The first run: `{ from: n, runs: 1 }` repeats run n alone. */
   from?: number
+  /** Some of {@link targets}; all by default. */
+  targets?: readonly FuzzTarget[]
   onProgress?(report: FuzzReport, run: number): void
 }
 
 const MAX_MS = 10_000
 const MAX_GROWTH = 512 * 2 ** 20
 
-/** What is wrong about how a target took a file; undefined if nothing is. Counts into the report. */
-async function judge(target: FuzzTarget, file: Uint8Array, report: FuzzReport): Promise<string | undefined> {
+/** What is wrong about how a target took its input; undefined if nothing is. Counts into the report. */
+export async function judge(target: FuzzTarget, file: Uint8Array, report?: FuzzReport): Promise<string | undefined> {
   const memory = process.memoryUsage.rss()
   const start = performance.now()
   try {
     await target.run(file)
-    report.accepted++
+    if (report) report.accepted++
   } catch (error) {
     if (!(error instanceof LanewiseError)) return `untyped error: ${error instanceof Error ? error.stack : String(error)}`
-    report.refused.set(error.code, (report.refused.get(error.code) ?? 0) + 1)
+    if (error.cause instanceof WebAssembly.RuntimeError || error.cause instanceof RangeError) return `trap: ${error.message}: ${error.cause.stack}`
+    report?.refused.set(error.code, (report.refused.get(error.code) ?? 0) + 1)
   }
   const elapsed = performance.now() - start
   if (elapsed > MAX_MS) return `took ${Math.round(elapsed)} ms`
@@ -113,18 +154,17 @@ async function judge(target: FuzzTarget, file: Uint8Array, report: FuzzReport): 
   return undefined
 }
 
-/** Puts `runs` mutated models through every target. Each run depends on the seed and its own number alone. */
-export async function fuzz({ runs, seed, models, from = 0, onProgress }: FuzzOptions): Promise<FuzzReport> {
+/** Makes as many runs. Each depends on the seed and its own number alone (and `feeds` on what earlier runs left in the sessions it keeps). */
+export async function fuzz({ runs, seed, from = 0, targets: chosen = targets, onProgress }: FuzzOptions): Promise<FuzzReport> {
   const report: FuzzReport = { runs: 0, accepted: 0, refused: new Map(), findings: [] }
+  const turns = chosen.flatMap((target) => Array.from({ length: target.weight }, () => target))
   for (let run = from; run < from + runs; run++) {
     const random = seeded(Math.imul(seed, 0x9e3779b1) + run)
     random()
-    const [model, donor] = [random(), random()].map((x) => models[Math.floor(x * models.length)])
-    const file = mutate(model, donor, random)
-    for (const target of targets) {
-      const problem = await judge(target, file, report)
-      if (problem !== undefined) report.findings.push({ target: target.name, run, problem, file })
-    }
+    const target = turns[run % turns.length]
+    const file = target.input(corpus, random)
+    const problem = await judge(target, file, report)
+    if (problem !== undefined) report.findings.push({ target: target.name, run, problem, file })
     report.runs++
     onProgress?.(report, run)
   }

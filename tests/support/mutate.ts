@@ -2,7 +2,7 @@ import { specOf, type MessageSpec } from '../../src/onnx/schema/table.js'
 import { ascii, bytes, repeat, tag, varint } from './wire-bytes.js'
 
 /** A protobuf field, taken apart as far as the schema knows it. */
-interface Piece {
+export interface Piece {
   number: number
   type: number
   /** Bytes after the tag (and, for type 2, after the length); messages have `children` instead. */
@@ -10,7 +10,7 @@ interface Piece {
   children?: Piece[]
 }
 
-type Random = () => number
+export type Random = () => number
 
 function readVarint(file: Uint8Array, at: number): [bigint, number] {
   let value = 0n
@@ -54,7 +54,7 @@ export function joinPieces(pieces: readonly Piece[]): Uint8Array {
   )
 }
 
-function pick<T>(random: Random, items: readonly T[]): T {
+export function pick<T>(random: Random, items: readonly T[]): T {
   return items[Math.floor(random() * items.length)]
 }
 
@@ -63,7 +63,7 @@ function allLists(pieces: Piece[]): Piece[][] {
   return [pieces, ...pieces.flatMap((piece) => (piece.children === undefined ? [] : allLists(piece.children)))]
 }
 
-const interestingNumbers: readonly (number | bigint)[] = [
+export const interestingNumbers: readonly (number | bigint)[] = [
   0, 1, -1, 2, 3, 7, 8, 16, 26, 27, 64, 65, 127, 128, 255, 256, 32767, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53, -(2n ** 31n),
   2n ** 62n, 2n ** 63n - 1n, -(2n ** 63n), 2n ** 64n - 1n,
 ]

@@ -5,6 +5,7 @@ import type { Inferred } from '../infer.js'
 import { notFused, type Graph, type Node, type Value } from '../ir.js'
 import { Rewriter } from '../rewrite.js'
 import { eliminateDead } from './eliminate-dead.js'
+import { plain, Reader } from './pattern.js'
 
 /** The kernel has axes for examples and heads, and no more. */
 const MOST_AXES = 4
@@ -32,36 +33,6 @@ export function fuseAttention(graph: Graph, types: ReadonlyMap<Value, Inferred>)
     found = true
   }
   return found ? eliminateDead.run(rewriter.apply()) : graph
-}
-
-/** Questions about values that the patterns ask. */
-class Reader {
-  constructor(
-    readonly rewriter: Rewriter,
-    private readonly types: ReadonlyMap<Value, Inferred>,
-  ) {}
-
-  /** The node that makes a value, if nobody needs the value for more than the nodes after it in a pattern and its shape. */
-  inner(value: Value | undefined): Node | undefined {
-    if (!value || this.rewriter.uses.outputs.has(value)) return undefined
-    const readers = (this.rewriter.uses.consumers.get(value) ?? []).filter((node) => node.op.name !== 'Shape')
-    return readers.length === 1 ? this.rewriter.producer(value) : undefined
-  }
-
-  type(value: Value | undefined): TensorType | undefined {
-    return value && (value.constant ?? this.types.get(value)?.type)
-  }
-
-  /** The number a value is, if it is known to be one that changes no shape. */
-  number(value: Value | undefined): number | undefined {
-    const known = value && (value.constant ?? this.types.get(value)?.known)
-    return known?.dtype === 'float32' && known.data.length === 1 && known.shape.length <= 1 ? Number(known.data[0]) : undefined
-  }
-}
-
-/** The node, if it is that operator and nothing has been fused into it. */
-function plain(node: Node | undefined, name: string): Node | undefined {
-  return node?.op.name === name && node.op.domain === '' && node.fused === notFused ? node : undefined
 }
 
 function fusedAttention(reader: Reader, node: Node): Node | undefined {

@@ -6,6 +6,8 @@ import { foldBatchNorm } from './fold-batchnorm.js'
 import { foldConstants } from './fold-constants.js'
 import { fuseActivation } from './fuse-activation.js'
 import { fuseBias } from './fuse-bias.js'
+import { fuseGelu } from './fuse-gelu.js'
+import { fuseSwish } from './fuse-swish.js'
 
 export interface PassContext {
   /** Runs a graph that has no inputs: how constants are folded. */
@@ -20,7 +22,7 @@ export interface Pass {
   run(graph: Graph, context: PassContext): Graph | Promise<Graph>
 }
 
-const list = [eliminateDead, eliminateIdentity, foldConstants, foldBatchNorm, fuseBias, fuseActivation] as const
+const list = [eliminateDead, eliminateIdentity, foldConstants, foldBatchNorm, fuseBias, fuseGelu, fuseSwish, fuseActivation] as const
 
 export type PassName = (typeof list)[number]['name']
 
