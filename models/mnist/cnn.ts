@@ -5,7 +5,7 @@ export default {
   title: 'MNIST, convolutions 5×5×32 and 5×5×64, 1024 hidden units',
   data: 'mnist',
   seed: 1,
-  epochs: 8,
+  epochs: 6,
   batchSize: 100,
   model: cnn,
   optimizer: (model) => new Adam(model.parameters(), { lr: 0.001 }),
