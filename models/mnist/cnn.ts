@@ -10,6 +10,6 @@ export default {
   model: cnn,
   optimizer: (model) => new Adam(model.parameters(), { lr: 0.001 }),
   schedule: (steps) => cosine(steps),
-  augment: [shift(2)],
+  augment: [shift(1)],
   weights: 'int8',
 } satisfies Recipe

@@ -13,23 +13,23 @@ export const mlp = () => new Sequential(new Flatten(), new Linear(784, 256, forS
 
 const forReLU = { init: init.kaimingUniform() }
 
-/** Two convolutions that keep the size, each with a pooling, and a wide dense layer: 3.3 million weights. */
+/** Two convolutions, each with a pooling, and a wide dense layer: 28 → 24 → 12 → 8 → 4, 1.1 million weights. Edges are paper, so nothing is padded. */
 export const cnn = () =>
   new Sequential(
-    new Conv2d(1, 32, 5, { padding: 2, ...forReLU }),
+    new Conv2d(1, 32, 5, forReLU),
     new ReLU(),
     new MaxPool2d(2),
-    new Conv2d(32, 64, 5, { padding: 2, ...forReLU }),
+    new Conv2d(32, 64, 5, forReLU),
     new ReLU(),
     new MaxPool2d(2),
     new Flatten(),
-    new Linear(64 * 7 * 7, 1024, forReLU),
+    new Linear(64 * 4 * 4, 1024, forReLU),
     new ReLU(),
     new Dropout(0.5),
     new Linear(1024, 10),
   )
 
-/** The same idea with 21 thousand weights. Convolutions at the edge would see mostly paper, so nothing is padded: 28 → 24 → 12 → 8 → 4. */
+/** The same idea with 21 thousand weights. */
 export const small = () =>
   new Sequential(
     new Conv2d(1, 10, 5, forReLU),

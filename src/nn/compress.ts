@@ -10,7 +10,7 @@ import { DequantizeLinear } from '../ops/quantize.js'
 /** How a file keeps its weights. `int8`: a factor per output channel (the first axis), symmetric around 0. */
 export type WeightFormat = 'float32' | 'float16' | 'int8'
 
-/** Smaller tensors (biases) stay as they are. */
+/** Smaller tensors stay as they are, and so do biases. */
 const LEAST = 256
 
 /**
@@ -25,7 +25,7 @@ export function compressWeights(graph: Graph, format: WeightFormat): Graph {
   const nodes: Node[] = []
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((value) => {
-      if (value?.constant?.dtype !== 'float32' || value.constant.data.length < LEAST) return value
+      if (value?.constant?.dtype !== 'float32' || value.constant.data.length < LEAST || value.constant.shape.length < 2) return value
       let restored = short.get(value)
       if (!restored) {
         const made = format === 'float16' ? asFloat16(value, value.constant) : asInt8(value, value.constant)

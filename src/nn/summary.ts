@@ -1,11 +1,11 @@
 import { byteSize, type DType } from '../dtype.js'
+import type { Trace } from '../autograd/tape.js'
 import { Variable } from '../autograd/variable.js'
 import { costOf } from '../graph/cost.js'
-import { notFused } from '../graph/ir.js'
 import { hostZeros } from '../host.js'
 import type { Shape } from '../shape.js'
 import { summaryLines, type SummaryRow } from './arithmetic.js'
-import { observed, type Applied, type Module } from './module.js'
+import { observed, type Applied, type Layer, type Module } from './module.js'
 
 /**
  * What a model is made of, as a table: for each layer the shape of its output, its parameters, connections (inputs of all its outputs together),
@@ -31,7 +31,7 @@ export function summaryRows(model: Module, inputShape: Shape, dtype: DType = 'fl
     device.step(() =>
       device.noGrad(() => {
         let seen = 0
-        const add = (trace: readonly Parameters<typeof connectionsOf>[0][], { module, result }: Applied) => {
+        const add = (trace: readonly Trace[], { module, result }: Applied) => {
           // What was applied since the last layer was done is this layer's.
           const own = trace.slice(seen)
           seen = trace.length
@@ -54,7 +54,7 @@ export function summaryRows(model: Module, inputShape: Shape, dtype: DType = 'fl
             (applied) => {
               if ([...applied.module.modules()].length === 1 || (applied.depth === 0 && trace.length > seen)) add(trace, applied)
             },
-            () => model.call(...([device.tensor(hostZeros(dtype, [1, ...inputShape]))] as never)),
+            () => (model as Layer).call(device.tensor(hostZeros(dtype, [1, ...inputShape]))),
           )
         })
       }),
@@ -66,9 +66,8 @@ export function summaryRows(model: Module, inputShape: Shape, dtype: DType = 'fl
 }
 
 /** A convolution's or product's outputs are connected by a multiplication each, a pooling's by an operation each. */
-function connectionsOf({ op, attributes, inputs, outputs }: { readonly op: Parameters<typeof costOf>[0]['op']; readonly attributes: Parameters<typeof costOf>[0]['attributes']; readonly inputs: readonly (Variable | undefined)[]; readonly outputs: readonly (Variable | undefined)[] }): { readonly macs: number; readonly connections: number } {
-  const node = { op, attributes, name: '', inputs: [], outputs: [], fused: notFused }
-  const { macs, flops } = costOf(node, inputs.map((input) => input?.shape), outputs.map((output) => output?.shape))
+function connectionsOf({ op, attributes, inputs, outputs }: Trace): { readonly macs: number; readonly connections: number } {
+  const { macs, flops } = costOf({ op, attributes }, inputs.map((input) => input?.shape), outputs.map((output) => output?.shape))
   return { macs, connections: macs || (/Pool$/.test(op.name) ? flops : 0) }
 }
 

@@ -2,7 +2,7 @@ import type { Variable } from '../autograd/variable.js'
 import { fieldOf, type Fields } from '../data/dataset.js'
 import { LanewiseError } from '../errors.js'
 import { crossEntropy } from '../nn/losses.js'
-import type { Module } from '../nn/module.js'
+import type { Layer, Module } from '../nn/module.js'
 import type { Tensor } from '../tensor.js'
 
 /** A batch on the device: each field as a tensor of the current step. */
@@ -20,7 +20,7 @@ export interface Task {
 
 /** Scores of classes for the first field of a batch, and the right classes in the field "label". */
 export const classification: Task = {
-  output: (model, batch) => model.call(...([Object.values(batch)[0]] as never)) as unknown as Variable,
+  output: (model, batch) => (model as Layer).call(Object.values(batch)[0]),
   loss: (output, batch) => crossEntropy(output, batch.label),
   label: 'label',
 }

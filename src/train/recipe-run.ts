@@ -1,59 +1,25 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { Device } from '../autograd/device.js'
+import type { Variable } from '../autograd/variable.js'
 import { augment } from '../data/augment.js'
-import { randomSplit, type Dataset } from '../data/dataset.js'
-import { generateDigits } from '../data/digits.js'
+import type { Dataset } from '../data/dataset.js'
 import { DataLoader } from '../data/loader.js'
-import { loadMnist, loadMnistPart, mnistSets, type MnistName } from '../data/mnist.js'
-import { LanewiseError } from '../errors.js'
 import { compressWeights } from '../nn/compress.js'
 import { toGraph } from '../nn/export.js'
 import * as F from '../nn/functional.js'
 import { Module, type Layer } from '../nn/module.js'
-import type { Variable } from '../autograd/variable.js'
 import { exportModel } from '../onnx/export.js'
 import { Schedule } from '../optim/schedules.js'
 import { writeAtomically } from '../platform/node-files.js'
 import { evaluate, type Evaluation } from './evaluate.js'
+import { pictureData } from './picture-data.js'
 import type { ProgressStream } from './progress.js'
 import type { Recipe } from './recipe.js'
 import { htmlReport, type SamplePrediction } from './report.js'
 import { fit, type FitResult } from './trainer.js'
 
-/** The parts of a set and where they came from. */
-export interface PictureData {
-  readonly train: Dataset
-  readonly test: Dataset
-  readonly classes: readonly string[]
-  readonly source: string
-}
-
-/** Digits that are drawn when MNIST is not there. */
-const DRAWN = { train: 20_000, test: 2_000 }
 /** Pictures measured at a time. */
 const EVALUATION_BATCH = 500
-
-/**
- * The pictures of a set: from the folder or URL that is given; else from `data/NAME`, `$LANEWISE_SHARED/data/NAME` or `../shared/data/NAME`; else, for
- * MNIST, digits that are drawn.
- *
- * @throws LanewiseError `E_EXTERNAL` if there are none.
- */
-export async function pictureData(name: MnistName, { from, split, seed = 1 }: { readonly from?: string; readonly split?: Recipe['split']; readonly seed?: number } = {}): Promise<PictureData> {
-  const { classes } = mnistSets[name]
-  const source = from ?? [join('data', name), join(process.env.LANEWISE_SHARED ?? '../shared', 'data', name)].find(existsSync)
-  if (source === undefined) {
-    if (name !== 'mnist') throw new LanewiseError('E_EXTERNAL', `there is no data/${name}: fetch it with "lanewise data ${name} --from FOLDER|URL", or say where it is with --data`)
-    return { train: generateDigits(DRAWN.train, 2 * seed), test: generateDigits(DRAWN.test, 2 * seed + 1), classes, source: 'drawn digits' }
-  }
-  if (split) {
-    const all = await loadMnistPart(source, 'test', name)
-    const [train, test] = randomSplit(all, split, seed)
-    return { train, test, classes, source }
-  }
-  return { ...(await loadMnist(source, name)), classes, source }
-}
 
 export interface RecipeOptions {
   /** Where the run is kept. */
@@ -134,10 +100,10 @@ class Classifier extends Module {
   }
 }
 
-/** An ONNX file with the input "image", the outputs "scores" and "probabilities", a free batch, and the names of the classes in its metadata. */
-export function exportClassifier(model: Layer, { title, weights = 'float32' }: Pick<Recipe, 'title' | 'weights'>, classes: readonly string[]): Uint8Array {
+/** An ONNX file with the input "image", the outputs "scores" and "probabilities", a free batch, and in its metadata the names of the classes and what it was trained on. */
+export function exportClassifier(model: Layer, { title, data, split, seed, weights = 'float32' }: Pick<Recipe, 'title' | 'data' | 'split' | 'seed' | 'weights'>, classes: readonly string[]): Uint8Array {
   const graph = toGraph(new Classifier(model), [{ name: 'image', shape: [{ name: 'N', size: 2 }, 1, 28, 28] }], { name: title, outputs: ['scores', 'probabilities'] })
-  return exportModel(compressWeights(graph, weights), { metadata: { title, classes: JSON.stringify(classes) } })
+  return exportModel(compressWeights(graph, weights), { metadata: { title, classes: JSON.stringify(classes), data, ...(split && { split: JSON.stringify(split) }), seed: String(seed) } })
 }
 
 /** Pictures for the report: the first twenty of the test part and as many that are taken for something else. */
