@@ -146,3 +146,8 @@ export const HEADS_ENTRIES = 15
 export const MASK_NONE = 0
 export const MASK_ADDED = 1 // float32
 export const MASK_ALLOWED = 2 // bytes: 0 forbids
+
+// What products of 8-bit integers are stored as.
+export const INTEGER_BYTES = 0 // requantised
+export const INTEGER_INT32 = 1 // the sums
+export const INTEGER_FLOAT32 = 2 // scaled, a bias added

@@ -10,6 +10,8 @@ import { unary_f32 } from "./unary";
 
 /** Output pixels of one register tile. Seven accumulators leave room for five weights; common widths are multiples of 7. */
 const TILE: i32 = 7;
+/** Bytes of an image that no second-level cache holds. */
+const FAR: i32 = 2 << 20;
 /** Channels of one group, and the bytes of a pixel in the ring. */
 const GROUP: i32 = 32;
 const PIXEL: i32 = 128;
@@ -492,11 +494,13 @@ export function depthwise_f32(
   if (act == UNARY_NONE || !simple) low = -<f32>Infinity;
   if (!simple) high = <f32>Infinity;
 
-  // Output columns [inner, outer), whole tiles of them, see no padding. There 3×3 at stride 1 reads x directly, unless its pixels share too
-  // few cache sets; with more taps or wider strides the many streams cost more than the copy.
-  let inner = max(left + TILE - 1, 0) / TILE * TILE, outer = inner;
-  if (kind == 1 && simple && multiplier == 1 && (channels & 3) == 0 && (xPixel & 1023) != 0) {
-    let seen = min(width + left - 2, ow) - inner;
+  // Output columns [inner, outer), whole tiles of them, see no padding. There 3×3 reads x directly, unless its pixels share too few cache
+  // sets: at stride 1, and at stride 2 where the image comes from beyond the second-level cache. Otherwise, and with more taps, the
+  // many streams cost more than the copy.
+  let inner = max((left + sw - 1) / sw + TILE - 1, 0) / TILE * TILE, outer = inner;
+  let direct = kind == 1 || (kind == 2 && height * width * xPixel > FAR);
+  if (direct && simple && multiplier == 1 && (channels & 3) == 0 && (xPixel & 1023) != 0) {
+    let seen = min((width + left - 3) / sw + 1, ow) - inner;
     if (seen >= 2 * TILE) outer += seen / TILE * TILE;
   }
 
@@ -514,12 +518,12 @@ export function depthwise_f32(
       for (let o = first; o < last; o++) {
         let base = o * sh - top;
         let k0 = base < 0 ? min((dh - 1 - base) / dh, kh) : 0, k1 = min(max((height - base + dh - 1) / dh, k0), kh);
-        let p = xImage + ((base + k0 * dh) * width + inner - left) * xPixel, t = yImage + (o * ow + inner) * yPixel;
+        let p = xImage + ((base + k0 * dh) * width + inner * sw - left) * xPixel, t = yImage + (o * ow + inner) * yPixel;
         for (let j = inner; j < outer; j += TILE) {
-          tile_3x1(
-            p, xPixel, dh * width * xPixel, usize.MAX_VALUE, 0, w + k0 * 48, k1 - k0, channels >> 2, wBlock, biases, t, yPixel, TILE, low, high,
-          );
-          p += TILE * xPixel;
+          let down = dh * width * xPixel, blocks = channels >> 2;
+          if (sw == 1) tile_3x1(p, xPixel, down, usize.MAX_VALUE, 0, w + k0 * 48, k1 - k0, blocks, wBlock, biases, t, yPixel, TILE, low, high);
+          else tile_3x2(p, xPixel, down, usize.MAX_VALUE, 0, w + k0 * 48, k1 - k0, blocks, wBlock, biases, t, yPixel, TILE, low, high);
+          p += TILE * sw * xPixel;
           t += TILE * yPixel;
         }
       }

@@ -14,6 +14,9 @@ export { gemm, gemm_pack, gemm_packed_size, gemm_strided_a, gemm_strided_a_scrat
 export { gemv_packed, gemv_rows, gemv_transposed } from "./gemv";
 export { grid_sample_linear } from "./grid-sample";
 export { place_heads_f32 } from "./heads";
+export { integer_conv, integer_conv_scratch_size } from "./integer-conv";
+export { integer_depthwise, integer_depthwise_pack, integer_depthwise_scratch_size } from "./integer-depthwise";
+export { integer_epilogue, integer_epilogue_size, integer_pack, integer_packed_size } from "./integer-tile";
 export { lrn_f32, lrn_scratch } from "./lrn";
 export { matmul_batched, matmul_scratch_size } from "./matmul";
 export { heap_base, is_relaxed } from "./memory";
@@ -21,6 +24,7 @@ export { affine_channels_first_f32, affine_channels_last_f32, batch_norm_coeffic
 export { peak_madd, peak_read } from "./peak";
 export { average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool_f32, max_pool_f32, max_pool_indices_f32 } from "./pool";
 export { dequantize_linear, quantize_linear } from "./quant";
+export { integer_average, quant_add } from "./quant-add";
 export { arg_extreme_f32, cumsum_f32, reduce_f32, reduce_i32, reduce_i64 } from "./reduce";
 export { resize_axis, resize_bilinear } from "./resize";
 export { gru_f32, lstm_f32, rnn_f32 } from "./rnn";

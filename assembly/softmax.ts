@@ -1,7 +1,7 @@
 // Softmax and its relatives over the middle axis of x [outer, axis, inner]. The largest element is subtracted first, so that no
 // exponential overflows; a row with a NaN, or with +∞, or of −∞ alone is NaN, as the formula says. x may equal y.
 import { ExpOfDifference, Plain, log_one, max_column, max_of, sum_column, sum_of } from "./reduce";
-import { exp_bounded, load_some, log, store_some } from "./simd";
+import { exp_bounded, load_some, log, max_lanes, store_some } from "./simd";
 
 /** y[i] = exp(x[i] − shift). (Adding them up in the same loop was a tenth slower than a second pass over a row in the cache.) */
 function exp_row(x: usize, y: usize, n: i32, shift: f32): void {
@@ -23,12 +23,50 @@ function exp_row(x: usize, y: usize, n: i32, shift: f32): void {
   }
 }
 
-/** y[i] = x[i]·scale − shift, of which a caller uses one. */
-function scale_row(x: usize, y: usize, n: i32, scale: f32, shift: f32): void {
-  const a = f32x4.splat(scale);
+/** Largest of n numbers. A NaN may be missed: its exponential makes the sum, and so the whole row, NaN all the same. */
+function max_row(x: usize, n: i32): f32 {
+  let m0 = f32x4.splat(-Infinity), m1 = m0, m2 = m0, m3 = m0;
+  for (; n >= 16; n -= 16) {
+    m0 = f32x4.pmax(m0, v128.load(x));
+    m1 = f32x4.pmax(m1, v128.load(x, 16));
+    m2 = f32x4.pmax(m2, v128.load(x, 32));
+    m3 = f32x4.pmax(m3, v128.load(x, 48));
+    x += 64;
+  }
+  m0 = f32x4.pmax(f32x4.pmax(m0, m1), f32x4.pmax(m2, m3));
+  for (; n >= 4; n -= 4) {
+    m0 = f32x4.pmax(m0, v128.load(x));
+    x += 16;
+  }
+  let m = max_lanes(m0);
+  for (; n > 0; n--) {
+    m = max(m, load<f32>(x));
+    x += 4;
+  }
+  return m;
+}
+
+/** y[i] ·= scale. */
+function scale_row(y: usize, n: i32, scale: f32): void {
+  let a = f32x4.splat(scale);
+  for (; n >= 16; n -= 16) {
+    v128.store(y, f32x4.mul(v128.load(y), a));
+    v128.store(y, f32x4.mul(v128.load(y, 16), a), 16);
+    v128.store(y, f32x4.mul(v128.load(y, 32), a), 32);
+    v128.store(y, f32x4.mul(v128.load(y, 48), a), 48);
+    y += 64;
+  }
+  for (; n > 0; n -= 4) {
+    store_some(y, f32x4.mul(load_some(y, n), a), n);
+    y += 16;
+  }
+}
+
+/** y[i] = x[i] − shift. */
+function shift_row(x: usize, y: usize, n: i32, shift: f32): void {
   const b = f32x4.splat(shift);
   for (; n > 0; n -= 4) {
-    store_some(y, f32x4.sub(f32x4.mul(load_some(x, n), a), b), n);
+    store_some(y, f32x4.sub(load_some(x, n), b), n);
     x += 16;
     y += 16;
   }
@@ -84,8 +122,8 @@ export function softmax_f32(x: usize, y: usize, axis: i32, inner: i32, begin: i3
     let from = x + <usize>o * <usize>axis * stride;
     let to = y + <usize>o * <usize>axis * stride;
     if (inner == 1) {
-      exp_row(from, to, axis, max_of(from, axis));
-      scale_row(to, to, axis, <f32>1 / sum_of<Plain>(to, axis, 0), 0);
+      exp_row(from, to, axis, max_row(from, axis));
+      scale_row(to, axis, <f32>1 / sum_of<Plain>(to, axis, 0));
       continue;
     }
     let left = inner;
@@ -120,8 +158,8 @@ export function log_softmax_f32(x: usize, y: usize, axis: i32, inner: i32, begin
     if (inner == 1) {
       const largest = max_of(from, axis);
       const rest = log_one(sum_of<ExpOfDifference>(from, axis, largest));
-      scale_row(from, to, axis, 1, largest);
-      scale_row(to, to, axis, 1, rest);
+      shift_row(from, to, axis, largest);
+      shift_row(to, to, axis, rest);
       continue;
     }
     for (let left = inner; left > 0; left -= 4) {

@@ -8,7 +8,7 @@ export { adagrad_f32, adam_f32, rmsprop_f32, scale_f32, sgd_f32, sum_squares_f32
 export { outer_f32, outer_scratch_size } from "./outer";
 export { average_pool_gradient_f32, lp_pool_gradient_f32, max_pool_gradient_f32 } from "./pool-gradient";
 export { dropout_f32, seed_store } from "./random";
-export { gru_gradient_f32, gru_reset_gradient_f32, lstm_gradient_f32, rnn_gradient_f32 } from "./rnn-gradient";
 export { resize_axis_gradient_f32 } from "./resize-gradient";
+export { gru_gradient_f32, gru_reset_gradient_f32, lstm_gradient_f32, rnn_gradient_f32 } from "./rnn-gradient";
 export { cross_entropy_f32, cross_entropy_gradient_f32, log_softmax_gradient_f32, softmax_gradient_f32 } from "./softmax-gradient";
 export { unary_gradient_f32 } from "./unary-gradient";

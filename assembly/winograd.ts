@@ -12,6 +12,9 @@ import { input_2, input_4, output_2, output_4, TEMP } from "./winograd-transform
 const BLOCK: i32 = 320 << 10;
 const MAX_TILES: i32 = 96;
 const MIN_TILES: i32 = 48;
+/** Bytes of filters packed for m = 4 that few third-level caches hold, and the tiles for which they are too many. */
+const HUGE: i64 = 32 << 20;
+const FEW_TILES: i64 = 9;
 /** Bytes of sixteen channels of one tile's window. */
 const STAGE: i32 = 36 * 64;
 /** Distance of the matrices beyond their size, so that equal elements of them do not share a cache set. */
@@ -38,6 +41,8 @@ export function winograd_choice(n: i32, inputs: i32, outputs: i32, oh: i32, ow: 
   }
   let products4 = 36 * max(tiles4, 4), products2 = 16 * tiles2;
   if (min(products4, products2) * 4 > direct * (channels < 24 ? 2 : 3)) return 0;
+  // Reading so many filters for so few tiles takes longer than the products.
+  if (<i64>inputs * outputs * 144 > HUGE && tiles4 <= FEW_TILES && products2 * 4 <= direct * 3) return 2;
   return products4 < products2 ? 4 : 2;
 }
 

@@ -73,6 +73,18 @@ async function cold(): Promise<Cold> {
   return { importMs: imported - start, createMs: created - imported, runMs: end - created, totalMs: end - start }
 }
 
+/**
+ * The most resident memory this program had. Linux lets a process begin with the maxRSS of the one that started it, which here has held all
+ * models before; VmHWM begins anew with the program.
+ */
+function peakResident(): number {
+  try {
+    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]) * 1024
+  } catch {
+    return process.resourceUsage().maxRSS * 1024
+  }
+}
+
 async function resident(): Promise<Resident> {
   const feeds = inputs()
   gc!()
@@ -82,7 +94,7 @@ async function resident(): Promise<Resident> {
   const given = feedsFor(library, feeds)
   for (let i = 0; i < 3; i++) await session.run(given)
   gc!()
-  return { before, after: process.memoryUsage.rss(), peak: process.resourceUsage().maxRSS * 1024 }
+  return { before, after: process.memoryUsage.rss(), peak: peakResident() }
 }
 
 async function slope(): Promise<Slope> {

@@ -9,6 +9,7 @@ import { parseOptions, usage, type Options } from './options.js'
 import { storeRatios, worseRatios } from './ratios.js'
 import { markdown, summarizeResults, type Environment, type Report } from './report.js'
 import { isTimedSuite } from './suites/index.js'
+import { targetRows } from './targets.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const benchRoot = fileURLToPath(new URL('.', import.meta.url))
@@ -77,6 +78,7 @@ async function timedSuite(options: Options): Promise<boolean> {
     environment,
     results,
     summary: summarizeResults(results),
+    targets: targetRows(options.suite, environment.build, results),
   }
   console.log(`\n${markdown(report)}`)
   saveJson(options.json, report)

@@ -15,7 +15,7 @@ export interface WorkResult {
   readonly times: Readonly<Partial<Record<EngineName, Summary>>>
   /** How many times as long a peer takes for a run, data in and out included. */
   readonly ratios: Readonly<Partial<Record<PeerName, Ratio>>>
-  /** The same for kernels alone: the peer's run less that of its Identity over Lanewise's time in kernels. */
+  /** The same for kernels alone: the peer's run less that of its Identities over Lanewise's time in kernels. */
   readonly kernelRatios: Readonly<Partial<Record<PeerName, Ratio>>>
   readonly kernel?: Summary
   /** Of the time a register-only loop of multiply-adds takes for these operations, over that of the kernels. */
@@ -42,6 +42,8 @@ interface Runner {
   /** One run, as the warm-up saw it. */
   cost: number
 }
+
+const identityLabel = (engine: string, i: number | ''): string => `${engine} identity ${i}`
 
 const clock = (): number => performance.now()
 
@@ -113,8 +115,10 @@ export async function measureWork(work: Work, peers: readonly Peer[], peaks: Pea
         const done = await peer.load(work)
         if (!done) continue
         loaded.set(peer.name, done)
-        const identity = options.kernels && work.identity ? await peer.loadIdentity(work) : undefined
-        if (identity) loaded.set(`${peer.name} identity`, identity)
+        for (const [i, identity] of (options.kernels ? (work.identities ?? []) : []).entries()) {
+          const copies = await peer.loadIdentity(identity)
+          if (copies) loaded.set(identityLabel(peer.name, i), copies)
+        }
       } catch (error) {
         notes.push(`${peer.name} cannot load it: ${message(error)}`)
       }
@@ -163,7 +167,7 @@ function kernelRunner(kernelTime: NonNullable<Loaded['kernelTime']>, inputs: num
 async function compareAnswers(work: Work, peers: readonly Peer[], loaded: Map<string, Loaded>, notes: string[]): Promise<string[]> {
   const answers = new Map<string, Outputs[]>()
   for (const [label, engine] of [...loaded]) {
-    if (label.endsWith('identity')) continue
+    if (label.includes(' identity ')) continue
     try {
       const outputs = []
       for (let i = 0; i < work.feeds.length; i++) outputs.push(await engine.outputs(i))
@@ -171,8 +175,9 @@ async function compareAnswers(work: Work, peers: readonly Peer[], loaded: Map<st
     } catch (error) {
       if (label === 'lanewise') throw error
       notes.push(`${label} cannot run it: ${message(error)}`)
-      for (const key of [label, `${label} identity`]) {
-        await loaded.get(key)?.release()
+      for (const [key, engine] of [...loaded]) {
+        if (key !== label && !key.startsWith(identityLabel(label, ''))) continue
+        await engine.release()
         loaded.delete(key)
       }
     }
@@ -226,13 +231,14 @@ function evaluate(runners: readonly Runner[]): Measured {
   const ratios: Partial<Record<PeerName, Ratio>> = {}
   const kernelRatios: Partial<Record<PeerName, Ratio>> = {}
   for (const [label, values] of samples) {
-    if (['kernel', 'peak', 'bandwidth'].includes(label) || label.endsWith('identity')) continue
+    if (['kernel', 'peak', 'bandwidth'].includes(label) || label.includes(' identity ')) continue
     times[label as EngineName] = summarize(values)
     if (label === 'lanewise') continue
     ratios[label as PeerName] = pairedRatio(values, ours)
-    const identity = samples.get(`${label} identity`)
-    if (identity && kernel) {
-      const net = values.slice(0, identity.length).map((value, i) => value - identity[i])
+    const identities = [0, 1].flatMap((i) => (samples.has(identityLabel(label, i)) ? [samples.get(identityLabel(label, i))!] : []))
+    if (identities.length > 0 && kernel) {
+      const identity = values.map((_, i) => identities.reduce((sum, times) => sum + times[i], 0) / identities.length).filter((time) => !Number.isNaN(time))
+      const net = identity.map((time, i) => values[i] - time)
       // Where data in and out is nearly all of a run, the difference is noise and no figure.
       if (median(net) > 0.1 * median(identity)) kernelRatios[label as PeerName] = pairedRatio(net, kernel)
     }

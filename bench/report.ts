@@ -1,6 +1,7 @@
 import type { WorkResult } from './measure.js'
 import type { PeerName } from './peers/peer.js'
 import { geometricMean, type Ratio } from './statistics.js'
+import { targetTable, type TargetRow } from './targets.js'
 
 /** Where figures come from; without it they say nothing. */
 export interface Environment {
@@ -23,6 +24,7 @@ export interface Report {
   readonly environment: Environment
   readonly results: readonly WorkResult[]
   readonly summary: readonly SummaryRow[]
+  readonly targets: readonly TargetRow[]
 }
 
 export interface SummaryRow {
@@ -77,7 +79,7 @@ function gathered(notes: readonly (readonly [what: string, name: string])[]): st
 }
 
 /** The table, the summary and everything that is wrong, as Markdown. */
-export function markdown({ suite, environment, results, summary, quick }: Report): string {
+export function markdown({ suite, environment, results, summary, targets, quick }: Report): string {
   const done = results.filter((result) => !result.failed)
   const peers = peerOrder.filter((peer) => done.some((result) => result.times[peer]))
   const kernels = done.some((result) => result.kernel)
@@ -109,6 +111,7 @@ export function markdown({ suite, environment, results, summary, quick }: Report
     const against = row.kind === 'kernel' ? `${row.peer}, kernels` : row.peer
     lines.push(`| ${row.group} | ${against} | ${row.count} | ${row.mean.toFixed(2)}× | ${row.worst.toFixed(2)}× ${row.worstName} |`)
   }
+  lines.push(...targetTable(targets))
   const problems = [
     ...results.filter((result) => result.failed).map((result) => `- not run: ${result.name}: ${result.failed}`),
     ...done.flatMap((result) => result.disagreements.map((what) => `- **disagreement**: ${result.name}: ${what}`)),

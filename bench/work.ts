@@ -9,6 +9,11 @@ export type Layer =
   | { readonly kind: 'conv'; readonly stride: number; readonly pad: number; readonly group: number }
   | { readonly kind: 'unary'; readonly op: string }
 
+export interface Identity {
+  readonly model: Uint8Array
+  readonly feeds: readonly Feeds[]
+}
+
 /** One thing to measure: a model and a few inputs for it, used in turn. */
 export interface Work {
   readonly suite: string
@@ -25,8 +30,8 @@ export interface Work {
   readonly bytesRead?: number
   /** Inputs that Lanewise keeps from run to run, with the outputs that they become; peers are handed them in every run. */
   readonly states?: Readonly<Record<string, string>>
-  /** An Identity of the same size: what a peer's run costs without the kernel. */
-  readonly identity?: Uint8Array
+  /** An Identity of the input, and one of the output where that has another size: the mean of their runs is what a run costs without the kernel. */
+  readonly identities?: readonly Identity[]
   /** By output: how far it may be off beyond what floats are, see outputStep. */
   readonly steps?: Readonly<Record<string, number>>
 }
@@ -41,15 +46,15 @@ interface TensorPlace extends Place {
   readonly shape: readonly number[]
 }
 
-interface Header extends Omit<Work, 'model' | 'feeds' | 'weights' | 'identity'> {
+interface Header extends Omit<Work, 'model' | 'feeds' | 'weights' | 'identities'> {
   readonly model: Place
   readonly feeds: readonly (readonly TensorPlace[])[]
   readonly weights?: readonly TensorPlace[]
-  readonly identity?: Place
+  readonly identities?: readonly { readonly model: Place; readonly feeds: readonly (readonly TensorPlace[])[] }[]
 }
 
 /** A work as bytes, for an engine in another process. String tensors are not measured. */
-export function serializeWork({ model, feeds, weights, identity, ...rest }: Work): Uint8Array {
+export function serializeWork({ model, feeds, weights, identities, ...rest }: Work): Uint8Array {
   const chunks: Uint8Array[] = []
   let length = 0
   const place = (bytes: Uint8Array): Place => {
@@ -66,7 +71,7 @@ export function serializeWork({ model, feeds, weights, identity, ...rest }: Work
       model: place(model),
       feeds: feeds.map(tensors),
       weights: weights && tensors(weights),
-      identity: identity && place(identity),
+      identities: identities?.map((identity) => ({ model: place(identity.model), feeds: identity.feeds.map(tensors) })),
     }),
   )
   const start = Math.ceil((4 + header.length) / 8) * 8
@@ -99,6 +104,6 @@ export function parseWork(buffer: ArrayBuffer): Work {
     model: bytes(header.model),
     feeds: header.feeds.map(tensors),
     weights: header.weights && tensors(header.weights),
-    identity: header.identity && bytes(header.identity),
+    identities: header.identities?.map((identity) => ({ model: bytes(identity.model), feeds: identity.feeds.map(tensors) })),
   }
 }

@@ -55,6 +55,11 @@ export class Context {
     return this.usedBytes
   }
 
+  /** Bytes that may still be allocated. */
+  get left(): number {
+    return this.limit - this.usedBytes
+  }
+
   /** The most bytes that were allocated at one time. */
   get peak(): number {
     return this.peakBytes

@@ -12,7 +12,7 @@ import { WeightStore } from './graph/weights.js'
 import { byteSize } from './dtype.js'
 import { isHostTensor, type HostTensor, type HostValue } from './host.js'
 import { memoryExternalData, type ExternalData } from './onnx/external-data.js'
-import { importModel, usesUnknownOps } from './onnx/import.js'
+import { importModel, usesRareOps } from './onnx/import.js'
 import { describeTensor } from './onnx/tensor-proto.js'
 import { readModel } from './onnx/wire.js'
 import { platform } from './platform/platform.js'
@@ -118,7 +118,7 @@ export class InferenceSession {
       const module = options.wasmModule ?? (await loadModule(chooseBuild(build, deterministic), platform().wasm))
       const proto = readModel(bytes)
       checkWeights(proto.graph?.initializer.reduce((sum, tensor) => sum + bytesIn(describeTensor(tensor)), 0) ?? 0, memoryLimit)
-      if (usesUnknownOps(proto)) await platform().moreOps?.()
+      if (usesRareOps(proto)) await platform().moreOps?.()
       const { graph } = importModel(proto, external, memoryLimit)
       overrideDimensions(graph, options.freeDimensionOverrides)
       const session = new InferenceSession(graph, new Context(module, memoryLimit), options)

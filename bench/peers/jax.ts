@@ -1,5 +1,5 @@
 import type { HostTensor } from '../../src/host.js'
-import type { Layer, Work } from '../work.js'
+import type { Feeds, Layer } from '../work.js'
 import type { Loaded, Peer } from './peer.js'
 
 /** jax-js arrays are counted references: an operation uses its arguments up, `ref` makes one more. */
@@ -50,19 +50,19 @@ export async function jaxJs(jax: Jax, version: string): Promise<Peer> {
   }
   const constant = ({ data, shape }: HostTensor): JaxArray => numpy.array(data as Float32Array).reshape(shape)
 
-  const prepare = (work: Work, layer: Layer): { apply: Unary; weights: JaxArray[] } | undefined => {
+  const prepare = (weights: Feeds | undefined, layer: Layer): { apply: Unary; weights: JaxArray[] } | undefined => {
     if (layer.kind === 'unary') {
       const apply = unaries[layer.op]
       return apply && { apply: layer.op === 'clone' ? apply : jax.jit(apply), weights: [] }
     }
     if (layer.kind === 'matmul') {
-      const w = constant(work.weights!.get('w')!)
+      const w = constant(weights!.get('w')!)
       const product = jax.jit(numpy.matmul)
       return { apply: (x) => product(x, w.ref), weights: [w] }
     }
     if (layer.group !== 1) return undefined
-    const w = constant(work.weights!.get('w')!)
-    const b = constant(work.weights!.get('b')!).reshape([1, -1, 1, 1])
+    const w = constant(weights!.get('w')!)
+    const b = constant(weights!.get('b')!).reshape([1, -1, 1, 1])
     const { stride, pad } = layer
     const padding = [[pad, pad], [pad, pad]]
     const f = jax.jit((x: JaxArray, filter: JaxArray, bias: JaxArray) =>
@@ -71,10 +71,10 @@ export async function jaxJs(jax: Jax, version: string): Promise<Peer> {
     return { apply: (x) => f(x, w.ref, b.ref), weights: [w, b] }
   }
 
-  const load = (work: Work, layer: Layer): Loaded | undefined => {
-    const prepared = prepare(work, layer)
+  const load = (feeds: readonly Feeds[], weights: Feeds | undefined, layer: Layer): Loaded | undefined => {
+    const prepared = prepare(weights, layer)
     if (!prepared) return undefined
-    const inputs = work.feeds.map((feed) => feed.get('x')!)
+    const inputs = feeds.map((feed) => feed.get('x')!)
     const run = (i: number): readonly [Float32Array, readonly number[]] => {
       const y = prepared.apply(constant(inputs[i]))
       const { shape } = y
@@ -92,7 +92,7 @@ export async function jaxJs(jax: Jax, version: string): Promise<Peer> {
   return {
     name: 'jax-js',
     version,
-    load: async (work) => work.layer && load(work, work.layer),
-    loadIdentity: async (work) => work.layer && load(work, { kind: 'unary', op: 'clone' }),
+    load: async ({ feeds, weights, layer }) => layer && load(feeds, weights, layer),
+    loadIdentity: async ({ feeds }) => load(feeds, undefined, { kind: 'unary', op: 'clone' }),
   }
 }

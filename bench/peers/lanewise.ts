@@ -28,6 +28,6 @@ export function lanewisePeer({ InferenceSession, env }: typeof Lanewise, build: 
     name: 'lanewise',
     version: env.versions.lanewise,
     load: ({ model, feeds, states }) => load(model, feeds, states),
-    loadIdentity: async ({ identity, feeds }: Work) => identity && load(identity, feeds),
+    loadIdentity: ({ model, feeds }) => load(model, feeds),
   }
 }

@@ -50,7 +50,7 @@ function onnxruntime(ort: Ort, name: 'onnxruntime-web' | 'onnxruntime-node', ver
     version,
     load: ({ model, feeds }) => load(model, feeds),
     loadAsWritten: ({ model, feeds }) => load(model, feeds, 'disabled'),
-    loadIdentity: async ({ identity, feeds }) => identity && load(identity, feeds),
+    loadIdentity: ({ model, feeds }) => load(model, feeds),
   }
 }
 

@@ -1,5 +1,5 @@
 import type { HostTensor } from '../../src/host.js'
-import type { Work } from '../work.js'
+import type { Identity, Work } from '../work.js'
 
 export type PeerName = 'onnxruntime-web' | 'onnxruntime-node' | 'tfjs-wasm' | 'jax-js'
 export type EngineName = 'lanewise' | PeerName
@@ -21,6 +21,6 @@ export interface Peer {
   load(work: Work): Promise<Loaded | undefined>
   /** The same with nothing fused or rewritten, for arbitration. */
   loadAsWritten?(work: Work): Promise<Loaded>
-  /** The work's Identity. */
-  loadIdentity(work: Work): Promise<Loaded | undefined>
+  /** One of the work's Identities. */
+  loadIdentity(identity: Identity): Promise<Loaded | undefined>
 }

@@ -1,5 +1,5 @@
 import type { HostTensor } from '../../src/host.js'
-import type { Layer, Work } from '../work.js'
+import type { Feeds, Layer } from '../work.js'
 import type { Loaded, Peer } from './peer.js'
 
 interface TfTensor {
@@ -66,26 +66,26 @@ export async function tfjs(tf: Tf, wasm: TfWasm): Promise<Peer> {
     return tf.keep(order ? tf.transpose(made, order) : made)
   }
 
-  const prepare = (work: Work, layer: Layer): Prepared | undefined => {
-    const inputs = work.feeds.map((feed) => feed.get('x')!).map(({ data, shape }) => ({ data: data as Float32Array, shape }))
+  const prepare = (feeds: readonly Feeds[], weights: Feeds | undefined, layer: Layer): Prepared | undefined => {
+    const inputs = feeds.map((feed) => feed.get('x')!).map(({ data, shape }) => ({ data: data as Float32Array, shape }))
     if (layer.kind === 'unary') {
       const apply = (tf as unknown as Record<string, Unary | undefined>)[layer.op]
       return apply && { inputs, weights: [], apply, restore: plain }
     }
-    const w = work.weights!.get('w')!
+    const w = weights!.get('w')!
     if (layer.kind === 'matmul') {
-      const weights = [constant(w)]
-      return { inputs, weights, apply: (x) => tf.matMul(x, weights[0]), restore: plain }
+      const constants = [constant(w)]
+      return { inputs, weights: constants, apply: (x) => tf.matMul(x, constants[0]), restore: plain }
     }
     const { stride, pad, group } = layer
     const depthwise = group > 1
     if (depthwise && group !== w.shape[0]) return undefined
     // tfjs filters: height, width, in, out; depthwise: height, width, channels, 1.
-    const weights = [constant(w, depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0]), constant(work.weights!.get('b')!)]
-    const options = { filter: weights[0], bias: weights[1], strides: stride, pad, dataFormat: 'NHWC', dimRoundingMode: 'floor' }
+    const constants = [constant(w, depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0]), constant(weights!.get('b')!)]
+    const options = { filter: constants[0], bias: constants[1], strides: stride, pad, dataFormat: 'NHWC', dimRoundingMode: 'floor' }
     return {
       inputs: inputs.map(({ data, shape: [n, c, h, width] }) => ({ data: permuted(data, [n, c, h * width]), shape: [n, h, width, c] })),
-      weights,
+      weights: constants,
       apply: (x) => (depthwise ? tf.fused.depthwiseConv2d({ x, ...options }) : tf.fused.conv2d({ x, ...options })),
       restore: (data, [n, h, width, c]) => plain(permuted(data, [n, h * width, c]), [n, c, h, width]),
     }
@@ -114,9 +114,9 @@ export async function tfjs(tf: Tf, wasm: TfWasm): Promise<Peer> {
     name: 'tfjs-wasm',
     version: tf.version_core,
     load: async (work) => {
-      const prepared = work.layer && prepare(work, work.layer)
+      const prepared = work.layer && prepare(work.feeds, work.weights, work.layer)
       return prepared && loaded(prepared)
     },
-    loadIdentity: async (work) => work.layer && loaded(prepare(work, { kind: 'unary', op: 'clone' })!),
+    loadIdentity: async ({ feeds }) => loaded(prepare(feeds, undefined, { kind: 'unary', op: 'clone' })!),
   }
 }

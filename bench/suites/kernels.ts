@@ -2,7 +2,7 @@ import type { HostTensor } from '../../src/host.js'
 import type { Shape } from '../../src/shape.js'
 import { randomTensor, seeded } from '../../tests/support/random.js'
 import { model, node, type Attributes } from '../graph.js'
-import type { Feeds, Layer, Work } from '../work.js'
+import type { Feeds, Identity, Layer, Work } from '../work.js'
 
 const INPUTS = 3
 const product = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
@@ -27,31 +27,32 @@ interface LayerSpec {
   readonly bytesRead?: number
   readonly low?: number
   readonly high?: number
-  /** The shapes of x and y are the same, so that an Identity is the run without the kernel. */
-  readonly sameShape?: boolean
+  /** The shape of y; then Identities of both are measured, for what a run costs without the kernel. */
+  readonly y?: Shape
 }
 
 /** One operator with input `x`, its weights, and output `y`. */
-function layerWork({ group, name, op, x, attributes, weights = {}, layer, flops, bytesRead, low = -1, high = 1, sameShape }: LayerSpec): Work {
+function layerWork({ group, name, op, x, attributes, weights = {}, layer, flops, bytesRead, low = -1, high = 1, y }: LayerSpec): Work {
   const random = seeded(5)
   const tensors = new Map<string, HostTensor>()
   for (const [key, shape] of Object.entries(weights)) {
     const scale = Math.sqrt(3 / Math.max(1, product(shape) / shape[0]))
     tensors.set(key, randomTensor(random, 'float32', shape, -scale, scale))
   }
-  const build = (type: string, extra: Attributes, given: Feeds): Uint8Array =>
-    model({ inputs: { x }, outputs: ['y'], weights: given, nodes: [node(type, ['x', ...given.keys()], ['y'], extra)] })
+  const build = (type: string, shape: Shape, extra: Attributes, given: Feeds): Uint8Array =>
+    model({ inputs: { x: shape }, outputs: ['y'], weights: given, nodes: [node(type, ['x', ...given.keys()], ['y'], extra)] })
+  const identity = (shape: Shape): Identity => ({ model: build('Identity', shape, {}, new Map()), feeds: feedsOf({ x: shape }, low, high) })
   return {
     suite: 'kernels',
     group,
     name,
-    model: build(op, attributes ?? {}, tensors),
+    model: build(op, x, attributes ?? {}, tensors),
     feeds: feedsOf({ x }, low, high),
     weights: tensors,
     layer,
     flops,
     bytesRead,
-    identity: sameShape ? build('Identity', {}, new Map()) : undefined,
+    identities: y && (product(x) === product(y) ? [x] : [x, y]).map(identity),
   }
 }
 
@@ -65,7 +66,7 @@ function matmul(group: string, m: number, n: number, k: number): Work {
     layer: { kind: 'matmul' },
     flops: 2 * m * n * k,
     bytesRead: m === 1 ? 4 * n * k : undefined,
-    sameShape: n === k,
+    y: [m, n],
   })
 }
 
@@ -93,7 +94,7 @@ function conv(group: string, spec: ConvSpec): Work {
     weights: { w: [k, c / groups, kernel, kernel], b: [k] },
     layer: { kind: 'conv', stride, pad: Number(pad), group: groups },
     flops: 2 * out * out * k * (c / groups) * kernel * kernel,
-    sameShape: c === k && stride === 1,
+    y: [1, k, out, out],
   })
 }
 
@@ -105,11 +106,11 @@ function unary(op: string, tfName: string, low = -4, high = 4, attributes: Attri
     name: `${op} 1 M`,
     op,
     x: [1024, MILLION / 1024],
+    y: [1024, MILLION / 1024],
     attributes,
     layer: { kind: 'unary', op: tfName },
     low,
     high,
-    sameShape: true,
   })
 }
 
@@ -151,7 +152,7 @@ export function* kernelWorks(): Generator<() => Work> {
   yield () => matmul('gemm (other shapes)', 100, 256, 784)
   yield () => matmul('gemm (other shapes)', 33, 65, 127)
   yield () =>
-    layerWork({ group: 'gemm (other shapes)', name: 'Gemm 64×2048×1000', op: 'Gemm', x: [64, 2048], attributes: { transB: 1n }, weights: { w: [1000, 2048], b: [1000] }, flops: 2 * 64 * 2048 * 1000 })
+    layerWork({ group: 'gemm (other shapes)', name: 'Gemm 64×2048×1000', op: 'Gemm', x: [64, 2048], y: [64, 1000], attributes: { transB: 1n }, weights: { w: [1000, 2048], b: [1000] }, flops: 2 * 64 * 2048 * 1000 })
   yield () => matmul('matrix–vector', 1, 1024, 1024)
   yield () => matmul('matrix–vector', 1, 4096, 4096)
   for (const [c, size] of [[64, 56], [128, 28], [256, 14], [512, 7]] as const) yield () => conv('conv 3×3', { c, k: c, size, kernel: 3 })
@@ -175,7 +176,7 @@ export function* kernelWorks(): Generator<() => Work> {
   yield () => unary('Log', 'log', 0.01, 10)
   yield () => unary('Relu', 'relu')
   yield () =>
-    layerWork({ group: 'layer norm', name: 'LayerNormalization 128×768', op: 'LayerNormalization', x: [128, 768], attributes: { axis: -1n }, weights: { scale: [768], bias: [768] }, sameShape: true })
+    layerWork({ group: 'layer norm', name: 'LayerNormalization 128×768', op: 'LayerNormalization', x: [128, 768], y: [128, 768], attributes: { axis: -1n }, weights: { scale: [768], bias: [768] } })
   yield () => pool('MaxPool', 64, 112)
   yield () => pool('AveragePool', 64, 56, 3, 1)
   yield () => pool('GlobalAveragePool', 2048, 7)

@@ -167,6 +167,7 @@ function layerNorm(rows: number, width: number): Work {
     ['scale', randomTensor(random, 'float32', [width], 0.5, 1.5)],
     ['bias', randomTensor(random, 'float32', [width], -1, 1)],
   ])
+  const feeds = feedsOf({ x: [rows, width] })
   const build = (op: string, given: Feeds): Uint8Array =>
     model({ inputs: { x: [rows, width] }, outputs: ['y'], weights: given, nodes: [node(op, ['x', ...given.keys()], ['y'])] })
   return {
@@ -174,8 +175,8 @@ function layerNorm(rows: number, width: number): Work {
     group: 'layer norm',
     name: `LayerNormalization ${rows}×${width}`,
     model: build('LayerNormalization', weights),
-    identity: build('Identity', new Map()),
-    feeds: feedsOf({ x: [rows, width] }),
+    identities: [{ model: build('Identity', new Map()), feeds }],
+    feeds,
   }
 }
 

@@ -78,7 +78,8 @@ function applyChecked(device: Device, op: OpDefinition, inputs: readonly (Variab
   // What training alone computes by kernels (random dropout, a loss) has no `emit`.
   const emit = gradient?.forward && (follows || !op.emit) ? gradient.forward : op.emit
   const accepts = emit === gradient?.forward && gradient?.kernel ? gradient.kernel : op.kernel
-  const kernels = emit && (accepts ? accepts(dtypes, attributes, wanted) : allFloat32(dtypes))
+  const known = inputs.map((input, i) => input && { shape: input.shape, constant: asked[i] !== undefined })
+  const kernels = emit && (accepts ? accepts(dtypes, attributes, wanted, known) : allFloat32(dtypes))
   if (!kernels && !op.compute) {
     throw new LanewiseError('E_UNSUPPORTED', `${op.name} is not supported for inputs of type ${dtypes.filter(Boolean).join(', ')}`, { op: op.name })
   }

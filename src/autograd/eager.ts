@@ -53,6 +53,11 @@ class Immediate implements KernelEmitter {
     return to
   }
 
+  /** Packed forms last for one call here. */
+  affords(): boolean {
+    return true
+  }
+
   note(): void {}
 
   /** Scratch is worth nothing any more. */

@@ -192,6 +192,10 @@ export class NodeEmitter implements Emitter<Attributes> {
     return to
   }
 
+  affords(operand: Operand, key: string, bytes: number): boolean {
+    return this.target.weights.affords(operand.constant, key, bytes)
+  }
+
   table(data: TypedArray): Address {
     return this.target.weights.table(data)
   }

@@ -315,7 +315,8 @@ class SegmentPlanner implements EmitTarget {
     const { op } = node
     const dtypes = inputs.map((slot) => slot?.type?.dtype)
     const wanted = node.outputs.map((value) => value !== undefined)
-    const accepts = (types: readonly (DType | undefined)[]) => (op.kernel ? op.kernel(types, node.attributes, wanted) : allFloat32(types))
+    const known = inputs.map((slot) => slot?.type && { shape: slot.type.shape, constant: slot.known !== undefined })
+    const accepts = (types: readonly (DType | undefined)[]) => (op.kernel ? op.kernel(types, node.attributes, wanted, known) : allFloat32(types))
     if (op.emit && accepts(dtypes)) {
       this.emitKernels(node, outputs)
     } else if (op.emit && dtypes.some(isHalf) && accepts(dtypes.map(promoted))) {

@@ -1,5 +1,6 @@
 import type { HostTensor } from '../host.js'
 import type { TensorType } from '../ops/op.js'
+import { findOp } from '../ops/registry.js'
 import { inferTypes, type Inferred } from './infer.js'
 import type { Graph, Value } from './ir.js'
 import { fuseAttention } from './passes/fuse-attention.js'
@@ -15,11 +16,14 @@ interface ShapedPass {
   run(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph
 }
 
+const fuseIntegerSums: ShapedPass['run'] = (graph, types) => findOp('', 'QLinearConv')?.rewrite?.withTypes(graph, types) ?? graph
+
 /** Passes that need shapes run when a plan is made; those that do not run once, at load (passes/index.ts). */
 const list = [
   { name: 'fuse-norm', run: fuseNorm },
   { name: 'fuse-softmax', run: fuseSoftmax },
   { name: 'fuse-attention', run: fuseAttention },
+  { name: 'fuse-integer-sums', run: fuseIntegerSums },
   { name: 'fuse-quantize', run: fuseQuantize },
   { name: 'fuse-residual', run: fuseResidual },
   { name: 'fuse-chain', run: fuseChain },

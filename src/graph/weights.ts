@@ -56,6 +56,11 @@ export class WeightStore {
     })
   }
 
+  /** Whether a packed form of a constant is there already, or would take at most a quarter of the memory that is left. */
+  affords(tensor: HostTensor | undefined, key: string, bytes: number): boolean {
+    return (tensor && this.forms.get(tensor)?.has(key)) || 4 * bytes <= this.context.left
+  }
+
   /** Calls a size function of the kernels. */
   ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {
     const f = this.context.kernels[kernel] as (...a: number[]) => number
@@ -153,6 +158,11 @@ export class WeightLease {
   /** See {@link WeightStore.packed}. */
   packed(tensor: HostTensor, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address {
     return this.hold(this.store.packed(tensor, key, bytes, pack))
+  }
+
+  /** See {@link WeightStore.affords}. */
+  affords(tensor: HostTensor | undefined, key: string, bytes: number): boolean {
+    return this.store.affords(tensor, key, bytes)
   }
 
   /** See {@link WeightStore.table}. */

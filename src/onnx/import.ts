@@ -44,10 +44,14 @@ export function importModel(model: ModelProto, external?: ExternalData, memoryLi
   return { graph, opsets, metadata, producer: `${model.producerName} ${model.producerVersion}`.trim() }
 }
 
-/** Whether a node anywhere in the model needs an operator that is not registered (calls of the model's own functions among them). */
-export function usesUnknownOps(model: ModelProto): boolean {
+/**
+ * Whether a node anywhere in the model needs an operator that is not registered (calls of the model's own functions among them), or may be
+ * rewritten into one: dequantised operands make operators on integers (passes/fuse-integers.ts).
+ */
+export function usesRareOps(model: ModelProto): boolean {
+  const rare = (domain: string, opType: string): boolean => opType === 'DequantizeLinear' || !findOp(canonical(domain), opType)
   const unknown = (nodes: readonly NodeProto[]): boolean =>
-    nodes.some(({ domain, opType, attribute }) => !findOp(canonical(domain), opType) || attribute.some(({ g }) => g !== undefined && unknown(g.node)))
+    nodes.some(({ domain, opType, attribute }) => rare(domain, opType) || attribute.some(({ g }) => g !== undefined && unknown(g.node)))
   return unknown(model.graph!.node) || model.functions.some((f) => unknown(f.node))
 }
 

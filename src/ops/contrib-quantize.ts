@@ -1,15 +1,18 @@
 // ONNX Runtime's quantised operators (domain com.microsoft, docs/ContribOperators.md): dequantise, compute in float32, quantise.
+import { UNARY_NONE } from '../../assembly/codes.js'
 import type { DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
+import { channelsLast, elementwise } from '../graph/layout.js'
 import { hostTensor, type HostTensor } from '../host.js'
-import { broadcastShapes, formatShape, normalizeAxis, sizeOf, type Shape } from '../shape.js'
+import { broadcastShapes, formatShape, normalizeAxis, sameShape, sizeOf, type Shape } from '../shape.js'
 import { float, int, ints, required, string } from './attributes.js'
 import { floatsOf, floatTensor, numbersOf, type Floats } from './host-floats.js'
 import { exp, sigmoid } from './host-functions.js'
-import { broadcastOffsets, matmul, productShape } from './host-linear.js'
+import { broadcastOffsets, matmul, productShape, type Matrix } from './host-linear.js'
+import { boundsOf, emitProduct, productKernel, signed } from './integer-emit.js'
 import { centred } from './integer-linear.js'
-import { defineOp, type TensorType } from './op.js'
-import { dequantized, dynamicRange, perTensor, quantized } from './quantize.js'
+import { defineOp, type OpDefinition, type TensorType } from './op.js'
+import { dequantized, dynamicRange, isByte, perTensor, quantized } from './quantize.js'
 import { concatenated } from './sequence.js'
 import { slideWindow } from './window.js'
 import { eachWindow } from './window-taps.js'
@@ -30,8 +33,9 @@ function stored(dtype: DType, shape: Shape, values: Float32Array, scale: HostTen
   return quantized(hostTensor('float32', shape, values), scale, zero, dtype, perTensor(values.length))
 }
 
-function binary(name: string, apply: (a: number, b: number) => number) {
+function binary(name: string, apply: (a: number, b: number) => number, kernels: Pick<OpDefinition<object>, 'layout' | 'kernel' | 'emit'> = {}) {
   return defineOp({
+    ...kernels,
     name,
     domain,
     arity: [7, 8],
@@ -49,7 +53,24 @@ function binary(name: string, apply: (a: number, b: number) => number) {
   })
 }
 
-export const QLinearAdd = binary('QLinearAdd', (a, b) => a + b)
+/** Whether all but the two tensors have one element. */
+function oneScale(operands: readonly ({ readonly shape: Shape } | undefined)[]): boolean {
+  return operands.every((operand, i) => !operand || i === 0 || i === 3 || sizeOf(operand.shape) === 1)
+}
+
+export const QLinearAdd = binary('QLinearAdd', (a, b) => a + b, {
+  layout: elementwise,
+  // Four bytes at a time; a row of fewer than four is not worth a case.
+  kernel: (types, _, __, operands) =>
+    isByte(types[0]) && types[0] === types[3] && sameShape(operands[0]!.shape, operands[3]!.shape) && sizeOf(operands[0]!.shape) >= 4 && oneScale(operands),
+  emit(e) {
+    const [a, b, y] = [e.input(0), e.input(3), e.output(0)]
+    const at = (index: number) => e.inputs[index]?.at ?? 0
+    e.call(
+      'quant_add', a.at, at(1), at(2), b.at, at(4), at(5), at(6), at(7), signed(a), ...boundsOf(e.fused.activation, e.input(6)), y.at, y.size,
+    )
+  },
+})
 export const QLinearMul = binary('QLinearMul', (a, b) => a * b)
 
 export const QLinearLeakyRelu = defineOp({
@@ -180,6 +201,24 @@ export const QLinearGlobalAveragePool = defineOp({
     const [batch, channels, ...spatial] = firstShape(x!.shape, attributes.channels_last)
     return [{ dtype: x!.dtype, shape: lastShape([batch, channels, ...spatial.map(() => 1)], attributes.channels_last) }]
   },
+  layout: (query) => (query.attributes.channels_last ? { inputs: [], outputs: [] } : channelsLast(query)),
+  kernel: ([x], _, __, operands) => isByte(x) && operands[3]!.constant && operands.every((operand, i) => !operand || i === 0 || sizeOf(operand.shape) === 1),
+  emit(e) {
+    const [x, y] = [e.input(0), e.output(0)]
+    if (y.size === 0) return
+    const images = x.shape[0]
+    const channels = y.size / images
+    const pixels = x.size / y.size
+    // The mean is a sum with filters of ones, whose scale is 1/pixels.
+    const ones = e.table(new Int32Array(Math.ceil(channels / 8) * 8).fill(pixels))
+    const scale = e.table(Float32Array.of(Math.fround(Number(e.input(3).constant!.data[0]) * pixels)))
+    const epilogue = e.scratch(e.ask('integer_epilogue_size', channels))
+    e.call(
+      'integer_epilogue', epilogue, ones, 0, channels, 0, 0, e.inputs[2]?.at ?? 0, signed(x), e.input(1).at, e.table(Float32Array.of(1)), 1, scale,
+      e.inputs[4]?.at ?? 0, signed(y), ...boundsOf({ code: UNARY_NONE, a: 0, b: 0 }, undefined),
+    )
+    e.call('integer_average', x.at, signed(x), images, pixels, channels, epilogue, y.at)
+  },
   compute({ attributes, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) {
     const [batch, channels, ...spatial] = firstShape(x!.shape, attributes.channels_last)
     const given = real(x!, xScale!, xZero)
@@ -220,6 +259,50 @@ export const QLinearConcat = defineOp({
   },
 })
 
+/** A, B and C as Gemm has them: y = saturate(round((A·B + C) · alpha · aScale · bScale / yScale) + yZero), without yScale in float32. C is int32. */
+export const QGemm = defineOp({
+  name: 'QGemm',
+  domain,
+  arity: [6, 9],
+  attributes: { alpha: float(1), transA: int(0), transB: int(0) },
+  infer({ attributes: { transA, transB }, inputs: [a, , , b, , , , yScale, yZero] }) {
+    const [left, right] = [turned(a!.shape, transA), turned(b!.shape, transB)]
+    if (yScale && !yZero) throw new LanewiseError('E_GRAPH', 'y_scale without y_zero_point')
+    return [{ dtype: yScale ? yZero!.dtype : 'float32', shape: productShape(left, right).shape }]
+  },
+  kernel: (types, { alpha, transA, transB }, _, operands) => alpha === 1 && transA === 0 && productKernel(types, operands, gemmRoles, transB !== 0),
+  emit: (e) => emitProduct(e, gemmRoles, e.attributes.transB !== 0),
+  compute({ attributes: { alpha, transA, transB }, inputs: [a, aScale, aZero, b, bScale, bZero, c, yScale, yZero], outputs: [y] }) {
+    const [m, n] = y.shape
+    const left = turnedMatrix(centred(a!, aZero), transA)
+    const right = turnedMatrix(centred(b!, bZero, bZero && transB ? [...bZero.shape, 1] : bZero?.shape), transB)
+    const sums = matmul(left, right).data
+    const bScales = floatsOf(bScale!)
+    const added = c && numbersOf(c)
+    const addedOf = c && broadcastOffsets(c.shape, [m, n])
+    const [from] = floatsOf(aScale!)
+    const to = yScale ? floatsOf(yScale)[0] : 1
+    const values = Float32Array.from(sums, (sum, i) => {
+      const scale = Math.fround(Math.fround(Math.fround(alpha * from) * bScales[bScales.length === 1 ? 0 : i % n]) / to)
+      return Math.fround(Math.fround(sum + (addedOf ? added![addedOf[i]] : 0)) * scale)
+    })
+    return [yScale ? stored(y.dtype, y.shape, values, floatTensor('float32', [], [1]), yZero) : floatTensor('float32', y.shape, values)]
+  },
+})
+
+const gemmRoles = { x: 0, xScale: 1, xZero: 2, w: 3, wScale: 4, wZero: 5, bias: 6, yScale: 7, yZero: 8 }
+
+function turned(shape: Shape, transposed: number): Shape {
+  if (shape.length !== 2) throw new LanewiseError('E_SHAPE', `QGemm multiplies matrices, got ${formatShape(shape)}`)
+  return transposed ? [shape[1], shape[0]] : shape
+}
+
+function turnedMatrix({ shape, data }: Matrix, transposed: number): Matrix {
+  if (!transposed) return { shape, data }
+  const [rows, columns] = shape
+  return { shape: [columns, rows], data: Float64Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]) }
+}
+
 /** Integer product · (a's scale · b's scales) + bias. */
 function scaledProduct(
   a: HostTensor, aZero: HostTensor | undefined, aScales: Floats, b: HostTensor, bZero: HostTensor | undefined, bScales: Floats,
@@ -241,12 +324,16 @@ function scaledProduct(
   return floatTensor(dtype, shape, values)
 }
 
+const toFloatRoles = { x: 0, w: 1, xScale: 2, wScale: 3, xZero: 4, wZero: 5, offset: 6 }
+
 export const MatMulIntegerToFloat = defineOp({
   name: 'MatMulIntegerToFloat',
   domain,
   arity: [4, 7],
   attributes: {},
   infer: ({ inputs: [a, b, aScale] }) => [{ dtype: aScale!.dtype, shape: productShape(a!.shape, b!.shape).shape }],
+  kernel: (types, _, __, operands) => productKernel(types, operands, toFloatRoles),
+  emit: (e) => emitProduct(e, toFloatRoles),
   compute: ({ inputs: [a, b, aScale, bScale, aZero, bZero, bias], outputs: [y] }) => [
     scaledProduct(a!, aZero, floatsOf(aScale!), b!, bZero, floatsOf(bScale!), bias, y.dtype, y.shape),
   ],

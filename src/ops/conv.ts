@@ -124,7 +124,10 @@ export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
     const [depth, oh, ow] = threeAxes(window.output, 1)
     const images = x.shape[0] * depth
     const tile = w.constant || images * oh * ow >= REPACKED_PIXELS ? e.ask('winograd_choice', images, inputs, outputs, oh, ow) : 0
-    if (tile) return winograd(tile)
+    // Packed filters take 36/9 or 16/9 of the original ones' memory: where that is scarce, what takes less.
+    for (const m of tile === 4 ? [4, 2] : [tile]) {
+      if (m && e.affords(w, winogradKey(m, group), winogradBytes(e, m, group, inputs, outputs))) return winograd(m)
+    }
   }
   if (group > 1) return outputs <= (w.size === w.shape[0] * inputs ? GROUPED_POINTWISE : GROUPED_OUTPUTS) ? grouped : gathered
   const kind = isFlat(window) && window.dilations.every((dilation) => dilation === 1) ? rowsKind(job) : undefined
@@ -154,6 +157,13 @@ function isUnit({ kernel, strides, dilations }: Window): boolean {
   return kh === 3 && kw === 3 && strides.every((stride) => stride === 1) && dilations.every((dilation) => dilation === 1)
 }
 
+const winogradKey = (m: number, group: number): string => `winograd ${m} ${group}`
+
+/** Bytes of the packed filters. Packing works in scratch behind what it makes. */
+function winogradBytes(e: KernelEmitter, m: number, group: number, inputs: number, outputs: number): number {
+  return group * e.ask('winograd_packed_size', m, inputs, outputs) + e.ask('winograd_pack_scratch_size')
+}
+
 /** Fewer multiplications by transforming tiles of m×m outputs; groups are slices of the channels. */
 function winograd(m: number): Kernel {
   return {
@@ -166,8 +176,7 @@ function winograd(m: number): Kernel {
       const inputs = w.shape[1]
       const outputs = w.shape[0] / group
       const bytes = e.ask('winograd_packed_size', m, inputs, outputs)
-      // Packing works in scratch behind what it makes.
-      const packed = e.pack(w, `winograd ${m} ${group}`, group * bytes + e.ask('winograd_pack_scratch_size'), (p, from, to) => {
+      const packed = e.pack(w, winogradKey(m, group), winogradBytes(e, m, group, inputs, outputs), (p, from, to) => {
         const panels = Math.ceil(outputs / 8)
         for (let g = 0; g < group; g++) {
           const filters = plus(from, 4 * 9 * inputs * outputs * g)

@@ -27,9 +27,9 @@ import {
   ReduceSumGradient,
   ReduceSumSquareGradient,
 } from './reduce-gradient.js'
-import { GRUGradient, LSTMGradient, RNNGradient } from './rnn-gradient.js'
 import { AveragePoolGradient, GlobalAveragePoolGradient, GlobalLpPoolGradient, GlobalMaxPoolGradient, LpPoolGradient, MaxPoolGradient } from './pool-gradient.js'
 import { ResizeGradient } from './resize-gradient.js'
+import { GRUGradient, LSTMGradient, RNNGradient } from './rnn-gradient.js'
 import { LogSoftmaxGradient, SoftmaxGradient } from './softmax.js'
 import { ClipGradient, unaryGradients } from './unary.js'
 
@@ -55,8 +55,8 @@ export const gradients: readonly Gradient<never>[] = [
   InstanceNormalizationGradient,
   LayerNormalizationGradient,
   LogSoftmaxGradient,
-  LpPoolGradient,
   LRNGradient,
+  LpPoolGradient,
   LSTMGradient,
   MatMulGradient,
   MaxGradient,

@@ -1,11 +1,14 @@
 // Products and convolutions of 8-bit integers: the integer results are exact, scales are applied in float32.
 import { isFloat, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
+import { channelsLast } from '../graph/layout.js'
+import { fuseIntegers, fuseIntegerSums } from '../graph/passes/fuse-integers.js'
 import { hostTensor, type HostTensor } from '../host.js'
 import { formatShape, sizeOf, type Shape } from '../shape.js'
 import { int } from './attributes.js'
 import { floatsOf, floatTensor, numbersOf, roundEven } from './host-floats.js'
 import { broadcastOffsets, convolve, convWindow, matmul, productShape, type Matrix } from './host-linear.js'
+import { convKernel, emitConv, emitProduct, productKernel } from './integer-emit.js'
 import { defineOp } from './op.js'
 import { rangeOf } from './quantize.js'
 import { windowAttributes } from './window.js'
@@ -70,6 +73,8 @@ export const MatMulInteger = defineOp({
     requireBytes(a!.dtype, b!.dtype)
     return [{ dtype: 'int32', shape: productShape(a!.shape, b!.shape).shape }]
   },
+  kernel: (types, _, __, operands) => productKernel(types, operands, { x: 0, w: 1, xZero: 2, wZero: 3 }),
+  emit: (e) => emitProduct(e, { x: 0, w: 1, xZero: 2, wZero: 3 }),
   compute({ inputs: [a, b, aZero, bZero], outputs: [y] }) {
     return [int32(y.shape, matmul(centred(a!, aZero, asColumn(aZero?.shape ?? [])), centred(b!, bZero)).data)]
   },
@@ -84,6 +89,9 @@ export const ConvInteger = defineOp({
     const { output } = convWindow(attributes, x!.shape, w!.shape)
     return [{ dtype: 'int32', shape: [x!.shape[0], w!.shape[0], ...output] }]
   },
+  layout: channelsLast,
+  kernel: (types, _, __, operands) => convKernel(types, operands, { x: 0, w: 1, xZero: 2, wZero: 3 }),
+  emit: (e) => emitConv(e, { x: 0, w: 1, xZero: 2, wZero: 3 }),
   compute({ attributes, inputs: [x, w, xZero, wZero], outputs: [y] }) {
     const window = convWindow(attributes, x!.shape, w!.shape)
     return [int32(y.shape, convolve(centred(x!, xZero), centredFilters(w!, wZero), window, attributes.group))]
@@ -99,11 +107,15 @@ function saturated(dtype: DType, shape: Shape, values: ArrayLike<number>, zero: 
   return hostTensor(dtype, shape, data)
 }
 
+const linear = { x: 0, xScale: 1, xZero: 2, w: 3, wScale: 4, wZero: 5, yScale: 6, yZero: 7 }
+
 export const QLinearMatMul = defineOp({
   name: 'QLinearMatMul',
   arity: 8,
   attributes: {},
   infer: ({ inputs: [a, , , b, , , , yZero] }) => [{ dtype: yZero!.dtype, shape: productShape(a!.shape, b!.shape).shape }],
+  kernel: (types, _, __, operands) => productKernel(types, operands, linear),
+  emit: (e) => emitProduct(e, linear),
   compute({ inputs: [a, aScale, aZero, b, bScale, bZero, yScale, yZero], outputs: [y] }) {
     const sums = matmul(centred(a!, aZero, asColumn(aZero!.shape)), centred(b!, bZero)).data
     const aOf = broadcastTo(asColumn(aScale!.shape), y.shape)
@@ -127,6 +139,10 @@ export const QLinearConv = defineOp({
     const { output } = convWindow(attributes, x!.shape, w!.shape)
     return [{ dtype: yZero!.dtype, shape: [x!.shape[0], w!.shape[0], ...output] }]
   },
+  layout: channelsLast,
+  kernel: (types, _, __, operands) => convKernel(types, operands, { ...linear, bias: 8 }),
+  emit: (e) => emitConv(e, { ...linear, bias: 8 }),
+  rewrite: { atLoad: fuseIntegers, withTypes: fuseIntegerSums },
   compute({ attributes, inputs: [x, xScale, xZero, w, wScale, wZero, yScale, yZero, bias], outputs: [y] }) {
     const window = convWindow(attributes, x!.shape, w!.shape)
     const sums = convolve(centred(x!, xZero), centredFilters(w!, wZero), window, attributes.group)

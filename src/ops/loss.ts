@@ -101,8 +101,7 @@ export const SoftmaxCrossEntropyLoss = defineOp({
 export const SoftmaxCrossEntropyLossGradient: Gradient<LossAttributes> = {
   op: SoftmaxCrossEntropyLoss,
   inputs: [0],
-  // Targets are integers.
-  kernel: ([x, target, weight]) => x === 'float32' && (target === 'int32' || target === 'int64') && (weight === undefined || weight === 'float32'),
+  kernel: ([x, target, weight]) => x === 'float32' && (target === 'int32' || target === 'int64') && (weight ?? 'float32') === 'float32',
   forward(e) {
     const [x, target, weight] = [e.input(0), e.input(1), e.inputs[2]]
     const [batch, classes] = x.shape

@@ -1,7 +1,8 @@
 import type { KernelName, Kernels } from '../../bindings/module.js'
 import type { DType, TypedArray } from '../dtype.js'
 import type { HostTensor, HostValue } from '../host.js'
-import type { Graph } from '../graph/ir.js'
+import type { Inferred } from '../graph/infer.js'
+import type { Graph, Value } from '../graph/ir.js'
 import type { Layout, LayoutQuery, Order } from '../graph/layout.js'
 import type { Shape } from '../shape.js'
 import type { Attributes, AttributeSchema, AttributesOf, RawAttributes } from './attributes.js'
@@ -115,6 +116,11 @@ export interface KernelEmitter extends PackEmitter {
    * `key` names the form, everything it depends on included; `pack` emits the calls that write `bytes` bytes at `to`.
    */
   pack(operand: Operand, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address
+  /**
+   * Whether a packed form that is larger than its operand is no extravagance under the session's `memoryLimit`: it is there already, or takes at
+   * most a quarter of what is left, since later nodes and intermediate values want memory, too.
+   */
+  affords(operand: Operand, key: string, bytes: number): boolean
   /** Describes the calls of this node for the profile. */
   note(note: Note): void
 }
@@ -216,10 +222,15 @@ export interface OpDefinition<A = Attributes> {
   infer?(c: InferContext<A>): readonly TensorType[]
   layout?(query: LayoutQuery<A>): Layout
   /**
-   * Whether `emit` handles operands of these types (undefined where left out) and makes the outputs that are wanted. By default: if every
-   * operand is float32.
+   * Whether `emit` handles operands of these types and shapes (undefined where left out) and makes the outputs that are wanted. By default:
+   * if every operand is float32.
    */
-  kernel?(inputs: readonly (DType | undefined)[], attributes: A, wanted: readonly boolean[]): boolean
+  kernel?(
+    inputs: readonly (DType | undefined)[],
+    attributes: A,
+    wanted: readonly boolean[],
+    operands: readonly ({ readonly shape: Shape; readonly constant: boolean } | undefined)[],
+  ): boolean
   emit?(e: Emitter<A>): void
   compute?(c: ComputeContext<A>): readonly HostTensor[]
   values?(c: ValueContext<A>): readonly HostValue[]
@@ -230,6 +241,8 @@ export interface OpDefinition<A = Attributes> {
   activation?(attributes: A, constants: readonly (HostTensor | undefined)[]): Activation | undefined
   /** For operators of two operands that broadcast, of which float32 ones go through `binary_f32`: their BINARY_ code. */
   readonly binary?: number
+  /** Graph passes that make uses of this operator, for operators that not every app has: at load, and once the types of values are known. */
+  readonly rewrite?: { atLoad(graph: Graph): Graph; withTypes(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph }
   /** If, Loop, Scan, SequenceMap: operators whose bodies are graphs. A body that runs often must let events run about every 50 ms. */
   control?(c: ControlContext<A>, run: RunBody): Promise<readonly HostValue[]>
   /** True for operators whose result differs from run to run: never folded. */

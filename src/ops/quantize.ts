@@ -148,7 +148,7 @@ function inMemory(e: Emitter<{ readonly axis: number; readonly block_size: numbe
   return [sizeOf(x.physical.slice(0, place)), x.physical[place], sizeOf(x.physical.slice(place + 1))]
 }
 
-const isByte = (dtype: DType | undefined) => dtype === 'uint8' || dtype === 'int8'
+export const isByte = (dtype: DType | undefined): boolean => dtype === 'uint8' || dtype === 'int8'
 
 export const QuantizeLinear = defineOp({
   name: 'QuantizeLinear',

@@ -13,6 +13,7 @@ import { expandCases } from './expand.js'
 import { gatherCases } from './gather.js'
 import { gridSampleCases } from './grid-sample.js'
 import { identityCases } from './identity.js'
+import { integerCases } from './integer.js'
 import { lossCases } from './loss.js'
 import { matmulCases } from './matmul.js'
 import { mlCases } from './ml.js'
@@ -49,6 +50,7 @@ export const allCases: readonly Case[] = [
   ...gatherCases,
   ...gridSampleCases,
   ...identityCases,
+  ...integerCases,
   ...lossCases,
   ...matmulCases,
   ...mlCases,

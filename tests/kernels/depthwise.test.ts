@@ -46,6 +46,9 @@ const cases: Record<string, Case> = {
   '3x3 stride 2 with interior, dilated rows': depth(8, {
     n: 2, width: 45, strides: [2, 2], dilations: [3, 1], pads: [5, 1, 4, 1],
   }),
+  '3x3 stride 2, more than 2 MB, asymmetric pads': depth(24, {
+    width: 163, height: 141, strides: [2, 2], pads: [2, 3, 0, 0], bias: true, act: UNARY_RELU,
+  }),
   '5x5 with interior, no pads': depth(4, { width: 32, kernel: [5, 5], pads: [0, 0, 0, 0], act: UNARY_RELU }),
   '5x5 stride 2 with interior': depth(4, { width: 50, kernel: [5, 5], strides: [1, 2], pads: [2, 2, 1, 1] }),
   '3x3 dilated columns with interior, kernel taller than image': depth(4, {

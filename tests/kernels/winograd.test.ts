@@ -92,6 +92,8 @@ test('choice of the tile', () => {
   expect([56, 28, 14, 7].map((size) => square(64, size))).toEqual([4, 4, 4, 4])
   expect([4, 5, 6].map((size) => square(64, size))).toEqual([2, 2, 2])
   expect([1, 2].map((size) => square(256, size))).toEqual([0, 0])
+  expect([7, 10, 14].map((size) => square(512, size))).toEqual([2, 2, 4])
+  expect(square(256, 7)).toBe(4)
   expect(square(4, 2)).toBe(0)
   expect(choice(1, 3, 128, 224, 224)).toBe(0)
   expect(choice(1, 3, 16, 416, 416)).toBe(4)

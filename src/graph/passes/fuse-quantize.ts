@@ -46,7 +46,7 @@ interface Grid extends Record<string, unknown> {
 }
 
 /** With the attributes that were left out. */
-function isPlain({ op, attributes }: Node, name: string): boolean {
+export function isPlain({ op, attributes }: Node, name: string): boolean {
   if (op.domain !== '' || op.name !== name) return false
   return name === 'Cast' || [attributes.block_size, attributes.output_dtype, attributes.precision ?? 0].every((value) => value === 0)
 }

@@ -1,4 +1,5 @@
 import type { HostTensor } from '../../host.js'
+import { findOp } from '../../ops/registry.js'
 import type { Graph, Value } from '../ir.js'
 import { eliminateDead } from './eliminate-dead.js'
 import { eliminateIdentity } from './eliminate-identity.js'
@@ -22,7 +23,13 @@ export interface Pass {
   run(graph: Graph, context: PassContext): Graph | Promise<Graph>
 }
 
-const list = [eliminateDead, eliminateIdentity, foldConstants, foldBatchNorm, fuseBias, fuseGelu, fuseSwish, fuseActivation] as const
+/** What stands between quantisers, on integers (fuse-integers.ts), if the operators for that are known. */
+const fuseIntegers = {
+  name: 'fuse-integers',
+  run: (graph: Graph): Graph => findOp('', 'QLinearConv')?.rewrite?.atLoad(graph) ?? graph,
+} as const
+
+const list = [eliminateDead, eliminateIdentity, fuseIntegers, foldConstants, foldBatchNorm, fuseBias, fuseGelu, fuseSwish, fuseActivation] as const
 
 export type PassName = (typeof list)[number]['name']
 

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest'
+import '../../src/node.js'
+import { Device } from '../../src/autograd/device.js'
+import { builds } from '../support/wasm.js'
+import { seeded } from '../support/random.js'
+
+// What a scheduler relies on: kernels may be called for any part of their outermost axis, and no bit depends on the parts.
+test.each(builds)('weight gradients do not depend on how their rows are split (%s)', async (build) => {
+  const device = await Device.create({ build })
+  try {
+    const random = seeded(5)
+    const reserve = (count: number) => device.context.alloc(4 * count)
+    const filled = (count: number) => {
+      const at = reserve(count)
+      ;(device.context.view('float32', at, count) as Float32Array).set(Float32Array.from({ length: count }, () => random() * 2 - 1))
+      return at
+    }
+    const [images, size, inputs, outputs, groups] = [3, 11, 30, 13, 2]
+    const rows = groups * 9 * inputs
+    const x = filled(images * size * size * inputs * groups)
+    const dy = filled(images * size * size * outputs * groups)
+    const scratch = device.context.alloc(device.kernels.outer_scratch_size(outputs))
+    const gradient = (cuts: readonly number[]) => {
+      const dw = reserve(rows * outputs)
+      for (let i = 1; i < cuts.length; i++) {
+        device.kernels.conv_weight_gradient_f32(
+          x, inputs * groups, 1, size, size, inputs, 1, 3, 3, 1, 1, 1, 1, 1, 1, 0, 1, 1, dy, outputs * groups, images, 1, size, size, outputs, dw,
+          cuts[i - 1], cuts[i], scratch,
+        )
+      }
+      return (device.context.view('float32', dw, rows * outputs) as Float32Array).slice()
+    }
+    const whole = gradient([0, rows])
+    expect(whole.some((value) => value !== 0)).toBe(true)
+    expect(gradient([0, 1, 100, 269, 271, 500, rows])).toEqual(whole)
+    const taps = (cuts: readonly number[]) => {
+      const channels = inputs * groups
+      const dw = reserve(9 * channels)
+      for (let i = 1; i < cuts.length; i++) {
+        device.kernels.depthwise_weight_gradient_f32(x, channels, 1, size, size, 1, 3, 3, 1, 1, 1, 1, 1, 1, 0, 1, 1, x, images, 1, size, size, dw, cuts[i - 1], cuts[i])
+      }
+      return (device.context.view('float32', dw, 9 * channels) as Float32Array).slice()
+    }
+    expect(taps([0, 2, 3, 9])).toEqual(taps([0, 9]))
+  } finally {
+    device.dispose()
+  }
+})
