@@ -42,7 +42,7 @@ export function compressWeights(graph: Graph, format: WeightFormat): Graph {
 function asFloat16(value: Value, { shape, data }: HostTensor): Node {
   const code = encodeFloats('float16', data as Float32Array) as Uint16Array
   if (code.some((bits) => (bits & 0x7c00) === 0x7c00)) throw new LanewiseError('E_VALUE', `"${value.name}" has weights that float16 cannot hold`, { tensor: value.name })
-  return restoring(value, Cast as unknown as OpDefinition, [{ name: `${value.name}.float16`, constant: { dtype: 'float16', shape, data: code } }], { to: 1 })
+  return restoring(value, Cast, [{ name: `${value.name}.float16`, constant: { dtype: 'float16', shape, data: code } }], { to: 1 })
 }
 
 function asInt8(value: Value, { shape, data }: HostTensor): Node {
@@ -62,7 +62,7 @@ function asInt8(value: Value, { shape, data }: HostTensor): Node {
     { name: `${value.name}.int8`, constant: { dtype: 'int8', shape, data: codes } },
     { name: `${value.name}.scale`, constant: hostFrom('float32', [rows], [...scales]) },
   ]
-  return restoring(value, DequantizeLinear as unknown as OpDefinition, inputs, { axis: 0 })
+  return restoring(value, DequantizeLinear, inputs, { axis: 0 })
 }
 
 function restoring(value: Value, op: OpDefinition, inputs: readonly Value[], attributes: Readonly<Record<string, number>>): Node {
