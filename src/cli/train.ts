@@ -39,10 +39,10 @@ export const train: Command = {
       target: numberFlag(flags, 'target', { least: 0 }),
       progress: process.stderr,
     })
-    const { evaluation, source, modelFile, modelBytes, reportFile, steps, stopped, seconds } = run
+    const { evaluation, source, modelFile, modelBytes, reportFile, noReport, steps, stopped, seconds } = run
     const { accuracy = 0, examples } = evaluation
     print(`${source}: ${(100 * accuracy).toFixed(2)} % of ${examples} test pictures right after ${steps} steps (${stopped}), ${seconds.toFixed(0)} s`)
-    print(`${modelFile}  ${bytesText(modelBytes)}\n${reportFile}`)
+    print(`${modelFile}  ${bytesText(modelBytes)}\n${reportFile ?? `no report: ${noReport}`}`)
     result({ recipe: name, source, steps, stopped, accuracy, loss: evaluation.loss, examples, model: modelFile, modelBytes, report: reportFile, seconds })
   },
 }

@@ -4,6 +4,7 @@ import type { Variable } from '../autograd/variable.js'
 import { augment } from '../data/augment.js'
 import type { Dataset } from '../data/dataset.js'
 import { DataLoader } from '../data/loader.js'
+import { LanewiseError } from '../errors.js'
 import { compressWeights } from '../nn/compress.js'
 import { toGraph } from '../nn/export.js'
 import * as F from '../nn/functional.js'
@@ -15,7 +16,7 @@ import { evaluate, type Evaluation } from './evaluate.js'
 import { pictureData } from './picture-data.js'
 import type { ProgressStream } from './progress.js'
 import type { Recipe } from './recipe.js'
-import { htmlReport, type SamplePrediction } from './report.js'
+import { htmlReport, type SamplePrediction, type TrainingReport } from './report.js'
 import { fit, type FitResult } from './trainer.js'
 
 /** Pictures measured at a time. */
@@ -40,7 +41,9 @@ export interface RecipeResult extends FitResult {
   readonly evaluation: Evaluation
   readonly modelFile: string
   readonly modelBytes: number
-  readonly reportFile: string
+  readonly reportFile: string | undefined
+  /** Why there is no report. */
+  readonly noReport: string | undefined
   readonly seconds: number
 }
 
@@ -72,7 +75,7 @@ export async function runRecipe(recipe: Recipe, options: RecipeOptions): Promise
     writeAtomically(modelFile, [bytes])
     const reportFile = join(folder, 'report.html')
     const { accuracy = 0, loss, confusion } = evaluation
-    const html = await htmlReport({
+    const report: TrainingReport = {
       title: recipe.title,
       summary: `${(100 * accuracy).toFixed(2)} % of ${evaluation.examples} test pictures right, loss ${loss.toPrecision(4)}, after ${run.steps} steps.`,
       settings: { data: source, seed, epochs, batchSize, optimizer: optimizer.constructor.name, lr: optimizer.groups[0].initialLr, build: device.build, parameters: model.parameters().reduce((sum, { size }) => sum + size, 0), modelBytes: bytes.length },
@@ -80,9 +83,16 @@ export async function runRecipe(recipe: Recipe, options: RecipeOptions): Promise
       classes,
       confusion,
       samples: await samplesOf(model, test, classes),
-    })
-    writeAtomically(reportFile, [new TextEncoder().encode(html)])
-    return { ...run, source, evaluation, modelFile, modelBytes: bytes.length, reportFile, seconds: (performance.now() - began) / 1000 }
+    }
+    let missing: string | undefined
+    try {
+      writeAtomically(reportFile, [new TextEncoder().encode(await htmlReport(report))])
+    } catch (error) {
+      // The curves are drawn by a package that not everybody has installed; the model is there all the same.
+      if (!(error instanceof LanewiseError) || error.code !== 'E_UNSUPPORTED') throw error
+      missing = error.message
+    }
+    return { ...run, source, evaluation, modelFile, modelBytes: bytes.length, reportFile: missing === undefined ? reportFile : undefined, noReport: missing, seconds: (performance.now() - began) / 1000 }
   } finally {
     device.dispose()
   }
