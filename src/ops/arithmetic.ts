@@ -240,7 +240,6 @@ function variadic(name: string, which: number, f: Both, big: Big, finish?: (e: E
       finish?.(e, y, e.inputs.length)
     },
     compute({ inputs }) {
-      if (name === 'Mean' && !isFloat(inputs[0]!.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${inputs[0]!.dtype}`, { expected: 'a float type', actual: inputs[0]!.dtype })
       const shape = broadcastShapes(...inputs.map((x) => x!.shape))
       const all = inputs as readonly HostTensor[]
       const sum = all.slice(1).reduce((a, b) => computeBinary(a, b, f, big), all[0])

@@ -37,6 +37,7 @@ export const FusedAttention = defineOp({
     const { lead, queries, valueSize } = fusedSizes(q!.shape, k!.shape, v!.shape)
     return [{ dtype: q!.dtype, shape: [...lead, queries, valueSize] }]
   },
+  kernel: (types) => types.every((type, i) => type === undefined || type === 'float32' || (i === 3 && type === 'bool')),
   layout({ inputs, outputs }) {
     const [q, k, v] = inputs
     const same = q!.order.length === outputs[0].length && q!.order.at(-1) === outputs[0].length - 1

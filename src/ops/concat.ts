@@ -74,8 +74,8 @@ export const Split = defineOp({
 
 /** The sizes of the parts: as given, or equal but for the last, which may be smaller. */
 function partsOf(sizes: HostTensor | undefined, whole: number, count: number, named: number): number[] {
-  if (count < 1) throw new LanewiseError('E_VALUE', `num_outputs must be positive, got ${count}`)
-  if (!sizes && count > Math.max(whole, named)) throw new LanewiseError('E_SHAPE', `an axis of ${whole} has no ${count} parts`)
+  // More parts than elements would have sizes below zero; more than are named, of an empty axis, nobody has asked for.
+  if (count < 1 || (!sizes && count > Math.max(whole, named))) throw new LanewiseError('E_VALUE', `an axis of ${whole} is not split into ${count} parts`)
   const each = Math.ceil(whole / count)
   const parts = sizes ? toNumbers(sizes, 'split') : Array.from({ length: count }, (_, i) => (i < count - 1 ? each : whole - each * (count - 1)))
   if (parts.some((size) => size < 0) || parts.reduce((a, b) => a + b, 0) !== whole) {

@@ -159,7 +159,8 @@ export const GroupQueryAttention = defineOp({
     const { num_heads: heads, kv_num_heads: kvHeads } = attributes
     const [q, k, v, pastKey, pastValue, lengths, , cos, sin, positionIds, extra, sinks] = inputs
     const { batch, queries, size, packed, capacity } = groupSizes(attributes, inputs)
-    const keys = outputs[1].shape[2]
+    // Where nobody wants the cache, no room is made behind the keys there are.
+    const keys = outputCount > 1 ? outputs[1].shape[2] : Math.min(outputs[1].shape[2], capacity + queries)
     const reach = extra ? Math.min(extra.shape.at(-1)!, keys) : keys
     const ends = endsOf(lengths!, reach, attributes.do_rotary && !positionIds ? cos?.shape[0] : undefined)
     const all = floatsOf(q!).slice()
