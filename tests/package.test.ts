@@ -53,10 +53,15 @@ describe('the package', () => {
       'dist/browser.js',
       'dist/ops/all.js',
       'dist/cli/main.js',
+      'dist/train.js',
       'dist/wasm/inference-simd.wasm',
       'dist/wasm/inference-relaxed.wasm',
+      'dist/wasm/train-simd.wasm',
+      'dist/wasm/train-relaxed.wasm',
       'dist/types/src/node.d.ts',
       'dist/types/bindings/exports.d.ts',
+      'dist/types/bindings/train-exports.d.ts',
+      'dist/types/src/train-entry.d.ts',
       'dist/third-party-licenses.txt',
     ]))
     expect(packed.files.filter((file) => /debug|\.ts$/.test(file) && !file.startsWith('dist/types/'))).toEqual([])
@@ -96,6 +101,24 @@ describe('a Node project', () => {
     expect(node('all.js')).toBe(true)
   })
 
+  test('"lanewise/train" trains, and what it exports runs', () => {
+    writeFileSync(join(app, 'train.js'), `
+      import { InferenceSession, Tensor } from 'lanewise'
+      import { Adam, DataLoader, Device, exportModel, fit, Flatten, generateDigits, Linear, Sequential, toGraph } from 'lanewise/train'
+      await Device.create({ deterministic: true, seed: 1 })
+      const model = new Sequential(new Flatten(), new Linear(784, 10))
+      const digits = generateDigits(100, 1)
+      const { validation } = await fit(model, new DataLoader(digits, { batchSize: 20 }), {
+        optimizer: new Adam(model.parameters(), { lr: 0.01 }), epochs: 30, validation: new DataLoader(digits, { batchSize: 50 }), folder: 'run',
+      })
+      const { image, label } = digits.get(3)
+      const session = await InferenceSession.create(exportModel(toGraph(model, [{ name: 'image', shape: [{ name: 'N', size: 1 }, 1, 28, 28] }])))
+      const { output } = await session.run({ image: image.reshape([1, 1, 28, 28]) })
+      console.log(JSON.stringify([validation.accuracy > 0.95, output.data.indexOf(Math.max(...output.data)) === label.data[0]]))`)
+    expect(node('train.js')).toEqual([true, true])
+    expect(readdirSync(join(app, 'run')).sort()).toEqual(['board', 'checkpoints', 'metrics.jsonl'])
+  })
+
   test('CommonJS may require it', () => {
     writeFileSync(join(app, 'main.cjs'), `const { Tensor } = require('lanewise'); console.log(JSON.stringify(new Tensor(['a']).dims))`)
     expect(node('--no-warnings', 'main.cjs')).toEqual([1])
@@ -105,6 +128,8 @@ describe('a Node project', () => {
     writeFileSync(join(app, 'main.ts'), `
       import { InferenceSession, LanewiseError, Tensor, type SessionOptions } from 'lanewise'
       import 'lanewise/ops/all'
+      import { fit, type DataLoader, type FitResult, type Layer, type Optimizer } from 'lanewise/train'
+      export const train = (model: Layer, data: DataLoader, optimizer: Optimizer): Promise<FitResult> => fit(model, data, { optimizer, epochs: 1 })
       const options: SessionOptions = { build: 'simd' }
       export async function classify(pixels: Float32Array): Promise<number> {
         const session = await InferenceSession.create('model.onnx', options)

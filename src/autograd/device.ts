@@ -35,6 +35,15 @@ export interface DeviceOptions {
   readonly wasmModule?: WebAssembly.Module
 }
 
+/** An operator that made NaN or infinity. */
+export interface NonFinite {
+  readonly op: string
+  /** Where in the model, e.g. "features/0". */
+  readonly scope: string
+  /** The input by which its gradient is not finite; undefined if its result is not. */
+  readonly gradientOf?: number
+}
+
 const gradientsByOp = new Map<object, Gradient>(gradients.map((gradient) => [gradient.op, gradient as unknown as Gradient]))
 
 let current: Device | undefined
@@ -200,13 +209,19 @@ export class Device {
     return new Parameter(this, new Placed(placed.dtype, placed.shape, placed.order, at), { name: variable.name, trainable: false })
   }
 
-  /** The first applied operator of this step with a result that is not finite, if any: what to name when a loss is NaN. */
-  firstNonFinite(): { readonly op: string; readonly scope: string } | undefined {
+  /**
+   * The first applied operator of this step with a result that is not finite; if all of them are finite, the operator whose gradient by a parameter
+   * was the first on the way back that is not. What to name when a loss or a gradient is NaN.
+   */
+  firstNonFinite(): NonFinite | undefined {
+    const finite = (placed: Placed): boolean => (this.context.view('float32', this.addressOf(placed), placed.size) as Float32Array).every(Number.isFinite)
     for (const node of this.tape) {
-      for (const output of node.outputs) {
-        if (output?.dtype !== 'float32') continue
-        const data = this.context.view('float32', this.addressOf(output.placed), output.size) as Float32Array
-        if (!data.every(Number.isFinite)) return { op: node.op.name, scope: node.scope }
+      for (const output of node.outputs) if (output?.dtype === 'float32' && !finite(output.placed)) return { op: node.op.name, scope: node.scope }
+    }
+    for (const node of this.tape.toReversed()) {
+      for (const input of node.inputs) {
+        const gradient = input instanceof Parameter ? input.gradientPlaced : undefined
+        if (gradient && !finite(gradient)) return { op: node.op.name, scope: node.scope, gradientOf: node.inputs.indexOf(input) }
       }
     }
     return undefined

@@ -7,11 +7,14 @@ import { bench } from './bench.js'
 import { helpOf, parseFlags, UsageError, type Command } from './command.js'
 import { compare } from './compare.js'
 import { data } from './data.js'
+import { evaluate } from './evaluate.js'
 import { inspect } from './inspect.js'
+import { predict } from './predict.js'
 import { profile } from './profile.js'
 import { run } from './run.js'
+import { train } from './train.js'
 
-const commands: readonly Command[] = [run, inspect, compare, bench, profile, data]
+const commands: readonly Command[] = [run, inspect, compare, bench, profile, data, train, evaluate, predict]
 
 function overview(): string {
   const width = Math.max(...commands.map(({ name }) => name.length))

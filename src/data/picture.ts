@@ -79,7 +79,7 @@ async function decodeJpeg(bytes: Uint8Array, what: string): Promise<Pixels> {
   }
 }
 
-/** @throws LanewiseError `E_UNSUPPORTED` saying what to install. */
+/** @throws LanewiseError `E_UNSUPPORTED` saying what to install. @internal */
 export async function fastPng(): Promise<typeof import('fast-png')> {
   try {
     // By its name and not through loadOptional, so that a bundler puts it into the program.

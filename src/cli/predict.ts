@@ -1,0 +1,67 @@
+import { blocks } from '../data/strokes.js'
+import { Random } from '../random.js'
+import { formatShape } from '../shape.js'
+import { Tensor } from '../tensor.js'
+import { classesOf } from '../train/evaluate.js'
+import { classifierFlags, classify, countFlag, loadClassifier } from './classifier.js'
+import { listFlag, numberFlag, type Command } from './command.js'
+import { describeEngine } from './load.js'
+
+/** Width of a picture in characters. */
+const COLUMNS = 40
+/** Elements of a fetched value that are shown. */
+const SHOWN = 8
+
+export const predict: Command = {
+  name: 'predict',
+  summary: 'shows random test pictures with what a classifier makes of them; needs the file alone',
+  usage: 'MODEL.onnx [options]',
+  flags: {
+    ...classifierFlags,
+    count: { type: 'string', value: 'N', help: 'how many pictures (default 10)' },
+    seed: { type: 'string', value: 'N', help: 'which pictures (default: others each time)' },
+    fetch: { type: 'string', multiple: true, value: 'NAME', help: 'show this value of the graph as well; may be given several times' },
+  },
+
+  async run(invocation) {
+    const { flags, print, result } = invocation
+    const count = countFlag(invocation, 'count', 10)
+    const fetch = listFlag(flags, 'fetch')
+    const seed = numberFlag(flags, 'seed', { whole: true }) ?? Date.now()
+    const classifier = await loadClassifier(invocation)
+    const { session, classes, test, source, normalized } = classifier
+    const random = new Random(seed)
+    const indices = Array.from({ length: count }, () => random.integer(test.length))
+    const { image, label, scores, values } = await classify(classifier, indices, fetch)
+    const answers = classesOf(scores)
+    const side = image.dims[3]
+    print(`${describeEngine(session)}; ${source}, seed ${seed}`)
+    const rows = indices.map((index, i) => {
+      const numbers = [...(scores.data as Float32Array).subarray(i * classes.length, (i + 1) * classes.length)]
+      const truth = classes[Number(label.data[i])]
+      const prediction = classes[answers[i]]
+      const text = [`picture ${index}`, `label       ${truth}`, `prediction  ${prediction}${prediction === truth ? '' : '   ← wrong'}`, '', ...numbers.map((value, c) => `${classes[c].padEnd(12)}${normalized ? `${bar(value)} ${value.toFixed(4)}` : value.toPrecision(4)}`)]
+      print()
+      blocks((image.data as Float32Array).subarray(i * side * side, (i + 1) * side * side), side, COLUMNS).forEach((line, row) => print(`${line}  ${text[row] ?? ''}`.trimEnd()))
+      return { index, label: truth, prediction, numbers }
+    })
+    const fetched = fetch.map((name) => describe(name, values[name]))
+    for (const { text } of fetched) print(`\n${text}`)
+    print(`\n${rows.filter((row) => row.label === row.prediction).length} of ${count} right`)
+    result({ model: classifier.file, source, seed, classes, pictures: rows, fetched: fetched.map(({ json }) => json) })
+    await session.release()
+  },
+}
+
+function bar(share: number): string {
+  return '█'.repeat(Math.round(share * 10)).padEnd(10, '·')
+}
+
+function describe(name: string, value: unknown): { text: string; json: object } {
+  if (!(value instanceof Tensor)) return { text: `${name}: no tensor`, json: { name } }
+  const first = Array.from(value.data as ArrayLike<number>).slice(0, SHOWN)
+  return {
+    text: `${name}: ${value.type}${formatShape(value.dims)}\n  ${first.map((number) => (typeof number === 'number' ? Number(number.toPrecision(5)) : String(number))).join(', ')}${value.size > SHOWN ? ', …' : ''}`,
+    json: { name, type: value.type, dims: value.dims, first: first.map(Number) },
+  }
+}

@@ -1,0 +1,71 @@
+import { LanewiseError } from '../errors.js'
+import { encodeFloats } from '../floats.js'
+import { notFused, type Graph, type Node, type Value } from '../graph/ir.js'
+import { hostFrom, type HostTensor } from '../host.js'
+import { parseAttributes, toRaw } from '../ops/attributes.js'
+import { Cast } from '../ops/cast.js'
+import type { OpDefinition } from '../ops/op.js'
+import { DequantizeLinear } from '../ops/quantize.js'
+
+/** How a file keeps its weights. `int8`: a factor per output channel (the first axis), symmetric around 0. */
+export type WeightFormat = 'float32' | 'float16' | 'int8'
+
+/** Smaller tensors stay as they are, and so do biases. */
+const LEAST = 256
+
+/**
+ * The same graph with its large float32 constants in a shorter type, and a node that brings each back: Cast or DequantizeLinear, which runtimes compute
+ * when they load the model. What is computed afterwards is float32 as before; the weights have been rounded.
+ *
+ * @throws LanewiseError `E_VALUE` for a weight that the type cannot hold.
+ */
+export function compressWeights(graph: Graph, format: WeightFormat): Graph {
+  if (format === 'float32') return graph
+  const short = new Map<Value, Value>()
+  const nodes: Node[] = []
+  for (const node of graph.nodes) {
+    const inputs = node.inputs.map((value) => {
+      if (value?.constant?.dtype !== 'float32' || value.constant.data.length < LEAST || value.constant.shape.length < 2) return value
+      let restored = short.get(value)
+      if (!restored) {
+        const made = format === 'float16' ? asFloat16(value, value.constant) : asInt8(value, value.constant)
+        nodes.push(made)
+        short.set(value, (restored = made.outputs[0]!))
+      }
+      return restored
+    })
+    nodes.push({ ...node, inputs })
+  }
+  return { ...graph, nodes }
+}
+
+function asFloat16(value: Value, { shape, data }: HostTensor): Node {
+  const code = encodeFloats('float16', data as Float32Array) as Uint16Array
+  if (code.some((bits) => (bits & 0x7c00) === 0x7c00)) throw new LanewiseError('E_VALUE', `"${value.name}" has weights that float16 cannot hold`, { tensor: value.name })
+  return restoring(value, Cast, [{ name: `${value.name}.float16`, constant: { dtype: 'float16', shape, data: code } }], { to: 1 })
+}
+
+function asInt8(value: Value, { shape, data }: HostTensor): Node {
+  const rows = shape[0]
+  const size = data.length / rows
+  const weights = data as Float32Array
+  const scales = new Float32Array(rows)
+  const codes = new Int8Array(data.length)
+  for (let row = 0; row < rows; row++) {
+    let most = 0
+    for (let i = row * size; i < (row + 1) * size; i++) most = Math.max(most, Math.abs(weights[i]))
+    if (!Number.isFinite(most)) throw new LanewiseError('E_VALUE', `"${value.name}" has weights that are not finite`, { tensor: value.name })
+    scales[row] = most === 0 ? 1 : most / 127
+    for (let i = row * size; i < (row + 1) * size; i++) codes[i] = Math.max(-127, Math.min(127, Math.round(weights[i] / scales[row])))
+  }
+  const inputs: Value[] = [
+    { name: `${value.name}.int8`, constant: { dtype: 'int8', shape, data: codes } },
+    { name: `${value.name}.scale`, constant: hostFrom('float32', [rows], [...scales]) },
+  ]
+  return restoring(value, DequantizeLinear, inputs, { axis: 0 })
+}
+
+function restoring(value: Value, op: OpDefinition, inputs: readonly Value[], attributes: Readonly<Record<string, number>>): Node {
+  const raw = new Map(Object.entries(attributes).map(([key, setting]) => [key, toRaw(op.attributes[key].kind, setting)]))
+  return { op, name: `${value.name}.${op.name}`, attributes: parseAttributes(op.attributes, raw), inputs, outputs: [{ name: value.name }], fused: notFused }
+}

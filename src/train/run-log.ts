@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import type { Fields } from '../data/dataset.js'
+import { LanewiseError } from '../errors.js'
+import { toGraph } from '../nn/export.js'
+import type { Module } from '../nn/module.js'
+import { makeFolder } from '../platform/node-files.js'
+import { MetricsLog, readMetrics, type MetricsRecord } from './metrics-log.js'
+import { boardNodes, TensorBoardWriter } from './tensorboard.js'
+
+/** Where the metrics of a run go: the list for its report and, with a folder, a file of JSON lines and one for TensorBoard. @internal */
+export class RunLog {
+  readonly history: MetricsRecord[] = []
+  private readonly metrics: MetricsLog | undefined
+  private readonly board: TensorBoardWriter | undefined
+
+  /** @param resumeAt - the step after which the folder's run goes on. */
+  constructor(folder: string | undefined, resumeAt: number | undefined) {
+    if (folder === undefined) return
+    makeFolder(folder)
+    const path = join(folder, 'metrics.jsonl')
+    this.metrics = resumeAt === undefined ? MetricsLog.create(path) : MetricsLog.resume(path, resumeAt)
+    if (resumeAt !== undefined) this.history.push(...readMetrics(path))
+    const board = join(folder, 'board')
+    makeFolder(board)
+    this.board = new TensorBoardWriter(board, { resumeAt })
+  }
+
+  write(step: number, values: Readonly<Record<string, number>>): void {
+    const record = { step, ...values }
+    this.history.push(record)
+    this.metrics?.write(record)
+    this.board?.scalars(step, values)
+  }
+
+  /** Shows the model's graph, if it takes one tensor and can be written as a graph. */
+  graph(model: Module, fields: Fields): void {
+    if (!this.board) return
+    const [name, { type, dims }] = Object.entries(fields)[0]
+    try {
+      this.board.graph(boardNodes(toGraph(model, [{ name, dtype: type, shape: [{ name: 'N', size: 2 }, ...dims.slice(1)] }])))
+    } catch (error) {
+      // A model that is no graph of operators can be trained all the same.
+      if (!(error instanceof LanewiseError)) throw error
+    }
+  }
+
+  close(): void {
+    this.metrics?.close()
+    this.board?.close()
+  }
+}
