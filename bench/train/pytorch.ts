@@ -12,7 +12,7 @@ export async function pytorchTrainer(script: string, clock: 'wall' | 'cpu'): Pro
     })
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
     const failed = new Promise<{ done: true; value: undefined }>((resolve) => child.on('error', () => resolve({ done: true, value: undefined })))
-    const answer = async (): Promise<string> => (await Promise.race([lines.next(), failed])).value ?? ''
+    const answer = async (): Promise<string> => String((await Promise.race([lines.next(), failed])).value ?? '')
     const greeting = await answer()
     if (!greeting.startsWith('ready')) {
       child.kill()
