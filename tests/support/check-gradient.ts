@@ -12,10 +12,10 @@ import { seeded } from './random.js'
 
 /** Central differences in float64 are good to about 1e-8 with this step. */
 const STEP = 1e-4
-/** Elements of each input that are differentiated; all of a small one. Fewer where the reference has much to compute for each of them. */
+/** Elements of each input that are differentiated, all of a small one: fewer where the naive reference takes long, but at least so many. */
 const ELEMENTS = 48
-const ELEMENTS_OF_LARGE = 6
-const LARGE = 30_000
+const LEAST_ELEMENTS = 4
+const MILLISECONDS = 400
 
 /**
  * Compares the gradient of a random weighting of a case's outputs, by every float32 input, with finite differences of the float64 reference.
@@ -68,10 +68,10 @@ function compare(
   if (!differentiable.includes(index) || (test.gradient && !test.gradient.inputs.includes(index))) return
   expect(gradient, `${test.op} ${test.name}: no gradient by input ${index}`).toBeDefined()
   const given = plains[index]!
-  const all = plains.reduce((sum, plain) => sum + (plain?.data.length ?? 0), 0)
-  const elements = all > LARGE ? ELEMENTS_OF_LARGE : ELEMENTS
-  const places = given.data.length <= elements ? given.data.map((_, k) => k) : Array.from({ length: elements }, () => Math.floor(random() * given.data.length))
+  const start = performance.now()
   const here = lossOf([...plains])
+  const elements = Math.max(LEAST_ELEMENTS, Math.min(ELEMENTS, Math.floor(MILLISECONDS / (2 * (performance.now() - start)))))
+  const places = given.data.length <= elements ? given.data.map((_, k) => k) : Array.from({ length: elements }, () => Math.floor(random() * given.data.length))
   const largest = gradient!.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
   for (const place of places) {
     const at = (delta: number) => lossOf(plains.map((p, k) => (k === index ? { ...given, data: given.data.map((value, j) => (j === place ? value + delta : value)) } : p)))
