@@ -81,7 +81,7 @@ export class InferenceSession {
     for (const value of graph.outputs) this.values.set(value.name, value)
     const pairs = statePairs(graph, options.states)
     this.states = pairs && new States(context, pairs)
-    this.seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : crypto.getRandomValues(new Uint32Array(1))[0]))
+    this.seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : undefined))
     this.profiling = options.profile ?? options.enableProfiling ?? false
   }
 
@@ -367,11 +367,17 @@ export class InferenceSession {
 function nothing(): void {}
 
 /** A sequence of seeds from one: by a Weyl sequence, so that it has not repeated after four billion. */
-function seedsFrom(seed: number): () => number {
-  const [low, high] = new Uint32Array(Float64Array.of(seed).buffer)
-  const start = Math.imul(Math.imul(low, 31) + high, 0x85ebca6b)
+function seedsFrom(seed: number | undefined): () => number {
+  let start: number | undefined
   let calls = 0
-  return () => (start + Math.imul(++calls, 0x9e3779b1)) >>> 0
+  return () => {
+    if (start === undefined) {
+      // Asked for only when something is random: in Node the mere mention of `crypto` loads it, a third of a cold start.
+      const [low, high] = new Uint32Array(Float64Array.of(seed ?? crypto.getRandomValues(new Uint32Array(1))[0]).buffer)
+      start = Math.imul(Math.imul(low, 31) + high, 0x85ebca6b)
+    }
+    return (start + Math.imul(++calls, 0x9e3779b1)) >>> 0
+  }
 }
 
 function checkOptions(options: SessionOptions | undefined): SessionOptions {
