@@ -106,12 +106,13 @@ export class Context {
 
   /** A typed view of the memory as it is now; do not keep it across an allocation. */
   view(dtype: NumericDType, address: number, size: number): TypedArray {
-    return viewData(dtype, this.memory.buffer, address, size)
+    // Nothing may lie anywhere, even behind the end of the memory.
+    return viewData(dtype, this.memory.buffer, size === 0 ? 0 : address, size)
   }
 
   /** Bytes of the memory as it is now; do not keep it across an allocation. */
   bytes(address: number, length: number): Uint8Array {
-    return new Uint8Array(this.memory.buffer, address, length)
+    return new Uint8Array(this.memory.buffer, length === 0 ? 0 : address, length)
   }
 
   /** @throws LanewiseError `E_STATE` if the context was released or a kernel trapped. */
