@@ -1,29 +1,16 @@
 // The bench inside Node: bundled by main.ts and run by the Node that was asked for.
 import { writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import * as lanewise from '../src/node.js'
 import { measureWork, type WorkResult } from './measure.js'
-import type { Options } from './options.js'
 import { Peaks } from './peaks.js'
 import { jaxJs, type Jax } from './peers/jax.js'
 import { lanewisePeer } from './peers/lanewise.js'
 import { onnxruntimeNode, onnxruntimeWeb, type Ort } from './peers/onnxruntime.js'
 import type { Peer, PeerName } from './peers/peer.js'
 import { tfjs, type Tf, type TfWasm } from './peers/tfjs.js'
+import { begin, load, versionOf } from './process.js'
 import { worksOf } from './suites/index.js'
-
-// Not literals in import(): the types would have to be installed for the repository's type check.
-const load = async <T>(name: string): Promise<T> => {
-  const module = (await import(name)) as T & { default?: T }
-  return { ...module.default, ...module }
-}
-
-function versionOf(packageName: string): string {
-  const require = createRequire(import.meta.url)
-  const path = require.resolve(packageName).replace(/(node_modules\/(@[^/]+\/)?[^/]+)\/.*/, '$1/package.json')
-  return (require(path) as { version: string }).version
-}
 
 const makers: Record<PeerName, () => Promise<Peer>> = {
   'onnxruntime-web': async () => onnxruntimeWeb(await load<Ort>('onnxruntime-web')),
@@ -32,19 +19,7 @@ const makers: Record<PeerName, () => Promise<Peer>> = {
   'jax-js': async () => jaxJs(await load<Jax>('@jax-js/jax'), versionOf('@jax-js/jax')),
 }
 
-// onnxruntime-web defines a Worker in Node, on whose account jax-js would take to threads, and to a shared memory in mid-run.
-Object.defineProperty(globalThis, 'Worker', { get: () => undefined, set: () => {} })
-
-const [, , optionsText, resultFile] = process.argv
-const options = JSON.parse(optionsText) as Options
-if (options.clock === 'cpu') {
-  // For everybody in the process, so that the times a session's profile gives are of the same kind.
-  const now = (): number => {
-    const { user, system } = process.cpuUsage()
-    return (user + system) / 1000
-  }
-  Object.defineProperty(performance, 'now', { value: now })
-}
+const { options, resultFile } = begin()
 const peaks = await Peaks.create(options.build)
 const peers = [lanewisePeer(lanewise, options.build)]
 for (const name of options.suite === 'kernels' ? options.vs : options.vs.filter((peer) => peer.startsWith('onnxruntime'))) peers.push(await makers[name]())

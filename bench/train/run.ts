@@ -4,8 +4,8 @@ import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import '../../src/node.js'
-import type { Options } from '../options.js'
 import { Peaks } from '../peaks.js'
+import { begin, load, versionOf } from '../process.js'
 import { pairedRatio, summarize } from '../statistics.js'
 import { jaxTrainer, type JaxTraining } from './jax.js'
 import { lanewiseTrainer } from './lanewise.js'
@@ -14,22 +14,7 @@ import type { StepResult } from './table.js'
 import { tfjsTrainer, type TfTraining } from './tfjs.js'
 import { steps, type Trainer, type TrainerMaker } from './work.js'
 
-const load = async <T>(name: string): Promise<T> => {
-  const module = (await import(name)) as T & { default?: T }
-  return { ...module.default, ...module }
-}
-
-Object.defineProperty(globalThis, 'Worker', { get: () => undefined, set: () => {} })
-const [, , optionsText, resultFile] = process.argv
-const options = JSON.parse(optionsText) as Options
-if (options.clock === 'cpu') {
-  const now = (): number => {
-    const { user, system } = process.cpuUsage()
-    return (user + system) / 1000
-  }
-  Object.defineProperty(performance, 'now', { value: now })
-}
-
+const { options, resultFile } = begin()
 const peaks = await Peaks.create(options.build)
 const notes: string[] = []
 const makers: [string, TrainerMaker][] = [['lanewise', lanewiseTrainer(options.build)]]
@@ -87,8 +72,6 @@ for (const { name, key, flops } of steps) {
   for (const { trainer } of engines) trainer.close()
 }
 torch?.close()
-const require = createRequire(import.meta.url)
-const versionOf = (name: string) => (require(require.resolve(name).replace(/(node_modules\/(@[^/]+\/)?[^/]+)\/.*/, '$1/package.json')) as { version: string }).version
 const environment = {
   engine: `Node ${process.versions.node} (V8 ${process.versions.v8.split('-')[0]})`,
   clock: options.clock,

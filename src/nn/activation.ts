@@ -8,28 +8,26 @@ interface OnDevice {
   readonly device?: Device
 }
 
-export class ReLU extends Module {
+/** What has nothing to choose but the device. */
+abstract class Plain extends Module {
   constructor({ device }: OnDevice = {}) {
     super(device)
   }
+}
+
+export class ReLU extends Plain {
   forward(x: Variable): Variable {
     return F.relu(x)
   }
 }
 
-export class Sigmoid extends Module {
-  constructor({ device }: OnDevice = {}) {
-    super(device)
-  }
+export class Sigmoid extends Plain {
   forward(x: Variable): Variable {
     return F.sigmoid(x)
   }
 }
 
-export class Tanh extends Module {
-  constructor({ device }: OnDevice = {}) {
-    super(device)
-  }
+export class Tanh extends Plain {
   forward(x: Variable): Variable {
     return F.tanh(x)
   }
@@ -46,28 +44,19 @@ export class GELU extends Module {
   }
 }
 
-export class SiLU extends Module {
-  constructor({ device }: OnDevice = {}) {
-    super(device)
-  }
+export class SiLU extends Plain {
   forward(x: Variable): Variable {
     return F.silu(x)
   }
 }
 
-export class Hardswish extends Module {
-  constructor({ device }: OnDevice = {}) {
-    super(device)
-  }
+export class Hardswish extends Plain {
   forward(x: Variable): Variable {
     return F.hardswish(x)
   }
 }
 
-export class Softplus extends Module {
-  constructor({ device }: OnDevice = {}) {
-    super(device)
-  }
+export class Softplus extends Plain {
   forward(x: Variable): Variable {
     return F.softplus(x)
   }
