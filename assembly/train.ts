@@ -13,3 +13,4 @@ export { resize_axis_gradient_f32 } from "./resize-gradient";
 export { gru_gradient_f32, gru_reset_gradient_f32, lstm_gradient_f32, rnn_gradient_f32 } from "./rnn-gradient";
 export { cross_entropy_f32, cross_entropy_gradient_f32, log_softmax_gradient_f32, softmax_gradient_f32 } from "./softmax-gradient";
 export { unary_gradient_f32 } from "./unary-gradient";
+export { winograd_weight_gradient_f32, winograd_weight_gradient_scratch_size } from "./winograd-gradient";

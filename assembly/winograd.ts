@@ -16,13 +16,13 @@ const MIN_TILES: i32 = 48;
 const HUGE: i64 = 32 << 20;
 const FEW_TILES: i64 = 9;
 /** Bytes of sixteen channels of one tile's window. */
-const STAGE: i32 = 36 * 64;
+export const STAGE: i32 = 36 * 64;
 /** Distance of the matrices beyond their size, so that equal elements of them do not share a cache set. */
-const SKEW: i32 = 64;
+export const SKEW: i32 = 64;
 
 // @ts-ignore: decorator
 @inline
-function round_up(n: i32, multiple: i32): i32 {
+export function round_up(n: i32, multiple: i32): i32 {
   return (n + multiple - 1) / multiple * multiple;
 }
 
@@ -50,7 +50,7 @@ export function winograd_choice(r: i32, n: i32, inputs: i32, outputs: i32, oh: i
 
 // @ts-ignore: decorator
 @inline
-function tiles_of(m: i32, n: i32, oh: i32, ow: i32): i32 {
+export function tiles_of(m: i32, n: i32, oh: i32, ow: i32): i32 {
   return n * ((oh + m - 1) / m) * ((ow + m - 1) / m);
 }
 
@@ -188,6 +188,39 @@ function stage_window(
 }
 
 /**
+ * Bᵀ d B of `channels` channels of `count` tiles from number `first` on: row `row` · t of the matrices at `v`. Tiles that see padding go through a zeroed
+ * copy, and so do pixels a multiple of 1024 bytes apart, which would share a cache set. `scratch` has TEMP + STAGE bytes.
+ */
+export function transform_tiles(
+  m: i32, size: i32, x: usize, px: i32, height: i32, width: i32, channels: i32, tall: i32, wide: i32, top: i32, left: i32,
+  first: i32, count: i32, v: usize, row: i32, plane: i32, scratch: usize,
+): void {
+  let stage = scratch + TEMP, line = width * px;
+  for (let index = first; index < first + count; index++) {
+    let y = index / wide, image = y / tall;
+    let i = (y - image * tall) * m - top, j = (index - y * wide) * m - left;
+    let from = x + image * height * line + i * line + j * px;
+    let i0 = max(-i, 0), i1 = min(height - i, size), j0 = max(-j, 0), j1 = min(width - j, size);
+    let c = 0;
+    if (i0 == 0 && i1 == size && j0 == 0 && j1 == size && (px & 1023) != 0) {
+      c = channels & ~3;
+      if (size == 6) input_6(from, line, px, v, plane, c >> 2, scratch);
+      else input_4(from, line, px, v, plane, c >> 2, scratch);
+    }
+    if (c < channels) {
+      memory.fill(stage, 0, STAGE);
+      for (; c < channels; c += 16) {
+        let some = min(channels - c, 16), blocks = (some + 3) >> 2;
+        stage_window(from + (c << 2), line, px, stage, size, i0, i1, j0, j1, some);
+        if (size == 6) input_6(stage, 6 * 64, 64, v + (c << 2), plane, blocks, scratch);
+        else input_4(stage, 4 * 64, 64, v + (c << 2), plane, blocks, scratch);
+      }
+    }
+    v += row;
+  }
+}
+
+/**
  * x[n, height, width, inputs] → y[n, oh, ow, outputs] with filters from winograd_pack_f32 for the same m and r;
  * y = act(conv + bias + residual), `bias` and `residual` may be 0 and the residual may be y. Pitches are the floats between pixels. Padding
  * below and to the right follows from oh and ow. [begin, end) runs over winograd_blocks.
@@ -201,8 +234,8 @@ export function winograd_f32(
   let tiles = block_tiles(size, all, inputs, outputs);
   let inPlane = input_plane(tiles, inputs), outPlane = output_plane(tiles, outputs), filters = filter_plane(inputs, outputs);
   let inRow = round_up(inputs, 4) << 2, outRow = round_up(outputs, NR) << 2, panel = inputs * NR << 2;
-  let temp = scratch, stage = temp + TEMP, v = stage + STAGE, products = v + size * size * inPlane;
-  let xPixel = xPitch << 2, xRow = width * xPixel, yPixel = yPitch << 2, yRow = ow * yPixel;
+  let temp = scratch, v = temp + TEMP + STAGE, products = v + size * size * inPlane;
+  let xPixel = xPitch << 2, yPixel = yPitch << 2, yRow = ow * yPixel;
   let rPixel = residualPitch << 2, rRow = ow * rPixel;
 
   let later = act > UNARY_LEAKY_RELU ? act : UNARY_NONE, low = a, high = b;
@@ -216,27 +249,9 @@ export function winograd_f32(
   for (let block = begin; block < end; block++) {
     let first = block * tiles, count = min(tiles, all - first);
 
-    for (let t = 0; t < count; t++) {
-      let index = first + t, row = index / wide, image = row / tall;
-      let i = (row - image * tall) * m - top, j = (index - row * wide) * m - left;
-      let from = x + image * height * xRow + i * xRow + j * xPixel, to = v + t * inRow;
-      let i0 = max(-i, 0), i1 = min(height - i, size), j0 = max(-j, 0), j1 = min(width - j, size);
-      let c = 0;
-      if (i0 == 0 && i1 == size && j0 == 0 && j1 == size && (xPixel & 1023) != 0) {
-        c = inputs & ~3;
-        if (size == 6) input_6(from, xRow, xPixel, to, inPlane, c >> 2, temp);
-        else input_4(from, xRow, xPixel, to, inPlane, c >> 2, temp);
-      }
-      if (c < inputs) {
-        memory.fill(stage, 0, STAGE);
-        for (; c < inputs; c += 16) {
-          let channels = min(inputs - c, 16), blocks = (channels + 3) >> 2;
-          stage_window(from + (c << 2), xRow, xPixel, stage, size, i0, i1, j0, j1, channels);
-          if (size == 6) input_6(stage, 6 * 64, 64, to + (c << 2), inPlane, blocks, temp);
-          else input_4(stage, 4 * 64, 64, to + (c << 2), inPlane, blocks, temp);
-        }
-      }
-    }
+    transform_tiles(
+      m, size, x, xPixel, height, width, inputs, tall, wide, top, left, first, count, v, inRow, inPlane, temp,
+    );
 
     for (let p = 0; p < size * size; p++) {
       gemm_panels(

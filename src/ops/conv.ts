@@ -153,7 +153,7 @@ function isFlat({ kernel, strides, begin, end }: Window): boolean {
 }
 
 /** 3 for 3×3, 5 for 5×5, at stride 1 and not dilated; otherwise 0. */
-function unitTaps({ kernel, strides, dilations }: Window): number {
+export function unitTaps({ kernel, strides, dilations }: Pick<Window, 'kernel' | 'strides' | 'dilations'>): number {
   const [, kh, kw] = threeAxes(kernel, 1)
   return kh === kw && (kh === 3 || kh === 5) && strides.every((stride) => stride === 1) && dilations.every((dilation) => dilation === 1) ? kh : 0
 }
