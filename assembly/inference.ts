@@ -4,6 +4,7 @@ export { cast_bf16_f32, cast_f16_f32, cast_f32_bf16, cast_f32_bool, cast_f32_f16
 export { chain_f32, chain_scratch } from "./chain";
 export { compare_broadcast_f32, compare_broadcast_i32, compare_broadcast_i64, isinf_f32, isnan_f32 } from "./compare";
 export { conv, conv_pack, conv_packed_size, conv_scratch_size } from "./conv";
+export { conv_few } from "./conv_few";
 export { conv_grouped, conv_grouped_scratch_size } from "./conv_grouped";
 export { conv_rows, conv_rows_pack, conv_rows_packed_size, conv_rows_scratch_size } from "./conv_rows";
 export { conv_transpose, conv_transpose_pack } from "./conv_transpose";
