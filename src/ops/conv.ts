@@ -111,6 +111,11 @@ const GROUPED_OUTPUTS = 8
 /** A 1×1 kernel needs no gathering, so that the matrix product is worth it sooner. */
 const GROUPED_POINTWISE = 4
 
+/** Up to so many readings of every filter a convolution is bound by them (docs/performance/narrow.md). */
+const FEW_READINGS = 3
+/** Along one axis: never few. */
+const MANY_PIXELS = 64
+
 /** From so many pixels on, Winograd's way is faster even if the filters are transformed anew at every run (docs/performance/training.md). */
 const REPACKED_PIXELS = 192
 
@@ -118,6 +123,7 @@ const REPACKED_PIXELS = 192
 export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
   const { x, w, window, group } = job
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
+  if (group === 1 && isFlat(window) && readingsOfFilters(x.shape, window) <= FEW_READINGS) return few
   const inputs = w.shape[1]
   const outputs = w.shape[0] / group
   const taps = isFlat(window) ? unitTaps(window) : 0
@@ -150,6 +156,20 @@ function rowsKind({ w, window }: Job): keyof typeof rowsNames | undefined {
 /** Whether there are at most two spatial axes that the window does anything in. */
 function isFlat({ kernel, strides, begin, end }: Window): boolean {
   return kernel.length < 3 || (kernel[0] === 1 && strides[0] === 1 && begin[0] === 0 && end[0] === 0)
+}
+
+/** How often a convolution reads its filters if it passes over the taps that lie in the padding. */
+function readingsOfFilters(x: Shape, { kernel, strides, dilations, begin, output }: Window): number {
+  return kernel.reduce((readings, taps, axis) => {
+    if (output[axis] > MANY_PIXELS) return Infinity
+    let used = 0
+    for (let i = 0; i < output[axis]; i++) {
+      const first = i * strides[axis] - begin[axis]
+      const end = Math.min(taps, Math.ceil((x[axis + 2] - first) / dilations[axis]))
+      used += Math.max(0, end - Math.max(0, Math.ceil(-first / dilations[axis])))
+    }
+    return (readings * used) / taps
+  }, x[0])
 }
 
 /** 3 for 3×3, 5 for 5×5, at stride 1 and not dilated; otherwise 0. */
@@ -230,6 +250,25 @@ const gathered: Kernel = {
   },
 }
 
+/** Hardly any pixels: matrix times vector. */
+const few: Kernel = {
+  name: 'gemv',
+  emit(e, job) {
+    const { x, w, y, window, bias, residual, activation } = job
+    const [, kh, kw] = threeAxes(window.kernel, 1)
+    const [, sh, sw] = threeAxes(window.strides, 1)
+    const [, dh, dw] = threeAxes(window.dilations, 1)
+    const [, top, left] = threeAxes(window.begin, 0)
+    const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
+    const [, oh, ow] = threeAxes(y.shape.slice(2), 1)
+    const [outputs, inputs] = w.shape
+    e.call(
+      'conv_few', x.at, height, width, inputs, packTaps(e, job), kh, kw, sh, sw, dh, dw, top, left, y.at, x.shape[0] * depth, oh, ow, outputs,
+      bias, residual, activation.code, activation.a, activation.b, 0, outputs,
+    )
+  },
+}
+
 const rowsNames = { [ROWS_PRODUCTS]: 'row products', [ROWS_DOTS]: 'dots', [ROWS_TAPS]: 'taps' }
 
 /** Few filters or wide kernels: reads from rows that are copied once. */
@@ -274,15 +313,20 @@ function sizesOf({ w, y, window, group }: Job): { inputs: number; outputs: numbe
   return { inputs: w.shape[1], outputs: w.shape[0] / group, taps: kd * kh * kw, out: threeAxes(y.shape.slice(2), 1) }
 }
 
-/** The call of a kernel that takes any window and filters packed by conv_pack. */
-function emitTaps(e: KernelEmitter, job: Job, kernel: 'conv' | 'conv_grouped', scratch: Address): void {
-  const { x, w, y, window, group, bias, residual, activation } = job
-  const { inputs, outputs, taps, out } = sizesOf(job)
-  const packed = e.pack(w, `conv ${group}`, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
+function packTaps(e: KernelEmitter, job: Job): Address {
+  const { inputs, outputs, taps } = sizesOf(job)
+  const { w, group } = job
+  return e.pack(w, `conv ${group}`, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
     p.call('conv_pack', from, outputs, inputs, taps, group, to)
   })
+}
+
+/** The call of a kernel that takes any window and filters packed by conv_pack. */
+function emitTaps(e: KernelEmitter, job: Job, kernel: 'conv' | 'conv_grouped', scratch: Address): void {
+  const { x, y, window, group, bias, residual, activation } = job
+  const { inputs, outputs, out } = sizesOf(job)
   e.call(
-    kernel, x.at, x.shape[1], ...threeAxes(x.shape.slice(2), 1), inputs, group, packed, ...threeAxes(window.kernel, 1),
+    kernel, x.at, x.shape[1], ...threeAxes(x.shape.slice(2), 1), inputs, group, packTaps(e, job), ...threeAxes(window.kernel, 1),
     ...threeAxes(window.strides, 1), ...threeAxes(window.dilations, 1), ...threeAxes(window.begin, 0), y.at, y.shape[1], ...out, outputs,
     bias, residual, y.shape[1], activation.code, activation.a, activation.b, 0, x.shape[0] * out[0] * out[1], scratch,
   )
