@@ -11,7 +11,7 @@ export { conv_transpose, conv_transpose_pack } from "./conv_transpose";
 export { depthwise_f32, depthwise_pack_f32, depthwise_packed_size, depthwise_scratch_size } from "./depthwise";
 export { binary_broadcast_f32, binary_broadcast_i32, binary_broadcast_i64, binary_broadcast_u8, binary_f32, not_u8, where_broadcast } from "./elementwise";
 export { gather, scatter, table_copy } from "./gather";
-export { gemm, gemm_pack, gemm_packed_size, gemm_strided_a, gemm_strided_a_scratch_size } from "./gemm";
+export { gemm, gemm_pack, gemm_packed_size, gemm_strided_a, gemm_strided_a_scratch_size, gemm_unpacked, gemm_unpacked_scratch_size } from "./gemm";
 export { gemv_packed, gemv_rows, gemv_transposed } from "./gemv";
 export { grid_sample_linear } from "./grid-sample";
 export { place_heads_f32 } from "./heads";

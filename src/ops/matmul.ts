@@ -197,6 +197,11 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
       e.call(kernel, a.at, aRow, b.at, bCol === 1 ? bRow : bCol, bias, residual, n, c, n, rows, k, 0, n, code, alpha, beta)
       return e.note({ kernel: 'gemv', flops: 2 * rows * n * k })
     }
+    if (!b.constant && rows > VECTOR_ROWS && aCol === 1) {
+      const scratch = e.scratch(e.ask('gemm_unpacked_scratch_size', k, n))
+      e.call('gemm_unpacked', a.at, aRow, b.at, bRow, bCol, bias, residual, n, c, n, k, n, 0, rows, code, alpha, beta, scratch)
+      return e.note({ kernel: 'gemm', flops: 2 * rows * n * k })
+    }
     const packed = e.pack(b, `gemm ${bRow} ${bCol} ${k} ${n}`, e.ask('gemm_packed_size', k, n), (p, from, to) => {
       p.call('gemm_pack', from, bRow, bCol, k, n, to)
     })
