@@ -164,7 +164,7 @@ export const LSTMGradient: Gradient<LstmAttributes> = {
       for (const t of d.steps) {
         const cell = plus(cells, (t + 1) * state)
         e.call(
-          'lstm_f32', plus(gates, t * batch * n * 4), batch * n, n, packed, before[t], c, hidden, stateOf(y, d, t), 0, hidden, 0, cell, 1, hidden, 0,
+          'lstm_f32', plus(gates, t * batch * n * 4), batch * n, n, packed, 0, before[t], c, hidden, stateOf(y, d, t), 0, hidden, 0, cell, 1, hidden, 0,
           Number(reverse), 0, batch,
         )
         c = cell
@@ -231,7 +231,7 @@ export const GRUGradient: Gradient<GruAttributes> = {
       const before = statesBefore(d, y, inputs[5])
       for (const t of d.steps) {
         e.call(
-          'gru_f32', plus(zr, t * 2 * state), plus(candidates, t * state), batch * hidden, hidden, packed, candidate, biasH, after, before[t], hidden, stateOf(y, d, t), 0, hidden,
+          'gru_f32', plus(zr, t * 2 * state), plus(candidates, t * state), batch * hidden, hidden, packed, candidate, 0, biasH, after, before[t], hidden, stateOf(y, d, t), 0, hidden,
           0, 1, hidden, 0, Number(reverse), 0, batch, plus(products, t * state),
         )
       }
@@ -304,7 +304,7 @@ export const RNNGradient: Gradient<RecurrentAttributes> = {
       const hn = e.outputs[1] ? plus(e.output(1).at, d.direction * state) : 0
       const packed = packGates(e, e.input(2), d, 0, 1)
       e.call(
-        'rnn_f32', rows, batch * hidden, hidden, packed, h0, hidden, stateOf(y, d, 0), directions * batch * hidden, hidden, hn, length, hidden, 0,
+        'rnn_f32', rows, batch * hidden, hidden, packed, 0, h0, hidden, stateOf(y, d, 0), directions * batch * hidden, hidden, hn, length, hidden, 0,
         Number(reverse), act, 0, batch,
       )
     }
