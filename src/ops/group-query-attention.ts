@@ -4,11 +4,11 @@ import { toNumbers, type HostTensor } from '../host.js'
 import { formatShape, sizeOf } from '../shape.js'
 import { emitAttention, emitPlacedHeads, headsWithin, maskOf, type HeadsAt, type Rotary } from './attention-emit.js'
 import { attend, headsFirst, headsLast, type HeadView } from './attention-host.js'
-import { rotate } from './attention.js'
 import { float, int, required, string } from './attributes.js'
 import { attentionBias, like, misfit, together } from './contrib-attention.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
 import { defineOp, plus, type Address, type Emitter, type TensorType } from './op.js'
+import { checkPositions, rotate } from './rotary-embedding.js'
 
 interface GroupHeads {
   readonly num_heads: number
@@ -54,10 +54,7 @@ function rotaryTables(e: Emitter<unknown>, size: number, count: number): Omit<Ro
   let positions: Address | undefined
   if (ids) {
     if (ids.size !== count) throw misfit('position_ids', ids.shape)
-    e.check(ids, (tensor) => {
-      const wrong = toNumbers(tensor, 'position_ids').find((id) => !(id >= 0 && id < rows))
-      if (wrong !== undefined) throw new LanewiseError('E_VALUE', `position ${wrong} is outside [0, ${rows - 1}]`)
-    })
+    e.check(ids, (tensor) => checkPositions(tensor, rows))
     positions = e.scratch(count * 4)
     e.call('cast_i64_i32', ids.at, positions, count)
   }
