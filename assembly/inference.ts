@@ -6,6 +6,7 @@ export { compare_broadcast_f32, compare_broadcast_i32, compare_broadcast_i64, is
 export { conv, conv_pack, conv_packed_size, conv_scratch_size } from "./conv";
 export { conv_few } from "./conv_few";
 export { conv_grouped, conv_grouped_scratch_size } from "./conv_grouped";
+export { conv_patches, conv_patches_pack } from "./conv_patches";
 export { conv_rows, conv_rows_pack, conv_rows_packed_size, conv_rows_scratch_size } from "./conv_rows";
 export { conv_transpose, conv_transpose_pack } from "./conv_transpose";
 export { depthwise_f32, depthwise_pack_f32, depthwise_packed_size, depthwise_scratch_size } from "./depthwise";

@@ -7,6 +7,7 @@ import { hostFrom } from '../../src/host.js'
 import { AdditiveAttention, MultiheadAttention } from '../../src/nn/attention.js'
 import { toGraph, type InputSpec } from '../../src/nn/export.js'
 import * as F from '../../src/nn/functional.js'
+import { GraphModule } from '../../src/nn/graph-module.js'
 import { normal } from '../../src/nn/init.js'
 import { Embedding, Linear } from '../../src/nn/linear.js'
 import { LocallyConnected2d } from '../../src/nn/locally-connected.js'
@@ -313,6 +314,38 @@ test('additive attention: weights add up to one, padding has none', () => {
     F.sumSquares(context).backward()
   })
   for (const [name, parameter] of attention.namedParameters()) expect(parameter.grad, name).toBeDefined()
+})
+
+test('additive attention goes through ONNX and back, and can be trained on', async () => {
+  class Context extends Module {
+    attention = new AdditiveAttention(3, 5, 4, { device })
+    forward(query: Variable, keys: Variable, padding: Variable): Variable {
+      return this.attention.call(query, keys, padding)[0]
+    }
+  }
+  const model = new Context(device)
+  const query = new Tensor('float32', random([2, 3]), [2, 3])
+  const keys = new Tensor('float32', random([2, 6, 5]), [2, 6, 5])
+  const padding = new Tensor('bool', Uint8Array.from({ length: 12 }, (_, i) => (i > 9 ? 1 : 0)), [2, 6])
+  const expected = model.predict(query, keys, padding).data as Float32Array
+  const [batch, length] = [{ name: 'batch', size: 3 }, { name: 'length', size: 4 }]
+  const specs: InputSpec[] = [
+    { name: 'query', shape: [batch, 3] },
+    { name: 'keys', shape: [batch, length, 5] },
+    { name: 'padding', dtype: 'bool', shape: [batch, length] },
+  ]
+  await agreesWithOrt(model, specs, { query, keys, padding }, expected)
+  const session = await InferenceSession.create(exportModel(toGraph(model, specs)))
+  const again = new GraphModule(session.model, { device })
+  await session.release()
+  expect([...again.stateDict().keys()].sort()).toEqual([...model.stateDict().keys()].sort())
+  near(again.predict(query, keys, padding).data as Float32Array, expected)
+  device.step(() => {
+    const [a, b, c] = [query, keys, padding].map((tensor) => device.tensor(tensor))
+    for (const y of [model.call(a, b, c), again.call(a, b, c) as Variable]) F.sumSquares(y).backward()
+  })
+  const gradients = new Map([...model.namedParameters()].map(([name, parameter]) => [name, parameter.grad!.data() as Float32Array]))
+  for (const [name, parameter] of again.namedParameters()) near(parameter.grad!.data() as Float32Array, gradients.get(name)!)
 })
 
 test('a locally connected layer has filters of its own at every place', async () => {
