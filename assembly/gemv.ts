@@ -7,7 +7,7 @@ import { load_some, madd, store_some, sum_lanes } from "./simd";
 import { unary_f32 } from "./unary";
 
 /** C starts as the residual or as zeros: the sums are added to it. */
-function start(c: usize, ldc: i32, residual: usize, ldr: i32, m: i32, columns: i32): void {
+export function start(c: usize, ldc: i32, residual: usize, ldr: i32, m: i32, columns: i32): void {
   if (columns <= 0 || residual == c) return;
   for (let i = 0; i < m; i++) {
     if (residual) memory.copy(c + (i * ldc << 2), residual + (i * ldr << 2), columns << 2);
@@ -15,7 +15,7 @@ function start(c: usize, ldc: i32, residual: usize, ldr: i32, m: i32, columns: i
   }
 }
 
-function finish(c: usize, ldc: i32, bias: usize, m: i32, columns: i32, act: i32, alpha: f32, beta: f32): void {
+export function finish(c: usize, ldc: i32, bias: usize, m: i32, columns: i32, act: i32, alpha: f32, beta: f32): void {
   for (let i = 0; i < m; i++) {
     let row = c + (i * ldc << 2);
     if (bias) {
