@@ -51,7 +51,7 @@ function add_to(c: usize, sum: v128, columns: i32): void {
  * One row times four panels: four streams reach the memory's full rate where one gets three quarters of it, and one splat of A serves eight vectors.
  * (The exits that are never taken, since `a` is an address, keep V8 from moving all loads to the start; see gemm-tile.ts.)
  */
-function row_by_four_panels(a: usize, b: usize, stride: i32, k: i32, c: usize, columns: i32): void {
+export function row_by_four_panels(a: usize, b: usize, stride: i32, k: i32, c: usize, columns: i32): void {
   // Panels past the last repeat it.
   let b1 = columns > NR ? b + stride : b, b2 = columns > 2 * NR ? b1 + stride : b1, b3 = columns > 3 * NR ? b2 + stride : b2;
   let end = a + (k << 2);
