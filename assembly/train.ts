@@ -18,3 +18,4 @@ export {
 } from "./rnn-gradient";
 export { cross_entropy_f32, cross_entropy_gradient_f32, log_softmax_gradient_f32, softmax_gradient_f32 } from "./softmax-gradient";
 export { unary_gradient_f32 } from "./unary-gradient";
+export { winograd_weight_gradient_f32, winograd_weight_gradient_scratch_size } from "./winograd-gradient";

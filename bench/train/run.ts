@@ -91,8 +91,8 @@ const environment = {
   build: peaks.build,
   cpu: cpus()[0].model.trim(),
   versions: { tfjs: versionOf('@tensorflow/tfjs-core'), 'jax-js': versionOf('@jax-js/jax'), ...(torch ? { pytorch: torch.version } : {}) },
-  peak: peaks.best(),
-  plainPeak: plainPeaks?.best(),
+  ...peaks.best(),
+  plainPeak: plainPeaks?.best().peak,
 }
 writeFileSync(resultFile, JSON.stringify({ environment, results }))
 process.exit()

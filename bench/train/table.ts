@@ -1,3 +1,4 @@
+import { describePeaks, type PeakRates } from '../peaks.js'
 import type { Ratio, Summary } from '../statistics.js'
 
 export interface StepResult {
@@ -13,13 +14,13 @@ export interface StepResult {
 }
 
 export interface TrainReport {
-  readonly environment: {
+  readonly environment: PeakRates & {
     readonly engine: string
     readonly clock: string
     readonly build: string
     readonly cpu: string
     readonly versions: Readonly<Record<string, string>>
-    readonly peak: number
+    /** Of multiply-adds in the `simd` build, where both are timed. */
     readonly plainPeak?: number
   }
   readonly results: readonly StepResult[]
@@ -27,12 +28,12 @@ export interface TrainReport {
 
 /** The report as a Markdown table. */
 export function trainTable({ environment, results }: TrainReport): string {
-  const { engine, build, cpu, clock, versions, peak, plainPeak } = environment
+  const { engine, build, cpu, clock, versions, plainPeak } = environment
   const peers = [...new Set(results.flatMap(({ ratios }) => Object.keys(ratios)))]
   const times = (ratio: Ratio | undefined) => (ratio ? `${ratio.ratio.toPrecision(3)}×${Number.isFinite(ratio.noise) ? ` ± ${Math.round(ratio.noise * 100)} %` : ''}` : '–')
   const percent = (ratio: Ratio | undefined) => (ratio ? `${Math.round(ratio.ratio * 100)} %` : '–')
   return [
-    `${engine}, build ${build}, ${cpu}, ${clock} clock, peak ${peak.toFixed(1)} GFLOP/s${plainPeak ? ` (simd ${plainPeak.toFixed(1)})` : ''}; ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}`,
+    `${engine}, build ${build}, ${cpu}, ${clock} clock, ${describePeaks(environment)}${plainPeak ? `, ${plainPeak.toFixed(1)} of multiply-adds in the simd build` : ''}; ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}`,
     '',
     `| training step | ms | ${peers.map((peer) => `against ${peer}`).join(' | ')} | share of the peak |${plainPeak ? ' ms, simd | share of its peak |' : ''}`,
     `|---|---|${peers.map(() => '---|').join('')}---|${plainPeak ? '---|---|' : ''}`,

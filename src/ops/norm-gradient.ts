@@ -134,7 +134,7 @@ export const LayerNormalizationGradient: Gradient<RowAttributes> = {
     const { normalized, rows, columns } = rowsOf(x.shape, e.attributes.axis)
     const statistics = [e.save(rows * 4), e.save(rows * 4)]
     const addends = bias ? expandedRow(e, bias, normalized) : 0
-    if (columns > 0) e.call('layer_norm_f32', x.at, 0, 0, expandedRow(e, scale, normalized), addends, y.at, ...(statistics as [Address, Address]), columns, e.attributes.epsilon, 0, rows)
+    if (columns > 0) e.call('layer_norm_f32', x.at, 0, 0, 0, expandedRow(e, scale, normalized), addends, y.at, ...(statistics as [Address, Address]), columns, e.attributes.epsilon, 0, rows)
     statistics.forEach((from, i) => {
       if (e.outputs[i + 1]) e.call('unary_f32', UNARY_AFFINE, from, e.output(i + 1).at, rows, 1, 0)
     })
@@ -148,7 +148,7 @@ export const RMSNormalizationGradient: Gradient<RowAttributes> = {
     const [x, scale, y] = [e.input(0), e.input(1), e.output(0)]
     const { normalized, rows, columns } = rowsOf(x.shape, e.attributes.axis)
     const invstd = e.save(rows * 4)
-    if (columns > 0) e.call('rms_norm_f32', x.at, 0, 0, expandedRow(e, scale, normalized), y.at, invstd, columns, e.attributes.epsilon, 0, rows)
+    if (columns > 0) e.call('rms_norm_f32', x.at, 0, 0, 0, expandedRow(e, scale, normalized), y.at, invstd, columns, e.attributes.epsilon, 0, rows)
   },
   backward: (g) => emitRowGradient(g, 0, g.saved(0)),
 }

@@ -233,7 +233,7 @@ export const LSTMGradient: Gradient<LstmAttributes> = {
           if (h) e.call('gemm', h, hidden, packed, 0, at, n, at, n, hidden, n, 0, batch, UNARY_NONE, 0, 0)
           e.call('lstm_peephole_f32', at, c, peepholes, cell, states(t), batch, hidden)
         } else {
-          e.call('lstm_f32', at, batch * n, n, packed, h, c, hidden, states(t), 0, hidden, 0, cell, 1, hidden, 0, Number(reverse), 0, batch)
+          e.call('lstm_f32', at, batch * n, n, packed, 0, h, c, hidden, states(t), 0, hidden, 0, cell, 1, hidden, 0, Number(reverse), 0, batch)
         }
         emitBeyond(e, d, t, h, states(t))
         emitBeyond(e, d, t, c, cell)
@@ -322,7 +322,7 @@ export const GRUGradient: Gradient<GruAttributes> = {
       const before = statesBefore(d, states, inputs[5])
       for (const t of d.steps) {
         e.call(
-          'gru_f32', plus(zr, t * 2 * state), plus(candidates, t * state), batch * hidden, hidden, packed, candidate, biasH, after, before[t], hidden, states(t), 0, hidden,
+          'gru_f32', plus(zr, t * 2 * state), plus(candidates, t * state), batch * hidden, hidden, packed, candidate, 0, biasH, after, before[t], hidden, states(t), 0, hidden,
           0, 1, hidden, 0, Number(reverse), 0, batch, plus(products, t * state),
         )
         emitBeyond(e, d, t, before[t], states(t))
@@ -409,12 +409,12 @@ export const RNNGradient: Gradient<RecurrentAttributes> = {
       const packed = packGates(e, e.input(2), d, 0, 1)
       const states = statesIn(y, d, () => e.save(length * state))
       if (!d.lengths) {
-        e.call('rnn_f32', rows, batch * hidden, hidden, packed, h0, hidden, states(0), directions * batch * hidden, hidden, hn, length, hidden, 0, Number(reverse), act, 0, batch)
+        e.call('rnn_f32', rows, batch * hidden, hidden, packed, 0, h0, hidden, states(0), directions * batch * hidden, hidden, hn, length, hidden, 0, Number(reverse), act, 0, batch)
         continue
       }
       const before = statesBefore(d, states, inputs[5])
       for (const t of d.steps) {
-        e.call('rnn_f32', plus(rows, t * state), 0, hidden, packed, before[t], hidden, states(t), 0, hidden, 0, 1, hidden, 0, Number(reverse), act, 0, batch)
+        e.call('rnn_f32', plus(rows, t * state), 0, hidden, packed, 0, before[t], hidden, states(t), 0, hidden, 0, 1, hidden, 0, Number(reverse), act, 0, batch)
         emitBeyond(e, d, t, before[t], states(t))
       }
       emitOutputs(e, d, states, y)
