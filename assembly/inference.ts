@@ -25,7 +25,7 @@ export { heap_base, is_relaxed } from "./memory";
 export { affine_channels_first_f32, affine_channels_last_f32, batch_norm_coefficients_f32, group_norm_f32, group_norm_last_f32, group_norm_last_scratch, layer_norm_f32, rms_norm_f32 } from "./norm";
 export { peak_add, peak_madd, peak_read } from "./peak";
 export { average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool_f32, max_pool_f32, max_pool_indices_f32 } from "./pool";
-export { dequantize_linear, quantize_linear } from "./quant";
+export { dequantize_linear, dynamic_quantize_linear, quantize_linear } from "./quant";
 export { integer_average, quant_add } from "./quant-add";
 export { arg_extreme_f32, cumsum_f32, reduce_f32, reduce_i32, reduce_i64 } from "./reduce";
 export { resize_axis, resize_bilinear } from "./resize";
