@@ -23,7 +23,7 @@ export { lrn_f32, lrn_scratch } from "./lrn";
 export { matmul_batched, matmul_scratch_size } from "./matmul";
 export { heap_base, is_relaxed } from "./memory";
 export { affine_channels_first_f32, affine_channels_last_f32, batch_norm_coefficients_f32, group_norm_f32, group_norm_last_f32, group_norm_last_scratch, layer_norm_f32, rms_norm_f32 } from "./norm";
-export { peak_madd, peak_read } from "./peak";
+export { peak_add, peak_madd, peak_read } from "./peak";
 export { average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool_f32, max_pool_f32, max_pool_indices_f32 } from "./pool";
 export { dequantize_linear, quantize_linear } from "./quant";
 export { integer_average, quant_add } from "./quant-add";

@@ -1,5 +1,5 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
-import { Attention, RotaryEmbedding } from './attention.js'
+import { Attention } from './attention.js'
 import { commonOps } from './common.js'
 import { ContribAttention, MultiHeadAttention } from './contrib-attention.js'
 import { BiasGelu, ContribGelu, FastGelu, FusedConv, FusedGemm, FusedMatMul, QuickGelu } from './contrib-fused.js'
@@ -56,6 +56,7 @@ import { Bernoulli, Multinomial, RandomNormal, RandomNormalLike, RandomUniform, 
 import { CumProd } from './reduce.js'
 import { ReverseSequence } from './reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './roi.js'
+import { ContribRotaryEmbedding, RotaryEmbedding } from './rotary-embedding.js'
 import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
 import { Scatter, TensorScatter } from './scatter.js'
 import { Compress, Unique } from './select.js'
@@ -95,6 +96,7 @@ export const allOps: readonly unknown[] = [
   ConcatFromSequence,
   ContribAttention,
   ContribGelu,
+  ContribRotaryEmbedding,
   ContribSimplifiedLayerNormalization,
   ConvInteger,
   CumProd,

@@ -79,6 +79,8 @@ export interface AttentionEmission {
   readonly ends?: { readonly at: Address; readonly add: number; readonly padded?: 'in front' }
   readonly scale: number
   readonly softcap?: number
+  /** For each head of queries the score of one more key, whose value is 0. */
+  readonly sinks?: Address
 }
 
 /** For so few queries keys and values are not worth packing. */
@@ -119,7 +121,7 @@ export function emitAttention(e: Emitter<unknown>, a: AttentionEmission): void {
     : e.ask('attention_scratch_size', keys, size, valueSize)
   const to = e.scratch(Math.max(scratch, 4))
   const kernel = few ? 'attention_vector_f32' : 'attention_f32'
-  e.call(kernel, q.at, k.at, v.at, mask?.at ?? 0, ends?.at ?? 0, y.at, e.table(attentionTable(a)), a.scale, a.softcap ?? 0, 0, batch * kvHeads, to)
+  e.call(kernel, q.at, k.at, v.at, mask?.at ?? 0, a.sinks ?? 0, ends?.at ?? 0, y.at, e.table(attentionTable(a)), a.scale, a.softcap ?? 0, 0, batch * kvHeads, to)
   e.note({ kernel: few ? 'attention of vectors' : 'attention', flops: 2 * batch * heads * queries * keys * (size + valueSize) })
 }
 

@@ -120,7 +120,7 @@ const MANY_PIXELS = 64
 const TILES_BEFORE_WINOGRAD = 3
 
 /** From so many pixels on, Winograd's way is faster even if the filters are transformed anew at every run (docs/performance/training.md). */
-const REPACKED_PIXELS = 256
+const REPACKED_PIXELS = 192
 
 /** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance/winograd.md. */
 export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
@@ -131,13 +131,14 @@ export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
   const outputs = w.shape[0] / group
   const kind = group === 1 && isFlat(window) && window.dilations.every((dilation) => dilation === 1) ? rowsKind(job) : undefined
   if (kind === ROWS_TILES && inputs <= TILES_BEFORE_WINOGRAD) return rows(kind)
-  if (e.fast && isFlat(window) && isUnit(window) && (group === 1 || Math.min(inputs, outputs) >= 8)) {
+  const taps = isFlat(window) ? unitTaps(window) : 0
+  if (e.fast && taps > 0 && (group === 1 || Math.min(inputs, outputs) >= 8)) {
     const [depth, oh, ow] = threeAxes(window.output, 1)
     const images = x.shape[0] * depth
-    const tile = w.constant || images * oh * ow >= REPACKED_PIXELS ? e.ask('winograd_choice', images, inputs, outputs, oh, ow) : 0
-    // Packed filters take 36/9 or 16/9 of the original ones' memory: where that is scarce, what takes less.
+    const tile = w.constant || images * oh * ow >= REPACKED_PIXELS ? e.ask('winograd_choice', taps, images, inputs, outputs, oh, ow) : 0
+    // Packed filters take up to four times the original ones' memory: where that is scarce, what takes less.
     for (const m of tile === 4 ? [4, 2] : [tile]) {
-      if (m && e.affords(w, winogradKey(m, group), winogradBytes(e, m, group, inputs, outputs))) return winograd(m)
+      if (m && e.affords(w, winogradKey(m, group), winogradBytes(e, m, taps, group, inputs, outputs))) return winograd(m, taps)
     }
   }
   if (group > 1) return outputs <= (w.size === w.shape[0] * inputs ? GROUPED_POINTWISE : GROUPED_OUTPUTS) ? grouped : gathered
@@ -177,21 +178,21 @@ function readingsOfFilters(x: Shape, { kernel, strides, dilations, begin, output
   }, x[0])
 }
 
-/** 3×3, stride 1, not dilated. */
-function isUnit({ kernel, strides, dilations }: Window): boolean {
+/** 3 for 3×3, 5 for 5×5, at stride 1 and not dilated; otherwise 0. */
+export function unitTaps({ kernel, strides, dilations }: Pick<Window, 'kernel' | 'strides' | 'dilations'>): number {
   const [, kh, kw] = threeAxes(kernel, 1)
-  return kh === 3 && kw === 3 && strides.every((stride) => stride === 1) && dilations.every((dilation) => dilation === 1)
+  return kh === kw && (kh === 3 || kh === 5) && strides.every((stride) => stride === 1) && dilations.every((dilation) => dilation === 1) ? kh : 0
 }
 
 const winogradKey = (m: number, group: number): string => `winograd ${m} ${group}`
 
 /** Bytes of the packed filters. Packing works in scratch behind what it makes. */
-function winogradBytes(e: KernelEmitter, m: number, group: number, inputs: number, outputs: number): number {
-  return group * e.ask('winograd_packed_size', m, inputs, outputs) + e.ask('winograd_pack_scratch_size')
+function winogradBytes(e: KernelEmitter, m: number, taps: number, group: number, inputs: number, outputs: number): number {
+  return group * e.ask('winograd_packed_size', m, taps, inputs, outputs) + e.ask('winograd_pack_scratch_size')
 }
 
 /** Fewer multiplications by transforming tiles of m×m outputs; groups are slices of the channels. */
-function winograd(m: number): Kernel {
+function winograd(m: number, taps: number): Kernel {
   return {
     name: `winograd ${m}x${m}`,
     emit(e, { x, w, y, window, group, bias, residual, activation }) {
@@ -201,23 +202,23 @@ function winograd(m: number): Kernel {
       const images = x.shape[0] * depth
       const inputs = w.shape[1]
       const outputs = w.shape[0] / group
-      const bytes = e.ask('winograd_packed_size', m, inputs, outputs)
-      const packed = e.pack(w, winogradKey(m, group), winogradBytes(e, m, group, inputs, outputs), (p, from, to) => {
+      const bytes = e.ask('winograd_packed_size', m, taps, inputs, outputs)
+      const packed = e.pack(w, winogradKey(m, group), winogradBytes(e, m, taps, group, inputs, outputs), (p, from, to) => {
         const panels = Math.ceil(outputs / 8)
         for (let g = 0; g < group; g++) {
-          const filters = plus(from, 4 * 9 * inputs * outputs * g)
+          const filters = plus(from, 4 * taps * taps * inputs * outputs * g)
           for (let i = 0; i < panels; i += 8) {
-            p.call('winograd_pack_f32', m, filters, inputs, outputs, plus(to, g * bytes), plus(to, group * bytes), i, Math.min(i + 8, panels))
+            p.call('winograd_pack_f32', m, taps, filters, inputs, outputs, plus(to, g * bytes), plus(to, group * bytes), i, Math.min(i + 8, panels))
           }
         }
       })
-      const scratch = e.scratch(e.ask('winograd_scratch_size', m, images, oh, ow, inputs, outputs))
+      const scratch = e.scratch(e.ask('winograd_scratch_size', m, taps, images, oh, ow, inputs, outputs))
       for (let g = 0; g < group; g++) {
         const slice = <T extends Address | number>(at: T) => (typeof at === 'number' ? at : plus(at, 4 * g * outputs))
         e.call(
-          'winograd_f32', m, plus(x.at, 4 * g * inputs), x.shape[1], plus(packed, g * bytes), slice(bias), slice(residual), y.shape[1], slice(y.at),
+          'winograd_f32', m, taps, plus(x.at, 4 * g * inputs), x.shape[1], plus(packed, g * bytes), slice(bias), slice(residual), y.shape[1], slice(y.at),
           y.shape[1], images, height, width, inputs, outputs, oh, ow, top, left, activation.code, activation.a, activation.b, scratch, 0,
-          e.ask('winograd_blocks', m, images, oh, ow, inputs, outputs),
+          e.ask('winograd_blocks', m, taps, images, oh, ow, inputs, outputs),
         )
       }
     },

@@ -1,6 +1,6 @@
 // Every case table, one line each.
 import type { Case } from './case.js'
-import { attentionCases, attentionShapes, optimizerCases } from './attention.js'
+import { attentionCases, attentionShapes, rotaryCases, optimizerCases } from './attention.js'
 import { concatCases } from './concat.js'
 import { constantCases } from './constant.js'
 import { contribAttentionCases, contribCases } from './contrib.js'
@@ -38,6 +38,7 @@ import { triluCases } from './trilu.js'
 export const allCases: readonly Case[] = [
   ...attentionCases,
   ...attentionShapes,
+  ...rotaryCases,
   ...concatCases,
   ...constantCases,
   ...contribAttentionCases,
