@@ -202,13 +202,13 @@ export function limit_scores(
   for (let j = 0; j < hidden; j++) store<f32>(row + (j << 2), -Infinity);
 }
 
-function has_nan(x: usize, n: i32): bool {
+export function has_nan(x: usize, n: i32): bool {
   for (; n > 0; n--, x += 4) if (load<f32>(x) != load<f32>(x)) return true;
   return false;
 }
 
 /** y[0 … width) += Σ p[j]·v[j] over the `n` keys that have a weight: what a query may not see does not reach it, not even as NaN. */
-function add_seen(p: usize, n: i32, v: usize, vRow: i32, y: usize, width: i32): void {
+export function add_seen(p: usize, n: i32, v: usize, vRow: i32, y: usize, width: i32): void {
   for (let j = 0; j < n; j++, p += 4, v += vRow << 2) {
     const weight = load<f32>(p);
     if (weight == 0) continue;

@@ -156,3 +156,8 @@ export const INTEGER_FLOAT32 = 2 // scaled, a bias added
 export const ELEMENTS_ADD = 0
 export const ELEMENTS_TAKE = 1
 export const ELEMENTS_CLEAR = 2
+
+// What grid_sample_gradient_f32 interpolates by.
+export const SAMPLE_LINEAR = 0
+export const SAMPLE_NEAREST = 1
+export const SAMPLE_CUBIC = 2

@@ -17,6 +17,8 @@ const B_BLOCK: i32 = 65536;
  */
 const ROW_BLOCK: i32 = MR * 8;
 const SHORT_K: i32 = 512;
+/** Floats of A that pass by one panel where k is shorter: half a first-level cache, the panel has at most the other half. */
+const A_BLOCK: i32 = 4096;
 
 /** Length of the blocks, `limit` at most, that k is cut into. Depends on k alone, since it decides the order of the additions. */
 export function k_block(k: i32, limit: i32): i32 {
@@ -94,7 +96,7 @@ export function gemm(
   // When k is 0 the one pass writes act(bias + residual).
   do {
     let length = min(k - p, kBlock), last = p + length >= k, nBlock = max(NR, (B_BLOCK / max(length, 1)) & -NR);
-    let rowBlock = length > SHORT_K ? ROW_BLOCK : MR;
+    let rowBlock = length > SHORT_K ? ROW_BLOCK : MR * max(1, A_BLOCK / (MR * max(length, 1)));
     for (let j = 0; j < n; j += nBlock) {
       for (let i = begin; i < end; i += rowBlock) {
         let offset = <usize>(i - begin);

@@ -4,7 +4,9 @@ export { cast_bf16_f32, cast_f16_f32, cast_f32_bf16, cast_f32_bool, cast_f32_f16
 export { chain_f32, chain_scratch } from "./chain";
 export { compare_broadcast_f32, compare_broadcast_i32, compare_broadcast_i64, isinf_f32, isnan_f32 } from "./compare";
 export { conv, conv_pack, conv_packed_size, conv_scratch_size } from "./conv";
+export { conv_few } from "./conv_few";
 export { conv_grouped, conv_grouped_scratch_size } from "./conv_grouped";
+export { conv_patches, conv_patches_pack } from "./conv_patches";
 export { conv_rows, conv_rows_pack, conv_rows_packed_size, conv_rows_scratch_size } from "./conv_rows";
 export { conv_transpose, conv_transpose_pack } from "./conv_transpose";
 export { depthwise_f32, depthwise_pack_f32, depthwise_packed_size, depthwise_scratch_size } from "./depthwise";
@@ -22,7 +24,7 @@ export { lrn_f32, lrn_scratch } from "./lrn";
 export { matmul_batched, matmul_scratch_size } from "./matmul";
 export { heap_base, is_relaxed } from "./memory";
 export { affine_channels_first_f32, affine_channels_last_f32, batch_norm_coefficients_f32, group_norm_f32, group_norm_last_f32, group_norm_last_scratch, layer_norm_f32, rms_norm_f32 } from "./norm";
-export { peak_madd, peak_read } from "./peak";
+export { peak_add, peak_madd, peak_read } from "./peak";
 export { average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool_f32, max_pool_f32, max_pool_indices_f32 } from "./pool";
 export { dequantize_linear, quantize_linear } from "./quant";
 export { integer_average, quant_add } from "./quant-add";

@@ -97,8 +97,13 @@ const EXP: usize = memory.data<f32>([
   5.9604644775390625e-8, // 14: 2^−24
   -20, // 15: e^x − 1 is −1 below
   40, // 16: e^x/(1 + e^x) is 1 above
+  -1.42860677e-6, // 17
+  ROUND, // 18
+  ROUND + 126, // 19
 ]);
 const EXP_DOWN: usize = memory.data<i32>([48 << 23, (127 + 24) << 23]);
+// |x| ≤ 86 has n in −124 … 124, for which adding n to the exponent of e^r makes a normal number. Masks: all but the sign; the sign.
+const NEAR: usize = memory.data<i32>([0x42ac0000, 0x7fffffff, <i32>0x80000000]);
 
 /** e^r − r − 1 over r², for |r| ≤ ln 2 / 2. */
 // @ts-ignore: decorator
@@ -117,7 +122,7 @@ function exp_rest(x: v128, n: v128): v128 {
   const high = nmadd(n, constant(EXP, 1), x);
   if (ASC_FEATURE_RELAXED_SIMD) {
     // With fused steps the errors come out just above 1 ulp; the low part of r added last takes one rounding away.
-    const low = f32x4.mul(n, f32x4.neg(constant(EXP, 2)));
+    const low = f32x4.mul(n, constant(EXP, 17));
     const r = f32x4.add(high, low);
     const square = f32x4.mul(r, r);
     return f32x4.add(one, f32x4.add(high, madd(square, exp_tail(r, square), low)));
@@ -139,6 +144,22 @@ export function exp(x: v128): v128 {
   const down = v128.and(i32x4.shr_s(x, 31), constant(EXP_DOWN, 0));
   const power = i32x4.add(i32x4.shl(shifted, 23), down);
   return f32x4.mul(f32x4.mul(p, power), i32x4.sub(constant(EXP_DOWN, 1), down));
+}
+
+/** Whether `exp_near` will not do for one of eight lanes, NaN included. */
+// @ts-ignore: decorator
+@inline
+export function far(x0: v128, x1: v128): bool {
+  const magnitude = constant(NEAR, 1);
+  return v128.any_true(i32x4.gt_s(i32x4.max_s(v128.and(x0, magnitude), v128.and(x1, magnitude)), constant(NEAR, 0)));
+}
+
+/** The bits of `exp` for |x| ≤ 86, without what the other x take. */
+// @ts-ignore: decorator
+@inline
+export function exp_near(x: v128): v128 {
+  const shifted = madd(x, constant(EXP, 0), constant(EXP, 18));
+  return i32x4.add(exp_rest(x, f32x4.sub(shifted, constant(EXP, 18))), i32x4.shl(shifted, 23));
 }
 
 /** e^x for x ≤ 60, at most 1 ulp off: one multiplication and a clamp cheaper than `exp`. */
@@ -167,27 +188,27 @@ export function expm1_negative(x: v128): v128 {
 
 // tanh and sigmoid end in a division anyway, so that e^x may be a fraction, which takes fewer operations than a polynomial:
 // x = n·ln 2 + 2·r, e^x = 2^n·(c + s)/(c − s), where s/c = r·(1 + S·r²)/(1 + C·r²) is tanh r to 2^−27 (|r| ≤ ln 2 / 4).
+// For sigmoid, which has x rather than half of it, s and c are twice that, by coefficients of 2·r.
 const FRACTION: usize = memory.data<f32>([
-  0.0665870309, // 0: S
-  0.399920702, // 1: C, 20 ulp up: centres the error of tanh at 0.23, its largest
-  2.88539008, // 2: 2·log₂e
-  0.34657359028, // 3: ln 2 / 2
-  9.5, // 4: tanh is 1 above
-  0.3465728759765625, 7.14303384e-7, // 5: ln 2 / 2 in two parts
+  0.0665870309, 0.399920702, 1, // 0: S; C, 20 ulp up: centres the error of tanh at 0.23, its largest; what c begins with
+  0.0665870309 / 4, 0.399920702 / 2, 2, // 3: the same for 2·r
+  2.88539008, // 6: 2·log₂e
+  0.34657359028, // 7: ln 2 / 2
+  9.5, // 8: tanh is 1 above
 ]);
 
-/** s of the fraction. */
+/** s of the fraction, with coefficients from entry `first` on. */
 // @ts-ignore: decorator
 @inline
-function fraction_sine(r: v128, square: v128): v128 {
-  return madd(f32x4.mul(r, square), constant(FRACTION, 0), r);
+function fraction_sine(r: v128, square: v128, first: i32): v128 {
+  return madd(f32x4.mul(r, square), constant(FRACTION, first), r);
 }
 
 /** c of the fraction. */
 // @ts-ignore: decorator
 @inline
-function fraction_cosine(square: v128): v128 {
-  return madd(square, constant(FRACTION, 1), constant(EXP, 8));
+function fraction_cosine(square: v128, first: i32): v128 {
+  return madd(square, constant(FRACTION, first + 1), constant(FRACTION, first + 2));
 }
 
 /** 1/(1 + e^−x) as e^x/(1 + e^x), which needs no case for either sign; at most 4 ulp off. */
@@ -197,34 +218,33 @@ export function sigmoid(x: v128): v128 {
   x = f32x4.pmin(f32x4.pmax(x, constant(EXP, 9)), constant(EXP, 16));
   const shifted = madd(x, constant(EXP, 0), constant(EXP, 13));
   const n = f32x4.sub(shifted, constant(EXP, 13));
-  const r = nmadd(n, constant(FRACTION, 6), nmadd(n, constant(FRACTION, 5), f32x4.mul(x, constant(LOG, 9))));
+  const r = nmadd(n, constant(EXP, 2), nmadd(n, constant(EXP, 1), x));
   const square = f32x4.mul(r, r);
-  const s = fraction_sine(r, square);
-  const c = fraction_cosine(square);
+  const s = fraction_sine(r, square, 3);
+  const c = fraction_cosine(square, 3);
   const power = f32x4.mul(f32x4.mul(i32x4.shl(shifted, 23), f32x4.add(c, s)), constant(EXP, 14));
   return f32x4.div(power, f32x4.add(power, f32x4.sub(c, s)));
 }
 
 /**
- * tanh, at most 3 ulp off: with e^(2|x|) = p·(c + s)/(c − s), p = 2^n, it is m/(m + 2·(c − s)), m = (p − 1)·c + (p + 1)·s.
+ * tanh, at most 3 ulp off: with e^(2|x|) = 2·p·(c + s)/(c − s), p = 2^(n − 1), it is m/(m + c − s), m = (p − ½)·c + (p + ½)·s.
  * Where tanh is near 1 the error of m no longer counts, which is also why ln 2 need not be split. (A rational function of x²
  * alone, as for erf, takes as long, and near 1, where the spacing is finest, its last roundings make 4.5 ulp.)
  */
 // @ts-ignore: decorator
 @inline
 export function tanh(x: v128): v128 {
-  const z = f32x4.pmin(f32x4.abs(x), constant(FRACTION, 4));
-  const shifted = madd(z, constant(FRACTION, 2), constant(EXP, 12));
-  const r = nmadd(f32x4.sub(shifted, constant(EXP, 12)), constant(FRACTION, 3), z);
+  const sign = v128.and(x, constant(NEAR, 2));
+  const z = f32x4.pmin(v128.xor(x, sign), constant(FRACTION, 8));
+  const shifted = madd(z, constant(FRACTION, 6), constant(EXP, 19));
+  const r = nmadd(f32x4.sub(shifted, constant(EXP, 19)), constant(FRACTION, 7), z);
   const square = f32x4.mul(r, r);
-  const s = fraction_sine(r, square);
-  const c = fraction_cosine(square);
+  const s = fraction_sine(r, square, 0);
+  const c = fraction_cosine(square, 0);
   const power = i32x4.shl(shifted, 23);
-  const one = constant(EXP, 8);
-  const m = madd(f32x4.sub(power, one), c, f32x4.mul(f32x4.add(power, one), s));
-  const rest = f32x4.sub(c, s);
-  const y = f32x4.div(m, f32x4.add(m, f32x4.add(rest, rest)));
-  return v128.or(y, v128.and(x, f32x4.splat(-0.0)));
+  const half = constant(EXP, 3);
+  const m = madd(f32x4.sub(power, half), c, f32x4.mul(f32x4.add(power, half), s));
+  return v128.or(f32x4.div(m, f32x4.add(m, f32x4.sub(c, s))), sign);
 }
 
 // erf x = x·p(x²)/q(x²) for |x| ≤ 3.9, where erf rounds to 1 (error of the fraction 2^−26, relative to erf).

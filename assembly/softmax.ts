@@ -1,16 +1,22 @@
 // Softmax and its relatives over the middle axis of x [outer, axis, inner]. The largest element is subtracted first, so that no
 // exponential overflows; a row with a NaN, or with +∞, or of −∞ alone is NaN, as the formula says. x may equal y.
 import { ExpOfDifference, Plain, log_one, max_column, max_of, sum_column, sum_of } from "./reduce";
-import { exp_bounded, load_some, log, max_lanes, store_some } from "./simd";
+import { exp_bounded, exp_near, far, load_some, log, max_lanes, store_some } from "./simd";
 
 /** y[i] = exp(x[i] − shift). (Adding them up in the same loop was a tenth slower than a second pass over a row in the cache.) */
 function exp_row(x: usize, y: usize, n: i32, shift: f32): void {
   const m = f32x4.splat(shift);
   for (; n >= 8; n -= 8) {
-    const x0 = v128.load(x);
-    const x1 = v128.load(x, 16);
-    const y0 = exp_bounded(f32x4.sub(x0, m));
-    const y1 = exp_bounded(f32x4.sub(x1, m));
+    const x0 = f32x4.sub(v128.load(x), m);
+    const x1 = f32x4.sub(v128.load(x, 16), m);
+    let y0: v128, y1: v128;
+    if (far(x0, x1)) {
+      y0 = exp_bounded(x0);
+      y1 = exp_bounded(x1);
+    } else {
+      y0 = exp_near(x0);
+      y1 = exp_near(x1);
+    }
     v128.store(y, y0);
     v128.store(y, y1, 16);
     x += 32;

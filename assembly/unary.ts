@@ -7,7 +7,7 @@ import {
   UNARY_NEG, UNARY_FLOOR, UNARY_CEIL, UNARY_ROUND, UNARY_SIGN, UNARY_SIN, UNARY_COS, UNARY_AFFINE, UNARY_SQUARE, UNARY_GRID,
 } from "./codes";
 import {
-  constant, erf, exp, exp_bounded, expm1_negative, load_some, log, log1p_unit, madd, sigmoid, store_some,
+  constant, erf, exp, exp_bounded, exp_near, expm1_negative, far, load_some, log, log1p_unit, madd, sigmoid, store_some,
   tanh,
 } from "./simd";
 import { trig } from "./trig";
@@ -237,6 +237,27 @@ function map_pairs<F>(x: usize, y: usize, n: i32, scalarA: f32, scalarB: f32): v
   map<F>(x, y, n & 7, scalarA, scalarB);
 }
 
+/** `map_pairs<Exp>` in whose common case there is nothing to clamp. */
+function map_exp(x: usize, y: usize, n: i32, a: f32, b: f32): void {
+  for (; n >= 8; n -= 8) {
+    const x0 = v128.load(x);
+    const x1 = v128.load(x, 16);
+    let y0: v128, y1: v128;
+    if (far(x0, x1)) {
+      y0 = exp(x0);
+      y1 = exp(x1);
+    } else {
+      y0 = exp_near(x0);
+      y1 = exp_near(x1);
+    }
+    v128.store(y, y0);
+    v128.store(y, y1, 16);
+    x += 32;
+    y += 32;
+  }
+  map<Exp>(x, y, n, a, b);
+}
+
 // @ts-ignore: decorator
 @inline
 function grid(x: v128, a: v128, low: v128, high: v128): v128 {
@@ -302,7 +323,7 @@ export function unary_f32(code: i32, x: usize, y: usize, n: i32, a: f32, b: f32)
       break;
     case UNARY_THRESHOLDED_RELU: f = (x, y, n, a, b) => map<ThresholdedRelu>(x, y, n, a, b); break;
     case UNARY_SHRINK: f = (x, y, n, a, b) => map<Shrink>(x, y, n, a, b); break;
-    case UNARY_EXP: f = (x, y, n, a, b) => map_pairs<Exp>(x, y, n, a, b); break;
+    case UNARY_EXP: f = map_exp; break;
     case UNARY_LOG: f = (x, y, n, a, b) => map_pairs<Log>(x, y, n, a, b); break;
     case UNARY_ERF: f = (x, y, n, a, b) => map_pairs<Erf>(x, y, n, a, b); break;
     case UNARY_SQRT: f = (x, y, n, a, b) => map<Sqrt>(x, y, n, a, b); break;

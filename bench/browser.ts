@@ -4,7 +4,7 @@ import { registerOps } from '../src/ops/registry.js'
 import * as lanewise from '../src/browser.js'
 import { measureWork, type WorkResult } from './measure.js'
 import type { Options } from './options.js'
-import { Peaks } from './peaks.js'
+import { Peaks, type PeakRates } from './peaks.js'
 import { lanewisePeer } from './peers/lanewise.js'
 import { onnxruntimeWeb, type Ort } from './peers/onnxruntime.js'
 import { tfjs, type Tf, type TfWasm } from './peers/tfjs.js'
@@ -19,7 +19,7 @@ export interface PagePeers {
 
 /** What the page offers to the process that drives it. */
 export interface PageBench {
-  environment(): Pick<Environment, 'build' | 'versions' | 'peak'>
+  environment(): Pick<Environment, 'build' | 'versions' | keyof PeakRates>
   /** Measures the work that the server has ready. */
   measure(): Promise<WorkResult>
 }
@@ -36,7 +36,7 @@ export async function start({ ort, tf, tfWasm }: PagePeers, options: Options): P
     environment: () => ({
       build: peaks.build,
       versions: Object.fromEntries(peers.map((peer) => [peer.name, peer.version])),
-      peak: peaks.best(),
+      ...peaks.best(),
     }),
     async measure() {
       const work = parseWork(await (await fetch('/work')).arrayBuffer())

@@ -39,7 +39,7 @@ const environment = {
   build: peaks.build,
   cpu: cpus()[0].model.trim(),
   versions: Object.fromEntries(peers.map((peer) => [peer.name, peer.version])),
-  peak: peaks.best(),
+  ...peaks.best(),
 }
 writeFileSync(resultFile, JSON.stringify({ environment, results }))
 // tfjs and onnxruntime-web may hold the process open.

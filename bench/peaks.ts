@@ -2,7 +2,19 @@ import { Context } from '../bindings/context.js'
 import { chooseBuild, loadModule, type Build } from '../bindings/module.js'
 import { platform } from '../src/platform/platform.js'
 
-const FLOPS_PER_ITERATION = 96
+const FLOPS = { peak_madd: 312, peak_add: 52 }
+
+/** GFLOP/s in registers. */
+export interface PeakRates {
+  readonly peak: number
+  /** Two for each addition of a loop of additions: the peak if products cost nothing beside them. */
+  readonly peakOfAdditions: number
+}
+
+/** For a report's first line. */
+export function describePeaks({ peak, peakOfAdditions }: PeakRates): string {
+  return `${peak.toFixed(1)} GFLOP/s of multiply-adds in registers, ${peakOfAdditions.toFixed(1)} if products cost nothing beside the additions`
+}
 
 /** What this build and engine can do at most, from loops that do nothing else: see assembly/peak.ts. */
 export class Peaks {
@@ -19,18 +31,19 @@ export class Peaks {
     return this.context.build
   }
 
-  /** The best rate seen in a few tries, GFLOP/s. */
-  best(): number {
-    return 1 / Math.min(...Array.from({ length: 9 }, () => this.timeOfFlops(1e6)))
+  /** The best rates seen in a few tries. */
+  best(): PeakRates {
+    const rate = (kernel: keyof typeof FLOPS): number => 1 / Math.min(...Array.from({ length: 9 }, () => this.timeOfFlops(1e6, kernel)))
+    return { peak: rate('peak_madd'), peakOfAdditions: 2 * rate('peak_add') }
   }
 
-  /** Milliseconds for `flops` operations of multiply-adds in registers. */
-  timeOfFlops(flops: number): number {
+  /** Milliseconds for `flops` operations of multiply-adds (or additions alone) in registers. */
+  timeOfFlops(flops: number, kernel: keyof typeof FLOPS = 'peak_madd'): number {
     // A fixed amount near a millisecond: long enough for the clock, short enough to stay in one mood of the machine.
-    const iterations = 400_000
+    const iterations = Math.round(4e7 / FLOPS[kernel])
     const start = performance.now()
-    this.context.kernels.peak_madd(iterations)
-    return ((performance.now() - start) * flops) / (iterations * FLOPS_PER_ITERATION)
+    this.context.kernels[kernel](iterations)
+    return ((performance.now() - start) * flops) / (iterations * FLOPS[kernel])
   }
 
   /** Milliseconds to read `bytes` once, as often as a kernel that follows itself would. */

@@ -1,10 +1,11 @@
 import type { WorkResult } from './measure.js'
+import { describePeaks, type PeakRates } from './peaks.js'
 import type { PeerName } from './peers/peer.js'
 import { geometricMean, type Ratio } from './statistics.js'
 import { targetTable, type TargetRow } from './targets.js'
 
 /** Where figures come from; without it they say nothing. */
-export interface Environment {
+export interface Environment extends PeakRates {
   /** "Node 20.20.2 (V8 11.3)". */
   readonly engine: string
   readonly clock: 'wall' | 'cpu'
@@ -13,8 +14,6 @@ export interface Environment {
   readonly build: 'simd' | 'relaxed'
   readonly cpu: string
   readonly versions: Readonly<Record<string, string>>
-  /** GFLOP/s of multiply-adds in registers. */
-  readonly peak: number
 }
 
 export interface Report {
@@ -83,11 +82,11 @@ export function markdown({ suite, environment, results, summary, targets, quick 
   const done = results.filter((result) => !result.failed)
   const peers = peerOrder.filter((peer) => done.some((result) => result.times[peer]))
   const kernels = done.some((result) => result.kernel)
-  const { engine, build, cpu, clock, versions, peak } = environment
+  const { engine, build, cpu, clock, versions } = environment
   const lines = [
     `## ${suite}${quick ? ' (quick: few rounds)' : ''}`,
     '',
-    `${engine}, ${build} build (${peak.toFixed(1)} GFLOP/s of multiply-adds in registers), ${cpu}, one thread. ${Object.entries(versions).map((pair) => pair.join(' ')).join(', ')}.`,
+    `${engine}, ${build} build (${describePeaks(environment)}), ${cpu}, one thread. ${Object.entries(versions).map((pair) => pair.join(' ')).join(', ')}.`,
     `Milliseconds${clock === 'cpu' ? ' of processor time' : ''} per run, medians of interleaved samples (± half the distance of the quartiles); × is how many times as long the peer takes.`,
     '',
     `| work | Lanewise | ${kernels ? 'kernel | GFLOP/s | of peak | of bandwidth | ' : ''}${peers.map((peer) => `${peer} | × | ${kernels ? '× kernel | ' : ''}`).join('')}`,

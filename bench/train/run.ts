@@ -78,7 +78,7 @@ const environment = {
   build: peaks.build,
   cpu: cpus()[0].model.trim(),
   versions: { tfjs: versionOf('@tensorflow/tfjs-core'), 'jax-js': versionOf('@jax-js/jax'), ...(torch ? { pytorch: torch.version } : {}) },
-  peak: peaks.best(),
+  ...peaks.best(),
 }
 writeFileSync(resultFile, JSON.stringify({ environment, results }))
 process.exit()

@@ -1,3 +1,4 @@
+import { describePeaks, type PeakRates } from '../peaks.js'
 import type { Ratio, Summary } from '../statistics.js'
 
 export interface StepResult {
@@ -11,24 +12,23 @@ export interface StepResult {
 }
 
 export interface TrainReport {
-  readonly environment: {
+  readonly environment: PeakRates & {
     readonly engine: string
     readonly clock: string
     readonly build: string
     readonly cpu: string
     readonly versions: Readonly<Record<string, string>>
-    readonly peak: number
   }
   readonly results: readonly StepResult[]
 }
 
 /** The report as a Markdown table. */
 export function trainTable({ environment, results }: TrainReport): string {
-  const { engine, build, cpu, clock, versions, peak } = environment
+  const { engine, build, cpu, clock, versions } = environment
   const peers = [...new Set(results.flatMap(({ ratios }) => Object.keys(ratios)))]
   const times = (ratio: Ratio | undefined) => (ratio ? `${ratio.ratio.toPrecision(3)}× ± ${Math.round(ratio.noise * 100)} %` : '–')
   return [
-    `${engine}, build ${build}, ${cpu}, ${clock} clock, peak ${peak.toFixed(1)} GFLOP/s; ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}`,
+    `${engine}, build ${build}, ${cpu}, ${clock} clock, ${describePeaks(environment)}; ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}`,
     '',
     `| training step | ms | ${peers.map((peer) => `against ${peer}`).join(' | ')} | share of the peak |`,
     `|---|---|${peers.map(() => '---|').join('')}---|`,
