@@ -16,6 +16,7 @@ export { gemm, gemm_pack, gemm_packed_size, gemm_strided_a, gemm_strided_a_scrat
 export { gemv_packed, gemv_rows, gemv_transposed } from "./gemv";
 export { grid_sample_linear } from "./grid-sample";
 export { place_heads_f32 } from "./heads";
+export { key_mask_f32 } from "./key-mask";
 export { integer_conv, integer_conv_scratch_size } from "./integer-conv";
 export { integer_depthwise, integer_depthwise_pack, integer_depthwise_scratch_size } from "./integer-depthwise";
 export { integer_epilogue, integer_epilogue_size, integer_pack, integer_packed_size } from "./integer-tile";

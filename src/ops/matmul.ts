@@ -98,6 +98,13 @@ export function emitMatrixProduct(e: KernelEmitter, c: Address, m: number, k: nu
   emitProduct(e, c, { product, a, b: right, aStrides: [a.row, a.column], bStrides: [b.row, b.column], bias: 0, residual: 0, activation })
 }
 
+/** Records x [..., k] · w [k, n] + bias, dense, for operators that have a projection in them. */
+export function emitProjection(e: KernelEmitter, to: Address, x: Operand, w: Operand, bias: Address | 0): void {
+  const product = productOf(x.shape, w.shape)
+  const activation = { code: UNARY_NONE, a: 0, b: 0 }
+  emitProduct(e, to, { product, a: x, b: w, aStrides: stridesWithin(x, product.a), bStrides: stridesWithin(w, product.b), bias, residual: 0, activation })
+}
+
 /** The gradients by both factors of a product. The strides are those of the operands as they are multiplied. */
 function emitFactorGradients(
   g: GradientEmitter<unknown>,
