@@ -48,7 +48,7 @@ import {
   ZipMap,
 } from './ml.js'
 import { DecoderMaskedMultiHeadAttention, MultiHeadAttention } from './multi-head-attention.js'
-import { MeanVarianceNormalization } from './norm.js'
+import { MeanVarianceNormalization } from './mean-variance.js'
 import { Adagrad, Adam, Momentum } from './optimizer.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
 import { CenterCropPad } from './pad.js'

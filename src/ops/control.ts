@@ -1,8 +1,9 @@
 import { LanewiseError } from '../errors.js'
 import type { Graph } from '../graph/ir.js'
 import { hostBytes, hostZeros, isHostTensor, toNumbers, type HostTensor, type HostValue } from '../host.js'
-import { formatShape, normalizeAxis, sizeOf } from '../shape.js'
+import { formatShape, normalizeAxis } from '../shape.js'
 import { graph, int, ints, required } from './attributes.js'
+import { truth } from './if.js'
 import { defineOp, type ControlContext, type RunBody } from './op.js'
 import { picked, stacked, tensorAt } from './sequence.js'
 
@@ -66,13 +67,6 @@ class ScanOutputs {
   }
 }
 
-function truth(value: HostValue | undefined, what: string): boolean {
-  if (!value || !isHostTensor(value) || value.dtype !== 'bool' || sizeOf(value.shape) !== 1) {
-    throw new LanewiseError('E_TENSOR', `${what} must be one bool`)
-  }
-  return value.data[0] !== 0
-}
-
 function checkBody(body: Graph, inputs: number, outputs: number): void {
   if (body.inputs.length !== inputs) {
     throw new LanewiseError('E_GRAPH', `the body takes ${body.inputs.length} inputs where it is given ${inputs}`)
@@ -81,14 +75,6 @@ function checkBody(body: Graph, inputs: number, outputs: number): void {
     throw new LanewiseError('E_GRAPH', `the body makes ${body.outputs.length} outputs where at least ${outputs} are needed`)
   }
 }
-
-/** Planned by putting the branch in the node's place; run as such only where something else than the planner asks. */
-export const If = defineOp({
-  name: 'If',
-  arity: 1,
-  attributes: { then_branch: required(graph()), else_branch: required(graph()) },
-  control: ({ attributes, inputs }, run) => run(truth(inputs[0], 'the condition') ? attributes.then_branch : attributes.else_branch, []),
-})
 
 export const Loop = defineOp({
   name: 'Loop',

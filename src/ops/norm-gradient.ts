@@ -5,8 +5,9 @@ import { normalizeAxes, normalizeAxis, sizeOf } from '../shape.js'
 import { emitBinary } from './arithmetic.js'
 import type { AttributesOfOp, Gradient, GradientEmitter, TrainingEmitter } from './gradient.js'
 import { emitSumTo } from './gradient-sum.js'
+import { MeanVarianceNormalization } from './mean-variance.js'
 import {
-  BatchNormalization, emitRunning, expandedRow, GroupNormalization, InstanceNormalization, LayerNormalization, LpNormalization, LRN, MeanVarianceNormalization, perChannel, RMSNormalization, rowsOf,
+  BatchNormalization, emitRunning, expandedRow, GroupNormalization, InstanceNormalization, LayerNormalization, LpNormalization, LRN, perChannel, RMSNormalization, rowsOf,
 } from './norm.js'
 import type { Address, KernelEmitter, Operand } from './op.js'
 import { emitReduce } from './reduce.js'

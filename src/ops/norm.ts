@@ -1,11 +1,11 @@
-import { BINARY_ADD, BINARY_DIV, BINARY_MAX, BINARY_SUB, REDUCE_L1, REDUCE_L2, REDUCE_MEAN, UNARY_AFFINE, UNARY_SQRT, UNARY_SQUARE } from '../../assembly/codes.js'
+import { BINARY_ADD, BINARY_DIV, BINARY_MAX, BINARY_SUB, REDUCE_L1, REDUCE_L2, REDUCE_MEAN, UNARY_AFFINE, UNARY_SQUARE } from '../../assembly/codes.js'
 import { isFloat, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { channelsLast, channelsLastOrder, follow, sameMemory, type Layout, type LayoutQuery } from '../graph/layout.js'
 import { emitStridedCopy } from '../graph/strided.js'
 import type { HostTensor } from '../host.js'
-import { formatShape, normalizeAxes, normalizeAxis, sizeOf, stridesOf, type Shape } from '../shape.js'
-import { float, int, ints, required } from './attributes.js'
+import { formatShape, normalizeAxis, sizeOf, stridesOf, type Shape } from '../shape.js'
+import { float, int, required } from './attributes.js'
 import { emitBinary } from './arithmetic.js'
 import { placesOf } from './broadcast.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
@@ -13,7 +13,7 @@ import { log, exp } from './host-functions.js'
 import { defineOp, type Address, type Emitter, type KernelEmitter, type Operand, type TensorType } from './op.js'
 import { emitReduce } from './reduce.js'
 
-function requireFloat(dtype: DType): void {
+export function requireFloat(dtype: DType): void {
   if (!isFloat(dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
 }
 
@@ -403,36 +403,5 @@ export const LpNormalization = defineOp({
       for (let k = 0; k < count; k++) y[first + k * inner] = norm === 0 ? 0 : from[first + k * inner] / norm
     }
     return [floatTensor(dtype, shape, y)]
-  },
-})
-
-/** (x − mean)/(standard deviation + 1e−9) over the given axes. */
-export const MeanVarianceNormalization = defineOp({
-  name: 'MeanVarianceNormalization',
-  arity: 1,
-  attributes: { axes: ints([0, 2, 3]) },
-  infer({ attributes: { axes }, inputs: [x] }) {
-    requireFloat(x!.dtype)
-    normalizeAxes(axes, x!.shape.length)
-    return [x!]
-  },
-  layout: follow,
-  emit(e) {
-    const x = e.input(0)
-    const axes = normalizeAxes(e.attributes.axes, x.shape.length)
-    const reduced = x.order.map((axis) => axes.includes(axis))
-    const shape = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
-    const size = sizeOf(shape)
-    const y = e.overwrite(0, 0)
-    if (x.size === 0) return
-    const statistic = { shape, order: x.order, at: e.scratch(size * 4) }
-    const squares = e.scratch(x.size * 4)
-    emitReduce(e, REDUCE_MEAN, x.at, x.physical, reduced, statistic.at)
-    emitBinary(e, BINARY_SUB, x, statistic, y)
-    e.call('unary_f32', UNARY_SQUARE, y.at, squares, x.size, 0, 0)
-    emitReduce(e, REDUCE_MEAN, squares, x.physical, reduced, statistic.at)
-    e.call('unary_f32', UNARY_SQRT, statistic.at, statistic.at, size, 0, 0)
-    e.call('unary_f32', UNARY_AFFINE, statistic.at, statistic.at, size, 1, 1e-9)
-    emitBinary(e, BINARY_DIV, y, statistic, y)
   },
 })

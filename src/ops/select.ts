@@ -1,33 +1,13 @@
 import { isBig, isFloat, type DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { copyElements } from '../graph/strided.js'
-import { hostFrom, hostTensor, hostZeros, type HostTensor } from '../host.js'
+import { hostFrom, hostZeros, type HostTensor } from '../host.js'
 import { normalizeAxis, sizeOf } from '../shape.js'
 import { int } from './attributes.js'
-import { floatsOf, numbersOf } from './host-floats.js'
+import { floatsOf } from './host-floats.js'
 import { defineOp } from './op.js'
 
 // Operators whose output shapes depend on data: they have no `infer`.
-
-export const NonZero = defineOp({
-  name: 'NonZero',
-  arity: 1,
-  attributes: {},
-  compute({ inputs }) {
-    const x = inputs[0]!
-    const values = numbersOf(x)
-    const found: number[] = []
-    for (let i = 0; i < values.length; i++) if (values[i] !== 0) found.push(i)
-    const rank = x.shape.length
-    const data = new BigInt64Array(rank * found.length)
-    let stride = 1
-    for (let axis = rank - 1; axis >= 0; axis--) {
-      for (let i = 0; i < found.length; i++) data[axis * found.length + i] = BigInt(Math.floor(found[i] / stride) % x.shape[axis])
-      stride *= x.shape[axis]
-    }
-    return [hostTensor('int64', [rank, found.length], data)]
-  },
-})
 
 export const Compress = defineOp({
   name: 'Compress',

@@ -5,7 +5,7 @@ import { Device } from '../../src/autograd/device.js'
 import type { Variable } from '../../src/autograd/variable.js'
 import { hostFrom } from '../../src/host.js'
 import * as F from '../../src/nn/functional.js'
-import { NonZero } from '../../src/ops/select.js'
+import { NonZero } from '../../src/ops/non-zero.js'
 import { Det } from '../../src/ops/det.js'
 import { expectError } from '../support/expect-error.js'
 
