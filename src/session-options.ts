@@ -33,7 +33,8 @@ export interface SessionOptions {
   readonly allowHardLinks?: boolean
   /**
    * Inputs that the session keeps from one run to the next, each with the output that it becomes: hidden states of a stream, caches of keys and
-   * values, e.g. `{ past_key: 'present_key', past_value: 'present_value' }`. See {@link InferenceSession.run}.
+   * values, e.g. `{ past_key: 'present_key', past_value: 'present_value' }`. See {@link InferenceSession.run}, and docs/states.md for how to export a
+   * cache that is written where it lies.
    */
   readonly states?: Readonly<Record<string, string>>
   /** Sizes for symbolic dimensions, by name. */

@@ -155,7 +155,7 @@ export class InferenceSession {
    * Runs the model. Runs of one session are queued; each is right.
    *
    * An input that is one of the session's `states` is what its output was at the end of the last run, unless `feeds` has it: the first run needs it, and so
-   * does one after a run that broke off in the middle. Where operators allow (recurrent layers, GroupQueryAttention, TensorScatter), it is changed
+   * does one after a run that broke off in the middle. Where operators allow (recurrent layers, TensorScatter, attention over a buffer), it is changed
    * where it lies in memory.
    *
    * @param feeds - a value for every input, by name.
