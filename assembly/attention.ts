@@ -144,6 +144,12 @@ export function exp_sum(s: usize, n: i32, shift: f32): f32 {
 export function scale_row(x: usize, step: i32, y: usize, n: i32, scale: f32): void {
   if (step == 1) {
     const factor = f32x4.splat(scale);
+    for (; n >= 16; n -= 16, x += 64, y += 64) {
+      v128.store(y, f32x4.mul(v128.load(x), factor));
+      v128.store(y, f32x4.mul(v128.load(x, 16), factor), 16);
+      v128.store(y, f32x4.mul(v128.load(x, 32), factor), 32);
+      v128.store(y, f32x4.mul(v128.load(x, 48), factor), 48);
+    }
     for (; n > 0; n -= 4, x += 16, y += 16) store_some(y, f32x4.mul(load_some(x, n), factor), n);
   } else {
     for (; n > 0; n--, x += step << 2, y += 4) store<f32>(y, load<f32>(x) * scale);
@@ -203,8 +209,12 @@ export function limit_scores(
 }
 
 export function has_nan(x: usize, n: i32): bool {
-  for (; n > 0; n--, x += 4) if (load<f32>(x) != load<f32>(x)) return true;
-  return false;
+  let odd = f32x4.splat(0);
+  for (; n > 0; n -= 4, x += 16) {
+    const v = load_some(x, n);
+    odd = v128.or(odd, f32x4.ne(v, v));
+  }
+  return v128.any_true(odd);
 }
 
 /** y[0 … width) += Σ p[j]·v[j] over the `n` keys that have a weight: what a query may not see does not reach it, not even as NaN. */

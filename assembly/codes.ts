@@ -98,6 +98,7 @@ export const REDUCE_LOG_SUM_EXP = 9
 export const ROWS_PRODUCTS = 0 // a matrix product per kernel row
 export const ROWS_DOTS = 1 // a dot product per pixel and filter
 export const ROWS_TAPS = 2 // one input channel: four pixels to a vector
+export const ROWS_TILES = 3 // a register tile over all kernel rows
 
 // What lies outside an image that is sampled.
 export const PADDING_ZEROS = 0

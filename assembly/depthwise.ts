@@ -10,8 +10,8 @@ import { unary_f32 } from "./unary";
 
 /** Output pixels of one register tile. Seven accumulators leave room for five weights; common widths are multiples of 7. */
 const TILE: i32 = 7;
-/** Bytes of an image that no second-level cache holds. */
-const FAR: i32 = 2 << 20;
+/** Bytes of an image that a second-level cache does not hold beside everything else. */
+const FAR: i32 = 1 << 20;
 /** Channels of one group, and the bytes of a pixel in the ring. */
 const GROUP: i32 = 32;
 const PIXEL: i32 = 128;
@@ -198,6 +198,79 @@ function tile_3x2(
     w += wBlock;
     bias += 16;
     y += 16;
+  }
+}
+
+/**
+ * Two outputs of a 3×3 kernel at stride 2, sixteen channels at a time: few streams, each of whole cache lines, for images from beyond the
+ * second-level cache. The exits are never taken, see gemm-tile.ts.
+ */
+function tile_3x2_lines(
+  p: usize, px: i32, down: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize, pitch: i32, low: f32, high: f32,
+): void {
+  let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
+  for (; blocks > 0; blocks -= 4) {
+    let row = p, wRow = w;
+    let a0 = v128.load(bias), a1 = v128.load(bias, 16), a2 = v128.load(bias, 32), a3 = v128.load(bias, 48);
+    let b0 = a0, b1 = a1, b2 = a2, b3 = a3;
+    for (let kh = height; kh > 0; kh--) {
+      let wp = wRow, q0 = row, q1 = row + px, q2 = q1 + px, q3 = q2 + px, q4 = q3 + px;
+      let v: v128, w0: v128, w1: v128, w2: v128;
+      w0 = v128.load(wp); w1 = v128.load(wp, 16); w2 = v128.load(wp, 32);
+      a0 = madd(v128.load(q0), w0, a0);
+      a0 = madd(v128.load(q1), w1, a0);
+      v = v128.load(q2);
+      a0 = madd(v, w2, a0);
+      b0 = madd(v, w0, b0);
+      b0 = madd(v128.load(q3), w1, b0);
+      b0 = madd(v128.load(q4), w2, b0);
+      if (wp == 1) break;
+      wp += wBlock;
+      w0 = v128.load(wp); w1 = v128.load(wp, 16); w2 = v128.load(wp, 32);
+      a1 = madd(v128.load(q0, 16), w0, a1);
+      a1 = madd(v128.load(q1, 16), w1, a1);
+      v = v128.load(q2, 16);
+      a1 = madd(v, w2, a1);
+      b1 = madd(v, w0, b1);
+      b1 = madd(v128.load(q3, 16), w1, b1);
+      b1 = madd(v128.load(q4, 16), w2, b1);
+      if (wp == 2) break;
+      wp += wBlock;
+      w0 = v128.load(wp); w1 = v128.load(wp, 16); w2 = v128.load(wp, 32);
+      a2 = madd(v128.load(q0, 32), w0, a2);
+      a2 = madd(v128.load(q1, 32), w1, a2);
+      v = v128.load(q2, 32);
+      a2 = madd(v, w2, a2);
+      b2 = madd(v, w0, b2);
+      b2 = madd(v128.load(q3, 32), w1, b2);
+      b2 = madd(v128.load(q4, 32), w2, b2);
+      if (wp == 3) break;
+      wp += wBlock;
+      w0 = v128.load(wp); w1 = v128.load(wp, 16); w2 = v128.load(wp, 32);
+      a3 = madd(v128.load(q0, 48), w0, a3);
+      a3 = madd(v128.load(q1, 48), w1, a3);
+      v = v128.load(q2, 48);
+      a3 = madd(v, w2, a3);
+      b3 = madd(v, w0, b3);
+      b3 = madd(v128.load(q3, 48), w1, b3);
+      b3 = madd(v128.load(q4, 48), w2, b3);
+      if (wp == 4) break;
+      wRow += 48;
+      row += down;
+    }
+    v128.store(y, f32x4.pmin(f32x4.pmax(a0, vlow), vhigh));
+    v128.store(y, f32x4.pmin(f32x4.pmax(a1, vlow), vhigh), 16);
+    v128.store(y, f32x4.pmin(f32x4.pmax(a2, vlow), vhigh), 32);
+    v128.store(y, f32x4.pmin(f32x4.pmax(a3, vlow), vhigh), 48);
+    let z = y + pitch;
+    v128.store(z, f32x4.pmin(f32x4.pmax(b0, vlow), vhigh));
+    v128.store(z, f32x4.pmin(f32x4.pmax(b1, vlow), vhigh), 16);
+    v128.store(z, f32x4.pmin(f32x4.pmax(b2, vlow), vhigh), 32);
+    v128.store(z, f32x4.pmin(f32x4.pmax(b3, vlow), vhigh), 48);
+    p += 64;
+    w += 4 * wBlock;
+    bias += 64;
+    y += 64;
   }
 }
 
@@ -519,8 +592,16 @@ export function depthwise_f32(
         let base = o * sh - top;
         let k0 = base < 0 ? min((dh - 1 - base) / dh, kh) : 0, k1 = min(max((height - base + dh - 1) / dh, k0), kh);
         let p = xImage + ((base + k0 * dh) * width + inner * sw - left) * xPixel, t = yImage + (o * ow + inner) * yPixel;
+        let down = dh * width * xPixel, blocks = channels >> 2;
+        if (sw == 2 && (channels & 15) == 0) {
+          // An odd output at the end is computed with the one before it once more.
+          for (let j = inner; j < outer; j += 2) {
+            let at = min(j, outer - 2) - inner;
+            tile_3x2_lines(p + 2 * at * xPixel, xPixel, down, w + k0 * 48, k1 - k0, blocks, wBlock, biases, t + at * yPixel, yPixel, low, high);
+          }
+          continue;
+        }
         for (let j = inner; j < outer; j += TILE) {
-          let down = dh * width * xPixel, blocks = channels >> 2;
           if (sw == 1) tile_3x1(p, xPixel, down, usize.MAX_VALUE, 0, w + k0 * 48, k1 - k0, blocks, wBlock, biases, t, yPixel, TILE, low, high);
           else tile_3x2(p, xPixel, down, usize.MAX_VALUE, 0, w + k0 * 48, k1 - k0, blocks, wBlock, biases, t, yPixel, TILE, low, high);
           p += TILE * sw * xPixel;

@@ -1,5 +1,6 @@
 // Between float32 and 8-bit integers, with one scale and zero point for all or one per channel (ONNX QuantizeLinear and DequantizeLinear).
 // `zero` is of the integers' type; address 0 stands for zero points that are left out.
+import { load_some, max_lanes, min_lanes } from "./simd";
 
 // @ts-ignore: decorator
 @inline
@@ -88,6 +89,40 @@ export function quantize_linear(
 ): void {
   if (signed) quantize<i8>(x, y, scale, zero, outer, channels, inner);
   else quantize<u8>(x, y, scale, zero, outer, channels, inner);
+}
+
+/**
+ * ONNX DynamicQuantizeLinear: y = x as uint8, with the scale (float32) and the zero point (uint8) that spread the range of x, 0 included, over
+ * 0 … 255, which go to `scale` and `zero`. A NaN in x makes the scale NaN and everything else 0; where there is nothing but zeros, the scale is 1.
+ */
+export function dynamic_quantize_linear(x: usize, y: usize, n: i32, scale: usize, zero: usize): void {
+  let low = f32x4.splat(0), high = low, odd = low;
+  let p = x, left = n;
+  for (; left >= 4; left -= 4) {
+    const v = v128.load(p);
+    low = f32x4.pmin(low, v);
+    high = f32x4.pmax(high, v);
+    // pmin and pmax lose a NaN in v.
+    odd = v128.or(odd, f32x4.ne(v, v));
+    p += 16;
+  }
+  if (left > 0) {
+    const v = load_some(p, left);
+    low = f32x4.pmin(low, v);
+    high = f32x4.pmax(high, v);
+    odd = v128.or(odd, f32x4.ne(v, v));
+  }
+  const least = min_lanes(low);
+  let step: f32 = v128.any_true(odd) ? NaN : (max_lanes(high) - least) / 255, point = 0;
+  if (step == 0) step = 1;
+  else if (step == step) {
+    // Both ends may be infinite.
+    const at = -least / step;
+    if (at == at) point = <i32>nearest(min<f32>(max<f32>(at, 0), 255));
+  }
+  store<f32>(scale, step);
+  store<u8>(zero, point);
+  quantizeShared<u8>(x, y, n, step, point);
 }
 
 // @ts-ignore: decorator

@@ -9,34 +9,29 @@
 // sequences early: what follows in y is zero. With `reverse` a sequence is read from its end. The range [begin, end) is over
 // the examples; every element is summed in the same order however many there are.
 import { UNARY_NONE, UNARY_SIGMOID, UNARY_TANH } from "./codes";
-import { gemm_panels, NR, TILE_ADD } from "./gemm-tile";
-import { gemv_packed, row_by_four_panels, row_by_wide_panel, WIDE } from "./gemv";
+import { gemm_panels, TILE_ADD } from "./gemm-tile";
+import { gemv_packed, row_by_wide_panel, WIDE } from "./gemv";
 import { load_some, madd, nmadd, sigmoid, store_some, tanh } from "./simd";
 import { unary_f32 } from "./unary";
 
 /** Up to this many examples a product is bound by reading the weights (see gemv.ts). */
 const VECTOR_ROWS: i32 = 3;
 
+/** Columns of weights in narrow panels that are taken at once. */
+const BLOCK: i32 = 256;
+
 /**
  * c[rows, n] += a[rows, k] · B. Weights that just fit the second-level cache, or just do not, are read in turn from either end: what was read
  * last is still there.
  */
 function accumulate(a: usize, lda: i32, packed: usize, wide: i32, c: usize, ldc: i32, rows: i32, k: i32, n: i32, backward: bool): void {
-  if (wide) {
-    const stride = backward ? -WIDE : WIDE;
-    for (let i = 0, j = backward ? n - WIDE : 0; i < n; i += WIDE, j += stride) {
-      row_by_wide_panel(a, packed + (<usize>j * k << 2), k, c + (j << 2));
-    }
-  } else if (rows > VECTOR_ROWS) {
-    gemm_panels(a, lda << 2, packed, k << 5, k, c, ldc << 2, rows, n, TILE_ADD, 0, 0, 0, UNARY_NONE, 0, 0);
-  } else if (rows == 1) {
-    const groups = (n + 4 * NR - 1) / (4 * NR);
-    for (let i = 0; i < groups; i++) {
-      const j = (backward ? groups - 1 - i : i) * 4 * NR;
-      row_by_four_panels(a, packed + (<usize>j * k << 2), k << 5, k, c + (j << 2), n - j);
-    }
-  } else {
-    gemv_packed(a, lda, packed, 0, c, ldc, c, ldc, rows, k, 0, n, UNARY_NONE, 0, 0);
+  const step = wide ? WIDE : BLOCK, last = (n - 1) / step * step;
+  for (let i = 0; i < n; i += step) {
+    const j = backward ? last - i : i, columns = min(n - j, step);
+    const from = packed + (<usize>j * k << 2), to = c + (j << 2);
+    if (wide) row_by_wide_panel(a, from, k, to);
+    else if (rows > VECTOR_ROWS) gemm_panels(a, lda << 2, from, k << 5, k, to, ldc << 2, rows, columns, TILE_ADD, 0, 0, 0, UNARY_NONE, 0, 0);
+    else gemv_packed(a, lda, from, 0, to, ldc, to, ldc, rows, k, 0, columns, UNARY_NONE, 0, 0);
   }
 }
 

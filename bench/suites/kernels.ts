@@ -144,6 +144,63 @@ function pool(op: 'MaxPool' | 'AveragePool' | 'GlobalAveragePool', c: number, si
   return layerWork({ group: 'pool', name: `${op}${plain ? '' : ` ${kernel}×${kernel}/${stride}`} ${c} ${size}²`, op, x: [1, c, size, size], attributes: plain ? {} : attributes })
 }
 
+/** Steps between x and y, both float32, whose products are of bytes. */
+function integerWork(name: string, x: Shape, y: Shape, flops: number | undefined, weights: Feeds, nodes: Parameters<typeof model>[0]['nodes']): Work {
+  const identity = (shape: Shape): Identity => ({
+    model: model({ inputs: { x: shape }, outputs: ['y'], nodes: [node('Identity', ['x'], ['y'])] }),
+    feeds: feedsOf({ x: shape }, -1, 1),
+  })
+  return {
+    suite: 'kernels',
+    group: 'integers',
+    name,
+    model: model({ inputs: { x }, outputs: ['y'], weights, nodes }),
+    feeds: feedsOf({ x }, -1, 1),
+    flops,
+    identities: [x, y].map(identity),
+    // A byte more or less where a product lies at the middle of two.
+    steps: { y: 0.02 },
+  }
+}
+
+const float = (value: number): HostTensor => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) })
+const byte = (value: number): HostTensor => ({ dtype: 'uint8', shape: [], data: Uint8Array.of(value) })
+
+/** What dynamic quantisation makes of a MatMul. */
+function dynamicMatMul(m: number, k: number, n: number): Work {
+  const weights = new Map([['w', randomTensor(seeded(5), 'int8', [k, n], -127, 128)], ['step', float(1 / 127 / Math.sqrt(k))]])
+  return integerWork(`dynamic MatMulInteger ${m}×${k}×${n}`, [m, k], [m, n], 2 * m * k * n, weights, [
+    node('DynamicQuantizeLinear', ['x'], ['q', 'scale', 'zero']),
+    node('MatMulInteger', ['q', 'w', 'zero'], ['sums']),
+    node('Cast', ['sums'], ['floats'], { to: 1n }),
+    node('Mul', ['scale', 'step'], ['both']),
+    node('Mul', ['floats', 'both'], ['y']),
+  ])
+}
+
+/** QuantizeLinear, the operator, DequantizeLinear. */
+function staticLinear(op: 'QLinearMatMul' | 'QLinearConv', name: string, x: Shape, w: Shape, y: Shape, k: number, attributes: Attributes): Work {
+  const weights = new Map([
+    ['w', randomTensor(seeded(5), 'int8', w, -127, 128)],
+    ['wScale', float(1 / 127 / Math.sqrt(k))],
+    ['wZero', { dtype: 'int8', shape: [], data: Int8Array.of(0) } as HostTensor],
+    ['scale', float(2 / 255)],
+    ['zero', byte(128)],
+    ['yScale', float(4 / 255)],
+  ])
+  return integerWork(`${op} ${name}`, x, y, 2 * product(y) * k, weights, [
+    node('QuantizeLinear', ['x', 'scale', 'zero'], ['q']),
+    node(op, ['q', 'scale', 'zero', 'w', 'wScale', 'wZero', 'yScale', 'zero'], ['r'], attributes),
+    node('DequantizeLinear', ['r', 'yScale', 'zero'], ['y']),
+  ])
+}
+
+function staticConv(name: string, c: number, filters: number, size: number, kernel: number, group = 1): Work {
+  const pad = BigInt((kernel - 1) >> 1)
+  const attributes = { kernel_shape: [BigInt(kernel), BigInt(kernel)], pads: [pad, pad, pad, pad], group: BigInt(group) }
+  return staticLinear('QLinearConv', name, [1, c, size, size], [filters, c / group, kernel, kernel], [1, filters, size, size], (c / group) * kernel * kernel, attributes)
+}
+
 /** Layers of real models, one operator each. */
 export function* kernelWorks(): Generator<() => Work> {
   for (const n of [256, 384, 512, 768, 1024]) yield () => matmul('gemm', n, n, n)
@@ -180,5 +237,16 @@ export function* kernelWorks(): Generator<() => Work> {
   yield () => pool('MaxPool', 64, 112)
   yield () => pool('AveragePool', 64, 56, 3, 1)
   yield () => pool('GlobalAveragePool', 2048, 7)
+  yield () =>
+    integerWork('DynamicQuantizeLinear 1 M', [1024, 1024], [1024, 1024], undefined, new Map(), [
+      node('DynamicQuantizeLinear', ['x'], ['q', 'scale', 'zero']),
+      node('DequantizeLinear', ['q', 'scale', 'zero'], ['y']),
+    ])
+  yield () => dynamicMatMul(128, 768, 3072)
+  yield () => dynamicMatMul(1, 1024, 1024)
+  yield () => staticLinear('QLinearMatMul', '128×768×768', [128, 768], [768, 768], [128, 768], 768, {})
+  yield () => staticConv('1×1 96→576 56²', 96, 576, 56, 1)
+  yield () => staticConv('3×3 64→64 56²', 64, 64, 56, 3)
+  yield () => staticConv('3×3 depthwise 144 56²', 144, 144, 56, 3, 144)
   yield tinyGraph
 }

@@ -1,7 +1,7 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
 import { Attention } from './attention.js'
 import { commonOps } from './common.js'
-import { ContribAttention, MultiHeadAttention } from './contrib-attention.js'
+import { ContribAttention } from './contrib-attention.js'
 import { BiasGelu, ContribGelu, FastGelu, FusedConv, FusedGemm, FusedMatMul, QuickGelu } from './contrib-fused.js'
 import {
   ContribSimplifiedLayerNormalization,
@@ -47,6 +47,7 @@ import {
   Scaler,
   ZipMap,
 } from './ml.js'
+import { DecoderMaskedMultiHeadAttention, MultiHeadAttention } from './multi-head-attention.js'
 import { MeanVarianceNormalization } from './norm.js'
 import { Adagrad, Adam, Momentum } from './optimizer.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
@@ -100,6 +101,7 @@ export const allOps: readonly unknown[] = [
   ContribSimplifiedLayerNormalization,
   ConvInteger,
   CumProd,
+  DecoderMaskedMultiHeadAttention,
   DeformConv,
   Det,
   DFT,

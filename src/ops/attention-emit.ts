@@ -162,7 +162,7 @@ export function broadcastStrides(shape: Shape, strides: readonly number[]): numb
 /** Copies past vectors and new ones behind them to `to`: [batch, heads, past + length, size]. */
 export function emitJoined(
   e: Emitter<unknown>,
-  past: Operand | undefined,
+  past: HeadsAt | undefined,
   next: HeadsAt,
   to: Address,
   [batch, heads, before, length, size]: readonly [number, number, number, number, number],
@@ -173,9 +173,16 @@ export function emitJoined(
     const axes = [batch, heads, count, size].map((extent, axis) => ({ size: extent, from: from.strides[axis], to: target[axis] }))
     if (batch * heads * count * size > 0) emitStridedCopy(e, 'float32', { axes, from: 0, to: first * size }, from.at, to)
   }
-  if (past) copy(headsOf(past), before, 0)
+  if (past) copy(past, before, 0)
   copy(next, length, before)
   return { at: to, strides: target }
+}
+
+/** One number for every example. */
+export function emitRepeated(e: Emitter<unknown>, number: Address, batch: number): Address {
+  const to = e.scratch(batch * 4)
+  emitStridedCopy(e, 'int32', { axes: [{ size: batch, from: 0, to: 1 }], from: 0, to: 0 }, number, to)
+  return to
 }
 
 /** Angles by which vectors are turned: cosines and sines [rows, pairs], a row per position. */

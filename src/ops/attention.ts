@@ -143,7 +143,8 @@ export const Attention = defineOp({
     const joinedHeads = (given: typeof k, output: number, width: number) => {
       if (past === 0 && !e.outputs[output]) return given
       const to = e.outputs[output] ? e.output(output).at : e.scratch(batch * kvHeads * (past + length) * width * 4)
-      return emitJoined(e, e.inputs[3 + output], given, to, [batch, kvHeads, past, length, width])
+      const before = e.inputs[3 + output]
+      return emitJoined(e, before && headsOf(before), given, to, [batch, kvHeads, past, length, width])
     }
     const mask = e.inputs[3]
     const width = mask?.shape.at(-1) ?? 1

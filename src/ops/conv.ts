@@ -1,4 +1,4 @@
-import { ROWS_DOTS, ROWS_PRODUCTS, ROWS_TAPS, UNARY_LEAKY_RELU, UNARY_NONE } from '../../assembly/codes.js'
+import { ROWS_DOTS, ROWS_PRODUCTS, ROWS_TAPS, ROWS_TILES, UNARY_LEAKY_RELU, UNARY_NONE } from '../../assembly/codes.js'
 import { LanewiseError } from '../errors.js'
 import { channelsLastOrder, type Layout, type LayoutQuery } from '../graph/layout.js'
 import { formatShape, type Shape } from '../shape.js'
@@ -116,6 +116,9 @@ const FEW_READINGS = 3
 /** Along one axis: never few. */
 const MANY_PIXELS = 64
 
+/** Up to so many channels the tiles of short kernel rows are faster than Winograd's transforms (docs/performance/narrow.md). */
+const TILES_BEFORE_WINOGRAD = 3
+
 /** From so many pixels on, Winograd's way is faster even if the filters are transformed anew at every run (docs/performance/training.md). */
 const REPACKED_PIXELS = 192
 
@@ -126,6 +129,8 @@ export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
   if (group === 1 && isFlat(window) && readingsOfFilters(x.shape, window) <= FEW_READINGS) return few
   const inputs = w.shape[1]
   const outputs = w.shape[0] / group
+  const kind = group === 1 && isFlat(window) && window.dilations.every((dilation) => dilation === 1) ? rowsKind(job) : undefined
+  if (kind === ROWS_TILES && inputs <= TILES_BEFORE_WINOGRAD) return rows(kind)
   const taps = isFlat(window) ? unitTaps(window) : 0
   if (e.fast && taps > 0 && (group === 1 || Math.min(inputs, outputs) >= 8)) {
     const [depth, oh, ow] = threeAxes(window.output, 1)
@@ -137,7 +142,6 @@ export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
     }
   }
   if (group > 1) return outputs <= (w.size === w.shape[0] * inputs ? GROUPED_POINTWISE : GROUPED_OUTPUTS) ? grouped : gathered
-  const kind = isFlat(window) && window.dilations.every((dilation) => dilation === 1) ? rowsKind(job) : undefined
   return kind === undefined ? gathered : rows(kind)
 }
 
@@ -146,10 +150,12 @@ function rowsKind({ w, window }: Job): keyof typeof rowsNames | undefined {
   const [outputs, inputs] = w.shape
   const [, kh, kw] = threeAxes(window.kernel, 1)
   const run = kw * inputs
-  if (inputs === 1) return outputs <= 6 ? ROWS_TAPS : undefined
+  if (inputs === 1 && outputs <= 6) return ROWS_TAPS
   // Tiles are eight filters wide: a quarter of their work must be lost before dot products win.
   const lost = Math.ceil(outputs / 8) * 8 - outputs
-  if (run >= 4 && outputs <= 12 && (kh * kw === 1 ? outputs <= 4 && inputs >= 16 : 3 * lost >= outputs)) return ROWS_DOTS
+  if (inputs > 1 && run >= 4 && outputs <= 12 && (kh * kw === 1 ? outputs <= 4 && inputs >= 16 : 3 * lost >= outputs)) return ROWS_DOTS
+  const short = kh * kw > 1 && run <= 40 && inputs <= 8 && outputs <= (inputs <= 4 ? 32 : 16)
+  if (short && threeAxes(window.output, 1)[2] >= 12) return ROWS_TILES
   return kh > 1 && run >= 80 && outputs <= 32 && threeAxes(window.output, 1)[2] >= 16 ? ROWS_PRODUCTS : undefined
 }
 
@@ -269,7 +275,7 @@ const few: Kernel = {
   },
 }
 
-const rowsNames = { [ROWS_PRODUCTS]: 'row products', [ROWS_DOTS]: 'dots', [ROWS_TAPS]: 'taps' }
+const rowsNames = { [ROWS_PRODUCTS]: 'row products', [ROWS_DOTS]: 'dots', [ROWS_TAPS]: 'taps', [ROWS_TILES]: 'tiles' }
 
 /** Few filters or wide kernels: reads from rows that are copied once. */
 function rows(kind: keyof typeof rowsNames): Kernel {

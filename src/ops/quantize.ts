@@ -254,6 +254,12 @@ export const DynamicQuantizeLinear = defineOp({
       { dtype: 'uint8', shape: [] },
     ]
   },
+  layout: follow,
+  emit(e) {
+    const x = e.input(0)
+    const place = (index: number, bytes: number) => (e.outputs[index] ? e.output(index).at : e.scratch(bytes))
+    e.call('dynamic_quantize_linear', x.at, place(0, x.size), x.size, place(1, 4), place(2, 1))
+  },
   compute({ inputs: [x] }) {
     const { scale, zero } = dynamicRange(floatsOf(x!))
     const scaleTensor = floatTensor('float32', [], [scale])

@@ -1,10 +1,9 @@
 // Rotary position embeddings (Su et al., "RoFormer", 2021): ONNX's and ONNX Runtime's operators, and what GroupQueryAttention has of them.
 import { LanewiseError } from '../errors.js'
 import type { Layout, LayoutQuery } from '../graph/layout.js'
-import { emitStridedCopy } from '../graph/strided.js'
 import { toNumbers, type HostTensor } from '../host.js'
 import { formatShape, sameShape } from '../shape.js'
-import { emitPlacedHeads, headsOf, headsWithin, type HeadsAt, type Rotary } from './attention-emit.js'
+import { emitPlacedHeads, emitRepeated, headsOf, headsWithin, type HeadsAt, type Rotary } from './attention-emit.js'
 import { headsFirst, headsLast } from './attention-host.js'
 import { float, int } from './attributes.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
@@ -126,10 +125,8 @@ function emit(e: Emitter<unknown>, job: Job, cos: Operand, sin: Operand, ids: Op
     place(at(x), at(y), batch, { ...angles, ids: numbers })
   } else {
     const first = e.scratch(4)
-    const firsts = e.scratch(batch * 4)
     e.call('cast_i64_i32', ids!.at, first, 1)
-    emitStridedCopy(e, 'int32', { axes: [{ size: batch, from: 0, to: 1 }], from: 0, to: 0 }, first, firsts)
-    place(at(x), at(y), batch, angles, { at: firsts, add: length })
+    place(at(x), at(y), batch, angles, { at: emitRepeated(e, first, batch), add: length })
   }
 }
 

@@ -1,4 +1,4 @@
-import { dequantize, quantize } from '../reference/quantize.js'
+import { dequantize, dynamicQuantize, quantize } from '../reference/quantize.js'
 import { f32, gives, typed, weight, type Case } from './case.js'
 
 const scalar = (value: number) => weight([], { values: [value] })
@@ -44,6 +44,14 @@ const dynamicCases: Case[] = [
   // The example of the operator's documentation.
   { name: 'example', op: 'DynamicQuantizeLinear', inputs: [f32([6], { values: [0, 2, -3, -2.5, 1.34, 0.5] })], outputs: 3, reference: gives({ shape: [6], data: [153, 255, 0, 26, 221, 179] }, { shape: [], data: [Math.fround(5 / 255)] }, { shape: [], data: [153] }) },
   { name: 'zeros', op: 'DynamicQuantizeLinear', inputs: [f32([3], { values: [0, 0, 0] })], outputs: 3, reference: gives({ shape: [3], data: [0, 0, 0] }, { shape: [], data: [1] }, { shape: [], data: [0] }) },
+  { name: 'both signs, four axes', op: 'DynamicQuantizeLinear', inputs: [f32([2, 5, 7, 3], { low: -3, high: 5 })], outputs: 3, reference: dynamicQuantize },
+  { name: 'positive', op: 'DynamicQuantizeLinear', inputs: [f32([1, 37], { low: 1, high: 5 })], outputs: 3, reference: dynamicQuantize },
+  { name: 'negative', op: 'DynamicQuantizeLinear', inputs: [f32([41], { low: -5, high: -2 })], outputs: 3, reference: dynamicQuantize },
+  { name: 'one element', op: 'DynamicQuantizeLinear', inputs: [f32([], { values: [-0.75] })], outputs: 3, reference: dynamicQuantize },
+  { name: 'NaN', op: 'DynamicQuantizeLinear', inputs: [f32([9], { values: [1, 2, 3, 4, 5, NaN, -1, 0, 2] })], outputs: 3, reference: dynamicQuantize, withoutOrt: nan },
+  { name: 'NaN last', op: 'DynamicQuantizeLinear', inputs: [f32([6], { values: [1, 2, 3, 4, 5, NaN] })], outputs: 3, reference: dynamicQuantize, withoutOrt: nan },
+  { name: 'infinite', op: 'DynamicQuantizeLinear', inputs: [f32([6], { values: [1, -Infinity, 3, 4, Infinity, 5] })], outputs: 3, reference: dynamicQuantize, withoutOrt: nan },
+  { name: 'empty', op: 'DynamicQuantizeLinear', inputs: [f32([0, 3])], outputs: 3, reference: dynamicQuantize, withoutOrt: 'has no range' },
 ]
 
 export const quantizeFamilyCases: readonly Case[] = [...quantizeCases, ...dequantizeCases, ...dynamicCases]

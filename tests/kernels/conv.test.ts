@@ -80,6 +80,7 @@ const rowKinds: Record<string, number> = {
   'conv_rows, products': codes.ROWS_PRODUCTS,
   'conv_rows, dots': codes.ROWS_DOTS,
   'conv_rows, taps': codes.ROWS_TAPS,
+  'conv_rows, tiles': codes.ROWS_TILES,
 }
 
 /** What conv_rows and conv_few are made for. */

@@ -49,6 +49,12 @@ const cases: Record<string, Case> = {
   '3x3 stride 2, more than 2 MB, asymmetric pads': depth(24, {
     width: 163, height: 141, strides: [2, 2], pads: [2, 3, 0, 0], bias: true, act: UNARY_RELU,
   }),
+  '3x3 stride 2, more than 1 MB, whole cache lines, an odd number of outputs': depth(32, {
+    width: 87, height: 110, strides: [2, 2], bias: true, act: UNARY_CLIP, a: -0.2, b: 0.4,
+  }),
+  '3x3 stride 2, more than 1 MB, whole cache lines, dilated rows, pitches': depth(48, {
+    n: 2, width: 70, height: 81, strides: [2, 2], dilations: [2, 1], pads: [2, 1, 2, 1], extra: 4,
+  }),
   '5x5 with interior, no pads': depth(4, { width: 32, kernel: [5, 5], pads: [0, 0, 0, 0], act: UNARY_RELU }),
   '5x5 stride 2 with interior': depth(4, { width: 50, kernel: [5, 5], strides: [1, 2], pads: [2, 2, 1, 1] }),
   '3x3 dilated columns with interior, kernel taller than image': depth(4, {

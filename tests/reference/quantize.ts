@@ -41,3 +41,17 @@ export const dequantize: Reference = ([x, scale, zero], attributes) => {
   const z = zero ? spread(x, zero, attributes) : x.data.map(() => 0)
   return [{ shape: x.shape, data: x.data.map((v, i) => (v - z[i]) * s[i]) }]
 }
+
+/** The range of x, with 0, spread over a byte; in float32 as the operator's specification rounds. */
+export const dynamicQuantize: Reference = ([x]) => {
+  const [low, high] = x.data.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [0, 0])
+  const step = Math.fround(Math.fround(high - low) / 255)
+  const scale = step === 0 ? 1 : step
+  const at = Math.fround(-low / scale)
+  const zero = Number.isNaN(at) ? 0 : rint(Math.min(255, Math.max(0, at)))
+  const data = x.data.map((v) => {
+    const q = Math.fround(v / scale)
+    return Number.isNaN(q) ? zero : Math.min(255, Math.max(0, rint(q) + zero))
+  })
+  return [{ shape: x.shape, data }, { shape: [], data: [scale] }, { shape: [], data: [zero] }]
+}
