@@ -33,7 +33,8 @@ export const normCases: readonly Case[] = [
   { name: 'statistics too', op: 'LayerNormalization', inputs: [f32([2, 3, 16]), weight([16]), weight([16])], outputs: 3, reference: layerNorm, tolerance },
   { name: 'two axes, no bias', op: 'LayerNormalization', inputs: [f32([4, 3, 7]), weight([3, 7])], attributes: { axis: 1, epsilon: 1e-3 }, reference: layerNorm, tolerance },
   { name: 'scale broadcast', op: 'LayerNormalization', inputs: [f32([4, 3, 7]), weight([7]), weight([1])], attributes: { axis: 1 }, reference: layerNorm, tolerance, withoutOrt: 'it wants whole rows' },
-  { name: 'one column', op: 'LayerNormalization', inputs: [f32([5, 1]), weight([1]), weight([1])], reference: layerNorm, tolerance },
+  // Of the gradient by x nothing is left but rounding.
+  { name: 'one column', op: 'LayerNormalization', inputs: [f32([5, 1]), weight([1]), weight([1])], reference: layerNorm, tolerance, gradient: { inputs: [1, 2] } },
   { name: 'no rows', op: 'LayerNormalization', inputs: [f32([0, 4]), weight([4]), weight([4])], reference: layerNorm },
   { name: 'far from zero', op: 'LayerNormalization', inputs: [f32([3, 768], { low: 100, high: 101 }), weight([768])], reference: layerNorm, tolerance: { absolute: 3e-5, relative: 1e-5 } },
   { name: 'float64', op: 'LayerNormalization', inputs: [typed('float64', [3, 9]), typed('float64', [9])], reference: layerNorm, tolerance: { absolute: 1e-12 } },
