@@ -3,15 +3,21 @@
 // and dS = P∘(dO·Vᵀ − D): dQ = scale·dS·K, dK = scale·dSᵀ·Q, dV = Pᵀ·dO; the mask's gradient is dS.
 //
 // The table is that of attention.ts; gradients lie like what they are gradients of. A gradient whose address is 0 is not wanted.
+//
+// With a `seed` (two words in memory, or 0) a share of the probabilities is dropped, threshold/2³², and the others are multiplied by `kept`. The choice follows from
+// the seed and the place among all probabilities [batch, heads, queries, keys], as in dropout_f32, so that it is made again and not kept either. With the mask D
+// that has 0 or `kept`: dV = (P∘D)ᵀ·dO and dS = P∘(D∘(dO·Vᵀ) − Σ dO∘O).
 import {
   ATTENTION_GROUP, ATTENTION_K, ATTENTION_KEYS, ATTENTION_KV_HEADS, ATTENTION_MASK, ATTENTION_Q, ATTENTION_QUERIES, ATTENTION_SIZE, ATTENTION_V,
   ATTENTION_VALUE_SIZE, ATTENTION_Y,
 } from "./codes";
-import { entry, exp_sum, keys_of, largest, last_of, limit_scores, offset_of, scale_row } from "./attention";
+import { add_seen, entry, exp_sum, has_nan, keys_of, largest, last_of, limit_scores, offset_of, scale_row } from "./attention";
 import { panel_rows } from "./attention-tile";
 import { gemm_pack, gemm_packed_size, transpose_4x4 } from "./gemm";
 import { MR } from "./gemm-tile";
-import { load_some, store_some, sum_lanes } from "./simd";
+import { dot_f32 } from "./gradient";
+import { drop_row } from "./random";
+import { load_some, store_some } from "./simd";
 
 /** Queries of a block. */
 const ROWS: i32 = MR * 6;
@@ -36,7 +42,7 @@ export function attention_gradient_scratch_size(keys: i32, size: i32, valueSize:
 /** Everything by what one head of keys takes part in, for examples × heads of keys [begin, end). `dmask` is added to. */
 export function attention_gradient_f32(
   q: usize, k: usize, v: usize, mask: usize, ends: usize, y: usize, dy: usize, table: usize, scale: f32, dq: usize, dk: usize, dv: usize,
-  dmask: usize, begin: i32, end: i32, scratch: usize,
+  dmask: usize, seed: usize, threshold: i32, kept: f32, begin: i32, end: i32, scratch: usize,
 ): void {
   const heads = entry(table, ATTENTION_KV_HEADS), group = entry(table, ATTENTION_GROUP), queries = entry(table, ATTENTION_QUERIES);
   const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE), all = entry(table, ATTENTION_KEYS);
@@ -54,8 +60,8 @@ export function attention_gradient_f32(
     for (let h = head * group; h < (head + 1) * group; h++) {
       for (let i = 0; i < queries; i += ROWS) {
         query_block(
-          q, packedK, packedV, rowsK, mask, ends, y, dy, table, scale, dq, dk ? sumK : 0, dv ? sumV : 0, dmask, b, h, i, min(ROWS, queries - i),
-          keys, rest,
+          q, packedK, packedV, rowsK, mask, ends, y, dy, table, scale, dq, dk ? sumK : 0, dv ? sumV : 0, dmask, seed, threshold, kept, b, h, i,
+          min(ROWS, queries - i), keys, rest,
         );
       }
     }
@@ -67,7 +73,7 @@ export function attention_gradient_f32(
 
 function query_block(
   q: usize, packedK: usize, packedV: usize, rowsK: usize, mask: usize, ends: usize, y: usize, dy: usize, table: usize, scale: f32, dq: usize,
-  sumK: usize, sumV: usize, dmask: usize, b: i32, h: i32, first: i32, rows: i32, keys: i32, scratch: usize,
+  sumK: usize, sumV: usize, dmask: usize, seed: usize, threshold: i32, kept: f32, b: i32, h: i32, first: i32, rows: i32, keys: i32, scratch: usize,
 ): void {
   const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE), all = entry(table, ATTENTION_KEYS);
   const pitch = ((all + 7) & -8) << 2, width = (size + 7) & -8, valueWidth = (valueSize + 7) & -8;
@@ -87,13 +93,11 @@ function query_block(
     panel_rows(given, valueSize << 2, packedV + (<usize>j * valueSize << 2), valueSize, ds + (j << 2), pitch, rows, false);
   }
   for (let i = 0; i < rows; i++) {
-    const row = p + i * pitch;
-    limit_scores(row, columns, mask, ends, table, 0, b, h, first + i, keys, 0);
-    const most = columns > 0 ? largest(row, columns) : -Infinity;
-    if (most == -Infinity) memory.fill(row, 0, columns << 2);
-    else scale_row(row, 1, row, columns, <f32>1 / exp_sum(row, columns, most));
-    const at = <usize>i * yRow << 2;
-    score_gradients(row, ds + i * pitch, columns, dot(dy + yAt + at, y + yAt + at, valueSize));
+    const row = p + i * pitch, at = <usize>i * yRow << 2, place = place_of(table, b, h, first + i);
+    probabilities(row, columns, mask, ends, table, b, h, first + i, keys);
+    if (seed) drop_row(ds + i * pitch, columns, seed, place, threshold, kept);
+    score_gradients(row, ds + i * pitch, columns, dot_f32(dy + yAt + at, y + yAt + at, valueSize));
+    if (seed) drop_row(row, columns, seed, place, threshold, kept);
     if (dmask) add_mask(ds + i * pitch, columns, dmask + offset_of(table, ATTENTION_MASK, b, h, first + i), entry(table, ATTENTION_MASK + 3));
   }
   if (sumV) {
@@ -114,6 +118,20 @@ function query_block(
   }
 }
 
+/** Scores of query i → its probabilities. */
+function probabilities(row: usize, n: i32, mask: usize, ends: usize, table: usize, b: i32, h: i32, i: i32, keys: i32): void {
+  limit_scores(row, n, mask, ends, table, 0, b, h, i, keys, 0);
+  const most = n > 0 ? largest(row, n) : -Infinity;
+  if (most == -Infinity) memory.fill(row, 0, n << 2);
+  else scale_row(row, 1, row, n, <f32>1 / exp_sum(row, n, most));
+}
+
+/** The place of a query's first probability among those of all examples and heads. */
+function place_of(table: usize, b: i32, h: i32, i: i32): i32 {
+  const heads = entry(table, ATTENTION_KV_HEADS) * entry(table, ATTENTION_GROUP);
+  return ((b * heads + h) * entry(table, ATTENTION_QUERIES) + i) * entry(table, ATTENTION_KEYS);
+}
+
 /** ds ← p∘(ds − shift); 0 where p is 0, whatever came of a value that is not seen. */
 function score_gradients(p: usize, ds: usize, n: i32, shift: f32): void {
   const d = f32x4.splat(shift), zero = f32x4.splat(0);
@@ -121,12 +139,6 @@ function score_gradients(p: usize, ds: usize, n: i32, shift: f32): void {
     const weight = load_some(p, n);
     store_some(ds, v128.and(f32x4.mul(weight, f32x4.sub(load_some(ds, n), d)), f32x4.ne(weight, zero)), n);
   }
-}
-
-function dot(a: usize, b: usize, n: i32): f32 {
-  let sum = f32x4.splat(0);
-  for (; n > 0; n -= 4, a += 16, b += 16) sum = f32x4.add(sum, f32x4.mul(load_some(a, n), load_some(b, n)));
-  return sum_lanes(sum);
 }
 
 function add_mask(ds: usize, n: i32, to: usize, step: i32): void {
@@ -148,5 +160,50 @@ function put_rows(x: usize, y: usize, row: i32, step: i32, rows: i32, n: i32, sc
     const to = y + (<usize>i * row << 2);
     if (step == 1) scale_row(x, 1, to, n, scale);
     else for (let j = 0; j < n; j++) store<f32>(to + (<usize>j * step << 2), load<f32>(x + (j << 2)) * scale);
+  }
+}
+
+/** Bytes of scratch for attention_dropout_f32. */
+export function attention_dropout_scratch_size(keys: i32, size: i32, valueSize: i32): usize {
+  const packed = gemm_packed_size(size, keys) + gemm_packed_size(keys, valueSize);
+  return packed + panels(PITCH, keys) + (<usize>ROWS * size << 2) + panels(ROWS, valueSize);
+}
+
+/** The result with a share of the probabilities dropped, a block of queries at a time. */
+export function attention_dropout_f32(
+  q: usize, k: usize, v: usize, mask: usize, ends: usize, y: usize, table: usize, scale: f32, seed: usize, threshold: i32, kept: f32, begin: i32, end: i32,
+  scratch: usize,
+): void {
+  const heads = entry(table, ATTENTION_KV_HEADS), group = entry(table, ATTENTION_GROUP), queries = entry(table, ATTENTION_QUERIES);
+  const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE), all = entry(table, ATTENTION_KEYS);
+  const packedK = scratch, packedV = packedK + gemm_packed_size(size, all), p = packedV + gemm_packed_size(all, valueSize);
+  const scaled = p + panels(PITCH, all), sums = scaled + (ROWS * size << 2), pitch = ((all + 7) & -8) << 2, width = (valueSize + 7) & -8;
+  for (let index = begin; index < end; index++) {
+    const b = index / heads, head = index % heads, keys = keys_of(table, ends, b);
+    gemm_pack(k + offset_of(table, ATTENTION_K, b, head, 0), entry(table, ATTENTION_K + 3), entry(table, ATTENTION_K + 2), size, keys, packedK);
+    gemm_pack(v + offset_of(table, ATTENTION_V, b, head, 0), entry(table, ATTENTION_V + 2), entry(table, ATTENTION_V + 3), keys, valueSize, packedV);
+    let turn = 0;
+    while (turn < group * queries) {
+      const h = head * group + turn / queries, first = turn % queries, rows = min(ROWS, queries - first);
+      const columns = last_of(table, ends, keys, first + rows - 1);
+      for (let i = 0; i < rows; i++) {
+        scale_row(q + offset_of(table, ATTENTION_Q, b, h, first + i), entry(table, ATTENTION_Q + 3), scaled + (i * size << 2), size, scale);
+      }
+      for (let j = 0; j < columns; j += 8) panel_rows(scaled, size << 2, packedK + (<usize>j * size << 2), size, p + (j << 2), pitch, rows, false);
+      for (let i = 0; i < rows; i++) {
+        probabilities(p + i * pitch, columns, mask, ends, table, b, h, first + i, keys);
+        drop_row(p + i * pitch, columns, seed, place_of(table, b, h, first + i), threshold, kept);
+      }
+      for (let j = 0; j < width; j += 8) panel_rows(p, pitch, packedV + (<usize>j * keys << 2), columns, sums + (j << 2), width << 2, rows, false);
+      for (let i = 0; i < rows; i++) {
+        const sum = sums + (i * width << 2);
+        if (has_nan(sum, width)) {
+          memory.fill(sum, 0, width << 2);
+          for (let j = 0; j < width; j += 8) add_seen(p + i * pitch, columns, packedV + (<usize>j * keys << 2), 8, sum + (j << 2), 8);
+        }
+        memory.copy(y + offset_of(table, ATTENTION_Y, b, h, first + i), sum, valueSize << 2);
+      }
+      turn += rows;
+    }
   }
 }

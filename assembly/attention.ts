@@ -144,6 +144,12 @@ export function exp_sum(s: usize, n: i32, shift: f32): f32 {
 export function scale_row(x: usize, step: i32, y: usize, n: i32, scale: f32): void {
   if (step == 1) {
     const factor = f32x4.splat(scale);
+    for (; n >= 16; n -= 16, x += 64, y += 64) {
+      v128.store(y, f32x4.mul(v128.load(x), factor));
+      v128.store(y, f32x4.mul(v128.load(x, 16), factor), 16);
+      v128.store(y, f32x4.mul(v128.load(x, 32), factor), 32);
+      v128.store(y, f32x4.mul(v128.load(x, 48), factor), 48);
+    }
     for (; n > 0; n -= 4, x += 16, y += 16) store_some(y, f32x4.mul(load_some(x, n), factor), n);
   } else {
     for (; n > 0; n--, x += step << 2, y += 4) store<f32>(y, load<f32>(x) * scale);
@@ -155,9 +161,21 @@ export function attention_scratch_size(keys: i32, size: i32, valueSize: i32): us
   return gemm_packed_size(size, keys) + gemm_packed_size(keys, valueSize) + (<usize>ROWS * (COLUMNS + size + ((valueSize + 7) & -8) + 2) << 2);
 }
 
-/** See the top of this file. softcap 0 is none; otherwise scores become softcap · tanh(score / softcap). */
+/**
+ * What the weights of a row are divided by, inverted: `total` is their sum, taken relative to the largest score. A sink is the score of one more key, whose
+ * value is 0.
+ */
+function share_of(total: f32, most: f32, sinks: usize, h: i32): f32 {
+  if (total == 0) return 0;
+  if (!sinks) return <f32>1 / total;
+  const sink = load<f32>(sinks + ((<usize>h) << 2)), both = max(most, sink);
+  const own = f32x4.extract_lane(exp_down(f32x4.splat(most - both)), 0), other = f32x4.extract_lane(exp_down(f32x4.splat(sink - both)), 0);
+  return own / (total * own + other);
+}
+
+/** See the top of this file. softcap 0 is none; otherwise scores become softcap · tanh(score / softcap). `sinks` (or 0) has one per head of queries. */
 export function attention_f32(
-  q: usize, k: usize, v: usize, mask: usize, ends: usize, y: usize, table: usize, scale: f32, softcap: f32, begin: i32, end: i32,
+  q: usize, k: usize, v: usize, mask: usize, sinks: usize, ends: usize, y: usize, table: usize, scale: f32, softcap: f32, begin: i32, end: i32,
   scratch: usize,
 ): void {
   const group = entry(table, ATTENTION_GROUP), heads = entry(table, ATTENTION_KV_HEADS), queries = entry(table, ATTENTION_QUERIES);
@@ -170,7 +188,7 @@ export function attention_f32(
     gemm_pack(v + offset_of(table, ATTENTION_V, b, head, 0), vRow, entry(table, ATTENTION_V + 3), keys, valueSize, packedV);
     for (let h = head * group; h < (head + 1) * group; h++) {
       for (let i = 0; i < queries; i += ROWS) {
-        attend_rows(q, packedK, packedV, mask, ends, y, table, scale, softcap, b, h, i, min(ROWS, queries - i), keys, rest);
+        attend_rows(q, packedK, packedV, mask, sinks, ends, y, table, scale, softcap, b, h, i, min(ROWS, queries - i), keys, rest);
       }
     }
   }
@@ -190,13 +208,17 @@ export function limit_scores(
   for (let j = 0; j < hidden; j++) store<f32>(row + (j << 2), -Infinity);
 }
 
-function has_nan(x: usize, n: i32): bool {
-  for (; n > 0; n--, x += 4) if (load<f32>(x) != load<f32>(x)) return true;
-  return false;
+export function has_nan(x: usize, n: i32): bool {
+  let odd = f32x4.splat(0);
+  for (; n > 0; n -= 4, x += 16) {
+    const v = load_some(x, n);
+    odd = v128.or(odd, f32x4.ne(v, v));
+  }
+  return v128.any_true(odd);
 }
 
 /** y[0 … width) += Σ p[j]·v[j] over the `n` keys that have a weight: what a query may not see does not reach it, not even as NaN. */
-function add_seen(p: usize, n: i32, v: usize, vRow: i32, y: usize, width: i32): void {
+export function add_seen(p: usize, n: i32, v: usize, vRow: i32, y: usize, width: i32): void {
   for (let j = 0; j < n; j++, p += 4, v += vRow << 2) {
     const weight = load<f32>(p);
     if (weight == 0) continue;
@@ -206,7 +228,7 @@ function add_seen(p: usize, n: i32, v: usize, vRow: i32, y: usize, width: i32): 
 
 /** One block of queries. */
 function attend_rows(
-  q: usize, packedK: usize, packedV: usize, mask: usize, ends: usize, y: usize, table: usize, scale: f32, softcap: f32, b: i32, h: i32,
+  q: usize, packedK: usize, packedV: usize, mask: usize, sinks: usize, ends: usize, y: usize, table: usize, scale: f32, softcap: f32, b: i32, h: i32,
   first: i32, rows: i32, keys: i32, scratch: usize,
 ): void {
   const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE), width = (valueSize + 7) & -8;
@@ -266,8 +288,8 @@ function attend_rows(
     }
   }
   for (let i = 0; i < rows; i++) {
-    const total = load<f32>(totals + (i << 2)), to = y + offset_of(table, ATTENTION_Y, b, h, first + i);
-    scale_row(sums + (i * width << 2), 1, to, valueSize, total == 0 ? 0 : <f32>1 / total);
+    const share = share_of(load<f32>(totals + (i << 2)), load<f32>(most + (i << 2)), sinks, h);
+    scale_row(sums + (i * width << 2), 1, y + offset_of(table, ATTENTION_Y, b, h, first + i), valueSize, share);
   }
 }
 
@@ -288,7 +310,7 @@ export function attention_vector_scratch_size(keys: i32, rows: i32): usize {
  * those of the queries, are contiguous.
  */
 export function attention_vector_f32(
-  q: usize, k: usize, v: usize, mask: usize, ends: usize, y: usize, table: usize, scale: f32, softcap: f32, begin: i32, end: i32,
+  q: usize, k: usize, v: usize, mask: usize, sinks: usize, ends: usize, y: usize, table: usize, scale: f32, softcap: f32, begin: i32, end: i32,
   scratch: usize,
 ): void {
   const group = entry(table, ATTENTION_GROUP), heads = entry(table, ATTENTION_KV_HEADS), queries = entry(table, ATTENTION_QUERIES);
@@ -308,11 +330,11 @@ export function attention_vector_f32(
         q + offset_of(table, ATTENTION_Q, b, h, 0), qRow, kAt, kRow, 0, 0, 0, scratch, last, rows, size, 0, last, UNARY_AFFINE, factor, 0,
       );
       for (let i = 0; i < rows; i++) {
-        const row = scratch + (<usize>i * last << 2), query = queries == 1 ? 0 : i;
-        limit_scores(row, last, mask, ends, table, softcap, b, queries == 1 ? h + i : h, query, keys, 0);
+        const row = scratch + (<usize>i * last << 2), query = queries == 1 ? 0 : i, own = queries == 1 ? h + i : h;
+        limit_scores(row, last, mask, ends, table, softcap, b, own, query, keys, 0);
         const now = largest(row, last);
         if (now == -Infinity) memory.fill(row, 0, last << 2);
-        else scale_row(row, 1, row, last, <f32>1 / exp_sum(row, last, now));
+        else scale_row(row, 1, row, last, share_of(exp_sum(row, last, now), now, sinks, own));
       }
       const to = y + offset_of(table, ATTENTION_Y, b, h, 0);
       gemv_rows(scratch, last, vAt, vRow, 0, 0, 0, to, yRow, rows, last, 0, valueSize, UNARY_NONE, 0, 0);

@@ -98,6 +98,7 @@ export const REDUCE_LOG_SUM_EXP = 9
 export const ROWS_PRODUCTS = 0 // a matrix product per kernel row
 export const ROWS_DOTS = 1 // a dot product per pixel and filter
 export const ROWS_TAPS = 2 // one input channel: four pixels to a vector
+export const ROWS_TILES = 3 // a register tile over all kernel rows
 
 // What lies outside an image that is sampled.
 export const PADDING_ZEROS = 0
@@ -156,3 +157,8 @@ export const INTEGER_FLOAT32 = 2 // scaled, a bias added
 export const ELEMENTS_ADD = 0
 export const ELEMENTS_TAKE = 1
 export const ELEMENTS_CLEAR = 2
+
+// What grid_sample_gradient_f32 interpolates by.
+export const SAMPLE_LINEAR = 0
+export const SAMPLE_NEAREST = 1
+export const SAMPLE_CUBIC = 2

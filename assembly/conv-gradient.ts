@@ -53,7 +53,7 @@ export function conv_weight_gradient_f32(
           xg, xPitch, d, h, w, inputs, kd, kh, kw, strideD, strideH, strideW, dilationD, dilationH, dilationW, padD, padH, padW, od, oh, ow,
           p, count, i, width, rows,
         );
-        outer_panels(rows, scratch, count, target + (<usize>i * outputs << 2), outputs << 2, width, outputs, p ? TILE_ADD : TILE_STORE);
+        outer_panels(rows, <i32>STRIDE, scratch, count, target + (<usize>i * outputs << 2), outputs << 2, width, outputs, p ? TILE_ADD : TILE_STORE);
       }
     }
   }

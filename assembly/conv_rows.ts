@@ -3,13 +3,15 @@
 // kh rows, and everything reads from there (or from the image itself, where a row needs no padding) without gathering.
 //
 //   ROWS_PRODUCTS  a matrix product per kernel row whose left side overlaps itself: for long runs
+//   ROWS_TILES     a register tile over all kernel rows: for short runs
 //   ROWS_DOTS      a dot product per pixel and filter, vectors along the run: for fewer filters than a tile of gemm-tile.ts is wide
 //   ROWS_TAPS      one input channel: vectors along the pixels; rows are split by the remainder of the column by the stride
 //
 // Which is chosen where: docs/performance/narrow.md.
-import { ROWS_DOTS, ROWS_PRODUCTS, ROWS_TAPS, UNARY_NONE } from "./codes";
+import { ROWS_DOTS, ROWS_PRODUCTS, ROWS_TAPS, ROWS_TILES, UNARY_LEAKY_RELU, UNARY_NONE } from "./codes";
 import { gemm_panels, TILE_ADD, TILE_STORE } from "./gemm-tile";
 import { conv_pack, conv_packed_size } from "./conv";
+import { row_tiles } from "./conv_tiles";
 import { madd } from "./simd";
 import { unary_f32 } from "./unary";
 
@@ -18,7 +20,7 @@ const TAPS_PIXELS: i32 = 32;
 
 /** Bytes of packed filters. */
 export function conv_rows_packed_size(kind: i32, outputs: i32, inputs: i32, kh: i32, kw: i32): usize {
-  if (kind == ROWS_PRODUCTS) return conv_packed_size(outputs, inputs, kh * kw, 1);
+  if (kind == ROWS_PRODUCTS || kind == ROWS_TILES) return conv_packed_size(outputs, inputs, kh * kw, 1);
   return <usize>(outputs * kh * (kind == ROWS_DOTS ? vectors_of(kw * inputs) << 2 : kw)) << 2;
 }
 
@@ -34,7 +36,7 @@ function vectors_of(run: i32): i32 {
  * vector (ROWS_DOTS) or every tap in the order of the split rows (ROWS_TAPS), one filter after the other.
  */
 export function conv_rows_pack(kind: i32, w: usize, outputs: i32, inputs: i32, kh: i32, kw: i32, strideW: i32, packed: usize): void {
-  if (kind == ROWS_PRODUCTS) {
+  if (kind == ROWS_PRODUCTS || kind == ROWS_TILES) {
     conv_pack(w, outputs, inputs, kh * kw, 1, packed);
     return;
   }
@@ -127,7 +129,13 @@ export function conv_rows(
       }
       continue;
     }
-    for (let o = 0; o < outputs; o += 2) {
+    if (kind == ROWS_TILES) {
+      row_tiles(
+        rows, step, packed, kh, run, row, yPitch << 2, ow, outputs, bias, residualRow, residualPitch << 2, act > UNARY_LEAKY_RELU ? UNARY_NONE : act,
+        alpha, beta,
+      );
+    }
+    for (let o = 0; kind != ROWS_TILES && o < outputs; o += 2) {
       let two = o + 1 < outputs;
       let filter = packed + <usize>o * kh * (kind == ROWS_DOTS ? vectors_of(run) << 4 : kw << 2);
       let bias0: f32 = bias ? load<f32>(bias + (o << 2)) : 0, bias1: f32 = bias && two ? load<f32>(bias + (o << 2), 4) : 0;
@@ -145,7 +153,7 @@ export function conv_rows(
         }
       }
     }
-    if (act == UNARY_NONE) continue;
+    if (act == UNARY_NONE || (kind == ROWS_TILES && act <= UNARY_LEAKY_RELU)) continue;
     if (yPitch == outputs) {
       unary_f32(act, row, row, ow * outputs, alpha, beta);
     } else {

@@ -34,7 +34,7 @@ function activate(v: v128, act: i32, low: v128, high: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-function finish_full(
+export function finish_full(
   c: usize, v0: v128, v1: v128, mode: i32, bias0: v128, bias1: v128, residual: usize, act: i32, low: v128, high: v128,
 ): void {
   if (mode == TILE_ADD) {

@@ -81,6 +81,13 @@ export function transpose_4x4(source: usize, stride: i32, target: usize, pitch: 
   v128.store(target + 3 * pitch, v128.shuffle<f32>(t1, t3, 2, 3, 6, 7));
 }
 
+/** Columns of B that are taken at once. */
+// @ts-ignore: decorator
+@inline
+function columns_of(length: i32): i32 {
+  return max(NR, (B_BLOCK / max(length, 1)) & -NR);
+}
+
 /**
  * C[m, n] = act(A[m, k] · B[k, n] + bias[n] + residual[m, n]) for the rows [begin, end). A's rows are contiguous and `lda` apart, B is
  * packed, bias and residual may be 0 (none). C may be the residual itself. `act` is a UNARY_* code with its scalars `alpha`, `beta`.
@@ -89,21 +96,45 @@ export function gemm(
   a: usize, lda: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32, begin: i32, end: i32,
   act: i32, alpha: f32, beta: f32,
 ): void {
+  gemm_unpacked(a, lda, packed, 0, 0, bias, residual, ldr, c, ldc, k, n, begin, end, act, alpha, beta, 0);
+}
+
+/** Bytes of scratch for gemm_unpacked. */
+export function gemm_unpacked_scratch_size(k: i32, n: i32): usize {
+  let length = k_block(k, K_BLOCK);
+  return gemm_packed_size(length, min(n, columns_of(length)));
+}
+
+/**
+ * The same for a B that is used once, whose element (p, j) is at b[p·rowStride + j·colStride]: each block is packed to `scratch` just before its
+ * products, so that they read it from the second-level cache. If `scratch` is 0, B is packed already.
+ */
+export function gemm_unpacked(
+  a: usize, lda: i32, b: usize, rowStride: i32, colStride: i32, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32,
+  begin: i32, end: i32, act: i32, alpha: f32, beta: f32, scratch: usize,
+): void {
   let kBlock = k_block(k, K_BLOCK), p = 0;
   a += <usize>begin * lda << 2;
   c += <usize>begin * ldc << 2;
   if (residual) residual += <usize>begin * ldr << 2;
   // When k is 0 the one pass writes act(bias + residual).
   do {
-    let length = min(k - p, kBlock), last = p + length >= k, nBlock = max(NR, (B_BLOCK / max(length, 1)) & -NR);
+    let length = min(k - p, kBlock), last = p + length >= k, nBlock = columns_of(length);
     let rowBlock = length > SHORT_K ? ROW_BLOCK : MR * max(1, A_BLOCK / (MR * max(length, 1)));
     for (let j = 0; j < n; j += nBlock) {
+      let columns = min(n - j, nBlock), panels = scratch, panelStride = length << 5;
+      if (scratch) {
+        gemm_pack(b + (<usize>(p * rowStride + j * colStride) << 2), rowStride, colStride, length, columns, scratch);
+      } else {
+        panels = b + (<usize>j * k << 2) + (p << 5);
+        panelStride = k << 5;
+      }
       for (let i = begin; i < end; i += rowBlock) {
         let offset = <usize>(i - begin);
         gemm_panels(
-          a + ((offset * lda + p) << 2), lda << 2, packed + (<usize>j * k << 2) + (p << 5), k << 5, length, c + ((offset * ldc + j) << 2),
-          ldc << 2, min(rowBlock, end - i), min(n - j, nBlock), p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
-          !p && residual ? residual + ((offset * ldr + j) << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
+          a + ((offset * lda + p) << 2), lda << 2, panels, panelStride, length, c + ((offset * ldc + j) << 2), ldc << 2, min(rowBlock, end - i),
+          columns, p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0, !p && residual ? residual + ((offset * ldr + j) << 2) : 0, ldr << 2,
+          last ? act : UNARY_NONE, alpha, beta,
         );
       }
     }

@@ -1,6 +1,6 @@
 // What backward passes need whatever the operator: adding gradients up, filling, and strided copies the other way round.
 import { ELEMENTS_ADD, ELEMENTS_TAKE } from "./codes";
-import { load_some, store_some } from "./simd";
+import { load_some, store_some, sum_lanes } from "./simd";
 
 /** y[i] += x[i]. */
 export function accumulate_f32(x: usize, y: usize, n: i32): void {
@@ -9,6 +9,19 @@ export function accumulate_f32(x: usize, y: usize, n: i32): void {
     x += 16;
     y += 16;
   }
+}
+
+/** y[i] += x[i]·factor. */
+export function accumulate_scaled(x: usize, y: usize, n: i32, factor: f32): void {
+  const f = f32x4.splat(factor);
+  for (; n > 0; n -= 4, x += 16, y += 16) store_some(y, f32x4.add(load_some(y, n), f32x4.mul(load_some(x, n), f)), n);
+}
+
+/** Σ a[i]·b[i]. */
+export function dot_f32(a: usize, b: usize, n: i32): f32 {
+  let sum = f32x4.splat(0);
+  for (; n > 0; n -= 4, a += 16, b += 16) sum = f32x4.add(sum, f32x4.mul(load_some(a, n), load_some(b, n)));
+  return sum_lanes(sum);
 }
 
 /** y[i] = value. */
@@ -100,5 +113,72 @@ export function elements_f32(mode: i32, x: usize, y: usize, indices: usize, inde
     if (mode == ELEMENTS_ADD) store<f32>(to, load<f32>(to) + load<f32>(x));
     else if (mode == ELEMENTS_TAKE) store<f32>(x, load<f32>(to));
     else store<f32>(to, 0);
+  }
+}
+
+/**
+ * Goes through slices x[i] of `run` elements and the slices of y that tuples of `depth` indices name: what to do with them is said by the modes of
+ * elements_f32. `table`: the sizes of y's axes that are indexed, then their strides in elements. Every `group` tuples y moves on by `slab` elements.
+ */
+export function slices_f32(
+  mode: i32, x: usize, y: usize, indices: usize, indexBytes: i32, count: i32, depth: i32, table: usize, run: i32, group: i32, slab: i32,
+): void {
+  for (let i = 0; i < count; i++, x += <usize>run << 2) {
+    let at = <usize>(i / group) * slab;
+    for (let k: usize = 0; k < <usize>depth; k++, indices += indexBytes) {
+      const index = load<i32>(indices);
+      at += <usize>(index < 0 ? index + load<i32>(table + (k << 2)) : index) * load<i32>(table + ((k + depth) << 2));
+    }
+    const to = y + (at << 2);
+    if (mode == ELEMENTS_ADD) accumulate_f32(x, to, run);
+    else if (mode == ELEMENTS_TAKE) memory.copy(x, to, run << 2);
+    else memory.fill(to, 0, run << 2);
+  }
+}
+
+/**
+ * dx += dy·(the product of the other operands) over every combination of `rank` labels: the gradient of a sum of products in whatever way its operands are
+ * indexed. `table`: the sizes of the labels; then for dx, dy and each of the `count` others where it begins (0 for dx and dy, for others in `others`) and a
+ * stride per label, in elements. `scratch` has room for rank + count + 2 numbers.
+ */
+export function contraction_gradient_f32(dy: usize, dx: usize, others: usize, table: usize, rank: i32, count: i32, scratch: usize): void {
+  const strides = table + (<usize>rank << 2), step = (<usize>rank + 1) << 2, places = scratch + (<usize>rank << 2);
+  memory.fill(scratch, 0, rank << 2);
+  for (let k = 0; k < count + 2; k++) store<i32>(places + (<usize>k << 2), load<i32>(strides + <usize>k * step));
+  for (;;) {
+    let product = load<f32>(dy + (<usize>load<i32>(places, 4) << 2));
+    for (let k = 2; k < count + 2; k++) product *= load<f32>(others + (<usize>load<i32>(places + (<usize>k << 2)) << 2));
+    const to = dx + (<usize>load<i32>(places) << 2);
+    store<f32>(to, load<f32>(to) + product);
+    let axis = rank - 1;
+    for (; axis >= 0; axis--) {
+      const at = <usize>axis << 2, next = load<i32>(scratch + at) + 1, around = next == load<i32>(table + at);
+      store<i32>(scratch + at, around ? 0 : next);
+      for (let k = 0; k < count + 2; k++) {
+        const place = places + (<usize>k << 2), stride = load<i32>(strides + <usize>k * step + 4 + at);
+        store<i32>(place, load<i32>(place) + (around ? (1 - next) * stride : stride));
+      }
+      if (!around) break;
+    }
+    if (axis < 0) return;
+  }
+}
+
+/**
+ * From the gradients of running products back to those of x: dx_j = Σ dy_i · Π x_k over the products that x_j is in, without a division. Lanes of n elements
+ * `step` apart, counted from the other end with `reverse`; with `exclusive` an element is not in its own product.
+ */
+export function cumprod_gradient_f32(x: usize, dy: usize, dx: usize, n: i32, step: i32, exclusive: i32, reverse: i32): void {
+  const first = reverse ? (n - 1) * step : 0, next = reverse ? -step : step;
+  let before: f32 = 1;
+  for (let j = 0; j < n; j++) {
+    const at: usize = (first + j * next) << 2;
+    let product = before, sum: f32 = 0;
+    for (let i = j + exclusive; i < n; i++) {
+      if (i > j + exclusive) product *= load<f32>(x + <usize>((first + (i - exclusive) * next) << 2));
+      sum += product * load<f32>(dy + <usize>((first + i * next) << 2));
+    }
+    store<f32>(dx + at, sum);
+    before *= load<f32>(x + at);
   }
 }

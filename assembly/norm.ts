@@ -8,6 +8,17 @@ function normalize_row(x: usize, scale: usize, bias: usize, y: usize, n: i32, me
   const s = f32x4.splat(invstd);
   let factor = f32x4.splat(1);
   let addend = f32x4.splat(0);
+  if (scale && bias) {
+    for (; n >= 8; n -= 8, x += 32, y += 32, scale += 32, bias += 32) {
+      v128.store(y, madd(f32x4.mul(f32x4.sub(v128.load(x), m), s), v128.load(scale), v128.load(bias)));
+      v128.store(y, madd(f32x4.mul(f32x4.sub(v128.load(x, 16), m), s), v128.load(scale, 16), v128.load(bias, 16)), 16);
+    }
+  } else if (scale) {
+    for (; n >= 8; n -= 8, x += 32, y += 32, scale += 32) {
+      v128.store(y, madd(f32x4.mul(f32x4.sub(v128.load(x), m), s), v128.load(scale), addend));
+      v128.store(y, madd(f32x4.mul(f32x4.sub(v128.load(x, 16), m), s), v128.load(scale, 16), addend), 16);
+    }
+  }
   for (; n > 0; n -= 4) {
     if (scale) {
       factor = load_some(scale, n);
@@ -23,10 +34,26 @@ function normalize_row(x: usize, scale: usize, bias: usize, y: usize, n: i32, me
   }
 }
 
-/** sum = x + residual */
-function add_row(x: usize, residual: usize, sum: usize, n: i32): void {
+/** sum = x + residual + shift; no shift if that is 0. */
+function add_row(x: usize, residual: usize, shift: usize, sum: usize, n: i32): void {
+  if (shift) {
+    for (; n >= 8; n -= 8, x += 32, residual += 32, shift += 32, sum += 32) {
+      v128.store(sum, f32x4.add(f32x4.add(v128.load(x), v128.load(residual)), v128.load(shift)));
+      v128.store(sum, f32x4.add(f32x4.add(v128.load(x, 16), v128.load(residual, 16)), v128.load(shift, 16)), 16);
+    }
+  } else {
+    for (; n >= 8; n -= 8, x += 32, residual += 32, sum += 32) {
+      v128.store(sum, f32x4.add(v128.load(x), v128.load(residual)));
+      v128.store(sum, f32x4.add(v128.load(x, 16), v128.load(residual, 16)), 16);
+    }
+  }
   for (; n > 0; n -= 4) {
-    store_some(sum, f32x4.add(load_some(x, n), load_some(residual, n)), n);
+    let v = f32x4.add(load_some(x, n), load_some(residual, n));
+    if (shift) {
+      v = f32x4.add(v, load_some(shift, n));
+      shift += 16;
+    }
+    store_some(sum, v, n);
     x += 16;
     residual += 16;
     sum += 16;
@@ -37,11 +64,11 @@ function add_row(x: usize, residual: usize, sum: usize, n: i32): void {
  * Layer normalisation (Ba, Kiros, Hinton, 2016) of rows [begin, end) of `columns` elements:
  * y = (x − mean)/√(variance + epsilon)·scale + bias.
  *
- * Any of `residual` (added to x first), `sum` (where x + residual is stored), `bias`, `mean` and `invstd` (one per row) may be
- * 0. y may equal x.
+ * Any of `residual` (added to x first), `shift` (a row added with a residual), `sum` (where x + residual + shift is stored), `bias`, `mean` and `invstd`
+ * (one per row) may be 0. y may equal x.
  */
 export function layer_norm_f32(
-  x: usize, residual: usize, sum: usize, scale: usize, bias: usize, y: usize, mean: usize, invstd: usize,
+  x: usize, residual: usize, shift: usize, sum: usize, scale: usize, bias: usize, y: usize, mean: usize, invstd: usize,
   columns: i32, epsilon: f32, begin: i32, end: i32,
 ): void {
   for (let r = begin; r < end; r++) {
@@ -49,7 +76,7 @@ export function layer_norm_f32(
     let from = x + offset;
     if (residual) {
       const to = sum ? sum + offset : y + offset;
-      add_row(from, residual + offset, to, columns);
+      add_row(from, residual + offset, shift, to, columns);
       from = to;
     }
     const average = sum_of<Plain>(from, columns, 0) / <f32>columns;
@@ -63,14 +90,14 @@ export function layer_norm_f32(
 
 /** RMS normalisation (Zhang, Sennrich, 2019): y = x/√(mean of x² + epsilon)·scale. Arguments as for layer_norm_f32. */
 export function rms_norm_f32(
-  x: usize, residual: usize, sum: usize, scale: usize, y: usize, invstd: usize, columns: i32, epsilon: f32, begin: i32, end: i32,
+  x: usize, residual: usize, shift: usize, sum: usize, scale: usize, y: usize, invstd: usize, columns: i32, epsilon: f32, begin: i32, end: i32,
 ): void {
   for (let r = begin; r < end; r++) {
     const offset = (<usize>r * <usize>columns) << 2;
     let from = x + offset;
     if (residual) {
       const to = sum ? sum + offset : y + offset;
-      add_row(from, residual + offset, to, columns);
+      add_row(from, residual + offset, shift, to, columns);
       from = to;
     }
     const inverse = <f32>1 / sqrt<f32>(sum_of<Square>(from, columns, 0) / <f32>columns + epsilon);

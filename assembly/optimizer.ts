@@ -52,9 +52,10 @@ export function sgd_f32(p: usize, g: usize, v: usize, n: i32, rate: f32, decay: 
 
 /**
  * Adam (Kingma & Ba, 2015), and with `decoupled` AdamW (Loshchilov & Hutter, 2019). `c1` and `c2` are 1 − β₁ᵗ and 1 − β₂ᵗ.
+ * With `most` (or 0) steps are by the largest second moment there was (AMSGrad: Reddi, Kale & Kumar, 2018).
  */
 export function adam_f32(
-  p: usize, g: usize, m: usize, v: usize, n: i32, rate: f32, beta1: f32, beta2: f32, epsilon: f32, decay: f32, decoupled: i32, c1: f32, c2: f32,
+  p: usize, g: usize, m: usize, v: usize, most: usize, n: i32, rate: f32, beta1: f32, beta2: f32, epsilon: f32, decay: f32, decoupled: i32, c1: f32, c2: f32,
 ): void {
   const b1 = f32x4.splat(beta1);
   const b2 = f32x4.splat(beta2);
@@ -72,7 +73,13 @@ export function adam_f32(
     const second = f32x4.add(f32x4.mul(b2, load_some(v, n)), f32x4.mul(r2, f32x4.mul(d, d)));
     store_some(m, first, n);
     store_some(v, second, n);
-    const width = f32x4.add(f32x4.div(f32x4.sqrt(second), root), eps);
+    let largest = second;
+    if (most) {
+      largest = f32x4.max(second, load_some(most, n));
+      store_some(most, largest, n);
+      most += 16;
+    }
+    const width = f32x4.add(f32x4.div(f32x4.sqrt(largest), root), eps);
     store_some(p, f32x4.sub(f32x4.mul(x, shrink), f32x4.div(f32x4.mul(step, first), width)), n);
     p += 16;
     g += 16;

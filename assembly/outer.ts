@@ -10,7 +10,7 @@ import { madd } from "./simd";
 export const BLOCK: i32 = 128;
 /** Most columns of A taken at once: whole tiles of 4, 5 or 6. */
 export const CHUNK: i32 = 240;
-/** Bytes between rows of a block of A: rows do not share cache sets. */
+/** Bytes between rows of a copied block of A: rows do not share cache sets. */
 export const STRIDE: usize = 1040;
 
 /** Bytes of scratch for outer_f32 and the kernels that call outer_panels. */
@@ -19,18 +19,18 @@ export function outer_scratch_size(n: i32): usize {
 }
 
 /**
- * C[rows, n] = (mode TILE_ADD: +=) Aᵀ·B for `rows` ≤ CHUNK columns of a block of A at `a`, STRIDE bytes between its `count` rows, and B's block
- * packed at `b`. `ldc` in bytes.
+ * C[rows, n] = (mode TILE_ADD: +=) Aᵀ·B for `rows` ≤ CHUNK columns of a block of A at `a` and B's block packed at `b`, each of `count` rows. `lda` and `ldc` in
+ * bytes; up to 20 bytes behind A's last row are read.
  */
-export function outer_panels(a: usize, b: usize, count: i32, c: usize, ldc: i32, rows: i32, n: i32, mode: i32): void {
+export function outer_panels(a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, n: i32, mode: i32): void {
   // As in gemm_panels: the rest's tiles are of 4 where that is less work.
   let tiles = (rows + MR - 1) / MR, tall = max(tiles - (tiles * MR - rows) / (MR - 4), 0), panel = count << 5;
   for (let left = rows, i = 0; left > 0; i++) {
     let height = min(left, i < tall ? MR : 4), bj = b;
     for (let j = 0; j < n; j += NR) {
-      if (height <= 4) tile_4x8(a, bj, count, c + (j << 2), ldc, height, n - j, mode);
-      else if (MR == 5) tile_5x8(a, bj, count, c + (j << 2), ldc, height, n - j, mode);
-      else tile_6x8(a, bj, count, c + (j << 2), ldc, height, n - j, mode);
+      if (height <= 4) tile_4x8(a, lda, bj, count, c + (j << 2), ldc, height, n - j, mode);
+      else if (MR == 5) tile_5x8(a, lda, bj, count, c + (j << 2), ldc, height, n - j, mode);
+      else tile_6x8(a, lda, bj, count, c + (j << 2), ldc, height, n - j, mode);
       bj += panel;
     }
     left -= height;
@@ -60,7 +60,7 @@ export function outer_f32(
         source += lda << 2;
         target += STRIDE;
       }
-      outer_panels(rows, scratch, count, c + (<usize>i * ldc << 2), ldc << 2, width, n, p ? TILE_ADD : TILE_STORE);
+      outer_panels(rows, <i32>STRIDE, scratch, count, c + (<usize>i * ldc << 2), ldc << 2, width, n, p ? TILE_ADD : TILE_STORE);
     }
   }
 }
@@ -85,7 +85,7 @@ function finish(c: usize, v0: v128, v1: v128, columns: i32, mode: i32): void {
 /** `tall` (4, 5 or 6) columns of A by eight of B; those from `rows` on are not stored. The exits inside a step are never taken (see gemm-tile.ts). */
 // @ts-ignore: decorator
 @inline
-function tile(tall: i32, a: usize, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32): void {
+function tile(tall: i32, a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32): void {
   let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
   let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
   let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
@@ -94,7 +94,8 @@ function tile(tall: i32, a: usize, b: usize, count: i32, c: usize, ldc: i32, row
   let c50 = f32x4.splat(0), c51 = f32x4.splat(0);
   let end = b + (count << 5), main = end - 96;
   if (count >= 4) {
-    for (; b < main; b += 128, a += 4 * STRIDE) {
+    for (; b < main; b += 128, a += 4 * lda) {
+      let a1 = a + lda, a2 = a1 + lda, a3 = a2 + lda;
       let b0 = v128.load(b), b1 = v128.load(b, 16), x = v128.load32_splat(a);
       c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
       x = v128.load32_splat(a, 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
@@ -105,38 +106,38 @@ function tile(tall: i32, a: usize, b: usize, count: i32, c: usize, ldc: i32, row
       if (tall > 4) { x = v128.load32_splat(a, 16); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
       if (tall > 5) { x = v128.load32_splat(a, 20); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
       if (b == 3) break;
-      b0 = v128.load(b, 32); b1 = v128.load(b, 48); x = v128.load32_splat(a, 1 * STRIDE);
+      b0 = v128.load(b, 32); b1 = v128.load(b, 48); x = v128.load32_splat(a1);
       c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
-      x = v128.load32_splat(a, 1 * STRIDE + 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
+      x = v128.load32_splat(a1, 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
       if (b == 4) break;
-      x = v128.load32_splat(a, 1 * STRIDE + 8); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
-      x = v128.load32_splat(a, 1 * STRIDE + 12); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
+      x = v128.load32_splat(a1, 8); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
+      x = v128.load32_splat(a1, 12); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
       if (b == 5) break;
-      if (tall > 4) { x = v128.load32_splat(a, 1 * STRIDE + 16); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
-      if (tall > 5) { x = v128.load32_splat(a, 1 * STRIDE + 20); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
+      if (tall > 4) { x = v128.load32_splat(a1, 16); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
+      if (tall > 5) { x = v128.load32_splat(a1, 20); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
       if (b == 6) break;
-      b0 = v128.load(b, 64); b1 = v128.load(b, 80); x = v128.load32_splat(a, 2 * STRIDE);
+      b0 = v128.load(b, 64); b1 = v128.load(b, 80); x = v128.load32_splat(a2);
       c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
-      x = v128.load32_splat(a, 2 * STRIDE + 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
+      x = v128.load32_splat(a2, 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
       if (b == 7) break;
-      x = v128.load32_splat(a, 2 * STRIDE + 8); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
-      x = v128.load32_splat(a, 2 * STRIDE + 12); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
+      x = v128.load32_splat(a2, 8); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
+      x = v128.load32_splat(a2, 12); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
       if (b == 8) break;
-      if (tall > 4) { x = v128.load32_splat(a, 2 * STRIDE + 16); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
-      if (tall > 5) { x = v128.load32_splat(a, 2 * STRIDE + 20); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
+      if (tall > 4) { x = v128.load32_splat(a2, 16); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
+      if (tall > 5) { x = v128.load32_splat(a2, 20); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
       if (b == 9) break;
-      b0 = v128.load(b, 96); b1 = v128.load(b, 112); x = v128.load32_splat(a, 3 * STRIDE);
+      b0 = v128.load(b, 96); b1 = v128.load(b, 112); x = v128.load32_splat(a3);
       c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
-      x = v128.load32_splat(a, 3 * STRIDE + 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
+      x = v128.load32_splat(a3, 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
       if (b == 10) break;
-      x = v128.load32_splat(a, 3 * STRIDE + 8); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
-      x = v128.load32_splat(a, 3 * STRIDE + 12); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
+      x = v128.load32_splat(a3, 8); c20 = madd(x, b0, c20); c21 = madd(x, b1, c21);
+      x = v128.load32_splat(a3, 12); c30 = madd(x, b0, c30); c31 = madd(x, b1, c31);
       if (b == 11) break;
-      if (tall > 4) { x = v128.load32_splat(a, 3 * STRIDE + 16); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
-      if (tall > 5) { x = v128.load32_splat(a, 3 * STRIDE + 20); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
+      if (tall > 4) { x = v128.load32_splat(a3, 16); c40 = madd(x, b0, c40); c41 = madd(x, b1, c41); }
+      if (tall > 5) { x = v128.load32_splat(a3, 20); c50 = madd(x, b0, c50); c51 = madd(x, b1, c51); }
     }
   }
-  for (; b < end; b += 32, a += STRIDE) {
+  for (; b < end; b += 32, a += lda) {
     let b0 = v128.load(b), b1 = v128.load(b, 16), x = v128.load32_splat(a);
     c00 = madd(x, b0, c00); c01 = madd(x, b1, c01);
     x = v128.load32_splat(a, 4); c10 = madd(x, b0, c10); c11 = madd(x, b1, c11);
@@ -155,14 +156,14 @@ function tile(tall: i32, a: usize, b: usize, count: i32, c: usize, ldc: i32, row
   if (tall > 5 && rows > 5) finish(c + 5 * ldc, c50, c51, columns, mode);
 }
 
-function tile_4x8(a: usize, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32): void {
-  tile(4, a, b, count, c, ldc, rows, columns, mode);
+function tile_4x8(a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32): void {
+  tile(4, a, lda, b, count, c, ldc, rows, columns, mode);
 }
 
-function tile_5x8(a: usize, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32): void {
-  tile(5, a, b, count, c, ldc, rows, columns, mode);
+function tile_5x8(a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32): void {
+  tile(5, a, lda, b, count, c, ldc, rows, columns, mode);
 }
 
-function tile_6x8(a: usize, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32): void {
-  tile(6, a, b, count, c, ldc, rows, columns, mode);
+function tile_6x8(a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32): void {
+  tile(6, a, lda, b, count, c, ldc, rows, columns, mode);
 }

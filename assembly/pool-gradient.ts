@@ -22,6 +22,26 @@ function share(mode: i32, given: v128, x: usize, lanes: i32, largest: v128, tap:
   return v128.and(power, f32x4.ne(v, f32x4.splat(0)));
 }
 
+/** The windows of 2×2 that most networks have, `channels` (whole vectors) of one: what the loops of `spread` come to. */
+function largest_of_four(x: usize, dy: usize, dx: usize, row: i32, pixel: i32, channels: i32): void {
+  let none = f32x4.splat(0), last = row + pixel;
+  for (let end = dy + (channels << 2); dy < end; dy += 16, x += 16, dx += 16) {
+    let g = v128.load(dy), best = v128.load(x), v1 = v128.load(x + pixel), v2 = v128.load(x + row), v3 = v128.load(x + last);
+    let more1 = v128.or(f32x4.gt(v1, best), f32x4.ne(v1, v1));
+    best = v128.bitselect(v1, best, more1);
+    let more2 = v128.or(f32x4.gt(v2, best), f32x4.ne(v2, v2));
+    best = v128.bitselect(v2, best, more2);
+    let more3 = v128.or(f32x4.gt(v3, best), f32x4.ne(v3, v3));
+    // From the last tap to the first: what one takes is gone for those before.
+    v128.store(dx + last, v128.bitselect(g, none, more3));
+    g = v128.bitselect(none, g, more3);
+    v128.store(dx + row, v128.bitselect(g, none, more2));
+    g = v128.bitselect(none, g, more2);
+    v128.store(dx + pixel, v128.bitselect(g, none, more1));
+    v128.store(dx, v128.bitselect(none, g, more1));
+  }
+}
+
 // @ts-ignore: decorator
 @inline
 function spread(
@@ -44,11 +64,19 @@ function spread(
       if (mode == AVERAGE && countPads) lines = last_tap(z, dd, kd, depth + back) * last_tap(i, dh, kh, height + bottom);
       let start = (z + z0 * dd) * plane + (i + i0 * dh) * row;
       let given = (<usize>n * od * oh + line) * ow * pixel;
-      for (let ox = 0; ox < ow; ox++) {
-        let j = ox * sw - left, j0 = first_tap(j, dw), nw = last_tap(j, dw, kw, width) - j0;
+      let square = mode == MAX && apart && nd == 1 && nh == 2 && kw == 2 && dw == 1;
+      for (let ox = 0; ox < ow; ox++, given += pixel) {
+        let j = ox * sw - left, done = 0;
+        if (square && j >= 0 && j + 2 <= width) {
+          let corner = start + j * pixel;
+          done = channels & ~3;
+          largest_of_four(source + corner, dy + given, target + corner, nextRow, pixel, done);
+          if (done == channels) continue;
+        }
+        let j0 = first_tap(j, dw), nw = last_tap(j, dw, kw, width) - j0;
         let count = lines * (mode == AVERAGE && countPads ? last_tap(j, dw, kw, width + right) : nw);
         let at = start + (j + j0 * dw) * pixel;
-        for (let c = 0; c < channels; c += 4) {
+        for (let c = done; c < channels; c += 4) {
           let lanes = channels - c, g = load_some(dy + given + (c << 2), lanes);
           let from = source + at + (c << 2), to = target + at + (c << 2), largest = i32x4.splat(0), inverse = f32x4.splat(0);
           if (mode == MAX) {
@@ -86,7 +114,6 @@ function spread(
             }
           }
         }
-        given += pixel;
       }
     }
   }

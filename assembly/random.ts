@@ -36,3 +36,12 @@ export function dropout_f32(x: usize, y: usize, seed: usize, threshold: i32, sca
     store_some(y + at, v128.and(f32x4.mul(load_some(x + at, end - i), factor), keep), end - i);
   }
 }
+
+/** dropout_f32 in place for the `n` elements from `place` on. */
+export function drop_row(x: usize, n: i32, seed: usize, place: i32, threshold: i32, scale: f32): void {
+  const low = i32x4.splat(load<i32>(seed)), high = i32x4.splat(load<i32>(seed + 4)), limit = i32x4.splat(threshold), factor = f32x4.splat(scale);
+  for (; n > 0; n -= 4, x += 16, place += 4) {
+    const bits = mixed(v128.xor(mixed(v128.xor(i32x4.add(i32x4.splat(place), i32x4(0, 1, 2, 3)), low)), high));
+    store_some(x, v128.and(f32x4.mul(load_some(x, n), factor), i32x4.ge_u(bits, limit)), n);
+  }
+}

@@ -1,7 +1,7 @@
 // One step back through the cells of rnn.ts: from the gradient of a step's state to those of its gates before their functions, which are written over the
 // gates. Rows of `hidden` floats (gates: as many times as there are) follow one another. `dy` is the gradient of the state as an output (0: none), `dh` what
 // came back from the step after.
-import { load_some, store_some, tanh } from "./simd";
+import { load_some, sigmoid, store_some, tanh } from "./simd";
 import { UNARY_RELU, UNARY_TANH } from "./codes";
 
 // @ts-ignore: decorator
@@ -122,4 +122,89 @@ export function rnn_gradient_f32(act: i32, y: usize, dy: usize, dh: usize, g: us
     dh += 16;
     g += 16;
   }
+}
+
+/** Rows of a step `t` that is past the end of their sequence become those of `from`, or (0) zeros: `lengths` are int32. */
+export function rows_beyond_f32(lengths: usize, t: i32, from: usize, to: usize, rows: i32, n: i32): void {
+  const bytes = <usize>n << 2;
+  for (let row = 0; row < rows; row++, lengths += 4, to += bytes) {
+    if (t >= load<i32>(lengths)) {
+      if (from) memory.copy(to, from, bytes);
+      else memory.fill(to, 0, bytes);
+    }
+    if (from) from += bytes;
+  }
+}
+
+/**
+ * The functions of an LSTM's step whose gates see the cells through peepholes `p` (i, o, f: three rows of `hidden`): products with inputs and states in `g`
+ * become the gates, `c` the cells after those in `before` (0: zeros), `h` the states.
+ */
+export function lstm_peephole_f32(g: usize, before: usize, p: usize, c: usize, h: usize, rows: i32, hidden: i32): void {
+  const gate = <usize>hidden << 2;
+  for (let row = 0; row < rows; row++) {
+    for (let j = 0; j < hidden; j += 4) {
+      const n = hidden - j, at = <usize>j << 2;
+      const pi = g + at, po = pi + gate, pf = po + gate, pc = pf + gate;
+      const old = before ? load_some(before + at, n) : f32x4.splat(0);
+      const i = sigmoid(f32x4.add(load_some(pi, n), f32x4.mul(load_some(p + at, n), old)));
+      const f = sigmoid(f32x4.add(load_some(pf, n), f32x4.mul(load_some(p + 2 * gate + at, n), old)));
+      const candidate = tanh(load_some(pc, n));
+      const cell = f32x4.add(f32x4.mul(f, old), f32x4.mul(i, candidate));
+      const o = sigmoid(f32x4.add(load_some(po, n), f32x4.mul(load_some(p + gate + at, n), cell)));
+      store_some(pi, i, n);
+      store_some(po, o, n);
+      store_some(pf, f, n);
+      store_some(pc, candidate, n);
+      store_some(c + at, cell, n);
+      store_some(h + at, f32x4.mul(o, tanh(cell)), n);
+    }
+    g += gate << 2;
+    if (before) before += gate;
+    c += gate;
+    h += gate;
+  }
+}
+
+/** lstm_gradient_f32 with peepholes, whose gradients are added to `dp`. */
+export function lstm_peephole_gradient_f32(
+  g: usize, c: usize, before: usize, p: usize, dp: usize, dy: usize, dh: usize, dc: usize, rows: i32, hidden: i32, lengths: usize, t: i32,
+): void {
+  const gate = <usize>hidden << 2;
+  for (let row = 0; row < rows; row++) {
+    const seen = !lengths || t < load<i32>(lengths + (<usize>row << 2));
+    for (let j = 0; seen && j < hidden; j += 4) {
+      const n = hidden - j, at = <usize>j << 2;
+      const pi = g + at, po = pi + gate, pf = po + gate, pc = pf + gate;
+      const i = load_some(pi, n), o = load_some(po, n), f = load_some(pf, n), candidate = load_some(pc, n);
+      const now = load_some(c + at, n), old = before ? load_some(before + at, n) : f32x4.splat(0);
+      const squashed = tanh(now), d = sum_of(dy ? dy + at : 0, dh + at, n);
+      const out = f32x4.mul(f32x4.mul(d, squashed), logistic(o));
+      const through = f32x4.mul(f32x4.mul(d, o), f32x4.sub(one(), f32x4.mul(squashed, squashed)));
+      const cell = f32x4.add(f32x4.add(load_some(dc + at, n), through), f32x4.mul(out, load_some(p + gate + at, n)));
+      const input = f32x4.mul(f32x4.mul(cell, candidate), logistic(i)), forget = f32x4.mul(f32x4.mul(cell, old), logistic(f));
+      store_some(pi, input, n);
+      store_some(po, out, n);
+      store_some(pf, forget, n);
+      store_some(pc, f32x4.mul(f32x4.mul(cell, i), f32x4.sub(one(), f32x4.mul(candidate, candidate))), n);
+      const peeped = f32x4.add(f32x4.mul(input, load_some(p + at, n)), f32x4.mul(forget, load_some(p + 2 * gate + at, n)));
+      store_some(dc + at, f32x4.add(f32x4.mul(cell, f), peeped), n);
+      if (!dp) continue;
+      add_some(dp + at, f32x4.mul(input, old), n);
+      add_some(dp + gate + at, f32x4.mul(out, now), n);
+      add_some(dp + 2 * gate + at, f32x4.mul(forget, old), n);
+    }
+    g += gate << 2;
+    c += gate;
+    if (before) before += gate;
+    if (dy) dy += gate;
+    dh += gate;
+    dc += gate;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function add_some(to: usize, x: v128, n: i32): void {
+  store_some(to, f32x4.add(load_some(to, n), x), n);
 }

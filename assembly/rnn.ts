@@ -3,34 +3,35 @@
 // with the state of the step before to its row and applies the cell's functions.
 //
 // Strides are in elements: `gStep`, `yStep` from one step to the next, `gRow`, `yRow`, `sRow` (initial and final states) from one example
-// to the next. `packed` weights are Rᵀ [hidden, gates · hidden] by gemm_pack. `h0` (and `c0`) may be 0: zeros. y is where a step's state is
+// to the next. `packed` weights are Rᵀ [hidden, gates · hidden] by gemm_pack, or, if `wide`, in panels of WIDE columns: for one example, and a
+// hidden size of which WIDE is a divisor. `h0` (and `c0`) may be 0: zeros. y is where a step's state is
 // read from as well, so it must be there even if nobody wants it. `lengths` (int32 per example, checked by the caller; or 0) end
 // sequences early: what follows in y is zero. With `reverse` a sequence is read from its end. The range [begin, end) is over
 // the examples; every element is summed in the same order however many there are.
 import { UNARY_NONE, UNARY_SIGMOID, UNARY_TANH } from "./codes";
-import { gemm_panels, NR, TILE_ADD } from "./gemm-tile";
-import { gemv_packed, row_by_four_panels } from "./gemv";
-import { load_some, madd, nmadd, store_some } from "./simd";
+import { gemm_panels, TILE_ADD } from "./gemm-tile";
+import { gemv_packed, row_by_wide_panel, WIDE } from "./gemv";
+import { load_some, madd, nmadd, sigmoid, store_some, tanh } from "./simd";
 import { unary_f32 } from "./unary";
 
 /** Up to this many examples a product is bound by reading the weights (see gemv.ts). */
 const VECTOR_ROWS: i32 = 3;
 
+/** Columns of weights in narrow panels that are taken at once. */
+const BLOCK: i32 = 256;
+
 /**
  * c[rows, n] += a[rows, k] · B. Weights that just fit the second-level cache, or just do not, are read in turn from either end: what was read
  * last is still there.
  */
-function accumulate(a: usize, lda: i32, packed: usize, c: usize, ldc: i32, rows: i32, k: i32, n: i32, backward: bool): void {
-  if (rows > VECTOR_ROWS) {
-    gemm_panels(a, lda << 2, packed, k << 5, k, c, ldc << 2, rows, n, TILE_ADD, 0, 0, 0, UNARY_NONE, 0, 0);
-  } else if (rows == 1) {
-    const groups = (n + 4 * NR - 1) / (4 * NR);
-    for (let i = 0; i < groups; i++) {
-      const j = (backward ? groups - 1 - i : i) * 4 * NR;
-      row_by_four_panels(a, packed + (<usize>j * k << 2), k << 5, k, c + (j << 2), n - j);
-    }
-  } else {
-    gemv_packed(a, lda, packed, 0, c, ldc, c, ldc, rows, k, 0, n, UNARY_NONE, 0, 0);
+function accumulate(a: usize, lda: i32, packed: usize, wide: i32, c: usize, ldc: i32, rows: i32, k: i32, n: i32, backward: bool): void {
+  const step = wide ? WIDE : BLOCK, last = (n - 1) / step * step;
+  for (let i = 0; i < n; i += step) {
+    const j = backward ? last - i : i, columns = min(n - j, step);
+    const from = packed + (<usize>j * k << 2), to = c + (j << 2);
+    if (wide) row_by_wide_panel(a, from, k, to);
+    else if (rows > VECTOR_ROWS) gemm_panels(a, lda << 2, from, k << 5, k, to, ldc << 2, rows, columns, TILE_ADD, 0, 0, 0, UNARY_NONE, 0, 0);
+    else gemv_packed(a, lda, from, 0, to, ldc, to, ldc, rows, k, 0, columns, UNARY_NONE, 0, 0);
   }
 }
 
@@ -55,19 +56,26 @@ function finish(
 }
 
 /**
- * Gates i, o, f, c of n units: C = f ∘ C + i ∘ c, H = o ∘ tanh C. The functions are taken in loops of their own: in one loop over all of them
- * each unit waits for its chain of two tanh, which takes twice as long.
+ * Gates i, o, f, c of n units: C = f ∘ C + i ∘ c, H = o ∘ tanh C. The gates are left as the functions made them. In two loops: in one over all of it
+ * a unit waits for its chain of two tanh, which takes twice as long.
  */
 function lstm_cell(g: usize, c: usize, h: usize, n: i32): void {
-  const gate = <usize>n << 2, candidate = g + 3 * gate;
-  unary_f32(UNARY_SIGMOID, g, g, 3 * n, 0, 0);
-  unary_f32(UNARY_TANH, candidate, candidate, n, 0, 0);
-  for (let at: usize = 0, left = n; left > 0; left -= 4, at += 16) {
-    const added = f32x4.mul(load_some(g + at, left), load_some(candidate + at, left));
-    store_some(c + at, madd(load_some(g + 2 * gate + at, left), load_some(c + at, left), added), left);
+  const gate = <usize>n << 2;
+  for (let i = g, cell = c, left = n; left > 0; left -= 4, i += 16, cell += 16) {
+    const f = i + 2 * gate, candidate = f + gate;
+    const x = sigmoid(load_some(i, left));
+    store_some(i, x, left);
+    const y = tanh(load_some(candidate, left));
+    store_some(candidate, y, left);
+    const z = sigmoid(load_some(f, left));
+    store_some(f, z, left);
+    store_some(cell, madd(z, load_some(cell, left), f32x4.mul(x, y)), left);
   }
-  unary_f32(UNARY_TANH, c, h, n, 0, 0);
-  multiply(h, g + gate, n);
+  for (let o = g + gate; n > 0; n -= 4, o += 16, c += 16, h += 16) {
+    const x = sigmoid(load_some(o, n));
+    store_some(o, x, n);
+    store_some(h, f32x4.mul(x, tanh(load_some(c, n))), n);
+  }
 }
 
 /** x ← x ∘ y */
@@ -77,7 +85,7 @@ function multiply(x: usize, y: usize, n: i32): void {
 
 /** LSTM without peepholes, with the usual functions. `c` is where the cells live: the final ones, when it is done. */
 export function lstm_f32(
-  g: usize, gStep: i32, gRow: i32, packed: usize, h0: usize, c0: usize, sRow: i32, y: usize, yStep: i32, yRow: i32, hn: usize, c: usize,
+  g: usize, gStep: i32, gRow: i32, packed: usize, wide: i32, h0: usize, c0: usize, sRow: i32, y: usize, yStep: i32, yRow: i32, hn: usize, c: usize,
   steps: i32, hidden: i32, lengths: usize, reverse: i32, begin: i32, end: i32,
 ): void {
   const rows = lengths ? 1 : end - begin;
@@ -94,7 +102,7 @@ export function lstm_f32(
     for (let i = 0; i < done; i++) {
       const t = <usize>(reverse ? done - 1 - i : i);
       const gt = gates + (t * gStep << 2), yt = target + (t * yStep << 2);
-      if (h) accumulate(h, hRow, packed, gt, gRow, rows, hidden, n, (i & 1) != 0);
+      if (h) accumulate(h, hRow, packed, wide, gt, gRow, rows, hidden, n, (i & 1) != 0);
       for (let b = 0; b < rows; b++) {
         lstm_cell(gt + (<usize>b * gRow << 2), cells + (<usize>b * sRow << 2), yt + (<usize>b * yRow << 2), hidden);
       }
@@ -137,7 +145,7 @@ function gru_mix(z: usize, candidate: usize, h: usize, y: usize, n: i32): void {
  * `scratch` has room for hidden floats per example of the whole batch.
  */
 export function gru_f32(
-  g: usize, gh: usize, gStep: i32, gRow: i32, packed: usize, packedH: usize, biasH: usize, after: i32, h0: usize, sRow: i32, y: usize,
+  g: usize, gh: usize, gStep: i32, gRow: i32, packed: usize, packedH: usize, wide: i32, biasH: usize, after: i32, h0: usize, sRow: i32, y: usize,
   yStep: i32, yRow: i32, hn: usize, steps: i32, hidden: i32, lengths: usize, reverse: i32, begin: i32, end: i32, scratch: usize,
 ): void {
   const rows = lengths ? 1 : end - begin;
@@ -153,10 +161,10 @@ export function gru_f32(
       const at = t * gStep + <usize>row * gRow;
       const zr = g + (at << 3), candidate = gh + (at << 2), yt = target + (t * yStep << 2);
       const backward = (i & 1) != 0;
-      if (h) accumulate(h, hRow, packed, zr, 2 * gRow, rows, hidden, 2 * hidden, backward);
+      if (h) accumulate(h, hRow, packed, wide, zr, 2 * gRow, rows, hidden, 2 * hidden, backward);
       if (after) {
         copy_rows(biasH, part, 0, hidden, rows, hidden);
-        if (h) accumulate(h, hRow, packedH, part, hidden, rows, hidden, hidden, backward);
+        if (h) accumulate(h, hRow, packedH, wide, part, hidden, rows, hidden, hidden, backward);
       }
       for (let b = 0; b < rows; b++) {
         const from = h ? h + (<usize>b * hRow << 2) : 0;
@@ -164,7 +172,7 @@ export function gru_f32(
         if (after) gru_gates_after(gates, candidate + (<usize>b * gRow << 2), product, hidden);
         else gru_gates(gates, from, product, hidden);
       }
-      if (!after && h) accumulate(part, hidden, packedH, candidate, gRow, rows, hidden, hidden, backward);
+      if (!after && h) accumulate(part, hidden, packedH, wide, candidate, gRow, rows, hidden, hidden, backward);
       for (let b = 0; b < rows; b++) {
         const from = h ? h + (<usize>b * hRow << 2) : 0;
         gru_mix(zr + (<usize>b * gRow << 3), candidate + (<usize>b * gRow << 2), from, yt + (<usize>b * yRow << 2), hidden);
@@ -178,7 +186,7 @@ export function gru_f32(
 
 /** H = f(g + H · Rᵀ) for the function of a UNARY_ code. */
 export function rnn_f32(
-  g: usize, gStep: i32, gRow: i32, packed: usize, h0: usize, sRow: i32, y: usize, yStep: i32, yRow: i32, hn: usize, steps: i32, hidden: i32,
+  g: usize, gStep: i32, gRow: i32, packed: usize, wide: i32, h0: usize, sRow: i32, y: usize, yStep: i32, yRow: i32, hn: usize, steps: i32, hidden: i32,
   lengths: usize, reverse: i32, act: i32, begin: i32, end: i32,
 ): void {
   const rows = lengths ? 1 : end - begin;
@@ -192,7 +200,7 @@ export function rnn_f32(
     for (let i = 0; i < done; i++) {
       const t = <usize>(reverse ? done - 1 - i : i);
       const gt = gates + (t * gStep << 2), yt = target + (t * yStep << 2);
-      if (h) accumulate(h, hRow, packed, gt, gRow, rows, hidden, hidden, (i & 1) != 0);
+      if (h) accumulate(h, hRow, packed, wide, gt, gRow, rows, hidden, hidden, (i & 1) != 0);
       for (let b = 0; b < rows; b++) unary_f32(act, gt + (<usize>b * gRow << 2), yt + (<usize>b * yRow << 2), hidden, 0, 0);
       h = yt;
       hRow = yRow;

@@ -42,6 +42,10 @@ function matrix<T>(x: usize, y: usize, rows: usize, cols: usize, xs: usize, ys: 
 function matrix32(x: usize, y: usize, rows: usize, cols: usize, xs: usize, ys: usize): void {
   const rows4 = rows & ~3;
   const cols4 = cols & ~3;
+  if (rows == 3 && ys == 12) {
+    interleave_3(x, xs, y, cols);
+    return;
+  }
   // Bands of 16 columns: each line of x that is touched is used up before the next band.
   for (let c0: usize = 0; c0 < cols4; c0 += 16) {
     const c1 = min(c0 + 16, cols4);
@@ -70,6 +74,26 @@ function matrix32(x: usize, y: usize, rows: usize, cols: usize, xs: usize, ys: u
   for (let c = cols4; c < cols; c++) {
     const q = y + c * ys;
     for (let r: usize = 0; r < rows; r++) store<u32>(q + (r << 2), load<u32>(x + r * xs + (c << 2)));
+  }
+}
+
+/** Three planes `plane` bytes apart → their elements in turn: the colours of an image. */
+function interleave_3(x: usize, plane: usize, y: usize, count: usize): void {
+  const end = y + count * 12;
+  for (; y + 48 <= end; y += 48) {
+    const r = v128.load(x);
+    const g = v128.load(x + plane);
+    const b = v128.load(x + 2 * plane);
+    x += 16;
+    v128.store(y, v128.shuffle<i32>(v128.shuffle<i32>(r, g, 0, 4, 1, 5), b, 0, 1, 4, 2));
+    v128.store(y, v128.shuffle<i32>(v128.shuffle<i32>(g, b, 1, 5, 2, 6), r, 0, 1, 6, 2), 16);
+    v128.store(y, v128.shuffle<i32>(v128.shuffle<i32>(r, g, 3, 7, 3, 7), b, 6, 0, 1, 7), 32);
+  }
+  for (; y < end; y += 12) {
+    store<u32>(y, load<u32>(x));
+    store<u32>(y, load<u32>(x + plane), 4);
+    store<u32>(y, load<u32>(x + 2 * plane), 8);
+    x += 4;
   }
 }
 

@@ -220,14 +220,19 @@ function map<F>(x: usize, y: usize, dy: usize, dx: usize, n: i32, scalarA: f32, 
   const f = changetype<F>(0);
   const a = f32x4.splat(scalarA);
   const b = f32x4.splat(scalarB);
-  for (; n > 0; n -= 4) {
+  for (; n >= 4; n -= 4) {
     // @ts-ignore: of is resolved when map is compiled for a class
-    const slope = f.of(load_some(x, n), load_some(y, n), a, b);
-    store_some(dx, f32x4.mul(load_some(dy, n), slope), n);
+    const slope = f.of(v128.load(x), v128.load(y), a, b);
+    v128.store(dx, f32x4.mul(v128.load(dy), slope));
     x += 16;
     y += 16;
     dy += 16;
     dx += 16;
+  }
+  if (n > 0) {
+    // @ts-ignore: see above
+    const slope = f.of(load_some(x, n), load_some(y, n), a, b);
+    store_some(dx, f32x4.mul(load_some(dy, n), slope), n);
   }
 }
 
@@ -236,7 +241,10 @@ export function unary_gradient_f32(code: i32, x: usize, y: usize, dy: usize, dx:
   // Through a function value: see unary_f32.
   let f: Loop = (x, y, dy, dx, n, a, b) => map<Relu>(x, y, dy, dx, n, a, b);
   switch (code) {
-    case codes.UNARY_RELU: break;
+    case codes.UNARY_RELU:
+      // y is positive where x is, and `map` reads both: one of them will do.
+      x = y;
+      break;
     case codes.UNARY_CLIP: f = (x, y, dy, dx, n, a, b) => map<Clip>(x, y, dy, dx, n, a, b); break;
     case codes.UNARY_LEAKY_RELU: f = (x, y, dy, dx, n, a, b) => map<LeakyRelu>(x, y, dy, dx, n, a, b); break;
     case codes.UNARY_SIGMOID: f = (x, y, dy, dx, n, a, b) => map<Sigmoid>(x, y, dy, dx, n, a, b); break;

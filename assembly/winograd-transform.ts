@@ -1,6 +1,7 @@
-// The transforms of Winograd's minimal filtering F(m×m, 3×3), four channels at a time: A. Lavin and S. Gray, "Fast Algorithms for
-// Convolutional Neural Networks" (2015), with the points 0, ±1, (±2,) ∞. A tile has (m+2)² inputs; element (i, j) of all transformed tiles
-// forms matrix number i·(m+2)+j, `plane` bytes from the next.
+// The transforms of Winograd's minimal filtering F(m×m, r×r), four channels at a time: A. Lavin and S. Gray, "Fast Algorithms for
+// Convolutional Neural Networks" (2015), with the points 0, ±1, (±2,) ∞: six for F(4, 3) and F(2, 5), which share all but the number of rows and
+// columns that they put out, four for F(2, 3). A tile has size² = (m+r−1)² inputs; element (i, j) of all transformed tiles forms matrix
+// number i·size+j, `plane` bytes from the next.
 //
 // Both passes go through `temp` (36 vectors in the first-level cache): a whole tile does not fit in registers, and loops over rows and
 // columns keep the code small.
@@ -11,7 +12,7 @@ import { load_some, madd, store_some } from "./simd";
 export const TEMP: i32 = 576;
 
 /** Bᵀ d B of `blocks` × 4 channels of one tile; `row` and `px` are the bytes between the tile's rows and pixels. */
-export function input_4(x: usize, row: i32, px: i32, v: usize, plane: i32, blocks: i32, temp: usize): void {
+export function input_6(x: usize, row: i32, px: i32, v: usize, plane: i32, blocks: i32, temp: usize): void {
   let four = f32x4.splat(4), minus4 = f32x4.splat(-4), minus5 = f32x4.splat(-5);
   for (; blocks > 0; blocks--) {
     for (let q = x, t = temp; t < temp + 96; t += 16, q += px) {
@@ -53,8 +54,8 @@ export function input_4(x: usize, row: i32, px: i32, v: usize, plane: i32, block
   }
 }
 
-/** The same for tiles of 4 × 4 inputs. */
-export function input_2(x: usize, row: i32, px: i32, v: usize, plane: i32, blocks: i32, temp: usize): void {
+/** The same for tiles of four by four. */
+export function input_4(x: usize, row: i32, px: i32, v: usize, plane: i32, blocks: i32, temp: usize): void {
   for (; blocks > 0; blocks--) {
     for (let q = x, t = temp; t < temp + 64; t += 16, q += px) {
       let d0 = v128.load(q), d1 = v128.load(q + row), d2 = v128.load(q + 2 * row), d3 = v128.load(q + 3 * row);
@@ -100,11 +101,11 @@ function load_bias(bias: usize, lanes: i32): v128 {
 }
 
 /**
- * act(Aᵀ m A + bias + residual) of one tile, of which `rows` × `columns` pixels are in the image. `act` is NONE, LEAKY_RELU with slope `a`, or
+ * act(Aᵀ m A + bias + residual) of one tile of `size` (4 or 2) pixels a side, of which `rows` × `columns` are in the image. `act` is NONE, LEAKY_RELU with slope `a`, or
  * anything else for a clip to [a, b]. Row and pixel distances in bytes.
  */
-export function output_4(
-  m: usize, plane: i32, channels: i32, temp: usize, bias: usize, residual: usize, residualRow: i32, residualPx: i32,
+export function output_6(
+  size: i32, m: usize, plane: i32, channels: i32, temp: usize, bias: usize, residual: usize, residualRow: i32, residualPx: i32,
   y: usize, row: i32, px: i32, rows: i32, columns: i32, act: i32, a: f32, b: f32,
 ): void {
   let low = f32x4.splat(a), high = f32x4.splat(b), two = f32x4.splat(2), four = f32x4.splat(4), eight = f32x4.splat(8);
@@ -123,16 +124,22 @@ export function output_4(
       p += step;
       let s = f32x4.add(m1, m2), d = f32x4.sub(m1, m2), u = f32x4.add(m3, m4), e = f32x4.sub(m3, m4);
       v128.store(t, f32x4.add(f32x4.add(m0, s), u));
-      v128.store(t, madd(two, e, d), 96);
+      let infinity = v128.load(p), second = madd(two, e, d);
+      if (size == 2) {
+        v128.store(t, f32x4.add(second, infinity), 96);
+        continue;
+      }
+      v128.store(t, second, 96);
       v128.store(t, madd(four, u, s), 192);
-      v128.store(t, f32x4.add(madd(eight, e, d), v128.load(p)), 288);
+      v128.store(t, f32x4.add(madd(eight, e, d), infinity), 288);
     }
     let vbias = load_bias(bias, channels), q = y, r = residual;
     for (let i = rows, t = temp; i > 0; i--, t += 96) {
       let m1 = v128.load(t, 16), m2 = v128.load(t, 32), m3 = v128.load(t, 48), m4 = v128.load(t, 64);
       let s = f32x4.add(m1, m2), d = f32x4.sub(m1, m2), u = f32x4.add(m3, m4), e = f32x4.sub(m3, m4);
       put(q, f32x4.add(f32x4.add(v128.load(t), s), u), vbias, r, act, low, high, channels);
-      if (columns > 1) put(q + px, madd(two, e, d), vbias, r ? r + residualPx : 0, act, low, high, channels);
+      let second = madd(two, e, d);
+      if (columns > 1) put(q + px, size == 2 ? f32x4.add(second, v128.load(t, 80)) : second, vbias, r ? r + residualPx : 0, act, low, high, channels);
       if (columns > 2) put(q + 2 * px, madd(four, u, s), vbias, r ? r + 2 * residualPx : 0, act, low, high, channels);
       if (columns > 3) {
         put(q + 3 * px, f32x4.add(madd(eight, e, d), v128.load(t, 80)), vbias, r ? r + 3 * residualPx : 0, act, low, high, channels);
@@ -147,8 +154,8 @@ export function output_4(
   }
 }
 
-/** The same for tiles of 2 × 2 outputs. */
-export function output_2(
+/** The same for four points, 2 × 2 pixels. */
+export function output_4(
   m: usize, plane: i32, channels: i32, temp: usize, bias: usize, residual: usize, residualRow: i32, residualPx: i32,
   y: usize, row: i32, px: i32, rows: i32, columns: i32, act: i32, a: f32, b: f32,
 ): void {

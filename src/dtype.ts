@@ -159,3 +159,8 @@ export function viewData(dtype: NumericDType, buffer: ArrayBufferLike, byteOffse
 export function storesDType(dtype: DType, data: unknown): data is HostData {
   return dtype === 'string' ? Array.isArray(data) : data instanceof rows[dtype].array
 }
+
+/** Floats of 16 bits, which have no arithmetic of their own. */
+export function isHalf(dtype: DType | undefined): dtype is 'float16' | 'bfloat16' {
+  return dtype === 'float16' || dtype === 'bfloat16'
+}

@@ -51,7 +51,7 @@ async function left(pass: PassName | ShapedPassName, build: Build, shape: readon
   const { model } = fused
   const graph = { ...model, nodes: await fused.optimized() }
   const types = new Map(model.inputs.map((value) => [value, { dtype: 'float32' as const, shape }] as const))
-  const { nodes } = specialize(graph, types, new Map(), (name) => name === pass)
+  const { graph: { nodes } } = specialize(graph, types, new Map(), (name) => name === pass)
   await Promise.all([plain.release(), fused.release()])
   return nodes
 }

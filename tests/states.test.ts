@@ -235,6 +235,57 @@ describe('a cache of keys and values', () => {
     expect(await refused(session.run({ ...tokens(0, 2), ...long, lengths: ints(64), total: total(65) }))).toMatchObject({ code: 'E_VALUE', message: expect.stringContaining('positions') as string })
   })
 
+  /** A layer of com.microsoft's MultiHeadAttention, or Attention with its projections, whose past and present share a buffer. */
+  function buffered(projected: boolean): Uint8Array {
+    const g = new GraphBuilder('buffered')
+    const width = heads * size
+    const inputs = (projected ? ['x'] : ['x', 'k', 'v']).map((name) => g.input(name, 'float32', ['B', 'S', width]))
+    const used = () => g.input('used', 'int32', [1])
+    const attributes = { num_heads: heads, unidirectional: 1 }
+    if (projected) {
+      const [w, bias] = [g.constant('w', floats([width, 3 * width])), g.constant('bias', floats([3 * width]))]
+      const past = g.input('pastKey', 'float32', [2, 'B', heads, 'N', size])
+      const outputs = g.node('Attention', [...inputs, w, bias, undefined, past, undefined, used()], { ...attributes, past_present_share_buffer: 1 }, { domain: 'com.microsoft', outputs: 2 })
+      outputs.forEach((value, i) => g.output(value, ['y', 'presentKey'][i]))
+    } else {
+      const pasts = ['pastKey', 'pastValue'].map((name) => g.input(name, 'float32', ['B', heads, 'N', size]))
+      const outputs = g.node('MultiHeadAttention', [...inputs, g.constant('bias', floats([3 * width])), undefined, undefined, ...pasts, used()], attributes, { domain: 'com.microsoft', outputs: 3 })
+      outputs.forEach((value, i) => g.output(value, ['y', 'presentKey', 'presentValue'][i]))
+    }
+    return exportModel(g.graph())
+  }
+
+  test.each([false, true])('that past and present share is filled where it lies, with one plan; projected: %s', async (projected) => {
+    const model = buffered(projected)
+    const all = ['x', 'k', 'v'].slice(0, projected ? 1 : 3).map((name) => [name, floats([1, 20, heads * size])] as const)
+    const feeds = (from: number, to: number) => ({ ...Object.fromEntries(all.map(([name, host]) => [name, cut(host, 1, from, to)])), used: ints(from) })
+    const shape = [...(projected ? [2] : []), 1, heads, capacity, size]
+    const start = () => ({ pastKey: zeros(shape), ...(projected ? {} : { pastValue: zeros(shape) }) })
+    await using whole = await InferenceSession.create(model, { build: 'simd' })
+    const expected = await whole.run({ ...feeds(0, 20), ...start() })
+    await using session = await InferenceSession.create(model, { states: { pastKey: 'presentKey', ...(projected ? {} : { pastValue: 'presentValue' }) }, build: 'simd' })
+    const y = numbers((await session.run({ ...feeds(0, 6), ...start() })).y)
+    let memory
+    for (let t = 6; t < 20; t++) {
+      y.push(...numbers((await session.run(feeds(t, t + 1))).y))
+      if (t > 6) expect(session.memory).toEqual(memory)
+      memory = session.memory
+    }
+    expect(session.memory.states).toBe(2 * heads * capacity * size * 4)
+    y.forEach((value, i) => expect(value).toBeCloseTo(numbers(expected.y)[i], 4))
+    const { presentKey } = await session.run(feeds(19, 20), ['presentKey'])
+    numbers(presentKey).forEach((value, i) => expect(value).toBeCloseTo(numbers(expected.presentKey)[i], 5))
+    await using large = await InferenceSession.create(model, { states: { pastKey: 'presentKey', ...(projected ? {} : { pastValue: 'presentValue' }) } })
+    const rows = shape.map((extent, axis) => (axis === shape.length - 2 ? 2048 : extent))
+    await large.run({ ...feeds(0, 1), pastKey: zeros(rows), ...(projected ? {} : { pastValue: zeros(rows) }) })
+    await large.run(feeds(1, 2))
+    // Nothing of the cache is in the arena: besides, there are the scores of one token.
+    expect(large.memory.arena).toBeLessThan(heads * 2048 * 4 + 4096)
+    for (const used of [capacity, -1]) expect(await refused(session.run({ ...feeds(0, 1), ...start(), used: ints(used) }))).toMatchObject({ code: 'E_VALUE' })
+    const other = zeros(shape.map((extent, axis) => (axis === shape.length - 4 ? 2 : extent)))
+    expect(await refused(session.run({ ...feeds(0, 1), pastKey: other, ...(projected ? {} : { pastValue: other }) }))).toMatchObject({ code: 'E_SHAPE' })
+  })
+
   test('of ONNX’s own operators is scattered into in place', async () => {
     const layer = (length: number) => {
       const g = new GraphBuilder('scattered')
@@ -261,4 +312,18 @@ describe('a cache of keys and values', () => {
     expect(await refused(session.run({ ...feeds(0, 1), at: long(24) }))).toMatchObject({ code: 'E_VALUE', op: 'TensorScatter' })
     expect(await refused(session.run({ ...feeds(0, 1), ...cache(), valid: long(25) }))).toMatchObject({ code: 'E_VALUE', op: 'Attention' })
   })
+})
+
+test('positions without angles, and tokens without a row of their table, are refused by name', async () => {
+  const g = new GraphBuilder('positions')
+  const [tokens, first] = [g.input('tokens', 'int64', [1, 3]), g.input('first', 'int64', [1])]
+  const [words, cos, sin] = [[5, 8], [6, 4], [6, 4]].map((shape, i) => g.constant(`table${i}`, floats(shape)))
+  const x = g.op('Gather', [words, tokens], { axis: 0 })
+  g.output(g.node('RotaryEmbedding', [x, first, cos, sin], {}, { domain: 'com.microsoft' })[0], 'y')
+  await using session = await InferenceSession.create(exportModel(g.graph()))
+  const longs = (...values: number[]) => BigInt64Array.from(values, BigInt)
+  const run = (place: number, ...ids: number[]) => session.run({ tokens: new Tensor('int64', longs(...ids), [1, 3]), first: new Tensor('int64', longs(place), [1]) })
+  expect((await run(3, 0, 4, 2)).y.dims).toEqual([1, 3, 8])
+  for (const place of [4, -1]) expect(await refused(run(place, 0, 4, 2))).toMatchObject({ code: 'E_VALUE', op: 'RotaryEmbedding', tensor: 'first' })
+  expect(await refused(run(0, 0, 5, 2))).toMatchObject({ code: 'E_VALUE', op: 'Gather', tensor: 'tokens' })
 })

@@ -20,8 +20,8 @@ interface Recurrence {
   readonly bidirectional?: boolean
 }
 
-function recurrent(op: 'LSTM' | 'GRU', { t, b, i, h, bidirectional }: Recurrence): Work {
-  const gates = op === 'LSTM' ? 4 : 3
+function recurrent(op: 'LSTM' | 'GRU' | 'RNN', { t, b, i, h, bidirectional }: Recurrence): Work {
+  const gates = { LSTM: 4, GRU: 3, RNN: 1 }[op]
   const d = bidirectional ? 2 : 1
   const random = seeded(9)
   const scale = 1 / Math.sqrt(h)
@@ -34,7 +34,7 @@ function recurrent(op: 'LSTM' | 'GRU', { t, b, i, h, bidirectional }: Recurrence
   const attributes = { hidden_size: BigInt(h), direction: bidirectional ? 'bidirectional' : 'forward' }
   return {
     suite: 'sequence',
-    group: 'LSTM and GRU',
+    group: 'LSTM, GRU and RNN',
     name: `${op} T${t} B${b} I${i} H${h}${bidirectional ? ' bidirectional' : ''}`,
     model: model({ inputs: { x: [t, b, i] }, outputs, weights, nodes: [node(op, ['x', ...weights.keys()], outputs, attributes)], opset: 17 }),
     feeds: feedsOf({ x: [t, b, i] }),
@@ -189,7 +189,7 @@ const recurrences: readonly Recurrence[] = [
 
 /** Recurrent and attention operators, and the models that are made of them. */
 export function* sequenceWorks(): Generator<() => Work> {
-  for (const op of ['LSTM', 'GRU'] as const) for (const spec of recurrences) yield () => recurrent(op, spec)
+  for (const op of ['LSTM', 'GRU', 'RNN'] as const) for (const spec of recurrences) yield () => recurrent(op, spec)
   for (const causal of [false, true]) {
     for (const [heads, s] of [[12, 128], [12, 512], [8, 1024]]) {
       yield () => attentionOp({ heads, s, dim: 64, causal })

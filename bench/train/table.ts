@@ -8,6 +8,8 @@ export interface StepResult {
   readonly ratios: Readonly<Record<string, Ratio>>
   /** Direct operations in the time of a step, as a share of the peak of this build. */
   readonly shareOfPeak: Ratio
+  /** The same for the `simd` build, where the table is about the other one. */
+  readonly plainShareOfPeak?: Ratio
   readonly notes: readonly string[]
 }
 
@@ -18,21 +20,27 @@ export interface TrainReport {
     readonly build: string
     readonly cpu: string
     readonly versions: Readonly<Record<string, string>>
+    /** Of multiply-adds in the `simd` build, where both are timed. */
+    readonly plainPeak?: number
   }
   readonly results: readonly StepResult[]
 }
 
 /** The report as a Markdown table. */
 export function trainTable({ environment, results }: TrainReport): string {
-  const { engine, build, cpu, clock, versions } = environment
+  const { engine, build, cpu, clock, versions, plainPeak } = environment
   const peers = [...new Set(results.flatMap(({ ratios }) => Object.keys(ratios)))]
-  const times = (ratio: Ratio | undefined) => (ratio ? `${ratio.ratio.toPrecision(3)}× ± ${Math.round(ratio.noise * 100)} %` : '–')
+  const times = (ratio: Ratio | undefined) => (ratio ? `${ratio.ratio.toPrecision(3)}×${Number.isFinite(ratio.noise) ? ` ± ${Math.round(ratio.noise * 100)} %` : ''}` : '–')
+  const percent = (ratio: Ratio | undefined) => (ratio ? `${Math.round(ratio.ratio * 100)} %` : '–')
   return [
-    `${engine}, build ${build}, ${cpu}, ${clock} clock, ${describePeaks(environment)}; ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}`,
+    `${engine}, build ${build}, ${cpu}, ${clock} clock, ${describePeaks(environment)}${plainPeak ? `, ${plainPeak.toFixed(1)} of multiply-adds in the simd build` : ''}; ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}`,
     '',
-    `| training step | ms | ${peers.map((peer) => `against ${peer}`).join(' | ')} | share of the peak |`,
-    `|---|---|${peers.map(() => '---|').join('')}---|`,
-    ...results.map(({ name, times: { lanewise }, ratios, shareOfPeak }) => `| ${name} | ${lanewise.median.toPrecision(3)} | ${peers.map((peer) => times(ratios[peer])).join(' | ')} | ${Math.round(shareOfPeak.ratio * 100)} % |`),
+    `| training step | ms | ${peers.map((peer) => `against ${peer}`).join(' | ')} | share of the peak |${plainPeak ? ' ms, simd | share of its peak |' : ''}`,
+    `|---|---|${peers.map(() => '---|').join('')}---|${plainPeak ? '---|---|' : ''}`,
+    ...results.map(({ name, times: own, ratios, shareOfPeak, plainShareOfPeak }) => {
+      const plain = plainPeak ? ` ${own['lanewise simd'].median.toPrecision(3)} | ${percent(plainShareOfPeak)} |` : ''
+      return `| ${name} | ${own.lanewise.median.toPrecision(3)} | ${peers.map((peer) => times(ratios[peer])).join(' | ')} | ${percent(shareOfPeak)} |${plain}`
+    }),
     ...results.flatMap(({ name, notes }) => notes.map((note) => `\n${name}: ${note}`)),
   ].join('\n')
 }

@@ -83,7 +83,8 @@ function applyChecked(device: Device, op: OpDefinition, inputs: readonly (Variab
   if (!kernels && !op.compute) {
     throw new LanewiseError('E_UNSUPPORTED', `${op.name} is not supported for inputs of type ${dtypes.filter(Boolean).join(', ')}`, { op: op.name })
   }
-  const layout = kernels ? layoutOf(op, attributes, inputs, types) : { inputs: [], outputs: [] }
+  const rule = (emit === gradient?.forward && gradient?.layout) || op.layout
+  const layout = kernels && rule ? layoutOf(rule, attributes, inputs, types) : { inputs: [], outputs: [] }
   const operands = inputs.map((input, i) => {
     const placed = input && operandOf(input, layout.inputs[i] ?? identityOrder(input.shape.length))
     return placed && asked[i] ? new Placed(placed.dtype, placed.shape, placed.order, placed.at, asked[i]) : placed
@@ -125,9 +126,8 @@ function record(
   return results
 }
 
-function layoutOf(op: OpDefinition, attributes: Attributes, inputs: readonly (Variable | undefined)[], types: readonly TensorType[]): Layout {
-  if (!op.layout) return { inputs: [], outputs: [] }
-  return op.layout({
+function layoutOf(rule: NonNullable<OpDefinition['layout']>, attributes: Attributes, inputs: readonly (Variable | undefined)[], types: readonly TensorType[]): Layout {
+  return rule({
     attributes,
     inputs: inputs.map((input) => input && { shape: input.shape, order: input.placed.order, constant: input.step < 0 && !!input.constant }),
     outputs: types.map((type) => type.shape),

@@ -45,7 +45,12 @@ export class BackwardPass {
     e.done()
     node.inputs.forEach((input, i) => {
       const contribution = flow.results[i]
-      if (contribution) this.add(input!, contribution)
+      if (!contribution) return
+      const from = input!.node
+      if (from && this.tape[from.position] !== from) {
+        throw new LanewiseError('E_STATE', `${input!.describe()} was made before gradients of this step were taken; its own are gone`, { op: node.op.name, node: node.scope || undefined })
+      }
+      this.add(input!, contribution)
     })
     node.outputs.forEach((output, i) => {
       const used = gradients[i]

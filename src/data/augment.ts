@@ -117,8 +117,14 @@ function planesOf(image: Tensor): { data: Float32Array; channels: number; height
 
 /** The value between four pixels. */
 function between(data: Float32Array, base: number, height: number, width: number, x: number, y: number, fill: number): number {
-  const [left, top] = [Math.floor(x), Math.floor(y)]
-  const [u, v] = [x - left, y - top]
+  const left = Math.floor(x)
+  const top = Math.floor(y)
+  const u = x - left
+  const v = y - top
+  if (left >= 0 && top >= 0 && left + 1 < width && top + 1 < height) {
+    const i = base + top * width + left
+    return (data[i] * (1 - u) + data[i + 1] * u) * (1 - v) + (data[i + width] * (1 - u) + data[i + width + 1] * u) * v
+  }
   const at = (px: number, py: number) => (px < 0 || px >= width || py < 0 || py >= height ? fill : data[base + py * width + px])
   return (at(left, top) * (1 - u) + at(left + 1, top) * u) * (1 - v) + (at(left, top + 1) * (1 - u) + at(left + 1, top + 1) * u) * v
 }
@@ -126,28 +132,52 @@ function between(data: Float32Array, base: number, height: number, width: number
 /** One coordinate's displacement for every pixel. */
 function bend(random: Random, most: number, grid: number, height: number, width: number): Float64Array {
   const points = grid + 3
-  const moves = Float64Array.from({ length: points * points }, () => random.between(-most, most))
+  const moves = new Float64Array(points * points)
+  for (let i = 0; i < moves.length; i++) moves[i] = random.between(-most, most)
   const out = new Float64Array(height * width)
   const line = new Float64Array(points)
-  for (let y = 0; y < height; y++) {
-    const [row, rowWeights] = spline(y, height, grid)
+  const [down, across] = [splines(height, grid), splines(width, grid)]
+  for (let y = 0, i = 0; y < height; y++) {
+    const row = down.first[y] * points
+    const [w0, w1, w2, w3] = [down.weights[4 * y], down.weights[4 * y + 1], down.weights[4 * y + 2], down.weights[4 * y + 3]]
     for (let k = 0; k < points; k++) {
-      line[k] = 0
-      for (let j = 0; j < 4; j++) line[k] += rowWeights[j] * moves[(row + j) * points + k]
+      const at = row + k
+      line[k] = w0 * moves[at] + w1 * moves[at + points] + w2 * moves[at + 2 * points] + w3 * moves[at + 3 * points]
     }
-    for (let x = 0; x < width; x++) {
-      const [column, weights] = spline(x, width, grid)
-      out[y * width + x] = weights[0] * line[column] + weights[1] * line[column + 1] + weights[2] * line[column + 2] + weights[3] * line[column + 3]
+    const { first, weights } = across
+    for (let x = 0, w = 0; x < width; x++, i++, w += 4) {
+      const column = first[x]
+      out[i] = weights[w] * line[column] + weights[w + 1] * line[column + 1] + weights[w + 2] * line[column + 2] + weights[w + 3] * line[column + 3]
     }
   }
   return out
 }
 
-/** The first of the four points that decide at a place, and their weights (uniform cubic B-spline). */
-function spline(at: number, size: number, grid: number): [first: number, weights: [number, number, number, number]] {
-  const place = (grid * (at + 0.5)) / size
-  const first = Math.min(grid - 1, Math.floor(place))
-  const u = place - first
-  const w = 1 - u
-  return [first, [(w * w * w) / 6, (3 * u * u * u - 6 * u * u + 4) / 6, (3 * w * w * w - 6 * w * w + 4) / 6, (u * u * u) / 6]]
+interface Splines {
+  /** For each place the first of the four points that decide there, and their weights (uniform cubic B-spline). */
+  readonly first: Int32Array
+  readonly weights: Float64Array
+}
+
+const splinesBySize = new Map<number, Map<number, Splines>>()
+
+/** The same for every picture of a size. */
+function splines(size: number, grid: number): Splines {
+  let bySize = splinesBySize.get(grid)
+  if (!bySize) splinesBySize.set(grid, (bySize = new Map<number, Splines>()))
+  const known = bySize.get(size)
+  if (known) return known
+  const made = { first: new Int32Array(size), weights: new Float64Array(4 * size) }
+  for (let at = 0; at < size; at++) {
+    const place = (grid * (at + 0.5)) / size
+    const first = Math.min(grid - 1, Math.floor(place))
+    const u = place - first
+    const w = 1 - u
+    made.first[at] = first
+    made.weights.set([(w * w * w) / 6, (3 * u * u * u - 6 * u * u + 4) / 6, (3 * w * w * w - 6 * w * w + 4) / 6, (u * u * u) / 6], 4 * at)
+  }
+  // Folders of pictures of all sizes are not to be remembered for ever.
+  if (bySize.size >= 64) bySize.clear()
+  bySize.set(size, made)
+  return made
 }

@@ -54,10 +54,17 @@ function isGraph(value: unknown): value is Graph {
   return typeof value === 'object' && value !== null && 'nodes' in value && 'inputs' in value
 }
 
+/** Nodes and graphs never change, and most of them are in every plan of a model: what follows from them is kept. */
+const read = new WeakMap<Node, readonly Value[]>()
+const usesOfGraphs = new WeakMap<Graph, Uses>()
+
 /** Every value a node reads, with multiplicity: its inputs and what its bodies take from the graphs around them. */
-export function usedBy(node: Node): Value[] {
-  const used = node.inputs.filter((value) => value !== undefined)
-  for (const body of bodiesOf(node)) used.push(...capturedBy(body))
+export function usedBy(node: Node): readonly Value[] {
+  let used = read.get(node)
+  if (!used) {
+    used = [...node.inputs.filter((value) => value !== undefined), ...bodiesOf(node).flatMap(capturedBy)]
+    read.set(node, used)
+  }
   return used
 }
 
@@ -84,6 +91,12 @@ export interface Uses {
 }
 
 export function usesOf(graph: Graph): Uses {
+  let uses = usesOfGraphs.get(graph)
+  if (!uses) usesOfGraphs.set(graph, (uses = findUses(graph)))
+  return uses
+}
+
+function findUses(graph: Graph): Uses {
   const producer = new Map<Value, Node>()
   const consumers = new Map<Value, Node[]>()
   for (const node of graph.nodes) {

@@ -7,8 +7,11 @@ import { stridesOf, type Shape } from '../shape.js'
 export type Order = readonly number[]
 
 export function identityOrder(rank: number): Order {
-  return Array.from({ length: rank }, (_, axis) => axis)
+  return (identities[rank] ??= Array.from({ length: rank }, (_, axis) => axis))
 }
+
+/** The planner asks for them all the time. */
+const identities: Order[] = []
 
 /** N, spatial axes …, C. */
 export function channelsLastOrder(rank: number): Order {

@@ -1,4 +1,4 @@
-import { byteSize, type DType } from '../dtype.js'
+import { byteSize, isHalf, type DType } from '../dtype.js'
 import { errorAt, LanewiseError } from '../errors.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../host.js'
 import { emitCast } from '../ops/cast.js'
@@ -8,7 +8,7 @@ import { formatShape, MAX_RANK, sizeOf } from '../shape.js'
 import { arenaBlock, isArenaBlock, isStateBlock, placeBlocks, type ArenaBlock } from './arena.js'
 import { ConstantOperand, emitReorder, NodeEmitter, Placed, type EmitTarget, type Step } from './emitter.js'
 import { notFused, usedBy, type Graph, type Node, type Value } from './ir.js'
-import { largerNumber } from './infer.js'
+import { InferenceMemory, largerNumber, type Inferred } from './infer.js'
 import { identityOrder, physicalShape, sameMemory, type Layout, type Order } from './layout.js'
 import type { ShapedPassName } from './specialize.js'
 import { afterFirst, firstOf, insteadOfFirst, usesToCome, wholeGraph, type Todo } from './todo.js'
@@ -88,12 +88,13 @@ class NeedsValue extends Error {
   }
 }
 
-/** The state before the first node: feeds are in host slots, unless they are `placed` already. */
+/** The state before the first node: feeds are in host slots, unless they are `placed` already; `settled` is what is known besides. */
 export function initialState(
   graph: Graph,
   feeds: ReadonlyMap<Value, TensorType | undefined>,
   known: ReadonlyMap<Value, HostTensor>,
   places: ReadonlyMap<Value, Placed>,
+  settled: ReadonlyMap<Value, Inferred>,
 ): PlanState {
   const slots = new Map<Value, Slot>()
   const todo = wholeGraph(graph.nodes, graph.outputs)
@@ -101,6 +102,10 @@ export function initialState(
     const uses = usesToCome(todo, value)
     const placed = places.get(value)
     if (uses > 0) slots.set(value, placed ? { type, placed, uses } : { type, known: known.get(value), host: true, uses })
+  }
+  for (const [value, inferred] of settled) {
+    const uses = usesToCome(todo, value)
+    if (uses > 0) slots.set(value, { ...inferred, uses })
   }
   return { slots, todo }
 }
@@ -137,8 +142,8 @@ export function advanceBounded(state: PlanState, { value, least }: SegmentEnd & 
 }
 
 /** Plans from a state to the end of the graph or to the first question that only a run can answer. */
-export function planSegment(graph: Graph, from: PlanState, weights: WeightLease, options: PlanOptions): Segment {
-  return new SegmentPlanner(graph, from, weights, options).plan()
+export function planSegment(graph: Graph, from: PlanState, weights: WeightLease, options: PlanOptions, memory = new InferenceMemory()): Segment {
+  return new SegmentPlanner(graph, from, weights, options, memory).plan()
 }
 
 class SegmentPlanner implements EmitTarget {
@@ -161,6 +166,7 @@ class SegmentPlanner implements EmitTarget {
     from: PlanState,
     readonly weights: WeightLease,
     private readonly options: PlanOptions,
+    private readonly memory: InferenceMemory,
   ) {
     this.build = options.build
     this.fast = options.fast
@@ -220,8 +226,9 @@ class SegmentPlanner implements EmitTarget {
       if (!node.op.infer || node.op.control || opaque) {
         return this.foldOpaque(node, inputs) ? this.retire(node) : { kind: 'node', node }
       }
-      const outputs = this.infer(node, inputs)
-      if (this.fold(node, inputs, outputs)) return this.retire(node)
+      const found = this.memory.recall(node, inputs)
+      const outputs = this.infer(node, inputs, found)
+      if (this.fold(node, inputs, outputs, found)) return this.retire(node)
       // Strings are never in the arena: what makes them of numbers runs in between.
       if (outputs.some(({ dtype }, i) => node.outputs[i] && dtype === 'string')) return { kind: 'node', node }
       this.emit(node, inputs, outputs)
@@ -261,9 +268,17 @@ class SegmentPlanner implements EmitTarget {
     return undefined
   }
 
-  private infer(node: Node, inputs: readonly (Slot | undefined)[]): readonly TensorType[] {
+  /** @param found - what is known to be inferred of these inputs. */
+  private infer(node: Node, inputs: readonly (Slot | undefined)[], found?: readonly Inferred[]): readonly TensorType[] {
+    const same = (type: TensorType, i: number) => (node.outputs[i] ? this.memory.typeAsBefore(node.outputs[i], type) : type)
+    const outputs = found ? found.map(({ type }) => type) : this.inferAnew(node, inputs).map(same)
+    checkOutputs(node, outputs, this.options.arenaLimit)
+    return outputs
+  }
+
+  private inferAnew(node: Node, inputs: readonly (Slot | undefined)[]): readonly TensorType[] {
     const valueOf = (index: number): HostTensor | undefined => inputs[index]?.known
-    const outputs = node.op.infer!({
+    return node.op.infer!({
       attributes: node.attributes,
       inputs: inputs.map((slot) => slot?.type),
       outputCount: node.outputs.length,
@@ -279,12 +294,10 @@ class SegmentPlanner implements EmitTarget {
         return number
       },
     })
-    checkOutputs(node, outputs, this.options.arenaLimit)
-    return outputs
   }
 
   /** Small results of known inputs are known. */
-  private fold(node: Node, inputs: readonly (Slot | undefined)[], outputs: readonly TensorType[]): boolean {
+  private fold(node: Node, inputs: readonly (Slot | undefined)[], outputs: readonly TensorType[], found?: readonly Inferred[]): boolean {
     const { op } = node
     if (!op.compute || op.random || isFused(node)) return false
     // Half-precision operands are for the kernels, between casts: the plain versions of most operators do not decode them.
@@ -293,14 +306,11 @@ class SegmentPlanner implements EmitTarget {
       // A Shape needs no elements, only the shape.
       if (op.name !== 'Shape' && op.name !== 'Size') return false
     }
-    const results = op.compute({
-      attributes: node.attributes,
-      inputs: inputs.map((slot) => slot && (slot.known ?? { ...slot.type!, data: [] })),
-      outputs,
-      outputCount: node.outputs.length,
-    })
+    const given = (slot: Slot | undefined) => slot && (slot.known ?? { ...slot.type!, data: [] })
+    const computed = () => op.compute!({ attributes: node.attributes, inputs: inputs.map(given), outputs, outputCount: node.outputs.length })
+    const results = found?.[0]?.known ? found : computed().map((known) => ({ type: known, known }))
     node.outputs.forEach((value, i) => {
-      if (value) this.define(value, { type: results[i], known: results[i], uses: 0 })
+      if (value) this.define(value, { ...this.memory.asBefore(value, results[i]), uses: 0 })
     })
     return true
   }
@@ -401,8 +411,9 @@ class SegmentPlanner implements EmitTarget {
   ): readonly (Placed | undefined)[] {
     const types = node.outputs.map((value, i) => {
       if (!value) return undefined
-      const order = layout.outputs[i] ?? identityOrder(outputs[i].shape.length)
-      return { ...outputs[i], order, physical: physicalShape(outputs[i].shape, order) }
+      const { dtype, shape } = outputs[i]
+      const order = layout.outputs[i] ?? identityOrder(shape.length)
+      return { dtype, shape, order, physical: physicalShape(shape, order) }
     })
     const blocksBefore = this.blocks.length
     const firstStep = this.steps.length
@@ -605,10 +616,6 @@ function isFused(node: Node): boolean {
   return node.fused !== notFused
 }
 
-function isHalf(dtype: DType | undefined): dtype is 'float16' | 'bfloat16' {
-  return dtype === 'float16' || dtype === 'bfloat16'
-}
-
 function promoted(dtype: DType | undefined): DType | undefined {
   return isHalf(dtype) ? 'float32' : dtype
 }
@@ -616,13 +623,4 @@ function promoted(dtype: DType | undefined): DType | undefined {
 /** The type a host value has for the planner. */
 export function typeOfHost(value: HostValue): TensorType | undefined {
   return isHostTensor(value) ? { dtype: value.dtype, shape: value.shape } : undefined
-}
-
-/** @throws LanewiseError if an output that a node is about to make has too many axes or does not fit the memory limit. */
-export function checkOutput(index: number, { dtype, shape }: TensorType, limit: number): void {
-  if (shape.length > MAX_RANK) throw new LanewiseError('E_TENSOR', `output ${index} would have ${shape.length} axes`, { expected: `<= ${MAX_RANK}`, actual: String(shape.length) })
-  // Strings are not in WebAssembly memory, but somewhere: a reference each.
-  const bytes = sizeOf(shape) * (dtype === 'string' ? 8 : byteSize(dtype))
-  if (bytes <= limit) return
-  throw new LanewiseError('E_BUDGET', `output ${index} of shape ${formatShape(shape)} takes ${bytes} bytes, over the memory limit`, { expected: `<= ${limit}`, actual: String(bytes) })
 }

@@ -8,7 +8,7 @@ import { bindCall } from './call.js'
 import { Placed, type HostStep, type Step } from './emitter.js'
 import { capturedBy, type Graph, type Node, type Value } from './ir.js'
 import { Lru } from './lru.js'
-import { largerNumber } from './infer.js'
+import { InferenceMemory, largerNumber } from './infer.js'
 import {
   advance, advanceBounded, checkOutputs, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type SegmentEnd, type Source,
 } from './plan.js'
@@ -18,6 +18,8 @@ import { resolve, type WeightLease, type WeightStore } from './weights.js'
 
 /** Plans kept per place where plans branch: one per set of input shapes. */
 const PLANS = 16
+/** How many times as large an arena becomes, at least, that turns out too small. */
+const ARENA_GROWTH = 1.25
 /** With an AbortSignal, the longest stretch of work between two looks at it. */
 const YIELD_MS = 50
 
@@ -64,6 +66,7 @@ export class Program {
   /** Inputs whose elements decide shapes: they are part of the key of a plan. */
   private readonly keyed = new Set<Value>()
   private readonly bodies = new Map<Graph, Program>()
+  private readonly memory = new InferenceMemory()
   private arena = 0
   private arenaSize = 0
   private scratchSize = 0
@@ -109,7 +112,7 @@ export class Program {
     try {
       for (;;) {
         const { segment } = prepared
-        this.bind(prepared)
+        this.bind(prepared, begun)
         for (const { value, to } of segment.uploads) this.upload(hosts.get(value) as HostTensor, to)
         begun = true
         const calls = control.profile ? this.timed(prepared, control.profile) : prepared.calls
@@ -178,8 +181,9 @@ export class Program {
     let prepared = this.entries.get(key)
     if (!prepared) {
       for (const [value, host] of known) known.set(value, { ...host, data: host.data.slice() })
-      const graph = specialize(this.graph, types, known, this.options.shapedPass)
-      prepared = this.planFrom(initialState(graph, types, known, places))
+      for (const [value, type] of types) if (type) types.set(value, this.memory.keepValue(value, { type, known: known.get(value) }).type)
+      const { graph, settled } = specialize(this.graph, types, known, this.options.shapedPass, this.memory)
+      prepared = this.planFrom(initialState(graph, types, known, places, settled))
       this.entries.set(key, prepared)
     }
     // Never one that has been dropped: whatever is planned next takes its place, or empties it.
@@ -201,7 +205,7 @@ export class Program {
   private planFrom(state: PlanState): Prepared {
     const lease = this.weights.lease()
     try {
-      const segment = planSegment(this.graph, state, lease, this.options)
+      const segment = planSegment(this.graph, state, lease, this.options, this.memory)
       this.scratchSize = Math.max(this.scratchSize, segment.scratchBytes)
       return { segment, lease, next: new Lru(PLANS, forget), calls: [], generation: -1, arena: 0, moves: 0 }
     } catch (error) {
@@ -349,12 +353,12 @@ export class Program {
     this.context.bytes(resolve(to.at), bytes).set(rawBytes(host.data as TypedArray))
   }
 
-  /** Places a segment's blocks and makes its calls, unless they still stand. */
-  private bind(prepared: Prepared): void {
+  /** Places a segment's blocks and makes its calls, unless they still stand. `begun`: the arena holds values of this run. */
+  private bind(prepared: Prepared, begun: boolean): void {
     const { context } = this
     context.check()
     const { segment } = prepared
-    if (segment.arenaBytes > this.arenaSize) this.growArena(segment.arenaBytes)
+    if (segment.arenaBytes > this.arenaSize) this.growArena(segment.arenaBytes, begun)
     const moves = this.states?.moves ?? 0
     if (prepared.generation === context.generation && prepared.arena === this.arena && prepared.moves === moves) return
     for (const block of segment.blocks) block.base = this.arena + block.offset!
@@ -362,14 +366,21 @@ export class Program {
     Object.assign(prepared, { calls, generation: context.generation, arena: this.arena, moves })
   }
 
-  private growArena(bytes: number): void {
+  private growArena(bytes: number, begun: boolean): void {
     const { context } = this
-    const to = context.alloc(bytes)
-    // In the middle of a run the arena already holds values that are needed.
-    context.bytes(to, this.arenaSize).set(context.bytes(this.arena, this.arenaSize))
-    context.release(this.arena)
-    this.arena = to
-    this.arenaSize = bytes
+    // Where one has been too small already, the next may be, too: a past that grows by a row with every token.
+    const size = Math.max(bytes, Math.min(Math.floor(this.arenaSize * ARENA_GROWTH), this.arenaSize + Math.floor(context.left / 4)))
+    if (begun) {
+      const to = context.alloc(size)
+      context.bytes(to, this.arenaSize).set(context.bytes(this.arena, this.arenaSize))
+      context.release(this.arena)
+      this.arena = to
+    } else {
+      context.release(this.arena)
+      this.arena = this.arenaSize = 0
+      this.arena = context.alloc(size)
+    }
+    this.arenaSize = size
   }
 
   private bindStep(step: Step): () => void {

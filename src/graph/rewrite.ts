@@ -5,14 +5,21 @@ export class Rewriter {
   readonly uses: Uses
   private readonly replaced = new Map<Node, Node | undefined>()
   private readonly renamed = new Map<Value, Value>()
+  /** Who makes a value now, where that has changed. */
+  private readonly made = new Map<Value, Node>()
 
   constructor(private readonly graph: Graph) {
     this.uses = usesOf(graph)
   }
 
+  /** The last node that was put down as making a value, whether or not it still stands. */
+  maker(value: Value): Node | undefined {
+    return this.made.get(value) ?? this.uses.producer.get(value)
+  }
+
   /** The node that makes a value, as it is after the changes so far. */
   producer(value: Value | undefined): Node | undefined {
-    const node = value && this.uses.producer.get(value)
+    const node = value && this.maker(value)
     return node && (this.replaced.has(node) ? this.replaced.get(node) : node)
   }
 
@@ -40,7 +47,7 @@ export class Rewriter {
   /** Puts another node in a node's place; it makes the same values, or some of them. */
   replace(node: Node, by: Node): void {
     this.replaced.set(node, by)
-    for (const output of by.outputs) if (output) (this.uses.producer as Map<Value, Node>).set(output, by)
+    for (const output of by.outputs) if (output) this.made.set(output, by)
   }
 
   /** Everyone who reads `value` reads `by` instead. */

@@ -3,6 +3,7 @@ import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../errors.js'
 import { hostFrom } from '../host.js'
+import { RandomAttention } from '../ops/attention-gradient.js'
 import { Attention } from '../ops/attention.js'
 import { Shape } from '../ops/constant.js'
 import { Expand } from '../ops/expand.js'
@@ -14,6 +15,12 @@ import { Linear } from './linear.js'
 import { Module } from './module.js'
 
 const secondAxis = { start: 1, end: 2 }
+
+/** Objects that attributes are checked in once. */
+function attributesOf(heads: number, causal: number, dropout: number) {
+  const plain = { q_num_heads: heads, kv_num_heads: heads, is_causal: causal }
+  return { plain, dropping: { ...plain, dropout } }
+}
 
 /** What attention may look at. Masks are PyTorch's: true means *not* to look there. */
 export interface AttentionMasks {
@@ -44,7 +51,7 @@ export interface MultiheadAttentionOptions {
  * `in_proj_weight` [3·embedDim, embedDim], else `q_proj_weight`, `k_proj_weight` and `v_proj_weight`; then `in_proj_bias`, `out_proj.weight` and
  * `out_proj.bias`.
  *
- * It applies ONNX's Attention, whose gradient keeps no scores; only while a share of the probabilities is dropped in training they are all in memory.
+ * It applies ONNX's Attention, which keeps no scores, nor a mask of those that are dropped in training.
  *
  * @throws LanewiseError `E_VALUE` if the heads do not divide `embedDim`.
  */
@@ -59,8 +66,8 @@ export class MultiheadAttention extends Module {
   private readonly p: number
   /** Elements of all heads' values. */
   private readonly valueDim: number
-  private readonly heads: { readonly q_num_heads: number; readonly kv_num_heads: number }
-  private readonly causal: { readonly q_num_heads: number; readonly kv_num_heads: number; readonly is_causal: number }
+  private readonly heads: ReturnType<typeof attributesOf>
+  private readonly causal: ReturnType<typeof attributesOf>
 
   constructor(
     readonly embedDim: number,
@@ -72,8 +79,8 @@ export class MultiheadAttention extends Module {
     this.valueDim = (valueHeadDim ?? embedDim / numHeads) * numHeads
     this.batchFirst = batchFirst
     this.p = dropout
-    this.heads = { q_num_heads: numHeads, kv_num_heads: numHeads }
-    this.causal = { ...this.heads, is_causal: 1 }
+    this.heads = attributesOf(numHeads, 0, dropout)
+    this.causal = attributesOf(numHeads, 1, dropout)
     if (kdim === embedDim && vdim === embedDim && this.valueDim === embedDim) {
       this.in_proj_weight = this.parameter([3 * embedDim, embedDim], xavierUniform())
     } else {
@@ -97,7 +104,8 @@ export class MultiheadAttention extends Module {
     const [q, k, v] = this.projections(...this.batchesFirst(query, key, value), same)
     const mask = this.mask(attnMask, keyPaddingMask, q)
     const dropping = this.training && this.p > 0
-    const attended = dropping ? this.withDropout(q, k, v, mask, isCausal) : apply(this.device, Attention, [q, k, v, mask], isCausal ? this.causal : this.heads)[0]
+    const attributes = isCausal ? this.causal : this.heads
+    const attended = apply(this.device, dropping ? RandomAttention : Attention, [q, k, v, mask], dropping ? attributes.dropping : attributes.plain)[0]
     const result = this.out_proj.call(attended)
     return this.batchFirst ? result : F.transpose(result, [1, 0, 2])
   }
@@ -141,22 +149,6 @@ export class MultiheadAttention extends Module {
 
   private scalar(value: number): Variable {
     return this.device.constant({ dtype: 'float32', shape: [], data: Float32Array.of(value) })
-  }
-
-  /** The same, operator by operator, with a share of the probabilities dropped. */
-  private withDropout(q: Variable, k: Variable, v: Variable, mask: Variable | undefined, isCausal: boolean): Variable {
-    const [queries, keys] = [q.shape[1], k.shape[1]]
-    const split = (x: Variable, axes: readonly number[]) => F.transpose(F.reshape(x, [0, 0, this.numHeads, -1]), axes)
-    let scores = F.mul(F.matmul(split(q, [0, 2, 1, 3]), split(k, [0, 2, 3, 1])), 1 / Math.sqrt(this.embedDim / this.numHeads))
-    // What is hidden is so far down that it vanishes; −∞ would make NaN of a query that sees nothing.
-    const hidden = this.scalar(-1e30)
-    if (mask) scores = mask.dtype === 'bool' ? F.where(mask, scores, hidden) : F.add(scores, mask)
-    if (isCausal) {
-      const past = Uint8Array.from({ length: queries * keys }, (_, at) => (at % keys <= Math.floor(at / keys) ? 1 : 0))
-      scores = F.where(this.device.constant({ dtype: 'bool', shape: [queries, keys], data: past }), scores, hidden)
-    }
-    const probabilities = F.dropout(F.softmax(scores), this.p)
-    return F.reshape(F.transpose(F.matmul(probabilities, split(v, [0, 2, 1, 3])), [0, 2, 1, 3]), [0, 0, -1])
   }
 }
 

@@ -23,11 +23,13 @@ export class GraphModule extends Module {
     { device }: { readonly device?: Device } = {},
   ) {
     super(device)
+    // What is made of constants alone may be known already; it is not learned beside them.
+    const made = new Set(graph.nodes.flatMap((node) => node.outputs))
     for (const node of graph.nodes) {
       if (bodiesOf(node).length > 0) throw new LanewiseError('E_UNSUPPORTED', `${node.op.name} cannot be part of a module`, { op: node.op.name, node: node.name })
       node.inputs.forEach((value, i) => {
         const { constant } = value ?? {}
-        if (!value || !constant || this.learned.has(value) || constant.dtype !== 'float32' || constant.data.length < 2) return
+        if (!value || !constant || made.has(value) || this.learned.has(value) || constant.dtype !== 'float32' || constant.data.length < 2) return
         const parameter = this.device.parameter(constant, { name: value.name, buffer: statistics[node.op.name]?.includes(i) })
         this.learned.set(value, parameter)
         this.tensors.set(value.name, parameter)

@@ -1,5 +1,9 @@
+import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
+import { LanewiseError } from '../errors.js'
+import { hostFrom } from '../host.js'
+import { Equal } from '../ops/logic.js'
 import * as F from './functional.js'
 import { byFan, normal, type Initializer } from './init.js'
 import { Module } from './module.js'
@@ -34,19 +38,29 @@ export class Linear extends Module {
 /** A table of vectors, looked up by index. `weight` is [count, size]. */
 export class Embedding extends Module {
   readonly weight: Parameter
+  readonly paddingIdx: number | undefined
 
+  /** @param options - `paddingIdx`: a row that begins with zeros and is not learned. */
   constructor(
     readonly numEmbeddings: number,
     readonly embeddingDim: number,
-    { device, init = normal() }: { readonly device?: Device; readonly init?: Initializer } = {},
+    { paddingIdx, device, init = normal() }: { readonly paddingIdx?: number; readonly device?: Device; readonly init?: Initializer } = {},
   ) {
     super(device)
-    this.weight = this.parameter([numEmbeddings, embeddingDim], init)
+    if (paddingIdx !== undefined && !(Number.isInteger(paddingIdx) && paddingIdx >= -numEmbeddings && paddingIdx < numEmbeddings)) {
+      throw new LanewiseError('E_VALUE', `paddingIdx ${paddingIdx} is outside a table of ${numEmbeddings}`)
+    }
+    this.paddingIdx = paddingIdx === undefined || paddingIdx >= 0 ? paddingIdx : paddingIdx + numEmbeddings
+    const padded: Initializer = (shape, random) => init(shape, random).fill(0, this.paddingIdx! * embeddingDim, (this.paddingIdx! + 1) * embeddingDim)
+    this.weight = this.parameter([numEmbeddings, embeddingDim], this.paddingIdx === undefined ? init : padded)
   }
 
   /** @param indices - int32 or int64, any shape. @throws LanewiseError `E_VALUE` for an index outside the table. */
   forward(indices: Variable): Variable {
-    return F.embedding(indices, this.weight)
+    const rows = F.embedding(indices, this.weight)
+    if (this.paddingIdx === undefined || !this.training) return rows
+    const padding = this.device.constant(hostFrom(indices.dtype, [], [this.paddingIdx]))
+    return F.where(F.unsqueeze(apply(this.device, Equal, [indices, padding])[0], [-1]), rows.detach(), rows)
   }
 }
 

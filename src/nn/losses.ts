@@ -1,10 +1,10 @@
 import { apply } from '../autograd/apply.js'
 import type { Variable } from '../autograd/variable.js'
-import { LanewiseError } from '../errors.js'
 import { hostFrom } from '../host.js'
 import { LinearCrossEntropy } from '../ops/linear-loss.js'
 import { SoftmaxCrossEntropyLoss } from '../ops/loss.js'
-import { OneHot } from '../ops/constant.js'
+import { GatherElements } from '../ops/gather.js'
+import { Equal } from '../ops/logic.js'
 import * as F from './functional.js'
 
 export type Reduction = 'mean' | 'sum' | 'none'
@@ -30,10 +30,35 @@ export function crossEntropy(scores: Variable, targets: Variable, { weight, igno
   if (targets.dtype === 'float32') return denseCrossEntropy(scores, targets, { weight, labelSmoothing, reduction })
   const hard = apply(scores.device, SoftmaxCrossEntropyLoss, [scores, targets, weight], attributesOf(reduction, ignoreIndex))[0]
   if (labelSmoothing === 0) return hard
-  if (weight || ignoreIndex !== undefined) throw new LanewiseError('E_UNSUPPORTED', 'label smoothing with class weights or an ignored index is not supported')
-  // The part of the target that is spread evenly.
-  const spread = F.neg(F.mean(F.logSoftmax(scores, 1), [1]))
-  return F.add(F.mul(hard, 1 - labelSmoothing), F.mul(reduced(spread, reduction), labelSmoothing))
+  // The part of the target that is spread evenly, for targets that count.
+  const logarithms = F.logSoftmax(scores, 1)
+  const classes = F.mean(weight ? F.mul(logarithms, perClass(weight, scores)) : logarithms, [1])
+  const ignored = ignoredAmong(targets, ignoreIndex)
+  const spread = F.neg(ignored ? F.where(ignored, scalar(scores, 0), classes) : classes)
+  const total = reduction === 'mean' ? F.div(F.sum(spread), countOf(scores, targets, weight, ignored)) : reduced(spread, reduction)
+  return F.add(F.mul(hard, 1 - labelSmoothing), F.mul(total, labelSmoothing))
+}
+
+function scalar({ device }: Variable, value: number): Variable {
+  return device.constant(hostFrom('float32', [], [value]))
+}
+
+/** Class weights beside scores [N, C, …]. */
+function perClass(weight: Variable, scores: Variable): Variable {
+  return scores.shape.length === 2 ? weight : F.reshape(weight, [weight.size, ...scores.shape.slice(2).map(() => 1)])
+}
+
+function ignoredAmong(targets: Variable, ignoreIndex: number | undefined): Variable | undefined {
+  if (ignoreIndex === undefined) return undefined
+  return apply(targets.device, Equal, [targets, targets.device.constant(hostFrom(targets.dtype, [], [ignoreIndex]))])[0]
+}
+
+/** What a mean divides by: how many targets count, or the sum of their classes' weights. */
+function countOf(scores: Variable, targets: Variable, weight: Variable | undefined, ignored: Variable | undefined): Variable {
+  if (!ignored && !weight) return scalar(scores, targets.size)
+  const first = targets.device.constant(hostFrom(targets.dtype, [], [0]))
+  const each = weight ? F.embedding(ignored ? F.where(ignored, first, targets) : targets, weight) : scalar(scores, 1)
+  return F.sum(ignored ? F.where(ignored, scalar(scores, 0), each) : each)
 }
 
 const attributesByKey = new Map<string, object>()
@@ -47,7 +72,7 @@ function attributesOf(reduction: Reduction, ignoreIndex: number | undefined): Re
 function denseCrossEntropy(scores: Variable, targets: Variable, { weight, labelSmoothing = 0, reduction = 'mean' }: CrossEntropyOptions): Variable {
   const classes = scores.shape[1]
   const soft = labelSmoothing === 0 ? targets : F.add(F.mul(targets, 1 - labelSmoothing), labelSmoothing / classes)
-  const weighted = weight ? F.mul(soft, weight) : soft
+  const weighted = weight ? F.mul(soft, perClass(weight, scores)) : soft
   return reduced(F.neg(F.sum(F.mul(weighted, F.logSoftmax(scores, 1)), [1])), reduction)
 }
 
@@ -55,12 +80,18 @@ function reduced(losses: Variable, reduction: Reduction): Variable {
   return reduction === 'none' ? losses : reduction === 'sum' ? F.sum(losses) : F.mean(losses)
 }
 
-/** −x[t] for logarithms of probabilities x [N, C] and classes t [N]. */
-export function nll(logProbabilities: Variable, targets: Variable, reduction: Reduction = 'mean'): Variable {
-  const { device } = logProbabilities
-  const depth = device.constant(hostFrom('int64', [], [logProbabilities.shape[1]]))
-  const [hot] = apply(device, OneHot, [targets, depth, device.constant(hostFrom('float32', [2], [0, 1]))], { axis: 1 })
-  return reduced(F.neg(F.sum(F.mul(hot, logProbabilities), [1])), reduction)
+/**
+ * −x[t] for logarithms of probabilities x [N, C, …] and classes t [N, …]. A mean is one by the classes' weights.
+ *
+ * @throws LanewiseError `E_VALUE` for a class that does not exist and is not `ignoreIndex`.
+ */
+export function nll(logProbabilities: Variable, targets: Variable, { weight, ignoreIndex, reduction = 'mean' }: Omit<CrossEntropyOptions, 'labelSmoothing'> = {}): Variable {
+  const ignored = ignoredAmong(targets, ignoreIndex)
+  const classes = ignored ? F.where(ignored, targets.device.constant(hostFrom(targets.dtype, [], [0])), targets) : targets
+  const x = weight ? F.mul(logProbabilities, perClass(weight, logProbabilities)) : logProbabilities
+  const taken = F.neg(F.squeeze(apply(x.device, GatherElements, [x, F.unsqueeze(classes, [1])], { axis: 1 })[0], [1]))
+  const losses = ignored ? F.where(ignored, scalar(x, 0), taken) : taken
+  return reduction === 'mean' ? F.div(F.sum(losses), countOf(x, targets, weight, ignored)) : reduced(losses, reduction)
 }
 
 /** (x − y)² */

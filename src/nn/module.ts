@@ -103,7 +103,7 @@ export abstract class Module {
   }
 
   /**
-   * Sets parameters and buffers by name.
+   * Sets parameters and buffers by name. PyTorch's `num_batches_tracked`, which nothing here depends on, is passed over.
    *
    * @param strict - whether a name that is missing or left over is an error.
    * @throws LanewiseError `E_TENSOR` for a name or a shape that does not fit; then nothing was changed.
@@ -111,7 +111,7 @@ export abstract class Module {
   loadStateDict(state: ReadonlyMap<string, Tensor | HostTensor>, strict = true): void {
     const own = new Map(this.namedTensors())
     const missing = [...own.keys()].filter((name) => !state.has(name))
-    const unknown = [...state.keys()].filter((name) => !own.has(name))
+    const unknown = [...state.keys()].filter((name) => !own.has(name) && !/(^|\.)num_batches_tracked$/.test(name))
     if (strict && (missing.length > 0 || unknown.length > 0)) {
       const parts = [missing.length > 0 && `missing: ${missing.join(', ')}`, unknown.length > 0 && `not in the model: ${unknown.join(', ')}`]
       throw new LanewiseError('E_TENSOR', `the state does not fit the model (${parts.filter(Boolean).join('; ')})`, { tensor: (missing[0] ?? unknown[0]) })

@@ -3,6 +3,7 @@ import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../errors.js'
 import { BatchNormalization, GroupNormalization, LayerNormalization, LRN, RMSNormalization } from '../ops/norm.js'
+import * as F from './functional.js'
 import { ones, zeros } from './init.js'
 import { Module } from './module.js'
 
@@ -14,13 +15,14 @@ interface NormOptions {
 /**
  * Normalises each channel (axis 1) over the batch and all places, while measuring running statistics that evaluation uses (Ioffe & Szegedy, 2015).
  *
- * The running variance is the biased one that ONNX defines (PyTorch keeps the unbiased one).
+ * The running variance is the unbiased one, as in PyTorch (ONNX's operator makes the biased one).
  */
 class BatchNorm extends Module {
   readonly weight: Parameter
   readonly bias: Parameter
   readonly running_mean: Parameter
   readonly running_var: Parameter
+  private readonly keep: number
   private readonly learning: Readonly<Record<string, unknown>>
   private readonly fixed: Readonly<Record<string, unknown>>
 
@@ -34,7 +36,8 @@ class BatchNorm extends Module {
     this.running_mean = this.buffer([numFeatures], zeros)
     this.running_var = this.buffer([numFeatures], ones)
     // ONNX's momentum is the share of the old value.
-    this.learning = { epsilon: eps, momentum: 1 - momentum, training_mode: 1 }
+    this.keep = 1 - momentum
+    this.learning = { epsilon: eps, momentum: this.keep, training_mode: 1 }
     this.fixed = { epsilon: eps }
   }
 
@@ -42,8 +45,12 @@ class BatchNorm extends Module {
     const inputs = [x, this.weight, this.bias, this.running_mean, this.running_var]
     if (!this.training) return apply(this.device, BatchNormalization, inputs, this.fixed)[0]
     const [y, mean, variance] = apply(this.device, BatchNormalization, inputs, this.learning, 3)
+    const old = this.running_var
+    const others = x.size / this.numFeatures - 1
+    // What the operator made is keep·old + (1 − keep)·biased; of the biased part there has to be (others + 1)/others.
+    const unbiased = others > 0 ? this.device.noGrad(() => F.add(variance, F.mul(F.sub(variance, F.mul(old, this.keep)), 1 / others))) : variance
     this.running_mean.copyFrom(mean)
-    this.running_var.copyFrom(variance)
+    this.running_var.copyFrom(unbiased)
     return y
   }
 }
@@ -109,10 +116,11 @@ export class GroupNorm extends Module {
 
 /**
  * Local response normalisation over neighbouring channels (Krizhevsky et al., 2012): x / (k + α·Σx²)^β. ONNX and PyTorch divide alpha by `size`, TensorFlow
- * (and Krizhevsky) do not: `divideBySize` says which.
+ * (and Krizhevsky) do not: `divideBySize` says which. Of an even `size` the longer half is before the channel, as in PyTorch.
  */
 export class LocalResponseNorm extends Module {
   private readonly attributes: Readonly<Record<string, unknown>>
+  private readonly even: boolean
 
   constructor(
     size: number,
@@ -120,9 +128,13 @@ export class LocalResponseNorm extends Module {
   ) {
     super(device)
     this.attributes = { size, alpha: divideBySize ? alpha : alpha * size, beta, bias: k }
+    this.even = size % 2 === 0
   }
 
   forward(x: Variable): Variable {
-    return apply(this.device, LRN, [x], this.attributes)[0]
+    if (!this.even) return apply(this.device, LRN, [x], this.attributes)[0]
+    // ONNX has the longer half behind it.
+    const turned = (y: Variable) => F.slice(y, 1, -1, -x.shape[1] - 1, -1)
+    return turned(apply(this.device, LRN, [turned(x)], this.attributes)[0])
   }
 }

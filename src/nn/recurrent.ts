@@ -179,13 +179,29 @@ export class LSTM extends Recurrent {
   }
 }
 
-/** One step of an LSTM: for loops that decide in JavaScript what the next input is. */
-export class LSTMCell extends Module {
-  private readonly layer: LSTM
+type CellOptions = Pick<RecurrentOptions, 'bias' | 'device'>
 
-  constructor(inputSize: number, hiddenSize: number, { bias = true, device }: { readonly bias?: boolean; readonly device?: Device } = {}) {
-    super(device)
-    this.layer = new LSTM(inputSize, hiddenSize, { bias, device: this.device })
+/** One step of a layer, whose parameters are this module's, without the layer's number in their names (`weight_ih`, `bias_hh` …). */
+abstract class RecurrentCell<Layer extends Recurrent> extends Module {
+  readonly tensors: ReadonlyMap<string, Parameter>
+  /** Not a property: its parameters stand here, and a module's would be found again. */
+  readonly #layer: Layer
+
+  constructor(layer: Layer) {
+    super(layer.device)
+    this.#layer = layer
+    this.tensors = new Map([...layer.tensors].map(([name, parameter]) => [name.replace('_l0', ''), parameter]))
+  }
+
+  protected get layer(): Layer {
+    return this.#layer
+  }
+}
+
+/** One step of an LSTM: for loops that decide in JavaScript what the next input is. */
+export class LSTMCell extends RecurrentCell<LSTM> {
+  constructor(inputSize: number, hiddenSize: number, options: CellOptions = {}) {
+    super(new LSTM(inputSize, hiddenSize, options))
   }
 
   /** @param x - [N, in]. @param state - [N, hidden] each. */
@@ -196,12 +212,9 @@ export class LSTMCell extends Module {
 }
 
 /** One step of a GRU. */
-export class GRUCell extends Module {
-  private readonly layer: GRU
-
-  constructor(inputSize: number, hiddenSize: number, { bias = true, device }: { readonly bias?: boolean; readonly device?: Device } = {}) {
-    super(device)
-    this.layer = new GRU(inputSize, hiddenSize, { bias, device: this.device })
+export class GRUCell extends RecurrentCell<GRU> {
+  constructor(inputSize: number, hiddenSize: number, options: CellOptions = {}) {
+    super(new GRU(inputSize, hiddenSize, options))
   }
 
   forward(x: Variable, h: Variable): Variable {
@@ -210,12 +223,9 @@ export class GRUCell extends Module {
 }
 
 /** One step of an RNN. */
-export class RNNCell extends Module {
-  private readonly layer: RNN
-
-  constructor(inputSize: number, hiddenSize: number, { bias = true, nonlinearity, device }: { readonly bias?: boolean; readonly nonlinearity?: 'tanh' | 'relu' | 'identity'; readonly device?: Device } = {}) {
-    super(device)
-    this.layer = new RNN(inputSize, hiddenSize, { bias, nonlinearity, device: this.device })
+export class RNNCell extends RecurrentCell<RNN> {
+  constructor(inputSize: number, hiddenSize: number, options: CellOptions & { readonly nonlinearity?: keyof typeof functionNames } = {}) {
+    super(new RNN(inputSize, hiddenSize, options))
   }
 
   forward(x: Variable, h: Variable): Variable {

@@ -40,8 +40,8 @@ export function upgradeNode(node: NamedNode, opset: number, sink: Sink): void {
       sink.node({ op: made, name: output, raw, inputs, outputs: [output] })
       return output
     },
-    rename: (type) => {
-      op = known(type)
+    rename: (type, domain) => {
+      op = known(type, domain)
     },
   }
   try {
@@ -52,8 +52,8 @@ export function upgradeNode(node: NamedNode, opset: number, sink: Sink): void {
   sink.node({ op, name: node.name, raw: node.raw, inputs: context.inputs, outputs: context.outputs })
 }
 
-function known(type: string): OpDefinition {
-  const op = findOp('', type)
+function known(type: string, domain = ''): OpDefinition {
+  const op = findOp(domain, type)
   if (!op) throw new LanewiseError('E_UNSUPPORTED', `this version of the operator needs the operator ${type}`)
   return op
 }

@@ -1,7 +1,7 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
-import { Attention, RotaryEmbedding } from './attention.js'
+import { Attention } from './attention.js'
 import { commonOps } from './common.js'
-import { ContribAttention, MultiHeadAttention } from './contrib-attention.js'
+import { ContribAttention } from './contrib-attention.js'
 import { BiasGelu, ContribGelu, FastGelu, FusedConv, FusedGemm, FusedMatMul, QuickGelu } from './contrib-fused.js'
 import {
   ContribSimplifiedLayerNormalization,
@@ -47,6 +47,7 @@ import {
   Scaler,
   ZipMap,
 } from './ml.js'
+import { DecoderMaskedMultiHeadAttention, MultiHeadAttention } from './multi-head-attention.js'
 import { MeanVarianceNormalization } from './norm.js'
 import { Adagrad, Adam, Momentum } from './optimizer.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
@@ -56,6 +57,7 @@ import { Bernoulli, Multinomial, RandomNormal, RandomNormalLike, RandomUniform, 
 import { CumProd } from './reduce.js'
 import { ReverseSequence } from './reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './roi.js'
+import { ContribRotaryEmbedding, RotaryEmbedding } from './rotary-embedding.js'
 import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
 import { Scatter, TensorScatter } from './scatter.js'
 import { Compress, Unique } from './select.js'
@@ -95,9 +97,11 @@ export const allOps: readonly unknown[] = [
   ConcatFromSequence,
   ContribAttention,
   ContribGelu,
+  ContribRotaryEmbedding,
   ContribSimplifiedLayerNormalization,
   ConvInteger,
   CumProd,
+  DecoderMaskedMultiHeadAttention,
   DeformConv,
   Det,
   DFT,

@@ -1,5 +1,5 @@
 import * as code from '../../assembly/codes.js'
-import { Add, Div, emitBinary, Max, Mean, Min, Mul, Pow, PRelu, Sub, Sum } from './arithmetic.js'
+import { Add, Div, emitBinary, Max, Mean, Min, Mod, Mul, Pow, PRelu, Sub, Sum } from './arithmetic.js'
 import type { Gradient, GradientEmitter } from './gradient.js'
 import { emitSumTo, spread, throughBroadcast } from './gradient-sum.js'
 import type { Operand, OpDefinition } from './op.js'
@@ -46,6 +46,23 @@ export const SubGradient: Gradient<object> = {
     const dy = g.gradient()!
     passOrSum(g, 0, dy)
     if (g.wants(1)) throughBroadcast(g, 1, dy, (to) => g.call('unary_f32', code.UNARY_NEG, dy.at, to, dy.size, 0, 0))
+  },
+}
+
+/** y = a − b·n with a whole n: dy by a, −n·dy = (y − a)/b·dy by b. */
+export const ModGradient: Gradient<object> = {
+  op: Mod,
+  backward(g) {
+    const dy = g.gradient()!
+    const [a, b, y] = [g.input(0), g.input(1), g.output(0)]
+    passOrSum(g, 0, dy)
+    if (!g.wants(1)) return
+    throughBroadcast(g, 1, dy, (at) => {
+      const to = { ...placeOf(dy), at }
+      emitBinary(g, code.BINARY_SUB, y, a, to)
+      emitBinary(g, code.BINARY_DIV, to, b, to)
+      emitBinary(g, code.BINARY_MUL, to, dy, to)
+    })
   },
 }
 

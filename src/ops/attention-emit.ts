@@ -79,6 +79,8 @@ export interface AttentionEmission {
   readonly ends?: { readonly at: Address; readonly add: number; readonly padded?: 'in front' }
   readonly scale: number
   readonly softcap?: number
+  /** For each head of queries the score of one more key, whose value is 0. */
+  readonly sinks?: Address
 }
 
 /** For so few queries keys and values are not worth packing. */
@@ -119,7 +121,7 @@ export function emitAttention(e: Emitter<unknown>, a: AttentionEmission): void {
     : e.ask('attention_scratch_size', keys, size, valueSize)
   const to = e.scratch(Math.max(scratch, 4))
   const kernel = few ? 'attention_vector_f32' : 'attention_f32'
-  e.call(kernel, q.at, k.at, v.at, mask?.at ?? 0, ends?.at ?? 0, y.at, e.table(attentionTable(a)), a.scale, a.softcap ?? 0, 0, batch * kvHeads, to)
+  e.call(kernel, q.at, k.at, v.at, mask?.at ?? 0, a.sinks ?? 0, ends?.at ?? 0, y.at, e.table(attentionTable(a)), a.scale, a.softcap ?? 0, 0, batch * kvHeads, to)
   e.note({ kernel: few ? 'attention of vectors' : 'attention', flops: 2 * batch * heads * queries * keys * (size + valueSize) })
 }
 
@@ -160,7 +162,7 @@ export function broadcastStrides(shape: Shape, strides: readonly number[]): numb
 /** Copies past vectors and new ones behind them to `to`: [batch, heads, past + length, size]. */
 export function emitJoined(
   e: Emitter<unknown>,
-  past: Operand | undefined,
+  past: HeadsAt | undefined,
   next: HeadsAt,
   to: Address,
   [batch, heads, before, length, size]: readonly [number, number, number, number, number],
@@ -171,9 +173,16 @@ export function emitJoined(
     const axes = [batch, heads, count, size].map((extent, axis) => ({ size: extent, from: from.strides[axis], to: target[axis] }))
     if (batch * heads * count * size > 0) emitStridedCopy(e, 'float32', { axes, from: 0, to: first * size }, from.at, to)
   }
-  if (past) copy(headsOf(past), before, 0)
+  if (past) copy(past, before, 0)
   copy(next, length, before)
   return { at: to, strides: target }
+}
+
+/** One number for every example. */
+export function emitRepeated(e: Emitter<unknown>, number: Address, batch: number): Address {
+  const to = e.scratch(batch * 4)
+  emitStridedCopy(e, 'int32', { axes: [{ size: batch, from: 0, to: 1 }], from: 0, to: 0 }, number, to)
+  return to
 }
 
 /** Angles by which vectors are turned: cosines and sines [rows, pairs], a row per position. */

@@ -109,14 +109,18 @@ export function normalize(row: Float64Array, sink = -Infinity): void {
   for (let j = 0; j < row.length; j++) row[j] /= total
 }
 
-/** Past and new vectors of every head one behind the other: [batch, heads, past + length, size]. */
-export function joined(past: Floats | undefined, pastLength: number, view: HeadView, batch: number, heads: number, length: number, size: number): Floats {
-  const total = pastLength + length
+/**
+ * Past and new vectors of every head one behind the other: [batch, heads, past + length, size]; or, where the past is in a buffer that has `room` for so many
+ * vectors, a buffer like that.
+ */
+export function joined(past: Floats | undefined, pastLength: number, view: HeadView, batch: number, heads: number, length: number, size: number, room?: number): Floats {
+  const total = room ?? pastLength + length
+  const before = room ?? pastLength
   const result = view.data instanceof Float64Array ? new Float64Array(batch * heads * total * size) : new Float32Array(batch * heads * total * size)
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
       const to = (b * heads + h) * total * size
-      if (past) result.set(past.subarray((b * heads + h) * pastLength * size, (b * heads + h + 1) * pastLength * size), to)
+      if (past) result.set(past.subarray((b * heads + h) * before * size, (b * heads + h + 1) * before * size), to)
       for (let i = 0; i < length; i++) {
         const from = at(view, b, h, i)
         result.set(view.data.subarray(from, from + size), to + (pastLength + i) * size)

@@ -143,7 +143,8 @@ export const Attention = defineOp({
     const joinedHeads = (given: typeof k, output: number, width: number) => {
       if (past === 0 && !e.outputs[output]) return given
       const to = e.outputs[output] ? e.output(output).at : e.scratch(batch * kvHeads * (past + length) * width * 4)
-      return emitJoined(e, e.inputs[3 + output], given, to, [batch, kvHeads, past, length, width])
+      const before = e.inputs[3 + output]
+      return emitJoined(e, before && headsOf(before), given, to, [batch, kvHeads, past, length, width])
     }
     const mask = e.inputs[3]
     const width = mask?.shape.at(-1) ?? 1
@@ -216,75 +217,5 @@ export const Attention = defineOp({
       scores: scores && { stage: stage as ScoreStage, to: scores },
     })
     return [y, allKeys, allValues, scores ?? make(0)].slice(0, outputCount).map((values, i) => floatTensor(outputs[i].dtype, outputs[i].shape, values))
-  },
-})
-
-/** Cosines and sines of a pair of elements, for a position of the sequence. */
-export interface RotaryTables {
-  readonly cos: Floats
-  readonly sin: Floats
-  /** Pairs per position. */
-  readonly pairs: number
-  readonly positions: number
-}
-
-/**
- * Rotates pairs of elements of a vector by the angles of its position (Su et al., 2021): neighbours if `interleaved`, else the first half of
- * the rotated part with its second half.
- */
-export function rotate(x: Floats, at: number, tables: RotaryTables, position: number, interleaved: boolean): void {
-  const { cos, sin, pairs, positions } = tables
-  if (!(position >= 0 && position < positions)) throw new LanewiseError('E_VALUE', `position ${position} is outside [0, ${positions - 1}]`)
-  for (let j = 0; j < pairs; j++) {
-    const first = at + (interleaved ? 2 * j : j)
-    const second = at + (interleaved ? 2 * j + 1 : j + pairs)
-    const c = cos[position * pairs + j]
-    const s = sin[position * pairs + j]
-    const a = x[first]
-    const b = x[second]
-    x[first] = c * a - s * b
-    x[second] = s * a + c * b
-  }
-}
-
-/** Opset 23. X is [batch, heads, length, size], or [batch, length, heads · size]. */
-export const RotaryEmbedding = defineOp({
-  name: 'RotaryEmbedding',
-  since: 23,
-  arity: [3, 4],
-  attributes: { interleaved: int(0), num_heads: int(0), rotary_embedding_dim: int(0) },
-  infer: ({ inputs: [x] }) => [x!],
-  compute({ attributes, inputs: [x, cos, sin, ids], outputs: [y] }) {
-    const { shape } = y
-    const split = shape.length === 4
-    if (!split && shape.length !== 3) throw new LanewiseError('E_SHAPE', `the input must have three or four axes, got ${formatShape(shape)}`)
-    const heads = split ? shape[1] : attributes.num_heads
-    if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
-    const length = split ? shape[2] : shape[1]
-    const size = split ? shape[3] : shape[2] / heads
-    const pairs = (attributes.rotary_embedding_dim || size) / 2
-    if (!Number.isInteger(size) || !Number.isInteger(pairs) || 2 * pairs > size) {
-      throw new LanewiseError('E_SHAPE', `${heads} heads with ${2 * pairs} rotated elements do not fit ${formatShape(shape)}`)
-    }
-    const [batch] = shape
-    // Without ids there is a row of angles per element of the sequence.
-    const rows = ids ? cos!.shape[0] : batch * length
-    const expected = ids ? [rows, pairs] : [batch, length, pairs]
-    for (const table of [cos!, sin!]) {
-      if (same(table.shape, expected)) continue
-      throw new LanewiseError('E_SHAPE', `angles of shape ${formatShape(table.shape)} should be ${formatShape(expected)}`)
-    }
-    const positions = ids && toNumbers(ids, 'position_ids')
-    if (positions && positions.length !== batch * length) throw new LanewiseError('E_SHAPE', `${positions.length} positions for ${batch} sequences of ${length}`)
-    const tables = { cos: floatsOf(cos!), sin: floatsOf(sin!), pairs, positions: rows }
-    const values = floatsOf(x!).slice()
-    const view = (split ? headsFirst : headsLast)(values, heads, length, size)
-    for (let b = 0; b < batch; b++) {
-      for (let i = 0; i < length; i++) {
-        const position = positions ? positions[b * length + i] : b * length + i
-        for (let h = 0; h < heads; h++) rotate(values, b * view.batch + h * view.head + i * view.row, tables, position, attributes.interleaved !== 0)
-      }
-    }
-    return [floatTensor(y.dtype, shape, values)]
   },
 })

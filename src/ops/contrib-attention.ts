@@ -1,13 +1,17 @@
-// ONNX Runtime's attention operators (domain com.microsoft, docs/ContribOperators.md) in plain TypeScript.
+// ONNX Runtime's Attention (domain com.microsoft, docs/ContribOperators.md), and what its other attention operators share with it.
+import { BINARY_ADD, MASK_ADDED } from '../../assembly/codes.js'
 import { LanewiseError } from '../errors.js'
+import { emitStridedCopy } from '../graph/strided.js'
 import { toNumbers, type HostTensor } from '../host.js'
 import { broadcastShapes, formatShape, sizeOf, type Shape } from '../shape.js'
-import { emitAttention, emitJoined, headsOf, headsWithin, maskOf, type HeadsAt } from './attention-emit.js'
+import { emitBinary } from './arithmetic.js'
+import { emitAttention, emitJoined, emitPlacedHeads, emitRepeated, headsWithin, maskOf, type HeadsAt, type MaskAt } from './attention-emit.js'
 import { attend, headsFirst, headsLast, joined, type AttentionJob, type HeadView } from './attention-host.js'
 import { float, int, ints, required } from './attributes.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
 import { broadcastOffsets, matmul } from './host-linear.js'
-import { defineOp, plus, type Operand, type TensorType } from './op.js'
+import { emitProjection } from './matmul.js'
+import { defineOp, plus, type Address, type Emitter, type Operand, type TensorType } from './op.js'
 
 const domain = 'com.microsoft'
 
@@ -36,35 +40,99 @@ export function attentionBias(bias: HostTensor | undefined, batch: number, heads
   }
 }
 
+/** Where a mask of one of the documented forms has what it says of a query's keys; distances are in elements. */
+interface KeyMask {
+  /** How many lists of one number per example it is (lengths; ends and starts); 0 if it has a number for each key. */
+  readonly bounds: 0 | 1 | 2
+  readonly first: number
+  readonly example: number
+  /** 0 if it says the same for every query. */
+  readonly row: number
+}
+
 /**
- * What a mask of one of the documented forms forbids, by adding `filter`: lengths (batch), or ends and starts (2 · batch), or 0 and 1 as
- * [batch, keys], [batch, queries, keys] or [batch, 1, side, side].
+ * Lengths [batch], or ends and starts [2 · batch], or 0 and 1 as [batch, keys], [batch, queries, keys] or [batch, 1, side, side].
+ *
+ * @throws LanewiseError `E_SHAPE` for another form.
  */
-function maskBias(mask: HostTensor | undefined, filter: number, batch: number, queries: number, keys: number): AddBias {
+function keyMaskOf(shape: Shape, batch: number, queries: number, keys: number): KeyMask {
+  if (shape.length === 1 && (shape[0] === batch || shape[0] === 2 * batch)) return { bounds: shape[0] === batch ? 1 : 2, first: 0, example: 0, row: 0 }
+  if (shape.join() === [batch, keys].join()) return { bounds: 0, first: 0, example: keys, row: 0 }
+  if (shape.join() === [batch, queries, keys].join()) return { bounds: 0, first: 0, example: queries * keys, row: keys }
+  const side = shape[3]
+  if (shape.length !== 4 || shape[0] !== batch || shape[1] !== 1 || shape[2] !== side || side < keys) throw misfit('a mask', shape)
+  return { bounds: 0, first: (keys - queries) * side, example: side * side, row: side }
+}
+
+/** What a mask forbids, by adding `filter`. */
+export function maskBias(mask: HostTensor | undefined, filter: number, batch: number, queries: number, keys: number): AddBias {
   if (!mask) return () => {}
   const values = toNumbers(mask, 'mask')
-  const { shape } = mask
-  if (shape.length === 1 && (shape[0] === batch || shape[0] === 2 * batch)) {
-    const start = (b: number) => (shape[0] === batch ? 0 : values[batch + b])
+  const { bounds, first, example, row: step } = keyMaskOf(mask.shape, batch, queries, keys)
+  if (bounds) {
+    const start = (b: number) => (bounds === 1 ? 0 : values[batch + b])
     return (b, _, __, row) => {
       for (let j = 0; j < row.length; j++) if (j >= values[b] || j < start(b)) row[j] += filter
     }
   }
-  let at: (b: number, i: number) => number
-  if (shape.join() === [batch, keys].join()) at = (b) => b * keys
-  else if (shape.join() === [batch, queries, keys].join()) at = (b, i) => (b * queries + i) * keys
-  else if (shape.length === 4 && shape[0] === batch && shape[1] === 1 && shape[2] === shape[3] && shape[3] >= keys) {
-    const side = shape[3]
-    at = (b, i) => (b * side + keys - queries + i) * side
-  } else throw misfit('a mask', shape)
   return (b, _, i, row) => {
-    const from = at(b, i)
+    const from = first + b * example + i * step
     for (let j = 0; j < row.length; j++) if (values[from + j] <= 0) row[j] += filter
   }
 }
 
+/** A mask of keys and a bias of scores as one thing that is added to the scores. */
+export function emitScoreMask(
+  e: Emitter<unknown>, mask: Operand | undefined, filter: number, bias: Operand | undefined, batch: number, heads: number, queries: number, keys: number,
+): MaskAt | undefined {
+  const added = bias && maskOf(bias, batch, heads, queries, keys)
+  if (!mask) return added
+  const { bounds, first, example, row } = keyMaskOf(mask.shape, batch, queries, keys)
+  const rows = row > 0 ? queries : 1
+  const at = e.scratch(batch * rows * keys * 4)
+  e.call('key_mask_f32', plus(mask.at, 4 * first), bounds, example, row, at, filter, batch, rows, keys)
+  if (!added) return { at, strides: [rows * keys, 0, row > 0 ? keys : 0, 1], kind: MASK_ADDED }
+  if (bias.shape.at(-1) !== keys) throw misfit('an attention bias beside a mask', bias.shape)
+  const shape = broadcastShapes(bias.shape, [batch, 1, rows, keys])
+  const order = [0, 1, 2, 3]
+  const y: Operand = { dtype: 'float32', shape, order, physical: shape, size: sizeOf(shape), at: e.scratch(sizeOf(shape) * 4), constant: undefined }
+  emitBinary(e, BINARY_ADD, { shape: [batch, 1, rows, keys], order, at }, bias, y)
+  return maskOf(y, batch, heads, queries, keys)
+}
+
+/**
+ * How many rows of a buffer of keys or values are in use.
+ *
+ * @throws LanewiseError `E_VALUE` if new ones have no room behind them, `E_SHAPE` if it is not one number.
+ */
+export function usedRows(past: HostTensor, length: number, room: number): number {
+  if (sizeOf(past.shape) !== 1) throw misfit('past_sequence_length', past.shape)
+  const [used] = toNumbers(past, 'past_sequence_length')
+  if (used >= 0 && used + length <= room) return used
+  throw new LanewiseError('E_VALUE', `${length} new keys behind ${used} do not fit a cache of ${room}`, { expected: `0 … ${room - length}`, actual: String(used) })
+}
+
+/** The same as a kernel reads it, checked: the number for every example, and how many keys it is with the new ones. */
+export function emitUsed(e: Emitter<unknown>, used: Operand, batch: number, length: number, room: number): { readonly at: Address; readonly add: number } {
+  e.check(used, (tensor) => void usedRows(tensor, length, room))
+  return { at: batch === 1 ? used.at : emitRepeated(e, used.at, batch), add: length }
+}
+
+/** Copies new vectors behind those that a buffer [batch, heads, rows, size] holds, which stays as it is otherwise; first the buffer, if it is to be elsewhere. */
+export function emitBuffered(
+  e: Emitter<unknown>, buffer: Address, next: HeadsAt, to: Address, ends: { readonly at: Address; readonly add: number },
+  [batch, heads, rows, length, size]: readonly [number, number, number, number, number],
+): HeadsAt {
+  const y = { at: to, strides: [heads * rows * size, rows * size, size, 1] as const }
+  if (buffer.block !== to.block || buffer.offset !== to.offset) {
+    emitStridedCopy(e, 'float32', { axes: [{ size: batch * heads * rows * size, from: 1, to: 1 }], from: 0, to: 0 }, buffer, to)
+  }
+  emitPlacedHeads(e, { batch, heads, rows: length, size, x: next, y, ends, cache: { rows, past: to, pastRows: rows } })
+  return y
+}
+
 /** Queries see keys up to their own place. */
-function causalBias(causal: boolean, past: number): AddBias {
+export function causalBias(causal: boolean, past: number): AddBias {
   return (_, __, i, row) => {
     if (causal) row.fill(-Infinity, past + i + 1)
   }
@@ -74,19 +142,22 @@ export function together(...parts: readonly AddBias[]): AddBias {
   return (b, h, i, row) => parts.forEach((part) => part(b, h, i, row))
 }
 
-interface Sizes {
+export interface Sizes {
   readonly batch: number
   readonly queries: number
   readonly length: number
+  /** Rows of the past; where past and present share a buffer, rows of that. */
   readonly past: number
+  readonly shared: boolean
   readonly size: number
   readonly valueSize: number
 }
 
 function attentionSizes(
-  { num_heads: heads, qkv_hidden_sizes: hidden }: { readonly num_heads: number; readonly qkv_hidden_sizes: readonly number[] | undefined },
-  [x, w, bias, , past]: readonly (TensorType | undefined)[],
+  { num_heads: heads, qkv_hidden_sizes: hidden, past_present_share_buffer: share }: { readonly num_heads: number; readonly qkv_hidden_sizes: readonly number[] | undefined; readonly past_present_share_buffer: number },
+  [x, w, bias, , past, , used]: readonly (TensorType | undefined)[],
 ): Sizes & { readonly widths: readonly number[] } {
+  if (share && !(past && used)) throw new LanewiseError('E_GRAPH', 'past_present_share_buffer needs a past and past_sequence_length')
   if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
   const [batch, queries, input] = x!.shape
   const widths = hidden ?? new Array<number>(3).fill(w!.shape[1] / 3)
@@ -102,7 +173,7 @@ function attentionSizes(
   if (!fits) throw misfit(`weights ${formatShape(w!.shape)} for ${heads} heads and an input`, x!.shape)
   const size = widths[0] / heads
   if (past && (past.shape.length !== 5 || past.shape.join() !== [2, batch, heads, past.shape[3], size].join() || widths[2] !== widths[0])) throw misfit('a past', past.shape)
-  return { batch, queries, length: queries, past: past ? past.shape[3] : 0, size, valueSize: widths[2] / heads, widths }
+  return { batch, queries, length: queries, past: past ? past.shape[3] : 0, shared: share !== 0, size, valueSize: widths[2] / heads, widths }
 }
 
 /** Self-attention with its projections: input · weights + bias gives queries, keys and values side by side. */
@@ -121,31 +192,80 @@ export const ContribAttention = defineOp({
     past_present_share_buffer: int(0),
   },
   infer({ attributes, inputs }) {
-    if (attributes.do_rotary || attributes.past_present_share_buffer) throw new LanewiseError('E_UNSUPPORTED', 'do_rotary and past_present_share_buffer are not supported')
-    const { batch, queries, past, size, valueSize } = attentionSizes(attributes, inputs)
+    if (attributes.do_rotary) throw new LanewiseError('E_UNSUPPORTED', 'do_rotary is not supported')
+    const { batch, queries, past, shared, size, valueSize } = attentionSizes(attributes, inputs)
     const { dtype } = inputs[0]!
     const heads = attributes.num_heads
     return [
       { dtype, shape: [batch, queries, heads * valueSize] },
-      { dtype, shape: [2, batch, heads, past + queries, size] },
+      { dtype, shape: [2, batch, heads, shared ? past : past + queries, size] },
     ]
   },
+  kernel: (types) => types.every((type, i) => type === undefined || type === (i === 3 || i === 6 ? 'int32' : 'float32')),
+  emit(e) {
+    const { num_heads: heads, mask_filter_value: filter, unidirectional, scale } = e.attributes
+    const [x, w] = [e.input(0), e.input(1)]
+    const [bias, mask, pastOperand, extra, used] = e.inputs.slice(2)
+    const { batch, queries, past, shared, size, valueSize, widths } = attentionSizes(e.attributes, e.inputs)
+    const total = w.shape[1]
+    const projected = e.scratch(batch * queries * total * 4)
+    emitProjection(e, projected, x, w, bias?.at ?? 0)
+    const part = (from: number, width: number): HeadsAt => ({ at: plus(projected, 4 * from), strides: [queries * total, width, total, 1] })
+    const reach = shared ? Math.min(past, ...[mask, extra].map((operand) => (operand && operand.shape.length > 1 ? operand.shape.at(-1)! : past))) : past + queries
+    const ends = shared && emitUsed(e, used!, batch, queries, reach)
+    const rows = shared ? past : past + queries
+    const half = batch * heads * rows * size * 4
+    const present =
+      shared && e.outputs[1] && e.keep(1, 4) ? e.overwrite(1, 4).at
+      : e.outputs[1] ? e.output(1).at
+      : shared ? e.scratch(2 * half)
+      : undefined
+    const cached = (from: number, width: number, which: 0 | 1): HeadsAt => {
+      const next = part(from, width)
+      if (!pastOperand && !present) return next
+      const to = present ? plus(present, which * half) : e.scratch(half)
+      const before = pastOperand && plus(pastOperand.at, which * batch * heads * past * size * 4)
+      const strides = [heads * past * size, past * size, size, 1] as const
+      if (!ends) return emitJoined(e, before && { at: before, strides }, next, to, [batch, heads, past, queries, width])
+      return emitBuffered(e, before!, next, to, ends, [batch, heads, past, queries, size])
+    }
+    emitAttention(e, {
+      batch,
+      heads,
+      kvHeads: heads,
+      queries,
+      keys: reach,
+      size,
+      valueSize,
+      q: part(0, size),
+      k: cached(widths[0], size, 0),
+      v: cached(widths[0] + widths[1], valueSize, 1),
+      y: headsWithin(e.output(0), valueSize),
+      mask: emitScoreMask(e, mask, filter, extra, batch, heads, queries, reach),
+      causal: unidirectional ? past : undefined,
+      ends: ends || undefined,
+      scale: scale || 1 / Math.sqrt(size),
+    })
+  },
   compute({ attributes, inputs, outputs, outputCount }) {
-    const [x, w, bias, mask, pastTensor, extra] = inputs
-    const { batch, queries, past, size, valueSize, widths } = attentionSizes(attributes, inputs)
+    const [x, w, bias, mask, pastTensor, extra, usedTensor] = inputs
+    const { batch, queries, past: room, shared, size, valueSize, widths } = attentionSizes(attributes, inputs)
     const heads = attributes.num_heads
+    const past = shared ? usedRows(usedTensor!, queries, room) : room
+    const rows = shared ? room : past + queries
     const keys = past + queries
     const projected = matmul({ shape: x!.shape, data: floatsOf(x!) }, { shape: w!.shape, data: floatsOf(w!) }).data
     const biases = bias && floatsOf(bias)
     const total = w!.shape[1]
-    const rows = like(floatsOf(x!), projected.length)
-    for (let i = 0; i < rows.length; i++) rows[i] = projected[i] + (biases ? biases[i % total] : 0)
-    const view = (offset: number, per: number): HeadView => ({ data: rows, offset, batch: queries * total, head: per, row: total })
+    const data = like(floatsOf(x!), projected.length)
+    for (let i = 0; i < data.length; i++) data[i] = projected[i] + (biases ? biases[i % total] : 0)
+    const view = (offset: number, per: number): HeadView => ({ data, offset, batch: queries * total, head: per, row: total })
     const pasts = pastTensor && floatsOf(pastTensor)
-    const half = batch * heads * past * size
-    const allKeys = joined(pasts?.subarray(0, half), past, view(widths[0], size), batch, heads, queries, size)
-    const allValues = joined(pasts?.subarray(half), past, view(widths[0] + widths[1], valueSize), batch, heads, queries, valueSize)
-    const y = like(rows, sizeOf(outputs[0].shape))
+    const half = batch * heads * room * size
+    const all = (from: Floats | undefined, at: number, width: number) => joined(from, past, view(at, width), batch, heads, queries, width, shared ? room : undefined)
+    const allKeys = all(pasts?.subarray(0, half), widths[0], size)
+    const allValues = all(pasts?.subarray(half), widths[0] + widths[1], valueSize)
+    const y = like(data, sizeOf(outputs[0].shape))
     attend({
       batch,
       heads,
@@ -155,8 +275,8 @@ export const ContribAttention = defineOp({
       size,
       valueSize,
       q: view(0, size),
-      k: headsFirst(allKeys, heads, keys, size),
-      v: headsFirst(allValues, heads, keys, valueSize),
+      k: headsFirst(allKeys, heads, rows, size),
+      v: headsFirst(allValues, heads, rows, valueSize),
       y: headsLast(y, heads, queries, valueSize),
       scale: attributes.scale || 1 / Math.sqrt(size),
       softcap: 0,
@@ -168,180 +288,11 @@ export const ContribAttention = defineOp({
     })
     const results = [floatTensor(outputs[0].dtype, outputs[0].shape, y)]
     if (outputCount > 1) {
-      const present = like(rows, sizeOf(outputs[1].shape))
+      const present = like(data, sizeOf(outputs[1].shape))
       present.set(allKeys)
       present.set(allValues, allKeys.length)
       results.push(floatTensor(outputs[1].dtype, outputs[1].shape, present))
     }
     return results
-  },
-})
-
-/** Queries, keys and values as views, whichever way they were packed; biases added. */
-interface Packed extends Sizes {
-  readonly q: HeadView
-  readonly k: HeadView
-  readonly v: HeadView
-}
-
-interface MultiHeadShapes extends Sizes {
-  /** How keys and values come: with the queries in one tensor, keys and values in one, apart, or apart with heads first (cross attention). */
-  readonly form: 'qkv' | 'kv' | 'apart' | 'heads'
-}
-
-function multiHeadSizes(heads: number, inputs: readonly (TensorType | undefined)[]): MultiHeadShapes {
-  const sizes = multiHeadForm(heads, inputs)
-  const { batch, past, size, valueSize } = sizes
-  const [pastKey, pastValue] = inputs.slice(6)
-  if (!pastKey !== !pastValue) throw new LanewiseError('E_GRAPH', 'past keys and past values come together')
-  for (const [of, width] of [[pastKey, size], [pastValue, valueSize]] as const) {
-    if (of && of.shape.join() !== [batch, heads, past, width].join()) throw misfit('past keys or values', of.shape)
-  }
-  return sizes
-}
-
-function multiHeadForm(heads: number, [q, k, v, , , , pastKey]: readonly (TensorType | undefined)[]): MultiHeadShapes {
-  const shape = q!.shape
-  const [batch, queries] = shape
-  const past = pastKey ? pastKey.shape[2] : 0
-  if (shape.length === 5 && !k && !v) {
-    if (shape[2] !== heads || shape[3] !== 3) throw misfit('a packed query', shape)
-    return { batch, queries, length: queries, past, size: shape[4], valueSize: shape[4], form: 'qkv' }
-  }
-  const size = shape[2] / heads
-  if (shape.length !== 3 || !Number.isInteger(size) || !k) throw misfit('a query', shape)
-  if (k.shape.length === 5 && !v) {
-    if (k.shape.join() !== [batch, k.shape[1], heads, 2, size].join()) throw misfit('packed keys and values', k.shape)
-    return { batch, queries, length: k.shape[1], past, size, valueSize: size, form: 'kv' }
-  }
-  if (!v) throw new LanewiseError('E_GRAPH', 'required input 2 is missing')
-  if (k.shape.length === 4) {
-    const valueSize = v.shape[3]
-    if (k.shape.join() !== [batch, heads, k.shape[2], size].join() || v.shape.join() !== [batch, heads, k.shape[2], valueSize].join()) throw misfit('keys', k.shape)
-    return { batch, queries, length: k.shape[2], past, size, valueSize, form: 'heads' }
-  }
-  const valueSize = v.shape[2] / heads
-  if (k.shape.join() !== [batch, k.shape[1], heads * size].join() || v.shape.length !== 3 || v.shape[1] !== k.shape[1] || !Number.isInteger(valueSize)) throw misfit('keys', k.shape)
-  return { batch, queries, length: k.shape[1], past, size, valueSize, form: 'apart' }
-}
-
-function unpacked(heads: number, inputs: readonly (HostTensor | undefined)[]): Packed {
-  const sizes = multiHeadSizes(heads, inputs)
-  const { batch, queries, length, size, valueSize, form } = sizes
-  const [q, k, v] = inputs.map((tensor, i) => (tensor && i < 3 ? floatsOf(tensor).slice() : undefined))
-  let views: [HeadView, HeadView, HeadView]
-  if (form === 'qkv') {
-    const view = (part: number): HeadView => ({ data: q!, offset: part * size, batch: queries * heads * 3 * size, head: 3 * size, row: heads * 3 * size })
-    views = [view(0), view(1), view(2)]
-  } else if (form === 'kv') {
-    const view = (part: number): HeadView => ({ data: k!, offset: part * size, batch: length * heads * 2 * size, head: 2 * size, row: heads * 2 * size })
-    views = [headsLast(q!, heads, queries, size), view(0), view(1)]
-  } else {
-    const make = form === 'heads' ? headsFirst : headsLast
-    views = [headsLast(q!, heads, queries, size), make(k!, heads, length, size), make(v!, heads, length, valueSize)]
-  }
-  const bias = inputs[3] && floatsOf(inputs[3])
-  if (bias) {
-    if (bias.length !== heads * (2 * size + valueSize)) throw misfit('a bias', inputs[3]!.shape)
-    const parts = [[views[0], 0, queries, size], [views[1], heads * size, length, size], [views[2], 2 * heads * size, length, valueSize]] as const
-    for (const [view, from, count, width] of form === 'heads' ? parts.slice(0, 1) : parts) {
-      for (let b = 0; b < batch; b++) {
-        for (let h = 0; h < heads; h++) {
-          for (let i = 0; i < count; i++) {
-            const at = view.offset + b * view.batch + h * view.head + i * view.row
-            for (let c = 0; c < width; c++) view.data[at + c] += bias[from + h * width + c]
-          }
-        }
-      }
-    }
-  }
-  return { ...sizes, q: views[0], k: views[1], v: views[2] }
-}
-
-export const MultiHeadAttention = defineOp({
-  name: 'MultiHeadAttention',
-  domain,
-  arity: [1, 8],
-  attributes: { num_heads: required(int()), mask_filter_value: float(-10000), scale: float(0), unidirectional: int(0) },
-  infer({ attributes: { num_heads: heads }, inputs }) {
-    if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
-    const { batch, queries, length, past, size, valueSize } = multiHeadSizes(heads, inputs)
-    const { dtype } = inputs[0]!
-    return [
-      { dtype, shape: [batch, queries, heads * valueSize] },
-      { dtype, shape: [batch, heads, past + length, size] },
-      { dtype, shape: [batch, heads, past + length, valueSize] },
-      { dtype, shape: [batch, heads, queries, past + length] },
-    ]
-  },
-  // The kernel adds no bias to what it is given, reads no mask of integers and keeps no scores.
-  kernel: (types, _, wanted) => !wanted[3] && types[3] === undefined && types[4] === undefined && types.every((type) => type === undefined || type === 'float32'),
-  emit(e) {
-    const heads = e.attributes.num_heads
-    const { batch, queries, length, past, size, valueSize, form } = multiHeadSizes(heads, e.inputs)
-    const part = (operand: Operand, parts: number, index: number): HeadsAt => {
-      const row = heads * parts * size
-      return { at: plus(operand.at, index * size * 4), strides: [operand.shape[1] * row, parts * size, row, 1] }
-    }
-    let q: HeadsAt, k: HeadsAt, v: HeadsAt
-    if (form === 'qkv') [q, k, v] = [0, 1, 2].map((index) => part(e.input(0), 3, index))
-    else if (form === 'kv') [q, k, v] = [headsWithin(e.input(0), size), part(e.input(1), 2, 0), part(e.input(1), 2, 1)]
-    else if (form === 'heads') [q, k, v] = [headsWithin(e.input(0), size), headsOf(e.input(1)), headsOf(e.input(2))]
-    else [q, k, v] = [headsWithin(e.input(0), size), headsWithin(e.input(1), size), headsWithin(e.input(2), valueSize)]
-    const keys = past + length
-    const all = (given: HeadsAt, output: number, width: number) => {
-      if (past === 0 && !e.outputs[output]) return given
-      const to = e.outputs[output] ? e.output(output).at : e.scratch(batch * heads * keys * width * 4)
-      return emitJoined(e, e.inputs[5 + output], given, to, [batch, heads, past, length, width])
-    }
-    const bias = e.inputs[5]
-    emitAttention(e, {
-      batch,
-      heads,
-      kvHeads: heads,
-      queries,
-      keys,
-      size,
-      valueSize,
-      q,
-      k: all(k, 1, size),
-      v: all(v, 2, valueSize),
-      y: headsWithin(e.output(0), valueSize),
-      mask: bias && maskOf(bias, batch, heads, queries, keys),
-      causal: e.attributes.unidirectional ? past : undefined,
-      scale: e.attributes.scale || 1 / Math.sqrt(size),
-    })
-  },
-  compute({ attributes, inputs, outputs, outputCount }) {
-    const heads = attributes.num_heads
-    const { batch, queries, length, past, size, valueSize, q, k, v } = unpacked(heads, inputs)
-    const keys = past + length
-    const [pastKey, pastValue] = [6, 7].map((i) => inputs[i] && floatsOf(inputs[i]))
-    const allKeys = joined(pastKey, past, k, batch, heads, length, size)
-    const allValues = joined(pastValue, past, v, batch, heads, length, valueSize)
-    const y = like(q.data, sizeOf(outputs[0].shape))
-    const scores = like(q.data, outputCount > 3 ? sizeOf(outputs[3].shape) : 0)
-    attend({
-      batch,
-      heads,
-      kvHeads: heads,
-      queries,
-      keys,
-      size,
-      valueSize,
-      q,
-      k: headsFirst(allKeys, heads, keys, size),
-      v: headsFirst(allValues, heads, keys, valueSize),
-      y: headsLast(y, heads, queries, valueSize),
-      scale: attributes.scale || 1 / Math.sqrt(size),
-      softcap: 0,
-      bias: together(
-        attentionBias(inputs[5], batch, heads, queries, keys),
-        maskBias(inputs[4], attributes.mask_filter_value, batch, queries, keys),
-        causalBias(attributes.unidirectional !== 0, past),
-      ),
-      scores: outputCount > 3 ? { stage: 0, to: scores } : undefined,
-    })
-    return [y, allKeys, allValues, scores].slice(0, outputCount).map((values, i) => floatTensor(outputs[i].dtype, outputs[i].shape, values))
   },
 })

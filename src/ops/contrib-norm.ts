@@ -5,7 +5,7 @@ import { toNumbers, type HostTensor } from '../host.js'
 import { formatShape, sizeOf, type Shape } from '../shape.js'
 import { float, int } from './attributes.js'
 import { floatsOf, floatTensor, numericTensor } from './host-floats.js'
-import { defineOp, plus, type Argument, type ComputeContext, type Emitter, type OpDefinition, type TensorType } from './op.js'
+import { defineOp, plus, type Argument, type ComputeContext, type Emitter, type TensorType } from './op.js'
 
 const domain = 'com.microsoft'
 
@@ -25,21 +25,6 @@ function checkVectors(size: number, ...vectors: (TensorType | undefined)[]): voi
 function normTypes(x: TensorType): TensorType[] {
   const row: TensorType = { dtype: 'float32', shape: [...x.shape.slice(0, -1), 1] }
   return [x, row, row, x]
-}
-
-/** A bias on the skip connection is added to it beforehand. */
-function foldBias(index: number): OpDefinition['upgrades'] {
-  return [
-    {
-      below: Infinity,
-      apply(node) {
-        const bias = node.inputs[index]
-        if (!bias) return
-        node.inputs[1] = node.node('Add', [node.inputs[1], bias])
-        node.inputs.length = index
-      },
-    },
-  ]
 }
 
 /** Calls a kernel for every stretch of rows that has a skip connection of its own. */
@@ -89,7 +74,6 @@ export const SkipLayerNormalization = defineOp({
     checkVectors(x!.shape[x!.shape.length - 1], gamma, beta, bias)
     return normTypes(x!)
   },
-  kernel: (types) => types.every((type) => type === undefined || type === 'float32') && types[4] === undefined,
   emit(e) {
     const y = e.output(0)
     const sum = e.outputs[3] ? e.output(3).at : 0
@@ -98,13 +82,12 @@ export const SkipLayerNormalization = defineOp({
     const { epsilon } = e.attributes
     eachBatch(e, (offset, rows, from) => {
       e.call(
-        'layer_norm_f32', plus(e.input(0).at, offset), e.input(1).at, shifted(sum, offset), e.input(2).at, e.inputs[3]?.at ?? 0, plus(y.at, offset),
-        shifted(mean, 4 * from), shifted(inverse, 4 * from), columns, epsilon, 0, rows,
+        'layer_norm_f32', plus(e.input(0).at, offset), e.input(1).at, e.inputs[4]?.at ?? 0, shifted(sum, offset), e.input(2).at, e.inputs[3]?.at ?? 0,
+        plus(y.at, offset), shifted(mean, 4 * from), shifted(inverse, 4 * from), columns, epsilon, 0, rows,
       )
     })
   },
   compute: (c) => normalized(c, c.attributes.epsilon, true, c.inputs[4]),
-  upgrades: foldBias(4),
 })
 
 export const SkipSimplifiedLayerNormalization = defineOp({
@@ -117,7 +100,6 @@ export const SkipSimplifiedLayerNormalization = defineOp({
     checkVectors(x!.shape[x!.shape.length - 1], gamma, bias)
     return normTypes(x!)
   },
-  kernel: (types) => types.every((type) => type === undefined || type === 'float32') && types[3] === undefined,
   emit(e) {
     const y = e.output(0)
     const sum = e.outputs[3] ? e.output(3).at : 0
@@ -128,13 +110,12 @@ export const SkipSimplifiedLayerNormalization = defineOp({
     if (e.outputs[1]) e.call('unary_f32', UNARY_AFFINE, e.input(0).at, e.output(1).at, e.output(1).size, 0, 0)
     eachBatch(e, (offset, rows, from) => {
       e.call(
-        'rms_norm_f32', plus(e.input(0).at, offset), e.input(1).at, shifted(sum, offset), e.input(2).at, plus(y.at, offset), shifted(inverse, 4 * from),
-        columns, epsilon, 0, rows,
+        'rms_norm_f32', plus(e.input(0).at, offset), e.input(1).at, e.inputs[3]?.at ?? 0, shifted(sum, offset), e.input(2).at, plus(y.at, offset),
+        shifted(inverse, 4 * from), columns, epsilon, 0, rows,
       )
     })
   },
   compute: (c) => normalized(c, c.attributes.epsilon, false, c.inputs[3]),
-  upgrades: foldBias(3),
 })
 
 /** An older name of RMSNormalization, which ONNX Runtime has in both domains. */

@@ -1,10 +1,10 @@
 import { REDUCE_SUM, UNARY_NONE } from '../../assembly/codes.js'
 import { emitReorder } from '../graph/emitter.js'
 import { sizeOf } from '../shape.js'
-import { chooseKernel, Conv, windowOf, type ConvAttributes, type Job } from './conv.js'
+import { chooseKernel, Conv, unitTaps, windowOf, type ConvAttributes, type Job } from './conv.js'
 import { ConvTranspose, emitTransposed, geometryOf, type TransposeAttributes } from './conv-transpose.js'
 import type { Gradient, GradientEmitter } from './gradient.js'
-import type { Operand } from './op.js'
+import { plus, type Operand } from './op.js'
 import { emitReduce } from './reduce.js'
 import { threeAxes, type Window } from './window.js'
 
@@ -118,9 +118,32 @@ function emitWeightGradient(g: GradientEmitter<unknown>, { x, y, w, window, grou
   }
   const direct = taps * inputs === 1 && group === 1
   const to = direct ? dw.at : g.scratch(4 * dw.size)
-  g.call(
-    'conv_weight_gradient_f32', x.at, x.shape[1], ...size, inputs, ...numbers, y.at, y.shape[1], images, ...out, outputs, to, 0, group * taps * inputs,
-    g.scratch(g.ask('outer_scratch_size', outputs)),
-  )
+  const [depth, oh, ow] = out
+  // Every depth is an image where the window does nothing along that axis.
+  const flat = window.kernel.length < 3 || (window.kernel[0] === 1 && window.strides[0] === 1 && window.begin[0] === 0 && depth === size[0])
+  const r = flat && g.fast ? unitTaps(window) : 0
+  const m = r === 5 ? 2 : 4
+  if (r > 0 && winogradPays(m, r, images * depth, inputs, outputs, oh, ow)) {
+    const [, top, left] = threeAxes(window.begin, 0)
+    const scratch = g.scratch(g.ask('winograd_weight_gradient_scratch_size', m, images * depth, inputs, outputs, oh, ow))
+    for (let i = 0; i < group; i++) {
+      g.call(
+        'winograd_weight_gradient_f32', m, r, plus(x.at, 4 * i * inputs), x.shape[1], plus(y.at, 4 * i * outputs), y.shape[1], images * depth, size[1], size[2],
+        inputs, outputs, oh, ow, top, left, plus(to, 4 * i * taps * inputs * outputs), scratch, 0, inputs,
+      )
+    }
+  } else {
+    g.call(
+      'conv_weight_gradient_f32', x.at, x.shape[1], ...size, inputs, ...numbers, y.at, y.shape[1], images, ...out, outputs, to, 0, group * taps * inputs,
+      g.scratch(g.ask('outer_scratch_size', outputs)),
+    )
+  }
   if (!direct) emitReorder(g, 'float32', [group, taps, inputs, outputs], [0, 1, 2, 3], [0, 3, 2, 1], to, dw.at)
+}
+
+/** Whether sums over transformed tiles are faster than sums over pixels: the evidence is in docs/performance/training.md. */
+function winogradPays(m: number, r: number, images: number, inputs: number, outputs: number, oh: number, ow: number): boolean {
+  const pixels = images * oh * ow
+  const products = 36 * images * Math.ceil(oh / m) * Math.ceil(ow / m)
+  return Math.min(inputs, outputs) >= 4 && pixels >= 100 && products <= 0.6 * r * r * pixels
 }

@@ -68,13 +68,25 @@ export function emitTransposed(e: KernelEmitter, { x, w, y, geometry, group, bia
   const strides = threeAxes(geometry.strides, 1)
   const dilations = threeAxes(geometry.dilations, 1)
   const begin = threeAxes(geometry.begin, 0)
+  const size = threeAxes(x.shape.slice(2), 1)
+  const out = threeAxes(y.shape.slice(2), 1)
+  const [kd, kh, kw] = kernel
+  if (group === 1 && kd === 1 && kernel.every((taps, i) => taps === strides[i] && taps * size[i] === out[i] && begin[i] === 0 && (taps === 1 || dilations[i] === 1))) {
+    const packed = e.pack(w, 'patches', kh * e.ask('gemm_packed_size', inputs, kw * outputs), (p, from, to) => {
+      p.call('conv_patches_pack', from, inputs, outputs, kh, kw, to)
+    })
+    const lines = x.shape[0] * out[0] * out[1]
+    e.call(
+      'conv_patches', x.at, size[2], inputs, packed, kh, kw, outputs, bias, residual, y.at, activation.code, activation.a, activation.b, 0, lines,
+      e.scratch(4 * kw * outputs),
+    )
+    return
+  }
   const key = `transposed ${group} ${strides.join()} ${dilations.join()} ${begin.join()}`
   const packed = e.pack(w, key, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
     p.call('conv_transpose_pack', from, inputs, outputs, group, ...kernel, ...strides, ...dilations, ...begin, to)
   })
   const scratch = e.scratch(e.ask('conv_scratch_size', inputs, taps))
-  const size = threeAxes(x.shape.slice(2), 1)
-  const out = threeAxes(y.shape.slice(2), 1)
   e.call(
     'conv_transpose', x.at, x.shape[1], ...size, inputs, group, packed, ...kernel, ...strides, ...dilations, ...begin, y.at, y.shape[1], ...out, outputs,
     bias, residual, y.shape[1], activation.code, activation.a, activation.b, 0, x.shape[0] * out[0] * out[1], scratch,

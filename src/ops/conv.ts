@@ -1,4 +1,4 @@
-import { ROWS_DOTS, ROWS_PRODUCTS, ROWS_TAPS, UNARY_LEAKY_RELU, UNARY_NONE } from '../../assembly/codes.js'
+import { ROWS_DOTS, ROWS_PRODUCTS, ROWS_TAPS, ROWS_TILES, UNARY_LEAKY_RELU, UNARY_NONE } from '../../assembly/codes.js'
 import { LanewiseError } from '../errors.js'
 import { channelsLastOrder, type Layout, type LayoutQuery } from '../graph/layout.js'
 import { formatShape, type Shape } from '../shape.js'
@@ -111,26 +111,37 @@ const GROUPED_OUTPUTS = 8
 /** A 1×1 kernel needs no gathering, so that the matrix product is worth it sooner. */
 const GROUPED_POINTWISE = 4
 
+/** Up to so many readings of every filter a convolution is bound by them (docs/performance/narrow.md). */
+const FEW_READINGS = 3
+/** Along one axis: never few. */
+const MANY_PIXELS = 64
+
+/** Up to so many channels the tiles of short kernel rows are faster than Winograd's transforms (docs/performance/narrow.md). */
+const TILES_BEFORE_WINOGRAD = 3
+
 /** From so many pixels on, Winograd's way is faster even if the filters are transformed anew at every run (docs/performance/training.md). */
-const REPACKED_PIXELS = 256
+const REPACKED_PIXELS = 192
 
 /** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance/winograd.md. */
 export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
   const { x, w, window, group } = job
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
+  if (group === 1 && isFlat(window) && readingsOfFilters(x.shape, window) <= FEW_READINGS) return few
   const inputs = w.shape[1]
   const outputs = w.shape[0] / group
-  if (e.fast && isFlat(window) && isUnit(window) && (group === 1 || Math.min(inputs, outputs) >= 8)) {
+  const kind = group === 1 && isFlat(window) && window.dilations.every((dilation) => dilation === 1) ? rowsKind(job) : undefined
+  if (kind === ROWS_TILES && inputs <= TILES_BEFORE_WINOGRAD) return rows(kind)
+  const taps = isFlat(window) ? unitTaps(window) : 0
+  if (e.fast && taps > 0 && (group === 1 || Math.min(inputs, outputs) >= 8)) {
     const [depth, oh, ow] = threeAxes(window.output, 1)
     const images = x.shape[0] * depth
-    const tile = w.constant || images * oh * ow >= REPACKED_PIXELS ? e.ask('winograd_choice', images, inputs, outputs, oh, ow) : 0
-    // Packed filters take 36/9 or 16/9 of the original ones' memory: where that is scarce, what takes less.
+    const tile = w.constant || images * oh * ow >= REPACKED_PIXELS ? e.ask('winograd_choice', taps, images, inputs, outputs, oh, ow) : 0
+    // Packed filters take up to four times the original ones' memory: where that is scarce, what takes less.
     for (const m of tile === 4 ? [4, 2] : [tile]) {
-      if (m && e.affords(w, winogradKey(m, group), winogradBytes(e, m, group, inputs, outputs))) return winograd(m)
+      if (m && e.affords(w, winogradKey(m, group), winogradBytes(e, m, taps, group, inputs, outputs))) return winograd(m, taps)
     }
   }
   if (group > 1) return outputs <= (w.size === w.shape[0] * inputs ? GROUPED_POINTWISE : GROUPED_OUTPUTS) ? grouped : gathered
-  const kind = isFlat(window) && window.dilations.every((dilation) => dilation === 1) ? rowsKind(job) : undefined
   return kind === undefined ? gathered : rows(kind)
 }
 
@@ -139,10 +150,12 @@ function rowsKind({ w, window }: Job): keyof typeof rowsNames | undefined {
   const [outputs, inputs] = w.shape
   const [, kh, kw] = threeAxes(window.kernel, 1)
   const run = kw * inputs
-  if (inputs === 1) return outputs <= 6 ? ROWS_TAPS : undefined
+  if (inputs === 1 && outputs <= 6) return ROWS_TAPS
   // Tiles are eight filters wide: a quarter of their work must be lost before dot products win.
   const lost = Math.ceil(outputs / 8) * 8 - outputs
-  if (run >= 4 && outputs <= 12 && (kh * kw === 1 ? outputs <= 4 && inputs >= 16 : 3 * lost >= outputs)) return ROWS_DOTS
+  if (inputs > 1 && run >= 4 && outputs <= 12 && (kh * kw === 1 ? outputs <= 4 && inputs >= 16 : 3 * lost >= outputs)) return ROWS_DOTS
+  const short = kh * kw > 1 && run <= 40 && inputs <= 8 && outputs <= (inputs <= 4 ? 32 : 16)
+  if (short && threeAxes(window.output, 1)[2] >= 12) return ROWS_TILES
   return kh > 1 && run >= 80 && outputs <= 32 && threeAxes(window.output, 1)[2] >= 16 ? ROWS_PRODUCTS : undefined
 }
 
@@ -151,21 +164,35 @@ function isFlat({ kernel, strides, begin, end }: Window): boolean {
   return kernel.length < 3 || (kernel[0] === 1 && strides[0] === 1 && begin[0] === 0 && end[0] === 0)
 }
 
-/** 3×3, stride 1, not dilated. */
-function isUnit({ kernel, strides, dilations }: Window): boolean {
+/** How often a convolution reads its filters if it passes over the taps that lie in the padding. */
+function readingsOfFilters(x: Shape, { kernel, strides, dilations, begin, output }: Window): number {
+  return kernel.reduce((readings, taps, axis) => {
+    if (output[axis] > MANY_PIXELS) return Infinity
+    let used = 0
+    for (let i = 0; i < output[axis]; i++) {
+      const first = i * strides[axis] - begin[axis]
+      const end = Math.min(taps, Math.ceil((x[axis + 2] - first) / dilations[axis]))
+      used += Math.max(0, end - Math.max(0, Math.ceil(-first / dilations[axis])))
+    }
+    return (readings * used) / taps
+  }, x[0])
+}
+
+/** 3 for 3×3, 5 for 5×5, at stride 1 and not dilated; otherwise 0. */
+export function unitTaps({ kernel, strides, dilations }: Pick<Window, 'kernel' | 'strides' | 'dilations'>): number {
   const [, kh, kw] = threeAxes(kernel, 1)
-  return kh === 3 && kw === 3 && strides.every((stride) => stride === 1) && dilations.every((dilation) => dilation === 1)
+  return kh === kw && (kh === 3 || kh === 5) && strides.every((stride) => stride === 1) && dilations.every((dilation) => dilation === 1) ? kh : 0
 }
 
 const winogradKey = (m: number, group: number): string => `winograd ${m} ${group}`
 
 /** Bytes of the packed filters. Packing works in scratch behind what it makes. */
-function winogradBytes(e: KernelEmitter, m: number, group: number, inputs: number, outputs: number): number {
-  return group * e.ask('winograd_packed_size', m, inputs, outputs) + e.ask('winograd_pack_scratch_size')
+function winogradBytes(e: KernelEmitter, m: number, taps: number, group: number, inputs: number, outputs: number): number {
+  return group * e.ask('winograd_packed_size', m, taps, inputs, outputs) + e.ask('winograd_pack_scratch_size')
 }
 
 /** Fewer multiplications by transforming tiles of m×m outputs; groups are slices of the channels. */
-function winograd(m: number): Kernel {
+function winograd(m: number, taps: number): Kernel {
   return {
     name: `winograd ${m}x${m}`,
     emit(e, { x, w, y, window, group, bias, residual, activation }) {
@@ -175,23 +202,23 @@ function winograd(m: number): Kernel {
       const images = x.shape[0] * depth
       const inputs = w.shape[1]
       const outputs = w.shape[0] / group
-      const bytes = e.ask('winograd_packed_size', m, inputs, outputs)
-      const packed = e.pack(w, winogradKey(m, group), winogradBytes(e, m, group, inputs, outputs), (p, from, to) => {
+      const bytes = e.ask('winograd_packed_size', m, taps, inputs, outputs)
+      const packed = e.pack(w, winogradKey(m, group), winogradBytes(e, m, taps, group, inputs, outputs), (p, from, to) => {
         const panels = Math.ceil(outputs / 8)
         for (let g = 0; g < group; g++) {
-          const filters = plus(from, 4 * 9 * inputs * outputs * g)
+          const filters = plus(from, 4 * taps * taps * inputs * outputs * g)
           for (let i = 0; i < panels; i += 8) {
-            p.call('winograd_pack_f32', m, filters, inputs, outputs, plus(to, g * bytes), plus(to, group * bytes), i, Math.min(i + 8, panels))
+            p.call('winograd_pack_f32', m, taps, filters, inputs, outputs, plus(to, g * bytes), plus(to, group * bytes), i, Math.min(i + 8, panels))
           }
         }
       })
-      const scratch = e.scratch(e.ask('winograd_scratch_size', m, images, oh, ow, inputs, outputs))
+      const scratch = e.scratch(e.ask('winograd_scratch_size', m, taps, images, oh, ow, inputs, outputs))
       for (let g = 0; g < group; g++) {
         const slice = <T extends Address | number>(at: T) => (typeof at === 'number' ? at : plus(at, 4 * g * outputs))
         e.call(
-          'winograd_f32', m, plus(x.at, 4 * g * inputs), x.shape[1], plus(packed, g * bytes), slice(bias), slice(residual), y.shape[1], slice(y.at),
+          'winograd_f32', m, taps, plus(x.at, 4 * g * inputs), x.shape[1], plus(packed, g * bytes), slice(bias), slice(residual), y.shape[1], slice(y.at),
           y.shape[1], images, height, width, inputs, outputs, oh, ow, top, left, activation.code, activation.a, activation.b, scratch, 0,
-          e.ask('winograd_blocks', m, images, oh, ow, inputs, outputs),
+          e.ask('winograd_blocks', m, taps, images, oh, ow, inputs, outputs),
         )
       }
     },
@@ -229,7 +256,26 @@ const gathered: Kernel = {
   },
 }
 
-const rowsNames = { [ROWS_PRODUCTS]: 'row products', [ROWS_DOTS]: 'dots', [ROWS_TAPS]: 'taps' }
+/** Hardly any pixels: matrix times vector. */
+const few: Kernel = {
+  name: 'gemv',
+  emit(e, job) {
+    const { x, w, y, window, bias, residual, activation } = job
+    const [, kh, kw] = threeAxes(window.kernel, 1)
+    const [, sh, sw] = threeAxes(window.strides, 1)
+    const [, dh, dw] = threeAxes(window.dilations, 1)
+    const [, top, left] = threeAxes(window.begin, 0)
+    const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
+    const [, oh, ow] = threeAxes(y.shape.slice(2), 1)
+    const [outputs, inputs] = w.shape
+    e.call(
+      'conv_few', x.at, height, width, inputs, packTaps(e, job), kh, kw, sh, sw, dh, dw, top, left, y.at, x.shape[0] * depth, oh, ow, outputs,
+      bias, residual, activation.code, activation.a, activation.b, 0, outputs,
+    )
+  },
+}
+
+const rowsNames = { [ROWS_PRODUCTS]: 'row products', [ROWS_DOTS]: 'dots', [ROWS_TAPS]: 'taps', [ROWS_TILES]: 'tiles' }
 
 /** Few filters or wide kernels: reads from rows that are copied once. */
 function rows(kind: keyof typeof rowsNames): Kernel {
@@ -273,15 +319,20 @@ function sizesOf({ w, y, window, group }: Job): { inputs: number; outputs: numbe
   return { inputs: w.shape[1], outputs: w.shape[0] / group, taps: kd * kh * kw, out: threeAxes(y.shape.slice(2), 1) }
 }
 
-/** The call of a kernel that takes any window and filters packed by conv_pack. */
-function emitTaps(e: KernelEmitter, job: Job, kernel: 'conv' | 'conv_grouped', scratch: Address): void {
-  const { x, w, y, window, group, bias, residual, activation } = job
-  const { inputs, outputs, taps, out } = sizesOf(job)
-  const packed = e.pack(w, `conv ${group}`, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
+function packTaps(e: KernelEmitter, job: Job): Address {
+  const { inputs, outputs, taps } = sizesOf(job)
+  const { w, group } = job
+  return e.pack(w, `conv ${group}`, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
     p.call('conv_pack', from, outputs, inputs, taps, group, to)
   })
+}
+
+/** The call of a kernel that takes any window and filters packed by conv_pack. */
+function emitTaps(e: KernelEmitter, job: Job, kernel: 'conv' | 'conv_grouped', scratch: Address): void {
+  const { x, y, window, group, bias, residual, activation } = job
+  const { inputs, outputs, out } = sizesOf(job)
   e.call(
-    kernel, x.at, x.shape[1], ...threeAxes(x.shape.slice(2), 1), inputs, group, packed, ...threeAxes(window.kernel, 1),
+    kernel, x.at, x.shape[1], ...threeAxes(x.shape.slice(2), 1), inputs, group, packTaps(e, job), ...threeAxes(window.kernel, 1),
     ...threeAxes(window.strides, 1), ...threeAxes(window.dilations, 1), ...threeAxes(window.begin, 0), y.at, y.shape[1], ...out, outputs,
     bias, residual, y.shape[1], activation.code, activation.a, activation.b, 0, x.shape[0] * out[0] * out[1], scratch,
   )

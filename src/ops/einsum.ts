@@ -7,13 +7,13 @@ import { formatShape, sizeOf, stridesOf, type Shape } from '../shape.js'
 import { required, string } from './attributes.js'
 import { numbersOf, numericTensor } from './host-floats.js'
 import { MatMul } from './matmul.js'
-import { defineOp, type Address, type Emitter, type Operand } from './op.js'
+import { defineOp, type Address, type Emitter, type KernelEmitter, type Operand } from './op.js'
 import { sameType } from './operands.js'
 
 /** Labels of one operand: letters, and '...' for axes without a name. */
-type Labels = readonly string[]
+export type Labels = readonly string[]
 
-interface Equation {
+export interface Equation {
   readonly inputs: readonly Labels[]
   readonly output: Labels
 }
@@ -21,7 +21,7 @@ interface Equation {
 const ELLIPSIS = '...'
 
 /** @throws LanewiseError `E_VALUE` if the equation is not one. */
-function parseEquation(text: string): Equation {
+export function parseEquation(text: string): Equation {
   const sides = text.replaceAll(/\s/g, '').split('->')
   if (sides.length > 2) throw bad(text, 'more than one "->"')
   const inputs = sides[0].split(',').map((term) => labelsOf(term, text))
@@ -50,7 +50,7 @@ function bad(text: string, what: string): LanewiseError {
 }
 
 /** The equation with a name for every axis an ellipsis stands for (numbers, counted from the last), and the size of every label. */
-function resolve(equation: Equation, shapes: readonly Shape[], text: string): Equation & { readonly sizes: ReadonlyMap<string, number> } {
+export function resolve(equation: Equation, shapes: readonly Shape[], text: string): Equation & { readonly sizes: ReadonlyMap<string, number> } {
   if (equation.inputs.length !== shapes.length) throw bad(text, `${equation.inputs.length} terms for ${shapes.length} inputs`)
   let widest = 0
   const expand = (labels: Labels, axes: number) => labels.flatMap((label) => (label === ELLIPSIS ? Array.from({ length: axes }, (_, i) => String(axes - 1 - i)) : [label]))
@@ -77,7 +77,7 @@ function resolve(equation: Equation, shapes: readonly Shape[], text: string): Eq
 }
 
 /** An equation of two operands as a batch of matrix products: which labels are batch, rows, columns and the axis summed over. */
-interface MatrixForm {
+export interface MatrixForm {
   readonly batch: Labels
   readonly rows: Labels
   readonly columns: Labels
@@ -85,7 +85,7 @@ interface MatrixForm {
 }
 
 /** undefined if the equation is something else: another number of operands, a diagonal, or a sum over one operand alone. */
-function matrixForm({ inputs, output }: Equation): MatrixForm | undefined {
+export function matrixForm({ inputs, output }: Equation): MatrixForm | undefined {
   if (inputs.length !== 2 || inputs.some((labels) => new Set(labels).size !== labels.length || labels.includes(ELLIPSIS))) return undefined
   const [a, b] = inputs
   const both = a.filter((label) => b.includes(label))
@@ -107,7 +107,7 @@ function orderOf(labels: Labels, wanted: Labels): Order {
 }
 
 /** An operand, lying in the order of `labels`, seen as one axis per group; axes of size 1 that stand for more are repeated. */
-function grouped(e: Emitter<unknown>, operand: Operand, labels: Labels, sizes: ReadonlyMap<string, number>, shape: readonly number[]): Operand {
+export function grouped(e: KernelEmitter, operand: Operand, labels: Labels, sizes: ReadonlyMap<string, number>, shape: readonly number[]): Operand {
   const strides = stridesOf(operand.physical)
   const full = labels.map((label) => sizes.get(label)!)
   const whole = full.every((size, i) => size === operand.physical[i])

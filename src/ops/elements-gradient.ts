@@ -1,13 +1,15 @@
-// Gradients of the operators that pick elements along an axis by indices of the data's rank.
+// Gradients of the operators that pick elements, or slices, by indices.
 import { ELEMENTS_ADD, ELEMENTS_CLEAR, ELEMENTS_TAKE } from '../../assembly/codes.js'
 import { byteSize } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
 import { emitStridedCopy } from '../graph/strided.js'
-import { normalizeAxis, stridesOf } from '../shape.js'
-import { GatherElements } from './gather.js'
+import { normalizeAxis, sizeOf, stridesOf } from '../shape.js'
+import { GatherElements, GatherND } from './gather.js'
 import type { AttributesOfOp, Gradient, GradientEmitter } from './gradient.js'
 import type { Address, Operand } from './op.js'
-import { ScatterElements } from './scatter.js'
+import { MaxUnpool } from './scatter-window.js'
+import { ScatterElements, ScatterND } from './scatter.js'
+import { TopK } from './top-k.js'
 
 /** Everything lies in logical order here: these operators are computed in plain TypeScript. */
 function emitElements(g: GradientEmitter<{ readonly axis: number }>, mode: number, x: Address | number, y: Operand, indices: Operand): void {
@@ -39,7 +41,7 @@ export const ScatterElementsGradient: Gradient<AttributesOfOp<typeof ScatterElem
   inputs: [0, 2],
   backward(g) {
     const { reduction } = g.attributes
-    if (reduction !== 'none' && reduction !== 'add') throw new LanewiseError('E_UNSUPPORTED', `the reduction "${reduction}" has no gradient`, { op: 'ScatterElements' })
+    requireReduction(reduction)
     const dy = g.gradient()!
     const indices = g.input(1)
     if (g.wants(2)) emitElements(g, ELEMENTS_TAKE, g.result(2).at, dy, indices)
@@ -47,7 +49,87 @@ export const ScatterElementsGradient: Gradient<AttributesOfOp<typeof ScatterElem
     if (reduction === 'add') return g.pass(0)
     const dx = g.result(0)
     if (dx.size === 0) return
-    emitStridedCopy(g, 'float32', { axes: [{ size: dx.size, from: 1, to: 1 }], from: 0, to: 0 }, dy.at, dx.at)
+    copyWhole(g, dy, dx)
     emitElements(g, ELEMENTS_CLEAR, 0, dx, indices)
+  },
+}
+
+function requireReduction(reduction: string): void {
+  if (reduction !== 'none' && reduction !== 'add') throw new LanewiseError('E_UNSUPPORTED', `the reduction "${reduction}" has no gradient`)
+}
+
+function copyWhole(g: GradientEmitter<unknown>, from: Operand, to: Operand): void {
+  emitStridedCopy(g, 'float32', { axes: [{ size: to.size, from: 1, to: 1 }], from: 0, to: 0 }, from.at, to.at)
+}
+
+/** Slices of y that index tuples name, behind `batch` axes that both have. */
+function emitSlices(g: GradientEmitter<unknown>, mode: number, x: Address | number, y: Operand, indices: Operand, batch = 0): void {
+  const depth = indices.shape[indices.shape.length - 1]
+  const lead = indices.shape.slice(0, -1)
+  const [count, run] = [sizeOf(lead), sizeOf(y.shape.slice(batch + depth))]
+  if (count * run === 0) return
+  const [sizes, strides] = [y.shape, stridesOf(y.shape)].map((all) => all.slice(batch, batch + depth))
+  const table = g.table(Int32Array.from([...sizes, ...strides]))
+  g.call('slices_f32', mode, x, y.at, indices.at, byteSize(indices.dtype), count, depth, table, run, sizeOf(lead.slice(batch)), sizeOf(y.shape.slice(batch)))
+}
+
+/** dx is dy at the slices that were taken, added up. */
+export const GatherNDGradient: Gradient<AttributesOfOp<typeof GatherND>> = {
+  op: GatherND,
+  inputs: [0],
+  backward(g) {
+    if (!g.wants(0)) return
+    const dx = g.result(0)
+    if (dx.size === 0) return
+    g.call('fill_f32', dx.at, 0, dx.size)
+    emitSlices(g, ELEMENTS_ADD, g.gradient()!.at, dx, g.input(1), g.attributes.batch_dims)
+  },
+}
+
+/** As that of ScatterElements. */
+export const ScatterNDGradient: Gradient<AttributesOfOp<typeof ScatterND>> = {
+  op: ScatterND,
+  inputs: [0, 2],
+  backward(g) {
+    const { reduction } = g.attributes
+    requireReduction(reduction)
+    const dy = g.gradient()!
+    const indices = g.input(1)
+    if (g.wants(2)) emitSlices(g, ELEMENTS_TAKE, g.result(2).at, dy, indices)
+    if (!g.wants(0)) return
+    if (reduction === 'add') return g.pass(0)
+    const dx = g.result(0)
+    if (dx.size === 0) return
+    copyWhole(g, dy, dx)
+    emitSlices(g, ELEMENTS_CLEAR, 0, dx, indices)
+  },
+}
+
+/** The elements that were chosen have the gradients of their copies. */
+export const TopKGradient: Gradient<AttributesOfOp<typeof TopK>> = {
+  op: TopK,
+  inputs: [0],
+  backward(g) {
+    if (!g.wants(0)) return
+    const indices = g.outputs[1]
+    if (!indices) throw new LanewiseError('E_UNSUPPORTED', 'a gradient through TopK needs its second output, the indices')
+    const dx = g.result(0)
+    if (dx.size === 0) return
+    g.call('fill_f32', dx.at, 0, dx.size)
+    const dy = g.gradient()
+    if (dy) emitElements(g, ELEMENTS_ADD, dy.at, dx, indices)
+  },
+}
+
+/** Every element has the gradient of the place it was put to. */
+export const MaxUnpoolGradient: Gradient<AttributesOfOp<typeof MaxUnpool>> = {
+  op: MaxUnpool,
+  inputs: [0],
+  backward(g) {
+    if (!g.wants(0)) return
+    if (g.inputs[2]) throw new LanewiseError('E_UNSUPPORTED', 'MaxUnpool has no gradient with an output shape')
+    const [dx, dy, indices] = [g.result(0), g.gradient()!, g.input(1)]
+    if (dx.size === 0) return
+    g.call('elements_f32', ELEMENTS_TAKE, dx.at, dy.at, indices.at, byteSize(indices.dtype), g.table(Int32Array.of(dx.size, 1, dy.size)), 1, 0, dx.size)
   },
 }

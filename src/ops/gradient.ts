@@ -1,5 +1,6 @@
 import type { KernelName, Kernels, TrainKernelName, TrainKernels } from '../../bindings/module.js'
 import type { DType } from '../dtype.js'
+import type { Layout, LayoutQuery } from '../graph/layout.js'
 import type { Attributes } from './attributes.js'
 import type { Address, Argument, Arguments, Emitter, KernelEmitter, OpDefinition, Operand } from './op.js'
 
@@ -19,6 +20,8 @@ export interface Gradient<A = Attributes> {
   readonly inputs?: readonly number[]
   /** The operator under a tape, where the gradient needs more than inputs and outputs (gates of an LSTM, the mask of a Dropout). By default `op.emit`. */
   forward?(e: TrainingEmitter<A>): void
+  /** Orders of axes that `forward` wants and makes, where they are not those of `op.layout`. */
+  layout?(query: LayoutQuery<A>): Layout
   /** Whether `forward` takes these, where that differs from `op.kernel`. */
   kernel?(inputs: readonly (DType | undefined)[], attributes: A): boolean
   /** Makes the gradients that are wanted of the inputs from those of the outputs. */

@@ -1,24 +1,29 @@
-import { AddGradient, DivGradient, MaxGradient, MeanGradient, MinGradient, MulGradient, PowGradient, PReluGradient, SubGradient, SumGradient } from './arithmetic-gradient.js'
-import { AttentionGradient } from './attention-gradient.js'
+import { AddGradient, DivGradient, MaxGradient, MeanGradient, MinGradient, ModGradient, MulGradient, PowGradient, PReluGradient, SubGradient, SumGradient } from './arithmetic-gradient.js'
+import { AttentionGradient, RandomAttentionGradient } from './attention-gradient.js'
 import { ConvGradient, ConvTransposeGradient } from './conv-gradient.js'
-import { GatherElementsGradient, ScatterElementsGradient } from './elements-gradient.js'
+import { EinsumGradient } from './einsum-gradient.js'
+import { GatherElementsGradient, GatherNDGradient, MaxUnpoolGradient, ScatterElementsGradient, ScatterNDGradient, TopKGradient } from './elements-gradient.js'
 import { GatherGradient } from './gather.js'
 import type { Gradient } from './gradient.js'
 import { RandomDropoutGradient } from './dropout.js'
+import { AffineGridGradient, GridSampleGradient } from './grid-sample-gradient.js'
 import { LinearCrossEntropyGradient } from './linear-loss.js'
 import { WhereGradient } from './logic.js'
 import { SoftmaxCrossEntropyLossGradient } from './loss.js'
 import { GemmGradient, MatMulGradient } from './matmul.js'
-import { moveGradients } from './move-gradient.js'
+import { moveGradients, TriluGradient } from './move-gradient.js'
 import {
   BatchNormalizationGradient,
   GroupNormalizationGradient,
   InstanceNormalizationGradient,
   LayerNormalizationGradient,
+  LpNormalizationGradient,
   LRNGradient,
+  MeanVarianceNormalizationGradient,
   RMSNormalizationGradient,
 } from './norm-gradient.js'
 import {
+  CumProdGradient,
   CumSumGradient,
   ReduceL1Gradient,
   ReduceL2Gradient,
@@ -42,38 +47,47 @@ export const gradients: readonly Gradient<never>[] = [
   ...moveGradients,
   ...unaryGradients,
   AddGradient,
+  AffineGridGradient,
   AttentionGradient,
   AveragePoolGradient,
   BatchNormalizationGradient,
   ClipGradient,
   ConvGradient,
   ConvTransposeGradient,
+  CumProdGradient,
   CumSumGradient,
   DivGradient,
+  EinsumGradient,
   GatherElementsGradient,
   GatherGradient,
+  GatherNDGradient,
   GemmGradient,
   GlobalAveragePoolGradient,
   GlobalLpPoolGradient,
   GlobalMaxPoolGradient,
+  GridSampleGradient,
   GroupNormalizationGradient,
   GRUGradient,
-  LinearCrossEntropyGradient,
   InstanceNormalizationGradient,
   LayerNormalizationGradient,
+  LinearCrossEntropyGradient,
   LogSoftmaxGradient,
-  LRNGradient,
+  LpNormalizationGradient,
   LpPoolGradient,
+  LRNGradient,
   LSTMGradient,
   MatMulGradient,
   MaxGradient,
   MaxPoolGradient,
+  MaxUnpoolGradient,
   MeanGradient,
+  MeanVarianceNormalizationGradient,
   MinGradient,
+  ModGradient,
   MulGradient,
   PowGradient,
   PReluGradient,
-  RMSNormalizationGradient,
+  RandomAttentionGradient,
   RandomDropoutGradient,
   ReduceL1Gradient,
   ReduceL2Gradient,
@@ -86,11 +100,15 @@ export const gradients: readonly Gradient<never>[] = [
   ReduceSumGradient,
   ReduceSumSquareGradient,
   ResizeGradient,
+  RMSNormalizationGradient,
   RNNGradient,
   ScatterElementsGradient,
+  ScatterNDGradient,
   SoftmaxCrossEntropyLossGradient,
   SoftmaxGradient,
   SubGradient,
   SumGradient,
+  TopKGradient,
+  TriluGradient,
   WhereGradient,
 ] as readonly Gradient<never>[]

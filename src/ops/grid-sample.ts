@@ -7,9 +7,9 @@ import { int, string } from './attributes.js'
 import { floatsOf, numericTensor, roundEven } from './host-floats.js'
 import { defineOp } from './op.js'
 
-const MODES: Readonly<Record<string, string>> = { linear: 'linear', bilinear: 'linear', nearest: 'nearest', cubic: 'cubic', bicubic: 'cubic' }
+export const MODES: Readonly<Record<string, string>> = { linear: 'linear', bilinear: 'linear', nearest: 'nearest', cubic: 'cubic', bicubic: 'cubic' }
 
-const PADDINGS: Readonly<Record<string, number>> = { zeros: PADDING_ZEROS, border: PADDING_BORDER, reflection: PADDING_REFLECTION }
+export const PADDINGS: Readonly<Record<string, number>> = { zeros: PADDING_ZEROS, border: PADDING_BORDER, reflection: PADDING_REFLECTION }
 
 /** Samples an image (or a volume) at the places that a grid of coordinates in [−1, 1] names, x first. */
 export const GridSample = defineOp({
@@ -123,6 +123,12 @@ function reflect(x: number, low: number, high: number): number {
   return (x < low) === (folds % 2 === 0) ? low + rest : high - rest
 }
 
+/** The i-th of `size` coordinates that are spread evenly over [−1, 1]. */
+export function evenCoordinate(i: number, size: number, aligned: number): number {
+  if (!aligned) return (2 * i + 1) / size - 1
+  return size === 1 ? 0 : (2 * i) / (size - 1) - 1
+}
+
 /** The grid of an affine map for GridSample. */
 export const AffineGrid = defineOp({
   name: 'AffineGrid',
@@ -147,15 +153,11 @@ export const AffineGrid = defineOp({
     const strides = stridesOf(sizes)
     // x, the innermost axis, comes first.
     const axes = [...sizes.keys()].reverse()
-    const coordinate = (i: number, size: number) => {
-      if (!attributes.align_corners) return (2 * i + 1) / size - 1
-      return size === 1 ? 0 : (2 * i) / (size - 1) - 1
-    }
     for (let at = 0; at < to.length; at++) {
       const row = Math.floor(at / dims / points) * dims + (at % dims)
       const point = Math.floor(at / dims) % points
       let sum = map[row * (dims + 1) + dims]
-      axes.forEach((axis, k) => (sum += map[row * (dims + 1) + k] * coordinate(Math.floor(point / strides[axis]) % sizes[axis], sizes[axis])))
+      axes.forEach((axis, k) => (sum += map[row * (dims + 1) + k] * evenCoordinate(Math.floor(point / strides[axis]) % sizes[axis], sizes[axis], attributes.align_corners)))
       to[at] = sum
     }
     return [numericTensor(type.dtype, type.shape, to)]

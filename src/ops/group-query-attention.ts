@@ -4,18 +4,19 @@ import { toNumbers, type HostTensor } from '../host.js'
 import { formatShape, sizeOf } from '../shape.js'
 import { emitAttention, emitPlacedHeads, headsWithin, maskOf, type HeadsAt, type Rotary } from './attention-emit.js'
 import { attend, headsFirst, headsLast, type HeadView } from './attention-host.js'
-import { rotate } from './attention.js'
 import { float, int, required, string } from './attributes.js'
 import { attentionBias, like, misfit, together } from './contrib-attention.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
 import { defineOp, plus, type Address, type Emitter, type TensorType } from './op.js'
+import { checkPositions, rotate } from './rotary-embedding.js'
 
 interface GroupHeads {
   readonly num_heads: number
   readonly kv_num_heads: number
 }
 
-function groupSizes({ num_heads: heads, kv_num_heads: kvHeads }: GroupHeads, [q, k, v, pastKey, pastValue, lengths]: readonly (TensorType | undefined)[]) {
+function groupSizes({ num_heads: heads, kv_num_heads: kvHeads }: GroupHeads, inputs: readonly (TensorType | undefined)[]) {
+  const [q, k, v, pastKey, pastValue, lengths, , , , , , sinks] = inputs
   const { shape } = q!
   const [batch, queries, width] = shape
   const packed = !k
@@ -28,6 +29,7 @@ function groupSizes({ num_heads: heads, kv_num_heads: kvHeads }: GroupHeads, [q,
   for (const past of [pastKey, pastValue]) {
     if (past && past.shape.join() !== [batch, kvHeads, pastKey!.shape[2], size].join()) throw misfit('past keys or values', past.shape)
   }
+  if (sinks && sinks.shape.join() !== String(heads)) throw misfit('head_sink', sinks.shape)
   if (lengths!.shape.length > 2 || sizeOf(lengths!.shape) !== batch) throw misfit('seqlens_k', lengths!.shape)
   return { batch, queries, size, packed, capacity: pastKey ? pastKey.shape[2] : 0 }
 }
@@ -54,10 +56,7 @@ function rotaryTables(e: Emitter<unknown>, size: number, count: number): Omit<Ro
   let positions: Address | undefined
   if (ids) {
     if (ids.size !== count) throw misfit('position_ids', ids.shape)
-    e.check(ids, (tensor) => {
-      const wrong = toNumbers(tensor, 'position_ids').find((id) => !(id >= 0 && id < rows))
-      if (wrong !== undefined) throw new LanewiseError('E_VALUE', `position ${wrong} is outside [0, ${rows - 1}]`)
-    })
+    e.check(ids, (tensor) => checkPositions(tensor, rows))
     positions = e.scratch(count * 4)
     e.call('cast_i64_i32', ids.at, positions, count)
   }
@@ -100,16 +99,14 @@ export const GroupQueryAttention = defineOp({
     const cache = { dtype, shape: [batch, attributes.kv_num_heads, rows, size] }
     return [{ dtype, shape: [batch, queries, attributes.num_heads * size] }, cache, cache]
   },
-  // The kernels make no room for a sink, and place every key in a cache.
-  kernel: (types, { smooth_softmax }, wanted) =>
-    wanted[1] && wanted[2] && !smooth_softmax && types[11] === undefined &&
-    types.every((type, i) => type === undefined || type === (i === 5 || i === 6 ? 'int32' : i === 9 ? 'int64' : 'float32')),
+  kernel: (types) => types.every((type, i) => type === undefined || type === (i === 5 || i === 6 ? 'int32' : i === 9 ? 'int64' : 'float32')),
   emit(e) {
-    const { num_heads: heads, kv_num_heads: kvHeads, do_rotary, rotary_interleaved, local_window_size: window, scale, softcap } = e.attributes
+    const { num_heads: heads, kv_num_heads: kvHeads, do_rotary, rotary_interleaved, local_window_size: window, scale, softcap, smooth_softmax: smooth } = e.attributes
     const { batch, queries, size, packed, capacity } = groupSizes(e.attributes, e.inputs)
     const lengths = e.input(5)
     const bias = e.inputs[10]
-    const rows = e.outputs[1]!.shape[2]
+    // Where nobody wants the cache, no room is made behind the keys there are.
+    const rows = (e.outputs[1] ?? e.outputs[2])?.shape[2] ?? capacity + queries
     // A bias need not be as wide as a cache that is not full.
     const width = bias ? Math.min(bias.shape.at(-1)!, rows) : rows
     const angles = do_rotary ? rotaryTables(e, size, batch * queries) : undefined
@@ -122,7 +119,10 @@ export const GroupQueryAttention = defineOp({
     const dense = (count: number, length: number) => [count * length * size, length * size, size, 1] as const
     const cached = (output: 1 | 2, x: HeadsAt, rotary: Rotary | undefined): HeadsAt => {
       const past = e.inputs[2 + output]
-      const to = (capacity === rows && e.keep(output, 2 + output) ? e.overwrite(output, 2 + output) : e.output(output)).at
+      const to =
+        !e.outputs[output] ? e.scratch(batch * kvHeads * rows * size * 4)
+        : capacity === rows && e.keep(output, 2 + output) ? e.overwrite(output, 2 + output).at
+        : e.output(output).at
       const y = { at: to, strides: dense(kvHeads, rows) }
       emitPlacedHeads(e, { batch, heads: kvHeads, rows: queries, size, x, y, ends, rotary, cache: { rows, past: past?.at, pastRows: capacity } })
       return y
@@ -153,6 +153,7 @@ export const GroupQueryAttention = defineOp({
       ends,
       scale: scale || 1 / Math.sqrt(size),
       softcap,
+      sinks: e.inputs[11]?.at ?? (smooth ? e.table(new Float32Array(heads)) : undefined),
     })
   },
   compute({ attributes, inputs, outputs, outputCount }) {

@@ -98,6 +98,13 @@ export function emitMatrixProduct(e: KernelEmitter, c: Address, m: number, k: nu
   emitProduct(e, c, { product, a, b: right, aStrides: [a.row, a.column], bStrides: [b.row, b.column], bias: 0, residual: 0, activation })
 }
 
+/** Records x [..., k] · w [k, n] + bias, dense, for operators that have a projection in them. */
+export function emitProjection(e: KernelEmitter, to: Address, x: Operand, w: Operand, bias: Address | 0): void {
+  const product = productOf(x.shape, w.shape)
+  const activation = { code: UNARY_NONE, a: 0, b: 0 }
+  emitProduct(e, to, { product, a: x, b: w, aStrides: stridesWithin(x, product.a), bStrides: stridesWithin(w, product.b), bias, residual: 0, activation })
+}
+
 /** The gradients by both factors of a product. The strides are those of the operands as they are multiplied. */
 function emitFactorGradients(
   g: GradientEmitter<unknown>,
@@ -196,6 +203,11 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
       const kernel = bCol === 1 ? 'gemv_rows' : 'gemv_transposed'
       e.call(kernel, a.at, aRow, b.at, bCol === 1 ? bRow : bCol, bias, residual, n, c, n, rows, k, 0, n, code, alpha, beta)
       return e.note({ kernel: 'gemv', flops: 2 * rows * n * k })
+    }
+    if (!b.constant && rows > VECTOR_ROWS && aCol === 1) {
+      const scratch = e.scratch(e.ask('gemm_unpacked_scratch_size', k, n))
+      e.call('gemm_unpacked', a.at, aRow, b.at, bRow, bCol, bias, residual, n, c, n, k, n, 0, rows, code, alpha, beta, scratch)
+      return e.note({ kernel: 'gemm', flops: 2 * rows * n * k })
     }
     const packed = e.pack(b, `gemm ${bRow} ${bCol} ${k} ${n}`, e.ask('gemm_packed_size', k, n), (p, from, to) => {
       p.call('gemm_pack', from, bRow, bCol, k, n, to)

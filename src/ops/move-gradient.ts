@@ -1,11 +1,15 @@
+import { BINARY_MUL } from '../../assembly/codes.js'
+import { LanewiseError } from '../errors.js'
 import { logicalStrides } from '../graph/layout.js'
 import { collapseAxes, emitStridedCopy, type StridedCopy } from '../graph/strided.js'
+import { toNumbers } from '../host.js'
 import { sizeOf } from '../shape.js'
+import { emitBinary } from './arithmetic.js'
 import { Concat, Split } from './concat.js'
 import { DepthToSpace, SpaceToDepth } from './depth-to-space.js'
 import { Expand, Tile } from './expand.js'
 import type { Gradient, GradientEmitter } from './gradient.js'
-import { Identity } from './identity.js'
+import { Dropout, Identity } from './identity.js'
 import type { Moving } from './move.js'
 import type { Operand, OpDefinition } from './op.js'
 import { plus } from './op.js'
@@ -13,6 +17,7 @@ import { CenterCropPad, Pad } from './pad.js'
 import { Flatten, Reshape, Squeeze, Unsqueeze } from './reshape.js'
 import { Slice } from './slice.js'
 import { Transpose } from './transpose.js'
+import { Trilu } from './trilu.js'
 
 /** The output is the input's memory, read differently: so is the gradient. */
 function viewing(op: object): Gradient<object> {
@@ -80,7 +85,23 @@ function addStrided(g: GradientEmitter<unknown>, copy: StridedCopy, from: Operan
   g.call('strided_add_f32', plus(from.at, copy.from * 4), plus(to.at, copy.to * 4), g.table(Int32Array.from(table)), axes.length)
 }
 
+/** The same triangle of dy. */
+export const TriluGradient: Gradient<{ readonly upper: number }> = {
+  op: Trilu,
+  inputs: [0],
+  backward(g) {
+    if (!g.wants(0)) return
+    const [dy, dx, diagonal] = [g.gradient()!, g.result(0), g.inputs[1]]
+    if (diagonal && !diagonal.constant) throw new LanewiseError('E_UNSUPPORTED', 'Trilu has a gradient where its diagonal is a constant only')
+    const k = diagonal ? toNumbers(diagonal.constant!, 'k')[0] : 0
+    const [rows, cols] = dx.shape.slice(-2)
+    const kept = (above: number) => (g.attributes.upper ? above >= k : above <= k)
+    const inside = Float32Array.from({ length: rows * cols }, (_, at) => Number(kept((at % cols) - Math.floor(at / cols))))
+    emitBinary(g, BINARY_MUL, dy, { shape: [rows, cols], order: [0, 1], at: g.table(inside) }, dx)
+  },
+}
+
 export const moveGradients = /* @__PURE__ */ (() => [
-  ...[Identity, Reshape, Flatten, Squeeze, Unsqueeze, Transpose].map(viewing),
+  ...[Dropout, Identity, Reshape, Flatten, Squeeze, Unsqueeze, Transpose].map(viewing),
   ...[Concat, Split, Slice, Expand, Tile, DepthToSpace, SpaceToDepth, Pad, CenterCropPad].map(moving),
 ])()

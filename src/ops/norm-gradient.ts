@@ -1,11 +1,12 @@
-import { BINARY_MUL, REDUCE_SUM, UNARY_AFFINE } from '../../assembly/codes.js'
+import { BINARY_DIV, BINARY_MAX, BINARY_MUL, BINARY_SUB, REDUCE_L1, REDUCE_L2, REDUCE_MEAN, REDUCE_SUM, UNARY_AFFINE, UNARY_SIGN, UNARY_SQRT, UNARY_SQUARE } from '../../assembly/codes.js'
 import { emitReorder } from '../graph/emitter.js'
 import { channelsLastOrder, sameMemory } from '../graph/layout.js'
-import { sizeOf } from '../shape.js'
+import { normalizeAxes, normalizeAxis, sizeOf } from '../shape.js'
+import { emitBinary } from './arithmetic.js'
 import type { AttributesOfOp, Gradient, GradientEmitter, TrainingEmitter } from './gradient.js'
 import { emitSumTo } from './gradient-sum.js'
 import {
-  BatchNormalization, emitRunning, expandedRow, GroupNormalization, InstanceNormalization, LayerNormalization, LRN, perChannel, RMSNormalization, rowsOf,
+  BatchNormalization, emitRunning, expandedRow, GroupNormalization, InstanceNormalization, LayerNormalization, LpNormalization, LRN, MeanVarianceNormalization, perChannel, RMSNormalization, rowsOf,
 } from './norm.js'
 import type { Address, KernelEmitter, Operand } from './op.js'
 import { emitReduce } from './reduce.js'
@@ -133,7 +134,7 @@ export const LayerNormalizationGradient: Gradient<RowAttributes> = {
     const { normalized, rows, columns } = rowsOf(x.shape, e.attributes.axis)
     const statistics = [e.save(rows * 4), e.save(rows * 4)]
     const addends = bias ? expandedRow(e, bias, normalized) : 0
-    if (columns > 0) e.call('layer_norm_f32', x.at, 0, 0, expandedRow(e, scale, normalized), addends, y.at, ...(statistics as [Address, Address]), columns, e.attributes.epsilon, 0, rows)
+    if (columns > 0) e.call('layer_norm_f32', x.at, 0, 0, 0, expandedRow(e, scale, normalized), addends, y.at, ...(statistics as [Address, Address]), columns, e.attributes.epsilon, 0, rows)
     statistics.forEach((from, i) => {
       if (e.outputs[i + 1]) e.call('unary_f32', UNARY_AFFINE, from, e.output(i + 1).at, rows, 1, 0)
     })
@@ -147,7 +148,7 @@ export const RMSNormalizationGradient: Gradient<RowAttributes> = {
     const [x, scale, y] = [e.input(0), e.input(1), e.output(0)]
     const { normalized, rows, columns } = rowsOf(x.shape, e.attributes.axis)
     const invstd = e.save(rows * 4)
-    if (columns > 0) e.call('rms_norm_f32', x.at, 0, 0, expandedRow(e, scale, normalized), y.at, invstd, columns, e.attributes.epsilon, 0, rows)
+    if (columns > 0) e.call('rms_norm_f32', x.at, 0, 0, 0, expandedRow(e, scale, normalized), y.at, invstd, columns, e.attributes.epsilon, 0, rows)
   },
   backward: (g) => emitRowGradient(g, 0, g.saved(0)),
 }
@@ -183,5 +184,63 @@ export const LRNGradient: Gradient<AttributesOfOp<typeof LRN>> = {
     const seen = Math.min(size, 2 * channels + 1)
     const scratch = g.scratch(g.ask('lrn_gradient_scratch', channels, seen))
     g.call('lrn_gradient_f32', x.at, g.gradient()!.at, dx.at, channels, seen, (alpha / size) * seen, beta, bias, 0, x.size / channels, scratch)
+  },
+}
+
+/** A tensor of an operand's shape, or of one with some axes folded, in its order, in scratch. */
+function scratchLike(g: GradientEmitter<unknown>, { dtype, order }: Operand, shape: readonly number[]): Operand {
+  const size = sizeOf(shape)
+  return { dtype, shape, order, physical: order.map((axis) => shape[axis]), size, at: g.scratch(Math.max(size * 4, 4)), constant: undefined }
+}
+
+/** dx = (dy − s·Σ dy·y)/‖x‖ with s = y for p = 2 and the signs of x for p = 1; where all elements are 0 it is 0. */
+export const LpNormalizationGradient: Gradient<AttributesOfOp<typeof LpNormalization>> = {
+  op: LpNormalization,
+  backward(g) {
+    if (!g.wants(0)) return
+    const [x, y, dy, dx] = [g.input(0), g.output(0), g.gradient()!, g.result(0)]
+    if (x.size === 0) return
+    const axis = normalizeAxis(g.attributes.axis, x.shape.length)
+    const folded = x.shape.map((size, i) => (i === axis ? 1 : size))
+    const reduced = x.order.map((i) => i === axis)
+    const [norm, sum, part] = [scratchLike(g, x, folded), scratchLike(g, x, folded), scratchLike(g, x, x.shape)]
+    emitReduce(g, g.attributes.p === 1 ? REDUCE_L1 : REDUCE_L2, x.at, x.physical, reduced, norm.at)
+    emitBinary(g, BINARY_MUL, dy, y, part)
+    emitReduce(g, REDUCE_SUM, part.at, x.physical, reduced, sum.at)
+    if (g.attributes.p === 1) g.call('unary_f32', UNARY_SIGN, x.at, part.at, x.size, 0, 0)
+    emitBinary(g, BINARY_MUL, g.attributes.p === 1 ? part : y, sum, part)
+    emitBinary(g, BINARY_SUB, dy, part, dx)
+    // 0 where the norm is 0: there the sign of the norm is, and nothing is divided by it.
+    g.call('unary_f32', UNARY_SIGN, norm.at, sum.at, norm.size, 0, 0)
+    emitBinary(g, BINARY_MUL, dx, sum, dx)
+    g.call('binary_f32', BINARY_MAX, norm.at, 1, g.table(Float32Array.of(1.401298464324817e-45)), 0, norm.at, norm.size)
+    emitBinary(g, BINARY_DIV, dx, norm, dx)
+  },
+}
+
+/** dx = (dy − mean dy − y·mean(dy·y))/deviation: the 1e−9 beside the deviation is below what its square can tell. */
+export const MeanVarianceNormalizationGradient: Gradient<AttributesOfOp<typeof MeanVarianceNormalization>> = {
+  op: MeanVarianceNormalization,
+  backward(g) {
+    if (!g.wants(0)) return
+    const [x, y, dy, dx] = [g.input(0), g.output(0), g.gradient()!, g.result(0)]
+    if (x.size === 0) return
+    const axes = normalizeAxes(g.attributes.axes, x.shape.length)
+    const folded = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
+    const reduced = x.order.map((axis) => axes.includes(axis))
+    const [mean, deviation, part] = [scratchLike(g, x, folded), scratchLike(g, x, folded), scratchLike(g, x, x.shape)]
+    emitReduce(g, REDUCE_MEAN, x.at, x.physical, reduced, mean.at)
+    emitBinary(g, BINARY_SUB, x, mean, part)
+    g.call('unary_f32', UNARY_SQUARE, part.at, part.at, x.size, 0, 0)
+    emitReduce(g, REDUCE_MEAN, part.at, x.physical, reduced, deviation.at)
+    g.call('unary_f32', UNARY_SQRT, deviation.at, deviation.at, deviation.size, 0, 0)
+    g.call('unary_f32', UNARY_AFFINE, deviation.at, deviation.at, deviation.size, 1, 1e-9)
+    emitReduce(g, REDUCE_MEAN, dy.at, x.physical, reduced, mean.at)
+    emitBinary(g, BINARY_SUB, dy, mean, dx)
+    emitBinary(g, BINARY_MUL, dy, y, part)
+    emitReduce(g, REDUCE_MEAN, part.at, x.physical, reduced, mean.at)
+    emitBinary(g, BINARY_MUL, y, mean, part)
+    emitBinary(g, BINARY_SUB, dx, part, dx)
+    emitBinary(g, BINARY_DIV, dx, deviation, dx)
   },
 }

@@ -79,7 +79,7 @@ export const LayerNormalization = defineOp({
     const addends = bias ? expandedRow(e, bias, normalized) : 0
     const mean = e.outputs[1] ? e.output(1).at : 0
     const invstd = e.outputs[2] ? e.output(2).at : 0
-    if (columns > 0) e.call('layer_norm_f32', x.at, 0, 0, factors, addends, y.at, mean, invstd, columns, e.attributes.epsilon, 0, rows)
+    if (columns > 0) e.call('layer_norm_f32', x.at, 0, 0, 0, factors, addends, y.at, mean, invstd, columns, e.attributes.epsilon, 0, rows)
   },
   compute({ attributes: { axis, epsilon }, inputs: [x, scale, bias], outputs }) {
     const { normalized, rows, columns } = rowsOf(x!.shape, axis)
@@ -124,7 +124,7 @@ export const RMSNormalization = defineOp({
     const { normalized, rows, columns } = rowsOf(x.shape, e.attributes.axis)
     const y = e.overwrite(0, 0)
     const factors = expandedRow(e, scale, normalized)
-    if (columns > 0) e.call('rms_norm_f32', x.at, 0, 0, factors, y.at, 0, columns, e.attributes.epsilon, 0, rows)
+    if (columns > 0) e.call('rms_norm_f32', x.at, 0, 0, 0, factors, y.at, 0, columns, e.attributes.epsilon, 0, rows)
   },
   compute({ attributes: { axis, epsilon }, inputs: [x, scale], outputs: [{ dtype, shape }] }) {
     const { normalized, rows, columns } = rowsOf(x!.shape, axis)

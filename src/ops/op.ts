@@ -196,8 +196,8 @@ export interface UpgradeContext {
   constant(tensor: HostTensor): string
   /** A new node before this one; returns the name of its only output. */
   node(op: string, inputs: readonly string[], attributes?: Record<string, unknown> | RawAttributes): string
-  /** Replaces the operator's name (Upsample → Resize); the new one is of ai.onnx. */
-  rename(op: string): void
+  /** Replaces the operator's name (Upsample → Resize); the new one is of ai.onnx, or of another domain. */
+  rename(op: string, domain?: string): void
 }
 
 /**

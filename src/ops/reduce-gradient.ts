@@ -4,8 +4,8 @@ import { logicalStrides } from '../graph/layout.js'
 import { toNumbers } from '../host.js'
 import { normalizeAxis, sizeOf } from '../shape.js'
 import type { Gradient, GradientEmitter } from './gradient.js'
-import type { Address, Operand, OpDefinition } from './op.js'
-import { axesOf, CumSum, emitReduce, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp, ReduceMax, ReduceMean, ReduceMin, ReduceProd, ReduceSum, ReduceSumSquare, type ReduceAttributes } from './reduce.js'
+import { plus, type Address, type Operand, type OpDefinition } from './op.js'
+import { axesOf, CumProd, CumSum, emitReduce, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp, ReduceMax, ReduceMean, ReduceMin, ReduceProd, ReduceSum, ReduceSumSquare, type ReduceAttributes } from './reduce.js'
 
 /** What stands at the folded place of each element of the input, in the input's order, in scratch or at `to`. */
 function unfolded(g: GradientEmitter<ReduceAttributes>, folded: Operand, to: Address): Address {
@@ -98,6 +98,22 @@ export const CumSumGradient: Gradient<{ readonly exclusive: number; readonly rev
     const [outer, inner] = [sizeOf(x.physical.slice(0, at)), sizeOf(x.physical.slice(at + 1))]
     const dx = g.result(0)
     if (dx.size > 0) g.call('cumsum_f32', g.gradient()!.at, dx.at, x.physical[at], inner, 0, outer, g.attributes.exclusive, g.attributes.reverse ? 0 : 1)
+  },
+}
+
+/** Lane by lane, and elements against elements: there is no division by an element that may be 0. */
+export const CumProdGradient: Gradient<{ readonly exclusive: number; readonly reverse: number }> = {
+  op: CumProd,
+  inputs: [0],
+  backward(g) {
+    if (!g.wants(0)) return
+    const [x, dx, dy] = [g.input(0), g.result(0), g.gradient()!]
+    const at = normalizeAxis(toNumbers(g.input(1).constant!, 'axis')[0], x.shape.length)
+    const [n, inner] = [x.shape[at], sizeOf(x.shape.slice(at + 1))]
+    for (let lane = 0; x.size > 0 && lane < x.size / n; lane++) {
+      const first = (Math.floor(lane / inner) * n * inner + (lane % inner)) * 4
+      g.call('cumprod_gradient_f32', plus(x.at, first), plus(dy.at, first), plus(dx.at, first), n, inner, g.attributes.exclusive ? 1 : 0, g.attributes.reverse ? 1 : 0)
+    }
   },
 }
 

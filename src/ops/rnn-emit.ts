@@ -2,6 +2,7 @@
 import { BINARY_ADD, UNARY_NONE } from '../../assembly/codes.js'
 import type { DType } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
+import { emitStridedCopy } from '../graph/strided.js'
 import { toNumbers } from '../host.js'
 import { plus, type Address, type Emitter, type KernelEmitter, type Operand } from './op.js'
 import { recurrentSizes, stateAt, type RecurrentAttributes } from './rnn.js'
@@ -117,6 +118,30 @@ export function packGates(e: KernelEmitter, weights: Operand, { direction, hidde
   const n = count * hidden
   return e.pack(weights, `gates ${direction} ${from} ${count} ${rows / hidden}`, e.ask('gemm_packed_size', depth, n), (p, at, to) => {
     p.call('gemm_pack', plus(at, (direction * rows + from * hidden) * depth * 4), 1, depth, depth, n, to)
+  })
+}
+
+/** Columns of a panel that one row is multiplied with (see assembly/gemv.ts), and floats of weights up to which those are read from a near cache. */
+const WIDE = 32
+const WIDE_FLOATS = 1 << 20
+
+/** Whether a layer's recurrent weights (`gates` · hidden²) are packed by {@link packRecurrent} in wide panels. */
+export function isWide({ batch, hidden }: Pick<Stretch, 'batch' | 'hidden'>, gates: number): boolean {
+  return batch === 1 && hidden % WIDE === 0 && gates * hidden * hidden <= WIDE_FLOATS
+}
+
+/** Recurrent weights of some gates, in narrow or in wide panels. */
+export function packRecurrent(e: KernelEmitter, weights: Operand, stretch: Pick<Stretch, 'direction' | 'hidden'>, from: number, count: number, wide: boolean): Address {
+  if (!wide) return packGates(e, weights, stretch, from, count)
+  const { direction, hidden } = stretch
+  const [, rows] = weights.shape
+  const axes = [
+    { size: (count * hidden) / WIDE, from: WIDE * hidden, to: WIDE * hidden },
+    { size: WIDE, from: hidden, to: 1 },
+    { size: hidden, from: 1, to: WIDE },
+  ]
+  return e.pack(weights, `wide gates ${direction} ${from} ${count} ${rows / hidden}`, count * hidden * hidden * 4, (p, at, to) => {
+    emitStridedCopy(p, 'float32', { axes, from: (direction * rows + from * hidden) * hidden, to: 0 }, at, to)
   })
 }
 

@@ -6,7 +6,7 @@ import { formatShape, sizeOf, type Shape } from '../shape.js'
 import { float, floats, int, string, strings } from './attributes.js'
 import { floatsOf, floatTensor, type Floats } from './host-floats.js'
 import { defineOp, type ComputeContext, type TensorType } from './op.js'
-import { addedBias, biasOfGate, checkLengths, emitStretches, packGates, plainRecurrence, project } from './rnn-emit.js'
+import { addedBias, biasOfGate, checkLengths, emitStretches, isWide, packGates, packRecurrent, plainRecurrence, project } from './rnn-emit.js'
 import { cellActivations, gruCell, lstmCell, plainCell, type CellParameters, type CellStep } from './rnn-host.js'
 
 const common = {
@@ -155,8 +155,9 @@ export const RNN = defineOp({
     emitStretches(e, 1, (stretch) => {
       const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = stretch
       const g = project(e, stretch, packGates(e, e.input(1), stretch, 0, 1), addedBias(e, e.inputs[3], stretch, 0, 1), hidden)
-      const packed = packGates(e, e.input(2), stretch, 0, 1)
-      e.call('rnn_f32', g, gStep * hidden, gRow * hidden, packed, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, act, 0, batch)
+      const wide = isWide(stretch, 1)
+      const packed = packRecurrent(e, e.input(2), stretch, 0, 1, wide)
+      e.call('rnn_f32', g, gStep * hidden, gRow * hidden, packed, Number(wide), h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, act, 0, batch)
     })
   },
   compute: (c) => run(1, ['Tanh'], plainCell, c),
@@ -175,11 +176,13 @@ export const GRU = defineOp({
       const [, w, r, b] = e.inputs
       const g = project(e, stretch, packGates(e, w!, stretch, 0, 2), addedBias(e, b, stretch, 0, 2), 2 * hidden)
       const gh = project(e, stretch, packGates(e, w!, stretch, 2, 1), after ? biasOfGate(b, stretch, 2, 0) : addedBias(e, b, stretch, 2, 1), hidden)
-      const [zr, candidate] = [packGates(e, r!, stretch, 0, 2), packGates(e, r!, stretch, 2, 1)]
+      const wide = isWide(stretch, 3)
+      const [zr, candidate] = [packRecurrent(e, r!, stretch, 0, 2, wide), packRecurrent(e, r!, stretch, 2, 1, wide)]
       const biasH = after ? biasOfGate(b, stretch, 2, 1) : 0
       const scratch = e.scratch(batch * hidden * 4)
       const output = [y, yStep, yRow, hn] as const
-      e.call('gru_f32', g, gh, gStep * hidden, gRow * hidden, zr, candidate, biasH, after, h0, sRow, ...output, length, hidden, lengths, reverse, 0, batch, scratch)
+      const weights = [zr, candidate, Number(wide)] as const
+      e.call('gru_f32', g, gh, gStep * hidden, gRow * hidden, ...weights, biasH, after, h0, sRow, ...output, length, hidden, lengths, reverse, 0, batch, scratch)
     })
   },
   compute: (c) => run(3, ['Sigmoid', 'Tanh'], gruCell, c),
@@ -196,8 +199,9 @@ export const LSTM = defineOp({
       const { gStep, gRow, h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, batch } = stretch
       const n = 4 * hidden
       const g = project(e, stretch, packGates(e, e.input(1), stretch, 0, 4), addedBias(e, e.inputs[3], stretch, 0, 4), n)
-      const packed = packGates(e, e.input(2), stretch, 0, 4)
-      e.call('lstm_f32', g, gStep * n, gRow * n, packed, h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, 0, batch)
+      const wide = isWide(stretch, 4)
+      const packed = packRecurrent(e, e.input(2), stretch, 0, 4, wide)
+      e.call('lstm_f32', g, gStep * n, gRow * n, packed, Number(wide), h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, 0, batch)
     })
   },
   compute: (c) => run(4, ['Sigmoid', 'Tanh', 'Tanh'], lstmCell, c),

@@ -37,19 +37,22 @@ export interface AdamOptions {
   readonly betas?: readonly [number, number]
   readonly eps?: number
   readonly weightDecay?: number
+  /** Steps by the largest second moment there was (Reddi, Kale & Kumar, 2018). */
+  readonly amsgrad?: boolean
 }
 
 /** Adam (Kingma & Ba, 2015). `weightDecay` is added to the gradient. */
 export class Adam extends Optimizer {
-  protected readonly slots = ['exp_avg', 'exp_avg_sq']
+  protected readonly slots: readonly string[]
   protected readonly decoupled: boolean = false
   private readonly betas: readonly [number, number]
   private readonly eps: number
   private power1 = 1
   private power2 = 1
 
-  constructor(params: Params, { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 }: AdamOptions = {}) {
+  constructor(params: Params, { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad = false }: AdamOptions = {}) {
     super(params, lr, weightDecay)
+    this.slots = ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])]
     this.betas = betas
     this.eps = eps
   }
@@ -69,9 +72,9 @@ export class Adam extends Optimizer {
   }
 
   protected update(parameter: Parameter, p: number, g: number, { lr, weightDecay }: { lr: number; weightDecay: number }): void {
-    const [m, v] = this.addresses(parameter)
+    const [m, v, most = 0] = this.addresses(parameter)
     const [beta1, beta2] = this.betas
-    this.device.call('adam_f32', p, g, m, v, parameter.size, lr, beta1, beta2, this.eps, weightDecay, Number(this.decoupled), 1 - this.power1, 1 - this.power2)
+    this.device.call('adam_f32', p, g, m, v, most, parameter.size, lr, beta1, beta2, this.eps, weightDecay, Number(this.decoupled), 1 - this.power1, 1 - this.power2)
   }
 }
 
@@ -84,19 +87,32 @@ export class AdamW extends Adam {
   }
 }
 
+export interface AdagradOptions {
+  readonly lr?: number
+  /** The rate of step t (from 0 on) is lr/(1 + t·lrDecay). */
+  readonly lrDecay?: number
+  readonly weightDecay?: number
+  /** What the sums of squares begin with. */
+  readonly initialAccumulatorValue?: number
+  readonly eps?: number
+}
+
 /** Adagrad (Duchi et al., 2011). */
 export class Adagrad extends Optimizer {
   protected readonly slots = ['sum']
-  private readonly eps: number
+  private readonly options: Required<Pick<AdagradOptions, 'lrDecay' | 'initialAccumulatorValue' | 'eps'>>
 
-  constructor(params: Params, { lr = 1e-2, eps = 1e-10, weightDecay = 0 }: { readonly lr?: number; readonly eps?: number; readonly weightDecay?: number } = {}) {
+  constructor(params: Params, { lr = 1e-2, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10 }: AdagradOptions = {}) {
     super(params, lr, weightDecay)
-    this.eps = eps
+    this.options = { lrDecay, initialAccumulatorValue, eps }
   }
 
   protected update(parameter: Parameter, p: number, g: number, { lr, weightDecay }: { lr: number; weightDecay: number }): void {
+    const { lrDecay, initialAccumulatorValue, eps } = this.options
+    const fresh = this.isFresh(parameter)
     const [sum] = this.addresses(parameter)
-    this.device.call('adagrad_f32', p, g, sum, parameter.size, lr, this.eps, weightDecay)
+    if (fresh && initialAccumulatorValue !== 0) this.device.call('fill_f32', sum, initialAccumulatorValue, parameter.size)
+    this.device.call('adagrad_f32', p, g, sum, parameter.size, lr / (1 + (this.steps - 1) * lrDecay), eps, weightDecay)
   }
 }
 

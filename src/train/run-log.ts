@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import type { Fields } from '../data/dataset.js'
 import { LanewiseError } from '../errors.js'
+import { inferTypes } from '../graph/infer.js'
 import { toGraph } from '../nn/export.js'
 import type { Module } from '../nn/module.js'
 import { makeFolder } from '../platform/node-files.js'
@@ -37,7 +38,10 @@ export class RunLog {
     if (!this.board) return
     const [name, { type, dims }] = Object.entries(fields)[0]
     try {
-      this.board.graph(boardNodes(toGraph(model, [{ name, dtype: type, shape: [{ name: 'N', size: 2 }, ...dims.slice(1)] }])))
+      const graph = toGraph(model, [{ name, dtype: type, shape: [{ name: 'N', size: 2 }, ...dims.slice(1)] }])
+      // Edges are labelled with the sizes of a batch.
+      const types = inferTypes(graph, new Map([[graph.inputs[0], { dtype: type, shape: dims }]]), () => undefined)
+      this.board.graph(boardNodes(graph, new Map([...types].map(([value, inferred]) => [value, inferred.type]))))
     } catch (error) {
       // A model that is no graph of operators can be trained all the same.
       if (!(error instanceof LanewiseError)) throw error

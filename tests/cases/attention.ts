@@ -1,4 +1,5 @@
 import { allowedAttentionReference, attentionReference } from '../reference/attention.js'
+import { contribRotaryReference, rotaryReference } from '../reference/rotary.js'
 import { f32, gives, typed, weight, type Case } from './case.js'
 
 const new27 = 'newer than its operator sets'
@@ -37,6 +38,24 @@ export const attentionShapes: readonly Case[] = [
   { name: 'bias per example and head, one row', op: 'Attention', inputs: [f32([2, 4, 33, 4]), f32([2, 2, 5, 4]), f32([2, 2, 5, 4]), f32([2, 4, 1, 5])], reference: attentionReference, withoutOrt: 'it wants a row of the mask for every query' },
   { name: 'mask of bits, a query that sees nothing', op: 'Attention', inputs: [f32([2, 2, 5, 4]), f32([2, 2, 7, 4]), f32([2, 2, 7, 4]), bits(5, 7, (i, j) => i !== 2 && (i + j) % 3 !== 0)], reference: allowedAttentionReference, withoutOrt: 'other results for a query that sees nothing' },
   { name: 'mask of bits, and causal', op: 'Attention', inputs: [f32([1, 2, 35, 4]), f32([1, 2, 35, 4]), f32([1, 2, 35, 4]), bits(35, 35, (i, j) => i === j || (i * 7 + j) % 5 !== 0)], attributes: { is_causal: 1 }, reference: allowedAttentionReference },
+]
+
+const ids = (shape: number[], ...values: number[]) => typed('int64', shape, { values })
+const microsoft = 'com.microsoft'
+const angles = (rows: number, pairs: number) => [weight([rows, pairs]), weight([rows, pairs])]
+export const rotaryCases: readonly Case[] = [
+  { name: 'halves with a tail', op: 'RotaryEmbedding', inputs: [f32([2, 3, 4, 10]), ...angles(9, 5), ids([2, 4], 0, 8, 3, 3, 1, 2, 7, 0)], reference: rotaryReference },
+  { name: 'neighbours, three axes', op: 'RotaryEmbedding', inputs: [f32([2, 3, 18]), ...angles(5, 3), ids([2, 3], 0, 1, 2, 4, 3, 2)], attributes: { interleaved: 1, num_heads: 3 }, reference: rotaryReference },
+  { name: 'part of a head, three axes', op: 'RotaryEmbedding', inputs: [f32([2, 5, 22]), ...angles(6, 3), ids([2, 5], 0, 1, 2, 3, 4, 5, 4, 3, 2, 1)], attributes: { num_heads: 2, rotary_embedding_dim: 6 }, reference: rotaryReference },
+  { name: 'angles of their own', op: 'RotaryEmbedding', inputs: [f32([3, 2, 5, 8]), f32([3, 5, 4]), f32([3, 5, 4])], reference: rotaryReference },
+  { name: 'angles of their own, three axes, neighbours', op: 'RotaryEmbedding', inputs: [f32([2, 3, 12]), f32([2, 3, 2]), f32([2, 3, 2])], attributes: { num_heads: 2, rotary_embedding_dim: 4, interleaved: 1 }, reference: rotaryReference },
+  { name: 'ones', op: 'RotaryEmbedding', inputs: [f32([1, 1, 1, 2]), ...angles(1, 1), ids([1, 1], 0)], reference: rotaryReference },
+  { name: 'nothing', op: 'RotaryEmbedding', inputs: [f32([1, 2, 0, 4]), ...angles(3, 2), ids([1, 0])], reference: rotaryReference },
+  { name: 'positions for every vector', op: 'RotaryEmbedding', domain: microsoft, inputs: [f32([2, 3, 20]), ids([2, 3], 0, 6, 2, 1, 1, 5), ...angles(7, 5)], reference: contribRotaryReference },
+  { name: 'the place of the first', op: 'RotaryEmbedding', domain: microsoft, inputs: [f32([3, 2, 4, 6]), ids([1], 3), ...angles(7, 3)], reference: contribRotaryReference },
+  { name: 'the place of the first, neighbours, three axes', op: 'RotaryEmbedding', domain: microsoft, inputs: [f32([2, 4, 16]), ids([1], 2), ...angles(6, 4)], attributes: { interleaved: 1 }, reference: contribRotaryReference },
+  { name: 'part of a head', op: 'RotaryEmbedding', domain: microsoft, inputs: [f32([2, 3, 14]), ids([2, 3], 0, 3, 2, 1, 1, 2), ...angles(4, 2)], attributes: { num_heads: 2, rotary_embedding_dim: 4 }, reference: contribRotaryReference, withoutOrt: 'it leaves the rest of a head as it finds it' },
+  { name: 'float64', op: 'RotaryEmbedding', inputs: [typed('float64', [1, 2, 3, 4]), typed('float64', [4, 2]), typed('float64', [4, 2]), ids([1, 3], 3, 0, 2)], reference: rotaryReference, withoutOrt: 'it has no kernel for float64' },
 ]
 
 const training = 'ai.onnx.preview.training'

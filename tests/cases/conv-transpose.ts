@@ -8,6 +8,10 @@ function row(name: string, x: number[], w: number[], attributes: Case['attribute
 
 export const convTransposeCases: readonly Case[] = [
   row('2x2 stride 2', [1, 8, 5, 6], [8, 6, 2, 2], { strides: [2, 2] }),
+  row('3x2 patches, 2 images', [2, 5, 4, 7], [5, 3, 3, 2], { strides: [3, 2] }),
+  row('1-D patches', [1, 9, 6], [9, 1, 4], { strides: [4] }),
+  row('patches of a depth', [2, 3, 2, 3, 4], [3, 4, 1, 2, 2], { strides: [1, 2, 2] }),
+  row('patches, output padding', [1, 3, 4, 4], [3, 4, 2, 2], { strides: [2, 2], output_padding: [1, 0] }),
   row('3x3 stride 2, padded', [2, 5, 4, 5], [5, 7, 3, 3], { strides: [2, 2], pads: [1, 1, 1, 1] }),
   row('3x3 stride 2, output padding', [1, 4, 4, 4], [4, 4, 3, 3], { strides: [2, 2], pads: [1, 1, 1, 1], output_padding: [1, 1] }),
   row('4x4 stride 2', [1, 6, 5, 5], [6, 3, 4, 4], { strides: [2, 2], pads: [1, 1, 1, 1] }),

@@ -9,7 +9,7 @@ function row(name: string, x: number[], w: number[], attributes: Attributes = {}
 }
 
 /**
- * Winograd's F(4×4, 3×3) rounds in its transforms: its worst elements are off by 2.8e-5 of the largest one, those of a direct sum by 1.8e-6
+ * Winograd's F(4×4, 3×3) (and F(2×2, 5×5), which has the same points) rounds in its transforms: its worst elements are off by 2.8e-5 of the largest one, those of a direct sum by 1.8e-6
  * (Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", 2020).
  */
 function winograd(name: string, x: number[], w: number[], attributes: Attributes): Case {
@@ -23,6 +23,8 @@ export const convCases: readonly Case[] = [
   row('3x3 dilated', [1, 4, 15, 14], [9, 4, 3, 3], { dilations: [2, 3], pads: [2, 3, 2, 3] }),
   winograd('3x3, many channels', [1, 64, 14, 14], [64, 64, 3, 3], { pads: [1, 1, 1, 1] }),
   winograd('3x3, tiles that stick out', [2, 33, 13, 10], [40, 33, 3, 3], { pads: [1, 0, 2, 1] }),
+  winograd('5x5, many channels', [1, 24, 12, 10], [32, 24, 5, 5], { pads: [2, 2, 2, 2] }),
+  winograd('5x5, tiles that stick out', [2, 25, 13, 8], [26, 25, 5, 5], { pads: [2, 0, 4, 1] }),
   row('3x3, 21 to 10 channels, 7x7', [1, 21, 7, 7], [10, 21, 3, 3], { pads: [1, 1, 1, 1] }),
   row('1x1', [1, 24, 8, 8], [40, 24, 1, 1], {}),
   row('1x1 stride 2', [2, 12, 9, 9], [8, 12, 1, 1], { strides: [2, 2] }),
@@ -32,6 +34,14 @@ export const convCases: readonly Case[] = [
   row('VALID', [1, 3, 10, 11], [4, 3, 3, 2], { auto_pad: 'VALID' }),
   row('kernel as large as the input', [3, 4, 5, 5], [6, 4, 5, 5]),
   row('one pixel', [1, 7, 1, 1], [5, 7, 3, 3], { pads: [1, 1, 1, 1] }),
+  row('few pixels, 2 images, stride 2', [2, 5, 1, 3], [70, 5, 3, 4], { pads: [1, 1, 1, 0], strides: [1, 2] }),
+  row('few pixels, dilated, taps in the padding', [1, 6, 2, 3], [37, 6, 3, 3], { dilations: [2, 2], pads: [2, 1, 2, 2] }),
+  row('few pixels, 1x1', [3, 9, 1, 1], [33, 9, 1, 1]),
+  row('few pixels, 3-D of depth 1', [1, 4, 2, 1, 2], [10, 4, 1, 1, 2]),
+  row('few pixels, padding only', [1, 3, 1, 1], [9, 3, 1, 1], { pads: [0, 1, 0, 1] }),
+  row('tiles of short rows', [2, 3, 17, 31], [13, 3, 3, 3], { pads: [1, 1, 1, 0], strides: [2, 2] }),
+  row('tiles of short rows, stride 1', [1, 3, 12, 13], [20, 3, 3, 3], { pads: [1, 1, 1, 1] }),
+  row('tiles of short rows, 1-D', [2, 1, 40], [9, 1, 6], { pads: [3, 2] }),
   row('without bias', [1, 3, 6, 6], [4, 3, 3, 3], {}, false),
   row('depthwise 3x3', [1, 18, 13, 14], [18, 1, 3, 3], { group: 18, pads: [1, 1, 1, 1] }),
   row('depthwise 3x3 stride 2', [2, 33, 14, 15], [33, 1, 3, 3], { group: 33, pads: [1, 1, 1, 1], strides: [2, 2] }),
@@ -40,6 +50,7 @@ export const convCases: readonly Case[] = [
   row('depthwise 1-D', [1, 6, 40], [6, 1, 5], { group: 6, pads: [2, 2] }),
   row('groups of 4', [1, 16, 8, 8], [24, 4, 3, 3], { group: 4, pads: [1, 1, 1, 1] }),
   winograd('2 groups, 3x3', [2, 64, 13, 14], [70, 32, 3, 3], { group: 2, pads: [1, 1, 1, 1] }),
+  winograd('2 groups, 5x5', [1, 32, 12, 14], [34, 16, 5, 5], { group: 2, pads: [2, 2, 2, 2] }),
   row('groups of 9 filters', [1, 8, 7, 6], [18, 4, 3, 3], { group: 2, pads: [1, 1, 1, 1] }),
   row('groups of 2, stride 2, dilated', [2, 10, 9, 12], [15, 2, 3, 2], { group: 5, pads: [1, 2, 0, 1], strides: [1, 2], dilations: [2, 1] }),
   row('3-D groups', [1, 6, 4, 5, 6], [9, 2, 2, 3, 3], { group: 3, pads: [0, 1, 1, 1, 1, 1] }),

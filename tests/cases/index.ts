@@ -1,9 +1,9 @@
 // Every case table, one line each.
 import type { Case } from './case.js'
-import { attentionCases, attentionShapes, optimizerCases } from './attention.js'
+import { attentionCases, attentionShapes, optimizerCases, rotaryCases } from './attention.js'
 import { concatCases } from './concat.js'
 import { constantCases } from './constant.js'
-import { contribAttentionCases, contribCases } from './contrib.js'
+import { contribAttentionCases, contribAttentionShapes, contribCases, skipNormShapes } from './contrib.js'
 import { convTransposeCases } from './conv-transpose.js'
 import { convCases } from './conv.js'
 import { depthToSpaceCases } from './depth-to-space.js'
@@ -38,9 +38,12 @@ import { triluCases } from './trilu.js'
 export const allCases: readonly Case[] = [
   ...attentionCases,
   ...attentionShapes,
+  ...rotaryCases,
   ...concatCases,
   ...constantCases,
   ...contribAttentionCases,
+  ...contribAttentionShapes,
+  ...skipNormShapes,
   ...contribCases,
   ...convCases,
   ...convTransposeCases,

@@ -7,7 +7,7 @@ const positive = { low: 0.5, high: 2 }
 const tolerance = { absolute: 4e-6, relative: 1e-5 }
 
 const perChannel = (op: string, reference: Case['reference'], attributes?: Case['attributes'], scales = (channels: number) => channels): Case[] =>
-  ([[2, 6, 5, 7], [1, 12, 9], [3, 6], [2, 18, 3, 2, 3], [0, 6, 4]] as const).map((shape) => ({
+  ([[2, 6, 5, 7], [1, 12, 9], [3, 6], [3, 42], [5, 6, 1, 3], [2, 18, 3, 2, 3], [0, 6, 4]] as const).map((shape) => ({
     name: `[${shape.join()}]`,
     op,
     attributes,
@@ -16,7 +16,7 @@ const perChannel = (op: string, reference: Case['reference'], attributes?: Case[
     tolerance: { absolute: 1e-5, relative: 1e-5 },
     ...(shape.length === 2 || shape[0] === 0 ? { withoutOrt: 'it wants spatial axes' } : {}),
     // Of one or two elements that are normalised together nothing is left but rounding.
-    ...(shape.length === 2 ? { gradient: { inputs: [1, 2] } } : {}),
+    ...(shape.length === 2 && (shape[1] < 12 || op === 'InstanceNormalization') ? { gradient: { inputs: [1, 2] } } : {}),
   }))
 
 const normalizeBy = (p: number) =>
@@ -75,7 +75,7 @@ export const normCases: readonly Case[] = [
   ...([1, 2] as const).flatMap((p): Case[] => [
     { name: `p ${p}`, op: 'LpNormalization', inputs: [f32([5, 19])], attributes: { p }, reference: normalizeBy(p) },
     { name: `p ${p}, middle axis`, op: 'LpNormalization', inputs: [f32([2, 7, 5])], attributes: { p, axis: 1 }, reference: normalizeBy(p) },
-    { name: `p ${p}, a row of zeros`, op: 'LpNormalization', inputs: [f32([2, 3], { values: [0, 0, 0, 1, 2, 2] })], attributes: { p }, reference: normalizeBy(p) },
+    { name: `p ${p}, a row of zeros`, gradient: false, op: 'LpNormalization', inputs: [f32([2, 3], { values: [0, 0, 0, 1, 2, 2] })], attributes: { p }, reference: normalizeBy(p) },
   ]),
   { name: 'default axes', op: 'MeanVarianceNormalization', inputs: [f32([3, 4, 5, 6])], reference: meanVariance, tolerance },
   { name: 'one axis', op: 'MeanVarianceNormalization', inputs: [f32([3, 17])], attributes: { axes: [1] }, reference: meanVariance, tolerance },

@@ -73,7 +73,11 @@ export const cumulative = alongAxis(
 )
 
 const cumulativeProduct = alongAxis(
-  (row) => row.map((_, i) => row.slice(0, i + 1).reduce((a, b) => a * b, 1)),
+  (row, { exclusive, reverse }) => {
+    const ordered = reverse ? [...row].reverse() : row
+    const products = ordered.map((_, i) => ordered.slice(0, exclusive ? i : i + 1).reduce((a, b) => a * b, 1))
+    return reverse ? products.reverse() : products
+  },
   (inputs) => inputs[1].data[0],
 )
 
@@ -86,6 +90,9 @@ const cumSumCases: readonly Case[] = [
   { name: 'exclusive and reverse', op: 'CumSum', inputs: [f32([3, 9, 2]), axis(1)], attributes: { exclusive: 1, reverse: 1 }, reference: cumulative },
   { name: 'int64', op: 'CumSum', inputs: [typed('int64', [3, 9], { low: -9, high: 9 }), axis(0)], attributes: { exclusive: 1 }, reference: cumulative },
   { name: 'last axis', op: 'CumProd', inputs: [f32([3, 9], { low: 0.5, high: 2 }), axis(-1)], reference: cumulativeProduct, withoutOrt: 'not in its opsets' },
+  { name: 'exclusive, a zero', op: 'CumProd', inputs: [f32([2, 4, 2], { values: [1, 2, 0, -1, 3, 0.5, 2, 0, 1.5, -2, 2, 1, 0, 3, 1, 1] }), axis(1)], attributes: { exclusive: 1 }, reference: cumulativeProduct, withoutOrt: 'not in its opsets' },
+  { name: 'from the end', op: 'CumProd', inputs: [f32([5, 3], { low: -2, high: 2 }), axis(0)], attributes: { reverse: 1 }, reference: cumulativeProduct, withoutOrt: 'not in its opsets' },
+  { name: 'exclusive, from the end', op: 'CumProd', inputs: [f32([6], { low: -2, high: 2 }), axis(0)], attributes: { reverse: 1, exclusive: 1 }, reference: cumulativeProduct, withoutOrt: 'not in its opsets' },
   { name: 'int64', op: 'CumProd', inputs: [typed('int64', [5, 3], { low: -4, high: 4 }), axis(0)], reference: cumulativeProduct, withoutOrt: 'not in its opsets' },
 ]
 

@@ -80,16 +80,18 @@ const rowKinds: Record<string, number> = {
   'conv_rows, products': codes.ROWS_PRODUCTS,
   'conv_rows, dots': codes.ROWS_DOTS,
   'conv_rows, taps': codes.ROWS_TAPS,
+  'conv_rows, tiles': codes.ROWS_TILES,
 }
 
-/** What conv_rows is made for. */
-function takes(name: string, { size, kernel, dilation = [1, 1, 1], groups = 1, inputs }: Case): boolean {
+/** What conv_rows and conv_few are made for. */
+function takes(name: string, { size, kernel, dilation = [1, 1, 1], groups = 1, inputs, gap = 0 }: Case): boolean {
+  if (name === 'conv_few') return size[0] === 1 && kernel[0] === 1 && groups === 1 && gap === 0
   if (!(name in rowKinds)) return true
   const flat = size[0] === 1 && kernel[0] === 1 && groups === 1 && dilation.every((d) => d === 1)
   return flat && (rowKinds[name] !== codes.ROWS_DOTS || inputs * kernel[2] >= 4) && (rowKinds[name] !== codes.ROWS_TAPS || inputs === 1)
 }
 
-const variants = builds.flatMap((build) => ['conv', 'conv_grouped', ...Object.keys(rowKinds)].map((name) => ({ build, name })))
+const variants = builds.flatMap((build) => ['conv', 'conv_grouped', 'conv_few', ...Object.keys(rowKinds)].map((name) => ({ build, name })))
 
 describe.each(variants)('$name ($build)', ({ build, name }) => {
   const wasm = new Wasm(build)
@@ -159,7 +161,12 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
           : kernels.conv_rows_scratch_size(kind, inputs, kh, kw, stride[2], out[2]),
     )
     const run = (begin: number, end: number) =>
-      kind === undefined
+      name === 'conv_few'
+        ? kernels.conv_few(
+            xAt, size[1], size[2], inputs, packed, kernel[1], kernel[2], stride[1], stride[2], dilation[1], dilation[2], pads[1], pads[2], y, images,
+            out[1], out[2], outputs, biasAt, residualAt, c.act ?? 0, 0, 0, 8 * begin, Math.min(8 * end, outputs),
+          )
+      : kind === undefined
         ? kernels[name](
             xAt, xPitch, ...size, inputs, groups, packed, ...kernel, ...stride, ...dilation, pads[0], pads[1], pads[2],
             y, yPitch, ...out, outputs, biasAt, residualAt, yPitch, c.act ?? 0, 0, 0, begin, end, scratch,
@@ -168,7 +175,9 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
             kind, xAt, xPitch, size[1], size[2], inputs, packed, kh, kw, stride[1], stride[2], pads[1], pads[2],
             y, yPitch, out[1], out[2], outputs, biasAt, residualAt, yPitch, c.act ?? 0, 0, 0, begin, end, scratch,
           )
-    return { run, rows: images * out[0] * out[1], result: () => wasm.viewF32(y, pixels * yPitch).slice(), values, scale, terms: taps * inputs }
+    // What a range runs over: rows of the output, or panels of filters.
+    const rows = name === 'conv_few' ? Math.ceil(outputs / 8) : images * out[0] * out[1]
+    return { run, rows, result: () => wasm.viewF32(y, pixels * yPitch).slice(), values, scale, terms: taps * inputs }
   }
 
   test.each(cases.filter((c) => takes(name, c)))('$name $inputs→$outputs', (c) => {

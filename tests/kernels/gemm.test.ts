@@ -68,6 +68,7 @@ const cases: Case[] = [
   { m: 17, k: 64, n: 31, transposed: true, bias: true },
   { m: 2, k: 5, n: 16, transposed: true },
   { m: 14, k: 1030, n: 230, bias: true, residual: true },
+  { m: 9, k: 1100, n: 141, transposed: true, bias: true, act: codes.UNARY_RELU },
   { m: 3, k: 0, n: 5, bias: true },
   { m: 0, k: 3, n: 5 },
   { m: 3, k: 3, n: 0 },
@@ -124,6 +125,15 @@ describe.each(builds)('gemm (%s)', (build) => {
     const { act = 0, alpha = 0, beta = 0 } = c
     kernels.gemm(at.a, lda, at.packed, at.bias, at.residual, ldc, at.c, ldc, c.k, c.n, 0, c.m, act, alpha, beta)
     check(c, ldc, at.c, expected)
+    // Packing on the way changes no bit.
+    const bits = () => new Uint32Array(wasm.viewF32(at.c, c.m * ldc).slice().buffer)
+    const before = bits()
+    wasm.viewF32(at.c, c.m * ldc).fill(NaN)
+    const scratch = wasm.alloc(kernels.gemm_unpacked_scratch_size(c.k, c.n) || 4)
+    const [row, column] = c.transposed ? [1, c.k] : [c.n, 1]
+    kernels.gemm_unpacked(at.a, lda, at.b, row, column, at.bias, at.residual, ldc, at.c, ldc, c.k, c.n, 0, c.m, act, alpha, beta, scratch)
+    expect(bits()).toEqual(before)
+    expect(wasm.overruns()).toEqual([])
   })
 
   test.each(cases)('A with other strides: %j', (c) => {

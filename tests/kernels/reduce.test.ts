@@ -48,7 +48,7 @@ describe.each(builds)('%s', (build) => {
     const [x, residual, scale, bias] = [values, others, scales, shifts].map((list) => wasm.f32(list))
     const [sum, y, mean, invstd] = [rows * columns, rows * columns, rows, rows].map((n) => wasm.alloc(n * 4))
     for (let begin = 0; begin < rows; begin += 2) {
-      wasm.kernels.layer_norm_f32(x, residual, sum, scale, bias, y, mean, invstd, columns, 1e-5, begin, Math.min(begin + 2, rows))
+      wasm.kernels.layer_norm_f32(x, residual, 0, sum, scale, bias, y, mean, invstd, columns, 1e-5, begin, Math.min(begin + 2, rows))
     }
     for (let r = 0; r < rows; r++) {
       const row = Array.from({ length: columns }, (_, c) => values[r * columns + c] + others[r * columns + c])
@@ -62,12 +62,12 @@ describe.each(builds)('%s', (build) => {
       })
     }
     // By the mean square alone; without residual, bias and statistics; in place.
-    wasm.kernels.rms_norm_f32(x, 0, 0, scale, y, 0, columns, 1e-5, 0, rows)
+    wasm.kernels.rms_norm_f32(x, 0, 0, 0, scale, y, 0, columns, 1e-5, 0, rows)
     const square = values.subarray(0, columns).reduce((a, b) => a + b * b, 0) / columns
     const first = wasm.viewF32(y, columns).map((v, c) => v - (values[c] / Math.sqrt(square + 1e-5)) * scales[c])
     expect(Math.max(...first.map(Math.abs))).toBeLessThan(1e-6)
-    wasm.kernels.layer_norm_f32(x, 0, 0, scale, 0, y, 0, 0, columns, 1e-5, 0, rows)
-    wasm.kernels.layer_norm_f32(x, 0, 0, scale, 0, x, 0, 0, columns, 1e-5, 0, rows)
+    wasm.kernels.layer_norm_f32(x, 0, 0, 0, scale, 0, y, 0, 0, columns, 1e-5, 0, rows)
+    wasm.kernels.layer_norm_f32(x, 0, 0, 0, scale, 0, x, 0, 0, columns, 1e-5, 0, rows)
     expect(wasm.viewF32(x, rows * columns)).toEqual(wasm.viewF32(y, rows * columns))
     expect(wasm.overruns()).toEqual([])
   })

@@ -51,15 +51,16 @@ function run(
   backwards = false,
 ): Float32Array {
   const k = wasm.kernels
+  const r = s.kernel[0]
   wasm.reset()
   const [oh, ow] = convOutput(s)
   const extra = s.extra ?? 0
   const pixels = s.n * oh * ow
-  const packed = wasm.alloc(k.winograd_packed_size(m, s.channels, s.filters))
+  const packed = wasm.alloc(k.winograd_packed_size(m, r, s.channels, s.filters))
   const wAt = wasm.f32(w)
   const packScratch = wasm.alloc(k.winograd_pack_scratch_size())
   for (let i = 0; i * 8 < s.filters; i += 2) {
-    k.winograd_pack_f32(m, wAt, s.channels, s.filters, packed, packScratch, i, i + 2)
+    k.winograd_pack_f32(m, r, wAt, s.channels, s.filters, packed, packScratch, i, i + 2)
   }
   const reach = x.length + (x.length / s.channels - 1) * extra
   const xAt = wasm.f32(withPitch(x, s.channels, s.channels + extra, NaN).subarray(0, reach))
@@ -67,13 +68,13 @@ function run(
   // The residual is the output's own buffer: adding in place is allowed.
   const before = residual ?? new Float32Array(pixels * s.filters).fill(7)
   const y = wasm.f32(withPitch(before, s.filters, s.filters + extra, 7))
-  const scratchBytes = k.winograd_scratch_size(m, s.n, oh, ow, s.channels, s.filters)
+  const scratchBytes = k.winograd_scratch_size(m, r, s.n, oh, ow, s.channels, s.filters)
   const scratch = wasm.alloc(scratchBytes)
   wasm.viewF32(scratch, scratchBytes / 4).fill(NaN)
-  const blocks = k.winograd_blocks(m, s.n, oh, ow, s.channels, s.filters)
+  const blocks = k.winograd_blocks(m, r, s.n, oh, ow, s.channels, s.filters)
   const call = (begin: number, end: number) =>
     k.winograd_f32(
-      m, xAt, s.channels + extra, packed, biasAt, residual ? y : 0, s.filters + extra, y, s.filters + extra,
+      m, r, xAt, s.channels + extra, packed, biasAt, residual ? y : 0, s.filters + extra, y, s.filters + extra,
       s.n, s.height, s.width, s.channels, s.filters, oh, ow, s.pads[0], s.pads[1], s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0, scratch, begin, end,
     )
   if (backwards) for (let i = blocks - 1; i >= 0; i--) call(i, i + 1)
@@ -88,59 +89,67 @@ function run(
 
 test('choice of the tile', () => {
   const { winograd_choice: choice } = new Wasm('simd').kernels
-  const square = (channels: number, size: number) => choice(1, channels, channels, size, size)
+  const square = (channels: number, size: number, r = 3) => choice(r, 1, channels, channels, size, size)
   expect([56, 28, 14, 7].map((size) => square(64, size))).toEqual([4, 4, 4, 4])
   expect([4, 5, 6].map((size) => square(64, size))).toEqual([2, 2, 2])
   expect([1, 2].map((size) => square(256, size))).toEqual([0, 0])
   expect([7, 10, 14].map((size) => square(512, size))).toEqual([2, 2, 4])
   expect(square(256, 7)).toBe(4)
   expect(square(4, 2)).toBe(0)
-  expect(choice(1, 3, 128, 224, 224)).toBe(0)
-  expect(choice(1, 3, 16, 416, 416)).toBe(4)
-  expect(choice(0, 64, 64, 56, 56)).toBe(0)
-  expect(choice(1, 64, 64, 0, 56)).toBe(0)
+  expect(choice(3, 1, 3, 128, 224, 224)).toBe(0)
+  expect(choice(3, 1, 3, 16, 416, 416)).toBe(4)
+  expect(choice(3, 0, 64, 64, 56, 56)).toBe(0)
+  expect(choice(3, 1, 64, 64, 0, 56)).toBe(0)
+  expect([2, 3, 4, 7, 14].map((size) => square(64, size, 5))).toEqual([0, 2, 2, 2, 2])
+  expect([3, 4, 5, 7, 14].map((size) => square(16, size, 5))).toEqual([0, 2, 2, 2, 2])
+  expect([4, 7, 14].map((size) => square(8, size, 5))).toEqual([2, 0, 2])
+  expect(square(7, 28, 5)).toBe(0)
+  expect(choice(5, 0, 64, 64, 56, 56)).toBe(0)
 })
 
 describe.each(builds)('Winograd, %s build', (build) => {
   const wasm = new Wasm(build)
-  describe.each([4, 2])('F(%i×m, 3×3)', (m) => {
+  describe.each([[4, 3], [2, 3], [2, 5]])('F(%i, %i)', (m, r) => {
     // The error of a sum grows with the sum's size: bounds are fractions of the largest one.
-    test.each(Object.entries(cases))('%s', (_, s) => {
+    test.each(Object.entries(cases))('%s', (_, { pads, ...shape }) => {
+      // What a window of five reaches further is padding, one pixel more on each side.
+      const s = { ...shape, kernel: [r, r], pads: r === 3 ? pads : pads.map((pad) => pad + 1) } as Case
       const [oh, ow] = convOutput(s)
       const x = randomF32(s.n * s.height * s.width * s.channels, 1)
-      const w = randomF32(s.filters * s.channels * 9, 2)
+      const w = randomF32(s.filters * s.channels * r * r, 2)
       const bias = s.bias ? randomF32(s.filters, 3) : undefined
       const residual = s.residual ? randomF32(s.n * oh * ow * s.filters, 4) : undefined
       const sums = conv(s, x, w, bias)
       const scale = sums.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
       const expected = sums.map((v, i) => activate(v + (residual?.[i] ?? 0), s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0))
       const whole = run(wasm, m, s, x, w, bias, residual)
-      expect(worst(whole, expected, 0)).toBeLessThan(scale * (m === 4 ? 1e-5 : 1e-6))
+      expect(worst(whole, expected, 0)).toBeLessThan(scale * (m + r === 5 ? 1e-6 : 1e-5))
       expect(run(wasm, m, s, x, w, bias, residual, true)).toEqual(whole)
     })
 
     test('a NaN reaches every output that sees it, and no tile that does not', () => {
-      const s = make(5, 6, 12, 12)
+      const s = make(5, 6, 12, 12, { kernel: [r, r] })
       const x = randomF32(12 * 12 * 5, 1)
       x[(5 * 12 + 5) * 5 + 2] = NaN
-      const w = randomF32(6 * 5 * 9, 2)
+      const w = randomF32(6 * 5 * r * r, 2)
       const expected = conv(s, x, w)
       const result = run(wasm, m, s, x, w)
       expected.forEach((v, i) => {
         if (Number.isNaN(v)) expect(result[i]).toBeNaN()
       })
-      const far = (i: number) => Math.floor(i / 6 / 12) >= 8 || Math.floor(i / 6) % 12 >= 8
+      const [, width] = convOutput(s)
+      const far = (i: number) => Math.floor(i / 6 / width) >= 8 || Math.floor(i / 6) % width >= 8
       result.forEach((v, i) => {
         if (far(i)) expect(v).not.toBeNaN()
       })
     })
 
-    // He weights and ReLU inputs, C = 256: F(4×4) is known to have 2.5e-6, F(2×2) 4.1e-7.
+    // He weights and ReLU inputs, C = 256: F(4, 3) is known to have 2.5e-6, F(2, 3) 4.1e-7.
     test('relative error', () => {
-      const s = make(256, 16, 12, 12)
+      const s = make(256, 16, 12, 12, { kernel: [r, r] })
       const x = randomF32(12 * 12 * 256, 1).map((v) => Math.max(v, 0))
-      const w = randomF32(16 * 256 * 9, 2).map((v) => v * Math.sqrt(6 / (256 * 9)))
-      expect(relativeL2(run(wasm, m, s, x, w), conv(s, x, w))).toBeLessThan(m === 4 ? 4e-6 : 8e-7)
+      const w = randomF32(16 * 256 * r * r, 2).map((v) => v * Math.sqrt(6 / (256 * r * r)))
+      expect(relativeL2(run(wasm, m, s, x, w), conv(s, x, w))).toBeLessThan(m + r === 5 ? 8e-7 : 4e-6)
     })
   })
 })

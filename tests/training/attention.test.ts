@@ -7,6 +7,7 @@ import { hostFrom } from '../../src/host.js'
 import { AdditiveAttention, MultiheadAttention } from '../../src/nn/attention.js'
 import { toGraph, type InputSpec } from '../../src/nn/export.js'
 import * as F from '../../src/nn/functional.js'
+import { GraphModule } from '../../src/nn/graph-module.js'
 import { normal } from '../../src/nn/init.js'
 import { Embedding, Linear } from '../../src/nn/linear.js'
 import { LocallyConnected2d } from '../../src/nn/locally-connected.js'
@@ -16,6 +17,7 @@ import { LayerNorm } from '../../src/nn/norm.js'
 import { PositionalEncoding, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer } from '../../src/nn/transformer.js'
 import { exportModel } from '../../src/onnx/export.js'
 import { allOps } from '../../src/ops/all.js'
+import { RandomAttention } from '../../src/ops/attention-gradient.js'
 import { Attention } from '../../src/ops/attention.js'
 import { registerOps } from '../../src/ops/registry.js'
 import { Adam } from '../../src/optim/methods.js'
@@ -117,7 +119,7 @@ describe('MultiheadAttention', () => {
     await agreesWithOrt(model, [{ name: 'x', shape: [...free, 4] }, { name: 'padding', dtype: 'bool', shape: free }], { x, padding }, model.predict(x, padding).data as Float32Array)
   })
 
-  test('with hardly any dropout, operator by operator, the same numbers and gradients', () => {
+  test('with hardly any dropout the same numbers and gradients as without', () => {
     const fused = new MultiheadAttention(6, 2, { batchFirst: true, device })
     const dropping = new MultiheadAttention(6, 2, { batchFirst: true, dropout: 1e-9, device })
     dropping.loadStateDict(fused.stateDict())
@@ -135,11 +137,75 @@ describe('MultiheadAttention', () => {
     gradients[0].forEach((gradient, i) => near(gradients[1][i], gradient, 2e-5))
   })
 
-  test('the backward pass takes memory in proportion to the length', () => {
+  // Several blocks of queries, a tail of keys, queries that share keys, values of another size.
+  test.each([
+    ['causal, padded', { queries: 37, keys: 37, heads: 2, kvHeads: 2, causal: 1 }],
+    ['shared keys, added mask', { queries: 5, keys: 11, heads: 4, kvHeads: 2, causal: 0 }],
+    ['one query', { queries: 1, keys: 300, heads: 1, kvHeads: 1, causal: 0 }],
+  ] as const)('drops the same probabilities as operator by operator: %s', async (_, { queries, keys, heads, kvHeads, causal }) => {
+    const [batch, size, valueSize, p] = [2, 6, 9, 0.3]
+    const values = [[batch, heads, queries, size], [batch, kvHeads, keys, size], [batch, kvHeads, keys, valueSize]].map((shape) => ({ dtype: 'float32' as const, shape, data: random(shape) }))
+    const weights = random([batch, heads, queries, valueSize])
+    // Padding hides the third key; an added mask has a gradient.
+    const bool = causal === 1
+    const data = random([batch, heads, queries, keys])
+    const mask = bool ? hostFrom('bool', [batch, 1, 1, keys], Array.from({ length: batch * keys }, (_, i) => (i % keys === 2 ? 0 : 1))) : { dtype: 'float32' as const, shape: [batch, heads, queries, keys], data }
+    const runs = [true, false].map(async (fused) => {
+      // The same seed: the first random operator of both draws the same numbers.
+      const own = await Device.create({ build: 'simd', seed: 5 })
+      const [q, k, v] = values.map((value) => own.parameter(value))
+      const added = bool ? undefined : own.parameter(mask)
+      const scalar = (value: number) => own.constant({ dtype: 'float32', shape: [], data: Float32Array.of(value) })
+      const found = own.step(() => {
+        const hidden = added ?? own.constant(mask)
+        const decomposed = () => {
+          const repeat = (x: Variable) => F.reshape(F.expand(F.unsqueeze(x, [2]), [batch, kvHeads, heads / kvHeads, keys, x.shape[3]]), [batch, heads, keys, x.shape[3]])
+          let scores = F.mul(F.matmul(q, F.transpose(repeat(k), [0, 1, 3, 2])), 1 / Math.sqrt(size))
+          scores = bool ? F.where(hidden, scores, scalar(-1e30)) : F.add(scores, hidden)
+          if (causal) {
+            const past = Uint8Array.from({ length: queries * keys }, (_, at) => (at % keys <= Math.floor(at / keys) ? 1 : 0))
+            scores = F.where(own.constant({ dtype: 'bool', shape: [queries, keys], data: past }), scores, scalar(-1e30))
+          }
+          return F.matmul(F.dropout(F.softmax(scores), p), repeat(v))
+        }
+        const y = fused ? apply(own, RandomAttention, [q, k, v, hidden], { is_causal: causal, dropout: p })[0] : decomposed()
+        y.backward(own.tensor(weights, y.shape))
+        return [y, q.grad, k.grad, v.grad, ...(added ? [added.grad] : [])].map((variable) => variable!.data() as Float32Array)
+      })
+      own.dispose()
+      return found
+    })
+    const [fused, decomposed] = await Promise.all(runs)
+    decomposed.forEach((expected, i) => near(fused[i], expected, 5e-6))
+    // And something was dropped: without, the result is another.
+    device.step(() => {
+      const [q, k, v] = values.map((value) => device.tensor(value))
+      const plain = apply(device, Attention, [q, k, v, bool ? device.constant(mask) : device.tensor(mask)], { is_causal: causal })[0].data() as Float32Array
+      expect(Math.max(...plain.map((value, i) => Math.abs(value - fused[0][i])))).toBeGreaterThan(0.01)
+    })
+  })
+
+  test('what is dropped has no part, not even as NaN', async () => {
+    const own = await Device.create({ build: 'simd', seed: 2 })
+    const ones = own.parameter({ dtype: 'float32', shape: [1, 1, 4, 4], data: new Float32Array(16).fill(0.5) })
+    const values = new Float32Array(16).fill(1)
+    values.fill(NaN, 12)
+    const y = own.step(() => apply(own, RandomAttention, [ones, ones, own.tensor(values, [1, 1, 4, 4])], { dropout: 0.5 })[0].data() as Float32Array)
+    const withNaN = [0, 1, 2, 3].map((row) => Number.isNaN(y[4 * row]))
+    expect(withNaN).toContain(true)
+    expect(withNaN).toContain(false)
+    own.dispose()
+    expectError('E_VALUE', () => device.step(() => apply(device, RandomAttention, [0, 1, 2].map(() => device.tensor(random([1, 1, 2, 2]), [1, 1, 2, 2])), { dropout: 1 })))
+  })
+
+  test.each([
+    ['Attention', Attention, {}],
+    ['with dropout', RandomAttention, { dropout: 0.2 }],
+  ] as const)('the backward pass takes memory in proportion to the length: %s', (_, op, attributes) => {
     const most = [512, 2048].map(async (length) => {
       const own = await Device.create({ build: 'simd', seed: 1 })
       const inputs = [0, 1, 2].map(() => own.parameter({ dtype: 'float32', shape: [1, 1, length, 16], data: new Float32Array(length * 16).fill(0.1) }))
-      own.step(() => F.sum(apply(own, Attention, inputs)[0]).backward())
+      own.step(() => F.sum(apply(own, op, inputs, attributes)[0]).backward())
       const { step } = own.memory
       own.dispose()
       return step
@@ -248,6 +314,38 @@ test('additive attention: weights add up to one, padding has none', () => {
     F.sumSquares(context).backward()
   })
   for (const [name, parameter] of attention.namedParameters()) expect(parameter.grad, name).toBeDefined()
+})
+
+test('additive attention goes through ONNX and back, and can be trained on', async () => {
+  class Context extends Module {
+    attention = new AdditiveAttention(3, 5, 4, { device })
+    forward(query: Variable, keys: Variable, padding: Variable): Variable {
+      return this.attention.call(query, keys, padding)[0]
+    }
+  }
+  const model = new Context(device)
+  const query = new Tensor('float32', random([2, 3]), [2, 3])
+  const keys = new Tensor('float32', random([2, 6, 5]), [2, 6, 5])
+  const padding = new Tensor('bool', Uint8Array.from({ length: 12 }, (_, i) => (i > 9 ? 1 : 0)), [2, 6])
+  const expected = model.predict(query, keys, padding).data as Float32Array
+  const [batch, length] = [{ name: 'batch', size: 3 }, { name: 'length', size: 4 }]
+  const specs: InputSpec[] = [
+    { name: 'query', shape: [batch, 3] },
+    { name: 'keys', shape: [batch, length, 5] },
+    { name: 'padding', dtype: 'bool', shape: [batch, length] },
+  ]
+  await agreesWithOrt(model, specs, { query, keys, padding }, expected)
+  const session = await InferenceSession.create(exportModel(toGraph(model, specs)))
+  const again = new GraphModule(session.model, { device })
+  await session.release()
+  expect([...again.stateDict().keys()].sort()).toEqual([...model.stateDict().keys()].sort())
+  near(again.predict(query, keys, padding).data as Float32Array, expected)
+  device.step(() => {
+    const [a, b, c] = [query, keys, padding].map((tensor) => device.tensor(tensor))
+    F.add(F.sumSquares(model.call(a, b, c)), F.sumSquares(again.forward(a, b, c) as Variable)).backward()
+  })
+  const gradients = new Map([...model.namedParameters()].map(([name, parameter]) => [name, parameter.grad!.data() as Float32Array]))
+  for (const [name, parameter] of again.namedParameters()) near(parameter.grad!.data() as Float32Array, gradients.get(name)!)
 })
 
 test('a locally connected layer has filters of its own at every place', async () => {

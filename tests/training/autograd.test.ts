@@ -29,6 +29,17 @@ describe('the tape', () => {
     expect([...grad]).toEqual([6, 8, 10])
   })
 
+  test('what was made before gradients were taken has none any more, and says so', () => {
+    const x = device.parameter(vector(1, 2))
+    device.step(() => {
+      const y = F.mul(x, x)
+      F.sum(y).backward()
+      // For show it may be used on.
+      expect(F.sum(y).item()).toBe(5)
+      expectError('E_STATE', () => F.sum(F.mul(y, 2)).backward(), /gradients of this step were taken/)
+    })
+  })
+
   test('accumulates over backward passes until it is cleared', () => {
     const x = device.parameter(vector(1, 2))
     const once = () => device.step(() => F.sum(F.mul(x, x)).backward())

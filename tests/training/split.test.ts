@@ -42,6 +42,32 @@ test.each(builds)('weight gradients do not depend on how their rows are split (%
       return (device.context.view('float32', dw, 9 * channels) as Float32Array).slice()
     }
     expect(taps([0, 2, 3, 9])).toEqual(taps([0, 9]))
+    // In Winograd's domain: the same sums but for rounding, whatever scratch holds before.
+    const channels = inputs * groups
+    for (const [m, r] of [[4, 3], [2, 5]]) {
+      const [count, pad] = [r * r * channels * outputs, (r - 1) / 2]
+      const bytes = device.kernels.winograd_weight_gradient_scratch_size(m, images, channels, outputs, size, size)
+      const used = device.context.alloc(bytes)
+      const transformed = (cuts: readonly number[]) => {
+        const dw = reserve(count)
+        for (let i = 1; i < cuts.length; i++) {
+          device.context.bytes(used, bytes).fill(255)
+          device.kernels.winograd_weight_gradient_f32(
+            m, r, x, channels, dy, outputs * groups, images, size, size, channels, outputs, size, size, pad, pad, dw, used, cuts[i - 1], cuts[i],
+          )
+        }
+        return (device.context.view('float32', dw, count) as Float32Array).slice()
+      }
+      const all = transformed([0, channels])
+      expect(transformed([0, 1, 7, 29, channels])).toEqual(all)
+      const dw = reserve(count)
+      device.kernels.conv_weight_gradient_f32(
+        x, channels, 1, size, size, channels, 1, r, r, 1, 1, 1, 1, 1, 1, 0, pad, pad, dy, outputs * groups, images, 1, size, size, outputs, dw,
+        0, r * r * channels, scratch,
+      )
+      const expected = device.context.view('float32', dw, count) as Float32Array
+      expect(Math.hypot(...all.map((value, i) => value - expected[i])) / Math.hypot(...expected)).toBeLessThan(4e-6)
+    }
   } finally {
     device.dispose()
   }

@@ -22,10 +22,10 @@ export function fuseResidual(graph: Graph, types: ReadonlyMap<Value, Inferred>):
     if (!y || a === b || !sameTypes(types, a, b, y)) continue
     const candidates = [a, b].filter((value) => carries(rewriter, value))
     // The later one: by then the other summand has been made.
-    candidates.sort((p, q) => position.get(rewriter.uses.producer.get(q)!)! - position.get(rewriter.uses.producer.get(p)!)!)
+    candidates.sort((p, q) => position.get(rewriter.maker(q)!)! - position.get(rewriter.maker(p)!)!)
     const [product] = candidates
     if (!product) continue
-    const node = rewriter.uses.producer.get(product)!
+    const node = rewriter.maker(product)!
     const inputs = [0, 1, 2].map((i) => node.inputs[i])
     const fused: Node = { ...node, inputs: [...inputs, product === a ? b : a], outputs: [y], fused: { ...node.fused, residual: RESIDUAL } }
     rewriter.remove(node)
@@ -41,7 +41,7 @@ function isSum({ op, inputs, attributes }: Node): boolean {
 
 function carries(rewriter: Rewriter, value: Value): boolean {
   const node = rewriter.producer(value)
-  if (!node || node !== rewriter.uses.producer.get(value) || !rewriter.single(value)) return false
+  if (!node || node !== rewriter.maker(value) || !rewriter.single(value)) return false
   return node.op.domain === '' && carriers.has(node.op.name) && !node.fused.activation && node.fused.residual === undefined && node.inputs.length <= RESIDUAL
 }
 

@@ -9,6 +9,7 @@ import { fuseActivation } from './fuse-activation.js'
 import { fuseBias } from './fuse-bias.js'
 import { fuseGelu } from './fuse-gelu.js'
 import { fuseSwish } from './fuse-swish.js'
+import { transposedToConv } from './transposed-to-conv.js'
 
 export interface PassContext {
   /** Runs a graph that has no inputs: how constants are folded. */
@@ -29,7 +30,7 @@ const fuseIntegers = {
   run: (graph: Graph): Graph => findOp('', 'QLinearConv')?.rewrite?.atLoad(graph) ?? graph,
 } as const
 
-const list = [eliminateDead, eliminateIdentity, fuseIntegers, foldConstants, foldBatchNorm, fuseBias, fuseGelu, fuseSwish, fuseActivation] as const
+const list = [eliminateDead, eliminateIdentity, fuseIntegers, foldConstants, transposedToConv, foldBatchNorm, fuseBias, fuseGelu, fuseSwish, fuseActivation] as const
 
 export type PassName = (typeof list)[number]['name']
 

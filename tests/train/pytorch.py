@@ -1,0 +1,291 @@
+"""What PyTorch makes of the layers, losses and optimisers that pytorch.test.ts builds by the same names: JSON on standard output.
+
+For every layer: its state dict, inputs, outputs, the gradients of mse(output, target) by inputs and parameters, the state after three steps of SGD, and the
+first output in eval mode. Arrays are base64 of their bytes.
+"""
+
+import base64
+import json
+import sys
+
+import torch
+from torch import nn, optim
+
+torch.manual_seed(1)
+torch.set_num_threads(1)
+
+
+def packed(tensor):
+    tensor = tensor.detach().contiguous()
+    kind = {torch.float32: "float32", torch.int64: "int64", torch.bool: "bool"}[tensor.dtype]
+    return {"dtype": kind, "shape": list(tensor.shape), "data": base64.b64encode(tensor.numpy().tobytes()).decode()}
+
+
+def state(module):
+    return {name: packed(value) for name, value in module.state_dict().items()}
+
+
+def flat(value):
+    if isinstance(value, torch.Tensor):
+        return [value]
+    return [tensor for item in value if item is not None for tensor in flat(item)]
+
+
+def padding(*rows):
+    return torch.tensor(rows, dtype=torch.bool)
+
+
+class Call(nn.Module):
+    """A module applied with keywords, under its own names."""
+
+    def __init__(self, module, apply):
+        super().__init__()
+        self.apply_to = apply
+        self.__dict__["inner"] = module
+
+    def __getattr__(self, name):
+        return getattr(self.__dict__["inner"], name)
+
+    def forward(self, *inputs):
+        return self.apply_to(self.__dict__["inner"], *inputs)
+
+    def state_dict(self):
+        return self.__dict__["inner"].state_dict()
+
+    def parameters(self):
+        return self.__dict__["inner"].parameters()
+
+    def named_parameters(self):
+        return self.__dict__["inner"].named_parameters()
+
+    def eval(self):
+        self.__dict__["inner"].eval()
+
+
+class Tied(nn.Module):
+    """Parts whose results are concatenated, each under its own name."""
+
+    def __init__(self, **parts):
+        super().__init__()
+        for name, part in parts.items():
+            self.add_module(name, part)
+
+    def forward(self, x):
+        return torch.cat([part(x).flatten() for part in self.children()])
+
+
+def rand(*shape):
+    return torch.rand(*shape) * 2 - 1
+
+
+def ints(high, *shape):
+    return torch.randint(0, high, shape)
+
+
+hidden = padding([0, 0, 0, 1, 1], [0, 0, 1, 0, 0])
+future = torch.triu(torch.ones(5, 5, dtype=torch.bool), 1)
+slopes = torch.linspace(-1, 1, 15).reshape(3, 5)
+quiet = {"dropout": 0.0}
+
+layers = {
+    "Linear": (nn.Linear(7, 5), [rand(3, 7)]),
+    "Linear, no bias, 3 axes": (nn.Linear(7, 5, bias=False), [rand(2, 3, 7)]),
+    "Conv1d": (nn.Conv1d(4, 6, 3, stride=2, padding=1, dilation=2, groups=2), [rand(2, 4, 13)]),
+    "Conv2d": (nn.Conv2d(3, 5, (3, 2), stride=(1, 2), padding=(2, 1)), [rand(2, 3, 7, 6)]),
+    "Conv2d, depthwise": (nn.Conv2d(6, 6, 3, padding=1, groups=6, bias=False), [rand(2, 6, 5, 7)]),
+    "Conv2d, 3x3": (nn.Conv2d(8, 16, 3, padding=1), [rand(2, 8, 12, 12)]),
+    "Conv2d, same": (nn.Conv2d(2, 3, (5, 4), padding="same", dilation=(1, 2)), [rand(1, 2, 9, 8)]),
+    "Conv3d": (nn.Conv3d(2, 4, 3, padding=1, stride=2), [rand(1, 2, 5, 6, 7)]),
+    "ConvTranspose2d": (nn.ConvTranspose2d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2), [rand(2, 4, 5, 4)]),
+    "ConvTranspose2d, dilated": (nn.ConvTranspose2d(3, 2, (2, 3), dilation=2, bias=False), [rand(1, 3, 4, 4)]),
+    "BatchNorm1d": (nn.BatchNorm1d(5), [rand(7, 5)]),
+    "BatchNorm2d": (nn.BatchNorm2d(5, eps=1e-3, momentum=0.3), [rand(3, 5, 4, 3)]),
+    "BatchNorm3d": (nn.BatchNorm3d(2), [rand(2, 2, 3, 3, 2)]),
+    "LayerNorm": (nn.LayerNorm(9), [rand(4, 9)]),
+    "LayerNorm, two axes": (nn.LayerNorm((3, 5), eps=1e-3), [rand(4, 3, 5)]),
+    "GroupNorm": (nn.GroupNorm(3, 6), [rand(2, 6, 4, 3)]),
+    "LocalResponseNorm": (nn.LocalResponseNorm(5, alpha=0.5, beta=0.6, k=2.0), [rand(2, 9, 3, 3)]),
+    "LocalResponseNorm, even": (nn.LocalResponseNorm(4, alpha=2.0), [rand(2, 7, 3, 3)]),
+    "Embedding": (nn.Embedding(11, 6), [ints(11, 3, 4)]),
+    "Embedding, padding": (nn.Embedding(11, 6, padding_idx=2), [torch.tensor([[2, 1, 2], [0, 5, 10]])]),
+    "activations": (
+        Tied(
+            relu=nn.ReLU(), sigmoid=nn.Sigmoid(), tanh=nn.Tanh(), gelu=nn.GELU(), rough=nn.GELU(approximate="tanh"), silu=nn.SiLU(),
+            hardswish=nn.Hardswish(), softplus=nn.Softplus(), leaky=nn.LeakyReLU(), elu=nn.ELU(0.7), prelu=nn.PReLU(5),
+            softmax=nn.Softmax(-1), logs=nn.LogSoftmax(1),
+        ),
+        [rand(3, 5, 2) * 5],
+    ),
+    "pools": (
+        Tied(
+            max=nn.MaxPool2d(3, stride=2, padding=1), ceil=nn.MaxPool2d(2, ceil_mode=True), mean=nn.AvgPool2d(3, stride=1, padding=1),
+            inner=nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False), one=nn.AdaptiveAvgPool2d(1), odd=nn.AdaptiveAvgPool2d((3, 4)),
+        ),
+        [rand(2, 3, 7, 6)],
+    ),
+    "RNN": (nn.RNN(4, 6), [rand(5, 3, 4)]),
+    "RNN, relu, no bias": (nn.RNN(4, 6, nonlinearity="relu", bias=False, batch_first=True), [rand(3, 5, 4), rand(1, 3, 6)]),
+    "RNN, stacked, bidirectional": (nn.RNN(4, 5, num_layers=2, bidirectional=True), [rand(5, 3, 4), rand(4, 3, 5)]),
+    "LSTM": (nn.LSTM(4, 6, batch_first=True), [rand(3, 5, 4)]),
+    "LSTM, stacked, bidirectional": (Call(nn.LSTM(4, 5, num_layers=2, bidirectional=True), lambda m, x, h, c: m(x, (h, c))), [rand(5, 3, 4), rand(4, 3, 5), rand(4, 3, 5)]),
+    "GRU": (nn.GRU(4, 6, bias=False), [rand(5, 3, 4), rand(1, 3, 6)]),
+    "GRU, stacked, bidirectional": (nn.GRU(4, 5, num_layers=2, bidirectional=True), [rand(5, 3, 4), rand(4, 3, 5)]),
+    "LSTMCell": (Call(nn.LSTMCell(4, 6), lambda m, x, h, c: m(x, (h, c))), [rand(3, 4), rand(3, 6), rand(3, 6)]),
+    "GRUCell": (nn.GRUCell(4, 6), [rand(3, 4), rand(3, 6)]),
+    "RNNCell": (nn.RNNCell(4, 6, nonlinearity="relu"), [rand(3, 4), rand(3, 6)]),
+    "MultiheadAttention": (Call(nn.MultiheadAttention(8, 2, batch_first=True), lambda m, x: m(x, x, x, key_padding_mask=hidden, need_weights=False)[0]), [rand(2, 5, 8)]),
+    "MultiheadAttention, own sizes": (
+        Call(nn.MultiheadAttention(8, 4, kdim=3, vdim=6, bias=False), lambda m, q, k, v: m(q, k, v, attn_mask=slopes, need_weights=False)[0]),
+        [rand(3, 2, 8), rand(5, 2, 3), rand(5, 2, 6)],
+    ),
+    "TransformerEncoderLayer": (Call(nn.TransformerEncoderLayer(8, 2, 16, **quiet), lambda m, x: m(x, src_mask=future)), [rand(5, 2, 8)]),
+    "TransformerEncoderLayer, norm first": (
+        Call(nn.TransformerEncoderLayer(8, 4, 12, activation="gelu", norm_first=True, batch_first=True, **quiet), lambda m, x: m(x, src_key_padding_mask=hidden)),
+        [rand(2, 5, 8)],
+    ),
+    "TransformerDecoderLayer": (
+        Call(nn.TransformerDecoderLayer(8, 2, 16, batch_first=True, **quiet), lambda m, x, y: m(x, y, tgt_mask=future, memory_key_padding_mask=hidden)),
+        [rand(2, 5, 8), rand(2, 5, 8)],
+    ),
+    "TransformerEncoder": (
+        nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, **quiet), 2, norm=nn.LayerNorm(8), enable_nested_tensor=False),
+        [rand(5, 2, 8)],
+    ),
+}
+
+
+def run_layer(module, inputs):
+    for parameter in module.parameters():
+        # What begins with zeros or ones shows nothing.
+        if parameter.dim() == 1:
+            parameter.data.uniform_(-1, 1)
+    leaves = [x.clone().requires_grad_() if x.is_floating_point() else x for x in inputs]
+    before = state(module)
+    optimizer = optim.SGD(module.parameters(), lr=0.1, momentum=0.9) if list(module.parameters()) else None
+    result = {"inputs": [packed(x) for x in inputs], "state": before}
+    for step in range(3):
+        outputs = flat(module(*leaves))
+        if step == 0:
+            targets = [rand(*y.shape) for y in outputs]
+        loss = sum(nn.functional.mse_loss(y, target) for y, target in zip(outputs, targets))
+        if optimizer:
+            optimizer.zero_grad()
+        loss.backward()
+        if step == 0:
+            result["outputs"] = [packed(y) for y in outputs]
+            result["targets"] = [packed(y) for y in targets]
+            result["inputGradients"] = [packed(x.grad) if x.is_floating_point() else None for x in leaves]
+            result["gradients"] = {name: packed(p.grad) for name, p in module.named_parameters()}
+        if optimizer:
+            optimizer.step()
+    result["after"] = state(module)
+    module.eval()
+    with torch.no_grad():
+        result["evaluated"] = packed(flat(module(*inputs))[0])
+    return result
+
+
+F = nn.functional
+weights = torch.tensor([0.5, 2.0, 1.0, 0.25])
+losses = {
+    "cross entropy": lambda x, t: F.cross_entropy(x, t),
+    "cross entropy, sum": lambda x, t: F.cross_entropy(x, t, reduction="sum"),
+    "cross entropy, weights": lambda x, t: F.cross_entropy(x, t, weight=weights),
+    "cross entropy, ignored": lambda x, t: F.cross_entropy(x, t, ignore_index=2),
+    "cross entropy, weights, ignored": lambda x, t: F.cross_entropy(x, t, weight=weights, ignore_index=1),
+    "cross entropy, smooth": lambda x, t: F.cross_entropy(x, t, label_smoothing=0.2),
+    "cross entropy, smooth, weights": lambda x, t: F.cross_entropy(x, t, label_smoothing=0.2, weight=weights),
+    "cross entropy, smooth, ignored": lambda x, t: F.cross_entropy(x, t, label_smoothing=0.2, ignore_index=0),
+    "cross entropy, smooth, weights, ignored": lambda x, t: F.cross_entropy(x, t, label_smoothing=0.1, weight=weights, ignore_index=0),
+    "cross entropy, smooth, none": lambda x, t: F.cross_entropy(x, t, label_smoothing=0.2, weight=weights, reduction="none"),
+    "nll": lambda x, t: F.nll_loss(F.log_softmax(x, 1), t),
+    "nll, weights, ignored": lambda x, t: F.nll_loss(F.log_softmax(x, 1), t, weight=weights, ignore_index=3),
+}
+dense = {
+    "dense cross entropy": lambda x, y: F.cross_entropy(x, y),
+    "dense cross entropy, smooth, weights": lambda x, y: F.cross_entropy(x, y, label_smoothing=0.1, weight=weights),
+    "mse": lambda x, y: F.mse_loss(x, y),
+    "mse, sum": lambda x, y: F.mse_loss(x, y, reduction="sum"),
+    "l1": lambda x, y: F.l1_loss(x, y),
+    "bce": lambda x, y: F.binary_cross_entropy_with_logits(x, y),
+}
+
+
+def run_loss(apply, x, target):
+    x = x.clone().requires_grad_()
+    loss = apply(x, target)
+    loss.sum().backward()
+    return {"x": packed(x), "target": packed(target), "loss": packed(loss), "gradient": packed(x.grad)}
+
+
+optimizers = {
+    "SGD": lambda p: optim.SGD(p, lr=0.1),
+    "SGD, momentum": lambda p: optim.SGD(p, lr=0.1, momentum=0.9, dampening=0.3, weight_decay=0.01),
+    "SGD, Nesterov": lambda p: optim.SGD(p, lr=0.1, momentum=0.8, nesterov=True),
+    "Adam": lambda p: optim.Adam(p),
+    "Adam, options": lambda p: optim.Adam(p, lr=0.02, betas=(0.8, 0.95), eps=1e-4, weight_decay=0.1),
+    "Adam, amsgrad": lambda p: optim.Adam(p, lr=0.05, amsgrad=True),
+    "AdamW": lambda p: optim.AdamW(p),
+    "AdamW, options": lambda p: optim.AdamW(p, lr=0.02, weight_decay=0.3, amsgrad=True),
+    "Adagrad": lambda p: optim.Adagrad(p),
+    "Adagrad, options": lambda p: optim.Adagrad(p, lr=0.1, lr_decay=0.1, weight_decay=0.05, initial_accumulator_value=0.2, eps=1e-3),
+    "RMSprop": lambda p: optim.RMSprop(p),
+    "RMSprop, options": lambda p: optim.RMSprop(p, lr=0.02, alpha=0.8, eps=1e-3, weight_decay=0.1, momentum=0.7, centered=True),
+}
+schedules = {
+    "step": lambda o: optim.lr_scheduler.StepLR(o, 3, gamma=0.5),
+    "milestones": lambda o: optim.lr_scheduler.MultiStepLR(o, [2, 5], gamma=0.3),
+    "exponential": lambda o: optim.lr_scheduler.ExponentialLR(o, 0.8),
+    "cosine": lambda o: optim.lr_scheduler.CosineAnnealingLR(o, 8, eta_min=0.01),
+    "warm-up": lambda o: optim.lr_scheduler.LinearLR(o, start_factor=0.25, total_iters=4),
+}
+
+
+def run_optimizer(make, clip=None):
+    torch.manual_seed(3)
+    module = nn.Linear(6, 4)
+    before = state(module)
+    x, y = rand(5, 6), rand(5, 4)
+    optimizer = make(module.parameters())
+    norms = []
+    for _ in range(5):
+        optimizer.zero_grad()
+        F.mse_loss(module(x), y).backward()
+        if clip == "norm":
+            norms.append(float(nn.utils.clip_grad_norm_(module.parameters(), 0.3)))
+        elif clip == "value":
+            nn.utils.clip_grad_value_(module.parameters(), 0.05)
+        optimizer.step()
+    return {"state": before, "x": packed(x), "y": packed(y), "after": state(module), "norms": norms}
+
+
+def run_schedule(make):
+    optimizer = optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.1)
+    schedule = make(optimizer)
+    rates = []
+    for _ in range(8):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    return rates
+
+
+scores, classes = rand(6, 4) * 3, ints(4, 6)
+images, places = rand(2, 4, 3, 2) * 3, ints(4, 2, 3, 2)
+soft = torch.softmax(rand(6, 4), 1)
+result = {
+    "torch": torch.__version__,
+    "layers": {name: run_layer(*layer) for name, layer in layers.items()},
+    "losses": {
+        **{name: run_loss(apply, scores, classes) for name, apply in losses.items()},
+        **{f"{name}, images": run_loss(apply, images, places) for name, apply in losses.items()},
+        **{name: run_loss(apply, scores, soft) for name, apply in dense.items()},
+    },
+    "optimizers": {
+        **{name: run_optimizer(make) for name, make in optimizers.items()},
+        "clipped norm": run_optimizer(optimizers["SGD"], "norm"),
+        "clipped values": run_optimizer(optimizers["SGD"], "value"),
+    },
+    "schedules": {name: run_schedule(make) for name, make in schedules.items()},
+}
+json.dump(result, sys.stdout)
