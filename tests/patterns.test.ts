@@ -310,10 +310,10 @@ describe('fuse-chain', () => {
     ['a column: not as it lies', (w, x) => w.sub(w.weight(3, 1), w.op('Sigmoid', [w.mul(w.op('Exp', [x]), w.weight(2, 1, 1))]))],
     ['the first operand again', (w, x) => w.sub(w.mul(w.op('Sigmoid', [x]), x), x)],
     ['the first operand again beside a column', (w, x) => w.sub(w.mul(w.op('Sigmoid', [x]), w.weight(3, 1)), x)],
-    ['a square', (w, x) => w.add(w.mul(x, x), w.number(1))],
-    ['bounds', (w, x) => w.op('Abs', [w.op('Clip', [x, w.number(-0.5), w.number(0.25)])])],
-    ['one element', (w, x) => w.mul(w.add(x, w.weight(1)), w.weight(1)), [1]],
-    ['none', (w, x) => w.mul(w.add(x, w.weight(3)), w.weight(3)), [0, 3]],
+    ['a square', (w, x) => w.op('Neg', [w.add(w.mul(x, x), w.number(1))])],
+    ['bounds', (w, x) => w.op('Sin', [w.op('Abs', [w.op('Clip', [x, w.number(-0.5), w.number(0.25)])])])],
+    ['one element', (w, x) => w.sub(w.mul(w.add(x, w.weight(1)), w.weight(1)), w.weight(1)), [1]],
+    ['none', (w, x) => w.sub(w.mul(w.add(x, w.weight(3)), w.weight(3)), w.weight(3)), [0, 3]],
     ['large tensors', (w, x) => w.op('Relu', [w.mul(w.add(x, w.weight(1024)), w.number(2))]), [512, 1024]],
     ['rows longer than a block', (w, x) => w.op('Relu', [w.mul(w.add(x, w.weight(1111)), w.number(2))]), [500, 1111]],
   ])('%s', async (_, build, shape) => {
@@ -322,18 +322,18 @@ describe('fuse-chain', () => {
 
   test('keeps what is fetched and what others read', async () => {
     const nodes = await left('fuse-chain', (w, x) => {
-      const a = w.op('Abs', [w.op('Sin', [x])])
-      const b = w.op('Relu', [w.add(a, w.number(1))])
-      return [w.mul(w.op('Tanh', [b]), b), a]
+      const a = w.op('Neg', [w.op('Abs', [w.op('Sin', [x])])])
+      const b = w.op('Relu', [w.mul(w.add(a, w.number(1)), w.number(3))])
+      return [w.sub(w.mul(w.op('Tanh', [b]), b), b), a]
     })
     expect(ops(nodes)).toEqual(['Chain', 'Chain', 'Chain'])
   })
 
   test('begins anew where the shape changes and where there are too many operands', async () => {
     const nodes = await left('fuse-chain', (w, x) => {
-      let y = w.op('Abs', [w.mul(x, w.number(2))])
+      let y = w.op('Abs', [w.op('Neg', [w.mul(x, w.number(2))])])
       y = w.op('Relu', [w.add(y, w.weight(2, 2, 3, 8))])
-      for (let i = 0; i < 6; i++) y = w.add(y, w.weight(2, 2, 3, 8))
+      for (let i = 0; i < 7; i++) y = w.add(y, w.weight(2, 2, 3, 8))
       return y
     })
     expect(ops(nodes)).toEqual(['Chain', 'Chain', 'Chain'])
@@ -356,7 +356,7 @@ describe('fuse-chain', () => {
   })
 
   test.each<[string, Build, (readonly number[])?]>([
-    ['one operator', (w, x) => w.op('Relu', [x])],
+    ['two operators', (w, x) => w.op('Abs', [w.op('Sin', [x])])],
     ['tensors that stay in a cache', (w, x) => w.op('Relu', [w.add(w.mul(x, w.number(2)), w.number(1))]), [100, 100]],
     ['other types', (w, x) => w.op('Cast', [w.add(w.mul(w.op('Cast', [x], { to: 6 }), w.op('Cast', [w.number(2)], { to: 6 })), w.op('Cast', [w.number(1)], { to: 6 }))], { to: 1 })],
     ['a shape that grows', (w, x) => w.add(whole(w, x), w.weight(2, 2, 3, 8))],

@@ -18,8 +18,7 @@ export function fuseChain(graph: Graph, types: ReadonlyMap<Value, Inferred>): Gr
   for (const first of graph.nodes) {
     if (!rewriter.stands(first)) continue
     const type = reader.type(first.outputs[0])
-    const least = type && leastSteps(sizeOf(type.shape))
-    if (!least) continue
+    if (!type || !worthwhile(sizeOf(type.shape))) continue
     const x = first.inputs.find((value) => fits(reader, value, type.shape))
     if (!x) continue
     const inputs = [x]
@@ -33,7 +32,7 @@ export function fuseChain(graph: Graph, types: ReadonlyMap<Value, Inferred>): Gr
       nodes.push(node)
       value = node.outputs[0]!
     }
-    if (steps.length < least) continue
+    if (steps.length < LEAST_STEPS) continue
     const last = nodes.pop()!
     for (const node of nodes) rewriter.remove(node)
     rewriter.replace(last, { op: Chain, name: last.name, attributes: { steps }, inputs, outputs: [value], fused: notFused })
@@ -41,10 +40,10 @@ export function fuseChain(graph: Graph, types: ReadonlyMap<Value, Inferred>): Gr
   return rewriter.apply()
 }
 
-/** The shortest chain that is worth a call of its own; undefined if none is. */
-function leastSteps(elements: number): number | undefined {
-  return elements <= 256 ? 2 : elements >= 1 << 19 ? 3 : undefined
-}
+/** The shortest chain that is worth a call of its own: two calls of single operators cost less than its one. */
+const LEAST_STEPS = 3
+
+const worthwhile = (elements: number): boolean => elements <= 256 || elements >= 1 << 19
 
 function fits(reader: Reader, value: Value | undefined, shape: Shape): boolean {
   const type = reader.type(value)
