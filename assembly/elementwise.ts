@@ -90,6 +90,30 @@ function vectors_f32<F>(a: usize, strideA: i32, b: usize, strideB: i32, y: usize
   }
 }
 
+/** One vector for all rows, as with a factor or a slope per channel: sixteen columns of it at a time stay in registers. */
+function columns_f32<F>(a: usize, b: usize, y: usize, n: i32, rows: i32): void {
+  const f = changetype<F>(0), step = <usize>n << 2;
+  for (let end = b + step; b < end; b += 64) {
+    const b0 = v128.load(b), b1 = v128.load(b, 16), b2 = v128.load(b, 32), b3 = v128.load(b, 48);
+    let p = a, q = y;
+    for (let i = rows; i > 0; i--) {
+      // @ts-ignore: of is resolved when this is compiled for a class
+      v128.store(q, f.of(v128.load(p), b0)); v128.store(q, f.of(v128.load(p, 16), b1), 16); v128.store(q, f.of(v128.load(p, 32), b2), 32); v128.store(q, f.of(v128.load(p, 48), b3), 48);
+      p += step;
+      q += step;
+    }
+    a += 64;
+    y += 64;
+  }
+}
+
+/** As rows_f32, for the functions that models apply with a vector of channels. */
+function channels_f32<F>(a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32): void {
+  // Longer rows are long enough.
+  if (strideA == 1 && stepA == n && strideB == 1 && stepB == 0 && (n & 15) == 0 && n <= 64) columns_f32<F>(a, b, y, n, rows);
+  else rows_f32<F>(a, strideA, stepA, b, strideB, stepB, y, n, rows);
+}
+
 /** `rows` rows of `n` elements, one after the other in y; steps are from row to row, in elements. */
 function rows_f32<F>(a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32): void {
   const f = changetype<F>(0);
@@ -163,12 +187,12 @@ function rows_of_f32(code: i32): Rows2 {
   switch (code) {
     case BINARY_ADD: break;
     case BINARY_SUB: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Sub>(a, sa, ta, b, sb, tb, y, n, m); break;
-    case BINARY_MUL: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Mul>(a, sa, ta, b, sb, tb, y, n, m); break;
+    case BINARY_MUL: rows = (a, sa, ta, b, sb, tb, y, n, m) => channels_f32<Mul>(a, sa, ta, b, sb, tb, y, n, m); break;
     case BINARY_DIV: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Div>(a, sa, ta, b, sb, tb, y, n, m); break;
     case BINARY_MIN: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Min>(a, sa, ta, b, sb, tb, y, n, m); break;
     case BINARY_MAX: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Max>(a, sa, ta, b, sb, tb, y, n, m); break;
     case BINARY_POW: rows = rows_pow; break;
-    case BINARY_PRELU: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<PRelu>(a, sa, ta, b, sb, tb, y, n, m); break;
+    case BINARY_PRELU: rows = (a, sa, ta, b, sb, tb, y, n, m) => channels_f32<PRelu>(a, sa, ta, b, sb, tb, y, n, m); break;
     case BINARY_FMOD: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Fmod>(a, sa, ta, b, sb, tb, y, n, m); break;
     default: unreachable();
   }

@@ -151,6 +151,8 @@ export const elementwiseCases: readonly Case[] = [
   { name: 'the largest shape last', op: 'Max', inputs: [f32([5]), f32([3, 1]), f32([2, 3, 5])], reference: broadcast(Math.max) },
   { name: 'one operand', op: 'Sum', inputs: [f32([3, 5])], reference: broadcast((a) => a) },
   { name: 'per channel', op: 'PRelu', inputs: [f32([2, 5, 3, 7]), weight([5, 1, 1])], reference: broadcast((x, slope) => (x < 0 ? slope * x : x)) },
+  { name: 'per channel of 32', op: 'PRelu', inputs: [f32([5, 3, 32]), weight([32])], reference: broadcast((x, slope) => (x < 0 ? slope * x : x)) },
+  { name: 'per channel of 48', op: 'PRelu', inputs: [f32([7, 48]), weight([48])], reference: broadcast((x, slope) => (x < 0 ? slope * x : x)) },
   { name: 'one slope', op: 'PRelu', inputs: [f32([3, 7]), weight([1])], reference: broadcast((x, slope) => (x < 0 ? slope * x : x)) },
   { name: 'both bounds', op: 'Clip', inputs: [f32([37]), weight([], { values: [-0.5] }), weight([], { values: [0.25] })], reference: ([x]) => unary((v) => Math.min(Math.max(v, -0.5), 0.25))([x], {}) },
   { name: 'bounds as inputs', op: 'Clip', inputs: [f32([37]), f32([], { values: [-0.5] }), f32([], { values: [0.25] })], reference: ([x]) => unary((v) => Math.min(Math.max(v, -0.5), 0.25))([x], {}) },

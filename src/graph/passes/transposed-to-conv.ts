@@ -15,29 +15,20 @@ export const transposedToConv = {
     for (const node of graph.nodes) {
       const { op, attributes, inputs } = node
       const w = inputs[1]?.constant
-      if (!Conv || op.name !== 'ConvTranspose' || op.domain !== '' || w?.dtype !== 'float32' || attributes.output_shape !== undefined) continue
-      if (attributes.auto_pad !== 'NOTSET' && attributes.auto_pad !== 'VALID') continue
-      const kernel = w.shape.slice(2)
+      if (!Conv || op.name !== 'ConvTranspose' || op.domain !== '' || w?.dtype !== 'float32') continue
+      const { auto_pad, output_shape, output_padding, kernel_shape } = attributes
       const group = attributes.group as number
-      const list = (name: string, length: number, fill: number): readonly number[] => {
-        const given = attributes[name] as readonly number[] | undefined
-        return given?.length ? given : new Array<number>(length).fill(fill)
-      }
-      const axes = kernel.length
-      const dilations = list('dilations', axes, 1)
-      const extra = list('output_padding', axes, 0)
-      const cut = attributes.auto_pad === 'VALID' ? new Array<number>(2 * axes).fill(0) : list('pads', 2 * axes, 0)
-      const reach = kernel.map((taps, i) => dilations[i] * (taps - 1))
-      const pads = [...reach.map((r, i) => r - cut[i]), ...reach.map((r, i) => r - cut[axes + i] + extra[i])]
+      const [strides, dilations, cut] = [attributes.strides, attributes.dilations, attributes.pads] as (readonly number[] | undefined)[]
+      const reach = [...w.shape.slice(2), ...w.shape.slice(2)].map((taps, i, both) => (dilations?.[i % (both.length / 2)] ?? 1) * (taps - 1))
+      const pads = reach.map((r, i) => r - (cut?.[i] ?? 0))
       // What is not so, or not right, is for ConvTranspose itself to compute or to refuse.
-      const lists = [dilations, extra, list('strides', axes, 1)]
-      if (lists.some((given) => given.length !== axes) || cut.length !== 2 * axes || !(group >= 1) || w.shape[0] % group !== 0 || axes < 1) continue
-      if (lists[2].some((stride) => stride !== 1) || pads.some((pad) => !(pad >= 0)) || [...extra, ...cut].some((pad) => !(pad >= 0))) continue
+      if (auto_pad !== 'NOTSET' || output_shape || output_padding || strides?.some((stride) => stride !== 1) || !(group >= 1) || w.shape[0] % group) continue
+      if ((cut && cut.length !== reach.length) || cut?.some((pad) => !(pad >= 0)) || pads.some((pad) => !(pad >= 0))) continue
       const filters: Value = { name: inputs[1]!.name, constant: turned(w, group) }
       rewriter.replace(node, {
         ...node,
         op: Conv,
-        attributes: { auto_pad: 'NOTSET', dilations, group, kernel_shape: attributes.kernel_shape, pads, strides: lists[2] },
+        attributes: { auto_pad, dilations, group, kernel_shape, pads, strides },
         inputs: [inputs[0], filters, ...inputs.slice(2)],
       })
     }
