@@ -183,7 +183,7 @@ function staticLinear(op: 'QLinearMatMul' | 'QLinearConv', name: string, x: Shap
   const weights = new Map([
     ['w', randomTensor(seeded(5), 'int8', w, -127, 128)],
     ['wScale', float(1 / 127 / Math.sqrt(k))],
-    ['wZero', { dtype: 'int8', shape: [], data: Int8Array.of(0) } as HostTensor],
+    ['wZero', { dtype: 'int8', shape: [], data: Int8Array.of(0) }],
     ['scale', float(2 / 255)],
     ['zero', byte(128)],
     ['yScale', float(4 / 255)],
