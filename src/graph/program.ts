@@ -9,9 +9,8 @@ import { Placed, type HostStep, type Step } from './emitter.js'
 import { capturedBy, type Graph, type Node, type Value } from './ir.js'
 import { Lru } from './lru.js'
 import { InferenceMemory, largerNumber } from './infer.js'
-import {
-  advance, advanceBounded, checkOutputs, initialState, planSegment, typeOfHost, type PlanOptions, type PlanState, type Segment, type SegmentEnd, type Source,
-} from './plan.js'
+import { checkOutputs, planSegment } from './plan.js'
+import { advance, advanceBounded, initialState, typeOfHost, type PlanOptions, type PlanState, type Segment, type SegmentEnd, type Source } from './plan-state.js'
 import { specialize } from './specialize.js'
 import type { States } from './states.js'
 import { resolve, type WeightLease, type WeightStore } from './weights.js'
