@@ -17,7 +17,7 @@ export function transpose_2d(x: usize, y: usize, batch: i32, rows: i32, cols: i3
 /** One matrix, its rows `xs` bytes apart in x and its columns `ys` bytes apart in y. */
 function matrixOf(x: usize, y: usize, rows: usize, cols: usize, xs: usize, ys: usize, bytes: i32): void {
   if (bytes == 4) matrix32(x, y, rows, cols, xs, ys);
-  else if (bytes == 1) matrix<u8>(x, y, rows, cols, xs, ys);
+  else if (bytes == 1) matrix8(x, y, rows, cols, xs, ys);
   else if (bytes == 2) matrix<u16>(x, y, rows, cols, xs, ys);
   else if (bytes == 8) matrix<u64>(x, y, rows, cols, xs, ys);
   else matrix<v128>(x, y, rows, cols, xs, ys);
@@ -37,6 +37,49 @@ function matrix<T>(x: usize, y: usize, rows: usize, cols: usize, xs: usize, ys: 
       }
     }
   }
+}
+
+/** Blocks of 8 × 8 bytes in three rounds of interleaving; what is left byte by byte. */
+function matrix8(x: usize, y: usize, rows: usize, cols: usize, xs: usize, ys: usize): void {
+  const rows8 = rows & ~7;
+  const cols8 = cols & ~7;
+  for (let c0: usize = 0; c0 < cols8; c0 += 64) {
+    const c1 = min(c0 + 64, cols8);
+    for (let r: usize = 0; r < rows8; r += 8) {
+      for (let c = c0; c < c1; c += 8) {
+        const p = x + r * xs + c;
+        const a0 = pairs(p, xs);
+        const a1 = pairs(p + 2 * xs, xs);
+        const a2 = pairs(p + 4 * xs, xs);
+        const a3 = pairs(p + 6 * xs, xs);
+        const b0 = v128.shuffle<i16>(a0, a1, 0, 8, 1, 9, 2, 10, 3, 11);
+        const b1 = v128.shuffle<i16>(a0, a1, 4, 12, 5, 13, 6, 14, 7, 15);
+        const b2 = v128.shuffle<i16>(a2, a3, 0, 8, 1, 9, 2, 10, 3, 11);
+        const b3 = v128.shuffle<i16>(a2, a3, 4, 12, 5, 13, 6, 14, 7, 15);
+        const q = y + c * ys + r;
+        put_two(q, ys, v128.shuffle<i32>(b0, b2, 0, 4, 1, 5));
+        put_two(q + 2 * ys, ys, v128.shuffle<i32>(b0, b2, 2, 6, 3, 7));
+        put_two(q + 4 * ys, ys, v128.shuffle<i32>(b1, b3, 0, 4, 1, 5));
+        put_two(q + 6 * ys, ys, v128.shuffle<i32>(b1, b3, 2, 6, 3, 7));
+      }
+    }
+  }
+  if (rows8 < rows) matrix<u8>(x + rows8 * xs, y + rows8, rows - rows8, cols8, xs, ys);
+  if (cols8 < cols) matrix<u8>(x + cols8, y + cols8 * ys, rows, cols - cols8, xs, ys);
+}
+
+/** Eight bytes of a row and of the next, in turns. */
+// @ts-ignore: decorator
+@inline
+function pairs(p: usize, xs: usize): v128 {
+  return v128.shuffle<i8>(v128.load64_zero(p), v128.load64_zero(p + xs), 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+
+// @ts-ignore: decorator
+@inline
+function put_two(q: usize, ys: usize, columns: v128): void {
+  v128.store64_lane(q, columns, 0);
+  v128.store64_lane(q + ys, columns, 1);
 }
 
 function matrix32(x: usize, y: usize, rows: usize, cols: usize, xs: usize, ys: usize): void {
