@@ -1,7 +1,7 @@
 import { LanewiseError } from '../errors.js'
 import { sizeOf } from '../shape.js'
 import { attentionTable, headsOf, headsWithin, maskOf, type AttentionEmission } from './attention-emit.js'
-import { Attention, sizesOf } from './attention.js'
+import { Attention, keysReached, sizesOf } from './attention.js'
 import { float, required } from './attributes.js'
 import type { AttributesOfOp, Gradient, GradientEmitter, TrainingEmitter } from './gradient.js'
 import type { Address, OpDefinition, Operand } from './op.js'
@@ -14,8 +14,7 @@ function emissionOf(e: GradientEmitter<AttentionAttributes> | TrainingEmitter<At
   const { batch, heads, kvHeads, queries, length, size, valueSize, split } = sizesOf(attributes, inputs)
   const [q, k, v] = [0, 1, 2].map((i) => (split ? headsOf(e.input(i)) : headsWithin(e.input(i), i === 2 ? valueSize : size)))
   const mask = inputs[3]
-  const width = mask?.shape.at(-1) ?? 1
-  const keys = width === 1 ? length : Math.min(length, width)
+  const keys = keysReached(mask, length)
   const valid = inputs[6]
   const ends = valid && ({ at: e.scratch(Math.max(batch * 4, 4)), add: 0, padded: 'in front' } as const)
   if (ends) e.call('cast_i64_i32', valid.at, ends.at, batch)

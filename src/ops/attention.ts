@@ -108,6 +108,12 @@ function maskRows(mask: HostTensor, batch: number, heads: number, queries: numbe
   }
 }
 
+/** How many keys there are for a mask: those that a shorter one does not reach are forbidden. */
+export function keysReached(mask: TensorType | undefined, keys: number): number {
+  const width = mask?.shape.at(-1) ?? 1
+  return width === 1 ? keys : Math.min(keys, width)
+}
+
 /** Opset 23 and 24. */
 export const Attention = defineOp({
   name: 'Attention',
@@ -147,10 +153,8 @@ export const Attention = defineOp({
       return emitJoined(e, before && headsOf(before), given, to, [batch, kvHeads, past, length, width])
     }
     const mask = e.inputs[3]
-    const width = mask?.shape.at(-1) ?? 1
-    // Keys that a shorter mask does not reach are forbidden.
-    const keys = width === 1 ? past + length : Math.min(past + length, width)
-    if (width > past + length) maskMisfit(mask!.shape, [batch, heads, queries, keys])
+    const keys = keysReached(mask, past + length)
+    if (mask && mask.shape.at(-1)! > past + length) maskMisfit(mask.shape, [batch, heads, queries, keys])
     const valid = e.inputs[6]
     let ends
     if (valid) {
