@@ -39,6 +39,11 @@ export function isDense({ axes }: StridedCopy): boolean {
   return !collapsed || collapsed.length === 0 || (collapsed.length === 1 && collapsed[0].from === 1 && collapsed[0].to === 1)
 }
 
+/** Records the copy of a whole tensor, in the order that it lies in. */
+export function emitDenseCopy(e: PackEmitter, { dtype, size, at }: { readonly dtype: DType; readonly size: number; readonly at: Address }, to: Address): void {
+  emitStridedCopy(e, dtype, { axes: [{ size, from: 1, to: 1 }], from: 0, to: 0 }, at, to)
+}
+
 /** Records the kernel call of a strided copy. */
 export function emitStridedCopy(e: PackEmitter, dtype: DType, copy: StridedCopy, x: Address, y: Address): void {
   const collapsed = collapseAxes(copy.axes)

@@ -195,11 +195,9 @@ function winogradBytes(e: KernelEmitter, m: number, taps: number, group: number,
 function winograd(m: number, taps: number): Kernel {
   return {
     name: `winograd ${m}x${m}`,
-    emit(e, { x, w, y, window, group, bias, residual, activation }) {
-      const [, top, left] = threeAxes(window.begin, 0)
-      const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
-      const [, oh, ow] = threeAxes(y.shape.slice(2), 1)
-      const images = x.shape[0] * depth
+    emit(e, job) {
+      const { x, w, y, group, bias, residual, activation } = job
+      const { images, height, width, oh, ow, top, left } = planesOf(job)
       const inputs = w.shape[1]
       const outputs = w.shape[0] / group
       const bytes = e.ask('winograd_packed_size', m, taps, inputs, outputs)
@@ -228,21 +226,16 @@ function winograd(m: number, taps: number): Kernel {
 /** One filter per channel: no products across channels. */
 const depthwise: Kernel = {
   name: 'depthwise',
-  emit(e, { x, w, y, window, group, bias, residual, activation }) {
-    const [, kh, kw] = threeAxes(window.kernel, 1)
-    const [, sh, sw] = threeAxes(window.strides, 1)
-    const [, dh, dw] = threeAxes(window.dilations, 1)
-    const [, top, left] = threeAxes(window.begin, 0)
-    const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
-    const [, oh, ow] = threeAxes(y.shape.slice(2), 1)
+  emit(e, job) {
+    const { x, w, y, group, bias, residual, activation } = job
+    const { images, height, width, oh, ow, kh, kw, sh, sw, dh, dw, top, left } = planesOf(job)
     const channels = y.shape[1]
     const bytes = 4 * e.ask('depthwise_packed_size', channels, kh * kw)
     const packed = e.pack(w, `depthwise ${kh * kw}`, bytes, (p, from, to) => p.call('depthwise_pack_f32', from, channels, kh * kw, to))
     const scratch = e.scratch(e.ask('depthwise_scratch_size', channels, ow, kh, kw, sw, dh, dw))
-    const rows = x.shape[0] * depth * oh
     e.call(
       'depthwise_f32', x.at, group, packed, bias, residual, channels, y.at, channels, height, width, channels, channels / group, oh, ow, kh, kw,
-      sh, sw, dh, dw, top, left, activation.code, activation.a, activation.b, scratch, 0, rows,
+      sh, sw, dh, dw, top, left, activation.code, activation.a, activation.b, scratch, 0, images * oh,
     )
   },
 }
@@ -260,16 +253,11 @@ const gathered: Kernel = {
 const few: Kernel = {
   name: 'gemv',
   emit(e, job) {
-    const { x, w, y, window, bias, residual, activation } = job
-    const [, kh, kw] = threeAxes(window.kernel, 1)
-    const [, sh, sw] = threeAxes(window.strides, 1)
-    const [, dh, dw] = threeAxes(window.dilations, 1)
-    const [, top, left] = threeAxes(window.begin, 0)
-    const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
-    const [, oh, ow] = threeAxes(y.shape.slice(2), 1)
+    const { x, w, y, bias, residual, activation } = job
+    const { images, height, width, oh, ow, kh, kw, sh, sw, dh, dw, top, left } = planesOf(job)
     const [outputs, inputs] = w.shape
     e.call(
-      'conv_few', x.at, height, width, inputs, packTaps(e, job), kh, kw, sh, sw, dh, dw, top, left, y.at, x.shape[0] * depth, oh, ow, outputs,
+      'conv_few', x.at, height, width, inputs, packTaps(e, job), kh, kw, sh, sw, dh, dw, top, left, y.at, images, oh, ow, outputs,
       bias, residual, activation.code, activation.a, activation.b, 0, outputs,
     )
   },
@@ -281,19 +269,16 @@ const rowsNames = { [ROWS_PRODUCTS]: 'row products', [ROWS_DOTS]: 'dots', [ROWS_
 function rows(kind: keyof typeof rowsNames): Kernel {
   return {
     name: rowsNames[kind],
-    emit(e, { x, w, y, window, bias, residual, activation }) {
-      const [, kh, kw] = threeAxes(window.kernel, 1)
-      const [, sh, sw] = threeAxes(window.strides, 1)
-      const [, top, left] = threeAxes(window.begin, 0)
-      const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
-      const [, oh, ow] = threeAxes(y.shape.slice(2), 1)
+    emit(e, job) {
+      const { x, w, y, bias, residual, activation } = job
+      const { images, height, width, oh, ow, kh, kw, sh, sw, top, left } = planesOf(job)
       const [outputs, inputs] = w.shape
       const packed = e.pack(w, `rows ${kind} ${sw}`, e.ask('conv_rows_packed_size', kind, outputs, inputs, kh, kw), (p, from, to) => {
         p.call('conv_rows_pack', kind, from, outputs, inputs, kh, kw, sw, to)
       })
       e.call(
         'conv_rows', kind, x.at, inputs, height, width, inputs, packed, kh, kw, sh, sw, top, left, y.at, outputs, oh, ow, outputs,
-        bias, residual, outputs, activation.code, activation.a, activation.b, 0, x.shape[0] * depth * oh,
+        bias, residual, outputs, activation.code, activation.a, activation.b, 0, images * oh,
         e.scratch(e.ask('conv_rows_scratch_size', kind, inputs, kh, kw, sw, ow)),
       )
     },
@@ -311,6 +296,17 @@ const grouped: Kernel = {
     const [, , dw] = threeAxes(window.dilations, 1)
     emitTaps(e, job, 'conv_grouped', e.scratch(e.ask('conv_grouped_scratch_size', inputs, group, kd, kh, kw, sw, dw, out[2])))
   },
+}
+
+/** What a flat window does in each image, whose number counts the depth in. */
+function planesOf({ x, y, window }: Job) {
+  const [, kh, kw] = threeAxes(window.kernel, 1)
+  const [, sh, sw] = threeAxes(window.strides, 1)
+  const [, dh, dw] = threeAxes(window.dilations, 1)
+  const [, top, left] = threeAxes(window.begin, 0)
+  const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
+  const [, oh, ow] = threeAxes(y.shape.slice(2), 1)
+  return { images: x.shape[0] * depth, height, width, oh, ow, kh, kw, sh, sw, dh, dw, top, left }
 }
 
 /** Channels in and out of one group, and the sizes of the output. */

@@ -1,10 +1,10 @@
 import { logicalStrides } from '../graph/layout.js'
-import { emitStridedCopy } from '../graph/strided.js'
+import { emitDenseCopy } from '../graph/strided.js'
 import { sizeOf } from '../shape.js'
 import { Einsum, grouped, matrixForm, parseEquation, resolve, type Equation, type Labels } from './einsum.js'
 import type { AttributesOfOp, Gradient, GradientEmitter } from './gradient.js'
 import { MatMulGradient } from './matmul.js'
-import { plus, type Address, type Operand } from './op.js'
+import { plus, type Operand } from './op.js'
 
 type EinsumAttributes = AttributesOfOp<typeof Einsum>
 type Resolved = Equation & { readonly sizes: ReadonlyMap<string, number> }
@@ -51,7 +51,7 @@ function emitContraction(g: GradientEmitter<EinsumAttributes>, { inputs: terms, 
   const rows = [stridesBy(labels, terms[index], dx), stridesBy(labels, output, g.gradient()!)].map((strides) => [0, ...strides])
   operands.forEach((operand, i) => {
     if (i === index) return
-    copyDense(g, operand, plus(gathered, first * 4))
+    emitDenseCopy(g, operand, plus(gathered, first * 4))
     rows.push([first, ...stridesBy(labels, terms[i], operand)])
     first += operand.size
   })
@@ -63,8 +63,4 @@ function emitContraction(g: GradientEmitter<EinsumAttributes>, { inputs: terms, 
 function stridesBy(labels: Labels, term: Labels, { shape, order }: Operand): number[] {
   const own = logicalStrides(shape, order)
   return labels.map((label) => term.reduce((sum, other, axis) => sum + (other === label && shape[axis] !== 1 ? own[axis] : 0), 0))
-}
-
-function copyDense(g: GradientEmitter<unknown>, from: Operand, to: Address): void {
-  if (from.size > 0) emitStridedCopy(g, 'float32', { axes: [{ size: from.size, from: 1, to: 1 }], from: 0, to: 0 }, from.at, to)
 }

@@ -2,11 +2,11 @@
 import { ELEMENTS_ADD, ELEMENTS_CLEAR, ELEMENTS_TAKE } from '../../assembly/codes.js'
 import { byteSize } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
-import { emitStridedCopy } from '../graph/strided.js'
+import { emitDenseCopy } from '../graph/strided.js'
 import { normalizeAxis, sizeOf, stridesOf } from '../shape.js'
 import { GatherElements, GatherND } from './gather.js'
 import type { AttributesOfOp, Gradient, GradientEmitter } from './gradient.js'
-import type { Address, Operand } from './op.js'
+import type { Address, OpDefinition, Operand } from './op.js'
 import { MaxUnpool } from './scatter-window.js'
 import { ScatterElements, ScatterND } from './scatter.js'
 import { TopK } from './top-k.js'
@@ -19,47 +19,46 @@ function emitElements(g: GradientEmitter<{ readonly axis: number }>, mode: numbe
   g.call('elements_f32', mode, x, y.at, indices.at, byteSize(indices.dtype), g.table(table), y.shape.length, axis, indices.size)
 }
 
-/** dx is dy at the elements that were taken, added up where one was taken several times. */
-export const GatherElementsGradient: Gradient<AttributesOfOp<typeof GatherElements>> = {
-  op: GatherElements,
-  inputs: [0],
-  backward(g) {
-    if (!g.wants(0)) return
-    const dx = g.result(0)
-    if (dx.size === 0) return
-    g.call('fill_f32', dx.at, 0, dx.size)
-    emitElements(g, ELEMENTS_ADD, g.gradient()!.at, dx, g.input(1))
-  },
+/** The call that gives, takes or clears what a node's indices name in y, with x beside them. */
+type Emit<A> = (g: GradientEmitter<A>, mode: number, x: Address | number, y: Operand, indices: Operand) => void
+
+/** dx is dy where something was taken, added up where it was taken several times. */
+function gathering<A>(op: OpDefinition<A>, emit: Emit<A>): Gradient<A> {
+  return {
+    op,
+    inputs: [0],
+    backward(g) {
+      if (!g.wants(0)) return
+      const dx = g.result(0)
+      if (dx.size === 0) return
+      g.call('fill_f32', dx.at, 0, dx.size)
+      emit(g, ELEMENTS_ADD, g.gradient()!.at, dx, g.input(1))
+    },
+  }
 }
 
 /**
  * Updates have the gradient of the elements that they became, or were added to; what was replaced has none. An element that is replaced twice is
  * not foreseen by ONNX: here each of its updates gets the whole gradient.
  */
-export const ScatterElementsGradient: Gradient<AttributesOfOp<typeof ScatterElements>> = {
-  op: ScatterElements,
-  inputs: [0, 2],
-  backward(g) {
-    const { reduction } = g.attributes
-    requireReduction(reduction)
-    const dy = g.gradient()!
-    const indices = g.input(1)
-    if (g.wants(2)) emitElements(g, ELEMENTS_TAKE, g.result(2).at, dy, indices)
-    if (!g.wants(0)) return
-    if (reduction === 'add') return g.pass(0)
-    const dx = g.result(0)
-    if (dx.size === 0) return
-    copyWhole(g, dy, dx)
-    emitElements(g, ELEMENTS_CLEAR, 0, dx, indices)
-  },
-}
-
-function requireReduction(reduction: string): void {
-  if (reduction !== 'none' && reduction !== 'add') throw new LanewiseError('E_UNSUPPORTED', `the reduction "${reduction}" has no gradient`)
-}
-
-function copyWhole(g: GradientEmitter<unknown>, from: Operand, to: Operand): void {
-  emitStridedCopy(g, 'float32', { axes: [{ size: to.size, from: 1, to: 1 }], from: 0, to: 0 }, from.at, to.at)
+function scattering<A extends { readonly reduction: string }>(op: OpDefinition<A>, emit: Emit<A>): Gradient<A> {
+  return {
+    op,
+    inputs: [0, 2],
+    backward(g) {
+      const { reduction } = g.attributes
+      if (reduction !== 'none' && reduction !== 'add') throw new LanewiseError('E_UNSUPPORTED', `the reduction "${reduction}" has no gradient`)
+      const dy = g.gradient()!
+      const indices = g.input(1)
+      if (g.wants(2)) emit(g, ELEMENTS_TAKE, g.result(2).at, dy, indices)
+      if (!g.wants(0)) return
+      if (reduction === 'add') return g.pass(0)
+      const dx = g.result(0)
+      if (dx.size === 0) return
+      emitDenseCopy(g, dy, dx.at)
+      emit(g, ELEMENTS_CLEAR, 0, dx, indices)
+    },
+  }
 }
 
 /** Slices of y that index tuples name, behind `batch` axes that both have. */
@@ -73,37 +72,10 @@ function emitSlices(g: GradientEmitter<unknown>, mode: number, x: Address | numb
   g.call('slices_f32', mode, x, y.at, indices.at, byteSize(indices.dtype), count, depth, table, run, sizeOf(lead.slice(batch)), sizeOf(y.shape.slice(batch)))
 }
 
-/** dx is dy at the slices that were taken, added up. */
-export const GatherNDGradient: Gradient<AttributesOfOp<typeof GatherND>> = {
-  op: GatherND,
-  inputs: [0],
-  backward(g) {
-    if (!g.wants(0)) return
-    const dx = g.result(0)
-    if (dx.size === 0) return
-    g.call('fill_f32', dx.at, 0, dx.size)
-    emitSlices(g, ELEMENTS_ADD, g.gradient()!.at, dx, g.input(1), g.attributes.batch_dims)
-  },
-}
-
-/** As that of ScatterElements. */
-export const ScatterNDGradient: Gradient<AttributesOfOp<typeof ScatterND>> = {
-  op: ScatterND,
-  inputs: [0, 2],
-  backward(g) {
-    const { reduction } = g.attributes
-    requireReduction(reduction)
-    const dy = g.gradient()!
-    const indices = g.input(1)
-    if (g.wants(2)) emitSlices(g, ELEMENTS_TAKE, g.result(2).at, dy, indices)
-    if (!g.wants(0)) return
-    if (reduction === 'add') return g.pass(0)
-    const dx = g.result(0)
-    if (dx.size === 0) return
-    copyWhole(g, dy, dx)
-    emitSlices(g, ELEMENTS_CLEAR, 0, dx, indices)
-  },
-}
+export const GatherElementsGradient = /* @__PURE__ */ gathering(GatherElements, emitElements)
+export const ScatterElementsGradient = /* @__PURE__ */ scattering(ScatterElements, emitElements)
+export const GatherNDGradient = /* @__PURE__ */ gathering(GatherND, (g, mode, x, y, indices) => emitSlices(g, mode, x, y, indices, g.attributes.batch_dims))
+export const ScatterNDGradient = /* @__PURE__ */ scattering(ScatterND, emitSlices)
 
 /** The elements that were chosen have the gradients of their copies. */
 export const TopKGradient: Gradient<AttributesOfOp<typeof TopK>> = {

@@ -1,7 +1,7 @@
 import { BINARY_MUL } from '../../assembly/codes.js'
 import { LanewiseError } from '../errors.js'
 import { logicalStrides } from '../graph/layout.js'
-import { collapseAxes, emitStridedCopy, type StridedCopy } from '../graph/strided.js'
+import { collapseAxes, emitDenseCopy, emitStridedCopy, type StridedCopy } from '../graph/strided.js'
 import { toNumbers } from '../host.js'
 import { sizeOf } from '../shape.js'
 import { emitBinary } from './arithmetic.js'
@@ -52,7 +52,7 @@ function moving(op: object): Gradient<object> {
         if (!dy) continue
         if (dy === g.gradient(output)) {
           const at = g.scratch(dy.size * 4)
-          emitStridedCopy(g, 'float32', { axes: [{ size: dy.size, from: 1, to: 1 }], from: 0, to: 0 }, dy.at, at)
+          emitDenseCopy(g, dy, at)
           gradients[output] = { dtype: dy.dtype, shape: dy.shape, order: dy.order, physical: dy.physical, size: dy.size, at, constant: undefined }
         }
         addStrided(g, reversed(part), gradients[output]!, gradients[output]!)

@@ -1,6 +1,6 @@
 import { byteSize, isBig, isInteger } from '../dtype.js'
 import { LanewiseError } from '../errors.js'
-import { copyElements, emitStridedCopy } from '../graph/strided.js'
+import { copyElements, emitDenseCopy, emitStridedCopy } from '../graph/strided.js'
 import { toNumbers, type HostTensor } from '../host.js'
 import { formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } from '../shape.js'
 import { emitPlacedHeads } from './attention-emit.js'
@@ -61,7 +61,7 @@ export const ScatterND = defineOp({
     const count = sizeOf(indices.shape.slice(0, -1))
     const run = sizeOf(x.shape.slice(depth))
     const y = e.overwrite(0, 0)
-    if (y.at !== x.at) emitStridedCopy(e, x.dtype, { axes: [{ size: x.size, from: 1, to: 1 }], from: 0, to: 0 }, x.at, y.at)
+    if (y.at !== x.at) emitDenseCopy(e, x, y.at)
     const box = indices.constant && boxOf(slicePlaces(x.shape, indices.constant).places, indices.shape.slice(0, -1))
     if (box) {
       const axes = box.strides.map((to, axis) => ({ size: indices.shape[axis], from: sizeOf(indices.shape.slice(axis + 1, -1)) * run, to }))
@@ -181,7 +181,7 @@ export const TensorScatter = defineOp({
     const [cache, update, places] = [e.input(0), e.input(1), e.inputs[2]]
     const { length, count, inner, middle, batch } = cacheSizes(e.attributes.axis, cache.shape, update.shape)
     const y = e.overwrite(0, 0)
-    if (y.at.block !== cache.at.block) emitStridedCopy(e, cache.dtype, { axes: [{ size: cache.size, from: 1, to: 1 }], from: 0, to: 0 }, cache.at, y.at)
+    if (y.at.block !== cache.at.block) emitDenseCopy(e, cache, y.at)
     let ends
     if (places) {
       e.check(places, (tensor) => startsOf(tensor, count, length))
