@@ -1,6 +1,5 @@
 // The bench inside a page: bundled and driven by chromium.ts, which hands in the peers.
-import { allOps } from '../src/ops/all.js'
-import { registerOps } from '../src/ops/registry.js'
+import { registerAllOps } from '../src/api/register-all.js'
 import * as lanewise from '../src/browser.js'
 import { measureWork, type WorkResult } from './measure.js'
 import type { Options } from './options.js'
@@ -25,7 +24,7 @@ export interface PageBench {
 }
 
 export async function start({ ort, tf, tfWasm }: PagePeers, options: Options): Promise<PageBench> {
-  registerOps(allOps)
+  registerAllOps()
   ort.env.wasm.wasmPaths = '/ort/'
   tfWasm.setWasmPaths('/tfjs/')
   const peaks = await Peaks.create(options.build)

@@ -1,5 +1,5 @@
-import type { DType } from '../src/dtype.js'
-import { dtypeToOnnx } from '../src/dtype.js'
+import type { DType } from '../src/core/dtype.js'
+import { dtypeToOnnx } from '../src/core/dtype.js'
 import type { AttributeProto, ModelProto, NodeProto } from '../src/onnx/schema/onnx.js'
 import { AttributeType } from '../src/onnx/schema/onnx.js'
 import type { Init } from '../src/onnx/schema/table.js'

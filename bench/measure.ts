@@ -1,4 +1,4 @@
-import type { HostTensor } from '../src/host.js'
+import type { HostTensor } from '../src/core/host.js'
 import { agrees, compareValues, describeComparison, modelTolerance, nearer } from '../tests/support/agreement.js'
 import type { Peaks } from './peaks.js'
 import type { EngineName, Loaded, Peer, PeerName } from './peers/peer.js'

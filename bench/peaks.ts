@@ -16,7 +16,7 @@ export function describePeaks({ peak, peakOfAdditions }: PeakRates): string {
   return `${peak.toFixed(1)} GFLOP/s of multiply-adds in registers, ${peakOfAdditions.toFixed(1)} if products cost nothing beside the additions`
 }
 
-/** What this build and engine can do at most, from loops that do nothing else: see assembly/peak.ts. */
+/** What this build and engine can do at most, from loops that do nothing else: see assembly/lib/peak.ts. */
 export class Peaks {
   private buffer = 0
   private bytes = 0

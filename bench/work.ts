@@ -1,5 +1,5 @@
-import { viewData, type DType, type NumericDType, type TypedArray } from '../src/dtype.js'
-import { rawBytes, type HostTensor } from '../src/host.js'
+import { viewData, type DType, type NumericDType, type TypedArray } from '../src/core/dtype.js'
+import { rawBytes, type HostTensor } from '../src/core/host.js'
 
 export type Feeds = ReadonlyMap<string, HostTensor>
 

@@ -1,6 +1,6 @@
 import { instantiateSync } from '@assemblyscript/loader'
-import { viewData, type NumericDType, type TypedArray } from '../src/dtype.js'
-import { LanewiseError } from '../src/errors.js'
+import { viewData, type NumericDType, type TypedArray } from '../src/core/dtype.js'
+import { LanewiseError } from '../src/core/errors.js'
 import type { Build, Kernels } from './module.js'
 
 const PAGE = 65536

@@ -1,4 +1,4 @@
-import { LanewiseError } from '../src/errors.js'
+import { LanewiseError } from '../src/core/errors.js'
 import type { instantiate } from './exports.js'
 import type { instantiate as instantiateTraining } from './train-exports.js'
 

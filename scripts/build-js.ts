@@ -21,7 +21,7 @@ const wasmUrls: Plugin = {
 
 // Each group shares its chunks. Node and browsers do not share theirs: what one of them loads would fall into more pieces.
 const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string> }[] = [
-  { platform: 'node', entryPoints: { node: 'src/node.ts', 'ops/all-node': 'src/all-ops.ts', train: 'src/train-entry.ts', 'cli/main': 'src/cli/main.ts' } },
+  { platform: 'node', entryPoints: { node: 'src/node.ts', 'ops/all-node': 'src/all-ops.ts', train: 'src/train.ts', 'cli/main': 'src/cli/main.ts' } },
   { platform: 'browser', entryPoints: { browser: 'src/browser.ts', 'ops/all': 'src/all-ops.ts' } },
 ]
 

@@ -10,8 +10,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 process.chdir(root)
 mkdirSync('dist/wasm', { recursive: true })
 for (const target of process.argv.length > 2 ? process.argv.slice(2) : targets) {
-  // The prefix names the list of exports: assembly/inference.ts or assembly/train.ts.
-  const entry = `assembly/${target.split('-')[0]}.ts`
+  // The prefix names the list of exports: assembly/abi/inference.ts or assembly/abi/train.ts.
+  const entry = `assembly/abi/${target.split('-')[0]}.ts`
   execFileSync(process.execPath, ['node_modules/assemblyscript/bin/asc.js', entry, '--target', target], { stdio: 'inherit' })
 }
 keepTypes('inference-simd', 'exports')

@@ -1,4 +1,4 @@
-// Where the constants of assembly/simd.ts come from: polynomials and rational functions whose largest weighted error over an
+// Where the constants of assembly/lib/simd.ts come from: polynomials and rational functions whose largest weighted error over an
 // interval is least, by Lawson's algorithm (C. L. Lawson, 1961; for the rational ones with the linearised weights of
 // Sanathanan and Koerner, 1963). Prints each fit, rounded to float32, with the error that is left.
 //

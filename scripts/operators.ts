@@ -1,11 +1,11 @@
 // Writes docs/operators.md: what is known of every operator, from its definition.
 import { writeFileSync } from 'node:fs'
-import type { DType } from '../src/dtype.js'
+import type { DType } from '../src/core/dtype.js'
 import { allOps } from '../src/ops/all.js'
 import { commonOps } from '../src/ops/common.js'
 import { gradients } from '../src/ops/gradients.js'
-import type { OpDefinition } from '../src/ops/op.js'
-import { allFloat32 } from '../src/ops/op.js'
+import type { OpDefinition } from '../src/ir/op.js'
+import { allFloat32 } from '../src/ir/op.js'
 
 const probed: readonly DType[] = ['float32', 'float64', 'int32', 'int64', 'uint8', 'int8', 'bool']
 

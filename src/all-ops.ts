@@ -4,7 +4,6 @@
  *
  * @packageDocumentation
  */
-import { allOps } from './ops/all.js'
-import { registerOps } from './ops/registry.js'
+import { registerAllOps } from './api/register-all.js'
 
-registerOps(allOps)
+registerAllOps()

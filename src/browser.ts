@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 import { commonOps } from './ops/common.js'
-import { registerOps } from './ops/registry.js'
+import { registerOps } from './ir/registry.js'
 import { browserPlatform } from './platform/browser.js'
 import { setPlatform } from './platform/platform.js'
 

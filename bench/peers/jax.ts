@@ -1,4 +1,4 @@
-import type { HostTensor } from '../../src/host.js'
+import type { HostTensor } from '../../src/core/host.js'
 import type { Feeds, Layer } from '../work.js'
 import type { Loaded, Peer } from './peer.js'
 

@@ -1,6 +1,6 @@
 import type * as Lanewise from '../../src/index.js'
-import { publishValue } from '../../src/value.js'
-import { toHost } from '../../src/tensor.js'
+import { publishValue } from '../../src/api/value.js'
+import { toHost } from '../../src/api/tensor.js'
 import type { Feeds, Work } from '../work.js'
 import type { Loaded, Peer } from './peer.js'
 

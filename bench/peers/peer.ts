@@ -1,4 +1,4 @@
-import type { HostTensor } from '../../src/host.js'
+import type { HostTensor } from '../../src/core/host.js'
 import type { Identity, Work } from '../work.js'
 
 export type PeerName = 'onnxruntime-web' | 'onnxruntime-node' | 'tfjs-wasm' | 'jax-js'

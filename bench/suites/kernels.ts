@@ -1,5 +1,5 @@
-import type { HostTensor } from '../../src/host.js'
-import type { Shape } from '../../src/shape.js'
+import type { HostTensor } from '../../src/core/host.js'
+import type { Shape } from '../../src/core/shape.js'
 import { randomTensor, seeded } from '../../tests/support/random.js'
 import { model, node, type Attributes } from '../graph.js'
 import type { Feeds, Identity, Layer, Work } from '../work.js'

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { HostTensor } from '../../src/host.js'
+import type { HostTensor } from '../../src/core/host.js'
 import { readModel, writeModel } from '../../src/onnx/wire.js'
 import { findModels, otherInputs, outputStep, randomFeeds, referenceRuns, type RealModel } from '../../tests/support/models.js'
 import { withRandomWeights } from '../../tests/support/random-weights.js'

@@ -1,4 +1,4 @@
-import { Adam, cosine, flip, type Recipe } from '../../src/train-entry.js'
+import { Adam, cosine, flip, type Recipe } from '../../src/train.js'
 import { small } from '../mnist/networks.js'
 
 export default {

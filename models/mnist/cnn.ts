@@ -1,5 +1,5 @@
-import { Adam, cosine, shift, type Recipe } from '../../src/train-entry.js'
-import { cnn } from '../mnist/networks.js'
+import { Adam, cosine, shift, type Recipe } from '../../src/train.js'
+import { cnn } from './networks.js'
 
 export default {
   title: 'MNIST, convolutions 5×5×32 and 5×5×64, 1024 hidden units',

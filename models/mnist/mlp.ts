@@ -1,5 +1,5 @@
-import { Adam, cosine, shift, type Recipe } from '../../src/train-entry.js'
-import { mlp } from '../mnist/networks.js'
+import { Adam, cosine, shift, type Recipe } from '../../src/train.js'
+import { mlp } from './networks.js'
 
 export default {
   title: 'MNIST, two hidden layers of sigmoids: 784–256–256–10',

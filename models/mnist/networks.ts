@@ -1,4 +1,4 @@
-import { Conv2d, Dropout, Flatten, init, Linear, MaxPool2d, ReLU, Sequential, Sigmoid } from '../../src/train-entry.js'
+import { Conv2d, Dropout, Flatten, init, Linear, MaxPool2d, ReLU, Sequential, Sigmoid } from '../../src/train.js'
 
 // From pictures [N, 1, 28, 28] to scores of ten classes.
 

@@ -1,5 +1,5 @@
-import { Adam, cosine, type Recipe } from '../../src/train-entry.js'
-import { oneHidden } from '../mnist/networks.js'
+import { Adam, cosine, type Recipe } from '../../src/train.js'
+import { oneHidden } from './networks.js'
 
 export default {
   title: 'MNIST, one hidden layer: 784–256–10',

@@ -1,5 +1,5 @@
-import { Adam, cosine, type Recipe } from '../../src/train-entry.js'
-import { oneLayer } from '../mnist/networks.js'
+import { Adam, cosine, type Recipe } from '../../src/train.js'
+import { oneLayer } from './networks.js'
 
 export default {
   title: 'MNIST, one layer: 784–10',

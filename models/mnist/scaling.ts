@@ -1,7 +1,7 @@
 // How fast one hidden layer learns with pictures of 0 … 255, of 0 … 1 and standardised ones: the same weights, order and method, four learning rates.
 // "npx tsx models/mnist/scaling.ts" writes the table to standard output and runs/mnist/scaling.html.
 import { writeFileSync, mkdirSync } from 'node:fs'
-import { DataLoader, Device, evaluate, fit, htmlReport, MinMaxScaler, SGD, StandardScaler, Tensor, type Fields, type MetricsRecord } from '../../src/train-entry.js'
+import { DataLoader, Device, evaluate, fit, htmlReport, MinMaxScaler, SGD, StandardScaler, Tensor, type Fields, type MetricsRecord } from '../../src/train.js'
 import { pictureData } from '../../src/train/picture-data.js'
 import { oneHidden } from './networks.js'
 

@@ -1,5 +1,5 @@
-import { Adam, cosine, shift, type Recipe } from '../../src/train-entry.js'
-import { small } from '../mnist/networks.js'
+import { Adam, cosine, shift, type Recipe } from '../../src/train.js'
+import { small } from './networks.js'
 
 export default {
   title: 'MNIST, a CNN of 21 thousand weights',

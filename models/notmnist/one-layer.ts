@@ -1,4 +1,4 @@
-import { Adam, cosine, type Recipe } from '../../src/train-entry.js'
+import { Adam, cosine, type Recipe } from '../../src/train.js'
 import { oneLayer } from '../mnist/networks.js'
 
 export default {

@@ -1,4 +1,4 @@
-import { Adam, cosine, shift, type Recipe } from '../../src/train-entry.js'
+import { Adam, cosine, shift, type Recipe } from '../../src/train.js'
 import { small } from '../mnist/networks.js'
 
 export default {

@@ -1,6 +1,6 @@
 import '../../src/all-ops.js'
 import { GraphBuilder } from '../../src/node.js'
-import type { Graph, Value } from '../../src/graph/ir.js'
+import type { Graph, Value } from '../../src/ir/graph.js'
 import type { Checkpoint } from './checkpoint.js'
 
 const EPSILON = 1e-5

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { median } from '../../src/table.js'
+import { median } from '../../src/core/table.js'
 
 /** A program that measures from its first line to its first answer: import, compile, create, run. */
 const programs = {

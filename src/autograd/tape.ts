@@ -1,7 +1,7 @@
-import type { Attributes } from '../ops/attributes.js'
-import type { Gradient } from '../ops/gradient.js'
-import type { Address, OpDefinition } from '../ops/op.js'
-import type { Placed } from '../graph/emitter.js'
+import type { Attributes } from '../ir/attributes.js'
+import type { Gradient } from '../ir/gradient.js'
+import type { Address, OpDefinition } from '../ir/op.js'
+import type { Placed } from '../plan/emitter.js'
 import type { Variable } from './variable.js'
 
 /** One applied operator. */

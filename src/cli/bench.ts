@@ -1,14 +1,14 @@
 import { cpus } from 'node:os'
 import { readModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
-import { Tensor, toHost } from '../tensor.js'
+import { Tensor, toHost } from '../api/tensor.js'
 import { listFlag, numberFlag, onlyModel, textFlag, type Command } from './command.js'
 import { differenceOf } from './difference.js'
 import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
 import { externalFiles, loadPeer, peerNames, type Peer } from './peers.js'
-import { median, msText, tableLines } from '../table.js'
+import { median, msText, tableLines } from '../core/table.js'
 
 /** Sets of random inputs that take turns. */
 const INPUTS = 3

@@ -1,9 +1,9 @@
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import type { ModelProto } from '../onnx/schema/onnx.js'
 import { readModel, writeModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
-import type { InferenceSession } from '../session.js'
-import type { Tensor } from '../tensor.js'
+import type { InferenceSession } from '../api/session.js'
+import type { Tensor } from '../api/tensor.js'
 import { choiceFlag, numberFlag, onlyModel, type Command } from './command.js'
 import { differenceOf } from './difference.js'
 import { findDivergence, hostResults, type Comparison } from './divergence.js'
@@ -11,7 +11,7 @@ import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
 import { externalFiles, loadPeer, type ExternalFile, type PeerName } from './peers.js'
-import { median, msText, tableLines } from '../table.js'
+import { median, msText, tableLines } from '../core/table.js'
 
 export const compare: Command = {
   name: 'compare',

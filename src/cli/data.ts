@@ -4,7 +4,7 @@ import { encodeIdx } from '../data/idx.js'
 import type { ImageSet } from '../data/image-set.js'
 import { loadMnistPart, mnistFile, mnistSets, type MnistName, type MnistPart } from '../data/mnist.js'
 import { makeFolder, writeAtomically } from '../platform/node-files.js'
-import { bytesText } from '../table.js'
+import { bytesText } from '../core/table.js'
 import { choiceFlag, numberFlag, textFlag, UsageError, type Command } from './command.js'
 
 const SETS = [...(Object.keys(mnistSets) as MnistName[]), 'digits'] as const

@@ -1,7 +1,7 @@
-import { isFloat } from '../dtype.js'
-import type { HostTensor } from '../host.js'
-import { numbersOf } from '../ops/host-floats.js'
-import { formatShape, sameShape } from '../shape.js'
+import { isFloat } from '../core/dtype.js'
+import type { HostTensor } from '../core/host.js'
+import { numbersOf } from '../ops/elementwise/scalar-floats.js'
+import { formatShape, sameShape } from '../core/shape.js'
 
 /** How far two tensors are apart, and whether they agree as runs of one model should. */
 export interface Difference {

@@ -1,6 +1,6 @@
-import type { HostTensor } from '../host.js'
-import type { InferenceSession } from '../session.js'
-import { Tensor, toHost } from '../tensor.js'
+import type { HostTensor } from '../core/host.js'
+import type { InferenceSession } from '../api/session.js'
+import { Tensor, toHost } from '../api/tensor.js'
 import { differenceOf, type Difference } from './difference.js'
 
 /** A value inside a model and the node that makes it. */

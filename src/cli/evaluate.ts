@@ -1,4 +1,4 @@
-import { tableLines } from '../table.js'
+import { tableLines } from '../core/table.js'
 import { classesOf } from '../train/evaluate.js'
 import { classifierFlags, classify, loadClassifier } from './classifier.js'
 import type { Command } from './command.js'

@@ -1,4 +1,4 @@
-import type { ProfileEntry } from '../profile.js'
+import type { ProfileEntry } from '../api/profile.js'
 
 interface Frame {
   readonly name: string

@@ -1,8 +1,8 @@
-import { LanewiseError } from '../errors.js'
-import { isFloat, type DType } from '../dtype.js'
-import type { HostTensor } from '../host.js'
-import { numericTensor } from '../ops/host-floats.js'
-import { formatShape, type Shape } from '../shape.js'
+import { LanewiseError } from '../core/errors.js'
+import { isFloat, type DType } from '../core/dtype.js'
+import type { HostTensor } from '../core/host.js'
+import { numericTensor } from '../ops/elementwise/scalar-floats.js'
+import { formatShape, type Shape } from '../core/shape.js'
 import { choiceFlag, numberFlag, numbersFlag, textFlag, UsageError, type Flag, type Flags } from './command.js'
 import { loadOptional } from '../platform/optional.js'
 

@@ -1,6 +1,6 @@
 import type { Build } from '../../bindings/module.js'
-import { InferenceSession } from '../session.js'
-import type { SessionOptions } from '../session-options.js'
+import { InferenceSession } from '../api/session.js'
+import type { SessionOptions } from '../api/session-options.js'
 import { choiceFlag, type Flag, type Flags } from './command.js'
 
 export const sessionFlags: Readonly<Record<string, Flag>> = {

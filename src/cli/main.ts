@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { VERSION } from '../env.js'
-import { LanewiseError } from '../errors.js'
+import { VERSION } from '../core/env.js'
+import { LanewiseError } from '../core/errors.js'
 // Registers every operator.
 import '../node.js'
 import { bench } from './bench.js'

@@ -1,8 +1,8 @@
-import { makeData, type DType, type NumericDType, type TypedArray } from '../dtype.js'
-import { LanewiseError } from '../errors.js'
-import { rawBytes, type HostTensor } from '../host.js'
-import { transposed } from '../ops/transpose.js'
-import { sizeOf } from '../shape.js'
+import { makeData, type DType, type NumericDType, type TypedArray } from '../core/dtype.js'
+import { LanewiseError } from '../core/errors.js'
+import { rawBytes, type HostTensor } from '../core/host.js'
+import { transposed } from '../ops/movement/transpose.js'
+import { sizeOf } from '../core/shape.js'
 
 // The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 const MAGIC = '\x93NUMPY'

@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import type { ProfileEntry } from '../profile.js'
+import type { ProfileEntry } from '../api/profile.js'
 import { choiceFlag, numberFlag, onlyModel, textFlag, type Command } from './command.js'
 import { flamePage } from './flame.js'
 import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
-import { bytesText, median, msText, tableLines } from '../table.js'
+import { bytesText, median, msText, tableLines } from '../core/table.js'
 
 export const profile: Command = {
   name: 'profile',

@@ -1,7 +1,7 @@
-import { isBig, isFloat, makeData, type DType } from '../dtype.js'
-import type { HostTensor } from '../host.js'
-import { numericTensor } from '../ops/host-floats.js'
-import { sizeOf, type Shape } from '../shape.js'
+import { isBig, isFloat, makeData, type DType } from '../core/dtype.js'
+import type { HostTensor } from '../core/host.js'
+import { numericTensor } from '../ops/elementwise/scalar-floats.js'
+import { sizeOf, type Shape } from '../core/shape.js'
 
 /** Numbers in [0, 1), the same on every machine: Marsaglia's xorshift32 ("Xorshift RNGs", 2003), scrambled by a multiplication. */
 export function uniform(seed: number): () => number {

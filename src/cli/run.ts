@@ -1,16 +1,16 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isFloat } from '../dtype.js'
-import { LanewiseError } from '../errors.js'
-import { numbersOf } from '../ops/host-floats.js'
-import { formatShape } from '../shape.js'
-import { Tensor, toHost } from '../tensor.js'
+import { isFloat } from '../core/dtype.js'
+import { LanewiseError } from '../core/errors.js'
+import { numbersOf } from '../ops/elementwise/scalar-floats.js'
+import { formatShape } from '../core/shape.js'
+import { Tensor, toHost } from '../api/tensor.js'
 import { numberFlag, onlyModel, textFlag, type Command } from './command.js'
 import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
 import { writeNpy } from './npy.js'
-import { median, msText, tableLines } from '../table.js'
+import { median, msText, tableLines } from '../core/table.js'
 
 /** Elements of an output that are shown, and those that go into the JSON. */
 const SHOWN = 8

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import type { Recipe } from '../train/recipe.js'
-import { bytesText } from '../table.js'
+import { bytesText } from '../core/table.js'
 import { numberFlag, textFlag, UsageError, type Command } from './command.js'
 
 export const train: Command = {

@@ -1,8 +1,8 @@
-import { LanewiseError } from '../errors.js'
-import { cos, sin } from '../ops/host-functions.js'
-import type { Random } from '../random.js'
-import { formatShape } from '../shape.js'
-import { Tensor } from '../tensor.js'
+import { LanewiseError } from '../core/errors.js'
+import { cos, sin } from '../core/scalar-functions.js'
+import type { Random } from '../core/random.js'
+import { formatShape } from '../core/shape.js'
+import { Tensor } from '../api/tensor.js'
 import { fieldOf, type Fields } from './dataset.js'
 
 /** Changes a picture [channels, height, width], float32, at random. */

@@ -1,5 +1,5 @@
-import { LanewiseError } from '../errors.js'
-import { Tensor } from '../tensor.js'
+import { LanewiseError } from '../core/errors.js'
+import { Tensor } from '../api/tensor.js'
 import { TensorDataset, type Fields, type StreamDataset } from './dataset.js'
 
 export interface CsvOptions {

@@ -1,8 +1,8 @@
-import { makeData, type TypedArray } from '../dtype.js'
-import { LanewiseError } from '../errors.js'
-import { Random } from '../random.js'
-import { formatShape, sameShape, sizeOf } from '../shape.js'
-import { Tensor, toHost } from '../tensor.js'
+import { makeData, type TypedArray } from '../core/dtype.js'
+import { LanewiseError } from '../core/errors.js'
+import { Random } from '../core/random.js'
+import { formatShape, sameShape, sizeOf } from '../core/shape.js'
+import { Tensor, toHost } from '../api/tensor.js'
 
 /** One example, or a batch of them: tensors by the name of what they are, e.g. `{ image, label }`. */
 export type Fields = Readonly<Record<string, Tensor>>

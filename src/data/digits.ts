@@ -1,6 +1,6 @@
-import { cos, sin } from '../ops/host-functions.js'
-import { Random } from '../random.js'
-import { Tensor } from '../tensor.js'
+import { cos, sin } from '../core/scalar-functions.js'
+import { Random } from '../core/random.js'
+import { Tensor } from '../api/tensor.js'
 import { ImageSet } from './image-set.js'
 import { drawLine, smooth, type Point, type Stroke } from './strokes.js'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import { listFolder, readBytes } from '../platform/node-files.js'
-import { Tensor } from '../tensor.js'
+import { Tensor } from '../api/tensor.js'
 import { checkIndex, type Dataset, type Fields } from './dataset.js'
 import { decodePicture, resizedPicture } from './picture.js'
 

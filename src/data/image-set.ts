@@ -1,6 +1,6 @@
-import { LanewiseError } from '../errors.js'
-import { formatShape } from '../shape.js'
-import { Tensor } from '../tensor.js'
+import { LanewiseError } from '../core/errors.js'
+import { formatShape } from '../core/shape.js'
+import { Tensor } from '../api/tensor.js'
 import { checkIndex, type Dataset, type Fields } from './dataset.js'
 
 /** Grey pictures of bytes, 255 being ink, with labels. Examples are `image` [1, height, width] of 0 … 1, float32, and `label` [], int32. */

@@ -1,5 +1,5 @@
-import { LanewiseError } from '../errors.js'
-import { Random } from '../random.js'
+import { LanewiseError } from '../core/errors.js'
+import { Random } from '../core/random.js'
 import { isStream, stack, type Dataset, type Fields, type StreamDataset } from './dataset.js'
 import { RandomSampler, SequentialSampler, type Sampler } from './sampler.js'
 

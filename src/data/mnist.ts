@@ -1,6 +1,6 @@
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import { fileExists, filePath, readBytes } from '../platform/node-files.js'
-import type { Tensor } from '../tensor.js'
+import type { Tensor } from '../api/tensor.js'
 import { digitNames } from './digits.js'
 import { readIdx } from './idx.js'
 import { ImageSet } from './image-set.js'

@@ -1,4 +1,4 @@
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import { loadOptional } from '../platform/optional.js'
 
 /** A picture: rows from the top, `channels` values 0 … 1 for each pixel side by side. */

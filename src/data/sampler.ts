@@ -1,6 +1,6 @@
-import { LanewiseError } from '../errors.js'
-import { log } from '../ops/host-functions.js'
-import type { Random } from '../random.js'
+import { LanewiseError } from '../core/errors.js'
+import { log } from '../core/scalar-functions.js'
+import type { Random } from '../core/random.js'
 
 /** Which examples an epoch takes, in which order. */
 export interface Sampler {

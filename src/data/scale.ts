@@ -1,6 +1,6 @@
-import { LanewiseError } from '../errors.js'
-import { formatShape, sizeOf } from '../shape.js'
-import { Tensor } from '../tensor.js'
+import { LanewiseError } from '../core/errors.js'
+import { formatShape, sizeOf } from '../core/shape.js'
+import { Tensor } from '../api/tensor.js'
 import { fieldOf, isStream, type Dataset, type Fields, type StreamDataset } from './dataset.js'
 
 /** What shares one shift and factor: each element of an example for itself, all elements of a channel (the example's first axis), or all. */

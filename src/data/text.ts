@@ -1,5 +1,5 @@
-import { LanewiseError } from '../errors.js'
-import { Tensor } from '../tensor.js'
+import { LanewiseError } from '../core/errors.js'
+import { Tensor } from '../api/tensor.js'
 import { checkIndex, type Dataset, type Fields, type StreamDataset } from './dataset.js'
 
 /** How text becomes tokens: whole characters (code points), or words and the marks between them. */

@@ -1,6 +1,6 @@
-import { LanewiseError } from '../errors.js'
-import { sizeOf } from '../shape.js'
-import { bytesText, tableLines, type Column } from '../table.js'
+import { LanewiseError } from '../core/errors.js'
+import { sizeOf } from '../core/shape.js'
+import { bytesText, tableLines, type Column } from '../core/table.js'
 
 /**
  * What can be said of layers from their sizes alone. A convolution's formulas are those of Dumoulin and Visin, "A guide to convolution

@@ -1,9 +1,9 @@
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
-import { LanewiseError } from '../errors.js'
-import { Conv } from '../ops/conv.js'
-import { ConvTranspose } from '../ops/conv-transpose.js'
+import { LanewiseError } from '../core/errors.js'
+import { Conv } from '../ops/conv/conv.js'
+import { ConvTranspose } from '../ops/conv/conv-transpose.js'
 import { byFan, type Initializer } from './init.js'
 import { Module } from './module.js'
 

@@ -1,10 +1,10 @@
 import { Variable } from '../autograd/variable.js'
-import type { DType } from '../dtype.js'
-import { LanewiseError } from '../errors.js'
-import { GraphBuilder } from '../graph/builder.js'
-import { inferTypes } from '../graph/infer.js'
-import type { Dimension, Graph, Value } from '../graph/ir.js'
-import { hostZeros } from '../host.js'
+import type { DType } from '../core/dtype.js'
+import { LanewiseError } from '../core/errors.js'
+import { GraphBuilder } from '../api/builder.js'
+import { inferTypes } from '../ir/infer.js'
+import type { Dimension, Graph, Value } from '../ir/graph.js'
+import { hostZeros } from '../core/host.js'
 import type { Module } from './module.js'
 
 /** An input of a model that is written as a graph. */

@@ -1,8 +1,8 @@
 import { applyParsed } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
-import { LanewiseError } from '../errors.js'
-import { bodiesOf, type Graph, type Value } from '../graph/ir.js'
+import { LanewiseError } from '../core/errors.js'
+import { bodiesOf, type Graph, type Value } from '../ir/graph.js'
 import { Module } from './module.js'
 
 /** Inputs that are statistics rather than weights. */

@@ -1,7 +1,7 @@
-import { LanewiseError } from '../errors.js'
-import type { HostTensor } from '../host.js'
-import type { Random } from '../random.js'
-import { sizeOf, type Shape } from '../shape.js'
+import { LanewiseError } from '../core/errors.js'
+import type { HostTensor } from '../core/host.js'
+import type { Random } from '../core/random.js'
+import { sizeOf, type Shape } from '../core/shape.js'
 
 /** Makes the elements of a new parameter. */
 export type Initializer = (shape: Shape, random: Random) => Float32Array

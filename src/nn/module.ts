@@ -1,9 +1,9 @@
 import { Device } from '../autograd/device.js'
 import { Parameter, Variable } from '../autograd/variable.js'
-import { LanewiseError } from '../errors.js'
-import type { HostTensor } from '../host.js'
-import type { Shape } from '../shape.js'
-import { Tensor } from '../tensor.js'
+import { LanewiseError } from '../core/errors.js'
+import type { HostTensor } from '../core/host.js'
+import type { Shape } from '../core/shape.js'
+import { Tensor } from '../api/tensor.js'
 import { initialized, type Initializer } from './init.js'
 
 /**

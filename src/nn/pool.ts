@@ -1,8 +1,8 @@
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Variable } from '../autograd/variable.js'
-import { LanewiseError } from '../errors.js'
-import { AveragePool, GlobalAveragePool, MaxPool } from '../ops/pool.js'
+import { LanewiseError } from '../core/errors.js'
+import { AveragePool, GlobalAveragePool, MaxPool } from '../ops/pool/pool.js'
 import * as F from './functional.js'
 import { Module } from './module.js'
 

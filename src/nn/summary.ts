@@ -1,9 +1,9 @@
-import { byteSize, type DType } from '../dtype.js'
+import { byteSize, type DType } from '../core/dtype.js'
 import type { Trace } from '../autograd/tape.js'
 import { Variable } from '../autograd/variable.js'
-import { costOf } from '../graph/cost.js'
-import { hostZeros } from '../host.js'
-import type { Shape } from '../shape.js'
+import { costOf } from '../plan/cost.js'
+import { hostZeros } from '../core/host.js'
+import type { Shape } from '../core/shape.js'
 import { summaryLines, type SummaryRow } from './arithmetic.js'
 import { observed, type Applied, type Layer, type Module } from './module.js'
 

@@ -1,5 +1,5 @@
 import { PbfReader } from 'pbf'
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import type { Messages } from './schema/onnx.js'
 import { specOf, type Field, type FieldCode, type MessageSpec } from './schema/table.js'
 

@@ -1,5 +1,5 @@
 import { PbfWriter } from 'pbf'
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import type { Messages } from './schema/onnx.js'
 import { specOf, type Field, type FieldCode, type Init, type MessageSpec } from './schema/table.js'
 

@@ -1,4 +1,4 @@
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import type { TensorProto } from './schema/onnx.js'
 
 /** Where the bytes of tensors come from that a model keeps outside its own file. */

@@ -1,4 +1,4 @@
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import type { AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto } from './schema/onnx.js'
 
 const DEPTH_LIMIT = 100

@@ -1,12 +1,12 @@
-import { dtypeFromOnnx } from '../dtype.js'
-import { log } from '../env.js'
-import { LanewiseError } from '../errors.js'
-import type { DeclaredType, Graph, Node, Value } from '../graph/ir.js'
-import { notFused } from '../graph/ir.js'
-import { sortNodes } from '../graph/sort.js'
-import { parseAttributes, type RawAttribute, type RawAttributes } from '../ops/attributes.js'
-import type { OpDefinition } from '../ops/op.js'
-import { findOp } from '../ops/registry.js'
+import { dtypeFromOnnx } from '../core/dtype.js'
+import { log } from '../core/env.js'
+import { LanewiseError } from '../core/errors.js'
+import type { DeclaredType, Graph, Node, Value } from '../ir/graph.js'
+import { notFused } from '../ir/graph.js'
+import { sortNodes } from '../ir/sort.js'
+import { parseAttributes, type RawAttribute, type RawAttributes } from '../ir/attributes.js'
+import type { OpDefinition } from '../ir/op.js'
+import { findOp } from '../ir/registry.js'
 import type { ExternalData } from './external-data.js'
 import { expandFunction, functionsOf, type FunctionTable } from './functions.js'
 import { AttributeType, type AttributeProto, type GraphProto, type ModelProto, type NodeProto, type TypeProto } from './schema/onnx.js'
@@ -46,7 +46,7 @@ export function importModel(model: ModelProto, external?: ExternalData, memoryLi
 
 /**
  * Whether a node anywhere in the model needs an operator that is not registered (calls of the model's own functions among them), or may be
- * rewritten into one: dequantised operands make operators on integers (passes/fuse-integers.ts).
+ * rewritten into one: dequantised operands make operators on integers (passes/shaped/fuse-integers.ts).
  */
 export function usesRareOps(model: ModelProto): boolean {
   const rare = (domain: string, opType: string): boolean => opType === 'DequantizeLinear' || !findOp(canonical(domain), opType)

@@ -1,8 +1,8 @@
-import { LanewiseError } from '../errors.js'
-import type { HostTensor } from '../host.js'
-import { toRaw, type RawAttribute, type RawAttributes } from '../ops/attributes.js'
-import type { OpDefinition, UpgradeContext } from '../ops/op.js'
-import { findOp } from '../ops/registry.js'
+import { LanewiseError } from '../core/errors.js'
+import type { HostTensor } from '../core/host.js'
+import { toRaw, type RawAttribute, type RawAttributes } from '../ir/attributes.js'
+import type { OpDefinition, UpgradeContext } from '../ir/op.js'
+import { findOp } from '../ir/registry.js'
 
 interface NamedNode {
   readonly op: OpDefinition

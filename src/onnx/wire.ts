@@ -1,4 +1,4 @@
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import { decode, type DecodeLimits } from './decode.js'
 import { encode } from './encode.js'
 import type { MapProto, Messages, ModelProto, OptionalProto, SequenceProto, TensorProto } from './schema/onnx.js'

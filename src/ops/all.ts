@@ -1,15 +1,15 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
-import { Attention } from './attention.js'
+import { Attention } from './attention/attention.js'
 import { commonOps } from './common.js'
-import { ContribAttention } from './contrib-attention.js'
-import { BiasGelu, ContribGelu, FastGelu, FusedConv, FusedGemm, FusedMatMul, QuickGelu } from './contrib-fused.js'
+import { ContribAttention } from './attention/microsoft-attention.js'
+import { BiasGelu, ContribGelu, FastGelu, FusedConv, FusedGemm, FusedMatMul, QuickGelu } from './elementwise/microsoft-fused.js'
 import {
   ContribSimplifiedLayerNormalization,
   EmbedLayerNormalization,
   SimplifiedLayerNormalization,
   SkipLayerNormalization,
   SkipSimplifiedLayerNormalization,
-} from './contrib-norm.js'
+} from './norm/microsoft-norm.js'
 import {
   DynamicQuantizeMatMul,
   MatMulIntegerToFloat,
@@ -23,17 +23,17 @@ import {
   QLinearMul,
   QLinearSigmoid,
   QLinearSoftmax,
-} from './contrib-quantize.js'
-import { Loop, Scan } from './control.js'
-import { Det } from './det.js'
-import { Einsum } from './einsum.js'
-import { FlexAttention } from './flex-attention.js'
-import { AffineGrid, GridSample } from './grid-sample.js'
-import { GroupQueryAttention } from './group-query-attention.js'
-import { BitCast } from './identity.js'
-import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './integer-linear.js'
-import { CausalConvWithState, LinearAttention } from './linear-attention.js'
-import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from './loss.js'
+} from './quantize/microsoft-quantize.js'
+import { Loop, Scan } from './control/control.js'
+import { Det } from './matmul/det.js'
+import { Einsum } from './matmul/einsum.js'
+import { FlexAttention } from './attention/flex-attention.js'
+import { AffineGrid, GridSample } from './image/grid-sample.js'
+import { GroupQueryAttention } from './attention/group-query-attention.js'
+import { BitCast } from './movement/identity.js'
+import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './quantize/integer-linear.js'
+import { CausalConvWithState, LinearAttention } from './attention/linear-attention.js'
+import { NegativeLogLikelihoodLoss, SoftmaxCrossEntropyLoss } from './loss/loss.js'
 import {
   ArrayFeatureExtractor,
   Binarizer,
@@ -46,21 +46,21 @@ import {
   OneHotEncoder,
   Scaler,
   ZipMap,
-} from './ml.js'
-import { DecoderMaskedMultiHeadAttention, MultiHeadAttention } from './multi-head-attention.js'
-import { MeanVarianceNormalization } from './mean-variance.js'
-import { Adagrad, Adam, Momentum } from './optimizer.js'
-import { Optional, OptionalGetElement, OptionalHasElement } from './optional.js'
-import { CenterCropPad } from './pad.js'
-import { DynamicQuantizeLinear } from './quantize.js'
-import { Bernoulli, Multinomial, RandomNormal, RandomNormalLike, RandomUniform, RandomUniformLike } from './random.js'
-import { CumProd } from './reduce.js'
-import { ReverseSequence } from './reverse-sequence.js'
-import { MaxRoiPool, RoiAlign } from './roi.js'
-import { ContribRotaryEmbedding, RotaryEmbedding } from './rotary-embedding.js'
-import { Col2Im, DeformConv, MaxUnpool } from './scatter-window.js'
-import { Scatter, TensorScatter } from './scatter.js'
-import { Compress, Unique } from './select.js'
+} from './ml/ml.js'
+import { DecoderMaskedMultiHeadAttention, MultiHeadAttention } from './attention/multi-head-attention.js'
+import { MeanVarianceNormalization } from './norm/mean-variance.js'
+import { Adagrad, Adam, Momentum } from './loss/optimizer.js'
+import { Optional, OptionalGetElement, OptionalHasElement } from './control/optional.js'
+import { CenterCropPad } from './movement/pad.js'
+import { DynamicQuantizeLinear } from './quantize/quantize.js'
+import { Bernoulli, Multinomial, RandomNormal, RandomNormalLike, RandomUniform, RandomUniformLike } from './random/random.js'
+import { CumProd } from './reduce/reduce.js'
+import { ReverseSequence } from './movement/reverse-sequence.js'
+import { MaxRoiPool, RoiAlign } from './pool/roi.js'
+import { ContribRotaryEmbedding, RotaryEmbedding } from './attention/rotary-embedding.js'
+import { Col2Im, DeformConv, MaxUnpool } from './movement/scatter-window.js'
+import { Scatter, TensorScatter } from './movement/scatter.js'
+import { Compress, Unique } from './movement/select.js'
 import {
   ConcatFromSequence,
   SequenceAt,
@@ -71,12 +71,12 @@ import {
   SequenceLength,
   SequenceMap,
   SplitToSequence,
-} from './sequence.js'
-import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT } from './signal.js'
-import { Hardmax } from './softmax.js'
-import { SwiGLU } from './swiglu.js'
-import { RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer } from './text.js'
-import { TreeEnsemble, TreeEnsembleClassifier, TreeEnsembleRegressor } from './tree-ensemble.js'
+} from './control/sequence.js'
+import { BlackmanWindow, DFT, HammingWindow, HannWindow, MelWeightMatrix, STFT } from './signal/signal.js'
+import { Hardmax } from './norm/softmax.js'
+import { SwiGLU } from './elementwise/swiglu.js'
+import { RegexFullMatch, StringConcat, StringNormalizer, StringSplit, TfIdfVectorizer } from './text/text.js'
+import { TreeEnsemble, TreeEnsembleClassifier, TreeEnsembleRegressor } from './ml/tree-ensemble.js'
 
 export const allOps: readonly unknown[] = [
   ...commonOps,

@@ -1,15 +1,15 @@
 // The operators that the browser and edge entries register: what feed-forward vision, audio, recurrent and transformer models use.
-import { Add, Div, Max, Mean, Min, Mod, Mul, Pow, PRelu, Sub, Sum } from './arithmetic.js'
-import { Cast, CastLike } from './cast.js'
-import { Concat, Split } from './concat.js'
-import { Constant, ConstantOfShape, EyeLike, OneHot, Range, Shape, Size } from './constant.js'
-import { If } from './if.js'
-import { ConvTranspose } from './conv-transpose.js'
-import { Conv } from './conv.js'
-import { DepthToSpace, SpaceToDepth } from './depth-to-space.js'
-import { Expand, Tile } from './expand.js'
-import { Gather, GatherElements, GatherND } from './gather.js'
-import { Dropout, Identity } from './identity.js'
+import { Add, Div, Max, Mean, Min, Mod, Mul, Pow, PRelu, Sub, Sum } from './elementwise/arithmetic.js'
+import { Cast, CastLike } from './elementwise/cast.js'
+import { Concat, Split } from './movement/concat.js'
+import { Constant, ConstantOfShape, EyeLike, OneHot, Range, Shape, Size } from './movement/constant.js'
+import { If } from './control/if.js'
+import { ConvTranspose } from './conv/conv-transpose.js'
+import { Conv } from './conv/conv.js'
+import { DepthToSpace, SpaceToDepth } from './movement/depth-to-space.js'
+import { Expand, Tile } from './movement/expand.js'
+import { Gather, GatherElements, GatherND } from './movement/gather.js'
+import { Dropout, Identity } from './movement/identity.js'
 import {
   And,
   BitShift,
@@ -25,9 +25,9 @@ import {
   Or,
   Where,
   Xor,
-} from './logic.js'
-import { Gemm, MatMul } from './matmul.js'
-import { NonMaxSuppression } from './non-max-suppression.js'
+} from './elementwise/logic.js'
+import { Gemm, MatMul } from './matmul/matmul.js'
+import { NonMaxSuppression } from './image/non-max-suppression.js'
 import {
   BatchNormalization,
   GroupNormalization,
@@ -36,10 +36,10 @@ import {
   LpNormalization,
   LRN,
   RMSNormalization,
-} from './norm.js'
-import { Pad } from './pad.js'
-import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from './pool.js'
-import { DequantizeLinear, QuantizeLinear } from './quantize.js'
+} from './norm/norm.js'
+import { Pad } from './movement/pad.js'
+import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from './pool/pool.js'
+import { DequantizeLinear, QuantizeLinear } from './quantize/quantize.js'
 import {
   ArgMax,
   ArgMin,
@@ -54,17 +54,17 @@ import {
   ReduceProd,
   ReduceSum,
   ReduceSumSquare,
-} from './reduce.js'
-import { Flatten, Reshape, Squeeze, Unsqueeze } from './reshape.js'
-import { Resize, Upsample } from './resize.js'
-import { GRU, LSTM, RNN } from './rnn.js'
-import { ScatterElements, ScatterND } from './scatter.js'
-import { NonZero } from './non-zero.js'
-import { Slice } from './slice.js'
-import { LogSoftmax, Softmax } from './softmax.js'
-import { TopK } from './top-k.js'
-import { Transpose } from './transpose.js'
-import { Trilu } from './trilu.js'
+} from './reduce/reduce.js'
+import { Flatten, Reshape, Squeeze, Unsqueeze } from './movement/reshape.js'
+import { Resize, Upsample } from './image/resize.js'
+import { GRU, LSTM, RNN } from './rnn/rnn.js'
+import { ScatterElements, ScatterND } from './movement/scatter.js'
+import { NonZero } from './movement/non-zero.js'
+import { Slice } from './movement/slice.js'
+import { LogSoftmax, Softmax } from './norm/softmax.js'
+import { TopK } from './reduce/top-k.js'
+import { Transpose } from './movement/transpose.js'
+import { Trilu } from './movement/trilu.js'
 import {
   Abs,
   Acos,
@@ -108,7 +108,7 @@ import {
   Tan,
   Tanh,
   ThresholdedRelu,
-} from './unary.js'
+} from './elementwise/unary.js'
 
 export const commonOps: readonly unknown[] = [
   Abs,

@@ -1,17 +1,17 @@
-import { AddGradient, DivGradient, MaxGradient, MeanGradient, MinGradient, ModGradient, MulGradient, PowGradient, PReluGradient, SubGradient, SumGradient } from './arithmetic-gradient.js'
-import { AttentionGradient, RandomAttentionGradient } from './attention-gradient.js'
-import { ConvGradient, ConvTransposeGradient } from './conv-gradient.js'
-import { EinsumGradient } from './einsum-gradient.js'
-import { GatherElementsGradient, GatherNDGradient, MaxUnpoolGradient, ScatterElementsGradient, ScatterNDGradient, TopKGradient } from './elements-gradient.js'
-import { GatherGradient } from './gather.js'
-import type { Gradient } from './gradient.js'
-import { RandomDropoutGradient } from './dropout.js'
-import { AffineGridGradient, GridSampleGradient } from './grid-sample-gradient.js'
-import { LinearCrossEntropyGradient } from './linear-loss.js'
-import { WhereGradient } from './logic.js'
-import { SoftmaxCrossEntropyLossGradient } from './loss.js'
-import { GemmGradient, MatMulGradient } from './matmul.js'
-import { moveGradients, TriluGradient } from './move-gradient.js'
+import { AddGradient, DivGradient, MaxGradient, MeanGradient, MinGradient, ModGradient, MulGradient, PowGradient, PReluGradient, SubGradient, SumGradient } from './elementwise/arithmetic-gradient.js'
+import { AttentionGradient, RandomAttentionGradient } from './attention/attention-gradient.js'
+import { ConvGradient, ConvTransposeGradient } from './conv/conv-gradient.js'
+import { EinsumGradient } from './matmul/einsum-gradient.js'
+import { GatherElementsGradient, GatherNDGradient, MaxUnpoolGradient, ScatterElementsGradient, ScatterNDGradient, TopKGradient } from './movement/gather-scatter-gradient.js'
+import { GatherGradient } from './movement/gather.js'
+import type { Gradient } from '../ir/gradient.js'
+import { RandomDropoutGradient } from './random/dropout.js'
+import { AffineGridGradient, GridSampleGradient } from './image/grid-sample-gradient.js'
+import { LinearCrossEntropyGradient } from './loss/linear-loss.js'
+import { WhereGradient } from './elementwise/logic.js'
+import { SoftmaxCrossEntropyLossGradient } from './loss/loss.js'
+import { GemmGradient, MatMulGradient } from './matmul/matmul.js'
+import { moveGradients, TriluGradient } from './movement/copy-gradient.js'
 import {
   BatchNormalizationGradient,
   GroupNormalizationGradient,
@@ -21,7 +21,7 @@ import {
   LRNGradient,
   MeanVarianceNormalizationGradient,
   RMSNormalizationGradient,
-} from './norm-gradient.js'
+} from './norm/norm-gradient.js'
 import {
   CumProdGradient,
   CumSumGradient,
@@ -35,12 +35,12 @@ import {
   ReduceProdGradient,
   ReduceSumGradient,
   ReduceSumSquareGradient,
-} from './reduce-gradient.js'
-import { AveragePoolGradient, GlobalAveragePoolGradient, GlobalLpPoolGradient, GlobalMaxPoolGradient, LpPoolGradient, MaxPoolGradient } from './pool-gradient.js'
-import { ResizeGradient } from './resize-gradient.js'
-import { GRUGradient, LSTMGradient, RNNGradient } from './rnn-gradient.js'
-import { LogSoftmaxGradient, SoftmaxGradient } from './softmax.js'
-import { ClipGradient, unaryGradients } from './unary.js'
+} from './reduce/reduce-gradient.js'
+import { AveragePoolGradient, GlobalAveragePoolGradient, GlobalLpPoolGradient, GlobalMaxPoolGradient, LpPoolGradient, MaxPoolGradient } from './pool/pool-gradient.js'
+import { ResizeGradient } from './image/resize-gradient.js'
+import { GRUGradient, LSTMGradient, RNNGradient } from './rnn/rnn-gradient.js'
+import { LogSoftmaxGradient, SoftmaxGradient } from './norm/softmax.js'
+import { ClipGradient, unaryGradients } from './elementwise/unary.js'
 
 /** Every gradient. Only training imports this list. */
 export const gradients: readonly Gradient<never>[] = [

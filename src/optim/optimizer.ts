@@ -1,9 +1,9 @@
-import { UNARY_CLIP } from '../../assembly/codes.js'
+import { UNARY_CLIP } from '../../assembly/abi/codes.js'
 import type { Device } from '../autograd/device.js'
 import { Parameter } from '../autograd/variable.js'
-import { LanewiseError } from '../errors.js'
-import { resolve } from '../graph/weights.js'
-import { Tensor } from '../tensor.js'
+import { LanewiseError } from '../core/errors.js'
+import { resolve } from '../plan/weights.js'
+import { Tensor } from '../api/tensor.js'
 
 /** Parameters that are updated with settings of their own. */
 export interface ParameterGroup {

@@ -1,5 +1,5 @@
-import { LanewiseError } from '../errors.js'
-import { cos, pow } from '../ops/host-functions.js'
+import { LanewiseError } from '../core/errors.js'
+import { cos, pow } from '../core/scalar-functions.js'
 import type { Optimizer } from './optimizer.js'
 
 /** A factor of the learning rate by the number of steps (or epochs, whatever `step()` is called after). */

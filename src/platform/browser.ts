@@ -1,4 +1,4 @@
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import { download } from './download.js'
 import type { Platform } from './platform.js'
 import { wasmFile } from './wasm-files.js'

@@ -1,4 +1,4 @@
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 
 /** The bytes of a model behind a URL. @throws LanewiseError `E_PARSE` if they cannot be had. */
 export async function download(location: string | URL): Promise<Uint8Array> {

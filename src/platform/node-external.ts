@@ -1,6 +1,6 @@
 import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, realpathSync, type Stats } from 'node:fs'
 import { join, sep } from 'node:path'
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import { checkLocation, checkRange, type ExternalData } from '../onnx/external-data.js'
 
 export interface NodeExternalOptions {

@@ -3,7 +3,7 @@ import { closeSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { LanewiseError, type ErrorCode } from '../errors.js'
+import { LanewiseError, type ErrorCode } from '../core/errors.js'
 
 /** `fs.writeSync` takes at most 2^31 − 1 bytes at once. */
 const MAX_WRITE = 2 ** 30

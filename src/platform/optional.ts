@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 
 /**
  * A package that only some commands need and that the user installs if they want those: found beside lanewise or from the working directory.

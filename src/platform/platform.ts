@@ -1,5 +1,5 @@
 import type { WasmSource } from '../../bindings/module.js'
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import type { ExternalData } from '../onnx/external-data.js'
 
 /** What differs between Node, browsers and edge runtimes: how bytes are found. An entry point sets one. */

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import { makeFolder, namesIn, readBytesNow, removeFile, writeAtomically } from '../platform/node-files.js'
-import type { Tensor } from '../tensor.js'
+import type { Tensor } from '../api/tensor.js'
 import { decodeSafetensors, safetensorsPieces } from './safetensors.js'
 
 /** What a run needs to go on: weights and the optimiser's moments as tensors; step, positions and random states as JSON. */

@@ -1,9 +1,9 @@
 import type { Variable } from '../autograd/variable.js'
 import { fieldOf, type Fields } from '../data/dataset.js'
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import { crossEntropy } from '../nn/losses.js'
 import type { Layer, Module } from '../nn/module.js'
-import type { Tensor } from '../tensor.js'
+import type { Tensor } from '../api/tensor.js'
 
 /** A batch on the device: each field as a tensor of the current step. */
 export type Batch = Readonly<Record<string, Variable>>

@@ -1,5 +1,5 @@
 import { appendTo, fileExists, readBytesNow, writeAtomically, type OpenFile } from '../platform/node-files.js'
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 
 /** What was measured after a step. */
 export interface MetricsRecord {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { randomSplit, type Dataset } from '../data/dataset.js'
 import { generateDigits } from '../data/digits.js'
 import { loadMnist, loadMnistPart, mnistSets, type MnistName } from '../data/mnist.js'
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import type { Recipe } from './recipe.js'
 
 /** The parts of a set and where they came from. */

@@ -1,5 +1,5 @@
 import { fastPng } from '../data/picture.js'
-import { LanewiseError } from '../errors.js'
+import { LanewiseError } from '../core/errors.js'
 import { optionalText } from '../platform/optional.js'
 import type { MetricsRecord } from './metrics-log.js'
 import { metricText } from './progress.js'

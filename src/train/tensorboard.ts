@@ -1,9 +1,9 @@
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { PbfWriter } from 'pbf'
-import type { DType } from '../dtype.js'
-import { LanewiseError } from '../errors.js'
-import type { Graph, Value } from '../graph/ir.js'
+import type { DType } from '../core/dtype.js'
+import { LanewiseError } from '../core/errors.js'
+import type { Graph, Value } from '../ir/graph.js'
 import { appendTo, type OpenFile } from '../platform/node-files.js'
 
 /** A node of a graph for TensorBoard. "/" in a name makes scopes, which it shows as boxes that open. */

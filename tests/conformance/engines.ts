@@ -1,9 +1,9 @@
-import { byteSize } from '../../src/dtype.js'
-import { LanewiseError } from '../../src/errors.js'
-import { hostTensor, isHostTensor, type HostTensor, type HostValue } from '../../src/host.js'
+import { byteSize } from '../../src/core/dtype.js'
+import { LanewiseError } from '../../src/core/errors.js'
+import { hostTensor, isHostTensor, type HostTensor, type HostValue } from '../../src/core/host.js'
 import { InferenceSession, Tensor, type OnnxValue, type SessionOptions } from '../../src/node.js'
-import { toHost } from '../../src/tensor.js'
-import { publishValue } from '../../src/value.js'
+import { toHost } from '../../src/api/tensor.js'
+import { publishValue } from '../../src/api/value.js'
 
 /** A loaded model of some engine. */
 export interface LoadedModel {

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { dtypeFromOnnx, type DType } from '../../src/dtype.js'
+import { dtypeFromOnnx, type DType } from '../../src/core/dtype.js'
 import type { ModelProto, TypeProto } from '../../src/onnx/schema/onnx.js'
 import { readModel } from '../../src/onnx/wire.js'
 import { agrees, compareValues, describeComparison, onnxTolerance } from '../support/agreement.js'

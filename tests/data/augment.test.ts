@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { augment, distort, flip, noise, shift } from '../../src/data/augment.js'
 import { drawDigit } from '../../src/data/digits.js'
-import { Random } from '../../src/random.js'
-import { Tensor } from '../../src/tensor.js'
+import { Random } from '../../src/core/random.js'
+import { Tensor } from '../../src/api/tensor.js'
 import { expectError } from '../support/expect-error.js'
 
 const image = (rows: readonly (readonly number[])[]) => new Tensor('float32', rows.flat(), [1, rows.length, rows[0].length])

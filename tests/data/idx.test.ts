@@ -2,8 +2,8 @@ import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { decodeIdx, encodeIdx, readIdx } from '../../src/data/idx.js'
-import { LanewiseError } from '../../src/errors.js'
-import { Tensor } from '../../src/tensor.js'
+import { LanewiseError } from '../../src/core/errors.js'
+import { Tensor } from '../../src/api/tensor.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 
 const small = encodeIdx(new Tensor('int16', Int16Array.of(1, -2, 300, -400, 5, 6), [2, 3]))

@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import { ConcatDataset, mapped, randomSplit, stack, Subset, TensorDataset, type Fields, type StreamDataset } from '../../src/data/dataset.js'
 import { DataLoader, type LoaderOptions, type LoaderState } from '../../src/data/loader.js'
 import { RandomSampler, SequentialSampler, WeightedRandomSampler } from '../../src/data/sampler.js'
-import { Random } from '../../src/random.js'
-import { Tensor } from '../../src/tensor.js'
+import { Random } from '../../src/core/random.js'
+import { Tensor } from '../../src/api/tensor.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 
 /** Example i is { x: [i, −i], y: i }. */

@@ -6,7 +6,7 @@ import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ImageFolder } from '../../src/data/image-folder.js'
 import { decodePicture, resizedPicture, type Picture } from '../../src/data/picture.js'
-import { LanewiseError } from '../../src/errors.js'
+import { LanewiseError } from '../../src/core/errors.js'
 import { expectRejects } from '../support/expect-error.js'
 
 const grey = (width: number, height: number, data: readonly number[]): ImageData => ({ width, height, channels: 1, depth: 8, data: Uint8Array.from(data) })

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { randomSplit, TensorDataset, type Fields, type StreamDataset } from '../../src/data/dataset.js'
 import { MinMaxScaler, StandardScaler, type ScaleBy } from '../../src/data/scale.js'
-import { Random } from '../../src/random.js'
-import { Tensor } from '../../src/tensor.js'
+import { Random } from '../../src/core/random.js'
+import { Tensor } from '../../src/api/tensor.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 
 const random = new Random(4)

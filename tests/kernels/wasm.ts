@@ -22,7 +22,7 @@ function moduleOf(build: Build): WebAssembly.Module {
   if (!module) {
     const path = new URL(`dist/wasm/inference-${build}.wasm`, root)
     if (!existsSync(path)) {
-      execFileSync(process.execPath, ['node_modules/assemblyscript/bin/asc.js', 'assembly/inference.ts', '--target', `inference-${build}`], {
+      execFileSync(process.execPath, ['node_modules/assemblyscript/bin/asc.js', 'assembly/abi/inference.ts', '--target', `inference-${build}`], {
         cwd: root,
       })
     }

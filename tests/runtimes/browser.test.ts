@@ -8,7 +8,7 @@ import { chromium, type Browser, type Page } from 'playwright-core'
 import { build as viteBuild } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InferenceSession } from '../../src/node.js'
-import { Tensor } from '../../src/tensor.js'
+import { Tensor } from '../../src/api/tensor.js'
 import { installInto, packLibrary } from '../support/package.js'
 import { smallImage, smallModel } from '../support/small-model.js'
 

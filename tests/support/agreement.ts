@@ -1,6 +1,6 @@
-import { isFloat, type DType } from '../../src/dtype.js'
-import { isHostTensor, type HostTensor, type HostValue } from '../../src/host.js'
-import { formatShape } from '../../src/shape.js'
+import { isFloat, type DType } from '../../src/core/dtype.js'
+import { isHostTensor, type HostTensor, type HostValue } from '../../src/core/host.js'
+import { formatShape } from '../../src/core/shape.js'
 import { decodeSmallFloat, isSmallFloat } from './small-floats.js'
 
 /** How far a floating-point element may be from its reference: `absolute + relative · |reference|`. Integers within `integer`. */

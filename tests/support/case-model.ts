@@ -1,16 +1,16 @@
-import { largerNumber } from '../../src/graph/infer.js'
-import { isBig, makeData, type DType } from '../../src/dtype.js'
-import type { HostTensor, HostValue } from '../../src/host.js'
-import { notFused, type Graph, type Value } from '../../src/graph/ir.js'
+import { largerNumber } from '../../src/ir/infer.js'
+import { isBig, makeData, type DType } from '../../src/core/dtype.js'
+import type { HostTensor, HostValue } from '../../src/core/host.js'
+import { notFused, type Graph, type Value } from '../../src/ir/graph.js'
 import { exportModel } from '../../src/onnx/export.js'
-import { allOps } from '../../src/ops/all.js'
-import { parseAttributes, toRaw, type RawAttributes } from '../../src/ops/attributes.js'
-import { findOp, registerOps } from '../../src/ops/registry.js'
-import { sizeOf } from '../../src/shape.js'
-import type { Case, Spec } from '../cases/case.js'
+import { registerAllOps } from '../../src/api/register-all.js'
+import { parseAttributes, toRaw, type RawAttributes } from '../../src/ir/attributes.js'
+import { findOp } from '../../src/ir/registry.js'
+import { sizeOf } from '../../src/core/shape.js'
+import type { Case, Spec } from '../ops/case.js'
 import { randomTensor, seeded } from './random.js'
 
-registerOps(allOps)
+registerAllOps()
 
 /** The inputs of a case: the same on every machine, from the case's name. */
 export function inputsOf(test: Case): (HostTensor | undefined)[] {

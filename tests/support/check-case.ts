@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { Build } from '../../bindings/module.js'
-import type { HostTensor } from '../../src/host.js'
-import { plain, type Case, type Plain } from '../cases/case.js'
+import type { HostTensor } from '../../src/core/host.js'
+import { plain, type Case, type Plain } from '../ops/case.js'
 import { inputsOf } from './case-model.js'
 import { runNode, type NodeRun } from './run-node.js'
 

@@ -1,15 +1,15 @@
-import { isFloat } from '../../src/dtype.js'
-import { notFused, type Graph, type Node, type Value } from '../../src/graph/ir.js'
-import type { HostTensor, HostValue } from '../../src/host.js'
+import { isFloat } from '../../src/core/dtype.js'
+import { notFused, type Graph, type Node, type Value } from '../../src/ir/graph.js'
+import type { HostTensor, HostValue } from '../../src/core/host.js'
 import { exportModel } from '../../src/onnx/export.js'
-import { allOps } from '../../src/ops/all.js'
-import { parseAttributes, toRaw, type RawAttributes } from '../../src/ops/attributes.js'
-import { findOp, registerOps } from '../../src/ops/registry.js'
+import { registerAllOps } from '../../src/api/register-all.js'
+import { parseAttributes, toRaw, type RawAttributes } from '../../src/ir/attributes.js'
+import { findOp } from '../../src/ir/registry.js'
 import type { Engine } from '../conformance/engines.js'
 import { wrongInOrt } from './ort-wrong.js'
 import { allowance, numbers, uncertainty, tensorFrom, type RandomGraph, type RandomNode, type RandomValue } from './random-graph.js'
 
-registerOps(allOps)
+registerAllOps()
 
 const nameOf = (id: number): string => `v${id}`
 

@@ -1,5 +1,5 @@
 import { expect } from 'vitest'
-import { LanewiseError, type ErrorCode } from '../../src/errors.js'
+import { LanewiseError, type ErrorCode } from '../../src/core/errors.js'
 
 /** Runs `work`, which must throw a LanewiseError of that code, and returns the error. */
 export function expectError(code: ErrorCode, work: () => unknown, message?: RegExp): LanewiseError {

@@ -1,4 +1,4 @@
-import { hostFrom, hostTensor } from '../../src/host.js'
+import { hostFrom, hostTensor } from '../../src/core/host.js'
 import { AttributeType } from '../../src/onnx/schema/onnx.js'
 import type { ModelProto } from '../../src/onnx/schema/onnx.js'
 import type { Init } from '../../src/onnx/schema/table.js'

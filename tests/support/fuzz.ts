@@ -1,4 +1,4 @@
-import { LanewiseError, type ErrorCode } from '../../src/errors.js'
+import { LanewiseError, type ErrorCode } from '../../src/core/errors.js'
 import type { GraphProto, ModelProto, TensorProto } from '../../src/onnx/schema/onnx.js'
 import { decodeSparseTensor, decodeTensor, describeTensor } from '../../src/onnx/tensor-proto.js'
 import { memoryExternalData } from '../../src/onnx/external-data.js'

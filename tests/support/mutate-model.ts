@@ -1,5 +1,5 @@
 import { specOf, type Field } from '../../src/onnx/schema/table.js'
-import { knownOps } from '../../src/ops/registry.js'
+import { knownOps } from '../../src/ir/registry.js'
 import { interestingNumbers, joinPieces, parsePieces, pick, type Piece, type Random } from './mutate.js'
 import { ascii, bytes, tag, varint } from './wire-bytes.js'
 

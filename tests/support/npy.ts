@@ -1,6 +1,6 @@
-import { byteSize, viewData, type NumericDType } from '../../src/dtype.js'
-import { hostTensor, type HostTensor } from '../../src/host.js'
-import { sizeOf, stridesOf } from '../../src/shape.js'
+import { byteSize, viewData, type NumericDType } from '../../src/core/dtype.js'
+import { hostTensor, type HostTensor } from '../../src/core/host.js'
+import { sizeOf, stridesOf } from '../../src/core/shape.js'
 
 const dtypes = new Map<string, NumericDType>([
   ['b1', 'bool'],

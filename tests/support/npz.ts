@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { inflateRawSync } from 'node:zlib'
-import type { HostTensor } from '../../src/host.js'
+import type { HostTensor } from '../../src/core/host.js'
 import { readNpy } from './npy.js'
 
 /** The files of a zip archive, stored or deflated, as its central directory lists them (PKWARE APPNOTE 4.3). */

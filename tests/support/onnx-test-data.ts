@@ -1,8 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { dtypeFromOnnx, type DType } from '../../src/dtype.js'
-import type { HostMap, HostOptional, HostSequence, HostTensor, HostValue } from '../../src/host.js'
-import { toNumbers } from '../../src/host.js'
+import { dtypeFromOnnx, type DType } from '../../src/core/dtype.js'
+import type { HostMap, HostOptional, HostSequence, HostTensor, HostValue } from '../../src/core/host.js'
+import { toNumbers } from '../../src/core/host.js'
 import {
   ValueKind,
   type GraphProto,

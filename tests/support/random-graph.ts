@@ -1,8 +1,8 @@
-import { isFloat, type DType } from '../../src/dtype.js'
-import { encodeFloat, isSmallFloat } from '../../src/floats.js'
-import { hostFrom, hostTensor, type HostTensor } from '../../src/host.js'
-import { sizeOf, type Shape } from '../../src/shape.js'
-import type { Plain, Reference } from '../cases/case.js'
+import { isFloat, type DType } from '../../src/core/dtype.js'
+import { encodeFloat, isSmallFloat } from '../../src/core/floats.js'
+import { hostFrom, hostTensor, type HostTensor } from '../../src/core/host.js'
+import { sizeOf, type Shape } from '../../src/core/shape.js'
+import type { Plain, Reference } from '../ops/case.js'
 import { seeded } from './random.js'
 import { decodeSmallFloat } from './small-floats.js'
 

@@ -1,5 +1,5 @@
-import { makeData } from '../../src/dtype.js'
-import { toNumbers, type HostTensor } from '../../src/host.js'
+import { makeData } from '../../src/core/dtype.js'
+import { toNumbers, type HostTensor } from '../../src/core/host.js'
 import type { ModelProto, NodeProto, TensorProto, TypeProto } from '../../src/onnx/schema/onnx.js'
 import { createMessage } from '../../src/onnx/schema/table.js'
 import { decodeTensor, encodeTensor } from '../../src/onnx/tensor-proto.js'

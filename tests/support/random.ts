@@ -1,6 +1,6 @@
-import { isBig, type DType } from '../../src/dtype.js'
-import { hostZeros, type HostTensor } from '../../src/host.js'
-import type { Shape } from '../../src/shape.js'
+import { isBig, type DType } from '../../src/core/dtype.js'
+import { hostZeros, type HostTensor } from '../../src/core/host.js'
+import type { Shape } from '../../src/core/shape.js'
 
 /** A seeded generator of numbers in [0, 1): "mulberry32" (Tommy Ettinger, public domain), good enough to fill test tensors. */
 export function seeded(seed: number): () => number {

@@ -1,18 +1,18 @@
 import type { Build } from '../../bindings/module.js'
-import { notFused, type Graph, type Node, type Value } from '../../src/graph/ir.js'
-import { Program } from '../../src/graph/program.js'
-import { WeightStore } from '../../src/graph/weights.js'
-import type { Order } from '../../src/graph/layout.js'
-import { isHostTensor, type HostTensor, type HostValue } from '../../src/host.js'
+import { notFused, type Graph, type Node, type Value } from '../../src/ir/graph.js'
+import { Program } from '../../src/plan/program.js'
+import { WeightStore } from '../../src/plan/weights.js'
+import type { Order } from '../../src/core/layout.js'
+import { isHostTensor, type HostTensor, type HostValue } from '../../src/core/host.js'
 import { NEWEST_OPSET } from '../../src/onnx/import.js'
 import { upgradeNode } from '../../src/onnx/upgrade.js'
-import { parseAttributes, toRaw, type AttributeKind, type RawAttributes } from '../../src/ops/attributes.js'
-import { allOps } from '../../src/ops/all.js'
-import { findOp, registerOps } from '../../src/ops/registry.js'
-import { transposed } from '../../src/ops/transpose.js'
+import { parseAttributes, toRaw, type AttributeKind, type RawAttributes } from '../../src/ir/attributes.js'
+import { registerAllOps } from '../../src/api/register-all.js'
+import { findOp } from '../../src/ir/registry.js'
+import { transposed } from '../../src/ops/movement/transpose.js'
 import { makeContext } from './wasm.js'
 
-registerOps(allOps)
+registerAllOps()
 
 export interface NodeRun {
   readonly op: string

@@ -1,4 +1,4 @@
-import type { DType } from '../../src/dtype.js'
+import type { DType } from '../../src/core/dtype.js'
 
 interface Format {
   readonly exponent: number

@@ -1,11 +1,10 @@
-import { GraphBuilder } from '../../src/graph/builder.js'
-import type { HostTensor } from '../../src/host.js'
+import { GraphBuilder } from '../../src/api/builder.js'
+import type { HostTensor } from '../../src/core/host.js'
 import { exportModel } from '../../src/onnx/export.js'
-import { allOps } from '../../src/ops/all.js'
-import { registerOps } from '../../src/ops/registry.js'
+import { registerAllOps } from '../../src/api/register-all.js'
 import { randomTensor, seeded } from './random.js'
 
-registerOps(allOps)
+registerAllOps()
 
 /** The input of {@link smallModel}: the same on every machine. */
 export function smallImage(): Float32Array {

@@ -3,7 +3,7 @@ import { InferenceSession, Tensor } from '../../src/node.js'
 import { apply } from '../../src/autograd/apply.js'
 import { Device } from '../../src/autograd/device.js'
 import type { Parameter, Variable } from '../../src/autograd/variable.js'
-import { hostFrom } from '../../src/host.js'
+import { hostFrom } from '../../src/core/host.js'
 import { AdditiveAttention, MultiheadAttention } from '../../src/nn/attention.js'
 import { toGraph, type InputSpec } from '../../src/nn/export.js'
 import * as F from '../../src/nn/functional.js'
@@ -16,17 +16,16 @@ import { Module } from '../../src/nn/module.js'
 import { LayerNorm } from '../../src/nn/norm.js'
 import { PositionalEncoding, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer } from '../../src/nn/transformer.js'
 import { exportModel } from '../../src/onnx/export.js'
-import { allOps } from '../../src/ops/all.js'
-import { RandomAttention } from '../../src/ops/attention-gradient.js'
-import { Attention } from '../../src/ops/attention.js'
-import { registerOps } from '../../src/ops/registry.js'
+import { registerAllOps } from '../../src/api/register-all.js'
+import { RandomAttention } from '../../src/ops/attention/attention-gradient.js'
+import { Attention } from '../../src/ops/attention/attention.js'
 import { Adam } from '../../src/optim/methods.js'
-import { toHost } from '../../src/tensor.js'
+import { toHost } from '../../src/api/tensor.js'
 import { onnxruntimeWeb } from '../conformance/engines.js'
-import { attentionReference } from '../reference/attention.js'
+import { attentionReference } from '../ops/attention/attention.reference.js'
 import { expectError } from '../support/expect-error.js'
 
-registerOps(allOps)
+registerAllOps()
 
 let device: Device
 beforeAll(async () => {

@@ -3,10 +3,10 @@ import '../../src/node.js'
 import { apply } from '../../src/autograd/apply.js'
 import { Device } from '../../src/autograd/device.js'
 import type { Variable } from '../../src/autograd/variable.js'
-import { hostFrom } from '../../src/host.js'
+import { hostFrom } from '../../src/core/host.js'
 import * as F from '../../src/nn/functional.js'
-import { NonZero } from '../../src/ops/non-zero.js'
-import { Det } from '../../src/ops/det.js'
+import { NonZero } from '../../src/ops/movement/non-zero.js'
+import { Det } from '../../src/ops/matmul/det.js'
 import { expectError } from '../support/expect-error.js'
 
 let device: Device

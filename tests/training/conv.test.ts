@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import '../../src/node.js'
 import { apply } from '../../src/autograd/apply.js'
 import { Device } from '../../src/autograd/device.js'
-import { hostFrom } from '../../src/host.js'
-import { Conv } from '../../src/ops/conv.js'
+import { hostFrom } from '../../src/core/host.js'
+import { Conv } from '../../src/ops/conv/conv.js'
 import { seeded } from '../support/random.js'
 
 /** A convolution that keeps the size and its gradients, for the same random numbers at every call. */

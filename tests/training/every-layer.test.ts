@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { beforeAll, expect, test } from 'vitest'
 import type { Variable } from '../../src/autograd/variable.js'
-import { hostFrom } from '../../src/host.js'
-import * as nn from '../../src/train-entry.js'
-import { F, init } from '../../src/train-entry.js'
+import { hostFrom } from '../../src/core/host.js'
+import * as nn from '../../src/train.js'
+import { F, init } from '../../src/train.js'
 import { seeded } from '../support/random.js'
 
 /**

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest'
 import '../../src/node.js'
 import { apply } from '../../src/autograd/apply.js'
 import { Device } from '../../src/autograd/device.js'
-import { hostFrom } from '../../src/host.js'
-import { MaxPool } from '../../src/ops/pool.js'
+import { hostFrom } from '../../src/core/host.js'
+import { MaxPool } from '../../src/ops/pool/pool.js'
 
 /** The gradient by x of a row, for a gradient of 1, 2, 3 … by the results of a pooling over its windows. */
 async function gradientOf(x: number[], attributes: Readonly<Record<string, unknown>>): Promise<number[]> {

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { BatchNorm2d, compressWeights, Conv2d, Device, exportModel, Flatten, Linear, MaxPool2d, ReLU, Sequential, summary, summaryRows, Tensor, toGraph } from '../../src/train-entry.js'
+import { BatchNorm2d, compressWeights, Conv2d, Device, exportModel, Flatten, Linear, MaxPool2d, ReLU, Sequential, summary, summaryRows, Tensor, toGraph } from '../../src/train.js'
 import { InferenceSession } from '../../src/node.js'
 import { onnxruntimeWeb } from '../conformance/engines.js'
-import { isHostTensor } from '../../src/host.js'
+import { isHostTensor } from '../../src/core/host.js'
 import { expectError } from '../support/expect-error.js'
 
 beforeAll(async () => {

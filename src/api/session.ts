@@ -1,0 +1,443 @@
+import { Context } from '../../bindings/context.js'
+import { chooseBuild, loadModule } from '../../bindings/module.js'
+import { log } from '../core/env.js'
+import { LanewiseError } from '../core/errors.js'
+import type { Graph, Node, Value } from '../ir/graph.js'
+import { Lru } from '../plan/lru.js'
+import { optimize, passEnabled } from '../passes/optimize.js'
+import type { PlanOptions, Segment } from '../plan/plan-state.js'
+import { Program, type StepTime } from '../plan/program.js'
+import { States } from '../plan/states.js'
+import { WeightStore } from '../plan/weights.js'
+import { byteSize } from '../core/dtype.js'
+import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
+import { memoryExternalData, type ExternalData } from '../onnx/external-data.js'
+import { importModel, usesRareOps } from '../onnx/import.js'
+import { describeTensor } from '../onnx/tensor-proto.js'
+import { readModel } from '../onnx/wire.js'
+import { platform } from '../platform/platform.js'
+import { profileEntries, type ProfileEntry } from './profile.js'
+import { ignoredOptions, logLevelOf, type RunOptions, type SessionOptions } from './session-options.js'
+import { Tensor, toHost } from './tensor.js'
+import { acceptValue, metadataOf, publishValue, type OnnxValue, type ValueMetadata } from './value.js'
+
+export type Feeds = Readonly<Record<string, OnnxValue>>
+/** Names of values to fetch, or tensors for the results to be written to (null: make one). */
+export type Fetches = readonly string[] | Readonly<Record<string, OnnxValue>>
+
+/** Bytes of WebAssembly memory a session holds. */
+export interface SessionMemory {
+  /** Constants, in whatever form the kernels read them. */
+  readonly weights: number
+  /** Inputs, outputs and intermediate values. */
+  readonly arena: number
+  /** The most that one node uses besides its values; part of `arena`. */
+  readonly scratch: number
+  /** What is kept from one run to the next, room to grow included. */
+  readonly states: number
+  /** The most that was ever allocated at one time, packing included. */
+  readonly peak: number
+}
+
+/** Different sets of fetched values that are kept ready. */
+const FETCH_SETS = 4
+const MEMORY_LIMIT = 2 ** 32
+
+/**
+ * A model, loaded and ready to run. The names and the behaviour are those of onnxruntime-web's `InferenceSession`.
+ *
+ * @example
+ * const session = await InferenceSession.create('model.onnx')
+ * const { probabilities } = await session.run({ image: new Tensor(pixels, [1, 3, 224, 224]) })
+ */
+export class InferenceSession {
+  readonly inputNames: readonly string[]
+  readonly outputNames: readonly string[]
+  readonly inputMetadata: readonly ValueMetadata[]
+  readonly outputMetadata: readonly ValueMetadata[]
+  private readonly values = new Map<string, Value>()
+  private readonly weights: WeightStore
+  private readonly states: States | undefined
+  private readonly programs = new Lru<Promise<Program>>(FETCH_SETS, (program) => void program.then((dropped) => this.drop(dropped), nothing))
+  private queue: Promise<unknown> | undefined
+  private released: Promise<void> | undefined
+  private profiling: boolean
+  private times: ProfileEntry[] | undefined
+  /** A number for each call of a random operator. */
+  private readonly seeds: () => number
+
+  private constructor(
+    private readonly graph: Graph,
+    private readonly context: Context,
+    private readonly options: SessionOptions,
+  ) {
+    this.weights = new WeightStore(context)
+    this.inputNames = graph.inputs.map((value) => value.name)
+    this.outputNames = graph.outputs.map((value) => value.name)
+    this.inputMetadata = graph.inputs.map((value) => metadataOf(value.name, value.declared))
+    this.outputMetadata = graph.outputs.map((value) => metadataOf(value.name, value.declared))
+    for (const value of graph.inputs) this.values.set(value.name, value)
+    for (const node of graph.nodes) for (const value of [...node.inputs, ...node.outputs]) if (value) this.values.set(value.name, value)
+    for (const value of graph.outputs) this.values.set(value.name, value)
+    const pairs = statePairs(graph, options.states)
+    this.states = pairs && new States(context, pairs)
+    this.seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : undefined))
+    this.profiling = options.profile ?? options.enableProfiling ?? false
+  }
+
+  /**
+   * Loads a model from a path, a URL or bytes. Bytes must not change while the session lives: weights are not copied until they are used.
+   *
+   * @throws LanewiseError `E_PARSE`, `E_TENSOR`, `E_EXTERNAL`, `E_GRAPH` for a bad file, `E_UNSUPPORTED` with every operator that is
+   *   not known, `E_BUDGET` if the weights do not fit the memory limit.
+   */
+  static create(location: string | URL, options?: SessionOptions): Promise<InferenceSession>
+  static create(bytes: Uint8Array | ArrayBufferLike, options?: SessionOptions): Promise<InferenceSession>
+  static create(bytes: ArrayBufferLike, byteOffset: number, byteLength?: number, options?: SessionOptions): Promise<InferenceSession>
+  static async create(
+    model: string | URL | Uint8Array | ArrayBufferLike,
+    second?: SessionOptions | number,
+    third?: SessionOptions | number,
+    fourth?: SessionOptions,
+  ): Promise<InferenceSession> {
+    const given = [second, third, fourth].find((argument): argument is SessionOptions => argument !== undefined && typeof argument !== 'number')
+    const options = checkOptions(given)
+    for (const name of ignoredOptions) if (options[name] !== undefined) log('verbose', `the session option ${name} is ignored`, logLevelOf(options))
+    let external: (ExternalData & { close?(): void }) | undefined = options.externalData && memoryExternalData(options.externalData)
+    let bytes: Uint8Array
+    if (typeof model === 'string' || model instanceof URL) {
+      bytes = await platform().readModel(model)
+      const source = platform().externalData
+      // Looked for only when the model asks, so that a model without external data may come from anywhere.
+      external ??= source && lazily(() => source(model, { allowHardLinks: options.allowHardLinks }))
+    } else {
+      bytes = bytesOf(model, second, third)
+    }
+    try {
+      const { build = 'auto', deterministic = false, memoryLimit = MEMORY_LIMIT } = options
+      const module = options.wasmModule ?? (await loadModule(chooseBuild(build, deterministic), platform().wasm))
+      const proto = readModel(bytes)
+      checkWeights(proto.graph?.initializer.reduce((sum, tensor) => sum + bytesIn(describeTensor(tensor)), 0) ?? 0, memoryLimit)
+      if (usesRareOps(proto)) await platform().moreOps?.()
+      const { graph } = importModel(proto, external, memoryLimit)
+      overrideDimensions(graph, options.freeDimensionOverrides)
+      const session = new InferenceSession(graph, new Context(module, memoryLimit), options)
+      await session.program(session.wanted(session.standard))
+      return session
+    } finally {
+      external?.close?.()
+    }
+  }
+
+  /** Bytes of WebAssembly memory in use. */
+  get memory(): SessionMemory {
+    const programs = [...this.ready]
+    return {
+      weights: this.weights.bytes,
+      arena: programs.reduce((sum, program) => sum + program.arenaBytes, 0),
+      scratch: programs.reduce((most, program) => Math.max(most, program.scratchBytes), 0),
+      states: this.states?.bytes ?? 0,
+      peak: this.context.peak,
+    }
+  }
+
+  /** Which build of the kernels runs. */
+  get build(): 'simd' | 'relaxed' {
+    return this.context.build
+  }
+
+  /** What each node took in the last run that was profiled, in the order of execution. */
+  get lastProfile(): readonly ProfileEntry[] | undefined {
+    return this.times
+  }
+
+  /**
+   * Runs the model. Runs of one session are queued; each is right.
+   *
+   * An input that is one of the session's `states` is what its output was at the end of the last run, unless `feeds` has it: the first run needs it, and so
+   * does one after a run that broke off in the middle. Where operators allow (recurrent layers, TensorScatter, attention over a buffer), it is changed
+   * where it lies in memory.
+   *
+   * @param feeds - a value for every input, by name.
+   * @param fetches - names of the values to return (outputs, or any value inside the graph), or tensors to write the results to.
+   *   Left out: every output that is not the next run's state.
+   * @throws LanewiseError `E_TENSOR` for wrong feeds, `E_SHAPE` and `E_VALUE` if operators refuse shapes or values, `E_BUDGET` over the
+   *   memory limit, `E_STATE` after release or if the signal fires.
+   */
+  run(feeds: Feeds, options?: RunOptions): Promise<Record<string, Tensor>>
+  run(feeds: Feeds, fetches?: Fetches, options?: RunOptions): Promise<Record<string, Tensor>>
+  async run(feeds: Feeds, second?: Fetches | RunOptions, third?: RunOptions): Promise<Record<string, Tensor>> {
+    if (this.released) throw new LanewiseError('E_STATE', 'the session was released')
+    if (typeof feeds !== 'object' || feeds === null || feeds instanceof Tensor || Array.isArray(feeds)) {
+      throw new LanewiseError('E_TENSOR', 'feeds must be an object with a value for each input name')
+    }
+    const { fetches, options } = this.arguments(second, third)
+    const inputs = this.accept(feeds)
+    const mine = this.queue ? this.queue.then(() => this.execute(inputs, fetches, options)) : this.execute(inputs, fetches, options)
+    const settled = mine.then(nothing, nothing)
+    this.queue = settled
+    try {
+      return await mine
+    } finally {
+      if (this.queue === settled) this.queue = undefined
+    }
+  }
+
+  /** Waits for runs that were begun, then frees everything. Any later run is refused with `E_STATE`. */
+  release(): Promise<void> {
+    this.released ??= (this.queue ?? Promise.resolve()).then(() => {
+      for (const program of this.ready) this.drop(program)
+      this.states?.dispose()
+      this.weights.dispose()
+      this.context.dispose()
+    })
+    return this.released
+  }
+
+  /** {@link release} without waiting for it. */
+  dispose(): void {
+    void this.release()
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.release()
+  }
+
+  /** Records the time of every node from the next run on. */
+  startProfiling(): void {
+    this.profiling = true
+  }
+
+  endProfiling(): void {
+    this.profiling = false
+  }
+
+  /** The graph as it was read, every node at the newest semantics: for tools. @internal */
+  get model(): Graph {
+    return this.graph
+  }
+
+  /** The plan for inputs of these types, as far as it goes without running: for tools. @internal */
+  async prepare(feeds: Feeds): Promise<Segment> {
+    return (await this.program(this.wanted(this.standard))).prepare(this.accept(feeds))
+  }
+
+  /** The nodes that are left after the graph passes. @internal */
+  async optimized(): Promise<readonly Node[]> {
+    return (await this.program(this.wanted(this.standard))).graph.nodes
+  }
+
+  private readonly ready = new Set<Program>()
+
+  private drop(program: Program): void {
+    program.dispose()
+    this.ready.delete(program)
+  }
+
+  private program(outputs: readonly Value[]): Promise<Program> {
+    const key = JSON.stringify(outputs.map((value) => value.name))
+    let program = this.programs.get(key)
+    if (!program) {
+      program = this.makeProgram(outputs)
+      this.programs.set(key, program)
+    }
+    return program
+  }
+
+  private async makeProgram(outputs: readonly Value[]): Promise<Program> {
+    const { context, weights, options } = this
+    const passes = options.graphOptimizationLevel === 'disabled' ? false : (options.passes ?? true)
+    const planOptions: PlanOptions = {
+      build: context.build,
+      fast: options.accuracy !== 'exact',
+      shapedPass: (name) => passEnabled(passes, name),
+      arenaLimit: options.memoryLimit ?? MEMORY_LIMIT,
+      seed: this.seeds,
+    }
+    const evaluate = async (graph: Graph): Promise<ReadonlyMap<Value, HostTensor>> => {
+      const store = new WeightStore(context)
+      const once = new Program(graph, context, store, planOptions)
+      try {
+        return (await once.run(new Map())) as Map<Value, HostTensor>
+      } finally {
+        once.dispose()
+        store.dispose()
+      }
+    }
+    const graph = await optimize(this.graph, outputs, passes, { evaluate, fast: planOptions.fast })
+    const program = new Program(graph, context, weights, planOptions, this.states)
+    this.ready.add(program)
+    return program
+  }
+
+  /** What is fetched where nothing is said about it. */
+  private get standard(): readonly Value[] {
+    const kept = this.states?.outputs
+    return kept ? this.graph.outputs.filter((value) => !kept.includes(value)) : this.graph.outputs
+  }
+
+  /** Everything that has to be computed where these values are fetched. */
+  private wanted(fetched: readonly Value[]): readonly Value[] {
+    return this.states ? [...new Set([...fetched, ...this.states.outputs])] : fetched
+  }
+
+  /** Puts the states that are given where they are kept. Returns the other inputs. */
+  private acceptStates(inputs: ReadonlyMap<Value, HostValue>, states: States): ReadonlyMap<Value, HostValue> {
+    const rest = new Map(inputs)
+    for (const value of states.inputs) {
+      const given = rest.get(value)
+      if (given) {
+        if (!isHostTensor(given) || Array.isArray(given.data)) throw new LanewiseError('E_UNSUPPORTED', 'only numbers can be kept from one run to the next', { tensor: value.name })
+        states.set(value, given)
+        rest.delete(value)
+      } else if (!states.placed(value)) {
+        throw new LanewiseError('E_TENSOR', `the input "${value.name}" is missing in feeds, and no earlier run has left its state`, { tensor: value.name })
+      }
+    }
+    return rest
+  }
+
+  private async execute(inputs: ReadonlyMap<Value, HostValue>, fetches: ReadonlyMap<Value, HostTensor | undefined>, options: RunOptions): Promise<Record<string, Tensor>> {
+    const times: StepTime[] = []
+    const profile = (options.profile ?? this.profiling) ? (time: StepTime) => void times.push(time) : undefined
+    const program = await this.program(this.wanted([...fetches.keys()]))
+    if (this.states) inputs = this.acceptStates(inputs, this.states)
+    const into = new Map<Value, HostTensor>()
+    for (const [value, tensor] of fetches) if (tensor) into.set(value, tensor)
+    const results = await program.run(inputs, { signal: options.signal, profile, into, fetched: this.states && fetches })
+    if (profile) this.times = profileEntries(times)
+    // Not by assignment: a model may call an output "__proto__".
+    return Object.fromEntries(
+      Array.from(results, ([value, result]) => [value.name, this.pinned.get(into.get(value)!) ?? publishValue(result)]),
+    ) as Record<string, Tensor>
+  }
+
+  /** The user's tensors that results are written to, by the view that the library writes through. */
+  private readonly pinned = new WeakMap<HostTensor, Tensor>()
+
+  private arguments(second?: Fetches | RunOptions, third?: RunOptions): { fetches: Map<Value, HostTensor | undefined>; options: RunOptions } {
+    const fetches = new Map<Value, HostTensor | undefined>()
+    if (second === null || (second !== undefined && typeof second !== 'object') || (second as unknown) instanceof Tensor) {
+      throw new LanewiseError('E_TENSOR', 'fetches must be an array of names or an object of tensors')
+    }
+    let options = third ?? {}
+    if (Array.isArray(second)) {
+      if (second.length === 0) throw new LanewiseError('E_TENSOR', 'fetches must name at least one value')
+      for (const name of second as readonly string[]) fetches.set(this.valueNamed(name), undefined)
+    } else if (second) {
+      const tensors = Object.entries(second as object).filter(([, value]) => value === null || value instanceof Tensor)
+      for (const [name, tensor] of tensors as [string, Tensor | null][]) {
+        const host = tensor ? toHost(tensor, name) : undefined
+        if (host) this.pinned.set(host, tensor!)
+        fetches.set(this.valueNamed(name), host)
+      }
+      if (tensors.length === 0) options = second as RunOptions
+    }
+    if (fetches.size === 0) for (const value of this.standard) fetches.set(value, undefined)
+    return { fetches, options }
+  }
+
+  private valueNamed(name: string): Value {
+    const value = this.values.get(name)
+    if (!value) throw new LanewiseError('E_TENSOR', `there is no value "${name}" in the model`, { tensor: name })
+    return value
+  }
+
+  private accept(feeds: Feeds): Map<Value, HostValue> {
+    const accepted = new Map<Value, HostValue>()
+    for (const value of this.graph.inputs) {
+      const given = Object.hasOwn(feeds, value.name) ? feeds[value.name] : undefined
+      if (given === undefined && this.states?.has(value)) continue
+      if (given === undefined) throw new LanewiseError('E_TENSOR', `the input "${value.name}" is missing in feeds`, { tensor: value.name })
+      accepted.set(value, acceptValue(value.name, given, value.declared))
+    }
+    for (const name of Object.keys(feeds)) {
+      if (!this.inputNames.includes(name)) {
+        throw new LanewiseError('E_TENSOR', `the model has no input "${name}" (it has ${this.inputNames.map((n) => `"${n}"`).join(', ') || 'none'})`, { tensor: name })
+      }
+    }
+    return accepted
+  }
+}
+
+function nothing(): void {}
+
+/** A sequence of seeds from one: by a Weyl sequence, so that it has not repeated after four billion. */
+function seedsFrom(seed: number | undefined): () => number {
+  let start: number | undefined
+  let calls = 0
+  return () => {
+    if (start === undefined) {
+      // Asked for only when something is random: in Node the mere mention of `crypto` loads it, a third of a cold start.
+      const [low, high] = new Uint32Array(Float64Array.of(seed ?? crypto.getRandomValues(new Uint32Array(1))[0]).buffer)
+      start = Math.imul(Math.imul(low, 31) + high, 0x85ebca6b)
+    }
+    return (start + Math.imul(++calls, 0x9e3779b1)) >>> 0
+  }
+}
+
+function checkOptions(options: SessionOptions | undefined): SessionOptions {
+  if (options === undefined) return {}
+  if (options === null || typeof options !== 'object') throw new LanewiseError('E_VALUE', 'options must be an object')
+  const { memoryLimit, threads, seed } = options
+  if (memoryLimit !== undefined && !(memoryLimit > 0)) throw new LanewiseError('E_VALUE', `memoryLimit must be a positive number of bytes, got ${memoryLimit}`)
+  if (seed !== undefined && !Number.isFinite(seed)) throw new LanewiseError('E_VALUE', `seed must be a number, got ${seed}`)
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) throw new LanewiseError('E_VALUE', `threads must be a positive integer, got ${threads}`)
+  if (threads !== undefined && threads > 1) log('info', 'one thread is used: there is no threaded build yet', logLevelOf(options))
+  return options
+}
+
+function statePairs(graph: Graph, states: SessionOptions['states']): Map<Value, Value> | undefined {
+  if (states === undefined) return undefined
+  const find = (values: readonly Value[], name: unknown, what: string): Value => {
+    const value = values.find((candidate) => candidate.name === name)
+    if (!value) throw new LanewiseError('E_VALUE', `states: the model has no ${what} "${String(name)}"`)
+    return value
+  }
+  return new Map(Object.entries(states).map(([input, output]) => [find(graph.inputs, input, 'input'), find(graph.outputs, output, 'output')]))
+}
+
+function bytesOf(model: Uint8Array | ArrayBufferLike, second: unknown, third: unknown): Uint8Array {
+  if (model instanceof Uint8Array) return model
+  const shared = typeof SharedArrayBuffer !== 'undefined' && (model as object) instanceof SharedArrayBuffer
+  if (!shared && !((model as object) instanceof ArrayBuffer)) {
+    throw new LanewiseError('E_VALUE', 'the model must be a path, a URL, an ArrayBuffer or a Uint8Array')
+  }
+  const offset = typeof second === 'number' ? second : 0
+  const length = typeof third === 'number' ? third : model.byteLength - offset
+  if (!(Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= model.byteLength)) {
+    throw new LanewiseError('E_VALUE', `bytes ${offset} to ${offset + length} are outside the buffer of ${model.byteLength} bytes`)
+  }
+  return new Uint8Array(model, offset, length)
+}
+
+function bytesIn({ dtype, size }: { dtype: HostTensor['dtype']; size: number }): number {
+  return byteSize(dtype) * size
+}
+
+function checkWeights(bytes: number, limit: number): void {
+  if (bytes > limit) throw new LanewiseError('E_BUDGET', `the weights take ${bytes} bytes, over the memory limit of ${limit}`, { expected: `<= ${limit}`, actual: String(bytes) })
+}
+
+/** External data that is opened at the first read. */
+function lazily(open: () => ExternalData & { close(): void }): ExternalData & { close(): void } {
+  let opened: ReturnType<typeof open> | undefined
+  return {
+    read: (...args) => (opened ??= open()).read(...args),
+    close: () => opened?.close(),
+  }
+}
+
+function overrideDimensions(graph: Graph, overrides: Readonly<Record<string, number>> | undefined): void {
+  if (!overrides) return
+  for (const value of [...graph.inputs, ...graph.outputs]) {
+    const { declared } = value
+    if (!declared?.shape) continue
+    const shape = declared.shape.map((axis) => (typeof axis === 'string' && Object.hasOwn(overrides, axis) ? overrides[axis] : axis))
+    value.declared = { ...declared, shape }
+  }
+}

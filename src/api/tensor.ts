@@ -1,0 +1,224 @@
+import { isBig, isDType, makeData, packedBits, storesDType, type DType, type HostData, type NumericDType, type TypedArray } from '../core/dtype.js'
+import { LanewiseError } from '../core/errors.js'
+import type { HostTensor } from '../core/host.js'
+import { formatShape, sizeOf } from '../core/shape.js'
+
+/** What a tensor's elements are stored in for a user: as in the library, but float16 as `Float16Array` where the engine has one, and 4-bit types packed. */
+export type TensorData = HostData | Uint8ClampedArray
+
+/** Anything a tensor can be made from: its storage, or plain numbers, bigints, booleans or strings. */
+export type TensorSource = TensorData | ArrayLike<number> | ArrayLike<bigint> | readonly boolean[] | readonly string[]
+
+/** A tensor over memory that the caller owns: results are written there. */
+export interface PinnedTensor {
+  readonly location: 'cpu-pinned'
+  readonly type: DType
+  readonly data: TensorData
+  readonly dims: readonly number[]
+}
+
+type Float16ArrayConstructor = new (buffer: ArrayBufferLike, byteOffset: number, length: number) => TypedArray
+
+/** `Float16Array` (ES2025) where the engine has it. */
+const Float16 = (globalThis as { Float16Array?: Float16ArrayConstructor }).Float16Array
+
+/**
+ * A multidimensional array: the input and output of a session. The names, constructor forms and storage types are those of onnxruntime-web,
+ * and all ONNX element types are known besides.
+ *
+ * @example
+ * new Tensor('float32', [1, 2, 3, 4], [2, 2])
+ * new Tensor(new Float32Array(784), [1, 1, 28, 28])
+ * new Tensor('int64', [3n], [1])
+ * new Tensor(['yes', 'no'])
+ */
+export class Tensor {
+  /** Element type. */
+  readonly type: DType
+  /** Shape, outermost axis first. */
+  readonly dims: readonly number[]
+  /** Number of elements. */
+  readonly size: number
+  readonly location: 'cpu' | 'cpu-pinned'
+  private storage: HostData | undefined
+
+  /** @throws LanewiseError `E_TENSOR` if type, data and dims do not fit each other; `E_UNSUPPORTED` for GPU memory. */
+  constructor(type: DType, data: TensorSource, dims?: readonly number[])
+  constructor(data: TensorData | readonly boolean[] | readonly string[], dims?: readonly number[])
+  constructor(pinned: PinnedTensor)
+  constructor(
+    first: DType | TensorData | readonly boolean[] | readonly string[] | PinnedTensor,
+    second?: TensorSource | readonly number[],
+    third?: readonly number[],
+  ) {
+    let dims: readonly number[] | undefined
+    this.location = 'cpu'
+    if (typeof first === 'string') {
+      this.type = first
+      this.storage = storageFor(first, second as TensorSource)
+      dims = third
+    } else if (isLocated(first)) {
+      if (first.location !== 'cpu-pinned') throw new LanewiseError('E_UNSUPPORTED', `tensors in "${String(first.location)}" memory are not supported`)
+      this.location = first.location
+      this.type = first.type
+      this.storage = storageFor(first.type, first.data)
+      dims = first.dims
+    } else {
+      ;[this.type, this.storage] = infer(first)
+      dims = second as readonly number[] | undefined
+    }
+    if (dims !== undefined && !Array.isArray(dims)) throw new LanewiseError('E_TENSOR', 'the dims of a tensor must be an array of numbers')
+    this.dims = dims ? [...(dims as readonly number[])] : [this.storage.length]
+    this.size = sizeOf(this.dims)
+    const stored = storedElements(this.type, this.size)
+    if (this.storage.length !== stored && !(packedBits(this.type) && this.storage.length === this.size)) {
+      throw new LanewiseError('E_TENSOR', `a ${this.type} tensor of shape ${formatShape(this.dims)} holds ${stored} elements, but ${this.storage.length} were given`, {
+        expected: String(stored),
+        actual: String(this.storage.length),
+      })
+    }
+  }
+
+  /** The elements. @throws LanewiseError `E_STATE` after {@link dispose}. */
+  get data(): HostData {
+    if (!this.storage) throw new LanewiseError('E_STATE', 'the tensor was disposed of')
+    return this.storage
+  }
+
+  /** The elements, as a promise: for code that is written for tensors that may be elsewhere. */
+  async getData(releaseData = false): Promise<HostData> {
+    const { data } = this
+    if (releaseData) this.dispose()
+    return data
+  }
+
+  /** The same elements under another shape of the same size; the data is shared. @throws LanewiseError `E_TENSOR`. */
+  reshape(dims: readonly number[]): Tensor {
+    return new Tensor(this.type, this.data, dims)
+  }
+
+  /** Lets go of the elements. */
+  dispose(): void {
+    this.storage = undefined
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose()
+  }
+}
+
+function isLocated(value: object): value is PinnedTensor {
+  return 'location' in value
+}
+
+/** Length of the storage of `size` elements: 4- and 2-bit types are packed, complex numbers are pairs. */
+function storedElements(type: DType, size: number): number {
+  const bits = packedBits(type)
+  if (bits) return Math.ceil((size * bits) / 8)
+  return type === 'complex64' || type === 'complex128' ? size * 2 : size
+}
+
+function storageFor(type: DType, source: TensorSource): HostData {
+  if (!isDType(type)) throw new LanewiseError('E_TENSOR', `"${String(type)}" is not the name of a tensor type`)
+  if (source === null || typeof source !== 'object') throw new LanewiseError('E_TENSOR', `a ${type} tensor needs data, got ${typeof source}`)
+  if (type === 'string') {
+    if (Array.isArray(source)) return source
+    throw new LanewiseError('E_TENSOR', 'the data of a string tensor must be an array of strings')
+  }
+  if (type === 'float16') return float16Storage(source)
+  const wanted = packedBits(type) ? 'uint8' : type
+  if (storesDType(wanted, source)) return source
+  if (type === 'uint8' && source instanceof Uint8ClampedArray) return new Uint8Array(source.buffer, source.byteOffset, source.length)
+  if (!Array.isArray(source) || packedBits(type) || type === 'bfloat16' || type.startsWith('float8')) {
+    throw new LanewiseError('E_TENSOR', `the data of a ${type} tensor must be ${arrayName(type)}`, { expected: arrayName(type), actual: source.constructor?.name })
+  }
+  const data = makeData(type, 0).constructor as unknown as { from(values: ArrayLike<unknown>, map?: (value: never) => unknown): TypedArray }
+  try {
+    return isBig(type) ? data.from(source, (value: number) => BigInt(value)) : data.from(source)
+  } catch (cause) {
+    throw new LanewiseError('E_TENSOR', `the data does not fit a ${type} tensor`, { cause })
+  }
+}
+
+function float16Storage(source: TensorSource): HostData {
+  if (Float16 && (source as object) instanceof (Float16 as never)) return source as unknown as TypedArray
+  if (source instanceof Uint16Array) return Float16 ? new Float16(source.buffer, source.byteOffset, source.length) : source
+  if (Float16 && Array.isArray(source)) return (Float16 as unknown as { from(values: unknown[]): TypedArray }).from(source)
+  throw new LanewiseError('E_TENSOR', `the data of a float16 tensor must be ${Float16 ? 'a Float16Array or its bits in ' : ''}a Uint16Array`)
+}
+
+const inferred: readonly [new (...args: never[]) => TypedArray, NumericDType][] = [
+  [Float32Array, 'float32'],
+  [Uint8Array, 'uint8'],
+  [Int8Array, 'int8'],
+  [Uint16Array, 'uint16'],
+  [Int16Array, 'int16'],
+  [Int32Array, 'int32'],
+  [Float64Array, 'float64'],
+  [Uint32Array, 'uint32'],
+  [BigInt64Array, 'int64'],
+  [BigUint64Array, 'uint64'],
+]
+
+function infer(source: unknown): [DType, HostData] {
+  if (Array.isArray(source)) {
+    if (typeof source[0] === 'string') return ['string', source as string[]]
+    if (typeof source[0] === 'boolean') return ['bool', Uint8Array.from(source as number[])]
+    throw new LanewiseError('E_TENSOR', source.length === 0 ? 'the type of a tensor cannot be told from an empty array' : `the type of a tensor cannot be told from ${typeof source[0]}s: name it first`)
+  }
+  if (source instanceof Uint8ClampedArray) return ['uint8', new Uint8Array(source.buffer, source.byteOffset, source.length)]
+  if (Float16 && (source as object) instanceof (Float16 as never)) return ['float16', source as TypedArray]
+  for (const [constructor, type] of inferred) if (source instanceof constructor) return [type, source]
+  throw new LanewiseError('E_TENSOR', 'the first argument of a tensor must be a type name or data')
+}
+
+function arrayName(type: DType): string {
+  return packedBits(type) ? 'a Uint8Array of packed elements' : `a ${makeData(type, 0).constructor.name}`
+}
+
+/** A user's tensor as the library keeps tensors, sharing memory where the storage is the same. @throws LanewiseError `E_TENSOR` for a detached buffer. */
+export function toHost(tensor: Tensor, name: string): HostTensor {
+  const { type, dims, size, data } = tensor
+  const stored = storedElements(type, size)
+  if (data.length !== stored && !(packedBits(type) && data.length === size)) {
+    throw new LanewiseError('E_TENSOR', `the buffer of "${name}" was detached or resized`, { tensor: name, expected: String(stored), actual: String(data.length) })
+  }
+  // The buffer of an empty tensor may be detached unseen, and then nothing can be made of it.
+  if (size === 0 && type !== 'string') return { dtype: type, shape: dims, data: makeData(type, 0) }
+  const bits = packedBits(type)
+  if (bits) return { dtype: type, shape: dims, data: data.length === stored ? unpack(type, data as Uint8Array, size, bits) : storesData(type, data) }
+  if (type === 'float16' && !(data instanceof Uint16Array)) {
+    const { buffer, byteOffset, length } = data as TypedArray
+    return { dtype: type, shape: dims, data: new Uint16Array(buffer, byteOffset, length) }
+  }
+  return { dtype: type, shape: dims, data }
+}
+
+function storesData(type: DType, data: HostData): HostData {
+  const { buffer, byteOffset, length } = data as TypedArray
+  return type.startsWith('int') ? new Int8Array(buffer, byteOffset, length) : data
+}
+
+/** A tensor of the library for a user. */
+export function fromHost({ dtype, shape, data }: HostTensor): Tensor {
+  const bits = packedBits(dtype)
+  return new Tensor(dtype, (bits ? pack(data as TypedArray, bits) : data), shape)
+}
+
+function unpack(type: DType, packed: Uint8Array, size: number, bits: number): HostData {
+  const data = makeData(type, size) as Int8Array | Uint8Array
+  const perByte = 8 / bits
+  for (let i = 0; i < size; i++) {
+    const value = packed[Math.floor(i / perByte)] >> ((i % perByte) * bits)
+    // Shifting left and back extends the sign of the signed types.
+    data[i] = type.startsWith('int') ? (value << (32 - bits)) >> (32 - bits) : value & ((1 << bits) - 1)
+  }
+  return data
+}
+
+function pack(data: TypedArray, bits: number): Uint8Array {
+  const perByte = 8 / bits
+  const packed = new Uint8Array(Math.ceil(data.length / perByte))
+  for (let i = 0; i < data.length; i++) packed[Math.floor(i / perByte)] |= (Number(data[i]) & ((1 << bits) - 1)) << ((i % perByte) * bits)
+  return packed
+}

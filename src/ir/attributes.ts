@@ -1,0 +1,136 @@
+import { clampToSafe, type HostTensor } from '../core/host.js'
+import { LanewiseError } from '../core/errors.js'
+import type { Graph } from './graph.js'
+
+/** An attribute as a file or a builder gives it, before an operator's schema has looked at it. */
+export type RawAttribute =
+  | { kind: 'int'; value: bigint }
+  | { kind: 'float'; value: number }
+  | { kind: 'string'; value: string }
+  | { kind: 'tensor'; value: HostTensor }
+  | { kind: 'graph'; value: Graph }
+  | { kind: 'ints'; value: readonly bigint[] | BigInt64Array }
+  | { kind: 'floats'; value: readonly number[] | Float32Array }
+  | { kind: 'strings'; value: readonly string[] }
+  | { kind: 'other'; value: string }
+
+export type RawAttributes = Map<string, RawAttribute>
+export type AttributeKind = RawAttribute['kind']
+
+/** What an attribute must be, and what it is when it is left out. */
+export interface AttributeSpec<T> {
+  readonly kind: AttributeKind
+  readonly fallback: T
+  readonly required?: boolean
+}
+
+export type AttributeSchema = { readonly [name: string]: AttributeSpec<unknown> }
+/** The typed attributes a schema describes. */
+export type AttributesOf<S> = { readonly [K in keyof S]: S[K] extends AttributeSpec<infer T> ? T : never }
+export type Attributes = { readonly [name: string]: unknown }
+
+/** An integer; int64 values beyond ±2^53 are clamped there. */
+export function int(): AttributeSpec<number | undefined>
+export function int<D extends number>(fallback: D): AttributeSpec<number>
+export function int(fallback?: number): AttributeSpec<number | undefined> {
+  return { kind: 'int', fallback }
+}
+
+export function ints(): AttributeSpec<readonly number[] | undefined>
+export function ints(fallback: readonly number[]): AttributeSpec<readonly number[]>
+export function ints(fallback?: readonly number[]): AttributeSpec<readonly number[] | undefined> {
+  return { kind: 'ints', fallback }
+}
+
+export function float(): AttributeSpec<number | undefined>
+export function float(fallback: number): AttributeSpec<number>
+export function float(fallback?: number): AttributeSpec<number | undefined> {
+  return { kind: 'float', fallback }
+}
+
+export function floats(): AttributeSpec<readonly number[] | undefined>
+export function floats(fallback: readonly number[]): AttributeSpec<readonly number[]>
+export function floats(fallback?: readonly number[]): AttributeSpec<readonly number[] | undefined> {
+  return { kind: 'floats', fallback }
+}
+
+export function string(): AttributeSpec<string | undefined>
+export function string(fallback: string): AttributeSpec<string>
+export function string(fallback?: string): AttributeSpec<string | undefined> {
+  return { kind: 'string', fallback }
+}
+
+export function strings(): AttributeSpec<readonly string[] | undefined>
+export function strings(fallback: readonly string[]): AttributeSpec<readonly string[]>
+export function strings(fallback?: readonly string[]): AttributeSpec<readonly string[] | undefined> {
+  return { kind: 'strings', fallback }
+}
+
+export function tensor(): AttributeSpec<HostTensor | undefined> {
+  return { kind: 'tensor', fallback: undefined }
+}
+
+/** A subgraph: the body of If, Loop or Scan. */
+export function graph(): AttributeSpec<Graph | undefined> {
+  return { kind: 'graph', fallback: undefined }
+}
+
+/** An attribute that is accepted and not looked at, such as Optional's `type`. */
+export function ignored(): AttributeSpec<unknown> {
+  return { kind: 'other', fallback: undefined }
+}
+
+/** The same attribute, but leaving it out is an error. */
+export function required<T>(spec: AttributeSpec<T>): AttributeSpec<NonNullable<T>> {
+  return { ...spec, required: true } as AttributeSpec<NonNullable<T>>
+}
+
+/**
+ * Attributes as a schema types them, with defaults filled in.
+ *
+ * @throws LanewiseError `E_GRAPH` for a missing or wrongly typed attribute, `E_UNSUPPORTED` for one the schema does not know.
+ */
+export function parseAttributes<S extends AttributeSchema>(schema: S, raw: RawAttributes): AttributesOf<S> {
+  const parsed: Record<string, unknown> = {}
+  for (const name of raw.keys()) {
+    if (!Object.hasOwn(schema, name)) throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" is not known`)
+  }
+  for (const [name, spec] of Object.entries(schema)) {
+    const given = raw.get(name)
+    if (given === undefined) {
+      if (spec.required) throw new LanewiseError('E_GRAPH', `attribute "${name}" is missing`, { expected: spec.kind })
+      parsed[name] = spec.fallback
+    } else {
+      parsed[name] = convert(name, spec.kind, given)
+    }
+  }
+  return parsed as AttributesOf<S>
+}
+
+function convert(name: string, kind: AttributeKind, given: RawAttribute): unknown {
+  if (kind === 'other') return given.value
+  // An empty list loses its type in some exporters: "ints: []" arrives as whatever was written, so any empty list will do.
+  if (kind !== given.kind && !(isList(kind) && isList(given.kind) && (given.value as ArrayLike<unknown>).length === 0)) {
+    throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, { expected: kind, actual: given.kind })
+  }
+  if (given.kind === 'int') return clampToSafe(given.value)
+  if (given.kind === 'ints') return Array.from(given.value, clampToSafe)
+  if (given.kind === 'floats') return Array.from(given.value)
+  return given.value
+}
+
+function isList(kind: string): boolean {
+  return kind === 'ints' || kind === 'floats' || kind === 'strings'
+}
+
+/** The raw form of a value given in TypeScript; numbers become `int` or `float` by the schema, lists likewise. */
+export function toRaw(kind: AttributeKind, value: unknown): RawAttribute {
+  switch (kind) {
+    case 'int':
+      return { kind, value: BigInt(value as number) }
+    case 'ints':
+      return { kind, value: (value as number[]).map(BigInt) }
+    default:
+      return { kind, value } as RawAttribute
+  }
+}

@@ -1,0 +1,65 @@
+import type { KernelName, Kernels, TrainKernelName, TrainKernels } from '../../bindings/module.js'
+import type { DType } from '../core/dtype.js'
+import type { Layout, LayoutQuery } from '../core/layout.js'
+import type { Attributes } from './attributes.js'
+import type { Address, Argument, Arguments, Emitter, KernelEmitter, OpDefinition, Operand } from './op.js'
+
+/** The arguments of a kernel of the training builds, any of which may still be an address to be. */
+export type TrainArguments<K extends TrainKernelName> = TrainKernels[K] extends (...args: infer P) => unknown ? { [I in keyof P]: Argument } : never
+
+/** The attributes of an operator's definition. */
+export type AttributesOfOp<Op> = Op extends OpDefinition<infer A> ? A : never
+
+/**
+ * The gradient of an operator: a plain object exported beside the definition, so that an app which only runs models does not carry it
+ * (a bundler drops what nobody imports), and listed in `ops/gradients.ts`.
+ */
+export interface Gradient<A = Attributes> {
+  readonly op: OpDefinition<A>
+  /** Inputs that have a gradient; by default every float32 input. */
+  readonly inputs?: readonly number[]
+  /** The operator under a tape, where the gradient needs more than inputs and outputs (gates of an LSTM, the mask of a Dropout). By default `op.emit`. */
+  forward?(e: TrainingEmitter<A>): void
+  /** Orders of axes that `forward` wants and makes, where they are not those of `op.layout`. */
+  layout?(query: LayoutQuery<A>): Layout
+  /** Whether `forward` takes these, where that differs from `op.kernel`. */
+  kernel?(inputs: readonly (DType | undefined)[], attributes: A): boolean
+  /** Makes the gradients that are wanted of the inputs from those of the outputs. */
+  backward(g: GradientEmitter<A>): void
+}
+
+/** An {@link Emitter} that may keep memory for the backward pass, and draw random numbers. */
+export interface TrainingEmitter<A> extends Emitter<A> {
+  ask<K extends TrainKernelName>(kernel: K, ...args: Parameters<TrainKernels[K]>): number
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
+  call<K extends TrainKernelName>(kernel: K, ...args: TrainArguments<K>): void
+  call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void
+  /** Memory that lasts until the step ends; `backward` gets it by the number of the call that reserved it. */
+  save(bytes: number): Address
+  /** 64 bits of the device's generator, as two 32-bit numbers: a new seed at every call, the same in every run of the same program. */
+  seed(): readonly [low: number, high: number]
+}
+
+/** Accepts the kernel calls that compute the gradients of one node; they run at once. */
+export interface GradientEmitter<A> extends KernelEmitter {
+  readonly attributes: A
+  /** The operands as the forward kernels saw them. */
+  readonly inputs: readonly (Operand | undefined)[]
+  readonly outputs: readonly (Operand | undefined)[]
+  input(index: number): Operand
+  output(index: number): Operand
+  /** The gradient of the loss by output `index`, in that output's shape and order; undefined if the loss does not depend on it. */
+  gradient(index?: number): Operand | undefined
+  /** Whether anybody needs the gradient of input `index`. Do not compute what is not wanted. */
+  wants(index: number): boolean
+  /** Memory for the gradient of input `index`, in that input's shape and order; contents undefined. Asked once per input. */
+  result(index: number): Operand
+  /** The gradient of input `index` is the one of output `from`, element by element in memory: nothing is computed. */
+  pass(index: number, from?: number): void
+  /** What the forward function saved, in the order of its calls. */
+  saved(index: number): Address
+  ask<K extends TrainKernelName>(kernel: K, ...args: Parameters<TrainKernels[K]>): number
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
+  call<K extends TrainKernelName>(kernel: K, ...args: TrainArguments<K>): void
+  call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void
+}

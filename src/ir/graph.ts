@@ -1,0 +1,123 @@
+import type { DType } from '../core/dtype.js'
+import type { HostTensor } from '../core/host.js'
+import type { Attributes } from './attributes.js'
+import type { Fused, OpDefinition } from './op.js'
+
+/** A size that may be symbolic (a name shared by sizes that must agree) or unknown (null). */
+export type Dimension = number | string | null
+
+/** What a model declares of a value: a tensor's type, as far as it says, or the word for another kind of value. */
+export interface DeclaredType {
+  readonly kind: 'tensor' | 'sequence' | 'optional' | 'map'
+  /** The element type (of the tensors inside, for a sequence or optional). */
+  readonly dtype?: DType
+  /** undefined: rank unknown. */
+  readonly shape?: readonly Dimension[]
+}
+
+/** A named value of a graph; identity is the object, names are for people and files. */
+export interface Value {
+  readonly name: string
+  declared?: DeclaredType
+  /** The elements, if the value is an initialiser or was folded. */
+  constant?: HostTensor
+}
+
+export interface Node {
+  readonly op: OpDefinition
+  readonly name: string
+  readonly attributes: Attributes
+  readonly inputs: readonly (Value | undefined)[]
+  readonly outputs: readonly (Value | undefined)[]
+  readonly fused: Fused
+}
+
+/**
+ * Nodes in an order in which every value is made before it is used. Passes never change a graph or a node: they return new ones that share
+ * values. The body of a control-flow node is a graph in its attributes that may use values of the graphs around it.
+ */
+export interface Graph {
+  readonly name: string
+  readonly inputs: readonly Value[]
+  readonly outputs: readonly Value[]
+  readonly nodes: readonly Node[]
+}
+
+export const notFused: Fused = Object.freeze({})
+
+/** The graphs in a node's attributes. */
+export function bodiesOf(node: Node): Graph[] {
+  return Object.values(node.attributes).filter(isGraph)
+}
+
+function isGraph(value: unknown): value is Graph {
+  return typeof value === 'object' && value !== null && 'nodes' in value && 'inputs' in value
+}
+
+/** Nodes and graphs never change, and most of them are in every plan of a model: what follows from them is kept. */
+const read = new WeakMap<Node, readonly Value[]>()
+const usesOfGraphs = new WeakMap<Graph, Uses>()
+
+/** Every value a node reads, with multiplicity: its inputs and what its bodies take from the graphs around them. */
+export function usedBy(node: Node): readonly Value[] {
+  let used = read.get(node)
+  if (!used) {
+    used = [...node.inputs.filter((value) => value !== undefined), ...bodiesOf(node).flatMap(capturedBy)]
+    read.set(node, used)
+  }
+  return used
+}
+
+/** The values a body takes from the graphs around it. */
+export function capturedBy(body: Graph): Value[] {
+  const own = new Set<Value>(body.inputs)
+  const captured = new Set<Value>()
+  const use = (value: Value) => {
+    if (!own.has(value)) captured.add(value)
+  }
+  for (const node of body.nodes) {
+    usedBy(node).forEach(use)
+    for (const output of node.outputs) if (output) own.add(output)
+  }
+  body.outputs.forEach(use)
+  return [...captured]
+}
+
+/** Who makes each value and who reads it, of one graph. */
+export interface Uses {
+  readonly producer: ReadonlyMap<Value, Node>
+  readonly consumers: ReadonlyMap<Value, readonly Node[]>
+  readonly outputs: ReadonlySet<Value>
+}
+
+export function usesOf(graph: Graph): Uses {
+  let uses = usesOfGraphs.get(graph)
+  if (!uses) usesOfGraphs.set(graph, (uses = findUses(graph)))
+  return uses
+}
+
+function findUses(graph: Graph): Uses {
+  const producer = new Map<Value, Node>()
+  const consumers = new Map<Value, Node[]>()
+  for (const node of graph.nodes) {
+    for (const value of usedBy(node)) {
+      const list = consumers.get(value)
+      if (list) list.push(node)
+      else consumers.set(value, [node])
+    }
+    for (const output of node.outputs) if (output) producer.set(output, node)
+  }
+  return { producer, consumers, outputs: new Set(graph.outputs) }
+}
+
+/** The only reader of a value, if there is exactly one, it reads it once and nobody outside the graph wants it. */
+export function onlyConsumer(uses: Uses, value: Value): Node | undefined {
+  if (uses.outputs.has(value)) return undefined
+  const readers = uses.consumers.get(value)
+  return readers?.length === 1 ? readers[0] : undefined
+}
+
+/** The graph with a list of nodes in the place of another; the order stays. */
+export function withNodes(graph: Graph, nodes: readonly Node[]): Graph {
+  return { ...graph, nodes }
+}

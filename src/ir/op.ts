@@ -1,0 +1,261 @@
+import type { KernelName, Kernels } from '../../bindings/module.js'
+import type { DType, TypedArray } from '../core/dtype.js'
+import type { HostTensor, HostValue } from '../core/host.js'
+import type { Graph } from './graph.js'
+import type { Layout, LayoutQuery, Order } from '../core/layout.js'
+import type { Shape } from '../core/shape.js'
+import type { Attributes, AttributeSchema, AttributesOf, RawAttributes } from './attributes.js'
+
+export interface TensorType {
+  readonly dtype: DType
+  readonly shape: Shape
+}
+
+/** What shape inference may look at. */
+export interface InferContext<A> {
+  readonly attributes: A
+  /** Types of the inputs; undefined where an optional input is left out. */
+  readonly inputs: readonly (TensorType | undefined)[]
+  /** How many outputs the node names, left-out ones before a named one included. */
+  readonly outputCount: number
+  /**
+   * The elements of an input that decides a shape (axes, sizes, repeats …); undefined if the input is left out. Where the elements are only
+   * known once the graph has run so far, the plan is cut before this node and `infer` is asked again with them: so ask
+   * before doing anything else of consequence, and only for small tensors.
+   */
+  value(index: number): HostTensor | undefined
+  /** The elements of an input if they are known already; never cuts the plan. */
+  known(index: number): HostTensor | undefined
+  /**
+   * The number that an input is, or `least` if it is less. For sizes that only count beyond a bound: unlike with `value`, one plan serves every number
+   * up to `least`.
+   */
+  atLeast(index: number, least: number): number
+}
+
+/** A number given to a kernel: known now, or an address that is known when the plan is bound to memory. */
+export type Argument = number | Address
+
+/** The arguments of a kernel, any of which may still be an address to be. */
+export type Arguments<K extends KernelName> = Kernels[K] extends (...args: infer P) => unknown ? { [I in keyof P]: Argument } : never
+
+/** A place in memory that gets its number when a plan is bound. */
+export interface Address {
+  readonly block: Block
+  readonly offset: number
+}
+
+/** A stretch of memory with one lifetime. `base` is undefined until it is placed. */
+export interface Block {
+  readonly bytes: number
+  base: number | undefined
+}
+
+/** A tensor in memory, as kernels see it. */
+export interface Operand {
+  readonly dtype: DType
+  /** Logical shape: ONNX's. */
+  readonly shape: Shape
+  readonly order: Order
+  /** `shape` in memory order. */
+  readonly physical: readonly number[]
+  /** Number of elements. */
+  readonly size: number
+  /** Where the elements are. Reading this puts a constant into memory: do not, if only its packed form is used. */
+  readonly at: Address
+  /** The elements, if the operand is a constant. */
+  readonly constant: HostTensor | undefined
+}
+
+/** A function of one element applied to an operator's result before it is stored; `code` is one of `UNARY_*` of assembly/abi/codes.ts. */
+export interface Activation {
+  readonly code: number
+  readonly a: number
+  readonly b: number
+}
+
+/** What graph passes have folded into a node; `bias` and `residual` are indices of inputs that the passes added. */
+export interface Fused {
+  readonly activation?: Activation
+  /** A vector over the output's channels (Conv) or last axis (MatMul). */
+  readonly bias?: number
+  /** A tensor of the output's shape that is added before the activation. */
+  readonly residual?: number
+}
+
+/** What a profile says about one kernel call. */
+export interface Note {
+  /** Which algorithm was chosen: "winograd4x4", "depthwise3x3". */
+  readonly kernel?: string
+  /** Floating-point operations of the direct algorithm. */
+  readonly flops?: number
+  /** Bytes of the tensors read and written; filled in by the planner. */
+  readonly bytes?: number
+}
+
+/** What writing packed forms needs. */
+export interface PackEmitter {
+  /** What a size function of the kernels says, e.g. how much scratch a kernel needs. */
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
+  /** One kernel call. */
+  call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void
+  /** A small read-only table (sizes, strides, weights of an interpolation …). Equal tables share memory. */
+  table(data: TypedArray): Address
+}
+
+/** Accepts kernel calls over memory that is already there: what forward and backward passes have in common. */
+export interface KernelEmitter extends PackEmitter {
+  readonly build: 'simd' | 'relaxed'
+  /** False if the user asked for results nearest to exact arithmetic (no Winograd). */
+  readonly fast: boolean
+  /** Memory that holds nothing before and is worth nothing after this node. */
+  scratch(bytes: number): Address
+  /**
+   * An operand in another form: for a constant made once (and its raw form never stored), otherwise made anew in scratch on every run.
+   * `key` names the form, everything it depends on included; `pack` emits the calls that write `bytes` bytes at `to`.
+   */
+  pack(operand: Operand, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address
+  /**
+   * Whether a packed form that is larger than its operand is no extravagance under the session's `memoryLimit`: it is there already, or takes at
+   * most a quarter of what is left, since later nodes and intermediate values want memory, too.
+   */
+  affords(operand: Operand, key: string, bytes: number): boolean
+  /** Describes the calls of this node for the profile. */
+  note(note: Note): void
+}
+
+/** Accepts the kernel calls that compute an operator: a plan records them, eager mode runs them at once. */
+export interface Emitter<A> extends KernelEmitter {
+  readonly attributes: A
+  /** Operands in the orders that the layout rule asked for; undefined where an optional input is left out. */
+  readonly inputs: readonly (Operand | undefined)[]
+  /** Types of the outputs the node names (undefined where one is not wanted), with the orders the layout rule promised. */
+  readonly outputs: readonly (TensorType & { readonly order: Order; readonly physical: readonly number[] } | undefined)[]
+  readonly fused: Fused
+
+  /** Input `index`, which the operator requires. */
+  input(index: number): Operand
+  /** Memory for output `index`. Asked once per output; contents are undefined. */
+  output(index: number): Operand
+  /** Output `index` in the memory of input `from` if nobody needs that input afterwards and the sizes agree, else in memory of its own. */
+  overwrite(index: number, from: number): Operand
+  /**
+   * Whether output `index` would, by `overwrite`, take the place of an input that the session keeps from run to run: what is left there from earlier
+   * runs may then stay.
+   */
+  keep(index: number, from: number): boolean
+  /** Output `index` is the memory of input `from`, beginning at an element offset, read as the output's shape and order: no kernel runs. */
+  view(index: number, from: number, elementOffset?: number): void
+  /**
+   * Has the elements of an operand looked at before the calls that follow are made: at once if it is a constant, otherwise in the middle of
+   * every run. `test` throws what a kernel could only run into: an index outside its tensor. For small operands.
+   */
+  check(operand: Operand, test: (tensor: HostTensor) => void): void
+}
+
+/** Address of a place some bytes further. */
+export function plus(address: Address, bytes: number): Address {
+  return bytes === 0 ? address : { block: address.block, offset: address.offset + bytes }
+}
+
+/** What a plain TypeScript implementation is given. */
+export interface ComputeContext<A> {
+  readonly attributes: A
+  readonly inputs: readonly (HostTensor | undefined)[]
+  /** What `infer` said of the outputs; for an operator without `infer`, empty. */
+  readonly outputs: readonly TensorType[]
+  readonly outputCount: number
+  /** For operators that are `random`: a seed from the session's, another one each time. */
+  readonly seed?: () => number
+}
+
+/** Like {@link ComputeContext} for operators over sequences, optionals and maps. */
+export interface ValueContext<A> {
+  readonly attributes: A
+  readonly inputs: readonly (HostValue | undefined)[]
+  readonly outputCount: number
+}
+
+/** What If, Loop, Scan and other operators with bodies are given. */
+export interface ControlContext<A> extends ValueContext<A> {
+  /** The most bytes that values piling up over iterations may take. */
+  readonly memoryLimit: number
+}
+
+/** Runs a subgraph: what If, Loop and Scan are given. Inputs and outputs are positional; values of the outer graph are seen by the body itself. */
+export type RunBody = (body: Graph, inputs: readonly HostValue[]) => Promise<HostValue[]>
+
+/** What an upgrade may change: the node as an old file has it. Inputs are names of values, '' where left out. */
+export interface UpgradeContext {
+  readonly opset: number
+  inputs: string[]
+  readonly outputs: string[]
+  readonly attributes: RawAttributes
+  /** A new constant's name. */
+  constant(tensor: HostTensor): string
+  /** A new node before this one; returns the name of its only output. */
+  node(op: string, inputs: readonly string[], attributes?: Record<string, unknown> | RawAttributes): string
+  /** Replaces the operator's name (Upsample → Resize); the new one is of ai.onnx, or of another domain. */
+  rename(op: string, domain?: string): void
+}
+
+/**
+ * Everything about one operator that is not its gradient (which is a separate export beside it, so that inference does not carry it).
+ *
+ * A node is computed, in this order of preference: at planning time by `compute` if all its inputs are known; by `emit` if `kernel`
+ * accepts the dtypes; by `emit` in float32 between casts if only its being float16 or bfloat16 stood in the way; by `compute` as a step of
+ * the plan. An operator without `infer` has outputs whose shapes depend on data: the plan is cut there and `compute` or `values` runs.
+ */
+export interface OpDefinition<A = Attributes> {
+  readonly name: string
+  /** '' is ai.onnx. */
+  readonly domain: string
+  readonly attributes: AttributeSchema
+  /** The first operator set that has this operator, where that is newer than the one exported files import anyway. */
+  readonly since?: number
+  /** The fewest and most inputs; one number where they are equal. */
+  readonly arity: number | readonly [number, number]
+  /** Inputs that may be left empty although others behind them may not. */
+  readonly optional?: readonly number[]
+  /** Types and shapes of the outputs, as many as the operator can make from these inputs. @throws LanewiseError without node names. */
+  infer?(c: InferContext<A>): readonly TensorType[]
+  layout?(query: LayoutQuery<A>): Layout
+  /**
+   * Whether `emit` handles operands of these types and shapes (undefined where left out) and makes the outputs that are wanted. By default:
+   * if every operand is float32.
+   */
+  kernel?(
+    inputs: readonly (DType | undefined)[],
+    attributes: A,
+    wanted: readonly boolean[],
+    operands: readonly ({ readonly shape: Shape; readonly constant: boolean } | undefined)[],
+  ): boolean
+  emit?(e: Emitter<A>): void
+  compute?(c: ComputeContext<A>): readonly HostTensor[]
+  values?(c: ValueContext<A>): readonly HostValue[]
+  /**
+   * For operators that are a function of one element of input 0: that function, for fusing it into the node before. `constants` are the
+   * inputs that are constants; undefined if this use of the operator is not such a function.
+   */
+  activation?(attributes: A, constants: readonly (HostTensor | undefined)[]): Activation | undefined
+  /** For operators of two operands that broadcast, of which float32 ones go through `binary_f32`: their BINARY_ code. */
+  readonly binary?: number
+  /** If, Loop, Scan, SequenceMap: operators whose bodies are graphs. A body that runs often must let events run about every 50 ms. */
+  control?(c: ControlContext<A>, run: RunBody): Promise<readonly HostValue[]>
+  /** True for operators whose result differs from run to run: never folded. */
+  readonly random?: boolean
+  /** Brings a node of an older opset to this definition. `below` is the first opset that needs no change; applied in list order. */
+  readonly upgrades?: readonly { readonly below: number; apply(node: UpgradeContext): void }[]
+}
+
+/** Declares an operator; `A` is inferred from the schema. */
+export function defineOp<S extends AttributeSchema>(
+  definition: Omit<OpDefinition<AttributesOf<S>>, 'attributes' | 'domain'> & { readonly attributes: S; readonly domain?: string },
+): OpDefinition<AttributesOf<S>> {
+  return { domain: '', ...definition }
+}
+
+/** Whether kernels that know float32 only can take these operands. */
+export function allFloat32(inputs: readonly (DType | undefined)[]): boolean {
+  return inputs.every((dtype) => dtype === undefined || dtype === 'float32')
+}

@@ -1,0 +1,212 @@
+import { LanewiseError } from '../../core/errors.js'
+import type { Graph } from '../../ir/graph.js'
+import { hostBytes, hostZeros, isHostTensor, toNumbers, type HostTensor, type HostValue } from '../../core/host.js'
+import { formatShape, normalizeAxis } from '../../core/shape.js'
+import { graph, int, ints, required } from '../../ir/attributes.js'
+import { truth } from './if.js'
+import { defineOp, type ControlContext, type RunBody } from '../../ir/op.js'
+import { picked, stacked, tensorAt } from './sequence.js'
+
+/** The longest stretch of iterations without letting timers and aborts happen. */
+const YIELD_MS = 50
+
+/** What a tensor of any size takes in JavaScript, roughly. */
+const TENSOR_BYTES = 512
+
+/** Lets events run now and then: a body may be too short to do so itself. */
+class Breather {
+  private last = performance.now()
+
+  async breathe(): Promise<void> {
+    if (performance.now() - this.last < YIELD_MS) return
+    await new Promise((done) => setTimeout(done, 0))
+    this.last = performance.now()
+  }
+}
+
+/** What the iterations of a body leave behind, to be stacked at the end; refuses more than the memory limit. */
+class ScanOutputs {
+  private readonly lists: HostTensor[][]
+  private bytes = 0
+
+  constructor(
+    private readonly body: Graph,
+    private readonly first: number,
+    private readonly limit: number,
+  ) {
+    this.lists = body.outputs.slice(first).map(() => [])
+  }
+
+  push(results: readonly HostValue[]): void {
+    this.lists.forEach((list, k) => {
+      const tensor = tensorAt(results, this.first + k)
+      // Small tensors, empty ones and strings take room as well.
+      this.bytes += hostBytes(tensor) + TENSOR_BYTES
+      list.push(tensor)
+    })
+    if (this.bytes > this.limit) {
+      throw new LanewiseError('E_BUDGET', `the outputs of the iterations take ${this.bytes} bytes, over the memory limit`, {
+        expected: `<= ${this.limit}`,
+        actual: String(this.bytes),
+      })
+    }
+  }
+
+  stack(axis: (k: number, rank: number) => number, reversed: (k: number) => boolean): HostTensor[] {
+    return this.lists.map((list, k) => {
+      if (list.length === 0) return this.empty(k)
+      return stacked(reversed(k) ? list.toReversed() : list, axis(k, list[0].shape.length + 1))
+    })
+  }
+
+  /** No iteration ran: only the body's declaration says what one would have made; sizes it does not give are 0. */
+  private empty(k: number): HostTensor {
+    const declared = this.body.outputs[this.first + k].declared
+    const shape = (declared?.shape ?? []).map((extent) => (typeof extent === 'number' ? extent : 0))
+    return hostZeros(declared?.dtype ?? 'float32', [0, ...shape])
+  }
+}
+
+function checkBody(body: Graph, inputs: number, outputs: number): void {
+  if (body.inputs.length !== inputs) {
+    throw new LanewiseError('E_GRAPH', `the body takes ${body.inputs.length} inputs where it is given ${inputs}`)
+  }
+  if (body.outputs.length < outputs) {
+    throw new LanewiseError('E_GRAPH', `the body makes ${body.outputs.length} outputs where at least ${outputs} are needed`)
+  }
+}
+
+export const Loop = defineOp({
+  name: 'Loop',
+  // Neither the trip count nor the condition has to be there.
+  arity: [0, Infinity],
+  optional: [0, 1],
+  attributes: { body: required(graph()) },
+  async control({ attributes: { body }, inputs, memoryLimit }, run) {
+    const [trips, condition, ...initial] = inputs
+    // A limit beyond 2^53 is none: nobody counts that far.
+    const limit = trips ? toNumbers(tensorAt(inputs, 0), 'trip count')[0] : Infinity
+    let going = condition ? truth(condition, 'the condition') : true
+    let carried = initial.map((value, k) => {
+      if (!value) throw new LanewiseError('E_GRAPH', `required input ${k + 2} is missing`)
+      return value
+    })
+    checkBody(body, 2 + carried.length, 1 + carried.length)
+    const scans = new ScanOutputs(body, 1 + carried.length, memoryLimit)
+    const breather = new Breather()
+    const rank = (tensor: HostValue | undefined): HostTensor['shape'] => (tensor && isHostTensor(tensor) ? tensor.shape : [])
+    for (let i = 0; i < limit && going; i++) {
+      await breather.breathe()
+      const iteration: HostTensor = { dtype: 'int64', shape: rank(trips), data: BigInt64Array.of(BigInt(i)) }
+      const results = await run(body, [iteration, { dtype: 'bool', shape: rank(condition), data: Uint8Array.of(1) }, ...carried])
+      going = truth(results[0], "the body's condition")
+      carried = results.slice(1, 1 + carried.length)
+      scans.push(results)
+    }
+    return [...carried, ...scans.stack(() => 0, () => false)]
+  },
+})
+
+export const Scan = defineOp({
+  name: 'Scan',
+  arity: [1, Infinity],
+  attributes: {
+    body: required(graph()),
+    num_scan_inputs: required(int()),
+    scan_input_axes: ints(),
+    scan_input_directions: ints(),
+    scan_output_axes: ints(),
+    scan_output_directions: ints(),
+    /** Opset 8: input 0 is sequence_lens, axis 0 of all others the batch. */
+    batched: int(0),
+  },
+  control: (c, run) => (c.attributes.batched ? scanBatch(c, run) : scan(c.inputs, c, run)),
+  upgrades: [
+    {
+      below: 9,
+      apply({ attributes }) {
+        attributes.set('batched', { kind: 'int', value: 1n })
+        const directions = attributes.get('directions')
+        attributes.delete('directions')
+        if (directions) attributes.set('scan_input_directions', directions)
+      },
+    },
+  ],
+})
+
+interface ScanAttributes {
+  readonly body: Graph
+  readonly num_scan_inputs: number
+  readonly scan_input_axes: readonly number[] | undefined
+  readonly scan_input_directions: readonly number[] | undefined
+  readonly scan_output_axes: readonly number[] | undefined
+  readonly scan_output_directions: readonly number[] | undefined
+}
+
+/** @param length - iterations, if fewer than the axes have positions (opset 8's sequence lengths). */
+async function scan(
+  inputs: readonly (HostValue | undefined)[],
+  { attributes, memoryLimit }: ControlContext<ScanAttributes>,
+  run: RunBody,
+  length?: number,
+): Promise<HostTensor[]> {
+  const { body, num_scan_inputs: count } = attributes
+  const states = inputs.length - count
+  if (count < 1 || states < 0) throw new LanewiseError('E_GRAPH', `${count} scanned inputs among ${inputs.length}`)
+  checkBody(body, inputs.length, states)
+  const tensors = inputs.map((_, i) => tensorAt(inputs, i))
+  const scanned = tensors.slice(states).map((tensor, k) => {
+    const axis = normalizeAxis(attributes.scan_input_axes?.[k] ?? 0, tensor.shape.length, 'scan axis')
+    return { tensor, axis, extent: tensor.shape[axis], backward: attributes.scan_input_directions?.[k] === 1 }
+  })
+  const trips = length ?? scanned[0].extent
+  for (const { tensor, extent } of scanned) {
+    if (extent === scanned[0].extent && trips <= extent) continue
+    throw new LanewiseError('E_SHAPE', `an input of shape ${formatShape(tensor.shape)} cannot be scanned ${trips} times`)
+  }
+  let carried: HostValue[] = tensors.slice(0, states)
+  const scans = new ScanOutputs(body, states, memoryLimit)
+  const breather = new Breather()
+  for (let i = 0; i < trips; i++) {
+    await breather.breathe()
+    const parts = scanned.map(({ tensor, axis, backward }) => picked(tensor, axis, backward ? trips - 1 - i : i))
+    const results = await run(body, [...carried, ...parts])
+    carried = results.slice(0, states)
+    scans.push(results)
+  }
+  const stacks = scans.stack(
+    (k, rank) => normalizeAxis(attributes.scan_output_axes?.[k] ?? 0, rank, 'scan axis'),
+    (k) => attributes.scan_output_directions?.[k] === 1,
+  )
+  return [...carried.map((_, k) => tensorAt(carried, k)), ...stacks]
+}
+
+/** Opset 8: every example of a batch by itself, outputs padded with zeros to the longest sequence. */
+async function scanBatch(c: ControlContext<ScanAttributes>, run: RunBody): Promise<HostTensor[]> {
+  const [, ...inputs] = c.inputs
+  const states = inputs.length - c.attributes.num_scan_inputs
+  const tensors = inputs.map((_, i) => tensorAt(inputs, i))
+  const batch = tensors[0]?.shape[0]
+  const extent = tensors[states]?.shape[1]
+  if (batch === undefined || extent === undefined || tensors.some(({ shape }) => shape[0] !== batch)) {
+    throw new LanewiseError('E_SHAPE', 'the inputs do not have one batch size')
+  }
+  const lengths = c.inputs[0] ? toNumbers(tensorAt(c.inputs, 0), 'sequence_lens') : new Array<number>(batch).fill(extent)
+  if (lengths.length !== batch || lengths.some((length) => length < 0 || length > extent)) {
+    throw new LanewiseError('E_VALUE', `sequence lengths ${formatShape(lengths)} do not fit ${batch} sequences of ${extent}`)
+  }
+  const rows: HostTensor[][] = []
+  for (let b = 0; b < batch; b++) {
+    const results = await scan(tensors.map((tensor) => picked(tensor, 0, b)), c, run, lengths[b])
+    rows.push(results.map((tensor, k) => (k < states ? tensor : padded(tensor, extent))))
+  }
+  return c.attributes.body.outputs.map((_, k) => stacked(rows.map((row) => row[k]), 0))
+}
+
+/** The tensor with axis 0 filled up with zeros. */
+function padded(tensor: HostTensor, extent: number): HostTensor {
+  if (tensor.shape[0] === extent) return tensor
+  const result = hostZeros(tensor.dtype, [extent, ...tensor.shape.slice(1)])
+  for (let i = 0; i < tensor.data.length; i++) (result.data as { [i: number]: unknown })[i] = tensor.data[i]
+  return result
+}

@@ -1,0 +1,19 @@
+import { isInteger, type DType } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import type { TensorType } from '../../ir/op.js'
+
+/** The type that all operands share, those left out aside. @throws LanewiseError `E_SHAPE` if they do not. */
+export function sameType(inputs: readonly (TensorType | undefined)[]): DType {
+  const { dtype } = inputs.find((input) => input)!
+  const other = inputs.find((input) => input && input.dtype !== dtype)
+  if (other) {
+    throw new LanewiseError('E_SHAPE', `operands of type ${dtype} and ${other.dtype} do not go together`, { expected: dtype, actual: other.dtype })
+  }
+  return dtype
+}
+
+/** @throws LanewiseError `E_UNSUPPORTED` for a type whose elements JavaScript cannot calculate with as they are stored. */
+export function requireArithmetic(dtype: DType): void {
+  if (isInteger(dtype) || dtype === 'float32' || dtype === 'float64') return
+  throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
+}

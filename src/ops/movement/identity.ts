@@ -1,0 +1,69 @@
+import { byteSize, dtypeFromOnnx, packedBits, viewData, type NumericDType, type TypedArray } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import { follow } from '../../core/layout.js'
+import { rawBytes } from '../../core/host.js'
+import { sizeOf } from '../../core/shape.js'
+import { float, int, required } from '../../ir/attributes.js'
+import { defineOp } from '../../ir/op.js'
+
+export const Identity = defineOp({
+  name: 'Identity',
+  arity: 1,
+  attributes: {},
+  infer: ({ inputs: [x] }) => [x!],
+  kernel: () => true,
+  layout: follow,
+  emit: (e) => e.view(0, 0),
+  compute: ({ inputs: [x] }) => [x!],
+  values: ({ inputs: [x] }) => [x!],
+})
+
+/** Dropout of an inference: nothing is dropped. Random dropout belongs to training; with ratio 0 it is the same thing. */
+export const Dropout = defineOp({
+  name: 'Dropout',
+  arity: [1, 3],
+  attributes: { ratio: float(0.5), seed: int() },
+  infer({ inputs, attributes, value }) {
+    const training = value(2)
+    if (training && Number(training.data[0]) !== 0) {
+      // Half floats are bit patterns, and 0 is 0 in all of them.
+      const ratio = inputs[1] ? Number(value(1)!.data[0]) : attributes.ratio
+      if (ratio !== 0) throw new LanewiseError('E_UNSUPPORTED', `training_mode with ratio ${ratio} is random`)
+    }
+    const x = inputs[0]!
+    return [x, { dtype: 'bool', shape: x.shape }]
+  },
+  kernel: () => true,
+  layout: follow,
+  emit(e) {
+    e.view(0, 0)
+    if (!e.outputs[1]) return
+    const mask = e.output(1)
+    const table = Int32Array.of(1, mask.size, 0, 0, 0, 1)
+    if (mask.size > 0) e.call('strided_copy', e.table(Uint8Array.of(1)), mask.at, e.table(table), 2, 1)
+  },
+  compute({ inputs: [x], outputs }) {
+    return outputs.length > 1 ? [x!, { ...outputs[1], data: new Uint8Array(x!.data.length).fill(1) }] : [x!]
+  },
+})
+
+/** The same bits read as another type of the same width. */
+export const BitCast = defineOp({
+  name: 'BitCast',
+  arity: 1,
+  attributes: { to: required(int()) },
+  infer({ attributes, inputs: [x] }) {
+    const to = dtypeFromOnnx(attributes.to)
+    if (!to || to === 'string' || x!.dtype === 'string' || byteSize(to) !== byteSize(x!.dtype) || packedBits(to) !== packedBits(x!.dtype)) {
+      throw new LanewiseError('E_VALUE', `${x!.dtype} cannot be read as ${to ?? attributes.to}`, { expected: 'a type of the same width', actual: to })
+    }
+    return [{ dtype: to, shape: x!.shape }]
+  },
+  kernel: () => true,
+  layout: follow,
+  emit: (e) => e.view(0, 0),
+  compute({ inputs: [x], outputs: [{ dtype, shape }] }) {
+    const bytes = rawBytes(x!.data as TypedArray).slice()
+    return [{ dtype, shape, data: viewData(dtype as NumericDType, bytes.buffer, 0, sizeOf(shape)) }]
+  },
+})

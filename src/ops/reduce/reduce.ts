@@ -1,0 +1,398 @@
+import {
+  REDUCE_L1,
+  REDUCE_L2,
+  REDUCE_LOG_SUM,
+  REDUCE_LOG_SUM_EXP,
+  REDUCE_MAX,
+  REDUCE_MEAN,
+  REDUCE_MIN,
+  REDUCE_PROD,
+  REDUCE_SUM,
+  REDUCE_SUM_SQUARE,
+  UNARY_LOG,
+  UNARY_SQRT,
+} from '../../../assembly/abi/codes.js'
+import { byteSize, isBig, isFloat, isInteger, isUnsigned, type DType } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import { identityOrder, type Layout, type LayoutQuery } from '../../core/layout.js'
+import { hostFrom, hostZeros, toNumbers, type HostTensor } from '../../core/host.js'
+import { normalizeAxes, normalizeAxis, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
+import { int, type AttributesOf } from '../../ir/attributes.js'
+import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
+import { exp, log } from '../../core/scalar-functions.js'
+import { defineOp, type Address, type Emitter, type InferContext, type KernelEmitter, type OpDefinition, type TensorType, type UpgradeContext } from '../../ir/op.js'
+
+/** With axes kept, any order of them; else logical order. */
+function keptInPlace({ attributes, inputs: [x], outputs }: LayoutQuery<{ readonly keepdims: number }>): Layout {
+  if (attributes.keepdims === 0) return { inputs: [], outputs: [] }
+  return { inputs: [x!.order], outputs: outputs.map(() => x!.order) }
+}
+
+/** Sizes with the given axes set to 1 or removed. */
+function reducedShape(shape: Shape, axes: readonly number[], keep: boolean): number[] {
+  return keep ? shape.map((size, axis) => (axes.includes(axis) ? 1 : size)) : shape.filter((_, axis) => !axes.includes(axis))
+}
+
+/** A stretch of neighbouring axes in memory: all reduced or none. */
+interface Run {
+  size: number
+  readonly reduced: boolean
+}
+
+/** Neighbouring axes of one kind in memory order, merged; axes of size 1 do not separate. */
+function runsOf(physical: readonly number[], reduced: readonly boolean[]): Run[] {
+  const runs: Run[] = []
+  physical.forEach((size, i) => {
+    const last = runs.at(-1)
+    if (size === 1) return
+    if (last?.reduced === reduced[i]) last.size *= size
+    else runs.push({ size, reduced: reduced[i] })
+  })
+  return runs
+}
+
+/** What a fold over several separate stretches of axes does first, for the others, and at the end. */
+const stages: Record<number, { readonly first: number; readonly rest: number; readonly finish?: number }> = {
+  [REDUCE_SUM]: { first: REDUCE_SUM, rest: REDUCE_SUM },
+  [REDUCE_MEAN]: { first: REDUCE_MEAN, rest: REDUCE_MEAN },
+  [REDUCE_MAX]: { first: REDUCE_MAX, rest: REDUCE_MAX },
+  [REDUCE_MIN]: { first: REDUCE_MIN, rest: REDUCE_MIN },
+  [REDUCE_PROD]: { first: REDUCE_PROD, rest: REDUCE_PROD },
+  [REDUCE_SUM_SQUARE]: { first: REDUCE_SUM_SQUARE, rest: REDUCE_SUM },
+  [REDUCE_L1]: { first: REDUCE_L1, rest: REDUCE_SUM },
+  [REDUCE_L2]: { first: REDUCE_SUM_SQUARE, rest: REDUCE_SUM, finish: UNARY_SQRT },
+  [REDUCE_LOG_SUM]: { first: REDUCE_SUM, rest: REDUCE_SUM, finish: UNARY_LOG },
+  [REDUCE_LOG_SUM_EXP]: { first: REDUCE_LOG_SUM_EXP, rest: REDUCE_LOG_SUM_EXP },
+}
+
+/**
+ * Records the fold of float32 elements over some axes; over none, each element is folded by itself (its magnitude for L1, its logarithm for
+ * LogSum), as the specification says of `noop_with_empty_axes`.
+ *
+ * @param physical - sizes in memory order.
+ * @param reduced - which of them are folded.
+ * @param y - where the result goes: the other axes in the same order.
+ */
+export function emitReduce(e: KernelEmitter, code: number, x: Address, physical: readonly number[], reduced: readonly boolean[], y: Address): void {
+  const runs = runsOf(physical, reduced)
+  const size = runs.reduce((product, run) => (run.reduced ? product : product * run.size), 1)
+  if (size === 0) return
+  const folds = runs.filter((run) => run.reduced).length
+  // An axis of size 0 leaves nothing to start from; one call over all of them gives each code's neutral element.
+  if (folds <= 1 || runs.some((run) => run.size === 0)) {
+    const empty = runs.some((run) => run.size === 0)
+    const at = runs.findIndex((run) => run.reduced)
+    const inner = at < 0 || empty ? 1 : sizeOf(runs.slice(at + 1).map((run) => run.size))
+    const axis = empty ? 0 : at < 0 ? 1 : runs[at].size
+    e.call('reduce_f32', code, x, y, axis, inner, 0, size / inner)
+    return
+  }
+  const { first, rest, finish } = stages[code]
+  let from = x
+  let stage = first
+  for (let done = 0; done < folds; done++) {
+    // From the inside, where elements are neighbours.
+    const at = runs.findLastIndex((run) => run.reduced)
+    const outer = sizeOf(runs.slice(0, at).map((run) => run.size))
+    const inner = sizeOf(runs.slice(at + 1).map((run) => run.size))
+    const to = done === folds - 1 ? y : e.scratch(outer * inner * 4)
+    e.call('reduce_f32', stage, from, to, runs[at].size, inner, 0, outer)
+    runs.splice(at, 1)
+    from = to
+    stage = rest
+  }
+  if (finish !== undefined) e.call('unary_f32', finish, y, y, size, 0, 0)
+}
+
+/** Folds in TypeScript: `add` one element after the other into what `start` gives, then `finish`. */
+interface Fold<T> {
+  readonly start: T
+  readonly add: (sum: T, x: T) => T
+  readonly finish?: (sum: T, count: number) => T
+}
+
+/** Visits every element of x with the position it is folded to. */
+function forEachFolded(shape: Shape, axes: readonly number[], visit: (from: number, to: number) => void): void {
+  const kept = stridesOf(reducedShape(shape, axes, true)).map((stride, axis) => (axes.includes(axis) ? 0 : stride))
+  const counters = shape.map(() => 0)
+  let to = 0
+  for (let from = 0, size = sizeOf(shape); from < size; from++) {
+    visit(from, to)
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      to += kept[axis]
+      if (++counters[axis] < shape[axis]) break
+      counters[axis] = 0
+      to -= kept[axis] * shape[axis]
+    }
+  }
+}
+
+function foldFloats(x: HostTensor, axes: readonly number[], shape: Shape, fold: Fold<number>): HostTensor {
+  const from = floatsOf(x)
+  const to = new Float64Array(sizeOf(shape)).fill(fold.start)
+  forEachFolded(x.shape, axes, (i, k) => (to[k] = fold.add(to[k], from[i])))
+  const count = sizeOf(x.shape) / to.length
+  return floatTensor(x.dtype, shape, fold.finish ? to.map((sum) => fold.finish!(sum, count)) : to)
+}
+
+/** What an integer type (or bool) can hold. */
+function rangeOf(dtype: DType): readonly [bigint, bigint] {
+  if (dtype === 'bool') return [0n, 1n]
+  const bits = BigInt(8 * byteSize(dtype))
+  return isUnsigned(dtype) ? [0n, 2n ** bits - 1n] : [-(2n ** (bits - 1n)), 2n ** (bits - 1n) - 1n]
+}
+
+/** Integers: as bigints, wrapped to the dtype at the end. */
+function foldIntegers(x: HostTensor, axes: readonly number[], shape: Shape, fold: Fold<bigint>): HostTensor {
+  const [least, most] = rangeOf(x.dtype)
+  const start = fold.start < least ? least : fold.start > most ? most : fold.start
+  const to = new Array<bigint>(sizeOf(shape)).fill(start)
+  const from = x.data as unknown as (number | bigint)[]
+  forEachFolded(x.shape, axes, (i, k) => (to[k] = fold.add(to[k], BigInt(from[i]))))
+  const count = to.length === 0 ? 0 : sizeOf(x.shape) / to.length
+  const y = hostZeros(x.dtype, shape)
+  const data = y.data as { [i: number]: number | bigint }
+  to.forEach((sum, i) => {
+    let value = sum
+    if (fold.finish) {
+      value = fold.finish(sum, count)
+      value = value < least ? least : value > most ? most : value
+    }
+    data[i] = isBig(x.dtype) ? value : Number(BigInt.asIntN(32, value))
+  })
+  return y
+}
+
+interface ReduceOptions {
+  readonly code: number
+  /** How floats are folded where additions and comparisons do; LogSumExp has its own. */
+  readonly float: Fold<number> | ((x: HostTensor, axes: readonly number[], shape: Shape) => HostTensor)
+  /** None where integers are not allowed. */
+  readonly integer?: Fold<bigint>
+  /** dtypes of integer kernels. */
+  readonly kernels?: boolean
+  /** The first opset whose axes are an input. */
+  readonly axesInput?: number
+}
+
+const reduceAttributes = { keepdims: int(1), noop_with_empty_axes: int(0) }
+export type ReduceAttributes = AttributesOf<typeof reduceAttributes>
+
+/** The axes to fold: those given, or all, or (with noop_with_empty_axes) none. */
+export function axesOf(given: HostTensor | undefined, rank: number, { noop_with_empty_axes: noop }: ReduceAttributes): number[] {
+  const axes = given ? toNumbers(given, 'axes') : []
+  return axes.length > 0 ? normalizeAxes(axes, rank) : noop ? [] : [...identityOrder(rank)]
+}
+
+function reduceOp(name: string, { code, float, integer, kernels = false, axesInput = 18 }: ReduceOptions): OpDefinition<ReduceAttributes> {
+  const ordering = code === REDUCE_MAX || code === REDUCE_MIN
+  return defineOp({
+    name,
+    arity: [1, 2],
+    attributes: reduceAttributes,
+    infer({ attributes, inputs: [x, axes], value }) {
+      const { dtype, shape } = x!
+      const known = axes && value(1)
+      const whole = isInteger(dtype) || (dtype === 'bool' && ordering)
+      if (!isFloat(dtype) && !(whole && integer)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
+      return [{ dtype, shape: reducedShape(shape, axesOf(known, shape.length, attributes), attributes.keepdims !== 0) }]
+    },
+    layout: keptInPlace,
+    kernel: ([type]) => type === 'float32' || (kernels && (type === 'int32' || type === 'int64')),
+    emit(e) {
+      const x = e.input(0)
+      const axes = axesOf(e.inputs[1]?.constant, x.shape.length, e.attributes)
+      const reduced = x.order.map((axis) => axes.includes(axis))
+      const y = e.output(0)
+      if (y.size === 0) return
+      if (x.dtype === 'float32') return emitReduce(e, code, x.at, x.physical, reduced, y.at)
+      const runs = runsOf(x.physical, reduced)
+      emitIntegers(e, x.dtype, code, x.at, runs, y.at)
+    },
+    compute({ attributes, inputs: [x, given], outputs: [{ shape }] }) {
+      const axes = axesOf(given, x!.shape.length, attributes)
+      if (!isFloat(x!.dtype)) return [foldIntegers(x!, axes, shape, integer!)]
+      return [typeof float === 'function' ? float(x!, axes, shape) : foldFloats(x!, axes, shape, float)]
+    },
+    upgrades: [{ below: axesInput, apply: axesToInput }],
+  })
+}
+
+function emitIntegers(e: Emitter<unknown>, dtype: DType, code: number, x: Address, runs: Run[], y: Address): void {
+  const [kernel, bytes] = dtype === 'int32' ? (['reduce_i32', 4] as const) : (['reduce_i64', 8] as const)
+  const folds = Math.max(1, runs.filter((run) => run.reduced).length)
+  let from = x
+  let stage = code
+  for (let done = 0; done < folds; done++) {
+    const at = runs.findLastIndex((run) => run.reduced)
+    const outer = sizeOf(runs.slice(0, Math.max(at, 0)).map((run) => run.size))
+    const inner = sizeOf(runs.slice(at < 0 ? 0 : at + 1).map((run) => run.size))
+    const to = done === folds - 1 ? y : e.scratch(outer * inner * bytes)
+    e.call(kernel, stage, from, to, at < 0 ? 1 : runs[at].size, inner, 0, outer)
+    if (at >= 0) runs.splice(at, 1)
+    from = to
+    // Sums of squares and of magnitudes are summed from then on.
+    stage = stages[code].rest
+  }
+}
+
+/** Axes were an attribute: none given means all. */
+function axesToInput(node: UpgradeContext): void {
+  const given = node.attributes.get('axes')
+  node.attributes.delete('axes')
+  if (given?.kind !== 'ints') return
+  const axes = Array.from(given.value, Number)
+  node.inputs = [node.inputs[0], node.constant(hostFrom('int64', [axes.length], axes))]
+}
+
+const plus = <T extends number | bigint>(a: T, b: T): T => ((a as number) + (b as number)) as T
+const magnitude = (x: bigint): bigint => (x < 0n ? -x : x)
+const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b)
+/** NaN (the logarithm of a negative sum) is 0; −∞, that of 0, the least int64: as float to integer conversions saturate. */
+const saturated = (x: number): bigint => (Number.isNaN(x) ? 0n : x === -Infinity ? -(2n ** 63n) : BigInt(Math.trunc(x)))
+const smaller = (a: bigint, b: bigint): bigint => (a < b ? a : b)
+
+/** log Σ eˣ, with the largest element taken out. */
+function logSumExp(x: HostTensor, axes: readonly number[], shape: Shape): HostTensor {
+  const from = floatsOf(x)
+  const most = new Float64Array(sizeOf(shape)).fill(-Infinity)
+  forEachFolded(x.shape, axes, (i, k) => (most[k] = Math.max(most[k], from[i])))
+  const sums = new Float64Array(most.length)
+  const shift = most.map((value) => (Number.isFinite(value) ? value : 0))
+  forEachFolded(x.shape, axes, (i, k) => (sums[k] += exp(from[i] - shift[k])))
+  return floatTensor(x.dtype, shape, sums.map((sum, k) => log(sum) + shift[k]))
+}
+
+export const ReduceSum = reduceOp('ReduceSum', { code: REDUCE_SUM, float: { start: 0, add: plus }, integer: { start: 0n, add: plus }, kernels: true, axesInput: 13 })
+export const ReduceMean = reduceOp('ReduceMean', {
+  code: REDUCE_MEAN,
+  float: { start: 0, add: plus, finish: (sum, count) => sum / count },
+  integer: { start: 0n, add: plus, finish: (sum, count) => sum / BigInt(Math.max(count, 1)) },
+})
+export const ReduceMax = reduceOp('ReduceMax', { code: REDUCE_MAX, float: { start: -Infinity, add: Math.max }, integer: { start: -(2n ** 63n), add: larger }, kernels: true })
+export const ReduceMin = reduceOp('ReduceMin', { code: REDUCE_MIN, float: { start: Infinity, add: Math.min }, integer: { start: 2n ** 64n - 1n, add: smaller }, kernels: true })
+export const ReduceProd = reduceOp('ReduceProd', { code: REDUCE_PROD, float: { start: 1, add: (a, b) => a * b }, integer: { start: 1n, add: (a, b) => a * b }, kernels: true })
+export const ReduceSumSquare = reduceOp('ReduceSumSquare', {
+  code: REDUCE_SUM_SQUARE,
+  float: { start: 0, add: (sum, x) => sum + x * x },
+  integer: { start: 0n, add: (sum, x) => sum + x * x },
+  kernels: true,
+})
+export const ReduceL1 = reduceOp('ReduceL1', {
+  code: REDUCE_L1,
+  float: { start: 0, add: (sum, x) => sum + Math.abs(x) },
+  integer: { start: 0n, add: (sum, x) => sum + magnitude(x) },
+  kernels: true,
+})
+export const ReduceL2 = reduceOp('ReduceL2', {
+  code: REDUCE_L2,
+  float: { start: 0, add: (sum, x) => sum + x * x, finish: Math.sqrt },
+  integer: { start: 0n, add: (sum, x) => sum + x * x, finish: (sum) => BigInt(Math.trunc(Math.sqrt(Number(sum)))) },
+})
+export const ReduceLogSum = reduceOp('ReduceLogSum', {
+  code: REDUCE_LOG_SUM,
+  float: { start: 0, add: plus, finish: log },
+  integer: { start: 0n, add: plus, finish: (sum) => saturated(log(Number(sum))) },
+})
+export const ReduceLogSumExp = reduceOp('ReduceLogSumExp', { code: REDUCE_LOG_SUM_EXP, float: logSumExp })
+
+const argAttributes = { axis: int(0), keepdims: int(1), select_last_index: int(0) }
+type ArgAttributes = AttributesOf<typeof argAttributes>
+
+function argOp(name: string, smallest: boolean): OpDefinition<ArgAttributes> {
+  return defineOp({
+    name,
+    arity: 1,
+    attributes: argAttributes,
+    infer({ attributes: { axis, keepdims }, inputs: [x] }): TensorType[] {
+      const { shape } = x!
+      const at = normalizeAxis(axis, shape.length)
+      if (shape[at] === 0) throw new LanewiseError('E_SHAPE', `axis ${at} is empty: it has no largest element`)
+      return [{ dtype: 'int64', shape: reducedShape(shape, [at], keepdims !== 0) }]
+    },
+    layout: keptInPlace,
+    kernel: ([type]) => type === 'float32',
+    emit(e) {
+      const x = e.input(0)
+      const at = x.order.indexOf(normalizeAxis(e.attributes.axis, x.shape.length))
+      const [outer, inner] = [sizeOf(x.physical.slice(0, at)), sizeOf(x.physical.slice(at + 1))]
+      const y = e.output(0)
+      if (y.size === 0) return
+      e.call('arg_extreme_f32', x.at, y.at, x.physical[at], inner, 0, outer, Number(smallest), e.attributes.select_last_index)
+    },
+    compute({ attributes: { axis, select_last_index: last }, inputs: [x], outputs: [{ shape }] }) {
+      const at = normalizeAxis(axis, x!.shape.length)
+      const y = hostZeros('int64', shape)
+      const from = isFloat(x!.dtype) ? floatsOf(x!) : (x!.data as unknown as number[])
+      const best = new Int32Array(y.data.length).fill(-1)
+      const inner = sizeOf(x!.shape.slice(at + 1))
+      const beats = (a: number, b: number) => a !== a ? b === b || last !== 0 : (smallest ? a < b : a > b) || (last !== 0 && a === b)
+      forEachFolded(x!.shape, [at], (i, k) => {
+        if (best[k] < 0 || beats(from[i], from[best[k]])) best[k] = i
+      })
+      best.forEach((i, k) => ((y.data as BigInt64Array)[k] = BigInt(Math.floor(i / inner) % x!.shape[at])))
+      return [y]
+    },
+  })
+}
+
+export const ArgMax = argOp('ArgMax', false)
+export const ArgMin = argOp('ArgMin', true)
+
+interface Running {
+  readonly exclusive: number
+  readonly reverse: number
+}
+
+/** Results so far along one axis, each with (or, `exclusive`, without) the element at its place. */
+function runningFold(x: HostTensor, axis: HostTensor, { exclusive, reverse }: Running, start: number, add: (a: number, b: number) => number): HostTensor {
+  const { dtype, shape } = x
+  const at = normalizeAxis(toNumbers(axis, 'axis')[0], shape.length)
+  const inner = sizeOf(shape.slice(at + 1))
+  const floating = isFloat(dtype)
+  const from = (floating ? floatsOf(x) : x.data) as unknown as number[]
+  const to = floating ? new Float64Array(from.length) : (hostZeros(dtype, shape).data as unknown as number[])
+  const step = reverse ? -inner : inner
+  for (let first = 0; first < from.length; first++) {
+    if (Math.floor(first / inner) % shape[at] !== 0) continue
+    let sum = (isBig(dtype) ? BigInt(start) : start) as number
+    for (let k = 0, i = reverse ? first + (shape[at] - 1) * inner : first; k < shape[at]; k++, i += step) {
+      if (exclusive) to[i] = sum
+      sum = add(sum, from[i])
+      if (!exclusive) to[i] = sum
+    }
+  }
+  return floating ? floatTensor(dtype, shape, to) : { dtype, shape, data: to as unknown as HostTensor['data'] }
+}
+
+const running = { exclusive: int(0), reverse: int(0) }
+
+function inferRunning({ inputs: [x], value }: InferContext<unknown>): TensorType[] {
+  normalizeAxis(toNumbers(value(1)!, 'axis')[0], x!.shape.length)
+  return [x!]
+}
+
+export const CumSum = defineOp({
+  name: 'CumSum',
+  arity: 2,
+  attributes: running,
+  infer: inferRunning,
+  layout: ({ inputs: [x] }) => ({ inputs: [x!.order], outputs: [x!.order] }),
+  kernel: ([type]) => type === 'float32',
+  emit(e) {
+    const x = e.input(0)
+    const at = x.order.indexOf(normalizeAxis(toNumbers(e.inputs[1]!.constant!, 'axis')[0], x.shape.length))
+    const [outer, inner] = [sizeOf(x.physical.slice(0, at)), sizeOf(x.physical.slice(at + 1))]
+    const { exclusive, reverse } = e.attributes
+    e.call('cumsum_f32', x.at, e.overwrite(0, 0).at, x.physical[at], inner, 0, outer, exclusive, reverse)
+  },
+  compute: ({ attributes, inputs: [x, axis] }) => [runningFold(x!, axis!, attributes, 0, plus)],
+})
+
+export const CumProd = defineOp({
+  name: 'CumProd',
+  arity: 2,
+  attributes: running,
+  infer: inferRunning,
+  compute: ({ attributes, inputs: [x, axis] }) => [runningFold(x!, axis!, attributes, 1, (a, b) => a * b)],
+})

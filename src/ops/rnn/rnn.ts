@@ -1,0 +1,208 @@
+import { UNARY_RELU, UNARY_TANH } from '../../../assembly/abi/codes.js'
+import { LanewiseError } from '../../core/errors.js'
+import type { HostTensor } from '../../core/host.js'
+import { toNumbers } from '../../core/host.js'
+import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
+import { float, floats, int, string, strings } from '../../ir/attributes.js'
+import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
+import { defineOp, type ComputeContext, type TensorType } from '../../ir/op.js'
+import { addedBias, biasOfGate, checkLengths, emitStretches, isWide, packGates, packRecurrent, plainRecurrence, project } from './rnn-emit.js'
+import { cellActivations, gruCell, lstmCell, plainCell, type CellParameters, type CellStep } from './rnn-scalar.js'
+
+const common = {
+  activation_alpha: floats(),
+  activation_beta: floats(),
+  activations: strings(),
+  clip: float(),
+  direction: string('forward'),
+  hidden_size: int(),
+  /** 0: the sequence is the outermost axis. 1: the batch is. */
+  layout: int(0),
+}
+
+export interface RecurrentAttributes {
+  readonly activation_alpha: readonly number[] | undefined
+  readonly activation_beta: readonly number[] | undefined
+  readonly activations: readonly string[] | undefined
+  readonly clip: number | undefined
+  readonly direction: string
+  readonly hidden_size: number | undefined
+  readonly layout: number
+}
+
+/** Sizes of a recurrent operator. */
+export interface RecurrentSizes {
+  readonly length: number
+  readonly batch: number
+  readonly input: number
+  readonly hidden: number
+  readonly directions: number
+}
+
+/**
+ * The sizes that inputs X, W, R, B, sequence_lens, initial_h, initial_c and P agree on.
+ *
+ * @throws LanewiseError `E_SHAPE` if they do not, `E_VALUE` for an unknown direction.
+ */
+export function recurrentSizes(gates: number, attributes: RecurrentAttributes, inputs: readonly (TensorType | undefined)[]): RecurrentSizes {
+  const { direction, layout } = attributes
+  if (direction !== 'forward' && direction !== 'reverse' && direction !== 'bidirectional') {
+    throw new LanewiseError('E_VALUE', `direction "${direction}" is not known`)
+  }
+  const directions = direction === 'bidirectional' ? 2 : 1
+  const [x, w, r, b, lengths, h, c, p] = inputs
+  expectRank(x!.shape, 3, 'X')
+  expectRank(r!.shape, 3, 'R')
+  const [length, batch] = layout ? [x!.shape[1], x!.shape[0]] : x!.shape
+  const input = x!.shape[2]
+  const hidden = r!.shape[2]
+  if (attributes.hidden_size !== undefined && attributes.hidden_size !== hidden) {
+    throw new LanewiseError('E_SHAPE', `hidden_size is ${attributes.hidden_size}, R ${formatShape(r!.shape)}`)
+  }
+  const state = layout ? [batch, directions, hidden] : [directions, batch, hidden]
+  expectShape(w, [directions, gates * hidden, input], 'W')
+  expectShape(r, [directions, gates * hidden, hidden], 'R')
+  expectShape(b, [directions, 2 * gates * hidden], 'B')
+  expectShape(lengths, [batch], 'sequence_lens')
+  expectShape(h, state, 'initial_h')
+  expectShape(c, state, 'initial_c')
+  expectShape(p, [directions, 3 * hidden], 'P')
+  return { length, batch, input, hidden, directions }
+}
+
+function expectRank(shape: Shape, rank: number, what: string): void {
+  if (shape.length !== rank) throw new LanewiseError('E_SHAPE', `${what} must have ${rank} axes, got ${formatShape(shape)}`)
+}
+
+function expectShape(type: TensorType | undefined, shape: Shape, what: string): void {
+  if (!type || type.shape.join() === shape.join()) return
+  throw new LanewiseError('E_SHAPE', `${what} is ${formatShape(type.shape)}, should be ${formatShape(shape)}`, {
+    expected: formatShape(shape),
+    actual: formatShape(type.shape),
+  })
+}
+
+/** Y, Y_h and, for an LSTM, Y_c. */
+function outputTypes(x: TensorType, { length, batch, hidden, directions }: RecurrentSizes, layout: number): TensorType[] {
+  const state = { dtype: x.dtype, shape: layout ? [batch, directions, hidden] : [directions, batch, hidden] }
+  return [{ dtype: x.dtype, shape: layout ? [batch, length, directions, hidden] : [length, directions, batch, hidden] }, state, state]
+}
+
+/** Where the row of an example in a direction begins: sequence-first and batch-first. */
+export function stateAt(layout: number, { batch, hidden, directions }: RecurrentSizes, direction: number, example: number): number {
+  return (layout ? example * directions + direction : direction * batch + example) * hidden
+}
+
+/** The operator in plain TypeScript: one example at a time, one step after another. */
+function run(
+  gates: number,
+  functions: readonly string[],
+  cell: (parameters: CellParameters) => CellStep,
+  { attributes, inputs, outputs }: ComputeContext<RecurrentAttributes & { readonly input_forget?: number; readonly linear_before_reset?: number }>,
+): HostTensor[] {
+  const sizes = recurrentSizes(gates, attributes, inputs)
+  const { length, batch, input, hidden, directions } = sizes
+  const { layout, direction } = attributes
+  const [x, w, r, b, , h0, c0, p] = inputs.map((tensor, i) => (tensor && i !== 4 ? floatsOf(tensor) : undefined))
+  const lengths = inputs[4] ? toNumbers(inputs[4], 'sequence_lens') : undefined
+  if (lengths) checkLengths(lengths, length)
+  const make = (shape: Shape): Floats => (x instanceof Float64Array ? new Float64Array(sizeOf(shape)) : new Float32Array(sizeOf(shape)))
+  const y = make(outputs[0].shape)
+  const yh = make(outputs[1].shape)
+  const yc = make(outputs[1].shape)
+  const activations = cellActivations(attributes, functions, directions)
+  for (let d = 0; d < directions; d++) {
+    const backward = direction === 'reverse' || d === 1
+    const step = cell({
+      input,
+      hidden,
+      x: x!,
+      w: w!.subarray(d * gates * hidden * input, (d + 1) * gates * hidden * input),
+      r: r!.subarray(d * gates * hidden * hidden, (d + 1) * gates * hidden * hidden),
+      b: b?.subarray(d * 2 * gates * hidden, (d + 1) * 2 * gates * hidden),
+      p: p?.subarray(d * 3 * hidden, (d + 1) * 3 * hidden),
+      clip: attributes.clip ?? Infinity,
+      activations: activations[d],
+      coupled: Boolean(attributes.input_forget),
+      linearBeforeReset: Boolean(attributes.linear_before_reset),
+    })
+    for (let n = 0; n < batch; n++) {
+      const at = stateAt(layout, sizes, d, n)
+      const h = h0 ? h0.slice(at, at + hidden) : make([hidden])
+      const c = c0 ? c0.slice(at, at + hidden) : make([hidden])
+      const steps = lengths ? lengths[n] : length
+      for (let i = 0; i < steps; i++) {
+        const t = backward ? steps - 1 - i : i
+        step((layout ? n * length + t : t * batch + n) * input, h, c)
+        y.set(h, (layout ? (n * length + t) * directions + d : (t * directions + d) * batch + n) * hidden)
+      }
+      yh.set(h, at)
+      yc.set(c, at)
+    }
+  }
+  const { dtype } = outputs[0]
+  return [y, yh, yc].slice(0, outputs.length).map((values, i) => floatTensor(dtype, outputs[i].shape, values))
+}
+
+export const RNN = defineOp({
+  name: 'RNN',
+  arity: [3, 6],
+  attributes: common,
+  infer: ({ attributes, inputs }) => outputTypes(inputs[0]!, recurrentSizes(1, attributes, inputs), attributes.layout).slice(0, 2),
+  kernel: (types, attributes) => plainRecurrence(types, attributes, ['tanh']) || plainRecurrence(types, attributes, ['relu']),
+  emit(e) {
+    const act = e.attributes.activations?.[0]?.toLowerCase() === 'relu' ? UNARY_RELU : UNARY_TANH
+    emitStretches(e, 1, (stretch) => {
+      const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = stretch
+      const g = project(e, stretch, packGates(e, e.input(1), stretch, 0, 1), addedBias(e, e.inputs[3], stretch, 0, 1), hidden)
+      const wide = isWide(stretch, 1)
+      const packed = packRecurrent(e, e.input(2), stretch, 0, 1, wide)
+      e.call('rnn_f32', g, gStep * hidden, gRow * hidden, packed, Number(wide), h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, act, 0, batch)
+    })
+  },
+  compute: (c) => run(1, ['Tanh'], plainCell, c),
+})
+
+export const GRU = defineOp({
+  name: 'GRU',
+  arity: [3, 6],
+  attributes: { ...common, linear_before_reset: int(0) },
+  infer: ({ attributes, inputs }) => outputTypes(inputs[0]!, recurrentSizes(3, attributes, inputs), attributes.layout).slice(0, 2),
+  kernel: (types, attributes) => plainRecurrence(types, attributes, ['sigmoid', 'tanh']),
+  emit(e) {
+    const after = e.attributes.linear_before_reset ? 1 : 0
+    emitStretches(e, 3, (stretch) => {
+      const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = stretch
+      const [, w, r, b] = e.inputs
+      const g = project(e, stretch, packGates(e, w!, stretch, 0, 2), addedBias(e, b, stretch, 0, 2), 2 * hidden)
+      const gh = project(e, stretch, packGates(e, w!, stretch, 2, 1), after ? biasOfGate(b, stretch, 2, 0) : addedBias(e, b, stretch, 2, 1), hidden)
+      const wide = isWide(stretch, 3)
+      const [zr, candidate] = [packRecurrent(e, r!, stretch, 0, 2, wide), packRecurrent(e, r!, stretch, 2, 1, wide)]
+      const biasH = after ? biasOfGate(b, stretch, 2, 1) : 0
+      const scratch = e.scratch(batch * hidden * 4)
+      const output = [y, yStep, yRow, hn] as const
+      const weights = [zr, candidate, Number(wide)] as const
+      e.call('gru_f32', g, gh, gStep * hidden, gRow * hidden, ...weights, biasH, after, h0, sRow, ...output, length, hidden, lengths, reverse, 0, batch, scratch)
+    })
+  },
+  compute: (c) => run(3, ['Sigmoid', 'Tanh'], gruCell, c),
+})
+
+export const LSTM = defineOp({
+  name: 'LSTM',
+  arity: [3, 8],
+  attributes: { ...common, input_forget: int(0) },
+  infer: ({ attributes, inputs }) => outputTypes(inputs[0]!, recurrentSizes(4, attributes, inputs), attributes.layout),
+  kernel: (types, attributes) => !attributes.input_forget && plainRecurrence(types, attributes, ['sigmoid', 'tanh', 'tanh']),
+  emit(e) {
+    emitStretches(e, 4, (stretch) => {
+      const { gStep, gRow, h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, batch } = stretch
+      const n = 4 * hidden
+      const g = project(e, stretch, packGates(e, e.input(1), stretch, 0, 4), addedBias(e, e.inputs[3], stretch, 0, 4), n)
+      const wide = isWide(stretch, 4)
+      const packed = packRecurrent(e, e.input(2), stretch, 0, 4, wide)
+      e.call('lstm_f32', g, gStep * n, gRow * n, packed, Number(wide), h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, 0, batch)
+    })
+  },
+  compute: (c) => run(4, ['Sigmoid', 'Tanh', 'Tanh'], lstmCell, c),
+})

@@ -1,0 +1,34 @@
+import { bodiesOf, withNodes, type Graph, type Node, type Value } from '../ir/graph.js'
+import { passes, type PassContext, type PassName } from './load/index.js'
+import type { ShapedPassName } from './shaped/index.js'
+
+/** Which passes run: all by default; `false` switches every one off, an object single ones. */
+export type PassOptions = boolean | Partial<Record<PassName | ShapedPassName, boolean>>
+
+/** Whether a pass is to run. */
+export function passEnabled(options: PassOptions, name: PassName | ShapedPassName): boolean {
+  return typeof options === 'boolean' ? options : (options[name] ?? true)
+}
+
+/** The graph that computes `outputs`, rewritten by the passes in their order. */
+export async function optimize(graph: Graph, outputs: readonly Value[], options: PassOptions, context: PassContext): Promise<Graph> {
+  let result: Graph = { ...graph, outputs }
+  for (const { name, run } of passes) {
+    if (passEnabled(options, name)) result = await run(result, context)
+  }
+  // The bodies last: by then they see which of the values around them are constants.
+  if (!result.nodes.some((node) => bodiesOf(node).length > 0)) return result
+  const nodes: Node[] = []
+  for (const node of result.nodes) nodes.push(await withBodiesOptimized(node, options, context))
+  return withNodes(result, nodes)
+}
+
+async function withBodiesOptimized(node: Node, options: PassOptions, context: PassContext): Promise<Node> {
+  const bodies = new Set(bodiesOf(node))
+  if (bodies.size === 0) return node
+  const attributes: Record<string, unknown> = { ...node.attributes }
+  for (const [name, value] of Object.entries(attributes)) {
+    if (bodies.has(value as Graph)) attributes[name] = await optimize(value as Graph, (value as Graph).outputs, options, context)
+  }
+  return { ...node, attributes }
+}

@@ -1,0 +1,136 @@
+import type { Context } from '../../bindings/context.js'
+import type { TypedArray } from '../core/dtype.js'
+import { hostBytes, rawBytes, type HostTensor } from '../core/host.js'
+import type { TensorType } from '../ir/op.js'
+import { isStateBlock, type StateBlock } from './arena.js'
+import { Placed } from './emitter.js'
+import type { Value } from '../ir/graph.js'
+import { identityOrder } from '../core/layout.js'
+import { resolve } from './weights.js'
+
+interface State {
+  readonly output: Value
+  readonly block: StateBlock
+  type: TensorType | undefined
+  capacity: number
+}
+
+/**
+ * Values that a session keeps from one run to the next: an input is what an output was (hidden states, caches of keys and values). They stay in
+ * WebAssembly memory. Where an operator can put the output over the input, nothing is copied at all; a value that grows is given room for twice
+ * its size, so that it seldom moves.
+ */
+export class States {
+  /** Counts the times that a block has moved: addresses that were bound before are wrong. */
+  moves = 0
+  /** Counts changes of types: plans are made for types. */
+  changes = 0
+  private readonly states = new Map<Value, State>()
+
+  constructor(
+    private readonly context: Context,
+    pairs: ReadonlyMap<Value, Value>,
+  ) {
+    for (const [input, output] of pairs) {
+      this.states.set(input, { output, block: { bytes: 0, base: undefined, state: true }, type: undefined, capacity: 0 })
+    }
+  }
+
+  /** Bytes held, room to grow included. */
+  get bytes(): number {
+    let bytes = 0
+    for (const { capacity } of this.states.values()) bytes += capacity
+    return bytes
+  }
+
+  /** The inputs that are kept. */
+  get inputs(): Iterable<Value> {
+    return this.states.keys()
+  }
+
+  /** The outputs that they are made of. */
+  get outputs(): Value[] {
+    return [...new Set([...this.states.values()].map(({ output }) => output))]
+  }
+
+  has(input: Value): boolean {
+    return this.states.has(input)
+  }
+
+  /** What the input is now, if it is anything. */
+  placed(input: Value): Placed | undefined {
+    const state = this.states.get(input)
+    if (!state?.type) return undefined
+    const { dtype, shape } = state.type
+    return new Placed(dtype, shape, identityOrder(shape.length), { block: state.block, offset: 0 })
+  }
+
+  /** Makes an input what the caller gives. */
+  set(input: Value, host: HostTensor): void {
+    const state = this.states.get(input)!
+    const bytes = hostBytes(host)
+    this.reserve(state, bytes)
+    this.become(state, host)
+    this.context.bytes(state.block.base!, bytes).set(rawBytes(host.data as TypedArray))
+  }
+
+  /** Makes the inputs what a run has made of the outputs. */
+  keep(found: (output: Value) => Placed | HostTensor): void {
+    const writes: (() => void)[] = []
+    for (const [input, state] of this.states) {
+      const source = found(state.output)
+      if (!(source instanceof Placed)) {
+        writes.push(() => this.set(input, source))
+        continue
+      }
+      const { block, offset } = source.at
+      if (block === state.block && offset === 0) {
+        this.become(state, source)
+        continue
+      }
+      // What lies in another state has to be taken before that one is written.
+      const foreign = isStateBlock(block) ? this.context.bytes(resolve(source.at), source.bytes).slice() : undefined
+      writes.push(() => {
+        this.reserve(state, source.bytes)
+        this.context.bytes(state.block.base!, source.bytes).set(foreign ?? this.context.bytes(resolve(source.at), source.bytes))
+        this.become(state, source)
+      })
+    }
+    for (const write of writes) write()
+  }
+
+  /** A run broke off: the states are neither what they were nor what they should have become. */
+  lose(): void {
+    for (const state of this.states.values()) state.type = undefined
+    this.changes++
+  }
+
+  dispose(): void {
+    for (const state of this.states.values()) {
+      if (state.block.base !== undefined) this.context.release(state.block.base)
+      Object.assign(state, { type: undefined, capacity: 0 })
+      state.block.base = undefined
+    }
+  }
+
+  private become(state: State, { dtype, shape }: TensorType): void {
+    const { type } = state
+    if (type?.dtype === dtype && type.shape.join() === shape.join()) return
+    state.type = { dtype, shape }
+    state.block.bytes = new Placed(dtype, shape, identityOrder(shape.length), { block: state.block, offset: 0 }).bytes
+    this.changes++
+  }
+
+  /** Room for a new value; what was there is given up. */
+  private reserve(state: State, bytes: number): void {
+    const { block } = state
+    if (block.base !== undefined && bytes <= state.capacity) return
+    const capacity = block.base === undefined ? bytes : Math.max(bytes, 2 * state.capacity)
+    if (block.base !== undefined) this.context.release(block.base)
+    block.base = undefined
+    state.capacity = 0
+    block.base = this.context.alloc(capacity)
+    state.capacity = capacity
+    this.moves++
+  }
+}

@@ -1,0 +1,199 @@
+import type { Context } from '../../bindings/context.js'
+import type { KernelName, Kernels } from '../../bindings/module.js'
+import { byteSize, type TypedArray } from '../core/dtype.js'
+import { hostBytes, rawBytes, type HostTensor } from '../core/host.js'
+import type { Address, Argument, Arguments, Block, PackEmitter } from '../ir/op.js'
+import { bindCall } from './call.js'
+
+/** A block whose place never changes: weights and tables. */
+interface FixedBlock extends Block {
+  readonly base: number
+  /** Leases that count on it. */
+  users: number
+  /** Takes it out of its index. */
+  readonly forget: () => void
+}
+
+/**
+ * Constants in WebAssembly memory, each form of each constant once, shared by every plan of a session: raw, rearranged or packed for a
+ * kernel. What plans use they hold by a {@link WeightLease}; what nobody holds any more is freed, so that constants which were computed for one
+ * set of shapes go with its plan.
+ */
+export class WeightStore {
+  private readonly forms = new Map<HostTensor, Map<string, FixedBlock>>()
+  private readonly tables = new Map<string, FixedBlock>()
+  private held = 0
+
+  constructor(private readonly context: Context) {}
+
+  /** Bytes held. */
+  get bytes(): number {
+    return this.held
+  }
+
+  /** Takes part in what the store holds. */
+  lease(): WeightLease {
+    return new WeightLease(this)
+  }
+
+  /** The elements as they are. */
+  raw(tensor: HostTensor): FixedBlock {
+    return this.form(tensor, '', hostBytes(tensor), (block) => this.upload(tensor, block.base))
+  }
+
+  /** A packed form, made by kernels the first time it is asked for. */
+  packed(tensor: HostTensor, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): FixedBlock {
+    return this.form(tensor, key, bytes, (block) => {
+      const from = this.context.alloc(hostBytes(tensor))
+      const lease = this.lease()
+      try {
+        this.upload(tensor, from)
+        pack(this.immediate(lease), { block: { bytes: hostBytes(tensor), base: from }, offset: 0 }, { block, offset: 0 })
+      } finally {
+        lease.release()
+        this.context.release(from)
+      }
+    })
+  }
+
+  /** Whether a packed form of a constant is there already, or would take at most a quarter of the memory that is left. */
+  affords(tensor: HostTensor | undefined, key: string, bytes: number): boolean {
+    return (tensor && this.forms.get(tensor)?.has(key)) || 4 * bytes <= this.context.left
+  }
+
+  /** Calls a size function of the kernels. */
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {
+    const f = this.context.kernels[kernel] as (...a: number[]) => number
+    // Sizes are unsigned; WebAssembly hands out signed numbers.
+    return f(...(args as number[])) >>> 0
+  }
+
+  /** A small read-only array. */
+  table(data: TypedArray): FixedBlock {
+    const key = `${data.constructor.name}:${data.join(',')}`
+    let block = this.tables.get(key)
+    if (!block) {
+      block = this.reserve(data.byteLength, () => this.tables.delete(key))
+      this.context.bytes(block.base, data.byteLength).set(rawBytes(data))
+      this.tables.set(key, block)
+    }
+    return block
+  }
+
+  /** Frees a block that nobody holds. */
+  free(block: FixedBlock): void {
+    block.forget()
+    this.held -= block.bytes
+    this.context.release(block.base)
+  }
+
+  /** Frees everything; the addresses handed out are no longer valid. */
+  dispose(): void {
+    for (const forms of this.forms.values()) for (const block of forms.values()) this.context.release(block.base)
+    for (const block of this.tables.values()) this.context.release(block.base)
+    this.forms.clear()
+    this.tables.clear()
+    this.held = 0
+  }
+
+  /** Makes calls at once. */
+  private immediate(lease: WeightLease): PackEmitter {
+    return {
+      call: <K extends KernelName>(kernel: K, ...args: Arguments<K>) => {
+        const call = bindCall(this.context.kernels[kernel], (args as readonly Argument[]).map(resolve))
+        try {
+          call()
+        } catch (error) {
+          throw this.context.guard(error)
+        }
+      },
+      table: (data) => lease.table(data),
+      ask: (kernel, ...args) => this.ask(kernel, ...args),
+    }
+  }
+
+  private form(tensor: HostTensor, key: string, bytes: number, fill: (block: FixedBlock) => void): FixedBlock {
+    let forms = this.forms.get(tensor)
+    if (!forms) this.forms.set(tensor, (forms = new Map<string, FixedBlock>()))
+    const found = forms.get(key)
+    if (found) return found
+    const block = this.reserve(bytes, () => {
+      forms.delete(key)
+      if (forms.size === 0) this.forms.delete(tensor)
+    })
+    try {
+      fill(block)
+    } catch (error) {
+      this.free(block)
+      throw error
+    }
+    forms.set(key, block)
+    return block
+  }
+
+  private reserve(bytes: number, forget: () => void): FixedBlock {
+    const base = this.context.alloc(bytes)
+    this.held += bytes
+    return { bytes, base, users: 0, forget }
+  }
+
+  private upload(tensor: HostTensor, address: number): void {
+    const { data, dtype } = tensor
+    if (byteSize(dtype) === 0) throw new Error(`a ${dtype} tensor cannot enter WebAssembly memory`)
+    this.context.bytes(address, hostBytes(tensor)).set(rawBytes(data as TypedArray))
+  }
+}
+
+/** What one plan uses of a {@link WeightStore}, for as long as it may run. */
+export class WeightLease {
+  private readonly blocks = new Set<FixedBlock>()
+
+  constructor(private readonly store: WeightStore) {}
+
+  /** See {@link WeightStore.raw}. */
+  raw(tensor: HostTensor): Address {
+    return this.hold(this.store.raw(tensor))
+  }
+
+  /** See {@link WeightStore.packed}. */
+  packed(tensor: HostTensor, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address {
+    return this.hold(this.store.packed(tensor, key, bytes, pack))
+  }
+
+  /** See {@link WeightStore.affords}. */
+  affords(tensor: HostTensor | undefined, key: string, bytes: number): boolean {
+    return this.store.affords(tensor, key, bytes)
+  }
+
+  /** See {@link WeightStore.table}. */
+  table(data: TypedArray): Address {
+    return this.hold(this.store.table(data))
+  }
+
+  /** See {@link WeightStore.ask}. */
+  ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {
+    return this.store.ask(kernel, ...args)
+  }
+
+  /** Lets go of everything; the addresses handed out are no longer valid. */
+  release(): void {
+    for (const block of this.blocks) if (--block.users === 0) this.store.free(block)
+    this.blocks.clear()
+  }
+
+  private hold(block: FixedBlock): Address {
+    if (!this.blocks.has(block)) {
+      this.blocks.add(block)
+      block.users++
+    }
+    return { block, offset: 0 }
+  }
+}
+
+/** The number of an argument whose block has been placed. */
+export function resolve(argument: Argument): number {
+  if (typeof argument === 'number') return argument
+  const { base } = argument.block
+  if (base === undefined) throw new Error('an address was used before it was placed')
+  return base + argument.offset
+}

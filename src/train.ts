@@ -1,0 +1,42 @@
+/**
+ * Training with Lanewise: tensors on a device, modules, losses, optimisers, data, and `fit`. For Node; what was trained is exported as ONNX and runs
+ * wherever "lanewise" does.
+ *
+ * @example
+ * import { Adam, Conv2d, DataLoader, Device, fit, loadMnist } from 'lanewise/train'
+ *
+ * @packageDocumentation
+ */
+// Finds the kernels, and registers every operator: models are exported by them.
+import './node.js'
+import './all-ops.js'
+
+export { Device, type DeviceOptions, type NonFinite } from './autograd/device.js'
+export { Parameter, Variable, type ParameterOptions } from './autograd/variable.js'
+export * from './data/index.js'
+export { LanewiseError, type ErrorCode, type ErrorDetails } from './core/errors.js'
+export * from './nn/activation.js'
+export * as arithmetic from './nn/arithmetic.js'
+export * from './nn/attention.js'
+export { compressWeights, type WeightFormat } from './nn/compress.js'
+export * from './nn/conv.js'
+export { toGraph, type InputSpec, type ToGraphOptions } from './nn/export.js'
+export * as F from './nn/functional.js'
+export { GraphModule } from './nn/graph-module.js'
+export * as init from './nn/init.js'
+export type { Initializer } from './nn/init.js'
+export * from './nn/linear.js'
+export * from './nn/locally-connected.js'
+export * from './nn/losses.js'
+export { Module, Sequential, type Layer } from './nn/module.js'
+export * from './nn/norm.js'
+export * from './nn/pool.js'
+export * from './nn/recurrent.js'
+export { summary, summaryRows } from './nn/summary.js'
+export * from './nn/transformer.js'
+export { exportModel, type ExportOptions } from './onnx/export.js'
+export * from './optim/methods.js'
+export { clipGradNorm, clipGradValue, gradNorm, Optimizer, type OptimizerState, type ParameterGroup } from './optim/optimizer.js'
+export * from './optim/schedules.js'
+export { Tensor } from './api/tensor.js'
+export * from './train/index.js'

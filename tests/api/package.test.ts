@@ -1,0 +1,210 @@
+import { build } from 'esbuild'
+import { execFileSync } from 'node:child_process'
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { build as viteBuild } from 'vite'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { InferenceSession } from '../../src/node.js'
+import { Tensor } from '../../src/api/tensor.js'
+import { installInto, packLibrary, root, type Packed } from '../support/package.js'
+import { smallImage, smallModel } from '../support/small-model.js'
+
+let folder: string
+let app: string
+let packed: Packed
+let expected: number[]
+
+/** A program that runs the small model and prints the scores. */
+const program = `
+import { readFileSync } from 'node:fs'
+import { InferenceSession, Tensor } from 'lanewise'
+const session = await InferenceSession.create('model.onnx', { build: 'simd' })
+const image = new Tensor('float32', new Float32Array(Uint8Array.from(readFileSync('image.f32')).buffer), [1, 1, 12, 12])
+const { scores } = await session.run({ image })
+console.log(JSON.stringify(Array.from(scores.data)))
+`
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'lanewise-package-'))
+  app = join(folder, 'app')
+  packed = packLibrary(folder)
+  installInto(app, packed)
+  writeFileSync(join(app, 'model.onnx'), smallModel())
+  writeFileSync(join(app, 'image.f32'), new Uint8Array(smallImage().buffer))
+  writeFileSync(join(app, 'main.js'), program)
+  const session = await InferenceSession.create(smallModel(), { build: 'simd' })
+  expected = Array.from((await session.run({ image: new Tensor('float32', smallImage(), [1, 1, 12, 12]) })).scores.data as Float32Array)
+}, 180_000)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+function node(...args: string[]): unknown {
+  return JSON.parse(execFileSync(process.execPath, args, { cwd: app, encoding: 'utf8' }))
+}
+
+describe('the package', () => {
+  test('holds what runs and nothing else', () => {
+    expect(packed.files).toEqual(expect.arrayContaining([
+      'LICENSE',
+      'README.md',
+      'package.json',
+      'dist/node.js',
+      'dist/browser.js',
+      'dist/ops/all.js',
+      'dist/cli/main.js',
+      'dist/train.js',
+      'dist/wasm/inference-simd.wasm',
+      'dist/wasm/inference-relaxed.wasm',
+      'dist/wasm/train-simd.wasm',
+      'dist/wasm/train-relaxed.wasm',
+      'dist/types/src/node.d.ts',
+      'dist/types/bindings/exports.d.ts',
+      'dist/types/bindings/train-exports.d.ts',
+      'dist/types/src/train-entry.d.ts',
+      'dist/third-party-licenses.txt',
+    ]))
+    expect(packed.files.filter((file) => /debug|\.ts$/.test(file) && !file.startsWith('dist/types/'))).toEqual([])
+    expect(packed.files.filter((file) => !/^dist\/|^[\w.]+$/.test(file))).toEqual([])
+  })
+
+  test('needs no scripts and no other package to install', () => {
+    const { scripts, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, Record<string, string> | undefined>
+    expect(dependencies ?? {}).toEqual({})
+    expect(Object.keys(scripts ?? {}).filter((name) => /install|prepare$/.test(name))).toEqual([])
+    expect(readdirSync(join(app, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['lanewise'])
+  })
+
+  test('names the licences of what is bundled', () => {
+    const licences = readFileSync(join(app, 'node_modules/lanewise/dist/third-party-licenses.txt'), 'utf8')
+    expect(licences).toMatch(/^@assemblyscript\/loader \d/m)
+    expect(licences).toMatch(/^pbf \d/m)
+  })
+})
+
+describe('a Node project', () => {
+  test('runs a model', () => {
+    expect(node('main.js')).toEqual(expected)
+  })
+
+  test('has the command', () => {
+    const out = execFileSync(join(app, 'node_modules/.bin/lanewise'), ['inspect', 'model.onnx', '--json'], { cwd: app, encoding: 'utf8' })
+    expect(JSON.parse(out)).toMatchObject({ totals: { parameters: 765 } })
+  })
+
+  test('"lanewise/ops/all" and the files of the kernels can be imported', () => {
+    writeFileSync(join(app, 'all.js'), `
+      import 'lanewise/ops/all'
+      import { readFileSync } from 'node:fs'
+      const bytes = readFileSync(new URL(import.meta.resolve('lanewise/wasm/inference-simd.wasm')))
+      console.log(JSON.stringify(WebAssembly.validate(bytes)))`)
+    expect(node('all.js')).toBe(true)
+  })
+
+  test('"lanewise/train" trains, and what it exports runs', () => {
+    writeFileSync(join(app, 'train.js'), `
+      import { InferenceSession, Tensor } from 'lanewise'
+      import { Adam, DataLoader, Device, exportModel, fit, Flatten, generateDigits, Linear, Sequential, toGraph } from 'lanewise/train'
+      await Device.create({ deterministic: true, seed: 1 })
+      const model = new Sequential(new Flatten(), new Linear(784, 10))
+      const digits = generateDigits(100, 1)
+      const { validation } = await fit(model, new DataLoader(digits, { batchSize: 20 }), {
+        optimizer: new Adam(model.parameters(), { lr: 0.01 }), epochs: 30, validation: new DataLoader(digits, { batchSize: 50 }), folder: 'run',
+      })
+      const { image, label } = digits.get(3)
+      const session = await InferenceSession.create(exportModel(toGraph(model, [{ name: 'image', shape: [{ name: 'N', size: 1 }, 1, 28, 28] }])))
+      const { output } = await session.run({ image: image.reshape([1, 1, 28, 28]) })
+      console.log(JSON.stringify([validation.accuracy > 0.95, output.data.indexOf(Math.max(...output.data)) === label.data[0]]))`)
+    expect(node('train.js')).toEqual([true, true])
+    expect(readdirSync(join(app, 'run')).sort()).toEqual(['board', 'checkpoints', 'metrics.jsonl'])
+  })
+
+  test('CommonJS may require it', () => {
+    writeFileSync(join(app, 'main.cjs'), `const { Tensor } = require('lanewise'); console.log(JSON.stringify(new Tensor(['a']).dims))`)
+    expect(node('--no-warnings', 'main.cjs')).toEqual([1])
+  })
+
+  test('TypeScript finds the types, strictly and without those of Node', () => {
+    writeFileSync(join(app, 'main.ts'), `
+      import { InferenceSession, LanewiseError, Tensor, type SessionOptions } from 'lanewise'
+      import 'lanewise/ops/all'
+      import { fit, type DataLoader, type FitResult, type Layer, type Optimizer } from 'lanewise/train'
+      export const train = (model: Layer, data: DataLoader, optimizer: Optimizer): Promise<FitResult> => fit(model, data, { optimizer, epochs: 1 })
+      const options: SessionOptions = { build: 'simd' }
+      export async function classify(pixels: Float32Array): Promise<number> {
+        const session = await InferenceSession.create('model.onnx', options)
+        const { scores } = await session.run({ image: new Tensor('float32', pixels, [1, 1, 12, 12]) })
+        // @ts-expect-error the shape is a list of numbers
+        new Tensor('float32', pixels, 'wide')
+        // @ts-expect-error there is no such option
+        await InferenceSession.create('model.onnx', { colour: 'red' })
+        return (scores.data as Float32Array)[0]
+      }
+      export const isOurs = (error: unknown) => error instanceof LanewiseError && error.code === 'E_PARSE'`)
+    writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({
+      compilerOptions: { module: 'NodeNext', target: 'ES2022', lib: ['ES2023', 'DOM', 'ESNext.Disposable'], strict: true, noEmit: true, skipLibCheck: false, types: [] },
+      include: ['main.ts'],
+    }))
+    const run = () => execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], { cwd: app, encoding: 'utf8' })
+    expect(run).not.toThrow()
+  })
+})
+
+describe('an esbuild bundle', () => {
+  test('for Node runs with the kernels beside it', async () => {
+    await build({ entryPoints: [join(app, 'main.js')], outfile: join(app, 'out/main.js'), bundle: true, format: 'esm', platform: 'node', logLevel: 'error' })
+    cpSync(join(app, 'node_modules/lanewise/dist/wasm'), join(app, 'out/wasm'), { recursive: true })
+    expect(node('out/main.js')).toEqual(expected)
+  })
+
+  test('needs no file but itself if it carries the kernels', async () => {
+    writeFileSync(join(app, 'carried.js'), `
+      import kernels from 'lanewise/wasm/inference-simd.wasm'
+      ${readFileSync(join(app, 'main.js'), 'utf8').replace("{ build: 'simd' }", '{ wasmModule: new WebAssembly.Module(kernels) }')}`)
+    await build({
+      entryPoints: [join(app, 'carried.js')],
+      outfile: join(app, 'alone/main.js'),
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      loader: { '.wasm': 'binary' },
+      logLevel: 'error',
+    })
+    expect(readdirSync(join(app, 'alone'))).toEqual(['main.js'])
+    expect(node('alone/main.js')).toEqual(expected)
+  })
+
+  test('for browsers has nothing of Node in it, and keeps what the entry registers', async () => {
+    const { outputFiles } = await build({
+      stdin: { contents: "import { InferenceSession } from 'lanewise'; globalThis.create = InferenceSession.create", resolveDir: app },
+      bundle: true,
+      format: 'esm',
+      platform: 'browser',
+      write: false,
+      logLevel: 'error',
+    })
+    const text = outputFiles[0].text
+    expect(/["']node:\w+/.exec(text)?.[0]).toBeUndefined()
+    expect(text.includes('"GlobalAveragePool"')).toBe(true)
+    expect(/new URL\("\.\/wasm\/inference-simd\.wasm", ?import\.meta\.url\)/.test(text)).toBe(true)
+  })
+})
+
+describe('a Vite build', () => {
+  test('carries the kernels along', async () => {
+    writeFileSync(join(app, 'index.html'), '<!doctype html><script type="module" src="/page.js"></script>')
+    writeFileSync(join(app, 'page.js'), "import { InferenceSession } from 'lanewise'; globalThis.create = InferenceSession.create")
+    await viteBuild({ root: app, configFile: false, logLevel: 'silent', build: { outDir: 'site', emptyOutDir: true } })
+    const assets = readdirSync(join(app, 'site/assets'))
+    const script = readFileSync(join(app, 'site/assets', assets.find((name) => name.endsWith('.js'))!), 'utf8')
+    for (const build of ['simd', 'relaxed']) {
+      const asset = assets.find((name) => name.startsWith(`inference-${build}`) && name.endsWith('.wasm'))!
+      expect(script).toContain(asset)
+      const original = readFileSync(join(app, `node_modules/lanewise/dist/wasm/inference-${build}.wasm`))
+      expect(original.equals(readFileSync(join(app, 'site/assets', asset)))).toBe(true)
+    }
+    expect(existsSync(join(app, 'site/index.html'))).toBe(true)
+  }, 120_000)
+})
