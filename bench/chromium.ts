@@ -37,7 +37,12 @@ import { start } from './browser.ts'
 globalThis.bench = start({ ort, tf, tfWasm }, ${JSON.stringify(options)})
 `
 
-const types: Record<string, string> = { '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm', '.html': 'text/html' }
+const types: Record<string, string> = {
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+  '.html': 'text/html',
+}
 
 function serve(work: () => Uint8Array): Promise<Server> {
   const folders = [
@@ -48,10 +53,16 @@ function serve(work: () => Uint8Array): Promise<Server> {
   ]
   const server = createServer(({ url = '/' }, response) => {
     // Isolation makes the clock 20 times finer.
-    const isolated = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp', 'Cache-Control': 'no-store' }
+    const isolated = {
+      'Cross-Origin-Opener-Policy': 'same-origin',
+      'Cross-Origin-Embedder-Policy': 'require-corp',
+      'Cache-Control': 'no-store',
+    }
     const path = normalize(url.split('?')[0])
     if (path === '/') {
-      response.writeHead(200, { ...isolated, 'Content-Type': 'text/html' }).end('<!doctype html><script type="module" src="/bench/dist/page.js"></script>')
+      response
+        .writeHead(200, { ...isolated, 'Content-Type': 'text/html' })
+        .end('<!doctype html><script type="module" src="/bench/dist/page.js"></script>')
     } else if (path === '/work') {
       response.writeHead(200, { ...isolated, 'Content-Type': 'application/octet-stream' }).end(work())
     } else {
@@ -91,11 +102,19 @@ export async function runInChromium(options: Options): Promise<{ environment: En
       process.stderr.write(`${work.name} … `)
       current = serializeWork(work)
       const result = await page.evaluate(async () => (await (globalThis as unknown as Page).bench).measure())
-      process.stderr.write(result.failed ? `not run: ${result.failed}\n` : `${result.times.lanewise!.median.toPrecision(3)} ms\n`)
+      process.stderr.write(
+        result.failed ? `not run: ${result.failed}\n` : `${result.times.lanewise!.median.toPrecision(3)} ms\n`,
+      )
       results.push(result)
     }
     const seen = await page.evaluate(async () => (await (globalThis as unknown as Page).bench).environment())
-    const environment = { ...seen, engine: `Chromium ${browser.version()}`, clock: options.clock, key: 'chromium', cpu: cpus()[0].model.trim() }
+    const environment = {
+      ...seen,
+      engine: `Chromium ${browser.version()}`,
+      clock: options.clock,
+      key: 'chromium',
+      cpu: cpus()[0].model.trim(),
+    }
     return { environment, results }
   } finally {
     await browser.close()

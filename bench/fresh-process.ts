@@ -55,7 +55,9 @@ async function load(): Promise<Library> {
 }
 
 function feedsFor({ Tensor }: Library, feeds: Feeds): Record<string, object> {
-  return Object.fromEntries([...feeds].map(([name, { dtype, data, shape }]) => [name, new Tensor(dtype, data, [...shape])]))
+  return Object.fromEntries(
+    [...feeds].map(([name, { dtype, data, shape }]) => [name, new Tensor(dtype, data, [...shape])]),
+  )
 }
 
 const options = { executionProviders: ['wasm'], ...(job.build === 'auto' ? {} : { build: job.build }) }
@@ -127,7 +129,8 @@ async function slope(): Promise<Slope> {
 /** Theil and Sen's estimate: the median of the slopes between all pairs, which a single jump does not move. */
 function medianSlope(values: readonly number[]): number {
   const slopes: number[] = []
-  for (let i = 0; i < values.length; i++) for (let j = i + 1; j < values.length; j++) slopes.push((values[j] - values[i]) / (j - i))
+  for (let i = 0; i < values.length; i++)
+    for (let j = i + 1; j < values.length; j++) slopes.push((values[j] - values[i]) / (j - i))
   return slopes.sort((a, b) => a - b)[slopes.length >> 1]
 }
 

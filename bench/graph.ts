@@ -18,8 +18,21 @@ function attribute(name: string, value: AttributeValue): Init<AttributeProto> {
   return { name, type: AttributeType.INTS, ints: BigInt64Array.from(value) }
 }
 
-export function node(opType: string, input: readonly string[], output: readonly string[], attributes: Attributes = {}, domain = ''): Init<NodeProto> {
-  return { opType, input, output, domain, name: `${opType}:${output[0]}`, attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)) }
+export function node(
+  opType: string,
+  input: readonly string[],
+  output: readonly string[],
+  attributes: Attributes = {},
+  domain = '',
+): Init<NodeProto> {
+  return {
+    opType,
+    input,
+    output,
+    domain,
+    name: `${opType}:${output[0]}`,
+    attribute: Object.entries(attributes).map(([name, value]) => attribute(name, value)),
+  }
 }
 
 export interface GraphSpec {
@@ -33,7 +46,14 @@ export interface GraphSpec {
 }
 
 /** An ONNX file of a few nodes. */
-export function model({ inputs, outputs, weights = new Map(), nodes, opset = 20, dtype = 'float32' }: GraphSpec): Uint8Array {
+export function model({
+  inputs,
+  outputs,
+  weights = new Map(),
+  nodes,
+  opset = 20,
+  dtype = 'float32',
+}: GraphSpec): Uint8Array {
   const elemType = dtypeToOnnx(dtype)
   const opsetImport = [{ domain: '', version: opset }]
   if (nodes.some(({ domain }) => domain === 'com.microsoft')) opsetImport.push({ domain: 'com.microsoft', version: 1 })

@@ -27,7 +27,8 @@ function installPeers(): void {
 
 function buildKernels(): void {
   if (existsSync(join(root, 'dist', 'wasm', 'inference-simd.wasm'))) return
-  if (spawnSync('npm', ['run', 'build:wasm'], { stdio: 'inherit', cwd: root }).status !== 0) throw new Error('the kernels could not be built')
+  if (spawnSync('npm', ['run', 'build:wasm'], { stdio: 'inherit', cwd: root }).status !== 0)
+    throw new Error('the kernels could not be built')
 }
 
 /** The Node to run in: this one, or the newer one among the peers, whichever way its package was installed. */
@@ -35,7 +36,11 @@ function nodeBinary(engine: Options['engine']): string {
   if (engine === 'node') return process.execPath
   const modules = join(benchRoot, 'node_modules')
   const platform = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`
-  const places = [join(modules, 'node', 'bin', 'node'), join(modules, platform, 'bin', 'node'), join(modules, 'node', 'node_modules', platform, 'bin', 'node')]
+  const places = [
+    join(modules, 'node', 'bin', 'node'),
+    join(modules, platform, 'bin', 'node'),
+    join(modules, 'node', 'node_modules', platform, 'bin', 'node'),
+  ]
   const found = places.find((place) => existsSync(place))
   if (!found) throw new Error(`the package "node" holds no binary (looked for ${places.join(', ')})`)
   return found
@@ -63,7 +68,10 @@ async function runInNode<T>(entry: string, options: Options): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'lanewise-bench-'))
   try {
     const file = join(folder, 'results.json')
-    const { status } = spawnSync(nodeBinary(options.engine), [bundle, JSON.stringify(options), file], { stdio: 'inherit', cwd: root })
+    const { status } = spawnSync(nodeBinary(options.engine), [bundle, JSON.stringify(options), file], {
+      stdio: 'inherit',
+      cwd: root,
+    })
     if (status !== 0) throw new Error(`the bench ended with status ${status}`)
     return JSON.parse(readFileSync(file, 'utf8')) as T
   } finally {
@@ -72,7 +80,10 @@ async function runInNode<T>(entry: string, options: Options): Promise<T> {
 }
 
 async function timedSuite(options: Options): Promise<boolean> {
-  const { environment, results } = options.engine === 'chromium' ? await (await import('./chromium.js')).runInChromium(options) : await runInNode<Measured>('node-run.ts', options)
+  const { environment, results } =
+    options.engine === 'chromium'
+      ? await (await import('./chromium.js')).runInChromium(options)
+      : await runInNode<Measured>('node-run.ts', options)
   const report: Report = {
     suite: options.suite,
     date: new Date().toISOString(),

@@ -68,7 +68,8 @@ function timed(label: string, loaded: Loaded, inputs: number): Runner {
 async function warmUp(runner: Runner, quick: boolean): Promise<void> {
   const end = clock() + (quick ? 60 : 250)
   runner.cost = Infinity
-  for (let i = 0; i < (quick ? 2 : 3) || (clock() < end && i < 200); i++) runner.cost = Math.min(runner.cost, Math.max(await runner.sample(i), 1e-4))
+  for (let i = 0; i < (quick ? 2 : 3) || (clock() < end && i < 200); i++)
+    runner.cost = Math.min(runner.cost, Math.max(await runner.sample(i), 1e-4))
 }
 
 /** A B C A B C …, beginning with another one each round, until time is up. What is very slow is sampled in the first rounds only. */
@@ -99,7 +100,12 @@ function differences(actual: Outputs, reference: Outputs, steps: Work['steps'] =
 const message = (error: unknown): string => (error instanceof Error ? error.message : String(error)).slice(0, 300)
 
 /** Loads a work in every engine, compares the answers, and times the engines in turn. Lanewise is the first peer. */
-export async function measureWork(work: Work, peers: readonly Peer[], peaks: Peaks, options: MeasureOptions): Promise<WorkResult> {
+export async function measureWork(
+  work: Work,
+  peers: readonly Peer[],
+  peaks: Peaks,
+  options: MeasureOptions,
+): Promise<WorkResult> {
   const { suite, group, name, flops } = work
   const result = { suite, group, name, flops, times: {}, ratios: {}, kernelRatios: {}, disagreements: [], notes: [] }
   const loaded = new Map<string, Loaded>()
@@ -164,7 +170,12 @@ function kernelRunner(kernelTime: NonNullable<Loaded['kernelTime']>, inputs: num
 }
 
 /** What Lanewise answers against onnxruntime, native before web; engines that fail are struck from the list. */
-async function compareAnswers(work: Work, peers: readonly Peer[], loaded: Map<string, Loaded>, notes: string[]): Promise<string[]> {
+async function compareAnswers(
+  work: Work,
+  peers: readonly Peer[],
+  loaded: Map<string, Loaded>,
+  notes: string[],
+): Promise<string[]> {
   const answers = new Map<string, Outputs[]>()
   for (const [label, engine] of [...loaded]) {
     if (label.includes(' identity ')) continue
@@ -183,7 +194,11 @@ async function compareAnswers(work: Work, peers: readonly Peer[], loaded: Map<st
     }
   }
   const compare = (a: string, b: string): string[] =>
-    answers.get(a)!.flatMap((outputs, i) => differences(outputs, answers.get(b)![i], work.steps).map((what) => `input ${i}, ${what}`))
+    answers
+      .get(a)!
+      .flatMap((outputs, i) =>
+        differences(outputs, answers.get(b)![i], work.steps).map((what) => `input ${i}, ${what}`),
+      )
   const references = ['onnxruntime-node', 'onnxruntime-web'].filter((label) => answers.has(label))
   if (references.length === 0) return ['there is no reference to compare with']
   const verdicts = references.map((label) => compare('lanewise', label).map((what) => `${label}: ${what}`))
@@ -205,13 +220,20 @@ async function compareAnswers(work: Work, peers: readonly Peer[], loaded: Map<st
 }
 
 /** Whether answers are nearer than the reference's to those of the model with nothing fused. */
-async function nearerAsWritten(work: Work, peers: readonly Peer[], answers: readonly Outputs[], references: readonly Outputs[]): Promise<boolean> {
+async function nearerAsWritten(
+  work: Work,
+  peers: readonly Peer[],
+  answers: readonly Outputs[],
+  references: readonly Outputs[],
+): Promise<boolean> {
   const written = await peers.find((peer) => peer.loadAsWritten)?.loadAsWritten!(work)
   if (!written) return false
   try {
     for (let i = 0; i < answers.length; i++) {
       for (const [name, exact] of await written.outputs(i)) {
-        const [ours, theirs] = [answers, references].map((outputs) => compareValues(outputs[i].get(name), exact, { ...modelTolerance, absolute: work.steps?.[name] }))
+        const [ours, theirs] = [answers, references].map((outputs) =>
+          compareValues(outputs[i].get(name), exact, { ...modelTolerance, absolute: work.steps?.[name] }),
+        )
         if (!agrees(ours) && !nearer(ours, theirs)) return false
       }
     }
@@ -235,9 +257,13 @@ function evaluate(runners: readonly Runner[]): Measured {
     times[label as EngineName] = summarize(values)
     if (label === 'lanewise') continue
     ratios[label as PeerName] = pairedRatio(values, ours)
-    const identities = [0, 1].flatMap((i) => (samples.has(identityLabel(label, i)) ? [samples.get(identityLabel(label, i))!] : []))
+    const identities = [0, 1].flatMap((i) =>
+      samples.has(identityLabel(label, i)) ? [samples.get(identityLabel(label, i))!] : [],
+    )
     if (identities.length > 0 && kernel) {
-      const identity = values.map((_, i) => identities.reduce((sum, times) => sum + times[i], 0) / identities.length).filter((time) => !Number.isNaN(time))
+      const identity = values
+        .map((_, i) => identities.reduce((sum, times) => sum + times[i], 0) / identities.length)
+        .filter((time) => !Number.isNaN(time))
       const net = identity.map((time, i) => values[i] - time)
       // Where data in and out is nearly all of a run, the difference is noise and no figure.
       if (median(net) > 0.1 * median(identity)) kernelRatios[label as PeerName] = pairedRatio(net, kernel)
@@ -247,5 +273,12 @@ function evaluate(runners: readonly Runner[]): Measured {
     const ideal = samples.get(label)
     return ideal && pairedRatio(ideal, kernel ?? ours)
   }
-  return { times, ratios, kernelRatios, kernel: kernel && summarize(kernel), shareOfPeak: share('peak'), shareOfBandwidth: share('bandwidth') }
+  return {
+    times,
+    ratios,
+    kernelRatios,
+    kernel: kernel && summarize(kernel),
+    shareOfPeak: share('peak'),
+    shareOfBandwidth: share('bandwidth'),
+  }
 }

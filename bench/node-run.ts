@@ -15,21 +15,29 @@ import { worksOf } from './suites/index.js'
 const makers: Record<PeerName, () => Promise<Peer>> = {
   'onnxruntime-web': async () => onnxruntimeWeb(await load<Ort>('onnxruntime-web')),
   'onnxruntime-node': async () => onnxruntimeNode(await load<Ort>('onnxruntime-node')),
-  'tfjs-wasm': async () => tfjs(await load<Tf>('@tensorflow/tfjs-core'), await load<TfWasm>('@tensorflow/tfjs-backend-wasm')),
+  'tfjs-wasm': async () =>
+    tfjs(await load<Tf>('@tensorflow/tfjs-core'), await load<TfWasm>('@tensorflow/tfjs-backend-wasm')),
   'jax-js': async () => jaxJs(await load<Jax>('@jax-js/jax'), versionOf('@jax-js/jax')),
 }
 
 const { options, resultFile } = begin()
 const peaks = await Peaks.create(options.build)
 const peers = [lanewisePeer(lanewise, options.build)]
-for (const name of options.suite === 'kernels' ? options.vs : options.vs.filter((peer) => peer.startsWith('onnxruntime'))) peers.push(await makers[name]())
+for (const name of options.suite === 'kernels'
+  ? options.vs
+  : options.vs.filter((peer) => peer.startsWith('onnxruntime')))
+  peers.push(await makers[name]())
 
 const results: WorkResult[] = []
 for (const work of worksOf(options)) {
   process.stderr.write(`${work.name} … `)
   const result = await measureWork(work, peers, peaks, { quick: options.quick, kernels: options.suite === 'kernels' })
   const ours = result.times.lanewise
-  process.stderr.write(ours ? `${ours.median.toPrecision(3)} ms${result.disagreements.length ? ', DISAGREES' : ''}\n` : `not run: ${result.failed}\n`)
+  process.stderr.write(
+    ours
+      ? `${ours.median.toPrecision(3)} ms${result.disagreements.length ? ', DISAGREES' : ''}\n`
+      : `not run: ${result.failed}\n`,
+  )
   results.push(result)
 }
 const environment = {

@@ -60,7 +60,8 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
   }
   if (positionals.length > 1) throw new Error(`one suite at a time, not ${positionals.join(' and ')}`)
   const cycles = Number(values.cycles)
-  if (!(Number.isInteger(cycles) && cycles >= 25)) throw new Error(`--cycles must be a whole number of 25 or more, not "${values.cycles}"`)
+  if (!(Number.isInteger(cycles) && cycles >= 25))
+    throw new Error(`--cycles must be a whole number of 25 or more, not "${values.cycles}"`)
   const suite = oneOf('the suite', positionals[0], suites)
   const engine = oneOf('--engine', values.engine, engines)
   return {

@@ -33,7 +33,8 @@ export class Peaks {
 
   /** The best rates seen in a few tries. */
   best(): PeakRates {
-    const rate = (kernel: keyof typeof FLOPS): number => 1 / Math.min(...Array.from({ length: 9 }, () => this.timeOfFlops(1e6, kernel)))
+    const rate = (kernel: keyof typeof FLOPS): number =>
+      1 / Math.min(...Array.from({ length: 9 }, () => this.timeOfFlops(1e6, kernel)))
     return { peak: rate('peak_madd'), peakOfAdditions: 2 * rate('peak_add') }
   }
 

@@ -63,7 +63,15 @@ export function summarizeResults(results: readonly WorkResult[]): SummaryRow[] {
         })
         if (ratios.length === 0) continue
         const worst = ratios.reduce((a, b) => (b.value < a.value ? b : a))
-        rows.push({ group, peer, kind, count: ratios.length, mean: geometricMean(ratios.map(({ value }) => value)), worst: worst.value, worstName: worst.name })
+        rows.push({
+          group,
+          peer,
+          kind,
+          count: ratios.length,
+          mean: geometricMean(ratios.map(({ value }) => value)),
+          worst: worst.value,
+          worstName: worst.name,
+        })
       }
     }
   }
@@ -74,7 +82,10 @@ export function summarizeResults(results: readonly WorkResult[]): SummaryRow[] {
 function gathered(notes: readonly (readonly [what: string, name: string])[]): string[] {
   const names = new Map<string, string[]>()
   for (const [what, name] of notes) names.set(what, [...(names.get(what) ?? []), name])
-  return [...names].map(([what, of]) => `- ${of.length > 3 ? `${of.slice(0, 3).join(', ')} and ${of.length - 3} more` : of.join(', ')}: ${what}`)
+  return [...names].map(
+    ([what, of]) =>
+      `- ${of.length > 3 ? `${of.slice(0, 3).join(', ')} and ${of.length - 3} more` : of.join(', ')}: ${what}`,
+  )
 }
 
 /** The table, the summary and everything that is wrong, as Markdown. */
@@ -86,7 +97,9 @@ export function markdown({ suite, environment, results, summary, targets, quick 
   const lines = [
     `## ${suite}${quick ? ' (quick: few rounds)' : ''}`,
     '',
-    `${engine}, ${build} build (${describePeaks(environment)}), ${cpu}, one thread. ${Object.entries(versions).map((pair) => pair.join(' ')).join(', ')}.`,
+    `${engine}, ${build} build (${describePeaks(environment)}), ${cpu}, one thread. ${Object.entries(versions)
+      .map((pair) => pair.join(' '))
+      .join(', ')}.`,
     `Milliseconds${clock === 'cpu' ? ' of processor time' : ''} per run, medians of interleaved samples (± half the distance of the quartiles); × is how many times as long the peer takes.`,
     '',
     `| work | Lanewise | ${kernels ? 'kernel | GFLOP/s | of peak | of bandwidth | ' : ''}${peers.map((peer) => `${peer} | × | ${kernels ? '× kernel | ' : ''}`).join('')}`,
@@ -108,7 +121,9 @@ export function markdown({ suite, environment, results, summary, targets, quick 
   lines.push('', '| group | against | works | geometric mean | worst |', '|---|---|--:|--:|---|')
   for (const row of summary) {
     const against = row.kind === 'kernel' ? `${row.peer}, kernels` : row.peer
-    lines.push(`| ${row.group} | ${against} | ${row.count} | ${row.mean.toFixed(2)}× | ${row.worst.toFixed(2)}× ${row.worstName} |`)
+    lines.push(
+      `| ${row.group} | ${against} | ${row.count} | ${row.mean.toFixed(2)}× | ${row.worst.toFixed(2)}× ${row.worstName} |`,
+    )
   }
   lines.push(...targetTable(targets))
   const problems = [

@@ -16,19 +16,97 @@ interface Target {
 
 const targets: readonly Target[] = [
   { suite: 'models', figure: 'models', works: /./, against: 'onnxruntime-web', of: 'mean', simd: 3, relaxed: 3.5 },
-  { suite: 'models', figure: 'models, the worst', works: /./, against: 'onnxruntime-web', of: 'worst', simd: 1.3, relaxed: 1.5 },
+  {
+    suite: 'models',
+    figure: 'models, the worst',
+    works: /./,
+    against: 'onnxruntime-web',
+    of: 'worst',
+    simd: 1.3,
+    relaxed: 1.5,
+  },
   { suite: 'models', figure: 'models', works: /./, against: 'onnxruntime-node', of: 'mean', simd: 1, relaxed: 1.2 },
-  { suite: 'kernels', figure: '3×3 convolution', works: /^conv 3×3/, against: 'onnxruntime-web', of: 'mean', simd: 4, relaxed: 5 },
-  { suite: 'kernels', figure: '3×3 convolution', works: /^conv 3×3/, against: 'onnxruntime-node', of: 'mean', simd: 1.1, relaxed: 1.3 },
-  { suite: 'kernels', figure: 'pointwise convolution', works: /^pointwise/, against: 'onnxruntime-web', of: 'mean', simd: 1.5, relaxed: 1.9 },
-  { suite: 'kernels', figure: 'depthwise convolution', works: /^depthwise/, against: 'onnxruntime-web', of: 'mean', simd: 3, relaxed: 4 },
-  { suite: 'kernels', figure: 'depthwise convolution', works: /^depthwise/, against: 'tfjs-wasm', of: 'mean', simd: 2, relaxed: 2.2 },
-  { suite: 'kernels', figure: 'GEMM 256³ to 1024³', works: /^gemm$/, against: 'peak', of: 'worst', simd: 0.8, relaxed: 0.92 },
-  { suite: 'kernels', figure: 'matrix–vector', works: /^matrix–vector/, against: 'bandwidth', of: 'worst', simd: 0.85, relaxed: 0.85 },
-  ...['Exp', 'Tanh', 'Sigmoid', 'Erf', 'Gelu', 'Softmax'].map(
-    (op): Target => ({ suite: 'kernels', figure: `${op} over 1 M`, works: new RegExp(`^elementwise/${op} `), against: 'onnxruntime-web', of: 'worst', simd: 3, relaxed: 3 }),
-  ),
-  { suite: 'kernels', figure: '100 tiny nodes', works: /^tiny graph/, against: 'onnxruntime-web', of: 'worst', simd: 4, relaxed: 4 },
+  {
+    suite: 'kernels',
+    figure: '3×3 convolution',
+    works: /^conv 3×3/,
+    against: 'onnxruntime-web',
+    of: 'mean',
+    simd: 4,
+    relaxed: 5,
+  },
+  {
+    suite: 'kernels',
+    figure: '3×3 convolution',
+    works: /^conv 3×3/,
+    against: 'onnxruntime-node',
+    of: 'mean',
+    simd: 1.1,
+    relaxed: 1.3,
+  },
+  {
+    suite: 'kernels',
+    figure: 'pointwise convolution',
+    works: /^pointwise/,
+    against: 'onnxruntime-web',
+    of: 'mean',
+    simd: 1.5,
+    relaxed: 1.9,
+  },
+  {
+    suite: 'kernels',
+    figure: 'depthwise convolution',
+    works: /^depthwise/,
+    against: 'onnxruntime-web',
+    of: 'mean',
+    simd: 3,
+    relaxed: 4,
+  },
+  {
+    suite: 'kernels',
+    figure: 'depthwise convolution',
+    works: /^depthwise/,
+    against: 'tfjs-wasm',
+    of: 'mean',
+    simd: 2,
+    relaxed: 2.2,
+  },
+  {
+    suite: 'kernels',
+    figure: 'GEMM 256³ to 1024³',
+    works: /^gemm$/,
+    against: 'peak',
+    of: 'worst',
+    simd: 0.8,
+    relaxed: 0.92,
+  },
+  {
+    suite: 'kernels',
+    figure: 'matrix–vector',
+    works: /^matrix–vector/,
+    against: 'bandwidth',
+    of: 'worst',
+    simd: 0.85,
+    relaxed: 0.85,
+  },
+  ...['Exp', 'Tanh', 'Sigmoid', 'Erf', 'Gelu', 'Softmax'].map((op): Target => ({
+    suite: 'kernels',
+    figure: `${op} over 1 M`,
+    works: new RegExp(`^elementwise/${op} `),
+    against: 'onnxruntime-web',
+    of: 'worst',
+    simd: 3,
+    relaxed: 3,
+  })),
+  {
+    suite: 'kernels',
+    figure: '100 tiny nodes',
+    works: /^tiny graph/,
+    against: 'onnxruntime-web',
+    of: 'worst',
+    simd: 4,
+    relaxed: 4,
+  },
 ]
 
 /** What was measured of a target's works. */
@@ -47,14 +125,22 @@ export interface TargetRow extends Pick<Target, 'figure' | 'against' | 'of'> {
   readonly kernels?: Reached
 }
 
-function reached(results: readonly WorkResult[], ratioOf: (result: WorkResult) => Ratio | undefined): Reached | undefined {
+function reached(
+  results: readonly WorkResult[],
+  ratioOf: (result: WorkResult) => Ratio | undefined,
+): Reached | undefined {
   const measured = results.flatMap((result) => {
     const value = ratioOf(result)
     return value ? [{ name: result.name, ratio: value.ratio }] : []
   })
   if (measured.length === 0) return undefined
   const worst = measured.reduce((a, b) => (b.ratio < a.ratio ? b : a))
-  return { works: measured.length, mean: geometricMean(measured.map(({ ratio }) => ratio)), worst: worst.ratio, worstName: worst.name }
+  return {
+    works: measured.length,
+    mean: geometricMean(measured.map(({ ratio }) => ratio)),
+    worst: worst.ratio,
+    worstName: worst.name,
+  }
 }
 
 /** Every target of a suite of which something was measured. */
@@ -79,7 +165,8 @@ export function targetTable(rows: readonly TargetRow[]): string[] {
     if (!what) return ' | '
     const share = row.against === 'peak' || row.against === 'bandwidth'
     const text = (value: number): string => (share ? `${(100 * value).toFixed(0)} %` : `${value.toFixed(2)}×`)
-    const mark = (value: number, counts: boolean): string => (counts && value >= row.target ? `**${text(value)}**` : text(value))
+    const mark = (value: number, counts: boolean): string =>
+      counts && value >= row.target ? `**${text(value)}**` : text(value)
     const worst = mark(what.worst, row.of === 'worst')
     return `${mark(what.mean, row.of === 'mean')} | ${what.works > 1 ? `${worst} ${what.worstName}` : worst}`
   }

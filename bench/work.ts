@@ -104,6 +104,9 @@ export function parseWork(buffer: ArrayBuffer): Work {
     model: bytes(header.model),
     feeds: header.feeds.map(tensors),
     weights: header.weights && tensors(header.weights),
-    identities: header.identities?.map((identity) => ({ model: bytes(identity.model), feeds: identity.feeds.map(tensors) })),
+    identities: header.identities?.map((identity) => ({
+      model: bytes(identity.model),
+      feeds: identity.feeds.map(tensors),
+    })),
   }
 }

@@ -74,10 +74,14 @@ export class Context {
     this.check()
     const size = align(Math.max(bytes, 1))
     if (!Number.isSafeInteger(size) || this.usedBytes + size > this.limit) {
-      throw new LanewiseError('E_BUDGET', `${bytes} more bytes would pass the memory limit of ${this.limit} bytes (${this.usedBytes} in use)`, {
-        expected: `<= ${this.limit}`,
-        actual: String(this.usedBytes + size),
-      })
+      throw new LanewiseError(
+        'E_BUDGET',
+        `${bytes} more bytes would pass the memory limit of ${this.limit} bytes (${this.usedBytes} in use)`,
+        {
+          expected: `<= ${this.limit}`,
+          actual: String(this.usedBytes + size),
+        },
+      )
     }
     const address = this.fit(size) ?? this.extend(size)
     this.taken.set(address, size)
@@ -126,9 +130,13 @@ export class Context {
    */
   guard(error: unknown): unknown {
     if (isTrap(error)) {
-      this.failure ??= new LanewiseError('E_STATE', `a kernel failed (${error.message}); this session can no longer be used`, {
-        cause: error,
-      })
+      this.failure ??= new LanewiseError(
+        'E_STATE',
+        `a kernel failed (${error.message}); this session can no longer be used`,
+        {
+          cause: error,
+        },
+      )
       return this.failure
     }
     return error
@@ -167,7 +175,9 @@ export class Context {
       try {
         this.memory.grow(Math.ceil(missing / PAGE))
       } catch (cause) {
-        throw new LanewiseError('E_BUDGET', `the machine has no ${missing} more bytes for WebAssembly memory`, { cause })
+        throw new LanewiseError('E_BUDGET', `the machine has no ${missing} more bytes for WebAssembly memory`, {
+          cause,
+        })
       }
       this.generation++
     }
@@ -180,7 +190,11 @@ export class Context {
 function isTrap(error: unknown): error is Error {
   if (error instanceof WebAssembly.RuntimeError) return true
   // V8 and JavaScriptCore throw a RangeError, SpiderMonkey an InternalError.
-  return error instanceof Error && (error.name === 'RangeError' || error.name === 'InternalError') && /call stack|recursion/.test(error.message)
+  return (
+    error instanceof Error &&
+    (error.name === 'RangeError' || error.name === 'InternalError') &&
+    /call stack|recursion/.test(error.message)
+  )
 }
 
 /** The next address, or size, that is a whole number of cache lines. */

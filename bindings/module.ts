@@ -21,13 +21,89 @@ export type WasmSource = (build: Build) => Promise<BufferSource | Response>
 
 // (module (func (param v128 v128 v128) (result v128) (f32x4.relaxed_madd (local.get 0) (local.get 1) (local.get 2))))
 const RELAXED_PROBE = Uint8Array.of(
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0, 10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2,
-  253, 133, 2, 11,
+  0,
+  97,
+  115,
+  109,
+  1,
+  0,
+  0,
+  0,
+  1,
+  8,
+  1,
+  96,
+  3,
+  123,
+  123,
+  123,
+  1,
+  123,
+  3,
+  2,
+  1,
+  0,
+  10,
+  13,
+  1,
+  11,
+  0,
+  32,
+  0,
+  32,
+  1,
+  32,
+  2,
+  253,
+  133,
+  2,
+  11,
 )
 // (module (func (result v128) (v128.const i32x4 0 0 0 0)))
 const SIMD_PROBE = Uint8Array.of(
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 22, 1, 20, 0, 253, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-  0, 0, 0, 0, 0, 0, 11,
+  0,
+  97,
+  115,
+  109,
+  1,
+  0,
+  0,
+  0,
+  1,
+  5,
+  1,
+  96,
+  0,
+  1,
+  123,
+  3,
+  2,
+  1,
+  0,
+  10,
+  22,
+  1,
+  20,
+  0,
+  253,
+  12,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  0,
+  11,
 )
 
 /** Whether this engine knows the relaxed SIMD instructions. */
@@ -42,11 +118,16 @@ export function supportsRelaxed(): boolean {
  */
 export function chooseBuild(option: Build | 'auto', deterministic: boolean): Build {
   if (!WebAssembly.validate(SIMD_PROBE)) {
-    throw new LanewiseError('E_UNSUPPORTED', 'this engine has no WebAssembly SIMD (Node 16.4, Chrome 91, Firefox 89, Safari 16.4 and later have)')
+    throw new LanewiseError(
+      'E_UNSUPPORTED',
+      'this engine has no WebAssembly SIMD (Node 16.4, Chrome 91, Firefox 89, Safari 16.4 and later have)',
+    )
   }
   if (option === 'relaxed') {
-    if (deterministic) throw new LanewiseError('E_VALUE', 'deterministic needs the simd build; relaxed results differ between machines')
-    if (!supportsRelaxed()) throw new LanewiseError('E_UNSUPPORTED', 'this engine has no relaxed SIMD; use build "auto" or "simd"')
+    if (deterministic)
+      throw new LanewiseError('E_VALUE', 'deterministic needs the simd build; relaxed results differ between machines')
+    if (!supportsRelaxed())
+      throw new LanewiseError('E_UNSUPPORTED', 'this engine has no relaxed SIMD; use build "auto" or "simd"')
     return 'relaxed'
   }
   return option === 'auto' && !deterministic && supportsRelaxed() ? 'relaxed' : 'simd'
@@ -55,7 +136,11 @@ export function chooseBuild(option: Build | 'auto', deterministic: boolean): Bui
 const compiled = new Map<string, Promise<WebAssembly.Module>>()
 
 /** The compiled module of a build: compiled once per process, whoever asks. */
-export function loadModule(build: Build, source: WasmSource, set: KernelSet = 'inference'): Promise<WebAssembly.Module> {
+export function loadModule(
+  build: Build,
+  source: WasmSource,
+  set: KernelSet = 'inference',
+): Promise<WebAssembly.Module> {
   const key = `${set}-${build}`
   let module = compiled.get(key)
   if (!module) {

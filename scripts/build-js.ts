@@ -21,7 +21,15 @@ const wasmUrls: Plugin = {
 
 // Each group shares its chunks. Node and browsers do not share theirs: what one of them loads would fall into more pieces.
 const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string> }[] = [
-  { platform: 'node', entryPoints: { node: 'src/node.ts', 'ops/all-node': 'src/all-ops.ts', train: 'src/train.ts', 'cli/main': 'src/cli/main.ts' } },
+  {
+    platform: 'node',
+    entryPoints: {
+      node: 'src/node.ts',
+      'ops/all-node': 'src/all-ops.ts',
+      train: 'src/train.ts',
+      'cli/main': 'src/cli/main.ts',
+    },
+  },
   { platform: 'browser', entryPoints: { browser: 'src/browser.ts', 'ops/all': 'src/all-ops.ts' } },
 ]
 
@@ -58,14 +66,22 @@ writeFileSync('dist/third-party-licenses.txt', [...bundled].sort().map(licenceOf
 /** The URLs of the kernels are relative to the file that holds them. */
 function checkPlaces({ outputs }: Metafile): void {
   for (const [file, { inputs }] of Object.entries(outputs)) {
-    if (Object.keys(inputs).some((input) => input.endsWith('wasm-files.ts')) && relative('dist', dirname(file)) !== '') throw new Error(`${file} cannot find ./wasm/`)
+    if (Object.keys(inputs).some((input) => input.endsWith('wasm-files.ts')) && relative('dist', dirname(file)) !== '')
+      throw new Error(`${file} cannot find ./wasm/`)
   }
 }
 
 function licenceOf(folder: string): string {
-  const { name, version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name: string; version: string; license: string; author?: string | { name: string } }
+  const { name, version, license, author } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+    name: string
+    version: string
+    license: string
+    author?: string | { name: string }
+  }
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry))
   const by = typeof author === 'object' ? author.name : author
-  const text = file ? readFileSync(join(folder, file), 'utf8').trim() : `by ${by}, under ${license}: https://spdx.org/licenses/${license}.html`
+  const text = file
+    ? readFileSync(join(folder, file), 'utf8').trim()
+    : `by ${by}, under ${license}: https://spdx.org/licenses/${license}.html`
   return `${name} ${version}\n\n${text}\n`
 }

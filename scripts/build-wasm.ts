@@ -12,7 +12,9 @@ mkdirSync('dist/wasm', { recursive: true })
 for (const target of process.argv.length > 2 ? process.argv.slice(2) : targets) {
   // The prefix names the list of exports: assembly/abi/inference.ts or assembly/abi/train.ts.
   const entry = `assembly/abi/${target.split('-')[0]}.ts`
-  execFileSync(process.execPath, ['node_modules/assemblyscript/bin/asc.js', entry, '--target', target], { stdio: 'inherit' })
+  execFileSync(process.execPath, ['node_modules/assemblyscript/bin/asc.js', entry, '--target', target], {
+    stdio: 'inherit',
+  })
 }
 keepTypes('inference-simd', 'exports')
 keepTypes('train-simd', 'train-exports')

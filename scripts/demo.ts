@@ -24,7 +24,8 @@ const json = process.argv.includes('--json')
 const seed = Number(process.argv[process.argv.indexOf('--seed') + 1] ?? NaN)
 const began = performance.now()
 const say = (text = '') => (json ? console.error(text) : console.log(text))
-const npmRun = (...args: string[]) => execFileSync('npm', ['run', '--silent', ...args], { stdio: ['ignore', json ? 2 : 1, 2] })
+const npmRun = (...args: string[]) =>
+  execFileSync('npm', ['run', '--silent', ...args], { stdio: ['ignore', json ? 2 : 1, 2] })
 
 if (!existsSync('dist/wasm/inference-relaxed.wasm') || !existsSync('bindings/exports.d.ts')) {
   say('Compiling the kernels to WebAssembly …')
@@ -44,13 +45,19 @@ const bytes = readFileSync(MODEL)
 const session = await InferenceSession.create(bytes)
 const peer = await ort.InferenceSession.create(bytes)
 const dims = [1, 1, SIZE, SIZE]
-const here = async (data: Float32Array) => (await session.run({ image: new Tensor('float32', data, dims) })).probabilities.data as Float32Array
-const there = async (data: Float32Array) => (await peer.run({ image: new ort.Tensor('float32', data, dims) }, ['probabilities'])).probabilities.data as Float32Array
+const here = async (data: Float32Array) =>
+  (await session.run({ image: new Tensor('float32', data, dims) })).probabilities.data as Float32Array
+const there = async (data: Float32Array) =>
+  (await peer.run({ image: new ort.Tensor('float32', data, dims) }, ['probabilities'])).probabilities
+    .data as Float32Array
 
 let [right, same, maxDifference, agrees] = [0, 0, 0, true]
 for (const { digit, image } of pictures) {
   const [mine, theirs] = [await here(image), await there(image)]
-  const { largest, agrees: fine } = differenceOf({ dtype: 'float32', shape: [1, 10], data: mine }, { dtype: 'float32', shape: [1, 10], data: theirs })
+  const { largest, agrees: fine } = differenceOf(
+    { dtype: 'float32', shape: [1, 10], data: mine },
+    { dtype: 'float32', shape: [1, 10], data: theirs },
+  )
   maxDifference = Math.max(maxDifference, largest)
   agrees &&= fine
   right += Number(answerOf(mine).label === digitNames[digit])
@@ -69,25 +76,67 @@ for (let round = 0, end = performance.now() + MEASURED; round < 20 || performanc
 const cold = coldTimes(MODEL, SIZE, 3)
 const size = JSON.parse(readFileSync('dist/size.json', 'utf8')) as { total: { brotli: number } }
 const lanewise = { build: session.build, ms: median(times.here), coldMs: cold.lanewise, bytes: size.total.brotli }
-const onnxruntimeWeb = { version: ort.env.versions.web, ms: median(times.there), coldMs: cold.onnxruntimeWeb, bytes: onnxruntimeWebBytes(say) }
+const onnxruntimeWeb = {
+  version: ort.env.versions.web,
+  ms: median(times.there),
+  coldMs: cold.onnxruntimeWeb,
+  bytes: onnxruntimeWebBytes(say),
+}
 const ratio = onnxruntimeWeb.ms / lanewise.ms
 
 if (!json) for (const { image } of pictures.slice(0, 5)) await show(image)
 const accuracy = right / COUNTED
 const seconds = (performance.now() - began) / 1000
 if (json) {
-  console.log(JSON.stringify({ agrees, accuracy, sameAnswers: same / COUNTED, model: MODEL, lanewise, onnxruntimeWeb, ratio, maxDifference, coldRatio: onnxruntimeWeb.coldMs / lanewise.coldMs, runs: times.here.length, node: process.versions.node, seconds }, null, 2))
+  console.log(
+    JSON.stringify(
+      {
+        agrees,
+        accuracy,
+        sameAnswers: same / COUNTED,
+        model: MODEL,
+        lanewise,
+        onnxruntimeWeb,
+        ratio,
+        maxDifference,
+        coldRatio: onnxruntimeWeb.coldMs / lanewise.coldMs,
+        runs: times.here.length,
+        node: process.versions.node,
+        seconds,
+      },
+      null,
+      2,
+    ),
+  )
 } else {
-  const row = (name: string, a: string, b: string, c = '') => say(`  ${name.padEnd(34)}${a.padStart(14)}${b.padStart(18)}   ${c}`.trimEnd())
+  const row = (name: string, a: string, b: string, c = '') =>
+    say(`  ${name.padEnd(34)}${a.padStart(14)}${b.padStart(18)}   ${c}`.trimEnd())
   const times_ = (a: number, b: number, word: string) => `${(b / a).toFixed(1)} times ${word}`
   say()
   row('', 'lanewise', 'onnxruntime-web')
-  row('one run, one thread', msText(lanewise.ms), msText(onnxruntimeWeb.ms), times_(lanewise.ms, onnxruntimeWeb.ms, 'as fast'))
-  row('cold start to the first answer', msText(lanewise.coldMs), msText(onnxruntimeWeb.coldMs), times_(lanewise.coldMs, onnxruntimeWeb.coldMs, 'as fast'))
-  row('an app downloads (brotli)', `${(lanewise.bytes / 1000).toFixed(0)} kB`, `${(onnxruntimeWeb.bytes / 1000).toFixed(0)} kB`, times_(lanewise.bytes, onnxruntimeWeb.bytes, 'smaller'))
+  row(
+    'one run, one thread',
+    msText(lanewise.ms),
+    msText(onnxruntimeWeb.ms),
+    times_(lanewise.ms, onnxruntimeWeb.ms, 'as fast'),
+  )
+  row(
+    'cold start to the first answer',
+    msText(lanewise.coldMs),
+    msText(onnxruntimeWeb.coldMs),
+    times_(lanewise.coldMs, onnxruntimeWeb.coldMs, 'as fast'),
+  )
+  row(
+    'an app downloads (brotli)',
+    `${(lanewise.bytes / 1000).toFixed(0)} kB`,
+    `${(onnxruntimeWeb.bytes / 1000).toFixed(0)} kB`,
+    times_(lanewise.bytes, onnxruntimeWeb.bytes, 'smaller'),
+  )
   row('largest difference', maxDifference.toExponential(1), '', agrees ? 'they agree' : 'THEY DISAGREE')
   say()
-  say(`  ${(100 * accuracy).toFixed(1)} % of ${COUNTED} drawings named right by ${MODEL}, which has seen written digits only`)
+  say(
+    `  ${(100 * accuracy).toFixed(1)} % of ${COUNTED} drawings named right by ${MODEL}, which has seen written digits only`,
+  )
   say(`  ${lanewise.build} build, Node ${process.versions.node}, ${seconds.toFixed(0)} s in all`)
 }
 await session.release()

@@ -73,7 +73,17 @@ function onProgress(report: FuzzReport, run: number): void {
   if (report.runs % 10_000 === 0) console.error(`${report.runs} runs, ${report.findings.length} findings`)
 }
 
-const report = await fuzz({ runs, seed, from, targets: values.dry ? chosen.map((target) => ({ ...target, run: (file) => void console.log(save(target.name, file)) })) : chosen, onProgress })
+const report = await fuzz({
+  runs,
+  seed,
+  from,
+  targets: values.dry
+    ? chosen.map((target) => ({ ...target, run: (file) => void console.log(save(target.name, file)) }))
+    : chosen,
+  onProgress,
+})
 const refused = [...report.refused].sort().map(([code, times]) => `${code} ${times}`)
-console.log(`${report.runs} runs, seed ${seed}: ${report.accepted} accepted, refused: ${refused.join(', ')}; ${report.findings.length} findings`)
+console.log(
+  `${report.runs} runs, seed ${seed}: ${report.accepted} accepted, refused: ${refused.join(', ')}; ${report.findings.length} findings`,
+)
 process.exitCode = report.findings.length === 0 ? 0 : 1

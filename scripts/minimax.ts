@@ -49,7 +49,8 @@ function leastSquares(rows: Float64Array[], unknowns: number): number[] {
   return x
 }
 
-const horner = (c: readonly number[], u: number): number => c.reduceRight((sum, coefficient) => sum * u + coefficient, 0)
+const horner = (c: readonly number[], u: number): number =>
+  c.reduceRight((sum, coefficient) => sum * u + coefficient, 0)
 
 function solve(fit: Fit): { p: number[]; q: number[]; error: number } {
   const { numerator, denominator, unit } = fit
@@ -103,7 +104,7 @@ function erf(x: number): number {
       term *= (2 * x * x) / (2 * n + 1)
       sum += term
     }
-    return ((2 / Math.sqrt(Math.PI)) * sum) * Math.exp(-x * x)
+    return (2 / Math.sqrt(Math.PI)) * sum * Math.exp(-x * x)
   }
   let fraction = 0
   for (let k = 120; k > 0; k--) fraction = k / 2 / (x + fraction)
@@ -114,35 +115,76 @@ const half = Math.LN2 / 2
 const fits: Fit[] = [
   {
     // e^r = 1 + r + r²·p(r); the error counts relative to e^r.
-    name: 'exp', from: -half * 1.001, to: half * 1.001, u: (r) => r, numerator: 5, denominator: 0, unit: false,
+    name: 'exp',
+    from: -half * 1.001,
+    to: half * 1.001,
+    u: (r) => r,
+    numerator: 5,
+    denominator: 0,
+    unit: false,
     f: (r) => (Math.abs(r) < 1e-3 ? 0.5 + r / 6 + r ** 2 / 24 : (Math.expm1(r) - r) / r ** 2),
     scale: (r) => Math.exp(r) / Math.max(r ** 2, 1e-9),
   },
   {
     // 2^r = 1 + r·p(r)
-    name: 'exp2', from: -0.5, to: 0.5, u: (r) => r, numerator: 5, denominator: 0, unit: true,
-    f: (r) => 2 ** r, scale: (r) => 2 ** r,
+    name: 'exp2',
+    from: -0.5,
+    to: 0.5,
+    u: (r) => r,
+    numerator: 5,
+    denominator: 0,
+    unit: true,
+    f: (r) => 2 ** r,
+    scale: (r) => 2 ** r,
   },
   {
     // tanh r = r·p(r²)/q(r²) for |r| ≤ ln 2 / 4, which is e^(2r) = (q + r·p)/(q − r·p)
-    name: 'tanh', from: 1e-4, to: half / 2 * 1.001, u: (x) => x * x, numerator: 1, denominator: 1, unit: true,
-    f: (x) => Math.tanh(x) / x, scale: (x) => Math.tanh(x) / x,
+    name: 'tanh',
+    from: 1e-4,
+    to: (half / 2) * 1.001,
+    u: (x) => x * x,
+    numerator: 1,
+    denominator: 1,
+    unit: true,
+    f: (x) => Math.tanh(x) / x,
+    scale: (x) => Math.tanh(x) / x,
   },
   {
     // erf x = x·p(x²)/q(x²)
-    name: 'erf', from: 1e-3, to: 3.84, u: (x) => x * x, numerator: 5, denominator: 4, unit: false,
-    f: (x) => erf(x) / x, scale: (x) => erf(x) / x,
+    name: 'erf',
+    from: 1e-3,
+    to: 3.84,
+    u: (x) => x * x,
+    numerator: 5,
+    denominator: 4,
+    unit: false,
+    f: (x) => erf(x) / x,
+    scale: (x) => erf(x) / x,
   },
   {
     // log(1 + f) = f − f²/2 + f³·p(f) for √½ ≤ 1 + f < √2
-    name: 'log', from: Math.SQRT1_2 - 1, to: Math.SQRT2 - 1, u: (f) => f, numerator: 9, denominator: 0, unit: false,
-    f: (f) => (Math.abs(f) < 2e-3 ? 1 / 3 - f / 4 + f ** 2 / 5 - f ** 3 / 6 : (Math.log1p(f) - f + f * f / 2) / f ** 3),
+    name: 'log',
+    from: Math.SQRT1_2 - 1,
+    to: Math.SQRT2 - 1,
+    u: (f) => f,
+    numerator: 9,
+    denominator: 0,
+    unit: false,
+    f: (f) =>
+      Math.abs(f) < 2e-3 ? 1 / 3 - f / 4 + f ** 2 / 5 - f ** 3 / 6 : (Math.log1p(f) - f + (f * f) / 2) / f ** 3,
     scale: (f) => Math.max(Math.abs(f), 1e-3) / Math.max(Math.abs(f) ** 3, 1e-9),
   },
   {
     // log(1 + e) = 2·atanh(s) = 2·s·(1 + s²·p(s²)), s = e/(2 + e), for 0 ≤ e ≤ 1
-    name: 'log1p', from: 1e-3, to: 1 / 3, u: (s) => s * s, numerator: 4, denominator: 0, unit: true,
-    f: (s) => Math.atanh(s) / s, scale: () => 1,
+    name: 'log1p',
+    from: 1e-3,
+    to: 1 / 3,
+    u: (s) => s * s,
+    numerator: 4,
+    denominator: 0,
+    unit: true,
+    f: (s) => Math.atanh(s) / s,
+    scale: () => 1,
   },
 ]
 

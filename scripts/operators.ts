@@ -16,7 +16,14 @@ function kernelTypes(op: OpDefinition): string {
   const types = probed.filter((dtype) => {
     const inputs = new Array<DType>(count).fill(dtype)
     try {
-      return op.kernel ? op.kernel(inputs, {}, [true], inputs.map(() => ({ shape: [1, 1, 1, 1], constant: true }))) : allFloat32(inputs)
+      return op.kernel
+        ? op.kernel(
+            inputs,
+            {},
+            [true],
+            inputs.map(() => ({ shape: [1, 1, 1, 1], constant: true })),
+          )
+        : allFloat32(inputs)
     } catch {
       return false
     }

@@ -21,7 +21,10 @@ const foreignKernels = /backward|gradient|loss|optimizer|adam|sgd/
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const fromDist = await bundle('dist/browser.js')
 const js = sizeOf(fromDist.outputFiles[0].contents)
-const wasm = { simd: sizeOf(readFileSync('dist/wasm/inference-simd.wasm')), relaxed: sizeOf(readFileSync('dist/wasm/inference-relaxed.wasm')) }
+const wasm = {
+  simd: sizeOf(readFileSync('dist/wasm/inference-simd.wasm')),
+  relaxed: sizeOf(readFileSync('dist/wasm/inference-relaxed.wasm')),
+}
 // An app loads one of the two; which one is up to the engine.
 const larger = wasm.relaxed.brotli > wasm.simd.brotli ? wasm.relaxed : wasm.simd
 const total: Size = { raw: js.raw + larger.raw, gzip: js.gzip + larger.gzip, brotli: js.brotli + larger.brotli }
@@ -31,24 +34,36 @@ const fromSource = await bundle('src/browser.ts')
 const files = Object.values(fromSource.metafile.outputs)[0].inputs
 const folders = new Map<string, number>()
 for (const [file, { bytesInOutput }] of Object.entries(files)) {
-  const folder = /^src\/[^/]+(?=\/)|^bindings/.exec(file)?.[0] ?? /node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? 'src'
+  const folder =
+    /^src\/[^/]+(?=\/)|^bindings/.exec(file)?.[0] ?? /node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? 'src'
   folders.set(folder, (folders.get(folder) ?? 0) + bytesInOutput)
 }
 const strangers = Object.entries(files).filter(([file, { bytesInOutput }]) => bytesInOutput > 0 && foreign.test(file))
-const kernels = WebAssembly.Module.exports(new WebAssembly.Module(readFileSync('dist/wasm/inference-simd.wasm'))).map(({ name }) => name)
+const kernels = WebAssembly.Module.exports(new WebAssembly.Module(readFileSync('dist/wasm/inference-simd.wasm'))).map(
+  ({ name }) => name,
+)
 const strangeKernels = kernels.filter((name) => foreignKernels.test(name))
 
 const withinBudget = total.brotli <= BUDGET
-writeFileSync('dist/size.json', `${JSON.stringify({ budget: BUDGET, withinBudget, total, js, wasm, javascriptByFolder: Object.fromEntries(folders) }, null, 2)}\n`)
+writeFileSync(
+  'dist/size.json',
+  `${JSON.stringify({ budget: BUDGET, withinBudget, total, js, wasm, javascriptByFolder: Object.fromEntries(folders) }, null, 2)}\n`,
+)
 
-const row = (name: string, size: Size) => `${name.padEnd(24)}${[size.raw, size.gzip, size.brotli].map((n) => kB(n).padStart(12)).join('')}`
+const row = (name: string, size: Size) =>
+  `${name.padEnd(24)}${[size.raw, size.gzip, size.brotli].map((n) => kB(n).padStart(12)).join('')}`
 console.log(`${''.padEnd(24)}${['raw', 'gzip', 'brotli'].map((name) => name.padStart(12)).join('')}`)
 console.log(row('JavaScript', js))
 console.log(row('inference-simd.wasm', wasm.simd))
 console.log(row('inference-relaxed.wasm', wasm.relaxed))
 console.log(row('an app downloads', total))
 console.log(`${'budget'.padEnd(24)}${kB(BUDGET).padStart(36)}`)
-console.log(`minified JavaScript: ${[...folders].sort(([, a], [, b]) => b - a).map(([folder, bytes]) => `${folder} ${kB(bytes)}`).join(', ')}`)
+console.log(
+  `minified JavaScript: ${[...folders]
+    .sort(([, a], [, b]) => b - a)
+    .map(([folder, bytes]) => `${folder} ${kB(bytes)}`)
+    .join(', ')}`,
+)
 
 if (strangers.length > 0) fail(`an app that only runs models carries ${strangers.map(([file]) => file).join(', ')}`)
 if (strangeKernels.length > 0) fail(`the inference build has the kernels ${strangeKernels.join(', ')}`)
@@ -74,7 +89,9 @@ function bundle(entry: string) {
 }
 
 function sizeOf(bytes: Uint8Array): Size {
-  const brotli = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } })
+  const brotli = brotliCompressSync(bytes, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
+  })
   return { raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, brotli: brotli.length }
 }
 

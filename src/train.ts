@@ -36,7 +36,14 @@ export { summary, summaryRows } from './nn/summary.js'
 export * from './nn/transformer.js'
 export { exportModel, type ExportOptions } from './onnx/export.js'
 export * from './optim/methods.js'
-export { clipGradNorm, clipGradValue, gradNorm, Optimizer, type OptimizerState, type ParameterGroup } from './optim/optimizer.js'
+export {
+  clipGradNorm,
+  clipGradValue,
+  gradNorm,
+  Optimizer,
+  type OptimizerState,
+  type ParameterGroup,
+} from './optim/optimizer.js'
 export * from './optim/schedules.js'
 export { Tensor } from './api/tensor.js'
 export * from './train/index.js'

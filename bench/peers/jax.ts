@@ -64,7 +64,10 @@ export async function jaxJs(jax: Jax, version: string): Promise<Peer> {
     const w = constant(weights!.get('w')!)
     const b = constant(weights!.get('b')!).reshape([1, -1, 1, 1])
     const { stride, pad } = layer
-    const padding = [[pad, pad], [pad, pad]]
+    const padding = [
+      [pad, pad],
+      [pad, pad],
+    ]
     const f = jax.jit((x: JaxArray, filter: JaxArray, bias: JaxArray) =>
       numpy.add(lax.convWithGeneralPadding(x, filter, [stride, stride], padding), bias),
     )

@@ -8,9 +8,13 @@ import type { Loaded, Peer } from './peer.js'
 export function lanewisePeer({ InferenceSession, env }: typeof Lanewise, build: Lanewise.Build | 'auto'): Peer {
   const load = async (model: Uint8Array, inputs: readonly Feeds[], states: Work['states'] = {}): Promise<Loaded> => {
     const session = await InferenceSession.create(model, { build, logLevel: 'error', states })
-    const feeds = inputs.map((feed) => Object.fromEntries([...feed].map(([name, value]) => [name, publishValue(value)])))
+    const feeds = inputs.map((feed) =>
+      Object.fromEntries([...feed].map(([name, value]) => [name, publishValue(value)])),
+    )
     const kept = Object.keys(states)
-    const passing = feeds.map((feed) => Object.fromEntries(Object.entries(feed).filter(([name]) => !kept.includes(name))))
+    const passing = feeds.map((feed) =>
+      Object.fromEntries(Object.entries(feed).filter(([name]) => !kept.includes(name))),
+    )
     return {
       run: (i) => session.run(passing[i]),
       async outputs(i) {

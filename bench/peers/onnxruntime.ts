@@ -17,7 +17,10 @@ export interface Ort {
   }
   readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => OrtTensor
   readonly InferenceSession: {
-    create(model: Uint8Array, options: object): Promise<{
+    create(
+      model: Uint8Array,
+      options: object,
+    ): Promise<{
       run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>
       release(): Promise<void>
     }>
@@ -26,9 +29,15 @@ export interface Ort {
 
 function onnxruntime(ort: Ort, name: 'onnxruntime-web' | 'onnxruntime-node', version: string, options: object): Peer {
   const load = async (model: Uint8Array, inputs: readonly Feeds[], level = 'all'): Promise<Loaded> => {
-    const session = await ort.InferenceSession.create(model, { ...options, logSeverityLevel: 4, graphOptimizationLevel: level })
+    const session = await ort.InferenceSession.create(model, {
+      ...options,
+      logSeverityLevel: 4,
+      graphOptimizationLevel: level,
+    })
     const feeds = inputs.map((feed) =>
-      Object.fromEntries([...feed].map(([key, { dtype, data, shape }]) => [key, new ort.Tensor(dtype, data, [...shape])])),
+      Object.fromEntries(
+        [...feed].map(([key, { dtype, data, shape }]) => [key, new ort.Tensor(dtype, data, [...shape])]),
+      ),
     )
     return {
       run: (i) => session.run(feeds[i]),
@@ -66,5 +75,8 @@ export function onnxruntimeWeb(ort: Ort): Peer {
 export function onnxruntimeNode(ort: Ort): Peer {
   ort.env.logLevel = 'fatal'
   const { versions } = ort.env
-  return onnxruntime(ort, 'onnxruntime-node', versions.node ?? versions.common, { intraOpNumThreads: 1, interOpNumThreads: 1 })
+  return onnxruntime(ort, 'onnxruntime-node', versions.node ?? versions.common, {
+    intraOpNumThreads: 1,
+    interOpNumThreads: 1,
+  })
 }

@@ -38,7 +38,8 @@ export interface TfWasm {
 /** NCHW elements as NHWC, or back. */
 function permuted(data: Float32Array, [n, a, b]: readonly [number, number, number]): Float32Array {
   const out = new Float32Array(data.length)
-  for (let i = 0; i < n; i++) for (let j = 0; j < a; j++) for (let k = 0; k < b; k++) out[(i * b + k) * a + j] = data[(i * a + j) * b + k]
+  for (let i = 0; i < n; i++)
+    for (let j = 0; j < a; j++) for (let k = 0; k < b; k++) out[(i * b + k) * a + j] = data[(i * a + j) * b + k]
   return out
 }
 
@@ -82,9 +83,19 @@ export async function tfjs(tf: Tf, wasm: TfWasm): Promise<Peer> {
     if (depthwise && group !== w.shape[0]) return undefined
     // tfjs filters: height, width, in, out; depthwise: height, width, channels, 1.
     const constants = [constant(w, depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0]), constant(weights!.get('b')!)]
-    const options = { filter: constants[0], bias: constants[1], strides: stride, pad, dataFormat: 'NHWC', dimRoundingMode: 'floor' }
+    const options = {
+      filter: constants[0],
+      bias: constants[1],
+      strides: stride,
+      pad,
+      dataFormat: 'NHWC',
+      dimRoundingMode: 'floor',
+    }
     return {
-      inputs: inputs.map(({ data, shape: [n, c, h, width] }) => ({ data: permuted(data, [n, c, h * width]), shape: [n, h, width, c] })),
+      inputs: inputs.map(({ data, shape: [n, c, h, width] }) => ({
+        data: permuted(data, [n, c, h * width]),
+        shape: [n, h, width, c],
+      })),
       weights: constants,
       apply: (x) => (depthwise ? tf.fused.depthwiseConv2d({ x, ...options }) : tf.fused.conv2d({ x, ...options })),
       restore: (data, [n, h, width, c]) => plain(permuted(data, [n, h * width, c]), [n, c, h, width]),

@@ -34,9 +34,12 @@ export async function run(run: FreshRun): Promise<{ report: object; text: string
       const totals = (library: LibraryName): number[] => samples[library].map(({ totalMs }) => totalMs)
       const ratio = pairedRatio(totals('onnxruntime-web'), totals('lanewise'))
       for (const library of ['lanewise', 'onnxruntime-web'] as const) {
-        const of = (part: keyof Cold): string => milliseconds(summarize(samples[library].map((sample) => sample[part])).median)
+        const of = (part: keyof Cold): string =>
+          milliseconds(summarize(samples[library].map((sample) => sample[part])).median)
         const times = library === 'lanewise' ? '' : `${ratio.ratio.toFixed(1)}× ± ${(100 * ratio.noise).toFixed(0)} %`
-        lines.push(`| ${work.name} | ${library} | ${of('importMs')} | ${of('createMs')} | ${of('runMs')} | ${of('totalMs')} | ${times} |`)
+        lines.push(
+          `| ${work.name} | ${library} | ${of('importMs')} | ${of('createMs')} | ${of('runMs')} | ${of('totalMs')} | ${times} |`,
+        )
       }
       rows.push({ name: work.name, ratio, samples })
     }

@@ -23,11 +23,15 @@ export type LibraryName = keyof typeof libraries
 export class FreshProcesses {
   private readonly folder = mkdtempSync(join(tmpdir(), 'lanewise-bench-'))
 
-  private constructor(private readonly run: FreshRun, private readonly bundle: string) {}
+  private constructor(
+    private readonly run: FreshRun,
+    private readonly bundle: string,
+  ) {}
 
   static async create(run: FreshRun): Promise<FreshProcesses> {
     if (run.options.engine === 'chromium') throw new Error('this suite starts processes: --engine node or node24')
-    if (spawnSync('npm', ['run', 'build:js'], { cwd: run.root, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0) throw new Error('npm run build:js failed')
+    if (spawnSync('npm', ['run', 'build:js'], { cwd: run.root, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0)
+      throw new Error('npm run build:js failed')
     const bundle = join(run.root, 'bench', 'dist', 'fresh-process.mjs')
     await build({
       entryPoints: [join(run.root, 'bench', 'fresh-process.ts')],
@@ -54,10 +58,15 @@ export class FreshProcesses {
   start<T>(library: LibraryName, job: Omit<Job, 'library' | 'build'>): T | { failed: string } {
     const { node, root, options } = this.run
     const name = libraries[library]
-    const whole: Job = { ...job, library: name.startsWith('dist/') ? pathToFileURL(join(root, name)).href : name, build: options.build }
+    const whole: Job = {
+      ...job,
+      library: name.startsWith('dist/') ? pathToFileURL(join(root, name)).href : name,
+      build: options.build,
+    }
     const done = spawnSync(node, ['--expose-gc', this.bundle, JSON.stringify(whole)], { cwd: root, encoding: 'utf8' })
     const line = done.stdout.trim().split('\n').at(-1) ?? ''
-    if (done.status !== 0 || !line.startsWith('{')) return { failed: (/\w*Error: .*/.exec(done.stderr)?.[0] ?? done.stderr).slice(0, 300) }
+    if (done.status !== 0 || !line.startsWith('{'))
+      return { failed: (/\w*Error: .*/.exec(done.stderr)?.[0] ?? done.stderr).slice(0, 300) }
     return JSON.parse(line) as T
   }
 

@@ -11,7 +11,9 @@ const product = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
 function feedsOf(inputs: Readonly<Record<string, Shape>>, low: number, high: number): Feeds[] {
   return Array.from({ length: INPUTS }, (_, seed) => {
     const random = seeded(seed + 11)
-    return new Map(Object.entries(inputs).map(([name, shape]) => [name, randomTensor(random, 'float32', shape, low, high)]))
+    return new Map(
+      Object.entries(inputs).map(([name, shape]) => [name, randomTensor(random, 'float32', shape, low, high)]),
+    )
   })
 }
 
@@ -32,7 +34,20 @@ interface LayerSpec {
 }
 
 /** One operator with input `x`, its weights, and output `y`. */
-function layerWork({ group, name, op, x, attributes, weights = {}, layer, flops, bytesRead, low = -1, high = 1, y }: LayerSpec): Work {
+function layerWork({
+  group,
+  name,
+  op,
+  x,
+  attributes,
+  weights = {},
+  layer,
+  flops,
+  bytesRead,
+  low = -1,
+  high = 1,
+  y,
+}: LayerSpec): Work {
   const random = seeded(5)
   const tensors = new Map<string, HostTensor>()
   for (const [key, shape] of Object.entries(weights)) {
@@ -40,8 +55,16 @@ function layerWork({ group, name, op, x, attributes, weights = {}, layer, flops,
     tensors.set(key, randomTensor(random, 'float32', shape, -scale, scale))
   }
   const build = (type: string, shape: Shape, extra: Attributes, given: Feeds): Uint8Array =>
-    model({ inputs: { x: shape }, outputs: ['y'], weights: given, nodes: [node(type, ['x', ...given.keys()], ['y'], extra)] })
-  const identity = (shape: Shape): Identity => ({ model: build('Identity', shape, {}, new Map()), feeds: feedsOf({ x: shape }, low, high) })
+    model({
+      inputs: { x: shape },
+      outputs: ['y'],
+      weights: given,
+      nodes: [node(type, ['x', ...given.keys()], ['y'], extra)],
+    })
+  const identity = (shape: Shape): Identity => ({
+    model: build('Identity', shape, {}, new Map()),
+    feeds: feedsOf({ x: shape }, low, high),
+  })
   return {
     suite: 'kernels',
     group,
@@ -90,7 +113,12 @@ function conv(group: string, spec: ConvSpec): Work {
     name: `Conv ${kernel}×${kernel}${stride > 1 ? `/${stride}` : ''} ${depthwise ? `depthwise ${c}` : `${c}→${k}`}${groups > 1 && !depthwise ? ` in ${groups} groups` : ''} ${size}²`,
     op: 'Conv',
     x: [1, c, size, size],
-    attributes: { kernel_shape: [BigInt(kernel), BigInt(kernel)], strides: [s, s], pads: [pad, pad, pad, pad], group: BigInt(groups) },
+    attributes: {
+      kernel_shape: [BigInt(kernel), BigInt(kernel)],
+      strides: [s, s],
+      pads: [pad, pad, pad, pad],
+      group: BigInt(groups),
+    },
     weights: { w: [k, c / groups, kernel, kernel], b: [k] },
     layer: { kind: 'conv', stride, pad: Number(pad), group: groups },
     flops: 2 * out * out * k * (c / groups) * kernel * kernel,
@@ -128,7 +156,9 @@ function tinyGraph(): Work {
     (x: string, y: string) => node('Add', [x, 'v'], [y]),
     (x: string, y: string) => node('Tanh', [x], [y]),
   ]
-  const nodes = Array.from({ length: 100 }, (_, i) => steps[i % 5](i === 0 ? 'x' : `t${i}`, i === 99 ? 'y' : `t${i + 1}`))
+  const nodes = Array.from({ length: 100 }, (_, i) =>
+    steps[i % 5](i === 0 ? 'x' : `t${i}`, i === 99 ? 'y' : `t${i + 1}`),
+  )
   return {
     suite: 'kernels',
     group: 'tiny graph',
@@ -138,14 +168,37 @@ function tinyGraph(): Work {
   }
 }
 
-function pool(op: 'MaxPool' | 'AveragePool' | 'GlobalAveragePool', c: number, size: number, kernel = 3, stride = 2): Work {
-  const attributes = { kernel_shape: [BigInt(kernel), BigInt(kernel)], strides: [BigInt(stride), BigInt(stride)], pads: [1n, 1n, 1n, 1n] }
+function pool(
+  op: 'MaxPool' | 'AveragePool' | 'GlobalAveragePool',
+  c: number,
+  size: number,
+  kernel = 3,
+  stride = 2,
+): Work {
+  const attributes = {
+    kernel_shape: [BigInt(kernel), BigInt(kernel)],
+    strides: [BigInt(stride), BigInt(stride)],
+    pads: [1n, 1n, 1n, 1n],
+  }
   const plain = op === 'GlobalAveragePool'
-  return layerWork({ group: 'pool', name: `${op}${plain ? '' : ` ${kernel}×${kernel}/${stride}`} ${c} ${size}²`, op, x: [1, c, size, size], attributes: plain ? {} : attributes })
+  return layerWork({
+    group: 'pool',
+    name: `${op}${plain ? '' : ` ${kernel}×${kernel}/${stride}`} ${c} ${size}²`,
+    op,
+    x: [1, c, size, size],
+    attributes: plain ? {} : attributes,
+  })
 }
 
 /** Steps between x and y, both float32, whose products are of bytes. */
-function integerWork(name: string, x: Shape, y: Shape, flops: number | undefined, weights: Feeds, nodes: Parameters<typeof model>[0]['nodes']): Work {
+function integerWork(
+  name: string,
+  x: Shape,
+  y: Shape,
+  flops: number | undefined,
+  weights: Feeds,
+  nodes: Parameters<typeof model>[0]['nodes'],
+): Work {
   const identity = (shape: Shape): Identity => ({
     model: model({ inputs: { x: shape }, outputs: ['y'], nodes: [node('Identity', ['x'], ['y'])] }),
     feeds: feedsOf({ x: shape }, -1, 1),
@@ -168,7 +221,10 @@ const byte = (value: number): HostTensor => ({ dtype: 'uint8', shape: [], data: 
 
 /** What dynamic quantisation makes of a MatMul. */
 function dynamicMatMul(m: number, k: number, n: number): Work {
-  const weights = new Map([['w', randomTensor(seeded(5), 'int8', [k, n], -127, 128)], ['step', float(1 / 127 / Math.sqrt(k))]])
+  const weights = new Map([
+    ['w', randomTensor(seeded(5), 'int8', [k, n], -127, 128)],
+    ['step', float(1 / 127 / Math.sqrt(k))],
+  ])
   return integerWork(`dynamic MatMulInteger ${m}×${k}×${n}`, [m, k], [m, n], 2 * m * k * n, weights, [
     node('DynamicQuantizeLinear', ['x'], ['q', 'scale', 'zero']),
     node('MatMulInteger', ['q', 'w', 'zero'], ['sums']),
@@ -179,7 +235,15 @@ function dynamicMatMul(m: number, k: number, n: number): Work {
 }
 
 /** QuantizeLinear, the operator, DequantizeLinear. */
-function staticLinear(op: 'QLinearMatMul' | 'QLinearConv', name: string, x: Shape, w: Shape, y: Shape, k: number, attributes: Attributes): Work {
+function staticLinear(
+  op: 'QLinearMatMul' | 'QLinearConv',
+  name: string,
+  x: Shape,
+  w: Shape,
+  y: Shape,
+  k: number,
+  attributes: Attributes,
+): Work {
   const weights = new Map([
     ['w', randomTensor(seeded(5), 'int8', w, -127, 128)],
     ['wScale', float(1 / 127 / Math.sqrt(k))],
@@ -197,8 +261,20 @@ function staticLinear(op: 'QLinearMatMul' | 'QLinearConv', name: string, x: Shap
 
 function staticConv(name: string, c: number, filters: number, size: number, kernel: number, group = 1): Work {
   const pad = BigInt((kernel - 1) >> 1)
-  const attributes = { kernel_shape: [BigInt(kernel), BigInt(kernel)], pads: [pad, pad, pad, pad], group: BigInt(group) }
-  return staticLinear('QLinearConv', name, [1, c, size, size], [filters, c / group, kernel, kernel], [1, filters, size, size], (c / group) * kernel * kernel, attributes)
+  const attributes = {
+    kernel_shape: [BigInt(kernel), BigInt(kernel)],
+    pads: [pad, pad, pad, pad],
+    group: BigInt(group),
+  }
+  return staticLinear(
+    'QLinearConv',
+    name,
+    [1, c, size, size],
+    [filters, c / group, kernel, kernel],
+    [1, filters, size, size],
+    (c / group) * kernel * kernel,
+    attributes,
+  )
 }
 
 /** Layers of real models, one operator each. */
@@ -209,11 +285,34 @@ export function* kernelWorks(): Generator<() => Work> {
   yield () => matmul('gemm (other shapes)', 100, 256, 784)
   yield () => matmul('gemm (other shapes)', 33, 65, 127)
   yield () =>
-    layerWork({ group: 'gemm (other shapes)', name: 'Gemm 64×2048×1000', op: 'Gemm', x: [64, 2048], y: [64, 1000], attributes: { transB: 1n }, weights: { w: [1000, 2048], b: [1000] }, flops: 2 * 64 * 2048 * 1000 })
+    layerWork({
+      group: 'gemm (other shapes)',
+      name: 'Gemm 64×2048×1000',
+      op: 'Gemm',
+      x: [64, 2048],
+      y: [64, 1000],
+      attributes: { transB: 1n },
+      weights: { w: [1000, 2048], b: [1000] },
+      flops: 2 * 64 * 2048 * 1000,
+    })
   yield () => matmul('matrix–vector', 1, 1024, 1024)
   yield () => matmul('matrix–vector', 1, 4096, 4096)
-  for (const [c, size] of [[64, 56], [128, 28], [256, 14], [512, 7]] as const) yield () => conv('conv 3×3', { c, k: c, size, kernel: 3 })
-  for (const [c, k, size] of [[64, 256, 56], [256, 64, 56], [512, 128, 28], [256, 1024, 14], [512, 2048, 7], [32, 16, 112], [96, 24, 56]] as const) {
+  for (const [c, size] of [
+    [64, 56],
+    [128, 28],
+    [256, 14],
+    [512, 7],
+  ] as const)
+    yield () => conv('conv 3×3', { c, k: c, size, kernel: 3 })
+  for (const [c, k, size] of [
+    [64, 256, 56],
+    [256, 64, 56],
+    [512, 128, 28],
+    [256, 1024, 14],
+    [512, 2048, 7],
+    [32, 16, 112],
+    [96, 24, 56],
+  ] as const) {
     yield () => conv('pointwise', { c, k, size, kernel: 1 })
   }
   yield () => conv('first layers', { c: 3, k: 64, size: 224, kernel: 7, stride: 2 })
@@ -221,7 +320,15 @@ export function* kernelWorks(): Generator<() => Work> {
   yield () => conv('other convolutions', { c: 128, k: 128, size: 56, kernel: 3, stride: 2 })
   yield () => conv('other convolutions', { c: 48, k: 64, size: 27, kernel: 5 })
   yield () => conv('other convolutions', { c: 128, k: 128, size: 28, kernel: 3, group: 4 })
-  for (const [c, size, kernel, stride] of [[32, 112, 3, 1], [96, 112, 3, 2], [144, 56, 3, 1], [144, 56, 3, 2], [384, 14, 3, 1], [960, 7, 3, 1], [240, 28, 5, 1]] as const) {
+  for (const [c, size, kernel, stride] of [
+    [32, 112, 3, 1],
+    [96, 112, 3, 2],
+    [144, 56, 3, 1],
+    [144, 56, 3, 2],
+    [384, 14, 3, 1],
+    [960, 7, 3, 1],
+    [240, 28, 5, 1],
+  ] as const) {
     yield () => conv('depthwise', { c, k: c, size, kernel, stride, group: c })
   }
   yield () => unary('Exp', 'exp')
@@ -233,7 +340,15 @@ export function* kernelWorks(): Generator<() => Work> {
   yield () => unary('Log', 'log', 0.01, 10)
   yield () => unary('Relu', 'relu')
   yield () =>
-    layerWork({ group: 'layer norm', name: 'LayerNormalization 128×768', op: 'LayerNormalization', x: [128, 768], y: [128, 768], attributes: { axis: -1n }, weights: { scale: [768], bias: [768] } })
+    layerWork({
+      group: 'layer norm',
+      name: 'LayerNormalization 128×768',
+      op: 'LayerNormalization',
+      x: [128, 768],
+      y: [128, 768],
+      attributes: { axis: -1n },
+      weights: { scale: [768], bias: [768] },
+    })
   yield () => pool('MaxPool', 64, 112)
   yield () => pool('AveragePool', 64, 56, 3, 1)
   yield () => pool('GlobalAveragePool', 2048, 7)

@@ -2,7 +2,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { HostTensor } from '../../src/core/host.js'
 import { readModel, writeModel } from '../../src/onnx/wire.js'
-import { findModels, otherInputs, outputStep, randomFeeds, referenceRuns, type RealModel } from '../../tests/support/models.js'
+import {
+  findModels,
+  otherInputs,
+  outputStep,
+  randomFeeds,
+  referenceRuns,
+  type RealModel,
+} from '../../tests/support/models.js'
 import { withRandomWeights } from '../../tests/support/random-weights.js'
 import { sharedRoot } from '../../tests/support/shared-root.js'
 import type { Work } from '../work.js'
@@ -34,7 +41,8 @@ function work(suite: string, group: string, real: RealModel, light: boolean): Wo
 export function* modelWorks(): Generator<() => Work> {
   const models = join(sharedRoot, 'models')
   const light = join(sharedRoot, 'onnx-tests', 'light')
-  if (!existsSync(models)) console.log(`skipped: ${models} is not there (set LANEWISE_SHARED to the folder that holds models)`)
+  if (!existsSync(models))
+    console.log(`skipped: ${models} is not there (set LANEWISE_SHARED to the folder that holds models)`)
   else for (const real of findModels(models)) yield () => work('models', 'models', real, false)
   if (existsSync(light)) for (const real of findModels(light)) yield () => work('models', 'models', real, true)
 }

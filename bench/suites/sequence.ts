@@ -36,7 +36,13 @@ function recurrent(op: 'LSTM' | 'GRU' | 'RNN', { t, b, i, h, bidirectional }: Re
     suite: 'sequence',
     group: 'LSTM, GRU and RNN',
     name: `${op} T${t} B${b} I${i} H${h}${bidirectional ? ' bidirectional' : ''}`,
-    model: model({ inputs: { x: [t, b, i] }, outputs, weights, nodes: [node(op, ['x', ...weights.keys()], outputs, attributes)], opset: 17 }),
+    model: model({
+      inputs: { x: [t, b, i] },
+      outputs,
+      weights,
+      nodes: [node(op, ['x', ...weights.keys()], outputs, attributes)],
+      opset: 17,
+    }),
     feeds: feedsOf({ x: [t, b, i] }),
     flops: 2 * t * b * d * gates * h * (i + h),
   }
@@ -52,14 +58,19 @@ interface Heads {
 const described = ({ heads, s, dim, causal }: Heads): string => `${heads} heads S${s} D${dim}${causal ? ' causal' : ''}`
 
 /** Scores that a causal mask hides are nobody's work. */
-const attentionFlops = ({ heads, s, dim, causal }: Heads): number => 4 * heads * dim * (causal ? (s * (s + 1)) / 2 : s * s)
+const attentionFlops = ({ heads, s, dim, causal }: Heads): number =>
+  4 * heads * dim * (causal ? (s * (s + 1)) / 2 : s * s)
 
 /** What exporters write for scaled dot-product attention before opset 23; the causal mask as a constant that is added, as they write that, too. */
 function decomposedAttention(spec: Heads): Work {
   const { heads, s, dim, causal } = spec
   const shape = [1, heads, s, dim]
   const scale = { dtype: 'float32', shape: [], data: Float32Array.of(1 / Math.sqrt(dim)) } as const
-  const mask = { dtype: 'float32', shape: [1, 1, s, s], data: Float32Array.from({ length: s * s }, (_, i) => (i % s > Math.floor(i / s) ? -3.4e38 : 0)) } as const
+  const mask = {
+    dtype: 'float32',
+    shape: [1, 1, s, s],
+    data: Float32Array.from({ length: s * s }, (_, i) => (i % s > Math.floor(i / s) ? -3.4e38 : 0)),
+  } as const
   const weights = new Map<string, HostTensor>([['scale', scale], ...(causal ? [['mask', mask] as const] : [])])
   const nodes = [
     node('Transpose', ['k'], ['kt'], { perm: [0n, 1n, 3n, 2n] }),
@@ -90,7 +101,15 @@ function attentionOp(spec: Heads): Work {
     model: model({
       inputs: { q: shape, k: shape, v: shape },
       outputs: ['y'],
-      nodes: [node('MultiHeadAttention', ['q', 'k', 'v'], ['y'], { num_heads: BigInt(heads), unidirectional: causal ? 1n : 0n }, 'com.microsoft')],
+      nodes: [
+        node(
+          'MultiHeadAttention',
+          ['q', 'k', 'v'],
+          ['y'],
+          { num_heads: BigInt(heads), unidirectional: causal ? 1n : 0n },
+          'com.microsoft',
+        ),
+      ],
       opset: 17,
     }),
     feeds: feedsOf({ q: shape, k: shape, v: shape }),
@@ -110,9 +129,14 @@ function decode(position: number, kept: boolean): Work {
   // What lies behind the tokens that have been is nothing.
   const feeds = feedsOf(inputs)
   for (const feed of feeds) {
-    for (const name of ['past_key', 'past_value']) for (let h = 0; h < kvHeads; h++) (feed.get(name)!.data as Float32Array).fill(0, (h * capacity + position) * dim, (h + 1) * capacity * dim)
+    for (const name of ['past_key', 'past_value'])
+      for (let h = 0; h < kvHeads; h++)
+        (feed.get(name)!.data as Float32Array).fill(0, (h * capacity + position) * dim, (h + 1) * capacity * dim)
   }
-  const number = (name: string, value: number, shape: number[]): [string, HostTensor] => [name, { dtype: 'int32', shape, data: Int32Array.of(value) }]
+  const number = (name: string, value: number, shape: number[]): [string, HostTensor] => [
+    name,
+    { dtype: 'int32', shape, data: Int32Array.of(value) },
+  ]
   const weights = new Map([number('seqlens_k', position, [1]), number('total_sequence_length', position + 1, [])])
   const outputs = ['y', 'present_key', 'present_value']
   const attributes = { num_heads: BigInt(heads), kv_num_heads: BigInt(kvHeads) }
@@ -120,7 +144,15 @@ function decode(position: number, kept: boolean): Work {
     suite: 'sequence',
     group: 'token behind a cache',
     name: `GroupQueryAttention, ${heads}/${kvHeads} heads D${dim}, token ${position} of ${capacity}${kept ? ', cache kept' : ''}`,
-    model: model({ inputs, outputs, weights, nodes: [node('GroupQueryAttention', [...Object.keys(inputs), ...weights.keys()], outputs, attributes, 'com.microsoft')], opset: 17 }),
+    model: model({
+      inputs,
+      outputs,
+      weights,
+      nodes: [
+        node('GroupQueryAttention', [...Object.keys(inputs), ...weights.keys()], outputs, attributes, 'com.microsoft'),
+      ],
+      opset: 17,
+    }),
     feeds,
     ...(kept ? { states: { past_key: 'present_key', past_value: 'present_value' } } : {}),
     flops: 4 * heads * dim * (position + 1),
@@ -150,7 +182,10 @@ function additiveAttention(batch: number, width = 256): Work {
     node('Mul', ['p', 'values'], ['weighted']),
     node('ReduceSum', ['weighted', 'one'], ['y'], { keepdims: 0n }),
   ]
-  const constants = new Map<string, HostTensor>([...weights, ['one', { dtype: 'int64', shape: [1], data: BigInt64Array.of(1n) }]])
+  const constants = new Map<string, HostTensor>([
+    ...weights,
+    ['one', { dtype: 'int64', shape: [1], data: BigInt64Array.of(1n) }],
+  ])
   const inputs = { q: [batch, width], keys: [batch, 16, width], values: [batch, 16, width] }
   return {
     suite: 'sequence',
@@ -169,7 +204,12 @@ function layerNorm(rows: number, width: number): Work {
   ])
   const feeds = feedsOf({ x: [rows, width] })
   const build = (op: string, given: Feeds): Uint8Array =>
-    model({ inputs: { x: [rows, width] }, outputs: ['y'], weights: given, nodes: [node(op, ['x', ...given.keys()], ['y'])] })
+    model({
+      inputs: { x: [rows, width] },
+      outputs: ['y'],
+      weights: given,
+      nodes: [node(op, ['x', ...given.keys()], ['y'])],
+    })
   return {
     suite: 'sequence',
     group: 'layer norm',
@@ -191,7 +231,11 @@ const recurrences: readonly Recurrence[] = [
 export function* sequenceWorks(): Generator<() => Work> {
   for (const op of ['LSTM', 'GRU', 'RNN'] as const) for (const spec of recurrences) yield () => recurrent(op, spec)
   for (const causal of [false, true]) {
-    for (const [heads, s] of [[12, 128], [12, 512], [8, 1024]]) {
+    for (const [heads, s] of [
+      [12, 128],
+      [12, 512],
+      [8, 1024],
+    ]) {
       yield () => attentionOp({ heads, s, dim: 64, causal })
       yield () => decomposedAttention({ heads, s, dim: 64, causal })
     }

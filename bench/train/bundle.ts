@@ -20,7 +20,9 @@ export async function bundleTfjs(benchRoot: string): Promise<void> {
     target: 'es2022',
     mainFields: ['module', 'main'],
     // Some of its dependencies are CommonJS and ask for Node's modules.
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); const __dirname = import.meta.dirname; const __filename = import.meta.filename" },
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); const __dirname = import.meta.dirname; const __filename = import.meta.filename",
+    },
     logLevel: 'error',
   })
 }

@@ -24,7 +24,10 @@ class RowReader extends Module {
 class LanguageModel extends Module {
   embedding = new Embedding(5000, 128)
   position = new PositionalEncoding(128, { dropout: 0, maxLength: 64, batchFirst: true })
-  layers = [0, 1].map(() => new TransformerEncoderLayer(128, 4, { dimFeedforward: 512, dropout: 0, batchFirst: true, activation: 'gelu' }))
+  layers = [0, 1].map(
+    () =>
+      new TransformerEncoderLayer(128, 4, { dimFeedforward: 512, dropout: 0, batchFirst: true, activation: 'gelu' }),
+  )
   head = new Linear(128, 5000)
   forward(tokens: Variable): Variable {
     let x = this.position.call(this.embedding.call(tokens))
@@ -35,14 +38,23 @@ class LanguageModel extends Module {
 
 const models: Record<StepKey, { make: () => Module & { forward(x: Variable): Variable }; shape: readonly number[] }> = {
   mlp: {
-    make: () => new Sequential(new Linear(784, 256), new Sigmoid(), new Linear(256, 256), new Sigmoid(), new Linear(256, 10)),
+    make: () =>
+      new Sequential(new Linear(784, 256), new Sigmoid(), new Linear(256, 256), new Sigmoid(), new Linear(256, 10)),
     shape: [100, 784],
   },
   cnn: {
     make: () =>
       new Sequential(
-        new Conv2d(1, 32, 5, { padding: 2 }), new ReLU(), new MaxPool2d(2), new Conv2d(32, 64, 5, { padding: 2 }), new ReLU(), new MaxPool2d(2), new Flatten(),
-        new Linear(3136, 1024), new ReLU(), new Linear(1024, 10),
+        new Conv2d(1, 32, 5, { padding: 2 }),
+        new ReLU(),
+        new MaxPool2d(2),
+        new Conv2d(32, 64, 5, { padding: 2 }),
+        new ReLU(),
+        new MaxPool2d(2),
+        new Flatten(),
+        new Linear(3136, 1024),
+        new ReLU(),
+        new Linear(1024, 10),
       ),
     shape: [100, 1, 28, 28],
   },

@@ -50,7 +50,9 @@ for (const { name, key, flops } of steps) {
       if (once) said.push(`${label} was timed once`)
       engines.push({ label, trainer, samples: once ? [ms] : [], cost: own, once })
     } catch (error) {
-      said.push(`${label} cannot make the step: ${(error instanceof Error ? error.message : String(error)).slice(0, 200)}`)
+      said.push(
+        `${label} cannot make the step: ${(error instanceof Error ? error.message : String(error)).slice(0, 200)}`,
+      )
       if (label === 'lanewise') throw error
     }
   }
@@ -72,7 +74,8 @@ for (const { name, key, flops } of steps) {
   const [ours, ...rest] = engines
   const plain = plainPeaks && rest[0]
   const others = plain ? rest.slice(1) : rest
-  const ratioTo = (samples: readonly number[], once: boolean) => (once ? { ratio: samples[0] / summarize(ours.samples).median, noise: NaN } : pairedRatio(samples, ours.samples))
+  const ratioTo = (samples: readonly number[], once: boolean) =>
+    once ? { ratio: samples[0] / summarize(ours.samples).median, noise: NaN } : pairedRatio(samples, ours.samples)
   results.push({
     name,
     times: Object.fromEntries(engines.map(({ label, samples }) => [label, summarize(samples)])),
@@ -90,7 +93,11 @@ const environment = {
   clock: options.clock,
   build: peaks.build,
   cpu: cpus()[0].model.trim(),
-  versions: { tfjs: versionOf('@tensorflow/tfjs-core'), 'jax-js': versionOf('@jax-js/jax'), ...(torch ? { pytorch: torch.version } : {}) },
+  versions: {
+    tfjs: versionOf('@tensorflow/tfjs-core'),
+    'jax-js': versionOf('@jax-js/jax'),
+    ...(torch ? { pytorch: torch.version } : {}),
+  },
   ...peaks.best(),
   plainPeak: plainPeaks?.best().peak,
 }

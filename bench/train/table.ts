@@ -30,10 +30,17 @@ export interface TrainReport {
 export function trainTable({ environment, results }: TrainReport): string {
   const { engine, build, cpu, clock, versions, plainPeak } = environment
   const peers = [...new Set(results.flatMap(({ ratios }) => Object.keys(ratios)))]
-  const times = (ratio: Ratio | undefined) => (ratio ? `${ratio.ratio.toPrecision(3)}×${Number.isFinite(ratio.noise) ? ` ± ${Math.round(ratio.noise * 100)} %` : ''}` : '–')
+  const times = (ratio: Ratio | undefined) =>
+    ratio
+      ? `${ratio.ratio.toPrecision(3)}×${Number.isFinite(ratio.noise) ? ` ± ${Math.round(ratio.noise * 100)} %` : ''}`
+      : '–'
   const percent = (ratio: Ratio | undefined) => (ratio ? `${Math.round(ratio.ratio * 100)} %` : '–')
   return [
-    `${engine}, build ${build}, ${cpu}, ${clock} clock, ${describePeaks(environment)}${plainPeak ? `, ${plainPeak.toFixed(1)} of multiply-adds in the simd build` : ''}; ${Object.entries(versions).map(([name, version]) => `${name} ${version}`).join(', ')}`,
+    `${engine}, build ${build}, ${cpu}, ${clock} clock, ${describePeaks(environment)}${plainPeak ? `, ${plainPeak.toFixed(1)} of multiply-adds in the simd build` : ''}; ${Object.entries(
+      versions,
+    )
+      .map(([name, version]) => `${name} ${version}`)
+      .join(', ')}`,
     '',
     `| training step | ms | ${peers.map((peer) => `against ${peer}`).join(' | ')} | share of the peak |${plainPeak ? ' ms, simd | share of its peak |' : ''}`,
     `|---|---|${peers.map(() => '---|').join('')}---|${plainPeak ? '---|---|' : ''}`,

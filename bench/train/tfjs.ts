@@ -36,7 +36,9 @@ export interface TfTraining {
   neg(x: Tensor): Tensor
   logSoftmax(x: Tensor): Tensor
   tidy<T>(f: () => T): T
-  readonly train: { adam(rate: number): { minimize(f: () => Tensor, returnCost: boolean, variables: Tensor[]): Tensor | null } }
+  readonly train: {
+    adam(rate: number): { minimize(f: () => Tensor, returnCost: boolean, variables: Tensor[]): Tensor | null }
+  }
   disposeVariables(): void
   dispose(x: unknown): void
 }
@@ -62,11 +64,22 @@ export function tfjsTrainer(tf: TfTraining, backends: Record<string, 'wasm' | 'c
       const [w1, b1, w2, b2, w3, b3] = variables
       scores = () => affine(tf.sigmoid(affine(tf.sigmoid(affine(input, w1, b1)), w2, b2)), w3, b3)
     } else if (key === 'cnn') {
-      variables = [weight(5, 5, 1, 32), bias(32), weight(5, 5, 32, 64), bias(64), weight(3136, 1024), bias(1024), weight(1024, 10), bias(10)]
+      variables = [
+        weight(5, 5, 1, 32),
+        bias(32),
+        weight(5, 5, 32, 64),
+        bias(64),
+        weight(3136, 1024),
+        bias(1024),
+        weight(1024, 10),
+        bias(10),
+      ]
       const input = tf.tensor(images, [100, 28, 28, 1])
       const [w1, b1, w2, b2, w3, b3, w4, b4] = variables
-      const block = (value: Tensor, w: Tensor, b: Tensor) => tf.maxPool(tf.relu(tf.add(tf.conv2d(value, w, 1, 'same'), b)), 2, 2, 'same')
-      scores = () => affine(tf.relu(affine(tf.reshape(block(block(input, w1, b1), w2, b2), [100, 3136]), w3, b3)), w4, b4)
+      const block = (value: Tensor, w: Tensor, b: Tensor) =>
+        tf.maxPool(tf.relu(tf.add(tf.conv2d(value, w, 1, 'same'), b)), 2, 2, 'same')
+      scores = () =>
+        affine(tf.relu(affine(tf.reshape(block(block(input, w1, b1), w2, b2), [100, 3136]), w3, b3)), w4, b4)
     } else {
       variables = [weight(28 + 128, 512), bias(512), weight(128, 10), bias(10)]
       const rows = tf.tensor(images, [100, 28, 28])
@@ -88,7 +101,9 @@ export function tfjsTrainer(tf: TfTraining, backends: Record<string, 'wasm' | 'c
       step: async () => {
         await tf.setBackend(backend)
         const start = performance.now()
-        const cost = tf.tidy(() => adam.minimize(() => tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(scores())), -1))), true, variables))!
+        const cost = tf.tidy(() =>
+          adam.minimize(() => tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(scores())), -1))), true, variables),
+        )!
         const [loss] = cost.dataSync()
         tf.dispose(cost)
         return { ms: performance.now() - start, loss }

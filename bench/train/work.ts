@@ -1,10 +1,22 @@
 /** A training step to be timed. Every engine makes its own model of the same shapes and takes the same batch again and again. */
 export const steps = [
-  { name: 'MLP 784-256-256-10, batch 100', key: 'mlp', flops: 6 * 100 * (784 * 256 + 256 * 256 + 256 * 10) - 2 * 100 * 784 * 256 },
+  {
+    name: 'MLP 784-256-256-10, batch 100',
+    key: 'mlp',
+    flops: 6 * 100 * (784 * 256 + 256 * 256 + 256 * 10) - 2 * 100 * 784 * 256,
+  },
   // Direct operations; the first layer needs no gradient by its input.
-  { name: 'MNIST CNN, batch 100', key: 'cnn', flops: 100 * (4 * 25 * 32 * 784 + 6 * 25 * 32 * 64 * 196 + 6 * (3136 * 1024 + 1024 * 10)) },
+  {
+    name: 'MNIST CNN, batch 100',
+    key: 'cnn',
+    flops: 100 * (4 * 25 * 32 * 784 + 6 * 25 * 32 * 64 * 196 + 6 * (3136 * 1024 + 1024 * 10)),
+  },
   { name: 'LSTM 28×28, H128, batch 100', key: 'lstm', flops: 6 * 100 * 28 * 512 * (28 + 128) },
-  { name: 'transformer LM, 2 layers, V5000 D128 H4, 32×64 tokens', key: 'lm', flops: 6 * 32 * 64 * (2 * (4 * 128 * 128 + 2 * 128 * 512 + 2 * 64 * 128) + 128 * 5000) },
+  {
+    name: 'transformer LM, 2 layers, V5000 D128 H4, 32×64 tokens',
+    key: 'lm',
+    flops: 6 * 32 * 64 * (2 * (4 * 128 * 128 + 2 * 128 * 512 + 2 * 64 * 128) + 128 * 5000),
+  },
 ] as const
 
 export type StepKey = (typeof steps)[number]['key']
@@ -40,5 +52,8 @@ export function batchOf(key: StepKey): Batch {
     }
     return { x, labels }
   }
-  return { x: Float32Array.from({ length: 100 * 784 }, next), labels: Int32Array.from({ length: 100 }, () => Math.floor(next() * 10)) }
+  return {
+    x: Float32Array.from({ length: 100 * 784 }, next),
+    labels: Int32Array.from({ length: 100 }, () => Math.floor(next() * 10)),
+  }
 }

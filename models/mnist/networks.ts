@@ -9,7 +9,15 @@ export const oneHidden = () => new Sequential(new Flatten(), new Linear(784, 256
 /** A sigmoid's slope is ¼ at most: the gain makes up for it (Glorot & Bengio, 2010). */
 const forSigmoid = { init: init.xavierUniform(4) }
 
-export const mlp = () => new Sequential(new Flatten(), new Linear(784, 256, forSigmoid), new Sigmoid(), new Linear(256, 256, forSigmoid), new Sigmoid(), new Linear(256, 10))
+export const mlp = () =>
+  new Sequential(
+    new Flatten(),
+    new Linear(784, 256, forSigmoid),
+    new Sigmoid(),
+    new Linear(256, 256, forSigmoid),
+    new Sigmoid(),
+    new Linear(256, 10),
+  )
 
 const forReLU = { init: init.kaimingUniform() }
 

@@ -54,16 +54,26 @@ const LARGEST = 1 << 20
  * @throws LanewiseError `E_PARSE` if the sizes make no model or the file's length is not theirs.
  */
 export function readCheckpoint(file: Uint8Array): Checkpoint {
-  if (file.byteLength < HEADER_BYTES) throw new LanewiseError('E_PARSE', `a checkpoint has a header of ${HEADER_BYTES} bytes, the file has ${file.byteLength}`)
+  if (file.byteLength < HEADER_BYTES)
+    throw new LanewiseError(
+      'E_PARSE',
+      `a checkpoint has a header of ${HEADER_BYTES} bytes, the file has ${file.byteLength}`,
+    )
   const header = new DataView(file.buffer, file.byteOffset, HEADER_BYTES)
-  const [dim, hiddenDim, layers, heads, kvHeads, words, length] = Array.from({ length: 7 }, (_, i) => header.getInt32(4 * i, true))
+  const [dim, hiddenDim, layers, heads, kvHeads, words, length] = Array.from({ length: 7 }, (_, i) =>
+    header.getInt32(4 * i, true),
+  )
   const vocabulary = Math.abs(words)
   const config: StoriesConfig = { dim, hiddenDim, layers, heads, kvHeads, vocabulary, length }
   for (const [name, size] of Object.entries(config) as [string, number][]) {
-    if (!(size > 0 && size <= LARGEST)) throw new LanewiseError('E_PARSE', `${name} is ${size}`, { expected: `1 to ${LARGEST}`, actual: String(size) })
+    if (!(size > 0 && size <= LARGEST))
+      throw new LanewiseError('E_PARSE', `${name} is ${size}`, { expected: `1 to ${LARGEST}`, actual: String(size) })
   }
   if (dim % heads !== 0 || heads % kvHeads !== 0 || (dim / heads) % 2 !== 0) {
-    throw new LanewiseError('E_PARSE', `${heads} heads of queries and ${kvHeads} of keys do not divide vectors of ${dim} into pairs`)
+    throw new LanewiseError(
+      'E_PARSE',
+      `${heads} heads of queries and ${kvHeads} of keys do not divide vectors of ${dim} into pairs`,
+    )
   }
   const size = dim / heads
   const kvDim = kvHeads * size
@@ -71,7 +81,10 @@ export function readCheckpoint(file: Uint8Array): Checkpoint {
   const perLayer = 2 * dim + 2 * dim * dim + 2 * kvDim * dim + 3 * hiddenDim * dim
   const floats = vocabulary * dim * (shared ? 1 : 2) + layers * perLayer + dim + length * size
   if (file.byteLength !== HEADER_BYTES + 4 * floats) {
-    throw new LanewiseError('E_PARSE', 'the length of the file does not follow from its header', { expected: String(HEADER_BYTES + 4 * floats), actual: String(file.byteLength) })
+    throw new LanewiseError('E_PARSE', 'the length of the file does not follow from its header', {
+      expected: String(HEADER_BYTES + 4 * floats),
+      actual: String(file.byteLength),
+    })
   }
   // Views need an offset that floats can have.
   const bytes = (file.byteOffset + HEADER_BYTES) % 4 === 0 ? file : file.slice()
@@ -91,6 +104,15 @@ export function readCheckpoint(file: Uint8Array): Checkpoint {
   const [cosines, sines] = [take((length * size) / 2), take((length * size) / 2)]
   const classifier = shared ? embedding : take(vocabulary * dim)
   const all = { attentionNorm, query, key, value, output, feedForwardNorm, gate, down, up }
-  const layer = (i: number) => Object.fromEntries(Object.entries(all).map(([name, arrays]) => [name, arrays[i]])) as unknown as LayerWeights
-  return { config, embedding, layers: Array.from({ length: layers }, (_, i) => layer(i)), norm, cosines, sines, classifier }
+  const layer = (i: number) =>
+    Object.fromEntries(Object.entries(all).map(([name, arrays]) => [name, arrays[i]])) as unknown as LayerWeights
+  return {
+    config,
+    embedding,
+    layers: Array.from({ length: layers }, (_, i) => layer(i)),
+    norm,
+    cosines,
+    sines,
+    classifier,
+  }
 }

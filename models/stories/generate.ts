@@ -27,7 +27,10 @@ export class Storyteller {
    */
   static async create(file: Uint8Array, options?: SessionOptions): Promise<Storyteller> {
     const checkpoint = readCheckpoint(file)
-    return new Storyteller(checkpoint.config, await InferenceSession.create(exportModel(storiesGraph(checkpoint)), options))
+    return new Storyteller(
+      checkpoint.config,
+      await InferenceSession.create(exportModel(storiesGraph(checkpoint)), options),
+    )
   }
 
   /** Rows of the buffers of past keys and values. */
@@ -48,9 +51,17 @@ export class Storyteller {
    */
   async append(tokens: readonly number[]): Promise<Tensor> {
     const end = this.position + tokens.length
-    if (end > this.config.length) throw new LanewiseError('E_VALUE', `a sequence of ${end} tokens`, { expected: `at most ${this.config.length} tokens`, actual: String(end) })
+    if (end > this.config.length)
+      throw new LanewiseError('E_VALUE', `a sequence of ${end} tokens`, {
+        expected: `at most ${this.config.length} tokens`,
+        actual: String(end),
+      })
     this.reserve(end)
-    const feeds: Record<string, Tensor> = { tokens: integers(tokens), positions: integers(tokens.map((_, i) => this.position + i)), ...this.buffers }
+    const feeds: Record<string, Tensor> = {
+      tokens: integers(tokens),
+      positions: integers(tokens.map((_, i) => this.position + i)),
+      ...this.buffers,
+    }
     // Results go where the inputs came from. One more name without a tensor is an output to be made.
     const fetches: Record<string, Tensor | null> = { logits: null }
     for (const [name, tensor] of Object.entries(this.buffers)) fetches[`new_${name}`] = tensor
@@ -67,7 +78,8 @@ export class Storyteller {
    */
   async greedy(prompt: readonly number[], count: number): Promise<number[]> {
     const tokens: number[] = []
-    for (let next = prompt; tokens.length < count; next = tokens.slice(-1)) tokens.push(likeliest(await this.append(next)))
+    for (let next = prompt; tokens.length < count; next = tokens.slice(-1))
+      tokens.push(likeliest(await this.append(next)))
     return tokens
   }
 

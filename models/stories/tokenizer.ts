@@ -12,9 +12,10 @@ export const BEGIN = 1
 export function readPieces(file: Uint8Array): Uint8Array[] {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   const pieces: Uint8Array[] = []
-  for (let at = 4; at < file.length; ) {
+  for (let at = 4; at < file.length;) {
     const length = at + 8 <= file.length ? view.getInt32(at + 4, true) : -1
-    if (length < 0 || at + 8 + length > file.length) throw new LanewiseError('E_PARSE', `token ${pieces.length} is cut off`)
+    if (length < 0 || at + 8 + length > file.length)
+      throw new LanewiseError('E_PARSE', `token ${pieces.length} is cut off`)
     const bytes = file.subarray(at + 8, at + 8 + length)
     // A token of one byte that no piece covers is spelled <0x0A>.
     const [, byte] = /^<0x([0-9A-F]{2})>$/.exec(new TextDecoder().decode(bytes)) ?? []
@@ -33,7 +34,11 @@ export function decode(pieces: readonly Uint8Array[], tokens: readonly number[])
   const bytes: number[] = []
   for (const token of tokens) {
     if (token === BEGIN) continue
-    if (!(token in pieces)) throw new LanewiseError('E_VALUE', `there is no token ${token}`, { expected: `0 to ${pieces.length - 1}`, actual: String(token) })
+    if (!(token in pieces))
+      throw new LanewiseError('E_VALUE', `there is no token ${token}`, {
+        expected: `0 to ${pieces.length - 1}`,
+        actual: String(token),
+      })
     bytes.push(...pieces[token])
   }
   return new TextDecoder().decode(Uint8Array.from(bytes))

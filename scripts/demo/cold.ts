@@ -27,7 +27,11 @@ export function coldTimes(model: string, side: number, rounds: number): { lanewi
   const times: Record<keyof typeof programs, number[]> = { lanewise: [], 'onnxruntime-web': [] }
   for (let i = 0; i < rounds; i++) {
     for (const name of ['lanewise', 'onnxruntime-web'] as const) {
-      const out = execFileSync(process.execPath, ['--input-type=module', '--eval', programs[name], model, String(side)], { encoding: 'utf8' })
+      const out = execFileSync(
+        process.execPath,
+        ['--input-type=module', '--eval', programs[name], model, String(side)],
+        { encoding: 'utf8' },
+      )
       times[name].push(Number(out))
     }
   }

@@ -45,7 +45,12 @@ export class GraphBuilder {
    *
    * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes or inputs.
    */
-  op(type: string, inputs: readonly (Value | undefined)[], attributes: Readonly<Record<string, unknown>> = {}, name?: string): Value {
+  op(
+    type: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: Readonly<Record<string, unknown>> = {},
+    name?: string,
+  ): Value {
     return this.node(type, inputs, attributes, { name })[0]
   }
 
@@ -58,18 +63,33 @@ export class GraphBuilder {
   ): Value[] {
     const label = name ?? this.unused(type)
     const op = findOp(domain, type)
-    if (!op) throw new LanewiseError('E_UNSUPPORTED', `the operator ${type} is not known (those outside the common set come with "lanewise/ops/all")`, { op: type, node: label })
+    if (!op)
+      throw new LanewiseError(
+        'E_UNSUPPORTED',
+        `the operator ${type} is not known (those outside the common set come with "lanewise/ops/all")`,
+        { op: type, node: label },
+      )
     const [least, most] = typeof op.arity === 'number' ? [op.arity, op.arity] : op.arity
     try {
-      if (inputs.length < least || inputs.length > most) throw new LanewiseError('E_GRAPH', `it has ${inputs.length} inputs`, { expected: `${least} to ${most}` })
+      if (inputs.length < least || inputs.length > most)
+        throw new LanewiseError('E_GRAPH', `it has ${inputs.length} inputs`, { expected: `${least} to ${most}` })
       const raw: RawAttributes = new Map()
       for (const [key, value] of Object.entries(attributes)) {
         if (value === undefined) continue
         if (!Object.hasOwn(op.attributes, key)) throw new LanewiseError('E_GRAPH', `attribute "${key}" is not known`)
         raw.set(key, toRaw(op.attributes[key].kind, value))
       }
-      const results = Array.from({ length: outputs }, (_, i) => this.value(this.unused(outputs === 1 ? label : `${label}_${i}`)))
-      this.nodes.push({ op, name: label, attributes: parseAttributes(op.attributes, raw), inputs, outputs: results, fused: notFused })
+      const results = Array.from({ length: outputs }, (_, i) =>
+        this.value(this.unused(outputs === 1 ? label : `${label}_${i}`)),
+      )
+      this.nodes.push({
+        op,
+        name: label,
+        attributes: parseAttributes(op.attributes, raw),
+        inputs,
+        outputs: results,
+        fused: notFused,
+      })
       return results
     } catch (error) {
       throw error instanceof LanewiseError ? error.at(type, label) : error
@@ -79,7 +99,15 @@ export class GraphBuilder {
   /** Makes a value an output of the graph, under a name of its own if one is given. */
   output(value: Value, name = value.name): Value {
     const named = name === value.name ? value : this.value(name)
-    if (named !== value) this.nodes.push({ op: findOp('', 'Identity')!, name, attributes: {}, inputs: [value], outputs: [named], fused: notFused })
+    if (named !== value)
+      this.nodes.push({
+        op: findOp('', 'Identity')!,
+        name,
+        attributes: {},
+        inputs: [value],
+        outputs: [named],
+        fused: notFused,
+      })
     this.outputs.push(named)
     return named
   }
@@ -90,13 +118,19 @@ export class GraphBuilder {
    * @throws LanewiseError if the shapes do not fit.
    */
   graph(): Graph {
-    const graph: Graph = { name: this.name, inputs: [...this.inputs], outputs: [...this.outputs], nodes: [...this.nodes] }
+    const graph: Graph = {
+      name: this.name,
+      inputs: [...this.inputs],
+      outputs: [...this.outputs],
+      nodes: [...this.nodes],
+    }
     declareOutputs(graph)
     return graph
   }
 
   private value(name: string): Value {
-    if (this.names.has(name)) throw new LanewiseError('E_GRAPH', `the value "${name}" is defined twice`, { tensor: name })
+    if (this.names.has(name))
+      throw new LanewiseError('E_GRAPH', `the value "${name}" is defined twice`, { tensor: name })
     this.names.add(name)
     return { name }
   }
@@ -112,7 +146,9 @@ export class GraphBuilder {
  * fixed, one that takes the value of a name is that name, and any other is left open.
  */
 function declareOutputs(graph: Graph): void {
-  const free = [...new Set(graph.inputs.flatMap((value) => value.declared?.shape ?? []).filter((axis) => typeof axis === 'string'))]
+  const free = [
+    ...new Set(graph.inputs.flatMap((value) => value.declared?.shape ?? []).filter((axis) => typeof axis === 'string')),
+  ]
   const { settings, results } = inferredTwice(graph, free)
   for (const output of graph.outputs) {
     const [a, b] = results.map((found) => output.constant ?? found.get(output)?.type)
@@ -128,12 +164,17 @@ function declareOutputs(graph: Graph): void {
 /** The types of all values for two settings of the free sizes. */
 function inferredTwice(graph: Graph, free: readonly string[]) {
   const under = (primes: readonly number[]) => {
-    const settings = [0, 1].map((round) => new Map(free.map((name, i) => [name, primes[(2 * i + round) % primes.length]])))
+    const settings = [0, 1].map(
+      (round) => new Map(free.map((name, i) => [name, primes[(2 * i + round) % primes.length]])),
+    )
     const results = settings.map((sizes) => {
       const types = new Map(
         graph.inputs.map((value) => {
           const { dtype = 'float32', shape = [] } = value.declared ?? {}
-          return [value, { dtype, shape: shape.map((axis) => (typeof axis === 'number' ? axis : (sizes.get(axis ?? '') ?? 1))) }] as const
+          return [
+            value,
+            { dtype, shape: shape.map((axis) => (typeof axis === 'number' ? axis : (sizes.get(axis ?? '') ?? 1))) },
+          ] as const
         }),
       )
       return inferTypes(graph, types)

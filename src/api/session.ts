@@ -58,7 +58,10 @@ export class InferenceSession {
   private readonly values = new Map<string, Value>()
   private readonly weights: WeightStore
   private readonly states: States | undefined
-  private readonly programs = new Lru<Promise<Program>>(FETCH_SETS, (program) => void program.then((dropped) => this.drop(dropped), nothing))
+  private readonly programs = new Lru<Promise<Program>>(
+    FETCH_SETS,
+    (program) => void program.then((dropped) => this.drop(dropped), nothing),
+  )
   private queue: Promise<unknown> | undefined
   private released: Promise<void> | undefined
   private profiling: boolean
@@ -77,7 +80,8 @@ export class InferenceSession {
     this.inputMetadata = graph.inputs.map((value) => metadataOf(value.name, value.declared))
     this.outputMetadata = graph.outputs.map((value) => metadataOf(value.name, value.declared))
     for (const value of graph.inputs) this.values.set(value.name, value)
-    for (const node of graph.nodes) for (const value of [...node.inputs, ...node.outputs]) if (value) this.values.set(value.name, value)
+    for (const node of graph.nodes)
+      for (const value of [...node.inputs, ...node.outputs]) if (value) this.values.set(value.name, value)
     for (const value of graph.outputs) this.values.set(value.name, value)
     const pairs = statePairs(graph, options.states)
     this.states = pairs && new States(context, pairs)
@@ -93,17 +97,26 @@ export class InferenceSession {
    */
   static create(location: string | URL, options?: SessionOptions): Promise<InferenceSession>
   static create(bytes: Uint8Array | ArrayBufferLike, options?: SessionOptions): Promise<InferenceSession>
-  static create(bytes: ArrayBufferLike, byteOffset: number, byteLength?: number, options?: SessionOptions): Promise<InferenceSession>
+  static create(
+    bytes: ArrayBufferLike,
+    byteOffset: number,
+    byteLength?: number,
+    options?: SessionOptions,
+  ): Promise<InferenceSession>
   static async create(
     model: string | URL | Uint8Array | ArrayBufferLike,
     second?: SessionOptions | number,
     third?: SessionOptions | number,
     fourth?: SessionOptions,
   ): Promise<InferenceSession> {
-    const given = [second, third, fourth].find((argument): argument is SessionOptions => argument !== undefined && typeof argument !== 'number')
+    const given = [second, third, fourth].find(
+      (argument): argument is SessionOptions => argument !== undefined && typeof argument !== 'number',
+    )
     const options = checkOptions(given)
-    for (const name of ignoredOptions) if (options[name] !== undefined) log('verbose', `the session option ${name} is ignored`, logLevelOf(options))
-    let external: (ExternalData & { close?(): void }) | undefined = options.externalData && memoryExternalData(options.externalData)
+    for (const name of ignoredOptions)
+      if (options[name] !== undefined) log('verbose', `the session option ${name} is ignored`, logLevelOf(options))
+    let external: (ExternalData & { close?(): void }) | undefined =
+      options.externalData && memoryExternalData(options.externalData)
     let bytes: Uint8Array
     if (typeof model === 'string' || model instanceof URL) {
       bytes = await platform().readModel(model)
@@ -117,7 +130,10 @@ export class InferenceSession {
       const { build = 'auto', deterministic = false, memoryLimit = MEMORY_LIMIT } = options
       const module = options.wasmModule ?? (await loadModule(chooseBuild(build, deterministic), platform().wasm))
       const proto = readModel(bytes)
-      checkWeights(proto.graph?.initializer.reduce((sum, tensor) => sum + bytesIn(describeTensor(tensor)), 0) ?? 0, memoryLimit)
+      checkWeights(
+        proto.graph?.initializer.reduce((sum, tensor) => sum + bytesIn(describeTensor(tensor)), 0) ?? 0,
+        memoryLimit,
+      )
       if (usesRareOps(proto)) await platform().moreOps?.()
       const { graph } = importModel(proto, external, memoryLimit)
       overrideDimensions(graph, options.freeDimensionOverrides)
@@ -173,7 +189,9 @@ export class InferenceSession {
     }
     const { fetches, options } = this.arguments(second, third)
     const inputs = this.accept(feeds)
-    const mine = this.queue ? this.queue.then(() => this.execute(inputs, fetches, options)) : this.execute(inputs, fetches, options)
+    const mine = this.queue
+      ? this.queue.then(() => this.execute(inputs, fetches, options))
+      : this.execute(inputs, fetches, options)
     const settled = mine.then(nothing, nothing)
     this.queue = settled
     try {
@@ -291,24 +309,40 @@ export class InferenceSession {
     for (const value of states.inputs) {
       const given = rest.get(value)
       if (given) {
-        if (!isHostTensor(given) || Array.isArray(given.data)) throw new LanewiseError('E_UNSUPPORTED', 'only numbers can be kept from one run to the next', { tensor: value.name })
+        if (!isHostTensor(given) || Array.isArray(given.data))
+          throw new LanewiseError('E_UNSUPPORTED', 'only numbers can be kept from one run to the next', {
+            tensor: value.name,
+          })
         states.set(value, given)
         rest.delete(value)
       } else if (!states.placed(value)) {
-        throw new LanewiseError('E_TENSOR', `the input "${value.name}" is missing in feeds, and no earlier run has left its state`, { tensor: value.name })
+        throw new LanewiseError(
+          'E_TENSOR',
+          `the input "${value.name}" is missing in feeds, and no earlier run has left its state`,
+          { tensor: value.name },
+        )
       }
     }
     return rest
   }
 
-  private async execute(inputs: ReadonlyMap<Value, HostValue>, fetches: ReadonlyMap<Value, HostTensor | undefined>, options: RunOptions): Promise<Record<string, Tensor>> {
+  private async execute(
+    inputs: ReadonlyMap<Value, HostValue>,
+    fetches: ReadonlyMap<Value, HostTensor | undefined>,
+    options: RunOptions,
+  ): Promise<Record<string, Tensor>> {
     const times: StepTime[] = []
     const profile = (options.profile ?? this.profiling) ? (time: StepTime) => void times.push(time) : undefined
     const program = await this.program(this.wanted([...fetches.keys()]))
     if (this.states) inputs = this.acceptStates(inputs, this.states)
     const into = new Map<Value, HostTensor>()
     for (const [value, tensor] of fetches) if (tensor) into.set(value, tensor)
-    const results = await program.run(inputs, { signal: options.signal, profile, into, fetched: this.states && fetches })
+    const results = await program.run(inputs, {
+      signal: options.signal,
+      profile,
+      into,
+      fetched: this.states && fetches,
+    })
     if (profile) this.times = profileEntries(times)
     // Not by assignment: a model may call an output "__proto__".
     return Object.fromEntries(
@@ -319,9 +353,16 @@ export class InferenceSession {
   /** The user's tensors that results are written to, by the view that the library writes through. */
   private readonly pinned = new WeakMap<HostTensor, Tensor>()
 
-  private arguments(second?: Fetches | RunOptions, third?: RunOptions): { fetches: Map<Value, HostTensor | undefined>; options: RunOptions } {
+  private arguments(
+    second?: Fetches | RunOptions,
+    third?: RunOptions,
+  ): { fetches: Map<Value, HostTensor | undefined>; options: RunOptions } {
     const fetches = new Map<Value, HostTensor | undefined>()
-    if (second === null || (second !== undefined && typeof second !== 'object') || (second as unknown) instanceof Tensor) {
+    if (
+      second === null ||
+      (second !== undefined && typeof second !== 'object') ||
+      (second as unknown) instanceof Tensor
+    ) {
       throw new LanewiseError('E_TENSOR', 'fetches must be an array of names or an object of tensors')
     }
     let options = third ?? {}
@@ -352,12 +393,17 @@ export class InferenceSession {
     for (const value of this.graph.inputs) {
       const given = Object.hasOwn(feeds, value.name) ? feeds[value.name] : undefined
       if (given === undefined && this.states?.has(value)) continue
-      if (given === undefined) throw new LanewiseError('E_TENSOR', `the input "${value.name}" is missing in feeds`, { tensor: value.name })
+      if (given === undefined)
+        throw new LanewiseError('E_TENSOR', `the input "${value.name}" is missing in feeds`, { tensor: value.name })
       accepted.set(value, acceptValue(value.name, given, value.declared))
     }
     for (const name of Object.keys(feeds)) {
       if (!this.inputNames.includes(name)) {
-        throw new LanewiseError('E_TENSOR', `the model has no input "${name}" (it has ${this.inputNames.map((n) => `"${n}"`).join(', ') || 'none'})`, { tensor: name })
+        throw new LanewiseError(
+          'E_TENSOR',
+          `the model has no input "${name}" (it has ${this.inputNames.map((n) => `"${n}"`).join(', ') || 'none'})`,
+          { tensor: name },
+        )
       }
     }
     return accepted
@@ -384,10 +430,14 @@ function checkOptions(options: SessionOptions | undefined): SessionOptions {
   if (options === undefined) return {}
   if (options === null || typeof options !== 'object') throw new LanewiseError('E_VALUE', 'options must be an object')
   const { memoryLimit, threads, seed } = options
-  if (memoryLimit !== undefined && !(memoryLimit > 0)) throw new LanewiseError('E_VALUE', `memoryLimit must be a positive number of bytes, got ${memoryLimit}`)
-  if (seed !== undefined && !Number.isFinite(seed)) throw new LanewiseError('E_VALUE', `seed must be a number, got ${seed}`)
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1)) throw new LanewiseError('E_VALUE', `threads must be a positive integer, got ${threads}`)
-  if (threads !== undefined && threads > 1) log('info', 'one thread is used: there is no threaded build yet', logLevelOf(options))
+  if (memoryLimit !== undefined && !(memoryLimit > 0))
+    throw new LanewiseError('E_VALUE', `memoryLimit must be a positive number of bytes, got ${memoryLimit}`)
+  if (seed !== undefined && !Number.isFinite(seed))
+    throw new LanewiseError('E_VALUE', `seed must be a number, got ${seed}`)
+  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1))
+    throw new LanewiseError('E_VALUE', `threads must be a positive integer, got ${threads}`)
+  if (threads !== undefined && threads > 1)
+    log('info', 'one thread is used: there is no threaded build yet', logLevelOf(options))
   return options
 }
 
@@ -398,7 +448,12 @@ function statePairs(graph: Graph, states: SessionOptions['states']): Map<Value, 
     if (!value) throw new LanewiseError('E_VALUE', `states: the model has no ${what} "${String(name)}"`)
     return value
   }
-  return new Map(Object.entries(states).map(([input, output]) => [find(graph.inputs, input, 'input'), find(graph.outputs, output, 'output')]))
+  return new Map(
+    Object.entries(states).map(([input, output]) => [
+      find(graph.inputs, input, 'input'),
+      find(graph.outputs, output, 'output'),
+    ]),
+  )
 }
 
 function bytesOf(model: Uint8Array | ArrayBufferLike, second: unknown, third: unknown): Uint8Array {
@@ -409,8 +464,17 @@ function bytesOf(model: Uint8Array | ArrayBufferLike, second: unknown, third: un
   }
   const offset = typeof second === 'number' ? second : 0
   const length = typeof third === 'number' ? third : model.byteLength - offset
-  if (!(Number.isSafeInteger(offset) && Number.isSafeInteger(length) && offset >= 0 && length >= 0 && offset + length <= model.byteLength)) {
-    throw new LanewiseError('E_VALUE', `bytes ${offset} to ${offset + length} are outside the buffer of ${model.byteLength} bytes`)
+  if (!(
+    Number.isSafeInteger(offset) &&
+    Number.isSafeInteger(length) &&
+    offset >= 0 &&
+    length >= 0 &&
+    offset + length <= model.byteLength
+  )) {
+    throw new LanewiseError(
+      'E_VALUE',
+      `bytes ${offset} to ${offset + length} are outside the buffer of ${model.byteLength} bytes`,
+    )
   }
   return new Uint8Array(model, offset, length)
 }
@@ -420,7 +484,11 @@ function bytesIn({ dtype, size }: { dtype: HostTensor['dtype']; size: number }):
 }
 
 function checkWeights(bytes: number, limit: number): void {
-  if (bytes > limit) throw new LanewiseError('E_BUDGET', `the weights take ${bytes} bytes, over the memory limit of ${limit}`, { expected: `<= ${limit}`, actual: String(bytes) })
+  if (bytes > limit)
+    throw new LanewiseError('E_BUDGET', `the weights take ${bytes} bytes, over the memory limit of ${limit}`, {
+      expected: `<= ${limit}`,
+      actual: String(bytes),
+    })
 }
 
 /** External data that is opened at the first read. */
@@ -437,7 +505,9 @@ function overrideDimensions(graph: Graph, overrides: Readonly<Record<string, num
   for (const value of [...graph.inputs, ...graph.outputs]) {
     const { declared } = value
     if (!declared?.shape) continue
-    const shape = declared.shape.map((axis) => (typeof axis === 'string' && Object.hasOwn(overrides, axis) ? overrides[axis] : axis))
+    const shape = declared.shape.map((axis) =>
+      typeof axis === 'string' && Object.hasOwn(overrides, axis) ? overrides[axis] : axis,
+    )
     value.declared = { ...declared, shape }
   }
 }

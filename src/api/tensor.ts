@@ -1,4 +1,14 @@
-import { isBig, isDType, makeData, packedBits, storesDType, type DType, type HostData, type NumericDType, type TypedArray } from '../core/dtype.js'
+import {
+  isBig,
+  isDType,
+  makeData,
+  packedBits,
+  storesDType,
+  type DType,
+  type HostData,
+  type NumericDType,
+  type TypedArray,
+} from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import { formatShape, sizeOf } from '../core/shape.js'
@@ -58,7 +68,8 @@ export class Tensor {
       this.storage = storageFor(first, second as TensorSource)
       dims = third
     } else if (isLocated(first)) {
-      if (first.location !== 'cpu-pinned') throw new LanewiseError('E_UNSUPPORTED', `tensors in "${String(first.location)}" memory are not supported`)
+      if (first.location !== 'cpu-pinned')
+        throw new LanewiseError('E_UNSUPPORTED', `tensors in "${String(first.location)}" memory are not supported`)
       this.location = first.location
       this.type = first.type
       this.storage = storageFor(first.type, first.data)
@@ -67,15 +78,20 @@ export class Tensor {
       ;[this.type, this.storage] = infer(first)
       dims = second as readonly number[] | undefined
     }
-    if (dims !== undefined && !Array.isArray(dims)) throw new LanewiseError('E_TENSOR', 'the dims of a tensor must be an array of numbers')
+    if (dims !== undefined && !Array.isArray(dims))
+      throw new LanewiseError('E_TENSOR', 'the dims of a tensor must be an array of numbers')
     this.dims = dims ? [...(dims as readonly number[])] : [this.storage.length]
     this.size = sizeOf(this.dims)
     const stored = storedElements(this.type, this.size)
     if (this.storage.length !== stored && !(packedBits(this.type) && this.storage.length === this.size)) {
-      throw new LanewiseError('E_TENSOR', `a ${this.type} tensor of shape ${formatShape(this.dims)} holds ${stored} elements, but ${this.storage.length} were given`, {
-        expected: String(stored),
-        actual: String(this.storage.length),
-      })
+      throw new LanewiseError(
+        'E_TENSOR',
+        `a ${this.type} tensor of shape ${formatShape(this.dims)} holds ${stored} elements, but ${this.storage.length} were given`,
+        {
+          expected: String(stored),
+          actual: String(this.storage.length),
+        },
+      )
     }
   }
 
@@ -120,7 +136,8 @@ function storedElements(type: DType, size: number): number {
 
 function storageFor(type: DType, source: TensorSource): HostData {
   if (!isDType(type)) throw new LanewiseError('E_TENSOR', `"${String(type)}" is not the name of a tensor type`)
-  if (source === null || typeof source !== 'object') throw new LanewiseError('E_TENSOR', `a ${type} tensor needs data, got ${typeof source}`)
+  if (source === null || typeof source !== 'object')
+    throw new LanewiseError('E_TENSOR', `a ${type} tensor needs data, got ${typeof source}`)
   if (type === 'string') {
     if (Array.isArray(source)) return source
     throw new LanewiseError('E_TENSOR', 'the data of a string tensor must be an array of strings')
@@ -128,11 +145,17 @@ function storageFor(type: DType, source: TensorSource): HostData {
   if (type === 'float16') return float16Storage(source)
   const wanted = packedBits(type) ? 'uint8' : type
   if (storesDType(wanted, source)) return source
-  if (type === 'uint8' && source instanceof Uint8ClampedArray) return new Uint8Array(source.buffer, source.byteOffset, source.length)
+  if (type === 'uint8' && source instanceof Uint8ClampedArray)
+    return new Uint8Array(source.buffer, source.byteOffset, source.length)
   if (!Array.isArray(source) || packedBits(type) || type === 'bfloat16' || type.startsWith('float8')) {
-    throw new LanewiseError('E_TENSOR', `the data of a ${type} tensor must be ${arrayName(type)}`, { expected: arrayName(type), actual: source.constructor?.name })
+    throw new LanewiseError('E_TENSOR', `the data of a ${type} tensor must be ${arrayName(type)}`, {
+      expected: arrayName(type),
+      actual: source.constructor?.name,
+    })
   }
-  const data = makeData(type, 0).constructor as unknown as { from(values: ArrayLike<unknown>, map?: (value: never) => unknown): TypedArray }
+  const data = makeData(type, 0).constructor as unknown as {
+    from(values: ArrayLike<unknown>, map?: (value: never) => unknown): TypedArray
+  }
   try {
     return isBig(type) ? data.from(source, (value: number) => BigInt(value)) : data.from(source)
   } catch (cause) {
@@ -142,9 +165,14 @@ function storageFor(type: DType, source: TensorSource): HostData {
 
 function float16Storage(source: TensorSource): HostData {
   if (Float16 && (source as object) instanceof (Float16 as never)) return source as unknown as TypedArray
-  if (source instanceof Uint16Array) return Float16 ? new Float16(source.buffer, source.byteOffset, source.length) : source
-  if (Float16 && Array.isArray(source)) return (Float16 as unknown as { from(values: unknown[]): TypedArray }).from(source)
-  throw new LanewiseError('E_TENSOR', `the data of a float16 tensor must be ${Float16 ? 'a Float16Array or its bits in ' : ''}a Uint16Array`)
+  if (source instanceof Uint16Array)
+    return Float16 ? new Float16(source.buffer, source.byteOffset, source.length) : source
+  if (Float16 && Array.isArray(source))
+    return (Float16 as unknown as { from(values: unknown[]): TypedArray }).from(source)
+  throw new LanewiseError(
+    'E_TENSOR',
+    `the data of a float16 tensor must be ${Float16 ? 'a Float16Array or its bits in ' : ''}a Uint16Array`,
+  )
 }
 
 const inferred: readonly [new (...args: never[]) => TypedArray, NumericDType][] = [
@@ -164,9 +192,15 @@ function infer(source: unknown): [DType, HostData] {
   if (Array.isArray(source)) {
     if (typeof source[0] === 'string') return ['string', source as string[]]
     if (typeof source[0] === 'boolean') return ['bool', Uint8Array.from(source as number[])]
-    throw new LanewiseError('E_TENSOR', source.length === 0 ? 'the type of a tensor cannot be told from an empty array' : `the type of a tensor cannot be told from ${typeof source[0]}s: name it first`)
+    throw new LanewiseError(
+      'E_TENSOR',
+      source.length === 0
+        ? 'the type of a tensor cannot be told from an empty array'
+        : `the type of a tensor cannot be told from ${typeof source[0]}s: name it first`,
+    )
   }
-  if (source instanceof Uint8ClampedArray) return ['uint8', new Uint8Array(source.buffer, source.byteOffset, source.length)]
+  if (source instanceof Uint8ClampedArray)
+    return ['uint8', new Uint8Array(source.buffer, source.byteOffset, source.length)]
   if (Float16 && (source as object) instanceof (Float16 as never)) return ['float16', source as TypedArray]
   for (const [constructor, type] of inferred) if (source instanceof constructor) return [type, source]
   throw new LanewiseError('E_TENSOR', 'the first argument of a tensor must be a type name or data')
@@ -181,12 +215,21 @@ export function toHost(tensor: Tensor, name: string): HostTensor {
   const { type, dims, size, data } = tensor
   const stored = storedElements(type, size)
   if (data.length !== stored && !(packedBits(type) && data.length === size)) {
-    throw new LanewiseError('E_TENSOR', `the buffer of "${name}" was detached or resized`, { tensor: name, expected: String(stored), actual: String(data.length) })
+    throw new LanewiseError('E_TENSOR', `the buffer of "${name}" was detached or resized`, {
+      tensor: name,
+      expected: String(stored),
+      actual: String(data.length),
+    })
   }
   // The buffer of an empty tensor may be detached unseen, and then nothing can be made of it.
   if (size === 0 && type !== 'string') return { dtype: type, shape: dims, data: makeData(type, 0) }
   const bits = packedBits(type)
-  if (bits) return { dtype: type, shape: dims, data: data.length === stored ? unpack(type, data as Uint8Array, size, bits) : storesData(type, data) }
+  if (bits)
+    return {
+      dtype: type,
+      shape: dims,
+      data: data.length === stored ? unpack(type, data as Uint8Array, size, bits) : storesData(type, data),
+    }
   if (type === 'float16' && !(data instanceof Uint16Array)) {
     const { buffer, byteOffset, length } = data as TypedArray
     return { dtype: type, shape: dims, data: new Uint16Array(buffer, byteOffset, length) }
@@ -202,7 +245,7 @@ function storesData(type: DType, data: HostData): HostData {
 /** A tensor of the library for a user. */
 export function fromHost({ dtype, shape, data }: HostTensor): Tensor {
   const bits = packedBits(dtype)
-  return new Tensor(dtype, (bits ? pack(data as TypedArray, bits) : data), shape)
+  return new Tensor(dtype, bits ? pack(data as TypedArray, bits) : data, shape)
 }
 
 function unpack(type: DType, packed: Uint8Array, size: number, bits: number): HostData {
@@ -219,6 +262,7 @@ function unpack(type: DType, packed: Uint8Array, size: number, bits: number): Ho
 function pack(data: TypedArray, bits: number): Uint8Array {
   const perByte = 8 / bits
   const packed = new Uint8Array(Math.ceil(data.length / perByte))
-  for (let i = 0; i < data.length; i++) packed[Math.floor(i / perByte)] |= (Number(data[i]) & ((1 << bits) - 1)) << ((i % perByte) * bits)
+  for (let i = 0; i < data.length; i++)
+    packed[Math.floor(i / perByte)] |= (Number(data[i]) & ((1 << bits) - 1)) << ((i % perByte) * bits)
   return packed
 }

@@ -45,22 +45,40 @@ export function acceptValue(name: string, value: unknown, declared: DeclaredType
   }
   if (value instanceof Map && declared?.kind === 'map') return { kind: 'map', entries: value }
   const expected = declared?.kind ?? 'tensor'
-  throw new LanewiseError('E_TENSOR', `"${name}" must be a ${expected}`, { tensor: name, expected, actual: value === null ? 'null' : typeof value })
+  throw new LanewiseError('E_TENSOR', `"${name}" must be a ${expected}`, {
+    tensor: name,
+    expected,
+    actual: value === null ? 'null' : typeof value,
+  })
 }
 
 function checkTensor(name: string, tensor: Tensor, declared: DeclaredType | undefined): void {
   if (!declared) return
-  if (declared.kind !== 'tensor') throw new LanewiseError('E_TENSOR', `"${name}" must be a ${declared.kind}, not a tensor`, { tensor: name, expected: declared.kind, actual: 'tensor' })
+  if (declared.kind !== 'tensor')
+    throw new LanewiseError('E_TENSOR', `"${name}" must be a ${declared.kind}, not a tensor`, {
+      tensor: name,
+      expected: declared.kind,
+      actual: 'tensor',
+    })
   if (declared.dtype && declared.dtype !== tensor.type) {
-    throw new LanewiseError('E_TENSOR', `"${name}" must be ${declared.dtype}, got ${tensor.type}`, { tensor: name, expected: declared.dtype, actual: tensor.type })
+    throw new LanewiseError('E_TENSOR', `"${name}" must be ${declared.dtype}, got ${tensor.type}`, {
+      tensor: name,
+      expected: declared.dtype,
+      actual: tensor.type,
+    })
   }
   const { shape } = declared
   if (!shape) return
-  const fits = shape.length === tensor.dims.length && shape.every((axis, i) => typeof axis !== 'number' || axis === tensor.dims[i])
+  const fits =
+    shape.length === tensor.dims.length && shape.every((axis, i) => typeof axis !== 'number' || axis === tensor.dims[i])
   if (!fits) {
     const expected = formatShape(shape)
     const actual = formatShape(tensor.dims)
-    throw new LanewiseError('E_TENSOR', `"${name}" must have shape ${expected}, got ${actual}`, { tensor: name, expected, actual })
+    throw new LanewiseError('E_TENSOR', `"${name}" must have shape ${expected}, got ${actual}`, {
+      tensor: name,
+      expected,
+      actual,
+    })
   }
 }
 

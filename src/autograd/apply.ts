@@ -50,26 +50,51 @@ export function apply(
 }
 
 /** {@link apply} with attributes as a graph has them, or a function that gives them. */
-export function applyParsed(device: Device, op: OpDefinition, inputs: readonly (Variable | undefined)[], attributes: Attributes | (() => Attributes), outputs = 1): Variable[] {
+export function applyParsed(
+  device: Device,
+  op: OpDefinition,
+  inputs: readonly (Variable | undefined)[],
+  attributes: Attributes | (() => Attributes),
+  outputs = 1,
+): Variable[] {
   try {
     for (const input of inputs) {
       input?.check()
-      if (input && input.device !== device) throw new LanewiseError('E_STATE', `${input.describe()} belongs to another device`)
+      if (input && input.device !== device)
+        throw new LanewiseError('E_STATE', `${input.describe()} belongs to another device`)
     }
-    return applyChecked(device, op, inputs, typeof attributes === 'function' ? (attributes)() : attributes, outputs)
+    return applyChecked(device, op, inputs, typeof attributes === 'function' ? attributes() : attributes, outputs)
   } catch (error) {
     throw error instanceof LanewiseError ? error.at(op.name, device.scope) : device.context.guard(error)
   }
 }
 
-function applyChecked(device: Device, op: OpDefinition, inputs: readonly (Variable | undefined)[], attributes: Attributes, outputCount: number): Variable[] {
-  if (!op.infer) throw new LanewiseError('E_UNSUPPORTED', `${op.name} has outputs whose shapes depend on data; it cannot be applied to tensors of a device`, { op: op.name })
+function applyChecked(
+  device: Device,
+  op: OpDefinition,
+  inputs: readonly (Variable | undefined)[],
+  attributes: Attributes,
+  outputCount: number,
+): Variable[] {
+  if (!op.infer)
+    throw new LanewiseError(
+      'E_UNSUPPORTED',
+      `${op.name} has outputs whose shapes depend on data; it cannot be applied to tensors of a device`,
+      { op: op.name },
+    )
   // What shape inference has asked for, emitters read as a constant.
   const asked = inputs.map((input) => input?.constant)
   const valueOf = (index: number): HostTensor | undefined => (asked[index] ??= inputs[index]?.host())
   const atLeast = (index: number, least: number): number => largerNumber(valueOf(index)!, least)
   const types = op
-    .infer({ attributes, inputs: inputs.map((input) => input?.placed), outputCount, value: valueOf, known: (index) => asked[index], atLeast })
+    .infer({
+      attributes,
+      inputs: inputs.map((input) => input?.placed),
+      outputCount,
+      value: valueOf,
+      known: (index) => asked[index],
+      atLeast,
+    })
     .slice(0, outputCount)
   const dtypes = inputs.map((input) => input?.dtype)
   const wanted = types.map(() => true)
@@ -81,7 +106,11 @@ function applyChecked(device: Device, op: OpDefinition, inputs: readonly (Variab
   const known = inputs.map((input, i) => input && { shape: input.shape, constant: asked[i] !== undefined })
   const kernels = emit && (accepts ? accepts(dtypes, attributes, wanted, known) : allFloat32(dtypes))
   if (!kernels && !op.compute) {
-    throw new LanewiseError('E_UNSUPPORTED', `${op.name} is not supported for inputs of type ${dtypes.filter(Boolean).join(', ')}`, { op: op.name })
+    throw new LanewiseError(
+      'E_UNSUPPORTED',
+      `${op.name} is not supported for inputs of type ${dtypes.filter(Boolean).join(', ')}`,
+      { op: op.name },
+    )
   }
   const rule = (emit === gradient?.forward && gradient?.layout) || op.layout
   const layout = kernels && rule ? layoutOf(rule, attributes, inputs, types) : { inputs: [], outputs: [] }
@@ -120,16 +149,36 @@ function record(
 ): Variable[] {
   const step = device.currentStep
   const results: Variable[] = []
-  const node = follows ? device.record({ op, gradient: device.gradientOf(op), attributes, inputs, operands, outputs: results, saved, scope: device.scope }) : undefined
-  for (const place of placed) results.push(new Variable(device, place, { step, node, requiresGrad: follows && place.dtype === 'float32' }))
+  const node = follows
+    ? device.record({
+        op,
+        gradient: device.gradientOf(op),
+        attributes,
+        inputs,
+        operands,
+        outputs: results,
+        saved,
+        scope: device.scope,
+      })
+    : undefined
+  for (const place of placed)
+    results.push(new Variable(device, place, { step, node, requiresGrad: follows && place.dtype === 'float32' }))
   device.trace?.push({ op, attributes, inputs, outputs: results, scope: device.scope })
   return results
 }
 
-function layoutOf(rule: NonNullable<OpDefinition['layout']>, attributes: Attributes, inputs: readonly (Variable | undefined)[], types: readonly TensorType[]): Layout {
+function layoutOf(
+  rule: NonNullable<OpDefinition['layout']>,
+  attributes: Attributes,
+  inputs: readonly (Variable | undefined)[],
+  types: readonly TensorType[],
+): Layout {
   return rule({
     attributes,
-    inputs: inputs.map((input) => input && { shape: input.shape, order: input.placed.order, constant: input.step < 0 && !!input.constant }),
+    inputs: inputs.map(
+      (input) =>
+        input && { shape: input.shape, order: input.placed.order, constant: input.step < 0 && !!input.constant },
+    ),
     outputs: types.map((type) => type.shape),
   })
 }
@@ -153,8 +202,20 @@ function sameOrder(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length
 }
 
-function computeOnHost(device: Device, op: OpDefinition, attributes: Attributes, inputs: readonly (Variable | undefined)[], types: readonly TensorType[]): Placed[] {
-  const results = op.compute!({ attributes, inputs: inputs.map((input) => input && (input.constant ?? input.host())), outputs: types, outputCount: types.length })
-  return results.slice(0, types.length).map((result) => device.upload(result, device.allocate(sizeOf(result.shape) * byteSize(result.dtype))))
+function computeOnHost(
+  device: Device,
+  op: OpDefinition,
+  attributes: Attributes,
+  inputs: readonly (Variable | undefined)[],
+  types: readonly TensorType[],
+): Placed[] {
+  const results = op.compute!({
+    attributes,
+    inputs: inputs.map((input) => input && (input.constant ?? input.host())),
+    outputs: types,
+    outputCount: types.length,
+  })
+  return results
+    .slice(0, types.length)
+    .map((result) => device.upload(result, device.allocate(sizeOf(result.shape) * byteSize(result.dtype))))
 }
-

@@ -33,7 +33,10 @@ export class BackwardPass {
     if (gradients.every((gradient) => gradient === undefined)) return
     const { gradient } = node
     if (!gradient) {
-      throw new LanewiseError('E_UNSUPPORTED', `${node.op.name} has no gradient`, { op: node.op.name, node: node.scope || undefined })
+      throw new LanewiseError('E_UNSUPPORTED', `${node.op.name} has no gradient`, {
+        op: node.op.name,
+        node: node.scope || undefined,
+      })
     }
     const flow = new NodeFlow(this, this.device, node, gradients)
     const e = new EagerGradientEmitter(this.device, flow)
@@ -48,7 +51,11 @@ export class BackwardPass {
       if (!contribution) return
       const from = input!.node
       if (from && this.tape[from.position] !== from) {
-        throw new LanewiseError('E_STATE', `${input!.describe()} was made before gradients of this step were taken; its own are gone`, { op: node.op.name, node: node.scope || undefined })
+        throw new LanewiseError(
+          'E_STATE',
+          `${input!.describe()} was made before gradients of this step were taken; its own are gone`,
+          { op: node.op.name, node: node.scope || undefined },
+        )
       }
       this.add(input!, contribution)
     })
@@ -152,7 +159,13 @@ class NodeFlow implements Flow {
     const operand = this.node.operands[index]!
     const direct = variable instanceof Parameter && operand === variable.placed ? variable.claimGradient() : undefined
     return (this.results[index] =
-      direct ?? new Placed(operand.dtype, operand.shape, operand.order, this.device.allocate(sizeOf(operand.shape) * byteSize(operand.dtype))))
+      direct ??
+      new Placed(
+        operand.dtype,
+        operand.shape,
+        operand.order,
+        this.device.allocate(sizeOf(operand.shape) * byteSize(operand.dtype)),
+      ))
   }
 
   pass(index: number, placed: Placed): void {

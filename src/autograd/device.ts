@@ -44,7 +44,9 @@ export interface NonFinite {
   readonly gradientOf?: number
 }
 
-const gradientsByOp = new Map<object, Gradient>(gradients.map((gradient) => [gradient.op, gradient as unknown as Gradient]))
+const gradientsByOp = new Map<object, Gradient>(
+  gradients.map((gradient) => [gradient.op, gradient as unknown as Gradient]),
+)
 
 let current: Device | undefined
 
@@ -104,7 +106,13 @@ export class Device {
    */
   static async create(options: DeviceOptions = {}): Promise<Device> {
     const { build = 'auto', deterministic = false, memoryLimit = 2 ** 32 } = options
-    const module = options.wasmModule ?? (await loadModule(chooseBuild(build, deterministic), (chosen) => platform().readKernels(trainWasmFile(chosen)), 'train'))
+    const module =
+      options.wasmModule ??
+      (await loadModule(
+        chooseBuild(build, deterministic),
+        (chosen) => platform().readKernels(trainWasmFile(chosen)),
+        'train',
+      ))
     const device = new Device(new Context(module, memoryLimit), options)
     current ??= device
     return device
@@ -191,7 +199,10 @@ export class Device {
   /** A tensor whose elements the program knows: axes, sizes, indices. It is kept out of memory until a kernel wants it. */
   constant(source: Tensor | HostTensor): Variable {
     const host = hostOf(source)
-    return new Variable(this, this.upload(host, this.allocate(hostBytes(host))), { step: this.currentStep, constant: host })
+    return new Variable(this, this.upload(host, this.allocate(hostBytes(host))), {
+      step: this.currentStep,
+      constant: host,
+    })
   }
 
   /** A tensor that lasts and is learned (unless `trainable` is false, or it is a `buffer`). */
@@ -206,7 +217,10 @@ export class Device {
     const { placed } = variable
     const at = this.persistent(placed.bytes)
     this.copy(placed.at, at, placed.bytes)
-    return new Parameter(this, new Placed(placed.dtype, placed.shape, placed.order, at), { name: variable.name, trainable: false })
+    return new Parameter(this, new Placed(placed.dtype, placed.shape, placed.order, at), {
+      name: variable.name,
+      trainable: false,
+    })
   }
 
   /**
@@ -214,14 +228,17 @@ export class Device {
    * was the first on the way back that is not. What to name when a loss or a gradient is NaN.
    */
   firstNonFinite(): NonFinite | undefined {
-    const finite = (placed: Placed): boolean => (this.context.view('float32', this.addressOf(placed), placed.size) as Float32Array).every(Number.isFinite)
+    const finite = (placed: Placed): boolean =>
+      (this.context.view('float32', this.addressOf(placed), placed.size) as Float32Array).every(Number.isFinite)
     for (const node of this.tape) {
-      for (const output of node.outputs) if (output?.dtype === 'float32' && !finite(output.placed)) return { op: node.op.name, scope: node.scope }
+      for (const output of node.outputs)
+        if (output?.dtype === 'float32' && !finite(output.placed)) return { op: node.op.name, scope: node.scope }
     }
     for (const node of this.tape.toReversed()) {
       for (const input of node.inputs) {
         const gradient = input instanceof Parameter ? input.gradientPlaced : undefined
-        if (gradient && !finite(gradient)) return { op: node.op.name, scope: node.scope, gradientOf: node.inputs.indexOf(input) }
+        if (gradient && !finite(gradient))
+          return { op: node.op.name, scope: node.scope, gradientOf: node.inputs.indexOf(input) }
       }
     }
     return undefined
@@ -235,14 +252,21 @@ export class Device {
 
   /** @internal */
   backward(root: Variable, seed: Variable | undefined): void {
-    if (!root.node) throw new LanewiseError('E_STATE', `no gradient can be taken of ${root.describe()}: no parameter was used to make it, or recording was off`)
+    if (!root.node)
+      throw new LanewiseError(
+        'E_STATE',
+        `no gradient can be taken of ${root.describe()}: no parameter was used to make it, or recording was off`,
+      )
     if (this.consumed) throw new LanewiseError('E_STATE', 'the gradients of this step have been taken')
-    if (!seed && root.size !== 1) throw new LanewiseError('E_SHAPE', `${root.describe()} has ${root.size} elements: say by which gradient to begin`)
+    if (!seed && root.size !== 1)
+      throw new LanewiseError('E_SHAPE', `${root.describe()} has ${root.size} elements: say by which gradient to begin`)
     if (seed && (seed.dtype !== root.dtype || seed.shape.join() !== root.shape.join())) {
       throw new LanewiseError('E_SHAPE', `the gradient must be like ${root.describe()}, got ${seed.describe()}`)
     }
     this.consumed = true
-    const start = seed ? seed.placed : this.upload({ dtype: 'float32', shape: root.shape, data: Float32Array.of(1) }, this.allocate(4))
+    const start = seed
+      ? seed.placed
+      : this.upload({ dtype: 'float32', shape: root.shape, data: Float32Array.of(1) }, this.allocate(4))
     // The walk frees gradients it has used: the caller's stays.
     const copied = seed ? new Placed(start.dtype, start.shape, start.order, this.allocate(start.bytes)) : start
     if (seed) this.copy(start.at, copied.at, start.bytes)
@@ -300,7 +324,11 @@ export class Device {
 
   /** A view of the elements as they lie in memory; gone with the next allocation. @internal */
   hostOf(placed: Placed): HostTensor {
-    return { dtype: placed.dtype, shape: placed.shape, data: this.context.view(placed.dtype as NumericDType, this.addressOf(placed), placed.size) }
+    return {
+      dtype: placed.dtype,
+      shape: placed.shape,
+      data: this.context.view(placed.dtype as NumericDType, this.addressOf(placed), placed.size),
+    }
   }
 
   /** @internal */
@@ -351,7 +379,10 @@ function hostOf(source: Tensor | HostTensor | TypedArray, shape?: Shape): HostTe
   const dtype = dtypeOf(source)
   const dims = shape ?? [source.length]
   if (sizeOf(dims) !== source.length) {
-    throw new LanewiseError('E_TENSOR', `${dtype}[${dims.join(',')}] needs ${sizeOf(dims)} elements, got ${source.length}`)
+    throw new LanewiseError(
+      'E_TENSOR',
+      `${dtype}[${dims.join(',')}] needs ${sizeOf(dims)} elements, got ${source.length}`,
+    )
   }
   return { dtype, shape: dims, data: source }
 }
@@ -363,4 +394,3 @@ function dtypeOf(data: TypedArray): DType {
   if (data instanceof Uint8Array) return 'uint8'
   throw new LanewiseError('E_TENSOR', `say the type of this ${data.constructor.name} by passing a Tensor`)
 }
-

@@ -48,7 +48,12 @@ class Immediate implements KernelEmitter {
     return address
   }
 
-  pack(operand: Operand, _key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address {
+  pack(
+    operand: Operand,
+    _key: string,
+    bytes: number,
+    pack: (e: PackEmitter, from: Address, to: Address) => void,
+  ): Address {
     const to = this.scratch(bytes)
     pack(this, operand.at, to)
     return to
@@ -219,4 +224,3 @@ export function reorderInto(device: Device, from: Placed, to: Placed): void {
 export function outputType(type: TensorType, order: Order): OutputType {
   return { ...type, order, physical: physicalShape(type.shape, order) }
 }
-

@@ -36,7 +36,13 @@ export class Variable {
   constructor(
     readonly device: Device,
     placed: Placed,
-    { step, node, requiresGrad = false, constant, name }: { step: number; node?: TapeNode; requiresGrad?: boolean; constant?: HostTensor; name?: string },
+    {
+      step,
+      node,
+      requiresGrad = false,
+      constant,
+      name,
+    }: { step: number; node?: TapeNode; requiresGrad?: boolean; constant?: HostTensor; name?: string },
   ) {
     this.placed = placed
     this.step = step
@@ -69,7 +75,11 @@ export class Variable {
   check(): void {
     this.device.context.check()
     if (this.step >= 0 && this.step !== this.device.currentStep) {
-      throw new LanewiseError('E_STATE', `the step that ${this.describe()} was made in is over; keep() a tensor that has to last`, { tensor: this.name })
+      throw new LanewiseError(
+        'E_STATE',
+        `the step that ${this.describe()} was made in is over; keep() a tensor that has to last`,
+        { tensor: this.name },
+      )
     }
   }
 
@@ -92,7 +102,9 @@ export class Variable {
 
   /** The same elements, not followed by the tape. */
   detach(): Variable {
-    return this.requiresGrad ? new Variable(this.device, this.placed, { step: this.step, constant: this.constant, name: this.name }) : this
+    return this.requiresGrad
+      ? new Variable(this.device, this.placed, { step: this.step, constant: this.constant, name: this.name })
+      : this
   }
 
   /**
@@ -117,12 +129,17 @@ export class Variable {
     const { placed, device } = this
     const raw = device.context.view(placed.dtype as NumericDType, device.addressOf(placed), placed.size)
     const order = placed.order
-    if (sameMemory(placed.shape, order, identityOrder(order.length))) return { dtype: placed.dtype, shape: placed.shape, data: raw.slice() }
+    if (sameMemory(placed.shape, order, identityOrder(order.length)))
+      return { dtype: placed.dtype, shape: placed.shape, data: raw.slice() }
     const result = hostZeros(placed.dtype, placed.shape)
     const from = stridesOf(placed.physical)
     const to = stridesOf(placed.shape)
     copyStrided(
-      { axes: placed.shape.map((size, axis) => ({ size, from: from[order.indexOf(axis)], to: to[axis] })), from: 0, to: 0 },
+      {
+        axes: placed.shape.map((size, axis) => ({ size, from: from[order.indexOf(axis)], to: to[axis] })),
+        from: 0,
+        to: 0,
+      },
       { dtype: placed.dtype, shape: placed.physical, data: raw },
       result,
     )
@@ -161,7 +178,9 @@ export class Parameter extends Variable {
 
   /** The gradient, in the parameter's shape; undefined if no backward pass has reached it since {@link zeroGrad}. */
   get grad(): Variable | undefined {
-    return this.filled ? new Variable(this.device, this.gradient!, { step: -1, name: this.name && `${this.name}.grad` }) : undefined
+    return this.filled
+      ? new Variable(this.device, this.gradient!, { step: -1, name: this.name && `${this.name}.grad` })
+      : undefined
   }
 
   /** Forgets the gradient. Its memory is kept. */
@@ -172,13 +191,24 @@ export class Parameter extends Variable {
   /** Sets the elements, in logical order. @throws LanewiseError `E_TENSOR` if type or shape differ. */
   assign(tensor: HostTensor | Tensor | TypedArray): void {
     this.check()
-    const source = tensor instanceof Tensor ? (tensor.data as TypedArray) : 'data' in tensor ? (tensor.data as TypedArray) : tensor
+    const source =
+      tensor instanceof Tensor ? (tensor.data as TypedArray) : 'data' in tensor ? (tensor.data as TypedArray) : tensor
     const shape = tensor instanceof Tensor ? tensor.dims : 'shape' in tensor ? tensor.shape : undefined
-    if (source.length !== this.size || (shape && (shape.length !== this.shape.length || shape.some((size, axis) => size !== this.shape[axis])))) {
-      throw new LanewiseError('E_TENSOR', `${this.describe()} cannot take ${shape ? `[${shape.join(',')}]` : `${source.length} elements`}`, { tensor: this.name })
+    if (
+      source.length !== this.size ||
+      (shape && (shape.length !== this.shape.length || shape.some((size, axis) => size !== this.shape[axis])))
+    ) {
+      throw new LanewiseError(
+        'E_TENSOR',
+        `${this.describe()} cannot take ${shape ? `[${shape.join(',')}]` : `${source.length} elements`}`,
+        { tensor: this.name },
+      )
     }
     const target = this.device.context.view(this.dtype as NumericDType, this.device.addressOf(this.placed), this.size)
-    if (source.constructor !== target.constructor) throw new LanewiseError('E_TENSOR', `${this.describe()} cannot take the elements of another type`, { tensor: this.name })
+    if (source.constructor !== target.constructor)
+      throw new LanewiseError('E_TENSOR', `${this.describe()} cannot take the elements of another type`, {
+        tensor: this.name,
+      })
     ;(target as Float32Array).set(source as Float32Array)
     this.changed()
   }

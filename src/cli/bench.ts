@@ -38,7 +38,8 @@ export const bench: Command = {
     const seed = numberFlag(flags, 'seed', { whole: true }) ?? 0
     const given = listFlag(flags, 'input').length > 0
     const feeds: Record<string, Tensor>[] = []
-    for (let i = 0; i < (given ? 1 : INPUTS); i++) feeds.push(await makeFeeds(session, { ...flags, seed: String(seed + i) }, 'random'))
+    for (let i = 0; i < (given ? 1 : INPUTS); i++)
+      feeds.push(await makeFeeds(session, { ...flags, seed: String(seed + i) }, 'random'))
     const bytes = await platform().readModel(model)
     const external = names.length > 0 ? await externalFiles(model, readModel(bytes)) : []
     const peers: Peer[] = []
@@ -49,10 +50,17 @@ export const bench: Command = {
     const agreement: boolean[] = []
     for (const peer of peers) {
       const theirs = await peer.run(feeds[0])
-      agreement.push(session.outputNames.every((name) => expected[name] instanceof Tensor && differenceOf(toHost(expected[name], name), theirs[name]).agrees))
+      agreement.push(
+        session.outputNames.every(
+          (name) => expected[name] instanceof Tensor && differenceOf(toHost(expected[name], name), theirs[name]).agrees,
+        ),
+      )
     }
 
-    const engines = [{ name: 'lanewise', run: (i: number): Promise<unknown> => session.run(feeds[i]) }, ...peers.map((peer) => ({ name: peer.name, run: (i: number): Promise<unknown> => peer.run(feeds[i]) }))]
+    const engines = [
+      { name: 'lanewise', run: (i: number): Promise<unknown> => session.run(feeds[i]) },
+      ...peers.map((peer) => ({ name: peer.name, run: (i: number): Promise<unknown> => peer.run(feeds[i]) })),
+    ]
     const times = engines.map((): number[] => [])
     let spent = 0
     for (let round = -WARM_UP; rounds === undefined ? round < 5 || spent < budgetMs : round < rounds; round++) {
@@ -73,12 +81,34 @@ export const bench: Command = {
       ratio: k === 0 ? undefined : median(times[k]) / mine,
       agrees: k === 0 ? undefined : agreement[k - 1],
     }))
-    print(`${describeEngine(session)}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}, one thread, ${times[0].length} rounds`)
+    print(
+      `${describeEngine(session)}, ${cpus()[0]?.model.trim() ?? 'unknown processor'}, one thread, ${times[0].length} rounds`,
+    )
     print()
-    const columns = [{ title: 'engine' }, { title: 'median', right: true }, { title: 'least', right: true }, { title: 'times lanewise', right: true }, { title: '' }]
-    const cells = rows.map((row) => [`${row.name}${row.version ? ` ${row.version}` : ''}`, msText(row.medianMs), msText(row.minMs), row.ratio?.toFixed(2) ?? '', row.agrees === undefined ? '' : row.agrees ? 'agrees' : 'DIFFERS'])
+    const columns = [
+      { title: 'engine' },
+      { title: 'median', right: true },
+      { title: 'least', right: true },
+      { title: 'times lanewise', right: true },
+      { title: '' },
+    ]
+    const cells = rows.map((row) => [
+      `${row.name}${row.version ? ` ${row.version}` : ''}`,
+      msText(row.medianMs),
+      msText(row.minMs),
+      row.ratio?.toFixed(2) ?? '',
+      row.agrees === undefined ? '' : row.agrees ? 'agrees' : 'DIFFERS',
+    ])
     tableLines(columns, cells).forEach(print)
-    result({ model, build: session.build, node: process.versions.node, v8: process.versions.v8, cpu: cpus()[0]?.model.trim(), rounds: times[0].length, engines: rows })
+    result({
+      model,
+      build: session.build,
+      node: process.versions.node,
+      v8: process.versions.v8,
+      cpu: cpus()[0]?.model.trim(),
+      rounds: times[0].length,
+      engines: rows,
+    })
     if (agreement.includes(false)) process.exitCode = 1
     for (const peer of peers) await peer.release()
     await session.release()

@@ -12,8 +12,16 @@ import { loadSession, sessionFlags } from './load.js'
 const SETS = Object.keys(mnistSets) as MnistName[]
 
 export const classifierFlags: Readonly<Record<string, Flag>> = {
-  data: { type: 'string', value: 'FOLDER|URL', help: 'where the IDX files are (default data/NAME; MNIST that is not there is drawn)' },
-  set: { type: 'string', value: SETS.join('|'), help: 'which set (default: the one the file says it was trained on, else mnist)' },
+  data: {
+    type: 'string',
+    value: 'FOLDER|URL',
+    help: 'where the IDX files are (default data/NAME; MNIST that is not there is drawn)',
+  },
+  set: {
+    type: 'string',
+    value: SETS.join('|'),
+    help: 'which set (default: the one the file says it was trained on, else mnist)',
+  },
   ...sessionFlags,
 }
 
@@ -34,27 +42,50 @@ export interface LoadedClassifier {
 export async function loadClassifier(invocation: Invocation): Promise<LoadedClassifier> {
   const { flags } = invocation
   const file = onlyModel(invocation)
-  const metadata = new Map(readModel(await platform().readModel(file)).metadataProps.map(({ key, value }) => [key, value]))
+  const metadata = new Map(
+    readModel(await platform().readModel(file)).metadataProps.map(({ key, value }) => [key, value]),
+  )
   const session = await loadSession(file, flags)
-  if (session.inputNames.length !== 1) throw new LanewiseError('E_SHAPE', `a classifier of pictures has one input, this model has ${session.inputNames.length}`)
+  if (session.inputNames.length !== 1)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `a classifier of pictures has one input, this model has ${session.inputNames.length}`,
+    )
   const name = choiceFlag(flags, 'set', SETS) ?? SETS.find((set) => set === metadata.get('data')) ?? 'mnist'
   const data: PictureData = await pictureData(name, {
     from: textFlag(flags, 'data'),
-    split: name === metadata.get('data') && metadata.has('split') ? (JSON.parse(metadata.get('split')!) as [number, number]) : undefined,
+    split:
+      name === metadata.get('data') && metadata.has('split')
+        ? (JSON.parse(metadata.get('split')!) as [number, number])
+        : undefined,
     seed: Number(metadata.get('seed') ?? 1),
   })
   const output = session.outputNames.find((known) => known === 'probabilities') ?? session.outputNames[0]
-  return { session, file, classes: data.classes, test: data.test, source: data.source, output, normalized: output === 'probabilities' }
+  return {
+    session,
+    file,
+    classes: data.classes,
+    test: data.test,
+    source: data.source,
+    output,
+    normalized: output === 'probabilities',
+  }
 }
 
 /** Runs the classifier on some test pictures; also gives other values of its graph by their names. */
-export async function classify({ session, test, output, classes }: LoadedClassifier, indices: readonly number[], fetch: readonly string[] = []) {
+export async function classify(
+  { session, test, output, classes }: LoadedClassifier,
+  indices: readonly number[],
+  fetch: readonly string[] = [],
+) {
   const { image, label } = test.batch!(indices)
   const wanted = [output, ...fetch]
   const values = await session.run({ [session.inputNames[0]]: image }, wanted)
   const scores = values[output]
   if (!(scores instanceof Tensor) || scores.dims.join() !== `${indices.length},${classes.length}`) {
-    throw new LanewiseError('E_SHAPE', `"${output}" does not have a number for each of ${classes.length} classes`, { tensor: output })
+    throw new LanewiseError('E_SHAPE', `"${output}" does not have a number for each of ${classes.length} classes`, {
+      tensor: output,
+    })
   }
   return { image, label, scores, values }
 }

@@ -44,7 +44,8 @@ export const commonFlags: Readonly<Record<string, Flag>> = {
 /** @throws UsageError in one sentence. */
 export function parseFlags(args: readonly string[], flags: Command['flags']): { flags: Flags; positionals: string[] } {
   const options: NonNullable<ParseArgsConfig['options']> = {}
-  for (const [name, { type, multiple }] of Object.entries({ ...flags, ...commonFlags })) options[name] = { type, multiple: multiple ?? false }
+  for (const [name, { type, multiple }] of Object.entries({ ...flags, ...commonFlags }))
+    options[name] = { type, multiple: multiple ?? false }
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
     return { flags: values as Flags, positionals }
@@ -55,15 +56,25 @@ export function parseFlags(args: readonly string[], flags: Command['flags']): { 
 }
 
 export function helpOf(command: Command): string {
-  const rows = Object.entries({ ...command.flags, ...commonFlags }).map(([name, { value, help }]) => [`--${name}${value ? ` ${value}` : ''}`, help])
+  const rows = Object.entries({ ...command.flags, ...commonFlags }).map(([name, { value, help }]) => [
+    `--${name}${value ? ` ${value}` : ''}`,
+    help,
+  ])
   const width = Math.max(...rows.map(([left]) => left.length))
-  return [`lanewise ${command.name} ${command.usage}`, '', command.summary, '', ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)].join('\n')
+  return [
+    `lanewise ${command.name} ${command.usage}`,
+    '',
+    command.summary,
+    '',
+    ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
+  ].join('\n')
 }
 
 /** The only positional argument. */
 export function onlyModel({ positionals }: Invocation): string {
   if (positionals.length === 0) throw new UsageError('the model is missing')
-  if (positionals.length > 1) throw new UsageError(`one model at a time, got ${positionals.map((p) => `"${p}"`).join(' and ')}`)
+  if (positionals.length > 1)
+    throw new UsageError(`one model at a time, got ${positionals.map((p) => `"${p}"`).join(' and ')}`)
   return positionals[0]
 }
 
@@ -94,13 +105,15 @@ export function numbersFlag(flags: Flags, name: string): number[] | undefined {
   const text = textFlag(flags, name)
   if (text === undefined) return undefined
   const values = text.split(',').map((part) => (part.trim() === '' ? NaN : Number(part)))
-  if (!values.every(Number.isFinite)) throw new UsageError(`--${name} must be numbers separated by commas, got "${text}"`)
+  if (!values.every(Number.isFinite))
+    throw new UsageError(`--${name} must be numbers separated by commas, got "${text}"`)
   return values
 }
 
 /** @throws UsageError if the value is none of the choices. */
 export function choiceFlag<T extends string>(flags: Flags, name: string, choices: readonly T[]): T | undefined {
   const text = textFlag(flags, name)
-  if (text !== undefined && !choices.includes(text as T)) throw new UsageError(`--${name} must be ${choices.join(' or ')}, got "${text}"`)
+  if (text !== undefined && !choices.includes(text as T))
+    throw new UsageError(`--${name} must be ${choices.join(' or ')}, got "${text}"`)
   return text as T | undefined
 }

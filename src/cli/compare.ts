@@ -52,23 +52,53 @@ export const compare: Command = {
 
     print(`${describeEngine(session)}; ${peer.name} ${peer.version}, one thread`)
     print()
-    const columns = [{ title: 'output' }, { title: 'largest difference', right: true }, { title: 'largest value', right: true }, { title: '' }]
-    tableLines(columns, outputs.map((o) => [o.name, o.largest.toExponential(2), o.scale.toExponential(2), o.reason ?? (o.agrees ? 'agrees' : 'DIFFERS')])).forEach(print)
+    const columns = [
+      { title: 'output' },
+      { title: 'largest difference', right: true },
+      { title: 'largest value', right: true },
+      { title: '' },
+    ]
+    tableLines(
+      columns,
+      outputs.map((o) => [
+        o.name,
+        o.largest.toExponential(2),
+        o.scale.toExponential(2),
+        o.reason ?? (o.agrees ? 'agrees' : 'DIFFERS'),
+      ]),
+    ).forEach(print)
     print()
-    print(`${msText(lanewiseMs)} here, ${msText(peerMs)} in ${peer.name}: ${(peerMs / lanewiseMs).toFixed(2)} times as fast`)
+    print(
+      `${msText(lanewiseMs)} here, ${msText(peerMs)} in ${peer.name}: ${(peerMs / lanewiseMs).toFixed(2)} times as fast`,
+    )
     const nodes = await compareNodes(session, proto, feeds, peerName, external)
     const { divergence } = nodes
     if (divergence) {
       const { difference } = divergence
       const where = `${divergence.op} "${divergence.node}", value "${divergence.value}"`
-      print(`first divergence: ${where}${divergence.onlyOptimized ? ', only as the graph passes rewrite it' : ''}: ${difference.reason ?? `${difference.largest.toExponential(2)} where the largest value is ${difference.scale.toExponential(2)}`}`)
+      print(
+        `first divergence: ${where}${divergence.onlyOptimized ? ', only as the graph passes rewrite it' : ''}: ${difference.reason ?? `${difference.largest.toExponential(2)} where the largest value is ${difference.scale.toExponential(2)}`}`,
+      )
     } else if (nodes.problem !== undefined) {
       print(`the nodes were not compared: ${nodes.problem}`)
     } else {
       print(`${nodes.compared} values inside the graph: every one agrees`)
     }
     if (!agrees) process.exitCode = 1
-    result({ model, build: session.build, peer: peer.name, peerVersion: peer.version, agrees, outputs, lanewiseMs, peerMs, ratio: peerMs / lanewiseMs, valuesCompared: nodes.compared, problem: nodes.problem, firstDivergence: divergence })
+    result({
+      model,
+      build: session.build,
+      peer: peer.name,
+      peerVersion: peer.version,
+      agrees,
+      outputs,
+      lanewiseMs,
+      peerMs,
+      ratio: peerMs / lanewiseMs,
+      valuesCompared: nodes.compared,
+      problem: nodes.problem,
+      firstDivergence: divergence,
+    })
     await session.release()
   },
 }
@@ -90,7 +120,9 @@ async function compareNodes(
   const here = new Set(session.model.nodes.flatMap((node) => node.outputs.map((value) => value?.name)))
   const graph = proto.graph!
   const places = graph.node.flatMap((node) => {
-    return node.output.filter((name) => here.has(name)).map((value) => ({ value, op: node.opType, node: node.name || node.output[0] }))
+    return node.output
+      .filter((name) => here.has(name))
+      .map((value) => ({ value, op: node.opType, node: node.name || node.output[0] }))
   })
   try {
     const outputs = new Set(graph.output.map(({ name }) => name))

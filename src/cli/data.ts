@@ -25,13 +25,22 @@ export const data: Command = {
   async run({ positionals, flags, print, result }) {
     const [name] = positionals
     const set = SETS.find((known) => known === name)
-    if (positionals.length !== 1 || !set) throw new UsageError(`one of ${SETS.join(', ')} is needed, got ${positionals.map((word) => `"${word}"`).join(' ') || 'nothing'}`)
+    if (positionals.length !== 1 || !set)
+      throw new UsageError(
+        `one of ${SETS.join(', ')} is needed, got ${positionals.map((word) => `"${word}"`).join(' ') || 'nothing'}`,
+      )
     const part = choiceFlag(flags, 'part', ['train', 'test'])
     const from = textFlag(flags, 'from')
     if (set === 'digits' && from !== undefined) throw new UsageError('digits are drawn: they come from nowhere')
-    if (set !== 'digits' && from === undefined) throw new UsageError(`--from is missing: the folder or URL that has ${mnistFile(part ?? 'train', 'images')}.gz (or draw a set of digits with "lanewise data digits")`)
+    if (set !== 'digits' && from === undefined)
+      throw new UsageError(
+        `--from is missing: the folder or URL that has ${mnistFile(part ?? 'train', 'images')}.gz (or draw a set of digits with "lanewise data digits")`,
+      )
     const seed = numberFlag(flags, 'seed', { whole: true }) ?? 1
-    const counts = { train: numberFlag(flags, 'train', { least: 1, whole: true }) ?? 60_000, test: numberFlag(flags, 'test', { least: 1, whole: true }) ?? 10_000 }
+    const counts = {
+      train: numberFlag(flags, 'train', { least: 1, whole: true }) ?? 60_000,
+      test: numberFlag(flags, 'test', { least: 1, whole: true }) ?? 10_000,
+    }
     const folder = textFlag(flags, 'to') ?? join('data', set)
     const wanted: readonly MnistPart[] = part ? [part] : ['train', 'test']
 
@@ -39,12 +48,20 @@ export const data: Command = {
     const parts: [MnistPart, ImageSet][] = []
     for (const which of wanted) {
       // Two seeds of one: the parts of a seed have nothing in common with each other or with those of another.
-      parts.push([which, set === 'digits' ? generateDigits(counts[which], 2 * seed + (which === 'train' ? 0 : 1)) : await loadMnistPart(from!, which, set)])
+      parts.push([
+        which,
+        set === 'digits'
+          ? generateDigits(counts[which], 2 * seed + (which === 'train' ? 0 : 1))
+          : await loadMnistPart(from!, which, set),
+      ])
     }
     makeFolder(folder)
     const files: { path: string; bytes: number; examples: number }[] = []
     for (const [which, { images, labels, length }] of parts) {
-      for (const [what, tensor] of [['images', images], ['labels', labels]] as const) {
+      for (const [what, tensor] of [
+        ['images', images],
+        ['labels', labels],
+      ] as const) {
         const path = join(folder, mnistFile(which, what))
         const bytes = encodeIdx(tensor)
         writeAtomically(path, [bytes])

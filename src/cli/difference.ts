@@ -22,14 +22,22 @@ export function differenceOf(actual: HostTensor | undefined, reference: HostTens
   if (!actual || !reference) return { agrees: actual === reference, largest: 0, scale: 0, reason: 'no tensors' }
   if (actual.dtype !== reference.dtype || !sameShape(actual.shape, reference.shape)) {
     const describe = ({ dtype, shape }: HostTensor) => `${dtype}${formatShape(shape)}`
-    return { agrees: false, largest: Infinity, scale: 0, reason: `${describe(actual)} instead of ${describe(reference)}` }
+    return {
+      agrees: false,
+      largest: Infinity,
+      scale: 0,
+      reason: `${describe(actual)} instead of ${describe(reference)}`,
+    }
   }
   const { dtype } = actual
   if (dtype === 'string') {
     const at = (actual.data as string[]).findIndex((text, i) => text !== reference.data[i])
-    return at < 0 ? { agrees: true, largest: 0, scale: 0 } : { agrees: false, largest: Infinity, scale: 0, reason: `element ${at} is ${JSON.stringify(actual.data[at])}` }
+    return at < 0
+      ? { agrees: true, largest: 0, scale: 0 }
+      : { agrees: false, largest: Infinity, scale: 0, reason: `element ${at} is ${JSON.stringify(actual.data[at])}` }
   }
-  if (dtype.startsWith('complex')) return { agrees: true, largest: 0, scale: 0, reason: 'complex numbers are not compared' }
+  if (dtype.startsWith('complex'))
+    return { agrees: true, largest: 0, scale: 0, reason: 'complex numbers are not compared' }
   const a = numbersOf(actual)
   const b = numbersOf(reference)
   let scale = 0

@@ -28,7 +28,9 @@ export interface Comparison {
 type Results = Readonly<Record<string, HostTensor | undefined>>
 
 export function hostResults(results: Readonly<Record<string, unknown>>): Record<string, HostTensor | undefined> {
-  return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, value instanceof Tensor ? toHost(value, name) : undefined]))
+  return Object.fromEntries(
+    Object.entries(results).map(([name, value]) => [name, value instanceof Tensor ? toHost(value, name) : undefined]),
+  )
 }
 
 /**
@@ -42,7 +44,12 @@ export async function findDivergence(
   places: readonly Place[],
   reference: Results,
 ): Promise<Comparison> {
-  const mine = hostResults(await session.run(feeds, places.map(({ value }) => value)))
+  const mine = hostResults(
+    await session.run(
+      feeds,
+      places.map(({ value }) => value),
+    ),
+  )
   const comparable = places.filter(({ value }) => mine[value] && reference[value])
   const compared = comparable.length
   for (const place of comparable) {

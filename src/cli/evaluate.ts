@@ -27,10 +27,16 @@ export const evaluate: Command = {
     const right = confusion.reduce((sum, row, i) => sum + row[i], 0)
     const accuracy = right / test.length
     print(describeEngine(session))
-    print(`${source}: ${(100 * accuracy).toFixed(2)} % right: ${right} of ${test.length} test pictures, ${seconds.toFixed(1)} s`)
+    print(
+      `${source}: ${(100 * accuracy).toFixed(2)} % right: ${right} of ${test.length} test pictures, ${seconds.toFixed(1)} s`,
+    )
     print()
     const columns = [{ title: 'is \\ taken for' }, ...classes.map((title) => ({ title, right: true }))]
-    for (const line of tableLines(columns, confusion.map((row, i) => [classes[i], ...row.map((count) => (count ? String(count) : '·'))]))) print(line)
+    for (const line of tableLines(
+      columns,
+      confusion.map((row, i) => [classes[i], ...row.map((count) => (count ? String(count) : '·'))]),
+    ))
+      print(line)
     result({ model: classifier.file, source, accuracy, right, examples: test.length, confusion, seconds })
     await session.release()
   },

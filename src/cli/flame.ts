@@ -14,7 +14,10 @@ interface Frame {
 export function flamePage(title: string, entries: readonly ProfileEntry[]): string {
   const root: Frame = { name: title, ms: 0, children: [] }
   for (const entry of entries) {
-    const path = entry.node.split('/').filter((part) => part !== '').slice(0, -1)
+    const path = entry.node
+      .split('/')
+      .filter((part) => part !== '')
+      .slice(0, -1)
     root.ms += entry.ms
     let at = root
     for (const part of path) {
@@ -24,7 +27,12 @@ export function flamePage(title: string, entries: readonly ProfileEntry[]): stri
       next.ms += entry.ms
       at = next
     }
-    at.children.push({ name: `${entry.op} ${entry.node.split('/').at(-1) ?? ''}`.trim(), ms: entry.ms, children: [], entry })
+    at.children.push({
+      name: `${entry.op} ${entry.node.split('/').at(-1) ?? ''}`.trim(),
+      ms: entry.ms,
+      children: [],
+      entry,
+    })
   }
   const bars: string[] = []
   let depth = 0

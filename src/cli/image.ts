@@ -62,23 +62,45 @@ interface Frame {
  * @param declared - the input's shape; a string is a size that is free.
  * @throws LanewiseError `E_UNSUPPORTED` without the package sharp, `E_TENSOR` if the file is no picture or the input takes none.
  */
-export async function imageTensor(path: string, input: string, dtype: DType, declared: readonly (number | string)[], options: ImageOptions): Promise<HostTensor> {
+export async function imageTensor(
+  path: string,
+  input: string,
+  dtype: DType,
+  declared: readonly (number | string)[],
+  options: ImageOptions,
+): Promise<HostTensor> {
   const { layout, channels, height: fixedHeight, width: fixedWidth } = frameOf(input, declared, options.layout)
   const { default: sharp } = await loadOptional<typeof import('sharp')>('sharp', 'a picture as input')
-  const picture = sharp(path, { failOn: 'error' }).rotate().flatten().toColourspace(channels === 1 ? 'b-w' : 'srgb')
-  let pixels: { readonly data: Uint8Array; readonly info: { readonly width: number; readonly height: number; readonly channels: number } }
+  const picture = sharp(path, { failOn: 'error' })
+    .rotate()
+    .flatten()
+    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
+  let pixels: {
+    readonly data: Uint8Array
+    readonly info: { readonly width: number; readonly height: number; readonly channels: number }
+  }
   try {
     const width = fixedWidth ?? options.size?.width
     const height = fixedHeight ?? options.size?.height
-    const sized = width === undefined && height === undefined ? picture : picture.resize({ width, height, fit: options.crop ? 'cover' : 'fill' })
+    const sized =
+      width === undefined && height === undefined
+        ? picture
+        : picture.resize({ width, height, fit: options.crop ? 'cover' : 'fill' })
     pixels = await sized.raw().toBuffer({ resolveWithObject: true })
   } catch (cause) {
-    throw new LanewiseError('E_TENSOR', `the picture ${path} cannot be read: ${(cause as Error).message}`, { tensor: input, cause })
+    throw new LanewiseError('E_TENSOR', `the picture ${path} cannot be read: ${(cause as Error).message}`, {
+      tensor: input,
+      cause,
+    })
   }
   const { width, height } = pixels.info
   const given = pixels.info.channels
-  for (const [name, values] of [['--mean', options.mean], ['--std', options.std]] as const) {
-    if (values.length !== 1 && values.length !== channels) throw new UsageError(`${name} has ${values.length} values, the input "${input}" has ${channels} channels`)
+  for (const [name, values] of [
+    ['--mean', options.mean],
+    ['--std', options.std],
+  ] as const) {
+    if (values.length !== 1 && values.length !== channels)
+      throw new UsageError(`${name} has ${values.length} values, the input "${input}" has ${channels} channels`)
   }
   const scale = options.scale ?? (isFloat(dtype) ? 1 / 255 : 1)
   const area = width * height
@@ -88,7 +110,8 @@ export async function imageTensor(path: string, input: string, dtype: DType, dec
     const mean = options.mean[c % options.mean.length]
     const std = options.std[c % options.std.length]
     for (let i = 0; i < area; i++) {
-      numbers[layout === 'nchw' ? c * area + i : i * channels + c] = (pixels.data[i * given + from] * scale - mean) / std
+      numbers[layout === 'nchw' ? c * area + i : i * channels + c] =
+        (pixels.data[i * given + from] * scale - mean) / std
     }
   }
   const frame = layout === 'nchw' ? [channels, height, width] : [height, width, channels]
@@ -99,13 +122,18 @@ export async function imageTensor(path: string, input: string, dtype: DType, dec
 function frameOf(input: string, declared: readonly (number | string)[], wanted: 'nchw' | 'nhwc' | undefined): Frame {
   const shape = declared.length === 4 ? declared.slice(1) : declared
   const refuse = (why: string): never => {
-    throw new LanewiseError('E_TENSOR', `the input "${input}" of shape ${formatShape(declared)} takes no picture: ${why}`, { tensor: input })
+    throw new LanewiseError(
+      'E_TENSOR',
+      `the input "${input}" of shape ${formatShape(declared)} takes no picture: ${why}`,
+      { tensor: input },
+    )
   }
   if (shape.length !== 3) refuse('a picture has 3 axes, or 4 with the batch')
   const fits = (axis: number | string) => axis === 1 || axis === 3
   const layout = wanted ?? (fits(shape[0]) ? 'nchw' : fits(shape[2]) ? 'nhwc' : 'nchw')
   const [channels, height, width] = layout === 'nchw' ? shape : [shape[2], shape[0], shape[1]]
-  if (typeof channels === 'number' && !fits(channels)) refuse(`it would have ${channels} channels, pictures have 1 or 3`)
+  if (typeof channels === 'number' && !fits(channels))
+    refuse(`it would have ${channels} channels, pictures have 1 or 3`)
   const size = (axis: number | string) => (typeof axis === 'number' ? axis : undefined)
   return { layout, channels: size(channels) ?? 3, height: size(height), width: size(width) }
 }

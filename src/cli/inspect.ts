@@ -45,7 +45,10 @@ export const inspect: Command = {
     const sizes = dimensionsFlag(flags)
     const proto = readModel(await platform().readModel(model))
     const unsupported = standIn(proto)
-    const session = await tolerantly(() => loadSession(model, flags, { passes: flags['no-passes'] !== true }), unsupported)
+    const session = await tolerantly(
+      () => loadSession(model, flags, { passes: flags['no-passes'] !== true }),
+      unsupported,
+    )
     checkDimensions(session, sizes)
     const graph = session.model
     const problems: string[] = []
@@ -62,14 +65,29 @@ export const inspect: Command = {
     const opsets = Object.fromEntries(proto.opsetImport.map(({ domain, version }) => [domain || 'ai.onnx', version]))
     const producer = `${proto.producerName} ${proto.producerVersion}`.trim()
 
-    print(`${model}: ${Object.entries(opsets).map(([domain, version]) => `${domain} ${version}`).join(', ')}${producer ? `, made by ${producer}` : ''}`)
-    for (const [title, values] of [['inputs', graph.inputs], ['outputs', graph.outputs]] as const) {
+    print(
+      `${model}: ${Object.entries(opsets)
+        .map(([domain, version]) => `${domain} ${version}`)
+        .join(', ')}${producer ? `, made by ${producer}` : ''}`,
+    )
+    for (const [title, values] of [
+      ['inputs', graph.inputs],
+      ['outputs', graph.outputs],
+    ] as const) {
       print()
       print(title)
-      for (const value of values) print(`  ${value.name}  ${declaredText(value.declared)}${concreteText(types.get(value), value.declared)}`)
+      for (const value of values)
+        print(`  ${value.name}  ${declaredText(value.declared)}${concreteText(types.get(value), value.declared)}`)
     }
     print()
-    const columns: readonly Column[] = [{ title: 'operator' }, { title: 'name', most: 40 }, { title: 'output' }, { title: 'hyperparameters', most: 60, cut: 'end' }, { title: 'parameters', right: true }, { title: 'multiply-adds', right: true }]
+    const columns: readonly Column[] = [
+      { title: 'operator' },
+      { title: 'name', most: 40 },
+      { title: 'output' },
+      { title: 'hyperparameters', most: 60, cut: 'end' },
+      { title: 'parameters', right: true },
+      { title: 'multiply-adds', right: true },
+    ]
     const cells = rows.map((row) => [
       `${'  '.repeat(row.depth)}${row.node.op.name}${standIns.has(row.node.op) ? ' (!)' : ''}`,
       row.node.name,
@@ -83,12 +101,17 @@ export const inspect: Command = {
     print(`nodes           ${totals.nodes}`)
     print(`parameters      ${totals.parameters} (${short(totals.parameters)})`)
     print(`multiply-adds   ${totals.macs} (${short(totals.macs)})`)
-    print(`memory          ${bytesText(totals.peakBytes)}: weights ${bytesText(totals.weightBytes)}, arena ${bytesText(totals.arenaBytes)}${totals.complete ? '' : ' (as far as it can be planned without data)'}`)
+    print(
+      `memory          ${bytesText(totals.peakBytes)}: weights ${bytesText(totals.weightBytes)}, arena ${bytesText(totals.arenaBytes)}${totals.complete ? '' : ' (as far as it can be planned without data)'}`,
+    )
     for (const problem of problems) print(`note            ${problem}`)
     if (unsupported.size === 0) print('every operator is supported')
     else {
       print('operators that are not supported (!)')
-      for (const { op, nodes, reason } of unsupported.values()) print(`  ${op}: ${reason ?? ''}${reason ? '; ' : ''}${nodes.length} node${nodes.length === 1 ? '' : 's'} (${nodes.slice(0, 5).join(', ')}${nodes.length > 5 ? ', …' : ''})`)
+      for (const { op, nodes, reason } of unsupported.values())
+        print(
+          `  ${op}: ${reason ?? ''}${reason ? '; ' : ''}${nodes.length} node${nodes.length === 1 ? '' : 's'} (${nodes.slice(0, 5).join(', ')}${nodes.length > 5 ? ', …' : ''})`,
+        )
     }
     result({
       model,
@@ -102,7 +125,11 @@ export const inspect: Command = {
         name: node.name,
         depth,
         inputs: node.inputs.map((value) => value?.name ?? ''),
-        outputs: node.outputs.map((value, i) => ({ name: value?.name ?? '', type: outputs[i]?.dtype, shape: outputs[i]?.shape })),
+        outputs: node.outputs.map((value, i) => ({
+          name: value?.name ?? '',
+          type: outputs[i]?.dtype,
+          shape: outputs[i]?.shape,
+        })),
         hyperparameters: Object.fromEntries(hyperparameters(node)),
         parameters,
         macs,
@@ -143,9 +170,12 @@ const standIns = new WeakSet<object>()
 function replace(domain: string, name: string): void {
   const spec = (kind: AttributeKind): AttributeSpec<unknown> => ({ kind, fallback: undefined })
   // Whatever attribute is asked for is there, so that none is refused; none is listed, so that none is filled in.
-  const attributes = new Proxy<Record<string, AttributeSpec<unknown>>>({}, {
-    getOwnPropertyDescriptor: () => ({ configurable: true, enumerable: false, value: spec('int') }),
-  })
+  const attributes = new Proxy<Record<string, AttributeSpec<unknown>>>(
+    {},
+    {
+      getOwnPropertyDescriptor: () => ({ configurable: true, enumerable: false, value: spec('int') }),
+    },
+  )
   const definition = {
     name,
     domain,
@@ -160,12 +190,21 @@ function replace(domain: string, name: string): void {
 }
 
 /** Loads a model; operators that are refused for an attribute join the unsupported ones. */
-async function tolerantly(load: () => Promise<InferenceSession>, unsupported: Map<string, Unsupported>): Promise<InferenceSession> {
+async function tolerantly(
+  load: () => Promise<InferenceSession>,
+  unsupported: Map<string, Unsupported>,
+): Promise<InferenceSession> {
   for (;;) {
     try {
       return await load()
     } catch (error) {
-      if (!(error instanceof LanewiseError) || error.code !== 'E_UNSUPPORTED' || error.op === undefined || error.node === undefined) throw error
+      if (
+        !(error instanceof LanewiseError) ||
+        error.code !== 'E_UNSUPPORTED' ||
+        error.op === undefined ||
+        error.node === undefined
+      )
+        throw error
       if (unsupported.has(error.op) || !findOp('', error.op)) throw error
       unsupported.set(error.op, { op: error.op, nodes: [error.node], reason: error.message })
       replace('', error.op)
@@ -200,7 +239,7 @@ function rowsOf(graph: Graph, sizes: ReadonlyMap<string, number>, problems: stri
     const found = inferTypes(part, given, (error) => problems.push(error.message))
     for (const [value, { type }] of found) types.set(value, type)
     for (const node of part.nodes) {
-      const shapeOf = (value: Value | undefined) => (value && (value.constant ?? types.get(value))?.shape)
+      const shapeOf = (value: Value | undefined) => value && (value.constant ?? types.get(value))?.shape
       const inputs = node.inputs.map(shapeOf)
       const outputs = node.outputs.map((value) => value && types.get(value))
       let parameters = 0
@@ -208,7 +247,17 @@ function rowsOf(graph: Graph, sizes: ReadonlyMap<string, number>, problems: stri
         weights.set(value, sizeOf(value.constant!.shape))
         parameters += weights.get(value)!
       }
-      rows.push({ node, depth, outputs, parameters, ...costOf(node, inputs, outputs.map((type) => type?.shape)) })
+      rows.push({
+        node,
+        depth,
+        outputs,
+        parameters,
+        ...costOf(
+          node,
+          inputs,
+          outputs.map((type) => type?.shape),
+        ),
+      })
       for (const body of bodiesOf(node)) walk(body, depth + 1)
     }
   }
@@ -217,14 +266,30 @@ function rowsOf(graph: Graph, sizes: ReadonlyMap<string, number>, problems: stri
 }
 
 /** A declared type whose every size is a number; open sizes are 1 where that is allowed. */
-function resolved(declared: DeclaredType | undefined, sizes: ReadonlyMap<string, number>, open: boolean): TensorType | undefined {
+function resolved(
+  declared: DeclaredType | undefined,
+  sizes: ReadonlyMap<string, number>,
+  open: boolean,
+): TensorType | undefined {
   if (declared?.kind !== 'tensor' || !declared.dtype || !declared.shape) return undefined
   const { dtype, shape } = declared
-  if (!open && !shape.every((axis) => typeof axis === 'number' || (typeof axis === 'string' && sizes.has(axis)))) return undefined
-  return { dtype, shape: concreteShape(shape.map((axis) => axis ?? ''), sizes) }
+  if (!open && !shape.every((axis) => typeof axis === 'number' || (typeof axis === 'string' && sizes.has(axis))))
+    return undefined
+  return {
+    dtype,
+    shape: concreteShape(
+      shape.map((axis) => axis ?? ''),
+      sizes,
+    ),
+  }
 }
 
-async function plannedMemory(session: InferenceSession, sizes: ReadonlyMap<string, number>, unsupported: ReadonlyMap<string, unknown>, problems: string[]) {
+async function plannedMemory(
+  session: InferenceSession,
+  sizes: ReadonlyMap<string, number>,
+  unsupported: ReadonlyMap<string, unknown>,
+  problems: string[],
+) {
   let arenaBytes = 0
   let complete = false
   try {
@@ -247,12 +312,16 @@ async function plannedMemory(session: InferenceSession, sizes: ReadonlyMap<strin
 function hyperparameters(node: Node): [string, unknown][] {
   return Object.entries(node.attributes).filter(([name, value]) => {
     const fallback = Object.hasOwn(node.op.attributes, name) ? node.op.attributes[name].fallback : undefined
-    return value !== undefined && typeof value !== 'object' ? value !== fallback : Array.isArray(value) && String(value) !== String(fallback)
+    return value !== undefined && typeof value !== 'object'
+      ? value !== fallback
+      : Array.isArray(value) && String(value) !== String(fallback)
   })
 }
 
 function attributesText(node: Node): string {
-  return hyperparameters(node).map(([name, value]) => `${name}=${Array.isArray(value) ? value.join('×') : String(value)}`).join(' ')
+  return hyperparameters(node)
+    .map(([name, value]) => `${name}=${Array.isArray(value) ? value.join('×') : String(value)}`)
+    .join(' ')
 }
 
 function declaredText(declared: DeclaredType | undefined): string {

@@ -4,7 +4,11 @@ import type { SessionOptions } from '../api/session-options.js'
 import { choiceFlag, type Flag, type Flags } from './command.js'
 
 export const sessionFlags: Readonly<Record<string, Flag>> = {
-  build: { type: 'string', value: 'simd|relaxed', help: 'which build of the kernels (default: the best this Node runs)' },
+  build: {
+    type: 'string',
+    value: 'simd|relaxed',
+    help: 'which build of the kernels (default: the best this Node runs)',
+  },
   'no-passes': { type: 'boolean', help: 'leave the graph as it is: no fusion, no folding' },
 }
 

@@ -29,7 +29,8 @@ export function readNpy(bytes: Uint8Array, what: string): HostTensor {
   const fail = (reason: string): never => {
     throw new LanewiseError('E_TENSOR', `${what}: ${reason}`, { tensor: what })
   }
-  if (bytes.length < 10 || Buffer.from(bytes.subarray(0, 6)).toString('latin1') !== MAGIC) fail('this is not a NumPy .npy file')
+  if (bytes.length < 10 || Buffer.from(bytes.subarray(0, 6)).toString('latin1') !== MAGIC)
+    fail('this is not a NumPy .npy file')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const wide = bytes[6] >= 2
   const start = wide ? 12 : 10
@@ -39,19 +40,26 @@ export function readNpy(bytes: Uint8Array, what: string): HostTensor {
   const descr = /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(header)
   const shapeText = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1]
   const fortran = /'fortran_order':\s*(True|False)/.exec(header)?.[1]
-  if (!descr || shapeText === undefined || fortran === undefined) return fail(`the header is not understood: ${header.trim()}`)
-  const shape = shapeText.split(',').filter((part) => part.trim() !== '').map(Number)
+  if (!descr || shapeText === undefined || fortran === undefined)
+    return fail(`the header is not understood: ${header.trim()}`)
+  const shape = shapeText
+    .split(',')
+    .filter((part) => part.trim() !== '')
+    .map(Number)
   const size = sizeOf(shape)
   const [, order, kind, count] = descr
   const dtype: DType | undefined = kind === 'U' || kind === 'S' ? 'string' : dtypes[kind + count]
   if (!dtype) return fail(`elements of type ${kind}${count} are not supported`)
   const elementBytes = Number(count) * (kind === 'U' ? 4 : 1)
-  if (end + size * elementBytes > bytes.length) fail(`${size} elements of ${elementBytes} bytes are more than the file holds`)
+  if (end + size * elementBytes > bytes.length)
+    fail(`${size} elements of ${elementBytes} bytes are more than the file holds`)
   const body = bytes.slice(end, end + size * elementBytes)
   const swap = order === '>'
   let data: HostTensor['data']
   if (dtype === 'string') {
-    data = Array.from({ length: size }, (_, i) => textOf(body.subarray(i * elementBytes, (i + 1) * elementBytes), kind === 'U', swap))
+    data = Array.from({ length: size }, (_, i) =>
+      textOf(body.subarray(i * elementBytes, (i + 1) * elementBytes), kind === 'U', swap),
+    )
   } else {
     // A complex number is two floats.
     if (swap) swapBytes(body, kind === 'c' ? elementBytes / 2 : elementBytes)
@@ -59,7 +67,10 @@ export function readNpy(bytes: Uint8Array, what: string): HostTensor {
     rawBytes(data as TypedArray).set(body)
   }
   if (fortran === 'False') return { dtype, shape, data }
-  return transposed({ dtype, shape: [...shape].reverse(), data }, shape.map((_, i) => shape.length - 1 - i))
+  return transposed(
+    { dtype, shape: [...shape].reverse(), data },
+    shape.map((_, i) => shape.length - 1 - i),
+  )
 }
 
 /** Writes a NumPy array. @throws LanewiseError `E_UNSUPPORTED` for types that NumPy does not have. */

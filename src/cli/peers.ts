@@ -26,10 +26,17 @@ interface OrtTensor {
 
 /** The part of onnxruntime-common that is used. */
 interface Ort {
-  readonly env: { readonly versions: { readonly common?: string; readonly web?: string; readonly node?: string }; readonly wasm: { numThreads?: number }; logLevel?: string }
+  readonly env: {
+    readonly versions: { readonly common?: string; readonly web?: string; readonly node?: string }
+    readonly wasm: { numThreads?: number }
+    logLevel?: string
+  }
   readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => OrtTensor
   readonly InferenceSession: {
-    create(bytes: Uint8Array, options: object): Promise<{
+    create(
+      bytes: Uint8Array,
+      options: object,
+    ): Promise<{
       run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>
       release(): Promise<void>
     }>
@@ -38,13 +45,19 @@ interface Ort {
 
 export function peerNames(text: string): PeerName[] {
   return text.split(',').map((name) => {
-    if (name !== 'onnxruntime-web' && name !== 'onnxruntime-node') throw new UsageError(`"${name}" is not a peer: onnxruntime-web, onnxruntime-node`)
+    if (name !== 'onnxruntime-web' && name !== 'onnxruntime-node')
+      throw new UsageError(`"${name}" is not a peer: onnxruntime-web, onnxruntime-node`)
     return name
   })
 }
 
 /** Loads a model in a peer. @throws LanewiseError `E_UNSUPPORTED` if the package is missing or refuses the model. */
-export async function loadPeer(name: PeerName, bytes: Uint8Array, externalData: readonly ExternalFile[], options: object = {}): Promise<Peer> {
+export async function loadPeer(
+  name: PeerName,
+  bytes: Uint8Array,
+  externalData: readonly ExternalFile[],
+  options: object = {},
+): Promise<Peer> {
   const loaded = await loadOptional<Ort & { default?: Ort }>(name, 'comparing')
   const ort = loaded.InferenceSession ? loaded : loaded.default!
   if (name === 'onnxruntime-web') ort.env.wasm.numThreads = 1
@@ -52,7 +65,11 @@ export async function loadPeer(name: PeerName, bytes: Uint8Array, externalData: 
   const threads = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 }
   let session: Awaited<ReturnType<Ort['InferenceSession']['create']>>
   try {
-    session = await ort.InferenceSession.create(bytes, { ...threads, ...(externalData.length > 0 && { externalData }), ...options })
+    session = await ort.InferenceSession.create(bytes, {
+      ...threads,
+      ...(externalData.length > 0 && { externalData }),
+      ...options,
+    })
   } catch (cause) {
     throw new LanewiseError('E_UNSUPPORTED', `${name} does not load the model: ${messageOf(cause)}`, { cause })
   }
@@ -62,7 +79,8 @@ export async function loadPeer(name: PeerName, bytes: Uint8Array, externalData: 
     version: (name === 'onnxruntime-web' ? versions.web : versions.node) ?? versions.common ?? '',
     async run(feeds) {
       const given: Record<string, OrtTensor> = {}
-      for (const [key, tensor] of Object.entries(feeds)) given[key] = new ort.Tensor(tensor.type, tensor.data, tensor.dims)
+      for (const [key, tensor] of Object.entries(feeds))
+        given[key] = new ort.Tensor(tensor.type, tensor.data, tensor.dims)
       const results: Record<string, HostTensor | undefined> = {}
       try {
         for (const [key, tensor] of Object.entries(await session.run(given))) results[key] = hostOf(key, tensor)

@@ -20,7 +20,12 @@ export const predict: Command = {
     ...classifierFlags,
     count: { type: 'string', value: 'N', help: 'how many pictures (default 10)' },
     seed: { type: 'string', value: 'N', help: 'which pictures (default: others each time)' },
-    fetch: { type: 'string', multiple: true, value: 'NAME', help: 'show this value of the graph as well; may be given several times' },
+    fetch: {
+      type: 'string',
+      multiple: true,
+      value: 'NAME',
+      help: 'show this value of the graph as well; may be given several times',
+    },
   },
 
   async run(invocation) {
@@ -40,9 +45,20 @@ export const predict: Command = {
       const numbers = [...(scores.data as Float32Array).subarray(i * classes.length, (i + 1) * classes.length)]
       const truth = classes[Number(label.data[i])]
       const prediction = classes[answers[i]]
-      const text = [`picture ${index}`, `label       ${truth}`, `prediction  ${prediction}${prediction === truth ? '' : '   ← wrong'}`, '', ...numbers.map((value, c) => `${classes[c].padEnd(12)}${normalized ? `${bar(value)} ${value.toFixed(4)}` : value.toPrecision(4)}`)]
+      const text = [
+        `picture ${index}`,
+        `label       ${truth}`,
+        `prediction  ${prediction}${prediction === truth ? '' : '   ← wrong'}`,
+        '',
+        ...numbers.map(
+          (value, c) =>
+            `${classes[c].padEnd(12)}${normalized ? `${bar(value)} ${value.toFixed(4)}` : value.toPrecision(4)}`,
+        ),
+      ]
       print()
-      blocks((image.data as Float32Array).subarray(i * side * side, (i + 1) * side * side), side, COLUMNS).forEach((line, row) => print(`${line}  ${text[row] ?? ''}`.trimEnd()))
+      blocks((image.data as Float32Array).subarray(i * side * side, (i + 1) * side * side), side, COLUMNS).forEach(
+        (line, row) => print(`${line}  ${text[row] ?? ''}`.trimEnd()),
+      )
       return { index, label: truth, prediction, numbers }
     })
     const fetched = fetch.map((name) => describe(name, values[name]))

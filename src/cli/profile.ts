@@ -43,7 +43,15 @@ export const profile: Command = {
     const shown = [...rows].sort((a, b) => b.ms - a.ms).slice(0, top)
     print(`${describeEngine(session)}: ${msText(totalMs)} in ${entries.length} steps, medians of ${repeat} runs`)
     print()
-    const columns = [{ title: 'ms', right: true }, { title: '%', right: true }, { title: 'GFLOP/s', right: true }, { title: 'bytes', right: true }, { title: 'operator' }, { title: 'kernel', most: 30 }, { title: by === 'op' ? 'nodes' : 'node', most: 60 }]
+    const columns = [
+      { title: 'ms', right: true },
+      { title: '%', right: true },
+      { title: 'GFLOP/s', right: true },
+      { title: 'bytes', right: true },
+      { title: 'operator' },
+      { title: 'kernel', most: 30 },
+      { title: by === 'op' ? 'nodes' : 'node', most: 60 },
+    ]
     const cells = shown.map((row) => [
       row.ms.toFixed(3),
       ((100 * row.ms) / totalMs).toFixed(1),
@@ -82,6 +90,15 @@ function byOperator(entries: readonly ProfileEntry[]): (ProfileEntry & { count: 
     const ms = sum((entry) => entry.ms)
     const flops = sum((entry) => entry.flops ?? 0)
     const kernels = [...new Set(group.map((entry) => entry.kernel))]
-    return { node: '', op, kernel: kernels.join(', '), ms, flops, gflops: flops && ms > 0 ? flops / ms / 1e6 : undefined, bytes: sum((entry) => entry.bytes), count: group.length }
+    return {
+      node: '',
+      op,
+      kernel: kernels.join(', '),
+      ms,
+      flops,
+      gflops: flops && ms > 0 ? flops / ms / 1e6 : undefined,
+      bytes: sum((entry) => entry.bytes),
+      count: group.length,
+    }
   })
 }

@@ -17,7 +17,8 @@ export function uniform(seed: number): () => number {
 /** Floats in [0, 1), and 0 or 1 for integers: an index, a token or a flag that any model knows. */
 export function randomTensor(dtype: DType, shape: Shape, random: () => number): HostTensor {
   const size = sizeOf(shape)
-  if (dtype === 'string') return { dtype, shape, data: Array.from({ length: size }, () => String(Math.floor(random() * 2))) }
+  if (dtype === 'string')
+    return { dtype, shape, data: Array.from({ length: size }, () => String(Math.floor(random() * 2))) }
   if (isFloat(dtype)) return numericTensor(dtype, shape, Float32Array.from({ length: size }, random))
   const data = makeData(dtype, size) as { [i: number]: number | bigint; readonly length: number }
   for (let i = 0; i < data.length; i++) {

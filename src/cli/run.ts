@@ -49,7 +49,9 @@ export const run: Command = {
       times.push(performance.now() - start)
     }
     print(describeEngine(session))
-    print(`loaded in ${msText(loadMs)}, first run ${msText(times[0])}${repeat > 1 ? `, median of the other ${repeat - 1} ${msText(median(times.slice(1)))}` : ''}`)
+    print(
+      `loaded in ${msText(loadMs)}, first run ${msText(times[0])}${repeat > 1 ? `, median of the other ${repeat - 1} ${msText(median(times.slice(1)))}` : ''}`,
+    )
     const described = []
     for (const [name, value] of Object.entries(outputs)) {
       const report = describe(name, value, top ?? (labels ? 5 : undefined), labels)
@@ -79,16 +81,31 @@ interface Score {
   readonly probability?: number
 }
 
-function describe(name: string, value: unknown, top: number | undefined, labels: readonly string[] | undefined): { lines: string[]; json: object } {
+function describe(
+  name: string,
+  value: unknown,
+  top: number | undefined,
+  labels: readonly string[] | undefined,
+): { lines: string[]; json: object } {
   if (!(value instanceof Tensor)) {
-    const text = value instanceof Map ? `a map of ${value.size} entries` : Array.isArray(value) ? `a sequence of ${value.length} values` : 'an empty optional'
+    const text =
+      value instanceof Map
+        ? `a map of ${value.size} entries`
+        : Array.isArray(value)
+          ? `a sequence of ${value.length} values`
+          : 'an empty optional'
     return { lines: [`${name}: ${text}`], json: { name, isTensor: false } }
   }
   const { type, dims, size } = value
   const lines = [`${name}: ${type}${formatShape(dims)}`]
   const json: Record<string, unknown> = { name, type, dims }
   if (type === 'string') {
-    lines.push(`  ${(value.data as string[]).slice(0, SHOWN).map((text) => JSON.stringify(text)).join(', ')}${size > SHOWN ? ', …' : ''}`)
+    lines.push(
+      `  ${(value.data as string[])
+        .slice(0, SHOWN)
+        .map((text) => JSON.stringify(text))
+        .join(', ')}${size > SHOWN ? ', …' : ''}`,
+    )
     return { lines, json: { ...json, data: (value.data as string[]).slice(0, IN_JSON) } }
   }
   if (type.startsWith('complex')) return { lines, json }
@@ -108,18 +125,41 @@ function describe(name: string, value: unknown, top: number | undefined, labels:
   if (top !== undefined && (dims.at(-1) ?? 0) > 1) {
     const scores = largest(numbers, dims.at(-1)!, top, isFloat(type), labels)
     json.top = scores
-    const columns = [{ title: '  index', right: true }, { title: 'score', right: true }, { title: 'softmax', right: true }, { title: 'label' }]
-    lines.push(...tableLines(columns, scores.map(({ index, score, probability, label }) => [String(index), score.toPrecision(6), probability?.toFixed(4) ?? '', label ?? ''])))
+    const columns = [
+      { title: '  index', right: true },
+      { title: 'score', right: true },
+      { title: 'softmax', right: true },
+      { title: 'label' },
+    ]
+    lines.push(
+      ...tableLines(
+        columns,
+        scores.map(({ index, score, probability, label }) => [
+          String(index),
+          score.toPrecision(6),
+          probability?.toFixed(4) ?? '',
+          label ?? '',
+        ]),
+      ),
+    )
   } else {
     const head = Array.from({ length: Math.min(SHOWN, size) }, (_, i) => numbers[i])
-    lines.push(`  ${head.map((x) => (isFloat(type) ? x.toPrecision(6) : String(x))).join(', ')}${size > SHOWN ? ', …' : ''}`)
+    lines.push(
+      `  ${head.map((x) => (isFloat(type) ? x.toPrecision(6) : String(x))).join(', ')}${size > SHOWN ? ', …' : ''}`,
+    )
   }
   if (size <= IN_JSON) json.data = Array.from(numbers)
   return { lines, json }
 }
 
 /** The largest elements of the first row. */
-function largest(numbers: ArrayLike<number>, length: number, count: number, float: boolean, labels: readonly string[] | undefined): Score[] {
+function largest(
+  numbers: ArrayLike<number>,
+  length: number,
+  count: number,
+  float: boolean,
+  labels: readonly string[] | undefined,
+): Score[] {
   const row = Array.from({ length }, (_, i) => numbers[i])
   const max = Math.max(...row)
   const sum = row.reduce((a, b) => a + b, 0)
@@ -128,7 +168,12 @@ function largest(numbers: ArrayLike<number>, length: number, count: number, floa
   return row
     .map((score, index): Score => {
       const probability = float && !isDistribution ? Math.exp(score - max) / exponentials : undefined
-      return { index, ...(labels && { label: labels[index] }), score, ...(probability !== undefined && { probability }) }
+      return {
+        index,
+        ...(labels && { label: labels[index] }),
+        score,
+        ...(probability !== undefined && { probability }),
+      }
     })
     .sort((a, b) => b.score - a.score || a.index - b.index)
     .slice(0, count)
@@ -141,11 +186,17 @@ async function readLabels(path: string | undefined): Promise<string[] | undefine
   try {
     return (JSON.parse(text) as unknown[]).map(String)
   } catch (cause) {
-    throw new LanewiseError('E_VALUE', `the labels in ${path} are no JSON array: ${(cause as Error).message}`, { cause })
+    throw new LanewiseError('E_VALUE', `the labels in ${path} are no JSON array: ${(cause as Error).message}`, {
+      cause,
+    })
   }
 }
 
-async function writeOutputs(folder: string, outputs: Readonly<Record<string, unknown>>, print: (line?: string) => void): Promise<void> {
+async function writeOutputs(
+  folder: string,
+  outputs: Readonly<Record<string, unknown>>,
+  print: (line?: string) => void,
+): Promise<void> {
   await mkdir(folder, { recursive: true })
   print()
   for (const [name, value] of Object.entries(outputs)) {

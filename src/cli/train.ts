@@ -11,7 +11,11 @@ export const train: Command = {
   summary: 'trains a classifier of pictures by a recipe and writes model, report, metrics and checkpoints',
   usage: 'RECIPE [options]',
   flags: {
-    data: { type: 'string', value: 'FOLDER|URL', help: 'where the IDX files are (default data/NAME; MNIST that is not there is drawn)' },
+    data: {
+      type: 'string',
+      value: 'FOLDER|URL',
+      help: 'where the IDX files are (default data/NAME; MNIST that is not there is drawn)',
+    },
     to: { type: 'string', value: 'FOLDER', help: 'where the run is kept (default runs/RECIPE)' },
     resume: { type: 'boolean', help: 'go on from the newest checkpoint in that folder' },
     epochs: { type: 'string', value: 'N', help: 'passes over the data (default: what the recipe says)' },
@@ -20,7 +24,10 @@ export const train: Command = {
   },
 
   async run({ positionals, flags, print, result }) {
-    if (positionals.length !== 1) throw new UsageError('one recipe is needed: a module that exports it, or the name of one in models/, such as mnist/small')
+    if (positionals.length !== 1)
+      throw new UsageError(
+        'one recipe is needed: a module that exports it, or the name of one in models/, such as mnist/small',
+      )
     const [name] = positionals
     const recipe = await recipeOf(name, flags.summary === true)
     if (flags.summary === true) {
@@ -41,9 +48,23 @@ export const train: Command = {
     })
     const { evaluation, source, modelFile, modelBytes, reportFile, noReport, steps, stopped, seconds } = run
     const { accuracy = 0, examples } = evaluation
-    print(`${source}: ${(100 * accuracy).toFixed(2)} % of ${examples} test pictures right after ${steps} steps (${stopped}), ${seconds.toFixed(0)} s`)
+    print(
+      `${source}: ${(100 * accuracy).toFixed(2)} % of ${examples} test pictures right after ${steps} steps (${stopped}), ${seconds.toFixed(0)} s`,
+    )
     print(`${modelFile}  ${bytesText(modelBytes)}\n${reportFile ?? `no report: ${noReport}`}`)
-    result({ recipe: name, source, steps, stopped, accuracy, loss: evaluation.loss, examples, model: modelFile, modelBytes, report: reportFile, seconds })
+    result({
+      recipe: name,
+      source,
+      steps,
+      stopped,
+      accuracy,
+      loss: evaluation.loss,
+      examples,
+      model: modelFile,
+      modelBytes,
+      report: reportFile,
+      seconds,
+    })
   },
 }
 
@@ -57,6 +78,7 @@ async function recipeOf(name: string, needsDevice: boolean): Promise<Recipe> {
     await Device.create({ deterministic: true })
   }
   const { default: recipe } = (await import(pathToFileURL(path).href)) as { default?: Recipe }
-  if (typeof recipe?.model !== 'function' || typeof recipe.optimizer !== 'function') throw new LanewiseError('E_VALUE', `${path} exports no recipe by default`)
+  if (typeof recipe?.model !== 'function' || typeof recipe.optimizer !== 'function')
+    throw new LanewiseError('E_VALUE', `${path} exports no recipe by default`)
   return recipe
 }

@@ -16,12 +16,23 @@ export interface Env {
 
 export const VERSION = '0.1.0'
 
-export const env: Env = { logLevel: 'warning', debug: false, versions: { lanewise: VERSION }, wasm: {}, webgl: {}, webgpu: {} }
+export const env: Env = {
+  logLevel: 'warning',
+  debug: false,
+  versions: { lanewise: VERSION },
+  wasm: {},
+  webgl: {},
+  webgpu: {},
+}
 
 const levels: readonly LogLevel[] = ['verbose', 'info', 'warning', 'error', 'fatal']
 
 /** Says something on the console if the level asks for it. */
-export function log(level: LogLevel, message: string, threshold: LogLevel = env.debug ? 'verbose' : env.logLevel): void {
+export function log(
+  level: LogLevel,
+  message: string,
+  threshold: LogLevel = env.debug ? 'verbose' : env.logLevel,
+): void {
   if (levels.indexOf(level) < levels.indexOf(threshold)) return
   if (level === 'verbose' || level === 'info') console.log(`lanewise: ${message}`)
   else if (level === 'warning') console.warn(`lanewise: ${message}`)

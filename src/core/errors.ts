@@ -12,15 +12,7 @@
  * - `E_STATE`: the object was released, poisoned or is otherwise in the wrong state.
  */
 export type ErrorCode =
-  | 'E_PARSE'
-  | 'E_TENSOR'
-  | 'E_EXTERNAL'
-  | 'E_GRAPH'
-  | 'E_UNSUPPORTED'
-  | 'E_SHAPE'
-  | 'E_VALUE'
-  | 'E_BUDGET'
-  | 'E_STATE'
+  'E_PARSE' | 'E_TENSOR' | 'E_EXTERNAL' | 'E_GRAPH' | 'E_UNSUPPORTED' | 'E_SHAPE' | 'E_VALUE' | 'E_BUDGET' | 'E_STATE'
 
 /** Where an error happened and what was expected; every field is optional. */
 export interface ErrorDetails {
@@ -40,7 +32,10 @@ const NO_ROOM = /allocat|(array|string) (buffer )?(length|size)|out of memory|to
 export function errorAt(op: string, node: string, error: unknown): unknown {
   if (error instanceof LanewiseError) return error.at(op, node)
   if (error instanceof RangeError && NO_ROOM.test(error.message)) {
-    return new LanewiseError('E_BUDGET', `the engine has no room for this (${error.message})`, { cause: error }).at(op, node)
+    return new LanewiseError('E_BUDGET', `the engine has no room for this (${error.message})`, { cause: error }).at(
+      op,
+      node,
+    )
   }
   return error
 }

@@ -40,7 +40,15 @@ interface Format {
 function ieee(exponentBits: number, mantissaBits: number, saturates: Format['saturates']): Format {
   const infinity = ((1 << exponentBits) - 1) << mantissaBits
   const nan = infinity | (1 << (mantissaBits - 1))
-  return { exponentBits, mantissaBits, bias: (1 << (exponentBits - 1)) - 1, max: infinity - 1, nan, infinity, saturates }
+  return {
+    exponentBits,
+    mantissaBits,
+    bias: (1 << (exponentBits - 1)) - 1,
+    max: infinity - 1,
+    nan,
+    infinity,
+    saturates,
+  }
 }
 
 // float8: "FP8 Formats for Deep Learning" (arXiv:2209.05433) and "8-bit Numerical Formats for Deep Neural Networks"
@@ -50,8 +58,24 @@ const formats: Record<Exclude<SmallFloat, 'float8e8m0'>, Format> = {
   bfloat16: ieee(8, 7, 'never'),
   float8e5m2: ieee(5, 2, 'asked'),
   float8e4m3fn: { exponentBits: 4, mantissaBits: 3, bias: 7, max: 0x7e, nan: 0x7f, saturates: 'asked' },
-  float8e4m3fnuz: { exponentBits: 4, mantissaBits: 3, bias: 8, max: 0x7f, nan: 0x80, unsignedZero: true, saturates: 'asked' },
-  float8e5m2fnuz: { exponentBits: 5, mantissaBits: 2, bias: 16, max: 0x7f, nan: 0x80, unsignedZero: true, saturates: 'asked' },
+  float8e4m3fnuz: {
+    exponentBits: 4,
+    mantissaBits: 3,
+    bias: 8,
+    max: 0x7f,
+    nan: 0x80,
+    unsignedZero: true,
+    saturates: 'asked',
+  },
+  float8e5m2fnuz: {
+    exponentBits: 5,
+    mantissaBits: 2,
+    bias: 16,
+    max: 0x7f,
+    nan: 0x80,
+    unsignedZero: true,
+    saturates: 'asked',
+  },
   float4e2m1: { exponentBits: 2, mantissaBits: 1, bias: 1, max: 0x7, nan: 0x8, saturates: 'always' },
 }
 
@@ -179,7 +203,8 @@ export function encodeFloats(
   saturate = true,
   roundMode: RoundMode = 'up',
 ): Uint8Array | Uint16Array {
-  const out = dtype === 'float16' || dtype === 'bfloat16' ? new Uint16Array(values.length) : new Uint8Array(values.length)
+  const out =
+    dtype === 'float16' || dtype === 'bfloat16' ? new Uint16Array(values.length) : new Uint8Array(values.length)
   if (dtype === 'float8e8m0') {
     for (let i = 0; i < values.length; i++) out[i] = encodeE8M0(values[i], saturate, roundMode)
   } else {
@@ -213,7 +238,10 @@ export function clampInteger(dtype: NarrowInteger, value: number): number {
 }
 
 /** {@link wrapInteger} over an array. */
-export function wrapIntegers(dtype: NarrowInteger, values: ArrayLike<number> | ArrayLike<bigint>): Int8Array | Uint8Array {
+export function wrapIntegers(
+  dtype: NarrowInteger,
+  values: ArrayLike<number> | ArrayLike<bigint>,
+): Int8Array | Uint8Array {
   const out = dtype.startsWith('u') ? new Uint8Array(values.length) : new Int8Array(values.length)
   for (let i = 0; i < values.length; i++) out[i] = wrapInteger(dtype, values[i])
   return out

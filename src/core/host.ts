@@ -43,10 +43,14 @@ export function hostZeros(dtype: DType, shape: Shape): HostTensor {
 export function hostTensor(dtype: DType, shape: Shape, data: HostData): HostTensor {
   const expected = sizeOf(shape) * (dtype === 'complex64' || dtype === 'complex128' ? 2 : 1)
   if (!storesDType(dtype, data) || data.length !== expected) {
-    throw new LanewiseError('E_TENSOR', `${dtype}${formatShape(shape)} needs ${expected} elements, got ${data.length}`, {
-      expected: String(expected),
-      actual: String(data.length),
-    })
+    throw new LanewiseError(
+      'E_TENSOR',
+      `${dtype}${formatShape(shape)} needs ${expected} elements, got ${data.length}`,
+      {
+        expected: String(expected),
+        actual: String(data.length),
+      },
+    )
   }
   return { dtype, shape, data }
 }
@@ -78,7 +82,15 @@ export function rawBytes(data: TypedArray): Uint8Array {
 export function toNumbers(tensor: HostTensor, what = 'tensor'): number[] {
   const { dtype, data } = tensor
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Array.from(data, clampToSafe)
-  if (dtype === 'int32' || dtype === 'uint32' || dtype === 'int16' || dtype === 'uint16' || dtype === 'int8' || dtype === 'uint8' || dtype === 'bool') {
+  if (
+    dtype === 'int32' ||
+    dtype === 'uint32' ||
+    dtype === 'int16' ||
+    dtype === 'uint16' ||
+    dtype === 'int8' ||
+    dtype === 'uint8' ||
+    dtype === 'bool'
+  ) {
     return Array.from(data as Int32Array)
   }
   throw new LanewiseError('E_TENSOR', `${what} must hold integers, got ${dtype}`, { actual: dtype })

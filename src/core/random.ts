@@ -33,7 +33,8 @@ export class Random extends Generator {
     for (const part of place) {
       words.setFloat64(0, part)
       const [high, low] = [words.getUint32(0), words.getUint32(4)]
-      for (let i = 0; i < 4; i++) state[i] = mixed(Math.imul(state[i], 5) + mixed(low + Math.imul(i + 1, 0x9e3779b9)) + mixed(high ^ (i + 1)))
+      for (let i = 0; i < 4; i++)
+        state[i] = mixed(Math.imul(state[i], 5) + mixed(low + Math.imul(i + 1, 0x9e3779b9)) + mixed(high ^ (i + 1)))
     }
     // From four zeros xoshiro never gets away.
     if (state.every((word) => word === 0)) state[0] = 1
@@ -47,7 +48,8 @@ export class Random extends Generator {
 
   /** A whole number in [0, below). @throws LanewiseError `E_VALUE` unless `below` is a whole number from 1 to 2^53 − 1. */
   integer(below: number): number {
-    if (!Number.isSafeInteger(below) || below < 1) throw new LanewiseError('E_VALUE', `a whole number below ${below} cannot be drawn`)
+    if (!Number.isSafeInteger(below) || below < 1)
+      throw new LanewiseError('E_VALUE', `a whole number below ${below} cannot be drawn`)
     return Math.floor(this.uniform() * below)
   }
 
@@ -80,8 +82,12 @@ export class Random extends Generator {
 
   /** Goes on where {@link save} was called. @throws LanewiseError `E_STATE` for anything but four words that are not all 0. */
   restore(state: RandomState): this {
-    const valid = Array.isArray(state) && state.length === 4 && state.every((word) => Number.isInteger(word) && word >= 0 && word < 2 ** 32)
-    if (!valid || state.every((word) => word === 0)) throw new LanewiseError('E_STATE', `this is no state of a random generator: ${JSON.stringify(state)}`)
+    const valid =
+      Array.isArray(state) &&
+      state.length === 4 &&
+      state.every((word) => Number.isInteger(word) && word >= 0 && word < 2 ** 32)
+    if (!valid || state.every((word) => word === 0))
+      throw new LanewiseError('E_STATE', `this is no state of a random generator: ${JSON.stringify(state)}`)
     this.state.set(state)
     return this
   }

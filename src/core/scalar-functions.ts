@@ -1,5 +1,5 @@
 // Elementary functions of float64 numbers for operators in plain TypeScript, by arithmetic that every engine rounds alike.
-const LN2_HIGH = 6.93147180369123816490e-1
+const LN2_HIGH = 6.9314718036912381649e-1
 const LN2_LOW = 1.90821492927058770002e-10
 
 const word = new DataView(new ArrayBuffer(8))
@@ -70,7 +70,7 @@ export function pow(x: number, y: number): number {
 function special(x: number, y: number): number {
   const size = Math.abs(x)
   if (!Number.isFinite(y)) return size === 1 ? 1 : size > 1 === y > 0 ? Infinity : 0
-  const large = size === Infinity === y > 0
+  const large = (size === Infinity) === y > 0
   const odd = Number.isInteger(y) && Math.abs(y % 2) === 1
   const negative = odd && (x < 0 || Object.is(x, -0))
   return (large ? Infinity : 0) * (negative ? -1 : 1)

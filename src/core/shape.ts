@@ -17,7 +17,10 @@ export function sizeOf(shape: Shape): number {
   let empty = false
   for (const axis of shape) {
     if (!Number.isSafeInteger(axis) || axis < 0) {
-      throw new LanewiseError('E_TENSOR', `a dimension must be a non-negative integer, got ${axis} in ${formatShape(shape)}`)
+      throw new LanewiseError(
+        'E_TENSOR',
+        `a dimension must be a non-negative integer, got ${axis} in ${formatShape(shape)}`,
+      )
     }
     if (axis === 0) empty = true
     else size *= axis

@@ -11,7 +11,11 @@ export interface Column {
 export function tableLines(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const cells = rows.map((row) => row.map((cell, i) => cut(cell, columns[i])))
   const widths = columns.map(({ title }, i) => Math.max(title.length, ...cells.map((row) => row[i].length)))
-  const line = (row: readonly string[]) => row.map((cell, i) => (columns[i].right ? cell.padStart(widths[i]) : cell.padEnd(widths[i]))).join('  ').trimEnd()
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, i) => (columns[i].right ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+      .join('  ')
+      .trimEnd()
   return [line(columns.map(({ title }) => title)), line(widths.map((width) => '-'.repeat(width))), ...cells.map(line)]
 }
 
@@ -22,14 +26,23 @@ function cut(text: string, { most = Infinity, cut: side = 'start' }: Column): st
 
 /** 1234567 → "1.23 M". */
 export function short(count: number): string {
-  for (const [unit, size] of [['T', 1e12], ['G', 1e9], ['M', 1e6], ['k', 1e3]] as const) {
+  for (const [unit, size] of [
+    ['T', 1e12],
+    ['G', 1e9],
+    ['M', 1e6],
+    ['k', 1e3],
+  ] as const) {
     if (count >= size) return `${(count / size).toPrecision(3)} ${unit}`
   }
   return String(count)
 }
 
 export function bytesText(bytes: number): string {
-  for (const [unit, size] of [['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10]] as const) {
+  for (const [unit, size] of [
+    ['GiB', 2 ** 30],
+    ['MiB', 2 ** 20],
+    ['KiB', 2 ** 10],
+  ] as const) {
     if (bytes >= size) return `${(bytes / size).toFixed(2)} ${unit}`
   }
   return `${bytes} B`

@@ -14,8 +14,14 @@ export type Augmentation = (image: Tensor, random: Random) => Tensor
  * @example
  * new DataLoader(train, { batchSize: 100, shuffle: true, transform: augment('image', distort({ rotate: 10, shift: 2, elastic: 1 }), noise(0.02)) })
  */
-export function augment(field: string, ...changes: readonly Augmentation[]): (example: Fields, random: Random) => Fields {
-  return (example, random) => ({ ...example, [field]: changes.reduce((image, change) => change(image, random), fieldOf(example, field)) })
+export function augment(
+  field: string,
+  ...changes: readonly Augmentation[]
+): (example: Fields, random: Random) => Fields {
+  return (example, random) => ({
+    ...example,
+    [field]: changes.reduce((image, change) => change(image, random), fieldOf(example, field)),
+  })
 }
 
 export interface Distortion {
@@ -39,9 +45,18 @@ export interface Distortion {
 }
 
 /** Everything that moves pixels, as one step, since each resampling (linear between pixels) blurs. */
-export function distort({ rotate = 0, shift = 0, zoom = 0, shear = 0, elastic = 0, grid = 4, fill = 0 }: Distortion): Augmentation {
+export function distort({
+  rotate = 0,
+  shift = 0,
+  zoom = 0,
+  shear = 0,
+  elastic = 0,
+  grid = 4,
+  fill = 0,
+}: Distortion): Augmentation {
   if (zoom < 0 || zoom >= 1) throw new LanewiseError('E_VALUE', `zoom must be in [0, 1), got ${zoom}`)
-  if (!Number.isInteger(grid) || grid < 1) throw new LanewiseError('E_VALUE', `a grid needs a whole number of cells, got ${grid}`)
+  if (!Number.isInteger(grid) || grid < 1)
+    throw new LanewiseError('E_VALUE', `a grid needs a whole number of cells, got ${grid}`)
   return (image, random) => {
     const { data, channels, height, width } = planesOf(image)
     const either = (most: number) => (most === 0 ? 0 : random.between(-most, most))
@@ -49,7 +64,10 @@ export function distort({ rotate = 0, shift = 0, zoom = 0, shear = 0, elastic = 
     const [across, down] = [1 + either(zoom), 1 + either(zoom)]
     const slant = either(shear)
     const [right, below] = [either(shift), either(shift)]
-    const bent = elastic === 0 ? undefined : [bend(random, elastic, grid, height, width), bend(random, elastic, grid, height, width)]
+    const bent =
+      elastic === 0
+        ? undefined
+        : [bend(random, elastic, grid, height, width), bend(random, elastic, grid, height, width)]
     const [c, s] = [cos(angle), sin(angle)]
     const [cx, cy] = [(width - 1) / 2, (height - 1) / 2]
     const out = new Float32Array(data.length)
@@ -60,7 +78,8 @@ export function distort({ rotate = 0, shift = 0, zoom = 0, shear = 0, elastic = 
         const [u, v] = [x - cx - right, y - cy - below]
         const sx = cx + (c * u + s * v) / across + slant * v + (bent ? bent[0][i] : 0)
         const sy = cy + (c * v - s * u) / down + (bent ? bent[1][i] : 0)
-        for (let p = 0; p < channels; p++) out[p * height * width + i] = between(data, p * height * width, height, width, sx, sy, fill)
+        for (let p = 0; p < channels; p++)
+          out[p * height * width + i] = between(data, p * height * width, height, width, sx, sy, fill)
       }
     }
     return new Tensor('float32', out, image.dims)
@@ -103,20 +122,36 @@ export function flip(probability = 0.5, vertical = false): Augmentation {
 export function noise(deviation: number, low = 0, high = 1): Augmentation {
   return (image, random) => {
     const { data } = planesOf(image)
-    return new Tensor('float32', data.map((value) => Math.min(high, Math.max(low, value + deviation * random.normal()))), image.dims)
+    return new Tensor(
+      'float32',
+      data.map((value) => Math.min(high, Math.max(low, value + deviation * random.normal()))),
+      image.dims,
+    )
   }
 }
 
 function planesOf(image: Tensor): { data: Float32Array; channels: number; height: number; width: number } {
   const { type, dims, data } = image
   if (type !== 'float32' || dims.length !== 3) {
-    throw new LanewiseError('E_SHAPE', `a picture is float32 [channels, height, width], got ${type}${formatShape(dims)}`, { expected: 'float32[channels,height,width]', actual: `${type}${formatShape(dims)}` })
+    throw new LanewiseError(
+      'E_SHAPE',
+      `a picture is float32 [channels, height, width], got ${type}${formatShape(dims)}`,
+      { expected: 'float32[channels,height,width]', actual: `${type}${formatShape(dims)}` },
+    )
   }
   return { data: data as Float32Array, channels: dims[0], height: dims[1], width: dims[2] }
 }
 
 /** The value between four pixels. */
-function between(data: Float32Array, base: number, height: number, width: number, x: number, y: number, fill: number): number {
+function between(
+  data: Float32Array,
+  base: number,
+  height: number,
+  width: number,
+  x: number,
+  y: number,
+  fill: number,
+): number {
   const left = Math.floor(x)
   const top = Math.floor(y)
   const u = x - left
@@ -125,8 +160,12 @@ function between(data: Float32Array, base: number, height: number, width: number
     const i = base + top * width + left
     return (data[i] * (1 - u) + data[i + 1] * u) * (1 - v) + (data[i + width] * (1 - u) + data[i + width + 1] * u) * v
   }
-  const at = (px: number, py: number) => (px < 0 || px >= width || py < 0 || py >= height ? fill : data[base + py * width + px])
-  return (at(left, top) * (1 - u) + at(left + 1, top) * u) * (1 - v) + (at(left, top + 1) * (1 - u) + at(left + 1, top + 1) * u) * v
+  const at = (px: number, py: number) =>
+    px < 0 || px >= width || py < 0 || py >= height ? fill : data[base + py * width + px]
+  return (
+    (at(left, top) * (1 - u) + at(left + 1, top) * u) * (1 - v) +
+    (at(left, top + 1) * (1 - u) + at(left + 1, top + 1) * u) * v
+  )
 }
 
 /** One coordinate's displacement for every pixel. */
@@ -139,7 +178,12 @@ function bend(random: Random, most: number, grid: number, height: number, width:
   const [down, across] = [splines(height, grid), splines(width, grid)]
   for (let y = 0, i = 0; y < height; y++) {
     const row = down.first[y] * points
-    const [w0, w1, w2, w3] = [down.weights[4 * y], down.weights[4 * y + 1], down.weights[4 * y + 2], down.weights[4 * y + 3]]
+    const [w0, w1, w2, w3] = [
+      down.weights[4 * y],
+      down.weights[4 * y + 1],
+      down.weights[4 * y + 2],
+      down.weights[4 * y + 3],
+    ]
     for (let k = 0; k < points; k++) {
       const at = row + k
       line[k] = w0 * moves[at] + w1 * moves[at + points] + w2 * moves[at + 2 * points] + w3 * moves[at + 3 * points]
@@ -147,7 +191,11 @@ function bend(random: Random, most: number, grid: number, height: number, width:
     const { first, weights } = across
     for (let x = 0, w = 0; x < width; x++, i++, w += 4) {
       const column = first[x]
-      out[i] = weights[w] * line[column] + weights[w + 1] * line[column + 1] + weights[w + 2] * line[column + 2] + weights[w + 3] * line[column + 3]
+      out[i] =
+        weights[w] * line[column] +
+        weights[w + 1] * line[column + 1] +
+        weights[w + 2] * line[column + 2] +
+        weights[w + 3] * line[column + 3]
     }
   }
   return out
@@ -174,7 +222,10 @@ function splines(size: number, grid: number): Splines {
     const u = place - first
     const w = 1 - u
     made.first[at] = first
-    made.weights.set([(w * w * w) / 6, (3 * u * u * u - 6 * u * u + 4) / 6, (3 * w * w * w - 6 * w * w + 4) / 6, (u * u * u) / 6], 4 * at)
+    made.weights.set(
+      [(w * w * w) / 6, (3 * u * u * u - 6 * u * u + 4) / 6, (3 * w * w * w - 6 * w * w + 4) / 6, (u * u * u) / 6],
+      4 * at,
+    )
   }
   // Folders of pictures of all sizes are not to be remembered for ever.
   if (bySize.size >= 64) bySize.clear()

@@ -27,8 +27,12 @@ const MAX_CELL = 2 ** 20
  * @param source - the text, whole or in pieces, as strings or UTF-8.
  * @throws LanewiseError `E_PARSE` with the line: a quote that is not closed or stands inside a plain cell, a cell beyond 1 MiB, invalid UTF-8.
  */
-export async function* csvRows(source: string | Uint8Array | AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>, { delimiter = ',' }: CsvOptions = {}): AsyncGenerator<string[], void, void> {
-  if (delimiter.length !== 1 || /["\r\n]/.test(delimiter)) throw new LanewiseError('E_VALUE', `a delimiter is one character, got ${JSON.stringify(delimiter)}`)
+export async function* csvRows(
+  source: string | Uint8Array | AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
+  { delimiter = ',' }: CsvOptions = {},
+): AsyncGenerator<string[], void, void> {
+  if (delimiter.length !== 1 || /["\r\n]/.test(delimiter))
+    throw new LanewiseError('E_VALUE', `a delimiter is one character, got ${JSON.stringify(delimiter)}`)
   const parser = new RowParser(delimiter)
   const decoder = new TextDecoder('utf-8', { fatal: true })
   for await (const piece of typeof source === 'string' || source instanceof Uint8Array ? [source] : source) {
@@ -112,7 +116,10 @@ class RowParser {
  * @returns the dataset and the names of its feature columns and classes.
  * @throws LanewiseError `E_PARSE` for rows of another length and cells that are no numbers, `E_VALUE` for a column that is not there.
  */
-export async function readCsv(source: Parameters<typeof csvRows>[0], options: CsvFields = {}): Promise<{ data: TensorDataset; features: readonly string[]; classes: readonly string[] | undefined }> {
+export async function readCsv(
+  source: Parameters<typeof csvRows>[0],
+  options: CsvFields = {},
+): Promise<{ data: TensorDataset; features: readonly string[]; classes: readonly string[] | undefined }> {
   const numbers: number[] = []
   const labels: string[] = []
   let columns: Columns | undefined
@@ -130,7 +137,11 @@ export async function readCsv(source: Parameters<typeof csvRows>[0], options: Cs
   const classes = words ? [...new Set(labels)].sort() : options.classes
   const label = columns.label
   const data = labels.map((text, i) => labelOf(text, classes, i + 1, columns.names[label]))
-  return { data: new TensorDataset({ features, label: new Tensor(classes ? 'int32' : 'float32', data, [count]) }), features: names, classes }
+  return {
+    data: new TensorDataset({ features, label: new Tensor(classes ? 'int32' : 'float32', data, [count]) }),
+    features: names,
+    classes,
+  }
 }
 
 /**
@@ -142,9 +153,21 @@ export function csvStream(open: () => Parameters<typeof csvRows>[0], options: Cs
   return {
     async *stream(): AsyncGenerator<Fields, void, void> {
       for await (const { row, line, columns } of tableRows(open(), options)) {
-        const features = new Tensor('float32', Float32Array.from(columns.features, (place) => numberOf(row[place], line, columns.names[place])), [columns.features.length])
+        const features = new Tensor(
+          'float32',
+          Float32Array.from(columns.features, (place) => numberOf(row[place], line, columns.names[place])),
+          [columns.features.length],
+        )
         if (columns.label === undefined) yield { features }
-        else yield { features, label: new Tensor(options.classes ? 'int32' : 'float32', [labelOf(row[columns.label], options.classes, line, columns.names[columns.label])], []) }
+        else
+          yield {
+            features,
+            label: new Tensor(
+              options.classes ? 'int32' : 'float32',
+              [labelOf(row[columns.label], options.classes, line, columns.names[columns.label])],
+              [],
+            ),
+          }
       }
     },
   }
@@ -157,18 +180,30 @@ interface Columns {
 }
 
 /** Rows of data with their number, from 1. */
-async function* tableRows(source: Parameters<typeof csvRows>[0], options: CsvFields): AsyncGenerator<{ row: string[]; line: number; columns: Columns }, void, void> {
+async function* tableRows(
+  source: Parameters<typeof csvRows>[0],
+  options: CsvFields,
+): AsyncGenerator<{ row: string[]; line: number; columns: Columns }, void, void> {
   let columns: Columns | undefined
   let line = 0
   for await (const row of csvRows(source, options)) {
     if (!columns) {
       const header = options.header !== false
-      columns = columnsOf(header ? row.map((name, i) => (i === 0 ? name.replace(/^\ufeff/, '') : name).trim()) : row.map((_, i) => String(i)), options)
+      columns = columnsOf(
+        header
+          ? row.map((name, i) => (i === 0 ? name.replace(/^\ufeff/, '') : name).trim())
+          : row.map((_, i) => String(i)),
+        options,
+      )
       if (header) continue
     }
     line++
     if (row.length !== columns.names.length) {
-      throw new LanewiseError('E_PARSE', `CSV, row ${line}: it has ${row.length} cells, there are ${columns.names.length} columns`, { expected: String(columns.names.length), actual: String(row.length) })
+      throw new LanewiseError(
+        'E_PARSE',
+        `CSV, row ${line}: it has ${row.length} cells, there are ${columns.names.length} columns`,
+        { expected: String(columns.names.length), actual: String(row.length) },
+      )
     }
     yield { row, line, columns }
   }
@@ -191,13 +226,21 @@ function isNumber(text: string): boolean {
 }
 
 function numberOf(text: string, row: number, column: string): number {
-  if (!isNumber(text)) throw new LanewiseError('E_PARSE', `CSV, row ${row}, column "${column}": ${JSON.stringify(text.slice(0, 40))} is not a number`)
+  if (!isNumber(text))
+    throw new LanewiseError(
+      'E_PARSE',
+      `CSV, row ${row}, column "${column}": ${JSON.stringify(text.slice(0, 40))} is not a number`,
+    )
   return Number(text)
 }
 
 function labelOf(text: string, classes: readonly string[] | undefined, row: number, column: string): number {
   if (!classes) return numberOf(text, row, column)
   const place = classes.indexOf(text)
-  if (place < 0) throw new LanewiseError('E_PARSE', `CSV, row ${row}, column "${column}": ${JSON.stringify(text.slice(0, 40))} is none of the classes ${classes.join(', ')}`)
+  if (place < 0)
+    throw new LanewiseError(
+      'E_PARSE',
+      `CSV, row ${row}, column "${column}": ${JSON.stringify(text.slice(0, 40))} is none of the classes ${classes.join(', ')}`,
+    )
   return place
 }

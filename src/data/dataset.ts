@@ -29,7 +29,10 @@ export function isStream<S>(data: Dataset<S> | StreamDataset<S>): data is Stream
 /** @throws LanewiseError `E_VALUE` unless the index is a whole number in [0, length). */
 export function checkIndex(index: number, length: number): void {
   if (!Number.isInteger(index) || index < 0 || index >= length) {
-    throw new LanewiseError('E_VALUE', `there is no example ${index} among ${length}`, { expected: `[0, ${length - 1}]`, actual: String(index) })
+    throw new LanewiseError('E_VALUE', `there is no example ${index} among ${length}`, {
+      expected: `[0, ${length - 1}]`,
+      actual: String(index),
+    })
   }
 }
 
@@ -48,12 +51,23 @@ export class TensorDataset implements Dataset {
     if (entries.length === 0) throw new LanewiseError('E_SHAPE', 'a dataset needs at least one tensor')
     this.length = entries[0][1].dims[0]
     for (const [name, { dims, type }] of entries) {
-      if (dims.length === 0) throw new LanewiseError('E_SHAPE', `"${name}" is a scalar: its first axis must count the examples`, { tensor: name })
+      if (dims.length === 0)
+        throw new LanewiseError('E_SHAPE', `"${name}" is a scalar: its first axis must count the examples`, {
+          tensor: name,
+        })
       if (dims[0] !== this.length) {
         const [first] = entries[0]
-        throw new LanewiseError('E_SHAPE', `"${name}" has ${dims[0]} examples, "${first}" has ${this.length}`, { tensor: name, expected: String(this.length), actual: String(dims[0]) })
+        throw new LanewiseError('E_SHAPE', `"${name}" has ${dims[0]} examples, "${first}" has ${this.length}`, {
+          tensor: name,
+          expected: String(this.length),
+          actual: String(dims[0]),
+        })
       }
-      if (/int[24]$|e2m1$|^complex/.test(type)) throw new LanewiseError('E_UNSUPPORTED', `examples of type ${type} are not supported`, { tensor: name, actual: type })
+      if (/int[24]$|e2m1$|^complex/.test(type))
+        throw new LanewiseError('E_UNSUPPORTED', `examples of type ${type} are not supported`, {
+          tensor: name,
+          actual: type,
+        })
     }
   }
 
@@ -62,7 +76,9 @@ export class TensorDataset implements Dataset {
     checkIndex(index, this.length)
     return mapFields(this.fields, ({ type, dims, data }) => {
       const size = sizeOf(dims.slice(1))
-      const row = Array.isArray(data) ? data.slice(index * size, (index + 1) * size) : data.subarray(index * size, (index + 1) * size)
+      const row = Array.isArray(data)
+        ? data.slice(index * size, (index + 1) * size)
+        : data.subarray(index * size, (index + 1) * size)
       return new Tensor(type, row, dims.slice(1))
     })
   }
@@ -73,9 +89,15 @@ export class TensorDataset implements Dataset {
       const { dtype, data } = toHost(tensor, name)
       const size = sizeOf(tensor.dims.slice(1))
       const dims = [indices.length, ...tensor.dims.slice(1)]
-      if (Array.isArray(data)) return new Tensor('string', Array.from(indices, (index) => data.slice(index * size, (index + 1) * size)).flat(), dims)
+      if (Array.isArray(data))
+        return new Tensor(
+          'string',
+          Array.from(indices, (index) => data.slice(index * size, (index + 1) * size)).flat(),
+          dims,
+        )
       const rows = makeData(dtype, indices.length * size) as Float32Array
-      for (let i = 0; i < indices.length; i++) rows.set((data as Float32Array).subarray(indices[i] * size, (indices[i] + 1) * size), i * size)
+      for (let i = 0; i < indices.length; i++)
+        rows.set((data as Float32Array).subarray(indices[i] * size, (indices[i] + 1) * size), i * size)
       return new Tensor(dtype, rows, dims)
     })
   }
@@ -87,7 +109,10 @@ export class Subset<S> implements Dataset<S> {
   readonly batch?: (indices: ArrayLike<number>) => Fields
 
   /** @throws LanewiseError `E_VALUE` for an index that the dataset does not have. */
-  constructor(readonly dataset: Dataset<S>, readonly indices: ArrayLike<number>) {
+  constructor(
+    readonly dataset: Dataset<S>,
+    readonly indices: ArrayLike<number>,
+  ) {
     this.length = indices.length
     for (let i = 0; i < indices.length; i++) checkIndex(indices[i], dataset.length)
     if (dataset.batch) this.batch = (places) => dataset.batch!(Array.from(places, (place) => this.place(place)))
@@ -151,7 +176,11 @@ function countsOf(parts: readonly number[], length: number): number[] {
   const fine = parts.length > 0 && parts.every((part) => part >= 0)
   if (fine && parts.every(Number.isInteger) && sum === length) return [...parts]
   if (!fine || Math.abs(sum - 1) > 1e-9) {
-    throw new LanewiseError('E_VALUE', `parts must be numbers of examples that add up to ${length} or shares that add up to 1, got ${parts.join(' + ')}`, { expected: String(length), actual: String(sum) })
+    throw new LanewiseError(
+      'E_VALUE',
+      `parts must be numbers of examples that add up to ${length} or shares that add up to 1, got ${parts.join(' + ')}`,
+      { expected: String(length), actual: String(sum) },
+    )
   }
   // What rounding down leaves over goes to the first part, which is the training part by custom.
   const counts = parts.map((share) => Math.floor(share * length + 1e-9))
@@ -170,7 +199,10 @@ export function stack(examples: readonly Fields[]): Fields {
   for (const example of examples) {
     const own = Object.keys(example)
     if (own.length !== names.length || !names.every((name) => Object.hasOwn(example, name))) {
-      throw new LanewiseError('E_SHAPE', `examples of one batch have different fields: ${names.join(', ')} and ${own.join(', ')}`)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `examples of one batch have different fields: ${names.join(', ')} and ${own.join(', ')}`,
+      )
     }
   }
   return mapFields(examples[0], ({ type, dims }, name) => {
@@ -178,17 +210,28 @@ export function stack(examples: readonly Fields[]): Fields {
     const rows = examples.map((example) => example[name])
     for (const row of rows) {
       if (row.type !== type || !sameShape(row.dims, dims)) {
-        throw new LanewiseError('E_SHAPE', `"${name}" is ${type}${formatShape(dims)} in one example of a batch and ${row.type}${formatShape(row.dims)} in another`, {
-          tensor: name,
-          expected: `${type}${formatShape(dims)}`,
-          actual: `${row.type}${formatShape(row.dims)}`,
-        })
+        throw new LanewiseError(
+          'E_SHAPE',
+          `"${name}" is ${type}${formatShape(dims)} in one example of a batch and ${row.type}${formatShape(row.dims)} in another`,
+          {
+            tensor: name,
+            expected: `${type}${formatShape(dims)}`,
+            actual: `${row.type}${formatShape(row.dims)}`,
+          },
+        )
       }
     }
     const shape = [rows.length, ...dims]
-    if (type === 'string') return new Tensor('string', rows.flatMap((row) => row.data as string[]), shape)
+    if (type === 'string')
+      return new Tensor(
+        'string',
+        rows.flatMap((row) => row.data as string[]),
+        shape,
+      )
     const data = makeData(type, rows.length * size) as TypedArray
-    rows.forEach((row, i) => (data as Float32Array).set(toHost(row, name).data as Float32Array, (i * data.length) / rows.length))
+    rows.forEach((row, i) =>
+      (data as Float32Array).set(toHost(row, name).data as Float32Array, (i * data.length) / rows.length),
+    )
     return new Tensor(type, data, shape)
   })
 }
@@ -201,6 +244,7 @@ export function mapFields(fields: Fields, change: (tensor: Tensor, name: string)
 /** The field of that name. @throws LanewiseError `E_VALUE` if the example has none. */
 export function fieldOf(fields: Fields, name: string): Tensor {
   if (Object.hasOwn(fields, name)) return fields[name]
-  throw new LanewiseError('E_VALUE', `there is no field "${name}", only ${Object.keys(fields).join(', ')}`, { tensor: name })
+  throw new LanewiseError('E_VALUE', `there is no field "${name}", only ${Object.keys(fields).join(', ')}`, {
+    tensor: name,
+  })
 }
-

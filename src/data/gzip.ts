@@ -12,7 +12,10 @@ export function isGzip(bytes: Uint8Array): boolean {
  * @throws LanewiseError `E_PARSE` if the bytes are damaged or cut off, `E_BUDGET` beyond the limit.
  */
 export async function gunzip(bytes: Uint8Array, what: string, limit: number): Promise<Uint8Array<ArrayBuffer>> {
-  const reader = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream().pipeThrough(new DecompressionStream('gzip')).getReader()
+  const reader = new Blob([bytes as Uint8Array<ArrayBuffer>])
+    .stream()
+    .pipeThrough(new DecompressionStream('gzip'))
+    .getReader()
   const pieces: Uint8Array[] = []
   let length = 0
   try {

@@ -37,7 +37,8 @@ export function decodeIdx(bytes: Uint8Array, what = 'IDX file'): Tensor {
   if (bytes.length < 4) fail(`an IDX file has at least 4 bytes, this has ${bytes.length}`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const dtype = types.get(bytes[2])
-  if (bytes[0] !== 0 || bytes[1] !== 0 || !dtype) return fail(`this is no IDX file: it begins with 0x${view.getUint32(0).toString(16).padStart(8, '0')}`)
+  if (bytes[0] !== 0 || bytes[1] !== 0 || !dtype)
+    return fail(`this is no IDX file: it begins with 0x${view.getUint32(0).toString(16).padStart(8, '0')}`)
   const rank = bytes[3]
   const start = 4 + 4 * rank
   if (bytes.length < start) fail(`the sizes of ${rank} axes are cut off`)
@@ -58,7 +59,8 @@ export function decodeIdx(bytes: Uint8Array, what = 'IDX file'): Tensor {
 export function encodeIdx({ type, dims, data }: Tensor): Uint8Array<ArrayBuffer> {
   const code = [...types].find(([, dtype]) => dtype === type)?.[0]
   if (code === undefined) throw new LanewiseError('E_UNSUPPORTED', `IDX has no type for ${type}`, { actual: type })
-  if (dims.length > 255 || dims.some((axis) => axis >= 2 ** 32)) throw new LanewiseError('E_VALUE', `IDX cannot hold the shape ${formatShape(dims)}`)
+  if (dims.length > 255 || dims.some((axis) => axis >= 2 ** 32))
+    throw new LanewiseError('E_VALUE', `IDX cannot hold the shape ${formatShape(dims)}`)
   const body = rawBytes(data as Uint8Array)
   const bytes = new Uint8Array(4 + 4 * dims.length + body.length)
   const view = new DataView(bytes.buffer)

@@ -35,7 +35,11 @@ export class ImageFolder implements Dataset {
       const { files } = await listFolder(join(root, name))
       for (const file of files) if (/\.(png|jpe?g)$/i.test(file)) pictures.push({ path: join(root, name, file), label })
     }
-    if (pictures.length === 0) throw new LanewiseError('E_VALUE', `there are no pictures in folders of ${JSON.stringify(root)}: expected are files such as ${join(root, 'cat', '001.png')}`)
+    if (pictures.length === 0)
+      throw new LanewiseError(
+        'E_VALUE',
+        `there are no pictures in folders of ${JSON.stringify(root)}: expected are files such as ${join(root, 'cat', '001.png')}`,
+      )
     return new ImageFolder(classes, pictures, options)
   }
 

@@ -15,12 +15,18 @@ export class ImageSet implements Dataset {
    * @param classes - names of the classes.
    * @throws LanewiseError `E_TENSOR` if types, shapes or numbers do not fit, or a label is none of the classes.
    */
-  constructor(readonly images: Tensor, readonly labels: Tensor, readonly classes: readonly string[]) {
+  constructor(
+    readonly images: Tensor,
+    readonly labels: Tensor,
+    readonly classes: readonly string[],
+  ) {
     const refuse = (reason: string): never => {
       throw new LanewiseError('E_TENSOR', reason)
     }
-    if (images.type !== 'uint8' || images.dims.length !== 3) refuse(`pictures must be uint8[count,height,width], got ${images.type}${formatShape(images.dims)}`)
-    if (labels.type !== 'uint8' || labels.dims.length !== 1) refuse(`labels must be uint8[count], got ${labels.type}${formatShape(labels.dims)}`)
+    if (images.type !== 'uint8' || images.dims.length !== 3)
+      refuse(`pictures must be uint8[count,height,width], got ${images.type}${formatShape(images.dims)}`)
+    if (labels.type !== 'uint8' || labels.dims.length !== 1)
+      refuse(`labels must be uint8[count], got ${labels.type}${formatShape(labels.dims)}`)
     if (images.dims[0] !== labels.dims[0]) refuse(`there are ${images.dims[0]} pictures but ${labels.dims[0]} labels`)
     const wrong = (labels.data as Uint8Array).find((label) => label >= classes.length)
     if (wrong !== undefined) refuse(`there is a label ${wrong}, but only ${classes.length} classes`)
@@ -44,7 +50,10 @@ export class ImageSet implements Dataset {
       for (let k = 0; k < area; k++) image[i * area + k] = shares[pixels[from + k]]
       label[i] = (this.labels.data as Uint8Array)[indices[i]]
     }
-    return { image: new Tensor('float32', image, [indices.length, 1, height, width]), label: new Tensor('int32', label, [indices.length]) }
+    return {
+      image: new Tensor('float32', image, [indices.length, 1, height, width]),
+      label: new Tensor('int32', label, [indices.length]),
+    }
   }
 }
 

@@ -5,7 +5,17 @@
  */
 export { augment, distort, flip, noise, shift, type Augmentation, type Distortion } from './augment.js'
 export { csvRows, csvStream, readCsv, type CsvFields, type CsvOptions } from './csv.js'
-export { ConcatDataset, mapped, randomSplit, stack, Subset, TensorDataset, type Dataset, type Fields, type StreamDataset } from './dataset.js'
+export {
+  ConcatDataset,
+  mapped,
+  randomSplit,
+  stack,
+  Subset,
+  TensorDataset,
+  type Dataset,
+  type Fields,
+  type StreamDataset,
+} from './dataset.js'
 export { digitNames, drawDigit, generateDigits } from './digits.js'
 export { decodeIdx, encodeIdx, readIdx } from './idx.js'
 export { ImageFolder, type ImageFolderOptions } from './image-folder.js'

@@ -58,17 +58,23 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
   private running = false
 
   /** @throws LanewiseError `E_VALUE` for options that contradict each other or the dataset. */
-  constructor(readonly dataset: Dataset<S> | StreamDataset<S>, private readonly options: LoaderOptions<S> = {}) {
+  constructor(
+    readonly dataset: Dataset<S> | StreamDataset<S>,
+    private readonly options: LoaderOptions<S> = {},
+  ) {
     const { batchSize = 1, shuffle = false, sampler, shuffleBuffer, seed = 0 } = options
     const refuse = (reason: string): never => {
       throw new LanewiseError('E_VALUE', reason)
     }
-    if (!Number.isInteger(batchSize) || batchSize < 1) refuse(`a batch must have a whole number of examples, got ${batchSize}`)
+    if (!Number.isInteger(batchSize) || batchSize < 1)
+      refuse(`a batch must have a whole number of examples, got ${batchSize}`)
     if (!Number.isFinite(seed)) refuse(`the seed must be a number, got ${seed}`)
     if (shuffle && sampler) refuse('a loader takes shuffle or a sampler, not both')
     if (isStream(dataset)) {
-      if (sampler || (shuffle && shuffleBuffer === undefined)) refuse('a stream has no order to choose: give shuffleBuffer, the number of examples to draw from')
-      if (shuffleBuffer !== undefined && (!Number.isInteger(shuffleBuffer) || shuffleBuffer < 1)) refuse(`shuffleBuffer must be a whole number from 1, got ${shuffleBuffer}`)
+      if (sampler || (shuffle && shuffleBuffer === undefined))
+        refuse('a stream has no order to choose: give shuffleBuffer, the number of examples to draw from')
+      if (shuffleBuffer !== undefined && (!Number.isInteger(shuffleBuffer) || shuffleBuffer < 1))
+        refuse(`shuffleBuffer must be a whole number from 1, got ${shuffleBuffer}`)
     } else {
       if (shuffleBuffer !== undefined) refuse('shuffleBuffer is for streams: use shuffle')
       this.sampler = sampler ?? (shuffle ? new RandomSampler(dataset.length) : new SequentialSampler(dataset.length))
@@ -99,10 +105,14 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
   restore(state: LoaderState): this {
     const length = this.sampler?.length ?? null
     if (state.length !== length || state.seed !== this.seed) {
-      throw new LanewiseError('E_STATE', `the loader's state is that of ${state.length ?? 'a stream of'} examples and seed ${state.seed}, this loader has ${length ?? 'a stream of'} examples and seed ${this.seed}`, {
-        expected: `${length} examples, seed ${this.seed}`,
-        actual: `${state.length} examples, seed ${state.seed}`,
-      })
+      throw new LanewiseError(
+        'E_STATE',
+        `the loader's state is that of ${state.length ?? 'a stream of'} examples and seed ${state.seed}, this loader has ${length ?? 'a stream of'} examples and seed ${this.seed}`,
+        {
+          expected: `${length} examples, seed ${this.seed}`,
+          actual: `${state.length} examples, seed ${state.seed}`,
+        },
+      )
     }
     const whole = (value: number) => Number.isSafeInteger(value) && value >= 0
     if (!whole(state.epoch) || !whole(state.position) || (length !== null && state.position > length)) {
@@ -174,7 +184,11 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
       this.position = place
       yield batch
     }
-    if (place < this.position) throw new LanewiseError('E_STATE', `the stream ended after ${place} examples, but ${this.position} had been handed out before`)
+    if (place < this.position)
+      throw new LanewiseError(
+        'E_STATE',
+        `the stream ended after ${place} examples, but ${this.position} had been handed out before`,
+      )
     if (examples.length === 0 || dropLast) return
     this.position = place
     yield this.collate(examples)

@@ -41,7 +41,10 @@ export function mnistFile(part: MnistPart, what: 'images' | 'labels'): string {
  *
  * @throws LanewiseError as {@link loadMnistPart}.
  */
-export async function loadMnist(from: MnistSource, name: MnistName = 'mnist'): Promise<{ train: ImageSet; test: ImageSet }> {
+export async function loadMnist(
+  from: MnistSource,
+  name: MnistName = 'mnist',
+): Promise<{ train: ImageSet; test: ImageSet }> {
   return { train: await loadMnistPart(from, 'train', name), test: await loadMnistPart(from, 'test', name) }
 }
 
@@ -56,10 +59,18 @@ export async function loadMnistPart(from: MnistSource, part: MnistPart, name: Mn
   const { classes, counts } = mnistSets[name]
   const set = new ImageSet(images, labels, classes)
   if (set.height !== SIDE || set.width !== SIDE) {
-    throw new LanewiseError('E_TENSOR', `the pictures of ${name} have ${SIDE}×${SIDE} pixels, these have ${set.height}×${set.width}`, { expected: `[${SIDE},${SIDE}]`, actual: `[${set.height},${set.width}]` })
+    throw new LanewiseError(
+      'E_TENSOR',
+      `the pictures of ${name} have ${SIDE}×${SIDE} pixels, these have ${set.height}×${set.width}`,
+      { expected: `[${SIDE},${SIDE}]`, actual: `[${set.height},${set.width}]` },
+    )
   }
   if (counts && set.length !== counts[part]) {
-    throw new LanewiseError('E_TENSOR', `the ${part} part of ${name} has ${counts[part]} pictures, this has ${set.length}`, { expected: String(counts[part]), actual: String(set.length) })
+    throw new LanewiseError(
+      'E_TENSOR',
+      `the ${part} part of ${name} has ${counts[part]} pictures, this has ${set.length}`,
+      { expected: String(counts[part]), actual: String(set.length) },
+    )
   }
   return set
 }
@@ -79,7 +90,9 @@ async function find(from: MnistSource, name: string): Promise<{ bytes: Uint8Arra
   const base = Array.isArray(from) ? undefined : String(from).replace(/\/+$/, '')
   const candidates =
     base === undefined
-      ? (from as readonly (string | URL)[]).map(String).filter((location) => spellings(name).some((spelling) => location.replace(/[?#].*$/, '').endsWith(spelling)))
+      ? (from as readonly (string | URL)[])
+          .map(String)
+          .filter((location) => spellings(name).some((spelling) => location.replace(/[?#].*$/, '').endsWith(spelling)))
       : spellings(name).map((spelling) => `${base}/${spelling}`)
   for (const location of candidates) {
     const path = filePath(location)
@@ -90,7 +103,10 @@ async function find(from: MnistSource, name: string): Promise<{ bytes: Uint8Arra
     const bytes = await download(location)
     if (bytes) return { bytes, location }
   }
-  throw new LanewiseError('E_EXTERNAL', `there is no ${name} (or ${name}.gz) in ${base === undefined ? 'the list of files' : JSON.stringify(base)}`)
+  throw new LanewiseError(
+    'E_EXTERNAL',
+    `there is no ${name} (or ${name}.gz) in ${base === undefined ? 'the list of files' : JSON.stringify(base)}`,
+  )
 }
 
 /** Undefined if there is nothing under that name. */

@@ -40,7 +40,11 @@ function checkPngSize(bytes: Uint8Array, what: string): void {
   if (bytes.length < 33) throw new LanewiseError('E_PARSE', `${what}: the PNG is cut off`)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const [width, height] = [view.getUint32(16), view.getUint32(20)]
-  if (width * height > MAX_PIXELS) throw new LanewiseError('E_BUDGET', `${what}: ${width} × ${height} pixels are too many`, { expected: `<= ${MAX_PIXELS}`, actual: String(width * height) })
+  if (width * height > MAX_PIXELS)
+    throw new LanewiseError('E_BUDGET', `${what}: ${width} × ${height} pixels are too many`, {
+      expected: `<= ${MAX_PIXELS}`,
+      actual: String(width * height),
+    })
 }
 
 async function decodePng(bytes: Uint8Array, what: string): Promise<Pixels> {
@@ -50,7 +54,13 @@ async function decodePng(bytes: Uint8Array, what: string): Promise<Pixels> {
     const png = decode(bytes, { checkCrc: true })
     const { width, height, channels, depth } = png
     if (png.palette) return { width, height, channels: png.palette[0].length, data: convertIndexedToRgb(png), top: 255 }
-    return { width, height, channels, data: depth < 8 ? unpacked(png.data, width, height, depth) : png.data, top: 2 ** depth - 1 }
+    return {
+      width,
+      height,
+      channels,
+      data: depth < 8 ? unpacked(png.data, width, height, depth) : png.data,
+      top: 2 ** depth - 1,
+    }
   } catch (cause) {
     throw new LanewiseError('E_PARSE', `${what}: the PNG cannot be decoded (${(cause as Error).message})`, { cause })
   }
@@ -72,7 +82,11 @@ function unpacked(data: ArrayLike<number>, width: number, height: number, depth:
 async function decodeJpeg(bytes: Uint8Array, what: string): Promise<Pixels> {
   const { default: sharp } = await loadOptional<typeof import('sharp')>('sharp', 'reading JPEG files')
   try {
-    const { data, info } = await sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS }).rotate().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
+    const { data, info } = await sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS })
+      .rotate()
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer({ resolveWithObject: true })
     return { width: info.width, height: info.height, channels: info.channels, data, top: 255 }
   } catch (cause) {
     throw new LanewiseError('E_PARSE', `${what}: the JPEG cannot be decoded (${(cause as Error).message})`, { cause })
@@ -85,7 +99,11 @@ export async function fastPng(): Promise<typeof import('fast-png')> {
     // By its name and not through loadOptional, so that a bundler puts it into the program.
     return await import('fast-png')
   } catch (cause) {
-    throw new LanewiseError('E_UNSUPPORTED', 'PNG files need the package fast-png, which is not installed: npm i fast-png', { cause })
+    throw new LanewiseError(
+      'E_UNSUPPORTED',
+      'PNG files need the package fast-png, which is not installed: npm i fast-png',
+      { cause },
+    )
   }
 }
 
@@ -115,7 +133,13 @@ export function resizedPicture(picture: Picture, width: number, height: number):
 }
 
 /** Resamples the middle axis of [outer, from, inner]. */
-function resampled(data: Float32Array, outer: number, from: number, to: number, inner: number): Float32Array<ArrayBuffer> {
+function resampled(
+  data: Float32Array,
+  outer: number,
+  from: number,
+  to: number,
+  inner: number,
+): Float32Array<ArrayBuffer> {
   const out = new Float32Array(outer * to * inner)
   const ratio = from / to
   const reach = Math.max(1, ratio)

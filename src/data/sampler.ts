@@ -25,8 +25,12 @@ export class RandomSampler implements Sampler {
   private readonly replacement: boolean
 
   /** @throws LanewiseError `E_VALUE` for more than there are without replacement. */
-  constructor(private readonly examples: number, { replacement = false, count = examples }: { readonly replacement?: boolean; readonly count?: number } = {}) {
-    if (!replacement && count > examples) throw new LanewiseError('E_VALUE', `${count} of ${examples} examples cannot be drawn without replacement`)
+  constructor(
+    private readonly examples: number,
+    { replacement = false, count = examples }: { readonly replacement?: boolean; readonly count?: number } = {},
+  ) {
+    if (!replacement && count > examples)
+      throw new LanewiseError('E_VALUE', `${count} of ${examples} examples cannot be drawn without replacement`)
     this.replacement = replacement
     this.length = count
   }
@@ -47,21 +51,32 @@ export class WeightedRandomSampler implements Sampler {
   private readonly replacement: boolean
 
   /** @throws LanewiseError `E_VALUE` for a weight that is negative or not finite, for weights that are all 0, or for more than there are without replacement. */
-  constructor(weights: ArrayLike<number>, count: number, { replacement = true }: { readonly replacement?: boolean } = {}) {
+  constructor(
+    weights: ArrayLike<number>,
+    count: number,
+    { replacement = true }: { readonly replacement?: boolean } = {},
+  ) {
     this.weights = Float64Array.from(weights)
     this.length = count
     this.replacement = replacement
-    if (!this.weights.every((weight) => weight >= 0 && weight < Infinity)) throw new LanewiseError('E_VALUE', 'a weight must be finite and not negative')
+    if (!this.weights.every((weight) => weight >= 0 && weight < Infinity))
+      throw new LanewiseError('E_VALUE', 'a weight must be finite and not negative')
     const some = this.weights.filter((weight) => weight > 0).length
     if (some === 0) throw new LanewiseError('E_VALUE', 'at least one weight must be above 0')
-    if (!replacement && count > some) throw new LanewiseError('E_VALUE', `${count} examples cannot be drawn without replacement: ${some} have a weight above 0`)
+    if (!replacement && count > some)
+      throw new LanewiseError(
+        'E_VALUE',
+        `${count} examples cannot be drawn without replacement: ${some} have a weight above 0`,
+      )
   }
 
   order(random: Random): ArrayLike<number> {
     const { weights, length } = this
     if (!this.replacement) {
       const keys = weights.map((weight) => (weight > 0 ? log(1 - random.uniform()) / weight : -Infinity))
-      return Uint32Array.from(weights, (_, i) => i).sort((a, b) => keys[b] - keys[a] || a - b).subarray(0, length)
+      return Uint32Array.from(weights, (_, i) => i)
+        .sort((a, b) => keys[b] - keys[a] || a - b)
+        .subarray(0, length)
     }
     const count = weights.length
     const total = weights.reduce((a, b) => a + b, 0)

@@ -37,12 +37,22 @@ abstract class Scaler {
     for await (const example of examplesOf(training)) {
       const tensor = fieldOf(example, field)
       dims ??= tensor.dims
-      if (formatShape(dims) !== formatShape(tensor.dims)) throw new LanewiseError('E_SHAPE', `"${field}" is ${formatShape(dims)} in one example and ${formatShape(tensor.dims)} in another`, { tensor: field })
+      if (formatShape(dims) !== formatShape(tensor.dims))
+        throw new LanewiseError(
+          'E_SHAPE',
+          `"${field}" is ${formatShape(dims)} in one example and ${formatShape(tensor.dims)} in another`,
+          { tensor: field },
+        )
       groups ??= new Groups(groupCount(this.by, dims))
       groups.add(numbersOf(tensor, field))
     }
-    if (!dims || !groups || groups.count === 0) throw new LanewiseError('E_VALUE', 'a scaler cannot be fitted to no examples')
-    if (groups.lows.some((low, i) => !Number.isFinite(low) || !Number.isFinite(groups.highs[i]) || Number.isNaN(groups.means[i]))) {
+    if (!dims || !groups || groups.count === 0)
+      throw new LanewiseError('E_VALUE', 'a scaler cannot be fitted to no examples')
+    if (
+      groups.lows.some(
+        (low, i) => !Number.isFinite(low) || !Number.isFinite(groups.highs[i]) || Number.isNaN(groups.means[i]),
+      )
+    ) {
       throw new LanewiseError('E_VALUE', `"${field}" holds values that are not finite`, { tensor: field })
     }
     this.fitted = { dims: [...dims], ...this.measure(groups) }
@@ -70,7 +80,13 @@ abstract class Scaler {
   restore(state: ScalerState): this {
     const groups = groupCount(state.by, state.dims)
     const { kind, by, dims, shift, factor } = state
-    if (kind !== this.kind || by !== this.by || shift.length !== groups || factor.length !== groups || ![...shift, ...factor].every(Number.isFinite)) {
+    if (
+      kind !== this.kind ||
+      by !== this.by ||
+      shift.length !== groups ||
+      factor.length !== groups ||
+      ![...shift, ...factor].every(Number.isFinite)
+    ) {
       throw new LanewiseError('E_STATE', `this is no state of a ${this.kind} scaler by ${this.by}`)
     }
     this.fitted = { dims: [...dims], shift: [...shift], factor: [...factor] }
@@ -86,7 +102,11 @@ abstract class Scaler {
     const { dims, shift, factor } = this.needed()
     const own = tensor.dims.slice(tensor.dims.length - dims.length)
     if (tensor.dims.length > dims.length + 1 || formatShape(own) !== formatShape(dims)) {
-      throw new LanewiseError('E_SHAPE', `the scaler was fitted to examples of shape ${formatShape(dims)}, got ${formatShape(tensor.dims)}`, { expected: formatShape(dims), actual: formatShape(tensor.dims) })
+      throw new LanewiseError(
+        'E_SHAPE',
+        `the scaler was fitted to examples of shape ${formatShape(dims)}, got ${formatShape(tensor.dims)}`,
+        { expected: formatShape(dims), actual: formatShape(tensor.dims) },
+      )
     }
     const numbers = numbersOf(tensor, 'tensor')
     const size = sizeOf(dims)
@@ -167,6 +187,7 @@ async function* examplesOf(data: Dataset | StreamDataset): AsyncGenerator<Fields
 }
 
 function numbersOf({ type, data }: Tensor, name: string): ArrayLike<number> {
-  if (['float32', 'float64', 'int8', 'uint8', 'int16', 'uint16', 'int32', 'uint32', 'bool'].includes(type)) return data as Float32Array
+  if (['float32', 'float64', 'int8', 'uint8', 'int16', 'uint16', 'int32', 'uint32', 'bool'].includes(type))
+    return data as Float32Array
   throw new LanewiseError('E_UNSUPPORTED', `features of type ${type} are not supported`, { tensor: name, actual: type })
 }

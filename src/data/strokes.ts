@@ -7,11 +7,21 @@ export type Stroke = readonly Point[]
 export function smooth(points: Stroke, steps = 6): Stroke {
   const way: Point[] = [points[0]]
   for (let i = 0; i + 1 < points.length; i++) {
-    const [a, b, c, d] = [points[Math.max(0, i - 1)], points[i], points[i + 1], points[Math.min(points.length - 1, i + 2)]]
+    const [a, b, c, d] = [
+      points[Math.max(0, i - 1)],
+      points[i],
+      points[i + 1],
+      points[Math.min(points.length - 1, i + 2)],
+    ]
     for (let k = 1; k <= steps; k++) {
       const t = k / steps
       const at = (axis: 0 | 1) =>
-        b[axis] + 0.5 * t * (c[axis] - a[axis] + t * (2 * a[axis] - 5 * b[axis] + 4 * c[axis] - d[axis] + t * (3 * (b[axis] - c[axis]) + d[axis] - a[axis])))
+        b[axis] +
+        0.5 *
+          t *
+          (c[axis] -
+            a[axis] +
+            t * (2 * a[axis] - 5 * b[axis] + 4 * c[axis] - d[axis] + t * (3 * (b[axis] - c[axis]) + d[axis] - a[axis])))
       way.push([at(0), at(1)])
     }
   }
@@ -23,7 +33,11 @@ export function drawLine(picture: Float32Array, size: number, [ax, ay]: Point, [
   const margin = pen + 1
   const length2 = (bx - ax) * (bx - ax) + (by - ay) * (by - ay) || 1
   for (let y = Math.max(0, Math.floor(Math.min(ay, by) - margin)); y < Math.min(size, Math.max(ay, by) + margin); y++) {
-    for (let x = Math.max(0, Math.floor(Math.min(ax, bx) - margin)); x < Math.min(size, Math.max(ax, bx) + margin); x++) {
+    for (
+      let x = Math.max(0, Math.floor(Math.min(ax, bx) - margin));
+      x < Math.min(size, Math.max(ax, bx) + margin);
+      x++
+    ) {
       const t = Math.min(1, Math.max(0, ((x - ax) * (bx - ax) + (y - ay) * (by - ay)) / length2))
       const [dx, dy] = [x - ax - t * (bx - ax), y - ay - t * (by - ay)]
       const ink = pen + 0.5 - Math.sqrt(dx * dx + dy * dy)
@@ -42,7 +56,8 @@ export function blocks(picture: Float32Array, size: number, columns = 40): strin
       let ink = 0
       let count = 0
       for (let y = Math.floor((row * size) / rows); y < ((row + 1) * size) / rows; y++) {
-        for (let x = Math.floor((column * size) / columns); x < ((column + 1) * size) / columns; x++, count++) ink += picture[y * size + x]
+        for (let x = Math.floor((column * size) / columns); x < ((column + 1) * size) / columns; x++, count++)
+          ink += picture[y * size + x]
       }
       text += shades[Math.min(4, Math.floor((ink / count) * 6))]
     }

@@ -16,9 +16,13 @@ export class Vocabulary {
   private readonly numbers: ReadonlyMap<string, number>
 
   /** @param tokens - by their number; the first is shown for what is not known. @throws LanewiseError `E_VALUE` if one stands there twice. */
-  constructor(readonly tokens: readonly string[], readonly unit: TextUnit = 'character') {
+  constructor(
+    readonly tokens: readonly string[],
+    readonly unit: TextUnit = 'character',
+  ) {
     this.numbers = new Map(tokens.map((token, i) => [token, i]))
-    if (tokens.length === 0 || this.numbers.size !== tokens.length) throw new LanewiseError('E_VALUE', 'a vocabulary needs tokens, each once')
+    if (tokens.length === 0 || this.numbers.size !== tokens.length)
+      throw new LanewiseError('E_VALUE', 'a vocabulary needs tokens, each once')
   }
 
   /**
@@ -26,7 +30,14 @@ export class Vocabulary {
    *
    * @param most - the size of the vocabulary, the unknown token included.
    */
-  static of(texts: Iterable<string>, { unit = 'character', most = Infinity, unknown = '\ufffd' }: { readonly unit?: TextUnit; readonly most?: number; readonly unknown?: string } = {}): Vocabulary {
+  static of(
+    texts: Iterable<string>,
+    {
+      unit = 'character',
+      most = Infinity,
+      unknown = '\ufffd',
+    }: { readonly unit?: TextUnit; readonly most?: number; readonly unknown?: string } = {},
+  ): Vocabulary {
     const counts = new Map<string, number>()
     for (const text of texts) for (const token of splitters[unit](text)) counts.set(token, (counts.get(token) ?? 0) + 1)
     counts.delete(unknown)
@@ -59,7 +70,9 @@ export interface WindowOptions {
 }
 
 function checkWindow({ length, stride = length }: WindowOptions): Required<WindowOptions> {
-  for (const value of [length, stride]) if (!Number.isInteger(value) || value < 1) throw new LanewiseError('E_VALUE', `windows need whole numbers from 1, got length ${length} and stride ${stride}`)
+  for (const value of [length, stride])
+    if (!Number.isInteger(value) || value < 1)
+      throw new LanewiseError('E_VALUE', `windows need whole numbers from 1, got length ${length} and stride ${stride}`)
   return { length, stride }
 }
 
@@ -76,10 +89,17 @@ export class TokenDataset implements Dataset {
   private readonly window: Required<WindowOptions>
 
   /** @throws LanewiseError `E_VALUE` if there are not even tokens for one window. */
-  constructor(private readonly tokens: Int32Array, options: WindowOptions) {
+  constructor(
+    private readonly tokens: Int32Array,
+    options: WindowOptions,
+  ) {
     this.window = checkWindow(options)
     this.length = Math.floor((tokens.length - 1 - this.window.length) / this.window.stride) + 1
-    if (this.length < 1) throw new LanewiseError('E_VALUE', `${tokens.length} tokens are too few for a window of ${options.length} and the token after it`)
+    if (this.length < 1)
+      throw new LanewiseError(
+        'E_VALUE',
+        `${tokens.length} tokens are too few for a window of ${options.length} and the token after it`,
+      )
   }
 
   get(index: number): Fields {
@@ -93,7 +113,11 @@ export class TokenDataset implements Dataset {
  *
  * @param open - gives the text from its beginning, in pieces of UTF-8 or strings. Words are cut at blanks and line ends, so a piece may end anywhere.
  */
-export function textStream(open: () => AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>, vocabulary: Vocabulary, options: WindowOptions): StreamDataset {
+export function textStream(
+  open: () => AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
+  vocabulary: Vocabulary,
+  options: WindowOptions,
+): StreamDataset {
   const { length, stride } = checkWindow(options)
   return {
     async *stream(): AsyncGenerator<Fields, void, void> {
@@ -116,7 +140,10 @@ export function textStream(open: () => AsyncIterable<string | Uint8Array> | Iter
 }
 
 /** Text in pieces that end where a token ends. */
-async function* wholeWords(pieces: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>, unit: TextUnit): AsyncGenerator<string, void, void> {
+async function* wholeWords(
+  pieces: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
+  unit: TextUnit,
+): AsyncGenerator<string, void, void> {
   const decoder = new TextDecoder('utf-8', { fatal: true })
   const decode = (piece?: Uint8Array): string => {
     try {
@@ -129,7 +156,10 @@ async function* wholeWords(pieces: AsyncIterable<string | Uint8Array> | Iterable
   for await (const piece of pieces) {
     rest += typeof piece === 'string' ? piece : decode(piece)
     // Half of a surrogate pair, or of a word, waits for the other half.
-    const cut = unit === 'character' ? rest.length - (/[\ud800-\udbff]$/.test(rest) ? 1 : 0) : Math.max(rest.lastIndexOf(' '), rest.lastIndexOf('\n')) + 1
+    const cut =
+      unit === 'character'
+        ? rest.length - (/[\ud800-\udbff]$/.test(rest) ? 1 : 0)
+        : Math.max(rest.lastIndexOf(' '), rest.lastIndexOf('\n')) + 1
     if (cut > 0) yield rest.slice(0, cut)
     rest = rest.slice(cut)
   }

@@ -110,7 +110,10 @@ export function parseAttributes<S extends AttributeSchema>(schema: S, raw: RawAt
 function convert(name: string, kind: AttributeKind, given: RawAttribute): unknown {
   if (kind === 'other') return given.value
   // An empty list loses its type in some exporters: "ints: []" arrives as whatever was written, so any empty list will do.
-  if (kind !== given.kind && !(isList(kind) && isList(given.kind) && (given.value as ArrayLike<unknown>).length === 0)) {
+  if (
+    kind !== given.kind &&
+    !(isList(kind) && isList(given.kind) && (given.value as ArrayLike<unknown>).length === 0)
+  ) {
     throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, { expected: kind, actual: given.kind })
   }
   if (given.kind === 'int') return clampToSafe(given.value)

@@ -5,7 +5,9 @@ import type { Attributes } from './attributes.js'
 import type { Address, Argument, Arguments, Emitter, KernelEmitter, OpDefinition, Operand } from './op.js'
 
 /** The arguments of a kernel of the training builds, any of which may still be an address to be. */
-export type TrainArguments<K extends TrainKernelName> = TrainKernels[K] extends (...args: infer P) => unknown ? { [I in keyof P]: Argument } : never
+export type TrainArguments<K extends TrainKernelName> = TrainKernels[K] extends (...args: infer P) => unknown
+  ? { [I in keyof P]: Argument }
+  : never
 
 /** The attributes of an operator's definition. */
 export type AttributesOfOp<Op> = Op extends OpDefinition<infer A> ? A : never

@@ -27,7 +27,10 @@ interface Given {
  */
 export class InferenceMemory {
   private readonly values = new WeakMap<Value, Inferred>()
-  private readonly nodes = new WeakMap<Node, { readonly given: readonly (Given | undefined)[]; readonly found: readonly Inferred[] }>()
+  private readonly nodes = new WeakMap<
+    Node,
+    { readonly given: readonly (Given | undefined)[]; readonly found: readonly Inferred[] }
+  >()
 
   /** What is known of a value now: the object that it was before, if it is the same. */
   keepValue(value: Value, now: Inferred): Inferred {
@@ -52,7 +55,8 @@ export class InferenceMemory {
   recall(node: Node, given: readonly (Given | undefined)[]): readonly Inferred[] | undefined {
     const last = this.nodes.get(node)
     if (!last) return undefined
-    for (let i = 0; i < given.length; i++) if (given[i]?.type !== last.given[i]?.type || given[i]?.known !== last.given[i]?.known) return undefined
+    for (let i = 0; i < given.length; i++)
+      if (given[i]?.type !== last.given[i]?.type || given[i]?.known !== last.given[i]?.known) return undefined
     return last.found
   }
 
@@ -145,7 +149,8 @@ function inferNode(
     })
     const shapeOnly = op.name === 'Shape' || op.name === 'Size'
     const small = types.every((type) => sizeOf(type.shape) <= FOLD_ELEMENTS)
-    if (!op.compute || op.random || !small || !(shapeOnly || given.every((input) => !input || input.known))) return types.map((type) => ({ type }))
+    if (!op.compute || op.random || !small || !(shapeOnly || given.every((input) => !input || input.known)))
+      return types.map((type) => ({ type }))
     const inputs = given.map((input) => input && (input.known ?? { ...input.type, data: [] }))
     return op.compute({ attributes, inputs, outputs: types, outputCount }).map((known) => ({ type: known, known }))
   } catch (error) {

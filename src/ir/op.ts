@@ -37,7 +37,9 @@ export interface InferContext<A> {
 export type Argument = number | Address
 
 /** The arguments of a kernel, any of which may still be an address to be. */
-export type Arguments<K extends KernelName> = Kernels[K] extends (...args: infer P) => unknown ? { [I in keyof P]: Argument } : never
+export type Arguments<K extends KernelName> = Kernels[K] extends (...args: infer P) => unknown
+  ? { [I in keyof P]: Argument }
+  : never
 
 /** A place in memory that gets its number when a plan is bound. */
 export interface Address {
@@ -114,7 +116,12 @@ export interface KernelEmitter extends PackEmitter {
    * An operand in another form: for a constant made once (and its raw form never stored), otherwise made anew in scratch on every run.
    * `key` names the form, everything it depends on included; `pack` emits the calls that write `bytes` bytes at `to`.
    */
-  pack(operand: Operand, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address
+  pack(
+    operand: Operand,
+    key: string,
+    bytes: number,
+    pack: (e: PackEmitter, from: Address, to: Address) => void,
+  ): Address
   /**
    * Whether a packed form that is larger than its operand is no extravagance under the session's `memoryLimit`: it is there already, or takes at
    * most a quarter of what is left, since later nodes and intermediate values want memory, too.
@@ -130,7 +137,9 @@ export interface Emitter<A> extends KernelEmitter {
   /** Operands in the orders that the layout rule asked for; undefined where an optional input is left out. */
   readonly inputs: readonly (Operand | undefined)[]
   /** Types of the outputs the node names (undefined where one is not wanted), with the orders the layout rule promised. */
-  readonly outputs: readonly (TensorType & { readonly order: Order; readonly physical: readonly number[] } | undefined)[]
+  readonly outputs: readonly (
+    (TensorType & { readonly order: Order; readonly physical: readonly number[] }) | undefined
+  )[]
   readonly fused: Fused
 
   /** Input `index`, which the operator requires. */
@@ -250,7 +259,10 @@ export interface OpDefinition<A = Attributes> {
 
 /** Declares an operator; `A` is inferred from the schema. */
 export function defineOp<S extends AttributeSchema>(
-  definition: Omit<OpDefinition<AttributesOf<S>>, 'attributes' | 'domain'> & { readonly attributes: S; readonly domain?: string },
+  definition: Omit<OpDefinition<AttributesOf<S>>, 'attributes' | 'domain'> & {
+    readonly attributes: S
+    readonly domain?: string
+  },
 ): OpDefinition<AttributesOf<S>> {
   return { domain: '', ...definition }
 }

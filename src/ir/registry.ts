@@ -12,7 +12,11 @@ const registry = new Map<string, OpDefinition>()
 export function registerOp<A>(definition: OpDefinition<A>): void {
   // An operator that upgrades always rewrite needs nothing else.
   if (!definition.emit && !definition.compute && !definition.values && !definition.control && !definition.upgrades) {
-    throw new LanewiseError('E_VALUE', `operator ${definition.name} defines none of emit, compute, values, control and upgrades`, { op: definition.name })
+    throw new LanewiseError(
+      'E_VALUE',
+      `operator ${definition.name} defines none of emit, compute, values, control and upgrades`,
+      { op: definition.name },
+    )
   }
   registry.set(key(definition.domain, definition.name), definition as unknown as OpDefinition)
 }

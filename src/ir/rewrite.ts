@@ -32,7 +32,10 @@ export class Rewriter {
 
   /** Whether every reader reads the value as an input (a body that takes it from outside cannot be rewritten). */
   rewritable(value: Value): boolean {
-    return !this.uses.outputs.has(value) && (this.uses.consumers.get(value) ?? []).every((node) => node.inputs.includes(value))
+    return (
+      !this.uses.outputs.has(value) &&
+      (this.uses.consumers.get(value) ?? []).every((node) => node.inputs.includes(value))
+    )
   }
 
   /** Whether the node still stands. */
@@ -68,7 +71,11 @@ export class Rewriter {
       // A replacement may have been replaced in turn.
       while (node && this.replaced.has(node)) node = this.replaced.get(node)
       if (!node) continue
-      nodes.push(node.inputs.some((value) => value && this.renamed.has(value)) ? { ...node, inputs: node.inputs.map(current) } : node)
+      nodes.push(
+        node.inputs.some((value) => value && this.renamed.has(value))
+          ? { ...node, inputs: node.inputs.map(current) }
+          : node,
+      )
     }
     return withNodes(this.graph, nodes)
   }

@@ -37,11 +37,17 @@ export function collapseAxes(axes: readonly StridedAxis[]): StridedAxis[] | unde
 /** Whether the copy takes a stretch of memory as it is. */
 export function isDense({ axes }: StridedCopy): boolean {
   const collapsed = collapseAxes(axes)
-  return !collapsed || collapsed.length === 0 || (collapsed.length === 1 && collapsed[0].from === 1 && collapsed[0].to === 1)
+  return (
+    !collapsed || collapsed.length === 0 || (collapsed.length === 1 && collapsed[0].from === 1 && collapsed[0].to === 1)
+  )
 }
 
 /** Records the copy of a whole tensor, in the order that it lies in. */
-export function emitDenseCopy(e: PackEmitter, { dtype, size, at }: { readonly dtype: DType; readonly size: number; readonly at: Address }, to: Address): void {
+export function emitDenseCopy(
+  e: PackEmitter,
+  { dtype, size, at }: { readonly dtype: DType; readonly size: number; readonly at: Address },
+  to: Address,
+): void {
   emitStridedCopy(e, dtype, { axes: [{ size, from: 1, to: 1 }], from: 0, to: 0 }, at, to)
 }
 
@@ -61,7 +67,8 @@ export function emitStridedCopy(e: PackEmitter, dtype: DType, copy: StridedCopy,
   }
   // Where reading and writing go along different axes, the two stand last: that is a transpose, and goes in blocks.
   const reading = axes.findIndex((axis) => axis.from === bytes)
-  if (reading >= 0 && reading < axes.length - 2 && axes.at(-1)!.to === bytes) axes.splice(axes.length - 2, 0, ...axes.splice(reading, 1))
+  if (reading >= 0 && reading < axes.length - 2 && axes.at(-1)!.to === bytes)
+    axes.splice(axes.length - 2, 0, ...axes.splice(reading, 1))
   while (axes.length < 2) axes.unshift({ size: 1, from: 0, to: 0 })
   const table = [...axes.map((axis) => axis.size), ...axes.map((axis) => axis.from), ...axes.map((axis) => axis.to)]
   e.call('strided_copy', from, to, e.table(Int32Array.from(table)), axes.length, bytes)

@@ -37,13 +37,21 @@ export function outputSize(slide: Slide, exact = false): number {
   const extent = extentOf(kernel, dilation)
   const room = size + begin + end - extent
   if (room < 0) {
-    throw new LanewiseError('E_SHAPE', `a window of ${extent} does not fit into ${size} with padding ${begin} and ${end}`, { expected: `>= ${extent}`, actual: String(size + begin + end) })
+    throw new LanewiseError(
+      'E_SHAPE',
+      `a window of ${extent} does not fit into ${size} with padding ${begin} and ${end}`,
+      { expected: `>= ${extent}`, actual: String(size + begin + end) },
+    )
   }
   if (exact && room % stride !== 0) {
-    throw new LanewiseError('E_SHAPE', `a window of ${extent} at stride ${stride} does not end with ${size + begin + end} places: ${room % stride} are left over`, {
-      expected: `a multiple of ${stride}`,
-      actual: String(room),
-    })
+    throw new LanewiseError(
+      'E_SHAPE',
+      `a window of ${extent} at stride ${stride} does not end with ${size + begin + end} places: ${room % stride} are left over`,
+      {
+        expected: `a multiple of ${stride}`,
+        actual: String(room),
+      },
+    )
   }
   return Math.floor(room / stride) + 1
 }
@@ -72,8 +80,16 @@ function halves(total: number): [number, number] {
 
 function checked({ size, kernel, stride = 1, padding = 0, dilation = 1 }: Slide) {
   const [begin, end] = typeof padding === 'number' ? [padding, padding] : padding
-  for (const [name, value, least] of [['size', size, 1], ['kernel', kernel, 1], ['stride', stride, 1], ['dilation', dilation, 1], ['padding', begin, 0], ['padding', end, 0]] as const) {
-    if (!Number.isSafeInteger(value) || value < least) throw new LanewiseError('E_VALUE', `the ${name} of a window must be a whole number from ${least}, got ${value}`)
+  for (const [name, value, least] of [
+    ['size', size, 1],
+    ['kernel', kernel, 1],
+    ['stride', stride, 1],
+    ['dilation', dilation, 1],
+    ['padding', begin, 0],
+    ['padding', end, 0],
+  ] as const) {
+    if (!Number.isSafeInteger(value) || value < least)
+      throw new LanewiseError('E_VALUE', `the ${name} of a window must be a whole number from ${least}, got ${value}`)
   }
   return { size, kernel, stride, dilation, begin, end }
 }
@@ -142,19 +158,46 @@ export function convolutionCount(sizes: ConvolutionSizes): ConvolutionCount {
 
 type ResolvedSlide = Required<Omit<Slide, 'padding'>> & { readonly padding: readonly [number, number] }
 
-function resolved({ inChannels, outChannels, size, kernel, stride = 1, padding = 0, dilation = 1, groups = 1, bias = true }: ConvolutionSizes) {
-  for (const [name, value] of [['inChannels', inChannels], ['outChannels', outChannels], ['groups', groups]] as const) {
-    if (!Number.isSafeInteger(value) || value < 1) throw new LanewiseError('E_VALUE', `${name} must be a whole number from 1, got ${value}`)
+function resolved({
+  inChannels,
+  outChannels,
+  size,
+  kernel,
+  stride = 1,
+  padding = 0,
+  dilation = 1,
+  groups = 1,
+  bias = true,
+}: ConvolutionSizes) {
+  for (const [name, value] of [
+    ['inChannels', inChannels],
+    ['outChannels', outChannels],
+    ['groups', groups],
+  ] as const) {
+    if (!Number.isSafeInteger(value) || value < 1)
+      throw new LanewiseError('E_VALUE', `${name} must be a whole number from 1, got ${value}`)
   }
   if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-    throw new LanewiseError('E_VALUE', `${groups} groups do not divide ${inChannels} input and ${outChannels} output channels`, { expected: `multiples of ${groups}`, actual: `${inChannels}, ${outChannels}` })
+    throw new LanewiseError(
+      'E_VALUE',
+      `${groups} groups do not divide ${inChannels} input and ${outChannels} output channels`,
+      { expected: `multiples of ${groups}`, actual: `${inChannels}, ${outChannels}` },
+    )
   }
   const perAxis = (name: string, value: number | readonly number[]): readonly number[] => {
     if (typeof value === 'number') return size.map(() => value)
-    if (value.length !== size.length) throw new LanewiseError('E_SHAPE', `${name} has ${value.length} entries for ${size.length} spatial axes`, { expected: String(size.length), actual: String(value.length) })
+    if (value.length !== size.length)
+      throw new LanewiseError('E_SHAPE', `${name} has ${value.length} entries for ${size.length} spatial axes`, {
+        expected: String(size.length),
+        actual: String(value.length),
+      })
     return value
   }
-  const [kernels, strides, dilations] = [perAxis('kernel', kernel), perAxis('stride', stride), perAxis('dilation', dilation)]
+  const [kernels, strides, dilations] = [
+    perAxis('kernel', kernel),
+    perAxis('stride', stride),
+    perAxis('dilation', dilation),
+  ]
   const pads = padding === 'same' ? undefined : perAxis('padding', padding)
   const slides = size.map((places, i): ResolvedSlide => {
     const slide = { size: places, kernel: kernels[i], stride: strides[i], dilation: dilations[i] }
@@ -164,7 +207,11 @@ function resolved({ inChannels, outChannels, size, kernel, stride = 1, padding =
 }
 
 /** Parameters of a layer in which every output depends on every input. */
-export function linearCount(inFeatures: number, outFeatures: number, bias = true): { readonly parameters: number; readonly multiplications: number } {
+export function linearCount(
+  inFeatures: number,
+  outFeatures: number,
+  bias = true,
+): { readonly parameters: number; readonly multiplications: number } {
   const multiplications = inFeatures * outFeatures
   return { parameters: multiplications + (bias ? outFeatures : 0), multiplications }
 }
@@ -178,14 +225,22 @@ export function linearCount(inFeatures: number, outFeatures: number, bias = true
  * @returns M, row-major, [outputs, inputs].
  * @throws LanewiseError as {@link convolutionCount}; `E_SHAPE` if the weights are too many or few; `E_BUDGET` beyond 2^28 entries.
  */
-export function convolutionMatrix(sizes: ConvolutionSizes, weight: ArrayLike<number>): { readonly rows: number; readonly columns: number; readonly data: Float64Array } {
+export function convolutionMatrix(
+  sizes: ConvolutionSizes,
+  weight: ArrayLike<number>,
+): { readonly rows: number; readonly columns: number; readonly data: Float64Array } {
   const { inChannels, outChannels, groups, slides } = resolved(sizes)
   const { output, weights } = convolutionCount(sizes)
-  if (weight.length !== weights) throw new LanewiseError('E_SHAPE', `the filters have ${weights} weights, got ${weight.length}`, { expected: String(weights), actual: String(weight.length) })
+  if (weight.length !== weights)
+    throw new LanewiseError('E_SHAPE', `the filters have ${weights} weights, got ${weight.length}`, {
+      expected: String(weights),
+      actual: String(weight.length),
+    })
   const area = sizeOf(sizes.size)
   const positions = sizeOf(output)
   const [rows, columns] = [outChannels * positions, inChannels * area]
-  if (rows * columns > 2 ** 28) throw new LanewiseError('E_BUDGET', `a matrix of ${rows} × ${columns} is too large to write down`)
+  if (rows * columns > 2 ** 28)
+    throw new LanewiseError('E_BUDGET', `a matrix of ${rows} × ${columns} is too large to write down`)
   const data = new Float64Array(rows * columns)
   const kernel = slides.map((slide) => slide.kernel)
   const taps = sizeOf(kernel)
@@ -204,7 +259,8 @@ export function convolutionMatrix(sizes: ConvolutionSizes, weight: ArrayLike<num
       for (let o = 0; o < outChannels; o++) {
         const group = Math.floor(o / (outChannels / groups))
         for (let c = 0; c < perGroup; c++) {
-          data[(o * positions + position) * columns + (group * perGroup + c) * area + place] = weight[(o * perGroup + c) * taps + tap]
+          data[(o * positions + position) * columns + (group * perGroup + c) * area + place] =
+            weight[(o * perGroup + c) * taps + tap]
         }
       }
     }
@@ -248,8 +304,24 @@ export function summaryLines(rows: readonly SummaryRow[]): string[] {
   const count = (value: number | undefined) => (value ? String(value).replace(/\B(?=(\d{3})+$)/g, ',') : '')
   const bytes = (value: number) => (value ? bytesText(value) : '')
   const sum = (of: (row: SummaryRow) => number) => rows.reduce((total, row) => total + of(row), 0)
-  const cells = rows.map((row) => [row.name, row.layer, row.output.join('×'), count(row.parameters), count(row.connections), count(row.macs), bytes(row.activationBytes)])
-  const total = ['total', '', '', count(sum((row) => row.parameters)), count(sum((row) => row.connections ?? 0)), count(sum((row) => row.macs)), bytes(sum((row) => row.activationBytes))]
+  const cells = rows.map((row) => [
+    row.name,
+    row.layer,
+    row.output.join('×'),
+    count(row.parameters),
+    count(row.connections),
+    count(row.macs),
+    bytes(row.activationBytes),
+  ])
+  const total = [
+    'total',
+    '',
+    '',
+    count(sum((row) => row.parameters)),
+    count(sum((row) => row.connections ?? 0)),
+    count(sum((row) => row.macs)),
+    bytes(sum((row) => row.activationBytes)),
+  ]
   const lines = tableLines(columns, [...cells, total])
   lines.splice(lines.length - 1, 0, lines[1])
   return lines

@@ -72,10 +72,19 @@ export class MultiheadAttention extends Module {
   constructor(
     readonly embedDim: number,
     readonly numHeads: number,
-    { dropout = 0, bias = true, kdim = embedDim, vdim = embedDim, valueHeadDim, batchFirst = false, device }: MultiheadAttentionOptions = {},
+    {
+      dropout = 0,
+      bias = true,
+      kdim = embedDim,
+      vdim = embedDim,
+      valueHeadDim,
+      batchFirst = false,
+      device,
+    }: MultiheadAttentionOptions = {},
   ) {
     super(device)
-    if (embedDim % numHeads !== 0) throw new LanewiseError('E_VALUE', `${numHeads} heads do not divide ${embedDim} elements`)
+    if (embedDim % numHeads !== 0)
+      throw new LanewiseError('E_VALUE', `${numHeads} heads do not divide ${embedDim} elements`)
     this.valueDim = (valueHeadDim ?? embedDim / numHeads) * numHeads
     this.batchFirst = batchFirst
     this.p = dropout
@@ -99,13 +108,23 @@ export class MultiheadAttention extends Module {
    * @param value - likewise, [keys, batch, vdim]; the keys by default.
    * @returns of the shape of the queries.
    */
-  forward(query: Variable, key: Variable = query, value: Variable = key, { attnMask, keyPaddingMask, isCausal = false }: AttentionMasks = {}): Variable {
+  forward(
+    query: Variable,
+    key: Variable = query,
+    value: Variable = key,
+    { attnMask, keyPaddingMask, isCausal = false }: AttentionMasks = {},
+  ): Variable {
     const same = query === key && key === value
     const [q, k, v] = this.projections(...this.batchesFirst(query, key, value), same)
     const mask = this.mask(attnMask, keyPaddingMask, q)
     const dropping = this.training && this.p > 0
     const attributes = isCausal ? this.causal : this.heads
-    const attended = apply(this.device, dropping ? RandomAttention : Attention, [q, k, v, mask], dropping ? attributes.dropping : attributes.plain)[0]
+    const attended = apply(
+      this.device,
+      dropping ? RandomAttention : Attention,
+      [q, k, v, mask],
+      dropping ? attributes.dropping : attributes.plain,
+    )[0]
     const result = this.out_proj.call(attended)
     return this.batchFirst ? result : F.transpose(result, [1, 0, 2])
   }
@@ -113,7 +132,8 @@ export class MultiheadAttention extends Module {
   private batchesFirst(...tensors: readonly [Variable, Variable, Variable]): [Variable, Variable, Variable] {
     const turned = new Map<Variable, Variable>()
     return tensors.map((tensor) => {
-      if (tensor.shape.length !== 3) throw new LanewiseError('E_SHAPE', `attention takes tensors of three axes, got ${tensor.describe()}`)
+      if (tensor.shape.length !== 3)
+        throw new LanewiseError('E_SHAPE', `attention takes tensors of three axes, got ${tensor.describe()}`)
       if (this.batchFirst) return tensor
       const known = turned.get(tensor) ?? F.transpose(tensor, [1, 0, 2])
       turned.set(tensor, known)
@@ -182,7 +202,12 @@ export class AdditiveAttention extends Module {
   forward(query: Variable, keys: Variable, keyPaddingMask?: Variable): [context: Variable, weights: Variable] {
     const met = F.tanh(F.add(F.unsqueeze(this.query_layer.call(query), [1]), this.key_layer.call(keys)))
     let scores = F.squeeze(this.energy.call(met), [2])
-    if (keyPaddingMask) scores = F.where(keyPaddingMask, this.device.constant({ dtype: 'float32', shape: [], data: Float32Array.of(-1e30) }), scores)
+    if (keyPaddingMask)
+      scores = F.where(
+        keyPaddingMask,
+        this.device.constant({ dtype: 'float32', shape: [], data: Float32Array.of(-1e30) }),
+        scores,
+      )
     const weights = F.softmax(scores)
     return [F.squeeze(F.matmul(F.unsqueeze(weights, [1]), keys), [1]), weights]
   }

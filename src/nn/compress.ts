@@ -25,7 +25,8 @@ export function compressWeights(graph: Graph, format: WeightFormat): Graph {
   const nodes: Node[] = []
   for (const node of graph.nodes) {
     const inputs = node.inputs.map((value) => {
-      if (value?.constant?.dtype !== 'float32' || value.constant.data.length < LEAST || value.constant.shape.length < 2) return value
+      if (value?.constant?.dtype !== 'float32' || value.constant.data.length < LEAST || value.constant.shape.length < 2)
+        return value
       let restored = short.get(value)
       if (!restored) {
         const made = format === 'float16' ? asFloat16(value, value.constant) : asInt8(value, value.constant)
@@ -41,8 +42,14 @@ export function compressWeights(graph: Graph, format: WeightFormat): Graph {
 
 function asFloat16(value: Value, { shape, data }: HostTensor): Node {
   const code = encodeFloats('float16', data as Float32Array) as Uint16Array
-  if (code.some((bits) => (bits & 0x7c00) === 0x7c00)) throw new LanewiseError('E_VALUE', `"${value.name}" has weights that float16 cannot hold`, { tensor: value.name })
-  return restoring(value, Cast, [{ name: `${value.name}.float16`, constant: { dtype: 'float16', shape, data: code } }], { to: 1 })
+  if (code.some((bits) => (bits & 0x7c00) === 0x7c00))
+    throw new LanewiseError('E_VALUE', `"${value.name}" has weights that float16 cannot hold`, { tensor: value.name })
+  return restoring(
+    value,
+    Cast,
+    [{ name: `${value.name}.float16`, constant: { dtype: 'float16', shape, data: code } }],
+    { to: 1 },
+  )
 }
 
 function asInt8(value: Value, { shape, data }: HostTensor): Node {
@@ -54,9 +61,11 @@ function asInt8(value: Value, { shape, data }: HostTensor): Node {
   for (let row = 0; row < rows; row++) {
     let most = 0
     for (let i = row * size; i < (row + 1) * size; i++) most = Math.max(most, Math.abs(weights[i]))
-    if (!Number.isFinite(most)) throw new LanewiseError('E_VALUE', `"${value.name}" has weights that are not finite`, { tensor: value.name })
+    if (!Number.isFinite(most))
+      throw new LanewiseError('E_VALUE', `"${value.name}" has weights that are not finite`, { tensor: value.name })
     scales[row] = most === 0 ? 1 : most / 127
-    for (let i = row * size; i < (row + 1) * size; i++) codes[i] = Math.max(-127, Math.min(127, Math.round(weights[i] / scales[row])))
+    for (let i = row * size; i < (row + 1) * size; i++)
+      codes[i] = Math.max(-127, Math.min(127, Math.round(weights[i] / scales[row])))
   }
   const inputs: Value[] = [
     { name: `${value.name}.int8`, constant: { dtype: 'int8', shape, data: codes } },
@@ -65,7 +74,21 @@ function asInt8(value: Value, { shape, data }: HostTensor): Node {
   return restoring(value, DequantizeLinear, inputs, { axis: 0 })
 }
 
-function restoring(value: Value, op: OpDefinition, inputs: readonly Value[], attributes: Readonly<Record<string, number>>): Node {
-  const raw = new Map(Object.entries(attributes).map(([key, setting]) => [key, toRaw(op.attributes[key].kind, setting)]))
-  return { op, name: `${value.name}.${op.name}`, attributes: parseAttributes(op.attributes, raw), inputs, outputs: [{ name: value.name }], fused: notFused }
+function restoring(
+  value: Value,
+  op: OpDefinition,
+  inputs: readonly Value[],
+  attributes: Readonly<Record<string, number>>,
+): Node {
+  const raw = new Map(
+    Object.entries(attributes).map(([key, setting]) => [key, toRaw(op.attributes[key].kind, setting)]),
+  )
+  return {
+    op,
+    name: `${value.name}.${op.name}`,
+    attributes: parseAttributes(op.attributes, raw),
+    inputs,
+    outputs: [{ name: value.name }],
+    fused: notFused,
+  }
 }

@@ -24,7 +24,8 @@ export interface ConvOptions {
 
 function perAxis(value: PerAxis, rank: number, what: string): readonly number[] {
   const list = typeof value === 'number' ? new Array<number>(rank).fill(value) : value
-  if (list.length !== rank) throw new LanewiseError('E_VALUE', `${what} must be one number or ${rank}, got ${list.length}`)
+  if (list.length !== rank)
+    throw new LanewiseError('E_VALUE', `${what} must be one number or ${rank}, got ${list.length}`)
   return list
 }
 
@@ -54,14 +55,23 @@ class ConvNd extends Module {
   ) {
     super(device)
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-      throw new LanewiseError('E_VALUE', `${inChannels} and ${outChannels} channels cannot be divided into ${groups} groups`)
+      throw new LanewiseError(
+        'E_VALUE',
+        `${inChannels} and ${outChannels} channels cannot be divided into ${groups} groups`,
+      )
     }
     const kernel = perAxis(kernelSize, rank, 'kernelSize')
     const dilations = perAxis(dilation, rank, 'dilation')
     const fan = (inChannels / groups) * kernel.reduce((a, b) => a * b, 1)
     this.weight = this.parameter([outChannels, inChannels / groups, ...kernel], init ?? byFan(fan))
     this.bias = bias ? this.parameter([outChannels], byFan(fan)) : undefined
-    this.attributes = { kernel_shape: kernel, strides: perAxis(stride, rank, 'stride'), pads: padsOf(padding, kernel, dilations), dilations, group: groups }
+    this.attributes = {
+      kernel_shape: kernel,
+      strides: perAxis(stride, rank, 'stride'),
+      pads: padsOf(padding, kernel, dilations),
+      dilations,
+      group: groups,
+    }
   }
 
   /** @param x - [N, in, …]; gives [N, out, …]. */
@@ -108,11 +118,23 @@ export class ConvTranspose2d extends Module {
     readonly inChannels: number,
     readonly outChannels: number,
     kernelSize: PerAxis,
-    { stride = 1, padding = 0, outputPadding = 0, dilation = 1, groups = 1, bias = true, device, init }: ConvTransposeOptions = {},
+    {
+      stride = 1,
+      padding = 0,
+      outputPadding = 0,
+      dilation = 1,
+      groups = 1,
+      bias = true,
+      device,
+      init,
+    }: ConvTransposeOptions = {},
   ) {
     super(device)
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
-      throw new LanewiseError('E_VALUE', `${inChannels} and ${outChannels} channels cannot be divided into ${groups} groups`)
+      throw new LanewiseError(
+        'E_VALUE',
+        `${inChannels} and ${outChannels} channels cannot be divided into ${groups} groups`,
+      )
     }
     const kernel = perAxis(kernelSize, 2, 'kernelSize')
     const each = perAxis(padding, 2, 'padding')

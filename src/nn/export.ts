@@ -28,7 +28,11 @@ export interface ToGraphOptions {
  *
  * @throws LanewiseError `E_SHAPE` if a free size does not stay free: if `forward` has fixed it, for instance in a reshape.
  */
-export function toGraph(module: Module, inputs: readonly InputSpec[], { name = 'model', outputs = ['output'] }: ToGraphOptions = {}): Graph {
+export function toGraph(
+  module: Module,
+  inputs: readonly InputSpec[],
+  { name = 'model', outputs = ['output'] }: ToGraphOptions = {},
+): Graph {
   const { device } = module
   const modes = [...module.modules()].map((inner) => [inner, inner.training] as const)
   module.eval()
@@ -39,11 +43,20 @@ export function toGraph(module: Module, inputs: readonly InputSpec[], { name = '
       const given = inputs.map((spec) => {
         const sizes = spec.shape.map((size) => (typeof size === 'number' ? size : size.size))
         const variable = device.tensor(hostZeros(spec.dtype ?? 'float32', sizes))
-        values.set(variable, builder.input(spec.name, spec.dtype ?? 'float32', spec.shape.map((size): Dimension => (typeof size === 'number' ? size : size.name))))
+        values.set(
+          variable,
+          builder.input(
+            spec.name,
+            spec.dtype ?? 'float32',
+            spec.shape.map((size): Dimension => (typeof size === 'number' ? size : size.name)),
+          ),
+        )
         return variable
       })
       const { result, trace } = device.traced(() => device.noGrad(() => module.call(...(given as never[]))))
-      const state = new Map([...module.namedParameters(), ...module.namedBuffers()].map(([key, parameter]) => [parameter as Variable, key]))
+      const state = new Map(
+        [...module.namedParameters(), ...module.namedBuffers()].map(([key, parameter]) => [parameter as Variable, key]),
+      )
       let constants = 0
       const valueOf = (variable: Variable): Value => {
         let value = values.get(variable)
@@ -56,17 +69,26 @@ export function toGraph(module: Module, inputs: readonly InputSpec[], { name = '
       const used = new Set<string>()
       for (const applied of trace) {
         const label = unused(used, applied.scope ? `${applied.scope}/${applied.op.name}` : applied.op.name)
-        const made = builder.node(applied.op.name, trimmed(applied.inputs.map((input) => input && valueOf(input))), applied.attributes, {
-          name: label,
-          domain: applied.op.domain,
-          outputs: applied.outputs.length,
-        })
+        const made = builder.node(
+          applied.op.name,
+          trimmed(applied.inputs.map((input) => input && valueOf(input))),
+          applied.attributes,
+          {
+            name: label,
+            domain: applied.op.domain,
+            outputs: applied.outputs.length,
+          },
+        )
         applied.outputs.forEach((output, i) => output && values.set(output, made[i]))
       }
       const results: unknown[] = Array.isArray(result) ? result : [result]
       outputs.forEach((output, i) => {
         const variable = results[i]
-        if (!(variable instanceof Variable)) throw new LanewiseError('E_VALUE', `forward() returned ${results.length} tensors; "${output}" is none of them`)
+        if (!(variable instanceof Variable))
+          throw new LanewiseError(
+            'E_VALUE',
+            `forward() returned ${results.length} tensors; "${output}" is none of them`,
+          )
         builder.output(valueOf(variable), output)
       })
       const graph = builder.graph()
@@ -80,25 +102,48 @@ export function toGraph(module: Module, inputs: readonly InputSpec[], { name = '
 
 /** Every free size is tried with another value; an operator that refuses it has the old one built in. */
 function checkFree(graph: Graph, inputs: readonly InputSpec[]): void {
-  const free = new Map(inputs.flatMap(({ shape }) => shape.flatMap((size) => (typeof size === 'number' ? [] : [[size.name, size.size] as const]))))
+  const free = new Map(
+    inputs.flatMap(({ shape }) =>
+      shape.flatMap((size) => (typeof size === 'number' ? [] : [[size.name, size.size] as const])),
+    ),
+  )
   // A batch that goes in by its first axis comes out by it.
   const [batch] = inputs.map(({ shape }) => shape[0])
-  if (typeof batch === 'object' && inputs.every(({ shape: [first] }) => typeof first === 'object' && first.name === batch.name)) {
-    const lost = graph.outputs.find(({ declared }) => declared?.shape && declared.shape.length > 0 && declared.shape[0] !== batch.name)
-    if (lost) throw new LanewiseError('E_SHAPE', `the size "${batch.name}" does not stay free: it is not the first of output "${lost.name}"`, { tensor: lost.name })
+  if (
+    typeof batch === 'object' &&
+    inputs.every(({ shape: [first] }) => typeof first === 'object' && first.name === batch.name)
+  ) {
+    const lost = graph.outputs.find(
+      ({ declared }) => declared?.shape && declared.shape.length > 0 && declared.shape[0] !== batch.name,
+    )
+    if (lost)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `the size "${batch.name}" does not stay free: it is not the first of output "${lost.name}"`,
+        { tensor: lost.name },
+      )
   }
   for (const [name, size] of free) {
     const types = new Map(
       inputs.map((spec, i) => [
         graph.inputs[i],
-        { dtype: spec.dtype ?? 'float32', shape: spec.shape.map((axis) => (typeof axis === 'number' ? axis : axis.name === name ? size + 3 : axis.size)) },
+        {
+          dtype: spec.dtype ?? 'float32',
+          shape: spec.shape.map((axis) =>
+            typeof axis === 'number' ? axis : axis.name === name ? size + 3 : axis.size,
+          ),
+        },
       ]),
     )
     try {
       inferTypes(graph, types)
     } catch (error) {
       if (!(error instanceof LanewiseError)) throw error
-      throw new LanewiseError('E_SHAPE', `the size "${name}" does not stay free: ${error.message}`, { op: error.op, node: error.node, cause: error })
+      throw new LanewiseError('E_SHAPE', `the size "${name}" does not stay free: ${error.message}`, {
+        op: error.op,
+        node: error.node,
+        cause: error,
+      })
     }
   }
 }

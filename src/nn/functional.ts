@@ -16,14 +16,37 @@ import { Slice } from '../ops/movement/slice.js'
 import { LogSoftmax, Softmax } from '../ops/norm/softmax.js'
 import { Transpose } from '../ops/movement/transpose.js'
 import {
-  Abs, Celu, Cos, Elu, Erf, Exp, Gelu, HardSigmoid, HardSwish, LeakyRelu, Log, Mish, Neg, Reciprocal, Relu, Selu, Sigmoid, Sin, Softplus, Softsign,
-  Sqrt, Swish, Tanh,
+  Abs,
+  Celu,
+  Cos,
+  Elu,
+  Erf,
+  Exp,
+  Gelu,
+  HardSigmoid,
+  HardSwish,
+  LeakyRelu,
+  Log,
+  Mish,
+  Neg,
+  Reciprocal,
+  Relu,
+  Selu,
+  Sigmoid,
+  Sin,
+  Softplus,
+  Softsign,
+  Sqrt,
+  Swish,
+  Tanh,
 } from '../ops/elementwise/unary.js'
 
 // Functions of tensors, each one ONNX operator: what modules are made of. Shapes broadcast as in NumPy.
 
 function scalar(like: Variable, value: Variable | number): Variable {
-  return typeof value === 'number' ? like.device.constant({ dtype: 'float32', shape: [], data: Float32Array.of(value) }) : value
+  return typeof value === 'number'
+    ? like.device.constant({ dtype: 'float32', shape: [], data: Float32Array.of(value) })
+    : value
 }
 
 function binary(op: object) {
@@ -97,7 +120,8 @@ export function gelu(x: Variable, approximate: 'none' | 'tanh' = 'none'): Variab
 
 /** x < 0 ? weight · x : x; `weight` has one element or one per channel (axis 1). */
 export function prelu(x: Variable, weight: Variable): Variable {
-  const slope = weight.size > 1 && x.shape.length > 2 ? reshape(weight, [weight.size, ...x.shape.slice(2).map(() => 1)]) : weight
+  const slope =
+    weight.size > 1 && x.shape.length > 2 ? reshape(weight, [weight.size, ...x.shape.slice(2).map(() => 1)]) : weight
   return apply(x.device, PRelu, [x, slope])[0]
 }
 
@@ -215,6 +239,11 @@ function ratioAttribute(ratio: number): { readonly ratio: number } {
 }
 
 /** Any operator of the library, by its definition. */
-export function op(definition: OpDefinition<never>, inputs: readonly (Variable | undefined)[], attributes: Readonly<Record<string, unknown>> = {}, outputs = 1): Variable[] {
+export function op(
+  definition: OpDefinition<never>,
+  inputs: readonly (Variable | undefined)[],
+  attributes: Readonly<Record<string, unknown>> = {},
+  outputs = 1,
+): Variable[] {
   return apply(inputs.find((input) => input)!.device, definition, inputs, attributes, outputs)
 }

@@ -26,11 +26,26 @@ export class GraphModule extends Module {
     // What is made of constants alone may be known already; it is not learned beside them.
     const made = new Set(graph.nodes.flatMap((node) => node.outputs))
     for (const node of graph.nodes) {
-      if (bodiesOf(node).length > 0) throw new LanewiseError('E_UNSUPPORTED', `${node.op.name} cannot be part of a module`, { op: node.op.name, node: node.name })
+      if (bodiesOf(node).length > 0)
+        throw new LanewiseError('E_UNSUPPORTED', `${node.op.name} cannot be part of a module`, {
+          op: node.op.name,
+          node: node.name,
+        })
       node.inputs.forEach((value, i) => {
         const { constant } = value ?? {}
-        if (!value || !constant || made.has(value) || this.learned.has(value) || constant.dtype !== 'float32' || constant.data.length < 2) return
-        const parameter = this.device.parameter(constant, { name: value.name, buffer: statistics[node.op.name]?.includes(i) })
+        if (
+          !value ||
+          !constant ||
+          made.has(value) ||
+          this.learned.has(value) ||
+          constant.dtype !== 'float32' ||
+          constant.data.length < 2
+        )
+          return
+        const parameter = this.device.parameter(constant, {
+          name: value.name,
+          buffer: statistics[node.op.name]?.includes(i),
+        })
         this.learned.set(value, parameter)
         this.tensors.set(value.name, parameter)
       })
@@ -40,19 +55,29 @@ export class GraphModule extends Module {
   /** @param inputs - in the order of the graph's inputs. @returns the output, or an array of them. */
   forward(...inputs: readonly Variable[]): Variable | Variable[] {
     const { graph, device } = this
-    if (inputs.length !== graph.inputs.length) throw new LanewiseError('E_VALUE', `the graph has ${graph.inputs.length} inputs, got ${inputs.length}`)
+    if (inputs.length !== graph.inputs.length)
+      throw new LanewiseError('E_VALUE', `the graph has ${graph.inputs.length} inputs, got ${inputs.length}`)
     const known = new Map<Value, Variable>(this.learned)
     graph.inputs.forEach((value, i) => known.set(value, inputs[i]))
     const lookUp = (value: Value): Variable => {
       let variable = known.get(value)
       if (!variable) {
-        if (!value.constant) throw new LanewiseError('E_GRAPH', `"${value.name}" is used before it is made`, { tensor: value.name })
+        if (!value.constant)
+          throw new LanewiseError('E_GRAPH', `"${value.name}" is used before it is made`, { tensor: value.name })
         known.set(value, (variable = device.constant(value.constant)))
       }
       return variable
     }
     for (const node of graph.nodes) {
-      const results = device.scoped(node.name, () => applyParsed(device, node.op, node.inputs.map((value) => value && lookUp(value)), node.attributes, node.outputs.length))
+      const results = device.scoped(node.name, () =>
+        applyParsed(
+          device,
+          node.op,
+          node.inputs.map((value) => value && lookUp(value)),
+          node.attributes,
+          node.outputs.length,
+        ),
+      )
       node.outputs.forEach((value, i) => value && known.set(value, results[i]))
     }
     const outputs = graph.outputs.map(lookUp)

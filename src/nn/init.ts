@@ -8,7 +8,8 @@ export type Initializer = (shape: Shape, random: Random) => Float32Array
 
 /** Inputs and outputs of one unit: of [out, in, kernel …] weights, as PyTorch counts them. */
 export function fans(shape: Shape): { readonly fanIn: number; readonly fanOut: number } {
-  if (shape.length < 2) throw new LanewiseError('E_SHAPE', `a tensor of shape [${shape.join(',')}] has no fan in and fan out`)
+  if (shape.length < 2)
+    throw new LanewiseError('E_SHAPE', `a tensor of shape [${shape.join(',')}] has no fan in and fan out`)
   const taps = sizeOf(shape.slice(2))
   return { fanIn: shape[1] * taps, fanOut: shape[0] * taps }
 }
@@ -99,7 +100,9 @@ export function orthogonal(gain = 1): Initializer {
       for (let j = 0; j < length; j++) vector[j] /= norm
     })
     const data = new Float32Array(rows * columns)
-    vectors.forEach((vector, i) => vector.forEach((value, j) => (data[rows <= columns ? i * columns + j : j * columns + i] = gain * value)))
+    vectors.forEach((vector, i) =>
+      vector.forEach((value, j) => (data[rows <= columns ? i * columns + j : j * columns + i] = gain * value)),
+    )
     return data
   }
 }

@@ -44,14 +44,22 @@ export class Embedding extends Module {
   constructor(
     readonly numEmbeddings: number,
     readonly embeddingDim: number,
-    { paddingIdx, device, init = normal() }: { readonly paddingIdx?: number; readonly device?: Device; readonly init?: Initializer } = {},
+    {
+      paddingIdx,
+      device,
+      init = normal(),
+    }: { readonly paddingIdx?: number; readonly device?: Device; readonly init?: Initializer } = {},
   ) {
     super(device)
-    if (paddingIdx !== undefined && !(Number.isInteger(paddingIdx) && paddingIdx >= -numEmbeddings && paddingIdx < numEmbeddings)) {
+    if (
+      paddingIdx !== undefined &&
+      !(Number.isInteger(paddingIdx) && paddingIdx >= -numEmbeddings && paddingIdx < numEmbeddings)
+    ) {
       throw new LanewiseError('E_VALUE', `paddingIdx ${paddingIdx} is outside a table of ${numEmbeddings}`)
     }
     this.paddingIdx = paddingIdx === undefined || paddingIdx >= 0 ? paddingIdx : paddingIdx + numEmbeddings
-    const padded: Initializer = (shape, random) => init(shape, random).fill(0, this.paddingIdx! * embeddingDim, (this.paddingIdx! + 1) * embeddingDim)
+    const padded: Initializer = (shape, random) =>
+      init(shape, random).fill(0, this.paddingIdx! * embeddingDim, (this.paddingIdx! + 1) * embeddingDim)
     this.weight = this.parameter([numEmbeddings, embeddingDim], this.paddingIdx === undefined ? init : padded)
   }
 
@@ -91,4 +99,3 @@ export class Dropout extends Module {
     return F.dropout(x, this.p, this.training)
   }
 }
-

@@ -54,7 +54,8 @@ export class LocallyConnected2d extends Module {
     this.dilation = pair(dilation)
     const [height, width] = [0, 1].map((axis) => {
       const room = inputSize[axis] + 2 * this.padding[axis] - this.dilation[axis] * (this.kernel[axis] - 1) - 1
-      if (room < 0) throw new LanewiseError('E_VALUE', `a kernel of ${this.kernel[axis]} does not fit into ${inputSize[axis]}`)
+      if (room < 0)
+        throw new LanewiseError('E_VALUE', `a kernel of ${this.kernel[axis]} does not fit into ${inputSize[axis]}`)
       return Math.floor(room / this.stride[axis]) + 1
     })
     this.outputSize = [height, width]
@@ -66,15 +67,24 @@ export class LocallyConnected2d extends Module {
   /** @param x - [batch, inChannels, height, width]. @returns [batch, outChannels, height, width of the result]. */
   forward(x: Variable): Variable {
     const { inChannels, outChannels, kernel, inputSize, outputSize } = this
-    if (x.shape.length !== 4 || x.shape[1] !== inChannels || x.shape[2] !== inputSize[0] || x.shape[3] !== inputSize[1]) {
-      throw new LanewiseError('E_SHAPE', `${x.describe()} does not fit a layer for ${inChannels} channels of ${inputSize.join('×')}`)
+    if (
+      x.shape.length !== 4 ||
+      x.shape[1] !== inChannels ||
+      x.shape[2] !== inputSize[0] ||
+      x.shape[3] !== inputSize[1]
+    ) {
+      throw new LanewiseError(
+        'E_SHAPE',
+        `${x.describe()} does not fit a layer for ${inChannels} channels of ${inputSize.join('×')}`,
+      )
     }
     const padded = this.padded(x)
     const places = outputSize[0] * outputSize[1]
     // What each element of the kernel meets, for all places: [batch, channels, 1, places].
     const taps: Variable[] = []
     for (let row = 0; row < kernel[0]; row++) {
-      for (let column = 0; column < kernel[1]; column++) taps.push(F.reshape(this.tap(padded, row, column), [0, inChannels, 1, places]))
+      for (let column = 0; column < kernel[1]; column++)
+        taps.push(F.reshape(this.tap(padded, row, column), [0, inChannels, 1, places]))
     }
     const fan = inChannels * kernel[0] * kernel[1]
     const patches = F.reshape(F.transpose(F.concat(taps, 2), [3, 0, 1, 2]), [places, -1, fan])
@@ -86,7 +96,10 @@ export class LocallyConnected2d extends Module {
   private padded(x: Variable): Variable {
     const [rows, columns] = this.padding
     if (rows === 0 && columns === 0) return x
-    return apply(x.device, Pad, [x, x.device.constant(hostFrom('int64', [8], [0, 0, rows, columns, 0, 0, rows, columns]))])[0]
+    return apply(x.device, Pad, [
+      x,
+      x.device.constant(hostFrom('int64', [8], [0, 0, rows, columns, 0, 0, rows, columns])),
+    ])[0]
   }
 
   private tap(x: Variable, row: number, column: number): Variable {

@@ -26,16 +26,26 @@ export interface CrossEntropyOptions {
  * @param targets - class indices [N, …] (int32 or int64), or probabilities of the shape of `scores` (float32).
  * @throws LanewiseError `E_VALUE` for a class that does not exist.
  */
-export function crossEntropy(scores: Variable, targets: Variable, { weight, ignoreIndex, labelSmoothing = 0, reduction = 'mean' }: CrossEntropyOptions = {}): Variable {
+export function crossEntropy(
+  scores: Variable,
+  targets: Variable,
+  { weight, ignoreIndex, labelSmoothing = 0, reduction = 'mean' }: CrossEntropyOptions = {},
+): Variable {
   if (targets.dtype === 'float32') return denseCrossEntropy(scores, targets, { weight, labelSmoothing, reduction })
-  const hard = apply(scores.device, SoftmaxCrossEntropyLoss, [scores, targets, weight], attributesOf(reduction, ignoreIndex))[0]
+  const hard = apply(
+    scores.device,
+    SoftmaxCrossEntropyLoss,
+    [scores, targets, weight],
+    attributesOf(reduction, ignoreIndex),
+  )[0]
   if (labelSmoothing === 0) return hard
   // The part of the target that is spread evenly, for targets that count.
   const logarithms = F.logSoftmax(scores, 1)
   const classes = F.mean(weight ? F.mul(logarithms, perClass(weight, scores)) : logarithms, [1])
   const ignored = ignoredAmong(targets, ignoreIndex)
   const spread = F.neg(ignored ? F.where(ignored, scalar(scores, 0), classes) : classes)
-  const total = reduction === 'mean' ? F.div(F.sum(spread), countOf(scores, targets, weight, ignored)) : reduced(spread, reduction)
+  const total =
+    reduction === 'mean' ? F.div(F.sum(spread), countOf(scores, targets, weight, ignored)) : reduced(spread, reduction)
   return F.add(F.mul(hard, 1 - labelSmoothing), F.mul(total, labelSmoothing))
 }
 
@@ -54,7 +64,12 @@ function ignoredAmong(targets: Variable, ignoreIndex: number | undefined): Varia
 }
 
 /** What a mean divides by: how many targets count, or the sum of their classes' weights. */
-function countOf(scores: Variable, targets: Variable, weight: Variable | undefined, ignored: Variable | undefined): Variable {
+function countOf(
+  scores: Variable,
+  targets: Variable,
+  weight: Variable | undefined,
+  ignored: Variable | undefined,
+): Variable {
   if (!ignored && !weight) return scalar(scores, targets.size)
   const first = targets.device.constant(hostFrom(targets.dtype, [], [0]))
   const each = weight ? F.embedding(ignored ? F.where(ignored, first, targets) : targets, weight) : scalar(scores, 1)
@@ -69,7 +84,11 @@ function attributesOf(reduction: Reduction, ignoreIndex: number | undefined): Re
   return attributes as Readonly<Record<string, unknown>>
 }
 
-function denseCrossEntropy(scores: Variable, targets: Variable, { weight, labelSmoothing = 0, reduction = 'mean' }: CrossEntropyOptions): Variable {
+function denseCrossEntropy(
+  scores: Variable,
+  targets: Variable,
+  { weight, labelSmoothing = 0, reduction = 'mean' }: CrossEntropyOptions,
+): Variable {
   const classes = scores.shape[1]
   const soft = labelSmoothing === 0 ? targets : F.add(F.mul(targets, 1 - labelSmoothing), labelSmoothing / classes)
   const weighted = weight ? F.mul(soft, perClass(weight, scores)) : soft
@@ -85,9 +104,15 @@ function reduced(losses: Variable, reduction: Reduction): Variable {
  *
  * @throws LanewiseError `E_VALUE` for a class that does not exist and is not `ignoreIndex`.
  */
-export function nll(logProbabilities: Variable, targets: Variable, { weight, ignoreIndex, reduction = 'mean' }: Omit<CrossEntropyOptions, 'labelSmoothing'> = {}): Variable {
+export function nll(
+  logProbabilities: Variable,
+  targets: Variable,
+  { weight, ignoreIndex, reduction = 'mean' }: Omit<CrossEntropyOptions, 'labelSmoothing'> = {},
+): Variable {
   const ignored = ignoredAmong(targets, ignoreIndex)
-  const classes = ignored ? F.where(ignored, targets.device.constant(hostFrom(targets.dtype, [], [0])), targets) : targets
+  const classes = ignored
+    ? F.where(ignored, targets.device.constant(hostFrom(targets.dtype, [], [0])), targets)
+    : targets
   const x = weight ? F.mul(logProbabilities, perClass(weight, logProbabilities)) : logProbabilities
   const taken = F.neg(F.squeeze(apply(x.device, GatherElements, [x, F.unsqueeze(classes, [1])], { axis: 1 })[0], [1]))
   const losses = ignored ? F.where(ignored, scalar(x, 0), taken) : taken
@@ -117,7 +142,9 @@ export function bceWithLogits(x: Variable, y: Variable, reduction: Reduction = '
  */
 export function temporalSoftmax(scores: Variable, targets: Variable, mask: Variable): Variable {
   const [batch, steps, classes] = scores.shape
-  const losses = crossEntropy(F.reshape(scores, [batch * steps, classes]), F.reshape(targets, [batch * steps]), { reduction: 'none' })
+  const losses = crossEntropy(F.reshape(scores, [batch * steps, classes]), F.reshape(targets, [batch * steps]), {
+    reduction: 'none',
+  })
   return F.mul(F.sum(F.mul(losses, F.reshape(mask, [batch * steps]))), 1 / batch)
 }
 
@@ -129,7 +156,13 @@ export function temporalSoftmax(scores: Variable, targets: Variable, mask: Varia
  * @param targets - class indices [...], int32 or int64.
  * @throws LanewiseError `E_VALUE` for a class that does not exist and is not `ignoreIndex`.
  */
-export function linearCrossEntropy(x: Variable, weight: Variable, bias: Variable | undefined, targets: Variable, { ignoreIndex }: Pick<CrossEntropyOptions, 'ignoreIndex'> = {}): Variable {
+export function linearCrossEntropy(
+  x: Variable,
+  weight: Variable,
+  bias: Variable | undefined,
+  targets: Variable,
+  { ignoreIndex }: Pick<CrossEntropyOptions, 'ignoreIndex'> = {},
+): Variable {
   const rows = x.shape.length === 2 ? x : F.reshape(x, [-1, x.shape[x.shape.length - 1]])
   const flat = targets.shape.length === 1 ? targets : F.reshape(targets, [-1])
   return apply(x.device, LinearCrossEntropy, [rows, weight, bias, flat], ignored(ignoreIndex))[0]

@@ -51,7 +51,14 @@ export abstract class Module {
     try {
       const run = () => this.forward(...(inputs as never[])) as ReturnType<this['forward']>
       const result = name ? this.device.scoped(name, run) : run()
-      for (const listener of listeners) listener({ module: this, scope: this.device.scope ? `${this.device.scope}/${name}` : name, depth: active.length - 1, inputs, result })
+      for (const listener of listeners)
+        listener({
+          module: this,
+          scope: this.device.scope ? `${this.device.scope}/${name}` : name,
+          depth: active.length - 1,
+          inputs,
+          result,
+        })
       return result
     } finally {
       active.pop()
@@ -113,14 +120,23 @@ export abstract class Module {
     const missing = [...own.keys()].filter((name) => !state.has(name))
     const unknown = [...state.keys()].filter((name) => !own.has(name) && !/(^|\.)num_batches_tracked$/.test(name))
     if (strict && (missing.length > 0 || unknown.length > 0)) {
-      const parts = [missing.length > 0 && `missing: ${missing.join(', ')}`, unknown.length > 0 && `not in the model: ${unknown.join(', ')}`]
-      throw new LanewiseError('E_TENSOR', `the state does not fit the model (${parts.filter(Boolean).join('; ')})`, { tensor: (missing[0] ?? unknown[0]) })
+      const parts = [
+        missing.length > 0 && `missing: ${missing.join(', ')}`,
+        unknown.length > 0 && `not in the model: ${unknown.join(', ')}`,
+      ]
+      throw new LanewiseError('E_TENSOR', `the state does not fit the model (${parts.filter(Boolean).join('; ')})`, {
+        tensor: missing[0] ?? unknown[0],
+      })
     }
     for (const [name, { parameter }] of own) {
       const given = state.get(name)
       const shape = given && (given instanceof Tensor ? given.dims : given.shape)
       if (shape && shape.join() !== parameter.shape.join()) {
-        throw new LanewiseError('E_TENSOR', `"${name}" is [${parameter.shape.join(',')}] in the model and [${shape.join(',')}] in the state`, { tensor: name })
+        throw new LanewiseError(
+          'E_TENSOR',
+          `"${name}" is [${parameter.shape.join(',')}] in the model and [${shape.join(',')}] in the state`,
+          { tensor: name },
+        )
       }
     }
     for (const [name, { parameter }] of own) {
@@ -147,7 +163,8 @@ export abstract class Module {
       device.noGrad(() => {
         const result = this.call(...(inputs.map((input) => device.tensor(input)) as never))
         const first: unknown = Array.isArray(result) ? result[0] : result
-        if (!(first instanceof Variable)) throw new LanewiseError('E_VALUE', 'forward() returned something that is not a tensor')
+        if (!(first instanceof Variable))
+          throw new LanewiseError('E_VALUE', 'forward() returned something that is not a tensor')
         return first.tensor()
       }),
     )
@@ -196,7 +213,9 @@ export function observed<T>(listener: (applied: Applied) => void, work: () => T)
 function* childrenOf(module: Module): Generator<[string, Module]> {
   for (const [name, value] of Object.entries(module) as [string, unknown][]) {
     if (value instanceof Module) yield [name, value]
-    else if (Array.isArray(value)) for (const [i, item] of value.entries()) if (item instanceof Module) yield [module instanceof Sequential ? String(i) : `${name}.${i}`, item]
+    else if (Array.isArray(value))
+      for (const [i, item] of value.entries())
+        if (item instanceof Module) yield [module instanceof Sequential ? String(i) : `${name}.${i}`, item]
   }
 }
 
@@ -204,7 +223,8 @@ function* childrenOf(module: Module): Generator<[string, Module]> {
 function* tensorsOf(module: Module): Generator<[string, Parameter]> {
   for (const [name, value] of Object.entries(module) as [string, unknown][]) {
     if (value instanceof Parameter) yield [name, value]
-    else if (value instanceof Map && name === 'tensors') for (const [key, entry] of value as Map<string, unknown>) if (entry instanceof Parameter) yield [key, entry]
+    else if (value instanceof Map && name === 'tensors')
+      for (const [key, entry] of value as Map<string, unknown>) if (entry instanceof Parameter) yield [key, entry]
   }
 }
 

@@ -48,7 +48,10 @@ class BatchNorm extends Module {
     const old = this.running_var
     const others = x.size / this.numFeatures - 1
     // What the operator made is keep·old + (1 − keep)·biased; of the biased part there has to be (others + 1)/others.
-    const unbiased = others > 0 ? this.device.noGrad(() => F.add(variance, F.mul(F.sub(variance, F.mul(old, this.keep)), 1 / others))) : variance
+    const unbiased =
+      others > 0
+        ? this.device.noGrad(() => F.add(variance, F.mul(F.sub(variance, F.mul(old, this.keep)), 1 / others)))
+        : variance
     this.running_mean.copyFrom(mean)
     this.running_var.copyFrom(unbiased)
     return y
@@ -65,7 +68,10 @@ export class LayerNorm extends Module {
   readonly bias: Parameter | undefined
   private readonly attributes: Readonly<Record<string, unknown>>
 
-  constructor(normalizedShape: number | readonly number[], { eps = 1e-5, bias = true, device }: NormOptions & { readonly bias?: boolean } = {}) {
+  constructor(
+    normalizedShape: number | readonly number[],
+    { eps = 1e-5, bias = true, device }: NormOptions & { readonly bias?: boolean } = {},
+  ) {
     super(device)
     const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
     this.weight = this.parameter(shape, ones)
@@ -103,7 +109,8 @@ export class GroupNorm extends Module {
 
   constructor(numGroups: number, numChannels: number, { eps = 1e-5, device }: NormOptions = {}) {
     super(device)
-    if (numChannels % numGroups !== 0) throw new LanewiseError('E_VALUE', `${numChannels} channels cannot be divided into ${numGroups} groups`)
+    if (numChannels % numGroups !== 0)
+      throw new LanewiseError('E_VALUE', `${numChannels} channels cannot be divided into ${numGroups} groups`)
     this.weight = this.parameter([numChannels], ones)
     this.bias = this.parameter([numChannels], zeros)
     this.attributes = { num_groups: numGroups, epsilon: eps }
@@ -124,7 +131,19 @@ export class LocalResponseNorm extends Module {
 
   constructor(
     size: number,
-    { alpha = 1e-4, beta = 0.75, k = 1, divideBySize = true, device }: { readonly alpha?: number; readonly beta?: number; readonly k?: number; readonly divideBySize?: boolean; readonly device?: Device } = {},
+    {
+      alpha = 1e-4,
+      beta = 0.75,
+      k = 1,
+      divideBySize = true,
+      device,
+    }: {
+      readonly alpha?: number
+      readonly beta?: number
+      readonly k?: number
+      readonly divideBySize?: boolean
+      readonly device?: Device
+    } = {},
   ) {
     super(device)
     this.attributes = { size, alpha: divideBySize ? alpha : alpha * size, beta, bias: k }

@@ -15,8 +15,16 @@ export interface PoolOptions {
   readonly device?: Device
 }
 
-function attributesOf(kernel: number, { stride = kernel, padding = 0, ceilMode = false }: PoolOptions): Record<string, unknown> {
-  return { kernel_shape: [kernel, kernel], strides: [stride, stride], pads: [padding, padding, padding, padding], ceil_mode: Number(ceilMode) }
+function attributesOf(
+  kernel: number,
+  { stride = kernel, padding = 0, ceilMode = false }: PoolOptions,
+): Record<string, unknown> {
+  return {
+    kernel_shape: [kernel, kernel],
+    strides: [stride, stride],
+    pads: [padding, padding, padding, padding],
+    ceil_mode: Number(ceilMode),
+  }
 }
 
 /** The largest element of each window of [N, C, H, W]. */
@@ -60,7 +68,8 @@ export class AdaptiveAvgPool2d extends Module {
   constructor(outputSize: number | readonly [number, number], { device }: { readonly device?: Device } = {}) {
     super(device)
     this.outputSize = typeof outputSize === 'number' ? [outputSize, outputSize] : outputSize
-    if (this.outputSize.some((size) => !(Number.isInteger(size) && size >= 1))) throw new LanewiseError('E_VALUE', `the output must have at least one place, got ${this.outputSize.join('×')}`)
+    if (this.outputSize.some((size) => !(Number.isInteger(size) && size >= 1)))
+      throw new LanewiseError('E_VALUE', `the output must have at least one place, got ${this.outputSize.join('×')}`)
   }
 
   forward(x: Variable): Variable {
@@ -75,7 +84,11 @@ export class AdaptiveAvgPool2d extends Module {
       F.concat(
         Array.from({ length: count }, (_, i) => {
           const size = part.shape[axis]
-          return F.mean(F.slice(part, axis, Math.floor((i * size) / count), Math.ceil(((i + 1) * size) / count)), [axis], true)
+          return F.mean(
+            F.slice(part, axis, Math.floor((i * size) / count), Math.ceil(((i + 1) * size) / count)),
+            [axis],
+            true,
+          )
         }),
         axis,
       )

@@ -48,7 +48,15 @@ abstract class Recurrent extends Module {
     private readonly cell: Cell,
     readonly inputSize: number,
     readonly hiddenSize: number,
-    { numLayers = 1, bias = true, batchFirst = false, dropout = 0, bidirectional = false, learnInitialState = false, device }: RecurrentOptions,
+    {
+      numLayers = 1,
+      bias = true,
+      batchFirst = false,
+      dropout = 0,
+      bidirectional = false,
+      learnInitialState = false,
+      device,
+    }: RecurrentOptions,
   ) {
     super(device)
     this.numLayers = numLayers
@@ -83,7 +91,10 @@ abstract class Recurrent extends Module {
   /** Outputs [T, N, directions · hidden], and the final states [layers · directions, N, hidden]. */
   protected run(input: Variable, given: readonly (Variable | undefined)[]): { output: Variable; states: Variable[] } {
     if (input.shape.length !== 3 || input.shape[2] !== this.inputSize) {
-      throw new LanewiseError('E_SHAPE', `the input must be a sequence of vectors of ${this.inputSize}, got ${input.describe()}`)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `the input must be a sequence of vectors of ${this.inputSize}, got ${input.describe()}`,
+      )
     }
     let x = this.batchFirst ? F.transpose(input, [1, 0, 2]) : input
     const batch = x.shape[1]
@@ -92,14 +103,30 @@ abstract class Recurrent extends Module {
     for (let layer = 0; layer < this.numLayers; layer++) {
       if (layer > 0) x = F.dropout(x, this.dropout, this.training)
       const { op, states } = this.cell
-      const stateOf = (all: Variable | undefined) => (all && this.numLayers > 1 ? F.slice(all, 0, layer * this.directions, (layer + 1) * this.directions) : all)
-      const inputs = [x, this.stacked('weight_ih', layer), this.stacked('weight_hh', layer), this.biases(layer), undefined, stateOf(before[0]), ...(states === 2 ? [stateOf(before[1])] : [])]
+      const stateOf = (all: Variable | undefined) =>
+        all && this.numLayers > 1 ? F.slice(all, 0, layer * this.directions, (layer + 1) * this.directions) : all
+      const inputs = [
+        x,
+        this.stacked('weight_ih', layer),
+        this.stacked('weight_hh', layer),
+        this.biases(layer),
+        undefined,
+        stateOf(before[0]),
+        ...(states === 2 ? [stateOf(before[1])] : []),
+      ]
       const [y, ...last] = apply(this.device, op, inputs, this.applied, 1 + states)
       finals.push(last)
       // [T, directions, N, H] to [T, N, directions · H]
       x = this.bidirectional ? F.reshape(F.transpose(y, [0, 2, 1, 3]), [0, 0, -1]) : F.squeeze(y, [1])
     }
-    const states = finals[0].map((_, i) => (finals.length === 1 ? finals[0][i] : F.concat(finals.map((last) => last[i]), 0)))
+    const states = finals[0].map((_, i) =>
+      finals.length === 1
+        ? finals[0][i]
+        : F.concat(
+            finals.map((last) => last[i]),
+            0,
+          ),
+    )
     return { output: this.batchFirst ? F.transpose(x, [1, 0, 2]) : x, states }
   }
 
@@ -117,7 +144,13 @@ abstract class Recurrent extends Module {
   private biases(layer: number): Variable | undefined {
     if (!this.tensors.has('bias_ih_l0')) return undefined
     const rows = this.suffixes(layer).map((suffix) =>
-      F.unsqueeze(F.concat([this.ordered(this.tensors.get(`bias_ih${suffix}`)!), this.ordered(this.tensors.get(`bias_hh${suffix}`)!)], 0), [0]),
+      F.unsqueeze(
+        F.concat(
+          [this.ordered(this.tensors.get(`bias_ih${suffix}`)!), this.ordered(this.tensors.get(`bias_hh${suffix}`)!)],
+          0,
+        ),
+        [0],
+      ),
     )
     return rows.length === 1 ? rows[0] : F.concat(rows, 0)
   }
@@ -126,7 +159,10 @@ abstract class Recurrent extends Module {
     const { gates, order } = this.cell
     if (gates === 1) return parameter
     const parts = F.split(parameter, new Array<number>(gates).fill(this.hiddenSize), 0)
-    return F.concat(order.map((gate) => parts[gate]), 0)
+    return F.concat(
+      order.map((gate) => parts[gate]),
+      0,
+    )
   }
 }
 
@@ -134,10 +170,20 @@ const functionNames = { tanh: ['Tanh'], relu: ['Relu'], identity: ['Affine'] } a
 
 /** h′ = f(W·x + b + R·h + b′), f one of tanh, relu and the identity. */
 export class RNN extends Recurrent {
-  constructor(inputSize: number, hiddenSize: number, { nonlinearity = 'tanh', ...options }: RecurrentOptions & { readonly nonlinearity?: keyof typeof functionNames } = {}) {
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    {
+      nonlinearity = 'tanh',
+      ...options
+    }: RecurrentOptions & { readonly nonlinearity?: keyof typeof functionNames } = {},
+  ) {
     const attributes = (hidden: number, direction: string) => {
       const activations = new Array<string>(direction === 'bidirectional' ? 2 : 1).fill(functionNames[nonlinearity][0])
-      const scalars = nonlinearity === 'identity' ? { activation_alpha: activations.map(() => 1), activation_beta: activations.map(() => 0) } : {}
+      const scalars =
+        nonlinearity === 'identity'
+          ? { activation_alpha: activations.map(() => 1), activation_beta: activations.map(() => 0) }
+          : {}
       return { hidden_size: hidden, direction, activations, ...scalars }
     }
     super({ op: RnnOp, gates: 1, order: [0], states: 1, attributes }, inputSize, hiddenSize, options)
@@ -153,7 +199,11 @@ export class RNN extends Recurrent {
 /** Gated recurrent units (Cho et al., 2014), in PyTorch's form: the reset gate comes after the product. */
 export class GRU extends Recurrent {
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    const attributes = (hidden: number, direction: string) => ({ hidden_size: hidden, direction, linear_before_reset: 1 })
+    const attributes = (hidden: number, direction: string) => ({
+      hidden_size: hidden,
+      direction,
+      linear_before_reset: 1,
+    })
     // PyTorch: r, z, n. ONNX: z, r, h.
     super({ op: GruOp, gates: 3, order: [1, 0, 2], states: 1, attributes }, inputSize, hiddenSize, options)
   }
@@ -173,7 +223,10 @@ export class LSTM extends Recurrent {
   }
 
   /** @param h - the states before: [layers · directions, N, hidden] each. */
-  forward(x: Variable, state?: readonly [h: Variable, c: Variable]): [output: Variable, state: [h: Variable, c: Variable]] {
+  forward(
+    x: Variable,
+    state?: readonly [h: Variable, c: Variable],
+  ): [output: Variable, state: [h: Variable, c: Variable]] {
     const { output, states } = this.run(x, state ?? [])
     return [output, [states[0], states[1]]]
   }
@@ -224,7 +277,11 @@ export class GRUCell extends RecurrentCell<GRU> {
 
 /** One step of an RNN. */
 export class RNNCell extends RecurrentCell<RNN> {
-  constructor(inputSize: number, hiddenSize: number, options: CellOptions & { readonly nonlinearity?: keyof typeof functionNames } = {}) {
+  constructor(
+    inputSize: number,
+    hiddenSize: number,
+    options: CellOptions & { readonly nonlinearity?: keyof typeof functionNames } = {},
+  ) {
     super(new RNN(inputSize, hiddenSize, options))
   }
 

@@ -52,7 +52,8 @@ export function summaryRows(model: Module, inputShape: Shape, dtype: DType = 'fl
           const trace = device.trace!
           observed(
             (applied) => {
-              if ([...applied.module.modules()].length === 1 || (applied.depth === 0 && trace.length > seen)) add(trace, applied)
+              if ([...applied.module.modules()].length === 1 || (applied.depth === 0 && trace.length > seen))
+                add(trace, applied)
             },
             () => (model as Layer).call(device.tensor(hostZeros(dtype, [1, ...inputShape]))),
           )
@@ -66,8 +67,15 @@ export function summaryRows(model: Module, inputShape: Shape, dtype: DType = 'fl
 }
 
 /** A convolution's or product's outputs are connected by a multiplication each, a pooling's by an operation each. */
-function connectionsOf({ op, attributes, inputs, outputs }: Trace): { readonly macs: number; readonly connections: number } {
-  const { macs, flops } = costOf({ op, attributes }, inputs.map((input) => input?.shape), outputs.map((output) => output?.shape))
+function connectionsOf({ op, attributes, inputs, outputs }: Trace): {
+  readonly macs: number
+  readonly connections: number
+} {
+  const { macs, flops } = costOf(
+    { op, attributes },
+    inputs.map((input) => input?.shape),
+    outputs.map((output) => output?.shape),
+  )
   return { macs, connections: macs || (/Pool$/.test(op.name) ? flops : 0) }
 }
 

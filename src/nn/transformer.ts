@@ -41,7 +41,15 @@ abstract class TransformerLayer extends Module {
   constructor(
     readonly dModel: number,
     readonly nhead: number,
-    { dimFeedforward = 2048, dropout = 0.1, activation = 'relu', layerNormEps: eps = 1e-5, batchFirst = false, normFirst = false, device }: TransformerLayerOptions = {},
+    {
+      dimFeedforward = 2048,
+      dropout = 0.1,
+      activation = 'relu',
+      layerNormEps: eps = 1e-5,
+      batchFirst = false,
+      normFirst = false,
+      device,
+    }: TransformerLayerOptions = {},
   ) {
     super(device)
     const on = { device: this.device }
@@ -94,7 +102,9 @@ export class TransformerDecoderLayer extends TransformerLayer {
   /** @param memory - the encoder's output. */
   forward(tgt: Variable, memory: Variable, masks: AttentionMasks = {}, memoryMasks: AttentionMasks = {}): Variable {
     const own = this.residual(tgt, this.norm1, this.dropout1, (x) => this.self_attn.call(x, x, x, masks))
-    const attended = this.residual(own, this.norm2, this.dropout2, (x) => this.multihead_attn.call(x, memory, memory, memoryMasks))
+    const attended = this.residual(own, this.norm2, this.dropout2, (x) =>
+      this.multihead_attn.call(x, memory, memory, memoryMasks),
+    )
     return this.residual(attended, this.norm3, this.dropout3, (x) => this.feedForward(x))
   }
 }
@@ -164,7 +174,9 @@ export class PositionalEncoding extends Module {
     { maxLength = 5000, learned = false, dropout = 0.1, batchFirst = false, device }: PositionalEncodingOptions = {},
   ) {
     super(device)
-    this.pe = learned ? this.parameter([maxLength, dModel], normal(0, 0.02)) : this.buffer([maxLength, dModel], sinusoids)
+    this.pe = learned
+      ? this.parameter([maxLength, dModel], normal(0, 0.02))
+      : this.buffer([maxLength, dModel], sinusoids)
     this.drop = new Dropout(dropout, { device: this.device })
     this.batchFirst = batchFirst
   }
@@ -173,7 +185,11 @@ export class PositionalEncoding extends Module {
   forward(x: Variable): Variable {
     const { device, pe } = this
     const axis = this.batchFirst ? 1 : 0
-    if (x.shape[axis] > pe.shape[0]) throw new LanewiseError('E_SHAPE', `a sequence of ${x.shape[axis]} is longer than the ${pe.shape[0]} places that are known`)
+    if (x.shape[axis] > pe.shape[0])
+      throw new LanewiseError(
+        'E_SHAPE',
+        `a sequence of ${x.shape[axis]} is longer than the ${pe.shape[0]} places that are known`,
+      )
     const index = (value: number) => device.constant(hostFrom('int64', [1], [value]))
     // The length is asked of the tensor so that it stays free in an exported graph.
     const [length] = apply(device, Shape, [x], lengthOf[axis])

@@ -32,7 +32,15 @@ const GROUP_END = 4
 const FIXED32 = 5
 
 const wireTypes: Record<FieldCode, number> = {
-  s: LENGTH, y: LENGTH, m: LENGTH, i: VARINT, n: VARINT, l: VARINT, u: VARINT, f: FIXED32, d: FIXED64,
+  s: LENGTH,
+  y: LENGTH,
+  m: LENGTH,
+  i: VARINT,
+  n: VARINT,
+  l: VARINT,
+  u: VARINT,
+  f: FIXED32,
+  d: FIXED64,
 }
 const listTypes = { i: Int32Array, l: BigInt64Array, u: BigUint64Array, f: Float32Array, d: Float64Array }
 
@@ -96,7 +104,11 @@ class CheckedReader extends PbfReader {
   /** Where the reader stands: field names and list indices from the root. */
   private readonly path: (string | number)[] = []
 
-  constructor(bytes: Uint8Array, private readonly what: string, limits: DecodeLimits) {
+  constructor(
+    bytes: Uint8Array,
+    private readonly what: string,
+    limits: DecodeLimits,
+  ) {
     super(bytes)
     this.end = bytes.length
     this.fieldsLeft = limits.maxFields ?? MAX_FIELDS

@@ -72,7 +72,11 @@ function writeField(field: Field, value: unknown, writer: PbfWriter): void {
     case 'y':
       return writer.writeBytesField(field.number, value as Uint8Array)
     case 'm':
-      return writer.writeMessage(field.number, (item, to) => writeMessage(specOf(field.message), item, to), value as Fields)
+      return writer.writeMessage(
+        field.number,
+        (item, to) => writeMessage(specOf(field.message), item, to),
+        value as Fields,
+      )
     default:
       writer.writeTag(field.number, field.code === 'f' ? FIXED32 : field.code === 'd' ? FIXED64 : VARINT)
       writeNumber(field, value, writer)
@@ -109,7 +113,10 @@ export function encode<K extends keyof Messages>(type: K, message: Init<Messages
   const fields = message as Fields
   const bound = upperBound(spec, fields, 1)
   if (bound > MAX_BYTES) {
-    throw new LanewiseError('E_BUDGET', `${type} would pass protobuf's limit of 2 GiB; keep large tensors as external data`)
+    throw new LanewiseError(
+      'E_BUDGET',
+      `${type} would pass protobuf's limit of 2 GiB; keep large tensors as external data`,
+    )
   }
   const writer = new PbfWriter(new Uint8Array(bound))
   writeMessage(spec, fields, writer)

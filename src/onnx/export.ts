@@ -4,7 +4,15 @@ import { LanewiseError } from '../core/errors.js'
 import { bodiesOf, capturedBy, usedBy, type DeclaredType, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { HostTensor } from '../core/host.js'
 import type { AttributeKind } from '../ir/attributes.js'
-import { AttributeType, type AttributeProto, type GraphProto, type ModelProto, type NodeProto, type TypeProto, type ValueInfoProto } from './schema/onnx.js'
+import {
+  AttributeType,
+  type AttributeProto,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TypeProto,
+  type ValueInfoProto,
+} from './schema/onnx.js'
 import type { Init } from './schema/table.js'
 import { encodeTensor } from './tensor-proto.js'
 import { writeModel } from './wire.js'
@@ -32,7 +40,10 @@ export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Arr
     producerName: 'lanewise',
     producerVersion: VERSION,
     graph: graphProto(graph, domains, true),
-    opsetImport: [{ domain: '', version: opset }, ...[...domains].filter((domain) => domain !== '').map((domain) => ({ domain, version: 1 }))],
+    opsetImport: [
+      { domain: '', version: opset },
+      ...[...domains].filter((domain) => domain !== '').map((domain) => ({ domain, version: 1 })),
+    ],
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   }
   return writeModel(model)
@@ -68,13 +79,21 @@ function graphProto(graph: Graph, domains: Set<string>, outermost: boolean): Ini
 
 function nodeProto(node: Node, domains: Set<string>): Init<NodeProto> {
   const { op, name, attributes, inputs, outputs, fused } = node
-  if (Object.keys(fused).length > 0) throw new LanewiseError('E_UNSUPPORTED', 'a fused node cannot be written as ONNX').at(op.name, name)
+  if (Object.keys(fused).length > 0)
+    throw new LanewiseError('E_UNSUPPORTED', 'a fused node cannot be written as ONNX').at(op.name, name)
   domains.add(op.domain)
   const attribute = Object.entries(op.attributes).flatMap(([key, spec]) => {
     const value = attributes[key]
     return value === undefined || value === spec.fallback ? [] : [attributeProto(key, spec.kind, value, domains)]
   })
-  return { opType: op.name, domain: op.domain, name, input: inputs.map((value) => value?.name ?? ''), output: outputs.map((value) => value?.name ?? ''), attribute }
+  return {
+    opType: op.name,
+    domain: op.domain,
+    name,
+    input: inputs.map((value) => value?.name ?? ''),
+    output: outputs.map((value) => value?.name ?? ''),
+    attribute,
+  }
 }
 
 function attributeProto(name: string, kind: AttributeKind, value: unknown, domains: Set<string>): Init<AttributeProto> {
@@ -102,13 +121,17 @@ function attributeProto(name: string, kind: AttributeKind, value: unknown, domai
 }
 
 function valueInfo(value: Value): Init<ValueInfoProto> {
-  const declared = value.declared ?? (value.constant && { kind: 'tensor' as const, dtype: value.constant.dtype, shape: value.constant.shape })
+  const declared =
+    value.declared ??
+    (value.constant && { kind: 'tensor' as const, dtype: value.constant.dtype, shape: value.constant.shape })
   return { name: value.name, type: declared && typeProto(declared) }
 }
 
 function typeProto({ kind, dtype, shape }: DeclaredType): Init<TypeProto> | undefined {
   if (!dtype) return undefined
-  const dim = shape?.map((axis) => (typeof axis === 'number' ? { dimValue: axis } : axis === null ? {} : { dimParam: axis }))
+  const dim = shape?.map((axis) =>
+    typeof axis === 'number' ? { dimValue: axis } : axis === null ? {} : { dimParam: axis },
+  )
   const tensor: Init<TypeProto> = { tensorType: { elemType: dtypeToOnnx(dtype), shape: dim && { dim } } }
   if (kind === 'sequence') return { sequenceType: { elemType: tensor } }
   if (kind === 'optional') return { optionalType: { elemType: tensor } }

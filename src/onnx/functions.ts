@@ -10,7 +10,8 @@ export interface FunctionTable {
 
 export function functionsOf(model: ModelProto): FunctionTable {
   const table = new Map<string, FunctionProto>()
-  const key = (domain: string, name: string, overload: string) => JSON.stringify([domain === 'ai.onnx' ? '' : domain, name, overload])
+  const key = (domain: string, name: string, overload: string) =>
+    JSON.stringify([domain === 'ai.onnx' ? '' : domain, name, overload])
   for (const f of model.functions) table.set(key(f.domain, f.name, f.overload), f)
   return { get: (domain, name, overload) => table.get(key(domain, name, overload)) }
 }
@@ -32,7 +33,8 @@ export function expandFunction(
 ): { nodes: NodeProto[]; stack: readonly string[] } {
   const id = JSON.stringify([f.domain, f.name, f.overload])
   if (stack.includes(id)) throw new LanewiseError('E_GRAPH', `the function ${f.name} calls itself`).at(f.name, label)
-  if (stack.length >= DEPTH_LIMIT) throw new LanewiseError('E_GRAPH', `functions are nested more than ${DEPTH_LIMIT} deep`).at(f.name, label)
+  if (stack.length >= DEPTH_LIMIT)
+    throw new LanewiseError('E_GRAPH', `functions are nested more than ${DEPTH_LIMIT} deep`).at(f.name, label)
   const names = new Map<string, string>([['', '']])
   f.input.forEach((name, i) => names.set(name, call.input[i] ?? ''))
   f.output.forEach((name, i) => names.set(name, call.output[i] ?? ''))

@@ -9,7 +9,14 @@ import type { OpDefinition } from '../ir/op.js'
 import { findOp } from '../ir/registry.js'
 import type { ExternalData } from './external-data.js'
 import { expandFunction, functionsOf, type FunctionTable } from './functions.js'
-import { AttributeType, type AttributeProto, type GraphProto, type ModelProto, type NodeProto, type TypeProto } from './schema/onnx.js'
+import {
+  AttributeType,
+  type AttributeProto,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TypeProto,
+} from './schema/onnx.js'
 import { decodeSparseTensor, decodeTensor } from './tensor-proto.js'
 import { upgradeNode } from './upgrade.js'
 
@@ -49,9 +56,13 @@ export function importModel(model: ModelProto, external?: ExternalData, memoryLi
  * rewritten into one: dequantised operands make operators on integers (passes/shaped/fuse-integers.ts).
  */
 export function usesRareOps(model: ModelProto): boolean {
-  const rare = (domain: string, opType: string): boolean => opType === 'DequantizeLinear' || !findOp(canonical(domain), opType)
+  const rare = (domain: string, opType: string): boolean =>
+    opType === 'DequantizeLinear' || !findOp(canonical(domain), opType)
   const unknown = (nodes: readonly NodeProto[]): boolean =>
-    nodes.some(({ domain, opType, attribute }) => rare(domain, opType) || attribute.some(({ g }) => g !== undefined && unknown(g.node)))
+    nodes.some(
+      ({ domain, opType, attribute }) =>
+        rare(domain, opType) || attribute.some(({ g }) => g !== undefined && unknown(g.node)),
+    )
   return unknown(model.graph!.node) || model.functions.some((f) => unknown(f.node))
 }
 
@@ -61,13 +72,18 @@ function checkOpset(opsets: ReadonlyMap<string, number>): void {
     if (opsets.size === 0) throw new LanewiseError('E_GRAPH', 'the model imports no operator set')
     return
   }
-  if (!Number.isInteger(version) || version < 1) throw new LanewiseError('E_GRAPH', `operator set ${version} is impossible`, { opset: version })
+  if (!Number.isInteger(version) || version < 1)
+    throw new LanewiseError('E_GRAPH', `operator set ${version} is impossible`, { opset: version })
   if (version > NEWEST_OPSET) {
-    throw new LanewiseError('E_UNSUPPORTED', `operator set ${version} is newer than ${NEWEST_OPSET}, the newest one known`, {
-      opset: version,
-      expected: `<= ${NEWEST_OPSET}`,
-      actual: String(version),
-    })
+    throw new LanewiseError(
+      'E_UNSUPPORTED',
+      `operator set ${version} is newer than ${NEWEST_OPSET}, the newest one known`,
+      {
+        opset: version,
+        expected: `<= ${NEWEST_OPSET}`,
+        actual: String(version),
+      },
+    )
   }
 }
 
@@ -115,10 +131,12 @@ class Importer {
   graph(proto: GraphProto, scope: Scope, depth: number, origin: Origin): Graph {
     if (depth > DEPTH_LIMIT) throw new LanewiseError('E_GRAPH', `graphs are nested more than ${DEPTH_LIMIT} deep`)
     const declared = new Map<string, DeclaredType>()
-    for (const info of [...proto.valueInfo, ...proto.output, ...proto.input]) if (info.type) declared.set(info.name, declaredType(info.type))
+    for (const info of [...proto.valueInfo, ...proto.output, ...proto.input])
+      if (info.type) declared.set(info.name, declaredType(info.type))
     const define = (name: string, what: string): Value => {
       if (name === '') throw new LanewiseError('E_GRAPH', `${what} has no name`, { tensor: name })
-      if (scope.values.has(name)) throw new LanewiseError('E_GRAPH', `the value "${name}" is defined twice (again as ${what})`, { tensor: name })
+      if (scope.values.has(name))
+        throw new LanewiseError('E_GRAPH', `the value "${name}" is defined twice (again as ${what})`, { tensor: name })
       const value: Value = { name }
       const type = declared.get(name)
       if (type) value.declared = type
@@ -126,9 +144,14 @@ class Importer {
       return value
     }
 
-    for (const tensor of proto.initializer) define(tensor.name, 'an initializer').constant = decodeTensor(tensor, this.external)
+    for (const tensor of proto.initializer)
+      define(tensor.name, 'an initializer').constant = decodeTensor(tensor, this.external)
     for (const tensor of proto.sparseInitializer) {
-      define(tensor.values?.name ?? '', 'a sparse initializer').constant = decodeSparseTensor(tensor, this.sparseLimit, this.external)
+      define(tensor.values?.name ?? '', 'a sparse initializer').constant = decodeSparseTensor(
+        tensor,
+        this.sparseLimit,
+        this.external,
+      )
     }
     // An input that has an initialiser is a constant: until IR version 4 every initialiser had to be listed as an input.
     const inputs: Value[] = []
@@ -144,12 +167,14 @@ class Importer {
     for (const node of proto.node) this.resolve(node, origin, named, extra)
     for (const { name, constant } of extra) define(name, 'a constant').constant = constant
     const distinct = withoutRepeatedConstants(named)
-    for (const node of distinct) for (const name of node.outputs) if (name !== '') define(name, `an output of ${node.name}`)
+    for (const node of distinct)
+      for (const name of node.outputs) if (name !== '') define(name, `an output of ${node.name}`)
     const nodes: Node[] = []
     for (const node of distinct) nodes.push(this.node(node, scope, depth))
     const outputs = proto.output.map(({ name }) => {
       const value = scope.find(name)
-      if (!value && this.unsupported.length === 0) throw new LanewiseError('E_GRAPH', `the output "${name}" is made by no node`, { tensor: name })
+      if (!value && this.unsupported.length === 0)
+        throw new LanewiseError('E_GRAPH', `the output "${name}" is made by no node`, { tensor: name })
       return value ?? { name }
     })
     return { name: proto.name, inputs, outputs, nodes: sortNodes(nodes) }
@@ -165,7 +190,10 @@ class Importer {
       return `${op} (${nodes.length > 5 ? `${shown} and ${nodes.length - 5} more` : shown})`
     })
     const [first] = this.unsupported
-    throw new LanewiseError('E_UNSUPPORTED', `operators that are not supported: ${list.join('; ')}`, { op: [...byOp.keys()].join(', '), node: first.node })
+    throw new LanewiseError('E_UNSUPPORTED', `operators that are not supported: ${list.join('; ')}`, {
+      op: [...byOp.keys()].join(', '),
+      node: first.node,
+    })
   }
 
   /** Finds a node's operator and brings it to the newest semantics; a call of a model's own function becomes the function's nodes. */
@@ -183,7 +211,14 @@ class Importer {
     const op = findOp(domain, proto.opType)
     const called = op ? undefined : this.functions.get(domain, proto.opType, proto.overload)
     if (called) {
-      const expanded = expandFunction(called, proto, label, origin.stack, () => this.fresh++, () => this.countExpanded())
+      const expanded = expandFunction(
+        called,
+        proto,
+        label,
+        origin.stack,
+        () => this.fresh++,
+        () => this.countExpanded(),
+      )
       const inner = new Map(called.opsetImport.map(({ domain: d, version }) => [canonical(d), version]))
       const from = { opsets: inner.size > 0 ? inner : opsets, stack: expanded.stack }
       for (const node of expanded.nodes) this.resolve(node, from, into, constants)
@@ -194,11 +229,15 @@ class Importer {
       return
     }
     if (opset === undefined && domain === '') {
-      throw new LanewiseError('E_GRAPH', 'the model uses ai.onnx operators but does not import their operator set').at(proto.opType, label)
+      throw new LanewiseError('E_GRAPH', 'the model uses ai.onnx operators but does not import their operator set').at(
+        proto.opType,
+        label,
+      )
     }
     const raw: RawAttributes = new Map()
     for (const attribute of proto.attribute) {
-      if (raw.has(attribute.name)) throw new LanewiseError('E_GRAPH', `attribute "${attribute.name}" is given twice`).at(proto.opType, label)
+      if (raw.has(attribute.name))
+        throw new LanewiseError('E_GRAPH', `attribute "${attribute.name}" is given twice`).at(proto.opType, label)
       try {
         raw.set(attribute.name, this.rawAttribute(attribute))
       } catch (error) {
@@ -213,27 +252,39 @@ class Importer {
   }
 
   private countExpanded(): void {
-    if (++this.expanded > EXPANSION_LIMIT) throw new LanewiseError('E_GRAPH', `the model has more than ${EXPANSION_LIMIT} nodes once its functions are expanded`)
+    if (++this.expanded > EXPANSION_LIMIT)
+      throw new LanewiseError(
+        'E_GRAPH',
+        `the model has more than ${EXPANSION_LIMIT} nodes once its functions are expanded`,
+      )
   }
 
   private node({ op, name, raw, inputs, outputs, origin }: SourcedNode, scope: Scope, depth: number): Node {
     try {
       const [least, most] = typeof op.arity === 'number' ? [op.arity, op.arity] : op.arity
       if (inputs.length < least || inputs.length > most) {
-        throw new LanewiseError('E_GRAPH', `it has ${inputs.length} inputs`, { expected: least === most ? `${least}` : `${least} to ${most}`, actual: String(inputs.length) })
+        throw new LanewiseError('E_GRAPH', `it has ${inputs.length} inputs`, {
+          expected: least === most ? `${least}` : `${least} to ${most}`,
+          actual: String(inputs.length),
+        })
       }
       for (const [key, attribute] of raw) {
         if (attribute.kind === 'graph' && 'node' in attribute.value) {
-          raw.set(key, { kind: 'graph', value: this.graph(attribute.value as unknown as GraphProto, new Scope(scope), depth + 1, origin) })
+          raw.set(key, {
+            kind: 'graph',
+            value: this.graph(attribute.value as unknown as GraphProto, new Scope(scope), depth + 1, origin),
+          })
         }
       }
       const values = inputs.map((input, i) => {
         if (input === '') {
-          if ((i < least || most === Infinity) && !op.optional?.includes(i)) throw new LanewiseError('E_GRAPH', `required input ${i} is left empty`)
+          if ((i < least || most === Infinity) && !op.optional?.includes(i))
+            throw new LanewiseError('E_GRAPH', `required input ${i} is left empty`)
           return undefined
         }
         const value = scope.find(input)
-        if (!value && this.unsupported.length === 0) throw new LanewiseError('E_GRAPH', `input "${input}" is made by no node`, { tensor: input })
+        if (!value && this.unsupported.length === 0)
+          throw new LanewiseError('E_GRAPH', `input "${input}" is made by no node`, { tensor: input })
         return value
       })
       return {
@@ -251,7 +302,8 @@ class Importer {
 
   private rawAttribute(proto: AttributeProto): RawAttribute {
     const { name } = proto
-    const missing = (kind: string) => new LanewiseError('E_GRAPH', `attribute "${name}" says it is a ${kind} but holds none`, { expected: kind })
+    const missing = (kind: string) =>
+      new LanewiseError('E_GRAPH', `attribute "${name}" says it is a ${kind} but holds none`, { expected: kind })
     switch (proto.type || guessType(proto)) {
       case AttributeType.FLOAT:
         return { kind: 'float', value: proto.f ?? 0 }
@@ -297,8 +349,13 @@ function withoutRepeatedConstants(nodes: readonly SourcedNode[]): readonly Sourc
     last.set(name, node)
   }
   if (repeated.size === 0) return nodes
-  log('warning', `constants are defined more than once, the last definition is used: ${[...repeated].slice(0, 5).join(', ')}${repeated.size > 5 ? ' …' : ''}`)
-  return nodes.filter((node) => node.op.name !== 'Constant' || node.op.domain !== '' || last.get(node.outputs[0]) === node)
+  log(
+    'warning',
+    `constants are defined more than once, the last definition is used: ${[...repeated].slice(0, 5).join(', ')}${repeated.size > 5 ? ' …' : ''}`,
+  )
+  return nodes.filter(
+    (node) => node.op.name !== 'Constant' || node.op.domain !== '' || last.get(node.outputs[0]) === node,
+  )
 }
 
 /** Files older than IR version 2 do not say an attribute's type. */
@@ -321,8 +378,10 @@ function declaredType(type: TypeProto): DeclaredType {
     const shape = tensor.shape?.dim.map(({ dimValue, dimParam }) => dimValue ?? (dimParam ? dimParam : null))
     return { kind: 'tensor', dtype, shape }
   }
-  if (type.sequenceType) return { kind: 'sequence', dtype: type.sequenceType.elemType && declaredType(type.sequenceType.elemType).dtype }
-  if (type.optionalType) return { kind: 'optional', dtype: type.optionalType.elemType && declaredType(type.optionalType.elemType).dtype }
+  if (type.sequenceType)
+    return { kind: 'sequence', dtype: type.sequenceType.elemType && declaredType(type.sequenceType.elemType).dtype }
+  if (type.optionalType)
+    return { kind: 'optional', dtype: type.optionalType.elemType && declaredType(type.optionalType.elemType).dtype }
   return { kind: type.mapType ? 'map' : 'tensor' }
 }
 

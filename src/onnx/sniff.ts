@@ -2,7 +2,8 @@
 export function sniff(bytes: Uint8Array): string | undefined {
   const head = String.fromCharCode(...bytes.subarray(0, 64))
   const found = signatures.find(([pattern]) => pattern.test(head))?.[1]
-  if (found === 'a zip archive' && /\/(data\.pkl|constants\.pkl|version)/.test(latin1(bytes, 4096))) return 'a PyTorch file'
+  if (found === 'a zip archive' && /\/(data\.pkl|constants\.pkl|version)/.test(latin1(bytes, 4096)))
+    return 'a PyTorch file'
   if (found !== undefined) return found
   // safetensors: the length of a JSON header as a uint64, then the header.
   if (/^.{4}\0\0\0\0\{/s.test(head)) return 'a safetensors file'
@@ -10,7 +11,8 @@ export function sniff(bytes: Uint8Array): string | undefined {
   if (/^<(!doctype html|html|head|body)/i.test(text)) return 'an HTML page'
   if (text.startsWith('<')) return 'XML or HTML text'
   if (/^[[{]/.test(text)) return 'JSON text'
-  if (/^\x08\x01\x12/.test(head) && /tensorflow|saved_model|serve/.test(latin1(bytes, 1 << 16))) return 'a TensorFlow SavedModel'
+  if (/^\x08\x01\x12/.test(head) && /tensorflow|saved_model|serve/.test(latin1(bytes, 1 << 16)))
+    return 'a TensorFlow SavedModel'
   if (/^\n.{1,3}\n/s.test(head) && /Placeholder|Const|dtype/.test(latin1(bytes, 4096))) return 'a TensorFlow GraphDef'
   if (bytes.length > 0 && bytes.subarray(0, 4096).every((byte) => byte === 0)) return 'a file of zeros'
   return undefined

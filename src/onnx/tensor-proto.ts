@@ -1,4 +1,14 @@
-import { byteSize, dtypeFromOnnx, dtypeToOnnx, makeData, packedBits, viewData, type DType, type NumericDType, type TypedArray } from '../core/dtype.js'
+import {
+  byteSize,
+  dtypeFromOnnx,
+  dtypeToOnnx,
+  makeData,
+  packedBits,
+  viewData,
+  type DType,
+  type NumericDType,
+  type TypedArray,
+} from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { hostTensor, rawBytes, type HostTensor } from '../core/host.js'
 import { formatShape, MAX_RANK, sizeOf, type Shape } from '../core/shape.js'
@@ -54,7 +64,8 @@ function named<T>(name: string, work: () => T): T {
 }
 
 function checkShape(dims: readonly number[]): { shape: Shape; size: number } {
-  if (dims.length > MAX_RANK) fail(`${dims.length} dimensions; at most ${MAX_RANK} are supported`, MAX_RANK, dims.length)
+  if (dims.length > MAX_RANK)
+    fail(`${dims.length} dimensions; at most ${MAX_RANK} are supported`, MAX_RANK, dims.length)
   const size = sizeOf(dims)
   if (size > MAX_ELEMENTS) fail(`shape ${formatShape(dims)} has more than 2^31 - 1 elements`)
   return { shape: [...dims], size }
@@ -210,11 +221,16 @@ function locate(proto: TensorProto, external: ExternalData): Located {
     const needed = fileBytes(dtype, size)
     const bytes = isExternal ? readExternal(proto, external, needed) : proto.rawData!
     if (bytes.length !== needed) {
-      fail(`${dtype}${formatShape(shape)} needs ${needed} bytes of raw data, found ${bytes.length}`, needed, bytes.length)
+      fail(
+        `${dtype}${formatShape(shape)} needs ${needed} bytes of raw data, found ${bytes.length}`,
+        needed,
+        bytes.length,
+      )
     }
     return { ...description, raw: bytes }
   }
-  if (filled.length === 1 && filled[0] !== fieldOf(dtype)) fail(`the elements of ${dtype} belong in ${fieldOf(dtype)}, not in ${filled[0]}`)
+  if (filled.length === 1 && filled[0] !== fieldOf(dtype))
+    fail(`the elements of ${dtype} belong in ${fieldOf(dtype)}, not in ${filled[0]}`)
   return { ...description, raw: undefined }
 }
 
@@ -298,12 +314,14 @@ export function decodeSparseTensor(
     const indices = decodeTensor(proto.indices, external)
     const count = values.shape[0] ?? 0
     const linear = indices.shape.length === 1
-    if (values.shape.length !== 1) fail(`the values of a sparse tensor must be one-dimensional, not ${formatShape(values.shape)}`)
+    if (values.shape.length !== 1)
+      fail(`the values of a sparse tensor must be one-dimensional, not ${formatShape(values.shape)}`)
     if (indices.dtype !== 'int64') fail(`the indices of a sparse tensor must be int64, not ${indices.dtype}`)
     if (indices.shape[0] !== count || !(linear || (indices.shape.length === 2 && indices.shape[1] === shape.length))) {
       fail(`indices ${formatShape(indices.shape)} do not fit ${count} values in ${formatShape(shape)}`)
     }
-    if (values.dtype.startsWith('complex')) throw new LanewiseError('E_UNSUPPORTED', `a sparse tensor of ${values.dtype}`)
+    if (values.dtype.startsWith('complex'))
+      throw new LanewiseError('E_UNSUPPORTED', `a sparse tensor of ${values.dtype}`)
     // A string costs a slot of 8 bytes here.
     const bytes = size * (byteSize(values.dtype) || 8)
     if (bytes > maxBytes) {

@@ -35,7 +35,8 @@ export function upgradeNode(node: NamedNode, opset: number, sink: Sink): void {
     node: (type, inputs, attributes = {}) => {
       const made = known(type)
       const raw: RawAttributes = attributes instanceof Map ? attributes : new Map<string, RawAttribute>()
-      if (!(attributes instanceof Map)) for (const [key, value] of Object.entries(attributes)) raw.set(key, toRaw(made.attributes[key].kind, value))
+      if (!(attributes instanceof Map))
+        for (const [key, value] of Object.entries(attributes)) raw.set(key, toRaw(made.attributes[key].kind, value))
       const output = `${node.name}/${type}${sink.fresh()}`
       sink.node({ op: made, name: output, raw, inputs, outputs: [output] })
       return output

@@ -12,7 +12,10 @@ function read<K extends keyof Messages>(type: K, bytes: Uint8Array, what: string
   } catch (error) {
     const seems = error instanceof LanewiseError ? sniff(bytes) : undefined
     if (seems === undefined) throw error
-    throw new LanewiseError('E_PARSE', `${what}: this is not ONNX but looks like ${seems}`, { actual: seems, cause: error })
+    throw new LanewiseError('E_PARSE', `${what}: this is not ONNX but looks like ${seems}`, {
+      actual: seems,
+      cause: error,
+    })
   }
 }
 
@@ -28,7 +31,9 @@ export function readModel(bytes: Uint8Array, limits?: DecodeLimits): ModelProto 
   if (model.graph === undefined) {
     const seems = sniff(bytes)
     const hint = seems === undefined ? '' : `; the file looks like ${seems}`
-    throw new LanewiseError('E_PARSE', `ONNX model: there is no graph in these ${bytes.length} bytes${hint}`, { actual: seems })
+    throw new LanewiseError('E_PARSE', `ONNX model: there is no graph in these ${bytes.length} bytes${hint}`, {
+      actual: seems,
+    })
   }
   return model
 }

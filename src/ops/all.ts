@@ -2,7 +2,15 @@
 import { Attention } from './attention/attention.js'
 import { commonOps } from './common.js'
 import { ContribAttention } from './attention/microsoft-attention.js'
-import { BiasGelu, ContribGelu, FastGelu, FusedConv, FusedGemm, FusedMatMul, QuickGelu } from './elementwise/microsoft-fused.js'
+import {
+  BiasGelu,
+  ContribGelu,
+  FastGelu,
+  FusedConv,
+  FusedGemm,
+  FusedMatMul,
+  QuickGelu,
+} from './elementwise/microsoft-fused.js'
 import {
   ContribSimplifiedLayerNormalization,
   EmbedLayerNormalization,
@@ -53,7 +61,14 @@ import { Adagrad, Adam, Momentum } from './loss/optimizer.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './control/optional.js'
 import { CenterCropPad } from './movement/pad.js'
 import { DynamicQuantizeLinear } from './quantize/quantize.js'
-import { Bernoulli, Multinomial, RandomNormal, RandomNormalLike, RandomUniform, RandomUniformLike } from './random/random.js'
+import {
+  Bernoulli,
+  Multinomial,
+  RandomNormal,
+  RandomNormalLike,
+  RandomUniform,
+  RandomUniformLike,
+} from './random/random.js'
 import { CumProd } from './reduce/reduce.js'
 import { ReverseSequence } from './movement/reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './pool/roi.js'

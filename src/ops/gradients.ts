@@ -1,8 +1,27 @@
-import { AddGradient, DivGradient, MaxGradient, MeanGradient, MinGradient, ModGradient, MulGradient, PowGradient, PReluGradient, SubGradient, SumGradient } from './elementwise/arithmetic-gradient.js'
+import {
+  AddGradient,
+  DivGradient,
+  MaxGradient,
+  MeanGradient,
+  MinGradient,
+  ModGradient,
+  MulGradient,
+  PowGradient,
+  PReluGradient,
+  SubGradient,
+  SumGradient,
+} from './elementwise/arithmetic-gradient.js'
 import { AttentionGradient, RandomAttentionGradient } from './attention/attention-gradient.js'
 import { ConvGradient, ConvTransposeGradient } from './conv/conv-gradient.js'
 import { EinsumGradient } from './matmul/einsum-gradient.js'
-import { GatherElementsGradient, GatherNDGradient, MaxUnpoolGradient, ScatterElementsGradient, ScatterNDGradient, TopKGradient } from './movement/gather-scatter-gradient.js'
+import {
+  GatherElementsGradient,
+  GatherNDGradient,
+  MaxUnpoolGradient,
+  ScatterElementsGradient,
+  ScatterNDGradient,
+  TopKGradient,
+} from './movement/gather-scatter-gradient.js'
 import { GatherGradient } from './movement/gather.js'
 import type { Gradient } from '../ir/gradient.js'
 import { RandomDropoutGradient } from './random/dropout.js'
@@ -36,7 +55,14 @@ import {
   ReduceSumGradient,
   ReduceSumSquareGradient,
 } from './reduce/reduce-gradient.js'
-import { AveragePoolGradient, GlobalAveragePoolGradient, GlobalLpPoolGradient, GlobalMaxPoolGradient, LpPoolGradient, MaxPoolGradient } from './pool/pool-gradient.js'
+import {
+  AveragePoolGradient,
+  GlobalAveragePoolGradient,
+  GlobalLpPoolGradient,
+  GlobalMaxPoolGradient,
+  LpPoolGradient,
+  MaxPoolGradient,
+} from './pool/pool-gradient.js'
 import { ResizeGradient } from './image/resize-gradient.js'
 import { GRUGradient, LSTMGradient, RNNGradient } from './rnn/rnn-gradient.js'
 import { LogSoftmaxGradient, SoftmaxGradient } from './norm/softmax.js'

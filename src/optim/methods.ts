@@ -18,17 +18,37 @@ export class SGD extends Optimizer {
   private readonly dampening: number
   private readonly nesterov: boolean
 
-  constructor(params: Params, { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false }: SGDOptions = {}) {
+  constructor(
+    params: Params,
+    { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false }: SGDOptions = {},
+  ) {
     super(params, lr, weightDecay)
     this.momentum = momentum
     this.dampening = dampening
     this.nesterov = nesterov
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, weightDecay }: { lr: number; weightDecay: number }): void {
+  protected update(
+    parameter: Parameter,
+    p: number,
+    g: number,
+    { lr, weightDecay }: { lr: number; weightDecay: number },
+  ): void {
     const first = this.momentum !== 0 && this.isFresh(parameter)
     const [v] = this.momentum === 0 ? [0] : this.addresses(parameter)
-    this.device.call('sgd_f32', p, g, v, parameter.size, lr, weightDecay, this.momentum, this.dampening, Number(this.nesterov), Number(first))
+    this.device.call(
+      'sgd_f32',
+      p,
+      g,
+      v,
+      parameter.size,
+      lr,
+      weightDecay,
+      this.momentum,
+      this.dampening,
+      Number(this.nesterov),
+      Number(first),
+    )
   }
 }
 
@@ -50,7 +70,10 @@ export class Adam extends Optimizer {
   private power1 = 1
   private power2 = 1
 
-  constructor(params: Params, { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad = false }: AdamOptions = {}) {
+  constructor(
+    params: Params,
+    { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad = false }: AdamOptions = {},
+  ) {
     super(params, lr, weightDecay)
     this.slots = ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])]
     this.betas = betas
@@ -71,10 +94,31 @@ export class Adam extends Optimizer {
     this.power2 = power2
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, weightDecay }: { lr: number; weightDecay: number }): void {
+  protected update(
+    parameter: Parameter,
+    p: number,
+    g: number,
+    { lr, weightDecay }: { lr: number; weightDecay: number },
+  ): void {
     const [m, v, most = 0] = this.addresses(parameter)
     const [beta1, beta2] = this.betas
-    this.device.call('adam_f32', p, g, m, v, most, parameter.size, lr, beta1, beta2, this.eps, weightDecay, Number(this.decoupled), 1 - this.power1, 1 - this.power2)
+    this.device.call(
+      'adam_f32',
+      p,
+      g,
+      m,
+      v,
+      most,
+      parameter.size,
+      lr,
+      beta1,
+      beta2,
+      this.eps,
+      weightDecay,
+      Number(this.decoupled),
+      1 - this.power1,
+      1 - this.power2,
+    )
   }
 }
 
@@ -102,16 +146,25 @@ export class Adagrad extends Optimizer {
   protected readonly slots = ['sum']
   private readonly options: Required<Pick<AdagradOptions, 'lrDecay' | 'initialAccumulatorValue' | 'eps'>>
 
-  constructor(params: Params, { lr = 1e-2, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10 }: AdagradOptions = {}) {
+  constructor(
+    params: Params,
+    { lr = 1e-2, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10 }: AdagradOptions = {},
+  ) {
     super(params, lr, weightDecay)
     this.options = { lrDecay, initialAccumulatorValue, eps }
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, weightDecay }: { lr: number; weightDecay: number }): void {
+  protected update(
+    parameter: Parameter,
+    p: number,
+    g: number,
+    { lr, weightDecay }: { lr: number; weightDecay: number },
+  ): void {
     const { lrDecay, initialAccumulatorValue, eps } = this.options
     const fresh = this.isFresh(parameter)
     const [sum] = this.addresses(parameter)
-    if (fresh && initialAccumulatorValue !== 0) this.device.call('fill_f32', sum, initialAccumulatorValue, parameter.size)
+    if (fresh && initialAccumulatorValue !== 0)
+      this.device.call('fill_f32', sum, initialAccumulatorValue, parameter.size)
     this.device.call('adagrad_f32', p, g, sum, parameter.size, lr / (1 + (this.steps - 1) * lrDecay), eps, weightDecay)
   }
 }
@@ -131,14 +184,35 @@ export class RMSprop extends Optimizer {
   protected readonly slots = ['square_avg', 'momentum_buffer', 'grad_avg']
   private readonly options: Required<Omit<RMSpropOptions, 'lr' | 'weightDecay'>>
 
-  constructor(params: Params, { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false }: RMSpropOptions = {}) {
+  constructor(
+    params: Params,
+    { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false }: RMSpropOptions = {},
+  ) {
     super(params, lr, weightDecay)
     this.options = { alpha, eps, momentum, centered }
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, weightDecay }: { lr: number; weightDecay: number }): void {
+  protected update(
+    parameter: Parameter,
+    p: number,
+    g: number,
+    { lr, weightDecay }: { lr: number; weightDecay: number },
+  ): void {
     const { alpha, eps, momentum, centered } = this.options
     const [square, v, mean] = this.addresses(parameter)
-    this.device.call('rmsprop_f32', p, g, square, momentum === 0 ? 0 : v, centered ? mean : 0, parameter.size, lr, alpha, eps, weightDecay, momentum)
+    this.device.call(
+      'rmsprop_f32',
+      p,
+      g,
+      square,
+      momentum === 0 ? 0 : v,
+      centered ? mean : 0,
+      parameter.size,
+      lr,
+      alpha,
+      eps,
+      weightDecay,
+      momentum,
+    )
   }
 }

@@ -37,7 +37,9 @@ export abstract class Optimizer {
 
   constructor(params: Iterable<Parameter> | readonly ParameterGroup[], lr: number, weightDecay: number) {
     const given = [...(params as Iterable<Parameter | ParameterGroup>)]
-    const groups: ParameterGroup[] = given.every((item) => item instanceof Parameter) ? [{ params: given }] : (given as ParameterGroup[])
+    const groups: ParameterGroup[] = given.every((item) => item instanceof Parameter)
+      ? [{ params: given }]
+      : (given as ParameterGroup[])
     this.groups = groups.map((group) => {
       const rate = group.lr ?? lr
       checkPositive('lr', rate)
@@ -71,19 +73,26 @@ export abstract class Optimizer {
   /** A copy of everything that the next step depends on besides parameters and gradients. */
   state(): OptimizerState {
     const tensors = new Map<string, Tensor>()
-    this.all().forEach((parameter, i) => this.kept.get(parameter)?.forEach((slot, k) => tensors.set(`${i}.${this.slots[k]}`, slot.tensor())))
+    this.all().forEach((parameter, i) =>
+      this.kept.get(parameter)?.forEach((slot, k) => tensors.set(`${i}.${this.slots[k]}`, slot.tensor())),
+    )
     return { settings: { steps: this.steps, lr: this.groups.map((group) => group.lr), powers: this.powers() }, tensors }
   }
 
   /** Goes on from a state. @throws LanewiseError `E_STATE` if it is another model's. */
   load({ settings, tensors }: OptimizerState): void {
     const all = this.all()
-    if (settings.lr.length !== this.groups.length) throw new LanewiseError('E_STATE', `the state has ${settings.lr.length} groups of parameters, the optimiser ${this.groups.length}`)
+    if (settings.lr.length !== this.groups.length)
+      throw new LanewiseError(
+        'E_STATE',
+        `the state has ${settings.lr.length} groups of parameters, the optimiser ${this.groups.length}`,
+      )
     for (const [name, tensor] of tensors) {
       const [index, slot] = name.split('.')
       const parameter = all[Number(index)]
       const k = this.slots.indexOf(slot)
-      if (!parameter || k < 0) throw new LanewiseError('E_STATE', `the state's "${name}" belongs to no parameter`, { tensor: name })
+      if (!parameter || k < 0)
+        throw new LanewiseError('E_STATE', `the state's "${name}" belongs to no parameter`, { tensor: name })
       this.keep(parameter, this.slots.length)[k].assign(tensor)
     }
     this.steps = settings.steps
@@ -112,7 +121,12 @@ export abstract class Optimizer {
   protected keep(parameter: Parameter, count: number): Parameter[] {
     let slots = this.kept.get(parameter)
     if (!slots) {
-      slots = Array.from({ length: count }, () => this.device.parameter({ dtype: 'float32', shape: parameter.shape, data: new Float32Array(parameter.size) }, { buffer: true }))
+      slots = Array.from({ length: count }, () =>
+        this.device.parameter(
+          { dtype: 'float32', shape: parameter.shape, data: new Float32Array(parameter.size) },
+          { buffer: true },
+        ),
+      )
       this.kept.set(parameter, slots)
     }
     return slots
@@ -133,7 +147,8 @@ export abstract class Optimizer {
 }
 
 function checkPositive(name: string, value: number): void {
-  if (!(value >= 0 && Number.isFinite(value))) throw new LanewiseError('E_VALUE', `${name} must be a number of at least 0, got ${value}`)
+  if (!(value >= 0 && Number.isFinite(value)))
+    throw new LanewiseError('E_VALUE', `${name} must be a number of at least 0, got ${value}`)
 }
 
 /**
@@ -146,7 +161,8 @@ export function clipGradNorm(params: Iterable<Parameter>, maxNorm: number): numb
   if (list.length === 0) return 0
   const norm = gradNorm(list)
   if (norm > maxNorm && Number.isFinite(norm)) {
-    for (const parameter of list) parameter.device.call('scale_f32', parameter.gradientPlaced!.at, parameter.size, maxNorm / norm)
+    for (const parameter of list)
+      parameter.device.call('scale_f32', parameter.gradientPlaced!.at, parameter.size, maxNorm / norm)
   }
   return norm
 }
@@ -170,6 +186,7 @@ export function gradNorm(params: Iterable<Parameter>): number {
 export function clipGradValue(params: Iterable<Parameter>, limit: number): void {
   for (const parameter of params) {
     const gradient = parameter.gradientPlaced
-    if (gradient) parameter.device.call('unary_f32', UNARY_CLIP, gradient.at, gradient.at, parameter.size, -limit, limit)
+    if (gradient)
+      parameter.device.call('unary_f32', UNARY_CLIP, gradient.at, gradient.at, parameter.size, -limit, limit)
   }
 }

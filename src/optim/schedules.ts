@@ -8,7 +8,8 @@ export type Factor = (step: number) => number
 /** Powers by multiplication: every engine rounds them alike. */
 function power(base: number, exponent: number): number {
   let result = 1
-  for (let square = base, left = exponent; left > 0; left = Math.floor(left / 2), square *= square) if (left % 2 === 1) result *= square
+  for (let square = base, left = exponent; left > 0; left = Math.floor(left / 2), square *= square)
+    if (left % 2 === 1) result *= square
   return result
 }
 
@@ -23,7 +24,10 @@ export function multiStep(milestones: readonly number[], gamma = 0.1): Factor {
 }
 
 /** gamma^(step / every): in stairs, or (with `staircase` false) evenly in between. */
-export function exponential(gamma: number, { every = 1, staircase = true }: { readonly every?: number; readonly staircase?: boolean } = {}): Factor {
+export function exponential(
+  gamma: number,
+  { every = 1, staircase = true }: { readonly every?: number; readonly staircase?: boolean } = {},
+): Factor {
   return (step) => (staircase ? power(gamma, Math.floor(step / every)) : pow(gamma, step / every))
 }
 
@@ -57,7 +61,8 @@ export class Schedule {
 
   /** Goes on from a count that was saved. */
   restore(count: number): void {
-    if (!(Number.isInteger(count) && count >= 0)) throw new LanewiseError('E_STATE', `a schedule cannot go on from step ${count}`)
+    if (!(Number.isInteger(count) && count >= 0))
+      throw new LanewiseError('E_STATE', `a schedule cannot go on from step ${count}`)
     this.count = count
     this.set()
   }

@@ -11,7 +11,12 @@ export function passEnabled(options: PassOptions, name: PassName | ShapedPassNam
 }
 
 /** The graph that computes `outputs`, rewritten by the passes in their order. */
-export async function optimize(graph: Graph, outputs: readonly Value[], options: PassOptions, context: PassContext): Promise<Graph> {
+export async function optimize(
+  graph: Graph,
+  outputs: readonly Value[],
+  options: PassOptions,
+  context: PassContext,
+): Promise<Graph> {
   let result: Graph = { ...graph, outputs }
   for (const { name, run } of passes) {
     if (passEnabled(options, name)) result = await run(result, context)
@@ -28,7 +33,8 @@ async function withBodiesOptimized(node: Node, options: PassOptions, context: Pa
   if (bodies.size === 0) return node
   const attributes: Record<string, unknown> = { ...node.attributes }
   for (const [name, value] of Object.entries(attributes)) {
-    if (bodies.has(value as Graph)) attributes[name] = await optimize(value as Graph, (value as Graph).outputs, options, context)
+    if (bodies.has(value as Graph))
+      attributes[name] = await optimize(value as Graph, (value as Graph).outputs, options, context)
   }
   return { ...node, attributes }
 }

@@ -25,7 +25,9 @@ export class Reader {
   /** The number a value is, if it is known to be one that changes no shape. */
   number(value: Value | undefined): number | undefined {
     const known = value && (value.constant ?? this.types.get(value)?.known)
-    return known?.dtype === 'float32' && known.data.length === 1 && known.shape.length <= 1 ? Number(known.data[0]) : undefined
+    return known?.dtype === 'float32' && known.data.length === 1 && known.shape.length <= 1
+      ? Number(known.data[0])
+      : undefined
   }
 
   /** The whole numbers a value is known to hold: axes. */
@@ -50,7 +52,8 @@ export function closed({ uses }: Rewriter, nodes: ReadonlySet<Node>, last: Node)
   for (const node of nodes) {
     if (node === last) continue
     for (const value of node.outputs) {
-      if (value && (uses.outputs.has(value) || !(uses.consumers.get(value) ?? []).every((reader) => nodes.has(reader)))) return false
+      if (value && (uses.outputs.has(value) || !(uses.consumers.get(value) ?? []).every((reader) => nodes.has(reader))))
+        return false
     }
   }
   return true

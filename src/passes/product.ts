@@ -88,7 +88,16 @@ export function fuseGates(graph: Graph, match: GateMatch): Graph {
 }
 
 /** Operators whose result has as many axes as their first input, for what stands before an activation. */
-const keeping = new Set(['BatchNormalization', 'InstanceNormalization', 'GroupNormalization', 'LayerNormalization', 'RMSNormalization', 'Identity', 'Cast', 'Dropout'])
+const keeping = new Set([
+  'BatchNormalization',
+  'InstanceNormalization',
+  'GroupNormalization',
+  'LayerNormalization',
+  'RMSNormalization',
+  'Identity',
+  'Cast',
+  'Dropout',
+])
 
 /**
  * As many axes as a value has at least, without shapes: a number of more axes than the tensor it goes with would give the result more axes.

@@ -62,7 +62,9 @@ export function placeBlocks(blocks: readonly ArenaBlock[]): number {
       live.push(block)
       continue
     }
-    const near = live.filter((other) => other.first <= block.last && other.last >= block.first).sort((a, b) => a.offset! - b.offset!)
+    const near = live
+      .filter((other) => other.first <= block.last && other.last >= block.first)
+      .sort((a, b) => a.offset! - b.offset!)
     let offset = 0
     for (const other of near) {
       if (other.offset! - offset >= align(block.bytes)) break

@@ -15,7 +15,10 @@ type Rule = (inputs: Shapes, outputs: Shapes, attributes: Node['attributes']) =>
 
 const elements = (shape: Shape | undefined): number => (shape ? sizeOf(shape) : 0)
 /** Every element of the output is a sum over all but the first axis of the weights (M, C/groups, kernel …). */
-const convolution = (weights: number): Rule => (inputs, outputs) => ratio(elements(outputs[0]) * elements(inputs[weights]), inputs[weights]?.[0])
+const convolution =
+  (weights: number): Rule =>
+  (inputs, outputs) =>
+    ratio(elements(outputs[0]) * elements(inputs[weights]), inputs[weights]?.[0])
 /** Every element of the input is multiplied with (M/groups × kernel …) weights: weights are (C, M/groups, kernel …). */
 const transposedConvolution: Rule = ([x, w]) => ratio(elements(x) * elements(w), w?.[0])
 const product: Rule = ([a], [y]) => elements(y) * (a?.at(-1) ?? 0)
@@ -45,9 +48,13 @@ const macRules: Readonly<Record<string, Rule>> = {
   Einsum: (inputs, outputs, { equation }) => (inputs.length > 1 ? labelled(String(equation), inputs, outputs[0]) : 0),
 }
 
-const window = (kernel: unknown): number => (Array.isArray(kernel) ? (kernel as number[]).reduce((a, b) => a * b, 1) : 1)
+const window = (kernel: unknown): number =>
+  Array.isArray(kernel) ? (kernel as number[]).reduce((a, b) => a * b, 1) : 1
 const pool: Rule = (_, [y], { kernel_shape }) => elements(y) * window(kernel_shape)
-const overInput = (steps: number): Rule => ([x]) => steps * elements(x)
+const overInput =
+  (steps: number): Rule =>
+  ([x]) =>
+    steps * elements(x)
 
 /** Operators that are no matrix products but take more than one operation per element of the output. */
 const flopRules: Readonly<Record<string, Rule>> = {
@@ -93,7 +100,18 @@ export function costOf(node: Pick<Node, 'op' | 'attributes'>, inputs: Shapes, ou
   return { macs: 0, flops: elements(outputs[0]) }
 }
 
-const weightTypes: ReadonlySet<DType> = new Set(['float32', 'float64', 'float16', 'bfloat16', 'int8', 'uint8', 'int4', 'uint4', 'int2', 'uint2'])
+const weightTypes: ReadonlySet<DType> = new Set([
+  'float32',
+  'float64',
+  'float16',
+  'bfloat16',
+  'int8',
+  'uint8',
+  'int4',
+  'uint4',
+  'int2',
+  'uint2',
+])
 /** Constants that are settings of these operators and not weights, by the first input that is one. */
 const settings: Readonly<Record<string, number>> = {
   Clip: 1,

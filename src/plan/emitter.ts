@@ -3,7 +3,18 @@ import { byteSize, type TypedArray } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import type { Attributes } from '../ir/attributes.js'
-import type { Address, Argument, Arguments, Block, Emitter, Fused, Note, Operand, PackEmitter, TensorType } from '../ir/op.js'
+import type {
+  Address,
+  Argument,
+  Arguments,
+  Block,
+  Emitter,
+  Fused,
+  Note,
+  Operand,
+  PackEmitter,
+  TensorType,
+} from '../ir/op.js'
 import { plus } from '../ir/op.js'
 import { sizeOf, type Shape } from '../core/shape.js'
 import { arenaBlock, isStateBlock, type ArenaBlock } from './arena.js'
@@ -169,7 +180,12 @@ export class NodeEmitter implements Emitter<Attributes> {
     return { block, offset: 0 }
   }
 
-  pack(operand: Operand, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address {
+  pack(
+    operand: Operand,
+    key: string,
+    bytes: number,
+    pack: (e: PackEmitter, from: Address, to: Address) => void,
+  ): Address {
     if (operand.constant) return this.target.weights.packed(operand.constant, key, bytes, pack)
     const to = this.scratch(bytes)
     pack(this, operand.at, to)
@@ -200,7 +216,13 @@ export class NodeEmitter implements Emitter<Attributes> {
         named(tensor!)
         return []
       }
-      this.target.steps.push({ node: this.node, inputs: [operand as Placed], outputs: [], compute, note: { kernel: 'check' } })
+      this.target.steps.push({
+        node: this.node,
+        inputs: [operand as Placed],
+        outputs: [],
+        compute,
+        note: { kernel: 'check' },
+      })
     }
   }
 

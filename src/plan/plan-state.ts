@@ -81,7 +81,8 @@ export function initialState(
   for (const [value, type] of feeds) {
     const uses = usesToCome(todo, value)
     const placed = places.get(value)
-    if (uses > 0) slots.set(value, placed ? { type, placed, uses } : { type, known: known.get(value), host: true, uses })
+    if (uses > 0)
+      slots.set(value, placed ? { type, placed, uses } : { type, known: known.get(value), host: true, uses })
   }
   for (const [value, inferred] of settled) {
     const uses = usesToCome(todo, value)
@@ -108,13 +109,18 @@ export function advance(
   }
   for (const [value, result] of results) {
     if (!('type' in result)) slots.set(value, { ...slots.get(value)!, known: result })
-    else if (usesToCome(state.todo, value) > 0) slots.set(value, { type: result.type, host: true, uses: usesToCome(state.todo, value) })
+    else if (usesToCome(state.todo, value) > 0)
+      slots.set(value, { type: result.type, host: true, uses: usesToCome(state.todo, value) })
   }
   return { slots, todo }
 }
 
 /** The state after it has become known what a value is beyond a bound. */
-export function advanceBounded(state: PlanState, { value, least }: SegmentEnd & { kind: 'number' }, number: number): PlanState {
+export function advanceBounded(
+  state: PlanState,
+  { value, least }: SegmentEnd & { kind: 'number' },
+  number: number,
+): PlanState {
   const slots = new Map(state.slots)
   const slot = slots.get(value)!
   slots.set(value, { ...slot, bounded: new Map([...(slot.bounded ?? []), [least, number]]) })

@@ -30,7 +30,13 @@ class NeedsValue extends Error {
 }
 
 /** Plans from a state to the end of the graph or to the first question that only a run can answer. */
-export function planSegment(graph: Graph, from: PlanState, weights: WeightLease, options: PlanOptions, memory = new InferenceMemory()): Segment {
+export function planSegment(
+  graph: Graph,
+  from: PlanState,
+  weights: WeightLease,
+  options: PlanOptions,
+  memory = new InferenceMemory(),
+): Segment {
   return new SegmentPlanner(graph, from, weights, options, memory).plan()
 }
 
@@ -80,10 +86,13 @@ class SegmentPlanner implements EmitTarget {
       }
     }
     const wanted =
-      end.kind === 'done' ? this.graph.outputs
-      : end.kind === 'values' ? end.values
-      : end.kind === 'number' ? [end.value]
-      : usedBy(end.node).filter((v) => v.constant === undefined)
+      end.kind === 'done'
+        ? this.graph.outputs
+        : end.kind === 'values'
+          ? end.values
+          : end.kind === 'number'
+            ? [end.value]
+            : usedBy(end.node).filter((v) => v.constant === undefined)
     const sources = new Map<Value, Source>()
     for (const value of wanted) sources.set(value, this.sourceOf(value))
     const state: PlanState = { slots: end.kind === 'done' ? new Map() : this.slots, todo: this.todo }
@@ -136,14 +145,24 @@ class SegmentPlanner implements EmitTarget {
     if (!condition) throw new LanewiseError('E_GRAPH', 'If has no condition')
     const known = this.slot(condition).known
     if (!known) throw new NeedsValue(condition)
-    if (sizeOf(known.shape) !== 1) throw new LanewiseError('E_SHAPE', `the condition of If must have one element, got ${formatShape(known.shape)}`)
+    if (sizeOf(known.shape) !== 1)
+      throw new LanewiseError('E_SHAPE', `the condition of If must have one element, got ${formatShape(known.shape)}`)
     const branch = (Number(known.data[0]) !== 0 ? node.attributes.then_branch : node.attributes.else_branch) as Graph
-    if (branch.outputs.length < node.outputs.length) throw new LanewiseError('E_GRAPH', 'a branch of If has too few outputs')
+    if (branch.outputs.length < node.outputs.length)
+      throw new LanewiseError('E_GRAPH', 'a branch of If has too few outputs')
     const identity = findOp('', 'Identity')
     if (!identity) throw new LanewiseError('E_UNSUPPORTED', 'If needs the operator Identity')
     const rename: Node[] = []
     node.outputs.forEach((output, i) => {
-      if (output) rename.push({ op: identity, name: node.name, attributes: {}, inputs: [branch.outputs[i]], outputs: [output], fused: notFused })
+      if (output)
+        rename.push({
+          op: identity,
+          name: node.name,
+          attributes: {},
+          inputs: [branch.outputs[i]],
+          outputs: [output],
+          fused: notFused,
+        })
     })
     const { todo, uses } = insteadOfFirst(this.todo, [...branch.nodes, ...rename])
     // What the branch reads it reads as often as its nodes do; what only the condition or the other branch wanted may go.
@@ -158,7 +177,8 @@ class SegmentPlanner implements EmitTarget {
 
   /** @param found - what is known to be inferred of these inputs. */
   private infer(node: Node, inputs: readonly (Slot | undefined)[], found?: readonly Inferred[]): readonly TensorType[] {
-    const same = (type: TensorType, i: number) => (node.outputs[i] ? this.memory.typeAsBefore(node.outputs[i], type) : type)
+    const same = (type: TensorType, i: number) =>
+      node.outputs[i] ? this.memory.typeAsBefore(node.outputs[i], type) : type
     const outputs = found ? found.map(({ type }) => type) : this.inferAnew(node, inputs).map(same)
     checkOutputs(node, outputs, this.options.arenaLimit)
     return outputs
@@ -185,17 +205,26 @@ class SegmentPlanner implements EmitTarget {
   }
 
   /** Small results of known inputs are known. */
-  private fold(node: Node, inputs: readonly (Slot | undefined)[], outputs: readonly TensorType[], found?: readonly Inferred[]): boolean {
+  private fold(
+    node: Node,
+    inputs: readonly (Slot | undefined)[],
+    outputs: readonly TensorType[],
+    found?: readonly Inferred[],
+  ): boolean {
     const { op } = node
     if (!op.compute || op.random || isFused(node)) return false
     // Half-precision operands are for the kernels, between casts: the plain versions of most operators do not decode them.
     if (op.emit && inputs.some((slot) => isHalf(slot?.type?.dtype))) return false
-    if (!inputs.every((slot) => !slot || slot.known) || !node.outputs.every((value, i) => !value || sizeOf(outputs[i].shape) <= FOLD_ELEMENTS)) {
+    if (
+      !inputs.every((slot) => !slot || slot.known) ||
+      !node.outputs.every((value, i) => !value || sizeOf(outputs[i].shape) <= FOLD_ELEMENTS)
+    ) {
       // A Shape needs no elements, only the shape.
       if (op.name !== 'Shape' && op.name !== 'Size') return false
     }
     const given = (slot: Slot | undefined) => slot && (slot.known ?? { ...slot.type!, data: [] })
-    const computed = () => op.compute!({ attributes: node.attributes, inputs: inputs.map(given), outputs, outputCount: node.outputs.length })
+    const computed = () =>
+      op.compute!({ attributes: node.attributes, inputs: inputs.map(given), outputs, outputCount: node.outputs.length })
     const results = found?.[0]?.known ? found : computed().map((known) => ({ type: known, known }))
     node.outputs.forEach((value, i) => {
       if (value) this.define(value, { ...this.memory.asBefore(value, results[i]), uses: 0 })
@@ -205,7 +234,8 @@ class SegmentPlanner implements EmitTarget {
 
   /** Strings whose elements are known fold like numbers; everything else that is not numeric waits for the run. */
   private foldOpaque(node: Node, inputs: readonly (Slot | undefined)[]): boolean {
-    if (!node.op.infer || !node.op.compute || node.op.random || !inputs.every((slot) => !slot || slot.known)) return false
+    if (!node.op.infer || !node.op.compute || node.op.random || !inputs.every((slot) => !slot || slot.known))
+      return false
     return this.fold(node, inputs, this.infer(node, inputs))
   }
 
@@ -214,7 +244,8 @@ class SegmentPlanner implements EmitTarget {
     const dtypes = inputs.map((slot) => slot?.type?.dtype)
     const wanted = node.outputs.map((value) => value !== undefined)
     const known = inputs.map((slot) => slot?.type && { shape: slot.type.shape, constant: slot.known !== undefined })
-    const accepts = (types: readonly (DType | undefined)[]) => (op.kernel ? op.kernel(types, node.attributes, wanted, known) : allFloat32(types))
+    const accepts = (types: readonly (DType | undefined)[]) =>
+      op.kernel ? op.kernel(types, node.attributes, wanted, known) : allFloat32(types)
     if (op.emit && accepts(dtypes)) {
       this.emitKernels(node, outputs)
     } else if (op.emit && dtypes.some(isHalf) && accepts(dtypes.map(promoted))) {
@@ -223,14 +254,19 @@ class SegmentPlanner implements EmitTarget {
       this.emitHost(node, outputs)
     } else {
       const actual = dtypes.filter((dtype) => dtype !== undefined).join(', ')
-      throw new LanewiseError('E_UNSUPPORTED', `${op.name} is not supported for inputs of type ${actual}`, { op: op.name, actual })
+      throw new LanewiseError('E_UNSUPPORTED', `${op.name} is not supported for inputs of type ${actual}`, {
+        op: op.name,
+        actual,
+      })
     }
   }
 
   private emitKernels(node: Node, outputs: readonly TensorType[]): void {
     const given = node.inputs.map((value) => value && this.operand(value))
     const layout = this.layoutOf(node, given, outputs)
-    const inputs = node.inputs.map((value, i) => value && this.operand(value, layout.inputs[i] ?? identityOrder(given[i]!.shape.length)))
+    const inputs = node.inputs.map(
+      (value, i) => value && this.operand(value, layout.inputs[i] ?? identityOrder(given[i]!.shape.length)),
+    )
     this.markDying(node)
     const results = this.emitInto(node, inputs, outputs, layout)
     node.outputs.forEach((value, i) => {
@@ -270,7 +306,9 @@ class SegmentPlanner implements EmitTarget {
   private emitHost(node: Node, outputs: readonly TensorType[]): void {
     const inputs = node.inputs.map((value) => {
       if (!value) return undefined
-      return this.slot(value).known ?? (this.operand(value, identityOrder(this.slot(value).type!.shape.length)) as Placed)
+      return (
+        this.slot(value).known ?? (this.operand(value, identityOrder(this.slot(value).type!.shape.length)) as Placed)
+      )
     })
     const placed = node.outputs.map((value, i) => {
       if (!value) return undefined
@@ -286,7 +324,14 @@ class SegmentPlanner implements EmitTarget {
       node,
       inputs,
       outputs: placed,
-      compute: (tensors) => op.compute!({ attributes, inputs: tensors, outputs, outputCount: node.outputs.length, seed: this.options.seed }),
+      compute: (tensors) =>
+        op.compute!({
+          attributes,
+          inputs: tensors,
+          outputs,
+          outputCount: node.outputs.length,
+          seed: this.options.seed,
+        }),
       note: { kernel: 'TypeScript' },
     })
   }
@@ -308,20 +353,31 @@ class SegmentPlanner implements EmitTarget {
     const e = new NodeEmitter(this, node, node.attributes, inputs, types)
     node.op.emit!(e)
     const results = types.map((type, i) => type && (e.placed[i] ?? (e.output(i) as Placed)))
-    const bytes = [...inputs, ...types].reduce((sum, type) => sum + (type ? sizeOf(type.shape) * byteSize(type.dtype) : 0), 0)
+    const bytes = [...inputs, ...types].reduce(
+      (sum, type) => sum + (type ? sizeOf(type.shape) * byteSize(type.dtype) : 0),
+      0,
+    )
     for (let i = firstStep; i < this.steps.length; i++) this.steps[i].note = { ...this.steps[i].note, bytes }
     const kept = new Set<Block>(results.map((result) => result?.at.block as Block))
     let scratch = 0
-    for (let i = blocksBefore; i < this.blocks.length; i++) if (!kept.has(this.blocks[i])) scratch += this.blocks[i].bytes
+    for (let i = blocksBefore; i < this.blocks.length; i++)
+      if (!kept.has(this.blocks[i])) scratch += this.blocks[i].bytes
     this.scratchBytes = Math.max(this.scratchBytes, scratch)
     return results
   }
 
-  private layoutOf(node: Node, given: readonly (Placed | ConstantOperand | undefined)[], outputs: readonly TensorType[]): Layout {
+  private layoutOf(
+    node: Node,
+    given: readonly (Placed | ConstantOperand | undefined)[],
+    outputs: readonly TensorType[],
+  ): Layout {
     if (!node.op.layout) return { inputs: [], outputs: [] }
     return node.op.layout({
       attributes: node.attributes,
-      inputs: given.map((operand) => operand && { shape: operand.shape, order: operand.order, constant: operand.constant !== undefined }),
+      inputs: given.map(
+        (operand) =>
+          operand && { shape: operand.shape, order: operand.order, constant: operand.constant !== undefined },
+      ),
       outputs: outputs.map((type) => type.shape),
     })
   }
@@ -343,15 +399,7 @@ class SegmentPlanner implements EmitTarget {
     const block = arenaBlock(main.bytes)
     this.own(block)
     const moved = new Placed(main.dtype, main.shape, order, { block, offset: 0 })
-    emitReorder(
-      this.recorder(undefined, 'reorder'),
-      main.dtype,
-      main.shape,
-      main.order,
-      order,
-      main.at,
-      moved.at,
-    )
+    emitReorder(this.recorder(undefined, 'reorder'), main.dtype, main.shape, main.order, order, main.at, moved.at)
     this.addVariant(slot, moved)
     return moved
   }
@@ -458,7 +506,8 @@ class SegmentPlanner implements EmitTarget {
     for (const { to } of this.uploads) touch(to.at, 0)
     this.steps.forEach((step, i) => {
       if ('kernel' in step) for (const arg of step.args) if (typeof arg !== 'number') touch(arg, i)
-      if ('compute' in step) for (const operand of [...step.inputs, ...step.outputs]) if (operand instanceof Placed) touch(operand.at, i)
+      if ('compute' in step)
+        for (const operand of [...step.inputs, ...step.outputs]) if (operand instanceof Placed) touch(operand.at, i)
     })
     // What is read after the steps, here or by later segments, must still be there then.
     for (const source of sources.values()) if ('placed' in source) touch(source.placed.at, this.steps.length)
@@ -466,12 +515,25 @@ class SegmentPlanner implements EmitTarget {
     const used = this.blocks.filter((block) => block.first !== Infinity)
     const arenaBytes = placeBlocks(used)
     if (arenaBytes > this.options.arenaLimit) {
-      throw new LanewiseError('E_BUDGET', `the intermediate values need ${arenaBytes} bytes, over the memory limit of ${this.options.arenaLimit}`, {
-        expected: `<= ${this.options.arenaLimit}`,
-        actual: String(arenaBytes),
-      })
+      throw new LanewiseError(
+        'E_BUDGET',
+        `the intermediate values need ${arenaBytes} bytes, over the memory limit of ${this.options.arenaLimit}`,
+        {
+          expected: `<= ${this.options.arenaLimit}`,
+          actual: String(arenaBytes),
+        },
+      )
     }
-    return { steps: this.steps, uploads: this.uploads, end, sources, blocks: used, arenaBytes, scratchBytes: this.scratchBytes, state }
+    return {
+      steps: this.steps,
+      uploads: this.uploads,
+      end,
+      sources,
+      blocks: used,
+      arenaBytes,
+      scratchBytes: this.scratchBytes,
+      state,
+    }
   }
 }
 
@@ -488,10 +550,18 @@ export function checkOutputs(node: Node, outputs: readonly TensorType[], limit: 
     if (!value) return
     if (!outputs[i]) throw new LanewiseError('E_UNSUPPORTED', `output ${i} is not supported`)
     const { dtype, shape } = outputs[i]
-    if (shape.length > MAX_RANK) throw new LanewiseError('E_TENSOR', `output ${i} would have ${shape.length} axes`, { expected: `<= ${MAX_RANK}`, actual: String(shape.length) })
+    if (shape.length > MAX_RANK)
+      throw new LanewiseError('E_TENSOR', `output ${i} would have ${shape.length} axes`, {
+        expected: `<= ${MAX_RANK}`,
+        actual: String(shape.length),
+      })
     const bytes = sizeOf(shape) * (byteSize(dtype) || STRING_BYTES)
     if (bytes > limit) {
-      throw new LanewiseError('E_BUDGET', `output ${i} of shape ${formatShape(shape)} takes ${bytes} bytes, over the memory limit`, { expected: `<= ${limit}`, actual: String(bytes) })
+      throw new LanewiseError(
+        'E_BUDGET',
+        `output ${i} of shape ${formatShape(shape)} takes ${bytes} bytes, over the memory limit`,
+        { expected: `<= ${limit}`, actual: String(bytes) },
+      )
     }
   })
 }

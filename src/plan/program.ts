@@ -10,7 +10,17 @@ import { capturedBy, type Graph, type Node, type Value } from '../ir/graph.js'
 import { Lru } from './lru.js'
 import { InferenceMemory, largerNumber } from '../ir/infer.js'
 import { checkOutputs, planSegment } from './plan.js'
-import { advance, advanceBounded, initialState, typeOfHost, type PlanOptions, type PlanState, type Segment, type SegmentEnd, type Source } from './plan-state.js'
+import {
+  advance,
+  advanceBounded,
+  initialState,
+  typeOfHost,
+  type PlanOptions,
+  type PlanState,
+  type Segment,
+  type SegmentEnd,
+  type Source,
+} from './plan-state.js'
 import { specialize } from './specialize.js'
 import type { States } from './states.js'
 import { resolve, type WeightLease, type WeightStore } from './weights.js'
@@ -125,15 +135,22 @@ export class Program {
             const source = segment.sources.get(value)!
             const result = this.read(source, hosts, control.into?.get(value), value)
             // A constant or an input that is passed through must not be the caller's to change.
-            results.set(value, 'placed' in source || !isHostTensor(result) ? result : { ...result, data: result.data.slice() as HostTensor['data'] })
+            results.set(
+              value,
+              'placed' in source || !isHostTensor(result)
+                ? result
+                : { ...result, data: result.data.slice() as HostTensor['data'] },
+            )
           }
           this.states?.keep((output) => this.keepable(segment.sources.get(output)!, hosts, output))
           return results
         }
         prepared =
-          end.kind === 'values' ? this.continueWithValues(prepared, end.values, hosts)
-          : end.kind === 'number' ? this.continueWithNumber(prepared, end, hosts)
-          : await this.continueWithNode(prepared, end.node, hosts, control)
+          end.kind === 'values'
+            ? this.continueWithValues(prepared, end.values, hosts)
+            : end.kind === 'number'
+              ? this.continueWithNumber(prepared, end, hosts)
+              : await this.continueWithNode(prepared, end.node, hosts, control)
       }
     } catch (error) {
       if (begun) this.states?.lose()
@@ -180,7 +197,8 @@ export class Program {
     let prepared = this.entries.get(key)
     if (!prepared) {
       for (const [value, host] of known) known.set(value, { ...host, data: host.data.slice() })
-      for (const [value, type] of types) if (type) types.set(value, this.memory.keepValue(value, { type, known: known.get(value) }).type)
+      for (const [value, type] of types)
+        if (type) types.set(value, this.memory.keepValue(value, { type, known: known.get(value) }).type)
       const { graph, settled } = specialize(this.graph, types, known, this.options.shapedPass, this.memory)
       prepared = this.planFrom(initialState(graph, types, known, places, settled))
       this.entries.set(key, prepared)
@@ -233,7 +251,11 @@ export class Program {
   }
 
   /** What a number is beyond a bound is needed to plan on: one plan serves all numbers below. */
-  private continueWithNumber(prepared: Prepared, end: SegmentEnd & { kind: 'number' }, hosts: ReadonlyMap<Value, HostValue>): Prepared {
+  private continueWithNumber(
+    prepared: Prepared,
+    end: SegmentEnd & { kind: 'number' },
+    hosts: ReadonlyMap<Value, HostValue>,
+  ): Prepared {
     const { segment } = prepared
     const number = largerNumber(this.read(segment.sources.get(end.value)!, hosts) as HostTensor, end.least)
     const key = String(number)
@@ -247,11 +269,18 @@ export class Program {
     if ('placed' in source) return source.placed
     const host = this.read(source, hosts)
     if (isHostTensor(host) && !Array.isArray(host.data)) return host
-    throw new LanewiseError('E_UNSUPPORTED', 'only numbers can be kept from one run to the next', { tensor: output.name })
+    throw new LanewiseError('E_UNSUPPORTED', 'only numbers can be kept from one run to the next', {
+      tensor: output.name,
+    })
   }
 
   /** A node that runs in JavaScript: compute it, and take the plan for the types it returned. */
-  private async continueWithNode(prepared: Prepared, node: Node, hosts: Map<Value, HostValue>, control: RunControl): Promise<Prepared> {
+  private async continueWithNode(
+    prepared: Prepared,
+    node: Node,
+    hosts: Map<Value, HostValue>,
+    control: RunControl,
+  ): Promise<Prepared> {
     const { segment } = prepared
     const start = control.profile ? performance.now() : 0
     const inputs = node.inputs.map((value) => value && this.operandOf(value, segment, hosts))
@@ -291,14 +320,24 @@ export class Program {
       if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {
         const tensors = inputs
         const outputs =
-          op.infer?.({ attributes, inputs: tensors, outputCount, known: (i) => tensors[i], value: (i) => tensors[i], atLeast: (i, least) => largerNumber(tensors[i]!, least) }) ?? []
+          op.infer?.({
+            attributes,
+            inputs: tensors,
+            outputCount,
+            known: (i) => tensors[i],
+            value: (i) => tensors[i],
+            atLeast: (i, least) => largerNumber(tensors[i]!, least),
+          }) ?? []
         if (op.infer) checkOutputs(node, outputs, this.options.arenaLimit)
         return op.compute({ attributes, inputs: tensors, outputs, outputCount, seed: this.options.seed })
       }
     } catch (error) {
       throw errorAt(op.name, node.name, error)
     }
-    throw new LanewiseError('E_UNSUPPORTED', 'this operator does not take sequences, optionals or strings').at(op.name, node.name)
+    throw new LanewiseError('E_UNSUPPORTED', 'this operator does not take sequences, optionals or strings').at(
+      op.name,
+      node.name,
+    )
   }
 
   private async runBody(
@@ -311,7 +350,12 @@ export class Program {
     let program = this.bodies.get(body)
     if (!program) {
       const captured = capturedBy(body).filter((value) => value.constant === undefined)
-      program = new Program({ ...body, inputs: [...body.inputs, ...captured] }, this.context, this.weights, this.options)
+      program = new Program(
+        { ...body, inputs: [...body.inputs, ...captured] },
+        this.context,
+        this.weights,
+        this.options,
+      )
       this.bodies.set(body, program)
     }
     const feeds = new Map<Value, HostValue>()
@@ -348,7 +392,11 @@ export class Program {
   private upload(host: HostTensor, to: Placed): void {
     const bytes = hostBytes(host)
     const { byteLength } = host.data as TypedArray
-    if (byteLength !== bytes) throw new LanewiseError('E_TENSOR', 'the buffer of an input was detached or resized before the run began', { expected: String(bytes), actual: String(byteLength) })
+    if (byteLength !== bytes)
+      throw new LanewiseError('E_TENSOR', 'the buffer of an input was detached or resized before the run began', {
+        expected: String(bytes),
+        actual: String(byteLength),
+      })
     this.context.bytes(resolve(to.at), bytes).set(rawBytes(host.data as TypedArray))
   }
 
@@ -368,7 +416,10 @@ export class Program {
   private growArena(bytes: number, begun: boolean): void {
     const { context } = this
     // Where one has been too small already, the next may be, too: a past that grows by a row with every token.
-    const size = Math.max(bytes, Math.min(Math.floor(this.arenaSize * ARENA_GROWTH), this.arenaSize + Math.floor(context.left / 4)))
+    const size = Math.max(
+      bytes,
+      Math.min(Math.floor(this.arenaSize * ARENA_GROWTH), this.arenaSize + Math.floor(context.left / 4)),
+    )
     if (begun) {
       const to = context.alloc(size)
       context.bytes(to, this.arenaSize).set(context.bytes(this.arena, this.arenaSize))
@@ -433,7 +484,13 @@ export class Program {
       const start = performance.now()
       call()
       const ms = performance.now() - start
-      profile({ node: step.node, kernel: step.note.kernel ?? ('kernel' in step ? step.kernel : 'TypeScript'), note: step.note, ms, bytes: step.note.bytes ?? 0 })
+      profile({
+        node: step.node,
+        kernel: step.note.kernel ?? ('kernel' in step ? step.kernel : 'TypeScript'),
+        note: step.note,
+        ms,
+        bytes: step.note.bytes ?? 0,
+      })
     })
   }
 }
@@ -462,11 +519,15 @@ function checkStorage(into: HostTensor, result: TensorType, value: Value | undef
   if (into.dtype === result.dtype && sameShape(into.shape, result.shape)) return
   const expected = `${result.dtype}${formatShape(result.shape)}`
   const actual = `${into.dtype}${formatShape(into.shape)}`
-  throw new LanewiseError('E_TENSOR', `the tensor to fetch "${value?.name ?? ''}" into is ${actual}, the result is ${expected}`, {
-    tensor: value?.name,
-    expected,
-    actual,
-  })
+  throw new LanewiseError(
+    'E_TENSOR',
+    `the tensor to fetch "${value?.name ?? ''}" into is ${actual}, the result is ${expected}`,
+    {
+      tensor: value?.name,
+      expected,
+      actual,
+    },
+  )
 }
 
 function throwIfAborted(signal: AbortSignal): void {

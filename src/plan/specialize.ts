@@ -32,9 +32,14 @@ export function specialize(
 }
 
 /** Whether the elements of everything that a node makes follow from the shapes; notes them if so. */
-function settle({ op, inputs, outputs }: Node, inferred: ReadonlyMap<Value, Inferred>, settled: Map<Value, Inferred>): boolean {
+function settle(
+  { op, inputs, outputs }: Node,
+  inferred: ReadonlyMap<Value, Inferred>,
+  settled: Map<Value, Inferred>,
+): boolean {
   // What the planner refuses, or computes in a kernel between casts, is left to it.
-  const known = (value: Value | undefined) => !value || (inferred.get(value)?.known?.shape.length ?? Infinity) <= MAX_RANK
+  const known = (value: Value | undefined) =>
+    !value || (inferred.get(value)?.known?.shape.length ?? Infinity) <= MAX_RANK
   const half = (value: Value | undefined) => value && isHalf((value.constant ?? inferred.get(value)?.type)?.dtype)
   if (!outputs.every(known) || (op.emit && inputs.some(half))) return false
   for (const value of outputs) if (value) settled.set(value, inferred.get(value)!)

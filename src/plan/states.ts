@@ -32,7 +32,12 @@ export class States {
     pairs: ReadonlyMap<Value, Value>,
   ) {
     for (const [input, output] of pairs) {
-      this.states.set(input, { output, block: { bytes: 0, base: undefined, state: true }, type: undefined, capacity: 0 })
+      this.states.set(input, {
+        output,
+        block: { bytes: 0, base: undefined, state: true },
+        type: undefined,
+        capacity: 0,
+      })
     }
   }
 
@@ -92,7 +97,9 @@ export class States {
       const foreign = isStateBlock(block) ? this.context.bytes(resolve(source.at), source.bytes).slice() : undefined
       writes.push(() => {
         this.reserve(state, source.bytes)
-        this.context.bytes(state.block.base!, source.bytes).set(foreign ?? this.context.bytes(resolve(source.at), source.bytes))
+        this.context
+          .bytes(state.block.base!, source.bytes)
+          .set(foreign ?? this.context.bytes(resolve(source.at), source.bytes))
         this.become(state, source)
       })
     }

@@ -42,13 +42,22 @@ export class WeightStore {
   }
 
   /** A packed form, made by kernels the first time it is asked for. */
-  packed(tensor: HostTensor, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): FixedBlock {
+  packed(
+    tensor: HostTensor,
+    key: string,
+    bytes: number,
+    pack: (e: PackEmitter, from: Address, to: Address) => void,
+  ): FixedBlock {
     return this.form(tensor, key, bytes, (block) => {
       const from = this.context.alloc(hostBytes(tensor))
       const lease = this.lease()
       try {
         this.upload(tensor, from)
-        pack(this.immediate(lease), { block: { bytes: hostBytes(tensor), base: from }, offset: 0 }, { block, offset: 0 })
+        pack(
+          this.immediate(lease),
+          { block: { bytes: hostBytes(tensor), base: from }, offset: 0 },
+          { block, offset: 0 },
+        )
       } finally {
         lease.release()
         this.context.release(from)
@@ -156,7 +165,12 @@ export class WeightLease {
   }
 
   /** See {@link WeightStore.packed}. */
-  packed(tensor: HostTensor, key: string, bytes: number, pack: (e: PackEmitter, from: Address, to: Address) => void): Address {
+  packed(
+    tensor: HostTensor,
+    key: string,
+    bytes: number,
+    pack: (e: PackEmitter, from: Address, to: Address) => void,
+  ): Address {
     return this.hold(this.store.packed(tensor, key, bytes, pack))
   }
 

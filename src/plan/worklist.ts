@@ -32,7 +32,10 @@ export function afterFirst({ stretch, at, after }: Todo): Todo {
 }
 
 /** Other nodes in the place of the first, and how often they read each value. */
-export function insteadOfFirst({ stretch, at, after }: Todo, nodes: readonly Node[]): { todo: Todo; uses: ReadonlyMap<Value, number> } {
+export function insteadOfFirst(
+  { stretch, at, after }: Todo,
+  nodes: readonly Node[],
+): { todo: Todo; uses: ReadonlyMap<Value, number> } {
   const inserted = stretchOf(nodes, [])
   return { todo: onward({ stretch: inserted, at: 0, after: { stretch, at: at + 1, after } }), uses: inserted.uses }
 }

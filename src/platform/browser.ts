@@ -11,7 +11,8 @@ export const browserPlatform: Platform = {
 
   async readKernels(file) {
     const response = await fetch(file)
-    if (!response.ok) throw new LanewiseError('E_STATE', `the kernels at ${response.url} cannot be fetched: HTTP ${response.status}`)
+    if (!response.ok)
+      throw new LanewiseError('E_STATE', `the kernels at ${response.url} cannot be fetched: HTTP ${response.status}`)
     // Streaming compilation insists on the right content type; a server that does not know .wasm must not break us.
     return response.headers.get('content-type') === 'application/wasm' ? response : response.arrayBuffer()
   },

@@ -6,8 +6,11 @@ export async function download(location: string | URL): Promise<Uint8Array> {
   try {
     response = await fetch(location)
   } catch (cause) {
-    throw new LanewiseError('E_PARSE', `the model ${String(location)} cannot be fetched: ${(cause as Error).message}`, { cause })
+    throw new LanewiseError('E_PARSE', `the model ${String(location)} cannot be fetched: ${(cause as Error).message}`, {
+      cause,
+    })
   }
-  if (!response.ok) throw new LanewiseError('E_PARSE', `the model ${String(location)} cannot be fetched: HTTP ${response.status}`)
+  if (!response.ok)
+    throw new LanewiseError('E_PARSE', `the model ${String(location)} cannot be fetched: HTTP ${response.status}`)
   return new Uint8Array(await response.arrayBuffer())
 }

@@ -59,9 +59,11 @@ export function nodeExternalData(folder: string, options: NodeExternalOptions = 
       if (sep === '\\' && part.includes(':')) refuse(`external data path "${location}" contains a colon`)
       path = join(path, part)
       const stats = lstatSync(path)
-      if (stats.isSymbolicLink()) refuse(`external data "${location}": "${parts.slice(0, i + 1).join('/')}" is a symbolic link`)
+      if (stats.isSymbolicLink())
+        refuse(`external data "${location}": "${parts.slice(0, i + 1).join('/')}" is a symbolic link`)
       if (i === parts.length - 1) return { path, stats }
-      if (!stats.isDirectory()) refuse(`external data "${location}": "${parts.slice(0, i + 1).join('/')}" is not a folder`)
+      if (!stats.isDirectory())
+        refuse(`external data "${location}": "${parts.slice(0, i + 1).join('/')}" is not a folder`)
     }
     refuse(`external data path "${location}" names no file`)
   }
@@ -103,7 +105,7 @@ export function nodeExternalData(folder: string, options: NodeExternalOptions = 
         const { fd, size } = current
         checkRange(checked, size, offset, length)
         const bytes = new Uint8Array(length)
-        for (let done = 0; done < length; ) {
+        for (let done = 0; done < length;) {
           const got = readSync(fd, bytes, done, Math.min(length - done, MAX_READ), offset + done)
           if (got === 0) refuse(`external data "${location}" became shorter while it was read`)
           done += got

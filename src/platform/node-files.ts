@@ -1,5 +1,18 @@
 // The one place where data and training meet the file system of Node.
-import { closeSync, createReadStream, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  createReadStream,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -55,7 +68,11 @@ export async function listFolder(path: string): Promise<{ files: string[]; folde
   try {
     const entries = await readdir(path, { withFileTypes: true })
     // A picture may well be a link to one; what a link points to is found out when it is read.
-    const names = (folder: boolean) => entries.filter((entry) => (isFolder(path, entry) === folder)).map(({ name }) => name).sort()
+    const names = (folder: boolean) =>
+      entries
+        .filter((entry) => isFolder(path, entry) === folder)
+        .map(({ name }) => name)
+        .sort()
     return { files: names(false), folders: names(true) }
   } catch (cause) {
     fail('E_EXTERNAL', 'cannot list', path, cause)
@@ -63,7 +80,10 @@ export async function listFolder(path: string): Promise<{ files: string[]; folde
 }
 
 function isFolder(path: string, entry: { name: string; isDirectory(): boolean; isSymbolicLink(): boolean }): boolean {
-  return entry.isDirectory() || (entry.isSymbolicLink() && (statSync(join(path, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false))
+  return (
+    entry.isDirectory() ||
+    (entry.isSymbolicLink() && (statSync(join(path, entry.name), { throwIfNoEntry: false })?.isDirectory() ?? false))
+  )
 }
 
 /** Names in a folder; none if it is not there. */
@@ -153,7 +173,8 @@ function temporaryName(path: string): string {
 
 /** Writes all of the bytes to an open file: one call may write less. */
 function writeAll(file: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done, Math.min(bytes.length - done, MAX_WRITE))
+  for (let done = 0; done < bytes.length;)
+    done += writeSync(file, bytes, done, Math.min(bytes.length - done, MAX_WRITE))
 }
 
 function flushFolder(folder: string): void {

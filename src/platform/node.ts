@@ -25,13 +25,21 @@ export const nodePlatform: Platform = {
     try {
       return await readFile(path)
     } catch (cause) {
-      throw new LanewiseError('E_PARSE', `the model ${JSON.stringify(path)} cannot be read: ${(cause as Error).message}`, { cause })
+      throw new LanewiseError(
+        'E_PARSE',
+        `the model ${JSON.stringify(path)} cannot be read: ${(cause as Error).message}`,
+        { cause },
+      )
     }
   },
 
   externalData(location, options) {
     const path = pathOf(location)
-    if (path === undefined) throw new LanewiseError('E_EXTERNAL', 'a model from the network cannot bring external files along: pass externalData')
+    if (path === undefined)
+      throw new LanewiseError(
+        'E_EXTERNAL',
+        'a model from the network cannot bring external files along: pass externalData',
+      )
     return nodeExternalData(dirname(path), options)
   },
 }

@@ -14,7 +14,9 @@ export async function loadOptional<T>(name: string, purpose: string): Promise<T>
     return (await import(resolve(name))) as T
   } catch (cause) {
     const missing = ['ERR_MODULE_NOT_FOUND', 'MODULE_NOT_FOUND'].includes((cause as NodeJS.ErrnoException).code ?? '')
-    const why = missing ? 'which is not installed' : `which cannot be loaded (${(cause as Error).message.split('\n')[0]})`
+    const why = missing
+      ? 'which is not installed'
+      : `which cannot be loaded (${(cause as Error).message.split('\n')[0]})`
     throw new LanewiseError('E_UNSUPPORTED', `${purpose} needs the package ${name}, ${why}: npm i ${name}`, { cause })
   }
 }
@@ -34,8 +36,14 @@ export function optionalText(file: string, purpose: string): string {
     }
     return readFileSync(path, 'utf8')
   }
-  const name = file.split('/').slice(0, file.startsWith('@') ? 2 : 1).join('/')
-  throw new LanewiseError('E_UNSUPPORTED', `${purpose} needs the package ${name}, which is not installed: npm i ${name}`)
+  const name = file
+    .split('/')
+    .slice(0, file.startsWith('@') ? 2 : 1)
+    .join('/')
+  throw new LanewiseError(
+    'E_UNSUPPORTED',
+    `${purpose} needs the package ${name}, which is not installed: npm i ${name}`,
+  )
 }
 
 function resolve(name: string): string {

@@ -39,8 +39,12 @@ export class CheckpointStore {
   private readonly keep: number
 
   /** @throws LanewiseError `E_VALUE` for fewer than 2 to keep. */
-  constructor(readonly folder: string, { keep = 3 }: CheckpointOptions = {}) {
-    if (!Number.isInteger(keep) || keep < 2) throw new LanewiseError('E_VALUE', `at least 2 checkpoints must be kept, got ${keep}`)
+  constructor(
+    readonly folder: string,
+    { keep = 3 }: CheckpointOptions = {},
+  ) {
+    if (!Number.isInteger(keep) || keep < 2)
+      throw new LanewiseError('E_VALUE', `at least 2 checkpoints must be kept, got ${keep}`)
     this.keep = keep
   }
 
@@ -65,7 +69,8 @@ export class CheckpointStore {
    * @throws LanewiseError `E_VALUE` for a step that is none or a state that is no JSON; `E_EXTERNAL` if the file cannot be written: then everything is as before.
    */
   save({ step, tensors, state }: Checkpoint): string {
-    if (!Number.isInteger(step) || step < 0 || step > 9_999_999_999) throw new LanewiseError('E_VALUE', `a step is a whole number from 0, got ${step}`)
+    if (!Number.isInteger(step) || step < 0 || step > 9_999_999_999)
+      throw new LanewiseError('E_VALUE', `a step is a whole number from 0, got ${step}`)
     const path = this.path(step)
     makeFolder(this.folder)
     const pieces = safetensorsPieces(tensors, { [STEP]: String(step), [STATE]: jsonOf(state), [CHECKSUM]: BLANK })
@@ -95,7 +100,11 @@ export class CheckpointStore {
         skipped?.(step, error)
       }
     }
-    if (errors.length > 0) throw new LanewiseError('E_PARSE', `none of the ${errors.length} checkpoints in ${JSON.stringify(this.folder)} is whole: ${errors.join('; ')}`)
+    if (errors.length > 0)
+      throw new LanewiseError(
+        'E_PARSE',
+        `none of the ${errors.length} checkpoints in ${JSON.stringify(this.folder)} is whole: ${errors.join('; ')}`,
+      )
     return undefined
   }
 
@@ -107,9 +116,14 @@ export class CheckpointStore {
     const written = Buffer.from(bytes.subarray(place, place + BLANK.length)).toString('latin1')
     bytes.set(Buffer.from(BLANK, 'latin1'), place)
     const actual = createHash('sha256').update(bytes).digest('hex')
-    if (actual !== written) throw new LanewiseError('E_PARSE', `${path}: the checksum does not fit the contents: the file is damaged`, { expected: written, actual })
+    if (actual !== written)
+      throw new LanewiseError('E_PARSE', `${path}: the checksum does not fit the contents: the file is damaged`, {
+        expected: written,
+        actual,
+      })
     const { tensors, metadata } = decodeSafetensors(bytes, path)
-    if (metadata.get(STEP) !== String(step)) throw new LanewiseError('E_PARSE', `${path}: this is the checkpoint of step ${metadata.get(STEP)}`)
+    if (metadata.get(STEP) !== String(step))
+      throw new LanewiseError('E_PARSE', `${path}: this is the checkpoint of step ${metadata.get(STEP)}`)
     return { step, tensors, state: JSON.parse(metadata.get(STATE) ?? 'null') as unknown }
   }
 
@@ -146,6 +160,7 @@ function checksumPlace(bytes: Uint8Array, path: string): number {
   // Quotation marks inside of other texts are escaped, so the key is found nowhere else.
   const length = bytes.length >= 8 ? Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true)) : 0
   const at = head.subarray(0, Math.min(head.length, 8 + length)).indexOf(key)
-  if (at < 0 || at + key.length + BLANK.length > head.length) throw new LanewiseError('E_PARSE', `${path}: this is no checkpoint of a training run, or it is cut off`)
+  if (at < 0 || at + key.length + BLANK.length > head.length)
+    throw new LanewiseError('E_PARSE', `${path}: this is no checkpoint of a training run, or it is cut off`)
   return at + key.length
 }

@@ -41,7 +41,11 @@ export interface Evaluation {
  *
  * @throws LanewiseError `E_VALUE` if there are no batches.
  */
-export async function evaluate(model: Module, batches: AsyncIterable<Fields> | Iterable<Fields>, task: Partial<Task> = {}): Promise<Evaluation> {
+export async function evaluate(
+  model: Module,
+  batches: AsyncIterable<Fields> | Iterable<Fields>,
+  task: Partial<Task> = {},
+): Promise<Evaluation> {
   const { output, loss, label } = { ...classification, ...task }
   const { device } = model
   const modes = [...model.modules()].map((inner) => [inner, inner.training] as const)
@@ -78,7 +82,11 @@ export async function evaluate(model: Module, batches: AsyncIterable<Fields> | I
 
 /** The fields of a batch as tensors of the current step; texts stay behind. @internal */
 export function onDevice(model: Module, fields: Fields): Batch {
-  return Object.fromEntries(Object.entries(fields).flatMap(([name, tensor]) => (tensor.type === 'string' ? [] : [[name, model.device.tensor(tensor)] as const])))
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, tensor]) =>
+      tensor.type === 'string' ? [] : [[name, model.device.tensor(tensor)] as const],
+    ),
+  )
 }
 
 /** The class of the highest score of each row of [N, C]: the first of several. */

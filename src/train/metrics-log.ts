@@ -51,7 +51,11 @@ function lineOf(record: MetricsRecord): string {
   return `${JSON.stringify(record, (_, value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? String(value) : value))}\n`
 }
 
-const words: ReadonlyMap<unknown, number> = new Map([['NaN', NaN], ['Infinity', Infinity], ['-Infinity', -Infinity]])
+const words: ReadonlyMap<unknown, number> = new Map([
+  ['NaN', NaN],
+  ['Infinity', Infinity],
+  ['-Infinity', -Infinity],
+])
 
 /**
  * The records of a log. A last line that was not finished when its process ended is left out.
@@ -69,7 +73,8 @@ export function readMetrics(path: string): MetricsRecord[] {
     } catch (cause) {
       throw new LanewiseError('E_PARSE', `${path}, line ${i + 1}: this is no JSON`, { cause })
     }
-    if (typeof record !== 'object' || record === null || typeof (record as MetricsRecord).step !== 'number') throw new LanewiseError('E_PARSE', `${path}, line ${i + 1}: this is no record with a step`)
+    if (typeof record !== 'object' || record === null || typeof (record as MetricsRecord).step !== 'number')
+      throw new LanewiseError('E_PARSE', `${path}, line ${i + 1}: this is no record with a step`)
     return record as MetricsRecord
   })
 }

@@ -22,12 +22,25 @@ const DRAWN = { train: 20_000, test: 2_000 }
  *
  * @throws LanewiseError `E_EXTERNAL` if there are none.
  */
-export async function pictureData(name: MnistName, { from, split, seed = 1 }: { readonly from?: string; readonly split?: Recipe['split']; readonly seed?: number } = {}): Promise<PictureData> {
+export async function pictureData(
+  name: MnistName,
+  { from, split, seed = 1 }: { readonly from?: string; readonly split?: Recipe['split']; readonly seed?: number } = {},
+): Promise<PictureData> {
   const { classes } = mnistSets[name]
-  const source = from ?? [join('data', name), join(process.env.LANEWISE_SHARED ?? '../shared', 'data', name)].find(existsSync)
+  const source =
+    from ?? [join('data', name), join(process.env.LANEWISE_SHARED ?? '../shared', 'data', name)].find(existsSync)
   if (source === undefined) {
-    if (name !== 'mnist') throw new LanewiseError('E_EXTERNAL', `there is no data/${name}: fetch it with "lanewise data ${name} --from FOLDER|URL", or say where it is with --data`)
-    return { train: generateDigits(DRAWN.train, 2 * seed), test: generateDigits(DRAWN.test, 2 * seed + 1), classes, source: 'drawn digits' }
+    if (name !== 'mnist')
+      throw new LanewiseError(
+        'E_EXTERNAL',
+        `there is no data/${name}: fetch it with "lanewise data ${name} --from FOLDER|URL", or say where it is with --data`,
+      )
+    return {
+      train: generateDigits(DRAWN.train, 2 * seed),
+      test: generateDigits(DRAWN.test, 2 * seed + 1),
+      classes,
+      source: 'drawn digits',
+    }
   }
   if (split) {
     const all = await loadMnistPart(source, 'test', name)

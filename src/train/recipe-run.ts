@@ -56,7 +56,11 @@ export interface RecipeResult extends FitResult {
 export async function runRecipe(recipe: Recipe, options: RecipeOptions): Promise<RecipeResult> {
   const { folder, resume, progress, epochs = recipe.epochs, target, checkpointEvery = 200 } = options
   const began = performance.now()
-  const { train, test, classes, source } = await pictureData(recipe.data, { from: options.data, split: recipe.split, seed: recipe.seed })
+  const { train, test, classes, source } = await pictureData(recipe.data, {
+    from: options.data,
+    split: recipe.split,
+    seed: recipe.seed,
+  })
   const device = await Device.create({ deterministic: true, seed: recipe.seed })
   Device.current = device
   try {
@@ -68,7 +72,18 @@ export async function runRecipe(recipe: Recipe, options: RecipeOptions): Promise
     const factor = recipe.schedule?.(epochs * loader.batches!)
     const schedule = factor && new Schedule(optimizer, factor)
     const validation = new DataLoader(test, { batchSize: EVALUATION_BATCH })
-    const run = await fit(model, loader, { optimizer, schedule, epochs, validation, target: target === undefined ? undefined : { accuracy: target }, folder, resume, checkpointEvery, progress, stopOnSignals: true })
+    const run = await fit(model, loader, {
+      optimizer,
+      schedule,
+      epochs,
+      validation,
+      target: target === undefined ? undefined : { accuracy: target },
+      folder,
+      resume,
+      checkpointEvery,
+      progress,
+      stopOnSignals: true,
+    })
     const evaluation = run.validation ?? (await evaluate(model, validation))
     const bytes = exportClassifier(model, recipe, classes)
     const modelFile = join(folder, 'model.onnx')
@@ -78,7 +93,17 @@ export async function runRecipe(recipe: Recipe, options: RecipeOptions): Promise
     const report: TrainingReport = {
       title: recipe.title,
       summary: `${(100 * accuracy).toFixed(2)} % of ${evaluation.examples} test pictures right, loss ${loss.toPrecision(4)}, after ${run.steps} steps.`,
-      settings: { data: source, seed, epochs, batchSize, optimizer: optimizer.constructor.name, lr: optimizer.groups[0].initialLr, build: device.build, parameters: model.parameters().reduce((sum, { size }) => sum + size, 0), modelBytes: bytes.length },
+      settings: {
+        data: source,
+        seed,
+        epochs,
+        batchSize,
+        optimizer: optimizer.constructor.name,
+        lr: optimizer.groups[0].initialLr,
+        build: device.build,
+        parameters: model.parameters().reduce((sum, { size }) => sum + size, 0),
+        modelBytes: bytes.length,
+      },
       history: run.history,
       classes,
       confusion,
@@ -92,7 +117,16 @@ export async function runRecipe(recipe: Recipe, options: RecipeOptions): Promise
       if (!(error instanceof LanewiseError) || error.code !== 'E_UNSUPPORTED') throw error
       missing = error.message
     }
-    return { ...run, source, evaluation, modelFile, modelBytes: bytes.length, reportFile: missing === undefined ? reportFile : undefined, noReport: missing, seconds: (performance.now() - began) / 1000 }
+    return {
+      ...run,
+      source,
+      evaluation,
+      modelFile,
+      modelBytes: bytes.length,
+      reportFile: missing === undefined ? reportFile : undefined,
+      noReport: missing,
+      seconds: (performance.now() - began) / 1000,
+    }
   } finally {
     device.dispose()
   }
@@ -111,9 +145,24 @@ class Classifier extends Module {
 }
 
 /** An ONNX file with the input "image", the outputs "scores" and "probabilities", a free batch, and in its metadata the names of the classes and what it was trained on. */
-export function exportClassifier(model: Layer, { title, data, split, seed, weights = 'float32' }: Pick<Recipe, 'title' | 'data' | 'split' | 'seed' | 'weights'>, classes: readonly string[]): Uint8Array {
-  const graph = toGraph(new Classifier(model), [{ name: 'image', shape: [{ name: 'N', size: 2 }, 1, 28, 28] }], { name: title, outputs: ['scores', 'probabilities'] })
-  return exportModel(compressWeights(graph, weights), { metadata: { title, classes: JSON.stringify(classes), data, ...(split && { split: JSON.stringify(split) }), seed: String(seed) } })
+export function exportClassifier(
+  model: Layer,
+  { title, data, split, seed, weights = 'float32' }: Pick<Recipe, 'title' | 'data' | 'split' | 'seed' | 'weights'>,
+  classes: readonly string[],
+): Uint8Array {
+  const graph = toGraph(new Classifier(model), [{ name: 'image', shape: [{ name: 'N', size: 2 }, 1, 28, 28] }], {
+    name: title,
+    outputs: ['scores', 'probabilities'],
+  })
+  return exportModel(compressWeights(graph, weights), {
+    metadata: {
+      title,
+      classes: JSON.stringify(classes),
+      data,
+      ...(split && { split: JSON.stringify(split) }),
+      seed: String(seed),
+    },
+  })
 }
 
 /** Pictures for the report: the first twenty of the test part and as many that are taken for something else. */
@@ -133,7 +182,12 @@ async function samplesOf(model: Layer, test: Dataset, classes: readonly string[]
       const list = prediction === truth ? right : wrong
       if (list.length >= 20) return
       const data = (image.data as Float32Array).slice(i * size, (i + 1) * size)
-      list.push({ image: { width: image.dims[3], height: image.dims[2], channels: 1, data }, label: classes[truth], prediction: classes[prediction], probabilities })
+      list.push({
+        image: { width: image.dims[3], height: image.dims[2], channels: 1, data },
+        label: classes[truth],
+        prediction: classes[prediction],
+        probabilities,
+      })
     })
   }
   return [...right, ...wrong]

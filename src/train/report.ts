@@ -7,7 +7,12 @@ import { metricText } from './progress.js'
 /** A picture of a test example with what the model says of it. */
 export interface SamplePrediction {
   /** 0 … 1, `channels` planes of height × width: grey or red, green, blue. */
-  readonly image: { readonly width: number; readonly height: number; readonly channels: 1 | 3; readonly data: Float32Array }
+  readonly image: {
+    readonly width: number
+    readonly height: number
+    readonly channels: 1 | 3
+    readonly data: Float32Array
+  }
   readonly label: string
   readonly prediction: string
   /** By class, in the order of `classes`. */
@@ -43,10 +48,16 @@ export async function htmlReport(report: TrainingReport): Promise<string> {
   const parts = [
     `<h1>${text(title)}</h1>`,
     summary ? `<p>${text(summary)}</p>` : '',
-    charts.length > 0 ? `<h2>Curves</h2><div class="charts">${charts.map((_, i) => `<figure id="chart${i}"></figure>`).join('')}</div>` : '',
+    charts.length > 0
+      ? `<h2>Curves</h2><div class="charts">${charts.map((_, i) => `<figure id="chart${i}"></figure>`).join('')}</div>`
+      : '',
     confusion ? `<h2>Confusion matrix</h2>${confusionTable(classes, confusion)}` : '',
-    samples.length > 0 ? `<h2>Predictions</h2><div class="samples">${(await Promise.all(samples.map((sample) => card(sample, classes)))).join('')}</div>` : '',
-    `<h2>Settings</h2><table class="settings">${Object.entries(settings).map(([name, value]) => `<tr><th>${text(name)}</th><td>${text(String(value))}</td></tr>`).join('')}</table>`,
+    samples.length > 0
+      ? `<h2>Predictions</h2><div class="samples">${(await Promise.all(samples.map((sample) => card(sample, classes)))).join('')}</div>`
+      : '',
+    `<h2>Settings</h2><table class="settings">${Object.entries(settings)
+      .map(([name, value]) => `<tr><th>${text(name)}</th><td>${text(String(value))}</td></tr>`)
+      .join('')}</table>`,
   ]
   return `<!DOCTYPE html>
 <html lang="en">
@@ -76,7 +87,9 @@ interface Chart {
 /** Metrics that differ only in the part of the data they were measured on share a chart: loss, validation loss. */
 export function chartsOf(history: readonly MetricsRecord[]): Chart[] {
   const names = new Set<string>()
-  for (const record of history) for (const [name, value] of Object.entries(record)) if (typeof value === 'number' && name !== 'step') names.add(name)
+  for (const record of history)
+    for (const [name, value] of Object.entries(record))
+      if (typeof value === 'number' && name !== 'step') names.add(name)
   const groups = new Map<string, string[]>()
   for (const name of names) {
     const stem = name.replace(/^(train|training|val|validation|test)[_/. ]/i, '')
@@ -105,7 +118,10 @@ function finite(value: number | undefined): number | null {
 
 function confusionTable(classes: readonly string[], matrix: readonly (readonly number[])[]): string {
   if (matrix.length !== classes.length || matrix.some((row) => row.length !== classes.length)) {
-    throw new LanewiseError('E_SHAPE', `a confusion matrix of ${classes.length} classes has as many rows and columns`, { expected: `${classes.length}×${classes.length}`, actual: `${matrix.length}×${matrix[0]?.length ?? 0}` })
+    throw new LanewiseError('E_SHAPE', `a confusion matrix of ${classes.length} classes has as many rows and columns`, {
+      expected: `${classes.length}×${classes.length}`,
+      actual: `${matrix.length}×${matrix[0]?.length ?? 0}`,
+    })
   }
   const share = (part: number, whole: number) => (whole === 0 ? '–' : `${((100 * part) / whole).toFixed(1)} %`)
   const sum = (values: readonly number[]) => values.reduce((a, b) => a + b, 0)
@@ -114,25 +130,44 @@ function confusionTable(classes: readonly string[], matrix: readonly (readonly n
     const cells = row.map((count, prediction) => {
       const weight = total === 0 ? 0 : count / total
       // Errors are few: the root makes them seen.
-      const colour = truth === prediction ? `rgba(40,140,70,${weight.toFixed(3)})` : `rgba(200,50,40,${Math.sqrt(weight).toFixed(3)})`
+      const colour =
+        truth === prediction
+          ? `rgba(40,140,70,${weight.toFixed(3)})`
+          : `rgba(200,50,40,${Math.sqrt(weight).toFixed(3)})`
       return `<td style="background:${colour}" title="${text(classes[truth])} taken for ${text(classes[prediction])}: ${count}">${count || ''}</td>`
     })
     return `<tr><th>${text(classes[truth])}</th>${cells.join('')}<td class="share">${share(row[truth], total)}</td></tr>`
   })
   const right = sum(matrix.map((row, i) => row[i]))
   const total = sum(matrix.map(sum))
-  const columns = classes.map((_, i) => `<td class="share">${share(matrix[i][i], sum(matrix.map((row) => row[i])))}</td>`)
+  const columns = classes.map(
+    (_, i) => `<td class="share">${share(matrix[i][i], sum(matrix.map((row) => row[i])))}</td>`,
+  )
   return `<p>${right} of ${total} right: ${share(right, total)}. Rows are what an example is, columns what it was taken for.</p>
 <table class="confusion"><tr><th></th>${classes.map((name) => `<th>${text(name)}</th>`).join('')}<th>recall</th></tr>
 ${rows.join('\n')}
 <tr><th>precision</th>${columns.join('')}<td></td></tr></table>`
 }
 
-async function card({ image, label, prediction, probabilities }: SamplePrediction, classes: readonly string[]): Promise<string> {
-  if (probabilities.length !== classes.length) throw new LanewiseError('E_SHAPE', `there are ${classes.length} classes but ${probabilities.length} probabilities`, { expected: String(classes.length), actual: String(probabilities.length) })
+async function card(
+  { image, label, prediction, probabilities }: SamplePrediction,
+  classes: readonly string[],
+): Promise<string> {
+  if (probabilities.length !== classes.length)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `there are ${classes.length} classes but ${probabilities.length} probabilities`,
+      { expected: String(classes.length), actual: String(probabilities.length) },
+    )
   const right = label === prediction
-  const best = probabilities.map((value, i) => ({ value, name: classes[i] })).sort((a, b) => b.value - a.value).slice(0, 3)
-  const bars = best.map(({ value, name }) => `<div class="bar"><span>${text(name)}</span><i style="width:${(60 * value).toFixed(1)}px"></i>${metricText('accuracy', value)}</div>`)
+  const best = probabilities
+    .map((value, i) => ({ value, name: classes[i] }))
+    .sort((a, b) => b.value - a.value)
+    .slice(0, 3)
+  const bars = best.map(
+    ({ value, name }) =>
+      `<div class="bar"><span>${text(name)}</span><i style="width:${(60 * value).toFixed(1)}px"></i>${metricText('accuracy', value)}</div>`,
+  )
   return `<figure class="${right ? 'right' : 'wrong'}"><img src="${await pngUri(image)}" width="${image.width}" height="${image.height}" alt="${text(label)}">
 <figcaption>${text(prediction)}${right ? '' : ` <small>is ${text(label)}</small>`}</figcaption>${bars.join('')}</figure>`
 }
@@ -140,10 +175,16 @@ async function card({ image, label, prediction, probabilities }: SamplePredictio
 /** A picture of 0 … 1, in planes, as a PNG that stands in the page. */
 async function pngUri({ width, height, channels, data }: SamplePrediction['image']): Promise<string> {
   const area = width * height
-  if (data.length !== area * channels) throw new LanewiseError('E_SHAPE', `a picture of ${channels}×${height}×${width} has ${area * channels} values, got ${data.length}`)
+  if (data.length !== area * channels)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `a picture of ${channels}×${height}×${width} has ${area * channels} values, got ${data.length}`,
+    )
   const { encode } = await fastPng()
   const bytes = new Uint8Array(data.length)
-  for (let i = 0; i < area; i++) for (let c = 0; c < channels; c++) bytes[i * channels + c] = Math.round(255 * Math.min(1, Math.max(0, data[c * area + i])))
+  for (let i = 0; i < area; i++)
+    for (let c = 0; c < channels; c++)
+      bytes[i * channels + c] = Math.round(255 * Math.min(1, Math.max(0, data[c * area + i])))
   return `data:image/png;base64,${Buffer.from(encode({ width, height, channels, depth: 8, data: bytes })).toString('base64')}`
 }
 

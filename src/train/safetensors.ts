@@ -57,7 +57,8 @@ export function decodeSafetensors(bytes: Uint8Array, what = 'safetensors file'):
   for (const { name, dtype, shape, begin, end } of entries) {
     const data = makeData(dtype, sizeOf(shape)) as TypedArray
     rawBytes(data).set(bytes.subarray(start + begin, start + end))
-    if (dtype === 'bool' && (data as Uint8Array).some((value) => value > 1)) throw new LanewiseError('E_TENSOR', `${what}: "${name}" holds bytes that are no booleans`, { tensor: name })
+    if (dtype === 'bool' && (data as Uint8Array).some((value) => value > 1))
+      throw new LanewiseError('E_TENSOR', `${what}: "${name}" holds bytes that are no booleans`, { tensor: name })
     tensors.set(name, new Tensor(dtype, data, shape))
   }
   return { tensors, metadata }
@@ -77,7 +78,8 @@ function headerOf(bytes: Uint8Array, what: string): { header: Record<string, unk
   }
   if (bytes.length < 8) fail(`${bytes.length} bytes are no safetensors file`)
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigUint64(0, true)
-  if (length > BigInt(MAX_HEADER)) fail(`a header of ${length} bytes is more than the format allows: this is no safetensors file`)
+  if (length > BigInt(MAX_HEADER))
+    fail(`a header of ${length} bytes is more than the format allows: this is no safetensors file`)
   const start = 8 + Number(length)
   if (start > bytes.length) fail(`the header of ${length} bytes is cut off`)
   // The format wants it here, so that no other kind of file can begin so.
@@ -101,7 +103,8 @@ function entryOf(name: string, value: unknown, room: number, what: string): Entr
   const fail = (code: 'E_PARSE' | 'E_TENSOR' | 'E_UNSUPPORTED', reason: string): never => {
     throw new LanewiseError(code, `${what}: "${name}" ${reason}`, { tensor: name })
   }
-  const whole = (list: unknown): list is number[] => Array.isArray(list) && list.every((number) => Number.isSafeInteger(number) && number >= 0)
+  const whole = (list: unknown): list is number[] =>
+    Array.isArray(list) && list.every((number) => Number.isSafeInteger(number) && number >= 0)
   if (Object.keys(others).length > 0) fail('E_PARSE', `has the unknown field "${Object.keys(others)[0]}"`)
   if (typeof type !== 'string') return fail('E_PARSE', 'has no dtype')
   if (!Object.hasOwn(names, type)) fail('E_UNSUPPORTED', `is of type ${type.slice(0, 40)}, which is not supported`)
@@ -117,7 +120,11 @@ function entryOf(name: string, value: unknown, room: number, what: string): Entr
   } catch (error) {
     return fail('E_TENSOR', (error as Error).message)
   }
-  if (size * byteSize(dtype) !== end - begin) fail('E_TENSOR', `of type ${type}${formatShape(shape)} takes ${size * byteSize(dtype)} bytes, the file has ${end - begin}`)
+  if (size * byteSize(dtype) !== end - begin)
+    fail(
+      'E_TENSOR',
+      `of type ${type}${formatShape(shape)} takes ${size * byteSize(dtype)} bytes, the file has ${end - begin}`,
+    )
   return { name, dtype, shape, begin, end }
 }
 
@@ -125,7 +132,12 @@ function entryOf(name: string, value: unknown, room: number, what: string): Entr
 function checkPlaces(entries: readonly Entry[], room: number, what: string): void {
   let at = 0
   for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
-    if (begin !== at) throw new LanewiseError('E_PARSE', `${what}: "${name}" begins at ${begin}, ${begin > at ? 'behind a hole' : 'inside another tensor'} that ends at ${Math.max(at, begin)}`, { tensor: name, expected: String(at), actual: String(begin) })
+    if (begin !== at)
+      throw new LanewiseError(
+        'E_PARSE',
+        `${what}: "${name}" begins at ${begin}, ${begin > at ? 'behind a hole' : 'inside another tensor'} that ends at ${Math.max(at, begin)}`,
+        { tensor: name, expected: String(at), actual: String(begin) },
+      )
     at = end
   }
   if (at !== room) throw new LanewiseError('E_PARSE', `${what}: ${room - at} bytes at the end belong to no tensor`)
@@ -136,7 +148,10 @@ function checkPlaces(entries: readonly Entry[], room: number, what: string): voi
  *
  * @throws LanewiseError `E_UNSUPPORTED` for types that the format does not have; `E_VALUE` for the reserved name.
  */
-export function safetensorsPieces(tensors: Iterable<readonly [string, Tensor]>, metadata: Readonly<Record<string, string>> = {}): Uint8Array[] {
+export function safetensorsPieces(
+  tensors: Iterable<readonly [string, Tensor]>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array[] {
   // A Map, since a tensor may be called "__proto__".
   const header = new Map<string, string>()
   if (Object.keys(metadata).length > 0) header.set('__metadata__', JSON.stringify(metadata))
@@ -145,8 +160,17 @@ export function safetensorsPieces(tensors: Iterable<readonly [string, Tensor]>, 
   // Wide elements first: each tensor then begins at a multiple of its element size, and readers may map the file.
   for (const [name, tensor] of [...tensors].sort(([, a], [, b]) => byteSize(b.type) - byteSize(a.type))) {
     const dtype = byType.get(tensor.type as NumericDType)
-    if (dtype === undefined) throw new LanewiseError('E_UNSUPPORTED', `"${name}": safetensors has no type for ${tensor.type}`, { tensor: name, actual: tensor.type })
-    if (name === '__metadata__' || header.has(name)) throw new LanewiseError('E_VALUE', `no tensor can be called "${name}"${name === '__metadata__' ? '' : ' twice'}`, { tensor: name })
+    if (dtype === undefined)
+      throw new LanewiseError('E_UNSUPPORTED', `"${name}": safetensors has no type for ${tensor.type}`, {
+        tensor: name,
+        actual: tensor.type,
+      })
+    if (name === '__metadata__' || header.has(name))
+      throw new LanewiseError(
+        'E_VALUE',
+        `no tensor can be called "${name}"${name === '__metadata__' ? '' : ' twice'}`,
+        { tensor: name },
+      )
     const body = rawBytes(toHost(tensor, name).data as TypedArray)
     header.set(name, JSON.stringify({ dtype, shape: tensor.dims, data_offsets: [at, at + body.length] }))
     bodies.push(body)
@@ -163,7 +187,10 @@ export function safetensorsPieces(tensors: Iterable<readonly [string, Tensor]>, 
 }
 
 /** Writes a safetensors file in memory. Errors as {@link safetensorsPieces}. */
-export function encodeSafetensors(tensors: Iterable<readonly [string, Tensor]>, metadata: Readonly<Record<string, string>> = {}): Uint8Array<ArrayBuffer> {
+export function encodeSafetensors(
+  tensors: Iterable<readonly [string, Tensor]>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
   const pieces = safetensorsPieces(tensors, metadata)
   const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
   let at = 0

@@ -44,20 +44,29 @@ export class TensorBoardWriter implements Disposable {
     this.file = appendTo(this.path, true)
     this.event(0, (pbf) => pbf.writeStringField(3, 'brain.Event:2'))
     // SessionLog with the status START.
-    if (resumeAt !== undefined) this.event(resumeAt, (pbf) => pbf.writeMessage(7, (_, log) => log.writeVarintField(1, 1), undefined))
+    if (resumeAt !== undefined)
+      this.event(resumeAt, (pbf) => pbf.writeMessage(7, (_, log) => log.writeVarintField(1, 1), undefined))
   }
 
   /** Numbers after a step; "/" in a tag makes groups. */
   scalars(step: number, values: Readonly<Record<string, number>>): void {
     this.event(step, (pbf) => {
-      pbf.writeMessage(5, (_, summary) => {
-        for (const [tag, value] of Object.entries(values)) {
-          summary.writeMessage(1, (_, entry) => {
-            entry.writeStringField(1, tag)
-            entry.writeFloatField(2, value)
-          }, undefined)
-        }
-      }, undefined)
+      pbf.writeMessage(
+        5,
+        (_, summary) => {
+          for (const [tag, value] of Object.entries(values)) {
+            summary.writeMessage(
+              1,
+              (_, entry) => {
+                entry.writeStringField(1, tag)
+                entry.writeFloatField(2, value)
+              },
+              undefined,
+            )
+          }
+        },
+        undefined,
+      )
     })
   }
 
@@ -116,21 +125,39 @@ export function crc32c(bytes: Uint8Array): number {
 
 /** Numbers of types in tensorflow/core/framework/types.proto; others are shown without one. */
 const typeNumbers: Partial<Record<DType, number>> = {
-  float32: 1, float64: 2, int32: 3, uint8: 4, int16: 5, int8: 6, string: 7, complex64: 8, int64: 9, bool: 10,
-  bfloat16: 14, uint16: 17, complex128: 18, float16: 19, uint32: 22, uint64: 23,
+  float32: 1,
+  float64: 2,
+  int32: 3,
+  uint8: 4,
+  int16: 5,
+  int8: 6,
+  string: 7,
+  complex64: 8,
+  int64: 9,
+  bool: 10,
+  bfloat16: 14,
+  uint16: 17,
+  complex128: 18,
+  float16: 19,
+  uint32: 22,
+  uint64: 23,
 }
 
 /** A GraphDef (tensorflow/core/framework/graph.proto). Errors as {@link TensorBoardWriter.graph}. */
 export function encodeGraphDef(nodes: readonly BoardNode[]): Uint8Array {
   const names = new Set<string>()
   for (const { name } of nodes) {
-    if (names.has(name) || name === '') throw new LanewiseError('E_VALUE', name === '' ? 'a node needs a name' : `two nodes are called "${name}"`, { node: name })
+    if (names.has(name) || name === '')
+      throw new LanewiseError('E_VALUE', name === '' ? 'a node needs a name' : `two nodes are called "${name}"`, {
+        node: name,
+      })
     names.add(name)
   }
   const pbf = new PbfWriter()
   for (const node of nodes) {
     for (const input of node.inputs ?? []) {
-      if (!names.has(input.replace(/:\d+$/, ''))) throw new LanewiseError('E_VALUE', `"${node.name}" reads "${input}", which is no node`, { node: node.name })
+      if (!names.has(input.replace(/:\d+$/, '')))
+        throw new LanewiseError('E_VALUE', `"${node.name}" reads "${input}", which is no node`, { node: node.name })
     }
     pbf.writeMessage(1, writeNode, node)
   }
@@ -144,19 +171,27 @@ function writeNode({ name, op, inputs = [], attributes = {}, outputs = [] }: Boa
   pbf.writeStringField(2, op)
   for (const input of inputs) pbf.writeStringField(3, input)
   const attribute = (key: string, write: (pbf: PbfWriter) => void) => {
-    pbf.writeMessage(5, (_, entry) => {
-      entry.writeStringField(1, key)
-      entry.writeMessage(2, (_, value) => write(value), undefined)
-    }, undefined)
+    pbf.writeMessage(
+      5,
+      (_, entry) => {
+        entry.writeStringField(1, key)
+        entry.writeMessage(2, (_, value) => write(value), undefined)
+      },
+      undefined,
+    )
   }
   for (const [key, value] of Object.entries(attributes)) attribute(key, (pbf) => writeAttribute(value, pbf))
   const type = typeNumbers[outputs[0]?.dtype ?? 'string']
   if (outputs[0]?.dtype && type) attribute('dtype', (pbf) => pbf.writeVarintField(6, type))
   if (outputs.some(({ shape }) => shape)) {
     attribute('_output_shapes', (pbf) => {
-      pbf.writeMessage(1, (_, list) => {
-        for (const { shape } of outputs) list.writeMessage(7, writeShape, shape)
-      }, undefined)
+      pbf.writeMessage(
+        1,
+        (_, list) => {
+          for (const { shape } of outputs) list.writeMessage(7, writeShape, shape)
+        },
+        undefined,
+      )
     })
   }
 }
@@ -170,12 +205,16 @@ function writeAttribute(value: Attribute, pbf: PbfWriter): void {
     if (Number.isSafeInteger(value)) pbf.writeVarintField(3, value)
     else pbf.writeFloatField(4, value)
   } else {
-    pbf.writeMessage(1, (_, list) => {
-      if (value.length === 0) return
-      if (typeof value[0] === 'string') for (const text of value as readonly string[]) list.writeStringField(2, text)
-      else if (value.every(Number.isSafeInteger)) list.writePackedVarint(3, [...(value as readonly number[])])
-      else list.writePackedFloat(4, [...(value as readonly number[])])
-    }, undefined)
+    pbf.writeMessage(
+      1,
+      (_, list) => {
+        if (value.length === 0) return
+        if (typeof value[0] === 'string') for (const text of value as readonly string[]) list.writeStringField(2, text)
+        else if (value.every(Number.isSafeInteger)) list.writePackedVarint(3, [...(value as readonly number[])])
+        else list.writePackedFloat(4, [...(value as readonly number[])])
+      },
+      undefined,
+    )
   }
 }
 
@@ -190,10 +229,18 @@ function writeShape(shape: readonly (number | null)[] | undefined, pbf: PbfWrite
  *
  * @param shapes - shapes of values, where they have been inferred; else what the model declares.
  */
-export function boardNodes(graph: Graph, shapes?: ReadonlyMap<Value, { readonly dtype: DType; readonly shape: readonly number[] }>): BoardNode[] {
+export function boardNodes(
+  graph: Graph,
+  shapes?: ReadonlyMap<Value, { readonly dtype: DType; readonly shape: readonly number[] }>,
+): BoardNode[] {
   const taken = new Set<string>()
   const unique = (name: string): string => {
-    const stem = name.replace(/[.]/g, '/').replace(/^\/+|\/+$/g, '').replace(/\/+/g, '/').replace(/[^A-Za-z0-9_/\\-]/g, '_').replace(/^(?![A-Za-z0-9])/, 'n')
+    const stem = name
+      .replace(/[.]/g, '/')
+      .replace(/^\/+|\/+$/g, '')
+      .replace(/\/+/g, '/')
+      .replace(/[^A-Za-z0-9_/\\-]/g, '_')
+      .replace(/^(?![A-Za-z0-9])/, 'n')
     let found = stem
     for (let i = 1; taken.has(found); i++) found = `${stem}_${i}`
     taken.add(found)
@@ -211,20 +258,28 @@ export function boardNodes(graph: Graph, shapes?: ReadonlyMap<Value, { readonly 
     made.set(value, name)
   }
   for (const node of graph.nodes) {
-    const inputs = node.inputs.filter((value) => value !== undefined).map((value) => {
-      let name = made.get(value)
-      if (name === undefined) {
-        name = unique(value.name)
-        nodes.push({ name, op: value.constant ? 'Const' : 'Placeholder', outputs: [typeOf(value)] })
-        made.set(value, name)
-      }
-      return name
-    })
+    const inputs = node.inputs
+      .filter((value) => value !== undefined)
+      .map((value) => {
+        let name = made.get(value)
+        if (name === undefined) {
+          name = unique(value.name)
+          nodes.push({ name, op: value.constant ? 'Const' : 'Placeholder', outputs: [typeOf(value)] })
+          made.set(value, name)
+        }
+        return name
+      })
     const name = unique(node.name || node.op.name)
     node.outputs.forEach((value, i) => {
       if (value) made.set(value, i === 0 ? name : `${name}:${i}`)
     })
-    nodes.push({ name, op: node.op.name, inputs, attributes: simpleAttributes(node.attributes), outputs: node.outputs.map((value) => (value ? typeOf(value) : {})) })
+    nodes.push({
+      name,
+      op: node.op.name,
+      inputs,
+      attributes: simpleAttributes(node.attributes),
+      outputs: node.outputs.map((value) => (value ? typeOf(value) : {})),
+    })
   }
   return nodes
 }
@@ -232,6 +287,10 @@ export function boardNodes(graph: Graph, shapes?: ReadonlyMap<Value, { readonly 
 /** Those that can be shown: neither tensors nor graphs. */
 function simpleAttributes(attributes: Readonly<Record<string, unknown>>): Record<string, Attribute> {
   const simple = (value: unknown): value is Attribute =>
-    ['string', 'number', 'boolean'].includes(typeof value) || (Array.isArray(value) && (value.every((entry) => typeof entry === 'number') || value.every((entry) => typeof entry === 'string')))
-  return Object.fromEntries(Object.entries(attributes).filter((entry): entry is [string, Attribute] => simple(entry[1])))
+    ['string', 'number', 'boolean'].includes(typeof value) ||
+    (Array.isArray(value) &&
+      (value.every((entry) => typeof entry === 'number') || value.every((entry) => typeof entry === 'string')))
+  return Object.fromEntries(
+    Object.entries(attributes).filter((entry): entry is [string, Attribute] => simple(entry[1])),
+  )
 }

@@ -108,7 +108,11 @@ export class Trainer {
     private readonly options: FitOptions,
   ) {
     const { output, loss, label } = options
-    this.task = { output: output ?? classification.output, loss: loss ?? classification.loss, label: 'label' in options ? label : classification.label }
+    this.task = {
+      output: output ?? classification.output,
+      loss: loss ?? classification.loss,
+      label: 'label' in options ? label : classification.label,
+    }
     if (options.folder !== undefined) this.store = new CheckpointStore(join(options.folder, 'checkpoints'))
   }
 
@@ -150,7 +154,14 @@ export class Trainer {
   private async epoch(log: RunLog): Promise<'steps' | 'interrupted' | undefined> {
     const { epochs, maxSteps = Infinity, checkpointEvery = Infinity, logEvery = 50, progress } = this.options
     const { data, model } = this
-    const bar = progress && new ProgressBar({ stream: progress, label: `epoch ${data.epoch + 1}/${epochs}`, total: data.examples, start: data.position })
+    const bar =
+      progress &&
+      new ProgressBar({
+        stream: progress,
+        label: `epoch ${data.epoch + 1}/${epochs}`,
+        total: data.examples,
+        start: data.position,
+      })
     let yielded = performance.now()
     let shown: Record<string, number> = {}
     model.train()
@@ -218,8 +229,16 @@ export class Trainer {
 
   private notFinite(what: string): LanewiseError {
     const bad = this.model.device.firstNonFinite()
-    const where = bad && (bad.gradientOf === undefined ? `the first result that is not is that of ${bad.op}` : `the first on the way back is that of ${bad.op} by its input ${bad.gradientOf}`)
-    return new LanewiseError('E_VALUE', `step ${this.step + 1}: ${what}${where ? `; ${where}${bad.scope ? ` in "${bad.scope}"` : ''}` : ''}; the weights were not changed`, { op: bad?.op, node: bad?.scope || undefined })
+    const where =
+      bad &&
+      (bad.gradientOf === undefined
+        ? `the first result that is not is that of ${bad.op}`
+        : `the first on the way back is that of ${bad.op} by its input ${bad.gradientOf}`)
+    return new LanewiseError(
+      'E_VALUE',
+      `step ${this.step + 1}: ${what}${where ? `; ${where}${bad.scope ? ` in "${bad.scope}"` : ''}` : ''}; the weights were not changed`,
+      { op: bad?.op, node: bad?.scope || undefined },
+    )
   }
 
   private measures(examples: number, loss: number, right: number): Record<string, number> {
@@ -238,14 +257,18 @@ export class Trainer {
     const { loss, accuracy } = result
     const measures = { loss, ...(accuracy !== undefined && { accuracy }) }
     log.write(this.step, { epoch: this.data.epoch, ...prefixed('validation/', measures) })
-    this.options.progress?.write(`${' '.repeat(2)}validation after epoch ${this.data.epoch}: loss ${loss.toPrecision(4)}${accuracy === undefined ? '' : `, accuracy ${(100 * accuracy).toFixed(2)} %`}\n`)
+    this.options.progress?.write(
+      `${' '.repeat(2)}validation after epoch ${this.data.epoch}: loss ${loss.toPrecision(4)}${accuracy === undefined ? '' : `, accuracy ${(100 * accuracy).toFixed(2)} %`}\n`,
+    )
     return result
   }
 
   private reached({ accuracy, loss }: Evaluation): boolean {
     const { target } = this.options
     if (!target) return false
-    const fine = (target.accuracy === undefined || (accuracy ?? 0) >= target.accuracy) && (target.loss === undefined || loss <= target.loss)
+    const fine =
+      (target.accuracy === undefined || (accuracy ?? 0) >= target.accuracy) &&
+      (target.loss === undefined || loss <= target.loss)
     return fine && (target.accuracy !== undefined || target.loss !== undefined)
   }
 
@@ -257,8 +280,17 @@ export class Trainer {
     if (!this.store || this.saved === place) return
     this.saved = place
     const { settings, tensors: moments } = options.optimizer.state()
-    const tensors = new Map<string, Tensor>([...prefixedMap(MODEL, model.stateDict()), ...prefixedMap(OPTIMIZER, moments)])
-    const state: RunState = { loader: data.state(), random: model.device.random.save(), optimizer: settings, schedule: options.schedule?.count ?? null, window: { ...this.window } }
+    const tensors = new Map<string, Tensor>([
+      ...prefixedMap(MODEL, model.stateDict()),
+      ...prefixedMap(OPTIMIZER, moments),
+    ])
+    const state: RunState = {
+      loader: data.state(),
+      random: model.device.random.save(),
+      optimizer: settings,
+      schedule: options.schedule?.count ?? null,
+      window: { ...this.window },
+    }
     this.store.save({ step, tensors, state })
   }
 
@@ -269,7 +301,8 @@ export class Trainer {
       return false
     }
     if (!resume) {
-      if (this.store.steps().length > 0) throw new LanewiseError('E_STATE', `${folder} holds a run already: resume it, or give another folder`)
+      if (this.store.steps().length > 0)
+        throw new LanewiseError('E_STATE', `${folder} holds a run already: resume it, or give another folder`)
       return false
     }
     const checkpoint = this.store.latest()
@@ -277,7 +310,11 @@ export class Trainer {
     const state = checkpoint.state as RunState
     this.model.loadStateDict(withoutPrefix(MODEL, checkpoint.tensors))
     optimizer.load({ settings: state.optimizer, tensors: withoutPrefix(OPTIMIZER, checkpoint.tensors) })
-    if ((schedule === undefined) !== (state.schedule === null)) throw new LanewiseError('E_STATE', `${folder}: the run that was saved had ${state.schedule === null ? 'no' : 'a'} schedule`)
+    if ((schedule === undefined) !== (state.schedule === null))
+      throw new LanewiseError(
+        'E_STATE',
+        `${folder}: the run that was saved had ${state.schedule === null ? 'no' : 'a'} schedule`,
+      )
     schedule?.restore(state.schedule!)
     this.data.restore(state.loader)
     this.model.device.random.restore(state.random)
@@ -297,5 +334,7 @@ function prefixedMap<T>(prefix: string, map: ReadonlyMap<string, T>): [string, T
 }
 
 function withoutPrefix<T>(prefix: string, map: ReadonlyMap<string, T>): Map<string, T> {
-  return new Map([...map].flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [])))
+  return new Map(
+    [...map].flatMap(([name, value]) => (name.startsWith(prefix) ? [[name.slice(prefix.length), value]] : [])),
+  )
 }

@@ -20,7 +20,12 @@ interface Run {
 }
 
 /** Fails with every output that does not agree with the reference, and is not nearer to the model as it is written than the reference is. */
-async function expectAgreement({ bytes, model, feeds }: Run, actual: Outputs, expected: Outputs, what: string): Promise<void> {
+async function expectAgreement(
+  { bytes, model, feeds }: Run,
+  actual: Outputs,
+  expected: Outputs,
+  what: string,
+): Promise<void> {
   let written: Outputs | undefined
   const wrong: string[] = []
   for (const [name, reference] of expected) {
@@ -28,9 +33,16 @@ async function expectAgreement({ bytes, model, feeds }: Run, actual: Outputs, ex
     const comparison = compareValues(actual.get(name), reference, tolerance)
     if (agrees(comparison)) continue
     written ??= await runOnce(await onnxruntimeWeb({ asWritten: true }), bytes, feeds)
-    if (nearer(compareValues(actual.get(name), written.get(name)!, tolerance), compareValues(reference, written.get(name)!, tolerance))) continue
+    if (
+      nearer(
+        compareValues(actual.get(name), written.get(name)!, tolerance),
+        compareValues(reference, written.get(name)!, tolerance),
+      )
+    )
+      continue
     const exact = await sigmoidInFloat64(model, feeds, name)
-    if (exact && nearer(compareValues(actual.get(name), exact, tolerance), compareValues(reference, exact, tolerance))) continue
+    if (exact && nearer(compareValues(actual.get(name), exact, tolerance), compareValues(reference, exact, tolerance)))
+      continue
     wrong.push(`${what}, ${name}: ${describeComparison(comparison)}`)
   }
   expect(wrong).toEqual([])
@@ -40,7 +52,11 @@ async function expectAgreement({ bytes, model, feeds }: Run, actual: Outputs, ex
  * An output that a Sigmoid makes, computed in float64 from what onnxruntime-web says goes into it; undefined for other outputs. Runtimes clamp the
  * argument of their float32 Sigmoid, so that where all probabilities are tiny they say 0.
  */
-async function sigmoidInFloat64(model: ModelProto, feeds: ReadonlyMap<string, HostValue>, name: string): Promise<HostValue | undefined> {
+async function sigmoidInFloat64(
+  model: ModelProto,
+  feeds: ReadonlyMap<string, HostValue>,
+  name: string,
+): Promise<HostValue | undefined> {
   const node = model.graph!.node.find(({ output }) => output[0] === name)
   if (node?.opType !== 'Sigmoid') return undefined
   const graph = { ...model.graph!, output: [createMessage('ValueInfoProto', { name: node.input[0] })] }
@@ -65,33 +81,42 @@ skipUnlessShared('real models', ['models'], (root) => {
   describe.each(builds)('in the %s build', (build) => {
     const engine = lanewise({ build, logLevel: 'error' })
 
-    it.each(models)('$name', async (real: RealModel) => {
-      const bytes = readFileSync(real.path)
-      const proto = readModel(bytes)
-      const model = await engine.load(bytes)
-      try {
-        const runs = referenceRuns(real)
-        for (const { from, inputs, outputs } of runs) await expectAgreement({ bytes, model: proto, feeds: inputs }, await model.run(inputs), outputs, from)
-        // Another input, so that a recorded run is not all that is known; and some models have none.
-        const feeds = runs.length > 0 ? otherInputs(runs[0].inputs, 7) : randomFeeds(proto, 7)
-        const reference = await runOnce(await onnxruntimeWeb(), bytes, feeds)
-        await expectAgreement({ bytes, model: proto, feeds }, await model.run(feeds), reference, 'onnxruntime-web')
-      } finally {
-        await model.release()
-      }
-    }, 120_000)
+    it.each(models)(
+      '$name',
+      async (real: RealModel) => {
+        const bytes = readFileSync(real.path)
+        const proto = readModel(bytes)
+        const model = await engine.load(bytes)
+        try {
+          const runs = referenceRuns(real)
+          for (const { from, inputs, outputs } of runs)
+            await expectAgreement({ bytes, model: proto, feeds: inputs }, await model.run(inputs), outputs, from)
+          // Another input, so that a recorded run is not all that is known; and some models have none.
+          const feeds = runs.length > 0 ? otherInputs(runs[0].inputs, 7) : randomFeeds(proto, 7)
+          const reference = await runOnce(await onnxruntimeWeb(), bytes, feeds)
+          await expectAgreement({ bytes, model: proto, feeds }, await model.run(feeds), reference, 'onnxruntime-web')
+        } finally {
+          await model.release()
+        }
+      },
+      120_000,
+    )
   })
 })
 
 skipUnlessShared('architectures with random weights', ['onnx-tests', 'light'], (root) => {
   describe.each(builds)('in the %s build', (build) => {
-    it.each(findModels(root))('$name', async (real: RealModel) => {
-      const proto = withRandomWeights(readModel(readFileSync(real.path)))
-      const bytes = writeModel(proto)
-      const feeds = randomFeeds(proto, 3)
-      const reference = await runOnce(await onnxruntimeWeb(), bytes, feeds)
-      const actual = await runOnce(lanewise({ build, logLevel: 'error' }), bytes, feeds)
-      await expectAgreement({ bytes, model: proto, feeds }, actual, reference, 'onnxruntime-web')
-    }, 120_000)
+    it.each(findModels(root))(
+      '$name',
+      async (real: RealModel) => {
+        const proto = withRandomWeights(readModel(readFileSync(real.path)))
+        const bytes = writeModel(proto)
+        const feeds = randomFeeds(proto, 3)
+        const reference = await runOnce(await onnxruntimeWeb(), bytes, feeds)
+        const actual = await runOnce(lanewise({ build, logLevel: 'error' }), bytes, feeds)
+        await expectAgreement({ bytes, model: proto, feeds }, actual, reference, 'onnxruntime-web')
+      },
+      120_000,
+    )
   })
 })

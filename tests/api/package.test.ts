@@ -34,7 +34,9 @@ beforeAll(async () => {
   writeFileSync(join(app, 'image.f32'), new Uint8Array(smallImage().buffer))
   writeFileSync(join(app, 'main.js'), program)
   const session = await InferenceSession.create(smallModel(), { build: 'simd' })
-  expected = Array.from((await session.run({ image: new Tensor('float32', smallImage(), [1, 1, 12, 12]) })).scores.data as Float32Array)
+  expected = Array.from(
+    (await session.run({ image: new Tensor('float32', smallImage(), [1, 1, 12, 12]) })).scores.data as Float32Array,
+  )
 }, 180_000)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -45,31 +47,36 @@ function node(...args: string[]): unknown {
 
 describe('the package', () => {
   test('holds what runs and nothing else', () => {
-    expect(packed.files).toEqual(expect.arrayContaining([
-      'LICENSE',
-      'README.md',
-      'package.json',
-      'dist/node.js',
-      'dist/browser.js',
-      'dist/ops/all.js',
-      'dist/cli/main.js',
-      'dist/train.js',
-      'dist/wasm/inference-simd.wasm',
-      'dist/wasm/inference-relaxed.wasm',
-      'dist/wasm/train-simd.wasm',
-      'dist/wasm/train-relaxed.wasm',
-      'dist/types/src/node.d.ts',
-      'dist/types/bindings/exports.d.ts',
-      'dist/types/bindings/train-exports.d.ts',
-      'dist/types/src/train-entry.d.ts',
-      'dist/third-party-licenses.txt',
-    ]))
+    expect(packed.files).toEqual(
+      expect.arrayContaining([
+        'LICENSE',
+        'README.md',
+        'package.json',
+        'dist/node.js',
+        'dist/browser.js',
+        'dist/ops/all.js',
+        'dist/cli/main.js',
+        'dist/train.js',
+        'dist/wasm/inference-simd.wasm',
+        'dist/wasm/inference-relaxed.wasm',
+        'dist/wasm/train-simd.wasm',
+        'dist/wasm/train-relaxed.wasm',
+        'dist/types/src/node.d.ts',
+        'dist/types/bindings/exports.d.ts',
+        'dist/types/bindings/train-exports.d.ts',
+        'dist/types/src/train-entry.d.ts',
+        'dist/third-party-licenses.txt',
+      ]),
+    )
     expect(packed.files.filter((file) => /debug|\.ts$/.test(file) && !file.startsWith('dist/types/'))).toEqual([])
     expect(packed.files.filter((file) => !/^dist\/|^[\w.]+$/.test(file))).toEqual([])
   })
 
   test('needs no scripts and no other package to install', () => {
-    const { scripts, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<string, Record<string, string> | undefined>
+    const { scripts, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as Record<
+      string,
+      Record<string, string> | undefined
+    >
     expect(dependencies ?? {}).toEqual({})
     expect(Object.keys(scripts ?? {}).filter((name) => /install|prepare$/.test(name))).toEqual([])
     expect(readdirSync(join(app, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['lanewise'])
@@ -88,21 +95,29 @@ describe('a Node project', () => {
   })
 
   test('has the command', () => {
-    const out = execFileSync(join(app, 'node_modules/.bin/lanewise'), ['inspect', 'model.onnx', '--json'], { cwd: app, encoding: 'utf8' })
+    const out = execFileSync(join(app, 'node_modules/.bin/lanewise'), ['inspect', 'model.onnx', '--json'], {
+      cwd: app,
+      encoding: 'utf8',
+    })
     expect(JSON.parse(out)).toMatchObject({ totals: { parameters: 765 } })
   })
 
   test('"lanewise/ops/all" and the files of the kernels can be imported', () => {
-    writeFileSync(join(app, 'all.js'), `
+    writeFileSync(
+      join(app, 'all.js'),
+      `
       import 'lanewise/ops/all'
       import { readFileSync } from 'node:fs'
       const bytes = readFileSync(new URL(import.meta.resolve('lanewise/wasm/inference-simd.wasm')))
-      console.log(JSON.stringify(WebAssembly.validate(bytes)))`)
+      console.log(JSON.stringify(WebAssembly.validate(bytes)))`,
+    )
     expect(node('all.js')).toBe(true)
   })
 
   test('"lanewise/train" trains, and what it exports runs', () => {
-    writeFileSync(join(app, 'train.js'), `
+    writeFileSync(
+      join(app, 'train.js'),
+      `
       import { InferenceSession, Tensor } from 'lanewise'
       import { Adam, DataLoader, Device, exportModel, fit, Flatten, generateDigits, Linear, Sequential, toGraph } from 'lanewise/train'
       await Device.create({ deterministic: true, seed: 1 })
@@ -114,18 +129,24 @@ describe('a Node project', () => {
       const { image, label } = digits.get(3)
       const session = await InferenceSession.create(exportModel(toGraph(model, [{ name: 'image', shape: [{ name: 'N', size: 1 }, 1, 28, 28] }])))
       const { output } = await session.run({ image: image.reshape([1, 1, 28, 28]) })
-      console.log(JSON.stringify([validation.accuracy > 0.95, output.data.indexOf(Math.max(...output.data)) === label.data[0]]))`)
+      console.log(JSON.stringify([validation.accuracy > 0.95, output.data.indexOf(Math.max(...output.data)) === label.data[0]]))`,
+    )
     expect(node('train.js')).toEqual([true, true])
     expect(readdirSync(join(app, 'run')).sort()).toEqual(['board', 'checkpoints', 'metrics.jsonl'])
   })
 
   test('CommonJS may require it', () => {
-    writeFileSync(join(app, 'main.cjs'), `const { Tensor } = require('lanewise'); console.log(JSON.stringify(new Tensor(['a']).dims))`)
+    writeFileSync(
+      join(app, 'main.cjs'),
+      `const { Tensor } = require('lanewise'); console.log(JSON.stringify(new Tensor(['a']).dims))`,
+    )
     expect(node('--no-warnings', 'main.cjs')).toEqual([1])
   })
 
   test('TypeScript finds the types, strictly and without those of Node', () => {
-    writeFileSync(join(app, 'main.ts'), `
+    writeFileSync(
+      join(app, 'main.ts'),
+      `
       import { InferenceSession, LanewiseError, Tensor, type SessionOptions } from 'lanewise'
       import 'lanewise/ops/all'
       import { fit, type DataLoader, type FitResult, type Layer, type Optimizer } from 'lanewise/train'
@@ -140,27 +161,53 @@ describe('a Node project', () => {
         await InferenceSession.create('model.onnx', { colour: 'red' })
         return (scores.data as Float32Array)[0]
       }
-      export const isOurs = (error: unknown) => error instanceof LanewiseError && error.code === 'E_PARSE'`)
-    writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({
-      compilerOptions: { module: 'NodeNext', target: 'ES2022', lib: ['ES2023', 'DOM', 'ESNext.Disposable'], strict: true, noEmit: true, skipLibCheck: false, types: [] },
-      include: ['main.ts'],
-    }))
-    const run = () => execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], { cwd: app, encoding: 'utf8' })
+      export const isOurs = (error: unknown) => error instanceof LanewiseError && error.code === 'E_PARSE'`,
+    )
+    writeFileSync(
+      join(app, 'tsconfig.json'),
+      JSON.stringify({
+        compilerOptions: {
+          module: 'NodeNext',
+          target: 'ES2022',
+          lib: ['ES2023', 'DOM', 'ESNext.Disposable'],
+          strict: true,
+          noEmit: true,
+          skipLibCheck: false,
+          types: [],
+        },
+        include: ['main.ts'],
+      }),
+    )
+    const run = () =>
+      execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
+        cwd: app,
+        encoding: 'utf8',
+      })
     expect(run).not.toThrow()
   })
 })
 
 describe('an esbuild bundle', () => {
   test('for Node runs with the kernels beside it', async () => {
-    await build({ entryPoints: [join(app, 'main.js')], outfile: join(app, 'out/main.js'), bundle: true, format: 'esm', platform: 'node', logLevel: 'error' })
+    await build({
+      entryPoints: [join(app, 'main.js')],
+      outfile: join(app, 'out/main.js'),
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      logLevel: 'error',
+    })
     cpSync(join(app, 'node_modules/lanewise/dist/wasm'), join(app, 'out/wasm'), { recursive: true })
     expect(node('out/main.js')).toEqual(expected)
   })
 
   test('needs no file but itself if it carries the kernels', async () => {
-    writeFileSync(join(app, 'carried.js'), `
+    writeFileSync(
+      join(app, 'carried.js'),
+      `
       import kernels from 'lanewise/wasm/inference-simd.wasm'
-      ${readFileSync(join(app, 'main.js'), 'utf8').replace("{ build: 'simd' }", '{ wasmModule: new WebAssembly.Module(kernels) }')}`)
+      ${readFileSync(join(app, 'main.js'), 'utf8').replace("{ build: 'simd' }", '{ wasmModule: new WebAssembly.Module(kernels) }')}`,
+    )
     await build({
       entryPoints: [join(app, 'carried.js')],
       outfile: join(app, 'alone/main.js'),
@@ -178,7 +225,10 @@ describe('an esbuild bundle', () => {
 
   test('for browsers has nothing of Node in it, and keeps what the entry registers', async () => {
     const { outputFiles } = await build({
-      stdin: { contents: "import { InferenceSession } from 'lanewise'; globalThis.create = InferenceSession.create", resolveDir: app },
+      stdin: {
+        contents: "import { InferenceSession } from 'lanewise'; globalThis.create = InferenceSession.create",
+        resolveDir: app,
+      },
       bundle: true,
       format: 'esm',
       platform: 'browser',
@@ -195,10 +245,20 @@ describe('an esbuild bundle', () => {
 describe('a Vite build', () => {
   test('carries the kernels along', async () => {
     writeFileSync(join(app, 'index.html'), '<!doctype html><script type="module" src="/page.js"></script>')
-    writeFileSync(join(app, 'page.js'), "import { InferenceSession } from 'lanewise'; globalThis.create = InferenceSession.create")
+    writeFileSync(
+      join(app, 'page.js'),
+      "import { InferenceSession } from 'lanewise'; globalThis.create = InferenceSession.create",
+    )
     await viteBuild({ root: app, configFile: false, logLevel: 'silent', build: { outDir: 'site', emptyOutDir: true } })
     const assets = readdirSync(join(app, 'site/assets'))
-    const script = readFileSync(join(app, 'site/assets', assets.find((name) => name.endsWith('.js'))!), 'utf8')
+    const script = readFileSync(
+      join(
+        app,
+        'site/assets',
+        assets.find((name) => name.endsWith('.js'))!,
+      ),
+      'utf8',
+    )
     for (const build of ['simd', 'relaxed']) {
       const asset = assets.find((name) => name.startsWith(`inference-${build}`) && name.endsWith('.wasm'))!
       expect(script).toContain(asset)

@@ -5,7 +5,15 @@ import { pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
 import { supportsRelaxed } from '../../bindings/module.js'
 import { hostFrom } from '../../src/core/host.js'
-import { exportModel, GraphBuilder, InferenceSession, LanewiseError, Tensor, type ErrorCode, type SessionOptions } from '../../src/node.js'
+import {
+  exportModel,
+  GraphBuilder,
+  InferenceSession,
+  LanewiseError,
+  Tensor,
+  type ErrorCode,
+  type SessionOptions,
+} from '../../src/node.js'
 import { writeModel } from '../../src/onnx/wire.js'
 import { smallImage, smallModel } from '../support/small-model.js'
 
@@ -62,11 +70,20 @@ describe('create', () => {
     ['a file URL as text', (options) => InferenceSession.create(pathToFileURL(path).href, options)],
     ['a Uint8Array', (options) => InferenceSession.create(bytes, options)],
     ['a Buffer', (options) => InferenceSession.create(readFileSync(path), options)],
-    ['a Uint8Array inside a buffer', (options) => InferenceSession.create(padded.subarray(8, 8 + bytes.length), options)],
+    [
+      'a Uint8Array inside a buffer',
+      (options) => InferenceSession.create(padded.subarray(8, 8 + bytes.length), options),
+    ],
     ['an ArrayBuffer', (options) => InferenceSession.create(Uint8Array.from(bytes).buffer, options)],
     ['a SharedArrayBuffer', (options) => InferenceSession.create(shared, options)],
-    ['an ArrayBuffer, offset and length', (options) => InferenceSession.create(padded.buffer, 8, bytes.length, options)],
-    ['an ArrayBuffer and an offset', (options) => InferenceSession.create(padded.slice(0, 8 + bytes.length).buffer, 8, undefined, options)],
+    [
+      'an ArrayBuffer, offset and length',
+      (options) => InferenceSession.create(padded.buffer, 8, bytes.length, options),
+    ],
+    [
+      'an ArrayBuffer and an offset',
+      (options) => InferenceSession.create(padded.slice(0, 8 + bytes.length).buffer, 8, undefined, options),
+    ],
   ])('from %s', async (_, create) => {
     // A path is also the only one of these that could lose the options.
     await using session = await create({ build: 'simd' })
@@ -81,7 +98,11 @@ describe('create', () => {
     ['a negative offset', 'E_VALUE', () => InferenceSession.create(padded.buffer, -1)],
     ['a number', 'E_VALUE', () => InferenceSession.create(5 as never)],
     ['null', 'E_VALUE', () => InferenceSession.create(null as never)],
-    ['an HTML page', 'E_PARSE', () => InferenceSession.create(new TextEncoder().encode('<!DOCTYPE html><html></html>'))],
+    [
+      'an HTML page',
+      'E_PARSE',
+      () => InferenceSession.create(new TextEncoder().encode('<!DOCTYPE html><html></html>')),
+    ],
     ['nothing', 'E_PARSE', () => InferenceSession.create(new Uint8Array())],
     ['options that are null', 'E_VALUE', () => InferenceSession.create(bytes, null as never)],
     ['options that are a string', 'E_VALUE', () => InferenceSession.create(bytes, 'fast' as never)],
@@ -93,7 +114,9 @@ describe('create', () => {
   })
 
   test('takes a compiled module', async () => {
-    const wasmModule = await WebAssembly.compile(readFileSync(new URL('../../dist/wasm/inference-simd.wasm', import.meta.url)))
+    const wasmModule = await WebAssembly.compile(
+      readFileSync(new URL('../../dist/wasm/inference-simd.wasm', import.meta.url)),
+    )
     const session = await InferenceSession.create(bytes, { wasmModule })
     expect(session.build).toBe('simd')
     expect(numbers((await session.run(feed(1, 2))).relu)).toEqual([3, 3])
@@ -131,7 +154,13 @@ describe('create', () => {
       enableGraphCapture: false,
       extra: { session: { disable_prepacking: '1' } },
     })
-    const { relu } = await session.run(feed(1, 2), { logSeverityLevel: 3, logVerbosityLevel: 0, terminate: false, tag: 'run', extra: {} })
+    const { relu } = await session.run(feed(1, 2), {
+      logSeverityLevel: 3,
+      logVerbosityLevel: 0,
+      terminate: false,
+      tag: 'run',
+      extra: {},
+    })
     expect(numbers(relu)).toEqual([3, 3])
     session.startProfiling()
     session.endProfiling()
@@ -184,7 +213,10 @@ describe('metadata', () => {
         opsetImport: [{ version: 7 }],
         graph: {
           name: 'g',
-          input: [{ name: 'x', type }, { name: 'w', type }],
+          input: [
+            { name: 'x', type },
+            { name: 'w', type },
+          ],
           output: [{ name: 'y', type }],
           initializer: [{ name: 'w', dataType: 1, dims: [1], floatData: Float32Array.of(4) }],
           node: [{ opType: 'Mul', input: ['x', 'w'], output: ['y'] }],
@@ -291,7 +323,9 @@ describe('fetches', () => {
 
 describe('feeds', () => {
   const detached = floats([1, 2], [1, 2])
-  structuredClone((detached.data as Float32Array).buffer, { transfer: [(detached.data as Float32Array).buffer as ArrayBuffer] })
+  structuredClone((detached.data as Float32Array).buffer, {
+    transfer: [(detached.data as Float32Array).buffer as ArrayBuffer],
+  })
   const disposed = floats([1, 2], [1, 2])
   disposed.dispose()
 
@@ -318,7 +352,10 @@ describe('feeds', () => {
   })
 
   test('a buffer that was resized is refused', async () => {
-    const Resizable = ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer & { resize(length: number): void }
+    const Resizable = ArrayBuffer as unknown as new (
+      length: number,
+      options: object,
+    ) => ArrayBuffer & { resize(length: number): void }
     const buffer = new Resizable(8, { maxByteLength: 64 })
     const x = new Tensor('float32', new Float32Array(buffer), [1, 2])
     buffer.resize(32)
@@ -391,20 +428,33 @@ describe('several runs', () => {
     const x = g.input('x', 'float32', [2])
     g.output(g.op('Add', [x, g.constant('b', hostFrom('float32', [2], [1, 1]))]), 'y')
     g.output(x, 'same')
-    g.output(g.op('Mul', [g.constant('p', hostFrom('float32', [2], [2, 3])), g.constant('q', hostFrom('float32', [2], [4, 5]))]), 'fixed')
+    g.output(
+      g.op('Mul', [
+        g.constant('p', hostFrom('float32', [2], [2, 3])),
+        g.constant('q', hostFrom('float32', [2], [4, 5])),
+      ]),
+      'fixed',
+    )
     await using session = await InferenceSession.create(exportModel(g.graph()))
     const fed = floats([2], [1, 2])
     const first = await session.run({ x: fed })
     const second = await session.run({ x: floats([2], [5, 6]) })
     ;(fed.data as Float32Array).fill(NaN)
-    for (const [y, same, result] of [[[2, 3], [1, 2], first], [[6, 7], [5, 6], second]] as const) {
+    for (const [y, same, result] of [
+      [[2, 3], [1, 2], first],
+      [[6, 7], [5, 6], second],
+    ] as const) {
       expect(numbers(result.y)).toEqual(y)
       expect(numbers(result.same)).toEqual(same)
       expect(numbers(result.fixed)).toEqual([8, 15])
       for (const tensor of Object.values(result)) (tensor.data as Float32Array).fill(NaN)
     }
     const third = await session.run({ x: floats([2], [1, 2]) })
-    expect([third.y, third.same, third.fixed].map(numbers)).toEqual([[2, 3], [1, 2], [8, 15]])
+    expect([third.y, third.same, third.fixed].map(numbers)).toEqual([
+      [2, 3],
+      [1, 2],
+      [8, 15],
+    ])
     const constants = await session.run({ x: floats([2], [1, 2]) }, ['b', 'fixed'])
     ;(constants.b.data as Float32Array).fill(NaN)
     expect(numbers((await session.run({ x: floats([2], [1, 2]) })).y)).toEqual([2, 3])
@@ -433,7 +483,10 @@ describe('release', () => {
 
   test('a run that yields finishes', async () => {
     const session = await InferenceSession.create(chainModel(50, [50_000]))
-    const run = session.run({ x: floats([50_000], new Array<number>(50_000).fill(0)) }, { signal: new AbortController().signal })
+    const run = session.run(
+      { x: floats([50_000], new Array<number>(50_000).fill(0)) },
+      { signal: new AbortController().signal },
+    )
     session.dispose()
     expect((await run).y.data[49_999]).toBe(0)
     await rejects('E_STATE', session.run({ x: floats([50_000], new Array<number>(50_000).fill(0)) }))
@@ -480,7 +533,11 @@ describe('AbortSignal', () => {
   test('ends one run of several', async () => {
     await using session = await InferenceSession.create(affineModel())
     const controller = new AbortController()
-    const runs = [session.run(feed(1, 2)), session.run(feed(3, 4), { signal: controller.signal }), session.run(feed(5, 6))]
+    const runs = [
+      session.run(feed(1, 2)),
+      session.run(feed(3, 4), { signal: controller.signal }),
+      session.run(feed(5, 6)),
+    ]
     controller.abort()
     const [first, second, third] = await Promise.allSettled(runs)
     expect(second).toMatchObject({ status: 'rejected', reason: { code: 'E_STATE' } })
@@ -505,7 +562,10 @@ describe('memoryLimit', () => {
   test('a run over the limit is refused before anything is allocated, and a smaller one is still made', async () => {
     const session = await InferenceSession.create(big(1 << 10), { memoryLimit: 1 << 20 })
     const before = session.memory
-    const error = await rejects('E_BUDGET', session.run({ x: floats([1 << 9, 1 << 10], new Array<number>(1 << 19).fill(0)) }))
+    const error = await rejects(
+      'E_BUDGET',
+      session.run({ x: floats([1 << 9, 1 << 10], new Array<number>(1 << 19).fill(0)) }),
+    )
     expect(error.message).toMatch(/limit/)
     expect(session.memory.arena).toBe(before.arena)
     expect(session.memory.peak).toBeLessThanOrEqual(1 << 20)
@@ -529,7 +589,10 @@ describe('profile', () => {
     await using session = await InferenceSession.create(affineModel(), options)
     expect(session.lastProfile).toBeUndefined()
     await session.run(feed(1, 2))
-    expect(session.lastProfile!.map(({ node, op }) => [node, op])).toEqual([['product', 'MatMul'], ['negative', 'Neg']])
+    expect(session.lastProfile!.map(({ node, op }) => [node, op])).toEqual([
+      ['product', 'MatMul'],
+      ['negative', 'Neg'],
+    ])
     for (const { ms, kernel, bytes } of session.lastProfile!) {
       expect(ms).toBeGreaterThanOrEqual(0)
       expect(kernel).not.toBe('')
@@ -553,16 +616,21 @@ describe('profile', () => {
   })
 })
 
-test.each<SessionOptions>([{ passes: false }, { graphOptimizationLevel: 'disabled' }, { passes: { 'fuse-bias': false } }, { accuracy: 'exact' }])(
-  'the same numbers with %o',
-  async (options) => {
-    const image = new Tensor('float32', smallImage(), [1, 1, 12, 12])
-    const [a, b] = await Promise.all([InferenceSession.create(smallModel()), InferenceSession.create(smallModel(), options)])
-    const [expected, actual] = await Promise.all([a.run({ image }), b.run({ image })])
-    expected.scores.data.forEach((value, i) => expect(actual.scores.data[i]).toBeCloseTo(value as number, 5))
-    await Promise.all([a.release(), b.release()])
-  },
-)
+test.each<SessionOptions>([
+  { passes: false },
+  { graphOptimizationLevel: 'disabled' },
+  { passes: { 'fuse-bias': false } },
+  { accuracy: 'exact' },
+])('the same numbers with %o', async (options) => {
+  const image = new Tensor('float32', smallImage(), [1, 1, 12, 12])
+  const [a, b] = await Promise.all([
+    InferenceSession.create(smallModel()),
+    InferenceSession.create(smallModel(), options),
+  ])
+  const [expected, actual] = await Promise.all([a.run({ image }), b.run({ image })])
+  expected.scores.data.forEach((value, i) => expect(actual.scores.data[i]).toBeCloseTo(value as number, 5))
+  await Promise.all([a.release(), b.release()])
+})
 
 test('passes: false leaves every node', async () => {
   await using session = await InferenceSession.create(affineModel(), { passes: false })

@@ -23,7 +23,8 @@ function smallFile({ shared = true, ...changes }: Partial<StoriesConfig & { shar
   const perLayer = 2 * dim + 2 * dim * dim + 2 * kvHeads * size * dim + 3 * hiddenDim * dim
   const angles = length * size
   const before = vocabulary * dim + layers * perLayer + dim
-  const weights = randomTensor(seeded(17), 'float32', [before + angles + (shared ? 0 : vocabulary * dim)], -0.6, 0.6).data as Float32Array
+  const weights = randomTensor(seeded(17), 'float32', [before + angles + (shared ? 0 : vocabulary * dim)], -0.6, 0.6)
+    .data as Float32Array
   for (let i = 0; i < angles / 2; i++) {
     const angle = Math.floor(i / (size / 2)) / 100 ** ((i % (size / 2)) / (size / 2))
     weights[before + i] = Math.cos(angle)
@@ -39,7 +40,11 @@ function plansOf(teller: Storyteller): number {
   return [...ready].reduce((sum, program) => sum + [...program.entries.values()].length, 0)
 }
 
-const logitsOf = (tensor: Tensor): HostTensor => ({ dtype: 'float32', shape: tensor.dims, data: Float32Array.from(tensor.data as Float32Array) })
+const logitsOf = (tensor: Tensor): HostTensor => ({
+  dtype: 'float32',
+  shape: tensor.dims,
+  data: Float32Array.from(tensor.data as Float32Array),
+})
 
 function expectAgreement(actual: HostTensor, expected: HostTensor): void {
   const comparison = compareTensors(actual, expected, modelTolerance)
@@ -100,23 +105,32 @@ describe('a small model', () => {
     await Promise.all([slow.release(), whole.release()])
   })
 
-  test.each(builds)('a token outside the vocabulary is an error that names the node and the tensor (%s)', async (build) => {
-    const teller = await Storyteller.create(smallFile(), { build })
-    const before = logitsOf(await teller.append([3, 4]))
-    for (const token of [11, -12, 2 ** 33]) {
-      const error = await teller.append([token]).then(
-        () => undefined,
-        (thrown: unknown) => thrown,
-      )
-      expect(error).toBeInstanceOf(LanewiseError)
-      expect(error).toMatchObject({ code: 'E_VALUE', op: 'Gather', node: 'tok_embeddings', tensor: 'tokens', actual: String(token) })
-    }
-    // The sequence stands where it stood.
-    expect(teller.position).toBe(2)
-    teller.reset()
-    expect(logitsOf(await teller.append([3, 4]))).toEqual(before)
-    await teller.release()
-  })
+  test.each(builds)(
+    'a token outside the vocabulary is an error that names the node and the tensor (%s)',
+    async (build) => {
+      const teller = await Storyteller.create(smallFile(), { build })
+      const before = logitsOf(await teller.append([3, 4]))
+      for (const token of [11, -12, 2 ** 33]) {
+        const error = await teller.append([token]).then(
+          () => undefined,
+          (thrown: unknown) => thrown,
+        )
+        expect(error).toBeInstanceOf(LanewiseError)
+        expect(error).toMatchObject({
+          code: 'E_VALUE',
+          op: 'Gather',
+          node: 'tok_embeddings',
+          tensor: 'tokens',
+          actual: String(token),
+        })
+      }
+      // The sequence stands where it stood.
+      expect(teller.position).toBe(2)
+      teller.reset()
+      expect(logitsOf(await teller.append([3, 4]))).toEqual(before)
+      await teller.release()
+    },
+  )
 
   test('a sequence longer than the model has positions for: E_VALUE', async () => {
     const teller = await Storyteller.create(smallFile())
@@ -126,7 +140,10 @@ describe('a small model', () => {
   })
 
   test('a classifier of its own', async () => {
-    const [tied, own] = await Promise.all([Storyteller.create(smallFile()), Storyteller.create(smallFile({ shared: false }))])
+    const [tied, own] = await Promise.all([
+      Storyteller.create(smallFile()),
+      Storyteller.create(smallFile({ shared: false })),
+    ])
     const [a, b] = [await tied.append([1, 2]), await own.append([1, 2])]
     expect(b.dims).toEqual([2, 11])
     expect(a.data).not.toEqual(b.data)
@@ -135,8 +152,22 @@ describe('a small model', () => {
 })
 
 describe('the tokenizer', () => {
-  const piece = (text: string): number[] => [...new Uint8Array(4), text.length, 0, 0, 0, ...new TextEncoder().encode(text)]
-  const file = Uint8Array.from([...new Uint8Array(4), ...piece('<unk>'), ...piece('<s>'), ...piece('<0x0A>'), ...piece(' one'), ...piece('ly')])
+  const piece = (text: string): number[] => [
+    ...new Uint8Array(4),
+    text.length,
+    0,
+    0,
+    0,
+    ...new TextEncoder().encode(text),
+  ]
+  const file = Uint8Array.from([
+    ...new Uint8Array(4),
+    ...piece('<unk>'),
+    ...piece('<s>'),
+    ...piece('<0x0A>'),
+    ...piece(' one'),
+    ...piece('ly'),
+  ])
 
   test('puts pieces together', () => {
     expect(decode(readPieces(file), [1, 3, 4, 2, 3])).toBe(' onely\n one')
@@ -157,8 +188,16 @@ interface Reference {
 
 skipUnlessShared('stories260K', ['models', 'stories260K'], (folder) => {
   const file = readFileSync(join(folder, 'stories260K.bin'))
-  const { text, tokens, logits_first16: logits } = JSON.parse(readFileSync(join(folder, 'reference.json'), 'utf8')) as Reference
-  const expectedRow = (i: number): HostTensor => ({ dtype: 'float32', shape: [1, logits[i].length], data: Float32Array.from(logits[i]) })
+  const {
+    text,
+    tokens,
+    logits_first16: logits,
+  } = JSON.parse(readFileSync(join(folder, 'reference.json'), 'utf8')) as Reference
+  const expectedRow = (i: number): HostTensor => ({
+    dtype: 'float32',
+    shape: [1, logits[i].length],
+    data: Float32Array.from(logits[i]),
+  })
 
   test.each(builds)('200 greedy tokens and the logits of 16 positions are the reference (%s)', async (build) => {
     const teller = await Storyteller.create(file, { build })
@@ -166,13 +205,13 @@ skipUnlessShared('stories260K', ['models', 'stories260K'], (folder) => {
     const fed: bigint[] = []
     const run = teller.session.run.bind(teller.session) as (...args: unknown[]) => Promise<Record<string, Tensor>>
     const rows: HostTensor[] = []
-    teller.session.run = (async (feeds: Record<string, Tensor>, ...rest: unknown[]) => {
+    teller.session.run = async (feeds: Record<string, Tensor>, ...rest: unknown[]) => {
       expect(feeds.tokens.dims).toEqual([1])
       fed.push((feeds.positions.data as BigInt64Array)[0])
       const results = await run(feeds, ...rest)
       rows.push(logitsOf(results.logits))
       return results
-    })
+    }
     expect([tokens[0], ...(await teller.greedy(tokens.slice(0, 1), 199))]).toEqual(tokens)
     expect(fed).toEqual(Array.from({ length: 199 }, (_, i) => BigInt(i)))
     logits.forEach((_, i) => expectAgreement(rows[i], expectedRow(i)))
@@ -194,12 +233,19 @@ skipUnlessShared('stories260K', ['models', 'stories260K'], (folder) => {
     const teller = await Storyteller.create(file)
     let caches = new Map<string, HostTensor>()
     for (let i = 0; i < layers; i++) {
-      for (const name of [`keys_${i}`, `values_${i}`]) caches.set(name, { dtype: 'float32', shape: [256, width], data: new Float32Array(256 * width) })
+      for (const name of [`keys_${i}`, `values_${i}`])
+        caches.set(name, { dtype: 'float32', shape: [256, width], data: new Float32Array(256 * width) })
     }
     const said = [tokens[0]]
     for (let position = 0; said.length < tokens.length; position++) {
-      const integer = (value: number): HostTensor => ({ dtype: 'int64', shape: [1], data: BigInt64Array.of(BigInt(value)) })
-      const outputs = (await model.run(new Map([['tokens', integer(said[position])], ['positions', integer(position)], ...caches]))) as Map<string, HostTensor>
+      const integer = (value: number): HostTensor => ({
+        dtype: 'int64',
+        shape: [1],
+        data: BigInt64Array.of(BigInt(value)),
+      })
+      const outputs = (await model.run(
+        new Map([['tokens', integer(said[position])], ['positions', integer(position)], ...caches]),
+      )) as Map<string, HostTensor>
       caches = new Map([...caches.keys()].map((name) => [name, outputs.get(`new_${name}`)!]))
       const row = outputs.get('logits')!
       expectAgreement(row, logitsOf(await teller.append([said[position]])))

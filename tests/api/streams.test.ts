@@ -26,7 +26,12 @@ const zeros = (shape: readonly number[]): Float32Array => new Float32Array(shape
  * In Lanewise: every state has one tensor, which is fed and which the next state is written to. So a run copies it into the arena and out
  * again, and nothing is allocated for it.
  */
-async function lanewiseStream(bytes: Uint8Array, build: 'simd' | 'relaxed', output: string, states: States): Promise<Stream> {
+async function lanewiseStream(
+  bytes: Uint8Array,
+  build: 'simd' | 'relaxed',
+  output: string,
+  states: States,
+): Promise<Stream> {
   const session = await InferenceSession.create(bytes, { build, logLevel: 'error' })
   const kept: Record<string, Tensor> = {}
   const fetches: Record<string, Tensor | null> = { [output]: null }
@@ -38,7 +43,10 @@ async function lanewiseStream(bytes: Uint8Array, build: 'simd' | 'relaxed', outp
   let after: unknown
   return {
     async run(feeds) {
-      const tensors = Object.entries(feeds).map(([name, { dtype, data, shape }]) => [name, new Tensor(dtype as 'float32', data as Float32Array, shape)] as const)
+      const tensors = Object.entries(feeds).map(
+        ([name, { dtype, data, shape }]) =>
+          [name, new Tensor(dtype as 'float32', data as Float32Array, shape)] as const,
+      )
       const results = await session.run({ ...Object.fromEntries(tensors), ...kept }, fetches)
       for (const [name, { next }] of Object.entries(states)) expect(results[next]).toBe(kept[name])
       // One plan, and no memory that grows with the stream.
@@ -53,7 +61,9 @@ async function lanewiseStream(bytes: Uint8Array, build: 'simd' | 'relaxed', outp
 
 async function referenceStream(bytes: Uint8Array, output: string, states: States): Promise<Stream> {
   const model = await (await onnxruntimeWeb()).load(bytes)
-  const kept = new Map<string, HostTensor>(Object.entries(states).map(([name, { shape }]) => [name, { dtype: 'float32', shape, data: zeros(shape) }]))
+  const kept = new Map<string, HostTensor>(
+    Object.entries(states).map(([name, { shape }]) => [name, { dtype: 'float32', shape, data: zeros(shape) }]),
+  )
   return {
     async run(feeds) {
       const results = (await model.run(new Map([...Object.entries(feeds), ...kept]))) as Map<string, HostTensor>
@@ -64,11 +74,18 @@ async function referenceStream(bytes: Uint8Array, output: string, states: States
   }
 }
 
-const float32 = (shape: readonly number[], data: ArrayLike<number>): HostTensor => ({ dtype: 'float32', shape, data: Float32Array.from(data) })
+const float32 = (shape: readonly number[], data: ArrayLike<number>): HostTensor => ({
+  dtype: 'float32',
+  shape,
+  data: Float32Array.from(data),
+})
 
 /** What a stream says, chunk after chunk, as one tensor. */
 function joined(chunks: readonly HostTensor[]): HostTensor {
-  return float32([chunks.reduce((sum, { data }) => sum + data.length, 0)], chunks.flatMap(({ data }) => Array.from(data as Float32Array)))
+  return float32(
+    [chunks.reduce((sum, { data }) => sum + data.length, 0)],
+    chunks.flatMap(({ data }) => Array.from(data as Float32Array)),
+  )
 }
 
 function expectAgreement(actual: HostTensor, expected: HostTensor, absolute = 0): void {
@@ -95,19 +112,23 @@ skipUnlessShared('silero-vad over a minute of speech', ['models', 'silero-vad'],
     return joined(said)
   }
 
-  test.each(['silero_vad.onnx', 'silero_vad_16k_op15.onnx'])('%s', async (file) => {
-    const bytes = readFileSync(join(folder, file))
-    const expected = await probabilities(await referenceStream(bytes, 'output', states))
-    expect(expected.data).toHaveLength(Math.floor(samples.length / chunk))
-    // The recording has speech and pauses: otherwise a stream that forgets would pass.
-    const loud = Array.from(expected.data as Float32Array).filter((p) => p > 0.5).length
-    expect(loud).toBeGreaterThan(100)
-    expect(expected.data.length - loud).toBeGreaterThan(100)
-    for (const build of builds) {
-      // Runtimes add ½ to a rational function for their Sigmoid, so that what they call 0 may be 3e-8.
-      expectAgreement(await probabilities(await lanewiseStream(bytes, build, 'output', states)), expected, 2 ** -24)
-    }
-  }, 120_000)
+  test.each(['silero_vad.onnx', 'silero_vad_16k_op15.onnx'])(
+    '%s',
+    async (file) => {
+      const bytes = readFileSync(join(folder, file))
+      const expected = await probabilities(await referenceStream(bytes, 'output', states))
+      expect(expected.data).toHaveLength(Math.floor(samples.length / chunk))
+      // The recording has speech and pauses: otherwise a stream that forgets would pass.
+      const loud = Array.from(expected.data as Float32Array).filter((p) => p > 0.5).length
+      expect(loud).toBeGreaterThan(100)
+      expect(expected.data.length - loud).toBeGreaterThan(100)
+      for (const build of builds) {
+        // Runtimes add ½ to a rational function for their Sigmoid, so that what they call 0 may be 3e-8.
+        expectAgreement(await probabilities(await lanewiseStream(bytes, build, 'output', states)), expected, 2 ** -24)
+      }
+    },
+    120_000,
+  )
 })
 
 skipUnlessShared('dtln over a noisy recording', ['models', 'gtcrn', 'test_wavs', 'mix.wav'], (wav) => {
@@ -127,7 +148,12 @@ skipUnlessShared('dtln over a noisy recording', ['models', 'gtcrn', 'test_wavs',
       input.copyWithin(0, shift)
       input.set(samples.subarray(at, at + shift), block - shift)
       const { re, im } = realSpectrum(input)
-      const gains = await masks.run({ input_2: float32([1, 1, bins], re.map((a, k) => Math.hypot(a, im[k]))) })
+      const gains = await masks.run({
+        input_2: float32(
+          [1, 1, bins],
+          re.map((a, k) => Math.hypot(a, im[k])),
+        ),
+      })
       const gain = gains.data as Float32Array
       const estimate = realSamples({ re: re.map((a, k) => a * gain[k]), im: im.map((b, k) => b * gain[k]) })
       const out = (await features.run({ input_4: float32([1, 1, block], estimate) })).data as Float32Array
@@ -141,9 +167,15 @@ skipUnlessShared('dtln over a noisy recording', ['models', 'gtcrn', 'test_wavs',
   }
 
   test('two models in series', async () => {
-    const expected = await denoised(await referenceStream(mask, first.output, first.states), await referenceStream(synthesis, second.output, second.states))
+    const expected = await denoised(
+      await referenceStream(mask, first.output, first.states),
+      await referenceStream(synthesis, second.output, second.states),
+    )
     for (const build of builds) {
-      const streams = [lanewiseStream(mask, build, first.output, first.states), lanewiseStream(synthesis, build, second.output, second.states)] as const
+      const streams = [
+        lanewiseStream(mask, build, first.output, first.states),
+        lanewiseStream(synthesis, build, second.output, second.states),
+      ] as const
       expectAgreement(await denoised(await streams[0], await streams[1]), expected)
     }
   }, 120_000)
@@ -170,7 +202,10 @@ skipUnlessShared('gtcrn over a noisy recording', ['models', 'gtcrn'], (folder) =
       return weight * mix[at < mix.length ? at : 2 * (mix.length - 1) - at]
     })
     const { re, im } = realSpectrum(part)
-    return float32([1, bins, 1, 2], Array.from(re).flatMap((a, k) => [a, im[k]]))
+    return float32(
+      [1, bins, 1, 2],
+      Array.from(re).flatMap((a, k) => [a, im[k]]),
+    )
   }
 
   async function spectra(stream: Stream): Promise<HostTensor> {
@@ -184,7 +219,10 @@ skipUnlessShared('gtcrn over a noisy recording', ['models', 'gtcrn'], (folder) =
     const sum = new Float64Array((frames + 1) * hop)
     for (let i = 0; i < frames; i++) {
       const pairs = (data as Float32Array).subarray(2 * bins * i, 2 * bins * (i + 1))
-      const part = realSamples({ re: Float64Array.from({ length: bins }, (_, k) => pairs[2 * k]), im: Float64Array.from({ length: bins }, (_, k) => pairs[2 * k + 1]) })
+      const part = realSamples({
+        re: Float64Array.from({ length: bins }, (_, k) => pairs[2 * k]),
+        im: Float64Array.from({ length: bins }, (_, k) => pairs[2 * k + 1]),
+      })
       for (let k = 0; k < size; k++) sum[i * hop + k] += window[k] * part[k]
     }
     const whole = sum.subarray(size / 2, size / 2 + (frames - 1) * hop)

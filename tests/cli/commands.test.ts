@@ -44,8 +44,18 @@ function lanewise(...args: string[]): Promise<Result> {
 
 /** What the commands answer with --json, as far as the tests look. */
 interface Answer {
-  readonly outputs: readonly { dims: number[]; data: number[]; top: { index: number; label: string; score: number }[] }[]
-  readonly nodes: readonly { op: string; name: string; ms: number; outputs: object[]; hyperparameters: { pads: number[] } }[]
+  readonly outputs: readonly {
+    dims: number[]
+    data: number[]
+    top: { index: number; label: string; score: number }[]
+  }[]
+  readonly nodes: readonly {
+    op: string
+    name: string
+    ms: number
+    outputs: object[]
+    hyperparameters: { pads: number[] }
+  }[]
   readonly totals: { parameters: number; peakBytes: number; weightBytes: number; arenaBytes: number }
   readonly opsets: Readonly<Record<string, number>>
   readonly unsupported: readonly object[]
@@ -139,7 +149,10 @@ describe('run', () => {
     const tensor: HostTensor = { dtype: 'float32', shape: [1, 1, 12, 12], data: smallImage() }
     await writeFile(join(folder, 'input_0.pb'), writeTensorProto(encodeTensor('image', tensor)))
     await writeFile(join(folder, 'inputs.npz'), storedZip('image.npy', writeNpy(tensor)))
-    await writeFile(join(folder, 'wide.npy'), writeNpy({ dtype: 'float64', shape: [1, 1, 12, 12], data: Float64Array.from(smallImage()) }))
+    await writeFile(
+      join(folder, 'wide.npy'),
+      writeNpy({ dtype: 'float64', shape: [1, 1, 12, 12], data: Float64Array.from(smallImage()) }),
+    )
     for (const source of ['input_0.pb', 'inputs.npz', 'image=inputs.npz:image', 'wide.npy', smallImage().join(',')]) {
       expect((await json('run', model, '--input', source)).outputs[0].data, source).toEqual(scores)
     }
@@ -147,7 +160,22 @@ describe('run', () => {
 
   test('writes outputs, names the largest scores, takes sizes of open axes', async () => {
     await writeFile(join(folder, 'labels.txt'), 'zero\none\ntwo\nthree\nfour\n')
-    const result = await json('run', model, '--input', 'random', '--dim', 'N=3', '--top', '2', '--labels', 'labels.txt', '--output', 'out', '--repeat', '3')
+    const result = await json(
+      'run',
+      model,
+      '--input',
+      'random',
+      '--dim',
+      'N=3',
+      '--top',
+      '2',
+      '--labels',
+      'labels.txt',
+      '--output',
+      'out',
+      '--repeat',
+      '3',
+    )
     expect(result.outputs[0].dims).toEqual([3, 5])
     const { top, data } = result.outputs[0]
     expect(top).toHaveLength(2)
@@ -160,8 +188,17 @@ describe('run', () => {
 
   test('a picture is resized, scaled and normalised', async () => {
     // A picture of one grey value stays that value, whatever its size.
-    await sharp({ create: { width: 30, height: 20, channels: 3, background: { r: 51, g: 51, b: 51 } } }).png().toFile(join(folder, 'grey.png'))
-    const expected = await json('run', model, '--input', Array(144).fill(Math.fround((Math.fround(51 / 255) - 0.1) / 0.5)).join(','))
+    await sharp({ create: { width: 30, height: 20, channels: 3, background: { r: 51, g: 51, b: 51 } } })
+      .png()
+      .toFile(join(folder, 'grey.png'))
+    const expected = await json(
+      'run',
+      model,
+      '--input',
+      Array(144)
+        .fill(Math.fround((Math.fround(51 / 255) - 0.1) / 0.5))
+        .join(','),
+    )
     const actual = await json('run', model, '--input', 'grey.png', '--mean', '0.1', '--std', '0.5')
     const [a, b] = [actual, expected].map((run) => run.outputs[0].data)
     a.forEach((x, i) => expect(x).toBeCloseTo(b[i], 5))
@@ -200,7 +237,14 @@ describe('inspect', () => {
         ...graph!,
         node: [
           ...graph!.node,
-          { opType: 'Polish', domain: 'com.example', name: 'shine', input: ['scores'], output: ['shiny'], attribute: [{ name: 'strength', type: 1, f: 0.5 }] },
+          {
+            opType: 'Polish',
+            domain: 'com.example',
+            name: 'shine',
+            input: ['scores'],
+            output: ['shiny'],
+            attribute: [{ name: 'strength', type: 1, f: 0.5 }],
+          },
           { opType: 'Paint', name: 'red', input: ['shiny'], output: ['painted'] },
         ],
         output: [{ name: 'painted' }],
@@ -235,7 +279,9 @@ describe('beside onnxruntime-web', () => {
   test('compare says what it cannot do', async () => {
     const { code, error } = await lanewise('compare', model, '--with', 'onnxruntime-node')
     expect(code).toBe(1)
-    expect(error).toBe('error E_UNSUPPORTED: comparing needs the package onnxruntime-node, which is not installed: npm i onnxruntime-node\n')
+    expect(error).toBe(
+      'error E_UNSUPPORTED: comparing needs the package onnxruntime-node, which is not installed: npm i onnxruntime-node\n',
+    )
   })
 
   test('bench takes turns and reports ratios', async () => {
@@ -253,29 +299,59 @@ describe('where two runs diverge', () => {
   const reference = Object.fromEntries(values.map((value) => [value, hostFrom('float32', [2], [1, 2])]))
 
   /** A session whose values are wrong where the test says so; an output is fetched alone. */
-  const session = (wrong: (value: string, alone: boolean) => boolean) => ({
-    outputNames: ['d'],
-    run: (_: unknown, fetches: readonly string[] = ['d']) =>
-      Promise.resolve(Object.fromEntries(fetches.map((value) => [value, new Tensor('float32', wrong(value, fetches.length === 1) ? [1, 3] : [1, 2], [2])]))),
-  }) as Parameters<typeof findDivergence>[0]
+  const session = (wrong: (value: string, alone: boolean) => boolean) =>
+    ({
+      outputNames: ['d'],
+      run: (_: unknown, fetches: readonly string[] = ['d']) =>
+        Promise.resolve(
+          Object.fromEntries(
+            fetches.map((value) => [
+              value,
+              new Tensor('float32', wrong(value, fetches.length === 1) ? [1, 3] : [1, 2], [2]),
+            ]),
+          ),
+        ),
+    }) as Parameters<typeof findDivergence>[0]
 
   test('nowhere', async () => {
-    expect(await findDivergence(session(() => false), {}, places, reference)).toEqual({ compared: 4 })
+    expect(
+      await findDivergence(
+        session(() => false),
+        {},
+        places,
+        reference,
+      ),
+    ).toEqual({ compared: 4 })
   })
 
   test('at the first node that differs', async () => {
-    const { divergence } = await findDivergence(session((value) => value >= 'c'), {}, places, reference)
+    const { divergence } = await findDivergence(
+      session((value) => value >= 'c'),
+      {},
+      places,
+      reference,
+    )
     expect(divergence).toMatchObject({ value: 'c', node: 'make c', onlyOptimized: false })
     expect(divergence!.difference.largest).toBe(1)
   })
 
   test('at a node that is wrong only once the graph is optimised', async () => {
-    const { divergence } = await findDivergence(session((value, alone) => alone && value >= 'b'), {}, places, reference)
+    const { divergence } = await findDivergence(
+      session((value, alone) => alone && value >= 'b'),
+      {},
+      places,
+      reference,
+    )
     expect(divergence).toMatchObject({ value: 'b', onlyOptimized: true })
   })
 
   test('values that only one side has are left out', async () => {
-    const { compared, divergence } = await findDivergence(session((value) => value === 'a'), {}, places, { ...reference, a: undefined })
+    const { compared, divergence } = await findDivergence(
+      session((value) => value === 'a'),
+      {},
+      places,
+      { ...reference, a: undefined },
+    )
     expect({ compared, divergence }).toEqual({ compared: 3, divergence: undefined })
   })
 })
@@ -304,7 +380,10 @@ test('agreement of integers, types and shapes', () => {
 test('profile lists every step and writes a page', async () => {
   const { nodes, totalMs } = await json('profile', model, '--html', 'flame.html', '--repeat', '3')
   expect(nodes.map((node) => node.op)).toEqual(expect.arrayContaining(['Conv', 'MaxPool', 'Gemm']))
-  expect(totalMs).toBeCloseTo(nodes.reduce((sum, node) => sum + node.ms, 0), 9)
+  expect(totalMs).toBeCloseTo(
+    nodes.reduce((sum, node) => sum + node.ms, 0),
+    9,
+  )
   const page = await readFile(join(folder, 'flame.html'), 'utf8')
   expect(page).toContain('/conv/Conv')
   expect(page).not.toMatch(/src=|href=|http/)
@@ -312,9 +391,25 @@ test('profile lists every step and writes a page', async () => {
 })
 
 describe('.npy', () => {
-  test.each(['float32', 'float64', 'float16', 'int8', 'uint8', 'int16', 'uint16', 'int32', 'uint32', 'int64', 'uint64', 'bool', 'complex64'] as const)('%s there and back', (dtype) => {
+  test.each([
+    'float32',
+    'float64',
+    'float16',
+    'int8',
+    'uint8',
+    'int16',
+    'uint16',
+    'int32',
+    'uint32',
+    'int64',
+    'uint64',
+    'bool',
+    'complex64',
+  ] as const)('%s there and back', (dtype) => {
     const tensor = hostZeros(dtype, [2, 3])
-    new Uint8Array((tensor.data as Float32Array).buffer).forEach((_, i, bytes) => (bytes[i] = dtype === 'bool' ? i & 1 : i * 7))
+    new Uint8Array((tensor.data as Float32Array).buffer).forEach(
+      (_, i, bytes) => (bytes[i] = dtype === 'bool' ? i & 1 : i * 7),
+    )
     expect(readNpy(writeNpy(tensor), 'test')).toEqual(tensor)
   })
 

@@ -35,7 +35,9 @@ export function lanewise(options: SessionOptions = {}): Engine {
   return {
     name: `lanewise (${options.build ?? 'auto'})`,
     async load(bytes, path) {
-      const session = await (path === undefined ? InferenceSession.create(bytes, options) : InferenceSession.create(path, options))
+      const session = await (path === undefined
+        ? InferenceSession.create(bytes, options)
+        : InferenceSession.create(path, options))
       return {
         async run(feeds) {
           const given = Object.fromEntries([...feeds].map(([name, value]) => [name, publishValue(value)]))
@@ -45,7 +47,8 @@ export function lanewise(options: SessionOptions = {}): Engine {
         release: () => session.release(),
       }
     },
-    unsupported: (error) => (error instanceof LanewiseError && error.code === 'E_UNSUPPORTED' ? error.message : undefined),
+    unsupported: (error) =>
+      error instanceof LanewiseError && error.code === 'E_UNSUPPORTED' ? error.message : undefined,
   }
 }
 
@@ -65,8 +68,11 @@ export async function onnxruntimeWeb({ asWritten = false } = {}): Promise<Engine
     let { data } = tensor as { data: ArrayLike<number> & Partial<ArrayBufferView> }
     const dtype = tensor.type as HostTensor['dtype']
     // Newer engines have a Float16Array, and onnxruntime-web uses it.
-    if (dtype === 'float16' && !(data instanceof Uint16Array)) data = new Uint16Array(data.buffer!, data.byteOffset, data.length)
-    return byteSize(dtype) ? hostTensor(dtype, tensor.dims, data as Uint16Array) : { dtype, shape: tensor.dims, data: data as unknown as string[] }
+    if (dtype === 'float16' && !(data instanceof Uint16Array))
+      data = new Uint16Array(data.buffer!, data.byteOffset, data.length)
+    return byteSize(dtype)
+      ? hostTensor(dtype, tensor.dims, data as Uint16Array)
+      : { dtype, shape: tensor.dims, data: data as unknown as string[] }
   }
   return {
     name: `onnxruntime-web ${ort.env.versions.web}`,
@@ -87,7 +93,9 @@ export async function onnxruntimeWeb({ asWritten = false } = {}): Promise<Engine
     },
     unsupported: (error) => {
       const message = String((error as Error)?.message ?? error)
-      return /NOT_IMPLEMENTED|not a registered|takes tensors only|Unsupported|unsupported/.test(message) ? message : undefined
+      return /NOT_IMPLEMENTED|not a registered|takes tensors only|Unsupported|unsupported/.test(message)
+        ? message
+        : undefined
     },
   }
 }

@@ -33,7 +33,9 @@ if (values.help) {
 } else if (!existsSync(root)) {
   console.log(`skipped: ${root} is not there (set LANEWISE_SHARED to the folder that holds onnx-tests)`)
 } else {
-  const engine = values.ort ? await onnxruntimeWeb() : lanewise({ build: values.build as 'simd' | undefined, logLevel: 'error' })
+  const engine = values.ort
+    ? await onnxruntimeWeb()
+    : lanewise({ build: values.build as 'simd' | undefined, logLevel: 'error' })
   const filter = values.filter === undefined ? undefined : new RegExp(values.filter)
   const results = await runSuite(engine, {
     root,
@@ -49,6 +51,14 @@ if (values.help) {
   // A part of the tests, or another engine's, is not what others expect to find there.
   const json = values.json ?? (filter || values.ort ? undefined : 'dist/conformance.json')
   if (json) mkdirSync(dirname(json), { recursive: true })
-  if (json) writeFileSync(json, JSON.stringify({ engine: engine.name, node: process.version, groups: Object.fromEntries(groups(results)), results }, null, 2))
+  if (json)
+    writeFileSync(
+      json,
+      JSON.stringify(
+        { engine: engine.name, node: process.version, groups: Object.fromEntries(groups(results)), results },
+        null,
+        2,
+      ),
+    )
   if (values.update && !values.ort && !filter) updateExpected(results)
 }

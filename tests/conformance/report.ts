@@ -47,5 +47,8 @@ export function countTable(title: string, counts: ReadonlyMap<string, Count>): s
 export function missingOps(results: readonly TestResult[]): string {
   const blocked = new Map<string, number>()
   for (const { status, op } of results) if (status === 'unsupported') blocked.set(op, (blocked.get(op) ?? 0) + 1)
-  return [...blocked].sort((a, b) => b[1] - a[1]).map(([op, tests]) => `${op} ${tests}`).join(', ')
+  return [...blocked]
+    .sort((a, b) => b[1] - a[1])
+    .map(([op, tests]) => `${op} ${tests}`)
+    .join(', ')
 }

@@ -39,18 +39,34 @@ export interface Selection {
 }
 
 const commonTypes: ReadonlySet<DType> = new Set([
-  'float32', 'float64', 'float16', 'int8', 'int16', 'int32', 'int64', 'uint8', 'uint16', 'uint32', 'uint64', 'bool', 'string',
+  'float32',
+  'float64',
+  'float16',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'bool',
+  'string',
 ])
 
 function categoryOf({ graph }: ModelProto): Category {
-  const common = (type: TypeProto | undefined): boolean => commonTypes.has(dtypeFromOnnx(type?.tensorType?.elemType ?? 0) as DType)
+  const common = (type: TypeProto | undefined): boolean =>
+    commonTypes.has(dtypeFromOnnx(type?.tensorType?.elemType ?? 0) as DType)
   return [...graph!.input, ...graph!.output].every((value) => common(value.type)) ? 'tensor' : 'other'
 }
 
 /** "test_max_pool_2d" → the operator whose name begins the test's: for graphs of several nodes, and functions written out. */
 function opOf(name: string, { graph }: ModelProto, known: readonly string[]): string {
   if (graph!.node.length === 1) return graph!.node[0].opType
-  const plain = name.replace(/^test_/, '').replaceAll('_', '').toLowerCase()
+  const plain = name
+    .replace(/^test_/, '')
+    .replaceAll('_', '')
+    .toLowerCase()
   const candidates = known.filter((op) => plain.startsWith(op.toLowerCase()))
   return candidates.sort((a, b) => b.length - a.length)[0] ?? graph!.node.at(-1)?.opType ?? 'none'
 }
@@ -67,7 +83,8 @@ function discover({ root, filter }: Selection): Test[] {
     if (!existsSync(join(root, collection))) continue
     for (const name of readdirSync(join(root, collection)).sort()) {
       const folder = join(root, collection, name)
-      if (existsSync(join(folder, 'model.onnx')) && (!filter || filter.test(name))) tests.push({ name, collection, folder })
+      if (existsSync(join(folder, 'model.onnx')) && (!filter || filter.test(name)))
+        tests.push({ name, collection, folder })
     }
   }
   return tests
@@ -86,14 +103,26 @@ export async function runSuite(engine: Engine, selection: Selection): Promise<Te
     const vision = model.functions.length === 0 && model.graph!.node.every((node) => visionOps.has(node.opType))
     const started = performance.now()
     const outcome = await runTest(engine, test, model)
-    const result = { name, collection, op, category: categoryOf(model), vision, ...outcome, ms: performance.now() - started }
+    const result = {
+      name,
+      collection,
+      op,
+      category: categoryOf(model),
+      vision,
+      ...outcome,
+      ms: performance.now() - started,
+    }
     selection.onResult?.(result)
     results.push(result)
   }
   return results
 }
 
-async function runTest(engine: Engine, { name, folder }: Test, model: ModelProto): Promise<Pick<TestResult, 'status' | 'reason'>> {
+async function runTest(
+  engine: Engine,
+  { name, folder }: Test,
+  model: ModelProto,
+): Promise<Pick<TestResult, 'status' | 'reason'>> {
   const why = leftOut.find(([pattern]) => pattern.test(name))
   if (why) return { status: 'left out', reason: why[1] }
   try {

@@ -30,7 +30,8 @@ interface Spec {
   negativeZeroIsNaN?: boolean
 }
 
-const ieee = (infinity: number) => (magnitude: number) => (magnitude < infinity ? undefined : magnitude === infinity ? Infinity : NaN)
+const ieee = (infinity: number) => (magnitude: number) =>
+  magnitude < infinity ? undefined : magnitude === infinity ? Infinity : NaN
 
 const specs: Record<Exclude<SmallFloat, 'float8e8m0'>, Spec> = {
   float16: { bits: 16, mantissa: 10, bias: 15, special: ieee(0x7c00) },
@@ -91,7 +92,11 @@ for (const [name, spec] of Object.entries(specs) as [keyof typeof specs, Spec][]
     it('encodes every value back to its code', () => {
       const real = codes.filter((code) => !Number.isNaN(values[code]))
       for (const saturate of [true, false]) {
-        const encoded = encodeFloats(name, Float32Array.from(real, (code) => values[code]), saturate)
+        const encoded = encodeFloats(
+          name,
+          Float32Array.from(real, (code) => values[code]),
+          saturate,
+        )
         for (const [i, code] of real.entries()) {
           if (!Number.isFinite(values[code]) && saturate && name === 'float8e5m2') continue
           if (encoded[i] !== code) expect.fail(`${values[code]}: ${encoded[i]}, not ${code}`)
@@ -110,7 +115,8 @@ for (const [name, spec] of Object.entries(specs) as [keyof typeof specs, Spec][]
           [next(middle, 1), above],
         ]
         for (const [value, code] of expected) {
-          if (encodeFloat(name, value, false) !== code) expect.fail(`${value}: ${encodeFloat(name, value, false)}, not ${code}`)
+          if (encodeFloat(name, value, false) !== code)
+            expect.fail(`${value}: ${encodeFloat(name, value, false)}, not ${code}`)
           const mirrored = code === 0 && spec.negativeZeroIsNaN === true ? 0 : negative(code)
           if (encodeFloat(name, -value, true) !== mirrored) expect.fail(`${-value}`)
         }
@@ -133,7 +139,9 @@ for (const [name, spec] of Object.entries(specs) as [keyof typeof specs, Spec][]
         expect(encodeFloat(name, value, true), String(value)).toBe(saturated)
         expect(encodeFloat(name, -value, true), String(-value)).toBe(saturated === 0x80 ? 0x80 : negative(saturated))
         expect(encodeFloat(name, value, false), String(value)).toBe(unsaturated)
-        expect(encodeFloat(name, -value, false), String(-value)).toBe(unsaturated === 0x80 ? 0x80 : negative(unsaturated))
+        expect(encodeFloat(name, -value, false), String(-value)).toBe(
+          unsaturated === 0x80 ? 0x80 : negative(unsaturated),
+        )
       }
       expect(encodeFloat(name, within, true)).toBe(max)
       expect(encodeFloat(name, within, false)).toBe(max)
@@ -188,11 +196,15 @@ describe('float8e8m0', () => {
   const max = 2 ** 127
 
   it('decodes every code, and encodes it back in every mode', () => {
-    const decoded = decodeFloats('float8e8m0', Uint8Array.from({ length: 256 }, (_, code) => code))
+    const decoded = decodeFloats(
+      'float8e8m0',
+      Uint8Array.from({ length: 256 }, (_, code) => code),
+    )
     for (let code = 0; code < 255; code++) {
       expect(decoded[code]).toBe(2 ** (code - 127))
       for (const mode of ['up', 'down', 'nearest'] as const) {
-        for (const saturate of [true, false]) expect(encodeFloat('float8e8m0', decoded[code], saturate, mode)).toBe(code)
+        for (const saturate of [true, false])
+          expect(encodeFloat('float8e8m0', decoded[code], saturate, mode)).toBe(code)
       }
     }
     expect(decoded[255]).toBeNaN()
@@ -209,7 +221,8 @@ describe('float8e8m0', () => {
         [next(value * 2, -1), 'nearest', code + 1],
       ]
       for (const [x, mode, expected] of cases) {
-        for (const saturate of [true, false]) expect(encodeFloat('float8e8m0', x, saturate, mode), `${x} ${mode}`).toBe(expected)
+        for (const saturate of [true, false])
+          expect(encodeFloat('float8e8m0', x, saturate, mode), `${x} ${mode}`).toBe(expected)
       }
     }
   })
@@ -218,7 +231,9 @@ describe('float8e8m0', () => {
     const up = (value: number) => encodeFloat('float8e8m0', value, true, 'up')
     const nearest = (value: number) => encodeFloat('float8e8m0', value, false, 'nearest')
     expect([0, NaN, Infinity, next(max, 1), max * 2, min / 2, 5e-324].map(up)).toEqual([0, 255, 254, 254, 254, 0, 0])
-    expect([0, NaN, Infinity, max * 1.5, max * 2, min / 2, 5e-324].map(nearest)).toEqual([255, 255, 255, 255, 255, 255, 255])
+    expect([0, NaN, Infinity, max * 1.5, max * 2, min / 2, 5e-324].map(nearest)).toEqual([
+      255, 255, 255, 255, 255, 255, 255,
+    ])
     expect(encodeFloat('float8e8m0', next(max, 1), false, 'up')).toBe(255)
     expect(encodeFloat('float8e8m0', min / 2, false, 'up')).toBe(0)
     expect(encodeFloat('float8e8m0', max * 1.9, false, 'down')).toBe(254)
@@ -228,13 +243,17 @@ describe('float8e8m0', () => {
 
   it('gives arrays what it gives single numbers', () => {
     const numbers = [0.124, 0.25, 0.5, 1.1, 2, 4, 8, 0]
-    expect(Array.from(encodeFloats('float8e8m0', Float32Array.from(numbers)))).toEqual([124, 125, 126, 128, 128, 129, 130, 0])
-    expect(Array.from(encodeFloats('float8e8m0', Float64Array.from(numbers), false, 'nearest'))).toEqual([124, 125, 126, 127, 128, 129, 130, 255])
+    expect(Array.from(encodeFloats('float8e8m0', Float32Array.from(numbers)))).toEqual([
+      124, 125, 126, 128, 128, 129, 130, 0,
+    ])
+    expect(Array.from(encodeFloats('float8e8m0', Float64Array.from(numbers), false, 'nearest'))).toEqual([
+      124, 125, 126, 127, 128, 129, 130, 255,
+    ])
   })
 })
 
 describe('integers of 2 and 4 bits', () => {
-  it('wrap as two\'s complement does', () => {
+  it("wrap as two's complement does", () => {
     const cases: [NarrowInteger, number[], number[]][] = [
       ['int4', [-9, -8, 7, 8, 16, -1.9, 1e20, NaN, Infinity, -Infinity], [7, -8, 7, -8, 0, -1, 0, 0, 0, 0]],
       ['uint4', [-9, -1, 15, 16, 17.9], [7, 15, 15, 0, 1]],
@@ -243,7 +262,10 @@ describe('integers of 2 and 4 bits', () => {
     ]
     for (const [dtype, from, to] of cases) {
       expect(Array.from(wrapIntegers(dtype, from)), dtype).toEqual(to)
-      expect(from.map((value) => wrapInteger(dtype, value)), dtype).toEqual(to)
+      expect(
+        from.map((value) => wrapInteger(dtype, value)),
+        dtype,
+      ).toEqual(to)
     }
     expect(wrapInteger('int4', -(2n ** 63n) + 9n)).toBe(-7)
     expect(Array.from(wrapIntegers('uint4', BigInt64Array.of(-1n, 2n ** 62n + 3n)))).toEqual([15, 3])
@@ -259,7 +281,12 @@ describe('integers of 2 and 4 bits', () => {
   })
 
   it('wrap every number between -100 and 100 into range, equal modulo the size', () => {
-    for (const [dtype, size, low] of [['int4', 16, -8], ['uint4', 16, 0], ['int2', 4, -2], ['uint2', 4, 0]] as const) {
+    for (const [dtype, size, low] of [
+      ['int4', 16, -8],
+      ['uint4', 16, 0],
+      ['int2', 4, -2],
+      ['uint2', 4, 0],
+    ] as const) {
       for (let value = -100; value <= 100; value++) {
         const wrapped = wrapInteger(dtype, value)
         expect(wrapped >= low && wrapped < low + size && (wrapped - value) % size === 0, `${dtype} ${value}`).toBe(true)
@@ -269,14 +296,22 @@ describe('integers of 2 and 4 bits', () => {
 })
 
 skipUnlessShared("ONNX's tests of Cast", ['onnx-tests', 'node'], (folder) => {
-  const names = readdirSync(folder).filter((name) => /^test_cast(like)?_.*(FLOAT8|FLOAT4|FLOAT16|BFLOAT16|e8m0|INT2|INT4)/i.test(name) && !name.endsWith('_expanded'))
+  const names = readdirSync(folder).filter(
+    (name) =>
+      /^test_cast(like)?_.*(FLOAT8|FLOAT4|FLOAT16|BFLOAT16|e8m0|INT2|INT4)/i.test(name) && !name.endsWith('_expanded'),
+  )
 
   function numbers({ dtype, data }: HostTensor): Float64Array {
     if (isSmallFloat(dtype)) return Float64Array.from(decodeFloats(dtype, data as Uint8Array))
     return Float64Array.from(data as Float64Array)
   }
 
-  function cast(x: HostTensor, to: HostTensor['dtype'], saturate: boolean, mode: 'up' | 'down' | 'nearest'): Float64Array {
+  function cast(
+    x: HostTensor,
+    to: HostTensor['dtype'],
+    saturate: boolean,
+    mode: 'up' | 'down' | 'nearest',
+  ): Float64Array {
     const values = numbers(x)
     if (isSmallFloat(to)) return Float64Array.from(decodeFloats(to, encodeFloats(to, values, saturate, mode)))
     if (to.endsWith('int4') || to.endsWith('int2')) return Float64Array.from(wrapIntegers(to as NarrowInteger, values))

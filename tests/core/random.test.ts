@@ -28,9 +28,12 @@ describe('Random', () => {
     expect(Array.from({ length: 20 }, () => other.uniform())).toEqual(next)
   })
 
-  test.each([[[0, 0, 0, 0]], [[1, 2, 3]], [[1, 2, 3, -1]], [[1, 2, 3, 2 ** 32]], [[1, 2, 3, 0.5]], ['1234'], [null]])('%j is no state', (state) => {
-    expectError('E_STATE', () => new Random(1).restore(state as never))
-  })
+  test.each([[[0, 0, 0, 0]], [[1, 2, 3]], [[1, 2, 3, -1]], [[1, 2, 3, 2 ** 32]], [[1, 2, 3, 0.5]], ['1234'], [null]])(
+    '%j is no state',
+    (state) => {
+      expectError('E_STATE', () => new Random(1).restore(state as never))
+    },
+  )
 
   test('uniform and normal numbers have their mean and variance', () => {
     const random = new Random(3)
@@ -69,7 +72,8 @@ describe('Random', () => {
 
   test('places of a run have nothing in common', () => {
     const firsts = new Set<number>()
-    for (let epoch = 0; epoch < 10; epoch++) for (let sample = 0; sample < 1000; sample++) firsts.add(Random.at(1, epoch, sample).uniform())
+    for (let epoch = 0; epoch < 10; epoch++)
+      for (let sample = 0; sample < 1000; sample++) firsts.add(Random.at(1, epoch, sample).uniform())
     expect(firsts.size).toBe(10_000)
     expect(Random.at(1, 2, 3).uniform()).not.toBe(Random.at(1, 3, 2).uniform())
     const mean = [...firsts].reduce((a, b) => a + b) / firsts.size

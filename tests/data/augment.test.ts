@@ -5,7 +5,8 @@ import { Random } from '../../src/core/random.js'
 import { Tensor } from '../../src/api/tensor.js'
 import { expectError } from '../support/expect-error.js'
 
-const image = (rows: readonly (readonly number[])[]) => new Tensor('float32', rows.flat(), [1, rows.length, rows[0].length])
+const image = (rows: readonly (readonly number[])[]) =>
+  new Tensor('float32', rows.flat(), [1, rows.length, rows[0].length])
 const digit = new Tensor('float32', drawDigit(5, 28, new Random(1)), [1, 28, 28])
 
 /** A generator whose numbers in [0, 1) are given. */
@@ -29,9 +30,21 @@ function centreOf(tensor: Tensor): [number, number] {
 
 describe('augmentations', () => {
   test('shift moves by whole pixels', () => {
-    const moved = shift(1, 9)(image([[1, 2, 3], [4, 5, 6]]), fixed(0.99, 0.99))
+    const moved = shift(1, 9)(
+      image([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]),
+      fixed(0.99, 0.99),
+    )
     expect(Array.from(moved.data as Float32Array)).toEqual([9, 9, 9, 9, 1, 2])
-    const back = shift(1)(image([[1, 2, 3], [4, 5, 6]]), fixed(0, 0.5))
+    const back = shift(1)(
+      image([
+        [1, 2, 3],
+        [4, 5, 6],
+      ]),
+      fixed(0, 0.5),
+    )
     expect(Array.from(back.data as Float32Array)).toEqual([2, 3, 0, 5, 6, 0])
   })
 
@@ -46,7 +59,11 @@ describe('augmentations', () => {
     const values = noise(0.5)(digit, new Random(3)).data as Float32Array
     expect(Math.min(...values)).toBe(0)
     expect(Math.max(...values)).toBe(1)
-    const wide = noise(0.5, -Infinity, Infinity)(new Tensor('float32', new Float32Array(10_000), [1, 100, 100]), new Random(3)).data as Float32Array
+    const wide = noise(
+      0.5,
+      -Infinity,
+      Infinity,
+    )(new Tensor('float32', new Float32Array(10_000), [1, 100, 100]), new Random(3)).data as Float32Array
     expect(Math.sqrt(wide.reduce((sum, x) => sum + x * x, 0) / 10_000)).toBeCloseTo(0.5, 1)
   })
 
@@ -56,7 +73,14 @@ describe('augmentations', () => {
 
   test('a quarter turn', () => {
     // uniform 1 is the far end of the range: +90 degrees, clockwise with y downwards.
-    const turned = distort({ rotate: 90 })(image([[1, 2, 3], [4, 5, 6], [7, 8, 9]]), fixed(1)).data as Float32Array
+    const turned = distort({ rotate: 90 })(
+      image([
+        [1, 2, 3],
+        [4, 5, 6],
+        [7, 8, 9],
+      ]),
+      fixed(1),
+    ).data as Float32Array
     ;[7, 4, 1, 8, 5, 2, 9, 6, 3].forEach((value, i) => expect(turned[i]).toBeCloseTo(value, 5))
   })
 
@@ -82,7 +106,11 @@ describe('augmentations', () => {
     expect(before[0] - after[0]).toBeCloseTo(2, 5)
     expect(before[1] - after[1]).toBeCloseTo(2, 5)
     // A ramp shows how far each pixel was moved.
-    const ramp = new Tensor('float32', Float32Array.from({ length: 784 }, (_, i) => 100 + (i % 28)), [1, 28, 28])
+    const ramp = new Tensor(
+      'float32',
+      Float32Array.from({ length: 784 }, (_, i) => 100 + (i % 28)),
+      [1, 28, 28],
+    )
     const bent = distort({ elastic: 1.5, fill: NaN })(ramp, new Random(2)).data as Float32Array
     const moves = Array.from(bent, (x, i) => x - 100 - (i % 28)).filter((x) => !Number.isNaN(x))
     expect(moves.length).toBeGreaterThan(600)
@@ -101,8 +129,12 @@ describe('augmentations', () => {
   })
 
   test('anything but a picture is refused', () => {
-    for (const wrong of [new Tensor('float32', new Float32Array(4), [2, 2]), new Tensor('uint8', new Uint8Array(4), [1, 2, 2])]) {
-      for (const change of [distort({}), shift(1), flip(1), noise(1)]) expectError('E_SHAPE', () => change(wrong, new Random(1)))
+    for (const wrong of [
+      new Tensor('float32', new Float32Array(4), [2, 2]),
+      new Tensor('uint8', new Uint8Array(4), [1, 2, 2]),
+    ]) {
+      for (const change of [distort({}), shift(1), flip(1), noise(1)])
+        expectError('E_SHAPE', () => change(wrong, new Random(1)))
     }
     expectError('E_VALUE', () => distort({ zoom: 1 }))
     expectError('E_VALUE', () => distort({ grid: 0 }))

@@ -16,14 +16,20 @@ afterAll(() => rm(folder, { recursive: true }))
 
 function lanewise(...args: string[]): Promise<{ code: number; out: string; error: string }> {
   return new Promise((done) => {
-    execFile(process.execPath, [main, 'data', ...args], { cwd: folder }, (error, out, stderr) => done({ code: error ? (error.code as number) : 0, out, error: stderr }))
+    execFile(process.execPath, [main, 'data', ...args], { cwd: folder }, (error, out, stderr) =>
+      done({ code: error ? (error.code as number) : 0, out, error: stderr }),
+    )
   })
 }
 
 test('digits are drawn, and a set is copied from a folder', async () => {
   const drawn = await lanewise('digits', '--train', '30', '--test', '20', '--json')
   expect(drawn.error).toBe('')
-  expect(JSON.parse(drawn.out)).toMatchObject({ set: 'digits', folder: 'data/digits', files: [{ examples: 30 }, { examples: 30, bytes: 38 }, { examples: 20 }, { examples: 20 }] })
+  expect(JSON.parse(drawn.out)).toMatchObject({
+    set: 'digits',
+    folder: 'data/digits',
+    files: [{ examples: 30 }, { examples: 30, bytes: 38 }, { examples: 20 }, { examples: 20 }],
+  })
   const { train, test } = await loadMnist(join(folder, 'data/digits'), 'notmnist')
   expect(train.images.data).toEqual(generateDigits(30, 2).images.data)
   expect(test.images.data).toEqual(generateDigits(20, 3).images.data)

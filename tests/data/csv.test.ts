@@ -19,10 +19,18 @@ const iris = 'length,width,kind\r\n5.1,3.5,setosa\r\n7.0,3.2,"versicolor"\r\n6.3
 describe('CSV', () => {
   test('rows of the format, whatever the pieces', async () => {
     const text = 'a,"b,1","say ""x""",\r\n\r\n"two\nlines",,"",d\n"",e,f,g'
-    const rows = [['a', 'b,1', 'say "x"', ''], ['two\nlines', '', '', 'd'], ['', 'e', 'f', 'g']]
+    const rows = [
+      ['a', 'b,1', 'say "x"', ''],
+      ['two\nlines', '', '', 'd'],
+      ['', 'e', 'f', 'g'],
+    ]
     expect(await rowsOf(text)).toEqual(rows)
     for (const size of [1, 2, 3, 5]) {
-      expect(await rowsOf(Array.from({ length: Math.ceil(text.length / size) }, (_, i) => text.slice(i * size, (i + 1) * size)))).toEqual(rows)
+      expect(
+        await rowsOf(
+          Array.from({ length: Math.ceil(text.length / size) }, (_, i) => text.slice(i * size, (i + 1) * size)),
+        ),
+      ).toEqual(rows)
     }
     expect(await rowsOf('a;b\n', { delimiter: ';' })).toEqual([['a', 'b']])
     expect(await rowsOf('')).toEqual([])
@@ -32,7 +40,11 @@ describe('CSV', () => {
 
   test('a letter of several bytes may be cut in two', async () => {
     const bytes = new TextEncoder().encode('größe,x\n1,2\n')
-    for (let cut = 0; cut <= bytes.length; cut++) expect(await rowsOf([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual([['größe', 'x'], ['1', '2']])
+    for (let cut = 0; cut <= bytes.length; cut++)
+      expect(await rowsOf([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual([
+        ['größe', 'x'],
+        ['1', '2'],
+      ])
     await expectRejects('E_PARSE', () => rowsOf(Uint8Array.of(97, 0xff, 98)), /UTF-8/)
     await expectRejects('E_PARSE', () => rowsOf(Uint8Array.of(97, 0xc3)), /UTF-8/)
   })
@@ -41,7 +53,9 @@ describe('CSV', () => {
     const cell = fc.string({ unit: fc.constantFrom('a', '"', ',', '\n', '\r', ' ', 'é'), maxLength: 6 })
     await fc.assert(
       fc.asyncProperty(fc.array(fc.array(cell, { minLength: 2, maxLength: 4 }), { maxLength: 4 }), async (rows) => {
-        const text = rows.map((row) => `${row.map((value) => `"${value.replaceAll('"', '""')}"`).join(',')}\r\n`).join('')
+        const text = rows
+          .map((row) => `${row.map((value) => `"${value.replaceAll('"', '""')}"`).join(',')}\r\n`)
+          .join('')
         expect(await rowsOf(text)).toEqual(rows)
       }),
       { seed: 3, numRuns: 200 },
@@ -90,8 +104,14 @@ describe('CSV', () => {
     try {
       const path = join(folder, 'table.csv')
       const rows = 20_000
-      await writeFile(path, `x,y,kind\n${Array.from({ length: rows }, (_, i) => `${i},${i / 2},${i % 2 ? 'odd' : 'even'}\n`).join('')}`)
-      const loader = new DataLoader(csvStream(() => readPieces(path), { label: 'kind', classes: ['even', 'odd'] }), { batchSize: 1000 })
+      await writeFile(
+        path,
+        `x,y,kind\n${Array.from({ length: rows }, (_, i) => `${i},${i / 2},${i % 2 ? 'odd' : 'even'}\n`).join('')}`,
+      )
+      const loader = new DataLoader(
+        csvStream(() => readPieces(path), { label: 'kind', classes: ['even', 'odd'] }),
+        { batchSize: 1000 },
+      )
       for (let epoch = 0; epoch < 2; epoch++) {
         let i = 0
         for await (const { features, label } of loader) {

@@ -10,7 +10,9 @@ const small = encodeIdx(new Tensor('int16', Int16Array.of(1, -2, 300, -400, 5, 6
 
 describe('IDX', () => {
   test('the bytes are those of the format', () => {
-    expect(Array.from(small)).toEqual([0, 0, 0x0b, 2, 0, 0, 0, 2, 0, 0, 0, 3, 0, 1, 0xff, 0xfe, 1, 44, 0xfe, 0x70, 0, 5, 0, 6])
+    expect(Array.from(small)).toEqual([
+      0, 0, 0x0b, 2, 0, 0, 0, 2, 0, 0, 0, 3, 0, 1, 0xff, 0xfe, 1, 44, 0xfe, 0x70, 0, 5, 0, 6,
+    ])
   })
 
   test.each([
@@ -31,7 +33,8 @@ describe('IDX', () => {
   })
 
   test('a file cut off anywhere, or with a byte too many, is refused', () => {
-    for (let length = 0; length < small.length; length++) expectError('E_PARSE', () => decodeIdx(small.subarray(0, length)))
+    for (let length = 0; length < small.length; length++)
+      expectError('E_PARSE', () => decodeIdx(small.subarray(0, length)))
     expectError('E_PARSE', () => decodeIdx(Uint8Array.of(...small, 0)), /takes 12 bytes, there are 13/)
   })
 
@@ -56,7 +59,14 @@ describe('IDX', () => {
   test('whatever the bytes are, only typed errors', async () => {
     await fc.assert(
       fc.asyncProperty(fc.uint8Array({ maxLength: 64 }), fc.integer({ min: 0, max: 3 }), async (noise, kind) => {
-        const bytes = kind === 0 ? noise : kind === 1 ? Uint8Array.of(0, 0, 8, ...noise) : kind === 2 ? Uint8Array.of(0x1f, 0x8b, 8, ...noise) : gzipSync(Uint8Array.of(0, 0, 9, ...noise))
+        const bytes =
+          kind === 0
+            ? noise
+            : kind === 1
+              ? Uint8Array.of(0, 0, 8, ...noise)
+              : kind === 2
+                ? Uint8Array.of(0x1f, 0x8b, 8, ...noise)
+                : gzipSync(Uint8Array.of(0, 0, 9, ...noise))
         try {
           await readIdx(bytes)
         } catch (error) {

@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { ConcatDataset, mapped, randomSplit, stack, Subset, TensorDataset, type Fields, type StreamDataset } from '../../src/data/dataset.js'
+import {
+  ConcatDataset,
+  mapped,
+  randomSplit,
+  stack,
+  Subset,
+  TensorDataset,
+  type Fields,
+  type StreamDataset,
+} from '../../src/data/dataset.js'
 import { DataLoader, type LoaderOptions, type LoaderState } from '../../src/data/loader.js'
 import { RandomSampler, SequentialSampler, WeightedRandomSampler } from '../../src/data/sampler.js'
 import { Random } from '../../src/core/random.js'
@@ -9,7 +18,14 @@ import { expectError, expectRejects } from '../support/expect-error.js'
 /** Example i is { x: [i, −i], y: i }. */
 function counting(length: number): TensorDataset {
   const x = Float32Array.from({ length: 2 * length }, (_, i) => (i % 2 === 0 ? i / 2 : -(i - 1) / 2))
-  return new TensorDataset({ x: new Tensor('float32', x, [length, 2]), y: new Tensor('int64', BigInt64Array.from({ length }, (_, i) => BigInt(i)), [length]) })
+  return new TensorDataset({
+    x: new Tensor('float32', x, [length, 2]),
+    y: new Tensor(
+      'int64',
+      BigInt64Array.from({ length }, (_, i) => BigInt(i)),
+      [length],
+    ),
+  })
 }
 
 const scalar = (i: number): Fields => ({ y: new Tensor('int64', [BigInt(i)], []) })
@@ -50,8 +66,14 @@ describe('datasets', () => {
   test('tensors that do not fit each other are refused', () => {
     expectError('E_SHAPE', () => new TensorDataset({}))
     expectError('E_SHAPE', () => new TensorDataset({ x: new Tensor('float32', [1], []) }))
-    expectError('E_SHAPE', () => new TensorDataset({ x: new Tensor('float32', [1], [1]), y: new Tensor('float32', [1, 2], [2]) }), /"y" has 2 examples, "x" has 1/)
-    expectError('E_SHAPE', () => stack([{ x: new Tensor('float32', [1], [1]) }, { x: new Tensor('float32', [1, 2], [2]) }]))
+    expectError(
+      'E_SHAPE',
+      () => new TensorDataset({ x: new Tensor('float32', [1], [1]), y: new Tensor('float32', [1, 2], [2]) }),
+      /"y" has 2 examples, "x" has 1/,
+    )
+    expectError('E_SHAPE', () =>
+      stack([{ x: new Tensor('float32', [1], [1]) }, { x: new Tensor('float32', [1, 2], [2]) }]),
+    )
     expectError('E_SHAPE', () => stack([scalar(0), counting(1).get(0)]))
     expectError('E_SHAPE', () => stack([]))
   })
@@ -60,7 +82,9 @@ describe('datasets', () => {
     const data = counting(103)
     const [train, validation] = randomSplit(data, [0.8, 0.2], 7)
     expect([train.length, validation.length]).toEqual([83, 20])
-    const all = [train, validation].flatMap((part) => Array.from({ length: part.length }, (_, i) => numbersOf(part.get(i) as Fields)[0]))
+    const all = [train, validation].flatMap((part) =>
+      Array.from({ length: part.length }, (_, i) => numbersOf(part.get(i) as Fields)[0]),
+    )
     expect([...all].sort((a, b) => a - b)).toEqual(Array.from({ length: 103 }, (_, i) => i))
     expect(numbersOf(train.batch!([5, 6]))).toEqual([all[5], all[6]])
     expect(Array.from(randomSplit(data, [100, 3], 7)[0].indices)).toEqual(all.slice(0, 100))
@@ -79,7 +103,8 @@ describe('datasets', () => {
 })
 
 describe('samplers', () => {
-  const order = (sampler: { order(random: Random): ArrayLike<number> }, seed = 1) => Array.from(sampler.order(new Random(seed)))
+  const order = (sampler: { order(random: Random): ArrayLike<number> }, seed = 1) =>
+    Array.from(sampler.order(new Random(seed)))
 
   test('in order, at random, with replacement', () => {
     expect(order(new SequentialSampler(3))).toEqual([0, 1, 2])
@@ -96,7 +121,9 @@ describe('samplers', () => {
     const weights = [1, 0, 3, 6]
     const counts = [0, 0, 0, 0]
     if (replacement) for (const i of order(new WeightedRandomSampler(weights, 100_000))) counts[i]++
-    else for (let seed = 0; seed < 20_000; seed++) counts[order(new WeightedRandomSampler(weights, 1, { replacement }), seed)[0]]++
+    else
+      for (let seed = 0; seed < 20_000; seed++)
+        counts[order(new WeightedRandomSampler(weights, 1, { replacement }), seed)[0]]++
     const total = counts.reduce((a, b) => a + b)
     expect(counts[1]).toBe(0)
     counts.forEach((count, i) => expect(Math.abs(count / total - weights[i] / 10)).toBeLessThan(0.01))
@@ -114,7 +141,10 @@ describe('loaders', () => {
   test('make batches, the last one smaller or left out', async () => {
     expect(await epochOf(new DataLoader(counting(5), { batchSize: 2 }))).toEqual([[0, 1], [2, 3], [4]])
     const loader = new DataLoader(counting(5), { batchSize: 2, dropLast: true })
-    expect(await epochOf(loader)).toEqual([[0, 1], [2, 3]])
+    expect(await epochOf(loader)).toEqual([
+      [0, 1],
+      [2, 3],
+    ])
     expect([loader.batches, loader.examples, loader.epoch, loader.position]).toEqual([2, 4, 1, 0])
     expect(await epochOf(new DataLoader(counting(0), { batchSize: 2 }))).toEqual([])
   })
@@ -124,7 +154,8 @@ describe('loaders', () => {
     const loader = make(3)
     const [first, second] = [await epochOf(loader), await epochOf(loader)]
     expect(first.flat()).not.toEqual(second.flat())
-    for (const epoch of [first, second]) expect(epoch.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i))
+    for (const epoch of [first, second])
+      expect(epoch.flat().sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i))
     expect(await epochOf(make(3))).toEqual(first)
     expect(await epochOf(make(4))).not.toEqual(first)
   })
@@ -145,21 +176,43 @@ describe('loaders', () => {
       for (let i = 0; i < 23; i++) yield scalar(100 * epoch + i)
     },
   }
-  const noisy = (example: Fields, random: Random): Fields => ({ ...example, noise: new Tensor('float64', [random.normal()], []) })
+  const noisy = (example: Fields, random: Random): Fields => ({
+    ...example,
+    noise: new Tensor('float64', [random.normal()], []),
+  })
   const cases: [string, () => DataLoader][] = [
     ['in order', () => new DataLoader(counting(23), { batchSize: 4 })],
     ['shuffled', () => new DataLoader(counting(23), { batchSize: 4, shuffle: true, seed: 5 })],
-    ['shuffled, augmented, full batches only', () => new DataLoader(counting(23), { batchSize: 4, shuffle: true, seed: 5, dropLast: true, transform: noisy })],
-    ['weighted', () => new DataLoader(counting(23), { batchSize: 4, seed: 5, sampler: new WeightedRandomSampler(Array.from({ length: 23 }, (_, i) => i), 40) })],
+    [
+      'shuffled, augmented, full batches only',
+      () => new DataLoader(counting(23), { batchSize: 4, shuffle: true, seed: 5, dropLast: true, transform: noisy }),
+    ],
+    [
+      'weighted',
+      () =>
+        new DataLoader(counting(23), {
+          batchSize: 4,
+          seed: 5,
+          sampler: new WeightedRandomSampler(
+            Array.from({ length: 23 }, (_, i) => i),
+            40,
+          ),
+        }),
+    ],
     ['a stream', () => new DataLoader(stream, { batchSize: 4 })],
-    ['a shuffled stream, augmented', () => new DataLoader(stream, { batchSize: 4, shuffleBuffer: 6, seed: 5, transform: noisy })],
+    [
+      'a shuffled stream, augmented',
+      () => new DataLoader(stream, { batchSize: 4, shuffleBuffer: 6, seed: 5, transform: noisy }),
+    ],
     ['a stream, full batches only', () => new DataLoader(stream, { batchSize: 4, dropLast: true })],
   ]
 
   test.each(cases)('%s: goes on bit for bit from any state', async (_, make) => {
     const whole: { batch: Fields; state: LoaderState }[] = []
     const loader = make()
-    for (let epoch = 0; epoch < 3; epoch++) for await (const batch of loader) whole.push({ batch, state: JSON.parse(JSON.stringify(loader.state())) as LoaderState })
+    for (let epoch = 0; epoch < 3; epoch++)
+      for await (const batch of loader)
+        whole.push({ batch, state: JSON.parse(JSON.stringify(loader.state())) as LoaderState })
     expect(whole.length).toBeGreaterThan(14)
     for (const [i, { state }] of whole.entries()) {
       const resumed = make().restore(state)

@@ -28,7 +28,9 @@ function nearestMean(train: ImageSet, test: ImageSet): number {
   means.forEach((mean, c) => mean.forEach((sum, k) => (mean[k] = sum / counts[c])))
   let right = 0
   for (let i = 0; i < test.length; i++) {
-    const distances = means.map((mean) => mean.reduce((sum, m, k) => sum + (m - (test.images.data as Uint8Array)[i * area + k]) ** 2, 0))
+    const distances = means.map((mean) =>
+      mean.reduce((sum, m, k) => sum + (m - (test.images.data as Uint8Array)[i * area + k]) ** 2, 0),
+    )
     if (distances.indexOf(Math.min(...distances)) === (test.labels.data as Uint8Array)[i]) right++
   }
   return right / test.length
@@ -121,7 +123,15 @@ describe('MNIST files', () => {
   })
 
   test('are found in a folder, at a URL and in a list, packed or not', async () => {
-    for (const from of [folder, `${folder}/`, new URL(`file://${folder}`), base, `${base}/`, [...files.keys()].map((name) => join(folder, name)), [...files.keys()].map((name) => `${base}/${name}`)]) {
+    for (const from of [
+      folder,
+      `${folder}/`,
+      new URL(`file://${folder}`),
+      base,
+      `${base}/`,
+      [...files.keys()].map((name) => join(folder, name)),
+      [...files.keys()].map((name) => `${base}/${name}`),
+    ]) {
       const { train, test } = await loadMnist(from, 'notmnist')
       for (const part of [train, test]) {
         expect(part.images.data).toEqual(digits.images.data)
@@ -157,7 +167,11 @@ skipUnlessShared('the real MNIST', ['data', 'mnist'], (path) => {
     const { train, test: real } = await loadMnist(path)
     expect([train.length, real.length]).toEqual([60_000, 10_000])
     expect(Array.from((train.labels.data as Uint8Array).subarray(0, 5))).toEqual([5, 0, 4, 1, 9])
-    const some = new ImageSet(new Tensor('uint8', (real.images.data as Uint8Array).subarray(0, 1000 * 784), [1000, 28, 28]), new Tensor('uint8', (real.labels.data as Uint8Array).subarray(0, 1000), [1000]), digitNames)
+    const some = new ImageSet(
+      new Tensor('uint8', (real.images.data as Uint8Array).subarray(0, 1000 * 784), [1000, 28, 28]),
+      new Tensor('uint8', (real.labels.data as Uint8Array).subarray(0, 1000), [1000]),
+      digitNames,
+    )
     const accuracy = nearestMean(generateDigits(1000, 1), some)
     console.log(`means of generated digits name ${(100 * accuracy).toFixed(1)} % of real ones`)
     expect(accuracy).toBeGreaterThan(0.6)

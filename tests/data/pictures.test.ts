@@ -9,7 +9,13 @@ import { decodePicture, resizedPicture, type Picture } from '../../src/data/pict
 import { LanewiseError } from '../../src/core/errors.js'
 import { expectRejects } from '../support/expect-error.js'
 
-const grey = (width: number, height: number, data: readonly number[]): ImageData => ({ width, height, channels: 1, depth: 8, data: Uint8Array.from(data) })
+const grey = (width: number, height: number, data: readonly number[]): ImageData => ({
+  width,
+  height,
+  channels: 1,
+  depth: 8,
+  data: Uint8Array.from(data),
+})
 const bytesOf = (values: ArrayLike<number>) => Array.from(values, (value) => Math.round(value * 255))
 
 describe('pictures', () => {
@@ -23,7 +29,13 @@ describe('pictures', () => {
     expect(bytesOf((await decodePicture(colour, 3)).data)).toEqual([255, 0, 0, 10, 20, 30])
     expect(bytesOf((await decodePicture(colour, 1)).data)).toEqual([76, 18])
     expect(bytesOf((await decodePicture(encode(grey(1, 1, [7])), 3)).data)).toEqual([7, 7, 7])
-    const clear = encode({ width: 2, height: 1, channels: 4, depth: 8, data: Uint8Array.of(10, 20, 30, 255, 10, 20, 30, 0) })
+    const clear = encode({
+      width: 2,
+      height: 1,
+      channels: 4,
+      depth: 8,
+      data: Uint8Array.of(10, 20, 30, 255, 10, 20, 30, 0),
+    })
     expect(bytesOf((await decodePicture(clear, 3)).data)).toEqual([10, 20, 30, 255, 255, 255])
   })
 
@@ -35,7 +47,9 @@ describe('pictures', () => {
       expect(bytesOf((await decodePicture(file, 3)).data)).toEqual(Array.from(pixels))
     }
     const levels = await sharp(pixels, { raw }).toColourspace('b-w').png({ palette: true, colours: 2 }).toBuffer()
-    expect(bytesOf((await decodePicture(levels, 1)).data)).toEqual(Array.from({ length: 18 }, (_, i) => (i % 2 ? 255 : 0)))
+    expect(bytesOf((await decodePicture(levels, 1)).data)).toEqual(
+      Array.from({ length: 18 }, (_, i) => (i % 2 ? 255 : 0)),
+    )
   })
 
   test('grey values of one, two and four bits begin each row with a byte', async () => {
@@ -55,7 +69,12 @@ describe('pictures', () => {
   })
 
   test('JPEG', async () => {
-    const file = await sharp(Uint8Array.from({ length: 192 }, () => 200), { raw: { width: 8, height: 8, channels: 3 } }).jpeg({ quality: 95 }).toBuffer()
+    const file = await sharp(
+      Uint8Array.from({ length: 192 }, () => 200),
+      { raw: { width: 8, height: 8, channels: 3 } },
+    )
+      .jpeg({ quality: 95 })
+      .toBuffer()
     const picture = await decodePicture(file, 1)
     expect(picture.data.length).toBe(64)
     for (const value of bytesOf(picture.data)) expect(Math.abs(value - 200)).toBeLessThan(3)
@@ -63,9 +82,18 @@ describe('pictures', () => {
   })
 
   test('damaged files are typed errors', async () => {
-    const file = encode(grey(4, 4, Array.from({ length: 16 }, (_, i) => i * 16)))
+    const file = encode(
+      grey(
+        4,
+        4,
+        Array.from({ length: 16 }, (_, i) => i * 16),
+      ),
+    )
     for (let length = 0; length < file.length - 12; length += 3) {
-      const error = await decodePicture(file.subarray(0, length), 1).then(() => undefined, (thrown: unknown) => thrown)
+      const error = await decodePicture(file.subarray(0, length), 1).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      )
       expect(error, `cut at ${length}`).toBeInstanceOf(LanewiseError)
     }
     const wrong = Uint8Array.from(file)
@@ -83,7 +111,11 @@ describe('pictures', () => {
     const half = resizedPicture(picture, 2, 1).data
     expect(half[0] + half[1]).toBeCloseTo(1, 6)
     expect(half[0]).toBeCloseTo(0.875, 6)
-    const twice = resizedPicture({ width: 2, height: 1, channels: 3, data: Float32Array.of(0, 0.5, 1, 1, 0.5, 0) }, 4, 1).data
+    const twice = resizedPicture(
+      { width: 2, height: 1, channels: 3, data: Float32Array.of(0, 0.5, 1, 1, 0.5, 0) },
+      4,
+      1,
+    ).data
     expect(Array.from(twice)).toEqual([0, 0.5, 1, 0.25, 0.5, 0.75, 0.75, 0.5, 0.25, 1, 0.5, 0])
   })
 })
@@ -92,7 +124,11 @@ describe('image folders', () => {
   let folder: string
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'lanewise-pictures-'))
-    for (const [path, value] of [['cat/2.png', 20], ['cat/1.PNG', 10], ['ant/a.png', 30]] as const) {
+    for (const [path, value] of [
+      ['cat/2.png', 20],
+      ['cat/1.PNG', 10],
+      ['ant/a.png', 30],
+    ] as const) {
       await mkdir(join(folder, path.split('/')[0]), { recursive: true })
       await writeFile(join(folder, path), encode(grey(3, 2, new Array<number>(6).fill(value))))
     }

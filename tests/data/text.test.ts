@@ -5,7 +5,11 @@ import { expectError, expectRejects } from '../support/expect-error.js'
 
 const text = 'the cat saw the dog; the dog ran.\nWhy? It’s 3 o’clock 😀!'
 
-async function examplesOf(pieces: Iterable<string | Uint8Array>, vocabulary: Vocabulary, options: WindowOptions): Promise<Fields[]> {
+async function examplesOf(
+  pieces: Iterable<string | Uint8Array>,
+  vocabulary: Vocabulary,
+  options: WindowOptions,
+): Promise<Fields[]> {
   const examples: Fields[] = []
   for await (const example of textStream(() => pieces, vocabulary, options).stream(0)) examples.push(example)
   return examples
@@ -46,10 +50,16 @@ describe('token windows', () => {
     expect(new TokenDataset(tokens.subarray(0, 10), { length: 5 }).length).toBe(1)
     expect(new TokenDataset(tokens, { length: 5, stride: 2 }).length).toBe(3)
     expectError('E_VALUE', () => new TokenDataset(tokens.subarray(0, 5), { length: 5 }))
-    for (const options of [{ length: 0 }, { length: 2, stride: 0 }, { length: 1.5 }]) expectError('E_VALUE', () => new TokenDataset(tokens, options))
+    for (const options of [{ length: 0 }, { length: 2, stride: 0 }, { length: 1.5 }])
+      expectError('E_VALUE', () => new TokenDataset(tokens, options))
   })
 
-  test.each<[WindowOptions]>([[{ length: 4 }], [{ length: 7, stride: 3 }], [{ length: 3, stride: 8 }], [{ length: 1, stride: 30 }]])('a stream makes the windows of %o, however the text is cut', async (options) => {
+  test.each<[WindowOptions]>([
+    [{ length: 4 }],
+    [{ length: 7, stride: 3 }],
+    [{ length: 3, stride: 8 }],
+    [{ length: 1, stride: 30 }],
+  ])('a stream makes the windows of %o, however the text is cut', async (options) => {
     for (const unit of ['character', 'word'] as const) {
       const vocabulary = Vocabulary.of([text], { unit })
       const data = new TokenDataset(vocabulary.encode(text), options)
@@ -57,7 +67,13 @@ describe('token windows', () => {
       const bytes = new TextEncoder().encode(text)
       for (const size of [1, 2, 5, 1000]) {
         const count = Math.ceil(bytes.length / size)
-        expect(await examplesOf(Array.from({ length: count }, (_, i) => bytes.subarray(i * size, (i + 1) * size)), vocabulary, options)).toEqual(whole)
+        expect(
+          await examplesOf(
+            Array.from({ length: count }, (_, i) => bytes.subarray(i * size, (i + 1) * size)),
+            vocabulary,
+            options,
+          ),
+        ).toEqual(whole)
       }
       expect(await examplesOf(text.split(''), vocabulary, options)).toEqual(whole)
     }

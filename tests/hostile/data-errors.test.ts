@@ -9,7 +9,13 @@ const fed = (...values: number[]): Spec => ({ dtype: 'int64', shape: [values.len
 const scales = (...values: number[]): Spec => ({ dtype: 'float32', shape: [values.length], values, constant: true })
 const x = f32([2, 3, 4])
 
-type Row = readonly [op: string, what: string, code: ErrorCode, inputs: readonly (Spec | undefined)[], attributes?: Readonly<Record<string, unknown>>]
+type Row = readonly [
+  op: string,
+  what: string,
+  code: ErrorCode,
+  inputs: readonly (Spec | undefined)[],
+  attributes?: Readonly<Record<string, unknown>>,
+]
 
 // What a hostile or broken model asks for: a typed error that names the node, at planning or in the middle of a run, never a trap.
 const rows: readonly Row[] = [
@@ -37,7 +43,12 @@ const rows: readonly Row[] = [
   ['ConstantOfShape', 'bomb known only at run time', 'E_BUDGET', [fed(2 ** 20, 2 ** 20)]],
   ['Range', 'delta 0', 'E_VALUE', [int64s(0), int64s(9), int64s(0)]],
   ['Range', 'bomb', 'E_BUDGET', [int64s(0), int64s(2 ** 50), int64s(1)]],
-  ['Range', 'infinite', 'E_VALUE', [f32([], { values: [0] }), f32([], { values: [Infinity] }), f32([], { values: [1] })]],
+  [
+    'Range',
+    'infinite',
+    'E_VALUE',
+    [f32([], { values: [0] }), f32([], { values: [Infinity] }), f32([], { values: [1] })],
+  ],
   ['MatMul', 'types', 'E_SHAPE', [typed('int64', [2, 3]), f32([3, 2])]],
   ['Gemm', 'types', 'E_SHAPE', [typed('int64', [2, 3]), f32([3, 2])]],
   ['Einsum', 'types', 'E_SHAPE', [typed('int64', [2, 3]), f32([3, 2])], { equation: 'ij,jk->ik' }],
@@ -90,21 +101,28 @@ const rows: readonly Row[] = [
 ]
 
 describe('typed errors', () => {
-  test.each(rows.map((row) => [`${row[0]}: ${row[1]}`, row] as const))('%s', async (_, [op, name, code, specs, attributes]) => {
-    const inputs = inputsOf({ op, name, inputs: specs, reference: () => [] })
-    const constants = specs.flatMap((spec, i) => (spec?.constant ? [i] : []))
-    const error = await runNode({ op, inputs, attributes, constants }).then(
-      () => undefined,
-      (thrown: unknown) => thrown,
-    )
-    expect(error).toBeInstanceOf(LanewiseError)
-    expect(error).toMatchObject({ code, op, node: 'node' })
-  })
+  test.each(rows.map((row) => [`${row[0]}: ${row[1]}`, row] as const))(
+    '%s',
+    async (_, [op, name, code, specs, attributes]) => {
+      const inputs = inputsOf({ op, name, inputs: specs, reference: () => [] })
+      const constants = specs.flatMap((spec, i) => (spec?.constant ? [i] : []))
+      const error = await runNode({ op, inputs, attributes, constants }).then(
+        () => undefined,
+        (thrown: unknown) => thrown,
+      )
+      expect(error).toBeInstanceOf(LanewiseError)
+      expect(error).toMatchObject({ code, op, node: 'node' })
+    },
+  )
 })
 
 describe('strings', () => {
   const words = (shape: number[], ...data: string[]) => ({ dtype: 'string' as const, shape, data })
-  const numbers = (...values: number[]) => ({ dtype: 'int64' as const, shape: [values.length], data: BigInt64Array.from(values, BigInt) })
+  const numbers = (...values: number[]) => ({
+    dtype: 'int64' as const,
+    shape: [values.length],
+    data: BigInt64Array.from(values, BigInt),
+  })
   const six = words([2, 3], 'a', 'b', 'c', 'd', 'e', 'f')
 
   test.each([
@@ -118,7 +136,12 @@ describe('strings', () => {
     ['Transpose', [six], {}, words([3, 2], 'a', 'd', 'b', 'e', 'c', 'f')],
     ['GatherElements', [words([2], 'a', 'b'), numbers(1, 1)], {}, words([2], 'b', 'b')],
     ['ScatterElements', [words([2], 'a', 'b'), numbers(1), words([1], 'z')], {}, words([2], 'a', 'z')],
-    ['Compress', [words([3], 'a', 'b', 'c'), { dtype: 'bool' as const, shape: [3], data: Uint8Array.of(1, 0, 1) }], {}, words([2], 'a', 'c')],
+    [
+      'Compress',
+      [words([3], 'a', 'b', 'c'), { dtype: 'bool' as const, shape: [3], data: Uint8Array.of(1, 0, 1) }],
+      {},
+      words([2], 'a', 'c'),
+    ],
     ['Unique', [words([3], 'b', 'a', 'b')], {}, words([2], 'a', 'b')],
   ])('%s', async (op, inputs, attributes, expected) => {
     expect((await runNode({ op, inputs, attributes }))[0]).toEqual(expected)

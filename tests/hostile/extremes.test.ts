@@ -17,14 +17,23 @@ const integers = [-(2 ** 63), -1, 0, 7, 2 ** 31 - 1, 2 ** 31, 2 ** 62]
 const words = ['', '__proto__', 'constructor', 'toString', 'x'.repeat(10_000)]
 const extremes: Partial<Record<AttributeKind, readonly unknown[]>> = {
   int: integers,
-  ints: [[], ...integers.flatMap((value) => [[value], [1, value], [value, value, value, value]]), new Array<number>(1000).fill(1)],
+  ints: [
+    [],
+    ...integers.flatMap((value) => [[value], [1, value], [value, value, value, value]]),
+    new Array<number>(1000).fill(1),
+  ],
   float: [NaN, Infinity, -Infinity, 0, -1, 1e-45, 3e38],
   floats: [[], [NaN], [Infinity, -Infinity, 0, -1], new Array<number>(1000).fill(1)],
   string: words,
   strings: [[], ...words.map((word) => [word]), words],
 }
 
-async function problemOf(row: Case, change: Partial<Case>, inputs: readonly (HostTensor | undefined)[], constants: readonly number[]): Promise<string | undefined> {
+async function problemOf(
+  row: Case,
+  change: Partial<Case>,
+  inputs: readonly (HostTensor | undefined)[],
+  constants: readonly number[],
+): Promise<string | undefined> {
   try {
     await runNode({ ...row, ...change, inputs, constants, limit: LIMIT })
     return undefined
@@ -35,7 +44,9 @@ async function problemOf(row: Case, change: Partial<Case>, inputs: readonly (Hos
 }
 
 /** The first row of each operator. */
-const rows = [...new Map(allCases.toReversed().map((row) => [`${row.domain ?? ''}:${row.op}`, row])).values()].toReversed()
+const rows = [
+  ...new Map(allCases.toReversed().map((row) => [`${row.domain ?? ''}:${row.op}`, row])).values(),
+].toReversed()
 
 function short(value: unknown): string {
   return JSON.stringify(value).slice(0, 60)
@@ -65,10 +76,21 @@ describe.each(rows.map((row) => [`${row.op} ${row.name}`, row] as const))('%s', 
         if (!isBig(x.dtype) && Math.abs(value) > 2 ** 31) continue
         const size = x.data.length
         const kept = BigInt.asIntN(isBig(x.dtype) ? 64 : 32, BigInt(value))
-        const all = { ...x, data: (isBig(x.dtype) ? new BigInt64Array(size).fill(kept) : new Int32Array(size).fill(Number(kept))) as HostTensor['data'] }
+        const all = {
+          ...x,
+          data: (isBig(x.dtype)
+            ? new BigInt64Array(size).fill(kept)
+            : new Int32Array(size).fill(Number(kept))) as HostTensor['data'],
+        }
         const last = { ...x, data: x.data.slice() as HostTensor['data'] }
         if (size > 0) (last.data as { [i: number]: unknown })[size - 1] = isBig(x.dtype) ? kept : Number(kept)
-        const longer = hostFrom(x.dtype, [size + 1], Array.from({ length: size + 1 }, () => Number(kept) === -(2 ** 63) ? 0 : Math.min(Number(kept), 2 ** 31 - 1)))
+        const longer = hostFrom(
+          x.dtype,
+          [size + 1],
+          Array.from({ length: size + 1 }, () =>
+            Number(kept) === -(2 ** 63) ? 0 : Math.min(Number(kept), 2 ** 31 - 1),
+          ),
+        )
         for (const tensor of [all, last, longer]) {
           for (const fixed of [constants, constants.filter((k) => k !== i)]) {
             const problem = await problemOf(row, {}, given.with(i, tensor), fixed)

@@ -8,9 +8,21 @@ it('takes the models that fuzzing starts from', async () => {
 })
 
 it('reports what is no LanewiseError, and traps', async () => {
-  const broken = (error: Error): FuzzTarget => ({ name: error.message, weight: 1, input: () => new Uint8Array(), run: () => Promise.reject(error) })
-  const { findings } = await fuzz({ runs: 3, seed: 1, targets: [broken(new TypeError('x is undefined')), { ...broken(new Error()), run: () => {} }] })
-  expect(findings.map(({ target, run }) => [target, run])).toEqual([['x is undefined', 0], ['x is undefined', 2]])
+  const broken = (error: Error): FuzzTarget => ({
+    name: error.message,
+    weight: 1,
+    input: () => new Uint8Array(),
+    run: () => Promise.reject(error),
+  })
+  const { findings } = await fuzz({
+    runs: 3,
+    seed: 1,
+    targets: [broken(new TypeError('x is undefined')), { ...broken(new Error()), run: () => {} }],
+  })
+  expect(findings.map(({ target, run }) => [target, run])).toEqual([
+    ['x is undefined', 0],
+    ['x is undefined', 2],
+  ])
 })
 
 // What each must have seen at the least, or the mutations are too wild or too tame.
@@ -20,13 +32,18 @@ const enough = {
   feeds: { runs: 4000, accepted: 800, E_SHAPE: 500, E_TENSOR: 100 },
 }
 
-it.each(targets)('survives mutations: $name', async (target) => {
-  const { runs, accepted, ...codes } = enough[target.name as keyof typeof enough]
-  const report = await fuzz({ runs, seed: 20_261_121, targets: [target] })
-  expect(report.findings.map(({ run, problem }) => `run ${run}: ${problem}`)).toEqual([])
-  expect(report.accepted).toBeGreaterThan(accepted)
-  for (const [code, least] of Object.entries(codes)) expect(report.refused.get(code as 'E_PARSE') ?? 0, code).toBeGreaterThan(least)
-}, 300_000)
+it.each(targets)(
+  'survives mutations: $name',
+  async (target) => {
+    const { runs, accepted, ...codes } = enough[target.name as keyof typeof enough]
+    const report = await fuzz({ runs, seed: 20_261_121, targets: [target] })
+    expect(report.findings.map(({ run, problem }) => `run ${run}: ${problem}`)).toEqual([])
+    expect(report.accepted).toBeGreaterThan(accepted)
+    for (const [code, least] of Object.entries(codes))
+      expect(report.refused.get(code as 'E_PARSE') ?? 0, code).toBeGreaterThan(least)
+  },
+  300_000,
+)
 
 const seeds = new URL('../fixtures/fuzz/', import.meta.url)
 it.runIf(existsSync(seeds))('survives every file that once broke something', async () => {

@@ -12,7 +12,14 @@ import { runNode } from '../support/run-node.js'
 
 // The section "Operators" of the hostile inputs, beyond the operators that move data (data-errors.test.ts).
 
-type Row = readonly [op: string, what: string, code: ErrorCode, inputs: readonly (Spec | undefined)[], attributes?: Readonly<Record<string, unknown>>, domain?: string]
+type Row = readonly [
+  op: string,
+  what: string,
+  code: ErrorCode,
+  inputs: readonly (Spec | undefined)[],
+  attributes?: Readonly<Record<string, unknown>>,
+  domain?: string,
+]
 
 const image = f32([1, 2, 5, 5])
 const filters = f32([4, 2, 3, 3])
@@ -50,7 +57,13 @@ const rows: readonly Row[] = [
   ['Conv', 'bias', 'E_SHAPE', [image, filters, f32([3])]],
   ['Conv', 'kernel_shape of other weights', 'E_SHAPE', [image, filters], { kernel_shape: [1, 1] }],
   ['Conv', 'empty kernel', 'E_VALUE', [image, f32([4, 2, 0, 3])]],
-  ['Conv', 'pads whose sum passes int32', 'E_VALUE', [f32([1, 1, 4, 1]), f32([1, 1, 1, 1])], { pads: [2 ** 31 - 1, 0, 2 ** 31 - 1, 0], strides: [2 ** 31 - 1, 1] }],
+  [
+    'Conv',
+    'pads whose sum passes int32',
+    'E_VALUE',
+    [f32([1, 1, 4, 1]), f32([1, 1, 1, 1])],
+    { pads: [2 ** 31 - 1, 0, 2 ** 31 - 1, 0], strides: [2 ** 31 - 1, 1] },
+  ],
   ['Conv', 'bomb', 'E_BUDGET', [f32([1, 1, 1, 1]), f32([1, 1, 1, 1])], { pads: [2 ** 20, 2 ** 20, 2 ** 20, 2 ** 20] }],
   ['Conv', 'auto_pad', 'E_VALUE', [image, filters], { auto_pad: 'SAME' }],
   ['ConvTranspose', 'stride 0', 'E_VALUE', [image, f32([2, 4, 3, 3])], { strides: [0, 1] }],
@@ -61,7 +74,13 @@ const rows: readonly Row[] = [
   ['ConvTranspose', 'rank', 'E_SHAPE', [f32([2, 5]), f32([2, 4])]],
   ['ConvTranspose', 'output_padding of -2^63', 'E_VALUE', [image, f32([2, 4, 3, 3])], { output_padding: [0, least] }],
   ['ConvTranspose', 'output_shape of 0', 'E_SHAPE', [image, f32([2, 4, 3, 3])], { output_shape: [0, 4] }],
-  ['ConvTranspose', 'an output that passes int32 before it is cut', 'E_VALUE', [f32([1, 1, 3, 1]), f32([1, 1, 1, 1])], { strides: [2 ** 31 - 1, 1], output_shape: [4, 1] }],
+  [
+    'ConvTranspose',
+    'an output that passes int32 before it is cut',
+    'E_VALUE',
+    [f32([1, 1, 3, 1]), f32([1, 1, 1, 1])],
+    { strides: [2 ** 31 - 1, 1], output_shape: [4, 1] },
+  ],
   ['ConvTranspose', 'bomb', 'E_BUDGET', [f32([1, 1, 3, 3]), f32([1, 1, 1, 1])], { strides: [2 ** 20, 2 ** 20] }],
   ...windows('MaxPool', [image], { kernel_shape: [3, 3] }),
   ...windows('AveragePool', [image], { kernel_shape: [3, 3] }),
@@ -71,8 +90,14 @@ const rows: readonly Row[] = [
   ['AveragePool', 'kernel of rank 1', 'E_SHAPE', [image], { kernel_shape: [3] }],
   ['LpPool', 'rank', 'E_SHAPE', [f32([2])], { kernel_shape: [] }],
   ...windows('QLinearConv', [
-    typed('uint8', [1, 2, 5, 5]), f32([], { values: [1] }), typed('uint8', [], { values: [0] }), typed('uint8', [4, 2, 3, 3]), f32([], { values: [1] }),
-    typed('uint8', [], { values: [0] }), f32([], { values: [1] }), typed('uint8', [], { values: [0] }),
+    typed('uint8', [1, 2, 5, 5]),
+    f32([], { values: [1] }),
+    typed('uint8', [], { values: [0] }),
+    typed('uint8', [4, 2, 3, 3]),
+    f32([], { values: [1] }),
+    typed('uint8', [], { values: [0] }),
+    f32([], { values: [1] }),
+    typed('uint8', [], { values: [0] }),
   ]),
   ...windows('ConvInteger', [typed('uint8', [1, 2, 5, 5]), typed('uint8', [4, 2, 3, 3])]),
 
@@ -141,13 +166,16 @@ async function refusal(run: Parameters<typeof runNode>[0]): Promise<unknown> {
 }
 
 describe('typed errors', () => {
-  test.each(rows.map((row) => [`${row[0]}: ${row[1]}`, row] as const))('%s', async (_, [op, name, code, specs, attributes, domain]) => {
-    const inputs = inputsOf({ op, name, inputs: specs, reference: () => [] })
-    const constants = specs.flatMap((spec, i) => (spec?.constant ? [i] : []))
-    const error = await refusal({ op, domain, inputs, attributes, constants })
-    expect(error).toBeInstanceOf(LanewiseError)
-    expect(error).toMatchObject({ code, op, node: 'node' })
-  })
+  test.each(rows.map((row) => [`${row[0]}: ${row[1]}`, row] as const))(
+    '%s',
+    async (_, [op, name, code, specs, attributes, domain]) => {
+      const inputs = inputsOf({ op, name, inputs: specs, reference: () => [] })
+      const constants = specs.flatMap((spec, i) => (spec?.constant ? [i] : []))
+      const error = await refusal({ op, domain, inputs, attributes, constants })
+      expect(error).toBeInstanceOf(LanewiseError)
+      expect(error).toMatchObject({ code, op, node: 'node' })
+    },
+  )
 })
 
 const host = (dtype: DType, values: readonly (number | bigint | string)[]): HostTensor =>
@@ -159,7 +187,11 @@ const host = (dtype: DType, values: readonly (number | bigint | string)[]): Host
         ? hostTensor(dtype, [values.length], BigUint64Array.from(values as bigint[], BigInt))
         : hostFrom(dtype, [values.length], values as number[])
 
-async function once(op: string, inputs: readonly HostTensor[], attributes?: Readonly<Record<string, unknown>>): Promise<HostTensor['data']> {
+async function once(
+  op: string,
+  inputs: readonly HostTensor[],
+  attributes?: Readonly<Record<string, unknown>>,
+): Promise<HostTensor['data']> {
   const fed = await runNode({ op, inputs, attributes })
   // Folded at load, an operator has the same result.
   const folded = await runNode({ op, inputs, attributes, constants: [...inputs.keys()] })
@@ -171,7 +203,16 @@ const min32 = -(2 ** 31)
 const min64 = -(2n ** 63n)
 
 describe('integers wrap and divide towards zero', () => {
-  test.each<[string, DType, readonly (number | bigint)[], readonly (number | bigint)[], readonly (number | bigint)[], Readonly<Record<string, unknown>>?]>([
+  test.each<
+    [
+      string,
+      DType,
+      readonly (number | bigint)[],
+      readonly (number | bigint)[],
+      readonly (number | bigint)[],
+      Readonly<Record<string, unknown>>?,
+    ]
+  >([
     ['Div', 'int32', [min32, 7, -7, min32], [-1, -2, 2, 1], [min32, -3, -3, min32]],
     ['Div', 'int64', [min64, 7n, -7n], [-1n, -2n, 2n], [min64, -3n, -3n]],
     ['Div', 'int8', [-128, 100], [-1, 7], [-128, 14]],
@@ -210,28 +251,41 @@ describe('Cast of NaN and of what is out of range', () => {
   const saturated32 = [0, 2 ** 31 - 1, min32, 2 ** 31 - 1, min32, 2 ** 31 - 1, min32, 2 ** 31 - 1, -1, 300, 1, -1]
   const most64 = 2n ** 63n - 1n
 
-  test.each<DType>(['float32', 'float64', 'bfloat16'])('from %s saturates at 32 and 64 bits; narrower integers keep the low bits of that', async (from) => {
-    // bfloat16 keeps 8 bits of these.
-    const coarse = from === 'bfloat16'
-    const x = coarse ? (await runNode({ op: 'Cast', inputs: [host('float32', floats)], attributes: { to: dtypeToOnnx(from) } }))[0] : host(from, floats)
-    const cast = (to: DType) => once('Cast', [x], { to: dtypeToOnnx(to) })
-    const expected = coarse ? saturated32.with(9, 300) : saturated32
-    expect(await cast('int32')).toEqual(Int32Array.from(expected))
-    const big = [0n, most64, min64, most64, min64]
-    expect(Array.from(await cast('int64') as BigInt64Array).slice(0, 5)).toEqual(big)
-    expect(await cast('int8')).toEqual(Int8Array.from(expected))
-    expect(await cast('int16')).toEqual(Int16Array.from(expected))
-    const unsigned = floats.map((value) => (Number.isNaN(value) ? 0 : Math.min(Math.max(Math.trunc(value), 0), 2 ** 32 - 1)))
-    const wide = Array.from((await cast('uint32')) as Uint32Array)
-    for (const [i, value] of unsigned.entries()) if (!coarse || Math.abs(floats[i]) < 512 || unsigned[i] === 0) expect(wide[i]).toBe(value)
-    expect(Array.from((await cast('uint64')) as BigUint64Array).slice(0, 3)).toEqual([0n, 2n ** 64n - 1n, 0n])
-    expect(await cast('bool')).toEqual(Uint8Array.from(floats, (value) => Number(value !== 0)))
-  })
+  test.each<DType>(['float32', 'float64', 'bfloat16'])(
+    'from %s saturates at 32 and 64 bits; narrower integers keep the low bits of that',
+    async (from) => {
+      // bfloat16 keeps 8 bits of these.
+      const coarse = from === 'bfloat16'
+      const x = coarse
+        ? (await runNode({ op: 'Cast', inputs: [host('float32', floats)], attributes: { to: dtypeToOnnx(from) } }))[0]
+        : host(from, floats)
+      const cast = (to: DType) => once('Cast', [x], { to: dtypeToOnnx(to) })
+      const expected = coarse ? saturated32.with(9, 300) : saturated32
+      expect(await cast('int32')).toEqual(Int32Array.from(expected))
+      const big = [0n, most64, min64, most64, min64]
+      expect(Array.from((await cast('int64')) as BigInt64Array).slice(0, 5)).toEqual(big)
+      expect(await cast('int8')).toEqual(Int8Array.from(expected))
+      expect(await cast('int16')).toEqual(Int16Array.from(expected))
+      const unsigned = floats.map((value) =>
+        Number.isNaN(value) ? 0 : Math.min(Math.max(Math.trunc(value), 0), 2 ** 32 - 1),
+      )
+      const wide = Array.from((await cast('uint32')) as Uint32Array)
+      for (const [i, value] of unsigned.entries())
+        if (!coarse || Math.abs(floats[i]) < 512 || unsigned[i] === 0) expect(wide[i]).toBe(value)
+      expect(Array.from((await cast('uint64')) as BigUint64Array).slice(0, 3)).toEqual([0n, 2n ** 64n - 1n, 0n])
+      expect(await cast('bool')).toEqual(Uint8Array.from(floats, (value) => Number(value !== 0)))
+    },
+  )
 })
 
 describe('types that once ended a session', () => {
   test('numbers that are fed become text', async () => {
-    expect(await once('Cast', [host('float32', [1.5, NaN, -Infinity, 0.1])], { to: 8 })).toEqual(['1.5', 'NaN', '-INF', '0.1'])
+    expect(await once('Cast', [host('float32', [1.5, NaN, -Infinity, 0.1])], { to: 8 })).toEqual([
+      '1.5',
+      'NaN',
+      '-INF',
+      '0.1',
+    ])
     expect(await once('Cast', [host('int64', [-5n, 2n ** 62n])], { to: 8 })).toEqual(['-5', '4611686018427387904'])
   })
 
@@ -249,46 +303,132 @@ describe('types that once ended a session', () => {
   })
 
   test('Shrink of integers', async () => {
-    expect(await once('Shrink', [host('int64', [-5n, 0n, 5n])], { bias: 1.5, lambd: 1 })).toEqual(BigInt64Array.of(-3n, 0n, 3n))
+    expect(await once('Shrink', [host('int64', [-5n, 0n, 5n])], { bias: 1.5, lambd: 1 })).toEqual(
+      BigInt64Array.of(-3n, 0n, 3n),
+    )
   })
 
-  const reductions = ['L1', 'L2', 'LogSum', 'LogSumExp', 'Max', 'Mean', 'Min', 'Prod', 'Sum', 'SumSquare'].map((name) => `Reduce${name}`)
+  const reductions = ['L1', 'L2', 'LogSum', 'LogSumExp', 'Max', 'Mean', 'Min', 'Prod', 'Sum', 'SumSquare'].map(
+    (name) => `Reduce${name}`,
+  )
   test.each(reductions)('%s of text', async (op) => {
-    expect(await refusal({ op, inputs: [host('string', ['a', 'b'])] })).toMatchObject({ code: 'E_UNSUPPORTED', op, node: 'node' })
+    expect(await refusal({ op, inputs: [host('string', ['a', 'b'])] })).toMatchObject({
+      code: 'E_UNSUPPORTED',
+      op,
+      node: 'node',
+    })
   })
 
-  test.each([['StringConcat', 2], ['StringSplit', 1], ['StringNormalizer', 1], ['RegexFullMatch', 1]] as const)('%s of numbers', async (op, count) => {
+  test.each([
+    ['StringConcat', 2],
+    ['StringSplit', 1],
+    ['StringNormalizer', 1],
+    ['RegexFullMatch', 1],
+  ] as const)('%s of numbers', async (op, count) => {
     const attributes = op === 'RegexFullMatch' ? { pattern: 'a' } : {}
-    const error = await refusal({ op, inputs: Array.from({ length: count }, () => host('float32', [1, 2])), attributes })
+    const error = await refusal({
+      op,
+      inputs: Array.from({ length: count }, () => host('float32', [1, 2])),
+      attributes,
+    })
     expect(error).toBeInstanceOf(LanewiseError)
     expect(error).toMatchObject({ code: expect.stringMatching(/E_TENSOR|E_UNSUPPORTED/) as string, op, node: 'node' })
   })
 })
 
 describe('operands of different types', () => {
-  const x = (dtype: DType, ...shape: number[]): HostTensor => ({ dtype, shape, data: host(dtype, new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(1)).data })
-  const operators: readonly (readonly [string, readonly (readonly number[])[], Readonly<Record<string, unknown>>?])[] = [
-    ['Add', [[2, 2], [2, 2]]],
-    ['Max', [[2, 2], [2, 2], [2, 2]]],
-    ['Mean', [[2, 2], [2, 2]]],
-    ['Mod', [[2, 2], [2, 2]], { fmod: 1 }],
-    ['Equal', [[2, 2], [2, 2]]],
-    ['Less', [[2, 2], [2, 2]]],
-    ['PRelu', [[2, 2], [2, 2]]],
-    ['MatMul', [[2, 2], [2, 2]]],
-    ['Gemm', [[2, 2], [2, 2], [2]]],
-    ['Conv', [[1, 2, 3, 3], [2, 2, 1, 1], [2]]],
-    ['ConvTranspose', [[1, 2, 3, 3], [2, 2, 1, 1], [2]]],
-    ['Einsum', [[2, 2], [2, 2]], { equation: 'ij,jk->ik' }],
-    ['Clip', [[2, 2], [], []]],
-  ]
-  const pairs = (['float64', 'float16', 'int32', 'int64', 'int8', 'uint8', 'bool'] as const).flatMap((other) => operators.map(([op, shapes, attributes]) => [op, other, shapes, attributes] as const))
+  const x = (dtype: DType, ...shape: number[]): HostTensor => ({
+    dtype,
+    shape,
+    data: host(dtype, new Array<number>(shape.reduce((a, b) => a * b, 1)).fill(1)).data,
+  })
+  const operators: readonly (readonly [string, readonly (readonly number[])[], Readonly<Record<string, unknown>>?])[] =
+    [
+      [
+        'Add',
+        [
+          [2, 2],
+          [2, 2],
+        ],
+      ],
+      [
+        'Max',
+        [
+          [2, 2],
+          [2, 2],
+          [2, 2],
+        ],
+      ],
+      [
+        'Mean',
+        [
+          [2, 2],
+          [2, 2],
+        ],
+      ],
+      [
+        'Mod',
+        [
+          [2, 2],
+          [2, 2],
+        ],
+        { fmod: 1 },
+      ],
+      [
+        'Equal',
+        [
+          [2, 2],
+          [2, 2],
+        ],
+      ],
+      [
+        'Less',
+        [
+          [2, 2],
+          [2, 2],
+        ],
+      ],
+      [
+        'PRelu',
+        [
+          [2, 2],
+          [2, 2],
+        ],
+      ],
+      [
+        'MatMul',
+        [
+          [2, 2],
+          [2, 2],
+        ],
+      ],
+      ['Gemm', [[2, 2], [2, 2], [2]]],
+      ['Conv', [[1, 2, 3, 3], [2, 2, 1, 1], [2]]],
+      ['ConvTranspose', [[1, 2, 3, 3], [2, 2, 1, 1], [2]]],
+      [
+        'Einsum',
+        [
+          [2, 2],
+          [2, 2],
+        ],
+        { equation: 'ij,jk->ik' },
+      ],
+      ['Clip', [[2, 2], [], []]],
+    ]
+  const pairs = (['float64', 'float16', 'int32', 'int64', 'int8', 'uint8', 'bool'] as const).flatMap((other) =>
+    operators.map(([op, shapes, attributes]) => [op, other, shapes, attributes] as const),
+  )
   test.each(pairs)('%s of float32 and %s', async (op, other, shapes, attributes) => {
     for (const odd of shapes.keys()) {
       // A bound of Clip may be float32 whatever the data is.
       if (op === 'Clip' && odd === 0 && (other === 'float64' || other === 'float16')) continue
       const inputs = shapes.map((shape, i) => x(i === odd ? other : 'float32', ...shape))
-      for (const constants of [[], [odd]]) expect(await refusal({ op, inputs, attributes, constants })).toMatchObject({ code: 'E_SHAPE', op, node: 'node' })
+      for (const constants of [[], [odd]])
+        expect(await refusal({ op, inputs, attributes, constants })).toMatchObject({
+          code: 'E_SHAPE',
+          op,
+          node: 'node',
+        })
     }
   })
 })
@@ -296,15 +436,32 @@ describe('operands of different types', () => {
 describe('bombs are refused before anything is made for them', () => {
   const limit = 1 << 20
   const count = 1 << 24
-  const bombs: Record<string, (g: GraphBuilder, size: (name: string, ...values: number[]) => ReturnType<GraphBuilder['input']>) => ReturnType<GraphBuilder['input']>> = {
+  const bombs: Record<
+    string,
+    (
+      g: GraphBuilder,
+      size: (name: string, ...values: number[]) => ReturnType<GraphBuilder['input']>,
+    ) => ReturnType<GraphBuilder['input']>
+  > = {
     Expand: (g, size) => g.op('Expand', [g.constant('one', hostFrom('float32', [1], [1])), size('shape', count)]),
-    'Expand of text': (g, size) => g.op('Expand', [g.constant('one', hostTensor('string', [1], ['a'])), size('shape', count)]),
+    'Expand of text': (g, size) =>
+      g.op('Expand', [g.constant('one', hostTensor('string', [1], ['a'])), size('shape', count)]),
     Tile: (g, size) => g.op('Tile', [g.constant('one', hostFrom('float32', [1], [1])), size('repeats', count)]),
-    Range: (g, size) => g.op('Range', [size('start', 0), size('limit', count), size('delta', 1)].map((value) => g.op('Squeeze', [value]))),
+    Range: (g, size) =>
+      g.op(
+        'Range',
+        [size('start', 0), size('limit', count), size('delta', 1)].map((value) => g.op('Squeeze', [value])),
+      ),
     ConstantOfShape: (g, size) => g.op('ConstantOfShape', [size('shape', count)]),
     Pad: (g, size) => g.op('Pad', [g.constant('one', hostFrom('float32', [1], [1])), size('pads', 0, count)]),
-    Resize: (g, size) => g.op('Resize', [g.constant('one', hostFrom('float32', [1], [1])), undefined, undefined, size('sizes', count)]),
-    OneHot: (g, size) => g.op('OneHot', [g.constant('one', hostFrom('int64', [1], [1])), size('depth', count), g.constant('values', hostFrom('float32', [2], [0, 1]))]),
+    Resize: (g, size) =>
+      g.op('Resize', [g.constant('one', hostFrom('float32', [1], [1])), undefined, undefined, size('sizes', count)]),
+    OneHot: (g, size) =>
+      g.op('OneHot', [
+        g.constant('one', hostFrom('int64', [1], [1])),
+        size('depth', count),
+        g.constant('values', hostFrom('float32', [2], [0, 1])),
+      ]),
     'an outer product': (g, size) => {
       const row = g.op('Expand', [g.constant('one', hostFrom('float32', [1], [1])), size('shape', 1, 4096)])
       return g.op('MatMul', [g.op('Transpose', [row]), row])
@@ -315,7 +472,15 @@ describe('bombs are refused before anything is made for them', () => {
     },
   }
 
-  test.each(Object.keys(bombs).flatMap((name) => [[name, 'constant'], [name, 'fed']] as const))('%s of a size that is %s', async (name, how) => {
+  test.each(
+    Object.keys(bombs).flatMap(
+      (name) =>
+        [
+          [name, 'constant'],
+          [name, 'fed'],
+        ] as const,
+    ),
+  )('%s of a size that is %s', async (name, how) => {
     const g = new GraphBuilder('bomb')
     const feeds: Record<string, Tensor> = {}
     const y = bombs[name](g, (input, ...values) => {
@@ -326,12 +491,12 @@ describe('bombs are refused before anything is made for them', () => {
     g.output(y, 'y')
     const before = process.memoryUsage()
     let session: InferenceSession | undefined
-    const error: unknown = await InferenceSession.create(exportModel(g.graph()), { memoryLimit: limit }).then(
-      async (made) => {
+    const error: unknown = await InferenceSession.create(exportModel(g.graph()), { memoryLimit: limit })
+      .then(async (made) => {
         session = made
         return made.run(feeds)
-      },
-    ).catch((thrown: unknown) => thrown)
+      })
+      .catch((thrown: unknown) => thrown)
     const after = process.memoryUsage()
     expect(error).toBeInstanceOf(LanewiseError)
     expect(error).toMatchObject({ code: 'E_BUDGET', expected: `<= ${limit}` })
@@ -350,10 +515,26 @@ test('text that doubles with every iteration ends in a typed error', async () =>
   const inputs: Value[] = [{ name: 'i' }, { name: 'go' }, value]
   const doubled: Value = { name: 'd' }
   const going: Value = { name: 'on' }
-  const node = (type: string, from: readonly Value[], to: Value): Node => ({ op: findOp('', type)!, name: type, attributes: {}, inputs: from, outputs: [to], fused: notFused })
-  const body: Graph = { name: 'body', inputs, outputs: [going, doubled], nodes: [node('Identity', [inputs[1]], going), node('StringConcat', [value, value], doubled)] }
+  const node = (type: string, from: readonly Value[], to: Value): Node => ({
+    op: findOp('', type)!,
+    name: type,
+    attributes: {},
+    inputs: from,
+    outputs: [to],
+    fused: notFused,
+  })
+  const body: Graph = {
+    name: 'body',
+    inputs,
+    outputs: [going, doubled],
+    nodes: [node('Identity', [inputs[1]], going), node('StringConcat', [value, value], doubled)],
+  }
   const text = hostTensor('string', [1], ['x'])
-  const error = await refusal({ op: 'Loop', inputs: [hostFrom('int64', [], [100]), undefined, text], attributes: { body } })
+  const error = await refusal({
+    op: 'Loop',
+    inputs: [hostFrom('int64', [], [100]), undefined, text],
+    attributes: { body },
+  })
   expect(error).toBeInstanceOf(LanewiseError)
   expect(error).toMatchObject({ code: 'E_BUDGET', op: 'StringConcat' })
 })

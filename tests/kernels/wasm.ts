@@ -9,7 +9,8 @@ const root = new URL('../../', import.meta.url)
 
 const probe = new Uint8Array([
   // One function that uses i8x16.relaxed_swizzle (opcode 0x100): valid only where relaxed SIMD is.
-  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15, 253, 128, 2, 11,
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 15, 1, 13, 0, 65, 1, 253, 15, 65, 2, 253, 15,
+  253, 128, 2, 11,
 ])
 
 /** The builds this engine can run. */
@@ -22,9 +23,13 @@ function moduleOf(build: Build): WebAssembly.Module {
   if (!module) {
     const path = new URL(`dist/wasm/inference-${build}.wasm`, root)
     if (!existsSync(path)) {
-      execFileSync(process.execPath, ['node_modules/assemblyscript/bin/asc.js', 'assembly/abi/inference.ts', '--target', `inference-${build}`], {
-        cwd: root,
-      })
+      execFileSync(
+        process.execPath,
+        ['node_modules/assemblyscript/bin/asc.js', 'assembly/abi/inference.ts', '--target', `inference-${build}`],
+        {
+          cwd: root,
+        },
+      )
     }
     module = new WebAssembly.Module(readFileSync(path))
     modules.set(build, module)
@@ -68,7 +73,8 @@ export class Wasm {
     const at = this.top
     const end = at + bytes
     this.top = (end + 64 + 15) & ~15
-    if (this.top > this.memory.buffer.byteLength) this.memory.grow((this.top - this.memory.buffer.byteLength + 65535) >> 16)
+    if (this.top > this.memory.buffer.byteLength)
+      this.memory.grow((this.top - this.memory.buffer.byteLength + 65535) >> 16)
     new Uint8Array(this.memory.buffer, end, 64).fill(0xa5)
     this.guards.push(end)
     return at

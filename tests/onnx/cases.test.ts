@@ -8,11 +8,15 @@ import { compareTensor } from '../support/check-case.js'
 import { builds } from '../support/wasm.js'
 
 /** What onnxruntime-web says of types and operators that it has no kernel for. */
-const lacking = /NOT_IMPLEMENTED|not implemented|Could not find an implementation|is not a registered function|No Op registered|Type Error|INVALID_GRAPH|Unsupported|unsupported/i
+const lacking =
+  /NOT_IMPLEMENTED|not implemented|Could not find an implementation|is not a registered function|No Op registered|Type Error|INVALID_GRAPH|Unsupported|unsupported/i
 
 /** Whether the other engine's answer is within the case's tolerance of the float64 reference. */
 function rightByReference(row: Case, name: string, answer: HostTensor): boolean {
-  const references = row.reference(inputsOf(row).map((tensor) => tensor && plain(tensor)) as Plain[], row.attributes ?? {})
+  const references = row.reference(
+    inputsOf(row).map((tensor) => tensor && plain(tensor)) as Plain[],
+    row.attributes ?? {},
+  )
   try {
     compareTensor(answer, references[Number(name.slice(1))], row.tolerance)
     return true
@@ -57,7 +61,9 @@ describe.each([...new Set(allCases.map((row) => row.op))])('%s', (op) => {
         }
       }
     }
-    if (asked < rows.length) console.log(`${op}: onnxruntime-web was asked ${asked} of ${rows.length} cases, the others it does not implement`)
-    if (wrong.length > 0) console.log(`${op}: onnxruntime-web is off the float64 reference in: ${[...new Set(wrong)].join(', ')}`)
+    if (asked < rows.length)
+      console.log(`${op}: onnxruntime-web was asked ${asked} of ${rows.length} cases, the others it does not implement`)
+    if (wrong.length > 0)
+      console.log(`${op}: onnxruntime-web is off the float64 reference in: ${[...new Set(wrong)].join(', ')}`)
   })
 })

@@ -11,7 +11,8 @@ const firstSeed = Number(process.env.LANEWISE_SEED ?? 20_261_121)
 const count = Number(process.env.LANEWISE_GRAPHS ?? 500)
 const recipes = [...plainRecipes, ...layerRecipes]
 
-const failed = (outcome: Outcome): boolean => outcome.kind === 'wrong' || (outcome.kind === 'ort wrong' && outcome.why === undefined)
+const failed = (outcome: Outcome): boolean =>
+  outcome.kind === 'wrong' || (outcome.kind === 'ort wrong' && outcome.why === undefined)
 
 /** What went wrong, in the smallest graph that shows it. */
 async function report(graph: RandomGraph, outcome: Outcome, ours: Engine, peer: Engine): Promise<string> {
@@ -21,7 +22,10 @@ async function report(graph: RandomGraph, outcome: Outcome, ours: Engine, peer: 
   })
   const found = await compareEngines(small, ours, peer)
   const [{ what }] = [found, outcome].filter((one) => 'what' in one)
-  const who = outcome.kind === 'wrong' ? 'Lanewise is wrong' : 'onnxruntime-web is wrong, for no reason that tests/support/ort-wrong.ts knows'
+  const who =
+    outcome.kind === 'wrong'
+      ? 'Lanewise is wrong'
+      : 'onnxruntime-web is wrong, for no reason that tests/support/ort-wrong.ts knows'
   return `${who}: ${what}\n${describeGraph(small)}\n(LANEWISE_SEED=${graph.seed} LANEWISE_GRAPHS=1 for the whole graph)`
 }
 
@@ -60,7 +64,9 @@ it('notices a wrong element and shrinks the graph to the node that made it', asy
       const relu = new TextDecoder('latin1').decode(bytes).includes('Relu')
       const model = await right.load(bytes)
       const spoil = (results: Awaited<ReturnType<typeof model.run>>) => {
-        for (const value of results.values()) if ('data' in value && value.data instanceof Float32Array) value.data.forEach((x, i, data) => ((data)[i] = x * 1.01))
+        for (const value of results.values())
+          if ('data' in value && value.data instanceof Float32Array)
+            value.data.forEach((x, i, data) => (data[i] = x * 1.01))
         return results
       }
       return { ...model, run: async (feeds) => (relu ? spoil(await model.run(feeds)) : model.run(feeds)) }

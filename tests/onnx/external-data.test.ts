@@ -1,9 +1,26 @@
 import { execFileSync } from 'node:child_process'
-import { linkSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync, symlinkSync, truncateSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { checkLocation, memoryExternalData, noExternalData, parseExternal, type ExternalData } from '../../src/onnx/external-data.js'
+import {
+  checkLocation,
+  memoryExternalData,
+  noExternalData,
+  parseExternal,
+  type ExternalData,
+} from '../../src/onnx/external-data.js'
 import type { TensorProto } from '../../src/onnx/schema/onnx.js'
 import { createMessage } from '../../src/onnx/schema/table.js'
 import { decodeTensor, tensorBytes } from '../../src/onnx/tensor-proto.js'
@@ -54,10 +71,22 @@ const badEntries: Record<string, Record<string, string> | [string, string][]> = 
   'an offset past the end': { location: 'w.bin', offset: '17' },
   'a length past the end': { location: 'w.bin', length: '1000' },
   'an unknown key': { location: 'w.bin', compression: 'gzip' },
-  'the key __proto__': [['location', 'w.bin'], ['__proto__', 'x']],
-  'the key constructor': [['location', 'w.bin'], ['constructor', 'x']],
-  'an empty key': [['location', 'w.bin'], ['', 'x']],
-  'a key twice': [['location', 'w.bin'], ['location', 'v.bin']],
+  'the key __proto__': [
+    ['location', 'w.bin'],
+    ['__proto__', 'x'],
+  ],
+  'the key constructor': [
+    ['location', 'w.bin'],
+    ['constructor', 'x'],
+  ],
+  'an empty key': [
+    ['location', 'w.bin'],
+    ['', 'x'],
+  ],
+  'a key twice': [
+    ['location', 'w.bin'],
+    ['location', 'v.bin'],
+  ],
   'no location': { offset: '0' },
   'a file that is not there': { location: 'v.bin' },
   'a prototype name as a file': { location: '__proto__' },
@@ -88,7 +117,11 @@ function hostileCases(open: () => ExternalData): void {
   })
 
   it('refuses a length that is not what the shape needs', () => {
-    expectError('E_TENSOR', () => decodeTensor(tensor({ location: 'w.bin', length: '16' }), open()), /8 bytes are needed/)
+    expectError(
+      'E_TENSOR',
+      () => decodeTensor(tensor({ location: 'w.bin', length: '16' }), open()),
+      /8 bytes are needed/,
+    )
     expectError('E_TENSOR', () => decodeTensor(tensor({ location: 'w.bin', length: '4' }), open()))
   })
 }
@@ -102,7 +135,15 @@ describe('external data from memory', () => {
   })
 
   it('refuses a path twice and paths that no model may use', () => {
-    expectError('E_EXTERNAL', () => memoryExternalData([{ path: 'a', data: content }, { path: './a', data: content }]), /twice/)
+    expectError(
+      'E_EXTERNAL',
+      () =>
+        memoryExternalData([
+          { path: 'a', data: content },
+          { path: './a', data: content },
+        ]),
+      /twice/,
+    )
     expectError('E_EXTERNAL', () => memoryExternalData([{ path: '/a', data: content }]))
   })
 
@@ -114,19 +155,31 @@ describe('external data from memory', () => {
 
 describe('external data without a source', () => {
   it('says how to pass them', () => {
-    expectError('E_EXTERNAL', () => decodeTensor(tensor({ location: 'sub/w.bin' })), /externalData: \[\{ path: "sub\/w\.bin", data/)
+    expectError(
+      'E_EXTERNAL',
+      () => decodeTensor(tensor({ location: 'sub/w.bin' })),
+      /externalData: \[\{ path: "sub\/w\.bin", data/,
+    )
     expectError('E_EXTERNAL', () => noExternalData.read('w.bin', 0, 1))
   })
 
   it('checks the reference before', () => {
     expectError('E_EXTERNAL', () => decodeTensor(tensor({ location: '../w.bin' })), /"\.\."/)
-    expectError('E_TENSOR', () => decodeTensor({ ...tensor({ location: 'w.bin' }), rawData: content.subarray(0, 8) }), /twice/)
+    expectError(
+      'E_TENSOR',
+      () => decodeTensor({ ...tensor({ location: 'w.bin' }), rawData: content.subarray(0, 8) }),
+      /twice/,
+    )
   })
 
   it('normalises paths', () => {
     expect(checkLocation('./a//b/./c.bin')).toBe('a/b/c.bin')
     expect(checkLocation('onnx::MatMul_1')).toBe('onnx::MatMul_1')
-    expect(parseExternal(tensor({ location: 'a', offset: '7' }))).toEqual({ location: 'a', offset: 7, length: undefined })
+    expect(parseExternal(tensor({ location: 'a', offset: '7' }))).toEqual({
+      location: 'a',
+      offset: 7,
+      length: undefined,
+    })
   })
 })
 

@@ -44,7 +44,9 @@ function smallModel(): Uint8Array {
         { name: 'w', dataType: 1, dims: [2], floatData: Float32Array.of(1, NaN) },
         { name: 'r', dataType: 7, dims: [1], rawData: new Uint8Array(8) },
       ],
-      input: [{ name: 'x', type: { tensorType: { elemType: 1, shape: { dim: [{ dimParam: 'N' }, { dimValue: 0 }] } } } }],
+      input: [
+        { name: 'x', type: { tensorType: { elemType: 1, shape: { dim: [{ dimParam: 'N' }, { dimValue: 0 }] } } } },
+      ],
     },
     opsetImport: [{ version: 21 }],
   })
@@ -72,7 +74,8 @@ const hostile: Record<string, () => Uint8Array> = {
   'an endless varint': () => bytes(tag(1, 0), repeat([0xff], 64)),
   'a field number of more than 29 bits': () => bytes(varint(2 ** 35 + 8), 0),
   'a length beyond the end': () => bytes(tag(modelGraph, 2), varint(100), 1, 2, 3),
-  'a length beyond the enclosing message': () => bytes(inGraph([...tag(2, 2), 5, 65]), varintField(1, 8), repeat([65], 8)),
+  'a length beyond the enclosing message': () =>
+    bytes(inGraph([...tag(2, 2), 5, 65]), varintField(1, 8), repeat([65], 8)),
   'a length of 2^31': () => bytes(tag(modelGraph, 2), varint(2 ** 31)),
   'a length of 2^32 + 1': () => bytes(tag(modelGraph, 2), varint(2 ** 32 + 1), 0),
   'a length of 2^64 - 1': () => bytes(tag(modelGraph, 2), varint(-1)),
@@ -107,7 +110,8 @@ const hostile: Record<string, () => Uint8Array> = {
 
 describe('generated schema', () => {
   it('is what the script makes of the table', () => {
-    const read = (name: string): string => readFileSync(new URL(`../../src/onnx/schema/${name}`, import.meta.url), 'utf8')
+    const read = (name: string): string =>
+      readFileSync(new URL(`../../src/onnx/schema/${name}`, import.meta.url), 'utf8')
     expect(read('onnx.ts')).toBe(generate(read('onnx.fields')))
   })
 })
@@ -146,7 +150,9 @@ describe('hostile wire bytes', () => {
   })
 
   it('says where in the file and in the structure', () => {
-    const error = expectError('E_PARSE', () => readModel(inGraph(lengthField(graphNode, []), lengthField(graphNode, lengthField(4, [0xff])))))
+    const error = expectError('E_PARSE', () =>
+      readModel(inGraph(lengthField(graphNode, []), lengthField(graphNode, lengthField(4, [0xff])))),
+    )
     expect(error.message).toMatch(/invalid UTF-8 at byte 8 in graph\.node\[1\]\.opType/)
   })
 
@@ -158,7 +164,8 @@ describe('hostile wire bytes', () => {
   const floods: Record<string, () => Uint8Array> = {
     nodes: () => inGraph(repeat([...lengthField(graphNode, [])], ten)),
     'node inputs': () => inGraph(lengthField(graphNode, repeat([...lengthField(1, [])], ten))),
-    'unpacked integers': () => inGraph(lengthField(graphNode, lengthField(nodeAttribute, repeat([...varintField(8, 1)], ten)))),
+    'unpacked integers': () =>
+      inGraph(lengthField(graphNode, lengthField(nodeAttribute, repeat([...varintField(8, 1)], ten)))),
     'string elements': () => inGraph(lengthField(graphInitializer, repeat([...lengthField(6, [])], ten))),
     'packed dimensions': () => inGraph(lengthField(graphInitializer, lengthField(1, repeat([1], ten)))),
     'unknown fields': () => repeat([...varintField(9, 1)], ten),
@@ -170,7 +177,12 @@ describe('hostile wire bytes', () => {
   }
 
   it('reads 10^6 nodes', () => {
-    const node = Array.from({ length: 1_000_000 }, (_, i) => ({ opType: 'Relu', name: `n${i}`, input: [`x${i}`], output: [`x${i + 1}`] }))
+    const node = Array.from({ length: 1_000_000 }, (_, i) => ({
+      opType: 'Relu',
+      name: `n${i}`,
+      input: [`x${i}`],
+      output: [`x${i + 1}`],
+    }))
     const graph = readModel(writeModel({ graph: { node } })).graph!
     expect(graph.node).toHaveLength(1_000_000)
     expect(graph.node[999_999].output).toEqual(['x1000000'])
@@ -186,16 +198,22 @@ describe('files that are not ONNX', () => {
   const header = ascii('{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}')
   const files: Record<string, [Uint8Array, RegExp]> = {
     'an HTML page': [ascii('<!DOCTYPE html>\n<html><body>404</body></html>'), /HTML page/],
-    'an HTML page after blanks and a byte order mark': [bytes([0xef, 0xbb, 0xbf], ascii('\n  <html lang="en">')), /HTML page/],
+    'an HTML page after blanks and a byte order mark': [
+      bytes([0xef, 0xbb, 0xbf], ascii('\n  <html lang="en">')),
+      /HTML page/,
+    ],
     'a gzip': [new Uint8Array(gzipSync(smallModel())), /gzip/],
     'a safetensors file': [bytes([header.length, 0, 0, 0, 0, 0, 0, 0], header, [0, 0, 0, 0]), /safetensors/],
-    'JSON': [ascii('{"error": "not found"}'), /JSON/],
+    JSON: [ascii('{"error": "not found"}'), /JSON/],
     'a Git LFS pointer': [ascii('version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n'), /Git LFS/],
     'a zip': [bytes(ascii('PK'), [3, 4, 20, 0], ascii('model.txt')), /zip/],
     'a PyTorch file': [bytes(ascii('PK'), [3, 4, 20, 0], repeat([0], 24), ascii('archive/data.pkl')), /PyTorch/],
     'a Python pickle': [bytes([0x80, 2], ascii('c__main__\n')), /pickle/],
     'a TensorFlow Lite model': [bytes([0x1c, 0, 0, 0], ascii('TFL3'), repeat([0], 8)), /TensorFlow Lite/],
-    'a TensorFlow SavedModel': [bytes([8, 1, 0x12, 0x20, 0x0a, 0x10], ascii('serve tensorflow'), repeat([0xff], 14)), /SavedModel/],
+    'a TensorFlow SavedModel': [
+      bytes([8, 1, 0x12, 0x20, 0x0a, 0x10], ascii('serve tensorflow'), repeat([0xff], 14)),
+      /SavedModel/,
+    ],
     'a TensorFlow GraphDef': [
       lengthField(1, bytes(lengthField(1, ascii('x')), lengthField(2, ascii('Placeholder')))),
       /GraphDef/,
@@ -204,7 +222,7 @@ describe('files that are not ONNX', () => {
     'an HDF5 file': [bytes([0x89], ascii('HDF\r\n'), [0x1a, 0x0a]), /HDF5/],
     'a GGUF file': [bytes(ascii('GGUF'), [3, 0, 0, 0]), /GGUF/],
     'a WebAssembly module': [bytes([0], ascii('asm'), [1, 0, 0, 0]), /WebAssembly/],
-    'zeros': [new Uint8Array(100), /zeros/],
+    zeros: [new Uint8Array(100), /zeros/],
   }
   for (const [name, [file, message]] of Object.entries(files)) {
     it(`names ${name}`, () => {
@@ -246,7 +264,13 @@ describe('reading', () => {
   })
 
   it('takes lists packed, unpacked and in pieces', () => {
-    const mixed = bytes(varintField(7, 5), lengthField(7, [1, 2]), varintField(2, 7), lengthField(7, []), varintField(7, -3))
+    const mixed = bytes(
+      varintField(7, 5),
+      lengthField(7, [1, 2]),
+      varintField(2, 7),
+      lengthField(7, []),
+      varintField(7, -3),
+    )
     expect(readTensorProto(mixed).int64Data).toEqual(BigInt64Array.of(5n, 1n, 2n, -3n))
     const floats = Float32Array.of(1, 2, 3)
     const raw = new Uint8Array(floats.buffer)
@@ -262,14 +286,23 @@ describe('reading', () => {
   })
 
   it('shows int64 beyond 2^53 as a number that is no safe integer', () => {
-    const { dims } = readTensorProto(bytes(varintField(1, 2n ** 63n - 1n), varintField(1, 2n ** 53n - 1n), varintField(1, -1)))
+    const { dims } = readTensorProto(
+      bytes(varintField(1, 2n ** 63n - 1n), varintField(1, 2n ** 53n - 1n), varintField(1, -1)),
+    )
     expect(Number.isSafeInteger(dims[0])).toBe(false)
     expect(dims.slice(1)).toEqual([2 ** 53 - 1, -1])
   })
 
   it('skips unknown fields of every wire type and takes the last of two scalars', () => {
     const file = bytes(
-      varintField(99, 1), lengthField(98, [1, 2]), tag(97, 1), repeat([0], 8), tag(96, 5), repeat([0], 4), varintField(2, 1), varintField(2, 7),
+      varintField(99, 1),
+      lengthField(98, [1, 2]),
+      tag(97, 1),
+      repeat([0], 8),
+      tag(96, 5),
+      repeat([0], 4),
+      varintField(2, 1),
+      varintField(2, 7),
     )
     expect(readTensorProto(file).dataType).toBe(7)
   })
@@ -338,12 +371,21 @@ describe('writing', () => {
     for (const field of specOf(name).fields) {
       if (field.code === 'm' && depth === 0) continue
       const one = value(field, depth)
-      model[field.name] = field.repeated ? fc.array(one, { maxLength: field.code === 'm' ? 2 : 8 }).map((items) => list(field, items)) : one
+      model[field.name] = field.repeated
+        ? fc.array(one, { maxLength: field.code === 'm' ? 2 : 8 }).map((items) => list(field, items))
+        : one
     }
     return fc.record(model, { requiredKeys: [] })
   }
 
-  for (const type of ['ModelProto', 'TensorProto', 'AttributeProto', 'SequenceProto', 'OptionalProto', 'MapProto'] as const) {
+  for (const type of [
+    'ModelProto',
+    'TensorProto',
+    'AttributeProto',
+    'SequenceProto',
+    'OptionalProto',
+    'MapProto',
+  ] as const) {
     it(`reads back what it wrote: ${type}`, () => {
       fc.assert(
         fc.property(message(type, 3), (fields) => {

@@ -3,7 +3,12 @@ import type { Case } from './case.js'
 import { attentionCases, attentionShapes, optimizerCases, rotaryCases } from './attention/attention.cases.js'
 import { concatCases } from './movement/concat.cases.js'
 import { constantCases } from './movement/constant.cases.js'
-import { contribAttentionCases, contribAttentionShapes, contribCases, skipNormShapes } from './elementwise/microsoft.cases.js'
+import {
+  contribAttentionCases,
+  contribAttentionShapes,
+  contribCases,
+  skipNormShapes,
+} from './elementwise/microsoft.cases.js'
 import { convTransposeCases } from './conv/conv-transpose.cases.js'
 import { convCases } from './conv/conv.cases.js'
 import { depthToSpaceCases } from './movement/depth-to-space.cases.js'

@@ -10,9 +10,14 @@ import { builds } from '../support/wasm.js'
 
 registerAllOps()
 
-const names = new Set(gradients.map(({ op }) => `${(op as unknown as OpDefinition).domain}:${(op as unknown as OpDefinition).name}`))
+const names = new Set(
+  gradients.map(({ op }) => `${(op as unknown as OpDefinition).domain}:${(op as unknown as OpDefinition).name}`),
+)
 /** A reference over such elements cannot be differentiated by differences: the step is lost in rounding. */
-const extreme = (row: Case) => row.inputs.some((input) => input?.dtype === 'float32' && input.values?.some((value) => !(Math.abs(Number(value)) < 100)))
+const extreme = (row: Case) =>
+  row.inputs.some(
+    (input) => input?.dtype === 'float32' && input.values?.some((value) => !(Math.abs(Number(value)) < 100)),
+  )
 const rows = allCases.filter(
   (row) =>
     names.has(`${row.domain ?? ''}:${row.op}`) &&

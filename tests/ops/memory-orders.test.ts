@@ -4,7 +4,9 @@ import { allCases } from './cases.js'
 import { checkCase } from '../support/check-case.js'
 
 // Every operator must give the same answer whatever order of axes its inputs lie in.
-const rows = allCases.filter((row) => row.inputs.some((spec) => spec && !spec.constant && spec.dtype !== 'string' && spec.shape.length > 2))
+const rows = allCases.filter((row) =>
+  row.inputs.some((spec) => spec && !spec.constant && spec.dtype !== 'string' && spec.shape.length > 2),
+)
 const orders = { 'channels-last': channelsLastOrder, reversed: (rank: number) => [...identityOrder(rank)].reverse() }
 
 describe.each(Object.keys(orders) as (keyof typeof orders)[])('%s', (order) => {

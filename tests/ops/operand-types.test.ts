@@ -12,8 +12,25 @@ import { runNode } from '../support/run-node.js'
 // kernels reading elements of one size as another.
 
 const dtypes: readonly DType[] = [
-  'float32', 'float64', 'float16', 'bfloat16', 'float8e4m3fn', 'float4e2m1', 'int4', 'uint2', 'int8', 'uint8', 'int16', 'uint16', 'int32', 'uint32', 'int64',
-  'uint64', 'bool', 'string', 'complex64',
+  'float32',
+  'float64',
+  'float16',
+  'bfloat16',
+  'float8e4m3fn',
+  'float4e2m1',
+  'int4',
+  'uint2',
+  'int8',
+  'uint8',
+  'int16',
+  'uint16',
+  'int32',
+  'uint32',
+  'int64',
+  'uint64',
+  'bool',
+  'string',
+  'complex64',
 ]
 
 function retyped(x: HostTensor, dtype: DType): HostTensor {
@@ -23,7 +40,11 @@ function retyped(x: HostTensor, dtype: DType): HostTensor {
   return castTensor(x, dtype)
 }
 
-async function problemOf(row: Case, inputs: readonly (HostTensor | undefined)[], constants: readonly number[]): Promise<string | undefined> {
+async function problemOf(
+  row: Case,
+  inputs: readonly (HostTensor | undefined)[],
+  constants: readonly number[],
+): Promise<string | undefined> {
   try {
     await runNode({ ...row, inputs, constants })
     return undefined
@@ -34,7 +55,9 @@ async function problemOf(row: Case, inputs: readonly (HostTensor | undefined)[],
 }
 
 /** The first row of each operator. */
-const rows = [...new Map(allCases.toReversed().map((row) => [`${row.domain ?? ''}:${row.op}`, row])).values()].toReversed()
+const rows = [
+  ...new Map(allCases.toReversed().map((row) => [`${row.domain ?? ''}:${row.op}`, row])).values(),
+].toReversed()
 
 describe('operands of every type', { timeout: 60_000 }, () => {
   test.each(rows.map((row) => [`${row.op} ${row.name}`, row] as const))('%s', async (_, row) => {
@@ -46,9 +69,16 @@ describe('operands of every type', { timeout: 60_000 }, () => {
       if (problem) problems.push(`${what}: ${problem}`)
     }
     for (const dtype of dtypes) {
-      for (const i of given.keys()) if (given[i]) await attempt(`input ${i} ${dtype}`, given.with(i, retyped(given[i], dtype)))
-      await attempt(`all ${dtype}`, given.map((x) => x && retyped(x, dtype)))
-      await attempt(`floats ${dtype}`, given.map((x) => x && (isFloat(x.dtype) ? retyped(x, dtype) : x)))
+      for (const i of given.keys())
+        if (given[i]) await attempt(`input ${i} ${dtype}`, given.with(i, retyped(given[i], dtype)))
+      await attempt(
+        `all ${dtype}`,
+        given.map((x) => x && retyped(x, dtype)),
+      )
+      await attempt(
+        `floats ${dtype}`,
+        given.map((x) => x && (isFloat(x.dtype) ? retyped(x, dtype) : x)),
+      )
     }
     expect(problems).toEqual([])
   })

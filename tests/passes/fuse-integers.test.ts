@@ -21,7 +21,10 @@ class Quantized extends GraphBuilder {
 
   private parameters(scale: number, zero: number, type: Byte): Value[] {
     const name = `p${this.count++}`
-    return [this.constant(`${name}/scale`, hostFrom('float32', [], [scale])), this.constant(`${name}/zero`, hostFrom(type, [], [zero]))]
+    return [
+      this.constant(`${name}/scale`, hostFrom('float32', [], [scale])),
+      this.constant(`${name}/zero`, hostFrom(type, [], [zero])),
+    ]
   }
 
   quantize(x: Value, scale: number, zero: number, type: Byte = 'uint8'): Value {
@@ -48,10 +51,14 @@ class Quantized extends GraphBuilder {
   bias(scales: readonly number[], filters: number): Value {
     const name = `b${this.count++}`
     const each = scales.length > 1 ? [filters] : []
-    return this.op('DequantizeLinear', [
-      this.constant(name, randomTensor(this.random, 'int32', [filters], -20000, 20000)),
-      this.constant(`${name}/scale`, hostFrom('float32', each, [...scales])),
-    ], { axis: 0n })
+    return this.op(
+      'DequantizeLinear',
+      [
+        this.constant(name, randomTensor(this.random, 'int32', [filters], -20000, 20000)),
+        this.constant(`${name}/scale`, hostFrom('float32', each, [...scales])),
+      ],
+      { axis: 0n },
+    )
   }
 }
 
@@ -71,27 +78,112 @@ const conv = (g: Quantized, x: Value) => g.op('Conv', [x, g.weights([5, 6, 3, 3]
 const rows: readonly Row[] = [
   { name: 'a convolution', build: (g, x) => g.quantize(conv(g, x), 0.05, 128), ops: ['QLinearConv'] },
   { name: 'to int8', build: (g, x) => g.quantize(conv(g, x), 0.05, -3, 'int8'), ops: ['QLinearConv'] },
-  { name: 'Relu, bounded by the type', build: (g, x) => g.quantize(g.op('Relu', [conv(g, x)]), 0.05, 0), ops: ['QLinearConv'] },
-  { name: 'Relu that does more', build: (g, x) => g.quantize(g.op('Relu', [conv(g, x)]), 0.05, 31), ops: ['QLinearConv'] },
-  { name: 'Clip', build: (g, x) => g.quantize(g.op('Clip', [conv(g, x), g.constant('low', hostFrom('float32', [], [-1])), g.constant('high', hostFrom('float32', [], [2]))]), 0.05, 40), ops: ['QLinearConv'] },
-  { name: 'depthwise', build: (g, x) => g.quantize(g.op('Conv', [x, g.weights([6, 1, 3, 3], [0.004])], { ...pads, group: 6n }), 0.05, 128), ops: ['QLinearConv'] },
-  { name: 'two that follow each other', build: (g, x) => g.quantize(g.op('Conv', [g.steps(conv(g, x), 0.05, 128), g.weights([4, 5, 1, 1], [0.01])]), 0.06, 100), ops: ['QLinearConv', 'QLinearConv'] },
-  { name: 'a residual', build: (g, x) => g.quantize(g.op('Relu', [g.op('Add', [x, g.steps(g.op('Conv', [x, g.weights([6, 6, 1, 1], [0.004])]), 0.04, 120)])]), 0.05, 12), ops: ['QLinearConv', 'QLinearAdd'] },
-  { name: 'a global mean', build: (g, x) => g.quantize(g.op('GlobalAveragePool', [x]), 0.01, 120), ops: ['QLinearGlobalAveragePool'] },
-  { name: 'a mean, flattened, and a product', build: (g, x) => {
-    const mean = g.steps(g.op('GlobalAveragePool', [x]), 0.01, 120)
-    return g.quantize(g.op('Gemm', [g.steps(g.op('Flatten', [mean]), 0.01, 120), g.weights([7, 6], [0.01]), g.bias([Math.fround(0.01 * 0.01)], 7)], { transB: 1n }), 0.02, 128)
-  }, ops: ['QLinearGlobalAveragePool', 'Flatten', 'QGemm'] },
-  { name: 'MatMul', build: (g, x) => g.quantize(g.op('MatMul', [x, g.weights([9, 5], perFilter, 1)]), 0.03, 128), ops: ['QLinearMatMul'] },
+  {
+    name: 'Relu, bounded by the type',
+    build: (g, x) => g.quantize(g.op('Relu', [conv(g, x)]), 0.05, 0),
+    ops: ['QLinearConv'],
+  },
+  {
+    name: 'Relu that does more',
+    build: (g, x) => g.quantize(g.op('Relu', [conv(g, x)]), 0.05, 31),
+    ops: ['QLinearConv'],
+  },
+  {
+    name: 'Clip',
+    build: (g, x) =>
+      g.quantize(
+        g.op('Clip', [
+          conv(g, x),
+          g.constant('low', hostFrom('float32', [], [-1])),
+          g.constant('high', hostFrom('float32', [], [2])),
+        ]),
+        0.05,
+        40,
+      ),
+    ops: ['QLinearConv'],
+  },
+  {
+    name: 'depthwise',
+    build: (g, x) => g.quantize(g.op('Conv', [x, g.weights([6, 1, 3, 3], [0.004])], { ...pads, group: 6n }), 0.05, 128),
+    ops: ['QLinearConv'],
+  },
+  {
+    name: 'two that follow each other',
+    build: (g, x) =>
+      g.quantize(g.op('Conv', [g.steps(conv(g, x), 0.05, 128), g.weights([4, 5, 1, 1], [0.01])]), 0.06, 100),
+    ops: ['QLinearConv', 'QLinearConv'],
+  },
+  {
+    name: 'a residual',
+    build: (g, x) =>
+      g.quantize(
+        g.op('Relu', [g.op('Add', [x, g.steps(g.op('Conv', [x, g.weights([6, 6, 1, 1], [0.004])]), 0.04, 120)])]),
+        0.05,
+        12,
+      ),
+    ops: ['QLinearConv', 'QLinearAdd'],
+  },
+  {
+    name: 'a global mean',
+    build: (g, x) => g.quantize(g.op('GlobalAveragePool', [x]), 0.01, 120),
+    ops: ['QLinearGlobalAveragePool'],
+  },
+  {
+    name: 'a mean, flattened, and a product',
+    build: (g, x) => {
+      const mean = g.steps(g.op('GlobalAveragePool', [x]), 0.01, 120)
+      return g.quantize(
+        g.op(
+          'Gemm',
+          [
+            g.steps(g.op('Flatten', [mean]), 0.01, 120),
+            g.weights([7, 6], [0.01]),
+            g.bias([Math.fround(0.01 * 0.01)], 7),
+          ],
+          { transB: 1n },
+        ),
+        0.02,
+        128,
+      )
+    },
+    ops: ['QLinearGlobalAveragePool', 'Flatten', 'QGemm'],
+  },
+  {
+    name: 'MatMul',
+    build: (g, x) => g.quantize(g.op('MatMul', [x, g.weights([9, 5], perFilter, 1)]), 0.03, 128),
+    ops: ['QLinearMatMul'],
+  },
   // What must stay as it is.
-  { name: 'a bias in other units', build: (g, x) => g.quantize(g.op('Conv', [x, g.weights([5, 6, 3, 3], perFilter), g.bias([0.0001], 5)], pads), 0.05, 128), ops: ['DequantizeLinear', 'Conv', 'QuantizeLinear'] },
-  { name: 'a convolution that somebody else reads', build: (g, x) => {
-    const y = conv(g, x)
-    return g.op('Concat', [g.op('Cast', [g.quantize(y, 0.05, 128)], { to: 1n }), y], { axis: 1n })
-  }, ops: ['DequantizeLinear', 'Conv', 'QuantizeLinear', 'Cast', 'Concat'] },
-  { name: 'scales along another axis', build: (g, x) => g.quantize(g.op('MatMul', [x, g.weights([9, 9], [...perFilter, ...perFilter.slice(1)], 0)]), 0.03, 128), ops: ['DequantizeLinear', 'MatMul', 'QuantizeLinear'] },
-  { name: 'a sum that broadcasts', build: (g, x) => g.quantize(g.op('Add', [x, g.steps(g.op('GlobalAveragePool', [x]), 0.01, 120)]), 0.05, 128), ops: ['DequantizeLinear', 'QLinearGlobalAveragePool', 'DequantizeLinear', 'Add', 'QuantizeLinear'] },
-  { name: 'a Flatten between other scales', build: (g, x) => g.quantize(g.op('Flatten', [x]), 0.05, 128), ops: ['DequantizeLinear', 'Flatten', 'QuantizeLinear'] },
+  {
+    name: 'a bias in other units',
+    build: (g, x) =>
+      g.quantize(g.op('Conv', [x, g.weights([5, 6, 3, 3], perFilter), g.bias([0.0001], 5)], pads), 0.05, 128),
+    ops: ['DequantizeLinear', 'Conv', 'QuantizeLinear'],
+  },
+  {
+    name: 'a convolution that somebody else reads',
+    build: (g, x) => {
+      const y = conv(g, x)
+      return g.op('Concat', [g.op('Cast', [g.quantize(y, 0.05, 128)], { to: 1n }), y], { axis: 1n })
+    },
+    ops: ['DequantizeLinear', 'Conv', 'QuantizeLinear', 'Cast', 'Concat'],
+  },
+  {
+    name: 'scales along another axis',
+    build: (g, x) =>
+      g.quantize(g.op('MatMul', [x, g.weights([9, 9], [...perFilter, ...perFilter.slice(1)], 0)]), 0.03, 128),
+    ops: ['DequantizeLinear', 'MatMul', 'QuantizeLinear'],
+  },
+  {
+    name: 'a sum that broadcasts',
+    build: (g, x) => g.quantize(g.op('Add', [x, g.steps(g.op('GlobalAveragePool', [x]), 0.01, 120)]), 0.05, 128),
+    ops: ['DequantizeLinear', 'QLinearGlobalAveragePool', 'DequantizeLinear', 'Add', 'QuantizeLinear'],
+  },
+  {
+    name: 'a Flatten between other scales',
+    build: (g, x) => g.quantize(g.op('Flatten', [x]), 0.05, 128),
+    ops: ['DequantizeLinear', 'Flatten', 'QuantizeLinear'],
+  },
 ]
 
 async function made(build: Row['build']): Promise<{ graph: Graph; fused: Graph }> {
@@ -100,7 +192,13 @@ async function made(build: Row['build']): Promise<{ graph: Graph; fused: Graph }
   const graph = g.graph()
   const off = { 'fuse-integers': false, 'fuse-integer-sums': false, 'fuse-quantize': false }
   const context = makeContext('simd')
-  const program = (part: Graph) => new Program(part, context, new WeightStore(context), { build: 'simd', fast: false, shapedPass: () => false, arenaLimit: 2 ** 30 })
+  const program = (part: Graph) =>
+    new Program(part, context, new WeightStore(context), {
+      build: 'simd',
+      fast: false,
+      shapedPass: () => false,
+      arenaLimit: 2 ** 30,
+    })
   const evaluate = async (part: Graph) => (await program(part).run(new Map())) as Map<Value, HostTensor>
   return {
     graph: await optimize(graph, graph.outputs, off, { fast: false, evaluate }),
@@ -110,8 +208,15 @@ async function made(build: Row['build']): Promise<{ graph: Graph; fused: Graph }
 
 async function run(graph: Graph, build: 'simd' | 'relaxed', x: HostTensor, integers: boolean): Promise<HostTensor> {
   const context = makeContext(build)
-  const options = { build, fast: true, shapedPass: (name: string) => integers && name === 'fuse-integer-sums', arenaLimit: 2 ** 30 }
-  const results = await new Program(graph, context, new WeightStore(context), options).run(new Map([[graph.inputs[0], x]]))
+  const options = {
+    build,
+    fast: true,
+    shapedPass: (name: string) => integers && name === 'fuse-integer-sums',
+    arenaLimit: 2 ** 30,
+  }
+  const results = await new Program(graph, context, new WeightStore(context), options).run(
+    new Map([[graph.inputs[0], x]]),
+  )
   return results.get(graph.outputs[0]) as HostTensor
 }
 
@@ -121,7 +226,9 @@ describe('fuse-integers', () => {
   test.each(rows)('$name', async ({ build: make, ops }) => {
     const { graph, fused } = await made(make)
     const types = new Map([[graph.inputs[0], { dtype: 'float32' as const, shape }]])
-    const { graph: { nodes } } = specialize(fused, types, new Map(), (name) => name === 'fuse-integer-sums')
+    const {
+      graph: { nodes },
+    } = specialize(fused, types, new Map(), (name) => name === 'fuse-integer-sums')
     expect(nodes.map(({ op }) => op.name).filter((name) => name !== 'Identity')).toEqual(['QuantizeLinear', ...ops])
     let bits: ArrayLike<number> | undefined
     for (const build of builds) {
@@ -135,7 +242,8 @@ describe('fuse-integers', () => {
       expect(a.filter((value, i) => value !== b[i]).length).toBeLessThanOrEqual(a.length / 50)
       expect(new Set(a).size).toBeGreaterThan(5)
       // Integers are the same bits in every build.
-      if (ops.every((name) => name.startsWith('Q') && name !== 'QuantizeLinear')) expect(a).toEqual(Array.from((bits ??= a)))
+      if (ops.every((name) => name.startsWith('Q') && name !== 'QuantizeLinear'))
+        expect(a).toEqual(Array.from((bits ??= a)))
     }
   })
 })

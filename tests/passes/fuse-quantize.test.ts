@@ -45,31 +45,66 @@ function graphOf(build: (g: GraphBuilder, x: Value) => Value): Graph {
 
 /** The operators left in the graph after the pass, but for the one that names the output. */
 function fusedOps(graph: Graph): string[] {
-  const types = inferTypes(graph, new Map([[graph.inputs[0], { dtype: 'float32' as const, shape }]]), () => {}, new Map())
-  return fuseQuantize(graph, types).nodes.map(({ op }) => op.name).filter((name) => name !== 'Identity')
+  const types = inferTypes(
+    graph,
+    new Map([[graph.inputs[0], { dtype: 'float32' as const, shape }]]),
+    () => {},
+    new Map(),
+  )
+  return fuseQuantize(graph, types)
+    .nodes.map(({ op }) => op.name)
+    .filter((name) => name !== 'Identity')
 }
 
 async function run(graph: Graph, build: 'simd' | 'relaxed', x: HostTensor, fuse: boolean): Promise<number[]> {
   const context = makeContext(build)
-  const options = { build, fast: true, shapedPass: (name: string) => fuse || name !== 'fuse-quantize', arenaLimit: 2 ** 30 }
-  const results = await new Program(graph, context, new WeightStore(context), options).run(new Map([[graph.inputs[0], x]]))
+  const options = {
+    build,
+    fast: true,
+    shapedPass: (name: string) => fuse || name !== 'fuse-quantize',
+    arenaLimit: 2 ** 30,
+  }
+  const results = await new Program(graph, context, new WeightStore(context), options).run(
+    new Map([[graph.inputs[0], x]]),
+  )
   return Array.from((results.get(graph.outputs[0]) as HostTensor).data as Float32Array)
 }
 
 const conv = (g: GraphBuilder, x: Value): Value => {
   const random = seeded(3)
-  return g.op('Conv', [x, g.constant('w', randomTensor(random, 'float32', [6, 5, 3, 3], -1, 1)), g.constant('b', randomTensor(random, 'float32', [6], -1, 1))])
+  return g.op('Conv', [
+    x,
+    g.constant('w', randomTensor(random, 'float32', [6, 5, 3, 3], -1, 1)),
+    g.constant('b', randomTensor(random, 'float32', [6], -1, 1)),
+  ])
 }
 
 const x = randomTensor(seeded(5), 'float32', shape, -3, 3)
-const odd: HostTensor = { ...x, data: (x.data as Float32Array).map((value, i) => [NaN, Infinity, -Infinity, 0.05, -0.05, 0.15, 1e30][i % 29] ?? value) }
+const odd: HostTensor = {
+  ...x,
+  data: (x.data as Float32Array).map(
+    (value, i) => [NaN, Infinity, -Infinity, 0.05, -0.05, 0.15, 1e30][i % 29] ?? value,
+  ),
+}
 
 const cases: { name: string; build: (g: GraphBuilder, x: Value) => Value; ops: string[] }[] = [
   { name: 'alone', build: (g, x) => quantize(g, x, { scale: 0.1, zero: 7 }), ops: ['QuantizeDequantize'] },
-  { name: 'int8', build: (g, x) => quantize(g, x, { scale: 0.013, zero: -3, type: 'int8' }), ops: ['QuantizeDequantize'] },
-  { name: 'with a Cast that changes nothing', build: (g, x) => quantize(g, x, { scale: 0.1, zero: 7, cast: true }), ops: ['QuantizeDequantize'] },
+  {
+    name: 'int8',
+    build: (g, x) => quantize(g, x, { scale: 0.013, zero: -3, type: 'int8' }),
+    ops: ['QuantizeDequantize'],
+  },
+  {
+    name: 'with a Cast that changes nothing',
+    build: (g, x) => quantize(g, x, { scale: 0.1, zero: 7, cast: true }),
+    ops: ['QuantizeDequantize'],
+  },
   { name: 'after a convolution', build: (g, x) => quantize(g, conv(g, x), { scale: 0.03, zero: 99 }), ops: ['Conv'] },
-  { name: 'in the place of a Relu', build: (g, x) => quantize(g, g.op('Relu', [conv(g, x)]), { scale: 0.03, zero: 0 }), ops: ['Conv'] },
+  {
+    name: 'in the place of a Relu',
+    build: (g, x) => quantize(g, g.op('Relu', [conv(g, x)]), { scale: 0.03, zero: 0 }),
+    ops: ['Conv'],
+  },
   {
     name: 'not in the place of a Relu that does more',
     build: (g, x) => quantize(g, g.op('Relu', [conv(g, x)]), { scale: 0.03, zero: 5 }),
@@ -91,7 +126,10 @@ describe.each(builds)('fuse-quantize (%s)', (build) => {
   test.each(cases)('$name', async ({ build: make, ops }) => {
     expect(fusedOps(graphOf(make))).toEqual(ops)
     for (const input of [x, odd]) {
-      const [fused, plain] = [await run(graphOf(make), build, input, true), await run(graphOf(make), build, input, false)]
+      const [fused, plain] = [
+        await run(graphOf(make), build, input, true),
+        await run(graphOf(make), build, input, false),
+      ]
       // + 0: a zero that was an integer has no sign.
       expect(fused.map((value) => value + 0)).toEqual(plain.map((value) => value + 0))
     }

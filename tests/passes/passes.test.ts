@@ -14,13 +14,23 @@ const weights = (...shape: number[]): HostTensor => randomTensor(random, 'float3
 const positive = (...shape: number[]): HostTensor => randomTensor(random, 'float32', shape, 0.5, 2)
 
 /** Builds the middle of a model; `c` makes a random constant, `p` a positive one. */
-type Build = (g: GraphBuilder, x: Value, c: (...shape: number[]) => Value, p: (...shape: number[]) => Value) => Value | readonly Value[]
+type Build = (
+  g: GraphBuilder,
+  x: Value,
+  c: (...shape: number[]) => Value,
+  p: (...shape: number[]) => Value,
+) => Value | readonly Value[]
 
 function modelOf(build: Build, shape: readonly (number | string)[]): Uint8Array {
   const g = new GraphBuilder('pass')
   const x = g.input('x', 'float32', shape)
   let count = 0
-  const outputs = build(g, x, (...s) => g.constant(`c${count++}`, weights(...s)), (...s) => g.constant(`c${count++}`, positive(...s)))
+  const outputs = build(
+    g,
+    x,
+    (...s) => g.constant(`c${count++}`, weights(...s)),
+    (...s) => g.constant(`c${count++}`, positive(...s)),
+  )
   for (const output of Array.isArray(outputs) ? (outputs as Value[]) : [outputs as Value]) g.output(output)
   return exportModel(g.graph())
 }
@@ -30,7 +40,12 @@ const allOff = Object.fromEntries([...passes, ...shapedPasses].map(({ name }) =>
 const numbersOf = (data: Tensor['data']): number[] => Array.from(data as Float32Array, Number)
 
 /** The nodes that a pass leaves, by itself; its numbers must be those without it. */
-async function alone(pass: PassName, build: Build, shape: number[] = [2, 4, 5, 5], tolerance = 1e-5): Promise<readonly Node[]> {
+async function alone(
+  pass: PassName,
+  build: Build,
+  shape: number[] = [2, 4, 5, 5],
+  tolerance = 1e-5,
+): Promise<readonly Node[]> {
   const bytes = modelOf(build, shape)
   const [off, on] = await Promise.all([
     InferenceSession.create(bytes, { passes: false, accuracy: 'exact' }),
@@ -66,7 +81,10 @@ describe('eliminate-dead', () => {
   })
 
   test('keeps a node of which one output is read', async () => {
-    const nodes = await alone('eliminate-dead', (g, x) => g.node('Split', [x], { axis: 0, num_outputs: 2 }, { outputs: 2 })[1])
+    const nodes = await alone(
+      'eliminate-dead',
+      (g, x) => g.node('Split', [x], { axis: 0, num_outputs: 2 }, { outputs: 2 })[1],
+    )
     expect(ops(nodes)).toEqual(['Split'])
   })
 
@@ -92,14 +110,26 @@ function nodeOf(builder: GraphBuilder, value: Value): Node {
 
 describe('eliminate-identity', () => {
   test.each<[string, Build, string[]]>([
-    ['chains of Identity and Dropout', (g, x) => g.op('Relu', [g.op('Identity', [g.op('Dropout', [g.op('Identity', [g.op('Neg', [x])])])])]), ['Neg', 'Relu']],
+    [
+      'chains of Identity and Dropout',
+      (g, x) => g.op('Relu', [g.op('Identity', [g.op('Dropout', [g.op('Identity', [g.op('Neg', [x])])])])]),
+      ['Neg', 'Relu'],
+    ],
     ['not one that makes an output', (g, x) => g.op('Identity', [g.op('Neg', [x])]), ['Neg', 'Identity']],
-    ['not one whose mask is read', (g, x) => g.node('Dropout', [x], {}, { outputs: 2 }).map((y, i) => (i === 0 ? g.op('Neg', [y]) : y)), ['Dropout', 'Neg']],
+    [
+      'not one whose mask is read',
+      (g, x) => g.node('Dropout', [x], {}, { outputs: 2 }).map((y, i) => (i === 0 ? g.op('Neg', [y]) : y)),
+      ['Dropout', 'Neg'],
+    ],
     ['of an input that is read twice', (g, x) => g.op('Add', [g.op('Identity', [x]), g.op('Identity', [x])]), ['Add']],
-    ['beside an Identity that makes an output', (g, x) => {
-      const y = g.op('Identity', [x])
-      return [y, g.op('Neg', [g.op('Identity', [y])])]
-    }, ['Identity', 'Neg']],
+    [
+      'beside an Identity that makes an output',
+      (g, x) => {
+        const y = g.op('Identity', [x])
+        return [y, g.op('Neg', [g.op('Identity', [y])])]
+      },
+      ['Identity', 'Neg'],
+    ],
   ])('%s', async (_, build, left) => {
     expect(ops(await alone('eliminate-identity', build))).toEqual(left)
   })
@@ -107,14 +137,30 @@ describe('eliminate-identity', () => {
 
 describe('fold-constants', () => {
   test.each<[string, Build, string[]]>([
-    ['what depends on constants alone', (g, x, c) => g.op('Add', [x, g.op('Exp', [g.op('Add', [c(5), c(5)])])]), ['Add']],
+    [
+      'what depends on constants alone',
+      (g, x, c) => g.op('Add', [x, g.op('Exp', [g.op('Add', [c(5), c(5)])])]),
+      ['Add'],
+    ],
     ['everything, down to an output', (g, x, c) => [g.op('Neg', [x]), g.op('Mul', [c(3), c(3)])], ['Neg']],
-    ['not what depends on an input', (g, x, c) => g.op('Add', [g.op('Mul', [x, c(5)]), g.op('Neg', [c(5)])]), ['Mul', 'Add']],
-    ['a result of which a part is read', (g, x, c) => g.op('Add', [x, g.node('Split', [c(10)], { axis: 0, num_outputs: 2 }, { outputs: 2 })[1]]), ['Add']],
-    ['a constant that was folded, and what follows from it', (g, x, c) => {
-      const folded = g.op('Exp', [c(5)])
-      return g.op('Add', [g.op('Mul', [x, folded]), g.op('Neg', [folded])])
-    }, ['Mul', 'Add']],
+    [
+      'not what depends on an input',
+      (g, x, c) => g.op('Add', [g.op('Mul', [x, c(5)]), g.op('Neg', [c(5)])]),
+      ['Mul', 'Add'],
+    ],
+    [
+      'a result of which a part is read',
+      (g, x, c) => g.op('Add', [x, g.node('Split', [c(10)], { axis: 0, num_outputs: 2 }, { outputs: 2 })[1]]),
+      ['Add'],
+    ],
+    [
+      'a constant that was folded, and what follows from it',
+      (g, x, c) => {
+        const folded = g.op('Exp', [c(5)])
+        return g.op('Add', [g.op('Mul', [x, folded]), g.op('Neg', [folded])])
+      },
+      ['Mul', 'Add'],
+    ],
   ])('%s', async (_, build, left) => {
     expect(ops(await alone('fold-constants', build))).toEqual(left)
   })
@@ -123,14 +169,18 @@ describe('fold-constants', () => {
     const g = new GraphBuilder('fold')
     const x = g.input('x', 'float32', [4])
     const table = g.op('Exp', [g.constant('big', hostZeros('float32', [50_000]))])
-    g.output(g.op('Add', [x, g.op('ReduceSum', [table, g.constant('axes', hostFrom('int64', [1], [0]))], { keepdims: 1 })]), 'y')
+    g.output(
+      g.op('Add', [x, g.op('ReduceSum', [table, g.constant('axes', hostFrom('int64', [1], [0]))], { keepdims: 1 })]),
+      'y',
+    )
     const session = await InferenceSession.create(exportModel(g.graph()))
     const { y } = await session.run({ x: new Tensor('float32', new Float32Array(4), [4]) })
     expect(y.data[3]).toBe(50_000)
     expect(session.memory.weights + session.memory.arena).toBeLessThan(10_000)
     // 200 kB in and 200 kB out, once and not ever after.
     const { peak } = session.memory
-    for (const fetch of ['x', 'y', 'x']) await session.run({ x: new Tensor('float32', new Float32Array(4), [4]) }, [fetch])
+    for (const fetch of ['x', 'y', 'x'])
+      await session.run({ x: new Tensor('float32', new Float32Array(4), [4]) }, [fetch])
     expect(session.memory.peak).toBe(peak)
     await session.release()
   })
@@ -147,21 +197,30 @@ describe('fold-batchnorm', () => {
     ['depthwise Conv', (g, x, c, p) => norm(g, g.op('Conv', [x, c(4, 1, 3, 3), c(4)], { group: 4 }), p, 4)],
     ['ConvTranspose', (g, x, c, p) => norm(g, g.op('ConvTranspose', [x, c(4, 6, 3, 3), c(6)]), p, 6)],
     ['grouped ConvTranspose', (g, x, c, p) => norm(g, g.op('ConvTranspose', [x, c(4, 3, 3, 3)], { group: 2 }), p, 6)],
-    ['depthwise ConvTranspose', (g, x, c, p) => norm(g, g.op('ConvTranspose', [x, c(4, 1, 2, 2), c(4)], { group: 4 }), p, 4)],
+    [
+      'depthwise ConvTranspose',
+      (g, x, c, p) => norm(g, g.op('ConvTranspose', [x, c(4, 1, 2, 2), c(4)], { group: 4 }), p, 4),
+    ],
     ['Mul per channel', (g, x, c, p) => g.op('Mul', [g.op('Conv', [x, c(6, 4, 3, 3)]), p(6, 1, 1)])],
     ['Mul from the left', (g, x, c, p) => g.op('Mul', [p(1, 6, 1, 1), g.op('Conv', [x, c(6, 4, 3, 3), c(6)])])],
     ['Mul with a number', (g, x, c, p) => g.op('Mul', [g.op('Conv', [x, c(6, 4, 3, 3), c(6)]), p()])],
     ['Add per channel', (g, x, c) => g.op('Add', [g.op('Conv', [x, c(6, 4, 3, 3), c(6)]), c(6, 1, 1)])],
     ['Add with a number of many axes', (g, x, c) => g.op('Add', [c(1, 1, 1, 1), g.op('Conv', [x, c(6, 4, 3, 3)])])],
     ['Sub per channel', (g, x, c) => g.op('Sub', [g.op('Conv', [x, c(6, 4, 3, 3), c(6)]), c(1, 6, 1, 1)])],
-    ['several, one after another', (g, x, c, p) => {
-      const y = norm(g, g.op('Conv', [x, c(6, 4, 3, 3), c(6)]), p, 6)
-      return g.op('Sub', [g.op('Add', [g.op('Mul', [y, p(6, 1, 1)]), c(6, 1, 1)]), c(6, 1, 1)])
-    }],
-    ['two convolutions with the same weights', (g, x, c, p) => {
-      const w = c(4, 4, 3, 3)
-      return norm(g, g.op('Conv', [norm(g, g.op('Conv', [x, w]), p, 4), w]), p, 4)
-    }],
+    [
+      'several, one after another',
+      (g, x, c, p) => {
+        const y = norm(g, g.op('Conv', [x, c(6, 4, 3, 3), c(6)]), p, 6)
+        return g.op('Sub', [g.op('Add', [g.op('Mul', [y, p(6, 1, 1)]), c(6, 1, 1)]), c(6, 1, 1)])
+      },
+    ],
+    [
+      'two convolutions with the same weights',
+      (g, x, c, p) => {
+        const w = c(4, 4, 3, 3)
+        return norm(g, g.op('Conv', [norm(g, g.op('Conv', [x, w]), p, 4), w]), p, 4)
+      },
+    ],
   ])('%s', async (_, build) => {
     const nodes = await alone('fold-batchnorm', build)
     expect(new Set(ops(nodes)).size).toBe(1)
@@ -170,38 +229,82 @@ describe('fold-batchnorm', () => {
   })
 
   test.each<[string, Build]>([
-    ['a convolution that is read twice', (g, x, c, p) => {
-      const y = g.op('Conv', [x, c(6, 4, 3, 3)])
-      return g.op('Add', [norm(g, y, p, 6), y])
-    }],
-    ['a convolution that is fetched', (g, x, c, p) => {
-      const y = g.op('Conv', [x, c(6, 4, 3, 3)])
-      return [y, norm(g, y, p, 6)]
-    }],
-    ['a product of a convolution with itself', (g, x, c) => {
-      const y = g.op('Conv', [x, c(6, 4, 3, 3)])
-      return g.op('Mul', [y, y])
-    }],
+    [
+      'a convolution that is read twice',
+      (g, x, c, p) => {
+        const y = g.op('Conv', [x, c(6, 4, 3, 3)])
+        return g.op('Add', [norm(g, y, p, 6), y])
+      },
+    ],
+    [
+      'a convolution that is fetched',
+      (g, x, c, p) => {
+        const y = g.op('Conv', [x, c(6, 4, 3, 3)])
+        return [y, norm(g, y, p, 6)]
+      },
+    ],
+    [
+      'a product of a convolution with itself',
+      (g, x, c) => {
+        const y = g.op('Conv', [x, c(6, 4, 3, 3)])
+        return g.op('Mul', [y, y])
+      },
+    ],
     ['a factor per column', (g, x, c) => g.op('Mul', [g.op('Conv', [x, c(3, 4, 3, 3)]), c(3)])],
     ['a factor per pixel', (g, x, c) => g.op('Mul', [g.op('Conv', [x, c(3, 4, 3, 3)]), c(3, 3)])],
     ['a factor that adds axes', (g, x, c) => g.op('Mul', [g.op('Conv', [x, c(6, 4, 3, 3)]), c(1, 1, 6, 1, 1)])],
-    ['a factor that broadcasts the one channel', (g, x, c) => g.op('Mul', [g.op('Conv', [x, c(1, 4, 3, 3)]), c(6, 1, 1)])],
+    [
+      'a factor that broadcasts the one channel',
+      (g, x, c) => g.op('Mul', [g.op('Conv', [x, c(1, 4, 3, 3)]), c(6, 1, 1)]),
+    ],
     ['a difference the other way round', (g, x, c) => g.op('Sub', [c(6, 1, 1), g.op('Conv', [x, c(6, 4, 3, 3)])])],
     ['a division', (g, x, c, p) => g.op('Div', [p(6, 1, 1), g.op('Conv', [x, c(6, 4, 3, 3)])])],
-    ['weights that are computed', (g, x, _, p) => norm(g, g.op('Conv', [x, g.op('Slice', [g.op('Expand', [g.op('ReduceMean', [x]), g.constant('s', hostFrom('int64', [4], [6, 4, 3, 3]))]), g.constant('a', hostFrom('int64', [1], [0])), g.constant('b', hostFrom('int64', [1], [6]))])]), p, 6)],
-    ['a scale that is computed', (g, x, c, p) => g.op('BatchNormalization', [g.op('Conv', [x, c(4, 4, 3, 3)]), g.op('GlobalMaxPool', [g.op('ReduceMax', [x])]), p(4), p(4), p(4)].map((v, i) => (i === 1 ? g.op('ReduceMax', [x, g.constant('axes', hostFrom('int64', [3], [0, 2, 3]))], { keepdims: 0 }) : v)))],
+    [
+      'weights that are computed',
+      (g, x, _, p) =>
+        norm(
+          g,
+          g.op('Conv', [
+            x,
+            g.op('Slice', [
+              g.op('Expand', [g.op('ReduceMean', [x]), g.constant('s', hostFrom('int64', [4], [6, 4, 3, 3]))]),
+              g.constant('a', hostFrom('int64', [1], [0])),
+              g.constant('b', hostFrom('int64', [1], [6])),
+            ]),
+          ]),
+          p,
+          6,
+        ),
+    ],
+    [
+      'a scale that is computed',
+      (g, x, c, p) =>
+        g.op(
+          'BatchNormalization',
+          [g.op('Conv', [x, c(4, 4, 3, 3)]), g.op('GlobalMaxPool', [g.op('ReduceMax', [x])]), p(4), p(4), p(4)].map(
+            (v, i) =>
+              i === 1
+                ? g.op('ReduceMax', [x, g.constant('axes', hostFrom('int64', [3], [0, 2, 3]))], { keepdims: 0 })
+                : v,
+          ),
+        ),
+    ],
   ])('not %s', async (_, build) => {
     const bytes = modelOf(build, [2, 4, 5, 5])
     const plain = await InferenceSession.create(bytes, { passes: { ...allOff, 'eliminate-dead': true } })
     const before = ops(await plain.optimized())
     await plain.release()
-    expect(ops(await alone('fold-batchnorm', build)).filter((op) => before.includes(op))).toEqual(expect.arrayContaining(before))
+    expect(ops(await alone('fold-batchnorm', build)).filter((op) => before.includes(op))).toEqual(
+      expect.arrayContaining(before),
+    )
   })
 })
 
 describe('transposed-to-conv', () => {
-  const transposed = (shape: number[], attributes: Record<string, unknown>): Build => (g, x, c) =>
-    g.op('ConvTranspose', [x, c(...shape), c(shape[1] * Number(attributes.group ?? 1))], attributes)
+  const transposed =
+    (shape: number[], attributes: Record<string, unknown>): Build =>
+    (g, x, c) =>
+      g.op('ConvTranspose', [x, c(...shape), c(shape[1] * Number(attributes.group ?? 1))], attributes)
 
   test.each<[string, Build, number[]]>([
     ['3x3', transposed([4, 6, 3, 3], {}), [2, 4, 5, 5]],
@@ -221,7 +324,17 @@ describe('transposed-to-conv', () => {
     ['a size that is asked for', transposed([4, 6, 3, 3], { output_shape: [6, 7] })],
     ['SAME_UPPER', transposed([4, 6, 3, 3], { auto_pad: 'SAME_UPPER' })],
     ['output padding', transposed([4, 6, 3, 3], { output_padding: [0, 1], dilations: [2, 2] })],
-    ['filters that are computed', (g, x) => g.op('ConvTranspose', [x, g.op('Reshape', [g.op('Slice', [x, ...[0, 1, 0].map((v, i) => g.constant(`s${i}`, hostFrom('int64', [1], [v])))]), g.constant('shape', hostFrom('int64', [4], [4, 1, 5, 5]))])])],
+    [
+      'filters that are computed',
+      (g, x) =>
+        g.op('ConvTranspose', [
+          x,
+          g.op('Reshape', [
+            g.op('Slice', [x, ...[0, 1, 0].map((v, i) => g.constant(`s${i}`, hostFrom('int64', [1], [v])))]),
+            g.constant('shape', hostFrom('int64', [4], [4, 1, 5, 5])),
+          ]),
+        ]),
+    ],
   ])('not %s', async (_, build) => {
     expect(ops(await alone('transposed-to-conv', build))).toContain('ConvTranspose')
   })
@@ -242,15 +355,28 @@ describe('fuse-bias', () => {
     ['a number', (g, x, c) => g.op('Add', [g.op('MatMul', [x, c(5, 7)]), c()]), [3, 5]],
     ['a column', (g, x, c) => g.op('Add', [g.op('MatMul', [x, c(5, 7)]), c(3, 1)]), [3, 5]],
     ['a bias that broadcasts the product', (g, x, c) => g.op('Add', [g.op('MatMul', [x, c(5, 1)]), c(7)]), [3, 5]],
-    ['a bias that is fed', (g, x, c) => g.op('Add', [g.op('MatMul', [x, c(5, 5)]), g.op('Gather', [x, g.constant('i', hostFrom('int64', [], [0]))])]), [3, 5]],
-    ['a product that is read twice', (g, x, c) => {
-      const y = g.op('MatMul', [x, c(5, 5)])
-      return g.op('Mul', [g.op('Add', [y, c(5)]), y])
-    }, [3, 5]],
-    ['a product that is fetched', (g, x, c) => {
-      const y = g.op('MatMul', [x, c(5, 5)])
-      return [y, g.op('Add', [y, c(5)])]
-    }, [3, 5]],
+    [
+      'a bias that is fed',
+      (g, x, c) =>
+        g.op('Add', [g.op('MatMul', [x, c(5, 5)]), g.op('Gather', [x, g.constant('i', hostFrom('int64', [], [0]))])]),
+      [3, 5],
+    ],
+    [
+      'a product that is read twice',
+      (g, x, c) => {
+        const y = g.op('MatMul', [x, c(5, 5)])
+        return g.op('Mul', [g.op('Add', [y, c(5)]), y])
+      },
+      [3, 5],
+    ],
+    [
+      'a product that is fetched',
+      (g, x, c) => {
+        const y = g.op('MatMul', [x, c(5, 5)])
+        return [y, g.op('Add', [y, c(5)])]
+      },
+      [3, 5],
+    ],
   ])('not %s', async (_, build, shape) => {
     const nodes = await alone('fuse-bias', build, shape)
     expect(fused(nodes)).toContainEqual(['MatMul', undefined])
@@ -265,7 +391,15 @@ describe('fuse-activation', () => {
     ),
     ['LeakyRelu', (g, y) => g.op('LeakyRelu', [y], { alpha: 0.3 })],
     ['HardSigmoid', (g, y) => g.op('HardSigmoid', [y], { alpha: 0.1, beta: 0.4 })],
-    ['Clip', (g, y) => g.op('Clip', [y, g.constant('low', hostFrom('float32', [], [-0.5])), g.constant('high', hostFrom('float32', [], [0.25]))])],
+    [
+      'Clip',
+      (g, y) =>
+        g.op('Clip', [
+          y,
+          g.constant('low', hostFrom('float32', [], [-0.5])),
+          g.constant('high', hostFrom('float32', [], [0.25])),
+        ]),
+    ],
     ['Clip from above', (g, y) => g.op('Clip', [y, undefined, g.constant('high', hostFrom('float32', [], [0.25]))])],
   ]
   const carriers: [string, Build, number[]][] = [
@@ -275,26 +409,53 @@ describe('fuse-activation', () => {
     ['Gemm', (g, x, c) => g.op('Gemm', [x, c(7, 5), c(7)], { transB: 1, alpha: 0.5, beta: 2 }), [3, 5]],
   ]
 
-  test.each(carriers.flatMap(([carrier, build, shape]) => followers.map(([op, follow]) => [carrier, op, build, follow, shape] as const)))(
-    '%s and %s',
-    async (carrier, _, build, follow, shape) => {
-      const nodes = await alone('fuse-activation', (g, x, c, p) => follow(g, build(g, x, c, p) as Value), shape)
-      expect(nodes.map(({ op, fused }) => [op.name, fused.activation !== undefined])).toEqual([[carrier, true]])
-    },
-  )
+  test.each(
+    carriers.flatMap(([carrier, build, shape]) =>
+      followers.map(([op, follow]) => [carrier, op, build, follow, shape] as const),
+    ),
+  )('%s and %s', async (carrier, _, build, follow, shape) => {
+    const nodes = await alone('fuse-activation', (g, x, c, p) => follow(g, build(g, x, c, p) as Value), shape)
+    expect(nodes.map(({ op, fused }) => [op.name, fused.activation !== undefined])).toEqual([[carrier, true]])
+  })
 
   test.each<[string, Build, string[]]>([
-    ['a second activation', (g, x, c) => g.op('Sigmoid', [g.op('Relu', [g.op('MatMul', [x, c(5, 5)])])]), ['MatMul', 'Sigmoid']],
-    ['where the product is read twice', (g, x, c) => {
-      const y = g.op('MatMul', [x, c(5, 5)])
-      return g.op('Mul', [g.op('Sigmoid', [y]), y])
-    }, ['MatMul', 'Sigmoid', 'Mul']],
-    ['where the product is fetched', (g, x, c) => {
-      const y = g.op('MatMul', [x, c(5, 5)])
-      return [y, g.op('Relu', [y])]
-    }, ['MatMul', 'Relu']],
-    ['a Clip whose bounds are computed', (g, x, c) => g.op('Clip', [g.op('MatMul', [x, c(5, 5)]), g.op('ReduceMin', [x], { keepdims: 0 })]), ['MatMul', 'ReduceMin', 'Clip']],
-    ['a Clip whose bound the product is', (g, x, c) => g.op('Clip', [c(3, 1), g.op('MatMul', [g.op('ReduceMax', [x], { keepdims: 1 }), c(1, 1)]), undefined].slice(0, 2).map((v, i) => (i === 1 ? g.op('Squeeze', [v]) : v))), ['ReduceMax', 'MatMul', 'Squeeze', 'Clip']],
+    [
+      'a second activation',
+      (g, x, c) => g.op('Sigmoid', [g.op('Relu', [g.op('MatMul', [x, c(5, 5)])])]),
+      ['MatMul', 'Sigmoid'],
+    ],
+    [
+      'where the product is read twice',
+      (g, x, c) => {
+        const y = g.op('MatMul', [x, c(5, 5)])
+        return g.op('Mul', [g.op('Sigmoid', [y]), y])
+      },
+      ['MatMul', 'Sigmoid', 'Mul'],
+    ],
+    [
+      'where the product is fetched',
+      (g, x, c) => {
+        const y = g.op('MatMul', [x, c(5, 5)])
+        return [y, g.op('Relu', [y])]
+      },
+      ['MatMul', 'Relu'],
+    ],
+    [
+      'a Clip whose bounds are computed',
+      (g, x, c) => g.op('Clip', [g.op('MatMul', [x, c(5, 5)]), g.op('ReduceMin', [x], { keepdims: 0 })]),
+      ['MatMul', 'ReduceMin', 'Clip'],
+    ],
+    [
+      'a Clip whose bound the product is',
+      (g, x, c) =>
+        g.op(
+          'Clip',
+          [c(3, 1), g.op('MatMul', [g.op('ReduceMax', [x], { keepdims: 1 }), c(1, 1)]), undefined]
+            .slice(0, 2)
+            .map((v, i) => (i === 1 ? g.op('Squeeze', [v]) : v)),
+        ),
+      ['ReduceMax', 'MatMul', 'Squeeze', 'Clip'],
+    ],
     ['Softmax', (g, x, c) => g.op('Softmax', [g.op('MatMul', [x, c(5, 5)])]), ['MatMul', 'Softmax']],
   ])('not %s', async (_, build, left) => {
     expect(ops(await alone('fuse-activation', build, [3, 5]))).toEqual(left)
@@ -303,7 +464,10 @@ describe('fuse-activation', () => {
 
 describe('fuse-residual', () => {
   /** What the pass alone makes of the model, by the number of nodes with a residual; and the session's numbers must agree. */
-  async function residuals(build: Build, shape: number[] = [2, 4, 6, 6]): Promise<{ nodes: readonly Node[]; fused: number }> {
+  async function residuals(
+    build: Build,
+    shape: number[] = [2, 4, 6, 6],
+  ): Promise<{ nodes: readonly Node[]; fused: number }> {
     const bytes = modelOf(build, shape)
     const [off, on] = await Promise.all([
       InferenceSession.create(bytes, { passes: false, accuracy: 'exact' }),
@@ -325,57 +489,106 @@ describe('fuse-residual', () => {
     await Promise.all([off.release(), on.release()])
     return { nodes, fused: nodes.filter((node) => node.fused.residual !== undefined).length }
   }
-  const conv = (g: GraphBuilder, x: Value, c: (...shape: number[]) => Value): Value => g.op('Conv', [x, c(4, 4, 3, 3), c(4)], { pads: [1, 1, 1, 1] })
+  const conv = (g: GraphBuilder, x: Value, c: (...shape: number[]) => Value): Value =>
+    g.op('Conv', [x, c(4, 4, 3, 3), c(4)], { pads: [1, 1, 1, 1] })
 
   test.each<[string, Build, number]>([
     ['the image of the convolution', (g, x, c) => g.op('Add', [conv(g, x, c), x]), 1],
-    ['the image, dying', (g, x, c) => {
-      const t = g.op('Neg', [x])
-      return g.op('Add', [t, conv(g, t, c)])
-    }, 1],
-    ['the image, living on', (g, x, c) => {
-      const t = g.op('Neg', [x])
-      return g.op('Mul', [g.op('Add', [conv(g, t, c), t]), t])
-    }, 1],
+    [
+      'the image, dying',
+      (g, x, c) => {
+        const t = g.op('Neg', [x])
+        return g.op('Add', [t, conv(g, t, c)])
+      },
+      1,
+    ],
+    [
+      'the image, living on',
+      (g, x, c) => {
+        const t = g.op('Neg', [x])
+        return g.op('Mul', [g.op('Add', [conv(g, t, c), t]), t])
+      },
+      1,
+    ],
     ['another tensor that dies', (g, x, c) => g.op('Add', [g.op('Neg', [x]), conv(g, x, c)]), 1],
-    ['another tensor that lives on', (g, x, c) => {
-      const t = g.op('Neg', [x])
-      return g.op('Sub', [g.op('Add', [t, conv(g, x, c)]), t])
-    }, 1],
-    ['a tensor that is fetched', (g, x, c) => {
-      const t = g.op('Neg', [x])
-      return [g.op('Add', [t, conv(g, x, c)]), t]
-    }, 1],
-    ['two convolutions: the later adds the earlier', (g, x, c) => g.op('Add', [conv(g, x, c), conv(g, g.op('Neg', [x]), c)]), 1],
+    [
+      'another tensor that lives on',
+      (g, x, c) => {
+        const t = g.op('Neg', [x])
+        return g.op('Sub', [g.op('Add', [t, conv(g, x, c)]), t])
+      },
+      1,
+    ],
+    [
+      'a tensor that is fetched',
+      (g, x, c) => {
+        const t = g.op('Neg', [x])
+        return [g.op('Add', [t, conv(g, x, c)]), t]
+      },
+      1,
+    ],
+    [
+      'two convolutions: the later adds the earlier',
+      (g, x, c) => g.op('Add', [conv(g, x, c), conv(g, g.op('Neg', [x]), c)]),
+      1,
+    ],
     ['a constant', (g, x, c) => g.op('Add', [conv(g, x, c), c(2, 4, 6, 6)]), 1],
-    ['a chain of blocks', (g, x, c) => {
-      let y = x
-      for (let i = 0; i < 4; i++) y = g.op('Relu', [g.op('Add', [conv(g, g.op('Relu', [conv(g, y, c)]), c), y])])
-      return y
-    }, 4],
-    ['ConvTranspose', (g, x, c) => g.op('Add', [g.op('ConvTranspose', [x, c(4, 4, 3, 3)], { pads: [1, 1, 1, 1] }), x]), 1],
+    [
+      'a chain of blocks',
+      (g, x, c) => {
+        let y = x
+        for (let i = 0; i < 4; i++) y = g.op('Relu', [g.op('Add', [conv(g, g.op('Relu', [conv(g, y, c)]), c), y])])
+        return y
+      },
+      4,
+    ],
+    [
+      'ConvTranspose',
+      (g, x, c) => g.op('Add', [g.op('ConvTranspose', [x, c(4, 4, 3, 3)], { pads: [1, 1, 1, 1] }), x]),
+      1,
+    ],
     ['depthwise', (g, x, c) => g.op('Add', [g.op('Conv', [x, c(4, 1, 3, 3)], { group: 4, pads: [1, 1, 1, 1] }), x]), 1],
     ['pointwise', (g, x, c) => g.op('Add', [g.op('Conv', [x, c(4, 4, 1, 1)]), x]), 1],
     ['MatMul', (g, x, c) => g.op('Add', [g.op('MatMul', [x, c(6, 6)]), x]), 1],
     ['a residual that broadcasts: not', (g, x, c) => g.op('Add', [conv(g, x, c), c(4, 1, 1)]), 0],
-    ['a residual that broadcasts the convolution: not', (g, x, c) => g.op('Add', [g.op('Conv', [x, c(1, 4, 3, 3)], { pads: [1, 1, 1, 1] }), x]), 0],
-    ['a convolution added to itself: not', (g, x, c) => {
-      const y = conv(g, x, c)
-      return g.op('Add', [y, y])
-    }, 0],
-    ['a convolution that is read elsewhere: not', (g, x, c) => {
-      const y = conv(g, x, c)
-      return g.op('Mul', [g.op('Add', [y, x]), y])
-    }, 0],
-    ['a convolution that is fetched: not', (g, x, c) => {
-      const y = conv(g, x, c)
-      return [y, g.op('Add', [y, x])]
-    }, 0],
+    [
+      'a residual that broadcasts the convolution: not',
+      (g, x, c) => g.op('Add', [g.op('Conv', [x, c(1, 4, 3, 3)], { pads: [1, 1, 1, 1] }), x]),
+      0,
+    ],
+    [
+      'a convolution added to itself: not',
+      (g, x, c) => {
+        const y = conv(g, x, c)
+        return g.op('Add', [y, y])
+      },
+      0,
+    ],
+    [
+      'a convolution that is read elsewhere: not',
+      (g, x, c) => {
+        const y = conv(g, x, c)
+        return g.op('Mul', [g.op('Add', [y, x]), y])
+      },
+      0,
+    ],
+    [
+      'a convolution that is fetched: not',
+      (g, x, c) => {
+        const y = conv(g, x, c)
+        return [y, g.op('Add', [y, x])]
+      },
+      0,
+    ],
     ['behind an activation: not', (g, x, c) => g.op('Add', [g.op('Relu', [conv(g, x, c)]), x]), 0],
-    ['a residual that the convolution leads to: the later one only', (g, x, c) => {
-      const y = conv(g, x, c)
-      return g.op('Add', [y, conv(g, g.op('Neg', [g.op('Identity', [y])]), c)])
-    }, 1],
+    [
+      'a residual that the convolution leads to: the later one only',
+      (g, x, c) => {
+        const y = conv(g, x, c)
+        return g.op('Add', [y, conv(g, g.op('Neg', [g.op('Identity', [y])]), c)])
+      },
+      1,
+    ],
   ])('%s', async (_, build, expected) => {
     const { fused } = await residuals(build)
     expect(fused).toBe(expected)
@@ -383,13 +596,16 @@ describe('fuse-residual', () => {
 
   test('an activation that follows the sum is fused with it', async () => {
     const { nodes } = await residuals((g, x, c) => g.op('Relu', [g.op('Add', [conv(g, x, c), x])]))
-    expect(nodes.map(({ op, fused }) => [op.name, fused.residual, fused.activation !== undefined])).toEqual([['Conv', 3, true]])
+    expect(nodes.map(({ op, fused }) => [op.name, fused.residual, fused.activation !== undefined])).toEqual([
+      ['Conv', 3, true],
+    ])
   })
 })
 
 describe('all together', () => {
   test('a pass that is switched off leaves the others at work', async () => {
-    const build: Build = (g, x, c, p) => g.op('Relu', [norm(g, g.op('Conv', [g.op('Identity', [x]), c(6, 4, 3, 3)]), p, 6)])
+    const build: Build = (g, x, c, p) =>
+      g.op('Relu', [norm(g, g.op('Conv', [g.op('Identity', [x]), c(6, 4, 3, 3)]), p, 6)])
     const bytes = modelOf(build, ['N', 4, 5, 5])
     const left = async (off: Partial<Record<PassName, boolean>>) => {
       const session = await InferenceSession.create(bytes, { passes: off })

@@ -16,7 +16,12 @@ async function run(shape: number[], values: number[], build: (g: GraphBuilder, x
   g.output(build(g, x), 'y')
   const graph = g.graph()
   const context = makeContext()
-  const program = new Program(graph, context, new WeightStore(context), { build: 'simd', fast: true, shapedPass: () => true, arenaLimit: 2 ** 30 })
+  const program = new Program(graph, context, new WeightStore(context), {
+    build: 'simd',
+    fast: true,
+    shapedPass: () => true,
+    arenaLimit: 2 ** 30,
+  })
   const results = await program.run(new Map([[x, hostFrom('float32', shape, values)]]))
   return Array.from((results.get(graph.outputs[0]) as HostTensor).data as Float32Array)
 }

@@ -8,11 +8,15 @@ import { WeightStore } from '../../src/plan/weights.js'
 function countingModel(): Uint8Array {
   const g = new GraphBuilder('counting')
   const x = g.input('x', 'float32', ['N', 4])
-  const constant = (name: string, ...values: number[]) => g.constant(name, hostFrom('int64', values.length === 1 ? [] : [values.length], values))
+  const constant = (name: string, ...values: number[]) =>
+    g.constant(name, hostFrom('int64', values.length === 1 ? [] : [values.length], values))
   const rows = g.op('Gather', [g.op('Shape', [x]), constant('first', 0)])
   const count = g.op('Cast', [g.op('Range', [constant('zero', 0), rows, constant('one', 1)])], { to: 1 })
   const column = g.op('Unsqueeze', [count, g.constant('axis', hostFrom('int64', [1], [1]))])
-  const product = g.op('MatMul', [x, g.constant('w', hostFrom('float32', [4, 4], [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]))])
+  const product = g.op('MatMul', [
+    x,
+    g.constant('w', hostFrom('float32', [4, 4], [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1])),
+  ])
   g.output(g.op('Add', [product, column]), 'y')
   return exportModel(g.graph())
 }

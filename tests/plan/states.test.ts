@@ -21,12 +21,21 @@ const total = (value: number) => new Tensor('int32', Int32Array.of(value), [])
 function cut({ shape, data }: HostTensor, axis: number, from: number, to: number): Tensor {
   const inner = shape.slice(axis + 1).reduce((a, b) => a * b, 1)
   const outer = shape.slice(0, axis).reduce((a, b) => a * b, 1)
-  const parts = Array.from({ length: outer }, (_, i) => Array.from((data as Float32Array).subarray((i * shape[axis] + from) * inner, (i * shape[axis] + to) * inner)))
-  return new Tensor('float32', Float32Array.from(parts.flat()), [...shape.slice(0, axis), to - from, ...shape.slice(axis + 1)])
+  const parts = Array.from({ length: outer }, (_, i) =>
+    Array.from((data as Float32Array).subarray((i * shape[axis] + from) * inner, (i * shape[axis] + to) * inner)),
+  )
+  return new Tensor('float32', Float32Array.from(parts.flat()), [
+    ...shape.slice(0, axis),
+    to - from,
+    ...shape.slice(axis + 1),
+  ])
 }
 
 async function refused(work: Promise<unknown>): Promise<LanewiseError> {
-  const error: unknown = await work.then(() => undefined, (thrown: unknown) => thrown)
+  const error: unknown = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  )
   expect(error).toBeInstanceOf(LanewiseError)
   return error as LanewiseError
 }
@@ -36,7 +45,9 @@ function lstm(bidirectional = false): Uint8Array {
   const [input, hidden, d] = [5, 7, bidirectional ? 2 : 1]
   const x = g.input('x', 'float32', ['T', 1, input])
   const [h, c] = ['h', 'c'].map((name) => g.input(name, 'float32', [d, 1, hidden]))
-  const constants = [[4 * hidden, input], [4 * hidden, hidden], [8 * hidden]].map((shape, i) => g.constant(`w${i}`, floats([d, ...shape])))
+  const constants = [[4 * hidden, input], [4 * hidden, hidden], [8 * hidden]].map((shape, i) =>
+    g.constant(`w${i}`, floats([d, ...shape])),
+  )
   const attributes = { hidden_size: hidden, direction: bidirectional ? 'bidirectional' : 'forward' }
   const [y, hn, cn] = g.node('LSTM', [x, ...constants, undefined, h, c], attributes, { outputs: 3 })
   g.output(y, 'y')
@@ -131,14 +142,28 @@ describe('states', () => {
     g.output(g.op('ReduceSum', [all], { keepdims: 0 }), 'sum')
     await using session = await InferenceSession.create(exportModel(g.graph()), { states: { past: 'next' } })
     const sums = []
-    for (let i = 1; i <= 6; i++) sums.push(...numbers((await session.run({ x: new Tensor('float32', Float32Array.of(i), [1]), ...(i === 1 ? { past: zeros([4]) } : {}) })).sum))
+    for (let i = 1; i <= 6; i++)
+      sums.push(
+        ...numbers(
+          (
+            await session.run({
+              x: new Tensor('float32', Float32Array.of(i), [1]),
+              ...(i === 1 ? { past: zeros([4]) } : {}),
+            })
+          ).sum,
+        ),
+      )
     expect(sums).toEqual([1, 3, 6, 10, 15, 20])
   })
 
   test('are refused by name, missing at first, and lost with a run that breaks off', async () => {
     const bytes = growing()
-    expect(await refused(InferenceSession.create(bytes, { states: { nothing: 'joined' } }))).toMatchObject({ code: 'E_VALUE' })
-    expect(await refused(InferenceSession.create(bytes, { states: { past: 'nothing' } }))).toMatchObject({ code: 'E_VALUE' })
+    expect(await refused(InferenceSession.create(bytes, { states: { nothing: 'joined' } }))).toMatchObject({
+      code: 'E_VALUE',
+    })
+    expect(await refused(InferenceSession.create(bytes, { states: { past: 'nothing' } }))).toMatchObject({
+      code: 'E_VALUE',
+    })
     await using session = await InferenceSession.create(bytes, { states: { past: 'joined' } })
     const x = zeros([1])
     expect(await refused(session.run({ x }))).toMatchObject({ code: 'E_TENSOR', tensor: 'past' })
@@ -157,12 +182,17 @@ function grouped(): Uint8Array {
   const g = new GraphBuilder('grouped')
   const q = g.input('q', 'float32', ['B', 'S', heads * size])
   const [k, v] = ['k', 'v'].map((name) => g.input(name, 'float32', ['B', 'S', kvHeads * size]))
-  const [pastKey, pastValue] = ['pastKey', 'pastValue'].map((name) => g.input(name, 'float32', ['B', kvHeads, 'N', size]))
+  const [pastKey, pastValue] = ['pastKey', 'pastValue'].map((name) =>
+    g.input(name, 'float32', ['B', kvHeads, 'N', size]),
+  )
   const lengths = g.input('lengths', 'int32', ['B'])
   const sum = g.input('total', 'int32', [])
   const [cos, sin] = ['cos', 'sin'].map((name) => g.constant(name, floats([64, size / 2])))
   const attributes = { num_heads: heads, kv_num_heads: kvHeads, do_rotary: 1 }
-  const outputs = g.node('GroupQueryAttention', [q, k, v, pastKey, pastValue, lengths, sum, cos, sin], attributes, { domain: 'com.microsoft', outputs: 3 })
+  const outputs = g.node('GroupQueryAttention', [q, k, v, pastKey, pastValue, lengths, sum, cos, sin], attributes, {
+    domain: 'com.microsoft',
+    outputs: 3,
+  })
   outputs.forEach((value, i) => g.output(value, ['y', 'presentKey', 'presentValue'][i]))
   return exportModel(g.graph())
 }
@@ -172,7 +202,13 @@ describe('a cache of keys and values', () => {
   const [q, k, v] = [heads, kvHeads, kvHeads].map((count) => floats([1, 20, count * size]))
   const empty = () => ({ pastKey: zeros([1, kvHeads, capacity, size]), pastValue: zeros([1, kvHeads, capacity, size]) })
   const states = { pastKey: 'presentKey', pastValue: 'presentValue' }
-  const tokens = (from: number, to: number) => ({ q: cut(q, 1, from, to), k: cut(k, 1, from, to), v: cut(v, 1, from, to), lengths: ints(to - 1), total: total(to) })
+  const tokens = (from: number, to: number) => ({
+    q: cut(q, 1, from, to),
+    k: cut(k, 1, from, to),
+    v: cut(v, 1, from, to),
+    lengths: ints(to - 1),
+    total: total(to),
+  })
 
   test('is filled where it lies, token by token, with one plan', async () => {
     await using whole = await InferenceSession.create(bytes, { build: 'simd' })
@@ -194,7 +230,11 @@ describe('a cache of keys and values', () => {
   test('is there once, however large', async () => {
     await using session = await InferenceSession.create(bytes, { states })
     const rows = 4096
-    await session.run({ ...tokens(0, 1), pastKey: zeros([1, kvHeads, rows, size]), pastValue: zeros([1, kvHeads, rows, size]) })
+    await session.run({
+      ...tokens(0, 1),
+      pastKey: zeros([1, kvHeads, rows, size]),
+      pastValue: zeros([1, kvHeads, rows, size]),
+    })
     for (let t = 1; t < 4; t++) await session.run(tokens(t, t + 1))
     expect(session.memory.states).toBe(2 * kvHeads * rows * size * 4)
     // Besides, there are the scores of one token.
@@ -216,7 +256,11 @@ describe('a cache of keys and values', () => {
   test('grows if more keys are said to come than it has room for', async () => {
     await using session = await InferenceSession.create(bytes, { build: 'simd' })
     const { y } = await session.run({ ...tokens(0, 20), ...empty() })
-    const first = await session.run({ ...tokens(0, 5), pastKey: zeros([1, kvHeads, 0, size]), pastValue: zeros([1, kvHeads, 0, size]) })
+    const first = await session.run({
+      ...tokens(0, 5),
+      pastKey: zeros([1, kvHeads, 0, size]),
+      pastValue: zeros([1, kvHeads, 0, size]),
+    })
     expect(first.presentKey.dims).toEqual([1, kvHeads, 5, size])
     const then = await session.run({ ...tokens(5, 20), pastKey: first.presentKey, pastValue: first.presentValue })
     expect(then.presentKey.dims).toEqual([1, kvHeads, 20, size])
@@ -226,12 +270,29 @@ describe('a cache of keys and values', () => {
 
   test('is refused where it does not fit', async () => {
     await using session = await InferenceSession.create(bytes, { states })
-    expect(await refused(session.run({ ...tokens(0, 2), ...empty(), lengths: ints(capacity) }))).toMatchObject({ code: 'E_VALUE', op: 'GroupQueryAttention' })
-    expect(await refused(session.run({ ...tokens(0, 2), ...empty(), lengths: ints(-2) }))).toMatchObject({ code: 'E_VALUE' })
-    expect(await refused(session.run({ ...tokens(0, 2), ...empty(), pastValue: zeros([1, kvHeads, capacity - 1, size]) }))).toMatchObject({ code: 'E_SHAPE' })
-    expect(await refused(session.run({ ...tokens(0, 2), pastKey: zeros([2, kvHeads, capacity, size]), pastValue: zeros([2, kvHeads, capacity, size]) }))).toMatchObject({ code: 'E_SHAPE' })
+    expect(await refused(session.run({ ...tokens(0, 2), ...empty(), lengths: ints(capacity) }))).toMatchObject({
+      code: 'E_VALUE',
+      op: 'GroupQueryAttention',
+    })
+    expect(await refused(session.run({ ...tokens(0, 2), ...empty(), lengths: ints(-2) }))).toMatchObject({
+      code: 'E_VALUE',
+    })
+    expect(
+      await refused(session.run({ ...tokens(0, 2), ...empty(), pastValue: zeros([1, kvHeads, capacity - 1, size]) })),
+    ).toMatchObject({ code: 'E_SHAPE' })
+    expect(
+      await refused(
+        session.run({
+          ...tokens(0, 2),
+          pastKey: zeros([2, kvHeads, capacity, size]),
+          pastValue: zeros([2, kvHeads, capacity, size]),
+        }),
+      ),
+    ).toMatchObject({ code: 'E_SHAPE' })
     const long = { pastKey: zeros([1, kvHeads, 80, size]), pastValue: zeros([1, kvHeads, 80, size]) }
-    expect(await refused(session.run({ ...tokens(0, 2), ...long, lengths: ints(64), total: total(65) }))).toMatchObject({ code: 'E_VALUE', message: expect.stringContaining('positions') as string })
+    expect(await refused(session.run({ ...tokens(0, 2), ...long, lengths: ints(64), total: total(65) }))).toMatchObject(
+      { code: 'E_VALUE', message: expect.stringContaining('positions') as string },
+    )
   })
 
   /** A layer of com.microsoft's MultiHeadAttention, or Attention with its projections, whose past and present share a buffer. */
@@ -244,46 +305,74 @@ describe('a cache of keys and values', () => {
     if (projected) {
       const [w, bias] = [g.constant('w', floats([width, 3 * width])), g.constant('bias', floats([3 * width]))]
       const past = g.input('pastKey', 'float32', [2, 'B', heads, 'N', size])
-      const outputs = g.node('Attention', [...inputs, w, bias, undefined, past, undefined, used()], { ...attributes, past_present_share_buffer: 1 }, { domain: 'com.microsoft', outputs: 2 })
+      const outputs = g.node(
+        'Attention',
+        [...inputs, w, bias, undefined, past, undefined, used()],
+        { ...attributes, past_present_share_buffer: 1 },
+        { domain: 'com.microsoft', outputs: 2 },
+      )
       outputs.forEach((value, i) => g.output(value, ['y', 'presentKey'][i]))
     } else {
       const pasts = ['pastKey', 'pastValue'].map((name) => g.input(name, 'float32', ['B', heads, 'N', size]))
-      const outputs = g.node('MultiHeadAttention', [...inputs, g.constant('bias', floats([3 * width])), undefined, undefined, ...pasts, used()], attributes, { domain: 'com.microsoft', outputs: 3 })
+      const outputs = g.node(
+        'MultiHeadAttention',
+        [...inputs, g.constant('bias', floats([3 * width])), undefined, undefined, ...pasts, used()],
+        attributes,
+        { domain: 'com.microsoft', outputs: 3 },
+      )
       outputs.forEach((value, i) => g.output(value, ['y', 'presentKey', 'presentValue'][i]))
     }
     return exportModel(g.graph())
   }
 
-  test.each([false, true])('that past and present share is filled where it lies, with one plan; projected: %s', async (projected) => {
-    const model = buffered(projected)
-    const all = ['x', 'k', 'v'].slice(0, projected ? 1 : 3).map((name) => [name, floats([1, 20, heads * size])] as const)
-    const feeds = (from: number, to: number) => ({ ...Object.fromEntries(all.map(([name, host]) => [name, cut(host, 1, from, to)])), used: ints(from) })
-    const shape = [...(projected ? [2] : []), 1, heads, capacity, size]
-    const start = () => ({ pastKey: zeros(shape), ...(projected ? {} : { pastValue: zeros(shape) }) })
-    await using whole = await InferenceSession.create(model, { build: 'simd' })
-    const expected = await whole.run({ ...feeds(0, 20), ...start() })
-    await using session = await InferenceSession.create(model, { states: { pastKey: 'presentKey', ...(projected ? {} : { pastValue: 'presentValue' }) }, build: 'simd' })
-    const y = numbers((await session.run({ ...feeds(0, 6), ...start() })).y)
-    let memory
-    for (let t = 6; t < 20; t++) {
-      y.push(...numbers((await session.run(feeds(t, t + 1))).y))
-      if (t > 6) expect(session.memory).toEqual(memory)
-      memory = session.memory
-    }
-    expect(session.memory.states).toBe(2 * heads * capacity * size * 4)
-    y.forEach((value, i) => expect(value).toBeCloseTo(numbers(expected.y)[i], 4))
-    const { presentKey } = await session.run(feeds(19, 20), ['presentKey'])
-    numbers(presentKey).forEach((value, i) => expect(value).toBeCloseTo(numbers(expected.presentKey)[i], 5))
-    await using large = await InferenceSession.create(model, { states: { pastKey: 'presentKey', ...(projected ? {} : { pastValue: 'presentValue' }) } })
-    const rows = shape.map((extent, axis) => (axis === shape.length - 2 ? 2048 : extent))
-    await large.run({ ...feeds(0, 1), pastKey: zeros(rows), ...(projected ? {} : { pastValue: zeros(rows) }) })
-    await large.run(feeds(1, 2))
-    // Nothing of the cache is in the arena: besides, there are the scores of one token.
-    expect(large.memory.arena).toBeLessThan(heads * 2048 * 4 + 4096)
-    for (const used of [capacity, -1]) expect(await refused(session.run({ ...feeds(0, 1), ...start(), used: ints(used) }))).toMatchObject({ code: 'E_VALUE' })
-    const other = zeros(shape.map((extent, axis) => (axis === shape.length - 4 ? 2 : extent)))
-    expect(await refused(session.run({ ...feeds(0, 1), pastKey: other, ...(projected ? {} : { pastValue: other }) }))).toMatchObject({ code: 'E_SHAPE' })
-  })
+  test.each([false, true])(
+    'that past and present share is filled where it lies, with one plan; projected: %s',
+    async (projected) => {
+      const model = buffered(projected)
+      const all = ['x', 'k', 'v']
+        .slice(0, projected ? 1 : 3)
+        .map((name) => [name, floats([1, 20, heads * size])] as const)
+      const feeds = (from: number, to: number) => ({
+        ...Object.fromEntries(all.map(([name, host]) => [name, cut(host, 1, from, to)])),
+        used: ints(from),
+      })
+      const shape = [...(projected ? [2] : []), 1, heads, capacity, size]
+      const start = () => ({ pastKey: zeros(shape), ...(projected ? {} : { pastValue: zeros(shape) }) })
+      await using whole = await InferenceSession.create(model, { build: 'simd' })
+      const expected = await whole.run({ ...feeds(0, 20), ...start() })
+      await using session = await InferenceSession.create(model, {
+        states: { pastKey: 'presentKey', ...(projected ? {} : { pastValue: 'presentValue' }) },
+        build: 'simd',
+      })
+      const y = numbers((await session.run({ ...feeds(0, 6), ...start() })).y)
+      let memory
+      for (let t = 6; t < 20; t++) {
+        y.push(...numbers((await session.run(feeds(t, t + 1))).y))
+        if (t > 6) expect(session.memory).toEqual(memory)
+        memory = session.memory
+      }
+      expect(session.memory.states).toBe(2 * heads * capacity * size * 4)
+      y.forEach((value, i) => expect(value).toBeCloseTo(numbers(expected.y)[i], 4))
+      const { presentKey } = await session.run(feeds(19, 20), ['presentKey'])
+      numbers(presentKey).forEach((value, i) => expect(value).toBeCloseTo(numbers(expected.presentKey)[i], 5))
+      await using large = await InferenceSession.create(model, {
+        states: { pastKey: 'presentKey', ...(projected ? {} : { pastValue: 'presentValue' }) },
+      })
+      const rows = shape.map((extent, axis) => (axis === shape.length - 2 ? 2048 : extent))
+      await large.run({ ...feeds(0, 1), pastKey: zeros(rows), ...(projected ? {} : { pastValue: zeros(rows) }) })
+      await large.run(feeds(1, 2))
+      // Nothing of the cache is in the arena: besides, there are the scores of one token.
+      expect(large.memory.arena).toBeLessThan(heads * 2048 * 4 + 4096)
+      for (const used of [capacity, -1])
+        expect(await refused(session.run({ ...feeds(0, 1), ...start(), used: ints(used) }))).toMatchObject({
+          code: 'E_VALUE',
+        })
+      const other = zeros(shape.map((extent, axis) => (axis === shape.length - 4 ? 2 : extent)))
+      expect(
+        await refused(session.run({ ...feeds(0, 1), pastKey: other, ...(projected ? {} : { pastValue: other }) })),
+      ).toMatchObject({ code: 'E_SHAPE' })
+    },
+  )
 
   test('of ONNX’s own operators is scattered into in place', async () => {
     const layer = (length: number) => {
@@ -299,30 +388,57 @@ describe('a cache of keys and values', () => {
     }
     const [qs, ks, vs] = [heads, kvHeads, kvHeads].map((count) => floats([1, count, 20, size]))
     const long = (value: number) => new Tensor('int64', BigInt64Array.of(BigInt(value)), [1])
-    const feeds = (from: number, to: number) => ({ q: cut(qs, 2, from, to), k: cut(ks, 2, from, to), v: cut(vs, 2, from, to), at: long(from), valid: long(to) })
+    const feeds = (from: number, to: number) => ({
+      q: cut(qs, 2, from, to),
+      k: cut(ks, 2, from, to),
+      v: cut(vs, 2, from, to),
+      at: long(from),
+      valid: long(to),
+    })
     const cache = () => ({ keys: zeros([1, kvHeads, capacity, size]), values: zeros([1, kvHeads, capacity, size]) })
-    await using session = await InferenceSession.create(layer(1), { states: { keys: 'next0', values: 'next1' }, build: 'simd' })
+    await using session = await InferenceSession.create(layer(1), {
+      states: { keys: 'next0', values: 'next1' },
+      build: 'simd',
+    })
     await using whole = await InferenceSession.create(layer(20), { build: 'simd' })
     const expected = numbers((await whole.run({ ...feeds(0, 20), ...cache() })).y)
     for (let t = 0; t < 20; t++) {
       const y = numbers((await session.run({ ...feeds(t, t + 1), ...(t === 0 ? cache() : {}) })).y)
-      y.forEach((value, i) => expect(value).toBeCloseTo(expected[(Math.floor(i / size) * 20 + t) * size + (i % size)], 5))
+      y.forEach((value, i) =>
+        expect(value).toBeCloseTo(expected[(Math.floor(i / size) * 20 + t) * size + (i % size)], 5),
+      )
     }
-    expect(await refused(session.run({ ...feeds(0, 1), at: long(24) }))).toMatchObject({ code: 'E_VALUE', op: 'TensorScatter' })
-    expect(await refused(session.run({ ...feeds(0, 1), ...cache(), valid: long(25) }))).toMatchObject({ code: 'E_VALUE', op: 'Attention' })
+    expect(await refused(session.run({ ...feeds(0, 1), at: long(24) }))).toMatchObject({
+      code: 'E_VALUE',
+      op: 'TensorScatter',
+    })
+    expect(await refused(session.run({ ...feeds(0, 1), ...cache(), valid: long(25) }))).toMatchObject({
+      code: 'E_VALUE',
+      op: 'Attention',
+    })
   })
 })
 
 test('positions without angles, and tokens without a row of their table, are refused by name', async () => {
   const g = new GraphBuilder('positions')
   const [tokens, first] = [g.input('tokens', 'int64', [1, 3]), g.input('first', 'int64', [1])]
-  const [words, cos, sin] = [[5, 8], [6, 4], [6, 4]].map((shape, i) => g.constant(`table${i}`, floats(shape)))
+  const [words, cos, sin] = [
+    [5, 8],
+    [6, 4],
+    [6, 4],
+  ].map((shape, i) => g.constant(`table${i}`, floats(shape)))
   const x = g.op('Gather', [words, tokens], { axis: 0 })
   g.output(g.node('RotaryEmbedding', [x, first, cos, sin], {}, { domain: 'com.microsoft' })[0], 'y')
   await using session = await InferenceSession.create(exportModel(g.graph()))
   const longs = (...values: number[]) => BigInt64Array.from(values, BigInt)
-  const run = (place: number, ...ids: number[]) => session.run({ tokens: new Tensor('int64', longs(...ids), [1, 3]), first: new Tensor('int64', longs(place), [1]) })
+  const run = (place: number, ...ids: number[]) =>
+    session.run({ tokens: new Tensor('int64', longs(...ids), [1, 3]), first: new Tensor('int64', longs(place), [1]) })
   expect((await run(3, 0, 4, 2)).y.dims).toEqual([1, 3, 8])
-  for (const place of [4, -1]) expect(await refused(run(place, 0, 4, 2))).toMatchObject({ code: 'E_VALUE', op: 'RotaryEmbedding', tensor: 'first' })
+  for (const place of [4, -1])
+    expect(await refused(run(place, 0, 4, 2))).toMatchObject({
+      code: 'E_VALUE',
+      op: 'RotaryEmbedding',
+      tensor: 'first',
+    })
   expect(await refused(run(0, 0, 5, 2))).toMatchObject({ code: 'E_VALUE', op: 'Gather', tensor: 'tokens' })
 })

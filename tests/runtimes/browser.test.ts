@@ -14,9 +14,21 @@ import { smallImage, smallModel } from '../support/small-model.js'
 
 const executablePath = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
 const present = existsSync(executablePath)
-if (!present) console.warn(`skipped: there is no Chromium at ${executablePath} (Debian: apt-get install chromium; elsewhere set CHROMIUM_PATH)`)
+if (!present)
+  console.warn(
+    `skipped: there is no Chromium at ${executablePath} (Debian: apt-get install chromium; elsewhere set CHROMIUM_PATH)`,
+  )
 
-const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+const flags = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
   '.js': 'text/javascript; charset=utf-8',
@@ -57,11 +69,31 @@ describe.skipIf(!present)('Chromium', () => {
     mkdirSync(site)
     writeFileSync(join(site, 'small.onnx'), smallModel())
     writeFileSync(join(app, 'page.js'), page)
-    writeFileSync(join(app, 'index.html'), '<!doctype html><title>vite</title><script type="module" src="/page.js"></script>')
-    await build({ entryPoints: [join(app, 'page.js')], outfile: join(site, 'esbuild/page.js'), bundle: true, minify: true, format: 'esm', platform: 'browser', logLevel: 'error' })
+    writeFileSync(
+      join(app, 'index.html'),
+      '<!doctype html><title>vite</title><script type="module" src="/page.js"></script>',
+    )
+    await build({
+      entryPoints: [join(app, 'page.js')],
+      outfile: join(site, 'esbuild/page.js'),
+      bundle: true,
+      minify: true,
+      format: 'esm',
+      platform: 'browser',
+      logLevel: 'error',
+    })
     cpSync(join(app, 'node_modules/lanewise/dist/wasm'), join(site, 'esbuild/wasm'), { recursive: true })
-    writeFileSync(join(site, 'esbuild/index.html'), '<!doctype html><title>esbuild</title><script type="module" src="page.js"></script>')
-    await viteBuild({ root: app, base: '/vite/', configFile: false, logLevel: 'silent', build: { outDir: join(site, 'vite'), emptyOutDir: true } })
+    writeFileSync(
+      join(site, 'esbuild/index.html'),
+      '<!doctype html><title>esbuild</title><script type="module" src="page.js"></script>',
+    )
+    await viteBuild({
+      root: app,
+      base: '/vite/',
+      configFile: false,
+      logLevel: 'silent',
+      build: { outDir: join(site, 'vite'), emptyOutDir: true },
+    })
     ;({ server, origin } = await serve(site, requested))
     browser = await chromium.launch({ executablePath, args: flags })
   }, 180_000)
@@ -81,7 +113,10 @@ describe.skipIf(!present)('Chromium', () => {
 
   const pixels = Array.from(smallImage())
   const classify = (tab: Page, build: 'simd' | 'relaxed') =>
-    tab.evaluate(([build, pixels]) => (globalThis as unknown as PageGlobals).classify(build, pixels), [build, pixels] as const)
+    tab.evaluate(([build, pixels]) => (globalThis as unknown as PageGlobals).classify(build, pixels), [
+      build,
+      pixels,
+    ] as const)
 
   async function inNode(): Promise<number[]> {
     const session = await InferenceSession.create(smallModel(), { build: 'simd' })
@@ -94,7 +129,16 @@ describe.skipIf(!present)('Chromium', () => {
     requested.length = 0
     expect(await classify(tab, 'simd')).toEqual({ build: 'simd', scores: await inNode() })
     // One build of the kernels is fetched, and the model.
-    expect(requested.map((path) => path.replace(/-[\w-]{8}\.wasm$/, '.wasm').split('/').at(-1)).sort()).toEqual(['inference-simd.wasm', 'small.onnx'])
+    expect(
+      requested
+        .map((path) =>
+          path
+            .replace(/-[\w-]{8}\.wasm$/, '.wasm')
+            .split('/')
+            .at(-1),
+        )
+        .sort(),
+    ).toEqual(['inference-simd.wasm', 'small.onnx'])
     await tab.close()
   })
 
@@ -103,7 +147,9 @@ describe.skipIf(!present)('Chromium', () => {
     const { build: used, scores } = await classify(tab, 'relaxed')
     expect(used).toBe('relaxed')
     const expected = await inNode()
-    scores.forEach((score, i) => expect(Math.abs(score - expected[i])).toBeLessThanOrEqual(1e-5 + 1e-5 * Math.abs(expected[i])))
+    scores.forEach((score, i) =>
+      expect(Math.abs(score - expected[i])).toBeLessThanOrEqual(1e-5 + 1e-5 * Math.abs(expected[i])),
+    )
     await tab.close()
   })
 

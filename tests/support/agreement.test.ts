@@ -6,7 +6,11 @@ import { hostFrom, type HostTensor } from '../../src/core/host.js'
 import { agrees, compareTensors, compareValues, modelTolerance, onnxTolerance } from './agreement.js'
 import { decodeSmallFloat } from './small-floats.js'
 
-const floats = (...values: number[]): HostTensor => ({ dtype: 'float32', shape: [values.length], data: Float32Array.from(values) })
+const floats = (...values: number[]): HostTensor => ({
+  dtype: 'float32',
+  shape: [values.length],
+  data: Float32Array.from(values),
+})
 
 describe('what the tests call equal', () => {
   it.each<[string, HostTensor, HostTensor, boolean]>([
@@ -22,8 +26,18 @@ describe('what the tests call equal', () => {
     ['another shape', { ...floats(1, 2), shape: [1, 2] }, floats(1, 2), false],
     ['another type', hostFrom('int32', [1], [1]), hostFrom('int64', [1], [1]), false],
     ['another integer', hostFrom('int32', [1], [1000]), hostFrom('int32', [1], [1001]), false],
-    ['another integer beyond 2^53', { dtype: 'int64', shape: [1], data: BigInt64Array.of(2n ** 53n) }, { dtype: 'int64', shape: [1], data: BigInt64Array.of(2n ** 53n + 1n) }, false],
-    ['another string', { dtype: 'string', shape: [1], data: ['a'] }, { dtype: 'string', shape: [1], data: ['b'] }, false],
+    [
+      'another integer beyond 2^53',
+      { dtype: 'int64', shape: [1], data: BigInt64Array.of(2n ** 53n) },
+      { dtype: 'int64', shape: [1], data: BigInt64Array.of(2n ** 53n + 1n) },
+      false,
+    ],
+    [
+      'another string',
+      { dtype: 'string', shape: [1], data: ['a'] },
+      { dtype: 'string', shape: [1], data: ['b'] },
+      false,
+    ],
   ])('%s', (_, actual, expected, good) => {
     expect(agrees(compareTensors(actual, expected, onnxTolerance))).toBe(good)
   })
@@ -39,19 +53,31 @@ describe('what the tests call equal', () => {
     const sequence = (...items: HostTensor[]) => ({ kind: 'sequence', dtype: 'float32', items }) as const
     expect(agrees(compareValues(sequence(floats(1)), sequence(floats(1)), onnxTolerance))).toBe(true)
     expect(agrees(compareValues(sequence(floats(1), floats(2)), sequence(floats(1)), onnxTolerance))).toBe(false)
-    expect(agrees(compareValues(sequence(floats(1), floats(2)), sequence(floats(1), floats(3)), onnxTolerance))).toBe(false)
+    expect(agrees(compareValues(sequence(floats(1), floats(2)), sequence(floats(1), floats(3)), onnxTolerance))).toBe(
+      false,
+    )
     expect(agrees(compareValues(floats(1), { kind: 'optional', value: null }, onnxTolerance))).toBe(false)
     expect(agrees(compareValues(floats(1), { kind: 'optional', value: floats(1) }, onnxTolerance))).toBe(true)
     expect(agrees(compareValues(undefined, floats(1), onnxTolerance))).toBe(false)
   })
 
   it('reads the small floating-point types as the library does', () => {
-    for (const dtype of ['float16', 'bfloat16', 'float8e4m3fn', 'float8e4m3fnuz', 'float8e5m2', 'float8e5m2fnuz', 'float8e8m0', 'float4e2m1'] as const) {
+    for (const dtype of [
+      'float16',
+      'bfloat16',
+      'float8e4m3fn',
+      'float8e4m3fnuz',
+      'float8e5m2',
+      'float8e5m2fnuz',
+      'float8e8m0',
+      'float4e2m1',
+    ] as const) {
       if (!isSmallFloat(dtype)) throw new Error(dtype)
       const codes = dtype.endsWith('16') ? 65536 : dtype === 'float4e2m1' ? 16 : 256
       for (let code = 0; code < codes; code++) {
         const [ours, theirs] = [decodeSmallFloat(dtype, code), decodeFloat(dtype, code)]
-        if (!Object.is(ours, theirs) && !(ours !== ours && theirs !== theirs)) throw new Error(`${dtype} ${code}: ${ours} and ${theirs}`)
+        if (!Object.is(ours, theirs) && !(ours !== ours && theirs !== theirs))
+          throw new Error(`${dtype} ${code}: ${ours} and ${theirs}`)
       }
     }
   })
@@ -75,9 +101,18 @@ describe('what the bench reports', () => {
       group: 'g',
       name: 'n',
       model: Uint8Array.of(1, 2, 3),
-      feeds: [new Map<string, HostTensor>([['x', floats(1, 2, 3)], ['i', hostFrom('int64', [1, 2], [4, 5])]])],
+      feeds: [
+        new Map<string, HostTensor>([
+          ['x', floats(1, 2, 3)],
+          ['i', hostFrom('int64', [1, 2], [4, 5])],
+        ]),
+      ],
       flops: 7,
     }
-    expect(parseWork(serializeWork(work).buffer as ArrayBuffer)).toEqual({ ...work, weights: undefined, identity: undefined })
+    expect(parseWork(serializeWork(work).buffer as ArrayBuffer)).toEqual({
+      ...work,
+      weights: undefined,
+      identity: undefined,
+    })
   })
 })

@@ -51,7 +51,9 @@ export function describeComparison(comparison: Comparison): string {
 export function compareValues(actual: HostValue | undefined, expected: HostValue, tolerance: Tolerance): Comparison {
   if (!actual) return { mismatch: 'there is no such output' }
   if (isHostTensor(expected)) {
-    return isHostTensor(actual) ? compareTensors(actual, expected, tolerance) : { mismatch: `a ${actual.kind} instead of a tensor` }
+    return isHostTensor(actual)
+      ? compareTensors(actual, expected, tolerance)
+      : { mismatch: `a ${actual.kind} instead of a tensor` }
   }
   if (expected.kind === 'optional') {
     // A session hands out the value itself, and null for an empty optional.
@@ -63,12 +65,18 @@ export function compareValues(actual: HostValue | undefined, expected: HostValue
     return { mismatch: `a ${isHostTensor(actual) ? 'tensor' : actual.kind} instead of a ${expected.kind}` }
   }
   if (expected.kind === 'sequence' && actual.kind === 'sequence') {
-    if (actual.items.length !== expected.items.length) return { mismatch: `${actual.items.length} items instead of ${expected.items.length}` }
+    if (actual.items.length !== expected.items.length)
+      return { mismatch: `${actual.items.length} items instead of ${expected.items.length}` }
     return worstOf(expected.items.map((item, i) => compareValues(actual.items[i], item, tolerance)))
   }
   if (expected.kind === 'map' && actual.kind === 'map') {
-    if (actual.entries.size !== expected.entries.size) return { mismatch: `${actual.entries.size} keys instead of ${expected.entries.size}` }
-    return worstOf([...expected.entries].map(([key, value]) => compareElements('float64', [actual.entries.get(key)], [value], tolerance)))
+    if (actual.entries.size !== expected.entries.size)
+      return { mismatch: `${actual.entries.size} keys instead of ${expected.entries.size}` }
+    return worstOf(
+      [...expected.entries].map(([key, value]) =>
+        compareElements('float64', [actual.entries.get(key)], [value], tolerance),
+      ),
+    )
   }
   return { mismatch: 'not comparable' }
 }
@@ -87,8 +95,10 @@ function worstOf(comparisons: readonly Comparison[]): Comparison {
 export function compareTensors(actual: HostTensor, expected: HostTensor, tolerance: Tolerance): Comparison {
   if (actual.dtype !== expected.dtype) return { mismatch: `${actual.dtype} instead of ${expected.dtype}` }
   const shape = formatShape(actual.shape)
-  if (shape !== formatShape(expected.shape)) return { mismatch: `shape ${shape} instead of ${formatShape(expected.shape)}` }
-  if (actual.data.length !== expected.data.length) return { mismatch: `${actual.data.length} elements instead of ${expected.data.length}` }
+  if (shape !== formatShape(expected.shape))
+    return { mismatch: `shape ${shape} instead of ${formatShape(expected.shape)}` }
+  if (actual.data.length !== expected.data.length)
+    return { mismatch: `${actual.data.length} elements instead of ${expected.data.length}` }
   return compareElements(expected.dtype, actual.data, expected.data, tolerance)
 }
 
@@ -97,7 +107,8 @@ type Elements = ArrayLike<number | bigint | string | undefined>
 function compareElements(dtype: DType, actual: Elements, expected: Elements, tolerance: Tolerance): Comparison {
   const floating = isFloat(dtype) || dtype.startsWith('complex')
   const small = isSmallFloat(dtype)
-  const numbers = (data: Elements, i: number): number => (small ? decodeSmallFloat(dtype, data[i] as number) : Number(data[i]))
+  const numbers = (data: Elements, i: number): number =>
+    small ? decodeSmallFloat(dtype, data[i] as number) : Number(data[i])
   const relative = floating ? (tolerance.relative ?? 0) : 0
   let allowed = floating ? (tolerance.absolute ?? 0) : (tolerance.integer ?? 0)
   if (floating && tolerance.ofLargest) {
@@ -117,7 +128,8 @@ function compareElements(dtype: DType, actual: Elements, expected: Elements, tol
     if (typeof b === 'string' || typeof b === 'bigint' || dtype === 'bool') {
       // 64-bit integers are subtracted as such: as numbers, neighbours beyond 2^53 would be equal.
       const step = typeof a === 'bigint' && typeof b === 'bigint' ? Number(a > b ? a - b : b - a) : Infinity
-      if (step > allowed) return { mismatch: `element ${i} is ${JSON.stringify(String(a))} instead of ${JSON.stringify(String(b))}` }
+      if (step > allowed)
+        return { mismatch: `element ${i} is ${JSON.stringify(String(a))} instead of ${JSON.stringify(String(b))}` }
       largest = Math.max(largest, step)
       excess = Math.max(excess, step / allowed)
       continue

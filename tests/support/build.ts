@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url'
 export default function setup(): void {
   const root = fileURLToPath(new URL('../..', import.meta.url))
   const npmRun = (script: string) => execFileSync('npm', ['run', '--silent', script], { stdio: 'inherit', cwd: root })
-  if (!existsSync(join(root, 'dist/wasm/inference-debug.wasm')) || !existsSync(join(root, 'bindings/exports.d.ts'))) npmRun('build:wasm')
+  if (!existsSync(join(root, 'dist/wasm/inference-debug.wasm')) || !existsSync(join(root, 'bindings/exports.d.ts')))
+    npmRun('build:wasm')
   if (!existsSync(join(root, 'dist/types/src/node.d.ts'))) npmRun('build:types')
   npmRun('build:js')
 }

@@ -32,22 +32,33 @@ function makeInput(spec: Spec, random: () => number): HostTensor {
  *
  * @param sizes - leave the sizes of the inputs open, or even say nothing of their shapes.
  */
-export function caseModel(row: Case, { sizes = 'fixed' }: { sizes?: 'fixed' | 'open' | 'unknown' } = {}): { bytes: Uint8Array; feeds: Map<string, HostValue> } {
+export function caseModel(
+  row: Case,
+  { sizes = 'fixed' }: { sizes?: 'fixed' | 'open' | 'unknown' } = {},
+): { bytes: Uint8Array; feeds: Map<string, HostValue> } {
   const op = findOp(row.domain ?? '', row.op)!
   const raw: RawAttributes = new Map()
-  for (const [name, value] of Object.entries(row.attributes ?? {})) raw.set(name, toRaw(op.attributes[name].kind, value))
+  for (const [name, value] of Object.entries(row.attributes ?? {}))
+    raw.set(name, toRaw(op.attributes[name].kind, value))
   const feeds = new Map<string, HostValue>()
   const inputs = inputsOf(row).map((tensor, i): Value | undefined => {
     if (!tensor) return undefined
     const name = `x${i}`
     if (row.inputs[i]!.constant) return { name, constant: tensor }
     feeds.set(name, tensor)
-    const shape = { fixed: tensor.shape, open: tensor.shape.map((_, axis) => `${name}_${axis}`), unknown: undefined }[sizes]
+    const shape = { fixed: tensor.shape, open: tensor.shape.map((_, axis) => `${name}_${axis}`), unknown: undefined }[
+      sizes
+    ]
     return { name, declared: { kind: 'tensor', dtype: tensor.dtype, shape } }
   })
   const outputs = Array.from({ length: row.outputs ?? 1 }, (_, i): Value => ({ name: `y${i}` }))
   const node = { op, name: row.op, attributes: parseAttributes(op.attributes, raw), inputs, outputs, fused: notFused }
-  const graph: Graph = { name: 'case', inputs: inputs.filter((value) => value && !value.constant) as Value[], outputs, nodes: [node] }
+  const graph: Graph = {
+    name: 'case',
+    inputs: inputs.filter((value) => value && !value.constant) as Value[],
+    outputs,
+    nodes: [node],
+  }
   return { bytes: exportModel(graph), feeds }
 }
 
@@ -55,9 +66,20 @@ export function caseModel(row: Case, { sizes = 'fixed' }: { sizes?: 'fixed' | 'o
 export function outputTypes(row: Case): DType[] | undefined {
   const op = findOp(row.domain ?? '', row.op)!
   const raw: RawAttributes = new Map()
-  for (const [name, value] of Object.entries(row.attributes ?? {})) raw.set(name, toRaw(op.attributes[name].kind, value))
+  for (const [name, value] of Object.entries(row.attributes ?? {}))
+    raw.set(name, toRaw(op.attributes[name].kind, value))
   const inputs = inputsOf(row)
   const known = (i: number) => inputs[i]
   const outputCount = row.outputs ?? 1
-  return op.infer?.({ attributes: parseAttributes(op.attributes, raw), inputs, outputCount, known, value: known, atLeast: (i, least) => largerNumber(inputs[i]!, least) }).slice(0, outputCount).map(({ dtype }) => dtype)
+  return op
+    .infer?.({
+      attributes: parseAttributes(op.attributes, raw),
+      inputs,
+      outputCount,
+      known,
+      value: known,
+      atLeast: (i, least) => largerNumber(inputs[i]!, least),
+    })
+    .slice(0, outputCount)
+    .map(({ dtype }) => dtype)
 }

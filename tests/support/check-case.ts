@@ -17,7 +17,12 @@ export async function checkCase(test: Case, build: Build, order?: NodeRun['order
 }
 
 /** Fails with the first and the worst difference, if any element is off by more than the tolerance. */
-export function compareTensor(actual: HostTensor, expected: Plain, tolerance: Case['tolerance'] = {}, what = 'output'): void {
+export function compareTensor(
+  actual: HostTensor,
+  expected: Plain,
+  tolerance: Case['tolerance'] = {},
+  what = 'output',
+): void {
   expect(actual.shape, `${what}: shape`).toEqual([...expected.shape])
   const floating = actual.dtype === 'float32' || actual.dtype === 'float64'
   const finite = expected.data.filter(Number.isFinite)

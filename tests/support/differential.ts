@@ -7,14 +7,25 @@ import { parseAttributes, toRaw, type RawAttributes } from '../../src/ir/attribu
 import { findOp } from '../../src/ir/registry.js'
 import type { Engine } from '../conformance/engines.js'
 import { wrongInOrt } from './ort-wrong.js'
-import { allowance, numbers, uncertainty, tensorFrom, type RandomGraph, type RandomNode, type RandomValue } from './random-graph.js'
+import {
+  allowance,
+  numbers,
+  uncertainty,
+  tensorFrom,
+  type RandomGraph,
+  type RandomNode,
+  type RandomValue,
+} from './random-graph.js'
 
 registerAllOps()
 
 const nameOf = (id: number): string => `v${id}`
 
 /** The graph as an ONNX file, and what to feed it. */
-export function modelOf({ values, nodes, outputs, open }: RandomGraph): { bytes: Uint8Array; feeds: Map<string, HostValue> } {
+export function modelOf({ values, nodes, outputs, open }: RandomGraph): {
+  bytes: Uint8Array
+  feeds: Map<string, HostValue>
+} {
   const feeds = new Map<string, HostValue>()
   const inputs: Value[] = []
   const made = new Map<number, Value>()
@@ -53,7 +64,8 @@ export function modelOf({ values, nodes, outputs, open }: RandomGraph): { bytes:
 function difference(value: RandomValue, actual: HostTensor | undefined): string | undefined {
   if (!actual) return 'is missing'
   if (actual.dtype !== value.dtype) return `is ${actual.dtype}, not ${value.dtype}`
-  if (actual.shape.join() !== value.shape.join()) return `is of shape [${actual.shape.join()}], not [${value.shape.join()}]`
+  if (actual.shape.join() !== value.shape.join())
+    return `is of shape [${actual.shape.join()}], not [${value.shape.join()}]`
   const allowed = allowance(value)
   const found = numbers(actual)
   let worst = -1
@@ -65,7 +77,9 @@ function difference(value: RandomValue, actual: HostTensor | undefined): string 
       most = Number.isNaN(off) ? Infinity : off
     }
   }
-  return worst < 0 ? undefined : `has ${found[worst]} at ${worst} instead of ${value.exact[worst]}${isFloat(value.dtype) ? ` ± ${allowed.toPrecision(2)}` : ''}`
+  return worst < 0
+    ? undefined
+    : `has ${found[worst]} at ${worst} instead of ${value.exact[worst]}${isFloat(value.dtype) ? ` ± ${allowed.toPrecision(2)}` : ''}`
 }
 
 export type Outcome =
@@ -77,7 +91,8 @@ export type Outcome =
   /** Only onnxruntime-web is off; `why` if that is known. */
   | { readonly kind: 'ort wrong'; readonly what: string; readonly why: string | undefined }
 
-const lacking = /NOT_IMPLEMENTED|not implemented|Could not find an implementation|is not a registered function|No Op registered|Type Error|INVALID_GRAPH|Unsupported|unsupported/i
+const lacking =
+  /NOT_IMPLEMENTED|not implemented|Could not find an implementation|is not a registered function|No Op registered|Type Error|INVALID_GRAPH|Unsupported|unsupported/i
 
 /** An engine's answers; with `twice` a second run has to give the same bits as the first. */
 async function answers(engine: Engine, graph: RandomGraph, twice = false): Promise<Map<string, HostTensor>> {
@@ -86,7 +101,8 @@ async function answers(engine: Engine, graph: RandomGraph, twice = false): Promi
   try {
     const results = (await model.run(feeds)) as Map<string, HostTensor>
     const again = twice ? ((await model.run(feeds)) as Map<string, HostTensor>) : results
-    for (const [name, { data }] of again) if (String(data) !== String(results.get(name)!.data)) throw new Error(`${name} is not the same in a second run`)
+    for (const [name, { data }] of again)
+      if (String(data) !== String(results.get(name)!.data)) throw new Error(`${name} is not the same in a second run`)
     return results
   } finally {
     await model.release()
@@ -128,7 +144,12 @@ export async function compareEngines(graph: RandomGraph, lanewise: Engine, ort: 
   }
   for (const id of graph.outputs) {
     const what = difference(graph.values[id], theirs.get(nameOf(id)))
-    if (what !== undefined) return { kind: 'ort wrong', what: `${nameOf(id)} ${what}`, why: wrongInOrt(graph, ancestry(graph, id), 'differs') }
+    if (what !== undefined)
+      return {
+        kind: 'ort wrong',
+        what: `${nameOf(id)} ${what}`,
+        why: wrongInOrt(graph, ancestry(graph, id), 'differs'),
+      }
   }
   return { kind: 'same' }
 }
@@ -146,16 +167,33 @@ function resized(graph: RandomGraph, from: number, to: number): RandomGraph | un
     graph.values.forEach((value, id) => {
       if (!value.tensor || !value.shape.includes(from)) return
       const shape = value.shape.map((size) => (size === from ? to : size))
-      const data = Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => value.exact[i % value.exact.length])
+      const data = Array.from(
+        { length: shape.reduce((a, b) => a * b, 1) },
+        (_, i) => value.exact[i % value.exact.length],
+      )
       values[id] = { ...value, shape, exact: data, shaken: data, tensor: tensorFrom(value.dtype, shape, data) }
     })
     for (const node of graph.nodes) {
-      const exact = node.reference(node.inputs.map((id) => (id === undefined ? undefined : { shape: values[id].shape, data: [...values[id].exact] })) as never, node.attributes)
+      const exact = node.reference(
+        node.inputs.map((id) =>
+          id === undefined ? undefined : { shape: values[id].shape, data: [...values[id].exact] },
+        ) as never,
+        node.attributes,
+      )
       node.outputs.forEach((id, i) => {
-        if (exact[i].data.length !== exact[i].shape.reduce((a, b) => a * b, 1) || exact[i].data.some((x) => !Number.isFinite(x))) throw new Error('no such graph')
+        if (
+          exact[i].data.length !== exact[i].shape.reduce((a, b) => a * b, 1) ||
+          exact[i].data.some((x) => !Number.isFinite(x))
+        )
+          throw new Error('no such graph')
         // What rounding may do is taken over from the larger graph.
         const { data } = exact[i]
-        values[id] = { ...values[id], shape: exact[i].shape, exact: data, shaken: data.map((x) => x + uncertainty(graph.values[id])) }
+        values[id] = {
+          ...values[id],
+          shape: exact[i].shape,
+          exact: data,
+          shaken: data.map((x) => x + uncertainty(graph.values[id])),
+        }
       })
     }
   } catch {
@@ -170,7 +208,11 @@ function* smaller(graph: RandomGraph): Generator<RandomGraph> {
   if (graph.open) yield { ...graph, open: false }
   // A node gone: its results become inputs.
   for (const node of graph.nodes) {
-    const values = graph.values.map((value) => (node.outputs.includes(value.id) ? { ...value, tensor: tensorFrom(value.dtype, value.shape, value.exact), constant: false } : value))
+    const values = graph.values.map((value) =>
+      node.outputs.includes(value.id)
+        ? { ...value, tensor: tensorFrom(value.dtype, value.shape, value.exact), constant: false }
+        : value,
+    )
     const nodes = graph.nodes.filter((other) => other !== node)
     const outputs = graph.outputs.filter((id) => !node.outputs.includes(id))
     if (outputs.length > 0) yield pruned({ ...graph, values, nodes, outputs })
@@ -191,9 +233,12 @@ function* smaller(graph: RandomGraph): Generator<RandomGraph> {
 }
 
 /** The smallest graph to be found by dropping nodes and shrinking sizes that still comes out the same way. */
-export async function shrink(graph: RandomGraph, fails: (smaller: RandomGraph) => Promise<boolean>): Promise<RandomGraph> {
+export async function shrink(
+  graph: RandomGraph,
+  fails: (smaller: RandomGraph) => Promise<boolean>,
+): Promise<RandomGraph> {
   let best = pruned(graph)
-  for (let tries = 0; tries < 300; ) {
+  for (let tries = 0; tries < 300;) {
     let found: RandomGraph | undefined
     for (const candidate of smaller(best)) {
       if (++tries > 300) break
@@ -212,10 +257,16 @@ export async function shrink(graph: RandomGraph, fails: (smaller: RandomGraph) =
 export function describeGraph(graph: RandomGraph): string {
   const { values, nodes, outputs, seed } = graph
   const used = new Set(nodes.flatMap(({ inputs }) => inputs))
-  const elements = (data: readonly number[]) => (data.length > 24 ? `${data.slice(0, 24).join(', ')}, … ${data.length} elements` : data.join(', '))
+  const elements = (data: readonly number[]) =>
+    data.length > 24 ? `${data.slice(0, 24).join(', ')}, … ${data.length} elements` : data.join(', ')
   return [
     `random graph of seed ${seed}${graph.open ? ', sizes left open' : ''}:`,
-    ...values.filter(({ id, tensor }) => tensor && used.has(id)).map(({ id, dtype, shape, exact, constant }) => `  ${constant ? 'constant' : 'input'} ${nameOf(id)}: ${dtype}[${shape.join()}] = ${elements(exact)}`),
+    ...values
+      .filter(({ id, tensor }) => tensor && used.has(id))
+      .map(
+        ({ id, dtype, shape, exact, constant }) =>
+          `  ${constant ? 'constant' : 'input'} ${nameOf(id)}: ${dtype}[${shape.join()}] = ${elements(exact)}`,
+      ),
     ...nodes.map(({ op, domain, attributes, inputs, outputs: results }) => {
       const given = inputs.map((id) => (id === undefined ? '-' : nameOf(id))).join(', ')
       const types = results.map((id) => `${nameOf(id)}: ${values[id].dtype}[${values[id].shape.join()}]`).join(', ')

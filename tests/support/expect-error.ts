@@ -17,7 +17,11 @@ export function expectError(code: ErrorCode, work: () => unknown, message?: RegE
 }
 
 /** As {@link expectError}, for what ends later. */
-export async function expectRejects(code: ErrorCode, work: () => Promise<unknown>, message?: RegExp): Promise<LanewiseError> {
+export async function expectRejects(
+  code: ErrorCode,
+  work: () => Promise<unknown>,
+  message?: RegExp,
+): Promise<LanewiseError> {
   let ended: () => unknown = () => undefined
   try {
     await work()

@@ -16,14 +16,44 @@ interface Fed {
 
 let models: Fed[] | undefined
 
-const dtypes: readonly DType[] = ['float32', 'float64', 'float16', 'bfloat16', 'int64', 'int32', 'uint8', 'int8', 'bool', 'uint4', 'string', 'complex64']
-const sizes = [0, 1, 2, 3, 5, 8, -1, 1.5, NaN, Infinity, 2 ** 31, 2 ** 32, 2 ** 53, '3' as unknown as number, undefined as unknown as number]
+const dtypes: readonly DType[] = [
+  'float32',
+  'float64',
+  'float16',
+  'bfloat16',
+  'int64',
+  'int32',
+  'uint8',
+  'int8',
+  'bool',
+  'uint4',
+  'string',
+  'complex64',
+]
+const sizes = [
+  0,
+  1,
+  2,
+  3,
+  5,
+  8,
+  -1,
+  1.5,
+  NaN,
+  Infinity,
+  2 ** 31,
+  2 ** 32,
+  2 ** 53,
+  '3' as unknown as number,
+  undefined as unknown as number,
+]
 
 function otherShape(shape: readonly number[], random: Random): number[] {
   const dims = [...shape]
   const at = Math.floor(random() * (dims.length + 1))
   const way = random()
-  if (way < 0.6 && at < dims.length) dims[at] = random() < 0.85 ? pick(random, [0, 1, 2, 3, 4, 5, 6, 7, 9, 12]) : pick(random, sizes)
+  if (way < 0.6 && at < dims.length)
+    dims[at] = random() < 0.85 ? pick(random, [0, 1, 2, 3, 4, 5, 6, 7, 9, 12]) : pick(random, sizes)
   else if (way < 0.8) dims.splice(at, 0, pick(random, [0, 1, 1, 2, 3]))
   else dims.splice(at, 1)
   return dims
@@ -32,7 +62,8 @@ function otherShape(shape: readonly number[], random: Random): number[] {
 /** A tensor that fits, nearly fits, or does not at all. */
 function relative(original: HostTensor, random: Random): unknown {
   const { dtype } = original
-  const fits = (shape: readonly number[]) => shape.every((axis) => Number.isInteger(axis) && axis >= 0) && shape.reduce((a, b) => a * b, 1) < 20_000
+  const fits = (shape: readonly number[]) =>
+    shape.every((axis) => Number.isInteger(axis) && axis >= 0) && shape.reduce((a, b) => a * b, 1) < 20_000
   const way = random()
   if (way < 0.55) return new Tensor(dtype, original.data, original.shape)
   if (way < 0.9) {
@@ -65,7 +96,10 @@ function relative(original: HostTensor, random: Random): unknown {
     },
     () => {
       // A view of a buffer that shrinks behind the tensor's back; `resizable` is ES2024.
-      const Resizable = ArrayBuffer as unknown as new (length: number, options: object) => ArrayBuffer & { resize(length: number): void }
+      const Resizable = ArrayBuffer as unknown as new (
+        length: number,
+        options: object,
+      ) => ArrayBuffer & { resize(length: number): void }
       const buffer = new Resizable(4 * Math.max(original.data.length, 1), { maxByteLength: 1 << 20 })
       const tensor = new Tensor('float32', new Float32Array(buffer).subarray(0, original.data.length), original.shape)
       buffer.resize(0)
@@ -79,7 +113,16 @@ function relative(original: HostTensor, random: Random): unknown {
 function fetchesFor(session: InferenceSession, random: Random): unknown {
   if (random() < 0.9) return undefined
   const name = pick(random, [...session.outputNames, ...session.inputNames])
-  return pick(random, [[name], ['nothing'], [], null, 7, { [name]: null }, { [name]: tensorOf('float32', [2], random) }, { ['__proto__']: null }])
+  return pick(random, [
+    [name],
+    ['nothing'],
+    [],
+    null,
+    7,
+    { [name]: null },
+    { [name]: tensorOf('float32', [2], random) },
+    { ['__proto__']: null },
+  ])
 }
 
 /** Gives a good model values of all kinds. The model stays loaded, so that what one run leaves behind meets the next. */
@@ -89,7 +132,9 @@ export async function runFeeds(random: Random): Promise<void> {
   model.session ??= await InferenceSession.create(model.bytes, { memoryLimit: MEMORY_LIMIT, logLevel: 'fatal' })
   const { session } = model
   try {
-    const feeds = Object.fromEntries([...model.feeds].map(([name, value]) => [name, relative(value as HostTensor, random)]))
+    const feeds = Object.fromEntries(
+      [...model.feeds].map(([name, value]) => [name, relative(value as HostTensor, random)]),
+    )
     if (random() < 0.02) feeds.more = 1
     if (random() < 0.02) delete feeds[pick(random, session.inputNames)]
     await session.run(feeds as Feeds, fetchesFor(session, random) as string[])

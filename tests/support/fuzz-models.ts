@@ -33,7 +33,13 @@ export function fuzzModels(): Uint8Array[] {
       { name: 'b', dataType: FLOAT, dims: [3], floatData: Float32Array.of(1, 2, 3) },
     ],
     node: [
-      { opType: 'Conv', name: 'conv', input: ['x', 'w', 'b'], output: ['c'], attribute: [ints('pads', 1, 1, 1, 1), ints('strides', 2, 2)] },
+      {
+        opType: 'Conv',
+        name: 'conv',
+        input: ['x', 'w', 'b'],
+        output: ['c'],
+        attribute: [ints('pads', 1, 1, 1, 1), ints('strides', 2, 2)],
+      },
       { opType: 'Relu', input: ['c'], output: ['r'] },
       { opType: 'GlobalAveragePool', input: ['r'], output: ['p'] },
       { opType: 'Flatten', input: ['p'], output: ['y'], attribute: [{ name: 'axis', type: AttributeType.INT, i: 1n }] },
@@ -55,10 +61,23 @@ export function fuzzModels(): Uint8Array[] {
       encodeTensor('bool', hostTensor('bool', [2], Uint8Array.of(0, 1))),
       encodeTensor('text', hostTensor('string', [2], ['größe', ''])),
       encodeTensor('empty', hostFrom('int8', [0, 3], [])),
-      { name: 'ext', dataType: FLOAT, dims: [2], dataLocation: 1, externalData: [{ key: 'location', value: 'w.bin' }, { key: 'offset', value: '8' }] },
+      {
+        name: 'ext',
+        dataType: FLOAT,
+        dims: [2],
+        dataLocation: 1,
+        externalData: [
+          { key: 'location', value: 'w.bin' },
+          { key: 'offset', value: '8' },
+        ],
+      },
     ],
     sparseInitializer: [
-      { dims: [2, 3], values: encodeTensor('sp', hostFrom('float32', [2], [5, 7])), indices: encodeTensor('i', hostFrom('int64', [2], [1, 5])) },
+      {
+        dims: [2, 3],
+        values: encodeTensor('sp', hostFrom('float32', [2], [5, 7])),
+        indices: encodeTensor('i', hostFrom('int64', [2], [1, 5])),
+      },
     ],
     quantizationAnnotation: [{ tensorName: 'x', quantParameterTensorNames: [{ key: 'SCALE_TENSOR', value: 'f64' }] }],
   })
@@ -113,7 +132,15 @@ export function fuzzModels(): Uint8Array[] {
     {
       input: [value('x', 2, 3)],
       output: [value('y', 2, 3)],
-      node: [{ opType: 'Twice', domain: 'local', input: ['x'], output: ['y'], attribute: [{ name: 'alpha', type: AttributeType.FLOAT, f: 0.5 }] }],
+      node: [
+        {
+          opType: 'Twice',
+          domain: 'local',
+          input: ['x'],
+          output: ['y'],
+          attribute: [{ name: 'alpha', type: AttributeType.FLOAT, f: 0.5 }],
+        },
+      ],
     },
     {
       opsetImport: [{ version: 21 }, { domain: 'local', version: 1 }],
@@ -127,7 +154,12 @@ export function fuzzModels(): Uint8Array[] {
           attribute: ['alpha'],
           opsetImport: [{ version: 21 }],
           node: [
-            { opType: 'LeakyRelu', input: ['a'], output: ['l'], attribute: [{ name: 'alpha', type: AttributeType.FLOAT, refAttrName: 'alpha' }] },
+            {
+              opType: 'LeakyRelu',
+              input: ['a'],
+              output: ['l'],
+              attribute: [{ name: 'alpha', type: AttributeType.FLOAT, refAttrName: 'alpha' }],
+            },
             { opType: 'Add', input: ['a', 'l'], output: ['b'] },
           ],
         },
@@ -153,7 +185,11 @@ export function fuzzModels(): Uint8Array[] {
         output: ['c'],
         attribute: [{ name: 'value', type: AttributeType.TENSOR, t: encodeTensor('', hostFrom('float32', [1], [1])) }],
       },
-      { opType: 'Constant', output: ['k'], attribute: [{ name: 'value_floats', type: AttributeType.FLOATS, floats: Float32Array.of(1, 2) }] },
+      {
+        opType: 'Constant',
+        output: ['k'],
+        attribute: [{ name: 'value_floats', type: AttributeType.FLOATS, floats: Float32Array.of(1, 2) }],
+      },
       { opType: 'MatMul', input: ['s', 'c'], output: ['m'] },
       { opType: 'Cast', input: ['m'], output: ['y'], attribute: [{ name: 'to', type: AttributeType.INT, i: 1n }] },
     ],
@@ -176,7 +212,11 @@ export function fuzzModels(): Uint8Array[] {
         attribute: [
           { name: 'axis', type: AttributeType.INT, i: 0n },
           { name: 'words', type: AttributeType.STRINGS, strings: [ascii('a'), ascii('b')] },
-          { name: 'tp', type: AttributeType.TYPE_PROTO, tp: { tensorType: { elemType: FLOAT, shape: { dim: [{ dimValue: 2 }] } } } },
+          {
+            name: 'tp',
+            type: AttributeType.TYPE_PROTO,
+            tp: { tensorType: { elemType: FLOAT, shape: { dim: [{ dimValue: 2 }] } } },
+          },
         ],
       },
     ],

@@ -17,15 +17,22 @@ function element(dtype: DType, random: Random, high: number): number | bigint | 
   if (dtype === 'string') return pick(random, ['', 'a', 'größe', '1.5'])
   if (dtype === 'bool') return Math.floor(random() * 2)
   const odd = random() < 0.01
-  if (isBig(dtype)) return odd ? pick(random, [2n ** 63n - 1n, -(2n ** 63n), 2n ** 31n]) : BigInt(Math.floor(random() * (high + 3)) - 3)
-  if (dtype === 'float32' || dtype === 'float64') return odd ? pick(random, [NaN, Infinity, -Infinity, 3e38, -3e38, 1e-40, -0]) : random() * 4 - 2
+  if (isBig(dtype))
+    return odd ? pick(random, [2n ** 63n - 1n, -(2n ** 63n), 2n ** 31n]) : BigInt(Math.floor(random() * (high + 3)) - 3)
+  if (dtype === 'float32' || dtype === 'float64')
+    return odd ? pick(random, [NaN, Infinity, -Infinity, 3e38, -3e38, 1e-40, -0]) : random() * 4 - 2
   return odd ? pick(random, [-(2 ** 31), 2 ** 31 - 1, 0xffff, 0x7c00]) : Math.floor(random() * (high + 3)) - 3
 }
 
 export function tensorOf(dtype: DType, dims: readonly number[], random: Random): Tensor {
   const size = sizeOf(dims)
   const high = pick(random, [0, 2, 4, 200])
-  if (dtype === 'string') return new Tensor('string', Array.from({ length: size }, () => element(dtype, random, high) as string), dims)
+  if (dtype === 'string')
+    return new Tensor(
+      'string',
+      Array.from({ length: size }, () => element(dtype, random, high) as string),
+      dims,
+    )
   const data = makeData(dtype, size) as { [i: number]: unknown; length: number }
   for (let i = 0; i < data.length; i++) data[i] = element(dtype, random, high)
   return new Tensor(dtype, data as never, dims)
@@ -33,7 +40,14 @@ export function tensorOf(dtype: DType, dims: readonly number[], random: Random):
 
 function feedFor(metadata: ValueMetadata, sizes: Map<string, number>, random: Random): OnnxValue {
   // What else the metadata could stand for: the session must say what it wants.
-  if (!metadata.isTensor) return pick(random, [[], null, new Map<bigint, number>([[1n, 2]]), [tensorOf('float32', [2], random), tensorOf('float32', [1, 3], random)], tensorOf('float32', [2, 2], random)])
+  if (!metadata.isTensor)
+    return pick(random, [
+      [],
+      null,
+      new Map<bigint, number>([[1n, 2]]),
+      [tensorOf('float32', [2], random), tensorOf('float32', [1, 3], random)],
+      tensorOf('float32', [2, 2], random),
+    ])
   let dims = metadata.shape.map((axis) => {
     if (typeof axis === 'number') return axis
     if (!sizes.has(axis) || axis === '') sizes.set(axis, pick(random, [0, 1, 1, 2, 2, 3, 4, 5, 7]))
@@ -60,11 +74,17 @@ export function hashOf(file: Uint8Array): number {
 /** Loads a file as a user would, runs it twice with values that its inputs declare, and lets it go. */
 export async function runSession(file: Uint8Array): Promise<void> {
   const random = seeded(hashOf(file))
-  const session = await InferenceSession.create(file, { memoryLimit: MEMORY_LIMIT, externalData: external, logLevel: 'fatal' })
+  const session = await InferenceSession.create(file, {
+    memoryLimit: MEMORY_LIMIT,
+    externalData: external,
+    logLevel: 'fatal',
+  })
   try {
     for (let run = 0; run < 2; run++) {
       const sizes = new Map<string, number>()
-      const feeds = Object.fromEntries(session.inputMetadata.map((input) => [input.name, feedFor(input, sizes, random)]))
+      const feeds = Object.fromEntries(
+        session.inputMetadata.map((input) => [input.name, feedFor(input, sizes, random)]),
+      )
       const stop = new AbortController()
       const timer = setTimeout(() => stop.abort(), TIME_LIMIT)
       try {
@@ -80,5 +100,7 @@ export async function runSession(file: Uint8Array): Promise<void> {
 
 /** Files to start from: one node each, of every case table, every second with open sizes. */
 export function sessionModels(): Uint8Array[] {
-  return allCases.filter((row) => row.opset === undefined).map((row, i) => caseModel(row, { sizes: i % 2 === 1 ? 'open' : 'fixed' }).bytes)
+  return allCases
+    .filter((row) => row.opset === undefined)
+    .map((row, i) => caseModel(row, { sizes: i % 2 === 1 ? 'open' : 'fixed' }).bytes)
 }

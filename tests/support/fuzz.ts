@@ -50,7 +50,8 @@ function decodeAll(graph: GraphProto): void {
     tolerate(() => {
       const { dtype, shape } = decodeTensor(proto, external)
       const described = describeTensor(proto)
-      if (described.dtype !== dtype || String(described.shape) !== String(shape)) throw new Error('describeTensor disagrees')
+      if (described.dtype !== dtype || String(described.shape) !== String(shape))
+        throw new Error('describeTensor disagrees')
     })
   }
   graph.initializer.forEach(tensor)
@@ -143,8 +144,10 @@ export async function judge(target: FuzzTarget, file: Uint8Array, report?: FuzzR
     await target.run(file)
     if (report) report.accepted++
   } catch (error) {
-    if (!(error instanceof LanewiseError)) return `untyped error: ${error instanceof Error ? error.stack : String(error)}`
-    if (error.cause instanceof WebAssembly.RuntimeError || error.cause instanceof RangeError) return `trap: ${error.message}: ${error.cause.stack}`
+    if (!(error instanceof LanewiseError))
+      return `untyped error: ${error instanceof Error ? error.stack : String(error)}`
+    if (error.cause instanceof WebAssembly.RuntimeError || error.cause instanceof RangeError)
+      return `trap: ${error.message}: ${error.cause.stack}`
     report?.refused.set(error.code, (report.refused.get(error.code) ?? 0) + 1)
   }
   const elapsed = performance.now() - start
@@ -155,7 +158,13 @@ export async function judge(target: FuzzTarget, file: Uint8Array, report?: FuzzR
 }
 
 /** Makes as many runs. Each depends on the seed and its own number alone (and `feeds` on what earlier runs left in the sessions it keeps). */
-export async function fuzz({ runs, seed, from = 0, targets: chosen = targets, onProgress }: FuzzOptions): Promise<FuzzReport> {
+export async function fuzz({
+  runs,
+  seed,
+  from = 0,
+  targets: chosen = targets,
+  onProgress,
+}: FuzzOptions): Promise<FuzzReport> {
   const report: FuzzReport = { runs: 0, accepted: 0, refused: new Map(), findings: [] }
   const turns = chosen.flatMap((target) => Array.from({ length: target.weight }, () => target))
   for (let run = from; run < from + runs; run++) {

@@ -26,9 +26,47 @@ const floats = [0, -0, 1, -1, 0.5, 2, 1e-30, 1e30, 3.4e38, NaN, Infinity, -Infin
 const small = [-3, -2, -1, 0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 16]
 /** Values that string attributes of many operators know. */
 const words = [
-  '', 'NOTSET', 'VALID', 'SAME_UPPER', 'SAME_LOWER', 'nearest', 'linear', 'cubic', 'constant', 'reflect', 'edge', 'wrap', 'add', 'mul', 'min', 'max',
-  'forward', 'reverse', 'bidirectional', 'Tanh', 'Relu', 'Affine', 'DCR', 'CRD', 'LEFT', 'RIGHT', 'sum', 'mean', 'none', 'align_corners', 'asymmetric',
-  'tf_crop_and_resize', 'half_pixel', 'floor', 'ceil', 'ij->ji', 'ii->i', '...i->...', 'zeros', 'border', 'tanh',
+  '',
+  'NOTSET',
+  'VALID',
+  'SAME_UPPER',
+  'SAME_LOWER',
+  'nearest',
+  'linear',
+  'cubic',
+  'constant',
+  'reflect',
+  'edge',
+  'wrap',
+  'add',
+  'mul',
+  'min',
+  'max',
+  'forward',
+  'reverse',
+  'bidirectional',
+  'Tanh',
+  'Relu',
+  'Affine',
+  'DCR',
+  'CRD',
+  'LEFT',
+  'RIGHT',
+  'sum',
+  'mean',
+  'none',
+  'align_corners',
+  'asymmetric',
+  'tf_crop_and_resize',
+  'half_pixel',
+  'floor',
+  'ceil',
+  'ij->ji',
+  'ii->i',
+  '...i->...',
+  'zeros',
+  'border',
+  'tanh',
 ]
 
 function number(random: Random): number | bigint {
@@ -37,7 +75,7 @@ function number(random: Random): number | bigint {
 
 function readVarints(body: Uint8Array): bigint[] {
   const values: bigint[] = []
-  for (let at = 0; at < body.length; ) {
+  for (let at = 0; at < body.length;) {
     let value = 0n
     for (let shift = 0n; ; shift += 7n) {
       const byte = body[at++]
@@ -70,11 +108,19 @@ function changeValue({ piece, field, list }: Place, all: readonly Place[], rando
     list.splice(0, list.length, ...rest, ...(op.domain ? [{ number: 7, type: 2, body: ascii(op.domain) }] : []))
   } else if (field.code === 's') {
     // A name that is used elsewhere: another wiring.
-    piece.body = random() < 0.1 ? new Uint8Array(0) : pick(random, all.filter(({ field: { code } }) => code === 's')).piece.body
+    piece.body =
+      random() < 0.1
+        ? new Uint8Array(0)
+        : pick(
+            random,
+            all.filter(({ field: { code } }) => code === 's'),
+          ).piece.body
   } else if (key === 's' || key === 'strings') piece.body = ascii(pick(random, words))
-  else if (key === 'rawData' || field.code === 'f' || field.code === 'd') piece.body = changeElements(piece.body, random)
+  else if (key === 'rawData' || field.code === 'f' || field.code === 'd')
+    piece.body = changeElements(piece.body, random)
   else if (piece.type === 0) piece.body = Uint8Array.from(varint(number(random)))
-  else if (piece.type === 2 && piece.children === undefined) piece.body = bytes(...changed(readVarints(piece.body), random, () => BigInt(number(random))).map(varint))
+  else if (piece.type === 2 && piece.children === undefined)
+    piece.body = bytes(...changed(readVarints(piece.body), random, () => BigInt(number(random))).map(varint))
 }
 
 /** Elements of raw data, of whatever type: some replaced, the length nearly always kept. */
@@ -84,7 +130,12 @@ function changeElements(body: Uint8Array, random: Random): Uint8Array {
   const width = pick(random, [1, 4, 4, 8, 8])
   for (let n = 1 + Math.floor(random() * 3); n > 0; n--) {
     const at = Math.floor((random() * out.length) / width) * width
-    const value = width === 8 ? new Uint8Array(BigInt64Array.of(BigInt.asIntN(64, BigInt(number(random)))).buffer) : width === 4 ? float(pick(random, floats)) : [pick(random, [0, 1, 127, 128, 255])]
+    const value =
+      width === 8
+        ? new Uint8Array(BigInt64Array.of(BigInt.asIntN(64, BigInt(number(random)))).buffer)
+        : width === 4
+          ? float(pick(random, floats))
+          : [pick(random, [0, 1, 127, 128, 255])]
     for (let i = 0; i < width && at + i < out.length; i++) out[at + i] = value[i]
   }
   return out
@@ -108,7 +159,11 @@ function attributeFor(node: Piece, random: Random): Piece | undefined {
   if (!value) return undefined
   const text = kind === 'string' ? ascii(pick(random, words)) : undefined
   const body = text ? bytes(tag(4, 2), varint(text.length), text) : value[1]
-  return { number: 5, type: 2, body: bytes(tag(1, 2), varint(name.length), ascii(name), body, tag(20, 0), varint(value[0])) }
+  return {
+    number: 5,
+    type: 2,
+    body: bytes(tag(1, 2), varint(name.length), ascii(name), body, tag(20, 0), varint(value[0])),
+  }
 }
 
 function change(model: Piece[], donor: Piece[], random: Random): void {
@@ -120,7 +175,10 @@ function change(model: Piece[], donor: Piece[], random: Random): void {
   switch (Math.floor(random() * 10)) {
     case 0:
     case 1: {
-      const place = interesting(({ owner, field }) => owner === 'AttributeProto' && !['name', 'type', 'docString'].includes(field.name) && field.code !== 'm')
+      const place = interesting(
+        ({ owner, field }) =>
+          owner === 'AttributeProto' && !['name', 'type', 'docString'].includes(field.name) && field.code !== 'm',
+      )
       if (place) return changeValue(place, all, random)
       break
     }
@@ -130,19 +188,25 @@ function change(model: Piece[], donor: Piece[], random: Random): void {
       break
     }
     case 3: {
-      const place = interesting(({ owner, field }) => owner === 'TensorProto' && (field.name === 'rawData' || field.name === 'dims'))
+      const place = interesting(
+        ({ owner, field }) => owner === 'TensorProto' && (field.name === 'rawData' || field.name === 'dims'),
+      )
       if (place) return changeValue(place, all, random)
       break
     }
     case 4: {
       if (random() < 0.5) return change(model, donor, random)
-      const place = interesting(({ owner, field }) => owner === 'NodeProto' && (field.name === 'input' || field.name === 'output'))
+      const place = interesting(
+        ({ owner, field }) => owner === 'NodeProto' && (field.name === 'input' || field.name === 'output'),
+      )
       if (place) return changeValue(place, all, random)
       break
     }
     case 5: {
       // A node, an attribute, an input once more, gone, or in another place.
-      const place = interesting(({ owner, field }) => owner === 'NodeProto' || (owner === 'GraphProto' && field.name === 'node'))
+      const place = interesting(
+        ({ owner, field }) => owner === 'NodeProto' || (owner === 'GraphProto' && field.name === 'node'),
+      )
       if (!place) break
       const at = place.list.indexOf(place.piece)
       const way = random()

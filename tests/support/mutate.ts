@@ -24,7 +24,7 @@ function readVarint(file: Uint8Array, at: number): [bigint, number] {
 /** Takes a well-formed message apart. */
 export function parsePieces(file: Uint8Array, spec: MessageSpec): Piece[] {
   const pieces: Piece[] = []
-  for (let at = 0; at < file.length; ) {
+  for (let at = 0; at < file.length;) {
     const [head, afterTag] = readVarint(file, at)
     const number = Number(head >> 3n)
     const type = Number(head & 7n)
@@ -64,13 +64,60 @@ function allLists(pieces: Piece[]): Piece[][] {
 }
 
 export const interestingNumbers: readonly (number | bigint)[] = [
-  0, 1, -1, 2, 3, 7, 8, 16, 26, 27, 64, 65, 127, 128, 255, 256, 32767, 65536, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53, -(2n ** 31n),
-  2n ** 62n, 2n ** 63n - 1n, -(2n ** 63n), 2n ** 64n - 1n,
+  0,
+  1,
+  -1,
+  2,
+  3,
+  7,
+  8,
+  16,
+  26,
+  27,
+  64,
+  65,
+  127,
+  128,
+  255,
+  256,
+  32767,
+  65536,
+  2 ** 31 - 1,
+  2 ** 31,
+  2 ** 32 - 1,
+  2 ** 32,
+  2 ** 53,
+  -(2n ** 31n),
+  2n ** 62n,
+  2n ** 63n - 1n,
+  -(2n ** 63n),
+  2n ** 64n - 1n,
 ]
 
 const interestingNames: readonly string[] = [
-  '', 'x', 'y', 'w', '__proto__', 'constructor', 'toString', 'hasOwnProperty', '../w.bin', '/etc/passwd', 'a\0b', 'ÿ', 'location', 'offset', 'length',
-  '-1', '9223372036854775807', 'Relu', 'If', 'Loop', 'Identity', 'com.microsoft', 'ai.onnx',
+  '',
+  'x',
+  'y',
+  'w',
+  '__proto__',
+  'constructor',
+  'toString',
+  'hasOwnProperty',
+  '../w.bin',
+  '/etc/passwd',
+  'a\0b',
+  'ÿ',
+  'location',
+  'offset',
+  'length',
+  '-1',
+  '9223372036854775807',
+  'Relu',
+  'If',
+  'Loop',
+  'Identity',
+  'com.microsoft',
+  'ai.onnx',
 ]
 
 /** One change to the tree of fields. */
@@ -110,7 +157,8 @@ function mutateTree(pieces: Piece[], donor: Piece[], random: Random): void {
         piece.children = undefined
         piece.body = pick(random, [
           () => ascii(pick(random, interestingNames)),
-          () => bytes(...Array.from({ length: Math.floor(random() * 6) }, () => varint(pick(random, interestingNumbers)))),
+          () =>
+            bytes(...Array.from({ length: Math.floor(random() * 6) }, () => varint(pick(random, interestingNumbers)))),
           () => piece.body.subarray(0, Math.floor(random() * piece.body.length)),
           () => bytes(piece.body, piece.body),
           () => repeat([0xff], Math.floor(random() * 70)),
@@ -120,7 +168,9 @@ function mutateTree(pieces: Piece[], donor: Piece[], random: Random): void {
       break
     case 8: {
       // Something of the same number from another place: an attribute's tensor as an initializer, a graph inside a graph.
-      const same = allLists(donor).flat().filter((other) => other.number === piece.number)
+      const same = allLists(donor)
+        .flat()
+        .filter((other) => other.number === piece.number)
       if (same.length > 0) list[at] = structuredClone(pick(random, same))
       break
     }
@@ -135,7 +185,11 @@ function mutateTree(pieces: Piece[], donor: Piece[], random: Random): void {
       break
     }
     default:
-      list.splice(at, 0, { number: Math.floor(random() * 30), type: 0, body: Uint8Array.from(varint(pick(random, interestingNumbers))) })
+      list.splice(at, 0, {
+        number: Math.floor(random() * 30),
+        type: 0,
+        body: Uint8Array.from(varint(pick(random, interestingNumbers))),
+      })
   }
 }
 
@@ -154,7 +208,11 @@ function mutateBytes(file: Uint8Array, random: Random): Uint8Array {
     case 2:
       return bytes(file.subarray(0, at), file.subarray(at + length))
     case 3:
-      return bytes(file.subarray(0, at), Array.from({ length }, () => Math.floor(random() * 256)), file.subarray(at))
+      return bytes(
+        file.subarray(0, at),
+        Array.from({ length }, () => Math.floor(random() * 256)),
+        file.subarray(at),
+      )
     default: {
       const out = file.slice()
       for (let i = at; i < Math.min(at + length, out.length); i++) out[i] = pick(random, [0, 0x7f, 0x80, 0xff])

@@ -29,7 +29,11 @@ export function readNpy(file: Uint8Array): HostTensor {
   const [, descr] = /'descr': '([^']+)'/.exec(header) ?? []
   const [, dims] = /'shape': \(([^)]*)\)/.exec(header) ?? []
   if (descr === undefined || dims === undefined) throw new Error(`.npy header not understood: ${header}`)
-  const shape = dims.split(',').map((dim) => dim.trim()).filter((dim) => dim !== '').map(Number)
+  const shape = dims
+    .split(',')
+    .map((dim) => dim.trim())
+    .filter((dim) => dim !== '')
+    .map(Number)
   const fortran = header.includes("'fortran_order': True")
   const size = sizeOf(shape)
 
@@ -73,7 +77,8 @@ function reorder<T>(shape: readonly number[], visit: (from: number, to: number) 
   const fileStrides = stridesOf([...shape].reverse()).reverse()
   return Array.from({ length: sizeOf(shape) }, (_, to) => {
     let from = 0
-    for (let axis = 0; axis < shape.length; axis++) from += (Math.floor(to / strides[axis]) % shape[axis]) * fileStrides[axis]
+    for (let axis = 0; axis < shape.length; axis++)
+      from += (Math.floor(to / strides[axis]) % shape[axis]) * fileStrides[axis]
     return visit(from, to)
   })
 }

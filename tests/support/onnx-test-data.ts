@@ -41,10 +41,13 @@ function optionalValue(proto: OptionalProto, dtype: DType): HostOptional {
 }
 
 function mapValue(proto: MapProto): HostMap {
-  const keys = proto.stringKeys.length > 0 ? proto.stringKeys.map((key) => new TextDecoder().decode(key)) : [...proto.keys]
+  const keys =
+    proto.stringKeys.length > 0 ? proto.stringKeys.map((key) => new TextDecoder().decode(key)) : [...proto.keys]
   const values = (proto.values?.tensorValues ?? []).map((tensor) => {
     const value: HostTensor = decodeTensor(tensor)
-    return value.dtype === 'string' || value.dtype.startsWith('float') ? (value.data[0] as string | number) : toNumbers(value)[0]
+    return value.dtype === 'string' || value.dtype.startsWith('float')
+      ? (value.data[0] as string | number)
+      : toNumbers(value)[0]
   })
   return { kind: 'map', entries: new Map(keys.map((key, i) => [key, values[i]])) }
 }

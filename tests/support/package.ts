@@ -13,12 +13,18 @@ export interface Packed {
 }
 
 function npm(cwd: string, ...args: string[]): string {
-  return execFileSync('npm', [...args, '--silent', '--no-audit', '--no-fund'], { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+  return execFileSync('npm', [...args, '--silent', '--no-audit', '--no-fund'], {
+    cwd,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
 }
 
 /** Packs the library as it was built. */
 export function packLibrary(folder: string): Packed {
-  const [packed] = JSON.parse(npm(root, 'pack', '--ignore-scripts', '--json', '--pack-destination', folder)) as [{ filename: string; files: { path: string }[] }]
+  const [packed] = JSON.parse(npm(root, 'pack', '--ignore-scripts', '--json', '--pack-destination', folder)) as [
+    { filename: string; files: { path: string }[] },
+  ]
   return { file: join(folder, packed.filename), files: packed.files.map(({ path }) => path) }
 }
 

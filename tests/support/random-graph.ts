@@ -66,13 +66,20 @@ const HALF_ROUNDING = { element: 1e-3, largest: 1e-4 }
 
 /** Numbers, whatever the dtype: float16 and its like are decoded. */
 export function numbers({ dtype, data }: HostTensor): number[] {
-  return Array.from(data as ArrayLike<number | bigint>, isSmallFloat(dtype) ? (bits) => decodeSmallFloat(dtype, Number(bits)) : Number)
+  return Array.from(
+    data as ArrayLike<number | bigint>,
+    isSmallFloat(dtype) ? (bits) => decodeSmallFloat(dtype, Number(bits)) : Number,
+  )
 }
 
 /** A tensor of these numbers. */
 export function tensorFrom(dtype: DType, shape: Shape, values: readonly number[]): HostTensor {
   if (!isSmallFloat(dtype)) return hostFrom(dtype, shape, values)
-  return hostTensor(dtype, shape, Uint16Array.from(values, (value) => encodeFloat(dtype as 'float16', value)))
+  return hostTensor(
+    dtype,
+    shape,
+    Uint16Array.from(values, (value) => encodeFloat(dtype as 'float16', value)),
+  )
 }
 
 export function largestOf(data: readonly number[]): number {
@@ -80,8 +87,18 @@ export function largestOf(data: readonly number[]): number {
 }
 
 const ranges: Partial<Record<DType, readonly [number, number]>> = {
-  bool: [0, 1], uint8: [0, 255], int8: [-128, 127], int16: [-32768, 32767], uint16: [0, 65535], int32: [-(2 ** 31), 2 ** 31 - 1], uint32: [0, 2 ** 32 - 1],
-  int64: [-(2 ** 50), 2 ** 50], uint64: [0, 2 ** 50], float16: [-1e4, 1e4], float32: [-1e6, 1e6], float64: [-1e6, 1e6],
+  bool: [0, 1],
+  uint8: [0, 255],
+  int8: [-128, 127],
+  int16: [-32768, 32767],
+  uint16: [0, 65535],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  int64: [-(2 ** 50), 2 ** 50],
+  uint64: [0, 2 ** 50],
+  float16: [-1e4, 1e4],
+  float32: [-1e6, 1e6],
+  float64: [-1e6, 1e6],
 }
 
 /** Grows a graph node by node, knowing every value's elements, so that only nodes are added whose results are well-defined and well-conditioned. */
@@ -115,10 +132,20 @@ export class GraphGrower {
   }
 
   /** An input or a constant of the graph. */
-  fresh(dtype: DType, shape: Shape, { low = dtype.startsWith('uint') || dtype === 'bool' ? 0 : isFloat(dtype) ? -2 : -9, high = dtype === 'bool' ? 1 : isFloat(dtype) ? 2 : 9, constant = this.chance(0.3) }: Choice = {}): RandomValue {
+  fresh(
+    dtype: DType,
+    shape: Shape,
+    {
+      low = dtype.startsWith('uint') || dtype === 'bool' ? 0 : isFloat(dtype) ? -2 : -9,
+      high = dtype === 'bool' ? 1 : isFloat(dtype) ? 2 : 9,
+      constant = this.chance(0.3),
+    }: Choice = {},
+  ): RandomValue {
     const whole = !isFloat(dtype)
     if (dtype === 'bool') [low, high] = [0, 1]
-    const data = Array.from({ length: sizeOf(shape) }, () => (whole ? this.int(low, high) : low + this.random() * (high - low)))
+    const data = Array.from({ length: sizeOf(shape) }, () =>
+      whole ? this.int(low, high) : low + this.random() * (high - low),
+    )
     return this.given(dtype, shape, data, constant)
   }
 
@@ -131,7 +158,14 @@ export class GraphGrower {
   }
 
   /** A value that there is already. */
-  existing({ dtypes = ['float32'], rank: [least, most] = [0, 6], low = -Infinity, high = Infinity, shape, test }: Choice = {}): RandomValue | undefined {
+  existing({
+    dtypes = ['float32'],
+    rank: [least, most] = [0, 6],
+    low = -Infinity,
+    high = Infinity,
+    shape,
+    test,
+  }: Choice = {}): RandomValue | undefined {
     const fitting = this.values.filter(
       (value) =>
         dtypes.includes(value.dtype) &&
@@ -143,7 +177,9 @@ export class GraphGrower {
         (!test || test(value)),
     )
     // The newest rather than the oldest: graphs shall be deep.
-    return fitting.length > 0 ? fitting[fitting.length - 1 - Math.floor(this.random() ** 2 * fitting.length)] : undefined
+    return fitting.length > 0
+      ? fitting[fitting.length - 1 - Math.floor(this.random() ** 2 * fitting.length)]
+      : undefined
   }
 
   /** A value that there is, or a new one. */
@@ -168,29 +204,63 @@ export class GraphGrower {
     inputs: readonly (RandomValue | undefined)[],
     attributes: Readonly<Record<string, unknown>>,
     reference: Reference,
-    { dtypes = [inputs[0]!.dtype], domain = '', moves = false, rounding = 1 }: { dtypes?: readonly DType[]; domain?: string; moves?: boolean; rounding?: number } = {},
+    {
+      dtypes = [inputs[0]!.dtype],
+      domain = '',
+      moves = false,
+      rounding = 1,
+    }: { dtypes?: readonly DType[]; domain?: string; moves?: boolean; rounding?: number } = {},
   ): RandomValue[] | undefined {
-    const run = (of: (value: RandomValue) => number[]) => reference(inputs.map((value) => value && { shape: value.shape, data: of(value) }) as Plain[], attributes)
+    const run = (of: (value: RandomValue) => number[]) =>
+      reference(inputs.map((value) => value && { shape: value.shape, data: of(value) }) as Plain[], attributes)
     const exact = run((value) => [...value.exact])
     // What is added up first and cancels then is off by a share of what went in, not of what comes out.
-    const shake = (value: RandomValue) => (isFloat(value.dtype) ? value.shaken.map((x) => x * (1 + (this.chance(0.5) ? 1 : -1) * rounding * INPUT_ROUNDING)) : [...value.shaken])
-    const moved = moves && inputs.every((value) => !value || value.exact === value.shaken) ? exact : run(moves ? (value) => [...value.shaken] : shake)
+    const shake = (value: RandomValue) =>
+      isFloat(value.dtype)
+        ? value.shaken.map((x) => x * (1 + (this.chance(0.5) ? 1 : -1) * rounding * INPUT_ROUNDING))
+        : [...value.shaken]
+    const moved =
+      moves && inputs.every((value) => !value || value.exact === value.shaken)
+        ? exact
+        : run(moves ? (value) => [...value.shaken] : shake)
     const results = dtypes.map((dtype, i): RandomValue | undefined => {
       const { shape, data } = exact[i]
       const [low, high] = ranges[dtype]!
-      if (data.length !== sizeOf(shape) || data.length > MOST_ELEMENTS || moved[i].data.length !== data.length || !data.every((x) => x >= low && x <= high)) return undefined
+      if (
+        data.length !== sizeOf(shape) ||
+        data.length > MOST_ELEMENTS ||
+        moved[i].data.length !== data.length ||
+        !data.every((x) => x >= low && x <= high)
+      )
+        return undefined
       const clean = data.map((x) => x + 0)
       const largest = largestOf(clean)
-      if (!isFloat(dtype)) return moved[i].data.every((x, k) => x === data[k]) ? { id: 0, dtype, shape, exact: clean, shaken: clean } : undefined
+      if (!isFloat(dtype))
+        return moved[i].data.every((x, k) => x === data[k])
+          ? { id: 0, dtype, shape, exact: clean, shaken: clean }
+          : undefined
       const { element, largest: whole } = dtype === 'float16' ? HALF_ROUNDING : ROUNDING
-      const noisy = moves ? moved[i].data : moved[i].data.map((x) => x + (this.chance(0.5) ? 1 : -1) * rounding * (element * Math.abs(x) + whole * largest))
+      const noisy = moves
+        ? moved[i].data
+        : moved[i].data.map(
+            (x) => x + (this.chance(0.5) ? 1 : -1) * rounding * (element * Math.abs(x) + whole * largest),
+          )
       const off = noisy.reduce((most, x, k) => Math.max(most, Math.abs(x - data[k])), 0)
-      return off <= (dtype === 'float16' ? 2e-2 : 2e-3) * largest ? { id: 0, dtype, shape, exact: clean, shaken: moves && moved === exact ? clean : noisy } : undefined
+      return off <= (dtype === 'float16' ? 2e-2 : 2e-3) * largest
+        ? { id: 0, dtype, shape, exact: clean, shaken: moves && moved === exact ? clean : noisy }
+        : undefined
     })
     if (!results.every((result) => result)) return undefined
     const outputs = results.map((result, i) => ({ ...result!, id: this.values.length + i }))
     this.values.push(...outputs)
-    this.nodes.push({ op, domain, attributes, inputs: inputs.map((value) => value?.id), outputs: outputs.map(({ id }) => id), reference })
+    this.nodes.push({
+      op,
+      domain,
+      attributes,
+      inputs: inputs.map((value) => value?.id),
+      outputs: outputs.map(({ id }) => id),
+      reference,
+    })
     return outputs
   }
 }
@@ -211,7 +281,10 @@ export function allowance(value: RandomValue): number {
 export type Recipe = (g: GraphGrower) => unknown
 
 /** A graph of 1 to 12 nodes that depends on nothing but the seed. */
-export function randomGraph(seed: number, recipes: readonly (readonly [weight: number, recipe: Recipe])[]): RandomGraph {
+export function randomGraph(
+  seed: number,
+  recipes: readonly (readonly [weight: number, recipe: Recipe])[],
+): RandomGraph {
   const random = seeded(Math.imul(seed, 0x9e3779b1))
   random()
   const g = new GraphGrower(random)

@@ -6,12 +6,25 @@ import { decodeTensor, encodeTensor } from '../../src/onnx/tensor-proto.js'
 import { seeded } from './random.js'
 
 /** Uniform numbers for one weight by what reads it: He's scale for filters (arXiv:1502.01852), harmless ones for a BatchNormalization. */
-function randomWeight(shape: readonly number[], reader: NodeProto | undefined, index: number, random: () => number): HostTensor {
-  const data = makeData('float32', shape.reduce((a, b) => a * b, 1)) as Float32Array
+function randomWeight(
+  shape: readonly number[],
+  reader: NodeProto | undefined,
+  index: number,
+  random: () => number,
+): HostTensor {
+  const data = makeData(
+    'float32',
+    shape.reduce((a, b) => a * b, 1),
+  ) as Float32Array
   let low = -0.1
   let high = 0.1
   if (reader?.opType === 'BatchNormalization') {
-    ;[low, high] = [[0.5, 1], [-0.1, 0.1], [-0.1, 0.1], [0.5, 1.5]][index - 1]
+    ;[low, high] = [
+      [0.5, 1],
+      [-0.1, 0.1],
+      [-0.1, 0.1],
+      [0.5, 1.5],
+    ][index - 1]
   } else if (shape.length > 1) {
     const fanIn = data.length / shape[0]
     high = Math.sqrt(6 / fanIn)

@@ -44,7 +44,8 @@ export async function runNode(run: NodeRun): Promise<HostTensor[]> {
   const op = findOp(run.domain ?? '', run.op)
   if (!op) throw new Error(`operator ${run.op} is not registered`)
   const raw: RawAttributes = new Map(run.raw)
-  for (const [name, value] of Object.entries(run.attributes ?? {})) raw.set(name, toRaw(op.attributes[name]?.kind ?? kindOf(value), value))
+  for (const [name, value] of Object.entries(run.attributes ?? {}))
+    raw.set(name, toRaw(op.attributes[name]?.kind ?? kindOf(value), value))
   const feeds = new Map<Value, HostValue>()
   const nodes: Node[] = []
   const values = new Map<string, Value>()
@@ -62,16 +63,33 @@ export async function runNode(run: NodeRun): Promise<HostTensor[]> {
       const fed: Value = { name: `fed${i}` }
       feeds.set(fed, transposed(given, order))
       const perm = order.map((_, axis) => order.indexOf(axis))
-      nodes.push({ op: findOp('', 'Transpose')!, name: `transpose${i}`, attributes: { perm }, inputs: [fed], outputs: [value], fused: notFused })
+      nodes.push({
+        op: findOp('', 'Transpose')!,
+        name: `transpose${i}`,
+        attributes: { perm },
+        inputs: [fed],
+        outputs: [value],
+        fused: notFused,
+      })
     } else feeds.set(value, given)
   })
-  const names = { inputs: run.inputs.map((given, i) => (given ? `x${i}` : '')), outputs: Array.from({ length: run.outputs ?? 1 }, (_, i) => `y${i}`) }
+  const names = {
+    inputs: run.inputs.map((given, i) => (given ? `x${i}` : '')),
+    outputs: Array.from({ length: run.outputs ?? 1 }, (_, i) => `y${i}`),
+  }
   let made = 0
   upgradeNode({ op, name: 'node', raw, ...names }, run.opset ?? NEWEST_OPSET, {
     node: (node) => {
       const { inputs, outputs } = node
       const attributes = parseAttributes(node.op.attributes, node.raw)
-      nodes.push({ op: node.op, name: node.name, attributes, inputs: inputs.map(valueOf), outputs: outputs.map(valueOf), fused: notFused })
+      nodes.push({
+        op: node.op,
+        name: node.name,
+        attributes,
+        inputs: inputs.map(valueOf),
+        outputs: outputs.map(valueOf),
+        fused: notFused,
+      })
     },
     constant: (name, tensor) => (valueOf(name)!.constant = tensor),
     fresh: () => made++,

@@ -14,7 +14,8 @@ import { ascii, bytes } from './wire-bytes.js'
 
 function npy(version: number, descr: string, fortran: boolean, shape: string, data: ArrayLike<number>): Uint8Array {
   const header = ascii(`{'descr': '${descr}', 'fortran_order': ${fortran ? 'True' : 'False'}, 'shape': ${shape}, }\n`)
-  const length = version === 1 ? [header.length & 255, header.length >> 8] : [header.length & 255, header.length >> 8, 0, 0]
+  const length =
+    version === 1 ? [header.length & 255, header.length >> 8] : [header.length & 255, header.length >> 8, 0, 0]
   return bytes([0x93], ascii('NUMPY'), [version, 0], length, header, data)
 }
 
@@ -23,7 +24,11 @@ describe('.npy files', () => {
 
   it('of every version', () => {
     for (const version of [1, 2, 3]) {
-      expect(readNpy(npy(version, '<i2', false, '(2, 3)', six))).toEqual({ dtype: 'int16', shape: [2, 3], data: Int16Array.of(1, 2, 3, 4, 5, 6) })
+      expect(readNpy(npy(version, '<i2', false, '(2, 3)', six))).toEqual({
+        dtype: 'int16',
+        shape: [2, 3],
+        data: Int16Array.of(1, 2, 3, 4, 5, 6),
+      })
     }
   })
 
@@ -34,7 +39,11 @@ describe('.npy files', () => {
   it('in big-endian order, complex numbers by their parts', () => {
     expect(readNpy(npy(1, '>u2', false, '(2,)', [1, 2, 3, 4])).data).toEqual(Uint16Array.of(0x102, 0x304))
     const complex = [0x3f, 0x80, 0, 0, 0x40, 0, 0, 0]
-    expect(readNpy(npy(1, '>c8', false, '()', complex))).toEqual({ dtype: 'complex64', shape: [], data: Float32Array.of(1, 2) })
+    expect(readNpy(npy(1, '>c8', false, '()', complex))).toEqual({
+      dtype: 'complex64',
+      shape: [],
+      data: Float32Array.of(1, 2),
+    })
   })
 
   it('of strings', () => {
@@ -55,10 +64,41 @@ function zip(name: string, content: Uint8Array, deflate: boolean): Uint8Array {
   const data = deflate ? deflateRawSync(content) : content
   const u16 = (n: number): number[] => [n & 255, n >> 8]
   const u32 = (n: number): number[] => [...u16(n & 0xffff), ...u16(n >>> 16)]
-  const common = [...u16(20), ...u16(0), ...u16(deflate ? 8 : 0), ...u32(0), ...u32(crc32(content)), ...u32(data.length), ...u32(content.length)]
+  const common = [
+    ...u16(20),
+    ...u16(0),
+    ...u16(deflate ? 8 : 0),
+    ...u32(0),
+    ...u32(crc32(content)),
+    ...u32(data.length),
+    ...u32(content.length),
+  ]
   const local = bytes(ascii('PK'), [3, 4], common, u16(name.length), u16(4), ascii(name), [0, 0, 0, 0], data)
-  const directory = bytes(ascii('PK'), [1, 2], u16(20), common, u16(name.length), u16(0), u16(0), u16(0), u16(0), u32(0), u32(0), ascii(name))
-  const end = bytes(ascii('PK'), [5, 6], u16(0), u16(0), u16(1), u16(1), u32(directory.length), u32(local.length), u16(0))
+  const directory = bytes(
+    ascii('PK'),
+    [1, 2],
+    u16(20),
+    common,
+    u16(name.length),
+    u16(0),
+    u16(0),
+    u16(0),
+    u16(0),
+    u32(0),
+    u32(0),
+    ascii(name),
+  )
+  const end = bytes(
+    ascii('PK'),
+    [5, 6],
+    u16(0),
+    u16(0),
+    u16(1),
+    u16(1),
+    u32(directory.length),
+    u32(local.length),
+    u16(0),
+  )
   return bytes(local, directory, end)
 }
 
@@ -87,7 +127,8 @@ skipUnlessShared('published data', ['.'], (folder) => {
         for (const [name, value] of [...inputs, ...outputs]) {
           count++
           const type = declared.get(name)
-          if (isHostTensor(value)) expect(value.dtype, `${file} ${name}`).toBe(dtypeFromOnnx(type?.tensorType?.elemType ?? 0))
+          if (isHostTensor(value))
+            expect(value.dtype, `${file} ${name}`).toBe(dtypeFromOnnx(type?.tensorType?.elemType ?? 0))
           else if (value.kind === 'sequence') expect(type?.sequenceType, file).toBeDefined()
           else if (value.kind === 'optional') expect(type?.optionalType, file).toBeDefined()
         }

@@ -14,7 +14,12 @@ import { LocallyConnected2d } from '../../src/nn/locally-connected.js'
 import { crossEntropy, linearCrossEntropy } from '../../src/nn/losses.js'
 import { Module } from '../../src/nn/module.js'
 import { LayerNorm } from '../../src/nn/norm.js'
-import { PositionalEncoding, TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer } from '../../src/nn/transformer.js'
+import {
+  PositionalEncoding,
+  TransformerDecoderLayer,
+  TransformerEncoder,
+  TransformerEncoderLayer,
+} from '../../src/nn/transformer.js'
 import { exportModel } from '../../src/onnx/export.js'
 import { registerAllOps } from '../../src/api/register-all.js'
 import { RandomAttention } from '../../src/ops/attention/attention-gradient.js'
@@ -39,7 +44,11 @@ function random(shape: readonly number[]): Float32Array {
 function near(actual: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 2e-6): void {
   expect(actual.length).toBe(expected.length)
   const largest = Array.from(expected).reduce((most, value) => Math.max(most, Math.abs(value)), 0)
-  for (let i = 0; i < expected.length; i++) expect(Math.abs(actual[i] - expected[i]), `element ${i}: ${actual[i]}, should be ${expected[i]}`).toBeLessThanOrEqual(tolerance * (1 + largest))
+  for (let i = 0; i < expected.length; i++)
+    expect(
+      Math.abs(actual[i] - expected[i]),
+      `element ${i}: ${actual[i]}, should be ${expected[i]}`,
+    ).toBeLessThanOrEqual(tolerance * (1 + largest))
 }
 
 /** x · wᵀ + b in float64. */
@@ -58,29 +67,54 @@ describe('MultiheadAttention', () => {
   test('is projections, attention and a projection; the batch is the second axis unless told', () => {
     const attention = new MultiheadAttention(6, 3, { batchFirst: true, device })
     const turned = new MultiheadAttention(6, 3, { device })
-    expect([...attention.stateDict()].map(([name, { dims }]) => `${name} ${dims.join()}`)).toEqual(['in_proj_weight 18,6', 'in_proj_bias 18', 'out_proj.weight 6,6', 'out_proj.bias 6'])
+    expect([...attention.stateDict()].map(([name, { dims }]) => `${name} ${dims.join()}`)).toEqual([
+      'in_proj_weight 18,6',
+      'in_proj_bias 18',
+      'out_proj.weight 6,6',
+      'out_proj.bias 6',
+    ])
     attention.in_proj_bias!.assign(random([18]))
     turned.loadStateDict(attention.stateDict())
     const x = random([2, 5, 6])
     const weights = data(attention.in_proj_weight)
-    const [q, k, v] = [0, 1, 2].map((i) => ({ shape: [2, 5, 6], data: linear(x, weights.subarray(i * 36, i * 36 + 36), data(attention.in_proj_bias).subarray(i * 6, i * 6 + 6), 6) }))
+    const [q, k, v] = [0, 1, 2].map((i) => ({
+      shape: [2, 5, 6],
+      data: linear(
+        x,
+        weights.subarray(i * 36, i * 36 + 36),
+        data(attention.in_proj_bias).subarray(i * 6, i * 6 + 6),
+        6,
+      ),
+    }))
     const [attended] = attentionReference([q, k, v], { q_num_heads: 3, kv_num_heads: 3, is_causal: 1 })
     const expected = linear(attended.data, data(attention.out_proj.weight), data(attention.out_proj.bias), 6)
     device.step(() => {
       const input = device.tensor(x, [2, 5, 6])
       near(attention.call(input, input, input, { isCausal: true }).data() as Float32Array, expected)
       const other = F.transpose(input, [1, 0, 2])
-      near(F.transpose(turned.call(other, other, other, { isCausal: true }), [1, 0, 2]).data() as Float32Array, expected)
+      near(
+        F.transpose(turned.call(other, other, other, { isCausal: true }), [1, 0, 2]).data() as Float32Array,
+        expected,
+      )
     })
   })
 
   test('sizes of its own for keys, values and heads of values', () => {
     const attention = new MultiheadAttention(8, 2, { kdim: 3, vdim: 5, valueHeadDim: 7, batchFirst: true, device })
     expect([...attention.stateDict()].map(([name, { dims }]) => `${name} ${dims.join()}`)).toEqual([
-      'q_proj_weight 8,8', 'k_proj_weight 8,3', 'v_proj_weight 14,5', 'in_proj_bias 30', 'out_proj.weight 8,14', 'out_proj.bias 8',
+      'q_proj_weight 8,8',
+      'k_proj_weight 8,3',
+      'v_proj_weight 14,5',
+      'in_proj_bias 30',
+      'out_proj.weight 8,14',
+      'out_proj.bias 8',
     ])
     device.step(() => {
-      const y = attention.call(device.tensor(random([2, 3, 8]), [2, 3, 8]), device.tensor(random([2, 4, 3]), [2, 4, 3]), device.tensor(random([2, 4, 5]), [2, 4, 5]))
+      const y = attention.call(
+        device.tensor(random([2, 3, 8]), [2, 3, 8]),
+        device.tensor(random([2, 4, 3]), [2, 4, 3]),
+        device.tensor(random([2, 4, 5]), [2, 4, 5]),
+      )
       expect(y.shape).toEqual([2, 3, 8])
       F.sum(y).backward()
     })
@@ -99,9 +133,20 @@ describe('MultiheadAttention', () => {
       // The fourth key by the mask of keys, the last by the mask of queries and keys.
       const last = hidden.map((_, j) => (j === 5 ? (dtype === 'bool' ? 1 : -Infinity) : 0))
       const attnMask = device.constant(hostFrom(dtype, [1, 6], last))
-      const keyPaddingMask = device.constant(hostFrom('bool', [1, 6], hidden.map((bit, j) => (j === 3 ? bit : 0))))
+      const keyPaddingMask = device.constant(
+        hostFrom(
+          'bool',
+          [1, 6],
+          hidden.map((bit, j) => (j === 3 ? bit : 0)),
+        ),
+      )
       near(attention.call(q, q, q, { attnMask, keyPaddingMask }).data() as Float32Array, expected)
-      near(attention.call(q, q, q, { keyPaddingMask: device.constant(hostFrom('bool', [1, 6], hidden)) }).data() as Float32Array, expected)
+      near(
+        attention
+          .call(q, q, q, { keyPaddingMask: device.constant(hostFrom('bool', [1, 6], hidden)) })
+          .data() as Float32Array,
+        expected,
+      )
     })
   })
 
@@ -113,9 +158,23 @@ describe('MultiheadAttention', () => {
       }
     }
     const model = new Padded(device)
-    const [x, padding] = [new Tensor('float32', random([2, 3, 4]), [2, 3, 4]), new Tensor('bool', Uint8Array.of(0, 0, 1, 0, 1, 0), [2, 3])]
-    const free = [{ name: 'batch', size: 3 }, { name: 'length', size: 5 }]
-    await agreesWithOrt(model, [{ name: 'x', shape: [...free, 4] }, { name: 'padding', dtype: 'bool', shape: free }], { x, padding }, model.predict(x, padding).data as Float32Array)
+    const [x, padding] = [
+      new Tensor('float32', random([2, 3, 4]), [2, 3, 4]),
+      new Tensor('bool', Uint8Array.of(0, 0, 1, 0, 1, 0), [2, 3]),
+    ]
+    const free = [
+      { name: 'batch', size: 3 },
+      { name: 'length', size: 5 },
+    ]
+    await agreesWithOrt(
+      model,
+      [
+        { name: 'x', shape: [...free, 4] },
+        { name: 'padding', dtype: 'bool', shape: free },
+      ],
+      { x, padding },
+      model.predict(x, padding).data as Float32Array,
+    )
   })
 
   test('with hardly any dropout the same numbers and gradients as without', () => {
@@ -124,7 +183,13 @@ describe('MultiheadAttention', () => {
     dropping.loadStateDict(fused.stateDict())
     device.step(() => {
       const x = device.tensor(random([2, 7, 6]), [2, 7, 6])
-      const keyPaddingMask = device.constant(hostFrom('bool', [2, 7], Array.from({ length: 14 }, (_, i) => (i % 7 === 2 ? 1 : 0))))
+      const keyPaddingMask = device.constant(
+        hostFrom(
+          'bool',
+          [2, 7],
+          Array.from({ length: 14 }, (_, i) => (i % 7 === 2 ? 1 : 0)),
+        ),
+      )
       const [a, b] = [fused, dropping].map((model) => {
         const y = model.call(x, x, x, { isCausal: true, keyPaddingMask })
         F.sumSquares(y).backward()
@@ -132,7 +197,9 @@ describe('MultiheadAttention', () => {
       })
       near(b, a)
     })
-    const gradients = [fused, dropping].map((model) => model.parameters().map((parameter) => parameter.grad!.data() as Float32Array))
+    const gradients = [fused, dropping].map((model) =>
+      model.parameters().map((parameter) => parameter.grad!.data() as Float32Array),
+    )
     gradients[0].forEach((gradient, i) => near(gradients[1][i], gradient, 2e-5))
   })
 
@@ -141,60 +208,105 @@ describe('MultiheadAttention', () => {
     ['causal, padded', { queries: 37, keys: 37, heads: 2, kvHeads: 2, causal: 1 }],
     ['shared keys, added mask', { queries: 5, keys: 11, heads: 4, kvHeads: 2, causal: 0 }],
     ['one query', { queries: 1, keys: 300, heads: 1, kvHeads: 1, causal: 0 }],
-  ] as const)('drops the same probabilities as operator by operator: %s', async (_, { queries, keys, heads, kvHeads, causal }) => {
-    const [batch, size, valueSize, p] = [2, 6, 9, 0.3]
-    const values = [[batch, heads, queries, size], [batch, kvHeads, keys, size], [batch, kvHeads, keys, valueSize]].map((shape) => ({ dtype: 'float32' as const, shape, data: random(shape) }))
-    const weights = random([batch, heads, queries, valueSize])
-    // Padding hides the third key; an added mask has a gradient.
-    const bool = causal === 1
-    const data = random([batch, heads, queries, keys])
-    const mask = bool ? hostFrom('bool', [batch, 1, 1, keys], Array.from({ length: batch * keys }, (_, i) => (i % keys === 2 ? 0 : 1))) : { dtype: 'float32' as const, shape: [batch, heads, queries, keys], data }
-    const runs = [true, false].map(async (fused) => {
-      // The same seed: the first random operator of both draws the same numbers.
-      const own = await Device.create({ build: 'simd', seed: 5 })
-      const [q, k, v] = values.map((value) => own.parameter(value))
-      const added = bool ? undefined : own.parameter(mask)
-      const scalar = (value: number) => own.constant({ dtype: 'float32', shape: [], data: Float32Array.of(value) })
-      const found = own.step(() => {
-        const hidden = added ?? own.constant(mask)
-        const decomposed = () => {
-          const repeat = (x: Variable) => F.reshape(F.expand(F.unsqueeze(x, [2]), [batch, kvHeads, heads / kvHeads, keys, x.shape[3]]), [batch, heads, keys, x.shape[3]])
-          let scores = F.mul(F.matmul(q, F.transpose(repeat(k), [0, 1, 3, 2])), 1 / Math.sqrt(size))
-          scores = bool ? F.where(hidden, scores, scalar(-1e30)) : F.add(scores, hidden)
-          if (causal) {
-            const past = Uint8Array.from({ length: queries * keys }, (_, at) => (at % keys <= Math.floor(at / keys) ? 1 : 0))
-            scores = F.where(own.constant({ dtype: 'bool', shape: [queries, keys], data: past }), scores, scalar(-1e30))
+  ] as const)(
+    'drops the same probabilities as operator by operator: %s',
+    async (_, { queries, keys, heads, kvHeads, causal }) => {
+      const [batch, size, valueSize, p] = [2, 6, 9, 0.3]
+      const values = [
+        [batch, heads, queries, size],
+        [batch, kvHeads, keys, size],
+        [batch, kvHeads, keys, valueSize],
+      ].map((shape) => ({ dtype: 'float32' as const, shape, data: random(shape) }))
+      const weights = random([batch, heads, queries, valueSize])
+      // Padding hides the third key; an added mask has a gradient.
+      const bool = causal === 1
+      const data = random([batch, heads, queries, keys])
+      const mask = bool
+        ? hostFrom(
+            'bool',
+            [batch, 1, 1, keys],
+            Array.from({ length: batch * keys }, (_, i) => (i % keys === 2 ? 0 : 1)),
+          )
+        : { dtype: 'float32' as const, shape: [batch, heads, queries, keys], data }
+      const runs = [true, false].map(async (fused) => {
+        // The same seed: the first random operator of both draws the same numbers.
+        const own = await Device.create({ build: 'simd', seed: 5 })
+        const [q, k, v] = values.map((value) => own.parameter(value))
+        const added = bool ? undefined : own.parameter(mask)
+        const scalar = (value: number) => own.constant({ dtype: 'float32', shape: [], data: Float32Array.of(value) })
+        const found = own.step(() => {
+          const hidden = added ?? own.constant(mask)
+          const decomposed = () => {
+            const repeat = (x: Variable) =>
+              F.reshape(F.expand(F.unsqueeze(x, [2]), [batch, kvHeads, heads / kvHeads, keys, x.shape[3]]), [
+                batch,
+                heads,
+                keys,
+                x.shape[3],
+              ])
+            let scores = F.mul(F.matmul(q, F.transpose(repeat(k), [0, 1, 3, 2])), 1 / Math.sqrt(size))
+            scores = bool ? F.where(hidden, scores, scalar(-1e30)) : F.add(scores, hidden)
+            if (causal) {
+              const past = Uint8Array.from({ length: queries * keys }, (_, at) =>
+                at % keys <= Math.floor(at / keys) ? 1 : 0,
+              )
+              scores = F.where(
+                own.constant({ dtype: 'bool', shape: [queries, keys], data: past }),
+                scores,
+                scalar(-1e30),
+              )
+            }
+            return F.matmul(F.dropout(F.softmax(scores), p), repeat(v))
           }
-          return F.matmul(F.dropout(F.softmax(scores), p), repeat(v))
-        }
-        const y = fused ? apply(own, RandomAttention, [q, k, v, hidden], { is_causal: causal, dropout: p })[0] : decomposed()
-        y.backward(own.tensor(weights, y.shape))
-        return [y, q.grad, k.grad, v.grad, ...(added ? [added.grad] : [])].map((variable) => variable!.data() as Float32Array)
+          const y = fused
+            ? apply(own, RandomAttention, [q, k, v, hidden], { is_causal: causal, dropout: p })[0]
+            : decomposed()
+          y.backward(own.tensor(weights, y.shape))
+          return [y, q.grad, k.grad, v.grad, ...(added ? [added.grad] : [])].map(
+            (variable) => variable!.data() as Float32Array,
+          )
+        })
+        own.dispose()
+        return found
       })
-      own.dispose()
-      return found
-    })
-    const [fused, decomposed] = await Promise.all(runs)
-    decomposed.forEach((expected, i) => near(fused[i], expected, 5e-6))
-    // And something was dropped: without, the result is another.
-    device.step(() => {
-      const [q, k, v] = values.map((value) => device.tensor(value))
-      const plain = apply(device, Attention, [q, k, v, bool ? device.constant(mask) : device.tensor(mask)], { is_causal: causal })[0].data() as Float32Array
-      expect(Math.max(...plain.map((value, i) => Math.abs(value - fused[0][i])))).toBeGreaterThan(0.01)
-    })
-  })
+      const [fused, decomposed] = await Promise.all(runs)
+      decomposed.forEach((expected, i) => near(fused[i], expected, 5e-6))
+      // And something was dropped: without, the result is another.
+      device.step(() => {
+        const [q, k, v] = values.map((value) => device.tensor(value))
+        const plain = apply(device, Attention, [q, k, v, bool ? device.constant(mask) : device.tensor(mask)], {
+          is_causal: causal,
+        })[0].data() as Float32Array
+        expect(Math.max(...plain.map((value, i) => Math.abs(value - fused[0][i])))).toBeGreaterThan(0.01)
+      })
+    },
+  )
 
   test('what is dropped has no part, not even as NaN', async () => {
     const own = await Device.create({ build: 'simd', seed: 2 })
     const ones = own.parameter({ dtype: 'float32', shape: [1, 1, 4, 4], data: new Float32Array(16).fill(0.5) })
     const values = new Float32Array(16).fill(1)
     values.fill(NaN, 12)
-    const y = own.step(() => apply(own, RandomAttention, [ones, ones, own.tensor(values, [1, 1, 4, 4])], { dropout: 0.5 })[0].data() as Float32Array)
+    const y = own.step(
+      () =>
+        apply(own, RandomAttention, [ones, ones, own.tensor(values, [1, 1, 4, 4])], {
+          dropout: 0.5,
+        })[0].data() as Float32Array,
+    )
     const withNaN = [0, 1, 2, 3].map((row) => Number.isNaN(y[4 * row]))
     expect(withNaN).toContain(true)
     expect(withNaN).toContain(false)
     own.dispose()
-    expectError('E_VALUE', () => device.step(() => apply(device, RandomAttention, [0, 1, 2].map(() => device.tensor(random([1, 1, 2, 2]), [1, 1, 2, 2])), { dropout: 1 })))
+    expectError('E_VALUE', () =>
+      device.step(() =>
+        apply(
+          device,
+          RandomAttention,
+          [0, 1, 2].map(() => device.tensor(random([1, 1, 2, 2]), [1, 1, 2, 2])),
+          { dropout: 1 },
+        ),
+      ),
+    )
   })
 
   test.each([
@@ -203,7 +315,9 @@ describe('MultiheadAttention', () => {
   ] as const)('the backward pass takes memory in proportion to the length: %s', (_, op, attributes) => {
     const most = [512, 2048].map(async (length) => {
       const own = await Device.create({ build: 'simd', seed: 1 })
-      const inputs = [0, 1, 2].map(() => own.parameter({ dtype: 'float32', shape: [1, 1, length, 16], data: new Float32Array(length * 16).fill(0.1) }))
+      const inputs = [0, 1, 2].map(() =>
+        own.parameter({ dtype: 'float32', shape: [1, 1, length, 16], data: new Float32Array(length * 16).fill(0.1) }),
+      )
       own.step(() => F.sum(apply(own, op, inputs, attributes)[0]).backward())
       const { step } = own.memory
       own.dispose()
@@ -219,9 +333,22 @@ describe('MultiheadAttention', () => {
 class LanguageModel extends Module {
   embedding = new Embedding(12, 32, { device, init: normal(0, 0.3) })
   positions = new PositionalEncoding(32, { maxLength: 32, dropout: 0, batchFirst: true, device })
-  encoder = new TransformerEncoder([0, 1].map(() => new TransformerEncoderLayer(32, 2, { dimFeedforward: 32, dropout: 0, batchFirst: true, normFirst: true, activation: 'gelu', device })), {
-    norm: new LayerNorm(32, { device }),
-  })
+  encoder = new TransformerEncoder(
+    [0, 1].map(
+      () =>
+        new TransformerEncoderLayer(32, 2, {
+          dimFeedforward: 32,
+          dropout: 0,
+          batchFirst: true,
+          normFirst: true,
+          activation: 'gelu',
+          device,
+        }),
+    ),
+    {
+      norm: new LayerNorm(32, { device }),
+    },
+  )
   scores = new Linear(32, 12, { device })
 
   features(tokens: Variable): Variable {
@@ -242,7 +369,12 @@ function periodic(batch: number, length: number): BigInt64Array {
   return tokens
 }
 
-async function agreesWithOrt(model: Module, inputs: readonly InputSpec[], feeds: Readonly<Record<string, Tensor>>, expected: Float32Array): Promise<void> {
+async function agreesWithOrt(
+  model: Module,
+  inputs: readonly InputSpec[],
+  feeds: Readonly<Record<string, Tensor>>,
+  expected: Float32Array,
+): Promise<void> {
   const bytes = exportModel(toGraph(model, inputs))
   const session = await InferenceSession.create(bytes)
   near((await session.run(feeds)).output.data as Float32Array, expected, 1e-5)
@@ -260,10 +392,19 @@ describe('transformers', () => {
     const losses: number[] = []
     for (let step = 0; step < 150; step++) {
       const tokens = periodic(batch, length + 1)
-      const rows = (from: number) => BigInt64Array.from({ length: batch * length }, (_, i) => tokens[Math.floor(i / length) * (length + 1) + (i % length) + from])
+      const rows = (from: number) =>
+        BigInt64Array.from(
+          { length: batch * length },
+          (_, i) => tokens[Math.floor(i / length) * (length + 1) + (i % length) + from],
+        )
       losses.push(
         device.step(() => {
-          const loss = linearCrossEntropy(model.features(device.tensor(rows(0), [batch, length])), model.scores.weight, model.scores.bias, device.tensor(rows(1), [batch, length]))
+          const loss = linearCrossEntropy(
+            model.features(device.tensor(rows(0), [batch, length])),
+            model.scores.weight,
+            model.scores.bias,
+            device.tensor(rows(1), [batch, length]),
+          )
           loss.backward()
           optimizer.step()
           optimizer.zeroGrad()
@@ -276,25 +417,41 @@ describe('transformers', () => {
     expect(losses.at(-1)).toBeGreaterThan(0.45)
     const tokens = new Tensor('int64', periodic(3, 9), [3, 9])
     const expected = model.eval().predict(tokens).data as Float32Array
-    const free = [{ name: 'batch', size: 2 }, { name: 'length', size: 5 }]
+    const free = [
+      { name: 'batch', size: 2 },
+      { name: 'length', size: 5 },
+    ]
     await agreesWithOrt(model, [{ name: 'tokens', dtype: 'int64', shape: free }], { tokens }, expected)
   })
 
-  test.each([false, true])('a decoder layer (normFirst: %s) exports, and every parameter gets a gradient', async (normFirst) => {
-    const layer = new TransformerDecoderLayer(8, 2, { dimFeedforward: 12, normFirst, device })
-    const [tgt, memory] = [new Tensor('float32', random([4, 2, 8]), [4, 2, 8]), new Tensor('float32', random([6, 2, 8]), [6, 2, 8])]
-    device.step(() => F.sumSquares(layer.call(device.tensor(tgt), device.tensor(memory))).backward())
-    for (const [name, parameter] of layer.namedParameters()) expect(parameter.grad, name).toBeDefined()
-    const expected = layer.eval().predict(tgt, memory).data as Float32Array
-    const batch = { name: 'batch', size: 3 }
-    const spec = [{ name: 'tgt', shape: [{ name: 'queries', size: 3 }, batch, 8] }, { name: 'memory', shape: [{ name: 'keys', size: 5 }, batch, 8] }]
-    await agreesWithOrt(layer, spec, { tgt, memory }, expected)
-  })
+  test.each([false, true])(
+    'a decoder layer (normFirst: %s) exports, and every parameter gets a gradient',
+    async (normFirst) => {
+      const layer = new TransformerDecoderLayer(8, 2, { dimFeedforward: 12, normFirst, device })
+      const [tgt, memory] = [
+        new Tensor('float32', random([4, 2, 8]), [4, 2, 8]),
+        new Tensor('float32', random([6, 2, 8]), [6, 2, 8]),
+      ]
+      device.step(() => F.sumSquares(layer.call(device.tensor(tgt), device.tensor(memory))).backward())
+      for (const [name, parameter] of layer.namedParameters()) expect(parameter.grad, name).toBeDefined()
+      const expected = layer.eval().predict(tgt, memory).data as Float32Array
+      const batch = { name: 'batch', size: 3 }
+      const spec = [
+        { name: 'tgt', shape: [{ name: 'queries', size: 3 }, batch, 8] },
+        { name: 'memory', shape: [{ name: 'keys', size: 5 }, batch, 8] },
+      ]
+      await agreesWithOrt(layer, spec, { tgt, memory }, expected)
+    },
+  )
 
   test('positions: sines and cosines, learned ones, and an end', () => {
     const positions = new PositionalEncoding(4, { maxLength: 3, dropout: 0, device })
     expect([...positions.namedParameters()]).toEqual([])
-    near(data(positions.pe), [0, 1, 2].flatMap((t) => [Math.sin(t), Math.cos(t), Math.sin(t / 100), Math.cos(t / 100)]), 1e-7)
+    near(
+      data(positions.pe),
+      [0, 1, 2].flatMap((t) => [Math.sin(t), Math.cos(t), Math.sin(t / 100), Math.cos(t / 100)]),
+      1e-7,
+    )
     expect(new PositionalEncoding(4, { learned: true, device }).parameters()).toHaveLength(1)
     expectError('E_SHAPE', () => device.step(() => positions.call(device.tensor(random([4, 1, 4]), [4, 1, 4]))))
   })
@@ -304,12 +461,30 @@ test('additive attention: weights add up to one, padding has none', () => {
   const attention = new AdditiveAttention(3, 5, 4, { device })
   device.step(() => {
     const keys = random([2, 6, 5])
-    const padding = device.constant(hostFrom('bool', [2, 6], Array.from({ length: 12 }, (_, i) => (i === 4 ? 1 : 0))))
-    const [context, weights] = attention.call(device.tensor(random([2, 3]), [2, 3]), device.tensor(keys, [2, 6, 5]), padding)
+    const padding = device.constant(
+      hostFrom(
+        'bool',
+        [2, 6],
+        Array.from({ length: 12 }, (_, i) => (i === 4 ? 1 : 0)),
+      ),
+    )
+    const [context, weights] = attention.call(
+      device.tensor(random([2, 3]), [2, 3]),
+      device.tensor(keys, [2, 6, 5]),
+      padding,
+    )
     const w = weights.data() as Float32Array
     expect(w[4]).toBe(0)
     for (const b of [0, 1]) expect(w.slice(b * 6, b * 6 + 6).reduce((a, c) => a + c)).toBeCloseTo(1, 6)
-    near(context.data() as Float32Array, Array.from({ length: 10 }, (_, at) => Array.from({ length: 6 }, (_, j) => w[Math.floor(at / 5) * 6 + j] * keys[(Math.floor(at / 5) * 6 + j) * 5 + (at % 5)]).reduce((a, c) => a + c)))
+    near(
+      context.data() as Float32Array,
+      Array.from({ length: 10 }, (_, at) =>
+        Array.from(
+          { length: 6 },
+          (_, j) => w[Math.floor(at / 5) * 6 + j] * keys[(Math.floor(at / 5) * 6 + j) * 5 + (at % 5)],
+        ).reduce((a, c) => a + c),
+      ),
+    )
     F.sumSquares(context).backward()
   })
   for (const [name, parameter] of attention.namedParameters()) expect(parameter.grad, name).toBeDefined()
@@ -325,9 +500,16 @@ test('additive attention goes through ONNX and back, and can be trained on', asy
   const model = new Context(device)
   const query = new Tensor('float32', random([2, 3]), [2, 3])
   const keys = new Tensor('float32', random([2, 6, 5]), [2, 6, 5])
-  const padding = new Tensor('bool', Uint8Array.from({ length: 12 }, (_, i) => (i > 9 ? 1 : 0)), [2, 6])
+  const padding = new Tensor(
+    'bool',
+    Uint8Array.from({ length: 12 }, (_, i) => (i > 9 ? 1 : 0)),
+    [2, 6],
+  )
   const expected = model.predict(query, keys, padding).data as Float32Array
-  const [batch, length] = [{ name: 'batch', size: 3 }, { name: 'length', size: 4 }]
+  const [batch, length] = [
+    { name: 'batch', size: 3 },
+    { name: 'length', size: 4 },
+  ]
   const specs: InputSpec[] = [
     { name: 'query', shape: [batch, 3] },
     { name: 'keys', shape: [batch, length, 5] },
@@ -343,8 +525,11 @@ test('additive attention goes through ONNX and back, and can be trained on', asy
     const [a, b, c] = [query, keys, padding].map((tensor) => device.tensor(tensor))
     F.add(F.sumSquares(model.call(a, b, c)), F.sumSquares(again.forward(a, b, c) as Variable)).backward()
   })
-  const gradients = new Map([...model.namedParameters()].map(([name, parameter]) => [name, parameter.grad!.data() as Float32Array]))
-  for (const [name, parameter] of again.namedParameters()) near(parameter.grad!.data() as Float32Array, gradients.get(name)!)
+  const gradients = new Map(
+    [...model.namedParameters()].map(([name, parameter]) => [name, parameter.grad!.data() as Float32Array]),
+  )
+  for (const [name, parameter] of again.namedParameters())
+    near(parameter.grad!.data() as Float32Array, gradients.get(name)!)
 })
 
 test('a locally connected layer has filters of its own at every place', async () => {
@@ -355,17 +540,28 @@ test('a locally connected layer has filters of its own at every place', async ()
   const [w, bias] = [data(layer.weight), data(layer.bias)]
   const expected = new Float64Array(2 * 3 * rows * columns)
   for (let at = 0; at < expected.length; at++) {
-    const [b, o, r, c] = [Math.floor(at / (3 * rows * columns)), Math.floor(at / (rows * columns)) % 3, Math.floor(at / columns) % rows, at % columns]
+    const [b, o, r, c] = [
+      Math.floor(at / (3 * rows * columns)),
+      Math.floor(at / (rows * columns)) % 3,
+      Math.floor(at / columns) % rows,
+      at % columns,
+    ]
     const place = r * columns + c
     expected[at] = bias[o * rows * columns + place]
     for (let i = 0; i < 2 * 3 * 2; i++) {
       const [channel, y, z] = [Math.floor(i / 6), r * 2 + (Math.floor(i / 2) % 3) - 1, c + (i % 2) - 1]
-      if (y >= 0 && y < 5 && z >= 0 && z < 6) expected[at] += w[(place * 12 + i) * 3 + o] * x[((b * 2 + channel) * 5 + y) * 6 + z]
+      if (y >= 0 && y < 5 && z >= 0 && z < 6)
+        expected[at] += w[(place * 12 + i) * 3 + o] * x[((b * 2 + channel) * 5 + y) * 6 + z]
     }
   }
   const input = new Tensor('float32', x, [2, 2, 5, 6])
   near(layer.predict(input).data as Float32Array, expected)
-  await agreesWithOrt(layer, [{ name: 'x', shape: [{ name: 'batch', size: 1 }, 2, 5, 6] }], { x: input }, Float32Array.from(expected))
+  await agreesWithOrt(
+    layer,
+    [{ name: 'x', shape: [{ name: 'batch', size: 1 }, 2, 5, 6] }],
+    { x: input },
+    Float32Array.from(expected),
+  )
   device.step(() => F.sumSquares(layer.call(device.tensor(input))).backward())
   expect(layer.weight.grad).toBeDefined()
 })
@@ -373,41 +569,57 @@ test('a locally connected layer has filters of its own at every place', async ()
 describe('linearCrossEntropy', () => {
   const [rows, size, classes] = [150, 4, 60000]
 
-  test.each(['int32', 'int64'] as const)('is cross-entropy of a linear layer, in chunks (%s targets, some ignored)', (dtype) => {
-    const layer = new Linear(size, classes, { device })
-    const x = device.parameter({ dtype: 'float32', shape: [rows, size], data: random([rows, size]) })
-    const targets = hostFrom(dtype, [rows], Array.from({ length: rows }, (_, i) => (i % 7 === 3 ? -100 : (i * 7919) % classes)))
-    const found = [true, false].map((chunked) => {
-      const loss = device.step(() => {
-        const given = device.constant(targets)
-        const result = chunked ? linearCrossEntropy(x, layer.weight, layer.bias, given, { ignoreIndex: -100 }) : crossEntropy(layer.call(x), given, { ignoreIndex: -100 })
-        F.mul(result, 3).backward()
-        return result.item()
+  test.each(['int32', 'int64'] as const)(
+    'is cross-entropy of a linear layer, in chunks (%s targets, some ignored)',
+    (dtype) => {
+      const layer = new Linear(size, classes, { device })
+      const x = device.parameter({ dtype: 'float32', shape: [rows, size], data: random([rows, size]) })
+      const targets = hostFrom(
+        dtype,
+        [rows],
+        Array.from({ length: rows }, (_, i) => (i % 7 === 3 ? -100 : (i * 7919) % classes)),
+      )
+      const found = [true, false].map((chunked) => {
+        const loss = device.step(() => {
+          const given = device.constant(targets)
+          const result = chunked
+            ? linearCrossEntropy(x, layer.weight, layer.bias, given, { ignoreIndex: -100 })
+            : crossEntropy(layer.call(x), given, { ignoreIndex: -100 })
+          F.mul(result, 3).backward()
+          return result.item()
+        })
+        const gradients = [x, layer.weight, layer.bias!].map((parameter) => {
+          const gradient = parameter.grad!.data() as Float32Array
+          parameter.zeroGrad()
+          return gradient
+        })
+        return { loss, gradients }
       })
-      const gradients = [x, layer.weight, layer.bias!].map((parameter) => {
-        const gradient = parameter.grad!.data() as Float32Array
-        parameter.zeroGrad()
-        return gradient
+      expect(found[0].loss).toBeCloseTo(found[1].loss, 4)
+      found[0].gradients.forEach((gradient, i) => {
+        const other = found[1].gradients[i]
+        const most = other.reduce((a, b) => Math.max(a, Math.abs(b)), 0)
+        expect(most).toBeGreaterThan(0)
+        expect(gradient.reduce((worst, value, k) => Math.max(worst, Math.abs(value - other[k])), 0)).toBeLessThan(
+          1e-4 * most,
+        )
       })
-      return { loss, gradients }
-    })
-    expect(found[0].loss).toBeCloseTo(found[1].loss, 4)
-    found[0].gradients.forEach((gradient, i) => {
-      const other = found[1].gradients[i]
-      const most = other.reduce((a, b) => Math.max(a, Math.abs(b)), 0)
-      expect(most).toBeGreaterThan(0)
-      expect(gradient.reduce((worst, value, k) => Math.max(worst, Math.abs(value - other[k])), 0)).toBeLessThan(1e-4 * most)
-    })
-    layer.dispose()
-    x.dispose()
-  })
+      layer.dispose()
+      x.dispose()
+    },
+  )
 
   test('never holds the scores of all rows', async () => {
     const own = await Device.create({ build: 'simd', seed: 3 })
     const layer = new Linear(size, classes, { device: own })
     own.step(() => {
       const x = own.tensor(new Float32Array(rows * size).fill(0.5), [rows, size])
-      linearCrossEntropy(x, layer.weight, layer.bias, own.constant(hostFrom('int32', [rows], new Array<number>(rows).fill(7)))).backward()
+      linearCrossEntropy(
+        x,
+        layer.weight,
+        layer.bias,
+        own.constant(hostFrom('int32', [rows], new Array<number>(rows).fill(7))),
+      ).backward()
     })
     expect(own.memory.step).toBeLessThan(0.7 * rows * classes * 4)
     own.dispose()
@@ -415,7 +627,15 @@ describe('linearCrossEntropy', () => {
 
   test('refuses classes that do not exist, and shapes that do not fit', () => {
     const layer = new Linear(2, 3, { device })
-    const loss = (targets: readonly number[]) => device.step(() => linearCrossEntropy(device.tensor(random([2, 2]), [2, 2]), layer.weight, layer.bias, device.constant(hostFrom('int32', [targets.length], targets))))
+    const loss = (targets: readonly number[]) =>
+      device.step(() =>
+        linearCrossEntropy(
+          device.tensor(random([2, 2]), [2, 2]),
+          layer.weight,
+          layer.bias,
+          device.constant(hostFrom('int32', [targets.length], targets)),
+        ),
+      )
     expectError('E_VALUE', () => loss([0, 3]))
     expectError('E_VALUE', () => loss([0, -1]))
     expectError('E_SHAPE', () => loss([0, 1, 2]))

@@ -142,7 +142,13 @@ describe('steps', () => {
   })
 
   test('the thousandth step uses the memory of the third', () => {
-    const x = device.parameter(hostFrom('float32', [64, 64], Array.from({ length: 4096 }, (_, i) => Math.fround(i / 4096))))
+    const x = device.parameter(
+      hostFrom(
+        'float32',
+        [64, 64],
+        Array.from({ length: 4096 }, (_, i) => Math.fround(i / 4096)),
+      ),
+    )
     const step = () =>
       device.step(() => {
         const y = F.sum(F.tanh(F.matmul(x, F.transpose(x, [1, 0]))))
@@ -160,7 +166,9 @@ describe('steps', () => {
   test('over the memory limit a step is refused and the next one works', async () => {
     const small = await Device.create({ build: 'simd', memoryLimit: 4 << 20 })
     const x = small.parameter(hostFrom('float32', [1000], []))
-    const error = expectError('E_BUDGET', () => small.step(() => F.matmul(F.reshape(x, [1000, 1]), F.reshape(x, [1, 1000]))))
+    const error = expectError('E_BUDGET', () =>
+      small.step(() => F.matmul(F.reshape(x, [1000, 1]), F.reshape(x, [1, 1000]))),
+    )
     expect(error.op).toBe('MatMul')
     expect(small.step(() => F.sum(x).item())).toBe(0)
     small.dispose()

@@ -1,6 +1,15 @@
 import { buildSync } from 'esbuild'
 import { spawn } from 'node:child_process'
-import { copyFileSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -52,7 +61,9 @@ describe('checkpoints', () => {
       damaged[i < whole.length ? i : random.integer(whole.length)] ^= 1 << random.integer(8)
       writeFileSync(store.path(2), damaged)
       const skipped: number[] = []
-      expect(store.latest((step, error) => skipped.push(step) && expect(error.message).toContain('checkpoint-'))).toEqual(checkpoint(1))
+      expect(
+        store.latest((step, error) => skipped.push(step) && expect(error.message).toContain('checkpoint-')),
+      ).toEqual(checkpoint(1))
       expect(skipped).toEqual([2])
     }
   })
@@ -87,7 +98,11 @@ describe('checkpoints', () => {
     writeFileSync(join(folder, 'notes.tmp'), 'mine')
     expect(store.latest()).toEqual(checkpoint(1))
     store.save(checkpoint(3))
-    expect(readdirSync(folder).sort()).toEqual(['checkpoint-0000000001.safetensors', 'checkpoint-0000000003.safetensors', 'notes.tmp'])
+    expect(readdirSync(folder).sort()).toEqual([
+      'checkpoint-0000000001.safetensors',
+      'checkpoint-0000000003.safetensors',
+      'notes.tmp',
+    ])
   })
 
   test('what cannot be saved leaves everything as it was', () => {
@@ -95,7 +110,15 @@ describe('checkpoints', () => {
     store.save(checkpoint(1))
     const loop: { self?: unknown } = {}
     loop.self = loop
-    for (const [step, state] of [[-1, 0], [1.5, 0], [10 ** 10, 0], [2, loop], [2, undefined], [2, 1n]] as const) expectError('E_VALUE', () => store.save({ ...checkpoint(1), step, state }))
+    for (const [step, state] of [
+      [-1, 0],
+      [1.5, 0],
+      [10 ** 10, 0],
+      [2, loop],
+      [2, undefined],
+      [2, 1n],
+    ] as const)
+      expectError('E_VALUE', () => store.save({ ...checkpoint(1), step, state }))
     expectError('E_EXTERNAL', () => new CheckpointStore(join(store.path(1), 'folder')).save(checkpoint(1)))
     expectError('E_VALUE', () => new CheckpointStore(folder, { keep: 1 }))
     expect(readdirSync(folder).length).toBe(1)
@@ -103,28 +126,40 @@ describe('checkpoints', () => {
   })
 
   const kills = Number(process.env.LANEWISE_KILLS ?? 20)
-  test(`${kills} kills while saving lose nothing`, async () => {
-    const program = join(folder, 'run.mjs')
-    buildSync({ entryPoints: [fileURLToPath(new URL('checkpoint-run.ts', import.meta.url))], bundle: true, platform: 'node', format: 'esm', outfile: program })
-    const store = new CheckpointStore(join(folder, 'run'), { keep: 2 })
-    const random = new Random(kills)
-    let said = 0
-    let unfinished = 0
-    for (let kill = 0; kill < kills; kill++) {
-      said = await killed(program, store.folder, said, random)
-      unfinished += readdirSync(store.folder).filter((name) => name.endsWith('.tmp')).length
-      const latest = store.latest((step) => expect.unreachable(`step ${step} is damaged`))!
-      // One more may have been finished than there was time to say.
-      expect(latest.step === said || latest.step === said + 1, `step ${latest.step} after ${said} was said`).toBe(true)
-      expect(latest.state).toEqual({ step: latest.step })
-      const weight = latest.tensors.get('weight')!.data as Float32Array
-      expect(weight.every((value, i) => value === latest.step + i)).toBe(true)
-      said = latest.step
-    }
-    console.log(`${kills} kills at ${said} checkpoints, ${unfinished} of them in the middle of a file`)
-    // Otherwise the kills came at moments that prove nothing; a few may well do so.
-    if (kills >= 100) expect(unfinished).toBeGreaterThan(0)
-  }, 60_000 + 2000 * kills)
+  test(
+    `${kills} kills while saving lose nothing`,
+    async () => {
+      const program = join(folder, 'run.mjs')
+      buildSync({
+        entryPoints: [fileURLToPath(new URL('checkpoint-run.ts', import.meta.url))],
+        bundle: true,
+        platform: 'node',
+        format: 'esm',
+        outfile: program,
+      })
+      const store = new CheckpointStore(join(folder, 'run'), { keep: 2 })
+      const random = new Random(kills)
+      let said = 0
+      let unfinished = 0
+      for (let kill = 0; kill < kills; kill++) {
+        said = await killed(program, store.folder, said, random)
+        unfinished += readdirSync(store.folder).filter((name) => name.endsWith('.tmp')).length
+        const latest = store.latest((step) => expect.unreachable(`step ${step} is damaged`))!
+        // One more may have been finished than there was time to say.
+        expect(latest.step === said || latest.step === said + 1, `step ${latest.step} after ${said} was said`).toBe(
+          true,
+        )
+        expect(latest.state).toEqual({ step: latest.step })
+        const weight = latest.tensors.get('weight')!.data as Float32Array
+        expect(weight.every((value, i) => value === latest.step + i)).toBe(true)
+        said = latest.step
+      }
+      console.log(`${kills} kills at ${said} checkpoints, ${unfinished} of them in the middle of a file`)
+      // Otherwise the kills came at moments that prove nothing; a few may well do so.
+      if (kills >= 100) expect(unfinished).toBeGreaterThan(0)
+    },
+    60_000 + 2000 * kills,
+  )
 })
 
 /** Starts a run, lets it save at least once, kills it some time later, and tells the last step that it said was saved. */

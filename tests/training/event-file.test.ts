@@ -10,20 +10,46 @@ import type { Variable } from '../../src/autograd/variable.js'
 // TensorFlow's .proto files (event, summary, graph, node_def, attr_value, tensor_shape, versions) with what this library may write of them. A field that is not
 // there, of another wire type or twice where it stands once, is an error.
 
-type Kind = 'double' | 'float' | 'int' | 'bool' | 'string' | 'bytes' | 'floats' | 'ints' | keyof typeof messages | 'attributes'
+type Kind =
+  'double' | 'float' | 'int' | 'bool' | 'string' | 'bytes' | 'floats' | 'ints' | keyof typeof messages | 'attributes'
 type Schema = Readonly<Record<number, readonly [name: string, kind: Kind, repeated?: 'repeated']>>
 
 const messages = {
-  Event: { 1: ['wall_time', 'double'], 2: ['step', 'int'], 3: ['file_version', 'string'], 4: ['graph_def', 'GraphDef'], 5: ['summary', 'Summary'], 7: ['session_log', 'SessionLog'] },
+  Event: {
+    1: ['wall_time', 'double'],
+    2: ['step', 'int'],
+    3: ['file_version', 'string'],
+    4: ['graph_def', 'GraphDef'],
+    5: ['summary', 'Summary'],
+    7: ['session_log', 'SessionLog'],
+  },
   SessionLog: { 1: ['status', 'int'] },
   Summary: { 1: ['value', 'SummaryValue', 'repeated'] },
   SummaryValue: { 1: ['tag', 'string'], 2: ['simple_value', 'float'] },
   GraphDef: { 1: ['node', 'NodeDef', 'repeated'], 4: ['versions', 'VersionDef'] },
   VersionDef: { 1: ['producer', 'int'] },
-  NodeDef: { 1: ['name', 'string'], 2: ['op', 'string'], 3: ['input', 'string', 'repeated'], 5: ['attr', 'AttrEntry', 'repeated'] },
+  NodeDef: {
+    1: ['name', 'string'],
+    2: ['op', 'string'],
+    3: ['input', 'string', 'repeated'],
+    5: ['attr', 'AttrEntry', 'repeated'],
+  },
   AttrEntry: { 1: ['key', 'string'], 2: ['value', 'AttrValue'] },
-  AttrValue: { 1: ['list', 'ListValue'], 2: ['s', 'string'], 3: ['i', 'int'], 4: ['f', 'float'], 5: ['b', 'bool'], 6: ['type', 'int'], 7: ['shape', 'TensorShape'] },
-  ListValue: { 2: ['s', 'string', 'repeated'], 3: ['i', 'ints'], 4: ['f', 'floats'], 7: ['shape', 'TensorShape', 'repeated'] },
+  AttrValue: {
+    1: ['list', 'ListValue'],
+    2: ['s', 'string'],
+    3: ['i', 'int'],
+    4: ['f', 'float'],
+    5: ['b', 'bool'],
+    6: ['type', 'int'],
+    7: ['shape', 'TensorShape'],
+  },
+  ListValue: {
+    2: ['s', 'string', 'repeated'],
+    3: ['i', 'ints'],
+    4: ['f', 'floats'],
+    7: ['shape', 'TensorShape', 'repeated'],
+  },
   TensorShape: { 2: ['dim', 'Dim', 'repeated'], 3: ['unknown_rank', 'bool'] },
   Dim: { 1: ['size', 'int'] },
 } as const satisfies Record<string, Record<number, readonly [string, string, 'repeated'?]>>
@@ -56,7 +82,7 @@ const wireTypes: Partial<Record<Kind, number>> = { double: 1, float: 5, int: 0, 
 function decode(bytes: Buffer, name: keyof typeof messages): Message {
   const schema: Schema = messages[name]
   const message: Message = {}
-  for (const wire = new Wire(bytes); wire.more; ) {
+  for (const wire = new Wire(bytes); wire.more;) {
     const key = Number(wire.varint())
     const field = schema[key >>> 3]
     if (!field) throw new Error(`${name} has no field ${key >>> 3}`)
@@ -101,7 +127,7 @@ function checksum(bytes: Buffer): number {
 function eventsOf(path: string): Message[] {
   const bytes = readFileSync(path)
   const events: Message[] = []
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = Number(bytes.readBigUInt64LE(at))
     expect(bytes.readUInt32LE(at + 8)).toBe(checksum(bytes.subarray(at, at + 8)))
     expect(at + 16 + length).toBeLessThanOrEqual(bytes.length)
@@ -138,20 +164,42 @@ test('what a run writes is read by another reader: scalars by step, and the grap
   nn.Device.current = await nn.Device.create({ deterministic: true, seed: 1 })
   const count = 24
   const data = new nn.TensorDataset({
-    image: new nn.Tensor('float32', Float32Array.from({ length: count * 64 }, (_, i) => Math.fround((i % 7) / 7)), [count, 1, 8, 8]),
-    label: new nn.Tensor('int64', BigInt64Array.from({ length: count }, (_, i) => BigInt(i % 3)), [count]),
+    image: new nn.Tensor(
+      'float32',
+      Float32Array.from({ length: count * 64 }, (_, i) => Math.fround((i % 7) / 7)),
+      [count, 1, 8, 8],
+    ),
+    label: new nn.Tensor(
+      'int64',
+      BigInt64Array.from({ length: count }, (_, i) => BigInt(i % 3)),
+      [count],
+    ),
   })
   const model = new Net()
   const optimizer = new nn.SGD(model.parameters(), { lr: 0.01 })
-  await nn.fit(model, new nn.DataLoader(data, { batchSize: 8 }), { optimizer, epochs: 2, folder, validation: new nn.DataLoader(data, { batchSize: 12 }) })
+  await nn.fit(model, new nn.DataLoader(data, { batchSize: 8 }), {
+    optimizer,
+    epochs: 2,
+    folder,
+    validation: new nn.DataLoader(data, { batchSize: 12 }),
+  })
   const [file, ...others] = readdirSync(join(folder, 'board'))
   expect(others).toEqual([])
   const events = eventsOf(join(folder, 'board', file))
   expect(events[0].file_version).toBe('brain.Event:2')
   const times = events.map((event) => event.wall_time as number)
-  expect(times.every((time, i) => Math.abs(time - Date.now() / 1000) < 3600 && (i === 0 || time >= times[i - 1]))).toBe(true)
+  expect(times.every((time, i) => Math.abs(time - Date.now() / 1000) < 3600 && (i === 0 || time >= times[i - 1]))).toBe(
+    true,
+  )
 
-  const scalars = events.flatMap((event) => ((event.summary as Message | undefined)?.value as Message[] | undefined)?.map(({ tag, simple_value: value }) => ({ step: event.step, tag, value })) ?? [])
+  const scalars = events.flatMap(
+    (event) =>
+      ((event.summary as Message | undefined)?.value as Message[] | undefined)?.map(({ tag, simple_value: value }) => ({
+        step: event.step,
+        tag,
+        value,
+      })) ?? [],
+  )
   const losses = scalars.filter(({ tag }) => /loss/.test(tag as string))
   expect(losses.length).toBeGreaterThanOrEqual(2)
   for (const { value } of losses) expect(value).toBeGreaterThan(0)
@@ -159,7 +207,12 @@ test('what a run writes is read by another reader: scalars by step, and the grap
 
   const graphs = events.filter((event) => event.graph_def)
   expect(graphs.length).toBe(1)
-  const nodes = (graphs[0].graph_def as Message).node as { name: string; op: string; input?: string[]; attr?: { key: string; value: Message }[] }[]
+  const nodes = (graphs[0].graph_def as Message).node as {
+    name: string
+    op: string
+    input?: string[]
+    attr?: { key: string; value: Message }[]
+  }[]
   const names = new Set(nodes.map(({ name }) => name))
   expect(names.size).toBe(nodes.length)
   // What TensorBoard and TensorFlow accept as a name.

@@ -24,12 +24,33 @@ const sequences = { batchFirst: true, dropout: 0.2 }
 class Everything extends nn.Module {
   images = {
     plain: new nn.Sequential(
-      new nn.Conv2d(3, 8, 3, { padding: 1, init: init.kaimingUniform() }), new nn.BatchNorm2d(8), new nn.ReLU(), new nn.Conv2d(8, 16, 3, { padding: 1, init: init.kaimingNormal() }),
-      new nn.LocalResponseNorm(3), new nn.LeakyReLU(), new nn.MaxPool2d(2), new nn.Conv2d(16, 16, 3, { groups: 16, padding: 'same' }), new nn.GroupNorm(4, 16), new nn.SiLU(),
-      new nn.AvgPool2d(2), new nn.ConvTranspose2d(16, 6, 3, { stride: 2, outputPadding: 1 }), new nn.Hardswish(), new nn.AdaptiveAvgPool2d([2, 3]), new nn.PReLU(6),
-      new nn.LocallyConnected2d(6, 4, 2, [2, 3]), new nn.ELU(), new nn.Flatten(), new nn.Linear(8, 5, { init: init.orthogonal() }), new nn.Softplus(),
+      new nn.Conv2d(3, 8, 3, { padding: 1, init: init.kaimingUniform() }),
+      new nn.BatchNorm2d(8),
+      new nn.ReLU(),
+      new nn.Conv2d(8, 16, 3, { padding: 1, init: init.kaimingNormal() }),
+      new nn.LocalResponseNorm(3),
+      new nn.LeakyReLU(),
+      new nn.MaxPool2d(2),
+      new nn.Conv2d(16, 16, 3, { groups: 16, padding: 'same' }),
+      new nn.GroupNorm(4, 16),
+      new nn.SiLU(),
+      new nn.AvgPool2d(2),
+      new nn.ConvTranspose2d(16, 6, 3, { stride: 2, outputPadding: 1 }),
+      new nn.Hardswish(),
+      new nn.AdaptiveAvgPool2d([2, 3]),
+      new nn.PReLU(6),
+      new nn.LocallyConnected2d(6, 4, 2, [2, 3]),
+      new nn.ELU(),
+      new nn.Flatten(),
+      new nn.Linear(8, 5, { init: init.orthogonal() }),
+      new nn.Softplus(),
     ),
-    line: new nn.Sequential(new nn.Conv1d(3, 4, 5, { stride: 2 }), new nn.BatchNorm1d(4), new nn.Tanh(), new nn.Dropout(0.3)),
+    line: new nn.Sequential(
+      new nn.Conv1d(3, 4, 5, { stride: 2 }),
+      new nn.BatchNorm1d(4),
+      new nn.Tanh(),
+      new nn.Dropout(0.3),
+    ),
     volume: new nn.Sequential(new nn.Conv3d(1, 3, 2), new nn.BatchNorm3d(3), new nn.GELU(), new nn.Sigmoid()),
   }
   plain = this.images.plain
@@ -37,8 +58,13 @@ class Everything extends nn.Module {
   volume = this.images.volume
   embedding = new nn.Embedding(20, 12, { paddingIdx: 0 })
   positions = new nn.PositionalEncoding(12, { maxLength: 9, learned: true, ...sequences })
-  encoder = new nn.TransformerEncoder([new nn.TransformerEncoderLayer(12, 3, { dimFeedforward: 16, activation: 'gelu', ...sequences })], { norm: new nn.LayerNorm(12) })
-  decoder = new nn.TransformerDecoder([new nn.TransformerDecoderLayer(12, 2, { dimFeedforward: 16, normFirst: true, ...sequences })])
+  encoder = new nn.TransformerEncoder(
+    [new nn.TransformerEncoderLayer(12, 3, { dimFeedforward: 16, activation: 'gelu', ...sequences })],
+    { norm: new nn.LayerNorm(12) },
+  )
+  decoder = new nn.TransformerDecoder([
+    new nn.TransformerDecoderLayer(12, 2, { dimFeedforward: 16, normFirst: true, ...sequences }),
+  ])
   attention = new nn.MultiheadAttention(12, 2, { kdim: 12, vdim: 12, valueHeadDim: 5, ...sequences })
   additive = new nn.AdditiveAttention(12, 12, 7)
   root = new nn.RMSNorm(12)
@@ -66,8 +92,13 @@ class Everything extends nn.Module {
     const scores = this.scores.call(h)
     const large = nn.linearCrossEntropy(states, this.scores.weight, this.scores.bias, tokens)
     const losses = [
-      pictures, F.mean(line), nn.mse(volume, F.mul(volumes.shape.length, F.slice(volume, 0, 0, 1))), nn.nll(this.log.call(scores), F.slice(targets, 0, 0, 2)),
-      nn.bceWithLogits(scores, this.soft.call(scores)), large, F.mean(F.mul(weights, weights)),
+      pictures,
+      F.mean(line),
+      nn.mse(volume, F.mul(volumes.shape.length, F.slice(volume, 0, 0, 1))),
+      nn.nll(this.log.call(scores), F.slice(targets, 0, 0, 2)),
+      nn.bceWithLogits(scores, this.soft.call(scores)),
+      large,
+      F.mean(F.mul(weights, weights)),
     ]
     return losses.reduce((a, b) => F.add(a, b))
   }
@@ -76,21 +107,48 @@ class Everything extends nn.Module {
 test('training every layer gives the same bits in every version of Node', () => {
   const model = new Everything()
   const present = new Set([...model.modules()].map((module) => module.constructor))
-  const layers = Object.entries(nn).filter(([, value]) => typeof value === 'function' && value.prototype instanceof nn.Module && value !== nn.GraphModule)
-  expect(layers.filter(([, layer]) => !present.has(layer as unknown as typeof nn.Module)).map(([name]) => name)).toEqual([])
+  const layers = Object.entries(nn).filter(
+    ([, value]) => typeof value === 'function' && value.prototype instanceof nn.Module && value !== nn.GraphModule,
+  )
+  expect(
+    layers.filter(([, layer]) => !present.has(layer as unknown as typeof nn.Module)).map(([name]) => name),
+  ).toEqual([])
   // Every optimiser has a share of the parameters.
   const parts = [0, 1, 2, 3, 4].map((part) => model.parameters().filter((_, i) => i % 5 === part))
   const optimizers = [
-    new nn.Adam(parts[0], { lr: 0.01 }), new nn.AdamW(parts[1], { lr: 0.01, amsgrad: true }), new nn.SGD(parts[2], { lr: 0.02, momentum: 0.9, nesterov: true }),
-    new nn.RMSprop(parts[3], { lr: 0.005, centered: true, momentum: 0.5 }), new nn.Adagrad(parts[4], { lr: 0.02 }),
+    new nn.Adam(parts[0], { lr: 0.01 }),
+    new nn.AdamW(parts[1], { lr: 0.01, amsgrad: true }),
+    new nn.SGD(parts[2], { lr: 0.02, momentum: 0.9, nesterov: true }),
+    new nn.RMSprop(parts[3], { lr: 0.005, centered: true, momentum: 0.5 }),
+    new nn.Adagrad(parts[4], { lr: 0.02 }),
   ]
-  const schedules = [nn.cosine(9), nn.exponential(0.9, { staircase: false }), nn.warmup(3), nn.stepDecay(2), nn.multiStep([1, 3])].map((factor, i) => new nn.Schedule(optimizers[i], factor))
+  const schedules = [
+    nn.cosine(9),
+    nn.exponential(0.9, { staircase: false }),
+    nn.warmup(3),
+    nn.stepDecay(2),
+    nn.multiStep([1, 3]),
+  ].map((factor, i) => new nn.Schedule(optimizers[i], factor))
   const random = seeded(4)
-  const tensor = (...shape: number[]) => ({ dtype: 'float32' as const, shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => random() * 2 - 1) })
-  const whole = (shape: number[], below: number) => hostFrom('int64', shape, Array.from({ length: shape.reduce((a, b) => a * b) }, () => Math.floor(random() * below)))
+  const tensor = (...shape: number[]) => ({
+    dtype: 'float32' as const,
+    shape,
+    data: Float32Array.from({ length: shape.reduce((a, b) => a * b) }, () => random() * 2 - 1),
+  })
+  const whole = (shape: number[], below: number) =>
+    hostFrom(
+      'int64',
+      shape,
+      Array.from({ length: shape.reduce((a, b) => a * b) }, () => Math.floor(random() * below)),
+    )
   for (let step = 0; step < 5; step++) {
     const loss = device.step(() => {
-      const result = model.call(device.tensor(tensor(2, 3, 9, 9)), device.tensor(tensor(2, 1, 3, 4, 3)), device.constant(whole([2, 7], 20)), device.constant(whole([4], 5)))
+      const result = model.call(
+        device.tensor(tensor(2, 3, 9, 9)),
+        device.tensor(tensor(2, 1, 3, 4, 3)),
+        device.constant(whole([2, 7], 20)),
+        device.constant(whole([4], 5)),
+      )
       result.backward()
       nn.clipGradNorm(model.parameters(), 5)
       for (const optimizer of optimizers) optimizer.step()
@@ -99,10 +157,12 @@ test('training every layer gives the same bits in every version of Node', () => 
     for (const schedule of schedules) schedule.step()
     expect(loss).toBeGreaterThan(0)
     expect(loss).toBeLessThan(100)
-    for (const [name, parameter] of model.namedParameters()) expect(parameter.grad, `${name} has a gradient`).toBeDefined()
+    for (const [name, parameter] of model.namedParameters())
+      expect(parameter.grad, `${name} has a gradient`).toBeDefined()
     model.zeroGrad()
   }
   const hash = createHash('sha256')
-  for (const [name, { data }] of model.stateDict()) hash.update(name).update(new Uint8Array((data as Float32Array).buffer, 0, (data as Float32Array).byteLength))
+  for (const [name, { data }] of model.stateDict())
+    hash.update(name).update(new Uint8Array((data as Float32Array).buffer, 0, (data as Float32Array).byteLength))
   expect(hash.digest('hex')).toBe(HASH)
 })

@@ -19,7 +19,10 @@ afterEach(() => rmSync(folder, { recursive: true }))
 describe('metrics', () => {
   test('are a JSON object a line and come back, also what JSON has not', () => {
     const path = join(folder, 'run', 'metrics.jsonl')
-    const records: MetricsRecord[] = [{ step: 1, loss: 0.5, note: 'a\nb' }, { step: 2, loss: NaN, grad: -Infinity, ok: false, none: null }]
+    const records: MetricsRecord[] = [
+      { step: 1, loss: 0.5, note: 'a\nb' },
+      { step: 2, loss: NaN, grad: -Infinity, ok: false, none: null },
+    ]
     using log = MetricsLog.create(path)
     for (const record of records) log.write(record)
     expect(readMetrics(path)).toEqual(records)
@@ -40,7 +43,12 @@ describe('metrics', () => {
     const resumed = MetricsLog.resume(path, 3)
     resumed.write({ step: 4, loss: 9 })
     resumed.close()
-    expect(readMetrics(path)).toEqual([{ step: 1, loss: 1 }, { step: 2, loss: 1 / 2 }, { step: 3, loss: 1 / 3 }, { step: 4, loss: 9 }])
+    expect(readMetrics(path)).toEqual([
+      { step: 1, loss: 1 },
+      { step: 2, loss: 1 / 2 },
+      { step: 3, loss: 1 / 3 },
+      { step: 4, loss: 9 },
+    ])
     MetricsLog.resume(join(folder, 'new.jsonl'), 3).close()
     expect(readdirSync(folder).sort()).toEqual(['metrics.jsonl', 'new.jsonl'])
   })
@@ -75,7 +83,7 @@ const textOf = (value: number | Uint8Array | undefined) => new TextDecoder().dec
 function recordsOf(path: string): Uint8Array[] {
   const bytes = readFileSync(path)
   const records: Uint8Array[] = []
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = Number(bytes.readBigUInt64LE(at))
     const unmask = (value: number) => {
       const rotated = (value - 0xa282ead8) >>> 0
@@ -110,7 +118,10 @@ describe('TensorBoard', () => {
     expect(textOf(one(version, 3))).toBe('brain.Event:2')
     expect([one(first, 1), one(first, 2)]).toEqual([1_700_000_000.5, 7])
     const values = fieldsOf(inside(first, 5)).map(([, value]) => value as Uint8Array)
-    expect(values.map((value) => [textOf(one(value, 1)), one(value, 2)])).toEqual([['loss/train', 0.25], ['loss/validation', NaN]])
+    expect(values.map((value) => [textOf(one(value, 1)), one(value, 2)])).toEqual([
+      ['loss/train', 0.25],
+      ['loss/validation', NaN],
+    ])
     expect(one(second, 2)).toBe(2 ** 40)
     expectError('E_STATE', () => writer.scalars(1, { x: 1 }))
   })
@@ -128,9 +139,18 @@ describe('TensorBoard', () => {
   test('a graph with scopes, edges, types and shapes', () => {
     const g = new GraphBuilder('net')
     const image = g.input('image', 'float32', ['N', 1, 28, 28])
-    const weight = g.constant('features.conv.weight', { dtype: 'float32', shape: [2, 1, 3, 3], data: new Float32Array(18) })
+    const weight = g.constant('features.conv.weight', {
+      dtype: 'float32',
+      shape: [2, 1, 3, 3],
+      data: new Float32Array(18),
+    })
     const convolved = g.op('Conv', [image, weight], { pads: [1, 1, 1, 1] }, '/features/conv/Conv')
-    const [left, right] = g.node('Split', [convolved], { axis: 1, num_outputs: 2 }, { name: '/features/Split', outputs: 2 })
+    const [left, right] = g.node(
+      'Split',
+      [convolved],
+      { axis: 1, num_outputs: 2 },
+      { name: '/features/Split', outputs: 2 },
+    )
     g.output(g.op('Add', [left, right], {}, '/features/Add'), 'y')
     const nodes = boardNodes(g.graph())
     expect(nodes.map(({ name, op, inputs = [] }) => [name, op, ...inputs])).toEqual([
@@ -146,14 +166,25 @@ describe('TensorBoard', () => {
     writer.close()
     const definition = inside(recordsOf(writer.path)[1], 4)
     expect(Buffer.from(definition).equals(Buffer.from(encodeGraphDef(nodes)))).toBe(true)
-    const [placeholder, , conv] = fieldsOf(definition).filter(([tag]) => tag === 1).map(([, node]) => node as Uint8Array)
+    const [placeholder, , conv] = fieldsOf(definition)
+      .filter(([tag]) => tag === 1)
+      .map(([, node]) => node as Uint8Array)
     expect([textOf(one(placeholder, 1)), textOf(one(placeholder, 2))]).toEqual(['image', 'Placeholder'])
-    const attributes = (node: Uint8Array) => new Map(fieldsOf(node).filter(([tag]) => tag === 5).map(([, entry]) => [textOf(one(entry as Uint8Array, 1)), inside(entry as Uint8Array, 2)]))
+    const attributes = (node: Uint8Array) =>
+      new Map(
+        fieldsOf(node)
+          .filter(([tag]) => tag === 5)
+          .map(([, entry]) => [textOf(one(entry as Uint8Array, 1)), inside(entry as Uint8Array, 2)]),
+      )
     expect(one(attributes(placeholder).get('dtype')!, 6)).toBe(1)
     const shape = inside(attributes(placeholder).get('_output_shapes')!, 1, 7)
     expect(fieldsOf(shape).map(([, dim]) => one(dim as Uint8Array, 1))).toEqual([-1, 1, 28, 28])
     expect(new PbfReader(inside(attributes(conv).get('pads')!, 1, 3)).length).toBe(4)
-    expect(fieldsOf(conv).filter(([tag]) => tag === 3).map(([, name]) => textOf(name))).toEqual(['image', 'features/conv/weight'])
+    expect(
+      fieldsOf(conv)
+        .filter(([tag]) => tag === 3)
+        .map(([, name]) => textOf(name)),
+    ).toEqual(['image', 'features/conv/weight'])
   })
 
   test('names are made unique, and wrong ones are refused', () => {
@@ -161,7 +192,12 @@ describe('TensorBoard', () => {
     const x = g.input('a b', 'float32', [1])
     g.output(g.op('Relu', [g.op('Relu', [x], {}, '/r.s/')], {}, 'r/s'), 'ü')
     expect(boardNodes(g.graph()).map(({ name }) => name)).toEqual(['a_b', 'r/s', 'r/s_1', 'n_'])
-    expectError('E_VALUE', () => encodeGraphDef([{ name: 'a', op: 'x' }, { name: 'a', op: 'y' }]))
+    expectError('E_VALUE', () =>
+      encodeGraphDef([
+        { name: 'a', op: 'x' },
+        { name: 'a', op: 'y' },
+      ]),
+    )
     expectError('E_VALUE', () => encodeGraphDef([{ name: '', op: 'x' }]))
     expectError('E_VALUE', () => encodeGraphDef([{ name: 'a', op: 'x', inputs: ['b'] }]))
   })
@@ -172,7 +208,11 @@ describe('progress', () => {
     let text = ''
     let time = 0
     const stream = { isTTY, columns, write: (piece: string) => (text += piece) }
-    return { make: (options: object) => new ProgressBar({ stream, now: () => time, ...options }), at: (ms: number) => (time = ms), text: () => text }
+    return {
+      make: (options: object) => new ProgressBar({ stream, now: () => time, ...options }),
+      at: (ms: number) => (time = ms),
+      text: () => text,
+    }
   }
 
   test('a terminal has one line that is written over', () => {
@@ -208,7 +248,9 @@ describe('progress', () => {
       progress.update(200 + second * 30, { loss: second })
     }
     progress.finish(1000)
-    expect(text()).toBe(' 50 %  loss 10.00  30.0 samples/s  0:17 left\n 80 %  loss 20.00  30.0 samples/s  0:07 left\n100 %  32.0 samples/s  0:25 in all\n')
+    expect(text()).toBe(
+      ' 50 %  loss 10.00  30.0 samples/s  0:17 left\n 80 %  loss 20.00  30.0 samples/s  0:07 left\n100 %  32.0 samples/s  0:25 in all\n',
+    )
   })
 
   test('a stream has no end that is known', () => {
@@ -220,7 +262,11 @@ describe('progress', () => {
   })
 
   test('numbers for people', () => {
-    expect(['loss', 'loss', 'loss', 'val_accuracy', 'loss'].map((name, i) => metricText(name, [0, 1e-5, 123456, 0.98765, Infinity][i]))).toEqual(['0.000', '1.000e-5', '1.235e+5', '98.77 %', 'Infinity'])
+    expect(
+      ['loss', 'loss', 'loss', 'val_accuracy', 'loss'].map((name, i) =>
+        metricText(name, [0, 1e-5, 123456, 0.98765, Infinity][i]),
+      ),
+    ).toEqual(['0.000', '1.000e-5', '1.235e+5', '98.77 %', 'Infinity'])
     expect([0, 59.6, 61, 3725, -1].map(timeText)).toEqual(['0:00', '1:00', '1:01', '1:02:05', '0:00'])
   })
 })

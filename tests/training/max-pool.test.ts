@@ -12,7 +12,13 @@ async function gradientOf(x: number[], attributes: Readonly<Record<string, unkno
     const parameter = device.parameter(hostFrom('float32', [1, 1, x.length], x))
     return device.step(() => {
       const [y] = apply(device, MaxPool, [parameter], attributes)
-      y.backward(device.tensor({ dtype: 'float32', shape: y.shape, data: Float32Array.from({ length: y.size }, (_, i) => i + 1) }))
+      y.backward(
+        device.tensor({
+          dtype: 'float32',
+          shape: y.shape,
+          data: Float32Array.from({ length: y.size }, (_, i) => i + 1),
+        }),
+      )
       return [...(parameter.grad!.data() as Float32Array)]
     })
   } finally {

@@ -65,7 +65,12 @@ describe('modules', () => {
   test('names of parameters are those of properties and places', () => {
     const net = new Sequential(new Linear(2, 3), new ReLU(), new Sequential(new Linear(3, 1, { bias: false })))
     expect([...net.stateDict().keys()]).toEqual(['0.weight', '0.bias', '2.0.weight'])
-    expect([...new Net().namedParameters()].map(([name]) => name)).toEqual(['hidden.weight', 'hidden.bias', 'scores.weight', 'scores.bias'])
+    expect([...new Net().namedParameters()].map(([name]) => name)).toEqual([
+      'hidden.weight',
+      'hidden.bias',
+      'scores.weight',
+      'scores.bias',
+    ])
   })
 
   test('a state dict goes into another model, and only into one that it fits', () => {
@@ -85,7 +90,13 @@ describe('modules', () => {
     expect([...net.modules()].every((module) => !module.training)).toBe(true)
     const drop = new Dropout(0.25)
     const ones = new Float32Array(4000).fill(1)
-    const [training, evaluating] = device.step(() => [drop.call(device.tensor(ones, [4000])).data(), drop.eval().call(device.tensor(ones, [4000])).data()])
+    const [training, evaluating] = device.step(() => [
+      drop.call(device.tensor(ones, [4000])).data(),
+      drop
+        .eval()
+        .call(device.tensor(ones, [4000]))
+        .data(),
+    ])
     expect([...evaluating].every((value) => value === 1)).toBe(true)
     const dropped = [...training].filter((value) => value === 0).length
     expect(Math.abs(dropped - 1000)).toBeLessThan(120)
@@ -107,7 +118,11 @@ describe('modules', () => {
   })
 
   test('a class that does not exist is named', () => {
-    expectError('E_VALUE', () => device.step(() => crossEntropy(device.tensor(new Float32Array(4), [2, 2]), device.tensor(BigInt64Array.of(0n, 2n)))))
+    expectError('E_VALUE', () =>
+      device.step(() =>
+        crossEntropy(device.tensor(new Float32Array(4), [2, 2]), device.tensor(BigInt64Array.of(0n, 2n))),
+      ),
+    )
   })
 })
 
@@ -172,7 +187,10 @@ describe('optimisers', () => {
   })
 
   test('norms are clipped together', () => {
-    const [a, b] = [device.parameter(new Tensor('float32', [3], [1])), device.parameter(new Tensor('float32', [4], [1]))]
+    const [a, b] = [
+      device.parameter(new Tensor('float32', [3], [1])),
+      device.parameter(new Tensor('float32', [4], [1])),
+    ]
     device.step(() => {
       F.add(F.sum(F.mul(a, a)), F.sum(F.mul(b, b))).backward()
       expect(clipGradNorm([a, b], 5)).toBeCloseTo(10, 6)
@@ -212,7 +230,9 @@ describe('ONNX', () => {
     expect(session.inputMetadata[0]).toMatchObject({ name: 'point', shape: ['N', 2] })
     const { scores } = await session.run({ point: new Tensor('float32', x, [7, 2]) })
     const peer = await (await onnxruntimeWeb()).load(bytes)
-    const theirs = (await peer.run(new Map([['point', { dtype: 'float32', shape: [7, 2], data: x }]]))).get('scores') as { data: Float32Array }
+    const theirs = (await peer.run(new Map([['point', { dtype: 'float32', shape: [7, 2], data: x }]]))).get(
+      'scores',
+    ) as { data: Float32Array }
     const again = new GraphModule(session.model)
     const back = again.predict(new Tensor('float32', x, [7, 2]))
     for (const other of [scores.data, theirs.data, back.data]) {
@@ -225,7 +245,12 @@ describe('ONNX', () => {
     const net = new Net()
     const session = await InferenceSession.create(exportModel(toGraph(net, [{ name: 'point', shape: [batch, 2] }])))
     const model = new GraphModule(session.model) as GraphModule & { forward(x: Variable): Variable }
-    expect([...model.namedParameters()].map(([name]) => name)).toEqual(['hidden.weight', 'hidden.bias', 'scores.weight', 'scores.bias'])
+    expect([...model.namedParameters()].map(([name]) => name)).toEqual([
+      'hidden.weight',
+      'hidden.bias',
+      'scores.weight',
+      'scores.bias',
+    ])
     expect(fit(model, new Adam(model.parameters(), { lr: 0.03 }), 500)).toBeLessThan(0.35)
   })
 

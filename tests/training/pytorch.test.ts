@@ -27,8 +27,21 @@ interface LayerRun {
 interface Reference {
   readonly torch: string
   readonly layers: Readonly<Record<string, LayerRun>>
-  readonly losses: Readonly<Record<string, { readonly x: Packed; readonly target: Packed; readonly loss: Packed; readonly gradient: Packed }>>
-  readonly optimizers: Readonly<Record<string, { readonly state: State; readonly x: Packed; readonly y: Packed; readonly after: State; readonly norms: readonly number[] }>>
+  readonly losses: Readonly<
+    Record<string, { readonly x: Packed; readonly target: Packed; readonly loss: Packed; readonly gradient: Packed }>
+  >
+  readonly optimizers: Readonly<
+    Record<
+      string,
+      {
+        readonly state: State
+        readonly x: Packed
+        readonly y: Packed
+        readonly after: State
+        readonly norms: readonly number[]
+      }
+    >
+  >
   readonly schedules: Readonly<Record<string, readonly number[]>>
 }
 
@@ -40,7 +53,8 @@ if (missing) console.log(`compared with PyTorch only where ${python} has it: ${m
 
 function host({ dtype, shape, data }: Packed): HostTensor {
   const bytes = Uint8Array.from(Buffer.from(data, 'base64'))
-  const elements = dtype === 'float32' ? new Float32Array(bytes.buffer) : dtype === 'int64' ? new BigInt64Array(bytes.buffer) : bytes
+  const elements =
+    dtype === 'float32' ? new Float32Array(bytes.buffer) : dtype === 'int64' ? new BigInt64Array(bytes.buffer) : bytes
   return { dtype, shape, data: elements as TypedArray }
 }
 
@@ -51,7 +65,8 @@ function near(actual: ArrayLike<number>, expected: Packed, what: string, toleran
   const largest = wanted.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
   for (let i = 0; i < wanted.length; i++) {
     const allowed = tolerance * Math.abs(wanted[i]) + 5e-6 * largest + 1e-7
-    if (!(Math.abs(actual[i] - wanted[i]) <= allowed)) expect.fail(`${what}: element ${i} is ${actual[i]}, PyTorch's ${wanted[i]}`)
+    if (!(Math.abs(actual[i] - wanted[i]) <= allowed))
+      expect.fail(`${what}: element ${i} is ${actual[i]}, PyTorch's ${wanted[i]}`)
   }
 }
 
@@ -83,56 +98,78 @@ class Tied extends nn.Module {
 const bools = (...rows: number[][]) => device.constant(hostFrom('bool', [rows.length, rows[0].length], rows.flat()))
 const hidden = () => bools([0, 0, 0, 1, 1], [0, 0, 1, 0, 0])
 const future = () => bools(...[0, 1, 2, 3, 4].map((i) => [0, 1, 2, 3, 4].map((j) => Number(j > i))))
-const slopes = () => device.constant({ dtype: 'float32', shape: [3, 5], data: Float32Array.from({ length: 15 }, (_, i) => -1 + (2 * i) / 14) })
-const tuple = (module: nn.RNN | nn.GRU) => ({ module, apply: (x: Variable, h?: Variable) => module.call(x, h) as Variable[] })
+const slopes = () =>
+  device.constant({
+    dtype: 'float32',
+    shape: [3, 5],
+    data: Float32Array.from({ length: 15 }, (_, i) => -1 + (2 * i) / 14),
+  })
+const tuple = (module: nn.RNN | nn.GRU) => ({
+  module,
+  apply: (x: Variable, h?: Variable) => module.call(x, h) as Variable[],
+})
 const quiet = { dropout: 0 }
 
 const layers: Readonly<Record<string, () => Module | Layer>> = {
-  'Linear': () => new nn.Linear(7, 5),
+  Linear: () => new nn.Linear(7, 5),
   'Linear, no bias, 3 axes': () => new nn.Linear(7, 5, { bias: false }),
-  'Conv1d': () => new nn.Conv1d(4, 6, 3, { stride: 2, padding: 1, dilation: 2, groups: 2 }),
-  'Conv2d': () => new nn.Conv2d(3, 5, [3, 2], { stride: [1, 2], padding: [2, 1] }),
+  Conv1d: () => new nn.Conv1d(4, 6, 3, { stride: 2, padding: 1, dilation: 2, groups: 2 }),
+  Conv2d: () => new nn.Conv2d(3, 5, [3, 2], { stride: [1, 2], padding: [2, 1] }),
   'Conv2d, depthwise': () => new nn.Conv2d(6, 6, 3, { padding: 1, groups: 6, bias: false }),
   'Conv2d, 3x3': () => new nn.Conv2d(8, 16, 3, { padding: 1 }),
   'Conv2d, same': () => new nn.Conv2d(2, 3, [5, 4], { padding: 'same', dilation: [1, 2] }),
-  'Conv3d': () => new nn.Conv3d(2, 4, 3, { padding: 1, stride: 2 }),
-  'ConvTranspose2d': () => new nn.ConvTranspose2d(4, 6, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2 }),
+  Conv3d: () => new nn.Conv3d(2, 4, 3, { padding: 1, stride: 2 }),
+  ConvTranspose2d: () => new nn.ConvTranspose2d(4, 6, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2 }),
   'ConvTranspose2d, dilated': () => new nn.ConvTranspose2d(3, 2, [2, 3], { dilation: 2, bias: false }),
-  'BatchNorm1d': () => new nn.BatchNorm1d(5),
-  'BatchNorm2d': () => new nn.BatchNorm2d(5, { eps: 1e-3, momentum: 0.3 }),
-  'BatchNorm3d': () => new nn.BatchNorm3d(2),
-  'LayerNorm': () => new nn.LayerNorm(9),
+  BatchNorm1d: () => new nn.BatchNorm1d(5),
+  BatchNorm2d: () => new nn.BatchNorm2d(5, { eps: 1e-3, momentum: 0.3 }),
+  BatchNorm3d: () => new nn.BatchNorm3d(2),
+  LayerNorm: () => new nn.LayerNorm(9),
   'LayerNorm, two axes': () => new nn.LayerNorm([3, 5], { eps: 1e-3 }),
-  'GroupNorm': () => new nn.GroupNorm(3, 6),
-  'LocalResponseNorm': () => new nn.LocalResponseNorm(5, { alpha: 0.5, beta: 0.6, k: 2 }),
+  GroupNorm: () => new nn.GroupNorm(3, 6),
+  LocalResponseNorm: () => new nn.LocalResponseNorm(5, { alpha: 0.5, beta: 0.6, k: 2 }),
   'LocalResponseNorm, even': () => new nn.LocalResponseNorm(4, { alpha: 2 }),
-  'Embedding': () => new nn.Embedding(11, 6),
+  Embedding: () => new nn.Embedding(11, 6),
   'Embedding, padding': () => new nn.Embedding(11, 6, { paddingIdx: 2 }),
-  'activations': () =>
+  activations: () =>
     new Tied({
-      relu: new nn.ReLU(), sigmoid: new nn.Sigmoid(), tanh: new nn.Tanh(), gelu: new nn.GELU(), rough: new nn.GELU({ approximate: 'tanh' }), silu: new nn.SiLU(),
-      hardswish: new nn.Hardswish(), softplus: new nn.Softplus(), leaky: new nn.LeakyReLU(), elu: new nn.ELU(0.7), prelu: new nn.PReLU(5),
-      softmax: new nn.Softmax(-1), logs: new nn.LogSoftmax(1),
+      relu: new nn.ReLU(),
+      sigmoid: new nn.Sigmoid(),
+      tanh: new nn.Tanh(),
+      gelu: new nn.GELU(),
+      rough: new nn.GELU({ approximate: 'tanh' }),
+      silu: new nn.SiLU(),
+      hardswish: new nn.Hardswish(),
+      softplus: new nn.Softplus(),
+      leaky: new nn.LeakyReLU(),
+      elu: new nn.ELU(0.7),
+      prelu: new nn.PReLU(5),
+      softmax: new nn.Softmax(-1),
+      logs: new nn.LogSoftmax(1),
     }),
-  'pools': () =>
+  pools: () =>
     new Tied({
-      max: new nn.MaxPool2d(3, { stride: 2, padding: 1 }), ceil: new nn.MaxPool2d(2, { ceilMode: true }), mean: new nn.AvgPool2d(3, { stride: 1, padding: 1 }),
-      inner: new nn.AvgPool2d(3, { stride: 2, padding: 1, countIncludePad: false }), one: new nn.AdaptiveAvgPool2d(1), odd: new nn.AdaptiveAvgPool2d([3, 4]),
+      max: new nn.MaxPool2d(3, { stride: 2, padding: 1 }),
+      ceil: new nn.MaxPool2d(2, { ceilMode: true }),
+      mean: new nn.AvgPool2d(3, { stride: 1, padding: 1 }),
+      inner: new nn.AvgPool2d(3, { stride: 2, padding: 1, countIncludePad: false }),
+      one: new nn.AdaptiveAvgPool2d(1),
+      odd: new nn.AdaptiveAvgPool2d([3, 4]),
     }),
-  'RNN': () => tuple(new nn.RNN(4, 6)),
+  RNN: () => tuple(new nn.RNN(4, 6)),
   'RNN, relu, no bias': () => tuple(new nn.RNN(4, 6, { nonlinearity: 'relu', bias: false, batchFirst: true })),
   'RNN, stacked, bidirectional': () => tuple(new nn.RNN(4, 5, { numLayers: 2, bidirectional: true })),
-  'LSTM': () => lstm(new nn.LSTM(4, 6, { batchFirst: true })),
+  LSTM: () => lstm(new nn.LSTM(4, 6, { batchFirst: true })),
   'LSTM, stacked, bidirectional': () => lstm(new nn.LSTM(4, 5, { numLayers: 2, bidirectional: true })),
-  'GRU': () => tuple(new nn.GRU(4, 6, { bias: false })),
+  GRU: () => tuple(new nn.GRU(4, 6, { bias: false })),
   'GRU, stacked, bidirectional': () => tuple(new nn.GRU(4, 5, { numLayers: 2, bidirectional: true })),
-  'LSTMCell': () => {
+  LSTMCell: () => {
     const module = new nn.LSTMCell(4, 6)
     return { module, apply: (x, h, c) => module.call(x, [h, c]) }
   },
-  'GRUCell': () => new nn.GRUCell(4, 6),
-  'RNNCell': () => new nn.RNNCell(4, 6, { nonlinearity: 'relu' }),
-  'MultiheadAttention': () => {
+  GRUCell: () => new nn.GRUCell(4, 6),
+  RNNCell: () => new nn.RNNCell(4, 6, { nonlinearity: 'relu' }),
+  MultiheadAttention: () => {
     const module = new nn.MultiheadAttention(8, 2, { batchFirst: true })
     return { module, apply: (x) => module.call(x, x, x, { keyPaddingMask: hidden() }) }
   },
@@ -140,19 +177,29 @@ const layers: Readonly<Record<string, () => Module | Layer>> = {
     const module = new nn.MultiheadAttention(8, 4, { kdim: 3, vdim: 6, bias: false })
     return { module, apply: (q, k, v) => module.call(q, k, v, { attnMask: slopes() }) }
   },
-  'TransformerEncoderLayer': () => {
+  TransformerEncoderLayer: () => {
     const module = new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, ...quiet })
     return { module, apply: (x) => module.call(x, { attnMask: future() }) }
   },
   'TransformerEncoderLayer, norm first': () => {
-    const module = new nn.TransformerEncoderLayer(8, 4, { dimFeedforward: 12, activation: 'gelu', normFirst: true, batchFirst: true, ...quiet })
+    const module = new nn.TransformerEncoderLayer(8, 4, {
+      dimFeedforward: 12,
+      activation: 'gelu',
+      normFirst: true,
+      batchFirst: true,
+      ...quiet,
+    })
     return { module, apply: (x) => module.call(x, { keyPaddingMask: hidden() }) }
   },
-  'TransformerDecoderLayer': () => {
+  TransformerDecoderLayer: () => {
     const module = new nn.TransformerDecoderLayer(8, 2, { dimFeedforward: 16, batchFirst: true, ...quiet })
     return { module, apply: (x, y) => module.call(x, y, { attnMask: future() }, { keyPaddingMask: hidden() }) }
   },
-  'TransformerEncoder': () => new nn.TransformerEncoder([0, 1].map(() => new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, ...quiet })), { norm: new nn.LayerNorm(8) }),
+  TransformerEncoder: () =>
+    new nn.TransformerEncoder(
+      [0, 1].map(() => new nn.TransformerEncoderLayer(8, 2, { dimFeedforward: 16, ...quiet })),
+      { norm: new nn.LayerNorm(8) },
+    ),
 }
 
 function lstm(module: nn.LSTM): Layer {
@@ -173,41 +220,46 @@ const losses: Readonly<Record<string, (x: Variable, t: Variable) => Variable>> =
   'cross entropy, smooth': (x, t) => nn.crossEntropy(x, t, { labelSmoothing: 0.2 }),
   'cross entropy, smooth, weights': (x, t) => nn.crossEntropy(x, t, { labelSmoothing: 0.2, weight: classWeights() }),
   'cross entropy, smooth, ignored': (x, t) => nn.crossEntropy(x, t, { labelSmoothing: 0.2, ignoreIndex: 0 }),
-  'cross entropy, smooth, weights, ignored': (x, t) => nn.crossEntropy(x, t, { labelSmoothing: 0.1, weight: classWeights(), ignoreIndex: 0 }),
-  'cross entropy, smooth, none': (x, t) => nn.crossEntropy(x, t, { labelSmoothing: 0.2, weight: classWeights(), reduction: 'none' }),
-  'nll': (x, t) => nn.nll(F.logSoftmax(x, 1), t),
+  'cross entropy, smooth, weights, ignored': (x, t) =>
+    nn.crossEntropy(x, t, { labelSmoothing: 0.1, weight: classWeights(), ignoreIndex: 0 }),
+  'cross entropy, smooth, none': (x, t) =>
+    nn.crossEntropy(x, t, { labelSmoothing: 0.2, weight: classWeights(), reduction: 'none' }),
+  nll: (x, t) => nn.nll(F.logSoftmax(x, 1), t),
   'nll, weights, ignored': (x, t) => nn.nll(F.logSoftmax(x, 1), t, { weight: classWeights(), ignoreIndex: 3 }),
   'dense cross entropy': (x, y) => nn.crossEntropy(x, y),
-  'dense cross entropy, smooth, weights': (x, y) => nn.crossEntropy(x, y, { labelSmoothing: 0.1, weight: classWeights() }),
-  'mse': (x, y) => nn.mse(x, y),
+  'dense cross entropy, smooth, weights': (x, y) =>
+    nn.crossEntropy(x, y, { labelSmoothing: 0.1, weight: classWeights() }),
+  mse: (x, y) => nn.mse(x, y),
   'mse, sum': (x, y) => nn.mse(x, y, 'sum'),
-  'l1': (x, y) => nn.l1(x, y),
-  'bce': (x, y) => nn.bceWithLogits(x, y),
+  l1: (x, y) => nn.l1(x, y),
+  bce: (x, y) => nn.bceWithLogits(x, y),
 }
 
 const optimizers: Readonly<Record<string, (p: Parameter[]) => nn.Optimizer>> = {
-  'SGD': (p) => new nn.SGD(p, { lr: 0.1 }),
+  SGD: (p) => new nn.SGD(p, { lr: 0.1 }),
   'SGD, momentum': (p) => new nn.SGD(p, { lr: 0.1, momentum: 0.9, dampening: 0.3, weightDecay: 0.01 }),
   'SGD, Nesterov': (p) => new nn.SGD(p, { lr: 0.1, momentum: 0.8, nesterov: true }),
-  'Adam': (p) => new nn.Adam(p),
+  Adam: (p) => new nn.Adam(p),
   'Adam, options': (p) => new nn.Adam(p, { lr: 0.02, betas: [0.8, 0.95], eps: 1e-4, weightDecay: 0.1 }),
   'Adam, amsgrad': (p) => new nn.Adam(p, { lr: 0.05, amsgrad: true }),
-  'AdamW': (p) => new nn.AdamW(p),
+  AdamW: (p) => new nn.AdamW(p),
   'AdamW, options': (p) => new nn.AdamW(p, { lr: 0.02, weightDecay: 0.3, amsgrad: true }),
-  'Adagrad': (p) => new nn.Adagrad(p),
-  'Adagrad, options': (p) => new nn.Adagrad(p, { lr: 0.1, lrDecay: 0.1, weightDecay: 0.05, initialAccumulatorValue: 0.2, eps: 1e-3 }),
-  'RMSprop': (p) => new nn.RMSprop(p),
-  'RMSprop, options': (p) => new nn.RMSprop(p, { lr: 0.02, alpha: 0.8, eps: 1e-3, weightDecay: 0.1, momentum: 0.7, centered: true }),
+  Adagrad: (p) => new nn.Adagrad(p),
+  'Adagrad, options': (p) =>
+    new nn.Adagrad(p, { lr: 0.1, lrDecay: 0.1, weightDecay: 0.05, initialAccumulatorValue: 0.2, eps: 1e-3 }),
+  RMSprop: (p) => new nn.RMSprop(p),
+  'RMSprop, options': (p) =>
+    new nn.RMSprop(p, { lr: 0.02, alpha: 0.8, eps: 1e-3, weightDecay: 0.1, momentum: 0.7, centered: true }),
   'clipped norm': (p) => new nn.SGD(p, { lr: 0.1 }),
   'clipped values': (p) => new nn.SGD(p, { lr: 0.1 }),
 }
 
 const schedules: Readonly<Record<string, nn.Factor>> = {
-  'step': nn.stepDecay(3, 0.5),
-  'milestones': nn.multiStep([2, 5], 0.3),
-  'exponential': nn.exponential(0.8),
+  step: nn.stepDecay(3, 0.5),
+  milestones: nn.multiStep([2, 5], 0.3),
+  exponential: nn.exponential(0.8),
   // PyTorch's eta_min is a rate; here it is a share of the first one.
-  'cosine': nn.cosine(8, 0.1),
+  cosine: nn.cosine(8, 0.1),
   'warm-up': nn.warmup(4, undefined, 0.25),
 }
 
@@ -215,20 +267,25 @@ describe.skipIf(missing)('the same as PyTorch', () => {
   let reference: Reference
   beforeAll(() => {
     const script = fileURLToPath(new URL('pytorch.py', import.meta.url))
-    reference = JSON.parse(execFileSync(python, [script], { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'] })) as Reference
+    reference = JSON.parse(
+      execFileSync(python, [script], { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'inherit'] }),
+    ) as Reference
   }, 120_000)
 
   test('nothing that PyTorch was asked for is left out', () => {
     expect(Object.keys(layers).sort()).toEqual(Object.keys(reference.layers).sort())
     expect(Object.keys(optimizers).sort()).toEqual(Object.keys(reference.optimizers).sort())
     expect(Object.keys(schedules).sort()).toEqual(Object.keys(reference.schedules).sort())
-    expect(Object.keys(losses).sort()).toEqual([...new Set(Object.keys(reference.losses).map((name) => name.replace(', images', '')))].sort())
+    expect(Object.keys(losses).sort()).toEqual(
+      [...new Set(Object.keys(reference.losses).map((name) => name.replace(', images', '')))].sort(),
+    )
   })
 
   test.each(Object.keys(layers))('%s', (name) => {
     const run = reference.layers[name]
     const made = layers[name]()
-    const { module, apply = (...inputs: Variable[]) => module.call(...(inputs as never[])) as Variable } = 'module' in made ? made : ({ module: made })
+    const { module, apply = (...inputs: Variable[]) => module.call(...(inputs as never[])) as Variable } =
+      'module' in made ? made : { module: made }
     const running = Object.keys(run.state).filter((key) => !key.endsWith('num_batches_tracked'))
     expect([...module.stateDict().keys()].sort()).toEqual(running.sort())
     module.loadStateDict(stateOf(run.state))
@@ -243,12 +300,19 @@ describe.skipIf(missing)('the same as PyTorch', () => {
       device.step(() => {
         module.zeroGrad()
         const outputs = applied()
-        outputs.map((output, i) => nn.mse(output, device.tensor(host(run.targets[i])))).reduce(F.add).backward()
+        outputs
+          .map((output, i) => nn.mse(output, device.tensor(host(run.targets[i]))))
+          .reduce(F.add)
+          .backward()
         if (step === 0) {
           expect(outputs.map(({ shape }) => shape)).toEqual(run.outputs.map(({ shape }) => shape))
           outputs.forEach((output, i) => near(floats(output), run.outputs[i], `output ${i}`))
-          inputs.forEach((input, i) => input instanceof Parameter && near(floats(input.grad!), run.inputGradients[i]!, `gradient by input ${i}`))
-          for (const [key, parameter] of module.namedParameters()) near(floats(parameter.grad!), run.gradients[key], `gradient by ${key}`)
+          inputs.forEach(
+            (input, i) =>
+              input instanceof Parameter && near(floats(input.grad!), run.inputGradients[i]!, `gradient by input ${i}`),
+          )
+          for (const [key, parameter] of module.namedParameters())
+            near(floats(parameter.grad!), run.gradients[key], `gradient by ${key}`)
         }
         optimizer?.step()
       })
@@ -276,8 +340,19 @@ describe.skipIf(missing)('the same as PyTorch', () => {
   test('a loss over a large vocabulary is the loss of a linear layer', () => {
     const { x, target, loss } = reference.losses['cross entropy, ignored']
     device.step(() => {
-      const weight = device.tensor(Float32Array.from({ length: 16 }, (_, i) => Number(i % 5 === 0)), [4, 4])
-      near(floats(nn.linearCrossEntropy(device.tensor(host(x)), weight, undefined, device.constant(host(target)), { ignoreIndex: 2 })), loss, 'loss')
+      const weight = device.tensor(
+        Float32Array.from({ length: 16 }, (_, i) => Number(i % 5 === 0)),
+        [4, 4],
+      )
+      near(
+        floats(
+          nn.linearCrossEntropy(device.tensor(host(x)), weight, undefined, device.constant(host(target)), {
+            ignoreIndex: 2,
+          }),
+        ),
+        loss,
+        'loss',
+      )
     })
   })
 
@@ -301,7 +376,9 @@ describe.skipIf(missing)('the same as PyTorch', () => {
   })
 
   test.each(Object.keys(schedules))('the schedule "%s"', (name) => {
-    const optimizer = new nn.SGD([device.parameter({ dtype: 'float32', shape: [1], data: new Float32Array(1) })], { lr: 0.1 })
+    const optimizer = new nn.SGD([device.parameter({ dtype: 'float32', shape: [1], data: new Float32Array(1) })], {
+      lr: 0.1,
+    })
     const schedule = new nn.Schedule(optimizer, schedules[name])
     for (const rate of reference.schedules[name]) {
       expect(optimizer.groups[0].lr).toBeCloseTo(rate, 9)

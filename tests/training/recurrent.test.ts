@@ -13,7 +13,12 @@ const functions = { tanh: Math.tanh, relu: (x: number) => Math.max(x, 0), identi
 const [steps, batch, input, hidden] = [4, 2, 3, 5]
 
 /** Σ weights · outputs of h′ = f(W·x + b + R·h + b′) in float64, and the outputs. */
-function reference(f: (x: number) => number, state: ReadonlyMap<string, ArrayLike<number>>, x: ArrayLike<number>, weights: ArrayLike<number>): { loss: number; outputs: number[] } {
+function reference(
+  f: (x: number) => number,
+  state: ReadonlyMap<string, ArrayLike<number>>,
+  x: ArrayLike<number>,
+  weights: ArrayLike<number>,
+): { loss: number; outputs: number[] } {
   const [w, r, b, b2] = ['weight_ih_l0', 'weight_hh_l0', 'bias_ih_l0', 'bias_hh_l0'].map((name) => state.get(name))
   const outputs: number[] = []
   for (let t = 0; t < steps; t++) {
@@ -21,7 +26,8 @@ function reference(f: (x: number) => number, state: ReadonlyMap<string, ArrayLik
       for (let j = 0; j < hidden; j++) {
         let sum = b ? b[j] + b2![j] : 0
         for (let k = 0; k < input; k++) sum += w![j * input + k] * x[(t * batch + n) * input + k]
-        for (let k = 0; k < hidden && t > 0; k++) sum += r![j * hidden + k] * outputs[((t - 1) * batch + n) * hidden + k]
+        for (let k = 0; k < hidden && t > 0; k++)
+          sum += r![j * hidden + k] * outputs[((t - 1) * batch + n) * hidden + k]
         outputs.push(f(sum))
       }
     }
@@ -39,9 +45,13 @@ describe.each(['tanh', 'relu', 'identity'] as const)('RNN, %s', (nonlinearity) =
       F.sum(F.mul(y, device.tensor(weights, y.shape))).backward()
       return y.data() as Float32Array
     })
-    const state = new Map([...model.stateDict()].map(([name, tensor]) => [name, Float64Array.from(tensor.data as Float32Array)]))
+    const state = new Map(
+      [...model.stateDict()].map(([name, tensor]) => [name, Float64Array.from(tensor.data as Float32Array)]),
+    )
     expect([...state.keys()]).toEqual(['weight_ih_l0', 'weight_hh_l0', ...(bias ? ['bias_ih_l0', 'bias_hh_l0'] : [])])
-    reference(functions[nonlinearity], state, x, weights).outputs.forEach((value, i) => expect(found[i]).toBeCloseTo(value, 5))
+    reference(functions[nonlinearity], state, x, weights).outputs.forEach((value, i) =>
+      expect(found[i]).toBeCloseTo(value, 5),
+    )
     for (const [name, parameter] of model.namedParameters()) {
       const gradient = parameter.grad!.data() as Float32Array
       const values = state.get(name)!

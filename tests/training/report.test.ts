@@ -13,17 +13,37 @@ const report: TrainingReport = {
     { step: 200, val_loss: 1.25 },
   ],
   classes: ['cat', 'd<o>g'],
-  confusion: [[9, 1], [0, 30]],
+  confusion: [
+    [9, 1],
+    [0, 30],
+  ],
   samples: [
-    { image: { width: 2, height: 3, channels: 1, data: Float32Array.of(0, 1, 0.5, -1, 2, 0.2) }, label: 'cat', prediction: 'd<o>g', probabilities: [0.25, 0.75] },
-    { image: { width: 1, height: 2, channels: 3, data: Float32Array.of(1, 0, 0.2, 0.4, 0, 1) }, label: 'cat', prediction: 'cat', probabilities: [0.9, 0.1] },
+    {
+      image: { width: 2, height: 3, channels: 1, data: Float32Array.of(0, 1, 0.5, -1, 2, 0.2) },
+      label: 'cat',
+      prediction: 'd<o>g',
+      probabilities: [0.25, 0.75],
+    },
+    {
+      image: { width: 1, height: 2, channels: 3, data: Float32Array.of(1, 0, 0.2, 0.4, 0, 1) },
+      label: 'cat',
+      prediction: 'cat',
+      probabilities: [0.9, 0.1],
+    },
   ],
 }
 
 describe('reports', () => {
   test('metrics of one kind share a chart', () => {
     expect(chartsOf(report.history)).toEqual([
-      { title: 'loss', steps: [100, 200], lines: [{ name: 'loss', values: [1.5, null] }, { name: 'val_loss', values: [null, 1.25] }] },
+      {
+        title: 'loss',
+        steps: [100, 200],
+        lines: [
+          { name: 'loss', values: [1.5, null] },
+          { name: 'val_loss', values: [null, 1.25] },
+        ],
+      },
       { title: 'accuracy', steps: [100, 200], lines: [{ name: 'accuracy', values: [0.5, 0.75] }] },
     ])
   })
@@ -46,7 +66,9 @@ describe('reports', () => {
 
   test('pictures are PNG', async () => {
     const html = await htmlReport(report)
-    const pictures = [...html.matchAll(/src="data:image\/png;base64,([^"]+)"/g)].map(([, base64]) => decode(Buffer.from(base64, 'base64')))
+    const pictures = [...html.matchAll(/src="data:image\/png;base64,([^"]+)"/g)].map(([, base64]) =>
+      decode(Buffer.from(base64, 'base64')),
+    )
     expect(pictures.map(({ width, height, channels, data }) => [width, height, channels, ...data])).toEqual([
       [2, 3, 1, 0, 255, 128, 0, 255, 51],
       [1, 2, 3, 255, 51, 0, 0, 102, 255],
@@ -63,8 +85,19 @@ describe('reports', () => {
 
   test('what does not fit is refused', async () => {
     await expectRejects('E_SHAPE', () => htmlReport({ ...report, confusion: [[1, 2]] }))
-    await expectRejects('E_SHAPE', () => htmlReport({ ...report, samples: [{ ...report.samples![0], probabilities: [1] }] }))
-    await expectRejects('E_SHAPE', () => htmlReport({ ...report, samples: [{ ...report.samples![0], image: { width: 2, height: 2, channels: 1, data: new Float32Array(3) } }] }))
-    expectError('E_UNSUPPORTED', () => optionalText('@nobody/nothing/file.js', 'a test'), /a test needs the package @nobody\/nothing, .*npm i @nobody\/nothing/)
+    await expectRejects('E_SHAPE', () =>
+      htmlReport({ ...report, samples: [{ ...report.samples![0], probabilities: [1] }] }),
+    )
+    await expectRejects('E_SHAPE', () =>
+      htmlReport({
+        ...report,
+        samples: [{ ...report.samples![0], image: { width: 2, height: 2, channels: 1, data: new Float32Array(3) } }],
+      }),
+    )
+    expectError(
+      'E_UNSUPPORTED',
+      () => optionalText('@nobody/nothing/file.js', 'a test'),
+      /a test needs the package @nobody\/nothing, .*npm i @nobody\/nothing/,
+    )
   })
 })

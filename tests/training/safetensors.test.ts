@@ -37,7 +37,12 @@ describe('safetensors', () => {
     for (const [name, { type, dims, data }] of tensors) {
       const other = back.tensors.get(name)!
       expect([other.type, other.dims]).toEqual([type, dims])
-      const raw = (values: typeof data) => Buffer.from((values as Uint8Array).buffer, (values as Uint8Array).byteOffset, (values as Uint8Array).byteLength).toString('hex')
+      const raw = (values: typeof data) =>
+        Buffer.from(
+          (values as Uint8Array).buffer,
+          (values as Uint8Array).byteOffset,
+          (values as Uint8Array).byteLength,
+        ).toString('hex')
       expect(raw(other.data)).toBe(raw(data))
     }
     expect(Object.fromEntries(back.metadata)).toEqual({ format: 'pt', __proto__x: 'y' })
@@ -49,7 +54,8 @@ describe('safetensors', () => {
 
   test('a file that Python wrote', () => {
     // safetensors.numpy.save({"a": np.arange(3, dtype=np.int32), "b": np.float32(2)})
-    const header = '{"a":{"dtype":"I32","shape":[3],"data_offsets":[0,12]},"b":{"dtype":"F32","shape":[],"data_offsets":[12,16]}} '
+    const header =
+      '{"a":{"dtype":"I32","shape":[3],"data_offsets":[0,12]},"b":{"dtype":"F32","shape":[],"data_offsets":[12,16]}} '
     const bytes = file(header, 16)
     bytes.set(Uint8Array.of(0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0x40), bytes.length - 16)
     const { tensors } = decodeSafetensors(bytes)
@@ -61,7 +67,10 @@ describe('safetensors', () => {
     const bytes = encodeSafetensors(tensors)
     const length = Number(new DataView(bytes.buffer).getBigUint64(0, true))
     expect(length % 8).toBe(0)
-    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<string, { data_offsets: [number, number] }>
+    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<
+      string,
+      { data_offsets: [number, number] }
+    >
     expect(header.big.data_offsets[0] % 8).toBe(0)
     expect(header.weight.data_offsets[0] % 4).toBe(0)
     expect(header.half.data_offsets[0] % 2).toBe(0)
@@ -91,7 +100,12 @@ describe('safetensors', () => {
     ['an entry that is null', { a: null }, 0, 'E_PARSE'],
     ['no dtype', { a: { shape: [1], data_offsets: [0, 4] } }, 4, 'E_PARSE'],
     ['an unknown dtype', { a: { dtype: 'F7', shape: [1], data_offsets: [0, 4] } }, 4, 'E_UNSUPPORTED'],
-    ['a dtype from the prototype', { a: { dtype: 'constructor', shape: [1], data_offsets: [0, 4] } }, 4, 'E_UNSUPPORTED'],
+    [
+      'a dtype from the prototype',
+      { a: { dtype: 'constructor', shape: [1], data_offsets: [0, 4] } },
+      4,
+      'E_UNSUPPORTED',
+    ],
     ['an unknown field', { a: { ...f32([1], 0, 4), strides: [1] } }, 4, 'E_PARSE'],
     ['no shape', { a: { dtype: 'F32', data_offsets: [0, 4] } }, 4, 'E_TENSOR'],
     ['a negative size', { a: f32([-1], 0, 4) }, 4, 'E_TENSOR'],
@@ -109,7 +123,12 @@ describe('safetensors', () => {
     ['tensors that overlap in part', { a: f32([2], 0, 8), b: f32([2], 4, 12) }, 12, 'E_PARSE'],
     ['a hole', { a: f32([1], 0, 4), b: f32([1], 8, 12) }, 12, 'E_PARSE'],
     ['bytes left over', { a: f32([1], 0, 4) }, 8, 'E_PARSE'],
-    ['a name twice', '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}', 2, 'E_PARSE'],
+    [
+      'a name twice',
+      '{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}}',
+      2,
+      'E_PARSE',
+    ],
     ['metadata that is no text', { __metadata__: { a: 1 } }, 0, 'E_PARSE'],
     ['metadata that is a list', { __metadata__: ['a'] }, 0, 'E_PARSE'],
   ])('%s is refused', (_, header, elements, code) => {
@@ -126,7 +145,11 @@ describe('safetensors', () => {
       new DataView(bytes.buffer).setBigUint64(0, length, true)
       expectError('E_PARSE', () => decodeSafetensors(bytes))
     }
-    expectError('E_PARSE', () => decodeSafetensors(new TextEncoder().encode('<!DOCTYPE html><html>')), /no safetensors file/)
+    expectError(
+      'E_PARSE',
+      () => decodeSafetensors(new TextEncoder().encode('<!DOCTYPE html><html>')),
+      /no safetensors file/,
+    )
   })
 
   test('booleans are 0 or 1', () => {
@@ -138,16 +161,22 @@ describe('safetensors', () => {
   test('whatever is changed in a file, only typed errors', () => {
     const bytes = encodeSafetensors(tensors, { a: 'b' })
     fc.assert(
-      fc.property(fc.integer({ min: 0, max: 900 }), fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 900 }), fc.integer({ min: 0, max: 255 }), (i, a, k, b) => {
-        const changed = Uint8Array.from(bytes)
-        changed[i % bytes.length] = a
-        changed[k % bytes.length] = b
-        try {
-          decodeSafetensors(changed)
-        } catch (error) {
-          expect(error).toBeInstanceOf(LanewiseError)
-        }
-      }),
+      fc.property(
+        fc.integer({ min: 0, max: 900 }),
+        fc.integer({ min: 0, max: 255 }),
+        fc.integer({ min: 0, max: 900 }),
+        fc.integer({ min: 0, max: 255 }),
+        (i, a, k, b) => {
+          const changed = Uint8Array.from(bytes)
+          changed[i % bytes.length] = a
+          changed[k % bytes.length] = b
+          try {
+            decodeSafetensors(changed)
+          } catch (error) {
+            expect(error).toBeInstanceOf(LanewiseError)
+          }
+        },
+      ),
       { seed: 1, numRuns: 2000 },
     )
   })
@@ -157,6 +186,11 @@ describe('safetensors', () => {
     expectError('E_UNSUPPORTED', () => encodeSafetensors([['a', new Tensor(['x'])]]))
     expectError('E_UNSUPPORTED', () => encodeSafetensors([['a', new Tensor('int4', Uint8Array.of(1), [2])]]))
     expectError('E_VALUE', () => encodeSafetensors([['__metadata__', one]]))
-    expectError('E_VALUE', () => encodeSafetensors([['a', one], ['a', one]]))
+    expectError('E_VALUE', () =>
+      encodeSafetensors([
+        ['a', one],
+        ['a', one],
+      ]),
+    )
   })
 })

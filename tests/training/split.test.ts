@@ -12,7 +12,9 @@ test.each(builds)('weight gradients do not depend on how their rows are split (%
     const reserve = (count: number) => device.context.alloc(4 * count)
     const filled = (count: number) => {
       const at = reserve(count)
-      ;(device.context.view('float32', at, count) as Float32Array).set(Float32Array.from({ length: count }, () => random() * 2 - 1))
+      ;(device.context.view('float32', at, count) as Float32Array).set(
+        Float32Array.from({ length: count }, () => random() * 2 - 1),
+      )
       return at
     }
     const [images, size, inputs, outputs, groups] = [3, 11, 30, 13, 2]
@@ -24,8 +26,35 @@ test.each(builds)('weight gradients do not depend on how their rows are split (%
       const dw = reserve(rows * outputs)
       for (let i = 1; i < cuts.length; i++) {
         device.kernels.conv_weight_gradient_f32(
-          x, inputs * groups, 1, size, size, inputs, 1, 3, 3, 1, 1, 1, 1, 1, 1, 0, 1, 1, dy, outputs * groups, images, 1, size, size, outputs, dw,
-          cuts[i - 1], cuts[i], scratch,
+          x,
+          inputs * groups,
+          1,
+          size,
+          size,
+          inputs,
+          1,
+          3,
+          3,
+          1,
+          1,
+          1,
+          1,
+          1,
+          1,
+          0,
+          1,
+          1,
+          dy,
+          outputs * groups,
+          images,
+          1,
+          size,
+          size,
+          outputs,
+          dw,
+          cuts[i - 1],
+          cuts[i],
+          scratch,
         )
       }
       return (device.context.view('float32', dw, rows * outputs) as Float32Array).slice()
@@ -37,14 +66,43 @@ test.each(builds)('weight gradients do not depend on how their rows are split (%
       const channels = inputs * groups
       const dw = reserve(9 * channels)
       for (let i = 1; i < cuts.length; i++) {
-        device.kernels.depthwise_weight_gradient_f32(x, channels, 1, size, size, 1, 3, 3, 1, 1, 1, 1, 1, 1, 0, 1, 1, x, images, 1, size, size, dw, cuts[i - 1], cuts[i])
+        device.kernels.depthwise_weight_gradient_f32(
+          x,
+          channels,
+          1,
+          size,
+          size,
+          1,
+          3,
+          3,
+          1,
+          1,
+          1,
+          1,
+          1,
+          1,
+          0,
+          1,
+          1,
+          x,
+          images,
+          1,
+          size,
+          size,
+          dw,
+          cuts[i - 1],
+          cuts[i],
+        )
       }
       return (device.context.view('float32', dw, 9 * channels) as Float32Array).slice()
     }
     expect(taps([0, 2, 3, 9])).toEqual(taps([0, 9]))
     // In Winograd's domain: the same sums but for rounding, whatever scratch holds before.
     const channels = inputs * groups
-    for (const [m, r] of [[4, 3], [2, 5]]) {
+    for (const [m, r] of [
+      [4, 3],
+      [2, 5],
+    ]) {
       const [count, pad] = [r * r * channels * outputs, (r - 1) / 2]
       const bytes = device.kernels.winograd_weight_gradient_scratch_size(m, images, channels, outputs, size, size)
       const used = device.context.alloc(bytes)
@@ -53,7 +111,25 @@ test.each(builds)('weight gradients do not depend on how their rows are split (%
         for (let i = 1; i < cuts.length; i++) {
           device.context.bytes(used, bytes).fill(255)
           device.kernels.winograd_weight_gradient_f32(
-            m, r, x, channels, dy, outputs * groups, images, size, size, channels, outputs, size, size, pad, pad, dw, used, cuts[i - 1], cuts[i],
+            m,
+            r,
+            x,
+            channels,
+            dy,
+            outputs * groups,
+            images,
+            size,
+            size,
+            channels,
+            outputs,
+            size,
+            size,
+            pad,
+            pad,
+            dw,
+            used,
+            cuts[i - 1],
+            cuts[i],
           )
         }
         return (device.context.view('float32', dw, count) as Float32Array).slice()
@@ -62,8 +138,35 @@ test.each(builds)('weight gradients do not depend on how their rows are split (%
       expect(transformed([0, 1, 7, 29, channels])).toEqual(all)
       const dw = reserve(count)
       device.kernels.conv_weight_gradient_f32(
-        x, channels, 1, size, size, channels, 1, r, r, 1, 1, 1, 1, 1, 1, 0, pad, pad, dy, outputs * groups, images, 1, size, size, outputs, dw,
-        0, r * r * channels, scratch,
+        x,
+        channels,
+        1,
+        size,
+        size,
+        channels,
+        1,
+        r,
+        r,
+        1,
+        1,
+        1,
+        1,
+        1,
+        1,
+        0,
+        pad,
+        pad,
+        dy,
+        outputs * groups,
+        images,
+        1,
+        size,
+        size,
+        outputs,
+        dw,
+        0,
+        r * r * channels,
+        scratch,
       )
       const expected = device.context.view('float32', dw, count) as Float32Array
       expect(Math.hypot(...all.map((value, i) => value - expected[i])) / Math.hypot(...expected)).toBeLessThan(4e-6)

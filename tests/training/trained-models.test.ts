@@ -41,7 +41,9 @@ for (const set of ['mnist', 'notmnist'] as const satisfies readonly MnistName[])
         classesOf(probabilities).forEach((answer, i) => (right += Number(answer === Number(label.data[i]))))
         if (start >= 2 * BATCH) continue
         const theirs = await peer.run({ image })
-        expect(differenceOf(toHost(probabilities, 'probabilities'), theirs.probabilities)).toMatchObject({ agrees: true })
+        expect(differenceOf(toHost(probabilities, 'probabilities'), theirs.probabilities)).toMatchObject({
+          agrees: true,
+        })
         expect(differenceOf(toHost(scores, 'scores'), theirs.scores)).toMatchObject({ agrees: true })
       }
       expect(((100 * right) / pictures.length).toFixed(2)).toBe(accuracyOf(card, file).toFixed(2))

@@ -6,8 +6,36 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import {
-  Adam, augment, BatchNorm2d, CheckpointStore, classesOf, Conv2d, cosine, DataLoader, Device, Dropout, evaluate, F, fit, Flatten, generateDigits, Linear, MaxPool2d, Module, readMetrics,
-  ReLU, Schedule, Sequential, SGD, shift, Tensor, TensorDataset, type FitOptions, type Fields, type Layer, type Variable,
+  Adam,
+  augment,
+  BatchNorm2d,
+  CheckpointStore,
+  classesOf,
+  Conv2d,
+  cosine,
+  DataLoader,
+  Device,
+  Dropout,
+  evaluate,
+  F,
+  fit,
+  Flatten,
+  generateDigits,
+  Linear,
+  MaxPool2d,
+  Module,
+  readMetrics,
+  ReLU,
+  Schedule,
+  Sequential,
+  SGD,
+  shift,
+  Tensor,
+  TensorDataset,
+  type FitOptions,
+  type Fields,
+  type Layer,
+  type Variable,
 } from '../../src/train.js'
 import { expectRejects } from '../support/expect-error.js'
 
@@ -26,16 +54,34 @@ const digits = generateDigits(120, 1)
 /** All that a run may depend on: a convolution, running statistics, a mask, moments, a schedule, shuffling, augmentation. */
 async function setup(options: Partial<FitOptions> = {}) {
   Device.current = await Device.create({ deterministic: true, seed: 7 })
-  const model = new Sequential(new Conv2d(1, 4, 5, { stride: 2 }), new BatchNorm2d(4), new ReLU(), new MaxPool2d(2), new Flatten(), new Dropout(0.3), new Linear(144, 10))
+  const model = new Sequential(
+    new Conv2d(1, 4, 5, { stride: 2 }),
+    new BatchNorm2d(4),
+    new ReLU(),
+    new MaxPool2d(2),
+    new Flatten(),
+    new Dropout(0.3),
+    new Linear(144, 10),
+  )
   const optimizer = new Adam(model.parameters(), { lr: 0.01 })
   const schedule = new Schedule(optimizer, cosine(200))
   const data = new DataLoader(digits, { batchSize: 16, shuffle: true, seed: 2, transform: augment('image', shift(1)) })
-  const run = (more: Partial<FitOptions> = {}) => fit(model, data, { optimizer, schedule, epochs: 1000, logEvery: 10, ...options, ...more })
+  const run = (more: Partial<FitOptions> = {}) =>
+    fit(model, data, { optimizer, schedule, epochs: 1000, logEvery: 10, ...options, ...more })
   return { model, optimizer, data, run }
 }
 
 function bytesOf(tensors: ReadonlyMap<string, Tensor>): Record<string, string> {
-  return Object.fromEntries([...tensors].map(([name, { data }]) => [name, Buffer.from((data as Float32Array).buffer, (data as Float32Array).byteOffset, (data as Float32Array).byteLength).toString('hex')]))
+  return Object.fromEntries(
+    [...tensors].map(([name, { data }]) => [
+      name,
+      Buffer.from(
+        (data as Float32Array).buffer,
+        (data as Float32Array).byteOffset,
+        (data as Float32Array).byteLength,
+      ).toString('hex'),
+    ]),
+  )
 }
 
 describe('fit', () => {
@@ -67,7 +113,12 @@ describe('fit', () => {
     const validation = new DataLoader(generateDigits(50, 1), { batchSize: 20 })
     const lines: string[] = []
     const before = await evaluate(model, validation)
-    const result = await run({ validation, target: { accuracy: 0.9 }, epochs: 40, progress: { write: (text) => lines.push(text) } })
+    const result = await run({
+      validation,
+      target: { accuracy: 0.9 },
+      epochs: 40,
+      progress: { write: (text) => lines.push(text) },
+    })
     expect(result.stopped).toBe('target')
     expect(before.accuracy).toBeLessThan(0.5)
     expect(result.validation!.accuracy).toBeGreaterThanOrEqual(0.9)
@@ -76,7 +127,9 @@ describe('fit', () => {
     expect(confusion!.reduce((sum, row, i) => sum + row[i], 0) / 50).toBe(accuracy)
     model.eval()
     const { image, label } = generateDigits(50, 1).batch(Array.from({ length: 50 }, (_, i) => i))
-    expect(classesOf(model.predict(image)).filter((answer, i) => answer === Number(label.data[i])).length / 50).toBe(accuracy)
+    expect(classesOf(model.predict(image)).filter((answer, i) => answer === Number(label.data[i])).length / 50).toBe(
+      accuracy,
+    )
     const last = result.history.at(-1)!
     expect(last['validation/loss']).toBe(loss)
     expect(last['validation/accuracy']).toBe(accuracy)
@@ -103,27 +156,58 @@ describe('fit', () => {
     const result = await run({ signal: AbortSignal.abort() })
     expect(result).toMatchObject({ stopped: 'interrupted', steps: 1 })
     const { tensors } = new CheckpointStore(join(path, 'checkpoints')).latest()!
-    expect(bytesOf(new Map([...tensors].filter(([name]) => name.startsWith('model.')).map(([name, tensor]) => [name.slice(6), tensor])))).toEqual(bytesOf(model.stateDict()))
+    expect(
+      bytesOf(
+        new Map(
+          [...tensors].filter(([name]) => name.startsWith('model.')).map(([name, tensor]) => [name.slice(6), tensor]),
+        ),
+      ),
+    ).toEqual(bytesOf(model.stateDict()))
   })
 })
 
 describe('numbers that are not finite', () => {
-  const regression = (rows: readonly number[]) => new DataLoader(new TensorDataset({ x: new Tensor('float32', rows, [rows.length, 1]), y: new Tensor('float32', rows, [rows.length, 1]) }), { batchSize: rows.length })
-  const squared = (output: Variable, { y }: Readonly<Record<string, Variable>>) => F.mean(F.mul(F.sub(output, y), F.sub(output, y)))
+  const regression = (rows: readonly number[]) =>
+    new DataLoader(
+      new TensorDataset({
+        x: new Tensor('float32', rows, [rows.length, 1]),
+        y: new Tensor('float32', rows, [rows.length, 1]),
+      }),
+      { batchSize: rows.length },
+    )
+  const squared = (output: Variable, { y }: Readonly<Record<string, Variable>>) =>
+    F.mean(F.mul(F.sub(output, y), F.sub(output, y)))
 
   test('in the loss: the first operator is named, weights and running statistics are as they were', async () => {
     const model = new Sequential(new Linear(1, 4), new ReLU(), new Linear(4, 1))
     const before = bytesOf(model.stateDict())
     const optimizer = new SGD(model.parameters(), { lr: 0.1 })
     const failed = () => fit(model, regression([1, NaN]), { optimizer, epochs: 1, label: undefined, loss: squared })
-    await expectRejects('E_VALUE', failed, /loss is NaN; the first result that is not is that of Gemm in "0"; the weights were not changed/)
+    await expectRejects(
+      'E_VALUE',
+      failed,
+      /loss is NaN; the first result that is not is that of Gemm in "0"; the weights were not changed/,
+    )
     expect(bytesOf(model.stateDict())).toEqual(before)
     expect(optimizer.steps).toBe(0)
 
     const normalized = (await setup()).model
     const state = bytesOf(normalized.stateDict())
-    const bad = new DataLoader({ length: 2, get: (): Fields => ({ image: new Tensor('float32', new Float32Array(784).fill(Infinity), [1, 28, 28]), label: new Tensor('int32', [1], []) }) }, { batchSize: 2 })
-    await expectRejects('E_VALUE', () => fit(normalized, bad, { optimizer: new Adam(normalized.parameters()), epochs: 1 }), /Conv in "0"/)
+    const bad = new DataLoader(
+      {
+        length: 2,
+        get: (): Fields => ({
+          image: new Tensor('float32', new Float32Array(784).fill(Infinity), [1, 28, 28]),
+          label: new Tensor('int32', [1], []),
+        }),
+      },
+      { batchSize: 2 },
+    )
+    await expectRejects(
+      'E_VALUE',
+      () => fit(normalized, bad, { optimizer: new Adam(normalized.parameters()), epochs: 1 }),
+      /Conv in "0"/,
+    )
     expect(bytesOf(normalized.stateDict())).toEqual(state)
   })
 
@@ -136,8 +220,18 @@ describe('numbers that are not finite', () => {
       }
     }
     const model: Layer = new Root()
-    const failed = () => fit(model, regression([1, 2]), { optimizer: new SGD(model.parameters(), { lr: 0.1 }), epochs: 1, label: undefined, loss: squared })
-    await expectRejects('E_VALUE', failed, /a gradient is not finite; the first on the way back is that of Gemm by its input 1 in "scale"/)
+    const failed = () =>
+      fit(model, regression([1, 2]), {
+        optimizer: new SGD(model.parameters(), { lr: 0.1 }),
+        epochs: 1,
+        label: undefined,
+        loss: squared,
+      })
+    await expectRejects(
+      'E_VALUE',
+      failed,
+      /a gradient is not finite; the first on the way back is that of Gemm by its input 1 in "scale"/,
+    )
     expect([...model.parameters()[0].data()]).toEqual([0])
   })
 })
@@ -145,9 +239,19 @@ describe('numbers that are not finite', () => {
 describe('Ctrl-C', () => {
   test('saves, and the run goes on to what it would have been', async () => {
     const program = join(folder, 'bundle', 'out', 'fit.mjs')
-    buildSync({ entryPoints: [fileURLToPath(new URL('fit-run.ts', import.meta.url))], bundle: true, platform: 'node', format: 'esm', outfile: program, logLevel: 'error', external: ['sharp', 'fast-png'] })
+    buildSync({
+      entryPoints: [fileURLToPath(new URL('fit-run.ts', import.meta.url))],
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: program,
+      logLevel: 'error',
+      external: ['sharp', 'fast-png'],
+    })
     // Where the bundle looks for the kernels.
-    cpSync(fileURLToPath(new URL('../../dist/wasm', import.meta.url)), join(folder, 'dist', 'wasm'), { recursive: true })
+    cpSync(fileURLToPath(new URL('../../dist/wasm', import.meta.url)), join(folder, 'dist', 'wasm'), {
+      recursive: true,
+    })
     const path = join(folder, 'signal')
     const out = await started(program, [path, '20000'], true)
     const [, stopped, steps] = /(\w+) (\d+)\n$/.exec(out)!
@@ -157,7 +261,9 @@ describe('Ctrl-C', () => {
     const epochs = String(Math.ceil(saved.step / 150 + 1))
     await started(program, [path, epochs], false)
     await started(program, [join(folder, 'straight'), epochs], false)
-    const [a, b] = [path, join(folder, 'straight')].map((run) => new CheckpointStore(join(run, 'checkpoints')).latest()!)
+    const [a, b] = [path, join(folder, 'straight')].map((run) =>
+      new CheckpointStore(join(run, 'checkpoints')).latest()!,
+    )
     expect(a.step).toBe(b.step)
     expect(bytesOf(a.tensors)).toEqual(bytesOf(b.tensors))
   })

@@ -71,7 +71,12 @@ let specs: Map<string, MessageSpec> | undefined
 
 /** The fields of a message. The table is parsed at the first use. */
 export function specOf(name: string): MessageSpec {
-  specs ??= new Map(fieldTable.trim().split('\n').map((line) => [line.slice(0, line.indexOf(',')), parseMessage(line)]))
+  specs ??= new Map(
+    fieldTable
+      .trim()
+      .split('\n')
+      .map((line) => [line.slice(0, line.indexOf(',')), parseMessage(line)]),
+  )
   return specs.get(name)!
 }
 

@@ -96,7 +96,8 @@ export function attentionTable(a: AttentionEmission): Int32Array {
   entries[ATTENTION_KEYS] = keys
   entries[ATTENTION_SIZE] = size
   entries[ATTENTION_VALUE_SIZE] = valueSize
-  entries[ATTENTION_IS_CAUSAL] = a.causal === undefined ? 0 : ends?.padded === 'in front' ? CAUSAL_TO_LAST : CAUSAL_FROM_FIRST
+  entries[ATTENTION_IS_CAUSAL] =
+    a.causal === undefined ? 0 : ends?.padded === 'in front' ? CAUSAL_TO_LAST : CAUSAL_FROM_FIRST
   entries[ATTENTION_CAUSAL] = a.causal ?? 0
   entries[ATTENTION_WINDOW] = a.window ?? 0
   entries[ATTENTION_ENDS] = ends?.add ?? 0
@@ -121,8 +122,26 @@ export function emitAttention(e: Emitter<unknown>, a: AttentionEmission): void {
     : e.ask('attention_scratch_size', keys, size, valueSize)
   const to = e.scratch(Math.max(scratch, 4))
   const kernel = few ? 'attention_vector_f32' : 'attention_f32'
-  e.call(kernel, q.at, k.at, v.at, mask?.at ?? 0, a.sinks ?? 0, ends?.at ?? 0, y.at, e.table(attentionTable(a)), a.scale, a.softcap ?? 0, 0, batch * kvHeads, to)
-  e.note({ kernel: few ? 'attention of vectors' : 'attention', flops: 2 * batch * heads * queries * keys * (size + valueSize) })
+  e.call(
+    kernel,
+    q.at,
+    k.at,
+    v.at,
+    mask?.at ?? 0,
+    a.sinks ?? 0,
+    ends?.at ?? 0,
+    y.at,
+    e.table(attentionTable(a)),
+    a.scale,
+    a.softcap ?? 0,
+    0,
+    batch * kvHeads,
+    to,
+  )
+  e.note({
+    kernel: few ? 'attention of vectors' : 'attention',
+    flops: 2 * batch * heads * queries * keys * (size + valueSize),
+  })
 }
 
 /** Heads of an operand [batch, heads, length, size], in whichever order it lies. */
@@ -146,8 +165,16 @@ export function maskOf(mask: Operand, batch: number, heads: number, queries: num
   const { shape } = mask
   const rows = [batch, heads, queries]
   const width = shape[shape.length - 1]
-  if (shape.length < 1 || shape.length > 4 || (width < keys && width !== 1) || broadcastShapes(shape.slice(0, -1), rows).join() !== rows.join()) {
-    throw new LanewiseError('E_SHAPE', `a mask of shape ${formatShape(shape)} does not fit scores ${formatShape([...rows, keys])}`)
+  if (
+    shape.length < 1 ||
+    shape.length > 4 ||
+    (width < keys && width !== 1) ||
+    broadcastShapes(shape.slice(0, -1), rows).join() !== rows.join()
+  ) {
+    throw new LanewiseError(
+      'E_SHAPE',
+      `a mask of shape ${formatShape(shape)} does not fit scores ${formatShape([...rows, keys])}`,
+    )
   }
   const [b, h, i, j] = broadcastStrides(shape, logicalStrides(shape, mask.order))
   return { at: mask.at, strides: [b, h, i, j], kind: mask.dtype === 'bool' ? MASK_ALLOWED : MASK_ADDED }
@@ -155,7 +182,10 @@ export function maskOf(mask: Operand, batch: number, heads: number, queries: num
 
 /** Strides for four axes: 0 for axes that are missing or of size 1. */
 export function broadcastStrides(shape: Shape, strides: readonly number[]): number[] {
-  const padded = [...new Array<number>(4 - shape.length).fill(0), ...strides.map((stride, axis) => (shape[axis] === 1 ? 0 : stride))]
+  const padded = [
+    ...new Array<number>(4 - shape.length).fill(0),
+    ...strides.map((stride, axis) => (shape[axis] === 1 ? 0 : stride)),
+  ]
   return padded
 }
 
@@ -170,8 +200,13 @@ export function emitJoined(
   const total = before + length
   const target = [heads * total * size, total * size, size, 1] as const
   const copy = (from: HeadsAt, count: number, first: number) => {
-    const axes = [batch, heads, count, size].map((extent, axis) => ({ size: extent, from: from.strides[axis], to: target[axis] }))
-    if (batch * heads * count * size > 0) emitStridedCopy(e, 'float32', { axes, from: 0, to: first * size }, from.at, to)
+    const axes = [batch, heads, count, size].map((extent, axis) => ({
+      size: extent,
+      from: from.strides[axis],
+      to: target[axis],
+    }))
+    if (batch * heads * count * size > 0)
+      emitStridedCopy(e, 'float32', { axes, from: 0, to: first * size }, from.at, to)
   }
   if (past) copy(past, before, 0)
   copy(next, length, before)
@@ -214,7 +249,10 @@ export interface HeadsPlacement {
 }
 
 /** Records the call that puts vectors where an attention will find them. */
-export function emitPlacedHeads(e: Emitter<unknown>, { batch, heads, rows, size, x, y, ends, rotary, cache }: HeadsPlacement): void {
+export function emitPlacedHeads(
+  e: Emitter<unknown>,
+  { batch, heads, rows, size, x, y, ends, rotary, cache }: HeadsPlacement,
+): void {
   const entries = new Int32Array(HEADS_ENTRIES)
   entries[HEADS_HEADS] = heads
   entries[HEADS_ROWS] = rows

@@ -18,7 +18,10 @@ interface Sizes {
 /** Sizes of softmax(scale · Q·K + mask)·V for Q […, queries, size], K […, size, keys], V […, keys, valueSize]. */
 export function fusedSizes(q: Shape, k: Shape, v: Shape): Sizes {
   if (q.length < 2 || k.length < 2 || v.length < 2 || q.at(-1) !== k.at(-2) || k.at(-1) !== v.at(-2)) {
-    throw new LanewiseError('E_SHAPE', `factors of attention do not fit each other: ${[q, k, v].map(formatShape).join(', ')}`)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `factors of attention do not fit each other: ${[q, k, v].map(formatShape).join(', ')}`,
+    )
   }
   const lead = broadcastShapes(broadcastShapes(q.slice(0, -2), k.slice(0, -2)), v.slice(0, -2))
   return { lead, queries: q.at(-2)!, size: q.at(-1)!, keys: k.at(-1)!, valueSize: v.at(-1)! }
@@ -62,7 +65,10 @@ export const FusedAttention = defineOp({
       k: turned(within(k)),
       v: within(v),
       y: within(y),
-      mask: mask && causal === undefined ? { ...maskOf(mask, batch, heads, queries, keys), fill: e.attributes.fill } : undefined,
+      mask:
+        mask && causal === undefined
+          ? { ...maskOf(mask, batch, heads, queries, keys), fill: e.attributes.fill }
+          : undefined,
       causal,
       scale: e.attributes.scale,
     })
@@ -76,13 +82,19 @@ const FORBIDDING = -1e30
  * A mask that lets query i see keys up to i + shift and no further, as a constant of the model: then what it hides need not be computed. The shift, if it
  * is one.
  */
-function causalShift({ dtype, shape, data }: HostTensor, queries: number, keys: number, fill: number): number | undefined {
+function causalShift(
+  { dtype, shape, data }: HostTensor,
+  queries: number,
+  keys: number,
+  fill: number,
+): number | undefined {
   const shift = keys - queries
   const [rows, columns] = shape.slice(-2)
   if (shift < 0 || rows !== queries || columns !== keys || data.length !== queries * keys) return undefined
   const values = data as Float32Array | Uint8Array
   const allowed = dtype === 'bool' ? 1 : 0
-  const forbidden = dtype === 'bool' ? (value: number) => value === 0 && fill <= FORBIDDING : (value: number) => value <= FORBIDDING
+  const forbidden =
+    dtype === 'bool' ? (value: number) => value === 0 && fill <= FORBIDDING : (value: number) => value <= FORBIDDING
   for (let i = 0, at = 0; i < queries; i++) {
     for (let j = 0; j < keys; j++, at++) {
       if (j > i + shift ? !forbidden(values[at]) : values[at] !== allowed) return undefined

@@ -9,10 +9,15 @@ import type { Address, OpDefinition, Operand } from '../../ir/op.js'
 type AttentionAttributes = AttributesOfOp<typeof Attention>
 
 /** What forward and backward pass of a training step compute by. */
-function emissionOf(e: GradientEmitter<AttentionAttributes> | TrainingEmitter<AttentionAttributes>, result: Operand): AttentionEmission {
+function emissionOf(
+  e: GradientEmitter<AttentionAttributes> | TrainingEmitter<AttentionAttributes>,
+  result: Operand,
+): AttentionEmission {
   const { attributes, inputs } = e
   const { batch, heads, kvHeads, queries, length, size, valueSize, split } = sizesOf(attributes, inputs)
-  const [q, k, v] = [0, 1, 2].map((i) => (split ? headsOf(e.input(i)) : headsWithin(e.input(i), i === 2 ? valueSize : size)))
+  const [q, k, v] = [0, 1, 2].map((i) =>
+    split ? headsOf(e.input(i)) : headsWithin(e.input(i), i === 2 ? valueSize : size),
+  )
   const mask = inputs[3]
   const keys = keysReached(mask, length)
   const valid = inputs[6]
@@ -58,24 +63,48 @@ function emitAttentionGradient(g: GradientEmitter<AttentionAttributes>, { seed, 
   const { attributes } = g
   const { past, length } = sizesOf(attributes, g.inputs)
   if (past > 0 || [1, 2, 3].some((output) => g.gradient(output))) {
-    throw new LanewiseError('E_UNSUPPORTED', 'attention has no gradient with past keys, nor by other outputs than the first', { op: 'Attention' })
+    throw new LanewiseError(
+      'E_UNSUPPORTED',
+      'attention has no gradient with past keys, nor by other outputs than the first',
+      { op: 'Attention' },
+    )
   }
-  if (attributes.softcap !== 0) throw new LanewiseError('E_UNSUPPORTED', 'attention with a soft cap has no gradient', { op: 'Attention' })
+  if (attributes.softcap !== 0)
+    throw new LanewiseError('E_UNSUPPORTED', 'attention with a soft cap has no gradient', { op: 'Attention' })
   const dy = g.gradient()!
   const a = emissionOf(g, g.output(0))
   const { batch, kvHeads, keys, size, valueSize, q, k, v, y, mask, ends, scale } = a
   const gradients = [0, 1, 2, 3].map((i) => {
     const result = g.inputs[i]?.dtype === 'float32' && g.wants(i) ? g.result(i) : undefined
     // Added to, or (keys that no mask reaches, and everything where nothing is computed) not written at all.
-    if (result && result.size > 0 && (i === 3 || keys < length || sizeOf(dy.shape) === 0)) g.call('fill_f32', result.at, 0, result.size)
+    if (result && result.size > 0 && (i === 3 || keys < length || sizeOf(dy.shape) === 0))
+      g.call('fill_f32', result.at, 0, result.size)
     return result && result.size > 0 ? result.at : 0
   })
   if (sizeOf(dy.shape) === 0) return
   const [dq, dk, dv, dmask] = gradients
   const scratch = g.scratch(g.ask('attention_gradient_scratch_size', keys, size, valueSize))
   g.call(
-    'attention_gradient_f32', q.at, k.at, v.at, mask?.at ?? 0, ends?.at ?? 0, y.at, dy.at, g.table(attentionTable(a)), scale, dq, dk, dv, dmask,
-    seed, threshold, kept, 0, batch * kvHeads, scratch,
+    'attention_gradient_f32',
+    q.at,
+    k.at,
+    v.at,
+    mask?.at ?? 0,
+    ends?.at ?? 0,
+    y.at,
+    dy.at,
+    g.table(attentionTable(a)),
+    scale,
+    dq,
+    dk,
+    dv,
+    dmask,
+    seed,
+    threshold,
+    kept,
+    0,
+    batch * kvHeads,
+    scratch,
   )
 }
 
@@ -97,7 +126,8 @@ export const RandomAttention: OpDefinition<DroppingAttributes> = {
   attributes: { ...Attention.attributes, dropout: required(float()) },
   infer(c) {
     const { dropout } = c.attributes
-    if (!(dropout >= 0 && dropout < 1)) throw new LanewiseError('E_VALUE', `the share to drop must be in [0, 1), got ${dropout}`)
+    if (!(dropout >= 0 && dropout < 1))
+      throw new LanewiseError('E_VALUE', `the share to drop must be in [0, 1), got ${dropout}`)
     return Attention.infer!(c).slice(0, 1)
   },
   layout: Attention.layout,
@@ -110,15 +140,28 @@ export const RandomAttentionGradient: Gradient<DroppingAttributes> = {
   kernel: (types) => types.every((type, i) => type === undefined || type === 'float32' || (i === 3 && type === 'bool')),
   forward(e) {
     const seed = e.save(8)
-    e.call('seed_store', seed, ...e.seed().map((word) => word | 0) as [number, number])
+    e.call('seed_store', seed, ...(e.seed().map((word) => word | 0) as [number, number]))
     const y = e.output(0)
     if (y.size === 0) return
     const a = emissionOf(e, y)
     const { threshold, kept } = droppingOf(e.attributes.dropout, seed)
     const scratch = e.scratch(e.ask('attention_dropout_scratch_size', a.keys, a.size, a.valueSize))
     e.call(
-      'attention_dropout_f32', a.q.at, a.k.at, a.v.at, a.mask?.at ?? 0, 0, a.y.at, e.table(attentionTable(a)), a.scale, seed, threshold, kept,
-      0, a.batch * a.kvHeads, scratch,
+      'attention_dropout_f32',
+      a.q.at,
+      a.k.at,
+      a.v.at,
+      a.mask?.at ?? 0,
+      0,
+      a.y.at,
+      e.table(attentionTable(a)),
+      a.scale,
+      seed,
+      threshold,
+      kept,
+      0,
+      a.batch * a.kvHeads,
+      scratch,
     )
   },
   backward: (g) => emitAttentionGradient(g, droppingOf(g.attributes.dropout, g.saved(0))),

@@ -113,10 +113,22 @@ export function normalize(row: Float64Array, sink = -Infinity): void {
  * Past and new vectors of every head one behind the other: [batch, heads, past + length, size]; or, where the past is in a buffer that has `room` for so many
  * vectors, a buffer like that.
  */
-export function joined(past: Floats | undefined, pastLength: number, view: HeadView, batch: number, heads: number, length: number, size: number, room?: number): Floats {
+export function joined(
+  past: Floats | undefined,
+  pastLength: number,
+  view: HeadView,
+  batch: number,
+  heads: number,
+  length: number,
+  size: number,
+  room?: number,
+): Floats {
   const total = room ?? pastLength + length
   const before = room ?? pastLength
-  const result = view.data instanceof Float64Array ? new Float64Array(batch * heads * total * size) : new Float32Array(batch * heads * total * size)
+  const result =
+    view.data instanceof Float64Array
+      ? new Float64Array(batch * heads * total * size)
+      : new Float32Array(batch * heads * total * size)
   for (let b = 0; b < batch; b++) {
     for (let h = 0; h < heads; h++) {
       const to = (b * heads + h) * total * size

@@ -34,7 +34,10 @@ export function sizesOf(attributes: Heads, inputs: readonly (TensorType | undefi
   const [q, k, v, , pastKey, pastValue] = inputs.map((input) => input?.shape)
   const rank = q!.length
   if ((rank !== 3 && rank !== 4) || k!.length !== rank || v!.length !== rank) {
-    throw new LanewiseError('E_SHAPE', `queries, keys and values must have three or four axes, got ${[q!, k!, v!].map(formatShape).join(', ')}`)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `queries, keys and values must have three or four axes, got ${[q!, k!, v!].map(formatShape).join(', ')}`,
+    )
   }
   const split = rank === 4
   const heads = split ? q![1] : attributes.q_num_heads
@@ -73,20 +76,34 @@ function maskMisfit(mask: Shape, scores: Shape): never {
 /** Queries, keys and values as they lie, and the result like the queries, if elements of a vector are neighbours there. */
 export function attentionLayout(inputs: LayoutQuery<unknown>['inputs']): Layout {
   const order = inputs[0]!.order
-  return { inputs: inputs.slice(0, 3).map((input) => input?.order), outputs: [order.at(-1) === order.length - 1 ? order : undefined] }
+  return {
+    inputs: inputs.slice(0, 3).map((input) => input?.order),
+    outputs: [order.at(-1) === order.length - 1 ? order : undefined],
+  }
 }
 
 /** How many keys each example has that are not padding. */
 function validKeys(tensor: HostTensor, batch: number, keys: number): number[] {
   const valid = toNumbers(tensor, 'nonpad_kv_seqlen')
-  if (valid.length !== batch) throw new LanewiseError('E_SHAPE', `nonpad_kv_seqlen has ${valid.length} entries for a batch of ${batch}`)
+  if (valid.length !== batch)
+    throw new LanewiseError('E_SHAPE', `nonpad_kv_seqlen has ${valid.length} entries for a batch of ${batch}`)
   const wrong = valid.find((count) => !(count >= 0 && count <= keys))
-  if (wrong !== undefined) throw new LanewiseError('E_VALUE', `${wrong} keys that are not padding are not among ${keys}`, { expected: `0 … ${keys}`, actual: String(wrong) })
+  if (wrong !== undefined)
+    throw new LanewiseError('E_VALUE', `${wrong} keys that are not padding are not among ${keys}`, {
+      expected: `0 … ${keys}`,
+      actual: String(wrong),
+    })
   return valid
 }
 
 /** Adds the mask's row for a query to the scores; keys that a shorter mask does not reach are forbidden. */
-function maskRows(mask: HostTensor, batch: number, heads: number, queries: number, keys: number): (b: number, h: number, i: number, row: Float64Array) => void {
+function maskRows(
+  mask: HostTensor,
+  batch: number,
+  heads: number,
+  queries: number,
+  keys: number,
+): (b: number, h: number, i: number, row: Float64Array) => void {
   const width = mask.shape[mask.shape.length - 1]
   const rows = [batch, heads, queries]
   const lead = mask.shape.slice(0, -1)
@@ -140,12 +157,18 @@ export const Attention = defineOp({
     ]
   },
   // The kernel keeps no scores.
-  kernel: (types, _, wanted) => !wanted[3] && types.every((type, i) => type === undefined || type === (i === 6 ? 'int64' : 'float32') || (i === 3 && type === 'bool')),
+  kernel: (types, _, wanted) =>
+    !wanted[3] &&
+    types.every(
+      (type, i) => type === undefined || type === (i === 6 ? 'int64' : 'float32') || (i === 3 && type === 'bool'),
+    ),
   layout: ({ inputs, outputs }) => (outputs[0].length === 4 ? attentionLayout(inputs) : { inputs: [], outputs: [] }),
   emit(e) {
     const { attributes } = e
     const { batch, heads, kvHeads, queries, length, past, size, valueSize, split } = sizesOf(attributes, e.inputs)
-    const [q, k, v] = [0, 1, 2].map((i) => (split ? headsOf(e.input(i)) : headsWithin(e.input(i), i === 2 ? valueSize : size)))
+    const [q, k, v] = [0, 1, 2].map((i) =>
+      split ? headsOf(e.input(i)) : headsWithin(e.input(i), i === 2 ? valueSize : size),
+    )
     const joinedHeads = (given: typeof k, output: number, width: number) => {
       if (past === 0 && !e.outputs[output]) return given
       const to = e.outputs[output] ? e.output(output).at : e.scratch(batch * kvHeads * (past + length) * width * 4)
@@ -186,13 +209,15 @@ export const Attention = defineOp({
     const { batch, heads, kvHeads, queries, length, past, size, valueSize, split } = sizes
     const keys = past + length
     const stage = attributes.qk_matmul_output_mode
-    if (!(stage >= 0 && stage <= 3)) throw new LanewiseError('E_VALUE', `qk_matmul_output_mode ${stage} is outside [0, 3]`)
+    if (!(stage >= 0 && stage <= 3))
+      throw new LanewiseError('E_VALUE', `qk_matmul_output_mode ${stage} is outside [0, 3]`)
     const [q, k, v] = [0, 1, 2].map((i) => floatsOf(inputs[i]!))
     const [pastKey, pastValue] = [4, 5].map((i) => inputs[i] && floatsOf(inputs[i]))
     const view = split ? headsFirst : headsLast
     const allKeys = joined(pastKey, past, view(k, kvHeads, length, size), batch, kvHeads, length, size)
     const allValues = joined(pastValue, past, view(v, kvHeads, length, valueSize), batch, kvHeads, length, valueSize)
-    const make = (count: number): Floats => (q instanceof Float64Array ? new Float64Array(count) : new Float32Array(count))
+    const make = (count: number): Floats =>
+      q instanceof Float64Array ? new Float64Array(count) : new Float32Array(count)
     const y = make(sizeOf(outputs[0].shape))
     const scores = outputCount > 3 ? make(sizeOf(outputs[3].shape)) : undefined
     const mask = inputs[3] && maskRows(inputs[3], batch, heads, queries, keys)
@@ -220,6 +245,8 @@ export const Attention = defineOp({
       },
       scores: scores && { stage: stage as ScoreStage, to: scores },
     })
-    return [y, allKeys, allValues, scores ?? make(0)].slice(0, outputCount).map((values, i) => floatTensor(outputs[i].dtype, outputs[i].shape, values))
+    return [y, allKeys, allValues, scores ?? make(0)]
+      .slice(0, outputCount)
+      .map((values, i) => floatTensor(outputs[i].dtype, outputs[i].shape, values))
   },
 })

@@ -21,10 +21,19 @@ export const FlexAttention = defineOp({
     const [batch, heads, queries, size] = q.shape
     const [, kvHeads, keys, valueSize] = v.shape
     const fits =
-      q.shape.length === 4 && sameShape(k.shape, [batch, kvHeads, keys, size]) && sameShape(v.shape, [batch, kvHeads, keys, valueSize]) && heads % kvHeads === 0
-    if (!fits) throw new LanewiseError('E_SHAPE', `queries, keys and values do not fit each other: ${[q, k, v].map(({ shape }) => formatShape(shape)).join(', ')}`)
-    const precision = attributes.softmax_precision === undefined ? wide(q.dtype) : dtypeFromOnnx(attributes.softmax_precision)
-    if (!precision || !isFloat(precision)) throw new LanewiseError('E_VALUE', `softmax_precision ${attributes.softmax_precision} is not a float type`)
+      q.shape.length === 4 &&
+      sameShape(k.shape, [batch, kvHeads, keys, size]) &&
+      sameShape(v.shape, [batch, kvHeads, keys, valueSize]) &&
+      heads % kvHeads === 0
+    if (!fits)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `queries, keys and values do not fit each other: ${[q, k, v].map(({ shape }) => formatShape(shape)).join(', ')}`,
+      )
+    const precision =
+      attributes.softmax_precision === undefined ? wide(q.dtype) : dtypeFromOnnx(attributes.softmax_precision)
+    if (!precision || !isFloat(precision))
+      throw new LanewiseError('E_VALUE', `softmax_precision ${attributes.softmax_precision} is not a float type`)
     const [queryData, keyData, valueData] = [q, k, v].map(floatsOf)
     const scale = attributes.scale ?? 1 / Math.sqrt(size)
     const shape = [batch, heads, queries, keys]
@@ -32,15 +41,28 @@ export const FlexAttention = defineOp({
     const kvOf = (head: number) => Math.floor(head / heads) * kvHeads + Math.floor(((head % heads) * kvHeads) / heads)
     for (let head = 0; head < batch * heads; head++) {
       const transposed = new Float64Array(size * keys)
-      for (let j = 0; j < keys; j++) for (let c = 0; c < size; c++) transposed[c * keys + j] = keyData[(kvOf(head) * keys + j) * size + c] * scale
+      for (let j = 0; j < keys; j++)
+        for (let c = 0; c < size; c++) transposed[c * keys + j] = keyData[(kvOf(head) * keys + j) * size + c] * scale
       product(scores, head * queries * keys, queryData, head * queries * size, transposed, 0, queries, size, keys)
     }
-    const changed = Float64Array.from(floatsOf(await modified(run, attributes.score_mod, floatTensor(precision, shape, scores))))
+    const changed = Float64Array.from(
+      floatsOf(await modified(run, attributes.score_mod, floatTensor(precision, shape, scores))),
+    )
     for (let i = 0; i < changed.length; i += keys) normalize(changed.subarray(i, i + keys))
     const probabilities = floatsOf(await modified(run, attributes.prob_mod, floatTensor(precision, shape, changed)))
     const y = new Float64Array(batch * heads * queries * valueSize)
     for (let head = 0; head < batch * heads; head++) {
-      product(y, head * queries * valueSize, probabilities, head * queries * keys, valueData, kvOf(head) * keys * valueSize, queries, keys, valueSize)
+      product(
+        y,
+        head * queries * valueSize,
+        probabilities,
+        head * queries * keys,
+        valueData,
+        kvOf(head) * keys * valueSize,
+        queries,
+        keys,
+        valueSize,
+      )
     }
     return [floatTensor(q.dtype, [batch, heads, queries, valueSize], y)]
   },
@@ -54,7 +76,10 @@ async function modified(run: RunBody, body: Graph | undefined, tensor: HostTenso
   if (!body) return tensor
   const [result] = await run(body, [tensor])
   if (!isHostTensor(result) || !sameShape(result.shape, tensor.shape)) {
-    throw new LanewiseError('E_SHAPE', `a graph that modifies scores must return a tensor of shape ${formatShape(tensor.shape)}`)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `a graph that modifies scores must return a tensor of shape ${formatShape(tensor.shape)}`,
+    )
   }
   return result
 }

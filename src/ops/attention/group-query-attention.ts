@@ -15,7 +15,10 @@ interface GroupHeads {
   readonly kv_num_heads: number
 }
 
-function groupSizes({ num_heads: heads, kv_num_heads: kvHeads }: GroupHeads, inputs: readonly (TensorType | undefined)[]) {
+function groupSizes(
+  { num_heads: heads, kv_num_heads: kvHeads }: GroupHeads,
+  inputs: readonly (TensorType | undefined)[],
+) {
   const [q, k, v, pastKey, pastValue, lengths, , , , , , sinks] = inputs
   const { shape } = q!
   const [batch, queries, width] = shape
@@ -23,11 +26,17 @@ function groupSizes({ num_heads: heads, kv_num_heads: kvHeads }: GroupHeads, inp
   const size = packed ? width / (heads + 2 * kvHeads) : width / heads
   const rest = [batch, queries, kvHeads * size].join()
   const fits =
-    shape.length === 3 && heads > 0 && kvHeads > 0 && heads % kvHeads === 0 && Number.isInteger(size) && (packed || (k.shape.join() === rest && v?.shape.join() === rest))
+    shape.length === 3 &&
+    heads > 0 &&
+    kvHeads > 0 &&
+    heads % kvHeads === 0 &&
+    Number.isInteger(size) &&
+    (packed || (k.shape.join() === rest && v?.shape.join() === rest))
   if (!fits) throw misfit(`${heads} and ${kvHeads} heads for queries`, shape)
   if (!pastKey !== !pastValue) throw new LanewiseError('E_GRAPH', 'past keys and past values come together')
   for (const past of [pastKey, pastValue]) {
-    if (past && past.shape.join() !== [batch, kvHeads, pastKey!.shape[2], size].join()) throw misfit('past keys or values', past.shape)
+    if (past && past.shape.join() !== [batch, kvHeads, pastKey!.shape[2], size].join())
+      throw misfit('past keys or values', past.shape)
   }
   if (sinks && sinks.shape.join() !== String(heads)) throw misfit('head_sink', sinks.shape)
   if (lengths!.shape.length > 2 || sizeOf(lengths!.shape) !== batch) throw misfit('seqlens_k', lengths!.shape)
@@ -44,14 +53,18 @@ function endsOf(lengths: HostTensor, rows: number, positions = Infinity): number
   const wrong = ends.find((end) => !(end >= 0 && end <= rows && end <= positions))
   if (wrong === undefined) return ends
   const what = wrong > rows ? `a cache of ${rows}` : wrong < 0 ? 'a batch' : `${positions} positions of cos_cache`
-  throw new LanewiseError('E_VALUE', `sequences of ${formatShape(ends)} keys do not fit ${what}`, { expected: `0 … ${Math.min(rows, positions)}`, actual: String(wrong) })
+  throw new LanewiseError('E_VALUE', `sequences of ${formatShape(ends)} keys do not fit ${what}`, {
+    expected: `0 … ${Math.min(rows, positions)}`,
+    actual: String(wrong),
+  })
 }
 
 /** Where the angles are, checked. */
 function rotaryTables(e: Emitter<unknown>, size: number, count: number): Omit<Rotary, 'interleaved'> {
   const [cos, sin, ids] = e.inputs.slice(7, 10)
   if (!cos || !sin) throw new LanewiseError('E_GRAPH', 'do_rotary needs cos_cache and sin_cache')
-  if (cos.shape.length !== 2 || sin.shape.join() !== cos.shape.join() || 2 * cos.shape[1] > size) throw misfit('cos_cache', cos.shape)
+  if (cos.shape.length !== 2 || sin.shape.join() !== cos.shape.join() || 2 * cos.shape[1] > size)
+    throw misfit('cos_cache', cos.shape)
   const [rows, pairs] = cos.shape
   let positions: Address | undefined
   if (ids) {
@@ -99,9 +112,21 @@ export const GroupQueryAttention = defineOp({
     const cache = { dtype, shape: [batch, attributes.kv_num_heads, rows, size] }
     return [{ dtype, shape: [batch, queries, attributes.num_heads * size] }, cache, cache]
   },
-  kernel: (types) => types.every((type, i) => type === undefined || type === (i === 5 || i === 6 ? 'int32' : i === 9 ? 'int64' : 'float32')),
+  kernel: (types) =>
+    types.every(
+      (type, i) => type === undefined || type === (i === 5 || i === 6 ? 'int32' : i === 9 ? 'int64' : 'float32'),
+    ),
   emit(e) {
-    const { num_heads: heads, kv_num_heads: kvHeads, do_rotary, rotary_interleaved, local_window_size: window, scale, softcap, smooth_softmax: smooth } = e.attributes
+    const {
+      num_heads: heads,
+      kv_num_heads: kvHeads,
+      do_rotary,
+      rotary_interleaved,
+      local_window_size: window,
+      scale,
+      softcap,
+      smooth_softmax: smooth,
+    } = e.attributes
     const { batch, queries, size, packed, capacity } = groupSizes(e.attributes, e.inputs)
     const lengths = e.input(5)
     const bias = e.inputs[10]
@@ -114,23 +139,46 @@ export const GroupQueryAttention = defineOp({
     const ends = { at: lengths.at, add: 1 }
     const part = (input: number, from: number): HeadsAt => {
       const row = (packed ? heads + 2 * kvHeads : input === 0 ? heads : kvHeads) * size
-      return { at: plus(e.input(packed ? 0 : input).at, packed ? from * size * 4 : 0), strides: [queries * row, size, row, 1] }
+      return {
+        at: plus(e.input(packed ? 0 : input).at, packed ? from * size * 4 : 0),
+        strides: [queries * row, size, row, 1],
+      }
     }
     const dense = (count: number, length: number) => [count * length * size, length * size, size, 1] as const
     const cached = (output: 1 | 2, x: HeadsAt, rotary: Rotary | undefined): HeadsAt => {
       const past = e.inputs[2 + output]
-      const to =
-        !e.outputs[output] ? e.scratch(batch * kvHeads * rows * size * 4)
-        : capacity === rows && e.keep(output, 2 + output) ? e.overwrite(output, 2 + output).at
-        : e.output(output).at
+      const to = !e.outputs[output]
+        ? e.scratch(batch * kvHeads * rows * size * 4)
+        : capacity === rows && e.keep(output, 2 + output)
+          ? e.overwrite(output, 2 + output).at
+          : e.output(output).at
       const y = { at: to, strides: dense(kvHeads, rows) }
-      emitPlacedHeads(e, { batch, heads: kvHeads, rows: queries, size, x, y, ends, rotary, cache: { rows, past: past?.at, pastRows: capacity } })
+      emitPlacedHeads(e, {
+        batch,
+        heads: kvHeads,
+        rows: queries,
+        size,
+        x,
+        y,
+        ends,
+        rotary,
+        cache: { rows, past: past?.at, pastRows: capacity },
+      })
       return y
     }
     let q = part(0, 0)
     if (angles) {
       const turned = { at: e.scratch(batch * heads * queries * size * 4), strides: dense(heads, queries) }
-      emitPlacedHeads(e, { batch, heads, rows: queries, size, x: q, y: turned, ends, rotary: { ...angles, interleaved: rotary_interleaved !== 0 } })
+      emitPlacedHeads(e, {
+        batch,
+        heads,
+        rows: queries,
+        size,
+        x: q,
+        y: turned,
+        ends,
+        rotary: { ...angles, interleaved: rotary_interleaved !== 0 },
+      })
       q = turned
     }
     const k = cached(1, part(1, heads), angles && { ...angles, interleaved: rotary_interleaved !== 0 })
@@ -166,7 +214,13 @@ export const GroupQueryAttention = defineOp({
     const ends = endsOf(lengths!, reach, attributes.do_rotary && !positionIds ? cos?.shape[0] : undefined)
     const all = floatsOf(q!).slice()
     const width = packed ? (heads + 2 * kvHeads) * size : heads * size
-    const part = (data: Floats, from: number, row: number): HeadView => ({ data, offset: from, batch: queries * row, head: size, row })
+    const part = (data: Floats, from: number, row: number): HeadView => ({
+      data,
+      offset: from,
+      batch: queries * row,
+      head: size,
+      row,
+    })
     const qView = part(all, 0, width)
     const kView = packed ? part(all, heads * size, width) : part(floatsOf(k!).slice(), 0, kvHeads * size)
     const vView = packed ? part(all, (heads + kvHeads) * size, width) : part(floatsOf(v!), 0, kvHeads * size)
@@ -175,15 +229,26 @@ export const GroupQueryAttention = defineOp({
     if (attributes.do_rotary) {
       if (!cos || !sin) throw new LanewiseError('E_GRAPH', 'do_rotary needs cos_cache and sin_cache')
       const tables = { cos: floatsOf(cos), sin: floatsOf(sin), pairs: cos.shape[1], positions: cos.shape[0] }
-      if (cos.shape.length !== 2 || sin.shape.join() !== cos.shape.join() || 2 * tables.pairs > size) throw misfit('cos_cache', cos.shape)
+      if (cos.shape.length !== 2 || sin.shape.join() !== cos.shape.join() || 2 * tables.pairs > size)
+        throw misfit('cos_cache', cos.shape)
       const ids = positionIds && toNumbers(positionIds, 'position_ids')
       if (ids && ids.length !== batch * queries) throw misfit('position_ids', positionIds.shape)
-      for (const [view, count] of [[qView, heads], [kView, kvHeads]] as const) {
+      for (const [view, count] of [
+        [qView, heads],
+        [kView, kvHeads],
+      ] as const) {
         for (let b = 0; b < batch; b++) {
           for (let i = 0; i < queries; i++) {
             // Padding of a prompt has no place of its own.
             const position = ids ? ids[b * queries + i] : Math.min(first(b) + i, tables.positions - 1)
-            for (let h = 0; h < count; h++) rotate(view.data, view.offset + b * view.batch + h * size + i * view.row, tables, position, attributes.rotary_interleaved !== 0)
+            for (let h = 0; h < count; h++)
+              rotate(
+                view.data,
+                view.offset + b * view.batch + h * size + i * view.row,
+                tables,
+                position,
+                attributes.rotary_interleaved !== 0,
+              )
           }
         }
       }
@@ -230,6 +295,8 @@ export const GroupQueryAttention = defineOp({
       }),
       sink: sinkOf ? (h) => sinkOf[h] : attributes.smooth_softmax ? () => 0 : undefined,
     })
-    return [y, allKeys, allValues].slice(0, outputCount).map((values, i) => floatTensor(outputs[i].dtype, outputs[i].shape, values))
+    return [y, allKeys, allValues]
+      .slice(0, outputCount)
+      .map((values, i) => floatTensor(outputs[i].dtype, outputs[i].shape, values))
   },
 })

@@ -15,7 +15,14 @@ interface Sizes {
   readonly valueSize: number
 }
 
-function sizesOf(query: Shape, key: Shape, value: Shape, heads: number, kvHeads: number, past: Shape | undefined): Sizes {
+function sizesOf(
+  query: Shape,
+  key: Shape,
+  value: Shape,
+  heads: number,
+  kvHeads: number,
+  past: Shape | undefined,
+): Sizes {
   const [batch, length] = query
   const size = query[2] / heads
   const valueSize = value[2] / kvHeads
@@ -31,7 +38,10 @@ function sizesOf(query: Shape, key: Shape, value: Shape, heads: number, kvHeads:
     (!past || past.join() === [batch, kvHeads, size, valueSize].join())
   if (fits) return { batch, length, heads, kvHeads, size, valueSize }
   const shapes = [query, key, value, past].map((shape) => (shape ? formatShape(shape) : 'none')).join(', ')
-  throw new LanewiseError('E_SHAPE', `queries, keys, values and state do not fit ${heads} and ${kvHeads} heads: ${shapes}`)
+  throw new LanewiseError(
+    'E_SHAPE',
+    `queries, keys, values and state do not fit ${heads} and ${kvHeads} heads: ${shapes}`,
+  )
 }
 
 const rules = ['linear', 'gated', 'delta', 'gated_delta']
@@ -51,7 +61,14 @@ export const LinearAttention = defineOp({
     chunk_size: int(64),
   },
   infer({ attributes: { q_num_heads, kv_num_heads }, inputs: [q, k, v, past] }) {
-    const { batch, length, heads, kvHeads, size, valueSize } = sizesOf(q!.shape, k!.shape, v!.shape, q_num_heads, kv_num_heads, past?.shape)
+    const { batch, length, heads, kvHeads, size, valueSize } = sizesOf(
+      q!.shape,
+      k!.shape,
+      v!.shape,
+      q_num_heads,
+      kv_num_heads,
+      past?.shape,
+    )
     return [
       { dtype: q!.dtype, shape: [batch, length, heads * valueSize] },
       { dtype: past?.dtype ?? q!.dtype, shape: [batch, kvHeads, size, valueSize] },
@@ -59,11 +76,20 @@ export const LinearAttention = defineOp({
   },
   compute({ attributes, inputs: [q, k, v, past, decay, beta], outputs: [y, present] }) {
     const { q_num_heads, kv_num_heads, update_rule: rule } = attributes
-    const { batch, length, heads, kvHeads, size, valueSize } = sizesOf(q!.shape, k!.shape, v!.shape, q_num_heads, kv_num_heads, past?.shape)
-    if (!rules.includes(rule)) throw new LanewiseError('E_VALUE', `update_rule "${rule}" is not one of ${rules.join(', ')}`)
+    const { batch, length, heads, kvHeads, size, valueSize } = sizesOf(
+      q!.shape,
+      k!.shape,
+      v!.shape,
+      q_num_heads,
+      kv_num_heads,
+      past?.shape,
+    )
+    if (!rules.includes(rule))
+      throw new LanewiseError('E_VALUE', `update_rule "${rule}" is not one of ${rules.join(', ')}`)
     const gated = rule.startsWith('gated')
     const delta = rule.endsWith('delta')
-    if ((gated && !decay) || (delta && !beta)) throw new LanewiseError('E_GRAPH', `update_rule "${rule}" needs ${gated && !decay ? 'decay' : 'beta'}`)
+    if ((gated && !decay) || (delta && !beta))
+      throw new LanewiseError('E_GRAPH', `update_rule "${rule}" needs ${gated && !decay ? 'decay' : 'beta'}`)
     const decayWidth = gated ? width(decay!.shape, batch, length, [kvHeads, kvHeads * size], 'decay') : 0
     const betaWidth = delta ? width(beta!.shape, batch, length, [kvHeads, 1], 'beta') : 0
     const [queries, keys, values, decays, betas] = [q, k, v, decay, beta].map((tensor) => tensor && floatsOf(tensor))
@@ -89,7 +115,8 @@ export const LinearAttention = defineOp({
             }
             write[d] = target
           }
-          for (let c = 0; c < size; c++) for (let d = 0; d < valueSize; d++) state[s + c * valueSize + d] += keys![kAt + c] * write[d]
+          for (let c = 0; c < size; c++)
+            for (let d = 0; d < valueSize; d++) state[s + c * valueSize + d] += keys![kAt + c] * write[d]
         }
         for (let h = 0; h < heads; h++) {
           const s = (b * kvHeads + Math.floor((h * kvHeads) / heads)) * size * valueSize
@@ -109,7 +136,10 @@ export const LinearAttention = defineOp({
 function width(shape: Shape, batch: number, length: number, allowed: readonly number[], what: string): number {
   const last = sizeOf(shape.slice(2))
   if (shape[0] === batch && shape[1] === length && allowed.includes(last)) return last
-  throw new LanewiseError('E_SHAPE', `${what} of shape ${formatShape(shape)} does not fit ${batch} sequences of ${length}`)
+  throw new LanewiseError(
+    'E_SHAPE',
+    `${what} of shape ${formatShape(shape)} does not fit ${batch} sequences of ${length}`,
+  )
 }
 
 /**
@@ -138,7 +168,8 @@ export const CausalConvWithState = defineOp({
     return [x!, { dtype: x!.dtype, shape: [batch, channels, taps - 1] }]
   },
   compute({ attributes: { activation }, inputs: [x, w, bias, past], outputs: [y, state] }) {
-    if (!['none', 'silu', 'swish'].includes(activation)) throw new LanewiseError('E_VALUE', `activation "${activation}" is not known`)
+    if (!['none', 'silu', 'swish'].includes(activation))
+      throw new LanewiseError('E_VALUE', `activation "${activation}" is not known`)
     const [batch, channels, length] = y.shape
     const before = state.shape[2]
     const total = before + length

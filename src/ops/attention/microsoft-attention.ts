@@ -5,7 +5,16 @@ import { emitStridedCopy } from '../../ir/strided.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
 import { broadcastShapes, formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { emitBinary } from '../elementwise/arithmetic.js'
-import { emitAttention, emitJoined, emitPlacedHeads, emitRepeated, headsWithin, maskOf, type HeadsAt, type MaskAt } from './attention-emit.js'
+import {
+  emitAttention,
+  emitJoined,
+  emitPlacedHeads,
+  emitRepeated,
+  headsWithin,
+  maskOf,
+  type HeadsAt,
+  type MaskAt,
+} from './attention-emit.js'
 import { attend, headsFirst, headsLast, joined, type AttentionJob, type HeadView } from './attention-scalar.js'
 import { float, int, ints, required } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
@@ -26,12 +35,19 @@ export function like(values: Floats, size: number): Floats {
 }
 
 /** A bias that broadcasts to [batch, heads, queries, keys]; keys may be fewer than it has columns. */
-export function attentionBias(bias: HostTensor | undefined, batch: number, heads: number, queries: number, keys: number): AddBias {
+export function attentionBias(
+  bias: HostTensor | undefined,
+  batch: number,
+  heads: number,
+  queries: number,
+  keys: number,
+): AddBias {
   if (!bias) return () => {}
   const rows = [batch, heads, queries]
   const width = bias.shape[bias.shape.length - 1]
   const lead = bias.shape.slice(0, -1)
-  if (bias.shape.length !== 4 || width < keys || broadcastShapes(lead, rows).join() !== rows.join()) throw misfit('an attention bias', bias.shape)
+  if (bias.shape.length !== 4 || width < keys || broadcastShapes(lead, rows).join() !== rows.join())
+    throw misfit('an attention bias', bias.shape)
   const values = floatsOf(bias)
   const offsets = broadcastOffsets(lead, rows)
   return (b, h, i, row) => {
@@ -56,16 +72,24 @@ interface KeyMask {
  * @throws LanewiseError `E_SHAPE` for another form.
  */
 function keyMaskOf(shape: Shape, batch: number, queries: number, keys: number): KeyMask {
-  if (shape.length === 1 && (shape[0] === batch || shape[0] === 2 * batch)) return { bounds: shape[0] === batch ? 1 : 2, first: 0, example: 0, row: 0 }
+  if (shape.length === 1 && (shape[0] === batch || shape[0] === 2 * batch))
+    return { bounds: shape[0] === batch ? 1 : 2, first: 0, example: 0, row: 0 }
   if (shape.join() === [batch, keys].join()) return { bounds: 0, first: 0, example: keys, row: 0 }
   if (shape.join() === [batch, queries, keys].join()) return { bounds: 0, first: 0, example: queries * keys, row: keys }
   const side = shape[3]
-  if (shape.length !== 4 || shape[0] !== batch || shape[1] !== 1 || shape[2] !== side || side < keys) throw misfit('a mask', shape)
+  if (shape.length !== 4 || shape[0] !== batch || shape[1] !== 1 || shape[2] !== side || side < keys)
+    throw misfit('a mask', shape)
   return { bounds: 0, first: (keys - queries) * side, example: side * side, row: side }
 }
 
 /** What a mask forbids, by adding `filter`. */
-export function maskBias(mask: HostTensor | undefined, filter: number, batch: number, queries: number, keys: number): AddBias {
+export function maskBias(
+  mask: HostTensor | undefined,
+  filter: number,
+  batch: number,
+  queries: number,
+  keys: number,
+): AddBias {
   if (!mask) return () => {}
   const values = toNumbers(mask, 'mask')
   const { bounds, first, example, row: step } = keyMaskOf(mask.shape, batch, queries, keys)
@@ -83,7 +107,14 @@ export function maskBias(mask: HostTensor | undefined, filter: number, batch: nu
 
 /** A mask of keys and a bias of scores as one thing that is added to the scores. */
 export function emitScoreMask(
-  e: Emitter<unknown>, mask: Operand | undefined, filter: number, bias: Operand | undefined, batch: number, heads: number, queries: number, keys: number,
+  e: Emitter<unknown>,
+  mask: Operand | undefined,
+  filter: number,
+  bias: Operand | undefined,
+  batch: number,
+  heads: number,
+  queries: number,
+  keys: number,
 ): MaskAt | undefined {
   const added = bias && maskOf(bias, batch, heads, queries, keys)
   if (!mask) return added
@@ -95,7 +126,15 @@ export function emitScoreMask(
   if (bias.shape.at(-1) !== keys) throw misfit('an attention bias beside a mask', bias.shape)
   const shape = broadcastShapes(bias.shape, [batch, 1, rows, keys])
   const order = [0, 1, 2, 3]
-  const y: Operand = { dtype: 'float32', shape, order, physical: shape, size: sizeOf(shape), at: e.scratch(sizeOf(shape) * 4), constant: undefined }
+  const y: Operand = {
+    dtype: 'float32',
+    shape,
+    order,
+    physical: shape,
+    size: sizeOf(shape),
+    at: e.scratch(sizeOf(shape) * 4),
+    constant: undefined,
+  }
   emitBinary(e, BINARY_ADD, { shape: [batch, 1, rows, keys], order, at }, bias, y)
   return maskOf(y, batch, heads, queries, keys)
 }
@@ -109,23 +148,42 @@ export function usedRows(past: HostTensor, length: number, room: number): number
   if (sizeOf(past.shape) !== 1) throw misfit('past_sequence_length', past.shape)
   const [used] = toNumbers(past, 'past_sequence_length')
   if (used >= 0 && used + length <= room) return used
-  throw new LanewiseError('E_VALUE', `${length} new keys behind ${used} do not fit a cache of ${room}`, { expected: `0 … ${room - length}`, actual: String(used) })
+  throw new LanewiseError('E_VALUE', `${length} new keys behind ${used} do not fit a cache of ${room}`, {
+    expected: `0 … ${room - length}`,
+    actual: String(used),
+  })
 }
 
 /** The same as a kernel reads it, checked: the number for every example, and how many keys it is with the new ones. */
-export function emitUsed(e: Emitter<unknown>, used: Operand, batch: number, length: number, room: number): { readonly at: Address; readonly add: number } {
+export function emitUsed(
+  e: Emitter<unknown>,
+  used: Operand,
+  batch: number,
+  length: number,
+  room: number,
+): { readonly at: Address; readonly add: number } {
   e.check(used, (tensor) => void usedRows(tensor, length, room))
   return { at: batch === 1 ? used.at : emitRepeated(e, used.at, batch), add: length }
 }
 
 /** Copies new vectors behind those that a buffer [batch, heads, rows, size] holds, which stays as it is otherwise; first the buffer, if it is to be elsewhere. */
 export function emitBuffered(
-  e: Emitter<unknown>, buffer: Address, next: HeadsAt, to: Address, ends: { readonly at: Address; readonly add: number },
+  e: Emitter<unknown>,
+  buffer: Address,
+  next: HeadsAt,
+  to: Address,
+  ends: { readonly at: Address; readonly add: number },
   [batch, heads, rows, length, size]: readonly [number, number, number, number, number],
 ): HeadsAt {
   const y = { at: to, strides: [heads * rows * size, rows * size, size, 1] as const }
   if (buffer.block !== to.block || buffer.offset !== to.offset) {
-    emitStridedCopy(e, 'float32', { axes: [{ size: batch * heads * rows * size, from: 1, to: 1 }], from: 0, to: 0 }, buffer, to)
+    emitStridedCopy(
+      e,
+      'float32',
+      { axes: [{ size: batch * heads * rows * size, from: 1, to: 1 }], from: 0, to: 0 },
+      buffer,
+      to,
+    )
   }
   emitPlacedHeads(e, { batch, heads, rows: length, size, x: next, y, ends, cache: { rows, past: to, pastRows: rows } })
   return y
@@ -154,10 +212,19 @@ export interface Sizes {
 }
 
 function attentionSizes(
-  { num_heads: heads, qkv_hidden_sizes: hidden, past_present_share_buffer: share }: { readonly num_heads: number; readonly qkv_hidden_sizes: readonly number[] | undefined; readonly past_present_share_buffer: number },
+  {
+    num_heads: heads,
+    qkv_hidden_sizes: hidden,
+    past_present_share_buffer: share,
+  }: {
+    readonly num_heads: number
+    readonly qkv_hidden_sizes: readonly number[] | undefined
+    readonly past_present_share_buffer: number
+  },
   [x, w, bias, , past, , used]: readonly (TensorType | undefined)[],
 ): Sizes & { readonly widths: readonly number[] } {
-  if (share && !(past && used)) throw new LanewiseError('E_GRAPH', 'past_present_share_buffer needs a past and past_sequence_length')
+  if (share && !(past && used))
+    throw new LanewiseError('E_GRAPH', 'past_present_share_buffer needs a past and past_sequence_length')
   if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
   const [batch, queries, input] = x!.shape
   const widths = hidden ?? new Array<number>(3).fill(w!.shape[1] / 3)
@@ -172,8 +239,23 @@ function attentionSizes(
     (!bias || sizeOf(bias.shape) === total)
   if (!fits) throw misfit(`weights ${formatShape(w!.shape)} for ${heads} heads and an input`, x!.shape)
   const size = widths[0] / heads
-  if (past && (past.shape.length !== 5 || past.shape.join() !== [2, batch, heads, past.shape[3], size].join() || widths[2] !== widths[0])) throw misfit('a past', past.shape)
-  return { batch, queries, length: queries, past: past ? past.shape[3] : 0, shared: share !== 0, size, valueSize: widths[2] / heads, widths }
+  if (
+    past &&
+    (past.shape.length !== 5 ||
+      past.shape.join() !== [2, batch, heads, past.shape[3], size].join() ||
+      widths[2] !== widths[0])
+  )
+    throw misfit('a past', past.shape)
+  return {
+    batch,
+    queries,
+    length: queries,
+    past: past ? past.shape[3] : 0,
+    shared: share !== 0,
+    size,
+    valueSize: widths[2] / heads,
+    widths,
+  }
 }
 
 /** Self-attention with its projections: input · weights + bias gives queries, keys and values side by side. */
@@ -201,7 +283,8 @@ export const ContribAttention = defineOp({
       { dtype, shape: [2, batch, heads, shared ? past : past + queries, size] },
     ]
   },
-  kernel: (types) => types.every((type, i) => type === undefined || type === (i === 3 || i === 6 ? 'int32' : 'float32')),
+  kernel: (types) =>
+    types.every((type, i) => type === undefined || type === (i === 3 || i === 6 ? 'int32' : 'float32')),
   emit(e) {
     const { num_heads: heads, mask_filter_value: filter, unidirectional, scale } = e.attributes
     const [x, w] = [e.input(0), e.input(1)]
@@ -210,16 +293,27 @@ export const ContribAttention = defineOp({
     const total = w.shape[1]
     const projected = e.scratch(batch * queries * total * 4)
     emitProjection(e, projected, x, w, bias?.at ?? 0)
-    const part = (from: number, width: number): HeadsAt => ({ at: plus(projected, 4 * from), strides: [queries * total, width, total, 1] })
-    const reach = shared ? Math.min(past, ...[mask, extra].map((operand) => (operand && operand.shape.length > 1 ? operand.shape.at(-1)! : past))) : past + queries
+    const part = (from: number, width: number): HeadsAt => ({
+      at: plus(projected, 4 * from),
+      strides: [queries * total, width, total, 1],
+    })
+    const reach = shared
+      ? Math.min(
+          past,
+          ...[mask, extra].map((operand) => (operand && operand.shape.length > 1 ? operand.shape.at(-1)! : past)),
+        )
+      : past + queries
     const ends = shared && emitUsed(e, used!, batch, queries, reach)
     const rows = shared ? past : past + queries
     const half = batch * heads * rows * size * 4
     const present =
-      shared && e.outputs[1] && e.keep(1, 4) ? e.overwrite(1, 4).at
-      : e.outputs[1] ? e.output(1).at
-      : shared ? e.scratch(2 * half)
-      : undefined
+      shared && e.outputs[1] && e.keep(1, 4)
+        ? e.overwrite(1, 4).at
+        : e.outputs[1]
+          ? e.output(1).at
+          : shared
+            ? e.scratch(2 * half)
+            : undefined
     const cached = (from: number, width: number, which: 0 | 1): HeadsAt => {
       const next = part(from, width)
       if (!pastOperand && !present) return next
@@ -259,10 +353,17 @@ export const ContribAttention = defineOp({
     const total = w!.shape[1]
     const data = like(floatsOf(x!), projected.length)
     for (let i = 0; i < data.length; i++) data[i] = projected[i] + (biases ? biases[i % total] : 0)
-    const view = (offset: number, per: number): HeadView => ({ data, offset, batch: queries * total, head: per, row: total })
+    const view = (offset: number, per: number): HeadView => ({
+      data,
+      offset,
+      batch: queries * total,
+      head: per,
+      row: total,
+    })
     const pasts = pastTensor && floatsOf(pastTensor)
     const half = batch * heads * room * size
-    const all = (from: Floats | undefined, at: number, width: number) => joined(from, past, view(at, width), batch, heads, queries, width, shared ? room : undefined)
+    const all = (from: Floats | undefined, at: number, width: number) =>
+      joined(from, past, view(at, width), batch, heads, queries, width, shared ? room : undefined)
     const allKeys = all(pasts?.subarray(0, half), widths[0], size)
     const allValues = all(pasts?.subarray(half), widths[0] + widths[1], valueSize)
     const y = like(data, sizeOf(outputs[0].shape))

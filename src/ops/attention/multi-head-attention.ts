@@ -7,7 +7,19 @@ import { emitBinary } from '../elementwise/arithmetic.js'
 import { emitAttention, emitJoined, headsOf, headsWithin, type HeadsAt } from './attention-emit.js'
 import { attend, headsFirst, headsLast, joined, type HeadView } from './attention-scalar.js'
 import { float, int, required } from '../../ir/attributes.js'
-import { attentionBias, causalBias, emitBuffered, emitScoreMask, emitUsed, like, maskBias, misfit, together, usedRows, type Sizes } from './microsoft-attention.js'
+import {
+  attentionBias,
+  causalBias,
+  emitBuffered,
+  emitScoreMask,
+  emitUsed,
+  like,
+  maskBias,
+  misfit,
+  together,
+  usedRows,
+  type Sizes,
+} from './microsoft-attention.js'
 import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
 import { defineOp, plus, type Operand, type TensorType } from '../../ir/op.js'
 
@@ -34,13 +46,19 @@ function multiHeadSizes(heads: number, inputs: readonly (TensorType | undefined)
   const [pastKey, pastValue, used, beams] = inputs.slice(6)
   if (beams) throw new LanewiseError('E_UNSUPPORTED', 'caches that beams share (cache_indirection) are not supported')
   if (!pastKey !== !pastValue) throw new LanewiseError('E_GRAPH', 'past keys and past values come together')
-  for (const [of, width] of [[pastKey, size], [pastValue, valueSize]] as const) {
+  for (const [of, width] of [
+    [pastKey, size],
+    [pastValue, valueSize],
+  ] as const) {
     if (of && of.shape.join() !== [batch, heads, past, width].join()) throw misfit('past keys or values', of.shape)
   }
   return { ...sizes, shared: pastKey !== undefined && used !== undefined }
 }
 
-function multiHeadForm(heads: number, [q, k, v, , , , pastKey]: readonly (TensorType | undefined)[]): Omit<MultiHeadShapes, 'shared'> {
+function multiHeadForm(
+  heads: number,
+  [q, k, v, , , , pastKey]: readonly (TensorType | undefined)[],
+): Omit<MultiHeadShapes, 'shared'> {
   const shape = q!.shape
   const [batch, queries] = shape
   const past = pastKey ? pastKey.shape[2] : 0
@@ -62,11 +80,21 @@ function multiHeadForm(heads: number, [q, k, v, , , , pastKey]: readonly (Tensor
   if (!v) throw new LanewiseError('E_GRAPH', 'required input 2 is missing')
   if (k.shape.length === 4) {
     const valueSize = v.shape[3]
-    if (k.shape.join() !== [batch, heads, k.shape[2], size].join() || v.shape.join() !== [batch, heads, k.shape[2], valueSize].join()) throw misfit('keys', k.shape)
+    if (
+      k.shape.join() !== [batch, heads, k.shape[2], size].join() ||
+      v.shape.join() !== [batch, heads, k.shape[2], valueSize].join()
+    )
+      throw misfit('keys', k.shape)
     return { batch, queries, length: k.shape[2], past, size, valueSize, form: 'heads' }
   }
   const valueSize = v.shape[2] / heads
-  if (k.shape.join() !== [batch, k.shape[1], heads * size].join() || v.shape.length !== 3 || v.shape[1] !== k.shape[1] || !Number.isInteger(valueSize)) throw misfit('keys', k.shape)
+  if (
+    k.shape.join() !== [batch, k.shape[1], heads * size].join() ||
+    v.shape.length !== 3 ||
+    v.shape[1] !== k.shape[1] ||
+    !Number.isInteger(valueSize)
+  )
+    throw misfit('keys', k.shape)
   return { batch, queries, length: k.shape[1], past, size, valueSize, form: 'apart' }
 }
 
@@ -76,13 +104,31 @@ function unpacked(heads: number, inputs: readonly (HostTensor | undefined)[]): P
   const [q, k, v] = inputs.map((tensor, i) => (tensor && i < 3 ? floatsOf(tensor).slice() : undefined))
   let views: [HeadView, HeadView, HeadView]
   if (form === 'qkv') {
-    const view = (part: number): HeadView => ({ data: q!, offset: part * size, batch: queries * heads * 3 * size, head: 3 * size, row: heads * 3 * size })
+    const view = (part: number): HeadView => ({
+      data: q!,
+      offset: part * size,
+      batch: queries * heads * 3 * size,
+      head: 3 * size,
+      row: heads * 3 * size,
+    })
     views = [view(0), view(1), view(2)]
   } else if (form === 'rows') {
-    const view = (part: number): HeadView => ({ data: q!, offset: part * heads * size, batch: queries * heads * 3 * size, head: size, row: heads * 3 * size })
+    const view = (part: number): HeadView => ({
+      data: q!,
+      offset: part * heads * size,
+      batch: queries * heads * 3 * size,
+      head: size,
+      row: heads * 3 * size,
+    })
     views = [view(0), view(1), view(2)]
   } else if (form === 'kv') {
-    const view = (part: number): HeadView => ({ data: k!, offset: part * size, batch: length * heads * 2 * size, head: 2 * size, row: heads * 2 * size })
+    const view = (part: number): HeadView => ({
+      data: k!,
+      offset: part * size,
+      batch: length * heads * 2 * size,
+      head: 2 * size,
+      row: heads * 2 * size,
+    })
     views = [headsLast(q!, heads, queries, size), view(0), view(1)]
   } else {
     const make = form === 'heads' ? headsFirst : headsLast
@@ -91,7 +137,11 @@ function unpacked(heads: number, inputs: readonly (HostTensor | undefined)[]): P
   const bias = inputs[3] && floatsOf(inputs[3])
   if (bias) {
     if (bias.length !== heads * (2 * size + valueSize)) throw misfit('a bias', inputs[3]!.shape)
-    const parts = [[views[0], 0, queries, size], [views[1], heads * size, length, size], [views[2], 2 * heads * size, length, valueSize]] as const
+    const parts = [
+      [views[0], 0, queries, size],
+      [views[1], heads * size, length, size],
+      [views[2], 2 * heads * size, length, valueSize],
+    ] as const
     for (const [view, from, count, width] of form === 'heads' ? parts.slice(0, 1) : parts) {
       for (let b = 0; b < batch; b++) {
         for (let h = 0; h < heads; h++) {
@@ -115,7 +165,8 @@ export const MultiHeadAttention = defineOp({
   infer({ attributes: { num_heads: heads, unidirectional }, inputs, outputCount }) {
     if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
     const { batch, queries, length, past, shared, size, valueSize } = multiHeadSizes(heads, inputs)
-    if (shared && outputCount > 3) throw new LanewiseError('E_UNSUPPORTED', 'scores of a buffer that past and present share are not supported')
+    if (shared && outputCount > 3)
+      throw new LanewiseError('E_UNSUPPORTED', 'scores of a buffer that past and present share are not supported')
     if (shared && unidirectional && queries !== length) throw misfit(`a query for ${length} new keys`, inputs[0]!.shape)
     const { dtype } = inputs[0]!
     const rows = shared ? past : past + length
@@ -128,7 +179,8 @@ export const MultiHeadAttention = defineOp({
   },
   // The kernel keeps no scores, and a bias does not lie as vectors do that are packed head by head.
   kernel: (types, _, wanted, operands) =>
-    !wanted[3] && !(operands[3] && [0, 1].some((i) => operands[i]?.shape.length === 5)) &&
+    !wanted[3] &&
+    !(operands[3] && [0, 1].some((i) => operands[i]?.shape.length === 5)) &&
     types.every((type, i) => type === undefined || type === (i === 4 || i === 8 ? 'int32' : 'float32')),
   emit(e) {
     const { num_heads: heads, mask_filter_value: filter, unidirectional, scale } = e.attributes
@@ -143,7 +195,15 @@ export const MultiHeadAttention = defineOp({
     const biased = (index: number, from: number): Operand => {
       const x = e.input(index)
       if (!bias) return x
-      const y: Operand = { dtype: x.dtype, shape: x.shape, order: x.order, physical: x.physical, size: x.size, at: e.scratch(x.size * 4), constant: undefined }
+      const y: Operand = {
+        dtype: x.dtype,
+        shape: x.shape,
+        order: x.order,
+        physical: x.physical,
+        size: x.size,
+        at: e.scratch(x.size * 4),
+        constant: undefined,
+      }
       emitBinary(e, BINARY_ADD, x, { shape: x.shape.slice(2), order: [0], at: plus(bias.at, from * 4) }, y)
       return y
     }
@@ -153,9 +213,15 @@ export const MultiHeadAttention = defineOp({
     else if (form === 'rows') {
       const all = biased(0, 0)
       ;[q, k, v] = [0, 1, 2].map((index) => headsWithin(all, size, index * row))
-    } else if (form === 'kv') [q, k, v] = [headsWithin(e.input(0), size), packed(e.input(1), 2, 0), packed(e.input(1), 2, 1)]
+    } else if (form === 'kv')
+      [q, k, v] = [headsWithin(e.input(0), size), packed(e.input(1), 2, 0), packed(e.input(1), 2, 1)]
     else if (form === 'heads') [q, k, v] = [headsWithin(biased(0, 0), size), headsOf(e.input(1)), headsOf(e.input(2))]
-    else [q, k, v] = [headsWithin(biased(0, 0), size), headsWithin(biased(1, row), size), headsWithin(biased(2, 2 * row), valueSize)]
+    else
+      [q, k, v] = [
+        headsWithin(biased(0, 0), size),
+        headsWithin(biased(1, row), size),
+        headsWithin(biased(2, 2 * row), valueSize),
+      ]
     const widths = [mask, extra].map((operand) => (operand && operand.shape.length > 1 ? operand.shape.at(-1)! : past))
     // Masks need not be as wide as a buffer that is not full.
     const keys = shared ? Math.min(past, ...widths) : past + length
@@ -164,10 +230,11 @@ export const MultiHeadAttention = defineOp({
       const before = output === 1 ? pastKey : pastValue
       if (!before && !e.outputs[output]) return given
       const rows = shared ? past : keys
-      const to =
-        !e.outputs[output] ? e.scratch(batch * heads * rows * width * 4)
-        : shared && e.keep(output, 5 + output) ? e.overwrite(output, 5 + output).at
-        : e.output(output).at
+      const to = !e.outputs[output]
+        ? e.scratch(batch * heads * rows * width * 4)
+        : shared && e.keep(output, 5 + output)
+          ? e.overwrite(output, 5 + output).at
+          : e.output(output).at
       if (!ends) return emitJoined(e, before && headsOf(before), given, to, [batch, heads, past, length, width])
       return emitBuffered(e, before!.at, given, to, ends, [batch, heads, rows, length, width])
     }
@@ -221,7 +288,9 @@ export const MultiHeadAttention = defineOp({
       ),
       scores: outputCount > 3 ? { stage: 0, to: scores } : undefined,
     })
-    return [y, allKeys, allValues, scores].slice(0, outputCount).map((values, i) => floatTensor(outputs[i].dtype, outputs[i].shape, values))
+    return [y, allKeys, allValues, scores]
+      .slice(0, outputCount)
+      .map((values, i) => floatTensor(outputs[i].dtype, outputs[i].shape, values))
   },
 })
 
@@ -231,7 +300,13 @@ export const DecoderMaskedMultiHeadAttention = defineOp({
   domain,
   arity: [1, 11],
   optional: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
-  attributes: { num_heads: required(int()), mask_filter_value: float(-10000), scale: float(0), past_present_share_buffer: int(0), output_qk: int(0) },
+  attributes: {
+    num_heads: required(int()),
+    mask_filter_value: float(-10000),
+    scale: float(0),
+    past_present_share_buffer: int(0),
+    output_qk: int(0),
+  },
   upgrades: [
     {
       below: Infinity,
@@ -243,9 +318,26 @@ export const DecoderMaskedMultiHeadAttention = defineOp({
         }
         const shared = flag('past_present_share_buffer')
         if (flag('output_qk')) throw new LanewiseError('E_UNSUPPORTED', 'output_qk is not supported')
-        const [q, k = '', v = '', mask = '', extra = '', pastKey = '', pastValue = '', used = '', beams = '', indirection = '', bias = ''] = node.inputs
-        if (beams || indirection) throw new LanewiseError('E_UNSUPPORTED', 'caches that beams share (beam_width, cache_indirection) are not supported')
-        if (shared && pastKey && !used) throw new LanewiseError('E_GRAPH', 'past_present_share_buffer needs past_sequence_length')
+        const [
+          q,
+          k = '',
+          v = '',
+          mask = '',
+          extra = '',
+          pastKey = '',
+          pastValue = '',
+          used = '',
+          beams = '',
+          indirection = '',
+          bias = '',
+        ] = node.inputs
+        if (beams || indirection)
+          throw new LanewiseError(
+            'E_UNSUPPORTED',
+            'caches that beams share (beam_width, cache_indirection) are not supported',
+          )
+        if (shared && pastKey && !used)
+          throw new LanewiseError('E_GRAPH', 'past_present_share_buffer needs past_sequence_length')
         node.inputs = [q, k, v, bias, mask, extra, pastKey, pastValue, shared ? used : '']
         node.rename('MultiHeadAttention', domain)
       },

@@ -44,7 +44,10 @@ export function checkPositions(ids: HostTensor, rows: number, length = 1): void 
 }
 
 function outside(position: number, rows: number): LanewiseError {
-  return new LanewiseError('E_VALUE', `position ${position} is outside [0, ${rows - 1}]`, { expected: `0 … ${rows - 1}`, actual: String(position) })
+  return new LanewiseError('E_VALUE', `position ${position} is outside [0, ${rows - 1}]`, {
+    expected: `0 … ${rows - 1}`,
+    actual: String(position),
+  })
 }
 
 interface RotaryAttributes {
@@ -69,10 +72,18 @@ interface Job {
   readonly interleaved: boolean
 }
 
-function jobOf(attributes: RotaryAttributes, size: number | undefined, x: TensorType, cos: TensorType, sin: TensorType, ids: TensorType | undefined): Job {
+function jobOf(
+  attributes: RotaryAttributes,
+  size: number | undefined,
+  x: TensorType,
+  cos: TensorType,
+  sin: TensorType,
+  ids: TensorType | undefined,
+): Job {
   const { shape } = x
   const split = shape.length === 4
-  if (!split && shape.length !== 3) throw new LanewiseError('E_SHAPE', `the input must have three or four axes, got ${formatShape(shape)}`)
+  if (!split && shape.length !== 3)
+    throw new LanewiseError('E_SHAPE', `the input must have three or four axes, got ${formatShape(shape)}`)
   const width = shape.at(-1)!
   const heads = split ? shape[1] : attributes.num_heads || (size ? width / size : 0)
   if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
@@ -80,17 +91,38 @@ function jobOf(attributes: RotaryAttributes, size: number | undefined, x: Tensor
   const own = split ? width : width / heads
   const pairs = (attributes.rotary_embedding_dim || own) / 2
   if (!Number.isInteger(own) || !Number.isInteger(heads) || !Number.isInteger(pairs) || 2 * pairs > own) {
-    throw new LanewiseError('E_SHAPE', `${heads} heads with ${2 * pairs} rotated elements do not fit ${formatShape(shape)}`)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `${heads} heads with ${2 * pairs} rotated elements do not fit ${formatShape(shape)}`,
+    )
   }
   const positions = !ids ? 'none' : sameShape(ids.shape, [batch, length]) ? 'each' : 'first'
   if (positions === 'first' && !(ids!.shape.length <= 1 && ids!.shape.every((extent) => extent === 1))) {
-    throw new LanewiseError('E_SHAPE', `positions of shape ${formatShape(ids!.shape)} for ${batch} sequences of ${length}`, { expected: formatShape([batch, length]), actual: formatShape(ids!.shape) })
+    throw new LanewiseError(
+      'E_SHAPE',
+      `positions of shape ${formatShape(ids!.shape)} for ${batch} sequences of ${length}`,
+      { expected: formatShape([batch, length]), actual: formatShape(ids!.shape) },
+    )
   }
   const expected = ids ? [cos.shape[0], pairs] : [batch, length, pairs]
   for (const table of [cos, sin]) {
-    if (!sameShape(table.shape, expected)) throw new LanewiseError('E_SHAPE', `angles of shape ${formatShape(table.shape)} should be ${formatShape(expected)}`)
+    if (!sameShape(table.shape, expected))
+      throw new LanewiseError(
+        'E_SHAPE',
+        `angles of shape ${formatShape(table.shape)} should be ${formatShape(expected)}`,
+      )
   }
-  return { batch, heads, length, size: own, pairs, rows: ids ? cos.shape[0] : length, split, positions, interleaved: attributes.interleaved !== 0 }
+  return {
+    batch,
+    heads,
+    length,
+    size: own,
+    pairs,
+    rows: ids ? cos.shape[0] : length,
+    split,
+    positions,
+    interleaved: attributes.interleaved !== 0,
+  }
 }
 
 /** Heads as they lie, if elements of a vector are neighbours there. */
@@ -109,15 +141,34 @@ function emit(e: Emitter<unknown>, job: Job, cos: Operand, sin: Operand, ids: Op
   const at = (operand: Operand) => (split ? headsOf(operand) : headsWithin(operand, size))
   if (ids) e.check(ids, (tensor) => checkPositions(tensor, rows, positions === 'first' ? length : 1))
   if (x.size === 0) return
-  const place = (from: HeadsAt, to: HeadsAt, count: number, rotary: Omit<Rotary, 'pairs' | 'rows' | 'interleaved'>, ends?: { at: ReturnType<typeof plus>; add: number }) =>
-    emitPlacedHeads(e, { batch: count, heads, rows: length, size, x: from, y: to, ends, rotary: { ...rotary, pairs, rows, interleaved } })
+  const place = (
+    from: HeadsAt,
+    to: HeadsAt,
+    count: number,
+    rotary: Omit<Rotary, 'pairs' | 'rows' | 'interleaved'>,
+    ends?: { at: ReturnType<typeof plus>; add: number },
+  ) =>
+    emitPlacedHeads(e, {
+      batch: count,
+      heads,
+      rows: length,
+      size,
+      x: from,
+      y: to,
+      ends,
+      rotary: { ...rotary, pairs, rows, interleaved },
+    })
   const angles = { cos: cos.at, sin: sin.at, ids: undefined }
   if (positions === 'none') {
     // Every example has angles of its own.
     const example = (heads: HeadsAt, b: number): HeadsAt => ({ ...heads, at: plus(heads.at, 4 * b * heads.strides[0]) })
     for (let b = 0; b < batch; b++) {
       const skip = 4 * b * length * pairs
-      place(example(at(x), b), example(at(y), b), 1, { cos: plus(cos.at, skip), sin: plus(sin.at, skip), ids: undefined })
+      place(example(at(x), b), example(at(y), b), 1, {
+        cos: plus(cos.at, skip),
+        sin: plus(sin.at, skip),
+        ids: undefined,
+      })
     }
   } else if (positions === 'each') {
     const numbers = e.scratch(batch * length * 4)
@@ -130,17 +181,29 @@ function emit(e: Emitter<unknown>, job: Job, cos: Operand, sin: Operand, ids: Op
   }
 }
 
-function compute({ inputs: [x], outputs: [y] }: ComputeContext<unknown>, job: Job, cos: HostTensor, sin: HostTensor, ids: HostTensor | undefined): HostTensor[] {
+function compute(
+  { inputs: [x], outputs: [y] }: ComputeContext<unknown>,
+  job: Job,
+  cos: HostTensor,
+  sin: HostTensor,
+  ids: HostTensor | undefined,
+): HostTensor[] {
   const { batch, heads, length, size, pairs, rows, split, positions, interleaved } = job
   const numbers = ids && toNumbers(ids, 'position_ids')
-  const tables = { cos: floatsOf(cos), sin: floatsOf(sin), pairs, positions: positions === 'none' ? batch * length : rows }
+  const tables = {
+    cos: floatsOf(cos),
+    sin: floatsOf(sin),
+    pairs,
+    positions: positions === 'none' ? batch * length : rows,
+  }
   const values = floatsOf(x!).slice()
   const view = (split ? headsFirst : headsLast)(values, heads, length, size)
   for (let b = 0; b < batch; b++) {
     for (let i = 0; i < length; i++) {
       const own = b * length + i
       const position = positions === 'none' ? own : positions === 'each' ? numbers![own] : numbers![0] + i
-      for (let h = 0; h < heads; h++) rotate(values, b * view.batch + h * view.head + i * view.row, tables, position, interleaved)
+      for (let h = 0; h < heads; h++)
+        rotate(values, b * view.batch + h * view.head + i * view.row, tables, position, interleaved)
     }
   }
   return [floatTensor(y.dtype, y.shape, values)]
@@ -149,7 +212,8 @@ function compute({ inputs: [x], outputs: [y] }: ComputeContext<unknown>, job: Jo
 type Types<T> = readonly (T | undefined)[]
 
 /** Opset 23. X is [batch, heads, length, size], or [batch, length, heads · size]. */
-const standard = <T extends TensorType>(attributes: RotaryAttributes, [x, cos, sin, ids]: Types<T>) => jobOf(attributes, undefined, x!, cos!, sin!, ids)
+const standard = <T extends TensorType>(attributes: RotaryAttributes, [x, cos, sin, ids]: Types<T>) =>
+  jobOf(attributes, undefined, x!, cos!, sin!, ids)
 
 export const RotaryEmbedding = defineOp({
   name: 'RotaryEmbedding',
@@ -167,7 +231,8 @@ export const RotaryEmbedding = defineOp({
 })
 
 /** Where the size of a head is not given it is twice as many elements as there are angles. */
-const contrib = <T extends TensorType>(attributes: RotaryAttributes, [x, ids, cos, sin]: Types<T>) => jobOf(attributes, 2 * (cos!.shape[1] ?? 0), x!, cos!, sin!, ids)
+const contrib = <T extends TensorType>(attributes: RotaryAttributes, [x, ids, cos, sin]: Types<T>) =>
+  jobOf(attributes, 2 * (cos!.shape[1] ?? 0), x!, cos!, sin!, ids)
 
 /** ONNX Runtime's: positions come second, and may be one number, that of the first vector of every example. */
 export const ContribRotaryEmbedding = defineOp({
@@ -175,10 +240,21 @@ export const ContribRotaryEmbedding = defineOp({
   domain: 'com.microsoft',
   arity: 4,
   // Packed batches have their positions, too; that is all there is to them here.
-  attributes: { interleaved: int(0), is_packed_batching: int(0), num_heads: int(0), rotary_embedding_dim: int(0), scale: float(1) },
+  attributes: {
+    interleaved: int(0),
+    is_packed_batching: int(0),
+    num_heads: int(0),
+    rotary_embedding_dim: int(0),
+    scale: float(1),
+  },
   infer({ attributes, inputs }) {
-    if (attributes.scale !== 1) throw new LanewiseError('E_UNSUPPORTED', `angles scaled by ${attributes.scale} are not supported`, { expected: 'scale 1', actual: String(attributes.scale) })
-    if (attributes.rotary_embedding_dim && !attributes.num_heads && inputs[0]!.shape.length === 3) throw new LanewiseError('E_VALUE', 'rotary_embedding_dim needs num_heads')
+    if (attributes.scale !== 1)
+      throw new LanewiseError('E_UNSUPPORTED', `angles scaled by ${attributes.scale} are not supported`, {
+        expected: 'scale 1',
+        actual: String(attributes.scale),
+      })
+    if (attributes.rotary_embedding_dim && !attributes.num_heads && inputs[0]!.shape.length === 3)
+      throw new LanewiseError('E_VALUE', 'rotary_embedding_dim needs num_heads')
     contrib(attributes, inputs)
     return [inputs[0]!]
   },

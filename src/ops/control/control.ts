@@ -45,10 +45,14 @@ class ScanOutputs {
       list.push(tensor)
     })
     if (this.bytes > this.limit) {
-      throw new LanewiseError('E_BUDGET', `the outputs of the iterations take ${this.bytes} bytes, over the memory limit`, {
-        expected: `<= ${this.limit}`,
-        actual: String(this.bytes),
-      })
+      throw new LanewiseError(
+        'E_BUDGET',
+        `the outputs of the iterations take ${this.bytes} bytes, over the memory limit`,
+        {
+          expected: `<= ${this.limit}`,
+          actual: String(this.bytes),
+        },
+      )
     }
   }
 
@@ -72,7 +76,10 @@ function checkBody(body: Graph, inputs: number, outputs: number): void {
     throw new LanewiseError('E_GRAPH', `the body takes ${body.inputs.length} inputs where it is given ${inputs}`)
   }
   if (body.outputs.length < outputs) {
-    throw new LanewiseError('E_GRAPH', `the body makes ${body.outputs.length} outputs where at least ${outputs} are needed`)
+    throw new LanewiseError(
+      'E_GRAPH',
+      `the body makes ${body.outputs.length} outputs where at least ${outputs} are needed`,
+    )
   }
 }
 
@@ -94,16 +101,27 @@ export const Loop = defineOp({
     checkBody(body, 2 + carried.length, 1 + carried.length)
     const scans = new ScanOutputs(body, 1 + carried.length, memoryLimit)
     const breather = new Breather()
-    const rank = (tensor: HostValue | undefined): HostTensor['shape'] => (tensor && isHostTensor(tensor) ? tensor.shape : [])
+    const rank = (tensor: HostValue | undefined): HostTensor['shape'] =>
+      tensor && isHostTensor(tensor) ? tensor.shape : []
     for (let i = 0; i < limit && going; i++) {
       await breather.breathe()
       const iteration: HostTensor = { dtype: 'int64', shape: rank(trips), data: BigInt64Array.of(BigInt(i)) }
-      const results = await run(body, [iteration, { dtype: 'bool', shape: rank(condition), data: Uint8Array.of(1) }, ...carried])
+      const results = await run(body, [
+        iteration,
+        { dtype: 'bool', shape: rank(condition), data: Uint8Array.of(1) },
+        ...carried,
+      ])
       going = truth(results[0], "the body's condition")
       carried = results.slice(1, 1 + carried.length)
       scans.push(results)
     }
-    return [...carried, ...scans.stack(() => 0, () => false)]
+    return [
+      ...carried,
+      ...scans.stack(
+        () => 0,
+        () => false,
+      ),
+    ]
   },
 })
 
@@ -162,7 +180,10 @@ async function scan(
   const trips = length ?? scanned[0].extent
   for (const { tensor, extent } of scanned) {
     if (extent === scanned[0].extent && trips <= extent) continue
-    throw new LanewiseError('E_SHAPE', `an input of shape ${formatShape(tensor.shape)} cannot be scanned ${trips} times`)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `an input of shape ${formatShape(tensor.shape)} cannot be scanned ${trips} times`,
+    )
   }
   let carried: HostValue[] = tensors.slice(0, states)
   const scans = new ScanOutputs(body, states, memoryLimit)
@@ -191,16 +212,31 @@ async function scanBatch(c: ControlContext<ScanAttributes>, run: RunBody): Promi
   if (batch === undefined || extent === undefined || tensors.some(({ shape }) => shape[0] !== batch)) {
     throw new LanewiseError('E_SHAPE', 'the inputs do not have one batch size')
   }
-  const lengths = c.inputs[0] ? toNumbers(tensorAt(c.inputs, 0), 'sequence_lens') : new Array<number>(batch).fill(extent)
+  const lengths = c.inputs[0]
+    ? toNumbers(tensorAt(c.inputs, 0), 'sequence_lens')
+    : new Array<number>(batch).fill(extent)
   if (lengths.length !== batch || lengths.some((length) => length < 0 || length > extent)) {
-    throw new LanewiseError('E_VALUE', `sequence lengths ${formatShape(lengths)} do not fit ${batch} sequences of ${extent}`)
+    throw new LanewiseError(
+      'E_VALUE',
+      `sequence lengths ${formatShape(lengths)} do not fit ${batch} sequences of ${extent}`,
+    )
   }
   const rows: HostTensor[][] = []
   for (let b = 0; b < batch; b++) {
-    const results = await scan(tensors.map((tensor) => picked(tensor, 0, b)), c, run, lengths[b])
+    const results = await scan(
+      tensors.map((tensor) => picked(tensor, 0, b)),
+      c,
+      run,
+      lengths[b],
+    )
     rows.push(results.map((tensor, k) => (k < states ? tensor : padded(tensor, extent))))
   }
-  return c.attributes.body.outputs.map((_, k) => stacked(rows.map((row) => row[k]), 0))
+  return c.attributes.body.outputs.map((_, k) =>
+    stacked(
+      rows.map((row) => row[k]),
+      0,
+    ),
+  )
 }
 
 /** The tensor with axis 0 filled up with zeros. */

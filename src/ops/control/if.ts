@@ -17,5 +17,6 @@ export const If = defineOp({
   name: 'If',
   arity: 1,
   attributes: { then_branch: required(graph()), else_branch: required(graph()) },
-  control: ({ attributes, inputs }, run) => run(truth(inputs[0], 'the condition') ? attributes.then_branch : attributes.else_branch, []),
+  control: ({ attributes, inputs }, run) =>
+    run(truth(inputs[0], 'the condition') ? attributes.then_branch : attributes.else_branch, []),
 })

@@ -9,7 +9,9 @@ export const Optional = defineOp({
   attributes: { type: ignored() },
   values({ inputs: [value] }) {
     if (value && !isHostTensor(value) && value.kind !== 'sequence') {
-      throw new LanewiseError('E_TENSOR', `an optional cannot hold a value of the kind ${value.kind}`, { actual: value.kind })
+      throw new LanewiseError('E_TENSOR', `an optional cannot hold a value of the kind ${value.kind}`, {
+        actual: value.kind,
+      })
     }
     return [{ kind: 'optional', value: value ?? null }]
   },
@@ -19,7 +21,9 @@ export const OptionalHasElement = defineOp({
   name: 'OptionalHasElement',
   arity: [0, 1],
   attributes: {},
-  values: ({ inputs: [value] }) => [{ dtype: 'bool', shape: [], data: Uint8Array.of(contentOf(value) === null ? 0 : 1) }],
+  values: ({ inputs: [value] }) => [
+    { dtype: 'bool', shape: [], data: Uint8Array.of(contentOf(value) === null ? 0 : 1) },
+  ],
 })
 
 export const OptionalGetElement = defineOp({

@@ -1,6 +1,13 @@
 import { dtypeFromOnnx, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
-import { hostZeros, isHostTensor, toNumbers, type HostSequence, type HostTensor, type HostValue } from '../../core/host.js'
+import {
+  hostZeros,
+  isHostTensor,
+  toNumbers,
+  type HostSequence,
+  type HostTensor,
+  type HostValue,
+} from '../../core/host.js'
 import { formatShape, normalizeAxis, sameShape, sizeOf, type Shape } from '../../core/shape.js'
 import { graph, int, required } from '../../ir/attributes.js'
 import { defineOp } from '../../ir/op.js'
@@ -9,7 +16,8 @@ import { defineOp } from '../../ir/op.js'
 export function tensorAt(inputs: readonly (HostValue | undefined)[], index: number): HostTensor {
   const value = inputs[index]
   if (!value) throw new LanewiseError('E_GRAPH', `required input ${index} is missing`)
-  if (!isHostTensor(value)) throw new LanewiseError('E_TENSOR', `input ${index} must be a tensor`, { expected: 'tensor', actual: value.kind })
+  if (!isHostTensor(value))
+    throw new LanewiseError('E_TENSOR', `input ${index} must be a tensor`, { expected: 'tensor', actual: value.kind })
   return value
 }
 
@@ -26,14 +34,18 @@ export function sequenceAt(inputs: readonly (HostValue | undefined)[], index: nu
 export function sequenceOf(dtype: DType, items: readonly HostValue[]): HostSequence {
   const odd = items.find((item) => isHostTensor(item) && item.dtype !== dtype) as HostTensor | undefined
   if (odd) {
-    throw new LanewiseError('E_TENSOR', `a sequence of ${dtype} cannot hold ${odd.dtype}`, { expected: dtype, actual: odd.dtype })
+    throw new LanewiseError('E_TENSOR', `a sequence of ${dtype} cannot hold ${odd.dtype}`, {
+      expected: dtype,
+      actual: odd.dtype,
+    })
   }
   return { kind: 'sequence', dtype, items }
 }
 
 /** A position in a sequence, counted from the end if negative. `end` also allows the place after the last item. */
 function positionIn(sequence: HostSequence, tensor: HostTensor, end: boolean): number {
-  if (sizeOf(tensor.shape) !== 1) throw new LanewiseError('E_SHAPE', `a position must have one element, got ${formatShape(tensor.shape)}`)
+  if (sizeOf(tensor.shape) !== 1)
+    throw new LanewiseError('E_SHAPE', `a position must have one element, got ${formatShape(tensor.shape)}`)
   const [position] = toNumbers(tensor, 'position')
   const { length } = sequence.items
   const last = end ? length : length - 1
@@ -47,10 +59,20 @@ function positionIn(sequence: HostSequence, tensor: HostTensor, end: boolean): n
 }
 
 /** `count` blocks from each of `outer` rows of x, beginning at element offset `start` of a row of `row` elements. */
-function copyRows(from: HostTensor, to: HostTensor, outer: number, fromRow: number, fromAt: number, toRow: number, toAt: number, count: number): void {
+function copyRows(
+  from: HostTensor,
+  to: HostTensor,
+  outer: number,
+  fromRow: number,
+  fromAt: number,
+  toRow: number,
+  toAt: number,
+  count: number,
+): void {
   for (let o = 0; o < outer; o++) {
     const at = o * fromRow + fromAt
-    if (Array.isArray(to.data)) for (let i = 0; i < count; i++) to.data[o * toRow + toAt + i] = from.data[at + i] as string
+    if (Array.isArray(to.data))
+      for (let i = 0; i < count; i++) to.data[o * toRow + toAt + i] = from.data[at + i] as string
     else (to.data as Float32Array).set((from.data as Float32Array).subarray(at, at + count), o * toRow + toAt)
   }
 }
@@ -65,13 +87,20 @@ export function concatenated(tensors: readonly HostTensor[], axis: number): Host
   const [first] = tensors
   let size = 0
   for (const { dtype, shape } of tensors) {
-    const fits = shape.length === first.shape.length && shape.every((extent, i) => i === axis || extent === first.shape[i])
+    const fits =
+      shape.length === first.shape.length && shape.every((extent, i) => i === axis || extent === first.shape[i])
     if (!fits || dtype !== first.dtype) {
-      throw new LanewiseError('E_SHAPE', `${dtype}${formatShape(shape)} cannot be joined to ${first.dtype}${formatShape(first.shape)} along axis ${axis}`)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `${dtype}${formatShape(shape)} cannot be joined to ${first.dtype}${formatShape(first.shape)} along axis ${axis}`,
+      )
     }
     size += shape[axis]
   }
-  const result = hostZeros(first.dtype, first.shape.map((extent, i) => (i === axis ? size : extent)))
+  const result = hostZeros(
+    first.dtype,
+    first.shape.map((extent, i) => (i === axis ? size : extent)),
+  )
   const { outer, inner } = around(result.shape, axis)
   let at = 0
   for (const tensor of tensors) {
@@ -84,15 +113,25 @@ export function concatenated(tensors: readonly HostTensor[], axis: number): Host
 
 /** Tensors of one shape stacked along a new axis. */
 export function stacked(tensors: readonly HostTensor[], axis: number): HostTensor {
-  const raised = tensors.map((tensor) => ({ ...tensor, shape: [...tensor.shape.slice(0, axis), 1, ...tensor.shape.slice(axis)] }))
+  const raised = tensors.map((tensor) => ({
+    ...tensor,
+    shape: [...tensor.shape.slice(0, axis), 1, ...tensor.shape.slice(axis)],
+  }))
   const odd = tensors.find(({ shape }) => !sameShape(shape, tensors[0].shape))
-  if (odd) throw new LanewiseError('E_SHAPE', `tensors of shapes ${formatShape(tensors[0].shape)} and ${formatShape(odd.shape)} cannot be stacked`)
+  if (odd)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `tensors of shapes ${formatShape(tensors[0].shape)} and ${formatShape(odd.shape)} cannot be stacked`,
+    )
   return concatenated(raised, axis)
 }
 
 /** The part of a tensor between two positions of an axis. */
 export function sliced(tensor: HostTensor, axis: number, from: number, to: number): HostTensor {
-  const result = hostZeros(tensor.dtype, tensor.shape.map((extent, i) => (i === axis ? to - from : extent)))
+  const result = hostZeros(
+    tensor.dtype,
+    tensor.shape.map((extent, i) => (i === axis ? to - from : extent)),
+  )
   const { outer, inner } = around(tensor.shape, axis)
   const count = (to - from) * inner
   copyRows(tensor, result, outer, tensor.shape[axis] * inner, from * inner, count, 0, count)
@@ -166,7 +205,9 @@ export const SequenceLength = defineOp({
   name: 'SequenceLength',
   arity: 1,
   attributes: {},
-  values: ({ inputs }) => [{ dtype: 'int64', shape: [], data: BigInt64Array.of(BigInt(sequenceAt(inputs, 0).items.length)) }],
+  values: ({ inputs }) => [
+    { dtype: 'int64', shape: [], data: BigInt64Array.of(BigInt(sequenceAt(inputs, 0).items.length)) },
+  ],
 })
 
 export const ConcatFromSequence = defineOp({
@@ -193,15 +234,26 @@ export const SplitToSequence = defineOp({
     const extent = tensor.shape[axis]
     if (!inputs[1]) {
       const part = (i: number) => (attributes.keepdims ? sliced(tensor, axis, i, i + 1) : picked(tensor, axis, i))
-      return [sequenceOf(tensor.dtype, Array.from({ length: extent }, (_, i) => part(i)))]
+      return [
+        sequenceOf(
+          tensor.dtype,
+          Array.from({ length: extent }, (_, i) => part(i)),
+        ),
+      ]
     }
     const split = tensorAt(inputs, 1)
-    const sizes = split.shape.length === 0 ? equalParts(extent, toNumbers(split, 'split')[0]) : toNumbers(split, 'split')
+    const sizes =
+      split.shape.length === 0 ? equalParts(extent, toNumbers(split, 'split')[0]) : toNumbers(split, 'split')
     if (sizes.some((size) => size < 0) || sizes.reduce((a, b) => a + b, 0) !== extent) {
       throw new LanewiseError('E_VALUE', `parts of sizes ${formatShape(sizes)} do not make up an axis of ${extent}`)
     }
     let at = 0
-    return [sequenceOf(tensor.dtype, sizes.map((size) => sliced(tensor, axis, at, (at += size))))]
+    return [
+      sequenceOf(
+        tensor.dtype,
+        sizes.map((size) => sliced(tensor, axis, at, (at += size))),
+      ),
+    ]
   },
 })
 
@@ -230,6 +282,8 @@ export const SequenceMap = defineOp({
       const results = await run(body, given)
       made.forEach((items, k) => items.push(results[k]))
     }
-    return made.map((items, k) => sequenceOf((items[0] as HostTensor | undefined)?.dtype ?? body.outputs[k]?.declared?.dtype ?? 'float32', items))
+    return made.map((items, k) =>
+      sequenceOf((items[0] as HostTensor | undefined)?.dtype ?? body.outputs[k]?.declared?.dtype ?? 'float32', items),
+    )
   },
 })

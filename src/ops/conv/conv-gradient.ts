@@ -28,7 +28,13 @@ export const ConvGradient: Gradient<ConvAttributes> = {
   inputs: [0, 1, 2],
   backward(g) {
     const [x, w, dy] = [g.input(0), g.input(1), g.gradient()!]
-    const correlation = { x, y: dy, w, window: windowOf(g.attributes, x.shape, w.shape, undefined), group: g.attributes.group }
+    const correlation = {
+      x,
+      y: dy,
+      w,
+      window: windowOf(g.attributes, x.shape, w.shape, undefined),
+      group: g.attributes.group,
+    }
     if (g.wants(0)) emitInputGradient(g, correlation, g.result(0))
     if (g.wants(1)) emitWeightGradient(g, correlation, g.result(1))
     emitBiasGradient(g, dy)
@@ -56,7 +62,9 @@ export const ConvTransposeGradient: Gradient<TransposeAttributes> = {
 function emitConv(g: GradientEmitter<unknown>, job: Job): void {
   const { kernel, strides, dilations, begin } = job.window
   const output = job.y.shape.slice(2)
-  const end = output.map((size, i) => (size - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - begin[i] - job.x.shape[i + 2])
+  const end = output.map(
+    (size, i) => (size - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - begin[i] - job.x.shape[i + 2],
+  )
   const whole = { ...job, window: { ...job.window, end, output } }
   chooseKernel(g, whole).emit(g, whole)
 }
@@ -83,16 +91,39 @@ function emitInputGradient(g: GradientEmitter<unknown>, { x, y, w, window, group
     const at = g.scratch(4 * w.size)
     g.call('conv_flip_f32', w.at, outputs, inputs, taps, group, at)
     const shape = [x.shape[1], outputs, ...kernel]
-    const flipped: Operand = { ...w, shape, physical: shape, order: shape.map((_, axis) => axis), size: w.size, at, constant: undefined }
-    return emitConv(g, { ...plain, x: y, w: flipped, y: dx, window: { kernel, strides, dilations, begin, end: [], output: [] }, group })
+    const flipped: Operand = {
+      ...w,
+      shape,
+      physical: shape,
+      order: shape.map((_, axis) => axis),
+      size: w.size,
+      at,
+      constant: undefined,
+    }
+    return emitConv(g, {
+      ...plain,
+      x: y,
+      w: flipped,
+      y: dx,
+      window: { kernel, strides, dilations, begin, end: [], output: [] },
+      group,
+    })
   }
   if (inputs === 1 && outputs === 1) {
     const channels = group
     const packed = g.scratch(4 * g.ask('depthwise_packed_size', channels, taps))
     g.call('depthwise_pack_f32', w.at, channels, taps, packed)
     g.call(
-      'depthwise_input_gradient_f32', y.at, packed, channels, ...threeAxes(y.shape.slice(2), 1), dx.at, ...threeAxes(x.shape.slice(2), 1),
-      ...windowNumbers(window), 0, x.shape[0] * sizeOf(threeAxes(x.shape.slice(2), 1).slice(0, 2)),
+      'depthwise_input_gradient_f32',
+      y.at,
+      packed,
+      channels,
+      ...threeAxes(y.shape.slice(2), 1),
+      dx.at,
+      ...threeAxes(x.shape.slice(2), 1),
+      ...windowNumbers(window),
+      0,
+      x.shape[0] * sizeOf(threeAxes(x.shape.slice(2), 1).slice(0, 2)),
     )
     return
   }
@@ -100,7 +131,25 @@ function emitInputGradient(g: GradientEmitter<unknown>, { x, y, w, window, group
 }
 
 /** Kernel, strides, dilations and padding before the image, three axes each. */
-function windowNumbers({ kernel, strides, dilations, begin }: Correlation['window']): [number, number, number, number, number, number, number, number, number, number, number, number] {
+function windowNumbers({
+  kernel,
+  strides,
+  dilations,
+  begin,
+}: Correlation['window']): [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+] {
   return [...threeAxes(kernel, 1), ...threeAxes(strides, 1), ...threeAxes(dilations, 1), ...threeAxes(begin, 0)]
 }
 
@@ -120,21 +169,56 @@ function emitWeightGradient(g: GradientEmitter<unknown>, { x, y, w, window, grou
   const to = direct ? dw.at : g.scratch(4 * dw.size)
   const [depth, oh, ow] = out
   // Every depth is an image where the window does nothing along that axis.
-  const flat = window.kernel.length < 3 || (window.kernel[0] === 1 && window.strides[0] === 1 && window.begin[0] === 0 && depth === size[0])
+  const flat =
+    window.kernel.length < 3 ||
+    (window.kernel[0] === 1 && window.strides[0] === 1 && window.begin[0] === 0 && depth === size[0])
   const r = flat && g.fast ? unitTaps(window) : 0
   const m = r === 5 ? 2 : 4
   if (r > 0 && winogradPays(m, r, images * depth, inputs, outputs, oh, ow)) {
     const [, top, left] = threeAxes(window.begin, 0)
-    const scratch = g.scratch(g.ask('winograd_weight_gradient_scratch_size', m, images * depth, inputs, outputs, oh, ow))
+    const scratch = g.scratch(
+      g.ask('winograd_weight_gradient_scratch_size', m, images * depth, inputs, outputs, oh, ow),
+    )
     for (let i = 0; i < group; i++) {
       g.call(
-        'winograd_weight_gradient_f32', m, r, plus(x.at, 4 * i * inputs), x.shape[1], plus(y.at, 4 * i * outputs), y.shape[1], images * depth, size[1], size[2],
-        inputs, outputs, oh, ow, top, left, plus(to, 4 * i * taps * inputs * outputs), scratch, 0, inputs,
+        'winograd_weight_gradient_f32',
+        m,
+        r,
+        plus(x.at, 4 * i * inputs),
+        x.shape[1],
+        plus(y.at, 4 * i * outputs),
+        y.shape[1],
+        images * depth,
+        size[1],
+        size[2],
+        inputs,
+        outputs,
+        oh,
+        ow,
+        top,
+        left,
+        plus(to, 4 * i * taps * inputs * outputs),
+        scratch,
+        0,
+        inputs,
       )
     }
   } else {
     g.call(
-      'conv_weight_gradient_f32', x.at, x.shape[1], ...size, inputs, ...numbers, y.at, y.shape[1], images, ...out, outputs, to, 0, group * taps * inputs,
+      'conv_weight_gradient_f32',
+      x.at,
+      x.shape[1],
+      ...size,
+      inputs,
+      ...numbers,
+      y.at,
+      y.shape[1],
+      images,
+      ...out,
+      outputs,
+      to,
+      0,
+      group * taps * inputs,
       g.scratch(g.ask('outer_scratch_size', outputs)),
     )
   }
@@ -142,7 +226,15 @@ function emitWeightGradient(g: GradientEmitter<unknown>, { x, y, w, window, grou
 }
 
 /** Whether sums over transformed tiles are faster than sums over pixels: the evidence is in docs/performance/training.md. */
-function winogradPays(m: number, r: number, images: number, inputs: number, outputs: number, oh: number, ow: number): boolean {
+function winogradPays(
+  m: number,
+  r: number,
+  images: number,
+  inputs: number,
+  outputs: number,
+  oh: number,
+  ow: number,
+): boolean {
   const pixels = images * oh * ow
   const products = 36 * images * Math.ceil(oh / m) * Math.ceil(ow / m)
   return Math.min(inputs, outputs) >= 4 && pixels >= 100 && products <= 0.6 * r * r * pixels

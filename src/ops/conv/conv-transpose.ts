@@ -41,7 +41,14 @@ export const ConvTranspose = defineOp({
     const geometry = geometryOf(e.attributes, x.shape, w.shape, undefined)
     const { residual, activation = { code: UNARY_NONE, a: 0, b: 0 } } = e.fused
     emitTransposed(e, {
-      x, w, y, geometry, group: e.attributes.group, bias: e.inputs[2]?.at ?? 0, residual: residual === undefined ? 0 : e.input(residual).at, activation,
+      x,
+      w,
+      y,
+      geometry,
+      group: e.attributes.group,
+      bias: e.inputs[2]?.at ?? 0,
+      residual: residual === undefined ? 0 : e.input(residual).at,
+      activation,
     })
     e.note({ kernel: 'transposed gemm', flops: 2 * x.size * (w.size / w.shape[0]) })
   },
@@ -60,7 +67,10 @@ export interface TransposedJob {
 }
 
 /** Records a transposed convolution; the output must not be empty. */
-export function emitTransposed(e: KernelEmitter, { x, w, y, geometry, group, bias, residual, activation }: TransposedJob): void {
+export function emitTransposed(
+  e: KernelEmitter,
+  { x, w, y, geometry, group, bias, residual, activation }: TransposedJob,
+): void {
   const inputs = x.shape[1] / group
   const outputs = w.shape[1]
   const kernel = threeAxes(geometry.kernel, 1)
@@ -71,13 +81,35 @@ export function emitTransposed(e: KernelEmitter, { x, w, y, geometry, group, bia
   const size = threeAxes(x.shape.slice(2), 1)
   const out = threeAxes(y.shape.slice(2), 1)
   const [kd, kh, kw] = kernel
-  if (group === 1 && kd === 1 && kernel.every((taps, i) => taps === strides[i] && taps * size[i] === out[i] && begin[i] === 0 && (taps === 1 || dilations[i] === 1))) {
+  if (
+    group === 1 &&
+    kd === 1 &&
+    kernel.every(
+      (taps, i) =>
+        taps === strides[i] && taps * size[i] === out[i] && begin[i] === 0 && (taps === 1 || dilations[i] === 1),
+    )
+  ) {
     const packed = e.pack(w, 'patches', kh * e.ask('gemm_packed_size', inputs, kw * outputs), (p, from, to) => {
       p.call('conv_patches_pack', from, inputs, outputs, kh, kw, to)
     })
     const lines = x.shape[0] * out[0] * out[1]
     e.call(
-      'conv_patches', x.at, size[2], inputs, packed, kh, kw, outputs, bias, residual, y.at, activation.code, activation.a, activation.b, 0, lines,
+      'conv_patches',
+      x.at,
+      size[2],
+      inputs,
+      packed,
+      kh,
+      kw,
+      outputs,
+      bias,
+      residual,
+      y.at,
+      activation.code,
+      activation.a,
+      activation.b,
+      0,
+      lines,
       e.scratch(4 * kw * outputs),
     )
     return
@@ -88,34 +120,80 @@ export function emitTransposed(e: KernelEmitter, { x, w, y, geometry, group, bia
   })
   const scratch = e.scratch(e.ask('conv_scratch_size', inputs, taps))
   e.call(
-    'conv_transpose', x.at, x.shape[1], ...size, inputs, group, packed, ...kernel, ...strides, ...dilations, ...begin, y.at, y.shape[1], ...out, outputs,
-    bias, residual, y.shape[1], activation.code, activation.a, activation.b, 0, x.shape[0] * out[0] * out[1], scratch,
+    'conv_transpose',
+    x.at,
+    x.shape[1],
+    ...size,
+    inputs,
+    group,
+    packed,
+    ...kernel,
+    ...strides,
+    ...dilations,
+    ...begin,
+    y.at,
+    y.shape[1],
+    ...out,
+    outputs,
+    bias,
+    residual,
+    y.shape[1],
+    activation.code,
+    activation.a,
+    activation.b,
+    0,
+    x.shape[0] * out[0] * out[1],
+    scratch,
   )
 }
 
 export function geometryOf(attributes: TransposeAttributes, x: Shape, w: Shape, b: Shape | undefined): Geometry {
   const { group } = attributes
   if (x.length < 3 || x.length > 5) {
-    throw new LanewiseError(x.length < 3 ? 'E_SHAPE' : 'E_UNSUPPORTED', `ConvTranspose takes inputs of 3 to 5 axes, got ${formatShape(x)}`)
+    throw new LanewiseError(
+      x.length < 3 ? 'E_SHAPE' : 'E_UNSUPPORTED',
+      `ConvTranspose takes inputs of 3 to 5 axes, got ${formatShape(x)}`,
+    )
   }
-  if (w.length !== x.length) throw new LanewiseError('E_SHAPE', `the weights ${formatShape(w)} do not have as many axes as the input ${formatShape(x)}`)
+  if (w.length !== x.length)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `the weights ${formatShape(w)} do not have as many axes as the input ${formatShape(x)}`,
+    )
   if (!(group >= 1)) throw new LanewiseError('E_VALUE', `group must be positive, got ${group}`)
   if (w[0] !== x[1] || x[1] % group !== 0) {
-    throw new LanewiseError('E_SHAPE', `weights ${formatShape(w)} in ${group} groups do not fit ${x[1]} channels`, { expected: `${w[0]} channels`, actual: `${x[1]} channels` })
+    throw new LanewiseError('E_SHAPE', `weights ${formatShape(w)} in ${group} groups do not fit ${x[1]} channels`, {
+      expected: `${w[0]} channels`,
+      actual: `${x[1]} channels`,
+    })
   }
-  if (b && (b.length !== 1 || b[0] !== w[1] * group)) throw new LanewiseError('E_SHAPE', `the bias must have ${w[1] * group} elements, got ${formatShape(b)}`)
+  if (b && (b.length !== 1 || b[0] !== w[1] * group))
+    throw new LanewiseError('E_SHAPE', `the bias must have ${w[1] * group} elements, got ${formatShape(b)}`)
   const rank = x.length - 2
   const kernel = w.slice(2)
   if (attributes.kernel_shape && formatShape(attributes.kernel_shape) !== formatShape(kernel)) {
-    throw new LanewiseError('E_SHAPE', `kernel_shape ${formatShape(attributes.kernel_shape)} is not that of the weights ${formatShape(w)}`)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `kernel_shape ${formatShape(attributes.kernel_shape)} is not that of the weights ${formatShape(w)}`,
+    )
   }
   const strides = perAxis('strides', attributes.strides, rank, 1)
   const dilations = perAxis('dilations', attributes.dilations, rank, 1)
   const extra = attributes.output_padding ?? new Array<number>(rank).fill(0)
-  if (extra.length !== rank || extra.some((pad) => !(pad >= 0))) throw new LanewiseError('E_VALUE', `output_padding ${formatShape(extra)} must be ${rank} numbers of 0 or more`)
+  if (extra.length !== rank || extra.some((pad) => !(pad >= 0)))
+    throw new LanewiseError('E_VALUE', `output_padding ${formatShape(extra)} must be ${rank} numbers of 0 or more`)
   const whole = kernel.map((size, i) => strides[i] * (x[i + 2] - 1) + extra[i] + (size - 1) * dilations[i] + 1)
-  const wanted = attributes.output_shape ? attributes.output_shape.slice(-rank) : attributes.auto_pad.startsWith('SAME') ? x.slice(2).map((size, i) => size * strides[i]) : undefined
-  for (const size of whole) if (size > LIMIT) throw new LanewiseError('E_VALUE', `strides, dilations and kernel make an output of ${size} before padding is cut off`)
+  const wanted = attributes.output_shape
+    ? attributes.output_shape.slice(-rank)
+    : attributes.auto_pad.startsWith('SAME')
+      ? x.slice(2).map((size, i) => size * strides[i])
+      : undefined
+  for (const size of whole)
+    if (size > LIMIT)
+      throw new LanewiseError(
+        'E_VALUE',
+        `strides, dilations and kernel make an output of ${size} before padding is cut off`,
+      )
   if (wanted) {
     // What is too much is cut off on both sides, the odd one at the end for SAME_UPPER and at the beginning otherwise.
     const total = whole.map((size, i) => Math.max(0, size - wanted[i]))
@@ -123,7 +201,8 @@ export function geometryOf(attributes: TransposeAttributes, x: Shape, w: Shape, 
     return checked({ kernel, strides, dilations, begin, output: wanted })
   }
   const pads = attributes.auto_pad === 'VALID' ? undefined : attributes.pads
-  if (pads && (pads.length !== 2 * rank || pads.some((pad) => !(pad >= 0)))) throw new LanewiseError('E_VALUE', `pads ${formatShape(pads)} must be ${2 * rank} numbers of 0 or more`)
+  if (pads && (pads.length !== 2 * rank || pads.some((pad) => !(pad >= 0))))
+    throw new LanewiseError('E_VALUE', `pads ${formatShape(pads)} must be ${2 * rank} numbers of 0 or more`)
   const begin = pads?.slice(0, rank) ?? new Array<number>(rank).fill(0)
   const end = pads?.slice(rank) ?? begin
   return checked({ kernel, strides, dilations, begin, output: whole.map((size, i) => size - begin[i] - end[i]) })
@@ -131,7 +210,8 @@ export function geometryOf(attributes: TransposeAttributes, x: Shape, w: Shape, 
 
 function checked(geometry: Geometry): Geometry {
   for (const size of geometry.output) {
-    if (!(Number.isSafeInteger(size) && size >= 1)) throw new LanewiseError('E_SHAPE', `the output would have the spatial shape ${formatShape(geometry.output)}`)
+    if (!(Number.isSafeInteger(size) && size >= 1))
+      throw new LanewiseError('E_SHAPE', `the output would have the spatial shape ${formatShape(geometry.output)}`)
   }
   return geometry
 }

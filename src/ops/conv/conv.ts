@@ -1,4 +1,11 @@
-import { ROWS_DOTS, ROWS_PRODUCTS, ROWS_TAPS, ROWS_TILES, UNARY_LEAKY_RELU, UNARY_NONE } from '../../../assembly/abi/codes.js'
+import {
+  ROWS_DOTS,
+  ROWS_PRODUCTS,
+  ROWS_TAPS,
+  ROWS_TILES,
+  UNARY_LEAKY_RELU,
+  UNARY_NONE,
+} from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
 import { channelsLastOrder, type Layout, type LayoutQuery } from '../../core/layout.js'
 import { formatShape, type Shape } from '../../core/shape.js'
@@ -55,14 +62,17 @@ export const Conv = defineOp({
 /** The output in the memory of the residual, if nobody else needs that: kernels read it where they write. Unless it is the image, too. */
 export function outputOver(e: Emitter<unknown>): Operand {
   const { residual } = e.fused
-  if (residual === undefined || e.input(residual).constant || e.input(residual).at.block === e.input(0).at.block) return e.output(0)
+  if (residual === undefined || e.input(residual).constant || e.input(residual).at.block === e.input(0).at.block)
+    return e.output(0)
   return e.overwrite(0, residual)
 }
 
 /** Data and residual channels-last; weights and bias as they are. */
 export function channelsLastData({ inputs, outputs }: LayoutQuery<unknown>): Layout {
   return {
-    inputs: inputs.map((input, i) => (input && (i === 0 || i >= 3) ? channelsLastOrder(input.shape.length) : undefined)),
+    inputs: inputs.map((input, i) =>
+      input && (i === 0 || i >= 3) ? channelsLastOrder(input.shape.length) : undefined,
+    ),
     outputs: outputs.map((shape) => channelsLastOrder(shape.length)),
   }
 }
@@ -71,9 +81,16 @@ export function windowOf(attributes: ConvAttributes, x: Shape, w: Shape, b: Shap
   const { group } = attributes
   if (x.length < 3 || x.length > 5) {
     const code = x.length < 3 ? 'E_SHAPE' : 'E_UNSUPPORTED'
-    throw new LanewiseError(code, `Conv takes inputs of 3 to 5 axes, got ${formatShape(x)}`, { expected: '3 to 5 axes', actual: formatShape(x) })
+    throw new LanewiseError(code, `Conv takes inputs of 3 to 5 axes, got ${formatShape(x)}`, {
+      expected: '3 to 5 axes',
+      actual: formatShape(x),
+    })
   }
-  if (w.length !== x.length) throw new LanewiseError('E_SHAPE', `the weights ${formatShape(w)} do not have as many axes as the input ${formatShape(x)}`)
+  if (w.length !== x.length)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `the weights ${formatShape(w)} do not have as many axes as the input ${formatShape(x)}`,
+    )
   if (!(group >= 1)) throw new LanewiseError('E_VALUE', `group must be positive, got ${group}`)
   if (x[1] !== w[1] * group || w[0] % group !== 0) {
     throw new LanewiseError('E_SHAPE', `weights ${formatShape(w)} in ${group} groups do not fit ${x[1]} channels`, {
@@ -81,10 +98,14 @@ export function windowOf(attributes: ConvAttributes, x: Shape, w: Shape, b: Shap
       actual: `${x[1]} channels`,
     })
   }
-  if (b && (b.length !== 1 || b[0] !== w[0])) throw new LanewiseError('E_SHAPE', `the bias must have ${w[0]} elements, got ${formatShape(b)}`)
+  if (b && (b.length !== 1 || b[0] !== w[0]))
+    throw new LanewiseError('E_SHAPE', `the bias must have ${w[0]} elements, got ${formatShape(b)}`)
   const kernel = w.slice(2)
   if (attributes.kernel_shape && formatShape(attributes.kernel_shape) !== formatShape(kernel)) {
-    throw new LanewiseError('E_SHAPE', `kernel_shape ${formatShape(attributes.kernel_shape)} is not that of the weights ${formatShape(w)}`)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `kernel_shape ${formatShape(attributes.kernel_shape)} is not that of the weights ${formatShape(w)}`,
+    )
   }
   return slideWindow(attributes, x.slice(2), kernel)
 }
@@ -129,19 +150,25 @@ export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
   if (group === 1 && isFlat(window) && readingsOfFilters(x.shape, window) <= FEW_READINGS) return few
   const inputs = w.shape[1]
   const outputs = w.shape[0] / group
-  const kind = group === 1 && isFlat(window) && window.dilations.every((dilation) => dilation === 1) ? rowsKind(job) : undefined
+  const kind =
+    group === 1 && isFlat(window) && window.dilations.every((dilation) => dilation === 1) ? rowsKind(job) : undefined
   if (kind === ROWS_TILES && inputs <= TILES_BEFORE_WINOGRAD) return rows(kind)
   const taps = isFlat(window) ? unitTaps(window) : 0
   if (e.fast && taps > 0 && (group === 1 || Math.min(inputs, outputs) >= 8)) {
     const [depth, oh, ow] = threeAxes(window.output, 1)
     const images = x.shape[0] * depth
-    const tile = w.constant || images * oh * ow >= REPACKED_PIXELS ? e.ask('winograd_choice', taps, images, inputs, outputs, oh, ow) : 0
+    const tile =
+      w.constant || images * oh * ow >= REPACKED_PIXELS
+        ? e.ask('winograd_choice', taps, images, inputs, outputs, oh, ow)
+        : 0
     // Packed filters take up to four times the original ones' memory: where that is scarce, what takes less.
     for (const m of tile === 4 ? [4, 2] : [tile]) {
-      if (m && e.affords(w, winogradKey(m, group), winogradBytes(e, m, taps, group, inputs, outputs))) return winograd(m, taps)
+      if (m && e.affords(w, winogradKey(m, group), winogradBytes(e, m, taps, group, inputs, outputs)))
+        return winograd(m, taps)
     }
   }
-  if (group > 1) return outputs <= (w.size === w.shape[0] * inputs ? GROUPED_POINTWISE : GROUPED_OUTPUTS) ? grouped : gathered
+  if (group > 1)
+    return outputs <= (w.size === w.shape[0] * inputs ? GROUPED_POINTWISE : GROUPED_OUTPUTS) ? grouped : gathered
   return kind === undefined ? gathered : rows(kind)
 }
 
@@ -153,7 +180,8 @@ function rowsKind({ w, window }: Job): keyof typeof rowsNames | undefined {
   if (inputs === 1 && outputs <= 6) return ROWS_TAPS
   // Tiles are eight filters wide: a quarter of their work must be lost before dot products win.
   const lost = Math.ceil(outputs / 8) * 8 - outputs
-  if (inputs > 1 && run >= 4 && outputs <= 12 && (kh * kw === 1 ? outputs <= 4 && inputs >= 16 : 3 * lost >= outputs)) return ROWS_DOTS
+  if (inputs > 1 && run >= 4 && outputs <= 12 && (kh * kw === 1 ? outputs <= 4 && inputs >= 16 : 3 * lost >= outputs))
+    return ROWS_DOTS
   const short = kh * kw > 1 && run <= 40 && inputs <= 8 && outputs <= (inputs <= 4 ? 32 : 16)
   if (short && threeAxes(window.output, 1)[2] >= 12) return ROWS_TILES
   return kh > 1 && run >= 80 && outputs <= 32 && threeAxes(window.output, 1)[2] >= 16 ? ROWS_PRODUCTS : undefined
@@ -181,13 +209,25 @@ function readingsOfFilters(x: Shape, { kernel, strides, dilations, begin, output
 /** 3 for 3×3, 5 for 5×5, at stride 1 and not dilated; otherwise 0. */
 export function unitTaps({ kernel, strides, dilations }: Pick<Window, 'kernel' | 'strides' | 'dilations'>): number {
   const [, kh, kw] = threeAxes(kernel, 1)
-  return kh === kw && (kh === 3 || kh === 5) && strides.every((stride) => stride === 1) && dilations.every((dilation) => dilation === 1) ? kh : 0
+  return kh === kw &&
+    (kh === 3 || kh === 5) &&
+    strides.every((stride) => stride === 1) &&
+    dilations.every((dilation) => dilation === 1)
+    ? kh
+    : 0
 }
 
 const winogradKey = (m: number, group: number): string => `winograd ${m} ${group}`
 
 /** Bytes of the packed filters. Packing works in scratch behind what it makes. */
-function winogradBytes(e: KernelEmitter, m: number, taps: number, group: number, inputs: number, outputs: number): number {
+function winogradBytes(
+  e: KernelEmitter,
+  m: number,
+  taps: number,
+  group: number,
+  inputs: number,
+  outputs: number,
+): number {
   return group * e.ask('winograd_packed_size', m, taps, inputs, outputs) + e.ask('winograd_pack_scratch_size')
 }
 
@@ -201,21 +241,60 @@ function winograd(m: number, taps: number): Kernel {
       const inputs = w.shape[1]
       const outputs = w.shape[0] / group
       const bytes = e.ask('winograd_packed_size', m, taps, inputs, outputs)
-      const packed = e.pack(w, winogradKey(m, group), winogradBytes(e, m, taps, group, inputs, outputs), (p, from, to) => {
-        const panels = Math.ceil(outputs / 8)
-        for (let g = 0; g < group; g++) {
-          const filters = plus(from, 4 * taps * taps * inputs * outputs * g)
-          for (let i = 0; i < panels; i += 8) {
-            p.call('winograd_pack_f32', m, taps, filters, inputs, outputs, plus(to, g * bytes), plus(to, group * bytes), i, Math.min(i + 8, panels))
+      const packed = e.pack(
+        w,
+        winogradKey(m, group),
+        winogradBytes(e, m, taps, group, inputs, outputs),
+        (p, from, to) => {
+          const panels = Math.ceil(outputs / 8)
+          for (let g = 0; g < group; g++) {
+            const filters = plus(from, 4 * taps * taps * inputs * outputs * g)
+            for (let i = 0; i < panels; i += 8) {
+              p.call(
+                'winograd_pack_f32',
+                m,
+                taps,
+                filters,
+                inputs,
+                outputs,
+                plus(to, g * bytes),
+                plus(to, group * bytes),
+                i,
+                Math.min(i + 8, panels),
+              )
+            }
           }
-        }
-      })
+        },
+      )
       const scratch = e.scratch(e.ask('winograd_scratch_size', m, taps, images, oh, ow, inputs, outputs))
       for (let g = 0; g < group; g++) {
         const slice = <T extends Address | number>(at: T) => (typeof at === 'number' ? at : plus(at, 4 * g * outputs))
         e.call(
-          'winograd_f32', m, taps, plus(x.at, 4 * g * inputs), x.shape[1], plus(packed, g * bytes), slice(bias), slice(residual), y.shape[1], slice(y.at),
-          y.shape[1], images, height, width, inputs, outputs, oh, ow, top, left, activation.code, activation.a, activation.b, scratch, 0,
+          'winograd_f32',
+          m,
+          taps,
+          plus(x.at, 4 * g * inputs),
+          x.shape[1],
+          plus(packed, g * bytes),
+          slice(bias),
+          slice(residual),
+          y.shape[1],
+          slice(y.at),
+          y.shape[1],
+          images,
+          height,
+          width,
+          inputs,
+          outputs,
+          oh,
+          ow,
+          top,
+          left,
+          activation.code,
+          activation.a,
+          activation.b,
+          scratch,
+          0,
           e.ask('winograd_blocks', m, taps, images, oh, ow, inputs, outputs),
         )
       }
@@ -231,11 +310,40 @@ const depthwise: Kernel = {
     const { images, height, width, oh, ow, kh, kw, sh, sw, dh, dw, top, left } = planesOf(job)
     const channels = y.shape[1]
     const bytes = 4 * e.ask('depthwise_packed_size', channels, kh * kw)
-    const packed = e.pack(w, `depthwise ${kh * kw}`, bytes, (p, from, to) => p.call('depthwise_pack_f32', from, channels, kh * kw, to))
+    const packed = e.pack(w, `depthwise ${kh * kw}`, bytes, (p, from, to) =>
+      p.call('depthwise_pack_f32', from, channels, kh * kw, to),
+    )
     const scratch = e.scratch(e.ask('depthwise_scratch_size', channels, ow, kh, kw, sw, dh, dw))
     e.call(
-      'depthwise_f32', x.at, group, packed, bias, residual, channels, y.at, channels, height, width, channels, channels / group, oh, ow, kh, kw,
-      sh, sw, dh, dw, top, left, activation.code, activation.a, activation.b, scratch, 0, images * oh,
+      'depthwise_f32',
+      x.at,
+      group,
+      packed,
+      bias,
+      residual,
+      channels,
+      y.at,
+      channels,
+      height,
+      width,
+      channels,
+      channels / group,
+      oh,
+      ow,
+      kh,
+      kw,
+      sh,
+      sw,
+      dh,
+      dw,
+      top,
+      left,
+      activation.code,
+      activation.a,
+      activation.b,
+      scratch,
+      0,
+      images * oh,
     )
   },
 }
@@ -257,8 +365,32 @@ const few: Kernel = {
     const { images, height, width, oh, ow, kh, kw, sh, sw, dh, dw, top, left } = planesOf(job)
     const [outputs, inputs] = w.shape
     e.call(
-      'conv_few', x.at, height, width, inputs, packTaps(e, job), kh, kw, sh, sw, dh, dw, top, left, y.at, images, oh, ow, outputs,
-      bias, residual, activation.code, activation.a, activation.b, 0, outputs,
+      'conv_few',
+      x.at,
+      height,
+      width,
+      inputs,
+      packTaps(e, job),
+      kh,
+      kw,
+      sh,
+      sw,
+      dh,
+      dw,
+      top,
+      left,
+      y.at,
+      images,
+      oh,
+      ow,
+      outputs,
+      bias,
+      residual,
+      activation.code,
+      activation.a,
+      activation.b,
+      0,
+      outputs,
     )
   },
 }
@@ -273,12 +405,42 @@ function rows(kind: keyof typeof rowsNames): Kernel {
       const { x, w, y, bias, residual, activation } = job
       const { images, height, width, oh, ow, kh, kw, sh, sw, top, left } = planesOf(job)
       const [outputs, inputs] = w.shape
-      const packed = e.pack(w, `rows ${kind} ${sw}`, e.ask('conv_rows_packed_size', kind, outputs, inputs, kh, kw), (p, from, to) => {
-        p.call('conv_rows_pack', kind, from, outputs, inputs, kh, kw, sw, to)
-      })
+      const packed = e.pack(
+        w,
+        `rows ${kind} ${sw}`,
+        e.ask('conv_rows_packed_size', kind, outputs, inputs, kh, kw),
+        (p, from, to) => {
+          p.call('conv_rows_pack', kind, from, outputs, inputs, kh, kw, sw, to)
+        },
+      )
       e.call(
-        'conv_rows', kind, x.at, inputs, height, width, inputs, packed, kh, kw, sh, sw, top, left, y.at, outputs, oh, ow, outputs,
-        bias, residual, outputs, activation.code, activation.a, activation.b, 0, images * oh,
+        'conv_rows',
+        kind,
+        x.at,
+        inputs,
+        height,
+        width,
+        inputs,
+        packed,
+        kh,
+        kw,
+        sh,
+        sw,
+        top,
+        left,
+        y.at,
+        outputs,
+        oh,
+        ow,
+        outputs,
+        bias,
+        residual,
+        outputs,
+        activation.code,
+        activation.a,
+        activation.b,
+        0,
+        images * oh,
         e.scratch(e.ask('conv_rows_scratch_size', kind, inputs, kh, kw, sw, ow)),
       )
     },
@@ -294,7 +456,12 @@ const grouped: Kernel = {
     const [kd, kh, kw] = threeAxes(window.kernel, 1)
     const [, , sw] = threeAxes(window.strides, 1)
     const [, , dw] = threeAxes(window.dilations, 1)
-    emitTaps(e, job, 'conv_grouped', e.scratch(e.ask('conv_grouped_scratch_size', inputs, group, kd, kh, kw, sw, dw, out[2])))
+    emitTaps(
+      e,
+      job,
+      'conv_grouped',
+      e.scratch(e.ask('conv_grouped_scratch_size', inputs, group, kd, kh, kw, sw, dw, out[2])),
+    )
   },
 }
 
@@ -310,7 +477,12 @@ function planesOf({ x, y, window }: Job) {
 }
 
 /** Channels in and out of one group, and the sizes of the output. */
-function sizesOf({ w, y, window, group }: Job): { inputs: number; outputs: number; taps: number; out: [number, number, number] } {
+function sizesOf({ w, y, window, group }: Job): {
+  inputs: number
+  outputs: number
+  taps: number
+  out: [number, number, number]
+} {
   const [kd, kh, kw] = threeAxes(window.kernel, 1)
   return { inputs: w.shape[1], outputs: w.shape[0] / group, taps: kd * kh * kw, out: threeAxes(y.shape.slice(2), 1) }
 }
@@ -328,8 +500,29 @@ function emitTaps(e: KernelEmitter, job: Job, kernel: 'conv' | 'conv_grouped', s
   const { x, y, window, group, bias, residual, activation } = job
   const { inputs, outputs, out } = sizesOf(job)
   e.call(
-    kernel, x.at, x.shape[1], ...threeAxes(x.shape.slice(2), 1), inputs, group, packTaps(e, job), ...threeAxes(window.kernel, 1),
-    ...threeAxes(window.strides, 1), ...threeAxes(window.dilations, 1), ...threeAxes(window.begin, 0), y.at, y.shape[1], ...out, outputs,
-    bias, residual, y.shape[1], activation.code, activation.a, activation.b, 0, x.shape[0] * out[0] * out[1], scratch,
+    kernel,
+    x.at,
+    x.shape[1],
+    ...threeAxes(x.shape.slice(2), 1),
+    inputs,
+    group,
+    packTaps(e, job),
+    ...threeAxes(window.kernel, 1),
+    ...threeAxes(window.strides, 1),
+    ...threeAxes(window.dilations, 1),
+    ...threeAxes(window.begin, 0),
+    y.at,
+    y.shape[1],
+    ...out,
+    outputs,
+    bias,
+    residual,
+    y.shape[1],
+    activation.code,
+    activation.a,
+    activation.b,
+    0,
+    x.shape[0] * out[0] * out[1],
+    scratch,
   )
 }

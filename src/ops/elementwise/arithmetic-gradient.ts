@@ -35,7 +35,10 @@ export const MeanGradient: Gradient<object> = {
   backward(g) {
     const dy = g.gradient()!
     g.inputs.forEach((_, i) => {
-      if (g.wants(i)) throughBroadcast(g, i, dy, (to) => g.call('unary_f32', code.UNARY_AFFINE, dy.at, to, dy.size, 1 / g.inputs.length, 0))
+      if (g.wants(i))
+        throughBroadcast(g, i, dy, (to) =>
+          g.call('unary_f32', code.UNARY_AFFINE, dy.at, to, dy.size, 1 / g.inputs.length, 0),
+        )
     })
   },
 }
@@ -74,7 +77,10 @@ export const MulGradient: Gradient<object> = {
       [0, 1],
       [1, 0],
     ]) {
-      if (g.wants(mine)) throughBroadcast(g, mine, dy, (to) => emitBinary(g, code.BINARY_MUL, dy, g.input(other), { ...placeOf(dy), at: to }))
+      if (g.wants(mine))
+        throughBroadcast(g, mine, dy, (to) =>
+          emitBinary(g, code.BINARY_MUL, dy, g.input(other), { ...placeOf(dy), at: to }),
+        )
     }
   },
 }
@@ -85,7 +91,8 @@ export const DivGradient: Gradient<object> = {
   backward(g) {
     const dy = g.gradient()!
     const b = g.input(1)
-    if (g.wants(0)) throughBroadcast(g, 0, dy, (to) => emitBinary(g, code.BINARY_DIV, dy, b, { ...placeOf(dy), at: to }))
+    if (g.wants(0))
+      throughBroadcast(g, 0, dy, (to) => emitBinary(g, code.BINARY_DIV, dy, b, { ...placeOf(dy), at: to }))
     if (!g.wants(1)) return
     throughBroadcast(g, 1, dy, (to) => {
       const at = { ...placeOf(dy), at: to }
@@ -103,8 +110,10 @@ function byKernel(op: Broadcasting, which: number): Gradient<object> {
       const dy = g.gradient()!
       const y = g.output(0)
       const [a, b] = [spread(g, g.input(0), y), spread(g, g.input(1), y)]
-      if (g.wants(0)) throughBroadcast(g, 0, y, (to) => g.call('binary_gradient_f32', which, a, b, y.at, dy.at, to, 0, y.size))
-      if (g.wants(1)) throughBroadcast(g, 1, y, (to) => g.call('binary_gradient_f32', which, a, b, y.at, dy.at, 0, to, y.size))
+      if (g.wants(0))
+        throughBroadcast(g, 0, y, (to) => g.call('binary_gradient_f32', which, a, b, y.at, dy.at, to, 0, y.size))
+      if (g.wants(1))
+        throughBroadcast(g, 1, y, (to) => g.call('binary_gradient_f32', which, a, b, y.at, dy.at, 0, to, y.size))
     },
   }
 }
@@ -122,8 +131,10 @@ function picking(op: OpDefinition<object>, which: number): Gradient<object> {
       const y = g.output(0)
       if (g.inputs.length === 2) {
         const [a, b] = [spread(g, g.input(0), y), spread(g, g.input(1), y)]
-        if (g.wants(0)) throughBroadcast(g, 0, y, (to) => g.call('binary_gradient_f32', which, a, b, y.at, dy.at, to, 0, y.size))
-        if (g.wants(1)) throughBroadcast(g, 1, y, (to) => g.call('binary_gradient_f32', which, a, b, y.at, dy.at, 0, to, y.size))
+        if (g.wants(0))
+          throughBroadcast(g, 0, y, (to) => g.call('binary_gradient_f32', which, a, b, y.at, dy.at, to, 0, y.size))
+        if (g.wants(1))
+          throughBroadcast(g, 1, y, (to) => g.call('binary_gradient_f32', which, a, b, y.at, dy.at, 0, to, y.size))
         return
       }
       // What one operand takes, the next ones do not get.

@@ -8,7 +8,14 @@ import { int } from '../../ir/attributes.js'
 import { descriptor, mapBroadcast, walkOf } from './broadcast.js'
 import { castTensor } from './cast.js'
 import { pow } from '../../core/scalar-functions.js'
-import { defineOp, type Emitter, type KernelEmitter, type Operand, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
+import {
+  defineOp,
+  type Emitter,
+  type KernelEmitter,
+  type Operand,
+  type OpDefinition,
+  type UpgradeContext,
+} from '../../ir/op.js'
 import { requireArithmetic, sameType } from './operands.js'
 
 type Both = (x: number, y: number) => number
@@ -29,12 +36,19 @@ export function emitBinary(
     e.call('binary_f32', which, a.at, strides[0][0], b.at, strides[1][0], y.at, sizes[0])
     return
   }
-  const kernel = y.dtype === 'float32' ? 'binary_broadcast_f32' : y.dtype === 'int64' ? 'binary_broadcast_i64' : 'binary_broadcast_i32'
+  const kernel =
+    y.dtype === 'float32'
+      ? 'binary_broadcast_f32'
+      : y.dtype === 'int64'
+        ? 'binary_broadcast_i64'
+        : 'binary_broadcast_i32'
   e.call(kernel, which, a.at, b.at, y.at, e.table(descriptor(walk)), sizes.length, 0, sizes[0])
 }
 
 function sameKernelType(types: readonly (DType | undefined)[]): boolean {
-  return (types[0] === 'float32' || types[0] === 'int32' || types[0] === 'int64') && types.every((type) => type === types[0])
+  return (
+    (types[0] === 'float32' || types[0] === 'int32' || types[0] === 'int64') && types.every((type) => type === types[0])
+  )
 }
 
 /** The output in the place of whichever operand it may overwrite. */
@@ -70,14 +84,25 @@ function aligned(b: Operand, a: Operand, axis: number | undefined): Pick<Operand
 }
 
 /** An operator of two operands that broadcast. `kernel` says whether integers may use the kernels, too. */
-function binary(name: string, which: number, f: Both, big: Big, integersByKernel = true): OpDefinition<{ axis: number | undefined }> {
+function binary(
+  name: string,
+  which: number,
+  f: Both,
+  big: Big,
+  integersByKernel = true,
+): OpDefinition<{ axis: number | undefined }> {
   return defineOp({
     name,
     arity: 2,
     attributes: { axis: int() },
     infer({ attributes, inputs }) {
       const [a, b] = inputs
-      return [{ dtype: sameType(inputs), shape: broadcastShapes(a!.shape, placed(b!.shape, a!.shape.length, attributes.axis)) }]
+      return [
+        {
+          dtype: sameType(inputs),
+          shape: broadcastShapes(a!.shape, placed(b!.shape, a!.shape.length, attributes.axis)),
+        },
+      ]
     },
     layout: (query) => (query.attributes.axis === undefined ? elementwise(query) : { inputs: [], outputs: [] }),
     kernel: (types) => sameKernelType(types) && (types[0] === 'float32' || integersByKernel),
@@ -97,7 +122,9 @@ function binary(name: string, which: number, f: Both, big: Big, integersByKernel
 
 function computeBinary(a: HostTensor, b: HostTensor, f: Both, big: Big): HostTensor {
   requireArithmetic(a.dtype)
-  return isBig(a.dtype) ? mapBroadcast<bigint, bigint>(a, b, a.dtype, big) : mapBroadcast<number, number>(a, b, a.dtype, f)
+  return isBig(a.dtype)
+    ? mapBroadcast<bigint, bigint>(a, b, a.dtype, big)
+    : mapBroadcast<number, number>(a, b, a.dtype, f)
 }
 
 function nonZero<T extends number | bigint>(divisor: T): T {
@@ -105,12 +132,27 @@ function nonZero<T extends number | bigint>(divisor: T): T {
   return divisor
 }
 
-export const Add = binary('Add', code.BINARY_ADD, (x, y) => x + y, (x, y) => x + y)
-export const Sub = binary('Sub', code.BINARY_SUB, (x, y) => x - y, (x, y) => x - y)
+export const Add = binary(
+  'Add',
+  code.BINARY_ADD,
+  (x, y) => x + y,
+  (x, y) => x + y,
+)
+export const Sub = binary(
+  'Sub',
+  code.BINARY_SUB,
+  (x, y) => x - y,
+  (x, y) => x - y,
+)
 
 /** Integers wrap, as in every runtime; products of 32 bits pass 2^53, so they are multiplied as integers. */
 export const Mul: OpDefinition<{ axis: number | undefined }> = {
-  ...binary('Mul', code.BINARY_MUL, (x, y) => x * y, (x, y) => x * y),
+  ...binary(
+    'Mul',
+    code.BINARY_MUL,
+    (x, y) => x * y,
+    (x, y) => x * y,
+  ),
   compute({ attributes, inputs: [a, b] }) {
     const right = { ...b!, shape: placed(b!.shape, a!.shape.length, attributes.axis) }
     return [computeBinary(a!, right, isFloat(a!.dtype) ? (x, y) => x * y : Math.imul, (x, y) => x * y)]
@@ -119,7 +161,13 @@ export const Mul: OpDefinition<{ axis: number | undefined }> = {
 
 /** Integers divide towards zero; by zero they do not. */
 export const Div: OpDefinition<{ axis: number | undefined }> = {
-  ...binary('Div', code.BINARY_DIV, (x, y) => x / y, (x, y) => x / nonZero(y), false),
+  ...binary(
+    'Div',
+    code.BINARY_DIV,
+    (x, y) => x / y,
+    (x, y) => x / nonZero(y),
+    false,
+  ),
   compute({ attributes, inputs: [a, b] }) {
     const right = { ...b!, shape: placed(b!.shape, a!.shape.length, attributes.axis) }
     const whole = (x: number, y: number): number => {
@@ -138,7 +186,8 @@ export const Mod = defineOp({
   infer({ attributes, inputs }) {
     const [a, b] = inputs
     const dtype = sameType(inputs)
-    if (isFloat(dtype) && attributes.fmod === 0) throw new LanewiseError('E_VALUE', 'fmod must be 1 for floating-point operands')
+    if (isFloat(dtype) && attributes.fmod === 0)
+      throw new LanewiseError('E_VALUE', 'fmod must be 1 for floating-point operands')
     return [{ dtype, shape: broadcastShapes(a!.shape, b!.shape) }]
   },
   layout: elementwise,
@@ -164,7 +213,9 @@ export const Pow = defineOp({
   name: 'Pow',
   arity: 2,
   attributes: { axis: int() },
-  infer: ({ attributes, inputs: [a, b] }) => [{ dtype: a!.dtype, shape: broadcastShapes(a!.shape, placed(b!.shape, a!.shape.length, attributes.axis)) }],
+  infer: ({ attributes, inputs: [a, b] }) => [
+    { dtype: a!.dtype, shape: broadcastShapes(a!.shape, placed(b!.shape, a!.shape.length, attributes.axis)) },
+  ],
   layout: (query) => (query.attributes.axis === undefined ? elementwise(query) : { inputs: [], outputs: [] }),
   kernel: ([base, exponent]) => base === 'float32' && exponent === 'float32',
   emit(e) {
@@ -183,7 +234,9 @@ export const Pow = defineOp({
           return isBig(a!.dtype) ? power : Number(BigInt.asIntN(32, power))
         }
         const power = pow(Number(x), Number(y))
-        return whole ? castTensor({ dtype: 'float64', shape: [], data: Float64Array.of(power) }, a!.dtype).data[0] as number : power
+        return whole
+          ? (castTensor({ dtype: 'float64', shape: [], data: Float64Array.of(power) }, a!.dtype).data[0] as number)
+          : power
       }),
     ]
   },
@@ -208,22 +261,40 @@ export const PRelu = defineOp({
     const [x, slope] = inputs
     const dtype = sameType(inputs)
     const shape = broadcastShapes(x!.shape, placed(slope!.shape, x!.shape.length, attributes.axis))
-    if (formatShape(shape) !== formatShape(x!.shape)) throw new LanewiseError('E_SHAPE', `slope ${formatShape(slope!.shape)} does not broadcast to ${formatShape(x!.shape)}`)
+    if (formatShape(shape) !== formatShape(x!.shape))
+      throw new LanewiseError(
+        'E_SHAPE',
+        `slope ${formatShape(slope!.shape)} does not broadcast to ${formatShape(x!.shape)}`,
+      )
     return [{ dtype, shape }]
   },
   layout: (query) => (query.attributes.axis === undefined ? elementwise(query) : { inputs: [], outputs: [] }),
   kernel: (types) => types.every((type) => type === 'float32'),
-  emit: (e) => emitBinary(e, code.BINARY_PRELU, e.input(0), aligned(e.input(1), e.input(0), e.attributes.axis), e.overwrite(0, 0)),
+  emit: (e) =>
+    emitBinary(e, code.BINARY_PRELU, e.input(0), aligned(e.input(1), e.input(0), e.attributes.axis), e.overwrite(0, 0)),
   compute({ attributes, inputs: [x, slope] }) {
     const right = { ...slope!, shape: placed(slope!.shape, x!.shape.length, attributes.axis) }
-    return [computeBinary(x!, right, (a, b) => (a < 0 ? a * b : a), (a, b) => (a < 0n ? a * b : a))]
+    return [
+      computeBinary(
+        x!,
+        right,
+        (a, b) => (a < 0 ? a * b : a),
+        (a, b) => (a < 0n ? a * b : a),
+      ),
+    ]
   },
   // Until opset 7 a slope per channel was a vector over axis 1.
   upgrades: [{ below: 7, apply: ({ attributes }) => void attributes.set('axis', { kind: 'int', value: 1n }) }],
 })
 
 /** Any number of operands, folded from the left. */
-function variadic(name: string, which: number, f: Both, big: Big, finish?: (e: Emitter<unknown>, y: Operand, count: number) => void): OpDefinition<object> {
+function variadic(
+  name: string,
+  which: number,
+  f: Both,
+  big: Big,
+  finish?: (e: Emitter<unknown>, y: Operand, count: number) => void,
+): OpDefinition<object> {
   return defineOp({
     name,
     arity: [1, Infinity],
@@ -244,8 +315,17 @@ function variadic(name: string, which: number, f: Both, big: Big, finish?: (e: E
       const all = inputs as readonly HostTensor[]
       const sum = all.slice(1).reduce((a, b) => computeBinary(a, b, f, big), all[0])
       if (name !== 'Mean') return [sum]
-      const data = (isBig(sum.dtype) ? BigInt64Array.of(BigInt(inputs.length)) : Float64Array.of(inputs.length)) as HostTensor['data']
-      return [computeBinary(sum, { dtype: sum.dtype, shape: shape.map(() => 1), data }, (x, y) => x / y, (x, y) => x / y)]
+      const data = (
+        isBig(sum.dtype) ? BigInt64Array.of(BigInt(inputs.length)) : Float64Array.of(inputs.length)
+      ) as HostTensor['data']
+      return [
+        computeBinary(
+          sum,
+          { dtype: sum.dtype, shape: shape.map(() => 1), data },
+          (x, y) => x / y,
+          (x, y) => x / y,
+        ),
+      ]
     },
     upgrades: [{ below: 6, apply: (node) => void node.attributes.delete('consumed_inputs') }],
   })
@@ -257,7 +337,12 @@ const smaller: Both = (x, y) => (x < y || Number.isNaN(x) ? x : y)
 
 export const Max = variadic('Max', code.BINARY_MAX, larger, (x, y) => (x > y ? x : y))
 export const Min = variadic('Min', code.BINARY_MIN, smaller, (x, y) => (x < y ? x : y))
-export const Sum = variadic('Sum', code.BINARY_ADD, (x, y) => x + y, (x, y) => x + y)
+export const Sum = variadic(
+  'Sum',
+  code.BINARY_ADD,
+  (x, y) => x + y,
+  (x, y) => x + y,
+)
 export const Mean = variadic(
   'Mean',
   code.BINARY_ADD,

@@ -52,14 +52,17 @@ export const Cast = defineOp({
     if (x.dtype === e.outputs[0]!.dtype) return e.view(0, 0)
     emitCast(e, x, e.output(0))
   },
-  compute: ({ attributes: { to, saturate, round_mode }, inputs: [x] }) => [castTensor(x!, targetType(to), saturate !== 0, round_mode as RoundMode)],
+  compute: ({ attributes: { to, saturate, round_mode }, inputs: [x] }) => [
+    castTensor(x!, targetType(to), saturate !== 0, round_mode as RoundMode),
+  ],
   // Before opset 6 the type was named.
   upgrades: [
     {
       below: 6,
       apply({ attributes }) {
         const to = attributes.get('to')
-        if (to?.kind === 'string') attributes.set('to', { kind: 'int', value: BigInt(oldNames.indexOf(to.value.toUpperCase())) })
+        if (to?.kind === 'string')
+          attributes.set('to', { kind: 'int', value: BigInt(oldNames.indexOf(to.value.toUpperCase())) })
       },
     },
   ],
@@ -76,11 +79,28 @@ export const CastLike = defineOp({
     if (x.dtype === e.outputs[0]!.dtype) return e.view(0, 0)
     emitCast(e, x, e.output(0))
   },
-  compute: ({ attributes: { saturate, round_mode }, inputs: [x, like] }) => [castTensor(x!, like!.dtype, saturate !== 0, round_mode as RoundMode)],
+  compute: ({ attributes: { saturate, round_mode }, inputs: [x, like] }) => [
+    castTensor(x!, like!.dtype, saturate !== 0, round_mode as RoundMode),
+  ],
 })
 
 /** `TensorProto.DataType` names in the order of their numbers. */
-const oldNames = ['UNDEFINED', 'FLOAT', 'UINT8', 'INT8', 'UINT16', 'INT16', 'INT32', 'INT64', 'STRING', 'BOOL', 'FLOAT16', 'DOUBLE', 'UINT32', 'UINT64']
+const oldNames = [
+  'UNDEFINED',
+  'FLOAT',
+  'UINT8',
+  'INT8',
+  'UINT16',
+  'INT16',
+  'INT32',
+  'INT64',
+  'STRING',
+  'BOOL',
+  'FLOAT16',
+  'DOUBLE',
+  'UINT32',
+  'UINT64',
+]
 
 function targetType(to: number): DType {
   const dtype = dtypeFromOnnx(to)
@@ -99,7 +119,11 @@ export function castTensor(x: HostTensor, dtype: DType, saturate = true, roundMo
   if (dtype === 'string') return { dtype, shape, data: toStrings(x) }
   if (isSmallFloat(dtype)) {
     const values = Float64Array.from(numbersOf(x))
-    return { dtype, shape, data: encodeFloats(dtype, x.dtype === 'float32' ? Float32Array.from(values) : values, saturate, roundMode) }
+    return {
+      dtype,
+      shape,
+      data: encodeFloats(dtype, x.dtype === 'float32' ? Float32Array.from(values) : values, saturate, roundMode),
+    }
   }
   if (dtype === 'bool') {
     const y = hostZeros(dtype, shape)
@@ -115,7 +139,8 @@ export function castTensor(x: HostTensor, dtype: DType, saturate = true, roundMo
   const to = y.data as { [i: number]: number | bigint }
   if (isBig(x.dtype)) {
     const from = x.data as BigInt64Array
-    for (let i = 0; i < from.length; i++) to[i] = isBig(dtype) ? from[i] : isInteger(dtype) ? Number(BigInt.asIntN(32, from[i])) : Number(from[i])
+    for (let i = 0; i < from.length; i++)
+      to[i] = isBig(dtype) ? from[i] : isInteger(dtype) ? Number(BigInt.asIntN(32, from[i])) : Number(from[i])
     return y
   }
   const from = numbersOf(x)
@@ -151,8 +176,15 @@ function fromStrings(texts: readonly string[], dtype: DType): HostTensor['data']
       data[i] = BigInt(trimmed)
       return
     }
-    const value = /^[+-]?inf(inity)?$/i.test(trimmed) ? (trimmed.startsWith('-') ? -Infinity : Infinity) : /^[+-]?nan$/i.test(trimmed) ? NaN : Number(trimmed)
-    if (trimmed === '' || (Number.isNaN(value) && !/nan/i.test(trimmed))) throw new LanewiseError('E_VALUE', `"${text}" is not a number`)
+    const value = /^[+-]?inf(inity)?$/i.test(trimmed)
+      ? trimmed.startsWith('-')
+        ? -Infinity
+        : Infinity
+      : /^[+-]?nan$/i.test(trimmed)
+        ? NaN
+        : Number(trimmed)
+    if (trimmed === '' || (Number.isNaN(value) && !/nan/i.test(trimmed)))
+      throw new LanewiseError('E_VALUE', `"${text}" is not a number`)
     data[i] = dtype === 'bool' ? (value !== 0 ? 1 : 0) : value
   })
   if (isSmallFloat(dtype)) return encodeFloats(dtype, data as unknown as Float64Array)

@@ -1,11 +1,19 @@
-import { CHAIN_BINARY, CHAIN_FLIPPED, CHAIN_FULL, CHAIN_ROW, CHAIN_SCALAR, CHAIN_UNARY } from '../../../assembly/abi/codes.js'
+import {
+  CHAIN_BINARY,
+  CHAIN_FLIPPED,
+  CHAIN_FULL,
+  CHAIN_ROW,
+  CHAIN_SCALAR,
+  CHAIN_UNARY,
+} from '../../../assembly/abi/codes.js'
 import { elementwise } from '../../core/layout.js'
 import { emitBinary } from './arithmetic.js'
 import { walkOf } from './broadcast.js'
 import type { Activation, OpDefinition, Operand } from '../../ir/op.js'
 
 /** value = f(value), or value = value op input `operand`, or the other way round. */
-export type ChainStep = { readonly unary: Activation } | { readonly binary: number; readonly operand: number; readonly flipped: boolean }
+export type ChainStep =
+  { readonly unary: Activation } | { readonly binary: number; readonly operand: number; readonly flipped: boolean }
 
 /**
  * What the pass fuse-chain makes of elementwise operators that follow each other: the first input goes through the steps; the others are their
@@ -28,7 +36,8 @@ export const Chain: OpDefinition<{ readonly steps: readonly ChainStep[] }> = {
       if (operand!.size === size) return CHAIN_FULL
       if (operand!.size === 1) return CHAIN_SCALAR
       const inner = sizes[sizes.length - 1]
-      if (sizes.length !== 2 || strides[0][0] !== 0 || strides[0][1] !== 1 || (row !== 1 && row !== inner)) return undefined
+      if (sizes.length !== 2 || strides[0][0] !== 0 || strides[0][1] !== 1 || (row !== 1 && row !== inner))
+        return undefined
       row = inner
       return CHAIN_ROW
     })
@@ -42,12 +51,31 @@ export const Chain: OpDefinition<{ readonly steps: readonly ChainStep[] }> = {
           words.set([CHAIN_UNARY, step.unary.code], 5 * i)
           floats.set([step.unary.a, step.unary.b], 5 * i + 2)
         } else {
-          words.set([step.flipped ? CHAIN_FLIPPED : CHAIN_BINARY, step.binary, step.operand, spreads[step.operand]], 5 * i)
+          words.set(
+            [step.flipped ? CHAIN_FLIPPED : CHAIN_BINARY, step.binary, step.operand, spreads[step.operand]],
+            5 * i,
+          )
         }
       })
       const y = e.overwrite(0, 0)
       const scratch = e.scratch(e.ask('chain_scratch'))
-      if (size > 0) e.call('chain_f32', e.table(words), steps.length, row, x.at, at(1), at(2), at(3), at(4), at(5), y.at, 0, size, scratch)
+      if (size > 0)
+        e.call(
+          'chain_f32',
+          e.table(words),
+          steps.length,
+          row,
+          x.at,
+          at(1),
+          at(2),
+          at(3),
+          at(4),
+          at(5),
+          y.at,
+          0,
+          size,
+          scratch,
+        )
       return
     }
     // As it lies, an operand spreads over other axes than the innermost. Not over x, which a later step may read.

@@ -24,7 +24,10 @@ const old = {
 
 /** A comparison: bools, for operands of any type that has an order (or, for Equal, any type). */
 function comparison(name: string, which: number, f: (x: Element, y: Element) => boolean): OpDefinition<object> {
-  const kernels = new Map<DType | undefined, 'compare_broadcast_f32' | 'compare_broadcast_i32' | 'compare_broadcast_i64'>([
+  const kernels = new Map<
+    DType | undefined,
+    'compare_broadcast_f32' | 'compare_broadcast_i32' | 'compare_broadcast_i64'
+  >([
     ['float32', 'compare_broadcast_f32'],
     ['int32', 'compare_broadcast_i32'],
     ['int64', 'compare_broadcast_i64'],
@@ -43,9 +46,21 @@ function comparison(name: string, which: number, f: (x: Element, y: Element) => 
       const [a, b, y] = [e.input(0), e.input(1), e.output(0)]
       if (y.size === 0) return
       const walk = walkOf(y, [a, b])
-      e.call(kernels.get(a.dtype)!, which, a.at, b.at, y.at, e.table(descriptor(walk)), walk.sizes.length, 0, walk.sizes[0])
+      e.call(
+        kernels.get(a.dtype)!,
+        which,
+        a.at,
+        b.at,
+        y.at,
+        e.table(descriptor(walk)),
+        walk.sizes.length,
+        0,
+        walk.sizes[0],
+      )
     },
-    compute: ({ inputs: [a, b] }) => [mapBroadcast<Element, number>(comparable(a!), comparable(b!), 'bool', (x, y) => (f(x, y) ? 1 : 0))],
+    compute: ({ inputs: [a, b] }) => [
+      mapBroadcast<Element, number>(comparable(a!), comparable(b!), 'bool', (x, y) => (f(x, y) ? 1 : 0)),
+    ],
     upgrades: [old],
   })
 }
@@ -63,13 +78,20 @@ export const Greater = comparison('Greater', code.COMPARE_GREATER, (x, y) => x >
 export const GreaterOrEqual = comparison('GreaterOrEqual', code.COMPARE_GREATER_OR_EQUAL, (x, y) => x >= y)
 
 /** An operation on the bits of integers; for bools, the logical one. */
-function bitwise(name: string, which: number, types: (dtype: DType) => boolean, f: (x: number, y: number) => number, big: (x: bigint, y: bigint) => bigint) {
+function bitwise(
+  name: string,
+  which: number,
+  types: (dtype: DType) => boolean,
+  f: (x: number, y: number) => number,
+  big: (x: bigint, y: bigint) => bigint,
+) {
   return defineOp({
     name,
     arity: 2,
     attributes: {},
     infer({ inputs: [a, b] }) {
-      if (!types(a!.dtype) || a!.dtype !== b!.dtype) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a!.dtype} and ${b!.dtype}`)
+      if (!types(a!.dtype) || a!.dtype !== b!.dtype)
+        throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a!.dtype} and ${b!.dtype}`)
       return [{ dtype: a!.dtype, shape: broadcastShapes(a!.shape, b!.shape) }]
     },
     layout: elementwise,
@@ -78,22 +100,70 @@ function bitwise(name: string, which: number, types: (dtype: DType) => boolean, 
       const [a, b, y] = [e.input(0), e.input(1), e.output(0)]
       if (y.size === 0) return
       const walk = walkOf(y, [a, b])
-      e.call('binary_broadcast_u8', which, a.at, b.at, y.at, e.table(descriptor(walk)), walk.sizes.length, 0, walk.sizes[0])
+      e.call(
+        'binary_broadcast_u8',
+        which,
+        a.at,
+        b.at,
+        y.at,
+        e.table(descriptor(walk)),
+        walk.sizes.length,
+        0,
+        walk.sizes[0],
+      )
     },
     compute: ({ inputs: [a, b] }) => [
-      isBig(a!.dtype) ? mapBroadcast<bigint, bigint>(a!, b!, a!.dtype, big) : mapBroadcast<number, number>(a!, b!, a!.dtype, f),
+      isBig(a!.dtype)
+        ? mapBroadcast<bigint, bigint>(a!, b!, a!.dtype, big)
+        : mapBroadcast<number, number>(a!, b!, a!.dtype, f),
     ],
     upgrades: [old],
   })
 }
 
 const isBool = (dtype: DType) => dtype === 'bool'
-export const And = bitwise('And', code.BINARY_AND, isBool, (x, y) => x & y, (x, y) => x & y)
-export const Or = bitwise('Or', code.BINARY_OR, isBool, (x, y) => x | y, (x, y) => x | y)
-export const Xor = bitwise('Xor', code.BINARY_XOR, isBool, (x, y) => x ^ y, (x, y) => x ^ y)
-export const BitwiseAnd = bitwise('BitwiseAnd', code.BINARY_AND, isInteger, (x, y) => x & y, (x, y) => x & y)
-export const BitwiseOr = bitwise('BitwiseOr', code.BINARY_OR, isInteger, (x, y) => x | y, (x, y) => x | y)
-export const BitwiseXor = bitwise('BitwiseXor', code.BINARY_XOR, isInteger, (x, y) => x ^ y, (x, y) => x ^ y)
+export const And = bitwise(
+  'And',
+  code.BINARY_AND,
+  isBool,
+  (x, y) => x & y,
+  (x, y) => x & y,
+)
+export const Or = bitwise(
+  'Or',
+  code.BINARY_OR,
+  isBool,
+  (x, y) => x | y,
+  (x, y) => x | y,
+)
+export const Xor = bitwise(
+  'Xor',
+  code.BINARY_XOR,
+  isBool,
+  (x, y) => x ^ y,
+  (x, y) => x ^ y,
+)
+export const BitwiseAnd = bitwise(
+  'BitwiseAnd',
+  code.BINARY_AND,
+  isInteger,
+  (x, y) => x & y,
+  (x, y) => x & y,
+)
+export const BitwiseOr = bitwise(
+  'BitwiseOr',
+  code.BINARY_OR,
+  isInteger,
+  (x, y) => x | y,
+  (x, y) => x | y,
+)
+export const BitwiseXor = bitwise(
+  'BitwiseXor',
+  code.BINARY_XOR,
+  isInteger,
+  (x, y) => x ^ y,
+  (x, y) => x ^ y,
+)
 
 export const BitwiseNot = defineOp({
   name: 'BitwiseNot',
@@ -117,11 +187,14 @@ export const BitShift = defineOp({
   attributes: { direction: required(string()) },
   infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: broadcastShapes(inputs[0]!.shape, inputs[1]!.shape) }],
   compute({ attributes: { direction }, inputs: [a, b] }) {
-    if (direction !== 'LEFT' && direction !== 'RIGHT') throw new LanewiseError('E_VALUE', `direction must be LEFT or RIGHT, got "${direction}"`)
-    if (!isInteger(a!.dtype) || a!.dtype !== b!.dtype) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a!.dtype} and ${b!.dtype}`)
+    if (direction !== 'LEFT' && direction !== 'RIGHT')
+      throw new LanewiseError('E_VALUE', `direction must be LEFT or RIGHT, got "${direction}"`)
+    if (!isInteger(a!.dtype) || a!.dtype !== b!.dtype)
+      throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a!.dtype} and ${b!.dtype}`)
     const left = direction === 'LEFT'
     const bits = BigInt(8 * byteSize(a!.dtype))
-    const shift = (x: bigint, by: bigint): bigint => (by >= bits || by < 0n ? 0n : left ? BigInt.asUintN(Number(bits), x << by) : x >> by)
+    const shift = (x: bigint, by: bigint): bigint =>
+      by >= bits || by < 0n ? 0n : left ? BigInt.asUintN(Number(bits), x << by) : x >> by
     const big = isBig(a!.dtype)
     return [
       mapBroadcast<number | bigint, number | bigint>(a!, b!, a!.dtype, (x, y) => {
@@ -139,7 +212,8 @@ export const Where = defineOp({
   arity: 3,
   attributes: {},
   infer({ inputs: [condition, a, b] }) {
-    if (condition!.dtype !== 'bool') throw new LanewiseError('E_SHAPE', `the condition must be bool, got ${condition!.dtype}`)
+    if (condition!.dtype !== 'bool')
+      throw new LanewiseError('E_SHAPE', `the condition must be bool, got ${condition!.dtype}`)
     return [{ dtype: sameType([a, b]), shape: broadcastShapes(condition!.shape, a!.shape, b!.shape) }]
   },
   layout: elementwise,
@@ -149,7 +223,18 @@ export const Where = defineOp({
     if (y.size === 0) return
     const walk = walkOf(y, [condition, a, b])
     const shift = Math.log2(byteSize(y.dtype))
-    e.call('where_broadcast', shift, condition.at, a.at, b.at, y.at, e.table(descriptor(walk)), walk.sizes.length, 0, walk.sizes[0])
+    e.call(
+      'where_broadcast',
+      shift,
+      condition.at,
+      a.at,
+      b.at,
+      y.at,
+      e.table(descriptor(walk)),
+      walk.sizes.length,
+      0,
+      walk.sizes[0],
+    )
   },
   compute({ inputs: [condition, a, b] }) {
     const shape = broadcastShapes(condition!.shape, a!.shape, b!.shape)
@@ -175,7 +260,18 @@ export const WhereGradient: Gradient<object> = {
       throughBroadcast(g, index, dy, (to) => {
         const [a, b] = index === 1 ? [dy, zero] : [zero, dy]
         const walk = walkOf(dy, [condition, a, b])
-        g.call('where_broadcast', 2, condition.at, a.at, b.at, to, g.table(descriptor(walk)), walk.sizes.length, 0, walk.sizes[0])
+        g.call(
+          'where_broadcast',
+          2,
+          condition.at,
+          a.at,
+          b.at,
+          to,
+          g.table(descriptor(walk)),
+          walk.sizes.length,
+          0,
+          walk.sizes[0],
+        )
       })
     }
   },

@@ -31,10 +31,18 @@ function take(attributes: RawAttributes, names: readonly string[]): RawAttribute
 type ValueOf<T> = T extends { readonly value: infer V } ? V : never
 
 /** The value of an attribute of a kind, undefined if it is left out. @throws LanewiseError `E_GRAPH` if it is of another kind. */
-function valueOf<K extends RawAttribute['kind']>(attributes: RawAttributes, name: string, kind: K): ValueOf<Extract<RawAttribute, { kind: K }>> | undefined {
+function valueOf<K extends RawAttribute['kind']>(
+  attributes: RawAttributes,
+  name: string,
+  kind: K,
+): ValueOf<Extract<RawAttribute, { kind: K }>> | undefined {
   const attribute = attributes.get(name)
   if (!attribute) return undefined
-  if (attribute.kind !== kind) throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, { expected: kind, actual: attribute.kind })
+  if (attribute.kind !== kind)
+    throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, {
+      expected: kind,
+      actual: attribute.kind,
+    })
   return attribute.value as ValueOf<Extract<RawAttribute, { kind: K }>>
 }
 
@@ -55,7 +63,12 @@ const activationParameters: Record<string, readonly (readonly [string, number])[
 }
 
 /** Turns a node into the activation of `input`. */
-function becomeActivation(node: UpgradeContext, name: string, input: string, parameters: readonly (number | undefined)[]): void {
+function becomeActivation(
+  node: UpgradeContext,
+  name: string,
+  input: string,
+  parameters: readonly (number | undefined)[],
+): void {
   node.attributes.clear()
   if (name === 'Clip') {
     const [low = -Infinity, high = Infinity] = parameters
@@ -63,8 +76,11 @@ function becomeActivation(node: UpgradeContext, name: string, input: string, par
     node.rename('Clip')
     return
   }
-  if (!Object.hasOwn(activationParameters, name)) throw new LanewiseError('E_UNSUPPORTED', `activation "${name}" is not known`)
-  activationParameters[name].forEach(([key, fallback], i) => node.attributes.set(key, { kind: 'float', value: parameters[i] ?? fallback }))
+  if (!Object.hasOwn(activationParameters, name))
+    throw new LanewiseError('E_UNSUPPORTED', `activation "${name}" is not known`)
+  activationParameters[name].forEach(([key, fallback], i) =>
+    node.attributes.set(key, { kind: 'float', value: parameters[i] ?? fallback }),
+  )
   node.inputs = [input]
   node.rename(name)
 }
@@ -118,11 +134,22 @@ export const FusedGemm = defineOp({
     const name = valueOf(fused, 'activation', 'string') ?? ''
     if (name === '') return node.rename('Gemm')
     const result = node.node('Gemm', node.inputs, new Map(node.attributes))
-    becomeActivation(node, name, result, parameters.map((key) => valueOf(fused, key, 'float')))
+    becomeActivation(
+      node,
+      name,
+      result,
+      parameters.map((key) => valueOf(fused, key, 'float')),
+    )
   }),
 })
 
-export const ContribGelu = defineOp({ name: 'Gelu', domain, arity: 1, attributes: {}, upgrades: always((node) => node.rename('Gelu')) })
+export const ContribGelu = defineOp({
+  name: 'Gelu',
+  domain,
+  arity: 1,
+  attributes: {},
+  upgrades: always((node) => node.rename('Gelu')),
+})
 
 /** Gelu(A + B) */
 export const BiasGelu = defineOp({
@@ -197,13 +224,22 @@ export const FusedMatMul = defineOp({
   arity: 2,
   attributes: { alpha: float(1), transA: int(0), transB: int(0), transBatchA: int(0), transBatchB: int(0) },
   infer(c) {
-    const perms = permsOf(c.attributes, c.inputs.map((input) => input!.shape.length))
-    return MatMul.infer!({ ...c, inputs: c.inputs.map((input, i) => ({ dtype: input!.dtype, shape: permuted(input!.shape, perms[i]) })) })
+    const perms = permsOf(
+      c.attributes,
+      c.inputs.map((input) => input!.shape.length),
+    )
+    return MatMul.infer!({
+      ...c,
+      inputs: c.inputs.map((input, i) => ({ dtype: input!.dtype, shape: permuted(input!.shape, perms[i]) })),
+    })
   },
   kernel: (types) => types.every((type) => type === 'float32'),
   layout: (query) => MatMul.layout!({ ...query, attributes: {} }),
   emit(e) {
-    const perms = permsOf(e.attributes, e.inputs.map((input) => input!.shape.length))
+    const perms = permsOf(
+      e.attributes,
+      e.inputs.map((input) => input!.shape.length),
+    )
     const inputs = e.inputs.map((input, i) => relabelled(input!, perms[i]))
     const { alpha } = e.attributes
     const activation = alpha === 1 ? { code: UNARY_NONE, a: 0, b: 0 } : { code: UNARY_AFFINE, a: alpha, b: 0 }
@@ -215,14 +251,28 @@ export const FusedMatMul = defineOp({
     MatMul.emit!(inner)
   },
   compute(c) {
-    const perms = permsOf(c.attributes, c.inputs.map((input) => input!.shape.length))
-    const wide = c.inputs.map((input, i) => transposed(floatTensor('float64', input!.shape, Float64Array.from(floatsOf(input!))), perms[i]))
+    const perms = permsOf(
+      c.attributes,
+      c.inputs.map((input) => input!.shape.length),
+    )
+    const wide = c.inputs.map((input, i) =>
+      transposed(floatTensor('float64', input!.shape, Float64Array.from(floatsOf(input!))), perms[i]),
+    )
     const [product] = MatMul.compute!({ ...c, inputs: wide })
     const { dtype, shape } = c.outputs[0]
-    return [floatTensor(dtype, shape, (product.data as Float64Array).map((value) => value * c.attributes.alpha))]
+    return [
+      floatTensor(
+        dtype,
+        shape,
+        (product.data as Float64Array).map((value) => value * c.attributes.alpha),
+      ),
+    ]
   },
 })
 
-function permsOf({ transA, transB, transBatchA, transBatchB }: Transposition, ranks: readonly number[]): [number[], number[]] {
+function permsOf(
+  { transA, transB, transBatchA, transBatchB }: Transposition,
+  ranks: readonly number[],
+): [number[], number[]] {
   return [permutation(ranks[0], transA, transBatchA), permutation(ranks[1], transB, transBatchB)]
 }

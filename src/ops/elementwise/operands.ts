@@ -7,7 +7,10 @@ export function sameType(inputs: readonly (TensorType | undefined)[]): DType {
   const { dtype } = inputs.find((input) => input)!
   const other = inputs.find((input) => input && input.dtype !== dtype)
   if (other) {
-    throw new LanewiseError('E_SHAPE', `operands of type ${dtype} and ${other.dtype} do not go together`, { expected: dtype, actual: other.dtype })
+    throw new LanewiseError('E_SHAPE', `operands of type ${dtype} and ${other.dtype} do not go together`, {
+      expected: dtype,
+      actual: other.dtype,
+    })
   }
   return dtype
 }

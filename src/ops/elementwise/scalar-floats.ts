@@ -22,9 +22,12 @@ export function floatsOf(tensor: HostTensor): Floats {
 
 /** A float tensor from numbers, rounded once to the dtype. */
 export function floatTensor(dtype: DType, shape: Shape, values: ArrayLike<number>, saturate = true): HostTensor {
-  if (dtype === 'float32') return hostTensor(dtype, shape, values instanceof Float32Array ? values : Float32Array.from(values))
-  if (dtype === 'float64') return hostTensor(dtype, shape, values instanceof Float64Array ? values : Float64Array.from(values))
-  if (!isSmallFloat(dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
+  if (dtype === 'float32')
+    return hostTensor(dtype, shape, values instanceof Float32Array ? values : Float32Array.from(values))
+  if (dtype === 'float64')
+    return hostTensor(dtype, shape, values instanceof Float64Array ? values : Float64Array.from(values))
+  if (!isSmallFloat(dtype))
+    throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
   const wide = values instanceof Float32Array || values instanceof Float64Array ? values : Float64Array.from(values)
   return hostTensor(dtype, shape, encodeFloats(dtype, wide, saturate))
 }

@@ -39,7 +39,9 @@ function unary<S extends AttributeSchema>(
       const f = activation(e.attributes)
       e.call(x.dtype === 'float64' ? 'unary_f64' : 'unary_f32', f.code, x.at, y.at, x.size, f.a, f.b)
     },
-    ...(exact ? { compute: ({ inputs: [x] }: { inputs: readonly (HostTensor | undefined)[] }) => [mapExact(x!, exact)] } : {}),
+    ...(exact
+      ? { compute: ({ inputs: [x] }: { inputs: readonly (HostTensor | undefined)[] }) => [mapExact(x!, exact)] }
+      : {}),
     activation,
     // Before opset 6 some of these could name the input they were allowed to overwrite.
     upgrades: [{ below: 6, apply: (node) => void node.attributes.delete('consumed_inputs') }],
@@ -107,12 +109,20 @@ export const HardSigmoid = unary('HardSigmoid', { alpha: float(0.2), beta: float
   a: alpha,
   b: beta,
 }))
-export const LeakyRelu = unary('LeakyRelu', { alpha: float(0.01) }, ({ alpha }) => ({ code: code.UNARY_LEAKY_RELU, a: alpha, b: 0 }))
-export const Selu = unary('Selu', { alpha: float(1.67326319217681884765625), gamma: float(1.05070102214813232421875) }, ({ alpha, gamma }) => ({
-  code: code.UNARY_SELU,
+export const LeakyRelu = unary('LeakyRelu', { alpha: float(0.01) }, ({ alpha }) => ({
+  code: code.UNARY_LEAKY_RELU,
   a: alpha,
-  b: gamma,
+  b: 0,
 }))
+export const Selu = unary(
+  'Selu',
+  { alpha: float(1.67326319217681884765625), gamma: float(1.05070102214813232421875) },
+  ({ alpha, gamma }) => ({
+    code: code.UNARY_SELU,
+    a: alpha,
+    b: gamma,
+  }),
+)
 export const Shrink = unary(
   'Shrink',
   { bias: float(0), lambd: float(0.5) },
@@ -129,10 +139,15 @@ export const Shrink = unary(
   },
 )
 export const Swish = unary('Swish', { alpha: float(1) }, ({ alpha }) => ({ code: code.UNARY_SILU, a: alpha, b: 0 }))
-export const ThresholdedRelu = unary('ThresholdedRelu', { alpha: float(1) }, ({ alpha }) => ({ code: code.UNARY_THRESHOLDED_RELU, a: alpha, b: 0 }))
+export const ThresholdedRelu = unary('ThresholdedRelu', { alpha: float(1) }, ({ alpha }) => ({
+  code: code.UNARY_THRESHOLDED_RELU,
+  a: alpha,
+  b: 0,
+}))
 
 export const Gelu = unary('Gelu', { approximate: string('none') }, ({ approximate }) => {
-  if (approximate !== 'none' && approximate !== 'tanh') throw new LanewiseError('E_VALUE', `approximate must be "none" or "tanh", got "${approximate}"`)
+  if (approximate !== 'none' && approximate !== 'tanh')
+    throw new LanewiseError('E_VALUE', `approximate must be "none" or "tanh", got "${approximate}"`)
   return { code: approximate === 'tanh' ? code.UNARY_GELU_TANH : code.UNARY_GELU, a: 0, b: 0 }
 })
 
@@ -168,8 +183,17 @@ export const IsNaN = flags(
 export const IsInf = flags(
   'IsInf',
   { detect_negative: int(1), detect_positive: int(1) },
-  (e) => e.call('isinf_f32', e.input(0).at, e.output(0).at, e.input(0).size, e.attributes.detect_negative, e.attributes.detect_positive),
-  (x, { detect_negative, detect_positive }) => (detect_positive !== 0 && x === Infinity) || (detect_negative !== 0 && x === -Infinity),
+  (e) =>
+    e.call(
+      'isinf_f32',
+      e.input(0).at,
+      e.output(0).at,
+      e.input(0).size,
+      e.attributes.detect_negative,
+      e.attributes.detect_positive,
+    ),
+  (x, { detect_negative, detect_positive }) =>
+    (detect_positive !== 0 && x === Infinity) || (detect_negative !== 0 && x === -Infinity),
 )
 
 export const Not = defineOp({
@@ -194,7 +218,8 @@ export const Clip = defineOp({
       if (!bound) continue
       // Older operator sets give the bounds as attributes, which are float32 whatever x is.
       if (bound.dtype !== 'float32' || !isFloat(x!.dtype)) sameType([x, bound])
-      if (sizeOf(bound.shape) !== 1) throw new LanewiseError('E_SHAPE', `a bound must be one number, got ${formatShape(bound.shape)}`)
+      if (sizeOf(bound.shape) !== 1)
+        throw new LanewiseError('E_SHAPE', `a bound must be one number, got ${formatShape(bound.shape)}`)
     }
     return [x!]
   },
@@ -205,7 +230,8 @@ export const Clip = defineOp({
     if (x.size === 0) return
     const [low, high] = [e.inputs[1], e.inputs[2]]
     const bounds = clipBounds([undefined, low?.constant, high?.constant])
-    if ((!low || low.constant) && (!high || high.constant)) return e.call('unary_f32', code.UNARY_CLIP, x.at, y.at, x.size, bounds.low, bounds.high)
+    if ((!low || low.constant) && (!high || high.constant))
+      return e.call('unary_f32', code.UNARY_CLIP, x.at, y.at, x.size, bounds.low, bounds.high)
     const raised = low ? (e.call('binary_f32', code.BINARY_MAX, x.at, 1, low.at, 0, y.at, x.size), y.at) : x.at
     if (high) e.call('binary_f32', code.BINARY_MIN, raised, 1, high.at, 0, y.at, x.size)
   },
@@ -234,7 +260,9 @@ export const Clip = defineOp({
         const bound = (name: string): string => {
           const given = node.attributes.get(name)
           node.attributes.delete(name)
-          return given ? node.constant({ dtype: 'float32', shape: [], data: Float32Array.of(given.value as number) }) : ''
+          return given
+            ? node.constant({ dtype: 'float32', shape: [], data: Float32Array.of(given.value as number) })
+            : ''
         }
         node.attributes.delete('consumed_inputs')
         node.inputs = [node.inputs[0], bound('min'), bound('max')]
@@ -255,7 +283,10 @@ function gradientOf<A>(op: OpDefinition<A>): Gradient<A> {
     backward(g) {
       const x = g.input(0)
       if (!g.wants(0) || x.size === 0) return
-      const f = op.activation!(g.attributes, g.inputs.map((input, i) => (i === 0 ? undefined : input?.constant)))!
+      const f = op.activation!(
+        g.attributes,
+        g.inputs.map((input, i) => (i === 0 ? undefined : input?.constant)),
+      )!
       g.call('unary_gradient_f32', f.code, x.at, g.output(0).at, g.gradient()!.at, g.result(0).at, x.size, f.a, f.b)
     },
   }
@@ -263,8 +294,44 @@ function gradientOf<A>(op: OpDefinition<A>): Gradient<A> {
 
 export const unaryGradients = /* @__PURE__ */ (() =>
   [
-    Abs, Acos, Acosh, Asin, Asinh, Atan, Atanh, Ceil, Celu, Cos, Cosh, Elu, Erf, Exp, Floor, Gelu, HardSigmoid, HardSwish, LeakyRelu, Log, Mish,
-    Neg, Reciprocal, Relu, Round, Selu, Shrink, Sigmoid, Sign, Sin, Sinh, Softplus, Softsign, Sqrt, Swish, Tan, Tanh, ThresholdedRelu,
+    Abs,
+    Acos,
+    Acosh,
+    Asin,
+    Asinh,
+    Atan,
+    Atanh,
+    Ceil,
+    Celu,
+    Cos,
+    Cosh,
+    Elu,
+    Erf,
+    Exp,
+    Floor,
+    Gelu,
+    HardSigmoid,
+    HardSwish,
+    LeakyRelu,
+    Log,
+    Mish,
+    Neg,
+    Reciprocal,
+    Relu,
+    Round,
+    Selu,
+    Shrink,
+    Sigmoid,
+    Sign,
+    Sin,
+    Sinh,
+    Softplus,
+    Softsign,
+    Sqrt,
+    Swish,
+    Tan,
+    Tanh,
+    ThresholdedRelu,
   ].map((op) => gradientOf(op as OpDefinition)))()
 
 /** dy where x was within the bounds. */
@@ -273,6 +340,7 @@ export const ClipGradient: Gradient<object> = {
   inputs: [0],
   backward(g) {
     const x = g.input(0)
-    if (g.wants(0) && x.size > 0) g.call('equal_gradient_f32', x.at, g.output(0).at, g.gradient()!.at, g.result(0).at, x.size)
+    if (g.wants(0) && x.size > 0)
+      g.call('equal_gradient_f32', x.at, g.output(0).at, g.gradient()!.at, g.result(0).at, x.size)
   },
 }

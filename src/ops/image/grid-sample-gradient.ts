@@ -7,7 +7,11 @@ import { AffineGrid, evenCoordinate, GridSample, MODES, PADDINGS } from './grid-
 import { emitMatrixProduct } from '../matmul/matmul.js'
 import { plus, type Operand } from '../../ir/op.js'
 
-const SAMPLES: Readonly<Record<string, number>> = { linear: SAMPLE_LINEAR, nearest: SAMPLE_NEAREST, cubic: SAMPLE_CUBIC }
+const SAMPLES: Readonly<Record<string, number>> = {
+  linear: SAMPLE_LINEAR,
+  nearest: SAMPLE_NEAREST,
+  cubic: SAMPLE_CUBIC,
+}
 
 /** By the image, and by the coordinates that it was sampled at. */
 export const GridSampleGradient: Gradient<AttributesOfOp<typeof GridSample>> = {
@@ -37,8 +41,23 @@ export const GridSampleGradient: Gradient<AttributesOfOp<typeof GridSample>> = {
       const mode = SAMPLES[MODES[g.attributes.mode]]
       const scratch = g.scratch(g.ask('grid_sample_gradient_scratch_size'))
       g.call(
-        'grid_sample_gradient_f32', mode, innermost(x), grid.at, innermost(dy), image ?? 0, dgrid?.at ?? 0, axes, depth, height, width, channels,
-        sizeOf(grid.shape.slice(1, -1)), g.attributes.align_corners ? 1 : 0, PADDINGS[g.attributes.padding_mode], batch, scratch,
+        'grid_sample_gradient_f32',
+        mode,
+        innermost(x),
+        grid.at,
+        innermost(dy),
+        image ?? 0,
+        dgrid?.at ?? 0,
+        axes,
+        depth,
+        height,
+        width,
+        channels,
+        sizeOf(grid.shape.slice(1, -1)),
+        g.attributes.align_corners ? 1 : 0,
+        PADDINGS[g.attributes.padding_mode],
+        batch,
+        scratch,
       )
     }
     if (dx && image && !direct && dx.size > 0) emitReorder(g, 'float32', dx.shape, last, dx.order, image, dx.at)
@@ -59,13 +78,24 @@ export const AffineGridGradient: Gradient<AttributesOfOp<typeof AffineGrid>> = {
     const even = new Float32Array(points * (dims + 1)).fill(1)
     for (let p = 0; p < points; p++) {
       // x, the innermost axis, comes first.
-      sizes.forEach((size, axis) => (even[p * (dims + 1) + dims - 1 - axis] = evenCoordinate(Math.floor(p / strides[axis]) % size, size, g.attributes.align_corners)))
+      sizes.forEach(
+        (size, axis) =>
+          (even[p * (dims + 1) + dims - 1 - axis] = evenCoordinate(
+            Math.floor(p / strides[axis]) % size,
+            size,
+            g.attributes.align_corners,
+          )),
+      )
     }
     const coordinates = g.table(even)
     if (points === 0 && dtheta.size > 0) g.call('fill_f32', dtheta.at, 0, dtheta.size)
     for (let n = 0; points > 0 && n < dgrid.shape[0]; n++) {
       const given = { at: plus(dgrid.at, n * points * dims * 4), row: 1, column: dims }
-      emitMatrixProduct(g, plus(dtheta.at, n * dims * (dims + 1) * 4), dims, points, dims + 1, given, { at: coordinates, row: dims + 1, column: 1 })
+      emitMatrixProduct(g, plus(dtheta.at, n * dims * (dims + 1) * 4), dims, points, dims + 1, given, {
+        at: coordinates,
+        row: dims + 1,
+        column: 1,
+      })
     }
   },
 }

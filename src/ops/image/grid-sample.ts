@@ -7,9 +7,19 @@ import { int, string } from '../../ir/attributes.js'
 import { floatsOf, numericTensor, roundEven } from '../elementwise/scalar-floats.js'
 import { defineOp } from '../../ir/op.js'
 
-export const MODES: Readonly<Record<string, string>> = { linear: 'linear', bilinear: 'linear', nearest: 'nearest', cubic: 'cubic', bicubic: 'cubic' }
+export const MODES: Readonly<Record<string, string>> = {
+  linear: 'linear',
+  bilinear: 'linear',
+  nearest: 'nearest',
+  cubic: 'cubic',
+  bicubic: 'cubic',
+}
 
-export const PADDINGS: Readonly<Record<string, number>> = { zeros: PADDING_ZEROS, border: PADDING_BORDER, reflection: PADDING_REFLECTION }
+export const PADDINGS: Readonly<Record<string, number>> = {
+  zeros: PADDING_ZEROS,
+  border: PADDING_BORDER,
+  reflection: PADDING_REFLECTION,
+}
 
 /** Samples an image (or a volume) at the places that a grid of coordinates in [−1, 1] names, x first. */
 export const GridSample = defineOp({
@@ -18,12 +28,24 @@ export const GridSample = defineOp({
   attributes: { align_corners: int(0), mode: string('linear'), padding_mode: string('zeros') },
   infer({ attributes: { mode, padding_mode: padding }, inputs: [x, grid] }) {
     const rank = x!.shape.length
-    if (rank < 3 || grid!.shape.length !== rank || grid!.shape[0] !== x!.shape[0] || grid!.shape[rank - 1] !== rank - 2) {
+    if (
+      rank < 3 ||
+      grid!.shape.length !== rank ||
+      grid!.shape[0] !== x!.shape[0] ||
+      grid!.shape[rank - 1] !== rank - 2
+    ) {
       throw new LanewiseError('E_SHAPE', `grid ${formatShape(grid!.shape)} does not fit input ${formatShape(x!.shape)}`)
     }
-    if (!Object.hasOwn(MODES, mode)) throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: Object.keys(MODES).join(', '), actual: mode })
+    if (!Object.hasOwn(MODES, mode))
+      throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, {
+        expected: Object.keys(MODES).join(', '),
+        actual: mode,
+      })
     if (!Object.hasOwn(PADDINGS, padding)) {
-      throw new LanewiseError('E_VALUE', `padding_mode "${padding}" is not known`, { expected: Object.keys(PADDINGS).join(', '), actual: padding })
+      throw new LanewiseError('E_VALUE', `padding_mode "${padding}" is not known`, {
+        expected: Object.keys(PADDINGS).join(', '),
+        actual: padding,
+      })
     }
     return [{ dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...grid!.shape.slice(1, -1)] }]
   },
@@ -39,7 +61,22 @@ export const GridSample = defineOp({
     const padding = PADDINGS[e.attributes.padding_mode]
     const aligned = e.attributes.align_corners ? 1 : 0
     const [batch, channels] = x.shape
-    e.call('grid_sample_linear', x.at, grid.at, y.at, axes, depth, height, width, channels, points, aligned, padding, 0, batch * points)
+    e.call(
+      'grid_sample_linear',
+      x.at,
+      grid.at,
+      y.at,
+      axes,
+      depth,
+      height,
+      width,
+      channels,
+      points,
+      aligned,
+      padding,
+      0,
+      batch * points,
+    )
   },
   compute({ attributes, inputs: [x, grid], outputs: [type] }) {
     const sizes = x!.shape.slice(2)
@@ -50,7 +87,11 @@ export const GridSample = defineOp({
     const from = floatsOf(x!)
     const coordinates = floatsOf(grid!)
     const to = new Float64Array(sizeOf(type.shape))
-    const how: Sampling = { mode: MODES[attributes.mode], padding: attributes.padding_mode, aligned: attributes.align_corners !== 0 }
+    const how: Sampling = {
+      mode: MODES[attributes.mode],
+      padding: attributes.padding_mode,
+      aligned: attributes.align_corners !== 0,
+    }
     for (let n = 0; n < batches; n++) {
       for (let p = 0; p < points; p++) {
         const place = (n * points + p) * sizes.length
@@ -58,7 +99,9 @@ export const GridSample = defineOp({
         // The last coordinate belongs to the outermost axis.
         sizes.forEach((size, axis) => {
           const mine = tapsAt(coordinates[place + sizes.length - 1 - axis], size, how)
-          taps = taps.flatMap((outer) => mine.map((tap) => ({ at: outer.at + tap.at * strides[axis], weight: outer.weight * tap.weight })))
+          taps = taps.flatMap((outer) =>
+            mine.map((tap) => ({ at: outer.at + tap.at * strides[axis], weight: outer.weight * tap.weight })),
+          )
         })
         for (let c = 0; c < channels; c++) {
           const base = (n * channels + c) * plane
@@ -120,7 +163,7 @@ function reflect(x: number, low: number, high: number): number {
   const beyond = x < low ? low - x : x - high
   const folds = Math.floor(beyond / range)
   const rest = beyond - folds * range
-  return (x < low) === (folds % 2 === 0) ? low + rest : high - rest
+  return x < low === (folds % 2 === 0) ? low + rest : high - rest
 }
 
 /** The i-th of `size` coordinates that are spread evenly over [−1, 1]. */
@@ -139,7 +182,9 @@ export const AffineGrid = defineOp({
     const dims = size.length - 2
     const expected = [size[0], dims, dims + 1]
     if ((dims !== 2 && dims !== 3) || theta!.shape.join() !== expected.join()) {
-      throw new LanewiseError('E_SHAPE', `theta ${formatShape(theta!.shape)} does not fit size ${formatShape(size)}`, { expected: formatShape(expected) })
+      throw new LanewiseError('E_SHAPE', `theta ${formatShape(theta!.shape)} does not fit size ${formatShape(size)}`, {
+        expected: formatShape(expected),
+      })
     }
     if (size.some((count) => count < 0)) throw new LanewiseError('E_VALUE', `a size is negative: ${formatShape(size)}`)
     return [{ dtype: theta!.dtype, shape: [size[0], ...size.slice(2), dims] }]
@@ -157,7 +202,12 @@ export const AffineGrid = defineOp({
       const row = Math.floor(at / dims / points) * dims + (at % dims)
       const point = Math.floor(at / dims) % points
       let sum = map[row * (dims + 1) + dims]
-      axes.forEach((axis, k) => (sum += map[row * (dims + 1) + k] * evenCoordinate(Math.floor(point / strides[axis]) % sizes[axis], sizes[axis], attributes.align_corners)))
+      axes.forEach(
+        (axis, k) =>
+          (sum +=
+            map[row * (dims + 1) + k] *
+            evenCoordinate(Math.floor(point / strides[axis]) % sizes[axis], sizes[axis], attributes.align_corners)),
+      )
       to[at] = sum
     }
     return [numericTensor(type.dtype, type.shape, to)]

@@ -36,7 +36,8 @@ export function tapsOf(axis: AxisResize, how: Interpolation): Taps {
   const { size, outSize } = axis
   if (outSize === 0) return { taps: 1, index: new Int32Array(0), weight: new Float64Array(0), outside: [] }
   const filter = filterOf(axis.scale, how)
-  if (outSize * filter.taps > MAX_TABLE) throw new LanewiseError('E_BUDGET', `resizing an axis of ${size} to ${outSize} takes too large a table`)
+  if (outSize * filter.taps > MAX_TABLE)
+    throw new LanewiseError('E_BUDGET', `resizing an axis of ${size} to ${outSize} takes too large a table`)
   const index = new Int32Array(outSize * filter.taps)
   const weight = new Float64Array(outSize * filter.taps)
   const outside: number[] = []
@@ -53,7 +54,8 @@ export function tapsOf(axis: AxisResize, how: Interpolation): Taps {
       weight[i * filter.taps + t] = w
       sum += w
     }
-    if (how.excludeOutside || filter.normalised) for (let t = 0; t < filter.taps; t++) weight[i * filter.taps + t] /= sum
+    if (how.excludeOutside || filter.normalised)
+      for (let t = 0; t < filter.taps; t++) weight[i * filter.taps + t] /= sum
   }
   return { taps: filter.taps, index, weight, outside }
 }
@@ -70,7 +72,8 @@ interface Filter {
 function filterOf(scale: number, { mode, cubicA, antialias }: Interpolation): Filter {
   if (mode === 'nearest') return { taps: 1, first: 0, normalised: false, weight: () => 1 }
   const reach = mode === 'linear' ? 1 : 2
-  const kernel = mode === 'linear' ? (d: number) => Math.max(0, 1 - Math.abs(d)) : (d: number) => cubic(Math.abs(d), cubicA)
+  const kernel =
+    mode === 'linear' ? (d: number) => Math.max(0, 1 - Math.abs(d)) : (d: number) => cubic(Math.abs(d), cubicA)
   if (!antialias || scale >= 1) return { taps: 2 * reach, first: 1 - reach, normalised: false, weight: kernel }
   // The filter is stretched so that every input element counts.
   const first = Math.floor(-reach / scale) + 1
@@ -109,7 +112,9 @@ function sourceOf(i: number, { size, outSize, scale, exactSize, roi }: AxisResiz
       return f(f(start * (size - 1)) + f(f(f(i * f(end - start)) * (size - 1)) / (outSize - 1)))
     }
     default:
-      throw new LanewiseError('E_VALUE', `coordinate_transformation_mode "${coordinates}" is not known`, { actual: coordinates })
+      throw new LanewiseError('E_VALUE', `coordinate_transformation_mode "${coordinates}" is not known`, {
+        actual: coordinates,
+      })
   }
 }
 

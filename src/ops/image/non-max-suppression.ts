@@ -13,19 +13,39 @@ export const NonMaxSuppression = defineOp({
     const [boxes, scores] = [inputs[0]!, inputs[1]!]
     const [batches, count] = boxes.shape
     const classes = scores.shape[1]
-    if (boxes.dtype !== 'float32' || scores.dtype !== 'float32') throw new LanewiseError('E_UNSUPPORTED', `boxes of ${boxes.dtype}, scores of ${scores.dtype}`)
-    if (boxes.shape.length !== 3 || boxes.shape[2] !== 4 || scores.shape.length !== 3 || scores.shape[0] !== batches || scores.shape[2] !== count) {
-      throw new LanewiseError('E_SHAPE', `boxes ${formatShape(boxes.shape)} and scores ${formatShape(scores.shape)} do not fit [B,N,4] and [B,C,N]`)
+    if (boxes.dtype !== 'float32' || scores.dtype !== 'float32')
+      throw new LanewiseError('E_UNSUPPORTED', `boxes of ${boxes.dtype}, scores of ${scores.dtype}`)
+    if (
+      boxes.shape.length !== 3 ||
+      boxes.shape[2] !== 4 ||
+      scores.shape.length !== 3 ||
+      scores.shape[0] !== batches ||
+      scores.shape[2] !== count
+    ) {
+      throw new LanewiseError(
+        'E_SHAPE',
+        `boxes ${formatShape(boxes.shape)} and scores ${formatShape(scores.shape)} do not fit [B,N,4] and [B,C,N]`,
+      )
     }
     const limit = inputs[2] ? toNumbers(inputs[2], 'max_output_boxes_per_class')[0] : 0
     const iouThreshold = scalar(inputs[3]) ?? 0
-    if (!(iouThreshold >= 0 && iouThreshold <= 1)) throw new LanewiseError('E_VALUE', `iou_threshold ${iouThreshold} is outside [0, 1]`)
+    if (!(iouThreshold >= 0 && iouThreshold <= 1))
+      throw new LanewiseError('E_VALUE', `iou_threshold ${iouThreshold} is outside [0, 1]`)
     const selected: number[] = []
     for (let batch = 0; batch < batches && limit > 0; batch++) {
-      const corners = cornersOf((boxes.data as Float32Array).subarray(batch * count * 4, (batch + 1) * count * 4), attributes.center_point_box !== 0)
+      const corners = cornersOf(
+        (boxes.data as Float32Array).subarray(batch * count * 4, (batch + 1) * count * 4),
+        attributes.center_point_box !== 0,
+      )
       for (let c = 0; c < classes; c++) {
         const from = (batch * classes + c) * count
-        for (const box of suppress(corners, (scores.data as Float32Array).subarray(from, from + count), limit, iouThreshold, scalar(inputs[4]))) {
+        for (const box of suppress(
+          corners,
+          (scores.data as Float32Array).subarray(from, from + count),
+          limit,
+          iouThreshold,
+          scalar(inputs[4]),
+        )) {
           selected.push(batch, c, box)
         }
       }
@@ -50,9 +70,16 @@ function cornersOf(boxes: Float32Array, centered: boolean): Float32Array {
   return corners
 }
 
-function suppress(corners: Float32Array, scores: Float32Array, limit: number, iouThreshold: number, scoreThreshold: number | undefined): number[] {
+function suppress(
+  corners: Float32Array,
+  scores: Float32Array,
+  limit: number,
+  iouThreshold: number,
+  scoreThreshold: number | undefined,
+): number[] {
   const candidates: number[] = []
-  for (let i = 0; i < scores.length; i++) if (scoreThreshold === undefined || scores[i] > scoreThreshold) candidates.push(i)
+  for (let i = 0; i < scores.length; i++)
+    if (scoreThreshold === undefined || scores[i] > scoreThreshold) candidates.push(i)
   candidates.sort((i, j) => scores[j] - scores[i] || i - j)
   const chosen: number[] = []
   for (const box of candidates) {

@@ -8,7 +8,10 @@ export const ResizeGradient: Gradient<AttributesOfOp<typeof Resize>> = {
   inputs: [0],
   backward(g) {
     const [x, dy] = [g.input(0), g.gradient()!]
-    const resized = resizedAxes(axesOf(x.shape, g.attributes, (index) => g.inputs[index]?.constant), g.attributes)
+    const resized = resizedAxes(
+      axesOf(x.shape, g.attributes, (index) => g.inputs[index]?.constant),
+      g.attributes,
+    )
     if (resized.size === 0) return g.pass(0)
     const dx = g.result(0)
     if (dx.size === 0) return
@@ -26,7 +29,19 @@ export const ResizeGradient: Gradient<AttributesOfOp<typeof Resize>> = {
       const outer = sizeOf(sizes.slice(0, place))
       const inner = sizeOf(sizes.slice(place + 1))
       const to = i === places.length - 1 ? dx.at : g.scratch(sizeOf(sizes) * 4)
-      g.call('resize_axis_gradient_f32', from, to, g.table(index), g.table(weights), taps, x.physical[place], dy.physical[place], inner, 0, outer)
+      g.call(
+        'resize_axis_gradient_f32',
+        from,
+        to,
+        g.table(index),
+        g.table(weights),
+        taps,
+        x.physical[place],
+        dy.physical[place],
+        inner,
+        0,
+        outer,
+      )
       from = to
     })
   },

@@ -49,19 +49,26 @@ export const Resize = defineOp({
     for (const [axis, { outside }] of resized) {
       for (const at of outside) {
         const sizes = shape.map((size, i) => ({ size: i === axis ? 1 : size, from: 0, to: strides[i] }))
-        emitStridedCopy(e, dtype, { axes: sizes, from: 0, to: at * strides[axis] }, e.table(value.data as Float32Array), y.at)
+        emitStridedCopy(
+          e,
+          dtype,
+          { axes: sizes, from: 0, to: at * strides[axis] },
+          e.table(value.data as Float32Array),
+          y.at,
+        )
       }
     }
   },
   compute({ attributes, inputs, outputs: [type] }) {
     const x = inputs[0]!
     if (type.shape.includes(0)) return [hostZeros(type.dtype, type.shape)]
-    const resized = resizedAxes(axesOf(x.shape, attributes, (index) => inputs[index]), attributes)
+    const resized = resizedAxes(
+      axesOf(x.shape, attributes, (index) => inputs[index]),
+      attributes,
+    )
     return [resizedOnHost(x, type.dtype, resized, attributes)]
   },
-  upgrades: [
-    { below: 11, apply: upgradeResize },
-  ],
+  upgrades: [{ below: 11, apply: upgradeResize }],
 })
 
 /** The older name of Resize; opset 7 gave the scales as an attribute. */
@@ -96,23 +103,42 @@ function upgradeResize(node: UpgradeContext): void {
 }
 
 function checkModes({ mode, keep_aspect_ratio_policy: policy }: ResizeAttributes): void {
-  if (!['nearest', 'linear', 'cubic'].includes(mode)) throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: 'nearest, linear, cubic', actual: mode })
+  if (!['nearest', 'linear', 'cubic'].includes(mode))
+    throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, {
+      expected: 'nearest, linear, cubic',
+      actual: mode,
+    })
   if (!['stretch', 'not_larger', 'not_smaller'].includes(policy)) {
-    throw new LanewiseError('E_VALUE', `keep_aspect_ratio_policy "${policy}" is not known`, { expected: 'stretch, not_larger, not_smaller', actual: policy })
+    throw new LanewiseError('E_VALUE', `keep_aspect_ratio_policy "${policy}" is not known`, {
+      expected: 'stretch, not_larger, not_smaller',
+      actual: policy,
+    })
   }
 }
 
 /** What becomes of every axis. */
-export function axesOf(shape: Shape, attributes: ResizeAttributes, value: (index: number) => HostTensor | undefined): AxisResize[] {
+export function axesOf(
+  shape: Shape,
+  attributes: ResizeAttributes,
+  value: (index: number) => HostTensor | undefined,
+): AxisResize[] {
   const axes = attributes.axes ? normalizeAxes(attributes.axes, shape.length) : [...shape.keys()]
   const cropped = attributes.coordinate_transformation_mode === 'tf_crop_and_resize'
-  const given = [cropped ? value(1) : undefined, value(2), value(3)].map((tensor) => (tensor && sizeOf(tensor.shape) > 0 ? tensor : undefined))
-  const [roi, scales, sizes] = given.map((tensor, i) => tensor && (i === 2 ? toNumbers(tensor, 'sizes') : floatsOf(tensor)))
-  if (cropped && roi?.length !== 2 * axes.length) throw new LanewiseError('E_SHAPE', `roi must have two numbers for each of ${axes.length} axes`)
+  const given = [cropped ? value(1) : undefined, value(2), value(3)].map((tensor) =>
+    tensor && sizeOf(tensor.shape) > 0 ? tensor : undefined,
+  )
+  const [roi, scales, sizes] = given.map(
+    (tensor, i) => tensor && (i === 2 ? toNumbers(tensor, 'sizes') : floatsOf(tensor)),
+  )
+  if (cropped && roi?.length !== 2 * axes.length)
+    throw new LanewiseError('E_SHAPE', `roi must have two numbers for each of ${axes.length} axes`)
   const wanted = sizes ?? scales
   if (!wanted || (sizes && scales)) throw new LanewiseError('E_GRAPH', 'exactly one of scales and sizes must be given')
   if (wanted.length !== axes.length) {
-    throw new LanewiseError('E_SHAPE', `scales or sizes must have one number for each of ${axes.length} axes, got ${formatShape(wanted)}`)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `scales or sizes must have one number for each of ${axes.length} axes, got ${formatShape(wanted)}`,
+    )
   }
   const bad = wanted.find((number) => !(number > 0 && Number.isFinite(number)) && !(sizes && number === 0))
   if (bad !== undefined) throw new LanewiseError('E_VALUE', `a ${sizes ? 'size' : 'scale'} of ${bad}`)
@@ -143,7 +169,8 @@ export function axesOf(shape: Shape, attributes: ResizeAttributes, value: (index
 }
 
 function floatsOf({ dtype, data }: HostTensor): number[] {
-  if (dtype !== 'float32' && dtype !== 'float64') throw new LanewiseError('E_UNSUPPORTED', `scales and roi of type ${dtype}`)
+  if (dtype !== 'float32' && dtype !== 'float64')
+    throw new LanewiseError('E_UNSUPPORTED', `scales and roi of type ${dtype}`)
   return Array.from(data as Float32Array)
 }
 
@@ -198,7 +225,21 @@ function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Ta
     const slab = sizes[row] * sizes[column] * inner
     const y = e.output(0).at
     const scratch = inner === 1 ? e.scratch(sizes[column] * 4) : 0
-    e.call('resize_bilinear', x.at, y, ...tables(tapsAt(row)), ...tables(tapsAt(column)), slab, sizes[column], height, width, inner, scratch, 0, rows)
+    e.call(
+      'resize_bilinear',
+      x.at,
+      y,
+      ...tables(tapsAt(row)),
+      ...tables(tapsAt(column)),
+      slab,
+      sizes[column],
+      height,
+      width,
+      inner,
+      scratch,
+      0,
+      rows,
+    )
     return
   }
   // What shrinks most goes first: the least is left to do for the others.
@@ -219,11 +260,21 @@ function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Ta
 }
 
 /** In float64, truncated for integer types. */
-function resizedOnHost(x: HostTensor, dtype: DType, resized: ReadonlyMap<number, Taps>, { mode, extrapolation_value: fallback }: ResizeAttributes): HostTensor {
+function resizedOnHost(
+  x: HostTensor,
+  dtype: DType,
+  resized: ReadonlyMap<number, Taps>,
+  { mode, extrapolation_value: fallback }: ResizeAttributes,
+): HostTensor {
   const copying = mode === 'nearest'
   let shape = x.shape
   let data: ArrayLike<unknown> = copying ? x.data : numbersOf(x)
-  const filler = dtype === 'string' ? '' : copying ? numericTensor(dtype, [1], [isFloat(dtype) ? fallback : Math.trunc(fallback)]).data[0] : fallback
+  const filler =
+    dtype === 'string'
+      ? ''
+      : copying
+        ? numericTensor(dtype, [1], [isFloat(dtype) ? fallback : Math.trunc(fallback)]).data[0]
+        : fallback
   for (const [axis, { taps, index, weight, outside }] of resized) {
     const inner = stridesOf(shape)[axis]
     const size = shape[axis]
@@ -242,7 +293,8 @@ function resizedOnHost(x: HostTensor, dtype: DType, resized: ReadonlyMap<number,
     }
     data = next
   }
-  if (!copying) return numericTensor(dtype, shape, isFloat(dtype) ? (data as number[]) : Array.from(data as number[], Math.trunc))
+  if (!copying)
+    return numericTensor(dtype, shape, isFloat(dtype) ? (data as number[]) : Array.from(data as number[], Math.trunc))
   const y = hostZeros(dtype, shape)
   for (let i = 0; i < data.length; i++) (y.data as { [i: number]: unknown })[i] = data[i]
   return y

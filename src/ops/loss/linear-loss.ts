@@ -31,9 +31,17 @@ export const LinearCrossEntropy: OpDefinition<Ignored> = {
     const [rows, size] = x!.shape
     const [classes, width] = weight!.shape
     const fits =
-      x!.shape.length === 2 && weight!.shape.length === 2 && size === width && targets!.shape.length === 1 && targets!.shape[0] === rows &&
+      x!.shape.length === 2 &&
+      weight!.shape.length === 2 &&
+      size === width &&
+      targets!.shape.length === 1 &&
+      targets!.shape[0] === rows &&
       (!bias || (bias.shape.length === 1 && bias.shape[0] === classes))
-    if (!fits) throw new LanewiseError('E_SHAPE', `inputs, weights, bias and targets do not fit each other: ${shapes.map((shape) => (shape ? formatShape(shape) : 'none')).join(', ')}`)
+    if (!fits)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `inputs, weights, bias and targets do not fit each other: ${shapes.map((shape) => (shape ? formatShape(shape) : 'none')).join(', ')}`,
+      )
     return [{ dtype: 'float32', shape: [] }]
   },
 }
@@ -55,7 +63,10 @@ function partsOf(e: Pick<TrainingEmitter<Ignored> | GradientEmitter<Ignored>, 'i
   const [rows, size] = x.shape
   const [classes] = weight.shape
   const height = Math.max(Math.min(rows, Math.floor(CHUNK / Math.max(classes, 1))), 1)
-  const chunks = Array.from({ length: Math.ceil(rows / height) }, (_, i) => [i * height, Math.min(height, rows - i * height)] as const)
+  const chunks = Array.from(
+    { length: Math.ceil(rows / height) },
+    (_, i) => [i * height, Math.min(height, rows - i * height)] as const,
+  )
   return { x, weight, bias, targets, rows, size, classes, chunks }
 }
 
@@ -68,21 +79,50 @@ function packedScores(e: Caller, { weight, size, classes }: Parts): Address {
   return packed
 }
 
-function emitScores(e: Caller, { x, bias, size, classes }: Parts, packed: Address, first: number, count: number, to: Address): void {
-  e.call('gemm', plus(x.at, first * size * 4), size, packed, bias?.at ?? 0, 0, 0, to, classes, size, classes, 0, count, UNARY_NONE, 0, 0)
+function emitScores(
+  e: Caller,
+  { x, bias, size, classes }: Parts,
+  packed: Address,
+  first: number,
+  count: number,
+  to: Address,
+): void {
+  e.call(
+    'gemm',
+    plus(x.at, first * size * 4),
+    size,
+    packed,
+    bias?.at ?? 0,
+    0,
+    0,
+    to,
+    classes,
+    size,
+    classes,
+    0,
+    count,
+    UNARY_NONE,
+    0,
+    0,
+  )
 }
 
 export const LinearCrossEntropyGradient: Gradient<Ignored> = {
   op: LinearCrossEntropy,
   inputs: [0, 1, 2],
-  kernel: ([x, weight, bias, targets]) => x === 'float32' && weight === 'float32' && (bias ?? 'float32') === 'float32' && (targets === 'int32' || targets === 'int64'),
+  kernel: ([x, weight, bias, targets]) =>
+    x === 'float32' &&
+    weight === 'float32' &&
+    (bias ?? 'float32') === 'float32' &&
+    (targets === 'int32' || targets === 'int64'),
   forward(e) {
     const parts = partsOf(e)
     const { targets, rows, classes, chunks } = parts
     const ignored = e.attributes.ignore_index
     e.check(targets, (tensor) => {
       for (const t of toNumbers(tensor, 'target')) {
-        if (!(t >= 0 && t < classes) && t !== ignored) throw new LanewiseError('E_VALUE', `target ${t} is outside [0, ${classes - 1}]`)
+        if (!(t >= 0 && t < classes) && t !== ignored)
+          throw new LanewiseError('E_VALUE', `target ${t} is outside [0, ${classes - 1}]`)
       }
     })
     const logs = e.save(Math.max(rows * 4, 4))
@@ -96,8 +136,19 @@ export const LinearCrossEntropyGradient: Gradient<Ignored> = {
     chunks.forEach(([first, count], i) => {
       emitScores(e, parts, packed, first, count, scores)
       e.call(
-        'cross_entropy_f32', scores, plus(targets.at, first * bytes), bytes, 0, ignored ?? NEVER, plus(losses, first * 4), plus(logs, first * 4),
-        plus(totals, i * 4), classes, 1, 0, count,
+        'cross_entropy_f32',
+        scores,
+        plus(targets.at, first * bytes),
+        bytes,
+        0,
+        ignored ?? NEVER,
+        plus(losses, first * 4),
+        plus(logs, first * 4),
+        plus(totals, i * 4),
+        classes,
+        1,
+        0,
+        count,
       )
     })
     e.call('reduce_f32', REDUCE_SUM, losses, y.at, rows, 1, 0, 1)
@@ -123,13 +174,62 @@ export const LinearCrossEntropyGradient: Gradient<Ignored> = {
     for (const [first, count] of chunks) {
       emitScores(g, parts, packed, first, count, scores)
       g.call(
-        'cross_entropy_gradient_f32', scores, plus(targets.at, first * bytes), bytes, 0, g.attributes.ignore_index ?? NEVER, plus(g.saved(0), first * 4), each,
-        0, scores, classes, 1, 0, count,
+        'cross_entropy_gradient_f32',
+        scores,
+        plus(targets.at, first * bytes),
+        bytes,
+        0,
+        g.attributes.ignore_index ?? NEVER,
+        plus(g.saved(0), first * 4),
+        each,
+        0,
+        scores,
+        classes,
+        1,
+        0,
+        count,
       )
-      if (dx) g.call('gemm', scores, classes, rowsOfWeight!, 0, 0, 0, plus(dx.at, first * size * 4), size, classes, size, 0, count, UNARY_NONE, 0, 0)
+      if (dx)
+        g.call(
+          'gemm',
+          scores,
+          classes,
+          rowsOfWeight!,
+          0,
+          0,
+          0,
+          plus(dx.at, first * size * 4),
+          size,
+          classes,
+          size,
+          0,
+          count,
+          UNARY_NONE,
+          0,
+          0,
+        )
       if (dw) {
         g.call('gemm_pack', plus(x.at, first * size * 4), size, 1, count, size, packedX!)
-        g.call('gemm_strided_a', scores, 1, classes, packedX!, 0, dw.at, size, dw.at, size, count, size, 0, classes, UNARY_NONE, 0, 0, strip!)
+        g.call(
+          'gemm_strided_a',
+          scores,
+          1,
+          classes,
+          packedX!,
+          0,
+          dw.at,
+          size,
+          dw.at,
+          size,
+          count,
+          size,
+          0,
+          classes,
+          UNARY_NONE,
+          0,
+          0,
+          strip!,
+        )
       }
       if (db) {
         g.call('reduce_f32', REDUCE_SUM, scores, biases!, count, classes, 0, 1)

@@ -25,13 +25,21 @@ function lossShape(x: Shape, target: Shape, weight: TensorType | undefined, { re
       actual: formatShape(target),
     })
   }
-  if (weight && sizeOf(weight.shape) !== x[1]) throw new LanewiseError('E_SHAPE', `weights of shape ${formatShape(weight.shape)} do not fit ${x[1]} classes`)
-  if (reduction !== 'none' && reduction !== 'mean' && reduction !== 'sum') throw new LanewiseError('E_VALUE', `reduction "${reduction}" is not known`)
+  if (weight && sizeOf(weight.shape) !== x[1])
+    throw new LanewiseError('E_SHAPE', `weights of shape ${formatShape(weight.shape)} do not fit ${x[1]} classes`)
+  if (reduction !== 'none' && reduction !== 'mean' && reduction !== 'sum')
+    throw new LanewiseError('E_VALUE', `reduction "${reduction}" is not known`)
   return reduction === 'none' ? target : []
 }
 
 /** −weight[t]·x[t] for every target t, reduced; ignored targets count for nothing. `mean` divides by the sum of the weights. */
-function negativeLikelihood(x: ArrayLike<number>, shape: Shape, targets: readonly number[], weights: Floats | undefined, { ignore_index: ignored, reduction }: LossAttributes): Float64Array {
+function negativeLikelihood(
+  x: ArrayLike<number>,
+  shape: Shape,
+  targets: readonly number[],
+  weights: Floats | undefined,
+  { ignore_index: ignored, reduction }: LossAttributes,
+): Float64Array {
   const [batch, classes] = shape
   const inner = sizeOf(shape.slice(2))
   const losses = new Float64Array(batch * inner)
@@ -39,7 +47,8 @@ function negativeLikelihood(x: ArrayLike<number>, shape: Shape, targets: readonl
   for (let i = 0; i < losses.length; i++) {
     const target = targets[i]
     if (target === ignored) continue
-    if (!(target >= 0 && target < classes)) throw new LanewiseError('E_VALUE', `target ${target} is outside [0, ${classes - 1}]`)
+    if (!(target >= 0 && target < classes))
+      throw new LanewiseError('E_VALUE', `target ${target} is outside [0, ${classes - 1}]`)
     const weight = weights ? weights[target] : 1
     losses[i] = -weight * x[(Math.floor(i / inner) * classes + target) * inner + (i % inner)]
     total += weight
@@ -53,9 +62,17 @@ export const NegativeLogLikelihoodLoss = defineOp({
   name: 'NegativeLogLikelihoodLoss',
   arity: [2, 3],
   attributes: lossAttributes,
-  infer: ({ attributes, inputs: [x, target, weight] }) => [{ dtype: x!.dtype, shape: lossShape(x!.shape, target!.shape, weight, attributes) }],
+  infer: ({ attributes, inputs: [x, target, weight] }) => [
+    { dtype: x!.dtype, shape: lossShape(x!.shape, target!.shape, weight, attributes) },
+  ],
   compute({ attributes, inputs: [x, target, weight], outputs: [y] }) {
-    const loss = negativeLikelihood(floatsOf(x!), x!.shape, toNumbers(target!, 'target'), weight && floatsOf(weight), attributes)
+    const loss = negativeLikelihood(
+      floatsOf(x!),
+      x!.shape,
+      toNumbers(target!, 'target'),
+      weight && floatsOf(weight),
+      attributes,
+    )
     return [floatTensor(y.dtype, y.shape, loss)]
   },
 })
@@ -85,10 +102,19 @@ export const SoftmaxCrossEntropyLoss = defineOp({
   name: 'SoftmaxCrossEntropyLoss',
   arity: [2, 3],
   attributes: lossAttributes,
-  infer: ({ attributes, inputs: [x, target, weight] }) => [{ dtype: x!.dtype, shape: lossShape(x!.shape, target!.shape, weight, attributes) }, x!],
+  infer: ({ attributes, inputs: [x, target, weight] }) => [
+    { dtype: x!.dtype, shape: lossShape(x!.shape, target!.shape, weight, attributes) },
+    x!,
+  ],
   compute({ attributes, inputs: [x, target, weight], outputs: [y], outputCount }) {
     const logs = logProbabilities(x!)
-    const loss = negativeLikelihood(logs, x!.shape, toNumbers(target!, 'target'), weight && floatsOf(weight), attributes)
+    const loss = negativeLikelihood(
+      logs,
+      x!.shape,
+      toNumbers(target!, 'target'),
+      weight && floatsOf(weight),
+      attributes,
+    )
     return [floatTensor(y.dtype, y.shape, loss), ...(outputCount > 1 ? [floatTensor(x!.dtype, x!.shape, logs)] : [])]
   },
 })
@@ -101,7 +127,8 @@ export const SoftmaxCrossEntropyLoss = defineOp({
 export const SoftmaxCrossEntropyLossGradient: Gradient<LossAttributes> = {
   op: SoftmaxCrossEntropyLoss,
   inputs: [0],
-  kernel: ([x, target, weight]) => x === 'float32' && (target === 'int32' || target === 'int64') && (weight ?? 'float32') === 'float32',
+  kernel: ([x, target, weight]) =>
+    x === 'float32' && (target === 'int32' || target === 'int64') && (weight ?? 'float32') === 'float32',
   forward(e) {
     const [x, target, weight] = [e.input(0), e.input(1), e.inputs[2]]
     const [batch, classes] = x.shape
@@ -109,7 +136,8 @@ export const SoftmaxCrossEntropyLossGradient: Gradient<LossAttributes> = {
     const { ignore_index: ignored, reduction } = e.attributes
     e.check(target, (tensor) => {
       for (const t of toNumbers(tensor, 'target')) {
-        if (!(t >= 0 && t < classes) && t !== ignored) throw new LanewiseError('E_VALUE', `target ${t} is outside [0, ${classes - 1}]`)
+        if (!(t >= 0 && t < classes) && t !== ignored)
+          throw new LanewiseError('E_VALUE', `target ${t} is outside [0, ${classes - 1}]`)
       }
     })
     const count = batch * inner
@@ -118,7 +146,19 @@ export const SoftmaxCrossEntropyLossGradient: Gradient<LossAttributes> = {
     const y = e.output(0)
     const losses = reduction === 'none' ? y.at : e.scratch(count * 4)
     e.call(
-      'cross_entropy_f32', x.at, target.at, byteSize(target.dtype), weight?.at ?? 0, ignored ?? NEVER, losses, logs, total, classes, inner, 0, batch,
+      'cross_entropy_f32',
+      x.at,
+      target.at,
+      byteSize(target.dtype),
+      weight?.at ?? 0,
+      ignored ?? NEVER,
+      losses,
+      logs,
+      total,
+      classes,
+      inner,
+      0,
+      batch,
     )
     if (reduction !== 'none') e.call('reduce_f32', REDUCE_SUM, losses, y.at, count, 1, 0, 1)
     if (reduction === 'mean') e.call('binary_f32', BINARY_DIV, y.at, 1, total, 1, y.at, 1)
@@ -130,7 +170,12 @@ export const SoftmaxCrossEntropyLossGradient: Gradient<LossAttributes> = {
     const [x, target, weight] = [g.input(0), g.input(1), g.inputs[2]]
     const [batch, classes] = x.shape
     const dy = g.gradient(0)
-    if (g.gradient(1)) throw new LanewiseError('E_UNSUPPORTED', 'the logarithms of the probabilities have no gradient here; take LogSoftmax', { op: 'SoftmaxCrossEntropyLoss' })
+    if (g.gradient(1))
+      throw new LanewiseError(
+        'E_UNSUPPORTED',
+        'the logarithms of the probabilities have no gradient here; take LogSoftmax',
+        { op: 'SoftmaxCrossEntropyLoss' },
+      )
     if (!g.wants(0) || !dy) return
     const { ignore_index: ignored, reduction } = g.attributes
     let each = dy.at
@@ -139,8 +184,20 @@ export const SoftmaxCrossEntropyLossGradient: Gradient<LossAttributes> = {
       g.call('binary_f32', BINARY_DIV, dy.at, 1, g.saved(1), 1, each, 1)
     }
     g.call(
-      'cross_entropy_gradient_f32', x.at, target.at, byteSize(target.dtype), weight?.at ?? 0, ignored ?? NEVER, g.saved(0), each,
-      reduction === 'none' ? 1 : 0, g.result(0).at, classes, sizeOf(x.shape.slice(2)), 0, batch,
+      'cross_entropy_gradient_f32',
+      x.at,
+      target.at,
+      byteSize(target.dtype),
+      weight?.at ?? 0,
+      ignored ?? NEVER,
+      g.saved(0),
+      each,
+      reduction === 'none' ? 1 : 0,
+      g.result(0).at,
+      classes,
+      sizeOf(x.shape.slice(2)),
+      0,
+      batch,
     )
   },
 }

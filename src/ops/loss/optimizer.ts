@@ -16,14 +16,21 @@ type Update = (values: readonly number[]) => readonly number[]
 function updatedTypes(inputs: readonly (TensorType | undefined)[], lists: number): TensorType[] {
   const tensors = inputs.slice(2)
   const count = tensors.length / lists
-  if (!Number.isInteger(count) || count === 0) throw new LanewiseError('E_GRAPH', `${tensors.length} tensors do not make ${lists} lists`)
+  if (!Number.isInteger(count) || count === 0)
+    throw new LanewiseError('E_GRAPH', `${tensors.length} tensors do not make ${lists} lists`)
   for (let i = 0; i < tensors.length; i++) {
-    if (sizeOf(tensors[i]!.shape) !== sizeOf(tensors[i % count]!.shape)) throw new LanewiseError('E_SHAPE', `tensor ${i + 2} does not fit tensor ${(i % count) + 2}`)
+    if (sizeOf(tensors[i]!.shape) !== sizeOf(tensors[i % count]!.shape))
+      throw new LanewiseError('E_SHAPE', `tensor ${i + 2} does not fit tensor ${(i % count) + 2}`)
   }
   return [...tensors.slice(0, count), ...tensors.slice(2 * count)] as TensorType[]
 }
 
-function updated(inputs: readonly (HostTensor | undefined)[], outputs: readonly TensorType[], lists: number, update: Update): HostTensor[] {
+function updated(
+  inputs: readonly (HostTensor | undefined)[],
+  outputs: readonly TensorType[],
+  lists: number,
+  update: Update,
+): HostTensor[] {
   const tensors = inputs.slice(2).map((tensor) => floatsOf(tensor!))
   const count = tensors.length / lists
   const results = outputs.map(({ shape }) => new Float64Array(sizeOf(shape)))
@@ -63,9 +70,19 @@ export const Adam = defineOp({
   name: 'Adam',
   domain,
   arity: [6, Infinity],
-  attributes: { alpha: float(0.9), beta: float(0.999), epsilon: float(1e-6), norm_coefficient: float(0), norm_coefficient_post: float(0) },
+  attributes: {
+    alpha: float(0.9),
+    beta: float(0.999),
+    epsilon: float(1e-6),
+    norm_coefficient: float(0),
+    norm_coefficient_post: float(0),
+  },
   infer: ({ inputs }) => updatedTypes(inputs, 4),
-  compute({ attributes: { alpha, beta, epsilon, norm_coefficient: norm, norm_coefficient_post: post }, inputs, outputs }) {
+  compute({
+    attributes: { alpha, beta, epsilon, norm_coefficient: norm, norm_coefficient_post: post },
+    inputs,
+    outputs,
+  }) {
     const { rate, step } = scalars(inputs)
     const power = (base: number) => (base === 0 ? 0 : exp(step * log(base)))
     const r = step > 0 ? (rate * Math.sqrt(1 - power(beta))) / (1 - power(alpha)) : rate
@@ -83,7 +100,12 @@ export const Momentum = defineOp({
   name: 'Momentum',
   domain,
   arity: [5, Infinity],
-  attributes: { alpha: required(float()), beta: required(float()), mode: required(string()), norm_coefficient: required(float()) },
+  attributes: {
+    alpha: required(float()),
+    beta: required(float()),
+    mode: required(string()),
+    norm_coefficient: required(float()),
+  },
   infer: ({ inputs }) => updatedTypes(inputs, 3),
   compute({ attributes: { alpha, beta, mode, norm_coefficient: norm }, inputs, outputs }) {
     if (mode !== 'standard' && mode !== 'nesterov') throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`)

@@ -14,13 +14,20 @@ export const EinsumGradient: Gradient<EinsumAttributes> = {
   op: Einsum,
   backward(g) {
     const operands = g.inputs.map((_, i) => g.input(i))
-    const parsed = resolve(parseEquation(g.attributes.equation), operands.map(({ shape }) => shape), g.attributes.equation)
+    const parsed = resolve(
+      parseEquation(g.attributes.equation),
+      operands.map(({ shape }) => shape),
+      g.attributes.equation,
+    )
     const form = matrixForm(parsed)
-    const whole = operands.every(({ shape }, i) => shape.every((size, axis) => size === parsed.sizes.get(parsed.inputs[i][axis])))
+    const whole = operands.every(({ shape }, i) =>
+      shape.every((size, axis) => size === parsed.sizes.get(parsed.inputs[i][axis])),
+    )
     if (!form || !whole) return operands.forEach((_, i) => g.wants(i) && emitContraction(g, parsed, operands, i))
     const { batch, rows, columns, summed } = form
     const size = (labels: Labels) => sizeOf(labels.map((label) => parsed.sizes.get(label)!))
-    const group = (operand: Operand, ...groups: Labels[]) => grouped(g, operand, groups.flat(), parsed.sizes, groups.map(size))
+    const group = (operand: Operand, ...groups: Labels[]) =>
+      grouped(g, operand, groups.flat(), parsed.sizes, groups.map(size))
     const seen = [
       (operand: Operand) => group(operand, batch, rows, summed),
       (operand: Operand) => group(operand, batch, summed, columns),
@@ -37,7 +44,12 @@ export const EinsumGradient: Gradient<EinsumAttributes> = {
 }
 
 /** dx = Σ dy · Π of the other operands, label by label: sums over one operand alone, diagonals, any number of operands, repeated axes. */
-function emitContraction(g: GradientEmitter<EinsumAttributes>, { inputs: terms, output, sizes }: Resolved, operands: readonly Operand[], index: number): void {
+function emitContraction(
+  g: GradientEmitter<EinsumAttributes>,
+  { inputs: terms, output, sizes }: Resolved,
+  operands: readonly Operand[],
+  index: number,
+): void {
   const dx = g.result(index)
   if (dx.size === 0) return
   g.call('fill_f32', dx.at, 0, dx.size)
@@ -46,9 +58,17 @@ function emitContraction(g: GradientEmitter<EinsumAttributes>, { inputs: terms, 
   if (sizeOf(extents) === 0) return
   const others = operands.filter((_, i) => i !== index)
   // The kernel finds all of them from one address on.
-  const gathered = g.scratch(Math.max(others.reduce((bytes, { size }) => bytes + size * 4, 0), 4))
+  const gathered = g.scratch(
+    Math.max(
+      others.reduce((bytes, { size }) => bytes + size * 4, 0),
+      4,
+    ),
+  )
   let first = 0
-  const rows = [stridesBy(labels, terms[index], dx), stridesBy(labels, output, g.gradient()!)].map((strides) => [0, ...strides])
+  const rows = [stridesBy(labels, terms[index], dx), stridesBy(labels, output, g.gradient()!)].map((strides) => [
+    0,
+    ...strides,
+  ])
   operands.forEach((operand, i) => {
     if (i === index) return
     emitDenseCopy(g, operand, plus(gathered, first * 4))
@@ -56,11 +76,22 @@ function emitContraction(g: GradientEmitter<EinsumAttributes>, { inputs: terms, 
     first += operand.size
   })
   const table = g.table(Int32Array.from([...extents, ...rows.flat()]))
-  g.call('contraction_gradient_f32', g.gradient()!.at, dx.at, gathered, table, labels.length, others.length, g.scratch((labels.length + rows.length) * 4))
+  g.call(
+    'contraction_gradient_f32',
+    g.gradient()!.at,
+    dx.at,
+    gathered,
+    table,
+    labels.length,
+    others.length,
+    g.scratch((labels.length + rows.length) * 4),
+  )
 }
 
 /** How far an operand's element moves in memory with each label: a label twice in a term walks along the diagonal, one of size 1 stands. */
 function stridesBy(labels: Labels, term: Labels, { shape, order }: Operand): number[] {
   const own = logicalStrides(shape, order)
-  return labels.map((label) => term.reduce((sum, other, axis) => sum + (other === label && shape[axis] !== 1 ? own[axis] : 0), 0))
+  return labels.map((label) =>
+    term.reduce((sum, other, axis) => sum + (other === label && shape[axis] !== 1 ? own[axis] : 0), 0),
+  )
 }

@@ -50,14 +50,25 @@ function bad(text: string, what: string): LanewiseError {
 }
 
 /** The equation with a name for every axis an ellipsis stands for (numbers, counted from the last), and the size of every label. */
-export function resolve(equation: Equation, shapes: readonly Shape[], text: string): Equation & { readonly sizes: ReadonlyMap<string, number> } {
-  if (equation.inputs.length !== shapes.length) throw bad(text, `${equation.inputs.length} terms for ${shapes.length} inputs`)
+export function resolve(
+  equation: Equation,
+  shapes: readonly Shape[],
+  text: string,
+): Equation & { readonly sizes: ReadonlyMap<string, number> } {
+  if (equation.inputs.length !== shapes.length)
+    throw bad(text, `${equation.inputs.length} terms for ${shapes.length} inputs`)
   let widest = 0
-  const expand = (labels: Labels, axes: number) => labels.flatMap((label) => (label === ELLIPSIS ? Array.from({ length: axes }, (_, i) => String(axes - 1 - i)) : [label]))
+  const expand = (labels: Labels, axes: number) =>
+    labels.flatMap((label) =>
+      label === ELLIPSIS ? Array.from({ length: axes }, (_, i) => String(axes - 1 - i)) : [label],
+    )
   const inputs = equation.inputs.map((labels, i) => {
     const hidden = shapes[i].length - labels.filter((label) => label !== ELLIPSIS).length
     if (hidden < 0 || (hidden > 0 && !labels.includes(ELLIPSIS))) {
-      throw new LanewiseError('E_SHAPE', `the term "${labels.join('')}" of "${text}" does not fit an input of shape ${formatShape(shapes[i])}`)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `the term "${labels.join('')}" of "${text}" does not fit an input of shape ${formatShape(shapes[i])}`,
+      )
     }
     widest = Math.max(widest, hidden)
     return expand(labels, hidden)
@@ -69,7 +80,10 @@ export function resolve(equation: Equation, shapes: readonly Shape[], text: stri
       const known = sizes.get(label)
       if (known === undefined || known === 1) sizes.set(label, size)
       else if (size !== 1 && size !== known) {
-        throw new LanewiseError('E_SHAPE', `"${label}" of "${text}" is ${known} and ${size}`, { expected: String(known), actual: String(size) })
+        throw new LanewiseError('E_SHAPE', `"${label}" of "${text}" is ${known} and ${size}`, {
+          expected: String(known),
+          actual: String(size),
+        })
       }
     })
   })
@@ -86,7 +100,11 @@ export interface MatrixForm {
 
 /** undefined if the equation is something else: another number of operands, a diagonal, or a sum over one operand alone. */
 export function matrixForm({ inputs, output }: Equation): MatrixForm | undefined {
-  if (inputs.length !== 2 || inputs.some((labels) => new Set(labels).size !== labels.length || labels.includes(ELLIPSIS))) return undefined
+  if (
+    inputs.length !== 2 ||
+    inputs.some((labels) => new Set(labels).size !== labels.length || labels.includes(ELLIPSIS))
+  )
+    return undefined
   const [a, b] = inputs
   const both = a.filter((label) => b.includes(label))
   const rows = a.filter((label) => !b.includes(label))
@@ -107,7 +125,13 @@ function orderOf(labels: Labels, wanted: Labels): Order {
 }
 
 /** An operand, lying in the order of `labels`, seen as one axis per group; axes of size 1 that stand for more are repeated. */
-export function grouped(e: KernelEmitter, operand: Operand, labels: Labels, sizes: ReadonlyMap<string, number>, shape: readonly number[]): Operand {
+export function grouped(
+  e: KernelEmitter,
+  operand: Operand,
+  labels: Labels,
+  sizes: ReadonlyMap<string, number>,
+  shape: readonly number[],
+): Operand {
   const strides = stridesOf(operand.physical)
   const full = labels.map((label) => sizes.get(label)!)
   const whole = full.every((size, i) => size === operand.physical[i])
@@ -135,10 +159,15 @@ export const Einsum = defineOp({
   arity: [1, Infinity],
   attributes: { equation: required(string()) },
   infer({ attributes: { equation }, inputs }) {
-    const { output, sizes } = resolve(parseEquation(equation), inputs.map((input) => input!.shape), equation)
+    const { output, sizes } = resolve(
+      parseEquation(equation),
+      inputs.map((input) => input!.shape),
+      equation,
+    )
     return [{ dtype: sameType(inputs), shape: output.map((label) => sizes.get(label)!) }]
   },
-  kernel: (types, { equation }) => types.every((type) => type === 'float32') && matrixForm(parseEquation(equation)) !== undefined,
+  kernel: (types, { equation }) =>
+    types.every((type) => type === 'float32') && matrixForm(parseEquation(equation)) !== undefined,
   layout({ attributes: { equation }, inputs, outputs }) {
     const parsed = parseEquation(equation)
     const form = matrixForm(parsed)
@@ -153,28 +182,52 @@ export const Einsum = defineOp({
   emit(e) {
     const { equation } = e.attributes
     const operands = [e.input(0), e.input(1)]
-    const parsed = resolve(parseEquation(equation), operands.map(({ shape }) => shape), equation)
+    const parsed = resolve(
+      parseEquation(equation),
+      operands.map(({ shape }) => shape),
+      equation,
+    )
     const { batch, rows, columns, summed } = matrixForm(parsed)!
     const size = (labels: Labels) => sizeOf(labels.map((label) => parsed.sizes.get(label)!))
-    const group = (operand: Operand, ...groups: Labels[]) => grouped(e, operand, groups.flat(), parsed.sizes, groups.map(size))
+    const group = (operand: Operand, ...groups: Labels[]) =>
+      grouped(e, operand, groups.flat(), parsed.sizes, groups.map(size))
     const inputs = [group(operands[0], batch, rows, summed), group(operands[1], batch, summed, columns)]
-    const inner = Object.create(e, { inputs: { value: inputs }, input: { value: (index: number) => inputs[index] } }) as Emitter<object>
+    const inner = Object.create(e, {
+      inputs: { value: inputs },
+      input: { value: (index: number) => inputs[index] },
+    }) as Emitter<object>
     MatMul.emit!(inner)
   },
   compute({ attributes: { equation }, inputs, outputs: [y] }) {
-    return [contract(resolve(parseEquation(equation), inputs.map((input) => input!.shape), equation), inputs as readonly HostTensor[], y.shape)]
+    return [
+      contract(
+        resolve(
+          parseEquation(equation),
+          inputs.map((input) => input!.shape),
+          equation,
+        ),
+        inputs as readonly HostTensor[],
+        y.shape,
+      ),
+    ]
   },
 })
 
 /** The sum over every combination of labels, in plain TypeScript. */
-function contract({ inputs: terms, output, sizes }: ReturnType<typeof resolve>, inputs: readonly HostTensor[], shape: Shape): HostTensor {
+function contract(
+  { inputs: terms, output, sizes }: ReturnType<typeof resolve>,
+  inputs: readonly HostTensor[],
+  shape: Shape,
+): HostTensor {
   const { dtype } = inputs[0]
   const labels = [...output, ...[...sizes.keys()].filter((label) => !output.includes(label))]
   const extents = labels.map((label) => sizes.get(label)!)
   const strides = inputs.map((input, i) => {
     const own = stridesOf(input.shape)
     // A label twice in one term walks along the diagonal.
-    return labels.map((label) => terms[i].reduce((sum, other, axis) => sum + (other === label && input.shape[axis] !== 1 ? own[axis] : 0), 0))
+    return labels.map((label) =>
+      terms[i].reduce((sum, other, axis) => sum + (other === label && input.shape[axis] !== 1 ? own[axis] : 0), 0),
+    )
   })
   const count = sizeOf(shape)
   const inner = sizeOf(extents.slice(output.length))
@@ -187,8 +240,8 @@ function contract({ inputs: terms, output, sizes }: ReturnType<typeof resolve>, 
     let sum: number | bigint = big ? 0n : 0
     for (let i = 0; i < inner; i++) {
       let term: number | bigint = data[0][at[0]]
-      for (let k = 1; k < data.length; k++) term = (term) * data[k][at[k]]
-      sum = (sum as number) + (term)
+      for (let k = 1; k < data.length; k++) term = term * data[k][at[k]]
+      sum = (sum as number) + term
       for (let axis = labels.length - 1; axis >= 0; axis--) {
         for (let k = 0; k < at.length; k++) at[k] += strides[k][axis]
         if (++index[axis] < extents[axis]) break

@@ -24,15 +24,20 @@ interface Product {
 }
 
 function productOf(left: Shape, right: Shape): Product {
-  if (left.length === 0 || right.length === 0) throw new LanewiseError('E_SHAPE', 'a scalar cannot be a factor of a matrix product')
+  if (left.length === 0 || right.length === 0)
+    throw new LanewiseError('E_SHAPE', 'a scalar cannot be a factor of a matrix product')
   const a = left.length === 1 ? [1, ...left] : left
   const b = right.length === 1 ? [...right, 1] : right
   const k = a[a.length - 1]
   if (b[b.length - 2] !== k) {
-    throw new LanewiseError('E_SHAPE', `${formatShape(left)} and ${formatShape(right)} cannot be multiplied: ${k} columns against ${b[b.length - 2]} rows`, {
-      expected: String(k),
-      actual: String(b[b.length - 2]),
-    })
+    throw new LanewiseError(
+      'E_SHAPE',
+      `${formatShape(left)} and ${formatShape(right)} cannot be multiplied: ${k} columns against ${b[b.length - 2]} rows`,
+      {
+        expected: String(k),
+        actual: String(b[b.length - 2]),
+      },
+    )
   }
   const m = a[a.length - 2]
   const n = b[b.length - 1]
@@ -48,7 +53,10 @@ export const MatMul = defineOp({
   attributes: {},
   infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: productOf(inputs[0]!.shape, inputs[1]!.shape).shape }],
   // Kernels read their operands with strides, so any order of axes will do.
-  layout: ({ inputs, outputs }) => ({ inputs: inputs.slice(0, 2).map((input) => input?.order), outputs: outputs.map(() => undefined) }),
+  layout: ({ inputs, outputs }) => ({
+    inputs: inputs.slice(0, 2).map((input) => input?.order),
+    outputs: outputs.map(() => undefined),
+  }),
   emit(e) {
     const a = e.input(0)
     const b = e.input(1)
@@ -79,7 +87,13 @@ export const MatMulGradient: Gradient<object> = {
     const a = g.input(0)
     const b = g.input(1)
     const product = productOf(a.shape, b.shape)
-    emitFactorGradients(g, product, dc, { a, b, aStrides: stridesWithin(a, product.a), bStrides: stridesWithin(b, product.b), scale: 1 })
+    emitFactorGradients(g, product, dc, {
+      a,
+      b,
+      aStrides: stridesWithin(a, product.a),
+      bStrides: stridesWithin(b, product.b),
+      scale: 1,
+    })
   },
 }
 
@@ -91,18 +105,52 @@ export interface Matrix {
 }
 
 /** Records c [m, n] = a [m, k] · b [k, n], dense, for gradients made of several products. */
-export function emitMatrixProduct(e: KernelEmitter, c: Address, m: number, k: number, n: number, a: Matrix, b: Matrix): void {
+export function emitMatrixProduct(
+  e: KernelEmitter,
+  c: Address,
+  m: number,
+  k: number,
+  n: number,
+  a: Matrix,
+  b: Matrix,
+): void {
   const product: Product = { m, k, n, batch: [], shape: [m, n], a: [m, k], b: [k, n] }
-  const right: Operand = { dtype: 'float32', shape: [k, n], order: [0, 1], physical: [k, n], size: k * n, at: b.at, constant: undefined }
+  const right: Operand = {
+    dtype: 'float32',
+    shape: [k, n],
+    order: [0, 1],
+    physical: [k, n],
+    size: k * n,
+    at: b.at,
+    constant: undefined,
+  }
   const activation = { code: UNARY_NONE, a: 0, b: 0 }
-  emitProduct(e, c, { product, a, b: right, aStrides: [a.row, a.column], bStrides: [b.row, b.column], bias: 0, residual: 0, activation })
+  emitProduct(e, c, {
+    product,
+    a,
+    b: right,
+    aStrides: [a.row, a.column],
+    bStrides: [b.row, b.column],
+    bias: 0,
+    residual: 0,
+    activation,
+  })
 }
 
 /** Records x [..., k] · w [k, n] + bias, dense, for operators that have a projection in them. */
 export function emitProjection(e: KernelEmitter, to: Address, x: Operand, w: Operand, bias: Address | 0): void {
   const product = productOf(x.shape, w.shape)
   const activation = { code: UNARY_NONE, a: 0, b: 0 }
-  emitProduct(e, to, { product, a: x, b: w, aStrides: stridesWithin(x, product.a), bStrides: stridesWithin(w, product.b), bias, residual: 0, activation })
+  emitProduct(e, to, {
+    product,
+    a: x,
+    b: w,
+    aStrides: stridesWithin(x, product.a),
+    bStrides: stridesWithin(w, product.b),
+    bias,
+    residual: 0,
+    activation,
+  })
 }
 
 /** The gradients by both factors of a product. The strides are those of the operands as they are multiplied. */
@@ -110,7 +158,19 @@ function emitFactorGradients(
   g: GradientEmitter<unknown>,
   product: Product,
   dc: Operand,
-  { a, b, aStrides, bStrides, scale }: { readonly a: Operand; readonly b: Operand; readonly aStrides: readonly number[]; readonly bStrides: readonly number[]; readonly scale: number },
+  {
+    a,
+    b,
+    aStrides,
+    bStrides,
+    scale,
+  }: {
+    readonly a: Operand
+    readonly b: Operand
+    readonly aStrides: readonly number[]
+    readonly bStrides: readonly number[]
+    readonly scale: number
+  },
 ): void {
   const { m, k, n, batch } = product
   const activation = scale === 1 ? { code: UNARY_NONE, a: 0, b: 0 } : { code: UNARY_AFFINE, a: scale, b: 0 }
@@ -122,7 +182,16 @@ function emitFactorGradients(
     const shape = [...batch, m, k]
     const flipped = { m, k: n, n: k, batch, shape, a: stack, b: [...product.b.slice(0, -2), n, k] }
     const bFlipped = { ...operandLike(b), shape: flipped.b }
-    emitInto(g, 0, shape, product.a, aStrides, (to) => emitProduct(g, to, { ...common, product: flipped, a: dC, b: bFlipped, aStrides: cStrides, bStrides: lastTwoSwapped(bStrides) }))
+    emitInto(g, 0, shape, product.a, aStrides, (to) =>
+      emitProduct(g, to, {
+        ...common,
+        product: flipped,
+        a: dC,
+        b: bFlipped,
+        aStrides: cStrides,
+        bStrides: lastTwoSwapped(bStrides),
+      }),
+    )
   }
   if (!g.wants(1)) return
   if (sizeOf(product.b.slice(0, -2)) === 1 && stacksAsRows(product.a, aStrides)) {
@@ -133,23 +202,61 @@ function emitFactorGradients(
     const [bRow, bCol] = bStrides.slice(-2)
     if (scale === 1 && column === 1 && (bCol === 1 ? bRow === n : bRow === 1 && bCol === k)) {
       // Rows are summed where they lie; weights stored the other way round are the product with its factors exchanged.
-      const [left, lda, right, ldb, height, width] = bCol === 1 ? [a.at, row, dC.at, n, k, n] : [dC.at, n, a.at, row, n, k]
+      const [left, lda, right, ldb, height, width] =
+        bCol === 1 ? [a.at, row, dC.at, n, k, n] : [dC.at, n, a.at, row, n, k]
       const to = g.result(1)
-      if (to.size > 0) g.call('outer_f32', left, lda, right, ldb, to.at, width, rows, width, 0, height, g.scratch(g.ask('outer_scratch_size', width)))
+      if (to.size > 0)
+        g.call(
+          'outer_f32',
+          left,
+          lda,
+          right,
+          ldb,
+          to.at,
+          width,
+          rows,
+          width,
+          0,
+          height,
+          g.scratch(g.ask('outer_scratch_size', width)),
+        )
       return
     }
     emitInto(g, 1, [k, n], product.b.slice(-2), bStrides.slice(-2), (to) =>
-      emitProduct(g, to, { ...common, product: flipped, a, b: { ...dC, shape: [rows, n] }, aStrides: [column, row], bStrides: [n, 1] }),
+      emitProduct(g, to, {
+        ...common,
+        product: flipped,
+        a,
+        b: { ...dC, shape: [rows, n] },
+        aStrides: [column, row],
+        bStrides: [n, 1],
+      }),
     )
   } else {
     const shape = [...batch, k, n]
     const flipped = { m: k, k: m, n, batch, shape, a: [...product.a.slice(0, -2), k, m], b: stack }
-    emitInto(g, 1, shape, product.b, bStrides, (to) => emitProduct(g, to, { ...common, product: flipped, a, b: dC, aStrides: lastTwoSwapped(aStrides), bStrides: cStrides }))
+    emitInto(g, 1, shape, product.b, bStrides, (to) =>
+      emitProduct(g, to, {
+        ...common,
+        product: flipped,
+        a,
+        b: dC,
+        aStrides: lastTwoSwapped(aStrides),
+        bStrides: cStrides,
+      }),
+    )
   }
 }
 
 /** Has a dense stack of matrices written where the gradient of an input belongs: straight there, or added up and rearranged on the way. */
-function emitInto(g: GradientEmitter<unknown>, index: number, made: Shape, shape: Shape, strides: readonly number[], emit: (to: Address) => void): void {
+function emitInto(
+  g: GradientEmitter<unknown>,
+  index: number,
+  made: Shape,
+  shape: Shape,
+  strides: readonly number[],
+  emit: (to: Address) => void,
+): void {
   const result = g.result(index)
   if (result.size === 0) return
   const dense = stridesOf(shape)
@@ -160,7 +267,14 @@ function emitInto(g: GradientEmitter<unknown>, index: number, made: Shape, shape
   emit(to)
   const summed = whole || !direct ? (whole ? to : g.scratch(result.size * 4)) : result.at
   if (!whole) emitSumTo(g, { at: to, shape: made, order: made.map((_, axis) => axis) }, { at: summed, shape })
-  if (!direct) emitStridedCopy(g, 'float32', { axes: shape.map((size, axis) => ({ size, from: dense[axis], to: strides[axis] })), from: 0, to: 0 }, summed, result.at)
+  if (!direct)
+    emitStridedCopy(
+      g,
+      'float32',
+      { axes: shape.map((size, axis) => ({ size, from: dense[axis], to: strides[axis] })), from: 0, to: 0 },
+      summed,
+      result.at,
+    )
 }
 
 function operandLike({ dtype, shape, order, physical, size, at }: Operand): Operand {
@@ -201,12 +315,50 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
     const rows = batches * m
     if (rows <= VECTOR_ROWS && aCol === 1 && !b.constant && (bCol === 1 || bRow === 1)) {
       const kernel = bCol === 1 ? 'gemv_rows' : 'gemv_transposed'
-      e.call(kernel, a.at, aRow, b.at, bCol === 1 ? bRow : bCol, bias, residual, n, c, n, rows, k, 0, n, code, alpha, beta)
+      e.call(
+        kernel,
+        a.at,
+        aRow,
+        b.at,
+        bCol === 1 ? bRow : bCol,
+        bias,
+        residual,
+        n,
+        c,
+        n,
+        rows,
+        k,
+        0,
+        n,
+        code,
+        alpha,
+        beta,
+      )
       return e.note({ kernel: 'gemv', flops: 2 * rows * n * k })
     }
     if (!b.constant && rows > VECTOR_ROWS && aCol === 1) {
       const scratch = e.scratch(e.ask('gemm_unpacked_scratch_size', k, n))
-      e.call('gemm_unpacked', a.at, aRow, b.at, bRow, bCol, bias, residual, n, c, n, k, n, 0, rows, code, alpha, beta, scratch)
+      e.call(
+        'gemm_unpacked',
+        a.at,
+        aRow,
+        b.at,
+        bRow,
+        bCol,
+        bias,
+        residual,
+        n,
+        c,
+        n,
+        k,
+        n,
+        0,
+        rows,
+        code,
+        alpha,
+        beta,
+        scratch,
+      )
       return e.note({ kernel: 'gemm', flops: 2 * rows * n * k })
     }
     const packed = e.pack(b, `gemm ${bRow} ${bCol} ${k} ${n}`, e.ask('gemm_packed_size', k, n), (p, from, to) => {
@@ -218,7 +370,26 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
       e.call('gemm', a.at, aRow, packed, bias, residual, n, c, n, k, n, 0, rows, code, alpha, beta)
     } else {
       const scratch = e.scratch(e.ask('gemm_strided_a_scratch_size', k))
-      e.call('gemm_strided_a', a.at, aRow, aCol, packed, bias, residual, n, c, n, k, n, 0, rows, code, alpha, beta, scratch)
+      e.call(
+        'gemm_strided_a',
+        a.at,
+        aRow,
+        aCol,
+        packed,
+        bias,
+        residual,
+        n,
+        c,
+        n,
+        k,
+        n,
+        0,
+        rows,
+        code,
+        alpha,
+        beta,
+        scratch,
+      )
     }
     e.note({ kernel: rows <= VECTOR_ROWS ? 'gemv' : 'gemm', flops: 2 * rows * n * k })
   } else {
@@ -226,7 +397,27 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
     const strip = aCol === 1 ? 0 : e.ask('gemm_strided_a_scratch_size', k)
     const scratch = e.scratch(e.ask('matmul_scratch_size', k, n, strip))
     const last = residual === 0 ? code : UNARY_NONE
-    e.call('matmul_batched', a.at, aRow, aCol, b.at, bRow, bCol, table, c, m, k, n, 0, batches, bias, last, alpha, beta, scratch)
+    e.call(
+      'matmul_batched',
+      a.at,
+      aRow,
+      aCol,
+      b.at,
+      bRow,
+      bCol,
+      table,
+      c,
+      m,
+      k,
+      n,
+      0,
+      batches,
+      bias,
+      last,
+      alpha,
+      beta,
+      scratch,
+    )
     if (residual !== 0) {
       e.call('binary_f32', BINARY_ADD, c, 1, residual, 1, c, size)
       if (code !== UNARY_NONE) e.call('unary_f32', code, c, c, size, alpha, beta)
@@ -259,7 +450,12 @@ function stacksAsRows(shape: Shape, strides: readonly number[]): boolean {
 }
 
 /** For every product of the stack: where its left and right matrices begin, in elements. */
-function offsetTable(batch: readonly number[], product: Product, aStrides: readonly number[], bStrides: readonly number[]): Int32Array {
+function offsetTable(
+  batch: readonly number[],
+  product: Product,
+  aStrides: readonly number[],
+  bStrides: readonly number[],
+): Int32Array {
   const table = new Int32Array(sizeOf(batch) * 2)
   const fill = (column: number, shape: Shape, strides: readonly number[]) => {
     const lead = batch.length - (shape.length - 2)
@@ -280,7 +476,13 @@ function offsetTable(batch: readonly number[], product: Product, aStrides: reado
 }
 
 /** A product in plain TypeScript: integers and float64. */
-function multiply(a: HostTensor, b: HostTensor, product: Product, aStrides: readonly number[], bStrides: readonly number[]): HostTensor {
+function multiply(
+  a: HostTensor,
+  b: HostTensor,
+  product: Product,
+  aStrides: readonly number[],
+  bStrides: readonly number[],
+): HostTensor {
   const { dtype } = a
   requireProduct(dtype)
   const { m, k, n, batch, shape } = product
@@ -296,7 +498,8 @@ function multiply(a: HostTensor, b: HostTensor, product: Product, aStrides: read
     for (let row = 0; row < m; row++) {
       for (let col = 0; col < n; col++) {
         let sum = zero
-        for (let p = 0; p < k; p++) sum += x[offsets[2 * i] + row * aRow + p * aCol] * y[offsets[2 * i + 1] + p * bRow + col * bCol]
+        for (let p = 0; p < k; p++)
+          sum += x[offsets[2 * i] + row * aRow + p * aCol] * y[offsets[2 * i + 1] + p * bRow + col * bCol]
         z[(i * m + row) * n + col] = sum
       }
     }
@@ -322,7 +525,10 @@ export const Gemm = defineOp({
     if (c) checkAddend(c.shape, product)
     return [{ dtype: sameType(inputs), shape: product.shape }]
   },
-  layout: ({ inputs, outputs }) => ({ inputs: inputs.slice(0, 2).map((input) => input?.order), outputs: outputs.map(() => undefined) }),
+  layout: ({ inputs, outputs }) => ({
+    inputs: inputs.slice(0, 2).map((input) => input?.order),
+    outputs: outputs.map(() => undefined),
+  }),
   emit(e) {
     const a = e.input(0)
     const b = e.input(1)
@@ -335,21 +541,47 @@ export const Gemm = defineOp({
     const asBias = c && c.shape.at(-1) === product.n && sizeOf(c.shape) === product.n
     const addend = c && !asBias ? expanded(e, c, product) : 0
     if (alpha === 1) {
-      emitProduct(e, e.output(0).at, { product, a, b, aStrides, bStrides, bias: asBias ? c.at : 0, residual: addend, activation })
+      emitProduct(e, e.output(0).at, {
+        product,
+        a,
+        b,
+        aStrides,
+        bStrides,
+        bias: asBias ? c.at : 0,
+        residual: addend,
+        activation,
+      })
       return
     }
     // Rare: the scale has to come before the addend.
-    emitProduct(e, e.output(0).at, { product, a, b, aStrides, bStrides, bias: 0, residual: 0, activation: { code: UNARY_AFFINE, a: alpha, b: 0 } })
+    emitProduct(e, e.output(0).at, {
+      product,
+      a,
+      b,
+      aStrides,
+      bStrides,
+      bias: 0,
+      residual: 0,
+      activation: { code: UNARY_AFFINE, a: alpha, b: 0 },
+    })
     const y = e.output(0)
     if (c) e.call('binary_f32', BINARY_ADD, y.at, 1, asBias ? expanded(e, c, product) : addend, 1, y.at, y.size)
-    if (activation.code !== UNARY_NONE) e.call('unary_f32', activation.code, y.at, y.at, y.size, activation.a, activation.b)
+    if (activation.code !== UNARY_NONE)
+      e.call('unary_f32', activation.code, y.at, y.at, y.size, activation.a, activation.b)
   },
   compute({ attributes, inputs: [a, b, c] }) {
     const product = gemmProduct(a!.shape, b!.shape, attributes)
-    const y = multiply(a!, b!, product, swapped(stridesOf(a!.shape), attributes.transA), swapped(stridesOf(b!.shape), attributes.transB))
+    const y = multiply(
+      a!,
+      b!,
+      product,
+      swapped(stridesOf(a!.shape), attributes.transA),
+      swapped(stridesOf(b!.shape), attributes.transB),
+    )
     if (attributes.alpha === 1 && !c) return [y]
     const whole = y.dtype !== 'float64' && y.dtype !== 'float32'
-    const scale = (value: number, factor: number) => (whole && factor !== 1 ? Math.trunc(value * factor) : value * factor)
+    const scale = (value: number, factor: number) =>
+      whole && factor !== 1 ? Math.trunc(value * factor) : value * factor
     const [rowStep, colStep] = c ? addendStrides(c.shape) : [0, 0]
     const data = y.data as { [i: number]: number | bigint }
     for (let i = 0; i < product.m * product.n; i++) {
@@ -383,8 +615,13 @@ export const GemmGradient: Gradient<GemmAttributes> = {
   },
 }
 
-function gemmProduct(a: Shape, b: Shape, { transA, transB }: { readonly transA: number; readonly transB: number }): Product {
-  if (a.length !== 2 || b.length !== 2) throw new LanewiseError('E_SHAPE', `Gemm multiplies matrices, got ${formatShape(a)} and ${formatShape(b)}`)
+function gemmProduct(
+  a: Shape,
+  b: Shape,
+  { transA, transB }: { readonly transA: number; readonly transB: number },
+): Product {
+  if (a.length !== 2 || b.length !== 2)
+    throw new LanewiseError('E_SHAPE', `Gemm multiplies matrices, got ${formatShape(a)} and ${formatShape(b)}`)
   return productOf(swapped(a, transA), swapped(b, transB))
 }
 

@@ -12,7 +12,15 @@ export interface Matrix {
 
 /** y[m, n] = Σₖ a[m, k] · b[k, n] for blocks of larger arrays, beginning at element offsets. */
 export function product(
-  y: Float64Array, yAt: number, a: ArrayLike<number>, aAt: number, b: ArrayLike<number>, bAt: number, m: number, k: number, n: number,
+  y: Float64Array,
+  yAt: number,
+  a: ArrayLike<number>,
+  aAt: number,
+  b: ArrayLike<number>,
+  bAt: number,
+  m: number,
+  k: number,
+  n: number,
 ): void {
   for (let i = 0; i < m; i++) {
     const row = yAt + i * n
@@ -30,7 +38,10 @@ export function product(
  *
  * @throws LanewiseError `E_SHAPE` if the shapes do not fit.
  */
-export function productShape(a: Shape, b: Shape): { shape: number[]; batch: number[]; m: number; k: number; n: number } {
+export function productShape(
+  a: Shape,
+  b: Shape,
+): { shape: number[]; batch: number[]; m: number; k: number; n: number } {
   if (a.length === 0 || b.length === 0) throw new LanewiseError('E_SHAPE', 'a scalar cannot be multiplied as a matrix')
   const rows = a.length === 1 ? [1, ...a] : a
   const columns = b.length === 1 ? [...b, 1] : b
@@ -87,13 +98,17 @@ export interface ConvAttributes extends WindowAttributes {
  */
 export function convWindow(attributes: ConvAttributes, x: Shape, w: Shape): Window {
   const { group } = attributes
-  if (x.length < 3 || w.length !== x.length) throw new LanewiseError('E_SHAPE', `filters ${formatShape(w)} do not fit an input ${formatShape(x)}`)
+  if (x.length < 3 || w.length !== x.length)
+    throw new LanewiseError('E_SHAPE', `filters ${formatShape(w)} do not fit an input ${formatShape(x)}`)
   if (!(group >= 1) || x[1] !== w[1] * group || w[0] % group !== 0) {
     throw new LanewiseError('E_SHAPE', `${x[1]} channels in ${group} groups do not fit filters ${formatShape(w)}`)
   }
   const kernel = w.slice(2)
   if (attributes.kernel_shape && attributes.kernel_shape.join() !== kernel.join()) {
-    throw new LanewiseError('E_SHAPE', `kernel_shape ${formatShape(attributes.kernel_shape)} is not that of the filters ${formatShape(w)}`)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `kernel_shape ${formatShape(attributes.kernel_shape)} is not that of the filters ${formatShape(w)}`,
+    )
   }
   return slideWindow(attributes, x.slice(2), kernel)
 }

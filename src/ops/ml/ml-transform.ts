@@ -14,7 +14,8 @@ export function postTransform(name: string, scores: Float64Array, columns: numbe
       return
     case 'SOFTMAX':
     case 'SOFTMAX_ZERO':
-      for (let at = 0; at < scores.length; at += columns) softmax(scores.subarray(at, at + columns), name === 'SOFTMAX_ZERO')
+      for (let at = 0; at < scores.length; at += columns)
+        softmax(scores.subarray(at, at + columns), name === 'SOFTMAX_ZERO')
       return
     default:
       throw new LanewiseError('E_VALUE', `post_transform "${name}" is not known`)

@@ -14,7 +14,8 @@ const domain = 'ai.onnx.ml'
 
 /** Rows and columns of features: a vector is one row. */
 export function tableOf(shape: Shape): [rows: number, columns: number] {
-  if (shape.length === 0 || shape.length > 2) throw new LanewiseError('E_SHAPE', `features must be [C] or [N, C], got ${formatShape(shape)}`)
+  if (shape.length === 0 || shape.length > 2)
+    throw new LanewiseError('E_SHAPE', `features must be [C] or [N, C], got ${formatShape(shape)}`)
   return shape.length === 1 ? [1, shape[0]] : [shape[0], shape[1]]
 }
 
@@ -24,7 +25,13 @@ export const Binarizer = defineOp({
   arity: 1,
   attributes: { threshold: float(0) },
   infer: ({ inputs: [x] }) => [x!],
-  compute: ({ attributes: { threshold }, inputs: [x] }) => [numericTensor(x!.dtype, x!.shape, Float64Array.from(numbersOf(x!), (value) => (value > threshold ? 1 : 0)))],
+  compute: ({ attributes: { threshold }, inputs: [x] }) => [
+    numericTensor(
+      x!.dtype,
+      x!.shape,
+      Float64Array.from(numbersOf(x!), (value) => (value > threshold ? 1 : 0)),
+    ),
+  ],
 })
 
 /** Elements of an attribute list as HostData of its dtype. */
@@ -56,24 +63,34 @@ export const LabelEncoder = defineOp({
   compute({ attributes: a, inputs: [x] }) {
     const classes = a.classes_strings?.map((_, i) => i)
     const backward = classes && x!.dtype !== 'string'
-    const keys = classes ? (backward ? classes : a.classes_strings!) : (a.keys_tensor?.data ?? a.keys_strings ?? a.keys_int64s ?? a.keys_floats)
+    const keys = classes
+      ? backward
+        ? classes
+        : a.classes_strings!
+      : (a.keys_tensor?.data ?? a.keys_strings ?? a.keys_int64s ?? a.keys_floats)
     const [dtype, values, otherwise] = classes
       ? backward
         ? (['string', a.classes_strings!, a.default_string] as const)
         : (['int64', classes, a.default_int64] as const)
       : a.values_tensor
-        ? ([a.values_tensor.dtype, a.values_tensor.data, a.default_tensor?.data[0] ?? missing(a.values_tensor.dtype)] as const)
+        ? ([
+            a.values_tensor.dtype,
+            a.values_tensor.data,
+            a.default_tensor?.data[0] ?? missing(a.values_tensor.dtype),
+          ] as const)
         : a.values_strings
           ? (['string', a.values_strings, a.default_string] as const)
           : a.values_int64s
             ? (['int64', a.values_int64s, a.default_int64] as const)
             : (['float32', a.values_floats, a.default_float] as const)
-    if (!keys || !values || keys.length !== values.length) throw new LanewiseError('E_VALUE', `${keys?.length ?? 'no'} keys for ${values?.length ?? 'no'} values`)
+    if (!keys || !values || keys.length !== values.length)
+      throw new LanewiseError('E_VALUE', `${keys?.length ?? 'no'} keys for ${values?.length ?? 'no'} values`)
     const same = (key: unknown) => (typeof key === 'bigint' ? Number(key) : key)
     const positions = new Map<unknown, number>()
     for (let i = keys.length - 1; i >= 0; i--) positions.set(same(keys[i]), i)
     const data = hostZeros(dtype, x!.shape).data as { [i: number]: unknown; length: number }
-    const stored = dtype === 'string' || typeof values[0] === 'bigint' ? values : listData(dtype, values as readonly number[])
+    const stored =
+      dtype === 'string' || typeof values[0] === 'bigint' ? values : listData(dtype, values as readonly number[])
     const rest = isBig(dtype) ? BigInt(otherwise) : otherwise
     for (let i = 0; i < x!.data.length; i++) {
       const position = positions.get(same(x!.data[i]))
@@ -105,7 +122,8 @@ export const ArrayFeatureExtractor = defineOp({
     if (bad !== undefined) throw new LanewiseError('E_VALUE', `index ${bad} is outside [0, ${columns - 1}]`)
     const result = hostZeros(out.dtype, out.shape)
     const data = result.data as { [i: number]: unknown }
-    for (let i = 0; i < result.data.length; i++) data[i] = x!.data[Math.floor(i / indices.length) * columns + indices[i % indices.length]]
+    for (let i = 0; i < result.data.length; i++)
+      data[i] = x!.data[Math.floor(i / indices.length) * columns + indices[i % indices.length]]
     return [result]
   },
 })
@@ -118,9 +136,18 @@ export const Scaler = defineOp({
   infer: ({ inputs: [x] }) => [{ dtype: 'float32', shape: x!.shape }],
   compute({ attributes: { offset, scale }, inputs: [x] }) {
     const [, columns] = tableOf(x!.shape)
-    const pick = (list: readonly number[], i: number, fallback: number) => (list.length <= 1 ? (list[0] ?? fallback) : list[i % columns])
-    for (const list of [offset, scale]) if (list.length > 1 && list.length !== columns) throw new LanewiseError('E_VALUE', `${list.length} entries for ${columns} features`)
-    return [floatTensor('float32', x!.shape, Float64Array.from(numbersOf(x!), (value, i) => (value - pick(offset, i, 0)) * pick(scale, i, 1)))]
+    const pick = (list: readonly number[], i: number, fallback: number) =>
+      list.length <= 1 ? (list[0] ?? fallback) : list[i % columns]
+    for (const list of [offset, scale])
+      if (list.length > 1 && list.length !== columns)
+        throw new LanewiseError('E_VALUE', `${list.length} entries for ${columns} features`)
+    return [
+      floatTensor(
+        'float32',
+        x!.shape,
+        Float64Array.from(numbersOf(x!), (value, i) => (value - pick(offset, i, 0)) * pick(scale, i, 1)),
+      ),
+    ]
   },
 })
 
@@ -153,14 +180,22 @@ export const Imputer = defineOp({
   name: 'Imputer',
   domain,
   arity: 1,
-  attributes: { imputed_value_floats: floats(), imputed_value_int64s: ints(), replaced_value_float: float(0), replaced_value_int64: int(0) },
+  attributes: {
+    imputed_value_floats: floats(),
+    imputed_value_int64s: ints(),
+    replaced_value_float: float(0),
+    replaced_value_int64: int(0),
+  },
   infer: ({ inputs: [x] }) => [x!],
   compute({ attributes: a, inputs: [x] }) {
     const [, columns] = tableOf(x!.shape)
     const imputed = a.imputed_value_floats ?? a.imputed_value_int64s ?? []
-    if (imputed.length !== 1 && imputed.length !== columns) throw new LanewiseError('E_VALUE', `${imputed.length} values for ${columns} features`)
+    if (imputed.length !== 1 && imputed.length !== columns)
+      throw new LanewiseError('E_VALUE', `${imputed.length} values for ${columns} features`)
     const replaced = a.imputed_value_floats ? a.replaced_value_float : a.replaced_value_int64
-    const values = Float64Array.from(numbersOf(x!), (value, i) => (Object.is(value, replaced) || value === replaced ? imputed[imputed.length === 1 ? 0 : i % columns] : value))
+    const values = Float64Array.from(numbersOf(x!), (value, i) =>
+      Object.is(value, replaced) || value === replaced ? imputed[imputed.length === 1 ? 0 : i % columns] : value,
+    )
     return [numericTensor(x!.dtype, x!.shape, values)]
   },
 })
@@ -171,7 +206,9 @@ export const OneHotEncoder = defineOp({
   domain,
   arity: 1,
   attributes: { cats_int64s: ints(), cats_strings: strings(), zeros: int(1) },
-  infer: ({ attributes: { cats_int64s, cats_strings }, inputs: [x] }) => [{ dtype: 'float32', shape: [...x!.shape, (cats_int64s ?? cats_strings ?? []).length] }],
+  infer: ({ attributes: { cats_int64s, cats_strings }, inputs: [x] }) => [
+    { dtype: 'float32', shape: [...x!.shape, (cats_int64s ?? cats_strings ?? []).length] },
+  ],
   compute({ attributes: { cats_int64s, cats_strings, zeros }, inputs: [x], outputs: [y] }) {
     const categories = new Map<unknown, number>((cats_strings ?? cats_int64s ?? []).map((category, i) => [category, i]))
     const width = y.shape.at(-1)!
@@ -193,7 +230,8 @@ export const FeatureVectorizer = defineOp({
   attributes: { inputdimensions: ints() },
   infer({ inputs }) {
     const tables = inputs.map((input) => tableOf(input!.shape))
-    if (tables.some(([rows]) => rows !== tables[0][0])) throw new LanewiseError('E_SHAPE', 'the inputs do not have the same number of rows')
+    if (tables.some(([rows]) => rows !== tables[0][0]))
+      throw new LanewiseError('E_SHAPE', 'the inputs do not have the same number of rows')
     return [{ dtype: 'float32', shape: [tables[0][0], tables.reduce((sum, [, columns]) => sum + columns, 0)] }]
   },
   compute({ inputs, outputs: [{ shape }] }) {
@@ -202,7 +240,8 @@ export const FeatureVectorizer = defineOp({
     for (const input of inputs) {
       const [rows, columns] = tableOf(input!.shape)
       const values = numbersOf(input!)
-      for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) result[r * shape[1] + at + c] = values[r * columns + c]
+      for (let r = 0; r < rows; r++)
+        for (let c = 0; c < columns; c++) result[r * shape[1] + at + c] = values[r * columns + c]
       at += columns
     }
     return [hostTensor('float32', shape, result)]
@@ -210,12 +249,23 @@ export const FeatureVectorizer = defineOp({
 })
 
 /** Scores of linear models: rows of x times coefficients (one row per target) plus intercepts. */
-function linear(x: HostTensor, coefficients: readonly number[], intercepts: readonly number[] | undefined, targets: number): { rows: number; scores: Float64Array } {
+function linear(
+  x: HostTensor,
+  coefficients: readonly number[],
+  intercepts: readonly number[] | undefined,
+  targets: number,
+): { rows: number; scores: Float64Array } {
   const [rows, columns] = tableOf(x.shape)
-  if (!(targets >= 1) || coefficients.length !== targets * columns) throw new LanewiseError('E_VALUE', `${coefficients.length} coefficients for ${targets} targets of ${columns} features`)
-  if (intercepts && intercepts.length > 0 && intercepts.length !== targets) throw new LanewiseError('E_VALUE', `${intercepts.length} intercepts for ${targets} targets`)
+  if (!(targets >= 1) || coefficients.length !== targets * columns)
+    throw new LanewiseError(
+      'E_VALUE',
+      `${coefficients.length} coefficients for ${targets} targets of ${columns} features`,
+    )
+  if (intercepts && intercepts.length > 0 && intercepts.length !== targets)
+    throw new LanewiseError('E_VALUE', `${intercepts.length} intercepts for ${targets} targets`)
   const transposed = new Float64Array(columns * targets)
-  for (let t = 0; t < targets; t++) for (let c = 0; c < columns; c++) transposed[c * targets + t] = coefficients[t * columns + c]
+  for (let t = 0; t < targets; t++)
+    for (let c = 0; c < columns; c++) transposed[c * targets + t] = coefficients[t * columns + c]
   const scores = new Float64Array(rows * targets)
   product(scores, 0, numbersOf(x), 0, transposed, 0, rows, columns, targets)
   if (intercepts?.length) scores.forEach((score, i) => (scores[i] = score + intercepts[i % targets]))
@@ -263,9 +313,21 @@ export interface Labels {
 }
 
 /** The labels of chosen classes. */
-export function labelTensor({ classlabels_strings: texts, classlabels_ints: numbers = [] }: Labels, chosen: readonly number[]): HostTensor {
-  if (texts?.length) return hostTensor('string', [chosen.length], chosen.map((i) => texts[Math.max(i, 0)]))
-  return hostTensor('int64', [chosen.length], BigInt64Array.from(chosen, (i) => BigInt(numbers[Math.max(i, 0)])))
+export function labelTensor(
+  { classlabels_strings: texts, classlabels_ints: numbers = [] }: Labels,
+  chosen: readonly number[],
+): HostTensor {
+  if (texts?.length)
+    return hostTensor(
+      'string',
+      [chosen.length],
+      chosen.map((i) => texts[Math.max(i, 0)]),
+    )
+  return hostTensor(
+    'int64',
+    [chosen.length],
+    BigInt64Array.from(chosen, (i) => BigInt(numbers[Math.max(i, 0)])),
+  )
 }
 
 /** What classifiers return for a table of scores, `given` per row. */
@@ -278,7 +340,8 @@ export function classified(
 ): HostTensor[] {
   const labels = (names.classlabels_strings?.length ? names.classlabels_strings : names.classlabels_ints) ?? []
   const binary = given === 1 && labels.length === 2
-  if (!binary && labels.length !== given) throw new LanewiseError('E_VALUE', `${labels.length} labels for ${given} scores`)
+  if (!binary && labels.length !== given)
+    throw new LanewiseError('E_VALUE', `${labels.length} labels for ${given} scores`)
   const chosen: number[] = []
   for (let r = 0; r < rows; r++) {
     const row = scores.subarray(r * given, (r + 1) * given)
@@ -310,7 +373,10 @@ export const ZipMap = defineOp({
     const keys = texts?.length ? texts : (numbers ?? []).map(BigInt)
     if (keys.length !== columns) throw new LanewiseError('E_VALUE', `${keys.length} labels for ${columns} scores`)
     const values = numbersOf(x)
-    const items = Array.from({ length: rows }, (_, r): HostMap => ({ kind: 'map', entries: new Map(keys.map((key, c) => [key, values[r * columns + c]])) }))
+    const items = Array.from({ length: rows }, (_, r): HostMap => ({
+      kind: 'map',
+      entries: new Map(keys.map((key, c) => [key, values[r * columns + c]])),
+    }))
     return [{ kind: 'sequence', dtype: x.dtype, items }]
   },
 })

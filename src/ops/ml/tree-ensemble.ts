@@ -43,12 +43,18 @@ interface Forest {
 }
 
 /** Scores of every row: leaves' weights gathered over the trees. */
-function evaluate({ roots, nodes, targets }: Forest, x: HostTensor, aggregate: string, base: readonly number[]): { rows: number; scores: Float64Array } {
+function evaluate(
+  { roots, nodes, targets }: Forest,
+  x: HostTensor,
+  aggregate: string,
+  base: readonly number[],
+): { rows: number; scores: Float64Array } {
   const [rows, columns] = tableOf(x.shape)
   const values = numbersOf(x)
   const scores = new Float64Array(rows * targets)
   const seen = new Uint8Array(targets)
-  if (!aggregates.includes(aggregate)) throw new LanewiseError('E_VALUE', `aggregate_function "${aggregate}" is not known`)
+  if (!aggregates.includes(aggregate))
+    throw new LanewiseError('E_VALUE', `aggregate_function "${aggregate}" is not known`)
   for (let r = 0; r < rows; r++) {
     const row = scores.subarray(r * targets, (r + 1) * targets)
     seen.fill(0)
@@ -56,7 +62,8 @@ function evaluate({ roots, nodes, targets }: Forest, x: HostTensor, aggregate: s
       let at = root
       for (let steps = 0; !('weights' in at); steps++) {
         if (steps > nodes) throw new LanewiseError('E_VALUE', 'the nodes of a tree go in a circle')
-        if (!(at.feature >= 0 && at.feature < columns)) throw new LanewiseError('E_VALUE', `feature ${at.feature} is outside [0, ${columns - 1}]`)
+        if (!(at.feature >= 0 && at.feature < columns))
+          throw new LanewiseError('E_VALUE', `feature ${at.feature} is outside [0, ${columns - 1}]`)
         const value = values[r * columns + at.feature]
         at = at.passes(value) || (at.missingIsTrue && Number.isNaN(value)) ? at.then : at.otherwise
       }
@@ -78,7 +85,11 @@ function evaluate({ roots, nodes, targets }: Forest, x: HostTensor, aggregate: s
 }
 
 /** A list of nodes linked by number; what a number means is for `resolve` to say. */
-function link(count: number, describe: (i: number) => Pick<TreeNode, 'feature' | 'passes' | 'missingIsTrue'>, resolve: (i: number, branch: boolean, nodes: readonly TreeNode[]) => TreeNode | Leaf): TreeNode[] {
+function link(
+  count: number,
+  describe: (i: number) => Pick<TreeNode, 'feature' | 'passes' | 'missingIsTrue'>,
+  resolve: (i: number, branch: boolean, nodes: readonly TreeNode[]) => TreeNode | Leaf,
+): TreeNode[] {
   type Open = { -readonly [K in keyof TreeNode]: TreeNode[K] }
   const nodes = Array.from({ length: count }, (_, i) => ({ ...describe(i) }) as Open)
   nodes.forEach((node, i) => {
@@ -110,7 +121,9 @@ export const TreeEnsemble = defineOp({
     post_transform: int(0),
     tree_roots: required(ints()),
   },
-  infer: ({ attributes: { n_targets: targets }, inputs: [x] }) => [{ dtype: x!.dtype, shape: [tableOf(x!.shape)[0], targets] }],
+  infer: ({ attributes: { n_targets: targets }, inputs: [x] }) => [
+    { dtype: x!.dtype, shape: [tableOf(x!.shape)[0], targets] },
+  ],
   compute({ attributes: a, inputs: [x], outputs: [y] }) {
     const modes = numbersOf(a.nodes_modes)
     const splits = numbersOf(a.nodes_splits)
@@ -118,7 +131,8 @@ export const TreeEnsemble = defineOp({
     const sets = setsOf(a.membership_values)
     const targets = a.n_targets
     const leaves = a.leaf_targetids.map((target, i): Leaf => {
-      if (!(target >= 0 && target < targets) || i >= weights.length) throw new LanewiseError('E_VALUE', `leaf ${i} of target ${target} is not one of ${targets} targets`)
+      if (!(target >= 0 && target < targets) || i >= weights.length)
+        throw new LanewiseError('E_VALUE', `leaf ${i} of target ${target} is not one of ${targets} targets`)
       return { weights: [[target, weights[i]]] }
     })
     let members = 0
@@ -129,7 +143,11 @@ export const TreeEnsemble = defineOp({
         const set = modes[i] === MEMBER ? sets[members++] : undefined
         const test = tests[modes[i]]
         if (!set && !test) throw new LanewiseError('E_VALUE', `node mode ${modes[i]} is not known or has no set`)
-        return { feature: a.nodes_featureids[i], passes: set ? (value) => set.has(value) : (value) => test(value, split), missingIsTrue: a.nodes_missing_value_tracks_true?.[i] === 1 }
+        return {
+          feature: a.nodes_featureids[i],
+          passes: set ? (value) => set.has(value) : (value) => test(value, split),
+          missingIsTrue: a.nodes_missing_value_tracks_true?.[i] === 1,
+        }
       },
       (i, branch, all) => {
         const id = (branch ? a.nodes_truenodeids : a.nodes_falsenodeids)[i]
@@ -204,12 +222,16 @@ function listOf(list: readonly number[] | undefined, values: HostTensor | undefi
 
 function oldForest(a: OldTrees, leaves: OldLeaves, targets: number): Forest {
   if (a.nodes_treeids.length !== a.nodes_nodeids.length) {
-    throw new LanewiseError('E_VALUE', `there are ${a.nodes_nodeids.length} nodes_nodeids and ${a.nodes_treeids.length} nodes_treeids`)
+    throw new LanewiseError(
+      'E_VALUE',
+      `there are ${a.nodes_nodeids.length} nodes_nodeids and ${a.nodes_treeids.length} nodes_treeids`,
+    )
   }
   const splits = listOf(a.nodes_values, a.nodes_values_as_tensor)
   const weightsOf = new Map<string, [number, number][]>()
   leaves.ids.forEach((target, i) => {
-    if (!(target >= 0 && target < targets)) throw new LanewiseError('E_VALUE', `target ${target} is outside [0, ${targets - 1}]`)
+    if (!(target >= 0 && target < targets))
+      throw new LanewiseError('E_VALUE', `target ${target} is outside [0, ${targets - 1}]`)
     const key = `${leaves.trees[i]} ${leaves.nodes[i]}`
     const list = weightsOf.get(key)
     if (list) list.push([target, leaves.weights[i]])
@@ -225,13 +247,21 @@ function oldForest(a: OldTrees, leaves: OldLeaves, targets: number): Forest {
       const test = isLeaf(i) ? tests[0] : tests[modeNames.indexOf(a.nodes_modes[i])]
       if (!test) throw new LanewiseError('E_VALUE', `node mode "${a.nodes_modes[i]}" is not known`)
       const split = splits[i]
-      return { feature: a.nodes_featureids[i], passes: (value) => test(value, split), missingIsTrue: a.nodes_missing_value_tracks_true?.[i] === 1 }
+      return {
+        feature: a.nodes_featureids[i],
+        passes: (value) => test(value, split),
+        missingIsTrue: a.nodes_missing_value_tracks_true?.[i] === 1,
+      }
     },
     (i, branch, all) => {
       if (isLeaf(i)) return { weights: [] }
       const id = (branch ? a.nodes_truenodeids : a.nodes_falsenodeids)[i]
       const place = places.get(`${a.nodes_treeids[i]} ${id}`)
-      if (place === undefined) throw new LanewiseError('E_VALUE', `node ${a.nodes_nodeids[i]} of tree ${a.nodes_treeids[i]} leads to ${id}, which there is not`)
+      if (place === undefined)
+        throw new LanewiseError(
+          'E_VALUE',
+          `node ${a.nodes_nodeids[i]} of tree ${a.nodes_treeids[i]} leads to ${id}, which there is not`,
+        )
       return at(place, all)
     },
   )
@@ -254,10 +284,22 @@ export const TreeEnsembleRegressor = defineOp({
     target_weights: floats(),
     target_weights_as_tensor: tensor(),
   },
-  infer: ({ attributes: { n_targets: targets }, inputs: [x] }) => [{ dtype: 'float32', shape: [tableOf(x!.shape)[0], targets] }],
+  infer: ({ attributes: { n_targets: targets }, inputs: [x] }) => [
+    { dtype: 'float32', shape: [tableOf(x!.shape)[0], targets] },
+  ],
   compute({ attributes: a, inputs: [x], outputs: [y] }) {
-    const leaves = { trees: a.target_treeids, nodes: a.target_nodeids, ids: a.target_ids, weights: listOf(a.target_weights, a.target_weights_as_tensor) }
-    const { scores } = evaluate(oldForest(a, leaves, a.n_targets), x!, a.aggregate_function, Array.from(listOf(a.base_values, a.base_values_as_tensor)))
+    const leaves = {
+      trees: a.target_treeids,
+      nodes: a.target_nodeids,
+      ids: a.target_ids,
+      weights: listOf(a.target_weights, a.target_weights_as_tensor),
+    }
+    const { scores } = evaluate(
+      oldForest(a, leaves, a.n_targets),
+      x!,
+      a.aggregate_function,
+      Array.from(listOf(a.base_values, a.base_values_as_tensor)),
+    )
     postTransform(a.post_transform, scores, a.n_targets)
     return [floatTensor('float32', y.shape, scores)]
   },
@@ -282,10 +324,23 @@ export const TreeEnsembleClassifier = defineOp({
     const labels = (a.classlabels_strings?.length ? a.classlabels_strings : a.classlabels_int64s) ?? []
     const weights = listOf(a.class_weights, a.class_weights_as_tensor)
     const leaves = { trees: a.class_treeids, nodes: a.class_nodeids, ids: a.class_ids, weights }
-    const { rows, scores } = evaluate(oldForest(a, leaves, labels.length), x!, 'SUM', Array.from(listOf(a.base_values, a.base_values_as_tensor)))
+    const { rows, scores } = evaluate(
+      oldForest(a, leaves, labels.length),
+      x!,
+      'SUM',
+      Array.from(listOf(a.base_values, a.base_values_as_tensor)),
+    )
     const names = { classlabels_strings: a.classlabels_strings, classlabels_ints: a.classlabels_int64s }
-    if (labels.length !== 2 || new Set(a.class_ids).size !== 1) return classified(names, rows, labels.length, scores, a.post_transform)
-    return oneSided(names, rows, a.class_ids[0], scores, a.post_transform, Array.from(weights).every((weight) => weight >= 0))
+    if (labels.length !== 2 || new Set(a.class_ids).size !== 1)
+      return classified(names, rows, labels.length, scores, a.post_transform)
+    return oneSided(
+      names,
+      rows,
+      a.class_ids[0],
+      scores,
+      a.post_transform,
+      Array.from(weights).every((weight) => weight >= 0),
+    )
   },
 })
 
@@ -294,7 +349,14 @@ export const TreeEnsembleClassifier = defineOp({
  * for "the class", which is labelled second, and the other gets the rest. The specification says nothing of this; it is what ONNX Runtime
  * does, and exporters count on it.
  */
-function oneSided(names: Labels, rows: number, only: number, scores: Float64Array, transform: string, probability: boolean): HostTensor[] {
+function oneSided(
+  names: Labels,
+  rows: number,
+  only: number,
+  scores: Float64Array,
+  transform: string,
+  probability: boolean,
+): HostTensor[] {
   const sums = Array.from({ length: rows }, (_, r) => scores[2 * r + only])
   const chosen = sums.map((sum) => (sum > (probability ? 0.5 : 0) ? 1 : 0))
   if (only === 0) {

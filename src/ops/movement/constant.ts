@@ -58,7 +58,10 @@ function keepInt64({ attributes }: UpgradeContext): void {
     if (given?.kind !== 'int' && given?.kind !== 'ints') continue
     const data = given.kind === 'int' ? BigInt64Array.of(given.value) : BigInt64Array.from(given.value)
     attributes.delete(name)
-    attributes.set('value', { kind: 'tensor', value: hostTensor('int64', given.kind === 'int' ? [] : [data.length], data) })
+    attributes.set('value', {
+      kind: 'tensor',
+      value: hostTensor('int64', given.kind === 'int' ? [] : [data.length], data),
+    })
   }
 }
 
@@ -99,12 +102,18 @@ export const ConstantOfShape = defineOp({
     return [{ dtype: element.dtype, shape }]
   },
   ...moving<{ readonly value: HostTensor | undefined }>(({ attributes, outputs: [y] }) => [
-    { source: elementOf(attributes.value), axes: y!.shape.map((size, axis) => ({ size, from: 0, to: y!.strides[axis] })), from: 0, to: 0 },
+    {
+      source: elementOf(attributes.value),
+      axes: y!.shape.map((size, axis) => ({ size, from: 0, to: y!.strides[axis] })),
+      from: 0,
+      to: 0,
+    },
   ]),
 })
 
 function elementOf(value: HostTensor | undefined): HostTensor {
-  if (value && sizeOf(value.shape) !== 1) throw new LanewiseError('E_VALUE', `value must have one element, got ${sizeOf(value.shape)}`)
+  if (value && sizeOf(value.shape) !== 1)
+    throw new LanewiseError('E_VALUE', `value must have one element, got ${sizeOf(value.shape)}`)
   return value ?? hostZeros('float32', [1])
 }
 
@@ -118,7 +127,9 @@ export const Range = defineOp({
   },
   compute({ inputs, outputs: [{ dtype, shape }] }) {
     const small = isFloat(dtype) && dtype !== 'float32' && dtype !== 'float64'
-    const [start, , delta] = small ? inputs.map((tensor) => floatsOf(tensor!)[0]) : inputs.map((tensor) => tensor!.data[0])
+    const [start, , delta] = small
+      ? inputs.map((tensor) => floatsOf(tensor!)[0])
+      : inputs.map((tensor) => tensor!.data[0])
     const data = small ? new Float64Array(shape[0]) : makeData(dtype, shape[0])
     fillRange(data, start, delta)
     return [small ? numericTensor(dtype, shape, data as Float64Array) : { dtype, shape, data }]
@@ -128,16 +139,19 @@ export const Range = defineOp({
 /** max(0, ⌈(limit − start) / delta⌉) */
 function countOf(start: HostTensor, limit: HostTensor, delta: HostTensor): number {
   const { dtype } = start
-  if (limit.dtype !== dtype || delta.dtype !== dtype) throw new LanewiseError('E_TENSOR', 'start, limit and delta differ in type')
-  if (!isInteger(dtype) && !isFloat(dtype)) throw new LanewiseError('E_UNSUPPORTED', `Range is not supported for ${dtype}`)
-  for (const tensor of [start, limit, delta]) if (sizeOf(tensor.shape) !== 1) throw new LanewiseError('E_SHAPE', 'start, limit and delta must be scalars')
+  if (limit.dtype !== dtype || delta.dtype !== dtype)
+    throw new LanewiseError('E_TENSOR', 'start, limit and delta differ in type')
+  if (!isInteger(dtype) && !isFloat(dtype))
+    throw new LanewiseError('E_UNSUPPORTED', `Range is not supported for ${dtype}`)
+  for (const tensor of [start, limit, delta])
+    if (sizeOf(tensor.shape) !== 1) throw new LanewiseError('E_SHAPE', 'start, limit and delta must be scalars')
   const [from, to, step] = [start, limit, delta].map((tensor) => numbersOf(tensor)[0])
   if (step === 0) throw new LanewiseError('E_VALUE', 'the delta of a Range is 0')
   if (isBig(dtype)) {
     const [a, b, d] = [start, limit, delta].map((tensor) => tensor.data[0]) as bigint[]
     // Rounds towards zero; one more where something is left over.
     const whole = (b - a) / d
-    return Math.max(0, Number(whole) + ((b - a) % d !== 0n && (b - a > 0n) === (d > 0n) ? 1 : 0))
+    return Math.max(0, Number(whole) + ((b - a) % d !== 0n && b - a > 0n === d > 0n ? 1 : 0))
   }
   const count = Math.ceil((to - from) / step)
   if (!Number.isSafeInteger(count)) throw new LanewiseError('E_VALUE', `a Range of ${count} elements`)
@@ -161,16 +175,31 @@ export const EyeLike = defineOp({
   infer({ attributes, inputs: [x] }) {
     const dtype = attributes.dtype === undefined ? x!.dtype : dtypeFromOnnx(attributes.dtype)
     if (!dtype || dtype === 'string') throw new LanewiseError('E_VALUE', `dtype ${attributes.dtype} is not a number's`)
-    if (x!.shape.length !== 2) throw new LanewiseError('E_SHAPE', `the input must be a matrix, got ${formatShape(x!.shape)}`)
+    if (x!.shape.length !== 2)
+      throw new LanewiseError('E_SHAPE', `the input must be a matrix, got ${formatShape(x!.shape)}`)
     return [{ dtype, shape: x!.shape }]
   },
   ...moving<{ readonly k: number }>(({ attributes: { k }, outputs: [y], dtype }) => {
     const [rows, cols] = y!.shape
     const [down, right] = y!.strides
     const size = Math.max(0, Math.min(rows - Math.max(-k, 0), cols - Math.max(k, 0)))
-    const zeros = { axes: [{ size: rows, from: 0, to: down }, { size: cols, from: 0, to: right }], from: 0, to: 0 }
-    const diagonal = { axes: [{ size, from: 0, to: down + right }], from: 0, to: size > 0 ? Math.max(-k, 0) * down + Math.max(k, 0) * right : 0 }
-    return [{ source: hostZeros(dtype, [1]), ...zeros }, { source: numericTensor(dtype, [1], [1]), ...diagonal }]
+    const zeros = {
+      axes: [
+        { size: rows, from: 0, to: down },
+        { size: cols, from: 0, to: right },
+      ],
+      from: 0,
+      to: 0,
+    }
+    const diagonal = {
+      axes: [{ size, from: 0, to: down + right }],
+      from: 0,
+      to: size > 0 ? Math.max(-k, 0) * down + Math.max(k, 0) * right : 0,
+    }
+    return [
+      { source: hostZeros(dtype, [1]), ...zeros },
+      { source: numericTensor(dtype, [1], [1]), ...diagonal },
+    ]
   }),
 })
 
@@ -180,7 +209,8 @@ export const OneHot = defineOp({
   attributes: { axis: int(-1) },
   infer({ attributes, inputs: [indices, , values], value }) {
     const depth = depthOf(value(1)!)
-    if (values!.shape.length !== 1 || values!.shape[0] !== 2) throw new LanewiseError('E_SHAPE', `values must be [off, on], got ${formatShape(values!.shape)}`)
+    if (values!.shape.length !== 1 || values!.shape[0] !== 2)
+      throw new LanewiseError('E_SHAPE', `values must be [off, on], got ${formatShape(values!.shape)}`)
     const axis = normalizeAxis(attributes.axis, indices!.shape.length + 1)
     return [{ dtype: values!.dtype, shape: [...indices!.shape.slice(0, axis), depth, ...indices!.shape.slice(axis)] }]
   },
@@ -194,14 +224,22 @@ export const OneHot = defineOp({
     for (let i = 0; i < places.length; i++) {
       const at = Math.trunc(places[i])
       // An index outside names nothing: all off.
-      if (at >= -depth && at < depth) copyElements(values!, 1, y, (Math.floor(i / inner) * depth + (at < 0 ? at + depth : at)) * inner + (i % inner), 1)
+      if (at >= -depth && at < depth)
+        copyElements(
+          values!,
+          1,
+          y,
+          (Math.floor(i / inner) * depth + (at < 0 ? at + depth : at)) * inner + (i % inner),
+          1,
+        )
     }
     return [y]
   },
 })
 
 function depthOf(tensor: HostTensor): number {
-  if (sizeOf(tensor.shape) !== 1) throw new LanewiseError('E_SHAPE', `depth must be one number, got ${formatShape(tensor.shape)}`)
+  if (sizeOf(tensor.shape) !== 1)
+    throw new LanewiseError('E_SHAPE', `depth must be one number, got ${formatShape(tensor.shape)}`)
   const depth = Math.trunc(numbersOf(tensor)[0])
   if (!(depth >= 0)) throw new LanewiseError('E_VALUE', `a depth of ${depth}`)
   return depth

@@ -37,7 +37,10 @@ function moving(op: object): Gradient<object> {
     op: definition,
     backward(g) {
       const gradients = g.outputs.map((_, i): Operand | undefined => g.gradient(i))
-      const view = (operand: Operand) => ({ shape: operand.shape, strides: logicalStrides(operand.shape, operand.order) })
+      const view = (operand: Operand) => ({
+        shape: operand.shape,
+        strides: logicalStrides(operand.shape, operand.order),
+      })
       const parts = definition.parts({
         attributes: g.attributes,
         dtype: 'float32',
@@ -53,7 +56,15 @@ function moving(op: object): Gradient<object> {
         if (dy === g.gradient(output)) {
           const at = g.scratch(dy.size * 4)
           emitDenseCopy(g, dy, at)
-          gradients[output] = { dtype: dy.dtype, shape: dy.shape, order: dy.order, physical: dy.physical, size: dy.size, at, constant: undefined }
+          gradients[output] = {
+            dtype: dy.dtype,
+            shape: dy.shape,
+            order: dy.order,
+            physical: dy.physical,
+            size: dy.size,
+            at,
+            constant: undefined,
+          }
         }
         addStrided(g, reversed(part), gradients[output]!, gradients[output]!)
       }
@@ -63,7 +74,10 @@ function moving(op: object): Gradient<object> {
         if (dx.size === 0) return
         const mine = parts.filter(({ source, output = 0 }) => source === i && gradients[output])
         const [first] = mine
-        const once = mine.length === 1 && first.axes.every(({ size, from }) => size === 1 || from !== 0) && sizeOf(first.axes.map(({ size }) => size)) === dx.size
+        const once =
+          mine.length === 1 &&
+          first.axes.every(({ size, from }) => size === 1 || from !== 0) &&
+          sizeOf(first.axes.map(({ size }) => size)) === dx.size
         if (once) return emitStridedCopy(g, 'float32', reversed(first), gradients[first.output ?? 0]!.at, dx.at)
         g.call('fill_f32', dx.at, 0, dx.size)
         for (const part of mine) addStrided(g, reversed(part), gradients[part.output ?? 0]!, dx)
@@ -81,8 +95,18 @@ function addStrided(g: GradientEmitter<unknown>, copy: StridedCopy, from: Operan
   const axes = collapseAxes(copy.axes)
   if (!axes) return
   if (axes.length === 0) axes.push({ size: 1, from: 1, to: 1 })
-  const table = [...axes.map(({ size }) => size), ...axes.map((axis) => axis.from * 4), ...axes.map((axis) => axis.to * 4)]
-  g.call('strided_add_f32', plus(from.at, copy.from * 4), plus(to.at, copy.to * 4), g.table(Int32Array.from(table)), axes.length)
+  const table = [
+    ...axes.map(({ size }) => size),
+    ...axes.map((axis) => axis.from * 4),
+    ...axes.map((axis) => axis.to * 4),
+  ]
+  g.call(
+    'strided_add_f32',
+    plus(from.at, copy.from * 4),
+    plus(to.at, copy.to * 4),
+    g.table(Int32Array.from(table)),
+    axes.length,
+  )
 }
 
 /** The same triangle of dy. */
@@ -92,11 +116,14 @@ export const TriluGradient: Gradient<{ readonly upper: number }> = {
   backward(g) {
     if (!g.wants(0)) return
     const [dy, dx, diagonal] = [g.gradient()!, g.result(0), g.inputs[1]]
-    if (diagonal && !diagonal.constant) throw new LanewiseError('E_UNSUPPORTED', 'Trilu has a gradient where its diagonal is a constant only')
+    if (diagonal && !diagonal.constant)
+      throw new LanewiseError('E_UNSUPPORTED', 'Trilu has a gradient where its diagonal is a constant only')
     const k = diagonal ? toNumbers(diagonal.constant!, 'k')[0] : 0
     const [rows, cols] = dx.shape.slice(-2)
     const kept = (above: number) => (g.attributes.upper ? above >= k : above <= k)
-    const inside = Float32Array.from({ length: rows * cols }, (_, at) => Number(kept((at % cols) - Math.floor(at / cols))))
+    const inside = Float32Array.from({ length: rows * cols }, (_, at) =>
+      Number(kept((at % cols) - Math.floor(at / cols))),
+    )
     emitBinary(g, BINARY_MUL, dy, { shape: [rows, cols], order: [0, 1], at: g.table(inside) }, dx)
   },
 }

@@ -35,7 +35,9 @@ export interface Moving<A> {
 }
 
 /** `kernel`, `emit` and `compute` of an operator that only moves elements, from the copies it consists of. Every order of axes will do. */
-export function moving<A>(parts: (c: MoveContext<A>) => readonly Part[]): Pick<OpDefinition<A>, 'kernel' | 'emit' | 'compute'> & Moving<A> {
+export function moving<A>(
+  parts: (c: MoveContext<A>) => readonly Part[],
+): Pick<OpDefinition<A>, 'kernel' | 'emit' | 'compute'> & Moving<A> {
   return {
     parts,
     kernel: () => true,
@@ -51,13 +53,23 @@ export function moving<A>(parts: (c: MoveContext<A>) => readonly Part[]): Pick<O
         if (!type) return
         const mine = copies.filter((part) => (part.output ?? 0) === index)
         const [first] = mine
-        if (mine.length === 1 && typeof first.source === 'number' && isDense(first) && copiedSize(first) === sizeOf(type.shape)) {
+        if (
+          mine.length === 1 &&
+          typeof first.source === 'number' &&
+          isDense(first) &&
+          copiedSize(first) === sizeOf(type.shape)
+        ) {
           return e.view(index, first.source, first.from)
         }
         const y = e.output(index)
         for (const part of mine) {
           const { source } = part
-          const from = source === 'output' ? y.at : typeof source === 'number' ? e.input(source).at : e.table(source.data as TypedArray)
+          const from =
+            source === 'output'
+              ? y.at
+              : typeof source === 'number'
+                ? e.input(source).at
+                : e.table(source.data as TypedArray)
           emitStridedCopy(e, y.dtype, part, from, y.at)
         }
       })
@@ -65,7 +77,13 @@ export function moving<A>(parts: (c: MoveContext<A>) => readonly Part[]): Pick<O
     compute({ attributes, inputs, outputs: types }) {
       const outputs = types.map(({ dtype, shape }) => hostZeros(dtype, shape))
       const view = ({ shape }: TensorType) => ({ shape, strides: stridesOf(shape) })
-      const copies = parts({ attributes, dtype: types[0].dtype, inputs: inputs.map((x) => x && view(x)), outputs: types.map(view), value: (index) => inputs[index] })
+      const copies = parts({
+        attributes,
+        dtype: types[0].dtype,
+        inputs: inputs.map((x) => x && view(x)),
+        outputs: types.map(view),
+        value: (index) => inputs[index],
+      })
       for (const part of copies) {
         const { source, output = 0 } = part
         const from = source === 'output' ? outputs[output] : typeof source === 'number' ? inputs[source]! : source
@@ -81,6 +99,11 @@ function copiedSize({ axes }: StridedCopy): number {
 }
 
 /** The copy of a whole view to a place of the same shape within another. */
-export function wholeCopy(shape: Shape, from: readonly number[], to: readonly number[], at = { from: 0, to: 0 }): StridedCopy {
+export function wholeCopy(
+  shape: Shape,
+  from: readonly number[],
+  to: readonly number[],
+  at = { from: 0, to: 0 },
+): StridedCopy {
   return { axes: shape.map((size, axis) => ({ size, from: from[axis], to: to[axis] })), ...at }
 }

@@ -12,15 +12,20 @@ export const DepthToSpace = defineOp({
   attributes: { blocksize: required(int()), mode: string('DCR') },
   infer({ attributes: { blocksize, mode }, inputs: [x] }) {
     const [n, c, h, w] = checked(x!.shape, blocksize)
-    if (mode !== 'DCR' && mode !== 'CRD') throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: 'DCR, CRD', actual: mode })
+    if (mode !== 'DCR' && mode !== 'CRD')
+      throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: 'DCR, CRD', actual: mode })
     if (c % blocksize ** 2 !== 0) throw new LanewiseError('E_SHAPE', `${c} channels are no multiple of ${blocksize}²`)
     return [{ dtype: x!.dtype, shape: [n, c / blocksize ** 2, h * blocksize, w * blocksize] }]
   },
   layout: follow,
-  ...moving<{ readonly blocksize: number; readonly mode: string }>(({ attributes: { blocksize, mode }, inputs: [x], outputs: [y] }) => {
-    const axes = blockAxes(y!, x!, blocksize, mode === 'CRD' ? 'channel first' : 'block first')
-    return [{ source: 0, axes: axes.map(({ size, space, depth }) => ({ size, from: depth, to: space })), from: 0, to: 0 }]
-  }),
+  ...moving<{ readonly blocksize: number; readonly mode: string }>(
+    ({ attributes: { blocksize, mode }, inputs: [x], outputs: [y] }) => {
+      const axes = blockAxes(y!, x!, blocksize, mode === 'CRD' ? 'channel first' : 'block first')
+      return [
+        { source: 0, axes: axes.map(({ size, space, depth }) => ({ size, from: depth, to: space })), from: 0, to: 0 },
+      ]
+    },
+  ),
 })
 
 export const SpaceToDepth = defineOp({
@@ -29,13 +34,16 @@ export const SpaceToDepth = defineOp({
   attributes: { blocksize: required(int()) },
   infer({ attributes: { blocksize }, inputs: [x] }) {
     const [n, c, h, w] = checked(x!.shape, blocksize)
-    if (h % blocksize !== 0 || w % blocksize !== 0) throw new LanewiseError('E_SHAPE', `${h}x${w} pixels are no multiple of blocks of ${blocksize}`)
+    if (h % blocksize !== 0 || w % blocksize !== 0)
+      throw new LanewiseError('E_SHAPE', `${h}x${w} pixels are no multiple of blocks of ${blocksize}`)
     return [{ dtype: x!.dtype, shape: [n, c * blocksize ** 2, h / blocksize, w / blocksize] }]
   },
   layout: follow,
   ...moving<{ readonly blocksize: number }>(({ attributes: { blocksize }, inputs: [x], outputs: [y] }) => {
     const axes = blockAxes(x!, y!, blocksize, 'block first')
-    return [{ source: 0, axes: axes.map(({ size, space, depth }) => ({ size, from: space, to: depth })), from: 0, to: 0 }]
+    return [
+      { source: 0, axes: axes.map(({ size, space, depth }) => ({ size, from: space, to: depth })), from: 0, to: 0 },
+    ]
   }),
 })
 

@@ -18,7 +18,14 @@ export const Expand = defineOp({
   ...moving(({ inputs: [x], outputs: [y] }) => {
     const lead = y!.shape.length - x!.shape.length
     const stride = (axis: number) => (axis < 0 || x!.shape[axis] === 1 ? 0 : x!.strides[axis])
-    return [{ source: 0, axes: y!.shape.map((size, axis) => ({ size, from: stride(axis - lead), to: y!.strides[axis] })), from: 0, to: 0 }]
+    return [
+      {
+        source: 0,
+        axes: y!.shape.map((size, axis) => ({ size, from: stride(axis - lead), to: y!.strides[axis] })),
+        from: 0,
+        to: 0,
+      },
+    ]
   }),
 })
 
@@ -36,9 +43,13 @@ export const Tile = defineOp({
     const { dtype, shape } = inputs[0]!
     const repeats = toNumbers(value(1)!, 'repeats')
     if (repeats.length !== shape.length) {
-      throw new LanewiseError('E_SHAPE', `repeats must have one number per axis`, { expected: String(shape.length), actual: String(repeats.length) })
+      throw new LanewiseError('E_SHAPE', `repeats must have one number per axis`, {
+        expected: String(shape.length),
+        actual: String(repeats.length),
+      })
     }
-    if (repeats.some((count) => count < 0)) throw new LanewiseError('E_VALUE', `a repeat is negative: [${repeats.join()}]`)
+    if (repeats.some((count) => count < 0))
+      throw new LanewiseError('E_VALUE', `a repeat is negative: [${repeats.join()}]`)
     return [{ dtype, shape: shape.map((size, axis) => size * repeats[axis]) }]
   },
   layout: follow,

@@ -12,11 +12,28 @@ import { ScatterElements, ScatterND } from './scatter.js'
 import { TopK } from '../reduce/top-k.js'
 
 /** Everything lies in logical order here: these operators are computed in plain TypeScript. */
-function emitElements(g: GradientEmitter<{ readonly axis: number }>, mode: number, x: Address | number, y: Operand, indices: Operand): void {
+function emitElements(
+  g: GradientEmitter<{ readonly axis: number }>,
+  mode: number,
+  x: Address | number,
+  y: Operand,
+  indices: Operand,
+): void {
   if (indices.size === 0) return
   const axis = normalizeAxis(g.attributes.axis, y.shape.length)
   const table = Int32Array.from([...indices.shape, ...stridesOf(y.shape), y.shape[axis]])
-  g.call('elements_f32', mode, x, y.at, indices.at, byteSize(indices.dtype), g.table(table), y.shape.length, axis, indices.size)
+  g.call(
+    'elements_f32',
+    mode,
+    x,
+    y.at,
+    indices.at,
+    byteSize(indices.dtype),
+    g.table(table),
+    y.shape.length,
+    axis,
+    indices.size,
+  )
 }
 
 /** The call that gives, takes or clears what a node's indices name in y, with x beside them. */
@@ -47,7 +64,8 @@ function scattering<A extends { readonly reduction: string }>(op: OpDefinition<A
     inputs: [0, 2],
     backward(g) {
       const { reduction } = g.attributes
-      if (reduction !== 'none' && reduction !== 'add') throw new LanewiseError('E_UNSUPPORTED', `the reduction "${reduction}" has no gradient`)
+      if (reduction !== 'none' && reduction !== 'add')
+        throw new LanewiseError('E_UNSUPPORTED', `the reduction "${reduction}" has no gradient`)
       const dy = g.gradient()!
       const indices = g.input(1)
       if (g.wants(2)) emit(g, ELEMENTS_TAKE, g.result(2).at, dy, indices)
@@ -62,19 +80,41 @@ function scattering<A extends { readonly reduction: string }>(op: OpDefinition<A
 }
 
 /** Slices of y that index tuples name, behind `batch` axes that both have. */
-function emitSlices(g: GradientEmitter<unknown>, mode: number, x: Address | number, y: Operand, indices: Operand, batch = 0): void {
+function emitSlices(
+  g: GradientEmitter<unknown>,
+  mode: number,
+  x: Address | number,
+  y: Operand,
+  indices: Operand,
+  batch = 0,
+): void {
   const depth = indices.shape[indices.shape.length - 1]
   const lead = indices.shape.slice(0, -1)
   const [count, run] = [sizeOf(lead), sizeOf(y.shape.slice(batch + depth))]
   if (count * run === 0) return
   const [sizes, strides] = [y.shape, stridesOf(y.shape)].map((all) => all.slice(batch, batch + depth))
   const table = g.table(Int32Array.from([...sizes, ...strides]))
-  g.call('slices_f32', mode, x, y.at, indices.at, byteSize(indices.dtype), count, depth, table, run, sizeOf(lead.slice(batch)), sizeOf(y.shape.slice(batch)))
+  g.call(
+    'slices_f32',
+    mode,
+    x,
+    y.at,
+    indices.at,
+    byteSize(indices.dtype),
+    count,
+    depth,
+    table,
+    run,
+    sizeOf(lead.slice(batch)),
+    sizeOf(y.shape.slice(batch)),
+  )
 }
 
 export const GatherElementsGradient = /* @__PURE__ */ gathering(GatherElements, emitElements)
 export const ScatterElementsGradient = /* @__PURE__ */ scattering(ScatterElements, emitElements)
-export const GatherNDGradient = /* @__PURE__ */ gathering(GatherND, (g, mode, x, y, indices) => emitSlices(g, mode, x, y, indices, g.attributes.batch_dims))
+export const GatherNDGradient = /* @__PURE__ */ gathering(GatherND, (g, mode, x, y, indices) =>
+  emitSlices(g, mode, x, y, indices, g.attributes.batch_dims),
+)
 export const ScatterNDGradient = /* @__PURE__ */ scattering(ScatterND, emitSlices)
 
 /** The elements that were chosen have the gradients of their copies. */
@@ -84,7 +124,8 @@ export const TopKGradient: Gradient<AttributesOfOp<typeof TopK>> = {
   backward(g) {
     if (!g.wants(0)) return
     const indices = g.outputs[1]
-    if (!indices) throw new LanewiseError('E_UNSUPPORTED', 'a gradient through TopK needs its second output, the indices')
+    if (!indices)
+      throw new LanewiseError('E_UNSUPPORTED', 'a gradient through TopK needs its second output, the indices')
     const dx = g.result(0)
     if (dx.size === 0) return
     g.call('fill_f32', dx.at, 0, dx.size)
@@ -102,6 +143,17 @@ export const MaxUnpoolGradient: Gradient<AttributesOfOp<typeof MaxUnpool>> = {
     if (g.inputs[2]) throw new LanewiseError('E_UNSUPPORTED', 'MaxUnpool has no gradient with an output shape')
     const [dx, dy, indices] = [g.result(0), g.gradient()!, g.input(1)]
     if (dx.size === 0) return
-    g.call('elements_f32', ELEMENTS_TAKE, dx.at, dy.at, indices.at, byteSize(indices.dtype), g.table(Int32Array.of(dx.size, 1, dy.size)), 1, 0, dx.size)
+    g.call(
+      'elements_f32',
+      ELEMENTS_TAKE,
+      dx.at,
+      dy.at,
+      indices.at,
+      byteSize(indices.dtype),
+      g.table(Int32Array.of(dx.size, 1, dy.size)),
+      1,
+      0,
+      dx.size,
+    )
   },
 }

@@ -17,7 +17,10 @@ export const Gather = defineOp({
     const { dtype, shape } = x!
     const axis = normalizeAxis(attributes.axis, shape.length)
     if (indices!.dtype !== 'int32' && indices!.dtype !== 'int64') {
-      throw new LanewiseError('E_TENSOR', `indices must be int32 or int64, got ${indices!.dtype}`, { expected: 'int32, int64', actual: indices!.dtype })
+      throw new LanewiseError('E_TENSOR', `indices must be int32 or int64, got ${indices!.dtype}`, {
+        expected: 'int32, int64',
+        actual: indices!.dtype,
+      })
     }
     return [{ dtype, shape: [...shape.slice(0, axis), ...indices!.shape, ...shape.slice(axis + 1)] }]
   },
@@ -40,7 +43,9 @@ export const Gather = defineOp({
     const y = hostZeros(type.dtype, type.shape)
     const taken = indicesOf(indices!, x!.shape[axis])
     for (let o = 0, outer = sizeOf(x!.shape.slice(0, axis)); o < outer; o++) {
-      taken.forEach((index, j) => copyElements(x!, (o * x!.shape[axis] + index) * inner, y, (o * taken.length + j) * inner, inner))
+      taken.forEach((index, j) =>
+        copyElements(x!, (o * x!.shape[axis] + index) * inner, y, (o * taken.length + j) * inner, inner),
+      )
     }
     return [y]
   },
@@ -69,8 +74,15 @@ export const GatherGradient: Gradient<{ readonly axis: number }> = {
     const place = x.order.indexOf(normalizeAxis(g.attributes.axis, x.shape.length))
     g.call('fill_f32', dx.at, 0, dx.size)
     g.call(
-      'scatter_add_f32', g.gradient()!.at, dx.at, indices.at, byteSize(indices.dtype),
-      sizeOf(x.physical.slice(0, place)), x.physical[place], indices.size, sizeOf(x.physical.slice(place + 1)),
+      'scatter_add_f32',
+      g.gradient()!.at,
+      dx.at,
+      indices.at,
+      byteSize(indices.dtype),
+      sizeOf(x.physical.slice(0, place)),
+      x.physical[place],
+      indices.size,
+      sizeOf(x.physical.slice(place + 1)),
     )
   },
 }
@@ -95,7 +107,10 @@ export const GatherElements = defineOp({
 /** The indices of GatherElements and ScatterElements have the data's rank and are nowhere longer than it, but along the axis. */
 export function checkElementIndices(shape: Shape, indices: Shape, axis: number): void {
   if (indices.length !== shape.length || indices.some((size, i) => i !== axis && size > shape[i])) {
-    throw new LanewiseError('E_SHAPE', `indices ${formatShape(indices)} do not fit data ${formatShape(shape)} along axis ${axis}`)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `indices ${formatShape(indices)} do not fit data ${formatShape(shape)} along axis ${axis}`,
+    )
   }
 }
 
@@ -125,10 +140,20 @@ export const GatherND = defineOp({
   attributes: { batch_dims: int(0) },
   infer({ attributes: { batch_dims: batch }, inputs: [x, indices] }) {
     const depth = indices!.shape.at(-1)
-    if (depth === undefined || batch < 0 || batch >= Math.min(x!.shape.length, indices!.shape.length) || depth < 1 || batch + depth > x!.shape.length) {
-      throw new LanewiseError('E_SHAPE', `indices ${formatShape(indices!.shape)} do not fit data ${formatShape(x!.shape)} with ${batch} batch axes`)
+    if (
+      depth === undefined ||
+      batch < 0 ||
+      batch >= Math.min(x!.shape.length, indices!.shape.length) ||
+      depth < 1 ||
+      batch + depth > x!.shape.length
+    ) {
+      throw new LanewiseError(
+        'E_SHAPE',
+        `indices ${formatShape(indices!.shape)} do not fit data ${formatShape(x!.shape)} with ${batch} batch axes`,
+      )
     }
-    if (!sameShape(x!.shape.slice(0, batch), indices!.shape.slice(0, batch))) throw new LanewiseError('E_SHAPE', 'data and indices differ in their batch axes')
+    if (!sameShape(x!.shape.slice(0, batch), indices!.shape.slice(0, batch)))
+      throw new LanewiseError('E_SHAPE', 'data and indices differ in their batch axes')
     return [{ dtype: x!.dtype, shape: [...indices!.shape.slice(0, -1), ...x!.shape.slice(batch + depth)] }]
   },
   compute({ attributes: { batch_dims: batch }, inputs: [x, indices], outputs: [type] }) {

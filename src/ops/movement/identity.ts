@@ -54,8 +54,17 @@ export const BitCast = defineOp({
   attributes: { to: required(int()) },
   infer({ attributes, inputs: [x] }) {
     const to = dtypeFromOnnx(attributes.to)
-    if (!to || to === 'string' || x!.dtype === 'string' || byteSize(to) !== byteSize(x!.dtype) || packedBits(to) !== packedBits(x!.dtype)) {
-      throw new LanewiseError('E_VALUE', `${x!.dtype} cannot be read as ${to ?? attributes.to}`, { expected: 'a type of the same width', actual: to })
+    if (
+      !to ||
+      to === 'string' ||
+      x!.dtype === 'string' ||
+      byteSize(to) !== byteSize(x!.dtype) ||
+      packedBits(to) !== packedBits(x!.dtype)
+    ) {
+      throw new LanewiseError('E_VALUE', `${x!.dtype} cannot be read as ${to ?? attributes.to}`, {
+        expected: 'a type of the same width',
+        actual: to,
+      })
     }
     return [{ dtype: to, shape: x!.shape }]
   },

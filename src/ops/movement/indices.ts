@@ -17,7 +17,10 @@ export function checkIndices({ dtype, data }: HostTensor, size: number): void {
   } else if (data instanceof Int32Array) {
     for (let i = 0; i < data.length; i++) if (data[i] < -size || data[i] >= size) throw outside(data[i], size)
   } else {
-    throw new LanewiseError('E_TENSOR', `indices must be int32 or int64, got ${dtype}`, { expected: 'int32, int64', actual: dtype })
+    throw new LanewiseError('E_TENSOR', `indices must be int32 or int64, got ${dtype}`, {
+      expected: 'int32, int64',
+      actual: dtype,
+    })
   }
 }
 
@@ -37,5 +40,8 @@ export function indicesOf(tensor: HostTensor, size: number): Int32Array {
 }
 
 function outside(index: number | bigint, size: number): LanewiseError {
-  return new LanewiseError('E_VALUE', `index ${index} is outside [${-size}, ${size - 1}]`, { expected: `[${-size}, ${size - 1}]`, actual: String(index) })
+  return new LanewiseError('E_VALUE', `index ${index} is outside [${-size}, ${size - 1}]`, {
+    expected: `[${-size}, ${size - 1}]`,
+    actual: String(index),
+  })
 }

@@ -16,7 +16,8 @@ export const NonZero = defineOp({
     const data = new BigInt64Array(rank * found.length)
     let stride = 1
     for (let axis = rank - 1; axis >= 0; axis--) {
-      for (let i = 0; i < found.length; i++) data[axis * found.length + i] = BigInt(Math.floor(found[i] / stride) % x.shape[axis])
+      for (let i = 0; i < found.length; i++)
+        data[axis * found.length + i] = BigInt(Math.floor(found[i] / stride) % x.shape[axis])
       stride *= x.shape[axis]
     }
     return [hostTensor('int64', [rank, found.length], data)]

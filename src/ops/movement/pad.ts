@@ -19,27 +19,34 @@ export const Pad = defineOp({
   infer({ attributes: { mode }, inputs, value }) {
     const { dtype, shape } = inputs[0]!
     const pads = padsOf(shape, value(1)!, value(3))
-    if (!MODES.includes(mode)) throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: MODES.join(', '), actual: mode })
-    if (inputs[2] && inputs[2].dtype !== dtype) throw new LanewiseError('E_TENSOR', 'the constant differs in type', { expected: dtype, actual: inputs[2].dtype })
-    if (inputs[2] && sizeOf(inputs[2].shape) !== 1) throw new LanewiseError('E_SHAPE', 'the constant must have one element')
+    if (!MODES.includes(mode))
+      throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: MODES.join(', '), actual: mode })
+    if (inputs[2] && inputs[2].dtype !== dtype)
+      throw new LanewiseError('E_TENSOR', 'the constant differs in type', { expected: dtype, actual: inputs[2].dtype })
+    if (inputs[2] && sizeOf(inputs[2].shape) !== 1)
+      throw new LanewiseError('E_SHAPE', 'the constant must have one element')
     for (const { kept, before, after } of pads) {
       if (kept < 0) throw new LanewiseError('E_VALUE', 'negative pads take away more than there is')
-      if (mode !== 'constant' && kept === 0 && before + after > 0) throw new LanewiseError('E_SHAPE', `an empty axis cannot be padded by ${mode}`)
+      if (mode !== 'constant' && kept === 0 && before + after > 0)
+        throw new LanewiseError('E_SHAPE', `an empty axis cannot be padded by ${mode}`)
     }
     return [{ dtype, shape: pads.map(({ kept, before, after }) => before + kept + after) }]
   },
   layout: follow,
-  ...moving<{ readonly mode: string; readonly value: number | undefined }>(({ attributes, inputs: [x, , constant], outputs: [y], dtype, value }) => {
-    const pads = padsOf(x!.shape, value(1)!, value(3))
-    const inside = insideOf(pads, x!, y!)
-    if (attributes.mode !== 'constant') return [inside, ...mirrored(pads, y!, attributes.mode)]
-    let source: Part['source'] = constant ? 2 : hostZeros(dtype, [1])
-    if (!constant && attributes.value) {
-      if (!isFloat(dtype) || (dtype !== 'float32' && dtype !== 'float64')) throw new LanewiseError('E_UNSUPPORTED', `a value for ${dtype} as an attribute`)
-      source = hostFrom(dtype, [1], [attributes.value])
-    }
-    return [...borders(pads, y!, source), inside]
-  }),
+  ...moving<{ readonly mode: string; readonly value: number | undefined }>(
+    ({ attributes, inputs: [x, , constant], outputs: [y], dtype, value }) => {
+      const pads = padsOf(x!.shape, value(1)!, value(3))
+      const inside = insideOf(pads, x!, y!)
+      if (attributes.mode !== 'constant') return [inside, ...mirrored(pads, y!, attributes.mode)]
+      let source: Part['source'] = constant ? 2 : hostZeros(dtype, [1])
+      if (!constant && attributes.value) {
+        if (!isFloat(dtype) || (dtype !== 'float32' && dtype !== 'float64'))
+          throw new LanewiseError('E_UNSUPPORTED', `a value for ${dtype} as an attribute`)
+        source = hostFrom(dtype, [1], [attributes.value])
+      }
+      return [...borders(pads, y!, source), inside]
+    },
+  ),
   upgrades: [{ below: 11, apply: (node) => attributeToInput(node, 'pads', 1) }],
 })
 
@@ -51,9 +58,19 @@ export const CenterCropPad = defineOp({
   infer({ attributes, inputs: [x], value }) {
     const target = toNumbers(value(1)!, 'shape')
     const axes = attributes.axes ? normalizeAxes(attributes.axes, x!.shape.length) : [...x!.shape.keys()]
-    if (target.length !== axes.length) throw new LanewiseError('E_SHAPE', `shape must have one number for each of ${axes.length} axes, got ${formatShape(target)}`)
-    if (target.some((size) => size < 0)) throw new LanewiseError('E_VALUE', `a size is negative: ${formatShape(target)}`)
-    return [{ dtype: x!.dtype, shape: x!.shape.map((size, axis) => (axes.includes(axis) ? target[axes.indexOf(axis)] : size)) }]
+    if (target.length !== axes.length)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `shape must have one number for each of ${axes.length} axes, got ${formatShape(target)}`,
+      )
+    if (target.some((size) => size < 0))
+      throw new LanewiseError('E_VALUE', `a size is negative: ${formatShape(target)}`)
+    return [
+      {
+        dtype: x!.dtype,
+        shape: x!.shape.map((size, axis) => (axes.includes(axis) ? target[axes.indexOf(axis)] : size)),
+      },
+    ]
   },
   layout: follow,
   ...moving(({ inputs: [x], outputs: [y], dtype }) => {
@@ -80,12 +97,20 @@ function padsOf(shape: Shape, padsTensor: HostTensor, axesTensor: HostTensor | u
   const pads = toNumbers(padsTensor, 'pads')
   const axes = axesTensor ? normalizeAxes(toNumbers(axesTensor, 'axes'), shape.length) : [...shape.keys()]
   if (pads.length !== 2 * axes.length) {
-    throw new LanewiseError('E_SHAPE', `pads must be two numbers for each of ${axes.length} axes, got ${formatShape(pads)}`)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `pads must be two numbers for each of ${axes.length} axes, got ${formatShape(pads)}`,
+    )
   }
   return shape.map((size, axis) => {
     const i = axes.indexOf(axis)
     const [before, after] = i < 0 ? [0, 0] : [pads[i], pads[i + axes.length]]
-    return { before: Math.max(before, 0), after: Math.max(after, 0), kept: size + Math.min(before, 0) + Math.min(after, 0), skipped: Math.max(-before, 0) }
+    return {
+      before: Math.max(before, 0),
+      after: Math.max(after, 0),
+      kept: size + Math.min(before, 0) + Math.min(after, 0),
+      skipped: Math.max(-before, 0),
+    }
   })
 }
 
@@ -105,9 +130,17 @@ function borders(pads: readonly AxisPads[], y: View, source: Part['source']): Pa
   const parts: Part[] = []
   for (const axis of [...y.shape.keys()].sort((a, b) => y.strides[b] - y.strides[a])) {
     const { before, kept, after } = pads[axis]
-    for (const range of [{ start: 0, size: before }, { start: before + kept, size: after }]) {
+    for (const range of [
+      { start: 0, size: before },
+      { start: before + kept, size: after },
+    ]) {
       ranges[axis] = range
-      parts.push({ source, axes: ranges.map(({ size }, i) => ({ size, from: 0, to: y.strides[i] })), from: 0, to: offsetOf(ranges, y) })
+      parts.push({
+        source,
+        axes: ranges.map(({ size }, i) => ({ size, from: 0, to: y.strides[i] })),
+        from: 0,
+        to: offsetOf(ranges, y),
+      })
     }
     ranges[axis] = { start: before, size: kept }
   }
@@ -120,11 +153,18 @@ function mirrored(pads: readonly AxisPads[], y: View, mode: string): Part[] {
   const parts: Part[] = []
   for (let axis = pads.length - 1; axis >= 0; axis--) {
     const { before, kept, after } = pads[axis]
-    for (const side of [{ start: 0, size: before }, { start: before + kept, size: after }]) {
+    for (const side of [
+      { start: 0, size: before },
+      { start: before + kept, size: after },
+    ]) {
       for (const run of runsOf(side.start - before, side.size, kept, mode)) {
         ranges[axis] = { start: run.at + before, size: run.size }
         const to = offsetOf(ranges, y)
-        const axes = ranges.map(({ size }, i) => ({ size, from: i === axis ? run.step * y.strides[i] : y.strides[i], to: y.strides[i] }))
+        const axes = ranges.map(({ size }, i) => ({
+          size,
+          from: i === axis ? run.step * y.strides[i] : y.strides[i],
+          to: y.strides[i],
+        }))
         parts.push({ source: 'output', axes, from: to + (run.from - run.at) * y.strides[axis], to })
       }
     }
@@ -138,7 +178,12 @@ function offsetOf(ranges: readonly { readonly start: number }[], y: View): numbe
 }
 
 /** Where the `size` positions from `start` on take their elements from in an axis of `kept`, as runs of equal step. */
-function runsOf(start: number, size: number, kept: number, mode: string): { at: number; from: number; step: number; size: number }[] {
+function runsOf(
+  start: number,
+  size: number,
+  kept: number,
+  mode: string,
+): { at: number; from: number; step: number; size: number }[] {
   const runs: { at: number; from: number; step: number; size: number }[] = []
   for (let at = start; at < start + size; at++) {
     const from = sourceOf(at, kept, mode)

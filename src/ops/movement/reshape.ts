@@ -27,7 +27,8 @@ export const Reshape = defineOp({
 
 /** The shape that `wanted` asks for: 0 copies the size of that axis (unless zeros are meant), one −1 takes what is left. */
 function reshaped(shape: Shape, wanted: readonly number[], allowZero: boolean): Shape {
-  const fail = (why: string) => new LanewiseError('E_SHAPE', `cannot reshape ${formatShape(shape)} to ${formatShape(wanted)}: ${why}`)
+  const fail = (why: string) =>
+    new LanewiseError('E_SHAPE', `cannot reshape ${formatShape(shape)} to ${formatShape(wanted)}: ${why}`)
   if (allowZero && wanted.includes(0) && wanted.includes(-1)) throw fail('with allowzero, 0 and -1 exclude each other')
   const result = wanted.map((size, axis) => {
     if (size !== 0 || allowZero) return size
@@ -99,7 +100,11 @@ export const Unsqueeze = defineOp({
 export function attributeToInput(node: UpgradeContext, name: string, index: number): void {
   const given = node.attributes.get(name)
   if (given === undefined) return
-  if (given.kind !== 'ints' && given.kind !== 'int') throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, { expected: 'ints', actual: given.kind })
+  if (given.kind !== 'ints' && given.kind !== 'int')
+    throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, {
+      expected: 'ints',
+      actual: given.kind,
+    })
   const values = given.kind === 'int' ? [given.value] : Array.from(given.value)
   const tensor = hostFrom('int64', [values.length], [])
   values.forEach((value, i) => ((tensor.data as BigInt64Array)[i] = value))

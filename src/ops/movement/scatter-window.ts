@@ -21,7 +21,11 @@ export const Col2Im = defineOp({
     const { output } = slideWindow({ auto_pad: 'NOTSET', ...c.attributes }, image, block)
     const taps = sizeOf(block)
     const fits = x!.shape.length === 3 && x!.shape[1] % taps === 0 && x!.shape[2] === sizeOf(output)
-    if (!fits) throw new LanewiseError('E_SHAPE', `columns ${formatShape(x!.shape)} do not fit blocks ${formatShape(block)} of an image ${formatShape(image)}`)
+    if (!fits)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `columns ${formatShape(x!.shape)} do not fit blocks ${formatShape(block)} of an image ${formatShape(image)}`,
+      )
     return [{ dtype: x!.dtype, shape: [x!.shape[0], x!.shape[1] / taps, ...image] }]
   },
   compute({ attributes, inputs: [x, , blockTensor], outputs: [y] }) {
@@ -35,7 +39,8 @@ export const Col2Im = defineOp({
     const result = new Float64Array(sizeOf(y.shape))
     eachWindow(window, image, (column, { kernel, input, count }) => {
       for (let p = 0; p < batch * channels; p++) {
-        for (let t = 0; t < count; t++) result[p * pixels + input[t]] += values[(p * taps + kernel[t]) * columns + column]
+        for (let t = 0; t < count; t++)
+          result[p * pixels + input[t]] += values[(p * taps + kernel[t]) * columns + column]
       }
     })
     return [numericTensor(y.dtype, y.shape, result)]
@@ -53,8 +58,13 @@ function unpooledShape({ kernel_shape: kernel, pads, strides }: Unpool, x: Shape
   if (rank < 1) throw new LanewiseError('E_SHAPE', `pooling needs spatial axes, got ${formatShape(x)}`)
   const sizes = perAxis('kernel_shape', kernel, rank, 1)
   const steps = perAxis('strides', strides, rank, 1)
-  if (pads && pads.length !== 2 * rank) throw new LanewiseError('E_SHAPE', `pads must have ${2 * rank} entries, got ${formatShape(pads)}`)
-  return [x[0], x[1], ...sizes.map((size, i) => (x[i + 2] - 1) * steps[i] + size - (pads ? pads[i] + pads[rank + i] : 0))]
+  if (pads && pads.length !== 2 * rank)
+    throw new LanewiseError('E_SHAPE', `pads must have ${2 * rank} entries, got ${formatShape(pads)}`)
+  return [
+    x[0],
+    x[1],
+    ...sizes.map((size, i) => (x[i + 2] - 1) * steps[i] + size - (pads ? pads[i] + pads[rank + i] : 0)),
+  ]
 }
 
 /** Every element goes to the place that MaxPool says it came from; everything else is 0. */
@@ -67,7 +77,10 @@ export const MaxUnpool = defineOp({
     const wanted = c.value(2)
     const shape = wanted ? toNumbers(wanted, 'output_shape') : unpooledShape(c.attributes, x!.shape)
     if (shape.length !== x!.shape.length || indices!.shape.join() !== x!.shape.join()) {
-      throw new LanewiseError('E_SHAPE', `indices ${formatShape(indices!.shape)} and output shape ${formatShape(shape)} do not fit ${formatShape(x!.shape)}`)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `indices ${formatShape(indices!.shape)} and output shape ${formatShape(shape)} do not fit ${formatShape(x!.shape)}`,
+      )
     }
     return [{ dtype: x!.dtype, shape }]
   },
@@ -91,7 +104,8 @@ export const MaxUnpool = defineOp({
           rest %= sizes[axis]
         }
       }
-      if (!(place >= 0 && at < result.data.length)) throw new LanewiseError('E_VALUE', `index ${place} is outside an output of ${result.data.length} elements`)
+      if (!(place >= 0 && at < result.data.length))
+        throw new LanewiseError('E_VALUE', `index ${place} is outside an output of ${result.data.length} elements`)
       to[at] = from[i]
     }
     return [result]
@@ -104,7 +118,8 @@ export const DeformConv = defineOp({
   arity: [3, 5],
   attributes: { ...windowAttributes, group: int(1), offset_group: int(1) },
   infer({ attributes, inputs: [x, w, offset, bias, mask] }) {
-    if (x!.shape.length !== 4) throw new LanewiseError('E_UNSUPPORTED', `only images can be convolved so, got ${formatShape(x!.shape)}`)
+    if (x!.shape.length !== 4)
+      throw new LanewiseError('E_UNSUPPORTED', `only images can be convolved so, got ${formatShape(x!.shape)}`)
     const { output, kernel } = convWindow(attributes, x!.shape, w!.shape)
     const { offset_group: groups } = attributes
     const taps = sizeOf(kernel)
@@ -115,12 +130,18 @@ export const DeformConv = defineOp({
       offset!.shape.join() === [batch, groups * taps * 2, ...output].join() &&
       (!mask || mask.shape.join() === [batch, groups * taps, ...output].join()) &&
       (!bias || sizeOf(bias.shape) === w!.shape[0])
-    if (!fits) throw new LanewiseError('E_SHAPE', `offsets ${formatShape(offset!.shape)} do not fit ${groups} groups of ${taps} taps over ${formatShape(output)}`)
+    if (!fits)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `offsets ${formatShape(offset!.shape)} do not fit ${groups} groups of ${taps} taps over ${formatShape(output)}`,
+      )
     return [{ dtype: x!.dtype, shape: [batch, w!.shape[0], ...output] }]
   },
   compute({ attributes, inputs: [x, w, offset, bias, mask], outputs: [y] }) {
     const window = convWindow(attributes, x!.shape, w!.shape)
-    const [values, weights, offsets, biases, masks] = [x, w, offset, bias, mask].map((tensor) => tensor && floatsOf(tensor))
+    const [values, weights, offsets, biases, masks] = [x, w, offset, bias, mask].map(
+      (tensor) => tensor && floatsOf(tensor),
+    )
     const [batch, channels, height, width] = x!.shape
     const filters = w!.shape[0]
     const inner = w!.shape[1]
@@ -137,11 +158,20 @@ export const DeformConv = defineOp({
           for (let t = 0; t < taps; t++) {
             const tap = (b * groups + g) * taps + t
             const row = Math.floor(t / window.kernel[1])
-            const py = at[0] * window.strides[0] - window.begin[0] + row * window.dilations[0] + offsets![2 * tap * positions + o]
-            const px = at[1] * window.strides[1] - window.begin[1] + (t % window.kernel[1]) * window.dilations[1] + offsets![(2 * tap + 1) * positions + o]
+            const py =
+              at[0] * window.strides[0] -
+              window.begin[0] +
+              row * window.dilations[0] +
+              offsets![2 * tap * positions + o]
+            const px =
+              at[1] * window.strides[1] -
+              window.begin[1] +
+              (t % window.kernel[1]) * window.dilations[1] +
+              offsets![(2 * tap + 1) * positions + o]
             const scale = masks ? masks[tap * positions + o] : 1
             for (let c = (g * channels) / groups; c < ((g + 1) * channels) / groups; c++) {
-              gathered[c * taps + t] = scale * bilinear(values!, (b * channels + c) * height * width, height, width, py, px)
+              gathered[c * taps + t] =
+                scale * bilinear(values!, (b * channels + c) * height * width, height, width, py, px)
             }
           }
         }
@@ -159,12 +189,23 @@ export const DeformConv = defineOp({
 })
 
 /** A point between pixels; everything beyond the image is 0. */
-function bilinear(values: ArrayLike<number>, plane: number, height: number, width: number, y: number, x: number): number {
+function bilinear(
+  values: ArrayLike<number>,
+  plane: number,
+  height: number,
+  width: number,
+  y: number,
+  x: number,
+): number {
   if (!(y > -1 && y < height && x > -1 && x < width)) return 0
   const top = Math.floor(y)
   const left = Math.floor(x)
   const dy = y - top
   const dx = x - left
-  const pixel = (i: number, j: number) => (i < 0 || i >= height || j < 0 || j >= width ? 0 : values[plane + i * width + j])
-  return (1 - dy) * ((1 - dx) * pixel(top, left) + dx * pixel(top, left + 1)) + dy * ((1 - dx) * pixel(top + 1, left) + dx * pixel(top + 1, left + 1))
+  const pixel = (i: number, j: number) =>
+    i < 0 || i >= height || j < 0 || j >= width ? 0 : values[plane + i * width + j]
+  return (
+    (1 - dy) * ((1 - dx) * pixel(top, left) + dx * pixel(top, left + 1)) +
+    dy * ((1 - dx) * pixel(top + 1, left) + dx * pixel(top + 1, left + 1))
+  )
 }

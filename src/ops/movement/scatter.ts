@@ -19,7 +19,10 @@ export const ScatterElements = defineOp({
   infer({ attributes, inputs: [x, indices, updates] }) {
     checkElementIndices(x!.shape, indices!.shape, normalizeAxis(attributes.axis, x!.shape.length))
     if (!sameShape(indices!.shape, updates!.shape)) {
-      throw new LanewiseError('E_SHAPE', `indices ${formatShape(indices!.shape)} and updates ${formatShape(updates!.shape)} differ in shape`)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `indices ${formatShape(indices!.shape)} and updates ${formatShape(updates!.shape)} differ in shape`,
+      )
     }
     checkReduction(attributes.reduction)
     return [x!]
@@ -44,7 +47,10 @@ export const ScatterND = defineOp({
   infer({ attributes, inputs: [x, indices, updates] }) {
     const depth = indices!.shape.at(-1)
     if (depth === undefined || depth > x!.shape.length) {
-      throw new LanewiseError('E_SHAPE', `indices ${formatShape(indices!.shape)} do not fit data ${formatShape(x!.shape)}`)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `indices ${formatShape(indices!.shape)} do not fit data ${formatShape(x!.shape)}`,
+      )
     }
     const expected: Shape = [...indices!.shape.slice(0, -1), ...x!.shape.slice(depth)]
     if (!sameShape(expected, updates!.shape)) {
@@ -54,7 +60,8 @@ export const ScatterND = defineOp({
     checkReduction(attributes.reduction)
     return [x!]
   },
-  kernel: ([x, indices, updates], { reduction }) => reduction === 'none' && x === updates && x !== 'string' && (indices === 'int32' || indices === 'int64'),
+  kernel: ([x, indices, updates], { reduction }) =>
+    reduction === 'none' && x === updates && x !== 'string' && (indices === 'int32' || indices === 'int64'),
   emit(e) {
     const [x, indices, updates] = [e.input(0), e.input(1), e.input(2)]
     const depth = indices.shape[indices.shape.length - 1]
@@ -64,8 +71,18 @@ export const ScatterND = defineOp({
     if (y.at !== x.at) emitDenseCopy(e, x, y.at)
     const box = indices.constant && boxOf(slicePlaces(x.shape, indices.constant).places, indices.shape.slice(0, -1))
     if (box) {
-      const axes = box.strides.map((to, axis) => ({ size: indices.shape[axis], from: sizeOf(indices.shape.slice(axis + 1, -1)) * run, to }))
-      emitStridedCopy(e, x.dtype, { axes: [...axes, { size: run, from: 1, to: 1 }], from: 0, to: box.first }, updates.at, y.at)
+      const axes = box.strides.map((to, axis) => ({
+        size: indices.shape[axis],
+        from: sizeOf(indices.shape.slice(axis + 1, -1)) * run,
+        to,
+      }))
+      emitStridedCopy(
+        e,
+        x.dtype,
+        { axes: [...axes, { size: run, from: 1, to: 1 }], from: 0, to: box.first },
+        updates.at,
+        y.at,
+      )
       return
     }
     const sizes = x.shape.slice(0, depth)
@@ -99,13 +116,24 @@ function boxOf(places: Float64Array, shape: Shape): { first: number; strides: nu
 }
 
 function checkReduction(reduction: string): void {
-  if (!REDUCTIONS.includes(reduction)) throw new LanewiseError('E_VALUE', `reduction "${reduction}" is not known`, { expected: REDUCTIONS.join(', '), actual: reduction })
+  if (!REDUCTIONS.includes(reduction))
+    throw new LanewiseError('E_VALUE', `reduction "${reduction}" is not known`, {
+      expected: REDUCTIONS.join(', '),
+      actual: reduction,
+    })
 }
 
 /** A copy of x in which runs of `run` elements, beginning at `places`, are replaced by updates or combined with them, one after the other. */
-function scattered(x: HostTensor, places: Float64Array, run: number, updates: HostTensor, reduction: string): HostTensor {
+function scattered(
+  x: HostTensor,
+  places: Float64Array,
+  run: number,
+  updates: HostTensor,
+  reduction: string,
+): HostTensor {
   const { dtype, shape } = x
-  if (updates.dtype !== dtype) throw new LanewiseError('E_TENSOR', 'updates differ in type', { expected: dtype, actual: updates.dtype })
+  if (updates.dtype !== dtype)
+    throw new LanewiseError('E_TENSOR', 'updates differ in type', { expected: dtype, actual: updates.dtype })
   if (reduction === 'none') {
     const y: HostTensor = { dtype, shape, data: x.data.slice() }
     places.forEach((at, i) => copyElements(updates, i * run, y, at, run))
@@ -122,11 +150,23 @@ function scattered(x: HostTensor, places: Float64Array, run: number, updates: Ho
   // What is stored is rounded or wrapped as its type is, at every step; small floats at the end.
   const direct = isInteger(dtype) || dtype === 'float32' || dtype === 'float64'
   const y = direct ? (x.data.slice() as Float32Array) : Float64Array.from(numbersOf(x))
-  combineAll(y, places, run, numbersOf(updates), reduction === 'mul' && isInteger(dtype) ? Math.imul : combine(reduction))
+  combineAll(
+    y,
+    places,
+    run,
+    numbersOf(updates),
+    reduction === 'mul' && isInteger(dtype) ? Math.imul : combine(reduction),
+  )
   return direct ? { dtype, shape, data: y } : numericTensor(dtype, shape, y)
 }
 
-function combineAll<T extends number | bigint>(y: { [i: number]: T }, places: Float64Array, run: number, updates: ArrayLike<T>, f: (a: T, b: T) => T): void {
+function combineAll<T extends number | bigint>(
+  y: { [i: number]: T },
+  places: Float64Array,
+  run: number,
+  updates: ArrayLike<T>,
+  f: (a: T, b: T) => T,
+): void {
   for (let i = 0; i < places.length; i++) {
     for (let k = 0; k < run; k++) y[places[i] + k] = f(y[places[i] + k], updates[i * run + k])
   }
@@ -146,14 +186,21 @@ function bigCombine(reduction: string): (a: bigint, b: bigint) => bigint {
 
 function cacheSizes(along: number, cache: Shape, update: Shape) {
   const axis = normalizeAxis(along, cache.length)
-  return { batch: cache[0], length: cache[axis], count: update[axis], inner: sizeOf(cache.slice(axis + 1)), middle: sizeOf(cache.slice(1, axis)) }
+  return {
+    batch: cache[0],
+    length: cache[axis],
+    count: update[axis],
+    inner: sizeOf(cache.slice(axis + 1)),
+    middle: sizeOf(cache.slice(1, axis)),
+  }
 }
 
 /** @throws LanewiseError `E_VALUE` for places from which on the entries do not fit. */
 function startsOf(places: HostTensor, count: number, length: number): number[] {
   const starts = toNumbers(places, 'write_indices')
   const wrong = starts.find((start) => !(start >= 0 && start + count <= length))
-  if (wrong !== undefined) throw new LanewiseError('E_VALUE', `${count} entries from ${wrong} on do not fit a cache of ${length}`)
+  if (wrong !== undefined)
+    throw new LanewiseError('E_VALUE', `${count} entries from ${wrong} on do not fit a cache of ${length}`)
   return starts
 }
 
@@ -166,11 +213,17 @@ export const TensorScatter = defineOp({
   infer({ attributes: { axis, mode }, inputs: [cache, update, places] }) {
     const { shape } = cache!
     const along = normalizeAxis(axis, shape.length)
-    if (mode !== 'linear' && mode !== 'circular') throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: 'linear, circular', actual: mode })
+    if (mode !== 'linear' && mode !== 'circular')
+      throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: 'linear, circular', actual: mode })
     if (along === 0) throw new LanewiseError('E_VALUE', 'the axis of the sequence cannot be that of the batch')
-    const fits = update!.shape.length === shape.length && update!.shape.every((size, i) => (i === along ? size <= shape[i] : size === shape[i]))
+    const fits =
+      update!.shape.length === shape.length &&
+      update!.shape.every((size, i) => (i === along ? size <= shape[i] : size === shape[i]))
     if (!fits || (places && !sameShape(places.shape, [shape[0]]))) {
-      throw new LanewiseError('E_SHAPE', `update ${formatShape(update!.shape)} does not fit cache ${formatShape(shape)}`)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `update ${formatShape(update!.shape)} does not fit cache ${formatShape(shape)}`,
+      )
     }
     sameType([cache, update])
     return [cache!]
@@ -189,17 +242,27 @@ export const TensorScatter = defineOp({
       e.call('cast_i64_i32', places.at, ends.at, batch)
     }
     const dense = (rows: number) => [middle * rows * inner, rows * inner, inner, 1] as const
-    const at = { batch, heads: middle, rows: count, size: inner, x: { at: update.at, strides: dense(count) }, y: { at: y.at, strides: dense(length) } }
+    const at = {
+      batch,
+      heads: middle,
+      rows: count,
+      size: inner,
+      x: { at: update.at, strides: dense(count) },
+      y: { at: y.at, strides: dense(length) },
+    }
     if (update.size > 0) emitPlacedHeads(e, { ...at, ends, cache: { rows: length, past: y.at, pastRows: length } })
   },
   compute({ attributes, inputs: [cache, update, places] }) {
     const { dtype, shape } = cache!
     const { length, count, inner, middle } = cacheSizes(attributes.axis, shape, update!.shape)
-    const starts = places ? startsOf(places, count, attributes.mode === 'linear' ? length : Infinity) : new Array<number>(shape[0]).fill(0)
+    const starts = places
+      ? startsOf(places, count, attributes.mode === 'linear' ? length : Infinity)
+      : new Array<number>(shape[0]).fill(0)
     const y: HostTensor = { dtype, shape, data: cache!.data.slice() }
     starts.forEach((start, batch) => {
       for (let m = batch * middle; m < (batch + 1) * middle; m++) {
-        for (let i = 0; i < count; i++) copyElements(update!, (m * count + i) * inner, y, (m * length + ((start + i) % length)) * inner, inner)
+        for (let i = 0; i < count; i++)
+          copyElements(update!, (m * count + i) * inner, y, (m * length + ((start + i) % length)) * inner, inner)
       }
     })
     return [y]

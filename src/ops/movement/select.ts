@@ -15,7 +15,8 @@ export const Compress = defineOp({
   attributes: { axis: int() },
   compute({ attributes, inputs }) {
     const [x, condition] = [inputs[0]!, inputs[1]!]
-    if (condition.dtype !== 'bool' || condition.shape.length !== 1) throw new LanewiseError('E_TENSOR', 'the condition must be a list of bools')
+    if (condition.dtype !== 'bool' || condition.shape.length !== 1)
+      throw new LanewiseError('E_TENSOR', 'the condition must be a list of bools')
     const shape = attributes.axis === undefined ? [sizeOf(x.shape)] : x.shape
     const axis = normalizeAxis(attributes.axis ?? 0, shape.length)
     const taken: number[] = []
@@ -26,11 +27,16 @@ export const Compress = defineOp({
 
 /** The slices of x (read as `shape`) at some places of an axis. */
 function takeSlices(x: HostTensor, shape: readonly number[], axis: number, taken: readonly number[]): HostTensor {
-  const y = hostZeros(x.dtype, shape.map((size, i) => (i === axis ? taken.length : size)))
+  const y = hostZeros(
+    x.dtype,
+    shape.map((size, i) => (i === axis ? taken.length : size)),
+  )
   const inner = sizeOf(shape.slice(axis + 1))
   const outer = sizeOf(shape.slice(0, axis))
   for (let o = 0; o < outer; o++) {
-    taken.forEach((from, i) => copyElements(x, (o * shape[axis] + from) * inner, y, (o * taken.length + i) * inner, inner))
+    taken.forEach((from, i) =>
+      copyElements(x, (o * shape[axis] + from) * inner, y, (o * taken.length + i) * inner, inner),
+    )
   }
   return y
 }

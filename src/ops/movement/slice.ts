@@ -46,11 +46,21 @@ interface Range {
 
 /** What is taken of each axis: starts and ends count from the end where negative and are clamped to the axis. */
 function rangesOf(shape: Shape, value: (index: number) => HostTensor | undefined): Range[] {
-  const [starts, ends, givenAxes, givenSteps] = [value(1), value(2), value(3), value(4)].map((tensor) => tensor && toNumbers(tensor, 'starts, ends, axes, steps'))
+  const [starts, ends, givenAxes, givenSteps] = [value(1), value(2), value(3), value(4)].map(
+    (tensor) => tensor && toNumbers(tensor, 'starts, ends, axes, steps'),
+  )
   const axes = givenAxes ? normalizeAxes(givenAxes, shape.length) : starts!.map((_, axis) => axis)
   const steps = givenSteps ?? axes.map(() => 1)
-  if (starts!.length !== axes.length || ends!.length !== axes.length || steps.length !== axes.length || axes.length > shape.length) {
-    throw new LanewiseError('E_SHAPE', `starts, ends, axes and steps must have one number per axis, got ${starts!.length}, ${ends!.length}, ${axes.length}, ${steps.length}`)
+  if (
+    starts!.length !== axes.length ||
+    ends!.length !== axes.length ||
+    steps.length !== axes.length ||
+    axes.length > shape.length
+  ) {
+    throw new LanewiseError(
+      'E_SHAPE',
+      `starts, ends, axes and steps must have one number per axis, got ${starts!.length}, ${ends!.length}, ${axes.length}, ${steps.length}`,
+    )
   }
   const ranges: Range[] = shape.map((size) => ({ start: 0, step: 1, size }))
   axes.forEach((axis, i) => {
@@ -61,7 +71,11 @@ function rangesOf(shape: Shape, value: (index: number) => HostTensor | undefined
     const low = step > 0 ? 0 : -1
     const clamp = (at: number, lowest: number) => Math.min(Math.max(at < 0 ? at + size : at, lowest), size + low)
     const start = clamp(starts![i], 0)
-    ranges[axis] = { start: Math.max(start, 0), step, size: Math.max(0, Math.ceil((clamp(ends![i], low) - start) / step)) }
+    ranges[axis] = {
+      start: Math.max(start, 0),
+      step,
+      size: Math.max(0, Math.ceil((clamp(ends![i], low) - start) / step)),
+    }
   })
   return ranges
 }

@@ -11,8 +11,10 @@ export const Trilu = defineOp({
   arity: [1, 2],
   attributes: { upper: int(1) },
   infer({ inputs: [x, k] }) {
-    if (x!.shape.length < 2) throw new LanewiseError('E_SHAPE', `the input must have at least 2 axes, got ${formatShape(x!.shape)}`)
-    if (k && sizeOf(k.shape) !== 1) throw new LanewiseError('E_SHAPE', `k must be one number, got ${formatShape(k.shape)}`)
+    if (x!.shape.length < 2)
+      throw new LanewiseError('E_SHAPE', `the input must have at least 2 axes, got ${formatShape(x!.shape)}`)
+    if (k && sizeOf(k.shape) !== 1)
+      throw new LanewiseError('E_SHAPE', `k must be one number, got ${formatShape(k.shape)}`)
     return [x!]
   },
   compute({ attributes, inputs: [x, diagonal] }) {

@@ -1,4 +1,11 @@
-import { BINARY_DIV, BINARY_SUB, REDUCE_MEAN, UNARY_AFFINE, UNARY_SQRT, UNARY_SQUARE } from '../../../assembly/abi/codes.js'
+import {
+  BINARY_DIV,
+  BINARY_SUB,
+  REDUCE_MEAN,
+  UNARY_AFFINE,
+  UNARY_SQRT,
+  UNARY_SQUARE,
+} from '../../../assembly/abi/codes.js'
 import { follow } from '../../core/layout.js'
 import { normalizeAxes, sizeOf } from '../../core/shape.js'
 import { emitBinary } from '../elementwise/arithmetic.js'

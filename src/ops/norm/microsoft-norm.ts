@@ -12,13 +12,18 @@ const domain = 'com.microsoft'
 /** The skip connection has the input's shape, or lacks its batch axis, or has 1 there. */
 function checkSkip(x: Shape, skip: Shape): void {
   const tail = x.length === 3 && skip.length === 3 && skip[0] === 1 ? skip.slice(1) : skip
-  if (x.length >= 2 && x.length <= 3 && tail.join() === x.slice(x.length - tail.length).join() && tail.length >= 2) return
+  if (x.length >= 2 && x.length <= 3 && tail.join() === x.slice(x.length - tail.length).join() && tail.length >= 2)
+    return
   throw new LanewiseError('E_SHAPE', `a skip connection of shape ${formatShape(skip)} does not fit ${formatShape(x)}`)
 }
 
 function checkVectors(size: number, ...vectors: (TensorType | undefined)[]): void {
   const odd = vectors.find((vector) => vector && sizeOf(vector.shape) !== size)
-  if (odd) throw new LanewiseError('E_SHAPE', `a vector of shape ${formatShape(odd.shape)} does not fit a last axis of ${size}`)
+  if (odd)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `a vector of shape ${formatShape(odd.shape)} does not fit a last axis of ${size}`,
+    )
 }
 
 /** Y, mean, inverse deviation, and the sum that was normalised. */
@@ -42,7 +47,12 @@ function shifted(address: Argument, bytes: number): Argument {
 }
 
 /** x + skip + bias, normalised in plain TypeScript. */
-function normalized({ inputs, outputs, outputCount }: ComputeContext<unknown>, epsilon: number, centred: boolean, bias: HostTensor | undefined): HostTensor[] {
+function normalized(
+  { inputs, outputs, outputCount }: ComputeContext<unknown>,
+  epsilon: number,
+  centred: boolean,
+  bias: HostTensor | undefined,
+): HostTensor[] {
   const [x, skip, gamma] = inputs.slice(0, 3).map((input) => floatsOf(input!))
   const beta = centred && inputs[3] ? floatsOf(inputs[3]) : undefined
   const biases = bias && floatsOf(bias)
@@ -82,8 +92,20 @@ export const SkipLayerNormalization = defineOp({
     const { epsilon } = e.attributes
     eachBatch(e, (offset, rows, from) => {
       e.call(
-        'layer_norm_f32', plus(e.input(0).at, offset), e.input(1).at, e.inputs[4]?.at ?? 0, shifted(sum, offset), e.input(2).at, e.inputs[3]?.at ?? 0,
-        plus(y.at, offset), shifted(mean, 4 * from), shifted(inverse, 4 * from), columns, epsilon, 0, rows,
+        'layer_norm_f32',
+        plus(e.input(0).at, offset),
+        e.input(1).at,
+        e.inputs[4]?.at ?? 0,
+        shifted(sum, offset),
+        e.input(2).at,
+        e.inputs[3]?.at ?? 0,
+        plus(y.at, offset),
+        shifted(mean, 4 * from),
+        shifted(inverse, 4 * from),
+        columns,
+        epsilon,
+        0,
+        rows,
       )
     })
   },
@@ -110,8 +132,18 @@ export const SkipSimplifiedLayerNormalization = defineOp({
     if (e.outputs[1]) e.call('unary_f32', UNARY_AFFINE, e.input(0).at, e.output(1).at, e.output(1).size, 0, 0)
     eachBatch(e, (offset, rows, from) => {
       e.call(
-        'rms_norm_f32', plus(e.input(0).at, offset), e.input(1).at, e.inputs[3]?.at ?? 0, shifted(sum, offset), e.input(2).at, plus(y.at, offset),
-        shifted(inverse, 4 * from), columns, epsilon, 0, rows,
+        'rms_norm_f32',
+        plus(e.input(0).at, offset),
+        e.input(1).at,
+        e.inputs[3]?.at ?? 0,
+        shifted(sum, offset),
+        e.input(2).at,
+        plus(y.at, offset),
+        shifted(inverse, 4 * from),
+        columns,
+        epsilon,
+        0,
+        rows,
       )
     })
   },
@@ -141,7 +173,11 @@ export const EmbedLayerNormalization = defineOp({
   optional: [1, 4],
   attributes: { epsilon: float(1e-12), mask_index_type: int(1) },
   infer({ inputs: [ids, , words, , , gamma, beta] }) {
-    if (ids!.shape.length !== 2 || words!.shape.length !== 2) throw new LanewiseError('E_SHAPE', `ids and embeddings must be matrices, got ${formatShape(ids!.shape)} and ${formatShape(words!.shape)}`)
+    if (ids!.shape.length !== 2 || words!.shape.length !== 2)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `ids and embeddings must be matrices, got ${formatShape(ids!.shape)} and ${formatShape(words!.shape)}`,
+      )
     const [batch, length] = ids!.shape
     const size = words!.shape[1]
     checkVectors(size, gamma, beta)
@@ -157,25 +193,39 @@ export const EmbedLayerNormalization = defineOp({
     if (segments && segmentTable) tables.push([segmentTable, list(segments, batch * length)])
     for (const [table, of] of tables) {
       const values = floatsOf(table)
-      if (table.shape.length !== 2 || table.shape[1] !== size) throw new LanewiseError('E_SHAPE', `embeddings of shape ${formatShape(table.shape)} should have ${size} columns`)
+      if (table.shape.length !== 2 || table.shape[1] !== size)
+        throw new LanewiseError(
+          'E_SHAPE',
+          `embeddings of shape ${formatShape(table.shape)} should have ${size} columns`,
+        )
       for (let i = 0; i < batch * length; i++) {
         const row = of(i)
-        if (!(row >= 0 && row < table.shape[0])) throw new LanewiseError('E_VALUE', `id ${row} is outside [0, ${table.shape[0] - 1}]`)
+        if (!(row >= 0 && row < table.shape[0]))
+          throw new LanewiseError('E_VALUE', `id ${row} is outside [0, ${table.shape[0] - 1}]`)
         for (let j = 0; j < size; j++) sums[i * size + j] += values[row * size + j]
       }
     }
     const sumTensor = floatTensor('float64', outputs[0].shape, sums)
     const none = floatTensor('float64', outputs[0].shape, new Float64Array(sums.length))
-    const [y] = normalized({ attributes: {}, inputs: [sumTensor, none, gamma, beta], outputs, outputCount: 1 }, attributes.epsilon, true, undefined)
+    const [y] = normalized(
+      { attributes: {}, inputs: [sumTensor, none, gamma, beta], outputs, outputCount: 1 },
+      attributes.epsilon,
+      true,
+      undefined,
+    )
     const lengths = new Array<number>(batch).fill(0)
     if (mask) toNumbers(mask, 'mask').forEach((value, i) => (lengths[Math.floor(i / length)] += value === 1 ? 1 : 0))
-    return [y, numericTensor('int32', [batch], lengths), floatTensor(outputs[0].dtype, outputs[0].shape, sums)].slice(0, outputCount)
+    return [y, numericTensor('int32', [batch], lengths), floatTensor(outputs[0].dtype, outputs[0].shape, sums)].slice(
+      0,
+      outputCount,
+    )
   },
 })
 
 /** Ids as numbers; a list of one row serves every example. */
 function list(tensor: HostTensor, count: number): (i: number) => number {
   const values = toNumbers(tensor, 'ids')
-  if (values.length === 0 || (values.length !== count && values.length % count !== 0)) throw new LanewiseError('E_SHAPE', `ids of shape ${formatShape(tensor.shape)} do not fit`)
+  if (values.length === 0 || (values.length !== count && values.length % count !== 0))
+    throw new LanewiseError('E_SHAPE', `ids of shape ${formatShape(tensor.shape)} do not fit`)
   return (i) => values[i % values.length]
 }

@@ -1,4 +1,17 @@
-import { BINARY_DIV, BINARY_MAX, BINARY_MUL, BINARY_SUB, REDUCE_L1, REDUCE_L2, REDUCE_MEAN, REDUCE_SUM, UNARY_AFFINE, UNARY_SIGN, UNARY_SQRT, UNARY_SQUARE } from '../../../assembly/abi/codes.js'
+import {
+  BINARY_DIV,
+  BINARY_MAX,
+  BINARY_MUL,
+  BINARY_SUB,
+  REDUCE_L1,
+  REDUCE_L2,
+  REDUCE_MEAN,
+  REDUCE_SUM,
+  UNARY_AFFINE,
+  UNARY_SIGN,
+  UNARY_SQRT,
+  UNARY_SQUARE,
+} from '../../../assembly/abi/codes.js'
 import { emitReorder } from '../../ir/strided.js'
 import { channelsLastOrder, sameMemory } from '../../core/layout.js'
 import { normalizeAxes, normalizeAxis, sizeOf } from '../../core/shape.js'
@@ -7,7 +20,17 @@ import type { AttributesOfOp, Gradient, GradientEmitter, TrainingEmitter } from 
 import { emitSumTo } from '../reduce/gradient-sum.js'
 import { MeanVarianceNormalization } from './mean-variance.js'
 import {
-  BatchNormalization, emitRunning, expandedRow, GroupNormalization, InstanceNormalization, LayerNormalization, LpNormalization, LRN, perChannel, RMSNormalization, rowsOf,
+  BatchNormalization,
+  emitRunning,
+  expandedRow,
+  GroupNormalization,
+  InstanceNormalization,
+  LayerNormalization,
+  LpNormalization,
+  LRN,
+  perChannel,
+  RMSNormalization,
+  rowsOf,
 } from './norm.js'
 import type { Address, KernelEmitter, Operand } from '../../ir/op.js'
 import { emitReduce } from '../reduce/reduce.js'
@@ -32,7 +55,8 @@ function intoInnermost(e: KernelEmitter, { shape, order, at, size }: Operand, em
   emitReorder(e, 'float32', shape, last, order, to, at)
 }
 
-const vectors = (e: KernelEmitter, count: number, size: number): Address[] => Array.from({ length: count }, () => e.scratch(size * 4))
+const vectors = (e: KernelEmitter, count: number, size: number): Address[] =>
+  Array.from({ length: count }, () => e.scratch(size * 4))
 
 type BatchAttributes = AttributesOfOp<typeof BatchNormalization>
 
@@ -47,7 +71,8 @@ export const BatchNormalizationGradient: Gradient<BatchAttributes> = {
     const dy = g.gradient()
     if (!dy) return
     const [x, scale] = [g.input(0), g.input(1)]
-    if (x.size === 0) return [0, 1, 2].forEach((i) => g.wants(i) && g.call('fill_f32', g.result(i).at, 0, g.input(i).size))
+    if (x.size === 0)
+      return [0, 1, 2].forEach((i) => g.wants(i) && g.call('fill_f32', g.result(i).at, 0, g.input(i).size))
     const channels = scale.size
     const rows = x.size / channels
     const training = g.attributes.training_mode !== 0
@@ -60,14 +85,30 @@ export const BatchNormalizationGradient: Gradient<BatchAttributes> = {
       if (!g.wants(0)) return
       const [a, b, c] = vectors(g, 3, channels)
       g.call('norm_coefficients_f32', scale.at, invstd, sums, products, a, b, c, channels, channels, rows, 0, 1)
-      return intoInnermost(g, g.result(0), (to) => g.call('norm_apply_f32', from, given, mean, a, b, c, to, channels, rows, 0, 1))
+      return intoInnermost(g, g.result(0), (to) =>
+        g.call('norm_apply_f32', from, given, mean, a, b, c, to, channels, rows, 0, 1),
+      )
     }
     const [invstd, factor, ignored] = vectors(g, 3, channels)
     const [zeros, ones] = [g.table(new Float32Array(channels)), g.table(new Float32Array(channels).fill(1))]
-    g.call('batch_norm_coefficients_f32', ones, zeros, zeros, g.input(4).at, invstd, ignored, channels, g.attributes.epsilon)
+    g.call(
+      'batch_norm_coefficients_f32',
+      ones,
+      zeros,
+      zeros,
+      g.input(4).at,
+      invstd,
+      ignored,
+      channels,
+      g.attributes.epsilon,
+    )
     g.call('binary_f32', BINARY_MUL, scale.at, 1, invstd, 1, factor, channels)
-    if ([1, 2, 3, 4].some((i) => g.wants(i))) g.call('norm_sums_f32', from, given, g.input(3).at, invstd, sums, products, channels, rows, 0, 0, 1)
-    if (g.wants(0)) intoInnermost(g, g.result(0), (to) => g.call('affine_channels_last_f32', given, factor, zeros, to, channels, 0, rows))
+    if ([1, 2, 3, 4].some((i) => g.wants(i)))
+      g.call('norm_sums_f32', from, given, g.input(3).at, invstd, sums, products, channels, rows, 0, 0, 1)
+    if (g.wants(0))
+      intoInnermost(g, g.result(0), (to) =>
+        g.call('affine_channels_last_f32', given, factor, zeros, to, channels, 0, rows),
+      )
     if (g.wants(3)) {
       const dmean = g.result(3).at
       g.call('binary_f32', BINARY_MUL, sums, 1, factor, 1, dmean, channels)
@@ -92,29 +133,51 @@ function emitBatchTraining(e: TrainingEmitter<BatchAttributes>): void {
   const from = channelsInnermost(e, x)
   e.call('norm_statistics_f32', from, mean, invstd, variance, channels, channels, rows, e.attributes.epsilon, 0, 1)
   e.call('binary_f32', BINARY_MUL, scale.at, 1, invstd, 1, factor, channels)
-  intoInnermost(e, e.output(0), (to) => e.call('norm_apply_f32', from, 0, mean, 0, factor, bias.at, to, channels, rows, 0, 1))
+  intoInnermost(e, e.output(0), (to) =>
+    e.call('norm_apply_f32', from, 0, mean, 0, factor, bias.at, to, channels, rows, 0, 1),
+  )
   emitRunning(e, e.attributes.momentum, channels, [mean, variance])
 }
 
 /** Statistics are taken again: reading x twice more costs less than a forward pass that keeps them. */
 function emitGroupGradient(g: GradientEmitter<{ readonly epsilon: number }>, groups: number): void {
   const [x, dy] = [g.input(0), g.gradient()!]
-  if (x.size === 0) return [0, 1, 2].forEach((i) => g.wants(i) && g.call('fill_f32', g.result(i).at, 0, g.input(i).size))
+  if (x.size === 0)
+    return [0, 1, 2].forEach((i) => g.wants(i) && g.call('fill_f32', g.result(i).at, 0, g.input(i).size))
   const [batch, channels] = x.shape
   const spatial = sizeOf(x.shape.slice(2))
   const [from, given] = [channelsInnermost(g, x), channelsInnermost(g, dy)]
   const [mean, invstd, sums, products] = vectors(g, 4, batch * channels)
   g.call('norm_statistics_f32', from, mean, invstd, 0, channels, groups, spatial, g.attributes.epsilon, 0, batch)
   g.call('norm_sums_f32', from, given, mean, invstd, sums, products, channels, spatial, 0, 0, batch)
-  for (const [i, total] of [[1, products], [2, sums]] as const) {
+  for (const [i, total] of [
+    [1, products],
+    [2, sums],
+  ] as const) {
     if (!g.wants(i)) continue
     const depth = channels / g.input(i).size
     emitReduce(g, REDUCE_SUM, total, [batch, channels / depth, depth], [true, false, true], g.result(i).at)
   }
   if (!g.wants(0)) return
   const [a, b, c] = vectors(g, 3, batch * channels)
-  g.call('norm_coefficients_f32', perChannel(g, g.input(1), groups, channels), invstd, sums, products, a, b, c, channels, groups, spatial, 0, batch)
-  intoInnermost(g, g.result(0), (to) => g.call('norm_apply_f32', from, given, mean, a, b, c, to, channels, spatial, 0, batch))
+  g.call(
+    'norm_coefficients_f32',
+    perChannel(g, g.input(1), groups, channels),
+    invstd,
+    sums,
+    products,
+    a,
+    b,
+    c,
+    channels,
+    groups,
+    spatial,
+    0,
+    batch,
+  )
+  intoInnermost(g, g.result(0), (to) =>
+    g.call('norm_apply_f32', from, given, mean, a, b, c, to, channels, spatial, 0, batch),
+  )
 }
 
 export const InstanceNormalizationGradient: Gradient<AttributesOfOp<typeof InstanceNormalization>> = {
@@ -135,7 +198,22 @@ export const LayerNormalizationGradient: Gradient<RowAttributes> = {
     const { normalized, rows, columns } = rowsOf(x.shape, e.attributes.axis)
     const statistics = [e.save(rows * 4), e.save(rows * 4)]
     const addends = bias ? expandedRow(e, bias, normalized) : 0
-    if (columns > 0) e.call('layer_norm_f32', x.at, 0, 0, 0, expandedRow(e, scale, normalized), addends, y.at, ...(statistics as [Address, Address]), columns, e.attributes.epsilon, 0, rows)
+    if (columns > 0)
+      e.call(
+        'layer_norm_f32',
+        x.at,
+        0,
+        0,
+        0,
+        expandedRow(e, scale, normalized),
+        addends,
+        y.at,
+        ...(statistics as [Address, Address]),
+        columns,
+        e.attributes.epsilon,
+        0,
+        rows,
+      )
     statistics.forEach((from, i) => {
       if (e.outputs[i + 1]) e.call('unary_f32', UNARY_AFFINE, from, e.output(i + 1).at, rows, 1, 0)
     })
@@ -149,7 +227,21 @@ export const RMSNormalizationGradient: Gradient<RowAttributes> = {
     const [x, scale, y] = [e.input(0), e.input(1), e.output(0)]
     const { normalized, rows, columns } = rowsOf(x.shape, e.attributes.axis)
     const invstd = e.save(rows * 4)
-    if (columns > 0) e.call('rms_norm_f32', x.at, 0, 0, 0, expandedRow(e, scale, normalized), y.at, invstd, columns, e.attributes.epsilon, 0, rows)
+    if (columns > 0)
+      e.call(
+        'rms_norm_f32',
+        x.at,
+        0,
+        0,
+        0,
+        expandedRow(e, scale, normalized),
+        y.at,
+        invstd,
+        columns,
+        e.attributes.epsilon,
+        0,
+        rows,
+      )
   },
   backward: (g) => emitRowGradient(g, 0, g.saved(0)),
 }
@@ -163,13 +255,29 @@ function emitRowGradient(g: GradientEmitter<RowAttributes>, mean: Address | 0, i
   if (g.wants(0)) {
     const dx = g.result(0)
     const factors = expandedRow(g, scale, normalized)
-    g.call('layer_norm_gradient_f32', x.at, given, factors, mean, invstd, g.gradient(1)?.at ?? 0, g.gradient(2)?.at ?? 0, dx.at, columns, 0, rows)
+    g.call(
+      'layer_norm_gradient_f32',
+      x.at,
+      given,
+      factors,
+      mean,
+      invstd,
+      g.gradient(1)?.at ?? 0,
+      g.gradient(2)?.at ?? 0,
+      dx.at,
+      columns,
+      0,
+      rows,
+    )
   }
   if (!g.wants(1) && !(g.inputs[2] && g.wants(2))) return
   const [sums, products] = vectors(g, 2, columns)
   g.call('norm_sums_f32', x.at, given, mean, invstd, sums, products, columns, rows, 1, 0, 1)
   const order = normalized.map((_, axis) => axis)
-  for (const [i, at] of [[1, products], [2, sums]] as const) {
+  for (const [i, at] of [
+    [1, products],
+    [2, sums],
+  ] as const) {
     if (g.inputs[i] && g.wants(i)) emitSumTo(g, { at, shape: normalized, order }, g.result(i))
   }
 }
@@ -184,14 +292,35 @@ export const LRNGradient: Gradient<AttributesOfOp<typeof LRN>> = {
     const channels = x.shape[1]
     const seen = Math.min(size, 2 * channels + 1)
     const scratch = g.scratch(g.ask('lrn_gradient_scratch', channels, seen))
-    g.call('lrn_gradient_f32', x.at, g.gradient()!.at, dx.at, channels, seen, (alpha / size) * seen, beta, bias, 0, x.size / channels, scratch)
+    g.call(
+      'lrn_gradient_f32',
+      x.at,
+      g.gradient()!.at,
+      dx.at,
+      channels,
+      seen,
+      (alpha / size) * seen,
+      beta,
+      bias,
+      0,
+      x.size / channels,
+      scratch,
+    )
   },
 }
 
 /** A tensor of an operand's shape, or of one with some axes folded, in its order, in scratch. */
 function scratchLike(g: GradientEmitter<unknown>, { dtype, order }: Operand, shape: readonly number[]): Operand {
   const size = sizeOf(shape)
-  return { dtype, shape, order, physical: order.map((axis) => shape[axis]), size, at: g.scratch(Math.max(size * 4, 4)), constant: undefined }
+  return {
+    dtype,
+    shape,
+    order,
+    physical: order.map((axis) => shape[axis]),
+    size,
+    at: g.scratch(Math.max(size * 4, 4)),
+    constant: undefined,
+  }
 }
 
 /** dx = (dy − s·Σ dy·y)/‖x‖ with s = y for p = 2 and the signs of x for p = 1; where all elements are 0 it is 0. */

@@ -1,7 +1,24 @@
-import { BINARY_ADD, BINARY_DIV, BINARY_MAX, BINARY_SUB, REDUCE_L1, REDUCE_L2, REDUCE_MEAN, UNARY_AFFINE, UNARY_SQUARE } from '../../../assembly/abi/codes.js'
+import {
+  BINARY_ADD,
+  BINARY_DIV,
+  BINARY_MAX,
+  BINARY_SUB,
+  REDUCE_L1,
+  REDUCE_L2,
+  REDUCE_MEAN,
+  UNARY_AFFINE,
+  UNARY_SQUARE,
+} from '../../../assembly/abi/codes.js'
 import { isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
-import { channelsLast, channelsLastOrder, follow, sameMemory, type Layout, type LayoutQuery } from '../../core/layout.js'
+import {
+  channelsLast,
+  channelsLastOrder,
+  follow,
+  sameMemory,
+  type Layout,
+  type LayoutQuery,
+} from '../../core/layout.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import type { HostTensor } from '../../core/host.js'
 import { formatShape, normalizeAxis, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
@@ -14,23 +31,31 @@ import { defineOp, type Address, type Emitter, type KernelEmitter, type Operand,
 import { emitReduce } from '../reduce/reduce.js'
 
 export function requireFloat(dtype: DType): void {
-  if (!isFloat(dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
+  if (!isFloat(dtype))
+    throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
 }
 
 /** @throws LanewiseError `E_SHAPE` unless the tensor is a vector of that many elements. */
 function requireVector(what: string, type: TensorType, size: number): void {
   if (type.shape.length === 1 && type.shape[0] === size) return
-  throw new LanewiseError('E_SHAPE', `${what} has shape ${formatShape(type.shape)}`, { expected: `[${size}]`, actual: formatShape(type.shape) })
+  throw new LanewiseError('E_SHAPE', `${what} has shape ${formatShape(type.shape)}`, {
+    expected: `[${size}]`,
+    actual: formatShape(type.shape),
+  })
 }
 
 /** x [batch, channels, …] */
 function channelsOf(shape: Shape): number {
-  if (shape.length < 2) throw new LanewiseError('E_SHAPE', `the input needs a channel axis, got shape ${formatShape(shape)}`)
+  if (shape.length < 2)
+    throw new LanewiseError('E_SHAPE', `the input needs a channel axis, got shape ${formatShape(shape)}`)
   return shape[1]
 }
 
 /** The sizes behind `axis`, which are normalised together, and how many rows there are of them. */
-export function rowsOf(shape: Shape, axis: number): { readonly normalized: Shape; readonly rows: number; readonly columns: number } {
+export function rowsOf(
+  shape: Shape,
+  axis: number,
+): { readonly normalized: Shape; readonly rows: number; readonly columns: number } {
   const at = normalizeAxis(axis, shape.length)
   const normalized = shape.slice(at)
   return { normalized, rows: sizeOf(shape.slice(0, at)), columns: sizeOf(normalized) }
@@ -44,7 +69,11 @@ export function expandedRow(e: KernelEmitter, operand: Operand, normalized: Shap
   const strides = stridesOf(normalized)
   const axes = normalized.map((size, axis) => {
     const own = axis - lead
-    return { size, from: own < 0 || operand.shape[own] === 1 ? 0 : sizeOf(operand.shape.slice(own + 1)), to: strides[axis] }
+    return {
+      size,
+      from: own < 0 || operand.shape[own] === 1 ? 0 : sizeOf(operand.shape.slice(own + 1)),
+      to: strides[axis],
+    }
   })
   return e.pack(operand, `row ${normalized.join()}`, columns * 4, (p, from, to) => {
     emitStridedCopy(p, 'float32', { axes, from: 0, to: 0 }, from, to)
@@ -53,8 +82,14 @@ export function expandedRow(e: KernelEmitter, operand: Operand, normalized: Shap
 
 /** Scale and bias must broadcast to the normalised axes alone. */
 function requireRow(what: string, { shape }: TensorType, normalized: Shape): void {
-  const fits = shape.length <= normalized.length && shape.every((size, i) => size === 1 || size === normalized[i + normalized.length - shape.length])
-  if (!fits) throw new LanewiseError('E_SHAPE', `${what} of shape ${formatShape(shape)} does not broadcast to ${formatShape(normalized)}`)
+  const fits =
+    shape.length <= normalized.length &&
+    shape.every((size, i) => size === 1 || size === normalized[i + normalized.length - shape.length])
+  if (!fits)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `${what} of shape ${formatShape(shape)} does not broadcast to ${formatShape(normalized)}`,
+    )
 }
 
 export const LayerNormalization = defineOp({
@@ -79,7 +114,23 @@ export const LayerNormalization = defineOp({
     const addends = bias ? expandedRow(e, bias, normalized) : 0
     const mean = e.outputs[1] ? e.output(1).at : 0
     const invstd = e.outputs[2] ? e.output(2).at : 0
-    if (columns > 0) e.call('layer_norm_f32', x.at, 0, 0, 0, factors, addends, y.at, mean, invstd, columns, e.attributes.epsilon, 0, rows)
+    if (columns > 0)
+      e.call(
+        'layer_norm_f32',
+        x.at,
+        0,
+        0,
+        0,
+        factors,
+        addends,
+        y.at,
+        mean,
+        invstd,
+        columns,
+        e.attributes.epsilon,
+        0,
+        rows,
+      )
   },
   compute({ attributes: { axis, epsilon }, inputs: [x, scale, bias], outputs }) {
     const { normalized, rows, columns } = rowsOf(x!.shape, axis)
@@ -143,7 +194,9 @@ export const RMSNormalization = defineOp({
 /** Channels-last if the input lies so already, else logical. */
 function asItLies({ inputs: [x], outputs }: LayoutQuery<unknown>): Layout {
   const order = channelsLastOrder(x!.shape.length)
-  return sameMemory(x!.shape, x!.order, order) ? { inputs: [order], outputs: outputs.map(() => order) } : { inputs: [], outputs: [] }
+  return sameMemory(x!.shape, x!.order, order)
+    ? { inputs: [order], outputs: outputs.map(() => order) }
+    : { inputs: [], outputs: [] }
 }
 
 /** Whether the channels are innermost. */
@@ -166,7 +219,13 @@ function emitGroupNorm(e: Emitter<{ readonly epsilon: number }>, groups: number,
   }
 }
 
-function computeGroupNorm(x: HostTensor, scale: HostTensor, bias: HostTensor, groups: number, epsilon: number): HostTensor {
+function computeGroupNorm(
+  x: HostTensor,
+  scale: HostTensor,
+  bias: HostTensor,
+  groups: number,
+  epsilon: number,
+): HostTensor {
   const from = floatsOf(x)
   const [factors, addends] = [floatsOf(scale), floatsOf(bias)]
   const y = new Float64Array(from.length)
@@ -199,14 +258,19 @@ export const InstanceNormalization = defineOp({
   },
   layout: asItLies,
   emit: (e) => emitGroupNorm(e, e.input(0).shape[1], e.input(1).at, e.input(2).at),
-  compute: ({ attributes: { epsilon }, inputs: [x, scale, bias] }) => [computeGroupNorm(x!, scale!, bias!, x!.shape[1], epsilon)],
+  compute: ({ attributes: { epsilon }, inputs: [x, scale, bias] }) => [
+    computeGroupNorm(x!, scale!, bias!, x!.shape[1], epsilon),
+  ],
 })
 
 /** A vector with an element per channel, made of one with an element per group if need be. */
 export function perChannel(e: KernelEmitter, operand: Operand, groups: number, channels: number): Address {
   if (operand.size === channels) return operand.at
   const depth = channels / groups
-  const axes = [{ size: groups, from: 1, to: depth }, { size: depth, from: 0, to: 1 }]
+  const axes = [
+    { size: groups, from: 1, to: depth },
+    { size: depth, from: 0, to: 1 },
+  ]
   return e.pack(operand, `repeat ${channels}`, channels * 4, (p, from, to) => {
     emitStridedCopy(p, 'float32', { axes, from: 0, to: 0 }, from, to)
   })
@@ -219,7 +283,8 @@ export const GroupNormalization = defineOp({
   infer({ attributes: { num_groups: groups }, inputs: [x, scale, bias] }) {
     requireFloat(x!.dtype)
     const channels = channelsOf(x!.shape)
-    if (groups < 1 || channels % groups !== 0) throw new LanewiseError('E_VALUE', `${channels} channels cannot be divided into ${groups} groups`)
+    if (groups < 1 || channels % groups !== 0)
+      throw new LanewiseError('E_VALUE', `${channels} channels cannot be divided into ${groups} groups`)
     // In opset 18 there was one scale per group.
     const size = scale!.shape[0] === groups ? groups : channels
     requireVector('scale', scale!, size)
@@ -232,7 +297,9 @@ export const GroupNormalization = defineOp({
     const channels = e.input(0).shape[1]
     emitGroupNorm(e, groups, perChannel(e, e.input(1), groups, channels), perChannel(e, e.input(2), groups, channels))
   },
-  compute: ({ attributes: { num_groups: groups, epsilon }, inputs: [x, scale, bias] }) => [computeGroupNorm(x!, scale!, bias!, groups, epsilon)],
+  compute: ({ attributes: { num_groups: groups, epsilon }, inputs: [x, scale, bias] }) => [
+    computeGroupNorm(x!, scale!, bias!, groups, epsilon),
+  ],
 })
 
 export const BatchNormalization = defineOp({
@@ -264,11 +331,27 @@ export const BatchNormalization = defineOp({
       const reduced = x.order.map((axis) => axis !== 1)
       const squares = e.scratch(x.size * 4)
       emitReduce(e, REDUCE_MEAN, x.at, x.physical, reduced, statistics[0])
-      emitBinary(e, BINARY_SUB, x, { shape: x.shape.map((size, axis) => (axis === 1 ? size : 1)), order: x.order, at: statistics[0] }, y)
+      emitBinary(
+        e,
+        BINARY_SUB,
+        x,
+        { shape: x.shape.map((size, axis) => (axis === 1 ? size : 1)), order: x.order, at: statistics[0] },
+        y,
+      )
       e.call('unary_f32', UNARY_SQUARE, y.at, squares, x.size, 0, 0)
       emitReduce(e, REDUCE_MEAN, squares, x.physical, reduced, statistics[1])
       // The mean has been taken off already.
-      e.call('batch_norm_coefficients_f32', scale, bias, e.table(new Float32Array(channels)), statistics[1], factor, addend, channels, epsilon)
+      e.call(
+        'batch_norm_coefficients_f32',
+        scale,
+        bias,
+        e.table(new Float32Array(channels)),
+        statistics[1],
+        factor,
+        addend,
+        channels,
+        epsilon,
+      )
       emitRunning(e, momentum, channels, statistics)
     } else {
       e.call('batch_norm_coefficients_f32', scale, bias, mean, variance, factor, addend, channels, epsilon)
@@ -287,8 +370,11 @@ export const BatchNormalization = defineOp({
       const c = Math.floor(i / spatial) % scale.length
       y[i] = ((from[i] - mean[c]) / Math.sqrt(variance[c] + epsilon)) * scale[c] + bias[c]
     }
-    const running = (old: Floats, now: Floats) => Float64Array.from(old, (value, c) => value * momentum + now[c] * (1 - momentum))
-    return outputs.map(({ dtype, shape }, i) => floatTensor(dtype, shape, i === 0 ? y : i === 1 ? running(oldMean, mean) : running(oldVariance, variance)))
+    const running = (old: Floats, now: Floats) =>
+      Float64Array.from(old, (value, c) => value * momentum + now[c] * (1 - momentum))
+    return outputs.map(({ dtype, shape }, i) =>
+      floatTensor(dtype, shape, i === 0 ? y : i === 1 ? running(oldMean, mean) : running(oldVariance, variance)),
+    )
   },
   upgrades: [
     {
@@ -296,7 +382,8 @@ export const BatchNormalization = defineOp({
       below: 9,
       apply({ attributes }) {
         const spatial = attributes.get('spatial')
-        if (spatial?.kind === 'int' && spatial.value === 0n) throw new LanewiseError('E_UNSUPPORTED', 'spatial = 0 is not supported')
+        if (spatial?.kind === 'int' && spatial.value === 0n)
+          throw new LanewiseError('E_UNSUPPORTED', 'spatial = 0 is not supported')
         for (const name of ['spatial', 'is_test', 'consumed_inputs']) attributes.delete(name)
       },
     },
@@ -304,7 +391,12 @@ export const BatchNormalization = defineOp({
 })
 
 /** New running statistics from the old ones (inputs 3 and 4) and those of a batch, where they are wanted. */
-export function emitRunning(e: Emitter<unknown>, momentum: number, channels: number, statistics: readonly Address[]): void {
+export function emitRunning(
+  e: Emitter<unknown>,
+  momentum: number,
+  channels: number,
+  statistics: readonly Address[],
+): void {
   statistics.forEach((now, i) => {
     if (!e.outputs[i + 1]) return
     const next = e.output(i + 1)
@@ -358,7 +450,8 @@ export const LRN = defineOp({
     for (let i = 0; i < y.length; i++) {
       const c = Math.floor(i / spatial) % channels
       let sum = 0
-      for (let k = Math.max(0, c - before); k <= Math.min(channels - 1, c + size - 1 - before); k++) sum += from[i + (k - c) * spatial] ** 2
+      for (let k = Math.max(0, c - before); k <= Math.min(channels - 1, c + size - 1 - before); k++)
+        sum += from[i + (k - c) * spatial] ** 2
       y[i] = from[i] * exp(-beta * log(bias + (alpha / size) * sum))
     }
     return [floatTensor(x!.dtype, x!.shape, y)]
@@ -372,7 +465,8 @@ export const LpNormalization = defineOp({
   infer({ attributes: { axis, p }, inputs: [x] }) {
     requireFloat(x!.dtype)
     normalizeAxis(axis, x!.shape.length)
-    if (p !== 1 && p !== 2) throw new LanewiseError('E_VALUE', `p must be 1 or 2, got ${p}`, { expected: '1, 2', actual: String(p) })
+    if (p !== 1 && p !== 2)
+      throw new LanewiseError('E_VALUE', `p must be 1 or 2, got ${p}`, { expected: '1, 2', actual: String(p) })
     return [x!]
   },
   layout: follow,
@@ -384,7 +478,14 @@ export const LpNormalization = defineOp({
     const size = sizeOf(shape)
     if (x.size === 0) return
     const norm = e.scratch(size * 4)
-    emitReduce(e, e.attributes.p === 1 ? REDUCE_L1 : REDUCE_L2, x.at, x.physical, x.order.map((i) => i === axis), norm)
+    emitReduce(
+      e,
+      e.attributes.p === 1 ? REDUCE_L1 : REDUCE_L2,
+      x.at,
+      x.physical,
+      x.order.map((i) => i === axis),
+      norm,
+    )
     // Where the norm is 0 so are the elements, and stay it: divided by the smallest number above 0.
     e.call('binary_f32', BINARY_MAX, norm, 1, e.table(Float32Array.of(1.401298464324817e-45)), 0, norm, size)
     emitBinary(e, BINARY_DIV, x, { shape, order: x.order, at: norm }, y)

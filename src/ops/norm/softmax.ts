@@ -23,7 +23,11 @@ function axisOp(
     arity: 1,
     attributes: axisAttribute,
     infer({ attributes: { axis }, inputs: [x] }) {
-      if (!isFloat(x!.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x!.dtype}`, { expected: 'a float type', actual: x!.dtype })
+      if (!isFloat(x!.dtype))
+        throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x!.dtype}`, {
+          expected: 'a float type',
+          actual: x!.dtype,
+        })
       normalizeAxis(axis, x!.shape.length)
       return [x!]
     },
@@ -96,7 +100,10 @@ export const Hardmax = axisOp('Hardmax', 'hardmax_f32', (x, y, first, count, ste
   }
 })
 
-function gradientOf(op: OpDefinition<AxisAttribute>, kernel: 'softmax_gradient_f32' | 'log_softmax_gradient_f32'): Gradient<AxisAttribute> {
+function gradientOf(
+  op: OpDefinition<AxisAttribute>,
+  kernel: 'softmax_gradient_f32' | 'log_softmax_gradient_f32',
+): Gradient<AxisAttribute> {
   return {
     op,
     backward(g) {

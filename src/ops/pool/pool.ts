@@ -14,7 +14,10 @@ const kernelOnly = { ...windowAttributes, ceil_mode: int(0) }
 
 export function poolWindow(attributes: PoolAttributes, x: Shape): Window {
   if (x.length < 3 || x.length > 5) {
-    throw new LanewiseError(x.length < 3 ? 'E_SHAPE' : 'E_UNSUPPORTED', `poolings take inputs of 3 to 5 axes, got ${formatShape(x)}`)
+    throw new LanewiseError(
+      x.length < 3 ? 'E_SHAPE' : 'E_UNSUPPORTED',
+      `poolings take inputs of 3 to 5 axes, got ${formatShape(x)}`,
+    )
   }
   const kernel = attributes.kernel_shape
   if (!kernel) throw new LanewiseError('E_GRAPH', 'attribute "kernel_shape" is missing')
@@ -22,7 +25,10 @@ export function poolWindow(attributes: PoolAttributes, x: Shape): Window {
   window.begin.forEach((pad, i) => {
     const extent = (kernel[i] - 1) * window.dilations[i] + 1
     if (pad >= extent || window.end[i] >= extent) {
-      throw new LanewiseError('E_VALUE', `padding ${pad} and ${window.end[i]} must be smaller than the window of ${extent}: some windows would see padding only`)
+      throw new LanewiseError(
+        'E_VALUE',
+        `padding ${pad} and ${window.end[i]} must be smaller than the window of ${extent}: some windows would see padding only`,
+      )
     }
   })
   return window
@@ -49,12 +55,25 @@ function rowsOf(y: Shape): number {
 
 type PoolKernel = 'max_pool_f32' | 'average_pool_f32' | 'lp_pool_f32'
 
-function emitPool(e: Emitter<PoolAttributes>, kernel: PoolKernel, options: (window: Window) => readonly number[]): void {
+function emitPool(
+  e: Emitter<PoolAttributes>,
+  kernel: PoolKernel,
+  options: (window: Window) => readonly number[],
+): void {
   const x = e.input(0)
   const y = e.output(0)
   if (y.size === 0) return
   const window = poolWindow(e.attributes, x.shape)
-  const args: Argument[] = [x.at, x.shape[1], y.at, x.shape[1], ...poolGeometry(x.shape, y.shape, window), ...options(window), 0, rowsOf(y.shape)]
+  const args: Argument[] = [
+    x.at,
+    x.shape[1],
+    y.at,
+    x.shape[1],
+    ...poolGeometry(x.shape, y.shape, window),
+    ...options(window),
+    0,
+    rowsOf(y.shape),
+  ]
   ;(e.call as (name: PoolKernel, ...args: Argument[]) => void)(kernel, ...args)
 }
 
@@ -78,8 +97,21 @@ export const MaxPool = defineOp({
     const indices = e.output(1)
     if (indices.size === 0) return
     const window = poolWindow(e.attributes, x.shape)
-    const args: Argument[] = [x.at, x.shape[1], y, x.shape[1], indices.at, e.attributes.storage_order, ...poolGeometry(x.shape, indices.shape, window)]
-    ;(e.call as (name: 'max_pool_indices_f32', ...args: Argument[]) => void)('max_pool_indices_f32', ...args, 0, rowsOf(indices.shape))
+    const args: Argument[] = [
+      x.at,
+      x.shape[1],
+      y,
+      x.shape[1],
+      indices.at,
+      e.attributes.storage_order,
+      ...poolGeometry(x.shape, indices.shape, window),
+    ]
+    ;(e.call as (name: 'max_pool_indices_f32', ...args: Argument[]) => void)(
+      'max_pool_indices_f32',
+      ...args,
+      0,
+      rowsOf(indices.shape),
+    )
   },
   // Integers (uint8 and int8 in quantised models) and float64.
   compute({ attributes, inputs: [x], outputs: [{ shape }], outputCount }) {
@@ -99,9 +131,12 @@ export const AveragePool = defineOp({
   name: 'AveragePool',
   arity: 1,
   attributes: { ...kernelOnly, count_include_pad: int(0) },
-  infer: ({ attributes, inputs: [x] }) => [{ dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...poolWindow(attributes, x!.shape).output] }],
+  infer: ({ attributes, inputs: [x] }) => [
+    { dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...poolWindow(attributes, x!.shape).output] },
+  ],
   layout: channelsLast,
-  emit: (e) => emitPool(e, 'average_pool_f32', (window) => [e.attributes.count_include_pad, ...threeAxes(window.end, 0)]),
+  emit: (e) =>
+    emitPool(e, 'average_pool_f32', (window) => [e.attributes.count_include_pad, ...threeAxes(window.end, 0)]),
 })
 
 /** Powers are multiplied out, and float32 has nothing to say about higher ones. */
@@ -115,7 +150,9 @@ export const LpPool = defineOp({
   name: 'LpPool',
   arity: 1,
   attributes: { ...kernelOnly, p: int(2) },
-  infer: ({ attributes, inputs: [x] }) => [{ dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...poolWindow(attributes, x!.shape).output] }],
+  infer: ({ attributes, inputs: [x] }) => [
+    { dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...poolWindow(attributes, x!.shape).output] },
+  ],
   layout: channelsLast,
   emit(e) {
     checkPower(e.attributes.p)
@@ -124,8 +161,13 @@ export const LpPool = defineOp({
 })
 
 /** One window as large as the image, whatever the number of spatial axes. */
-function globalInfer({ inputs: [x] }: { inputs: readonly ({ dtype: HostTensor['dtype']; shape: Shape } | undefined)[] }) {
-  if (x!.shape.length < 3) throw new LanewiseError('E_SHAPE', `global poolings take inputs of 3 or more axes, got ${formatShape(x!.shape)}`)
+function globalInfer({
+  inputs: [x],
+}: {
+  inputs: readonly ({ dtype: HostTensor['dtype']; shape: Shape } | undefined)[]
+}) {
+  if (x!.shape.length < 3)
+    throw new LanewiseError('E_SHAPE', `global poolings take inputs of 3 or more axes, got ${formatShape(x!.shape)}`)
   return [{ dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...x!.shape.slice(2).map(() => 1)] }]
 }
 
@@ -168,13 +210,44 @@ export const GlobalLpPool = defineOp({
     const [images, channels] = x.shape
     const pixels = x.size / (images * channels)
     e.call(
-      'lp_pool_f32', x.at, channels, y.at, channels, 1, 1, pixels, channels, 1, 1, 1, 1, 1, pixels, 1, 1, 1, 1, 1, 1, 0, 0, 0, e.attributes.p, 0, images,
+      'lp_pool_f32',
+      x.at,
+      channels,
+      y.at,
+      channels,
+      1,
+      1,
+      pixels,
+      channels,
+      1,
+      1,
+      1,
+      1,
+      1,
+      pixels,
+      1,
+      1,
+      1,
+      1,
+      1,
+      1,
+      0,
+      0,
+      0,
+      e.attributes.p,
+      0,
+      images,
     )
   },
 })
 
 /** Folds the elements under each window; `fold` gets their places in x and the place in the result. */
-function reduceWindows(x: HostTensor, shape: Shape, window: Window, fold: (places: readonly number[], i: number) => number): HostTensor {
+function reduceWindows(
+  x: HostTensor,
+  shape: Shape,
+  window: Window,
+  fold: (places: readonly number[], i: number) => number,
+): HostTensor {
   const y = hostZeros(x.dtype, shape)
   const data = y.data as { [i: number]: number | bigint }
   const input = x.shape.slice(2)
@@ -185,7 +258,8 @@ function reduceWindows(x: HostTensor, shape: Shape, window: Window, fold: (place
   for (let i = 0; i < sizeOf(shape); i++) {
     let places = [Math.floor(i / outPlane) * plane]
     for (let axis = 0; axis < input.length; axis++) {
-      const start = (Math.floor((i % outPlane) / outStrides[axis]) % shape[axis + 2]) * window.strides[axis] - window.begin[axis]
+      const start =
+        (Math.floor((i % outPlane) / outStrides[axis]) % shape[axis + 2]) * window.strides[axis] - window.begin[axis]
       const next: number[] = []
       for (const place of places) {
         for (let k = 0; k < window.kernel[axis]; k++) {

@@ -6,7 +6,8 @@ import { floatsOf, floatTensor, roundEven } from '../elementwise/scalar-floats.j
 import { defineOp } from '../../ir/op.js'
 
 function checkImage(x: Shape): void {
-  if (x.length !== 4) throw new LanewiseError('E_SHAPE', `the input must be [batch, channels, height, width], got ${formatShape(x)}`)
+  if (x.length !== 4)
+    throw new LanewiseError('E_SHAPE', `the input must be [batch, channels, height, width], got ${formatShape(x)}`)
 }
 
 /** Four neighbours of a point: places in a plane and weights; undefined for a point outside. */
@@ -46,15 +47,25 @@ export const RoiAlign = defineOp({
   infer({ attributes: { output_height, output_width }, inputs: [x, rois, indices] }) {
     checkImage(x!.shape)
     if (rois!.shape.length !== 2 || rois!.shape[1] !== 4 || indices!.shape.join() !== String(rois!.shape[0])) {
-      throw new LanewiseError('E_SHAPE', `regions ${formatShape(rois!.shape)} and batch indices ${formatShape(indices!.shape)} do not fit`)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `regions ${formatShape(rois!.shape)} and batch indices ${formatShape(indices!.shape)} do not fit`,
+      )
     }
-    if (!(output_height >= 1 && output_width >= 1)) throw new LanewiseError('E_VALUE', `an output of ${output_height} × ${output_width}`)
+    if (!(output_height >= 1 && output_width >= 1))
+      throw new LanewiseError('E_VALUE', `an output of ${output_height} × ${output_width}`)
     return [{ dtype: x!.dtype, shape: [rois!.shape[0], x!.shape[1], output_height, output_width] }]
   },
   compute({ attributes, inputs: [x, rois, indices], outputs: [y] }) {
-    const { coordinate_transformation_mode: transformation, mode, sampling_ratio: ratio, spatial_scale: scale } = attributes
+    const {
+      coordinate_transformation_mode: transformation,
+      mode,
+      sampling_ratio: ratio,
+      spatial_scale: scale,
+    } = attributes
     if (mode !== 'avg' && mode !== 'max') throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`)
-    if (transformation !== 'half_pixel' && transformation !== 'output_half_pixel') throw new LanewiseError('E_VALUE', `coordinate_transformation_mode "${transformation}" is not known`)
+    if (transformation !== 'half_pixel' && transformation !== 'output_half_pixel')
+      throw new LanewiseError('E_VALUE', `coordinate_transformation_mode "${transformation}" is not known`)
     const aligned = transformation === 'half_pixel'
     const [batch, channels, height, width] = x!.shape
     const [count, , rows, columns] = y.shape
@@ -64,7 +75,8 @@ export const RoiAlign = defineOp({
     const result = new Float64Array(count * channels * rows * columns)
     for (let n = 0; n < count; n++) {
       const image = images[n]
-      if (!(image >= 0 && image < batch)) throw new LanewiseError('E_VALUE', `batch index ${image} is outside [0, ${batch - 1}]`)
+      if (!(image >= 0 && image < batch))
+        throw new LanewiseError('E_VALUE', `batch index ${image} is outside [0, ${batch - 1}]`)
       const [x1, y1, x2, y2] = [0, 1, 2, 3].map((k) => boxes[4 * n + k] * scale - (aligned ? 0.5 : 0))
       // Before half-pixel alignment, regions were at least one pixel large.
       const regionWidth = aligned ? x2 - x1 : Math.max(x2 - x1, 1)
@@ -78,7 +90,12 @@ export const RoiAlign = defineOp({
           const samples: Sample[] = []
           for (let i = 0; i < down; i++) {
             for (let j = 0; j < across; j++) {
-              const sample = sampleAt(y1 + (r + (i + 0.5) / down) * binHeight, x1 + (c + (j + 0.5) / across) * binWidth, height, width)
+              const sample = sampleAt(
+                y1 + (r + (i + 0.5) / down) * binHeight,
+                x1 + (c + (j + 0.5) / across) * binWidth,
+                height,
+                width,
+              )
               if (sample) samples.push(sample)
             }
           }
@@ -105,7 +122,8 @@ export const RoiAlign = defineOp({
   upgrades: [
     {
       below: 16,
-      apply: ({ attributes }) => void attributes.set('coordinate_transformation_mode', { kind: 'string', value: 'output_half_pixel' }),
+      apply: ({ attributes }) =>
+        void attributes.set('coordinate_transformation_mode', { kind: 'string', value: 'output_half_pixel' }),
     },
   ],
 })
@@ -114,7 +132,8 @@ export const RoiAlign = defineOp({
 function sampleCount(ratio: number, bin: number, extent: number): number {
   const wanted = ratio > 0 ? ratio : Math.ceil(bin)
   const most = 64 * (extent + 2)
-  if (!(wanted <= most)) throw new LanewiseError('E_VALUE', `${wanted} samples per bin of a region in an axis of ${extent}`)
+  if (!(wanted <= most))
+    throw new LanewiseError('E_VALUE', `${wanted} samples per bin of a region in an axis of ${extent}`)
   return Math.max(wanted, 0)
 }
 
@@ -125,8 +144,10 @@ export const MaxRoiPool = defineOp({
   attributes: { pooled_shape: required(ints()), spatial_scale: float(1) },
   infer({ attributes: { pooled_shape: pooled }, inputs: [x, rois] }) {
     checkImage(x!.shape)
-    if (rois!.shape.length !== 2 || rois!.shape[1] !== 5) throw new LanewiseError('E_SHAPE', `regions must have five columns, got ${formatShape(rois!.shape)}`)
-    if (pooled.length !== 2 || pooled.some((size) => !(size >= 1))) throw new LanewiseError('E_VALUE', `pooled_shape ${formatShape(pooled)} must be two positive sizes`)
+    if (rois!.shape.length !== 2 || rois!.shape[1] !== 5)
+      throw new LanewiseError('E_SHAPE', `regions must have five columns, got ${formatShape(rois!.shape)}`)
+    if (pooled.length !== 2 || pooled.some((size) => !(size >= 1)))
+      throw new LanewiseError('E_VALUE', `pooled_shape ${formatShape(pooled)} must be two positive sizes`)
     return [{ dtype: x!.dtype, shape: [rois!.shape[0], x!.shape[1], ...pooled] }]
   },
   compute({ attributes: { spatial_scale: scale }, inputs: [x, rois], outputs: [y] }) {
@@ -137,7 +158,8 @@ export const MaxRoiPool = defineOp({
     const result = new Float64Array(count * channels * rows * columns)
     for (let n = 0; n < count; n++) {
       const image = boxes[5 * n]
-      if (!(image >= 0 && image < batch && Number.isInteger(image))) throw new LanewiseError('E_VALUE', `image ${image} is outside [0, ${batch - 1}]`)
+      if (!(image >= 0 && image < batch && Number.isInteger(image)))
+        throw new LanewiseError('E_VALUE', `image ${image} is outside [0, ${batch - 1}]`)
       const [x1, y1, x2, y2] = [1, 2, 3, 4].map((k) => roundAway(boxes[5 * n + k] * scale))
       const binHeight = Math.max(y2 - y1 + 1, 1) / rows
       const binWidth = Math.max(x2 - x1 + 1, 1) / columns
@@ -152,7 +174,8 @@ export const MaxRoiPool = defineOp({
           for (let channel = 0; channel < channels; channel++) {
             const plane = (image * channels + channel) * height * width
             let largest = empty ? 0 : -Infinity
-            for (let i = top; i < bottom; i++) for (let j = left; j < right; j++) largest = Math.max(largest, values[plane + i * width + j])
+            for (let i = top; i < bottom; i++)
+              for (let j = left; j < right; j++) largest = Math.max(largest, values[plane + i * width + j])
             result[((n * channels + channel) * rows + r) * columns + c] = largest
           }
         }

@@ -10,7 +10,11 @@ export interface Taps {
 }
 
 /** Calls back with every output position and its taps; the taps are overwritten by the next position's. */
-export function eachWindow(window: Window, input: Shape, visit: (output: number, taps: Taps, at: readonly number[]) => void): void {
+export function eachWindow(
+  window: Window,
+  input: Shape,
+  visit: (output: number, taps: Taps, at: readonly number[]) => void,
+): void {
   const { kernel, strides, dilations, begin, output } = window
   const rank = input.length
   const elements = kernel.reduce((a, b) => a * b, 1)

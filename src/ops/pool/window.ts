@@ -38,7 +38,12 @@ export const LIMIT = 2 ** 31 - 1
  * @param input - sizes of the spatial axes.
  * @throws LanewiseError `E_VALUE` for a stride, dilation, kernel or pad out of range; `E_SHAPE` if lists are too short or long, or the window does not fit.
  */
-export function slideWindow(attributes: WindowAttributes, input: Shape, kernel: readonly number[], ceil = false): Window {
+export function slideWindow(
+  attributes: WindowAttributes,
+  input: Shape,
+  kernel: readonly number[],
+  ceil = false,
+): Window {
   const rank = input.length
   const strides = perAxis('strides', attributes.strides, rank, 1)
   const dilations = perAxis('dilations', attributes.dilations, rank, 1)
@@ -46,13 +51,18 @@ export function slideWindow(attributes: WindowAttributes, input: Shape, kernel: 
   const extent = kernel.map((size, i) => (size - 1) * dilations[i] + 1)
   const { begin, end } = padding(attributes, input, extent, strides)
   const output = input.map((size, i) => {
-    if (size + begin[i] + end[i] > LIMIT) throw new LanewiseError('E_VALUE', `an axis of ${size} with padding ${begin[i]} and ${end[i]} is too long`)
+    if (size + begin[i] + end[i] > LIMIT)
+      throw new LanewiseError('E_VALUE', `an axis of ${size} with padding ${begin[i]} and ${end[i]} is too long`)
     const room = size + begin[i] + end[i] - extent[i]
     if (room < 0) {
-      throw new LanewiseError('E_SHAPE', `a window of ${extent[i]} does not fit into ${size} with padding ${begin[i]} and ${end[i]}`, {
-        expected: `>= ${extent[i]}`,
-        actual: String(size + begin[i] + end[i]),
-      })
+      throw new LanewiseError(
+        'E_SHAPE',
+        `a window of ${extent[i]} does not fit into ${size} with padding ${begin[i]} and ${end[i]}`,
+        {
+          expected: `>= ${extent[i]}`,
+          actual: String(size + begin[i] + end[i]),
+        },
+      )
     }
     const steps = ceil ? Math.ceil(room / strides[i]) : Math.floor(room / strides[i])
     // A last window that ceil adds must begin inside the input or its leading padding.
@@ -61,28 +71,47 @@ export function slideWindow(attributes: WindowAttributes, input: Shape, kernel: 
   return { kernel, strides, dilations, begin, end, output }
 }
 
-function padding(attributes: WindowAttributes, input: Shape, extent: readonly number[], strides: readonly number[]): { begin: number[]; end: number[] } {
+function padding(
+  attributes: WindowAttributes,
+  input: Shape,
+  extent: readonly number[],
+  strides: readonly number[],
+): { begin: number[]; end: number[] } {
   const rank = input.length
   const mode = attributes.auto_pad
   if (mode === 'SAME_UPPER' || mode === 'SAME_LOWER') {
-    const total = input.map((size, i) => Math.max(0, (Math.ceil(size / strides[i]) - 1) * strides[i] + extent[i] - size))
+    const total = input.map((size, i) =>
+      Math.max(0, (Math.ceil(size / strides[i]) - 1) * strides[i] + extent[i] - size),
+    )
     const small = total.map((pad) => Math.floor(pad / 2))
     const large = total.map((pad) => Math.ceil(pad / 2))
     return mode === 'SAME_UPPER' ? { begin: small, end: large } : { begin: large, end: small }
   }
   if (mode === 'VALID') return { begin: input.map(() => 0), end: input.map(() => 0) }
-  if (mode !== 'NOTSET' && mode !== '') throw new LanewiseError('E_VALUE', `auto_pad "${mode}" is not one of NOTSET, VALID, SAME_UPPER, SAME_LOWER`)
+  if (mode !== 'NOTSET' && mode !== '')
+    throw new LanewiseError('E_VALUE', `auto_pad "${mode}" is not one of NOTSET, VALID, SAME_UPPER, SAME_LOWER`)
   const pads = attributes.pads ?? new Array<number>(2 * rank).fill(0)
-  if (pads.length !== 2 * rank) throw new LanewiseError('E_SHAPE', `pads must have ${2 * rank} entries, got ${formatShape(pads)}`)
-  for (const pad of pads) if (!(pad >= 0 && pad <= LIMIT)) throw new LanewiseError('E_VALUE', `pads must be 0 or more, got ${formatShape(pads)}`)
+  if (pads.length !== 2 * rank)
+    throw new LanewiseError('E_SHAPE', `pads must have ${2 * rank} entries, got ${formatShape(pads)}`)
+  for (const pad of pads)
+    if (!(pad >= 0 && pad <= LIMIT))
+      throw new LanewiseError('E_VALUE', `pads must be 0 or more, got ${formatShape(pads)}`)
   return { begin: pads.slice(0, rank), end: pads.slice(rank) }
 }
 
 /** A list with an entry per spatial axis, each in [1, 2^31). */
-export function perAxis(name: string, list: readonly number[] | undefined, rank: number, fallback: number): readonly number[] {
+export function perAxis(
+  name: string,
+  list: readonly number[] | undefined,
+  rank: number,
+  fallback: number,
+): readonly number[] {
   if (!list || list.length === 0) return new Array<number>(rank).fill(fallback)
-  if (list.length !== rank) throw new LanewiseError('E_SHAPE', `${name} must have ${rank} entries, got ${formatShape(list)}`)
-  for (const value of list) if (!(value >= 1 && value <= LIMIT)) throw new LanewiseError('E_VALUE', `${name} must be positive, got ${formatShape(list)}`)
+  if (list.length !== rank)
+    throw new LanewiseError('E_SHAPE', `${name} must have ${rank} entries, got ${formatShape(list)}`)
+  for (const value of list)
+    if (!(value >= 1 && value <= LIMIT))
+      throw new LanewiseError('E_VALUE', `${name} must be positive, got ${formatShape(list)}`)
   return list
 }
 

@@ -53,13 +53,21 @@ export function convKernel(types: readonly (DType | undefined)[], operands: Know
   return length >= 3 && length <= 5 && fits(types, operands, roles, filters)
 }
 
-export function productKernel(types: readonly (DType | undefined)[], operands: Known, roles: Roles, transposed = false): boolean {
+export function productKernel(
+  types: readonly (DType | undefined)[],
+  operands: Known,
+  roles: Roles,
+  transposed = false,
+): boolean {
   const { shape } = operands[roles.w]!
   return shape.length === 2 && fits(types, operands, roles, shape[transposed ? 0 : 1])
 }
 
 /** The bounds that an activation means for x / scale. */
-export function boundsOf(activation: Activation | undefined, yScale: Operand | undefined): [floor: number, ceiling: number] {
+export function boundsOf(
+  activation: Activation | undefined,
+  yScale: Operand | undefined,
+): [floor: number, ceiling: number] {
   if (activation?.code === UNARY_RELU) return [0, Infinity]
   if (activation?.code !== UNARY_CLIP) return [-Infinity, Infinity]
   const scale = Number(yScale!.constant!.data[0])
@@ -74,28 +82,61 @@ interface Columns {
 }
 
 /** Emits the epilogue of `n` columns from `first` on, whose k filters' elements are in `packed`. */
-function emitEpilogue(e: Emitter<unknown>, roles: Roles, packed: Address, k: number, first: number, n: number): Columns {
+function emitEpilogue(
+  e: Emitter<unknown>,
+  roles: Roles,
+  packed: Address,
+  k: number,
+  first: number,
+  n: number,
+): Columns {
   const input = (index: number | undefined) => (index === undefined ? undefined : e.inputs[index])
   const x = e.input(roles.x)
   const y = e.output(0)
-  const column = (operand: Operand | undefined) => (operand ? (operand.size === 1 ? operand.at : plus(operand.at, 4 * first)) : 0)
+  const column = (operand: Operand | undefined) =>
+    operand ? (operand.size === 1 ? operand.at : plus(operand.at, 4 * first)) : 0
   const [wScale, yScale] = [input(roles.wScale), input(roles.yScale)]
   const epilogue = e.scratch(e.ask('integer_epilogue_size', n))
   e.call(
-    'integer_epilogue', epilogue, packed, k, n, column(input(roles.bias)), column(input(roles.offset)), input(roles.xZero)?.at ?? 0,
-    signed(x), input(roles.xScale)?.at ?? 0, column(wScale), wScale?.size === 1 ? 1 : n, yScale?.at ?? 0, input(roles.yZero)?.at ?? 0, signed(y),
+    'integer_epilogue',
+    epilogue,
+    packed,
+    k,
+    n,
+    column(input(roles.bias)),
+    column(input(roles.offset)),
+    input(roles.xZero)?.at ?? 0,
+    signed(x),
+    input(roles.xScale)?.at ?? 0,
+    column(wScale),
+    wScale?.size === 1 ? 1 : n,
+    yScale?.at ?? 0,
+    input(roles.yZero)?.at ?? 0,
+    signed(y),
     ...boundsOf(e.fused.activation, yScale),
   )
-  return { packed, epilogue, mode: isByte(y.dtype) ? INTEGER_BYTES : y.dtype === 'int32' ? INTEGER_INT32 : INTEGER_FLOAT32 }
+  return {
+    packed,
+    epilogue,
+    mode: isByte(y.dtype) ? INTEGER_BYTES : y.dtype === 'int32' ? INTEGER_INT32 : INTEGER_FLOAT32,
+  }
 }
 
 export const signed = (operand: { readonly dtype: DType }): number => (operand.dtype === 'int8' ? 1 : 0)
 
 /** Packs w by `pack` under a name that says which zero points went in. */
-function packed(e: Emitter<unknown>, { w, wZero }: Roles, name: string, bytes: number, pack: (p: PackEmitter, from: Address, zero: Address | 0, step: number, to: Address) => void): Address {
+function packed(
+  e: Emitter<unknown>,
+  { w, wZero }: Roles,
+  name: string,
+  bytes: number,
+  pack: (p: PackEmitter, from: Address, zero: Address | 0, step: number, to: Address) => void,
+): Address {
   const zero = wZero === undefined ? undefined : e.inputs[wZero]
   const key = `integer ${name} ${zero?.constant ? Array.from(zero.constant.data as ArrayLike<number>).join() : ''}`
-  return e.pack(e.input(w), key, bytes, (p, from, to) => pack(p, from, zero?.at ?? 0, zero && zero.size > 1 ? 1 : 0, to))
+  return e.pack(e.input(w), key, bytes, (p, from, to) =>
+    pack(p, from, zero?.at ?? 0, zero && zero.size > 1 ? 1 : 0, to),
+  )
 }
 
 /** A convolution: x and y channels-last, w in logical order. */
@@ -124,8 +165,30 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
     })
     const { epilogue, mode } = emitEpilogue(e, roles, at, taps, 0, group)
     e.call(
-      'integer_depthwise', x.at, signed(x), xZero, height, width, group, at, kh, kw, sh, sw, dh, dw, top, left, epilogue, mode, y.at, oh, ow, 0,
-      images * oh, e.scratch(e.ask('integer_depthwise_scratch_size', group, ow, kh, kw, sw, dh, dw)),
+      'integer_depthwise',
+      x.at,
+      signed(x),
+      xZero,
+      height,
+      width,
+      group,
+      at,
+      kh,
+      kw,
+      sh,
+      sw,
+      dh,
+      dw,
+      top,
+      left,
+      epilogue,
+      mode,
+      y.at,
+      oh,
+      ow,
+      0,
+      images * oh,
+      e.scratch(e.ask('integer_depthwise_scratch_size', group, ow, kh, kw, sw, dh, dw)),
     )
     return e.note({ kernel: 'integer depthwise', flops })
   }
@@ -134,16 +197,59 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
   const at = packed(e, roles, `conv ${group}`, group * bytes, (p, from, zero, step, to) => {
     for (let g = 0; g < group; g++) {
       const zeros = zero && plus(zero, step * g * outputs)
-      p.call('integer_pack', plus(from, g * outputs * k), signed(w), zeros, step, outputs, taps, inputs, k, 1, taps, plus(to, g * bytes))
+      p.call(
+        'integer_pack',
+        plus(from, g * outputs * k),
+        signed(w),
+        zeros,
+        step,
+        outputs,
+        taps,
+        inputs,
+        k,
+        1,
+        taps,
+        plus(to, g * bytes),
+      )
     }
   })
   const scratch = e.scratch(e.ask('integer_conv_scratch_size', k))
   for (let g = 0; g < group; g++) {
     const { epilogue, mode } = emitEpilogue(e, roles, plus(at, g * bytes), k, g * outputs, outputs)
     e.call(
-      'integer_conv', plus(x.at, g * inputs), x.shape[1], signed(x), xZero, depth, height, width, inputs, plus(at, g * bytes), kd, kh, kw, sd, sh, sw,
-      dd, dh, dw, pd, top, left, epilogue, mode, plus(y.at, g * outputs * (isByte(y.dtype) ? 1 : 4)), y.shape[1], od, oh, ow, outputs, 0,
-      images * od * oh, scratch,
+      'integer_conv',
+      plus(x.at, g * inputs),
+      x.shape[1],
+      signed(x),
+      xZero,
+      depth,
+      height,
+      width,
+      inputs,
+      plus(at, g * bytes),
+      kd,
+      kh,
+      kw,
+      sd,
+      sh,
+      sw,
+      dd,
+      dh,
+      dw,
+      pd,
+      top,
+      left,
+      epilogue,
+      mode,
+      plus(y.at, g * outputs * (isByte(y.dtype) ? 1 : 4)),
+      y.shape[1],
+      od,
+      oh,
+      ow,
+      outputs,
+      0,
+      images * od * oh,
+      scratch,
     )
   }
   e.note({ kernel: 'integer product', flops })
@@ -156,13 +262,50 @@ export function emitProduct(e: Emitter<unknown>, roles: Roles, transposed = fals
   const y = e.output(0)
   if (y.size === 0) return
   const { k, n } = productShape(x.shape, transposed ? [w.shape[1], w.shape[0]] : w.shape)
-  const at = packed(e, roles, transposed ? 'transposed' : 'product', e.ask('integer_packed_size', k, n), (p, from, zero, step, to) => {
-    p.call('integer_pack', from, signed(w), zero, step, n, 1, k, transposed ? k : 1, 0, transposed ? 1 : n, to)
-  })
+  const at = packed(
+    e,
+    roles,
+    transposed ? 'transposed' : 'product',
+    e.ask('integer_packed_size', k, n),
+    (p, from, zero, step, to) => {
+      p.call('integer_pack', from, signed(w), zero, step, n, 1, k, transposed ? k : 1, 0, transposed ? 1 : n, to)
+    },
+  )
   const { epilogue, mode } = emitEpilogue(e, roles, at, k, 0, n)
   const rows = y.size / n
   e.call(
-    'integer_conv', x.at, k, signed(x), 0, 1, rows, 1, k, at, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, epilogue, mode, y.at, n, 1, rows, 1, n, 0, rows,
+    'integer_conv',
+    x.at,
+    k,
+    signed(x),
+    0,
+    1,
+    rows,
+    1,
+    k,
+    at,
+    1,
+    1,
+    1,
+    1,
+    1,
+    1,
+    1,
+    1,
+    1,
+    0,
+    0,
+    0,
+    epilogue,
+    mode,
+    y.at,
+    n,
+    1,
+    rows,
+    1,
+    n,
+    0,
+    rows,
     e.scratch(e.ask('integer_conv_scratch_size', k)),
   )
   e.note({ kernel: 'integer product', flops: 2 * y.size * k })

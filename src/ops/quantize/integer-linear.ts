@@ -23,7 +23,11 @@ function asColumn(shape: Shape): Shape {
 export function centred(x: HostTensor, zero: HostTensor | undefined, zeroShape: Shape = zero?.shape ?? []): Matrix {
   const values = numbersOf(x)
   if (!zero) return { shape: x.shape, data: values }
-  if (zero.dtype !== x.dtype) throw new LanewiseError('E_TENSOR', `the zero point is ${zero.dtype}, the data ${x.dtype}`, { expected: x.dtype, actual: zero.dtype })
+  if (zero.dtype !== x.dtype)
+    throw new LanewiseError('E_TENSOR', `the zero point is ${zero.dtype}, the data ${x.dtype}`, {
+      expected: x.dtype,
+      actual: zero.dtype,
+    })
   const zeros = numbersOf(zero)
   if (sizeOf(zeroShape) === 1) return { shape: x.shape, data: Float64Array.from(values, (value) => value - zeros[0]) }
   const offsets = broadcastTo(zeroShape, x.shape)
@@ -44,7 +48,8 @@ function perFilter(tensor: HostTensor | undefined, filters: number, what: string
   if (!tensor) return () => 0
   const values = isFloat(tensor.dtype) ? floatsOf(tensor) : numbersOf(tensor)
   if (values.length === 1) return () => values[0]
-  if (values.length !== filters) throw new LanewiseError('E_SHAPE', `${what} of shape ${formatShape(tensor.shape)} do not fit ${filters} filters`)
+  if (values.length !== filters)
+    throw new LanewiseError('E_SHAPE', `${what} of shape ${formatShape(tensor.shape)} do not fit ${filters} filters`)
   return (filter) => values[filter]
 }
 
@@ -56,12 +61,21 @@ function centredFilters(w: HostTensor, zero: HostTensor | undefined): Matrix {
 }
 
 function requireBytes(...dtypes: readonly DType[]): void {
-  for (const dtype of dtypes) if (dtype !== 'int8' && dtype !== 'uint8') throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'int8 or uint8', actual: dtype })
+  for (const dtype of dtypes)
+    if (dtype !== 'int8' && dtype !== 'uint8')
+      throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, {
+        expected: 'int8 or uint8',
+        actual: dtype,
+      })
 }
 
 /** int32 sums as they wrap around. */
 function int32(shape: Shape, sums: Float64Array): HostTensor {
-  return hostTensor('int32', shape, Int32Array.from(sums, (sum) => Number(BigInt.asIntN(32, BigInt(sum)))))
+  return hostTensor(
+    'int32',
+    shape,
+    Int32Array.from(sums, (sum) => Number(BigInt.asIntN(32, BigInt(sum)))),
+  )
 }
 
 export const MatMulInteger = defineOp({
@@ -112,7 +126,9 @@ export const QLinearMatMul = defineOp({
   name: 'QLinearMatMul',
   arity: 8,
   attributes: {},
-  infer: ({ inputs: [a, , , b, , , , yZero] }) => [{ dtype: yZero!.dtype, shape: productShape(a!.shape, b!.shape).shape }],
+  infer: ({ inputs: [a, , , b, , , , yZero] }) => [
+    { dtype: yZero!.dtype, shape: productShape(a!.shape, b!.shape).shape },
+  ],
   kernel: (types, _, __, operands) => productKernel(types, operands, linear),
   emit: (e) => emitProduct(e, linear),
   compute({ inputs: [a, aScale, aZero, b, bScale, bZero, yScale, yZero], outputs: [y] }) {
@@ -121,7 +137,12 @@ export const QLinearMatMul = defineOp({
     const bOf = broadcastTo(bScale!.shape, y.shape)
     const yOf = broadcastTo(asColumn(yScale!.shape), y.shape)
     const zeroOf = broadcastTo(asColumn(yZero!.shape), y.shape)
-    const [aScales, bScales, yScales, zeros] = [floatsOf(aScale!), floatsOf(bScale!), floatsOf(yScale!), numbersOf(yZero!)]
+    const [aScales, bScales, yScales, zeros] = [
+      floatsOf(aScale!),
+      floatsOf(bScale!),
+      floatsOf(yScale!),
+      numbersOf(yZero!),
+    ]
     const values = sums.map((sum, i) => {
       const scale = Math.fround(Math.fround(aScales[aOf[i]] * bScales[bOf[i]]) / yScales[yOf[i]])
       return Math.fround(Math.fround(sum) * scale)

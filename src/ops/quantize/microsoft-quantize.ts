@@ -29,11 +29,21 @@ function real(x: HostTensor, scale: HostTensor, zero: HostTensor | undefined): F
   return dequantized(x, scale, zero, 'float32', perTensor(sizeOf(x.shape))).data as Float32Array
 }
 
-function stored(dtype: DType, shape: Shape, values: Float32Array, scale: HostTensor, zero: HostTensor | undefined): HostTensor {
+function stored(
+  dtype: DType,
+  shape: Shape,
+  values: Float32Array,
+  scale: HostTensor,
+  zero: HostTensor | undefined,
+): HostTensor {
   return quantized(hostTensor('float32', shape, values), scale, zero, dtype, perTensor(values.length))
 }
 
-function binary(name: string, apply: (a: number, b: number) => number, kernels: Pick<OpDefinition<object>, 'layout' | 'kernel' | 'emit'> = {}) {
+function binary(
+  name: string,
+  apply: (a: number, b: number) => number,
+  kernels: Pick<OpDefinition<object>, 'layout' | 'kernel' | 'emit'> = {},
+) {
   return defineOp({
     ...kernels,
     name,
@@ -62,12 +72,28 @@ export const QLinearAdd = binary('QLinearAdd', (a, b) => a + b, {
   layout: elementwise,
   // Four bytes at a time; a row of fewer than four is not worth a case.
   kernel: (types, _, __, operands) =>
-    isByte(types[0]) && types[0] === types[3] && sameShape(operands[0]!.shape, operands[3]!.shape) && sizeOf(operands[0]!.shape) >= 4 && oneScale(operands),
+    isByte(types[0]) &&
+    types[0] === types[3] &&
+    sameShape(operands[0]!.shape, operands[3]!.shape) &&
+    sizeOf(operands[0]!.shape) >= 4 &&
+    oneScale(operands),
   emit(e) {
     const [a, b, y] = [e.input(0), e.input(3), e.output(0)]
     const at = (index: number) => e.inputs[index]?.at ?? 0
     e.call(
-      'quant_add', a.at, at(1), at(2), b.at, at(4), at(5), at(6), at(7), signed(a), ...boundsOf(e.fused.activation, e.input(6)), y.at, y.size,
+      'quant_add',
+      a.at,
+      at(1),
+      at(2),
+      b.at,
+      at(4),
+      at(5),
+      at(6),
+      at(7),
+      signed(a),
+      ...boundsOf(e.fused.activation, e.input(6)),
+      y.at,
+      y.size,
     )
   },
 })
@@ -80,7 +106,13 @@ export const QLinearLeakyRelu = defineOp({
   attributes: { alpha: float(0.01) },
   infer: ({ inputs: [x] }) => [x!],
   compute: ({ attributes: { alpha }, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) => [
-    stored(y.dtype, y.shape, real(x!, xScale!, xZero).map((v) => (v < 0 ? alpha * v : v)), need(yScale, 3), yZero),
+    stored(
+      y.dtype,
+      y.shape,
+      real(x!, xScale!, xZero).map((v) => (v < 0 ? alpha * v : v)),
+      need(yScale, 3),
+      yZero,
+    ),
   ],
 })
 
@@ -91,7 +123,13 @@ export const QLinearSigmoid = defineOp({
   attributes: {},
   infer: ({ inputs: [x] }) => [x!],
   compute: ({ inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) => [
-    stored(y.dtype, y.shape, real(x!, xScale!, xZero).map((v) => sigmoid(v)), need(yScale, 3), yZero),
+    stored(
+      y.dtype,
+      y.shape,
+      real(x!, xScale!, xZero).map((v) => sigmoid(v)),
+      need(yScale, 3),
+      yZero,
+    ),
   ],
 })
 
@@ -131,8 +169,10 @@ function moved(values: Float32Array, shape: Shape, toFirst: boolean): Float32Arr
   const result = new Float32Array(values.length)
   for (let n = 0, i = 0; n < batch; n++) {
     const base = n * channels * spatial
-    if (toFirst) for (let s = 0; s < spatial; s++) for (let c = 0; c < channels; c++) result[base + c * spatial + s] = values[i++]
-    else for (let c = 0; c < channels; c++) for (let s = 0; s < spatial; s++) result[base + s * channels + c] = values[i++]
+    if (toFirst)
+      for (let s = 0; s < spatial; s++) for (let c = 0; c < channels; c++) result[base + c * spatial + s] = values[i++]
+    else
+      for (let c = 0; c < channels; c++) for (let s = 0; s < spatial; s++) result[base + s * channels + c] = values[i++]
   }
   return result
 }
@@ -202,7 +242,10 @@ export const QLinearGlobalAveragePool = defineOp({
     return [{ dtype: x!.dtype, shape: lastShape([batch, channels, ...spatial.map(() => 1)], attributes.channels_last) }]
   },
   layout: (query) => (query.attributes.channels_last ? { inputs: [], outputs: [] } : channelsLast(query)),
-  kernel: ([x], _, __, operands) => isByte(x) && operands[3]!.constant && operands.every((operand, i) => !operand || i === 0 || sizeOf(operand.shape) === 1),
+  kernel: ([x], _, __, operands) =>
+    isByte(x) &&
+    operands[3]!.constant &&
+    operands.every((operand, i) => !operand || i === 0 || sizeOf(operand.shape) === 1),
   emit(e) {
     const [x, y] = [e.input(0), e.output(0)]
     if (y.size === 0) return
@@ -214,8 +257,22 @@ export const QLinearGlobalAveragePool = defineOp({
     const scale = e.table(Float32Array.of(Math.fround(Number(e.input(3).constant!.data[0]) * pixels)))
     const epilogue = e.scratch(e.ask('integer_epilogue_size', channels))
     e.call(
-      'integer_epilogue', epilogue, ones, 0, channels, 0, 0, e.inputs[2]?.at ?? 0, signed(x), e.input(1).at, e.table(Float32Array.of(1)), 1, scale,
-      e.inputs[4]?.at ?? 0, signed(y), ...boundsOf({ code: UNARY_NONE, a: 0, b: 0 }, undefined),
+      'integer_epilogue',
+      epilogue,
+      ones,
+      0,
+      channels,
+      0,
+      0,
+      e.inputs[2]?.at ?? 0,
+      signed(x),
+      e.input(1).at,
+      e.table(Float32Array.of(1)),
+      1,
+      scale,
+      e.inputs[4]?.at ?? 0,
+      signed(y),
+      ...boundsOf({ code: UNARY_NONE, a: 0, b: 0 }, undefined),
     )
     e.call('integer_average', x.at, signed(x), images, pixels, channels, epilogue, y.at)
   },
@@ -242,7 +299,8 @@ export const QLinearConcat = defineOp({
   attributes: { axis: required(int()) },
   infer({ attributes, inputs }) {
     const parts = inputs.filter((_, i) => i >= 2 && i % 3 === 2).map((part, i) => need(part, 3 * i + 2))
-    if ((inputs.length - 2) % 3 !== 0 || parts.length === 0) throw new LanewiseError('E_GRAPH', 'the inputs do not come in threes')
+    if ((inputs.length - 2) % 3 !== 0 || parts.length === 0)
+      throw new LanewiseError('E_GRAPH', 'the inputs do not come in threes')
     const axis = normalizeAxis(attributes.axis, parts[0].shape.length)
     const shape = [...parts[0].shape]
     for (const part of parts.slice(1)) shape[axis] += part.shape[axis]
@@ -270,9 +328,14 @@ export const QGemm = defineOp({
     if (yScale && !yZero) throw new LanewiseError('E_GRAPH', 'y_scale without y_zero_point')
     return [{ dtype: yScale ? yZero!.dtype : 'float32', shape: productShape(left, right).shape }]
   },
-  kernel: (types, { alpha, transA, transB }, _, operands) => alpha === 1 && transA === 0 && productKernel(types, operands, gemmRoles, transB !== 0),
+  kernel: (types, { alpha, transA, transB }, _, operands) =>
+    alpha === 1 && transA === 0 && productKernel(types, operands, gemmRoles, transB !== 0),
   emit: (e) => emitProduct(e, gemmRoles, e.attributes.transB !== 0),
-  compute({ attributes: { alpha, transA, transB }, inputs: [a, aScale, aZero, b, bScale, bZero, c, yScale, yZero], outputs: [y] }) {
+  compute({
+    attributes: { alpha, transA, transB },
+    inputs: [a, aScale, aZero, b, bScale, bZero, c, yScale, yZero],
+    outputs: [y],
+  }) {
     const [m, n] = y.shape
     const left = turnedMatrix(centred(a!, aZero), transA)
     const right = turnedMatrix(centred(b!, bZero, bZero && transB ? [...bZero.shape, 1] : bZero?.shape), transB)
@@ -286,7 +349,11 @@ export const QGemm = defineOp({
       const scale = Math.fround(Math.fround(Math.fround(alpha * from) * bScales[bScales.length === 1 ? 0 : i % n]) / to)
       return Math.fround(Math.fround(sum + (addedOf ? added![addedOf[i]] : 0)) * scale)
     })
-    return [yScale ? stored(y.dtype, y.shape, values, floatTensor('float32', [], [1]), yZero) : floatTensor('float32', y.shape, values)]
+    return [
+      yScale
+        ? stored(y.dtype, y.shape, values, floatTensor('float32', [], [1]), yZero)
+        : floatTensor('float32', y.shape, values),
+    ]
   },
 })
 
@@ -300,19 +367,33 @@ function turned(shape: Shape, transposed: number): Shape {
 function turnedMatrix({ shape, data }: Matrix, transposed: number): Matrix {
   if (!transposed) return { shape, data }
   const [rows, columns] = shape
-  return { shape: [columns, rows], data: Float64Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]) }
+  return {
+    shape: [columns, rows],
+    data: Float64Array.from(data, (_, i) => data[(i % rows) * columns + Math.floor(i / rows)]),
+  }
 }
 
 /** Integer product · (a's scale · b's scales) + bias. */
 function scaledProduct(
-  a: HostTensor, aZero: HostTensor | undefined, aScales: Floats, b: HostTensor, bZero: HostTensor | undefined, bScales: Floats,
-  bias: HostTensor | undefined, dtype: DType, shape: Shape,
+  a: HostTensor,
+  aZero: HostTensor | undefined,
+  aScales: Floats,
+  b: HostTensor,
+  bZero: HostTensor | undefined,
+  bScales: Floats,
+  bias: HostTensor | undefined,
+  dtype: DType,
+  shape: Shape,
 ): HostTensor {
   const sums = matmul(centred(a, aZero), centred(b, bZero)).data
   const n = shape[shape.length - 1]
   const m = shape[shape.length - 2] ?? 1
-  for (const [what, scales, count] of [['a', aScales, m], ['b', bScales, n]] as const) {
-    if (scales.length !== 1 && scales.length !== count) throw new LanewiseError('E_SHAPE', `${scales.length} scales of ${what} do not fit ${formatShape(shape)}`)
+  for (const [what, scales, count] of [
+    ['a', aScales, m],
+    ['b', bScales, n],
+  ] as const) {
+    if (scales.length !== 1 && scales.length !== count)
+      throw new LanewiseError('E_SHAPE', `${scales.length} scales of ${what} do not fit ${formatShape(shape)}`)
   }
   const biases = bias && floatsOf(bias)
   const values = Float32Array.from(sums, (sum, i) => {
@@ -351,7 +432,19 @@ export const DynamicQuantizeMatMul = defineOp({
     const scaleTensor = floatTensor('float32', [], [scale])
     const zeroTensor: HostTensor = { dtype: 'uint8', shape: [], data: Uint8Array.of(zero) }
     const integers = quantized(a!, scaleTensor, zeroTensor, 'uint8', perTensor(sizeOf(a!.shape)))
-    return [scaledProduct(integers, zeroTensor, Float32Array.of(scale), b!, bZero, floatsOf(bScale!), bias, 'float32', y.shape)]
+    return [
+      scaledProduct(
+        integers,
+        zeroTensor,
+        Float32Array.of(scale),
+        b!,
+        bZero,
+        floatsOf(bScale!),
+        bias,
+        'float32',
+        y.shape,
+      ),
+    ]
   },
 })
 
@@ -371,17 +464,30 @@ export const MatMulNBits = defineOp({
   name: 'MatMulNBits',
   domain,
   arity: [3, 6],
-  attributes: { K: required(int()), N: required(int()), bits: int(4), block_size: required(int()), accuracy_level: int(0), weight_prepacked: int(0) },
+  attributes: {
+    K: required(int()),
+    N: required(int()),
+    bits: int(4),
+    block_size: required(int()),
+    accuracy_level: int(0),
+    weight_prepacked: int(0),
+  },
   infer({ attributes: { K, N, bits, block_size, weight_prepacked }, inputs: [a, b, scales] }): TensorType[] {
     const { shape } = a!
-    if (shape[shape.length - 1] !== K) throw new LanewiseError('E_SHAPE', `the last axis of ${formatShape(shape)} should be ${K}`)
-    if (!(bits >= 2 && bits <= 8) || weight_prepacked !== 0) throw new LanewiseError('E_UNSUPPORTED', `bits ${bits}, weight_prepacked ${weight_prepacked}`)
+    if (shape[shape.length - 1] !== K)
+      throw new LanewiseError('E_SHAPE', `the last axis of ${formatShape(shape)} should be ${K}`)
+    if (!(bits >= 2 && bits <= 8) || weight_prepacked !== 0)
+      throw new LanewiseError('E_UNSUPPORTED', `bits ${bits}, weight_prepacked ${weight_prepacked}`)
     if (!(block_size > 0)) throw new LanewiseError('E_VALUE', `block_size must be positive, got ${block_size}`)
     const blocks = Math.ceil(K / block_size)
     if (sizeOf(b!.shape) !== N * blocks * Math.ceil((block_size * bits) / 8)) {
-      throw new LanewiseError('E_SHAPE', `weights of shape ${formatShape(b!.shape)} do not hold ${N} rows of ${blocks} blocks`)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `weights of shape ${formatShape(b!.shape)} do not hold ${N} rows of ${blocks} blocks`,
+      )
     }
-    if (sizeOf(scales!.shape) !== N * blocks) throw new LanewiseError('E_SHAPE', `there should be ${N * blocks} scales, got ${formatShape(scales!.shape)}`)
+    if (sizeOf(scales!.shape) !== N * blocks)
+      throw new LanewiseError('E_SHAPE', `there should be ${N * blocks} scales, got ${formatShape(scales!.shape)}`)
     return [{ dtype: a!.dtype, shape: [...shape.slice(0, -1), N] }]
   },
   compute({ attributes: { K, N, bits, block_size }, inputs: [a, b, scales, zeros, groups, bias], outputs: [y] }) {
@@ -393,7 +499,10 @@ export const MatMulNBits = defineOp({
     const zeroValues = zeros && numbersOf(zeros)
     const packed = zeros?.dtype === 'uint8'
     if (zeroValues && zeroValues.length < (packed ? N * rowBytes : N * blocks)) {
-      throw new LanewiseError('E_SHAPE', `zero points of shape ${formatShape(zeros.shape)} do not fit ${N} rows of ${blocks} blocks`)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `zero points of shape ${formatShape(zeros.shape)} do not fit ${N} rows of ${blocks} blocks`,
+      )
     }
     const groupOf = groups && numbersOf(groups)
     const zeroAt = (row: number, block: number): number => {
@@ -406,7 +515,8 @@ export const MatMulNBits = defineOp({
       for (let k = 0; k < K; k++) {
         const block = Math.floor(k / block_size)
         const group = groupOf ? groupOf[k] : block
-        if (!(group >= 0 && group < blocks)) throw new LanewiseError('E_VALUE', `group ${group} is outside [0, ${blocks - 1}]`)
+        if (!(group >= 0 && group < blocks))
+          throw new LanewiseError('E_VALUE', `group ${group} is outside [0, ${blocks - 1}]`)
         const q = unpackedAt(bytes, (row * blocks + block) * blockBytes, k % block_size, bits)
         weights[k * N + row] = Math.fround(q - zeroAt(row, group)) * scaleOf[row * blocks + group]
       }

@@ -43,7 +43,11 @@ export interface Granularity {
  *
  * @throws LanewiseError `E_SHAPE` if they do none of this.
  */
-export function granularity(x: Shape, scale: Shape, attributes: { readonly axis: number; readonly block_size: number }): Granularity {
+export function granularity(
+  x: Shape,
+  scale: Shape,
+  attributes: { readonly axis: number; readonly block_size: number },
+): Granularity {
   const { block_size: block } = attributes
   if (block < 0) throw new LanewiseError('E_VALUE', `block_size must not be negative, got ${block}`)
   if (block === 0 && sizeOf(scale) === 1 && scale.length <= 1) {
@@ -55,14 +59,20 @@ export function granularity(x: Shape, scale: Shape, attributes: { readonly axis:
   const extent = x[axis]
   if (block === 0) {
     if (scale.length !== 1 || scale[0] !== extent) {
-      throw new LanewiseError('E_SHAPE', `scales of shape ${formatShape(scale)} do not fit axis ${axis} of ${formatShape(x)}`)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `scales of shape ${formatShape(scale)} do not fit axis ${axis} of ${formatShape(x)}`,
+      )
     }
     return { outer, extent, inner, block: 1, outerStep: 0, axisStep: 1, innerStep: 0 }
   }
   const blocks = Math.ceil(extent / block)
   const fits = scale.length === x.length && scale.every((size, i) => size === (i === axis ? blocks : x[i]))
   if (!fits) {
-    throw new LanewiseError('E_SHAPE', `scales of shape ${formatShape(scale)} do not fit blocks of ${block} along axis ${axis} of ${formatShape(x)}`)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `scales of shape ${formatShape(scale)} do not fit blocks of ${block} along axis ${axis} of ${formatShape(x)}`,
+    )
   }
   return { outer, extent, inner, block, outerStep: blocks * inner, axisStep: inner, innerStep: 1 }
 }
@@ -117,7 +127,13 @@ export function quantized(
 }
 
 /** (x − zero) · scale, rounded to the dtype. */
-export function dequantized(x: HostTensor, scale: HostTensor, zero: HostTensor | undefined, dtype: DType, g: Granularity): HostTensor {
+export function dequantized(
+  x: HostTensor,
+  scale: HostTensor,
+  zero: HostTensor | undefined,
+  dtype: DType,
+  g: Granularity,
+): HostTensor {
   const values = numbersOf(x)
   const scales = numbersOf(scale)
   const zeros = zero && numbersOf(zero)
@@ -135,12 +151,15 @@ export function perTensor(count: number): Granularity {
 function namedType(code: number): DType | undefined {
   if (code === 0) return undefined
   const dtype = dtypeFromOnnx(code)
-  if (!dtype || !(isInteger(dtype) || isFloat(dtype))) throw new LanewiseError('E_VALUE', `data type ${code} is not one of a number`)
+  if (!dtype || !(isInteger(dtype) || isFloat(dtype)))
+    throw new LanewiseError('E_VALUE', `data type ${code} is not one of a number`)
   return dtype
 }
 
 /** Where the scales lie for the kernels: outer × channels × inner in memory order. */
-function inMemory(e: Emitter<{ readonly axis: number; readonly block_size: number }>): [outer: number, channels: number, inner: number] {
+function inMemory(
+  e: Emitter<{ readonly axis: number; readonly block_size: number }>,
+): [outer: number, channels: number, inner: number] {
   const x = e.input(0)
   if (e.input(1).size === 1) return [1, 1, x.size]
   const axis = normalizeAxis(e.attributes.axis, x.shape.length)
@@ -158,7 +177,10 @@ export const QuantizeLinear = defineOp({
     granularity(x!.shape, scale!.shape, attributes)
     const wanted = namedType(attributes.output_dtype)
     if (zero && wanted && zero.dtype !== wanted) {
-      throw new LanewiseError('E_TENSOR', `output_dtype is ${wanted}, the zero point ${zero.dtype}`, { expected: wanted, actual: zero.dtype })
+      throw new LanewiseError('E_TENSOR', `output_dtype is ${wanted}, the zero point ${zero.dtype}`, {
+        expected: wanted,
+        actual: zero.dtype,
+      })
     }
     checkZero(scale!.shape, zero?.shape)
     return [{ dtype: zero?.dtype ?? wanted ?? 'uint8', shape: x!.shape }]
@@ -166,12 +188,28 @@ export const QuantizeLinear = defineOp({
   layout: follow,
   kernel: ([x, scale, zero], { block_size, output_dtype, precision }) => {
     const target = zero ?? namedType(output_dtype) ?? 'uint8'
-    return x === 'float32' && scale === 'float32' && isByte(target) && block_size === 0 && (namedType(precision) ?? 'float32') === 'float32'
+    return (
+      x === 'float32' &&
+      scale === 'float32' &&
+      isByte(target) &&
+      block_size === 0 &&
+      (namedType(precision) ?? 'float32') === 'float32'
+    )
   },
   emit(e) {
     const [outer, channels, inner] = inMemory(e)
     const y = e.output(0)
-    e.call('quantize_linear', e.input(0).at, y.at, e.input(1).at, e.inputs[2]?.at ?? 0, y.dtype === 'int8' ? 1 : 0, outer, channels, inner)
+    e.call(
+      'quantize_linear',
+      e.input(0).at,
+      y.at,
+      e.input(1).at,
+      e.inputs[2]?.at ?? 0,
+      y.dtype === 'int8' ? 1 : 0,
+      outer,
+      channels,
+      inner,
+    )
   },
   compute({ attributes, inputs: [x, scale, zero], outputs: [y] }) {
     const g = granularity(x!.shape, scale!.shape, attributes)
@@ -188,7 +226,10 @@ export const DequantizeLinear = defineOp({
     granularity(x!.shape, scale!.shape, attributes)
     checkZero(scale!.shape, zero?.shape)
     if (zero && zero.dtype !== x!.dtype) {
-      throw new LanewiseError('E_TENSOR', `the zero point is ${zero.dtype}, the data ${x!.dtype}`, { expected: x!.dtype, actual: zero.dtype })
+      throw new LanewiseError('E_TENSOR', `the zero point is ${zero.dtype}, the data ${x!.dtype}`, {
+        expected: x!.dtype,
+        actual: zero.dtype,
+      })
     }
     return [{ dtype: namedType(attributes.output_dtype) ?? scale!.dtype, shape: x!.shape }]
   },
@@ -198,10 +239,21 @@ export const DequantizeLinear = defineOp({
   emit(e) {
     const [outer, channels, inner] = inMemory(e)
     const x = e.input(0)
-    e.call('dequantize_linear', x.at, e.output(0).at, e.input(1).at, e.inputs[2]?.at ?? 0, x.dtype === 'int8' ? 1 : 0, outer, channels, inner)
+    e.call(
+      'dequantize_linear',
+      x.at,
+      e.output(0).at,
+      e.input(1).at,
+      e.inputs[2]?.at ?? 0,
+      x.dtype === 'int8' ? 1 : 0,
+      outer,
+      channels,
+      inner,
+    )
   },
   compute({ attributes, inputs: [x, scale, zero], outputs: [y] }) {
-    if (!isInteger(x!.dtype) && !isFloat(x!.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x!.dtype}`, { actual: x!.dtype })
+    if (!isInteger(x!.dtype) && !isFloat(x!.dtype))
+      throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x!.dtype}`, { actual: x!.dtype })
     return [dequantized(x!, scale!, zero, y.dtype, granularity(x!.shape, scale!.shape, attributes))]
   },
 })
@@ -226,7 +278,10 @@ export const QuantizeDequantize = defineOp({
 
 function checkZero(scale: Shape, zero: Shape | undefined): void {
   if (!zero || (sizeOf(zero) === sizeOf(scale) && (zero.length === scale.length || sizeOf(zero) === 1))) return
-  throw new LanewiseError('E_SHAPE', `zero points of shape ${formatShape(zero)} do not fit scales of shape ${formatShape(scale)}`)
+  throw new LanewiseError(
+    'E_SHAPE',
+    `zero points of shape ${formatShape(zero)} do not fit scales of shape ${formatShape(scale)}`,
+  )
 }
 
 /** Scale and zero point that spread a tensor's range, 0 included, over uint8; all in float32 as the operator's function body has it. */

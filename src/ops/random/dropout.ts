@@ -18,14 +18,21 @@ export const RandomDropout: OpDefinition<Ratio> = {
   arity: 1,
   attributes: { ratio: required(float()) },
   infer({ attributes: { ratio }, inputs: [x] }) {
-    if (!(ratio >= 0 && ratio < 1)) throw new LanewiseError('E_VALUE', `the share to drop must be in [0, 1), got ${ratio}`)
+    if (!(ratio >= 0 && ratio < 1))
+      throw new LanewiseError('E_VALUE', `the share to drop must be in [0, 1), got ${ratio}`)
     return [x!]
   },
   layout: follow,
   random: true,
 }
 
-function emitDropout(e: Pick<TrainingEmitter<Ratio> | GradientEmitter<Ratio>, 'call' | 'attributes'>, x: Address, y: Address, seed: Address, size: number): void {
+function emitDropout(
+  e: Pick<TrainingEmitter<Ratio> | GradientEmitter<Ratio>, 'call' | 'attributes'>,
+  x: Address,
+  y: Address,
+  seed: Address,
+  size: number,
+): void {
   const { ratio } = e.attributes
   e.call('dropout_f32', x, y, seed, Math.floor(ratio * 2 ** 32) | 0, 1 / (1 - ratio), 0, size)
 }
@@ -36,7 +43,7 @@ export const RandomDropoutGradient: Gradient<Ratio> = {
   forward(e) {
     const x = e.input(0)
     const seed = e.save(8)
-    e.call('seed_store', seed, ...e.seed().map((word) => word | 0) as [number, number])
+    e.call('seed_store', seed, ...(e.seed().map((word) => word | 0) as [number, number]))
     emitDropout(e, x.at, e.output(0).at, seed, x.size)
   },
   backward(g) {

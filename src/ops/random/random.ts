@@ -15,7 +15,8 @@ function generator(own: number | undefined, session: (() => number) | undefined)
 
 function typeOf(code: number | undefined, fallback: DType): DType {
   const dtype = code === undefined ? fallback : dtypeFromOnnx(code)
-  if (!dtype || dtype === 'string' || dtype.startsWith('complex')) throw new LanewiseError('E_VALUE', `random numbers of the type ${code ?? fallback} do not exist`)
+  if (!dtype || dtype === 'string' || dtype.startsWith('complex'))
+    throw new LanewiseError('E_VALUE', `random numbers of the type ${code ?? fallback} do not exist`)
   return dtype
 }
 
@@ -24,9 +25,18 @@ function filled(dtype: DType, shape: Shape, next: () => number): HostTensor {
 }
 
 /** An operator with a shape of its own, and its -Like sibling that takes an input's. */
-function distribution<K extends string>(name: string, [a, b]: readonly [K, K], defaults: readonly [number, number], next: (random: Generator, a: number, b: number) => number) {
+function distribution<K extends string>(
+  name: string,
+  [a, b]: readonly [K, K],
+  defaults: readonly [number, number],
+  next: (random: Generator, a: number, b: number) => number,
+) {
   const parameters = { [a]: float(defaults[0]), [b]: float(defaults[1]), seed: float() }
-  const values = ({ attributes, outputs: [{ dtype, shape }], seed }: ComputeContext<{ readonly [name: string]: unknown }>) => {
+  const values = ({
+    attributes,
+    outputs: [{ dtype, shape }],
+    seed,
+  }: ComputeContext<{ readonly [name: string]: unknown }>) => {
     const random = generator(attributes.seed as number | undefined, seed)
     return [filled(dtype, shape, () => next(random, attributes[a] as number, attributes[b] as number))]
   }
@@ -49,8 +59,18 @@ function distribution<K extends string>(name: string, [a, b]: readonly [K, K], d
   return [plain, like] as const
 }
 
-export const [RandomUniform, RandomUniformLike] = distribution('RandomUniform', ['low', 'high'], [0, 1], (random, low, high) => low + (high - low) * random.uniform())
-export const [RandomNormal, RandomNormalLike] = distribution('RandomNormal', ['mean', 'scale'], [0, 1], (random, mean, scale) => mean + scale * random.normal())
+export const [RandomUniform, RandomUniformLike] = distribution(
+  'RandomUniform',
+  ['low', 'high'],
+  [0, 1],
+  (random, low, high) => low + (high - low) * random.uniform(),
+)
+export const [RandomNormal, RandomNormalLike] = distribution(
+  'RandomNormal',
+  ['mean', 'scale'],
+  [0, 1],
+  (random, mean, scale) => mean + scale * random.normal(),
+)
 
 /** 1 with the probability that the input says, else 0. */
 export const Bernoulli = defineOp({
@@ -76,7 +96,8 @@ export const Multinomial = defineOp({
   infer({ attributes: { dtype, sample_size: samples }, inputs: [x] }) {
     const type = typeOf(dtype, 'int32')
     if (!isInteger(type)) throw new LanewiseError('E_VALUE', `classes are whole numbers, not ${type}`)
-    if (x!.shape.length !== 2 || x!.shape[1] === 0) throw new LanewiseError('E_SHAPE', `the input must be [batch, classes], got ${formatShape(x!.shape)}`)
+    if (x!.shape.length !== 2 || x!.shape[1] === 0)
+      throw new LanewiseError('E_SHAPE', `the input must be [batch, classes], got ${formatShape(x!.shape)}`)
     if (samples < 0) throw new LanewiseError('E_VALUE', `sample_size must not be negative, got ${samples}`)
     return [{ dtype: type, shape: [x!.shape[0], samples] }]
   },

@@ -5,7 +5,23 @@ import { toNumbers } from '../../core/host.js'
 import { normalizeAxis, sizeOf } from '../../core/shape.js'
 import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { plus, type Address, type Operand, type OpDefinition } from '../../ir/op.js'
-import { axesOf, CumProd, CumSum, emitReduce, ReduceL1, ReduceL2, ReduceLogSum, ReduceLogSumExp, ReduceMax, ReduceMean, ReduceMin, ReduceProd, ReduceSum, ReduceSumSquare, type ReduceAttributes } from './reduce.js'
+import {
+  axesOf,
+  CumProd,
+  CumSum,
+  emitReduce,
+  ReduceL1,
+  ReduceL2,
+  ReduceLogSum,
+  ReduceLogSumExp,
+  ReduceMax,
+  ReduceMean,
+  ReduceMin,
+  ReduceProd,
+  ReduceSum,
+  ReduceSumSquare,
+  type ReduceAttributes,
+} from './reduce.js'
 
 /** What stands at the folded place of each element of the input, in the input's order, in scratch or at `to`. */
 function unfolded(g: GradientEmitter<ReduceAttributes>, folded: Operand, to: Address): Address {
@@ -14,14 +30,23 @@ function unfolded(g: GradientEmitter<ReduceAttributes>, folded: Operand, to: Add
   const keep = g.attributes.keepdims !== 0
   const own = logicalStrides(folded.shape, folded.order)
   let next = 0
-  const from = x.shape.map((_, axis) => (axes.includes(axis) ? (next += keep ? 1 : 0, 0) : own[next++]))
+  const from = x.shape.map((_, axis) => (axes.includes(axis) ? ((next += keep ? 1 : 0), 0) : own[next++]))
   const strides = logicalStrides(x.shape, x.order)
-  emitStridedCopy(g, 'float32', { axes: x.shape.map((size, axis) => ({ size, from: from[axis], to: strides[axis] })), from: 0, to: 0 }, folded.at, to)
+  emitStridedCopy(
+    g,
+    'float32',
+    { axes: x.shape.map((size, axis) => ({ size, from: from[axis], to: strides[axis] })), from: 0, to: 0 },
+    folded.at,
+    to,
+  )
   return to
 }
 
 /** A gradient that begins with dy spread over what was folded, and goes on in place. */
-function spreading(op: OpDefinition<ReduceAttributes>, finish?: (g: GradientEmitter<ReduceAttributes>, dx: Operand) => void): Gradient<ReduceAttributes> {
+function spreading(
+  op: OpDefinition<ReduceAttributes>,
+  finish?: (g: GradientEmitter<ReduceAttributes>, dx: Operand) => void,
+): Gradient<ReduceAttributes> {
   return {
     op,
     inputs: [0],
@@ -35,16 +60,22 @@ function spreading(op: OpDefinition<ReduceAttributes>, finish?: (g: GradientEmit
   }
 }
 
-const multiply = (g: GradientEmitter<unknown>, dx: Operand, by: Address) => g.call('binary_f32', code.BINARY_MUL, dx.at, 1, by, 1, dx.at, dx.size)
-const scale = (g: GradientEmitter<unknown>, dx: Operand, factor: number) => g.call('unary_f32', code.UNARY_AFFINE, dx.at, dx.at, dx.size, factor, 0)
+const multiply = (g: GradientEmitter<unknown>, dx: Operand, by: Address) =>
+  g.call('binary_f32', code.BINARY_MUL, dx.at, 1, by, 1, dx.at, dx.size)
+const scale = (g: GradientEmitter<unknown>, dx: Operand, factor: number) =>
+  g.call('unary_f32', code.UNARY_AFFINE, dx.at, dx.at, dx.size, factor, 0)
 
 export const ReduceSumGradient = /* @__PURE__ */ spreading(ReduceSum)
-export const ReduceMeanGradient = /* @__PURE__ */ spreading(ReduceMean, (g, dx) => scale(g, dx, g.output(0).size / dx.size))
+export const ReduceMeanGradient = /* @__PURE__ */ spreading(ReduceMean, (g, dx) =>
+  scale(g, dx, g.output(0).size / dx.size),
+)
 export const ReduceSumSquareGradient = /* @__PURE__ */ spreading(ReduceSumSquare, (g, dx) => {
   multiply(g, dx, g.input(0).at)
   scale(g, dx, 2)
 })
-export const ReduceL1Gradient = /* @__PURE__ */ spreading(ReduceL1, (g, dx) => g.call('unary_gradient_f32', code.UNARY_ABS, g.input(0).at, g.input(0).at, dx.at, dx.at, dx.size, 0, 0))
+export const ReduceL1Gradient = /* @__PURE__ */ spreading(ReduceL1, (g, dx) =>
+  g.call('unary_gradient_f32', code.UNARY_ABS, g.input(0).at, g.input(0).at, dx.at, dx.at, dx.size, 0, 0),
+)
 export const ReduceL2Gradient = /* @__PURE__ */ spreading(ReduceL2, (g, dx) => {
   multiply(g, dx, g.input(0).at)
   g.call('binary_f32', code.BINARY_DIV, dx.at, 1, unfolded(g, g.output(0), g.scratch(dx.size * 4)), 1, dx.at, dx.size)
@@ -74,9 +105,25 @@ function picking(op: OpDefinition<ReduceAttributes>): Gradient<ReduceAttributes>
     g.call('equal_gradient_f32', x.at, results, ones, ones, dx.size)
     const axes = axesOf(g.inputs[1]?.constant, x.shape.length, g.attributes)
     const counts = g.scratch(y.size * 4)
-    emitReduce(g, code.REDUCE_SUM, ones, x.physical, x.order.map((axis) => axes.includes(axis)), counts)
+    emitReduce(
+      g,
+      code.REDUCE_SUM,
+      ones,
+      x.physical,
+      x.order.map((axis) => axes.includes(axis)),
+      counts,
+    )
     multiply(g, dx, ones)
-    g.call('binary_f32', code.BINARY_DIV, dx.at, 1, unfolded(g, { ...placeOf(y), at: counts }, results), 1, dx.at, dx.size)
+    g.call(
+      'binary_f32',
+      code.BINARY_DIV,
+      dx.at,
+      1,
+      unfolded(g, { ...placeOf(y), at: counts }, results),
+      1,
+      dx.at,
+      dx.size,
+    )
   })
 }
 
@@ -97,7 +144,18 @@ export const CumSumGradient: Gradient<{ readonly exclusive: number; readonly rev
     const at = x.order.indexOf(normalizeAxis(toNumbers(g.input(1).constant!, 'axis')[0], x.shape.length))
     const [outer, inner] = [sizeOf(x.physical.slice(0, at)), sizeOf(x.physical.slice(at + 1))]
     const dx = g.result(0)
-    if (dx.size > 0) g.call('cumsum_f32', g.gradient()!.at, dx.at, x.physical[at], inner, 0, outer, g.attributes.exclusive, g.attributes.reverse ? 0 : 1)
+    if (dx.size > 0)
+      g.call(
+        'cumsum_f32',
+        g.gradient()!.at,
+        dx.at,
+        x.physical[at],
+        inner,
+        0,
+        outer,
+        g.attributes.exclusive,
+        g.attributes.reverse ? 0 : 1,
+      )
   },
 }
 
@@ -112,7 +170,16 @@ export const CumProdGradient: Gradient<{ readonly exclusive: number; readonly re
     const [n, inner] = [x.shape[at], sizeOf(x.shape.slice(at + 1))]
     for (let lane = 0; x.size > 0 && lane < x.size / n; lane++) {
       const first = (Math.floor(lane / inner) * n * inner + (lane % inner)) * 4
-      g.call('cumprod_gradient_f32', plus(x.at, first), plus(dy.at, first), plus(dx.at, first), n, inner, g.attributes.exclusive ? 1 : 0, g.attributes.reverse ? 1 : 0)
+      g.call(
+        'cumprod_gradient_f32',
+        plus(x.at, first),
+        plus(dy.at, first),
+        plus(dx.at, first),
+        n,
+        inner,
+        g.attributes.exclusive ? 1 : 0,
+        g.attributes.reverse ? 1 : 0,
+      )
     }
   },
 }
@@ -125,7 +192,13 @@ export const ReduceProdGradient = /* @__PURE__ */ spreading(ReduceProd, (g, dx) 
   const arranged = [...x.shape.keys()].filter((axis) => !folded.includes(axis)).concat(folded)
   const rows = logicalStrides(x.shape, arranged)
   const copy = (from: readonly number[], to: readonly number[], source: Address, target: Address) =>
-    emitStridedCopy(g, 'float32', { axes: x.shape.map((size, axis) => ({ size, from: from[axis], to: to[axis] })), from: 0, to: 0 }, source, target)
+    emitStridedCopy(
+      g,
+      'float32',
+      { axes: x.shape.map((size, axis) => ({ size, from: from[axis], to: to[axis] })), from: 0, to: 0 },
+      source,
+      target,
+    )
   const [values, gradients] = [g.scratch(dx.size * 4), g.scratch(dx.size * 4)]
   copy(strides, rows, x.at, values)
   copy(strides, rows, dx.at, gradients)

@@ -20,7 +20,16 @@ import { normalizeAxes, normalizeAxis, sizeOf, stridesOf, type Shape } from '../
 import { int, type AttributesOf } from '../../ir/attributes.js'
 import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
 import { exp, log } from '../../core/scalar-functions.js'
-import { defineOp, type Address, type Emitter, type InferContext, type KernelEmitter, type OpDefinition, type TensorType, type UpgradeContext } from '../../ir/op.js'
+import {
+  defineOp,
+  type Address,
+  type Emitter,
+  type InferContext,
+  type KernelEmitter,
+  type OpDefinition,
+  type TensorType,
+  type UpgradeContext,
+} from '../../ir/op.js'
 
 /** With axes kept, any order of them; else logical order. */
 function keptInPlace({ attributes, inputs: [x], outputs }: LayoutQuery<{ readonly keepdims: number }>): Layout {
@@ -30,7 +39,9 @@ function keptInPlace({ attributes, inputs: [x], outputs }: LayoutQuery<{ readonl
 
 /** Sizes with the given axes set to 1 or removed. */
 function reducedShape(shape: Shape, axes: readonly number[], keep: boolean): number[] {
-  return keep ? shape.map((size, axis) => (axes.includes(axis) ? 1 : size)) : shape.filter((_, axis) => !axes.includes(axis))
+  return keep
+    ? shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
+    : shape.filter((_, axis) => !axes.includes(axis))
 }
 
 /** A stretch of neighbouring axes in memory: all reduced or none. */
@@ -73,7 +84,14 @@ const stages: Record<number, { readonly first: number; readonly rest: number; re
  * @param reduced - which of them are folded.
  * @param y - where the result goes: the other axes in the same order.
  */
-export function emitReduce(e: KernelEmitter, code: number, x: Address, physical: readonly number[], reduced: readonly boolean[], y: Address): void {
+export function emitReduce(
+  e: KernelEmitter,
+  code: number,
+  x: Address,
+  physical: readonly number[],
+  reduced: readonly boolean[],
+  y: Address,
+): void {
   const runs = runsOf(physical, reduced)
   const size = runs.reduce((product, run) => (run.reduced ? product : product * run.size), 1)
   if (size === 0) return
@@ -179,12 +197,19 @@ const reduceAttributes = { keepdims: int(1), noop_with_empty_axes: int(0) }
 export type ReduceAttributes = AttributesOf<typeof reduceAttributes>
 
 /** The axes to fold: those given, or all, or (with noop_with_empty_axes) none. */
-export function axesOf(given: HostTensor | undefined, rank: number, { noop_with_empty_axes: noop }: ReduceAttributes): number[] {
+export function axesOf(
+  given: HostTensor | undefined,
+  rank: number,
+  { noop_with_empty_axes: noop }: ReduceAttributes,
+): number[] {
   const axes = given ? toNumbers(given, 'axes') : []
   return axes.length > 0 ? normalizeAxes(axes, rank) : noop ? [] : [...identityOrder(rank)]
 }
 
-function reduceOp(name: string, { code, float, integer, kernels = false, axesInput = 18 }: ReduceOptions): OpDefinition<ReduceAttributes> {
+function reduceOp(
+  name: string,
+  { code, float, integer, kernels = false, axesInput = 18 }: ReduceOptions,
+): OpDefinition<ReduceAttributes> {
   const ordering = code === REDUCE_MAX || code === REDUCE_MIN
   return defineOp({
     name,
@@ -194,7 +219,8 @@ function reduceOp(name: string, { code, float, integer, kernels = false, axesInp
       const { dtype, shape } = x!
       const known = axes && value(1)
       const whole = isInteger(dtype) || (dtype === 'bool' && ordering)
-      if (!isFloat(dtype) && !(whole && integer)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
+      if (!isFloat(dtype) && !(whole && integer))
+        throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
       return [{ dtype, shape: reducedShape(shape, axesOf(known, shape.length, attributes), attributes.keepdims !== 0) }]
     },
     layout: keptInPlace,
@@ -260,18 +286,43 @@ function logSumExp(x: HostTensor, axes: readonly number[], shape: Shape): HostTe
   const sums = new Float64Array(most.length)
   const shift = most.map((value) => (Number.isFinite(value) ? value : 0))
   forEachFolded(x.shape, axes, (i, k) => (sums[k] += exp(from[i] - shift[k])))
-  return floatTensor(x.dtype, shape, sums.map((sum, k) => log(sum) + shift[k]))
+  return floatTensor(
+    x.dtype,
+    shape,
+    sums.map((sum, k) => log(sum) + shift[k]),
+  )
 }
 
-export const ReduceSum = reduceOp('ReduceSum', { code: REDUCE_SUM, float: { start: 0, add: plus }, integer: { start: 0n, add: plus }, kernels: true, axesInput: 13 })
+export const ReduceSum = reduceOp('ReduceSum', {
+  code: REDUCE_SUM,
+  float: { start: 0, add: plus },
+  integer: { start: 0n, add: plus },
+  kernels: true,
+  axesInput: 13,
+})
 export const ReduceMean = reduceOp('ReduceMean', {
   code: REDUCE_MEAN,
   float: { start: 0, add: plus, finish: (sum, count) => sum / count },
   integer: { start: 0n, add: plus, finish: (sum, count) => sum / BigInt(Math.max(count, 1)) },
 })
-export const ReduceMax = reduceOp('ReduceMax', { code: REDUCE_MAX, float: { start: -Infinity, add: Math.max }, integer: { start: -(2n ** 63n), add: larger }, kernels: true })
-export const ReduceMin = reduceOp('ReduceMin', { code: REDUCE_MIN, float: { start: Infinity, add: Math.min }, integer: { start: 2n ** 64n - 1n, add: smaller }, kernels: true })
-export const ReduceProd = reduceOp('ReduceProd', { code: REDUCE_PROD, float: { start: 1, add: (a, b) => a * b }, integer: { start: 1n, add: (a, b) => a * b }, kernels: true })
+export const ReduceMax = reduceOp('ReduceMax', {
+  code: REDUCE_MAX,
+  float: { start: -Infinity, add: Math.max },
+  integer: { start: -(2n ** 63n), add: larger },
+  kernels: true,
+})
+export const ReduceMin = reduceOp('ReduceMin', {
+  code: REDUCE_MIN,
+  float: { start: Infinity, add: Math.min },
+  integer: { start: 2n ** 64n - 1n, add: smaller },
+  kernels: true,
+})
+export const ReduceProd = reduceOp('ReduceProd', {
+  code: REDUCE_PROD,
+  float: { start: 1, add: (a, b) => a * b },
+  integer: { start: 1n, add: (a, b) => a * b },
+  kernels: true,
+})
 export const ReduceSumSquare = reduceOp('ReduceSumSquare', {
   code: REDUCE_SUM_SQUARE,
   float: { start: 0, add: (sum, x) => sum + x * x },
@@ -318,7 +369,17 @@ function argOp(name: string, smallest: boolean): OpDefinition<ArgAttributes> {
       const [outer, inner] = [sizeOf(x.physical.slice(0, at)), sizeOf(x.physical.slice(at + 1))]
       const y = e.output(0)
       if (y.size === 0) return
-      e.call('arg_extreme_f32', x.at, y.at, x.physical[at], inner, 0, outer, Number(smallest), e.attributes.select_last_index)
+      e.call(
+        'arg_extreme_f32',
+        x.at,
+        y.at,
+        x.physical[at],
+        inner,
+        0,
+        outer,
+        Number(smallest),
+        e.attributes.select_last_index,
+      )
     },
     compute({ attributes: { axis, select_last_index: last }, inputs: [x], outputs: [{ shape }] }) {
       const at = normalizeAxis(axis, x!.shape.length)
@@ -326,7 +387,8 @@ function argOp(name: string, smallest: boolean): OpDefinition<ArgAttributes> {
       const from = isFloat(x!.dtype) ? floatsOf(x!) : (x!.data as unknown as number[])
       const best = new Int32Array(y.data.length).fill(-1)
       const inner = sizeOf(x!.shape.slice(at + 1))
-      const beats = (a: number, b: number) => a !== a ? b === b || last !== 0 : (smallest ? a < b : a > b) || (last !== 0 && a === b)
+      const beats = (a: number, b: number) =>
+        a !== a ? b === b || last !== 0 : (smallest ? a < b : a > b) || (last !== 0 && a === b)
       forEachFolded(x!.shape, [at], (i, k) => {
         if (best[k] < 0 || beats(from[i], from[best[k]])) best[k] = i
       })
@@ -345,7 +407,13 @@ interface Running {
 }
 
 /** Results so far along one axis, each with (or, `exclusive`, without) the element at its place. */
-function runningFold(x: HostTensor, axis: HostTensor, { exclusive, reverse }: Running, start: number, add: (a: number, b: number) => number): HostTensor {
+function runningFold(
+  x: HostTensor,
+  axis: HostTensor,
+  { exclusive, reverse }: Running,
+  start: number,
+  add: (a: number, b: number) => number,
+): HostTensor {
   const { dtype, shape } = x
   const at = normalizeAxis(toNumbers(axis, 'axis')[0], shape.length)
   const inner = sizeOf(shape.slice(at + 1))

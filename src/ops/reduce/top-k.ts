@@ -17,7 +17,11 @@ export const TopK = defineOp({
     const size = x!.shape[axis]
     if (given.length !== 1) throw new LanewiseError('E_SHAPE', `k must be one number, got ${given.length}`)
     const [k] = given
-    if (k < 0 || k > size) throw new LanewiseError('E_VALUE', `k is ${k}, the axis has ${size}`, { expected: `[0, ${size}]`, actual: String(k) })
+    if (k < 0 || k > size)
+      throw new LanewiseError('E_VALUE', `k is ${k}, the axis has ${size}`, {
+        expected: `[0, ${size}]`,
+        actual: String(k),
+      })
     const shape = x!.shape.map((old, i) => (i === axis ? k : old))
     return [
       { dtype: x!.dtype, shape },
@@ -65,7 +69,11 @@ function keysOf({ dtype, data }: HostTensor): Keys {
       return magnitude > infinity ? NaN : bits > 0x7fff ? -magnitude : magnitude
     })
   }
-  if (dtype === 'string' || (isFloat(dtype) && dtype !== 'float32' && dtype !== 'float64') || !(isBig(dtype) || ArrayBuffer.isView(data))) {
+  if (
+    dtype === 'string' ||
+    (isFloat(dtype) && dtype !== 'float32' && dtype !== 'float64') ||
+    !(isBig(dtype) || ArrayBuffer.isView(data))
+  ) {
     throw new LanewiseError('E_UNSUPPORTED', `TopK is not supported for ${dtype}`, { actual: dtype })
   }
   return data as Keys

@@ -11,10 +11,20 @@ import { recurrentSizes, stateAt, type RecurrentAttributes } from './rnn.js'
 const VECTOR_ROWS = 3
 
 /** Whether the kernels do what the attributes ask for. */
-export function plainRecurrence(types: readonly (DType | undefined)[], attributes: RecurrentAttributes, functions: readonly string[]): boolean {
+export function plainRecurrence(
+  types: readonly (DType | undefined)[],
+  attributes: RecurrentAttributes,
+  functions: readonly string[],
+): boolean {
   const { activations, clip } = attributes
-  const usual = !activations?.length || activations.every((name, i) => name.toLowerCase() === functions[i % functions.length])
-  return usual && clip === undefined && types[7] === undefined && types.every((type, i) => type === undefined || type === (i === 4 ? 'int32' : 'float32'))
+  const usual =
+    !activations?.length || activations.every((name, i) => name.toLowerCase() === functions[i % functions.length])
+  return (
+    usual &&
+    clip === undefined &&
+    types[7] === undefined &&
+    types.every((type, i) => type === undefined || type === (i === 4 ? 'int32' : 'float32'))
+  )
 }
 
 /**
@@ -57,7 +67,8 @@ export function emitStretches(e: Emitter<RecurrentAttributes>, gates: number, em
   const y = e.outputs[0] ? e.output(0).at : e.scratch(length * directions * batch * hidden * 4)
   // A direction's states are read before its last ones are written, and cells are where they were from the first step on.
   const last = e.outputs[1] && e.overwrite(1, 5).at
-  const cells = gates === 4 ? (e.outputs[2] ? e.overwrite(2, 6).at : e.scratch(directions * batch * hidden * 4)) : undefined
+  const cells =
+    gates === 4 ? (e.outputs[2] ? e.overwrite(2, 6).at : e.scratch(directions * batch * hidden * 4)) : undefined
   const lengths = e.inputs[4]
   if (lengths) e.check(lengths, (tensor) => checkLengths(toNumbers(tensor, 'sequence_lens'), length))
   const sRow = layout ? directions * hidden : hidden
@@ -65,7 +76,10 @@ export function emitStretches(e: Emitter<RecurrentAttributes>, gates: number, em
   const yRow = hidden * (layout ? length * directions : 1)
   // States have the same strides between examples throughout, so that a stretch may begin with what the one before it left only where
   // those are Y's, too. Examples that end early each begin elsewhere.
-  const most = Math.max(Math.floor(STRETCH_FLOATS / Math.max(batch * gates * hidden, 1)), Math.ceil(STRETCH_ROWS / Math.max(batch, 1)))
+  const most = Math.max(
+    Math.floor(STRETCH_FLOATS / Math.max(batch * gates * hidden, 1)),
+    Math.ceil(STRETCH_ROWS / Math.max(batch, 1)),
+  )
   const whole = lengths !== undefined || layout !== 0 || length <= most
   const steps = whole ? Math.max(length, 1) : most
   for (let d = 0; d < directions; d++) {
@@ -100,25 +114,40 @@ export function emitStretches(e: Emitter<RecurrentAttributes>, gates: number, em
       })
     }
   }
-  e.note({ kernel: batch > VECTOR_ROWS ? 'gemm' : 'gemv', flops: 2 * length * batch * directions * gates * hidden * (input + hidden) })
+  e.note({
+    kernel: batch > VECTOR_ROWS ? 'gemm' : 'gemv',
+    flops: 2 * length * batch * directions * gates * hidden * (input + hidden),
+  })
 }
 
 /** @throws LanewiseError `E_VALUE` for a length that is longer than the sequence, or negative. */
 export function checkLengths(lengths: readonly number[], longest: number): void {
   for (const steps of lengths) {
-    if (!(steps >= 0 && steps <= longest)) throw new LanewiseError('E_VALUE', `a sequence length of ${steps} is outside [0, ${longest}]`)
+    if (!(steps >= 0 && steps <= longest))
+      throw new LanewiseError('E_VALUE', `a sequence length of ${steps} is outside [0, ${longest}]`)
   }
 }
 
 /**
  * Rows [from, from + count) · hidden of a direction's weights [directions, gates · hidden, depth] (W or R), packed as the right side of a product.
  */
-export function packGates(e: KernelEmitter, weights: Operand, { direction, hidden }: Pick<Stretch, 'direction' | 'hidden'>, from: number, count: number): Address {
+export function packGates(
+  e: KernelEmitter,
+  weights: Operand,
+  { direction, hidden }: Pick<Stretch, 'direction' | 'hidden'>,
+  from: number,
+  count: number,
+): Address {
   const [, rows, depth] = weights.shape
   const n = count * hidden
-  return e.pack(weights, `gates ${direction} ${from} ${count} ${rows / hidden}`, e.ask('gemm_packed_size', depth, n), (p, at, to) => {
-    p.call('gemm_pack', plus(at, (direction * rows + from * hidden) * depth * 4), 1, depth, depth, n, to)
-  })
+  return e.pack(
+    weights,
+    `gates ${direction} ${from} ${count} ${rows / hidden}`,
+    e.ask('gemm_packed_size', depth, n),
+    (p, at, to) => {
+      p.call('gemm_pack', plus(at, (direction * rows + from * hidden) * depth * 4), 1, depth, depth, n, to)
+    },
+  )
 }
 
 /** Columns of a panel that one row is multiplied with (see assembly/matmul/gemv.ts), and floats of weights up to which those are read from a near cache. */
@@ -131,7 +160,14 @@ export function isWide({ batch, hidden }: Pick<Stretch, 'batch' | 'hidden'>, gat
 }
 
 /** Recurrent weights of some gates, in narrow or in wide panels. */
-export function packRecurrent(e: KernelEmitter, weights: Operand, stretch: Pick<Stretch, 'direction' | 'hidden'>, from: number, count: number, wide: boolean): Address {
+export function packRecurrent(
+  e: KernelEmitter,
+  weights: Operand,
+  stretch: Pick<Stretch, 'direction' | 'hidden'>,
+  from: number,
+  count: number,
+  wide: boolean,
+): Address {
   if (!wide) return packGates(e, weights, stretch, from, count)
   const { direction, hidden } = stretch
   const [, rows] = weights.shape
@@ -140,13 +176,24 @@ export function packRecurrent(e: KernelEmitter, weights: Operand, stretch: Pick<
     { size: WIDE, from: hidden, to: 1 },
     { size: hidden, from: 1, to: WIDE },
   ]
-  return e.pack(weights, `wide gates ${direction} ${from} ${count} ${rows / hidden}`, count * hidden * hidden * 4, (p, at, to) => {
-    emitStridedCopy(p, 'float32', { axes, from: (direction * rows + from * hidden) * hidden, to: 0 }, at, to)
-  })
+  return e.pack(
+    weights,
+    `wide gates ${direction} ${from} ${count} ${rows / hidden}`,
+    count * hidden * hidden * 4,
+    (p, at, to) => {
+      emitStridedCopy(p, 'float32', { axes, from: (direction * rows + from * hidden) * hidden, to: 0 }, at, to)
+    },
+  )
 }
 
 /** Input and recurrent biases of some gates, added; 0 if there are none. */
-export function addedBias(e: KernelEmitter, bias: Operand | undefined, { direction, hidden }: Pick<Stretch, 'direction' | 'hidden'>, from: number, count: number): Address | number {
+export function addedBias(
+  e: KernelEmitter,
+  bias: Operand | undefined,
+  { direction, hidden }: Pick<Stretch, 'direction' | 'hidden'>,
+  from: number,
+  count: number,
+): Address | number {
   if (!bias) return 0
   const half = bias.shape[1] / 2
   const n = count * hidden
@@ -157,19 +204,31 @@ export function addedBias(e: KernelEmitter, bias: Operand | undefined, { directi
 }
 
 /** One half of the bias of one gate as it is. */
-export function biasOfGate(bias: Operand | undefined, { direction, hidden }: Pick<Stretch, 'direction' | 'hidden'>, gate: number, half: 0 | 1): Address | number {
+export function biasOfGate(
+  bias: Operand | undefined,
+  { direction, hidden }: Pick<Stretch, 'direction' | 'hidden'>,
+  gate: number,
+  half: 0 | 1,
+): Address | number {
   if (!bias) return 0
   const { shape } = bias
   return plus(bias.at, ((direction * 2 + half) * (shape[1] / 2) + gate * hidden) * 4)
 }
 
 /** X · W + bias for every step and example: [length · batch, n] in scratch, in the order of X's rows. */
-export function project(e: Emitter<unknown>, stretch: Stretch, weights: Address, bias: Address | number, n: number): Address {
+export function project(
+  e: Emitter<unknown>,
+  stretch: Stretch,
+  weights: Address,
+  bias: Address | number,
+  n: number,
+): Address {
   const { input, from, length, batch, gStep } = stretch
   const rows = length * batch
   const to = e.scratch(rows * n * 4)
   const x = plus(e.input(0).at, from * gStep * input * 4)
-  if (rows <= VECTOR_ROWS) e.call('gemv_packed', x, input, weights, bias, 0, 0, to, n, rows, input, 0, n, UNARY_NONE, 0, 0)
+  if (rows <= VECTOR_ROWS)
+    e.call('gemv_packed', x, input, weights, bias, 0, 0, to, n, rows, input, 0, n, UNARY_NONE, 0, 0)
   else e.call('gemm', x, input, weights, bias, 0, 0, to, n, input, n, 0, rows, UNARY_NONE, 0, 0)
   return to
 }

@@ -32,12 +32,23 @@ interface Direction extends RecurrentSizes {
 /** Where the state after a step is, or its gradient. */
 type Places = (t: number) => Address
 
-function directionsOf(gates: number, attributes: RecurrentAttributes, inputs: readonly (Operand | undefined)[]): Direction[] {
+function directionsOf(
+  gates: number,
+  attributes: RecurrentAttributes,
+  inputs: readonly (Operand | undefined)[],
+): Direction[] {
   const sizes = recurrentSizes(gates, attributes, inputs)
   return Array.from({ length: sizes.directions }, (_, direction) => {
     const reverse = attributes.direction === 'reverse' || direction === 1
     const forward = Array.from({ length: sizes.length }, (_, t) => t)
-    return { ...sizes, direction, reverse, steps: reverse ? forward.reverse() : forward, state: sizes.batch * sizes.hidden * 4, lengths: inputs[4]?.at ?? 0 }
+    return {
+      ...sizes,
+      direction,
+      reverse,
+      steps: reverse ? forward.reverse() : forward,
+      state: sizes.batch * sizes.hidden * 4,
+      lengths: inputs[4]?.at ?? 0,
+    }
   })
 }
 
@@ -57,7 +68,14 @@ function statesIn(y: Address, d: Direction, own: () => Address): Places {
 }
 
 /** What examples that are over at a step have instead of what the step made. */
-function emitBeyond(e: KernelEmitter & { call: GradientEmitter<unknown>['call'] }, d: Direction, t: number, from: Address | 0, to: Address, n = d.hidden): void {
+function emitBeyond(
+  e: KernelEmitter & { call: GradientEmitter<unknown>['call'] },
+  d: Direction,
+  t: number,
+  from: Address | 0,
+  to: Address,
+  n = d.hidden,
+): void {
   if (d.lengths) e.call('rows_beyond_f32', d.lengths, t, from, to, d.batch, n)
 }
 
@@ -75,16 +93,30 @@ function emitOutputs(e: TrainingEmitter<RecurrentAttributes>, d: Direction, stat
 function sequenceFirst({ attributes, inputs, outputs }: LayoutQuery<{ readonly layout: number }>): Layout {
   if (attributes.layout === 0) return { inputs: [], outputs: [] }
   const state = [1, 0, 2]
-  return { inputs: inputs.map((_, i) => (i === 0 || i === 5 || i === 6 ? state : undefined)), outputs: outputs.map((_, i) => (i === 0 ? [1, 2, 0, 3] : state)) }
+  return {
+    inputs: inputs.map((_, i) => (i === 0 || i === 5 || i === 6 ? state : undefined)),
+    outputs: outputs.map((_, i) => (i === 0 ? [1, 2, 0, 3] : state)),
+  }
 }
 
 function checkSequences(e: TrainingEmitter<RecurrentAttributes>, gates: number): void {
   const lengths = e.inputs[4]
-  if (lengths) e.check(lengths, (tensor) => checkLengths(toNumbers(tensor, 'sequence_lens'), recurrentSizes(gates, e.attributes, e.inputs).length))
+  if (lengths)
+    e.check(lengths, (tensor) =>
+      checkLengths(toNumbers(tensor, 'sequence_lens'), recurrentSizes(gates, e.attributes, e.inputs).length),
+    )
 }
 
 /** X · W + bias for every step and example. */
-function project(e: KernelEmitter, x: Address, { input, length, batch }: Direction, weights: Address, bias: Address | number, n: number, to: Address): void {
+function project(
+  e: KernelEmitter,
+  x: Address,
+  { input, length, batch }: Direction,
+  weights: Address,
+  bias: Address | number,
+  n: number,
+  to: Address,
+): void {
   e.call('gemm', x, input, weights, bias, 0, 0, to, n, input, n, 0, length * batch, UNARY_NONE, 0, 0)
 }
 
@@ -96,12 +128,16 @@ function statesBefore(d: Direction, states: Places, h0: Operand | undefined): (A
 }
 
 function refuse(gradient: { readonly op: { readonly name: string } }): never {
-  throw new LanewiseError('E_UNSUPPORTED', `${gradient.op.name} has a gradient for its usual functions only, and without clip`)
+  throw new LanewiseError(
+    'E_UNSUPPORTED',
+    `${gradient.op.name} has a gradient for its usual functions only, and without clip`,
+  )
 }
 
 /** The final states, as outputs. */
 function emitFinal(e: TrainingEmitter<RecurrentAttributes>, d: Direction, index: number, from: Address): void {
-  if (e.outputs[index]) e.call('unary_f32', UNARY_NONE, from, plus(e.output(index).at, d.direction * d.state), d.batch * d.hidden, 0, 0)
+  if (e.outputs[index])
+    e.call('unary_f32', UNARY_NONE, from, plus(e.output(index).at, d.direction * d.state), d.batch * d.hidden, 0, 0)
 }
 
 /** The operator's Y, whether it is wanted or not: the states are needed. */
@@ -142,7 +178,19 @@ function emitWeights(
   d: Direction,
   into: readonly (Operand | undefined)[],
   gates: Address,
-  { first, count, total, states, recurrent = gates }: { readonly first: number; readonly count: number; readonly total: number; readonly states: Address; readonly recurrent?: Address },
+  {
+    first,
+    count,
+    total,
+    states,
+    recurrent = gates,
+  }: {
+    readonly first: number
+    readonly count: number
+    readonly total: number
+    readonly states: Address
+    readonly recurrent?: Address
+  },
 ): void {
   const { direction, hidden, input, length, batch } = d
   const [dx, dw, dr, db] = into
@@ -154,8 +202,18 @@ function emitWeights(
     const w = { at: plus(g.input(1).at, gate * hidden * input * 4), row: input, column: 1 }
     addProduct(g, dx, direction === 0 && first === 0, rows, n, input, { at: gates, row: n, column: 1 }, w)
   }
-  if (dw) emitMatrixProduct(g, plus(dw.at, gate * hidden * input * 4), n, rows, input, transposed(gates), { at: g.input(0).at, row: input, column: 1 })
-  if (dr) emitMatrixProduct(g, plus(dr.at, gate * hidden * hidden * 4), n, rows, hidden, transposed(recurrent), { at: states, row: hidden, column: 1 })
+  if (dw)
+    emitMatrixProduct(g, plus(dw.at, gate * hidden * input * 4), n, rows, input, transposed(gates), {
+      at: g.input(0).at,
+      row: input,
+      column: 1,
+    })
+  if (dr)
+    emitMatrixProduct(g, plus(dr.at, gate * hidden * hidden * 4), n, rows, hidden, transposed(recurrent), {
+      at: states,
+      row: hidden,
+      column: 1,
+    })
   if (!db) return
   const at = (direction * 2 * total + first) * hidden * 4
   g.call('reduce_f32', REDUCE_SUM, gates, plus(db.at, at), rows, n, 0, 1)
@@ -163,7 +221,16 @@ function emitWeights(
 }
 
 /** A product that begins a gradient or is added to it. */
-function addProduct(g: GradientEmitter<unknown>, to: Operand, begins: boolean, m: number, k: number, n: number, a: { at: Address; row: number; column: number }, b: { at: Address; row: number; column: number }): void {
+function addProduct(
+  g: GradientEmitter<unknown>,
+  to: Operand,
+  begins: boolean,
+  m: number,
+  k: number,
+  n: number,
+  a: { at: Address; row: number; column: number },
+  b: { at: Address; row: number; column: number },
+): void {
   if (begins) return emitMatrixProduct(g, to.at, m, k, n, a, b)
   const part = g.scratch(m * n * 4)
   emitMatrixProduct(g, part, m, k, n, a, b)
@@ -186,7 +253,12 @@ function emitInitial(g: GradientEmitter<unknown>, d: Direction, into: Operand | 
   if (into) g.call('unary_f32', UNARY_NONE, from, plus(into.at, d.direction * d.state), d.batch * d.hidden, 0, 0)
 }
 
-function emptyGradients(g: GradientEmitter<unknown>, into: readonly (Operand | undefined)[], gates: number, attributes: RecurrentAttributes): boolean {
+function emptyGradients(
+  g: GradientEmitter<unknown>,
+  into: readonly (Operand | undefined)[],
+  gates: number,
+  attributes: RecurrentAttributes,
+): boolean {
   const { length, batch } = recurrentSizes(gates, attributes, g.inputs)
   if (length * batch > 0) return false
   // No steps: nothing but the states, which pass through.
@@ -213,7 +285,15 @@ export const LSTMGradient: Gradient<LstmAttributes> = {
   layout: sequenceFirst,
   forward(e) {
     const { attributes, inputs } = e
-    if (attributes.input_forget || !plainRecurrence(inputs.slice(0, 7).map((input) => input?.dtype), attributes, ['sigmoid', 'tanh', 'tanh'])) refuse(LSTMGradient)
+    if (
+      attributes.input_forget ||
+      !plainRecurrence(
+        inputs.slice(0, 7).map((input) => input?.dtype),
+        attributes,
+        ['sigmoid', 'tanh', 'tanh'],
+      )
+    )
+      refuse(LSTMGradient)
     checkSequences(e, 4)
     const y = outputY(e)
     for (const d of directionsOf(4, attributes, inputs)) {
@@ -233,7 +313,28 @@ export const LSTMGradient: Gradient<LstmAttributes> = {
           if (h) e.call('gemm', h, hidden, packed, 0, at, n, at, n, hidden, n, 0, batch, UNARY_NONE, 0, 0)
           e.call('lstm_peephole_f32', at, c, peepholes, cell, states(t), batch, hidden)
         } else {
-          e.call('lstm_f32', at, batch * n, n, packed, 0, h, c, hidden, states(t), 0, hidden, 0, cell, 1, hidden, 0, Number(reverse), 0, batch)
+          e.call(
+            'lstm_f32',
+            at,
+            batch * n,
+            n,
+            packed,
+            0,
+            h,
+            c,
+            hidden,
+            states(t),
+            0,
+            hidden,
+            0,
+            cell,
+            1,
+            hidden,
+            0,
+            Number(reverse),
+            0,
+            batch,
+          )
         }
         emitBeyond(e, d, t, h, states(t))
         emitBeyond(e, d, t, c, cell)
@@ -266,11 +367,26 @@ export const LSTMGradient: Gradient<LstmAttributes> = {
         const t = d.steps[i]
         const at = plus(gates, t * batch * n * 4)
         const cell = plus(cells, t * state)
-        const old = i > 0 ? plus(cells, d.steps[i - 1] * state) : g.inputs[6] ? plus(g.inputs[6].at, direction * state) : 0
+        const old =
+          i > 0 ? plus(cells, d.steps[i - 1] * state) : g.inputs[6] ? plus(g.inputs[6].at, direction * state) : 0
         const given = dy ? placesIn(dy, d)(t) : 0
         const [restoreState, restoreCells] = [holdState(t), holdCells(t)]
         if (peepholes) {
-          g.call('lstm_peephole_gradient_f32', at, cell, old, peepholes, dp ? plus(dp.at, direction * 3 * hidden * 4) : 0, given, dh, dc, batch, hidden, lengths, t)
+          g.call(
+            'lstm_peephole_gradient_f32',
+            at,
+            cell,
+            old,
+            peepholes,
+            dp ? plus(dp.at, direction * 3 * hidden * 4) : 0,
+            given,
+            dh,
+            dc,
+            batch,
+            hidden,
+            lengths,
+            t,
+          )
         } else {
           g.call('lstm_gradient_f32', at, cell, old, given, dh, dc, batch, hidden)
         }
@@ -304,7 +420,14 @@ export const GRUGradient: Gradient<GruAttributes> = {
   layout: sequenceFirst,
   forward(e) {
     const { attributes, inputs } = e
-    if (!plainRecurrence(inputs.map((input) => input?.dtype), attributes, ['sigmoid', 'tanh'])) refuse(GRUGradient)
+    if (
+      !plainRecurrence(
+        inputs.map((input) => input?.dtype),
+        attributes,
+        ['sigmoid', 'tanh'],
+      )
+    )
+      refuse(GRUGradient)
     checkSequences(e, 3)
     const after = attributes.linear_before_reset ? 1 : 0
     const y = outputY(e)
@@ -316,14 +439,43 @@ export const GRUGradient: Gradient<GruAttributes> = {
       const products = e.save(length * state)
       const states = statesIn(y, d, () => e.save(length * state))
       project(e, e.input(0).at, d, packGates(e, w!, d, 0, 2), addedBias(e, b, d, 0, 2), 2 * hidden, zr)
-      project(e, e.input(0).at, d, packGates(e, w!, d, 2, 1), after ? biasOfGate(b, d, 2, 0) : addedBias(e, b, d, 2, 1), hidden, candidates)
+      project(
+        e,
+        e.input(0).at,
+        d,
+        packGates(e, w!, d, 2, 1),
+        after ? biasOfGate(b, d, 2, 0) : addedBias(e, b, d, 2, 1),
+        hidden,
+        candidates,
+      )
       const [packed, candidate] = [packGates(e, r!, d, 0, 2), packGates(e, r!, d, 2, 1)]
       const biasH = after ? biasOfGate(b, d, 2, 1) : 0
       const before = statesBefore(d, states, inputs[5])
       for (const t of d.steps) {
         e.call(
-          'gru_f32', plus(zr, t * 2 * state), plus(candidates, t * state), batch * hidden, hidden, packed, candidate, 0, biasH, after, before[t], hidden, states(t), 0, hidden,
-          0, 1, hidden, 0, Number(reverse), 0, batch, plus(products, t * state),
+          'gru_f32',
+          plus(zr, t * 2 * state),
+          plus(candidates, t * state),
+          batch * hidden,
+          hidden,
+          packed,
+          candidate,
+          0,
+          biasH,
+          after,
+          before[t],
+          hidden,
+          states(t),
+          0,
+          hidden,
+          0,
+          1,
+          hidden,
+          0,
+          Number(reverse),
+          0,
+          batch,
+          plus(products, t * state),
         )
         emitBeyond(e, d, t, before[t], states(t))
       }
@@ -346,13 +498,33 @@ export const GRUGradient: Gradient<GruAttributes> = {
       const holdState = hold(g, d, dh)
       const direct = g.scratch(state)
       const before = statesBefore(d, states, g.inputs[5])
-      const weights = (gate: number) => ({ at: plus(g.input(2).at, (direction * 3 + gate) * hidden * hidden * 4), row: hidden, column: 1 })
+      const weights = (gate: number) => ({
+        at: plus(g.input(2).at, (direction * 3 + gate) * hidden * hidden * 4),
+        row: hidden,
+        column: 1,
+      })
       const rows = (at: Address, n: number) => ({ at, row: n, column: 1 })
       for (let i = d.steps.length - 1; i >= 0; i--) {
         const t = d.steps[i]
-        const [gates, candidate, product] = [plus(zr, t * 2 * state), plus(candidates, t * state), plus(products, t * state)]
+        const [gates, candidate, product] = [
+          plus(zr, t * 2 * state),
+          plus(candidates, t * state),
+          plus(products, t * state),
+        ]
         const restore = holdState(t)
-        g.call('gru_gradient_f32', gates, candidate, before[t], product, after, dy ? placesIn(dy, d)(t) : 0, dh, direct, batch, hidden)
+        g.call(
+          'gru_gradient_f32',
+          gates,
+          candidate,
+          before[t],
+          product,
+          after,
+          dy ? placesIn(dy, d)(t) : 0,
+          dh,
+          direct,
+          batch,
+          hidden,
+        )
         emitBeyond(g, d, t, 0, gates, 2 * hidden)
         emitBeyond(g, d, t, 0, candidate)
         if (after) emitBeyond(g, d, t, 0, product)
@@ -374,7 +546,11 @@ export const GRUGradient: Gradient<GruAttributes> = {
       const inputOnly = [into[0], into[1]]
       const recurrentOnly = [undefined, undefined, into[2]]
       emitWeights(g, d, after ? [...inputOnly, into[2], into[3]] : [...inputOnly, undefined, into[3]], candidates, {
-        first: 2, count: 1, total: 3, states: all, recurrent: after ? products : candidates,
+        first: 2,
+        count: 1,
+        total: 3,
+        states: all,
+        recurrent: after ? products : candidates,
       })
       if (!after) emitWeights(g, d, recurrentOnly, candidates, { first: 2, count: 1, total: 3, states: products })
       emitInitial(g, d, into[5], dh)
@@ -383,11 +559,22 @@ export const GRUGradient: Gradient<GruAttributes> = {
 }
 
 /** tanh, relu, or the identity (Affine with 1 and 0): undefined for any other function. */
-function functionOf({ activations, activation_alpha: alpha, activation_beta: beta, clip }: RecurrentAttributes): number | undefined {
+function functionOf({
+  activations,
+  activation_alpha: alpha,
+  activation_beta: beta,
+  clip,
+}: RecurrentAttributes): number | undefined {
   const names = activations?.length ? activations.map((name) => name.toLowerCase()) : ['tanh']
   if (clip !== undefined || names.some((name) => name !== names[0])) return undefined
   const identity = (alpha ?? [1]).every((value) => value === 1) && (beta ?? [0]).every((value) => value === 0)
-  return names[0] === 'tanh' ? UNARY_TANH : names[0] === 'relu' ? UNARY_RELU : names[0] === 'affine' && identity ? UNARY_NONE : undefined
+  return names[0] === 'tanh'
+    ? UNARY_TANH
+    : names[0] === 'relu'
+      ? UNARY_RELU
+      : names[0] === 'affine' && identity
+        ? UNARY_NONE
+        : undefined
 }
 
 export const RNNGradient: Gradient<RecurrentAttributes> = {
@@ -409,12 +596,52 @@ export const RNNGradient: Gradient<RecurrentAttributes> = {
       const packed = packGates(e, e.input(2), d, 0, 1)
       const states = statesIn(y, d, () => e.save(length * state))
       if (!d.lengths) {
-        e.call('rnn_f32', rows, batch * hidden, hidden, packed, 0, h0, hidden, states(0), directions * batch * hidden, hidden, hn, length, hidden, 0, Number(reverse), act, 0, batch)
+        e.call(
+          'rnn_f32',
+          rows,
+          batch * hidden,
+          hidden,
+          packed,
+          0,
+          h0,
+          hidden,
+          states(0),
+          directions * batch * hidden,
+          hidden,
+          hn,
+          length,
+          hidden,
+          0,
+          Number(reverse),
+          act,
+          0,
+          batch,
+        )
         continue
       }
       const before = statesBefore(d, states, inputs[5])
       for (const t of d.steps) {
-        e.call('rnn_f32', plus(rows, t * state), 0, hidden, packed, 0, before[t], hidden, states(t), 0, hidden, 0, 1, hidden, 0, Number(reverse), act, 0, batch)
+        e.call(
+          'rnn_f32',
+          plus(rows, t * state),
+          0,
+          hidden,
+          packed,
+          0,
+          before[t],
+          hidden,
+          states(t),
+          0,
+          hidden,
+          0,
+          1,
+          hidden,
+          0,
+          Number(reverse),
+          act,
+          0,
+          batch,
+        )
         emitBeyond(e, d, t, before[t], states(t))
       }
       emitOutputs(e, d, states, y)
@@ -443,7 +670,12 @@ export const RNNGradient: Gradient<RecurrentAttributes> = {
         emitMatrixProduct(g, dh, batch, hidden, hidden, { at, row: hidden, column: 1 }, r)
         restore()
       }
-      emitWeights(g, d, into, gates, { first: 0, count: 1, total: 1, states: gatherStates(g, d, statesBefore(d, states, g.inputs[5])) })
+      emitWeights(g, d, into, gates, {
+        first: 0,
+        count: 1,
+        total: 1,
+        states: gatherStates(g, d, statesBefore(d, states, g.inputs[5])),
+      })
       emitInitial(g, d, into[5], dh)
     }
   },

@@ -58,7 +58,9 @@ export function cellActivations(
   defaults: readonly string[],
   directions: number,
 ): Activate[][] {
-  const names = attributes.activations?.length ? attributes.activations : Array.from({ length: directions }, () => defaults).flat()
+  const names = attributes.activations?.length
+    ? attributes.activations
+    : Array.from({ length: directions }, () => defaults).flat()
   if (names.length !== defaults.length * directions) {
     throw new LanewiseError('E_VALUE', `${names.length} activations where ${defaults.length * directions} belong`)
   }
@@ -97,7 +99,17 @@ export function plainCell({ input, hidden, x, w, r, b, clip, activations: [f] }:
 }
 
 /** Gates z, r, h: H = (1 − z) ∘ h + z ∘ H. */
-export function gruCell({ input, hidden, x, w, r, b, clip, activations: [f, g], linearBeforeReset }: CellParameters): CellStep {
+export function gruCell({
+  input,
+  hidden,
+  x,
+  w,
+  r,
+  b,
+  clip,
+  activations: [f, g],
+  linearBeforeReset,
+}: CellParameters): CellStep {
   const z = new Float64Array(hidden)
   const reset = new Float64Array(hidden)
   const next = new Float64Array(hidden)
@@ -123,7 +135,18 @@ export function gruCell({ input, hidden, x, w, r, b, clip, activations: [f, g], 
 }
 
 /** Gates i, o, f, c: C = f ∘ C + i ∘ c, H = o ∘ h(C). */
-export function lstmCell({ input, hidden, x, w, r, b, p, clip, activations: [f, g, h], coupled }: CellParameters): CellStep {
+export function lstmCell({
+  input,
+  hidden,
+  x,
+  w,
+  r,
+  b,
+  p,
+  clip,
+  activations: [f, g, h],
+  coupled,
+}: CellParameters): CellStep {
   const sums = new Float64Array(4 * hidden)
   return (xAt, state, cell) => {
     for (let row = 0; row < 4 * hidden; row++) {

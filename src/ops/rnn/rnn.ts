@@ -6,7 +6,17 @@ import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, floats, int, string, strings } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
 import { defineOp, type ComputeContext, type TensorType } from '../../ir/op.js'
-import { addedBias, biasOfGate, checkLengths, emitStretches, isWide, packGates, packRecurrent, plainRecurrence, project } from './rnn-emit.js'
+import {
+  addedBias,
+  biasOfGate,
+  checkLengths,
+  emitStretches,
+  isWide,
+  packGates,
+  packRecurrent,
+  plainRecurrence,
+  project,
+} from './rnn-emit.js'
 import { cellActivations, gruCell, lstmCell, plainCell, type CellParameters, type CellStep } from './rnn-scalar.js'
 
 const common = {
@@ -44,7 +54,11 @@ export interface RecurrentSizes {
  *
  * @throws LanewiseError `E_SHAPE` if they do not, `E_VALUE` for an unknown direction.
  */
-export function recurrentSizes(gates: number, attributes: RecurrentAttributes, inputs: readonly (TensorType | undefined)[]): RecurrentSizes {
+export function recurrentSizes(
+  gates: number,
+  attributes: RecurrentAttributes,
+  inputs: readonly (TensorType | undefined)[],
+): RecurrentSizes {
   const { direction, layout } = attributes
   if (direction !== 'forward' && direction !== 'reverse' && direction !== 'bidirectional') {
     throw new LanewiseError('E_VALUE', `direction "${direction}" is not known`)
@@ -71,7 +85,8 @@ export function recurrentSizes(gates: number, attributes: RecurrentAttributes, i
 }
 
 function expectRank(shape: Shape, rank: number, what: string): void {
-  if (shape.length !== rank) throw new LanewiseError('E_SHAPE', `${what} must have ${rank} axes, got ${formatShape(shape)}`)
+  if (shape.length !== rank)
+    throw new LanewiseError('E_SHAPE', `${what} must have ${rank} axes, got ${formatShape(shape)}`)
 }
 
 function expectShape(type: TensorType | undefined, shape: Shape, what: string): void {
@@ -83,13 +98,26 @@ function expectShape(type: TensorType | undefined, shape: Shape, what: string): 
 }
 
 /** Y, Y_h and, for an LSTM, Y_c. */
-function outputTypes(x: TensorType, { length, batch, hidden, directions }: RecurrentSizes, layout: number): TensorType[] {
+function outputTypes(
+  x: TensorType,
+  { length, batch, hidden, directions }: RecurrentSizes,
+  layout: number,
+): TensorType[] {
   const state = { dtype: x.dtype, shape: layout ? [batch, directions, hidden] : [directions, batch, hidden] }
-  return [{ dtype: x.dtype, shape: layout ? [batch, length, directions, hidden] : [length, directions, batch, hidden] }, state, state]
+  return [
+    { dtype: x.dtype, shape: layout ? [batch, length, directions, hidden] : [length, directions, batch, hidden] },
+    state,
+    state,
+  ]
 }
 
 /** Where the row of an example in a direction begins: sequence-first and batch-first. */
-export function stateAt(layout: number, { batch, hidden, directions }: RecurrentSizes, direction: number, example: number): number {
+export function stateAt(
+  layout: number,
+  { batch, hidden, directions }: RecurrentSizes,
+  direction: number,
+  example: number,
+): number {
   return (layout ? example * directions + direction : direction * batch + example) * hidden
 }
 
@@ -98,7 +126,11 @@ function run(
   gates: number,
   functions: readonly string[],
   cell: (parameters: CellParameters) => CellStep,
-  { attributes, inputs, outputs }: ComputeContext<RecurrentAttributes & { readonly input_forget?: number; readonly linear_before_reset?: number }>,
+  {
+    attributes,
+    inputs,
+    outputs,
+  }: ComputeContext<RecurrentAttributes & { readonly input_forget?: number; readonly linear_before_reset?: number }>,
 ): HostTensor[] {
   const sizes = recurrentSizes(gates, attributes, inputs)
   const { length, batch, input, hidden, directions } = sizes
@@ -106,7 +138,8 @@ function run(
   const [x, w, r, b, , h0, c0, p] = inputs.map((tensor, i) => (tensor && i !== 4 ? floatsOf(tensor) : undefined))
   const lengths = inputs[4] ? toNumbers(inputs[4], 'sequence_lens') : undefined
   if (lengths) checkLengths(lengths, length)
-  const make = (shape: Shape): Floats => (x instanceof Float64Array ? new Float64Array(sizeOf(shape)) : new Float32Array(sizeOf(shape)))
+  const make = (shape: Shape): Floats =>
+    x instanceof Float64Array ? new Float64Array(sizeOf(shape)) : new Float32Array(sizeOf(shape))
   const y = make(outputs[0].shape)
   const yh = make(outputs[1].shape)
   const yc = make(outputs[1].shape)
@@ -148,16 +181,44 @@ export const RNN = defineOp({
   name: 'RNN',
   arity: [3, 6],
   attributes: common,
-  infer: ({ attributes, inputs }) => outputTypes(inputs[0]!, recurrentSizes(1, attributes, inputs), attributes.layout).slice(0, 2),
-  kernel: (types, attributes) => plainRecurrence(types, attributes, ['tanh']) || plainRecurrence(types, attributes, ['relu']),
+  infer: ({ attributes, inputs }) =>
+    outputTypes(inputs[0]!, recurrentSizes(1, attributes, inputs), attributes.layout).slice(0, 2),
+  kernel: (types, attributes) =>
+    plainRecurrence(types, attributes, ['tanh']) || plainRecurrence(types, attributes, ['relu']),
   emit(e) {
     const act = e.attributes.activations?.[0]?.toLowerCase() === 'relu' ? UNARY_RELU : UNARY_TANH
     emitStretches(e, 1, (stretch) => {
       const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = stretch
-      const g = project(e, stretch, packGates(e, e.input(1), stretch, 0, 1), addedBias(e, e.inputs[3], stretch, 0, 1), hidden)
+      const g = project(
+        e,
+        stretch,
+        packGates(e, e.input(1), stretch, 0, 1),
+        addedBias(e, e.inputs[3], stretch, 0, 1),
+        hidden,
+      )
       const wide = isWide(stretch, 1)
       const packed = packRecurrent(e, e.input(2), stretch, 0, 1, wide)
-      e.call('rnn_f32', g, gStep * hidden, gRow * hidden, packed, Number(wide), h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, act, 0, batch)
+      e.call(
+        'rnn_f32',
+        g,
+        gStep * hidden,
+        gRow * hidden,
+        packed,
+        Number(wide),
+        h0,
+        sRow,
+        y,
+        yStep,
+        yRow,
+        hn,
+        length,
+        hidden,
+        lengths,
+        reverse,
+        act,
+        0,
+        batch,
+      )
     })
   },
   compute: (c) => run(1, ['Tanh'], plainCell, c),
@@ -167,7 +228,8 @@ export const GRU = defineOp({
   name: 'GRU',
   arity: [3, 6],
   attributes: { ...common, linear_before_reset: int(0) },
-  infer: ({ attributes, inputs }) => outputTypes(inputs[0]!, recurrentSizes(3, attributes, inputs), attributes.layout).slice(0, 2),
+  infer: ({ attributes, inputs }) =>
+    outputTypes(inputs[0]!, recurrentSizes(3, attributes, inputs), attributes.layout).slice(0, 2),
   kernel: (types, attributes) => plainRecurrence(types, attributes, ['sigmoid', 'tanh']),
   emit(e) {
     const after = e.attributes.linear_before_reset ? 1 : 0
@@ -175,14 +237,39 @@ export const GRU = defineOp({
       const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = stretch
       const [, w, r, b] = e.inputs
       const g = project(e, stretch, packGates(e, w!, stretch, 0, 2), addedBias(e, b, stretch, 0, 2), 2 * hidden)
-      const gh = project(e, stretch, packGates(e, w!, stretch, 2, 1), after ? biasOfGate(b, stretch, 2, 0) : addedBias(e, b, stretch, 2, 1), hidden)
+      const gh = project(
+        e,
+        stretch,
+        packGates(e, w!, stretch, 2, 1),
+        after ? biasOfGate(b, stretch, 2, 0) : addedBias(e, b, stretch, 2, 1),
+        hidden,
+      )
       const wide = isWide(stretch, 3)
       const [zr, candidate] = [packRecurrent(e, r!, stretch, 0, 2, wide), packRecurrent(e, r!, stretch, 2, 1, wide)]
       const biasH = after ? biasOfGate(b, stretch, 2, 1) : 0
       const scratch = e.scratch(batch * hidden * 4)
       const output = [y, yStep, yRow, hn] as const
       const weights = [zr, candidate, Number(wide)] as const
-      e.call('gru_f32', g, gh, gStep * hidden, gRow * hidden, ...weights, biasH, after, h0, sRow, ...output, length, hidden, lengths, reverse, 0, batch, scratch)
+      e.call(
+        'gru_f32',
+        g,
+        gh,
+        gStep * hidden,
+        gRow * hidden,
+        ...weights,
+        biasH,
+        after,
+        h0,
+        sRow,
+        ...output,
+        length,
+        hidden,
+        lengths,
+        reverse,
+        0,
+        batch,
+        scratch,
+      )
     })
   },
   compute: (c) => run(3, ['Sigmoid', 'Tanh'], gruCell, c),
@@ -193,15 +280,43 @@ export const LSTM = defineOp({
   arity: [3, 8],
   attributes: { ...common, input_forget: int(0) },
   infer: ({ attributes, inputs }) => outputTypes(inputs[0]!, recurrentSizes(4, attributes, inputs), attributes.layout),
-  kernel: (types, attributes) => !attributes.input_forget && plainRecurrence(types, attributes, ['sigmoid', 'tanh', 'tanh']),
+  kernel: (types, attributes) =>
+    !attributes.input_forget && plainRecurrence(types, attributes, ['sigmoid', 'tanh', 'tanh']),
   emit(e) {
     emitStretches(e, 4, (stretch) => {
       const { gStep, gRow, h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, batch } = stretch
       const n = 4 * hidden
-      const g = project(e, stretch, packGates(e, e.input(1), stretch, 0, 4), addedBias(e, e.inputs[3], stretch, 0, 4), n)
+      const g = project(
+        e,
+        stretch,
+        packGates(e, e.input(1), stretch, 0, 4),
+        addedBias(e, e.inputs[3], stretch, 0, 4),
+        n,
+      )
       const wide = isWide(stretch, 4)
       const packed = packRecurrent(e, e.input(2), stretch, 0, 4, wide)
-      e.call('lstm_f32', g, gStep * n, gRow * n, packed, Number(wide), h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, 0, batch)
+      e.call(
+        'lstm_f32',
+        g,
+        gStep * n,
+        gRow * n,
+        packed,
+        Number(wide),
+        h0,
+        c0,
+        sRow,
+        y,
+        yStep,
+        yRow,
+        hn,
+        cn,
+        length,
+        hidden,
+        lengths,
+        reverse,
+        0,
+        batch,
+      )
     })
   },
   compute: (c) => run(4, ['Sigmoid', 'Tanh', 'Tanh'], lstmCell, c),

@@ -9,7 +9,8 @@ import { cos, exp, log } from '../../core/scalar-functions.js'
 import { defineOp, type TensorType } from '../../ir/op.js'
 
 function scalarOf(tensor: HostTensor, what: string): number {
-  if (sizeOf(tensor.shape) !== 1) throw new LanewiseError('E_SHAPE', `${what} must have one element, got ${formatShape(tensor.shape)}`)
+  if (sizeOf(tensor.shape) !== 1)
+    throw new LanewiseError('E_SHAPE', `${what} must have one element, got ${formatShape(tensor.shape)}`)
   return toNumbers(tensor, what)[0]
 }
 
@@ -38,11 +39,14 @@ function transformOf(
   axisTensor: HostTensor | undefined,
 ): Transform {
   const parts = x[x.length - 1]
-  if (x.length < 2 || (parts !== 1 && parts !== 2)) throw new LanewiseError('E_SHAPE', `the last axis must hold 1 or 2 parts of a number, got ${formatShape(x)}`)
+  if (x.length < 2 || (parts !== 1 && parts !== 2))
+    throw new LanewiseError('E_SHAPE', `the last axis must hold 1 or 2 parts of a number, got ${formatShape(x)}`)
   const axis = normalizeAxis(axisTensor ? scalarOf(axisTensor, 'axis') : -2, x.length)
-  if (axis === x.length - 1) throw new LanewiseError('E_VALUE', 'the axis of real and imaginary parts cannot be transformed')
+  if (axis === x.length - 1)
+    throw new LanewiseError('E_VALUE', 'the axis of real and imaginary parts cannot be transformed')
   const toReal = onesided !== 0 && inverse !== 0
-  if (onesided && !inverse && parts === 2) throw new LanewiseError('E_VALUE', 'one side of the spectrum says all only for real input')
+  if (onesided && !inverse && parts === 2)
+    throw new LanewiseError('E_VALUE', 'one side of the spectrum says all only for real input')
   const length = lengthOf(lengthTensor, toReal ? 2 * (x[axis] - 1) : x[axis], 'dft_length')
   const kept = onesided && !inverse ? Math.floor(length / 2) + 1 : length
   const shape = x.map((extent, i) => (i === axis ? kept : i === x.length - 1 ? (toReal ? 1 : 2) : extent))
@@ -54,7 +58,9 @@ export const DFT = defineOp({
   name: 'DFT',
   arity: [1, 3],
   attributes: { inverse: int(0), onesided: int(0) },
-  infer: (c) => [{ dtype: c.inputs[0]!.dtype, shape: transformOf(c.attributes, c.inputs[0]!.shape, c.value(1), c.value(2)).shape }],
+  infer: (c) => [
+    { dtype: c.inputs[0]!.dtype, shape: transformOf(c.attributes, c.inputs[0]!.shape, c.value(1), c.value(2)).shape },
+  ],
   compute({ attributes, inputs: [x, lengthTensor, axisTensor], outputs: [y] }) {
     const { axis, length, kept, toReal } = transformOf(attributes, x!.shape, lengthTensor, axisTensor)
     const values = floatsOf(x!)
@@ -139,20 +145,35 @@ export const STFT = defineOp({
   },
 })
 
-function framesOf({ onesided }: { readonly onesided: number }, x: TensorType, window: TensorType | undefined, stepTensor: HostTensor, lengthTensor: HostTensor | undefined) {
+function framesOf(
+  { onesided }: { readonly onesided: number },
+  x: TensorType,
+  window: TensorType | undefined,
+  stepTensor: HostTensor,
+  lengthTensor: HostTensor | undefined,
+) {
   const [, extent, parts] = x.shape
-  if (x.shape.length !== 3 || (parts !== 1 && parts !== 2)) throw new LanewiseError('E_SHAPE', `a signal must be [batch, length, 1 or 2], got ${formatShape(x.shape)}`)
+  if (x.shape.length !== 3 || (parts !== 1 && parts !== 2))
+    throw new LanewiseError('E_SHAPE', `a signal must be [batch, length, 1 or 2], got ${formatShape(x.shape)}`)
   const step = lengthOf(stepTensor, 1, 'frame_step')
   const length = lengthOf(lengthTensor, window ? sizeOf(window.shape) : extent, 'frame_length')
-  if (window && sizeOf(window.shape) !== length) throw new LanewiseError('E_SHAPE', `a window of ${sizeOf(window.shape)} does not fit frames of ${length}`)
+  if (window && sizeOf(window.shape) !== length)
+    throw new LanewiseError('E_SHAPE', `a window of ${sizeOf(window.shape)} does not fit frames of ${length}`)
   if (length > extent) throw new LanewiseError('E_SHAPE', `a frame of ${length} is longer than the signal of ${extent}`)
-  if (onesided && parts === 2) throw new LanewiseError('E_VALUE', 'one side of the spectrum says all only for real input')
-  return { step, length, frames: Math.floor((extent - length) / step) + 1, bins: onesided ? Math.floor(length / 2) + 1 : length }
+  if (onesided && parts === 2)
+    throw new LanewiseError('E_VALUE', 'one side of the spectrum says all only for real input')
+  return {
+    step,
+    length,
+    frames: Math.floor((extent - length) / step) + 1,
+    bins: onesided ? Math.floor(length / 2) + 1 : length,
+  }
 }
 
 function outputType(code: number): DType {
   const dtype = dtypeFromOnnx(code)
-  if (!dtype || dtype === 'string' || dtype === 'bool' || dtype.startsWith('complex')) throw new LanewiseError('E_VALUE', `output_datatype ${code} is not a numeric type`)
+  if (!dtype || dtype === 'string' || dtype === 'bool' || dtype.startsWith('complex'))
+    throw new LanewiseError('E_VALUE', `output_datatype ${code} is not a numeric type`)
   return dtype
 }
 
@@ -171,7 +192,9 @@ function cosineWindow(name: string, terms: readonly number[]) {
       const [size] = shape
       // A window of one sample has no period.
       const period = Math.max(attributes.periodic ? size : size - 1, 1)
-      const values = Float64Array.from({ length: size }, (_, n) => terms.reduce((sum, a, k) => sum + a * cos((2 * Math.PI * k * n) / period), 0))
+      const values = Float64Array.from({ length: size }, (_, n) =>
+        terms.reduce((sum, a, k) => sum + a * cos((2 * Math.PI * k * n) / period), 0),
+      )
       return [numericTensor(dtype, shape, isFloat(dtype) ? values : values.map(Math.trunc))]
     },
   })
@@ -204,7 +227,8 @@ export const MelWeightMatrix = defineOp({
     const values = new Float64Array(bins * mels)
     for (let m = 0; m < mels; m++) {
       const [low, centre, high] = [edge(m), edge(m + 1), edge(m + 2)]
-      if (!(low >= 0 && high <= bins)) throw new LanewiseError('E_VALUE', `frequencies from ${lowest} to ${highest} do not fit a rate of ${rate}`)
+      if (!(low >= 0 && high <= bins))
+        throw new LanewiseError('E_VALUE', `frequencies from ${lowest} to ${highest} do not fit a rate of ${rate}`)
       if (low === centre && centre < bins) values[centre * mels + m] = 1
       for (let j = low; j <= centre && low < centre; j++) values[j * mels + m] = (j - low) / (centre - low)
       for (let j = centre; j < high; j++) values[j * mels + m] = (high - j) / (high - centre)

@@ -27,7 +27,8 @@ class Program {
   readonly code: Instruction[] = []
 
   push(instruction: Instruction): number {
-    if (this.code.length >= MAX_INSTRUCTIONS) throw new LanewiseError('E_UNSUPPORTED', 'the regular expression is too large')
+    if (this.code.length >= MAX_INSTRUCTIONS)
+      throw new LanewiseError('E_UNSUPPORTED', 'the regular expression is too large')
     return this.code.push(instruction) - 1
   }
 }
@@ -180,7 +181,8 @@ class Parser {
     this.at += match[0].length
     const least = Number(match[1])
     const most = match[2] === undefined ? least : match[3] === '' ? Infinity : Number(match[3])
-    if (least > MAX_REPEAT || (most !== Infinity && most > MAX_REPEAT) || most < least) this.fail(`the count ${match[0]}`)
+    if (least > MAX_REPEAT || (most !== Infinity && most > MAX_REPEAT) || most < least)
+      this.fail(`the count ${match[0]}`)
     return [least, most]
   }
 
@@ -188,8 +190,10 @@ class Parser {
     if (this.take('(')) return this.group(flags)
     if (this.take('[')) return one(this.set(flags))
     if (this.take('.')) return one(flags.dotAll ? () => true : (c) => c !== NEWLINE)
-    if (this.take('^')) return assert(flags.multiline ? (before) => before === EDGE || before === NEWLINE : (before) => before === EDGE)
-    if (this.take('$')) return assert(flags.multiline ? (_, after) => after === EDGE || after === NEWLINE : (_, after) => after === EDGE)
+    if (this.take('^'))
+      return assert(flags.multiline ? (before) => before === EDGE || before === NEWLINE : (before) => before === EDGE)
+    if (this.take('$'))
+      return assert(flags.multiline ? (_, after) => after === EDGE || after === NEWLINE : (_, after) => after === EDGE)
     if (this.take('\\')) return this.escape(flags)
     if (this.peek('*') || this.peek('+') || this.peek('?')) this.fail('nothing to repeat')
     return one(literal(this.text[this.at++], flags))
@@ -282,7 +286,11 @@ class Parser {
         if (typeof end !== 'number' || end < low) this.fail('a range that is none')
         high = end
       }
-      tests.push(flags.ignoreCase ? (c) => foldings(c).some((code) => code >= low && code <= high) : (c) => c >= low && c <= high)
+      tests.push(
+        flags.ignoreCase
+          ? (c) => foldings(c).some((code) => code >= low && code <= high)
+          : (c) => c >= low && c <= high,
+      )
     }
     const any: Test = (c) => tests.some((test) => test(c))
     return negated ? not(any) : any

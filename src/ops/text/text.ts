@@ -7,7 +7,11 @@ import { defineOp } from '../../ir/op.js'
 import { fullMatcher } from './regex.js'
 
 function stringsOf(tensor: HostTensor): readonly string[] {
-  if (tensor.dtype !== 'string') throw new LanewiseError('E_TENSOR', `strings are needed, got ${tensor.dtype}`, { expected: 'string', actual: tensor.dtype })
+  if (tensor.dtype !== 'string')
+    throw new LanewiseError('E_TENSOR', `strings are needed, got ${tensor.dtype}`, {
+      expected: 'string',
+      actual: tensor.dtype,
+    })
   return tensor.data as string[]
 }
 
@@ -19,7 +23,13 @@ export const StringConcat = defineOp({
   compute({ inputs: [a, b], outputs: [{ shape }] }) {
     const [left, right] = [stringsOf(a!), stringsOf(b!)]
     const rightOf = broadcastOffsets(b!.shape, shape)
-    return [hostTensor('string', shape, broadcastOffsets(a!.shape, shape).map((at, i) => left[at] + right[rightOf[i]]))]
+    return [
+      hostTensor(
+        'string',
+        shape,
+        broadcastOffsets(a!.shape, shape).map((at, i) => left[at] + right[rightOf[i]]),
+      ),
+    ]
   },
 })
 
@@ -58,16 +68,28 @@ function splitText(text: string, delimiter: string, most: number): string[] {
 export const StringNormalizer = defineOp({
   name: 'StringNormalizer',
   arity: 1,
-  attributes: { case_change_action: string('NONE'), is_case_sensitive: int(0), locale: string(''), stopwords: strings([]) },
-  compute({ attributes: { case_change_action: action, is_case_sensitive: sensitive, locale, stopwords }, inputs: [x] }) {
+  attributes: {
+    case_change_action: string('NONE'),
+    is_case_sensitive: int(0),
+    locale: string(''),
+    stopwords: strings([]),
+  },
+  compute({
+    attributes: { case_change_action: action, is_case_sensitive: sensitive, locale, stopwords },
+    inputs: [x],
+  }) {
     const { shape } = x!
-    if (shape.length > 2 || shape.length < 1 || (shape.length === 2 && shape[0] !== 1)) throw new LanewiseError('E_SHAPE', `the input must be [C] or [1, C], got ${formatShape(shape)}`)
-    if (!['NONE', 'LOWER', 'UPPER'].includes(action)) throw new LanewiseError('E_VALUE', `case_change_action "${action}" is not known`)
+    if (shape.length > 2 || shape.length < 1 || (shape.length === 2 && shape[0] !== 1))
+      throw new LanewiseError('E_SHAPE', `the input must be [C] or [1, C], got ${formatShape(shape)}`)
+    if (!['NONE', 'LOWER', 'UPPER'].includes(action))
+      throw new LanewiseError('E_VALUE', `case_change_action "${action}" is not known`)
     const languages = languagesOf(locale)
     const lower = (text: string) => text.toLocaleLowerCase(languages)
     const unwanted = new Set(sensitive ? stopwords : stopwords.map(lower))
     const kept = stringsOf(x!).filter((text) => !unwanted.has(sensitive ? text : lower(text)))
-    const data = kept.map((text) => (action === 'LOWER' ? lower(text) : action === 'UPPER' ? text.toLocaleUpperCase(languages) : text))
+    const data = kept.map((text) =>
+      action === 'LOWER' ? lower(text) : action === 'UPPER' ? text.toLocaleUpperCase(languages) : text,
+    )
     if (data.length === 0) data.push('')
     return [hostTensor('string', shape.length === 1 ? [data.length] : [1, data.length], data)]
   },
@@ -89,7 +111,13 @@ export const RegexFullMatch = defineOp({
   infer: ({ inputs: [x] }) => [{ dtype: 'bool', shape: x!.shape }],
   compute({ attributes: { pattern }, inputs: [x] }) {
     const matches = fullMatcher(pattern)
-    return [hostTensor('bool', x!.shape, Uint8Array.from(stringsOf(x!), (text) => (matches(text) ? 1 : 0)))]
+    return [
+      hostTensor(
+        'bool',
+        x!.shape,
+        Uint8Array.from(stringsOf(x!), (text) => (matches(text) ? 1 : 0)),
+      ),
+    ]
   },
 })
 
@@ -111,14 +139,22 @@ interface Vectorizer {
   readonly weights: readonly number[] | undefined
 }
 
-function poolOf({ ngram_counts: counts, ngram_indexes: indexes, pool_int64s, pool_strings, max_gram_length: longest, min_gram_length: shortest }: Vectorizer): Gram {
+function poolOf({
+  ngram_counts: counts,
+  ngram_indexes: indexes,
+  pool_int64s,
+  pool_strings,
+  max_gram_length: longest,
+  min_gram_length: shortest,
+}: Vectorizer): Gram {
   const pool: readonly (string | bigint)[] = pool_strings ?? (pool_int64s ?? []).map(BigInt)
   const root: Gram = { next: new Map() }
   let id = 0
   counts.forEach((start, k) => {
     const length = k + 1
     const end = counts[k + 1] ?? pool.length
-    if (!(start >= 0 && start <= end && end <= pool.length) || (end - start) % length !== 0) throw new LanewiseError('E_VALUE', `ngram_counts ${formatShape(counts)} do not fit a pool of ${pool.length}`)
+    if (!(start >= 0 && start <= end && end <= pool.length) || (end - start) % length !== 0)
+      throw new LanewiseError('E_VALUE', `ngram_counts ${formatShape(counts)} do not fit a pool of ${pool.length}`)
     for (let at = start; at < end; at += length, id++) {
       if (length < shortest || length > longest) continue
       let gram = root
@@ -151,12 +187,23 @@ export const TfIdfVectorizer = defineOp({
   },
   infer: ({ attributes, inputs: [x] }) => [{ dtype: 'float32', shape: [...rowsOf(x!.shape), widthOf(attributes)] }],
   compute({ attributes, inputs: [x], outputs: [{ shape }] }) {
-    const { min_gram_length: shortest, max_gram_length: longest, max_skip_count: skips, mode, ngram_indexes: indexes, weights } = attributes
+    const {
+      min_gram_length: shortest,
+      max_gram_length: longest,
+      max_skip_count: skips,
+      mode,
+      ngram_indexes: indexes,
+      weights,
+    } = attributes
     if (!['TF', 'IDF', 'TFIDF'].includes(mode)) throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`)
-    if (!(shortest >= 1 && longest >= shortest && skips >= 0)) throw new LanewiseError('E_VALUE', `grams of ${shortest} to ${longest} with ${skips} skips`)
-    if (weights && weights.length !== indexes.length) throw new LanewiseError('E_VALUE', `${weights.length} weights for ${indexes.length} n-grams`)
+    if (!(shortest >= 1 && longest >= shortest && skips >= 0))
+      throw new LanewiseError('E_VALUE', `grams of ${shortest} to ${longest} with ${skips} skips`)
+    if (weights && weights.length !== indexes.length)
+      throw new LanewiseError('E_VALUE', `${weights.length} weights for ${indexes.length} n-grams`)
     const root = poolOf(attributes)
-    const items = Array.from(x!.data as ArrayLike<string | bigint | number>, (item) => (typeof item === 'number' ? BigInt(item) : item))
+    const items = Array.from(x!.data as ArrayLike<string | bigint | number>, (item) =>
+      typeof item === 'number' ? BigInt(item) : item,
+    )
     const columns = x!.shape.at(-1) ?? 1
     const width = widthOf(attributes)
     const result = new Float32Array(sizeOf(shape))
@@ -177,7 +224,8 @@ export const TfIdfVectorizer = defineOp({
     if (mode === 'TF') return [hostTensor('float32', shape, result)]
     indexes.forEach((index, id) => {
       const weight = weights?.[id] ?? 1
-      for (let at = index; at < result.length; at += width) result[at] = mode === 'IDF' ? (result[at] > 0 ? weight : 0) : result[at] * weight
+      for (let at = index; at < result.length; at += width)
+        result[at] = mode === 'IDF' ? (result[at] > 0 ? weight : 0) : result[at] * weight
     })
     return [hostTensor('float32', shape, result)]
   },

@@ -23,5 +23,8 @@ function handsOn(node: Node, { uses }: Rewriter): boolean {
   if (node.op.name !== 'Dropout') return false
   const mask = node.outputs[1]
   const training = node.inputs[2]
-  return !(mask && (uses.consumers.has(mask) || uses.outputs.has(mask))) && (!training || Number(training.constant?.data[0] ?? 1) === 0)
+  return (
+    !(mask && (uses.consumers.has(mask) || uses.outputs.has(mask))) &&
+    (!training || Number(training.constant?.data[0] ?? 1) === 0)
+  )
 }

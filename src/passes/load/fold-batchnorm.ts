@@ -60,10 +60,19 @@ function after(first: Affine, second: Affine): Affine {
 /** The scale and shift that a node applies to input `y`, if it does just that. */
 function affineOf(node: Node, y: Value, channels: number, rank: number): Affine | undefined {
   if (node.op.domain !== '') return undefined
-  const float32 = (value: Value | undefined) => (value?.constant?.dtype === 'float32' ? (value.constant.data as Float32Array) : undefined)
+  const float32 = (value: Value | undefined) =>
+    value?.constant?.dtype === 'float32' ? (value.constant.data as Float32Array) : undefined
   if (node.op.name === 'BatchNormalization' && node.inputs[0] === y) {
     const [gamma, beta, mean, variance] = node.inputs.slice(1).map(float32)
-    if (!gamma || !beta || !mean || !variance || node.attributes.training_mode || node.outputs.slice(1).some((output) => output)) return undefined
+    if (
+      !gamma ||
+      !beta ||
+      !mean ||
+      !variance ||
+      node.attributes.training_mode ||
+      node.outputs.slice(1).some((output) => output)
+    )
+      return undefined
     if (gamma.length !== channels) return undefined
     const epsilon = Number(node.attributes.epsilon)
     const scale = Float64Array.from(gamma, (g, i) => g / Math.sqrt(variance[i] + epsilon))
@@ -95,14 +104,19 @@ function scaleWeights(w: HostTensor, scale: Float64Array, transposedGroups: numb
   for (let i = 0; i < data.length; i++) {
     const outer = Math.floor(i / (second * taps))
     const inner = Math.floor(i / taps) % second
-    data[i] *= transposedGroups === 0 ? scale[outer] : scale[Math.floor(outer / (first / transposedGroups)) * second + inner]
+    data[i] *=
+      transposedGroups === 0 ? scale[outer] : scale[Math.floor(outer / (first / transposedGroups)) * second + inner]
   }
   return { dtype: 'float32', shape: w.shape, data }
 }
 
 function shiftBias(bias: HostTensor | undefined, { scale, shift }: Affine): HostTensor {
   const before = bias?.data as Float32Array | undefined
-  return { dtype: 'float32', shape: [scale.length], data: Float32Array.from(scale, (s, i) => (before?.[i] ?? 0) * s + shift[i]) }
+  return {
+    dtype: 'float32',
+    shape: [scale.length],
+    data: Float32Array.from(scale, (s, i) => (before?.[i] ?? 0) * s + shift[i]),
+  }
 }
 
 function constantLike(value: Value, constant: HostTensor): Value {

@@ -12,12 +12,26 @@ export const fuseBias = {
       if (node.op.name !== 'MatMul' || node.op.domain !== '' || !y || node.fused.bias !== undefined) continue
       const right = node.inputs[1]?.constant
       const add = rewriter.single(y)
-      if (!right || right.dtype !== 'float32' || right.shape.length < 2 || add?.op.name !== 'Add' || add.op.domain !== '') continue
+      if (
+        !right ||
+        right.dtype !== 'float32' ||
+        right.shape.length < 2 ||
+        add?.op.name !== 'Add' ||
+        add.op.domain !== ''
+      )
+        continue
       const vector = add.inputs[0] === y ? add.inputs[1] : add.inputs[0]
       const width = right.shape[right.shape.length - 1]
       const shape = vector?.constant?.shape
       // More axes than the product has would broadcast it; the product has at least as many as its right side, unless the left is a vector.
-      if (!shape || vector.constant?.dtype !== 'float32' || shape.at(-1) !== width || sizeOf(shape) !== width || shape.length > 1) continue
+      if (
+        !shape ||
+        vector.constant?.dtype !== 'float32' ||
+        shape.at(-1) !== width ||
+        sizeOf(shape) !== width ||
+        shape.length > 1
+      )
+        continue
       rewriter.remove(node)
       const inputs = [node.inputs[0], node.inputs[1], vector]
       rewriter.replace(add, { ...node, inputs, outputs: [add.outputs[0]], fused: { ...node.fused, bias: 2 } })

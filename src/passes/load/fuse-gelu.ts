@@ -24,7 +24,9 @@ const match: GateMatch = (rewriter, x, gate, by) => {
   if (!sum || !argument) return undefined
   if (plain(f, 'Erf')) {
     const { factors, by: scale, rank } = innerProduct(rewriter, argument, x)
-    return only(factors, x) && nearly(scale, Math.SQRT1_2) ? { op, attributes: { approximate: 'none' }, rank: Math.max(rank, sum.rank) } : undefined
+    return only(factors, x) && nearly(scale, Math.SQRT1_2)
+      ? { op, attributes: { approximate: 'none' }, rank: Math.max(rank, sum.rank) }
+      : undefined
   }
   if (!plain(f, 'Tanh')) return undefined
   const cubic = cubicOf(rewriter, argument, x)
@@ -58,13 +60,18 @@ function cubicOf(rewriter: Rewriter, argument: Value, x: Value): number | undefi
     if (power === 3 ? lead !== x : !nearly(one?.value, 1)) continue
     const product = innerProduct(rewriter, rest, x)
     const raised = powerOf(rewriter, product.factors, x)
-    if (nearly(product.by, 0.044715) && raised?.power === power) return Math.max(rank, product.rank, raised.rank, one?.rank ?? 0)
+    if (nearly(product.by, 0.044715) && raised?.power === power)
+      return Math.max(rank, product.rank, raised.rank, one?.rank ?? 0)
   }
   return undefined
 }
 
 /** The power of x that factors make: x · x · x or Pow(x, 3). */
-function powerOf(rewriter: Rewriter, factors: readonly Value[], x: Value): { readonly power: number; readonly rank: number } | undefined {
+function powerOf(
+  rewriter: Rewriter,
+  factors: readonly Value[],
+  x: Value,
+): { readonly power: number; readonly rank: number } | undefined {
   if (factors.every((factor) => factor === x)) return { power: factors.length, rank: 0 }
   const pow = factors.length === 1 ? plain(made(rewriter, factors[0]), 'Pow') : undefined
   const exponent = pow?.inputs[0] === x && pow.attributes.axis === undefined ? numberOf(pow.inputs[1]) : undefined

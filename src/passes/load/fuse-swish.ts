@@ -29,10 +29,12 @@ const match: GateMatch = (rewriter, x, gate, by) => {
   }
   if (plain(maker, 'Clip') && nearly(by, 1 / 6)) {
     const [low, high] = [numberOf(maker.inputs[1]), numberOf(maker.inputs[2])]
-    const three = low?.value === 0 && high?.value === 6 ? addedTo(x, plain(made(rewriter, argument), 'Add')?.inputs) : undefined
+    const three =
+      low?.value === 0 && high?.value === 6 ? addedTo(x, plain(made(rewriter, argument), 'Add')?.inputs) : undefined
     return three?.value === 3 ? { op: HardSwish, rank: three.rank } : undefined
   }
-  if (plain(maker, 'Tanh') && by === 1) return plain(made(rewriter, argument), 'Softplus')?.inputs[0] === x ? { op: Mish, rank: 0 } : undefined
+  if (plain(maker, 'Tanh') && by === 1)
+    return plain(made(rewriter, argument), 'Softplus')?.inputs[0] === x ? { op: Mish, rank: 0 } : undefined
   return undefined
 }
 

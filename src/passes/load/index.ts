@@ -30,7 +30,18 @@ const fuseIntegers = {
   run: (graph: Graph): Graph => integerPasses()?.atLoad(graph) ?? graph,
 } as const
 
-const list = [eliminateDead, eliminateIdentity, fuseIntegers, foldConstants, transposedToConv, foldBatchNorm, fuseBias, fuseGelu, fuseSwish, fuseActivation] as const
+const list = [
+  eliminateDead,
+  eliminateIdentity,
+  fuseIntegers,
+  foldConstants,
+  transposedToConv,
+  foldBatchNorm,
+  fuseBias,
+  fuseGelu,
+  fuseSwish,
+  fuseActivation,
+] as const
 
 export type PassName = (typeof list)[number]['name']
 

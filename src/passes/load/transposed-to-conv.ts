@@ -18,12 +18,25 @@ export const transposedToConv = {
       if (!Conv || op.name !== 'ConvTranspose' || op.domain !== '' || w?.dtype !== 'float32') continue
       const { auto_pad, output_shape, output_padding, kernel_shape } = attributes
       const group = attributes.group as number
-      const [strides, dilations, cut] = [attributes.strides, attributes.dilations, attributes.pads] as (readonly number[] | undefined)[]
-      const reach = [...w.shape.slice(2), ...w.shape.slice(2)].map((taps, i, both) => (dilations?.[i % (both.length / 2)] ?? 1) * (taps - 1))
+      const [strides, dilations, cut] = [attributes.strides, attributes.dilations, attributes.pads] as (
+        readonly number[] | undefined
+      )[]
+      const reach = [...w.shape.slice(2), ...w.shape.slice(2)].map(
+        (taps, i, both) => (dilations?.[i % (both.length / 2)] ?? 1) * (taps - 1),
+      )
       const pads = reach.map((r, i) => r - (cut?.[i] ?? 0))
       // What is not so, or not right, is for ConvTranspose itself to compute or to refuse.
-      if (auto_pad !== 'NOTSET' || output_shape || output_padding || strides?.some((stride) => stride !== 1) || !(group >= 1) || w.shape[0] % group) continue
-      if ((cut && cut.length !== reach.length) || cut?.some((pad) => !(pad >= 0)) || pads.some((pad) => !(pad >= 0))) continue
+      if (
+        auto_pad !== 'NOTSET' ||
+        output_shape ||
+        output_padding ||
+        strides?.some((stride) => stride !== 1) ||
+        !(group >= 1) ||
+        w.shape[0] % group
+      )
+        continue
+      if ((cut && cut.length !== reach.length) || cut?.some((pad) => !(pad >= 0)) || pads.some((pad) => !(pad >= 0)))
+        continue
       const filters: Value = { name: inputs[1]!.name, constant: turned(w, group) }
       rewriter.replace(node, {
         ...node,

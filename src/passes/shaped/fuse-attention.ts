@@ -48,11 +48,15 @@ function fusedAttention(reader: Reader, node: Node): Node | undefined {
     return scaled.value
   }
   const [q, k] = [factor(found.product.inputs[0]), factor(found.product.inputs[1])]
-  const [qType, kType, vType, mType, sType, yType] = [q, k, v, found.mask, scores, node.outputs[0]].map((value) => reader.type(value))
+  const [qType, kType, vType, mType, sType, yType] = [q, k, v, found.mask, scores, node.outputs[0]].map((value) =>
+    reader.type(value),
+  )
   const floats = [qType, kType, vType, sType, yType]
-  if (!floats.every((type) => type?.dtype === 'float32' && type.shape.length >= 2 && type.shape.length <= MOST_AXES)) return undefined
+  if (!floats.every((type) => type?.dtype === 'float32' && type.shape.length >= 2 && type.shape.length <= MOST_AXES))
+    return undefined
   const { lead, queries, keys, valueSize } = fusedSizes(qType!.shape, kType!.shape, vType!.shape)
-  if (!sameShape(sType!.shape, [...lead, queries, keys]) || !sameShape(yType!.shape, [...lead, queries, valueSize])) return undefined
+  if (!sameShape(sType!.shape, [...lead, queries, keys]) || !sameShape(yType!.shape, [...lead, queries, valueSize]))
+    return undefined
   if (found.mask && !(mType && fits(mType, sType!, found.fill !== undefined))) return undefined
   return {
     op: FusedAttention as unknown as OpDefinition,
@@ -86,7 +90,9 @@ function softmaxInput(reader: Reader, value: Value | undefined): Value | undefin
   const flat = plain(reader.inner(softmax.inputs[0]), 'Flatten')
   if (!flat) return undefined
   const [from, to] = [reader.type(flat.inputs[0]), reader.type(back.outputs[0])]
-  return from && to && sameShape(from.shape, to.shape) && from.shape.at(-1) === type.shape.at(-1) ? flat.inputs[0] : undefined
+  return from && to && sameShape(from.shape, to.shape) && from.shape.at(-1) === type.shape.at(-1)
+    ? flat.inputs[0]
+    : undefined
 }
 
 function peel(reader: Reader, scores: Value): Scores | undefined {
@@ -127,7 +133,10 @@ function leadsToProduct(reader: Reader, value: Value | undefined): boolean {
 }
 
 /** A value that is another one times a number. */
-function scaledBy(reader: Reader, value: Value | undefined): { readonly value: Value; readonly by: number } | undefined {
+function scaledBy(
+  reader: Reader,
+  value: Value | undefined,
+): { readonly value: Value; readonly by: number } | undefined {
   const inner = reader.inner(value)
   const node = plain(inner, 'Mul') ?? plain(inner, 'Div')
   if (!node) return undefined

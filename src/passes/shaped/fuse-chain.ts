@@ -25,8 +25,14 @@ export function fuseChain(graph: Graph, types: ReadonlyMap<Value, Inferred>): Gr
     const steps: ChainStep[] = []
     const nodes: Node[] = []
     let value = x
-    for (let node: Node | undefined = first; node && steps.length < MOST_STEPS && rewriter.stands(node); node = rewriter.single(value)) {
-      const step: ChainStep | undefined = fits(reader, node.outputs[0], type.shape) ? stepOf(reader, node, value, inputs) : undefined
+    for (
+      let node: Node | undefined = first;
+      node && steps.length < MOST_STEPS && rewriter.stands(node);
+      node = rewriter.single(value)
+    ) {
+      const step: ChainStep | undefined = fits(reader, node.outputs[0], type.shape)
+        ? stepOf(reader, node, value, inputs)
+        : undefined
       if (!step) break
       steps.push(step)
       nodes.push(node)
@@ -35,7 +41,14 @@ export function fuseChain(graph: Graph, types: ReadonlyMap<Value, Inferred>): Gr
     if (steps.length < LEAST_STEPS) continue
     const last = nodes.pop()!
     for (const node of nodes) rewriter.remove(node)
-    rewriter.replace(last, { op: Chain, name: last.name, attributes: { steps }, inputs, outputs: [value], fused: notFused })
+    rewriter.replace(last, {
+      op: Chain,
+      name: last.name,
+      attributes: { steps },
+      inputs,
+      outputs: [value],
+      fused: notFused,
+    })
   }
   return rewriter.apply()
 }
@@ -51,7 +64,12 @@ function fits(reader: Reader, value: Value | undefined, shape: Shape): boolean {
 }
 
 /** What a node does to `value`; a new operand is added to the inputs. */
-function stepOf(reader: Reader, { op, attributes, inputs, fused }: Node, value: Value, operands: Value[]): ChainStep | undefined {
+function stepOf(
+  reader: Reader,
+  { op, attributes, inputs, fused }: Node,
+  value: Value,
+  operands: Value[],
+): ChainStep | undefined {
   if (op.domain !== '' || fused !== notFused) return undefined
   const [a, b] = inputs
   if (op.binary !== undefined && a && b && attributes.axis === undefined) {
@@ -65,6 +83,9 @@ function stepOf(reader: Reader, { op, attributes, inputs, fused }: Node, value: 
     return { binary: op.binary, operand, flipped }
   }
   if (a !== value || !inputs.slice(1).every((input) => !input || input.constant)) return undefined
-  const unary = op.activation?.(attributes, inputs.map((input) => input?.constant))
+  const unary = op.activation?.(
+    attributes,
+    inputs.map((input) => input?.constant),
+  )
   return unary && { unary }
 }

@@ -28,7 +28,8 @@ export function fuseIntegers(given: Graph): Graph {
   const rewriter = new Rewriter(graph)
   for (const node of graph.nodes) {
     const found = patternAt(rewriter, node)
-    const fused = found && (conv(rewriter, found) ?? product(rewriter, found) ?? mean(rewriter, found) ?? moved(rewriter, found))
+    const fused =
+      found && (conv(rewriter, found) ?? product(rewriter, found) ?? mean(rewriter, found) ?? moved(rewriter, found))
     if (fused) replace(rewriter, found, fused)
   }
   const result = rewriter.apply()
@@ -43,7 +44,8 @@ function withoutCasts(graph: Graph): Graph {
     const [x] = node.inputs
     const [y] = node.outputs
     const maker = rewriter.producer(x)
-    if (!x || !y || !isPlainOp(node, 'Cast') || !maker || !isPlain(maker, 'QuantizeLinear') || !rewriter.rewritable(y)) continue
+    if (!x || !y || !isPlainOp(node, 'Cast') || !maker || !isPlain(maker, 'QuantizeLinear') || !rewriter.rewritable(y))
+      continue
     if (maker.inputs[2]?.constant?.dtype !== dtypeFromOnnx(Number(node.attributes.to))) continue
     rewriter.rename(y, x)
     rewriter.remove(node)
@@ -93,18 +95,32 @@ function patternAt(rewriter: Rewriter, last: Node): Pattern | undefined {
   }
   const made = node?.outputs[0]
   if (!node || !made || !rewriter.single(made) || Object.keys(node.fused).length > 0) return undefined
-  return { node, passed: [...passed, node], activation: passed.length > 0 ? activation : undefined, last, y: { scale, zero } }
+  return {
+    node,
+    passed: [...passed, node],
+    activation: passed.length > 0 ? activation : undefined,
+    last,
+    y: { scale, zero },
+  }
 }
 
 function replace(rewriter: Rewriter, { last, node, passed, activation }: Pattern, by: Replacement): void {
   for (const one of passed) rewriter.remove(one)
-  rewriter.replace(last, { ...by, name: node.name, outputs: [last.outputs[0]], fused: activation ? { activation } : notFused })
+  rewriter.replace(last, {
+    ...by,
+    name: node.name,
+    outputs: [last.outputs[0]],
+    fused: activation ? { activation } : notFused,
+  })
 }
 
 /** Relu or Clip as the function that it is. */
 function bounded({ op, attributes, inputs }: Node): Activation | undefined {
   if (op.domain !== '' || !inputs.slice(1).every((value) => !value || value.constant)) return undefined
-  const activation = op.activation?.(attributes, inputs.map((value) => value?.constant))
+  const activation = op.activation?.(
+    attributes,
+    inputs.map((value) => value?.constant),
+  )
   return activation?.code === UNARY_RELU || activation?.code === UNARY_CLIP ? activation : undefined
 }
 
@@ -124,15 +140,27 @@ function bytesOf(rewriter: Rewriter, value: Value | undefined): Quantized | unde
 }
 
 /** Constant weights with their scales: one, or one for each position of an axis. */
-function weightsOf(rewriter: Rewriter, value: Value | undefined, axis: number): (Quantized & { readonly constant: HostTensor }) | undefined {
+function weightsOf(
+  rewriter: Rewriter,
+  value: Value | undefined,
+  axis: number,
+): (Quantized & { readonly constant: HostTensor }) | undefined {
   const node = rewriter.producer(value)
   if (!node || !isPlain(node, 'DequantizeLinear')) return undefined
   const [q, scale, zero] = node.inputs
   const constant = q?.constant
-  if (!constant || !isByte(constant) || scale?.constant?.dtype !== 'float32' || !zero?.constant || zero.constant.dtype !== constant.dtype) return undefined
+  if (
+    !constant ||
+    !isByte(constant) ||
+    scale?.constant?.dtype !== 'float32' ||
+    !zero?.constant ||
+    zero.constant.dtype !== constant.dtype
+  )
+    return undefined
   const scales = sizeOf(scale.constant.shape)
   const given = Number(node.attributes.axis ?? 1)
-  const fits = scales === 1 || (scales === constant.shape[axis] && (given < 0 ? given + constant.shape.length : given) === axis)
+  const fits =
+    scales === 1 || (scales === constant.shape[axis] && (given < 0 ? given + constant.shape.length : given) === axis)
   return fits && sizeOf(zero.constant.shape) === scales ? { q, scale, zero, constant } : undefined
 }
 
@@ -141,7 +169,12 @@ function biasOf(rewriter: Rewriter, value: Value | undefined, x: Quantized, w: Q
   const node = rewriter.producer(value)
   if (!node || !isPlain(node, 'DequantizeLinear')) return undefined
   const [q, scale, zero] = node.inputs
-  if (q?.constant?.dtype !== 'int32' || scale?.constant?.dtype !== 'float32' || (zero && !zero.constant?.data.every(isZero))) return undefined
+  if (
+    q?.constant?.dtype !== 'int32' ||
+    scale?.constant?.dtype !== 'float32' ||
+    (zero && !zero.constant?.data.every(isZero))
+  )
+    return undefined
   const scales = scale.constant.data as Float32Array
   const [from, to] = [x.scale.constant!.data as Float32Array, w.scale.constant!.data as Float32Array]
   const count = Math.max(scales.length, to.length)
@@ -161,8 +194,20 @@ function conv(rewriter: Rewriter, { node, y }: Pattern): Replacement | undefined
   const w = weightsOf(rewriter, node.inputs[1], 0)
   const bias = x && w && biasOf(rewriter, node.inputs[2], x, w)
   const rank = w?.constant.shape.length ?? 0
-  if (!op || !x || !w || rank < 3 || rank > 5 || (node.inputs[2] && (!bias || sizeOf(bias.constant!.shape) !== w.constant.shape[0]))) return undefined
-  return { op, attributes: node.attributes, inputs: [x.q, x.scale, x.zero, w.q, w.scale, w.zero, y.scale, y.zero, bias] }
+  if (
+    !op ||
+    !x ||
+    !w ||
+    rank < 3 ||
+    rank > 5 ||
+    (node.inputs[2] && (!bias || sizeOf(bias.constant!.shape) !== w.constant.shape[0]))
+  )
+    return undefined
+  return {
+    op,
+    attributes: node.attributes,
+    inputs: [x.q, x.scale, x.zero, w.q, w.scale, w.zero, y.scale, y.zero, bias],
+  }
 }
 
 function product(rewriter: Rewriter, { node, y }: Pattern): Replacement | undefined {
@@ -178,7 +223,11 @@ function product(rewriter: Rewriter, { node, y }: Pattern): Replacement | undefi
   if (!gemm) return { op, attributes: {}, inputs: [x.q, x.scale, x.zero, w.q, w.scale, w.zero, y.scale, y.zero] }
   const bias = biasOf(rewriter, node.inputs[2], x, w)
   if (node.inputs[2] && (!bias || !sameShape(bias.constant!.shape, [w.constant.shape[axis]]))) return undefined
-  return { op, attributes: { alpha, transA, transB }, inputs: [x.q, x.scale, x.zero, w.q, w.scale, w.zero, bias, y.scale, y.zero] }
+  return {
+    op,
+    attributes: { alpha, transA, transB },
+    inputs: [x.q, x.scale, x.zero, w.q, w.scale, w.zero, bias, y.scale, y.zero],
+  }
 }
 
 function mean(rewriter: Rewriter, { node, y, activation }: Pattern): Replacement | undefined {
@@ -192,7 +241,8 @@ function mean(rewriter: Rewriter, { node, y, activation }: Pattern): Replacement
 function moved(rewriter: Rewriter, { node, y, activation }: Pattern): Replacement | undefined {
   const x = node.op.domain === '' && movers.has(node.op.name) ? bytesOf(rewriter, node.inputs[0]) : undefined
   if (!x || activation || x.zero.constant!.dtype !== y.zero.constant!.dtype) return undefined
-  const same = x.scale.constant!.data[0] === y.scale.constant!.data[0] && x.zero.constant!.data[0] === y.zero.constant!.data[0]
+  const same =
+    x.scale.constant!.data[0] === y.scale.constant!.data[0] && x.zero.constant!.data[0] === y.zero.constant!.data[0]
   return same ? { op: node.op, attributes: node.attributes, inputs: [x.q, ...node.inputs.slice(1)] } : undefined
 }
 
@@ -202,7 +252,16 @@ function sum(rewriter: Rewriter, { node, y }: Pattern, types: ReadonlyMap<Value,
   const [a, b] = node.inputs.map((value) => bytesOf(rewriter, value))
   const shapes = [a, b].map((one) => one && (one.q.constant ?? types.get(one.q)?.type)?.shape)
   const dtypes = [a, b, y].map((one) => one?.zero.constant?.dtype)
-  if (!a || !b || !shapes[0] || !shapes[1] || !sameShape(shapes[0], shapes[1]) || sizeOf(shapes[0]) < 4 || new Set(dtypes).size !== 1) return undefined
+  if (
+    !a ||
+    !b ||
+    !shapes[0] ||
+    !shapes[1] ||
+    !sameShape(shapes[0], shapes[1]) ||
+    sizeOf(shapes[0]) < 4 ||
+    new Set(dtypes).size !== 1
+  )
+    return undefined
   return { op, attributes: {}, inputs: [a.q, a.scale, a.zero, b.q, b.scale, b.zero, y.scale, y.zero] }
 }
 

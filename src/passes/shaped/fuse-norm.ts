@@ -93,7 +93,8 @@ class Match {
     const follow = (name: string): Value | undefined => {
       const y = last.outputs[0]!
       const next = this.rewriter.single(y)
-      if (!next || !plain(next, name) || !this.rewriter.stands(next) || next.attributes.axis !== undefined) return undefined
+      if (!next || !plain(next, name) || !this.rewriter.stands(next) || next.attributes.axis !== undefined)
+        return undefined
       const other = next.inputs[0] === y ? next.inputs[1]! : next.inputs[0]!
       const row = this.row(other, shape)
       if (!row || !sameShape(reader.type(next.outputs[0])?.shape ?? [], type.shape)) return undefined
@@ -108,7 +109,8 @@ class Match {
     else if (norm.centred) bias = follow('Add')
     if (norm.bias && !bias) return undefined
     const result = reader.type(last.outputs[0])
-    if (result?.dtype !== 'float32' || !sameShape(result.shape, type.shape) || !closed(this.rewriter, this.nodes, last)) return undefined
+    if (result?.dtype !== 'float32' || !sameShape(result.shape, type.shape) || !closed(this.rewriter, this.nodes, last))
+      return undefined
     const op = (norm.centred ? LayerNormalization : RMSNormalization) as unknown as OpDefinition
     const attributes = { axis: norm.axis - type.shape.length, epsilon: norm.epsilon, stash_type: 1 }
     const inputs = bias ? [norm.x, scale, bias] : [norm.x, scale]
@@ -231,7 +233,10 @@ class Match {
   }
 
   private ones(node: Node, shape: Shape): Value {
-    return { name: `${node.name}/scale`, constant: remembered(node, shape, () => hostFrom('float32', shape, new Array<number>(sizeOf(shape)).fill(1))) }
+    return {
+      name: `${node.name}/scale`,
+      constant: remembered(node, shape, () => hostFrom('float32', shape, new Array<number>(sizeOf(shape)).fill(1))),
+    }
   }
 
   /** The node that makes a value, if it is that operator; it then belongs to the pattern. */
@@ -247,7 +252,8 @@ class Match {
     for (;;) {
       const cast = plain(this.rewriter.producer(result), 'Cast')
       const from = cast?.inputs[0]
-      if (!from || !this.reader.type(from) || this.reader.type(from)?.dtype !== this.reader.type(result)?.dtype) return result
+      if (!from || !this.reader.type(from) || this.reader.type(from)?.dtype !== this.reader.type(result)?.dtype)
+        return result
       this.nodes.add(cast)
       result = from
     }

@@ -34,7 +34,14 @@ export function fuseQuantize(graph: Graph, types: ReadonlyMap<Value, Inferred>):
       rewriter.remove(maker)
       rewriter.replace(last, { ...maker, outputs: last.outputs, fused: { ...maker.fused, activation } })
     } else {
-      rewriter.replace(last, { op: QuantizeDequantize, name: last.name, attributes: grid, inputs: [x], outputs: last.outputs, fused: notFused })
+      rewriter.replace(last, {
+        op: QuantizeDequantize,
+        name: last.name,
+        attributes: grid,
+        inputs: [x],
+        outputs: last.outputs,
+        fused: notFused,
+      })
     }
   }
   return rewriter.apply()
@@ -48,14 +55,18 @@ interface Grid extends Record<string, unknown> {
 /** With the attributes that were left out. */
 export function isPlain({ op, attributes }: Node, name: string): boolean {
   if (op.domain !== '' || op.name !== name) return false
-  return name === 'Cast' || [attributes.block_size, attributes.output_dtype, attributes.precision ?? 0].every((value) => value === 0)
+  return (
+    name === 'Cast' ||
+    [attributes.block_size, attributes.output_dtype, attributes.precision ?? 0].every((value) => value === 0)
+  )
 }
 
 /** What the two nodes do to an element, if they are each other's reverse. */
 function gridOf(quantize: Node, dequantize: Node): Grid | undefined {
   const [scale, otherScale] = [quantize, dequantize].map(({ inputs }) => inputs[1]?.constant)
   if (!scale || !otherScale || scale.dtype !== 'float32' || otherScale.dtype !== 'float32') return undefined
-  if (sizeOf(scale.shape) !== 1 || sizeOf(otherScale.shape) !== 1 || scale.data[0] !== otherScale.data[0]) return undefined
+  if (sizeOf(scale.shape) !== 1 || sizeOf(otherScale.shape) !== 1 || scale.data[0] !== otherScale.data[0])
+    return undefined
   const zeros = [quantize, dequantize].map(({ inputs }) => {
     if (!inputs[2]) return { dtype: 'uint8', value: 0 }
     return inputs[2].constant && { dtype: inputs[2].constant.dtype, value: Number(inputs[2].constant.data[0]) }

@@ -27,7 +27,12 @@ export function fuseResidual(graph: Graph, types: ReadonlyMap<Value, Inferred>):
     if (!product) continue
     const node = rewriter.maker(product)!
     const inputs = [0, 1, 2].map((i) => node.inputs[i])
-    const fused: Node = { ...node, inputs: [...inputs, product === a ? b : a], outputs: [y], fused: { ...node.fused, residual: RESIDUAL } }
+    const fused: Node = {
+      ...node,
+      inputs: [...inputs, product === a ? b : a],
+      outputs: [y],
+      fused: { ...node.fused, residual: RESIDUAL },
+    }
     rewriter.remove(node)
     rewriter.replace(add, fused)
     fuseInto(rewriter, fused)
@@ -36,16 +41,26 @@ export function fuseResidual(graph: Graph, types: ReadonlyMap<Value, Inferred>):
 }
 
 function isSum({ op, inputs, attributes }: Node): boolean {
-  return op.domain === '' && (op.name === 'Add' || op.name === 'Sum') && inputs.length === 2 && attributes.axis === undefined
+  return (
+    op.domain === '' && (op.name === 'Add' || op.name === 'Sum') && inputs.length === 2 && attributes.axis === undefined
+  )
 }
 
 function carries(rewriter: Rewriter, value: Value): boolean {
   const node = rewriter.producer(value)
   if (!node || node !== rewriter.maker(value) || !rewriter.single(value)) return false
-  return node.op.domain === '' && carriers.has(node.op.name) && !node.fused.activation && node.fused.residual === undefined && node.inputs.length <= RESIDUAL
+  return (
+    node.op.domain === '' &&
+    carriers.has(node.op.name) &&
+    !node.fused.activation &&
+    node.fused.residual === undefined &&
+    node.inputs.length <= RESIDUAL
+  )
 }
 
 function sameTypes(types: ReadonlyMap<Value, Inferred>, ...values: Value[]): boolean {
   const [first, ...rest] = values.map((value) => value.constant ?? types.get(value)?.type)
-  return first?.dtype === 'float32' && rest.every((type) => type?.dtype === 'float32' && sameShape(type.shape, first.shape))
+  return (
+    first?.dtype === 'float32' && rest.every((type) => type?.dtype === 'float32' && sameShape(type.shape, first.shape))
+  )
 }

@@ -32,13 +32,23 @@ function softmaxOf(reader: Reader, div: Node): Node | undefined {
   const [type, result] = [reader.type(x), reader.type(div.outputs[0])]
   if (type?.dtype !== 'float32' || !result || !sameShape(type.shape, result.shape)) return undefined
   const [axis, other] = [axisOf(reader, sum, type.shape.length), axisOf(reader, max, type.shape.length)]
-  if (axis === undefined || axis !== other || !closed(rewriter, new Set([div, exp, sum, sub, max]), div)) return undefined
-  return { op: Softmax as unknown as OpDefinition, name: div.name, attributes: { axis }, inputs: [x], outputs: div.outputs, fused: notFused }
+  if (axis === undefined || axis !== other || !closed(rewriter, new Set([div, exp, sum, sub, max]), div))
+    return undefined
+  return {
+    op: Softmax as unknown as OpDefinition,
+    name: div.name,
+    attributes: { axis },
+    inputs: [x],
+    outputs: div.outputs,
+    fused: notFused,
+  }
 }
 
 /** The one axis that a reduction takes and keeps. */
 function axisOf(reader: Reader, { inputs, outputs, attributes }: Node, rank: number): number | undefined {
   const axes = inputs[1] && reader.integers(inputs[1])
   // Of a reduction whose axes are wrong there is no type.
-  return axes?.length === 1 && reader.type(outputs[0]) && attributes.keepdims === 1 ? normalizeAxis(axes[0], rank) : undefined
+  return axes?.length === 1 && reader.type(outputs[0]) && attributes.keepdims === 1
+    ? normalizeAxis(axes[0], rank)
+    : undefined
 }

@@ -26,24 +26,157 @@ interface Case {
 }
 
 const cases: Case[] = [
-  { name: '2×2/2', size: [1, 5, 7], kernel: [1, 2, 2], stride: [1, 2, 2], inputs: 6, outputs: 9, bias: true, act: codes.UNARY_RELU },
-  { name: '3×3/2', images: 2, size: [1, 5, 4], kernel: [1, 3, 3], stride: [1, 2, 2], pads: [0, 1, 1, 0, 1, 1], inputs: 5, outputs: 8 },
   {
-    name: '3×3/2 output padding', size: [1, 4, 5], kernel: [1, 3, 3], stride: [1, 2, 2], pads: [0, 1, 1, 0, 0, 0], inputs: 4, outputs: 10,
-    bias: true, residual: true, act: codes.UNARY_SIGMOID, gap: 3,
+    name: '2×2/2',
+    size: [1, 5, 7],
+    kernel: [1, 2, 2],
+    stride: [1, 2, 2],
+    inputs: 6,
+    outputs: 9,
+    bias: true,
+    act: codes.UNARY_RELU,
   },
-  { name: '4×4/2', size: [1, 7, 6], kernel: [1, 4, 4], stride: [1, 2, 2], pads: [0, 1, 1, 0, 1, 1], inputs: 8, outputs: 3, bias: true },
-  { name: '3×3/1', size: [1, 6, 5], kernel: [1, 3, 3], pads: [0, 1, 1, 0, 1, 1], inputs: 4, outputs: 8, residual: true },
-  { name: 'stride beyond the kernel', size: [1, 3, 4], kernel: [1, 2, 1], stride: [1, 3, 4], inputs: 3, outputs: 5, bias: true },
-  { name: 'dilated', size: [1, 5, 5], kernel: [1, 3, 2], stride: [1, 2, 3], dilation: [1, 2, 2], pads: [0, 1, 2, 0, 0, 1], inputs: 3, outputs: 4 },
-  { name: 'dilation and stride share a factor', size: [1, 4, 6], kernel: [1, 3, 4], stride: [1, 4, 6], dilation: [1, 6, 4], inputs: 2, outputs: 9 },
-  { name: 'grouped', size: [1, 4, 4], kernel: [1, 3, 3], stride: [1, 2, 2], groups: 3, inputs: 4, outputs: 5, bias: true, gap: 2 },
-  { name: 'depthwise', size: [1, 4, 4], kernel: [1, 4, 4], stride: [1, 2, 2], pads: [0, 1, 1, 0, 1, 1], groups: 6, inputs: 1, outputs: 1 },
-  { name: 'asymmetric', size: [1, 5, 4], kernel: [1, 3, 5], stride: [1, 2, 1], pads: [0, 0, 3, 0, 2, 1], inputs: 3, outputs: 4 },
-  { name: 'negative padding', size: [1, 3, 3], kernel: [1, 2, 2], stride: [1, 2, 2], pads: [0, -1, -2, 0, -3, 0], inputs: 3, outputs: 4, bias: true },
-  { name: 'deep k', size: [1, 3, 3], kernel: [1, 3, 3], stride: [1, 2, 2], inputs: 130, outputs: 9, bias: true, residual: true },
-  { name: '1-D', images: 2, size: [1, 1, 9], kernel: [1, 1, 5], stride: [1, 1, 3], pads: [0, 0, 1, 0, 0, 0], inputs: 4, outputs: 5 },
-  { name: '3-D', images: 2, size: [2, 3, 4], kernel: [3, 2, 3], stride: [2, 2, 1], pads: [1, 0, 1, 0, 0, 1], inputs: 3, outputs: 5, bias: true },
+  {
+    name: '3×3/2',
+    images: 2,
+    size: [1, 5, 4],
+    kernel: [1, 3, 3],
+    stride: [1, 2, 2],
+    pads: [0, 1, 1, 0, 1, 1],
+    inputs: 5,
+    outputs: 8,
+  },
+  {
+    name: '3×3/2 output padding',
+    size: [1, 4, 5],
+    kernel: [1, 3, 3],
+    stride: [1, 2, 2],
+    pads: [0, 1, 1, 0, 0, 0],
+    inputs: 4,
+    outputs: 10,
+    bias: true,
+    residual: true,
+    act: codes.UNARY_SIGMOID,
+    gap: 3,
+  },
+  {
+    name: '4×4/2',
+    size: [1, 7, 6],
+    kernel: [1, 4, 4],
+    stride: [1, 2, 2],
+    pads: [0, 1, 1, 0, 1, 1],
+    inputs: 8,
+    outputs: 3,
+    bias: true,
+  },
+  {
+    name: '3×3/1',
+    size: [1, 6, 5],
+    kernel: [1, 3, 3],
+    pads: [0, 1, 1, 0, 1, 1],
+    inputs: 4,
+    outputs: 8,
+    residual: true,
+  },
+  {
+    name: 'stride beyond the kernel',
+    size: [1, 3, 4],
+    kernel: [1, 2, 1],
+    stride: [1, 3, 4],
+    inputs: 3,
+    outputs: 5,
+    bias: true,
+  },
+  {
+    name: 'dilated',
+    size: [1, 5, 5],
+    kernel: [1, 3, 2],
+    stride: [1, 2, 3],
+    dilation: [1, 2, 2],
+    pads: [0, 1, 2, 0, 0, 1],
+    inputs: 3,
+    outputs: 4,
+  },
+  {
+    name: 'dilation and stride share a factor',
+    size: [1, 4, 6],
+    kernel: [1, 3, 4],
+    stride: [1, 4, 6],
+    dilation: [1, 6, 4],
+    inputs: 2,
+    outputs: 9,
+  },
+  {
+    name: 'grouped',
+    size: [1, 4, 4],
+    kernel: [1, 3, 3],
+    stride: [1, 2, 2],
+    groups: 3,
+    inputs: 4,
+    outputs: 5,
+    bias: true,
+    gap: 2,
+  },
+  {
+    name: 'depthwise',
+    size: [1, 4, 4],
+    kernel: [1, 4, 4],
+    stride: [1, 2, 2],
+    pads: [0, 1, 1, 0, 1, 1],
+    groups: 6,
+    inputs: 1,
+    outputs: 1,
+  },
+  {
+    name: 'asymmetric',
+    size: [1, 5, 4],
+    kernel: [1, 3, 5],
+    stride: [1, 2, 1],
+    pads: [0, 0, 3, 0, 2, 1],
+    inputs: 3,
+    outputs: 4,
+  },
+  {
+    name: 'negative padding',
+    size: [1, 3, 3],
+    kernel: [1, 2, 2],
+    stride: [1, 2, 2],
+    pads: [0, -1, -2, 0, -3, 0],
+    inputs: 3,
+    outputs: 4,
+    bias: true,
+  },
+  {
+    name: 'deep k',
+    size: [1, 3, 3],
+    kernel: [1, 3, 3],
+    stride: [1, 2, 2],
+    inputs: 130,
+    outputs: 9,
+    bias: true,
+    residual: true,
+  },
+  {
+    name: '1-D',
+    images: 2,
+    size: [1, 1, 9],
+    kernel: [1, 1, 5],
+    stride: [1, 1, 3],
+    pads: [0, 0, 1, 0, 0, 0],
+    inputs: 4,
+    outputs: 5,
+  },
+  {
+    name: '3-D',
+    images: 2,
+    size: [2, 3, 4],
+    kernel: [3, 2, 3],
+    stride: [2, 2, 1],
+    pads: [1, 0, 1, 0, 0, 1],
+    inputs: 3,
+    outputs: 5,
+    bias: true,
+  },
   { name: 'no channels', size: [1, 3, 3], kernel: [1, 3, 3], stride: [1, 2, 2], inputs: 0, outputs: 3, bias: true },
   { name: 'no images', images: 0, size: [1, 3, 3], kernel: [1, 3, 3], inputs: 2, outputs: 3 },
 ]
@@ -101,11 +234,23 @@ describe.each(builds)('conv_transpose (%s)', (build) => {
         }
       }
     }
-    const values = sums.map((v) => (c.act === codes.UNARY_RELU ? Math.max(v, 0) : c.act === codes.UNARY_SIGMOID ? 1 / (1 + Math.exp(-v)) : v))
+    const values = sums.map((v) =>
+      c.act === codes.UNARY_RELU ? Math.max(v, 0) : c.act === codes.UNARY_SIGMOID ? 1 / (1 + Math.exp(-v)) : v,
+    )
 
     const packed = wasm.alloc(kernels.conv_packed_size(outputs, inputs, taps, groups))
     kernels.conv_transpose_pack(
-      wasm.f32(w), inputs, outputs, groups, ...kernel, ...stride, ...dilation, pads[0], pads[1], pads[2], packed,
+      wasm.f32(w),
+      inputs,
+      outputs,
+      groups,
+      ...kernel,
+      ...stride,
+      ...dilation,
+      pads[0],
+      pads[1],
+      pads[2],
+      packed,
     )
     const xAt = wasm.f32(x)
     const y = wasm.f32(new Float32Array(pixels * yPitch).fill(NaN))
@@ -114,10 +259,40 @@ describe.each(builds)('conv_transpose (%s)', (build) => {
     const scratch = wasm.alloc(kernels.conv_scratch_size(inputs, taps))
     const run = (begin: number, end: number) =>
       kernels.conv_transpose(
-        xAt, xPitch, ...size, inputs, groups, packed, ...kernel, ...stride, ...dilation, pads[0], pads[1], pads[2],
-        y, yPitch, ...out, outputs, biasAt, residualAt, yPitch, c.act ?? 0, 0, 0, begin, end, scratch,
+        xAt,
+        xPitch,
+        ...size,
+        inputs,
+        groups,
+        packed,
+        ...kernel,
+        ...stride,
+        ...dilation,
+        pads[0],
+        pads[1],
+        pads[2],
+        y,
+        yPitch,
+        ...out,
+        outputs,
+        biasAt,
+        residualAt,
+        yPitch,
+        c.act ?? 0,
+        0,
+        0,
+        begin,
+        end,
+        scratch,
       )
-    return { run, rows: images * out[0] * out[1], result: () => wasm.viewF32(y, pixels * yPitch).slice(), values, scale, terms: taps * inputs }
+    return {
+      run,
+      rows: images * out[0] * out[1],
+      result: () => wasm.viewF32(y, pixels * yPitch).slice(),
+      values,
+      scale,
+      terms: taps * inputs,
+    }
   }
 
   test.each(cases)('$name $inputs→$outputs', (c) => {
@@ -136,11 +311,14 @@ describe.each(builds)('conv_transpose (%s)', (build) => {
     expect(wasm.overruns()).toEqual([])
   })
 
-  test.each(cases.filter((c) => c.images !== 0 && c.inputs > 0))('bits do not depend on the split: $name $inputs→$outputs', (c) => {
-    const whole = setUp(c)
-    whole.run(0, whole.rows)
-    const parts = setUp(c)
-    for (let row = 0; row < parts.rows; row++) parts.run(row, row + 1)
-    expect(new Uint32Array(parts.result().buffer)).toEqual(new Uint32Array(whole.result().buffer))
-  })
+  test.each(cases.filter((c) => c.images !== 0 && c.inputs > 0))(
+    'bits do not depend on the split: $name $inputs→$outputs',
+    (c) => {
+      const whole = setUp(c)
+      whole.run(0, whole.rows)
+      const parts = setUp(c)
+      for (let row = 0; row < parts.rows; row++) parts.run(row, row + 1)
+      expect(new Uint32Array(parts.result().buffer)).toEqual(new Uint32Array(whole.result().buffer))
+    },
+  )
 })

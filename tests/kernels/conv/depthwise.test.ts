@@ -13,8 +13,16 @@ interface Case extends ConvShape {
 }
 
 const base: Case = {
-  n: 1, height: 9, width: 11, channels: 8, filters: 8, groups: 8,
-  kernel: [3, 3], strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1],
+  n: 1,
+  height: 9,
+  width: 11,
+  channels: 8,
+  filters: 8,
+  groups: 8,
+  kernel: [3, 3],
+  strides: [1, 1],
+  dilations: [1, 1],
+  pads: [1, 1, 1, 1],
 }
 
 function depth(channels: number, more: Partial<Case> = {}, multiplier = 1): Case {
@@ -38,27 +46,56 @@ const cases: Record<string, Case> = {
   '3x3 dilated': depth(17, { dilations: [2, 3], pads: [2, 3, 2, 3], bias: true }),
   '5x5': depth(24, { kernel: [5, 5], pads: [2, 2, 2, 2], bias: true, act: UNARY_RELU }),
   '5x5 stride 2': depth(7, {
-    width: 23, height: 12, kernel: [5, 5], strides: [2, 2], pads: [2, 2, 2, 2], residual: true,
+    width: 23,
+    height: 12,
+    kernel: [5, 5],
+    strides: [2, 2],
+    pads: [2, 2, 2, 2],
+    residual: true,
   }),
   '7x7': depth(10, { kernel: [7, 7], pads: [3, 3, 3, 3], bias: true }),
   '1x7 in one row': depth(9, { height: 1, width: 40, kernel: [1, 7], pads: [0, 3, 0, 3] }),
   '3x3 with interior': depth(12, { width: 40, height: 7, bias: true, act: UNARY_CLIP, a: -0.2, b: 0.4, extra: 4 }),
   '3x3 stride 2 with interior, dilated rows': depth(8, {
-    n: 2, width: 45, strides: [2, 2], dilations: [3, 1], pads: [5, 1, 4, 1],
+    n: 2,
+    width: 45,
+    strides: [2, 2],
+    dilations: [3, 1],
+    pads: [5, 1, 4, 1],
   }),
   '3x3 stride 2, more than 2 MB, asymmetric pads': depth(24, {
-    width: 163, height: 141, strides: [2, 2], pads: [2, 3, 0, 0], bias: true, act: UNARY_RELU,
+    width: 163,
+    height: 141,
+    strides: [2, 2],
+    pads: [2, 3, 0, 0],
+    bias: true,
+    act: UNARY_RELU,
   }),
   '3x3 stride 2, more than 1 MB, whole cache lines, an odd number of outputs': depth(32, {
-    width: 87, height: 110, strides: [2, 2], bias: true, act: UNARY_CLIP, a: -0.2, b: 0.4,
+    width: 87,
+    height: 110,
+    strides: [2, 2],
+    bias: true,
+    act: UNARY_CLIP,
+    a: -0.2,
+    b: 0.4,
   }),
   '3x3 stride 2, more than 1 MB, whole cache lines, dilated rows, pitches': depth(48, {
-    n: 2, width: 70, height: 81, strides: [2, 2], dilations: [2, 1], pads: [2, 1, 2, 1], extra: 4,
+    n: 2,
+    width: 70,
+    height: 81,
+    strides: [2, 2],
+    dilations: [2, 1],
+    pads: [2, 1, 2, 1],
+    extra: 4,
   }),
   '5x5 with interior, no pads': depth(4, { width: 32, kernel: [5, 5], pads: [0, 0, 0, 0], act: UNARY_RELU }),
   '5x5 stride 2 with interior': depth(4, { width: 50, kernel: [5, 5], strides: [1, 2], pads: [2, 2, 1, 1] }),
   '3x3 dilated columns with interior, kernel taller than image': depth(4, {
-    width: 50, height: 2, dilations: [2, 4], pads: [2, 4, 2, 4],
+    width: 50,
+    height: 2,
+    dilations: [2, 4],
+    pads: [2, 4, 2, 4],
   }),
   '256 channels': depth(256, { width: 20, height: 3, bias: true }),
   '4x2 stride 3x1': depth(16, { kernel: [4, 2], strides: [3, 1], pads: [1, 0, 2, 1] }),
@@ -69,16 +106,27 @@ const cases: Record<string, Case> = {
 
 function activate(v: number, act: number, a: number, b: number): number {
   switch (act) {
-    case UNARY_RELU: return Math.max(v, 0)
-    case UNARY_CLIP: return Math.min(Math.max(v, a), b)
-    case UNARY_LEAKY_RELU: return v < 0 ? v * a : v
-    case UNARY_HARD_SWISH: return v * Math.min(Math.max(v / 6 + 0.5, 0), 1)
-    default: return v
+    case UNARY_RELU:
+      return Math.max(v, 0)
+    case UNARY_CLIP:
+      return Math.min(Math.max(v, a), b)
+    case UNARY_LEAKY_RELU:
+      return v < 0 ? v * a : v
+    case UNARY_HARD_SWISH:
+      return v * Math.min(Math.max(v / 6 + 0.5, 0), 1)
+    default:
+      return v
   }
 }
 
 function run(
-  wasm: Wasm, s: Case, x: Float32Array, w: Float32Array, bias?: Float32Array, residual?: Float32Array, splits = 1,
+  wasm: Wasm,
+  s: Case,
+  x: Float32Array,
+  w: Float32Array,
+  bias?: Float32Array,
+  residual?: Float32Array,
+  splits = 1,
 ): Float32Array {
   const k = wasm.kernels
   wasm.reset()
@@ -99,10 +147,32 @@ function run(
   const rows = s.n * oh
   for (let i = 0; i < splits; i++) {
     k.depthwise_f32(
-      xAt, s.channels + extra, packed, biasAt, residualAt, s.filters + extra, y, s.filters + extra,
-      s.height, s.width, s.filters, s.filters / s.channels, oh, ow, kh, kw, ...s.strides, ...s.dilations,
-      s.pads[0], s.pads[1], s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0, scratch,
-      Math.floor((rows * i) / splits), Math.floor((rows * (i + 1)) / splits),
+      xAt,
+      s.channels + extra,
+      packed,
+      biasAt,
+      residualAt,
+      s.filters + extra,
+      y,
+      s.filters + extra,
+      s.height,
+      s.width,
+      s.filters,
+      s.filters / s.channels,
+      oh,
+      ow,
+      kh,
+      kw,
+      ...s.strides,
+      ...s.dilations,
+      s.pads[0],
+      s.pads[1],
+      s.act ?? UNARY_NONE,
+      s.a ?? 0,
+      s.b ?? 0,
+      scratch,
+      Math.floor((rows * i) / splits),
+      Math.floor((rows * (i + 1)) / splits),
     )
   }
   expect(wasm.overruns()).toEqual([])

@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { UNARY_CLIP, UNARY_HARD_SWISH, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from '../../../assembly/abi/codes.js'
-import { conv, convOutput, type ConvShape, randomF32, relativeL2, withPitch, withoutPitch, worst } from '../reference.js'
+import {
+  conv,
+  convOutput,
+  type ConvShape,
+  randomF32,
+  relativeL2,
+  withPitch,
+  withoutPitch,
+  worst,
+} from '../reference.js'
 import { builds, Wasm } from '../wasm.js'
 
 interface Case extends ConvShape {
@@ -14,8 +23,17 @@ interface Case extends ConvShape {
 
 function make(channels: number, filters: number, height: number, width: number, more: Partial<Case> = {}): Case {
   return {
-    n: 1, height, width, channels, filters, groups: 1,
-    kernel: [3, 3], strides: [1, 1], dilations: [1, 1], pads: [1, 1, 1, 1], ...more,
+    n: 1,
+    height,
+    width,
+    channels,
+    filters,
+    groups: 1,
+    kernel: [3, 3],
+    strides: [1, 1],
+    dilations: [1, 1],
+    pads: [1, 1, 1, 1],
+    ...more,
   }
 }
 
@@ -26,7 +44,10 @@ const cases: Record<string, Case> = {
   '6 → 21, no pads, clip': make(6, 21, 11, 12, { pads: [0, 0, 0, 0], bias: true, act: UNARY_CLIP, a: -0.5, b: 0.7 }),
   '21 → 6, residual, leaky': make(21, 6, 6, 9, { bias: true, residual: true, act: UNARY_LEAKY_RELU, a: 0.2 }),
   '10 → 3, pitches, other activation': make(10, 3, 7, 7, {
-    extra: 5, bias: true, residual: true, act: UNARY_HARD_SWISH,
+    extra: 5,
+    bias: true,
+    residual: true,
+    act: UNARY_HARD_SWISH,
   }),
   '16 → 16, other activation': make(16, 16, 7, 9, { act: UNARY_HARD_SWISH }),
   '4 → 4, one pixel': make(4, 4, 1, 1, { bias: true }),
@@ -38,16 +59,27 @@ const cases: Record<string, Case> = {
 
 function activate(v: number, act: number, a: number, b: number): number {
   switch (act) {
-    case UNARY_RELU: return Math.max(v, 0)
-    case UNARY_CLIP: return Math.min(Math.max(v, a), b)
-    case UNARY_LEAKY_RELU: return v < 0 ? v * a : v
-    case UNARY_HARD_SWISH: return v * Math.min(Math.max(v / 6 + 0.5, 0), 1)
-    default: return v
+    case UNARY_RELU:
+      return Math.max(v, 0)
+    case UNARY_CLIP:
+      return Math.min(Math.max(v, a), b)
+    case UNARY_LEAKY_RELU:
+      return v < 0 ? v * a : v
+    case UNARY_HARD_SWISH:
+      return v * Math.min(Math.max(v / 6 + 0.5, 0), 1)
+    default:
+      return v
   }
 }
 
 function run(
-  wasm: Wasm, m: number, s: Case, x: Float32Array, w: Float32Array, bias?: Float32Array, residual?: Float32Array,
+  wasm: Wasm,
+  m: number,
+  s: Case,
+  x: Float32Array,
+  w: Float32Array,
+  bias?: Float32Array,
+  residual?: Float32Array,
   backwards = false,
 ): Float32Array {
   const k = wasm.kernels
@@ -74,8 +106,31 @@ function run(
   const blocks = k.winograd_blocks(m, r, s.n, oh, ow, s.channels, s.filters)
   const call = (begin: number, end: number) =>
     k.winograd_f32(
-      m, r, xAt, s.channels + extra, packed, biasAt, residual ? y : 0, s.filters + extra, y, s.filters + extra,
-      s.n, s.height, s.width, s.channels, s.filters, oh, ow, s.pads[0], s.pads[1], s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0, scratch, begin, end,
+      m,
+      r,
+      xAt,
+      s.channels + extra,
+      packed,
+      biasAt,
+      residual ? y : 0,
+      s.filters + extra,
+      y,
+      s.filters + extra,
+      s.n,
+      s.height,
+      s.width,
+      s.channels,
+      s.filters,
+      oh,
+      ow,
+      s.pads[0],
+      s.pads[1],
+      s.act ?? UNARY_NONE,
+      s.a ?? 0,
+      s.b ?? 0,
+      scratch,
+      begin,
+      end,
     )
   if (backwards) for (let i = blocks - 1; i >= 0; i--) call(i, i + 1)
   else call(0, blocks)
@@ -109,7 +164,11 @@ test('choice of the tile', () => {
 
 describe.each(builds)('Winograd, %s build', (build) => {
   const wasm = new Wasm(build)
-  describe.each([[4, 3], [2, 3], [2, 5]])('F(%i, %i)', (m, r) => {
+  describe.each([
+    [4, 3],
+    [2, 3],
+    [2, 5],
+  ])('F(%i, %i)', (m, r) => {
     // The error of a sum grows with the sum's size: bounds are fractions of the largest one.
     test.each(Object.entries(cases))('%s', (_, { pads, ...shape }) => {
       // What a window of five reaches further is padding, one pixel more on each side.

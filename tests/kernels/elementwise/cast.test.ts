@@ -4,26 +4,57 @@ import { seeded } from '../../support/random.js'
 import { builds, Wasm } from '../wasm.js'
 
 describe.each(builds)('%s', (build) => {
-  test.each([['f16', 'float16'], ['bf16', 'bfloat16']] as const)('every %s as float32 and back', (short, dtype) => {
+  test.each([
+    ['f16', 'float16'],
+    ['bf16', 'bfloat16'],
+  ] as const)('every %s as float32 and back', (short, dtype) => {
     const wasm = new Wasm(build)
     const n = 65536
     const [x, y, z] = [wasm.alloc(n * 2), wasm.alloc(n * 4), wasm.alloc(n * 2)]
     wasm.viewU16(x, n).set(Uint16Array.from({ length: n }, (_, i) => i))
     wasm.kernels[`cast_${short}_f32`](x, y, n)
     wasm.viewF32(y, n).forEach((value, code) => {
-      if (!Object.is(value, decodeFloat(dtype, code))) throw new Error(`${code} became ${value}, should be ${decodeFloat(dtype, code)}`)
+      if (!Object.is(value, decodeFloat(dtype, code)))
+        throw new Error(`${code} became ${value}, should be ${decodeFloat(dtype, code)}`)
     })
     wasm.kernels[`cast_f32_${short}`](y, z, n)
     const [floats, codes] = [wasm.viewF32(y, n), wasm.viewU16(z, n)]
     // The payload of a NaN may change.
-    codes.forEach((code, i) => expect(Number.isNaN(floats[i]) ? Number.isNaN(decodeFloat(dtype, code)) : code === i).toBe(true))
+    codes.forEach((code, i) =>
+      expect(Number.isNaN(floats[i]) ? Number.isNaN(decodeFloat(dtype, code)) : code === i).toBe(true),
+    )
   })
 
-  test.each([['f16', 'float16'], ['bf16', 'bfloat16']] as const)('float32 rounds to the nearest %s, halves to even', (short, dtype) => {
+  test.each([
+    ['f16', 'float16'],
+    ['bf16', 'bfloat16'],
+  ] as const)('float32 rounds to the nearest %s, halves to even', (short, dtype) => {
     const wasm = new Wasm(build)
     const random = seeded(7)
-    const edges = [65504, 65519.99, 65520, 65536, 6.1e-5, 5.96e-8, 2.98e-8, 2.9802324e-8, 1e-10, -0, 0, Infinity, -Infinity, 3.4e38, 1.00048828125, 1.00146484375, 1.00390625, 1.01171875]
-    const values = Float32Array.from([...edges, ...Array.from({ length: 20001 }, () => (random() - 0.5) * 2 ** Math.floor(random() * 40 - 24))])
+    const edges = [
+      65504,
+      65519.99,
+      65520,
+      65536,
+      6.1e-5,
+      5.96e-8,
+      2.98e-8,
+      2.9802324e-8,
+      1e-10,
+      -0,
+      0,
+      Infinity,
+      -Infinity,
+      3.4e38,
+      1.00048828125,
+      1.00146484375,
+      1.00390625,
+      1.01171875,
+    ]
+    const values = Float32Array.from([
+      ...edges,
+      ...Array.from({ length: 20001 }, () => (random() - 0.5) * 2 ** Math.floor(random() * 40 - 24)),
+    ])
     const [x, y] = [wasm.f32(values), wasm.alloc(values.length * 2)]
     wasm.kernels[`cast_f32_${short}`](x, y, values.length)
     expect(Array.from(wasm.viewU16(y, values.length))).toEqual(Array.from(values, (value) => encodeFloat(dtype, value)))
@@ -48,8 +79,19 @@ describe.each(builds)('%s', (build) => {
     const wasm = new Wasm(build)
     const [x, y] = [wasm.f32(floats), wasm.alloc(floats.length * 8)]
     wasm.kernels.cast_f32_i8(x, y, floats.length)
-    expect(Array.from(wasm.viewU8(y, floats.length), (v) => (v << 24) >> 24)).toEqual([0, -1, 0, -1, 0, -1, 0, 44, -1, 112, 0, 0, 0])
+    expect(Array.from(wasm.viewU8(y, floats.length), (v) => (v << 24) >> 24)).toEqual([
+      0, -1, 0, -1, 0, -1, 0, 44, -1, 112, 0, 0, 0,
+    ])
     wasm.kernels.cast_f32_i64(x, y, floats.length)
-    expect(Array.from(wasm.viewI64(y, 8))).toEqual([0n, 2n ** 63n - 1n, -(2n ** 63n), 3000000000n, -3000000000n, 2n ** 63n - 1n, -(2n ** 63n), 300n])
+    expect(Array.from(wasm.viewI64(y, 8))).toEqual([
+      0n,
+      2n ** 63n - 1n,
+      -(2n ** 63n),
+      3000000000n,
+      -3000000000n,
+      2n ** 63n - 1n,
+      -(2n ** 63n),
+      300n,
+    ])
   })
 })

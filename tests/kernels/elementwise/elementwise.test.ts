@@ -1,6 +1,23 @@
 import { describe, expect, test } from 'vitest'
 import {
-  BINARY_ADD, BINARY_DIV, BINARY_MUL, BINARY_SUB, CHAIN_BINARY, CHAIN_FLIPPED, CHAIN_FULL, CHAIN_ROW, CHAIN_SCALAR, CHAIN_UNARY, UNARY_AFFINE, UNARY_CLIP, UNARY_EXP, UNARY_GELU, UNARY_RELU, UNARY_SIGMOID, UNARY_SIN, UNARY_TANH,
+  BINARY_ADD,
+  BINARY_DIV,
+  BINARY_MUL,
+  BINARY_SUB,
+  CHAIN_BINARY,
+  CHAIN_FLIPPED,
+  CHAIN_FULL,
+  CHAIN_ROW,
+  CHAIN_SCALAR,
+  CHAIN_UNARY,
+  UNARY_AFFINE,
+  UNARY_CLIP,
+  UNARY_EXP,
+  UNARY_GELU,
+  UNARY_RELU,
+  UNARY_SIGMOID,
+  UNARY_SIN,
+  UNARY_TANH,
 } from '../../../assembly/abi/codes.js'
 import { uniform } from '../random.js'
 import { builds, Wasm } from '../wasm.js'
@@ -9,7 +26,9 @@ const randomF32 = (length: number, seed: number): Float32Array => uniform(seed)(
 
 const sizes = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 1003]
 
-type Step = { readonly unary: number; readonly a?: number; readonly b?: number } | { readonly binary: number; readonly operand: number; readonly spread: number; readonly flipped?: boolean }
+type Step =
+  | { readonly unary: number; readonly a?: number; readonly b?: number }
+  | { readonly binary: number; readonly operand: number; readonly spread: number; readonly flipped?: boolean }
 
 function program(wasm: Wasm, steps: readonly Step[]): number {
   const at = wasm.alloc(steps.length * 20)
@@ -29,7 +48,16 @@ function program(wasm: Wasm, steps: readonly Step[]): number {
 describe.each(builds)('%s', (build) => {
   test.each(sizes)('unary over %i elements: in place, apart, nothing beyond', (n) => {
     const wasm = new Wasm(build)
-    for (const code of [UNARY_RELU, UNARY_CLIP, UNARY_EXP, UNARY_TANH, UNARY_SIGMOID, UNARY_GELU, UNARY_SIN, UNARY_AFFINE]) {
+    for (const code of [
+      UNARY_RELU,
+      UNARY_CLIP,
+      UNARY_EXP,
+      UNARY_TANH,
+      UNARY_SIGMOID,
+      UNARY_GELU,
+      UNARY_SIN,
+      UNARY_AFFINE,
+    ]) {
       wasm.reset()
       const values = randomF32(n, n + 1)
       const x = wasm.f32(values)
@@ -79,7 +107,12 @@ describe.each(builds)('%s', (build) => {
     const table = wasm.i32([7, 11, 11, 1, 0, 1])
     const [whole, parts] = [wasm.alloc(7 * 44), wasm.alloc(7 * 44)]
     wasm.kernels.binary_broadcast_f32(BINARY_MUL, a, b, whole, table, 2, 0, 7)
-    for (const [begin, end] of [[0, 3], [3, 4], [4, 7]]) wasm.kernels.binary_broadcast_f32(BINARY_MUL, a, b, parts, table, 2, begin, end)
+    for (const [begin, end] of [
+      [0, 3],
+      [3, 4],
+      [4, 7],
+    ])
+      wasm.kernels.binary_broadcast_f32(BINARY_MUL, a, b, parts, table, 2, begin, end)
     expect(wasm.viewF32(parts, 77)).toEqual(wasm.viewF32(whole, 77))
   })
 
@@ -92,7 +125,15 @@ describe.each(builds)('%s', (build) => {
     { unary: UNARY_CLIP, a: 0.25, b: 4 },
     { binary: BINARY_DIV, operand: 5, spread: CHAIN_FULL, flipped: true },
   ]
-  test.each([[1, 1], [3, 1], [5, 7], [41, 33], [3, 512], [3, 513], [2, 1999]])('a chain over %i rows of %i', (rows, row) => {
+  test.each([
+    [1, 1],
+    [3, 1],
+    [5, 7],
+    [41, 33],
+    [3, 512],
+    [3, 513],
+    [2, 1999],
+  ])('a chain over %i rows of %i', (rows, row) => {
     const wasm = new Wasm(build)
     const n = rows * row
     const [values, gains, dividends] = [randomF32(n, 5), randomF32(row, 6), randomF32(n, 7)]

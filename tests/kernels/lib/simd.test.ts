@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { UNARY_COS, UNARY_ERF, UNARY_EXP, UNARY_LOG, UNARY_SIGMOID, UNARY_SIN, UNARY_TANH } from '../../../assembly/abi/codes.js'
+import {
+  UNARY_COS,
+  UNARY_ERF,
+  UNARY_EXP,
+  UNARY_LOG,
+  UNARY_SIGMOID,
+  UNARY_SIN,
+  UNARY_TANH,
+} from '../../../assembly/abi/codes.js'
 import { erf } from '../../ops/elementwise/elementwise.reference.js'
 import { seeded } from '../../support/random.js'
 import { builds, Wasm, type Build } from '../wasm.js'
@@ -20,13 +28,45 @@ function ulp(v: number): number {
 }
 
 const edges = [
-  0, -0, 1, -1, 2 ** -149, -(2 ** -149), 2 ** -126, -(2 ** -126), 2 ** -127, 3.4028234663852886e38, -3.4028234663852886e38, Infinity, -Infinity, NaN,
-  88.72283, 88.722839, 88.72284, 89, -87.33654, -87.33655, -103.27893, -103.97208, -104, -150, 0.34657359, 0.17328679, 9, 9.02, 8.3, 3.9, 3.8, 0.70710678, 1.41421356,
+  0,
+  -0,
+  1,
+  -1,
+  2 ** -149,
+  -(2 ** -149),
+  2 ** -126,
+  -(2 ** -126),
+  2 ** -127,
+  3.4028234663852886e38,
+  -3.4028234663852886e38,
+  Infinity,
+  -Infinity,
+  NaN,
+  88.72283,
+  88.722839,
+  88.72284,
+  89,
+  -87.33654,
+  -87.33655,
+  -103.27893,
+  -103.97208,
+  -104,
+  -150,
+  0.34657359,
+  0.17328679,
+  9,
+  9.02,
+  8.3,
+  3.9,
+  3.8,
+  0.70710678,
+  1.41421356,
 ]
 
 function* patterns(): Generator<Int32Array> {
   if (exhaustive) {
-    for (let start = 0; start < 2 ** 32; start += BATCH) yield Int32Array.from({ length: BATCH }, (_, i) => (start + i) | 0)
+    for (let start = 0; start < 2 ** 32; start += BATCH)
+      yield Int32Array.from({ length: BATCH }, (_, i) => (start + i) | 0)
     return
   }
   const random = seeded(1)
@@ -57,7 +97,8 @@ function worstOf(build: Build, code: number, f: (x: number) => number): Worst {
       if (Object.is(rounded, to[i])) continue
       // Infinite or NaN on one side only is an error without measure, but for the last number before the overflow.
       const edge = Math.abs(rounded) === Infinity && Math.abs(exact) < 3.4028236e38
-      const difference = Number.isFinite(rounded) && Number.isFinite(to[i]) ? Math.abs(to[i] - exact) : edge ? 0 : Infinity
+      const difference =
+        Number.isFinite(rounded) && Number.isFinite(to[i]) ? Math.abs(to[i] - exact) : edge ? 0 : Infinity
       const ulps = difference / ulp(exact)
       if (ulps > worst.ulps) worst = { ...worst, ulps, at: from[i] }
       worst = { ...worst, absolute: Math.max(worst.absolute, difference) }
@@ -83,7 +124,11 @@ describe.each(builds)('%s', (build) => {
     exhaustive ? 3_600_000 : undefined,
   )
 
-  test('erf stays within 6.6e-7', () => expect(worstOf(build, UNARY_ERF, erf).absolute).toBeLessThanOrEqual(6.6e-7), exhaustive ? 3_600_000 : undefined)
+  test(
+    'erf stays within 6.6e-7',
+    () => expect(worstOf(build, UNARY_ERF, erf).absolute).toBeLessThanOrEqual(6.6e-7),
+    exhaustive ? 3_600_000 : undefined,
+  )
 
   test('erf and tanh do not pass 1', () => {
     const wasm = new Wasm(build)

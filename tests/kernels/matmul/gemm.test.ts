@@ -34,7 +34,14 @@ function activation(v: number, { act = codes.UNARY_NONE, alpha = 0, beta = 0 }: 
 }
 
 /** The product in float64, and the sum of magnitudes that bounds its float32 error. */
-function reference(a: Float32Array, lda: number, b: (p: number, j: number) => number, c: Case, bias: Float32Array, residual: Float32Array) {
+function reference(
+  a: Float32Array,
+  lda: number,
+  b: (p: number, j: number) => number,
+  c: Case,
+  bias: Float32Array,
+  residual: Float32Array,
+) {
   const ldr = c.n + (c.slack ?? 0)
   const values = new Float64Array(c.m * c.n)
   const scale = new Float64Array(c.m * c.n)
@@ -73,7 +80,8 @@ const cases: Case[] = [
   { m: 0, k: 3, n: 5 },
   { m: 3, k: 3, n: 0 },
 ]
-for (let n = 1; n <= 17; n++) for (const m of [1, 4, 5, 6, 8]) cases.push({ m, k: n % 5, n, bias: n % 2 === 1, residual: m % 2 === 0 })
+for (let n = 1; n <= 17; n++)
+  for (const m of [1, 4, 5, 6, 8]) cases.push({ m, k: n % 5, n, bias: n % 2 === 1, residual: m % 2 === 0 })
 
 describe.each(builds)('gemm (%s)', (build) => {
   const wasm = new Wasm(build)
@@ -114,7 +122,8 @@ describe.each(builds)('gemm (%s)', (build) => {
         // n·u bound of a float32 dot product; 4 ulp for the activation.
         const bound = 2 ** -24 * ((c.k + 3) * expected.scale[index] + 4)
         const error = Math.abs(value - expected.values[index])
-        if (!(error <= bound)) expect.fail(`${i}, ${j}: ${value}, not ${expected.values[index]} (error ${error} > ${bound})`)
+        if (!(error <= bound))
+          expect.fail(`${i}, ${j}: ${value}, not ${expected.values[index]} (error ${error} > ${bound})`)
       }
     }
     expect(wasm.overruns()).toEqual([])
@@ -131,7 +140,26 @@ describe.each(builds)('gemm (%s)', (build) => {
     wasm.viewF32(at.c, c.m * ldc).fill(NaN)
     const scratch = wasm.alloc(kernels.gemm_unpacked_scratch_size(c.k, c.n) || 4)
     const [row, column] = c.transposed ? [1, c.k] : [c.n, 1]
-    kernels.gemm_unpacked(at.a, lda, at.b, row, column, at.bias, at.residual, ldc, at.c, ldc, c.k, c.n, 0, c.m, act, alpha, beta, scratch)
+    kernels.gemm_unpacked(
+      at.a,
+      lda,
+      at.b,
+      row,
+      column,
+      at.bias,
+      at.residual,
+      ldc,
+      at.c,
+      ldc,
+      c.k,
+      c.n,
+      0,
+      c.m,
+      act,
+      alpha,
+      beta,
+      scratch,
+    )
     expect(bits()).toEqual(before)
     expect(wasm.overruns()).toEqual([])
   })
@@ -144,17 +172,35 @@ describe.each(builds)('gemm (%s)', (build) => {
     const scratch = wasm.alloc(kernels.gemm_strided_a_scratch_size(c.k))
     const { act = 0, alpha = 0, beta = 0 } = c
     kernels.gemm_strided_a(
-      source, 1, c.m, at.packed, at.bias, at.residual, ldc, at.c, ldc, c.k, c.n, 0, c.m, act, alpha, beta, scratch,
+      source,
+      1,
+      c.m,
+      at.packed,
+      at.bias,
+      at.residual,
+      ldc,
+      at.c,
+      ldc,
+      c.k,
+      c.n,
+      0,
+      c.m,
+      act,
+      alpha,
+      beta,
+      scratch,
     )
     check(c, ldc, at.c, expected)
   })
 
-  const vectors = cases.filter((c) => c.m <= 5).concat([
-    { m: 1, k: 37, n: 101, bias: true, residual: true, act: codes.UNARY_RELU },
-    { m: 2, k: 64, n: 70, bias: true, slack: 1 },
-    { m: 3, k: 19, n: 1030, residual: true, act: codes.UNARY_SIGMOID },
-    { m: 3, k: 1030, n: 33 },
-  ])
+  const vectors = cases
+    .filter((c) => c.m <= 5)
+    .concat([
+      { m: 1, k: 37, n: 101, bias: true, residual: true, act: codes.UNARY_RELU },
+      { m: 2, k: 64, n: 70, bias: true, slack: 1 },
+      { m: 3, k: 19, n: 1030, residual: true, act: codes.UNARY_SIGMOID },
+      { m: 3, k: 1030, n: 33 },
+    ])
   test.each(vectors)('matrix times vector: %j', (c) => {
     const { b, lda, ldc, at: element, addresses: at, expected } = setUp(c)
     const { act = 0, alpha = 0, beta = 0 } = c
@@ -170,7 +216,21 @@ describe.each(builds)('gemm (%s)', (build) => {
         wasm.viewF32(at.c, c.m * ldc).fill(NaN)
         for (let i = 0; i + 1 < cuts.length; i++) {
           kernels[name](
-            at.a, lda, ...operand, at.bias, at.residual, ldc, at.c, ldc, c.m, c.k, cuts[i], cuts[i + 1], act, alpha, beta,
+            at.a,
+            lda,
+            ...operand,
+            at.bias,
+            at.residual,
+            ldc,
+            at.c,
+            ldc,
+            c.m,
+            c.k,
+            cuts[i],
+            cuts[i + 1],
+            act,
+            alpha,
+            beta,
           )
         }
         check(c, ldc, at.c, expected)
@@ -188,7 +248,21 @@ describe.each(builds)('gemm (%s)', (build) => {
       wasm.viewF32(at.c, c.m * ldc).fill(NaN)
       for (let i = 0; i + 1 < cuts.length; i++) {
         kernels.gemm(
-          at.a, lda, at.packed, at.bias, at.residual, ldc, at.c, ldc, c.k, c.n, cuts[i], cuts[i + 1], c.act, 0, 0,
+          at.a,
+          lda,
+          at.packed,
+          at.bias,
+          at.residual,
+          ldc,
+          at.c,
+          ldc,
+          c.k,
+          c.n,
+          cuts[i],
+          cuts[i + 1],
+          c.act,
+          0,
+          0,
         )
       }
       return new Uint32Array(wasm.viewF32(at.c, c.m * ldc).slice().buffer)

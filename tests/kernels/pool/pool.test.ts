@@ -16,8 +16,14 @@ interface Case {
 }
 
 const base: Case = {
-  n: 1, size: [1, 9, 11], channels: 16, out: [1, 5, 6],
-  kernel: [1, 3, 3], strides: [1, 2, 2], dilations: [1, 1, 1], pads: [0, 1, 1, 0, 1, 1],
+  n: 1,
+  size: [1, 9, 11],
+  channels: 16,
+  out: [1, 5, 6],
+  kernel: [1, 3, 3],
+  strides: [1, 2, 2],
+  dilations: [1, 1, 1],
+  pads: [0, 1, 1, 0, 1, 1],
 }
 
 /** Output sizes by the ONNX formula; `ceil` keeps a window that starts inside the input or its leading pads. */
@@ -38,13 +44,21 @@ const cases: Record<string, Case> = {
   '2x2 stride 2, ceil': make({ kernel: [1, 2, 2], pads: [0, 0, 0, 0, 0, 0] }, true),
   '3x3 stride 2, ceil with pads': make({ channels: 6, size: [1, 8, 8], pads: [0, 1, 1, 0, 0, 1] }, true),
   '3x3 stride 1, asymmetric pads, pitches': make({
-    channels: 21, strides: [1, 1, 1], pads: [0, 2, 0, 0, 1, 2], extra: 3,
+    channels: 21,
+    strides: [1, 1, 1],
+    pads: [0, 2, 0, 0, 1, 2],
+    extra: 3,
   }),
-  'dilated': make({ channels: 3, dilations: [1, 2, 3], strides: [1, 1, 2], pads: [0, 2, 1, 0, 2, 3] }),
+  dilated: make({ channels: 3, dilations: [1, 2, 3], strides: [1, 1, 2], pads: [0, 2, 1, 0, 2, 3] }),
   'one row': make({ channels: 5, size: [1, 1, 30], kernel: [1, 1, 4], strides: [1, 1, 3], pads: [0, 0, 1, 0, 0, 2] }),
   'one pixel, one channel': make({ channels: 1, size: [1, 1, 1] }),
   'three axes': make({
-    n: 2, channels: 19, size: [5, 6, 7], kernel: [2, 3, 2], strides: [2, 1, 2], dilations: [2, 1, 1],
+    n: 2,
+    channels: 19,
+    size: [5, 6, 7],
+    kernel: [2, 3, 2],
+    strides: [2, 1, 2],
+    dilations: [2, 1, 1],
     pads: [1, 1, 0, 1, 0, 1],
   }),
 }
@@ -54,27 +68,35 @@ function windows(s: Case, each: (taps: number[], output: number, counted: number
   const [depth, height, width] = s.size
   let output = 0
   for (let n = 0; n < s.n; n++) {
-    for (let z = 0; z < s.out[0]; z++) for (let i = 0; i < s.out[1]; i++) for (let j = 0; j < s.out[2]; j++) {
-      for (let c = 0; c < s.channels; c++) {
-        const taps: number[] = []
-        let counted = 0
-        const start = [z, i, j].map((o, axis) => o * s.strides[axis] - s.pads[axis])
-        for (let k = 0; k < s.kernel[0] * s.kernel[1] * s.kernel[2]; k++) {
-          const rest = Math.floor(k / s.kernel[2])
-          const [a, b, e] = [Math.floor(rest / s.kernel[1]), rest % s.kernel[1], k % s.kernel[2]]
-          const at = [a, b, e].map((t, axis) => start[axis] + t * s.dilations[axis])
-          if (at.every((p, axis) => p < s.size[axis] + s.pads[axis + 3])) counted++
-          if (at.some((p, axis) => p < 0 || p >= s.size[axis])) continue
-          taps.push((((n * depth + at[0]) * height + at[1]) * width + at[2]) * s.channels + c)
+    for (let z = 0; z < s.out[0]; z++)
+      for (let i = 0; i < s.out[1]; i++)
+        for (let j = 0; j < s.out[2]; j++) {
+          for (let c = 0; c < s.channels; c++) {
+            const taps: number[] = []
+            let counted = 0
+            const start = [z, i, j].map((o, axis) => o * s.strides[axis] - s.pads[axis])
+            for (let k = 0; k < s.kernel[0] * s.kernel[1] * s.kernel[2]; k++) {
+              const rest = Math.floor(k / s.kernel[2])
+              const [a, b, e] = [Math.floor(rest / s.kernel[1]), rest % s.kernel[1], k % s.kernel[2]]
+              const at = [a, b, e].map((t, axis) => start[axis] + t * s.dilations[axis])
+              if (at.every((p, axis) => p < s.size[axis] + s.pads[axis + 3])) counted++
+              if (at.some((p, axis) => p < 0 || p >= s.size[axis])) continue
+              taps.push((((n * depth + at[0]) * height + at[1]) * width + at[2]) * s.channels + c)
+            }
+            each(taps, output++, counted)
+          }
         }
-        each(taps, output++, counted)
-      }
-    }
   }
 }
 
 function run(
-  wasm: Wasm, s: Case, kernel: string, x: Float32Array, options: number[] = [], before: number[] = [], splits = 1,
+  wasm: Wasm,
+  s: Case,
+  kernel: string,
+  x: Float32Array,
+  options: number[] = [],
+  before: number[] = [],
+  splits = 1,
 ): Float32Array {
   const extra = s.extra ?? 0
   const pitch = s.channels + extra
@@ -85,8 +107,21 @@ function run(
   const y = wasm.f32(new Float32Array(pixels * pitch).fill(7))
   for (let i = 0; i < splits; i++) {
     wasm.kernels[kernel](
-      xAt, pitch, y, pitch, ...before, ...s.size, s.channels, ...s.out, ...s.kernel, ...s.strides, ...s.dilations,
-      ...s.pads.slice(0, 3), ...options, Math.floor((rows * i) / splits), Math.floor((rows * (i + 1)) / splits),
+      xAt,
+      pitch,
+      y,
+      pitch,
+      ...before,
+      ...s.size,
+      s.channels,
+      ...s.out,
+      ...s.kernel,
+      ...s.strides,
+      ...s.dilations,
+      ...s.pads.slice(0, 3),
+      ...options,
+      Math.floor((rows * i) / splits),
+      Math.floor((rows * (i + 1)) / splits),
     )
   }
   expect(wasm.overruns()).toEqual([])

@@ -29,36 +29,79 @@ const cases: readonly Case[] = [
   { name: 'pointwise, odd', size: [4, 6, 13], kernel: [1, 1], outputs: 11, signed: true },
   { name: 'one row and one over', size: [1, 21, 6], kernel: [1, 1], outputs: 9 },
   { name: '3x3', images: 2, size: [6, 7, 5], kernel: [3, 3], outputs: 9, pads: [1, 1, 1, 1] },
-  { name: '3x3 stride 2, signed', size: [9, 8, 3], kernel: [3, 3], outputs: 8, stride: [2, 2], pads: [1, 1, 1, 1], signed: true },
+  {
+    name: '3x3 stride 2, signed',
+    size: [9, 8, 3],
+    kernel: [3, 3],
+    outputs: 8,
+    stride: [2, 2],
+    pads: [1, 1, 1, 1],
+    signed: true,
+  },
   { name: 'dilated', size: [9, 9, 4], kernel: [2, 3], outputs: 3, dilation: [3, 2], pads: [2, 1, 0, 3] },
   { name: 'long rows', size: [2, 3, 700], kernel: [1, 2], outputs: 10, signed: true },
   { name: 'depthwise', images: 2, size: [7, 9, 16], kernel: [3, 3], outputs: 16, pads: [1, 1, 1, 1], depthwise: true },
-  { name: 'depthwise, odd, signed', size: [8, 7, 13], kernel: [3, 3], outputs: 13, stride: [2, 2], pads: [1, 1, 1, 1], signed: true, depthwise: true },
-  { name: 'depthwise 4x5, dilated', size: [12, 14, 8], kernel: [4, 5], outputs: 8, dilation: [2, 1], stride: [1, 3], pads: [3, 2, 1, 4], depthwise: true },
+  {
+    name: 'depthwise, odd, signed',
+    size: [8, 7, 13],
+    kernel: [3, 3],
+    outputs: 13,
+    stride: [2, 2],
+    pads: [1, 1, 1, 1],
+    signed: true,
+    depthwise: true,
+  },
+  {
+    name: 'depthwise 4x5, dilated',
+    size: [12, 14, 8],
+    kernel: [4, 5],
+    outputs: 8,
+    dilation: [2, 1],
+    stride: [1, 3],
+    pads: [3, 2, 1, 4],
+    depthwise: true,
+  },
   { name: 'depthwise, fewer channels than lanes', size: [5, 5, 3], kernel: [2, 2], outputs: 3, depthwise: true },
 ]
 
 function outputSize({ size, kernel, stride = [1, 1], dilation = [1, 1], pads = [0, 0, 0, 0] }: Case): [number, number] {
-  return [0, 1].map((i) => Math.floor((size[i] + pads[i] + pads[i + 2] - (kernel[i] - 1) * dilation[i] - 1) / stride[i]) + 1) as [number, number]
+  return [0, 1].map(
+    (i) => Math.floor((size[i] + pads[i] + pads[i + 2] - (kernel[i] - 1) * dilation[i] - 1) / stride[i]) + 1,
+  ) as [number, number]
 }
 
 /** Sums of (x − zero) · (w − zero) + bias, in the order of y. */
 function sumsOf(c: Case, x: number[], w: number[], bias: number[], xZero: number, wZeros: number[]): number[] {
-  const { images = 1, size: [h, width, channels], kernel: [kh, kw], outputs, stride = [1, 1], dilation = [1, 1], pads = [0, 0, 0, 0] } = c
+  const {
+    images = 1,
+    size: [h, width, channels],
+    kernel: [kh, kw],
+    outputs,
+    stride = [1, 1],
+    dilation = [1, 1],
+    pads = [0, 0, 0, 0],
+  } = c
   const [oh, ow] = outputSize(c)
   const inputs = c.depthwise ? 1 : channels
   const sums: number[] = []
-  for (let n = 0; n < images; n++) for (let oy = 0; oy < oh; oy++) for (let ox = 0; ox < ow; ox++) for (let o = 0; o < outputs; o++) {
-    let sum = bias[o]
-    for (let ky = 0; ky < kh; ky++) for (let kx = 0; kx < kw; kx++) for (let i = 0; i < inputs; i++) {
-      const iy = oy * stride[0] + ky * dilation[0] - pads[0]
-      const ix = ox * stride[1] + kx * dilation[1] - pads[1]
-      if (iy < 0 || iy >= h || ix < 0 || ix >= width) continue
-      const pixel = (n * h + iy) * width + ix
-      sum += (x[pixel * channels + (c.depthwise ? o : i)] - xZero) * (w[((o * inputs + i) * kh + ky) * kw + kx] - wZeros[o])
-    }
-    sums.push(sum)
-  }
+  for (let n = 0; n < images; n++)
+    for (let oy = 0; oy < oh; oy++)
+      for (let ox = 0; ox < ow; ox++)
+        for (let o = 0; o < outputs; o++) {
+          let sum = bias[o]
+          for (let ky = 0; ky < kh; ky++)
+            for (let kx = 0; kx < kw; kx++)
+              for (let i = 0; i < inputs; i++) {
+                const iy = oy * stride[0] + ky * dilation[0] - pads[0]
+                const ix = ox * stride[1] + kx * dilation[1] - pads[1]
+                if (iy < 0 || iy >= h || ix < 0 || ix >= width) continue
+                const pixel = (n * h + iy) * width + ix
+                sum +=
+                  (x[pixel * channels + (c.depthwise ? o : i)] - xZero) *
+                  (w[((o * inputs + i) * kh + ky) * kw + kx] - wZeros[o])
+              }
+          sums.push(sum)
+        }
   return sums
 }
 
@@ -73,7 +116,16 @@ describe.each(builds)('products of integers (%s)', (build) => {
   const { kernels } = wasm
 
   test.each(cases)('$name', (c) => {
-    const { images = 1, size: [h, width, channels], kernel: [kh, kw], outputs, stride = [1, 1], dilation = [1, 1], pads = [0, 0, 0, 0], depthwise } = c
+    const {
+      images = 1,
+      size: [h, width, channels],
+      kernel: [kh, kw],
+      outputs,
+      stride = [1, 1],
+      dilation = [1, 1],
+      pads = [0, 0, 0, 0],
+      depthwise,
+    } = c
     const [oh, ow] = outputSize(c)
     const signed = c.signed ? 1 : 0
     const random = integers(channels * 31 + outputs)
@@ -92,30 +144,115 @@ describe.each(builds)('products of integers (%s)', (build) => {
 
     wasm.reset()
     const at = {
-      x: wasm.u8(x), w: wasm.u8(w), bias: wasm.i32(bias), wZeros: wasm.u8(wZeros), xZero: wasm.u8([xZero]), yZero: wasm.u8([yZero]),
-      xScale: wasm.f32([0.25]), scales: wasm.f32(scales), yScale: wasm.f32([yScale]), offsets: wasm.f32(offsets),
-      packed: wasm.alloc(depthwise ? kernels.integer_packed_size(kh * kw, outputs) : kernels.integer_packed_size(k, outputs)),
+      x: wasm.u8(x),
+      w: wasm.u8(w),
+      bias: wasm.i32(bias),
+      wZeros: wasm.u8(wZeros),
+      xZero: wasm.u8([xZero]),
+      yZero: wasm.u8([yZero]),
+      xScale: wasm.f32([0.25]),
+      scales: wasm.f32(scales),
+      yScale: wasm.f32([yScale]),
+      offsets: wasm.f32(offsets),
+      packed: wasm.alloc(
+        depthwise ? kernels.integer_packed_size(kh * kw, outputs) : kernels.integer_packed_size(k, outputs),
+      ),
       epilogue: wasm.alloc(kernels.integer_epilogue_size(outputs)),
     }
     if (depthwise) kernels.integer_depthwise_pack(at.w, signed, at.wZeros, 1, outputs, kh * kw, at.packed)
     else kernels.integer_pack(at.w, signed, at.wZeros, 1, outputs, kh * kw, inputs, k, 1, kh * kw, at.packed)
-    const scratch = wasm.alloc(depthwise ? kernels.integer_depthwise_scratch_size(channels, ow, kh, kw, stride[1], dilation[0], dilation[1]) : kernels.integer_conv_scratch_size(k))
+    const scratch = wasm.alloc(
+      depthwise
+        ? kernels.integer_depthwise_scratch_size(channels, ow, kh, kw, stride[1], dilation[0], dilation[1])
+        : kernels.integer_conv_scratch_size(k),
+    )
     const epilogue = (offset: number, toScale: number, floor: number, ceiling: number) => {
-      kernels.integer_epilogue(at.epilogue, at.packed, k, outputs, at.bias, offset, at.xZero, signed, at.xScale, at.scales, outputs, toScale, at.yZero, signed, floor, ceiling)
+      kernels.integer_epilogue(
+        at.epilogue,
+        at.packed,
+        k,
+        outputs,
+        at.bias,
+        offset,
+        at.xZero,
+        signed,
+        at.xScale,
+        at.scales,
+        outputs,
+        toScale,
+        at.yZero,
+        signed,
+        floor,
+        ceiling,
+      )
     }
     const run = (mode: number, cut: number): number => {
       const rows = images * oh
       const y = wasm.alloc(expected.length * (mode === INTEGER_BYTES ? 1 : 4))
-      for (const [begin, end] of [[cut, rows], [0, cut]]) {
+      for (const [begin, end] of [
+        [cut, rows],
+        [0, cut],
+      ]) {
         if (depthwise) {
           kernels.integer_depthwise(
-            at.x, signed, at.xZero, h, width, channels, at.packed, kh, kw, stride[0], stride[1], dilation[0], dilation[1], pads[0], pads[1],
-            at.epilogue, mode, y, oh, ow, begin, end, scratch,
+            at.x,
+            signed,
+            at.xZero,
+            h,
+            width,
+            channels,
+            at.packed,
+            kh,
+            kw,
+            stride[0],
+            stride[1],
+            dilation[0],
+            dilation[1],
+            pads[0],
+            pads[1],
+            at.epilogue,
+            mode,
+            y,
+            oh,
+            ow,
+            begin,
+            end,
+            scratch,
           )
         } else {
           kernels.integer_conv(
-            at.x, channels, signed, at.xZero, 1, h, width, channels, at.packed, 1, kh, kw, 1, stride[0], stride[1], 1, dilation[0], dilation[1],
-            0, pads[0], pads[1], at.epilogue, mode, y, outputs, 1, oh, ow, outputs, begin, end, scratch,
+            at.x,
+            channels,
+            signed,
+            at.xZero,
+            1,
+            h,
+            width,
+            channels,
+            at.packed,
+            1,
+            kh,
+            kw,
+            1,
+            stride[0],
+            stride[1],
+            1,
+            dilation[0],
+            dilation[1],
+            0,
+            pads[0],
+            pads[1],
+            at.epilogue,
+            mode,
+            y,
+            outputs,
+            1,
+            oh,
+            ow,
+            outputs,
+            begin,
+            end,
+            scratch,
           )
         }
       }
@@ -125,10 +262,16 @@ describe.each(builds)('products of integers (%s)', (build) => {
     for (const cut of [0, Math.ceil((images * oh) / 3)]) {
       epilogue(0, at.yScale, -Infinity, Infinity)
       expect(Array.from(wasm.viewI32(run(INTEGER_INT32, cut), expected.length))).toEqual(expected)
-      for (const [floor, ceiling] of [[-Infinity, Infinity], [0, 40.5]]) {
+      for (const [floor, ceiling] of [
+        [-Infinity, Infinity],
+        [0, 40.5],
+      ]) {
         epilogue(0, at.yScale, floor, ceiling)
         const steps = expected.map((sum, i) => {
-          const value = Math.min(Math.max(Math.fround(Math.fround(sum) * Math.fround(scale(i) / yScale)), floor), ceiling)
+          const value = Math.min(
+            Math.max(Math.fround(Math.fround(sum) * Math.fround(scale(i) / yScale)), floor),
+            ceiling,
+          )
           return Math.min(Math.max(rint(value) + yZero, range[0]), range[1])
         })
         const bytes = wasm.viewU8(run(INTEGER_BYTES, cut), expected.length)
@@ -136,7 +279,9 @@ describe.each(builds)('products of integers (%s)', (build) => {
       }
       epilogue(at.offsets, 0, -Infinity, Infinity)
       const floats = wasm.viewF32(run(INTEGER_FLOAT32, cut), expected.length)
-      expect(Array.from(floats)).toEqual(expected.map((sum, i) => Math.fround(Math.fround(Math.fround(sum) * scale(i)) + offsets[i % outputs])))
+      expect(Array.from(floats)).toEqual(
+        expected.map((sum, i) => Math.fround(Math.fround(Math.fround(sum) * scale(i)) + offsets[i % outputs])),
+      )
     }
     expect(wasm.overruns()).toEqual([])
   })

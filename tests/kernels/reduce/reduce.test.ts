@@ -6,7 +6,12 @@ import { builds, Wasm } from '../wasm.js'
 const randomF32 = (length: number, seed: number): Float32Array => uniform(seed)(length)
 
 /** Rows of a kernel over [begin, end) must not depend on how the range is split. */
-function splitAndWhole(wasm: Wasm, run: (y: number, begin: number, end: number) => void, rows: number, size: number): [Float32Array, Float32Array] {
+function splitAndWhole(
+  wasm: Wasm,
+  run: (y: number, begin: number, end: number) => void,
+  rows: number,
+  size: number,
+): [Float32Array, Float32Array] {
   const [whole, parts] = [wasm.alloc(size * 4), wasm.alloc(size * 4)]
   run(whole, 0, rows)
   for (let begin = 0; begin < rows; begin += 2) run(parts, begin, Math.min(begin + 2, rows))
@@ -14,15 +19,30 @@ function splitAndWhole(wasm: Wasm, run: (y: number, begin: number, end: number) 
 }
 
 describe.each(builds)('%s', (build) => {
-  test.each([[5, 37, 1], [5, 1501, 1], [3, 19, 7], [3, 70, 4]])('reductions and softmax of [%i, %i, %i] in ranges', (outer, axis, inner) => {
+  test.each([
+    [5, 37, 1],
+    [5, 1501, 1],
+    [3, 19, 7],
+    [3, 70, 4],
+  ])('reductions and softmax of [%i, %i, %i] in ranges', (outer, axis, inner) => {
     const wasm = new Wasm(build)
     const x = wasm.f32(randomF32(outer * axis * inner, 1))
     for (const code of [REDUCE_SUM, REDUCE_MAX, REDUCE_LOG_SUM_EXP]) {
-      const [parts, whole] = splitAndWhole(wasm, (y, begin, end) => wasm.kernels.reduce_f32(code, x, y, axis, inner, begin, end), outer, outer * inner)
+      const [parts, whole] = splitAndWhole(
+        wasm,
+        (y, begin, end) => wasm.kernels.reduce_f32(code, x, y, axis, inner, begin, end),
+        outer,
+        outer * inner,
+      )
       expect(parts).toEqual(whole)
     }
     for (const kernel of ['softmax_f32', 'log_softmax_f32']) {
-      const [parts, whole] = splitAndWhole(wasm, (y, begin, end) => wasm.kernels[kernel](x, y, axis, inner, begin, end), outer, outer * axis * inner)
+      const [parts, whole] = splitAndWhole(
+        wasm,
+        (y, begin, end) => wasm.kernels[kernel](x, y, axis, inner, begin, end),
+        outer,
+        outer * axis * inner,
+      )
       expect(parts).toEqual(whole)
       const copy = wasm.f32(wasm.viewF32(x, outer * axis * inner))
       wasm.kernels[kernel](copy, copy, axis, inner, 0, outer)
@@ -48,7 +68,21 @@ describe.each(builds)('%s', (build) => {
     const [x, residual, scale, bias] = [values, others, scales, shifts].map((list) => wasm.f32(list))
     const [sum, y, mean, invstd] = [rows * columns, rows * columns, rows, rows].map((n) => wasm.alloc(n * 4))
     for (let begin = 0; begin < rows; begin += 2) {
-      wasm.kernels.layer_norm_f32(x, residual, 0, sum, scale, bias, y, mean, invstd, columns, 1e-5, begin, Math.min(begin + 2, rows))
+      wasm.kernels.layer_norm_f32(
+        x,
+        residual,
+        0,
+        sum,
+        scale,
+        bias,
+        y,
+        mean,
+        invstd,
+        columns,
+        1e-5,
+        begin,
+        Math.min(begin + 2, rows),
+      )
     }
     for (let r = 0; r < rows; r++) {
       const row = Array.from({ length: columns }, (_, c) => values[r * columns + c] + others[r * columns + c])
@@ -58,7 +92,11 @@ describe.each(builds)('%s', (build) => {
       expect(wasm.viewF32(invstd, rows)[r]).toBeCloseTo(inverse, 5)
       row.forEach((v, c) => {
         expect(wasm.viewF32(sum, rows * columns)[r * columns + c]).toBe(Math.fround(v))
-        expect(Math.abs(wasm.viewF32(y, rows * columns)[r * columns + c] - ((v - average) * inverse * scales[c] + shifts[c]))).toBeLessThan(2e-6)
+        expect(
+          Math.abs(
+            wasm.viewF32(y, rows * columns)[r * columns + c] - ((v - average) * inverse * scales[c] + shifts[c]),
+          ),
+        ).toBeLessThan(2e-6)
       })
     }
     // By the mean square alone; without residual, bias and statistics; in place.

@@ -8,7 +8,11 @@ import { randomTensor, seeded } from '../../support/random.js'
 const [queries, keys, size] = [37, 45, 12]
 
 const matrix = (hidden: number, at: (i: number, j: number) => boolean): HostTensor =>
-  hostFrom('float32', [1, 1, queries, keys], Array.from({ length: queries * keys }, (_, n) => (at(Math.floor(n / keys), n % keys) ? hidden : 0)))
+  hostFrom(
+    'float32',
+    [1, 1, queries, keys],
+    Array.from({ length: queries * keys }, (_, n) => (at(Math.floor(n / keys), n % keys) ? hidden : 0)),
+  )
 
 /** softmax(Q·K/√12 with a constant mask)·V; a mask of bools takes the place of what is hidden. */
 function attention(mask: HostTensor, fill?: number): Uint8Array {
@@ -18,13 +22,20 @@ function attention(mask: HostTensor, fill?: number): Uint8Array {
   const v = g.input('v', 'float32', [2, 3, keys, size])
   const scores = g.op('Div', [g.op('MatMul', [q, k]), g.constant('root', hostFrom('float32', [], [Math.sqrt(size)]))])
   const given = g.constant('mask', mask)
-  const masked = fill === undefined ? g.op('Add', [scores, given]) : g.op('Where', [given, scores, g.constant('fill', hostFrom('float32', [], [fill]))])
+  const masked =
+    fill === undefined
+      ? g.op('Add', [scores, given])
+      : g.op('Where', [given, scores, g.constant('fill', hostFrom('float32', [], [fill]))])
   g.output(g.op('MatMul', [g.op('Softmax', [masked], { axis: -1 }), v]), 'y')
   return exportModel(g.graph())
 }
 
 const later = (i: number, j: number) => j > i + keys - queries
-const lower = hostFrom('bool', [queries, keys], Array.from({ length: queries * keys }, (_, n) => (later(Math.floor(n / keys), n % keys) ? 0 : 1)))
+const lower = hostFrom(
+  'bool',
+  [queries, keys],
+  Array.from({ length: queries * keys }, (_, n) => (later(Math.floor(n / keys), n % keys) ? 0 : 1)),
+)
 
 test.each<[string, HostTensor, number | undefined, boolean]>([
   ['−∞', matrix(-Infinity, later), undefined, true],
@@ -38,7 +49,9 @@ test.each<[string, HostTensor, number | undefined, boolean]>([
 ])('a causal mask of %s', async (_, mask, fill, found) => {
   const random = seeded(8)
   const inputs = { q: [2, 3, queries, size], k: [2, 3, size, keys], v: [2, 3, keys, size] }
-  const feeds = Object.fromEntries(Object.entries(inputs).map(([name, shape]) => [name, publishValue(randomTensor(random, 'float32', shape))]))
+  const feeds = Object.fromEntries(
+    Object.entries(inputs).map(([name, shape]) => [name, publishValue(randomTensor(random, 'float32', shape))]),
+  )
   const bytes = attention(mask, fill)
   await using plain = await InferenceSession.create(bytes, { passes: false })
   await using fused = await InferenceSession.create(bytes)

@@ -29,7 +29,12 @@ test.each([
   const arenas: number[] = []
   for (const length of [1024, 2048, 4096, 8192]) {
     await using session = await InferenceSession.create(build())
-    const tensor = (seed: number) => new Tensor('float32', Float32Array.from({ length: heads * length * size }, (_, i) => Math.sin(i * seed)), [1, heads, length, size])
+    const tensor = (seed: number) =>
+      new Tensor(
+        'float32',
+        Float32Array.from({ length: heads * length * size }, (_, i) => Math.sin(i * seed)),
+        [1, heads, length, size],
+      )
     const feeds = { q: tensor(1), k: tensor(2), v: tensor(3) }
     // The longest is run as well; for the others the plan says it.
     if (length === 8192) {

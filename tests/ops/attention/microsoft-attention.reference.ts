@@ -19,7 +19,20 @@ interface Parts {
 }
 
 /** The result and both caches, one number at a time. */
-function attend({ heads, q, k, v, mask, extra, pastKey, pastValue, used, scale, causal, filter = -10000 }: Parts): Plain[] {
+function attend({
+  heads,
+  q,
+  k,
+  v,
+  mask,
+  extra,
+  pastKey,
+  pastValue,
+  used,
+  scale,
+  causal,
+  filter = -10000,
+}: Parts): Plain[] {
   const [batch, queries] = q.shape
   const length = k.shape[1]
   const past = used ?? pastKey?.shape[2] ?? 0
@@ -48,7 +61,7 @@ function attend({ heads, q, k, v, mask, extra, pastKey, pastValue, used, scale, 
   const bias = (b: number, h: number, i: number, j: number): number => {
     if (!extra) return 0
     const [eb, eh, eq, ek] = extra.shape
-    return extra.data[((((eb === 1 ? 0 : b) * eh + (eh === 1 ? 0 : h)) * eq + i) * ek + j)]
+    return extra.data[(((eb === 1 ? 0 : b) * eh + (eh === 1 ? 0 : h)) * eq + i) * ek + j]
   }
   const data = new Array<number>(batch * queries * heads * width).fill(0)
   for (let b = 0; b < batch; b++) {
@@ -57,14 +70,19 @@ function attend({ heads, q, k, v, mask, extra, pastKey, pastValue, used, scale, 
         const scores = Array.from({ length: keys }, (_, j) => {
           if (causal && j > past + i) return -Infinity
           let dot = 0
-          for (let c = 0; c < size; c++) dot += q.data[(b * queries + i) * heads * size + h * size + c] * allKeys.data[((b * heads + h) * rows + j) * size + c]
+          for (let c = 0; c < size; c++)
+            dot +=
+              q.data[(b * queries + i) * heads * size + h * size + c] *
+              allKeys.data[((b * heads + h) * rows + j) * size + c]
           return dot * (scale || 1 / Math.sqrt(size)) + bias(b, h, i, j) + (hidden(b, i, j) ? filter : 0)
         })
         const most = Math.max(...scores)
         const weights = scores.map((score) => Math.exp(score - most))
         const total = weights.reduce((sum, weight) => sum + weight, 0)
         weights.forEach((weight, j) => {
-          for (let c = 0; c < width; c++) data[(b * queries + i) * heads * width + h * width + c] += (weight / total) * allValues.data[((b * heads + h) * rows + j) * width + c]
+          for (let c = 0; c < width; c++)
+            data[(b * queries + i) * heads * width + h * width + c] +=
+              (weight / total) * allValues.data[((b * heads + h) * rows + j) * width + c]
         })
       }
     }
@@ -76,7 +94,10 @@ function attend({ heads, q, k, v, mask, extra, pastKey, pastValue, used, scale, 
 function columns(x: Plain, from: number, to: number, bias?: Plain, at = from): Plain {
   const width = x.shape.at(-1)!
   const data = x.data.filter((_, i) => i % width >= from && i % width < to)
-  return { shape: [...x.shape.slice(0, -1), to - from], data: bias ? data.map((value, i) => value + bias.data[at + (i % (to - from))]) : data }
+  return {
+    shape: [...x.shape.slice(0, -1), to - from],
+    data: bias ? data.map((value, i) => value + bias.data[at + (i % (to - from))]) : data,
+  }
 }
 
 type Settings = Readonly<Record<string, number | undefined>>
@@ -92,7 +113,17 @@ export const multiHeadReference: Reference = ([q, k, v, bias, mask, extra, pastK
   const parts = k
     ? [columns(q, 0, width, bias), columns(k, 0, width, bias, width), columns(v, 0, v.shape[2], bias, 2 * width)]
     : [0, 1, 2].map((part) => columns(q, part * width, (part + 1) * width, bias))
-  return attend({ ...settings(attributes), q: parts[0], k: parts[1], v: parts[2], mask, extra, pastKey, pastValue, used: used?.data[0] })
+  return attend({
+    ...settings(attributes),
+    q: parts[0],
+    k: parts[1],
+    v: parts[2],
+    mask,
+    extra,
+    pastKey,
+    pastValue,
+    used: used?.data[0],
+  })
 }
 
 /** com.microsoft.DecoderMaskedMultiHeadAttention. */
@@ -107,13 +138,15 @@ export const projectedReference: Reference = ([x, w, bias, mask, past, extra, us
     shape: [...x.shape.slice(0, 2), total],
     data: Array.from({ length: rows * total }, (_, at) => {
       let sum = bias ? bias.data[at % total] : 0
-      for (let c = 0; c < input; c++) sum += x.data[Math.floor(at / total) * input + c] * w.data[c * total + (at % total)]
+      for (let c = 0; c < input; c++)
+        sum += x.data[Math.floor(at / total) * input + c] * w.data[c * total + (at % total)]
       return sum
     }),
   }
   const widths = (attributes.qkv_hidden_sizes as number[] | undefined) ?? [total / 3, total / 3, total / 3]
   const half = past ? past.data.length / 2 : 0
-  const split = (from: number): Plain | undefined => past && { shape: past.shape.slice(1), data: past.data.slice(from, from + half) }
+  const split = (from: number): Plain | undefined =>
+    past && { shape: past.shape.slice(1), data: past.data.slice(from, from + half) }
   const [y, keys, values] = attend({
     ...settings(attributes),
     q: columns(projected, 0, widths[0]),

@@ -12,12 +12,15 @@ function packed(...parts: HostTensor[]): HostTensor {
   const result = hostZeros('float32', [batch, length, heads, parts.length, size])
   const to = result.data as Float32Array
   for (let row = 0; row < batch * length * heads; row++) {
-    parts.forEach((part, p) => to.set((part.data as Float32Array).subarray(row * size, (row + 1) * size), (row * parts.length + p) * size))
+    parts.forEach((part, p) =>
+      to.set((part.data as Float32Array).subarray(row * size, (row + 1) * size), (row * parts.length + p) * size),
+    )
   }
   return result
 }
 
-const attention = async (...inputs: HostTensor[]) => (await runNode({ op: 'MultiHeadAttention', domain: 'com.microsoft', inputs, attributes: { num_heads: heads } }))[0]
+const attention = async (...inputs: HostTensor[]) =>
+  (await runNode({ op: 'MultiHeadAttention', domain: 'com.microsoft', inputs, attributes: { num_heads: heads } }))[0]
 
 // ONNX Runtime's CPU kernels do not take packed operands, so there is no other answer to compare with than that for separate ones.
 it('packed operands of MultiHeadAttention give what separate ones give', async () => {

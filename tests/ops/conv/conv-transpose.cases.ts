@@ -3,7 +3,13 @@ import { f32, weight, type Case } from '../case.js'
 
 function row(name: string, x: number[], w: number[], attributes: Case['attributes'] = {}): Case {
   const channels = w[1] * ((attributes?.group as number | undefined) ?? 1)
-  return { name, op: 'ConvTranspose', inputs: [f32(x), weight(w), weight([channels])], attributes, reference: convTranspose }
+  return {
+    name,
+    op: 'ConvTranspose',
+    inputs: [f32(x), weight(w), weight([channels])],
+    attributes,
+    reference: convTranspose,
+  }
 }
 
 export const convTransposeCases: readonly Case[] = [
@@ -13,7 +19,11 @@ export const convTransposeCases: readonly Case[] = [
   row('patches of a depth', [2, 3, 2, 3, 4], [3, 4, 1, 2, 2], { strides: [1, 2, 2] }),
   row('patches, output padding', [1, 3, 4, 4], [3, 4, 2, 2], { strides: [2, 2], output_padding: [1, 0] }),
   row('3x3 stride 2, padded', [2, 5, 4, 5], [5, 7, 3, 3], { strides: [2, 2], pads: [1, 1, 1, 1] }),
-  row('3x3 stride 2, output padding', [1, 4, 4, 4], [4, 4, 3, 3], { strides: [2, 2], pads: [1, 1, 1, 1], output_padding: [1, 1] }),
+  row('3x3 stride 2, output padding', [1, 4, 4, 4], [4, 4, 3, 3], {
+    strides: [2, 2],
+    pads: [1, 1, 1, 1],
+    output_padding: [1, 1],
+  }),
   row('4x4 stride 2', [1, 6, 5, 5], [6, 3, 4, 4], { strides: [2, 2], pads: [1, 1, 1, 1] }),
   row('stride larger than kernel', [1, 3, 4, 4], [3, 5, 2, 2], { strides: [3, 3] }),
   row('dilated', [1, 3, 5, 5], [3, 4, 3, 3], { dilations: [2, 2] }),

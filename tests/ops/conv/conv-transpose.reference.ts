@@ -11,7 +11,9 @@ export const convTranspose: Reference = ([x, w, b], attributes) => {
   const [strides, dilations, extra] = [list('strides', 1), list('dilations', 1), list('output_padding', 0)]
   const whole = input.map((size, i) => strides[i] * (size - 1) + extra[i] + (kernel[i] - 1) * dilations[i] + 1)
   const mode = attributes.auto_pad as string | undefined
-  const wanted = (attributes.output_shape as number[] | undefined) ?? (mode?.startsWith('SAME') ? input.map((size, i) => size * strides[i]) : undefined)
+  const wanted =
+    (attributes.output_shape as number[] | undefined) ??
+    (mode?.startsWith('SAME') ? input.map((size, i) => size * strides[i]) : undefined)
   const pads = (attributes.pads as number[] | undefined) ?? input.flatMap(() => [0, 0])
   const output = wanted ?? whole.map((size, i) => size - pads[i] - pads[i + input.length])
   const begin = wanted

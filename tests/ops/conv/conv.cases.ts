@@ -5,7 +5,13 @@ type Attributes = Case['attributes']
 
 /** A convolution with constant weights and bias. */
 function row(name: string, x: number[], w: number[], attributes: Attributes = {}, bias = true): Case {
-  return { name, op: 'Conv', inputs: bias ? [f32(x), weight(w), weight([w[0]])] : [f32(x), weight(w)], attributes, reference: conv }
+  return {
+    name,
+    op: 'Conv',
+    inputs: bias ? [f32(x), weight(w), weight([w[0]])] : [f32(x), weight(w)],
+    attributes,
+    reference: conv,
+  }
 }
 
 /**
@@ -35,7 +41,10 @@ export const convCases: readonly Case[] = [
   row('kernel as large as the input', [3, 4, 5, 5], [6, 4, 5, 5]),
   row('one pixel', [1, 7, 1, 1], [5, 7, 3, 3], { pads: [1, 1, 1, 1] }),
   row('few pixels, 2 images, stride 2', [2, 5, 1, 3], [70, 5, 3, 4], { pads: [1, 1, 1, 0], strides: [1, 2] }),
-  row('few pixels, dilated, taps in the padding', [1, 6, 2, 3], [37, 6, 3, 3], { dilations: [2, 2], pads: [2, 1, 2, 2] }),
+  row('few pixels, dilated, taps in the padding', [1, 6, 2, 3], [37, 6, 3, 3], {
+    dilations: [2, 2],
+    pads: [2, 1, 2, 2],
+  }),
   row('few pixels, 1x1', [3, 9, 1, 1], [33, 9, 1, 1]),
   row('few pixels, 3-D of depth 1', [1, 4, 2, 1, 2], [10, 4, 1, 1, 2]),
   row('few pixels, padding only', [1, 3, 1, 1], [9, 3, 1, 1], { pads: [0, 1, 0, 1] }),
@@ -52,7 +61,12 @@ export const convCases: readonly Case[] = [
   winograd('2 groups, 3x3', [2, 64, 13, 14], [70, 32, 3, 3], { group: 2, pads: [1, 1, 1, 1] }),
   winograd('2 groups, 5x5', [1, 32, 12, 14], [34, 16, 5, 5], { group: 2, pads: [2, 2, 2, 2] }),
   row('groups of 9 filters', [1, 8, 7, 6], [18, 4, 3, 3], { group: 2, pads: [1, 1, 1, 1] }),
-  row('groups of 2, stride 2, dilated', [2, 10, 9, 12], [15, 2, 3, 2], { group: 5, pads: [1, 2, 0, 1], strides: [1, 2], dilations: [2, 1] }),
+  row('groups of 2, stride 2, dilated', [2, 10, 9, 12], [15, 2, 3, 2], {
+    group: 5,
+    pads: [1, 2, 0, 1],
+    strides: [1, 2],
+    dilations: [2, 1],
+  }),
   row('3-D groups', [1, 6, 4, 5, 6], [9, 2, 2, 3, 3], { group: 3, pads: [0, 1, 1, 1, 1, 1] }),
   row('3-D depthwise', [1, 5, 4, 5, 6], [5, 1, 2, 3, 3], { group: 5 }),
   row('groups of 3, 1x1', [1, 12, 5, 7], [8, 3, 1, 1], { group: 4 }),
@@ -69,9 +83,26 @@ export const convCases: readonly Case[] = [
   row('1-D, 2 filters', [2, 5, 50], [2, 5, 7], { pads: [3, 2], strides: [2] }),
   row('3-D of depth 1, 2 filters', [1, 5, 3, 7, 9], [2, 5, 1, 3, 3], { pads: [0, 1, 1, 0, 1, 1] }),
   row('1x1, 3 filters, stride 2', [1, 20, 7, 9], [3, 20, 1, 1], { strides: [2, 2] }),
-  row('depthwise, dilated, stride 2', [2, 21, 9, 11], [21, 1, 3, 2], { group: 21, pads: [2, 1, 1, 2], strides: [2, 3], dilations: [2, 1] }),
+  row('depthwise, dilated, stride 2', [2, 21, 9, 11], [21, 1, 3, 2], {
+    group: 21,
+    pads: [2, 1, 1, 2],
+    strides: [2, 3],
+    dilations: [2, 1],
+  }),
   row('pads wider than the kernel', [1, 3, 6, 5], [4, 3, 2, 2], { pads: [2, 3, 2, 2] }),
   row('no images', [0, 3, 8, 8], [4, 3, 3, 3]),
-  { name: 'weights as an input', op: 'Conv', inputs: [f32([1, 5, 8, 8]), f32([6, 5, 3, 3]), f32([6])], attributes: { pads: [1, 1, 1, 1] }, reference: conv },
-  { name: 'depthwise weights as an input', op: 'Conv', inputs: [f32([1, 5, 8, 8]), f32([5, 1, 3, 3])], attributes: { group: 5 }, reference: conv },
+  {
+    name: 'weights as an input',
+    op: 'Conv',
+    inputs: [f32([1, 5, 8, 8]), f32([6, 5, 3, 3]), f32([6])],
+    attributes: { pads: [1, 1, 1, 1] },
+    reference: conv,
+  },
+  {
+    name: 'depthwise weights as an input',
+    op: 'Conv',
+    inputs: [f32([1, 5, 8, 8]), f32([5, 1, 3, 3])],
+    attributes: { group: 5 },
+    reference: conv,
+  },
 ]

@@ -3,18 +3,25 @@ import type { Plain, Reference } from '../case.js'
 import { indices } from '../movement/transpose.reference.js'
 
 /** Padding before and after each axis, as ONNX's auto_pad and pads say. */
-export function padsOf(attributes: Readonly<Record<string, unknown>>, input: readonly number[], kernel: readonly number[]): { begin: number[]; end: number[] } {
+export function padsOf(
+  attributes: Readonly<Record<string, unknown>>,
+  input: readonly number[],
+  kernel: readonly number[],
+): { begin: number[]; end: number[] } {
   const rank = input.length
   const strides = (attributes.strides as number[] | undefined) ?? input.map(() => 1)
   const dilations = (attributes.dilations as number[] | undefined) ?? input.map(() => 1)
   const mode = attributes.auto_pad as string | undefined
   if (mode === 'SAME_UPPER' || mode === 'SAME_LOWER') {
-    const total = input.map((size, i) => Math.max(0, (Math.ceil(size / strides[i]) - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - size))
+    const total = input.map((size, i) =>
+      Math.max(0, (Math.ceil(size / strides[i]) - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - size),
+    )
     const less = total.map((pad) => Math.floor(pad / 2))
     const more = total.map((pad, i) => pad - less[i])
     return mode === 'SAME_UPPER' ? { begin: less, end: more } : { begin: more, end: less }
   }
-  const pads = (mode === 'VALID' ? undefined : (attributes.pads as number[] | undefined)) ?? new Array<number>(2 * rank).fill(0)
+  const pads =
+    (mode === 'VALID' ? undefined : (attributes.pads as number[] | undefined)) ?? new Array<number>(2 * rank).fill(0)
   return { begin: pads.slice(0, rank), end: pads.slice(rank) }
 }
 
@@ -26,7 +33,9 @@ export const conv: Reference = ([x, w, b], attributes) => {
   const strides = (attributes.strides as number[] | undefined) ?? input.map(() => 1)
   const dilations = (attributes.dilations as number[] | undefined) ?? input.map(() => 1)
   const { begin, end } = padsOf(attributes, input, kernel)
-  const output = input.map((size, i) => Math.floor((size + begin[i] + end[i] - (kernel[i] - 1) * dilations[i] - 1) / strides[i]) + 1)
+  const output = input.map(
+    (size, i) => Math.floor((size + begin[i] + end[i] - (kernel[i] - 1) * dilations[i] - 1) / strides[i]) + 1,
+  )
   const shape = [x.shape[0], w.shape[0], ...output]
   const steps = stridesOf(x.shape)
   const perGroup = w.shape[0] / group

@@ -4,7 +4,9 @@ import { indices } from '../movement/transpose.reference.js'
 
 /** y = f(x) for every element. */
 export function unary(f: (x: number, attributes: Readonly<Record<string, number>>) => number): Reference {
-  return ([x], attributes) => [{ shape: x.shape, data: x.data.map((value) => f(value, attributes as Record<string, number>)) }]
+  return ([x], attributes) => [
+    { shape: x.shape, data: x.data.map((value) => f(value, attributes as Record<string, number>)) },
+  ]
 }
 
 /** y = f(operands…), broadcast. */

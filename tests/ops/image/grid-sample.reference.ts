@@ -2,7 +2,10 @@ import type { Reference } from '../case.js'
 import { at, filled } from '../reference-tensor.js'
 
 /** Torch's grid_sample, as its documentation defines it. */
-export const gridSample: Reference = ([x, grid], { align_corners: aligned = 0, mode = 'linear', padding_mode: padding = 'zeros' }) => {
+export const gridSample: Reference = (
+  [x, grid],
+  { align_corners: aligned = 0, mode = 'linear', padding_mode: padding = 'zeros' },
+) => {
   const sizes = x.shape.slice(2)
   const fold = (i: number, size: number): number => {
     const [low, high] = aligned ? [0, size - 1] : [-0.5, size - 0.5]
@@ -27,7 +30,12 @@ export const gridSample: Reference = ([x, grid], { align_corners: aligned = 0, m
         if (padding === 'border' && mode !== 'cubic') return Math.min(Math.max(i, 0), size - 1)
         return padding === 'reflection' && mode !== 'nearest' ? fold(i, size) : i
       })
-      if (mode === 'nearest') return pixel(n, c, place.map((i) => Math.round(i)))
+      if (mode === 'nearest')
+        return pixel(
+          n,
+          c,
+          place.map((i) => Math.round(i)),
+        )
       const reach = mode === 'linear' ? [0, 1] : [-1, 0, 1, 2]
       let sum = 0
       const visit = (axis: number, found: number[], weight: number): void => {
@@ -51,7 +59,9 @@ export const affineGrid: Reference = ([theta, size], { align_corners: aligned = 
   const dims = sizes.length
   return [
     filled([n, ...sizes, dims], (index) => {
-      const place = index.slice(1, -1).map((i, axis) => (aligned ? (2 * i) / (sizes[axis] - 1) - 1 : (2 * i + 1) / sizes[axis] - 1))
+      const place = index
+        .slice(1, -1)
+        .map((i, axis) => (aligned ? (2 * i) / (sizes[axis] - 1) - 1 : (2 * i + 1) / sizes[axis] - 1))
       return [...place.reverse(), 1].reduce((sum, x, k) => sum + x * at(theta, [index[0], index[dims + 1], k]), 0)
     }),
   ]

@@ -4,41 +4,91 @@ import { f32, int64s, typed, weight, type Case, type Spec } from '../case.js'
 const scales = (...values: number[]) => weight([values.length], { values: values.map(Math.fround) })
 const image = f32([1, 5, 6, 8])
 const by = (name: string, x: Spec, factors: number[], attributes = {}, more: Partial<Case> = {}): Case => ({
-  name, op: 'Resize', inputs: [x, undefined, scales(...factors)], attributes, reference: resize, ...more,
+  name,
+  op: 'Resize',
+  inputs: [x, undefined, scales(...factors)],
+  attributes,
+  reference: resize,
+  ...more,
 })
 const to = (name: string, x: Spec, sizes: number[], attributes = {}, more: Partial<Case> = {}): Case => ({
-  name, op: 'Resize', inputs: [x, undefined, undefined, int64s(...sizes)], attributes, reference: resize, ...more,
+  name,
+  op: 'Resize',
+  inputs: [x, undefined, undefined, int64s(...sizes)],
+  attributes,
+  reference: resize,
+  ...more,
 })
 const crop = { coordinate_transformation_mode: 'tf_crop_and_resize', extrapolation_value: 9 }
 const cropped = (name: string, mode: string, roi: number[]): Case => ({
-  name, op: 'Resize', inputs: [f32([1, 2, 5, 6]), weight([8], { values: roi }), undefined, int64s(1, 2, 4, 5)], attributes: { ...crop, mode }, reference: resize,
+  name,
+  op: 'Resize',
+  inputs: [f32([1, 2, 5, 6]), weight([8], { values: roi }), undefined, int64s(1, 2, 4, 5)],
+  attributes: { ...crop, mode },
+  reference: resize,
 })
 const coordinates = ['half_pixel', 'half_pixel_symmetric', 'pytorch_half_pixel', 'align_corners', 'asymmetric']
 const fractional = 'ORT takes the whole output size for align_corners, the ONNX reference the fractional one'
 
 export const resizeCases: readonly Case[] = [
-  by('nearest x2, as exported', image, [1, 1, 2, 2], { coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' }),
+  by('nearest x2, as exported', image, [1, 1, 2, 2], {
+    coordinate_transformation_mode: 'asymmetric',
+    nearest_mode: 'floor',
+  }),
   by('nearest x3', image, [1, 1, 3, 3]),
   by('nearest, batches and channels too', f32([2, 2, 3, 2]), [2, 3, 2, 1]),
   by('nearest, smaller', image, [1, 1, 0.5, 0.75]),
   by('nearest, bytes', typed('uint8', [1, 3, 4, 5], { low: 0, high: 255 }), [1, 1, 2, 2]),
-  by('nearest, int64', typed('int64', [2, 3], { low: -9, high: 9 }), [2, 3], {}, { withoutOrt: 'not implemented there' }),
-  ...['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil'].map((nearest_mode) => to(`nearest ${nearest_mode}`, image, [1, 5, 9, 5], { nearest_mode })),
-  ...coordinates.map((mode) => to(`nearest ${mode}`, image, [1, 5, 13, 7], { coordinate_transformation_mode: mode, nearest_mode: 'floor' })),
-  ...coordinates.map((mode) => to(`linear ${mode}`, image, [1, 5, 13, 7], { mode: 'linear', coordinate_transformation_mode: mode })),
-  ...coordinates.map((mode) => to(`cubic ${mode}`, image, [1, 5, 13, 7], { mode: 'cubic', coordinate_transformation_mode: mode })),
-  ...coordinates.map((mode) =>
-    by(`linear ${mode}, scales`, image, [1, 1, 1.7, 0.6], { mode: 'linear', coordinate_transformation_mode: mode }, mode === 'align_corners' ? { withoutOrt: fractional } : {}),
+  by(
+    'nearest, int64',
+    typed('int64', [2, 3], { low: -9, high: 9 }),
+    [2, 3],
+    {},
+    { withoutOrt: 'not implemented there' },
   ),
-  to('linear, one pixel', image, [1, 5, 1, 1], { mode: 'linear', coordinate_transformation_mode: 'pytorch_half_pixel' }),
+  ...['round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil'].map((nearest_mode) =>
+    to(`nearest ${nearest_mode}`, image, [1, 5, 9, 5], { nearest_mode }),
+  ),
+  ...coordinates.map((mode) =>
+    to(`nearest ${mode}`, image, [1, 5, 13, 7], { coordinate_transformation_mode: mode, nearest_mode: 'floor' }),
+  ),
+  ...coordinates.map((mode) =>
+    to(`linear ${mode}`, image, [1, 5, 13, 7], { mode: 'linear', coordinate_transformation_mode: mode }),
+  ),
+  ...coordinates.map((mode) =>
+    to(`cubic ${mode}`, image, [1, 5, 13, 7], { mode: 'cubic', coordinate_transformation_mode: mode }),
+  ),
+  ...coordinates.map((mode) =>
+    by(
+      `linear ${mode}, scales`,
+      image,
+      [1, 1, 1.7, 0.6],
+      { mode: 'linear', coordinate_transformation_mode: mode },
+      mode === 'align_corners' ? { withoutOrt: fractional } : {},
+    ),
+  ),
+  to('linear, one pixel', image, [1, 5, 1, 1], {
+    mode: 'linear',
+    coordinate_transformation_mode: 'pytorch_half_pixel',
+  }),
   to('linear, from one pixel', f32([1, 3, 1, 1]), [1, 3, 4, 5], { mode: 'linear' }),
   to('linear, one axis', f32([2, 3, 7]), [2, 3, 10], { mode: 'linear' }),
   to('linear, three axes', f32([1, 2, 3, 4, 5]), [1, 2, 5, 3, 7], { mode: 'linear' }),
   to('linear, far axes', f32([3, 2, 2, 4]), [5, 2, 2, 6], { mode: 'linear' }, { withoutOrt: 'not implemented there' }),
-  to('linear, doubles', typed('float64', [1, 2, 3, 4]), [1, 2, 5, 6], { mode: 'linear' }, { withoutOrt: 'not implemented there' }),
+  to(
+    'linear, doubles',
+    typed('float64', [1, 2, 3, 4]),
+    [1, 2, 5, 6],
+    { mode: 'linear' },
+    { withoutOrt: 'not implemented there' },
+  ),
   by('cubic', image, [1, 1, 2, 1.5], { mode: 'cubic' }),
   by('cubic, smaller', image, [1, 1, 0.8, 0.8], { mode: 'cubic' }),
-  by('cubic, a = -1/2, exclude_outside', image, [1, 1, 2, 0.8], { mode: 'cubic', cubic_coeff_a: -0.5, exclude_outside: 1 }),
+  by('cubic, a = -1/2, exclude_outside', image, [1, 1, 2, 0.8], {
+    mode: 'cubic',
+    cubic_coeff_a: -0.5,
+    exclude_outside: 1,
+  }),
   by('linear, antialias', image, [1, 1, 0.6, 0.3], { mode: 'linear', antialias: 1 }),
   by('cubic, antialias', image, [1, 1, 0.6, 0.3], { mode: 'cubic', antialias: 1 }),
   by('cubic, antialias, exclude_outside', image, [1, 1, 0.6, 1.5], { mode: 'cubic', antialias: 1, exclude_outside: 1 }),

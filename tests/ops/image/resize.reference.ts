@@ -15,19 +15,23 @@ export const resize: Reference = (inputs, attributes) => {
   const [x] = inputs
   const [, roi, scales, sizes] = inputs as readonly (Plain | undefined)[]
   const rank = x.shape.length
-  const axes = (attributes.axes as number[] | undefined)?.map((axis) => (axis < 0 ? axis + rank : axis)) ?? x.shape.map((_, axis) => axis)
+  const axes =
+    (attributes.axes as number[] | undefined)?.map((axis) => (axis < 0 ? axis + rank : axis)) ??
+    x.shape.map((_, axis) => axis)
   const policy = attributes.keep_aspect_ratio_policy ?? 'stretch'
   const resized = x.shape.map((size): Axis => ({ size, out: size, scale: 1, width: size, roi: [0, 1] }))
   const ratios = sizes?.data.map((size, i) => size / x.shape[axes[i]]) ?? []
   axes.forEach((axis, i) => {
     const mine = resized[axis]
-    if (sizes && policy === 'stretch') Object.assign(mine, { out: sizes.data[i], scale: ratios[i], width: sizes.data[i] })
+    if (sizes && policy === 'stretch')
+      Object.assign(mine, { out: sizes.data[i], scale: ratios[i], width: sizes.data[i] })
     else {
       mine.scale = sizes ? (policy === 'not_larger' ? Math.min(...ratios) : Math.max(...ratios)) : scales!.data[i]
       mine.width = mine.scale * mine.size
       mine.out = sizes ? Math.floor(mine.width + 0.5) : Math.floor(mine.width)
     }
-    if (roi && attributes.coordinate_transformation_mode === 'tf_crop_and_resize') mine.roi = [roi.data[i], roi.data[i + axes.length]]
+    if (roi && attributes.coordinate_transformation_mode === 'tf_crop_and_resize')
+      mine.roi = [roi.data[i], roi.data[i + axes.length]]
   })
   return [
     filled(
@@ -38,7 +42,9 @@ export const resize: Reference = (inputs, attributes) => {
         let sum = 0
         const visit = (axis: number, place: number[], weight: number): void => {
           if (axis === rank) sum += weight * at(x, place)
-          else for (const [k, w] of taps[axis]) visit(axis + 1, [...place, Math.min(Math.max(k, 0), x.shape[axis] - 1)], weight * w)
+          else
+            for (const [k, w] of taps[axis])
+              visit(axis + 1, [...place, Math.min(Math.max(k, 0), x.shape[axis] - 1)], weight * w)
         }
         visit(0, [], 1)
         return sum
@@ -51,7 +57,8 @@ function neighbours(i: number, axis: Axis, attributes: Readonly<Record<string, u
   const { size, scale } = axis
   const mode = attributes.mode ?? 'nearest'
   const x = coordinate(i, axis, attributes.coordinate_transformation_mode as string | undefined)
-  if (attributes.coordinate_transformation_mode === 'tf_crop_and_resize' && (x < 0 || x > size - 1)) return undefined as never
+  if (attributes.coordinate_transformation_mode === 'tf_crop_and_resize' && (x < 0 || x > size - 1))
+    return undefined as never
   if (mode === 'nearest') {
     const round = {
       floor: Math.floor(x),
@@ -82,7 +89,9 @@ function coordinate(i: number, { size, out, scale, width, roi: [start, end] }: A
   if (mode === 'pytorch_half_pixel') return out > 1 ? (i + 0.5) / scale - 0.5 : 0
   if (mode === 'half_pixel_symmetric') return (size / 2) * (1 - out / width) + (i + 0.5) / scale - 0.5
   if (mode === 'tf_crop_and_resize') {
-    return out > 1 ? start * (size - 1) + (i * (end - start) * (size - 1)) / (out - 1) : 0.5 * (start + end) * (size - 1)
+    return out > 1
+      ? start * (size - 1) + (i * (end - start) * (size - 1)) / (out - 1)
+      : 0.5 * (start + end) * (size - 1)
   }
   return (i + 0.5) / scale - 0.5
 }

@@ -1,11 +1,21 @@
 import { softmaxCrossEntropy } from './loss.reference.js'
 import { f32, typed, weight, type Case } from '../case.js'
 
-function entropy(name: string, shape: number[], targets: number[], attributes: Case['attributes'] = {}, weighted = false): Case {
+function entropy(
+  name: string,
+  shape: number[],
+  targets: number[],
+  attributes: Case['attributes'] = {},
+  weighted = false,
+): Case {
   return {
     name,
     op: 'SoftmaxCrossEntropyLoss',
-    inputs: [f32(shape, { low: -4, high: 4 }), typed('int64', [shape[0], ...shape.slice(2)], { values: targets }), ...(weighted ? [weight([shape[1]], { low: 0.2, high: 2 })] : [])],
+    inputs: [
+      f32(shape, { low: -4, high: 4 }),
+      typed('int64', [shape[0], ...shape.slice(2)], { values: targets }),
+      ...(weighted ? [weight([shape[1]], { low: 0.2, high: 2 })] : []),
+    ],
     attributes,
     // Class weights are not learned.
     gradient: { inputs: [0] },

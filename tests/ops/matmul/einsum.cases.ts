@@ -1,7 +1,14 @@
 import { einsum } from './einsum.reference.js'
 import { f32, gives, typed, weight, type Case } from '../case.js'
 
-const row = (name: string, equation: string, inputs: Case['inputs'], more: Partial<Case> = {}): Case => ({ name, op: 'Einsum', inputs, attributes: { equation }, reference: einsum, ...more })
+const row = (name: string, equation: string, inputs: Case['inputs'], more: Partial<Case> = {}): Case => ({
+  name,
+  op: 'Einsum',
+  inputs,
+  attributes: { equation },
+  reference: einsum,
+  ...more,
+})
 
 export const einsumCases: readonly Case[] = [
   row('matrix product', 'ij,jk->ik', [f32([5, 7]), f32([7, 6])]),
@@ -20,8 +27,16 @@ export const einsumCases: readonly Case[] = [
   row('sizes of 1 stand for more', 'bij,bjk->bik', [f32([1, 3, 4]), f32([2, 1, 5])]),
   row('empty sum', 'ij,jk->ik', [f32([2, 0]), f32([0, 3])], { withoutOrt: 'it does not take empty tensors' }),
   row('float64', 'ij,jk->ik', [typed('float64', [3, 4]), typed('float64', [4, 2])]),
-  row('int32', 'ij,jk->ki', [typed('int32', [3, 4], { low: -9, high: 9 }), typed('int32', [4, 2], { low: -9, high: 9 })]),
+  row('int32', 'ij,jk->ki', [
+    typed('int32', [3, 4], { low: -9, high: 9 }),
+    typed('int32', [4, 2], { low: -9, high: 9 }),
+  ]),
   row('int64', 'ij->j', [typed('int64', [3, 4], { low: -9, high: 9 })]),
-  row('ellipsis', '...ij,...jk->...ik', [f32([2, 1, 2], { values: [1, 2, 3, 4] }), f32([2, 1], { values: [2, 3] })], { reference: gives({ shape: [2, 1, 1], data: [8, 18] }), withoutOrt: 'it wants as many axes for every ellipsis' }),
-  row('implicit output', 'ba,b', [f32([2, 2], { values: [1, 2, 3, 4] }), f32([2], { values: [1, 10] })], { reference: gives({ shape: [2], data: [31, 42] }) }),
+  row('ellipsis', '...ij,...jk->...ik', [f32([2, 1, 2], { values: [1, 2, 3, 4] }), f32([2, 1], { values: [2, 3] })], {
+    reference: gives({ shape: [2, 1, 1], data: [8, 18] }),
+    withoutOrt: 'it wants as many axes for every ellipsis',
+  }),
+  row('implicit output', 'ba,b', [f32([2, 2], { values: [1, 2, 3, 4] }), f32([2], { values: [1, 10] })], {
+    reference: gives({ shape: [2], data: [31, 42] }),
+  }),
 ]

@@ -10,7 +10,9 @@ export const matmul: Reference = ([left, right]) => {
   const n = b[b.length - 1]
   const batch = broadcastShapes(a.slice(0, -2), b.slice(0, -2))
   const offset = (shape: readonly number[], index: readonly number[]) =>
-    shape.slice(0, -2).reduce((at, size, axis) => at * size + (size === 1 ? 0 : index[axis + batch.length - shape.length + 2]), 0)
+    shape
+      .slice(0, -2)
+      .reduce((at, size, axis) => at * size + (size === 1 ? 0 : index[axis + batch.length - shape.length + 2]), 0)
   const data: number[] = []
   for (const index of indices(batch)) {
     const x = offset(a, index) * m * k
@@ -23,12 +25,17 @@ export const matmul: Reference = ([left, right]) => {
       }
     }
   }
-  return [{ shape: [...batch, ...(left.shape.length === 1 ? [] : [m]), ...(right.shape.length === 1 ? [] : [n])], data }]
+  return [
+    { shape: [...batch, ...(left.shape.length === 1 ? [] : [m]), ...(right.shape.length === 1 ? [] : [n])], data },
+  ]
 }
 
 function flip(x: Plain): Plain {
   const [rows, cols] = x.shape
-  return { shape: [cols, rows], data: Array.from({ length: rows * cols }, (_, i) => x.data[(i % rows) * cols + Math.floor(i / rows)]) }
+  return {
+    shape: [cols, rows],
+    data: Array.from({ length: rows * cols }, (_, i) => x.data[(i % rows) * cols + Math.floor(i / rows)]),
+  }
 }
 
 /** alpha·A'·B' + beta·C */

@@ -4,7 +4,9 @@ import { at, axisOf, filled } from '../reference-tensor.js'
 export const shapeOf: Reference = ([x], { start = 0, end }) => {
   const rank = x.shape.length
   const clamp = (i: number) => Math.min(Math.max(i < 0 ? i + rank : i, 0), rank)
-  const data = x.shape.filter((_, axis) => axis >= clamp(start as number) && axis < clamp((end as number | undefined) ?? rank))
+  const data = x.shape.filter(
+    (_, axis) => axis >= clamp(start as number) && axis < clamp((end as number | undefined) ?? rank),
+  )
   return [{ shape: [data.length], data }]
 }
 
@@ -25,7 +27,16 @@ export const range: Reference = ([start, limit, delta]) => {
 
 export const eyeLike: Reference = ([x], { k = 0 }) => [filled(x.shape, ([row, col]) => (col - row === k ? 1 : 0))]
 
-export const oneHot: Reference = ([places, { data: [depth] }, values], attributes) => {
+export const oneHot: Reference = (
+  [
+    places,
+    {
+      data: [depth],
+    },
+    values,
+  ],
+  attributes,
+) => {
   const axis = axisOf(attributes.axis, -1, places.shape.length + 1)
   const [off, on] = values.data
   return [

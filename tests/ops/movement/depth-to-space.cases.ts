@@ -2,11 +2,53 @@ import { depthToSpace, spaceToDepth } from './depth-to-space.reference.js'
 import { f32, typed, type Case } from '../case.js'
 
 export const depthToSpaceCases: readonly Case[] = [
-  { name: 'DCR', op: 'DepthToSpace', inputs: [f32([2, 12, 3, 5])], attributes: { blocksize: 2 }, reference: depthToSpace },
-  { name: 'CRD', op: 'DepthToSpace', inputs: [f32([2, 12, 3, 5])], attributes: { blocksize: 2, mode: 'CRD' }, reference: depthToSpace },
-  { name: 'blocks of 3', op: 'DepthToSpace', inputs: [f32([1, 9, 2, 2])], attributes: { blocksize: 3, mode: 'CRD' }, reference: depthToSpace },
-  { name: 'doubles', op: 'DepthToSpace', inputs: [typed('float64', [1, 8, 2, 3])], attributes: { blocksize: 2 }, reference: depthToSpace },
-  { name: 'blocks of 2', op: 'SpaceToDepth', inputs: [f32([2, 3, 4, 6])], attributes: { blocksize: 2 }, reference: spaceToDepth },
-  { name: 'blocks of 1', op: 'SpaceToDepth', inputs: [f32([2, 3, 4, 6])], attributes: { blocksize: 1 }, reference: spaceToDepth },
-  { name: 'bytes', op: 'SpaceToDepth', inputs: [typed('uint8', [1, 2, 4, 4], { low: 0, high: 255 })], attributes: { blocksize: 2 }, reference: spaceToDepth },
+  {
+    name: 'DCR',
+    op: 'DepthToSpace',
+    inputs: [f32([2, 12, 3, 5])],
+    attributes: { blocksize: 2 },
+    reference: depthToSpace,
+  },
+  {
+    name: 'CRD',
+    op: 'DepthToSpace',
+    inputs: [f32([2, 12, 3, 5])],
+    attributes: { blocksize: 2, mode: 'CRD' },
+    reference: depthToSpace,
+  },
+  {
+    name: 'blocks of 3',
+    op: 'DepthToSpace',
+    inputs: [f32([1, 9, 2, 2])],
+    attributes: { blocksize: 3, mode: 'CRD' },
+    reference: depthToSpace,
+  },
+  {
+    name: 'doubles',
+    op: 'DepthToSpace',
+    inputs: [typed('float64', [1, 8, 2, 3])],
+    attributes: { blocksize: 2 },
+    reference: depthToSpace,
+  },
+  {
+    name: 'blocks of 2',
+    op: 'SpaceToDepth',
+    inputs: [f32([2, 3, 4, 6])],
+    attributes: { blocksize: 2 },
+    reference: spaceToDepth,
+  },
+  {
+    name: 'blocks of 1',
+    op: 'SpaceToDepth',
+    inputs: [f32([2, 3, 4, 6])],
+    attributes: { blocksize: 1 },
+    reference: spaceToDepth,
+  },
+  {
+    name: 'bytes',
+    op: 'SpaceToDepth',
+    inputs: [typed('uint8', [1, 2, 4, 4], { low: 0, high: 255 })],
+    attributes: { blocksize: 2 },
+    reference: spaceToDepth,
+  },
 ]

@@ -26,7 +26,9 @@ export const gatherND: Reference = ([x, taken], { batch_dims = 0 }) => {
   const outer = taken.shape.slice(0, -1)
   return [
     filled([...outer, ...x.shape.slice(batch + depth)], (index) => {
-      const tuple = Array.from({ length: depth }, (_, k) => counted(at(taken, [...index.slice(0, outer.length), k]), x.shape[batch + k]))
+      const tuple = Array.from({ length: depth }, (_, k) =>
+        counted(at(taken, [...index.slice(0, outer.length), k]), x.shape[batch + k]),
+      )
       return at(x, [...index.slice(0, batch), ...tuple, ...index.slice(outer.length)])
     }),
   ]

@@ -5,7 +5,9 @@ import { at, filled } from '../reference-tensor.js'
 export const pad: Reference = (inputs, { mode = 'constant' }) => {
   const [x, pads] = inputs
   const value = (inputs[2] as Plain | undefined)?.data[0] ?? 0
-  const axes = ((inputs[3] as Plain | undefined)?.data ?? x.shape.map((_, axis) => axis)).map((axis) => (axis < 0 ? axis + x.shape.length : axis))
+  const axes = ((inputs[3] as Plain | undefined)?.data ?? x.shape.map((_, axis) => axis)).map((axis) =>
+    axis < 0 ? axis + x.shape.length : axis,
+  )
   const before = x.shape.map((_, axis) => (axes.includes(axis) ? pads.data[axes.indexOf(axis)] : 0))
   const after = x.shape.map((_, axis) => (axes.includes(axis) ? pads.data[axes.indexOf(axis) + axes.length] : 0))
   const shape = x.shape.map((size, axis) => size + before[axis] + after[axis])
@@ -28,7 +30,9 @@ export const pad: Reference = (inputs, { mode = 'constant' }) => {
 }
 
 export const centerCropPad: Reference = ([x, target], { axes }) => {
-  const named = (axes as number[] | undefined)?.map((axis) => (axis < 0 ? axis + x.shape.length : axis)) ?? x.shape.map((_, axis) => axis)
+  const named =
+    (axes as number[] | undefined)?.map((axis) => (axis < 0 ? axis + x.shape.length : axis)) ??
+    x.shape.map((_, axis) => axis)
   const shape = x.shape.map((size, axis) => (named.includes(axis) ? target.data[named.indexOf(axis)] : size))
   return [
     filled(shape, (index) => {

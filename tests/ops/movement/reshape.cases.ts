@@ -1,7 +1,13 @@
 import { flatten, reshape, squeeze, unsqueeze } from './reshape.reference.js'
 import { f32, int64s, typed, weight, type Case, type Spec } from '../case.js'
 
-const shaped = (name: string, inputs: Spec[], attributes = {}): Case => ({ name, op: 'Reshape', inputs, attributes, reference: reshape })
+const shaped = (name: string, inputs: Spec[], attributes = {}): Case => ({
+  name,
+  op: 'Reshape',
+  inputs,
+  attributes,
+  reference: reshape,
+})
 
 export const reshapeCases: readonly Case[] = [
   shaped('0 copies, -1 takes the rest', [f32([2, 3, 4, 5]), int64s(0, -1, 5)]),
@@ -26,5 +32,10 @@ export const reshapeCases: readonly Case[] = [
   { name: 'named axes', op: 'Squeeze', inputs: [f32([1, 3, 1, 5, 1]), int64s(-1, 0)], reference: squeeze },
   { name: 'pooled image', op: 'Squeeze', inputs: [f32([2, 19, 1, 1]), int64s(2, 3)], reference: squeeze },
   { name: 'three axes', op: 'Unsqueeze', inputs: [f32([3, 4, 5]), int64s(5, 0, 2)], reference: unsqueeze },
-  { name: 'negative axis', op: 'Unsqueeze', inputs: [typed('int64', [3], { low: -9, high: 9 }), int64s(-1)], reference: unsqueeze },
+  {
+    name: 'negative axis',
+    op: 'Unsqueeze',
+    inputs: [typed('int64', [3], { low: -9, high: 9 }), int64s(-1)],
+    reference: unsqueeze,
+  },
 ]

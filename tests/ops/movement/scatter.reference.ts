@@ -23,7 +23,11 @@ function updated(x: Plain, updates: readonly (readonly [readonly number[], numbe
 
 export const scatterElements: Reference = ([x, taken, updates], { axis, reduction }) => {
   const along = axisOf(axis, 0, x.shape.length)
-  return updated(x, indices(taken.shape).map((index, i) => [withAxis(index, along, taken.data[i]), updates.data[i]] as const), reduction)
+  return updated(
+    x,
+    indices(taken.shape).map((index, i) => [withAxis(index, along, taken.data[i]), updates.data[i]] as const),
+    reduction,
+  )
 }
 
 export const scatterND: Reference = ([x, taken, updates], { reduction }) => {

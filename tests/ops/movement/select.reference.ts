@@ -11,5 +11,9 @@ export const compress: Reference = ([x, condition], attributes) => {
   const source = attributes.axis === undefined ? { shape: [x.data.length], data: x.data } : x
   const axis = axisOf(attributes.axis, 0, source.shape.length)
   const taken = condition.data.flatMap((kept, i) => (kept ? [i] : []))
-  return [filled(withAxis(source.shape, axis, taken.length), (index) => at(source, withAxis(index, axis, taken[index[axis]])))]
+  return [
+    filled(withAxis(source.shape, axis, taken.length), (index) =>
+      at(source, withAxis(index, axis, taken[index[axis]])),
+    ),
+  ]
 }

@@ -20,5 +20,9 @@ export const sliceCases: readonly Case[] = [
   cut('rows: a view', [f32([6, 5]), int64s(2), int64s(5), int64s(0)]),
   cut('bytes', [typed('uint8', [5, 7], { low: 0, high: 255 }), int64s(1), int64s(6), int64s(1), int64s(2)]),
   cut('int64, last', [typed('int64', [4], { low: -9, high: 9 }), int64s(-1), int64s(FAR), int64s(0)]),
-  cut('bounds known only at run time', [f32([6, 5]), { dtype: 'int64', shape: [1], values: [1] }, { dtype: 'int64', shape: [1], values: [4] }]),
+  cut('bounds known only at run time', [
+    f32([6, 5]),
+    { dtype: 'int64', shape: [1], values: [1] },
+    { dtype: 'int64', shape: [1], values: [4] },
+  ]),
 ]

@@ -17,5 +17,14 @@ export const slice: Reference = (inputs) => {
     else for (let i = clamp(starts.data[k], 0, size - 1); i > clamp(ends.data[k], -1, size - 1); i += step) list.push(i)
     taken[axis] = list
   })
-  return [filled(taken.map((list) => list.length), (index) => at(x, index.map((i, axis) => taken[axis][i])))]
+  return [
+    filled(
+      taken.map((list) => list.length),
+      (index) =>
+        at(
+          x,
+          index.map((i, axis) => taken[axis][i]),
+        ),
+    ),
+  ]
 }

@@ -15,6 +15,9 @@ export const reverseSequence: Reference = ([x, lengths], { batch_axis: batch = 1
   filled(x.shape, (index) => {
     const length = lengths.data[index[batch as number]]
     const t = index[time as number]
-    return at(x, index.map((i, axis) => (axis === time && t < length ? length - 1 - t : i)))
+    return at(
+      x,
+      index.map((i, axis) => (axis === time && t < length ? length - 1 - t : i)),
+    )
   }),
 ]

@@ -14,7 +14,9 @@ function broadcastAt(tensor: Plain, shape: readonly number[], flat: number): num
   })
   index.reverse()
   const lead = shape.length - tensor.shape.length
-  return tensor.data[tensor.shape.reduce((offset, size, axis) => offset * size + (size === 1 ? 0 : index[axis + lead]), 0)]
+  return tensor.data[
+    tensor.shape.reduce((offset, size, axis) => offset * size + (size === 1 ? 0 : index[axis + lead]), 0)
+  ]
 }
 
 export const layerNorm: Reference = ([x, scale, bias], { axis = -1, epsilon = 1e-5 }) => {
@@ -34,7 +36,11 @@ export const layerNorm: Reference = ([x, scale, bias], { axis = -1, epsilon = 1e
     })
   }
   const statistics = x.shape.map((size, i) => (i < first ? size : 1))
-  return [{ shape: x.shape, data }, { shape: statistics, data: means }, { shape: statistics, data: inverses }]
+  return [
+    { shape: x.shape, data },
+    { shape: statistics, data: means },
+    { shape: statistics, data: inverses },
+  ]
 }
 
 export const rmsNorm: Reference = ([x, scale], { axis = -1, epsilon = 1e-5 }) => {
@@ -48,7 +54,9 @@ export const rmsNorm: Reference = ([x, scale], { axis = -1, epsilon = 1e-5 }) =>
 }
 
 /** Groups of neighbouring channels; scale and bias per channel, or per group where there are that many. */
-export function groupNorm(groupsOf: (channels: number, attributes: Readonly<Record<string, unknown>>) => number): Reference {
+export function groupNorm(
+  groupsOf: (channels: number, attributes: Readonly<Record<string, unknown>>) => number,
+): Reference {
   return ([x, scale, bias], attributes) => {
     const { epsilon = 1e-5 } = attributes
     const [, channels] = x.shape
@@ -58,25 +66,38 @@ export function groupNorm(groupsOf: (channels: number, attributes: Readonly<Reco
     const data = x.data.map((value, i) => {
       const group = x.data.slice(Math.floor(i / size) * size, (Math.floor(i / size) + 1) * size)
       const channel = Math.floor(((Math.floor(i / spatial) % channels) * scale.data.length) / channels)
-      return ((value - mean(group)) / Math.sqrt(variance(group) + (epsilon as number))) * scale.data[channel] + bias.data[channel]
+      return (
+        ((value - mean(group)) / Math.sqrt(variance(group) + (epsilon as number))) * scale.data[channel] +
+        bias.data[channel]
+      )
     })
     return [{ shape: x.shape, data }]
   }
 }
 
-export const batchNorm: Reference = ([x, scale, bias, givenMean, givenVariance], { epsilon = 1e-5, momentum = 0.9, training_mode: training }) => {
+export const batchNorm: Reference = (
+  [x, scale, bias, givenMean, givenVariance],
+  { epsilon = 1e-5, momentum = 0.9, training_mode: training },
+) => {
   const spatial = x.shape.slice(2).reduce((a, b) => a * b, 1)
   const ofChannel = (c: number) => x.data.filter((_, i) => Math.floor(i / spatial) % scale.data.length === c)
   const meanOf = (values: number[]) => values.reduce((a, b) => a + b, 0) / values.length
   const means = scale.data.map((_, c) => meanOf(ofChannel(c)))
   const average = training ? { data: means } : givenMean
-  const spread = training ? { data: means.map((mean, c) => meanOf(ofChannel(c).map((value) => (value - mean) ** 2))) } : givenVariance
+  const spread = training
+    ? { data: means.map((mean, c) => meanOf(ofChannel(c).map((value) => (value - mean) ** 2))) }
+    : givenVariance
   const data = x.data.map((value, i) => {
     const c = Math.floor(i / spatial) % scale.data.length
     return ((value - average.data[c]) / Math.sqrt(spread.data[c] + (epsilon as number))) * scale.data[c] + bias.data[c]
   })
-  const running = (old: Plain, now: { data: number[] }) => ({ shape: old.shape, data: old.data.map((value, c) => value * (momentum as number) + now.data[c] * (1 - (momentum as number))) })
-  return training ? [{ shape: x.shape, data }, running(givenMean, average), running(givenVariance, spread)] : [{ shape: x.shape, data }]
+  const running = (old: Plain, now: { data: number[] }) => ({
+    shape: old.shape,
+    data: old.data.map((value, c) => value * (momentum as number) + now.data[c] * (1 - (momentum as number))),
+  })
+  return training
+    ? [{ shape: x.shape, data }, running(givenMean, average), running(givenVariance, spread)]
+    : [{ shape: x.shape, data }]
 }
 
 export const lrn: Reference = ([x], { alpha = 1e-4, beta = 0.75, bias = 1, size }) => {
@@ -86,7 +107,8 @@ export const lrn: Reference = ([x], { alpha = 1e-4, beta = 0.75, bias = 1, size 
   const data = x.data.map((value, i) => {
     const c = Math.floor(i / spatial) % channels
     let sum = 0
-    for (let k = c - Math.floor((width - 1) / 2); k <= c + Math.ceil((width - 1) / 2); k++) if (k >= 0 && k < channels) sum += x.data[i + (k - c) * spatial] ** 2
+    for (let k = c - Math.floor((width - 1) / 2); k <= c + Math.ceil((width - 1) / 2); k++)
+      if (k >= 0 && k < channels) sum += x.data[i + (k - c) * spatial] ** 2
     return value / ((bias as number) + ((alpha as number) / width) * sum) ** (beta as number)
   })
   return [{ shape: x.shape, data }]

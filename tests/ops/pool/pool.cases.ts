@@ -17,11 +17,21 @@ const windows: readonly [string, number[], Case['attributes']][] = [
 ]
 
 function rows(op: string, reference: Reference, more: Readonly<Record<string, unknown>> = {}, note = ''): Case[] {
-  return windows.map(([name, shape, attributes]) => ({ name: name + note, op, inputs: [f32(shape)], attributes: { ...attributes, ...more }, reference }))
+  return windows.map(([name, shape, attributes]) => ({
+    name: name + note,
+    op,
+    inputs: [f32(shape)],
+    attributes: { ...attributes, ...more },
+    reference,
+  }))
 }
 
 function whole(op: string, reference: Reference, attributes: Readonly<Record<string, unknown>> = {}): Case[] {
-  return [[1, 33, 7, 7], [2, 5, 13], [1, 3, 4, 5, 6]].map((shape) => ({
+  return [
+    [1, 33, 7, 7],
+    [2, 5, 13],
+    [1, 3, 4, 5, 6],
+  ].map((shape) => ({
     name: `${shape.length - 2}-D ${JSON.stringify(attributes)}`,
     op,
     inputs: [f32(shape)],
@@ -37,8 +47,20 @@ export const poolCases: readonly Case[] = [
   ...rows('LpPool', lpPool),
   ...rows('LpPool', lpPool, { p: 1 }, ', p 1'),
   ...rows('LpPool', lpPool, { p: 3 }, ', p 3'),
-  { name: 'NaN wins', op: 'MaxPool', inputs: [f32([1, 1, 1, 4], { values: [1, NaN, -Infinity, 2] })], attributes: { kernel_shape: [1, 2] }, reference: maxPool },
-  { name: 'uint8', op: 'MaxPool', inputs: [typed('uint8', [1, 3, 6, 6], { low: 0, high: 255 })], attributes: { kernel_shape: [2, 2], strides: [2, 2] }, reference: maxPool },
+  {
+    name: 'NaN wins',
+    op: 'MaxPool',
+    inputs: [f32([1, 1, 1, 4], { values: [1, NaN, -Infinity, 2] })],
+    attributes: { kernel_shape: [1, 2] },
+    reference: maxPool,
+  },
+  {
+    name: 'uint8',
+    op: 'MaxPool',
+    inputs: [typed('uint8', [1, 3, 6, 6], { low: 0, high: 255 })],
+    attributes: { kernel_shape: [2, 2], strides: [2, 2] },
+    reference: maxPool,
+  },
   ...whole('GlobalAveragePool', averagePool),
   ...whole('GlobalMaxPool', maxPool),
   ...whole('GlobalLpPool', lpPool),

@@ -35,10 +35,16 @@ function pool([x]: readonly Plain[], attributes: Readonly<Record<string, unknown
   return { shape, data }
 }
 
-export const maxPool: Reference = (inputs, attributes) => [pool(inputs, attributes, (values) => values.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a)))]
+export const maxPool: Reference = (inputs, attributes) => [
+  pool(inputs, attributes, (values) => values.reduce((a, b) => (b > a || Number.isNaN(b) ? b : a))),
+]
 
 export const averagePool: Reference = (inputs, attributes) => [
-  pool(inputs, attributes, (values, places) => values.reduce((a, b) => a + b, 0) / (attributes.count_include_pad ? places : values.length)),
+  pool(
+    inputs,
+    attributes,
+    (values, places) => values.reduce((a, b) => a + b, 0) / (attributes.count_include_pad ? places : values.length),
+  ),
 ]
 
 export const lpPool: Reference = (inputs, attributes) => {

@@ -22,7 +22,12 @@ function spread(x: Plain, s: Plain, attributes: Readonly<Record<string, unknown>
 }
 
 const ranges: Record<string, [number, number]> = {
-  int8: [-128, 127], uint8: [0, 255], int16: [-32768, 32767], uint16: [0, 65535], int4: [-8, 7], uint4: [0, 15],
+  int8: [-128, 127],
+  uint8: [0, 255],
+  int16: [-32768, 32767],
+  uint16: [0, 65535],
+  int4: [-8, 7],
+  uint4: [0, 15],
 }
 
 /** @param type - of the output. */
@@ -31,7 +36,9 @@ export function quantize(type: string): Reference {
     const [low, high] = ranges[type]
     const s = spread(x, scale, attributes)
     const z = zero ? spread(x, zero, attributes) : x.data.map(() => 0)
-    const data = x.data.map((v, i) => Math.min(high, Math.max(low, (Number.isNaN(v) ? 0 : rint(Math.fround(v / s[i]))) + z[i])))
+    const data = x.data.map((v, i) =>
+      Math.min(high, Math.max(low, (Number.isNaN(v) ? 0 : rint(Math.fround(v / s[i]))) + z[i])),
+    )
     return [{ shape: x.shape, data }]
   }
 }
@@ -53,5 +60,9 @@ export const dynamicQuantize: Reference = ([x]) => {
     const q = Math.fround(v / scale)
     return Number.isNaN(q) ? zero : Math.min(255, Math.max(0, rint(q) + zero))
   })
-  return [{ shape: x.shape, data }, { shape: [], data: [scale] }, { shape: [], data: [zero] }]
+  return [
+    { shape: x.shape, data },
+    { shape: [], data: [scale] },
+    { shape: [], data: [zero] },
+  ]
 }

@@ -8,9 +8,19 @@ registerAllOps()
 
 function draw(op: string, inputs: HostTensor[], attributes: Record<string, unknown>, seed?: () => number): HostTensor {
   const definition = findOp('', op)!
-  const full = { ...Object.fromEntries(Object.entries(definition.attributes).map(([name, spec]) => [name, spec.fallback])), ...attributes }
+  const full = {
+    ...Object.fromEntries(Object.entries(definition.attributes).map(([name, spec]) => [name, spec.fallback])),
+    ...attributes,
+  }
   const known = (i: number) => inputs[i]
-  const outputs = definition.infer!({ attributes: full, inputs, outputCount: 1, known, value: known, atLeast: (i, least) => Math.max(Number(inputs[i].data[0]), least) })
+  const outputs = definition.infer!({
+    attributes: full,
+    inputs,
+    outputCount: 1,
+    known,
+    value: known,
+    atLeast: (i, least) => Math.max(Number(inputs[i].data[0]), least),
+  })
   return definition.compute!({ attributes: full, inputs, outputs, outputCount: 1, seed })[0]
 }
 
@@ -27,7 +37,11 @@ it('uniform numbers fill their range evenly', () => {
 })
 
 it('normal numbers have their mean and deviation', () => {
-  const { data, dtype } = draw('RandomNormalLike', [hostZeros('float64', [200, 200])], { mean: 2, scale: 3, seed: 2 }) as { data: Float64Array; dtype: string }
+  const { data, dtype } = draw('RandomNormalLike', [hostZeros('float64', [200, 200])], {
+    mean: 2,
+    scale: 3,
+    seed: 2,
+  }) as { data: Float64Array; dtype: string }
   expect(dtype).toBe('float64')
   expect(Math.abs(mean(data) - 2)).toBeLessThan((5 * 3) / 200)
   expect(Math.abs(Math.sqrt(mean(data.map((value) => (value - 2) ** 2))) - 3)).toBeLessThan(0.1)

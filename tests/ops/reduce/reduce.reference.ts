@@ -5,7 +5,8 @@ import { indices } from '../movement/transpose.reference.js'
 export function groups(x: Plain, axes: readonly number[]): Map<string, number[]> {
   const found = new Map<string, number[]>()
   // An empty axis leaves groups without elements.
-  for (const index of indices(x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size)))) found.set(index.join(), [])
+  for (const index of indices(x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size))))
+    found.set(index.join(), [])
   indices(x.shape).forEach((index, i) => {
     found.get(index.map((k, axis) => (axes.includes(axis) ? 0 : k)).join())!.push(i)
   })
@@ -19,7 +20,9 @@ function axesOf(x: Plain, given: Plain | undefined, attributes: Readonly<Record<
 }
 
 function shapeOf(shape: readonly number[], axes: readonly number[], keep: unknown): number[] {
-  return keep === 0 ? shape.filter((_, axis) => !axes.includes(axis)) : shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
+  return keep === 0
+    ? shape.filter((_, axis) => !axes.includes(axis))
+    : shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
 }
 
 /** A fold of all elements along axes. */
@@ -45,13 +48,19 @@ export const argExtreme =
   }
 
 /** A function of each row along one axis. */
-export function alongAxis(f: (row: number[], attributes: Readonly<Record<string, unknown>>) => number[], axisOf: (inputs: readonly Plain[], attributes: Readonly<Record<string, unknown>>) => number): Reference {
+export function alongAxis(
+  f: (row: number[], attributes: Readonly<Record<string, unknown>>) => number[],
+  axisOf: (inputs: readonly Plain[], attributes: Readonly<Record<string, unknown>>) => number,
+): Reference {
   return (inputs, attributes) => {
     const [x] = inputs
     const axis = axisOf(inputs, attributes)
     const data = new Array<number>(x.data.length)
     for (const group of groups(x, [axis < 0 ? axis + x.shape.length : axis]).values()) {
-      f(group.map((i) => x.data[i]), attributes).forEach((value, k) => (data[group[k]] = value))
+      f(
+        group.map((i) => x.data[i]),
+        attributes,
+      ).forEach((value, k) => (data[group[k]] = value))
     }
     return [{ shape: x.shape, data }]
   }

@@ -7,8 +7,52 @@ const text = (...data: string[]): HostTensor => ({ dtype: 'string', shape: [data
 
 describe('regular expressions', () => {
   // Patterns that mean the same in RE2 and in JavaScript, which is asked for the expected answer.
-  const patterns = ['', 'a', 'a*b+c?', '(ab|cd)*e', '[a-f]{2,3}', '[^a-c\\d]+', '\\w+@\\w+\\.com', 'a.c', '(?:x|y){2}z', 'a{0}b', '\\bab\\b.*', '(a|b(c|d))+', '[\\w.-]+', '^a$', 'a|^b|c$', '(a*)*b', '[]]'.replace('[]]', '[\\]]'), '\\x41\\n?', 'a+?b']
-  const texts = ['', 'a', 'b', 'ab', 'abc', 'aab', 'aabc', 'abcde', 'ababe', 'fed', 'xyz', 'a@b.com', 'a\nc', 'xxz', 'bcbd', 'bcd', '12', 'zz', ']', 'A', 'A\n', 'aaaaaaaaaaaaaaaac', 'ab cd']
+  const patterns = [
+    '',
+    'a',
+    'a*b+c?',
+    '(ab|cd)*e',
+    '[a-f]{2,3}',
+    '[^a-c\\d]+',
+    '\\w+@\\w+\\.com',
+    'a.c',
+    '(?:x|y){2}z',
+    'a{0}b',
+    '\\bab\\b.*',
+    '(a|b(c|d))+',
+    '[\\w.-]+',
+    '^a$',
+    'a|^b|c$',
+    '(a*)*b',
+    '[]]'.replace('[]]', '[\\]]'),
+    '\\x41\\n?',
+    'a+?b',
+  ]
+  const texts = [
+    '',
+    'a',
+    'b',
+    'ab',
+    'abc',
+    'aab',
+    'aabc',
+    'abcde',
+    'ababe',
+    'fed',
+    'xyz',
+    'a@b.com',
+    'a\nc',
+    'xxz',
+    'bcbd',
+    'bcd',
+    '12',
+    'zz',
+    ']',
+    'A',
+    'A\n',
+    'aaaaaaaaaaaaaaaac',
+    'ab cd',
+  ]
 
   it.each(patterns)('%s', (pattern) => {
     const expected = new RegExp(`^(?:${pattern})$`, 'u')
@@ -31,18 +75,38 @@ describe('regular expressions', () => {
     expect(fullMatcher('(a|a)*(a*)*b')('a'.repeat(20_000))).toBe(false)
   })
 
-  it.each(['(', ')', '[a', 'a**b(', '*a', 'a{2000}', '[b-a]', '\\', '(?=a)', '(?<!a)b', '\\1', '[[:nothing:]]', '\\p{Nothing}', 'a{3,2}'])('%s is refused', (pattern) => {
+  it.each([
+    '(',
+    ')',
+    '[a',
+    'a**b(',
+    '*a',
+    'a{2000}',
+    '[b-a]',
+    '\\',
+    '(?=a)',
+    '(?<!a)b',
+    '\\1',
+    '[[:nothing:]]',
+    '\\p{Nothing}',
+    'a{3,2}',
+  ])('%s is refused', (pattern) => {
     expect(() => fullMatcher(pattern)).toThrow(expect.objectContaining({ code: 'E_VALUE' }) as Error)
   })
 
   it('too large ones are refused', () => {
-    expect(() => fullMatcher('((a{100}){100}){100}')).toThrow(expect.objectContaining({ code: 'E_UNSUPPORTED' }) as Error)
+    expect(() => fullMatcher('((a{100}){100}){100}')).toThrow(
+      expect.objectContaining({ code: 'E_UNSUPPORTED' }) as Error,
+    )
   })
 })
 
 describe('strings', () => {
   it('are joined with broadcasting', async () => {
-    const [y] = await runNode({ op: 'StringConcat', inputs: [{ dtype: 'string', shape: [2, 1], data: ['a', 'b'] }, text('x', 'y')] })
+    const [y] = await runNode({
+      op: 'StringConcat',
+      inputs: [{ dtype: 'string', shape: [2, 1], data: ['a', 'b'] }, text('x', 'y')],
+    })
     expect(y).toEqual({ dtype: 'string', shape: [2, 2], data: ['ax', 'ay', 'bx', 'by'] })
   })
 
@@ -69,7 +133,16 @@ describe('strings', () => {
   })
 
   it('are counted as n-grams', async () => {
-    const attributes = { mode: 'TFIDF', min_gram_length: 1, max_gram_length: 2, max_skip_count: 1, ngram_counts: [0, 2], ngram_indexes: [0, 1, 2], pool_strings: ['a', 'b', 'a', 'b'], weights: [1, 10, 0.5] }
+    const attributes = {
+      mode: 'TFIDF',
+      min_gram_length: 1,
+      max_gram_length: 2,
+      max_skip_count: 1,
+      ngram_counts: [0, 2],
+      ngram_indexes: [0, 1, 2],
+      pool_strings: ['a', 'b', 'a', 'b'],
+      weights: [1, 10, 0.5],
+    }
     // a twice, b twice; "a b" once side by side and once with "b" left out between.
     const [y] = await runNode({ op: 'TfIdfVectorizer', inputs: [text('a', 'b', 'b', 'a')], attributes })
     expect(y).toEqual({ dtype: 'float32', shape: [3], data: Float32Array.of(2, 20, 1) })
@@ -81,7 +154,12 @@ describe('strings', () => {
   })
 
   it('become labels', async () => {
-    const [y] = await runNode({ op: 'LabelEncoder', domain: 'ai.onnx.ml', inputs: [text('b', 'x')], attributes: { keys_strings: ['a', 'b'], values_strings: ['one', 'two'] } })
+    const [y] = await runNode({
+      op: 'LabelEncoder',
+      domain: 'ai.onnx.ml',
+      inputs: [text('b', 'x')],
+      attributes: { keys_strings: ['a', 'b'], values_strings: ['one', 'two'] },
+    })
     expect(y.data).toEqual(['two', '_Unused'])
   })
 })
