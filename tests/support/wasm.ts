@@ -2,7 +2,19 @@ import { readFileSync } from 'node:fs'
 import { Context } from '../../bindings/context.js'
 import { supportsRelaxed, type Build } from '../../bindings/module.js'
 
+export type { Build }
+
 const modules = new Map<Build, WebAssembly.Module>()
+
+/** The compiled module of a build; support/build.ts has seen to it that it is that of the sources. */
+function moduleOf(build: Build): WebAssembly.Module {
+  let module = modules.get(build)
+  if (!module) {
+    module = new WebAssembly.Module(readFileSync(new URL(`../../dist/wasm/inference-${build}.wasm`, import.meta.url)))
+    modules.set(build, module)
+  }
+  return module
+}
 
 /** NaN as any float type, far from 0 as any integer: what is read without having been written shows in a result. */
 const CANARY = 0x7ff87ff8
@@ -10,17 +22,112 @@ const POISONED_PAGES = 16
 
 /** A fresh context over a build of the kernels. Its first megabytes are full of canaries, as if another model had been there before. */
 export function makeContext(build: Build = 'simd', limit?: number): Context {
-  let module = modules.get(build)
-  if (!module) {
-    module = new WebAssembly.Module(readFileSync(new URL(`../../dist/wasm/inference-${build}.wasm`, import.meta.url)))
-    modules.set(build, module)
-  }
-  const context = new Context(module, limit)
+  const context = new Context(moduleOf(build), limit)
   context.memory.grow(POISONED_PAGES)
   const start = (context.kernels.heap_base() + 3) & ~3
   new Uint32Array(context.memory.buffer, start, (context.memory.buffer.byteLength - start) >> 2).fill(CANARY)
   return context
 }
 
-/** The builds this engine can run. */
-export const builds: readonly Build[] = supportsRelaxed() ? ['simd', 'relaxed'] : ['simd']
+/** The builds this engine can run, and that were compiled for these tests (support/build.ts). */
+export const builds: readonly Build[] =
+  supportsRelaxed() && process.env.LANEWISE_KERNELS !== 'simd' ? ['simd', 'relaxed'] : ['simd']
+
+type Kernel = (...args: number[]) => number
+
+/**
+ * One instance of a build with a bump allocator over its memory, for tests of bare kernels. Every block has 64 guard bytes
+ * behind it, filled with a pattern that `checkGuards` looks for.
+ */
+export class Wasm {
+  readonly kernels: Record<string, Kernel>
+  private readonly memory: WebAssembly.Memory
+  private readonly base: number
+  private readonly guards: number[] = []
+  private top: number
+
+  constructor(build: Build, bytes = 1 << 24) {
+    this.memory = new WebAssembly.Memory({ initial: bytes >> 16, maximum: 65536 })
+    const instance = new WebAssembly.Instance(moduleOf(build), {
+      env: {
+        memory: this.memory,
+        abort: () => {
+          throw new Error('abort')
+        },
+      },
+    })
+    this.kernels = instance.exports as Record<string, Kernel>
+    this.base = (this.kernels.heap_base() + 63) & ~63
+    this.top = this.base
+  }
+
+  /** Forgets every allocation. */
+  reset(): void {
+    this.top = this.base
+    this.guards.length = 0
+  }
+
+  alloc(bytes: number): number {
+    const at = this.top
+    const end = at + bytes
+    this.top = (end + 64 + 15) & ~15
+    if (this.top > this.memory.buffer.byteLength)
+      this.memory.grow((this.top - this.memory.buffer.byteLength + 65535) >> 16)
+    new Uint8Array(this.memory.buffer, end, 64).fill(0xa5)
+    this.guards.push(end)
+    return at
+  }
+
+  f32(values: ArrayLike<number>): number {
+    const at = this.alloc(values.length * 4)
+    this.viewF32(at, values.length).set(values)
+    return at
+  }
+
+  i32(values: ArrayLike<number>): number {
+    const at = this.alloc(values.length * 4)
+    this.viewI32(at, values.length).set(values)
+    return at
+  }
+
+  i64(values: ArrayLike<bigint>): number {
+    const at = this.alloc(values.length * 8)
+    this.viewI64(at, values.length).set(values)
+    return at
+  }
+
+  u8(values: ArrayLike<number>): number {
+    const at = this.alloc(values.length)
+    this.viewU8(at, values.length).set(values)
+    return at
+  }
+
+  viewF32(at: number, length: number): Float32Array {
+    return new Float32Array(this.memory.buffer, at, length)
+  }
+
+  viewI32(at: number, length: number): Int32Array {
+    return new Int32Array(this.memory.buffer, at, length)
+  }
+
+  viewI64(at: number, length: number): BigInt64Array {
+    return new BigInt64Array(this.memory.buffer, at, length)
+  }
+
+  viewU8(at: number, length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, at, length)
+  }
+
+  viewU16(at: number, length: number): Uint16Array {
+    return new Uint16Array(this.memory.buffer, at, length)
+  }
+
+  viewF64(at: number, length: number): Float64Array {
+    return new Float64Array(this.memory.buffer, at, length)
+  }
+
+  /** The addresses of blocks whose guard bytes were overwritten. */
+  overruns(): number[] {
+    return this.guards.filter((at) => new Uint8Array(this.memory.buffer, at, 64).some((byte) => byte !== 0xa5))
+  }
+}

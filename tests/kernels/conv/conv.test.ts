@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as codes from '../../../assembly/abi/codes.js'
 import { uniform } from '../random.js'
-import { builds, Wasm } from '../wasm.js'
+import { builds, Wasm } from '../../support/wasm.js'
 
 type Triple = [number, number, number]
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { UNARY_CLIP, UNARY_HARD_SWISH, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from '../../../assembly/abi/codes.js'
 import { conv, convOutput, type ConvShape, randomF32, withPitch, withoutPitch, worst } from '../reference.js'
-import { builds, Wasm } from '../wasm.js'
+import { builds, Wasm } from '../../support/wasm.js'
 
 interface Case extends ConvShape {
   extra?: number

@@ -10,7 +10,7 @@ import {
   withoutPitch,
   worst,
 } from '../reference.js'
-import { builds, Wasm } from '../wasm.js'
+import { builds, Wasm } from '../../support/wasm.js'
 
 interface Case extends ConvShape {
   extra?: number

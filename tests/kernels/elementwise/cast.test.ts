@@ -1,7 +1,7 @@
 import { expect, test, describe } from 'vitest'
 import { decodeFloat, encodeFloat } from '../../../src/core/floats.js'
 import { seeded } from '../../support/random.js'
-import { builds, Wasm } from '../wasm.js'
+import { builds, Wasm } from '../../support/wasm.js'
 
 describe.each(builds)('%s', (build) => {
   test.each([

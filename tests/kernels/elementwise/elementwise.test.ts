@@ -20,7 +20,7 @@ import {
   UNARY_TANH,
 } from '../../../assembly/abi/codes.js'
 import { uniform } from '../random.js'
-import { builds, Wasm } from '../wasm.js'
+import { builds, Wasm } from '../../support/wasm.js'
 
 const randomF32 = (length: number, seed: number): Float32Array => uniform(seed)(length)
 

@@ -10,7 +10,7 @@ import {
 } from '../../../assembly/abi/codes.js'
 import { erf } from '../../ops/elementwise/elementwise.reference.js'
 import { seeded } from '../../support/random.js'
-import { builds, Wasm, type Build } from '../wasm.js'
+import { builds, Wasm, type Build } from '../../support/wasm.js'
 
 // Accuracy budgets of the vector functions: a sample of bit patterns and the edges on every run, all 2^32 of them with
 // LANEWISE_EXHAUSTIVE=1. The reference is JavaScript's float64 Math, whose error is far below a float32 ulp.

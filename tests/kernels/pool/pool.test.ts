@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { randomF32, withPitch, withoutPitch, worst } from '../reference.js'
-import { builds, Wasm } from '../wasm.js'
+import { builds, Wasm } from '../../support/wasm.js'
 
 interface Case {
   n: number

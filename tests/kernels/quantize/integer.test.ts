@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { INTEGER_BYTES, INTEGER_FLOAT32, INTEGER_INT32 } from '../../../assembly/abi/codes.js'
-import { builds, Wasm } from '../wasm.js'
+import { builds, Wasm } from '../../support/wasm.js'
 
 /** Whole numbers in [low, high]. */
 function integers(seed: number): (count: number, low: number, high: number) => number[] {

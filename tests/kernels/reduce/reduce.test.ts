@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { REDUCE_LOG_SUM_EXP, REDUCE_MAX, REDUCE_SUM } from '../../../assembly/abi/codes.js'
 import { uniform } from '../random.js'
-import { builds, Wasm } from '../wasm.js'
+import { builds, Wasm } from '../../support/wasm.js'
 
 const randomF32 = (length: number, seed: number): Float32Array => uniform(seed)(length)
 

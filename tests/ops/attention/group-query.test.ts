@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { supportsRelaxed } from '../../../bindings/module.js'
+import { builds } from '../../support/wasm.js'
 import { hostFrom, type HostTensor } from '../../../src/core/host.js'
 import type { Shape } from '../../../src/core/shape.js'
 import { randomTensor, seeded } from '../../support/random.js'
@@ -113,8 +113,6 @@ const variants: readonly Variant[] = [
     attributes: { softcap: 3, scale: 0.7 },
   },
 ]
-
-const builds = supportsRelaxed() ? (['simd', 'relaxed'] as const) : (['simd'] as const)
 
 describe.each(builds)('kernels of GroupQueryAttention, %s', (build) => {
   it.each(variants)(

@@ -1,0 +1,97 @@
+// Which compiled kernels are out of date, and compiling them: what `npm run build:wasm` and the tests both use.
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+/** The targets of asconfig.json that a package needs, the debug build for source-level profiles among them. */
+export const targets = [
+  'inference-simd',
+  'inference-relaxed',
+  'train-simd',
+  'train-relaxed',
+  'inference-debug',
+] as const
+
+export type Target = (typeof targets)[number]
+
+/** Targets whose generated bindings are kept as the types of the kernels, and under which name. */
+const typed: Partial<Record<Target, string>> = { 'inference-simd': 'exports', 'train-simd': 'train-exports' }
+
+/** The list of exports that a target compiles. */
+function entryOf(target: Target): string {
+  return join(root, `assembly/abi/${target.split('-')[0]}.ts`)
+}
+
+/** A source and everything it imports. */
+function sourcesOf(entry: string): string[] {
+  const found = new Set<string>()
+  const visit = (path: string): void => {
+    if (found.has(path)) return
+    found.add(path)
+    for (const [, name] of readFileSync(path, 'utf8').matchAll(/from "(\.[^"]+)"/g)) {
+      visit(join(dirname(path), `${name}.ts`))
+    }
+  }
+  visit(entry)
+  return [...found].sort()
+}
+
+/** Changes with any source that a target is compiled from, with its options and with the compiler. */
+function fingerprint(target: Target): string {
+  const hash = createHash('sha256')
+  for (const path of [
+    ...sourcesOf(entryOf(target)),
+    join(root, 'asconfig.json'),
+    join(root, 'node_modules/assemblyscript/package.json'),
+  ]) {
+    hash.update(relative(root, path)).update('\0').update(readFileSync(path)).update('\0')
+  }
+  return hash.digest('hex')
+}
+
+const outputOf = (target: Target): string => join(root, `dist/wasm/${target}.wasm`)
+const recordOf = (target: Target): string => join(root, `dist/wasm/${target}.sources`)
+
+/** The targets whose wasm is missing or was compiled from other sources than there are now. */
+export function staleTargets(among: readonly Target[] = targets): Target[] {
+  return among.filter((target) => {
+    const name = typed[target]
+    if (!existsSync(outputOf(target)) || !existsSync(recordOf(target))) return true
+    if (name && !existsSync(join(root, `bindings/${name}.d.ts`))) return true
+    return readFileSync(recordOf(target), 'utf8') !== fingerprint(target)
+  })
+}
+
+/** Compiles targets into dist/wasm, as many at a time as there are cores. @throws with the compiler's messages. */
+export async function compile(among: readonly Target[]): Promise<void> {
+  mkdirSync(join(root, 'dist/wasm'), { recursive: true })
+  const waiting = [...among]
+  const worker = async (): Promise<void> => {
+    for (let target = waiting.shift(); target; target = waiting.shift()) await compileOne(target)
+  }
+  await Promise.all(Array.from({ length: Math.min(availableParallelism(), among.length) }, worker))
+}
+
+async function compileOne(target: Target): Promise<void> {
+  const sources = fingerprint(target)
+  rmSync(recordOf(target), { force: true })
+  const args = ['node_modules/assemblyscript/bin/asc.js', relative(root, entryOf(target)), '--target', target]
+  try {
+    await promisify(execFile)(process.execPath, args, { cwd: root, maxBuffer: 1 << 26 })
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
+    throw new Error(`the kernels of ${target} do not compile:\n${stdout}${stderr}`, { cause: error })
+  }
+  const types = join(root, `dist/wasm/${target}.d.ts`)
+  const name = typed[target]
+  if (name) copyFileSync(types, join(root, `bindings/${name}.d.ts`))
+  rmSync(types, { force: true })
+  rmSync(join(root, `dist/wasm/${target}.js`), { force: true })
+  writeFileSync(recordOf(target), sources)
+}
