@@ -56,8 +56,8 @@ writeFileSync(
   new URL('../docs/operators.md', import.meta.url),
   `# Operators
 
-Written by \`npm run operators\` from the definitions in \`src/ops\`. "Kernel" is WebAssembly, "TypeScript" serves the types that have no kernel; float16
-and bfloat16 are cast around float32 kernels. The set \`common\` is registered everywhere, \`all\` in Node when a model needs it and elsewhere by
+Written by \`npm run operators\` from the definitions in \`src/ops\`. "Kernel" is WebAssembly, "TypeScript" serves the types that have no kernel; models on float16
+and bfloat16 run on float32 ones. The set \`common\` is registered everywhere, \`all\` in Node when a model needs it and elsewhere by
 \`import 'lanewise/ops/all'\`. A gradient is what \`src/ops/gradients.ts\` lists.
 
 | operator | domain | operator sets | how | types with a kernel | gradient | set |

@@ -1,4 +1,4 @@
-import { dtypeFromOnnx } from '../core/dtype.js'
+import { dtypeFromOnnx, isHalf } from '../core/dtype.js'
 import { log } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 import type { DeclaredType, Graph, Node, Value } from '../ir/graph.js'
@@ -52,16 +52,21 @@ export function importModel(model: ModelProto, external?: ExternalData, memoryLi
 }
 
 /**
- * Whether a node anywhere in the model needs an operator that is not registered (calls of the model's own functions among them), or may be
- * rewritten into one: dequantised operands make operators on integers (passes/shaped/fuse-integers.ts).
+ * Whether a model needs what is not in the common set: an operator that is not registered (calls of the model's own functions among them) or that nodes may
+ * be rewritten into (dequantised operands make operators on integers, passes/shaped/fuse-integers.ts), or the pass that widens 16-bit floats.
  */
 export function usesRareOps(model: ModelProto): boolean {
+  const { input, initializer } = model.graph!
+  if (input.some(({ type }) => isHalf(dtypeFromOnnx(type?.tensorType?.elemType ?? 0)))) return true
+  if (initializer.some(({ dataType }) => isHalf(dtypeFromOnnx(dataType)))) return true
   const rare = (domain: string, opType: string): boolean =>
     opType === 'DequantizeLinear' || !findOp(canonical(domain), opType)
+  const half = ({ name, t, i }: AttributeProto): boolean =>
+    isHalf(dtypeFromOnnx(t?.dataType ?? (/^to$|dtype|datatype/.test(name) ? Number(i) : 0)))
   const unknown = (nodes: readonly NodeProto[]): boolean =>
     nodes.some(
       ({ domain, opType, attribute }) =>
-        rare(domain, opType) || attribute.some(({ g }) => g !== undefined && unknown(g.node)),
+        rare(domain, opType) || attribute.some((a) => half(a) || (a.g !== undefined && unknown(a.g.node))),
     )
   return unknown(model.graph!.node) || model.functions.some((f) => unknown(f.node))
 }

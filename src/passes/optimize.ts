@@ -1,4 +1,5 @@
 import { bodiesOf, withNodes, type Graph, type Node, type Value } from '../ir/graph.js'
+import { extraPasses } from './extra.js'
 import { passes, type PassContext, type PassName } from './load/index.js'
 import type { ShapedPassName } from './shaped/index.js'
 
@@ -17,7 +18,12 @@ export async function optimize(
   options: PassOptions,
   context: PassContext,
 ): Promise<Graph> {
-  let result: Graph = { ...graph, outputs }
+  const wanted = { ...graph, outputs }
+  return rewrite(extraPasses()?.widenHalves(wanted) ?? wanted, options, context)
+}
+
+async function rewrite(graph: Graph, options: PassOptions, context: PassContext): Promise<Graph> {
+  let result = graph
   for (const { name, run } of passes) {
     if (passEnabled(options, name)) result = await run(result, context)
   }
@@ -33,8 +39,7 @@ async function withBodiesOptimized(node: Node, options: PassOptions, context: Pa
   if (bodies.size === 0) return node
   const attributes: Record<string, unknown> = { ...node.attributes }
   for (const [name, value] of Object.entries(attributes)) {
-    if (bodies.has(value as Graph))
-      attributes[name] = await optimize(value as Graph, (value as Graph).outputs, options, context)
+    if (bodies.has(value as Graph)) attributes[name] = await rewrite(value as Graph, options, context)
   }
   return { ...node, attributes }
 }

@@ -1,6 +1,6 @@
 import type { HostTensor } from '../../core/host.js'
 import type { Graph, Value } from '../../ir/graph.js'
-import { integerPasses } from '../integers.js'
+import { extraPasses } from '../extra.js'
 import { eliminateDead } from './eliminate-dead.js'
 import { eliminateIdentity } from './eliminate-identity.js'
 import { foldBatchNorm } from './fold-batchnorm.js'
@@ -27,7 +27,7 @@ export interface Pass {
 /** What stands between quantisers, on integers (shaped/fuse-integers.ts), if the operators for that are known. */
 const fuseIntegers = {
   name: 'fuse-integers',
-  run: (graph: Graph): Graph => integerPasses()?.atLoad(graph) ?? graph,
+  run: (graph: Graph): Graph => extraPasses()?.integersAtLoad(graph) ?? graph,
 } as const
 
 const list = [

@@ -1,6 +1,6 @@
 import type { Graph, Value } from '../../ir/graph.js'
 import type { Inferred } from '../../ir/infer.js'
-import { integerPasses } from '../integers.js'
+import { extraPasses } from '../extra.js'
 import { fuseAttention } from './fuse-attention.js'
 import { fuseChain } from './fuse-chain.js'
 import { fuseNorm } from './fuse-norm.js'
@@ -14,7 +14,7 @@ interface ShapedPass {
   run(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph
 }
 
-const fuseIntegerSums: ShapedPass['run'] = (graph, types) => integerPasses()?.withTypes(graph, types) ?? graph
+const fuseIntegerSums: ShapedPass['run'] = (graph, types) => extraPasses()?.integersWithTypes(graph, types) ?? graph
 
 /** Passes that need shapes run when a plan is made; those that do not run once, at load (passes/load/index.ts). */
 const list = [

@@ -1,0 +1,24 @@
+import type { Graph, Value } from '../ir/graph.js'
+import type { Inferred } from '../ir/infer.js'
+
+/** Passes that only some models need, or that make operators outside the common set: an app without those goes without the passes. */
+export interface ExtraPasses {
+  /** Makes float32 of everything that is float16 or bfloat16 (passes/load/widen-halves.ts). Not an optimisation: always on. */
+  widenHalves(graph: Graph): Graph
+  /** Operators on integers for what stands between quantisers: at load … */
+  integersAtLoad(graph: Graph): Graph
+  /** … and once the types of values are known. */
+  integersWithTypes(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph
+}
+
+let registered: ExtraPasses | undefined
+
+/** Switches the passes on. */
+export function registerExtraPasses(passes: ExtraPasses): void {
+  registered = passes
+}
+
+/** The passes, if they have been loaded: with every operator (`lanewise/ops/all`). */
+export function extraPasses(): ExtraPasses | undefined {
+  return registered
+}
