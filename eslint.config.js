@@ -1,4 +1,5 @@
 import ts from 'typescript-eslint'
+import rooms from './eslint.rooms.js'
 
 export default ts.config(
   // AssemblyScript looks like TypeScript but is not: its own compiler checks it.
@@ -27,4 +28,5 @@ export default ts.config(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
     },
   },
+  rooms,
 )
