@@ -1,6 +1,7 @@
 import { instantiateSync } from '@assemblyscript/loader'
 import { viewData, type NumericDType, type TypedArray } from '../src/core/dtype.js'
 import { LanewiseError } from '../src/core/errors.js'
+import { HostMemory } from '../src/core/host-memory.js'
 import type { Build, Kernels } from './module.js'
 
 const PAGE = 65536
@@ -26,6 +27,8 @@ export class Context {
   readonly build: Build
   /** Counts growths of the memory: a cached view is good as long as this number stays. */
   generation = 0
+  /** What lies in JavaScript under the same limit. */
+  readonly host: HostMemory
   private readonly limit: number
   private readonly heapStart: number
   private readonly taken = new Map<number, number>()
@@ -37,15 +40,21 @@ export class Context {
 
   /**
    * @param module - a compiled build of the kernels.
-   * @param limit - the most bytes that may be allocated at a time (weights, arena and scratch together).
+   * @param limit - the most bytes that may be allocated at a time (weights, arena and scratch together, and what is held in JavaScript).
+   * @throws LanewiseError `E_BUDGET` if the engine has no memory to give.
    */
   constructor(module: WebAssembly.Module, limit = ADDRESS_SPACE) {
-    this.memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 })
+    try {
+      this.memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 })
+    } catch (cause) {
+      throw new LanewiseError('E_BUDGET', 'the engine has no WebAssembly memory left to give', { cause })
+    }
     const { instance } = instantiateSync(module, { env: { memory: this.memory } })
     // The loader wraps each export in a closure; kernels are called on hot paths, so the bare ones are used.
     this.kernels = instance.exports as unknown as Kernels
     this.build = this.kernels.is_relaxed() === 1 ? 'relaxed' : 'simd'
     this.limit = Math.min(limit, ADDRESS_SPACE)
+    this.host = new HostMemory(limit, () => this.usedBytes)
     this.heapStart = align(this.kernels.heap_base())
     this.top = this.heapStart
   }
@@ -73,13 +82,16 @@ export class Context {
   alloc(bytes: number): number {
     this.check()
     const size = align(Math.max(bytes, 1))
-    if (!Number.isSafeInteger(size) || this.usedBytes + size > this.limit) {
+    const room = this.limit - this.usedBytes - size
+    const host = this.host.bytesUnless(room)
+    if (!Number.isSafeInteger(size) || room < host) {
+      const used = this.usedBytes + host
       throw new LanewiseError(
         'E_BUDGET',
-        `${bytes} more bytes would pass the memory limit of ${this.limit} bytes (${this.usedBytes} in use)`,
+        `${bytes} more bytes would pass the memory limit of ${this.limit} bytes (${used} in use)`,
         {
           expected: `<= ${this.limit}`,
-          actual: String(this.usedBytes + size),
+          actual: String(used + size),
         },
       )
     }

@@ -1,11 +1,19 @@
 import type { HostTensor } from '../core/host.js'
 import type { TensorType } from './op.js'
 import { LanewiseError } from '../core/errors.js'
+import { stringBytes } from '../core/host-memory.js'
 import { formatShape, sameShape, sizeOf } from '../core/shape.js'
 import type { Graph, Node, Value } from './graph.js'
 
-/** Elements are followed through shape arithmetic up to this many. */
-const FOLD_ELEMENTS = 4096
+/** Results of at most this many elements are computed before the run, if their inputs are known: shape arithmetic, not data. */
+export const FOLD_ELEMENTS = 4096
+/** Strings are short in elements and may be long all the same. */
+const FOLD_BYTES = 2 ** 18
+
+/** Whether what was computed before the run may be kept. */
+export function isSmall(tensor: HostTensor | undefined): boolean {
+  return !tensor || !Array.isArray(tensor.data) || stringBytes(tensor.data) <= FOLD_BYTES
+}
 
 /** What is known of a value without running anything. */
 export interface Inferred {
@@ -149,10 +157,11 @@ function inferNode(
     })
     const shapeOnly = op.name === 'Shape' || op.name === 'Size'
     const small = types.every((type) => sizeOf(type.shape) <= FOLD_ELEMENTS)
-    if (!op.compute || op.random || !small || !(shapeOnly || given.every((input) => !input || input.known)))
+    if (!op.compute || op.random || op.work || !small || !(shapeOnly || given.every((input) => !input || input.known)))
       return types.map((type) => ({ type }))
     const inputs = given.map((input) => input && (input.known ?? { ...input.type, data: [] }))
-    return op.compute({ attributes, inputs, outputs: types, outputCount }).map((known) => ({ type: known, known }))
+    const results = op.compute({ attributes, inputs, outputs: types, outputCount })
+    return results.map((known, i) => (isSmall(known) ? { type: known, known } : { type: types[i] }))
   } catch (error) {
     if (error instanceof Unknown) return undefined
     if (!(error instanceof LanewiseError)) throw error

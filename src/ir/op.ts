@@ -1,6 +1,7 @@
 import type { KernelName, Kernels } from '../../bindings/module.js'
 import type { DType, TypedArray } from '../core/dtype.js'
 import type { HostTensor, HostValue } from '../core/host.js'
+import type { HostScope } from '../core/host-memory.js'
 import type { Graph } from './graph.js'
 import type { Layout, LayoutQuery, Order } from '../core/layout.js'
 import type { Shape } from '../core/shape.js'
@@ -176,19 +177,32 @@ export interface ComputeContext<A> {
   readonly outputCount: number
   /** For operators that are `random`: a seed from the session's, another one each time. */
   readonly seed?: () => number
+  /** Where what is made counts against a memory limit. */
+  readonly room?: Room
 }
+
+/** Asks whether there is room before something is made that shapes do not tell of. */
+export interface Room {
+  /** @throws LanewiseError `E_BUDGET` if so many bytes more, in typed arrays or in JavaScript's heap, pass the memory limit. */
+  reserve(buffers: number, heap?: number): void
+}
+
+/** Work that can be broken off: it stops now and then, so that events can happen in between. */
+export type Work = Generator<undefined, readonly HostTensor[], undefined>
 
 /** Like {@link ComputeContext} for operators over sequences, optionals and maps. */
 export interface ValueContext<A> {
   readonly attributes: A
   readonly inputs: readonly (HostValue | undefined)[]
   readonly outputCount: number
+  /** Where what is made counts against a memory limit. */
+  readonly room?: Room
 }
 
 /** What If, Loop, Scan and other operators with bodies are given. */
 export interface ControlContext<A> extends ValueContext<A> {
-  /** The most bytes that values piling up over iterations may take. */
-  readonly memoryLimit: number
+  /** Counts the values that pile up over iterations. */
+  readonly room: HostScope
 }
 
 /** Runs a subgraph: what If, Loop and Scan are given. Inputs and outputs are positional; values of the outer graph are seen by the body itself. */
@@ -241,6 +255,8 @@ export interface OpDefinition<A = Attributes> {
   ): boolean
   emit?(e: Emitter<A>): void
   compute?(c: ComputeContext<A>): readonly HostTensor[]
+  /** `compute` for operators of which one node may take long: `yield`s every few milliseconds. `compute` then follows from it. */
+  work?(c: ComputeContext<A>): Work
   values?(c: ValueContext<A>): readonly HostValue[]
   /**
    * For operators that are a function of one element of input 0: that function, for fusing it into the node before. `constants` are the
@@ -264,7 +280,16 @@ export function defineOp<S extends AttributeSchema>(
     readonly domain?: string
   },
 ): OpDefinition<AttributesOf<S>> {
-  return { domain: '', ...definition }
+  const { work } = definition
+  return { domain: '', ...(work && { compute: (c) => finished(work(c)) }), ...definition }
+}
+
+/** The result of work that is not broken off. */
+function finished(work: Work): readonly HostTensor[] {
+  for (;;) {
+    const { done, value } = work.next()
+    if (done) return value
+  }
 }
 
 /** Whether kernels that know float32 only can take these operands. */

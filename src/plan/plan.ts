@@ -1,6 +1,7 @@
 import { byteSize, isHalf, type DType } from '../core/dtype.js'
 import { errorAt, LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
+import { STRING_BYTES } from '../core/host-memory.js'
 import { emitCast } from '../ops/elementwise/cast.js'
 import { allFloat32, type Address, type Block, type PackEmitter, type TensorType } from '../ir/op.js'
 import { findOp } from '../ir/registry.js'
@@ -9,14 +10,11 @@ import { arenaBlock, isArenaBlock, isStateBlock, placeBlocks, type ArenaBlock } 
 import { ConstantOperand, NodeEmitter, Placed, type EmitTarget, type Step } from './emitter.js'
 import { emitReorder } from '../ir/strided.js'
 import { notFused, usedBy, type Graph, type Node, type Value } from '../ir/graph.js'
-import { InferenceMemory, largerNumber, type Inferred } from '../ir/infer.js'
+import { FOLD_ELEMENTS, InferenceMemory, isSmall, largerNumber, type Inferred } from '../ir/infer.js'
 import { identityOrder, physicalShape, sameMemory, type Layout, type Order } from '../core/layout.js'
 import type { PlanOptions, PlanState, Segment, SegmentEnd, Slot, Source } from './plan-state.js'
 import { afterFirst, firstOf, insteadOfFirst, usesToCome, type Todo } from './worklist.js'
 import type { WeightLease } from './weights.js'
-
-/** Results of at most this many elements are computed while planning, if their inputs are known: shape arithmetic, not data. */
-const FOLD_ELEMENTS = 4096
 
 /** Thrown by `infer` through `value()` when elements are not known yet; caught by the planner, never leaves it. */
 class NeedsValue extends Error {
@@ -120,7 +118,7 @@ class SegmentPlanner implements EmitTarget {
       if (node.op.name === 'If' && node.op.domain === '') return this.inlineIf(node)
       const inputs = node.inputs.map((value) => value && this.slot(value))
       const opaque = inputs.some((slot) => slot && (slot.type === undefined || slot.type.dtype === 'string'))
-      if (!node.op.infer || node.op.control || opaque) {
+      if (!node.op.infer || node.op.control || node.op.work || opaque) {
         return this.foldOpaque(node, inputs) ? this.retire(node) : { kind: 'node', node }
       }
       const found = this.memory.recall(node, inputs)
@@ -212,7 +210,7 @@ class SegmentPlanner implements EmitTarget {
     found?: readonly Inferred[],
   ): boolean {
     const { op } = node
-    if (!op.compute || op.random || isFused(node)) return false
+    if (!op.compute || op.random || op.work || isFused(node)) return false
     // Half-precision operands are for the kernels, between casts: the plain versions of most operators do not decode them.
     if (op.emit && inputs.some((slot) => isHalf(slot?.type?.dtype))) return false
     if (
@@ -226,6 +224,7 @@ class SegmentPlanner implements EmitTarget {
     const computed = () =>
       op.compute!({ attributes: node.attributes, inputs: inputs.map(given), outputs, outputCount: node.outputs.length })
     const results = found?.[0]?.known ? found : computed().map((known) => ({ type: known, known }))
+    if (!results.every(({ known }) => isSmall(known))) return false
     node.outputs.forEach((value, i) => {
       if (value) this.define(value, { ...this.memory.asBefore(value, results[i]), uses: 0 })
     })
@@ -234,7 +233,13 @@ class SegmentPlanner implements EmitTarget {
 
   /** Strings whose elements are known fold like numbers; everything else that is not numeric waits for the run. */
   private foldOpaque(node: Node, inputs: readonly (Slot | undefined)[]): boolean {
-    if (!node.op.infer || !node.op.compute || node.op.random || !inputs.every((slot) => !slot || slot.known))
+    if (
+      !node.op.infer ||
+      !node.op.compute ||
+      node.op.random ||
+      node.op.work ||
+      !inputs.every((slot) => !slot || slot.known)
+    )
       return false
     return this.fold(node, inputs, this.infer(node, inputs))
   }
@@ -537,15 +542,18 @@ class SegmentPlanner implements EmitTarget {
   }
 }
 
-/** What a string takes at least, in a list of strings: they are not in the arena, but a list of 2^40 is no less of a bomb. */
-const STRING_BYTES = 8
-
 /**
  * Looks at the outputs that an operator announces before anything is made for them.
  *
+ * @returns what they take together, in bytes: in typed arrays and in JavaScript's heap.
  * @throws LanewiseError `E_UNSUPPORTED` for one that it does not make, `E_TENSOR` for too many axes or elements, `E_BUDGET` over the limit.
  */
-export function checkOutputs(node: Node, outputs: readonly TensorType[], limit: number): void {
+export function checkOutputs(
+  node: Node,
+  outputs: readonly TensorType[],
+  limit: number,
+): [buffers: number, heap: number] {
+  const sums: [number, number] = [0, 0]
   node.outputs.forEach((value, i) => {
     if (!value) return
     if (!outputs[i]) throw new LanewiseError('E_UNSUPPORTED', `output ${i} is not supported`)
@@ -563,7 +571,9 @@ export function checkOutputs(node: Node, outputs: readonly TensorType[], limit: 
         { expected: `<= ${limit}`, actual: String(bytes) },
       )
     }
+    sums[dtype === 'string' ? 1 : 0] += bytes
   })
+  return sums
 }
 
 function placesOf(slot: Slot): Placed[] {

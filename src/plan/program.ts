@@ -2,11 +2,12 @@ import type { Context } from '../../bindings/context.js'
 import type { NumericDType, TypedArray } from '../core/dtype.js'
 import { errorAt, LanewiseError } from '../core/errors.js'
 import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } from '../core/host.js'
-import type { Note, TensorType } from '../ir/op.js'
-import { formatShape, sameShape } from '../core/shape.js'
+import type { Note, TensorType, Work } from '../ir/op.js'
+import { formatShape, sameShape, sizeOf } from '../core/shape.js'
 import { bindCall } from './call.js'
 import { Placed, type HostStep, type Step } from './emitter.js'
 import { capturedBy, type Graph, type Node, type Value } from '../ir/graph.js'
+import type { HostScope } from '../core/host-memory.js'
 import { Lru } from './lru.js'
 import { InferenceMemory, largerNumber } from '../ir/infer.js'
 import { checkOutputs, planSegment } from './plan.js'
@@ -50,6 +51,8 @@ export interface RunControl {
   readonly into?: ReadonlyMap<Value, HostTensor>
   /** The outputs that are wanted in JavaScript; all, if left out. */
   readonly fetched?: { has(value: Value): boolean }
+  /** Whether what is fed may be changed by others as soon as the run waits for something. */
+  readonly borrowed?: boolean
 }
 
 /** A segment and what has been made of it: calls with addresses, and the segments that followed it. */
@@ -58,6 +61,8 @@ interface Prepared {
   /** The constants that the segment reads. */
   readonly lease: WeightLease
   readonly next: Lru<Prepared>
+  /** The values in JavaScript that this segment or a later one reads. */
+  readonly reads: ReadonlySet<Value>
   calls: (() => void)[]
   /** What the calls were bound to; −1 before the first time. */
   generation: number
@@ -115,15 +120,27 @@ export class Program {
    */
   async run(feeds: ReadonlyMap<Value, HostValue>, control: RunControl = {}): Promise<Map<Value, HostValue>> {
     const hosts = new Map<Value, HostValue>(feeds)
+    const scope = this.context.host.scope()
     this.lastYield = control.signal ? performance.now() : 0
     let prepared = this.entry(feeds)
     let begun = false
+    let { borrowed = false } = control
     try {
       for (;;) {
         const { segment } = prepared
         this.bind(prepared, begun)
         for (const { value, to } of segment.uploads) this.upload(hosts.get(value) as HostTensor, to)
         begun = true
+        if (borrowed && (control.signal || segment.end.kind === 'node')) {
+          for (const value of readLater(segment)) {
+            const host = feeds.get(value)
+            const own = host && copyOf(host)
+            if (!own || own === host) continue
+            scope.hold(own)
+            hosts.set(value, own)
+          }
+          borrowed = false
+        }
         const calls = control.profile ? this.timed(prepared, control.profile) : prepared.calls
         if (control.signal) await this.executeYielding(calls, control.signal)
         else this.execute(calls)
@@ -150,11 +167,18 @@ export class Program {
             ? this.continueWithValues(prepared, end.values, hosts)
             : end.kind === 'number'
               ? this.continueWithNumber(prepared, end, hosts)
-              : await this.continueWithNode(prepared, end.node, hosts, control)
+              : await this.continueWithNode(prepared, end.node, hosts, control, scope)
+        for (const [value, host] of hosts) {
+          if (prepared.reads.has(value)) continue
+          scope.drop(host)
+          hosts.delete(value)
+        }
       }
     } catch (error) {
       if (begun) this.states?.lose()
       throw error
+    } finally {
+      scope.close()
     }
   }
 
@@ -224,7 +248,8 @@ export class Program {
     try {
       const segment = planSegment(this.graph, state, lease, this.options, this.memory)
       this.scratchSize = Math.max(this.scratchSize, segment.scratchBytes)
-      return { segment, lease, next: new Lru(PLANS, forget), calls: [], generation: -1, arena: 0, moves: 0 }
+      const next = new Lru(PLANS, forget)
+      return { segment, lease, next, reads: hostValues(segment), calls: [], generation: -1, arena: 0, moves: 0 }
     } catch (error) {
       lease.release()
       throw error
@@ -280,11 +305,14 @@ export class Program {
     node: Node,
     hosts: Map<Value, HostValue>,
     control: RunControl,
+    scope: HostScope,
   ): Promise<Prepared> {
     const { segment } = prepared
     const start = control.profile ? performance.now() : 0
     const inputs = node.inputs.map((value) => value && this.operandOf(value, segment, hosts))
     const outputs = await this.compute(node, inputs, segment, hosts, control)
+    // Before anything else is made: a string that is a rope, say, is small until it is read.
+    outputs.forEach((output, i) => node.outputs[i] && holdAt(scope, output, node))
     control.profile?.({ node, kernel: 'TypeScript', note: {}, ms: performance.now() - start, bytes: 0 })
     const results = new Map<Value, { type: TensorType | undefined }>()
     let key = ''
@@ -311,12 +339,18 @@ export class Program {
   ): Promise<readonly HostValue[]> {
     const { op, attributes } = node
     const outputCount = node.outputs.length
+    const room = this.context.host.scope()
     try {
+      // What was copied from the arena takes room once more.
+      node.inputs.forEach((value, i) => {
+        const source = value && segment.sources.get(value)
+        if (source && 'placed' in source) room.hold(inputs[i]!)
+      })
       if (op.control) {
-        const context = { attributes, inputs, outputCount, memoryLimit: this.options.arenaLimit }
+        const context = { attributes, inputs, outputCount, room }
         return await op.control(context, (body, given) => this.runBody(body, given, segment, hosts, control))
       }
-      if (op.values) return op.values({ attributes, inputs, outputCount })
+      if (op.values) return op.values({ attributes, inputs, outputCount, room })
       if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {
         const tensors = inputs
         const outputs =
@@ -328,11 +362,14 @@ export class Program {
             value: (i) => tensors[i],
             atLeast: (i, least) => largerNumber(tensors[i]!, least),
           }) ?? []
-        if (op.infer) checkOutputs(node, outputs, this.options.arenaLimit)
-        return op.compute({ attributes, inputs: tensors, outputs, outputCount, seed: this.options.seed })
+        if (op.infer) room.reserve(...checkOutputs(node, outputs, this.options.arenaLimit))
+        const c = { attributes, inputs: tensors, outputs, outputCount, seed: this.options.seed, room }
+        return op.work && control.signal ? await this.workYielding(op.work(c), control.signal) : op.compute(c)
       }
     } catch (error) {
       throw errorAt(op.name, node.name, error)
+    } finally {
+      room.close()
     }
     throw new LanewiseError('E_UNSUPPORTED', 'this operator does not take sequences, optionals or strings').at(
       op.name,
@@ -469,13 +506,30 @@ export class Program {
 
   private async executeYielding(calls: readonly (() => void)[], signal: AbortSignal): Promise<void> {
     throwIfAborted(signal)
+    // Nodes that run in TypeScript stand between stretches of calls, and there may be nothing but those.
+    if (this.yieldIsDue()) await this.yield(signal)
     for (const call of calls) {
       this.execute([call])
-      if (performance.now() - this.lastYield < YIELD_MS) continue
-      await yieldToEvents()
-      throwIfAborted(signal)
-      this.lastYield = performance.now()
+      if (this.yieldIsDue()) await this.yield(signal)
     }
+  }
+
+  private async workYielding(work: Work, signal: AbortSignal): Promise<readonly HostTensor[]> {
+    for (;;) {
+      const { done, value } = work.next()
+      if (done) return value
+      if (this.yieldIsDue()) await this.yield(signal)
+    }
+  }
+
+  private yieldIsDue(): boolean {
+    return performance.now() - this.lastYield >= YIELD_MS
+  }
+
+  private async yield(signal: AbortSignal): Promise<void> {
+    await yieldToEvents()
+    throwIfAborted(signal)
+    this.lastYield = performance.now()
   }
 
   private timed({ calls, segment }: Prepared, profile: (time: StepTime) => void): (() => void)[] {
@@ -504,19 +558,60 @@ function forget(prepared: Prepared): void {
   }
 }
 
+/** Counts what a node has made. */
+function holdAt(scope: HostScope, value: HostValue, { op, name }: Node): void {
+  try {
+    scope.hold(value)
+  } catch (error) {
+    throw errorAt(op.name, name, error)
+  }
+}
+
+/** The values in JavaScript that a segment or one after it reads. */
+function hostValues(segment: Segment): Set<Value> {
+  const values = readLater(segment)
+  for (const { value } of segment.uploads) values.add(value)
+  return values
+}
+
+/** The values in JavaScript that are read after a segment's uploads. */
+function readLater({ sources, state }: Segment): Set<Value> {
+  const values = new Set<Value>()
+  for (const source of sources.values()) if ('host' in source) values.add(source.host)
+  for (const [value, { host }] of state.slots) if (host) values.add(value)
+  return values
+}
+
 /** Elements as part of a plan's key. Strings may hold the separator. */
 function elementsKey({ data }: HostTensor): string {
   return Array.isArray(data) ? JSON.stringify(data) : String(data)
 }
 
 function copyData(to: HostTensor, data: HostTensor['data']): void {
-  if (Array.isArray(data)) (to.data as string[]).splice(0, data.length, ...data)
+  if (Array.isArray(data)) for (let i = 0; i < data.length; i++) (to.data as string[])[i] = data[i]
   else (to.data as Float32Array).set(data as Float32Array)
+}
+
+/** A value over memory of its own; of strings, which nobody can change, only the list would be, and that is the run's already. */
+function copyOf(value: HostValue): HostValue {
+  if ('dtype' in value && value.dtype === 'string') return value
+  if (isHostTensor(value)) return { ...value, data: value.data.slice() as HostTensor['data'] }
+  if (value.kind === 'sequence') return { ...value, items: value.items.map(copyOf) }
+  if (value.kind === 'optional') return { ...value, value: value.value && (copyOf(value.value) as HostTensor) }
+  return value
 }
 
 /** The caller's storage for a result must be of the result's type and shape. */
 function checkStorage(into: HostTensor, result: TensorType, value: Value | undefined): void {
-  if (into.dtype === result.dtype && sameShape(into.shape, result.shape)) return
+  if (into.dtype === result.dtype && sameShape(into.shape, result.shape)) {
+    const expected = sizeOf(into.shape) * (into.dtype.startsWith('complex') ? 2 : 1)
+    if (into.data.length === expected) return
+    throw new LanewiseError('E_TENSOR', `the buffer to fetch "${value?.name ?? ''}" into was detached or resized`, {
+      tensor: value?.name,
+      expected: String(expected),
+      actual: String(into.data.length),
+    })
+  }
   const expected = `${result.dtype}${formatShape(result.shape)}`
   const actual = `${into.dtype}${formatShape(into.shape)}`
   throw new LanewiseError(

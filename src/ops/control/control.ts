@@ -1,38 +1,22 @@
 import { LanewiseError } from '../../core/errors.js'
 import type { Graph } from '../../ir/graph.js'
 import { hostBytes, hostZeros, isHostTensor, toNumbers, type HostTensor, type HostValue } from '../../core/host.js'
+import type { HostScope } from '../../core/host-memory.js'
 import { formatShape, normalizeAxis } from '../../core/shape.js'
 import { graph, int, ints, required } from '../../ir/attributes.js'
+import { Breather } from './breather.js'
 import { truth } from './if.js'
 import { defineOp, type ControlContext, type RunBody } from '../../ir/op.js'
 import { picked, stacked, tensorAt } from './sequence.js'
 
-/** The longest stretch of iterations without letting timers and aborts happen. */
-const YIELD_MS = 50
-
-/** What a tensor of any size takes in JavaScript, roughly. */
-const TENSOR_BYTES = 512
-
-/** Lets events run now and then: a body may be too short to do so itself. */
-class Breather {
-  private last = performance.now()
-
-  async breathe(): Promise<void> {
-    if (performance.now() - this.last < YIELD_MS) return
-    await new Promise((done) => setTimeout(done, 0))
-    this.last = performance.now()
-  }
-}
-
 /** What the iterations of a body leave behind, to be stacked at the end; refuses more than the memory limit. */
 class ScanOutputs {
   private readonly lists: HostTensor[][]
-  private bytes = 0
 
   constructor(
     private readonly body: Graph,
     private readonly first: number,
-    private readonly limit: number,
+    private readonly room: HostScope,
   ) {
     this.lists = body.outputs.slice(first).map(() => [])
   }
@@ -40,25 +24,15 @@ class ScanOutputs {
   push(results: readonly HostValue[]): void {
     this.lists.forEach((list, k) => {
       const tensor = tensorAt(results, this.first + k)
-      // Small tensors, empty ones and strings take room as well.
-      this.bytes += hostBytes(tensor) + TENSOR_BYTES
+      this.room.hold(tensor)
       list.push(tensor)
     })
-    if (this.bytes > this.limit) {
-      throw new LanewiseError(
-        'E_BUDGET',
-        `the outputs of the iterations take ${this.bytes} bytes, over the memory limit`,
-        {
-          expected: `<= ${this.limit}`,
-          actual: String(this.bytes),
-        },
-      )
-    }
   }
 
   stack(axis: (k: number, rank: number) => number, reversed: (k: number) => boolean): HostTensor[] {
     return this.lists.map((list, k) => {
       if (list.length === 0) return this.empty(k)
+      this.room.reserve(hostBytes(list[0]) * list.length)
       return stacked(reversed(k) ? list.toReversed() : list, axis(k, list[0].shape.length + 1))
     })
   }
@@ -69,6 +43,13 @@ class ScanOutputs {
     const shape = (declared?.shape ?? []).map((extent) => (typeof extent === 'number' ? extent : 0))
     return hostZeros(declared?.dtype ?? 'float32', [0, ...shape])
   }
+}
+
+/** Counts what one iteration hands to the next instead of what it was given itself. */
+function replaced(room: HostScope, before: readonly HostValue[], after: HostValue[]): HostValue[] {
+  for (const value of after) room.hold(value)
+  for (const value of before) room.drop(value)
+  return after
 }
 
 function checkBody(body: Graph, inputs: number, outputs: number): void {
@@ -89,7 +70,7 @@ export const Loop = defineOp({
   arity: [0, Infinity],
   optional: [0, 1],
   attributes: { body: required(graph()) },
-  async control({ attributes: { body }, inputs, memoryLimit }, run) {
+  async control({ attributes: { body }, inputs, room }, run) {
     const [trips, condition, ...initial] = inputs
     // A limit beyond 2^53 is none: nobody counts that far.
     const limit = trips ? toNumbers(tensorAt(inputs, 0), 'trip count')[0] : Infinity
@@ -99,7 +80,7 @@ export const Loop = defineOp({
       return value
     })
     checkBody(body, 2 + carried.length, 1 + carried.length)
-    const scans = new ScanOutputs(body, 1 + carried.length, memoryLimit)
+    const scans = new ScanOutputs(body, 1 + carried.length, room)
     const breather = new Breather()
     const rank = (tensor: HostValue | undefined): HostTensor['shape'] =>
       tensor && isHostTensor(tensor) ? tensor.shape : []
@@ -112,7 +93,7 @@ export const Loop = defineOp({
         ...carried,
       ])
       going = truth(results[0], "the body's condition")
-      carried = results.slice(1, 1 + carried.length)
+      carried = replaced(room, i > 0 ? carried : [], results.slice(1, 1 + carried.length))
       scans.push(results)
     }
     return [
@@ -164,7 +145,7 @@ interface ScanAttributes {
 /** @param length - iterations, if fewer than the axes have positions (opset 8's sequence lengths). */
 async function scan(
   inputs: readonly (HostValue | undefined)[],
-  { attributes, memoryLimit }: ControlContext<ScanAttributes>,
+  { attributes, room }: ControlContext<ScanAttributes>,
   run: RunBody,
   length?: number,
 ): Promise<HostTensor[]> {
@@ -186,13 +167,13 @@ async function scan(
     )
   }
   let carried: HostValue[] = tensors.slice(0, states)
-  const scans = new ScanOutputs(body, states, memoryLimit)
+  const scans = new ScanOutputs(body, states, room)
   const breather = new Breather()
   for (let i = 0; i < trips; i++) {
     await breather.breathe()
     const parts = scanned.map(({ tensor, axis, backward }) => picked(tensor, axis, backward ? trips - 1 - i : i))
     const results = await run(body, [...carried, ...parts])
-    carried = results.slice(0, states)
+    carried = replaced(room, i > 0 ? carried : [], results.slice(0, states))
     scans.push(results)
   }
   const stacks = scans.stack(

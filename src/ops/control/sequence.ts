@@ -1,6 +1,7 @@
 import { dtypeFromOnnx, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import {
+  hostBytes,
   hostZeros,
   isHostTensor,
   toNumbers,
@@ -8,9 +9,11 @@ import {
   type HostTensor,
   type HostValue,
 } from '../../core/host.js'
+import { placeBytes, tensorBytes } from '../../core/host-memory.js'
 import { formatShape, normalizeAxis, sameShape, sizeOf, type Shape } from '../../core/shape.js'
 import { graph, int, required } from '../../ir/attributes.js'
-import { defineOp } from '../../ir/op.js'
+import { defineOp, type Room } from '../../ir/op.js'
+import { Breather } from './breather.js'
 
 /** The tensor that an operator over containers requires at this place. */
 export function tensorAt(inputs: readonly (HostValue | undefined)[], index: number): HostTensor {
@@ -179,8 +182,9 @@ export const SequenceInsert = defineOp({
   name: 'SequenceInsert',
   arity: [2, 3],
   attributes: {},
-  values({ inputs }) {
+  values({ inputs, room }) {
     const sequence = sequenceAt(inputs, 0)
+    room?.reserve(0, placeBytes(sequence.items.length + 1))
     const tensor = tensorAt(inputs, 1)
     const at = inputs[2] ? positionIn(sequence, tensorAt(inputs, 2), true) : sequence.items.length
     // An empty sequence read from outside may not know what it is a sequence of.
@@ -214,10 +218,11 @@ export const ConcatFromSequence = defineOp({
   name: 'ConcatFromSequence',
   arity: 1,
   attributes: { axis: required(int()), new_axis: int(0) },
-  values({ attributes, inputs }) {
+  values({ attributes, inputs, room }) {
     const sequence = sequenceAt(inputs, 0)
     const tensors = sequence.items.map((_, i) => tensorAt(sequence.items, i))
     if (tensors.length === 0) throw new LanewiseError('E_VALUE', 'an empty sequence cannot be joined')
+    room?.reserve(tensors.reduce((sum, tensor) => sum + hostBytes(tensor), 0))
     const rank = tensors[0].shape.length
     if (attributes.new_axis) return [stacked(tensors, normalizeAxis(attributes.axis, rank + 1))]
     return [concatenated(tensors, normalizeAxis(attributes.axis, rank))]
@@ -228,11 +233,12 @@ export const SplitToSequence = defineOp({
   name: 'SplitToSequence',
   arity: [1, 2],
   attributes: { axis: int(0), keepdims: int(1) },
-  values({ attributes, inputs }) {
+  values({ attributes, inputs, room }) {
     const tensor = tensorAt(inputs, 0)
     const axis = normalizeAxis(attributes.axis, tensor.shape.length)
     const extent = tensor.shape[axis]
     if (!inputs[1]) {
+      room?.reserve(hostBytes(tensor), tensorBytes(extent))
       const part = (i: number) => (attributes.keepdims ? sliced(tensor, axis, i, i + 1) : picked(tensor, axis, i))
       return [
         sequenceOf(
@@ -243,10 +249,11 @@ export const SplitToSequence = defineOp({
     }
     const split = tensorAt(inputs, 1)
     const sizes =
-      split.shape.length === 0 ? equalParts(extent, toNumbers(split, 'split')[0]) : toNumbers(split, 'split')
+      split.shape.length === 0 ? equalParts(extent, toNumbers(split, 'split')[0], room) : toNumbers(split, 'split')
     if (sizes.some((size) => size < 0) || sizes.reduce((a, b) => a + b, 0) !== extent) {
       throw new LanewiseError('E_VALUE', `parts of sizes ${formatShape(sizes)} do not make up an axis of ${extent}`)
     }
+    room?.reserve(hostBytes(tensor), tensorBytes(sizes.length))
     let at = 0
     return [
       sequenceOf(
@@ -258,8 +265,9 @@ export const SplitToSequence = defineOp({
 })
 
 /** Parts of one size, the last one smaller if need be. */
-function equalParts(extent: number, size: number): number[] {
+function equalParts(extent: number, size: number, room: Room | undefined): number[] {
   if (size < 1) throw new LanewiseError('E_VALUE', `a part must have a positive size, got ${size}`)
+  room?.reserve(0, tensorBytes(Math.ceil(extent / size)))
   const sizes = new Array<number>(Math.floor(extent / size)).fill(size)
   return extent % size === 0 ? sizes : [...sizes, extent % size]
 }
@@ -269,10 +277,12 @@ export const SequenceMap = defineOp({
   name: 'SequenceMap',
   arity: [1, Infinity],
   attributes: { body: required(graph()) },
-  async control({ attributes: { body }, inputs, outputCount }, run) {
+  async control({ attributes: { body }, inputs, outputCount, room }, run) {
     const { length } = sequenceAt(inputs, 0).items
-    const made: HostValue[][] = Array.from({ length: outputCount }, () => [])
+    const made: HostTensor[][] = Array.from({ length: outputCount }, () => [])
+    const breather = new Breather()
     for (let i = 0; i < length; i++) {
+      await breather.breathe()
       const given = inputs.map((input, k) => {
         if (!input || isHostTensor(input)) return tensorAt(inputs, k)
         const item = sequenceAt(inputs, k).items[i]
@@ -280,10 +290,12 @@ export const SequenceMap = defineOp({
         return item
       })
       const results = await run(body, given)
-      made.forEach((items, k) => items.push(results[k]))
+      made.forEach((items, k) => {
+        const tensor = tensorAt(results, k)
+        room.hold(tensor)
+        items.push(tensor)
+      })
     }
-    return made.map((items, k) =>
-      sequenceOf((items[0] as HostTensor | undefined)?.dtype ?? body.outputs[k]?.declared?.dtype ?? 'float32', items),
-    )
+    return made.map((items, k) => sequenceOf(items[0]?.dtype ?? body.outputs[k]?.declared?.dtype ?? 'float32', items))
   },
 })

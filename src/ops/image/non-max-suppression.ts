@@ -4,12 +4,15 @@ import { formatShape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
 import { defineOp } from '../../ir/op.js'
 
+/** Pairs of boxes between two places where the work may be broken off. */
+const STRETCH = 2 ** 15
+
 /** Greedy, per batch and class, best score first; a box goes if it overlaps a chosen one by more than the threshold. */
 export const NonMaxSuppression = defineOp({
   name: 'NonMaxSuppression',
   arity: [2, 5],
   attributes: { center_point_box: int(0) },
-  compute({ attributes, inputs }) {
+  *work({ attributes, inputs, room }) {
     const [boxes, scores] = [inputs[0]!, inputs[1]!]
     const [batches, count] = boxes.shape
     const classes = scores.shape[1]
@@ -39,15 +42,12 @@ export const NonMaxSuppression = defineOp({
       )
       for (let c = 0; c < classes; c++) {
         const from = (batch * classes + c) * count
-        for (const box of suppress(
-          corners,
-          (scores.data as Float32Array).subarray(from, from + count),
-          limit,
-          iouThreshold,
-          scalar(inputs[4]),
-        )) {
-          selected.push(batch, c, box)
-        }
+        const row = (scores.data as Float32Array).subarray(from, from + count)
+        const chosen = yield* suppress(corners, row, limit, iouThreshold, scalar(inputs[4]))
+        // Once as numbers, once as the result.
+        room?.reserve(0, 2 * 24 * (selected.length / 3 + chosen.length))
+        for (const box of chosen) selected.push(batch, c, box)
+        yield
       }
     }
     return [hostTensor('int64', [selected.length / 3, 3], BigInt64Array.from(selected, BigInt))]
@@ -70,20 +70,26 @@ function cornersOf(boxes: Float32Array, centered: boolean): Float32Array {
   return corners
 }
 
-function suppress(
+function* suppress(
   corners: Float32Array,
   scores: Float32Array,
   limit: number,
   iouThreshold: number,
   scoreThreshold: number | undefined,
-): number[] {
+): Generator<undefined, number[], undefined> {
   const candidates: number[] = []
   for (let i = 0; i < scores.length; i++)
     if (scoreThreshold === undefined || scores[i] > scoreThreshold) candidates.push(i)
   candidates.sort((i, j) => scores[j] - scores[i] || i - j)
   const chosen: number[] = []
+  let compared = 0
   for (const box of candidates) {
     if (chosen.length >= limit) break
+    compared += chosen.length
+    if (compared > STRETCH) {
+      compared = 0
+      yield
+    }
     if (!chosen.some((other) => overlap(corners, box, other) > iouThreshold)) chosen.push(box)
   }
   return chosen

@@ -19,6 +19,8 @@ type Piece = (program: Program) => void
 const MAX_REPEAT = 1000
 const MAX_INSTRUCTIONS = 20_000
 const MAX_DEPTH = 200
+/** Instructions between two places where matching may be broken off. */
+const STRETCH = 2 ** 14
 /** Before the first and after the last character. */
 const EDGE = -1
 const NEWLINE = 10
@@ -357,11 +359,11 @@ function repeat(piece: Piece, least: number, most: number): Piece {
 }
 
 /**
- * A function that says whether an expression matches all of a text.
+ * Says whether an expression matches all of a text, as work that may be broken off: a long expression times a long text takes long, linear as it is.
  *
  * @throws LanewiseError `E_VALUE` if it is not an expression of RE2.
  */
-export function fullMatcher(pattern: string): (text: string) => boolean {
+export function fullMatcher(pattern: string): (text: string) => Generator<undefined, boolean, undefined> {
   const program = new Program()
   new Parser(pattern).parse()(program)
   program.push({ kind: 'match' })
@@ -386,11 +388,18 @@ export function fullMatcher(pattern: string): (text: string) => boolean {
     }
     return waiting
   }
-  return (text) => {
+  return function* (text) {
     let before = EDGE
     let starts = [0]
-    const chars = [...text].map((char) => char.codePointAt(0)!)
-    for (const char of chars) {
+    let looked = 0
+    for (let at = 0; at < text.length;) {
+      const char = text.codePointAt(at) ?? EDGE
+      at += char > 0xffff ? 2 : 1
+      looked += 1 + starts.length
+      if (looked > STRETCH) {
+        looked = 0
+        yield
+      }
       const next: number[] = []
       for (const at of closure(starts, before, char)) {
         const instruction = code[at]

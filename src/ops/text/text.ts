@@ -1,9 +1,10 @@
 import { LanewiseError } from '../../core/errors.js'
 import { hostTensor, type HostTensor } from '../../core/host.js'
+import { placeBytes, stringBytes } from '../../core/host-memory.js'
 import { broadcastShapes, formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { floats, int, ints, required, string, strings } from '../../ir/attributes.js'
 import { broadcastOffsets } from '../matmul/scalar-linear.js'
-import { defineOp } from '../../ir/op.js'
+import { defineOp, type Room } from '../../ir/op.js'
 import { fullMatcher } from './regex.js'
 
 function stringsOf(tensor: HostTensor): readonly string[] {
@@ -38,31 +39,99 @@ export const StringSplit = defineOp({
   name: 'StringSplit',
   arity: 1,
   attributes: { delimiter: string(''), maxsplit: int() },
-  compute({ attributes: { delimiter, maxsplit = Infinity }, inputs: [x] }) {
-    const parts = stringsOf(x!).map((text) => splitText(text, delimiter, maxsplit < 0 ? Infinity : maxsplit))
-    const most = parts.reduce((largest, { length }) => Math.max(largest, length), 0)
-    const data = parts.flatMap((list) => [...list, ...new Array<string>(most - list.length).fill('')])
+  *work({ attributes: { delimiter, maxsplit = Infinity }, inputs: [x], room }) {
+    const pieces = new Pieces(room)
+    const most = maxsplit < 0 ? Infinity : maxsplit
+    const parts: string[][] = []
+    for (const text of stringsOf(x!)) {
+      pieces.begin()
+      yield* delimiter === '' ? splitAtSpaces(text, most, pieces) : splitAt(text, delimiter, most, pieces)
+      parts.push(pieces.list)
+      yield
+    }
+    const width = parts.reduce((largest, { length }) => Math.max(largest, length), 0)
+    pieces.reserve(placeBytes(parts.length * width))
+    const data = new Array<string>(parts.length * width).fill('')
+    parts.forEach((list, row) => list.forEach((part, column) => (data[row * width + column] = part)))
     const counts = BigInt64Array.from(parts, ({ length }) => BigInt(length))
-    return [hostTensor('string', [...x!.shape, most], data), hostTensor('int64', x!.shape, counts)]
+    return [hostTensor('string', [...x!.shape, width], data), hostTensor('int64', x!.shape, counts)]
   },
 })
 
-/** As Python's split: without a delimiter at runs of white space; after `most` splits the rest is the last part. */
-function splitText(text: string, delimiter: string, most: number): string[] {
-  if (delimiter !== '') {
-    if (text === '') return ['']
-    const parts = text.split(delimiter)
-    return parts.length <= most + 1 ? parts : [...parts.slice(0, most), parts.slice(most).join(delimiter)]
+/** Work between two places where it may be broken off, in characters or items looked at. */
+const STRETCH = 2 ** 15
+
+/** Collects parts of strings while there is room for them. */
+class Pieces {
+  list: string[] = []
+  private bytes = 0
+  private unasked = 0
+
+  constructor(private readonly room: Room | undefined) {}
+
+  begin(): void {
+    this.list = []
   }
-  const parts: string[] = []
-  let rest = text.trimStart()
-  while (rest !== '') {
-    const end = rest.search(/\s/)
-    if (end < 0 || parts.length >= most) return [...parts, end < 0 ? rest : rest.trimEnd()]
-    parts.push(rest.slice(0, end))
-    rest = rest.slice(end).trimStart()
+
+  push(part: string): void {
+    this.list.push(part)
+    const bytes = stringBytes([part])
+    this.bytes += bytes
+    this.unasked += bytes
+    if (this.unasked > STRETCH) this.reserve(0)
   }
-  return parts
+
+  /** @throws LanewiseError `E_BUDGET` if there is no room for the parts so far and so much more. */
+  reserve(bytes: number): void {
+    this.unasked = 0
+    this.room?.reserve(0, this.bytes + bytes)
+  }
+}
+
+/** As Python's split at a delimiter: after `most` splits the rest is the last part. Linear in the text, whatever the delimiter (Knuth, Morris, Pratt, 1977). */
+function* splitAt(text: string, delimiter: string, most: number, pieces: Pieces): Generator<undefined, void> {
+  const { length } = delimiter
+  const borders = new Int32Array(length + 1)
+  for (let i = 1, border = 0; i < length; borders[++i] = border) {
+    while (border > 0 && delimiter[i] !== delimiter[border]) border = borders[border]
+    if (delimiter[i] === delimiter[border]) border++
+  }
+  let start = 0
+  for (let at = 0, matched = 0, splits = 0; at < text.length && splits < most; at++) {
+    if (at % STRETCH === STRETCH - 1) yield
+    const code = text.charCodeAt(at)
+    while (matched > 0 && code !== delimiter.charCodeAt(matched)) matched = borders[matched]
+    if (code === delimiter.charCodeAt(matched)) matched++
+    if (matched < length) continue
+    pieces.push(text.slice(start, at + 1 - length))
+    start = at + 1
+    matched = 0
+    splits++
+  }
+  pieces.push(text.slice(start))
+}
+
+/** As Python's split without a delimiter: at runs of white space, none at the ends. */
+function* splitAtSpaces(text: string, most: number, pieces: Pieces): Generator<undefined, void> {
+  let start = -1
+  for (let at = 0, splits = 0; at < text.length; at++) {
+    if (at % STRETCH === STRETCH - 1) yield
+    const space = isSpace(text.charCodeAt(at))
+    if (space && start >= 0) {
+      pieces.push(text.slice(start, at))
+      start = -1
+      splits++
+    } else if (!space && start < 0) {
+      if (splits >= most) return pieces.push(text.slice(at).trimEnd())
+      start = at
+    }
+  }
+  if (start >= 0) pieces.push(text.slice(start))
+}
+
+/** White space as `\s` and `trim` have it. */
+function isSpace(code: number): boolean {
+  return code === 32 || (code >= 9 && code <= 13) || (code > 127 && /\s/.test(String.fromCharCode(code)))
 }
 
 export const StringNormalizer = defineOp({
@@ -74,10 +143,7 @@ export const StringNormalizer = defineOp({
     locale: string(''),
     stopwords: strings([]),
   },
-  compute({
-    attributes: { case_change_action: action, is_case_sensitive: sensitive, locale, stopwords },
-    inputs: [x],
-  }) {
+  *work({ attributes: { case_change_action: action, is_case_sensitive: sensitive, locale, stopwords }, inputs: [x] }) {
     const { shape } = x!
     if (shape.length > 2 || shape.length < 1 || (shape.length === 2 && shape[0] !== 1))
       throw new LanewiseError('E_SHAPE', `the input must be [C] or [1, C], got ${formatShape(shape)}`)
@@ -86,10 +152,12 @@ export const StringNormalizer = defineOp({
     const languages = languagesOf(locale)
     const lower = (text: string) => text.toLocaleLowerCase(languages)
     const unwanted = new Set(sensitive ? stopwords : stopwords.map(lower))
-    const kept = stringsOf(x!).filter((text) => !unwanted.has(sensitive ? text : lower(text)))
-    const data = kept.map((text) =>
-      action === 'LOWER' ? lower(text) : action === 'UPPER' ? text.toLocaleUpperCase(languages) : text,
-    )
+    const data: string[] = []
+    for (const text of stringsOf(x!)) {
+      yield
+      if (unwanted.has(sensitive ? text : lower(text))) continue
+      data.push(action === 'LOWER' ? lower(text) : action === 'UPPER' ? text.toLocaleUpperCase(languages) : text)
+    }
     if (data.length === 0) data.push('')
     return [hostTensor('string', shape.length === 1 ? [data.length] : [1, data.length], data)]
   },
@@ -109,15 +177,12 @@ export const RegexFullMatch = defineOp({
   arity: 1,
   attributes: { pattern: required(string()) },
   infer: ({ inputs: [x] }) => [{ dtype: 'bool', shape: x!.shape }],
-  compute({ attributes: { pattern }, inputs: [x] }) {
+  *work({ attributes: { pattern }, inputs: [x] }) {
     const matches = fullMatcher(pattern)
-    return [
-      hostTensor(
-        'bool',
-        x!.shape,
-        Uint8Array.from(stringsOf(x!), (text) => (matches(text) ? 1 : 0)),
-      ),
-    ]
+    const texts = stringsOf(x!)
+    const data = new Uint8Array(texts.length)
+    for (let i = 0; i < texts.length; i++) data[i] = (yield* matches(texts[i])) ? 1 : 0
+    return [hostTensor('bool', x!.shape, data)]
   },
 })
 
@@ -186,7 +251,7 @@ export const TfIdfVectorizer = defineOp({
     weights: floats(),
   },
   infer: ({ attributes, inputs: [x] }) => [{ dtype: 'float32', shape: [...rowsOf(x!.shape), widthOf(attributes)] }],
-  compute({ attributes, inputs: [x], outputs: [{ shape }] }) {
+  *work({ attributes, inputs: [x], outputs: [{ shape }] }) {
     const {
       min_gram_length: shortest,
       max_gram_length: longest,
@@ -207,12 +272,14 @@ export const TfIdfVectorizer = defineOp({
     const columns = x!.shape.at(-1) ?? 1
     const width = widthOf(attributes)
     const result = new Float32Array(sizeOf(shape))
+    let looked = 0
     for (let row = 0; row * columns < items.length; row++) {
       const end = (row + 1) * columns
       for (let step = 1; step <= Math.min(skips + 1, columns); step++) {
         for (let start = row * columns; start < end; start++) {
           let gram: Gram | undefined = root
           for (let length = 1, at = start; length <= longest && at < end; length++, at += step) {
+            if (++looked % STRETCH === 0) yield
             gram = gram.next.get(items[at])
             if (!gram) break
             // One element is the same with any skip.
@@ -222,11 +289,13 @@ export const TfIdfVectorizer = defineOp({
       }
     }
     if (mode === 'TF') return [hostTensor('float32', shape, result)]
-    indexes.forEach((index, id) => {
+    for (let id = 0; id < indexes.length; id++) {
       const weight = weights?.[id] ?? 1
-      for (let at = index; at < result.length; at += width)
+      for (let at = indexes[id]; at < result.length; at += width) {
+        if (++looked % STRETCH === 0) yield
         result[at] = mode === 'IDF' ? (result[at] > 0 ? weight : 0) : result[at] * weight
-    })
+      }
+    }
     return [hostTensor('float32', shape, result)]
   },
 })

@@ -36,7 +36,7 @@ async function run(
   signal?: AbortSignal,
   arenaLimit = 2 ** 30,
 ): Promise<HostValue[]> {
-  const context = makeContext('simd')
+  const context = makeContext('simd', arenaLimit)
   const program = new Program(graph, context, new WeightStore(context), {
     build: 'simd',
     fast: true,

@@ -3,6 +3,15 @@ import { hostFrom, type HostTensor } from '../../../src/core/host.js'
 import { fullMatcher } from '../../../src/ops/text/regex.js'
 import { runNode } from '../../support/run-node.js'
 
+/** Whether an expression matches all of a text. */
+function matches(pattern: string, text: string): boolean {
+  const work = fullMatcher(pattern)(text)
+  for (;;) {
+    const { done, value } = work.next()
+    if (done) return value
+  }
+}
+
 const text = (...data: string[]): HostTensor => ({ dtype: 'string', shape: [data.length], data })
 
 describe('regular expressions', () => {
@@ -56,23 +65,23 @@ describe('regular expressions', () => {
 
   it.each(patterns)('%s', (pattern) => {
     const expected = new RegExp(`^(?:${pattern})$`, 'u')
-    const matches = fullMatcher(pattern)
-    for (const candidate of texts) expect(matches(candidate), JSON.stringify(candidate)).toBe(expected.test(candidate))
+    for (const candidate of texts)
+      expect(matches(pattern, candidate), JSON.stringify(candidate)).toBe(expected.test(candidate))
   })
 
   it('know what only RE2 has', () => {
-    expect(fullMatcher('(?i)straSSe')('STRASSE')).toBe(true)
-    expect(fullMatcher('(?s:a.)b')('a\nb')).toBe(true)
-    expect(fullMatcher('[[:alpha:]]+[[:^digit:]]')('abc')).toBe(true)
-    expect(fullMatcher('\\Aa\\z')('a')).toBe(true)
-    expect(fullMatcher('\\Qa.b\\E+')('a.bbb')).toBe(true)
-    expect(fullMatcher('(?P<name>\\p{Greek}+)')('λόγος')).toBe(true)
-    expect(fullMatcher('\\pL\\PL')('ä1')).toBe(true)
-    expect(fullMatcher('.')('😀')).toBe(true)
+    expect(matches('(?i)straSSe', 'STRASSE')).toBe(true)
+    expect(matches('(?s:a.)b', 'a\nb')).toBe(true)
+    expect(matches('[[:alpha:]]+[[:^digit:]]', 'abc')).toBe(true)
+    expect(matches('\\Aa\\z', 'a')).toBe(true)
+    expect(matches('\\Qa.b\\E+', 'a.bbb')).toBe(true)
+    expect(matches('(?P<name>\\p{Greek}+)', 'λόγος')).toBe(true)
+    expect(matches('\\pL\\PL', 'ä1')).toBe(true)
+    expect(matches('.', '😀')).toBe(true)
   })
 
   it('take linear time where backtracking would not end', () => {
-    expect(fullMatcher('(a|a)*(a*)*b')('a'.repeat(20_000))).toBe(false)
+    expect(matches('(a|a)*(a*)*b', 'a'.repeat(20_000))).toBe(false)
   })
 
   it.each([
