@@ -16,9 +16,10 @@ import { importModel, usesRareOps } from '../onnx/import.js'
 import { describeTensor } from '../onnx/tensor-proto.js'
 import { readModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
+import { checkElements, settle } from './feeds.js'
 import { profileEntries, type ProfileEntry } from './profile.js'
 import { ignoredOptions, logLevelOf, type RunOptions, type SessionOptions } from './session-options.js'
-import { Tensor, toHost } from './tensor.js'
+import { Tensor, toHost, writeBack } from './tensor.js'
 import { acceptValue, metadataOf, publishValue, type OnnxValue, type ValueMetadata } from './value.js'
 
 export type Feeds = Readonly<Record<string, OnnxValue>>
@@ -334,19 +335,30 @@ export class InferenceSession {
     const times: StepTime[] = []
     const profile = (options.profile ?? this.profiling) ? (time: StepTime) => void times.push(time) : undefined
     const program = await this.program(this.wanted([...fetches.keys()]))
+    // Nothing waits from here until the inputs have been read.
+    inputs = new Map(Array.from(inputs, ([value, host]) => [value, settle(value.name, host)]))
     if (this.states) inputs = this.acceptStates(inputs, this.states)
     const into = new Map<Value, HostTensor>()
-    for (const [value, tensor] of fetches) if (tensor) into.set(value, tensor)
+    for (const [value, tensor] of fetches) {
+      if (!tensor) continue
+      checkElements(value.name, tensor)
+      into.set(value, tensor)
+    }
     const results = await program.run(inputs, {
       signal: options.signal,
       profile,
       into,
       fetched: this.states && fetches,
+      borrowed: true,
     })
     if (profile) this.times = profileEntries(times)
     // Not by assignment: a model may call an output "__proto__".
     return Object.fromEntries(
-      Array.from(results, ([value, result]) => [value.name, this.pinned.get(into.get(value)!) ?? publishValue(result)]),
+      Array.from(results, ([value, result]) => {
+        const pinned = this.pinned.get(into.get(value)!)
+        if (pinned) writeBack(pinned, result as HostTensor)
+        return [value.name, pinned ?? publishValue(result)]
+      }),
     ) as Record<string, Tensor>
   }
 

@@ -139,7 +139,7 @@ function storageFor(type: DType, source: TensorSource): HostData {
   if (source === null || typeof source !== 'object')
     throw new LanewiseError('E_TENSOR', `a ${type} tensor needs data, got ${typeof source}`)
   if (type === 'string') {
-    if (Array.isArray(source)) return source
+    if (Array.isArray(source) && source.every((text) => typeof text === 'string')) return source
     throw new LanewiseError('E_TENSOR', 'the data of a string tensor must be an array of strings')
   }
   if (type === 'float16') return float16Storage(source)
@@ -240,6 +240,13 @@ export function toHost(tensor: Tensor, name: string): HostTensor {
 function storesData(type: DType, data: HostData): HostData {
   const { buffer, byteOffset, length } = data as TypedArray
   return type.startsWith('int') ? new Int8Array(buffer, byteOffset, length) : data
+}
+
+/** Puts a result into a user's tensor whose elements are packed, and which {@link toHost} therefore could not share. */
+export function writeBack(tensor: Tensor, { dtype, data }: HostTensor): void {
+  const bits = packedBits(dtype)
+  if (!bits || data.length === tensor.data.length) return
+  ;(tensor.data as Uint8Array).set(pack(data as TypedArray, bits))
 }
 
 /** A tensor of the library for a user. */
