@@ -1,18 +1,53 @@
-import { byteSize } from '../core/dtype.js'
+import { byteSize, dtypeToOnnx, isHalf, type DType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { Placed } from '../plan/emitter.js'
 import { largerNumber } from '../ir/infer.js'
 import { identityOrder, type Layout } from '../core/layout.js'
 import type { HostTensor } from '../core/host.js'
-import { parseAttributes, toRaw, type Attributes, type RawAttributes } from '../ir/attributes.js'
+import {
+  parseAttributes,
+  toRaw,
+  type AttributeKind,
+  type Attributes,
+  type RawAttribute,
+  type RawAttributes,
+} from '../ir/attributes.js'
 import { allFloat32, type OpDefinition, type TensorType } from '../ir/op.js'
 import { sizeOf } from '../core/shape.js'
+import { Cast } from '../ops/elementwise/cast.js'
 import type { Device } from './device.js'
 import { EagerEmitter, inOrder, outputType } from './eager.js'
 import { Variable } from './variable.js'
 
 const parsedAttributes = new WeakMap<object, Map<OpDefinition, Attributes>>()
 const noAttributes = {}
+
+/**
+ * An attribute given in TypeScript, of an operator that knows it: numbers, booleans (as 0 and 1), strings, lists, tensors.
+ *
+ * @throws LanewiseError `E_GRAPH` if it is of another kind.
+ */
+export function rawAttribute(
+  { attributes }: { readonly attributes: Readonly<Record<string, { readonly kind: AttributeKind }>> },
+  key: string,
+  value: unknown,
+): RawAttribute {
+  const { kind } = attributes[key]
+  const plain = typeof value === 'boolean' ? Number(value) : value
+  const fits: Readonly<Partial<Record<AttributeKind, (item: unknown) => boolean>>> = {
+    int: Number.isInteger,
+    float: (item) => typeof item === 'number',
+    string: (item) => typeof item === 'string',
+  }
+  const one = fits[kind]
+  const each = kind.endsWith('s') ? fits[kind.slice(0, -1) as AttributeKind] : undefined
+  const list = ArrayBuffer.isView(plain) ? Array.from(plain as unknown as ArrayLike<unknown>) : plain
+  if (one ? !one(plain) : each && !(Array.isArray(list) && list.every(each))) {
+    const actual = Array.isArray(list) ? `[${list.join(', ')}]` : `${typeof value} ${String(value)}`
+    throw new LanewiseError('E_GRAPH', `attribute "${key}" has the wrong type`, { expected: kind, actual })
+  }
+  return toRaw(kind, each ? list : plain)
+}
 
 /** Attributes with defaults, checked once per object: modules apply the same object at every step. */
 function parsed(op: OpDefinition, given: Readonly<Record<string, unknown>>): Attributes {
@@ -24,7 +59,7 @@ function parsed(op: OpDefinition, given: Readonly<Record<string, unknown>>): Att
     for (const [key, value] of Object.entries(given)) {
       if (value === undefined) continue
       if (!Object.hasOwn(op.attributes, key)) throw new LanewiseError('E_GRAPH', `attribute "${key}" is not known`)
-      raw.set(key, toRaw(op.attributes[key].kind, value))
+      raw.set(key, rawAttribute(op, key, value))
     }
     byOp.set(op, (attributes = parseAttributes(op.attributes, raw)))
   }
@@ -58,6 +93,8 @@ export function applyParsed(
   outputs = 1,
 ): Variable[] {
   try {
+    if (op.control || (op.values && !op.compute))
+      throw new LanewiseError('E_UNSUPPORTED', 'sequences, maps and graphs are no tensors of a device')
     for (const input of inputs) {
       input?.check()
       if (input && input.device !== device)
@@ -69,72 +106,140 @@ export function applyParsed(
   }
 }
 
+/** Which inputs an operator must have and may have. @throws LanewiseError `E_GRAPH` */
+function checkInputs(op: OpDefinition, inputs: readonly (Variable | undefined)[]): void {
+  const [least, most] = typeof op.arity === 'number' ? [op.arity, op.arity] : op.arity
+  if (inputs.length < least || inputs.length > most) {
+    const expected = least === most ? String(least) : most === Infinity ? `at least ${least}` : `${least} to ${most}`
+    throw new LanewiseError('E_GRAPH', `it has ${inputs.length} inputs, not ${expected}`, {
+      expected,
+      actual: String(inputs.length),
+    })
+  }
+  for (let i = 0; i < least; i++)
+    if (!inputs[i] && !op.optional?.includes(i)) throw new LanewiseError('E_GRAPH', `required input ${i} is missing`)
+}
+
 function applyChecked(
   device: Device,
   op: OpDefinition,
   inputs: readonly (Variable | undefined)[],
   attributes: Attributes,
-  outputCount: number,
+  wantedOutputs: number,
 ): Variable[] {
-  if (!op.infer)
-    throw new LanewiseError(
-      'E_UNSUPPORTED',
-      `${op.name} has outputs whose shapes depend on data; it cannot be applied to tensors of a device`,
-      { op: op.name },
-    )
-  // What shape inference has asked for, emitters read as a constant.
-  const asked = inputs.map((input) => input?.constant)
-  const valueOf = (index: number): HostTensor | undefined => (asked[index] ??= inputs[index]?.host())
-  const atLeast = (index: number, least: number): number => largerNumber(valueOf(index)!, least)
-  const types = op
-    .infer({
-      attributes,
-      inputs: inputs.map((input) => input?.placed),
-      outputCount,
-      value: valueOf,
-      known: (index) => asked[index],
-      atLeast,
-    })
-    .slice(0, outputCount)
-  const dtypes = inputs.map((input) => input?.dtype)
-  const wanted = types.map(() => true)
+  checkInputs(op, inputs)
   const gradient = device.gradientOf(op)
   const follows = device.gradEnabled && inputs.some((input) => input?.requiresGrad)
+  const outputCount = follows ? Math.max(wantedOutputs, gradient?.outputs ?? 0) : wantedOutputs
+  // What shape inference has asked for, emitters read as a constant.
+  const asked = inputs.map((input) => input?.constant)
+  if (!op.infer) return applyOnHost(device, op, attributes, inputs, asked, [], outputCount, follows)
+  const valueOf = (index: number): HostTensor | undefined => (asked[index] ??= inputs[index]?.host())
+  const atLeast = (index: number, least: number): number => {
+    const value = valueOf(index)
+    if (!value) throw new LanewiseError('E_GRAPH', `required input ${index} is missing`)
+    return largerNumber(value, least)
+  }
+  const everyType = op.infer({
+    attributes,
+    inputs: inputs.map((input) => input?.placed),
+    outputCount,
+    value: valueOf,
+    known: (index) => asked[index],
+    atLeast,
+  })
+  const types = everyType.slice(0, outputCount)
+  const dtypes = inputs.map((input) => input?.dtype)
+  const wanted = types.map(() => true)
   // What training alone computes by kernels (random dropout, a loss) has no `emit`.
   const emit = gradient?.forward && (follows || !op.emit) ? gradient.forward : op.emit
   const accepts = emit === gradient?.forward && gradient?.kernel ? gradient.kernel : op.kernel
   const known = inputs.map((input, i) => input && { shape: input.shape, constant: asked[i] !== undefined })
-  const kernels = emit && (accepts ? accepts(dtypes, attributes, wanted, known) : allFloat32(dtypes))
-  if (!kernels && !op.compute) {
-    throw new LanewiseError(
-      'E_UNSUPPORTED',
-      `${op.name} is not supported for inputs of type ${dtypes.filter(Boolean).join(', ')}`,
-      { op: op.name },
-    )
+  const takes = (given: readonly (DType | undefined)[]) =>
+    accepts ? accepts(given, attributes, wanted, known) : allFloat32(given)
+  if (!emit || !takes(dtypes)) {
+    if (emit && dtypes.some(isHalf) && takes(dtypes.map((dtype) => (isHalf(dtype) ? 'float32' : dtype))))
+      return applyPromoted(device, op, attributes, inputs, types, wantedOutputs)
+    return applyOnHost(device, op, attributes, inputs, asked, everyType, outputCount, follows).slice(0, wantedOutputs)
   }
   const rule = (emit === gradient?.forward && gradient?.layout) || op.layout
-  const layout = kernels && rule ? layoutOf(rule, attributes, inputs, types) : { inputs: [], outputs: [] }
+  const layout = rule ? layoutOf(rule, attributes, inputs, types) : { inputs: [], outputs: [] }
   const operands = inputs.map((input, i) => {
     const placed = input && operandOf(input, layout.inputs[i] ?? identityOrder(input.shape.length))
     return placed && asked[i] ? new Placed(placed.dtype, placed.shape, placed.order, placed.at, asked[i]) : placed
   })
-  let placed: readonly Placed[]
-  let saved: EagerEmitter['kept'] = []
-  if (kernels) {
-    const e = new EagerEmitter(
-      device,
-      attributes,
-      operands,
-      types.map((type, i) => outputType(type, layout.outputs[i] ?? identityOrder(type.shape.length))),
-    )
-    emit(e as never)
-    placed = types.map((_, i) => e.placed[i] ?? e.output(i))
-    saved = e.kept
-    e.done()
-  } else {
-    placed = computeOnHost(device, op, attributes, inputs, types)
+  const e = new EagerEmitter(
+    device,
+    attributes,
+    operands,
+    types.map((type, i) => outputType(type, layout.outputs[i] ?? identityOrder(type.shape.length))),
+  )
+  emit(e as never)
+  const placed = types.map((_, i) => e.placed[i] ?? e.output(i))
+  e.done()
+  return record(device, op, attributes, inputs, operands, placed, e.kept, follows).slice(0, wantedOutputs)
+}
+
+/** Half-precision floats have no arithmetic of their own: cast up, compute in float32, cast down. */
+function applyPromoted(
+  device: Device,
+  op: OpDefinition,
+  attributes: Attributes,
+  inputs: readonly (Variable | undefined)[],
+  types: readonly TensorType[],
+  outputCount: number,
+): Variable[] {
+  const cast = (x: Variable, dtype: DType) => apply(device, Cast, [x], castAttributes(dtype))[0]
+  const wide = inputs.map((input) => (input && isHalf(input.dtype) ? cast(input, 'float32') : input))
+  return applyChecked(device, op, wide, attributes, outputCount).map((result, i) =>
+    isHalf(types[i].dtype) ? cast(result, types[i].dtype) : result,
+  )
+}
+
+const casts = new Map<DType, { readonly to: number }>()
+/** Attributes of a Cast, one object for each type. @internal */
+export function castAttributes(dtype: DType): { readonly to: number } {
+  let attributes = casts.get(dtype)
+  if (!attributes) casts.set(dtype, (attributes = { to: dtypeToOnnx(dtype) }))
+  return attributes
+}
+
+/** Computes in plain TypeScript. */
+function applyOnHost(
+  device: Device,
+  op: OpDefinition,
+  attributes: Attributes,
+  inputs: readonly (Variable | undefined)[],
+  asked: readonly (HostTensor | undefined)[],
+  types: readonly TensorType[],
+  outputCount: number,
+  follows: boolean,
+): Variable[] {
+  if (!op.compute) {
+    const given = inputs.flatMap((input) => (input ? [input.dtype] : []))
+    throw new LanewiseError('E_UNSUPPORTED', `${op.name} is not supported for inputs of type ${given.join(', ')}`, {
+      op: op.name,
+      actual: given.join(', '),
+    })
   }
-  return record(device, op, attributes, inputs, operands, placed, saved, follows)
+  const results = op
+    .compute({
+      attributes,
+      inputs: inputs.map((input, i) => input && (asked[i] ?? input.host())),
+      outputs: types,
+      outputCount,
+      seed: () => device.random.integer(2 ** 32),
+    })
+    .slice(0, outputCount)
+  const placed = results.map((result) =>
+    device.upload(result, device.allocate(sizeOf(result.shape) * byteSize(result.dtype))),
+  )
+  const operands = inputs.map((input, i) => {
+    if (!input) return undefined
+    const own = operandOf(input, identityOrder(input.shape.length))
+    return asked[i] ? new Placed(own.dtype, own.shape, own.order, own.at, asked[i]) : own
+  })
+  return record(device, op, attributes, inputs, operands, placed, [], follows)
 }
 
 function record(
@@ -200,22 +305,4 @@ function sameOrder(a: readonly number[], b: readonly number[]): boolean {
   if (a === b) return true
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
   return a.length === b.length
-}
-
-function computeOnHost(
-  device: Device,
-  op: OpDefinition,
-  attributes: Attributes,
-  inputs: readonly (Variable | undefined)[],
-  types: readonly TensorType[],
-): Placed[] {
-  const results = op.compute!({
-    attributes,
-    inputs: inputs.map((input) => input && (input.constant ?? input.host())),
-    outputs: types,
-    outputCount: types.length,
-  })
-  return results
-    .slice(0, types.length)
-    .map((result) => device.upload(result, device.allocate(sizeOf(result.shape) * byteSize(result.dtype))))
 }

@@ -20,6 +20,8 @@ export interface Gradient<A = Attributes> {
   readonly op: OpDefinition<A>
   /** Inputs that have a gradient; by default every float32 input. */
   readonly inputs?: readonly number[]
+  /** How many outputs the gradient needs at least, where those are more than a program may ask for: they are made under a tape. */
+  readonly outputs?: number
   /** The operator under a tape, where the gradient needs more than inputs and outputs (gates of an LSTM, the mask of a Dropout). By default `op.emit`. */
   forward?(e: TrainingEmitter<A>): void
   /** Orders of axes that `forward` wants and makes, where they are not those of `op.layout`. */

@@ -121,11 +121,10 @@ export const ScatterNDGradient = /* @__PURE__ */ scattering(ScatterND, emitSlice
 export const TopKGradient: Gradient<AttributesOfOp<typeof TopK>> = {
   op: TopK,
   inputs: [0],
+  outputs: 2,
   backward(g) {
     if (!g.wants(0)) return
-    const indices = g.outputs[1]
-    if (!indices)
-      throw new LanewiseError('E_UNSUPPORTED', 'a gradient through TopK needs its second output, the indices')
+    const indices = g.output(1)
     const dx = g.result(0)
     if (dx.size === 0) return
     g.call('fill_f32', dx.at, 0, dx.size)

@@ -1,0 +1,62 @@
+import { apply } from '../../autograd/apply.js'
+import type { Variable } from '../../autograd/variable.js'
+import { isFloat } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import { hostFrom } from '../../core/host.js'
+import { numericTensor } from '../../ops/elementwise/scalar-floats.js'
+
+/**
+ * A number beside a tensor: of that tensor's type.
+ *
+ * @throws LanewiseError `E_VALUE` for a fraction beside whole numbers.
+ */
+export function scalar(like: Variable, value: Variable | number): Variable {
+  if (typeof value !== 'number') return value
+  const { device, dtype } = like
+  if (dtype === 'float32') return device.constant({ dtype, shape: [], data: Float32Array.of(value) })
+  if (!isFloat(dtype) && !Number.isInteger(value))
+    throw new LanewiseError('E_VALUE', `${value} is no ${dtype}: cast ${like.describe()} to float32 first`)
+  return device.constant(numericTensor(dtype, [], [value]))
+}
+
+/** Whole numbers that an operator takes as an input: a shape, axes. */
+export function numbers(x: Variable, values: readonly number[]): Variable {
+  return x.device.constant(hostFrom('int64', [values.length], values))
+}
+
+/** An operator of two operands, of which one may be a number. */
+export function binary(op: object) {
+  return (a: Variable | number, b: Variable | number): Variable => {
+    const one = typeof a === 'number' ? b : a
+    if (typeof one === 'number') throw new LanewiseError('E_VALUE', 'at least one operand must be a tensor')
+    return apply(one.device, op, [scalar(one, a), scalar(one, b)])[0]
+  }
+}
+
+/** An operator of one operand without attributes. */
+export function unary(op: object) {
+  return (x: Variable): Variable => apply(x.device, op, [x])[0]
+}
+
+const axes = new Map<number, { readonly axis: number }>()
+/** Attributes with an axis alone, one object for each: checked once. */
+export function axisAttribute(axis: number): { readonly axis: number } {
+  let attribute = axes.get(axis)
+  if (!attribute) axes.set(axis, (attribute = { axis }))
+  return attribute
+}
+
+/** The axis counted from the front. @throws LanewiseError `E_VALUE` for one that the tensor does not have. */
+export function axisOf(x: Variable, axis: number): number {
+  const rank = x.shape.length
+  if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
+    throw new LanewiseError('E_VALUE', `${x.describe()} has no axis ${axis}`)
+  return axis < 0 ? axis + rank : axis
+}
+
+/** The first of several tensors. @throws LanewiseError `E_VALUE` for an empty list. */
+export function firstOf(tensors: readonly Variable[], what: string): Variable {
+  const [first] = tensors
+  if (!first) throw new LanewiseError('E_VALUE', `${what} needs at least one tensor`)
+  return first
+}

@@ -1,0 +1,241 @@
+import { apply } from '../../autograd/apply.js'
+import { Device } from '../../autograd/device.js'
+import type { Variable } from '../../autograd/variable.js'
+import type { DType } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import { sizeOf, type Shape } from '../../core/shape.js'
+import { numericTensor } from '../../ops/elementwise/scalar-floats.js'
+import { Concat, Split } from '../../ops/movement/concat.js'
+import { Expand, Tile } from '../../ops/movement/expand.js'
+import { Gather, GatherElements } from '../../ops/movement/gather.js'
+import { OneHot } from '../../ops/movement/constant.js'
+import { NonZero } from '../../ops/movement/non-zero.js'
+import { Pad } from '../../ops/movement/pad.js'
+import { Flatten, Reshape, Squeeze, Unsqueeze } from '../../ops/movement/reshape.js'
+import { ScatterElements } from '../../ops/movement/scatter.js'
+import { Slice } from '../../ops/movement/slice.js'
+import { Transpose } from '../../ops/movement/transpose.js'
+import { Trilu } from '../../ops/movement/trilu.js'
+import { axisAttribute, axisOf, firstOf, numbers, scalar } from './common.js'
+
+/** The same elements in another shape: −1 for what is left over, 0 for the size that the axis has. */
+export function reshape(x: Variable, shape: readonly number[]): Variable {
+  return apply(x.device, Reshape, [x, numbers(x, shape)])[0]
+}
+
+/** Axes from `axis` on as one, those before it as another: [N, …] becomes [N, rest]. */
+export function flatten(x: Variable, axis = 1): Variable {
+  return apply(x.device, Flatten, [x], axisAttribute(axis))[0]
+}
+
+export function squeeze(x: Variable, axes: readonly number[]): Variable {
+  return apply(x.device, Squeeze, [x, numbers(x, axes)])[0]
+}
+
+export function unsqueeze(x: Variable, axes: readonly number[]): Variable {
+  return apply(x.device, Unsqueeze, [x, numbers(x, axes)])[0]
+}
+
+/** Axis i of the result is axis `perm[i]`. Nothing moves in memory. */
+export function transpose(x: Variable, perm: readonly number[]): Variable {
+  return apply(x.device, Transpose, [x], { perm })[0]
+}
+
+export function expand(x: Variable, shape: readonly number[]): Variable {
+  return apply(x.device, Expand, [x, numbers(x, shape)])[0]
+}
+
+/** x so many times along each axis. */
+export function repeat(x: Variable, times: readonly number[]): Variable {
+  return apply(x.device, Tile, [x, numbers(x, times)])[0]
+}
+
+/** Tensors one after the other along an axis. */
+export function cat(tensors: readonly Variable[], axis = 0): Variable {
+  return apply(firstOf(tensors, 'cat').device, Concat, tensors, axisAttribute(axis))[0]
+}
+export { cat as concat }
+
+/** Tensors of one shape along a new axis. */
+export function stack(tensors: readonly Variable[], axis = 0): Variable {
+  const first = firstOf(tensors, 'stack')
+  for (const tensor of tensors)
+    if (tensor.shape.join() !== first.shape.join())
+      throw new LanewiseError('E_SHAPE', `stack needs tensors of one shape: ${first.describe()}, ${tensor.describe()}`)
+  return cat(
+    tensors.map((tensor) => unsqueeze(tensor, [axis])),
+    axis,
+  )
+}
+
+/** Parts along an axis: of these sizes, or of one size, of which the last part may have less. */
+export function split(x: Variable, sizes: number | readonly number[], axis = 0): Variable[] {
+  let list = sizes
+  if (typeof list === 'number') {
+    const size = list
+    if (!Number.isInteger(size) || size < 1)
+      throw new LanewiseError('E_VALUE', `a part must have a whole number of places from 1, got ${size}`)
+    const total = x.shape[axisOf(x, axis)]
+    list = Array.from({ length: Math.ceil(total / size) }, (_, i) => Math.min(size, total - i * size))
+  }
+  return apply(x.device, Split, [x, numbers(x, list)], axisAttribute(axis), list.length)
+}
+
+/** At most `count` parts of equal size along an axis; the last may have less. */
+export function chunk(x: Variable, count: number, axis = 0): Variable[] {
+  if (!Number.isInteger(count) || count < 1) throw new LanewiseError('E_VALUE', `there are no ${count} parts`)
+  return split(x, Math.max(1, Math.ceil(x.shape[axisOf(x, axis)] / count)), axis)
+}
+
+/** Elements `start` to `end` (exclusive; negative counts from the end) of an axis. */
+export function slice(x: Variable, axis: number, start: number, end: number, step = 1): Variable {
+  return apply(x.device, Slice, [x, numbers(x, [start]), numbers(x, [end]), numbers(x, [axis]), numbers(x, [step])])[0]
+}
+
+/** The places of an axis in the opposite order. */
+export function flip(x: Variable, axes: readonly number[]): Variable {
+  const all = (value: number) =>
+    numbers(
+      x,
+      axes.map(() => value),
+    )
+  return apply(x.device, Slice, [x, all(-1), all(Number.MIN_SAFE_INTEGER), numbers(x, axes), all(-1)])[0]
+}
+
+/** Rows of `weight` by index. @param indices - int32 or int64, any shape. */
+export function embedding(indices: Variable, weight: Variable): Variable {
+  return apply(weight.device, Gather, [weight, indices])[0]
+}
+
+/** The slices of an axis at some places. @param indices - int32 or int64; a list, or of any shape, which then takes the axis's place. */
+export function indexSelect(x: Variable, axis: number, indices: Variable): Variable {
+  return apply(x.device, Gather, [x, indices], axisAttribute(axis))[0]
+}
+
+/**
+ * `torch.gather`: from x, for every element of `indices`, the element at the same place but for `axis`, where the index says which.
+ *
+ * @param indices - int32 or int64, of x's rank.
+ */
+export function gather(x: Variable, axis: number, indices: Variable): Variable {
+  return apply(x.device, GatherElements, [x, indices], axisAttribute(axis))[0]
+}
+
+/**
+ * `torch.scatter`: x with the elements of `source` at the places that {@link gather} with these indices would take; with `reduction` they are added
+ * and so on to what is there.
+ */
+export function scatter(
+  x: Variable,
+  axis: number,
+  indices: Variable,
+  source: Variable | number,
+  reduction: 'none' | 'add' | 'mul' | 'max' | 'min' = 'none',
+): Variable {
+  const values = typeof source === 'number' ? expand(scalar(x, source), indices.shape) : source
+  return apply(x.device, ScatterElements, [x, indices, values], { axis, reduction })[0]
+}
+
+/** The places of the elements that are not 0: [rank, count], int64. */
+export function nonzero(x: Variable): Variable {
+  return apply(x.device, NonZero, [x])[0]
+}
+
+const PAD_MODES = { constant: 'constant', reflect: 'reflect', replicate: 'edge', circular: 'wrap' }
+
+/**
+ * More places around a tensor.
+ *
+ * @param pads - as `torch.nn.functional.pad` takes them: before and after the last axis, then the one before it, and so on. Negative ones take away.
+ * @throws LanewiseError `E_VALUE` for a number of pads that is odd or more than two for each axis.
+ */
+export function pad(
+  x: Variable,
+  pads: readonly number[],
+  { mode = 'constant', value = 0 }: { readonly mode?: keyof typeof PAD_MODES; readonly value?: number } = {},
+): Variable {
+  const rank = x.shape.length
+  if (pads.length % 2 !== 0 || pads.length > 2 * rank)
+    throw new LanewiseError(
+      'E_VALUE',
+      `${pads.length} pads do not fit ${x.describe()}: two for each axis, the last first`,
+    )
+  const axes = Array.from({ length: pads.length / 2 }, (_, i) => rank - 1 - i)
+  const list = [...axes.map((_, i) => pads[2 * i]), ...axes.map((_, i) => pads[2 * i + 1])]
+  const constant = mode === 'constant' ? scalar(x, value) : undefined
+  return apply(x.device, Pad, [x, numbers(x, list), constant, numbers(x, axes)], { mode: PAD_MODES[mode] })[0]
+}
+
+/** 1 at the place that each index names along a new last axis, else 0 (an index outside names none); float32 unless another type is wanted. */
+export function oneHot(
+  indices: Variable,
+  classes: number,
+  { dtype = 'float32' }: { readonly dtype?: DType } = {},
+): Variable {
+  const values = indices.device.constant(numericTensor(dtype, [2], [0, 1]))
+  return apply(indices.device, OneHot, [indices, numbers(indices, [classes]), values], axisAttribute(-1))[0]
+}
+
+/** The lower triangle of each matrix, 0 elsewhere. @param diagonal - the last that is kept; 0 is the main one, above it positive. */
+export function tril(x: Variable, diagonal = 0): Variable {
+  return apply(x.device, Trilu, [x, scalar64(x, diagonal)], { upper: 0 })[0]
+}
+
+/** The upper triangle of each matrix, 0 elsewhere. @param diagonal - the first that is kept. */
+export function triu(x: Variable, diagonal = 0): Variable {
+  return apply(x.device, Trilu, [x, scalar64(x, diagonal)], { upper: 1 })[0]
+}
+
+function scalar64(x: Variable, value: number): Variable {
+  return x.device.constant(numericTensor('int64', [], [value]))
+}
+
+/** Where a new tensor is made and of which type. */
+export interface NewTensor {
+  readonly device?: Device
+  readonly dtype?: DType
+}
+
+/**
+ * start, start + step … below end, as `torch.arange`: `arange(end)`, or `arange(start, end, step)`. int64 if all three are whole, else float32.
+ *
+ * @throws LanewiseError `E_VALUE` for a step that is 0 or leads away from the end.
+ */
+export function arange(end: number, options?: NewTensor): Variable
+export function arange(start: number, end: number, options?: NewTensor): Variable
+export function arange(start: number, end: number, step: number, options?: NewTensor): Variable
+export function arange(...args: readonly (number | NewTensor | undefined)[]): Variable {
+  const { device = Device.current, dtype } = args.find((arg) => typeof arg === 'object') ?? {}
+  const [a = 0, b, step = 1] = args.filter((arg) => typeof arg === 'number')
+  const [start, end] = b === undefined ? [0, a] : [a, b]
+  const count = Math.ceil((end - start) / step)
+  if (!Number.isFinite(count) || count < 0)
+    throw new LanewiseError('E_VALUE', `no numbers lead from ${start} to ${end} by steps of ${step}`)
+  const type = dtype ?? ([start, end, step].every(Number.isInteger) ? 'int64' : 'float32')
+  return device.constant(
+    numericTensor(
+      type,
+      [count],
+      Array.from({ length: count }, (_, i) => start + i * step),
+    ),
+  )
+}
+
+/** A tensor of one number. */
+export function full(
+  shape: Shape,
+  value: number,
+  { device = Device.current, dtype = 'float32' }: NewTensor = {},
+): Variable {
+  return device.constant(numericTensor(dtype, shape, new Float64Array(sizeOf(shape)).fill(value)))
+}
+
+/** Zeros of the shape and type of x. */
+export function zerosLike(x: Variable): Variable {
+  return full(x.shape, 0, x)
+}
+
+/** Ones of the shape and type of x. */
+export function onesLike(x: Variable): Variable {
+  return full(x.shape, 1, x)
+}
