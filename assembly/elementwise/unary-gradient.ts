@@ -21,10 +21,12 @@ function exp_of(x: v128): v128 {
   return exp_bounded(f32x4.pmax(f32x4.pmin(x, f32x4.splat(-0.0)), f32x4.splat(-100)));
 }
 
+// At corners, and of NaN, derivatives are those of PyTorch: models trained there and here step alike.
+
 /** A derivative of four lanes; stateless, called on a null pointer as in unary.ts. */
 @unmanaged class Relu {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return v128.and(one(), f32x4.gt(x, f32x4.splat(0))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return v128.andnot(one(), f32x4.le(x, f32x4.splat(0))); }
 }
 @unmanaged class Clip {
   // @ts-ignore: decorator
@@ -50,8 +52,8 @@ function exp_of(x: v128): v128 {
   // @ts-ignore: decorator
   @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
     const middle = f32x4.add(f32x4.div(x, f32x4.splat(3)), f32x4.splat(0.5));
-    const upper = v128.bitselect(one(), middle, f32x4.ge(x, f32x4.splat(3)));
-    return v128.and(upper, f32x4.gt(x, f32x4.splat(-3)));
+    const upper = v128.bitselect(middle, one(), f32x4.le(x, f32x4.splat(3)));
+    return v128.andnot(upper, f32x4.lt(x, f32x4.splat(-3)));
   }
 }
 /** s + a·x·s·(1 − s), s = sigmoid(a·x). */
@@ -85,11 +87,11 @@ function exp_of(x: v128): v128 {
 }
 @unmanaged class Elu {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return v128.bitselect(f32x4.add(y, a), one(), f32x4.lt(x, f32x4.splat(0))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return v128.bitselect(f32x4.add(y, a), one(), f32x4.le(x, f32x4.splat(0))); }
 }
 @unmanaged class Selu {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return v128.bitselect(f32x4.add(y, f32x4.mul(a, b)), b, f32x4.lt(x, f32x4.splat(0))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return v128.bitselect(f32x4.add(y, f32x4.mul(a, b)), b, f32x4.le(x, f32x4.splat(0))); }
 }
 @unmanaged class Softplus {
   // @ts-ignore: decorator
@@ -146,7 +148,7 @@ function exp_of(x: v128): v128 {
   // @ts-ignore: decorator
   @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
     const sign = v128.or(v128.and(x, f32x4.splat(-0.0)), one());
-    return v128.and(sign, f32x4.ne(x, f32x4.splat(0)));
+    return v128.and(sign, v128.or(f32x4.gt(x, f32x4.splat(0)), f32x4.lt(x, f32x4.splat(0))));
   }
 }
 @unmanaged class Neg {

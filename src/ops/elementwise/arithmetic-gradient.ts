@@ -121,7 +121,7 @@ function byKernel(op: Broadcasting, which: number): Gradient<object> {
 export const PowGradient = /* @__PURE__ */ byKernel(Pow, code.BINARY_POW)
 export const PReluGradient = /* @__PURE__ */ byKernel(PRelu, code.BINARY_PRELU)
 
-/** Each element of the gradient goes to the first of the operands that gave it. */
+/** Each element of the gradient goes to the operand that gave it; equal ones share it. */
 function picking(op: OpDefinition<object>, which: number): Gradient<object> {
   return {
     op,
@@ -137,14 +137,19 @@ function picking(op: OpDefinition<object>, which: number): Gradient<object> {
           throughBroadcast(g, 1, y, (to) => g.call('binary_gradient_f32', which, a, b, y.at, dy.at, 0, to, y.size))
         return
       }
-      // What one operand takes, the next ones do not get.
-      const rest = g.scratch(y.size * 4)
-      g.call('unary_f32', code.UNARY_NONE, dy.at, rest, dy.size, 0, 0)
-      g.inputs.forEach((_, i) => {
-        const taken = g.scratch(y.size * 4)
-        g.call('equal_gradient_f32', spread(g, g.input(i), y), y.at, rest, taken, y.size)
-        g.call('binary_f32', code.BINARY_SUB, rest, 1, taken, 1, rest, y.size)
-        if (g.wants(i)) throughBroadcast(g, i, y, (to) => g.call('unary_f32', code.UNARY_NONE, taken, to, y.size, 0, 0))
+      // Equal operands share, as the elements of a ReduceMax do.
+      const count = g.scratch(y.size * 4)
+      const [ones, taken] = [g.scratch(y.size * 4), g.scratch(y.size * 4)]
+      g.call('fill_f32', count, 0, y.size)
+      g.call('fill_f32', ones, 1, y.size)
+      const operands = g.inputs.map((_, i) => spread(g, g.input(i), y))
+      for (const at of operands) {
+        g.call('equal_gradient_f32', at, y.at, ones, taken, y.size)
+        g.call('binary_f32', code.BINARY_ADD, count, 1, taken, 1, count, y.size)
+      }
+      g.call('binary_f32', code.BINARY_DIV, dy.at, 1, count, 1, count, y.size)
+      operands.forEach((at, i) => {
+        if (g.wants(i)) throughBroadcast(g, i, y, (to) => g.call('equal_gradient_f32', at, y.at, count, to, y.size))
       })
     },
   }

@@ -65,6 +65,12 @@ const multiply = (g: GradientEmitter<unknown>, dx: Operand, by: Address) =>
 const scale = (g: GradientEmitter<unknown>, dx: Operand, factor: number) =>
   g.call('unary_f32', code.UNARY_AFFINE, dx.at, dx.at, dx.size, factor, 0)
 
+/** The least float32 above 0. */
+const LEAST_POSITIVE = 2 ** -149
+/** Raises what is less, and leaves NaN: −∞ and 0 then divide and subtract without becoming NaN. */
+const atLeast = (g: GradientEmitter<unknown>, x: Address, n: number, least: number) =>
+  g.call('binary_f32', code.BINARY_MAX, x, 1, g.table(Float32Array.of(least)), 0, x, n)
+
 export const ReduceSumGradient = /* @__PURE__ */ spreading(ReduceSum)
 export const ReduceMeanGradient = /* @__PURE__ */ spreading(ReduceMean, (g, dx) =>
   scale(g, dx, g.output(0).size / dx.size),
@@ -76,9 +82,12 @@ export const ReduceSumSquareGradient = /* @__PURE__ */ spreading(ReduceSumSquare
 export const ReduceL1Gradient = /* @__PURE__ */ spreading(ReduceL1, (g, dx) =>
   g.call('unary_gradient_f32', code.UNARY_ABS, g.input(0).at, g.input(0).at, dx.at, dx.at, dx.size, 0, 0),
 )
+/** dy·x/y; 0 at the corner, where all elements are 0, as in PyTorch. */
 export const ReduceL2Gradient = /* @__PURE__ */ spreading(ReduceL2, (g, dx) => {
   multiply(g, dx, g.input(0).at)
-  g.call('binary_f32', code.BINARY_DIV, dx.at, 1, unfolded(g, g.output(0), g.scratch(dx.size * 4)), 1, dx.at, dx.size)
+  const lengths = unfolded(g, g.output(0), g.scratch(dx.size * 4))
+  atLeast(g, lengths, dx.size, LEAST_POSITIVE)
+  g.call('binary_f32', code.BINARY_DIV, dx.at, 1, lengths, 1, dx.at, dx.size)
 })
 /** dy over the sum, whose logarithm y is. */
 export const ReduceLogSumGradient = /* @__PURE__ */ spreading(ReduceLogSum, (g, dx) => {
@@ -86,9 +95,10 @@ export const ReduceLogSumGradient = /* @__PURE__ */ spreading(ReduceLogSum, (g, 
   g.call('unary_f32', code.UNARY_EXP, sums, sums, dx.size, 0, 0)
   g.call('binary_f32', code.BINARY_DIV, dx.at, 1, sums, 1, dx.at, dx.size)
 })
-/** dy times softmax. */
+/** dy times softmax; 0 where all elements are −∞, as in PyTorch. */
 export const ReduceLogSumExpGradient = /* @__PURE__ */ spreading(ReduceLogSumExp, (g, dx) => {
   const shares = unfolded(g, g.output(0), g.scratch(dx.size * 4))
+  atLeast(g, shares, dx.size, -3.4028234663852886e38)
   g.call('binary_f32', code.BINARY_SUB, g.input(0).at, 1, shares, 1, shares, dx.size)
   g.call('unary_f32', code.UNARY_EXP, shares, shares, dx.size, 0, 0)
   multiply(g, dx, shares)
