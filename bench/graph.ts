@@ -7,15 +7,21 @@ import { encodeTensor } from '../src/onnx/tensor-proto.js'
 import { writeModel } from '../src/onnx/wire.js'
 import type { Feeds } from './work.js'
 
-/** bigint: INT; number: FLOAT; an array of bigints: INTS; text: STRING. */
-export type AttributeValue = bigint | number | readonly bigint[] | string
+/** bigint: INT; number: FLOAT; text: STRING; arrays of bigints, texts and numbers (also none): INTS, STRINGS and FLOATS. */
+export type AttributeValue = bigint | number | string | readonly bigint[] | readonly string[] | readonly number[]
 export type Attributes = Readonly<Record<string, AttributeValue>>
 
 function attribute(name: string, value: AttributeValue): Init<AttributeProto> {
   if (typeof value === 'bigint') return { name, type: AttributeType.INT, i: value }
   if (typeof value === 'number') return { name, type: AttributeType.FLOAT, f: value }
   if (typeof value === 'string') return { name, type: AttributeType.STRING, s: new TextEncoder().encode(value) }
-  return { name, type: AttributeType.INTS, ints: BigInt64Array.from(value) }
+  const [first] = value
+  if (typeof first === 'bigint')
+    return { name, type: AttributeType.INTS, ints: BigInt64Array.from(value as readonly bigint[]) }
+  const text = new TextEncoder()
+  if (typeof first === 'string')
+    return { name, type: AttributeType.STRINGS, strings: (value as readonly string[]).map((item) => text.encode(item)) }
+  return { name, type: AttributeType.FLOATS, floats: Float32Array.from(value as readonly number[]) }
 }
 
 export function node(
@@ -43,6 +49,8 @@ export interface GraphSpec {
   readonly nodes: readonly Init<NodeProto>[]
   readonly opset?: number
   readonly dtype?: DType
+  /** Of outputs that are not of `dtype`. */
+  readonly outputTypes?: Readonly<Record<string, DType>>
 }
 
 /** An ONNX file of a few nodes. */
@@ -53,10 +61,12 @@ export function model({
   nodes,
   opset = 20,
   dtype = 'float32',
+  outputTypes = {},
 }: GraphSpec): Uint8Array {
   const elemType = dtypeToOnnx(dtype)
   const opsetImport = [{ domain: '', version: opset }]
   if (nodes.some(({ domain }) => domain === 'com.microsoft')) opsetImport.push({ domain: 'com.microsoft', version: 1 })
+  if (nodes.some(({ domain }) => domain === 'ai.onnx.ml')) opsetImport.push({ domain: 'ai.onnx.ml', version: 3 })
   const proto: Init<ModelProto> = {
     irVersion: 9,
     opsetImport,
@@ -68,7 +78,10 @@ export function model({
         name,
         type: { tensorType: { elemType, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
       })),
-      output: outputs.map((name) => ({ name, type: { tensorType: { elemType } } })),
+      output: outputs.map((name) => ({
+        name,
+        type: { tensorType: { elemType: dtypeToOnnx(outputTypes[name] ?? dtype) } },
+      })),
     },
   }
   return writeModel(proto)

@@ -13,6 +13,7 @@ import {
 import { withRandomWeights } from '../../tests/support/random-weights.js'
 import { sharedRoot } from '../../tests/support/shared-root.js'
 import type { Work } from '../work.js'
+import { tabularWorks } from './tabular.js'
 
 /** Folders of models in which time runs along an axis: the "sequence" suite's. */
 export const sequenceFolders = ['silero-vad', 'dtln', 'gtcrn', 'bidi-lstm', 'cntk-lstm', 'toy-transformers']
@@ -39,6 +40,7 @@ function work(suite: string, group: string, real: RealModel, light: boolean): Wo
 
 /** Every model that is at hand. */
 export function* modelWorks(): Generator<() => Work> {
+  yield* tabularWorks()
   const models = join(sharedRoot, 'models')
   const light = join(sharedRoot, 'onnx-tests', 'light')
   if (!existsSync(models))

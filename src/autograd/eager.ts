@@ -7,7 +7,7 @@ import { emitReorder } from '../ir/strided.js'
 import { notFused } from '../ir/graph.js'
 import { physicalShape, sameMemory, type Order } from '../core/layout.js'
 import { resolve } from '../plan/weights.js'
-import type { HostTensor } from '../core/host.js'
+import { rawBytes, type HostTensor } from '../core/host.js'
 import type { Attributes } from '../ir/attributes.js'
 import type { GradientEmitter, TrainingEmitter } from '../ir/gradient.js'
 import type { Address, Argument, KernelEmitter, Operand, PackEmitter, TensorType } from '../ir/op.js'
@@ -42,6 +42,10 @@ class Immediate implements KernelEmitter {
     return this.device.table(data)
   }
 
+  constant(tensor: HostTensor): Address {
+    return this.device.table(rawBytes(tensor.data as TypedArray))
+  }
+
   scratch(bytes: number): Address {
     const address = this.device.allocate(bytes)
     this.scratches.push(address)
@@ -65,6 +69,10 @@ class Immediate implements KernelEmitter {
   }
 
   note(): void {}
+
+  host(operand: Operand, change: (tensor: HostTensor) => void): void {
+    change(this.device.hostOf(operand as Placed))
+  }
 
   /** Scratch is worth nothing any more. */
   done(): void {

@@ -128,6 +128,10 @@ export interface KernelEmitter extends PackEmitter {
    * most a quarter of what is left, since later nodes and intermediate values want memory, too.
    */
   affords(operand: Operand, key: string, bytes: number): boolean
+  /** A large read-only table, kept with the weights by its identity: what an operator makes of its attributes once and holds on to. */
+  constant(tensor: HostTensor): Address
+  /** A step in TypeScript in every run, between the calls before and after: `change` changes the elements in place. For what is too rare for a kernel. */
+  host(operand: Operand, change: (tensor: HostTensor) => void): void
   /** Describes the calls of this node for the profile. */
   note(note: Note): void
 }
@@ -212,12 +216,18 @@ export type RunBody = (body: Graph, inputs: readonly HostValue[]) => Promise<Hos
 export interface UpgradeContext {
   readonly opset: number
   inputs: string[]
-  readonly outputs: string[]
+  outputs: string[]
   readonly attributes: RawAttributes
   /** A new constant's name. */
   constant(tensor: HostTensor): string
-  /** A new node before this one; returns the name of its only output. */
-  node(op: string, inputs: readonly string[], attributes?: Record<string, unknown> | RawAttributes): string
+  /** A new node before this one; returns the name of its first output. `more` names the outputs after that. */
+  node(
+    op: string,
+    inputs: readonly string[],
+    attributes?: Record<string, unknown> | RawAttributes,
+    domain?: string,
+    more?: readonly string[],
+  ): string
   /** Replaces the operator's name (Upsample → Resize); the new one is of ai.onnx, or of another domain. */
   rename(op: string, domain?: string): void
 }

@@ -32,13 +32,13 @@ export function upgradeNode(node: NamedNode, opset: number, sink: Sink): void {
       sink.constant(name, tensor)
       return name
     },
-    node: (type, inputs, attributes = {}) => {
-      const made = known(type)
+    node: (type, inputs, attributes = {}, domain = '', more = []) => {
+      const made = known(type, domain)
       const raw: RawAttributes = attributes instanceof Map ? attributes : new Map<string, RawAttribute>()
       if (!(attributes instanceof Map))
         for (const [key, value] of Object.entries(attributes)) raw.set(key, toRaw(made.attributes[key].kind, value))
       const output = `${node.name}/${type}${sink.fresh()}`
-      sink.node({ op: made, name: output, raw, inputs, outputs: [output] })
+      sink.node({ op: made, name: output, raw, inputs, outputs: [output, ...more] })
       return output
     },
     rename: (type, domain) => {

@@ -200,6 +200,14 @@ export class NodeEmitter implements Emitter<Attributes> {
     return this.target.weights.table(data)
   }
 
+  constant(tensor: HostTensor): Address {
+    return this.target.weights.raw(tensor)
+  }
+
+  host(operand: Operand, change: (tensor: HostTensor) => void): void {
+    this.hostStep(operand, change, 'TypeScript')
+  }
+
   check(operand: Operand, test: (tensor: HostTensor) => void): void {
     const name = this.node.inputs[this.inputs.indexOf(operand as Placed)]?.name
     const named = (tensor: HostTensor) => {
@@ -211,19 +219,15 @@ export class NodeEmitter implements Emitter<Attributes> {
       }
     }
     if (operand.constant) named(operand.constant)
-    else {
-      const compute = ([tensor]: readonly (HostTensor | undefined)[]) => {
-        named(tensor!)
-        return []
-      }
-      this.target.steps.push({
-        node: this.node,
-        inputs: [operand as Placed],
-        outputs: [],
-        compute,
-        note: { kernel: 'check' },
-      })
+    else this.hostStep(operand, named, 'check')
+  }
+
+  private hostStep(operand: Operand, look: (tensor: HostTensor) => void, kernel: string): void {
+    const compute = ([tensor]: readonly (HostTensor | undefined)[]) => {
+      if (tensor) look(tensor)
+      return []
     }
+    this.target.steps.push({ node: this.node, inputs: [operand as Placed], outputs: [], compute, note: { kernel } })
   }
 
   ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {

@@ -6,7 +6,7 @@ import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, floats, int, ints, required, string, strings, tensor } from '../../ir/attributes.js'
 import { floatTensor, numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
 import { product } from '../matmul/scalar-linear.js'
-import { defineOp } from '../../ir/op.js'
+import { defineOp, type UpgradeContext } from '../../ir/op.js'
 import { postTransform } from './ml-transform.js'
 import { tensorAt } from '../control/sequence.js'
 
@@ -305,6 +305,24 @@ export const LinearClassifier = defineOp({
     return classified(a, rows, given, scores, a.post_transform)
   },
 })
+
+/** Names of classes that are texts: the classifier gives their numbers, and a LabelEncoder behind it the names. */
+export function labelsByNumber(node: UpgradeContext, op: string, numbers: string): void {
+  const texts = node.attributes.get('classlabels_strings')
+  if (texts?.kind !== 'strings' || texts.value.length === 0) return
+  node.attributes.delete('classlabels_strings')
+  const counted = { kind: 'ints', value: texts.value.map((_, i) => BigInt(i)) } as const
+  node.attributes.set(numbers, counted)
+  const [labels, scores] = node.outputs
+  if (!labels) return
+  const number = node.node(op, node.inputs, new Map(node.attributes), domain, scores ? [scores] : [])
+  node.rename('LabelEncoder', domain)
+  node.attributes.clear()
+  node.attributes.set('keys_int64s', counted)
+  node.attributes.set('values_strings', texts)
+  node.inputs = [number]
+  node.outputs = [labels]
+}
 
 /** The names of classes, of either type. */
 export interface Labels {

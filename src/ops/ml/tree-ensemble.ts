@@ -1,102 +1,100 @@
 // Decision trees (domain ai.onnx.ml): the operator of opset 5 and the two it replaces.
 import { LanewiseError } from '../../core/errors.js'
+import type { DType } from '../../core/dtype.js'
 import type { HostTensor } from '../../core/host.js'
 import { float, floats, int, ints, required, string, strings, tensor } from '../../ir/attributes.js'
-import { floatTensor, numbersOf } from '../elementwise/scalar-floats.js'
-import { classified, labelTensor, tableOf, type Labels } from './ml.js'
-import { postTransform } from './ml-transform.js'
-import { defineOp } from '../../ir/op.js'
+import { defineOp, type Address, type Emitter, type Operand } from '../../ir/op.js'
+import { emitCast } from '../elementwise/cast.js'
+import { numbersOf } from '../elementwise/scalar-floats.js'
+import { layOutForest, LEQ, MEMBER, type Forest, type Trees } from './forest.js'
+import { labelsByNumber, tableOf } from './ml.js'
+import { emitTransform, emitVote, type Vote } from './scores.js'
 
 const domain = 'ai.onnx.ml'
-
-/** The tests of nodes by their numbers in opset 5; 6 is membership of a set. */
-const tests: readonly ((value: number, split: number) => boolean)[] = [
-  (value, split) => value <= split,
-  (value, split) => value < split,
-  (value, split) => value >= split,
-  (value, split) => value > split,
-  (value, split) => value === split,
-  (value, split) => value !== split,
-]
-const MEMBER = 6
-const modeNames = ['BRANCH_LEQ', 'BRANCH_LT', 'BRANCH_GTE', 'BRANCH_GT', 'BRANCH_EQ', 'BRANCH_NEQ']
+const LEAF = -1
+const modeNames = ['BRANCH_LEQ', 'BRANCH_LT', 'BRANCH_GTE', 'BRANCH_GT', 'BRANCH_EQ', 'BRANCH_NEQ', 'BRANCH_MEMBER']
 const transforms = ['NONE', 'SOFTMAX', 'LOGISTIC', 'SOFTMAX_ZERO', 'PROBIT']
-const aggregates = ['AVERAGE', 'SUM', 'MIN', 'MAX']
+const aggregates = ['AVERAGE', 'SUM', 'MIN', 'MAX'] as const
+/** Bytes of prepared rows that stay in the nearest cache beside the nodes. */
+const BLOCK_BYTES = 16384
 
-interface TreeNode {
-  readonly feature: number
-  readonly passes: (value: number) => boolean
-  readonly missingIsTrue: boolean
-  readonly then: TreeNode | Leaf
-  readonly otherwise: TreeNode | Leaf
+type Precision = 'float32' | 'float64'
+
+/** Forests by the attributes that describe them and whether x is float64: made once, however many plans a session has. */
+const forests = new WeakMap<object, (Forest | undefined)[]>()
+
+/** @param numbers - everything that has digits: float32 must hold them all to be enough. */
+function forestOf(
+  attributes: object,
+  x: DType,
+  numbers: readonly (ArrayLike<number> | undefined)[],
+  trees: () => Trees,
+): Forest {
+  let made = forests.get(attributes)
+  if (!made) forests.set(attributes, (made = []))
+  const fits = (value: number) => Object.is(Math.fround(value), value)
+  const enough = () => numbers.every((list) => Array.prototype.every.call(list ?? [], fits))
+  return (made[Number(x === 'float64')] ??= layOutForest(trees(), x !== 'float64' && enough() ? 'float32' : 'float64'))
 }
 
-interface Leaf {
-  readonly weights: readonly (readonly [target: number, weight: number])[]
+const kernel = ([x]: readonly (DType | undefined)[]): boolean =>
+  x === 'float32' || x === 'float64' || x === 'int32' || x === 'int64'
+
+/** An operand as another type. */
+function as(e: Emitter<unknown>, x: Operand, dtype: Precision): Address {
+  if (x.dtype === dtype) return x.at
+  const at = e.scratch(x.size * (dtype === 'float64' ? 8 : 4))
+  // Integers are compared with float32 splits as float32.
+  if (dtype === 'float64' && x.dtype !== 'float32') {
+    const between = { ...operandOf(x), dtype: 'float32' as const, at: e.scratch(x.size * 4) }
+    emitCast(e, x, between)
+    emitCast(e, between, { ...operandOf(x), dtype, at })
+  } else emitCast(e, x, { ...operandOf(x), dtype, at })
+  return at
 }
 
-interface Forest {
-  readonly roots: readonly (TreeNode | Leaf)[]
-  /** No way through a tree is longer, unless it goes in a circle. */
-  readonly nodes: number
-  readonly targets: number
+function operandOf({ shape, order, physical, size }: Operand): Omit<Operand, 'dtype' | 'at'> {
+  return { shape, order, physical, size, constant: undefined }
 }
 
-/** Scores of every row: leaves' weights gathered over the trees. */
-function evaluate(
-  { roots, nodes, targets }: Forest,
-  x: HostTensor,
-  aggregate: string,
-  base: readonly number[],
-): { rows: number; scores: Float64Array } {
+/** Scores of every row of input 0, in the forest's precision. */
+function emitForest(e: Emitter<unknown>, forest: Forest, scores: Address): void {
+  const x = e.input(0)
   const [rows, columns] = tableOf(x.shape)
-  const values = numbersOf(x)
-  const scores = new Float64Array(rows * targets)
-  const seen = new Uint8Array(targets)
-  if (!aggregates.includes(aggregate))
-    throw new LanewiseError('E_VALUE', `aggregate_function "${aggregate}" is not known`)
-  for (let r = 0; r < rows; r++) {
-    const row = scores.subarray(r * targets, (r + 1) * targets)
-    seen.fill(0)
-    for (const root of roots) {
-      let at = root
-      for (let steps = 0; !('weights' in at); steps++) {
-        if (steps > nodes) throw new LanewiseError('E_VALUE', 'the nodes of a tree go in a circle')
-        if (!(at.feature >= 0 && at.feature < columns))
-          throw new LanewiseError('E_VALUE', `feature ${at.feature} is outside [0, ${columns - 1}]`)
-        const value = values[r * columns + at.feature]
-        at = at.passes(value) || (at.missingIsTrue && Number.isNaN(value)) ? at.then : at.otherwise
-      }
-      for (const [target, weight] of at.weights) {
-        if (aggregate === 'MIN' || aggregate === 'MAX') {
-          const better = aggregate === 'MIN' ? weight < row[target] : weight > row[target]
-          if (seen[target] === 0 || better) row[target] = weight
-        } else {
-          // In float32, as the weights are: a sum that meets a threshold exactly must meet it here, too.
-          row[target] = Math.fround(row[target] + (aggregate === 'AVERAGE' ? weight / roots.length : weight))
-        }
-        seen[target] = 1
-      }
-    }
-    // A target that no leaf spoke of stays 0 without its base value.
-    for (let t = 0; t < targets; t++) if (seen[t] !== 0) row[t] += base[t] ?? 0
-  }
-  return { rows, scores }
+  if (rows === 0 || forest.targets === 0) return
+  if (forest.features > columns)
+    throw new LanewiseError('E_VALUE', `feature ${forest.features - 1} is outside [0, ${columns - 1}]`)
+  const bytes = forest.width * (forest.dtype === 'float64' ? 8 : 4)
+  // Whole groups of eight, as the kernel takes them.
+  const block = Math.min(rows, 8 * Math.max(1, Math.min(8, Math.floor(BLOCK_BYTES / (8 * bytes)))))
+  e.call(
+    forest.dtype === 'float64' ? 'trees_f64' : 'trees_f32',
+    as(e, x, forest.dtype),
+    scores,
+    e.constant(forest.block),
+    columns,
+    e.scratch(64 + block * bytes),
+    block,
+    0,
+    rows,
+  )
 }
 
-/** A list of nodes linked by number; what a number means is for `resolve` to say. */
-function link(
-  count: number,
-  describe: (i: number) => Pick<TreeNode, 'feature' | 'passes' | 'missingIsTrue'>,
-  resolve: (i: number, branch: boolean, nodes: readonly TreeNode[]) => TreeNode | Leaf,
-): TreeNode[] {
-  type Open = { -readonly [K in keyof TreeNode]: TreeNode[K] }
-  const nodes = Array.from({ length: count }, (_, i) => ({ ...describe(i) }) as Open)
-  nodes.forEach((node, i) => {
-    node.then = resolve(i, true, nodes)
-    node.otherwise = resolve(i, false, nodes)
-  })
-  return nodes
+/** Scores as output 0, with a post transform. */
+function emitScores(e: Emitter<unknown>, forest: Forest, transform: string): void {
+  const y = e.output(0)
+  if (y.dtype === forest.dtype) emitForest(e, forest, y.at)
+  else {
+    const from = { ...operandOf(y), dtype: forest.dtype, at: e.scratch(y.size * (forest.dtype === 'float64' ? 8 : 4)) }
+    emitForest(e, forest, from.at)
+    emitCast(e, from, y)
+  }
+  if (y.dtype === 'float32') return emitTransform(e, transform, y, forest.targets)
+  if (transform === 'NONE') return
+  const narrow = { ...operandOf(y), dtype: 'float32' as const, at: e.scratch(y.size * 4) }
+  emitCast(e, y, narrow)
+  emitTransform(e, transform, narrow, forest.targets)
+  emitCast(e, narrow, y)
 }
 
 export const TreeEnsemble = defineOp({
@@ -124,57 +122,67 @@ export const TreeEnsemble = defineOp({
   infer: ({ attributes: { n_targets: targets }, inputs: [x] }) => [
     { dtype: x!.dtype, shape: [tableOf(x!.shape)[0], targets] },
   ],
-  compute({ attributes: a, inputs: [x], outputs: [y] }) {
-    const modes = numbersOf(a.nodes_modes)
-    const splits = numbersOf(a.nodes_splits)
-    const weights = numbersOf(a.leaf_weights)
-    const sets = setsOf(a.membership_values)
-    const targets = a.n_targets
-    const leaves = a.leaf_targetids.map((target, i): Leaf => {
-      if (!(target >= 0 && target < targets) || i >= weights.length)
-        throw new LanewiseError('E_VALUE', `leaf ${i} of target ${target} is not one of ${targets} targets`)
-      return { weights: [[target, weights[i]]] }
-    })
-    let members = 0
-    const nodes = link(
-      a.nodes_featureids.length,
-      (i) => {
-        const split = splits[i]
-        const set = modes[i] === MEMBER ? sets[members++] : undefined
-        const test = tests[modes[i]]
-        if (!set && !test) throw new LanewiseError('E_VALUE', `node mode ${modes[i]} is not known or has no set`)
-        return {
-          feature: a.nodes_featureids[i],
-          passes: set ? (value) => set.has(value) : (value) => test(value, split),
-          missingIsTrue: a.nodes_missing_value_tracks_true?.[i] === 1,
-        }
-      },
-      (i, branch, all) => {
-        const id = (branch ? a.nodes_truenodeids : a.nodes_falsenodeids)[i]
-        const found = (branch ? a.nodes_trueleafs : a.nodes_falseleafs)[i] ? leaves[id] : all[id]
-        if (!found) throw new LanewiseError('E_VALUE', `node ${i} leads to ${id}, which there is not`)
-        return found
-      },
-    )
-    const roots = a.tree_roots.map((root) => {
-      if (!nodes[root]) throw new LanewiseError('E_VALUE', `there is no root ${root}`)
-      // A tree that is only a leaf is written as a node with the same leaf on both sides.
-      return nodes[root]
-    })
-    const { scores } = evaluate({ roots, nodes: nodes.length, targets }, x!, aggregates[a.aggregate_function] ?? '', [])
-    postTransform(transforms[a.post_transform] ?? '', scores, targets)
-    return [floatTensor(y.dtype, y.shape, scores)]
+  kernel: ([x]) => x === 'float32' || x === 'float64',
+  emit(e) {
+    const { attributes: a } = e
+    const [splits, weights] = [numbersOf(a.nodes_splits), numbersOf(a.leaf_weights)]
+    const numbers = [splits, weights, a.membership_values && numbersOf(a.membership_values)]
+    const forest = forestOf(a, e.input(0).dtype, numbers, () => treesOf(a))
+    emitScores(e, forest, transforms[a.post_transform] ?? String(a.post_transform))
   },
 })
 
-/** Sets of values, one behind the other with NaN between them. */
-function setsOf(values: HostTensor | undefined): Set<number>[] {
+function treesOf(a: Parameters<NonNullable<typeof TreeEnsemble.emit>>[0]['attributes']): Trees {
+  const [modes, weights] = [numbersOf(a.nodes_modes), numbersOf(a.leaf_weights)]
+  const count = a.nodes_featureids.length
+  const aggregate = aggregates[a.aggregate_function]
+  if (!aggregate) throw new LanewiseError('E_VALUE', `aggregate_function ${a.aggregate_function} is not known`)
+  for (const root of a.tree_roots)
+    if (!(root >= 0 && root < count)) throw new LanewiseError('E_VALUE', `there is no root ${root}`)
+  return {
+    features: a.nodes_featureids,
+    modes,
+    splits: numbersOf(a.nodes_splits),
+    missingIsTrue: a.nodes_missing_value_tracks_true,
+    sets: setsOf(modes, a.membership_values),
+    roots: a.tree_roots,
+    child(node, passed) {
+      const id = (passed ? a.nodes_truenodeids : a.nodes_falsenodeids)[node]
+      const isLeaf = (passed ? a.nodes_trueleafs : a.nodes_falseleafs)[node]
+      if (!(id >= 0 && id < (isLeaf ? a.leaf_targetids.length : count)))
+        throw new LanewiseError('E_VALUE', `node ${node} leads to ${id}, which there is not`)
+      return isLeaf ? -1 - id : id
+    },
+    leaf(leaf) {
+      if (leaf >= weights.length) throw new LanewiseError('E_VALUE', `leaf ${leaf} has no weight`)
+      return [[a.leaf_targetids[leaf], weights[leaf]]]
+    },
+    targets: a.n_targets,
+    aggregate,
+    base: [],
+    gaps: false,
+  }
+}
+
+/** Sets of values, one behind the other with NaN between them, by the nodes that test for them. */
+function setsOf(modes: ArrayLike<number>, values: HostTensor | undefined): Map<number, number[]> {
   const sets: Set<number>[] = [new Set()]
   for (const value of values ? Array.from(numbersOf(values)) : []) {
     if (Number.isNaN(value)) sets.push(new Set())
     else sets[sets.length - 1].add(value)
   }
-  return sets
+  const found = new Map<number, number[]>()
+  let next = 0
+  for (let i = 0; i < modes.length; i++) {
+    if (modes[i] !== MEMBER) continue
+    const set = sets[next++]
+    if (!set) throw new LanewiseError('E_VALUE', `node ${i} has no set of values`)
+    found.set(
+      i,
+      [...set].sort((a, b) => a - b),
+    )
+  }
+  return found
 }
 
 const oldAttributes = {
@@ -220,54 +228,88 @@ function listOf(list: readonly number[] | undefined, values: HostTensor | undefi
   return values ? numbersOf(values) : (list ?? [])
 }
 
-function oldForest(a: OldTrees, leaves: OldLeaves, targets: number): Forest {
-  if (a.nodes_treeids.length !== a.nodes_nodeids.length) {
-    throw new LanewiseError(
-      'E_VALUE',
-      `there are ${a.nodes_nodeids.length} nodes_nodeids and ${a.nodes_treeids.length} nodes_treeids`,
-    )
+const baseOf = (a: OldTrees) => listOf(a.base_values, a.base_values_as_tensor)
+const splitsOf = (a: OldTrees) => listOf(a.nodes_values, a.nodes_values_as_tensor)
+
+/** Where the nodes of trees are in their list, by tree and number. */
+class Places {
+  /** Of each tree the first place, and its nodes by their numbers where these do not simply count from there. */
+  private readonly trees = new Map<number, { first: number; byNumber: Map<number, number> }>()
+
+  constructor(
+    private readonly treeIds: readonly number[],
+    private readonly nodeIds: readonly number[],
+  ) {
+    treeIds.forEach((tree, place) => {
+      const known = this.trees.get(tree)
+      if (!known) this.trees.set(tree, { first: place, byNumber: new Map([[nodeIds[place], place]]) })
+      else if (!this.counts(tree, known.first, nodeIds[place], place)) known.byNumber.set(nodeIds[place], place)
+    })
   }
-  const splits = listOf(a.nodes_values, a.nodes_values_as_tensor)
-  const weightsOf = new Map<string, [number, number][]>()
+
+  /** The first node of every tree. */
+  get roots(): number[] {
+    return [...this.trees.values()].map(({ first }) => first)
+  }
+
+  of(tree: number, node: number): number | undefined {
+    const known = this.trees.get(tree)
+    if (!known) return undefined
+    const place = known.first + node
+    return this.counts(tree, known.first, node, place) ? place : known.byNumber.get(node)
+  }
+
+  private counts(tree: number, first: number, node: number, place: number): boolean {
+    return place === first + node && this.treeIds[place] === tree && this.nodeIds[place] === node
+  }
+}
+
+function oldTrees(a: OldTrees, leaves: OldLeaves, targets: number, aggregate: string, gaps: boolean): Trees {
+  const { nodes_treeids: treeIds, nodes_nodeids: nodeIds } = a
+  if (treeIds.length !== nodeIds.length)
+    throw new LanewiseError('E_VALUE', `there are ${nodeIds.length} nodes_nodeids and ${treeIds.length} nodes_treeids`)
+  const known = aggregates.find((name) => name === aggregate)
+  if (!known) throw new LanewiseError('E_VALUE', `aggregate_function "${aggregate}" is not known`)
+  const places = new Places(treeIds, nodeIds)
+  const modes = Int8Array.from(a.nodes_modes, (name) => {
+    const mode = name === 'LEAF' ? LEAF : modeNames.indexOf(name)
+    if (mode < LEQ && name !== 'LEAF') throw new LanewiseError('E_VALUE', `node mode "${name}" is not known`)
+    return mode
+  })
+  if (modes.includes(MEMBER)) throw new LanewiseError('E_VALUE', 'BRANCH_MEMBER has no set of values here')
+  const weights = new Map<number, (readonly [number, number])[]>()
   leaves.ids.forEach((target, i) => {
     if (!(target >= 0 && target < targets))
       throw new LanewiseError('E_VALUE', `target ${target} is outside [0, ${targets - 1}]`)
-    const key = `${leaves.trees[i]} ${leaves.nodes[i]}`
-    const list = weightsOf.get(key)
+    const place = places.of(leaves.trees[i], leaves.nodes[i])
+    if (place === undefined) return
+    const list = weights.get(place)
     if (list) list.push([target, leaves.weights[i]])
-    else weightsOf.set(key, [[target, leaves.weights[i]]])
+    else weights.set(place, [[target, leaves.weights[i]]])
   })
-  const places = new Map(a.nodes_nodeids.map((node, i) => [`${a.nodes_treeids[i]} ${node}`, i]))
-  const isLeaf = (i: number) => a.nodes_modes[i] === 'LEAF'
-  const at = (i: number, nodes: readonly TreeNode[]): TreeNode | Leaf =>
-    isLeaf(i) ? { weights: weightsOf.get(`${a.nodes_treeids[i]} ${a.nodes_nodeids[i]}`) ?? [] } : nodes[i]
-  const nodes = link(
-    a.nodes_nodeids.length,
-    (i) => {
-      const test = isLeaf(i) ? tests[0] : tests[modeNames.indexOf(a.nodes_modes[i])]
-      if (!test) throw new LanewiseError('E_VALUE', `node mode "${a.nodes_modes[i]}" is not known`)
-      const split = splits[i]
-      return {
-        feature: a.nodes_featureids[i],
-        passes: (value) => test(value, split),
-        missingIsTrue: a.nodes_missing_value_tracks_true?.[i] === 1,
-      }
-    },
-    (i, branch, all) => {
-      if (isLeaf(i)) return { weights: [] }
-      const id = (branch ? a.nodes_truenodeids : a.nodes_falsenodeids)[i]
-      const place = places.get(`${a.nodes_treeids[i]} ${id}`)
+  const refer = (place: number) => (modes[place] === LEAF ? -1 - place : place)
+  return {
+    features: a.nodes_featureids,
+    modes,
+    splits: splitsOf(a),
+    missingIsTrue: a.nodes_missing_value_tracks_true,
+    roots: places.roots.map(refer),
+    child(node, passed) {
+      const id = (passed ? a.nodes_truenodeids : a.nodes_falsenodeids)[node]
+      const place = places.of(treeIds[node], id)
       if (place === undefined)
         throw new LanewiseError(
           'E_VALUE',
-          `node ${a.nodes_nodeids[i]} of tree ${a.nodes_treeids[i]} leads to ${id}, which there is not`,
+          `node ${nodeIds[node]} of tree ${treeIds[node]} leads to ${id}, which there is not`,
         )
-      return at(place, all)
+      return refer(place)
     },
-  )
-  // The first node of every tree is its root.
-  const roots = [...new Set(a.nodes_treeids)].map((tree) => at(a.nodes_treeids.indexOf(tree), nodes))
-  return { roots, nodes: nodes.length, targets }
+    leaf: (place) => weights.get(place) ?? [],
+    targets,
+    aggregate: known,
+    base: baseOf(a),
+    gaps,
+  }
 }
 
 export const TreeEnsembleRegressor = defineOp({
@@ -287,21 +329,20 @@ export const TreeEnsembleRegressor = defineOp({
   infer: ({ attributes: { n_targets: targets }, inputs: [x] }) => [
     { dtype: 'float32', shape: [tableOf(x!.shape)[0], targets] },
   ],
-  compute({ attributes: a, inputs: [x], outputs: [y] }) {
+  kernel,
+  emit(e) {
+    const { attributes: a } = e
     const leaves = {
       trees: a.target_treeids,
       nodes: a.target_nodeids,
       ids: a.target_ids,
       weights: listOf(a.target_weights, a.target_weights_as_tensor),
     }
-    const { scores } = evaluate(
-      oldForest(a, leaves, a.n_targets),
-      x!,
-      a.aggregate_function,
-      Array.from(listOf(a.base_values, a.base_values_as_tensor)),
+    const numbers = [splitsOf(a), leaves.weights, baseOf(a)]
+    const forest = forestOf(a, e.input(0).dtype, numbers, () =>
+      oldTrees(a, leaves, a.n_targets, a.aggregate_function, false),
     )
-    postTransform(a.post_transform, scores, a.n_targets)
-    return [floatTensor('float32', y.shape, scores)]
+    emitScores(e, forest, a.post_transform)
   },
 })
 
@@ -320,28 +361,33 @@ export const TreeEnsembleClassifier = defineOp({
     classlabels_strings: strings(),
     threshold: float(),
   },
-  compute({ attributes: a, inputs: [x] }) {
-    const labels = (a.classlabels_strings?.length ? a.classlabels_strings : a.classlabels_int64s) ?? []
+  infer({ attributes: { classlabels_int64s: labels = [] }, inputs: [x] }) {
+    const [rows] = tableOf(x!.shape)
+    return [
+      { dtype: 'int64', shape: [rows] },
+      { dtype: 'float32', shape: [rows, labels.length] },
+    ]
+  },
+  kernel,
+  emit(e) {
+    const { attributes: a } = e
+    const labels = a.classlabels_int64s ?? []
     const weights = listOf(a.class_weights, a.class_weights_as_tensor)
     const leaves = { trees: a.class_treeids, nodes: a.class_nodeids, ids: a.class_ids, weights }
-    const { rows, scores } = evaluate(
-      oldForest(a, leaves, labels.length),
-      x!,
-      'SUM',
-      Array.from(listOf(a.base_values, a.base_values_as_tensor)),
+    const numbers = [splitsOf(a), weights, baseOf(a)]
+    const forest = forestOf(a, e.input(0).dtype, numbers, () =>
+      oldTrees(a, leaves, labels.length, 'SUM', labels.length > 2),
     )
-    const names = { classlabels_strings: a.classlabels_strings, classlabels_ints: a.classlabels_int64s }
-    if (labels.length !== 2 || new Set(a.class_ids).size !== 1)
-      return classified(names, rows, labels.length, scores, a.post_transform)
-    return oneSided(
-      names,
-      rows,
-      a.class_ids[0],
-      scores,
-      a.post_transform,
-      Array.from(weights).every((weight) => weight >= 0),
-    )
+    const [rows] = tableOf(e.input(0).shape)
+    const scores = e.scratch(rows * labels.length * (forest.dtype === 'float64' ? 8 : 4))
+    emitForest(e, forest, scores)
+    const to = { labels: e.outputs[0] && e.output(0).at, scores: e.outputs[1] && e.output(1) }
+    const vote = { labels, given: labels.length, transform: a.post_transform }
+    emitVote(e, scores, forest.dtype, rows, to, { ...vote, ...telling(a, weights) })
   },
+  upgrades: [
+    { below: Infinity, apply: (node) => labelsByNumber(node, 'TreeEnsembleClassifier', 'classlabels_int64s') },
+  ],
 })
 
 /**
@@ -349,22 +395,17 @@ export const TreeEnsembleClassifier = defineOp({
  * for "the class", which is labelled second, and the other gets the rest. The specification says nothing of this; it is what ONNX Runtime
  * does, and exporters count on it.
  */
-function oneSided(
-  names: Labels,
-  rows: number,
-  only: number,
-  scores: Float64Array,
-  transform: string,
-  probability: boolean,
-): HostTensor[] {
-  const sums = Array.from({ length: rows }, (_, r) => scores[2 * r + only])
-  const chosen = sums.map((sum) => (sum > (probability ? 0.5 : 0) ? 1 : 0))
-  if (only === 0) {
-    const logistic = transform === 'LOGISTIC'
-    sums.forEach((sum, r) => scores.set([probability && !logistic ? 1 - sum : -sum, sum], 2 * r))
-    if (logistic) postTransform(transform, scores, 2)
-  } else {
-    postTransform(transform, scores, 2)
-  }
-  return [labelTensor(names, chosen), floatTensor('float32', [rows, 2], scores)]
+function telling(
+  a: { class_ids: readonly number[]; classlabels_int64s?: readonly number[]; post_transform: string },
+  weights: ArrayLike<number>,
+): Pick<Vote, 'only' | 'gaps' | 'transform'> {
+  const [only = 0] = a.class_ids
+  if (a.classlabels_int64s?.length !== 2 || a.class_ids.some((id) => id !== only))
+    return { gaps: (a.classlabels_int64s?.length ?? 0) > 2, transform: a.post_transform }
+  const probability = Array.prototype.every.call(weights, (weight: number) => weight >= 0)
+  const threshold = probability ? 0.5 : 0
+  if (only !== 0) return { only: { column: only, threshold, pair: 'row' }, transform: a.post_transform }
+  const logistic = a.post_transform === 'LOGISTIC'
+  const pair = probability && !logistic ? 'rest' : 'opposite'
+  return { only: { column: 0, threshold, pair }, transform: logistic ? 'LOGISTIC' : 'NONE' }
 }
