@@ -1,7 +1,7 @@
-import { instantiateSync } from '@assemblyscript/loader'
 import { viewData, type NumericDType, type TypedArray } from '../src/core/dtype.js'
 import { LanewiseError } from '../src/core/errors.js'
 import { HostMemory } from '../src/core/host-memory.js'
+import { isErrorNamed } from '../src/core/realm.js'
 import type { Build, Kernels } from './module.js'
 
 const PAGE = 65536
@@ -49,9 +49,7 @@ export class Context {
     } catch (cause) {
       throw new LanewiseError('E_BUDGET', 'the engine has no WebAssembly memory left to give', { cause })
     }
-    const { instance } = instantiateSync(module, { env: { memory: this.memory } })
-    // The loader wraps each export in a closure; kernels are called on hot paths, so the bare ones are used.
-    this.kernels = instance.exports as unknown as Kernels
+    this.kernels = instantiate(module, this.memory)
     this.build = this.kernels.is_relaxed() === 1 ? 'relaxed' : 'simd'
     this.limit = Math.min(limit, ADDRESS_SPACE)
     this.host = new HostMemory(limit, () => this.usedBytes)
@@ -198,15 +196,28 @@ export class Context {
   }
 }
 
+/** @throws LanewiseError `E_VALUE` if the module holds no kernels of this version. */
+function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
+  let kernels: Partial<Kernels>
+  try {
+    // Kernels are called on hot paths: the bare exports, nothing around them.
+    kernels = new WebAssembly.Instance(module, { env: { memory } }).exports
+  } catch (cause) {
+    throw notKernels((cause as Error).message, cause)
+  }
+  if (!kernels.is_relaxed || !kernels.heap_base) throw notKernels('it exports other functions')
+  return kernels as Kernels
+}
+
+function notKernels(why: string, cause?: unknown): LanewiseError {
+  return new LanewiseError('E_VALUE', `this is not a WebAssembly module of Lanewise's kernels: ${why}`, { cause })
+}
+
 /** Whether a kernel was left in the middle: by a trap, or because the stack was full when it was called. */
 function isTrap(error: unknown): error is Error {
-  if (error instanceof WebAssembly.RuntimeError) return true
+  if (isErrorNamed(error, 'RuntimeError')) return true
   // V8 and JavaScriptCore throw a RangeError, SpiderMonkey an InternalError.
-  return (
-    error instanceof Error &&
-    (error.name === 'RangeError' || error.name === 'InternalError') &&
-    /call stack|recursion/.test(error.message)
-  )
+  return isErrorNamed(error, 'RangeError', 'InternalError') && /call stack|recursion/.test(error.message)
 }
 
 /** The next address, or size, that is a whole number of cache lines. */

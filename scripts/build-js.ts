@@ -61,7 +61,7 @@ for (const { platform, entryPoints } of groups) {
     if (folder) bundled.add(folder)
   }
 }
-writeFileSync('dist/third-party-licenses.txt', [...bundled].sort().map(licenceOf).join('\n\n'))
+writeFileSync('dist/third-party-licenses.txt', [...[...bundled].sort().map(licenceOf), kernelLicences()].join('\n\n'))
 
 /** The URLs of the kernels are relative to the file that holds them. */
 function checkPlaces({ outputs }: Metafile): void {
@@ -84,4 +84,22 @@ function licenceOf(folder: string): string {
     ? readFileSync(join(folder, file), 'utf8').trim()
     : `by ${by}, under ${license}: https://spdx.org/licenses/${license}.html`
   return `${name} ${version}\n\n${text}\n`
+}
+
+/** What the WebAssembly files hold besides our own code: AssemblyScript's standard library, whose exp, expm1 and tanh of float64 are musl's. */
+function kernelLicences(): string {
+  const source = readFileSync('node_modules/assemblyscript/std/assembly/math.ts', 'utf8')
+  const sun = /(?:^\/\/.*\n)*^\/\/.*Sun Microsystems.*\n(?:^\/\/.*\n)*/m.exec(source)?.[0]
+  if (!sun) throw new Error("the notice of AssemblyScript's math.ts is not where it was")
+  const mit = /Permission is hereby granted[^]*$/.exec(readFileSync('LICENSE', 'utf8'))![0].trim()
+  return `${licenceOf('node_modules/assemblyscript')}
+musl libc (in the kernels, by way of AssemblyScript's standard library)
+
+Copyright (c) Rich Felker, et al.
+Copyright (c) Arm Limited (exp, from Arm Optimized Routines)
+
+${mit}
+
+${sun.replaceAll(/^\/\/ ?/gm, '').trim()}
+`
 }

@@ -1,7 +1,8 @@
 // What an app downloads that imports InferenceSession and Tensor from the browser entry: its minified JavaScript and the one build of
 // the kernels that it loads. Writes dist/size.json; fails over the budget, or if anything but inference is in it.
-import { build, type BuildOptions } from 'esbuild'
+import { build, type BuildOptions, type Metafile } from 'esbuild'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 
@@ -20,7 +21,7 @@ const foreignKernels = /backward|gradient|loss|optimizer|adam|sgd/
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const fromDist = await bundle('dist/browser.js')
-const js = sizeOf(fromDist.outputFiles[0].contents)
+const js = sizeOf(Buffer.concat(loadedFirst(fromDist)))
 const wasm = {
   simd: sizeOf(readFileSync('dist/wasm/inference-simd.wasm')),
   relaxed: sizeOf(readFileSync('dist/wasm/inference-relaxed.wasm')),
@@ -31,14 +32,14 @@ const total: Size = { raw: js.raw + larger.raw, gzip: js.gzip + larger.gzip, bro
 
 // The same app from the source tells which files are in it.
 const fromSource = await bundle('src/browser.ts')
-const files = Object.values(fromSource.metafile.outputs)[0].inputs
+const files = first(fromSource.metafile).flatMap((output) => Object.entries(fromSource.metafile.outputs[output].inputs))
 const folders = new Map<string, number>()
-for (const [file, { bytesInOutput }] of Object.entries(files)) {
+for (const [file, { bytesInOutput }] of files) {
   const folder =
     /^src\/[^/]+(?=\/)|^bindings/.exec(file)?.[0] ?? /node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? 'src'
   folders.set(folder, (folders.get(folder) ?? 0) + bytesInOutput)
 }
-const strangers = Object.entries(files).filter(([file, { bytesInOutput }]) => bytesInOutput > 0 && foreign.test(file))
+const strangers = files.filter(([file, { bytesInOutput }]) => bytesInOutput > 0 && foreign.test(file))
 const kernels = WebAssembly.Module.exports(new WebAssembly.Module(readFileSync('dist/wasm/inference-simd.wasm'))).map(
   ({ name }) => name,
 )
@@ -76,6 +77,8 @@ function bundle(entry: string) {
   const options = {
     stdin: { contents: app, resolveDir: process.cwd() },
     bundle: true,
+    splitting: true,
+    outdir: 'out',
     format: 'esm',
     platform: 'browser',
     target: 'es2022',
@@ -86,6 +89,20 @@ function bundle(entry: string) {
     logLevel: 'error',
   } as const satisfies BuildOptions
   return build(options)
+}
+
+/** The files that an app loads when it starts: its own, and what that imports. What only some models need comes later, by dynamic imports. */
+function first({ outputs }: Metafile): string[] {
+  const entry = Object.keys(outputs).find((output) => outputs[output].entryPoint)
+  const found = new Set(entry ? [entry] : [])
+  for (const output of found)
+    for (const { path, kind } of outputs[output].imports) if (kind === 'import-statement') found.add(path)
+  return [...found]
+}
+
+function loadedFirst({ outputFiles, metafile }: Awaited<ReturnType<typeof bundle>>): Uint8Array[] {
+  const names = first(metafile)
+  return outputFiles.filter(({ path }) => names.includes(relative(process.cwd(), path))).map(({ contents }) => contents)
 }
 
 function sizeOf(bytes: Uint8Array): Size {

@@ -1,5 +1,5 @@
 /**
- * Lanewise for browsers and edge runtimes: the common operators; "lanewise/ops/all" adds the others.
+ * Lanewise for browsers and edge runtimes: the common operators; the others come by a dynamic import when a model needs one.
  *
  * @packageDocumentation
  */
@@ -8,7 +8,7 @@ import { registerOps } from './ir/registry.js'
 import { browserPlatform } from './platform/browser.js'
 import { setPlatform } from './platform/platform.js'
 
-setPlatform(browserPlatform)
+setPlatform({ ...browserPlatform, moreOps: async () => (await import('./api/register-all.js')).registerAllOps() })
 registerOps(commonOps)
 
 export * from './index.js'

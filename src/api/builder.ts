@@ -3,7 +3,7 @@ import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import { parseAttributes, toRaw, type RawAttributes } from '../ir/attributes.js'
 import { findOp } from '../ir/registry.js'
-import { Tensor, toHost } from './tensor.js'
+import { hostOf, isTensorLike, type TensorLike } from './value.js'
 import { inferTypes } from '../ir/infer.js'
 import { notFused, type Dimension, type Graph, type Node, type Value } from '../ir/graph.js'
 
@@ -34,9 +34,9 @@ export class GraphBuilder {
   }
 
   /** A constant: a weight, a shape, an axis. */
-  constant(name: string, tensor: HostTensor | Tensor): Value {
+  constant(name: string, tensor: HostTensor | TensorLike): Value {
     const value = this.value(name)
-    value.constant = tensor instanceof Tensor ? toHost(tensor, name) : tensor
+    value.constant = isTensorLike(tensor) ? hostOf(tensor, name) : tensor
     return value
   }
 

@@ -1,5 +1,6 @@
 import { LanewiseError } from '../core/errors.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
+import { tagOf } from '../core/realm.js'
 import { sizeOf } from '../core/shape.js'
 
 /**
@@ -29,7 +30,7 @@ function settleTensor(name: string, tensor: HostTensor): HostTensor {
       actual: strings[odd] === null ? 'null' : typeof strings[odd],
     })
   }
-  const shared = typeof SharedArrayBuffer !== 'undefined' && data.buffer instanceof SharedArrayBuffer
+  const shared = tagOf(data.buffer) === 'SharedArrayBuffer'
   return shared ? { dtype, shape, data: data.slice() as HostTensor['data'] } : tensor
 }
 

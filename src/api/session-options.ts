@@ -1,7 +1,13 @@
 import type { Build } from '../../bindings/module.js'
 import type { LogLevel } from '../core/env.js'
+import { LanewiseError } from '../core/errors.js'
+import { tagOf } from '../core/realm.js'
 import type { PassOptions } from '../passes/optimize.js'
 import type { ExternalFile } from '../onnx/external-data.js'
+
+/** A file of external data: its path as the model says it with bytes, a Blob or a place to read from; or a place that is also the path. */
+export type ExternalFileSource =
+  string | URL | { readonly path: string; readonly data: ExternalFile['data'] | Blob | string | URL }
 
 /** How a session is made. Options of onnxruntime-web that mean nothing here are accepted, and ignored with a line in the verbose log. */
 export interface SessionOptions {
@@ -13,6 +19,8 @@ export interface SessionOptions {
   readonly accuracy?: 'fast' | 'exact'
   /** The most bytes of WebAssembly memory the session may take: weights, intermediate values and scratch. Default 4 GiB. */
   readonly memoryLimit?: number
+  /** What happens to feeds that are no input of the model: refused (default, as in onnxruntime), or left out. */
+  readonly extraFeeds?: 'refuse' | 'ignore'
   /**
    * Where the numbers of random operators (RandomNormal, Multinomial …) come from that have no seed of their own: sessions with the same seed draw
    * the same numbers, run after run. Left out: another seed for every session, or 0 if it is `deterministic`.
@@ -27,8 +35,8 @@ export interface SessionOptions {
   readonly profile?: boolean
   /** Switches graph passes off: all (`false`) or by name. */
   readonly passes?: PassOptions
-  /** The files that hold the model's external tensors, as bytes. */
-  readonly externalData?: readonly ExternalFile[]
+  /** The files that hold the model's external tensors: bytes, Blobs, or where they are read from. */
+  readonly externalData?: readonly ExternalFileSource[]
   /** Accept external data files that have other names on the same disk. */
   readonly allowHardLinks?: boolean
   /**
@@ -56,6 +64,8 @@ export interface SessionOptions {
   readonly preferredOutputLocation?: unknown
   readonly enableGraphCapture?: boolean
   readonly extra?: Readonly<Record<string, unknown>>
+  /** Whether the model can run is left for the first run to find out: for tools. @internal */
+  readonly lenient?: boolean
 }
 
 /** How one run is made. */
@@ -86,9 +96,108 @@ export const ignoredOptions: readonly (keyof SessionOptions)[] = [
   'extra',
 ]
 
-const severities: readonly LogLevel[] = ['verbose', 'info', 'warning', 'error', 'fatal']
+const severities = [0, 1, 2, 3, 4]
+const levels: readonly LogLevel[] = ['verbose', 'info', 'warning', 'error', 'fatal']
+
+/** What an option may be: one of these, or what the function says yes to, and how to say that. */
+type Rule = readonly unknown[] | readonly [test: (value: unknown) => boolean, what: string]
+
+const isBoolean: Rule = [(value) => typeof value === 'boolean', 'true or false']
+const isText: Rule = [(value) => typeof value === 'string', 'a string']
+const isCount: Rule = [(value) => Number.isInteger(value) && (value as number) >= 0, 'a whole number, 0 or more']
+const isList: Rule = [Array.isArray, 'an array']
+const isRecord: Rule = [(value) => typeof value === 'object' && !Array.isArray(value), 'an object']
+
+function recordOf(test: (value: unknown) => boolean, what: string): Rule {
+  return [
+    (value) => typeof value === 'object' && !Array.isArray(value) && Object.values(value as object).every(test),
+    `an object of ${what}`,
+  ]
+}
+
+const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
+  build: ['auto', 'simd', 'relaxed'],
+  deterministic: isBoolean,
+  accuracy: ['fast', 'exact'],
+  memoryLimit: [(value) => typeof value === 'number' && value > 0, 'a positive number of bytes'],
+  extraFeeds: ['refuse', 'ignore'],
+  seed: [Number.isFinite, 'a number'],
+  wasmModule: [(value) => tagOf(value) === 'WebAssembly.Module', 'a compiled WebAssembly.Module'],
+  threads: [(value) => Number.isInteger(value) && (value as number) > 0, 'a whole number, 1 or more'],
+  logLevel: levels,
+  profile: isBoolean,
+  passes: [(value) => /boolean|object/.test(typeof value), 'true, false or an object of passes'],
+  externalData: isList,
+  allowHardLinks: isBoolean,
+  states: recordOf((value) => typeof value === 'string', 'output names by input names'),
+  freeDimensionOverrides: recordOf((value) => Number.isInteger(value) && (value as number) >= 0, 'sizes by names'),
+  graphOptimizationLevel: ['disabled', 'basic', 'extended', 'layout', 'all'],
+  enableProfiling: isBoolean,
+  logSeverityLevel: severities,
+  intraOpNumThreads: isCount,
+  executionProviders: isList,
+  interOpNumThreads: isCount,
+  enableCpuMemArena: isBoolean,
+  enableMemPattern: isBoolean,
+  executionMode: ['sequential', 'parallel'],
+  optimizedModelFilePath: isText,
+  profileFilePrefix: isText,
+  logId: isText,
+  logVerbosityLevel: isCount,
+  preferredOutputLocation: [(value) => /string|object/.test(typeof value), 'a location, or an object of locations'],
+  enableGraphCapture: isBoolean,
+  extra: isRecord,
+}
+
+const runRules: { readonly [K in keyof RunOptions]: Rule } = {
+  profile: isBoolean,
+  logSeverityLevel: severities,
+  logVerbosityLevel: isCount,
+  terminate: isBoolean,
+  tag: isText,
+  extra: isRecord,
+}
+
+/** The options of a session, without those that are null or undefined. @throws LanewiseError `E_VALUE` saying what is allowed. */
+export function checkSessionOptions(options: SessionOptions | undefined): SessionOptions {
+  return check(options, sessionRules)
+}
+
+/** The options of a run, likewise. @throws LanewiseError `E_VALUE`. */
+export function checkRunOptions(options: RunOptions | undefined): RunOptions {
+  return check(options, runRules)
+}
+
+function check<T extends object>(options: T | undefined, rules: { readonly [K in keyof T]?: Rule }): T {
+  const given: Partial<T> = {}
+  if (options === undefined) return given as T
+  if (options === null || typeof options !== 'object') throw new LanewiseError('E_VALUE', 'options must be an object')
+  for (const name of Object.keys(options) as (keyof T & string)[]) {
+    const value = options[name]
+    // Code that hands options through often has null for what it does not know.
+    if (value === undefined || value === null) continue
+    const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
+    if (rule) {
+      const [test, what] = rule
+      const free = typeof test === 'function'
+      if (!(free ? (test as (value: unknown) => boolean)(value) : (rule as readonly unknown[]).includes(value))) {
+        const expected = free ? String(what) : `one of ${rule.map((one) => JSON.stringify(one)).join(', ')}`
+        const actual =
+          typeof value === 'object'
+            ? tagOf(value)
+            : JSON.stringify(value, (_, x: unknown) => (typeof x === 'bigint' ? `${x}n` : x))
+        throw new LanewiseError('E_VALUE', `the option ${name} must be ${expected}, got ${actual}`, {
+          expected,
+          actual,
+        })
+      }
+    }
+    given[name] = value
+  }
+  return given as T
+}
 
 /** The log level an option set asks for, if any. */
 export function logLevelOf(options: SessionOptions): LogLevel | undefined {
-  return options.logLevel ?? (options.logSeverityLevel === undefined ? undefined : severities[options.logSeverityLevel])
+  return options.logLevel ?? (options.logSeverityLevel === undefined ? undefined : levels[options.logSeverityLevel])
 }

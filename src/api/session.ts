@@ -9,18 +9,39 @@ import type { PlanOptions, Segment } from '../plan/plan-state.js'
 import { Program, type StepTime } from '../plan/program.js'
 import { States } from '../plan/states.js'
 import { WeightStore } from '../plan/weights.js'
-import { byteSize } from '../core/dtype.js'
+import { byteSize, makeData } from '../core/dtype.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
-import { memoryExternalData, type ExternalData } from '../onnx/external-data.js'
+import { bytesIn, tagOf } from '../core/realm.js'
+import type { TensorType } from '../ir/op.js'
+import { memoryExternalData, type ExternalData, type ExternalFile } from '../onnx/external-data.js'
 import { importModel, usesRareOps } from '../onnx/import.js'
 import { describeTensor } from '../onnx/tensor-proto.js'
 import { readModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
 import { checkElements, settle } from './feeds.js'
 import { profileEntries, type ProfileEntry } from './profile.js'
-import { ignoredOptions, logLevelOf, type RunOptions, type SessionOptions } from './session-options.js'
-import { Tensor, toHost, writeBack } from './tensor.js'
-import { acceptValue, metadataOf, publishValue, type OnnxValue, type ValueMetadata } from './value.js'
+import {
+  checkRunOptions,
+  checkSessionOptions,
+  ignoredOptions,
+  logLevelOf,
+  type ExternalFileSource,
+  type RunOptions,
+  type SessionOptions,
+} from './session-options.js'
+import { writeBack, type Tensor } from './tensor.js'
+import {
+  acceptValue,
+  hostOf,
+  isElsewhere,
+  isTensorLike,
+  metadataOf,
+  publishValue,
+  reading,
+  type OnnxValue,
+  type TensorLike,
+  type ValueMetadata,
+} from './value.js'
 
 export type Feeds = Readonly<Record<string, OnnxValue>>
 /** Names of values to fetch, or tensors for the results to be written to (null: make one). */
@@ -113,13 +134,15 @@ export class InferenceSession {
     const given = [second, third, fourth].find(
       (argument): argument is SessionOptions => argument !== undefined && typeof argument !== 'number',
     )
-    const options = checkOptions(given)
+    const options = checkSessionOptions(given)
+    if ((options.threads ?? 1) > 1)
+      log('info', 'one thread is used: there is no threaded build yet', logLevelOf(options))
     for (const name of ignoredOptions)
       if (options[name] !== undefined) log('verbose', `the session option ${name} is ignored`, logLevelOf(options))
     let external: (ExternalData & { close?(): void }) | undefined =
-      options.externalData && memoryExternalData(options.externalData)
+      options.externalData && memoryExternalData(await Promise.all(options.externalData.map(loadExternalFile)))
     let bytes: Uint8Array
-    if (typeof model === 'string' || model instanceof URL) {
+    if (isLocation(model)) {
       bytes = await platform().readModel(model)
       const source = platform().externalData
       // Looked for only when the model asks, so that a model without external data may come from anywhere.
@@ -132,14 +155,21 @@ export class InferenceSession {
       const module = options.wasmModule ?? (await loadModule(chooseBuild(build, deterministic), platform().wasm))
       const proto = readModel(bytes)
       checkWeights(
-        proto.graph?.initializer.reduce((sum, tensor) => sum + bytesIn(describeTensor(tensor)), 0) ?? 0,
+        proto.graph?.initializer.reduce((sum, tensor) => sum + weightBytes(describeTensor(tensor)), 0) ?? 0,
         memoryLimit,
       )
-      if (usesRareOps(proto)) await platform().moreOps?.()
-      const { graph } = importModel(proto, external, memoryLimit)
+      const missing = usesRareOps(proto) ? await loadRareOps() : undefined
+      let graph: Graph
+      try {
+        ;({ graph } = importModel(proto, external, memoryLimit))
+      } catch (error) {
+        if (missing && error instanceof LanewiseError && error.code === 'E_UNSUPPORTED') error.message += missing
+        throw error
+      }
       overrideDimensions(graph, options.freeDimensionOverrides)
       const session = new InferenceSession(graph, new Context(module, memoryLimit), options)
-      await session.program(session.wanted(session.standard))
+      const program = await session.program(session.wanted(session.standard))
+      if (!options.lenient) checkTypes(program, options.states !== undefined)
       return session
     } finally {
       external?.close?.()
@@ -185,14 +215,17 @@ export class InferenceSession {
   run(feeds: Feeds, fetches?: Fetches, options?: RunOptions): Promise<Record<string, Tensor>>
   async run(feeds: Feeds, second?: Fetches | RunOptions, third?: RunOptions): Promise<Record<string, Tensor>> {
     if (this.released) throw new LanewiseError('E_STATE', 'the session was released')
-    if (typeof feeds !== 'object' || feeds === null || feeds instanceof Tensor || Array.isArray(feeds)) {
+    if (typeof feeds !== 'object' || feeds === null || Array.isArray(feeds) || isTensorLike(feeds)) {
       throw new LanewiseError('E_TENSOR', 'feeds must be an object with a value for each input name')
     }
     const { fetches, options } = this.arguments(second, third)
-    const inputs = this.accept(feeds)
-    const mine = this.queue
-      ? this.queue.then(() => this.execute(inputs, fetches, options))
-      : this.execute(inputs, fetches, options)
+    const elsewhere = this.inputNames.filter((name) => isElsewhere(fed(feeds, name)))
+    const inputs =
+      elsewhere.length > 0 ? downloaded(feeds, elsewhere).then((here) => this.accept(here)) : this.accept(feeds)
+    const mine =
+      this.queue || inputs instanceof Promise
+        ? Promise.all([inputs, this.queue]).then(([here]) => this.execute(here, fetches, options))
+        : this.execute(inputs, fetches, options)
     const settled = mine.then(nothing, nothing)
     this.queue = settled
     try {
@@ -354,27 +387,28 @@ export class InferenceSession {
     if (profile) this.times = profileEntries(times)
     // Not by assignment: a model may call an output "__proto__".
     return Object.fromEntries(
-      Array.from(results, ([value, result]) => {
-        const pinned = this.pinned.get(into.get(value)!)
-        if (pinned) writeBack(pinned, result as HostTensor)
-        return [value.name, pinned ?? publishValue(result)]
-      }),
+      Array.from(results, ([value, result]) => [
+        value.name,
+        this.pinnedResult(into.get(value)) ?? publishValue(result),
+      ]),
     ) as Record<string, Tensor>
   }
 
   /** The user's tensors that results are written to, by the view that the library writes through. */
-  private readonly pinned = new WeakMap<HostTensor, Tensor>()
+  private readonly pinned = new WeakMap<HostTensor, TensorLike>()
+
+  private pinnedResult(host: HostTensor | undefined): TensorLike | undefined {
+    const tensor = host && this.pinned.get(host)
+    if (tensor) writeBack(tensor, host)
+    return tensor
+  }
 
   private arguments(
     second?: Fetches | RunOptions,
     third?: RunOptions,
   ): { fetches: Map<Value, HostTensor | undefined>; options: RunOptions } {
     const fetches = new Map<Value, HostTensor | undefined>()
-    if (
-      second === null ||
-      (second !== undefined && typeof second !== 'object') ||
-      (second as unknown) instanceof Tensor
-    ) {
+    if (second === null || (second !== undefined && typeof second !== 'object') || isTensorLike(second)) {
       throw new LanewiseError('E_TENSOR', 'fetches must be an array of names or an object of tensors')
     }
     let options = third ?? {}
@@ -382,16 +416,16 @@ export class InferenceSession {
       if (second.length === 0) throw new LanewiseError('E_TENSOR', 'fetches must name at least one value')
       for (const name of second as readonly string[]) fetches.set(this.valueNamed(name), undefined)
     } else if (second) {
-      const tensors = Object.entries(second as object).filter(([, value]) => value === null || value instanceof Tensor)
-      for (const [name, tensor] of tensors as [string, Tensor | null][]) {
-        const host = tensor ? toHost(tensor, name) : undefined
+      const tensors = Object.entries(second as object).filter(([, value]) => value === null || isTensorLike(value))
+      for (const [name, tensor] of tensors as [string, TensorLike | null][]) {
+        const host = tensor ? hostOf(tensor, name) : undefined
         if (host) this.pinned.set(host, tensor!)
         fetches.set(this.valueNamed(name), host)
       }
       if (tensors.length === 0) options = second as RunOptions
     }
     if (fetches.size === 0) for (const value of this.standard) fetches.set(value, undefined)
-    return { fetches, options }
+    return { fetches, options: checkRunOptions(options) }
   }
 
   private valueNamed(name: string): Value {
@@ -403,13 +437,13 @@ export class InferenceSession {
   private accept(feeds: Feeds): Map<Value, HostValue> {
     const accepted = new Map<Value, HostValue>()
     for (const value of this.graph.inputs) {
-      const given = Object.hasOwn(feeds, value.name) ? feeds[value.name] : undefined
+      const given = fed(feeds, value.name)
       if (given === undefined && this.states?.has(value)) continue
       if (given === undefined)
         throw new LanewiseError('E_TENSOR', `the input "${value.name}" is missing in feeds`, { tensor: value.name })
       accepted.set(value, acceptValue(value.name, given, value.declared))
     }
-    for (const name of Object.keys(feeds)) {
+    for (const name of this.options.extraFeeds === 'ignore' ? [] : Object.keys(feeds)) {
       if (!this.inputNames.includes(name)) {
         throw new LanewiseError(
           'E_TENSOR',
@@ -438,19 +472,87 @@ function seedsFrom(seed: number | undefined): () => number {
   }
 }
 
-function checkOptions(options: SessionOptions | undefined): SessionOptions {
-  if (options === undefined) return {}
-  if (options === null || typeof options !== 'object') throw new LanewiseError('E_VALUE', 'options must be an object')
-  const { memoryLimit, threads, seed } = options
-  if (memoryLimit !== undefined && !(memoryLimit > 0))
-    throw new LanewiseError('E_VALUE', `memoryLimit must be a positive number of bytes, got ${memoryLimit}`)
-  if (seed !== undefined && !Number.isFinite(seed))
-    throw new LanewiseError('E_VALUE', `seed must be a number, got ${seed}`)
-  if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1))
-    throw new LanewiseError('E_VALUE', `threads must be a positive integer, got ${threads}`)
-  if (threads !== undefined && threads > 1)
-    log('info', 'one thread is used: there is no threaded build yet', logLevelOf(options))
-  return options
+/** One of the feeds, which may be an object that throws when it is read. */
+function fed(feeds: Feeds, name: string): OnnxValue | undefined {
+  return reading(name, () => (Object.hasOwn(feeds, name) ? feeds[name] : undefined))
+}
+
+/** The feeds with the tensors that are elsewhere fetched. @throws LanewiseError `E_TENSOR` naming the one that cannot be had. */
+async function downloaded(feeds: Feeds, elsewhere: readonly string[]): Promise<Feeds> {
+  const here = { ...feeds }
+  for (const name of elsewhere) {
+    const { type, dims } = feeds[name] as TensorLike
+    let data: unknown
+    try {
+      data = await (feeds[name] as Required<TensorLike>).getData()
+    } catch (cause) {
+      reading(name, () => {
+        throw cause
+      })
+    }
+    Object.defineProperty(here, name, { value: { type, dims, data }, enumerable: true })
+  }
+  return here
+}
+
+/** Loads the operators outside the common set. Returns what to say if they cannot be had and the model turns out to need one. */
+async function loadRareOps(): Promise<string | undefined> {
+  const { moreOps } = platform()
+  if (!moreOps) return "; import 'lanewise/ops/all' adds the rare ones"
+  try {
+    await moreOps()
+    return undefined
+  } catch (cause) {
+    return `; the rare ones could not be loaded (${(cause as Error).message}): import 'lanewise/ops/all'`
+  }
+}
+
+function isLocation(model: unknown): model is string | URL {
+  return typeof model === 'string' || tagOf(model) === 'URL'
+}
+
+/** An external file as bytes: onnxruntime-web takes names, URLs and Blobs, too. */
+async function loadExternalFile(file: ExternalFileSource): Promise<ExternalFile> {
+  const { path, data } = isLocation(file) ? { path: String(file), data: file } : file
+  if (isLocation(data)) return { path, data: await platform().readModel(data) }
+  return {
+    path,
+    data: tagOf(data) === 'Blob' || tagOf(data) === 'File' ? await (data as Blob).arrayBuffer() : (data as Uint8Array),
+  }
+}
+
+/**
+ * What follows from the types that the model declares.
+ *
+ * @throws LanewiseError whatever an operator or the planner says if the inputs have fixed shapes with which the model cannot run, `E_GRAPH` if a
+ *   declared element type is not the one that is made.
+ */
+function checkTypes(program: Program, hasStates: boolean): void {
+  const { inputs, outputs } = program.graph
+  const types = new Map<Value, TensorType>()
+  let fixed = true
+  for (const value of inputs) {
+    const { kind, dtype, shape } = value.declared ?? {}
+    if (kind !== 'tensor' || !dtype || !shape) return
+    types.set(value, { dtype, shape: shape.map((axis) => (typeof axis === 'number' ? axis : 1)) })
+    // No axes may mean that the file does not know them.
+    fixed &&= shape.length > 0 && shape.every((axis) => typeof axis === 'number')
+  }
+  const found = program.infer(types)
+  for (const value of outputs) {
+    const { name, declared } = value
+    const actual = (value.constant ?? found.get(value)?.type)?.dtype
+    if (declared?.kind !== 'tensor' || !declared.dtype || !actual || declared.dtype === actual) continue
+    throw new LanewiseError('E_GRAPH', `the output "${name}" is declared as ${declared.dtype}, but ${actual} is made`, {
+      tensor: name,
+      expected: declared.dtype,
+      actual,
+    })
+  }
+  if (fixed && !hasStates)
+    program.prepare(
+      new Map(Array.from(types, ([value, { dtype, shape }]) => [value, { dtype, shape, data: makeData(dtype, 0) }])),
+    )
 }
 
 function statePairs(graph: Graph, states: SessionOptions['states']): Map<Value, Value> | undefined {
@@ -468,30 +570,32 @@ function statePairs(graph: Graph, states: SessionOptions['states']): Map<Value, 
   )
 }
 
-function bytesOf(model: Uint8Array | ArrayBufferLike, second: unknown, third: unknown): Uint8Array {
-  if (model instanceof Uint8Array) return model
-  const shared = typeof SharedArrayBuffer !== 'undefined' && (model as object) instanceof SharedArrayBuffer
-  if (!shared && !((model as object) instanceof ArrayBuffer)) {
-    throw new LanewiseError('E_VALUE', 'the model must be a path, a URL, an ArrayBuffer or a Uint8Array')
+function bytesOf(model: unknown, second: unknown, third: unknown): Uint8Array {
+  let bytes: Uint8Array | undefined
+  try {
+    bytes = bytesIn(model)
+  } catch (cause) {
+    throw new LanewiseError('E_VALUE', `the bytes of the model cannot be read: ${(cause as Error).message}`, { cause })
   }
+  if (!bytes) throw new LanewiseError('E_VALUE', 'the model must be a path, a URL, an ArrayBuffer or a Uint8Array')
   const offset = typeof second === 'number' ? second : 0
-  const length = typeof third === 'number' ? third : model.byteLength - offset
+  const length = typeof third === 'number' ? third : bytes.length - offset
   if (!(
     Number.isSafeInteger(offset) &&
     Number.isSafeInteger(length) &&
     offset >= 0 &&
     length >= 0 &&
-    offset + length <= model.byteLength
+    offset + length <= bytes.length
   )) {
     throw new LanewiseError(
       'E_VALUE',
-      `bytes ${offset} to ${offset + length} are outside the buffer of ${model.byteLength} bytes`,
+      `bytes ${offset} to ${offset + length} are outside the buffer of ${bytes.length} bytes`,
     )
   }
-  return new Uint8Array(model, offset, length)
+  return bytes.subarray(offset, offset + length)
 }
 
-function bytesIn({ dtype, size }: { dtype: HostTensor['dtype']; size: number }): number {
+function weightBytes({ dtype, size }: { dtype: HostTensor['dtype']; size: number }): number {
   return byteSize(dtype) * size
 }
 

@@ -3,6 +3,7 @@ import {
   isDType,
   makeData,
   packedBits,
+  localData,
   storesDType,
   type DType,
   type HostData,
@@ -11,6 +12,7 @@ import {
 } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
+import { arrayNameOf } from '../core/realm.js'
 import { formatShape, sizeOf } from '../core/shape.js'
 
 /** What a tensor's elements are stored in for a user: as in the library, but float16 as `Float16Array` where the engine has one, and 4-bit types packed. */
@@ -143,10 +145,10 @@ function storageFor(type: DType, source: TensorSource): HostData {
     throw new LanewiseError('E_TENSOR', 'the data of a string tensor must be an array of strings')
   }
   if (type === 'float16') return float16Storage(source)
-  const wanted = packedBits(type) ? 'uint8' : type
-  if (storesDType(wanted, source)) return source
-  if (type === 'uint8' && source instanceof Uint8ClampedArray)
-    return new Uint8Array(source.buffer, source.byteOffset, source.length)
+  if (storesDType(type, source)) return source
+  const name = arrayNameOf(source)
+  if (packedBits(type) && (name === 'Uint8Array' || name === 'Int8Array')) return source as HostData
+  if (type === 'uint8' && name === 'Uint8ClampedArray') return unclamped(source)
   if (!Array.isArray(source) || packedBits(type) || type === 'bfloat16' || type.startsWith('float8')) {
     throw new LanewiseError('E_TENSOR', `the data of a ${type} tensor must be ${arrayName(type)}`, {
       expected: arrayName(type),
@@ -164,9 +166,12 @@ function storageFor(type: DType, source: TensorSource): HostData {
 }
 
 function float16Storage(source: TensorSource): HostData {
-  if (Float16 && (source as object) instanceof (Float16 as never)) return source as unknown as TypedArray
-  if (source instanceof Uint16Array)
-    return Float16 ? new Float16(source.buffer, source.byteOffset, source.length) : source
+  const name = arrayNameOf(source)
+  if (name === 'Float16Array') return source as TypedArray
+  if (name === 'Uint16Array') {
+    const bits = source as Uint16Array
+    return Float16 ? new Float16(bits.buffer, bits.byteOffset, bits.length) : bits
+  }
   if (Float16 && Array.isArray(source))
     return (Float16 as unknown as { from(values: unknown[]): TypedArray }).from(source)
   throw new LanewiseError(
@@ -175,18 +180,19 @@ function float16Storage(source: TensorSource): HostData {
   )
 }
 
-const inferred: readonly [new (...args: never[]) => TypedArray, NumericDType][] = [
-  [Float32Array, 'float32'],
-  [Uint8Array, 'uint8'],
-  [Int8Array, 'int8'],
-  [Uint16Array, 'uint16'],
-  [Int16Array, 'int16'],
-  [Int32Array, 'int32'],
-  [Float64Array, 'float64'],
-  [Uint32Array, 'uint32'],
-  [BigInt64Array, 'int64'],
-  [BigUint64Array, 'uint64'],
-]
+const inferred: Readonly<Record<string, NumericDType>> = {
+  Float32Array: 'float32',
+  Uint8Array: 'uint8',
+  Int8Array: 'int8',
+  Uint16Array: 'uint16',
+  Int16Array: 'int16',
+  Int32Array: 'int32',
+  Float64Array: 'float64',
+  Uint32Array: 'uint32',
+  BigInt64Array: 'int64',
+  BigUint64Array: 'uint64',
+  Float16Array: 'float16',
+}
 
 function infer(source: unknown): [DType, HostData] {
   if (Array.isArray(source)) {
@@ -199,11 +205,15 @@ function infer(source: unknown): [DType, HostData] {
         : `the type of a tensor cannot be told from ${typeof source[0]}s: name it first`,
     )
   }
-  if (source instanceof Uint8ClampedArray)
-    return ['uint8', new Uint8Array(source.buffer, source.byteOffset, source.length)]
-  if (Float16 && (source as object) instanceof (Float16 as never)) return ['float16', source as TypedArray]
-  for (const [constructor, type] of inferred) if (source instanceof constructor) return [type, source]
+  const name = arrayNameOf(source)
+  if (name === 'Uint8ClampedArray') return ['uint8', unclamped(source)]
+  if (name && Object.hasOwn(inferred, name)) return [inferred[name], source as TypedArray]
   throw new LanewiseError('E_TENSOR', 'the first argument of a tensor must be a type name or data')
+}
+
+function unclamped(source: unknown): Uint8Array {
+  const { buffer, byteOffset, length } = source as Uint8ClampedArray
+  return new Uint8Array(buffer, byteOffset, length)
 }
 
 function arrayName(type: DType): string {
@@ -228,25 +238,18 @@ export function toHost(tensor: Tensor, name: string): HostTensor {
     return {
       dtype: type,
       shape: dims,
-      data: data.length === stored ? unpack(type, data as Uint8Array, size, bits) : storesData(type, data),
+      data: data.length === stored ? unpack(type, data as Uint8Array, size, bits) : localData(type, data),
     }
-  if (type === 'float16' && !(data instanceof Uint16Array)) {
-    const { buffer, byteOffset, length } = data as TypedArray
-    return { dtype: type, shape: dims, data: new Uint16Array(buffer, byteOffset, length) }
-  }
-  return { dtype: type, shape: dims, data }
+  return { dtype: type, shape: dims, data: localData(type, data) }
 }
 
-function storesData(type: DType, data: HostData): HostData {
-  const { buffer, byteOffset, length } = data as TypedArray
-  return type.startsWith('int') ? new Int8Array(buffer, byteOffset, length) : data
-}
-
-/** Puts a result into a user's tensor whose elements are packed, and which {@link toHost} therefore could not share. */
-export function writeBack(tensor: Tensor, { dtype, data }: HostTensor): void {
+/**
+ * Puts a result into the tensor it was meant for, if {@link toHost} could not lend that tensor's own storage: packed elements are unpacked for a run.
+ */
+export function writeBack(tensor: { readonly data?: unknown }, { dtype, data }: HostTensor): void {
   const bits = packedBits(dtype)
-  if (!bits || data.length === tensor.data.length) return
-  ;(tensor.data as Uint8Array).set(pack(data as TypedArray, bits))
+  const own = tensor.data as Uint8Array
+  if (bits && own.length > 0 && own.buffer !== (data as TypedArray).buffer) own.set(pack(data as TypedArray, bits))
 }
 
 /** A tensor of the library for a user. */

@@ -1,11 +1,25 @@
 import type { DeclaredType } from '../ir/graph.js'
 import { LanewiseError } from '../core/errors.js'
-import type { HostValue } from '../core/host.js'
+import type { DType } from '../core/dtype.js'
+import type { HostMap, HostTensor, HostValue } from '../core/host.js'
+import { mapOf } from '../core/realm.js'
 import { formatShape } from '../core/shape.js'
-import { fromHost, Tensor, toHost } from './tensor.js'
+import { fromHost, Tensor, toHost, type TensorSource } from './tensor.js'
+
+/**
+ * What a tensor is known by: anything that has it is taken for one, such as a tensor of onnxruntime-common, of another copy of this library or of another
+ * JavaScript realm. `getData` is called where `data` is not at hand (GPU memory).
+ */
+export interface TensorLike {
+  readonly type: string
+  readonly data?: unknown
+  readonly dims: readonly number[]
+  getData?(): Promise<unknown>
+}
 
 /** Anything a model takes or gives: a tensor; an array for a sequence; a Map for a map; null for an optional that is empty. */
-export type OnnxValue = Tensor | readonly OnnxValue[] | ReadonlyMap<string | bigint, number | bigint | string> | null
+export type OnnxValue =
+  Tensor | TensorLike | readonly OnnxValue[] | ReadonlyMap<string | bigint, number | bigint | string> | null
 
 /** What a model says of one of its inputs or outputs. */
 export type ValueMetadata =
@@ -29,10 +43,10 @@ export function metadataOf(name: string, declared: DeclaredType | undefined): Va
  * @throws LanewiseError `E_TENSOR` naming the input.
  */
 export function acceptValue(name: string, value: unknown, declared: DeclaredType | undefined): HostValue {
-  if (value instanceof Tensor) {
-    const host = toHost(value, name)
+  if (isTensorLike(value)) {
+    const host = hostOf(value, name)
     if (declared?.kind === 'optional') return { kind: 'optional', value: host }
-    checkTensor(name, value, declared)
+    checkTensor(name, host, declared)
     return host
   }
   if (value === null && declared?.kind === 'optional') return { kind: 'optional', value: null }
@@ -43,7 +57,8 @@ export function acceptValue(name: string, value: unknown, declared: DeclaredType
     const sequence = { kind: 'sequence', dtype, items } as const
     return declared.kind === 'optional' ? { kind: 'optional', value: sequence } : sequence
   }
-  if (value instanceof Map && declared?.kind === 'map') return { kind: 'map', entries: value }
+  const entries = declared?.kind === 'map' && mapOf(value)
+  if (entries) return { kind: 'map', entries: entries as HostMap['entries'] }
   const expected = declared?.kind ?? 'tensor'
   throw new LanewiseError('E_TENSOR', `"${name}" must be a ${expected}`, {
     tensor: name,
@@ -52,7 +67,53 @@ export function acceptValue(name: string, value: unknown, declared: DeclaredType
   })
 }
 
-function checkTensor(name: string, tensor: Tensor, declared: DeclaredType | undefined): void {
+/** Whether a value says of itself that it is a tensor. */
+export function isTensorLike(value: unknown): value is TensorLike {
+  try {
+    return typeof value === 'object' && value !== null && 'type' in value && 'dims' in value
+  } catch {
+    // A proxy that refuses to be asked.
+    return false
+  }
+}
+
+/** Whether a tensor's elements have to be fetched first: from a GPU, or from wherever its `getData` has them. */
+export function isElsewhere(value: unknown): value is TensorLike & { getData(): Promise<unknown> } {
+  if (!isTensorLike(value)) return false
+  try {
+    if (value instanceof Tensor || value.data !== undefined) return false
+  } catch {
+    // onnxruntime's tensors throw where their data is not on the CPU.
+  }
+  return typeof value.getData === 'function'
+}
+
+/** A tensor as the library keeps it. @throws LanewiseError `E_TENSOR` naming it if it is none, or refuses to be read. */
+export function hostOf(value: TensorLike, name: string): HostTensor {
+  return reading(name, () => {
+    if (value instanceof Tensor) return toHost(value, name)
+    const { type, data, dims } = value
+    return toHost(new Tensor(type as DType, data as TensorSource, dims), name)
+  })
+}
+
+/** Reads what belongs to the caller, and may throw anything. @throws LanewiseError `E_TENSOR` naming the tensor. */
+export function reading<T>(name: string, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    if (cause instanceof LanewiseError) {
+      cause.tensor ??= name
+      throw cause
+    }
+    throw new LanewiseError('E_TENSOR', `"${name}" cannot be read: ${(cause as Error | undefined)?.message}`, {
+      tensor: name,
+      cause,
+    })
+  }
+}
+
+function checkTensor(name: string, tensor: HostTensor, declared: DeclaredType | undefined): void {
   if (!declared) return
   if (declared.kind !== 'tensor')
     throw new LanewiseError('E_TENSOR', `"${name}" must be a ${declared.kind}, not a tensor`, {
@@ -60,20 +121,22 @@ function checkTensor(name: string, tensor: Tensor, declared: DeclaredType | unde
       expected: declared.kind,
       actual: 'tensor',
     })
-  if (declared.dtype && declared.dtype !== tensor.type) {
-    throw new LanewiseError('E_TENSOR', `"${name}" must be ${declared.dtype}, got ${tensor.type}`, {
+  if (declared.dtype && declared.dtype !== tensor.dtype) {
+    throw new LanewiseError('E_TENSOR', `"${name}" must be ${declared.dtype}, got ${tensor.dtype}`, {
       tensor: name,
       expected: declared.dtype,
-      actual: tensor.type,
+      actual: tensor.dtype,
     })
   }
   const { shape } = declared
-  if (!shape) return
+  // Files that know nothing of a shape say that it has no axes: as in onnxruntime, anything may be fed then.
+  if (!shape?.length) return
   const fits =
-    shape.length === tensor.dims.length && shape.every((axis, i) => typeof axis !== 'number' || axis === tensor.dims[i])
+    shape.length === tensor.shape.length &&
+    shape.every((axis, i) => typeof axis !== 'number' || axis === tensor.shape[i])
   if (!fits) {
     const expected = formatShape(shape)
-    const actual = formatShape(tensor.dims)
+    const actual = formatShape(tensor.shape)
     throw new LanewiseError('E_TENSOR', `"${name}" must have shape ${expected}, got ${actual}`, {
       tensor: name,
       expected,

@@ -45,10 +45,7 @@ export const inspect: Command = {
     const sizes = dimensionsFlag(flags)
     const proto = readModel(await platform().readModel(model))
     const unsupported = standIn(proto)
-    const session = await tolerantly(
-      () => loadSession(model, flags, { passes: flags['no-passes'] !== true }),
-      unsupported,
-    )
+    const session = await tolerantly(() => loadSession(model, flags, { lenient: true }), unsupported)
     checkDimensions(session, sizes)
     const graph = session.model
     const problems: string[] = []

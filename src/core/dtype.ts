@@ -1,3 +1,5 @@
+import { arrayNameOf } from './realm.js'
+
 /**
  * Element types, by ONNX Runtime's names, and how the library stores them.
  *
@@ -155,9 +157,16 @@ export function viewData(dtype: NumericDType, buffer: ArrayBufferLike, byteOffse
   return new rows[dtype].array(buffer, byteOffset, size * arrayElements(dtype))
 }
 
-/** True if `data` is an array of the kind that stores `dtype`. */
+/** True if `data` is an array of the kind that stores `dtype`, of whatever realm. */
 export function storesDType(dtype: DType, data: unknown): data is HostData {
-  return dtype === 'string' ? Array.isArray(data) : data instanceof rows[dtype].array
+  return dtype === 'string' ? Array.isArray(data) : arrayNameOf(data) === rows[dtype].array.name
+}
+
+/** The elements as an array of this realm, sharing memory: operators tell arrays apart by their classes. */
+export function localData(dtype: DType, data: HostData): HostData {
+  if (dtype === 'string' || data instanceof rows[dtype].array) return data
+  const { buffer, byteOffset, length } = data as TypedArray
+  return new rows[dtype].array(buffer, byteOffset, length)
 }
 
 /** Floats of 16 bits, which have no arithmetic of their own. */

@@ -1,3 +1,5 @@
+import { isErrorNamed } from './realm.js'
+
 /**
  * What went wrong, as a stable word a program can branch on.
  *
@@ -31,7 +33,7 @@ const NO_ROOM = /allocat|(array|string) (buffer )?(length|size)|out of memory|to
 /** An error of an operator, with its place in the graph; running out of JavaScript's memory is one of a budget. Others are left as they are. */
 export function errorAt(op: string, node: string, error: unknown): unknown {
   if (error instanceof LanewiseError) return error.at(op, node)
-  if (error instanceof RangeError && NO_ROOM.test(error.message)) {
+  if (isErrorNamed(error, 'RangeError') && NO_ROOM.test(error.message)) {
     return new LanewiseError('E_BUDGET', `the engine has no room for this (${error.message})`, { cause: error }).at(
       op,
       node,

@@ -21,8 +21,10 @@ export function registerOp<A>(definition: OpDefinition<A>): void {
   registry.set(key(definition.domain, definition.name), definition as unknown as OpDefinition)
 }
 
+/** Makes the library's own operators known, where a user has put nothing in their place. */
 export function registerOps(definitions: Iterable<unknown>): void {
-  for (const definition of definitions) registerOp(definition as OpDefinition)
+  for (const definition of definitions as Iterable<OpDefinition>)
+    if (!findOp(definition.domain, definition.name)) registerOp(definition)
 }
 
 /** The definition of an operator, or undefined. "ai.onnx" and "" are one domain. */

@@ -1,5 +1,6 @@
 import { PbfReader } from 'pbf'
 import { LanewiseError } from '../core/errors.js'
+import { tagOf } from '../core/realm.js'
 import type { Messages } from './schema/onnx.js'
 import { specOf, type Field, type FieldCode, type MessageSpec } from './schema/table.js'
 
@@ -365,7 +366,7 @@ export function decode<K extends keyof Messages>(
   limits: DecodeLimits = {},
 ): Messages[K] {
   // A plain view: a Node Buffer's slice() would not copy. Shared memory could change while it is read, so that is copied.
-  const shared = typeof SharedArrayBuffer !== 'undefined' && bytes.buffer instanceof SharedArrayBuffer
+  const shared = tagOf(bytes.buffer) === 'SharedArrayBuffer'
   const plain = shared ? new Uint8Array(bytes) : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return new CheckedReader(plain, what, limits).message(specOf(type)) as unknown as Messages[K]
 }

@@ -1,4 +1,5 @@
 import { LanewiseError } from '../core/errors.js'
+import { bytesIn } from '../core/realm.js'
 import type { TensorProto } from './schema/onnx.js'
 
 /** Where the bytes of tensors come from that a model keeps outside its own file. */
@@ -97,7 +98,9 @@ export function memoryExternalData(files: readonly ExternalFile[]): ExternalData
   for (const { path, data } of files) {
     const location = checkLocation(path)
     if (byPath.has(location)) refuse(`external data "${location}" is given twice`)
-    byPath.set(location, data instanceof Uint8Array ? data : new Uint8Array(data))
+    const bytes = bytesIn(data)
+    if (!bytes) refuse(`external data "${location}" must be bytes`)
+    byPath.set(location, bytes)
   }
   return {
     read(location, offset, length) {

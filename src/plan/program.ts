@@ -9,7 +9,7 @@ import { Placed, type HostStep, type Step } from './emitter.js'
 import { capturedBy, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { HostScope } from '../core/host-memory.js'
 import { Lru } from './lru.js'
-import { InferenceMemory, largerNumber } from '../ir/infer.js'
+import { InferenceMemory, inferTypes, largerNumber, type Inferred } from '../ir/infer.js'
 import { checkOutputs, planSegment } from './plan.js'
 import {
   advance,
@@ -105,6 +105,11 @@ export class Program {
   /** The largest total of scratch (part of the arena) that one node uses. */
   get scratchBytes(): number {
     return Math.max(this.scratchSize, ...[...this.bodies.values()].map((body) => body.scratchBytes))
+  }
+
+  /** Types that follow from those of the inputs, as far as they do; what is found is known to the planner from then on. */
+  infer(inputs: ReadonlyMap<Value, TensorType>): ReadonlyMap<Value, Inferred> {
+    return inferTypes(this.graph, inputs, () => undefined, undefined, this.memory)
   }
 
   /** Plans for these inputs without running, and returns the segments up to the first that depends on data. */
