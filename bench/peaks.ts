@@ -1,4 +1,5 @@
 import { Context } from '../bindings/context.js'
+import type { WasmAddress } from '../bindings/address.js'
 import { chooseBuild, loadModule, type Build } from '../bindings/module.js'
 import { platform } from '../src/platform/platform.js'
 
@@ -18,7 +19,7 @@ export function describePeaks({ peak, peakOfAdditions }: PeakRates): string {
 
 /** What this build and engine can do at most, from loops that do nothing else: see assembly/lib/peak.ts. */
 export class Peaks {
-  private buffer = 0
+  private buffer: WasmAddress | 0 = 0
   private bytes = 0
 
   private constructor(private readonly context: Context) {}

@@ -2,6 +2,7 @@ import { viewData, type NumericDType, type TypedArray } from '../src/core/dtype.
 import { LanewiseError } from '../src/core/errors.js'
 import { HostMemory } from '../src/core/host-memory.js'
 import { isErrorNamed } from '../src/core/realm.js'
+import type { WasmAddress } from './address.js'
 import type { Build, Kernels } from './module.js'
 
 const PAGE = 65536
@@ -77,7 +78,7 @@ export class Context {
    *
    * @throws LanewiseError `E_BUDGET` over the limit, `E_STATE` after release or a trap.
    */
-  alloc(bytes: number): number {
+  alloc(bytes: number): WasmAddress {
     this.check()
     const size = align(Math.max(bytes, 1))
     const room = this.limit - this.usedBytes - size
@@ -97,7 +98,7 @@ export class Context {
     this.taken.set(address, size)
     this.usedBytes += size
     this.peakBytes = Math.max(this.peakBytes, this.usedBytes)
-    return address
+    return address as WasmAddress
   }
 
   /** Gives an allocation back. Unknown addresses (0, or after release) are ignored. */

@@ -1,11 +1,12 @@
 // Which compiled kernels are out of date, and compiling them: what `npm run build:wasm` and the tests both use.
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { typeAddresses } from './kernel-types.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -42,12 +43,13 @@ function sourcesOf(entry: string): string[] {
   return [...found].sort()
 }
 
-/** Changes with any source that a target is compiled from, with its options and with the compiler. */
+/** Changes with any source that a target is compiled from, with its options, the compiler and how its declarations are written. */
 function fingerprint(target: Target): string {
   const hash = createHash('sha256')
   for (const path of [
     ...sourcesOf(entryOf(target)),
     join(root, 'asconfig.json'),
+    join(root, 'scripts/kernel-types.ts'),
     join(root, 'node_modules/assemblyscript/package.json'),
   ]) {
     hash.update(relative(root, path)).update('\0').update(readFileSync(path)).update('\0')
@@ -90,7 +92,7 @@ async function compileOne(target: Target): Promise<void> {
   }
   const types = join(root, `dist/wasm/${target}.d.ts`)
   const name = typed[target]
-  if (name) copyFileSync(types, join(root, `bindings/${name}.d.ts`))
+  if (name) writeFileSync(join(root, `bindings/${name}.d.ts`), typeAddresses(readFileSync(types, 'utf8')))
   rmSync(types, { force: true })
   rmSync(join(root, `dist/wasm/${target}.js`), { force: true })
   writeFileSync(recordOf(target), sources)

@@ -93,7 +93,7 @@ export class Device {
   ) {
     this.random = new Random(seed)
     this.kernels = context.kernels as TrainKernels
-    this.raw = this.kernels
+    this.raw = this.kernels as Device['raw']
     this.build = context.build
     this.fast = accuracy !== 'exact'
     this.arena = new StepArena(context)

@@ -2,11 +2,11 @@ import type { KernelName, Kernels, TrainKernelName, TrainKernels } from '../../b
 import type { DType } from '../core/dtype.js'
 import type { Layout, LayoutQuery } from '../core/layout.js'
 import type { Attributes } from './attributes.js'
-import type { Address, Argument, Arguments, Emitter, KernelEmitter, OpDefinition, Operand } from './op.js'
+import type { Address, ArgumentFor, Arguments, Emitter, KernelEmitter, OpDefinition, Operand } from './op.js'
 
-/** The arguments of a kernel of the training builds, any of which may still be an address to be. */
+/** The arguments of a kernel of the training builds in a recorded call. */
 export type TrainArguments<K extends TrainKernelName> = TrainKernels[K] extends (...args: infer P) => unknown
-  ? { [I in keyof P]: Argument }
+  ? { [I in keyof P]: ArgumentFor<P[I]> }
   : never
 
 /** The attributes of an operator's definition. */

@@ -37,9 +37,12 @@ export interface InferContext<A> {
 /** A number given to a kernel: known now, or an address that is known when the plan is bound to memory. */
 export type Argument = number | Address
 
-/** The arguments of a kernel, any of which may still be an address to be. */
+/** What a parameter of a kernel takes in a recorded call: an address to be (or 0 for none) where the kernel takes an address, else a number. */
+export type ArgumentFor<P> = number extends P ? number : Address | 0
+
+/** The arguments of a kernel in a recorded call. */
 export type Arguments<K extends KernelName> = Kernels[K] extends (...args: infer P) => unknown
-  ? { [I in keyof P]: Argument }
+  ? { [I in keyof P]: ArgumentFor<P[I]> }
   : never
 
 /** A place in memory that gets its number when a plan is bound. */

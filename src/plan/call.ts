@@ -1,4 +1,5 @@
-type Kernel = (...args: number[]) => unknown
+/** A kernel as a recorded call sees it, whose arguments were checked when they were written down. */
+export type Kernel = (...args: number[]) => unknown
 
 /**
  * A call with constant arguments. A plan is a list of these: with the arity spelled out the engine calls WebAssembly directly, without

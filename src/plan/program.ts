@@ -4,7 +4,7 @@ import { errorAt, LanewiseError } from '../core/errors.js'
 import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } from '../core/host.js'
 import type { Note, TensorType, Work } from '../ir/op.js'
 import { formatShape, sameShape, sizeOf } from '../core/shape.js'
-import { bindCall } from './call.js'
+import { bindCall, type Kernel } from './call.js'
 import { Placed, type HostStep, type Step } from './emitter.js'
 import { capturedBy, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { HostScope } from '../core/host-memory.js'
@@ -477,7 +477,7 @@ export class Program {
 
   private bindStep(step: Step): () => void {
     if ('kernel' in step) {
-      return bindCall(this.context.kernels[step.kernel], step.args.map(resolve))
+      return bindCall(this.context.kernels[step.kernel] as Kernel, step.args.map(resolve))
     }
     return this.bindHost(step)
   }

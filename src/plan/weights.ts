@@ -3,7 +3,7 @@ import type { KernelName, Kernels } from '../../bindings/module.js'
 import { byteSize, type TypedArray } from '../core/dtype.js'
 import { hostBytes, rawBytes, type HostTensor } from '../core/host.js'
 import type { Address, Argument, Arguments, Block, PackEmitter } from '../ir/op.js'
-import { bindCall } from './call.js'
+import { bindCall, type Kernel } from './call.js'
 
 /** A block whose place never changes: weights and tables. */
 interface FixedBlock extends Block {
@@ -109,7 +109,7 @@ export class WeightStore {
   private immediate(lease: WeightLease): PackEmitter {
     return {
       call: <K extends KernelName>(kernel: K, ...args: Arguments<K>) => {
-        const call = bindCall(this.context.kernels[kernel], (args as readonly Argument[]).map(resolve))
+        const call = bindCall(this.context.kernels[kernel] as Kernel, (args as readonly Argument[]).map(resolve))
         try {
           call()
         } catch (error) {

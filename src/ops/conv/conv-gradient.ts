@@ -8,7 +8,7 @@ import { plus, type Operand } from '../../ir/op.js'
 import { emitReduce } from '../reduce/reduce.js'
 import { threeAxes, type Window } from '../pool/window.js'
 
-const plain = { bias: 0, residual: 0, activation: { code: UNARY_NONE, a: 0, b: 0 } }
+const plain = { bias: 0, residual: 0, activation: { code: UNARY_NONE, a: 0, b: 0 } } as const
 
 /** What a convolution did, or the one that a transposed convolution is the transpose of: from `x` to `y`, whichever of them was the input. */
 interface Correlation {

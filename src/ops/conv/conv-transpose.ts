@@ -61,8 +61,8 @@ export interface TransposedJob {
   readonly y: Operand
   readonly geometry: Omit<Geometry, 'output'>
   readonly group: number
-  readonly bias: Address | number
-  readonly residual: Address | number
+  readonly bias: Address | 0
+  readonly residual: Address | 0
   readonly activation: Activation
 }
 

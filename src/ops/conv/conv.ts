@@ -117,8 +117,8 @@ export interface Job {
   readonly y: Operand
   readonly window: Window
   readonly group: number
-  readonly bias: Address | number
-  readonly residual: Address | number
+  readonly bias: Address | 0
+  readonly residual: Address | 0
   readonly activation: { readonly code: number; readonly a: number; readonly b: number }
 }
 
@@ -268,7 +268,7 @@ function winograd(m: number, taps: number): Kernel {
       )
       const scratch = e.scratch(e.ask('winograd_scratch_size', m, taps, images, oh, ow, inputs, outputs))
       for (let g = 0; g < group; g++) {
-        const slice = <T extends Address | number>(at: T) => (typeof at === 'number' ? at : plus(at, 4 * g * outputs))
+        const slice = (at: Address | 0) => at && plus(at, 4 * g * outputs)
         e.call(
           'winograd_f32',
           m,

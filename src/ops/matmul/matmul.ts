@@ -174,7 +174,7 @@ function emitFactorGradients(
 ): void {
   const { m, k, n, batch } = product
   const activation = scale === 1 ? { code: UNARY_NONE, a: 0, b: 0 } : { code: UNARY_AFFINE, a: scale, b: 0 }
-  const common = { bias: 0, residual: 0, activation }
+  const common = { bias: 0, residual: 0, activation } as const
   const stack = [...batch, m, n]
   const cStrides = stridesOf(stack)
   const dC: Operand = { ...operandLike(dc), shape: stack }
@@ -294,8 +294,8 @@ interface Emission {
   readonly b: Operand
   readonly aStrides: readonly number[]
   readonly bStrides: readonly number[]
-  readonly bias: Address | number
-  readonly residual: Address | number
+  readonly bias: Address | 0
+  readonly residual: Address | 0
   readonly activation: { readonly code: number; readonly a: number; readonly b: number }
 }
 

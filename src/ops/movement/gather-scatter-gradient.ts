@@ -15,7 +15,7 @@ import { TopK } from '../reduce/top-k.js'
 function emitElements(
   g: GradientEmitter<{ readonly axis: number }>,
   mode: number,
-  x: Address | number,
+  x: Address | 0,
   y: Operand,
   indices: Operand,
 ): void {
@@ -37,7 +37,7 @@ function emitElements(
 }
 
 /** The call that gives, takes or clears what a node's indices name in y, with x beside them. */
-type Emit<A> = (g: GradientEmitter<A>, mode: number, x: Address | number, y: Operand, indices: Operand) => void
+type Emit<A> = (g: GradientEmitter<A>, mode: number, x: Address | 0, y: Operand, indices: Operand) => void
 
 /** dx is dy where something was taken, added up where it was taken several times. */
 function gathering<A>(op: OpDefinition<A>, emit: Emit<A>): Gradient<A> {
@@ -83,7 +83,7 @@ function scattering<A extends { readonly reduction: string }>(op: OpDefinition<A
 function emitSlices(
   g: GradientEmitter<unknown>,
   mode: number,
-  x: Address | number,
+  x: Address | 0,
   y: Operand,
   indices: Operand,
   batch = 0,

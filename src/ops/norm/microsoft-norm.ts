@@ -5,7 +5,7 @@ import { toNumbers, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, int } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, numericTensor } from '../elementwise/scalar-floats.js'
-import { defineOp, plus, type Argument, type ComputeContext, type Emitter, type TensorType } from '../../ir/op.js'
+import { defineOp, plus, type Address, type ComputeContext, type Emitter, type TensorType } from '../../ir/op.js'
 
 const domain = 'com.microsoft'
 
@@ -42,8 +42,8 @@ function eachBatch(e: Emitter<unknown>, call: (offset: number, rows: number, fro
 }
 
 /** An address further on, if it is one. */
-function shifted(address: Argument, bytes: number): Argument {
-  return typeof address === 'number' ? address : plus(address, bytes)
+function shifted(address: Address | 0, bytes: number): Address | 0 {
+  return address && plus(address, bytes)
 }
 
 /** x + skip + bias, normalised in plain TypeScript. */

@@ -43,15 +43,15 @@ export interface Stretch {
   readonly gStep: number
   readonly gRow: number
   /** The states before and after, 0 where there are none. */
-  readonly h0: Address | number
-  readonly c0: Address | number
-  readonly hn: Address | number
-  readonly cn: Address | number
+  readonly h0: Address | 0
+  readonly c0: Address | 0
+  readonly hn: Address | 0
+  readonly cn: Address | 0
   readonly sRow: number
   readonly y: Address
   readonly yStep: number
   readonly yRow: number
-  readonly lengths: Address | number
+  readonly lengths: Address | 0
 }
 
 /** Floats of products with the inputs that are made at a time: they are to be in the second-level cache when the steps read them. */
@@ -193,7 +193,7 @@ export function addedBias(
   { direction, hidden }: Pick<Stretch, 'direction' | 'hidden'>,
   from: number,
   count: number,
-): Address | number {
+): Address | 0 {
   if (!bias) return 0
   const half = bias.shape[1] / 2
   const n = count * hidden
@@ -209,7 +209,7 @@ export function biasOfGate(
   { direction, hidden }: Pick<Stretch, 'direction' | 'hidden'>,
   gate: number,
   half: 0 | 1,
-): Address | number {
+): Address | 0 {
   if (!bias) return 0
   const { shape } = bias
   return plus(bias.at, ((direction * 2 + half) * (shape[1] / 2) + gate * hidden) * 4)
@@ -220,7 +220,7 @@ export function project(
   e: Emitter<unknown>,
   stretch: Stretch,
   weights: Address,
-  bias: Address | number,
+  bias: Address | 0,
   n: number,
 ): Address {
   const { input, from, length, batch, gStep } = stretch

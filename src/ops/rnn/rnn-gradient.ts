@@ -113,7 +113,7 @@ function project(
   x: Address,
   { input, length, batch }: Direction,
   weights: Address,
-  bias: Address | number,
+  bias: Address | 0,
   n: number,
   to: Address,
 ): void {
