@@ -94,11 +94,11 @@ export const REDUCE_L2 = 7
 export const REDUCE_LOG_SUM = 8
 export const REDUCE_LOG_SUM_EXP = 9
 
-// How conv_rows computes what lies under one output row.
-export const ROWS_PRODUCTS = 0 // a matrix product per kernel row
-export const ROWS_DOTS = 1 // a dot product per pixel and filter
-export const ROWS_TAPS = 2 // one input channel: four pixels to a vector
-export const ROWS_TILES = 3 // a register tile over all kernel rows
+// How conv_direct_f32 computes what lies under one output row.
+export const DIRECT_PRODUCTS = 0 // a matrix product per kernel row
+export const DIRECT_DOTS = 1 // a dot product per pixel and filter
+export const DIRECT_TAPS = 2 // one input channel: four pixels to a vector
+export const DIRECT_TILES = 3 // a register tile over all kernel rows
 
 // What lies outside an image that is sampled.
 export const PADDING_ZEROS = 0
@@ -130,18 +130,18 @@ export const CAUSAL_FROM_FIRST = 1
 export const CAUSAL_TO_LAST = 2
 
 // The table of heads that are placed: sizes, then strides of batch, head and row.
-export const HEADS_HEADS = 0
-export const HEADS_ROWS = 1
-export const HEADS_SIZE = 2
-export const HEADS_PAIRS = 3 // elements that are turned, halved
-export const HEADS_INTERLEAVED = 4
-export const HEADS_POSITIONS = 5 // rows of the tables of angles
-export const HEADS_CAPACITY = 6 // rows of the cache; 0: it is none
-export const HEADS_PAST = 7 // rows of the past
-export const HEADS_ADD = 8
-export const HEADS_X = 9
-export const HEADS_Y = 12
-export const HEADS_ENTRIES = 15
+export const KV_CACHE_HEADS = 0
+export const KV_CACHE_ROWS = 1
+export const KV_CACHE_SIZE = 2
+export const KV_CACHE_PAIRS = 3 // elements that are turned, halved
+export const KV_CACHE_INTERLEAVED = 4
+export const KV_CACHE_POSITIONS = 5 // rows of the tables of angles
+export const KV_CACHE_CAPACITY = 6 // rows of the cache; 0: it is none
+export const KV_CACHE_PAST = 7 // rows of the past
+export const KV_CACHE_ADD = 8
+export const KV_CACHE_X = 9
+export const KV_CACHE_Y = 12
+export const KV_CACHE_ENTRIES = 15
 
 // Masks of an attention.
 export const MASK_NONE = 0

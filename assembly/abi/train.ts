@@ -7,9 +7,9 @@ export {
   accumulate_f32, contraction_gradient_f32, cumprod_gradient_f32, elements_f32, fill_f32, product_gradient_f32, scatter_add_f32, slices_f32, strided_add_f32,
 } from "../elementwise/accumulate";
 export { grid_sample_gradient_f32, grid_sample_gradient_scratch_size } from "../image/grid-sample-gradient";
-export { layer_norm_gradient_f32, lrn_gradient_f32, lrn_gradient_scratch, norm_apply_f32, norm_coefficients_f32, norm_statistics_f32, norm_sums_f32 } from "../norm/norm-gradient";
+export { layer_norm_gradient_f32, lrn_gradient_f32, lrn_gradient_scratch_size, norm_apply_f32, norm_coefficients_f32, norm_statistics_f32, norm_sums_f32 } from "../norm/norm-gradient";
 export { adagrad_f32, adam_f32, rmsprop_f32, scale_f32, sgd_f32, sum_squares_f32 } from "../loss/optimizer";
-export { outer_f32, outer_scratch_size } from "../matmul/gemm-tn";
+export { gemm_tn_f32, gemm_tn_scratch_size } from "../matmul/gemm-tn";
 export { average_pool_gradient_f32, lp_pool_gradient_f32, max_pool_gradient_f32 } from "../pool/gradient";
 export { dropout_f32, seed_store } from "../random/random";
 export { resize_axis_gradient_f32 } from "../image/resize-gradient";

@@ -12,10 +12,10 @@ import {
   ATTENTION_MASK_KIND, ATTENTION_Q, ATTENTION_QUERIES, ATTENTION_SIZE, ATTENTION_V, ATTENTION_VALUE_SIZE, ATTENTION_WINDOW, ATTENTION_Y,
   CAUSAL_FROM_FIRST, MASK_ADDED, UNARY_AFFINE, UNARY_NONE, UNARY_TANH,
 } from "../abi/codes";
-import { gemm_pack, gemm_packed_size } from "../matmul/gemm";
+import { gemm_pack_f32, gemm_packed_size } from "../matmul/gemm";
 import { panel_rows } from "./tile";
 import { MR } from "../matmul/gemm-tile";
-import { gemv_rows, gemv_transposed } from "../matmul/gemv";
+import { gemv_rows_f32, gemv_transposed_f32 } from "../matmul/gemv";
 import { constant, load_some, madd, max_lanes, store_some, sum_lanes } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 
@@ -184,8 +184,8 @@ export function attention_f32(
   const kRow = entry(table, ATTENTION_K + 2), vRow = entry(table, ATTENTION_V + 2);
   for (let index = begin; index < end; index++) {
     const b = index / heads, head = index % heads, keys = keys_of(table, ends, b);
-    gemm_pack(k + offset_of(table, ATTENTION_K, b, head, 0), entry(table, ATTENTION_K + 3), kRow, size, keys, packedK);
-    gemm_pack(v + offset_of(table, ATTENTION_V, b, head, 0), vRow, entry(table, ATTENTION_V + 3), keys, valueSize, packedV);
+    gemm_pack_f32(k + offset_of(table, ATTENTION_K, b, head, 0), entry(table, ATTENTION_K + 3), kRow, size, keys, packedK);
+    gemm_pack_f32(v + offset_of(table, ATTENTION_V, b, head, 0), vRow, entry(table, ATTENTION_V + 3), keys, valueSize, packedV);
     for (let h = head * group; h < (head + 1) * group; h++) {
       for (let i = 0; i < queries; i += ROWS) {
         attend_rows(q, packedK, packedV, mask, sinks, ends, y, table, scale, softcap, b, h, i, min(ROWS, queries - i), keys, rest);
@@ -326,7 +326,7 @@ export function attention_vector_f32(
     for (let turn = 0; turn < times; turn++) {
       const h = head * group + turn;
       const last = last_of(table, ends, keys, queries - 1);
-      gemv_transposed(
+      gemv_transposed_f32(
         q + offset_of(table, ATTENTION_Q, b, h, 0), qRow, kAt, kRow, 0, 0, 0, scratch, last, rows, size, 0, last, UNARY_AFFINE, factor, 0,
       );
       for (let i = 0; i < rows; i++) {
@@ -337,7 +337,7 @@ export function attention_vector_f32(
         else scale_row(row, 1, row, last, share_of(exp_sum(row, last, now), now, sinks, own));
       }
       const to = y + offset_of(table, ATTENTION_Y, b, h, 0);
-      gemv_rows(scratch, last, vAt, vRow, 0, 0, 0, to, yRow, rows, last, 0, valueSize, UNARY_NONE, 0, 0);
+      gemv_rows_f32(scratch, last, vAt, vRow, 0, 0, 0, to, yRow, rows, last, 0, valueSize, UNARY_NONE, 0, 0);
       for (let i = 0; i < rows; i++) {
         const at = to + (i * yRow << 2);
         if (!has_nan(at, valueSize)) continue;

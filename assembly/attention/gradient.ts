@@ -13,7 +13,7 @@ import {
 } from "../abi/codes";
 import { add_seen, entry, exp_sum, has_nan, keys_of, largest, last_of, limit_scores, offset_of, scale_row } from "./attention";
 import { panel_rows } from "./tile";
-import { gemm_pack, gemm_packed_size, transpose_4x4 } from "../matmul/gemm";
+import { gemm_pack_f32, gemm_packed_size, transpose_4x4 } from "../matmul/gemm";
 import { MR } from "../matmul/gemm-tile";
 import { dot_f32 } from "../elementwise/accumulate";
 import { drop_row } from "../random/random";
@@ -52,9 +52,9 @@ export function attention_gradient_f32(
   for (let index = begin; index < end; index++) {
     const b = index / heads, head = index % heads, keys = keys_of(table, ends, b);
     const kAt = offset_of(table, ATTENTION_K, b, head, 0), vAt = offset_of(table, ATTENTION_V, b, head, 0);
-    gemm_pack(k + kAt, kCol, kRow, size, keys, packedK);
-    gemm_pack(v + vAt, vCol, vRow, valueSize, keys, packedV);
-    if (dq) gemm_pack(k + kAt, kRow, kCol, keys, size, rowsK);
+    gemm_pack_f32(k + kAt, kCol, kRow, size, keys, packedK);
+    gemm_pack_f32(v + vAt, vCol, vRow, valueSize, keys, packedV);
+    if (dq) gemm_pack_f32(k + kAt, kRow, kCol, keys, size, rowsK);
     memory.fill(sumK, 0, panels(all + MR, size));
     memory.fill(sumV, 0, panels(all + MR, valueSize));
     for (let h = head * group; h < (head + 1) * group; h++) {
@@ -102,14 +102,14 @@ function query_block(
   }
   if (sumV) {
     flip(p, pitch, rows, columns, flipped);
-    gemm_pack(given, valueSize, 1, rows, valueSize, packedGiven);
+    gemm_pack_f32(given, valueSize, 1, rows, valueSize, packedGiven);
     for (let j = 0; j < valueSize; j += 8) {
       panel_rows(flipped, PITCH << 2, packedGiven + (j * rows << 2), rows, sumV + (j << 2), valueWidth << 2, columns, true);
     }
   }
   if (sumK) {
     flip(ds, pitch, rows, columns, flipped);
-    gemm_pack(scaled, size, 1, rows, size, packedQ);
+    gemm_pack_f32(scaled, size, 1, rows, size, packedQ);
     for (let j = 0; j < size; j += 8) panel_rows(flipped, PITCH << 2, packedQ + (j * rows << 2), rows, sumK + (j << 2), width << 2, columns, true);
   }
   if (dq) {
@@ -180,8 +180,8 @@ export function attention_dropout_f32(
   const scaled = p + panels(PITCH, all), sums = scaled + (ROWS * size << 2), pitch = ((all + 7) & -8) << 2, width = (valueSize + 7) & -8;
   for (let index = begin; index < end; index++) {
     const b = index / heads, head = index % heads, keys = keys_of(table, ends, b);
-    gemm_pack(k + offset_of(table, ATTENTION_K, b, head, 0), entry(table, ATTENTION_K + 3), entry(table, ATTENTION_K + 2), size, keys, packedK);
-    gemm_pack(v + offset_of(table, ATTENTION_V, b, head, 0), entry(table, ATTENTION_V + 2), entry(table, ATTENTION_V + 3), keys, valueSize, packedV);
+    gemm_pack_f32(k + offset_of(table, ATTENTION_K, b, head, 0), entry(table, ATTENTION_K + 3), entry(table, ATTENTION_K + 2), size, keys, packedK);
+    gemm_pack_f32(v + offset_of(table, ATTENTION_V, b, head, 0), entry(table, ATTENTION_V + 2), entry(table, ATTENTION_V + 3), keys, valueSize, packedV);
     let turn = 0;
     while (turn < group * queries) {
       const h = head * group + turn / queries, first = turn % queries, rows = min(ROWS, queries - first);

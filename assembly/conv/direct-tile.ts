@@ -7,7 +7,7 @@ import { madd } from "../lib/simd";
 
 /**
  * One row of y from the `kh` rows whose addresses stand at `rows`; pixels are `step` bytes apart in them, and each sees `run` elements of every row.
- * Filters as from conv_pack. `act` must be one that is applied in registers (UNARY_LEAKY_RELU or less); distances in bytes.
+ * Filters as from conv_pack_f32. `act` must be one that is applied in registers (UNARY_LEAKY_RELU or less); distances in bytes.
  */
 export function row_tiles(
   rows: usize, step: i32, b: usize, kh: i32, run: i32, c: usize, ldc: i32, pixels: i32, n: i32, bias: usize, residual: usize, ldr: i32,

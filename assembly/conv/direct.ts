@@ -2,26 +2,26 @@
 // kw·inputs elements, and the runs of neighbouring pixels overlap: so input rows are copied once, with their padding, into a ring of
 // kh rows, and everything reads from there (or from the image itself, where a row needs no padding) without gathering.
 //
-//   ROWS_PRODUCTS  a matrix product per kernel row whose left side overlaps itself: for long runs
-//   ROWS_TILES     a register tile over all kernel rows: for short runs
-//   ROWS_DOTS      a dot product per pixel and filter, vectors along the run: for fewer filters than a tile of gemm-tile.ts is wide
-//   ROWS_TAPS      one input channel: vectors along the pixels; rows are split by the remainder of the column by the stride
+//   DIRECT_PRODUCTS  a matrix product per kernel row whose left side overlaps itself: for long runs
+//   DIRECT_TILES     a register tile over all kernel rows: for short runs
+//   DIRECT_DOTS      a dot product per pixel and filter, vectors along the run: for fewer filters than a tile of gemm-tile.ts is wide
+//   DIRECT_TAPS      one input channel: vectors along the pixels; rows are split by the remainder of the column by the stride
 //
 // Which is chosen where: docs/performance/narrow.md.
-import { ROWS_DOTS, ROWS_PRODUCTS, ROWS_TAPS, ROWS_TILES, UNARY_LEAKY_RELU, UNARY_NONE } from "../abi/codes";
+import { DIRECT_DOTS, DIRECT_PRODUCTS, DIRECT_TAPS, DIRECT_TILES, UNARY_LEAKY_RELU, UNARY_NONE } from "../abi/codes";
 import { gemm_panels, TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
-import { conv_pack, conv_packed_size } from "./im2col";
+import { conv_pack_f32, conv_packed_size } from "./im2col";
 import { row_tiles } from "./direct-tile";
 import { madd } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 
-/** Pixels that a tile of ROWS_TAPS covers with one filter; rows are readable to a multiple of it. */
+/** Pixels that a tile of DIRECT_TAPS covers with one filter; rows are readable to a multiple of it. */
 const TAPS_PIXELS: i32 = 32;
 
 /** Bytes of packed filters. */
-export function conv_rows_packed_size(kind: i32, outputs: i32, inputs: i32, kh: i32, kw: i32): usize {
-  if (kind == ROWS_PRODUCTS || kind == ROWS_TILES) return conv_packed_size(outputs, inputs, kh * kw, 1);
-  return <usize>(outputs * kh * (kind == ROWS_DOTS ? vectors_of(kw * inputs) << 2 : kw)) << 2;
+export function conv_direct_packed_size(kind: i32, outputs: i32, inputs: i32, kh: i32, kw: i32): usize {
+  if (kind == DIRECT_PRODUCTS || kind == DIRECT_TILES) return conv_packed_size(outputs, inputs, kh * kw, 1);
+  return <usize>(outputs * kh * (kind == DIRECT_DOTS ? vectors_of(kw * inputs) << 2 : kw)) << 2;
 }
 
 /** Vectors that hold a run; the last one holds the last 1 to 4 elements at its end. */
@@ -32,19 +32,19 @@ function vectors_of(run: i32): i32 {
 }
 
 /**
- * ONNX filters [outputs, inputs, kh, kw] → as conv_pack, or pairs of filters (the last may be alone), for every kernel row, and for every
- * vector (ROWS_DOTS) or every tap in the order of the split rows (ROWS_TAPS), one filter after the other.
+ * ONNX filters [outputs, inputs, kh, kw] → as conv_pack_f32, or pairs of filters (the last may be alone), for every kernel row, and for every
+ * vector (DIRECT_DOTS) or every tap in the order of the split rows (DIRECT_TAPS), one filter after the other.
  */
-export function conv_rows_pack(kind: i32, w: usize, outputs: i32, inputs: i32, kh: i32, kw: i32, strideW: i32, packed: usize): void {
-  if (kind == ROWS_PRODUCTS || kind == ROWS_TILES) {
-    conv_pack(w, outputs, inputs, kh * kw, 1, packed);
+export function conv_direct_pack_f32(kind: i32, w: usize, outputs: i32, inputs: i32, kh: i32, kw: i32, strideW: i32, packed: usize): void {
+  if (kind == DIRECT_PRODUCTS || kind == DIRECT_TILES) {
+    conv_pack_f32(w, outputs, inputs, kh * kw, 1, packed);
     return;
   }
   let run = kw * inputs, main = (run - 1) & ~3;
   for (let o = 0; o < outputs; o += 2) {
     let together = min(outputs - o, 2);
     for (let ty = 0; ty < kh; ty++) {
-      if (kind == ROWS_DOTS) {
+      if (kind == DIRECT_DOTS) {
         for (let r = 0; r < vectors_of(run) << 2; r += 4) {
           for (let i = 0; i < together; i++) {
             for (let lane = 0; lane < 4; lane++) {
@@ -78,16 +78,16 @@ function phase_length(kw: i32, strideW: i32, ow: i32): i32 {
 
 /** Elements of a row of the ring, in whole vectors: as many channels as that are then read without crossing cache lines needlessly. */
 function row_length(kind: i32, inputs: i32, kw: i32, strideW: i32, ow: i32): i32 {
-  return kind == ROWS_TAPS ? phase_length(kw, strideW, ow) * strideW : (((ow - 1) * strideW + kw) * inputs + 3) & ~3;
+  return kind == DIRECT_TAPS ? phase_length(kw, strideW, ow) * strideW : (((ow - 1) * strideW + kw) * inputs + 3) & ~3;
 }
 
-/** Bytes of scratch for conv_rows: where kh rows begin, a row of zeros, the ring. */
-export function conv_rows_scratch_size(kind: i32, inputs: i32, kh: i32, kw: i32, strideW: i32, ow: i32): usize {
+/** Bytes of scratch for conv_direct_f32: where kh rows begin, a row of zeros, the ring. */
+export function conv_direct_scratch_size(kind: i32, inputs: i32, kh: i32, kw: i32, strideW: i32, ow: i32): usize {
   return <usize>(((kh + 3) & ~3) + (kh + 1) * row_length(kind, inputs, kw, strideW, ow)) << 2;
 }
 
 /** As conv, for one group, no dilation and kd = 1 (images and depth are one axis); `end` − `begin` rows of the images·oh there are. ow > 0. */
-export function conv_rows(
+export function conv_direct_f32(
   kind: i32, x: usize, xPitch: i32, h: i32, w: i32, inputs: i32, packed: usize, kh: i32, kw: i32, strideH: i32, strideW: i32,
   padH: i32, padW: i32, y: usize, yPitch: i32, oh: i32, ow: i32, outputs: i32, bias: usize, residual: usize, residualPitch: i32,
   act: i32, alpha: f32, beta: f32, begin: i32, end: i32, scratch: usize,
@@ -96,7 +96,7 @@ export function conv_rows(
   let rows = scratch, zeros = scratch + (((kh + 3) & ~3) << 2), ring = zeros + rowBytes;
   memory.fill(zeros, 0, rowBytes);
   // A row of the image will do where all taps are inside it and, beside each other, in one run.
-  let direct = kind != ROWS_TAPS && padW == 0 && (ow - 1) * strideW + kw <= w && (kw == 1 || xPitch == inputs);
+  let direct = kind != DIRECT_TAPS && padW == 0 && (ow - 1) * strideW + kw <= w && (kw == 1 || xPitch == inputs);
   let step = strideW * (direct ? xPitch : inputs) << 2, image = -1, have = 0;
   for (let line = begin; line < end; line++) {
     let now = line / oh, top = (line - now * oh) * strideH - padH;
@@ -111,7 +111,7 @@ export function conv_rows(
         let source = x + (<usize>(image * h + iy) * w * xPitch << 2);
         at = direct ? source : ring + <usize>(iy % kh) * rowBytes;
         if (!direct && iy >= have) {
-          if (kind == ROWS_TAPS) split_row(source, xPitch << 2, w, padW, strideW, phase_length(kw, strideW, ow), at);
+          if (kind == DIRECT_TAPS) split_row(source, xPitch << 2, w, padW, strideW, phase_length(kw, strideW, ow), at);
           else copy_row(source, xPitch, w, padW, (ow - 1) * strideW + kw, inputs, at);
         }
       }
@@ -119,7 +119,7 @@ export function conv_rows(
     }
     have = top + kh;
     let pixel = <usize>line * ow, row = y + (pixel * yPitch << 2), residualRow = residual ? residual + (pixel * residualPitch << 2) : 0;
-    if (kind == ROWS_PRODUCTS) {
+    if (kind == DIRECT_PRODUCTS) {
       for (let ty = 0; ty < kh; ty++) {
         let last = ty == kh - 1;
         gemm_panels(
@@ -129,21 +129,21 @@ export function conv_rows(
       }
       continue;
     }
-    if (kind == ROWS_TILES) {
+    if (kind == DIRECT_TILES) {
       row_tiles(
         rows, step, packed, kh, run, row, yPitch << 2, ow, outputs, bias, residualRow, residualPitch << 2, act > UNARY_LEAKY_RELU ? UNARY_NONE : act,
         alpha, beta,
       );
     }
-    for (let o = 0; kind != ROWS_TILES && o < outputs; o += 2) {
+    for (let o = 0; kind != DIRECT_TILES && o < outputs; o += 2) {
       let two = o + 1 < outputs;
-      let filter = packed + <usize>o * kh * (kind == ROWS_DOTS ? vectors_of(run) << 4 : kw << 2);
+      let filter = packed + <usize>o * kh * (kind == DIRECT_DOTS ? vectors_of(run) << 4 : kw << 2);
       let bias0: f32 = bias ? load<f32>(bias + (o << 2)) : 0, bias1: f32 = bias && two ? load<f32>(bias + (o << 2), 4) : 0;
-      let pixels = kind == ROWS_DOTS ? (two ? 4 : 8) : two ? TAPS_PIXELS / 2 : TAPS_PIXELS;
+      let pixels = kind == DIRECT_DOTS ? (two ? 4 : 8) : two ? TAPS_PIXELS / 2 : TAPS_PIXELS;
       for (let ox = 0; ox < ow; ox += pixels) {
         let c = row + ((ox * yPitch + o) << 2), r = residual ? residualRow + ((ox * residualPitch + o) << 2) : 0, count = min(ow - ox, pixels);
         let ldc = yPitch << 2, ldr = residualPitch << 2;
-        if (kind == ROWS_DOTS) {
+        if (kind == DIRECT_DOTS) {
           if (two) dots_4x2(rows, ox * step, step, kh, run, filter, c, ldc, count, bias0, bias1, r, ldr);
           else dots_8x1(rows, ox * step, step, kh, run, filter, c, ldc, count, bias0, r, ldr);
         } else {
@@ -153,7 +153,7 @@ export function conv_rows(
         }
       }
     }
-    if (act == UNARY_NONE || (kind == ROWS_TILES && act <= UNARY_LEAKY_RELU)) continue;
+    if (act == UNARY_NONE || (kind == DIRECT_TILES && act <= UNARY_LEAKY_RELU)) continue;
     if (yPitch == outputs) {
       unary_f32(act, row, row, ow * outputs, alpha, beta);
     } else {

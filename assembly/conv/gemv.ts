@@ -6,9 +6,9 @@ import { NR } from "../matmul/gemm-tile";
 
 /**
  * As conv, of one group and of two dimensions, for images·oh·ow pixels and the filters [begin, end); `begin` is a multiple of 8. The filters
- * are packed by conv_pack. The residual is as wide as y and may be y itself.
+ * are packed by conv_pack_f32. The residual is as wide as y and may be y itself.
  */
-export function conv_few(
+export function conv_gemv_f32(
   x: usize, h: i32, w: i32, inputs: i32, packed: usize, kh: i32, kw: i32, strideH: i32, strideW: i32, dilationH: i32, dilationW: i32,
   padH: i32, padW: i32, y: usize, images: i32, oh: i32, ow: i32, outputs: i32, bias: usize, residual: usize, act: i32, alpha: f32, beta: f32,
   begin: i32, end: i32,

@@ -1,8 +1,8 @@
 // Gradients of convolutions by their weights, channels-last, and the filters that make the gradient by the input an ordinary convolution.
 import { gather, gather_inside } from "./im2col";
-import { gemm_pack, gemm_packed_size, k_block } from "../matmul/gemm";
+import { gemm_pack_f32, gemm_packed_size, k_block } from "../matmul/gemm";
 import { TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
-import { BLOCK, CHUNK, outer_f32, outer_panels, STRIDE } from "../matmul/gemm-tn";
+import { BLOCK, CHUNK, gemm_tn_f32, gemm_tn_panels, STRIDE } from "../matmul/gemm-tn";
 import { load_some, madd, store_some } from "../lib/simd";
 
 /**
@@ -25,8 +25,8 @@ export function conv_flip_f32(w: usize, outputs: i32, inputs: i32, taps: i32, gr
 }
 
 /**
- * dw[group, tap, input, output] = Σ over all pixels of x[pixel + tap, input]·dy[pixel, output], as outer.ts does it with a left side that is
- * gathered in blocks. Rows [begin, end) of the groups·taps·inputs rows of dw. Sizes as conv's; scratch as outer_scratch_size(outputs) says.
+ * dw[group, tap, input, output] = Σ over all pixels of x[pixel + tap, input]·dy[pixel, output], as gemm-tn.ts does it with a left side that is
+ * gathered in blocks. Rows [begin, end) of the groups·taps·inputs rows of dw. Sizes as conv's; scratch as gemm_tn_scratch_size(outputs) says.
  */
 export function conv_weight_gradient_f32(
   x: usize, xPitch: i32, d: i32, h: i32, w: i32, inputs: i32, kd: i32, kh: i32, kw: i32,
@@ -40,20 +40,20 @@ export function conv_weight_gradient_f32(
     let xg = x + (g * inputs << 2), yg = dy + (g * outputs << 2), target = dw + (<usize>g * k * outputs << 2);
     begin += to - from;
     if (plain || pixels == 0) {
-      outer_f32(xg, xPitch, yg, yPitch, target, outputs, pixels, outputs, from, to, scratch);
+      gemm_tn_f32(xg, xPitch, yg, yPitch, target, outputs, pixels, outputs, from, to, scratch);
       continue;
     }
     let rows = scratch + gemm_packed_size(BLOCK, outputs), length = k_block(pixels, BLOCK), chunk = k_block(to - from, CHUNK);
     for (let p = 0; p < pixels; p += length) {
       let count = min(pixels - p, length);
-      gemm_pack(yg + (<usize>p * yPitch << 2), yPitch, 1, count, outputs, scratch);
+      gemm_pack_f32(yg + (<usize>p * yPitch << 2), yPitch, 1, count, outputs, scratch);
       for (let i = from; i < to; i += chunk) {
         let width = min(to - i, chunk);
         gather_block(
           xg, xPitch, d, h, w, inputs, kd, kh, kw, strideD, strideH, strideW, dilationD, dilationH, dilationW, padD, padH, padW, od, oh, ow,
           p, count, i, width, rows,
         );
-        outer_panels(rows, <i32>STRIDE, scratch, count, target + (<usize>i * outputs << 2), outputs << 2, width, outputs, p ? TILE_ADD : TILE_STORE);
+        gemm_tn_panels(rows, <i32>STRIDE, scratch, count, target + (<usize>i * outputs << 2), outputs << 2, width, outputs, p ? TILE_ADD : TILE_STORE);
       }
     }
   }

@@ -1,13 +1,13 @@
 // Convolution of many small groups (up to about eight filters each), channels-last. A matrix product per group would be too narrow for the tiles of
 // gemm-tile.ts and its gathering too dear, so: the input rows under one output row are copied once for all groups, with their padding, and
-// tiles of 8 pixels × 4 filters read from them. Filters are packed by conv_pack.
+// tiles of 8 pixels × 4 filters read from them. Filters are packed by conv_pack_f32.
 import { UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "../abi/codes";
 import { copy_row } from "./direct";
 import { finish_lanes, load_bias, NR, TILE_STORE } from "../matmul/gemm-tile";
 import { madd } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 
-/** Bytes of scratch for conv_grouped. */
+/** Bytes of scratch for conv_grouped_f32. */
 export function conv_grouped_scratch_size(
   inputs: i32, groups: i32, kd: i32, kh: i32, kw: i32, strideW: i32, dilationW: i32, ow: i32,
 ): usize {
@@ -20,7 +20,7 @@ function span(kw: i32, strideW: i32, dilationW: i32, ow: i32): i32 {
 }
 
 /** Arguments and result as conv's. */
-export function conv_grouped(
+export function conv_grouped_f32(
   x: usize, xPitch: i32, d: i32, h: i32, w: i32, inputs: i32, groups: i32,
   packed: usize, kd: i32, kh: i32, kw: i32,
   strideD: i32, strideH: i32, strideW: i32, dilationD: i32, dilationH: i32, dilationW: i32,

@@ -5,7 +5,7 @@
 //
 // A pitch is the number of elements from one pixel to the next: at least the channels, more when the tensor is a slice of channels.
 import { UNARY_NONE } from "../abi/codes";
-import { gemm, gemm_packed_size, k_block } from "../matmul/gemm";
+import { gemm_f32, gemm_packed_size, k_block } from "../matmul/gemm";
 import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
 import { load_some } from "../lib/simd";
 
@@ -19,7 +19,7 @@ export function conv_packed_size(outputs: i32, inputs: i32, taps: i32, groups: i
 }
 
 /** ONNX filters [groups·outputs, inputs, taps] → per group, panels of NR filters of [taps·inputs, NR]. */
-export function conv_pack(w: usize, outputs: i32, inputs: i32, taps: i32, groups: i32, packed: usize): void {
+export function conv_pack_f32(w: usize, outputs: i32, inputs: i32, taps: i32, groups: i32, packed: usize): void {
   for (let g = 0; g < groups; g++) {
     for (let o = 0; o < outputs; o += NR) {
       let columns = min(outputs - o, NR);
@@ -37,8 +37,8 @@ export function conv_pack(w: usize, outputs: i32, inputs: i32, taps: i32, groups
   }
 }
 
-/** Bytes of scratch for conv and conv_transpose. */
-export function conv_scratch_size(inputs: i32, taps: i32): usize {
+/** Bytes of scratch for conv and conv_transpose_f32. */
+export function conv_im2col_scratch_size(inputs: i32, taps: i32): usize {
   return <usize>((min(taps * inputs, STRIP_K) + 8) * STRIP + 8) << 2;
 }
 
@@ -47,7 +47,7 @@ export function conv_scratch_size(inputs: i32, taps: i32): usize {
  * n·od·oh rows of the output. In fewer dimensions the leading ones are 1. Padding after the image follows from the output's size. `bias`
  * and `residual` may be 0; the residual may be y itself.
  */
-export function conv(
+export function conv_im2col_f32(
   x: usize, xPitch: i32, d: i32, h: i32, w: i32, inputs: i32, groups: i32,
   packed: usize, kd: i32, kh: i32, kw: i32,
   strideD: i32, strideH: i32, strideW: i32, dilationD: i32, dilationH: i32, dilationW: i32,
@@ -60,7 +60,7 @@ export function conv(
   let first = begin * ow, pixels = end * ow;
   if (taps == 1 && strideD == 1 && strideH == 1 && strideW == 1 && (padD | padH | padW) == 0 && od == d && oh == h && ow == w) {
     for (let g = 0; g < groups; g++) {
-      gemm(
+      gemm_f32(
         x + (g * inputs << 2), xPitch, packed + groupBytes * g, bias ? bias + (g * outputs << 2) : 0,
         residual ? residual + (g * outputs << 2) : 0, residualPitch, y + (g * outputs << 2), yPitch, k, outputs, first, pixels, act,
         alpha, beta,

@@ -1,11 +1,11 @@
 // Transposed convolution whose kernel is as large as its stride: every input pixel makes a patch of outputs of its own. The rows of taps of a
 // row of pixels are then whole rows of the output, and each is one matrix product [pixels, inputs] · [inputs, kw·outputs] of which nothing has to
 // be gathered or put in its place afterwards.
-import { gemm, gemm_packed_size } from "../matmul/gemm";
+import { gemm_f32, gemm_packed_size } from "../matmul/gemm";
 import { NR } from "../matmul/gemm-tile";
 
-/** ONNX filters [inputs, outputs, kh, kw] → for each of the kh rows of taps, packed as by gemm_pack: [inputs, kw·outputs]. */
-export function conv_patches_pack(w: usize, inputs: i32, outputs: i32, kh: i32, kw: i32, packed: usize): void {
+/** ONNX filters [inputs, outputs, kh, kw] → for each of the kh rows of taps, packed as by gemm_pack_f32: [inputs, kw·outputs]. */
+export function conv_transpose_no_overlap_pack_f32(w: usize, inputs: i32, outputs: i32, kh: i32, kw: i32, packed: usize): void {
   let n = kw * outputs, taps = kh * kw;
   for (let ty = 0; ty < kh; ty++) {
     for (let j = 0; j < n; j += NR) {
@@ -24,7 +24,7 @@ export function conv_patches_pack(w: usize, inputs: i32, outputs: i32, kh: i32, 
  * y[rows, kh, width, kw, outputs] = act(x[rows, width, inputs] · filters + bias + residual) for the rows [begin, end) of the rows·kh of y. The residual
  * is as y and may be y itself. Scratch: kw·outputs floats.
  */
-export function conv_patches(
+export function conv_transpose_no_overlap_f32(
   x: usize, width: i32, inputs: i32, packed: usize, kh: i32, kw: i32, outputs: i32, bias: usize, residual: usize, y: usize,
   act: i32, alpha: f32, beta: f32, begin: i32, end: i32, scratch: usize,
 ): void {
@@ -32,7 +32,7 @@ export function conv_patches(
   if (bias) for (let tx = 0; tx < kw; tx++) memory.copy(scratch + (tx * outputs << 2), bias, outputs << 2);
   for (let row = begin; row < end; row++) {
     let source = row / kh, at = <usize>row * line;
-    gemm(
+    gemm_f32(
       x + (<usize>source * width * inputs << 2), inputs, packed + (row - source * kh) * <i32>size, bias ? scratch : 0, residual ? residual + at : 0, n,
       y + at, n, inputs, n, 0, width, act, alpha, beta,
     );

@@ -1,6 +1,6 @@
 // Transposed convolution, channels-last, in one to three dimensions. The outputs whose coordinates leave the same remainder by the stride
 // (a phase) see the same taps, at neighbouring inputs: each phase is an ordinary convolution of stride 1 with a part of the kernel. So
-// nothing is scattered, no multiplication is wasted on the zeros between inputs, and bias, residual and activation are fused as in conv.ts.
+// nothing is scattered, no multiplication is wasted on the zeros between inputs, and bias, residual and activation are fused as in im2col.ts.
 import { UNARY_NONE } from "../abi/codes";
 import { gather, STRIP, STRIP_K } from "./im2col";
 import { k_block } from "../matmul/gemm";
@@ -30,7 +30,7 @@ function tap_count(first: i32, kernel: i32, step: i32): i32 {
  * ONNX filters [groups·inputs, outputs, kd, kh, kw] → per group and phase, panels of NR filters of [taps·inputs, NR], taps in the order of
  * their inputs, which is from the last to the first. The size is conv_packed_size's.
  */
-export function conv_transpose_pack(
+export function conv_transpose_pack_f32(
   w: usize, inputs: i32, outputs: i32, groups: i32, kd: i32, kh: i32, kw: i32, strideD: i32, strideH: i32, strideW: i32,
   dilationD: i32, dilationH: i32, dilationW: i32, padD: i32, padH: i32, padW: i32, packed: usize,
 ): void {
@@ -72,10 +72,10 @@ function pack_tap(source: usize, inputs: i32, outputs: i32, inputStride: i32, ou
 }
 
 /**
- * y[n, od, oh, ow, groups·outputs] = act(conv_transpose(x[n, d, h, w, groups·inputs], filters) + bias + residual), for the rows [begin, end) of
+ * y[n, od, oh, ow, groups·outputs] = act(conv_transpose_f32(x[n, d, h, w, groups·inputs], filters) + bias + residual), for the rows [begin, end) of
  * the n·od·oh rows of the output. Arguments as conv's; padding at the end and output padding follow from the output's size.
  */
-export function conv_transpose(
+export function conv_transpose_f32(
   x: usize, xPitch: i32, d: i32, h: i32, w: i32, inputs: i32, groups: i32,
   packed: usize, kd: i32, kh: i32, kw: i32,
   strideD: i32, strideH: i32, strideW: i32, dilationD: i32, dilationH: i32, dilationW: i32,

@@ -1,8 +1,8 @@
 // The gradient of a 3×3 or 5×5 convolution at stride 1 by its filters, in Winograd's domain: since Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A, it is
-// Gᵀ[Σ over tiles of (Bᵀ d B) ⊙ (A dY Aᵀ)]G, that is 36 sums of outer products (inputs by outputs, as outer.ts makes them) between three cheap
+// Gᵀ[Σ over tiles of (Bᵀ d B) ⊙ (A dY Aᵀ)]G, that is 36 sums of outer products (inputs by outputs, as gemm-tn.ts makes them) between three cheap
 // transforms. F(4, 3) does a quarter of the multiplications of the direct method, F(2, 5) nine twenty-fifths.
 import { NR, TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
-import { outer_panels } from "../matmul/gemm-tn";
+import { gemm_tn_panels } from "../matmul/gemm-tn";
 import { load_some, madd, store_some } from "../lib/simd";
 import { round_up, SKEW, STAGE, tiles_of, transform_tiles } from "./winograd";
 import { TEMP } from "./winograd-transform";
@@ -47,7 +47,7 @@ export function winograd_weight_gradient_f32(
     transform_tiles(m, 6, x, xPitch << 2, height, width, rows, tall, wide, top, left, first, count, v, vRow, vPlane, scratch);
     spread_tiles(m, dy, yPitch << 2, oh, ow, outputs, tall, wide, first, count, d, dPlane, scratch);
     for (let p = 0; p < 36; p++) {
-      outer_panels(v + p * vPlane, vRow, d + p * dPlane, count, u + p * uPlane, outputs << 2, rows, outputs, first ? TILE_ADD : TILE_STORE);
+      gemm_tn_panels(v + p * vPlane, vRow, d + p * dPlane, count, u + p * uPlane, outputs << 2, rows, outputs, first ? TILE_ADD : TILE_STORE);
     }
   }
   for (let i = begin; i < end; i++) {
@@ -87,7 +87,7 @@ function load_if(inside: bool, at: usize, lanes: i32): v128 {
   return inside ? load_some(at, lanes) : f32x4.splat(0);
 }
 
-/** A dY Aᵀ of `count` tiles: 36 matrices [tiles, outputs], packed in panels of NR columns as outer.ts reads them. */
+/** A dY Aᵀ of `count` tiles: 36 matrices [tiles, outputs], packed in panels of NR columns as gemm-tn.ts reads them. */
 function spread_tiles(
   m: i32, dy: usize, px: i32, oh: i32, ow: i32, outputs: i32, tall: i32, wide: i32, first: i32, count: i32, d: usize, plane: i32, temp: usize,
 ): void {

@@ -16,7 +16,7 @@ const BLOCK_BYTES: usize = 2048;
 const STEP_BYTES: usize = 20;
 
 /** Bytes of scratch: the value, and a block for every operand that may be a row. */
-export function chain_scratch(): i32 {
+export function chain_scratch_size(): i32 {
   return (1 + CHAIN_OPERANDS) * <i32>BLOCK_BYTES;
 }
 

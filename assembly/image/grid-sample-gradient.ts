@@ -15,7 +15,7 @@ export function grid_sample_gradient_scratch_size(): usize {
 }
 
 /**
- * Layouts and sizes are those of grid_sample_linear. dx (0: not wanted) is added to; dgrid (0: not wanted) is written. All of the batch · points points are
+ * Layouts and sizes are those of grid_sample_linear_f32. dx (0: not wanted) is added to; dgrid (0: not wanted) is written. All of the batch · points points are
  * done at once: they add to the same images.
  */
 export function grid_sample_gradient_f32(

@@ -6,7 +6,7 @@ import { madd } from "../lib/simd";
  * Linear interpolation of x [batch, depth, height, width, channels] at the points of grid [batch, points, axes] (x, y and, if `axes` is 3, z,
  * in [-1, 1]; x alone if it is 1); y is [batch, points, channels]. Works on [begin, end) of all batch · points points. A place that is NaN is outside.
  */
-export function grid_sample_linear(
+export function grid_sample_linear_f32(
   x: usize, grid: usize, y: usize, axes: i32, depth: i32, height: i32, width: i32, channels: i32, points: i32, aligned: i32, padding: i32,
   begin: i32, end: i32,
 ): void {

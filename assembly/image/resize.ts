@@ -5,7 +5,7 @@ import { madd } from "../lib/simd";
  * One axis: y[o, i, :] = Σ_t w[i, t] · x[o, index[i, t], :] over `taps` taps, for the outer slabs [begin, end) of x [*, size, inner] and
  * y [*, outSize, inner].
  */
-export function resize_axis(
+export function resize_axis_f32(
   x: usize, y: usize, index: usize, weight: usize, taps: i32, size: i32, outSize: i32, inner: i32, begin: i32, end: i32,
 ): void {
   const run = <usize>inner << 2;
@@ -40,7 +40,7 @@ export function resize_axis(
  * Two neighbouring axes, two taps each: x [*, *, width, inner] to y [*, outHeight, outWidth, inner], for the rows [begin, end) of all rows of y.
  * `slab` is the elements of x per outer index. Tables hold pairs. `scratch` holds `width` floats; only used where `inner` is 1.
  */
-export function resize_bilinear(
+export function resize_bilinear_f32(
   x: usize, y: usize, rowIndex: usize, rowWeight: usize, colIndex: usize, colWeight: usize,
   slab: i32, width: i32, outHeight: i32, outWidth: i32, inner: i32, scratch: usize, begin: i32, end: i32,
 ): void {

@@ -1,6 +1,6 @@
 // The register tiles of every matrix product, and the loop over them.
 //
-// How to call: pack B once (gemm_pack, or any code that writes the same layout: panels of NR columns, each k × NR floats, row after
+// How to call: pack B once (gemm_pack_f32, or any code that writes the same layout: panels of NR columns, each k × NR floats, row after
 // row, columns past n zero), then
 //
 //   gemm_panels(a, lda, b, panelStride, k, c, ldc, rows, n, mode, bias, residual, ldr, act, alpha, beta)

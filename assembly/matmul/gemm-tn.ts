@@ -1,7 +1,7 @@
 // Products of transposed matrices: C[i, j] = Σ_p A[p, i]·B[p, j], the weight gradients of dense layers and convolutions. The long axis p (samples,
 // pixels) is summed block by block: B's block is packed into panels of NR columns, A's is copied (by a convolution: gathered) into rows of a fixed
 // distance, so that a tile reads four, five or six neighbours of each row by constant offsets. What was tried: docs/performance/training.md.
-import { gemm_pack, gemm_packed_size, k_block } from "./gemm";
+import { gemm_pack_f32, gemm_packed_size, k_block } from "./gemm";
 import { finish_lanes, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
 import { UNARY_NONE } from "../abi/codes";
 import { madd } from "../lib/simd";
@@ -13,8 +13,8 @@ export const CHUNK: i32 = 240;
 /** Bytes between rows of a copied block of A: rows do not share cache sets. */
 export const STRIDE: usize = 1040;
 
-/** Bytes of scratch for outer_f32 and the kernels that call outer_panels. */
-export function outer_scratch_size(n: i32): usize {
+/** Bytes of scratch for gemm_tn_f32 and the kernels that call gemm_tn_panels. */
+export function gemm_tn_scratch_size(n: i32): usize {
   return gemm_packed_size(BLOCK, n) + <usize>BLOCK * STRIDE + 32;
 }
 
@@ -22,7 +22,7 @@ export function outer_scratch_size(n: i32): usize {
  * C[rows, n] = (mode TILE_ADD: +=) Aᵀ·B for `rows` ≤ CHUNK columns of a block of A at `a` and B's block packed at `b`, each of `count` rows. `lda` and `ldc` in
  * bytes; up to 20 bytes behind A's last row are read.
  */
-export function outer_panels(a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, n: i32, mode: i32): void {
+export function gemm_tn_panels(a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, n: i32, mode: i32): void {
   // As in gemm_panels: the rest's tiles are of 4 where that is less work.
   let tiles = (rows + MR - 1) / MR, tall = max(tiles - (tiles * MR - rows) / (MR - 4), 0), panel = count << 5;
   for (let left = rows, i = 0; left > 0; i++) {
@@ -42,7 +42,7 @@ export function outer_panels(a: usize, lda: i32, b: usize, count: i32, c: usize,
 /**
  * C[i, j] = Σ_p A[p, i]·B[p, j] over p < k, for rows [begin, end) of C's; `lda`, `ldb` and `ldc` are the elements from one row to the next.
  */
-export function outer_f32(
+export function gemm_tn_f32(
   a: usize, lda: i32, b: usize, ldb: i32, c: usize, ldc: i32, k: i32, n: i32, begin: i32, end: i32, scratch: usize,
 ): void {
   let rows = scratch + gemm_packed_size(BLOCK, n), length = k_block(k, BLOCK), chunk = k_block(end - begin, CHUNK);
@@ -52,7 +52,7 @@ export function outer_f32(
   }
   for (let p = 0; p < k; p += length) {
     let count = min(k - p, length);
-    gemm_pack(b + (<usize>p * ldb << 2), ldb, 1, count, n, scratch);
+    gemm_pack_f32(b + (<usize>p * ldb << 2), ldb, 1, count, n, scratch);
     for (let i = begin; i < end; i += chunk) {
       let width = min(end - i, chunk), source = a + ((<usize>p * lda + i) << 2), target = rows;
       for (let r = 0; r < count; r++) {
@@ -60,7 +60,7 @@ export function outer_f32(
         source += lda << 2;
         target += STRIDE;
       }
-      outer_panels(rows, <i32>STRIDE, scratch, count, c + (<usize>i * ldc << 2), ldc << 2, width, n, p ? TILE_ADD : TILE_STORE);
+      gemm_tn_panels(rows, <i32>STRIDE, scratch, count, c + (<usize>i * ldc << 2), ldc << 2, width, n, p ? TILE_ADD : TILE_STORE);
     }
   }
 }

@@ -32,7 +32,7 @@ export function gemm_packed_size(k: i32, n: i32): usize {
 }
 
 /** Packs B[k, n], whose element (p, j) is at b[p·rowStride + j·colStride], into panels of NR columns. */
-export function gemm_pack(b: usize, rowStride: i32, colStride: i32, k: i32, n: i32, packed: usize): void {
+export function gemm_pack_f32(b: usize, rowStride: i32, colStride: i32, k: i32, n: i32, packed: usize): void {
   let row = rowStride << 2, col = colStride << 2;
   for (let j = 0; j < n; j += NR) {
     let columns = min(n - j, NR), source = b + j * col;
@@ -92,14 +92,14 @@ function columns_of(length: i32): i32 {
  * C[m, n] = act(A[m, k] · B[k, n] + bias[n] + residual[m, n]) for the rows [begin, end). A's rows are contiguous and `lda` apart, B is
  * packed, bias and residual may be 0 (none). C may be the residual itself. `act` is a UNARY_* code with its scalars `alpha`, `beta`.
  */
-export function gemm(
+export function gemm_f32(
   a: usize, lda: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32, begin: i32, end: i32,
   act: i32, alpha: f32, beta: f32,
 ): void {
-  gemm_unpacked(a, lda, packed, 0, 0, bias, residual, ldr, c, ldc, k, n, begin, end, act, alpha, beta, 0);
+  gemm_unpacked_f32(a, lda, packed, 0, 0, bias, residual, ldr, c, ldc, k, n, begin, end, act, alpha, beta, 0);
 }
 
-/** Bytes of scratch for gemm_unpacked. */
+/** Bytes of scratch for gemm_unpacked_f32. */
 export function gemm_unpacked_scratch_size(k: i32, n: i32): usize {
   let length = k_block(k, K_BLOCK);
   return gemm_packed_size(length, min(n, columns_of(length)));
@@ -109,7 +109,7 @@ export function gemm_unpacked_scratch_size(k: i32, n: i32): usize {
  * The same for a B that is used once, whose element (p, j) is at b[p·rowStride + j·colStride]: each block is packed to `scratch` just before its
  * products, so that they read it from the second-level cache. If `scratch` is 0, B is packed already.
  */
-export function gemm_unpacked(
+export function gemm_unpacked_f32(
   a: usize, lda: i32, b: usize, rowStride: i32, colStride: i32, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32,
   begin: i32, end: i32, act: i32, alpha: f32, beta: f32, scratch: usize,
 ): void {
@@ -124,7 +124,7 @@ export function gemm_unpacked(
     for (let j = 0; j < n; j += nBlock) {
       let columns = min(n - j, nBlock), panels = scratch, panelStride = length << 5;
       if (scratch) {
-        gemm_pack(b + (<usize>(p * rowStride + j * colStride) << 2), rowStride, colStride, length, columns, scratch);
+        gemm_pack_f32(b + (<usize>(p * rowStride + j * colStride) << 2), rowStride, colStride, length, columns, scratch);
       } else {
         panels = b + (<usize>j * k << 2) + (p << 5);
         panelStride = k << 5;
@@ -142,16 +142,16 @@ export function gemm_unpacked(
   } while (p < k);
 }
 
-/** Columns of A (and ROW_BLOCK rows) that gemm_strided_a makes contiguous at a time. */
+/** Columns of A (and ROW_BLOCK rows) that gemm_strided_a_f32 makes contiguous at a time. */
 const STRIP_K: i32 = 512;
 
-/** Bytes of scratch for gemm_strided_a. */
+/** Bytes of scratch for gemm_strided_a_f32. */
 export function gemm_strided_a_scratch_size(k: i32): usize {
   return <usize>(min(k, STRIP_K) + 8) * ROW_BLOCK << 2;
 }
 
 /** gemm for an A whose element (i, p) is at a[i·rowStride + p·colStride], as a transposed A is: strips of it are copied to `scratch`. */
-export function gemm_strided_a(
+export function gemm_strided_a_f32(
   a: usize, rowStride: i32, colStride: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32,
   begin: i32, end: i32, act: i32, alpha: f32, beta: f32, scratch: usize,
 ): void {

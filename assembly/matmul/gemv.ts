@@ -264,8 +264,8 @@ function two_rows_by_two_panels(
   }
 }
 
-/** B packed by gemm_pack. `begin` is a multiple of 8. */
-export function gemv_packed(
+/** B packed by gemm_pack_f32. `begin` is a multiple of 8. */
+export function gemv_packed_f32(
   a: usize, lda: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, m: i32, k: i32, begin: i32, end: i32,
   act: i32, alpha: f32, beta: f32,
 ): void {
@@ -295,7 +295,7 @@ export function gemv_packed(
 const COLUMN_BLOCK: i32 = 512;
 
 /** B[k, n] with contiguous rows `ldb` apart: eight rows of B are added to C in one pass, sixteen columns at a time. */
-export function gemv_rows(
+export function gemv_rows_f32(
   a: usize, lda: i32, b: usize, ldb: i32, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, m: i32, k: i32, begin: i32,
   end: i32, act: i32, alpha: f32, beta: f32,
 ): void {
@@ -404,7 +404,7 @@ export function gemv_rows(
 }
 
 /** B stored transposed, [n, k], with contiguous rows `ldb` apart: dot products, four at a time. */
-export function gemv_transposed(
+export function gemv_transposed_f32(
   a: usize, lda: i32, b: usize, ldb: i32, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, m: i32, k: i32, begin: i32,
   end: i32, act: i32, alpha: f32, beta: f32,
 ): void {

@@ -2,7 +2,7 @@
 import { exp, load_some, log, madd, store_some } from "../lib/simd";
 
 /** Bytes of scratch for lrn_f32. */
-export function lrn_scratch(channels: i32, size: i32): i32 {
+export function lrn_scratch_size(channels: i32, size: i32): i32 {
   return (channels + size + 4) * 4;
 }
 
@@ -16,7 +16,7 @@ export function lrn_f32(
   const before = (<usize>((size - 1) >> 1)) << 2;
   const bytes = (<usize>channels) << 2;
   // The squares of a row, with zeros for the channels that are not there.
-  memory.fill(scratch, 0, <usize>lrn_scratch(channels, size));
+  memory.fill(scratch, 0, <usize>lrn_scratch_size(channels, size));
   const squares = scratch + before;
   const scale = f32x4.splat(alpha / <f32>size);
   const base = f32x4.splat(bias);

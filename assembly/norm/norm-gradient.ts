@@ -215,7 +215,7 @@ export function layer_norm_gradient_f32(
 }
 
 /** Bytes of scratch for lrn_gradient_f32. */
-export function lrn_gradient_scratch(channels: i32, size: i32): i32 {
+export function lrn_gradient_scratch_size(channels: i32, size: i32): i32 {
   return (2 * channels + 2 * size + 12) * 4;
 }
 
@@ -231,7 +231,7 @@ export function lrn_gradient_f32(
   const behind = (<usize>(size - 1) << 2) - before;
   // Two rows with zeros for the channels that are not there: squares, and what is summed over windows the other way round.
   const second = scratch + (<usize>(channels + size + 4) << 2);
-  memory.fill(scratch, 0, <usize>lrn_gradient_scratch(channels, size));
+  memory.fill(scratch, 0, <usize>lrn_gradient_scratch_size(channels, size));
   const scale = f32x4.splat(alpha / <f32>size);
   const base = f32x4.splat(bias);
   const exponent = f32x4.splat(-beta);

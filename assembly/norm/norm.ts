@@ -142,7 +142,7 @@ export function group_norm_f32(
 }
 
 /** Bytes of scratch for group_norm_last_f32. */
-export function group_norm_last_scratch(channels: i32): i32 {
+export function group_norm_last_scratch_size(channels: i32): i32 {
   return channels * 8;
 }
 

@@ -48,7 +48,7 @@ function add<T>(
  * y = saturate(round((a − aZero) · aScale / yScale + (b − bZero) · bScale / yScale bounded to [floor, ceiling]) + yZero) for n ≥ 4 bytes that
  * are all signed or all not, computed in float32 in onnxruntime's order of operations. Scales and zero points (0: none) are addresses.
  */
-export function quant_add(
+export function add_q8(
   a: usize, aScale: usize, aZero: usize, b: usize, bScale: usize, bZero: usize, yScale: usize, yZero: usize, bytesSigned: i32, floor: f32,
   ceiling: f32, y: usize, n: i32,
 ): void {
@@ -56,8 +56,8 @@ export function quant_add(
   else add<u8>(a, aScale, aZero, b, bScale, bZero, yScale, yZero, floor, ceiling, y, n);
 }
 
-/** Means over the pixels of x[images, pixels, channels]: y[images, channels] of the sums by an epilogue (integer-tile.ts) of its channels. */
-export function integer_average(x: usize, xSigned: i32, images: i32, pixels: i32, channels: i32, epilogue: usize, y: usize): void {
+/** Means over the pixels of x[images, pixels, channels]: y[images, channels] of the sums by an epilogue (tile.ts) of its channels. */
+export function global_average_pool_q8(x: usize, xSigned: i32, images: i32, pixels: i32, channels: i32, epilogue: usize, y: usize): void {
   let flips = i16x8.splat(xSigned ? 0x80 : 0), row = <usize>((channels + INR - 1) & -INR) << 2;
   for (let n = 0; n < images; n++) {
     for (let c = 0; c < channels; c += INR) {

@@ -1,5 +1,5 @@
 // Convolution of 8-bit integers, channels-last, of any kernel, stride, dilation and padding, in one to three dimensions, one group: as in
-// conv.ts a matrix product whose left side is gathered a few pixels at a time, here also widened to 16 bits (integer-tile.ts). A matrix
+// im2col.ts a matrix product whose left side is gathered a few pixels at a time, here also widened to 16 bits (tile.ts). A matrix
 // product is a convolution with one tap over rows of one pixel.
 import { INTEGER_BYTES } from "../abi/codes";
 import { IMR, integer_panels } from "./tile";
@@ -15,7 +15,7 @@ function strip_rows(k: i32): i32 {
 }
 
 /** Bytes of scratch for windows of k elements: a strip, and what a vector may reach beyond it. */
-export function integer_conv_scratch_size(k: i32): usize {
+export function conv_im2col_q8_scratch_size(k: i32): usize {
   return (<usize>strip_rows(k) * ((k + 1) & ~1) << 1) + 32;
 }
 
@@ -23,7 +23,7 @@ export function integer_conv_scratch_size(k: i32): usize {
  * y[n, od, oh, ow, outputs] of x[n, d, h, w, inputs] for the rows [begin, end) of the n·od·oh rows of the output; pitches are elements from
  * one pixel to the next. `mode` is an INTEGER_* code; taps outside the image are x's zero point (`xZero`, an address or 0).
  */
-export function integer_conv(
+export function conv_im2col_q8(
   x: usize, xPitch: i32, xSigned: i32, xZero: usize, d: i32, h: i32, w: i32, inputs: i32,
   packed: usize, kd: i32, kh: i32, kw: i32,
   strideD: i32, strideH: i32, strideW: i32, dilationD: i32, dilationH: i32, dilationW: i32, padD: i32, padH: i32, padW: i32,

@@ -5,13 +5,13 @@ import { INTEGER_BYTES } from "../abi/codes";
 import { centred, INR, integer_column, integer_finish } from "./tile";
 
 /** Bytes of scratch: the ring of rows, what a load may reach beyond it, and the taps' places. */
-export function integer_depthwise_scratch_size(channels: i32, ow: i32, kh: i32, kw: i32, strideW: i32, dilationH: i32, dilationW: i32): usize {
+export function depthwise_q8_scratch_size(channels: i32, ow: i32, kh: i32, kw: i32, strideW: i32, dilationH: i32, dilationW: i32): usize {
   let width = (ow - 1) * strideW + (kw - 1) * dilationW + 1;
   return (<usize>((kh - 1) * dilationH + 1) * width * channels + 16 & ~3) + ((kh * kw + 1) << 2);
 }
 
-/** Filters [channels, taps] as blocks of eight channels of pairs of taps; the sums at the end (integer_packed_size). */
-export function integer_depthwise_pack(w: usize, isSigned: i32, zero: usize, zeroStep: i32, channels: i32, taps: i32, packed: usize): void {
+/** Filters [channels, taps] as blocks of eight channels of pairs of taps; the sums at the end (gemm_q8_packed_size). */
+export function depthwise_pack_q8(w: usize, isSigned: i32, zero: usize, zeroStep: i32, channels: i32, taps: i32, packed: usize): void {
   let pairs = (taps + 1) >> 1, width = (channels + INR - 1) & -INR, sums = packed + (<usize>width * pairs << 2);
   memory.fill(packed, 0, <usize>width * (pairs + 1) << 2);
   for (let c = 0; c < channels; c++) {
@@ -25,8 +25,8 @@ export function integer_depthwise_pack(w: usize, isSigned: i32, zero: usize, zer
   }
 }
 
-/** y[n, oh, ow, channels] of x[n, h, w, channels] for the rows [begin, end) of n·oh; see integer_conv. */
-export function integer_depthwise(
+/** y[n, oh, ow, channels] of x[n, h, w, channels] for the rows [begin, end) of n·oh; see conv_im2col_q8. */
+export function depthwise_q8(
   x: usize, xSigned: i32, xZero: usize, h: i32, w: i32, channels: i32, packed: usize, kh: i32, kw: i32, strideH: i32, strideW: i32,
   dilationH: i32, dilationW: i32, padH: i32, padW: i32, epilogue: usize, mode: i32, y: usize, oh: i32, ow: i32, begin: i32, end: i32,
   scratch: usize,

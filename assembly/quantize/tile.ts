@@ -5,7 +5,7 @@
 // point. What the left side's zero point takes from a sum is the same for a column, so it is part of the column's bias. Sums wrap
 // around at 2^32, as the specification's int32 does. Nothing here depends on the build, so both give the same bits.
 //
-// An epilogue (integer_epilogue) says what becomes of the sums of n columns: vectors of constants, then for every column up to a multiple of
+// An epilogue (epilogue_q8) says what becomes of the sums of n columns: vectors of constants, then for every column up to a multiple of
 // eight the bias, the scale and the offset.
 import { INTEGER_BYTES, INTEGER_FLOAT32, INTEGER_INT32 } from "../abi/codes";
 import { store_some } from "../lib/simd";
@@ -20,7 +20,7 @@ const ROUNDER: f32 = 12582912;
 const LOW: usize = 0, HIGH: usize = 16, SHIFT: usize = 32, FLIP: usize = 48, ROUND: usize = 64, COLUMNS: usize = 80;
 
 /** Bytes of a packed right side of k rows and n columns (or of n depthwise filters of k taps), its column sums at the end. */
-export function integer_packed_size(k: i32, n: i32): usize {
+export function gemm_q8_packed_size(k: i32, n: i32): usize {
   let width = (n + INR - 1) & -INR;
   return <usize>width * (((k + 1) >> 1) + 1) << 2;
 }
@@ -37,7 +37,7 @@ export function centred(w: usize, isSigned: i32, zero: usize): i32 {
  * Packs bytes w[j·columnStep + o·outerStep + i·innerStep], k = o·inner + i, 0 ≤ o < outer, of n columns: panels of eight columns of pairs
  * along k. Zero points stand `zeroStep` apart (0: one for all); `zero` 0 is none.
  */
-export function integer_pack(
+export function gemm_pack_q8(
   w: usize, isSigned: i32, zero: usize, zeroStep: i32, n: i32, outer: i32, inner: i32, columnStep: i32, outerStep: i32, innerStep: i32,
   packed: usize,
 ): void {
@@ -63,7 +63,7 @@ export function integer_pack(
 }
 
 /** Bytes of an epilogue of n columns. */
-export function integer_epilogue_size(n: i32): usize {
+export function epilogue_q8_size(n: i32): usize {
   return COLUMNS + <usize>((n + INR - 1) & -INR) * 12;
 }
 
@@ -83,7 +83,7 @@ function zero_point(zero: usize, isSigned: i32): i32 {
  *
  * Addresses may be 0 where there is none; `wScales` is n or 1. For INTEGER_INT32 only the bias counts.
  */
-export function integer_epilogue(
+export function epilogue_q8(
   target: usize, packed: usize, k: i32, n: i32, bias: usize, offset: usize, xZero: usize, xSigned: i32, xScale: usize, wScale: usize,
   wScales: i32, yScale: usize, yZero: usize, ySigned: i32, floor: f32, ceiling: f32,
 ): void {

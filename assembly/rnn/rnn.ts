@@ -3,14 +3,14 @@
 // with the state of the step before to its row and applies the cell's functions.
 //
 // Strides are in elements: `gStep`, `yStep` from one step to the next, `gRow`, `yRow`, `sRow` (initial and final states) from one example
-// to the next. `packed` weights are Rᵀ [hidden, gates · hidden] by gemm_pack, or, if `wide`, in panels of WIDE columns: for one example, and a
+// to the next. `packed` weights are Rᵀ [hidden, gates · hidden] by gemm_pack_f32, or, if `wide`, in panels of WIDE columns: for one example, and a
 // hidden size of which WIDE is a divisor. `h0` (and `c0`) may be 0: zeros. y is where a step's state is
 // read from as well, so it must be there even if nobody wants it. `lengths` (int32 per example, checked by the caller; or 0) end
 // sequences early: what follows in y is zero. With `reverse` a sequence is read from its end. The range [begin, end) is over
 // the examples; every element is summed in the same order however many there are.
 import { UNARY_NONE, UNARY_SIGMOID, UNARY_TANH } from "../abi/codes";
 import { gemm_panels, TILE_ADD } from "../matmul/gemm-tile";
-import { gemv_packed, row_by_wide_panel, WIDE } from "../matmul/gemv";
+import { gemv_packed_f32, row_by_wide_panel, WIDE } from "../matmul/gemv";
 import { load_some, madd, nmadd, sigmoid, store_some, tanh } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 
@@ -31,7 +31,7 @@ function accumulate(a: usize, lda: i32, packed: usize, wide: i32, c: usize, ldc:
     const from = packed + (<usize>j * k << 2), to = c + (j << 2);
     if (wide) row_by_wide_panel(a, from, k, to);
     else if (rows > VECTOR_ROWS) gemm_panels(a, lda << 2, from, k << 5, k, to, ldc << 2, rows, columns, TILE_ADD, 0, 0, 0, UNARY_NONE, 0, 0);
-    else gemv_packed(a, lda, from, 0, to, ldc, to, ldc, rows, k, 0, columns, UNARY_NONE, 0, 0);
+    else gemv_packed_f32(a, lda, from, 0, to, ldc, to, ldc, rows, k, 0, columns, UNARY_NONE, 0, 0);
   }
 }
 

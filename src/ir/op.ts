@@ -90,7 +90,7 @@ export interface Fused {
 }
 
 /** What a profile says about one kernel call. */
-export interface Note {
+export interface KernelInfo {
   /** Which algorithm was chosen: "winograd4x4", "depthwise3x3". */
   readonly kernel?: string
   /** Floating-point operations of the direct algorithm. */
@@ -136,7 +136,7 @@ export interface KernelEmitter extends PackEmitter {
   /** A step in TypeScript in every run, between the calls before and after: `change` changes the elements in place. For what is too rare for a kernel. */
   host(operand: Operand, change: (tensor: HostTensor) => void): void
   /** Describes the calls of this node for the profile. */
-  note(note: Note): void
+  note(note: KernelInfo): void
 }
 
 /** Accepts the kernel calls that compute an operator: a plan records them, eager mode runs them at once. */

@@ -10,7 +10,7 @@ import type {
   Block,
   Emitter,
   Fused,
-  Note,
+  KernelInfo,
   Operand,
   PackEmitter,
   TensorType,
@@ -28,7 +28,7 @@ export interface KernelStep {
   readonly node: Node | undefined
   readonly kernel: KernelName
   readonly args: readonly Argument[]
-  note: Note
+  note: KernelInfo
 }
 
 /** A step that runs in TypeScript over views of its operands. */
@@ -37,7 +37,7 @@ export interface HostStep {
   readonly compute: (inputs: readonly (HostTensor | undefined)[]) => readonly HostTensor[]
   readonly inputs: readonly (Placed | HostTensor | undefined)[]
   readonly outputs: readonly (Placed | undefined)[]
-  note: Note
+  note: KernelInfo
 }
 
 export type Step = KernelStep | HostStep
@@ -234,7 +234,7 @@ export class NodeEmitter implements Emitter<Attributes> {
     return this.target.weights.ask(kernel, ...args)
   }
 
-  note(note: Note): void {
+  note(note: KernelInfo): void {
     for (let i = this.firstStep; i < this.target.steps.length; i++) {
       const step = this.target.steps[i]
       // FLOPs of a node are counted once, however many calls it takes.

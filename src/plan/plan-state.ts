@@ -6,7 +6,7 @@ import type { Placed, Step } from './emitter.js'
 import type { Inferred } from '../ir/infer.js'
 import { usedBy, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { ShapedPassName } from '../passes/shaped/index.js'
-import { afterFirst, usesToCome, wholeGraph, type Todo } from './worklist.js'
+import { afterFirst, usesToCome, wholeGraph, type Worklist } from './worklist.js'
 
 /** What the planner knows of a value at one point of the graph. */
 export interface Slot {
@@ -29,7 +29,7 @@ export interface Slot {
 /** Everything the rest of a plan depends on. */
 export interface PlanState {
   readonly slots: ReadonlyMap<Value, Slot>
-  readonly todo: Todo
+  readonly todo: Worklist
 }
 
 /** Why a segment ends: the run is done, elements are needed to plan on, or a node has to run in JavaScript. */

@@ -13,7 +13,7 @@ import { notFused, usedBy, type Graph, type Node, type Value } from '../ir/graph
 import { FOLD_ELEMENTS, InferenceMemory, isSmall, largerNumber, type Inferred } from '../ir/infer.js'
 import { identityOrder, physicalShape, sameMemory, type Layout, type Order } from '../core/layout.js'
 import type { PlanOptions, PlanState, Segment, SegmentEnd, Slot, Source } from './plan-state.js'
-import { afterFirst, firstOf, insteadOfFirst, usesToCome, type Todo } from './worklist.js'
+import { afterFirst, firstOf, insteadOfFirst, usesToCome, type Worklist } from './worklist.js'
 import type { WeightLease } from './weights.js'
 
 /** Thrown by `infer` through `value()` when elements are not known yet; caught by the planner, never leaves it. */
@@ -48,7 +48,7 @@ class SegmentPlanner implements EmitTarget {
   /** How many live slots use each block. */
   private readonly holders = new Map<Block, number>()
   private readonly constants = new Map<HostTensor, ConstantOperand[]>()
-  private todo: Todo
+  private todo: Worklist
   /** Uses of values by the node being emitted that are its last. */
   private dying = new Map<Block, number>()
   private scratchBytes = 0

@@ -2,7 +2,7 @@ import type { Context } from '../../bindings/context.js'
 import type { NumericDType, TypedArray } from '../core/dtype.js'
 import { errorAt, LanewiseError } from '../core/errors.js'
 import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } from '../core/host.js'
-import type { Note, TensorType, Work } from '../ir/op.js'
+import type { KernelInfo, TensorType, Work } from '../ir/op.js'
 import { formatShape, sameShape, sizeOf } from '../core/shape.js'
 import { bindCall, type Kernel } from './call.js'
 import { Placed, type HostStep, type Step } from './emitter.js'
@@ -37,7 +37,7 @@ const YIELD_MS = 50
 export interface StepTime {
   readonly node: Node | undefined
   readonly kernel: string
-  readonly note: Note
+  readonly note: KernelInfo
   readonly ms: number
   /** Bytes of the tensors that the step's node reads and writes. */
   readonly bytes: number

@@ -21,7 +21,7 @@ test.each(builds)('weight gradients do not depend on how their rows are split (%
     const rows = groups * 9 * inputs
     const x = filled(images * size * size * inputs * groups)
     const dy = filled(images * size * size * outputs * groups)
-    const scratch = device.context.alloc(device.kernels.outer_scratch_size(outputs))
+    const scratch = device.context.alloc(device.kernels.gemm_tn_scratch_size(outputs))
     const gradient = (cuts: readonly number[]) => {
       const dw = reserve(rows * outputs)
       for (let i = 1; i < cuts.length; i++) {

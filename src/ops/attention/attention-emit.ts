@@ -20,18 +20,18 @@ import {
   ATTENTION_Y,
   CAUSAL_FROM_FIRST,
   CAUSAL_TO_LAST,
-  HEADS_ADD,
-  HEADS_CAPACITY,
-  HEADS_ENTRIES,
-  HEADS_HEADS,
-  HEADS_INTERLEAVED,
-  HEADS_PAIRS,
-  HEADS_PAST,
-  HEADS_POSITIONS,
-  HEADS_ROWS,
-  HEADS_SIZE,
-  HEADS_X,
-  HEADS_Y,
+  KV_CACHE_ADD,
+  KV_CACHE_CAPACITY,
+  KV_CACHE_ENTRIES,
+  KV_CACHE_HEADS,
+  KV_CACHE_INTERLEAVED,
+  KV_CACHE_PAIRS,
+  KV_CACHE_PAST,
+  KV_CACHE_POSITIONS,
+  KV_CACHE_ROWS,
+  KV_CACHE_SIZE,
+  KV_CACHE_X,
+  KV_CACHE_Y,
   MASK_ADDED,
   MASK_ALLOWED,
 } from '../../../assembly/abi/codes.js'
@@ -253,18 +253,28 @@ export function emitPlacedHeads(
   e: Emitter<unknown>,
   { batch, heads, rows, size, x, y, ends, rotary, cache }: HeadsPlacement,
 ): void {
-  const entries = new Int32Array(HEADS_ENTRIES)
-  entries[HEADS_HEADS] = heads
-  entries[HEADS_ROWS] = rows
-  entries[HEADS_SIZE] = size
-  entries[HEADS_PAIRS] = rotary?.pairs ?? 0
-  entries[HEADS_INTERLEAVED] = rotary?.interleaved ? 1 : 0
-  entries[HEADS_POSITIONS] = rotary?.rows ?? 0
-  entries[HEADS_CAPACITY] = cache?.rows ?? 0
-  entries[HEADS_PAST] = cache?.pastRows ?? 0
-  entries[HEADS_ADD] = ends?.add ?? 0
-  entries.set(x.strides.slice(0, 3), HEADS_X)
-  entries.set(y.strides.slice(0, 3), HEADS_Y)
+  const entries = new Int32Array(KV_CACHE_ENTRIES)
+  entries[KV_CACHE_HEADS] = heads
+  entries[KV_CACHE_ROWS] = rows
+  entries[KV_CACHE_SIZE] = size
+  entries[KV_CACHE_PAIRS] = rotary?.pairs ?? 0
+  entries[KV_CACHE_INTERLEAVED] = rotary?.interleaved ? 1 : 0
+  entries[KV_CACHE_POSITIONS] = rotary?.rows ?? 0
+  entries[KV_CACHE_CAPACITY] = cache?.rows ?? 0
+  entries[KV_CACHE_PAST] = cache?.pastRows ?? 0
+  entries[KV_CACHE_ADD] = ends?.add ?? 0
+  entries.set(x.strides.slice(0, 3), KV_CACHE_X)
+  entries.set(y.strides.slice(0, 3), KV_CACHE_Y)
   const angles = [rotary?.cos ?? 0, rotary?.sin ?? 0, rotary?.ids ?? 0] as const
-  e.call('place_heads_f32', x.at, cache?.past ?? 0, y.at, ...angles, ends?.at ?? 0, e.table(entries), 0, batch * heads)
+  e.call(
+    'kv_cache_place_f32',
+    x.at,
+    cache?.past ?? 0,
+    y.at,
+    ...angles,
+    ends?.at ?? 0,
+    e.table(entries),
+    0,
+    batch * heads,
+  )
 }

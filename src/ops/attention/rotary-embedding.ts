@@ -57,7 +57,7 @@ interface RotaryAttributes {
 }
 
 /** One use of an operator: which tensors are what, and the sizes that they agree on. */
-interface Job {
+interface RotaryProblem {
   readonly batch: number
   readonly heads: number
   readonly length: number
@@ -72,14 +72,14 @@ interface Job {
   readonly interleaved: boolean
 }
 
-function jobOf(
+function problemOf(
   attributes: RotaryAttributes,
   size: number | undefined,
   x: TensorType,
   cos: TensorType,
   sin: TensorType,
   ids: TensorType | undefined,
-): Job {
+): RotaryProblem {
   const { shape } = x
   const split = shape.length === 4
   if (!split && shape.length !== 3)
@@ -135,8 +135,8 @@ function kernel(types: readonly (string | undefined)[], positions: number): bool
   return types.every((type, i) => type === undefined || type === (i === positions ? 'int64' : 'float32'))
 }
 
-function emit(e: Emitter<unknown>, job: Job, cos: Operand, sin: Operand, ids: Operand | undefined): void {
-  const { batch, heads, length, size, pairs, rows, split, positions, interleaved } = job
+function emit(e: Emitter<unknown>, problem: RotaryProblem, cos: Operand, sin: Operand, ids: Operand | undefined): void {
+  const { batch, heads, length, size, pairs, rows, split, positions, interleaved } = problem
   const [x, y] = [e.input(0), e.overwrite(0, 0)]
   const at = (operand: Operand) => (split ? headsOf(operand) : headsWithin(operand, size))
   if (ids) e.check(ids, (tensor) => checkPositions(tensor, rows, positions === 'first' ? length : 1))
@@ -183,12 +183,12 @@ function emit(e: Emitter<unknown>, job: Job, cos: Operand, sin: Operand, ids: Op
 
 function compute(
   { inputs: [x], outputs: [y] }: ComputeContext<unknown>,
-  job: Job,
+  problem: RotaryProblem,
   cos: HostTensor,
   sin: HostTensor,
   ids: HostTensor | undefined,
 ): HostTensor[] {
-  const { batch, heads, length, size, pairs, rows, split, positions, interleaved } = job
+  const { batch, heads, length, size, pairs, rows, split, positions, interleaved } = problem
   const numbers = ids && toNumbers(ids, 'position_ids')
   const tables = {
     cos: floatsOf(cos),
@@ -213,7 +213,7 @@ type Types<T> = readonly (T | undefined)[]
 
 /** Opset 23. X is [batch, heads, length, size], or [batch, length, heads · size]. */
 const standard = <T extends TensorType>(attributes: RotaryAttributes, [x, cos, sin, ids]: Types<T>) =>
-  jobOf(attributes, undefined, x!, cos!, sin!, ids)
+  problemOf(attributes, undefined, x!, cos!, sin!, ids)
 
 export const RotaryEmbedding = defineOp({
   name: 'RotaryEmbedding',
@@ -232,7 +232,7 @@ export const RotaryEmbedding = defineOp({
 
 /** Where the size of a head is not given it is twice as many elements as there are angles. */
 const contrib = <T extends TensorType>(attributes: RotaryAttributes, [x, ids, cos, sin]: Types<T>) =>
-  jobOf(attributes, 2 * (cos!.shape[1] ?? 0), x!, cos!, sin!, ids)
+  problemOf(attributes, 2 * (cos!.shape[1] ?? 0), x!, cos!, sin!, ids)
 
 /** ONNX Runtime's: positions come second, and may be one number, that of the first vector of every example. */
 export const ContribRotaryEmbedding = defineOp({

@@ -1,7 +1,7 @@
 import { REDUCE_SUM, UNARY_NONE } from '../../../assembly/abi/codes.js'
 import { emitReorder } from '../../ir/strided.js'
 import { sizeOf } from '../../core/shape.js'
-import { chooseKernel, Conv, unitTaps, windowOf, type ConvAttributes, type Job } from './conv.js'
+import { chooseKernel, Conv, unitTaps, windowOf, type ConvAttributes, type ConvProblem } from './conv.js'
 import { ConvTranspose, emitTransposed, geometryOf, type TransposeAttributes } from './conv-transpose.js'
 import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { plus, type Operand } from '../../ir/op.js'
@@ -59,13 +59,13 @@ export const ConvTransposeGradient: Gradient<TransposeAttributes> = {
 }
 
 /** A convolution whose padding at the end follows from the size of its output. */
-function emitConv(g: GradientEmitter<unknown>, job: Job): void {
-  const { kernel, strides, dilations, begin } = job.window
-  const output = job.y.shape.slice(2)
+function emitConv(g: GradientEmitter<unknown>, problem: ConvProblem): void {
+  const { kernel, strides, dilations, begin } = problem.window
+  const output = problem.y.shape.slice(2)
   const end = output.map(
-    (size, i) => (size - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - begin[i] - job.x.shape[i + 2],
+    (size, i) => (size - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - begin[i] - problem.x.shape[i + 2],
   )
-  const whole = { ...job, window: { ...job.window, end, output } }
+  const whole = { ...problem, window: { ...problem.window, end, output } }
   chooseKernel(g, whole).emit(g, whole)
 }
 
@@ -219,7 +219,7 @@ function emitWeightGradient(g: GradientEmitter<unknown>, { x, y, w, window, grou
       to,
       0,
       group * taps * inputs,
-      g.scratch(g.ask('outer_scratch_size', outputs)),
+      g.scratch(g.ask('gemm_tn_scratch_size', outputs)),
     )
   }
   if (!direct) emitReorder(g, 'float32', [group, taps, inputs, outputs], [0, 1, 2, 3], [0, 3, 2, 1], to, dw.at)

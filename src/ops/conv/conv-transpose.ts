@@ -55,7 +55,7 @@ export const ConvTranspose = defineOp({
 })
 
 /** A transposed convolution to be computed: where it goes says how large it is. */
-export interface TransposedJob {
+export interface ConvTransposeProblem {
   readonly x: Operand
   readonly w: Operand
   readonly y: Operand
@@ -69,7 +69,7 @@ export interface TransposedJob {
 /** Records a transposed convolution; the output must not be empty. */
 export function emitTransposed(
   e: KernelEmitter,
-  { x, w, y, geometry, group, bias, residual, activation }: TransposedJob,
+  { x, w, y, geometry, group, bias, residual, activation }: ConvTransposeProblem,
 ): void {
   const inputs = x.shape[1] / group
   const outputs = w.shape[1]
@@ -90,11 +90,11 @@ export function emitTransposed(
     )
   ) {
     const packed = e.pack(w, 'patches', kh * e.ask('gemm_packed_size', inputs, kw * outputs), (p, from, to) => {
-      p.call('conv_patches_pack', from, inputs, outputs, kh, kw, to)
+      p.call('conv_transpose_no_overlap_pack_f32', from, inputs, outputs, kh, kw, to)
     })
     const lines = x.shape[0] * out[0] * out[1]
     e.call(
-      'conv_patches',
+      'conv_transpose_no_overlap_f32',
       x.at,
       size[2],
       inputs,
@@ -116,11 +116,11 @@ export function emitTransposed(
   }
   const key = `transposed ${group} ${strides.join()} ${dilations.join()} ${begin.join()}`
   const packed = e.pack(w, key, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
-    p.call('conv_transpose_pack', from, inputs, outputs, group, ...kernel, ...strides, ...dilations, ...begin, to)
+    p.call('conv_transpose_pack_f32', from, inputs, outputs, group, ...kernel, ...strides, ...dilations, ...begin, to)
   })
-  const scratch = e.scratch(e.ask('conv_scratch_size', inputs, taps))
+  const scratch = e.scratch(e.ask('conv_im2col_scratch_size', inputs, taps))
   e.call(
-    'conv_transpose',
+    'conv_transpose_f32',
     x.at,
     x.shape[1],
     ...size,

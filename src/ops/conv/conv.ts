@@ -1,8 +1,8 @@
 import {
-  ROWS_DOTS,
-  ROWS_PRODUCTS,
-  ROWS_TAPS,
-  ROWS_TILES,
+  DIRECT_DOTS,
+  DIRECT_PRODUCTS,
+  DIRECT_TAPS,
+  DIRECT_TILES,
   UNARY_LEAKY_RELU,
   UNARY_NONE,
 } from '../../../assembly/abi/codes.js'
@@ -48,12 +48,12 @@ export const Conv = defineOp({
     const bias = e.inputs[2]?.at ?? 0
     const residual = e.fused.residual === undefined ? 0 : e.input(e.fused.residual).at
     const activation = e.fused.activation ?? none
-    const job: Job = { x, w, y, window, group, bias, residual, activation }
-    const kernel = chooseKernel(e, job)
+    const problem: ConvProblem = { x, w, y, window, group, bias, residual, activation }
+    const kernel = chooseKernel(e, problem)
     // What the kernels do not apply in registers is faster over the whole result than in the short stretches they have at hand
     // (docs/performance/elementwise.md).
     const inRegisters = activation.code <= UNARY_LEAKY_RELU
-    kernel.emit(e, inRegisters ? job : { ...job, activation: none })
+    kernel.emit(e, inRegisters ? problem : { ...problem, activation: none })
     if (!inRegisters) e.call('unary_f32', activation.code, y.at, y.at, y.size, activation.a, activation.b)
     e.note({ kernel: kernel.name, flops: 2 * y.size * (w.size / w.shape[0]) })
   },
@@ -111,7 +111,7 @@ export function windowOf(attributes: ConvAttributes, x: Shape, w: Shape, b: Shap
 }
 
 /** One convolution to be computed. */
-export interface Job {
+export interface ConvProblem {
   readonly x: Operand
   readonly w: Operand
   readonly y: Operand
@@ -124,7 +124,7 @@ export interface Job {
 
 export interface Kernel {
   readonly name: string
-  emit(e: KernelEmitter, job: Job): void
+  emit(e: KernelEmitter, problem: ConvProblem): void
 }
 
 /** Up to so many filters per group a matrix product per group is too narrow (docs/performance/gemm.md). */
@@ -144,15 +144,17 @@ const TILES_BEFORE_WINOGRAD = 3
 const REPACKED_PIXELS = 192
 
 /** The one place where a convolution's algorithm is chosen; the evidence is in docs/performance/winograd.md. */
-export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
-  const { x, w, window, group } = job
+export function chooseKernel(e: KernelEmitter, problem: ConvProblem): Kernel {
+  const { x, w, window, group } = problem
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
   if (group === 1 && isFlat(window) && readingsOfFilters(x.shape, window) <= FEW_READINGS) return few
   const inputs = w.shape[1]
   const outputs = w.shape[0] / group
   const kind =
-    group === 1 && isFlat(window) && window.dilations.every((dilation) => dilation === 1) ? rowsKind(job) : undefined
-  if (kind === ROWS_TILES && inputs <= TILES_BEFORE_WINOGRAD) return rows(kind)
+    group === 1 && isFlat(window) && window.dilations.every((dilation) => dilation === 1)
+      ? rowsKind(problem)
+      : undefined
+  if (kind === DIRECT_TILES && inputs <= TILES_BEFORE_WINOGRAD) return rows(kind)
   const taps = isFlat(window) ? unitTaps(window) : 0
   if (e.fast && taps > 0 && (group === 1 || Math.min(inputs, outputs) >= 8)) {
     const [depth, oh, ow] = threeAxes(window.output, 1)
@@ -172,19 +174,19 @@ export function chooseKernel(e: KernelEmitter, job: Job): Kernel {
   return kind === undefined ? gathered : rows(kind)
 }
 
-/** How conv_rows would do it, where that beats gathering: the evidence is in docs/performance/narrow.md. */
-function rowsKind({ w, window }: Job): keyof typeof rowsNames | undefined {
+/** How conv_direct_f32 would do it, where that beats gathering: the evidence is in docs/performance/narrow.md. */
+function rowsKind({ w, window }: ConvProblem): keyof typeof rowsNames | undefined {
   const [outputs, inputs] = w.shape
   const [, kh, kw] = threeAxes(window.kernel, 1)
   const run = kw * inputs
-  if (inputs === 1 && outputs <= 6) return ROWS_TAPS
+  if (inputs === 1 && outputs <= 6) return DIRECT_TAPS
   // Tiles are eight filters wide: a quarter of their work must be lost before dot products win.
   const lost = Math.ceil(outputs / 8) * 8 - outputs
   if (inputs > 1 && run >= 4 && outputs <= 12 && (kh * kw === 1 ? outputs <= 4 && inputs >= 16 : 3 * lost >= outputs))
-    return ROWS_DOTS
+    return DIRECT_DOTS
   const short = kh * kw > 1 && run <= 40 && inputs <= 8 && outputs <= (inputs <= 4 ? 32 : 16)
-  if (short && threeAxes(window.output, 1)[2] >= 12) return ROWS_TILES
-  return kh > 1 && run >= 80 && outputs <= 32 && threeAxes(window.output, 1)[2] >= 16 ? ROWS_PRODUCTS : undefined
+  if (short && threeAxes(window.output, 1)[2] >= 12) return DIRECT_TILES
+  return kh > 1 && run >= 80 && outputs <= 32 && threeAxes(window.output, 1)[2] >= 16 ? DIRECT_PRODUCTS : undefined
 }
 
 /** Whether there are at most two spatial axes that the window does anything in. */
@@ -235,9 +237,9 @@ function winogradBytes(
 function winograd(m: number, taps: number): Kernel {
   return {
     name: `winograd ${m}x${m}`,
-    emit(e, job) {
-      const { x, w, y, group, bias, residual, activation } = job
-      const { images, height, width, oh, ow, top, left } = planesOf(job)
+    emit(e, problem) {
+      const { x, w, y, group, bias, residual, activation } = problem
+      const { images, height, width, oh, ow, top, left } = planesOf(problem)
       const inputs = w.shape[1]
       const outputs = w.shape[0] / group
       const bytes = e.ask('winograd_packed_size', m, taps, inputs, outputs)
@@ -305,9 +307,9 @@ function winograd(m: number, taps: number): Kernel {
 /** One filter per channel: no products across channels. */
 const depthwise: Kernel = {
   name: 'depthwise',
-  emit(e, job) {
-    const { x, w, y, group, bias, residual, activation } = job
-    const { images, height, width, oh, ow, kh, kw, sh, sw, dh, dw, top, left } = planesOf(job)
+  emit(e, problem) {
+    const { x, w, y, group, bias, residual, activation } = problem
+    const { images, height, width, oh, ow, kh, kw, sh, sw, dh, dw, top, left } = planesOf(problem)
     const channels = y.shape[1]
     const bytes = 4 * e.ask('depthwise_packed_size', channels, kh * kw)
     const packed = e.pack(w, `depthwise ${kh * kw}`, bytes, (p, from, to) =>
@@ -350,27 +352,27 @@ const depthwise: Kernel = {
 
 /** A matrix product whose left side is gathered from the image a strip at a time; 1×1 kernels need no gathering. */
 const gathered: Kernel = {
-  name: 'gemm',
-  emit(e, job) {
-    const { inputs, taps } = sizesOf(job)
-    emitTaps(e, job, 'conv', e.scratch(e.ask('conv_scratch_size', inputs, taps)))
+  name: 'im2col',
+  emit(e, problem) {
+    const { inputs, taps } = sizesOf(problem)
+    emitTaps(e, problem, 'conv_im2col_f32', e.scratch(e.ask('conv_im2col_scratch_size', inputs, taps)))
   },
 }
 
 /** Hardly any pixels: matrix times vector. */
 const few: Kernel = {
   name: 'gemv',
-  emit(e, job) {
-    const { x, w, y, bias, residual, activation } = job
-    const { images, height, width, oh, ow, kh, kw, sh, sw, dh, dw, top, left } = planesOf(job)
+  emit(e, problem) {
+    const { x, w, y, bias, residual, activation } = problem
+    const { images, height, width, oh, ow, kh, kw, sh, sw, dh, dw, top, left } = planesOf(problem)
     const [outputs, inputs] = w.shape
     e.call(
-      'conv_few',
+      'conv_gemv_f32',
       x.at,
       height,
       width,
       inputs,
-      packTaps(e, job),
+      packTaps(e, problem),
       kh,
       kw,
       sh,
@@ -395,26 +397,31 @@ const few: Kernel = {
   },
 }
 
-const rowsNames = { [ROWS_PRODUCTS]: 'row products', [ROWS_DOTS]: 'dots', [ROWS_TAPS]: 'taps', [ROWS_TILES]: 'tiles' }
+const rowsNames = {
+  [DIRECT_PRODUCTS]: 'direct/products',
+  [DIRECT_DOTS]: 'direct/dots',
+  [DIRECT_TAPS]: 'direct/taps',
+  [DIRECT_TILES]: 'direct/tiles',
+}
 
 /** Few filters or wide kernels: reads from rows that are copied once. */
 function rows(kind: keyof typeof rowsNames): Kernel {
   return {
     name: rowsNames[kind],
-    emit(e, job) {
-      const { x, w, y, bias, residual, activation } = job
-      const { images, height, width, oh, ow, kh, kw, sh, sw, top, left } = planesOf(job)
+    emit(e, problem) {
+      const { x, w, y, bias, residual, activation } = problem
+      const { images, height, width, oh, ow, kh, kw, sh, sw, top, left } = planesOf(problem)
       const [outputs, inputs] = w.shape
       const packed = e.pack(
         w,
         `rows ${kind} ${sw}`,
-        e.ask('conv_rows_packed_size', kind, outputs, inputs, kh, kw),
+        e.ask('conv_direct_packed_size', kind, outputs, inputs, kh, kw),
         (p, from, to) => {
-          p.call('conv_rows_pack', kind, from, outputs, inputs, kh, kw, sw, to)
+          p.call('conv_direct_pack_f32', kind, from, outputs, inputs, kh, kw, sw, to)
         },
       )
       e.call(
-        'conv_rows',
+        'conv_direct_f32',
         kind,
         x.at,
         inputs,
@@ -441,7 +448,7 @@ function rows(kind: keyof typeof rowsNames): Kernel {
         activation.b,
         0,
         images * oh,
-        e.scratch(e.ask('conv_rows_scratch_size', kind, inputs, kh, kw, sw, ow)),
+        e.scratch(e.ask('conv_direct_scratch_size', kind, inputs, kh, kw, sw, ow)),
       )
     },
   }
@@ -450,23 +457,23 @@ function rows(kind: keyof typeof rowsNames): Kernel {
 /** Many small groups: tiles that read from rows copied once for all of them. */
 const grouped: Kernel = {
   name: 'grouped',
-  emit(e, job) {
-    const { window, group } = job
-    const { inputs, out } = sizesOf(job)
+  emit(e, problem) {
+    const { window, group } = problem
+    const { inputs, out } = sizesOf(problem)
     const [kd, kh, kw] = threeAxes(window.kernel, 1)
     const [, , sw] = threeAxes(window.strides, 1)
     const [, , dw] = threeAxes(window.dilations, 1)
     emitTaps(
       e,
-      job,
-      'conv_grouped',
+      problem,
+      'conv_grouped_f32',
       e.scratch(e.ask('conv_grouped_scratch_size', inputs, group, kd, kh, kw, sw, dw, out[2])),
     )
   },
 }
 
 /** What a flat window does in each image, whose number counts the depth in. */
-function planesOf({ x, y, window }: Job) {
+function planesOf({ x, y, window }: ConvProblem) {
   const [, kh, kw] = threeAxes(window.kernel, 1)
   const [, sh, sw] = threeAxes(window.strides, 1)
   const [, dh, dw] = threeAxes(window.dilations, 1)
@@ -477,7 +484,7 @@ function planesOf({ x, y, window }: Job) {
 }
 
 /** Channels in and out of one group, and the sizes of the output. */
-function sizesOf({ w, y, window, group }: Job): {
+function sizesOf({ w, y, window, group }: ConvProblem): {
   inputs: number
   outputs: number
   taps: number
@@ -487,18 +494,23 @@ function sizesOf({ w, y, window, group }: Job): {
   return { inputs: w.shape[1], outputs: w.shape[0] / group, taps: kd * kh * kw, out: threeAxes(y.shape.slice(2), 1) }
 }
 
-function packTaps(e: KernelEmitter, job: Job): Address {
-  const { inputs, outputs, taps } = sizesOf(job)
-  const { w, group } = job
+function packTaps(e: KernelEmitter, problem: ConvProblem): Address {
+  const { inputs, outputs, taps } = sizesOf(problem)
+  const { w, group } = problem
   return e.pack(w, `conv ${group}`, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
-    p.call('conv_pack', from, outputs, inputs, taps, group, to)
+    p.call('conv_pack_f32', from, outputs, inputs, taps, group, to)
   })
 }
 
 /** The call of a kernel that takes any window and filters packed by conv_pack. */
-function emitTaps(e: KernelEmitter, job: Job, kernel: 'conv' | 'conv_grouped', scratch: Address): void {
-  const { x, y, window, group, bias, residual, activation } = job
-  const { inputs, outputs, out } = sizesOf(job)
+function emitTaps(
+  e: KernelEmitter,
+  problem: ConvProblem,
+  kernel: 'conv_im2col_f32' | 'conv_grouped_f32',
+  scratch: Address,
+): void {
+  const { x, y, window, group, bias, residual, activation } = problem
+  const { inputs, outputs, out } = sizesOf(problem)
   e.call(
     kernel,
     x.at,
@@ -506,7 +518,7 @@ function emitTaps(e: KernelEmitter, job: Job, kernel: 'conv' | 'conv_grouped', s
     ...threeAxes(x.shape.slice(2), 1),
     inputs,
     group,
-    packTaps(e, job),
+    packTaps(e, problem),
     ...threeAxes(window.kernel, 1),
     ...threeAxes(window.strides, 1),
     ...threeAxes(window.dilations, 1),

@@ -58,7 +58,7 @@ export const Chain: OpDefinition<{ readonly steps: readonly ChainStep[] }> = {
         }
       })
       const y = e.overwrite(0, 0)
-      const scratch = e.scratch(e.ask('chain_scratch'))
+      const scratch = e.scratch(e.ask('chain_scratch_size'))
       if (size > 0)
         e.call(
           'chain_f32',

@@ -62,7 +62,7 @@ export const GridSample = defineOp({
     const aligned = e.attributes.align_corners ? 1 : 0
     const [batch, channels] = x.shape
     e.call(
-      'grid_sample_linear',
+      'grid_sample_linear_f32',
       x.at,
       grid.at,
       y.at,

@@ -226,7 +226,7 @@ function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Ta
     const y = e.output(0).at
     const scratch = inner === 1 ? e.scratch(sizes[column] * 4) : 0
     e.call(
-      'resize_bilinear',
+      'resize_bilinear_f32',
       x.at,
       y,
       ...tables(tapsAt(row)),
@@ -254,7 +254,7 @@ function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Ta
     sizes[place] = outSize
     const to = i === places.length - 1 ? e.output(0).at : e.scratch(sizeOf(sizes) * 4)
     const taps = tapsAt(place)
-    e.call('resize_axis', from, to, ...tables(taps), taps.taps, size, outSize, inner, 0, outer)
+    e.call('resize_axis_f32', from, to, ...tables(taps), taps.taps, size, outSize, inner, 0, outer)
     from = to
   })
 }

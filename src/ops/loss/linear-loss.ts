@@ -75,7 +75,7 @@ type Caller = Pick<TrainingEmitter<Ignored> | GradientEmitter<Ignored>, 'call' |
 /** The weights as the right side of x · weightᵀ. */
 function packedScores(e: Caller, { weight, size, classes }: Parts): Address {
   const packed = e.scratch(e.ask('gemm_packed_size', size, classes))
-  e.call('gemm_pack', weight.at, 1, size, size, classes, packed)
+  e.call('gemm_pack_f32', weight.at, 1, size, size, classes, packed)
   return packed
 }
 
@@ -88,7 +88,7 @@ function emitScores(
   to: Address,
 ): void {
   e.call(
-    'gemm',
+    'gemm_f32',
     plus(x.at, first * size * 4),
     size,
     packed,
@@ -167,7 +167,7 @@ export const LinearCrossEntropyGradient: Gradient<Ignored> = {
     const each = g.scratch(4)
     g.call('binary_f32', BINARY_DIV, g.gradient()!.at, 1, g.saved(1), 1, each, 1)
     const rowsOfWeight = dx && g.scratch(g.ask('gemm_packed_size', classes, size))
-    if (rowsOfWeight) g.call('gemm_pack', weight.at, size, 1, classes, size, rowsOfWeight)
+    if (rowsOfWeight) g.call('gemm_pack_f32', weight.at, size, 1, classes, size, rowsOfWeight)
     const packedX = dw && g.scratch(g.ask('gemm_packed_size', height, size))
     const strip = dw && g.scratch(g.ask('gemm_strided_a_scratch_size', height))
     const biases = db && g.scratch(classes * 4)
@@ -191,7 +191,7 @@ export const LinearCrossEntropyGradient: Gradient<Ignored> = {
       )
       if (dx)
         g.call(
-          'gemm',
+          'gemm_f32',
           scores,
           classes,
           rowsOfWeight!,
@@ -209,9 +209,9 @@ export const LinearCrossEntropyGradient: Gradient<Ignored> = {
           0,
         )
       if (dw) {
-        g.call('gemm_pack', plus(x.at, first * size * 4), size, 1, count, size, packedX!)
+        g.call('gemm_pack_f32', plus(x.at, first * size * 4), size, 1, count, size, packedX!)
         g.call(
-          'gemm_strided_a',
+          'gemm_strided_a_f32',
           scores,
           1,
           classes,

@@ -207,7 +207,7 @@ function emitFactorGradients(
       const to = g.result(1)
       if (to.size > 0)
         g.call(
-          'outer_f32',
+          'gemm_tn_f32',
           left,
           lda,
           right,
@@ -218,7 +218,7 @@ function emitFactorGradients(
           width,
           0,
           height,
-          g.scratch(g.ask('outer_scratch_size', width)),
+          g.scratch(g.ask('gemm_tn_scratch_size', width)),
         )
       return
     }
@@ -314,7 +314,7 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
     // One matrix on the right: the stack on the left is just more rows.
     const rows = batches * m
     if (rows <= VECTOR_ROWS && aCol === 1 && !b.constant && (bCol === 1 || bRow === 1)) {
-      const kernel = bCol === 1 ? 'gemv_rows' : 'gemv_transposed'
+      const kernel = bCol === 1 ? 'gemv_rows_f32' : 'gemv_transposed_f32'
       e.call(
         kernel,
         a.at,
@@ -339,7 +339,7 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
     if (!b.constant && rows > VECTOR_ROWS && aCol === 1) {
       const scratch = e.scratch(e.ask('gemm_unpacked_scratch_size', k, n))
       e.call(
-        'gemm_unpacked',
+        'gemm_unpacked_f32',
         a.at,
         aRow,
         b.at,
@@ -362,16 +362,16 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
       return e.note({ kernel: 'gemm', flops: 2 * rows * n * k })
     }
     const packed = e.pack(b, `gemm ${bRow} ${bCol} ${k} ${n}`, e.ask('gemm_packed_size', k, n), (p, from, to) => {
-      p.call('gemm_pack', from, bRow, bCol, k, n, to)
+      p.call('gemm_pack_f32', from, bRow, bCol, k, n, to)
     })
     if (rows <= VECTOR_ROWS && aCol === 1) {
-      e.call('gemv_packed', a.at, aRow, packed, bias, residual, n, c, n, rows, k, 0, n, code, alpha, beta)
+      e.call('gemv_packed_f32', a.at, aRow, packed, bias, residual, n, c, n, rows, k, 0, n, code, alpha, beta)
     } else if (aCol === 1) {
-      e.call('gemm', a.at, aRow, packed, bias, residual, n, c, n, k, n, 0, rows, code, alpha, beta)
+      e.call('gemm_f32', a.at, aRow, packed, bias, residual, n, c, n, k, n, 0, rows, code, alpha, beta)
     } else {
       const scratch = e.scratch(e.ask('gemm_strided_a_scratch_size', k))
       e.call(
-        'gemm_strided_a',
+        'gemm_strided_a_f32',
         a.at,
         aRow,
         aCol,
@@ -395,10 +395,10 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
   } else {
     const table = e.table(offsetTable(batch, product, aStrides, bStrides))
     const strip = aCol === 1 ? 0 : e.ask('gemm_strided_a_scratch_size', k)
-    const scratch = e.scratch(e.ask('matmul_scratch_size', k, n, strip))
+    const scratch = e.scratch(e.ask('matmul_batched_scratch_size', k, n, strip))
     const last = residual === 0 ? code : UNARY_NONE
     e.call(
-      'matmul_batched',
+      'matmul_batched_f32',
       a.at,
       aRow,
       aCol,

@@ -291,7 +291,7 @@ export const LRNGradient: Gradient<AttributesOfOp<typeof LRN>> = {
     const { alpha, beta, bias, size } = g.attributes
     const channels = x.shape[1]
     const seen = Math.min(size, 2 * channels + 1)
-    const scratch = g.scratch(g.ask('lrn_gradient_scratch', channels, seen))
+    const scratch = g.scratch(g.ask('lrn_gradient_scratch_size', channels, seen))
     g.call(
       'lrn_gradient_f32',
       x.at,

@@ -212,7 +212,7 @@ function emitGroupNorm(e: Emitter<{ readonly epsilon: number }>, groups: number,
   if (x.size === 0) return
   const { epsilon } = e.attributes
   if (channelsInnermost(x)) {
-    const scratch = e.scratch(e.ask('group_norm_last_scratch', channels))
+    const scratch = e.scratch(e.ask('group_norm_last_scratch_size', channels))
     e.call('group_norm_last_f32', x.at, scale, bias, y.at, channels, groups, spatial, epsilon, 0, x.shape[0], scratch)
   } else {
     e.call('group_norm_f32', x.at, scale, bias, y.at, channels, groups, spatial, epsilon, 0, x.shape[0] * groups)
@@ -438,7 +438,7 @@ export const LRN = defineOp({
     if (x.size === 0) return
     // A window that is wider sees no more channels.
     const seen = Math.min(size, 2 * channels + 1)
-    const scratch = e.scratch(e.ask('lrn_scratch', channels, seen))
+    const scratch = e.scratch(e.ask('lrn_scratch_size', channels, seen))
     e.call('lrn_f32', x.at, y.at, channels, seen, (alpha / size) * seen, beta, bias, 0, x.size / channels, scratch)
   },
   compute({ attributes: { alpha, beta, bias, size }, inputs: [x] }) {

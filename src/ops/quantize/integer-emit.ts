@@ -96,9 +96,9 @@ function emitEpilogue(
   const column = (operand: Operand | undefined) =>
     operand ? (operand.size === 1 ? operand.at : plus(operand.at, 4 * first)) : 0
   const [wScale, yScale] = [input(roles.wScale), input(roles.yScale)]
-  const epilogue = e.scratch(e.ask('integer_epilogue_size', n))
+  const epilogue = e.scratch(e.ask('epilogue_q8_size', n))
   e.call(
-    'integer_epilogue',
+    'epilogue_q8',
     epilogue,
     packed,
     k,
@@ -160,12 +160,12 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
   const images = x.shape[0]
   const flops = 2 * y.size * inputs * taps
   if (inputs === 1 && outputs === 1 && window.kernel.length < 3) {
-    const at = packed(e, roles, 'depthwise', e.ask('integer_packed_size', taps, group), (p, from, zero, step, to) => {
-      p.call('integer_depthwise_pack', from, signed(w), zero, step, group, taps, to)
+    const at = packed(e, roles, 'depthwise', e.ask('gemm_q8_packed_size', taps, group), (p, from, zero, step, to) => {
+      p.call('depthwise_pack_q8', from, signed(w), zero, step, group, taps, to)
     })
     const { epilogue, mode } = emitEpilogue(e, roles, at, taps, 0, group)
     e.call(
-      'integer_depthwise',
+      'depthwise_q8',
       x.at,
       signed(x),
       xZero,
@@ -188,17 +188,17 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
       ow,
       0,
       images * oh,
-      e.scratch(e.ask('integer_depthwise_scratch_size', group, ow, kh, kw, sw, dh, dw)),
+      e.scratch(e.ask('depthwise_q8_scratch_size', group, ow, kh, kw, sw, dh, dw)),
     )
     return e.note({ kernel: 'integer depthwise', flops })
   }
   const k = taps * inputs
-  const bytes = e.ask('integer_packed_size', k, outputs)
+  const bytes = e.ask('gemm_q8_packed_size', k, outputs)
   const at = packed(e, roles, `conv ${group}`, group * bytes, (p, from, zero, step, to) => {
     for (let g = 0; g < group; g++) {
       const zeros = zero && plus(zero, step * g * outputs)
       p.call(
-        'integer_pack',
+        'gemm_pack_q8',
         plus(from, g * outputs * k),
         signed(w),
         zeros,
@@ -213,11 +213,11 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
       )
     }
   })
-  const scratch = e.scratch(e.ask('integer_conv_scratch_size', k))
+  const scratch = e.scratch(e.ask('conv_im2col_q8_scratch_size', k))
   for (let g = 0; g < group; g++) {
     const { epilogue, mode } = emitEpilogue(e, roles, plus(at, g * bytes), k, g * outputs, outputs)
     e.call(
-      'integer_conv',
+      'conv_im2col_q8',
       plus(x.at, g * inputs),
       x.shape[1],
       signed(x),
@@ -266,15 +266,15 @@ export function emitProduct(e: Emitter<unknown>, roles: Roles, transposed = fals
     e,
     roles,
     transposed ? 'transposed' : 'product',
-    e.ask('integer_packed_size', k, n),
+    e.ask('gemm_q8_packed_size', k, n),
     (p, from, zero, step, to) => {
-      p.call('integer_pack', from, signed(w), zero, step, n, 1, k, transposed ? k : 1, 0, transposed ? 1 : n, to)
+      p.call('gemm_pack_q8', from, signed(w), zero, step, n, 1, k, transposed ? k : 1, 0, transposed ? 1 : n, to)
     },
   )
   const { epilogue, mode } = emitEpilogue(e, roles, at, k, 0, n)
   const rows = y.size / n
   e.call(
-    'integer_conv',
+    'conv_im2col_q8',
     x.at,
     k,
     signed(x),
@@ -306,7 +306,7 @@ export function emitProduct(e: Emitter<unknown>, roles: Roles, transposed = fals
     n,
     0,
     rows,
-    e.scratch(e.ask('integer_conv_scratch_size', k)),
+    e.scratch(e.ask('conv_im2col_q8_scratch_size', k)),
   )
   e.note({ kernel: 'integer product', flops: 2 * y.size * k })
 }

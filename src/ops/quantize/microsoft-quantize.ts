@@ -81,7 +81,7 @@ export const QLinearAdd = binary('QLinearAdd', (a, b) => a + b, {
     const [a, b, y] = [e.input(0), e.input(3), e.output(0)]
     const at = (index: number) => e.inputs[index]?.at ?? 0
     e.call(
-      'quant_add',
+      'add_q8',
       a.at,
       at(1),
       at(2),
@@ -255,9 +255,9 @@ export const QLinearGlobalAveragePool = defineOp({
     // The mean is a sum with filters of ones, whose scale is 1/pixels.
     const ones = e.table(new Int32Array(Math.ceil(channels / 8) * 8).fill(pixels))
     const scale = e.table(Float32Array.of(Math.fround(Number(e.input(3).constant!.data[0]) * pixels)))
-    const epilogue = e.scratch(e.ask('integer_epilogue_size', channels))
+    const epilogue = e.scratch(e.ask('epilogue_q8_size', channels))
     e.call(
-      'integer_epilogue',
+      'epilogue_q8',
       epilogue,
       ones,
       0,
@@ -274,7 +274,7 @@ export const QLinearGlobalAveragePool = defineOp({
       signed(y),
       ...boundsOf({ code: UNARY_NONE, a: 0, b: 0 }, undefined),
     )
-    e.call('integer_average', x.at, signed(x), images, pixels, channels, epilogue, y.at)
+    e.call('global_average_pool_q8', x.at, signed(x), images, pixels, channels, epilogue, y.at)
   },
   compute({ attributes, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) {
     const [batch, channels, ...spatial] = firstShape(x!.shape, attributes.channels_last)

@@ -145,7 +145,7 @@ export function packGates(
     `gates ${direction} ${from} ${count} ${rows / hidden}`,
     e.ask('gemm_packed_size', depth, n),
     (p, at, to) => {
-      p.call('gemm_pack', plus(at, (direction * rows + from * hidden) * depth * 4), 1, depth, depth, n, to)
+      p.call('gemm_pack_f32', plus(at, (direction * rows + from * hidden) * depth * 4), 1, depth, depth, n, to)
     },
   )
 }
@@ -228,7 +228,7 @@ export function project(
   const to = e.scratch(rows * n * 4)
   const x = plus(e.input(0).at, from * gStep * input * 4)
   if (rows <= VECTOR_ROWS)
-    e.call('gemv_packed', x, input, weights, bias, 0, 0, to, n, rows, input, 0, n, UNARY_NONE, 0, 0)
-  else e.call('gemm', x, input, weights, bias, 0, 0, to, n, input, n, 0, rows, UNARY_NONE, 0, 0)
+    e.call('gemv_packed_f32', x, input, weights, bias, 0, 0, to, n, rows, input, 0, n, UNARY_NONE, 0, 0)
+  else e.call('gemm_f32', x, input, weights, bias, 0, 0, to, n, input, n, 0, rows, UNARY_NONE, 0, 0)
   return to
 }

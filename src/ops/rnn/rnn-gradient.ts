@@ -117,7 +117,7 @@ function project(
   n: number,
   to: Address,
 ): void {
-  e.call('gemm', x, input, weights, bias, 0, 0, to, n, input, n, 0, length * batch, UNARY_NONE, 0, 0)
+  e.call('gemm_f32', x, input, weights, bias, 0, 0, to, n, input, n, 0, length * batch, UNARY_NONE, 0, 0)
 }
 
 /** The state before each step, by the number of the step. */
@@ -310,7 +310,7 @@ export const LSTMGradient: Gradient<LstmAttributes> = {
       for (const t of d.steps) {
         const [at, cell, h] = [plus(gates, t * batch * n * 4), plus(cells, t * state), before[t]]
         if (peepholes) {
-          if (h) e.call('gemm', h, hidden, packed, 0, at, n, at, n, hidden, n, 0, batch, UNARY_NONE, 0, 0)
+          if (h) e.call('gemm_f32', h, hidden, packed, 0, at, n, at, n, hidden, n, 0, batch, UNARY_NONE, 0, 0)
           e.call('lstm_peephole_f32', at, c, peepholes, cell, states(t), batch, hidden)
         } else {
           e.call(

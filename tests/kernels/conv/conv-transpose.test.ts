@@ -181,7 +181,7 @@ const cases: Case[] = [
   { name: 'no images', images: 0, size: [1, 3, 3], kernel: [1, 3, 3], inputs: 2, outputs: 3 },
 ]
 
-describe.each(builds)('conv_transpose (%s)', (build) => {
+describe.each(builds)('conv_transpose_f32 (%s)', (build) => {
   const wasm = new Wasm(build)
   const kernels = wasm.kernels
 
@@ -239,7 +239,7 @@ describe.each(builds)('conv_transpose (%s)', (build) => {
     )
 
     const packed = wasm.alloc(kernels.conv_packed_size(outputs, inputs, taps, groups))
-    kernels.conv_transpose_pack(
+    kernels.conv_transpose_pack_f32(
       wasm.f32(w),
       inputs,
       outputs,
@@ -256,9 +256,9 @@ describe.each(builds)('conv_transpose (%s)', (build) => {
     const y = wasm.f32(new Float32Array(pixels * yPitch).fill(NaN))
     const biasAt = c.bias ? wasm.f32(bias) : 0
     const residualAt = c.residual ? wasm.f32(residual) : 0
-    const scratch = wasm.alloc(kernels.conv_scratch_size(inputs, taps))
+    const scratch = wasm.alloc(kernels.conv_im2col_scratch_size(inputs, taps))
     const run = (begin: number, end: number) =>
-      kernels.conv_transpose(
+      kernels.conv_transpose_f32(
         xAt,
         xPitch,
         ...size,

@@ -293,26 +293,26 @@ cases.push(
 )
 
 const rowKinds: Record<string, number> = {
-  'conv_rows, products': codes.ROWS_PRODUCTS,
-  'conv_rows, dots': codes.ROWS_DOTS,
-  'conv_rows, taps': codes.ROWS_TAPS,
-  'conv_rows, tiles': codes.ROWS_TILES,
+  'conv_direct_f32, products': codes.DIRECT_PRODUCTS,
+  'conv_direct_f32, dots': codes.DIRECT_DOTS,
+  'conv_direct_f32, taps': codes.DIRECT_TAPS,
+  'conv_direct_f32, tiles': codes.DIRECT_TILES,
 }
 
-/** What conv_rows and conv_few are made for. */
+/** What conv_direct_f32 and conv_gemv_f32 are made for. */
 function takes(name: string, { size, kernel, dilation = [1, 1, 1], groups = 1, inputs, gap = 0 }: Case): boolean {
-  if (name === 'conv_few') return size[0] === 1 && kernel[0] === 1 && groups === 1 && gap === 0
+  if (name === 'conv_gemv_f32') return size[0] === 1 && kernel[0] === 1 && groups === 1 && gap === 0
   if (!(name in rowKinds)) return true
   const flat = size[0] === 1 && kernel[0] === 1 && groups === 1 && dilation.every((d) => d === 1)
   return (
     flat &&
-    (rowKinds[name] !== codes.ROWS_DOTS || inputs * kernel[2] >= 4) &&
-    (rowKinds[name] !== codes.ROWS_TAPS || inputs === 1)
+    (rowKinds[name] !== codes.DIRECT_DOTS || inputs * kernel[2] >= 4) &&
+    (rowKinds[name] !== codes.DIRECT_TAPS || inputs === 1)
   )
 }
 
 const variants = builds.flatMap((build) =>
-  ['conv', 'conv_grouped', 'conv_few', ...Object.keys(rowKinds)].map((name) => ({ build, name })),
+  ['conv_im2col_f32', 'conv_grouped_f32', 'conv_gemv_f32', ...Object.keys(rowKinds)].map((name) => ({ build, name })),
 )
 
 describe.each(variants)('$name ($build)', ({ build, name }) => {
@@ -373,24 +373,24 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
     const packed = wasm.alloc(
       kind === undefined
         ? kernels.conv_packed_size(outputs, inputs, taps, groups)
-        : kernels.conv_rows_packed_size(kind, outputs, inputs, kh, kw),
+        : kernels.conv_direct_packed_size(kind, outputs, inputs, kh, kw),
     )
-    if (kind === undefined) kernels.conv_pack(wasm.f32(w), outputs, inputs, taps, groups, packed)
-    else kernels.conv_rows_pack(kind, wasm.f32(w), outputs, inputs, kh, kw, stride[2], packed)
+    if (kind === undefined) kernels.conv_pack_f32(wasm.f32(w), outputs, inputs, taps, groups, packed)
+    else kernels.conv_direct_pack_f32(kind, wasm.f32(w), outputs, inputs, kh, kw, stride[2], packed)
     const xAt = wasm.f32(x)
     const y = wasm.f32(new Float32Array(pixels * yPitch).fill(NaN))
     const biasAt = c.bias ? wasm.f32(bias) : 0
     const residualAt = c.residual ? wasm.f32(residual) : 0
     const scratch = wasm.alloc(
-      name === 'conv'
-        ? kernels.conv_scratch_size(inputs, taps)
+      name === 'conv_im2col_f32'
+        ? kernels.conv_im2col_scratch_size(inputs, taps)
         : kind === undefined
           ? kernels.conv_grouped_scratch_size(inputs, groups, ...kernel, stride[2], dilation[2], out[2])
-          : kernels.conv_rows_scratch_size(kind, inputs, kh, kw, stride[2], out[2]),
+          : kernels.conv_direct_scratch_size(kind, inputs, kh, kw, stride[2], out[2]),
     )
     const run = (begin: number, end: number) =>
-      name === 'conv_few'
-        ? kernels.conv_few(
+      name === 'conv_gemv_f32'
+        ? kernels.conv_gemv_f32(
             xAt,
             size[1],
             size[2],
@@ -445,7 +445,7 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
               end,
               scratch,
             )
-          : kernels.conv_rows(
+          : kernels.conv_direct_f32(
               kind,
               xAt,
               xPitch,
@@ -475,7 +475,7 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
               scratch,
             )
     // What a range runs over: rows of the output, or panels of filters.
-    const rows = name === 'conv_few' ? Math.ceil(outputs / 8) : images * out[0] * out[1]
+    const rows = name === 'conv_gemv_f32' ? Math.ceil(outputs / 8) : images * out[0] * out[1]
     return { run, rows, result: () => wasm.viewF32(y, pixels * yPitch).slice(), values, scale, terms: taps * inputs }
   }
 

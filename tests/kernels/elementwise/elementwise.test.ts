@@ -138,7 +138,7 @@ describe.each(builds)('%s', (build) => {
     const n = rows * row
     const [values, gains, dividends] = [randomF32(n, 5), randomF32(row, 6), randomF32(n, 7)]
     const [x, gain, shift, z] = [wasm.f32(values), wasm.f32(gains), wasm.f32([0.25]), wasm.f32(dividends)]
-    const scratch = wasm.alloc(wasm.kernels.chain_scratch())
+    const scratch = wasm.alloc(wasm.kernels.chain_scratch_size())
     const code = program(wasm, steps)
     const y = wasm.alloc(n * 4)
     wasm.kernels.chain_f32(code, steps.length, row, x, gain, shift, 0, 0, z, y, 0, n, scratch)

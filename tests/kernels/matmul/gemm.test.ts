@@ -105,7 +105,7 @@ describe.each(builds)('gemm (%s)', (build) => {
       c: wasm.f32(new Float32Array(c.m * ldc).fill(NaN)),
       packed: wasm.alloc(kernels.gemm_packed_size(c.k, c.n)),
     }
-    kernels.gemm_pack(addresses.b, c.transposed ? 1 : c.n, c.transposed ? c.k : 1, c.k, c.n, addresses.packed)
+    kernels.gemm_pack_f32(addresses.b, c.transposed ? 1 : c.n, c.transposed ? c.k : 1, c.k, c.n, addresses.packed)
     return { a, b, bias, residual, lda, ldc, at, addresses, expected: reference(a, lda, at, c, bias, residual) }
   }
 
@@ -132,7 +132,7 @@ describe.each(builds)('gemm (%s)', (build) => {
   test.each(cases)('%j', (c) => {
     const { lda, ldc, addresses: at, expected } = setUp(c)
     const { act = 0, alpha = 0, beta = 0 } = c
-    kernels.gemm(at.a, lda, at.packed, at.bias, at.residual, ldc, at.c, ldc, c.k, c.n, 0, c.m, act, alpha, beta)
+    kernels.gemm_f32(at.a, lda, at.packed, at.bias, at.residual, ldc, at.c, ldc, c.k, c.n, 0, c.m, act, alpha, beta)
     check(c, ldc, at.c, expected)
     // Packing on the way changes no bit.
     const bits = () => new Uint32Array(wasm.viewF32(at.c, c.m * ldc).slice().buffer)
@@ -140,7 +140,7 @@ describe.each(builds)('gemm (%s)', (build) => {
     wasm.viewF32(at.c, c.m * ldc).fill(NaN)
     const scratch = wasm.alloc(kernels.gemm_unpacked_scratch_size(c.k, c.n) || 4)
     const [row, column] = c.transposed ? [1, c.k] : [c.n, 1]
-    kernels.gemm_unpacked(
+    kernels.gemm_unpacked_f32(
       at.a,
       lda,
       at.b,
@@ -171,7 +171,7 @@ describe.each(builds)('gemm (%s)', (build) => {
     const source = wasm.f32(transposed)
     const scratch = wasm.alloc(kernels.gemm_strided_a_scratch_size(c.k))
     const { act = 0, alpha = 0, beta = 0 } = c
-    kernels.gemm_strided_a(
+    kernels.gemm_strided_a_f32(
       source,
       1,
       c.m,
@@ -207,9 +207,9 @@ describe.each(builds)('gemm (%s)', (build) => {
     const rows = Float32Array.from({ length: b.length }, (_, i) => element(Math.floor(i / c.n), i % c.n))
     const columns = Float32Array.from({ length: b.length }, (_, i) => element(i % c.k, Math.floor(i / c.k)))
     const variants: [string, number[]][] = [
-      ['gemv_packed', [at.packed]],
-      ['gemv_rows', [wasm.f32(rows), c.n]],
-      ['gemv_transposed', [wasm.f32(columns), c.k]],
+      ['gemv_packed_f32', [at.packed]],
+      ['gemv_rows_f32', [wasm.f32(rows), c.n]],
+      ['gemv_transposed_f32', [wasm.f32(columns), c.k]],
     ]
     for (const [name, operand] of variants) {
       const run = (...cuts: number[]) => {
@@ -247,7 +247,7 @@ describe.each(builds)('gemm (%s)', (build) => {
     const run = (...cuts: number[]) => {
       wasm.viewF32(at.c, c.m * ldc).fill(NaN)
       for (let i = 0; i + 1 < cuts.length; i++) {
-        kernels.gemm(
+        kernels.gemm_f32(
           at.a,
           lda,
           at.packed,
@@ -276,10 +276,10 @@ describe.each(builds)('gemm (%s)', (build) => {
     const c = { m: 7, k: 2100, n: 12, residual: true }
     const { lda, ldc, residual, addresses: at, expected } = setUp(c)
     wasm.viewF32(at.c, c.m * ldc).set(residual)
-    kernels.gemm(at.a, lda, at.packed, 0, at.c, ldc, at.c, ldc, c.k, c.n, 0, c.m, 0, 0, 0)
+    kernels.gemm_f32(at.a, lda, at.packed, 0, at.c, ldc, at.c, ldc, c.k, c.n, 0, c.m, 0, 0, 0)
     check(c, ldc, at.c, expected)
     wasm.viewF32(at.c, c.m * ldc).set(residual)
-    kernels.gemv_packed(at.a, lda, at.packed, 0, at.c, ldc, at.c, ldc, c.m, c.k, 0, c.n, 0, 0, 0)
+    kernels.gemv_packed_f32(at.a, lda, at.packed, 0, at.c, ldc, at.c, ldc, c.m, c.k, 0, c.n, 0, 0, 0)
     check(c, ldc, at.c, expected)
   })
 
@@ -294,8 +294,8 @@ describe.each(builds)('gemm (%s)', (build) => {
       a[4] = -Infinity
       wasm.viewF32(at.a, a.length).set(a)
       wasm.viewF32(at.b, c.k * c.n).fill(1)
-      kernels.gemm_pack(at.b, c.n, 1, c.k, c.n, at.packed)
-      kernels.gemm(at.a, lda, at.packed, 0, 0, 0, at.c, ldc, c.k, c.n, 0, c.m, act, c.alpha, c.beta)
+      kernels.gemm_pack_f32(at.b, c.n, 1, c.k, c.n, at.packed)
+      kernels.gemm_f32(at.a, lda, at.packed, 0, 0, 0, at.c, ldc, c.k, c.n, 0, c.m, act, c.alpha, c.beta)
       const rows = [NaN, activation(Infinity, c), activation(-Infinity, c)]
       expect([...wasm.viewF32(at.c, 30)]).toEqual(rows.flatMap((v) => Array<number>(10).fill(v)))
     },

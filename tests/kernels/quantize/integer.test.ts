@@ -155,19 +155,19 @@ describe.each(builds)('products of integers (%s)', (build) => {
       yScale: wasm.f32([yScale]),
       offsets: wasm.f32(offsets),
       packed: wasm.alloc(
-        depthwise ? kernels.integer_packed_size(kh * kw, outputs) : kernels.integer_packed_size(k, outputs),
+        depthwise ? kernels.gemm_q8_packed_size(kh * kw, outputs) : kernels.gemm_q8_packed_size(k, outputs),
       ),
-      epilogue: wasm.alloc(kernels.integer_epilogue_size(outputs)),
+      epilogue: wasm.alloc(kernels.epilogue_q8_size(outputs)),
     }
-    if (depthwise) kernels.integer_depthwise_pack(at.w, signed, at.wZeros, 1, outputs, kh * kw, at.packed)
-    else kernels.integer_pack(at.w, signed, at.wZeros, 1, outputs, kh * kw, inputs, k, 1, kh * kw, at.packed)
+    if (depthwise) kernels.depthwise_pack_q8(at.w, signed, at.wZeros, 1, outputs, kh * kw, at.packed)
+    else kernels.gemm_pack_q8(at.w, signed, at.wZeros, 1, outputs, kh * kw, inputs, k, 1, kh * kw, at.packed)
     const scratch = wasm.alloc(
       depthwise
-        ? kernels.integer_depthwise_scratch_size(channels, ow, kh, kw, stride[1], dilation[0], dilation[1])
-        : kernels.integer_conv_scratch_size(k),
+        ? kernels.depthwise_q8_scratch_size(channels, ow, kh, kw, stride[1], dilation[0], dilation[1])
+        : kernels.conv_im2col_q8_scratch_size(k),
     )
     const epilogue = (offset: number, toScale: number, floor: number, ceiling: number) => {
-      kernels.integer_epilogue(
+      kernels.epilogue_q8(
         at.epilogue,
         at.packed,
         k,
@@ -194,7 +194,7 @@ describe.each(builds)('products of integers (%s)', (build) => {
         [0, cut],
       ]) {
         if (depthwise) {
-          kernels.integer_depthwise(
+          kernels.depthwise_q8(
             at.x,
             signed,
             at.xZero,
@@ -220,7 +220,7 @@ describe.each(builds)('products of integers (%s)', (build) => {
             scratch,
           )
         } else {
-          kernels.integer_conv(
+          kernels.conv_im2col_q8(
             at.x,
             channels,
             signed,
