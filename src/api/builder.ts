@@ -2,6 +2,7 @@ import type { DType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import { parseAttributes, toRaw, type RawAttributes } from '../ir/attributes.js'
+import { checkInputs } from '../ir/op.js'
 import { findOp } from '../ir/registry.js'
 import { hostOf, isTensorLike, type TensorLike } from './value.js'
 import { inferTypes } from '../ir/infer.js'
@@ -69,10 +70,8 @@ export class GraphBuilder {
         `the operator ${type} is not known (those outside the common set come with "lanewise/ops/all")`,
         { op: type, node: label },
       )
-    const [least, most] = typeof op.arity === 'number' ? [op.arity, op.arity] : op.arity
     try {
-      if (inputs.length < least || inputs.length > most)
-        throw new LanewiseError('E_GRAPH', `it has ${inputs.length} inputs`, { expected: `${least} to ${most}` })
+      checkInputs(op, inputs)
       const raw: RawAttributes = new Map()
       for (const [key, value] of Object.entries(attributes)) {
         if (value === undefined) continue

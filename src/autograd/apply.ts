@@ -12,7 +12,7 @@ import {
   type RawAttribute,
   type RawAttributes,
 } from '../ir/attributes.js'
-import { allFloat32, type OpDefinition, type TensorType } from '../ir/op.js'
+import { allFloat32, checkInputs, type OpDefinition, type TensorType } from '../ir/op.js'
 import { sizeOf } from '../core/shape.js'
 import { Cast } from '../ops/elementwise/cast.js'
 import type { Device } from './device.js'
@@ -104,20 +104,6 @@ export function applyParsed(
   } catch (error) {
     throw error instanceof LanewiseError ? error.at(op.name, device.scope) : device.context.guard(error)
   }
-}
-
-/** Which inputs an operator must have and may have. @throws LanewiseError `E_GRAPH` */
-function checkInputs(op: OpDefinition, inputs: readonly (Variable | undefined)[]): void {
-  const [least, most] = typeof op.arity === 'number' ? [op.arity, op.arity] : op.arity
-  if (inputs.length < least || inputs.length > most) {
-    const expected = least === most ? String(least) : most === Infinity ? `at least ${least}` : `${least} to ${most}`
-    throw new LanewiseError('E_GRAPH', `it has ${inputs.length} inputs, not ${expected}`, {
-      expected,
-      actual: String(inputs.length),
-    })
-  }
-  for (let i = 0; i < least; i++)
-    if (!inputs[i] && !op.optional?.includes(i)) throw new LanewiseError('E_GRAPH', `required input ${i} is missing`)
 }
 
 function applyChecked(

@@ -43,10 +43,17 @@ export function sameMemory(shape: Shape, a: Order, b: Order): boolean {
   }
 }
 
-/** What a layout rule is asked about: the operands as they lie now. `constant` ones can be rearranged for nothing, once. */
-export interface LayoutQuery<A> {
+/** An operand as it lies now. A constant can be rearranged for nothing, once. */
+export interface LayoutOperand {
+  readonly shape: Shape
+  readonly order: Order
+  readonly constant: boolean
+}
+
+/** What a layout rule is asked about. */
+export interface LayoutQuery<A, I extends readonly unknown[] = readonly (LayoutOperand | undefined)[]> {
   readonly attributes: A
-  readonly inputs: readonly ({ readonly shape: Shape; readonly order: Order; readonly constant: boolean } | undefined)[]
+  readonly inputs: I
   readonly outputs: readonly Shape[]
 }
 

@@ -1,9 +1,10 @@
 import type { KernelName, Kernels } from '../../bindings/module.js'
 import type { DType, TypedArray } from '../core/dtype.js'
 import type { HostTensor, HostValue } from '../core/host.js'
+import { LanewiseError } from '../core/errors.js'
 import type { HostScope } from '../core/host-memory.js'
 import type { Graph } from './graph.js'
-import type { Layout, LayoutQuery, Order } from '../core/layout.js'
+import type { Layout, LayoutOperand, LayoutQuery, Order } from '../core/layout.js'
 import type { Shape } from '../core/shape.js'
 import type { Attributes, AttributeSchema, AttributesOf, RawAttributes } from './attributes.js'
 
@@ -12,11 +13,42 @@ export interface TensorType {
   readonly shape: Shape
 }
 
+/** How many inputs an operator has: so many, or from least to most (`Infinity` if there is no limit). */
+export type Arity = number | readonly [least: number, most: number]
+
+/** For each input whether it is always there; the default knows nothing. */
+export type Presence = readonly boolean[]
+
+/** The presence that an arity and a list of {@link OpDefinition.optional} inputs promise; {@link checkInputs} holds callers to it. */
+export type PresenceOf<N extends Arity, O extends number = never> = N extends readonly [
+  infer Least extends number,
+  infer Most extends number,
+]
+  ? Lead<Least, Most, O>
+  : N extends number
+    ? Lead<N, N, O>
+    : Presence
+
+type Lead<Least extends number, Most extends number, O extends number, P extends boolean[] = []> = number extends Least
+  ? Presence
+  : P['length'] extends Least
+    ? Trail<Most, O, P>
+    : Lead<Least, Most, O, [...P, P['length'] extends O ? boolean : true]>
+
+type Trail<Most extends number, O extends number, P extends boolean[]> = number extends Most
+  ? readonly [...P, ...([O] extends [never] ? true : boolean)[]]
+  : P['length'] extends Most
+    ? Readonly<P>
+    : Trail<Most, O, [...P, boolean]>
+
+/** A `T` for every input: `T | undefined` where the input may be left out. */
+export type Given<P extends Presence, T> = { readonly [I in keyof P]: P[I] extends true ? T : T | undefined }
+
 /** What shape inference may look at. */
-export interface InferContext<A> {
+export interface InferContext<A, P extends Presence = Presence> {
   readonly attributes: A
   /** Types of the inputs; undefined where an optional input is left out. */
-  readonly inputs: readonly (TensorType | undefined)[]
+  readonly inputs: Given<P, TensorType>
   /** How many outputs the node names, left-out ones before a named one included. */
   readonly outputCount: number
   /**
@@ -24,7 +56,9 @@ export interface InferContext<A> {
    * known once the graph has run so far, the plan is cut before this node and `infer` is asked again with them: so ask
    * before doing anything else of consequence, and only for small tensors.
    */
-  value(index: number): HostTensor | undefined
+  readonly value: Presence extends P
+    ? (index: number) => HostTensor | undefined
+    : <I extends number>(index: I) => P[I] extends true ? HostTensor : HostTensor | undefined
   /** The elements of an input if they are known already; never cuts the plan. */
   known(index: number): HostTensor | undefined
   /**
@@ -176,9 +210,9 @@ export function plus(address: Address, bytes: number): Address {
 }
 
 /** What a plain TypeScript implementation is given. */
-export interface ComputeContext<A> {
+export interface ComputeContext<A, P extends Presence = Presence> {
   readonly attributes: A
-  readonly inputs: readonly (HostTensor | undefined)[]
+  readonly inputs: Given<P, HostTensor>
   /** What `infer` said of the outputs; for an operator without `infer`, empty. */
   readonly outputs: readonly TensorType[]
   readonly outputCount: number
@@ -198,16 +232,16 @@ export interface Room {
 export type Work = Generator<undefined, readonly HostTensor[], undefined>
 
 /** Like {@link ComputeContext} for operators over sequences, optionals and maps. */
-export interface ValueContext<A> {
+export interface ValueContext<A, P extends Presence = Presence> {
   readonly attributes: A
-  readonly inputs: readonly (HostValue | undefined)[]
+  readonly inputs: Given<P, HostValue>
   readonly outputCount: number
   /** Where what is made counts against a memory limit. */
   readonly room?: Room
 }
 
 /** What If, Loop, Scan and other operators with bodies are given. */
-export interface ControlContext<A> extends ValueContext<A> {
+export interface ControlContext<A, P extends Presence = Presence> extends ValueContext<A, P> {
   /** Counts the values that pile up over iterations. */
   readonly room: HostScope
 }
@@ -242,7 +276,7 @@ export interface UpgradeContext {
  * accepts the dtypes; by `emit` in float32 between casts if only its being float16 or bfloat16 stood in the way; by `compute` as a step of
  * the plan. An operator without `infer` has outputs whose shapes depend on data: the plan is cut there and `compute` or `values` runs.
  */
-export interface OpDefinition<A = Attributes> {
+export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
   readonly name: string
   /** '' is ai.onnx. */
   readonly domain: string
@@ -250,27 +284,27 @@ export interface OpDefinition<A = Attributes> {
   /** The first operator set that has this operator, where that is newer than the one exported files import anyway. */
   readonly since?: number
   /** The fewest and most inputs; one number where they are equal. */
-  readonly arity: number | readonly [number, number]
+  readonly arity: Arity
   /** Inputs that may be left empty although others behind them may not. */
   readonly optional?: readonly number[]
   /** Types and shapes of the outputs, as many as the operator can make from these inputs. @throws LanewiseError without node names. */
-  infer?(c: InferContext<A>): readonly TensorType[]
-  layout?(query: LayoutQuery<A>): Layout
+  infer?(c: InferContext<A, P>): readonly TensorType[]
+  layout?(query: LayoutQuery<A, Given<P, LayoutOperand>>): Layout
   /**
    * Whether `emit` handles operands of these types and shapes (undefined where left out) and makes the outputs that are wanted. By default:
    * if every operand is float32.
    */
   kernel?(
-    inputs: readonly (DType | undefined)[],
+    inputs: Given<P, DType>,
     attributes: A,
     wanted: readonly boolean[],
-    operands: readonly ({ readonly shape: Shape; readonly constant: boolean } | undefined)[],
+    operands: Given<P, { readonly shape: Shape; readonly constant: boolean }>,
   ): boolean
   emit?(e: Emitter<A>): void
-  compute?(c: ComputeContext<A>): readonly HostTensor[]
+  compute?(c: ComputeContext<A, P>): readonly HostTensor[]
   /** `compute` for operators of which one node may take long: `yield`s every few milliseconds. `compute` then follows from it. */
-  work?(c: ComputeContext<A>): Work
-  values?(c: ValueContext<A>): readonly HostValue[]
+  work?(c: ComputeContext<A, P>): Work
+  values?(c: ValueContext<A, P>): readonly HostValue[]
   /**
    * For operators that are a function of one element of input 0: that function, for fusing it into the node before. `constants` are the
    * inputs that are constants; undefined if this use of the operator is not such a function.
@@ -279,22 +313,27 @@ export interface OpDefinition<A = Attributes> {
   /** For operators of two operands that broadcast, of which float32 ones go through `binary_f32`: their BINARY_ code. */
   readonly binary?: number
   /** If, Loop, Scan, SequenceMap: operators whose bodies are graphs. A body that runs often must let events run about every 50 ms. */
-  control?(c: ControlContext<A>, run: RunBody): Promise<readonly HostValue[]>
+  control?(c: ControlContext<A, P>, run: RunBody): Promise<readonly HostValue[]>
   /** True for operators whose result differs from run to run: never folded. */
   readonly random?: boolean
   /** Brings a node of an older opset to this definition. `below` is the first opset that needs no change; applied in list order. */
   readonly upgrades?: readonly { readonly below: number; apply(node: UpgradeContext): void }[]
 }
 
-/** Declares an operator; `A` is inferred from the schema. */
-export function defineOp<S extends AttributeSchema>(
-  definition: Omit<OpDefinition<AttributesOf<S>>, 'attributes' | 'domain'> & {
+/** Declares an operator. Its attributes are typed by the schema; which inputs are always there, by `arity` and `optional`. */
+export function defineOp<S extends AttributeSchema, const N extends Arity, const O extends readonly number[] = []>(
+  definition: Omit<
+    OpDefinition<AttributesOf<S>, PresenceOf<N, O[number]>>,
+    'attributes' | 'domain' | 'arity' | 'optional'
+  > & {
     readonly attributes: S
     readonly domain?: string
+    readonly arity: N
+    readonly optional?: O
   },
 ): OpDefinition<AttributesOf<S>> {
   const { work } = definition
-  return { domain: '', ...(work && { compute: (c) => finished(work(c)) }), ...definition }
+  return { domain: '', ...(work && { compute: (c: Parameters<typeof work>[0]) => finished(work(c)) }), ...definition }
 }
 
 /** The result of work that is not broken off. */
@@ -303,6 +342,26 @@ function finished(work: Work): readonly HostTensor[] {
     const { done, value } = work.next()
     if (done) return value
   }
+}
+
+/**
+ * Holds whoever makes a node to what the definition says of its inputs, so that operators need not look for themselves. An input that is
+ * undefined or '' is left out.
+ * @throws LanewiseError `E_GRAPH` if there are too few or too many, or a required one is left out.
+ */
+export function checkInputs(
+  { arity, optional }: Pick<OpDefinition, 'arity' | 'optional'>,
+  inputs: readonly (object | string | undefined)[],
+): void {
+  const [least, most] = typeof arity === 'number' ? [arity, arity] : arity
+  const count = inputs.length
+  if (count < least || count > most) {
+    const expected = least === most ? String(least) : most === Infinity ? `at least ${least}` : `${least} to ${most}`
+    throw new LanewiseError('E_GRAPH', `it has ${count} inputs, not ${expected}`, { expected, actual: String(count) })
+  }
+  for (let i = 0; i < count; i++)
+    if (!inputs[i] && (i < least || most === Infinity) && !optional?.includes(i))
+      throw new LanewiseError('E_GRAPH', `required input ${i} is missing`)
 }
 
 /** Whether kernels that know float32 only can take these operands. */

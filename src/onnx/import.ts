@@ -5,7 +5,7 @@ import type { DeclaredType, Graph, Node, Value } from '../ir/graph.js'
 import { notFused } from '../ir/graph.js'
 import { sortNodes } from '../ir/sort.js'
 import { parseAttributes, type RawAttribute, type RawAttributes } from '../ir/attributes.js'
-import type { OpDefinition } from '../ir/op.js'
+import { checkInputs, type OpDefinition } from '../ir/op.js'
 import { findOp } from '../ir/registry.js'
 import type { ExternalData } from './external-data.js'
 import { expandFunction, functionsOf, type FunctionTable } from './functions.js'
@@ -266,13 +266,7 @@ class Importer {
 
   private node({ op, name, raw, inputs, outputs, origin }: SourcedNode, scope: Scope, depth: number): Node {
     try {
-      const [least, most] = typeof op.arity === 'number' ? [op.arity, op.arity] : op.arity
-      if (inputs.length < least || inputs.length > most) {
-        throw new LanewiseError('E_GRAPH', `it has ${inputs.length} inputs`, {
-          expected: least === most ? `${least}` : `${least} to ${most}`,
-          actual: String(inputs.length),
-        })
-      }
+      checkInputs(op, inputs)
       for (const [key, attribute] of raw) {
         if (attribute.kind === 'graph' && 'node' in attribute.value) {
           raw.set(key, {
@@ -281,12 +275,8 @@ class Importer {
           })
         }
       }
-      const values = inputs.map((input, i) => {
-        if (input === '') {
-          if ((i < least || most === Infinity) && !op.optional?.includes(i))
-            throw new LanewiseError('E_GRAPH', `required input ${i} is left empty`)
-          return undefined
-        }
+      const values = inputs.map((input) => {
+        if (input === '') return undefined
         const value = scope.find(input)
         if (!value && this.unsupported.length === 0)
           throw new LanewiseError('E_GRAPH', `input "${input}" is made by no node`, { tensor: input })

@@ -37,14 +37,14 @@ export const FusedAttention = defineOp({
   arity: [3, 4],
   attributes: { scale: float(1), fill: float(-Infinity) },
   infer({ inputs: [q, k, v] }) {
-    const { lead, queries, valueSize } = fusedSizes(q!.shape, k!.shape, v!.shape)
-    return [{ dtype: q!.dtype, shape: [...lead, queries, valueSize] }]
+    const { lead, queries, valueSize } = fusedSizes(q.shape, k.shape, v.shape)
+    return [{ dtype: q.dtype, shape: [...lead, queries, valueSize] }]
   },
   kernel: (types) => types.every((type, i) => type === undefined || type === 'float32' || (i === 3 && type === 'bool')),
   layout({ inputs, outputs }) {
     const [q, k, v] = inputs
-    const same = q!.order.length === outputs[0].length && q!.order.at(-1) === outputs[0].length - 1
-    return { inputs: [q!.order, k!.order, v!.order], outputs: [same ? q!.order : identityOrder(outputs[0].length)] }
+    const same = q.order.length === outputs[0].length && q.order.at(-1) === outputs[0].length - 1
+    return { inputs: [q.order, k.order, v.order], outputs: [same ? q.order : identityOrder(outputs[0].length)] }
   },
   emit(e) {
     const [q, k, v] = [e.input(0), e.input(1), e.input(2)]

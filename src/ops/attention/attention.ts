@@ -147,12 +147,12 @@ export const Attention = defineOp({
   },
   infer({ attributes, inputs }) {
     const { batch, heads, kvHeads, queries, length, past, size, valueSize, split } = sizesOf(attributes, inputs)
-    const { dtype } = inputs[0]!
+    const { dtype } = inputs[0]
     const total = past + length
     return [
       { dtype, shape: split ? [batch, heads, queries, valueSize] : [batch, queries, heads * valueSize] },
       { dtype, shape: [batch, kvHeads, total, size] },
-      { dtype: inputs[2]!.dtype, shape: [batch, kvHeads, total, valueSize] },
+      { dtype: inputs[2].dtype, shape: [batch, kvHeads, total, valueSize] },
       { dtype, shape: [batch, heads, queries, total] },
     ]
   },

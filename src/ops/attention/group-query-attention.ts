@@ -108,7 +108,7 @@ export const GroupQueryAttention = defineOp({
     if (attributes.k_quant_type !== 'NONE' || attributes.v_quant_type !== 'NONE' || attributes.qk_output !== 0) {
       throw new LanewiseError('E_UNSUPPORTED', 'quantised caches and qk_output are not supported')
     }
-    const { dtype } = inputs[0]!
+    const { dtype } = inputs[0]
     const cache = { dtype, shape: [batch, attributes.kv_num_heads, rows, size] }
     return [{ dtype, shape: [batch, queries, attributes.num_heads * size] }, cache, cache]
   },
@@ -211,8 +211,8 @@ export const GroupQueryAttention = defineOp({
     // Where nobody wants the cache, no room is made behind the keys there are.
     const keys = outputCount > 1 ? outputs[1].shape[2] : Math.min(outputs[1].shape[2], capacity + queries)
     const reach = extra ? Math.min(extra.shape.at(-1)!, keys) : keys
-    const ends = endsOf(lengths!, reach, attributes.do_rotary && !positionIds ? cos?.shape[0] : undefined)
-    const all = floatsOf(q!).slice()
+    const ends = endsOf(lengths, reach, attributes.do_rotary && !positionIds ? cos?.shape[0] : undefined)
+    const all = floatsOf(q).slice()
     const width = packed ? (heads + 2 * kvHeads) * size : heads * size
     const part = (data: Floats, from: number, row: number): HeadView => ({
       data,

@@ -62,24 +62,24 @@ export const LinearAttention = defineOp({
   },
   infer({ attributes: { q_num_heads, kv_num_heads }, inputs: [q, k, v, past] }) {
     const { batch, length, heads, kvHeads, size, valueSize } = sizesOf(
-      q!.shape,
-      k!.shape,
-      v!.shape,
+      q.shape,
+      k.shape,
+      v.shape,
       q_num_heads,
       kv_num_heads,
       past?.shape,
     )
     return [
-      { dtype: q!.dtype, shape: [batch, length, heads * valueSize] },
-      { dtype: past?.dtype ?? q!.dtype, shape: [batch, kvHeads, size, valueSize] },
+      { dtype: q.dtype, shape: [batch, length, heads * valueSize] },
+      { dtype: past?.dtype ?? q.dtype, shape: [batch, kvHeads, size, valueSize] },
     ]
   },
   compute({ attributes, inputs: [q, k, v, past, decay, beta], outputs: [y, present] }) {
     const { q_num_heads, kv_num_heads, update_rule: rule } = attributes
     const { batch, length, heads, kvHeads, size, valueSize } = sizesOf(
-      q!.shape,
-      k!.shape,
-      v!.shape,
+      q.shape,
+      k.shape,
+      v.shape,
       q_num_heads,
       kv_num_heads,
       past?.shape,
@@ -151,13 +151,13 @@ export const CausalConvWithState = defineOp({
   arity: [2, 4],
   attributes: { activation: string('none') },
   infer({ inputs: [x, w, bias, past] }) {
-    const [batch, channels] = x!.shape
-    const taps = w!.shape[2]
+    const [batch, channels] = x.shape
+    const taps = w.shape[2]
     const fits =
-      x!.shape.length === 3 &&
-      w!.shape.length === 3 &&
-      w!.shape[0] === channels &&
-      w!.shape[1] === 1 &&
+      x.shape.length === 3 &&
+      w.shape.length === 3 &&
+      w.shape[0] === channels &&
+      w.shape[1] === 1 &&
       taps >= 1 &&
       (!bias || sizeOf(bias.shape) === channels) &&
       (!past || past.shape.join() === [batch, channels, taps - 1].join())
@@ -165,7 +165,7 @@ export const CausalConvWithState = defineOp({
       const shapes = [x, w, bias, past].map((type) => (type ? formatShape(type.shape) : 'none')).join(', ')
       throw new LanewiseError('E_SHAPE', `input, weights, bias and state do not fit each other: ${shapes}`)
     }
-    return [x!, { dtype: x!.dtype, shape: [batch, channels, taps - 1] }]
+    return [x, { dtype: x.dtype, shape: [batch, channels, taps - 1] }]
   },
   compute({ attributes: { activation }, inputs: [x, w, bias, past], outputs: [y, state] }) {
     if (!['none', 'silu', 'swish'].includes(activation))

@@ -276,7 +276,7 @@ export const ContribAttention = defineOp({
   infer({ attributes, inputs }) {
     if (attributes.do_rotary) throw new LanewiseError('E_UNSUPPORTED', 'do_rotary is not supported')
     const { batch, queries, past, shared, size, valueSize } = attentionSizes(attributes, inputs)
-    const { dtype } = inputs[0]!
+    const { dtype } = inputs[0]
     const heads = attributes.num_heads
     return [
       { dtype, shape: [batch, queries, heads * valueSize] },
@@ -348,10 +348,10 @@ export const ContribAttention = defineOp({
     const past = shared ? usedRows(usedTensor!, queries, room) : room
     const rows = shared ? room : past + queries
     const keys = past + queries
-    const projected = matmul({ shape: x!.shape, data: floatsOf(x!) }, { shape: w!.shape, data: floatsOf(w!) }).data
+    const projected = matmul({ shape: x.shape, data: floatsOf(x) }, { shape: w.shape, data: floatsOf(w) }).data
     const biases = bias && floatsOf(bias)
-    const total = w!.shape[1]
-    const data = like(floatsOf(x!), projected.length)
+    const total = w.shape[1]
+    const data = like(floatsOf(x), projected.length)
     for (let i = 0; i < data.length; i++) data[i] = projected[i] + (biases ? biases[i % total] : 0)
     const view = (offset: number, per: number): HeadView => ({
       data,

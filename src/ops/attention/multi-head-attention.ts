@@ -167,8 +167,8 @@ export const MultiHeadAttention = defineOp({
     const { batch, queries, length, past, shared, size, valueSize } = multiHeadSizes(heads, inputs)
     if (shared && outputCount > 3)
       throw new LanewiseError('E_UNSUPPORTED', 'scores of a buffer that past and present share are not supported')
-    if (shared && unidirectional && queries !== length) throw misfit(`a query for ${length} new keys`, inputs[0]!.shape)
-    const { dtype } = inputs[0]!
+    if (shared && unidirectional && queries !== length) throw misfit(`a query for ${length} new keys`, inputs[0].shape)
+    const { dtype } = inputs[0]
     const rows = shared ? past : past + length
     return [
       { dtype, shape: [batch, queries, heads * valueSize] },

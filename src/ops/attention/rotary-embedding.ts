@@ -222,12 +222,12 @@ export const RotaryEmbedding = defineOp({
   attributes: { interleaved: int(0), num_heads: int(0), rotary_embedding_dim: int(0) },
   infer({ attributes, inputs }) {
     standard(attributes, inputs)
-    return [inputs[0]!]
+    return [inputs[0]]
   },
   layout,
   kernel: (types) => kernel(types, 3),
   emit: (e) => emit(e, standard(e.attributes, e.inputs), e.input(1), e.input(2), e.inputs[3]),
-  compute: (c) => compute(c, standard(c.attributes, c.inputs), c.inputs[1]!, c.inputs[2]!, c.inputs[3]),
+  compute: (c) => compute(c, standard(c.attributes, c.inputs), c.inputs[1], c.inputs[2], c.inputs[3]),
 })
 
 /** Where the size of a head is not given it is twice as many elements as there are angles. */
@@ -253,13 +253,13 @@ export const ContribRotaryEmbedding = defineOp({
         expected: 'scale 1',
         actual: String(attributes.scale),
       })
-    if (attributes.rotary_embedding_dim && !attributes.num_heads && inputs[0]!.shape.length === 3)
+    if (attributes.rotary_embedding_dim && !attributes.num_heads && inputs[0].shape.length === 3)
       throw new LanewiseError('E_VALUE', 'rotary_embedding_dim needs num_heads')
     contrib(attributes, inputs)
-    return [inputs[0]!]
+    return [inputs[0]]
   },
   layout: (query) => layout(query),
   kernel: (types) => kernel(types, 1),
   emit: (e) => emit(e, contrib(e.attributes, e.inputs), e.input(2), e.input(3), e.input(1)),
-  compute: (c) => compute(c, contrib(c.attributes, c.inputs), c.inputs[2]!, c.inputs[3]!, c.inputs[1]),
+  compute: (c) => compute(c, contrib(c.attributes, c.inputs), c.inputs[2], c.inputs[3], c.inputs[1]),
 })

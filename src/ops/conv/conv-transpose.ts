@@ -31,8 +31,8 @@ export const ConvTranspose = defineOp({
   attributes,
   infer({ attributes, inputs }) {
     const [x, w, b] = inputs
-    const { output } = geometryOf(attributes, x!.shape, w!.shape, b?.shape)
-    return [{ dtype: sameType(inputs), shape: [x!.shape[0], w!.shape[1] * attributes.group, ...output] }]
+    const { output } = geometryOf(attributes, x.shape, w.shape, b?.shape)
+    return [{ dtype: sameType(inputs), shape: [x.shape[0], w.shape[1] * attributes.group, ...output] }]
   },
   layout: channelsLastData,
   emit(e) {

@@ -34,8 +34,8 @@ export const Conv = defineOp({
   attributes,
   infer({ attributes, inputs }) {
     const [x, w, b] = inputs
-    const { output } = windowOf(attributes, x!.shape, w!.shape, b?.shape)
-    return [{ dtype: sameType(inputs), shape: [x!.shape[0], w!.shape[0], ...output] }]
+    const { output } = windowOf(attributes, x.shape, w.shape, b?.shape)
+    return [{ dtype: sameType(inputs), shape: [x.shape[0], w.shape[0], ...output] }]
   },
   layout: channelsLastData,
   emit(e) {

@@ -100,7 +100,7 @@ function binary(
       return [
         {
           dtype: sameType(inputs),
-          shape: broadcastShapes(a!.shape, placed(b!.shape, a!.shape.length, attributes.axis)),
+          shape: broadcastShapes(a.shape, placed(b.shape, a.shape.length, attributes.axis)),
         },
       ]
     },
@@ -112,8 +112,8 @@ function binary(
       emitBinary(e, which, a, aligned(b, a, e.attributes.axis), outputOver(e))
     },
     compute({ attributes, inputs: [a, b] }) {
-      const right = { ...b!, shape: placed(b!.shape, a!.shape.length, attributes.axis) }
-      return [computeBinary(a!, right, f, big)]
+      const right = { ...b, shape: placed(b.shape, a.shape.length, attributes.axis) }
+      return [computeBinary(a, right, f, big)]
     },
     binary: which,
     upgrades: [oldBroadcast],
@@ -188,13 +188,13 @@ export const Mod = defineOp({
     const dtype = sameType(inputs)
     if (isFloat(dtype) && attributes.fmod === 0)
       throw new LanewiseError('E_VALUE', 'fmod must be 1 for floating-point operands')
-    return [{ dtype, shape: broadcastShapes(a!.shape, b!.shape) }]
+    return [{ dtype, shape: broadcastShapes(a.shape, b.shape) }]
   },
   layout: elementwise,
   kernel: (types) => types[0] === 'float32' && types[1] === 'float32',
   emit: (e) => emitBinary(e, code.BINARY_FMOD, e.input(0), e.input(1), outputOver(e)),
   compute({ attributes: { fmod }, inputs: [a, b] }) {
-    const floating = isFloat(a!.dtype)
+    const floating = isFloat(a.dtype)
     const big = (x: bigint, y: bigint): bigint => {
       const rest = x % nonZero(y)
       return fmod === 0 && rest !== 0n && rest < 0n !== y < 0n ? rest + y : rest
@@ -204,7 +204,7 @@ export const Mod = defineOp({
       const rest = x % y
       return fmod === 0 && rest !== 0 && rest < 0 !== y < 0 ? rest + y : rest
     }
-    return [computeBinary(a!, b!, number, big)]
+    return [computeBinary(a, b, number, big)]
   },
 })
 
@@ -214,7 +214,7 @@ export const Pow = defineOp({
   arity: 2,
   attributes: { axis: int() },
   infer: ({ attributes, inputs: [a, b] }) => [
-    { dtype: a!.dtype, shape: broadcastShapes(a!.shape, placed(b!.shape, a!.shape.length, attributes.axis)) },
+    { dtype: a.dtype, shape: broadcastShapes(a.shape, placed(b.shape, a.shape.length, attributes.axis)) },
   ],
   layout: (query) => (query.attributes.axis === undefined ? elementwise(query) : { inputs: [], outputs: [] }),
   kernel: ([base, exponent]) => base === 'float32' && exponent === 'float32',
@@ -224,18 +224,18 @@ export const Pow = defineOp({
     emitBinary(e, code.BINARY_POW, a, aligned(b, a, e.attributes.axis), outputOver(e))
   },
   compute({ inputs: [a, b] }) {
-    requireArithmetic(a!.dtype)
-    requireArithmetic(b!.dtype)
-    const whole = !isFloat(a!.dtype)
+    requireArithmetic(a.dtype)
+    requireArithmetic(b.dtype)
+    const whole = !isFloat(a.dtype)
     return [
-      mapBroadcast<number | bigint, number | bigint>(a!, b!, a!.dtype, (x, y) => {
+      mapBroadcast<number | bigint, number | bigint>(a, b, a.dtype, (x, y) => {
         if (whole && y >= 0 && Number.isInteger(Number(y))) {
           const power = wholePower(BigInt(x), BigInt(y))
-          return isBig(a!.dtype) ? power : Number(BigInt.asIntN(32, power))
+          return isBig(a.dtype) ? power : Number(BigInt.asIntN(32, power))
         }
         const power = pow(Number(x), Number(y))
         return whole
-          ? (castTensor({ dtype: 'float64', shape: [], data: Float64Array.of(power) }, a!.dtype).data[0] as number)
+          ? (castTensor({ dtype: 'float64', shape: [], data: Float64Array.of(power) }, a.dtype).data[0] as number)
           : power
       }),
     ]
@@ -260,11 +260,11 @@ export const PRelu = defineOp({
   infer({ attributes, inputs }) {
     const [x, slope] = inputs
     const dtype = sameType(inputs)
-    const shape = broadcastShapes(x!.shape, placed(slope!.shape, x!.shape.length, attributes.axis))
-    if (formatShape(shape) !== formatShape(x!.shape))
+    const shape = broadcastShapes(x.shape, placed(slope.shape, x.shape.length, attributes.axis))
+    if (formatShape(shape) !== formatShape(x.shape))
       throw new LanewiseError(
         'E_SHAPE',
-        `slope ${formatShape(slope!.shape)} does not broadcast to ${formatShape(x!.shape)}`,
+        `slope ${formatShape(slope.shape)} does not broadcast to ${formatShape(x.shape)}`,
       )
     return [{ dtype, shape }]
   },
@@ -273,10 +273,10 @@ export const PRelu = defineOp({
   emit: (e) =>
     emitBinary(e, code.BINARY_PRELU, e.input(0), aligned(e.input(1), e.input(0), e.attributes.axis), e.overwrite(0, 0)),
   compute({ attributes, inputs: [x, slope] }) {
-    const right = { ...slope!, shape: placed(slope!.shape, x!.shape.length, attributes.axis) }
+    const right = { ...slope, shape: placed(slope.shape, x.shape.length, attributes.axis) }
     return [
       computeBinary(
-        x!,
+        x,
         right,
         (a, b) => (a < 0 ? a * b : a),
         (a, b) => (a < 0n ? a * b : a),
@@ -299,7 +299,7 @@ function variadic(
     name,
     arity: [1, Infinity],
     attributes: {},
-    infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: broadcastShapes(...inputs.map((x) => x!.shape)) }],
+    infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: broadcastShapes(...inputs.map((x) => x.shape)) }],
     layout: elementwise,
     kernel: (types) => sameKernelType(types) && (finish === undefined || types[0] === 'float32'),
     emit(e) {
@@ -311,7 +311,7 @@ function variadic(
       finish?.(e, y, e.inputs.length)
     },
     compute({ inputs }) {
-      const shape = broadcastShapes(...inputs.map((x) => x!.shape))
+      const shape = broadcastShapes(...inputs.map((x) => x.shape))
       const all = inputs as readonly HostTensor[]
       const sum = all.slice(1).reduce((a, b) => computeBinary(a, b, f, big), all[0])
       if (name !== 'Mean') return [sum]

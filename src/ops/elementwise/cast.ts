@@ -41,7 +41,7 @@ export const Cast = defineOp({
   name: 'Cast',
   arity: 1,
   attributes: { to: required(int()), saturate: int(1), round_mode: string('up') },
-  infer: ({ attributes, inputs: [x] }) => [{ dtype: targetType(attributes.to), shape: x!.shape }],
+  infer: ({ attributes, inputs: [x] }) => [{ dtype: targetType(attributes.to), shape: x.shape }],
   layout: follow,
   kernel([type], { to }) {
     const target = targetType(to)
@@ -53,7 +53,7 @@ export const Cast = defineOp({
     emitCast(e, x, e.output(0))
   },
   compute: ({ attributes: { to, saturate, round_mode }, inputs: [x] }) => [
-    castTensor(x!, targetType(to), saturate !== 0, round_mode as RoundMode),
+    castTensor(x, targetType(to), saturate !== 0, round_mode as RoundMode),
   ],
   // Before opset 6 the type was named.
   upgrades: [
@@ -72,7 +72,7 @@ export const CastLike = defineOp({
   name: 'CastLike',
   arity: 2,
   attributes: { saturate: int(1), round_mode: string('up') },
-  infer: ({ inputs: [x, like] }) => [{ dtype: like!.dtype, shape: x!.shape }],
+  infer: ({ inputs: [x, like] }) => [{ dtype: like.dtype, shape: x.shape }],
   kernel: ([type, target]) => type === target || kernels.has(`${type}/${target}`),
   emit(e) {
     const x = e.input(0)
@@ -80,7 +80,7 @@ export const CastLike = defineOp({
     emitCast(e, x, e.output(0))
   },
   compute: ({ attributes: { saturate, round_mode }, inputs: [x, like] }) => [
-    castTensor(x!, like!.dtype, saturate !== 0, round_mode as RoundMode),
+    castTensor(x, like.dtype, saturate !== 0, round_mode as RoundMode),
   ],
 })
 

@@ -38,7 +38,7 @@ function comparison(name: string, which: number, f: (x: Element, y: Element) => 
     attributes: {},
     infer({ inputs }) {
       sameType(inputs)
-      return [{ dtype: 'bool', shape: broadcastShapes(inputs[0]!.shape, inputs[1]!.shape) }]
+      return [{ dtype: 'bool', shape: broadcastShapes(inputs[0].shape, inputs[1].shape) }]
     },
     layout: elementwise,
     kernel: (types) => types[0] === types[1] && kernels.has(types[0]),
@@ -59,7 +59,7 @@ function comparison(name: string, which: number, f: (x: Element, y: Element) => 
       )
     },
     compute: ({ inputs: [a, b] }) => [
-      mapBroadcast<Element, number>(comparable(a!), comparable(b!), 'bool', (x, y) => (f(x, y) ? 1 : 0)),
+      mapBroadcast<Element, number>(comparable(a), comparable(b), 'bool', (x, y) => (f(x, y) ? 1 : 0)),
     ],
     upgrades: [old],
   })
@@ -90,9 +90,9 @@ function bitwise(
     arity: 2,
     attributes: {},
     infer({ inputs: [a, b] }) {
-      if (!types(a!.dtype) || a!.dtype !== b!.dtype)
-        throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a!.dtype} and ${b!.dtype}`)
-      return [{ dtype: a!.dtype, shape: broadcastShapes(a!.shape, b!.shape) }]
+      if (!types(a.dtype) || a.dtype !== b.dtype)
+        throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a.dtype} and ${b.dtype}`)
+      return [{ dtype: a.dtype, shape: broadcastShapes(a.shape, b.shape) }]
     },
     layout: elementwise,
     kernel: ([type]) => type === 'bool' || type === 'uint8' || type === 'int8',
@@ -113,9 +113,9 @@ function bitwise(
       )
     },
     compute: ({ inputs: [a, b] }) => [
-      isBig(a!.dtype)
-        ? mapBroadcast<bigint, bigint>(a!, b!, a!.dtype, big)
-        : mapBroadcast<number, number>(a!, b!, a!.dtype, f),
+      isBig(a.dtype)
+        ? mapBroadcast<bigint, bigint>(a, b, a.dtype, big)
+        : mapBroadcast<number, number>(a, b, a.dtype, f),
     ],
     upgrades: [old],
   })
@@ -169,11 +169,11 @@ export const BitwiseNot = defineOp({
   name: 'BitwiseNot',
   arity: 1,
   attributes: {},
-  infer: ({ inputs: [x] }) => [x!],
+  infer: ({ inputs: [x] }) => [x],
   compute({ inputs: [x] }) {
-    if (!isInteger(x!.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x!.dtype}`)
-    const y = hostZeros(x!.dtype, x!.shape)
-    const from = x!.data as ArrayLike<number | bigint>
+    if (!isInteger(x.dtype)) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x.dtype}`)
+    const y = hostZeros(x.dtype, x.shape)
+    const from = x.data as ArrayLike<number | bigint>
     const to = y.data as { [i: number]: number | bigint }
     // Typed arrays wrap what they are given, so unsigned types come out right.
     for (let i = 0; i < from.length; i++) to[i] = ~(from[i] as number)
@@ -185,19 +185,19 @@ export const BitShift = defineOp({
   name: 'BitShift',
   arity: 2,
   attributes: { direction: required(string()) },
-  infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: broadcastShapes(inputs[0]!.shape, inputs[1]!.shape) }],
+  infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: broadcastShapes(inputs[0].shape, inputs[1].shape) }],
   compute({ attributes: { direction }, inputs: [a, b] }) {
     if (direction !== 'LEFT' && direction !== 'RIGHT')
       throw new LanewiseError('E_VALUE', `direction must be LEFT or RIGHT, got "${direction}"`)
-    if (!isInteger(a!.dtype) || a!.dtype !== b!.dtype)
-      throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a!.dtype} and ${b!.dtype}`)
+    if (!isInteger(a.dtype) || a.dtype !== b.dtype)
+      throw new LanewiseError('E_UNSUPPORTED', `not supported for ${a.dtype} and ${b.dtype}`)
     const left = direction === 'LEFT'
-    const bits = BigInt(8 * byteSize(a!.dtype))
+    const bits = BigInt(8 * byteSize(a.dtype))
     const shift = (x: bigint, by: bigint): bigint =>
       by >= bits || by < 0n ? 0n : left ? BigInt.asUintN(Number(bits), x << by) : x >> by
-    const big = isBig(a!.dtype)
+    const big = isBig(a.dtype)
     return [
-      mapBroadcast<number | bigint, number | bigint>(a!, b!, a!.dtype, (x, y) => {
+      mapBroadcast<number | bigint, number | bigint>(a, b, a.dtype, (x, y) => {
         if (y < 0) throw new LanewiseError('E_VALUE', `cannot shift by ${y} bits`)
         const shifted = shift(BigInt(x), BigInt(y))
         return big ? shifted : Number(shifted)
@@ -212,9 +212,9 @@ export const Where = defineOp({
   arity: 3,
   attributes: {},
   infer({ inputs: [condition, a, b] }) {
-    if (condition!.dtype !== 'bool')
-      throw new LanewiseError('E_SHAPE', `the condition must be bool, got ${condition!.dtype}`)
-    return [{ dtype: sameType([a, b]), shape: broadcastShapes(condition!.shape, a!.shape, b!.shape) }]
+    if (condition.dtype !== 'bool')
+      throw new LanewiseError('E_SHAPE', `the condition must be bool, got ${condition.dtype}`)
+    return [{ dtype: sameType([a, b]), shape: broadcastShapes(condition.shape, a.shape, b.shape) }]
   },
   layout: elementwise,
   kernel: (types) => types[1] !== undefined && byteSize(types[1]) > 0 && byteSize(types[1]) <= 8,
@@ -237,12 +237,12 @@ export const Where = defineOp({
     )
   },
   compute({ inputs: [condition, a, b] }) {
-    const shape = broadcastShapes(condition!.shape, a!.shape, b!.shape)
-    const y = hostZeros(a!.dtype, shape)
-    const [c, p, q] = [condition!, a!, b!].map((x) => placesOf(x.shape, shape))
+    const shape = broadcastShapes(condition.shape, a.shape, b.shape)
+    const y = hostZeros(a.dtype, shape)
+    const [c, p, q] = [condition, a, b].map((x) => placesOf(x.shape, shape))
     const to = y.data as { [i: number]: unknown }
     for (let i = 0, size = sizeOf(shape); i < size; i++) {
-      to[i] = condition!.data[c ? c[i] : i] ? a!.data[p ? p[i] : i] : b!.data[q ? q[i] : i]
+      to[i] = condition.data[c ? c[i] : i] ? a.data[p ? p[i] : i] : b.data[q ? q[i] : i]
     }
     return [y]
   },

@@ -226,11 +226,11 @@ export const FusedMatMul = defineOp({
   infer(c) {
     const perms = permsOf(
       c.attributes,
-      c.inputs.map((input) => input!.shape.length),
+      c.inputs.map((input) => input.shape.length),
     )
     return MatMul.infer!({
       ...c,
-      inputs: c.inputs.map((input, i) => ({ dtype: input!.dtype, shape: permuted(input!.shape, perms[i]) })),
+      inputs: c.inputs.map((input, i) => ({ dtype: input.dtype, shape: permuted(input.shape, perms[i]) })),
     })
   },
   kernel: (types) => types.every((type) => type === 'float32'),
@@ -253,10 +253,10 @@ export const FusedMatMul = defineOp({
   compute(c) {
     const perms = permsOf(
       c.attributes,
-      c.inputs.map((input) => input!.shape.length),
+      c.inputs.map((input) => input.shape.length),
     )
     const wide = c.inputs.map((input, i) =>
-      transposed(floatTensor('float64', input!.shape, Float64Array.from(floatsOf(input!))), perms[i]),
+      transposed(floatTensor('float64', input.shape, Float64Array.from(floatsOf(input))), perms[i]),
     )
     const [product] = MatMul.compute!({ ...c, inputs: wide })
     const { dtype, shape } = c.outputs[0]

@@ -25,11 +25,11 @@ function unary<S extends AttributeSchema>(
   exact?: Exact,
   more: Pick<OpDefinition<AttributesOf<S>>, 'compute'> = {},
 ): OpDefinition<AttributesOf<S>> {
-  return defineOp<S>({
+  return defineOp({
     name,
     arity: 1,
     attributes,
-    infer: ({ inputs: [x] }) => [x!],
+    infer: ({ inputs: [x] }) => [x],
     layout: follow,
     kernel: (types) => types[0] === 'float32' || types[0] === 'float64',
     emit(e) {
@@ -161,12 +161,12 @@ function flags<S extends AttributeSchema>(
     name,
     arity: 1,
     attributes,
-    infer: ({ inputs: [x] }) => [{ dtype: 'bool', shape: x!.shape }],
+    infer: ({ inputs: [x] }) => [{ dtype: 'bool', shape: x.shape }],
     layout: follow,
     emit,
     compute({ attributes, inputs: [x] }) {
-      const y = hostZeros('bool', x!.shape)
-      const from = x!.data as ArrayLike<number>
+      const y = hostZeros('bool', x.shape)
+      const from = x.data as ArrayLike<number>
       for (let i = 0; i < from.length; i++) y.data[i] = exact(Number(from[i]), attributes) ? 1 : 0
       return [y]
     },
@@ -200,11 +200,11 @@ export const Not = defineOp({
   name: 'Not',
   arity: 1,
   attributes: {},
-  infer: ({ inputs: [x] }) => [x!],
+  infer: ({ inputs: [x] }) => [x],
   layout: follow,
   kernel: (types) => types[0] === 'bool',
   emit: (e) => e.call('not_u8', e.input(0).at, e.output(0).at, e.input(0).size),
-  compute: ({ inputs: [x] }) => [mapExact(x!, (value) => (value === 0 ? 1 : 0))],
+  compute: ({ inputs: [x] }) => [mapExact(x, (value) => (value === 0 ? 1 : 0))],
 })
 
 /** min(max(x, low), high); the bounds are inputs, either may be left out. */
@@ -217,11 +217,11 @@ export const Clip = defineOp({
     for (const bound of bounds) {
       if (!bound) continue
       // Older operator sets give the bounds as attributes, which are float32 whatever x is.
-      if (bound.dtype !== 'float32' || !isFloat(x!.dtype)) sameType([x, bound])
+      if (bound.dtype !== 'float32' || !isFloat(x.dtype)) sameType([x, bound])
       if (sizeOf(bound.shape) !== 1)
         throw new LanewiseError('E_SHAPE', `a bound must be one number, got ${formatShape(bound.shape)}`)
     }
-    return [x!]
+    return [x]
   },
   layout: follow,
   emit(e) {
@@ -236,9 +236,9 @@ export const Clip = defineOp({
     if (high) e.call('binary_f32', code.BINARY_MIN, raised, 1, high.at, 0, y.at, x.size)
   },
   compute({ inputs: [x, low, high] }) {
-    requireArithmetic(x!.dtype)
-    const y = hostZeros(x!.dtype, x!.shape)
-    const from = x!.data as ArrayLike<number>
+    requireArithmetic(x.dtype)
+    const y = hostZeros(x.dtype, x.shape)
+    const from = x.data as ArrayLike<number>
     const to = y.data as { [i: number]: number }
     const [least, most] = [low?.data[0], high?.data[0]] as (number | undefined)[]
     for (let i = 0; i < from.length; i++) {

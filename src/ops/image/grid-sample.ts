@@ -27,14 +27,9 @@ export const GridSample = defineOp({
   arity: 2,
   attributes: { align_corners: int(0), mode: string('linear'), padding_mode: string('zeros') },
   infer({ attributes: { mode, padding_mode: padding }, inputs: [x, grid] }) {
-    const rank = x!.shape.length
-    if (
-      rank < 3 ||
-      grid!.shape.length !== rank ||
-      grid!.shape[0] !== x!.shape[0] ||
-      grid!.shape[rank - 1] !== rank - 2
-    ) {
-      throw new LanewiseError('E_SHAPE', `grid ${formatShape(grid!.shape)} does not fit input ${formatShape(x!.shape)}`)
+    const rank = x.shape.length
+    if (rank < 3 || grid.shape.length !== rank || grid.shape[0] !== x.shape[0] || grid.shape[rank - 1] !== rank - 2) {
+      throw new LanewiseError('E_SHAPE', `grid ${formatShape(grid.shape)} does not fit input ${formatShape(x.shape)}`)
     }
     if (!Object.hasOwn(MODES, mode))
       throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, {
@@ -47,7 +42,7 @@ export const GridSample = defineOp({
         actual: padding,
       })
     }
-    return [{ dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...grid!.shape.slice(1, -1)] }]
+    return [{ dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...grid.shape.slice(1, -1)] }]
   },
   kernel: ([x, grid], { mode }) => MODES[mode] === 'linear' && x === 'float32' && grid === 'float32',
   layout: channelsLast,
@@ -79,13 +74,13 @@ export const GridSample = defineOp({
     )
   },
   compute({ attributes, inputs: [x, grid], outputs: [type] }) {
-    const sizes = x!.shape.slice(2)
+    const sizes = x.shape.slice(2)
     const strides = stridesOf(sizes)
-    const [batches, channels] = x!.shape
+    const [batches, channels] = x.shape
     const points = sizeOf(type.shape.slice(2))
     const plane = sizeOf(sizes)
-    const from = floatsOf(x!)
-    const coordinates = floatsOf(grid!)
+    const from = floatsOf(x)
+    const coordinates = floatsOf(grid)
     const to = new Float64Array(sizeOf(type.shape))
     const how: Sampling = {
       mode: MODES[attributes.mode],
@@ -178,22 +173,22 @@ export const AffineGrid = defineOp({
   arity: 2,
   attributes: { align_corners: int(0) },
   infer({ inputs: [theta], value }) {
-    const size = toNumbers(value(1)!, 'size')
+    const size = toNumbers(value(1), 'size')
     const dims = size.length - 2
     const expected = [size[0], dims, dims + 1]
-    if ((dims !== 2 && dims !== 3) || theta!.shape.join() !== expected.join()) {
-      throw new LanewiseError('E_SHAPE', `theta ${formatShape(theta!.shape)} does not fit size ${formatShape(size)}`, {
+    if ((dims !== 2 && dims !== 3) || theta.shape.join() !== expected.join()) {
+      throw new LanewiseError('E_SHAPE', `theta ${formatShape(theta.shape)} does not fit size ${formatShape(size)}`, {
         expected: formatShape(expected),
       })
     }
     if (size.some((count) => count < 0)) throw new LanewiseError('E_VALUE', `a size is negative: ${formatShape(size)}`)
-    return [{ dtype: theta!.dtype, shape: [size[0], ...size.slice(2), dims] }]
+    return [{ dtype: theta.dtype, shape: [size[0], ...size.slice(2), dims] }]
   },
   compute({ attributes, inputs: [theta], outputs: [type] }) {
     const sizes = type.shape.slice(1, -1)
     const dims = sizes.length
     const points = sizeOf(sizes)
-    const map = floatsOf(theta!)
+    const map = floatsOf(theta)
     const to = new Float64Array(sizeOf(type.shape))
     const strides = stridesOf(sizes)
     // x, the innermost axis, comes first.

@@ -28,7 +28,7 @@ export const Resize = defineOp({
   attributes: resizeAttributes,
   infer({ attributes, inputs: [x], value }) {
     checkModes(attributes)
-    return [{ dtype: x!.dtype, shape: axesOf(x!.shape, attributes, value).map(({ outSize }) => outSize) }]
+    return [{ dtype: x.dtype, shape: axesOf(x.shape, attributes, value).map(({ outSize }) => outSize) }]
   },
   kernel: ([dtype], { mode }) => mode === 'nearest' || dtype === 'float32',
   layout: follow,
@@ -60,7 +60,7 @@ export const Resize = defineOp({
     }
   },
   compute({ attributes, inputs, outputs: [type] }) {
-    const x = inputs[0]!
+    const x = inputs[0]
     if (type.shape.includes(0)) return [hostZeros(type.dtype, type.shape)]
     const resized = resizedAxes(
       axesOf(x.shape, attributes, (index) => inputs[index]),

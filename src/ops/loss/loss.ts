@@ -63,13 +63,13 @@ export const NegativeLogLikelihoodLoss = defineOp({
   arity: [2, 3],
   attributes: lossAttributes,
   infer: ({ attributes, inputs: [x, target, weight] }) => [
-    { dtype: x!.dtype, shape: lossShape(x!.shape, target!.shape, weight, attributes) },
+    { dtype: x.dtype, shape: lossShape(x.shape, target.shape, weight, attributes) },
   ],
   compute({ attributes, inputs: [x, target, weight], outputs: [y] }) {
     const loss = negativeLikelihood(
-      floatsOf(x!),
-      x!.shape,
-      toNumbers(target!, 'target'),
+      floatsOf(x),
+      x.shape,
+      toNumbers(target, 'target'),
       weight && floatsOf(weight),
       attributes,
     )
@@ -103,19 +103,13 @@ export const SoftmaxCrossEntropyLoss = defineOp({
   arity: [2, 3],
   attributes: lossAttributes,
   infer: ({ attributes, inputs: [x, target, weight] }) => [
-    { dtype: x!.dtype, shape: lossShape(x!.shape, target!.shape, weight, attributes) },
-    x!,
+    { dtype: x.dtype, shape: lossShape(x.shape, target.shape, weight, attributes) },
+    x,
   ],
   compute({ attributes, inputs: [x, target, weight], outputs: [y], outputCount }) {
-    const logs = logProbabilities(x!)
-    const loss = negativeLikelihood(
-      logs,
-      x!.shape,
-      toNumbers(target!, 'target'),
-      weight && floatsOf(weight),
-      attributes,
-    )
-    return [floatTensor(y.dtype, y.shape, loss), ...(outputCount > 1 ? [floatTensor(x!.dtype, x!.shape, logs)] : [])]
+    const logs = logProbabilities(x)
+    const loss = negativeLikelihood(logs, x.shape, toNumbers(target, 'target'), weight && floatsOf(weight), attributes)
+    return [floatTensor(y.dtype, y.shape, loss), ...(outputCount > 1 ? [floatTensor(x.dtype, x.shape, logs)] : [])]
   },
 })
 

@@ -9,14 +9,14 @@ export const Det = defineOp({
   arity: 1,
   attributes: {},
   infer({ inputs: [x] }) {
-    const { shape, dtype } = x!
+    const { shape, dtype } = x
     if (shape.length < 2 || shape.at(-1) !== shape.at(-2))
       throw new LanewiseError('E_SHAPE', `determinants need square matrices, got ${formatShape(shape)}`)
     return [{ dtype, shape: shape.slice(0, -2) }]
   },
   compute({ inputs: [x], outputs: [y] }) {
-    const n = x!.shape.at(-1)!
-    const values = floatsOf(x!)
+    const n = x.shape.at(-1)!
+    const values = floatsOf(x)
     const result = new Float64Array(sizeOf(y.shape))
     for (let i = 0; i < result.length; i++)
       result[i] = determinant(Float64Array.from(values.subarray(i * n * n, (i + 1) * n * n)), n)

@@ -161,7 +161,7 @@ export const Einsum = defineOp({
   infer({ attributes: { equation }, inputs }) {
     const { output, sizes } = resolve(
       parseEquation(equation),
-      inputs.map((input) => input!.shape),
+      inputs.map((input) => input.shape),
       equation,
     )
     return [{ dtype: sameType(inputs), shape: output.map((label) => sizes.get(label)!) }]
@@ -203,10 +203,10 @@ export const Einsum = defineOp({
       contract(
         resolve(
           parseEquation(equation),
-          inputs.map((input) => input!.shape),
+          inputs.map((input) => input.shape),
           equation,
         ),
-        inputs as readonly HostTensor[],
+        inputs,
         y.shape,
       ),
     ]

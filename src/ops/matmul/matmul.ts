@@ -51,7 +51,7 @@ export const MatMul = defineOp({
   // Bias and residual are added by graph passes.
   arity: [2, 4],
   attributes: {},
-  infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: productOf(inputs[0]!.shape, inputs[1]!.shape).shape }],
+  infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: productOf(inputs[0].shape, inputs[1].shape).shape }],
   // Kernels read their operands with strides, so any order of axes will do.
   layout: ({ inputs, outputs }) => ({
     inputs: inputs.slice(0, 2).map((input) => input?.order),
@@ -74,8 +74,8 @@ export const MatMul = defineOp({
     })
   },
   compute: ({ inputs: [a, b] }) => {
-    const product = productOf(a!.shape, b!.shape)
-    return [multiply(a!, b!, product, stridesOf(product.a), stridesOf(product.b))]
+    const product = productOf(a.shape, b.shape)
+    return [multiply(a, b, product, stridesOf(product.a), stridesOf(product.b))]
   },
 })
 
@@ -521,7 +521,7 @@ export const Gemm = defineOp({
   attributes: gemmAttributes,
   infer({ attributes, inputs }) {
     const [a, b, c] = inputs
-    const product = gemmProduct(a!.shape, b!.shape, attributes)
+    const product = gemmProduct(a.shape, b.shape, attributes)
     if (c) checkAddend(c.shape, product)
     return [{ dtype: sameType(inputs), shape: product.shape }]
   },
@@ -570,13 +570,13 @@ export const Gemm = defineOp({
       e.call('unary_f32', activation.code, y.at, y.at, y.size, activation.a, activation.b)
   },
   compute({ attributes, inputs: [a, b, c] }) {
-    const product = gemmProduct(a!.shape, b!.shape, attributes)
+    const product = gemmProduct(a.shape, b.shape, attributes)
     const y = multiply(
-      a!,
-      b!,
+      a,
+      b,
       product,
-      swapped(stridesOf(a!.shape), attributes.transA),
-      swapped(stridesOf(b!.shape), attributes.transB),
+      swapped(stridesOf(a.shape), attributes.transA),
+      swapped(stridesOf(b.shape), attributes.transB),
     )
     if (attributes.alpha === 1 && !c) return [y]
     const whole = y.dtype !== 'float64' && y.dtype !== 'float32'

@@ -24,12 +24,12 @@ export const Binarizer = defineOp({
   domain,
   arity: 1,
   attributes: { threshold: float(0) },
-  infer: ({ inputs: [x] }) => [x!],
+  infer: ({ inputs: [x] }) => [x],
   compute: ({ attributes: { threshold }, inputs: [x] }) => [
     numericTensor(
-      x!.dtype,
-      x!.shape,
-      Float64Array.from(numbersOf(x!), (value) => (value > threshold ? 1 : 0)),
+      x.dtype,
+      x.shape,
+      Float64Array.from(numbersOf(x), (value) => (value > threshold ? 1 : 0)),
     ),
   ],
 })
@@ -62,7 +62,7 @@ export const LabelEncoder = defineOp({
   },
   compute({ attributes: a, inputs: [x] }) {
     const classes = a.classes_strings?.map((_, i) => i)
-    const backward = classes && x!.dtype !== 'string'
+    const backward = classes && x.dtype !== 'string'
     const keys = classes
       ? backward
         ? classes
@@ -88,15 +88,15 @@ export const LabelEncoder = defineOp({
     const same = (key: unknown) => (typeof key === 'bigint' ? Number(key) : key)
     const positions = new Map<unknown, number>()
     for (let i = keys.length - 1; i >= 0; i--) positions.set(same(keys[i]), i)
-    const data = hostZeros(dtype, x!.shape).data as { [i: number]: unknown; length: number }
+    const data = hostZeros(dtype, x.shape).data as { [i: number]: unknown; length: number }
     const stored =
       dtype === 'string' || typeof values[0] === 'bigint' ? values : listData(dtype, values as readonly number[])
     const rest = isBig(dtype) ? BigInt(otherwise) : otherwise
-    for (let i = 0; i < x!.data.length; i++) {
-      const position = positions.get(same(x!.data[i]))
+    for (let i = 0; i < x.data.length; i++) {
+      const position = positions.get(same(x.data[i]))
       data[i] = position === undefined ? rest : stored[position]
     }
-    return [hostTensor(dtype, x!.shape, data as unknown as HostData)]
+    return [hostTensor(dtype, x.shape, data as unknown as HostData)]
   },
 })
 
@@ -111,19 +111,19 @@ export const ArrayFeatureExtractor = defineOp({
   arity: 2,
   attributes: {},
   infer({ inputs: [x, y] }) {
-    if (x!.shape.length === 0) throw new LanewiseError('E_SHAPE', 'a scalar has no features')
-    const count = sizeOf(y!.shape)
-    return [{ dtype: x!.dtype, shape: x!.shape.length === 1 ? [1, count] : [...x!.shape.slice(0, -1), count] }]
+    if (x.shape.length === 0) throw new LanewiseError('E_SHAPE', 'a scalar has no features')
+    const count = sizeOf(y.shape)
+    return [{ dtype: x.dtype, shape: x.shape.length === 1 ? [1, count] : [...x.shape.slice(0, -1), count] }]
   },
   compute({ inputs: [x, y], outputs: [out] }) {
-    const columns = x!.shape.at(-1)!
-    const indices = toNumbers(y!, 'indices')
+    const columns = x.shape.at(-1)!
+    const indices = toNumbers(y, 'indices')
     const bad = indices.find((index) => !(index >= 0 && index < columns))
     if (bad !== undefined) throw new LanewiseError('E_VALUE', `index ${bad} is outside [0, ${columns - 1}]`)
     const result = hostZeros(out.dtype, out.shape)
     const data = result.data as { [i: number]: unknown }
     for (let i = 0; i < result.data.length; i++)
-      data[i] = x!.data[Math.floor(i / indices.length) * columns + indices[i % indices.length]]
+      data[i] = x.data[Math.floor(i / indices.length) * columns + indices[i % indices.length]]
     return [result]
   },
 })
@@ -133,9 +133,9 @@ export const Scaler = defineOp({
   domain,
   arity: 1,
   attributes: { offset: floats([]), scale: floats([]) },
-  infer: ({ inputs: [x] }) => [{ dtype: 'float32', shape: x!.shape }],
+  infer: ({ inputs: [x] }) => [{ dtype: 'float32', shape: x.shape }],
   compute({ attributes: { offset, scale }, inputs: [x] }) {
-    const [, columns] = tableOf(x!.shape)
+    const [, columns] = tableOf(x.shape)
     const pick = (list: readonly number[], i: number, fallback: number) =>
       list.length <= 1 ? (list[0] ?? fallback) : list[i % columns]
     for (const list of [offset, scale])
@@ -144,8 +144,8 @@ export const Scaler = defineOp({
     return [
       floatTensor(
         'float32',
-        x!.shape,
-        Float64Array.from(numbersOf(x!), (value, i) => (value - pick(offset, i, 0)) * pick(scale, i, 1)),
+        x.shape,
+        Float64Array.from(numbersOf(x), (value, i) => (value - pick(offset, i, 0)) * pick(scale, i, 1)),
       ),
     ]
   },
@@ -156,10 +156,10 @@ export const Normalizer = defineOp({
   domain,
   arity: 1,
   attributes: { norm: string('MAX') },
-  infer: ({ inputs: [x] }) => [{ dtype: 'float32', shape: x!.shape }],
+  infer: ({ inputs: [x] }) => [{ dtype: 'float32', shape: x.shape }],
   compute({ attributes: { norm }, inputs: [x] }) {
-    const [rows, columns] = tableOf(x!.shape)
-    const values = Float64Array.from(numbersOf(x!))
+    const [rows, columns] = tableOf(x.shape)
+    const values = Float64Array.from(numbersOf(x))
     const sizes: Record<string, (row: Float64Array) => number> = {
       MAX: (row) => row.reduce((a, b) => Math.max(a, Math.abs(b)), 0),
       L1: (row) => row.reduce((a, b) => a + Math.abs(b), 0),
@@ -171,7 +171,7 @@ export const Normalizer = defineOp({
       const size = sizes[norm](row)
       if (size !== 0) row.forEach((value, i) => (row[i] = value / size))
     }
-    return [floatTensor('float32', x!.shape, values)]
+    return [floatTensor('float32', x.shape, values)]
   },
 })
 
@@ -186,17 +186,17 @@ export const Imputer = defineOp({
     replaced_value_float: float(0),
     replaced_value_int64: int(0),
   },
-  infer: ({ inputs: [x] }) => [x!],
+  infer: ({ inputs: [x] }) => [x],
   compute({ attributes: a, inputs: [x] }) {
-    const [, columns] = tableOf(x!.shape)
+    const [, columns] = tableOf(x.shape)
     const imputed = a.imputed_value_floats ?? a.imputed_value_int64s ?? []
     if (imputed.length !== 1 && imputed.length !== columns)
       throw new LanewiseError('E_VALUE', `${imputed.length} values for ${columns} features`)
     const replaced = a.imputed_value_floats ? a.replaced_value_float : a.replaced_value_int64
-    const values = Float64Array.from(numbersOf(x!), (value, i) =>
+    const values = Float64Array.from(numbersOf(x), (value, i) =>
       Object.is(value, replaced) || value === replaced ? imputed[imputed.length === 1 ? 0 : i % columns] : value,
     )
-    return [numericTensor(x!.dtype, x!.shape, values)]
+    return [numericTensor(x.dtype, x.shape, values)]
   },
 })
 
@@ -207,14 +207,14 @@ export const OneHotEncoder = defineOp({
   arity: 1,
   attributes: { cats_int64s: ints(), cats_strings: strings(), zeros: int(1) },
   infer: ({ attributes: { cats_int64s, cats_strings }, inputs: [x] }) => [
-    { dtype: 'float32', shape: [...x!.shape, (cats_int64s ?? cats_strings ?? []).length] },
+    { dtype: 'float32', shape: [...x.shape, (cats_int64s ?? cats_strings ?? []).length] },
   ],
   compute({ attributes: { cats_int64s, cats_strings, zeros }, inputs: [x], outputs: [y] }) {
     const categories = new Map<unknown, number>((cats_strings ?? cats_int64s ?? []).map((category, i) => [category, i]))
     const width = y.shape.at(-1)!
     const result = new Float32Array(sizeOf(y.shape))
-    for (let i = 0; i < x!.data.length; i++) {
-      const value = x!.data[i]
+    for (let i = 0; i < x.data.length; i++) {
+      const value = x.data[i]
       const category = categories.get(typeof value === 'string' ? value : Math.trunc(Number(value)))
       if (category !== undefined) result[i * width + category] = 1
       else if (!zeros) throw new LanewiseError('E_VALUE', `"${String(value)}" is none of the categories`)
@@ -229,7 +229,7 @@ export const FeatureVectorizer = defineOp({
   arity: [1, Infinity],
   attributes: { inputdimensions: ints() },
   infer({ inputs }) {
-    const tables = inputs.map((input) => tableOf(input!.shape))
+    const tables = inputs.map((input) => tableOf(input.shape))
     if (tables.some(([rows]) => rows !== tables[0][0]))
       throw new LanewiseError('E_SHAPE', 'the inputs do not have the same number of rows')
     return [{ dtype: 'float32', shape: [tables[0][0], tables.reduce((sum, [, columns]) => sum + columns, 0)] }]
@@ -238,8 +238,8 @@ export const FeatureVectorizer = defineOp({
     const result = new Float32Array(sizeOf(shape))
     let at = 0
     for (const input of inputs) {
-      const [rows, columns] = tableOf(input!.shape)
-      const values = numbersOf(input!)
+      const [rows, columns] = tableOf(input.shape)
+      const values = numbersOf(input)
       for (let r = 0; r < rows; r++)
         for (let c = 0; c < columns; c++) result[r * shape[1] + at + c] = values[r * columns + c]
       at += columns
@@ -277,9 +277,9 @@ export const LinearRegressor = defineOp({
   domain,
   arity: 1,
   attributes: { coefficients: floats([]), intercepts: floats(), post_transform: string('NONE'), targets: int(1) },
-  infer: ({ attributes: { targets }, inputs: [x] }) => [{ dtype: 'float32', shape: [tableOf(x!.shape)[0], targets] }],
+  infer: ({ attributes: { targets }, inputs: [x] }) => [{ dtype: 'float32', shape: [tableOf(x.shape)[0], targets] }],
   compute({ attributes: { coefficients, intercepts, post_transform, targets }, inputs: [x] }) {
-    const { rows, scores } = linear(x!, coefficients, intercepts, targets)
+    const { rows, scores } = linear(x, coefficients, intercepts, targets)
     postTransform(post_transform, scores, targets)
     return [floatTensor('float32', [rows, targets], scores)]
   },
@@ -299,9 +299,9 @@ export const LinearClassifier = defineOp({
     post_transform: string('NONE'),
   },
   compute({ attributes: a, inputs: [x] }) {
-    const [, columns] = tableOf(x!.shape)
+    const [, columns] = tableOf(x.shape)
     const given = columns === 0 ? 0 : a.coefficients.length / columns
-    const { rows, scores } = linear(x!, a.coefficients, a.intercepts, given)
+    const { rows, scores } = linear(x, a.coefficients, a.intercepts, given)
     return classified(a, rows, given, scores, a.post_transform)
   },
 })

@@ -120,7 +120,7 @@ export const TreeEnsemble = defineOp({
     tree_roots: required(ints()),
   },
   infer: ({ attributes: { n_targets: targets }, inputs: [x] }) => [
-    { dtype: x!.dtype, shape: [tableOf(x!.shape)[0], targets] },
+    { dtype: x.dtype, shape: [tableOf(x.shape)[0], targets] },
   ],
   kernel: ([x]) => x === 'float32' || x === 'float64',
   emit(e) {
@@ -327,7 +327,7 @@ export const TreeEnsembleRegressor = defineOp({
     target_weights_as_tensor: tensor(),
   },
   infer: ({ attributes: { n_targets: targets }, inputs: [x] }) => [
-    { dtype: 'float32', shape: [tableOf(x!.shape)[0], targets] },
+    { dtype: 'float32', shape: [tableOf(x.shape)[0], targets] },
   ],
   kernel,
   emit(e) {

@@ -12,7 +12,7 @@ export const Concat = defineOp({
   arity: [1, Infinity],
   attributes: { axis: required(int()) },
   infer({ attributes, inputs }) {
-    const first = inputs[0]!
+    const first = inputs[0]
     const axis = normalizeAxis(attributes.axis, first.shape.length)
     let total = 0
     for (const input of inputs) {
@@ -62,7 +62,7 @@ export const Split = defineOp({
   arity: [1, 2],
   attributes: { axis: int(0), num_outputs: int() },
   infer({ attributes, inputs, outputCount, value }) {
-    const { dtype, shape } = inputs[0]!
+    const { dtype, shape } = inputs[0]
     const sizes = value(1)
     const axis = normalizeAxis(attributes.axis, shape.length)
     return partsOf(sizes, shape[axis], attributes.num_outputs ?? outputCount, outputCount).map((size) => ({

@@ -12,9 +12,9 @@ export const Shape = defineOp({
   name: 'Shape',
   arity: 1,
   attributes: { start: int(0), end: int() },
-  infer: ({ attributes, inputs: [x] }) => [{ dtype: 'int64', shape: [sizesOf(x!.shape, attributes).length] }],
+  infer: ({ attributes, inputs: [x] }) => [{ dtype: 'int64', shape: [sizesOf(x.shape, attributes).length] }],
   compute({ attributes, inputs: [x] }) {
-    const sizes = sizesOf(x!.shape, attributes)
+    const sizes = sizesOf(x.shape, attributes)
     return [hostFrom('int64', [sizes.length], sizes)]
   },
 })
@@ -29,7 +29,7 @@ export const Size = defineOp({
   arity: 1,
   attributes: {},
   infer: () => [{ dtype: 'int64', shape: [] }],
-  compute: ({ inputs: [x] }) => [hostFrom('int64', [], [sizeOf(x!.shape)])],
+  compute: ({ inputs: [x] }) => [hostFrom('int64', [], [sizeOf(x.shape)])],
 })
 
 const constantAttributes = {
@@ -96,7 +96,7 @@ export const ConstantOfShape = defineOp({
   arity: 1,
   attributes: { value: tensor() },
   infer({ attributes, value }) {
-    const shape = toNumbers(value(0)!, 'shape')
+    const shape = toNumbers(value(0), 'shape')
     const element = elementOf(attributes.value)
     if (shape.some((size) => size < 0)) throw new LanewiseError('E_VALUE', `a size is negative: [${shape.join()}]`)
     return [{ dtype: element.dtype, shape }]
@@ -122,14 +122,14 @@ export const Range = defineOp({
   arity: 3,
   attributes: {},
   infer({ inputs: [start], value }) {
-    const [from, to, step] = [value(0)!, value(1)!, value(2)!]
-    return [{ dtype: start!.dtype, shape: [countOf(from, to, step)] }]
+    const [from, to, step] = [value(0), value(1), value(2)]
+    return [{ dtype: start.dtype, shape: [countOf(from, to, step)] }]
   },
   compute({ inputs, outputs: [{ dtype, shape }] }) {
     const small = isFloat(dtype) && dtype !== 'float32' && dtype !== 'float64'
     const [start, , delta] = small
-      ? inputs.map((tensor) => floatsOf(tensor!)[0])
-      : inputs.map((tensor) => tensor!.data[0])
+      ? inputs.map((tensor) => floatsOf(tensor)[0])
+      : inputs.map((tensor) => tensor.data[0])
     const data = small ? new Float64Array(shape[0]) : makeData(dtype, shape[0])
     fillRange(data, start, delta)
     return [small ? numericTensor(dtype, shape, data as Float64Array) : { dtype, shape, data }]
@@ -173,11 +173,11 @@ export const EyeLike = defineOp({
   arity: 1,
   attributes: { dtype: int(), k: int(0) },
   infer({ attributes, inputs: [x] }) {
-    const dtype = attributes.dtype === undefined ? x!.dtype : dtypeFromOnnx(attributes.dtype)
+    const dtype = attributes.dtype === undefined ? x.dtype : dtypeFromOnnx(attributes.dtype)
     if (!dtype || dtype === 'string') throw new LanewiseError('E_VALUE', `dtype ${attributes.dtype} is not a number's`)
-    if (x!.shape.length !== 2)
-      throw new LanewiseError('E_SHAPE', `the input must be a matrix, got ${formatShape(x!.shape)}`)
-    return [{ dtype, shape: x!.shape }]
+    if (x.shape.length !== 2)
+      throw new LanewiseError('E_SHAPE', `the input must be a matrix, got ${formatShape(x.shape)}`)
+    return [{ dtype, shape: x.shape }]
   },
   ...moving<{ readonly k: number }>(({ attributes: { k }, outputs: [y], dtype }) => {
     const [rows, cols] = y!.shape
@@ -208,25 +208,25 @@ export const OneHot = defineOp({
   arity: 3,
   attributes: { axis: int(-1) },
   infer({ attributes, inputs: [indices, , values], value }) {
-    const depth = depthOf(value(1)!)
-    if (values!.shape.length !== 1 || values!.shape[0] !== 2)
-      throw new LanewiseError('E_SHAPE', `values must be [off, on], got ${formatShape(values!.shape)}`)
-    const axis = normalizeAxis(attributes.axis, indices!.shape.length + 1)
-    return [{ dtype: values!.dtype, shape: [...indices!.shape.slice(0, axis), depth, ...indices!.shape.slice(axis)] }]
+    const depth = depthOf(value(1))
+    if (values.shape.length !== 1 || values.shape[0] !== 2)
+      throw new LanewiseError('E_SHAPE', `values must be [off, on], got ${formatShape(values.shape)}`)
+    const axis = normalizeAxis(attributes.axis, indices.shape.length + 1)
+    return [{ dtype: values.dtype, shape: [...indices.shape.slice(0, axis), depth, ...indices.shape.slice(axis)] }]
   },
   compute({ attributes, inputs: [indices, , values], outputs: [type] }) {
     const axis = normalizeAxis(attributes.axis, type.shape.length)
     const depth = type.shape[axis]
     const inner = sizeOf(type.shape.slice(axis + 1))
     const y = hostZeros(type.dtype, type.shape)
-    for (let i = 0, size = sizeOf(type.shape); i < size; i++) copyElements(values!, 0, y, i, 1)
-    const places = numbersOf(indices!)
+    for (let i = 0, size = sizeOf(type.shape); i < size; i++) copyElements(values, 0, y, i, 1)
+    const places = numbersOf(indices)
     for (let i = 0; i < places.length; i++) {
       const at = Math.trunc(places[i])
       // An index outside names nothing: all off.
       if (at >= -depth && at < depth)
         copyElements(
-          values!,
+          values,
           1,
           y,
           (Math.floor(i / inner) * depth + (at < 0 ? at + depth : at)) * inner + (i % inner),

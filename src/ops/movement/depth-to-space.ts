@@ -11,11 +11,11 @@ export const DepthToSpace = defineOp({
   arity: 1,
   attributes: { blocksize: required(int()), mode: string('DCR') },
   infer({ attributes: { blocksize, mode }, inputs: [x] }) {
-    const [n, c, h, w] = checked(x!.shape, blocksize)
+    const [n, c, h, w] = checked(x.shape, blocksize)
     if (mode !== 'DCR' && mode !== 'CRD')
       throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: 'DCR, CRD', actual: mode })
     if (c % blocksize ** 2 !== 0) throw new LanewiseError('E_SHAPE', `${c} channels are no multiple of ${blocksize}²`)
-    return [{ dtype: x!.dtype, shape: [n, c / blocksize ** 2, h * blocksize, w * blocksize] }]
+    return [{ dtype: x.dtype, shape: [n, c / blocksize ** 2, h * blocksize, w * blocksize] }]
   },
   layout: follow,
   ...moving<{ readonly blocksize: number; readonly mode: string }>(
@@ -33,10 +33,10 @@ export const SpaceToDepth = defineOp({
   arity: 1,
   attributes: { blocksize: required(int()) },
   infer({ attributes: { blocksize }, inputs: [x] }) {
-    const [n, c, h, w] = checked(x!.shape, blocksize)
+    const [n, c, h, w] = checked(x.shape, blocksize)
     if (h % blocksize !== 0 || w % blocksize !== 0)
       throw new LanewiseError('E_SHAPE', `${h}x${w} pixels are no multiple of blocks of ${blocksize}`)
-    return [{ dtype: x!.dtype, shape: [n, c * blocksize ** 2, h / blocksize, w / blocksize] }]
+    return [{ dtype: x.dtype, shape: [n, c * blocksize ** 2, h / blocksize, w / blocksize] }]
   },
   layout: follow,
   ...moving<{ readonly blocksize: number }>(({ attributes: { blocksize }, inputs: [x], outputs: [y] }) => {

@@ -10,9 +10,9 @@ export const Expand = defineOp({
   arity: 2,
   attributes: {},
   infer({ inputs: [x], value }) {
-    const shape = toNumbers(value(1)!, 'shape')
+    const shape = toNumbers(value(1), 'shape')
     if (shape.some((size) => size < 0)) throw new LanewiseError('E_VALUE', `a size is negative: [${shape.join()}]`)
-    return [{ dtype: x!.dtype, shape: broadcastShapes(x!.shape, shape) }]
+    return [{ dtype: x.dtype, shape: broadcastShapes(x.shape, shape) }]
   },
   layout: trailing,
   ...moving(({ inputs: [x], outputs: [y] }) => {
@@ -40,8 +40,8 @@ export const Tile = defineOp({
   arity: 2,
   attributes: {},
   infer({ inputs, value }) {
-    const { dtype, shape } = inputs[0]!
-    const repeats = toNumbers(value(1)!, 'repeats')
+    const { dtype, shape } = inputs[0]
+    const repeats = toNumbers(value(1), 'repeats')
     if (repeats.length !== shape.length) {
       throw new LanewiseError('E_SHAPE', `repeats must have one number per axis`, {
         expected: String(shape.length),

@@ -14,15 +14,15 @@ export const Gather = defineOp({
   arity: 2,
   attributes: { axis: int(0) },
   infer({ attributes, inputs: [x, indices] }) {
-    const { dtype, shape } = x!
+    const { dtype, shape } = x
     const axis = normalizeAxis(attributes.axis, shape.length)
-    if (indices!.dtype !== 'int32' && indices!.dtype !== 'int64') {
-      throw new LanewiseError('E_TENSOR', `indices must be int32 or int64, got ${indices!.dtype}`, {
+    if (indices.dtype !== 'int32' && indices.dtype !== 'int64') {
+      throw new LanewiseError('E_TENSOR', `indices must be int32 or int64, got ${indices.dtype}`, {
         expected: 'int32, int64',
-        actual: indices!.dtype,
+        actual: indices.dtype,
       })
     }
-    return [{ dtype, shape: [...shape.slice(0, axis), ...indices!.shape, ...shape.slice(axis + 1)] }]
+    return [{ dtype, shape: [...shape.slice(0, axis), ...indices.shape, ...shape.slice(axis + 1)] }]
   },
   kernel: () => true,
   layout: inPlaceOfAxis,
@@ -38,13 +38,13 @@ export const Gather = defineOp({
     e.call('gather', x.at, y.at, indices.at, byteSize(indices.dtype), outer, x.shape[axis], indices.size, run)
   },
   compute({ attributes, inputs: [x, indices], outputs: [type] }) {
-    const axis = normalizeAxis(attributes.axis, x!.shape.length)
-    const inner = sizeOf(x!.shape.slice(axis + 1))
+    const axis = normalizeAxis(attributes.axis, x.shape.length)
+    const inner = sizeOf(x.shape.slice(axis + 1))
     const y = hostZeros(type.dtype, type.shape)
-    const taken = indicesOf(indices!, x!.shape[axis])
-    for (let o = 0, outer = sizeOf(x!.shape.slice(0, axis)); o < outer; o++) {
+    const taken = indicesOf(indices, x.shape[axis])
+    for (let o = 0, outer = sizeOf(x.shape.slice(0, axis)); o < outer; o++) {
       taken.forEach((index, j) =>
-        copyElements(x!, (o * x!.shape[axis] + index) * inner, y, (o * taken.length + j) * inner, inner),
+        copyElements(x, (o * x.shape[axis] + index) * inner, y, (o * taken.length + j) * inner, inner),
       )
     }
     return [y]
@@ -92,14 +92,14 @@ export const GatherElements = defineOp({
   arity: 2,
   attributes: { axis: int(0) },
   infer({ attributes, inputs: [x, indices] }) {
-    checkElementIndices(x!.shape, indices!.shape, normalizeAxis(attributes.axis, x!.shape.length))
-    return [{ dtype: x!.dtype, shape: indices!.shape }]
+    checkElementIndices(x.shape, indices.shape, normalizeAxis(attributes.axis, x.shape.length))
+    return [{ dtype: x.dtype, shape: indices.shape }]
   },
   compute({ attributes, inputs: [x, indices] }) {
-    const axis = normalizeAxis(attributes.axis, x!.shape.length)
-    const y = hostZeros(x!.dtype, indices!.shape)
-    const places = elementPlaces(x!.shape, indices!, axis)
-    places.forEach((from, to) => copyElements(x!, from, y, to, 1))
+    const axis = normalizeAxis(attributes.axis, x.shape.length)
+    const y = hostZeros(x.dtype, indices.shape)
+    const places = elementPlaces(x.shape, indices, axis)
+    places.forEach((from, to) => copyElements(x, from, y, to, 1))
     return [y]
   },
 })
@@ -139,27 +139,27 @@ export const GatherND = defineOp({
   arity: 2,
   attributes: { batch_dims: int(0) },
   infer({ attributes: { batch_dims: batch }, inputs: [x, indices] }) {
-    const depth = indices!.shape.at(-1)
+    const depth = indices.shape.at(-1)
     if (
       depth === undefined ||
       batch < 0 ||
-      batch >= Math.min(x!.shape.length, indices!.shape.length) ||
+      batch >= Math.min(x.shape.length, indices.shape.length) ||
       depth < 1 ||
-      batch + depth > x!.shape.length
+      batch + depth > x.shape.length
     ) {
       throw new LanewiseError(
         'E_SHAPE',
-        `indices ${formatShape(indices!.shape)} do not fit data ${formatShape(x!.shape)} with ${batch} batch axes`,
+        `indices ${formatShape(indices.shape)} do not fit data ${formatShape(x.shape)} with ${batch} batch axes`,
       )
     }
-    if (!sameShape(x!.shape.slice(0, batch), indices!.shape.slice(0, batch)))
+    if (!sameShape(x.shape.slice(0, batch), indices.shape.slice(0, batch)))
       throw new LanewiseError('E_SHAPE', 'data and indices differ in their batch axes')
-    return [{ dtype: x!.dtype, shape: [...indices!.shape.slice(0, -1), ...x!.shape.slice(batch + depth)] }]
+    return [{ dtype: x.dtype, shape: [...indices.shape.slice(0, -1), ...x.shape.slice(batch + depth)] }]
   },
   compute({ attributes: { batch_dims: batch }, inputs: [x, indices], outputs: [type] }) {
     const y = hostZeros(type.dtype, type.shape)
-    const { places, run } = slicePlaces(x!.shape, indices!, batch)
-    places.forEach((from, i) => copyElements(x!, from, y, i * run, run))
+    const { places, run } = slicePlaces(x.shape, indices, batch)
+    places.forEach((from, i) => copyElements(x, from, y, i * run, run))
     return [y]
   },
 })

@@ -10,12 +10,12 @@ export const Identity = defineOp({
   name: 'Identity',
   arity: 1,
   attributes: {},
-  infer: ({ inputs: [x] }) => [x!],
+  infer: ({ inputs: [x] }) => [x],
   kernel: () => true,
   layout: follow,
   emit: (e) => e.view(0, 0),
-  compute: ({ inputs: [x] }) => [x!],
-  values: ({ inputs: [x] }) => [x!],
+  compute: ({ inputs: [x] }) => [x],
+  values: ({ inputs: [x] }) => [x],
 })
 
 /** Dropout of an inference: nothing is dropped. Random dropout belongs to training; with ratio 0 it is the same thing. */
@@ -30,7 +30,7 @@ export const Dropout = defineOp({
       const ratio = inputs[1] ? Number(value(1)!.data[0]) : attributes.ratio
       if (ratio !== 0) throw new LanewiseError('E_UNSUPPORTED', `training_mode with ratio ${ratio} is random`)
     }
-    const x = inputs[0]!
+    const x = inputs[0]
     return [x, { dtype: 'bool', shape: x.shape }]
   },
   kernel: () => true,
@@ -43,7 +43,7 @@ export const Dropout = defineOp({
     if (mask.size > 0) e.call('strided_copy', e.table(Uint8Array.of(1)), mask.at, e.table(table), 2, 1)
   },
   compute({ inputs: [x], outputs }) {
-    return outputs.length > 1 ? [x!, { ...outputs[1], data: new Uint8Array(x!.data.length).fill(1) }] : [x!]
+    return outputs.length > 1 ? [x, { ...outputs[1], data: new Uint8Array(x.data.length).fill(1) }] : [x]
   },
 })
 
@@ -57,22 +57,22 @@ export const BitCast = defineOp({
     if (
       !to ||
       to === 'string' ||
-      x!.dtype === 'string' ||
-      byteSize(to) !== byteSize(x!.dtype) ||
-      packedBits(to) !== packedBits(x!.dtype)
+      x.dtype === 'string' ||
+      byteSize(to) !== byteSize(x.dtype) ||
+      packedBits(to) !== packedBits(x.dtype)
     ) {
-      throw new LanewiseError('E_VALUE', `${x!.dtype} cannot be read as ${to ?? attributes.to}`, {
+      throw new LanewiseError('E_VALUE', `${x.dtype} cannot be read as ${to ?? attributes.to}`, {
         expected: 'a type of the same width',
         actual: to,
       })
     }
-    return [{ dtype: to, shape: x!.shape }]
+    return [{ dtype: to, shape: x.shape }]
   },
   kernel: () => true,
   layout: follow,
   emit: (e) => e.view(0, 0),
   compute({ inputs: [x], outputs: [{ dtype, shape }] }) {
-    const bytes = rawBytes(x!.data as TypedArray).slice()
+    const bytes = rawBytes(x.data as TypedArray).slice()
     return [{ dtype, shape, data: viewData(dtype as NumericDType, bytes.buffer, 0, sizeOf(shape)) }]
   },
 })

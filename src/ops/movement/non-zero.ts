@@ -8,7 +8,7 @@ export const NonZero = defineOp({
   arity: 1,
   attributes: {},
   compute({ inputs }) {
-    const x = inputs[0]!
+    const x = inputs[0]
     const values = numbersOf(x)
     const found: number[] = []
     for (let i = 0; i < values.length; i++) if (values[i] !== 0) found.push(i)

@@ -17,8 +17,8 @@ export const Pad = defineOp({
   /** `value` is how opset 10 and older gave the constant. */
   attributes: { mode: string('constant'), value: float() },
   infer({ attributes: { mode }, inputs, value }) {
-    const { dtype, shape } = inputs[0]!
-    const pads = padsOf(shape, value(1)!, value(3))
+    const { dtype, shape } = inputs[0]
+    const pads = padsOf(shape, value(1), value(3))
     if (!MODES.includes(mode))
       throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: MODES.join(', '), actual: mode })
     if (inputs[2] && inputs[2].dtype !== dtype)
@@ -56,8 +56,8 @@ export const CenterCropPad = defineOp({
   arity: 2,
   attributes: { axes: ints() },
   infer({ attributes, inputs: [x], value }) {
-    const target = toNumbers(value(1)!, 'shape')
-    const axes = attributes.axes ? normalizeAxes(attributes.axes, x!.shape.length) : [...x!.shape.keys()]
+    const target = toNumbers(value(1), 'shape')
+    const axes = attributes.axes ? normalizeAxes(attributes.axes, x.shape.length) : [...x.shape.keys()]
     if (target.length !== axes.length)
       throw new LanewiseError(
         'E_SHAPE',
@@ -67,8 +67,8 @@ export const CenterCropPad = defineOp({
       throw new LanewiseError('E_VALUE', `a size is negative: ${formatShape(target)}`)
     return [
       {
-        dtype: x!.dtype,
-        shape: x!.shape.map((size, axis) => (axes.includes(axis) ? target[axes.indexOf(axis)] : size)),
+        dtype: x.dtype,
+        shape: x.shape.map((size, axis) => (axes.includes(axis) ? target[axes.indexOf(axis)] : size)),
       },
     ]
   },

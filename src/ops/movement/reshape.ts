@@ -18,8 +18,8 @@ export const Reshape = defineOp({
   arity: 2,
   attributes: { allowzero: int(0) },
   infer({ attributes, inputs, value }) {
-    const shape = toNumbers(value(1)!, 'shape')
-    const x = inputs[0]!
+    const shape = toNumbers(value(1), 'shape')
+    const x = inputs[0]
     return [{ dtype: x.dtype, shape: reshaped(x.shape, shape, attributes.allowzero !== 0) }]
   },
   ...viewing,
@@ -54,11 +54,11 @@ export const Flatten = defineOp({
   arity: 1,
   attributes: { axis: int(1) },
   infer({ attributes, inputs: [x] }) {
-    const rank = x!.shape.length
+    const rank = x.shape.length
     const { axis } = attributes
     if (axis < -rank || axis > rank) throw new LanewiseError('E_VALUE', `axis ${axis} is outside [${-rank}, ${rank}]`)
     const split = axis < 0 ? axis + rank : axis
-    return [{ dtype: x!.dtype, shape: [sizeOf(x!.shape.slice(0, split)), sizeOf(x!.shape.slice(split))] }]
+    return [{ dtype: x.dtype, shape: [sizeOf(x.shape.slice(0, split)), sizeOf(x.shape.slice(split))] }]
   },
   ...viewing,
 })
@@ -68,7 +68,7 @@ export const Squeeze = defineOp({
   arity: [1, 2],
   attributes: {},
   infer({ inputs, value }) {
-    const { dtype, shape } = inputs[0]!
+    const { dtype, shape } = inputs[0]
     const given = value(1)
     const axes = given && normalizeAxes(toNumbers(given, 'axes'), shape.length)
     for (const axis of axes ?? []) {
@@ -85,8 +85,8 @@ export const Unsqueeze = defineOp({
   arity: 2,
   attributes: {},
   infer({ inputs, value }) {
-    const { dtype, shape } = inputs[0]!
-    const given = toNumbers(value(1)!, 'axes')
+    const { dtype, shape } = inputs[0]
+    const given = toNumbers(value(1), 'axes')
     const rank = shape.length + given.length
     const axes = normalizeAxes(given, rank)
     const rest = [...shape]

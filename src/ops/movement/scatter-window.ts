@@ -16,23 +16,23 @@ export const Col2Im = defineOp({
   attributes: { dilations: ints(), pads: ints(), strides: ints() },
   infer(c) {
     const [x] = c.inputs
-    const image = toNumbers(c.value(1)!, 'image_shape')
-    const block = toNumbers(c.value(2)!, 'block_shape')
+    const image = toNumbers(c.value(1), 'image_shape')
+    const block = toNumbers(c.value(2), 'block_shape')
     const { output } = slideWindow({ auto_pad: 'NOTSET', ...c.attributes }, image, block)
     const taps = sizeOf(block)
-    const fits = x!.shape.length === 3 && x!.shape[1] % taps === 0 && x!.shape[2] === sizeOf(output)
+    const fits = x.shape.length === 3 && x.shape[1] % taps === 0 && x.shape[2] === sizeOf(output)
     if (!fits)
       throw new LanewiseError(
         'E_SHAPE',
-        `columns ${formatShape(x!.shape)} do not fit blocks ${formatShape(block)} of an image ${formatShape(image)}`,
+        `columns ${formatShape(x.shape)} do not fit blocks ${formatShape(block)} of an image ${formatShape(image)}`,
       )
-    return [{ dtype: x!.dtype, shape: [x!.shape[0], x!.shape[1] / taps, ...image] }]
+    return [{ dtype: x.dtype, shape: [x.shape[0], x.shape[1] / taps, ...image] }]
   },
   compute({ attributes, inputs: [x, , blockTensor], outputs: [y] }) {
-    const block = toNumbers(blockTensor!, 'block_shape')
+    const block = toNumbers(blockTensor, 'block_shape')
     const [batch, channels, ...image] = y.shape
     const window = slideWindow({ auto_pad: 'NOTSET', ...attributes }, image, block)
-    const values = numbersOf(x!)
+    const values = numbersOf(x)
     const taps = sizeOf(block)
     const columns = sizeOf(window.output)
     const pixels = sizeOf(image)
@@ -75,22 +75,22 @@ export const MaxUnpool = defineOp({
   infer(c) {
     const [x, indices] = c.inputs
     const wanted = c.value(2)
-    const shape = wanted ? toNumbers(wanted, 'output_shape') : unpooledShape(c.attributes, x!.shape)
-    if (shape.length !== x!.shape.length || indices!.shape.join() !== x!.shape.join()) {
+    const shape = wanted ? toNumbers(wanted, 'output_shape') : unpooledShape(c.attributes, x.shape)
+    if (shape.length !== x.shape.length || indices.shape.join() !== x.shape.join()) {
       throw new LanewiseError(
         'E_SHAPE',
-        `indices ${formatShape(indices!.shape)} and output shape ${formatShape(shape)} do not fit ${formatShape(x!.shape)}`,
+        `indices ${formatShape(indices.shape)} and output shape ${formatShape(shape)} do not fit ${formatShape(x.shape)}`,
       )
     }
-    return [{ dtype: x!.dtype, shape }]
+    return [{ dtype: x.dtype, shape }]
   },
   compute({ attributes, inputs: [x, indices], outputs: [y] }) {
     const result = hostZeros(y.dtype, y.shape)
-    const from = x!.data as { [i: number]: number }
+    const from = x.data as { [i: number]: number }
     const to = result.data as { [i: number]: number }
-    const places = toNumbers(indices!, 'indices')
+    const places = toNumbers(indices, 'indices')
     // Indices count within the tensor that was pooled; a larger output shape leaves room at the ends of its axes.
-    const pooled = unpooledShape(attributes, x!.shape)
+    const pooled = unpooledShape(attributes, x.shape)
     const same = pooled.join() === y.shape.join()
     const sizes = stridesOf(pooled)
     const strides = stridesOf(y.shape)
@@ -118,33 +118,33 @@ export const DeformConv = defineOp({
   arity: [3, 5],
   attributes: { ...windowAttributes, group: int(1), offset_group: int(1) },
   infer({ attributes, inputs: [x, w, offset, bias, mask] }) {
-    if (x!.shape.length !== 4)
-      throw new LanewiseError('E_UNSUPPORTED', `only images can be convolved so, got ${formatShape(x!.shape)}`)
-    const { output, kernel } = convWindow(attributes, x!.shape, w!.shape)
+    if (x.shape.length !== 4)
+      throw new LanewiseError('E_UNSUPPORTED', `only images can be convolved so, got ${formatShape(x.shape)}`)
+    const { output, kernel } = convWindow(attributes, x.shape, w.shape)
     const { offset_group: groups } = attributes
     const taps = sizeOf(kernel)
-    const [batch, channels] = x!.shape
+    const [batch, channels] = x.shape
     const fits =
       groups >= 1 &&
       channels % groups === 0 &&
-      offset!.shape.join() === [batch, groups * taps * 2, ...output].join() &&
+      offset.shape.join() === [batch, groups * taps * 2, ...output].join() &&
       (!mask || mask.shape.join() === [batch, groups * taps, ...output].join()) &&
-      (!bias || sizeOf(bias.shape) === w!.shape[0])
+      (!bias || sizeOf(bias.shape) === w.shape[0])
     if (!fits)
       throw new LanewiseError(
         'E_SHAPE',
-        `offsets ${formatShape(offset!.shape)} do not fit ${groups} groups of ${taps} taps over ${formatShape(output)}`,
+        `offsets ${formatShape(offset.shape)} do not fit ${groups} groups of ${taps} taps over ${formatShape(output)}`,
       )
-    return [{ dtype: x!.dtype, shape: [batch, w!.shape[0], ...output] }]
+    return [{ dtype: x.dtype, shape: [batch, w.shape[0], ...output] }]
   },
   compute({ attributes, inputs: [x, w, offset, bias, mask], outputs: [y] }) {
-    const window = convWindow(attributes, x!.shape, w!.shape)
+    const window = convWindow(attributes, x.shape, w.shape)
     const [values, weights, offsets, biases, masks] = [x, w, offset, bias, mask].map(
       (tensor) => tensor && floatsOf(tensor),
     )
-    const [batch, channels, height, width] = x!.shape
-    const filters = w!.shape[0]
-    const inner = w!.shape[1]
+    const [batch, channels, height, width] = x.shape
+    const filters = w.shape[0]
+    const inner = w.shape[1]
     const taps = sizeOf(window.kernel)
     const positions = sizeOf(window.output)
     const { offset_group: groups, group } = attributes

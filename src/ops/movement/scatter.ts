@@ -17,19 +17,19 @@ export const ScatterElements = defineOp({
   arity: 3,
   attributes: { axis: int(0), reduction: string('none') },
   infer({ attributes, inputs: [x, indices, updates] }) {
-    checkElementIndices(x!.shape, indices!.shape, normalizeAxis(attributes.axis, x!.shape.length))
-    if (!sameShape(indices!.shape, updates!.shape)) {
+    checkElementIndices(x.shape, indices.shape, normalizeAxis(attributes.axis, x.shape.length))
+    if (!sameShape(indices.shape, updates.shape)) {
       throw new LanewiseError(
         'E_SHAPE',
-        `indices ${formatShape(indices!.shape)} and updates ${formatShape(updates!.shape)} differ in shape`,
+        `indices ${formatShape(indices.shape)} and updates ${formatShape(updates.shape)} differ in shape`,
       )
     }
     checkReduction(attributes.reduction)
-    return [x!]
+    return [x]
   },
   compute({ attributes, inputs: [x, indices, updates] }) {
-    const places = elementPlaces(x!.shape, indices!, normalizeAxis(attributes.axis, x!.shape.length))
-    return [scattered(x!, places, 1, updates!, attributes.reduction)]
+    const places = elementPlaces(x.shape, indices, normalizeAxis(attributes.axis, x.shape.length))
+    return [scattered(x, places, 1, updates, attributes.reduction)]
   },
 })
 
@@ -45,20 +45,20 @@ export const ScatterND = defineOp({
   arity: 3,
   attributes: { reduction: string('none') },
   infer({ attributes, inputs: [x, indices, updates] }) {
-    const depth = indices!.shape.at(-1)
-    if (depth === undefined || depth > x!.shape.length) {
+    const depth = indices.shape.at(-1)
+    if (depth === undefined || depth > x.shape.length) {
       throw new LanewiseError(
         'E_SHAPE',
-        `indices ${formatShape(indices!.shape)} do not fit data ${formatShape(x!.shape)}`,
+        `indices ${formatShape(indices.shape)} do not fit data ${formatShape(x.shape)}`,
       )
     }
-    const expected: Shape = [...indices!.shape.slice(0, -1), ...x!.shape.slice(depth)]
-    if (!sameShape(expected, updates!.shape)) {
-      const [wanted, actual] = [formatShape(expected), formatShape(updates!.shape)]
+    const expected: Shape = [...indices.shape.slice(0, -1), ...x.shape.slice(depth)]
+    if (!sameShape(expected, updates.shape)) {
+      const [wanted, actual] = [formatShape(expected), formatShape(updates.shape)]
       throw new LanewiseError('E_SHAPE', `updates must be ${wanted}, got ${actual}`, { expected: wanted, actual })
     }
     checkReduction(attributes.reduction)
-    return [x!]
+    return [x]
   },
   kernel: ([x, indices, updates], { reduction }) =>
     reduction === 'none' && x === updates && x !== 'string' && (indices === 'int32' || indices === 'int64'),
@@ -94,8 +94,8 @@ export const ScatterND = defineOp({
     e.call('scatter', updates.at, y.at, indices.at, byteSize(indices.dtype), count, depth, table, run * bytes)
   },
   compute({ attributes, inputs: [x, indices, updates] }) {
-    const { places, run } = slicePlaces(x!.shape, indices!)
-    return [scattered(x!, places, run, updates!, attributes.reduction)]
+    const { places, run } = slicePlaces(x.shape, indices)
+    return [scattered(x, places, run, updates, attributes.reduction)]
   },
 })
 
@@ -211,22 +211,19 @@ export const TensorScatter = defineOp({
   arity: [2, 3],
   attributes: { axis: int(-2), mode: string('linear') },
   infer({ attributes: { axis, mode }, inputs: [cache, update, places] }) {
-    const { shape } = cache!
+    const { shape } = cache
     const along = normalizeAxis(axis, shape.length)
     if (mode !== 'linear' && mode !== 'circular')
       throw new LanewiseError('E_VALUE', `mode "${mode}" is not known`, { expected: 'linear, circular', actual: mode })
     if (along === 0) throw new LanewiseError('E_VALUE', 'the axis of the sequence cannot be that of the batch')
     const fits =
-      update!.shape.length === shape.length &&
-      update!.shape.every((size, i) => (i === along ? size <= shape[i] : size === shape[i]))
+      update.shape.length === shape.length &&
+      update.shape.every((size, i) => (i === along ? size <= shape[i] : size === shape[i]))
     if (!fits || (places && !sameShape(places.shape, [shape[0]]))) {
-      throw new LanewiseError(
-        'E_SHAPE',
-        `update ${formatShape(update!.shape)} does not fit cache ${formatShape(shape)}`,
-      )
+      throw new LanewiseError('E_SHAPE', `update ${formatShape(update.shape)} does not fit cache ${formatShape(shape)}`)
     }
     sameType([cache, update])
-    return [cache!]
+    return [cache]
   },
   // The kernel does not begin again at the start.
   kernel: ([type], { mode }) => mode === 'linear' && (type === 'float32' || type === 'int32'),
@@ -253,16 +250,16 @@ export const TensorScatter = defineOp({
     if (update.size > 0) emitPlacedHeads(e, { ...at, ends, cache: { rows: length, past: y.at, pastRows: length } })
   },
   compute({ attributes, inputs: [cache, update, places] }) {
-    const { dtype, shape } = cache!
-    const { length, count, inner, middle } = cacheSizes(attributes.axis, shape, update!.shape)
+    const { dtype, shape } = cache
+    const { length, count, inner, middle } = cacheSizes(attributes.axis, shape, update.shape)
     const starts = places
       ? startsOf(places, count, attributes.mode === 'linear' ? length : Infinity)
       : new Array<number>(shape[0]).fill(0)
-    const y: HostTensor = { dtype, shape, data: cache!.data.slice() }
+    const y: HostTensor = { dtype, shape, data: cache.data.slice() }
     starts.forEach((start, batch) => {
       for (let m = batch * middle; m < (batch + 1) * middle; m++) {
         for (let i = 0; i < count; i++)
-          copyElements(update!, (m * count + i) * inner, y, (m * length + ((start + i) % length)) * inner, inner)
+          copyElements(update, (m * count + i) * inner, y, (m * length + ((start + i) % length)) * inner, inner)
       }
     })
     return [y]

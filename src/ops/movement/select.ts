@@ -14,7 +14,7 @@ export const Compress = defineOp({
   arity: 2,
   attributes: { axis: int() },
   compute({ attributes, inputs }) {
-    const [x, condition] = [inputs[0]!, inputs[1]!]
+    const [x, condition] = [inputs[0], inputs[1]]
     if (condition.dtype !== 'bool' || condition.shape.length !== 1)
       throw new LanewiseError('E_TENSOR', 'the condition must be a list of bools')
     const shape = attributes.axis === undefined ? [sizeOf(x.shape)] : x.shape
@@ -46,7 +46,7 @@ export const Unique = defineOp({
   arity: 1,
   attributes: { axis: int(), sorted: int(1) },
   compute({ attributes, inputs }) {
-    const x = inputs[0]!
+    const x = inputs[0]
     const shape = attributes.axis === undefined ? [sizeOf(x.shape)] : x.shape
     const axis = normalizeAxis(attributes.axis ?? 0, shape.length)
     const compare = slicesOf(x, shape, axis)

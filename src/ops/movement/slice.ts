@@ -11,7 +11,7 @@ export const Slice = defineOp({
   arity: [3, 5],
   attributes: {},
   infer({ inputs, value }) {
-    const { dtype, shape } = inputs[0]!
+    const { dtype, shape } = inputs[0]
     return [{ dtype, shape: rangesOf(shape, value).map(({ size }) => size) }]
   },
   layout: follow,

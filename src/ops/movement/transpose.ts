@@ -10,17 +10,17 @@ export const Transpose = defineOp({
   arity: 1,
   attributes: { perm: ints() },
   infer({ attributes, inputs: [x] }) {
-    const perm = permutation(attributes.perm, x!.shape.length)
-    return [{ dtype: x!.dtype, shape: perm.map((axis) => x!.shape[axis]) }]
+    const perm = permutation(attributes.perm, x.shape.length)
+    return [{ dtype: x.dtype, shape: perm.map((axis) => x.shape[axis]) }]
   },
   kernel: () => true,
   // Nothing moves: the output is the same memory with its axes renamed, and whoever needs another order asks for it.
   layout({ attributes, inputs: [x] }) {
-    const perm = permutation(attributes.perm, x!.shape.length)
-    return { inputs: [x!.order], outputs: [x!.order.map((axis) => perm.indexOf(axis))] }
+    const perm = permutation(attributes.perm, x.shape.length)
+    return { inputs: [x.order], outputs: [x.order.map((axis) => perm.indexOf(axis))] }
   },
   emit: (e) => e.view(0, 0),
-  compute: ({ attributes, inputs: [x] }) => [transposed(x!, permutation(attributes.perm, x!.shape.length))],
+  compute: ({ attributes, inputs: [x] }) => [transposed(x, permutation(attributes.perm, x.shape.length))],
 })
 
 function permutation(perm: readonly number[] | undefined, rank: number): readonly number[] {

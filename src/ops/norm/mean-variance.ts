@@ -20,9 +20,9 @@ export const MeanVarianceNormalization = defineOp({
   arity: 1,
   attributes: { axes: ints([0, 2, 3]) },
   infer({ attributes: { axes }, inputs: [x] }) {
-    requireFloat(x!.dtype)
-    normalizeAxes(axes, x!.shape.length)
-    return [x!]
+    requireFloat(x.dtype)
+    normalizeAxes(axes, x.shape.length)
+    return [x]
   },
   layout: follow,
   emit(e) {

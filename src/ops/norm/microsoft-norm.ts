@@ -80,9 +80,9 @@ export const SkipLayerNormalization = defineOp({
   arity: [3, 5],
   attributes: { epsilon: float(1e-12) },
   infer({ inputs: [x, skip, gamma, beta, bias] }) {
-    checkSkip(x!.shape, skip!.shape)
-    checkVectors(x!.shape[x!.shape.length - 1], gamma, beta, bias)
-    return normTypes(x!)
+    checkSkip(x.shape, skip.shape)
+    checkVectors(x.shape[x.shape.length - 1], gamma, beta, bias)
+    return normTypes(x)
   },
   emit(e) {
     const y = e.output(0)
@@ -118,9 +118,9 @@ export const SkipSimplifiedLayerNormalization = defineOp({
   arity: [3, 4],
   attributes: { epsilon: float(1e-12) },
   infer({ inputs: [x, skip, gamma, bias] }) {
-    checkSkip(x!.shape, skip!.shape)
-    checkVectors(x!.shape[x!.shape.length - 1], gamma, bias)
-    return normTypes(x!)
+    checkSkip(x.shape, skip.shape)
+    checkVectors(x.shape[x.shape.length - 1], gamma, bias)
+    return normTypes(x)
   },
   emit(e) {
     const y = e.output(0)
@@ -173,23 +173,23 @@ export const EmbedLayerNormalization = defineOp({
   optional: [1, 4],
   attributes: { epsilon: float(1e-12), mask_index_type: int(1) },
   infer({ inputs: [ids, , words, , , gamma, beta] }) {
-    if (ids!.shape.length !== 2 || words!.shape.length !== 2)
+    if (ids.shape.length !== 2 || words.shape.length !== 2)
       throw new LanewiseError(
         'E_SHAPE',
-        `ids and embeddings must be matrices, got ${formatShape(ids!.shape)} and ${formatShape(words!.shape)}`,
+        `ids and embeddings must be matrices, got ${formatShape(ids.shape)} and ${formatShape(words.shape)}`,
       )
-    const [batch, length] = ids!.shape
-    const size = words!.shape[1]
+    const [batch, length] = ids.shape
+    const size = words.shape[1]
     checkVectors(size, gamma, beta)
-    const rows = { dtype: words!.dtype, shape: [batch, length, size] }
+    const rows = { dtype: words.dtype, shape: [batch, length, size] }
     return [rows, { dtype: 'int32', shape: [batch] }, rows]
   },
   compute({ attributes, inputs, outputs, outputCount }) {
     const [ids, segments, words, positions, segmentTable, gamma, beta, mask, positionIds] = inputs
     const [batch, length, size] = outputs[0].shape
     const sums = new Float64Array(batch * length * size)
-    const tables: [HostTensor, (i: number) => number][] = [[words!, list(ids!, batch * length)]]
-    tables.push([positions!, positionIds ? list(positionIds, length) : (i) => i % length])
+    const tables: [HostTensor, (i: number) => number][] = [[words, list(ids, batch * length)]]
+    tables.push([positions, positionIds ? list(positionIds, length) : (i) => i % length])
     if (segments && segmentTable) tables.push([segmentTable, list(segments, batch * length)])
     for (const [table, of] of tables) {
       const values = floatsOf(table)

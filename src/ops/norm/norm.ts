@@ -97,13 +97,13 @@ export const LayerNormalization = defineOp({
   arity: [2, 3],
   attributes: { axis: int(-1), epsilon: float(1e-5), stash_type: int(1) },
   infer({ attributes: { axis }, inputs: [x, scale, bias] }) {
-    requireFloat(x!.dtype)
-    const { normalized } = rowsOf(x!.shape, axis)
-    requireRow('scale', scale!, normalized)
+    requireFloat(x.dtype)
+    const { normalized } = rowsOf(x.shape, axis)
+    requireRow('scale', scale, normalized)
     if (bias) requireRow('bias', bias, normalized)
-    const statistics = [...x!.shape.slice(0, x!.shape.length - normalized.length), ...normalized.map(() => 1)]
-    const dtype = x!.dtype === 'float64' ? 'float64' : 'float32'
-    return [x!, { dtype, shape: statistics }, { dtype, shape: statistics }]
+    const statistics = [...x.shape.slice(0, x.shape.length - normalized.length), ...normalized.map(() => 1)]
+    const dtype = x.dtype === 'float64' ? 'float64' : 'float32'
+    return [x, { dtype, shape: statistics }, { dtype, shape: statistics }]
   },
   kernel: (types) => types.every((type) => type === undefined || type === 'float32'),
   emit(e) {
@@ -133,11 +133,11 @@ export const LayerNormalization = defineOp({
       )
   },
   compute({ attributes: { axis, epsilon }, inputs: [x, scale, bias], outputs }) {
-    const { normalized, rows, columns } = rowsOf(x!.shape, axis)
-    const from = floatsOf(x!)
-    const [factors, addends] = [floatsOf(scale!), bias && floatsOf(bias)]
+    const { normalized, rows, columns } = rowsOf(x.shape, axis)
+    const from = floatsOf(x)
+    const [factors, addends] = [floatsOf(scale), bias && floatsOf(bias)]
     const [y, means, inverses] = [new Float64Array(from.length), new Float64Array(rows), new Float64Array(rows)]
-    const places = [placesOf(scale!.shape, normalized), bias && placesOf(bias.shape, normalized)]
+    const places = [placesOf(scale.shape, normalized), bias && placesOf(bias.shape, normalized)]
     for (let r = 0; r < rows; r++) {
       const row = from.subarray(r * columns, (r + 1) * columns)
       const mean = average(row, (value) => value)
@@ -165,9 +165,9 @@ export const RMSNormalization = defineOp({
   arity: 2,
   attributes: { axis: int(-1), epsilon: float(1e-5), stash_type: int(1) },
   infer({ attributes: { axis }, inputs: [x, scale] }) {
-    requireFloat(x!.dtype)
-    requireRow('scale', scale!, rowsOf(x!.shape, axis).normalized)
-    return [{ dtype: scale!.dtype, shape: x!.shape }]
+    requireFloat(x.dtype)
+    requireRow('scale', scale, rowsOf(x.shape, axis).normalized)
+    return [{ dtype: scale.dtype, shape: x.shape }]
   },
   kernel: (types) => types.every((type) => type === 'float32'),
   emit(e) {
@@ -178,10 +178,10 @@ export const RMSNormalization = defineOp({
     if (columns > 0) e.call('rms_norm_f32', x.at, 0, 0, 0, factors, y.at, 0, columns, e.attributes.epsilon, 0, rows)
   },
   compute({ attributes: { axis, epsilon }, inputs: [x, scale], outputs: [{ dtype, shape }] }) {
-    const { normalized, rows, columns } = rowsOf(x!.shape, axis)
-    const [from, factors] = [floatsOf(x!), floatsOf(scale!)]
+    const { normalized, rows, columns } = rowsOf(x.shape, axis)
+    const [from, factors] = [floatsOf(x), floatsOf(scale)]
     const y = new Float64Array(from.length)
-    const places = placesOf(scale!.shape, normalized)
+    const places = placesOf(scale.shape, normalized)
     for (let r = 0; r < rows; r++) {
       const row = from.subarray(r * columns, (r + 1) * columns)
       const inverse = 1 / Math.sqrt(average(row, (value) => value * value) + epsilon)
@@ -250,16 +250,16 @@ export const InstanceNormalization = defineOp({
   arity: 3,
   attributes: { epsilon: float(1e-5) },
   infer({ inputs: [x, scale, bias] }) {
-    requireFloat(x!.dtype)
-    const channels = channelsOf(x!.shape)
-    requireVector('scale', scale!, channels)
-    requireVector('B', bias!, channels)
-    return [x!]
+    requireFloat(x.dtype)
+    const channels = channelsOf(x.shape)
+    requireVector('scale', scale, channels)
+    requireVector('B', bias, channels)
+    return [x]
   },
   layout: asItLies,
   emit: (e) => emitGroupNorm(e, e.input(0).shape[1], e.input(1).at, e.input(2).at),
   compute: ({ attributes: { epsilon }, inputs: [x, scale, bias] }) => [
-    computeGroupNorm(x!, scale!, bias!, x!.shape[1], epsilon),
+    computeGroupNorm(x, scale, bias, x.shape[1], epsilon),
   ],
 })
 
@@ -281,15 +281,15 @@ export const GroupNormalization = defineOp({
   arity: 3,
   attributes: { num_groups: required(int()), epsilon: float(1e-5), stash_type: int(1) },
   infer({ attributes: { num_groups: groups }, inputs: [x, scale, bias] }) {
-    requireFloat(x!.dtype)
-    const channels = channelsOf(x!.shape)
+    requireFloat(x.dtype)
+    const channels = channelsOf(x.shape)
     if (groups < 1 || channels % groups !== 0)
       throw new LanewiseError('E_VALUE', `${channels} channels cannot be divided into ${groups} groups`)
     // In opset 18 there was one scale per group.
-    const size = scale!.shape[0] === groups ? groups : channels
-    requireVector('scale', scale!, size)
-    requireVector('bias', bias!, size)
-    return [x!]
+    const size = scale.shape[0] === groups ? groups : channels
+    requireVector('scale', scale, size)
+    requireVector('bias', bias, size)
+    return [x]
   },
   layout: asItLies,
   emit(e) {
@@ -298,7 +298,7 @@ export const GroupNormalization = defineOp({
     emitGroupNorm(e, groups, perChannel(e, e.input(1), groups, channels), perChannel(e, e.input(2), groups, channels))
   },
   compute: ({ attributes: { num_groups: groups, epsilon }, inputs: [x, scale, bias] }) => [
-    computeGroupNorm(x!, scale!, bias!, groups, epsilon),
+    computeGroupNorm(x, scale, bias, groups, epsilon),
   ],
 })
 
@@ -307,11 +307,11 @@ export const BatchNormalization = defineOp({
   arity: 5,
   attributes: { epsilon: float(1e-5), momentum: float(0.9), training_mode: int(0) },
   infer({ attributes, inputs: [x, ...vectors] }) {
-    requireFloat(x!.dtype)
+    requireFloat(x.dtype)
     // With one axis there is one channel.
-    const channels = x!.shape.length < 2 ? 1 : x!.shape[1]
-    vectors.forEach((vector, i) => requireVector(['scale', 'B', 'input_mean', 'input_var'][i], vector!, channels))
-    return attributes.training_mode ? [x!, vectors[2]!, vectors[3]!] : [x!]
+    const channels = x.shape.length < 2 ? 1 : x.shape[1]
+    vectors.forEach((vector, i) => requireVector(['scale', 'B', 'input_mean', 'input_var'][i], vector, channels))
+    return attributes.training_mode ? [x, vectors[2], vectors[3]] : [x]
   },
   layout: follow,
   kernel: (types) => types.every((type) => type === 'float32'),
@@ -361,9 +361,9 @@ export const BatchNormalization = defineOp({
     else e.call('affine_channels_first_f32', from, factor, addend, y.at, channels, inner, 0, x.size / inner)
   },
   compute({ attributes: { epsilon, momentum, training_mode: training }, inputs: [x, ...vectors], outputs }) {
-    const from = floatsOf(x!)
-    const [scale, bias, oldMean, oldVariance] = vectors.map((vector) => floatsOf(vector!))
-    const spatial = sizeOf(x!.shape.slice(2))
+    const from = floatsOf(x)
+    const [scale, bias, oldMean, oldVariance] = vectors.map((vector) => floatsOf(vector))
+    const spatial = sizeOf(x.shape.slice(2))
     const y = new Float64Array(from.length)
     const [mean, variance] = training ? statisticsOf(from, scale.length, spatial) : [oldMean, oldVariance]
     for (let i = 0; i < y.length; i++) {
@@ -424,10 +424,10 @@ export const LRN = defineOp({
   arity: 1,
   attributes: { alpha: float(1e-4), beta: float(0.75), bias: float(1), size: required(int()) },
   infer({ attributes: { size }, inputs: [x] }) {
-    requireFloat(x!.dtype)
-    channelsOf(x!.shape)
+    requireFloat(x.dtype)
+    channelsOf(x.shape)
     if (size < 1) throw new LanewiseError('E_VALUE', `size must be positive, got ${size}`)
-    return [x!]
+    return [x]
   },
   layout: channelsLast,
   emit(e) {
@@ -442,9 +442,9 @@ export const LRN = defineOp({
     e.call('lrn_f32', x.at, y.at, channels, seen, (alpha / size) * seen, beta, bias, 0, x.size / channels, scratch)
   },
   compute({ attributes: { alpha, beta, bias, size }, inputs: [x] }) {
-    const from = floatsOf(x!)
-    const channels = x!.shape[1]
-    const spatial = sizeOf(x!.shape.slice(2))
+    const from = floatsOf(x)
+    const channels = x.shape[1]
+    const spatial = sizeOf(x.shape.slice(2))
     const before = Math.floor((size - 1) / 2)
     const y = new Float64Array(from.length)
     for (let i = 0; i < y.length; i++) {
@@ -454,7 +454,7 @@ export const LRN = defineOp({
         sum += from[i + (k - c) * spatial] ** 2
       y[i] = from[i] * exp(-beta * log(bias + (alpha / size) * sum))
     }
-    return [floatTensor(x!.dtype, x!.shape, y)]
+    return [floatTensor(x.dtype, x.shape, y)]
   },
 })
 
@@ -463,11 +463,11 @@ export const LpNormalization = defineOp({
   arity: 1,
   attributes: { axis: int(-1), p: int(2) },
   infer({ attributes: { axis, p }, inputs: [x] }) {
-    requireFloat(x!.dtype)
-    normalizeAxis(axis, x!.shape.length)
+    requireFloat(x.dtype)
+    normalizeAxis(axis, x.shape.length)
     if (p !== 1 && p !== 2)
       throw new LanewiseError('E_VALUE', `p must be 1 or 2, got ${p}`, { expected: '1, 2', actual: String(p) })
-    return [x!]
+    return [x]
   },
   layout: follow,
   emit(e) {
@@ -491,9 +491,9 @@ export const LpNormalization = defineOp({
     emitBinary(e, BINARY_DIV, x, { shape, order: x.order, at: norm }, y)
   },
   compute({ attributes: { axis, p }, inputs: [x] }) {
-    const { dtype, shape } = x!
+    const { dtype, shape } = x
     const at = normalizeAxis(axis, shape.length)
-    const from = floatsOf(x!)
+    const from = floatsOf(x)
     const [count, inner] = [shape[at], sizeOf(shape.slice(at + 1))]
     const y = new Float64Array(from.length)
     for (let first = 0; first < y.length; first++) {

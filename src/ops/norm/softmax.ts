@@ -23,13 +23,13 @@ function axisOp(
     arity: 1,
     attributes: axisAttribute,
     infer({ attributes: { axis }, inputs: [x] }) {
-      if (!isFloat(x!.dtype))
-        throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x!.dtype}`, {
+      if (!isFloat(x.dtype))
+        throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x.dtype}`, {
           expected: 'a float type',
-          actual: x!.dtype,
+          actual: x.dtype,
         })
-      normalizeAxis(axis, x!.shape.length)
-      return [x!]
+      normalizeAxis(axis, x.shape.length)
+      return [x]
     },
     layout: follow,
     emit(e) {
@@ -39,7 +39,7 @@ function axisOp(
       const y = kernel === 'hardmax_f32' ? e.output(0) : e.overwrite(0, 0)
       e.call(kernel, x.at, y.at, x.physical[at], inner, 0, outer)
     },
-    compute: ({ attributes: { axis }, inputs: [x] }) => [alongAxis(x!, normalizeAxis(axis, x!.shape.length), row)],
+    compute: ({ attributes: { axis }, inputs: [x] }) => [alongAxis(x, normalizeAxis(axis, x.shape.length), row)],
     upgrades: [{ below: 13, apply: (node) => flattenFirst(name, node) }],
   })
 }

@@ -82,9 +82,9 @@ export const MaxPool = defineOp({
   arity: 1,
   attributes: { ...kernelOnly, storage_order: int(0) },
   infer({ attributes, inputs: [x] }) {
-    const shape = [...x!.shape.slice(0, 2), ...poolWindow(attributes, x!.shape).output]
+    const shape = [...x.shape.slice(0, 2), ...poolWindow(attributes, x.shape).output]
     return [
-      { dtype: x!.dtype, shape },
+      { dtype: x.dtype, shape },
       { dtype: 'int64', shape },
     ]
   },
@@ -115,12 +115,12 @@ export const MaxPool = defineOp({
   },
   // Integers (uint8 and int8 in quantised models) and float64.
   compute({ attributes, inputs: [x], outputs: [{ shape }], outputCount }) {
-    const window = poolWindow(attributes, x!.shape)
+    const window = poolWindow(attributes, x.shape)
     const indices = hostZeros('int64', shape)
-    const y = reduceWindows(x!, shape, window, (places, i) => {
-      const data = x!.data as { [i: number]: number }
+    const y = reduceWindows(x, shape, window, (places, i) => {
+      const data = x.data as { [i: number]: number }
       const best = places.reduce((a, b) => (data[b] > data[a] || Number.isNaN(data[b]) ? b : a))
-      if (outputCount > 1) indices.data[i] = BigInt(attributes.storage_order === 1 ? columnMajor(best, x!.shape) : best)
+      if (outputCount > 1) indices.data[i] = BigInt(attributes.storage_order === 1 ? columnMajor(best, x.shape) : best)
       return data[best]
     })
     return [y, indices]
@@ -132,7 +132,7 @@ export const AveragePool = defineOp({
   arity: 1,
   attributes: { ...kernelOnly, count_include_pad: int(0) },
   infer: ({ attributes, inputs: [x] }) => [
-    { dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...poolWindow(attributes, x!.shape).output] },
+    { dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...poolWindow(attributes, x.shape).output] },
   ],
   layout: channelsLast,
   emit: (e) =>
@@ -151,7 +151,7 @@ export const LpPool = defineOp({
   arity: 1,
   attributes: { ...kernelOnly, p: int(2) },
   infer: ({ attributes, inputs: [x] }) => [
-    { dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...poolWindow(attributes, x!.shape).output] },
+    { dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...poolWindow(attributes, x.shape).output] },
   ],
   layout: channelsLast,
   emit(e) {

@@ -1,5 +1,5 @@
 import { LanewiseError } from '../../core/errors.js'
-import { toNumbers, type HostTensor } from '../../core/host.js'
+import { toNumbers } from '../../core/host.js'
 import { formatShape, type Shape } from '../../core/shape.js'
 import { float, int, ints, required, string } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, roundEven } from '../elementwise/scalar-floats.js'
@@ -45,16 +45,16 @@ export const RoiAlign = defineOp({
     spatial_scale: float(1),
   },
   infer({ attributes: { output_height, output_width }, inputs: [x, rois, indices] }) {
-    checkImage(x!.shape)
-    if (rois!.shape.length !== 2 || rois!.shape[1] !== 4 || indices!.shape.join() !== String(rois!.shape[0])) {
+    checkImage(x.shape)
+    if (rois.shape.length !== 2 || rois.shape[1] !== 4 || indices.shape.join() !== String(rois.shape[0])) {
       throw new LanewiseError(
         'E_SHAPE',
-        `regions ${formatShape(rois!.shape)} and batch indices ${formatShape(indices!.shape)} do not fit`,
+        `regions ${formatShape(rois.shape)} and batch indices ${formatShape(indices.shape)} do not fit`,
       )
     }
     if (!(output_height >= 1 && output_width >= 1))
       throw new LanewiseError('E_VALUE', `an output of ${output_height} × ${output_width}`)
-    return [{ dtype: x!.dtype, shape: [rois!.shape[0], x!.shape[1], output_height, output_width] }]
+    return [{ dtype: x.dtype, shape: [rois.shape[0], x.shape[1], output_height, output_width] }]
   },
   compute({ attributes, inputs: [x, rois, indices], outputs: [y] }) {
     const {
@@ -67,11 +67,11 @@ export const RoiAlign = defineOp({
     if (transformation !== 'half_pixel' && transformation !== 'output_half_pixel')
       throw new LanewiseError('E_VALUE', `coordinate_transformation_mode "${transformation}" is not known`)
     const aligned = transformation === 'half_pixel'
-    const [batch, channels, height, width] = x!.shape
+    const [batch, channels, height, width] = x.shape
     const [count, , rows, columns] = y.shape
-    const values = floatsOf(x!)
-    const boxes = floatsOf(rois!)
-    const images = toNumbers(indices!, 'batch_indices')
+    const values = floatsOf(x)
+    const boxes = floatsOf(rois)
+    const images = toNumbers(indices, 'batch_indices')
     const result = new Float64Array(count * channels * rows * columns)
     for (let n = 0; n < count; n++) {
       const image = images[n]
@@ -143,18 +143,18 @@ export const MaxRoiPool = defineOp({
   arity: 2,
   attributes: { pooled_shape: required(ints()), spatial_scale: float(1) },
   infer({ attributes: { pooled_shape: pooled }, inputs: [x, rois] }) {
-    checkImage(x!.shape)
-    if (rois!.shape.length !== 2 || rois!.shape[1] !== 5)
-      throw new LanewiseError('E_SHAPE', `regions must have five columns, got ${formatShape(rois!.shape)}`)
+    checkImage(x.shape)
+    if (rois.shape.length !== 2 || rois.shape[1] !== 5)
+      throw new LanewiseError('E_SHAPE', `regions must have five columns, got ${formatShape(rois.shape)}`)
     if (pooled.length !== 2 || pooled.some((size) => !(size >= 1)))
       throw new LanewiseError('E_VALUE', `pooled_shape ${formatShape(pooled)} must be two positive sizes`)
-    return [{ dtype: x!.dtype, shape: [rois!.shape[0], x!.shape[1], ...pooled] }]
+    return [{ dtype: x.dtype, shape: [rois.shape[0], x.shape[1], ...pooled] }]
   },
   compute({ attributes: { spatial_scale: scale }, inputs: [x, rois], outputs: [y] }) {
-    const [batch, channels, height, width] = x!.shape
+    const [batch, channels, height, width] = x.shape
     const [count, , rows, columns] = y.shape
-    const values = floatsOf(x!)
-    const boxes = floatsOf(rois as HostTensor)
+    const values = floatsOf(x)
+    const boxes = floatsOf(rois)
     const result = new Float64Array(count * channels * rows * columns)
     for (let n = 0; n < count; n++) {
       const image = boxes[5 * n]

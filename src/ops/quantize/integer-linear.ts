@@ -83,13 +83,13 @@ export const MatMulInteger = defineOp({
   arity: [2, 4],
   attributes: {},
   infer({ inputs: [a, b] }) {
-    requireBytes(a!.dtype, b!.dtype)
-    return [{ dtype: 'int32', shape: productShape(a!.shape, b!.shape).shape }]
+    requireBytes(a.dtype, b.dtype)
+    return [{ dtype: 'int32', shape: productShape(a.shape, b.shape).shape }]
   },
   kernel: (types, _, __, operands) => productKernel(types, operands, { x: 0, w: 1, xZero: 2, wZero: 3 }),
   emit: (e) => emitProduct(e, { x: 0, w: 1, xZero: 2, wZero: 3 }),
   compute({ inputs: [a, b, aZero, bZero], outputs: [y] }) {
-    return [int32(y.shape, matmul(centred(a!, aZero, asColumn(aZero?.shape ?? [])), centred(b!, bZero)).data)]
+    return [int32(y.shape, matmul(centred(a, aZero, asColumn(aZero?.shape ?? [])), centred(b, bZero)).data)]
   },
 })
 
@@ -98,16 +98,16 @@ export const ConvInteger = defineOp({
   arity: [2, 4],
   attributes: convAttributes,
   infer({ attributes, inputs: [x, w] }) {
-    requireBytes(x!.dtype, w!.dtype)
-    const { output } = convWindow(attributes, x!.shape, w!.shape)
-    return [{ dtype: 'int32', shape: [x!.shape[0], w!.shape[0], ...output] }]
+    requireBytes(x.dtype, w.dtype)
+    const { output } = convWindow(attributes, x.shape, w.shape)
+    return [{ dtype: 'int32', shape: [x.shape[0], w.shape[0], ...output] }]
   },
   layout: channelsLast,
   kernel: (types, _, __, operands) => convKernel(types, operands, { x: 0, w: 1, xZero: 2, wZero: 3 }),
   emit: (e) => emitConv(e, { x: 0, w: 1, xZero: 2, wZero: 3 }),
   compute({ attributes, inputs: [x, w, xZero, wZero], outputs: [y] }) {
-    const window = convWindow(attributes, x!.shape, w!.shape)
-    return [int32(y.shape, convolve(centred(x!, xZero), centredFilters(w!, wZero), window, attributes.group))]
+    const window = convWindow(attributes, x.shape, w.shape)
+    return [int32(y.shape, convolve(centred(x, xZero), centredFilters(w, wZero), window, attributes.group))]
   },
 })
 
@@ -126,23 +126,16 @@ export const QLinearMatMul = defineOp({
   name: 'QLinearMatMul',
   arity: 8,
   attributes: {},
-  infer: ({ inputs: [a, , , b, , , , yZero] }) => [
-    { dtype: yZero!.dtype, shape: productShape(a!.shape, b!.shape).shape },
-  ],
+  infer: ({ inputs: [a, , , b, , , , yZero] }) => [{ dtype: yZero.dtype, shape: productShape(a.shape, b.shape).shape }],
   kernel: (types, _, __, operands) => productKernel(types, operands, linear),
   emit: (e) => emitProduct(e, linear),
   compute({ inputs: [a, aScale, aZero, b, bScale, bZero, yScale, yZero], outputs: [y] }) {
-    const sums = matmul(centred(a!, aZero, asColumn(aZero!.shape)), centred(b!, bZero)).data
-    const aOf = broadcastTo(asColumn(aScale!.shape), y.shape)
-    const bOf = broadcastTo(bScale!.shape, y.shape)
-    const yOf = broadcastTo(asColumn(yScale!.shape), y.shape)
-    const zeroOf = broadcastTo(asColumn(yZero!.shape), y.shape)
-    const [aScales, bScales, yScales, zeros] = [
-      floatsOf(aScale!),
-      floatsOf(bScale!),
-      floatsOf(yScale!),
-      numbersOf(yZero!),
-    ]
+    const sums = matmul(centred(a, aZero, asColumn(aZero.shape)), centred(b, bZero)).data
+    const aOf = broadcastTo(asColumn(aScale.shape), y.shape)
+    const bOf = broadcastTo(bScale.shape, y.shape)
+    const yOf = broadcastTo(asColumn(yScale.shape), y.shape)
+    const zeroOf = broadcastTo(asColumn(yZero.shape), y.shape)
+    const [aScales, bScales, yScales, zeros] = [floatsOf(aScale), floatsOf(bScale), floatsOf(yScale), numbersOf(yZero)]
     const values = sums.map((sum, i) => {
       const scale = Math.fround(Math.fround(aScales[aOf[i]] * bScales[bOf[i]]) / yScales[yOf[i]])
       return Math.fround(Math.fround(sum) * scale)
@@ -156,20 +149,20 @@ export const QLinearConv = defineOp({
   arity: [8, 9],
   attributes: convAttributes,
   infer({ attributes, inputs: [x, , , w, , , , yZero] }) {
-    const { output } = convWindow(attributes, x!.shape, w!.shape)
-    return [{ dtype: yZero!.dtype, shape: [x!.shape[0], w!.shape[0], ...output] }]
+    const { output } = convWindow(attributes, x.shape, w.shape)
+    return [{ dtype: yZero.dtype, shape: [x.shape[0], w.shape[0], ...output] }]
   },
   layout: channelsLast,
   kernel: (types, _, __, operands) => convKernel(types, operands, { ...linear, bias: 8 }),
   emit: (e) => emitConv(e, { ...linear, bias: 8 }),
   compute({ attributes, inputs: [x, xScale, xZero, w, wScale, wZero, yScale, yZero, bias], outputs: [y] }) {
-    const window = convWindow(attributes, x!.shape, w!.shape)
-    const sums = convolve(centred(x!, xZero), centredFilters(w!, wZero), window, attributes.group)
+    const window = convWindow(attributes, x.shape, w.shape)
+    const sums = convolve(centred(x, xZero), centredFilters(w, wZero), window, attributes.group)
     const filters = y.shape[1]
     const each = sizeOf(window.output)
     const biasOf = perFilter(bias, filters, 'biases')
     const scaleOf = perFilter(wScale, filters, 'scales')
-    const [[inScale], [outScale], [zero]] = [floatsOf(xScale!), floatsOf(yScale!), Array.from(numbersOf(yZero!))]
+    const [[inScale], [outScale], [zero]] = [floatsOf(xScale), floatsOf(yScale), Array.from(numbersOf(yZero))]
     const values = sums.map((sum, i) => {
       const filter = Math.floor(i / each) % filters
       const scale = Math.fround(Math.fround(inScale * scaleOf(filter)) / outScale)

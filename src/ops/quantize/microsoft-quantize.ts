@@ -50,15 +50,15 @@ function binary(
     domain,
     arity: [7, 8],
     attributes: {},
-    infer: ({ inputs: [a, , , b] }) => [{ dtype: a!.dtype, shape: broadcastShapes(a!.shape, b!.shape) }],
+    infer: ({ inputs: [a, , , b] }) => [{ dtype: a.dtype, shape: broadcastShapes(a.shape, b.shape) }],
     compute({ inputs: [a, aScale, aZero, b, bScale, bZero, yScale, yZero], outputs: [y] }) {
-      const left = real(a!, aScale!, aZero)
-      const right = real(b!, bScale!, bZero)
-      const leftOf = broadcastOffsets(a!.shape, y.shape)
-      const rightOf = broadcastOffsets(b!.shape, y.shape)
+      const left = real(a, aScale, aZero)
+      const right = real(b, bScale, bZero)
+      const leftOf = broadcastOffsets(a.shape, y.shape)
+      const rightOf = broadcastOffsets(b.shape, y.shape)
       const values = new Float32Array(sizeOf(y.shape))
       for (let i = 0; i < values.length; i++) values[i] = apply(left[leftOf[i]], right[rightOf[i]])
-      return [stored(y.dtype, y.shape, values, yScale!, yZero)]
+      return [stored(y.dtype, y.shape, values, yScale, yZero)]
     },
   })
 }
@@ -104,12 +104,12 @@ export const QLinearLeakyRelu = defineOp({
   domain,
   arity: [4, 5],
   attributes: { alpha: float(0.01) },
-  infer: ({ inputs: [x] }) => [x!],
+  infer: ({ inputs: [x] }) => [x],
   compute: ({ attributes: { alpha }, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) => [
     stored(
       y.dtype,
       y.shape,
-      real(x!, xScale!, xZero).map((v) => (v < 0 ? alpha * v : v)),
+      real(x, xScale, xZero).map((v) => (v < 0 ? alpha * v : v)),
       need(yScale, 3),
       yZero,
     ),
@@ -121,12 +121,12 @@ export const QLinearSigmoid = defineOp({
   domain,
   arity: [4, 5],
   attributes: {},
-  infer: ({ inputs: [x] }) => [x!],
+  infer: ({ inputs: [x] }) => [x],
   compute: ({ inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) => [
     stored(
       y.dtype,
       y.shape,
-      real(x!, xScale!, xZero).map((v) => sigmoid(v)),
+      real(x, xScale, xZero).map((v) => sigmoid(v)),
       need(yScale, 3),
       yZero,
     ),
@@ -139,17 +139,17 @@ export const QLinearSoftmax = defineOp({
   arity: 5,
   /** `opset` is that of the Softmax that was quantised: before 13, all axes from `axis` on are one. */
   attributes: { axis: int(-1), opset: required(int()) },
-  infer: ({ inputs: [x] }) => [x!],
+  infer: ({ inputs: [x] }) => [x],
   compute({ attributes, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) {
     const axis = normalizeAxis(attributes.axis, y.shape.length)
     const flat = attributes.opset < 13
     const inner = flat ? 1 : sizeOf(y.shape.slice(axis + 1))
     const extent = flat ? sizeOf(y.shape.slice(axis)) : y.shape[axis]
-    const values = real(x!, xScale!, xZero)
+    const values = real(x, xScale, xZero)
     for (let o = 0; o < values.length; o += extent * inner) {
       for (let i = 0; i < inner; i++) softmaxRow(values, o + i, extent, inner)
     }
-    return [stored(y.dtype, y.shape, values, yScale!, yZero)]
+    return [stored(y.dtype, y.shape, values, yScale, yZero)]
   },
 })
 
@@ -200,16 +200,16 @@ export const QLinearAveragePool = defineOp({
     strides: ints(),
   },
   infer({ attributes, inputs: [x] }) {
-    const shape = firstShape(x!.shape, attributes.channels_last)
+    const shape = firstShape(x.shape, attributes.channels_last)
     const { output } = slideWindow(attributes, shape.slice(2), attributes.kernel_shape, attributes.ceil_mode !== 0)
-    return [{ dtype: x!.dtype, shape: lastShape([shape[0], shape[1], ...output], attributes.channels_last) }]
+    return [{ dtype: x.dtype, shape: lastShape([shape[0], shape[1], ...output], attributes.channels_last) }]
   },
   compute({ attributes, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) {
-    const shape = firstShape(x!.shape, attributes.channels_last)
+    const shape = firstShape(x.shape, attributes.channels_last)
     const [batch, channels, ...spatial] = shape
     const window = slideWindow(attributes, spatial, attributes.kernel_shape, attributes.ceil_mode !== 0)
-    const given = real(x!, xScale!, xZero)
-    const values = attributes.channels_last ? moved(given, x!.shape, true) : given
+    const given = real(x, xScale, xZero)
+    const values = attributes.channels_last ? moved(given, x.shape, true) : given
     const inSize = sizeOf(spatial)
     const outSize = sizeOf(window.output)
     const result = new Float32Array(batch * channels * outSize)
@@ -238,13 +238,13 @@ export const QLinearGlobalAveragePool = defineOp({
   arity: 5,
   attributes: { channels_last: int(0) },
   infer({ attributes, inputs: [x] }) {
-    const [batch, channels, ...spatial] = firstShape(x!.shape, attributes.channels_last)
-    return [{ dtype: x!.dtype, shape: lastShape([batch, channels, ...spatial.map(() => 1)], attributes.channels_last) }]
+    const [batch, channels, ...spatial] = firstShape(x.shape, attributes.channels_last)
+    return [{ dtype: x.dtype, shape: lastShape([batch, channels, ...spatial.map(() => 1)], attributes.channels_last) }]
   },
   layout: (query) => (query.attributes.channels_last ? { inputs: [], outputs: [] } : channelsLast(query)),
   kernel: ([x], _, __, operands) =>
     isByte(x) &&
-    operands[3]!.constant &&
+    operands[3].constant &&
     operands.every((operand, i) => !operand || i === 0 || sizeOf(operand.shape) === 1),
   emit(e) {
     const [x, y] = [e.input(0), e.output(0)]
@@ -277,9 +277,9 @@ export const QLinearGlobalAveragePool = defineOp({
     e.call('global_average_pool_q8', x.at, signed(x), images, pixels, channels, epilogue, y.at)
   },
   compute({ attributes, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) {
-    const [batch, channels, ...spatial] = firstShape(x!.shape, attributes.channels_last)
-    const given = real(x!, xScale!, xZero)
-    const values = attributes.channels_last ? moved(given, x!.shape, true) : given
+    const [batch, channels, ...spatial] = firstShape(x.shape, attributes.channels_last)
+    const given = real(x, xScale, xZero)
+    const values = attributes.channels_last ? moved(given, x.shape, true) : given
     const size = sizeOf(spatial)
     const result = new Float32Array(batch * channels)
     for (let p = 0; p < result.length; p++) {
@@ -287,7 +287,7 @@ export const QLinearGlobalAveragePool = defineOp({
       for (let i = 0; i < size; i++) sum += values[p * size + i]
       result[p] = sum / size
     }
-    return [stored(y.dtype, y.shape, result, yScale!, yZero)]
+    return [stored(y.dtype, y.shape, result, yScale, yZero)]
   },
 })
 
@@ -309,11 +309,11 @@ export const QLinearConcat = defineOp({
   compute({ attributes, inputs, outputs: [y] }) {
     const parts: HostTensor[] = []
     for (let i = 2; i < inputs.length; i += 3) {
-      const part = inputs[i]!
+      const part = inputs[i]
       parts.push(hostTensor('float32', part.shape, real(part, need(inputs[i + 1], i + 1), inputs[i + 2])))
     }
     const joined = concatenated(parts, normalizeAxis(attributes.axis, y.shape.length))
-    return [stored(y.dtype, y.shape, joined.data as Float32Array, inputs[0]!, inputs[1])]
+    return [stored(y.dtype, y.shape, joined.data as Float32Array, inputs[0], inputs[1])]
   },
 })
 
@@ -324,7 +324,7 @@ export const QGemm = defineOp({
   arity: [6, 9],
   attributes: { alpha: float(1), transA: int(0), transB: int(0) },
   infer({ attributes: { transA, transB }, inputs: [a, , , b, , , , yScale, yZero] }) {
-    const [left, right] = [turned(a!.shape, transA), turned(b!.shape, transB)]
+    const [left, right] = [turned(a.shape, transA), turned(b.shape, transB)]
     if (yScale && !yZero) throw new LanewiseError('E_GRAPH', 'y_scale without y_zero_point')
     return [{ dtype: yScale ? yZero!.dtype : 'float32', shape: productShape(left, right).shape }]
   },
@@ -337,13 +337,13 @@ export const QGemm = defineOp({
     outputs: [y],
   }) {
     const [m, n] = y.shape
-    const left = turnedMatrix(centred(a!, aZero), transA)
-    const right = turnedMatrix(centred(b!, bZero, bZero && transB ? [...bZero.shape, 1] : bZero?.shape), transB)
+    const left = turnedMatrix(centred(a, aZero), transA)
+    const right = turnedMatrix(centred(b, bZero, bZero && transB ? [...bZero.shape, 1] : bZero?.shape), transB)
     const sums = matmul(left, right).data
-    const bScales = floatsOf(bScale!)
+    const bScales = floatsOf(bScale)
     const added = c && numbersOf(c)
     const addedOf = c && broadcastOffsets(c.shape, [m, n])
-    const [from] = floatsOf(aScale!)
+    const [from] = floatsOf(aScale)
     const to = yScale ? floatsOf(yScale)[0] : 1
     const values = Float32Array.from(sums, (sum, i) => {
       const scale = Math.fround(Math.fround(Math.fround(alpha * from) * bScales[bScales.length === 1 ? 0 : i % n]) / to)
@@ -412,11 +412,11 @@ export const MatMulIntegerToFloat = defineOp({
   domain,
   arity: [4, 7],
   attributes: {},
-  infer: ({ inputs: [a, b, aScale] }) => [{ dtype: aScale!.dtype, shape: productShape(a!.shape, b!.shape).shape }],
+  infer: ({ inputs: [a, b, aScale] }) => [{ dtype: aScale.dtype, shape: productShape(a.shape, b.shape).shape }],
   kernel: (types, _, __, operands) => productKernel(types, operands, toFloatRoles),
   emit: (e) => emitProduct(e, toFloatRoles),
   compute: ({ inputs: [a, b, aScale, bScale, aZero, bZero, bias], outputs: [y] }) => [
-    scaledProduct(a!, aZero, floatsOf(aScale!), b!, bZero, floatsOf(bScale!), bias, y.dtype, y.shape),
+    scaledProduct(a, aZero, floatsOf(aScale), b, bZero, floatsOf(bScale), bias, y.dtype, y.shape),
   ],
 })
 
@@ -426,24 +426,14 @@ export const DynamicQuantizeMatMul = defineOp({
   domain,
   arity: [3, 5],
   attributes: {},
-  infer: ({ inputs: [a, b] }) => [{ dtype: 'float32', shape: productShape(a!.shape, b!.shape).shape }],
+  infer: ({ inputs: [a, b] }) => [{ dtype: 'float32', shape: productShape(a.shape, b.shape).shape }],
   compute({ inputs: [a, b, bScale, bZero, bias], outputs: [y] }) {
-    const { scale, zero } = dynamicRange(floatsOf(a!))
+    const { scale, zero } = dynamicRange(floatsOf(a))
     const scaleTensor = floatTensor('float32', [], [scale])
     const zeroTensor: HostTensor = { dtype: 'uint8', shape: [], data: Uint8Array.of(zero) }
-    const integers = quantized(a!, scaleTensor, zeroTensor, 'uint8', perTensor(sizeOf(a!.shape)))
+    const integers = quantized(a, scaleTensor, zeroTensor, 'uint8', perTensor(sizeOf(a.shape)))
     return [
-      scaledProduct(
-        integers,
-        zeroTensor,
-        Float32Array.of(scale),
-        b!,
-        bZero,
-        floatsOf(bScale!),
-        bias,
-        'float32',
-        y.shape,
-      ),
+      scaledProduct(integers, zeroTensor, Float32Array.of(scale), b, bZero, floatsOf(bScale), bias, 'float32', y.shape),
     ]
   },
 })
@@ -473,29 +463,29 @@ export const MatMulNBits = defineOp({
     weight_prepacked: int(0),
   },
   infer({ attributes: { K, N, bits, block_size, weight_prepacked }, inputs: [a, b, scales] }): TensorType[] {
-    const { shape } = a!
+    const { shape } = a
     if (shape[shape.length - 1] !== K)
       throw new LanewiseError('E_SHAPE', `the last axis of ${formatShape(shape)} should be ${K}`)
     if (!(bits >= 2 && bits <= 8) || weight_prepacked !== 0)
       throw new LanewiseError('E_UNSUPPORTED', `bits ${bits}, weight_prepacked ${weight_prepacked}`)
     if (!(block_size > 0)) throw new LanewiseError('E_VALUE', `block_size must be positive, got ${block_size}`)
     const blocks = Math.ceil(K / block_size)
-    if (sizeOf(b!.shape) !== N * blocks * Math.ceil((block_size * bits) / 8)) {
+    if (sizeOf(b.shape) !== N * blocks * Math.ceil((block_size * bits) / 8)) {
       throw new LanewiseError(
         'E_SHAPE',
-        `weights of shape ${formatShape(b!.shape)} do not hold ${N} rows of ${blocks} blocks`,
+        `weights of shape ${formatShape(b.shape)} do not hold ${N} rows of ${blocks} blocks`,
       )
     }
-    if (sizeOf(scales!.shape) !== N * blocks)
-      throw new LanewiseError('E_SHAPE', `there should be ${N * blocks} scales, got ${formatShape(scales!.shape)}`)
-    return [{ dtype: a!.dtype, shape: [...shape.slice(0, -1), N] }]
+    if (sizeOf(scales.shape) !== N * blocks)
+      throw new LanewiseError('E_SHAPE', `there should be ${N * blocks} scales, got ${formatShape(scales.shape)}`)
+    return [{ dtype: a.dtype, shape: [...shape.slice(0, -1), N] }]
   },
   compute({ attributes: { K, N, bits, block_size }, inputs: [a, b, scales, zeros, groups, bias], outputs: [y] }) {
     const blocks = Math.ceil(K / block_size)
     const blockBytes = Math.ceil((block_size * bits) / 8)
     const rowBytes = Math.ceil((blocks * bits) / 8)
-    const scaleOf = floatsOf(scales!)
-    const bytes = numbersOf(b!)
+    const scaleOf = floatsOf(scales)
+    const bytes = numbersOf(b)
     const zeroValues = zeros && numbersOf(zeros)
     const packed = zeros?.dtype === 'uint8'
     if (zeroValues && zeroValues.length < (packed ? N * rowBytes : N * blocks)) {
@@ -521,7 +511,7 @@ export const MatMulNBits = defineOp({
         weights[k * N + row] = Math.fround(q - zeroAt(row, group)) * scaleOf[row * blocks + group]
       }
     }
-    const { data } = matmul({ shape: a!.shape, data: floatsOf(a!) }, { shape: [K, N], data: weights })
+    const { data } = matmul({ shape: a.shape, data: floatsOf(a) }, { shape: [K, N], data: weights })
     const biases = bias && floatsOf(bias)
     return [floatTensor(y.dtype, y.shape, biases ? data.map((value, i) => value + biases[i % N]) : data)]
   },

@@ -174,7 +174,7 @@ export const QuantizeLinear = defineOp({
   arity: [2, 3],
   attributes: { axis: int(1), block_size: int(0), output_dtype: int(0), precision: int(0), saturate: int(1) },
   infer({ attributes, inputs: [x, scale, zero] }) {
-    granularity(x!.shape, scale!.shape, attributes)
+    granularity(x.shape, scale.shape, attributes)
     const wanted = namedType(attributes.output_dtype)
     if (zero && wanted && zero.dtype !== wanted) {
       throw new LanewiseError('E_TENSOR', `output_dtype is ${wanted}, the zero point ${zero.dtype}`, {
@@ -182,8 +182,8 @@ export const QuantizeLinear = defineOp({
         actual: zero.dtype,
       })
     }
-    checkZero(scale!.shape, zero?.shape)
-    return [{ dtype: zero?.dtype ?? wanted ?? 'uint8', shape: x!.shape }]
+    checkZero(scale.shape, zero?.shape)
+    return [{ dtype: zero?.dtype ?? wanted ?? 'uint8', shape: x.shape }]
   },
   layout: follow,
   kernel: ([x, scale, zero], { block_size, output_dtype, precision }) => {
@@ -212,9 +212,9 @@ export const QuantizeLinear = defineOp({
     )
   },
   compute({ attributes, inputs: [x, scale, zero], outputs: [y] }) {
-    const g = granularity(x!.shape, scale!.shape, attributes)
-    const precision = namedType(attributes.precision) ?? (isFloat(scale!.dtype) ? scale!.dtype : 'float32')
-    return [quantized(x!, scale!, zero, y.dtype, g, precision, attributes.saturate !== 0)]
+    const g = granularity(x.shape, scale.shape, attributes)
+    const precision = namedType(attributes.precision) ?? (isFloat(scale.dtype) ? scale.dtype : 'float32')
+    return [quantized(x, scale, zero, y.dtype, g, precision, attributes.saturate !== 0)]
   },
 })
 
@@ -223,15 +223,15 @@ export const DequantizeLinear = defineOp({
   arity: [2, 3],
   attributes: { axis: int(1), block_size: int(0), output_dtype: int(0) },
   infer({ attributes, inputs: [x, scale, zero] }) {
-    granularity(x!.shape, scale!.shape, attributes)
-    checkZero(scale!.shape, zero?.shape)
-    if (zero && zero.dtype !== x!.dtype) {
-      throw new LanewiseError('E_TENSOR', `the zero point is ${zero.dtype}, the data ${x!.dtype}`, {
-        expected: x!.dtype,
+    granularity(x.shape, scale.shape, attributes)
+    checkZero(scale.shape, zero?.shape)
+    if (zero && zero.dtype !== x.dtype) {
+      throw new LanewiseError('E_TENSOR', `the zero point is ${zero.dtype}, the data ${x.dtype}`, {
+        expected: x.dtype,
         actual: zero.dtype,
       })
     }
-    return [{ dtype: namedType(attributes.output_dtype) ?? scale!.dtype, shape: x!.shape }]
+    return [{ dtype: namedType(attributes.output_dtype) ?? scale.dtype, shape: x.shape }]
   },
   layout: follow,
   kernel: ([x, scale], { block_size, output_dtype }) =>
@@ -252,9 +252,9 @@ export const DequantizeLinear = defineOp({
     )
   },
   compute({ attributes, inputs: [x, scale, zero], outputs: [y] }) {
-    if (!isInteger(x!.dtype) && !isFloat(x!.dtype))
-      throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x!.dtype}`, { actual: x!.dtype })
-    return [dequantized(x!, scale!, zero, y.dtype, granularity(x!.shape, scale!.shape, attributes))]
+    if (!isInteger(x.dtype) && !isFloat(x.dtype))
+      throw new LanewiseError('E_UNSUPPORTED', `not supported for ${x.dtype}`, { actual: x.dtype })
+    return [dequantized(x, scale, zero, y.dtype, granularity(x.shape, scale.shape, attributes))]
   },
 })
 
@@ -267,7 +267,7 @@ export const QuantizeDequantize = defineOp({
   domain: 'lanewise',
   arity: 1,
   attributes: { scale: float(1), shift: float(0) },
-  infer: ({ inputs: [x] }) => [x!],
+  infer: ({ inputs: [x] }) => [x],
   layout: follow,
   emit(e) {
     const y = e.overwrite(0, 0)
@@ -304,7 +304,7 @@ export const DynamicQuantizeLinear = defineOp({
   attributes: {},
   infer({ inputs: [x] }) {
     return [
-      { dtype: 'uint8', shape: x!.shape },
+      { dtype: 'uint8', shape: x.shape },
       { dtype: 'float32', shape: [] },
       { dtype: 'uint8', shape: [] },
     ]
@@ -316,9 +316,9 @@ export const DynamicQuantizeLinear = defineOp({
     e.call('dynamic_quantize_linear', x.at, place(0, x.size), x.size, place(1, 4), place(2, 1))
   },
   compute({ inputs: [x] }) {
-    const { scale, zero } = dynamicRange(floatsOf(x!))
+    const { scale, zero } = dynamicRange(floatsOf(x))
     const scaleTensor = floatTensor('float32', [], [scale])
     const zeroTensor: HostTensor = { dtype: 'uint8', shape: [], data: Uint8Array.of(zero) }
-    return [quantized(x!, scaleTensor, zeroTensor, 'uint8', perTensor(sizeOf(x!.shape))), scaleTensor, zeroTensor]
+    return [quantized(x, scaleTensor, zeroTensor, 'uint8', perTensor(sizeOf(x.shape))), scaleTensor, zeroTensor]
   },
 })

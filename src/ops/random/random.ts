@@ -53,7 +53,7 @@ function distribution<K extends string>(
     arity: 1,
     random: true,
     attributes: { dtype: int(), ...parameters },
-    infer: ({ attributes: { dtype }, inputs: [x] }) => [{ dtype: typeOf(dtype, x!.dtype), shape: x!.shape }],
+    infer: ({ attributes: { dtype }, inputs: [x] }) => [{ dtype: typeOf(dtype, x.dtype), shape: x.shape }],
     compute: values,
   })
   return [plain, like] as const
@@ -78,10 +78,10 @@ export const Bernoulli = defineOp({
   arity: 1,
   random: true,
   attributes: { dtype: int(), seed: float() },
-  infer: ({ attributes: { dtype }, inputs: [x] }) => [{ dtype: typeOf(dtype, x!.dtype), shape: x!.shape }],
+  infer: ({ attributes: { dtype }, inputs: [x] }) => [{ dtype: typeOf(dtype, x.dtype), shape: x.shape }],
   compute({ attributes, inputs: [x], outputs: [y], seed }) {
     const random = generator(attributes.seed, seed)
-    const probabilities = floatsOf(x!)
+    const probabilities = floatsOf(x)
     let i = 0
     return [filled(y.dtype, y.shape, () => (random.uniform() < probabilities[i++] ? 1 : 0))]
   },
@@ -96,16 +96,16 @@ export const Multinomial = defineOp({
   infer({ attributes: { dtype, sample_size: samples }, inputs: [x] }) {
     const type = typeOf(dtype, 'int32')
     if (!isInteger(type)) throw new LanewiseError('E_VALUE', `classes are whole numbers, not ${type}`)
-    if (x!.shape.length !== 2 || x!.shape[1] === 0)
-      throw new LanewiseError('E_SHAPE', `the input must be [batch, classes], got ${formatShape(x!.shape)}`)
+    if (x.shape.length !== 2 || x.shape[1] === 0)
+      throw new LanewiseError('E_SHAPE', `the input must be [batch, classes], got ${formatShape(x.shape)}`)
     if (samples < 0) throw new LanewiseError('E_VALUE', `sample_size must not be negative, got ${samples}`)
-    return [{ dtype: type, shape: [x!.shape[0], samples] }]
+    return [{ dtype: type, shape: [x.shape[0], samples] }]
   },
   compute({ attributes, inputs: [x], outputs: [y], seed }) {
     const samples = attributes.sample_size
     const random = generator(attributes.seed, seed)
-    const classes = x!.shape[1]
-    const logits = Float64Array.from(floatsOf(x!))
+    const classes = x.shape[1]
+    const logits = Float64Array.from(floatsOf(x))
     const drawn: number[] = []
     for (let at = 0; at < logits.length; at += classes) {
       const row = logits.subarray(at, at + classes)

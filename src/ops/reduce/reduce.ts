@@ -216,7 +216,7 @@ function reduceOp(
     arity: [1, 2],
     attributes: reduceAttributes,
     infer({ attributes, inputs: [x, axes], value }) {
-      const { dtype, shape } = x!
+      const { dtype, shape } = x
       const known = axes && value(1)
       const whole = isInteger(dtype) || (dtype === 'bool' && ordering)
       if (!isFloat(dtype) && !(whole && integer))
@@ -236,9 +236,9 @@ function reduceOp(
       emitIntegers(e, x.dtype, code, x.at, runs, y.at)
     },
     compute({ attributes, inputs: [x, given], outputs: [{ shape }] }) {
-      const axes = axesOf(given, x!.shape.length, attributes)
-      if (!isFloat(x!.dtype)) return [foldIntegers(x!, axes, shape, integer!)]
-      return [typeof float === 'function' ? float(x!, axes, shape) : foldFloats(x!, axes, shape, float)]
+      const axes = axesOf(given, x.shape.length, attributes)
+      if (!isFloat(x.dtype)) return [foldIntegers(x, axes, shape, integer!)]
+      return [typeof float === 'function' ? float(x, axes, shape) : foldFloats(x, axes, shape, float)]
     },
     upgrades: [{ below: axesInput, apply: axesToInput }],
   })
@@ -356,7 +356,7 @@ function argOp(name: string, smallest: boolean): OpDefinition<ArgAttributes> {
     arity: 1,
     attributes: argAttributes,
     infer({ attributes: { axis, keepdims }, inputs: [x] }): TensorType[] {
-      const { shape } = x!
+      const { shape } = x
       const at = normalizeAxis(axis, shape.length)
       if (shape[at] === 0) throw new LanewiseError('E_SHAPE', `axis ${at} is empty: it has no largest element`)
       return [{ dtype: 'int64', shape: reducedShape(shape, [at], keepdims !== 0) }]
@@ -382,17 +382,17 @@ function argOp(name: string, smallest: boolean): OpDefinition<ArgAttributes> {
       )
     },
     compute({ attributes: { axis, select_last_index: last }, inputs: [x], outputs: [{ shape }] }) {
-      const at = normalizeAxis(axis, x!.shape.length)
+      const at = normalizeAxis(axis, x.shape.length)
       const y = hostZeros('int64', shape)
-      const from = isFloat(x!.dtype) ? floatsOf(x!) : (x!.data as unknown as number[])
+      const from = isFloat(x.dtype) ? floatsOf(x) : (x.data as unknown as number[])
       const best = new Int32Array(y.data.length).fill(-1)
-      const inner = sizeOf(x!.shape.slice(at + 1))
+      const inner = sizeOf(x.shape.slice(at + 1))
       const beats = (a: number, b: number) =>
         a !== a ? b === b || last !== 0 : (smallest ? a < b : a > b) || (last !== 0 && a === b)
-      forEachFolded(x!.shape, [at], (i, k) => {
+      forEachFolded(x.shape, [at], (i, k) => {
         if (best[k] < 0 || beats(from[i], from[best[k]])) best[k] = i
       })
-      best.forEach((i, k) => ((y.data as BigInt64Array)[k] = BigInt(Math.floor(i / inner) % x!.shape[at])))
+      best.forEach((i, k) => ((y.data as BigInt64Array)[k] = BigInt(Math.floor(i / inner) % x.shape[at])))
       return [y]
     },
   })
@@ -445,7 +445,7 @@ export const CumSum = defineOp({
   arity: 2,
   attributes: running,
   infer: inferRunning,
-  layout: ({ inputs: [x] }) => ({ inputs: [x!.order], outputs: [x!.order] }),
+  layout: ({ inputs: [x] }) => ({ inputs: [x.order], outputs: [x.order] }),
   kernel: ([type]) => type === 'float32',
   emit(e) {
     const x = e.input(0)
@@ -454,7 +454,7 @@ export const CumSum = defineOp({
     const { exclusive, reverse } = e.attributes
     e.call('cumsum_f32', x.at, e.overwrite(0, 0).at, x.physical[at], inner, 0, outer, exclusive, reverse)
   },
-  compute: ({ attributes, inputs: [x, axis] }) => [runningFold(x!, axis!, attributes, 0, plus)],
+  compute: ({ attributes, inputs: [x, axis] }) => [runningFold(x, axis, attributes, 0, plus)],
 })
 
 export const CumProd = defineOp({
@@ -462,5 +462,5 @@ export const CumProd = defineOp({
   arity: 2,
   attributes: running,
   infer: inferRunning,
-  compute: ({ attributes, inputs: [x, axis] }) => [runningFold(x!, axis!, attributes, 1, (a, b) => a * b)],
+  compute: ({ attributes, inputs: [x, axis] }) => [runningFold(x, axis, attributes, 1, (a, b) => a * b)],
 })

@@ -12,9 +12,9 @@ export const TopK = defineOp({
   arity: 2,
   attributes: { axis: int(-1), largest: int(1), sorted: int(1) },
   infer({ attributes, inputs: [x], value }) {
-    const axis = normalizeAxis(attributes.axis, x!.shape.length)
-    const given = toNumbers(value(1)!, 'k')
-    const size = x!.shape[axis]
+    const axis = normalizeAxis(attributes.axis, x.shape.length)
+    const given = toNumbers(value(1), 'k')
+    const size = x.shape[axis]
     if (given.length !== 1) throw new LanewiseError('E_SHAPE', `k must be one number, got ${given.length}`)
     const [k] = given
     if (k < 0 || k > size)
@@ -22,14 +22,14 @@ export const TopK = defineOp({
         expected: `[0, ${size}]`,
         actual: String(k),
       })
-    const shape = x!.shape.map((old, i) => (i === axis ? k : old))
+    const shape = x.shape.map((old, i) => (i === axis ? k : old))
     return [
-      { dtype: x!.dtype, shape },
+      { dtype: x.dtype, shape },
       { dtype: 'int64', shape },
     ]
   },
   compute({ attributes, inputs, outputs: [type, indexType] }) {
-    const x = inputs[0]!
+    const x = inputs[0]
     const axis = normalizeAxis(attributes.axis, x.shape.length)
     const size = x.shape[axis]
     const k = type.shape[axis]

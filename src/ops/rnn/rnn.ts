@@ -182,7 +182,7 @@ export const RNN = defineOp({
   arity: [3, 6],
   attributes: common,
   infer: ({ attributes, inputs }) =>
-    outputTypes(inputs[0]!, recurrentSizes(1, attributes, inputs), attributes.layout).slice(0, 2),
+    outputTypes(inputs[0], recurrentSizes(1, attributes, inputs), attributes.layout).slice(0, 2),
   kernel: (types, attributes) =>
     plainRecurrence(types, attributes, ['tanh']) || plainRecurrence(types, attributes, ['relu']),
   emit(e) {
@@ -229,7 +229,7 @@ export const GRU = defineOp({
   arity: [3, 6],
   attributes: { ...common, linear_before_reset: int(0) },
   infer: ({ attributes, inputs }) =>
-    outputTypes(inputs[0]!, recurrentSizes(3, attributes, inputs), attributes.layout).slice(0, 2),
+    outputTypes(inputs[0], recurrentSizes(3, attributes, inputs), attributes.layout).slice(0, 2),
   kernel: (types, attributes) => plainRecurrence(types, attributes, ['sigmoid', 'tanh']),
   emit(e) {
     const after = e.attributes.linear_before_reset ? 1 : 0
@@ -279,7 +279,7 @@ export const LSTM = defineOp({
   name: 'LSTM',
   arity: [3, 8],
   attributes: { ...common, input_forget: int(0) },
-  infer: ({ attributes, inputs }) => outputTypes(inputs[0]!, recurrentSizes(4, attributes, inputs), attributes.layout),
+  infer: ({ attributes, inputs }) => outputTypes(inputs[0], recurrentSizes(4, attributes, inputs), attributes.layout),
   kernel: (types, attributes) =>
     !attributes.input_forget && plainRecurrence(types, attributes, ['sigmoid', 'tanh', 'tanh']),
   emit(e) {

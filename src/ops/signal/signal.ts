@@ -59,15 +59,15 @@ export const DFT = defineOp({
   arity: [1, 3],
   attributes: { inverse: int(0), onesided: int(0) },
   infer: (c) => [
-    { dtype: c.inputs[0]!.dtype, shape: transformOf(c.attributes, c.inputs[0]!.shape, c.value(1), c.value(2)).shape },
+    { dtype: c.inputs[0].dtype, shape: transformOf(c.attributes, c.inputs[0].shape, c.value(1), c.value(2)).shape },
   ],
   compute({ attributes, inputs: [x, lengthTensor, axisTensor], outputs: [y] }) {
-    const { axis, length, kept, toReal } = transformOf(attributes, x!.shape, lengthTensor, axisTensor)
-    const values = floatsOf(x!)
-    const parts = x!.shape[x!.shape.length - 1]
-    const extent = x!.shape[axis]
-    const outer = sizeOf(x!.shape.slice(0, axis))
-    const inner = sizeOf(x!.shape.slice(axis + 1, -1))
+    const { axis, length, kept, toReal } = transformOf(attributes, x.shape, lengthTensor, axisTensor)
+    const values = floatsOf(x)
+    const parts = x.shape[x.shape.length - 1]
+    const extent = x.shape[axis]
+    const outer = sizeOf(x.shape.slice(0, axis))
+    const inner = sizeOf(x.shape.slice(axis + 1, -1))
     const outParts = toReal ? 1 : 2
     const result = new Float64Array(sizeOf(y.shape))
     const line = { re: new Float64Array(length), im: new Float64Array(length) }
@@ -115,13 +115,13 @@ export const STFT = defineOp({
   arity: [2, 4],
   attributes: { onesided: int(1) },
   infer(c) {
-    const { frames, bins } = framesOf(c.attributes, c.inputs[0]!, c.inputs[2], c.value(1)!, c.value(3))
-    return [{ dtype: c.inputs[0]!.dtype, shape: [c.inputs[0]!.shape[0], frames, bins, 2] }]
+    const { frames, bins } = framesOf(c.attributes, c.inputs[0], c.inputs[2], c.value(1), c.value(3))
+    return [{ dtype: c.inputs[0].dtype, shape: [c.inputs[0].shape[0], frames, bins, 2] }]
   },
   compute({ attributes, inputs: [x, stepTensor, window, lengthTensor], outputs: [y] }) {
-    const { step, length, frames, bins } = framesOf(attributes, x!, window, stepTensor!, lengthTensor)
-    const [batch, extent, parts] = x!.shape
-    const values = floatsOf(x!)
+    const { step, length, frames, bins } = framesOf(attributes, x, window, stepTensor, lengthTensor)
+    const [batch, extent, parts] = x.shape
+    const values = floatsOf(x)
     const weights = window && floatsOf(window)
     const result = new Float64Array(sizeOf(y.shape))
     const line = { re: new Float64Array(length), im: new Float64Array(length) }
@@ -184,7 +184,7 @@ function cosineWindow(name: string, terms: readonly number[]) {
     arity: 1,
     attributes: { output_datatype: int(1), periodic: int(1) },
     infer(c) {
-      const size = scalarOf(c.value(0)!, 'size')
+      const size = scalarOf(c.value(0), 'size')
       if (size < 0) throw new LanewiseError('E_VALUE', `size must not be negative, got ${size}`)
       return [{ dtype: outputType(c.attributes.output_datatype), shape: [size] }]
     },
@@ -210,13 +210,13 @@ export const MelWeightMatrix = defineOp({
   arity: 5,
   attributes: { output_datatype: int(1) },
   infer(c) {
-    const mels = scalarOf(c.value(0)!, 'num_mel_bins')
-    const length = scalarOf(c.value(1)!, 'dft_length')
+    const mels = scalarOf(c.value(0), 'num_mel_bins')
+    const length = scalarOf(c.value(1), 'dft_length')
     if (mels < 0 || length < 0) throw new LanewiseError('E_VALUE', `${mels} mel bins for transforms of ${length}`)
     return [{ dtype: outputType(c.attributes.output_datatype), shape: [Math.floor(length / 2) + 1, mels] }]
   },
   compute({ inputs, outputs: [{ dtype, shape }] }) {
-    const [, length, rate, lowest, highest] = inputs.map((input) => numbersOf(input!)[0])
+    const [, length, rate, lowest, highest] = inputs.map((input) => numbersOf(input)[0])
     const [bins, mels] = shape
     const mel = (frequency: number) => (2595 * log(1 + frequency / 700)) / Math.LN10
     const step = (mel(highest) - mel(lowest)) / (mels + 2)

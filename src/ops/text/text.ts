@@ -20,15 +20,15 @@ export const StringConcat = defineOp({
   name: 'StringConcat',
   arity: 2,
   attributes: {},
-  infer: ({ inputs: [a, b] }) => [{ dtype: 'string', shape: broadcastShapes(a!.shape, b!.shape) }],
+  infer: ({ inputs: [a, b] }) => [{ dtype: 'string', shape: broadcastShapes(a.shape, b.shape) }],
   compute({ inputs: [a, b], outputs: [{ shape }] }) {
-    const [left, right] = [stringsOf(a!), stringsOf(b!)]
-    const rightOf = broadcastOffsets(b!.shape, shape)
+    const [left, right] = [stringsOf(a), stringsOf(b)]
+    const rightOf = broadcastOffsets(b.shape, shape)
     return [
       hostTensor(
         'string',
         shape,
-        broadcastOffsets(a!.shape, shape).map((at, i) => left[at] + right[rightOf[i]]),
+        broadcastOffsets(a.shape, shape).map((at, i) => left[at] + right[rightOf[i]]),
       ),
     ]
   },
@@ -266,10 +266,10 @@ export const TfIdfVectorizer = defineOp({
     if (weights && weights.length !== indexes.length)
       throw new LanewiseError('E_VALUE', `${weights.length} weights for ${indexes.length} n-grams`)
     const root = poolOf(attributes)
-    const items = Array.from(x!.data as ArrayLike<string | bigint | number>, (item) =>
+    const items = Array.from(x.data as ArrayLike<string | bigint | number>, (item) =>
       typeof item === 'number' ? BigInt(item) : item,
     )
-    const columns = x!.shape.at(-1) ?? 1
+    const columns = x.shape.at(-1) ?? 1
     const width = widthOf(attributes)
     const result = new Float32Array(sizeOf(shape))
     let looked = 0
