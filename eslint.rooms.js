@@ -13,9 +13,10 @@ const below = {
   autograd: ['api', 'plan', 'ops', 'ir', 'core', 'bindings', 'platform'],
   nn: ['autograd', 'api', 'onnx', 'plan', 'ops', 'ir', 'core'],
   optim: ['autograd', 'api', 'plan', 'core'],
-  data: ['api', 'core', 'platform'],
-  generate: ['api', 'core', 'platform'],
-  train: ['nn', 'optim', 'data', 'generate', 'autograd', 'api', 'onnx', 'ir', 'core', 'platform'],
+  text: ['core'],
+  data: ['api', 'core', 'platform', 'text'],
+  generate: ['api', 'core', 'platform', 'text'],
+  train: ['nn', 'optim', 'data', 'text', 'generate', 'autograd', 'api', 'onnx', 'ir', 'core', 'platform'],
 }
 
 const everything = [...Object.keys(below), 'cli']

@@ -46,4 +46,5 @@ export {
 } from './optim/optimizer.js'
 export * from './optim/schedules.js'
 export { Tensor } from './api/tensor.js'
+export * from './text/index.js'
 export * from './train/index.js'

@@ -25,5 +25,6 @@ export { loadMnist, loadMnistPart, mnistSets, type MnistName, type MnistPart, ty
 export { decodePicture, resizedPicture, type Picture } from './picture.js'
 export { RandomSampler, SequentialSampler, WeightedRandomSampler, type Sampler } from './sampler.js'
 export { MinMaxScaler, StandardScaler, type ScaleBy, type ScalerState } from './scale.js'
+export { joinDocuments, LengthBucketSampler, padSequences, SequenceDataset, type PadOptions } from './sequences.js'
 export { textStream, TokenDataset, Vocabulary, type TextUnit, type WindowOptions } from './text.js'
 export { Random, type RandomState } from '../core/random.js'

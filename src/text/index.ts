@@ -1,0 +1,3 @@
+export { trainBpe, type BpeTables, type BpeTraining } from './bpe-trainer.js'
+export { gpt2Pattern } from './byte-level.js'
+export { Decoder, Tokenizer, type Normalizer, type TokenizerOptions, type TrainTokenizerOptions } from './tokenizer.js'
