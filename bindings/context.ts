@@ -1,7 +1,6 @@
 import { viewData, type NumericDType, type TypedArray } from '../src/core/dtype.js'
-import { LanewiseError } from '../src/core/errors.js'
+import { isTrap, LanewiseError } from '../src/core/errors.js'
 import { HostMemory } from '../src/core/host-memory.js'
-import { isErrorNamed } from '../src/core/realm.js'
 import type { WasmAddress } from './address.js'
 import type { Build, Kernels } from './module.js'
 
@@ -212,13 +211,6 @@ function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Ke
 
 function notKernels(why: string, cause?: unknown): LanewiseError {
   return new LanewiseError('E_VALUE', `this is not a WebAssembly module of Lanewise's kernels: ${why}`, { cause })
-}
-
-/** Whether a kernel was left in the middle: by a trap, or because the stack was full when it was called. */
-function isTrap(error: unknown): error is Error {
-  if (isErrorNamed(error, 'RuntimeError')) return true
-  // V8 and JavaScriptCore throw a RangeError, SpiderMonkey an InternalError.
-  return isErrorNamed(error, 'RangeError', 'InternalError') && /call stack|recursion/.test(error.message)
 }
 
 /** The next address, or size, that is a whole number of cache lines. */

@@ -47,8 +47,9 @@ for (const { platform, entryPoints } of groups) {
     target: 'es2022',
     bundle: true,
     splitting: true,
-    minifySyntax: true,
-    minifyWhitespace: true,
+    // In Node an uncaught error prints the line that threw it: lines stay lines there. The size of a download matters in browsers.
+    minifySyntax: platform === 'browser',
+    minifyWhitespace: platform === 'browser',
     legalComments: 'none',
     sourcemap: 'linked',
     metafile: true,

@@ -1,12 +1,13 @@
-import type { DType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
+import type { DType } from '../core/dtype.js'
 import type { HostTensor } from '../core/host.js'
-import { parseAttributes, toRaw, type RawAttributes } from '../ir/attributes.js'
+import { parseAttributes } from '../ir/attributes.js'
 import { checkInputs } from '../ir/op.js'
 import { findOp } from '../ir/registry.js'
+import { attributesFrom } from './attributes.js'
+import { declareOutputs } from './declare-outputs.js'
 import { hostOf, isTensorLike, type TensorLike } from './value.js'
-import { inferTypes } from '../ir/infer.js'
-import { notFused, type Dimension, type Graph, type Node, type Value } from '../ir/graph.js'
+import { notFused, type DeclaredType, type Dimension, type Graph, type Node, type Value } from '../ir/graph.js'
 
 /**
  * Builds a graph node by node, at the newest operator semantics.
@@ -26,10 +27,15 @@ export class GraphBuilder {
 
   constructor(readonly name = 'graph') {}
 
-  /** An input of the graph; a string in the shape names a size that is free. */
-  input(name: string, dtype: DType, shape: readonly Dimension[]): Value {
+  /**
+   * An input of the graph; a string in the shape names a size that is free, `null` leaves it open.
+   *
+   * @param shape - left out: the rank is open, too.
+   * @param kind - `sequence` (of tensors of this type) or `optional`; a tensor by default.
+   */
+  input(name: string, dtype: DType, shape?: readonly Dimension[], kind: DeclaredType['kind'] = 'tensor'): Value {
     const value = this.value(name)
-    value.declared = { kind: 'tensor', dtype, shape }
+    value.declared = { kind, dtype, shape }
     this.inputs.push(value)
     return value
   }
@@ -44,6 +50,7 @@ export class GraphBuilder {
   /**
    * A node with one output; see {@link node} for several.
    *
+   * @param attributes - as ONNX names them. Lists may be typed arrays, tensors may be `Tensor`s, and an element type (Cast's `to`) may be a name.
    * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes or inputs.
    */
   op(
@@ -55,7 +62,11 @@ export class GraphBuilder {
     return this.node(type, inputs, attributes, { name })[0]
   }
 
-  /** A node and its outputs. `domain` defaults to ai.onnx, `outputs` to 1. */
+  /**
+   * A node and its outputs. `domain` defaults to ai.onnx, `outputs` to 1.
+   *
+   * @throws LanewiseError as {@link op} does.
+   */
   node(
     type: string,
     inputs: readonly (Value | undefined)[],
@@ -72,23 +83,11 @@ export class GraphBuilder {
       )
     try {
       checkInputs(op, inputs)
-      const raw: RawAttributes = new Map()
-      for (const [key, value] of Object.entries(attributes)) {
-        if (value === undefined) continue
-        if (!Object.hasOwn(op.attributes, key)) throw new LanewiseError('E_GRAPH', `attribute "${key}" is not known`)
-        raw.set(key, toRaw(op.attributes[key].kind, value))
-      }
+      const parsed = parseAttributes(op.attributes, attributesFrom(op, attributes))
       const results = Array.from({ length: outputs }, (_, i) =>
         this.value(this.unused(outputs === 1 ? label : `${label}_${i}`)),
       )
-      this.nodes.push({
-        op,
-        name: label,
-        attributes: parseAttributes(op.attributes, raw),
-        inputs,
-        outputs: results,
-        fused: notFused,
-      })
+      this.nodes.push({ op, name: label, attributes: parsed, inputs, outputs: results, fused: notFused })
       return results
     } catch (error) {
       throw error instanceof LanewiseError ? error.at(type, label) : error
@@ -98,15 +97,11 @@ export class GraphBuilder {
   /** Makes a value an output of the graph, under a name of its own if one is given. */
   output(value: Value, name = value.name): Value {
     const named = name === value.name ? value : this.value(name)
-    if (named !== value)
-      this.nodes.push({
-        op: findOp('', 'Identity')!,
-        name,
-        attributes: {},
-        inputs: [value],
-        outputs: [named],
-        fused: notFused,
-      })
+    if (named !== value) {
+      const op = findOp('', 'Identity')
+      if (!op) throw new LanewiseError('E_UNSUPPORTED', 'a name for an output needs the operator Identity')
+      this.nodes.push({ op, name, attributes: {}, inputs: [value], outputs: [named], fused: notFused })
+    }
     this.outputs.push(named)
     return named
   }
@@ -114,7 +109,7 @@ export class GraphBuilder {
   /**
    * The graph, with the types of its outputs filled in.
    *
-   * @throws LanewiseError if the shapes do not fit.
+   * @throws LanewiseError if the shapes do not fit, whatever the free sizes are.
    */
   graph(): Graph {
     const graph: Graph = {
@@ -139,59 +134,3 @@ export class GraphBuilder {
     for (let i = 1; ; i++) if (!this.names.has(`${stem}_${i}`)) return `${stem}_${i}`
   }
 }
-
-/**
- * Declares the outputs' types. With free sizes in the inputs, shapes are inferred for two settings of them: an axis that comes out the same is
- * fixed, one that takes the value of a name is that name, and any other is left open.
- */
-function declareOutputs(graph: Graph): void {
-  const free = [
-    ...new Set(graph.inputs.flatMap((value) => value.declared?.shape ?? []).filter((axis) => typeof axis === 'string')),
-  ]
-  const { settings, results } = inferredTwice(graph, free)
-  for (const output of graph.outputs) {
-    const [a, b] = results.map((found) => output.constant ?? found.get(output)?.type)
-    if (!a || !b) continue
-    const shape = a.shape.map((size, axis): Dimension => {
-      if (size === b.shape[axis]) return size
-      return free.find((name) => settings[0].get(name) === size && settings[1].get(name) === b.shape[axis]) ?? null
-    })
-    output.declared = { kind: 'tensor', dtype: a.dtype, shape }
-  }
-}
-
-/** The types of all values for two settings of the free sizes. */
-function inferredTwice(graph: Graph, free: readonly string[]) {
-  const under = (primes: readonly number[]) => {
-    const settings = [0, 1].map(
-      (round) => new Map(free.map((name, i) => [name, primes[(2 * i + round) % primes.length]])),
-    )
-    const results = settings.map((sizes) => {
-      const types = new Map(
-        graph.inputs.map((value) => {
-          const { dtype = 'float32', shape = [] } = value.declared ?? {}
-          return [
-            value,
-            { dtype, shape: shape.map((axis) => (typeof axis === 'number' ? axis : (sizes.get(axis ?? '') ?? 1))) },
-          ] as const
-        }),
-      )
-      return inferTypes(graph, types)
-    })
-    return { settings, results }
-  }
-  try {
-    return under(PRIMES)
-  } catch (error) {
-    // A model may be free up to some size only: a table of positions has an end.
-    try {
-      return under(SMALL_PRIMES)
-    } catch {
-      throw error
-    }
-  }
-}
-
-// Primes far from any size a model fixes, so that a match is no accident.
-const PRIMES = [97, 101, 103, 107, 109, 113, 127, 131, 137, 139]
-const SMALL_PRIMES = [11, 13, 7, 5, 17, 19, 3, 2, 23, 29]

@@ -6,15 +6,15 @@ import type { Graph, Node, Value } from '../ir/graph.js'
 import { Lru } from '../plan/lru.js'
 import { optimize, passEnabled } from '../passes/optimize.js'
 import type { PlanOptions, Segment } from '../plan/plan-state.js'
-import { Program, type StepTime } from '../plan/program.js'
-import { States } from '../plan/states.js'
+import { Program, throwIfAborted, type StepTime } from '../plan/program.js'
+import { checkState, States } from '../plan/states.js'
 import { WeightStore } from '../plan/weights.js'
 import { byteSize, makeData } from '../core/dtype.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import { bytesIn, tagOf } from '../core/realm.js'
 import type { TensorType } from '../ir/op.js'
 import { memoryExternalData, type ExternalData, type ExternalFile } from '../onnx/external-data.js'
-import { importModel, usesRareOps } from '../onnx/import.js'
+import { importModel, usesRareOps, type ImportedModel } from '../onnx/import.js'
 import { describeTensor } from '../onnx/tensor-proto.js'
 import { readModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
@@ -77,6 +77,9 @@ export class InferenceSession {
   readonly outputNames: readonly string[]
   readonly inputMetadata: readonly ValueMetadata[]
   readonly outputMetadata: readonly ValueMetadata[]
+  /** What the file says about itself (`metadata_props`): written by exporters, by `exportModel`'s option `metadata` among them. */
+  readonly metadata: ReadonlyMap<string, string>
+  private readonly graph: Graph
   private readonly values = new Map<string, Value>()
   private readonly weights: WeightStore
   private readonly states: States | undefined
@@ -92,10 +95,12 @@ export class InferenceSession {
   private readonly seeds: () => number
 
   private constructor(
-    private readonly graph: Graph,
+    { graph, metadata }: ImportedModel,
     private readonly context: Context,
     private readonly options: SessionOptions,
   ) {
+    this.graph = graph
+    this.metadata = metadata
     this.weights = new WeightStore(context)
     this.inputNames = graph.inputs.map((value) => value.name)
     this.outputNames = graph.outputs.map((value) => value.name)
@@ -159,15 +164,15 @@ export class InferenceSession {
         memoryLimit,
       )
       const missing = usesRareOps(proto) ? await loadRareOps() : undefined
-      let graph: Graph
+      let imported: ImportedModel
       try {
-        ;({ graph } = importModel(proto, external, memoryLimit))
+        imported = importModel(proto, external, memoryLimit)
       } catch (error) {
         if (missing && error instanceof LanewiseError && error.code === 'E_UNSUPPORTED') error.message += missing
         throw error
       }
-      overrideDimensions(graph, options.freeDimensionOverrides)
-      const session = new InferenceSession(graph, new Context(module, memoryLimit), options)
+      overrideDimensions(imported.graph, options.freeDimensionOverrides)
+      const session = new InferenceSession(imported, new Context(module, memoryLimit), options)
       const program = await session.program(session.wanted(session.standard))
       if (!options.lenient) checkTypes(program, options.states !== undefined)
       return session
@@ -368,6 +373,8 @@ export class InferenceSession {
     const times: StepTime[] = []
     const profile = (options.profile ?? this.profiling) ? (time: StepTime) => void times.push(time) : undefined
     const program = await this.program(this.wanted([...fetches.keys()]))
+    // Before anything is touched: a run that never begins leaves the states as they are.
+    if (options.signal) throwIfAborted(options.signal)
     // Nothing waits from here until the inputs have been read.
     inputs = new Map(Array.from(inputs, ([value, host]) => [value, settle(value.name, host)]))
     if (this.states) inputs = this.acceptStates(inputs, this.states)
@@ -563,10 +570,11 @@ function statePairs(graph: Graph, states: SessionOptions['states']): Map<Value, 
     return value
   }
   return new Map(
-    Object.entries(states).map(([input, output]) => [
-      find(graph.inputs, input, 'input'),
-      find(graph.outputs, output, 'output'),
-    ]),
+    Object.entries(states).map(([input, output]) => {
+      const pair = [find(graph.inputs, input, 'input'), find(graph.outputs, output, 'output')] as const
+      checkState(pair[0], pair[1].declared)
+      return pair
+    }),
   )
 }
 

@@ -1,5 +1,4 @@
 import {
-  isBig,
   isDType,
   makeData,
   packedBits,
@@ -11,6 +10,7 @@ import {
   type TypedArray,
 } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
+import { storageFromNumbers } from './from-numbers.js'
 import type { HostTensor } from '../core/host.js'
 import { arrayNameOf } from '../core/realm.js'
 import { formatShape, sizeOf } from '../core/shape.js'
@@ -68,7 +68,8 @@ export class Tensor {
     if (typeof first === 'string') {
       this.type = first
       this.storage = storageFor(first, second as TensorSource)
-      dims = third
+      // Packed elements do not tell how many they are; numbers do.
+      dims = third ?? (packedBits(first) && this.storage !== second ? [(second as TensorSource).length] : undefined)
     } else if (isLocated(first)) {
       if (first.location !== 'cpu-pinned')
         throw new LanewiseError('E_UNSUPPORTED', `tensors in "${String(first.location)}" memory are not supported`)
@@ -149,20 +150,20 @@ function storageFor(type: DType, source: TensorSource): HostData {
   const name = arrayNameOf(source)
   if (packedBits(type) && (name === 'Uint8Array' || name === 'Int8Array')) return source as HostData
   if (type === 'uint8' && name === 'Uint8ClampedArray') return unclamped(source)
-  if (!Array.isArray(source) || packedBits(type) || type === 'bfloat16' || type.startsWith('float8')) {
-    throw new LanewiseError('E_TENSOR', `the data of a ${type} tensor must be ${arrayName(type)}`, {
+  return fromNumbers(type, source)
+}
+
+/** Anything with a length that is no storage of the type holds numbers. */
+function fromNumbers(type: NumericDType, source: TensorSource): HostData {
+  if (typeof (source as ArrayLike<unknown>).length !== 'number') {
+    throw new LanewiseError('E_TENSOR', `the data of a ${type} tensor must be ${arrayName(type)} or numbers`, {
       expected: arrayName(type),
       actual: source.constructor?.name,
     })
   }
-  const data = makeData(type, 0).constructor as unknown as {
-    from(values: ArrayLike<unknown>, map?: (value: never) => unknown): TypedArray
-  }
-  try {
-    return isBig(type) ? data.from(source, (value: number) => BigInt(value)) : data.from(source)
-  } catch (cause) {
-    throw new LanewiseError('E_TENSOR', `the data does not fit a ${type} tensor`, { cause })
-  }
+  const data = storageFromNumbers(type, source as ArrayLike<unknown>)
+  const bits = packedBits(type)
+  return bits ? pack(data as TypedArray, bits) : data
 }
 
 function float16Storage(source: TensorSource): HostData {
@@ -172,12 +173,8 @@ function float16Storage(source: TensorSource): HostData {
     const bits = source as Uint16Array
     return Float16 ? new Float16(bits.buffer, bits.byteOffset, bits.length) : bits
   }
-  if (Float16 && Array.isArray(source))
-    return (Float16 as unknown as { from(values: unknown[]): TypedArray }).from(source)
-  throw new LanewiseError(
-    'E_TENSOR',
-    `the data of a float16 tensor must be ${Float16 ? 'a Float16Array or its bits in ' : ''}a Uint16Array`,
-  )
+  const encoded = fromNumbers('float16', source) as Uint16Array
+  return Float16 ? new Float16(encoded.buffer, 0, encoded.length) : encoded
 }
 
 const inferred: Readonly<Record<string, NumericDType>> = {
@@ -196,8 +193,8 @@ const inferred: Readonly<Record<string, NumericDType>> = {
 
 function infer(source: unknown): [DType, HostData] {
   if (Array.isArray(source)) {
-    if (typeof source[0] === 'string') return ['string', source as string[]]
-    if (typeof source[0] === 'boolean') return ['bool', Uint8Array.from(source as number[])]
+    if (typeof source[0] === 'string') return ['string', storageFor('string', source as string[])]
+    if (typeof source[0] === 'boolean') return ['bool', storageFor('bool', source as boolean[])]
     throw new LanewiseError(
       'E_TENSOR',
       source.length === 0

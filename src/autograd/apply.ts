@@ -1,17 +1,12 @@
 import { byteSize, dtypeToOnnx, isHalf, type DType } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
+import { errorAt, LanewiseError } from '../core/errors.js'
 import { Placed } from '../plan/emitter.js'
 import { largerNumber } from '../ir/infer.js'
 import { identityOrder, type Layout } from '../core/layout.js'
 import type { HostTensor } from '../core/host.js'
-import {
-  parseAttributes,
-  toRaw,
-  type AttributeKind,
-  type Attributes,
-  type RawAttribute,
-  type RawAttributes,
-} from '../ir/attributes.js'
+import { computeChecked } from '../ir/compute.js'
+import { attributesFrom } from '../api/attributes.js'
+import { parseAttributes, type Attributes } from '../ir/attributes.js'
 import { allFloat32, checkInputs, type OpDefinition, type TensorType } from '../ir/op.js'
 import { sizeOf } from '../core/shape.js'
 import { Cast } from '../ops/elementwise/cast.js'
@@ -22,46 +17,13 @@ import { Variable } from './variable.js'
 const parsedAttributes = new WeakMap<object, Map<OpDefinition, Attributes>>()
 const noAttributes = {}
 
-/**
- * An attribute given in TypeScript, of an operator that knows it: numbers, booleans (as 0 and 1), strings, lists, tensors.
- *
- * @throws LanewiseError `E_GRAPH` if it is of another kind.
- */
-export function rawAttribute(
-  { attributes }: { readonly attributes: Readonly<Record<string, { readonly kind: AttributeKind }>> },
-  key: string,
-  value: unknown,
-): RawAttribute {
-  const { kind } = attributes[key]
-  const plain = typeof value === 'boolean' ? Number(value) : value
-  const fits: Readonly<Partial<Record<AttributeKind, (item: unknown) => boolean>>> = {
-    int: Number.isInteger,
-    float: (item) => typeof item === 'number',
-    string: (item) => typeof item === 'string',
-  }
-  const one = fits[kind]
-  const each = kind.endsWith('s') ? fits[kind.slice(0, -1) as AttributeKind] : undefined
-  const list = ArrayBuffer.isView(plain) ? Array.from(plain as unknown as ArrayLike<unknown>) : plain
-  if (one ? !one(plain) : each && !(Array.isArray(list) && list.every(each))) {
-    const actual = Array.isArray(list) ? `[${list.join(', ')}]` : `${typeof value} ${String(value)}`
-    throw new LanewiseError('E_GRAPH', `attribute "${key}" has the wrong type`, { expected: kind, actual })
-  }
-  return toRaw(kind, each ? list : plain)
-}
-
 /** Attributes with defaults, checked once per object: modules apply the same object at every step. */
 function parsed(op: OpDefinition, given: Readonly<Record<string, unknown>>): Attributes {
   let byOp = parsedAttributes.get(given)
   if (!byOp) parsedAttributes.set(given, (byOp = new Map<OpDefinition, Attributes>()))
   let attributes = byOp.get(op)
   if (!attributes) {
-    const raw: RawAttributes = new Map()
-    for (const [key, value] of Object.entries(given)) {
-      if (value === undefined) continue
-      if (!Object.hasOwn(op.attributes, key)) throw new LanewiseError('E_GRAPH', `attribute "${key}" is not known`)
-      raw.set(key, rawAttribute(op, key, value))
-    }
-    byOp.set(op, (attributes = parseAttributes(op.attributes, raw)))
+    byOp.set(op, (attributes = parseAttributes(op.attributes, attributesFrom(op, given))))
   }
   return attributes
 }
@@ -102,7 +64,7 @@ export function applyParsed(
     }
     return applyChecked(device, op, inputs, typeof attributes === 'function' ? attributes() : attributes, outputs)
   } catch (error) {
-    throw error instanceof LanewiseError ? error.at(op.name, device.scope) : device.context.guard(error)
+    throw errorAt(op.name, device.scope, device.context.guard(error))
   }
 }
 
@@ -208,15 +170,14 @@ function applyOnHost(
       actual: given.join(', '),
     })
   }
-  const results = op
-    .compute({
-      attributes,
-      inputs: inputs.map((input, i) => input && (asked[i] ?? input.host())),
-      outputs: types,
-      outputCount,
-      seed: () => device.random.integer(2 ** 32),
-    })
-    .slice(0, outputCount)
+  const context = {
+    attributes,
+    inputs: inputs.map((input, i) => input && (asked[i] ?? input.host())),
+    outputs: types,
+    outputCount,
+    seed: () => device.random.integer(2 ** 32),
+  }
+  const results = computeChecked(op, context, types).slice(0, outputCount)
   const placed = results.map((result) =>
     device.upload(result, device.allocate(sizeOf(result.shape) * byteSize(result.dtype))),
   )

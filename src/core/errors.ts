@@ -30,7 +30,10 @@ export interface ErrorDetails {
 /** What engines say when JavaScript itself has no room for an array or a string. */
 const NO_ROOM = /allocat|(array|string) (buffer )?(length|size)|out of memory|too big/i
 
-/** An error of an operator, with its place in the graph; running out of JavaScript's memory is one of a budget. Others are left as they are. */
+/**
+ * An error of an operator, with its place in the graph. Running out of JavaScript's memory is one of a budget; whatever else an operator's code throws
+ * (a user's operator may throw anything) becomes the cause of an `E_VALUE`. Only what has left a kernel in the middle is handed on as it is.
+ */
 export function errorAt(op: string, node: string, error: unknown): unknown {
   if (error instanceof LanewiseError) return error.at(op, node)
   if (isErrorNamed(error, 'RangeError') && NO_ROOM.test(error.message)) {
@@ -39,7 +42,16 @@ export function errorAt(op: string, node: string, error: unknown): unknown {
       node,
     )
   }
-  return error
+  if (isTrap(error)) return error
+  const said = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return new LanewiseError('E_VALUE', `the operator's code threw ${said}`, { cause: error }).at(op, node)
+}
+
+/** Whether a kernel was left in the middle: by a trap, or because the stack was full when it was called. */
+export function isTrap(error: unknown): error is Error {
+  if (isErrorNamed(error, 'RuntimeError')) return true
+  // V8 and JavaScriptCore throw a RangeError, SpiderMonkey an InternalError.
+  return isErrorNamed(error, 'RangeError', 'InternalError') && /call stack|recursion/.test(error.message)
 }
 
 /** The only error type that leaves the library. */

@@ -1,5 +1,6 @@
 import type { DType } from '../core/dtype.js'
 import type { HostTensor } from '../core/host.js'
+import { formatShape } from '../core/shape.js'
 import type { Attributes } from './attributes.js'
 import type { Fused, OpDefinition } from './op.js'
 
@@ -13,6 +14,23 @@ export interface DeclaredType {
   readonly dtype?: DType
   /** undefined: rank unknown. */
   readonly shape?: readonly Dimension[]
+}
+
+/** A declared type as error messages show it: `float32[N,3]`, `sequence of int64`. */
+export function formatDeclared({ kind, dtype = '?' as DType, shape }: DeclaredType): string {
+  return `${kind === 'tensor' ? '' : `${kind} of `}${dtype}${shape ? formatShape(shape) : ''}`
+}
+
+/** Whether a value may be of both types: what one leaves open the other may say. */
+export function mayAgree(a: DeclaredType, b: DeclaredType): boolean {
+  const differ = (x: unknown, y: unknown) => typeof x === 'number' && typeof y === 'number' && x !== y
+  return (
+    a.kind === b.kind &&
+    (!a.dtype || !b.dtype || a.dtype === b.dtype) &&
+    (!a.shape ||
+      !b.shape ||
+      (a.shape.length === b.shape.length && !a.shape.some((size, i) => differ(size, b.shape?.[i]))))
+  )
 }
 
 /** A named value of a graph; identity is the object, names are for people and files. */

@@ -1,6 +1,8 @@
 import type { HostTensor } from '../core/host.js'
-import type { TensorType } from './op.js'
-import { LanewiseError } from '../core/errors.js'
+import type { Attributes } from './attributes.js'
+import { computeChecked, listOf, readsShapesOnly } from './compute.js'
+import type { InferContext, TensorType } from './op.js'
+import { errorAt, LanewiseError } from '../core/errors.js'
 import { stringBytes } from '../core/host-memory.js'
 import { formatShape, sameShape, sizeOf } from '../core/shape.js'
 import type { Graph, Node, Value } from './graph.js'
@@ -133,7 +135,8 @@ function raise(error: LanewiseError): never {
   throw error
 }
 
-function inferNode(
+/** What a node makes of its inputs; undefined if that depends on elements that are not known, or if it was refused. */
+export function inferNode(
   node: Node,
   given: readonly (Inferred | undefined)[],
   refused: (error: LanewiseError) => void,
@@ -141,7 +144,7 @@ function inferNode(
   const { op, attributes } = node
   const outputCount = node.outputs.length
   try {
-    const types = op.infer!({
+    const context = {
       attributes,
       inputs: given.map((input) => input?.type),
       outputCount,
@@ -154,18 +157,20 @@ function inferNode(
         if (!given[i]?.known) throw new Unknown()
         return largerNumber(given[i].known, least)
       },
-    })
-    const shapeOnly = op.name === 'Shape' || op.name === 'Size'
+    } satisfies InferContext<Attributes>
+    const types = listOf(op.infer!(context), 'infer')
+    const shapeOnly = readsShapesOnly(op)
     const small = types.every((type) => sizeOf(type.shape) <= FOLD_ELEMENTS)
     if (!op.compute || op.random || op.work || !small || !(shapeOnly || given.every((input) => !input || input.known)))
       return types.map((type) => ({ type }))
     const inputs = given.map((input) => input && (input.known ?? { ...input.type, data: [] }))
-    const results = op.compute({ attributes, inputs, outputs: types, outputCount })
+    const results = computeChecked(op, { attributes, inputs, outputs: types, outputCount }, node.outputs)
     return results.map((known, i) => (isSmall(known) ? { type: known, known } : { type: types[i] }))
   } catch (error) {
     if (error instanceof Unknown) return undefined
-    if (!(error instanceof LanewiseError)) throw error
-    refused(error.at(op.name, node.name))
+    const placed = errorAt(op.name, node.name, error)
+    if (!(placed instanceof LanewiseError)) throw placed
+    refused(placed)
     return undefined
   }
 }

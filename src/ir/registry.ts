@@ -5,11 +5,23 @@ const registry = new Map<string, OpDefinition>()
 
 /**
  * Makes an operator known to every session created afterwards. A definition of the same name and domain is replaced, so that a user may put
- * a better one in the place of ours.
+ * a better one in the place of ours; graph passes, which know what our operators do by their names, then leave its nodes as they are.
  *
  * @throws LanewiseError `E_VALUE` if the definition has no way to compute anything.
  */
 export function registerOp<A>(definition: OpDefinition<A>): void {
+  const given = checked(definition as unknown as OpDefinition)
+  // "ai.onnx" is the other name of the domain '': files mean the same by both, and passes look for ''.
+  put(given.domain ? given : Object.create(given, { domain: { value: 'ai.onnx', enumerable: true } }))
+}
+
+/** Makes the library's own operators known, except where a user has put another in the place of one: rare ones come later than a user's. */
+export function registerOps(definitions: Iterable<unknown>): void {
+  for (const definition of definitions as Iterable<OpDefinition>)
+    if (!findOp(definition.domain, definition.name)) put(checked(definition))
+}
+
+function checked(definition: OpDefinition): OpDefinition {
   // An operator that upgrades always rewrite needs nothing else.
   if (!definition.emit && !definition.compute && !definition.values && !definition.control && !definition.upgrades) {
     throw new LanewiseError(
@@ -18,13 +30,11 @@ export function registerOp<A>(definition: OpDefinition<A>): void {
       { op: definition.name },
     )
   }
-  registry.set(key(definition.domain, definition.name), definition as unknown as OpDefinition)
+  return definition
 }
 
-/** Makes the library's own operators known, where a user has put nothing in their place. */
-export function registerOps(definitions: Iterable<unknown>): void {
-  for (const definition of definitions as Iterable<OpDefinition>)
-    if (!findOp(definition.domain, definition.name)) registerOp(definition)
+function put(definition: OpDefinition): void {
+  registry.set(key(definition.domain, definition.name), definition)
 }
 
 /** The definition of an operator, or undefined. "ai.onnx" and "" are one domain. */

@@ -3,12 +3,14 @@ import { errorAt, LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import { STRING_BYTES } from '../core/host-memory.js'
 import { emitCast } from '../ops/elementwise/cast.js'
-import { allFloat32, type Address, type Block, type PackEmitter, type TensorType } from '../ir/op.js'
+import type { Attributes } from '../ir/attributes.js'
+import { allFloat32, type Address, type Block, type InferContext, type PackEmitter, type TensorType } from '../ir/op.js'
 import { findOp } from '../ir/registry.js'
 import { formatShape, MAX_RANK, sizeOf } from '../core/shape.js'
 import { arenaBlock, isArenaBlock, isStateBlock, placeBlocks, type ArenaBlock } from './arena.js'
 import { ConstantOperand, NodeEmitter, Placed, type EmitTarget, type Step } from './emitter.js'
 import { emitReorder } from '../ir/strided.js'
+import { computeChecked, listOf, readsShapesOnly } from '../ir/compute.js'
 import { notFused, usedBy, type Graph, type Node, type Value } from '../ir/graph.js'
 import { FOLD_ELEMENTS, InferenceMemory, isSmall, largerNumber, type Inferred } from '../ir/infer.js'
 import { identityOrder, physicalShape, sameMemory, type Layout, type Order } from '../core/layout.js'
@@ -184,7 +186,7 @@ class SegmentPlanner implements EmitTarget {
 
   private inferAnew(node: Node, inputs: readonly (Slot | undefined)[]): readonly TensorType[] {
     const valueOf = (index: number): HostTensor | undefined => inputs[index]?.known
-    return node.op.infer!({
+    const context: InferContext<Attributes> = {
       attributes: node.attributes,
       inputs: inputs.map((slot) => slot?.type),
       outputCount: node.outputs.length,
@@ -199,7 +201,8 @@ class SegmentPlanner implements EmitTarget {
         if (number === undefined) throw new NeedsValue(node.inputs[index]!, least)
         return number
       },
-    })
+    }
+    return listOf(node.op.infer!(context), 'infer')
   }
 
   /** Small results of known inputs are known. */
@@ -218,11 +221,15 @@ class SegmentPlanner implements EmitTarget {
       !node.outputs.every((value, i) => !value || sizeOf(outputs[i].shape) <= FOLD_ELEMENTS)
     ) {
       // A Shape needs no elements, only the shape.
-      if (op.name !== 'Shape' && op.name !== 'Size') return false
+      if (!readsShapesOnly(op)) return false
     }
     const given = (slot: Slot | undefined) => slot && (slot.known ?? { ...slot.type!, data: [] })
     const computed = () =>
-      op.compute!({ attributes: node.attributes, inputs: inputs.map(given), outputs, outputCount: node.outputs.length })
+      computeChecked(
+        op,
+        { attributes: node.attributes, inputs: inputs.map(given), outputs, outputCount: node.outputs.length },
+        node.outputs,
+      )
     const results = found?.[0]?.known ? found : computed().map((known) => ({ type: known, known }))
     if (!results.every(({ known }) => isSmall(known))) return false
     node.outputs.forEach((value, i) => {
@@ -330,13 +337,11 @@ class SegmentPlanner implements EmitTarget {
       inputs,
       outputs: placed,
       compute: (tensors) =>
-        op.compute!({
-          attributes,
-          inputs: tensors,
-          outputs,
-          outputCount: node.outputs.length,
-          seed: this.options.seed,
-        }),
+        computeChecked(
+          op,
+          { attributes, inputs: tensors, outputs, outputCount: node.outputs.length, seed: this.options.seed },
+          node.outputs,
+        ),
       note: { kernel: 'TypeScript' },
     })
   }

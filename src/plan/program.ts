@@ -6,6 +6,7 @@ import type { KernelInfo, TensorType, Work } from '../ir/op.js'
 import { formatShape, sameShape, sizeOf } from '../core/shape.js'
 import { bindCall, type Kernel } from './call.js'
 import { Placed, type HostStep, type Step } from './emitter.js'
+import { computeChecked, listOf } from '../ir/compute.js'
 import { capturedBy, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { HostScope } from '../core/host-memory.js'
 import { Lru } from './lru.js'
@@ -353,9 +354,10 @@ export class Program {
       })
       if (op.control) {
         const context = { attributes, inputs, outputCount, room }
-        return await op.control(context, (body, given) => this.runBody(body, given, segment, hosts, control))
+        const results = await op.control(context, (body, given) => this.runBody(body, given, segment, hosts, control))
+        return listOf(results, 'control')
       }
-      if (op.values) return op.values({ attributes, inputs, outputCount, room })
+      if (op.values) return listOf(op.values({ attributes, inputs, outputCount, room }), 'values')
       if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {
         const tensors = inputs
         const outputs =
@@ -369,7 +371,9 @@ export class Program {
           }) ?? []
         if (op.infer) room.reserve(...checkOutputs(node, outputs, this.options.arenaLimit))
         const c = { attributes, inputs: tensors, outputs, outputCount, seed: this.options.seed, room }
-        return op.work && control.signal ? await this.workYielding(op.work(c), control.signal) : op.compute(c)
+        return op.work && control.signal
+          ? await this.workYielding(op.work(c), control.signal)
+          : computeChecked(op, c, node.outputs)
       }
     } catch (error) {
       throw errorAt(op.name, node.name, error)
@@ -630,7 +634,8 @@ function checkStorage(into: HostTensor, result: TensorType, value: Value | undef
   )
 }
 
-function throwIfAborted(signal: AbortSignal): void {
+/** @throws LanewiseError `E_STATE` once the signal has fired. */
+export function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new LanewiseError('E_STATE', 'the run was aborted', { cause: signal.reason })
 }
 

@@ -4,7 +4,8 @@ import { hostBytes, rawBytes, type HostTensor } from '../core/host.js'
 import type { TensorType } from '../ir/op.js'
 import { isStateBlock, type StateBlock } from './arena.js'
 import { Placed } from './emitter.js'
-import type { Value } from '../ir/graph.js'
+import { formatDeclared, mayAgree, type DeclaredType, type Value } from '../ir/graph.js'
+import { LanewiseError } from '../core/errors.js'
 import { identityOrder } from '../core/layout.js'
 import { resolve } from './weights.js'
 
@@ -84,6 +85,7 @@ export class States {
     const writes: (() => void)[] = []
     for (const [input, state] of this.states) {
       const source = found(state.output)
+      checkState(input, { kind: 'tensor', dtype: source.dtype, shape: source.shape })
       if (!(source instanceof Placed)) {
         writes.push(() => this.set(input, source))
         continue
@@ -140,4 +142,16 @@ export class States {
     state.capacity = capacity
     this.moves++
   }
+}
+
+/** What becomes a state must be what its input declares, as if it had been fed. @throws LanewiseError `E_TENSOR`. */
+export function checkState({ declared, name }: Value, next: DeclaredType | undefined): void {
+  if (!declared || !next || mayAgree(declared, next)) return
+  const expected = formatDeclared(declared)
+  const actual = formatDeclared(next)
+  throw new LanewiseError('E_TENSOR', `the next state of "${name}" must be ${expected}, not ${actual}`, {
+    tensor: name,
+    expected,
+    actual,
+  })
 }

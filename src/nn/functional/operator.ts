@@ -1,4 +1,5 @@
-import { apply, rawAttribute } from '../../autograd/apply.js'
+import { rawAttribute } from '../../api/attributes.js'
+import { apply } from '../../autograd/apply.js'
 import type { Device } from '../../autograd/device.js'
 import type { Variable } from '../../autograd/variable.js'
 import { LanewiseError } from '../../core/errors.js'
@@ -185,9 +186,11 @@ function* readings(definition: OpDefinition, given: Given): Generator<Looked> {
       definition,
       present.map(([key, value]): [string, RawAttribute] => [
         key,
-        Object.hasOwn(definition.attributes, key)
-          ? rawAttribute(definition, key, value)
-          : rawAttribute({ attributes: { [key]: { kind: kindOf(value, asInt) } } }, key, value),
+        rawAttribute(
+          Object.hasOwn(definition.attributes, key) ? definition.attributes[key].kind : kindOf(value, asInt),
+          value,
+          key,
+        ),
       ]),
     )
   }

@@ -1,0 +1,181 @@
+import { LanewiseError } from '../core/errors.js'
+import { formatShape, sameShape } from '../core/shape.js'
+import type { Dimension, Graph, Node, Value } from '../ir/graph.js'
+import { inferNode, type Inferred } from '../ir/infer.js'
+import type { TensorType } from '../ir/op.js'
+
+/**
+ * Declares the types of a graph's outputs. Inference knows numbers only, so free sizes are tried by two sets of numbers: an axis that comes out the same is
+ * fixed, one that takes the numbers of a name is that name, and any other is left open.
+ *
+ * An operator may refuse both sets and still be right for others: sizes that must agree under different names, a size that must be a multiple. What
+ * depends on free sizes is therefore only an error if no other choice helps; otherwise the axes that follow from it are left open.
+ *
+ * @throws LanewiseError as an operator's inference does, in the names of the free sizes.
+ */
+export function declareOutputs(graph: Graph): void {
+  const free = freeSizes(graph)
+  const found = infer(graph, settingsOf(free, LARGE), false) ?? inferSmall(graph, free)
+  const { settings, types } = found ?? infer(graph, settingsOf(free, LARGE), true)!
+  for (const output of graph.outputs) {
+    const [a, b] = types.map((known) => output.constant ?? known.get(output)?.type)
+    if (a && b) output.declared = { kind: 'tensor', dtype: a.dtype, shape: named(a, b, settings) }
+  }
+}
+
+/** A size that an input leaves open: its name, or a key of its own where it has none. */
+type Size = string | { readonly value: Value; readonly axis: number }
+/** What every free size is taken to be. */
+type Setting = ReadonlyMap<Size, number>
+
+interface Settled {
+  readonly settings: readonly [Setting, Setting]
+  readonly types: readonly [Map<Value, Inferred>, Map<Value, Inferred>]
+}
+
+/** Far from any size a model fixes, so that a match is no accident. */
+const LARGE = 97
+/** A model may be free up to some size only: a table of positions has an end. */
+const SMALL = 2
+const NAMES_WITH_SMALL = 4
+
+function freeSizes(graph: Graph): Size[] {
+  const sizes = new Set<Size>()
+  for (const value of graph.inputs)
+    value.declared?.shape?.forEach((size, axis) => {
+      if (typeof size !== 'number') sizes.add(size ?? { value, axis })
+    })
+  return [...sizes]
+}
+
+/** Two numbers for every size, no two pairs with the same difference: what is a constant more than one size must not look like another. */
+function settingsOf(free: readonly Size[], from: number): readonly [Setting, Setting] {
+  const primes = primesFrom(from, 4 * free.length + 4)
+  const pick = (place: (i: number) => number) => new Map(free.map((size, i) => [size, primes[place(i)]]))
+  return [pick((i) => i), pick((i) => free.length + 3 * i)]
+}
+
+function inferSmall(graph: Graph, free: readonly Size[]): Settled | undefined {
+  return free.length === 0 || free.length > NAMES_WITH_SMALL ? undefined : infer(graph, settingsOf(free, SMALL), false)
+}
+
+/** @returns undefined if an operator refuses, unless what depends on free sizes may (`lenient`). */
+function infer(graph: Graph, settings: readonly [Setting, Setting], lenient: boolean): Settled | undefined {
+  const types: Settled['types'] = [inputsUnder(graph, settings[0]), inputsUnder(graph, settings[1])]
+  const free = settings[0].size > 0
+  for (const node of graph.nodes) {
+    const given = types.map((known) => node.inputs.map((value) => value && look(value, known)))
+    if (!node.op.infer || node.inputs.some((value, i) => value && !(given[0][i] && given[1][i]))) continue
+    let refusal: LanewiseError | undefined
+    const note = (error: LanewiseError) => void (refusal ??= error)
+    let results = given.map((inputs) => inferNode(node, inputs, note))
+    if (refusal) {
+      if (free && !lenient) return undefined
+      results = otherwise(node, given[0], given[1]) ?? raise(inNames(node, refusal, given[0], given[1], settings))
+    }
+    if (!results[0] || !results[1]) continue
+    results.forEach((outputs, s) =>
+      outputs!.forEach((output, i) => {
+        const value = node.outputs[i]
+        if (value) types[s].set(value, output)
+      }),
+    )
+  }
+  return { settings, types }
+}
+
+function inputsUnder(graph: Graph, setting: Setting): Map<Value, Inferred> {
+  const types = new Map<Value, Inferred>()
+  const own = new Map([...setting].filter(([size]) => typeof size === 'object'))
+  for (const value of graph.inputs) {
+    const { kind, dtype, shape } = value.declared ?? {}
+    if (kind !== 'tensor' || !dtype || !shape) continue
+    const sizes = shape.map((size, axis) => {
+      if (typeof size === 'number') return size
+      if (size !== null) return setting.get(size)!
+      for (const [key, number] of own)
+        if (typeof key === 'object' && key.value === value && key.axis === axis) return number
+      return 1
+    })
+    types.set(value, { type: { dtype, shape: sizes } })
+  }
+  return types
+}
+
+function look(value: Value, known: ReadonlyMap<Value, Inferred>): Inferred | undefined {
+  return value.constant ? { type: value.constant, known: value.constant } : known.get(value)
+}
+
+type Given = readonly (Inferred | undefined)[]
+
+/**
+ * What the node makes if the sizes that are free take other values, as two results that differ where an axis is open; undefined if it refuses them all.
+ * Elements that follow from free sizes count as unknown.
+ */
+function otherwise(node: Node, a: Given, b: Given): (Inferred[] | undefined)[] | undefined {
+  const varies = (i: number, axis: number) => a[i]!.type.shape[axis] !== b[i]!.type.shape[axis]
+  const fixed = a.flatMap((input, i) => input?.type.shape.filter((_, axis) => !varies(i, axis)) ?? [])
+  const found: Inferred[][] = []
+  for (const size of new Set([MULTIPLE, 1, ...fixed])) {
+    const inputs = a.map((input, i) => {
+      if (!input || !b[i]) return undefined
+      const shape = input.type.shape.map((at, axis) => (varies(i, axis) ? size : at))
+      const same = input.known === b[i].known || String(input.known?.data) === String(b[i].known?.data)
+      const known = same && sameShape(shape, input.type.shape) ? input.known : undefined
+      return { type: { dtype: input.type.dtype, shape }, known }
+    })
+    let refused = false
+    const results = inferNode(node, inputs, () => void (refused = true))
+    if (refused) continue
+    if (!results) return [undefined, undefined]
+    found.push(results)
+  }
+  const [first, second] = found
+  if (!first) return undefined
+  const open = ({ type: { dtype, shape } }: Inferred): Inferred => ({ type: { dtype, shape: shape.map((n) => n + 1) } })
+  return [first.map(({ type }) => ({ type })), second ? second.map(({ type }) => ({ type })) : first.map(open)]
+}
+
+/** Divisible by whatever a model is likely to divide by. */
+const MULTIPLE = 5040
+
+/** An operator's refusal without the numbers that stood for names. */
+function inNames(
+  node: Node,
+  refusal: LanewiseError,
+  a: Given,
+  b: Given,
+  settings: readonly [Setting, Setting],
+): LanewiseError {
+  if (a.every((input, i) => !input || !b[i] || sameShape(input.type.shape, b[i].type.shape))) return refusal
+  const types = a.flatMap((input, i) =>
+    input && b[i] ? [input.type.dtype + formatShape(named(input.type, b[i].type, settings))] : [],
+  )
+  return new LanewiseError(refusal.code, `it does not take ${types.join(', ')}, whatever the free sizes are`, {
+    actual: types.join(', '),
+    cause: refusal,
+  }).at(node.op.name, node.name)
+}
+
+function named(a: TensorType, b: TensorType, settings: readonly [Setting, Setting]): Dimension[] {
+  return a.shape.map((size, axis): Dimension => {
+    if (size === b.shape[axis]) return size
+    for (const [key, number] of settings[0])
+      if (typeof key === 'string' && number === size && settings[1].get(key) === b.shape[axis]) return key
+    return null
+  })
+}
+
+function primesFrom(from: number, count: number): number[] {
+  const primes: number[] = []
+  for (let n = from; primes.length < count; n++) {
+    let prime = n > 1
+    for (let d = 2; d * d <= n && prime; d++) prime = n % d !== 0
+    if (prime) primes.push(n)
+  }
+  return primes
+}
+
+function raise(error: LanewiseError): never {
+  throw error
+}

@@ -1,0 +1,56 @@
+import { LanewiseError } from '../core/errors.js'
+import { hostTensor, type HostTensor } from '../core/host.js'
+import { formatShape, sameShape } from '../core/shape.js'
+import type { ComputeContext, OpDefinition, TensorType } from './op.js'
+
+/**
+ * Runs an operator's plain TypeScript version and holds it to what its `infer` has promised: memory of that size is waiting for the results.
+ *
+ * @param wanted - the outputs that the node names; what is not wanted need not be made.
+ * @throws LanewiseError `E_TENSOR` for anything but tensors of the promised types, `E_UNSUPPORTED` for an output that is not made.
+ */
+export function computeChecked<A>(
+  op: OpDefinition<A>,
+  context: ComputeContext<A>,
+  wanted: readonly unknown[],
+): readonly HostTensor[] {
+  const results = listOf<HostTensor>(op.compute!(context), 'compute')
+  wanted.forEach((value, i) => {
+    if (value !== undefined) checkResult(results[i], context.outputs[i], i)
+  })
+  return results
+}
+
+/** Whether an operator looks at its inputs' shapes alone, so that their elements need not be known. */
+export function readsShapesOnly({ domain, name }: Pick<OpDefinition, 'domain' | 'name'>): boolean {
+  return domain === '' && (name === 'Shape' || name === 'Size')
+}
+
+/** What a function of an operator returned, which must be a list. @throws LanewiseError `E_TENSOR` for a promise, `undefined` and the like. */
+export function listOf<T>(results: readonly T[], what: string): readonly T[] {
+  if (Array.isArray(results)) return results
+  throw new LanewiseError('E_TENSOR', `${what} must return a list`, { expected: 'a list', actual: kindOf(results) })
+}
+
+function checkResult(result: HostTensor | undefined, promised: TensorType | undefined, index: number): void {
+  if (result === undefined) throw new LanewiseError('E_UNSUPPORTED', `output ${index} is not supported`)
+  if (typeof result !== 'object' || !Array.isArray(result.shape) || !result.data)
+    throw new LanewiseError('E_TENSOR', `compute must return tensors; output ${index} is not one`, {
+      actual: kindOf(result),
+    })
+  const { dtype, shape, data } = result
+  if (promised && (promised.dtype !== dtype || !sameShape(promised.shape, shape))) {
+    const expected = promised.dtype + formatShape(promised.shape)
+    const actual = dtype + formatShape(shape)
+    throw new LanewiseError('E_TENSOR', `compute returned ${actual} as output ${index}, infer promised ${expected}`, {
+      expected,
+      actual,
+    })
+  }
+  hostTensor(dtype, shape, data)
+}
+
+function kindOf(value: unknown): string {
+  if (value instanceof Promise) return 'a promise'
+  return value === null ? 'null' : typeof value
+}

@@ -1,0 +1,153 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { registerAllOps } from '../../src/api/register-all.js'
+import type { HostTensor } from '../../src/core/host.js'
+import { defineOp, type ComputeContext, type OpDefinition } from '../../src/ir/op.js'
+import { exportModel, GraphBuilder, InferenceSession, LanewiseError, registerOp, Tensor } from '../../src/node.js'
+import { expectRejects } from '../support/expect-error.js'
+
+const x = new Tensor('float32', Float32Array.of(1, -2, 3), [3])
+
+/** A model of one operator of the domain "test" between Relus, so that it stands in the middle of a plan. */
+function modelOf(name: string, domain = 'test'): Uint8Array {
+  const g = new GraphBuilder()
+  const y = g.node(name, [g.op('Abs', [g.input('x', 'float32', ['N'])])], {}, { domain, name: 'mine' })[0]
+  g.output(g.op('Neg', [y]), 'y')
+  return exportModel(g.graph())
+}
+
+async function run(model: Uint8Array): Promise<Tensor> {
+  const session = await InferenceSession.create(model)
+  return (await session.run({ x })).y
+}
+
+type Compute = (c: ComputeContext<object>) => unknown
+
+function register(name: string, compute: Compute, infer = true): void {
+  registerOp(
+    defineOp({
+      name,
+      domain: 'test',
+      arity: 1,
+      attributes: {},
+      ...(infer && { infer: ({ inputs: [t] }) => [t!] }),
+      compute: compute as unknown as OpDefinition['compute'],
+    }),
+  )
+}
+
+describe("a user's compute is held to its infer", () => {
+  const wrong: [string, string, RegExp, Compute][] = [
+    ['fewer elements', 'E_TENSOR', /float32\[2\].*float32\[3\]/, () => [{ dtype: 'float32', shape: [2], data: new Float32Array(2) }]],
+    ['another type', 'E_TENSOR', /float64\[3\].*float32\[3\]/, () => [{ dtype: 'float64', shape: [3], data: new Float64Array(3) }]],
+    ['data of another type', 'E_TENSOR', /./, () => [{ dtype: 'float32', shape: [3], data: new Float64Array(3) }]],
+    ['fewer elements than its shape', 'E_TENSOR', /3 elements, got 2/, () => [{ dtype: 'float32', shape: [3], data: new Float32Array(2) }]],
+    ['a promise', 'E_TENSOR', /compute must return a list/, () => Promise.resolve([])],
+    ['nothing', 'E_TENSOR', /compute must return a list/, () => undefined],
+    ['a list of nothing', 'E_UNSUPPORTED', /output 0/, () => []],
+    ['a list of something else', 'E_TENSOR', /output 0/, () => [Float32Array.of(1, 2, 3)]],
+    ['a throw', 'E_VALUE', /RangeError: no such thing/, () => { throw new RangeError('no such thing') }],
+    ['a throw of a string', 'E_VALUE', /threw oh/, () => { throw 'oh' as unknown as Error }],
+  ] // prettier-ignore
+
+  test.each(wrong)('%s', async (what, code, message, compute) => {
+    for (const infer of [true, false]) {
+      // Without `infer` any shape and type will do.
+      if (!infer && (what === 'fewer elements' || what === 'another type')) continue
+      const name = `Wrong_${what.replaceAll(' ', '_')}_${infer}`
+      register(name, compute, infer)
+      const error = await expectRejects(code as never, () => run(modelOf(name)), message)
+      expect(error).toMatchObject({ op: name, node: 'mine' })
+    }
+  })
+
+  test('of constants, too, which are computed at planning time', async () => {
+    register('FoldedWrong', () => [{ dtype: 'int32', shape: [1], data: new Int32Array(1) }])
+    const g = new GraphBuilder()
+    const [y] = g.node('FoldedWrong', [g.constant('c', x)], {}, { domain: 'test', name: 'folded' })
+    g.output(y, 'y')
+    const error = await expectRejects('E_TENSOR', async () => {
+      await (await InferenceSession.create(exportModel(g.graph()))).run({})
+    })
+    expect(error).toMatchObject({ op: 'FoldedWrong', node: 'folded' })
+  })
+
+  test('and what is right runs', async () => {
+    register('Right', ({ inputs: [t] }) => [
+      { ...(t as HostTensor), data: (t!.data as Float32Array).map((v) => v * 2) },
+    ])
+    expect(Array.from((await run(modelOf('Right'))).data as Float32Array)).toEqual([-2, -4, -6])
+  })
+
+  test('an infer that throws or returns no list is a typed error', async () => {
+    for (const [name, infer] of [
+      [
+        'InferThrows',
+        () => {
+          throw new TypeError('not so')
+        },
+      ],
+      ['InferPromise', () => Promise.resolve([])],
+    ] as unknown as [string, OpDefinition['infer']][]) {
+      // prettier-ignore
+      // Registered twice: the builder infers as well, and is to build.
+      registerOp(defineOp({ name, domain: 'test', arity: 1, attributes: {}, infer: ({ inputs: [t] }) => [t!], compute: () => [] }))
+      const model = modelOf(name)
+      registerOp(defineOp({ name, domain: 'test', arity: 1, attributes: {}, infer, compute: () => [] }))
+      const error: unknown = await run(model).catch((thrown: unknown) => thrown)
+      expect(error).toBeInstanceOf(LanewiseError)
+      expect(error).toMatchObject({ op: name, node: 'mine' })
+    }
+  })
+
+  test('a Shape of another domain gets elements', async () => {
+    registerOp(
+      defineOp({
+        name: 'Shape',
+        domain: 'test',
+        arity: 1,
+        attributes: {},
+        infer: ({ inputs: [t] }) => [t!],
+        compute: ({ inputs: [t] }) => [{ ...t!, data: (t!.data as Float32Array).map((v) => v + 1) }],
+      }),
+    )
+    expect(Array.from((await run(modelOf('Shape'))).data as Float32Array)).toEqual([-2, -3, -4])
+  })
+})
+
+describe('in the place of ours', () => {
+  let calls = 0
+
+  beforeAll(() => {
+    for (const name of ['Softsign', 'Relu', 'EyeLike'])
+      registerOp({
+        name,
+        domain: '',
+        arity: 1,
+        attributes: {},
+        infer: ({ inputs: [t] }) => [t!],
+        compute: ({ inputs: [t] }) => {
+          calls++
+          return [{ ...t!, data: (t!.data as Float32Array).map(() => 7) }]
+        },
+      })
+  })
+
+  test.each(['Softsign', 'Relu', 'EyeLike'])('%s stays when rare operators are loaded later', async (name) => {
+    const model = modelOf(name, '')
+    registerAllOps()
+    calls = 0
+    expect(Array.from((await run(model)).data as Float32Array)).toEqual([-7, -7, -7])
+    expect(calls).toBeGreaterThan(0)
+  })
+
+  test('no pass fuses through it', async () => {
+    const g = new GraphBuilder()
+    const w = g.constant('w', new Tensor('float32', Float32Array.of(1, 0, 0, 1), [2, 2]))
+    g.output(g.op('Relu', [g.op('MatMul', [g.input('x', 'float32', ['N', 2]), w])]), 'y')
+    const session = await InferenceSession.create(exportModel(g.graph()))
+    calls = 0
+    const { y } = await session.run({ x: new Tensor('float32', Float32Array.of(1, -2), [1, 2]) })
+    expect(Array.from(y.data as Float32Array)).toEqual([7, 7])
+    expect(calls).toBe(1)
+  })
+})
