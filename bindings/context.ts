@@ -29,7 +29,8 @@ export class Context {
   generation = 0
   /** What lies in JavaScript under the same limit. */
   readonly host: HostMemory
-  private readonly limit: number
+  /** The most bytes that may be allocated at a time. */
+  readonly limit: number
   private readonly heapStart: number
   private readonly taken = new Map<number, number>()
   private free: Span[] = []

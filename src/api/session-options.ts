@@ -13,11 +13,15 @@ export type ExternalFileSource =
 export interface SessionOptions {
   /** Which build of the kernels: `auto` takes fused multiply-add where the engine has it. Default `auto`. */
   readonly build?: Build | 'auto'
-  /** The same bits on every machine, at the price of fused multiply-add. Default false. */
-  readonly deterministic?: boolean
+  /**
+   * The same bits on every machine, at the price of fused multiply-add: model, options (`memoryLimit` among them) and input decide, nothing else. The bits of one
+   * example may still depend on how many others are in its batch, since other kernels are faster for other sizes; with `'batch'` they do not, and small batches are
+   * slower. Default false.
+   */
+  readonly deterministic?: boolean | 'batch'
   /** Results nearest to exact arithmetic (`exact`: no Winograd convolution) or fast ones that stay within single precision (default). */
   readonly accuracy?: 'fast' | 'exact'
-  /** The most bytes of WebAssembly memory the session may take: weights, intermediate values and scratch. Default 4 GiB. */
+  /** The most bytes the session may take: weights, intermediate values, scratch, and what lies in JavaScript (strings, sequences …). Default 4 GiB. */
   readonly memoryLimit?: number
   /** What happens to feeds that are no input of the model: refused (default, as in onnxruntime), or left out. */
   readonly extraFeeds?: 'refuse' | 'ignore'
@@ -117,7 +121,7 @@ function recordOf(test: (value: unknown) => boolean, what: string): Rule {
 
 const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
   build: ['auto', 'simd', 'relaxed'],
-  deterministic: isBoolean,
+  deterministic: [false, true, 'batch'],
   accuracy: ['fast', 'exact'],
   memoryLimit: [(value) => typeof value === 'number' && value > 0, 'a positive number of bytes'],
   extraFeeds: ['refuse', 'ignore'],

@@ -8,7 +8,7 @@ import { optimize, passEnabled } from '../passes/optimize.js'
 import type { PlanOptions, Segment } from '../plan/plan-state.js'
 import { Program, throwIfAborted, type StepTime } from '../plan/program.js'
 import { checkState, States } from '../plan/states.js'
-import { WeightStore } from '../plan/weights.js'
+import { constantBytes, WeightStore, type ConstantBytes } from '../plan/weights.js'
 import { byteSize, makeData } from '../core/dtype.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import { bytesIn, tagOf } from '../core/realm.js'
@@ -81,6 +81,7 @@ export class InferenceSession {
   readonly metadata: ReadonlyMap<string, string>
   private readonly graph: Graph
   private readonly values = new Map<string, Value>()
+  private readonly constants: ConstantBytes
   private readonly weights: WeightStore
   private readonly states: States | undefined
   private readonly programs = new Lru<Promise<Program>>(
@@ -101,7 +102,8 @@ export class InferenceSession {
   ) {
     this.graph = graph
     this.metadata = metadata
-    this.weights = new WeightStore(context)
+    this.constants = constantBytes(graph)
+    this.weights = new WeightStore(context, this.constants)
     this.inputNames = graph.inputs.map((value) => value.name)
     this.outputNames = graph.outputs.map((value) => value.name)
     this.inputMetadata = graph.inputs.map((value) => metadataOf(value.name, value.declared))
@@ -157,7 +159,8 @@ export class InferenceSession {
     }
     try {
       const { build = 'auto', deterministic = false, memoryLimit = MEMORY_LIMIT } = options
-      const module = options.wasmModule ?? (await loadModule(chooseBuild(build, deterministic), platform().wasm))
+      const module =
+        options.wasmModule ?? (await loadModule(chooseBuild(build, deterministic !== false), platform().wasm))
       const proto = readModel(bytes)
       checkWeights(
         proto.graph?.initializer.reduce((sum, tensor) => sum + weightBytes(describeTensor(tensor)), 0) ?? 0,
@@ -311,12 +314,13 @@ export class InferenceSession {
     const planOptions: PlanOptions = {
       build: context.build,
       fast: options.accuracy !== 'exact',
+      perExample: options.deterministic === 'batch',
       shapedPass: (name) => passEnabled(passes, name),
       arenaLimit: options.memoryLimit ?? MEMORY_LIMIT,
       seed: this.seeds,
     }
     const evaluate = async (graph: Graph): Promise<ReadonlyMap<Value, HostTensor>> => {
-      const store = new WeightStore(context)
+      const store = new WeightStore(context, this.constants)
       const once = new Program(graph, context, store, planOptions)
       try {
         return (await once.run(new Map())) as Map<Value, HostTensor>

@@ -21,6 +21,7 @@ type OutputType = TensorType & { readonly order: Order; readonly physical: reado
 class Immediate implements KernelEmitter {
   readonly build: 'simd' | 'relaxed'
   readonly fast: boolean
+  readonly perExample = false
   private readonly scratches: Address[] = []
 
   constructor(protected readonly device: Device) {

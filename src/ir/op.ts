@@ -148,6 +148,8 @@ export interface KernelEmitter extends PackEmitter {
   readonly build: 'simd' | 'relaxed'
   /** False if the user asked for results nearest to exact arithmetic (no Winograd). */
   readonly fast: boolean
+  /** Whether the bits of an example's result must not depend on how many examples are computed beside it. */
+  readonly perExample: boolean
   /** Memory that holds nothing before and is worth nothing after this node. */
   scratch(bytes: number): Address
   /**
@@ -161,10 +163,10 @@ export interface KernelEmitter extends PackEmitter {
     pack: (e: PackEmitter, from: Address, to: Address) => void,
   ): Address
   /**
-   * Whether a packed form that is larger than its operand is no extravagance under the session's `memoryLimit`: it is there already, or takes at
-   * most a quarter of what is left, since later nodes and intermediate values want memory, too.
+   * Whether a packed form that is larger than its operand is no extravagance under the session's `memoryLimit`. Model and options decide, never how much
+   * memory happens to be left: the form decides which algorithm runs, and so the bits of the result.
    */
-  affords(operand: Operand, key: string, bytes: number): boolean
+  affords(operand: Operand, bytes: number): boolean
   /** A large read-only table, kept with the weights by its identity: what an operator makes of its attributes once and holds on to. */
   constant(tensor: HostTensor): Address
   /** A step in TypeScript in every run, between the calls before and after: `change` changes the elements in place. For what is too rare for a kernel. */

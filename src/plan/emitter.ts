@@ -96,6 +96,7 @@ export class ConstantOperand implements Operand {
 export interface EmitTarget {
   readonly build: 'simd' | 'relaxed'
   readonly fast: boolean
+  readonly perExample: boolean
   readonly weights: WeightLease
   readonly steps: Step[]
   /** Whether nobody needs what is in this block after the node that is being emitted. */
@@ -109,6 +110,7 @@ export class NodeEmitter implements Emitter<Attributes> {
   readonly fused: Fused
   readonly build: 'simd' | 'relaxed'
   readonly fast: boolean
+  readonly perExample: boolean
   readonly placed: (Placed | undefined)[]
   private readonly firstStep: number
 
@@ -122,6 +124,7 @@ export class NodeEmitter implements Emitter<Attributes> {
     this.fused = node.fused
     this.build = target.build
     this.fast = target.fast
+    this.perExample = target.perExample
     this.placed = outputs.map(() => undefined)
     this.firstStep = target.steps.length
   }
@@ -192,8 +195,8 @@ export class NodeEmitter implements Emitter<Attributes> {
     return to
   }
 
-  affords(operand: Operand, key: string, bytes: number): boolean {
-    return this.target.weights.affords(operand.constant, key, bytes)
+  affords(operand: Operand, bytes: number): boolean {
+    return this.target.weights.affords(operand.size * byteSize(operand.dtype), bytes)
   }
 
   table(data: TypedArray): Address {

@@ -60,6 +60,8 @@ export interface Segment {
 export interface PlanOptions {
   readonly build: 'simd' | 'relaxed'
   readonly fast: boolean
+  /** Whether the bits of an example's result must not depend on the batch around it. */
+  readonly perExample?: boolean
   /** Whether a pass that needs shapes is to run. */
   readonly shapedPass: (name: ShapedPassName) => boolean
   /** The most bytes the arena may take. */

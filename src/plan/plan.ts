@@ -44,6 +44,7 @@ class SegmentPlanner implements EmitTarget {
   readonly steps: Step[] = []
   readonly build: 'simd' | 'relaxed'
   readonly fast: boolean
+  readonly perExample: boolean
   private readonly slots = new Map<Value, Slot>()
   private readonly blocks: ArenaBlock[] = []
   private readonly uploads: { value: Value; to: Placed }[] = []
@@ -64,6 +65,7 @@ class SegmentPlanner implements EmitTarget {
   ) {
     this.build = options.build
     this.fast = options.fast
+    this.perExample = options.perExample ?? false
     this.todo = from.todo
     const blocks = new Set<ArenaBlock>()
     for (const [value, slot] of from.slots) {

@@ -2,8 +2,38 @@ import type { Context } from '../../bindings/context.js'
 import type { KernelName, Kernels } from '../../bindings/module.js'
 import { byteSize, type TypedArray } from '../core/dtype.js'
 import { hostBytes, rawBytes, type HostTensor } from '../core/host.js'
+import { bodiesOf, type Graph } from '../ir/graph.js'
 import type { Address, Argument, Arguments, Block, PackEmitter } from '../ir/op.js'
 import { bindCall, type Kernel } from './call.js'
+
+/** What the constants of a model take as they are. */
+export interface ConstantBytes {
+  readonly all: number
+  /** Those that may be filters of more than one tap. */
+  readonly filters: number
+}
+
+/** Adds up the constants of a graph and of the bodies in it, each once. */
+export function constantBytes(graph: Graph, seen = new Set<HostTensor>()): ConstantBytes {
+  let all = 0
+  let filters = 0
+  for (const node of graph.nodes) {
+    for (const value of node.inputs) {
+      const tensor = value?.constant
+      if (!tensor || seen.has(tensor)) continue
+      seen.add(tensor)
+      const bytes = hostBytes(tensor)
+      all += bytes
+      if (tensor.shape.length > 2 && tensor.shape.slice(2).some((taps) => taps > 1)) filters += bytes
+    }
+    for (const body of bodiesOf(node)) {
+      const inner = constantBytes(body, seen)
+      all += inner.all
+      filters += inner.filters
+    }
+  }
+  return { all, filters }
+}
 
 /** A block whose place never changes: weights and tables. */
 interface FixedBlock extends Block {
@@ -24,7 +54,10 @@ export class WeightStore {
   private readonly tables = new Map<string, FixedBlock>()
   private held = 0
 
-  constructor(private readonly context: Context) {}
+  constructor(
+    private readonly context: Context,
+    private readonly constants: ConstantBytes = { all: 0, filters: 0 },
+  ) {}
 
   /** Bytes held. */
   get bytes(): number {
@@ -65,9 +98,10 @@ export class WeightStore {
     })
   }
 
-  /** Whether a packed form of a constant is there already, or would take at most a quarter of the memory that is left. */
-  affords(tensor: HostTensor | undefined, key: string, bytes: number): boolean {
-    return (tensor && this.forms.get(tensor)?.has(key)) || 4 * bytes <= this.context.left
+  /** Whether packed forms that are so much larger than their operands, of all filters of the model, take at most half of what its constants leave. */
+  affords(operand: number, bytes: number): boolean {
+    const { all, filters } = this.constants
+    return 2 * bytes * Math.max(1, filters / operand) <= this.context.limit - all
   }
 
   /** Calls a size function of the kernels. */
@@ -175,8 +209,8 @@ export class WeightLease {
   }
 
   /** See {@link WeightStore.affords}. */
-  affords(tensor: HostTensor | undefined, key: string, bytes: number): boolean {
-    return this.store.affords(tensor, key, bytes)
+  affords(operand: number, bytes: number): boolean {
+    return this.store.affords(operand, bytes)
   }
 
   /** See {@link WeightStore.table}. */

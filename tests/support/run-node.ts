@@ -32,6 +32,8 @@ export interface NodeRun {
   readonly order?: (rank: number) => Order
   /** The memory limit in bytes; as good as none by default. */
   readonly limit?: number
+  /** Whether the batch must not change the bits of an example. */
+  readonly perExample?: boolean
 }
 
 /** The kind of an attribute that only older operator sets have. */
@@ -98,7 +100,13 @@ export async function runNode(run: NodeRun): Promise<HostTensor[]> {
   const graph: Graph = { name: 'test', inputs: [...feeds.keys()], outputs, nodes }
   const { limit = 2 ** 32 } = run
   const context = makeContext(run.build, limit)
-  const options = { build: context.build, fast: true, shapedPass: () => true, arenaLimit: limit }
+  const options = {
+    build: context.build,
+    fast: true,
+    shapedPass: () => true,
+    arenaLimit: limit,
+    perExample: run.perExample,
+  }
   const program = new Program(graph, context, new WeightStore(context), options)
   const results = await program.run(feeds)
   // A second run must find everything as the first did.

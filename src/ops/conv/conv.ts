@@ -147,7 +147,9 @@ const REPACKED_PIXELS = 192
 export function chooseKernel(e: KernelEmitter, problem: ConvProblem): Kernel {
   const { x, w, window, group } = problem
   if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
-  if (group === 1 && isFlat(window) && readingsOfFilters(x.shape, window) <= FEW_READINGS) return few
+  // What is chosen for one example is right for all, where that is asked for.
+  const examples = e.perExample ? 1 : x.shape[0]
+  if (group === 1 && isFlat(window) && examples * readingsOfFilters(x.shape, window) <= FEW_READINGS) return few
   const inputs = w.shape[1]
   const outputs = w.shape[0] / group
   const kind =
@@ -158,15 +160,14 @@ export function chooseKernel(e: KernelEmitter, problem: ConvProblem): Kernel {
   const taps = isFlat(window) ? unitTaps(window) : 0
   if (e.fast && taps > 0 && (group === 1 || Math.min(inputs, outputs) >= 8)) {
     const [depth, oh, ow] = threeAxes(window.output, 1)
-    const images = x.shape[0] * depth
+    const images = examples * depth
     const tile =
       w.constant || images * oh * ow >= REPACKED_PIXELS
         ? e.ask('winograd_choice', taps, images, inputs, outputs, oh, ow)
         : 0
     // Packed filters take up to four times the original ones' memory: where that is scarce, what takes less.
     for (const m of tile === 4 ? [4, 2] : [tile]) {
-      if (m && e.affords(w, winogradKey(m, group), winogradBytes(e, m, taps, group, inputs, outputs)))
-        return winograd(m, taps)
+      if (m && e.affords(w, winogradBytes(e, m, taps, group, inputs, outputs))) return winograd(m, taps)
     }
   }
   if (group > 1)
@@ -194,7 +195,7 @@ function isFlat({ kernel, strides, begin, end }: Window): boolean {
   return kernel.length < 3 || (kernel[0] === 1 && strides[0] === 1 && begin[0] === 0 && end[0] === 0)
 }
 
-/** How often a convolution reads its filters if it passes over the taps that lie in the padding. */
+/** How often a convolution of one example reads its filters if it passes over the taps that lie in the padding. */
 function readingsOfFilters(x: Shape, { kernel, strides, dilations, begin, output }: Window): number {
   return kernel.reduce((readings, taps, axis) => {
     if (output[axis] > MANY_PIXELS) return Infinity
@@ -205,7 +206,7 @@ function readingsOfFilters(x: Shape, { kernel, strides, dilations, begin, output
       used += Math.max(0, end - Math.max(0, Math.ceil(-first / dilations[axis])))
     }
     return (readings * used) / taps
-  }, x[0])
+  }, 1)
 }
 
 /** 3 for 3×3, 5 for 5×5, at stride 1 and not dilated; otherwise 0. */

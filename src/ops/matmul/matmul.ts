@@ -313,7 +313,9 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
   if (sharedB && stacksAsRows(product.a, aStrides)) {
     // One matrix on the right: the stack on the left is just more rows.
     const rows = batches * m
-    if (rows <= VECTOR_ROWS && aCol === 1 && !b.constant && (bCol === 1 || bRow === 1)) {
+    // The kernels for few rows add up in another order.
+    const few = rows <= VECTOR_ROWS && aCol === 1 && !e.perExample
+    if (few && !b.constant && (bCol === 1 || bRow === 1)) {
       const kernel = bCol === 1 ? 'gemv_rows_f32' : 'gemv_transposed_f32'
       e.call(
         kernel,
@@ -336,7 +338,7 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
       )
       return e.note({ kernel: 'gemv', flops: 2 * rows * n * k })
     }
-    if (!b.constant && rows > VECTOR_ROWS && aCol === 1) {
+    if (!b.constant && !few && aCol === 1) {
       const scratch = e.scratch(e.ask('gemm_unpacked_scratch_size', k, n))
       e.call(
         'gemm_unpacked_f32',
@@ -364,7 +366,7 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
     const packed = e.pack(b, `gemm ${bRow} ${bCol} ${k} ${n}`, e.ask('gemm_packed_size', k, n), (p, from, to) => {
       p.call('gemm_pack_f32', from, bRow, bCol, k, n, to)
     })
-    if (rows <= VECTOR_ROWS && aCol === 1) {
+    if (few) {
       e.call('gemv_packed_f32', a.at, aRow, packed, bias, residual, n, c, n, rows, k, 0, n, code, alpha, beta)
     } else if (aCol === 1) {
       e.call('gemm_f32', a.at, aRow, packed, bias, residual, n, c, n, k, n, 0, rows, code, alpha, beta)
@@ -391,7 +393,7 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
         scratch,
       )
     }
-    e.note({ kernel: rows <= VECTOR_ROWS ? 'gemv' : 'gemm', flops: 2 * rows * n * k })
+    e.note({ kernel: few ? 'gemv' : 'gemm', flops: 2 * rows * n * k })
   } else {
     const table = e.table(offsetTable(batch, product, aStrides, bStrides))
     const strip = aCol === 1 ? 0 : e.ask('gemm_strided_a_scratch_size', k)

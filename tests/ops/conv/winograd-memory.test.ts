@@ -29,9 +29,9 @@ async function run(memoryLimit?: number): Promise<{ kernels: (string | undefined
 test('a convolution takes the form of its filters that the memory limit affords', async () => {
   const free = await run()
   expect(free.kernels).toEqual(['winograd 4x4'])
-  const tight = await run(2.2e6)
+  const tight = await run(1.3e6)
   expect(tight.kernels).toEqual(['winograd 2x2'])
-  const tighter = await run(1e6)
+  const tighter = await run(0.66e6)
   expect(tighter.kernels).toEqual(['im2col'])
   for (const { y } of [tight, tighter]) {
     const host = ({ data, dims }: Tensor) => ({ dtype: 'float32' as const, shape: dims, data: data as Float32Array })
