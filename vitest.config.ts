@@ -1,6 +1,15 @@
 import { defineConfig } from 'vitest/config'
 
+/** What examples import is the source here; tests/docs runs them from the packed package. */
+const entries = { lanewise: 'node', 'lanewise/ops': 'own-ops', 'lanewise/train': 'train' }
+
 export default defineConfig({
+  resolve: {
+    alias: Object.entries(entries).map(([name, file]) => ({
+      find: new RegExp(`^${name}$`),
+      replacement: new URL(`src/${file}.ts`, import.meta.url).pathname,
+    })),
+  },
   test: {
     include: ['tests/**/*.test.ts'],
     globalSetup: ['tests/support/build.ts'],

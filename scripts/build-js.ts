@@ -26,11 +26,15 @@ const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string
     entryPoints: {
       node: 'src/node.ts',
       'ops/all-node': 'src/all-ops.ts',
+      'ops/index-node': 'src/own-ops.ts',
       train: 'src/train.ts',
       'cli/main': 'src/cli/main.ts',
     },
   },
-  { platform: 'browser', entryPoints: { browser: 'src/browser.ts', 'ops/all': 'src/all-ops.ts' } },
+  {
+    platform: 'browser',
+    entryPoints: { browser: 'src/browser.ts', 'ops/all': 'src/all-ops.ts', 'ops/index': 'src/own-ops.ts' },
+  },
 ]
 
 for (const name of existsSync('dist') ? readdirSync('dist') : []) {

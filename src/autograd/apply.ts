@@ -1,4 +1,4 @@
-import { byteSize, dtypeToOnnx, isHalf, type DType } from '../core/dtype.js'
+import { byteSize, dtypeToOnnx, isFloat, isHalf, type DType } from '../core/dtype.js'
 import { errorAt, LanewiseError } from '../core/errors.js'
 import { Placed } from '../plan/emitter.js'
 import { largerNumber } from '../ir/infer.js'
@@ -214,7 +214,7 @@ function record(
       })
     : undefined
   for (const place of placed)
-    results.push(new Variable(device, place, { step, node, requiresGrad: follows && place.dtype === 'float32' }))
+    results.push(new Variable(device, place, { step, node, requiresGrad: follows && isFloat(place.dtype) }))
   device.trace?.push({ op, attributes, inputs, outputs: results, scope: device.scope })
   return results
 }

@@ -1,6 +1,7 @@
-import { byteSize } from '../core/dtype.js'
+import { isFloat } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { Placed } from '../plan/emitter.js'
+import type { Gradient } from '../ir/gradient.js'
 import type { Address, Block } from '../ir/op.js'
 import { sizeOf } from '../core/shape.js'
 import type { Device } from './device.js'
@@ -38,6 +39,7 @@ export class BackwardPass {
         node: node.scope || undefined,
       })
     }
+    checkTypes(node, gradient)
     const flow = new NodeFlow(this, this.device, node, gradients)
     const e = new EagerGradientEmitter(this.device, flow)
     try {
@@ -123,6 +125,21 @@ export class BackwardPass {
   }
 }
 
+/** Kernels of gradients know float32: a gradient by a value of another float type is refused by name, unless none of its elements are looked at. */
+function checkTypes({ op, inputs, scope }: TapeNode, gradient: Gradient): void {
+  if (gradient.anyFloat) return
+  inputs.forEach((input, i) => {
+    if (!input?.requiresGrad || !isFloat(input.dtype) || input.dtype === 'float32') return
+    if (gradient.inputs && !gradient.inputs.includes(i)) return
+    throw new LanewiseError('E_UNSUPPORTED', `${op.name} has no gradient by an input of type ${input.dtype}: Cast it`, {
+      op: op.name,
+      node: scope || undefined,
+      expected: 'float32',
+      actual: input.dtype,
+    })
+  })
+}
+
 /** The gradients around one node. */
 class NodeFlow implements Flow {
   readonly attributes
@@ -150,7 +167,7 @@ class NodeFlow implements Flow {
 
   wants(index: number): boolean {
     const input = this.node.inputs[index]
-    if (!input?.requiresGrad || input.dtype !== 'float32') return false
+    if (!input?.requiresGrad || !isFloat(input.dtype)) return false
     return this.node.gradient!.inputs?.includes(index) ?? true
   }
 
@@ -159,13 +176,7 @@ class NodeFlow implements Flow {
     const operand = this.node.operands[index]!
     const direct = variable instanceof Parameter && operand === variable.placed ? variable.claimGradient() : undefined
     return (this.results[index] =
-      direct ??
-      new Placed(
-        operand.dtype,
-        operand.shape,
-        operand.order,
-        this.device.allocate(sizeOf(operand.shape) * byteSize(operand.dtype)),
-      ))
+      direct ?? new Placed('float32', operand.shape, operand.order, this.device.allocate(sizeOf(operand.shape) * 4)))
   }
 
   pass(index: number, placed: Placed): void {

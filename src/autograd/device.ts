@@ -260,8 +260,12 @@ export class Device {
     if (this.consumed) throw new LanewiseError('E_STATE', 'the gradients of this step have been taken')
     if (!seed && root.size !== 1)
       throw new LanewiseError('E_SHAPE', `${root.describe()} has ${root.size} elements: say by which gradient to begin`)
-    if (seed && (seed.dtype !== root.dtype || seed.shape.join() !== root.shape.join())) {
-      throw new LanewiseError('E_SHAPE', `the gradient must be like ${root.describe()}, got ${seed.describe()}`)
+    // Gradients are float32, whatever the type of the value.
+    if (seed && (seed.dtype !== 'float32' || seed.shape.join() !== root.shape.join())) {
+      throw new LanewiseError(
+        'E_SHAPE',
+        `the gradient must be float32, in shape like ${root.describe()}, got ${seed.describe()}`,
+      )
     }
     this.consumed = true
     const start = seed
@@ -287,7 +291,7 @@ export class Device {
 
   /** @internal */
   gradientOf(op: OpDefinition): Gradient | undefined {
-    return gradientsByOp.get(op)
+    return gradientsByOp.get(op) ?? (op.gradient as Gradient | undefined)
   }
 
   /** Memory of the current step. @internal */

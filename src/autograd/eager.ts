@@ -7,13 +7,14 @@ import { emitReorder } from '../ir/strided.js'
 import { notFused } from '../ir/graph.js'
 import { physicalShape, sameMemory, type Order } from '../core/layout.js'
 import { resolve } from '../plan/weights.js'
-import { rawBytes, type HostTensor } from '../core/host.js'
+import { hostBytes, hostTensor, rawBytes, type HostTensor } from '../core/host.js'
 import type { Attributes } from '../ir/attributes.js'
 import type { GradientEmitter, TrainingEmitter } from '../ir/gradient.js'
 import type { Address, Argument, KernelEmitter, Operand, PackEmitter, TensorType } from '../ir/op.js'
 import { plus } from '../ir/op.js'
-import { sizeOf } from '../core/shape.js'
+import { formatShape, sameShape, sizeOf } from '../core/shape.js'
 import type { Device } from './device.js'
+import { Variable } from './variable.js'
 
 type OutputType = TensorType & { readonly order: Order; readonly physical: readonly number[] }
 
@@ -206,7 +207,21 @@ export class EagerGradientEmitter extends Immediate implements GradientEmitter<A
   pass(index: number, from = 0): void {
     const gradient = this.gradient(from)
     const input = this.input(index)
-    if (gradient) this.flow.pass(index, new Placed(input.dtype, input.shape, input.order, gradient.at))
+    if (gradient) this.flow.pass(index, new Placed('float32', input.shape, input.order, gradient.at))
+  }
+
+  elements(operand: Operand): HostTensor {
+    return new Variable(this.device, operand as Placed, { step: this.device.currentStep }).host()
+  }
+
+  store(tensor: HostTensor, to: Operand): void {
+    const { dtype, shape, data } = tensor
+    if (dtype !== to.dtype || !sameShape(shape, to.shape)) {
+      const [expected, actual] = [to.dtype + formatShape(to.shape), dtype + formatShape(shape)]
+      throw new LanewiseError('E_TENSOR', `a gradient must be ${expected}, got ${actual}`, { expected, actual })
+    }
+    const bytes = hostBytes(hostTensor(dtype, shape, data))
+    this.device.copyOrdered(this.device.upload(tensor, this.scratch(bytes)), to as Placed)
   }
 
   saved(index: number): Address {

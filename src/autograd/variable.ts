@@ -232,6 +232,10 @@ export class Parameter extends Variable {
   /** Memory for the gradient that nothing has been written to since it was cleared, or undefined. @internal */
   claimGradient(): Placed | undefined {
     if (this.filled) return undefined
+    if (this.dtype !== 'float32')
+      throw new LanewiseError('E_UNSUPPORTED', `${this.describe()} cannot be learned: what is learned is float32`, {
+        tensor: this.name,
+      })
     this.filled = true
     this.gradient ??= new Placed(this.dtype, this.shape, this.placed.order, this.device.persistent(this.placed.bytes))
     return this.gradient

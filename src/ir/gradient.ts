@@ -1,5 +1,6 @@
 import type { KernelName, Kernels, TrainKernelName, TrainKernels } from '../../bindings/module.js'
 import type { DType } from '../core/dtype.js'
+import type { HostTensor } from '../core/host.js'
 import type { Layout, LayoutQuery } from '../core/layout.js'
 import type { Attributes } from './attributes.js'
 import type { Address, ArgumentFor, Arguments, Emitter, KernelEmitter, OpDefinition, Operand } from './op.js'
@@ -20,6 +21,11 @@ export interface Gradient<A = Attributes> {
   readonly op: OpDefinition<A>
   /** Inputs that have a gradient; by default every float32 input. */
   readonly inputs?: readonly number[]
+  /**
+   * Whether the gradient looks at no element of inputs and outputs, so that these may be floats of any type. Gradients themselves are float32 whatever
+   * type a value has.
+   */
+  readonly anyFloat?: boolean
   /** How many outputs the gradient needs at least, where those are more than a program may ask for: they are made under a tape. */
   readonly outputs?: number
   /** The operator under a tape, where the gradient needs more than inputs and outputs (gates of an LSTM, the mask of a Dropout). By default `op.emit`. */
@@ -60,6 +66,10 @@ export interface GradientEmitter<A> extends KernelEmitter {
   result(index: number): Operand
   /** The gradient of input `index` is the one of output `from`, element by element in memory: nothing is computed. */
   pass(index: number, from?: number): void
+  /** The elements of an operand or gradient in logical order, copied: for gradients in plain TypeScript. */
+  elements(operand: Operand): HostTensor
+  /** Writes elements in logical order to the place of a {@link result}. @throws LanewiseError `E_TENSOR` if type or shape differ. */
+  store(tensor: HostTensor, to: Operand): void
   /** What the forward function saved, in the order of its calls. */
   saved(index: number): Address
   ask<K extends TrainKernelName>(kernel: K, ...args: Parameters<TrainKernels[K]>): number

@@ -3,6 +3,7 @@ import type { DType, TypedArray } from '../core/dtype.js'
 import type { HostTensor, HostValue } from '../core/host.js'
 import { LanewiseError } from '../core/errors.js'
 import type { HostScope } from '../core/host-memory.js'
+import type { Gradient } from './gradient.js'
 import type { Graph } from './graph.js'
 import type { Layout, LayoutOperand, LayoutQuery, Order } from '../core/layout.js'
 import type { Shape } from '../core/shape.js'
@@ -318,6 +319,13 @@ export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
   control?(c: ControlContext<A, P>, run: RunBody): Promise<readonly HostValue[]>
   /** True for operators whose result differs from run to run: never folded. */
   readonly random?: boolean
+  /** The gradient of an operator that a user registers; ours stand beside their definitions, where only training imports them. */
+  readonly gradient?: Omit<Gradient<A>, 'op'>
+  /**
+   * What the operator is made of, as a graph with its inputs and outputs in order: written as a function with the node where `exportModel` is asked to
+   * (`functions: true`), so that a runtime that does not know the operator can run it.
+   */
+  body?(attributes: A): Graph
   /** Brings a node of an older opset to this definition. `below` is the first opset that needs no change; applied in list order. */
   readonly upgrades?: readonly { readonly below: number; apply(node: UpgradeContext): void }[]
 }

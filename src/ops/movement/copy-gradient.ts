@@ -5,6 +5,7 @@ import { collapseAxes, emitDenseCopy, emitStridedCopy, type StridedCopy } from '
 import { toNumbers } from '../../core/host.js'
 import { sizeOf } from '../../core/shape.js'
 import { emitBinary } from '../elementwise/arithmetic.js'
+import { Cast, CastLike } from '../elementwise/cast.js'
 import { Concat, Split } from './concat.js'
 import { DepthToSpace, SpaceToDepth } from './depth-to-space.js'
 import { Expand, Tile } from './expand.js'
@@ -24,6 +25,7 @@ function viewing(op: object): Gradient<object> {
   return {
     op: op as OpDefinition<object>,
     inputs: [0],
+    anyFloat: true,
     backward(g) {
       if (g.wants(0)) g.pass(0)
     },
@@ -35,6 +37,7 @@ function moving(op: object): Gradient<object> {
   const definition = op as OpDefinition<object> & Moving<object>
   return {
     op: definition,
+    anyFloat: true,
     backward(g) {
       const gradients = g.outputs.map((_, i): Operand | undefined => g.gradient(i))
       const view = (operand: Operand) => ({
@@ -129,6 +132,7 @@ export const TriluGradient: Gradient<{ readonly upper: number }> = {
 }
 
 export const moveGradients = /* @__PURE__ */ (() => [
-  ...[Dropout, Identity, Reshape, Flatten, Squeeze, Unsqueeze, Transpose].map(viewing),
+  // A Cast rounds, which no gradient sees; from whole numbers on nothing is followed.
+  ...[Cast, CastLike, Dropout, Identity, Reshape, Flatten, Squeeze, Unsqueeze, Transpose].map(viewing),
   ...[Concat, Split, Slice, Expand, Tile, DepthToSpace, SpaceToDepth, Pad, CenterCropPad].map(moving),
 ])()

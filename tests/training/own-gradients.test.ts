@@ -1,0 +1,121 @@
+import { beforeAll, describe, expect, test } from 'vitest'
+import { SignedSquare } from '../../examples/own-operator/signed-square.js'
+import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../../src/node.js'
+import { float, registerOp } from '../../src/own-ops.js'
+import { Device, F, GraphModule } from '../../src/train.js'
+import { expectError } from '../support/expect-error.js'
+
+const values = Float32Array.of(-1.5, -0.25, 0, 0.5, 2, 3)
+let device: Device
+
+beforeAll(async () => {
+  device = await Device.create({ build: 'simd' })
+})
+
+/** The gradient of the sum of what `work` makes of x, and the sum. */
+function gradientOf(work: (x: ReturnType<Device['parameter']>) => ReturnType<Device['tensor']>): number[] {
+  const x = device.parameter({ dtype: 'float32', shape: [2, 3], data: values })
+  device.step(() => F.op('ReduceSum', [work(x)], { keepdims: 0 })[0].backward())
+  const gradient = Array.from(x.grad!.data() as Float32Array)
+  x.dispose()
+  return gradient
+}
+
+describe('casts keep the tape', () => {
+  const cast = (x: ReturnType<Device['tensor']>, to: number) => F.op('Cast', [x], { to })[0]
+  test.each([
+    ['float64', 11],
+    ['float16', 10],
+    ['bfloat16', 16],
+  ])('there and back through %s', (_, to) => {
+    expect(gradientOf((x) => F.op('Add', [x, cast(cast(x, to), 1)])[0])).toEqual([2, 2, 2, 2, 2, 2])
+  })
+
+  test('through views and CastLike of another float type', () => {
+    const grad = gradientOf((x) => {
+      const wide = cast(x, 11)
+      const turned = F.op('Transpose', [
+        F.op('Reshape', [wide, device.constant({ dtype: 'int64', shape: [2], data: BigInt64Array.of(3n, 2n) })])[0],
+      ])[0]
+      const back = F.op('CastLike', [turned, x])[0]
+      return F.op('Mul', [back, back])[0]
+    })
+    expect(grad).toEqual(Array.from(values, (v) => 2 * v))
+  })
+
+  test('and an operator that would lose them says so', () => {
+    const x = device.parameter({ dtype: 'float32', shape: [2, 3], data: values })
+    const error = expectError(
+      'E_UNSUPPORTED',
+      () =>
+        device.step(() =>
+          cast(F.op('ReduceSum', [F.op('Add', [cast(x, 11), cast(x, 11)])[0]], { keepdims: 0 })[0], 1).backward(),
+        ),
+      /float64/,
+    )
+    expect(error.actual).toBe('float64')
+    x.dispose()
+  })
+})
+
+describe('operators of a user', () => {
+  test('of kernels: forward, gradient, module of a graph and export', async () => {
+    expect(SignedSquare.name).toBe('SignedSquare')
+    const y = Array.from(values, (v) => Math.fround(3 * v * Math.abs(v)))
+    const graph = () => {
+      const g = new GraphBuilder()
+      const x = g.input('x', 'float32', ['N', 3])
+      g.output(g.node('SignedSquare', [x], { scale: 3 }, { domain: 'com.example' })[0], 'y')
+      return g.graph()
+    }
+    const session = await InferenceSession.create(exportModel(graph()))
+    const out = await session.run({ x: new Tensor('float32', values, [2, 3]) })
+    expect(Array.from(out.y.data as Float32Array)).toEqual(y)
+    const expected = Array.from(values, (v) => 6 * Math.abs(v))
+    expect(gradientOf((x) => F.op('com.example::SignedSquare', [x], { scale: 3 })[0])).toEqual(expected)
+    const module = new GraphModule(graph(), { device })
+    expect(gradientOf((x) => module.forward(x) as typeof x)).toEqual(expected)
+  })
+
+  test('of functions on tensors', async () => {
+    registerOp({
+      name: 'Scaled',
+      domain: 'com.example',
+      inputs: 2,
+      attributes: { by: float(2) },
+      infer: ([x]) => [x],
+      compute: ([x, y], { by }) => [
+        new Tensor(
+          'float32',
+          (x.data as Float32Array).map((v, i) => by * v * (y.data as Float32Array)[i]),
+          x.dims,
+        ),
+      ],
+      gradient: ({ inputs: [x, y], gradients: [dy], attributes: { by } }) =>
+        [y, x].map(
+          (other) =>
+            new Tensor(
+              'float32',
+              (dy.data as Float32Array).map((d, i) => by * d * (other.data as Float32Array)[i]),
+              x.dims,
+            ),
+        ),
+    })
+    expect(gradientOf((x) => F.op('com.example::Scaled', [x, x])[0])).toEqual(Array.from(values, (v) => 4 * v))
+    const g = new GraphBuilder()
+    const x = g.input('x', 'float32', ['N'])
+    g.output(g.node('Scaled', [x, x], { by: 0.5 }, { domain: 'com.example' })[0], 'y')
+    const session = await InferenceSession.create(exportModel(g.graph()))
+    const { y } = await session.run({ x: new Tensor('float32', values, [6]) })
+    expect(Array.from(y.data as Float32Array)).toEqual(Array.from(values, (v) => 0.5 * v * v))
+  })
+
+  test('without a gradient are refused when one is wanted', () => {
+    registerOp({ name: 'Opaque', domain: 'com.example', infer: ([x]) => [x], compute: ([x]) => [x] })
+    const x = device.parameter({ dtype: 'float32', shape: [2, 3], data: values })
+    const run = () =>
+      device.step(() => F.op('ReduceSum', [F.op('com.example::Opaque', [x])[0]], { keepdims: 0 })[0].backward())
+    expectError('E_UNSUPPORTED', run, /Opaque has no gradient/)
+    x.dispose()
+  })
+})
