@@ -4,11 +4,10 @@ import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import { Conv } from '../ops/conv/conv.js'
 import { ConvTranspose } from '../ops/conv/conv-transpose.js'
+import * as F from './functional.js'
+import { perAxis, type PerAxis } from './functional/layers.js'
 import { byFan, type Initializer } from './init.js'
 import { Module } from './module.js'
-
-/** One number for every axis, or one for each. */
-export type PerAxis = number | readonly number[]
 
 export interface ConvOptions {
   readonly stride?: PerAxis
@@ -17,16 +16,11 @@ export interface ConvOptions {
   readonly dilation?: PerAxis
   readonly groups?: number
   readonly bias?: boolean
+  /** What stands in the padding: zeros by default; the picture reflected at its edge, its last places repeated, or its other side. */
+  readonly paddingMode?: 'zeros' | 'reflect' | 'replicate' | 'circular'
   readonly device?: Device
   /** How `weight` begins; ±1/√fan in by default, as in PyTorch. */
   readonly init?: Initializer
-}
-
-function perAxis(value: PerAxis, rank: number, what: string): readonly number[] {
-  const list = typeof value === 'number' ? new Array<number>(rank).fill(value) : value
-  if (list.length !== rank)
-    throw new LanewiseError('E_VALUE', `${what} must be one number or ${rank}, got ${list.length}`)
-  return list
 }
 
 /** ONNX pads: beginnings, then ends. */
@@ -45,13 +39,24 @@ class ConvNd extends Module {
   /** [out] */
   readonly bias: Parameter | undefined
   private readonly attributes: Readonly<Record<string, unknown>>
+  private readonly around:
+    { readonly pads: readonly number[]; readonly mode: 'reflect' | 'replicate' | 'circular' } | undefined
 
   constructor(
     rank: number,
     readonly inChannels: number,
     readonly outChannels: number,
     kernelSize: PerAxis,
-    { stride = 1, padding = 0, dilation = 1, groups = 1, bias = true, device, init }: ConvOptions,
+    {
+      stride = 1,
+      padding = 0,
+      dilation = 1,
+      groups = 1,
+      bias = true,
+      paddingMode = 'zeros',
+      device,
+      init,
+    }: ConvOptions,
   ) {
     super(device)
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
@@ -65,10 +70,13 @@ class ConvNd extends Module {
     const fan = (inChannels / groups) * kernel.reduce((a, b) => a * b, 1)
     this.weight = this.parameter([outChannels, inChannels / groups, ...kernel], init ?? byFan(fan))
     this.bias = bias ? this.parameter([outChannels], byFan(fan)) : undefined
+    const pads = padsOf(padding, kernel, dilations)
+    // A convolution pads with zeros only: other padding is put around the input first.
+    this.around = paddingMode === 'zeros' || pads.every((pad) => pad === 0) ? undefined : { pads, mode: paddingMode }
     this.attributes = {
       kernel_shape: kernel,
       strides: perAxis(stride, rank, 'stride'),
-      pads: padsOf(padding, kernel, dilations),
+      pads: this.around ? pads.map(() => 0) : pads,
       dilations,
       group: groups,
     }
@@ -76,7 +84,16 @@ class ConvNd extends Module {
 
   /** @param x - [N, in, …]; gives [N, out, …]. */
   forward(x: Variable): Variable {
-    return apply(this.device, Conv, [x, this.weight, this.bias], this.attributes)[0]
+    return apply(this.device, Conv, [this.padded(x), this.weight, this.bias], this.attributes)[0]
+  }
+
+  private padded(x: Variable): Variable {
+    if (!this.around) return x
+    const { pads, mode } = this.around
+    const rank = pads.length / 2
+    // F.pad counts from the last axis.
+    const list = Array.from({ length: rank }, (_, i) => [pads[rank - 1 - i], pads[2 * rank - 1 - i]]).flat()
+    return F.pad(x, list, { mode })
   }
 }
 
@@ -101,20 +118,20 @@ export class Conv3d extends ConvNd {
   }
 }
 
-export interface ConvTransposeOptions extends Omit<ConvOptions, 'padding'> {
+export interface ConvTransposeOptions extends Omit<ConvOptions, 'padding' | 'paddingMode'> {
   readonly padding?: PerAxis
   /** Added to one side of the output, whose size several inputs share when the stride is not 1. */
   readonly outputPadding?: PerAxis
 }
 
-/** Transposed convolution of [N, C, H, W]. */
-export class ConvTranspose2d extends Module {
+class ConvTransposeNd extends Module {
   /** [in, out / groups, kernel …] */
   readonly weight: Parameter
   readonly bias: Parameter | undefined
   private readonly attributes: Readonly<Record<string, unknown>>
 
   constructor(
+    rank: number,
     readonly inChannels: number,
     readonly outChannels: number,
     kernelSize: PerAxis,
@@ -127,7 +144,7 @@ export class ConvTranspose2d extends Module {
       bias = true,
       device,
       init,
-    }: ConvTransposeOptions = {},
+    }: ConvTransposeOptions,
   ) {
     super(device)
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
@@ -136,23 +153,45 @@ export class ConvTranspose2d extends Module {
         `${inChannels} and ${outChannels} channels cannot be divided into ${groups} groups`,
       )
     }
-    const kernel = perAxis(kernelSize, 2, 'kernelSize')
-    const each = perAxis(padding, 2, 'padding')
+    const kernel = perAxis(kernelSize, rank, 'kernelSize')
+    const each = perAxis(padding, rank, 'padding')
     // As PyTorch counts: the weight's second axis times the kernel.
-    const fan = (outChannels / groups) * kernel[0] * kernel[1]
+    const fan = (outChannels / groups) * kernel.reduce((a, b) => a * b, 1)
     this.weight = this.parameter([inChannels, outChannels / groups, ...kernel], init ?? byFan(fan))
     this.bias = bias ? this.parameter([outChannels], byFan(fan)) : undefined
     this.attributes = {
       kernel_shape: kernel,
-      strides: perAxis(stride, 2, 'stride'),
+      strides: perAxis(stride, rank, 'stride'),
       pads: [...each, ...each],
-      dilations: perAxis(dilation, 2, 'dilation'),
-      output_padding: perAxis(outputPadding, 2, 'outputPadding'),
+      dilations: perAxis(dilation, rank, 'dilation'),
+      output_padding: perAxis(outputPadding, rank, 'outputPadding'),
       group: groups,
     }
   }
 
+  /** @param x - [N, in, …]; gives [N, out, …]. */
   forward(x: Variable): Variable {
     return apply(this.device, ConvTranspose, [x, this.weight, this.bias], this.attributes)[0]
+  }
+}
+
+/** Transposed convolution of [N, C, L]. */
+export class ConvTranspose1d extends ConvTransposeNd {
+  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeOptions = {}) {
+    super(1, inChannels, outChannels, kernelSize, options)
+  }
+}
+
+/** Transposed convolution of [N, C, H, W]. */
+export class ConvTranspose2d extends ConvTransposeNd {
+  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeOptions = {}) {
+    super(2, inChannels, outChannels, kernelSize, options)
+  }
+}
+
+/** Transposed convolution of [N, C, D, H, W]. */
+export class ConvTranspose3d extends ConvTransposeNd {
+  constructor(inChannels: number, outChannels: number, kernelSize: PerAxis, options: ConvTransposeOptions = {}) {
+    super(3, inChannels, outChannels, kernelSize, options)
   }
 }

@@ -95,7 +95,8 @@ function denseCrossEntropy(
   return reduced(F.neg(F.sum(F.mul(weighted, F.logSoftmax(scores, 1)), [1])), reduction)
 }
 
-function reduced(losses: Variable, reduction: Reduction): Variable {
+/** What becomes of the losses of single elements. @internal */
+export function reduced(losses: Variable, reduction: Reduction): Variable {
   return reduction === 'none' ? losses : reduction === 'sum' ? F.sum(losses) : F.mean(losses)
 }
 

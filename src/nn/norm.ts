@@ -2,7 +2,14 @@ import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
-import { BatchNormalization, GroupNormalization, LayerNormalization, LRN, RMSNormalization } from '../ops/norm/norm.js'
+import {
+  BatchNormalization,
+  GroupNormalization,
+  InstanceNormalization,
+  LayerNormalization,
+  LRN,
+  RMSNormalization,
+} from '../ops/norm/norm.js'
 import * as F from './functional.js'
 import { ones, zeros } from './init.js'
 import { Module } from './module.js'
@@ -157,3 +164,76 @@ export class LocalResponseNorm extends Module {
     return turned(apply(this.device, LRN, [turned(x)], this.attributes)[0])
   }
 }
+
+/**
+ * Normalises each channel of each sample over its places (Ulyanov et al., arXiv:1607.08022). As in PyTorch there is no weight and no running statistics
+ * unless asked for; running statistics are what evaluation uses.
+ */
+class InstanceNorm extends Module {
+  readonly weight: Parameter | undefined
+  readonly bias: Parameter | undefined
+  readonly running_mean: Parameter | undefined
+  readonly running_var: Parameter | undefined
+  private readonly eps: number
+  private readonly momentum: number
+
+  constructor(
+    readonly numFeatures: number,
+    {
+      eps = 1e-5,
+      momentum = 0.1,
+      affine = false,
+      trackRunningStats = false,
+      device,
+    }: NormOptions & {
+      readonly momentum?: number
+      readonly affine?: boolean
+      readonly trackRunningStats?: boolean
+    } = {},
+  ) {
+    super(device)
+    this.eps = eps
+    this.momentum = momentum
+    this.weight = affine ? this.parameter([numFeatures], ones) : undefined
+    this.bias = affine ? this.parameter([numFeatures], zeros) : undefined
+    this.running_mean = trackRunningStats ? this.buffer([numFeatures], zeros) : undefined
+    this.running_var = trackRunningStats ? this.buffer([numFeatures], ones) : undefined
+  }
+
+  /** @param x - [N, C, …]. @throws LanewiseError `E_SHAPE` for another number of channels, or for one place only while training. */
+  forward(x: Variable): Variable {
+    const { running_mean: mean, running_var: variance, device } = this
+    const [, channels, ...places] = x.shape
+    if (channels !== this.numFeatures || places.length === 0)
+      throw new LanewiseError('E_SHAPE', `InstanceNorm of ${this.numFeatures} channels got ${x.describe()}`, {
+        expected: `[N, ${this.numFeatures}, …]`,
+        actual: x.describe(),
+      })
+    const scale = this.weight ?? F.full([channels], 1, { device })
+    const shift = this.bias ?? F.full([channels], 0, { device })
+    if (!this.training && mean && variance)
+      return apply(device, BatchNormalization, [x, scale, shift, mean, variance], { epsilon: this.eps })[0]
+    const count = places.reduce((a, b) => a * b, 1)
+    if (this.training && count < 2)
+      throw new LanewiseError('E_SHAPE', `one place has no variance to normalise by: ${x.describe()}`)
+    if (this.training && mean && variance) this.measure(x, mean, variance)
+    return apply(device, InstanceNormalization, [x, scale, shift], { epsilon: this.eps })[0]
+  }
+
+  private measure(x: Variable, mean: Parameter, variance: Parameter): void {
+    const axes = x.shape.slice(2).map((_, i) => i + 2)
+    this.device.noGrad(() => {
+      const blend = (old: Parameter, now: Variable) =>
+        old.copyFrom(F.add(F.mul(old, 1 - this.momentum), F.mul(F.mean(now, [0]), this.momentum)))
+      blend(mean, F.mean(x, axes))
+      blend(variance, F.var(x, axes))
+    })
+  }
+}
+
+/** {@link InstanceNorm2d} of [N, C, L]. */
+export class InstanceNorm1d extends InstanceNorm {}
+/** Normalises each channel of each picture [N, C, H, W] over its places. */
+export class InstanceNorm2d extends InstanceNorm {}
+/** {@link InstanceNorm2d} of [N, C, D, H, W]. */
+export class InstanceNorm3d extends InstanceNorm {}

@@ -36,6 +36,47 @@ export function cosine(total: number, floor = 0): Factor {
   return (step) => floor + ((1 - floor) * (1 + cos(Math.PI * Math.min(1, step / total)))) / 2
 }
 
+/** Down from 1 to `floor` as (1 − step/total)^exponent; evenly with the exponent 1. */
+export function polynomial(total: number, exponent = 1, floor = 0): Factor {
+  return (step) => floor + (1 - floor) * pow(1 - Math.min(1, step / total), exponent)
+}
+
+/** {@link cosine} again and again (Loshchilov & Hutter, 2017): the first time in `period` steps, each time `multiply` times as long. */
+export function warmRestarts(period: number, multiply = 1, floor = 0): Factor {
+  return (step) => {
+    let length = period
+    let left = step
+    while (left >= length) {
+      left -= length
+      length *= multiply
+    }
+    return cosine(length, floor)(left)
+  }
+}
+
+/**
+ * Half a cosine up from 1/`divide` to 1 in a share `rise` of the steps, and half a cosine down to 1/(`divide`·`finalDivide`) in the others
+ * (Smith & Topin, arXiv:1708.07120). The optimiser's rate is the largest.
+ */
+export function oneCycle(
+  total: number,
+  {
+    rise = 0.3,
+    divide = 25,
+    finalDivide = 1e4,
+  }: { readonly rise?: number; readonly divide?: number; readonly finalDivide?: number } = {},
+): Factor {
+  const between = (from: number, to: number, share: number) => to + ((from - to) * (1 + cos(Math.PI * share))) / 2
+  const top = rise * total - 1
+  const last = total - 1
+  return (step) => {
+    const at = Math.min(step, last)
+    return at <= top
+      ? between(1 / divide, 1, top <= 0 ? 1 : at / top)
+      : between(1, 1 / (divide * finalDivide), (at - top) / (last - top))
+  }
+}
+
 /** Evenly up from `start` to 1 in `steps`, then as `then` says from there. */
 export function warmup(steps: number, then: Factor = () => 1, start = 0): Factor {
   return (step) => (step < steps ? start + (1 - start) * (step / steps) : then(step - steps))

@@ -74,6 +74,19 @@ class Tied(nn.Module):
         return torch.cat([part(x).flatten() for part in self.children()])
 
 
+class Folded(nn.Module):
+    """Parts that see the same elements, each in a shape of its own."""
+
+    def __init__(self, **parts):
+        super().__init__()
+        self.shapes = {name: shape for name, (_, shape) in parts.items()}
+        for name, (part, _) in parts.items():
+            self.add_module(name, part)
+
+    def forward(self, x):
+        return torch.cat([part(x.reshape(self.shapes[name])).flatten() for name, part in self.named_children()])
+
+
 def rand(*shape):
     return torch.rand(*shape) * 2 - 1
 
@@ -122,6 +135,32 @@ layers = {
             inner=nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False), one=nn.AdaptiveAvgPool2d(1), odd=nn.AdaptiveAvgPool2d((3, 4)),
         ),
         [rand(2, 3, 7, 6)],
+    ),
+    "pools, 1 and 3 axes": (
+        Folded(
+            max1=(nn.MaxPool1d(3, stride=2, padding=1), (6, 7, 12)), mean1=(nn.AvgPool1d(2, count_include_pad=False), (6, 7, 12)),
+            one=(nn.AdaptiveMaxPool1d(5), (6, 7, 12)), few=(nn.AdaptiveAvgPool1d(4), (6, 7, 12)),
+            max3=(nn.MaxPool3d((2, 3, 2), stride=(1, 2, 2)), (2, 3, 7, 3, 4)), mean3=(nn.AvgPool3d((2, 2, 1)), (2, 3, 7, 3, 4)),
+            max2=(nn.MaxPool2d((2, 3), stride=(1, 2), dilation=(2, 1)), (2, 3, 7, 12)), mean2=(nn.AvgPool2d((3, 2), padding=(1, 0)), (2, 3, 7, 12)),
+            most=(nn.AdaptiveMaxPool2d((3, 5)), (2, 3, 7, 12)), third=(nn.AdaptiveAvgPool3d((3, 2, 4)), (2, 3, 7, 3, 4)),
+        ),
+        [rand(504)],
+    ),
+    "ConvTranspose1d": (nn.ConvTranspose1d(4, 6, 3, stride=2, padding=1, output_padding=1, groups=2), [rand(2, 4, 7)]),
+    "ConvTranspose3d": (nn.ConvTranspose3d(2, 3, (2, 3, 1), stride=(1, 2, 2), bias=False), [rand(1, 2, 3, 4, 2)]),
+    "Conv1d, reflected": (nn.Conv1d(3, 4, 5, padding=2, padding_mode="reflect"), [rand(2, 3, 9)]),
+    "Conv2d, repeated edge": (nn.Conv2d(3, 4, (3, 5), padding=(1, 2), padding_mode="replicate"), [rand(2, 3, 5, 6)]),
+    "Conv2d, circular": (nn.Conv2d(2, 3, 3, padding=(2, 1), stride=2, padding_mode="circular"), [rand(2, 2, 6, 5)]),
+    "InstanceNorm1d": (nn.InstanceNorm1d(3, affine=True), [rand(2, 3, 7)]),
+    "InstanceNorm2d": (nn.InstanceNorm2d(3, affine=True, track_running_stats=True, momentum=0.3, eps=1e-3), [rand(2, 3, 4, 5)]),
+    "InstanceNorm3d": (nn.InstanceNorm3d(2), [rand(2, 2, 3, 2, 3)]),
+    "shuffled pixels": (Tied(up=nn.PixelShuffle(2), down=nn.PixelUnshuffle(2)), [rand(2, 8, 4, 6)]),
+    "upsampled": (
+        Tied(
+            nearest=nn.Upsample(scale_factor=2), linear=nn.Upsample(scale_factor=(2, 3), mode="bilinear"), corners=nn.Upsample(size=(7, 5), mode="bilinear", align_corners=True),
+            cubic=nn.Upsample(size=(6, 9), mode="bicubic"),
+        ),
+        [rand(2, 3, 4, 3)],
     ),
     "RNN": (nn.RNN(4, 6), [rand(5, 3, 4)]),
     "RNN, relu, no bias": (nn.RNN(4, 6, nonlinearity="relu", bias=False, batch_first=True), [rand(3, 5, 4), rand(1, 3, 6)]),
@@ -199,6 +238,8 @@ losses = {
     "cross entropy, smooth, weights, ignored": lambda x, t: F.cross_entropy(x, t, label_smoothing=0.1, weight=weights, ignore_index=0),
     "cross entropy, smooth, none": lambda x, t: F.cross_entropy(x, t, label_smoothing=0.2, weight=weights, reduction="none"),
     "nll": lambda x, t: F.nll_loss(F.log_softmax(x, 1), t),
+    "multi margin": lambda x, t: F.multi_margin_loss(x, t, margin=0.8) if x.dim() == 2 else F.cross_entropy(x, t),
+    "multi margin, squares": lambda x, t: F.multi_margin_loss(x, t, p=2, reduction="sum") if x.dim() == 2 else F.cross_entropy(x, t),
     "nll, weights, ignored": lambda x, t: F.nll_loss(F.log_softmax(x, 1), t, weight=weights, ignore_index=3),
 }
 dense = {
@@ -208,7 +249,25 @@ dense = {
     "mse, sum": lambda x, y: F.mse_loss(x, y, reduction="sum"),
     "l1": lambda x, y: F.l1_loss(x, y),
     "bce": lambda x, y: F.binary_cross_entropy_with_logits(x, y),
+    "Huber": lambda x, y: F.huber_loss(x, y, delta=0.7),
+    "smooth l1": lambda x, y: F.smooth_l1_loss(x, y, beta=0.6, reduction="sum"),
+    "smooth l1, 0": lambda x, y: F.smooth_l1_loss(x, y, beta=0.0),
+    "KL": lambda x, y: F.kl_div(F.log_softmax(x, 1), y, reduction="batchmean"),
+    "KL, logarithms": lambda x, y: F.kl_div(F.log_softmax(x, 1), F.log_softmax(y, 1), log_target=True),
+    "margin ranking": lambda x, y: F.margin_ranking_loss(x, 3 * y, torch.sign(y - 0.25), margin=0.3),
+    "hinge embedding": lambda x, y: F.hinge_embedding_loss(x, torch.sign(y - 0.25), margin=1.5),
+    "cosine embedding": lambda x, y: F.cosine_embedding_loss(x, y, torch.sign(y[:, 0] - 0.25), margin=0.2, reduction="none"),
+    "triplet": lambda x, y: F.triplet_margin_loss(x, y, y.flip(0), margin=2.0),
+    "triplet, p 1, swapped": lambda x, y: F.triplet_margin_loss(x, y, y.flip(0), margin=3.0, p=1, swap=True, reduction="sum"),
+    "Poisson": lambda x, y: F.poisson_nll_loss(x, y),
+    "Gauss": lambda x, y: F.gaussian_nll_loss(x, y, y * y),
 }
+spoken = {
+    "CTC": lambda x, t: F.ctc_loss(F.log_softmax(x, 2), t, lengths, counts),
+    "CTC, sum, blank last": lambda x, t: F.ctc_loss(F.log_softmax(x, 2), t - 1, lengths, counts, blank=4, reduction="sum"),
+    "CTC, none, no infinity": lambda x, t: F.ctc_loss(F.log_softmax(x, 2), t, torch.tensor([9, 2, 6]), counts, reduction="none", zero_infinity=True),
+}
+lengths, counts = torch.tensor([9, 7, 8]), torch.tensor([3, 4, 1])
 
 
 def run_loss(apply, x, target):
@@ -229,6 +288,8 @@ optimizers = {
     "AdamW, options": lambda p: optim.AdamW(p, lr=0.02, weight_decay=0.3, amsgrad=True),
     "Adagrad": lambda p: optim.Adagrad(p),
     "Adagrad, options": lambda p: optim.Adagrad(p, lr=0.1, lr_decay=0.1, weight_decay=0.05, initial_accumulator_value=0.2, eps=1e-3),
+    "RAdam": lambda p: optim.RAdam(p, lr=0.01),
+    "RAdam, options": lambda p: optim.RAdam(p, lr=0.02, betas=(0.8, 0.6), eps=1e-3, weight_decay=0.1),
     "RMSprop": lambda p: optim.RMSprop(p),
     "RMSprop, options": lambda p: optim.RMSprop(p, lr=0.02, alpha=0.8, eps=1e-3, weight_decay=0.1, momentum=0.7, centered=True),
 }
@@ -237,6 +298,9 @@ schedules = {
     "milestones": lambda o: optim.lr_scheduler.MultiStepLR(o, [2, 5], gamma=0.3),
     "exponential": lambda o: optim.lr_scheduler.ExponentialLR(o, 0.8),
     "cosine": lambda o: optim.lr_scheduler.CosineAnnealingLR(o, 8, eta_min=0.01),
+    "polynomial": lambda o: optim.lr_scheduler.PolynomialLR(o, 6, power=2.0),
+    "warm restarts": lambda o: optim.lr_scheduler.CosineAnnealingWarmRestarts(o, 2, T_mult=2, eta_min=0.01),
+    "one cycle": lambda o: optim.lr_scheduler.OneCycleLR(o, max_lr=0.1, total_steps=9),
     "warm-up": lambda o: optim.lr_scheduler.LinearLR(o, start_factor=0.25, total_iters=4),
 }
 
@@ -273,6 +337,7 @@ def run_schedule(make):
 scores, classes = rand(6, 4) * 3, ints(4, 6)
 images, places = rand(2, 4, 3, 2) * 3, ints(4, 2, 3, 2)
 soft = torch.softmax(rand(6, 4), 1)
+steps, spelled = rand(9, 3, 5) * 2, torch.tensor([[1, 2, 2, 1], [3, 1, 4, 2], [4, 1, 1, 1]])
 result = {
     "torch": torch.__version__,
     "layers": {name: run_layer(*layer) for name, layer in layers.items()},
@@ -280,6 +345,7 @@ result = {
         **{name: run_loss(apply, scores, classes) for name, apply in losses.items()},
         **{f"{name}, images": run_loss(apply, images, places) for name, apply in losses.items()},
         **{name: run_loss(apply, scores, soft) for name, apply in dense.items()},
+        **{name: run_loss(apply, steps, spelled) for name, apply in spoken.items()},
     },
     "optimizers": {
         **{name: run_optimizer(make) for name, make in optimizers.items()},

@@ -111,6 +111,41 @@ const tuple = (module: nn.RNN | nn.GRU) => ({
 const quiet = { dropout: 0 }
 
 const layers: Readonly<Record<string, () => Module | Layer>> = {
+  'pools, 1 and 3 axes': () => {
+    const [line, plane, space] = [
+      [6, 7, 12],
+      [2, 3, 7, 12],
+      [2, 3, 7, 3, 4],
+    ]
+    return new Folded({
+      max1: [new nn.MaxPool1d(3, { stride: 2, padding: 1 }), line],
+      mean1: [new nn.AvgPool1d(2, { countIncludePad: false }), line],
+      one: [new nn.AdaptiveMaxPool1d(5), line],
+      few: [new nn.AdaptiveAvgPool1d(4), line],
+      max3: [new nn.MaxPool3d([2, 3, 2], { stride: [1, 2, 2] }), space],
+      mean3: [new nn.AvgPool3d([2, 2, 1]), space],
+      max2: [new nn.MaxPool2d([2, 3], { stride: [1, 2], dilation: [2, 1] }), plane],
+      mean2: [new nn.AvgPool2d([3, 2], { padding: [1, 0] }), plane],
+      most: [new nn.AdaptiveMaxPool2d([3, 5]), plane],
+      third: [new nn.AdaptiveAvgPool3d([3, 2, 4]), space],
+    })
+  },
+  ConvTranspose1d: () => new nn.ConvTranspose1d(4, 6, 3, { stride: 2, padding: 1, outputPadding: 1, groups: 2 }),
+  ConvTranspose3d: () => new nn.ConvTranspose3d(2, 3, [2, 3, 1], { stride: [1, 2, 2], bias: false }),
+  'Conv1d, reflected': () => new nn.Conv1d(3, 4, 5, { padding: 2, paddingMode: 'reflect' }),
+  'Conv2d, repeated edge': () => new nn.Conv2d(3, 4, [3, 5], { padding: [1, 2], paddingMode: 'replicate' }),
+  'Conv2d, circular': () => new nn.Conv2d(2, 3, 3, { padding: [2, 1], stride: 2, paddingMode: 'circular' }),
+  InstanceNorm1d: () => new nn.InstanceNorm1d(3, { affine: true }),
+  InstanceNorm2d: () => new nn.InstanceNorm2d(3, { affine: true, trackRunningStats: true, momentum: 0.3, eps: 1e-3 }),
+  InstanceNorm3d: () => new nn.InstanceNorm3d(2),
+  'shuffled pixels': () => new Tied({ up: new nn.PixelShuffle(2), down: new nn.PixelUnshuffle(2) }),
+  upsampled: () =>
+    new Tied({
+      nearest: new nn.Upsample({ scaleFactor: 2 }),
+      linear: new nn.Upsample({ scaleFactor: [2, 3], mode: 'bilinear' }),
+      corners: new nn.Upsample({ size: [7, 5], mode: 'bilinear', alignCorners: true }),
+      cubic: new nn.Upsample({ size: [6, 9], mode: 'bicubic' }),
+    }),
   Linear: () => new nn.Linear(7, 5),
   'Linear, no bias, 3 axes': () => new nn.Linear(7, 5, { bias: false }),
   Conv1d: () => new nn.Conv1d(4, 6, 3, { stride: 2, padding: 1, dilation: 2, groups: 2 }),
@@ -233,6 +268,49 @@ const losses: Readonly<Record<string, (x: Variable, t: Variable) => Variable>> =
   'mse, sum': (x, y) => nn.mse(x, y, 'sum'),
   l1: (x, y) => nn.l1(x, y),
   bce: (x, y) => nn.bceWithLogits(x, y),
+  Huber: (x, y) => nn.huber(x, y, { delta: 0.7 }),
+  'smooth l1': (x, y) => nn.smoothL1(x, y, { beta: 0.6, reduction: 'sum' }),
+  'smooth l1, 0': (x, y) => nn.smoothL1(x, y, { beta: 0 }),
+  KL: (x, y) => nn.klDiv(F.logSoftmax(x, 1), y, { reduction: 'batchmean' }),
+  'KL, logarithms': (x, y) => nn.klDiv(F.logSoftmax(x, 1), F.logSoftmax(y, 1), { logTarget: true }),
+  'margin ranking': (x, y) => nn.marginRanking(x, F.mul(y, 3), F.sign(F.sub(y, 0.25)), { margin: 0.3 }),
+  'hinge embedding': (x, y) => nn.hingeEmbedding(x, F.sign(F.sub(y, 0.25)), { margin: 1.5 }),
+  'cosine embedding': (x, y) =>
+    nn.cosineEmbedding(x, y, F.sign(F.sub(F.squeeze(F.slice(y, 1, 0, 1), [1]), 0.25)), {
+      margin: 0.2,
+      reduction: 'none',
+    }),
+  triplet: (x, y) => nn.tripletMargin(x, y, F.flip(y, [0]), { margin: 2 }),
+  'triplet, p 1, swapped': (x, y) =>
+    nn.tripletMargin(x, y, F.flip(y, [0]), { margin: 3, p: 1, swap: true, reduction: 'sum' }),
+  Poisson: (x, y) => nn.poissonNll(x, y),
+  Gauss: (x, y) => nn.gaussianNll(x, y, F.mul(y, y)),
+  'multi margin': (x, t) => (x.shape.length === 2 ? nn.multiMargin(x, t, { margin: 0.8 }) : nn.crossEntropy(x, t)),
+  'multi margin, squares': (x, t) =>
+    x.shape.length === 2 ? nn.multiMargin(x, t, { p: 2, reduction: 'sum' }) : nn.crossEntropy(x, t),
+  CTC: (x, t) => nn.ctc(F.logSoftmax(x, 2), labelsOf(t), [9, 7, 8]),
+  'CTC, sum, blank last': (x, t) =>
+    nn.ctc(F.logSoftmax(x, 2), labelsOf(t, 1), [9, 7, 8], { blank: 4, reduction: 'sum' }),
+  'CTC, none, no infinity': (x, t) =>
+    nn.ctc(F.logSoftmax(x, 2), labelsOf(t), [9, 2, 6], { reduction: 'none', zeroInfinity: true }),
+}
+
+/** The labels of the three examples, of which 3, 4 and 1 count. */
+function labelsOf(t: Variable, less = 0): number[][] {
+  const all = Array.from(t.data() as BigInt64Array, (label) => Number(label) - less)
+  return [3, 4, 1].map((count, i) => all.slice(4 * i, 4 * i + count))
+}
+
+/** Parts that see the same elements, each in a shape of its own. */
+class Folded extends nn.Module {
+  readonly parts: readonly (readonly [nn.Layer, readonly number[]])[]
+  constructor(parts: Readonly<Record<string, readonly [nn.Layer, readonly number[]]>>) {
+    super(device)
+    this.parts = Object.values(parts)
+  }
+  forward(x: Variable): Variable {
+    return F.cat(this.parts.map(([part, shape]) => F.reshape(part.call(F.reshape(x, shape)), [-1])))
+  }
 }
 
 const optimizers: Readonly<Record<string, (p: Parameter[]) => nn.Optimizer>> = {
@@ -247,6 +325,8 @@ const optimizers: Readonly<Record<string, (p: Parameter[]) => nn.Optimizer>> = {
   Adagrad: (p) => new nn.Adagrad(p),
   'Adagrad, options': (p) =>
     new nn.Adagrad(p, { lr: 0.1, lrDecay: 0.1, weightDecay: 0.05, initialAccumulatorValue: 0.2, eps: 1e-3 }),
+  RAdam: (p) => new nn.RAdam(p, { lr: 0.01 }),
+  'RAdam, options': (p) => new nn.RAdam(p, { lr: 0.02, betas: [0.8, 0.6], eps: 1e-3, weightDecay: 0.1 }),
   RMSprop: (p) => new nn.RMSprop(p),
   'RMSprop, options': (p) =>
     new nn.RMSprop(p, { lr: 0.02, alpha: 0.8, eps: 1e-3, weightDecay: 0.1, momentum: 0.7, centered: true }),
@@ -260,6 +340,9 @@ const schedules: Readonly<Record<string, nn.Factor>> = {
   exponential: nn.exponential(0.8),
   // PyTorch's eta_min is a rate; here it is a share of the first one.
   cosine: nn.cosine(8, 0.1),
+  polynomial: nn.polynomial(6, 2),
+  'warm restarts': nn.warmRestarts(2, 2, 0.1),
+  'one cycle': nn.oneCycle(9),
   'warm-up': nn.warmup(4, undefined, 0.25),
 }
 

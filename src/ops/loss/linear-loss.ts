@@ -25,6 +25,7 @@ export const LinearCrossEntropy: OpDefinition<Ignored> = {
   name: 'LinearCrossEntropy',
   domain: 'lanewise.train',
   arity: 4,
+  optional: [2],
   attributes: { ignore_index: int() },
   infer({ inputs: [x, weight, bias, targets] }) {
     const shapes = [x, weight, bias, targets].map((input) => input?.shape)

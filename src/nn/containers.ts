@@ -1,0 +1,126 @@
+import type { Device } from '../autograd/device.js'
+import type { Parameter, Variable } from '../autograd/variable.js'
+import { LanewiseError } from '../core/errors.js'
+import { Module } from './module.js'
+
+/** Passes its input on: in the place of a layer that is left out. */
+export class Identity extends Module {
+  constructor({ device }: { readonly device?: Device } = {}) {
+    super(device)
+  }
+
+  forward(x: Variable): Variable {
+    return x
+  }
+}
+
+function notApplied(what: string): never {
+  throw new LanewiseError('E_UNSUPPORTED', `${what} holds modules and has no forward of its own: apply what is in it`)
+}
+
+/** Modules in a list, which are found by their places ("blocks.0.weight") and applied by whoever holds the list. */
+export class ModuleList<T extends Module = Module> extends Module {
+  /** By their places, so that a state dict names them as PyTorch does. */
+  readonly [place: number]: T
+  length = 0
+
+  constructor(modules: Iterable<T> = [], { device }: { readonly device?: Device } = {}) {
+    const list = [...modules]
+    super(device ?? list[0]?.device)
+    for (const module of list) this.push(module)
+  }
+
+  /** Adds a module at the end. */
+  push(module: T): this {
+    ;(this as { [place: number]: T })[this.length++] = module
+    return this
+  }
+
+  /** The module at a place; negative ones count from the end. @throws LanewiseError `E_VALUE` if there is none. */
+  at(place: number): T {
+    const module = this[place < 0 ? place + this.length : place]
+    if (!module) throw new LanewiseError('E_VALUE', `there is no module ${place} in a list of ${this.length}`)
+    return module
+  }
+
+  *[Symbol.iterator](): IterableIterator<T> {
+    for (let i = 0; i < this.length; i++) yield this[i]
+  }
+
+  forward(): never {
+    return notApplied('a ModuleList')
+  }
+}
+
+/** Names that a Module already has cannot be those of modules in it. */
+function checkName(owner: Module, name: string): void {
+  if (name === '' || name.includes('.') || name in owner)
+    throw new LanewiseError('E_VALUE', `${JSON.stringify(name)} cannot be the name of an entry here`)
+}
+
+/** Modules by name, which are found by it ("heads.length.weight") and applied by whoever holds the dictionary. */
+export class ModuleDict<T extends Module = Module> extends Module {
+  private readonly names: string[] = []
+
+  /** @throws LanewiseError `E_VALUE` for a name with a dot, or that of a property of modules. */
+  constructor(modules: Readonly<Record<string, T>> = {}, { device }: { readonly device?: Device } = {}) {
+    super(device ?? Object.values(modules)[0]?.device)
+    for (const [name, module] of Object.entries(modules)) this.set(name, module)
+  }
+
+  /** Adds or replaces a module. @throws LanewiseError `E_VALUE` for a name with a dot, or that of a property of modules. */
+  set(name: string, module: T): this {
+    if (!this.names.includes(name)) {
+      checkName(this, name)
+      this.names.push(name)
+    }
+    ;(this as unknown as Record<string, T>)[name] = module
+    return this
+  }
+
+  /** The module of a name. @throws LanewiseError `E_VALUE` if there is none. */
+  get(name: string): T {
+    if (!this.names.includes(name))
+      throw new LanewiseError(
+        'E_VALUE',
+        `there is no module ${JSON.stringify(name)}; there are ${this.names.join(', ')}`,
+      )
+    return (this as unknown as Record<string, T>)[name]
+  }
+
+  /** The names, in the order in which they were added. */
+  keys(): readonly string[] {
+    return this.names
+  }
+
+  forward(): never {
+    return notApplied('a ModuleDict')
+  }
+}
+
+/** Parameters in a list, named by their places ("scales.0"). */
+export class ParameterList extends Module {
+  /** By their places. */
+  readonly [place: number]: Parameter
+  length = 0
+
+  constructor(parameters: Iterable<Parameter> = [], { device }: { readonly device?: Device } = {}) {
+    const list = [...parameters]
+    super(device ?? list[0]?.device)
+    for (const parameter of list) this.push(parameter)
+  }
+
+  /** Adds a parameter at the end. */
+  push(parameter: Parameter): this {
+    ;(this as { [place: number]: Parameter })[this.length++] = parameter
+    return this
+  }
+
+  *[Symbol.iterator](): IterableIterator<Parameter> {
+    for (let i = 0; i < this.length; i++) yield this[i]
+  }
+
+  forward(): never {
+    return notApplied('a ParameterList')
+  }
+}
