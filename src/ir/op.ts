@@ -328,6 +328,11 @@ export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
   body?(attributes: A): Graph
   /** Brings a node of an older opset to this definition. `below` is the first opset that needs no change; applied in list order. */
   readonly upgrades?: readonly { readonly below: number; apply(node: UpgradeContext): void }[]
+  /**
+   * Puts other operators in the place of this one, or says its attributes otherwise: applied to every imported node, whatever its opset, after
+   * `upgrades`. An operator that is always replaced needs nothing else.
+   */
+  decompose?(node: UpgradeContext): void
 }
 
 /** Declares an operator. Its attributes are typed by the schema; which inputs are always there, by `arity` and `optional`. */

@@ -22,11 +22,10 @@ export function registerOps(definitions: Iterable<unknown>): void {
 }
 
 function checked(definition: OpDefinition): OpDefinition {
-  // An operator that upgrades always rewrite needs nothing else.
-  if (!definition.emit && !definition.compute && !definition.values && !definition.control && !definition.upgrades) {
+  if (!definition.emit && !definition.compute && !definition.values && !definition.control && !definition.decompose) {
     throw new LanewiseError(
       'E_VALUE',
-      `operator ${definition.name} defines none of emit, compute, values, control and upgrades`,
+      `operator ${definition.name} defines none of emit, compute, values, control and decompose`,
       { op: definition.name },
     )
   }

@@ -19,7 +19,7 @@ interface Sink {
   fresh(): number
 }
 
-/** Applies an operator's upgrades for a node of an older opset, and hands the node on, behind any nodes the upgrades made. */
+/** Applies an operator's upgrades for a node of an older opset, and its decomposition; hands the node on after any nodes that these made. */
 export function upgradeNode(node: NamedNode, opset: number, sink: Sink): void {
   let { op } = node
   const context: UpgradeContext = {
@@ -47,6 +47,7 @@ export function upgradeNode(node: NamedNode, opset: number, sink: Sink): void {
   }
   try {
     for (const upgrade of node.op.upgrades ?? []) if (opset < upgrade.below) upgrade.apply(context)
+    node.op.decompose?.(context)
   } catch (error) {
     throw error instanceof LanewiseError ? error.at(node.op.name, node.name) : error
   }

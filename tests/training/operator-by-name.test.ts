@@ -23,7 +23,7 @@ afterAll(() => device.dispose())
 const rows = allCases.filter((row) => {
   const op = findOp(row.domain ?? '', row.op)!
   const numeric = [...inputsOf(row)].every((input) => input?.dtype !== 'string')
-  return numeric && row.opset === undefined && (op.emit ?? op.compute ?? op.upgrades) !== undefined && !op.random
+  return numeric && row.opset === undefined && (op.emit ?? op.compute ?? op.decompose) !== undefined && !op.random
 })
 
 function apply(row: Case) {

@@ -56,8 +56,7 @@ export function op(
   const on = inputs.find((input) => input)?.device ?? device
   if (!on)
     throw new LanewiseError('E_VALUE', `${definition.name} without inputs needs a device`, { op: definition.name })
-  const always = definition.upgrades?.some(({ below }) => below === Infinity)
-  const old = always || Object.keys(attributes).some((key) => !Object.hasOwn(definition.attributes, key))
+  const old = definition.decompose || Object.keys(attributes).some((key) => !Object.hasOwn(definition.attributes, key))
   const results = old
     ? applyOlder(on, definition, inputs, attributes, outputs)
     : apply(on, definition, inputs, attributes, outputs)
@@ -84,7 +83,7 @@ function named(name: string): OpDefinition {
   throw new LanewiseError('E_UNSUPPORTED', `the operator ${name} is not known${hint}`, { op: name })
 }
 
-/** The newest operator set there may be: beyond it only upgrades that every node goes through apply. */
+/** The newest operator set there may be: no upgrade is for nodes of it. */
 const NEWEST = 1000
 
 /**
@@ -155,6 +154,7 @@ function upgraded(
     rename: (type, domain) => (current = named(domain ? `${domain}::${type}` : type)),
   }
   for (const upgrade of definition.upgrades ?? []) if (opset < upgrade.below) upgrade.apply(context)
+  definition.decompose?.(context)
   return { op: current, names: context.inputs, values, attributes: plainOf(raw) }
 }
 

@@ -307,40 +307,35 @@ export const DecoderMaskedMultiHeadAttention = defineOp({
     past_present_share_buffer: int(0),
     output_qk: int(0),
   },
-  upgrades: [
-    {
-      below: Infinity,
-      apply(node) {
-        const flag = (name: string) => {
-          const value = node.attributes.get(name)
-          node.attributes.delete(name)
-          return value?.kind === 'int' && value.value !== 0n
-        }
-        const shared = flag('past_present_share_buffer')
-        if (flag('output_qk')) throw new LanewiseError('E_UNSUPPORTED', 'output_qk is not supported')
-        const [
-          q,
-          k = '',
-          v = '',
-          mask = '',
-          extra = '',
-          pastKey = '',
-          pastValue = '',
-          used = '',
-          beams = '',
-          indirection = '',
-          bias = '',
-        ] = node.inputs
-        if (beams || indirection)
-          throw new LanewiseError(
-            'E_UNSUPPORTED',
-            'caches that beams share (beam_width, cache_indirection) are not supported',
-          )
-        if (shared && pastKey && !used)
-          throw new LanewiseError('E_GRAPH', 'past_present_share_buffer needs past_sequence_length')
-        node.inputs = [q, k, v, bias, mask, extra, pastKey, pastValue, shared ? used : '']
-        node.rename('MultiHeadAttention', domain)
-      },
-    },
-  ],
+  decompose(node) {
+    const flag = (name: string) => {
+      const value = node.attributes.get(name)
+      node.attributes.delete(name)
+      return value?.kind === 'int' && value.value !== 0n
+    }
+    const shared = flag('past_present_share_buffer')
+    if (flag('output_qk')) throw new LanewiseError('E_UNSUPPORTED', 'output_qk is not supported')
+    const [
+      q,
+      k = '',
+      v = '',
+      mask = '',
+      extra = '',
+      pastKey = '',
+      pastValue = '',
+      used = '',
+      beams = '',
+      indirection = '',
+      bias = '',
+    ] = node.inputs
+    if (beams || indirection)
+      throw new LanewiseError(
+        'E_UNSUPPORTED',
+        'caches that beams share (beam_width, cache_indirection) are not supported',
+      )
+    if (shared && pastKey && !used)
+      throw new LanewiseError('E_GRAPH', 'past_present_share_buffer needs past_sequence_length')
+    node.inputs = [q, k, v, bias, mask, extra, pastKey, pastValue, shared ? used : '']
+    node.rename('MultiHeadAttention', domain)
+  },
 })

@@ -7,15 +7,11 @@ import type { Shape } from '../../core/shape.js'
 import { float, floats, int, string, type RawAttribute, type RawAttributes } from '../../ir/attributes.js'
 import { floatsOf, floatTensor } from './scalar-floats.js'
 import { MatMul } from '../matmul/matmul.js'
-import { defineOp, type Emitter, type OpDefinition, type Operand, type UpgradeContext } from '../../ir/op.js'
+import { defineOp, type Emitter, type Operand, type UpgradeContext } from '../../ir/op.js'
 import { transposed } from '../movement/transpose.js'
 import { windowAttributes } from '../pool/window.js'
 
 const domain = 'com.microsoft'
-
-function always(apply: (node: UpgradeContext) => void): OpDefinition['upgrades'] {
-  return [{ below: Infinity, apply }]
-}
 
 /** Removes attributes from a node and returns them. */
 function take(attributes: RawAttributes, names: readonly string[]): RawAttributes {
@@ -91,7 +87,7 @@ export const FusedConv = defineOp({
   domain,
   arity: [2, 4],
   attributes: { ...windowAttributes, group: int(1), activation: string(), activation_params: floats() },
-  upgrades: always((node) => {
+  decompose: (node) => {
     const fused = take(node.attributes, ['activation', 'activation_params'])
     const name = valueOf(fused, 'activation', 'string') ?? ''
     const parameters = Array.from(valueOf(fused, 'activation_params', 'floats') ?? [])
@@ -111,7 +107,7 @@ export const FusedConv = defineOp({
     }
     if (addend !== '') result = node.node('Add', [result, addend])
     becomeActivation(node, name, result, parameters)
-  }),
+  },
 })
 
 export const FusedGemm = defineOp({
@@ -128,7 +124,7 @@ export const FusedGemm = defineOp({
     activation_beta: float(),
     activation_gamma: float(),
   },
-  upgrades: always((node) => {
+  decompose: (node) => {
     const parameters = ['activation_alpha', 'activation_beta', 'activation_gamma']
     const fused = take(node.attributes, ['activation', ...parameters])
     const name = valueOf(fused, 'activation', 'string') ?? ''
@@ -140,7 +136,7 @@ export const FusedGemm = defineOp({
       result,
       parameters.map((key) => valueOf(fused, key, 'float')),
     )
-  }),
+  },
 })
 
 export const ContribGelu = defineOp({
@@ -148,7 +144,7 @@ export const ContribGelu = defineOp({
   domain,
   arity: 1,
   attributes: {},
-  upgrades: always((node) => node.rename('Gelu')),
+  decompose: (node) => node.rename('Gelu'),
 })
 
 /** Gelu(A + B) */
@@ -157,10 +153,10 @@ export const BiasGelu = defineOp({
   domain,
   arity: 2,
   attributes: {},
-  upgrades: always((node) => {
+  decompose: (node) => {
     node.inputs = [node.node('Add', node.inputs)]
     node.rename('Gelu')
-  }),
+  },
 })
 
 /** Gelu by its tanh approximation, of X or X + bias. */
@@ -169,12 +165,12 @@ export const FastGelu = defineOp({
   domain,
   arity: [1, 2],
   attributes: {},
-  upgrades: always((node) => {
+  decompose: (node) => {
     const [x, bias = ''] = node.inputs
     node.inputs = [bias === '' ? x : node.node('Add', [x, bias])]
     node.attributes.set('approximate', { kind: 'string', value: 'tanh' })
     node.rename('Gelu')
-  }),
+  },
 })
 
 /** x · sigmoid(alpha · x) */
@@ -183,10 +179,10 @@ export const QuickGelu = defineOp({
   domain,
   arity: 1,
   attributes: { alpha: float(1.702) },
-  upgrades: always((node) => {
+  decompose: (node) => {
     if (!node.attributes.has('alpha')) node.attributes.set('alpha', { kind: 'float', value: Math.fround(1.702) })
     node.rename('Swish')
-  }),
+  },
 })
 
 interface Transposition {

@@ -6,15 +6,10 @@ export const SwiGLU = defineOp({
   name: 'SwiGLU',
   arity: 2,
   attributes: { alpha: float(1) },
-  upgrades: [
-    {
-      below: Infinity,
-      apply(node) {
-        const [a, b] = node.inputs
-        node.inputs = [node.node('Swish', [a], new Map(node.attributes)), b]
-        node.attributes.clear()
-        node.rename('Mul')
-      },
-    },
-  ],
+  decompose(node) {
+    const [a, b] = node.inputs
+    node.inputs = [node.node('Swish', [a], new Map(node.attributes)), b]
+    node.attributes.clear()
+    node.rename('Mul')
+  },
 })

@@ -75,21 +75,17 @@ export const Resize = defineOp({
 export const Upsample: OpDefinition<ResizeAttributes> = {
   ...Resize,
   name: 'Upsample',
-  upgrades: [
-    {
-      below: Infinity,
-      apply(node) {
-        const scales = node.attributes.get('scales')
-        if (scales?.kind === 'floats') {
-          node.attributes.delete('scales')
-          node.inputs[1] = node.constant(hostFrom('float32', [scales.value.length], Array.from(scales.value)))
-        }
-        upgradeResize(node)
-        node.attributes.set('nearest_mode', { kind: 'string', value: 'floor' })
-        node.rename('Resize')
-      },
-    },
-  ],
+  upgrades: [],
+  decompose(node) {
+    const scales = node.attributes.get('scales')
+    if (scales?.kind === 'floats') {
+      node.attributes.delete('scales')
+      node.inputs[1] = node.constant(hostFrom('float32', [scales.value.length], Array.from(scales.value)))
+    }
+    upgradeResize(node)
+    node.attributes.set('nearest_mode', { kind: 'string', value: 'floor' })
+    node.rename('Resize')
+  },
 }
 
 /** Resize of opset 10 and Upsample: scales came second, coordinates were scaled and nothing else. */

@@ -385,9 +385,7 @@ export const TreeEnsembleClassifier = defineOp({
     const vote = { labels, given: labels.length, transform: a.post_transform }
     emitVote(e, scores, forest.dtype, rows, to, { ...vote, ...telling(a, weights) })
   },
-  upgrades: [
-    { below: Infinity, apply: (node) => labelsByNumber(node, 'TreeEnsembleClassifier', 'classlabels_int64s') },
-  ],
+  decompose: (node) => labelsByNumber(node, 'TreeEnsembleClassifier', 'classlabels_int64s'),
 })
 
 /**

@@ -49,7 +49,7 @@ export const Constant = defineOp({
   infer: ({ attributes }) => [constantOf(attributes)],
   compute: ({ attributes }) => [constantOf(attributes)],
   // Attributes are read as numbers; an int64 beyond 2^53 is only exact while it is raw. Nothing to do with opsets.
-  upgrades: [{ below: Infinity, apply: keepInt64 }],
+  decompose: keepInt64,
 })
 
 function keepInt64({ attributes }: UpgradeContext): void {

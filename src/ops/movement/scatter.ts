@@ -37,7 +37,8 @@ export const ScatterElements = defineOp({
 export const Scatter = defineOp({
   ...ScatterElements,
   name: 'Scatter',
-  upgrades: [{ below: Infinity, apply: (node) => node.rename('ScatterElements') }],
+  upgrades: [],
+  decompose: (node) => node.rename('ScatterElements'),
 })
 
 export const ScatterND = defineOp({

@@ -157,7 +157,7 @@ function simplified(of: string) {
     domain: of,
     arity: 2,
     attributes: { axis: int(-1), epsilon: float(1e-5), stash_type: int(1) },
-    upgrades: [{ below: Infinity, apply: (node) => node.rename('RMSNormalization') }],
+    decompose: (node) => node.rename('RMSNormalization'),
   })
 }
 
