@@ -192,7 +192,13 @@ export class EagerGradientEmitter extends Immediate implements GradientEmitter<A
     return operand
   }
 
-  gradient(index = 0): Placed | undefined {
+  gradient(index = 0): Placed {
+    const gradient = this.optionalGradient(index)
+    if (!gradient) throw new LanewiseError('E_STATE', `output ${index} has no gradient`)
+    return gradient
+  }
+
+  optionalGradient(index = 0): Placed | undefined {
     return this.flow.gradient(index)
   }
 
@@ -205,7 +211,7 @@ export class EagerGradientEmitter extends Immediate implements GradientEmitter<A
   }
 
   pass(index: number, from = 0): void {
-    const gradient = this.gradient(from)
+    const gradient = this.optionalGradient(from)
     const input = this.input(index)
     if (gradient) this.flow.pass(index, new Placed('float32', input.shape, input.order, gradient.at))
   }

@@ -58,8 +58,10 @@ export interface GradientEmitter<A> extends KernelEmitter {
   readonly outputs: readonly (Operand | undefined)[]
   input(index: number): Operand
   output(index: number): Operand
-  /** The gradient of the loss by output `index`, in that output's shape and order; undefined if the loss does not depend on it. */
-  gradient(index?: number): Operand | undefined
+  /** The gradient of the loss by output `index` (0), in that output's shape and order. @throws LanewiseError `E_STATE` if there is none. */
+  gradient(index?: number): Operand
+  /** The same; undefined if the loss does not depend on that output. For operators of several outputs. */
+  optionalGradient(index?: number): Operand | undefined
   /** Whether anybody needs the gradient of input `index`. Do not compute what is not wanted. */
   wants(index: number): boolean
   /** Memory for the gradient of input `index`, in that input's shape and order; contents undefined. Asked once per input. */

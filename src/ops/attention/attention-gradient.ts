@@ -62,7 +62,7 @@ function droppingOf(ratio: number, seed: Address): Dropping {
 function emitAttentionGradient(g: GradientEmitter<AttentionAttributes>, { seed, threshold, kept }: Dropping): void {
   const { attributes } = g
   const { past, length } = sizesOf(attributes, g.inputs)
-  if (past > 0 || [1, 2, 3].some((output) => g.gradient(output))) {
+  if (past > 0 || [1, 2, 3].some((output) => g.optionalGradient(output))) {
     throw new LanewiseError(
       'E_UNSUPPORTED',
       'attention has no gradient with past keys, nor by other outputs than the first',
@@ -71,7 +71,7 @@ function emitAttentionGradient(g: GradientEmitter<AttentionAttributes>, { seed, 
   }
   if (attributes.softcap !== 0)
     throw new LanewiseError('E_UNSUPPORTED', 'attention with a soft cap has no gradient', { op: 'Attention' })
-  const dy = g.gradient()!
+  const dy = g.gradient()
   const a = emissionOf(g, g.output(0))
   const { batch, kvHeads, keys, size, valueSize, q, k, v, y, mask, ends, scale } = a
   const gradients = [0, 1, 2, 3].map((i) => {

@@ -27,7 +27,7 @@ export const ConvGradient: Gradient<ConvAttributes> = {
   op: Conv,
   inputs: [0, 1, 2],
   backward(g) {
-    const [x, w, dy] = [g.input(0), g.input(1), g.gradient()!]
+    const [x, w, dy] = [g.input(0), g.input(1), g.gradient()]
     const correlation = {
       x,
       y: dy,
@@ -46,7 +46,7 @@ export const ConvTransposeGradient: Gradient<TransposeAttributes> = {
   op: ConvTranspose,
   inputs: [0, 1, 2],
   backward(g) {
-    const [x, w, dy] = [g.input(0), g.input(1), g.gradient()!]
+    const [x, w, dy] = [g.input(0), g.input(1), g.gradient()]
     const { group } = g.attributes
     const window = geometryOf(g.attributes, x.shape, w.shape, undefined)
     if (g.wants(0)) {

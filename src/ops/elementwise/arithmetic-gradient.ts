@@ -18,22 +18,22 @@ function passOrSum(g: GradientEmitter<unknown>, index: number, dy: Operand): voi
 export const AddGradient: Gradient<object> = {
   op: Add,
   backward(g) {
-    passOrSum(g, 0, g.gradient()!)
-    passOrSum(g, 1, g.gradient()!)
+    passOrSum(g, 0, g.gradient())
+    passOrSum(g, 1, g.gradient())
   },
 }
 
 export const SumGradient: Gradient<object> = {
   op: Sum,
   backward(g) {
-    for (let i = 0; i < g.inputs.length; i++) passOrSum(g, i, g.gradient()!)
+    for (let i = 0; i < g.inputs.length; i++) passOrSum(g, i, g.gradient())
   },
 }
 
 export const MeanGradient: Gradient<object> = {
   op: Mean,
   backward(g) {
-    const dy = g.gradient()!
+    const dy = g.gradient()
     g.inputs.forEach((_, i) => {
       if (g.wants(i))
         throughBroadcast(g, i, dy, (to) =>
@@ -46,7 +46,7 @@ export const MeanGradient: Gradient<object> = {
 export const SubGradient: Gradient<object> = {
   op: Sub,
   backward(g) {
-    const dy = g.gradient()!
+    const dy = g.gradient()
     passOrSum(g, 0, dy)
     if (g.wants(1)) throughBroadcast(g, 1, dy, (to) => g.call('unary_f32', code.UNARY_NEG, dy.at, to, dy.size, 0, 0))
   },
@@ -56,7 +56,7 @@ export const SubGradient: Gradient<object> = {
 export const ModGradient: Gradient<object> = {
   op: Mod,
   backward(g) {
-    const dy = g.gradient()!
+    const dy = g.gradient()
     const [a, b, y] = [g.input(0), g.input(1), g.output(0)]
     passOrSum(g, 0, dy)
     if (!g.wants(1)) return
@@ -72,7 +72,7 @@ export const ModGradient: Gradient<object> = {
 export const MulGradient: Gradient<object> = {
   op: Mul,
   backward(g) {
-    const dy = g.gradient()!
+    const dy = g.gradient()
     for (const [mine, other] of [
       [0, 1],
       [1, 0],
@@ -89,7 +89,7 @@ export const MulGradient: Gradient<object> = {
 export const DivGradient: Gradient<object> = {
   op: Div,
   backward(g) {
-    const dy = g.gradient()!
+    const dy = g.gradient()
     const b = g.input(1)
     if (g.wants(0))
       throughBroadcast(g, 0, dy, (to) => emitBinary(g, code.BINARY_DIV, dy, b, { ...placeOf(dy), at: to }))
@@ -107,7 +107,7 @@ function byKernel(op: Broadcasting, which: number): Gradient<object> {
   return {
     op,
     backward(g) {
-      const dy = g.gradient()!
+      const dy = g.gradient()
       const y = g.output(0)
       const [a, b] = [spread(g, g.input(0), y), spread(g, g.input(1), y)]
       if (g.wants(0))
@@ -126,7 +126,7 @@ function picking(op: OpDefinition<object>, which: number): Gradient<object> {
   return {
     op,
     backward(g) {
-      const dy = g.gradient()!
+      const dy = g.gradient()
       if (g.inputs.length === 1) return g.pass(0)
       const y = g.output(0)
       if (g.inputs.length === 2) {

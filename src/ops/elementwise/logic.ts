@@ -253,7 +253,7 @@ export const WhereGradient: Gradient<object> = {
   op: Where,
   inputs: [1, 2],
   backward(g) {
-    const [condition, dy] = [g.input(0), g.gradient()!]
+    const [condition, dy] = [g.input(0), g.gradient()]
     const zero = { ...dy, shape: [], order: [], at: g.table(Float32Array.of(0)) }
     for (const index of [1, 2]) {
       if (!g.wants(index)) continue

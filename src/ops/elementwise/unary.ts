@@ -287,7 +287,7 @@ function gradientOf<A>(op: OpDefinition<A>): Gradient<A> {
         g.attributes,
         g.inputs.map((input, i) => (i === 0 ? undefined : input?.constant)),
       )!
-      g.call('unary_gradient_f32', f.code, x.at, g.output(0).at, g.gradient()!.at, g.result(0).at, x.size, f.a, f.b)
+      g.call('unary_gradient_f32', f.code, x.at, g.output(0).at, g.gradient().at, g.result(0).at, x.size, f.a, f.b)
     },
   }
 }
@@ -341,6 +341,6 @@ export const ClipGradient: Gradient<object> = {
   backward(g) {
     const x = g.input(0)
     if (g.wants(0) && x.size > 0)
-      g.call('equal_gradient_f32', x.at, g.output(0).at, g.gradient()!.at, g.result(0).at, x.size)
+      g.call('equal_gradient_f32', x.at, g.output(0).at, g.gradient().at, g.result(0).at, x.size)
   },
 }

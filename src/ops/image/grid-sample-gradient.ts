@@ -18,7 +18,7 @@ export const GridSampleGradient: Gradient<AttributesOfOp<typeof GridSample>> = {
   op: GridSample,
   inputs: [0, 1],
   backward(g) {
-    const [x, grid, dy] = [g.input(0), g.input(1), g.gradient()!]
+    const [x, grid, dy] = [g.input(0), g.input(1), g.gradient()]
     const [batch, channels] = x.shape
     const axes = x.shape.length - 2
     const [depth, height, width] = [1, 1, ...x.shape.slice(2)].slice(-3)
@@ -70,7 +70,7 @@ export const AffineGridGradient: Gradient<AttributesOfOp<typeof AffineGrid>> = {
   inputs: [0],
   backward(g) {
     if (!g.wants(0)) return
-    const [dgrid, dtheta] = [g.gradient()!, g.result(0)]
+    const [dgrid, dtheta] = [g.gradient(), g.result(0)]
     const sizes = dgrid.shape.slice(1, -1)
     const dims = sizes.length
     const points = sizeOf(sizes)

@@ -13,7 +13,7 @@ export const NonMaxSuppression = defineOp({
   arity: [2, 5],
   attributes: { center_point_box: int(0) },
   *work({ attributes, inputs, room }) {
-    const [boxes, scores] = [inputs[0]!, inputs[1]!]
+    const [boxes, scores] = [inputs[0], inputs[1]]
     const [batches, count] = boxes.shape
     const classes = scores.shape[1]
     if (boxes.dtype !== 'float32' || scores.dtype !== 'float32')

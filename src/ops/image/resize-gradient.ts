@@ -7,7 +7,7 @@ export const ResizeGradient: Gradient<AttributesOfOp<typeof Resize>> = {
   op: Resize,
   inputs: [0],
   backward(g) {
-    const [x, dy] = [g.input(0), g.gradient()!]
+    const [x, dy] = [g.input(0), g.gradient()]
     const resized = resizedAxes(
       axesOf(x.shape, g.attributes, (index) => g.inputs[index]?.constant),
       g.attributes,

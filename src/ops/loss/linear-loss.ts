@@ -166,7 +166,7 @@ export const LinearCrossEntropyGradient: Gradient<Ignored> = {
     const height = chunks[0]?.[1] ?? 0
     const scores = g.scratch(Math.max(height * classes * 4, 4))
     const each = g.scratch(4)
-    g.call('binary_f32', BINARY_DIV, g.gradient()!.at, 1, g.saved(1), 1, each, 1)
+    g.call('binary_f32', BINARY_DIV, g.gradient().at, 1, g.saved(1), 1, each, 1)
     const rowsOfWeight = dx && g.scratch(g.ask('gemm_packed_size', classes, size))
     if (rowsOfWeight) g.call('gemm_pack_f32', weight.at, size, 1, classes, size, rowsOfWeight)
     const packedX = dw && g.scratch(g.ask('gemm_packed_size', height, size))

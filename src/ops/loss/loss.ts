@@ -163,8 +163,8 @@ export const SoftmaxCrossEntropyLossGradient: Gradient<LossAttributes> = {
   backward(g) {
     const [x, target, weight] = [g.input(0), g.input(1), g.inputs[2]]
     const [batch, classes] = x.shape
-    const dy = g.gradient(0)
-    if (g.gradient(1))
+    const dy = g.optionalGradient(0)
+    if (g.optionalGradient(1))
       throw new LanewiseError(
         'E_UNSUPPORTED',
         'the logarithms of the probabilities have no gradient here; take LogSoftmax',

@@ -36,7 +36,7 @@ export const EinsumGradient: Gradient<EinsumAttributes> = {
     const inner = Object.create(g, {
       inputs: { value: inputs },
       input: { value: (index: number) => inputs[index] },
-      gradient: { value: () => group(g.gradient()!, batch, rows, columns) },
+      gradient: { value: () => group(g.gradient(), batch, rows, columns) },
       result: { value: (index: number) => seen[index](g.result(index)) },
     }) as GradientEmitter<object>
     MatMulGradient.backward(inner)
@@ -65,7 +65,7 @@ function emitContraction(
     ),
   )
   let first = 0
-  const rows = [stridesBy(labels, terms[index], dx), stridesBy(labels, output, g.gradient()!)].map((strides) => [
+  const rows = [stridesBy(labels, terms[index], dx), stridesBy(labels, output, g.gradient())].map((strides) => [
     0,
     ...strides,
   ])
@@ -78,7 +78,7 @@ function emitContraction(
   const table = g.table(Int32Array.from([...extents, ...rows.flat()]))
   g.call(
     'contraction_gradient_f32',
-    g.gradient()!.at,
+    g.gradient().at,
     dx.at,
     gathered,
     table,

@@ -83,7 +83,7 @@ export const MatMul = defineOp({
 export const MatMulGradient: Gradient<object> = {
   op: MatMul,
   backward(g) {
-    const dc = g.gradient()!
+    const dc = g.gradient()
     const a = g.input(0)
     const b = g.input(1)
     const product = productOf(a.shape, b.shape)
@@ -602,7 +602,7 @@ export const GemmGradient: Gradient<GemmAttributes> = {
   op: Gemm,
   backward(g) {
     const { alpha, beta, transA, transB } = g.attributes
-    const dy = g.gradient()!
+    const dy = g.gradient()
     const a = g.input(0)
     const b = g.input(1)
     const product = gemmProduct(a.shape, b.shape, g.attributes)

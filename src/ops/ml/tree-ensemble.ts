@@ -362,7 +362,7 @@ export const TreeEnsembleClassifier = defineOp({
     threshold: float(),
   },
   infer({ attributes: { classlabels_int64s: labels = [] }, inputs: [x] }) {
-    const [rows] = tableOf(x!.shape)
+    const [rows] = tableOf(x.shape)
     return [
       { dtype: 'int64', shape: [rows] },
       { dtype: 'float32', shape: [rows, labels.length] },

@@ -39,7 +39,7 @@ function moving(op: object): Gradient<object> {
     op: definition,
     anyFloat: true,
     backward(g) {
-      const gradients = g.outputs.map((_, i): Operand | undefined => g.gradient(i))
+      const gradients = g.outputs.map((_, i): Operand | undefined => g.optionalGradient(i))
       const view = (operand: Operand) => ({
         shape: operand.shape,
         strides: logicalStrides(operand.shape, operand.order),
@@ -56,7 +56,7 @@ function moving(op: object): Gradient<object> {
         const { output = 0 } = part
         const dy = gradients[output]
         if (!dy) continue
-        if (dy === g.gradient(output)) {
+        if (dy === g.optionalGradient(output)) {
           const at = g.scratch(dy.size * 4)
           emitDenseCopy(g, dy, at)
           gradients[output] = {
@@ -118,7 +118,7 @@ export const TriluGradient: Gradient<{ readonly upper: number }> = {
   inputs: [0],
   backward(g) {
     if (!g.wants(0)) return
-    const [dy, dx, diagonal] = [g.gradient()!, g.result(0), g.inputs[1]]
+    const [dy, dx, diagonal] = [g.gradient(), g.result(0), g.inputs[1]]
     if (diagonal && !diagonal.constant)
       throw new LanewiseError('E_UNSUPPORTED', 'Trilu has a gradient where its diagonal is a constant only')
     const k = diagonal ? toNumbers(diagonal.constant!, 'k')[0] : 0

@@ -49,7 +49,7 @@ function gathering<A>(op: OpDefinition<A>, emit: Emit<A>): Gradient<A> {
       const dx = g.result(0)
       if (dx.size === 0) return
       g.call('fill_f32', dx.at, 0, dx.size)
-      emit(g, ELEMENTS_ADD, g.gradient()!.at, dx, g.input(1))
+      emit(g, ELEMENTS_ADD, g.gradient().at, dx, g.input(1))
     },
   }
 }
@@ -66,7 +66,7 @@ function scattering<A extends { readonly reduction: string }>(op: OpDefinition<A
       const { reduction } = g.attributes
       if (reduction !== 'none' && reduction !== 'add')
         throw new LanewiseError('E_UNSUPPORTED', `the reduction "${reduction}" has no gradient`)
-      const dy = g.gradient()!
+      const dy = g.gradient()
       const indices = g.input(1)
       if (g.wants(2)) emit(g, ELEMENTS_TAKE, g.result(2).at, dy, indices)
       if (!g.wants(0)) return
@@ -128,7 +128,7 @@ export const TopKGradient: Gradient<AttributesOfOp<typeof TopK>> = {
     const dx = g.result(0)
     if (dx.size === 0) return
     g.call('fill_f32', dx.at, 0, dx.size)
-    const dy = g.gradient()
+    const dy = g.optionalGradient()
     if (dy) emitElements(g, ELEMENTS_ADD, dy.at, dx, indices)
   },
 }
@@ -140,7 +140,7 @@ export const MaxUnpoolGradient: Gradient<AttributesOfOp<typeof MaxUnpool>> = {
   backward(g) {
     if (!g.wants(0)) return
     if (g.inputs[2]) throw new LanewiseError('E_UNSUPPORTED', 'MaxUnpool has no gradient with an output shape')
-    const [dx, dy, indices] = [g.result(0), g.gradient()!, g.input(1)]
+    const [dx, dy, indices] = [g.result(0), g.gradient(), g.input(1)]
     if (dx.size === 0) return
     g.call(
       'elements_f32',

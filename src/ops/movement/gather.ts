@@ -75,7 +75,7 @@ export const GatherGradient: Gradient<{ readonly axis: number }> = {
     g.call('fill_f32', dx.at, 0, dx.size)
     g.call(
       'scatter_add_f32',
-      g.gradient()!.at,
+      g.gradient().at,
       dx.at,
       indices.at,
       byteSize(indices.dtype),

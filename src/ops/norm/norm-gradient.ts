@@ -68,7 +68,7 @@ export const BatchNormalizationGradient: Gradient<BatchAttributes> = {
     else BatchNormalization.emit!(e)
   },
   backward(g) {
-    const dy = g.gradient()
+    const dy = g.optionalGradient()
     if (!dy) return
     const [x, scale] = [g.input(0), g.input(1)]
     if (x.size === 0)
@@ -141,7 +141,7 @@ function emitBatchTraining(e: TrainingEmitter<BatchAttributes>): void {
 
 /** Statistics are taken again: reading x twice more costs less than a forward pass that keeps them. */
 function emitGroupGradient(g: GradientEmitter<{ readonly epsilon: number }>, groups: number): void {
-  const [x, dy] = [g.input(0), g.gradient()!]
+  const [x, dy] = [g.input(0), g.gradient()]
   if (x.size === 0)
     return [0, 1, 2].forEach((i) => g.wants(i) && g.call('fill_f32', g.result(i).at, 0, g.input(i).size))
   const [batch, channels] = x.shape
@@ -250,7 +250,7 @@ export const RMSNormalizationGradient: Gradient<RowAttributes> = {
 function emitRowGradient(g: GradientEmitter<RowAttributes>, mean: Address | 0, invstd: Address): void {
   const [x, scale] = [g.input(0), g.input(1)]
   const { normalized, rows, columns } = rowsOf(x.shape, g.attributes.axis)
-  let given = g.gradient()?.at
+  let given = g.optionalGradient()?.at
   if (!given) g.call('fill_f32', (given = g.scratch(x.size * 4)), 0, x.size)
   if (g.wants(0)) {
     const dx = g.result(0)
@@ -262,8 +262,8 @@ function emitRowGradient(g: GradientEmitter<RowAttributes>, mean: Address | 0, i
       factors,
       mean,
       invstd,
-      g.gradient(1)?.at ?? 0,
-      g.gradient(2)?.at ?? 0,
+      g.optionalGradient(1)?.at ?? 0,
+      g.optionalGradient(2)?.at ?? 0,
       dx.at,
       columns,
       0,
@@ -295,7 +295,7 @@ export const LRNGradient: Gradient<AttributesOfOp<typeof LRN>> = {
     g.call(
       'lrn_gradient_f32',
       x.at,
-      g.gradient()!.at,
+      g.gradient().at,
       dx.at,
       channels,
       seen,
@@ -328,7 +328,7 @@ export const LpNormalizationGradient: Gradient<AttributesOfOp<typeof LpNormaliza
   op: LpNormalization,
   backward(g) {
     if (!g.wants(0)) return
-    const [x, y, dy, dx] = [g.input(0), g.output(0), g.gradient()!, g.result(0)]
+    const [x, y, dy, dx] = [g.input(0), g.output(0), g.gradient(), g.result(0)]
     if (x.size === 0) return
     const axis = normalizeAxis(g.attributes.axis, x.shape.length)
     const folded = x.shape.map((size, i) => (i === axis ? 1 : size))
@@ -353,7 +353,7 @@ export const MeanVarianceNormalizationGradient: Gradient<AttributesOfOp<typeof M
   op: MeanVarianceNormalization,
   backward(g) {
     if (!g.wants(0)) return
-    const [x, y, dy, dx] = [g.input(0), g.output(0), g.gradient()!, g.result(0)]
+    const [x, y, dy, dx] = [g.input(0), g.output(0), g.gradient(), g.result(0)]
     if (x.size === 0) return
     const axes = normalizeAxes(g.attributes.axes, x.shape.length)
     const folded = x.shape.map((size, axis) => (axes.includes(axis) ? 1 : size))

@@ -111,7 +111,7 @@ function gradientOf(
       if (!g.wants(0) || y.size === 0) return
       const at = y.order.indexOf(normalizeAxis(g.attributes.axis, y.shape.length))
       const [outer, inner] = [sizeOf(y.physical.slice(0, at)), sizeOf(y.physical.slice(at + 1))]
-      g.call(kernel, y.at, g.gradient()!.at, g.result(0).at, y.physical[at], inner, 0, outer)
+      g.call(kernel, y.at, g.gradient().at, g.result(0).at, y.physical[at], inner, 0, outer)
     },
   }
 }

@@ -23,7 +23,7 @@ function emitPoolGradient(
   options: readonly number[] = [],
 ): void {
   const x = g.input(0)
-  const dy = g.gradient()
+  const dy = g.optionalGradient()
   if (!dy) return
   const dx = g.result(0)
   if (dx.size === 0) return

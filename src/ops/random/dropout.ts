@@ -47,6 +47,6 @@ export const RandomDropoutGradient: Gradient<Ratio> = {
     emitDropout(e, x.at, e.output(0).at, seed, x.size)
   },
   backward(g) {
-    if (g.wants(0)) emitDropout(g, g.gradient()!.at, g.result(0).at, g.saved(0), g.input(0).size)
+    if (g.wants(0)) emitDropout(g, g.gradient().at, g.result(0).at, g.saved(0), g.input(0).size)
   },
 }

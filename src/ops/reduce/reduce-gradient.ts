@@ -54,7 +54,7 @@ function spreading(
       if (!g.wants(0)) return
       const dx = g.result(0)
       if (dx.size === 0) return
-      unfolded(g, g.gradient()!, dx.at)
+      unfolded(g, g.gradient(), dx.at)
       finish?.(g, dx)
     },
   }
@@ -157,7 +157,7 @@ export const CumSumGradient: Gradient<{ readonly exclusive: number; readonly rev
     if (dx.size > 0)
       g.call(
         'cumsum_f32',
-        g.gradient()!.at,
+        g.gradient().at,
         dx.at,
         x.physical[at],
         inner,
@@ -175,7 +175,7 @@ export const CumProdGradient: Gradient<{ readonly exclusive: number; readonly re
   inputs: [0],
   backward(g) {
     if (!g.wants(0)) return
-    const [x, dx, dy] = [g.input(0), g.result(0), g.gradient()!]
+    const [x, dx, dy] = [g.input(0), g.result(0), g.gradient()]
     const at = normalizeAxis(toNumbers(g.input(1).constant!, 'axis')[0], x.shape.length)
     const [n, inner] = [x.shape[at], sizeOf(x.shape.slice(at + 1))]
     for (let lane = 0; x.size > 0 && lane < x.size / n; lane++) {

@@ -148,7 +148,7 @@ function outputY(e: TrainingEmitter<RecurrentAttributes>): Address {
 /** What goes back through time: the gradient by the state, begun with that of the final one. */
 function beginBack(g: GradientEmitter<unknown>, d: Direction, index: number): Address {
   const to = g.scratch(d.state)
-  const last = g.gradient(index)
+  const last = g.optionalGradient(index)
   if (last) g.call('unary_f32', UNARY_NONE, plus(last.at, d.direction * d.state), to, d.batch * d.hidden, 0, 0)
   else g.call('fill_f32', to, 0, d.batch * d.hidden)
   return to
@@ -264,7 +264,7 @@ function emptyGradients(
   // No steps: nothing but the states, which pass through.
   into.forEach((result, i) => {
     if (!result) return
-    const last = i >= 5 ? g.gradient(i - 4) : undefined
+    const last = i >= 5 ? g.optionalGradient(i - 4) : undefined
     if (last) g.call('unary_f32', UNARY_NONE, last.at, result.at, result.size, 0, 0)
     else g.call('fill_f32', result.at, 0, result.size)
   })
@@ -349,7 +349,7 @@ export const LSTMGradient: Gradient<LstmAttributes> = {
   backward(g) {
     const into = results(g)
     if (emptyGradients(g, into, 4, g.attributes)) return
-    const dy = g.gradient(0)?.at
+    const dy = g.optionalGradient(0)?.at
     const dp = into[7]
     if (dp) g.call('fill_f32', dp.at, 0, dp.size)
     for (const d of directionsOf(4, g.attributes, g.inputs)) {
@@ -488,7 +488,7 @@ export const GRUGradient: Gradient<GruAttributes> = {
     const into = results(g)
     if (emptyGradients(g, into, 3, g.attributes)) return
     const after = g.attributes.linear_before_reset ? 1 : 0
-    const dy = g.gradient(0)?.at
+    const dy = g.optionalGradient(0)?.at
     for (const d of directionsOf(3, g.attributes, g.inputs)) {
       const { batch, hidden, state, direction } = d
       const kept = (d.lengths ? 4 : 3) * direction
@@ -653,7 +653,7 @@ export const RNNGradient: Gradient<RecurrentAttributes> = {
     const into = results(g)
     if (emptyGradients(g, into, 1, g.attributes)) return
     const act = functionOf(g.attributes)!
-    const dy = g.gradient(0)?.at
+    const dy = g.optionalGradient(0)?.at
     for (const d of directionsOf(1, g.attributes, g.inputs)) {
       const { batch, hidden, state, direction, length } = d
       const states = statesIn(g.output(0).at, d, () => g.saved(direction))

@@ -43,7 +43,7 @@ export const StringSplit = defineOp({
     const pieces = new Pieces(room)
     const most = maxsplit < 0 ? Infinity : maxsplit
     const parts: string[][] = []
-    for (const text of stringsOf(x!)) {
+    for (const text of stringsOf(x)) {
       pieces.begin()
       yield* delimiter === '' ? splitAtSpaces(text, most, pieces) : splitAt(text, delimiter, most, pieces)
       parts.push(pieces.list)
@@ -54,7 +54,7 @@ export const StringSplit = defineOp({
     const data = new Array<string>(parts.length * width).fill('')
     parts.forEach((list, row) => list.forEach((part, column) => (data[row * width + column] = part)))
     const counts = BigInt64Array.from(parts, ({ length }) => BigInt(length))
-    return [hostTensor('string', [...x!.shape, width], data), hostTensor('int64', x!.shape, counts)]
+    return [hostTensor('string', [...x.shape, width], data), hostTensor('int64', x.shape, counts)]
   },
 })
 
@@ -144,7 +144,7 @@ export const StringNormalizer = defineOp({
     stopwords: strings([]),
   },
   *work({ attributes: { case_change_action: action, is_case_sensitive: sensitive, locale, stopwords }, inputs: [x] }) {
-    const { shape } = x!
+    const { shape } = x
     if (shape.length > 2 || shape.length < 1 || (shape.length === 2 && shape[0] !== 1))
       throw new LanewiseError('E_SHAPE', `the input must be [C] or [1, C], got ${formatShape(shape)}`)
     if (!['NONE', 'LOWER', 'UPPER'].includes(action))
@@ -153,7 +153,7 @@ export const StringNormalizer = defineOp({
     const lower = (text: string) => text.toLocaleLowerCase(languages)
     const unwanted = new Set(sensitive ? stopwords : stopwords.map(lower))
     const data: string[] = []
-    for (const text of stringsOf(x!)) {
+    for (const text of stringsOf(x)) {
       yield
       if (unwanted.has(sensitive ? text : lower(text))) continue
       data.push(action === 'LOWER' ? lower(text) : action === 'UPPER' ? text.toLocaleUpperCase(languages) : text)
@@ -176,13 +176,13 @@ export const RegexFullMatch = defineOp({
   name: 'RegexFullMatch',
   arity: 1,
   attributes: { pattern: required(string()) },
-  infer: ({ inputs: [x] }) => [{ dtype: 'bool', shape: x!.shape }],
+  infer: ({ inputs: [x] }) => [{ dtype: 'bool', shape: x.shape }],
   *work({ attributes: { pattern }, inputs: [x] }) {
     const matches = fullMatcher(pattern)
-    const texts = stringsOf(x!)
+    const texts = stringsOf(x)
     const data = new Uint8Array(texts.length)
     for (let i = 0; i < texts.length; i++) data[i] = (yield* matches(texts[i])) ? 1 : 0
-    return [hostTensor('bool', x!.shape, data)]
+    return [hostTensor('bool', x.shape, data)]
   },
 })
 
@@ -250,7 +250,7 @@ export const TfIdfVectorizer = defineOp({
     pool_strings: strings(),
     weights: floats(),
   },
-  infer: ({ attributes, inputs: [x] }) => [{ dtype: 'float32', shape: [...rowsOf(x!.shape), widthOf(attributes)] }],
+  infer: ({ attributes, inputs: [x] }) => [{ dtype: 'float32', shape: [...rowsOf(x.shape), widthOf(attributes)] }],
   *work({ attributes, inputs: [x], outputs: [{ shape }] }) {
     const {
       min_gram_length: shortest,
