@@ -1,25 +1,31 @@
 // The one place where data and training meet the file system of Node.
+import { randomBytes } from 'node:crypto'
 import {
   closeSync,
+  constants,
   createReadStream,
   existsSync,
+  fstatSync,
   fsyncSync,
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
+  readSync,
   renameSync,
   rmSync,
   statSync,
   writeSync,
 } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LanewiseError, type ErrorCode } from '../core/errors.js'
 
-/** `fs.writeSync` takes at most 2^31 − 1 bytes at once. */
-const MAX_WRITE = 2 ** 30
+/** `fs.writeSync` and `fs.readSync` take at most 2^31 − 1 bytes at once. */
+const MAX_PIECE = 2 ** 30
+/** A FIFO must not keep whoever opens it waiting for a writer. (Windows has neither flag.) */
+const NONBLOCK = constants.O_NONBLOCK ?? 0
+const NOFOLLOW = constants.O_NOFOLLOW ?? 0
 
 function fail(code: ErrorCode, what: string, path: string, cause: unknown): never {
   throw new LanewiseError(code, `${what} ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause })
@@ -36,20 +42,99 @@ export function fileExists(path: string): boolean {
   return existsSync(path)
 }
 
-/** @throws LanewiseError `E_EXTERNAL` if the file cannot be read. */
-export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * The bytes of a file. What has no end, or none yet (a device, a FIFO), is no file.
+ *
+ * @param limit - refuse a file with more bytes.
+ * @param what - what the file is, for the error.
+ * @throws LanewiseError `E_EXTERNAL` (or `code`) if the file cannot be read; `E_BUDGET` over the limit.
+ */
+export async function readBytes(
+  path: string,
+  limit = Infinity,
+  code: ErrorCode = 'E_EXTERNAL',
+  what?: string,
+): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return await readFile(path)
+    const file = await open(path, constants.O_RDONLY | NONBLOCK)
+    try {
+      const stats = await file.stat()
+      checkFile(path, stats, limit)
+      const bytes = new Uint8Array(stats.size)
+      for (let done = 0; done < bytes.length;) {
+        const { bytesRead } = await file.read(bytes, done, Math.min(bytes.length - done, MAX_PIECE), done)
+        if (bytesRead === 0) return bytes.slice(0, done)
+        done += bytesRead
+      }
+      return bytes
+    } finally {
+      await file.close()
+    }
   } catch (cause) {
-    fail('E_EXTERNAL', 'cannot read', path, cause)
+    if (cause instanceof LanewiseError) throw cause
+    if (what === undefined) fail(code, 'cannot read', path, cause)
+    throw new LanewiseError(code, `${what} ${JSON.stringify(path)} cannot be read: ${(cause as Error).message}`, {
+      cause,
+    })
   }
+}
+
+function checkFile(
+  path: string,
+  stats: { isFile(): boolean; isDirectory(): boolean; size: number },
+  limit: number,
+): void {
+  if (!stats.isFile()) throw new Error(stats.isDirectory() ? 'it is a folder' : 'it is no regular file')
+  if (stats.size > limit)
+    throw new LanewiseError(
+      'E_BUDGET',
+      `${JSON.stringify(path)} has ${stats.size} bytes, more than the limit of ${limit}`,
+      {
+        expected: `<= ${limit}`,
+        actual: String(stats.size),
+      },
+    )
 }
 
 /** As {@link readBytes}, at once: where a run must not go on meanwhile. */
 export function readBytesNow(path: string): Uint8Array<ArrayBuffer> {
+  return readNow(path, (read, size) => {
+    const bytes = new Uint8Array(size)
+    read(bytes, 0)
+    return bytes
+  })
+}
+
+/**
+ * Reads parts of a file at once, one after the other or in any order.
+ *
+ * @param work - is given a function that fills bytes from a place in the file, and the file's size.
+ * @param follow - whether the path may be a symbolic link.
+ * @throws LanewiseError `E_EXTERNAL` if the file cannot be read; what `work` throws.
+ */
+export function readNow<T>(
+  path: string,
+  work: (read: (into: Uint8Array, from: number) => void, size: number) => T,
+  follow = true,
+): T {
   try {
-    return readFileSync(path)
+    const file = openSync(path, constants.O_RDONLY | NONBLOCK | (follow ? 0 : NOFOLLOW))
+    try {
+      const stats = fstatSync(file)
+      checkFile(path, stats, Infinity)
+      const read = (into: Uint8Array, from: number): void => {
+        for (let done = 0; done < into.length;) {
+          const got = readSync(file, into, done, Math.min(into.length - done, MAX_PIECE), from + done)
+          if (got === 0) throw new Error('it became shorter while it was read')
+          done += got
+        }
+      }
+      return work(read, stats.size)
+    } finally {
+      closeSync(file)
+    }
   } catch (cause) {
+    if (cause instanceof LanewiseError) throw cause
     fail('E_EXTERNAL', 'cannot read', path, cause)
   }
 }
@@ -86,10 +171,12 @@ function isFolder(path: string, entry: { name: string; isDirectory(): boolean; i
   )
 }
 
-/** Names in a folder; none if it is not there. */
-export function namesIn(folder: string): string[] {
+/** Names of the files in a folder, symbolic links not among them; none if it is not there. */
+export function filesIn(folder: string): string[] {
   try {
-    return readdirSync(folder)
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ name }) => name)
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return []
     fail('E_EXTERNAL', 'cannot list', folder, cause)
@@ -117,13 +204,20 @@ export interface OpenFile {
   close(): void
 }
 
-/** Opens a file to write at its end, empties it first if asked to, and makes it if it is not there. @throws LanewiseError `E_EXTERNAL`. */
+/**
+ * Opens a file to write at its end, empties it first if asked to, and makes it if it is not there.
+ *
+ * @throws LanewiseError `E_EXTERNAL` if it cannot be written, is a symbolic link (what that points to may be anybody's) or no file.
+ */
 export function appendTo(path: string, empty: boolean): OpenFile {
   makeFolder(dirname(path))
   let file: number | undefined
   try {
-    file = openSync(path, empty ? 'w' : 'a')
+    const { O_WRONLY, O_CREAT, O_TRUNC, O_APPEND } = constants
+    file = openSync(path, O_WRONLY | O_CREAT | (empty ? O_TRUNC : O_APPEND) | NOFOLLOW | NONBLOCK, 0o666)
+    checkFile(path, fstatSync(file), Infinity)
   } catch (cause) {
+    if (file !== undefined) closeSync(file)
     fail('E_EXTERNAL', 'cannot write', path, cause)
   }
   return {
@@ -149,9 +243,12 @@ export function appendTo(path: string, empty: boolean): OpenFile {
  * @throws LanewiseError `E_EXTERNAL` if it cannot be written.
  */
 export function writeAtomically(path: string, pieces: readonly Uint8Array[]): void {
-  const temporary = temporaryName(path)
+  // A name that nobody can foresee, and never a file that is there: others may write to the folder, too.
+  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
+  let made = false
   try {
-    const file = openSync(temporary, 'w')
+    const file = openSync(temporary, 'wx')
+    made = true
     try {
       for (const piece of pieces) writeAll(file, piece)
       fsyncSync(file)
@@ -161,20 +258,15 @@ export function writeAtomically(path: string, pieces: readonly Uint8Array[]): vo
     renameSync(temporary, path)
     flushFolder(dirname(path))
   } catch (cause) {
-    rmSync(temporary, { force: true })
+    if (made) rmSync(temporary, { force: true })
     fail('E_EXTERNAL', 'cannot write', path, cause)
   }
-}
-
-/** What {@link writeAtomically} calls a file that is not whole yet. */
-function temporaryName(path: string): string {
-  return `${path}.${process.pid}.tmp`
 }
 
 /** Writes all of the bytes to an open file: one call may write less. */
 function writeAll(file: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;)
-    done += writeSync(file, bytes, done, Math.min(bytes.length - done, MAX_WRITE))
+    done += writeSync(file, bytes, done, Math.min(bytes.length - done, MAX_PIECE))
 }
 
 function flushFolder(folder: string): void {

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { LanewiseError } from '../core/errors.js'
-import { makeFolder, namesIn, readBytesNow, removeFile, writeAtomically } from '../platform/node-files.js'
+import { filesIn, makeFolder, readNow, removeFile, writeAtomically } from '../platform/node-files.js'
 import type { Tensor } from '../api/tensor.js'
-import { decodeSafetensors, safetensorsPieces } from './safetensors.js'
+import { MAX_HEADER, safetensorsLayout, safetensorsPieces, tensorsOf } from './safetensors.js'
 
 /** What a run needs to go on: weights and the optimiser's moments as tensors; step, positions and random states as JSON. */
 export interface Checkpoint {
@@ -26,12 +26,12 @@ const CHECKSUM = 'lanewise.sha256'
 const BLANK = '0'.repeat(64)
 
 const pattern = /^checkpoint-(\d{10})\.safetensors$/
-const leftover = /^checkpoint-\d{10}\.safetensors\.\d+\.tmp$/
+const leftover = /^checkpoint-\d{10}\.safetensors\.[0-9a-f]+\.tmp$/
 
 /**
  * The checkpoints of a run, in a folder: safetensors files (which other programs can read too) with the state and a SHA-256 of the whole file in
  * their metadata. A file is written under another name, flushed to the disk and then renamed, so at every moment the last checkpoint that was
- * finished is there, whole; and should a disk damage it, the one before is used.
+ * finished is there, whole; and should a disk damage it, the one before is used. Symbolic links are no checkpoints.
  *
  * Reading and writing happen at once, not later: weights must not change while they are written.
  */
@@ -55,7 +55,7 @@ export class CheckpointStore {
 
   /** Steps that have a file, the oldest first. */
   steps(): number[] {
-    return namesIn(this.folder)
+    return filesIn(this.folder)
       .map((name) => pattern.exec(name)?.[1])
       .filter((digits) => digits !== undefined)
       .map(Number)
@@ -74,9 +74,9 @@ export class CheckpointStore {
     const path = this.path(step)
     makeFolder(this.folder)
     const pieces = safetensorsPieces(tensors, { [STEP]: String(step), [STATE]: jsonOf(state), [CHECKSUM]: BLANK })
-    const hash = createHash('sha256')
+    const hash = new Checksum()
     for (const piece of pieces) hash.update(piece)
-    pieces[0].set(Buffer.from(hash.digest('hex'), 'latin1'), checksumPlace(pieces[0], path))
+    pieces[0].set(Buffer.from(hash.hex(), 'latin1'), checksumPlace(pieces[0], path))
     writeAtomically(path, pieces)
     this.clean(step)
     return path
@@ -111,20 +111,41 @@ export class CheckpointStore {
   /** The checkpoint of a step. @throws LanewiseError `E_EXTERNAL` if it cannot be read, `E_PARSE` or `E_TENSOR` if it is damaged. */
   load(step: number): Checkpoint {
     const path = this.path(step)
-    const bytes = readBytesNow(path)
-    const place = checksumPlace(bytes, path)
-    const written = Buffer.from(bytes.subarray(place, place + BLANK.length)).toString('latin1')
-    bytes.set(Buffer.from(BLANK, 'latin1'), place)
-    const actual = createHash('sha256').update(bytes).digest('hex')
-    if (actual !== written)
-      throw new LanewiseError('E_PARSE', `${path}: the checksum does not fit the contents: the file is damaged`, {
-        expected: written,
-        actual,
-      })
-    const { tensors, metadata } = decodeSafetensors(bytes, path)
-    if (metadata.get(STEP) !== String(step))
-      throw new LanewiseError('E_PARSE', `${path}: this is the checkpoint of step ${metadata.get(STEP)}`)
-    return { step, tensors, state: JSON.parse(metadata.get(STATE) ?? 'null') as unknown }
+    return readNow(
+      path,
+      (read, size) => {
+        const head = new Uint8Array(Math.min(size, 8))
+        read(head, 0)
+        const length = size < 8 ? 0 : Number(new DataView(head.buffer).getBigUint64(0, true))
+        const start = new Uint8Array(Math.min(size, 8 + Math.min(length, MAX_HEADER)))
+        read(start, 0)
+        const place = checksumPlace(start, path)
+        const written = Buffer.from(start.subarray(place, place + BLANK.length)).toString('latin1')
+        start.set(Buffer.from(BLANK, 'latin1'), place)
+        const { entries, metadata } = safetensorsLayout(start, size, path)
+        // The elements go where they belong as they are read, so that a large file is never held twice.
+        const hash = new Checksum()
+        hash.update(start)
+        const tensors = tensorsOf(
+          entries,
+          (into, begin) => {
+            read(into, start.length + begin)
+            hash.update(into)
+          },
+          path,
+        )
+        const actual = hash.hex()
+        if (actual !== written)
+          throw new LanewiseError('E_PARSE', `${path}: the checksum does not fit the contents: the file is damaged`, {
+            expected: written,
+            actual,
+          })
+        if (metadata.get(STEP) !== String(step))
+          throw new LanewiseError('E_PARSE', `${path}: this is the checkpoint of step ${metadata.get(STEP)}`)
+        return { step, tensors, state: stateOf(metadata.get(STATE), path) }
+      },
+      false,
+    )
   }
 
   /** Removes the checkpoints of later steps: a run that goes back to this one makes its own. */
@@ -138,7 +159,28 @@ export class CheckpointStore {
     // A run that went back to an earlier step keeps what it has just written.
     const old = steps.slice(0, -this.keep).filter((step) => step !== newest)
     for (const step of old) removeFile(this.path(step))
-    for (const name of namesIn(this.folder)) if (leftover.test(name)) removeFile(join(this.folder, name))
+    for (const name of filesIn(this.folder)) if (leftover.test(name)) removeFile(join(this.folder, name))
+  }
+}
+
+/** SHA-256 of any number of bytes: Node's own takes at most 2^31 − 1 at once. */
+class Checksum {
+  private readonly hash = createHash('sha256')
+
+  update(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += 2 ** 30) this.hash.update(bytes.subarray(at, at + 2 ** 30))
+  }
+
+  hex(): string {
+    return this.hash.digest('hex')
+  }
+}
+
+function stateOf(text = 'null', path: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (cause) {
+    throw new LanewiseError('E_PARSE', `${path}: the state is no JSON (${(cause as Error).message})`, { cause })
   }
 }
 

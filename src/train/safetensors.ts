@@ -26,7 +26,7 @@ const names: Readonly<Record<string, NumericDType>> = {
 const byType = new Map(Object.entries(names).map(([name, dtype]) => [dtype, name]))
 
 /** The limit of the reference implementation. */
-const MAX_HEADER = 100_000_000
+export const MAX_HEADER = 100_000_000
 
 /** Tensors by name, in the order of the file, and free text. */
 export interface Safetensors {
@@ -41,6 +41,22 @@ export interface Safetensors {
  *   place in the file contradict each other; `E_UNSUPPORTED` for a type that tensors do not have.
  */
 export function decodeSafetensors(bytes: Uint8Array, what = 'safetensors file'): Safetensors {
+  const { entries, metadata, start } = safetensorsLayout(bytes, bytes.length, what)
+  const read = (into: Uint8Array, begin: number) => into.set(bytes.subarray(start + begin, start + begin + into.length))
+  return { tensors: tensorsOf(entries, read, what), metadata }
+}
+
+/**
+ * What the beginning of a file says: where the elements of each tensor lie, counted from `start`.
+ *
+ * @param bytes - the file as far as the end of its header, or farther.
+ * @param size - of the file in whole.
+ */
+export function safetensorsLayout(
+  bytes: Uint8Array,
+  size: number,
+  what: string,
+): { entries: readonly Entry[]; metadata: ReadonlyMap<string, string>; start: number } {
   const { header, start } = headerOf(bytes, what)
   const metadata = new Map<string, string>()
   const entries: Entry[] = []
@@ -50,21 +66,35 @@ export function decodeSafetensors(bytes: Uint8Array, what = 'safetensors file'):
         if (typeof text !== 'string') throw new LanewiseError('E_PARSE', `${what}: the metadata "${key}" is no text`)
         metadata.set(key, text)
       }
-    } else entries.push(entryOf(name, value, bytes.length - start, what))
+    } else entries.push(entryOf(name, value, size - start, what))
   }
-  checkPlaces(entries, bytes.length - start, what)
-  const tensors = new Map<string, Tensor>()
-  for (const { name, dtype, shape, begin, end } of entries) {
+  checkPlaces(entries, size - start, what)
+  return { entries, metadata, start }
+}
+
+/**
+ * The tensors of a file, in the order of its header.
+ *
+ * @param read - fills bytes from a place among the elements; called in the order of the file.
+ */
+export function tensorsOf(
+  entries: readonly Entry[],
+  read: (into: Uint8Array, begin: number) => void,
+  what: string,
+): Map<string, Tensor> {
+  const tensors = new Map<string, Tensor>(entries.map(({ name }) => [name, undefined as unknown as Tensor]))
+  for (const { name, dtype, shape, begin } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     const data = makeData(dtype, sizeOf(shape)) as TypedArray
-    rawBytes(data).set(bytes.subarray(start + begin, start + end))
+    read(rawBytes(data), begin)
     if (dtype === 'bool' && (data as Uint8Array).some((value) => value > 1))
       throw new LanewiseError('E_TENSOR', `${what}: "${name}" holds bytes that are no booleans`, { tensor: name })
     tensors.set(name, new Tensor(dtype, data, shape))
   }
-  return { tensors, metadata }
+  return tensors
 }
 
-interface Entry {
+/** One tensor of a file. */
+export interface Entry {
   readonly name: string
   readonly dtype: NumericDType
   readonly shape: readonly number[]

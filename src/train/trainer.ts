@@ -7,6 +7,7 @@ import { clipGradNorm, gradNorm, type Optimizer, type OptimizerState } from '../
 import type { Schedule } from '../optim/schedules.js'
 import type { RandomState } from '../core/random.js'
 import type { Tensor } from '../api/tensor.js'
+import { lockFolder } from '../platform/run-lock.js'
 import { CheckpointStore } from './checkpoint.js'
 import { classesOf, classification, evaluate, onDevice, type Evaluation, type Task } from './evaluate.js'
 import type { MetricsRecord } from './metrics-log.js'
@@ -85,7 +86,7 @@ const PATIENCE = 50
  *
  * @example
  * const result = await fit(model, train, { optimizer: new Adam(model.parameters()), epochs: 5, validation: test, folder: 'runs/first', progress: process.stderr })
- * @throws LanewiseError `E_VALUE` if the loss or a gradient is not finite, naming the operator; the weights are those before the step then. `E_STATE` if
+ * @throws LanewiseError `E_VALUE` if the loss or a gradient is not finite, naming the operator; the weights are those before the step then. `E_STATE` if another run works in the folder; if
  * the folder holds another run, or one although `resume` was not asked for.
  */
 export function fit(model: Module, data: DataLoader, options: FitOptions): Promise<FitResult> {
@@ -118,6 +119,16 @@ export class Trainer {
 
   /** Runs to the end; see {@link fit}. */
   async run(): Promise<FitResult> {
+    const { folder } = this.options
+    const unlock = folder === undefined ? undefined : lockFolder(folder)
+    try {
+      return await this.runAlone()
+    } finally {
+      unlock?.()
+    }
+  }
+
+  private async runAlone(): Promise<FitResult> {
     const { epochs, folder, stopOnSignals, signal } = this.options
     const resumed = this.resume()
     const log = new RunLog(folder, resumed ? this.step : undefined)
