@@ -30,6 +30,12 @@ export interface SessionOptions {
    * the same numbers, run after run. Left out: another seed for every session, or 0 if it is `deterministic`.
    */
   readonly seed?: number
+  /** Breaks off the making of a session when it fires; `create` then rejects with `E_STATE`. */
+  readonly signal?: AbortSignal
+  /** The most bytes a model's file may have, downloaded or read. Default: no limit but the `memoryLimit` that its weights must fit. */
+  readonly downloadLimit?: number
+  /** The most milliseconds the download of a model may take. Default: no limit. */
+  readonly downloadTimeout?: number
   /** A compiled build of the kernels, for places that cannot fetch or compile. */
   readonly wasmModule?: WebAssembly.Module
   /** Threads to use; there is one. */
@@ -126,6 +132,9 @@ const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
   memoryLimit: [(value) => typeof value === 'number' && value > 0, 'a positive number of bytes'],
   extraFeeds: ['refuse', 'ignore'],
   seed: [Number.isFinite, 'a number'],
+  signal: [(value) => typeof (value as AbortSignal | null)?.aborted === 'boolean', 'an AbortSignal'],
+  downloadLimit: [(value) => typeof value === 'number' && value > 0, 'a positive number of bytes'],
+  downloadTimeout: [(value) => typeof value === 'number' && value > 0, 'a positive number of milliseconds'],
   wasmModule: [(value) => tagOf(value) === 'WebAssembly.Module', 'a compiled WebAssembly.Module'],
   threads: [(value) => Number.isInteger(value) && (value as number) > 0, 'a whole number, 1 or more'],
   logLevel: levels,

@@ -150,7 +150,11 @@ export class InferenceSession {
       options.externalData && memoryExternalData(await Promise.all(options.externalData.map(loadExternalFile)))
     let bytes: Uint8Array
     if (isLocation(model)) {
-      bytes = await platform().readModel(model)
+      bytes = await platform().readModel(model, {
+        signal: options.signal,
+        limit: options.downloadLimit,
+        timeout: options.downloadTimeout,
+      })
       const source = platform().externalData
       // Looked for only when the model asks, so that a model without external data may come from anywhere.
       external ??= source && lazily(() => source(model, { allowHardLinks: options.allowHardLinks }))
@@ -161,6 +165,7 @@ export class InferenceSession {
       const { build = 'auto', deterministic = false, memoryLimit = MEMORY_LIMIT } = options
       const module =
         options.wasmModule ?? (await loadModule(chooseBuild(build, deterministic !== false), platform().wasm))
+      if (options.signal) throwIfAborted(options.signal)
       const proto = readModel(bytes)
       checkWeights(
         proto.graph?.initializer.reduce((sum, tensor) => sum + weightBytes(describeTensor(tensor)), 0) ?? 0,
@@ -323,7 +328,7 @@ export class InferenceSession {
       const store = new WeightStore(context, this.constants)
       const once = new Program(graph, context, store, planOptions)
       try {
-        return (await once.run(new Map())) as Map<Value, HostTensor>
+        return (await once.run(new Map(), { signal: options.signal })) as Map<Value, HostTensor>
       } finally {
         once.dispose()
         store.dispose()

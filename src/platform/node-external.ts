@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, realpathSync, type Stats } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  type Stats,
+} from 'node:fs'
 import { join, sep } from 'node:path'
 import { LanewiseError } from '../core/errors.js'
 import { checkLocation, checkRange, type ExternalData } from '../onnx/external-data.js'
@@ -24,6 +34,31 @@ interface OpenFile {
 
 /** `fs.readSync` takes at most 2^31 - 1 bytes at once. */
 const MAX_READ = 2 ** 30
+
+/** Where Linux shows what a process has open: a path that begins so starts from the very folder that is held, whatever its name means by now. */
+const HELD = '/proc/self/fd'
+
+/**
+ * Opens a file below a folder. Nobody can lead the way elsewhere in between by putting a symbolic link in the place of a folder: each step starts from the
+ * folder that the one before has opened. (Other systems do not offer that to Node: there it is for the caller to look at what was opened.)
+ */
+function openWithin(root: string, parts: readonly string[]): number {
+  const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants
+  // O_NONBLOCK: should a FIFO take the file's place, opening it must not wait for a writer. (Windows has none of these flags.)
+  const file = O_RDONLY | (O_NOFOLLOW ?? 0) | (O_NONBLOCK ?? 0)
+  if (!existsSync(HELD)) return openSync(join(root, ...parts), file)
+  let folder = openSync(root, O_RDONLY | O_DIRECTORY)
+  try {
+    for (const part of parts.slice(0, -1)) {
+      const next = openSync(`${HELD}/${folder}/${part}`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+      closeSync(folder)
+      folder = next
+    }
+    return openSync(`${HELD}/${folder}/${parts.at(-1)}`, file)
+  } finally {
+    closeSync(folder)
+  }
+}
 
 function refuse(message: string, cause?: unknown): never {
   throw new LanewiseError('E_EXTERNAL', message, { cause })
@@ -71,16 +106,15 @@ export function nodeExternalData(folder: string, options: NodeExternalOptions = 
   function open(location: string): OpenFile {
     const { path, stats } = inspect(location)
     if (!stats.isFile()) refuse(`external data "${location}" is not a regular file`)
-    if (stats.nlink > 1 && options.allowHardLinks !== true) {
-      refuse(`external data "${location}" has ${stats.nlink} hard links; allow them by option if that is meant`)
-    }
-    // O_NONBLOCK: should a FIFO take the file's place meanwhile, opening it must not wait for a writer. (Windows has neither flag.)
-    const fd = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
+    const fd = openWithin(root, location.split('/'))
     try {
       const opened = fstatSync(fd)
-      // What was opened must be what was inspected, and its folders must not have been swapped for links in between.
-      if (opened.dev !== stats.dev || opened.ino !== stats.ino || !opened.isFile() || realpathSync(path) !== path) {
+      const same = (other: Stats) => opened.dev === other.dev && opened.ino === other.ino
+      // Where folders cannot be held on to, whatever was swapped for a moment must have been so at every look.
+      if (!same(stats) || !opened.isFile() || realpathSync(path) !== path || !same(inspect(location).stats))
         refuse(`external data "${location}" changed while it was opened`)
+      if (opened.nlink > 1 && options.allowHardLinks !== true) {
+        refuse(`external data "${location}" has ${opened.nlink} hard links; allow them by option if that is meant`)
       }
       return { location, fd, size: opened.size }
     } catch (error) {

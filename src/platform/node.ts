@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { LanewiseError } from '../core/errors.js'
 import { download } from './download.js'
 import { nodeExternalData } from './node-external.js'
+import { readBytes } from './node-files.js'
 import type { Platform } from './platform.js'
 import { wasmFile } from './wasm-files.js'
 
@@ -19,18 +19,9 @@ export const nodePlatform: Platform = {
     return readFileSync(file)
   },
 
-  async readModel(location) {
+  readModel(location, options) {
     const path = pathOf(location)
-    if (path === undefined) return download(location)
-    try {
-      return await readFile(path)
-    } catch (cause) {
-      throw new LanewiseError(
-        'E_PARSE',
-        `the model ${JSON.stringify(path)} cannot be read: ${(cause as Error).message}`,
-        { cause },
-      )
-    }
+    return path === undefined ? download(location, options) : readBytes(path, options?.limit, 'E_PARSE', 'the model')
   },
 
   externalData(location, options) {

@@ -1,5 +1,6 @@
 import type { WasmSource } from '../../bindings/module.js'
 import { LanewiseError } from '../core/errors.js'
+import type { ReadOptions } from './download.js'
 import type { ExternalData } from '../onnx/external-data.js'
 
 /** What differs between Node, browsers and edge runtimes: how bytes are found. An entry point sets one. */
@@ -9,7 +10,7 @@ export interface Platform {
   /** The kernels in a file of this package. */
   readKernels(file: URL): Promise<BufferSource | Response>
   /** The bytes of a model at a path or URL. */
-  readModel(location: string | URL): Promise<Uint8Array>
+  readModel(location: string | URL, options?: ReadOptions): Promise<Uint8Array>
   /** Makes the operators known that the entry has not registered; undefined if there are no more, or they are the caller's to import. */
   moreOps?(): Promise<void>
   /** Where a model read from this location keeps its external data; undefined if there is no file system. */
