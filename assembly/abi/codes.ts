@@ -100,6 +100,48 @@ export const DIRECT_DOTS = 1 // a dot product per pixel and filter
 export const DIRECT_TAPS = 2 // one input channel: four pixels to a vector
 export const DIRECT_TILES = 3 // a register tile over all kernel rows
 
+// The table of a window that slides over images (lib/window.ts): pitches, channels, then sizes of three axes each, depth first.
+export const WINDOW_X_PITCH = 0
+export const WINDOW_Y_PITCH = 1
+export const WINDOW_RESIDUAL_PITCH = 2
+export const WINDOW_GROUPS = 3
+export const WINDOW_INPUTS = 4 // channels of one group
+export const WINDOW_OUTPUTS = 5
+export const WINDOW_X = 6
+export const WINDOW_Y = 9
+export const WINDOW_KERNEL = 12
+export const WINDOW_STRIDES = 15
+export const WINDOW_DILATIONS = 18
+export const WINDOW_BEGIN = 21 // padding before the image
+export const WINDOW_END = 24 // padding after it
+export const WINDOW_IMAGES = 27
+export const WINDOW_ENTRIES = 28
+
+// The table of a matrix product (matmul/gemm.ts): strides in elements, then sizes.
+export const PRODUCT_A_ROW = 0
+export const PRODUCT_A_COL = 1
+export const PRODUCT_B_ROW = 2
+export const PRODUCT_B_COL = 3
+export const PRODUCT_RESIDUAL_ROW = 4
+export const PRODUCT_C_ROW = 5
+export const PRODUCT_M = 6
+export const PRODUCT_K = 7
+export const PRODUCT_N = 8
+export const PRODUCT_ENTRIES = 9
+
+// The table of a recurrent layer (rnn/rnn.ts).
+export const RNN_G_STEP = 0
+export const RNN_G_ROW = 1
+export const RNN_STATE_ROW = 2
+export const RNN_Y_STEP = 3
+export const RNN_Y_ROW = 4
+export const RNN_STEPS = 5
+export const RNN_HIDDEN = 6
+export const RNN_WIDE = 7
+export const RNN_REVERSE = 8
+export const RNN_AFTER = 9
+export const RNN_ENTRIES = 10
+
 // What lies outside an image that is sampled.
 export const PADDING_ZEROS = 0
 export const PADDING_BORDER = 1
@@ -123,7 +165,11 @@ export const ATTENTION_V = 19
 export const ATTENTION_Y = 23 // elements are neighbours
 export const ATTENTION_MASK = 26
 export const ATTENTION_FILL = 30 // bits of what a forbidden score becomes
-export const ATTENTION_ENTRIES = 31
+export const ATTENTION_SCALE = 31 // bits of a float32, as are the softcap and what kept probabilities are multiplied by
+export const ATTENTION_SOFTCAP = 32 // 0: none
+export const ATTENTION_DROPPED = 33 // share of the probabilities that is dropped, times 2³²
+export const ATTENTION_KEPT = 34
+export const ATTENTION_ENTRIES = 35
 
 // Where, with `ends`, the queries of an example stand that has fewer keys than queries: from its first key on, or up to its last.
 export const CAUSAL_FROM_FIRST = 1

@@ -9,7 +9,7 @@
 // ATTENTION_GROUP heads of queries.
 import {
   ATTENTION_CAUSAL, ATTENTION_ENDS, ATTENTION_FILL, ATTENTION_GROUP, ATTENTION_IS_CAUSAL, ATTENTION_K, ATTENTION_KEYS, ATTENTION_KV_HEADS, ATTENTION_MASK,
-  ATTENTION_MASK_KIND, ATTENTION_Q, ATTENTION_QUERIES, ATTENTION_SIZE, ATTENTION_V, ATTENTION_VALUE_SIZE, ATTENTION_WINDOW, ATTENTION_Y,
+  ATTENTION_MASK_KIND, ATTENTION_Q, ATTENTION_QUERIES, ATTENTION_SCALE, ATTENTION_SIZE, ATTENTION_SOFTCAP, ATTENTION_V, ATTENTION_VALUE_SIZE, ATTENTION_WINDOW, ATTENTION_Y,
   CAUSAL_FROM_FIRST, MASK_ADDED, UNARY_AFFINE, UNARY_NONE, UNARY_TANH,
 } from "../abi/codes";
 import { gemm_pack_f32, gemm_packed_size } from "../matmul/gemm";
@@ -27,6 +27,13 @@ const COLUMNS: i32 = 256;
 @inline
 export function entry(table: usize, index: i32): i32 {
   return load<i32>(table + ((<usize>index) << 2));
+}
+
+/** A float32 whose bits are in the table. */
+// @ts-ignore: decorator
+@inline
+export function scalar(table: usize, index: i32): f32 {
+  return load<f32>(table + ((<usize>index) << 2));
 }
 
 /** Byte offset of a row: strides of batch, head and row stand one after another in the table. */
@@ -175,9 +182,10 @@ function share_of(total: f32, most: f32, sinks: usize, h: i32): f32 {
 
 /** See the top of this file. softcap 0 is none; otherwise scores become softcap · tanh(score / softcap). `sinks` (or 0) has one per head of queries. */
 export function attention_f32(
-  q: usize, k: usize, v: usize, mask: usize, sinks: usize, ends: usize, y: usize, table: usize, scale: f32, softcap: f32, begin: i32, end: i32,
+  q: usize, k: usize, v: usize, mask: usize, sinks: usize, ends: usize, y: usize, table: usize, begin: i32, end: i32,
   scratch: usize,
 ): void {
+  const scale = scalar(table, ATTENTION_SCALE), softcap = scalar(table, ATTENTION_SOFTCAP);
   const group = entry(table, ATTENTION_GROUP), heads = entry(table, ATTENTION_KV_HEADS), queries = entry(table, ATTENTION_QUERIES);
   const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE), all = entry(table, ATTENTION_KEYS);
   const packedK = scratch, packedV = packedK + gemm_packed_size(size, all), rest = packedV + gemm_packed_size(all, valueSize);
@@ -310,9 +318,10 @@ export function attention_vector_scratch_size(keys: i32, rows: i32): usize {
  * those of the queries, are contiguous.
  */
 export function attention_vector_f32(
-  q: usize, k: usize, v: usize, mask: usize, sinks: usize, ends: usize, y: usize, table: usize, scale: f32, softcap: f32, begin: i32, end: i32,
+  q: usize, k: usize, v: usize, mask: usize, sinks: usize, ends: usize, y: usize, table: usize, begin: i32, end: i32,
   scratch: usize,
 ): void {
+  const scale = scalar(table, ATTENTION_SCALE), softcap = scalar(table, ATTENTION_SOFTCAP);
   const group = entry(table, ATTENTION_GROUP), heads = entry(table, ATTENTION_KV_HEADS), queries = entry(table, ATTENTION_QUERIES);
   const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE);
   const kRow = entry(table, ATTENTION_K + 2), vRow = entry(table, ATTENTION_V + 2);

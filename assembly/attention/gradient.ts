@@ -4,14 +4,14 @@
 //
 // The table is that of attention.ts; gradients lie like what they are gradients of. A gradient whose address is 0 is not wanted.
 //
-// With a `seed` (two words in memory, or 0) a share of the probabilities is dropped, threshold/2³², and the others are multiplied by `kept`. The choice follows from
+// With a `seed` (two words in memory, or 0) a share of the probabilities is dropped, ATTENTION_DROPPED/2³², and the others are multiplied by ATTENTION_KEPT. The choice follows from
 // the seed and the place among all probabilities [batch, heads, queries, keys], as in dropout_f32, so that it is made again and not kept either. With the mask D
-// that has 0 or `kept`: dV = (P∘D)ᵀ·dO and dS = P∘(D∘(dO·Vᵀ) − Σ dO∘O).
+// that has 0 or ATTENTION_KEPT: dV = (P∘D)ᵀ·dO and dS = P∘(D∘(dO·Vᵀ) − Σ dO∘O).
 import {
-  ATTENTION_GROUP, ATTENTION_K, ATTENTION_KEYS, ATTENTION_KV_HEADS, ATTENTION_MASK, ATTENTION_Q, ATTENTION_QUERIES, ATTENTION_SIZE, ATTENTION_V,
+  ATTENTION_DROPPED, ATTENTION_GROUP, ATTENTION_K, ATTENTION_KEPT, ATTENTION_KEYS, ATTENTION_KV_HEADS, ATTENTION_MASK, ATTENTION_Q, ATTENTION_QUERIES, ATTENTION_SCALE, ATTENTION_SIZE, ATTENTION_V,
   ATTENTION_VALUE_SIZE, ATTENTION_Y,
 } from "../abi/codes";
-import { add_seen, entry, exp_sum, has_nan, keys_of, largest, last_of, limit_scores, offset_of, scale_row } from "./attention";
+import { add_seen, entry, exp_sum, has_nan, keys_of, largest, last_of, limit_scores, offset_of, scalar, scale_row } from "./attention";
 import { panel_rows } from "./tile";
 import { gemm_pack_f32, gemm_packed_size, transpose_4x4 } from "../matmul/gemm";
 import { MR } from "../matmul/gemm-tile";
@@ -41,9 +41,10 @@ export function attention_gradient_scratch_size(keys: i32, size: i32, valueSize:
 
 /** Everything by what one head of keys takes part in, for examples × heads of keys [begin, end). `dmask` is added to. */
 export function attention_gradient_f32(
-  q: usize, k: usize, v: usize, mask: usize, ends: usize, y: usize, dy: usize, table: usize, scale: f32, dq: usize, dk: usize, dv: usize,
-  dmask: usize, seed: usize, threshold: i32, kept: f32, begin: i32, end: i32, scratch: usize,
+  q: usize, k: usize, v: usize, mask: usize, ends: usize, y: usize, dy: usize, table: usize, dq: usize, dk: usize, dv: usize,
+  dmask: usize, seed: usize, begin: i32, end: i32, scratch: usize,
 ): void {
+  const scale = scalar(table, ATTENTION_SCALE), threshold = entry(table, ATTENTION_DROPPED), kept = scalar(table, ATTENTION_KEPT);
   const heads = entry(table, ATTENTION_KV_HEADS), group = entry(table, ATTENTION_GROUP), queries = entry(table, ATTENTION_QUERIES);
   const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE), all = entry(table, ATTENTION_KEYS);
   const packedK = scratch, packedV = packedK + gemm_packed_size(size, all), rowsK = packedV + gemm_packed_size(valueSize, all);
@@ -171,9 +172,10 @@ export function attention_dropout_scratch_size(keys: i32, size: i32, valueSize: 
 
 /** The result with a share of the probabilities dropped, a block of queries at a time. */
 export function attention_dropout_f32(
-  q: usize, k: usize, v: usize, mask: usize, ends: usize, y: usize, table: usize, scale: f32, seed: usize, threshold: i32, kept: f32, begin: i32, end: i32,
+  q: usize, k: usize, v: usize, mask: usize, ends: usize, y: usize, table: usize, seed: usize, begin: i32, end: i32,
   scratch: usize,
 ): void {
+  const scale = scalar(table, ATTENTION_SCALE), threshold = entry(table, ATTENTION_DROPPED), kept = scalar(table, ATTENTION_KEPT);
   const heads = entry(table, ATTENTION_KV_HEADS), group = entry(table, ATTENTION_GROUP), queries = entry(table, ATTENTION_QUERIES);
   const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE), all = entry(table, ATTENTION_KEYS);
   const packedK = scratch, packedV = packedK + gemm_packed_size(size, all), p = packedV + gemm_packed_size(all, valueSize);

@@ -8,6 +8,7 @@ import { UNARY_CLIP, UNARY_NONE, UNARY_RELU } from "../abi/codes";
 import { tile, tile_3x1, tile_3x2, tile_3x2_lines } from "./depthwise-tiles";
 import { load_some, store_some } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
+import { window_at } from "../lib/window";
 
 /** Output pixels of one register tile. Seven accumulators leave room for five weights; common widths are multiples of 7. */
 const TILE: i32 = 7;
@@ -106,12 +107,13 @@ function finish_row(
  * ow. [begin, end) runs over n·oh output rows.
  */
 export function depthwise_f32(
-  x: usize, xPitch: i32, w: usize, bias: usize, residual: usize, residualPitch: i32, y: usize, yPitch: i32,
-  height: i32, width: i32, channels: i32, multiplier: i32, oh: i32, ow: i32, kh: i32, kw: i32, sh: i32, sw: i32, dh: i32, dw: i32,
-  top: i32, left: i32, act: i32, a: f32, b: f32, scratch: usize, begin: i32, end: i32,
+  x: usize, w: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, a: f32, b: f32, begin: i32, end: i32, scratch: usize,
 ): void {
+  const s = window_at(window);
+  let height = s.h, width = s.w, oh = s.oh, ow = s.ow, multiplier = s.outputs, channels = s.groups * multiplier;
+  let kh = s.kh, kw = s.kw, sh = s.strideH, sw = s.strideW, dh = s.dilationH, dw = s.dilationW, top = s.padH, left = s.padW;
   let kind = dw != 1 ? 0 : kw == 3 ? (sw == 1 ? 1 : sw == 2 ? 2 : 0) : kw == 5 ? (sw == 1 ? 3 : sw == 2 ? 4 : 0) : 0;
-  let xPixel = xPitch << 2, yPixel = yPitch << 2, residualPixel = residualPitch << 2;
+  let xPixel = s.xPitch << 2, yPixel = s.yPitch << 2, residualPixel = s.residualPitch << 2;
 
   // Simple epilogues happen at the tile's store, the others in a staged row.
   let simple = act <= UNARY_CLIP && !residual;

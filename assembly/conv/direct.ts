@@ -14,6 +14,7 @@ import { conv_pack_f32, conv_packed_size } from "./im2col";
 import { row_tiles } from "./direct-tile";
 import { madd } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
+import { window_at } from "../lib/window";
 
 /** Pixels that a tile of DIRECT_TAPS covers with one filter; rows are readable to a multiple of it. */
 const TAPS_PIXELS: i32 = 32;
@@ -86,12 +87,15 @@ export function conv_direct_scratch_size(kind: i32, inputs: i32, kh: i32, kw: i3
   return <usize>(((kh + 3) & ~3) + (kh + 1) * row_length(kind, inputs, kw, strideW, ow)) << 2;
 }
 
-/** As conv, for one group, no dilation and kd = 1 (images and depth are one axis); `end` − `begin` rows of the images·oh there are. ow > 0. */
+/** As conv_im2col_f32, for one group, no dilation and kd = 1 (images and depth are one axis); `end` − `begin` rows of the images·oh there are. ow > 0. */
 export function conv_direct_f32(
-  kind: i32, x: usize, xPitch: i32, h: i32, w: i32, inputs: i32, packed: usize, kh: i32, kw: i32, strideH: i32, strideW: i32,
-  padH: i32, padW: i32, y: usize, yPitch: i32, oh: i32, ow: i32, outputs: i32, bias: usize, residual: usize, residualPitch: i32,
-  act: i32, alpha: f32, beta: f32, begin: i32, end: i32, scratch: usize,
+  kind: i32, x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32, begin: i32,
+  end: i32, scratch: usize,
 ): void {
+  const s = window_at(window);
+  let h = s.h, w = s.w, oh = s.oh, ow = s.ow, inputs = s.inputs, outputs = s.outputs;
+  let xPitch = s.xPitch, yPitch = s.yPitch, residualPitch = s.residualPitch;
+  let kh = s.kh, kw = s.kw, strideH = s.strideH, strideW = s.strideW, padH = s.padH, padW = s.padW;
   let run = kw * inputs, rowBytes = <usize>row_length(kind, inputs, kw, strideW, ow) << 2;
   let rows = scratch, zeros = scratch + (((kh + 3) & ~3) << 2), ring = zeros + rowBytes;
   memory.fill(zeros, 0, rowBytes);

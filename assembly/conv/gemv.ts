@@ -3,16 +3,18 @@
 // of a row of taps is a vector as it lies, and taps in the padding are passed over with their weights.
 import { finish, row_by_four_panels, start } from "../matmul/gemv";
 import { NR } from "../matmul/gemm-tile";
+import { window_at } from "../lib/window";
 
 /**
- * As conv, of one group and of two dimensions, for images·oh·ow pixels and the filters [begin, end); `begin` is a multiple of 8. The filters
+ * As conv_im2col_f32, of one group and of two dimensions, for images·oh·ow pixels and the filters [begin, end); `begin` is a multiple of 8. The filters
  * are packed by conv_pack_f32. The residual is as wide as y and may be y itself.
  */
 export function conv_gemv_f32(
-  x: usize, h: i32, w: i32, inputs: i32, packed: usize, kh: i32, kw: i32, strideH: i32, strideW: i32, dilationH: i32, dilationW: i32,
-  padH: i32, padW: i32, y: usize, images: i32, oh: i32, ow: i32, outputs: i32, bias: usize, residual: usize, act: i32, alpha: f32, beta: f32,
-  begin: i32, end: i32,
+  x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32,
 ): void {
+  const s = window_at(window);
+  let h = s.h, w = s.w, oh = s.oh, ow = s.ow, images = s.images, inputs = s.inputs, outputs = s.outputs;
+  let kh = s.kh, kw = s.kw, strideH = s.strideH, strideW = s.strideW, dilationH = s.dilationH, dilationW = s.dilationW, padH = s.padH, padW = s.padW;
   let stride = kh * kw * inputs << 5, columns = end - begin, offset = begin << 2, pixels = images * oh * ow;
   y += offset;
   packed += <usize>(begin / NR) * stride;

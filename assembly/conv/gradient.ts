@@ -4,6 +4,7 @@ import { gemm_pack_f32, gemm_packed_size, k_block } from "../matmul/gemm";
 import { TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
 import { BLOCK, CHUNK, gemm_tn_f32, gemm_tn_panels, STRIDE } from "../matmul/gemm-tn";
 import { load_some, madd, store_some } from "../lib/simd";
+import { is_pointwise, Window, window_at } from "../lib/window";
 
 /**
  * ONNX filters [groups·outputs, inputs, taps] → [groups·inputs, outputs, taps] with the taps in reverse: convolving the output's gradient with these
@@ -26,15 +27,14 @@ export function conv_flip_f32(w: usize, outputs: i32, inputs: i32, taps: i32, gr
 
 /**
  * dw[group, tap, input, output] = Σ over all pixels of x[pixel + tap, input]·dy[pixel, output], as gemm-tn.ts does it with a left side that is
- * gathered in blocks. Rows [begin, end) of the groups·taps·inputs rows of dw. Sizes as conv's; scratch as gemm_tn_scratch_size(outputs) says.
+ * gathered in blocks. Rows [begin, end) of the groups·taps·inputs rows of dw. Sizes as conv_im2col_f32's; scratch as gemm_tn_scratch_size(outputs) says.
  */
 export function conv_weight_gradient_f32(
-  x: usize, xPitch: i32, d: i32, h: i32, w: i32, inputs: i32, kd: i32, kh: i32, kw: i32,
-  strideD: i32, strideH: i32, strideW: i32, dilationD: i32, dilationH: i32, dilationW: i32, padD: i32, padH: i32, padW: i32,
-  dy: usize, yPitch: i32, images: i32, od: i32, oh: i32, ow: i32, outputs: i32, dw: usize, begin: i32, end: i32, scratch: usize,
+  x: usize, dy: usize, dw: usize, window: usize, begin: i32, end: i32, scratch: usize,
 ): void {
-  let k = kd * kh * kw * inputs, pixels = images * od * oh * ow;
-  let plain = k == inputs && strideD == 1 && strideH == 1 && strideW == 1 && (padD | padH | padW) == 0 && od == d && oh == h && ow == w;
+  const s = window_at(window);
+  let inputs = s.inputs, outputs = s.outputs, xPitch = s.xPitch, yPitch = s.yPitch;
+  let k = s.kd * s.kh * s.kw * inputs, pixels = s.images * s.od * s.oh * s.ow, plain = is_pointwise(s);
   while (begin < end) {
     let g = begin / k, from = begin - g * k, to = min(k, from + end - begin);
     let xg = x + (g * inputs << 2), yg = dy + (g * outputs << 2), target = dw + (<usize>g * k * outputs << 2);
@@ -49,10 +49,7 @@ export function conv_weight_gradient_f32(
       gemm_pack_f32(yg + (<usize>p * yPitch << 2), yPitch, 1, count, outputs, scratch);
       for (let i = from; i < to; i += chunk) {
         let width = min(to - i, chunk);
-        gather_block(
-          xg, xPitch, d, h, w, inputs, kd, kh, kw, strideD, strideH, strideW, dilationD, dilationH, dilationW, padD, padH, padW, od, oh, ow,
-          p, count, i, width, rows,
-        );
+        gather_block(xg, s, p, count, i, width, rows);
         gemm_tn_panels(rows, <i32>STRIDE, scratch, count, target + (<usize>i * outputs << 2), outputs << 2, width, outputs, p ? TILE_ADD : TILE_STORE);
       }
     }
@@ -61,12 +58,13 @@ export function conv_weight_gradient_f32(
 
 /** Elements [from, from + width) of the taps·inputs under each of `count` output pixels, to rows STRIDE bytes apart. */
 function gather_block(
-  x: usize, xPitch: i32, d: i32, h: i32, w: i32, inputs: i32, kd: i32, kh: i32, kw: i32,
-  strideD: i32, strideH: i32, strideW: i32, dilationD: i32, dilationH: i32, dilationW: i32, padD: i32, padH: i32, padW: i32,
-  od: i32, oh: i32, ow: i32, pixel: i32, count: i32, from: i32, width: i32, target: usize,
+  x: usize, s: Window, pixel: i32, count: i32, from: i32, width: i32, target: usize,
 ): void {
+  let d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow, inputs = s.inputs, xPitch = s.xPitch;
+  let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
   let rowBytes = w * xPitch << 2, rowLength = kw * inputs, lines = od * oh;
-  // See conv: pixels whose taps are all inside the row, gathered together.
+  // See conv_im2col_f32: pixels whose taps are all inside the row, gathered together.
   let joined = dilationW == 1 && xPitch == inputs && width == kd * kh * rowLength, lastInside = w < kw - padW ? -1 : (w - kw + padW) / strideW;
   let line = pixel / ow, ox = pixel - line * ow;
   while (count > 0) {
@@ -106,10 +104,12 @@ function reached(at: i32, tap: i32, stride: i32, dilation: i32, pad: i32, size: 
  * the n·d·h rows of dx.
  */
 export function depthwise_input_gradient_f32(
-  dy: usize, packed: usize, channels: i32, od: i32, oh: i32, ow: i32, dx: usize, d: i32, h: i32, w: i32, kd: i32, kh: i32, kw: i32,
-  strideD: i32, strideH: i32, strideW: i32, dilationD: i32, dilationH: i32, dilationW: i32, padD: i32, padH: i32, padW: i32,
-  begin: i32, end: i32,
+  dy: usize, packed: usize, dx: usize, window: usize, begin: i32, end: i32,
 ): void {
+  const s = window_at(window);
+  let channels = s.groups, d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow;
+  let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
   let pixelBytes = channels << 2, rowBytes = ow * pixelBytes, filter = kd * kh * kw << 4;
   for (let row = begin; row < end; row++) {
     let slice = row / h, iy = row - slice * h, image = slice / d, iz = slice - image * d;
@@ -160,10 +160,13 @@ export function depthwise_input_gradient_f32(
  * and the rows' sums are added in their order.
  */
 export function depthwise_weight_gradient_f32(
-  x: usize, channels: i32, d: i32, h: i32, w: i32, kd: i32, kh: i32, kw: i32,
-  strideD: i32, strideH: i32, strideW: i32, dilationD: i32, dilationH: i32, dilationW: i32, padD: i32, padH: i32, padW: i32,
-  dy: usize, images: i32, od: i32, oh: i32, ow: i32, dw: usize, begin: i32, end: i32,
+  x: usize, dy: usize, dw: usize, window: usize, begin: i32, end: i32,
 ): void {
+  const s = window_at(window);
+  let channels = s.groups, d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow;
+  let images = s.images;
+  let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
   let pixelBytes = channels << 2, step = strideW * pixelBytes;
   memory.fill(dw + <usize>begin * pixelBytes, 0, (end - begin) * pixelBytes);
   for (let line = 0; line < images * od * oh; line++) {

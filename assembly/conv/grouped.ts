@@ -6,6 +6,7 @@ import { copy_row } from "./direct";
 import { finish_lanes, load_bias, NR, TILE_STORE } from "../matmul/gemm-tile";
 import { madd } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
+import { window_at } from "../lib/window";
 
 /** Bytes of scratch for conv_grouped_f32. */
 export function conv_grouped_scratch_size(
@@ -19,16 +20,16 @@ function span(kw: i32, strideW: i32, dilationW: i32, ow: i32): i32 {
   return max(0, (ow - 1) * strideW + (kw - 1) * dilationW + 1);
 }
 
-/** Arguments and result as conv's. */
+/** Arguments and result as conv_im2col_f32's. */
 export function conv_grouped_f32(
-  x: usize, xPitch: i32, d: i32, h: i32, w: i32, inputs: i32, groups: i32,
-  packed: usize, kd: i32, kh: i32, kw: i32,
-  strideD: i32, strideH: i32, strideW: i32, dilationD: i32, dilationH: i32, dilationW: i32,
-  padD: i32, padH: i32, padW: i32,
-  y: usize, yPitch: i32, od: i32, oh: i32, ow: i32, outputs: i32,
-  bias: usize, residual: usize, residualPitch: i32, act: i32, alpha: f32, beta: f32,
-  begin: i32, end: i32, scratch: usize,
+  x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32,
+  scratch: usize,
 ): void {
+  const s = window_at(window);
+  let inputs = s.inputs, outputs = s.outputs, groups = s.groups;
+  let d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch, yPitch = s.yPitch, residualPitch = s.residualPitch;
+  let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
   let low = alpha, high = beta, now = act;
   if (act == UNARY_RELU) {
     low = 0;

@@ -3,11 +3,12 @@
 // A strip of pixels is used for all filters while it is in the first-level cache, so the gathering costs little beside the product as soon
 // as there are some dozen filters. (Why not row pointers into the image: docs/performance.md.)
 //
-// A pitch is the number of elements from one pixel to the next: at least the channels, more when the tensor is a slice of channels.
+// Sizes, pitches and the window come as a table (lib/window.ts).
 import { UNARY_NONE } from "../abi/codes";
 import { gemm_f32, gemm_packed_size, k_block } from "../matmul/gemm";
 import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
 import { load_some } from "../lib/simd";
+import { is_pointwise, window_at } from "../lib/window";
 
 /** Pixels, and elements of each, gathered at a time: a strip stays in the second-level cache while every filter uses it. */
 export const STRIP: i32 = MR * 4;
@@ -44,21 +45,20 @@ export function conv_im2col_scratch_size(inputs: i32, taps: i32): usize {
 
 /**
  * y[n, od, oh, ow, groups·outputs] = act(conv(x[n, d, h, w, groups·inputs], filters) + bias + residual), for the rows [begin, end) of the
- * n·od·oh rows of the output. In fewer dimensions the leading ones are 1. Padding after the image follows from the output's size. `bias`
- * and `residual` may be 0; the residual may be y itself.
+ * n·od·oh rows of the output. `bias` and `residual` may be 0; the residual may be y itself.
  */
 export function conv_im2col_f32(
-  x: usize, xPitch: i32, d: i32, h: i32, w: i32, inputs: i32, groups: i32,
-  packed: usize, kd: i32, kh: i32, kw: i32,
-  strideD: i32, strideH: i32, strideW: i32, dilationD: i32, dilationH: i32, dilationW: i32,
-  padD: i32, padH: i32, padW: i32,
-  y: usize, yPitch: i32, od: i32, oh: i32, ow: i32, outputs: i32,
-  bias: usize, residual: usize, residualPitch: i32, act: i32, alpha: f32, beta: f32,
-  begin: i32, end: i32, scratch: usize,
+  x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32,
+  scratch: usize,
 ): void {
+  const s = window_at(window);
+  let inputs = s.inputs, outputs = s.outputs, groups = s.groups;
+  let d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch, yPitch = s.yPitch, residualPitch = s.residualPitch;
+  let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
   let taps = kd * kh * kw, k = taps * inputs, groupBytes = gemm_packed_size(k, outputs);
   let first = begin * ow, pixels = end * ow;
-  if (taps == 1 && strideD == 1 && strideH == 1 && strideW == 1 && (padD | padH | padW) == 0 && od == d && oh == h && ow == w) {
+  if (is_pointwise(s)) {
     for (let g = 0; g < groups; g++) {
       gemm_f32(
         x + (g * inputs << 2), xPitch, packed + groupBytes * g, bias ? bias + (g * outputs << 2) : 0,

@@ -3,6 +3,7 @@
 // be gathered or put in its place afterwards.
 import { gemm_f32, gemm_packed_size } from "../matmul/gemm";
 import { NR } from "../matmul/gemm-tile";
+import { window_at } from "../lib/window";
 
 /** ONNX filters [inputs, outputs, kh, kw] → for each of the kh rows of taps, packed as by gemm_pack_f32: [inputs, kw·outputs]. */
 export function conv_transpose_no_overlap_pack_f32(w: usize, inputs: i32, outputs: i32, kh: i32, kw: i32, packed: usize): void {
@@ -25,9 +26,11 @@ export function conv_transpose_no_overlap_pack_f32(w: usize, inputs: i32, output
  * is as y and may be y itself. Scratch: kw·outputs floats.
  */
 export function conv_transpose_no_overlap_f32(
-  x: usize, width: i32, inputs: i32, packed: usize, kh: i32, kw: i32, outputs: i32, bias: usize, residual: usize, y: usize,
-  act: i32, alpha: f32, beta: f32, begin: i32, end: i32, scratch: usize,
+  x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32,
+  scratch: usize,
 ): void {
+  const s = window_at(window);
+  let width = s.w, inputs = s.inputs, kh = s.kh, kw = s.kw, outputs = s.outputs;
   let n = kw * outputs, line = width * n << 2, size = gemm_packed_size(inputs, n);
   if (bias) for (let tx = 0; tx < kw; tx++) memory.copy(scratch + (tx * outputs << 2), bias, outputs << 2);
   for (let row = begin; row < end; row++) {

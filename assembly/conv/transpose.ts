@@ -5,6 +5,7 @@ import { UNARY_NONE } from "../abi/codes";
 import { gather, STRIP, STRIP_K } from "./im2col";
 import { k_block } from "../matmul/gemm";
 import { gemm_panels, NR, TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
+import { window_at } from "../lib/window";
 
 /** Distance between two taps of one phase: stride / gcd(stride, dilation). */
 function tap_step(stride: i32, dilation: i32): i32 {
@@ -30,10 +31,11 @@ function tap_count(first: i32, kernel: i32, step: i32): i32 {
  * ONNX filters [groups·inputs, outputs, kd, kh, kw] → per group and phase, panels of NR filters of [taps·inputs, NR], taps in the order of
  * their inputs, which is from the last to the first. The size is conv_packed_size's.
  */
-export function conv_transpose_pack_f32(
-  w: usize, inputs: i32, outputs: i32, groups: i32, kd: i32, kh: i32, kw: i32, strideD: i32, strideH: i32, strideW: i32,
-  dilationD: i32, dilationH: i32, dilationW: i32, padD: i32, padH: i32, padW: i32, packed: usize,
-): void {
+export function conv_transpose_pack_f32(w: usize, window: usize, packed: usize): void {
+  const s = window_at(window);
+  let inputs = s.inputs, outputs = s.outputs, groups = s.groups;
+  let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
   let stepD = tap_step(strideD, dilationD), stepH = tap_step(strideH, dilationH), stepW = tap_step(strideW, dilationW);
   let taps = kd * kh * kw;
   for (let g = 0; g < groups; g++) {
@@ -73,17 +75,17 @@ function pack_tap(source: usize, inputs: i32, outputs: i32, inputStride: i32, ou
 
 /**
  * y[n, od, oh, ow, groups·outputs] = act(conv_transpose_f32(x[n, d, h, w, groups·inputs], filters) + bias + residual), for the rows [begin, end) of
- * the n·od·oh rows of the output. Arguments as conv's; padding at the end and output padding follow from the output's size.
+ * the n·od·oh rows of the output. Arguments as conv_im2col_f32's; padding at the end and output padding follow from the output's size.
  */
 export function conv_transpose_f32(
-  x: usize, xPitch: i32, d: i32, h: i32, w: i32, inputs: i32, groups: i32,
-  packed: usize, kd: i32, kh: i32, kw: i32,
-  strideD: i32, strideH: i32, strideW: i32, dilationD: i32, dilationH: i32, dilationW: i32,
-  padD: i32, padH: i32, padW: i32,
-  y: usize, yPitch: i32, od: i32, oh: i32, ow: i32, outputs: i32,
-  bias: usize, residual: usize, residualPitch: i32, act: i32, alpha: f32, beta: f32,
-  begin: i32, end: i32, scratch: usize,
+  x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32,
+  scratch: usize,
 ): void {
+  const s = window_at(window);
+  let inputs = s.inputs, outputs = s.outputs, groups = s.groups;
+  let d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch, yPitch = s.yPitch, residualPitch = s.residualPitch;
+  let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
   let stepD = tap_step(strideD, dilationD), stepH = tap_step(strideH, dilationH), stepW = tap_step(strideW, dilationW);
   let width = (outputs + NR - 1) & -NR, rowBytes = w * xPitch << 2;
   for (let g = 0; g < groups; g++) {

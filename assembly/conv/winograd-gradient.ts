@@ -6,6 +6,7 @@ import { gemm_tn_panels } from "../matmul/gemm-tn";
 import { load_some, madd, store_some } from "../lib/simd";
 import { round_up, SKEW, STAGE, tiles_of, transform_tiles } from "./winograd";
 import { TEMP } from "./winograd-transform";
+import { window_at } from "../lib/window";
 
 /** Tiles summed in registers at a time. */
 const TILES: i32 = 48;
@@ -35,9 +36,11 @@ export function winograd_weight_gradient_scratch_size(m: i32, n: i32, inputs: i3
  * winograd_f32's; there are pixels.
  */
 export function winograd_weight_gradient_f32(
-  m: i32, r: i32, x: usize, xPitch: i32, dy: usize, yPitch: i32, n: i32, height: i32, width: i32, inputs: i32, outputs: i32, oh: i32, ow: i32,
-  top: i32, left: i32, dw: usize, scratch: usize, begin: i32, end: i32,
+  m: i32, x: usize, dy: usize, dw: usize, window: usize, begin: i32, end: i32, scratch: usize,
 ): void {
+  const s = window_at(window);
+  let n = s.images, height = s.h, width = s.w, oh = s.oh, ow = s.ow, inputs = s.inputs, outputs = s.outputs, top = s.padH, left = s.padW;
+  let xPitch = s.xPitch, yPitch = s.yPitch, r = s.kw;
   let tall = (oh + m - 1) / m, wide = (ow + m - 1) / m, all = tiles_of(m, n, oh, ow), tiles = block_tiles(all), rows = end - begin;
   let vRow = round_up(rows, 4) << 2, vPlane = plane_of(tiles, vRow >> 2), dPlane = plane_of(tiles, round_up(outputs, NR));
   let v = scratch + TEMP + STAGE, d = v + 36 * vPlane, u = d + 36 * dPlane, uPlane = plane_of(rows, outputs);

@@ -6,6 +6,7 @@ import { gemm_panels, MR, NR, TILE_STORE } from "../matmul/gemm-tile";
 import { load_some } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 import { input_4, input_6, output_4, output_6, TEMP } from "./winograd-transform";
+import { window_at } from "../lib/window";
 
 /** Bytes of transformed tiles (inputs and products) that a block may have, unless it has fewer than MIN_TILES: it should stay in the
  * second-level cache, but not read the filters too often. */
@@ -226,10 +227,12 @@ export function transform_tiles(
  * below and to the right follows from oh and ow. [begin, end) runs over winograd_blocks.
  */
 export function winograd_f32(
-  m: i32, r: i32, x: usize, xPitch: i32, packed: usize, bias: usize, residual: usize, residualPitch: i32, y: usize, yPitch: i32,
-  n: i32, height: i32, width: i32, inputs: i32, outputs: i32, oh: i32, ow: i32, top: i32, left: i32,
-  act: i32, a: f32, b: f32, scratch: usize, begin: i32, end: i32,
+  m: i32, x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, a: f32, b: f32, begin: i32, end: i32,
+  scratch: usize,
 ): void {
+  const s = window_at(window);
+  let n = s.images, height = s.h, width = s.w, oh = s.oh, ow = s.ow, inputs = s.inputs, outputs = s.outputs, top = s.padH, left = s.padW;
+  let xPitch = s.xPitch, yPitch = s.yPitch, residualPitch = s.residualPitch, r = s.kw;
   let size = m + r - 1, tall = (oh + m - 1) / m, wide = (ow + m - 1) / m, all = tiles_of(m, n, oh, ow);
   let tiles = block_tiles(size, all, inputs, outputs);
   let inPlane = input_plane(tiles, inputs), outPlane = output_plane(tiles, outputs), filters = filter_plane(inputs, outputs);

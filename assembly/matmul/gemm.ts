@@ -20,6 +20,21 @@ const SHORT_K: i32 = 512;
 /** Floats of A that pass by one panel where k is shorter: half a first-level cache, the panel has at most the other half. */
 const A_BLOCK: i32 = 4096;
 
+/** Strides, in elements, and sizes of C[m, n] = A[m, k] · B[k, n], as a table of i32 in memory: PRODUCT_* of codes.ts. */
+// @ts-ignore: decorator
+@unmanaged
+export class Product {
+  aRow: i32;
+  aCol: i32;
+  bRow: i32;
+  bCol: i32;
+  residualRow: i32;
+  cRow: i32;
+  m: i32;
+  k: i32;
+  n: i32;
+}
+
 /** Length of the blocks, `limit` at most, that k is cut into. Depends on k alone, since it decides the order of the additions. */
 export function k_block(k: i32, limit: i32): i32 {
   let blocks = (k + limit - 1) / limit;
@@ -96,7 +111,7 @@ export function gemm_f32(
   a: usize, lda: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32, begin: i32, end: i32,
   act: i32, alpha: f32, beta: f32,
 ): void {
-  gemm_unpacked_f32(a, lda, packed, 0, 0, bias, residual, ldr, c, ldc, k, n, begin, end, act, alpha, beta, 0);
+  product(a, lda, packed, 0, 0, bias, residual, ldr, c, ldc, k, n, begin, end, act, alpha, beta, 0);
 }
 
 /** Bytes of scratch for gemm_unpacked_f32. */
@@ -106,10 +121,19 @@ export function gemm_unpacked_scratch_size(k: i32, n: i32): usize {
 }
 
 /**
- * The same for a B that is used once, whose element (p, j) is at b[p·rowStride + j·colStride]: each block is packed to `scratch` just before its
- * products, so that they read it from the second-level cache. If `scratch` is 0, B is packed already.
+ * The same for a B that is used once: each block is packed to `scratch` just before its products, so that they read it from the second-level cache.
+ * Strides and sizes come as a table (Product).
  */
 export function gemm_unpacked_f32(
+  a: usize, b: usize, bias: usize, residual: usize, c: usize, table: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32, scratch: usize,
+): void {
+  const s = changetype<Product>(table);
+  if (!ASC_NO_ASSERT) assert(s.aCol == 1 && scratch != 0 && 0 <= begin && begin <= end, "A's columns are apart");
+  product(a, s.aRow, b, s.bRow, s.bCol, bias, residual, s.residualRow, c, s.cRow, s.k, s.n, begin, end, act, alpha, beta, scratch);
+}
+
+/** Either: if `scratch` is 0, B is packed already, else its element (p, j) is at b[p·rowStride + j·colStride]. */
+function product(
   a: usize, lda: i32, b: usize, rowStride: i32, colStride: i32, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32,
   begin: i32, end: i32, act: i32, alpha: f32, beta: f32, scratch: usize,
 ): void {
@@ -150,8 +174,16 @@ export function gemm_strided_a_scratch_size(k: i32): usize {
   return <usize>(min(k, STRIP_K) + 8) * ROW_BLOCK << 2;
 }
 
-/** gemm for an A whose element (i, p) is at a[i·rowStride + p·colStride], as a transposed A is: strips of it are copied to `scratch`. */
+/** gemm_f32 for an A whose columns are apart, as a transposed A's are: strips of it are copied to `scratch`. Strides and sizes come as a table. */
 export function gemm_strided_a_f32(
+  a: usize, packed: usize, bias: usize, residual: usize, c: usize, table: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32, scratch: usize,
+): void {
+  const s = changetype<Product>(table);
+  product_strided_a(a, s.aRow, s.aCol, packed, bias, residual, s.residualRow, c, s.cRow, s.k, s.n, begin, end, act, alpha, beta, scratch);
+}
+
+/** The element (i, p) of A is at a[i·rowStride + p·colStride]. */
+export function product_strided_a(
   a: usize, rowStride: i32, colStride: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32,
   begin: i32, end: i32, act: i32, alpha: f32, beta: f32, scratch: usize,
 ): void {

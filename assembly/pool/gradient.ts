@@ -2,6 +2,7 @@
 // channels as lie between their pixels. [begin, end) runs over images, since windows may overlap.
 import { first_tap, last_tap } from "./pool";
 import { load_some, store_some } from "../lib/simd";
+import { window_at } from "../lib/window";
 
 const MAX: i32 = 0;
 const AVERAGE: i32 = 1;
@@ -45,10 +46,11 @@ function largest_of_four(x: usize, dy: usize, dx: usize, row: i32, pixel: i32, c
 // @ts-ignore: decorator
 @inline
 function spread(
-  mode: i32, x: usize, y: usize, dy: usize, dx: usize, depth: i32, height: i32, width: i32, channels: i32, od: i32, oh: i32, ow: i32,
-  kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, dd: i32, dh: i32, dw: i32, front: i32, top: i32, left: i32,
-  countPads: i32, back: i32, bottom: i32, right: i32, p: i32, begin: i32, end: i32,
+  mode: i32, x: usize, y: usize, dy: usize, dx: usize, table: usize, countPads: i32, p: i32, begin: i32, end: i32,
 ): void {
+  const s = window_at(table);
+  let depth = s.d, height = s.h, width = s.w, channels = s.inputs, od = s.od, oh = s.oh, ow = s.ow, kd = s.kd, kh = s.kh, kw = s.kw;
+  let sd = s.strideD, sh = s.strideH, sw = s.strideW, dd = s.dilationD, dh = s.dilationH, dw = s.dilationW, front = s.padD, top = s.padH, left = s.padW;
   let pixel = channels << 2, row = width * pixel, plane = height * row, image = depth * plane;
   // Windows that share no element write; if together they reach every element, nothing has to be cleared before.
   let apart = sd >= kd && sh >= kh && sw >= kw && (dd | dh | dw) == 1;
@@ -61,7 +63,7 @@ function spread(
       let o = line / oh, z = o * sd - front, i = (line - o * oh) * sh - top;
       let z0 = first_tap(z, dd), nd = last_tap(z, dd, kd, depth) - z0, i0 = first_tap(i, dh), nh = last_tap(i, dh, kh, height) - i0;
       let lines = nd * nh;
-      if (mode == AVERAGE && countPads) lines = last_tap(z, dd, kd, depth + back) * last_tap(i, dh, kh, height + bottom);
+      if (mode == AVERAGE && countPads) lines = last_tap(z, dd, kd, depth + s.endD) * last_tap(i, dh, kh, height + s.endH);
       let start = (z + z0 * dd) * plane + (i + i0 * dh) * row;
       let given = (<usize>n * od * oh + line) * ow * pixel;
       let square = mode == MAX && apart && nd == 1 && nh == 2 && kw == 2 && dw == 1;
@@ -74,7 +76,7 @@ function spread(
           if (done == channels) continue;
         }
         let j0 = first_tap(j, dw), nw = last_tap(j, dw, kw, width) - j0;
-        let count = lines * (mode == AVERAGE && countPads ? last_tap(j, dw, kw, width + right) : nw);
+        let count = lines * (mode == AVERAGE && countPads ? last_tap(j, dw, kw, width + s.endW) : nw);
         let at = start + (j + j0 * dw) * pixel;
         for (let c = done; c < channels; c += 4) {
           let lanes = channels - c, g = load_some(dy + given + (c << 2), lanes);
@@ -120,33 +122,16 @@ function spread(
 }
 
 /** The largest element of each window gets its gradient. */
-export function max_pool_gradient_f32(
-  x: usize, dy: usize, dx: usize, depth: i32, height: i32, width: i32, channels: i32, od: i32, oh: i32, ow: i32,
-  kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, dd: i32, dh: i32, dw: i32, front: i32, top: i32, left: i32, begin: i32, end: i32,
-): void {
-  spread(
-    MAX, x, 0, dy, dx, depth, height, width, channels, od, oh, ow, kd, kh, kw, sd, sh, sw, dd, dh, dw, front, top, left, 0, 0, 0, 0, 0, begin, end,
-  );
+export function max_pool_gradient_f32(x: usize, dy: usize, dx: usize, window: usize, begin: i32, end: i32): void {
+  spread(MAX, x, 0, dy, dx, window, 0, 0, begin, end);
 }
 
-/** Every element of a window gets an equal share; `countPads` … `right` as for average_pool_f32. */
-export function average_pool_gradient_f32(
-  dy: usize, dx: usize, depth: i32, height: i32, width: i32, channels: i32, od: i32, oh: i32, ow: i32,
-  kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, dd: i32, dh: i32, dw: i32, front: i32, top: i32, left: i32,
-  countPads: i32, back: i32, bottom: i32, right: i32, begin: i32, end: i32,
-): void {
-  spread(
-    AVERAGE, 0, 0, dy, dx, depth, height, width, channels, od, oh, ow, kd, kh, kw, sd, sh, sw, dd, dh, dw, front, top, left,
-    countPads, back, bottom, right, 0, begin, end,
-  );
+/** Every element of a window gets an equal share; `countPads` as for average_pool_f32. */
+export function average_pool_gradient_f32(dy: usize, dx: usize, window: usize, countPads: i32, begin: i32, end: i32): void {
+  spread(AVERAGE, 0, 0, dy, dx, window, countPads, 0, begin, end);
 }
 
 /** y is what lp_pool_f32 made of x. */
-export function lp_pool_gradient_f32(
-  x: usize, y: usize, dy: usize, dx: usize, depth: i32, height: i32, width: i32, channels: i32, od: i32, oh: i32, ow: i32,
-  kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, dd: i32, dh: i32, dw: i32, front: i32, top: i32, left: i32, p: i32, begin: i32, end: i32,
-): void {
-  spread(
-    POWER, x, y, dy, dx, depth, height, width, channels, od, oh, ow, kd, kh, kw, sd, sh, sw, dd, dh, dw, front, top, left, 0, 0, 0, 0, p, begin, end,
-  );
+export function lp_pool_gradient_f32(x: usize, y: usize, dy: usize, dx: usize, window: usize, p: i32, begin: i32, end: i32): void {
+  spread(POWER, x, y, dy, dx, window, 0, p, begin, end);
 }

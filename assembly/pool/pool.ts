@@ -1,8 +1,9 @@
-// Pooling, channels-last. Every kernel takes three spatial axes; one or two axes are the case where the others are 1.
+// Pooling, channels-last. Sizes, pitches and the window come as a table (lib/window.ts) with one group of channels.
 //
 // For an output pixel the window is clipped to the input once; then each group of sixteen channels keeps four accumulators in registers
 // over all taps. Pitches are the floats between pixels; [begin, end) runs over n·od·oh output rows.
 import { load_some, madd, store_some } from "../lib/simd";
+import { window_at } from "../lib/window";
 
 const MAX: i32 = 0;
 const SUM: i32 = 1;
@@ -114,15 +115,15 @@ function window(
   }
 }
 
-/** `bottom…` are the pads that count for the divisor; −1 there means that only the input itself counts. */
 // @ts-ignore: decorator
 @inline
 function pool(
-  mode: i32, x: usize, xPitch: i32, y: usize, yPitch: i32, depth: i32, height: i32, width: i32, channels: i32, od: i32, oh: i32, ow: i32,
-  kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, dd: i32, dh: i32, dw: i32, front: i32, top: i32, left: i32,
-  countPads: i32, back: i32, bottom: i32, right: i32, begin: i32, end: i32,
+  mode: i32, x: usize, y: usize, table: usize, countPads: i32, begin: i32, end: i32,
 ): void {
-  let xPixel = xPitch << 2, yPixel = yPitch << 2, xRow = width * xPixel, xPlane = height * xRow;
+  const s = window_at(table);
+  let depth = s.d, height = s.h, width = s.w, channels = s.inputs, od = s.od, oh = s.oh, ow = s.ow, kd = s.kd, kh = s.kh, kw = s.kw;
+  let sd = s.strideD, sh = s.strideH, sw = s.strideW, dd = s.dilationD, dh = s.dilationH, dw = s.dilationW, front = s.padD, top = s.padH, left = s.padW;
+  let xPixel = s.xPitch << 2, yPixel = s.yPitch << 2, xRow = width * xPixel, xPlane = height * xRow;
   for (let row = begin; row < end; row++) {
     let outer = row / oh, image = outer / od;
     let z = (outer - image * od) * sd - front, i = (row - outer * oh) * sh - top;
@@ -131,11 +132,11 @@ function pool(
     let source = x + image * depth * xPlane + (z + z0 * dd) * xPlane + (i + i0 * dh) * xRow;
     let target = y + row * ow * yPixel;
     let rowCount = max(z1 - z0, 0) * max(i1 - i0, 0);
-    if (mode == SUM && countPads) rowCount = last_tap(z, dd, kd, depth + back) * last_tap(i, dh, kh, height + bottom);
+    if (mode == SUM && countPads) rowCount = last_tap(z, dd, kd, depth + s.endD) * last_tap(i, dh, kh, height + s.endH);
     for (let o = 0; o < ow; o++) {
       let j = o * sw - left;
       let j0 = first_tap(j, dw), j1 = last_tap(j, dw, kw, width);
-      let count = mode == SUM ? rowCount * (countPads ? last_tap(j, dw, kw, width + right) : max(j1 - j0, 0)) : 1;
+      let count = mode == SUM ? rowCount * (countPads ? last_tap(j, dw, kw, width + s.endW) : max(j1 - j0, 0)) : 1;
       window(
         mode, source + (j + j0 * dw) * xPixel, target, channels, z1 - z0, i1 - i0, max(j1 - j0, 0), dd * xPlane, dh * xRow, dw * xPixel,
         <f32>count,
@@ -146,29 +147,16 @@ function pool(
 }
 
 /** Largest value of each window; NaN if one is NaN, −∞ if the window holds only padding. */
-export function max_pool_f32(
-  x: usize, xPitch: i32, y: usize, yPitch: i32, depth: i32, height: i32, width: i32, channels: i32, od: i32, oh: i32, ow: i32,
-  kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, dd: i32, dh: i32, dw: i32, front: i32, top: i32, left: i32, begin: i32, end: i32,
-): void {
-  pool(
-    MAX, x, xPitch, y, yPitch, depth, height, width, channels, od, oh, ow, kd, kh, kw, sd, sh, sw, dd, dh, dw, front, top, left,
-    0, 0, 0, 0, begin, end,
-  );
+export function max_pool_f32(x: usize, y: usize, window: usize, begin: i32, end: i32): void {
+  pool(MAX, x, y, window, 0, begin, end);
 }
 
 /**
  * Mean of each window. With `countPads` (ONNX count_include_pad) the divisor counts the taps inside the padded input: not those that
- * ceil_mode lets stick out behind the padding, for which `back`, `bottom` and `right` are needed.
+ * ceil_mode lets stick out behind the padding, for which the table has the padding after the image.
  */
-export function average_pool_f32(
-  x: usize, xPitch: i32, y: usize, yPitch: i32, depth: i32, height: i32, width: i32, channels: i32, od: i32, oh: i32, ow: i32,
-  kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, dd: i32, dh: i32, dw: i32, front: i32, top: i32, left: i32,
-  countPads: i32, back: i32, bottom: i32, right: i32, begin: i32, end: i32,
-): void {
-  pool(
-    SUM, x, xPitch, y, yPitch, depth, height, width, channels, od, oh, ow, kd, kh, kw, sd, sh, sw, dd, dh, dw, front, top, left,
-    countPads, back, bottom, right, begin, end,
-  );
+export function average_pool_f32(x: usize, y: usize, window: usize, countPads: i32, begin: i32, end: i32): void {
+  pool(SUM, x, y, window, countPads, begin, end);
 }
 
 /** vⁿ for n ≥ 0, in as many steps as n has bits: n comes from a file. */
@@ -189,25 +177,19 @@ function root(s: f64, p: i32): f64 {
 }
 
 /** (Σ |x|^p)^(1/p) of each window, p ≥ 1. Norms other than 1 and 2 are summed in float64, one channel at a time. */
-export function lp_pool_f32(
-  x: usize, xPitch: i32, y: usize, yPitch: i32, depth: i32, height: i32, width: i32, channels: i32, od: i32, oh: i32, ow: i32,
-  kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, dd: i32, dh: i32, dw: i32, front: i32, top: i32, left: i32, p: i32,
-  begin: i32, end: i32,
-): void {
+export function lp_pool_f32(x: usize, y: usize, window: usize, p: i32, begin: i32, end: i32): void {
   if (p == 1) {
-    pool(
-      ABSOLUTE, x, xPitch, y, yPitch, depth, height, width, channels, od, oh, ow, kd, kh, kw, sd, sh, sw, dd, dh, dw, front, top, left,
-      0, 0, 0, 0, begin, end,
-    );
+    pool(ABSOLUTE, x, y, window, 0, begin, end);
     return;
   }
   if (p == 2) {
-    pool(
-      SQUARE, x, xPitch, y, yPitch, depth, height, width, channels, od, oh, ow, kd, kh, kw, sd, sh, sw, dd, dh, dw, front, top, left,
-      0, 0, 0, 0, begin, end,
-    );
+    pool(SQUARE, x, y, window, 0, begin, end);
     return;
   }
+  const s = window_at(window);
+  let depth = s.d, height = s.h, width = s.w, channels = s.inputs, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch, yPitch = s.yPitch;
+  let kd = s.kd, kh = s.kh, kw = s.kw, sd = s.strideD, sh = s.strideH, sw = s.strideW, dd = s.dilationD, dh = s.dilationH, dw = s.dilationW;
+  let front = s.padD, top = s.padH, left = s.padW;
   for (let row = begin; row < end; row++) {
     let outer = row / oh, image = outer / od;
     let z = (outer - image * od) * sd - front, i = (row - outer * oh) * sh - top;
@@ -235,10 +217,12 @@ export function lp_pool_f32(
  * first of equal values wins, and the first NaN; a window of padding has −1.
  */
 export function max_pool_indices_f32(
-  x: usize, xPitch: i32, y: usize, yPitch: i32, indices: usize, columnMajor: i32, depth: i32, height: i32, width: i32, channels: i32,
-  od: i32, oh: i32, ow: i32, kd: i32, kh: i32, kw: i32, sd: i32, sh: i32, sw: i32, dd: i32, dh: i32, dw: i32,
-  front: i32, top: i32, left: i32, begin: i32, end: i32,
+  x: usize, y: usize, indices: usize, window: usize, columnMajor: i32, begin: i32, end: i32,
 ): void {
+  const s = window_at(window);
+  let depth = s.d, height = s.h, width = s.w, channels = s.inputs, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch, yPitch = s.yPitch;
+  let kd = s.kd, kh = s.kh, kw = s.kw, sd = s.strideD, sh = s.strideH, sw = s.strideW, dd = s.dilationD, dh = s.dilationH, dw = s.dilationW;
+  let front = s.padD, top = s.padH, left = s.padW;
   for (let row = begin; row < end; row++) {
     let outer = row / oh, image = outer / od;
     let z = (outer - image * od) * sd - front, i = (row - outer * oh) * sh - top;

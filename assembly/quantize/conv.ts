@@ -3,6 +3,7 @@
 // product is a convolution with one tap over rows of one pixel.
 import { INTEGER_BYTES } from "../abi/codes";
 import { IMR, integer_panels } from "./tile";
+import { is_pointwise, window_at } from "../lib/window";
 
 /** Pixels gathered at a time, and the number of elements of each up to which they stay in the first-level cache. */
 const STRIP: i32 = IMR * 4;
@@ -20,19 +21,19 @@ export function conv_im2col_q8_scratch_size(k: i32): usize {
 }
 
 /**
- * y[n, od, oh, ow, outputs] of x[n, d, h, w, inputs] for the rows [begin, end) of the n·od·oh rows of the output; pitches are elements from
- * one pixel to the next. `mode` is an INTEGER_* code; taps outside the image are x's zero point (`xZero`, an address or 0).
+ * y[n, od, oh, ow, outputs] of x[n, d, h, w, inputs] for the rows [begin, end) of the n·od·oh rows of the output. `mode` is an INTEGER_* code; taps outside the image are x's zero point (`xZero`, an address or 0).
  */
 export function conv_im2col_q8(
-  x: usize, xPitch: i32, xSigned: i32, xZero: usize, d: i32, h: i32, w: i32, inputs: i32,
-  packed: usize, kd: i32, kh: i32, kw: i32,
-  strideD: i32, strideH: i32, strideW: i32, dilationD: i32, dilationH: i32, dilationW: i32, padD: i32, padH: i32, padW: i32,
-  epilogue: usize, mode: i32, y: usize, yPitch: i32, od: i32, oh: i32, ow: i32, outputs: i32, begin: i32, end: i32, scratch: usize,
+  x: usize, xSigned: i32, xZero: usize, packed: usize, epilogue: usize, mode: i32, y: usize, window: usize, begin: i32, end: i32, scratch: usize,
 ): void {
+  const s = window_at(window);
+  let d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow, inputs = s.inputs, outputs = s.outputs, xPitch = s.xPitch, yPitch = s.yPitch;
+  let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
   let k = kd * kh * kw * inputs, pairs = (k + 1) >> 1, lda = pairs << 2, strip = strip_rows(k);
   let flip = xSigned ? 0x80 : 0, pad = (xZero ? <i32>load<u8>(xZero) : 0) ^ flip;
   let shift = mode == INTEGER_BYTES ? 0 : 2, first = begin * ow, pixels = end * ow, images = od * oh, rowBytes = w * xPitch;
-  let plain = kd * kh * kw == 1 && strideD == 1 && strideH == 1 && strideW == 1 && (padD | padH | padW) == 0 && od == d && oh == h && ow == w;
+  let plain = is_pointwise(s);
   let joined = dilationW == 1 && xPitch == inputs;
   for (let pixel = first; pixel < pixels; pixel += strip) {
     let rows = min(pixels - pixel, strip);

@@ -3,6 +3,7 @@
 // one i32x4.dot_i16x8_s adds both products of four channels. Two pixels share the loads of the filters.
 import { INTEGER_BYTES } from "../abi/codes";
 import { centred, INR, integer_column, integer_finish } from "./tile";
+import { window_at } from "../lib/window";
 
 /** Bytes of scratch: the ring of rows, what a load may reach beyond it, and the taps' places. */
 export function depthwise_q8_scratch_size(channels: i32, ow: i32, kh: i32, kw: i32, strideW: i32, dilationH: i32, dilationW: i32): usize {
@@ -27,10 +28,11 @@ export function depthwise_pack_q8(w: usize, isSigned: i32, zero: usize, zeroStep
 
 /** y[n, oh, ow, channels] of x[n, h, w, channels] for the rows [begin, end) of n·oh; see conv_im2col_q8. */
 export function depthwise_q8(
-  x: usize, xSigned: i32, xZero: usize, h: i32, w: i32, channels: i32, packed: usize, kh: i32, kw: i32, strideH: i32, strideW: i32,
-  dilationH: i32, dilationW: i32, padH: i32, padW: i32, epilogue: usize, mode: i32, y: usize, oh: i32, ow: i32, begin: i32, end: i32,
-  scratch: usize,
+  x: usize, xSigned: i32, xZero: usize, packed: usize, epilogue: usize, mode: i32, y: usize, window: usize, begin: i32, end: i32, scratch: usize,
 ): void {
+  const s = window_at(window);
+  let h = s.h, w = s.w, oh = s.oh, ow = s.ow, channels = s.groups, kh = s.kh, kw = s.kw, strideH = s.strideH, strideW = s.strideW;
+  let dilationH = s.dilationH, dilationW = s.dilationW, padH = s.padH, padW = s.padW;
   let taps = kh * kw, pairs = (taps + 1) >> 1, ring = (kh - 1) * dilationH + 1, width = (ow - 1) * strideW + (kw - 1) * dilationW + 1;
   let rowBytes = width * channels, places = scratch + (<usize>ring * rowBytes + 16 & ~3), shift = mode == INTEGER_BYTES ? 0 : 2;
   let flip: u8 = xSigned ? 0x80 : 0, pad = (xZero ? load<u8>(xZero) : 0), epilogueRow = <usize>((channels + INR - 1) & -INR) << 2;

@@ -2,8 +2,8 @@
 // here `g` holds them, biases included: a row of gates × hidden per step and example, the gates in ONNX's order. A step adds the products
 // with the state of the step before to its row and applies the cell's functions.
 //
-// Strides are in elements: `gStep`, `yStep` from one step to the next, `gRow`, `yRow`, `sRow` (initial and final states) from one example
-// to the next. `packed` weights are Rᵀ [hidden, gates · hidden] by gemm_pack_f32, or, if `wide`, in panels of WIDE columns: for one example, and a
+// Sizes and strides, in elements, come as a table: `gStep`, `yStep` from one step to the next, `gRow`, `yRow`, `stateRow` from one example to the
+// next. `packed` weights are Rᵀ [hidden, gates · hidden] by gemm_pack_f32, or, if `wide`, in panels of WIDE columns: for one example, and a
 // hidden size of which WIDE is a divisor. `h0` (and `c0`) may be 0: zeros. y is where a step's state is
 // read from as well, so it must be there even if nobody wants it. `lengths` (int32 per example, checked by the caller; or 0) end
 // sequences early: what follows in y is zero. With `reverse` a sequence is read from its end. The range [begin, end) is over
@@ -13,6 +13,30 @@ import { gemm_panels, TILE_ADD } from "../matmul/gemm-tile";
 import { gemv_packed_f32, row_by_wide_panel, WIDE } from "../matmul/gemv";
 import { load_some, madd, nmadd, sigmoid, store_some, tanh } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
+
+/** Sizes and strides of a recurrent layer, as a table of i32 in memory: RNN_* of codes.ts. */
+// @ts-ignore: decorator
+@unmanaged
+class Recurrence {
+  gStep: i32;
+  gRow: i32;
+  /** Of the initial and final states. */
+  stateRow: i32;
+  yStep: i32;
+  yRow: i32;
+  steps: i32;
+  hidden: i32;
+  wide: i32;
+  reverse: i32;
+  /** GRU: linear_before_reset. */
+  after: i32;
+}
+
+function check_recurrence(s: Recurrence, begin: i32, end: i32): void {
+  assert(0 <= begin && begin <= end, "range");
+  assert(s.steps >= 0 && s.hidden >= 0, "sizes");
+  assert(!s.wide || (end - begin <= 1 && s.hidden % WIDE == 0), "wide panels are for one example");
+}
 
 /** Up to this many examples a product is bound by reading the weights (see gemv.ts). */
 const VECTOR_ROWS: i32 = 3;
@@ -85,9 +109,12 @@ function multiply(x: usize, y: usize, n: i32): void {
 
 /** LSTM without peepholes, with the usual functions. `c` is where the cells live: the final ones, when it is done. */
 export function lstm_f32(
-  g: usize, gStep: i32, gRow: i32, packed: usize, wide: i32, h0: usize, c0: usize, sRow: i32, y: usize, yStep: i32, yRow: i32, hn: usize, c: usize,
-  steps: i32, hidden: i32, lengths: usize, reverse: i32, begin: i32, end: i32,
+  g: usize, packed: usize, h0: usize, c0: usize, y: usize, hn: usize, c: usize, lengths: usize, table: usize, begin: i32, end: i32,
 ): void {
+  const s = changetype<Recurrence>(table);
+  const gStep = s.gStep, gRow = s.gRow, sRow = s.stateRow, yStep = s.yStep, yRow = s.yRow;
+  const steps = s.steps, hidden = s.hidden, wide = s.wide, reverse = s.reverse;
+  if (!ASC_NO_ASSERT) check_recurrence(s, begin, end);
   const rows = lengths ? 1 : end - begin;
   const n = hidden * 4;
   for (let row = begin; row < end; row += rows) {
@@ -145,9 +172,14 @@ function gru_mix(z: usize, candidate: usize, h: usize, y: usize, n: i32): void {
  * `scratch` has room for hidden floats per example of the whole batch.
  */
 export function gru_f32(
-  g: usize, gh: usize, gStep: i32, gRow: i32, packed: usize, packedH: usize, wide: i32, biasH: usize, after: i32, h0: usize, sRow: i32, y: usize,
-  yStep: i32, yRow: i32, hn: usize, steps: i32, hidden: i32, lengths: usize, reverse: i32, begin: i32, end: i32, scratch: usize,
+  g: usize, gh: usize, packed: usize, packedH: usize, biasH: usize, h0: usize, y: usize, hn: usize, lengths: usize, table: usize,
+  begin: i32, end: i32, scratch: usize,
 ): void {
+  const s = changetype<Recurrence>(table);
+  const gStep = s.gStep, gRow = s.gRow, sRow = s.stateRow, yStep = s.yStep, yRow = s.yRow;
+  const steps = s.steps, hidden = s.hidden, wide = s.wide, reverse = s.reverse;
+  if (!ASC_NO_ASSERT) check_recurrence(s, begin, end);
+  const after = s.after;
   const rows = lengths ? 1 : end - begin;
   for (let row = begin; row < end; row += rows) {
     const state = <usize>row * sRow << 2;
@@ -186,9 +218,12 @@ export function gru_f32(
 
 /** H = f(g + H · Rᵀ) for the function of a UNARY_ code. */
 export function rnn_f32(
-  g: usize, gStep: i32, gRow: i32, packed: usize, wide: i32, h0: usize, sRow: i32, y: usize, yStep: i32, yRow: i32, hn: usize, steps: i32, hidden: i32,
-  lengths: usize, reverse: i32, act: i32, begin: i32, end: i32,
+  g: usize, packed: usize, h0: usize, y: usize, hn: usize, lengths: usize, table: usize, act: i32, begin: i32, end: i32,
 ): void {
+  const s = changetype<Recurrence>(table);
+  const gStep = s.gStep, gRow = s.gRow, sRow = s.stateRow, yStep = s.yStep, yRow = s.yRow;
+  const steps = s.steps, hidden = s.hidden, wide = s.wide, reverse = s.reverse;
+  if (!ASC_NO_ASSERT) check_recurrence(s, begin, end);
   const rows = lengths ? 1 : end - begin;
   for (let row = begin; row < end; row += rows) {
     const state = <usize>row * sRow << 2;

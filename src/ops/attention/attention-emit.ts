@@ -13,7 +13,9 @@ import {
   ATTENTION_MASK_KIND,
   ATTENTION_Q,
   ATTENTION_QUERIES,
+  ATTENTION_SCALE,
   ATTENTION_SIZE,
+  ATTENTION_SOFTCAP,
   ATTENTION_V,
   ATTENTION_VALUE_SIZE,
   ATTENTION_WINDOW,
@@ -107,7 +109,10 @@ export function attentionTable(a: AttentionEmission): Int32Array {
   entries.set(v.strides, ATTENTION_V)
   entries.set(y.strides.slice(0, 3), ATTENTION_Y)
   if (mask) entries.set(mask.strides, ATTENTION_MASK)
-  new Float32Array(entries.buffer)[ATTENTION_FILL] = mask?.fill ?? -Infinity
+  const floats = new Float32Array(entries.buffer)
+  floats[ATTENTION_FILL] = mask?.fill ?? -Infinity
+  floats[ATTENTION_SCALE] = a.scale
+  floats[ATTENTION_SOFTCAP] = a.softcap ?? 0
   return entries
 }
 
@@ -132,8 +137,6 @@ export function emitAttention(e: Emitter<unknown>, a: AttentionEmission): void {
     ends?.at ?? 0,
     y.at,
     e.table(attentionTable(a)),
-    a.scale,
-    a.softcap ?? 0,
     0,
     batch * kvHeads,
     to,

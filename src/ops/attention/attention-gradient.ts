@@ -1,3 +1,4 @@
+import { ATTENTION_DROPPED, ATTENTION_KEPT } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
 import { sizeOf } from '../../core/shape.js'
 import { attentionTable, headsOf, headsWithin, maskOf, type AttentionEmission } from './attention-emit.js'
@@ -42,24 +43,19 @@ function emissionOf(
   }
 }
 
-/** A share of the probabilities that is dropped, as the kernels take it. */
-interface Dropping {
-  readonly seed: Address | 0
-  readonly threshold: number
-  readonly kept: number
-}
-
-const noDropping: Dropping = { seed: 0, threshold: 0, kept: 1 }
-
-function droppingOf(ratio: number, seed: Address): Dropping {
-  return { seed, threshold: Math.floor(ratio * 2 ** 32) | 0, kept: 1 / (1 - ratio) }
+/** The table of an attention that drops a share of its probabilities. */
+function droppingTable(a: AttentionEmission, dropped: number): Int32Array {
+  const entries = attentionTable(a)
+  entries[ATTENTION_DROPPED] = Math.floor(dropped * 2 ** 32)
+  new Float32Array(entries.buffer)[ATTENTION_KEPT] = 1 / (1 - dropped)
+  return entries
 }
 
 /**
  * Gradients by queries, keys, values and an added mask. Probabilities are made again, a block of queries at a time: what is kept from the forward pass is
  * its result.
  */
-function emitAttentionGradient(g: GradientEmitter<AttentionAttributes>, { seed, threshold, kept }: Dropping): void {
+function emitAttentionGradient(g: GradientEmitter<AttentionAttributes>, dropped = 0, seed: Address | 0 = 0): void {
   const { attributes } = g
   const { past, length } = sizesOf(attributes, g.inputs)
   if (past > 0 || [1, 2, 3].some((output) => g.optionalGradient(output))) {
@@ -73,7 +69,7 @@ function emitAttentionGradient(g: GradientEmitter<AttentionAttributes>, { seed, 
     throw new LanewiseError('E_UNSUPPORTED', 'attention with a soft cap has no gradient', { op: 'Attention' })
   const dy = g.gradient()
   const a = emissionOf(g, g.output(0))
-  const { batch, kvHeads, keys, size, valueSize, q, k, v, y, mask, ends, scale } = a
+  const { batch, kvHeads, keys, size, valueSize, q, k, v, y, mask, ends } = a
   const gradients = [0, 1, 2, 3].map((i) => {
     const result = g.inputs[i]?.dtype === 'float32' && g.wants(i) ? g.result(i) : undefined
     // Added to, or (keys that no mask reaches, and everything where nothing is computed) not written at all.
@@ -93,15 +89,12 @@ function emitAttentionGradient(g: GradientEmitter<AttentionAttributes>, { seed, 
     ends?.at ?? 0,
     y.at,
     dy.at,
-    g.table(attentionTable(a)),
-    scale,
+    g.table(droppingTable(a, dropped)),
     dq,
     dk,
     dv,
     dmask,
     seed,
-    threshold,
-    kept,
     0,
     batch * kvHeads,
     scratch,
@@ -110,7 +103,7 @@ function emitAttentionGradient(g: GradientEmitter<AttentionAttributes>, { seed, 
 
 export const AttentionGradient: Gradient<AttentionAttributes> = {
   op: Attention,
-  backward: (g) => emitAttentionGradient(g, noDropping),
+  backward: (g) => emitAttentionGradient(g),
 }
 
 type DroppingAttributes = AttentionAttributes & { readonly dropout: number }
@@ -144,7 +137,6 @@ export const RandomAttentionGradient: Gradient<DroppingAttributes> = {
     const y = e.output(0)
     if (y.size === 0) return
     const a = emissionOf(e, y)
-    const { threshold, kept } = droppingOf(e.attributes.dropout, seed)
     const scratch = e.scratch(e.ask('attention_dropout_scratch_size', a.keys, a.size, a.valueSize))
     e.call(
       'attention_dropout_f32',
@@ -154,15 +146,12 @@ export const RandomAttentionGradient: Gradient<DroppingAttributes> = {
       a.mask?.at ?? 0,
       0,
       a.y.at,
-      e.table(attentionTable(a)),
-      a.scale,
+      e.table(droppingTable(a, e.attributes.dropout)),
       seed,
-      threshold,
-      kept,
       0,
       a.batch * a.kvHeads,
       scratch,
     )
   },
-  backward: (g) => emitAttentionGradient(g, droppingOf(g.attributes.dropout, g.saved(0))),
+  backward: (g) => emitAttentionGradient(g, g.attributes.dropout, g.saved(0)),
 }

@@ -1,12 +1,14 @@
 import { REDUCE_SUM, UNARY_NONE } from '../../../assembly/abi/codes.js'
 import { emitReorder } from '../../ir/strided.js'
 import { sizeOf } from '../../core/shape.js'
-import { chooseKernel, Conv, unitTaps, windowOf, type ConvAttributes, type ConvProblem } from './conv.js'
+import { Conv, windowOf, type ConvAttributes } from './conv.js'
+import { channelsOf, slidingOf, unitTaps, type ConvProblem } from './problem.js'
+import { chooseVariant } from './variants.js'
 import { ConvTranspose, emitTransposed, geometryOf, type TransposeAttributes } from './conv-transpose.js'
 import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { plus, type Operand } from '../../ir/op.js'
 import { emitReduce } from '../reduce/reduce.js'
-import { threeAxes, type Window } from '../pool/window.js'
+import { flatWindowTable, threeAxes, windowTable, type Window } from '../pool/window.js'
 
 const plain = { bias: 0, residual: 0, activation: { code: UNARY_NONE, a: 0, b: 0 } } as const
 
@@ -66,7 +68,7 @@ function emitConv(g: GradientEmitter<unknown>, problem: ConvProblem): void {
     (size, i) => (size - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - begin[i] - problem.x.shape[i + 2],
   )
   const whole = { ...problem, window: { ...problem.window, end, output } }
-  chooseKernel(g, whole).emit(g, whole)
+  chooseVariant(g, whole).emit(g, whole)
 }
 
 function emitBiasGradient(g: GradientEmitter<unknown>, dy: Operand): void {
@@ -113,114 +115,48 @@ function emitInputGradient(g: GradientEmitter<unknown>, { x, y, w, window, group
     const channels = group
     const packed = g.scratch(4 * g.ask('depthwise_packed_size', channels, taps))
     g.call('depthwise_pack_f32', w.at, channels, taps, packed)
-    g.call(
-      'depthwise_input_gradient_f32',
-      y.at,
-      packed,
-      channels,
-      ...threeAxes(y.shape.slice(2), 1),
-      dx.at,
-      ...threeAxes(x.shape.slice(2), 1),
-      ...windowNumbers(window),
-      0,
-      x.shape[0] * sizeOf(threeAxes(x.shape.slice(2), 1).slice(0, 2)),
-    )
+    const [d, h] = threeAxes(x.shape.slice(2), 1)
+    const table = g.table(windowTable(slidingOf({ x, y, w, window, group })))
+    g.call('depthwise_input_gradient_f32', y.at, packed, dx.at, table, 0, x.shape[0] * d * h)
     return
   }
-  emitTransposed(g, { ...plain, x: y, w, y: dx, geometry: window, group })
+  emitTransposed(g, { ...plain, x: y, w, y: dx, window, group })
 }
 
-/** Kernel, strides, dilations and padding before the image, three axes each. */
-function windowNumbers({
-  kernel,
-  strides,
-  dilations,
-  begin,
-}: Correlation['window']): [
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-  number,
-] {
-  return [...threeAxes(kernel, 1), ...threeAxes(strides, 1), ...threeAxes(dilations, 1), ...threeAxes(begin, 0)]
-}
-
-function emitWeightGradient(g: GradientEmitter<unknown>, { x, y, w, window, group }: Correlation, dw: Operand): void {
+function emitWeightGradient(g: GradientEmitter<unknown>, correlation: Correlation, dw: Operand): void {
   if (dw.size === 0) return
-  const inputs = w.shape[1]
-  const outputs = w.shape[0] / group
+  const { x, y, window, group } = correlation
+  const { inputs, outputs } = channelsOf(correlation)
   const taps = sizeOf(window.kernel)
-  const images = x.shape[0]
-  const [size, out, numbers] = [threeAxes(x.shape.slice(2), 1), threeAxes(y.shape.slice(2), 1), windowNumbers(window)]
+  const sliding = slidingOf(correlation)
   if (group > 1 && inputs === 1 && outputs === 1) {
     const to = g.scratch(4 * dw.size)
-    g.call('depthwise_weight_gradient_f32', x.at, group, ...size, ...numbers, y.at, images, ...out, to, 0, taps)
+    g.call('depthwise_weight_gradient_f32', x.at, y.at, to, g.table(windowTable(sliding)), 0, taps)
     return emitReorder(g, 'float32', [taps, group], [0, 1], [1, 0], to, dw.at)
   }
   const direct = taps * inputs === 1 && group === 1
   const to = direct ? dw.at : g.scratch(4 * dw.size)
-  const [depth, oh, ow] = out
+  const [size] = threeAxes(x.shape.slice(2), 1)
+  const [depth, oh, ow] = threeAxes(y.shape.slice(2), 1)
+  const images = x.shape[0] * depth
   // Every depth is an image where the window does nothing along that axis.
   const flat =
     window.kernel.length < 3 ||
-    (window.kernel[0] === 1 && window.strides[0] === 1 && window.begin[0] === 0 && depth === size[0])
+    (window.kernel[0] === 1 && window.strides[0] === 1 && window.begin[0] === 0 && depth === size)
   const r = flat && g.fast ? unitTaps(window) : 0
   const m = r === 5 ? 2 : 4
-  if (r > 0 && winogradPays(m, r, images * depth, inputs, outputs, oh, ow)) {
-    const [, top, left] = threeAxes(window.begin, 0)
-    const scratch = g.scratch(
-      g.ask('winograd_weight_gradient_scratch_size', m, images * depth, inputs, outputs, oh, ow),
-    )
+  if (r > 0 && winogradPays(m, r, images, inputs, outputs, oh, ow)) {
+    const table = g.table(flatWindowTable(sliding))
+    const scratch = g.scratch(g.ask('winograd_weight_gradient_scratch_size', m, images, inputs, outputs, oh, ow))
     for (let i = 0; i < group; i++) {
-      g.call(
-        'winograd_weight_gradient_f32',
-        m,
-        r,
-        plus(x.at, 4 * i * inputs),
-        x.shape[1],
-        plus(y.at, 4 * i * outputs),
-        y.shape[1],
-        images * depth,
-        size[1],
-        size[2],
-        inputs,
-        outputs,
-        oh,
-        ow,
-        top,
-        left,
-        plus(to, 4 * i * taps * inputs * outputs),
-        scratch,
-        0,
-        inputs,
-      )
+      const [from, given] = [plus(x.at, 4 * i * inputs), plus(y.at, 4 * i * outputs)]
+      const part = plus(to, 4 * i * taps * inputs * outputs)
+      g.call('winograd_weight_gradient_f32', m, from, given, part, table, 0, inputs, scratch)
     }
   } else {
-    g.call(
-      'conv_weight_gradient_f32',
-      x.at,
-      x.shape[1],
-      ...size,
-      inputs,
-      ...numbers,
-      y.at,
-      y.shape[1],
-      images,
-      ...out,
-      outputs,
-      to,
-      0,
-      group * taps * inputs,
-      g.scratch(g.ask('gemm_tn_scratch_size', outputs)),
-    )
+    const scratch = g.scratch(g.ask('gemm_tn_scratch_size', outputs))
+    const table = g.table(windowTable(sliding))
+    g.call('conv_weight_gradient_f32', x.at, y.at, to, table, 0, group * taps * inputs, scratch)
   }
   if (!direct) emitReorder(g, 'float32', [group, taps, inputs, outputs], [0, 1, 2, 3], [0, 3, 2, 1], to, dw.at)
 }

@@ -3,9 +3,11 @@ import { LanewiseError } from '../../core/errors.js'
 import { formatShape, type Shape } from '../../core/shape.js'
 import { int, ints } from '../../ir/attributes.js'
 import { channelsLastData, outputOver } from './conv.js'
-import { defineOp, type Activation, type Address, type KernelEmitter, type Operand } from '../../ir/op.js'
+import { emitRows } from './kernels.js'
+import type { ConvProblem } from './problem.js'
+import { defineOp, type KernelEmitter } from '../../ir/op.js'
 import { sameType } from '../elementwise/operands.js'
-import { LIMIT, perAxis, threeAxes, windowAttributes, type WindowAttributes } from '../pool/window.js'
+import { LIMIT, perAxis, threeAxes, windowAttributes, windowTable, type WindowAttributes } from '../pool/window.js'
 
 const attributes = { ...windowAttributes, group: int(1), output_padding: ints(), output_shape: ints() }
 
@@ -40,111 +42,57 @@ export const ConvTranspose = defineOp({
     if (y.size === 0) return
     const geometry = geometryOf(e.attributes, x.shape, w.shape, undefined)
     const { residual, activation = { code: UNARY_NONE, a: 0, b: 0 } } = e.fused
-    emitTransposed(e, {
+    const kernel = emitTransposed(e, {
       x,
       w,
       y,
-      geometry,
+      window: geometry,
       group: e.attributes.group,
       bias: e.inputs[2]?.at ?? 0,
       residual: residual === undefined ? 0 : e.input(residual).at,
       activation,
     })
-    e.note({ kernel: 'transposed gemm', flops: 2 * x.size * (w.size / w.shape[0]) })
+    e.note({ kernel, flops: 2 * x.size * (w.size / w.shape[0]) })
   },
 })
 
-/** A transposed convolution to be computed: where it goes says how large it is. */
-export interface ConvTransposeProblem {
-  readonly x: Operand
-  readonly w: Operand
-  readonly y: Operand
-  readonly geometry: Omit<Geometry, 'output'>
-  readonly group: number
-  readonly bias: Address | 0
-  readonly residual: Address | 0
-  readonly activation: Activation
-}
+/** A transposed convolution to be computed: where it goes says how large it is. Filters are [C, M/group, kernel …]. */
+export type ConvTransposeProblem = Omit<ConvProblem, 'window'> & { readonly window: Omit<Geometry, 'output'> }
 
-/** Records a transposed convolution; the output must not be empty. */
-export function emitTransposed(
-  e: KernelEmitter,
-  { x, w, y, geometry, group, bias, residual, activation }: ConvTransposeProblem,
-): void {
+/** Records a transposed convolution, whose output must not be empty; returns which kernel does it. */
+export function emitTransposed(e: KernelEmitter, problem: ConvTransposeProblem): string {
+  const { x, w, y, window, group } = problem
   const inputs = x.shape[1] / group
   const outputs = w.shape[1]
-  const kernel = threeAxes(geometry.kernel, 1)
-  const taps = kernel[0] * kernel[1] * kernel[2]
-  const strides = threeAxes(geometry.strides, 1)
-  const dilations = threeAxes(geometry.dilations, 1)
-  const begin = threeAxes(geometry.begin, 0)
+  const kernel = threeAxes(window.kernel, 1)
+  const strides = threeAxes(window.strides, 1)
+  const dilations = threeAxes(window.dilations, 1)
+  const begin = threeAxes(window.begin, 0)
   const size = threeAxes(x.shape.slice(2), 1)
   const out = threeAxes(y.shape.slice(2), 1)
+  const rows = x.shape[0] * out[0] * out[1]
+  const entries = windowTable({ x: x.shape, y: y.shape, window, groups: group, inputs, outputs })
+  const table = e.table(entries)
   const [kd, kh, kw] = kernel
-  if (
-    group === 1 &&
-    kd === 1 &&
-    kernel.every(
-      (taps, i) =>
-        taps === strides[i] && taps * size[i] === out[i] && begin[i] === 0 && (taps === 1 || dilations[i] === 1),
-    )
-  ) {
-    const packed = e.pack(w, 'patches', kh * e.ask('gemm_packed_size', inputs, kw * outputs), (p, from, to) => {
+  const overlaps = kernel.some(
+    (taps, i) => taps !== strides[i] || taps * size[i] !== out[i] || begin[i] !== 0 || (taps > 1 && dilations[i] !== 1),
+  )
+  if (group === 1 && kd === 1 && !overlaps) {
+    const bytes = kh * e.ask('gemm_packed_size', inputs, kw * outputs)
+    const packed = e.pack(w, 'transposed without overlap', bytes, (p, from, to) => {
       p.call('conv_transpose_no_overlap_pack_f32', from, inputs, outputs, kh, kw, to)
     })
-    const lines = x.shape[0] * out[0] * out[1]
-    e.call(
-      'conv_transpose_no_overlap_f32',
-      x.at,
-      size[2],
-      inputs,
-      packed,
-      kh,
-      kw,
-      outputs,
-      bias,
-      residual,
-      y.at,
-      activation.code,
-      activation.a,
-      activation.b,
-      0,
-      lines,
-      e.scratch(4 * kw * outputs),
-    )
-    return
+    emitRows(e, 'conv_transpose_no_overlap_f32', problem, packed, table, rows, e.scratch(4 * kw * outputs))
+    return 'transpose without overlap'
   }
+  const taps = kd * kh * kw
   const key = `transposed ${group} ${strides.join()} ${dilations.join()} ${begin.join()}`
   const packed = e.pack(w, key, e.ask('conv_packed_size', outputs, inputs, taps, group), (p, from, to) => {
-    p.call('conv_transpose_pack_f32', from, inputs, outputs, group, ...kernel, ...strides, ...dilations, ...begin, to)
+    p.call('conv_transpose_pack_f32', from, p.table(entries), to)
   })
   const scratch = e.scratch(e.ask('conv_im2col_scratch_size', inputs, taps))
-  e.call(
-    'conv_transpose_f32',
-    x.at,
-    x.shape[1],
-    ...size,
-    inputs,
-    group,
-    packed,
-    ...kernel,
-    ...strides,
-    ...dilations,
-    ...begin,
-    y.at,
-    y.shape[1],
-    ...out,
-    outputs,
-    bias,
-    residual,
-    y.shape[1],
-    activation.code,
-    activation.a,
-    activation.b,
-    0,
-    x.shape[0] * out[0] * out[1],
-    scratch,
-  )
+  emitRows(e, 'conv_transpose_f32', problem, packed, table, rows, scratch)
+  return 'transpose'
 }
 
 export function geometryOf(attributes: TransposeAttributes, x: Shape, w: Shape, b: Shape | undefined): Geometry {

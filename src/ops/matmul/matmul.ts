@@ -340,27 +340,8 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
     }
     if (!b.constant && !few && aCol === 1) {
       const scratch = e.scratch(e.ask('gemm_unpacked_scratch_size', k, n))
-      e.call(
-        'gemm_unpacked_f32',
-        a.at,
-        aRow,
-        b.at,
-        bRow,
-        bCol,
-        bias,
-        residual,
-        n,
-        c,
-        n,
-        k,
-        n,
-        0,
-        rows,
-        code,
-        alpha,
-        beta,
-        scratch,
-      )
+      const table = e.table(productTable({ aRow, aCol, bRow, bCol, m: rows, k, n }))
+      e.call('gemm_unpacked_f32', a.at, b.at, bias, residual, c, table, code, alpha, beta, 0, rows, scratch)
       return e.note({ kernel: 'gemm', flops: 2 * rows * n * k })
     }
     const packed = e.pack(b, `gemm ${bRow} ${bCol} ${k} ${n}`, e.ask('gemm_packed_size', k, n), (p, from, to) => {
@@ -372,60 +353,37 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
       e.call('gemm_f32', a.at, aRow, packed, bias, residual, n, c, n, k, n, 0, rows, code, alpha, beta)
     } else {
       const scratch = e.scratch(e.ask('gemm_strided_a_scratch_size', k))
-      e.call(
-        'gemm_strided_a_f32',
-        a.at,
-        aRow,
-        aCol,
-        packed,
-        bias,
-        residual,
-        n,
-        c,
-        n,
-        k,
-        n,
-        0,
-        rows,
-        code,
-        alpha,
-        beta,
-        scratch,
-      )
+      const table = e.table(productTable({ aRow, aCol, bRow, bCol, m: rows, k, n }))
+      e.call('gemm_strided_a_f32', a.at, packed, bias, residual, c, table, code, alpha, beta, 0, rows, scratch)
     }
     e.note({ kernel: few ? 'gemv' : 'gemm', flops: 2 * rows * n * k })
   } else {
-    const table = e.table(offsetTable(batch, product, aStrides, bStrides))
+    const offsets = e.table(offsetTable(batch, product, aStrides, bStrides))
+    const table = e.table(productTable({ aRow, aCol, bRow, bCol, m, k, n }))
     const strip = aCol === 1 ? 0 : e.ask('gemm_strided_a_scratch_size', k)
     const scratch = e.scratch(e.ask('matmul_batched_scratch_size', k, n, strip))
     const last = residual === 0 ? code : UNARY_NONE
-    e.call(
-      'matmul_batched_f32',
-      a.at,
-      aRow,
-      aCol,
-      b.at,
-      bRow,
-      bCol,
-      table,
-      c,
-      m,
-      k,
-      n,
-      0,
-      batches,
-      bias,
-      last,
-      alpha,
-      beta,
-      scratch,
-    )
+    e.call('matmul_batched_f32', a.at, b.at, offsets, c, bias, table, last, alpha, beta, 0, batches, scratch)
     if (residual !== 0) {
       e.call('binary_f32', BINARY_ADD, c, 1, residual, 1, c, size)
       if (code !== UNARY_NONE) e.call('unary_f32', code, c, c, size, alpha, beta)
     }
     e.note({ kernel: 'gemm', flops: 2 * batches * m * n * k })
   }
+}
+
+/** Strides and sizes of C[m, n] = A[m, k] · B[k, n] as kernels read them; C and a residual are dense. */
+export function productTable(p: {
+  readonly aRow: number
+  readonly aCol: number
+  readonly bRow: number
+  readonly bCol: number
+  readonly m: number
+  readonly k: number
+  readonly n: number
+}): Int32Array {
+  // In the order of PRODUCT_* in assembly/abi/codes.ts.
+  return Int32Array.of(p.aRow, p.aCol, p.bRow, p.bCol, p.n, p.n, p.m, p.k, p.n)
 }
 
 /** Strides of an operand's logical axes in memory, in elements, with one for the axis a vector lacks. */

@@ -1,5 +1,5 @@
-import type { AttributesOfOp, Gradient, GradientEmitter, TrainArguments } from '../../ir/gradient.js'
-import type { Argument, Operand } from '../../ir/op.js'
+import type { AttributesOfOp, Gradient, GradientEmitter } from '../../ir/gradient.js'
+import type { Address, Operand } from '../../ir/op.js'
 import {
   AveragePool,
   GlobalAveragePool,
@@ -7,72 +7,77 @@ import {
   GlobalMaxPool,
   LpPool,
   MaxPool,
-  poolGeometry,
+  poolTable,
   poolWindow,
 } from './pool.js'
-import { threeAxes, type Window } from './window.js'
+import type { Window } from './window.js'
 
-type PoolKernel = 'max_pool_gradient_f32' | 'average_pool_gradient_f32' | 'lp_pool_gradient_f32'
+interface PoolGradient {
+  readonly x: Operand
+  readonly dy: Operand
+  readonly dx: Operand
+  readonly table: Address
+  readonly images: number
+}
 
-/** The window of a pooling and its arguments for the kernels; those of a global one are a row that one window covers. */
+/** Calls `emit` if there is anything to compute. Without a window it is a global pooling. */
 function emitPoolGradient(
   g: GradientEmitter<unknown>,
-  kernel: PoolKernel,
-  read: readonly Operand[],
   window: Window | undefined,
-  options: readonly number[] = [],
+  emit: (problem: PoolGradient) => void,
 ): void {
   const x = g.input(0)
   const dy = g.optionalGradient()
   if (!dy) return
   const dx = g.result(0)
-  if (dx.size === 0) return
-  const [images, channels] = x.shape
-  const pixels = x.size / (images * channels)
-  const geometry = window
-    ? poolGeometry(x.shape, dy.shape, window)
-    : [1, 1, pixels, channels, 1, 1, 1, 1, 1, pixels, 1, 1, 1, 1, 1, 1, 0, 0, 0]
-  const args: Argument[] = [...read.map(({ at }) => at), dy.at, dx.at, ...geometry, ...options, 0, images]
-  g.call(kernel, ...(args as unknown as TrainArguments<PoolKernel>))
+  if (dx.size > 0) emit({ x, dy, dx, table: g.table(poolTable(x.shape, dy.shape, window)), images: x.shape[0] })
 }
 
 /** The largest element is looked for again: reading a window costs less than keeping where it was. */
+function emitMax(g: GradientEmitter<unknown>, window: Window | undefined): void {
+  emitPoolGradient(g, window, ({ x, dy, dx, table, images }) => {
+    g.call('max_pool_gradient_f32', x.at, dy.at, dx.at, table, 0, images)
+  })
+}
+
+function emitAverage(g: GradientEmitter<unknown>, window: Window | undefined, countPads: number): void {
+  emitPoolGradient(g, window, ({ dy, dx, table, images }) => {
+    g.call('average_pool_gradient_f32', dy.at, dx.at, table, countPads, 0, images)
+  })
+}
+
+function emitLp(g: GradientEmitter<{ readonly p: number }>, window: Window | undefined): void {
+  emitPoolGradient(g, window, ({ x, dy, dx, table, images }) => {
+    g.call('lp_pool_gradient_f32', x.at, g.output(0).at, dy.at, dx.at, table, g.attributes.p, 0, images)
+  })
+}
+
 export const MaxPoolGradient: Gradient<AttributesOfOp<typeof MaxPool>> = {
   op: MaxPool,
-  backward: (g) =>
-    emitPoolGradient(g, 'max_pool_gradient_f32', [g.input(0)], poolWindow(g.attributes, g.input(0).shape)),
+  backward: (g) => emitMax(g, poolWindow(g.attributes, g.input(0).shape)),
 }
 
 export const AveragePoolGradient: Gradient<AttributesOfOp<typeof AveragePool>> = {
   op: AveragePool,
-  backward(g) {
-    const window = poolWindow(g.attributes, g.input(0).shape)
-    emitPoolGradient(g, 'average_pool_gradient_f32', [], window, [
-      g.attributes.count_include_pad,
-      ...threeAxes(window.end, 0),
-    ])
-  },
+  backward: (g) => emitAverage(g, poolWindow(g.attributes, g.input(0).shape), g.attributes.count_include_pad),
 }
 
 export const LpPoolGradient: Gradient<AttributesOfOp<typeof LpPool>> = {
   op: LpPool,
-  backward: (g) =>
-    emitPoolGradient(g, 'lp_pool_gradient_f32', [g.input(0), g.output(0)], poolWindow(g.attributes, g.input(0).shape), [
-      g.attributes.p,
-    ]),
+  backward: (g) => emitLp(g, poolWindow(g.attributes, g.input(0).shape)),
 }
 
 export const GlobalAveragePoolGradient: Gradient<object> = {
   op: GlobalAveragePool,
-  backward: (g) => emitPoolGradient(g, 'average_pool_gradient_f32', [], undefined, [0, 0, 0, 0]),
+  backward: (g) => emitAverage(g, undefined, 0),
 }
 
 export const GlobalMaxPoolGradient: Gradient<object> = {
   op: GlobalMaxPool,
-  backward: (g) => emitPoolGradient(g, 'max_pool_gradient_f32', [g.input(0)], undefined),
+  backward: (g) => emitMax(g, undefined),
 }
 
 export const GlobalLpPoolGradient: Gradient<{ readonly p: number }> = {
   op: GlobalLpPool,
-  backward: (g) => emitPoolGradient(g, 'lp_pool_gradient_f32', [g.input(0), g.output(0)], undefined, [g.attributes.p]),
+  backward: (g) => emitLp(g, undefined),
 }

@@ -3,8 +3,8 @@ import { channelsLast } from '../../core/layout.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
-import { defineOp, type Argument, type Emitter } from '../../ir/op.js'
-import { slideWindow, threeAxes, windowAttributes, type Window, type WindowAttributes } from './window.js'
+import { defineOp, type Emitter } from '../../ir/op.js'
+import { slideWindow, threeAxes, windowAttributes, windowTable, type Window, type WindowAttributes } from './window.js'
 
 interface PoolAttributes extends WindowAttributes {
   readonly ceil_mode?: number
@@ -34,47 +34,19 @@ export function poolWindow(attributes: PoolAttributes, x: Shape): Window {
   return window
 }
 
-/** The arguments that all pooling kernels share, from the image's sizes to the padding before it. */
-export function poolGeometry(x: Shape, y: Shape, window: Window): number[] {
-  return [
-    ...threeAxes(x.slice(2), 1),
-    x[1],
-    ...threeAxes(y.slice(2), 1),
-    ...threeAxes(window.kernel, 1),
-    ...threeAxes(window.strides, 1),
-    ...threeAxes(window.dilations, 1),
-    ...threeAxes(window.begin, 0),
-  ]
+/** The table of a pooling; a global one is a row of pixels that one window covers. */
+export function poolTable(x: Shape, y: Shape, window: Window | undefined): Int32Array {
+  const channels = { groups: 1, inputs: x[1], outputs: x[1] }
+  if (window) return windowTable({ x, y, window, ...channels })
+  const pixels = sizeOf(x.slice(2))
+  const whole = { kernel: [pixels], strides: [1], dilations: [1], begin: [0] }
+  return windowTable({ x: [x[0], x[1], pixels], y: [x[0], x[1], 1], window: whole, ...channels })
 }
 
 /** Rows of the output over all images: what the kernels' ranges run over. */
 function rowsOf(y: Shape): number {
   const [depth, height] = threeAxes(y.slice(2), 1)
   return y[0] * depth * height
-}
-
-type PoolKernel = 'max_pool_f32' | 'average_pool_f32' | 'lp_pool_f32'
-
-function emitPool(
-  e: Emitter<PoolAttributes>,
-  kernel: PoolKernel,
-  options: (window: Window) => readonly number[],
-): void {
-  const x = e.input(0)
-  const y = e.output(0)
-  if (y.size === 0) return
-  const window = poolWindow(e.attributes, x.shape)
-  const args: Argument[] = [
-    x.at,
-    x.shape[1],
-    y.at,
-    x.shape[1],
-    ...poolGeometry(x.shape, y.shape, window),
-    ...options(window),
-    0,
-    rowsOf(y.shape),
-  ]
-  ;(e.call as (name: PoolKernel, ...args: Argument[]) => void)(kernel, ...args)
 }
 
 export const MaxPool = defineOp({
@@ -91,27 +63,19 @@ export const MaxPool = defineOp({
   layout: channelsLast,
   kernel: (types) => types[0] === 'float32',
   emit(e) {
-    if (!e.outputs[1]) return emitPool(e, 'max_pool_f32', () => [])
     const x = e.input(0)
+    if (!e.outputs[1]) {
+      const y = e.output(0)
+      if (y.size === 0) return
+      const table = e.table(poolTable(x.shape, y.shape, poolWindow(e.attributes, x.shape)))
+      return e.call('max_pool_f32', x.at, y.at, table, 0, rowsOf(y.shape))
+    }
     const y = e.outputs[0] ? e.output(0).at : e.scratch(sizeOf(e.outputs[1].shape) * 4)
     const indices = e.output(1)
     if (indices.size === 0) return
-    const window = poolWindow(e.attributes, x.shape)
-    const args: Argument[] = [
-      x.at,
-      x.shape[1],
-      y,
-      x.shape[1],
-      indices.at,
-      e.attributes.storage_order,
-      ...poolGeometry(x.shape, indices.shape, window),
-    ]
-    ;(e.call as (name: 'max_pool_indices_f32', ...args: Argument[]) => void)(
-      'max_pool_indices_f32',
-      ...args,
-      0,
-      rowsOf(indices.shape),
-    )
+    const table = e.table(poolTable(x.shape, indices.shape, poolWindow(e.attributes, x.shape)))
+    const columnMajor = e.attributes.storage_order
+    e.call('max_pool_indices_f32', x.at, y, indices.at, table, columnMajor, 0, rowsOf(indices.shape))
   },
   // Integers (uint8 and int8 in quantised models) and float64.
   compute({ attributes, inputs: [x], outputs: [{ shape }], outputCount }) {
@@ -135,8 +99,12 @@ export const AveragePool = defineOp({
     { dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...poolWindow(attributes, x.shape).output] },
   ],
   layout: channelsLast,
-  emit: (e) =>
-    emitPool(e, 'average_pool_f32', (window) => [e.attributes.count_include_pad, ...threeAxes(window.end, 0)]),
+  emit(e) {
+    const [x, y] = [e.input(0), e.output(0)]
+    if (y.size === 0) return
+    const table = e.table(poolTable(x.shape, y.shape, poolWindow(e.attributes, x.shape)))
+    e.call('average_pool_f32', x.at, y.at, table, e.attributes.count_include_pad, 0, rowsOf(y.shape))
+  },
 })
 
 /** Powers are multiplied out, and float32 has nothing to say about higher ones. */
@@ -156,7 +124,10 @@ export const LpPool = defineOp({
   layout: channelsLast,
   emit(e) {
     checkPower(e.attributes.p)
-    emitPool(e, 'lp_pool_f32', () => [e.attributes.p])
+    const [x, y] = [e.input(0), e.output(0)]
+    if (y.size === 0) return
+    const table = e.table(poolTable(x.shape, y.shape, poolWindow(e.attributes, x.shape)))
+    e.call('lp_pool_f32', x.at, y.at, table, e.attributes.p, 0, rowsOf(y.shape))
   },
 })
 
@@ -207,37 +178,7 @@ export const GlobalLpPool = defineOp({
     const y = e.output(0)
     if (y.size === 0) return
     checkPower(e.attributes.p)
-    const [images, channels] = x.shape
-    const pixels = x.size / (images * channels)
-    e.call(
-      'lp_pool_f32',
-      x.at,
-      channels,
-      y.at,
-      channels,
-      1,
-      1,
-      pixels,
-      channels,
-      1,
-      1,
-      1,
-      1,
-      1,
-      pixels,
-      1,
-      1,
-      1,
-      1,
-      1,
-      1,
-      0,
-      0,
-      0,
-      e.attributes.p,
-      0,
-      images,
-    )
+    e.call('lp_pool_f32', x.at, y.at, e.table(poolTable(x.shape, y.shape, undefined)), e.attributes.p, 0, x.shape[0])
   },
 })
 

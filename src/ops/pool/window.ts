@@ -1,3 +1,20 @@
+import {
+  WINDOW_BEGIN,
+  WINDOW_DILATIONS,
+  WINDOW_END,
+  WINDOW_ENTRIES,
+  WINDOW_GROUPS,
+  WINDOW_IMAGES,
+  WINDOW_INPUTS,
+  WINDOW_KERNEL,
+  WINDOW_OUTPUTS,
+  WINDOW_RESIDUAL_PITCH,
+  WINDOW_STRIDES,
+  WINDOW_X,
+  WINDOW_X_PITCH,
+  WINDOW_Y,
+  WINDOW_Y_PITCH,
+} from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
 import { formatShape, type Shape } from '../../core/shape.js'
 import { ints, string } from '../../ir/attributes.js'
@@ -118,4 +135,41 @@ export function perAxis(
 /** Three entries, the missing leading ones filled: kernels see every window as depth, height, width. */
 export function threeAxes(list: readonly number[], fill: number): [number, number, number] {
   return [fill, fill, fill, ...list].slice(-3) as [number, number, number]
+}
+
+/** What slides where: shapes are [N, C, spatial …] of dense channels-last tensors, channels those of one group. */
+export interface Sliding {
+  readonly x: Shape
+  readonly y: Shape
+  readonly window: Pick<Window, 'kernel' | 'strides' | 'dilations' | 'begin'> & Partial<Pick<Window, 'end'>>
+  readonly groups: number
+  readonly inputs: number
+  readonly outputs: number
+}
+
+/** The table that kernels read a window from (assembly/lib/window.ts). */
+export function windowTable({ x, y, window, groups, inputs, outputs }: Sliding): Int32Array {
+  const entries = new Int32Array(WINDOW_ENTRIES)
+  entries[WINDOW_X_PITCH] = x[1]
+  entries[WINDOW_Y_PITCH] = entries[WINDOW_RESIDUAL_PITCH] = y[1]
+  entries[WINDOW_GROUPS] = groups
+  entries[WINDOW_INPUTS] = inputs
+  entries[WINDOW_OUTPUTS] = outputs
+  entries.set(threeAxes(x.slice(2), 1), WINDOW_X)
+  entries.set(threeAxes(y.slice(2), 1), WINDOW_Y)
+  entries.set(threeAxes(window.kernel, 1), WINDOW_KERNEL)
+  entries.set(threeAxes(window.strides, 1), WINDOW_STRIDES)
+  entries.set(threeAxes(window.dilations, 1), WINDOW_DILATIONS)
+  entries.set(threeAxes(window.begin, 0), WINDOW_BEGIN)
+  entries.set(threeAxes(window.end ?? [], 0), WINDOW_END)
+  entries[WINDOW_IMAGES] = x[0]
+  return entries
+}
+
+/** The same for a window that does nothing along the depth: every depth is an image, for kernels of two axes. */
+export function flatWindowTable(sliding: Sliding): Int32Array {
+  const entries = windowTable(sliding)
+  entries[WINDOW_IMAGES] *= entries[WINDOW_X]
+  entries[WINDOW_X] = entries[WINDOW_Y] = 1
+  return entries
 }

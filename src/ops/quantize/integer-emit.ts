@@ -5,7 +5,7 @@ import { sizeOf, type Shape } from '../../core/shape.js'
 import { convWindow, productShape, type ConvAttributes } from '../matmul/scalar-linear.js'
 import { plus, type Activation, type Address, type Emitter, type Operand, type PackEmitter } from '../../ir/op.js'
 import { isByte } from './quantize.js'
-import { threeAxes } from '../pool/window.js'
+import { threeAxes, windowTable } from '../pool/window.js'
 
 /** Which input of an operator is what. Without scales the sums are stored; without `yScale` they are floats. */
 export interface Roles {
@@ -148,10 +148,6 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
   const { group } = e.attributes
   const window = convWindow(e.attributes, x.shape, w.shape)
   const [kd, kh, kw] = threeAxes(window.kernel, 1)
-  const [sd, sh, sw] = threeAxes(window.strides, 1)
-  const [dd, dh, dw] = threeAxes(window.dilations, 1)
-  const [pd, top, left] = threeAxes(window.begin, 0)
-  const [depth, height, width] = threeAxes(x.shape.slice(2), 1)
   const [od, oh, ow] = threeAxes(y.shape.slice(2), 1)
   const xZero = roles.xZero === undefined ? 0 : (e.inputs[roles.xZero]?.at ?? 0)
   const taps = kd * kh * kw
@@ -159,37 +155,16 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
   const outputs = w.shape[0] / group
   const images = x.shape[0]
   const flops = 2 * y.size * inputs * taps
+  const table = e.table(windowTable({ x: x.shape, y: y.shape, window, groups: group, inputs, outputs }))
   if (inputs === 1 && outputs === 1 && window.kernel.length < 3) {
     const at = packed(e, roles, 'depthwise', e.ask('gemm_q8_packed_size', taps, group), (p, from, zero, step, to) => {
       p.call('depthwise_pack_q8', from, signed(w), zero, step, group, taps, to)
     })
     const { epilogue, mode } = emitEpilogue(e, roles, at, taps, 0, group)
-    e.call(
-      'depthwise_q8',
-      x.at,
-      signed(x),
-      xZero,
-      height,
-      width,
-      group,
-      at,
-      kh,
-      kw,
-      sh,
-      sw,
-      dh,
-      dw,
-      top,
-      left,
-      epilogue,
-      mode,
-      y.at,
-      oh,
-      ow,
-      0,
-      images * oh,
-      e.scratch(e.ask('depthwise_q8_scratch_size', group, ow, kh, kw, sw, dh, dw)),
-    )
+    const [, , sw] = threeAxes(window.strides, 1)
+    const [, dh, dw] = threeAxes(window.dilations, 1)
+    const scratch = e.scratch(e.ask('depthwise_q8_scratch_size', group, ow, kh, kw, sw, dh, dw))
+    e.call('depthwise_q8', x.at, signed(x), xZero, at, epilogue, mode, y.at, table, 0, images * oh, scratch)
     return e.note({ kernel: 'integer depthwise', flops })
   }
   const k = taps * inputs
@@ -216,41 +191,9 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
   const scratch = e.scratch(e.ask('conv_im2col_q8_scratch_size', k))
   for (let g = 0; g < group; g++) {
     const { epilogue, mode } = emitEpilogue(e, roles, plus(at, g * bytes), k, g * outputs, outputs)
-    e.call(
-      'conv_im2col_q8',
-      plus(x.at, g * inputs),
-      x.shape[1],
-      signed(x),
-      xZero,
-      depth,
-      height,
-      width,
-      inputs,
-      plus(at, g * bytes),
-      kd,
-      kh,
-      kw,
-      sd,
-      sh,
-      sw,
-      dd,
-      dh,
-      dw,
-      pd,
-      top,
-      left,
-      epilogue,
-      mode,
-      plus(y.at, g * outputs * (isByte(y.dtype) ? 1 : 4)),
-      y.shape[1],
-      od,
-      oh,
-      ow,
-      outputs,
-      0,
-      images * od * oh,
-      scratch,
-    )
+    const [from, to] = [plus(x.at, g * inputs), plus(y.at, g * outputs * (isByte(y.dtype) ? 1 : 4))]
+    const filters = plus(at, g * bytes)
+    e.call('conv_im2col_q8', from, signed(x), xZero, filters, epilogue, mode, to, table, 0, images * od * oh, scratch)
   }
   e.note({ kernel: 'integer product', flops })
 }
@@ -273,40 +216,14 @@ export function emitProduct(e: Emitter<unknown>, roles: Roles, transposed = fals
   )
   const { epilogue, mode } = emitEpilogue(e, roles, at, k, 0, n)
   const rows = y.size / n
-  e.call(
-    'conv_im2col_q8',
-    x.at,
-    k,
-    signed(x),
-    0,
-    1,
-    rows,
-    1,
-    k,
-    at,
-    1,
-    1,
-    1,
-    1,
-    1,
-    1,
-    1,
-    1,
-    1,
-    0,
-    0,
-    0,
-    epilogue,
-    mode,
-    y.at,
-    n,
-    1,
-    rows,
-    1,
-    n,
-    0,
-    rows,
-    e.scratch(e.ask('conv_im2col_q8_scratch_size', k)),
-  )
+  // A convolution with one tap over rows of one pixel.
+  const one = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], begin: [0, 0] }
+  const [from, to] = [
+    [1, k, rows, 1],
+    [1, n, rows, 1],
+  ]
+  const table = e.table(windowTable({ x: from, y: to, window: one, groups: 1, inputs: k, outputs: n }))
+  const scratch = e.scratch(e.ask('conv_im2col_q8_scratch_size', k))
+  e.call('conv_im2col_q8', x.at, signed(x), 0, at, epilogue, mode, y.at, table, 0, rows, scratch)
   e.note({ kernel: 'integer product', flops: 2 * y.size * k })
 }

@@ -28,16 +28,16 @@ export function plainRecurrence(
 }
 
 /**
- * Where a kernel finds some steps of one direction of a layer: `length` of them, the first at place `from` of the sequence. Strides are in
+ * Where a kernel finds some steps of one direction of a layer: `steps` of them, the first at place `from` of the sequence. Strides are in
  * elements.
  */
 export interface Stretch {
   readonly direction: number
-  readonly reverse: number
+  readonly reverse: boolean
   readonly input: number
   readonly hidden: number
   readonly from: number
-  readonly length: number
+  readonly steps: number
   readonly batch: number
   /** Of the rows that `project` makes, in rows: from one step to the next, and from one example to the next. */
   readonly gStep: number
@@ -47,11 +47,44 @@ export interface Stretch {
   readonly c0: Address | 0
   readonly hn: Address | 0
   readonly cn: Address | 0
-  readonly sRow: number
+  readonly stateRow: number
   readonly y: Address
   readonly yStep: number
   readonly yRow: number
   readonly lengths: Address | 0
+}
+
+/** What a recurrence's kernel reads from its table: strides in elements. */
+export interface Recurrence {
+  readonly gStep: number
+  readonly gRow: number
+  readonly stateRow: number
+  readonly yStep: number
+  readonly yRow: number
+  readonly steps: number
+  readonly hidden: number
+  /** Whether the recurrent weights are in wide panels. */
+  readonly wide?: boolean
+  readonly reverse: boolean
+  /** GRU: linear_before_reset. */
+  readonly after?: boolean
+}
+
+/** The table of a recurrence, in the order of RNN_* in assembly/abi/codes.ts. */
+export function recurrenceTable(r: Recurrence): Int32Array {
+  const { gStep, gRow, stateRow, yStep, yRow, steps, hidden, wide, reverse, after } = r
+  return Int32Array.of(
+    gStep,
+    gRow,
+    stateRow,
+    yStep,
+    yRow,
+    steps,
+    hidden,
+    Number(wide ?? false),
+    Number(reverse),
+    Number(after ?? false),
+  )
 }
 
 /** Floats of products with the inputs that are made at a time: they are to be in the second-level cache when the steps read them. */
@@ -71,7 +104,7 @@ export function emitStretches(e: Emitter<RecurrentAttributes>, gates: number, em
     gates === 4 ? (e.outputs[2] ? e.overwrite(2, 6).at : e.scratch(directions * batch * hidden * 4)) : undefined
   const lengths = e.inputs[4]
   if (lengths) e.check(lengths, (tensor) => checkLengths(toNumbers(tensor, 'sequence_lens'), length))
-  const sRow = layout ? directions * hidden : hidden
+  const stateRow = layout ? directions * hidden : hidden
   const yStep = directions * (layout ? hidden : batch * hidden)
   const yRow = hidden * (layout ? length * directions : 1)
   // States have the same strides between examples throughout, so that a stretch may begin with what the one before it left only where
@@ -94,11 +127,11 @@ export function emitStretches(e: Emitter<RecurrentAttributes>, gates: number, em
       const before = reverse ? from + count : from - 1
       emit({
         direction: d,
-        reverse: reverse ? 1 : 0,
+        reverse,
         input,
         hidden,
         from,
-        length: count,
+        steps: count,
         batch,
         gStep: layout ? 1 : batch,
         gRow: layout ? length : 1,
@@ -106,7 +139,7 @@ export function emitStretches(e: Emitter<RecurrentAttributes>, gates: number, em
         c0: done === 0 ? given(e.inputs[6]) : cn,
         hn: last && done + count === length ? plus(last, state) : 0,
         cn,
-        sRow,
+        stateRow,
         y: plus(yAt, from * yStep * 4),
         yStep,
         yRow,
@@ -223,8 +256,8 @@ export function project(
   bias: Address | 0,
   n: number,
 ): Address {
-  const { input, from, length, batch, gStep } = stretch
-  const rows = length * batch
+  const { input, from, steps, batch, gStep } = stretch
+  const rows = steps * batch
   const to = e.scratch(rows * n * 4)
   const x = plus(e.input(0).at, from * gStep * input * 4)
   if (rows <= VECTOR_ROWS)

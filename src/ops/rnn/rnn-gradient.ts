@@ -14,7 +14,7 @@ import { toNumbers } from '../../core/host.js'
 import type { Gradient, GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
 import { emitMatrixProduct } from '../matmul/matmul.js'
 import { plus, type Address, type KernelEmitter, type Operand } from '../../ir/op.js'
-import { addedBias, biasOfGate, checkLengths, packGates, plainRecurrence } from './rnn-emit.js'
+import { addedBias, biasOfGate, checkLengths, packGates, plainRecurrence, recurrenceTable } from './rnn-emit.js'
 import { GRU, LSTM, recurrentSizes, RNN, type RecurrentAttributes, type RecurrentSizes } from './rnn.js'
 
 /** One direction of a layer: places are in bytes from the beginnings of tensors. */
@@ -50,6 +50,12 @@ function directionsOf(
       lengths: inputs[4]?.at ?? 0,
     }
   })
+}
+
+/** The table of a kernel that does one step; `n` elements of gates for each example. */
+function oneStep({ batch, hidden, reverse }: Direction, n: number, after = 0): Int32Array {
+  const rows = { gStep: batch * n, gRow: n, stateRow: hidden, yStep: 0, yRow: hidden }
+  return recurrenceTable({ ...rows, steps: 1, hidden, reverse, after: after !== 0 })
 }
 
 /** In Y and its gradient. */
@@ -297,7 +303,7 @@ export const LSTMGradient: Gradient<LstmAttributes> = {
     checkSequences(e, 4)
     const y = outputY(e)
     for (const d of directionsOf(4, attributes, inputs)) {
-      const { length, batch, hidden, state, reverse, direction } = d
+      const { length, batch, hidden, state, direction } = d
       const n = 4 * hidden
       const gates = e.save(length * batch * n * 4)
       const cells = e.save(length * state)
@@ -306,6 +312,7 @@ export const LSTMGradient: Gradient<LstmAttributes> = {
       const packed = packGates(e, e.input(2), d, 0, 4)
       const peepholes = inputs[7] && plus(inputs[7].at, direction * 3 * hidden * 4)
       const before = statesBefore(d, states, inputs[5])
+      const table = e.table(oneStep(d, n))
       let c: Address | 0 = inputs[6] ? plus(inputs[6].at, direction * state) : 0
       for (const t of d.steps) {
         const [at, cell, h] = [plus(gates, t * batch * n * 4), plus(cells, t * state), before[t]]
@@ -313,28 +320,7 @@ export const LSTMGradient: Gradient<LstmAttributes> = {
           if (h) e.call('gemm_f32', h, hidden, packed, 0, at, n, at, n, hidden, n, 0, batch, UNARY_NONE, 0, 0)
           e.call('lstm_peephole_f32', at, c, peepholes, cell, states(t), batch, hidden)
         } else {
-          e.call(
-            'lstm_f32',
-            at,
-            batch * n,
-            n,
-            packed,
-            0,
-            h,
-            c,
-            hidden,
-            states(t),
-            0,
-            hidden,
-            0,
-            cell,
-            1,
-            hidden,
-            0,
-            Number(reverse),
-            0,
-            batch,
-          )
+          e.call('lstm_f32', at, packed, h, c, states(t), 0, cell, 0, table, 0, batch)
         }
         emitBeyond(e, d, t, h, states(t))
         emitBeyond(e, d, t, c, cell)
@@ -433,7 +419,7 @@ export const GRUGradient: Gradient<GruAttributes> = {
     const y = outputY(e)
     const [, w, r, b] = inputs
     for (const d of directionsOf(3, attributes, inputs)) {
-      const { length, batch, hidden, state, reverse } = d
+      const { length, batch, hidden, state } = d
       const zr = e.save(length * 2 * state)
       const candidates = e.save(length * state)
       const products = e.save(length * state)
@@ -451,32 +437,10 @@ export const GRUGradient: Gradient<GruAttributes> = {
       const [packed, candidate] = [packGates(e, r!, d, 0, 2), packGates(e, r!, d, 2, 1)]
       const biasH = after ? biasOfGate(b, d, 2, 1) : 0
       const before = statesBefore(d, states, inputs[5])
+      const table = e.table(oneStep(d, hidden, after))
       for (const t of d.steps) {
-        e.call(
-          'gru_f32',
-          plus(zr, t * 2 * state),
-          plus(candidates, t * state),
-          batch * hidden,
-          hidden,
-          packed,
-          candidate,
-          0,
-          biasH,
-          after,
-          before[t],
-          hidden,
-          states(t),
-          0,
-          hidden,
-          0,
-          1,
-          hidden,
-          0,
-          Number(reverse),
-          0,
-          batch,
-          plus(products, t * state),
-        )
+        const [g, gh, product] = [plus(zr, t * 2 * state), plus(candidates, t * state), plus(products, t * state)]
+        e.call('gru_f32', g, gh, packed, candidate, biasH, before[t], states(t), 0, 0, table, 0, batch, product)
         emitBeyond(e, d, t, before[t], states(t))
       }
       emitOutputs(e, d, states, y)
@@ -596,52 +560,16 @@ export const RNNGradient: Gradient<RecurrentAttributes> = {
       const packed = packGates(e, e.input(2), d, 0, 1)
       const states = statesIn(y, d, () => e.save(length * state))
       if (!d.lengths) {
-        e.call(
-          'rnn_f32',
-          rows,
-          batch * hidden,
-          hidden,
-          packed,
-          0,
-          h0,
-          hidden,
-          states(0),
-          directions * batch * hidden,
-          hidden,
-          hn,
-          length,
-          hidden,
-          0,
-          Number(reverse),
-          act,
-          0,
-          batch,
-        )
+        const yStep = directions * batch * hidden
+        const strides = { gStep: batch * hidden, gRow: hidden, stateRow: hidden, yStep, yRow: hidden }
+        const table = e.table(recurrenceTable({ ...strides, steps: length, hidden, reverse }))
+        e.call('rnn_f32', rows, packed, h0, states(0), hn, 0, table, act, 0, batch)
         continue
       }
       const before = statesBefore(d, states, inputs[5])
+      const table = e.table(oneStep(d, hidden))
       for (const t of d.steps) {
-        e.call(
-          'rnn_f32',
-          plus(rows, t * state),
-          0,
-          hidden,
-          packed,
-          0,
-          before[t],
-          hidden,
-          states(t),
-          0,
-          hidden,
-          0,
-          1,
-          hidden,
-          0,
-          Number(reverse),
-          act,
-          0,
-          batch,
-        )
+        e.call('rnn_f32', plus(rows, t * state), packed, before[t], states(t), 0, 0, table, act, 0, batch)
         emitBeyond(e, d, t, before[t], states(t))
       }
       emitOutputs(e, d, states, y)

@@ -16,6 +16,8 @@ import {
   packRecurrent,
   plainRecurrence,
   project,
+  recurrenceTable,
+  type Stretch,
 } from './rnn-emit.js'
 import { cellActivations, gruCell, lstmCell, plainCell, type CellParameters, type CellStep } from './rnn-scalar.js'
 
@@ -177,6 +179,12 @@ function run(
   return [y, yh, yc].slice(0, outputs.length).map((values, i) => floatTensor(dtype, outputs[i].shape, values))
 }
 
+/** Strides of the rows that `project` makes, in elements. */
+const rowsOfGates = ({ gStep, gRow, hidden }: Stretch, gates: number) => ({
+  gStep: gStep * gates * hidden,
+  gRow: gRow * gates * hidden,
+})
+
 export const RNN = defineOp({
   name: 'RNN',
   arity: [3, 6],
@@ -188,7 +196,7 @@ export const RNN = defineOp({
   emit(e) {
     const act = e.attributes.activations?.[0]?.toLowerCase() === 'relu' ? UNARY_RELU : UNARY_TANH
     emitStretches(e, 1, (stretch) => {
-      const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = stretch
+      const { h0, y, hn, hidden, lengths, batch } = stretch
       const g = project(
         e,
         stretch,
@@ -198,27 +206,8 @@ export const RNN = defineOp({
       )
       const wide = isWide(stretch, 1)
       const packed = packRecurrent(e, e.input(2), stretch, 0, 1, wide)
-      e.call(
-        'rnn_f32',
-        g,
-        gStep * hidden,
-        gRow * hidden,
-        packed,
-        Number(wide),
-        h0,
-        sRow,
-        y,
-        yStep,
-        yRow,
-        hn,
-        length,
-        hidden,
-        lengths,
-        reverse,
-        act,
-        0,
-        batch,
-      )
+      const table = e.table(recurrenceTable({ ...stretch, ...rowsOfGates(stretch, 1), wide }))
+      e.call('rnn_f32', g, packed, h0, y, hn, lengths, table, act, 0, batch)
     })
   },
   compute: (c) => run(1, ['Tanh'], plainCell, c),
@@ -234,7 +223,7 @@ export const GRU = defineOp({
   emit(e) {
     const after = e.attributes.linear_before_reset ? 1 : 0
     emitStretches(e, 3, (stretch) => {
-      const { gStep, gRow, h0, sRow, y, yStep, yRow, hn, length, hidden, lengths, reverse, batch } = stretch
+      const { h0, y, hn, hidden, lengths, batch } = stretch
       const [, w, r, b] = e.inputs
       const g = project(e, stretch, packGates(e, w!, stretch, 0, 2), addedBias(e, b, stretch, 0, 2), 2 * hidden)
       const gh = project(
@@ -248,28 +237,9 @@ export const GRU = defineOp({
       const [zr, candidate] = [packRecurrent(e, r!, stretch, 0, 2, wide), packRecurrent(e, r!, stretch, 2, 1, wide)]
       const biasH = after ? biasOfGate(b, stretch, 2, 1) : 0
       const scratch = e.scratch(batch * hidden * 4)
-      const output = [y, yStep, yRow, hn] as const
-      const weights = [zr, candidate, Number(wide)] as const
-      e.call(
-        'gru_f32',
-        g,
-        gh,
-        gStep * hidden,
-        gRow * hidden,
-        ...weights,
-        biasH,
-        after,
-        h0,
-        sRow,
-        ...output,
-        length,
-        hidden,
-        lengths,
-        reverse,
-        0,
-        batch,
-        scratch,
-      )
+      // The strides of the candidate's rows, of which those of the other two gates are twice as long.
+      const table = e.table(recurrenceTable({ ...stretch, ...rowsOfGates(stretch, 1), wide, after: after !== 0 }))
+      e.call('gru_f32', g, gh, zr, candidate, biasH, h0, y, hn, lengths, table, 0, batch, scratch)
     })
   },
   compute: (c) => run(3, ['Sigmoid', 'Tanh'], gruCell, c),
@@ -284,7 +254,7 @@ export const LSTM = defineOp({
     !attributes.input_forget && plainRecurrence(types, attributes, ['sigmoid', 'tanh', 'tanh']),
   emit(e) {
     emitStretches(e, 4, (stretch) => {
-      const { gStep, gRow, h0, c0, sRow, y, yStep, yRow, hn, cn, length, hidden, lengths, reverse, batch } = stretch
+      const { h0, c0, y, hn, cn, hidden, lengths, batch } = stretch
       const n = 4 * hidden
       const g = project(
         e,
@@ -295,28 +265,8 @@ export const LSTM = defineOp({
       )
       const wide = isWide(stretch, 4)
       const packed = packRecurrent(e, e.input(2), stretch, 0, 4, wide)
-      e.call(
-        'lstm_f32',
-        g,
-        gStep * n,
-        gRow * n,
-        packed,
-        Number(wide),
-        h0,
-        c0,
-        sRow,
-        y,
-        yStep,
-        yRow,
-        hn,
-        cn,
-        length,
-        hidden,
-        lengths,
-        reverse,
-        0,
-        batch,
-      )
+      const table = e.table(recurrenceTable({ ...stretch, ...rowsOfGates(stretch, 4), wide }))
+      e.call('lstm_f32', g, packed, h0, c0, y, hn, cn, lengths, table, 0, batch)
     })
   },
   compute: (c) => run(4, ['Sigmoid', 'Tanh', 'Tanh'], lstmCell, c),

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import * as codes from '../../../assembly/abi/codes.js'
 import { uniform } from '../random.js'
 import { builds, Wasm } from '../../support/wasm.js'
+import { windowEntries } from '../window.js'
 
 type Triple = [number, number, number]
 
@@ -239,52 +240,20 @@ describe.each(builds)('conv_transpose_f32 (%s)', (build) => {
     )
 
     const packed = wasm.alloc(kernels.conv_packed_size(outputs, inputs, taps, groups))
-    kernels.conv_transpose_pack_f32(
-      wasm.f32(w),
-      inputs,
-      outputs,
-      groups,
-      ...kernel,
-      ...stride,
-      ...dilation,
-      pads[0],
-      pads[1],
-      pads[2],
-      packed,
+    const window = wasm.i32(
+      windowEntries({
+        ...{ xPitch, yPitch, groups, inputs, outputs, images },
+        ...{ x: size, y: out, kernel, strides: stride, dilations: dilation, begin: pads.slice(0, 3) },
+      }),
     )
+    kernels.conv_transpose_pack_f32(wasm.f32(w), window, packed)
     const xAt = wasm.f32(x)
     const y = wasm.f32(new Float32Array(pixels * yPitch).fill(NaN))
     const biasAt = c.bias ? wasm.f32(bias) : 0
     const residualAt = c.residual ? wasm.f32(residual) : 0
     const scratch = wasm.alloc(kernels.conv_im2col_scratch_size(inputs, taps))
     const run = (begin: number, end: number) =>
-      kernels.conv_transpose_f32(
-        xAt,
-        xPitch,
-        ...size,
-        inputs,
-        groups,
-        packed,
-        ...kernel,
-        ...stride,
-        ...dilation,
-        pads[0],
-        pads[1],
-        pads[2],
-        y,
-        yPitch,
-        ...out,
-        outputs,
-        biasAt,
-        residualAt,
-        yPitch,
-        c.act ?? 0,
-        0,
-        0,
-        begin,
-        end,
-        scratch,
-      )
+      kernels.conv_transpose_f32(xAt, packed, biasAt, residualAt, y, window, c.act ?? 0, 0, 0, begin, end, scratch)
     return {
       run,
       rows: images * out[0] * out[1],

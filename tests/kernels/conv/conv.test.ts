@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import * as codes from '../../../assembly/abi/codes.js'
 import { uniform } from '../random.js'
 import { builds, Wasm } from '../../support/wasm.js'
+import { windowEntries } from '../window.js'
 
 type Triple = [number, number, number]
 
@@ -388,92 +389,23 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
           ? kernels.conv_grouped_scratch_size(inputs, groups, ...kernel, stride[2], dilation[2], out[2])
           : kernels.conv_direct_scratch_size(kind, inputs, kh, kw, stride[2], out[2]),
     )
-    const run = (begin: number, end: number) =>
-      name === 'conv_gemv_f32'
-        ? kernels.conv_gemv_f32(
-            xAt,
-            size[1],
-            size[2],
-            inputs,
-            packed,
-            kernel[1],
-            kernel[2],
-            stride[1],
-            stride[2],
-            dilation[1],
-            dilation[2],
-            pads[1],
-            pads[2],
-            y,
-            images,
-            out[1],
-            out[2],
-            outputs,
-            biasAt,
-            residualAt,
-            c.act ?? 0,
-            0,
-            0,
-            8 * begin,
-            Math.min(8 * end, outputs),
-          )
-        : kind === undefined
-          ? kernels[name](
-              xAt,
-              xPitch,
-              ...size,
-              inputs,
-              groups,
-              packed,
-              ...kernel,
-              ...stride,
-              ...dilation,
-              pads[0],
-              pads[1],
-              pads[2],
-              y,
-              yPitch,
-              ...out,
-              outputs,
-              biasAt,
-              residualAt,
-              yPitch,
-              c.act ?? 0,
-              0,
-              0,
-              begin,
-              end,
-              scratch,
-            )
-          : kernels.conv_direct_f32(
-              kind,
-              xAt,
-              xPitch,
-              size[1],
-              size[2],
-              inputs,
-              packed,
-              kh,
-              kw,
-              stride[1],
-              stride[2],
-              pads[1],
-              pads[2],
-              y,
-              yPitch,
-              out[1],
-              out[2],
-              outputs,
-              biasAt,
-              residualAt,
-              yPitch,
-              c.act ?? 0,
-              0,
-              0,
-              begin,
-              end,
-              scratch,
-            )
+    const window = wasm.i32(
+      windowEntries({
+        ...{ xPitch, yPitch, groups, inputs, outputs, images },
+        ...{ x: size, y: out, kernel, strides: stride, dilations: dilation, begin: pads.slice(0, 3) },
+      }),
+    )
+    const act = c.act ?? 0
+    const run = (begin: number, end: number) => {
+      if (name === 'conv_gemv_f32') {
+        const last = Math.min(8 * end, outputs)
+        kernels.conv_gemv_f32(xAt, packed, biasAt, residualAt, y, window, act, 0, 0, 8 * begin, last)
+      } else if (kind === undefined) {
+        kernels[name](xAt, packed, biasAt, residualAt, y, window, act, 0, 0, begin, end, scratch)
+      } else {
+        kernels.conv_direct_f32(kind, xAt, packed, biasAt, residualAt, y, window, act, 0, 0, begin, end, scratch)
+      }
+    }
     // What a range runs over: rows of the output, or panels of filters.
     const rows = name === 'conv_gemv_f32' ? Math.ceil(outputs / 8) : images * out[0] * out[1]
     return { run, rows, result: () => wasm.viewF32(y, pixels * yPitch).slice(), values, scale, terms: taps * inputs }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { UNARY_CLIP, UNARY_HARD_SWISH, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from '../../../assembly/abi/codes.js'
 import { conv, convOutput, type ConvShape, randomF32, withPitch, withoutPitch, worst } from '../reference.js'
 import { builds, Wasm } from '../../support/wasm.js'
+import { windowEntries } from '../window.js'
 
 interface Case extends ConvShape {
   extra?: number
@@ -144,36 +145,19 @@ function run(
   const scratchBytes = k.depthwise_scratch_size(s.filters, ow, kh, kw, s.strides[1], s.dilations[0], s.dilations[1])
   const scratch = wasm.alloc(scratchBytes)
   wasm.viewF32(scratch, scratchBytes / 4).fill(NaN)
+  const window = wasm.i32(
+    windowEntries({
+      ...{ xPitch: s.channels + extra, yPitch: s.filters + extra },
+      ...{ groups: s.channels, inputs: 1, outputs: s.filters / s.channels, images: s.n },
+      ...{ x: [s.height, s.width], y: [oh, ow], kernel: s.kernel, strides: s.strides, dilations: s.dilations },
+      begin: s.pads.slice(0, 2),
+    }),
+  )
+  const [act, a, b] = [s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0]
   const rows = s.n * oh
   for (let i = 0; i < splits; i++) {
-    k.depthwise_f32(
-      xAt,
-      s.channels + extra,
-      packed,
-      biasAt,
-      residualAt,
-      s.filters + extra,
-      y,
-      s.filters + extra,
-      s.height,
-      s.width,
-      s.filters,
-      s.filters / s.channels,
-      oh,
-      ow,
-      kh,
-      kw,
-      ...s.strides,
-      ...s.dilations,
-      s.pads[0],
-      s.pads[1],
-      s.act ?? UNARY_NONE,
-      s.a ?? 0,
-      s.b ?? 0,
-      scratch,
-      Math.floor((rows * i) / splits),
-      Math.floor((rows * (i + 1)) / splits),
-    )
+    const [begin, end] = [Math.floor((rows * i) / splits), Math.floor((rows * (i + 1)) / splits)]
+    k.depthwise_f32(xAt, packed, biasAt, residualAt, y, window, act, a, b, begin, end, scratch)
   }
   expect(wasm.overruns()).toEqual([])
   const all = wasm.viewF32(y, pixels * (s.filters + extra))

@@ -11,6 +11,7 @@ import {
   worst,
 } from '../reference.js'
 import { builds, Wasm } from '../../support/wasm.js'
+import { windowEntries } from '../window.js'
 
 interface Case extends ConvShape {
   extra?: number
@@ -104,34 +105,15 @@ function run(
   const scratch = wasm.alloc(scratchBytes)
   wasm.viewF32(scratch, scratchBytes / 4).fill(NaN)
   const blocks = k.winograd_blocks(m, r, s.n, oh, ow, s.channels, s.filters)
+  const window = wasm.i32(
+    windowEntries({
+      ...{ xPitch: s.channels + extra, yPitch: s.filters + extra, inputs: s.channels, outputs: s.filters, images: s.n },
+      ...{ x: [s.height, s.width], y: [oh, ow], kernel: s.kernel, begin: s.pads.slice(0, 2) },
+    }),
+  )
+  const [act, a, b] = [s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0]
   const call = (begin: number, end: number) =>
-    k.winograd_f32(
-      m,
-      r,
-      xAt,
-      s.channels + extra,
-      packed,
-      biasAt,
-      residual ? y : 0,
-      s.filters + extra,
-      y,
-      s.filters + extra,
-      s.n,
-      s.height,
-      s.width,
-      s.channels,
-      s.filters,
-      oh,
-      ow,
-      s.pads[0],
-      s.pads[1],
-      s.act ?? UNARY_NONE,
-      s.a ?? 0,
-      s.b ?? 0,
-      scratch,
-      begin,
-      end,
-    )
+    k.winograd_f32(m, xAt, packed, biasAt, residual ? y : 0, y, window, act, a, b, begin, end, scratch)
   if (backwards) for (let i = blocks - 1; i >= 0; i--) call(i, i + 1)
   else call(0, blocks)
   expect(wasm.overruns()).toEqual([])

@@ -140,26 +140,8 @@ describe.each(builds)('gemm (%s)', (build) => {
     wasm.viewF32(at.c, c.m * ldc).fill(NaN)
     const scratch = wasm.alloc(kernels.gemm_unpacked_scratch_size(c.k, c.n) || 4)
     const [row, column] = c.transposed ? [1, c.k] : [c.n, 1]
-    kernels.gemm_unpacked_f32(
-      at.a,
-      lda,
-      at.b,
-      row,
-      column,
-      at.bias,
-      at.residual,
-      ldc,
-      at.c,
-      ldc,
-      c.k,
-      c.n,
-      0,
-      c.m,
-      act,
-      alpha,
-      beta,
-      scratch,
-    )
+    const table = wasm.i32([lda, 1, row, column, ldc, ldc, c.m, c.k, c.n])
+    kernels.gemm_unpacked_f32(at.a, at.b, at.bias, at.residual, at.c, table, act, alpha, beta, 0, c.m, scratch)
     expect(bits()).toEqual(before)
     expect(wasm.overruns()).toEqual([])
   })
@@ -171,25 +153,8 @@ describe.each(builds)('gemm (%s)', (build) => {
     const source = wasm.f32(transposed)
     const scratch = wasm.alloc(kernels.gemm_strided_a_scratch_size(c.k))
     const { act = 0, alpha = 0, beta = 0 } = c
-    kernels.gemm_strided_a_f32(
-      source,
-      1,
-      c.m,
-      at.packed,
-      at.bias,
-      at.residual,
-      ldc,
-      at.c,
-      ldc,
-      c.k,
-      c.n,
-      0,
-      c.m,
-      act,
-      alpha,
-      beta,
-      scratch,
-    )
+    const table = wasm.i32([1, c.m, 0, 0, ldc, ldc, c.m, c.k, c.n])
+    kernels.gemm_strided_a_f32(source, at.packed, at.bias, at.residual, at.c, table, act, alpha, beta, 0, c.m, scratch)
     check(c, ldc, at.c, expected)
   })
 

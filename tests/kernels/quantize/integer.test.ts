@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { INTEGER_BYTES, INTEGER_FLOAT32, INTEGER_INT32 } from '../../../assembly/abi/codes.js'
 import { builds, Wasm } from '../../support/wasm.js'
+import { windowEntries } from '../window.js'
 
 /** Whole numbers in [low, high]. */
 function integers(seed: number): (count: number, low: number, high: number) => number[] {
@@ -186,6 +187,13 @@ describe.each(builds)('products of integers (%s)', (build) => {
         ceiling,
       )
     }
+    const window = wasm.i32(
+      windowEntries({
+        ...(depthwise ? { groups: channels } : { inputs: channels, outputs }),
+        ...{ x: [h, width], y: [oh, ow], kernel: [kh, kw], strides: stride, dilations: dilation },
+        ...{ begin: pads.slice(0, 2), images },
+      }),
+    )
     const run = (mode: number, cut: number): number => {
       const rows = images * oh
       const y = wasm.alloc(expected.length * (mode === INTEGER_BYTES ? 1 : 4))
@@ -193,68 +201,8 @@ describe.each(builds)('products of integers (%s)', (build) => {
         [cut, rows],
         [0, cut],
       ]) {
-        if (depthwise) {
-          kernels.depthwise_q8(
-            at.x,
-            signed,
-            at.xZero,
-            h,
-            width,
-            channels,
-            at.packed,
-            kh,
-            kw,
-            stride[0],
-            stride[1],
-            dilation[0],
-            dilation[1],
-            pads[0],
-            pads[1],
-            at.epilogue,
-            mode,
-            y,
-            oh,
-            ow,
-            begin,
-            end,
-            scratch,
-          )
-        } else {
-          kernels.conv_im2col_q8(
-            at.x,
-            channels,
-            signed,
-            at.xZero,
-            1,
-            h,
-            width,
-            channels,
-            at.packed,
-            1,
-            kh,
-            kw,
-            1,
-            stride[0],
-            stride[1],
-            1,
-            dilation[0],
-            dilation[1],
-            0,
-            pads[0],
-            pads[1],
-            at.epilogue,
-            mode,
-            y,
-            outputs,
-            1,
-            oh,
-            ow,
-            outputs,
-            begin,
-            end,
-            scratch,
-          )
-        }
+        const kernel = depthwise ? kernels.depthwise_q8 : kernels.conv_im2col_q8
+        kernel(at.x, signed, at.xZero, at.packed, at.epilogue, mode, y, window, begin, end, scratch)
       }
       return y
     }
