@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
 import { beforeAll, describe, expect, it } from 'vitest'
@@ -75,4 +76,38 @@ describe('addresses and numbers do not change places in', () => {
       expect(errors[2 * i + 1]).toMatch(/not assignable|No overload/)
     }),
   )
+})
+
+/** The exported functions of a module with their parameters, from the declarations that the build writes. */
+function exportsOf(module: string): { name: string; parameters: number }[] {
+  const declarations = readFileSync(`${root}bindings/${module}.d.ts`, 'utf8')
+  return [...declarations.matchAll(/export function (\w+)\(([^)]*)\)/g)].map(([, name, parameters]) => ({
+    name,
+    parameters: parameters === '' ? 0 : parameters.split(',').length,
+  }))
+}
+
+/** The largest tables that a call still reads well without: sizes of windows travel in memory. */
+const MOST_PARAMETERS = 16
+
+describe.each(['exports', 'train-exports'])('%s', (module) => {
+  const kernels = exportsOf(module)
+
+  it('takes few enough numbers by position', () => {
+    expect(kernels.length).toBeGreaterThan(100)
+    expect(kernels.filter(({ parameters }) => parameters > MOST_PARAMETERS)).toEqual([])
+  })
+
+  it('is named by operator, variant and type', () => {
+    const page = readFileSync(`${root}docs/kernel-names.md`, 'utf8')
+    const untyped = page.slice(page.indexOf('## Names without a type'))
+    const operators = page.slice(page.indexOf('## Operators and variants'), page.indexOf('## Names without a type'))
+    const named = (text: string) => new Set([...text.matchAll(/`(\w+)[…`]/g)].map(([, name]) => name))
+    const decodes = ({ name }: { name: string }) => {
+      if (named(untyped).has(name)) return true
+      const stem = /^(\w+)_(?:f32|f64|i32|i64|u8|i8|q8|f16|bf16|bool|size)$/.exec(name)?.[1]
+      return [...named(operators)].some((operator) => stem === operator || stem?.startsWith(`${operator.replace(/_$/, '')}_`))
+    }
+    expect(kernels.filter((kernel) => !decodes(kernel))).toEqual([])
+  })
 })
