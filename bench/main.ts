@@ -12,6 +12,7 @@ import { isTimedSuite } from './suites/index.js'
 import { bundleTfjs } from './train/bundle.js'
 import { trainTable, type TrainReport } from './train/table.js'
 import { targetRows } from './targets.js'
+import { variantTable, writeTables, type VariantReport } from './variants/table.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const benchRoot = fileURLToPath(new URL('.', import.meta.url))
@@ -112,7 +113,19 @@ function saveJson(file: string, content: object): void {
   console.log(`\n${file}`)
 }
 
+/** Forced variants beside each other: no peers. */
+async function variants(options: Options): Promise<boolean> {
+  const report = await runInNode<VariantReport>('variants/run.ts', options)
+  console.log(`\n${variantTable(report)}`)
+  saveJson(options.json, report)
+  return report.rows.every(({ disagreements }) => disagreements.length === 0)
+}
+
 async function main(): Promise<boolean> {
+  if (process.argv[2] === 'tables') {
+    for (const page of writeTables(join(root, 'bench/results'), join(root, 'docs/performance'))) console.log(page)
+    return true
+  }
   let options
   try {
     options = parseOptions(process.argv.slice(2))
@@ -123,6 +136,10 @@ async function main(): Promise<boolean> {
   if (options === 'help') {
     console.log(usage)
     return true
+  }
+  if (options.variants.length > 0) {
+    buildKernels()
+    return variants(options)
   }
   installPeers()
   buildKernels()

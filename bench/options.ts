@@ -20,6 +20,10 @@ export interface Options {
   readonly json: string
   readonly check: boolean
   readonly store: boolean
+  /** Of kernels: variants to force, as family/variant, all of one family. */
+  readonly variants: readonly string[]
+  /** Of kernels: layers around a family's thresholds instead of those of real models. */
+  readonly sweep: boolean
 }
 
 export const usage = `npm run bench -- ${suites.join('|')} [options]
@@ -32,7 +36,11 @@ export const usage = `npm run bench -- ${suites.join('|')} [options]
   --clock cpu                    counts the processor time of the process instead, on a machine that has other work (Node only)
   --json FILE                    default bench/results/SUITE-ENGINE.json
   --check                        fail if a ratio is worse than the stored one by more than 15 % and its noise
-  --store                        store the ratios in bench/ratios.json`
+  --store                        store the ratios in bench/ratios.json
+  --variant conv/im2col,conv/direct/taps
+                                 kernels: these ways beside each other and the one that is chosen, wherever they can compute a layer
+  --sweep                        with --variant: layers around the thresholds of the family instead of those of models
+npm run bench -- tables          writes the tables of docs/performance that bench/results has figures for`
 
 /** The command line. Throws with what is wrong. */
 export function parseOptions(args: readonly string[]): Options | 'help' {
@@ -50,6 +58,8 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
       clock: { type: 'string', default: 'wall' },
       check: { type: 'boolean', default: false },
       store: { type: 'boolean', default: false },
+      variant: { type: 'string', default: '' },
+      sweep: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   })
@@ -64,6 +74,14 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     throw new Error(`--cycles must be a whole number of 25 or more, not "${values.cycles}"`)
   const suite = oneOf('the suite', positionals[0], suites)
   const engine = oneOf('--engine', values.engine, engines)
+  const variants = values.variant.split(',').filter((name) => name !== '')
+  const families = new Set(variants.map((name) => name.split('/')[0]))
+  if (variants.some((name) => !name.includes('/')) || families.size > 1)
+    throw new Error(`--variant takes names of one family, as conv/im2col,conv/gemv, not "${values.variant}"`)
+  if (variants.length > 0 && (suite !== 'kernels' || engine === 'chromium'))
+    throw new Error('--variant is for the suite kernels in Node')
+  if (values.sweep && variants.length === 0) throw new Error('--sweep needs --variant')
+  const name = variants.length > 0 ? `variants-${[...families][0]}${values.sweep ? '-sweep' : ''}` : suite
   return {
     suite,
     engine,
@@ -73,8 +91,10 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     cycles,
     clock: oneOf('--clock', values.clock, engine === 'chromium' ? (['wall'] as const) : (['wall', 'cpu'] as const)),
     vs: values.vs.split(',').map((name) => oneOf('--vs', name, peerNames)),
-    json: values.json ?? `bench/results/${suite}-${engine}.json`,
+    json: values.json ?? `bench/results/${name}-${engine}.json`,
     check: values.check,
     store: values.store,
+    variants,
+    sweep: values.sweep,
   }
 }

@@ -25,6 +25,10 @@ export function lanewisePeer({ InferenceSession, env }: typeof Lanewise, build: 
         await session.run(passing[i], undefined, { profile: true })
         return session.lastProfile!.reduce((sum, entry) => (entry.op === 'Reorder' ? sum : sum + entry.ms), 0)
       },
+      async kernels(i) {
+        await session.run(passing[i], undefined, { profile: true })
+        return session.lastProfile!.flatMap(({ op, kernel }) => (op === 'Reorder' || !kernel ? [] : [kernel]))
+      },
       release: () => session.release(),
     }
   }

@@ -11,6 +11,8 @@ export interface Loaded {
   outputs(input: number): Promise<ReadonlyMap<string, HostTensor>>
   /** Milliseconds spent in kernels in one run, where the engine tells. */
   kernelTime?(input: number): Promise<number>
+  /** The kernels that ran, by the names of a profile, where the engine tells. */
+  kernels?(input: number): Promise<string[]>
   release(): Promise<void>
 }
 

@@ -79,7 +79,7 @@ function layerWork({
   }
 }
 
-function matmul(group: string, m: number, n: number, k: number): Work {
+export function matmul(group: string, m: number, n: number, k: number): Work {
   return layerWork({
     group,
     name: m === n && n === k ? `MatMul ${m}³` : `MatMul ${m}×${k}×${n}`,
@@ -93,7 +93,7 @@ function matmul(group: string, m: number, n: number, k: number): Work {
   })
 }
 
-interface ConvSpec {
+export interface ConvSpec {
   readonly c: number
   readonly k: number
   readonly size: number
@@ -102,7 +102,7 @@ interface ConvSpec {
   readonly group?: number
 }
 
-function conv(group: string, spec: ConvSpec): Work {
+export function conv(group: string, spec: ConvSpec): Work {
   const { c, k, size, kernel, stride = 1, group: groups = 1 } = spec
   const pad = BigInt((kernel - 1) >> 1)
   const out = Math.ceil(size / stride)

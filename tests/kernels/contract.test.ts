@@ -106,7 +106,9 @@ describe.each(['exports', 'train-exports'])('%s', (module) => {
     const decodes = ({ name }: { name: string }) => {
       if (named(untyped).has(name)) return true
       const stem = /^(\w+)_(?:f32|f64|i32|i64|u8|i8|q8|f16|bf16|bool|size)$/.exec(name)?.[1]
-      return [...named(operators)].some((operator) => stem === operator || stem?.startsWith(`${operator.replace(/_$/, '')}_`))
+      return [...named(operators)].some(
+        (operator) => stem === operator || stem?.startsWith(`${operator.replace(/_$/, '')}_`),
+      )
     }
     expect(kernels.filter((kernel) => !decodes(kernel))).toEqual([])
   })

@@ -3,7 +3,7 @@ import { emitReorder } from '../../ir/strided.js'
 import { sizeOf } from '../../core/shape.js'
 import { Conv, windowOf, type ConvAttributes } from './conv.js'
 import { channelsOf, slidingOf, unitTaps, type ConvProblem } from './problem.js'
-import { chooseVariant } from './variants.js'
+import { chooseKernel } from './variants.js'
 import { ConvTranspose, emitTransposed, geometryOf, type TransposeAttributes } from './conv-transpose.js'
 import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { plus, type Operand } from '../../ir/op.js'
@@ -68,7 +68,7 @@ function emitConv(g: GradientEmitter<unknown>, problem: ConvProblem): void {
     (size, i) => (size - 1) * strides[i] + (kernel[i] - 1) * dilations[i] + 1 - begin[i] - problem.x.shape[i + 2],
   )
   const whole = { ...problem, window: { ...problem.window, end, output } }
-  chooseVariant(g, whole).emit(g, whole)
+  chooseKernel(g, whole).emit(g, whole)
 }
 
 function emitBiasGradient(g: GradientEmitter<unknown>, dy: Operand): void {

@@ -7,7 +7,7 @@ import { defineOp, type Emitter, type Operand } from '../../ir/op.js'
 import { sameType } from '../elementwise/operands.js'
 import { slideWindow, windowAttributes, type Window } from '../pool/window.js'
 import type { ConvProblem } from './problem.js'
-import { chooseVariant } from './variants.js'
+import { chooseKernel } from './variants.js'
 
 const none = { code: UNARY_NONE, a: 0, b: 0 }
 
@@ -44,13 +44,13 @@ export const Conv = defineOp({
     const residual = e.fused.residual === undefined ? 0 : e.input(e.fused.residual).at
     const activation = e.fused.activation ?? none
     const problem: ConvProblem = { x, w, y, window, group, bias, residual, activation }
-    const variant = chooseVariant(e, problem)
+    const kernel = chooseKernel(e, problem)
     // What the kernels do not apply in registers is faster over the whole result than in the short stretches they have at hand
     // (docs/performance/elementwise.md).
     const inRegisters = activation.code <= UNARY_LEAKY_RELU
-    variant.emit(e, inRegisters ? problem : { ...problem, activation: none })
+    kernel.emit(e, inRegisters ? problem : { ...problem, activation: none })
     if (!inRegisters) e.call('unary_f32', activation.code, y.at, y.at, y.size, activation.a, activation.b)
-    e.note({ kernel: variant.name, flops: 2 * y.size * (w.size / w.shape[0]) })
+    e.note({ kernel: kernel.name, flops: 2 * y.size * (w.size / w.shape[0]) })
   },
 })
 

@@ -3,7 +3,7 @@ import { DIRECT_DOTS, DIRECT_PRODUCTS, DIRECT_TAPS, DIRECT_TILES } from '../../.
 import { sizeOf } from '../../core/shape.js'
 import { plus, type Address, type KernelEmitter } from '../../ir/op.js'
 import { flatWindowTable, threeAxes, windowTable } from '../pool/window.js'
-import { channelsOf, slidingOf, type ConvProblem, type ConvVariant } from './problem.js'
+import { channelsOf, slidingOf, type ConvProblem, type ConvKernel } from './problem.js'
 
 /** Bytes of the packed filters. Packing works in scratch behind what it makes. */
 export function winogradBytes(
@@ -18,13 +18,13 @@ export function winogradBytes(
 }
 
 /** Fewer multiplications by transforming tiles of m×m outputs; groups are slices of the channels. */
-export function winograd(m: number, taps: number): ConvVariant {
+export function winograd(m: number): ConvKernel {
   return {
     name: `winograd/${m}x${m}`,
     emit(e, problem) {
       const { x, w, y, group, bias, residual, activation } = problem
       const { inputs, outputs } = channelsOf(problem)
-      const { images, oh, ow } = planesOf(problem)
+      const { images, oh, ow, kw: taps } = planesOf(problem)
       const bytes = e.ask('winograd_packed_size', m, taps, inputs, outputs)
       const key = `winograd ${m} ${group}`
       const packed = e.pack(w, key, winogradBytes(e, m, taps, group, inputs, outputs), (p, from, to) => {
@@ -53,7 +53,7 @@ export function winograd(m: number, taps: number): ConvVariant {
 }
 
 /** One filter per channel: no products across channels. */
-export const depthwise: ConvVariant = {
+export const depthwise: ConvKernel = {
   name: 'depthwise',
   emit(e, problem) {
     const { w, y } = problem
@@ -69,7 +69,7 @@ export const depthwise: ConvVariant = {
 }
 
 /** A matrix product whose left side is gathered from the image a strip at a time; 1×1 kernels need no gathering. */
-export const im2col: ConvVariant = {
+export const im2col: ConvKernel = {
   name: 'im2col',
   emit(e, problem) {
     const { w } = problem
@@ -79,7 +79,7 @@ export const im2col: ConvVariant = {
 }
 
 /** Hardly any pixels: matrix times vector. */
-export const gemv: ConvVariant = {
+export const gemv: ConvKernel = {
   name: 'gemv',
   emit(e, problem) {
     const { x, w, y, bias, residual, activation } = problem
@@ -99,7 +99,7 @@ const directNames = {
 export type DirectKind = keyof typeof directNames
 
 /** Few filters or wide kernels: reads from rows that are copied once. */
-export function direct(kind: DirectKind): ConvVariant {
+export function direct(kind: DirectKind): ConvKernel {
   return {
     name: directNames[kind],
     emit(e, problem) {
@@ -120,7 +120,7 @@ export function direct(kind: DirectKind): ConvVariant {
 }
 
 /** Many small groups: tiles that read from rows copied once for all of them. */
-export const grouped: ConvVariant = {
+export const grouped: ConvKernel = {
   name: 'grouped',
   emit(e, problem) {
     const { w, y, window, group } = problem

@@ -16,7 +16,7 @@ export interface ConvProblem {
 }
 
 /** One of the ways to compute a convolution. */
-export interface ConvVariant {
+export interface ConvKernel {
   readonly name: string
   emit(e: KernelEmitter, problem: ConvProblem): void
 }

@@ -1,68 +1,98 @@
+// Which way a convolution is computed. `npm run bench -- kernels --variant conv/A,conv/B --sweep` measures ways against each other on
+// layers around these thresholds; the figures behind them are in docs/performance/narrow.md, winograd.md and gemm.md.
 import { DIRECT_DOTS, DIRECT_PRODUCTS, DIRECT_TAPS, DIRECT_TILES } from '../../../assembly/abi/codes.js'
 import type { Shape } from '../../core/shape.js'
+import { firstThatPays, type Variant } from '../../core/variants.js'
 import type { KernelEmitter } from '../../ir/op.js'
 import { threeAxes, type Window } from '../pool/window.js'
-import {
-  depthwise,
-  direct,
-  gemv,
-  grouped,
-  im2col,
-  winograd,
-  winogradBytes,
-  type DirectKind,
-} from './kernels.js'
-import { channelsOf, isFlat, unitTaps, type ConvProblem, type ConvVariant } from './problem.js'
+import { depthwise, direct, gemv, grouped, im2col, winograd, winogradBytes, type DirectKind } from './kernels.js'
+import { channelsOf, isFlat, unitTaps, type ConvKernel, type ConvProblem } from './problem.js'
 
-/** Up to so many filters per group a matrix product per group is too narrow (docs/performance/gemm.md). */
-const GROUPED_OUTPUTS = 8
-/** A 1×1 kernel needs no gathering, so that the matrix product is worth it sooner. */
-const GROUPED_POINTWISE = 4
+/** What decides: the problem, the kernels' own sizes, and what was asked of the session. */
+interface Case extends ConvProblem {
+  readonly e: KernelEmitter
+}
 
-/** Up to so many readings of every filter a convolution is bound by them (docs/performance/narrow.md). */
+interface ConvVariant extends Variant<Case> {
+  readonly kernel: ConvKernel
+}
+
+/** Up to so many readings of every filter a convolution is bound by them: --variant conv/gemv,conv/im2col */
 const FEW_READINGS = 3
 /** Along one axis: never few. */
 const MANY_PIXELS = 64
 
-/** Up to so many channels the tiles of short kernel rows are faster than Winograd's transforms (docs/performance/narrow.md). */
+/** Up to so many channels tiles on short kernel rows beat Winograd's transforms: --variant conv/direct/tiles,conv/winograd/4x4 */
 const TILES_BEFORE_WINOGRAD = 3
 
-/** From so many pixels on, Winograd's way is faster even if the filters are transformed anew at every run (docs/performance/training.md). */
+/** From so many pixels on Winograd pays even if the filters are transformed at every run (a training): npm run bench -- train */
 const REPACKED_PIXELS = 192
 
-/** The one place where a convolution's algorithm is chosen. */
-export function chooseVariant(e: KernelEmitter, problem: ConvProblem): ConvVariant {
-  const { x, w, window, group } = problem
-  const { inputs, outputs } = channelsOf(problem)
-  if (group > 1 && group === x.shape[1] && isFlat(window)) return depthwise
-  // What is chosen for one example is right for all, where that is asked for.
-  const examples = e.perExample ? 1 : x.shape[0]
-  if (group === 1 && isFlat(window) && examples * readingsOfFilters(x.shape, window) <= FEW_READINGS) return gemv
-  const kind =
-    group === 1 && isFlat(window) && window.dilations.every((dilation) => dilation === 1)
-      ? directKind(problem)
-      : undefined
-  if (kind === DIRECT_TILES && inputs <= TILES_BEFORE_WINOGRAD) return direct(kind)
-  const taps = isFlat(window) ? unitTaps(window) : 0
-  if (e.fast && taps > 0 && (group === 1 || Math.min(inputs, outputs) >= 8)) {
-    const [depth, oh, ow] = threeAxes(window.output, 1)
-    const images = examples * depth
-    const tile =
-      w.constant || images * oh * ow >= REPACKED_PIXELS
-        ? e.ask('winograd_choice', taps, images, inputs, outputs, oh, ow)
-        : 0
-    // Packed filters take up to four times the original ones' memory: where that is scarce, what takes less.
-    for (const m of tile === 4 ? [4, 2] : [tile]) {
-      if (m && e.affords(w, winogradBytes(e, m, taps, group, inputs, outputs)))
-        return winograd(m, taps)
-    }
-  }
-  if (group > 1)
-    return outputs <= (w.size === w.shape[0] * inputs ? GROUPED_POINTWISE : GROUPED_OUTPUTS) ? grouped : im2col
-  return kind === undefined ? im2col : direct(kind)
+/** Up to so many filters per group a matrix product per group is too narrow: --variant conv/grouped,conv/im2col */
+const GROUPED_OUTPUTS = 8
+/** The same for 1×1, which needs no gathering. */
+const GROUPED_POINTWISE = 4
+
+const always = (): boolean => true
+
+/** In this order: the first that takes and pays. */
+const table: readonly ConvVariant[] = [
+  {
+    name: 'depthwise',
+    kernel: depthwise,
+    takes: ({ x, window, group }) => group > 1 && group === x.shape[1] && isFlat(window),
+    pays: always,
+  },
+  {
+    name: 'gemv',
+    kernel: gemv,
+    takes: ({ window, group }) => group === 1 && isFlat(window),
+    pays: (problem) => examplesOf(problem) * readingsOfFilters(problem.x.shape, problem.window) <= FEW_READINGS,
+  },
+  directVariant(DIRECT_TILES, ({ w }) => w.shape[1] <= TILES_BEFORE_WINOGRAD),
+  winogradVariant(4),
+  winogradVariant(2),
+  {
+    name: 'grouped',
+    kernel: grouped,
+    takes: always,
+    pays: ({ w, group }) =>
+      group > 1 && w.shape[0] / group <= (w.size === w.shape[0] * w.shape[1] ? GROUPED_POINTWISE : GROUPED_OUTPUTS),
+  },
+  directVariant(DIRECT_TAPS),
+  directVariant(DIRECT_DOTS),
+  directVariant(DIRECT_TILES),
+  directVariant(DIRECT_PRODUCTS),
+  { name: 'im2col', kernel: im2col, takes: always, pays: always },
+]
+
+/** The way to compute a convolution. */
+export function chooseKernel(e: KernelEmitter, problem: ConvProblem): ConvKernel {
+  return firstThatPays('conv', table, { ...problem, e }).kernel
 }
 
-/** How conv_direct_f32 would do it, where that beats gathering: the evidence is in docs/performance/narrow.md. */
+/** What is chosen for one example is right for all, where that is asked for. */
+function examplesOf({ e, x }: Case): number {
+  return e.perExample ? 1 : x.shape[0]
+}
+
+/** One group, not dilated; where it beats gathering by itself, and a condition besides. */
+function directVariant(kind: DirectKind, condition: (problem: Case) => boolean = always): ConvVariant {
+  const kernel = direct(kind)
+  return {
+    name: kernel.name,
+    kernel,
+    takes: ({ w, window, group }) =>
+      group === 1 &&
+      isFlat(window) &&
+      window.dilations.every((dilation) => dilation === 1) &&
+      (kind !== DIRECT_TAPS || w.shape[1] === 1) &&
+      (kind !== DIRECT_DOTS || w.shape[1] * threeAxes(window.kernel, 1)[2] >= 4),
+    pays: (problem) => directKind(problem) === kind && condition(problem),
+  }
+}
+
+/** Which kind of conv_direct_f32 beats gathering: --variant conv/direct/taps,conv/direct/dots,conv/direct/products,conv/im2col */
 function directKind({ w, window }: ConvProblem): DirectKind | undefined {
   const [outputs, inputs] = w.shape
   const [, kh, kw] = threeAxes(window.kernel, 1)
@@ -75,6 +105,28 @@ function directKind({ w, window }: ConvProblem): DirectKind | undefined {
   const short = kh * kw > 1 && run <= 40 && inputs <= 8 && outputs <= (inputs <= 4 ? 32 : 16)
   if (short && threeAxes(window.output, 1)[2] >= 12) return DIRECT_TILES
   return kh > 1 && run >= 80 && outputs <= 32 && threeAxes(window.output, 1)[2] >= 16 ? DIRECT_PRODUCTS : undefined
+}
+
+/** 3×3 and 5×5 at stride 1; winograd_choice (assembly/conv/winograd.ts) says which tile pays: --variant conv/winograd/4x4,conv/winograd/2x2 */
+function winogradVariant(m: 2 | 4): ConvVariant {
+  const kernel = winograd(m)
+  return {
+    name: kernel.name,
+    kernel,
+    takes: ({ window }) => isFlat(window) && (unitTaps(window) === 3 || (unitTaps(window) === 5 && m === 2)),
+    pays(problem) {
+      const { e, w, window, group } = problem
+      const { inputs, outputs } = channelsOf(problem)
+      if (!e.fast || (group > 1 && Math.min(inputs, outputs) < 8)) return false
+      const taps = unitTaps(window)
+      const [depth, oh, ow] = threeAxes(window.output, 1)
+      const images = examplesOf(problem) * depth
+      if (!w.constant && images * oh * ow < REPACKED_PIXELS) return false
+      // Packed filters take up to four times the original ones' memory: where that is scarce, the smaller tile's.
+      const tile = e.ask('winograd_choice', taps, images, inputs, outputs, oh, ow)
+      return tile >= m && e.affords(w, winogradBytes(e, m, taps, group, inputs, outputs))
+    },
+  }
 }
 
 /** How often a convolution of one example reads its filters if it passes over the taps that lie in the padding. */

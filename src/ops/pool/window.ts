@@ -1,20 +1,4 @@
-import {
-  WINDOW_BEGIN,
-  WINDOW_DILATIONS,
-  WINDOW_END,
-  WINDOW_ENTRIES,
-  WINDOW_GROUPS,
-  WINDOW_IMAGES,
-  WINDOW_INPUTS,
-  WINDOW_KERNEL,
-  WINDOW_OUTPUTS,
-  WINDOW_RESIDUAL_PITCH,
-  WINDOW_STRIDES,
-  WINDOW_X,
-  WINDOW_X_PITCH,
-  WINDOW_Y,
-  WINDOW_Y_PITCH,
-} from '../../../assembly/abi/codes.js'
+import { WINDOW_IMAGES, WINDOW_X, WINDOW_Y } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
 import { formatShape, type Shape } from '../../core/shape.js'
 import { ints, string } from '../../ir/attributes.js'
@@ -147,23 +131,16 @@ export interface Sliding {
   readonly outputs: number
 }
 
-/** The table that kernels read a window from (assembly/lib/window.ts). */
+/** The table that kernels read a window from, in the order of WINDOW_* in assembly/abi/codes.ts (assembly/lib/window.ts). */
 export function windowTable({ x, y, window, groups, inputs, outputs }: Sliding): Int32Array {
-  const entries = new Int32Array(WINDOW_ENTRIES)
-  entries[WINDOW_X_PITCH] = x[1]
-  entries[WINDOW_Y_PITCH] = entries[WINDOW_RESIDUAL_PITCH] = y[1]
-  entries[WINDOW_GROUPS] = groups
-  entries[WINDOW_INPUTS] = inputs
-  entries[WINDOW_OUTPUTS] = outputs
-  entries.set(threeAxes(x.slice(2), 1), WINDOW_X)
-  entries.set(threeAxes(y.slice(2), 1), WINDOW_Y)
-  entries.set(threeAxes(window.kernel, 1), WINDOW_KERNEL)
-  entries.set(threeAxes(window.strides, 1), WINDOW_STRIDES)
-  entries.set(threeAxes(window.dilations, 1), WINDOW_DILATIONS)
-  entries.set(threeAxes(window.begin, 0), WINDOW_BEGIN)
-  entries.set(threeAxes(window.end ?? [], 0), WINDOW_END)
-  entries[WINDOW_IMAGES] = x[0]
-  return entries
+  const { kernel, strides, dilations, begin, end = [] } = window
+  return Int32Array.of(
+    ...[x[1], y[1], y[1], groups, inputs, outputs],
+    ...[x.slice(2), y.slice(2), kernel, strides, dilations].flatMap((sizes) => threeAxes(sizes, 1)),
+    ...threeAxes(begin, 0),
+    ...threeAxes(end, 0),
+    x[0],
+  )
 }
 
 /** The same for a window that does nothing along the depth: every depth is an image, for kernels of two axes. */

@@ -1,0 +1,53 @@
+import { conv, matmul } from '../suites/kernels.js'
+import type { Work } from '../work.js'
+
+type Make = () => Work
+
+/** Layers on both sides of every threshold of src/ops/conv/variants.ts. */
+function* convolutions(): Generator<Make> {
+  // Few filters, and the widths of a tile's loss.
+  for (const c of [1, 8, 32])
+    for (const k of [1, 2, 4, 6, 7, 8, 10, 12, 16])
+      yield () => conv('few filters', { c, k, size: 56, kernel: 3, stride: 2 })
+  // First layers: short runs of taps.
+  for (const c of [1, 3, 4, 8]) {
+    for (const k of [8, 16, 32, 48]) yield () => conv('short rows', { c, k, size: 112, kernel: 3, stride: 2 })
+    yield () => conv('short rows', { c, k: 16, size: 56, kernel: 3 })
+  }
+  // Long rows of taps.
+  for (const [c, kernel] of [
+    [8, 7],
+    [16, 5],
+    [16, 7],
+    [32, 3],
+  ] as const)
+    for (const k of [8, 16, 32, 64]) yield () => conv('long rows', { c, k, size: 56, kernel, stride: 2 })
+  // Winograd: channels and pixels.
+  for (const c of [3, 8, 16, 32, 128])
+    for (const size of [4, 7, 14, 28, 56]) yield () => conv('3×3', { c, k: c, size, kernel: 3 })
+  for (const c of [8, 16, 24, 48]) yield () => conv('5×5', { c, k: c, size: 27, kernel: 5 })
+  // Hardly any pixels.
+  for (const size of [1, 2, 3, 4]) {
+    yield () => conv('few pixels', { c: 256, k: 256, size, kernel: 1 })
+    yield () => conv('few pixels', { c: 128, k: 128, size, kernel: 3 })
+  }
+  // Groups.
+  for (const each of [2, 4, 8, 12, 16]) {
+    yield () => conv('groups', { c: 16 * each, k: 16 * each, size: 28, kernel: 3, stride: 2, group: 16 })
+    yield () => conv('groups', { c: 16 * each, k: 16 * each, size: 28, kernel: 1, group: 16 })
+  }
+}
+
+/** Rows around the threshold of src/ops/matmul/variants.ts. */
+function* products(): Generator<Make> {
+  for (const m of [1, 2, 3, 4, 5, 8]) for (const n of [64, 512, 1024]) yield () => matmul('rows', m, n, n)
+}
+
+const sweeps: Readonly<Record<string, () => Generator<Make>>> = { conv: convolutions, matmul: products }
+
+/** The layers of a family's sweep. @throws for a family without one. */
+export function sweepOf(family: string): Generator<Make> {
+  const sweep = sweeps[family]
+  if (!sweep) throw new Error(`there is no sweep for "${family}", only for ${Object.keys(sweeps).join(', ')}`)
+  return sweep()
+}
