@@ -78,6 +78,7 @@ export class Device {
   trace: Trace[] | undefined
   private readonly arena: StepArena
   private readonly tape: TapeNode[] = []
+  private readonly lastingConstants = new Map<HostTensor, Address>()
   private readonly tables = new Map<string, Address>()
   private inStep = false
   /** How much of the tape a backward pass has used. */
@@ -333,6 +334,17 @@ export class Device {
       shape: placed.shape,
       data: this.context.view(placed.dtype as NumericDType, this.addressOf(placed), placed.size),
     }
+  }
+
+  /** A constant that an operator holds on to, by its identity. @internal */
+  lasting(tensor: HostTensor): Address {
+    let at = this.lastingConstants.get(tensor)
+    if (!at) {
+      at = this.persistent(hostBytes(tensor))
+      this.upload(tensor, at)
+      this.lastingConstants.set(tensor, at)
+    }
+    return at
   }
 
   /** @internal */

@@ -45,7 +45,7 @@ class Immediate implements KernelEmitter {
   }
 
   constant(tensor: HostTensor): Address {
-    return this.device.table(rawBytes(tensor.data as TypedArray))
+    return this.device.lasting(tensor)
   }
 
   scratch(bytes: number): Address {

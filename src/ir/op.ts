@@ -5,8 +5,8 @@ import { LanewiseError } from '../core/errors.js'
 import type { HostScope } from '../core/host-memory.js'
 import type { Gradient } from './gradient.js'
 import type { Graph } from './graph.js'
-import type { Layout, LayoutOperand, LayoutQuery, Order } from '../core/layout.js'
-import type { Shape } from '../core/shape.js'
+import { identityOrder, type Layout, type LayoutOperand, type LayoutQuery, type Order } from '../core/layout.js'
+import { sizeOf, type Shape } from '../core/shape.js'
 import type { Attributes, AttributeSchema, AttributesOf, RawAttributes } from './attributes.js'
 
 export interface TensorType {
@@ -205,6 +205,22 @@ export interface Emitter<A> extends KernelEmitter {
    * every run. `test` throws what a kernel could only run into: an index outside its tensor. For small operands.
    */
   check(operand: Operand, test: (tensor: HostTensor) => void): void
+}
+
+/** An operand that an operator makes of its constants: kept with the weights in whichever form a kernel asks for. */
+export function constantOperand(e: KernelEmitter, tensor: HostTensor): Operand {
+  const { dtype, shape } = tensor
+  return {
+    dtype,
+    shape,
+    order: identityOrder(shape.length),
+    physical: shape,
+    size: sizeOf(shape),
+    constant: tensor,
+    get at() {
+      return e.constant(tensor)
+    },
+  }
 }
 
 /** Address of a place some bytes further. */

@@ -21,7 +21,6 @@ import {
 import {
   DynamicQuantizeMatMul,
   MatMulIntegerToFloat,
-  MatMulNBits,
   QGemm,
   QLinearAdd,
   QLinearAveragePool,
@@ -32,6 +31,7 @@ import {
   QLinearSigmoid,
   QLinearSoftmax,
 } from './quantize/microsoft-quantize.js'
+import { MatMulNBits } from './quantize/matmul-nbits.js'
 import { Loop, Scan } from './control/control.js'
 import { Det } from './matmul/det.js'
 import { Einsum } from './matmul/einsum.js'

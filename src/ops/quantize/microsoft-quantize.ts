@@ -11,7 +11,7 @@ import { exp, sigmoid } from '../../core/scalar-functions.js'
 import { broadcastOffsets, matmul, productShape, type Matrix } from '../matmul/scalar-linear.js'
 import { boundsOf, emitProduct, productKernel, signed } from './integer-emit.js'
 import { centred } from './integer-linear.js'
-import { defineOp, type OpDefinition, type TensorType } from '../../ir/op.js'
+import { defineOp, type OpDefinition } from '../../ir/op.js'
 import { dequantized, dynamicRange, isByte, perTensor, quantized } from './quantize.js'
 import { concatenated } from '../control/sequence.js'
 import { slideWindow } from '../pool/window.js'
@@ -435,84 +435,5 @@ export const DynamicQuantizeMatMul = defineOp({
     return [
       scaledProduct(integers, zeroTensor, Float32Array.of(scale), b, bZero, floatsOf(bScale), bias, 'float32', y.shape),
     ]
-  },
-})
-
-/** Element `index` of numbers of `bits` bits packed into bytes, lowest bits first. */
-function unpackedAt(bytes: ArrayLike<number>, from: number, index: number, bits: number): number {
-  const bit = index * bits
-  const low = bytes[from + (bit >> 3)]
-  const value = (bit & 7) + bits > 8 ? low | (bytes[from + (bit >> 3) + 1] << 8) : low
-  return (value >> (bit & 7)) & ((1 << bits) - 1)
-}
-
-/**
- * Weights of 2 to 8 bits, quantised in blocks along K: B is (N, K / block_size, bytes per block), the scales have one entry per block and
- * zero points are packed per row like the weights, or floats.
- */
-export const MatMulNBits = defineOp({
-  name: 'MatMulNBits',
-  domain,
-  arity: [3, 6],
-  attributes: {
-    K: required(int()),
-    N: required(int()),
-    bits: int(4),
-    block_size: required(int()),
-    accuracy_level: int(0),
-    weight_prepacked: int(0),
-  },
-  infer({ attributes: { K, N, bits, block_size, weight_prepacked }, inputs: [a, b, scales] }): TensorType[] {
-    const { shape } = a
-    if (shape[shape.length - 1] !== K)
-      throw new LanewiseError('E_SHAPE', `the last axis of ${formatShape(shape)} should be ${K}`)
-    if (!(bits >= 2 && bits <= 8) || weight_prepacked !== 0)
-      throw new LanewiseError('E_UNSUPPORTED', `bits ${bits}, weight_prepacked ${weight_prepacked}`)
-    if (!(block_size > 0)) throw new LanewiseError('E_VALUE', `block_size must be positive, got ${block_size}`)
-    const blocks = Math.ceil(K / block_size)
-    if (sizeOf(b.shape) !== N * blocks * Math.ceil((block_size * bits) / 8)) {
-      throw new LanewiseError(
-        'E_SHAPE',
-        `weights of shape ${formatShape(b.shape)} do not hold ${N} rows of ${blocks} blocks`,
-      )
-    }
-    if (sizeOf(scales.shape) !== N * blocks)
-      throw new LanewiseError('E_SHAPE', `there should be ${N * blocks} scales, got ${formatShape(scales.shape)}`)
-    return [{ dtype: a.dtype, shape: [...shape.slice(0, -1), N] }]
-  },
-  compute({ attributes: { K, N, bits, block_size }, inputs: [a, b, scales, zeros, groups, bias], outputs: [y] }) {
-    const blocks = Math.ceil(K / block_size)
-    const blockBytes = Math.ceil((block_size * bits) / 8)
-    const rowBytes = Math.ceil((blocks * bits) / 8)
-    const scaleOf = floatsOf(scales)
-    const bytes = numbersOf(b)
-    const zeroValues = zeros && numbersOf(zeros)
-    const packed = zeros?.dtype === 'uint8'
-    if (zeroValues && zeroValues.length < (packed ? N * rowBytes : N * blocks)) {
-      throw new LanewiseError(
-        'E_SHAPE',
-        `zero points of shape ${formatShape(zeros.shape)} do not fit ${N} rows of ${blocks} blocks`,
-      )
-    }
-    const groupOf = groups && numbersOf(groups)
-    const zeroAt = (row: number, block: number): number => {
-      if (!zeroValues) return 2 ** (bits - 1)
-      return packed ? unpackedAt(zeroValues, row * rowBytes, block, bits) : zeroValues[row * blocks + block]
-    }
-    // K × N, as a product wants it.
-    const weights = new Float32Array(K * N)
-    for (let row = 0; row < N; row++) {
-      for (let k = 0; k < K; k++) {
-        const block = Math.floor(k / block_size)
-        const group = groupOf ? groupOf[k] : block
-        if (!(group >= 0 && group < blocks))
-          throw new LanewiseError('E_VALUE', `group ${group} is outside [0, ${blocks - 1}]`)
-        const q = unpackedAt(bytes, (row * blocks + block) * blockBytes, k % block_size, bits)
-        weights[k * N + row] = Math.fround(q - zeroAt(row, group)) * scaleOf[row * blocks + group]
-      }
-    }
-    const { data } = matmul({ shape: a.shape, data: floatsOf(a) }, { shape: [K, N], data: weights })
-    const biases = bias && floatsOf(bias)
-    return [floatTensor(y.dtype, y.shape, biases ? data.map((value, i) => value + biases[i % N]) : data)]
   },
 })

@@ -1,3 +1,4 @@
+import { matMulNBits } from './nbits.reference.js'
 import { f32, gives, typed, weight, type Case, type Spec } from '../case.js'
 
 const scale = (value: number) => weight([], { values: [value] })
@@ -241,5 +242,34 @@ export const quantizedLinearCases: readonly Case[] = [
     inputs: [f32([1, 16]), u8([2, 1, 16], { constant: true }), weight([2], { low: 0.1, high: 0.2 })],
     attributes: { K: 16, N: 2, bits: 8, block_size: 16 },
     reference: gives({ shape: [1, 2], data: [30.08173, -52.23499] }),
+  },
+  ...[2, 3, 4, 5, 8].map((bits): Case => ({
+    name: `${bits} bits, groups, bias`,
+    op: 'MatMulNBits',
+    domain,
+    inputs: [
+      f32([2, 3, 40]),
+      u8([5, 3, 2 * bits], { constant: true }),
+      weight([15], { low: 0.1, high: 0.2 }),
+      u8([5 * Math.ceil((3 * bits) / 8)], { constant: true }),
+      typed('int32', [40], { values: Array.from({ length: 40 }, (_, k) => (k * 7) % 3), constant: true }),
+      f32([5]),
+    ],
+    attributes: { K: 40, N: 5, bits, block_size: 16 },
+    reference: matMulNBits,
+    withoutOrt: 'onnxruntime-web answers otherwise where groups are given, and has no 2, 3 or 5 bits',
+  })),
+  {
+    name: 'float zero points, more rows',
+    op: 'MatMulNBits',
+    domain,
+    inputs: [
+      f32([9, 64]),
+      u8([17, 2, 16], { constant: true }),
+      weight([34], { low: 0.1, high: 0.2 }),
+      weight([34], { low: 0.5, high: 9.5 }),
+    ],
+    attributes: { K: 64, N: 17, bits: 4, block_size: 32 },
+    reference: matMulNBits,
   },
 ]
