@@ -42,13 +42,16 @@ export function node(
 }
 
 export interface GraphSpec {
-  readonly inputs: Readonly<Record<string, readonly number[]>>
+  /** A name stands for a size that may be any. */
+  readonly inputs: Readonly<Record<string, readonly (number | string)[]>>
   /** Names; their shapes are the engines' to find. */
   readonly outputs: readonly string[]
   readonly weights?: Feeds
   readonly nodes: readonly Init<NodeProto>[]
   readonly opset?: number
   readonly dtype?: DType
+  /** Of inputs that are not of `dtype`. */
+  readonly inputTypes?: Readonly<Record<string, DType>>
   /** Of outputs that are not of `dtype`. */
   readonly outputTypes?: Readonly<Record<string, DType>>
 }
@@ -61,9 +64,9 @@ export function model({
   nodes,
   opset = 20,
   dtype = 'float32',
+  inputTypes = {},
   outputTypes = {},
 }: GraphSpec): Uint8Array {
-  const elemType = dtypeToOnnx(dtype)
   const opsetImport = [{ domain: '', version: opset }]
   if (nodes.some(({ domain }) => domain === 'com.microsoft')) opsetImport.push({ domain: 'com.microsoft', version: 1 })
   if (nodes.some(({ domain }) => domain === 'ai.onnx.ml')) opsetImport.push({ domain: 'ai.onnx.ml', version: 3 })
@@ -76,7 +79,12 @@ export function model({
       initializer: [...weights].map(([name, tensor]) => encodeTensor(name, tensor)),
       input: Object.entries(inputs).map(([name, shape]) => ({
         name,
-        type: { tensorType: { elemType, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+        type: {
+          tensorType: {
+            elemType: dtypeToOnnx(inputTypes[name] ?? dtype),
+            shape: { dim: shape.map((size) => (typeof size === 'string' ? { dimParam: size } : { dimValue: size })) },
+          },
+        },
       })),
       output: outputs.map((name) => ({
         name,

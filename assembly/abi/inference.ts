@@ -38,3 +38,4 @@ export { unary_f64 } from "../elementwise/unary-f64";
 export { winograd_blocks, winograd_choice, winograd_f32, winograd_pack_f32, winograd_pack_scratch_size, winograd_packed_size, winograd_scratch_size } from "../conv/winograd";
 export { trees_f32, trees_f64 } from "../ml/trees";
 export { vote_f32, vote_f64 } from "../ml/vote";
+export { squared_distances_f32 } from "../ml/distance";

@@ -7,7 +7,7 @@ import { emitReorder } from '../ir/strided.js'
 import { notFused } from '../ir/graph.js'
 import { physicalShape, sameMemory, type Order } from '../core/layout.js'
 import { resolve } from '../plan/weights.js'
-import { hostBytes, hostTensor, rawBytes, type HostTensor } from '../core/host.js'
+import { hostBytes, hostTensor, type HostTensor } from '../core/host.js'
 import type { Attributes } from '../ir/attributes.js'
 import type { GradientEmitter, TrainingEmitter } from '../ir/gradient.js'
 import type { Address, Argument, KernelEmitter, Operand, PackEmitter, TensorType } from '../ir/op.js'
@@ -72,8 +72,8 @@ class Immediate implements KernelEmitter {
 
   note(): void {}
 
-  host(operand: Operand, change: (tensor: HostTensor) => void): void {
-    change(this.device.hostOf(operand as Placed))
+  host(operands: readonly Operand[], run: (...tensors: HostTensor[]) => void): void {
+    run(...operands.map((operand) => this.device.hostOf(operand as Placed)))
   }
 
   /** Scratch is worth nothing any more. */

@@ -170,8 +170,8 @@ export interface KernelEmitter extends PackEmitter {
   affords(operand: Operand, bytes: number): boolean
   /** A large read-only table, kept with the weights by its identity: what an operator makes of its attributes once and holds on to. */
   constant(tensor: HostTensor): Address
-  /** A step in TypeScript in every run, between the calls before and after: `change` changes the elements in place. For what is too rare for a kernel. */
-  host(operand: Operand, change: (tensor: HostTensor) => void): void
+  /** A step in TypeScript in every run, between the calls before and after, on views of the operands. For what is too rare for a kernel. */
+  host(operands: readonly Operand[], run: (...tensors: HostTensor[]) => void): void
   /** Describes the calls of this node for the profile. */
   note(note: KernelInfo): void
 }

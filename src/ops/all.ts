@@ -48,13 +48,13 @@ import {
   FeatureVectorizer,
   Imputer,
   LabelEncoder,
-  LinearClassifier,
-  LinearRegressor,
   Normalizer,
   OneHotEncoder,
   Scaler,
   ZipMap,
 } from './ml/ml.js'
+import { LinearClassifier, LinearRegressor } from './ml/linear.js'
+import { SVMClassifier, SVMRegressor } from './ml/svm.js'
 import { DecoderMaskedMultiHeadAttention, MultiHeadAttention } from './attention/multi-head-attention.js'
 import { MeanVarianceNormalization } from './norm/mean-variance.js'
 import { Adagrad, Adam, Momentum } from './loss/optimizer.js'
@@ -196,6 +196,8 @@ export const allOps: readonly unknown[] = [
   StringConcat,
   StringNormalizer,
   StringSplit,
+  SVMClassifier,
+  SVMRegressor,
   SwiGLU,
   TensorScatter,
   TfIdfVectorizer,

@@ -207,8 +207,8 @@ export class NodeEmitter implements Emitter<Attributes> {
     return this.target.weights.raw(tensor)
   }
 
-  host(operand: Operand, change: (tensor: HostTensor) => void): void {
-    this.hostStep(operand, change, 'TypeScript')
+  host(operands: readonly Operand[], run: (...tensors: HostTensor[]) => void): void {
+    this.hostStep(operands, run, 'TypeScript')
   }
 
   check(operand: Operand, test: (tensor: HostTensor) => void): void {
@@ -222,15 +222,18 @@ export class NodeEmitter implements Emitter<Attributes> {
       }
     }
     if (operand.constant) named(operand.constant)
-    else this.hostStep(operand, named, 'check')
+    else this.hostStep([operand], named, 'check')
   }
 
-  private hostStep(operand: Operand, look: (tensor: HostTensor) => void, kernel: string): void {
-    const compute = ([tensor]: readonly (HostTensor | undefined)[]) => {
-      if (tensor) look(tensor)
+  private hostStep(operands: readonly Operand[], run: (...tensors: HostTensor[]) => void, kernel: string): void {
+    const compute = (tensors: readonly (HostTensor | undefined)[]) => {
+      run(...(tensors as readonly HostTensor[]))
       return []
     }
-    this.target.steps.push({ node: this.node, inputs: [operand as Placed], outputs: [], compute, note: { kernel } })
+    const inputs = operands.map(
+      (operand) => operand.constant ?? new Placed(operand.dtype, operand.shape, operand.order, operand.at),
+    )
+    this.target.steps.push({ node: this.node, inputs, outputs: [], compute, note: { kernel } })
   }
 
   ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {

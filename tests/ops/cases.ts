@@ -22,6 +22,7 @@ import { integerCases } from './quantize/integer.cases.js'
 import { lossCases } from './loss/loss.cases.js'
 import { matmulCases } from './matmul/matmul.cases.js'
 import { mlCases } from './ml/ml.cases.js'
+import { linearModelCases } from './ml/svm.cases.js'
 import { nonMaxSuppressionCases } from './image/non-max-suppression.cases.js'
 import { normCases } from './norm/norm.cases.js'
 import { padCases } from './movement/pad.cases.js'
@@ -63,6 +64,7 @@ export const allCases: readonly Case[] = [
   ...lossCases,
   ...matmulCases,
   ...mlCases,
+  ...linearModelCases,
   ...nonMaxSuppressionCases,
   ...normCases,
   ...optimizerCases,

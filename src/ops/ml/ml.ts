@@ -1,13 +1,11 @@
-// Preparation of features and linear models (domain ai.onnx.ml).
+// Preparation of features (domain ai.onnx.ml).
 import { isBig, type DType, type HostData } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { hostTensor, hostZeros, toNumbers, type HostMap, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
-import { float, floats, int, ints, required, string, strings, tensor } from '../../ir/attributes.js'
-import { floatTensor, numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
-import { product } from '../matmul/scalar-linear.js'
+import { float, floats, int, ints, string, strings, tensor, type AttributesOf } from '../../ir/attributes.js'
+import { numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
 import { defineOp, type UpgradeContext } from '../../ir/op.js'
-import { postTransform } from './ml-transform.js'
 import { tensorAt } from '../control/sequence.js'
 
 const domain = 'ai.onnx.ml'
@@ -25,13 +23,12 @@ export const Binarizer = defineOp({
   arity: 1,
   attributes: { threshold: float(0) },
   infer: ({ inputs: [x] }) => [x],
-  compute: ({ attributes: { threshold }, inputs: [x] }) => [
-    numericTensor(
-      x.dtype,
-      x.shape,
-      Float64Array.from(numbersOf(x), (value) => (value > threshold ? 1 : 0)),
-    ),
-  ],
+  compute({ attributes: { threshold }, inputs: [x] }) {
+    const from = numbersOf(x)
+    const values = arrayFor(x.dtype, from.length)
+    for (let i = 0; i < values.length; i++) values[i] = from[i] > threshold ? 1 : 0
+    return [numericTensor(x.dtype, x.shape, values)]
+  },
 })
 
 /** Elements of an attribute list as HostData of its dtype. */
@@ -40,65 +37,116 @@ function listData(dtype: DType, list: readonly (string | number)[]): HostData {
   return numericTensor(dtype, [list.length], list as readonly number[]).data
 }
 
+const encoderAttributes = {
+  classes_strings: strings(),
+  default_float: float(0),
+  default_int64: int(-1),
+  default_string: string('_Unused'),
+  default_tensor: tensor(),
+  keys_floats: floats(),
+  keys_int64s: ints(),
+  keys_strings: strings(),
+  keys_tensor: tensor(),
+  values_floats: floats(),
+  values_int64s: ints(),
+  values_strings: strings(),
+  values_tensor: tensor(),
+}
+
+/** A LabelEncoder's table: places of keys, and what stands there. */
+interface Encoder {
+  readonly dtype: DType
+  readonly positions: ReadonlyMap<unknown, number>
+  /** The first key of `dense`, which says the place (or −1) of whole numbers without looking them up. */
+  readonly first: number
+  readonly dense: Int32Array | undefined
+  readonly stored: ArrayLike<unknown>
+  readonly rest: unknown
+}
+
+/** By the attributes: for texts, and for what is not text. */
+const encoders = new WeakMap<object, (Encoder | undefined)[]>()
+/** A dense table of keys takes no more entries than this. */
+const DENSE = 65536
+
+function encoderOf(a: AttributesOf<typeof encoderAttributes>, text: boolean): Encoder {
+  let made = encoders.get(a)
+  if (!made) encoders.set(a, (made = []))
+  return (made[Number(text)] ??= makeEncoder(a, text))
+}
+
+function makeEncoder(a: AttributesOf<typeof encoderAttributes>, text: boolean): Encoder {
+  const classes = a.classes_strings?.map((_, i) => i)
+  const backward = classes && !text
+  const keys = classes
+    ? backward
+      ? classes
+      : a.classes_strings!
+    : (a.keys_tensor?.data ?? a.keys_strings ?? a.keys_int64s ?? a.keys_floats)
+  const [dtype, values, otherwise] = classes
+    ? backward
+      ? (['string', a.classes_strings!, a.default_string] as const)
+      : (['int64', classes, a.default_int64] as const)
+    : a.values_tensor
+      ? ([
+          a.values_tensor.dtype,
+          a.values_tensor.data,
+          a.default_tensor?.data[0] ?? missing(a.values_tensor.dtype),
+        ] as const)
+      : a.values_strings
+        ? (['string', a.values_strings, a.default_string] as const)
+        : a.values_int64s
+          ? (['int64', a.values_int64s, a.default_int64] as const)
+          : (['float32', a.values_floats, a.default_float] as const)
+  if (!keys || !values || keys.length !== values.length)
+    throw new LanewiseError('E_VALUE', `${keys?.length ?? 'no'} keys for ${values?.length ?? 'no'} values`)
+  const positions = new Map<unknown, number>()
+  let [least, most] = [Infinity, -Infinity]
+  for (let i = keys.length - 1; i >= 0; i--) {
+    const key = typeof keys[i] === 'bigint' ? Number(keys[i]) : keys[i]
+    positions.set(key, i)
+    const whole = typeof key === 'number' && Number.isInteger(key)
+    least = whole ? Math.min(least, key) : -Infinity
+    most = whole ? Math.max(most, key) : Infinity
+  }
+  const dense = most - least < DENSE ? new Int32Array(most - least + 1).fill(-1) : undefined
+  if (dense) for (const [key, place] of positions) dense[(key as number) - least] = place
+  const stored =
+    dtype === 'string' || typeof values[0] === 'bigint' ? values : listData(dtype, values as readonly number[])
+  return { dtype, positions, first: least, dense, stored, rest: isBig(dtype) ? BigInt(otherwise) : otherwise }
+}
+
 /** NaN is a key like any other. */
 export const LabelEncoder = defineOp({
   name: 'LabelEncoder',
   domain,
   arity: 1,
-  attributes: {
-    classes_strings: strings(),
-    default_float: float(0),
-    default_int64: int(-1),
-    default_string: string('_Unused'),
-    default_tensor: tensor(),
-    keys_floats: floats(),
-    keys_int64s: ints(),
-    keys_strings: strings(),
-    keys_tensor: tensor(),
-    values_floats: floats(),
-    values_int64s: ints(),
-    values_strings: strings(),
-    values_tensor: tensor(),
-  },
-  compute({ attributes: a, inputs: [x] }) {
-    const classes = a.classes_strings?.map((_, i) => i)
-    const backward = classes && x.dtype !== 'string'
-    const keys = classes
-      ? backward
-        ? classes
-        : a.classes_strings!
-      : (a.keys_tensor?.data ?? a.keys_strings ?? a.keys_int64s ?? a.keys_floats)
-    const [dtype, values, otherwise] = classes
-      ? backward
-        ? (['string', a.classes_strings!, a.default_string] as const)
-        : (['int64', classes, a.default_int64] as const)
-      : a.values_tensor
-        ? ([
-            a.values_tensor.dtype,
-            a.values_tensor.data,
-            a.default_tensor?.data[0] ?? missing(a.values_tensor.dtype),
-          ] as const)
-        : a.values_strings
-          ? (['string', a.values_strings, a.default_string] as const)
-          : a.values_int64s
-            ? (['int64', a.values_int64s, a.default_int64] as const)
-            : (['float32', a.values_floats, a.default_float] as const)
-    if (!keys || !values || keys.length !== values.length)
-      throw new LanewiseError('E_VALUE', `${keys?.length ?? 'no'} keys for ${values?.length ?? 'no'} values`)
-    const same = (key: unknown) => (typeof key === 'bigint' ? Number(key) : key)
-    const positions = new Map<unknown, number>()
-    for (let i = keys.length - 1; i >= 0; i--) positions.set(same(keys[i]), i)
+  attributes: encoderAttributes,
+  infer: ({ attributes, inputs: [x] }) => [
+    { dtype: encoderOf(attributes, x.dtype === 'string').dtype, shape: x.shape },
+  ],
+  compute({ attributes, inputs: [x] }) {
+    const { dtype, positions, first, dense, stored, rest } = encoderOf(attributes, x.dtype === 'string')
     const data = hostZeros(dtype, x.shape).data as { [i: number]: unknown; length: number }
-    const stored =
-      dtype === 'string' || typeof values[0] === 'bigint' ? values : listData(dtype, values as readonly number[])
-    const rest = isBig(dtype) ? BigInt(otherwise) : otherwise
-    for (let i = 0; i < x.data.length; i++) {
-      const position = positions.get(same(x.data[i]))
-      data[i] = position === undefined ? rest : stored[position]
+    const keys: ArrayLike<unknown> = isBig(x.dtype) ? wholeNumbers(x) : x.data
+    for (let i = 0; i < keys.length; i++) {
+      const key = keys[i]
+      const position = (dense && typeof key === 'number' ? dense[key - first] : positions.get(key)) ?? -1
+      data[i] = position < 0 ? rest : stored[position]
     }
     return [hostTensor(dtype, x.shape, data as unknown as HostData)]
   },
 })
+
+/** 64-bit integers as numbers: those beyond ±2⁵³ lose their low bits. Twice as fast as asking each for its value. */
+function wholeNumbers({ dtype, data }: HostTensor): Float64Array {
+  const { buffer, byteOffset, length } = data as BigInt64Array
+  const low = new Uint32Array(buffer, byteOffset, 2 * length)
+  const high = dtype === 'int64' ? new Int32Array(buffer, byteOffset, 2 * length) : low
+  const numbers = new Float64Array(length)
+  for (let i = 0; i < length; i++) numbers[i] = high[2 * i + 1] * 0x100000000 + low[2 * i]
+  return numbers
+}
 
 function missing(dtype: DType): string | number {
   return dtype === 'string' ? '_Unused' : dtype.includes('int') ? -1 : 0
@@ -122,8 +170,9 @@ export const ArrayFeatureExtractor = defineOp({
     if (bad !== undefined) throw new LanewiseError('E_VALUE', `index ${bad} is outside [0, ${columns - 1}]`)
     const result = hostZeros(out.dtype, out.shape)
     const data = result.data as { [i: number]: unknown }
-    for (let i = 0; i < result.data.length; i++)
-      data[i] = x.data[Math.floor(i / indices.length) * columns + indices[i % indices.length]]
+    const count = indices.length
+    for (let from = 0, to = 0; to < result.data.length; from += columns, to += count)
+      for (let i = 0; i < count; i++) data[to + i] = x.data[from + indices[i]]
     return [result]
   },
 })
@@ -136,20 +185,28 @@ export const Scaler = defineOp({
   infer: ({ inputs: [x] }) => [{ dtype: 'float32', shape: x.shape }],
   compute({ attributes: { offset, scale }, inputs: [x] }) {
     const [, columns] = tableOf(x.shape)
-    const pick = (list: readonly number[], i: number, fallback: number) =>
-      list.length <= 1 ? (list[0] ?? fallback) : list[i % columns]
     for (const list of [offset, scale])
       if (list.length > 1 && list.length !== columns)
         throw new LanewiseError('E_VALUE', `${list.length} entries for ${columns} features`)
-    return [
-      floatTensor(
-        'float32',
-        x.shape,
-        Float64Array.from(numbersOf(x), (value, i) => (value - pick(offset, i, 0)) * pick(scale, i, 1)),
-      ),
-    ]
+    const from = numbersOf(x)
+    const values = new Float32Array(from.length)
+    const offsets = perColumn(offset, columns, 0)
+    const scales = perColumn(scale, columns, 1)
+    for (let at = 0; at < values.length; at += columns)
+      for (let c = 0; c < columns; c++) values[at + c] = Math.fround(from[at + c] - offsets[c]) * scales[c]
+    return [hostTensor('float32', x.shape, values)]
   },
 })
+
+/** A value for every column: none, one for all, or one for each. */
+function perColumn(list: readonly number[], columns: number, fallback: number): Float64Array {
+  return list.length > 1 ? Float64Array.from(list) : new Float64Array(columns).fill(list[0] ?? fallback)
+}
+
+/** Room for results of a type, as the fastest loop fills them. */
+function arrayFor(dtype: DType, length: number): Float32Array | Float64Array {
+  return dtype === 'float32' ? new Float32Array(length) : new Float64Array(length)
+}
 
 export const Normalizer = defineOp({
   name: 'Normalizer',
@@ -159,19 +216,19 @@ export const Normalizer = defineOp({
   infer: ({ inputs: [x] }) => [{ dtype: 'float32', shape: x.shape }],
   compute({ attributes: { norm }, inputs: [x] }) {
     const [rows, columns] = tableOf(x.shape)
-    const values = Float64Array.from(numbersOf(x))
-    const sizes: Record<string, (row: Float64Array) => number> = {
-      MAX: (row) => row.reduce((a, b) => Math.max(a, Math.abs(b)), 0),
-      L1: (row) => row.reduce((a, b) => a + Math.abs(b), 0),
-      L2: (row) => Math.sqrt(row.reduce((a, b) => a + b * b, 0)),
-    }
-    if (!Object.hasOwn(sizes, norm)) throw new LanewiseError('E_VALUE', `norm "${norm}" is not known`)
+    if (!['MAX', 'L1', 'L2'].includes(norm)) throw new LanewiseError('E_VALUE', `norm "${norm}" is not known`)
+    const from = numbersOf(x)
+    const values = new Float32Array(from.length)
     for (let r = 0; r < rows; r++) {
-      const row = values.subarray(r * columns, (r + 1) * columns)
-      const size = sizes[norm](row)
-      if (size !== 0) row.forEach((value, i) => (row[i] = value / size))
+      const at = r * columns
+      let size = norm === 'MAX' ? -Infinity : 0
+      if (norm === 'MAX') for (let c = 0; c < columns; c++) size = Math.max(size, from[at + c])
+      else if (norm === 'L1') for (let c = 0; c < columns; c++) size += Math.abs(from[at + c])
+      else for (let c = 0; c < columns; c++) size += from[at + c] * from[at + c]
+      if (norm === 'L2') size = Math.sqrt(size)
+      for (let c = 0; c < columns; c++) values[at + c] = size === 0 ? from[at + c] : from[at + c] / size
     }
-    return [floatTensor('float32', x.shape, values)]
+    return [hostTensor('float32', x.shape, values)]
   },
 })
 
@@ -193,9 +250,16 @@ export const Imputer = defineOp({
     if (imputed.length !== 1 && imputed.length !== columns)
       throw new LanewiseError('E_VALUE', `${imputed.length} values for ${columns} features`)
     const replaced = a.imputed_value_floats ? a.replaced_value_float : a.replaced_value_int64
-    const values = Float64Array.from(numbersOf(x), (value, i) =>
-      Object.is(value, replaced) || value === replaced ? imputed[imputed.length === 1 ? 0 : i % columns] : value,
-    )
+    const from = numbersOf(x)
+    const values = arrayFor(x.dtype, from.length)
+    const fill = perColumn(imputed, columns, 0)
+    const missing = Number.isNaN(replaced)
+    for (let at = 0; at < values.length; at += columns) {
+      for (let c = 0; c < columns; c++) {
+        const value = from[at + c]
+        values[at + c] = value === replaced || (missing && value !== value) ? fill[c] : value
+      }
+    }
     return [numericTensor(x.dtype, x.shape, values)]
   },
 })
@@ -210,11 +274,12 @@ export const OneHotEncoder = defineOp({
     { dtype: 'float32', shape: [...x.shape, (cats_int64s ?? cats_strings ?? []).length] },
   ],
   compute({ attributes: { cats_int64s, cats_strings, zeros }, inputs: [x], outputs: [y] }) {
-    const categories = new Map<unknown, number>((cats_strings ?? cats_int64s ?? []).map((category, i) => [category, i]))
+    const categories = categoriesOf(cats_strings ?? cats_int64s ?? [])
     const width = y.shape.at(-1)!
     const result = new Float32Array(sizeOf(y.shape))
-    for (let i = 0; i < x.data.length; i++) {
-      const value = x.data[i]
+    const values: ArrayLike<unknown> = isBig(x.dtype) ? wholeNumbers(x) : x.data
+    for (let i = 0; i < values.length; i++) {
+      const value = values[i]
       const category = categories.get(typeof value === 'string' ? value : Math.trunc(Number(value)))
       if (category !== undefined) result[i * width + category] = 1
       else if (!zeros) throw new LanewiseError('E_VALUE', `"${String(value)}" is none of the categories`)
@@ -222,6 +287,14 @@ export const OneHotEncoder = defineOp({
     return [hostTensor('float32', y.shape, result)]
   },
 })
+
+const categories = new WeakMap<object, ReadonlyMap<unknown, number>>()
+
+function categoriesOf(list: readonly (string | number)[]): ReadonlyMap<unknown, number> {
+  let made = categories.get(list)
+  if (!made) categories.set(list, (made = new Map<unknown, number>(list.map((category, i) => [category, i]))))
+  return made
+}
 
 export const FeatureVectorizer = defineOp({
   name: 'FeatureVectorizer',
@@ -248,64 +321,6 @@ export const FeatureVectorizer = defineOp({
   },
 })
 
-/** Scores of linear models: rows of x times coefficients (one row per target) plus intercepts. */
-function linear(
-  x: HostTensor,
-  coefficients: readonly number[],
-  intercepts: readonly number[] | undefined,
-  targets: number,
-): { rows: number; scores: Float64Array } {
-  const [rows, columns] = tableOf(x.shape)
-  if (!(targets >= 1) || coefficients.length !== targets * columns)
-    throw new LanewiseError(
-      'E_VALUE',
-      `${coefficients.length} coefficients for ${targets} targets of ${columns} features`,
-    )
-  if (intercepts && intercepts.length > 0 && intercepts.length !== targets)
-    throw new LanewiseError('E_VALUE', `${intercepts.length} intercepts for ${targets} targets`)
-  const transposed = new Float64Array(columns * targets)
-  for (let t = 0; t < targets; t++)
-    for (let c = 0; c < columns; c++) transposed[c * targets + t] = coefficients[t * columns + c]
-  const scores = new Float64Array(rows * targets)
-  product(scores, 0, numbersOf(x), 0, transposed, 0, rows, columns, targets)
-  if (intercepts?.length) scores.forEach((score, i) => (scores[i] = score + intercepts[i % targets]))
-  return { rows, scores }
-}
-
-export const LinearRegressor = defineOp({
-  name: 'LinearRegressor',
-  domain,
-  arity: 1,
-  attributes: { coefficients: floats([]), intercepts: floats(), post_transform: string('NONE'), targets: int(1) },
-  infer: ({ attributes: { targets }, inputs: [x] }) => [{ dtype: 'float32', shape: [tableOf(x.shape)[0], targets] }],
-  compute({ attributes: { coefficients, intercepts, post_transform, targets }, inputs: [x] }) {
-    const { rows, scores } = linear(x, coefficients, intercepts, targets)
-    postTransform(post_transform, scores, targets)
-    return [floatTensor('float32', [rows, targets], scores)]
-  },
-})
-
-/** Labels and scores. One row of coefficients for two classes says the second's score. */
-export const LinearClassifier = defineOp({
-  name: 'LinearClassifier',
-  domain,
-  arity: 1,
-  attributes: {
-    classlabels_ints: ints(),
-    classlabels_strings: strings(),
-    coefficients: required(floats()),
-    intercepts: floats(),
-    multi_class: int(0),
-    post_transform: string('NONE'),
-  },
-  compute({ attributes: a, inputs: [x] }) {
-    const [, columns] = tableOf(x.shape)
-    const given = columns === 0 ? 0 : a.coefficients.length / columns
-    const { rows, scores } = linear(x, a.coefficients, a.intercepts, given)
-    return classified(a, rows, given, scores, a.post_transform)
-  },
-})
-
 /** Names of classes that are texts: the classifier gives their numbers, and a LabelEncoder behind it the names. */
 export function labelsByNumber(node: UpgradeContext, op: string, numbers: string): void {
   const texts = node.attributes.get('classlabels_strings')
@@ -322,61 +337,6 @@ export function labelsByNumber(node: UpgradeContext, op: string, numbers: string
   node.attributes.set('values_strings', texts)
   node.inputs = [number]
   node.outputs = [labels]
-}
-
-/** The names of classes, of either type. */
-export interface Labels {
-  readonly classlabels_ints?: readonly number[]
-  readonly classlabels_strings?: readonly string[]
-}
-
-/** The labels of chosen classes. */
-export function labelTensor(
-  { classlabels_strings: texts, classlabels_ints: numbers = [] }: Labels,
-  chosen: readonly number[],
-): HostTensor {
-  if (texts?.length)
-    return hostTensor(
-      'string',
-      [chosen.length],
-      chosen.map((i) => texts[Math.max(i, 0)]),
-    )
-  return hostTensor(
-    'int64',
-    [chosen.length],
-    BigInt64Array.from(chosen, (i) => BigInt(numbers[Math.max(i, 0)])),
-  )
-}
-
-/** What classifiers return for a table of scores, `given` per row. */
-export function classified(
-  names: Labels,
-  rows: number,
-  given: number,
-  scores: Float64Array,
-  transform: string,
-): HostTensor[] {
-  const labels = (names.classlabels_strings?.length ? names.classlabels_strings : names.classlabels_ints) ?? []
-  const binary = given === 1 && labels.length === 2
-  if (!binary && labels.length !== given)
-    throw new LanewiseError('E_VALUE', `${labels.length} labels for ${given} scores`)
-  const chosen: number[] = []
-  for (let r = 0; r < rows; r++) {
-    const row = scores.subarray(r * given, (r + 1) * given)
-    if (binary) chosen.push(row[0] > (transform === 'LOGISTIC' || transform === 'NONE' ? 0 : 0.5) ? 1 : 0)
-    else chosen.push(row.indexOf(row.reduce((a, b) => Math.max(a, b), -Infinity)))
-  }
-  let table = scores
-  if (binary) {
-    // Both classes get a score: of probabilities the rest to 1, of others the opposite.
-    table = new Float64Array(2 * rows)
-    for (let r = 0; r < rows; r++) {
-      table[2 * r] = -scores[r]
-      table[2 * r + 1] = scores[r]
-    }
-  }
-  postTransform(transform, table, labels.length)
-  return [labelTensor(names, chosen), floatTensor('float32', [rows, labels.length], table)]
 }
 
 /** A map from labels to scores per row. */

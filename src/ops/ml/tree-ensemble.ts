@@ -3,12 +3,12 @@ import { LanewiseError } from '../../core/errors.js'
 import type { DType } from '../../core/dtype.js'
 import type { HostTensor } from '../../core/host.js'
 import { float, floats, int, ints, required, string, strings, tensor } from '../../ir/attributes.js'
-import { defineOp, type Address, type Emitter, type Operand } from '../../ir/op.js'
+import { defineOp, type Address, type Emitter } from '../../ir/op.js'
 import { emitCast } from '../elementwise/cast.js'
 import { numbersOf } from '../elementwise/scalar-floats.js'
 import { layOutForest, LEQ, MEMBER, type Forest, type Trees } from './forest.js'
 import { labelsByNumber, tableOf } from './ml.js'
-import { emitTransform, emitVote, type Vote } from './scores.js'
+import { asFloat, emitTransform, emitVote, isFeature, placeless, type Vote } from './scores.js'
 
 const domain = 'ai.onnx.ml'
 const LEAF = -1
@@ -17,8 +17,6 @@ const transforms = ['NONE', 'SOFTMAX', 'LOGISTIC', 'SOFTMAX_ZERO', 'PROBIT']
 const aggregates = ['AVERAGE', 'SUM', 'MIN', 'MAX'] as const
 /** Bytes of prepared rows that stay in the nearest cache beside the nodes. */
 const BLOCK_BYTES = 16384
-
-type Precision = 'float32' | 'float64'
 
 /** Forests by the attributes that describe them and whether x is float64: made once, however many plans a session has. */
 const forests = new WeakMap<object, (Forest | undefined)[]>()
@@ -37,26 +35,6 @@ function forestOf(
   return (made[Number(x === 'float64')] ??= layOutForest(trees(), x !== 'float64' && enough() ? 'float32' : 'float64'))
 }
 
-const kernel = ([x]: readonly (DType | undefined)[]): boolean =>
-  x === 'float32' || x === 'float64' || x === 'int32' || x === 'int64'
-
-/** An operand as another type. */
-function as(e: Emitter<unknown>, x: Operand, dtype: Precision): Address {
-  if (x.dtype === dtype) return x.at
-  const at = e.scratch(x.size * (dtype === 'float64' ? 8 : 4))
-  // Integers are compared with float32 splits as float32.
-  if (dtype === 'float64' && x.dtype !== 'float32') {
-    const between = { ...operandOf(x), dtype: 'float32' as const, at: e.scratch(x.size * 4) }
-    emitCast(e, x, between)
-    emitCast(e, between, { ...operandOf(x), dtype, at })
-  } else emitCast(e, x, { ...operandOf(x), dtype, at })
-  return at
-}
-
-function operandOf({ shape, order, physical, size }: Operand): Omit<Operand, 'dtype' | 'at'> {
-  return { shape, order, physical, size, constant: undefined }
-}
-
 /** Scores of every row of input 0, in the forest's precision. */
 function emitForest(e: Emitter<unknown>, forest: Forest, scores: Address): void {
   const x = e.input(0)
@@ -69,7 +47,7 @@ function emitForest(e: Emitter<unknown>, forest: Forest, scores: Address): void 
   const block = Math.min(rows, 8 * Math.max(1, Math.min(8, Math.floor(BLOCK_BYTES / (8 * bytes)))))
   e.call(
     forest.dtype === 'float64' ? 'trees_f64' : 'trees_f32',
-    as(e, x, forest.dtype),
+    asFloat(e, x, forest.dtype),
     scores,
     e.constant(forest.block),
     columns,
@@ -85,13 +63,13 @@ function emitScores(e: Emitter<unknown>, forest: Forest, transform: string): voi
   const y = e.output(0)
   if (y.dtype === forest.dtype) emitForest(e, forest, y.at)
   else {
-    const from = { ...operandOf(y), dtype: forest.dtype, at: e.scratch(y.size * (forest.dtype === 'float64' ? 8 : 4)) }
+    const from = { ...placeless(y), dtype: forest.dtype, at: e.scratch(y.size * (forest.dtype === 'float64' ? 8 : 4)) }
     emitForest(e, forest, from.at)
     emitCast(e, from, y)
   }
   if (y.dtype === 'float32') return emitTransform(e, transform, y, forest.targets)
   if (transform === 'NONE') return
-  const narrow = { ...operandOf(y), dtype: 'float32' as const, at: e.scratch(y.size * 4) }
+  const narrow = { ...placeless(y), dtype: 'float32' as const, at: e.scratch(y.size * 4) }
   emitCast(e, y, narrow)
   emitTransform(e, transform, narrow, forest.targets)
   emitCast(e, narrow, y)
@@ -329,7 +307,7 @@ export const TreeEnsembleRegressor = defineOp({
   infer: ({ attributes: { n_targets: targets }, inputs: [x] }) => [
     { dtype: 'float32', shape: [tableOf(x.shape)[0], targets] },
   ],
-  kernel,
+  kernel: ([x]) => isFeature(x),
   emit(e) {
     const { attributes: a } = e
     const leaves = {
@@ -368,7 +346,7 @@ export const TreeEnsembleClassifier = defineOp({
       { dtype: 'float32', shape: [rows, labels.length] },
     ]
   },
-  kernel,
+  kernel: ([x]) => isFeature(x),
   emit(e) {
     const { attributes: a } = e
     const labels = a.classlabels_int64s ?? []
