@@ -1,130 +1,417 @@
-import { dtypeToOnnx } from '../core/dtype.js'
+import { byteSize, dtypeToOnnx } from '../core/dtype.js'
 import { VERSION } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
-import { bodiesOf, capturedBy, usedBy, type DeclaredType, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { HostTensor } from '../core/host.js'
+import { sizeOf } from '../core/shape.js'
 import type { AttributeKind } from '../ir/attributes.js'
+import { bodiesOf, capturedBy, usedBy, type DeclaredType, type Graph, type Node, type Value } from '../ir/graph.js'
+import { inferTypes, type Inferred } from '../ir/infer.js'
+import type { TensorType } from '../ir/op.js'
+import { downgrade, type Surroundings, type WrittenNode } from './downgrade.js'
 import {
   AttributeType,
   type AttributeProto,
+  type FunctionProto,
   type GraphProto,
   type ModelProto,
   type NodeProto,
+  type TensorProto,
   type TypeProto,
   type ValueInfoProto,
 } from './schema/onnx.js'
 import type { Init } from './schema/table.js'
 import { encodeTensor } from './tensor-proto.js'
+import { introducedAt, OLDEST_OPSET } from './versions.js'
 import { writeModel } from './wire.js'
 
 /** The operator set that exported files import: what today's runtimes read. Every definition's newest semantics is valid there. */
 const EXPORT_OPSET = 21
-/** The file format's version that goes with it. */
-const IR_VERSION = 10
+/** The newest operator set that can be written. */
+export const NEWEST_WRITTEN = 28
+/** The file format's version that goes with an operator set; before 4, constants had to be inputs as well. */
+const IR_VERSIONS: readonly (readonly [opset: number, ir: number])[] = [
+  [9, 4],
+  [10, 5],
+  [11, 6],
+  [14, 7],
+  [18, 8],
+  [20, 9],
+  [22, 10],
+  [23, 11],
+  [24, 12],
+]
+const NEWEST_IR = 13
+/** Protobuf lengths are 31 bits. */
+const LARGEST_FILE = 2 ** 31 - 1
+/** Where tensors begin in an external file: a cache line, and more than any element. */
+const EXTERNAL_ALIGN = 64
 
+/** Where the elements of large tensors go instead of the model file. */
+export interface ExternalDataTarget {
+  /** The file's name as the model says it: relative to the model, such as "model.onnx.data". */
+  readonly location: string
+  /** Receives the file piece by piece, in order; a piece may be a view of a tensor: write it at once, or copy it. */
+  write(piece: Uint8Array): void
+  /** Tensors with fewer bytes stay in the model; 1024 by default. */
+  readonly threshold?: number
+}
+
+/** How a graph is written. */
 export interface ExportOptions {
+  /**
+   * The operator set to import: nodes are rewritten for it, or refused with their names. By default 21, or the oldest newer one that has every operator.
+   */
   readonly opset?: number
+  /** `metadata_props` of the model: `InferenceSession.metadata`. */
   readonly metadata?: Readonly<Record<string, string>>
+  /** What the file says made it; Lanewise by default. */
+  readonly producer?: { readonly name: string; readonly version?: string }
+  /** Descriptions of the graph (by its name), nodes and values, by name. */
+  readonly docStrings?: Readonly<Record<string, string>>
+  /** Writes operators that have a `body` (your own) with it, as functions of the model: a runtime that does not know them can run it then. */
+  readonly functions?: boolean
+  /** Puts the elements of large tensors into a file beside the model: needed for more than 2 GiB. */
+  readonly externalData?: ExternalDataTarget
+  /** The most bytes a model file may have, 2³¹ − 1 by default: beyond that, readers of protobuf stop. */
+  readonly sizeLimit?: number
 }
 
 /**
  * The bytes of an ONNX file for a graph.
  *
- * @throws LanewiseError `E_UNSUPPORTED` for a graph that passes have rewritten (fused nodes are not ONNX).
+ * @throws LanewiseError `E_UNSUPPORTED` for a graph that passes have rewritten (fused nodes are not ONNX) and for a node that the operator set cannot
+ *   say; `E_VALUE` for an operator set that is not written; `E_BUDGET` if the file would be too large without `externalData`.
  */
 export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Array {
-  const { opset = opsetFor(graph), metadata = {} } = options
-  const domains = new Set<string>()
+  const { opset = opsetFor(graph), metadata = {}, producer, sizeLimit = LARGEST_FILE } = options
+  if (!Number.isInteger(opset) || opset < OLDEST_OPSET || opset > NEWEST_WRITTEN)
+    throw new LanewiseError('E_VALUE', `operator set ${opset} is not written`, {
+      opset,
+      expected: `${OLDEST_OPSET} to ${NEWEST_WRITTEN}`,
+    })
+  const writer = new Writer(opset, options)
+  const main = writer.graph(graph, new Set(), new Map())
   const model: Init<ModelProto> = {
-    irVersion: IR_VERSION,
-    producerName: 'lanewise',
-    producerVersion: VERSION,
-    graph: graphProto(graph, domains, true),
-    opsetImport: [
-      { domain: '', version: opset },
-      ...[...domains].filter((domain) => domain !== '').map((domain) => ({ domain, version: 1 })),
-    ],
+    irVersion: writer.functions.length > 0 ? Math.max(irVersion(opset), 8) : irVersion(opset),
+    producerName: producer?.name ?? 'lanewise',
+    producerVersion: producer ? (producer.version ?? '') : VERSION,
+    graph: main,
+    functions: writer.functions,
+    opsetImport: writer.imports(),
     metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
   }
+  if (writer.tensorBytes > sizeLimit)
+    throw new LanewiseError(
+      'E_BUDGET',
+      `the tensors take ${writer.tensorBytes} bytes, more than a model file may have: give exportModel a place for externalData`,
+      { expected: `<= ${sizeLimit}`, actual: String(writer.tensorBytes) },
+    )
   return writeModel(model)
+}
+
+function irVersion(opset: number): number {
+  return IR_VERSIONS.find(([below]) => opset <= below)?.[1] ?? NEWEST_IR
 }
 
 /** The operator set to import: the usual one, or a newer one if an operator needs it. */
 function opsetFor(graph: Graph): number {
   let opset = EXPORT_OPSET
   for (const node of graph.nodes) {
-    if (node.op.domain === '') opset = Math.max(opset, node.op.since ?? 0)
+    if (isOnnx(node)) opset = Math.max(opset, node.op.since ?? 0, introducedAt(node.op.name))
     for (const body of bodiesOf(node)) opset = Math.max(opset, opsetFor(body))
   }
   return opset
 }
 
-function graphProto(graph: Graph, domains: Set<string>, outermost: boolean): Init<GraphProto> {
-  const constants = new Map<Value, HostTensor>()
-  const own = outermost ? undefined : new Set(capturedBy(graph))
+function isOnnx({ op }: Node): boolean {
+  return op.domain === '' || op.domain === 'ai.onnx'
+}
+
+/** Names of values as they are written: those of a body must differ from all around it. */
+type Names = Map<Value, string>
+
+class Writer {
+  readonly functions: Init<FunctionProto>[] = []
+  /** Bytes of tensors in the model file itself. */
+  tensorBytes = 0
+  private readonly domains = new Set<string>()
+  private readonly written = new Map<string, string>()
+  private externalBytes = 0
+  /** The graph whose nodes are being written: bodies may take values from it. */
+  private enclosing: Around | undefined
+  /** Names that written nodes read: a constant that became an attribute is not written itself. */
+  private readonly read = new Set<string>()
+
+  constructor(
+    private readonly opset: number,
+    private readonly options: ExportOptions,
+  ) {}
+
+  imports(): { domain: string; version: number }[] {
+    return [
+      { domain: '', version: this.opset },
+      ...[...this.domains].filter((domain) => domain !== '').map((domain) => ({ domain, version: 1 })),
+    ]
+  }
+
+  /** @param taken - names of the graphs around. @param outer - how their values are called. */
+  graph(graph: Graph, taken: ReadonlySet<string>, outer: ReadonlyMap<Value, string>): Init<GraphProto> {
+    const names = new Map(outer)
+    const used = new Set(taken)
+    // Inputs and outputs of the model keep their names whatever else is called so.
+    const own = ownValues(graph, outer)
+    for (const value of [...graph.inputs, ...graph.outputs]) if (own.has(value)) this.name(value, names, used)
+    for (const value of own) this.name(value, names, used)
+    const constants = new Map<Value, HostTensor>()
+    for (const value of own) if (value.constant) constants.set(value, value.constant)
+    const around = new Around(
+      graph,
+      (value) => {
+        this.name(value, names, used)
+        if (value.constant) constants.set(value, value.constant)
+        return value
+      },
+      this.enclosing,
+    )
+    this.enclosing = around
+    const node = graph.nodes.flatMap((one) => this.node(one, names, used, around))
+    this.enclosing = around.outer
+    for (const value of graph.outputs) this.read.add(names.get(value) ?? value.name)
+    const initializers = [...constants].flatMap(([value, tensor]) => {
+      const name = names.get(value) ?? value.name
+      return this.read.has(name) ? [this.tensor(name, tensor)] : []
+    })
+    return {
+      name: graph.name,
+      docString: this.options.docStrings?.[graph.name] ?? '',
+      node,
+      initializer: initializers,
+      input: graph.inputs.map((value) => this.valueInfo(value, names)),
+      output: graph.outputs.map((value) => this.valueInfo(value, names)),
+    }
+  }
+
+  private name(value: Value, names: Names, used: Set<string>): void {
+    if (names.has(value)) return
+    let name = value.name
+    for (let i = 1; used.has(name) || name === ''; i++) name = `${value.name}_${i}`
+    used.add(name)
+    names.set(value, name)
+  }
+
+  private node(node: Node, names: Names, used: ReadonlySet<string>, around: Surroundings): Init<NodeProto>[] {
+    const { op, name, fused } = node
+    if (Object.keys(fused).length > 0)
+      throw new LanewiseError('E_UNSUPPORTED', 'a fused node cannot be written as ONNX').at(op.name, name)
+    const domain = isOnnx(node) ? '' : op.domain
+    this.domains.add(domain)
+    const written: readonly WrittenNode[] =
+      domain === ''
+        ? downgrade(node, this.opset, around)
+        : [{ type: op.name, inputs: [...node.inputs], outputs: node.outputs, attributes: given(node) }]
+    const overload = domain !== '' && this.options.functions && op.body ? this.function(node) : undefined
+    return written.map(({ type, inputs, outputs, attributes }, i) => ({
+      opType: type,
+      domain,
+      name: written.length > 1 ? `${name}/${i}` : name,
+      docString: this.options.docStrings?.[name] ?? '',
+      overload,
+      input: trimmed(inputs).map((value) => (value ? this.reading(names.get(value) ?? value.name) : '')),
+      output: outputs.map((value) => (value ? (names.get(value) ?? value.name) : '')),
+      attribute: [...attributes].map(([key, { kind, value }]) => this.attribute(key, kind, value, names, used)),
+    }))
+  }
+
+  private reading(name: string): string {
+    this.read.add(name)
+    return name
+  }
+
+  /** Writes a function with the operator's body; those with other attributes are told apart by `overload`. */
+  private function(node: Node): string {
+    const { op, attributes } = node
+    const key = `${op.domain}::${op.name}::${JSON.stringify(Object.entries(attributes))}`
+    let overload = this.written.get(key)
+    if (overload !== undefined) return overload
+    const same = this.functions.filter(({ name, domain }) => name === op.name && domain === op.domain).length
+    this.written.set(key, (overload = same === 0 ? '' : String(same)))
+    const body = op.body?.(attributes)
+    if (!body) return overload
+    const { input = [], output = [], node: nodes = [], initializer = [] } = this.graph(body, new Set(), new Map())
+    const constants = initializer.map((tensor, i): Init<NodeProto> => ({
+      opType: 'Constant',
+      name: `${op.name}/constant${i}`,
+      output: [tensor.name ?? ''],
+      attribute: [{ name: 'value', type: AttributeType.TENSOR, t: { ...tensor, name: '' } }],
+    }))
+    this.functions.push({
+      name: op.name,
+      domain: op.domain,
+      overload,
+      input: input.map(({ name = '' }) => name),
+      output: output.map(({ name = '' }) => name),
+      attribute: Object.keys(op.attributes),
+      node: [...constants, ...nodes],
+      opsetImport: this.imports(),
+    })
+    return overload
+  }
+
+  private tensor(name: string, tensor: HostTensor): Init<TensorProto> {
+    const proto = encodeTensor(name, tensor)
+    const { externalData } = this.options
+    const bytes = proto.rawData?.byteLength ?? byteSize(tensor.dtype) * sizeOf(tensor.shape)
+    if (!externalData || !proto.rawData || bytes < (externalData.threshold ?? 1024)) {
+      this.tensorBytes += bytes
+      return proto
+    }
+    const gap = (EXTERNAL_ALIGN - (this.externalBytes % EXTERNAL_ALIGN)) % EXTERNAL_ALIGN
+    if (gap > 0) externalData.write(new Uint8Array(gap))
+    const offset = this.externalBytes + gap
+    externalData.write(proto.rawData)
+    this.externalBytes = offset + bytes
+    const entries = { location: externalData.location, offset: String(offset), length: String(bytes) }
+    return {
+      name,
+      dims: proto.dims,
+      dataType: proto.dataType,
+      dataLocation: 1,
+      externalData: Object.entries(entries).map(([key, value]) => ({ key, value })),
+    }
+  }
+
+  private attribute(
+    name: string,
+    kind: AttributeKind,
+    value: unknown,
+    names: Names,
+    used: ReadonlySet<string>,
+  ): Init<AttributeProto> {
+    const utf8 = new TextEncoder()
+    switch (kind) {
+      case 'int':
+        return { name, type: AttributeType.INT, i: BigInt(value as number) }
+      case 'ints':
+        return { name, type: AttributeType.INTS, ints: BigInt64Array.from(value as number[], BigInt) }
+      case 'float':
+        return { name, type: AttributeType.FLOAT, f: value as number }
+      case 'floats':
+        return { name, type: AttributeType.FLOATS, floats: Float32Array.from(value as number[]) }
+      case 'string':
+        return { name, type: AttributeType.STRING, s: utf8.encode(value as string) }
+      case 'strings':
+        return { name, type: AttributeType.STRINGS, strings: (value as string[]).map((text) => utf8.encode(text)) }
+      case 'tensor':
+        return { name, type: AttributeType.TENSOR, t: this.tensor('', value as HostTensor) }
+      case 'graph':
+        return { name, type: AttributeType.GRAPH, g: this.graph(value as Graph, used, names) }
+      case 'other':
+        throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" cannot be written: its value was not kept`)
+    }
+  }
+
+  private valueInfo(value: Value, names: Names): Init<ValueInfoProto> {
+    const declared =
+      value.declared ??
+      (value.constant && { kind: 'tensor' as const, dtype: value.constant.dtype, shape: value.constant.shape })
+    const docString = this.options.docStrings?.[value.name] ?? ''
+    return { name: names.get(value) ?? value.name, type: declared && typeProto(declared), docString }
+  }
+}
+
+/** The values that belong to a graph itself, in the order in which they turn up. */
+function ownValues(graph: Graph, outer: ReadonlyMap<Value, string>): Set<Value> {
+  const own = new Set<Value>(graph.inputs)
+  const captured = outer.size > 0 ? new Set(capturedBy(graph)) : undefined
   const note = (value: Value | undefined) => {
-    // A body uses the constants of the graphs around it by name.
-    if (value?.constant && !own?.has(value)) constants.set(value, value.constant)
+    // A body uses what is around it by name.
+    if (value && !outer.has(value) && !(captured?.has(value) && !value.constant)) own.add(value)
   }
-  for (const node of graph.nodes) for (const value of usedBy(node)) note(value)
+  for (const node of graph.nodes) {
+    usedBy(node).forEach(note)
+    node.outputs.forEach(note)
+  }
   graph.outputs.forEach(note)
-  return {
-    name: graph.name,
-    node: graph.nodes.map((node) => nodeProto(node, domains)),
-    initializer: [...constants].map(([value, tensor]) => encodeTensor(value.name, tensor)),
-    input: graph.inputs.map(valueInfo),
-    output: graph.outputs.map(valueInfo),
-  }
+  return own
 }
 
-function nodeProto(node: Node, domains: Set<string>): Init<NodeProto> {
-  const { op, name, attributes, inputs, outputs, fused } = node
-  if (Object.keys(fused).length > 0)
-    throw new LanewiseError('E_UNSUPPORTED', 'a fused node cannot be written as ONNX').at(op.name, name)
-  domains.add(op.domain)
-  const attribute = Object.entries(op.attributes).flatMap(([key, spec]) => {
-    const value = attributes[key]
-    return value === undefined || value === spec.fallback ? [] : [attributeProto(key, spec.kind, value, domains)]
-  })
-  return {
-    opType: op.name,
-    domain: op.domain,
-    name,
-    input: inputs.map((value) => value?.name ?? ''),
-    output: outputs.map((value) => value?.name ?? ''),
-    attribute,
+/** What is known of a graph's values, found out when somebody asks. */
+class Around implements Surroundings {
+  private types: ReadonlyMap<Value, Inferred> | undefined
+
+  constructor(
+    private readonly graph: Graph,
+    private readonly add: (value: Value) => Value,
+    readonly outer: Around | undefined,
+  ) {}
+
+  rank(value: Value | undefined): number | undefined {
+    return value && (value.constant?.shape ?? this.found(value)?.type.shape ?? value.declared?.shape)?.length
   }
+
+  dtype(value: Value | undefined) {
+    return value && (value.constant?.dtype ?? this.found(value)?.type.dtype ?? value.declared?.dtype)
+  }
+
+  sizes(value: Value | undefined): readonly (number | undefined)[] | undefined {
+    const shape = value && (value.constant?.shape ?? value.declared?.shape)
+    return shape?.map((size) => (typeof size === 'number' ? size : undefined))
+  }
+
+  known(value: Value | undefined): HostTensor | undefined {
+    return value && (value.constant ?? this.constants().get(value)?.known)
+  }
+
+  constant(stem: string, tensor: HostTensor): Value {
+    return this.add({ name: stem, constant: tensor })
+  }
+
+  value(stem: string): Value {
+    return this.add({ name: stem })
+  }
+
+  private found(value: Value): Inferred | undefined {
+    if (!this.types) this.types = this.infer()
+    return this.types.get(value)
+  }
+
+  private infer(): ReadonlyMap<Value, Inferred> {
+    const inputs = new Map<Value, TensorType>()
+    for (const value of this.outer ? capturedBy(this.graph) : []) {
+      const type = this.outer?.found(value)?.type
+      if (type) inputs.set(value, type)
+    }
+    for (const input of this.graph.inputs) {
+      const { kind, dtype, shape } = input.declared ?? {}
+      // Ranks are wanted only: any number will do for a free size.
+      if (kind === 'tensor' && dtype && shape)
+        inputs.set(input, { dtype, shape: shape.map((size) => (typeof size === 'number' ? size : FREE)) })
+    }
+    return inferTypes(this.graph, inputs, () => undefined)
+  }
+
+  /** What follows from constants alone, whatever the inputs are. */
+  private constants(): ReadonlyMap<Value, Inferred> {
+    return (this.fixed ??= inferTypes(this.graph, new Map(), () => undefined))
+  }
+
+  private fixed: ReadonlyMap<Value, Inferred> | undefined
 }
 
-function attributeProto(name: string, kind: AttributeKind, value: unknown, domains: Set<string>): Init<AttributeProto> {
-  const utf8 = new TextEncoder()
-  switch (kind) {
-    case 'int':
-      return { name, type: AttributeType.INT, i: BigInt(value as number) }
-    case 'ints':
-      return { name, type: AttributeType.INTS, ints: BigInt64Array.from(value as number[], BigInt) }
-    case 'float':
-      return { name, type: AttributeType.FLOAT, f: value as number }
-    case 'floats':
-      return { name, type: AttributeType.FLOATS, floats: Float32Array.from(value as number[]) }
-    case 'string':
-      return { name, type: AttributeType.STRING, s: utf8.encode(value as string) }
-    case 'strings':
-      return { name, type: AttributeType.STRINGS, strings: (value as string[]).map((text) => utf8.encode(text)) }
-    case 'tensor':
-      return { name, type: AttributeType.TENSOR, t: encodeTensor('', value as HostTensor) }
-    case 'graph':
-      return { name, type: AttributeType.GRAPH, g: graphProto(value as Graph, domains, false) }
-    case 'other':
-      throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" cannot be written: its value was not kept`)
-  }
+const FREE = 5040
+
+function given(node: Node): WrittenNode['attributes'] {
+  return new Map(
+    Object.entries(node.op.attributes).flatMap(([key, { kind, fallback }]) => {
+      const value = node.attributes[key]
+      return value === undefined || value === fallback ? [] : [[key, { kind, value }]]
+    }),
+  )
 }
 
-function valueInfo(value: Value): Init<ValueInfoProto> {
-  const declared =
-    value.declared ??
-    (value.constant && { kind: 'tensor' as const, dtype: value.constant.dtype, shape: value.constant.shape })
-  return { name: value.name, type: declared && typeProto(declared) }
+/** Inputs left out at the end are not written. */
+function trimmed<T>(list: readonly (T | undefined)[]): readonly (T | undefined)[] {
+  return list.slice(0, list.findLastIndex((item) => item !== undefined) + 1)
 }
 
 function typeProto({ kind, dtype, shape }: DeclaredType): Init<TypeProto> | undefined {

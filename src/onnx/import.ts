@@ -19,6 +19,7 @@ import {
 } from './schema/onnx.js'
 import { decodeSparseTensor, decodeTensor } from './tensor-proto.js'
 import { upgradeNode } from './upgrade.js'
+import { mostInputs } from './input-counts.js'
 
 /** The newest version of the ai.onnx operator set that the definitions describe. */
 export const NEWEST_OPSET = 28
@@ -249,6 +250,16 @@ class Importer {
         throw error instanceof LanewiseError ? error.at(proto.opType, label) : error
       }
     }
+    if (domain === '' && opset !== undefined && proto.input.length > mostInputs(proto.opType, opset))
+      throw new LanewiseError(
+        'E_GRAPH',
+        `operator set ${opset} knows ${mostInputs(proto.opType, opset)} of its inputs`,
+        {
+          opset,
+          expected: `<= ${mostInputs(proto.opType, opset)}`,
+          actual: String(proto.input.length),
+        },
+      ).at(proto.opType, label)
     upgradeNode({ op, name: label, raw, inputs: proto.input, outputs: proto.output }, opset ?? NEWEST_OPSET, {
       node: (node) => into.push({ ...node, origin }),
       constant: (name, constant) => constants.push({ name, constant }),

@@ -1,0 +1,311 @@
+import { LanewiseError } from '../core/errors.js'
+import type { HostTensor } from '../core/host.js'
+import { parseAttributes } from '../ir/attributes.js'
+import { bodiesOf, notFused, usedBy, type Graph, type Node, type Value } from '../ir/graph.js'
+import { checkInputs } from '../ir/op.js'
+import { findOp } from '../ir/registry.js'
+import { sortNodes } from '../ir/sort.js'
+import { memoryExternalData, type ExternalFile } from '../onnx/external-data.js'
+import { importModel, usesRareOps, type ImportedModel } from '../onnx/import.js'
+import { readModel } from '../onnx/wire.js'
+import { platform } from '../platform/platform.js'
+import { attributesFrom } from './attributes.js'
+import { declareOutputs } from './declare-outputs.js'
+import { hostOf, isTensorLike, type TensorLike } from './value.js'
+
+/** What a node is made with besides its operator, inputs and attributes. */
+export interface NodeOptions {
+  readonly name?: string
+  /** The operator's domain; ai.onnx by default. */
+  readonly domain?: string
+  /** How many outputs it has, 1 by default. */
+  readonly outputs?: number
+}
+
+/**
+ * A model to look at and to change: nodes in an order in which every value is made before it is read, at the newest operator semantics (whatever the file's
+ * set was), with the model's own functions expanded. `exportModel` writes it.
+ *
+ * A value or node is named by itself or by its name.
+ */
+export class ModelGraph implements Graph {
+  readonly name: string
+  readonly inputs: Value[]
+  readonly outputs: Value[]
+  /** `metadata_props` of the file; `exportModel(graph, { metadata: Object.fromEntries(graph.metadata) })` writes them again. */
+  readonly metadata: Map<string, string>
+  /** The operator sets that the file imports, by domain ('' is ai.onnx). */
+  readonly opsets: ReadonlyMap<string, number>
+  /** What made the file. */
+  readonly producer: string
+  private list: readonly Node[]
+  private sorted = true
+
+  /** @internal */
+  constructor({ graph, metadata, opsets, producer }: ImportedModel) {
+    this.name = graph.name
+    this.inputs = [...graph.inputs]
+    this.outputs = [...graph.outputs]
+    this.list = graph.nodes
+    this.metadata = new Map(metadata)
+    this.opsets = opsets
+    this.producer = producer
+  }
+
+  /** Every node. @throws LanewiseError `E_GRAPH` if changes have made a cycle. */
+  get nodes(): readonly Node[] {
+    if (!this.sorted) this.list = sortNodes(this.list)
+    this.sorted = true
+    return this.list
+  }
+
+  /** Every value that a node of this graph reads or makes, inputs and outputs. */
+  get values(): ReadonlySet<Value> {
+    const values = new Set<Value>(this.inputs)
+    for (const node of this.list) for (const value of [...usedBy(node), ...node.outputs]) if (value) values.add(value)
+    for (const value of this.outputs) values.add(value)
+    return values
+  }
+
+  /** @throws LanewiseError `E_GRAPH` if there is none of that name. */
+  value(name: string | Value): Value {
+    if (typeof name !== 'string') return name
+    for (const value of this.values) if (value.name === name) return value
+    throw new LanewiseError('E_GRAPH', `there is no value "${name}" in the graph`, { tensor: name })
+  }
+
+  /** @throws LanewiseError `E_GRAPH` if there is none of that name. */
+  node(name: string | Node): Node {
+    const node = typeof name === 'string' ? this.list.find((one) => one.name === name) : name
+    if (node && this.list.includes(node)) return node
+    throw new LanewiseError('E_GRAPH', `there is no node "${typeof name === 'string' ? name : name.name}" in the graph`)
+  }
+
+  /** The node that makes a value; undefined for inputs and constants. */
+  producerOf(value: string | Value): Node | undefined {
+    const wanted = this.value(value)
+    return this.list.find((node) => node.outputs.includes(wanted))
+  }
+
+  /** The nodes that read a value, those with bodies that do among them. */
+  consumersOf(value: string | Value): Node[] {
+    const wanted = this.value(value)
+    return this.list.filter((node) => usedBy(node).includes(wanted))
+  }
+
+  /** Gives a value another name. @throws LanewiseError `E_GRAPH` if that name is taken. */
+  rename(value: string | Value, name: string): Value {
+    const renamed = this.value(value)
+    if (name === '' || [...this.values].some((other) => other !== renamed && other.name === name))
+      throw new LanewiseError('E_GRAPH', `the name "${name}" is taken`, { tensor: name })
+    ;(renamed as { name: string }).name = name
+    return renamed
+  }
+
+  /** Gives a size of inputs and outputs that is free another name, or a number. */
+  renameDimension(name: string, to: string | number): void {
+    for (const value of this.values) {
+      const { declared } = value
+      if (!declared?.shape?.includes(name)) continue
+      value.declared = { ...declared, shape: declared.shape.map((size) => (size === name ? to : size)) }
+    }
+  }
+
+  /** A constant for a node to read. @throws LanewiseError `E_GRAPH` if the name is taken. */
+  constant(name: string, tensor: HostTensor | TensorLike): Value {
+    if ([...this.values].some((value) => value.name === name))
+      throw new LanewiseError('E_GRAPH', `the name "${name}" is taken`, { tensor: name })
+    return { name, constant: isTensorLike(tensor) ? hostOf(tensor, name) : tensor }
+  }
+
+  /**
+   * Adds a node; nobody reads its outputs yet.
+   *
+   * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes or inputs.
+   */
+  add(
+    type: string,
+    inputs: readonly (string | Value | undefined)[],
+    attributes: Readonly<Record<string, unknown>> = {},
+    { name, domain = '', outputs = 1 }: NodeOptions = {},
+  ): Value[] {
+    const op = findOp(domain, type)
+    const label = this.unused(name ?? type, new Set(this.list.map((node) => node.name)))
+    if (!op) throw new LanewiseError('E_UNSUPPORTED', `the operator ${type} is not known`, { op: type, node: label })
+    try {
+      const given = inputs.map((input) => (input === undefined ? undefined : this.value(input)))
+      checkInputs(op, given)
+      const parsed = parseAttributes(op.attributes, attributesFrom(op, attributes))
+      const taken = new Set([...this.values].map((value) => value.name))
+      const results = Array.from({ length: outputs }, (_, i): Value => {
+        const value = { name: this.unused(outputs === 1 ? label : `${label}_${i}`, taken) }
+        taken.add(value.name)
+        return value
+      })
+      this.change([
+        ...this.list,
+        { op, name: label, attributes: parsed, inputs: given, outputs: results, fused: notFused },
+      ])
+      return results
+    } catch (error) {
+      throw error instanceof LanewiseError ? error.at(type, label) : error
+    }
+  }
+
+  /**
+   * Everybody who reads a value reads another instead; where it is an output of the graph, the other takes its place and its name.
+   *
+   * @param except - nodes that go on reading the first: those that make the second of it.
+   * @throws LanewiseError `E_UNSUPPORTED` if a body of If, Loop or Scan reads it.
+   */
+  redirect(from: string | Value, to: string | Value, except: readonly Node[] = []): void {
+    const [old, other] = [this.value(from), this.value(to)]
+    const inBody = this.list.find(
+      (node) => !except.includes(node) && !node.inputs.includes(old) && usedBy(node).includes(old),
+    )
+    if (inBody)
+      throw new LanewiseError('E_UNSUPPORTED', `a body of ${inBody.op.name} reads "${old.name}"`).at(
+        inBody.op.name,
+        inBody.name,
+      )
+    this.change(
+      this.list.map((node) =>
+        node.inputs.includes(old) && !except.includes(node)
+          ? { ...node, inputs: node.inputs.map((value) => (value === old ? other : value)) }
+          : node,
+      ),
+    )
+    const at = this.outputs.indexOf(old)
+    if (at < 0) return
+    this.outputs[at] = other
+    const { name } = old
+    this.rename(old, this.unused(`${name}_before`, new Set([...this.values].map((value) => value.name))))
+    this.rename(other, name)
+    other.declared ??= old.declared
+  }
+
+  /** Puts a node behind a value: everybody who read the value reads the node's first output. @returns that output. */
+  insertAfter(
+    value: string | Value,
+    type: string,
+    more: readonly (string | Value | undefined)[] = [],
+    attributes: Readonly<Record<string, unknown>> = {},
+    options: NodeOptions = {},
+  ): Value {
+    const before = this.value(value)
+    const [result] = this.add(type, [before, ...more], attributes, options)
+    const made = this.producerOf(result)
+    this.redirect(before, result, made ? [made] : [])
+    return result
+  }
+
+  /** Puts another operator in a node's place, with the same outputs; inputs are the node's unless others are given. */
+  replace(
+    node: string | Node,
+    type: string,
+    attributes: Readonly<Record<string, unknown>> = {},
+    { inputs, domain = '' }: { inputs?: readonly (string | Value | undefined)[]; domain?: string } = {},
+  ): void {
+    const old = this.node(node)
+    const op = findOp(domain, type)
+    if (!op) throw new LanewiseError('E_UNSUPPORTED', `the operator ${type} is not known`, { op: type, node: old.name })
+    try {
+      const given = inputs ? inputs.map((input) => (input === undefined ? undefined : this.value(input))) : old.inputs
+      checkInputs(op, given)
+      const parsed = parseAttributes(op.attributes, attributesFrom(op, attributes))
+      this.change(this.list.map((one) => (one === old ? { ...old, op, attributes: parsed, inputs: given } : one)))
+    } catch (error) {
+      throw error instanceof LanewiseError ? error.at(type, old.name) : error
+    }
+  }
+
+  /** Takes out nodes that nothing depends on. */
+  prune(): void {
+    const needed = new Set<Value>(this.outputs)
+    const kept = this.nodes.toReversed().filter((node) => {
+      if (!node.outputs.some((value) => value && needed.has(value))) return false
+      for (const value of usedBy(node)) needed.add(value)
+      return true
+    })
+    this.list = kept.reverse()
+  }
+
+  /**
+   * The part of the graph between values, as a graph of its own that shares them: `inputs` become its inputs, and only what `outputs` need stays.
+   *
+   * @param inputs - values to feed instead of computing them; the graph's inputs that are still needed are added. Types are declared where they are known.
+   * @throws LanewiseError `E_GRAPH` for a name that is not there.
+   */
+  extract(outputs: readonly (string | Value)[], inputs: readonly (string | Value)[] = []): ModelGraph {
+    const cuts = new Set(inputs.map((name) => this.value(name)))
+    const part = new ModelGraph({
+      graph: { name: this.name, inputs: [], outputs: outputs.map((name) => this.value(name)), nodes: this.nodes },
+      metadata: this.metadata,
+      opsets: this.opsets,
+      producer: this.producer,
+    })
+    const needed = new Set<Value>(part.outputs)
+    const kept = this.nodes.toReversed().filter((node) => {
+      if (!node.outputs.some((value) => value && needed.has(value) && !cuts.has(value))) return false
+      for (const value of usedBy(node)) needed.add(value)
+      return true
+    })
+    part.list = kept.reverse()
+    part.inputs.push(...this.inputs.filter((value) => needed.has(value) && !cuts.has(value)), ...cuts)
+    return part
+  }
+
+  /** Infers the types of outputs that are not declared, and declares them. @throws LanewiseError if the shapes do not fit. */
+  declareOutputs(): void {
+    const before = new Map(this.outputs.map((value) => [value, value.declared]))
+    declareOutputs(this)
+    for (const [value, declared] of before) value.declared ??= declared
+  }
+
+  private change(nodes: readonly Node[]): void {
+    this.list = nodes
+    this.sorted = false
+  }
+
+  private unused(stem: string, taken: ReadonlySet<string>): string {
+    if (!taken.has(stem)) return stem
+    for (let i = 1; ; i++) if (!taken.has(`${stem}_${i}`)) return `${stem}_${i}`
+  }
+}
+
+/** The nodes of a graph and of the bodies in it, with how deep they stand. */
+export function* walk(graph: Graph, depth = 0): Generator<{ readonly node: Node; readonly depth: number }> {
+  for (const node of graph.nodes) {
+    yield { node, depth }
+    for (const body of bodiesOf(node)) yield* walk(body, depth + 1)
+  }
+}
+
+/** How a model is read. */
+export interface LoadGraphOptions {
+  /** The files that hold the model's external tensors, by the names the model calls them. */
+  readonly externalData?: readonly ExternalFile[]
+  /** The most bytes that one sparse tensor may take once it is dense; 4 GiB by default. */
+  readonly memoryLimit?: number
+}
+
+/**
+ * Reads an ONNX file to be looked at, changed and written again. Weights are views of the bytes.
+ *
+ * @param model - the bytes, or where they are.
+ * @throws LanewiseError as `InferenceSession.create` does for files that cannot be read.
+ */
+export async function loadGraph(model: Uint8Array | string | URL, options: LoadGraphOptions = {}): Promise<ModelGraph> {
+  const { memoryLimit = 2 ** 32 } = options
+  const from = model instanceof Uint8Array ? undefined : model
+  const bytes = model instanceof Uint8Array ? model : await platform().readModel(model)
+  const given = options.externalData && memoryExternalData(options.externalData)
+  const beside = given || from === undefined ? undefined : platform().externalData?.(from, {})
+  try {
+    const proto = readModel(bytes)
+    if (usesRareOps(proto)) await platform().moreOps?.()
+    return new ModelGraph(importModel(proto, given ?? beside, memoryLimit))
+  } finally {
+    beside?.close()
+  }
+}
