@@ -1,3 +1,4 @@
+import { loadGraph, type LoadGraphOptions } from '../api/model-graph.js'
 import { applyParsed } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
@@ -10,12 +11,25 @@ const statistics: Readonly<Record<string, readonly number[]>> = { BatchNormaliza
 
 /**
  * A graph (an imported ONNX model) as a module: its float32 constants with more than one element are parameters, under their names in the file, so
- * that the model can be trained further where its operators have gradients, and exported again.
+ * that the model can be trained further where its operators have gradients, and exported again. `GraphModule<Variable[]>` is one with several outputs.
  */
-export class GraphModule extends Module {
+export class GraphModule<Output extends Variable | Variable[] = Variable> extends Module {
   /** By the names that the file gives them. */
   readonly tensors = new Map<string, Parameter>()
   private readonly learned = new Map<Value, Parameter>()
+
+  /**
+   * A model file as a module.
+   *
+   * @param model - its bytes, or where they are.
+   * @throws LanewiseError as `loadGraph` does, and as the constructor.
+   */
+  static async from<Output extends Variable | Variable[] = Variable>(
+    model: Uint8Array | string | URL,
+    options: LoadGraphOptions & { readonly device?: Device } = {},
+  ): Promise<GraphModule<Output>> {
+    return new GraphModule<Output>(await loadGraph(model, options), options)
+  }
 
   /** @throws LanewiseError `E_UNSUPPORTED` for operators with bodies, and for values that are not tensors. */
   constructor(
@@ -53,7 +67,7 @@ export class GraphModule extends Module {
   }
 
   /** @param inputs - in the order of the graph's inputs. @returns the output, or an array of them. */
-  forward(...inputs: readonly Variable[]): Variable | Variable[] {
+  forward(...inputs: readonly Variable[]): Output {
     const { graph, device } = this
     if (inputs.length !== graph.inputs.length)
       throw new LanewiseError('E_VALUE', `the graph has ${graph.inputs.length} inputs, got ${inputs.length}`)
@@ -81,6 +95,6 @@ export class GraphModule extends Module {
       node.outputs.forEach((value, i) => value && known.set(value, results[i]))
     }
     const outputs = graph.outputs.map(lookUp)
-    return outputs.length === 1 ? outputs[0] : outputs
+    return (outputs.length === 1 ? outputs[0] : outputs) as Output
   }
 }

@@ -1,0 +1,131 @@
+import { execFileSync } from 'node:child_process'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { installInto, packLibrary, root } from '../support/package.js'
+import { sharedRoot } from '../support/shared-root.js'
+
+// Every ```ts block of these pages is a program: it is compiled under `strict` and run, from the packed package. "```ts no-run" is compiled only, "```js"
+// and others are text. A page that is put into docs/guides is picked up by itself.
+
+const guides = join(root, 'docs/guides')
+const pages = readdirSync(guides, { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.md'))
+  .map((file) => join(guides, file))
+
+interface Sample {
+  readonly page: string
+  /** The file it becomes, without ending. */
+  readonly name: string
+  readonly line: number
+  readonly code: string
+  readonly runs: boolean
+}
+
+function samplesOf(page: string): Sample[] {
+  const text = readFileSync(page, 'utf8')
+  const found: Sample[] = []
+  for (const match of text.matchAll(/^```ts([^\n]*)\n([\s\S]*?)^```$/gm)) {
+    const [, flags, code] = match
+    const line = text.slice(0, match.index).split('\n').length
+    const name = `${basename(page, '.md')}-${line}`
+    found.push({ page: basename(page), name, line, code, runs: !flags.split(/\s+/).includes('no-run') })
+  }
+  return found
+}
+
+const samples = pages.flatMap(samplesOf)
+/** A classifier of digits that PyTorch has written; where it is not there, what needs it is compiled only. */
+const model = join(sharedRoot, 'models/mnist-pytorch/cnn_mnist_pytorch.onnx')
+/** What each sample has printed. */
+const printed = new Map<string, string>()
+let folder: string
+let app: string
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'lanewise-samples-'))
+  app = join(folder, 'app')
+  installInto(app, packLibrary(folder))
+  mkdirSync(join(app, 'node_modules/@types'), { recursive: true })
+  symlinkSync(join(root, 'node_modules/@types/node'), join(app, 'node_modules/@types/node'))
+  if (existsSync(join(root, 'node_modules/undici-types')))
+    symlinkSync(join(root, 'node_modules/undici-types'), join(app, 'node_modules/undici-types'))
+  const compilerOptions = {
+    module: 'NodeNext',
+    target: 'ES2022',
+    lib: ['ES2023', 'DOM', 'ESNext.Disposable'],
+    strict: true,
+    types: ['node'],
+    outDir: 'out',
+    preserveSymlinks: true,
+  }
+  writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
+  for (const { name, code } of samples) writeFileSync(join(app, `${name}.ts`), `${code}\nexport {}\n`)
+  cpSync(join(root, 'examples/own-operator/signed-square.ts'), join(app, 'signed-square.ts'))
+  if (existsSync(model)) cpSync(model, join(app, 'model.onnx'))
+}, 300_000)
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+test('there are samples in every guide', () => {
+  expect(samples.length).toBeGreaterThan(pages.length)
+})
+
+test('they compile under strict, and so does examples/own-operator', { timeout: 300_000 }, () => {
+  let output = ''
+  try {
+    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
+      cwd: app,
+      encoding: 'utf8',
+      stdio: 'pipe',
+    })
+  } catch (error) {
+    output = (error as { stdout: string }).stdout
+  }
+  expect(output).toBe('')
+})
+
+describe.each(pages.map((page) => basename(page)))('%s', (page) => {
+  const mine = samples.filter((sample) => sample.page === page && sample.runs)
+  test.each(mine.map(({ line, name }) => [line, name] as const))('line %i runs', { timeout: 300_000 }, (_, name) => {
+    const { code } = samples.find((sample) => sample.name === name)!
+    if (
+      code.includes("'model.onnx'") &&
+      !existsSync(join(app, 'model.onnx')) &&
+      !/writeFileSync\([^)]*'model.onnx'/.test(code)
+    ) {
+      console.log(`skipped: ${name} needs ${model}`)
+      return
+    }
+    const out = execFileSync(process.execPath, ['--no-warnings', `out/${name}.js`], { cwd: app, encoding: 'utf8' })
+    printed.set(name, out)
+    // What a sample says it prints, it prints: "console.log(…) // -2, 0, 1".
+    const flat = out.replace(/\s+/g, ' ')
+    for (const [, numbers] of code.matchAll(/console\.log\(.*\) \/\/ (-?[\d.]+(?:, -?[\d.]+)*)$/gm))
+      expect(flat).toContain(numbers)
+  })
+})
+
+test('the ONNX file of another tool is fine-tuned by at most 25 lines', () => {
+  const [first] = samples.filter(({ page }) => page === 'fine-tuning.md')
+  expect(first.code.split('\n').filter((line) => line.trim() !== '').length).toBeLessThanOrEqual(25)
+  const out = printed.get(first.name)
+  if (out === undefined) return
+  const [before, after] = [/before ([\d.e-]+)/, /after ([\d.e-]+)/].map((pattern) => Number(pattern.exec(out)?.[1]))
+  expect(after).toBeLessThan(before / 10)
+})
+
+test('examples/own-operator takes fewer than 40 lines', () => {
+  expect(readFileSync(join(app, 'signed-square.ts'), 'utf8').trimEnd().split('\n').length).toBeLessThan(40)
+})
