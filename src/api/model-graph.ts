@@ -238,6 +238,13 @@ export class ModelGraph implements Graph {
    */
   extract(outputs: readonly (string | Value)[], inputs: readonly (string | Value)[] = []): ModelGraph {
     const cuts = new Set(inputs.map((name) => this.value(name)))
+    // What is fed has to say its type; where that does not follow from the graph's inputs, it is left open.
+    declareOutputs({
+      name: this.name,
+      inputs: this.inputs,
+      nodes: this.nodes,
+      outputs: [...cuts].filter((value) => !value.declared),
+    })
     const part = new ModelGraph({
       graph: { name: this.name, inputs: [], outputs: outputs.map((name) => this.value(name)), nodes: this.nodes },
       metadata: this.metadata,

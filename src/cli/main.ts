@@ -7,6 +7,7 @@ import { bench } from './bench.js'
 import { helpOf, parseFlags, UsageError, type Command } from './command.js'
 import { compare } from './compare.js'
 import { data } from './data.js'
+import { convert, extract, rename } from './edit.js'
 import { evaluate } from './evaluate.js'
 import { inspect } from './inspect.js'
 import { predict } from './predict.js'
@@ -14,7 +15,20 @@ import { profile } from './profile.js'
 import { run } from './run.js'
 import { train } from './train.js'
 
-const commands: readonly Command[] = [run, inspect, compare, bench, profile, data, train, evaluate, predict]
+const commands: readonly Command[] = [
+  run,
+  inspect,
+  compare,
+  bench,
+  profile,
+  convert,
+  extract,
+  rename,
+  data,
+  train,
+  evaluate,
+  predict,
+]
 
 function overview(): string {
   const width = Math.max(...commands.map(({ name }) => name.length))

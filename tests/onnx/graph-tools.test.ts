@@ -68,7 +68,7 @@ describe('loadGraph', () => {
     expect(numbers((await run(exportModel(head), { x })).product)).toEqual([-2, -2])
     const tail = graph.extract(['y'], ['product'])
     expect(tail.inputs.map(({ name }) => name)).toEqual(['product'])
-    tail.value('product').declared = { kind: 'tensor', dtype: 'float32', shape: ['N', 2] }
+    expect(tail.inputs[0].declared).toEqual({ kind: 'tensor', dtype: 'float32', shape: ['N', 2] })
     expect(numbers((await run(exportModel(tail), { product: floats([3, -4], [1, 2]) })).y)).toEqual([6, -4])
     graph.outputs.splice(0, 1, graph.value('product'))
     graph.prune()
