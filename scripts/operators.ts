@@ -6,6 +6,7 @@ import { commonOps } from '../src/ops/common.js'
 import { gradients } from '../src/ops/gradients.js'
 import type { OpDefinition } from '../src/ir/op.js'
 import { allFloat32 } from '../src/ir/op.js'
+import { introducedAt } from '../src/onnx/versions.js'
 
 const probed: readonly DType[] = ['float32', 'float64', 'int32', 'int64', 'uint8', 'int8', 'bool']
 
@@ -47,7 +48,7 @@ const rows = (allOps as readonly OpDefinition[])
   .map((op) => {
     const domain = op.domain || 'ai.onnx'
     const oldest = (op.upgrades ?? []).map(({ below }) => below)
-    const first = op.since ?? 1
+    const first = domain === 'ai.onnx' ? Math.max(introducedAt(op.name), op.since ?? 0) : 1
     return `| ${op.name} | ${domain} | ${first}+${oldest.length > 0 ? `, rewritten below ${Math.max(...oldest)}` : ''} | ${how(op)} | ${kernelTypes(op)} | ${differentiable.has(op) ? 'yes' : ''} | ${common.has(op) ? 'common' : 'all'} |`
   })
   .sort((a, b) => a.localeCompare(b))
@@ -59,6 +60,8 @@ writeFileSync(
 Written by \`npm run operators\` from the definitions in \`src/ops\`. "Kernel" is WebAssembly, "TypeScript" serves the types that have no kernel; models on float16
 and bfloat16 run on float32 ones. The set \`common\` is registered everywhere, \`all\` in Node when a model needs it and elsewhere by
 \`import 'lanewise/ops/all'\`. A gradient is what \`src/ops/gradients.ts\` lists.
+The operator set is the first that has the operator with today's meaning (7, the oldest that is read, for older ones): \`exportModel\` writes it from there on, and
+for older sets where it can be rewritten.
 
 | operator | domain | operator sets | how | types with a kernel | gradient | set |
 |---|---|---|---|---|---|---|

@@ -59,6 +59,7 @@ const forms: [name: string, from: number, build: Build][] = [
   }],
   ['MaxPool and AveragePool', 7, (g, x) => g.op('AveragePool', [g.op('MaxPool', [x], { kernel_shape: [2, 2] })], { kernel_shape: [2, 2] })],
   ['MaxPool, dilated', 10, (g, x) => g.op('MaxPool', [x], { kernel_shape: [2, 2], dilations: [2, 2] })],
+  ['DepthToSpace', 7, (g, x) => g.op('DepthToSpace', [g.op('Concat', [x, x, x, x], { axis: 1 })], { blocksize: 2 })],
   ['Where', 9, (g, x) => g.op('Where', [g.op('Greater', [x, one(g, 0)]), x, one(g, -1)])],
   ['Einsum', 12, (g, x) => g.op('Einsum', [x], { equation: 'abcd->bd' })],
   ['LayerNormalization', 17, (g, x) => g.op('LayerNormalization', [x, g.constant('scale', weights([4]))])],
