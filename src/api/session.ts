@@ -43,6 +43,7 @@ import {
   type ValueMetadata,
 } from './value.js'
 
+/** Inputs of a run by their names; those that a state of the session replaces may be left out. */
 export type Feeds = Readonly<Record<string, OnnxValue>>
 /** Names of values to fetch, or tensors for the results to be written to (null: make one). */
 export type Fetches = readonly string[] | Readonly<Record<string, OnnxValue>>

@@ -20,6 +20,7 @@ import { reorderInto } from './eager.js'
 import type { TapeNode, Trace } from './tape.js'
 import { blockAt, Parameter, Variable, type ParameterOptions } from './variable.js'
 
+/** What a {@link Device} is made with. */
 export interface DeviceOptions {
   /** Which build of the kernels; `auto` takes fused multiply-add where the engine has it. */
   readonly build?: Build | 'auto'

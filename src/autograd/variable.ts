@@ -147,6 +147,7 @@ export class Variable {
   }
 }
 
+/** Whether a parameter is learned. */
 export interface ParameterOptions {
   readonly name?: string
   readonly trainable?: boolean

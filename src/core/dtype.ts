@@ -33,8 +33,10 @@ export type NumericDType =
   | 'complex64'
   | 'complex128'
 
+/** Element types by the names of ONNX; `string` is one of them. */
 export type DType = NumericDType | 'string'
 
+/** The arrays of JavaScript in which elements of tensors are held. */
 export type TypedArray =
   | Float32Array
   | Float64Array

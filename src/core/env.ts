@@ -16,6 +16,7 @@ export interface Env {
 
 export const VERSION = '0.1.0'
 
+/** Settings of the library as a whole, under the names of onnxruntime-web. */
 export const env: Env = {
   logLevel: 'warning',
   debug: false,

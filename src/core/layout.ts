@@ -6,6 +6,7 @@ import { stridesOf, type Shape } from './shape.js'
  */
 export type Order = readonly number[]
 
+/** The order of axes in which an axis lies where it stands: 0, 1, 2 … */
 export function identityOrder(rank: number): Order {
   return (identities[rank] ??= Array.from({ length: rank }, (_, axis) => axis))
 }

@@ -24,6 +24,7 @@ export function augment(
   })
 }
 
+/** How far a picture may be turned, moved, scaled and bent. */
 export interface Distortion {
   /** Turned by up to so many degrees, either way. */
   readonly rotate?: number

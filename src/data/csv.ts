@@ -2,6 +2,7 @@ import { LanewiseError } from '../core/errors.js'
 import { Tensor } from '../api/tensor.js'
 import { TensorDataset, type Fields, type StreamDataset } from './dataset.js'
 
+/** How a CSV file is written. */
 export interface CsvOptions {
   /** One character between the cells; a comma by default. */
   readonly delimiter?: string
@@ -9,6 +10,7 @@ export interface CsvOptions {
   readonly header?: boolean
 }
 
+/** Which columns make which tensors. */
 export interface CsvFields extends CsvOptions {
   /** Columns that become `features` [columns], float32; by default all that are not the label. */
   readonly features?: readonly string[]

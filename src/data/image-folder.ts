@@ -5,6 +5,7 @@ import { Tensor } from '../api/tensor.js'
 import { checkIndex, type Dataset, type Fields } from './dataset.js'
 import { decodePicture, resizedPicture } from './picture.js'
 
+/** How the pictures of a folder are read. */
 export interface ImageFolderOptions {
   /** 1: grey, 3: red, green, blue (the default). */
   readonly channels?: 1 | 3

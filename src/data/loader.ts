@@ -3,6 +3,7 @@ import { Random } from '../core/random.js'
 import { isStream, stack, type Dataset, type Fields, type StreamDataset } from './dataset.js'
 import { RandomSampler, SequentialSampler, type Sampler } from './sampler.js'
 
+/** What a {@link DataLoader} makes of a dataset. */
 export interface LoaderOptions<S> {
   /** Examples in a batch; 1 by default. */
   readonly batchSize?: number

@@ -5,7 +5,9 @@ import { digitNames } from './digits.js'
 import { readIdx } from './idx.js'
 import { ImageSet } from './image-set.js'
 
+/** Data sets in the format of MNIST. */
 export type MnistName = 'mnist' | 'fashion-mnist' | 'notmnist'
+/** The part of a set to learn from, or to test with. */
 export type MnistPart = 'train' | 'test'
 
 interface Known {

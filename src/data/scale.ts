@@ -6,6 +6,7 @@ import { fieldOf, isStream, type Dataset, type Fields, type StreamDataset } from
 /** What shares one shift and factor: each element of an example for itself, all elements of a channel (the example's first axis), or all. */
 export type ScaleBy = 'feature' | 'channel' | 'all'
 
+/** What a scaler has learned; JSON. */
 export interface ScalerState {
   readonly kind: 'standard' | 'min-max'
   readonly by: ScaleBy

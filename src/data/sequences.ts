@@ -17,6 +17,7 @@ export function joinDocuments(documents: Iterable<ArrayLike<number>>, separator:
   return tokens
 }
 
+/** How sequences of different lengths are filled up. */
 export interface PadOptions {
   /** What fills up, e.g. the number of a padding token; 0 by default. */
   readonly value?: number

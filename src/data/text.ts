@@ -62,6 +62,7 @@ export class Vocabulary {
   }
 }
 
+/** How long examples are that are cut out of a sequence of tokens. */
 export interface WindowOptions {
   /** Tokens in an example. */
   readonly length: number

@@ -24,9 +24,11 @@ export interface AttributeSpec<T> {
   readonly required?: boolean
 }
 
+/** Attributes by their names: what is allowed, and what holds where one is left out. */
 export type AttributeSchema = { readonly [name: string]: AttributeSpec<unknown> }
 /** The typed attributes a schema describes. */
 export type AttributesOf<S> = { readonly [K in keyof S]: S[K] extends AttributeSpec<infer T> ? T : never }
+/** Attributes of a node by their names, parsed and checked. */
 export type Attributes = { readonly [name: string]: unknown }
 
 /** An integer; int64 values beyond ±2^53 are clamped there. */
@@ -36,36 +38,42 @@ export function int(fallback?: number): AttributeSpec<number | undefined> {
   return { kind: 'int', fallback }
 }
 
+/** An attribute that is a list of whole numbers. */
 export function ints(): AttributeSpec<readonly number[] | undefined>
 export function ints(fallback: readonly number[]): AttributeSpec<readonly number[]>
 export function ints(fallback?: readonly number[]): AttributeSpec<readonly number[] | undefined> {
   return { kind: 'ints', fallback }
 }
 
+/** An attribute that is a number; with a default it may be left out. */
 export function float(): AttributeSpec<number | undefined>
 export function float(fallback: number): AttributeSpec<number>
 export function float(fallback?: number): AttributeSpec<number | undefined> {
   return { kind: 'float', fallback }
 }
 
+/** An attribute that is a list of numbers. */
 export function floats(): AttributeSpec<readonly number[] | undefined>
 export function floats(fallback: readonly number[]): AttributeSpec<readonly number[]>
 export function floats(fallback?: readonly number[]): AttributeSpec<readonly number[] | undefined> {
   return { kind: 'floats', fallback }
 }
 
+/** An attribute that is a text. */
 export function string(): AttributeSpec<string | undefined>
 export function string(fallback: string): AttributeSpec<string>
 export function string(fallback?: string): AttributeSpec<string | undefined> {
   return { kind: 'string', fallback }
 }
 
+/** An attribute that is a list of texts. */
 export function strings(): AttributeSpec<readonly string[] | undefined>
 export function strings(fallback: readonly string[]): AttributeSpec<readonly string[]>
 export function strings(fallback?: readonly string[]): AttributeSpec<readonly string[] | undefined> {
   return { kind: 'strings', fallback }
 }
 
+/** An attribute that is a tensor. */
 export function tensor(): AttributeSpec<HostTensor | undefined> {
   return { kind: 'tensor', fallback: undefined }
 }

@@ -41,6 +41,7 @@ export interface Value {
   constant?: HostTensor
 }
 
+/** An operator applied to values: what a graph is made of. */
 export interface Node {
   readonly op: OpDefinition
   readonly name: string

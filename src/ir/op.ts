@@ -9,6 +9,7 @@ import { identityOrder, type Layout, type LayoutOperand, type LayoutQuery, type 
 import { sizeOf, type Shape } from '../core/shape.js'
 import type { Attributes, AttributeSchema, AttributesOf, RawAttributes } from './attributes.js'
 
+/** The element type and shape of a tensor. */
 export interface TensorType {
   readonly dtype: DType
   readonly shape: Shape

@@ -15,24 +15,28 @@ abstract class Plain extends Module {
   }
 }
 
+/** {@link F.relu} as a layer. */
 export class ReLU extends Plain {
   forward(x: Variable): Variable {
     return F.relu(x)
   }
 }
 
+/** {@link F.sigmoid} as a layer. */
 export class Sigmoid extends Plain {
   forward(x: Variable): Variable {
     return F.sigmoid(x)
   }
 }
 
+/** {@link F.tanh} as a layer. */
 export class Tanh extends Plain {
   forward(x: Variable): Variable {
     return F.tanh(x)
   }
 }
 
+/** {@link F.gelu} as a layer. */
 export class GELU extends Module {
   constructor({ approximate = 'none', device }: { readonly approximate?: 'none' | 'tanh' } & OnDevice = {}) {
     super(device)
@@ -44,24 +48,28 @@ export class GELU extends Module {
   }
 }
 
+/** {@link F.silu} as a layer. */
 export class SiLU extends Plain {
   forward(x: Variable): Variable {
     return F.silu(x)
   }
 }
 
+/** {@link F.hardswish} as a layer. */
 export class Hardswish extends Plain {
   forward(x: Variable): Variable {
     return F.hardswish(x)
   }
 }
 
+/** {@link F.softplus} as a layer. */
 export class Softplus extends Plain {
   forward(x: Variable): Variable {
     return F.softplus(x)
   }
 }
 
+/** {@link F.leakyRelu} as a layer. */
 export class LeakyReLU extends Module {
   constructor(
     readonly negativeSlope = 0.01,
@@ -74,6 +82,7 @@ export class LeakyReLU extends Module {
   }
 }
 
+/** {@link F.elu} as a layer. */
 export class ELU extends Module {
   constructor(
     readonly alpha = 1,
@@ -98,6 +107,7 @@ export class PReLU extends Module {
   }
 }
 
+/** {@link F.softmax} as a layer. */
 export class Softmax extends Module {
   constructor(
     readonly dim = -1,
@@ -110,6 +120,7 @@ export class Softmax extends Module {
   }
 }
 
+/** {@link F.logSoftmax} as a layer. */
 export class LogSoftmax extends Module {
   constructor(
     readonly dim = -1,

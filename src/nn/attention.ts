@@ -32,6 +32,7 @@ export interface AttentionMasks {
   readonly isCausal?: boolean
 }
 
+/** Sizes of a {@link MultiheadAttention}, and what it drops. */
 export interface MultiheadAttentionOptions {
   readonly dropout?: number
   readonly bias?: boolean

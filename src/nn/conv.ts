@@ -5,10 +5,11 @@ import { LanewiseError } from '../core/errors.js'
 import { Conv } from '../ops/conv/conv.js'
 import { ConvTranspose } from '../ops/conv/conv-transpose.js'
 import * as F from './functional.js'
-import { perAxis, type PerAxis } from './functional/layers.js'
+import { perAxis, type PerAxis } from './functional/common.js'
 import { byFan, type Initializer } from './init.js'
 import { Module } from './module.js'
 
+/** A convolution's window, groups and padding. */
 export interface ConvOptions {
   readonly stride?: PerAxis
   /** Zeros around the input; `same` keeps the size (stride 1). */
@@ -118,6 +119,7 @@ export class Conv3d extends ConvNd {
   }
 }
 
+/** A transposed convolution's window and groups. */
 export interface ConvTransposeOptions extends Omit<ConvOptions, 'padding' | 'paddingMode'> {
   readonly padding?: PerAxis
   /** Added to one side of the output, whose size several inputs share when the stride is not 1. */

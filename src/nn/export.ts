@@ -16,6 +16,7 @@ export interface InputSpec {
   readonly shape: readonly (number | { readonly name: string; readonly size: number })[]
 }
 
+/** How a graph and its outputs are called. */
 export interface ToGraphOptions {
   readonly name?: string
   /** Names of the outputs, in the order `forward` returns them; "output" by default. */

@@ -20,9 +20,12 @@ function fill(shape: Shape, next: () => number): Float32Array {
   return data
 }
 
+/** 0 everywhere. */
 export const zeros: Initializer = (shape) => new Float32Array(sizeOf(shape))
+/** 1 everywhere. */
 export const ones: Initializer = (shape) => fill(shape, () => 1)
 
+/** The same number everywhere. */
 export function constant(value: number): Initializer {
   return (shape) => fill(shape, () => value)
 }
@@ -32,6 +35,7 @@ export function uniform(low = 0, high = 1): Initializer {
   return (shape, random) => fill(shape, () => random.between(low, high))
 }
 
+/** Normal numbers of a mean and a standard deviation. */
 export function normal(mean = 0, deviation = 1): Initializer {
   return (shape, random) => fill(shape, () => mean + deviation * random.normal())
 }
@@ -56,6 +60,7 @@ export function xavierUniform(gain = 1): Initializer {
   }
 }
 
+/** Normal numbers of variance 2·gain²/(fan in + fan out) (Glorot & Bengio, 2010). */
 export function xavierNormal(gain = 1): Initializer {
   return (shape, random) => {
     const { fanIn, fanOut } = fans(shape)
@@ -63,6 +68,7 @@ export function xavierNormal(gain = 1): Initializer {
   }
 }
 
+/** Which fan counts, and for which function after it. */
 export interface KaimingOptions {
   /** Which variance stays the same: forward (`fanIn`) or backward. */
   readonly mode?: 'fanIn' | 'fanOut'
@@ -78,6 +84,7 @@ export function kaimingUniform({ mode = 'fanIn', gain = Math.SQRT2 }: KaimingOpt
   }
 }
 
+/** Normal numbers of variance gain²/fan (He et al., arXiv:1502.01852). */
 export function kaimingNormal({ mode = 'fanIn', gain = Math.SQRT2 }: KaimingOptions = {}): Initializer {
   return (shape, random) => normal(0, gain / Math.sqrt(fans(shape)[mode]))(shape, random)
 }

@@ -8,6 +8,7 @@ import * as F from './functional.js'
 import { byFan, normal, type Initializer } from './init.js'
 import { Module } from './module.js'
 
+/** Whether a {@link Linear} has a bias, and how its weights begin. */
 export interface LinearOptions {
   readonly bias?: boolean
   readonly device?: Device

@@ -11,6 +11,7 @@ import { Module } from './module.js'
 
 type Pair = number | readonly [number, number]
 
+/** The window of a {@link LocallyConnected2d}. */
 export interface LocallyConnected2dOptions {
   readonly stride?: Pair
   readonly padding?: Pair

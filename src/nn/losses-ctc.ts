@@ -6,6 +6,7 @@ import { reduced, type Reduction } from './losses.js'
 /** What stands for the logarithm of 0: far below that of any float32, and yet a number, so that differences of two are no NaN. */
 const NEVER = -1e30
 
+/** What {@link ctc} takes for blank, and what becomes of impossible labels. */
 export interface CtcOptions {
   /** The class that stands for no label; 0 by default. */
   readonly blank?: number

@@ -7,8 +7,10 @@ import { GatherElements } from '../ops/movement/gather.js'
 import { Equal } from '../ops/elementwise/logic.js'
 import * as F from './functional.js'
 
+/** What becomes of the losses of single elements: their mean, their sum, or themselves. */
 export type Reduction = 'mean' | 'sum' | 'none'
 
+/** Weights, ignored and smoothed targets of a cross-entropy. */
 export interface CrossEntropyOptions {
   /** Class weights [C]. */
   readonly weight?: Variable

@@ -65,8 +65,11 @@ class BatchNorm extends Module {
   }
 }
 
+/** Batch normalisation of [N, C] or [N, C, L]. */
 export class BatchNorm1d extends BatchNorm {}
+/** Batch normalisation of [N, C, H, W]. */
 export class BatchNorm2d extends BatchNorm {}
+/** Batch normalisation of [N, C, D, H, W]. */
 export class BatchNorm3d extends BatchNorm {}
 
 /** Normalises over the last axes, whose sizes are given (Ba, Kiros & Hinton, 2016). */

@@ -2,7 +2,8 @@ import type { Device } from '../autograd/device.js'
 import type { Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import * as F from './functional.js'
-import { perAxis, type PerAxis, type PoolingOptions } from './functional/layers.js'
+import { perAxis, type PerAxis } from './functional/common.js'
+import type { PoolingOptions } from './functional/layers.js'
 import { Module } from './module.js'
 
 /** How a pooling's window moves; `stride` is the kernel's size by default. */

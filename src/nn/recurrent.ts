@@ -8,6 +8,7 @@ import * as F from './functional.js'
 import { byFan, zeros } from './init.js'
 import { Module } from './module.js'
 
+/** Layers, directions and dropout of a recurrent module. */
 export interface RecurrentOptions {
   readonly numLayers?: number
   readonly bias?: boolean

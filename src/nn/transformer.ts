@@ -13,6 +13,7 @@ import { Dropout, Linear } from './linear.js'
 import { Module } from './module.js'
 import { LayerNorm } from './norm.js'
 
+/** Sizes of a transformer layer, where it normalises and what it drops. */
 export interface TransformerLayerOptions {
   readonly dimFeedforward?: number
   readonly dropout?: number
@@ -144,6 +145,7 @@ export class TransformerDecoder extends Module {
   }
 }
 
+/** How many places a {@link PositionalEncoding} knows, and whether they are learned. */
 export interface PositionalEncodingOptions {
   readonly maxLength?: number
   /** Vectors that are learned instead of sines and cosines. */

@@ -3,6 +3,7 @@ import { LanewiseError } from '../core/errors.js'
 import { pow } from '../core/scalar-functions.js'
 import type { Optimizer } from './optimizer.js'
 
+/** Which rates {@link findLearningRate} tries. */
 export interface FindRateOptions {
   /** The first rate; 1e-7 by default. */
   readonly from?: number

@@ -3,6 +3,7 @@ import { Optimizer, type ParameterGroup } from './optimizer.js'
 
 type Params = Iterable<Parameter> | readonly ParameterGroup[]
 
+/** Rate, momentum and decay of {@link SGD}. */
 export interface SGDOptions {
   readonly lr?: number
   readonly momentum?: number
@@ -52,6 +53,7 @@ export class SGD extends Optimizer {
   }
 }
 
+/** Rate, betas and decay of {@link Adam} and {@link AdamW}. */
 export interface AdamOptions {
   readonly lr?: number
   readonly betas?: readonly [number, number]
@@ -131,6 +133,7 @@ export class AdamW extends Adam {
   }
 }
 
+/** Rate and decay of {@link Adagrad}. */
 export interface AdagradOptions {
   readonly lr?: number
   /** The rate of step t (from 0 on) is lr/(1 + t·lrDecay). */
@@ -169,6 +172,7 @@ export class Adagrad extends Optimizer {
   }
 }
 
+/** Rate, smoothing and momentum of {@link RMSprop}. */
 export interface RMSpropOptions {
   readonly lr?: number
   readonly alpha?: number

@@ -9,6 +9,7 @@ interface Rates {
   readonly weightDecay: number
 }
 
+/** Rate, betas and decay of {@link Lion}. */
 export interface LionOptions {
   readonly lr?: number
   readonly betas?: readonly [number, number]
@@ -81,6 +82,7 @@ abstract class Moments extends Optimizer {
   }
 }
 
+/** Rate, betas and decays of {@link NAdam}. */
 export interface NAdamOptions {
   readonly lr?: number
   readonly betas?: readonly [number, number]
@@ -134,6 +136,7 @@ export class NAdam extends Moments {
   }
 }
 
+/** Rate, betas and decay of {@link RAdam}. */
 export interface RAdamOptions {
   readonly lr?: number
   readonly betas?: readonly [number, number]

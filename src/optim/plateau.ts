@@ -1,6 +1,7 @@
 import { LanewiseError } from '../core/errors.js'
 import type { Optimizer } from './optimizer.js'
 
+/** When {@link ReduceOnPlateau} lowers the rates, and how far. */
 export interface PlateauOptions {
   /** Whether a smaller (`min`, the default) or a larger metric is better. */
   readonly mode?: 'min' | 'max'

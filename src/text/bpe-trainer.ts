@@ -1,6 +1,7 @@
 import { LanewiseError } from '../core/errors.js'
 import { characterOfByte, gpt2Pattern } from './byte-level.js'
 
+/** How byte pairs are learned from texts. */
 export interface BpeTraining {
   /** Tokens at the end, special ones and the 256 bytes included. Fewer are made if no pair is left that occurs often enough. */
   readonly vocabularySize: number

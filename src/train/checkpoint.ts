@@ -13,6 +13,7 @@ export interface Checkpoint {
   readonly state: unknown
 }
 
+/** Where checkpoints go and how many are kept. */
 export interface CheckpointOptions {
   /** Checkpoints that are kept, the newest ones; 3 by default. At least 2: the one before is what a damaged newest one is replaced by. */
   readonly keep?: number

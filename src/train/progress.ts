@@ -5,6 +5,7 @@ export interface ProgressStream {
   readonly columns?: number
 }
 
+/** How progress is shown. */
 export interface ProgressOptions {
   readonly stream: ProgressStream
   /** Stands before the bar, e.g. "epoch 3/10". */

@@ -19,6 +19,7 @@ export interface SamplePrediction {
   readonly probabilities: readonly number[]
 }
 
+/** What a report of a training shows. */
 export interface TrainingReport {
   readonly title: string
   /** One or two sentences above everything else. */

@@ -17,6 +17,7 @@ export interface BoardNode {
   readonly outputs?: readonly { readonly dtype?: DType; readonly shape?: readonly (number | null)[] }[]
 }
 
+/** Where event files for TensorBoard go. */
 export interface BoardOptions {
   /** The step after which a run goes on: TensorBoard then forgets what it has read of later ones. */
   readonly resumeAt?: number

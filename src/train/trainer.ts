@@ -14,6 +14,7 @@ import type { MetricsRecord } from './metrics-log.js'
 import { ProgressBar, type ProgressStream } from './progress.js'
 import { RunLog } from './run-log.js'
 
+/** What `fit` trains with, how long, and what it notes. */
 export interface FitOptions extends Partial<Task> {
   readonly optimizer: Optimizer
   /** Told of every step; its learning rates are those of the steps. */
@@ -46,6 +47,7 @@ export interface FitOptions extends Partial<Task> {
   readonly stopOnSignals?: boolean
 }
 
+/** What came of a training. */
 export interface FitResult {
   /** Steps that the run has taken in all. */
   readonly steps: number

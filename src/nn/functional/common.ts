@@ -60,3 +60,14 @@ export function firstOf(tensors: readonly Variable[], what: string): Variable {
   if (!first) throw new LanewiseError('E_VALUE', `${what} needs at least one tensor`)
   return first
 }
+
+/** One number for every spatial axis, or one for each. */
+export type PerAxis = number | readonly number[]
+
+/** The numbers of all axes. @throws LanewiseError `E_VALUE` for a list of another length. */
+export function perAxis(value: PerAxis, rank: number, what: string): readonly number[] {
+  const list = typeof value === 'number' ? new Array<number>(rank).fill(value) : value
+  if (list.length !== rank)
+    throw new LanewiseError('E_VALUE', `${what} must be one number or ${rank}, got ${list.length}`)
+  return list
+}

@@ -83,35 +83,57 @@ export function ne(a: Variable | number, b: Variable | number): Variable {
   return logicalNot(eq(a, b))
 }
 
+/** |x| */
 export const abs = unary(Abs)
+/** The arc tangent, in radians. */
 export const atan = unary(Atan)
+/** The least whole number that is not below x. */
 export const ceil = unary(Ceil)
+/** The cosine of radians. */
 export const cos = unary(Cos)
+/** The error function 2/√π·∫₀ˣ e^(−t²) dt. */
 export const erf = unary(Erf)
+/** eˣ */
 export const exp = unary(Exp)
+/** The greatest whole number that is not above x. */
 export const floor = unary(Floor)
+/** x·hardsigmoid(x) (Howard et al., arXiv:1905.02244). */
 export const hardswish = unary(HardSwish)
 /** Whether each element is ±∞, as bools. */
 export const isinf = unary(IsInf)
 /** Whether each element is NaN, as bools. */
 export const isnan = unary(IsNaN)
+/** The natural logarithm: −∞ at 0, NaN below. */
 export const log = unary(Log)
+/** x·tanh(softplus(x)) (Misra, arXiv:1908.08681). */
 export const mish = unary(Mish)
+/** −x */
 export const neg = unary(Neg)
+/** 1/x */
 export const reciprocal = unary(Reciprocal)
+/** max(0, x) */
 export const relu = unary(Relu)
 /** To the nearest whole number, halves to the even one. */
 export const round = unary(Round)
+/** λ·elu(x, α) with constants that keep mean and variance (Klambauer et al., arXiv:1706.02515). */
 export const selu = unary(Selu)
+/** 1/(1 + e^(−x)) */
 export const sigmoid = unary(Sigmoid)
 /** −1, 0 or 1. */
 export const sign = unary(Sign)
+/** x·sigmoid(x). */
 export const silu = unary(Swish)
+/** The sine of radians. */
 export const sin = unary(Sin)
+/** log(1 + eˣ), which overflows nowhere. */
 export const softplus = unary(Softplus)
+/** x/(1 + |x|) */
 export const softsign = unary(Softsign)
+/** The square root: NaN below 0. */
 export const sqrt = unary(Sqrt)
+/** The tangent of radians. */
 export const tan = unary(Tan)
+/** The hyperbolic tangent. */
 export const tanh = unary(Tanh)
 
 /** Whether each element is a number, neither NaN nor ±∞, as bools. */
@@ -165,23 +187,28 @@ export function maskedFill(x: Variable, mask: Variable, value: number): Variable
 
 // PyTorch's hard sigmoid is relu6(x + 3)/6.
 const hardSigmoidAttributes = { alpha: 1 / 6, beta: 0.5 }
+/** min(1, max(0, x/6 + ½)). */
 export function hardsigmoid(x: Variable): Variable {
   return apply(x.device, HardSigmoid, [x], hardSigmoidAttributes)[0]
 }
 
+/** x where it is above 0, negativeSlope·x elsewhere. */
 export function leakyRelu(x: Variable, negativeSlope = 0.01): Variable {
   return apply(x.device, LeakyRelu, [x], { alpha: negativeSlope })[0]
 }
 
+/** x where it is above 0, alpha·(eˣ − 1) elsewhere (Clevert et al., arXiv:1511.07289). */
 export function elu(x: Variable, alpha = 1): Variable {
   return apply(x.device, Elu, [x], { alpha })[0]
 }
 
+/** max(0, x) + min(0, alpha·(e^(x/alpha) − 1)) (Barron, arXiv:1704.07483). */
 export function celu(x: Variable, alpha = 1): Variable {
   return apply(x.device, Celu, [x], { alpha })[0]
 }
 
 const geluAttributes = { none: { approximate: 'none' }, tanh: { approximate: 'tanh' } }
+/** x·Φ(x) with the distribution function Φ of the normal distribution (Hendrycks & Gimpel, arXiv:1606.08415); `tanh` approximates it. */
 export function gelu(x: Variable, approximate: 'none' | 'tanh' = 'none'): Variable {
   return apply(x.device, Gelu, [x], geluAttributes[approximate])[0]
 }

@@ -12,14 +12,16 @@ import { Gemm, MatMul } from '../../ops/matmul/matmul.js'
 import { LayerNormalization, RMSNormalization } from '../../ops/norm/norm.js'
 import { LogSoftmax, Softmax } from '../../ops/norm/softmax.js'
 import { AveragePool, MaxPool } from '../../ops/pool/pool.js'
-import { axisAttribute, firstOf, numbers } from './common.js'
+import { axisAttribute, firstOf, numbers, perAxis, type PerAxis } from './common.js'
 import { add } from './elementwise.js'
 import { full, reshape, transpose, unsqueeze } from './movement.js'
 
+/** eˣ divided by its sum along an axis; the last by default. */
 export function softmax(x: Variable, axis = -1): Variable {
   return apply(x.device, Softmax, [x], axisAttribute(axis))[0]
 }
 
+/** The logarithm of {@link softmax}, without computing that. */
 export function logSoftmax(x: Variable, axis = -1): Variable {
   return apply(x.device, LogSoftmax, [x], axisAttribute(axis))[0]
 }
@@ -43,8 +45,7 @@ export function linear(x: Variable, weight: Variable, bias?: Variable): Variable
   return bias ? add(product, bias) : product
 }
 
-/** One number for every spatial axis, or one for each. */
-export type PerAxis = number | readonly number[]
+export type { PerAxis }
 
 /** How a window moves. */
 export interface WindowOptions {
@@ -52,14 +53,6 @@ export interface WindowOptions {
   /** Places around the input, as many on both sides. */
   readonly padding?: PerAxis
   readonly dilation?: PerAxis
-}
-
-/** @internal */
-export function perAxis(value: PerAxis, rank: number, what: string): readonly number[] {
-  const list = typeof value === 'number' ? new Array<number>(rank).fill(value) : value
-  if (list.length !== rank)
-    throw new LanewiseError('E_VALUE', `${what} must be one number or ${rank}, got ${list.length}`)
-  return list
 }
 
 function windowAttributes(kernel: readonly number[], options: WindowOptions, defaultStride: PerAxis) {

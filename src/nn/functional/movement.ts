@@ -28,10 +28,12 @@ export function flatten(x: Variable, axis = 1): Variable {
   return apply(x.device, Flatten, [x], axisAttribute(axis))[0]
 }
 
+/** Without axes of size 1. @throws LanewiseError `E_SHAPE` for an axis of another size. */
 export function squeeze(x: Variable, axes: readonly number[]): Variable {
   return apply(x.device, Squeeze, [x, numbers(x, axes)])[0]
 }
 
+/** With new axes of size 1 at these places of the result. */
 export function unsqueeze(x: Variable, axes: readonly number[]): Variable {
   return apply(x.device, Unsqueeze, [x, numbers(x, axes)])[0]
 }
@@ -41,6 +43,7 @@ export function transpose(x: Variable, perm: readonly number[]): Variable {
   return apply(x.device, Transpose, [x], { perm })[0]
 }
 
+/** Repeated along axes of size 1 until it has this shape, or one that broadcasts with it. */
 export function expand(x: Variable, shape: readonly number[]): Variable {
   return apply(x.device, Expand, [x, numbers(x, shape)])[0]
 }
