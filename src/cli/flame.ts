@@ -1,5 +1,8 @@
 import type { ProfileEntry } from '../api/profile.js'
 
+/** Levels of bars. */
+const MOST_LEVELS = 64
+
 interface Frame {
   readonly name: string
   ms: number
@@ -14,10 +17,10 @@ interface Frame {
 export function flamePage(title: string, entries: readonly ProfileEntry[]): string {
   const root: Frame = { name: title, ms: 0, children: [] }
   for (const entry of entries) {
-    const path = entry.node
-      .split('/')
-      .filter((part) => part !== '')
-      .slice(0, -1)
+    const parts = entry.node.split('/').filter((part) => part !== '')
+    const path = parts.slice(0, -1)
+    // A name may have as many parts as its model likes: what is deeper stands in one bar.
+    if (path.length > MOST_LEVELS) path.splice(MOST_LEVELS - 1, Infinity, '…')
     root.ms += entry.ms
     let at = root
     for (const part of path) {

@@ -4,6 +4,8 @@ import type { HostTensor } from '../core/host.js'
 import { numericTensor } from '../ops/elementwise/scalar-floats.js'
 import { formatShape, type Shape } from '../core/shape.js'
 import { choiceFlag, numberFlag, numbersFlag, textFlag, UsageError, type Flag, type Flags } from './command.js'
+import { checkPixels, MAX_PIXELS } from '../data/picture.js'
+import { readBytes } from '../platform/node-files.js'
 import { loadOptional } from '../platform/optional.js'
 
 /** How the pixels of a picture become numbers. */
@@ -71,9 +73,12 @@ export async function imageTensor(
 ): Promise<HostTensor> {
   const { layout, channels, height: fixedHeight, width: fixedWidth } = frameOf(input, declared, options.layout)
   const { default: sharp } = await loadOptional<typeof import('sharp')>('sharp', 'a picture as input')
-  const picture = sharp(path, { failOn: 'error' })
+  const bytes = await readBytes(path)
+  await checkPicture(path, () => sharp(bytes, { limitInputPixels: false }).metadata())
+  const picture = sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS })
     .rotate()
-    .flatten()
+    // As `lanewise/train` does with pictures of data sets.
+    .flatten({ background: '#ffffff' })
     .toColourspace(channels === 1 ? 'b-w' : 'srgb')
   let pixels: {
     readonly data: Uint8Array
@@ -117,6 +122,18 @@ export async function imageTensor(
   const frame = layout === 'nchw' ? [channels, height, width] : [height, width, channels]
   const shape: Shape = declared.length === 4 ? [1, ...frame] : frame
   return numericTensor(dtype, shape, isFloat(dtype) ? numbers : numbers.map(Math.round))
+}
+
+/** Looks at the size of a picture before any pixel is decoded. */
+async function checkPicture(path: string, read: () => Promise<{ width: number; height: number }>): Promise<void> {
+  let size
+  try {
+    size = await read()
+  } catch {
+    // Decoding it says what is wrong.
+    return
+  }
+  checkPixels(size.width, size.height, path)
 }
 
 function frameOf(input: string, declared: readonly (number | string)[], wanted: 'nchw' | 'nhwc' | undefined): Frame {

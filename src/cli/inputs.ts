@@ -1,4 +1,4 @@
-import { access, readFile } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { isFloat, type DType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
@@ -8,6 +8,7 @@ import { readTensorProto } from '../onnx/wire.js'
 import { numbersOf, numericTensor } from '../ops/elementwise/scalar-floats.js'
 import type { InferenceSession } from '../api/session.js'
 import { formatShape, sizeOf } from '../core/shape.js'
+import { readBytes } from '../platform/node-files.js'
 import { fromHost, type Tensor } from '../api/tensor.js'
 import type { ValueMetadata } from '../api/value.js'
 import { listFlag, numberFlag, UsageError, type Flag, type Flags } from './command.js'
@@ -118,13 +119,13 @@ async function sourcesOf(session: InferenceSession, given: readonly string[]): P
     if (name !== undefined) {
       sources.set(name, text.slice(name.length + 1))
     } else if (extname(text) === '.npz') {
-      const arrays = readNpz(await readFile(text), text)
+      const arrays = readNpz(await readBytes(text), text)
       const fitting = session.inputNames.filter((input) => arrays.has(input))
       if (fitting.length === 0)
         throw new UsageError(
           `${text} has no array named like an input (arrays: ${[...arrays.keys()].join(', ')}; inputs: ${session.inputNames.join(', ')})`,
         )
-      for (const input of fitting) sources.set(input, arrays.get(input)!)
+      for (const input of fitting) sources.set(input, arrays.get(input)!())
     } else if (isWord(text)) {
       for (const input of session.inputNames) if (!sources.has(input)) sources.set(input, text)
     } else if (session.inputNames.length === 1) {
@@ -160,23 +161,25 @@ async function tensorFrom(
     source.split(',').every((part) => part.trim() !== '' && Number.isFinite(Number(part)))
   ) {
     const values = source.split(',').map(Number)
+    const over = type === 'float32' && values.find((value) => !Number.isFinite(Math.fround(value)))
+    if (over) throw new UsageError(`--input ${name}: ${over} is beyond float32`)
     // The shape the model declares, if the numbers fill it; else a list.
     return numericTensor(type, sizeOf(concrete) === values.length ? concrete : [values.length], values)
   }
   const [, file, array] = /^(.*\.npz)(?::(.+))?$/i.exec(source) ?? [undefined, source, undefined]
   const extension = extname(file).toLowerCase()
   if (extension === '.npz') {
-    const arrays = readNpz(await readFile(file), file)
+    const arrays = readNpz(await readBytes(file), file)
     const found =
       arrays.get(array ?? name) ?? (array === undefined && arrays.size === 1 ? [...arrays.values()][0] : undefined)
     if (!found)
       throw new UsageError(
         `${file} has no array "${array ?? name}" (arrays: ${[...arrays.keys()].join(', ')}): ${name}=${file}:ARRAY`,
       )
-    return converted(found, type, name)
+    return converted(found(), type, name)
   }
-  if (extension === '.npy') return converted(readNpy(await readFile(file), file), type, name)
-  if (extension === '.pb') return converted(decodeTensor(readTensorProto(await readFile(file))), type, name)
+  if (extension === '.npy') return converted(readNpy(await readBytes(file), file), type, name)
+  if (extension === '.pb') return converted(decodeTensor(readTensorProto(await readBytes(file))), type, name)
   if (/^\.(png|jpe?g|webp|gif|avif|tiff?|svg)$/.test(extension)) {
     const declared = shape.map((axis) => (typeof axis === 'string' ? (sizes.get(axis) ?? axis) : axis))
     await access(file)

@@ -4,6 +4,7 @@ import { LanewiseError } from '../core/errors.js'
 // Registers every operator.
 import '../node.js'
 import { bench } from './bench.js'
+import { escapedJson, visible } from './visible.js'
 import { helpOf, parseFlags, UsageError, type Command } from './command.js'
 import { compare } from './compare.js'
 import { data } from './data.js'
@@ -55,8 +56,8 @@ async function main(args: readonly string[]): Promise<void> {
     await command.run({
       positionals,
       flags,
-      print: (line = '') => void (json || console.log(line)),
-      result: (value) => void (json && console.log(JSON.stringify(value, jsonValue, 2))),
+      print: (line = '') => void (json || console.log(visible(line))),
+      result: (value) => void (json && console.log(escapedJson(JSON.stringify(value, jsonValue, 2)))),
     })
   } catch (error) {
     report(error, command, json)
@@ -67,7 +68,7 @@ async function main(args: readonly string[]): Promise<void> {
 function report(error: unknown, command: Command | undefined, json: boolean): void {
   const usage = error instanceof UsageError
   process.exitCode = usage ? 2 : 1
-  const message = (error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' ')
+  const message = visible((error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' '))
   const code = usage ? 'E_USAGE' : codeOf(error)
   const help = `lanewise ${command ? `${command.name} ` : ''}--help`
   console.error(usage ? `usage error: ${message} (see ${help})` : `error ${code}: ${message}`)

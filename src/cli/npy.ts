@@ -2,9 +2,13 @@ import { makeData, type DType, type NumericDType, type TypedArray } from '../cor
 import { LanewiseError } from '../core/errors.js'
 import { rawBytes, type HostTensor } from '../core/host.js'
 import { transposed } from '../ops/movement/transpose.js'
-import { sizeOf } from '../core/shape.js'
+import { MAX_RANK, sizeOf } from '../core/shape.js'
 
 // The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+/** No header is longer that names up to 64 axes. */
+const MAX_HEADER = 2 ** 16
+/** Strings of no characters take no room in a file, and so there may be said to be any number of them. */
+const MOST_EMPTY = 2 ** 20
 const MAGIC = '\x93NUMPY'
 
 const dtypes: Readonly<Record<string, NumericDType>> = {
@@ -36,6 +40,7 @@ export function readNpy(bytes: Uint8Array, what: string): HostTensor {
   const start = wide ? 12 : 10
   const end = start + (wide ? view.getUint32(8, true) : view.getUint16(8, true))
   if (end > bytes.length) fail('the header is cut off')
+  if (end - start > MAX_HEADER) fail(`a header of ${end - start} bytes is longer than any that is meant`)
   const header = Buffer.from(bytes.subarray(start, end)).toString('utf8')
   const descr = /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(header)
   const shapeText = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1]
@@ -46,6 +51,7 @@ export function readNpy(bytes: Uint8Array, what: string): HostTensor {
     .split(',')
     .filter((part) => part.trim() !== '')
     .map(Number)
+  if (shape.length > MAX_RANK) fail(`it has ${shape.length} axes`)
   const size = sizeOf(shape)
   const [, order, kind, count] = descr
   const dtype: DType | undefined = kind === 'U' || kind === 'S' ? 'string' : dtypes[kind + count]
@@ -53,12 +59,14 @@ export function readNpy(bytes: Uint8Array, what: string): HostTensor {
   const elementBytes = Number(count) * (kind === 'U' ? 4 : 1)
   if (end + size * elementBytes > bytes.length)
     fail(`${size} elements of ${elementBytes} bytes are more than the file holds`)
+  if (elementBytes === 0 && size > MOST_EMPTY)
+    throw new LanewiseError('E_BUDGET', `${what}: ${size} strings without characters are too many`, { tensor: what })
   const body = bytes.slice(end, end + size * elementBytes)
   const swap = order === '>'
   let data: HostTensor['data']
   if (dtype === 'string') {
     data = Array.from({ length: size }, (_, i) =>
-      textOf(body.subarray(i * elementBytes, (i + 1) * elementBytes), kind === 'U', swap),
+      textOf(body.subarray(i * elementBytes, (i + 1) * elementBytes), kind === 'U', swap, fail),
     )
   } else {
     // A complex number is two floats.
@@ -79,7 +87,12 @@ export function writeNpy({ dtype, shape, data }: HostTensor): Uint8Array {
   let body: Uint8Array
   if (dtype === 'string') {
     const points = (data as string[]).map((text) => [...text])
-    const width = Math.max(1, ...points.map((text) => text.length))
+    const width = points.reduce((most, { length }) => Math.max(most, length), 1)
+    if (width * points.length > 2 ** 29)
+      throw new LanewiseError(
+        'E_BUDGET',
+        `${points.length} strings of up to ${width} characters do not fit a NumPy array`,
+      )
     const codes = new Uint32Array(width * points.length)
     points.forEach((text, i) => text.forEach((char, k) => (codes[i * width + k] = char.codePointAt(0)!)))
     descr = `<U${width}`
@@ -103,12 +116,23 @@ export function writeNpy({ dtype, shape, data }: HostTensor): Uint8Array {
   return bytes
 }
 
-function textOf(bytes: Uint8Array, unicode: boolean, swap: boolean): string {
-  if (!unicode) return Buffer.from(bytes).toString('utf8').replace(/\0+$/, '')
+function textOf(bytes: Uint8Array, unicode: boolean, swap: boolean, fail: (reason: string) => never): string {
+  if (!unicode) return withoutEnd(Buffer.from(bytes).toString('utf8'))
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let text = ''
-  for (let i = 0; i < bytes.length; i += 4) text += String.fromCodePoint(view.getUint32(i, !swap))
-  return text.replace(/\0+$/, '')
+  for (let i = 0; i < bytes.length; i += 4) {
+    const point = view.getUint32(i, !swap)
+    if (point > 0x10ffff) fail(`${point} is the code of no character`)
+    text += String.fromCodePoint(point)
+  }
+  return withoutEnd(text)
+}
+
+/** Without the NULs that fill an element up. (An expression for it would take quadratic time.) */
+function withoutEnd(text: string): string {
+  let end = text.length
+  while (end > 0 && text.charCodeAt(end - 1) === 0) end--
+  return text.slice(0, end)
 }
 
 function swapBytes(bytes: Uint8Array, width: number): void {

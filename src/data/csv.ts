@@ -138,7 +138,8 @@ export async function readCsv(
   const words = options.classes === undefined && labels.some((label) => !isNumber(label))
   const classes = words ? [...new Set(labels)].sort() : options.classes
   const label = columns.label
-  const data = labels.map((text, i) => labelOf(text, classes, i + 1, columns.names[label]))
+  const places = classes && placesOf(classes)
+  const data = labels.map((text, i) => labelOf(text, places, i + 1, columns.names[label]))
   return {
     data: new TensorDataset({ features, label: new Tensor(classes ? 'int32' : 'float32', data, [count]) }),
     features: names,
@@ -154,6 +155,7 @@ export async function readCsv(
 export function csvStream(open: () => Parameters<typeof csvRows>[0], options: CsvFields = {}): StreamDataset {
   return {
     async *stream(): AsyncGenerator<Fields, void, void> {
+      const classes = options.classes && placesOf(options.classes)
       for await (const { row, line, columns } of tableRows(open(), options)) {
         const features = new Tensor(
           'float32',
@@ -166,7 +168,7 @@ export function csvStream(open: () => Parameters<typeof csvRows>[0], options: Cs
             features,
             label: new Tensor(
               options.classes ? 'int32' : 'float32',
-              [labelOf(row[columns.label], options.classes, line, columns.names[columns.label])],
+              [labelOf(row[columns.label], classes, line, columns.names[columns.label])],
               [],
             ),
           }
@@ -212,19 +214,27 @@ async function* tableRows(
 }
 
 function columnsOf(names: readonly string[], { features, label }: CsvFields): Columns {
-  const twice = names.find((name, i) => names.indexOf(name) !== i)
+  const places = new Map(names.map((name, i) => [name, i]))
+  const twice = places.size < names.length ? names.find((name, i) => places.get(name) !== i) : undefined
   if (twice !== undefined) throw new LanewiseError('E_PARSE', `two columns of the CSV are called "${twice}"`)
   const place = (name: string): number => {
-    const found = names.indexOf(name)
-    if (found < 0) throw new LanewiseError('E_VALUE', `the CSV has no column "${name}", only ${names.join(', ')}`)
+    const found = places.get(name)
+    if (found === undefined)
+      throw new LanewiseError('E_VALUE', `the CSV has no column "${name}", only ${someOf(names)}`)
     return found
   }
   const chosen = features ?? names.filter((name) => name !== label)
   return { names, features: chosen.map(place), label: label === undefined ? undefined : place(label) }
 }
 
+/** A list as an error shows it. */
+function someOf(names: readonly string[]): string {
+  return names.length > 20 ? `${names.slice(0, 20).join(', ')} … (${names.length})` : names.join(', ')
+}
+
+/** Whether a text is a number that float32 holds: one beyond that would become infinite. */
 function isNumber(text: string): boolean {
-  return text.trim() !== '' && Number.isFinite(Number(text))
+  return text.trim() !== '' && Number.isFinite(Math.fround(Number(text)))
 }
 
 function numberOf(text: string, row: number, column: string): number {
@@ -236,13 +246,17 @@ function numberOf(text: string, row: number, column: string): number {
   return Number(text)
 }
 
-function labelOf(text: string, classes: readonly string[] | undefined, row: number, column: string): number {
+function placesOf(classes: readonly string[]): ReadonlyMap<string, number> {
+  return new Map(classes.map((name, i) => [name, i]))
+}
+
+function labelOf(text: string, classes: ReadonlyMap<string, number> | undefined, row: number, column: string): number {
   if (!classes) return numberOf(text, row, column)
-  const place = classes.indexOf(text)
-  if (place < 0)
+  const place = classes.get(text)
+  if (place === undefined)
     throw new LanewiseError(
       'E_PARSE',
-      `CSV, row ${row}, column "${column}": ${JSON.stringify(text.slice(0, 40))} is none of the classes ${classes.join(', ')}`,
+      `CSV, row ${row}, column "${column}": ${JSON.stringify(text.slice(0, 40))} is none of the classes ${someOf([...classes.keys()])}`,
     )
   return place
 }

@@ -1,5 +1,6 @@
 import { LanewiseError } from '../core/errors.js'
 import { loadOptional } from '../platform/optional.js'
+import { readPng } from './png.js'
 
 /** A picture: rows from the top, `channels` values 0 … 1 for each pixel side by side. */
 export interface Picture {
@@ -10,13 +11,15 @@ export interface Picture {
 }
 
 /** No picture that is meant has more pixels. */
-const MAX_PIXELS = 2 ** 28
+export const MAX_PIXELS = 2 ** 27
+/** Baseline JPEG packs at most 512 pixels into a byte, and half as many again where colours are coarser. */
+const MOST_PER_BYTE = 1024
 
 /**
  * Decodes a PNG (with the package fast-png) or JPEG file (with sharp). Transparency is put on white.
  *
  * @param channels - 1: grey (ITU-R BT.601 weights), 3: red, green, blue.
- * @throws LanewiseError `E_PARSE` if the bytes are no picture, `E_BUDGET` beyond 2^28 pixels, `E_UNSUPPORTED` if the package is not installed.
+ * @throws LanewiseError `E_PARSE` if the bytes are no picture, `E_BUDGET` beyond 2^27 pixels, `E_UNSUPPORTED` if the package is not installed.
  */
 export async function decodePicture(bytes: Uint8Array, channels: 1 | 3, what = 'picture'): Promise<Picture> {
   const png = bytes[0] === 0x89 && bytes[1] === 0x50 && bytes[2] === 0x4e && bytes[3] === 0x47
@@ -35,11 +38,8 @@ interface Pixels {
   readonly top: number
 }
 
-/** Where a PNG says its size (section 11.2.1): looked at before anything is allocated. */
-function checkPngSize(bytes: Uint8Array, what: string): void {
-  if (bytes.length < 33) throw new LanewiseError('E_PARSE', `${what}: the PNG is cut off`)
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const [width, height] = [view.getUint32(16), view.getUint32(20)]
+/** @throws LanewiseError `E_BUDGET` for more pixels than anybody means. */
+export function checkPixels(width: number, height: number, what: string): void {
   if (width * height > MAX_PIXELS)
     throw new LanewiseError('E_BUDGET', `${what}: ${width} × ${height} pixels are too many`, {
       expected: `<= ${MAX_PIXELS}`,
@@ -48,22 +48,56 @@ function checkPngSize(bytes: Uint8Array, what: string): void {
 }
 
 async function decodePng(bytes: Uint8Array, what: string): Promise<Pixels> {
-  checkPngSize(bytes, what)
-  const { decode, convertIndexedToRgb } = await fastPng()
+  const { width, height, depth, colourType, palette, transparency, bare } = readPng(bytes, what, (w, h) =>
+    checkPixels(w, h, what),
+  )
+  const { decode } = await fastPng()
+  let data: ArrayLike<number>
   try {
-    const png = decode(bytes, { checkCrc: true })
-    const { width, height, channels, depth } = png
-    if (png.palette) return { width, height, channels: png.palette[0].length, data: convertIndexedToRgb(png), top: 255 }
-    return {
-      width,
-      height,
-      channels,
-      data: depth < 8 ? unpacked(png.data, width, height, depth) : png.data,
-      top: 2 ** depth - 1,
-    }
+    data = decode(bare, { checkCrc: true }).data
   } catch (cause) {
     throw new LanewiseError('E_PARSE', `${what}: the PNG cannot be decoded (${(cause as Error).message})`, { cause })
   }
+  if (depth < 8) data = unpacked(data, width, height, depth)
+  const top = 2 ** depth - 1
+  if (palette) return { width, height, channels: 4, data: looked(data, palette, transparency ?? [], what), top: 255 }
+  const given = { 0: 1, 2: 3, 4: 2, 6: 4 }[colourType]!
+  if (!transparency) return { width, height, channels: given, data, top }
+  return { width, height, channels: given + 1, data: withAlpha(data, given, transparency, top), top }
+}
+
+/** The colours of indices, with alpha. */
+function looked(indices: ArrayLike<number>, palette: Uint8Array, alphas: readonly number[], what: string): Uint8Array {
+  const out = new Uint8Array(4 * indices.length)
+  for (let i = 0; i < indices.length; i++) {
+    const index = indices[i]
+    if (3 * index >= palette.length)
+      throw new LanewiseError('E_PARSE', `${what}: the PNG has a pixel of colour ${index}, beyond its palette`)
+    for (let c = 0; c < 3; c++) out[4 * i + c] = palette[3 * index + c]
+    out[4 * i + 3] = alphas[index] ?? 255
+  }
+  return out
+}
+
+/** Samples with alpha: nothing where they are the transparent colour. */
+function withAlpha(
+  data: ArrayLike<number>,
+  channels: number,
+  transparent: readonly number[],
+  top: number,
+): Uint8Array | Uint16Array {
+  const pixels = Math.floor(data.length / channels)
+  const out = new (top > 255 ? Uint16Array : Uint8Array)(pixels * (channels + 1))
+  for (let i = 0; i < pixels; i++) {
+    let same = true
+    for (let c = 0; c < channels; c++) {
+      const sample = (out[i * (channels + 1) + c] = data[i * channels + c])
+      // Only as many bits count as a sample has.
+      if (sample !== (transparent[c] & top)) same = false
+    }
+    out[i * (channels + 1) + channels] = same ? 0 : top
+  }
+  return out
 }
 
 /** Grey values of 1, 2 or 4 bits, several in a byte, the first in the high bits; each row begins a byte. */
@@ -81,14 +115,20 @@ function unpacked(data: ArrayLike<number>, width: number, height: number, depth:
 
 async function decodeJpeg(bytes: Uint8Array, what: string): Promise<Pixels> {
   const { default: sharp } = await loadOptional<typeof import('sharp')>('sharp', 'reading JPEG files')
+  const options = { failOn: 'error', limitInputPixels: MAX_PIXELS } as const
   try {
-    const { data, info } = await sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS })
+    const { width, height } = await sharp(bytes, { ...options, limitInputPixels: false }).metadata()
+    checkPixels(width, height, what)
+    // Of a header with nothing behind it, every pixel would be made up.
+    if (width * height > MOST_PER_BYTE * bytes.length) throw new Error('it is cut off')
+    const { data, info } = await sharp(bytes, options)
       .rotate()
       .toColourspace('srgb')
       .raw()
       .toBuffer({ resolveWithObject: true })
     return { width: info.width, height: info.height, channels: info.channels, data, top: 255 }
   } catch (cause) {
+    if (cause instanceof LanewiseError) throw cause
     throw new LanewiseError('E_PARSE', `${what}: the JPEG cannot be decoded (${(cause as Error).message})`, { cause })
   }
 }

@@ -153,17 +153,27 @@ async function* wholeWords(
       throw new LanewiseError('E_PARSE', 'the text is not UTF-8', { cause })
     }
   }
-  let rest = ''
-  for await (const piece of pieces) {
-    rest += typeof piece === 'string' ? piece : decode(piece)
+  // Held in parts, so that a word which is as long as the text takes no longer than its characters.
+  let held: string[] = []
+  const add = (text: string): string | undefined => {
     // Half of a surrogate pair, or of a word, waits for the other half.
     const cut =
       unit === 'character'
-        ? rest.length - (/[\ud800-\udbff]$/.test(rest) ? 1 : 0)
-        : Math.max(rest.lastIndexOf(' '), rest.lastIndexOf('\n')) + 1
-    if (cut > 0) yield rest.slice(0, cut)
-    rest = rest.slice(cut)
+        ? text.length - (/[\ud800-\udbff]$/.test(text.slice(-1)) ? 1 : 0)
+        : Math.max(text.lastIndexOf(' '), text.lastIndexOf('\n')) + 1
+    if (cut === 0) {
+      held.push(text)
+      return undefined
+    }
+    const whole = held.join('') + text.slice(0, cut)
+    held = [text.slice(cut)]
+    return whole
   }
-  rest += decode()
+  for await (const piece of pieces) {
+    const whole = add(typeof piece === 'string' ? piece : decode(piece))
+    if (whole) yield whole
+  }
+  held.push(decode())
+  const rest = held.join('')
   if (rest !== '') yield rest
 }

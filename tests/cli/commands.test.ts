@@ -115,7 +115,7 @@ describe('command line', () => {
     expect(missing.error).toMatch(/^error E_PARSE: .*nowhere\.onnx.*\n$/)
     const noFile = await lanewise('run', model, '--input', 'image=nowhere.npy')
     expect(noFile.code).toBe(1)
-    expect(noFile.error).toMatch(/^error ENOENT: .*\n$/)
+    expect(noFile.error).toMatch(/^error E_EXTERNAL: cannot read "nowhere.npy": .*\n$/)
     const wrongShape = await lanewise('run', model, '--input', '1,2,3')
     expect(wrongShape.code).toBe(1)
     expect(wrongShape.error).toMatch(/^error E_TENSOR: .*\n$/)
