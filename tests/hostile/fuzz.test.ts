@@ -30,6 +30,7 @@ const enough = {
   read: { runs: 8000, accepted: 1000, E_PARSE: 1000 },
   session: { runs: 8000, accepted: 800, E_GRAPH: 500, E_SHAPE: 500, E_VALUE: 100 },
   feeds: { runs: 4000, accepted: 800, E_SHAPE: 500, E_TENSOR: 100 },
+  containers: { runs: 1500, accepted: 100, E_SHAPE: 50, E_VALUE: 100 },
 }
 
 it.each(targets)(

@@ -3,6 +3,7 @@ import type { GraphProto, ModelProto, TensorProto } from '../../src/onnx/schema/
 import { decodeSparseTensor, decodeTensor, describeTensor } from '../../src/onnx/tensor-proto.js'
 import { memoryExternalData } from '../../src/onnx/external-data.js'
 import { readModel, writeModel } from '../../src/onnx/wire.js'
+import { runContainers } from './fuzz-containers.js'
 import { runFeeds } from './fuzz-feeds.js'
 import { fuzzModels } from './fuzz-models.js'
 import { hashOf, runSession, sessionModels } from './fuzz-session.js'
@@ -105,6 +106,13 @@ export const targets: FuzzTarget[] = [
     // The bytes are the seed of the values: a model is chosen and fed by them.
     input: (_, random) => new Uint8Array(Uint32Array.of(random() * 2 ** 32, random() * 2 ** 32).buffer),
     run: (file) => runFeeds(seeded(hashOf(file))),
+  },
+  {
+    name: 'containers',
+    weight: 1,
+    // The bytes are the seed of a graph over strings, sequences and complex numbers, of its options and of what happens while its runs wait.
+    input: (_, random) => new Uint8Array(Uint32Array.of(random() * 2 ** 32, random() * 2 ** 32).buffer),
+    run: (file) => runContainers(seeded(hashOf(file))),
   },
 ]
 
