@@ -3,7 +3,8 @@ import { channelsLast } from '../../core/layout.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
-import { defineOp, type Emitter } from '../../ir/op.js'
+import { defineOp, type KernelEmitter, type Operand } from '../../ir/op.js'
+import { emitCast } from '../elementwise/cast.js'
 import { slideWindow, threeAxes, windowAttributes, windowTable, type Window, type WindowAttributes } from './window.js'
 
 interface PoolAttributes extends WindowAttributes {
@@ -49,6 +50,11 @@ function rowsOf(y: Shape): number {
   return y[0] * depth * height
 }
 
+/** An operand of bytes as float32, which holds them all: the largest of them is the same. */
+function widened(e: KernelEmitter, { shape, order, physical, size }: Operand): Operand {
+  return { dtype: 'float32', shape, order, physical, size, at: e.scratch(4 * size), constant: undefined }
+}
+
 export const MaxPool = defineOp({
   name: 'MaxPool',
   arity: 1,
@@ -61,23 +67,23 @@ export const MaxPool = defineOp({
     ]
   },
   layout: channelsLast,
-  kernel: (types) => types[0] === 'float32',
+  kernel: ([type]) => type === 'float32' || type === 'uint8' || type === 'int8',
   emit(e) {
-    const x = e.input(0)
-    if (!e.outputs[1]) {
-      const y = e.output(0)
-      if (y.size === 0) return
-      const table = e.table(poolTable(x.shape, y.shape, poolWindow(e.attributes, x.shape)))
-      return e.call('max_pool_f32', x.at, y.at, table, 0, rowsOf(y.shape))
-    }
-    const y = e.outputs[0] ? e.output(0).at : e.scratch(sizeOf(e.outputs[1].shape) * 4)
-    const indices = e.output(1)
-    if (indices.size === 0) return
-    const table = e.table(poolTable(x.shape, indices.shape, poolWindow(e.attributes, x.shape)))
+    const bytes = e.input(0).dtype !== 'float32'
+    const x = bytes ? widened(e, e.input(0)) : e.input(0)
+    const to = e.outputs[0] && e.output(0)
+    const indices = e.outputs[1] && e.output(1)
+    const wanted = to ?? indices
+    if (!wanted || wanted.size === 0) return
+    const y = to && !bytes ? to : widened(e, wanted)
+    if (bytes) emitCast(e, e.input(0), x)
+    const table = e.table(poolTable(x.shape, y.shape, poolWindow(e.attributes, x.shape)))
     const columnMajor = e.attributes.storage_order
-    e.call('max_pool_indices_f32', x.at, y, indices.at, table, columnMajor, 0, rowsOf(indices.shape))
+    if (indices) e.call('max_pool_indices_f32', x.at, y.at, indices.at, table, columnMajor, 0, rowsOf(y.shape))
+    else e.call('max_pool_f32', x.at, y.at, table, 0, rowsOf(y.shape))
+    if (to && bytes) emitCast(e, y, to)
   },
-  // Integers (uint8 and int8 in quantised models) and float64.
+  // float64 and the wider integers.
   compute({ attributes, inputs: [x], outputs: [{ shape }], outputCount }) {
     const window = poolWindow(attributes, x.shape)
     const indices = hostZeros('int64', shape)

@@ -61,6 +61,13 @@ export const poolCases: readonly Case[] = [
     attributes: { kernel_shape: [2, 2], strides: [2, 2] },
     reference: maxPool,
   },
+  {
+    name: 'int8, padding is less than any of them',
+    op: 'MaxPool',
+    inputs: [typed('int8', [2, 5, 9, 8], { low: -128, high: -20 })],
+    attributes: { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] },
+    reference: maxPool,
+  },
   ...whole('GlobalAveragePool', averagePool),
   ...whole('GlobalMaxPool', maxPool),
   ...whole('GlobalLpPool', lpPool),
