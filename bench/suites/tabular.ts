@@ -232,6 +232,12 @@ function forestNode(spec: ForestSpec, random: () => number): { operator: string;
 function table(rows: number, columns: number, seed: number, dtype: DType = 'float32'): HostTensor {
   const random = seeded(seed)
   const values = Float64Array.from({ length: rows * columns }, () => 2.4 * random() - 1.2)
+  if (dtype === 'int64')
+    return hostTensor(
+      dtype,
+      [rows, columns],
+      BigInt64Array.from(values, (value) => BigInt(Math.floor(6 * value + 7))),
+    )
   return hostTensor(dtype, [rows, columns], dtype === 'float64' ? values : Float32Array.from(values))
 }
 
@@ -258,7 +264,122 @@ function* forestWorks(): Generator<() => Work> {
       }
 }
 
+interface TableSpec {
+  readonly name: string
+  readonly operator: string
+  readonly features: number
+  readonly attributes: (random: () => number) => Attributes
+  readonly dtype?: DType
+  readonly to?: DType
+}
+
+const list = (random: () => number, count: number): number[] =>
+  Array.from({ length: count }, () => Math.fround(2 * random() - 1))
+const whole = (count: number): bigint[] => Array.from({ length: count }, (_, i) => BigInt(i))
+
+const tables: readonly TableSpec[] = [
+  {
+    name: 'LinearClassifier, three classes',
+    operator: 'LinearClassifier',
+    features: 30,
+    attributes: (random) => ({
+      coefficients: list(random, 90),
+      intercepts: list(random, 3),
+      classlabels_ints: whole(3),
+      post_transform: 'SOFTMAX',
+    }),
+  },
+  {
+    name: 'LinearRegressor',
+    operator: 'LinearRegressor',
+    features: 30,
+    attributes: (random) => ({ coefficients: list(random, 30), intercepts: list(random, 1), targets: 1n }),
+  },
+  {
+    name: 'SVMClassifier, RBF, three classes',
+    operator: 'SVMClassifier',
+    features: 20,
+    attributes: (random) => ({
+      kernel_type: 'RBF',
+      kernel_params: [0.05, 0, 3],
+      classlabels_ints: whole(3),
+      vectors_per_class: [40n, 40n, 40n],
+      support_vectors: list(random, 2400),
+      coefficients: list(random, 240),
+      rho: list(random, 3),
+      prob_a: list(random, 3),
+      prob_b: list(random, 3),
+    }),
+  },
+  {
+    name: 'SVMRegressor, RBF',
+    operator: 'SVMRegressor',
+    features: 20,
+    attributes: (random) => ({
+      kernel_type: 'RBF',
+      kernel_params: [0.05, 0, 3],
+      n_supports: 150n,
+      support_vectors: list(random, 3000),
+      coefficients: list(random, 150),
+      rho: list(random, 1),
+    }),
+  },
+  {
+    name: 'Scaler',
+    operator: 'Scaler',
+    features: 30,
+    attributes: (random) => ({ offset: list(random, 30), scale: list(random, 30) }),
+  },
+  { name: 'Normalizer L2', operator: 'Normalizer', features: 30, attributes: () => ({ norm: 'L2' }) },
+  {
+    name: 'Imputer',
+    operator: 'Imputer',
+    features: 30,
+    attributes: (random) => ({ imputed_value_floats: list(random, 30), replaced_value_float: NaN }),
+  },
+  { name: 'Binarizer', operator: 'Binarizer', features: 30, attributes: () => ({ threshold: 0.1 }) },
+  {
+    name: 'OneHotEncoder',
+    operator: 'OneHotEncoder',
+    features: 4,
+    attributes: () => ({ cats_int64s: whole(12), zeros: 1n }),
+    dtype: 'int64',
+    to: 'float32',
+  },
+  {
+    name: 'LabelEncoder',
+    operator: 'LabelEncoder',
+    features: 4,
+    attributes: () => ({ keys_int64s: whole(12), values_int64s: whole(12), default_int64: -1n }),
+    dtype: 'int64',
+    to: 'int64',
+  },
+]
+
+function* tableWorks(): Generator<() => Work> {
+  for (const [i, { name, operator, features, attributes, dtype, to }] of tables.entries())
+    for (const rows of [1, 10000])
+      yield () => {
+        const outputs = operator.endsWith('Classifier') ? ['label', 'scores'] : ['y']
+        return {
+          suite: 'models',
+          group: 'tabular',
+          name: `${name}, ${rows} row${rows === 1 ? '' : 's'}`,
+          model: model({
+            inputs: { x: [rows, features] },
+            outputs,
+            outputTypes: { label: 'int64', ...(to ? { y: to } : {}) },
+            nodes: [node(operator, ['x'], outputs, attributes(seeded(91 + i)), domain)],
+            opset: 15,
+            dtype,
+          }),
+          feeds: [11, 12, 13].map((seed) => new Map([['x', table(rows, features, seed, dtype)]])),
+        }
+      }
+}
+
 /** Every tabular model, one thunk each. */
 export function* tabularWorks(): Generator<() => Work> {
   yield* forestWorks()
+  yield* tableWorks()
 }

@@ -128,5 +128,5 @@ export const LinearClassifier = defineOp({
     const to = { labels: e.outputs[0] && e.output(0).at, scores: e.outputs[1] && e.output(1) }
     emitVote(e, scores, 'float32', rows, to, { labels, given, transform, only })
   },
-  upgrades: [{ below: Infinity, apply: (node) => labelsByNumber(node, 'LinearClassifier', 'classlabels_ints') }],
+  decompose: (node) => labelsByNumber(node, 'LinearClassifier', 'classlabels_ints'),
 })

@@ -200,7 +200,7 @@ export const SVMClassifier = defineOp({
     const untransformed = count > 0 && classes === 2 && a.prob_a.length === 0 && a.post_transform !== 'LOGISTIC'
     emitTransform(e, untransformed ? 'NONE' : a.post_transform, z, width)
   },
-  upgrades: [{ below: Infinity, apply: (node) => labelsByNumber(node, 'SVMClassifier', 'classlabels_ints') }],
+  decompose: (node) => labelsByNumber(node, 'SVMClassifier', 'classlabels_ints'),
 })
 
 function floatTable(rows: number, columns: number, at: Address): Operand {
