@@ -5,7 +5,7 @@ import { hostTensor, hostZeros, toNumbers, type HostMap, type HostTensor } from 
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, floats, int, ints, string, strings, tensor, type AttributesOf } from '../../ir/attributes.js'
 import { numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
-import { defineOp, type UpgradeContext } from '../../ir/op.js'
+import { defineOp, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
 import { tensorAt } from '../control/sequence.js'
 
 const domain = 'ai.onnx.ml'
@@ -17,18 +17,40 @@ export function tableOf(shape: Shape): [rows: number, columns: number] {
   return shape.length === 1 ? [1, shape[0]] : [shape[0], shape[1]]
 }
 
+/** What makes results of features, a whole table at a time. */
+type Loop = (from: ArrayLike<number>, to: Float32Array | Float64Array) => void
+
+/** An operator on a table of numbers: float32 goes from memory to memory, other types through arrays. `prepare` reads the attributes once per plan. */
+function tableLoop<A>(
+  prepare: (attributes: A, shape: Shape) => Loop,
+  result: (x: DType) => DType = (x) => x,
+): Pick<OpDefinition<A, readonly [true]>, 'infer' | 'kernel' | 'emit' | 'compute'> {
+  return {
+    infer: ({ inputs: [x] }) => [{ dtype: result(x.dtype), shape: x.shape }],
+    kernel: ([x]) => x === 'float32',
+    emit(e) {
+      const [x, y] = [e.input(0), e.output(0)]
+      const loop = prepare(e.attributes, x.shape)
+      e.host([x, y], (from, to) => loop(from.data as Float32Array, to.data as Float32Array))
+    },
+    compute({ attributes, inputs: [x] }) {
+      const from = numbersOf(x)
+      const dtype = result(x.dtype)
+      const to = arrayFor(dtype, from.length)
+      prepare(attributes, x.shape)(from, to)
+      return [numericTensor(dtype, x.shape, to)]
+    },
+  }
+}
+
 export const Binarizer = defineOp({
   name: 'Binarizer',
   domain,
   arity: 1,
   attributes: { threshold: float(0) },
-  infer: ({ inputs: [x] }) => [x],
-  compute({ attributes: { threshold }, inputs: [x] }) {
-    const from = numbersOf(x)
-    const values = arrayFor(x.dtype, from.length)
-    for (let i = 0; i < values.length; i++) values[i] = from[i] > threshold ? 1 : 0
-    return [numericTensor(x.dtype, x.shape, values)]
-  },
+  ...tableLoop<{ threshold: number }>(({ threshold }) => (from, to) => {
+    for (let i = 0; i < to.length; i++) to[i] = from[i] > threshold ? 1 : 0
+  }),
 })
 
 /** Elements of an attribute list as HostData of its dtype. */
@@ -182,20 +204,21 @@ export const Scaler = defineOp({
   domain,
   arity: 1,
   attributes: { offset: floats([]), scale: floats([]) },
-  infer: ({ inputs: [x] }) => [{ dtype: 'float32', shape: x.shape }],
-  compute({ attributes: { offset, scale }, inputs: [x] }) {
-    const [, columns] = tableOf(x.shape)
-    for (const list of [offset, scale])
-      if (list.length > 1 && list.length !== columns)
-        throw new LanewiseError('E_VALUE', `${list.length} entries for ${columns} features`)
-    const from = numbersOf(x)
-    const values = new Float32Array(from.length)
-    const offsets = perColumn(offset, columns, 0)
-    const scales = perColumn(scale, columns, 1)
-    for (let at = 0; at < values.length; at += columns)
-      for (let c = 0; c < columns; c++) values[at + c] = Math.fround(from[at + c] - offsets[c]) * scales[c]
-    return [hostTensor('float32', x.shape, values)]
-  },
+  ...tableLoop<{ offset: readonly number[]; scale: readonly number[] }>(
+    ({ offset, scale }, shape) => {
+      const [, columns] = tableOf(shape)
+      for (const list of [offset, scale])
+        if (list.length > 1 && list.length !== columns)
+          throw new LanewiseError('E_VALUE', `${list.length} entries for ${columns} features`)
+      const offsets = perColumn(offset, columns, 0)
+      const scales = perColumn(scale, columns, 1)
+      return (from, to) => {
+        for (let at = 0; at < to.length; at += columns)
+          for (let c = 0; c < columns; c++) to[at + c] = Math.fround(from[at + c] - offsets[c]) * scales[c]
+      }
+    },
+    () => 'float32',
+  ),
 })
 
 /** A value for every column: none, one for all, or one for each. */
@@ -213,55 +236,55 @@ export const Normalizer = defineOp({
   domain,
   arity: 1,
   attributes: { norm: string('MAX') },
-  infer: ({ inputs: [x] }) => [{ dtype: 'float32', shape: x.shape }],
-  compute({ attributes: { norm }, inputs: [x] }) {
-    const [rows, columns] = tableOf(x.shape)
-    if (!['MAX', 'L1', 'L2'].includes(norm)) throw new LanewiseError('E_VALUE', `norm "${norm}" is not known`)
-    const from = numbersOf(x)
-    const values = new Float32Array(from.length)
-    for (let r = 0; r < rows; r++) {
-      const at = r * columns
-      let size = norm === 'MAX' ? -Infinity : 0
-      if (norm === 'MAX') for (let c = 0; c < columns; c++) size = Math.max(size, from[at + c])
-      else if (norm === 'L1') for (let c = 0; c < columns; c++) size += Math.abs(from[at + c])
-      else for (let c = 0; c < columns; c++) size += from[at + c] * from[at + c]
-      if (norm === 'L2') size = Math.sqrt(size)
-      for (let c = 0; c < columns; c++) values[at + c] = size === 0 ? from[at + c] : from[at + c] / size
-    }
-    return [hostTensor('float32', x.shape, values)]
-  },
+  ...tableLoop<{ norm: string }>(
+    ({ norm }, shape) => {
+      const [, columns] = tableOf(shape)
+      if (!['MAX', 'L1', 'L2'].includes(norm)) throw new LanewiseError('E_VALUE', `norm "${norm}" is not known`)
+      return (from, to) => {
+        for (let at = 0; at < to.length; at += columns) {
+          let size = norm === 'MAX' ? -Infinity : 0
+          if (norm === 'MAX') for (let c = 0; c < columns; c++) size = Math.max(size, from[at + c])
+          else if (norm === 'L1') for (let c = 0; c < columns; c++) size += Math.abs(from[at + c])
+          else for (let c = 0; c < columns; c++) size += from[at + c] * from[at + c]
+          if (norm === 'L2') size = Math.sqrt(size)
+          for (let c = 0; c < columns; c++) to[at + c] = size === 0 ? from[at + c] : from[at + c] / size
+        }
+      }
+    },
+    () => 'float32',
+  ),
 })
+
+const imputerAttributes = {
+  imputed_value_floats: floats(),
+  imputed_value_int64s: ints(),
+  replaced_value_float: float(0),
+  replaced_value_int64: int(0),
+}
 
 /** Replaces one value, often NaN, by another per feature. */
 export const Imputer = defineOp({
   name: 'Imputer',
   domain,
   arity: 1,
-  attributes: {
-    imputed_value_floats: floats(),
-    imputed_value_int64s: ints(),
-    replaced_value_float: float(0),
-    replaced_value_int64: int(0),
-  },
-  infer: ({ inputs: [x] }) => [x],
-  compute({ attributes: a, inputs: [x] }) {
-    const [, columns] = tableOf(x.shape)
+  attributes: imputerAttributes,
+  ...tableLoop<AttributesOf<typeof imputerAttributes>>((a, shape) => {
+    const [, columns] = tableOf(shape)
     const imputed = a.imputed_value_floats ?? a.imputed_value_int64s ?? []
     if (imputed.length !== 1 && imputed.length !== columns)
       throw new LanewiseError('E_VALUE', `${imputed.length} values for ${columns} features`)
     const replaced = a.imputed_value_floats ? a.replaced_value_float : a.replaced_value_int64
-    const from = numbersOf(x)
-    const values = arrayFor(x.dtype, from.length)
     const fill = perColumn(imputed, columns, 0)
     const missing = Number.isNaN(replaced)
-    for (let at = 0; at < values.length; at += columns) {
-      for (let c = 0; c < columns; c++) {
-        const value = from[at + c]
-        values[at + c] = value === replaced || (missing && value !== value) ? fill[c] : value
+    return (from, to) => {
+      for (let at = 0; at < to.length; at += columns) {
+        for (let c = 0; c < columns; c++) {
+          const value = from[at + c]
+          to[at + c] = value === replaced || (missing && value !== value) ? fill[c] : value
+        }
       }
     }
-    return [numericTensor(x.dtype, x.shape, values)]
-  },
+  }),
 })
 
 /** A new last axis with 1 at the category's place. */

@@ -3,7 +3,7 @@ import { channelsLast } from '../../core/layout.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
-import { defineOp, type KernelEmitter, type Operand } from '../../ir/op.js'
+import { defineOp, type Emitter, type KernelEmitter, type Operand } from '../../ir/op.js'
 import { emitCast } from '../elementwise/cast.js'
 import { slideWindow, threeAxes, windowAttributes, windowTable, type Window, type WindowAttributes } from './window.js'
 
