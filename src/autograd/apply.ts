@@ -64,7 +64,7 @@ export function applyParsed(
     }
     return applyChecked(device, op, inputs, typeof attributes === 'function' ? attributes() : attributes, outputs)
   } catch (error) {
-    throw errorAt(op.name, device.scope, device.context.guard(error))
+    throw errorAt(op.name, device.place, device.context.guard(error))
   }
 }
 
@@ -213,8 +213,12 @@ function record(
         scope: device.scope,
       })
     : undefined
-  for (const place of placed)
-    results.push(new Variable(device, place, { step, node, requiresGrad: follows && isFloat(place.dtype) }))
+  for (const place of placed) {
+    // A view of a tensor that lasts is gone when that is.
+    const under = inputs.find((input) => input?.placed.at.block === place.at.block)
+    const owner = under && (under.step < 0 ? under : under.owner)
+    results.push(new Variable(device, place, { step, node, owner, requiresGrad: follows && isFloat(place.dtype) }))
+  }
   device.trace?.push({ op, attributes, inputs, outputs: results, scope: device.scope })
   return results
 }
@@ -239,6 +243,8 @@ function layoutOf(
 function operandOf(variable: Variable, order: readonly number[]): Placed {
   const { device, placed } = variable
   if (sameOrder(placed.order, order)) return placed
+  // A copy that is about to be given back is nobody else's.
+  if (device.reclaims) return inOrder(device, placed, order)
   if (variable.variantsOf !== device.currentStep) {
     variable.variants = []
     variable.variantsOf = device.currentStep

@@ -19,19 +19,129 @@ export class BackwardPass {
   /** How many gradients lie in a block: `pass` hands one on without copying it. */
   private readonly holders = new Map<Block, number>()
 
+  /** Whether what was saved for the way back must stay as it is. @internal */
+  retains = false
+  private readonly targets: ReadonlySet<Variable> | undefined
+  /** With targets: which nodes anything made from one of them went into. */
+  private readonly dependent: Uint8Array | undefined
+
+  /** @param targets - values whose gradients are wanted instead of those of the parameters. */
   constructor(
     private readonly device: Device,
     private readonly tape: readonly TapeNode[],
-  ) {}
+    private readonly wanted?: readonly Variable[],
+  ) {
+    if (!wanted) return
+    const targets = (this.targets = new Set(wanted))
+    const dependent = (this.dependent = new Uint8Array(tape.length))
+    tape.forEach((node, i) => {
+      const from = (input: Variable | undefined) => input && (targets.has(input) || this.isDependent(input))
+      if (node.inputs.some(from)) dependent[i] = 1
+    })
+  }
 
-  run(root: Variable, seed: Placed): void {
-    this.pending.set(root, inOrder(this.device, seed, root.placed.order))
-    for (let i = root.node!.position; i >= 0; i--) this.visit(this.tape[i])
+  /**
+   * Walks back from values with their gradients.
+   *
+   * @param retain - whether what was walked through may be walked through again.
+   * @returns the gradients of the targets, if there are any; undefined for one that nothing depends on.
+   * @throws LanewiseError `E_STATE` if it must not be walked through (any more); then nothing was done.
+   */
+  run(roots: readonly (readonly [Variable, Placed])[], retain: boolean): (Placed | undefined)[] {
+    this.retains = retain
+    const reached = this.reach(roots.map(([root]) => root))
+    for (const [root, seed] of roots) this.begin(root, inOrder(this.device, seed, root.placed.order))
+    for (const node of reached) this.visit(node)
+    if (!retain) for (const node of reached) node.spent = true
+    return this.wanted?.map((target) => this.pending.get(target)) ?? []
+  }
+
+  /** The gradient of a value that nothing is behind, after the walk. */
+  gradientAt(leaf: Variable): Placed | undefined {
+    return this.pending.get(leaf)
+  }
+
+  /** A value that is a root twice begins with the sum. */
+  private begin(root: Variable, seed: Placed): void {
+    const sum = this.pending.get(root)
+    if (sum) this.device.call('accumulate_f32', seed.at, sum.at, sum.size)
+    else this.pending.set(root, seed)
+  }
+
+  /** The nodes that the walk may come to, the last first. */
+  private reach(roots: readonly Variable[]): TapeNode[] {
+    const marks = new Uint8Array(this.tape.length)
+    const mark = (value: Variable, by: TapeNode | undefined) => {
+      const { node } = value
+      if (!node) return
+      if (this.tape[node.position] !== node)
+        throw new LanewiseError('E_STATE', `${value.describe()} was made where its record has been given up`, {
+          op: by?.op.name,
+          node: by?.scope || undefined,
+        })
+      marks[node.position] = 1
+    }
+    for (const root of roots) mark(root, undefined)
+    const reached: TapeNode[] = []
+    for (let i = marks.length - 1; i >= 0; i--) {
+      if (!marks[i] || (this.dependent && !this.dependent[i])) continue
+      const node = this.tape[i]
+      this.checkFresh(node)
+      reached.push(node)
+      for (const input of node.inputs) if (input?.requiresGrad) mark(input, node)
+    }
+    return reached
+  }
+
+  private checkFresh(node: TapeNode): void {
+    const refuse = (reason: string): never => {
+      throw new LanewiseError('E_STATE', reason, { op: node.op.name, node: node.scope || undefined })
+    }
+    if (node.spent)
+      refuse(
+        `the gradients of this step were taken of ${node.op.name}${node.scope ? ` in "${node.scope}"` : ''} already: the first backward() may keep the record ({ retainGraph: true })`,
+      )
+    node.inputs.forEach((input, i) => {
+      input?.check()
+      if (input instanceof Parameter && !input.buffer && input.version !== node.versions[i])
+        refuse(
+          `${input.describe()} has changed since ${node.op.name} used it: the gradient would be another function's`,
+        )
+    })
+  }
+
+  /** Whether a value was made from a target. @internal */
+  isDependent({ node }: Variable): boolean {
+    return node !== undefined && this.tape[node.position] === node && this.dependent?.[node.position] === 1
+  }
+
+  /** Whether anybody needs the gradient of a value. @internal */
+  needs(value: Variable): boolean {
+    return !this.targets || this.targets.has(value) || this.isDependent(value)
+  }
+
+  /** Whether gradients of parameters go where those belong. @internal */
+  get fillsParameters(): boolean {
+    return !this.targets
   }
 
   private visit(node: TapeNode): void {
     const gradients = node.outputs.map((output) => output && this.pending.get(output))
     if (gradients.every((gradient) => gradient === undefined)) return
+    const results = node.replay ? node.replay(gradients) : this.gradientsOf(node, gradients)
+    node.inputs.forEach((input, i) => {
+      const contribution = results[i]
+      if (input && contribution) this.add(input, contribution)
+    })
+    node.outputs.forEach((output, i) => {
+      const used = gradients[i]
+      if (!output || !used || this.targets?.has(output)) return
+      this.pending.delete(output)
+      this.drop(used.at)
+    })
+  }
+
+  private gradientsOf(node: TapeNode, gradients: readonly (Placed | undefined)[]): readonly (Placed | undefined)[] {
     const { gradient } = node
     if (!gradient) {
       throw new LanewiseError('E_UNSUPPORTED', `${node.op.name} has no gradient`, {
@@ -40,7 +150,7 @@ export class BackwardPass {
       })
     }
     checkTypes(node, gradient)
-    const flow = new NodeFlow(this, this.device, node, gradients)
+    const flow = new NodeFlow(this, this.device, node, gradient, gradients)
     const e = new EagerGradientEmitter(this.device, flow)
     try {
       gradient.backward(e as never)
@@ -48,25 +158,7 @@ export class BackwardPass {
       throw error instanceof LanewiseError ? error.at(node.op.name, node.scope) : this.device.context.guard(error)
     }
     e.done()
-    node.inputs.forEach((input, i) => {
-      const contribution = flow.results[i]
-      if (!contribution) return
-      const from = input!.node
-      if (from && this.tape[from.position] !== from) {
-        throw new LanewiseError(
-          'E_STATE',
-          `${input!.describe()} was made before gradients of this step were taken; its own are gone`,
-          { op: node.op.name, node: node.scope || undefined },
-        )
-      }
-      this.add(input!, contribution)
-    })
-    node.outputs.forEach((output, i) => {
-      const used = gradients[i]
-      if (!output || !used) return
-      this.pending.delete(output)
-      this.drop(used.at)
-    })
+    return flow.results
   }
 
   hold({ block }: Address): void {
@@ -84,7 +176,7 @@ export class BackwardPass {
   }
 
   private add(variable: Variable, contribution: Placed): void {
-    if (variable instanceof Parameter) return this.addToParameter(variable, contribution)
+    if (variable instanceof Parameter && this.fillsParameters) return this.addToParameter(variable, contribution)
     const ordered = this.ordered(contribution, variable.placed)
     const sum = this.pending.get(variable)
     if (!sum) {
@@ -152,12 +244,14 @@ class NodeFlow implements Flow {
     private readonly walk: BackwardPass,
     private readonly device: Device,
     private readonly node: TapeNode,
+    private readonly ofOperator: Gradient,
     private readonly gradients: readonly (Placed | undefined)[],
   ) {
     this.attributes = node.attributes
     this.inputs = node.operands
     this.outputs = node.outputs.map((output) => output?.placed)
-    this.saved = node.saved
+    // Some gradients are computed in the place of what was saved.
+    this.saved = walk.retains ? node.saved.map((address) => device.duplicate(address)) : node.saved
     this.results = node.inputs.map(() => undefined)
   }
 
@@ -167,14 +261,16 @@ class NodeFlow implements Flow {
 
   wants(index: number): boolean {
     const input = this.node.inputs[index]
-    if (!input?.requiresGrad || !isFloat(input.dtype)) return false
-    return this.node.gradient!.inputs?.includes(index) ?? true
+    if (!input?.requiresGrad || !isFloat(input.dtype) || !this.walk.needs(input)) return false
+    return this.ofOperator.inputs?.includes(index) ?? true
   }
 
   claim(index: number): Placed {
-    const variable = this.node.inputs[index]!
-    const operand = this.node.operands[index]!
-    const direct = variable instanceof Parameter && operand === variable.placed ? variable.claimGradient() : undefined
+    const variable = this.node.inputs[index]
+    const operand = this.node.operands[index]
+    if (!operand) throw new Error(`input ${index} was left out and has no gradient`)
+    const own = variable instanceof Parameter && operand === variable.placed && this.walk.fillsParameters
+    const direct = own ? variable.claimGradient() : undefined
     return (this.results[index] =
       direct ?? new Placed('float32', operand.shape, operand.order, this.device.allocate(sizeOf(operand.shape) * 4)))
   }

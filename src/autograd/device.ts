@@ -1,6 +1,6 @@
 import { Context } from '../../bindings/context.js'
 import { chooseBuild, loadModule, type Build, type TrainKernelName, type TrainKernels } from '../../bindings/module.js'
-import { byteSize, type DType, type NumericDType, type TypedArray } from '../core/dtype.js'
+import { byteSize, type NumericDType, type TypedArray } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { Placed } from '../plan/emitter.js'
 import { identityOrder, sameMemory } from '../core/layout.js'
@@ -8,17 +8,18 @@ import { resolve } from '../plan/weights.js'
 import { hostBytes, rawBytes, type HostTensor } from '../core/host.js'
 import type { Gradient } from '../ir/gradient.js'
 import { gradients } from '../ops/gradients.js'
-import type { Address, Argument, OpDefinition } from '../ir/op.js'
+import type { Address, Argument, Block, OpDefinition } from '../ir/op.js'
 import { platform } from '../platform/platform.js'
 import { trainWasmFile } from '../platform/train-wasm-files.js'
 import { Random } from '../core/random.js'
-import { sizeOf, type Shape } from '../core/shape.js'
-import { Tensor, toHost } from '../api/tensor.js'
+import type { Shape } from '../core/shape.js'
+import type { Tensor } from '../api/tensor.js'
 import { StepArena } from './arena.js'
 import { BackwardPass } from './backward.js'
 import { reorderInto } from './eager.js'
+import { hostOf, type NestedList } from './from-javascript.js'
 import type { TapeNode, Trace } from './tape.js'
-import { blockAt, Parameter, Variable, type ParameterOptions } from './variable.js'
+import { blockAt, Parameter, Variable, type BackwardOptions, type ParameterOptions } from './variable.js'
 
 /** What a {@link Device} is made with. */
 export interface DeviceOptions {
@@ -75,15 +76,16 @@ export class Device {
   gradEnabled = true
   /** Where in a model operators are being applied. @internal */
   scope = ''
+  private fallback = ''
   /** Every applied operator, while somebody wants to know. @internal */
   trace: Trace[] | undefined
   private readonly arena: StepArena
-  private readonly tape: TapeNode[] = []
+  private tape: TapeNode[] = []
   private readonly lastingConstants = new Map<HostTensor, Address>()
   private readonly tables = new Map<string, Address>()
   private inStep = false
-  /** How much of the tape a backward pass has used. */
-  private consumed = false
+  /** What was allocated since somebody wanted to give it back. */
+  private allocated: Set<Block> | undefined
 
   /** Initial weights, masks: whatever is random on this device. */
   readonly random: Random
@@ -179,6 +181,26 @@ export class Device {
     }
   }
 
+  /**
+   * Runs `work` under a name that errors alone show, where nothing else gives one: the class of a layer that is applied by itself.
+   *
+   * @internal
+   */
+  named<T>(name: string, work: () => T): T {
+    const before = this.fallback
+    if (name) this.fallback = name
+    try {
+      return work()
+    } finally {
+      this.fallback = before
+    }
+  }
+
+  /** Where an error happened: the place in the model, or what {@link named} says. @internal */
+  get place(): string {
+    return this.scope || this.fallback
+  }
+
   /** Runs `work` and returns every operator it applied, in order. */
   traced<T>(work: () => T): { readonly result: T; readonly trace: readonly Trace[] } {
     const before = this.trace
@@ -190,10 +212,15 @@ export class Device {
     }
   }
 
-  /** A tensor of the current step from elements in logical order, copied. */
+  /**
+   * A tensor of the current step from elements in logical order, copied. Lists of numbers, nested or with a shape, become float32; those of bigints int64,
+   * those of booleans bool.
+   *
+   * @throws LanewiseError `E_TENSOR` for what is no tensor and for elements that do not fill the shape.
+   */
   tensor(source: Tensor | HostTensor): Variable
-  tensor(data: Float32Array | Int32Array | BigInt64Array | Uint8Array, shape?: Shape): Variable
-  tensor(source: Tensor | HostTensor | TypedArray, shape?: Shape): Variable {
+  tensor(data: Float32Array | Int32Array | BigInt64Array | Uint8Array | NestedList, shape?: Shape): Variable
+  tensor(source: Tensor | HostTensor | TypedArray | NestedList, shape?: Shape): Variable {
     const host = hostOf(source, shape)
     return new Variable(this, this.upload(host, this.allocate(hostBytes(host))), { step: this.currentStep })
   }
@@ -253,15 +280,29 @@ export class Device {
   }
 
   /** @internal */
-  backward(root: Variable, seed: Variable | undefined): void {
-    if (!root.node)
+  backward(root: Variable, seed: Variable | undefined, { retainGraph = false }: BackwardOptions = {}): void {
+    this.walkBack(root, seed, { retainGraph })
+  }
+
+  /**
+   * One walk back from a value. With `targets` the gradients by these are kept, and no parameter's `grad` is touched.
+   *
+   * @internal
+   */
+  walkBack(
+    root: Variable,
+    seed: Variable | undefined,
+    { retainGraph, targets }: { readonly retainGraph: boolean; readonly targets?: readonly Variable[] },
+  ): (Placed | undefined)[] {
+    const node = root.node
+    if (!node && targets?.includes(root) !== true)
       throw new LanewiseError(
         'E_STATE',
         `no gradient can be taken of ${root.describe()}: no parameter was used to make it, or recording was off`,
       )
-    if (this.consumed) throw new LanewiseError('E_STATE', 'the gradients of this step have been taken')
     if (!seed && root.size !== 1)
       throw new LanewiseError('E_SHAPE', `${root.describe()} has ${root.size} elements: say by which gradient to begin`)
+    seed?.check()
     // Gradients are float32, whatever the type of the value.
     if (seed && (seed.dtype !== 'float32' || seed.shape.join() !== root.shape.join())) {
       throw new LanewiseError(
@@ -269,24 +310,71 @@ export class Device {
         `the gradient must be float32, in shape like ${root.describe()}, got ${seed.describe()}`,
       )
     }
-    this.consumed = true
     const start = seed
       ? seed.placed
       : this.upload({ dtype: 'float32', shape: root.shape, data: Float32Array.of(1) }, this.allocate(4))
     // The walk frees gradients it has used: the caller's stays.
-    const copied = seed ? new Placed(start.dtype, start.shape, start.order, this.allocate(start.bytes)) : start
-    if (seed) this.copy(start.at, copied.at, start.bytes)
-    new BackwardPass(this, this.tape).run(root, copied)
+    return new BackwardPass(this, this.tape, targets).run([[root, seed ? this.copied(start) : start]], retainGraph)
+  }
+
+  /**
+   * Runs `work` with a tape of its own, and gives back the memory that it took, but for what its result lies in.
+   *
+   * @param keep - the places of a result.
+   * @internal
+   */
+  onOwnTape<T>(work: (tape: readonly TapeNode[]) => T, keep: (result: T) => readonly (Placed | undefined)[]): T {
+    const before = this.tape
+    this.tape = []
+    try {
+      return this.reclaiming(() => work(this.tape), keep)
+    } finally {
+      this.tape = before
+    }
+  }
+
+  /** Gives back the memory that `work` took, but for what its result lies in. @internal */
+  reclaiming<T>(work: () => T, keep: (result: T) => readonly (Placed | undefined)[]): T {
+    const outer = this.allocated
+    const taken = (this.allocated = new Set<Block>())
+    let result: T
+    try {
+      result = work()
+    } finally {
+      this.allocated = outer
+    }
+    const kept = new Set(keep(result).map((placed) => placed?.at.block))
+    for (const block of taken) {
+      if (kept.has(block)) outer?.add(block)
+      else this.arena.release(placeOf(block), block.bytes)
+    }
+    return result
+  }
+
+  /** Whether what is allocated now will be given back before the step ends. @internal */
+  get reclaims(): boolean {
+    return this.allocated !== undefined
+  }
+
+  /** The bytes at an address of a block, once more in the memory of the step. @internal */
+  duplicate(address: Address): Address {
+    const { bytes } = address.block
+    const copy = this.allocate(bytes)
+    this.copy({ block: address.block, offset: 0 }, copy, bytes)
+    return { block: copy.block, offset: address.offset }
+  }
+
+  /** A copy in the memory of the step. @internal */
+  copied(placed: Placed): Placed {
+    const copy = new Placed(placed.dtype, placed.shape, placed.order, this.allocate(placed.bytes))
+    this.copy(placed.at, copy.at, placed.bytes)
+    return copy
   }
 
   /** @internal */
-  record(node: Omit<TapeNode, 'position'>): TapeNode {
-    if (this.consumed) {
-      // A new forward pass in the same step: the tape of the old one is of no more use.
-      this.tape.length = 0
-      this.consumed = false
-    }
-    const recorded = { ...node, position: this.tape.length }
+  record(node: Omit<TapeNode, 'position' | 'spent' | 'versions'>): TapeNode {
+    const versions = node.inputs.map((input) => input?.version ?? 0)
+    const recorded = { ...node, versions, position: this.tape.length, spent: false }
     this.tape.push(recorded)
     return recorded
   }
@@ -298,12 +386,16 @@ export class Device {
 
   /** Memory of the current step. @internal */
   allocate(bytes: number): Address {
-    return { block: blockAt(this.arena.alloc(bytes), bytes), offset: 0 }
+    this.context.check()
+    const block = blockAt(this.arena.alloc(bytes), bytes)
+    this.allocated?.add(block)
+    return { block, offset: 0 }
   }
 
   /** @internal */
   free({ block }: Address): void {
-    this.arena.release(block.base!, block.bytes)
+    this.allocated?.delete(block)
+    this.arena.release(placeOf(block), block.bytes)
   }
 
   /** Memory that lasts. @internal */
@@ -385,29 +477,12 @@ export class Device {
   private endStep(): void {
     this.currentStep++
     this.tape.length = 0
-    this.consumed = false
     this.arena.reset()
   }
 }
 
-function hostOf(source: Tensor | HostTensor | TypedArray, shape?: Shape): HostTensor {
-  if (source instanceof Tensor) return toHost(source, 'tensor')
-  if (!ArrayBuffer.isView(source)) return source
-  const dtype = dtypeOf(source)
-  const dims = shape ?? [source.length]
-  if (sizeOf(dims) !== source.length) {
-    throw new LanewiseError(
-      'E_TENSOR',
-      `${dtype}[${dims.join(',')}] needs ${sizeOf(dims)} elements, got ${source.length}`,
-    )
-  }
-  return { dtype, shape: dims, data: source }
-}
-
-function dtypeOf(data: TypedArray): DType {
-  if (data instanceof Float32Array) return 'float32'
-  if (data instanceof BigInt64Array) return 'int64'
-  if (data instanceof Int32Array) return 'int32'
-  if (data instanceof Uint8Array) return 'uint8'
-  throw new LanewiseError('E_TENSOR', `say the type of this ${data.constructor.name} by passing a Tensor`)
+/** Where a block of a device's memory begins: known as soon as it exists. */
+function placeOf({ base }: Block): number {
+  if (base === undefined) throw new Error('a block of a device has no place')
+  return base
 }

@@ -19,6 +19,14 @@ export interface TapeNode {
   readonly scope: string
   /** Its place on the tape. */
   readonly position: number
+  /** How often each input had been changed from outside when it was used. */
+  readonly versions: readonly number[]
+  /** A backward pass has used it and may not again. */
+  spent: boolean
+  /**
+   * Instead of the operator's gradient: the gradients of the inputs from those of the outputs, in memory of their own.
+   */
+  readonly replay?: (gradients: readonly (Placed | undefined)[]) => readonly (Placed | undefined)[]
 }
 
 /** What an applied operator was, for exporters and tools: the same record, whether a gradient is wanted or not. */

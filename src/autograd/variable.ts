@@ -29,6 +29,10 @@ export class Variable {
   /** The step it belongs to; -1: it lasts. @internal */
   readonly step: number
   private readonly tracked: boolean
+  /** Whose memory this lies in: gone when that is disposed of. @internal */
+  readonly owner: Variable | undefined
+  /** How often its elements were changed from outside. @internal */
+  version = 0
   /** A name for errors, summaries and exported models. */
   name: string | undefined
 
@@ -42,7 +46,15 @@ export class Variable {
       requiresGrad = false,
       constant,
       name,
-    }: { step: number; node?: TapeNode; requiresGrad?: boolean; constant?: HostTensor; name?: string },
+      owner,
+    }: {
+      step: number
+      node?: TapeNode
+      requiresGrad?: boolean
+      constant?: HostTensor
+      name?: string
+      owner?: Variable
+    },
   ) {
     this.placed = placed
     this.step = step
@@ -50,6 +62,7 @@ export class Variable {
     this.tracked = requiresGrad
     this.constant = constant
     this.name = name
+    this.owner = owner
   }
 
   /** Whether gradients are wanted by it, or by something it was made from. */
@@ -74,6 +87,7 @@ export class Variable {
   /** @throws LanewiseError `E_STATE` if the step it was made in is over, or its device or itself was disposed of. @internal */
   check(): void {
     this.device.context.check()
+    this.owner?.check()
     if (this.step >= 0 && this.step !== this.device.currentStep) {
       throw new LanewiseError(
         'E_STATE',
@@ -103,19 +117,28 @@ export class Variable {
   /** The same elements, not followed by the tape. */
   detach(): Variable {
     return this.requiresGrad
-      ? new Variable(this.device, this.placed, { step: this.step, constant: this.constant, name: this.name })
+      ? new Variable(this.device, this.placed, {
+          step: this.step,
+          constant: this.constant,
+          name: this.name,
+          owner: this.step < 0 ? this : this.owner,
+        })
       : this
   }
 
   /**
    * Adds the gradient of this value by every {@link Parameter} it was made from to the parameter's `grad`.
    *
+   * Of what a step has made gradients are taken once, as in PyTorch: what two losses share is kept for the second by `retainGraph` of the first.
+   *
    * @param gradient - the gradient by this value, of its shape; 1 by default, for a value with one element.
-   * @throws LanewiseError `E_STATE` if no tape has it or it was taken before, `E_SHAPE` for several elements without `gradient`.
+   * @throws LanewiseError `E_STATE` if no tape has it, if gradients were taken of something it was made from, or if a parameter has changed since;
+   * `E_SHAPE` for several elements without `gradient`.
    */
-  backward(gradient?: Variable): void {
+  backward(gradient?: Variable | BackwardOptions, options: BackwardOptions = {}): void {
     this.check()
-    this.device.backward(this, gradient)
+    if (gradient instanceof Variable) this.device.backward(this, gradient, options)
+    else this.device.backward(this, undefined, gradient ?? options)
   }
 
   /** A short description for messages: name, type and shape. @internal */
@@ -147,6 +170,12 @@ export class Variable {
   }
 }
 
+/** How a backward pass leaves the record of what it went through. */
+export interface BackwardOptions {
+  /** Whether another pass may go through it. */
+  readonly retainGraph?: boolean
+}
+
 /** Whether a parameter is learned. */
 export interface ParameterOptions {
   readonly name?: string
@@ -161,6 +190,7 @@ export class Parameter extends Variable {
   private gradient: Placed | undefined
   /** Whether `grad` holds anything: what was never written need not be cleared. */
   private filled = false
+  private gone = false
   /** Whether it is learned; a frozen parameter gets no gradient. */
   trainable: boolean
   /** Whether it is part of a module's state but never learned: running statistics. */
@@ -179,14 +209,26 @@ export class Parameter extends Variable {
 
   /** The gradient, in the parameter's shape; undefined if no backward pass has reached it since {@link zeroGrad}. */
   get grad(): Variable | undefined {
-    return this.filled
-      ? new Variable(this.device, this.gradient!, { step: -1, name: this.name && `${this.name}.grad` })
+    this.check()
+    return this.filled && this.gradient
+      ? new Variable(this.device, this.gradient, { step: -1, name: this.name && `${this.name}.grad`, owner: this })
       : undefined
   }
 
   /** Forgets the gradient. Its memory is kept. */
   zeroGrad(): void {
+    this.check()
     this.filled = false
+  }
+
+  /** Whether {@link dispose} was called. */
+  get disposed(): boolean {
+    return this.gone
+  }
+
+  override check(): void {
+    super.check()
+    if (this.gone) throw new LanewiseError('E_STATE', `${this.describe()} was disposed of`, { tensor: this.name })
   }
 
   /** Sets the elements, in logical order. @throws LanewiseError `E_TENSOR` if type or shape differ. */
@@ -228,6 +270,7 @@ export class Parameter extends Variable {
   /** Copies of the elements in other orders are no longer right. @internal */
   changed(): void {
     this.variants = []
+    this.version++
   }
 
   /** Memory for the gradient that nothing has been written to since it was cleared, or undefined. @internal */
@@ -247,8 +290,10 @@ export class Parameter extends Variable {
     return this.filled ? this.gradient : undefined
   }
 
-  /** Frees parameter and gradient. */
+  /** Frees parameter and gradient. Any later use throws `E_STATE`, but for disposing of it again. */
   dispose(): void {
+    if (this.gone) return
+    this.gone = true
     this.device.releasePersistent(this.placed)
     if (this.gradient) this.device.releasePersistent(this.gradient)
     this.gradient = undefined

@@ -4,6 +4,7 @@ import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import { Conv } from '../ops/conv/conv.js'
 import { ConvTranspose } from '../ops/conv/conv-transpose.js'
+import { expectSize } from './expect.js'
 import * as F from './functional.js'
 import { perAxis, type PerAxis } from './functional/common.js'
 import { byFan, type Initializer } from './init.js'
@@ -85,6 +86,7 @@ class ConvNd extends Module {
 
   /** @param x - [N, in, …]; gives [N, out, …]. */
   forward(x: Variable): Variable {
+    expectSize(this, x, 1, this.inChannels, 'channels')
     return apply(this.device, Conv, [this.padded(x), this.weight, this.bias], this.attributes)[0]
   }
 
@@ -173,6 +175,7 @@ class ConvTransposeNd extends Module {
 
   /** @param x - [N, in, …]; gives [N, out, …]. */
   forward(x: Variable): Variable {
+    expectSize(this, x, 1, this.inChannels, 'channels')
     return apply(this.device, ConvTranspose, [x, this.weight, this.bias], this.attributes)[0]
   }
 }

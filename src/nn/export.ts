@@ -5,7 +5,7 @@ import { GraphBuilder } from '../api/builder.js'
 import { inferTypes } from '../ir/infer.js'
 import type { Dimension, Graph, Value } from '../ir/graph.js'
 import { hostZeros } from '../core/host.js'
-import type { Module } from './module.js'
+import { evaluating, type Module } from './module.js'
 
 /** An input of a model that is written as a graph. */
 export interface InputSpec {
@@ -19,7 +19,7 @@ export interface InputSpec {
 /** How a graph and its outputs are called. */
 export interface ToGraphOptions {
   readonly name?: string
-  /** Names of the outputs, in the order `forward` returns them; "output" by default. */
+  /** Names of the outputs, in the order `forward` returns them; by default "output", and "output_1" … where there are more. */
   readonly outputs?: readonly string[]
 }
 
@@ -27,18 +27,16 @@ export interface ToGraphOptions {
  * The graph of what a module computes in evaluation mode: `forward` is run once on zeros, and what it applies is written down. Parameters become
  * constants under the names of the state dict, nodes are named by the modules they belong to. What `forward` decides in JavaScript is decided once.
  *
- * @throws LanewiseError `E_SHAPE` if a free size does not stay free: if `forward` has fixed it, for instance in a reshape.
+ * @throws LanewiseError `E_VALUE` if there are more or fewer outputs than names. `E_SHAPE` if a free size does not stay free: if `forward` has fixed it, for instance in a reshape.
  */
 export function toGraph(
   module: Module,
   inputs: readonly InputSpec[],
-  { name = 'model', outputs = ['output'] }: ToGraphOptions = {},
+  { name = 'model', outputs }: ToGraphOptions = {},
 ): Graph {
   const { device } = module
-  const modes = [...module.modules()].map((inner) => [inner, inner.training] as const)
-  module.eval()
-  try {
-    return device.step(() => {
+  return evaluating(module, () =>
+    device.step(() => {
       const builder = new GraphBuilder(name)
       const values = new Map<Variable, Value>()
       const given = inputs.map((spec) => {
@@ -83,22 +81,24 @@ export function toGraph(
         applied.outputs.forEach((output, i) => output && values.set(output, made[i]))
       }
       const results: unknown[] = Array.isArray(result) ? result : [result]
-      outputs.forEach((output, i) => {
+      const names = outputs ?? results.map((_, i) => (i === 0 ? 'output' : `output_${i}`))
+      if (names.length !== results.length)
+        throw new LanewiseError(
+          'E_VALUE',
+          `forward() returned ${results.length} tensors, named are ${names.length}: ${names.join(', ')}`,
+          { expected: String(results.length), actual: String(names.length) },
+        )
+      names.forEach((output, i) => {
         const variable = results[i]
         if (!(variable instanceof Variable))
-          throw new LanewiseError(
-            'E_VALUE',
-            `forward() returned ${results.length} tensors; "${output}" is none of them`,
-          )
+          throw new LanewiseError('E_VALUE', `forward() returned something that is not a tensor as "${output}"`)
         builder.output(valueOf(variable), output)
       })
       const graph = builder.graph()
       checkFree(graph, inputs)
       return graph
-    })
-  } finally {
-    for (const [inner, training] of modes) inner.training = training
-  }
+    }),
+  )
 }
 
 /** Every free size is tried with another value; an operator that refuses it has the old one built in. */

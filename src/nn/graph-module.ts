@@ -67,7 +67,7 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
   }
 
   /** @param inputs - in the order of the graph's inputs. @returns the output, or an array of them. */
-  forward(...inputs: readonly Variable[]): Output {
+  forward(...inputs: Variable[]): Output {
     const { graph, device } = this
     if (inputs.length !== graph.inputs.length)
       throw new LanewiseError('E_VALUE', `the graph has ${graph.inputs.length} inputs, got ${inputs.length}`)

@@ -4,6 +4,7 @@ import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import { hostFrom } from '../core/host.js'
 import { Equal } from '../ops/elementwise/logic.js'
+import { expectSize } from './expect.js'
 import * as F from './functional.js'
 import { byFan, normal, type Initializer } from './init.js'
 import { Module } from './module.js'
@@ -31,7 +32,9 @@ export class Linear extends Module {
     this.bias = bias ? this.parameter([outFeatures], byFan(inFeatures)) : undefined
   }
 
+  /** @throws LanewiseError `E_SHAPE` if the last axis of x is not `inFeatures` long. */
   forward(x: Variable): Variable {
+    expectSize(this, x, -1, this.inFeatures, 'features')
     return F.linear(x, this.weight, this.bias)
   }
 }

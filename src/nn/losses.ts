@@ -25,14 +25,15 @@ export interface CrossEntropyOptions {
  * −log softmax of the right class, fused with its softmax.
  *
  * @param scores - [N, C, …], before any softmax.
- * @param targets - class indices [N, …] (int32 or int64), or probabilities of the shape of `scores` (float32).
+ * @param given - class indices [N, …] (any integers, bools), or probabilities of the shape of `scores` (floats).
  * @throws LanewiseError `E_VALUE` for a class that does not exist.
  */
 export function crossEntropy(
   scores: Variable,
-  targets: Variable,
+  given: Variable,
   { weight, ignoreIndex, labelSmoothing = 0, reduction = 'mean' }: CrossEntropyOptions = {},
 ): Variable {
+  const targets = F.asTargets(given)
   if (targets.dtype === 'float32') return denseCrossEntropy(scores, targets, { weight, labelSmoothing, reduction })
   const hard = apply(
     scores.device,
@@ -109,9 +110,10 @@ export function reduced(losses: Variable, reduction: Reduction): Variable {
  */
 export function nll(
   logProbabilities: Variable,
-  targets: Variable,
+  given: Variable,
   { weight, ignoreIndex, reduction = 'mean' }: Omit<CrossEntropyOptions, 'labelSmoothing'> = {},
 ): Variable {
+  const targets = F.asTargets(given)
   const ignored = ignoredAmong(targets, ignoreIndex)
   const classes = ignored
     ? F.where(ignored, targets.device.constant(hostFrom(targets.dtype, [], [0])), targets)
@@ -156,7 +158,7 @@ export function temporalSoftmax(scores: Variable, targets: Variable, mask: Varia
  * for a chunk of rows at a time, and once more for the gradient.
  *
  * @param x - [..., size]. @param weight - [classes, size]. @param bias - [classes], or undefined.
- * @param targets - class indices [...], int32 or int64.
+ * @param targets - class indices [...], any integers.
  * @throws LanewiseError `E_VALUE` for a class that does not exist and is not `ignoreIndex`.
  */
 export function linearCrossEntropy(
@@ -167,7 +169,8 @@ export function linearCrossEntropy(
   { ignoreIndex }: Pick<CrossEntropyOptions, 'ignoreIndex'> = {},
 ): Variable {
   const rows = x.shape.length === 2 ? x : F.reshape(x, [-1, x.shape[x.shape.length - 1]])
-  const flat = targets.shape.length === 1 ? targets : F.reshape(targets, [-1])
+  const indices = F.asTargets(targets)
+  const flat = indices.shape.length === 1 ? indices : F.reshape(indices, [-1])
   return apply(x.device, LinearCrossEntropy, [rows, weight, bias, flat], ignored(ignoreIndex))[0]
 }
 

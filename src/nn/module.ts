@@ -5,10 +5,26 @@ import type { HostTensor } from '../core/host.js'
 import type { Shape } from '../core/shape.js'
 import { Tensor } from '../api/tensor.js'
 import { initialized, type Initializer } from './init.js'
+import { childrenOf, register, tensorsOf } from './members.js'
+
+/** Is told of a module's inputs and output; may give another output. */
+export type ForwardHook = (module: Module, inputs: readonly unknown[], output: unknown) => unknown
+/** Is told of a module's inputs before they are used; may give others, as a list. */
+export type ForwardPreHook = (module: Module, inputs: readonly unknown[]) => readonly unknown[] | undefined | void
+
+/** What a prediction gives: a tensor for each that `forward` returns. */
+export type Predicted<Output> = Output extends Variable
+  ? Tensor
+  : Output extends readonly unknown[]
+    ? Tensor[]
+    : unknown extends Output
+      ? Tensor | Tensor[]
+      : never
 
 /**
  * A layer or a model: parameters, modules inside it and a `forward` that applies them. What it holds is found by looking at its
- * properties, whose names make the names of the parameters ("fc1.weight"); arrays of modules count as modules.
+ * properties, whose names make the names of the parameters ("fc1.weight"); lists, maps, sets and plain objects of modules and parameters count as
+ * well, however deep ("blocks.0.left.weight"). What stands in a `#private` field JavaScript shows to nobody: {@link register} it.
  *
  * @example
  * class Classifier extends Module {
@@ -25,6 +41,9 @@ export abstract class Module {
 
   /** The device its parameters are on. */
   readonly device: Device
+  #disposed = false
+  readonly #hooks = new Set<ForwardHook>()
+  readonly #preHooks = new Set<ForwardPreHook>()
 
   constructor(device: Device = Device.current) {
     this.device = device
@@ -40,17 +59,43 @@ export abstract class Module {
     return this.device.parameter(initialized(shape, initializer, this.device.random), { buffer: true })
   }
 
+  /**
+   * Makes a module or a parameter that no property shows, because it is in a `#private` field, part of this module.
+   *
+   * @throws LanewiseError `E_VALUE` for a name that is taken.
+   */
+  protected register<T extends Module | Parameter>(name: string, member: T): T {
+    register(this, name, member)
+    return member
+  }
+
+  /**
+   * Has `hook` called after every {@link call} of this module; what it returns, unless undefined, takes the output's place.
+   *
+   * @returns what removes it again.
+   */
+  registerForwardHook(hook: ForwardHook): { remove(): void } {
+    return hooked(this.#hooks, hook)
+  }
+
+  /** Has `hook` called before every {@link call} of this module; a list that it returns takes the place of the inputs. */
+  registerForwardPreHook(hook: ForwardPreHook): { remove(): void } {
+    return hooked(this.#preHooks, hook)
+  }
+
   /** What it computes. Apply a module by {@link call}, which lets tools see where in a model an operator belongs. */
   abstract forward(...inputs: never[]): unknown
 
-  /** Applies the module. */
+  /** Applies the module. @throws LanewiseError `E_STATE` after {@link dispose}. */
   call(...inputs: Parameters<this['forward']>): ReturnType<this['forward']> {
+    this.#check()
     const parent = active.at(-1)
     const name = (parent && nameWithin(parent, this)) ?? ''
     active.push(this)
     try {
-      const run = () => this.forward(...(inputs as never[])) as ReturnType<this['forward']>
-      const result = name ? this.device.scoped(name, run) : run()
+      const run = () => this.#apply(inputs) as ReturnType<this['forward']>
+      const scope = name || (parent ? '' : this.constructor.name)
+      const result = name ? this.device.scoped(name, run) : this.device.named(scope, run)
       for (const listener of listeners)
         listener({
           module: this,
@@ -63,6 +108,14 @@ export abstract class Module {
     } finally {
       active.pop()
     }
+  }
+
+  #apply(given: readonly unknown[]): unknown {
+    let inputs = given
+    for (const hook of this.#preHooks) inputs = hook(this, inputs) ?? inputs
+    let result: unknown = this.forward(...(inputs as never[]))
+    for (const hook of this.#hooks) result = hook(this, inputs, result) ?? result
+    return result
   }
 
   /** Training mode, for this module and those inside it. */
@@ -96,29 +149,36 @@ export abstract class Module {
 
   /** What is learned with its names, as they stand in a state dict. */
   *namedParameters(): Generator<[string, Parameter]> {
-    for (const [name, tensor] of this.namedTensors()) if (!tensor.buffer) yield [name, tensor.parameter]
+    for (const [name, tensor] of this.#namedTensors()) if (!tensor.buffer) yield [name, tensor.parameter]
   }
 
   /** What is part of the state but not learned, with its names. */
   *namedBuffers(): Generator<[string, Parameter]> {
-    for (const [name, tensor] of this.namedTensors()) if (tensor.buffer) yield [name, tensor.parameter]
+    for (const [name, tensor] of this.#namedTensors()) if (tensor.buffer) yield [name, tensor.parameter]
   }
 
-  /** Copies of all parameters and buffers (running statistics) by name, in PyTorch's names and logical order. */
+  /** Copies of all parameters and buffers (running statistics) by name, in PyTorch's names and logical order. What has several names stands under the first. */
   stateDict(): Map<string, Tensor> {
-    return new Map([...this.namedTensors()].map(([name, { parameter }]) => [name, parameter.tensor()]))
+    this.#check()
+    return new Map([...this.#namedTensors()].map(([name, { parameter }]) => [name, parameter.tensor()]))
   }
 
   /**
-   * Sets parameters and buffers by name. PyTorch's `num_batches_tracked`, which nothing here depends on, is passed over.
+   * Sets parameters and buffers by name. One that has several names (tied weights) may be given by any of them, or by all. PyTorch's `num_batches_tracked`,
+   * which nothing here depends on, is passed over.
    *
    * @param strict - whether a name that is missing or left over is an error.
-   * @throws LanewiseError `E_TENSOR` for a name or a shape that does not fit; then nothing was changed.
+   * @throws LanewiseError `E_TENSOR` for a name, a type or a shape that does not fit, and for different tensors of one parameter; then nothing was changed.
    */
   loadStateDict(state: ReadonlyMap<string, Tensor | HostTensor>, strict = true): void {
-    const own = new Map(this.namedTensors())
-    const missing = [...own.keys()].filter((name) => !state.has(name))
-    const unknown = [...state.keys()].filter((name) => !own.has(name) && !/(^|\.)num_batches_tracked$/.test(name))
+    this.#check()
+    const names = new Map<Parameter, string[]>()
+    for (const [name, parameter] of this.#everyName()) names.set(parameter, [...(names.get(parameter) ?? []), name])
+    const known = new Set([...names.values()].flat())
+    const missing = [...names.values()].flatMap((aliases) =>
+      aliases.some((name) => state.has(name)) ? [] : aliases.slice(0, 1),
+    )
+    const unknown = [...state.keys()].filter((name) => !known.has(name) && !/(^|\.)num_batches_tracked$/.test(name))
     if (strict && (missing.length > 0 || unknown.length > 0)) {
       const parts = [
         missing.length > 0 && `missing: ${missing.join(', ')}`,
@@ -128,21 +188,25 @@ export abstract class Module {
         tensor: missing[0] ?? unknown[0],
       })
     }
-    for (const [name, { parameter }] of own) {
-      const given = state.get(name)
-      const shape = given && (given instanceof Tensor ? given.dims : given.shape)
-      if (shape && shape.join() !== parameter.shape.join()) {
-        throw new LanewiseError(
-          'E_TENSOR',
-          `"${name}" is [${parameter.shape.join(',')}] in the model and [${shape.join(',')}] in the state`,
-          { tensor: name },
-        )
+    const chosen = new Map<Parameter, Tensor | HostTensor>()
+    for (const [parameter, aliases] of names) {
+      for (const name of aliases) {
+        const given = state.get(name)
+        if (!given) continue
+        checkFits(name, parameter, given)
+        const before = chosen.get(parameter)
+        if (before && !sameElements(before, given))
+          throw new LanewiseError(
+            'E_TENSOR',
+            `${aliases.join(' and ')} are one tensor in the model and differ in the state`,
+            {
+              tensor: name,
+            },
+          )
+        chosen.set(parameter, given)
       }
     }
-    for (const [name, { parameter }] of own) {
-      const given = state.get(name)
-      if (given) parameter.assign(given)
-    }
+    for (const [parameter, given] of chosen) parameter.assign(given)
   }
 
   /** Forgets the gradients of all parameters. */
@@ -156,35 +220,96 @@ export abstract class Module {
     return this
   }
 
-  /** One prediction: in a step of its own, without recording. Takes and returns tensors of JavaScript. Does not change the mode. */
-  predict(...inputs: readonly (Tensor | HostTensor)[]): Tensor {
+  /**
+   * One prediction: in evaluation mode (which is put back), in a step of its own, without recording. Takes and returns tensors of JavaScript: one, or a
+   * list if `forward` returns one.
+   */
+  predict(...inputs: readonly (Tensor | HostTensor)[]): Predicted<ReturnType<this['forward']>> {
     const { device } = this
-    return device.step(() =>
-      device.noGrad(() => {
-        const result = this.call(...(inputs.map((input) => device.tensor(input)) as never))
-        const first: unknown = Array.isArray(result) ? result[0] : result
-        if (!(first instanceof Variable))
-          throw new LanewiseError('E_VALUE', 'forward() returned something that is not a tensor')
-        return first.tensor()
-      }),
+    const tensorOf = (result: unknown): Tensor => {
+      if (result instanceof Variable) return result.tensor()
+      throw new LanewiseError('E_VALUE', 'forward() returned something that is not a tensor')
+    }
+    return evaluating(this, () =>
+      device.step(() =>
+        device.noGrad(() => {
+          const result: unknown = this.call(...(inputs.map((input) => device.tensor(input)) as never))
+          return (Array.isArray(result) ? result.map(tensorOf) : tensorOf(result)) as Predicted<
+            ReturnType<this['forward']>
+          >
+        }),
+      ),
     )
   }
 
-  /** Frees parameters and buffers. */
+  /** Frees parameters and buffers, of the modules inside it as well. Any later use throws `E_STATE`, but for disposing of it again. */
   dispose(): void {
-    for (const [, { parameter }] of this.namedTensors()) parameter.dispose()
+    const modules = [...this.modules()]
+    for (const [, parameter] of this.#everyName()) parameter.dispose()
+    for (const module of modules) module.#disposed = true
+  }
+
+  /** @throws LanewiseError `E_STATE` after {@link dispose}. */
+  #check(): void {
+    if (this.#disposed) throw new LanewiseError('E_STATE', `this ${this.constructor.name} was disposed of`)
   }
 
   /** Parameters and buffers, each once, with their names. */
-  private *namedTensors(): Generator<[string, { readonly parameter: Parameter; readonly buffer: boolean }]> {
+  *#namedTensors(): Generator<[string, { readonly parameter: Parameter; readonly buffer: boolean }]> {
     const seen = new Set<Parameter>()
-    for (const [prefix, module] of this.namedModules()) {
-      for (const [name, parameter] of tensorsOf(module)) {
-        if (seen.has(parameter)) continue
-        seen.add(parameter)
-        yield [prefix ? `${prefix}.${name}` : name, { parameter, buffer: parameter.buffer }]
-      }
+    for (const [name, parameter] of this.#everyName()) {
+      if (seen.has(parameter)) continue
+      seen.add(parameter)
+      yield [name, { parameter, buffer: parameter.buffer }]
     }
+  }
+
+  /** Parameters and buffers with all of their names: those of a module that stands in several places, too. */
+  *#everyName(prefix = '', path: readonly Module[] = []): Generator<[string, Parameter]> {
+    if (path.includes(this)) return
+    const full = (name: string) => (prefix ? `${prefix}.${name}` : name)
+    for (const [name, parameter] of tensorsOf(this)) yield [full(name), parameter]
+    for (const [name, child] of childrenOf(this)) yield* child.#everyName(full(name), [...path, this])
+  }
+}
+
+function hooked<T>(hooks: Set<T>, hook: T): { remove(): void } {
+  hooks.add(hook)
+  return { remove: () => void hooks.delete(hook) }
+}
+
+function checkFits(name: string, parameter: Parameter, given: Tensor | HostTensor): void {
+  const [shape, dtype] = given instanceof Tensor ? [given.dims, given.type] : [given.shape, given.dtype]
+  if (shape.join() !== parameter.shape.join() || dtype !== parameter.dtype) {
+    throw new LanewiseError(
+      'E_TENSOR',
+      `"${name}" is ${parameter.dtype}[${parameter.shape.join(',')}] in the model and ${dtype}[${shape.join(',')}] in the state`,
+      { tensor: name },
+    )
+  }
+}
+
+function sameElements(a: Tensor | HostTensor, b: Tensor | HostTensor): boolean {
+  if (a === b) return true
+  const [x, y] = [a.data, b.data] as [ArrayLike<unknown>, ArrayLike<unknown>]
+  return x.length === y.length && Array.prototype.every.call(x, (value, i) => Object.is(value, y[i]))
+}
+
+/** Runs `work` with a model in evaluation mode, and puts back the mode of each of its modules. */
+export function evaluating<T>(model: Module, work: () => T): T {
+  const modes = [...model.modules()].map((inner) => [inner, inner.training] as const)
+  model.eval()
+  const back = () => {
+    for (const [inner, training] of modes) inner.training = training
+  }
+  try {
+    const result = work()
+    if (result instanceof Promise) return result.finally(back) as T
+    back()
+    return result
+  } catch (error) {
+    back()
+    throw error
   }
 }
 
@@ -210,24 +335,6 @@ export function observed<T>(listener: (applied: Applied) => void, work: () => T)
   }
 }
 
-function* childrenOf(module: Module): Generator<[string, Module]> {
-  for (const [name, value] of Object.entries(module) as [string, unknown][]) {
-    if (value instanceof Module) yield [name, value]
-    else if (Array.isArray(value))
-      for (const [i, item] of value.entries())
-        if (item instanceof Module) yield [module instanceof Sequential ? String(i) : `${name}.${i}`, item]
-  }
-}
-
-/** A module's own parameters: its properties, and the entries of maps of them. */
-function* tensorsOf(module: Module): Generator<[string, Parameter]> {
-  for (const [name, value] of Object.entries(module) as [string, unknown][]) {
-    if (value instanceof Parameter) yield [name, value]
-    else if (value instanceof Map && name === 'tensors')
-      for (const [key, entry] of value as Map<string, unknown>) if (entry instanceof Parameter) yield [key, entry]
-  }
-}
-
 const names = new WeakMap<Module, WeakMap<Module, string>>()
 
 function nameWithin(parent: Module, child: Module): string | undefined {
@@ -246,6 +353,8 @@ export type Layer = Module & { forward(x: Variable): Variable }
 
 /** Applies modules one after the other; parameters are named by their places ("0.weight"). */
 export class Sequential extends Module {
+  /** Properties whose names stand in no name. @internal */
+  static readonly unnamed: readonly string[] = ['layers']
   readonly layers: readonly Layer[]
 
   constructor(...layers: readonly Layer[]) {

@@ -11,6 +11,7 @@ import {
   RMSNormalization,
 } from '../ops/norm/norm.js'
 import * as F from './functional.js'
+import { expectSize } from './expect.js'
 import { ones, zeros } from './init.js'
 import { Module } from './module.js'
 
@@ -21,6 +22,8 @@ interface NormOptions {
 
 /**
  * Normalises each channel (axis 1) over the batch and all places, while measuring running statistics that evaluation uses (Ioffe & Szegedy, 2015).
+ *
+ * @throws LanewiseError `E_SHAPE` in training for one value per channel, which has no variance.
  *
  * The running variance is the unbiased one, as in PyTorch (ONNX's operator makes the biased one).
  */
@@ -48,8 +51,22 @@ class BatchNorm extends Module {
     this.fixed = { epsilon: eps }
   }
 
+  /** Numbers of axes that the layer takes. */
+  protected readonly ranks: readonly number[] = [2, 3, 4, 5]
+
   forward(x: Variable): Variable {
     const inputs = [x, this.weight, this.bias, this.running_mean, this.running_var]
+    if (!this.ranks.includes(x.shape.length))
+      throw new LanewiseError(
+        'E_SHAPE',
+        `${this.constructor.name} takes tensors of ${this.ranks.join(' or ')} axes, got ${x.describe()}`,
+      )
+    expectSize(this, x, 1, this.numFeatures, 'channels')
+    if (this.training && x.size === this.numFeatures)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `${this.constructor.name} cannot measure a variance of one value per channel: ${x.describe()} in training`,
+      )
     if (!this.training) return apply(this.device, BatchNormalization, inputs, this.fixed)[0]
     const [y, mean, variance] = apply(this.device, BatchNormalization, inputs, this.learning, 3)
     const old = this.running_var
@@ -66,11 +83,17 @@ class BatchNorm extends Module {
 }
 
 /** Batch normalisation of [N, C] or [N, C, L]. */
-export class BatchNorm1d extends BatchNorm {}
+export class BatchNorm1d extends BatchNorm {
+  protected override readonly ranks = [2, 3]
+}
 /** Batch normalisation of [N, C, H, W]. */
-export class BatchNorm2d extends BatchNorm {}
+export class BatchNorm2d extends BatchNorm {
+  protected override readonly ranks = [4]
+}
 /** Batch normalisation of [N, C, D, H, W]. */
-export class BatchNorm3d extends BatchNorm {}
+export class BatchNorm3d extends BatchNorm {
+  protected override readonly ranks = [5]
+}
 
 /** Normalises over the last axes, whose sizes are given (Ba, Kiros & Hinton, 2016). */
 export class LayerNorm extends Module {

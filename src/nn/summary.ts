@@ -5,6 +5,7 @@ import { costOf } from '../plan/cost.js'
 import { hostZeros } from '../core/host.js'
 import type { Shape } from '../core/shape.js'
 import { summaryLines, type SummaryRow } from './arithmetic.js'
+import { describeLayer } from './expect.js'
 import { observed, type Applied, type Layer, type Module } from './module.js'
 
 /**
@@ -40,7 +41,7 @@ export function summaryRows(model: Module, inputShape: Shape, dtype: DType = 'fl
           for (const parameter of fresh) counted.add(parameter)
           rows.push({
             name: names.get(module) || '(model)',
-            layer: describe(module),
+            layer: describeLayer(module),
             output: output instanceof Variable ? output.shape.slice(1) : [],
             parameters: fresh.reduce((sum, parameter) => sum + parameter.size, 0),
             connections: own.reduce((sum, applied) => sum + connectionsOf(applied).connections, 0),
@@ -77,10 +78,4 @@ function connectionsOf({ op, attributes, inputs, outputs }: Trace): {
     outputs.map((output) => output?.shape),
   )
   return { macs, connections: macs || (/Pool$/.test(op.name) ? flops : 0) }
-}
-
-/** The module's class with the numbers it was made of: Conv2d(1, 10). */
-function describe(module: Module): string {
-  const settings = Object.values(module).filter((value) => typeof value === 'number')
-  return `${module.constructor.name}${settings.length > 0 ? `(${settings.join(', ')})` : ''}`
 }

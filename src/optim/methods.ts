@@ -1,4 +1,5 @@
 import type { Parameter } from '../autograd/variable.js'
+import { checkOptions } from '../core/options.js'
 import { Optimizer, type ParameterGroup } from './optimizer.js'
 
 type Params = Iterable<Parameter> | readonly ParameterGroup[]
@@ -14,15 +15,18 @@ export interface SGDOptions {
 
 /** Stochastic gradient descent, with momentum if wanted. */
 export class SGD extends Optimizer {
+  protected override get method(): string {
+    return 'SGD'
+  }
+
   protected readonly slots = ['momentum']
   private readonly momentum: number
   private readonly dampening: number
   private readonly nesterov: boolean
 
-  constructor(
-    params: Params,
-    { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false }: SGDOptions = {},
-  ) {
+  constructor(params: Params, options: SGDOptions = {}) {
+    checkOptions('SGD', options, ['lr', 'momentum', 'dampening', 'weightDecay', 'nesterov'])
+    const { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = options
     super(params, lr, weightDecay)
     this.momentum = momentum
     this.dampening = dampening
@@ -65,6 +69,10 @@ export interface AdamOptions {
 
 /** Adam (Kingma & Ba, 2015). `weightDecay` is added to the gradient. */
 export class Adam extends Optimizer {
+  protected override get method(): string {
+    return 'Adam'
+  }
+
   protected readonly slots: readonly string[]
   protected readonly decoupled: boolean = false
   private readonly betas: readonly [number, number]
@@ -72,10 +80,9 @@ export class Adam extends Optimizer {
   private power1 = 1
   private power2 = 1
 
-  constructor(
-    params: Params,
-    { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad = false }: AdamOptions = {},
-  ) {
+  constructor(params: Params, options: AdamOptions = {}) {
+    checkOptions('Adam', options, ['lr', 'betas', 'eps', 'weightDecay', 'amsgrad'])
+    const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad = false } = options
     super(params, lr, weightDecay)
     this.slots = ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])]
     this.betas = betas
@@ -126,6 +133,10 @@ export class Adam extends Optimizer {
 
 /** AdamW (Loshchilov & Hutter, 2019): the decay is taken of the parameter itself. */
 export class AdamW extends Adam {
+  protected override get method(): string {
+    return 'AdamW'
+  }
+
   protected override readonly decoupled = true
 
   constructor(params: Params, { weightDecay = 0.01, ...options }: AdamOptions = {}) {
@@ -146,13 +157,16 @@ export interface AdagradOptions {
 
 /** Adagrad (Duchi et al., 2011). */
 export class Adagrad extends Optimizer {
+  protected override get method(): string {
+    return 'Adagrad'
+  }
+
   protected readonly slots = ['sum']
   private readonly options: Required<Pick<AdagradOptions, 'lrDecay' | 'initialAccumulatorValue' | 'eps'>>
 
-  constructor(
-    params: Params,
-    { lr = 1e-2, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10 }: AdagradOptions = {},
-  ) {
+  constructor(params: Params, options: AdagradOptions = {}) {
+    checkOptions('Adagrad', options, ['lr', 'lrDecay', 'weightDecay', 'initialAccumulatorValue', 'eps'])
+    const { lr = 1e-2, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10 } = options
     super(params, lr, weightDecay)
     this.options = { lrDecay, initialAccumulatorValue, eps }
   }
@@ -185,13 +199,16 @@ export interface RMSpropOptions {
 
 /** RMSprop (Tieleman & Hinton, 2012). */
 export class RMSprop extends Optimizer {
+  protected override get method(): string {
+    return 'RMSprop'
+  }
+
   protected readonly slots = ['square_avg', 'momentum_buffer', 'grad_avg']
   private readonly options: Required<Omit<RMSpropOptions, 'lr' | 'weightDecay'>>
 
-  constructor(
-    params: Params,
-    { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false }: RMSpropOptions = {},
-  ) {
+  constructor(params: Params, options: RMSpropOptions = {}) {
+    checkOptions('RMSprop', options, ['lr', 'alpha', 'eps', 'weightDecay', 'momentum', 'centered'])
+    const { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false } = options
     super(params, lr, weightDecay)
     this.options = { alpha, eps, momentum, centered }
   }

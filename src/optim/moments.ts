@@ -1,4 +1,5 @@
 import type { Parameter } from '../autograd/variable.js'
+import { checkOptions } from '../core/options.js'
 import { pow } from '../core/scalar-functions.js'
 import { Optimizer, type ParameterGroup } from './optimizer.js'
 
@@ -21,7 +22,9 @@ export class Lion extends Optimizer {
   protected readonly slots = ['exp_avg']
   private readonly betas: readonly [number, number]
 
-  constructor(params: Params, { lr = 1e-4, betas = [0.9, 0.99], weightDecay = 0 }: LionOptions = {}) {
+  constructor(params: Params, options: LionOptions = {}) {
+    checkOptions('Lion', options, ['lr', 'betas', 'weightDecay'])
+    const { lr = 1e-4, betas = [0.9, 0.99], weightDecay = 0 } = options
     super(params, lr, weightDecay)
     this.betas = betas
   }
@@ -102,6 +105,8 @@ export class NAdam extends Moments {
   private next = 1
 
   constructor(params: Params, options: NAdamOptions = {}) {
+    const known = ['lr', 'betas', 'eps', 'weightDecay', 'momentumDecay', 'decoupledWeightDecay']
+    checkOptions('NAdam', options, known)
     const { lr = 2e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, momentumDecay = 4e-3 } = options
     super(params, lr, weightDecay, betas, eps, options.decoupledWeightDecay ?? false)
     this.momentumDecay = momentumDecay
@@ -150,6 +155,7 @@ export class RAdam extends Moments {
   private power2 = 1
 
   constructor(params: Params, options: RAdamOptions = {}) {
+    checkOptions('RAdam', options, ['lr', 'betas', 'eps', 'weightDecay'])
     const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options
     super(params, lr, weightDecay, betas, eps, false)
   }

@@ -2,6 +2,7 @@ import { UNARY_CLIP } from '../../assembly/abi/codes.js'
 import type { Device } from '../autograd/device.js'
 import { Parameter } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
+import { checkNumber, checkOptions } from '../core/options.js'
 import { resolve } from '../plan/weights.js'
 import { Tensor } from '../api/tensor.js'
 
@@ -22,7 +23,15 @@ interface Group {
 
 /** What an optimiser needs to go on as if it had never stopped: plain values and tensors, for checkpoints. */
 export interface OptimizerState {
-  readonly settings: { readonly steps: number; readonly lr: readonly number[]; readonly powers?: readonly number[] }
+  readonly settings: {
+    readonly steps: number
+    readonly lr: readonly number[]
+    readonly powers?: readonly number[]
+    /** Which method it is, what that keeps for each parameter, and how many parameters each group has. */
+    readonly method?: string
+    readonly slots?: readonly string[]
+    readonly groups?: readonly number[]
+  }
   readonly tensors: ReadonlyMap<string, Tensor>
 }
 
@@ -31,6 +40,7 @@ export abstract class Optimizer {
   readonly groups: readonly Group[]
   /** Updates that have been made. */
   steps = 0
+  private disposed = false
   /** Per parameter: what the method keeps. */
   private readonly kept = new Map<Parameter, Parameter[]>()
   protected readonly device: Device
@@ -40,19 +50,44 @@ export abstract class Optimizer {
     const groups: ParameterGroup[] = given.every((item) => item instanceof Parameter)
       ? [{ params: given }]
       : (given as ParameterGroup[])
+    const seen = new Set<Parameter>()
     this.groups = groups.map((group) => {
+      checkOptions('a group of parameters', group, ['params', 'lr', 'weightDecay'])
+      for (const parameter of group.params) {
+        if (!(parameter instanceof Parameter))
+          throw new LanewiseError(
+            'E_VALUE',
+            'an optimiser takes parameters, or groups of them ({ params, lr, weightDecay })',
+          )
+        parameter.check()
+        if (seen.has(parameter))
+          throw new LanewiseError(
+            'E_VALUE',
+            `${parameter.describe()} is given twice: it would be updated twice in a step`,
+            {
+              tensor: parameter.name,
+            },
+          )
+        seen.add(parameter)
+      }
       const rate = group.lr ?? lr
       checkPositive('lr', rate)
       checkPositive('weightDecay', group.weightDecay ?? weightDecay)
-      return { params: group.params, lr: rate, initialLr: rate, weightDecay: group.weightDecay ?? weightDecay }
+      return { params: [...group.params], lr: rate, initialLr: rate, weightDecay: group.weightDecay ?? weightDecay }
     })
     const first = this.groups[0]?.params[0]
     if (!first) throw new LanewiseError('E_VALUE', 'an optimiser needs parameters')
     this.device = first.device
   }
 
-  /** One update of every parameter that has a gradient. */
+  /**
+   * One update of every parameter that has a gradient.
+   *
+   * @throws LanewiseError `E_STATE` if a parameter or the optimiser was disposed of; then nothing was changed.
+   */
   step(): void {
+    this.check()
+    for (const parameter of this.all()) parameter.check()
     this.steps++
     this.begin()
     for (const group of this.groups) {
@@ -67,43 +102,87 @@ export abstract class Optimizer {
 
   /** Forgets the gradients. */
   zeroGrad(): void {
+    this.check()
     for (const { params } of this.groups) for (const parameter of params) parameter.zeroGrad()
   }
 
   /** A copy of everything that the next step depends on besides parameters and gradients. */
   state(): OptimizerState {
+    this.check()
     const tensors = new Map<string, Tensor>()
     this.all().forEach((parameter, i) =>
       this.kept.get(parameter)?.forEach((slot, k) => tensors.set(`${i}.${this.slots[k]}`, slot.tensor())),
     )
-    return { settings: { steps: this.steps, lr: this.groups.map((group) => group.lr), powers: this.powers() }, tensors }
+    const settings = {
+      steps: this.steps,
+      lr: this.groups.map((group) => group.lr),
+      powers: this.powers(),
+      method: this.method,
+      slots: [...this.slots],
+      groups: this.groups.map(({ params }) => params.length),
+    }
+    return { settings, tensors }
   }
 
-  /** Goes on from a state. @throws LanewiseError `E_STATE` if it is another model's. */
+  /**
+   * Goes on from a state. The learning rates are those of the state, the other options those of this optimiser.
+   *
+   * @throws LanewiseError `E_STATE` if it is that of another method, of another model or of other groups; then nothing was changed.
+   */
   load({ settings, tensors }: OptimizerState): void {
+    this.check()
     const all = this.all()
+    this.checkSame('method', this.method, settings.method)
+    this.checkSame('slots', this.slots.join(', '), settings.slots?.join(', '))
+    this.checkSame(
+      'numbers of parameters in its groups',
+      this.groups.map(({ params }) => params.length).join(', '),
+      settings.groups?.join(', '),
+    )
+    if (!settings.lr.every((lr) => Number.isFinite(lr)) || !Number.isInteger(settings.steps))
+      throw new LanewiseError('E_STATE', 'the state has learning rates or a number of steps that are none')
     if (settings.lr.length !== this.groups.length)
       throw new LanewiseError(
         'E_STATE',
         `the state has ${settings.lr.length} groups of parameters, the optimiser ${this.groups.length}`,
       )
-    for (const [name, tensor] of tensors) {
+    const placed = [...tensors].map(([name, tensor]) => {
       const [index, slot] = name.split('.')
-      const parameter = all[Number(index)]
+      const parameter = all.at(Number(index))
       const k = this.slots.indexOf(slot)
-      if (!parameter || k < 0)
+      if (!parameter || k < 0 || parameter.shape.join() !== tensor.dims.join())
         throw new LanewiseError('E_STATE', `the state's "${name}" belongs to no parameter`, { tensor: name })
-      this.keep(parameter, this.slots.length)[k].assign(tensor)
-    }
+      return { parameter, k, tensor }
+    })
+    for (const { parameter, k, tensor } of placed) this.keep(parameter, this.slots.length)[k].assign(tensor)
     this.steps = settings.steps
     this.groups.forEach((group, i) => (group.lr = settings.lr[i]))
     this.restorePowers(settings.powers ?? [])
   }
 
-  /** Frees what the method keeps. */
+  /** Frees what the method keeps. Any later use throws `E_STATE`, but for disposing of it again. */
   dispose(): void {
+    this.disposed = true
     for (const slots of this.kept.values()) for (const slot of slots) slot.dispose()
     this.kept.clear()
+  }
+
+  /** What a state says it is the state of. */
+  protected get method(): string {
+    return this.constructor.name
+  }
+
+  /** States of older versions do not say everything. */
+  private checkSame(what: string, own: string, given: string | undefined): void {
+    if (given !== undefined && given !== own)
+      throw new LanewiseError('E_STATE', `the state's ${what}: ${given}; this ${this.method}'s: ${own}`, {
+        expected: own,
+        actual: given,
+      })
+  }
+
+  private check(): void {
+    if (this.disposed) throw new LanewiseError('E_STATE', `this ${this.method} was disposed of`)
   }
 
   /** Names of what is kept for each parameter. */
@@ -155,8 +234,10 @@ function checkPositive(name: string, value: number): void {
  * Scales all gradients so that their norm together is at most `maxNorm`, and returns the norm before.
  *
  * @returns NaN or infinity if a gradient is not finite; then nothing is scaled.
+ * @throws LanewiseError `E_VALUE` for a norm that is negative or NaN.
  */
 export function clipGradNorm(params: Iterable<Parameter>, maxNorm: number): number {
+  checkNumber('maxNorm', maxNorm, { least: 0 })
   const list = [...params].filter((parameter) => parameter.gradientPlaced)
   if (list.length === 0) return 0
   const norm = gradNorm(list)
@@ -182,8 +263,9 @@ export function gradNorm(params: Iterable<Parameter>): number {
   return Math.sqrt(total)
 }
 
-/** Puts every element of every gradient within ±limit. */
+/** Puts every element of every gradient within ±limit. @throws LanewiseError `E_VALUE` for a limit that is negative or NaN. */
 export function clipGradValue(params: Iterable<Parameter>, limit: number): void {
+  checkNumber('limit', limit, { least: 0 })
   for (const parameter of params) {
     const gradient = parameter.gradientPlaced
     if (gradient)

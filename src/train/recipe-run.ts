@@ -173,11 +173,12 @@ async function samplesOf(model: Layer, test: Dataset, classes: readonly string[]
   for (let start = 0; start < test.length && (right.length < 20 || wrong.length < 20); start += EVALUATION_BATCH) {
     const indices = Array.from({ length: Math.min(EVALUATION_BATCH, test.length - start) }, (_, i) => start + i)
     const { image, label } = test.batch!(indices)
-    const scores = new Softmaxed(model).predict(image).data as Float32Array
+    const [probabilities] = new Classifier(model).predict(image).slice(1)
+    const scores = probabilities.data as Float32Array
     const size = image.size / indices.length
     indices.forEach((_, i) => {
-      const probabilities = [...scores.subarray(i * classes.length, (i + 1) * classes.length)]
-      const prediction = probabilities.indexOf(Math.max(...probabilities))
+      const shares = [...scores.subarray(i * classes.length, (i + 1) * classes.length)]
+      const prediction = shares.indexOf(Math.max(...shares))
       const truth = Number(label.data[i])
       const list = prediction === truth ? right : wrong
       if (list.length >= 20) return
@@ -186,15 +187,9 @@ async function samplesOf(model: Layer, test: Dataset, classes: readonly string[]
         image: { width: image.dims[3], height: image.dims[2], channels: 1, data },
         label: classes[truth],
         prediction: classes[prediction],
-        probabilities,
+        probabilities: shares,
       })
     })
   }
   return [...right, ...wrong]
-}
-
-class Softmaxed extends Classifier {
-  override forward(image: Variable): Variable[] {
-    return super.forward(image).slice(1)
-  }
 }

@@ -1,9 +1,10 @@
-import { apply } from '../../autograd/apply.js'
+import { apply, castAttributes } from '../../autograd/apply.js'
 import { Device } from '../../autograd/device.js'
 import type { Variable } from '../../autograd/variable.js'
-import type { DType } from '../../core/dtype.js'
+import { isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { sizeOf, type Shape } from '../../core/shape.js'
+import { Cast } from '../../ops/elementwise/cast.js'
 import { numericTensor } from '../../ops/elementwise/scalar-floats.js'
 import { Concat, Split } from '../../ops/movement/concat.js'
 import { Expand, Tile } from '../../ops/movement/expand.js'
@@ -105,14 +106,27 @@ export function flip(x: Variable, axes: readonly number[]): Variable {
   return apply(x.device, Slice, [x, all(-1), all(Number.MIN_SAFE_INTEGER), numbers(x, axes), all(-1)])[0]
 }
 
-/** Rows of `weight` by index. @param indices - int32 or int64, any shape. */
+/** Rows of `weight` by index. @param indices - any integers, any shape. @throws LanewiseError `E_TENSOR` for floats. */
 export function embedding(indices: Variable, weight: Variable): Variable {
-  return apply(weight.device, Gather, [weight, indices])[0]
+  return apply(weight.device, Gather, [weight, asIndices(indices)])[0]
+}
+
+/** Integers of any type as what kernels take: int32 or int64. Bools are 0 and 1. @throws LanewiseError `E_TENSOR` for floats. */
+export function asIndices(x: Variable): Variable {
+  if (x.dtype === 'int32' || x.dtype === 'int64') return x
+  if (isFloat(x.dtype)) throw new LanewiseError('E_TENSOR', `indices must be integers, got ${x.describe()}`)
+  return apply(x.device, Cast, [x], castAttributes('int64'))[0]
+}
+
+/** What a loss compares with: indices of classes as {@link asIndices} makes them, or float32 probabilities. */
+export function asTargets(x: Variable): Variable {
+  if (!isFloat(x.dtype)) return asIndices(x)
+  return x.dtype === 'float32' ? x : apply(x.device, Cast, [x], castAttributes('float32'))[0]
 }
 
 /** The slices of an axis at some places. @param indices - int32 or int64; a list, or of any shape, which then takes the axis's place. */
 export function indexSelect(x: Variable, axis: number, indices: Variable): Variable {
-  return apply(x.device, Gather, [x, indices], axisAttribute(axis))[0]
+  return apply(x.device, Gather, [x, asIndices(indices)], axisAttribute(axis))[0]
 }
 
 /**
@@ -121,7 +135,7 @@ export function indexSelect(x: Variable, axis: number, indices: Variable): Varia
  * @param indices - int32 or int64, of x's rank.
  */
 export function gather(x: Variable, axis: number, indices: Variable): Variable {
-  return apply(x.device, GatherElements, [x, indices], axisAttribute(axis))[0]
+  return apply(x.device, GatherElements, [x, asIndices(indices)], axisAttribute(axis))[0]
 }
 
 /**
@@ -136,7 +150,7 @@ export function scatter(
   reduction: 'none' | 'add' | 'mul' | 'max' | 'min' = 'none',
 ): Variable {
   const values = typeof source === 'number' ? expand(scalar(x, source), indices.shape) : source
-  return apply(x.device, ScatterElements, [x, indices, values], { axis, reduction })[0]
+  return apply(x.device, ScatterElements, [x, asIndices(indices), values], { axis, reduction })[0]
 }
 
 /** The places of the elements that are not 0: [rank, count], int64. */
