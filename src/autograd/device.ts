@@ -273,6 +273,13 @@ export class Device {
     return undefined
   }
 
+  /** Parameters that the record of this step has, with the operators that used them. @internal */
+  usedParameters(): { readonly parameter: Parameter; readonly op: string; readonly scope: string }[] {
+    return this.tape.flatMap(({ op, scope, inputs }) =>
+      inputs.flatMap((parameter) => (parameter instanceof Parameter ? [{ parameter, op: op.name, scope }] : [])),
+    )
+  }
+
   /** Frees everything. Any later use throws `E_STATE`. */
   dispose(): void {
     if (current === this) current = undefined

@@ -51,6 +51,8 @@ export const train: Command = {
     print(
       `${source}: ${(100 * accuracy).toFixed(2)} % of ${examples} test pictures right after ${steps} steps (${stopped}), ${seconds.toFixed(0)} s`,
     )
+    // As shells say it: 128 and the number of the signal.
+    if (stopped === 'interrupted') process.exitCode = run.signal === 'SIGTERM' ? 143 : 130
     print(`${modelFile}  ${bytesText(modelBytes)}\n${reportFile ?? `no report: ${noReport}`}`)
     result({
       recipe: name,
@@ -78,7 +80,8 @@ async function recipeOf(name: string, needsDevice: boolean): Promise<Recipe> {
     await Device.create({ deterministic: true })
   }
   const { default: recipe } = (await import(pathToFileURL(path).href)) as { default?: Recipe }
-  if (typeof recipe?.model !== 'function' || typeof recipe.optimizer !== 'function')
-    throw new LanewiseError('E_VALUE', `${path} exports no recipe by default`)
+  if (typeof recipe !== 'object') throw new LanewiseError('E_VALUE', `${path} exports no recipe by default`)
+  const recipes: typeof import('../train/recipe.js') = await import('../train/recipe.js')
+  recipes.checkRecipe(recipe, path)
   return recipe
 }

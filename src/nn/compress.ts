@@ -10,6 +10,17 @@ import { DequantizeLinear } from '../ops/quantize/quantize.js'
 /** How a file keeps its weights. `int8`: a factor per output channel (the first axis), symmetric around 0. */
 export type WeightFormat = 'float32' | 'float16' | 'int8'
 
+const FORMATS: readonly string[] = ['float32', 'float16', 'int8'] satisfies WeightFormat[]
+
+/** @throws LanewiseError `E_VALUE` for a format that there is none. @internal */
+export function checkWeightFormat(format: string): void {
+  if (!FORMATS.includes(format))
+    throw new LanewiseError('E_VALUE', `weights cannot be kept as "${format}"`, {
+      expected: FORMATS.join(', '),
+      actual: format,
+    })
+}
+
 /** Smaller tensors stay as they are, and so do biases. */
 const LEAST = 256
 
@@ -17,9 +28,10 @@ const LEAST = 256
  * The same graph with its large float32 constants in a shorter type, and a node that brings each back: Cast or DequantizeLinear, which runtimes compute
  * when they load the model. What is computed afterwards is float32 as before; the weights have been rounded.
  *
- * @throws LanewiseError `E_VALUE` for a weight that the type cannot hold.
+ * @throws LanewiseError `E_VALUE` for a weight that the type cannot hold, and for a format that there is none.
  */
 export function compressWeights(graph: Graph, format: WeightFormat): Graph {
+  checkWeightFormat(format)
   if (format === 'float32') return graph
   const short = new Map<Value, Value>()
   const nodes: Node[] = []

@@ -1,101 +1,134 @@
 import type { Variable } from '../autograd/variable.js'
-import { fieldOf, type Fields } from '../data/dataset.js'
+import type { Fields } from '../data/dataset.js'
 import { LanewiseError } from '../core/errors.js'
-import { crossEntropy } from '../nn/losses.js'
-import type { Layer, Module } from '../nn/module.js'
-import type { Tensor } from '../api/tensor.js'
-
-/** A batch on the device: each field as a tensor of the current step. */
-export type Batch = Readonly<Record<string, Variable>>
-
-/** What a model computes of a batch, and how wrong that is. */
-export interface Task {
-  /** The model's output, [N, …]; by default `model.call` of the first field. */
-  readonly output: (model: Module, batch: Batch) => Variable
-  /** One number to make small; by default the cross-entropy of the output, as scores, with the field "label". */
-  readonly loss: (output: Variable, batch: Batch) => Variable
-  /** The field with the right classes, if the outputs are scores of classes: then accuracies are measured. */
-  readonly label: string | undefined
-}
-
-/** Scores of classes for the first field of a batch, and the right classes in the field "label". */
-export const classification: Task = {
-  output: (model, batch) => (model as Layer).call(Object.values(batch)[0]),
-  loss: (output, batch) => crossEntropy(output, batch.label),
-  label: 'label',
-}
+import { evaluating, type Module } from '../nn/module.js'
+import { Tensor } from '../api/tensor.js'
+import type { Metric } from './metrics.js'
+import { Pace } from './pace.js'
+import {
+  argmaxRows,
+  checkTask,
+  examplesIn,
+  judge,
+  onDevice,
+  resolveTask,
+  totalLoss,
+  type ResolvedTask,
+  type Task,
+} from './task.js'
 
 /** What a model is worth on some examples. */
 export interface Evaluation {
   readonly examples: number
   /** Mean over the examples. */
   readonly loss: number
-  /** Share of examples whose class has the highest score; undefined if the task has no classes. */
+  /** Each of several losses by its name. */
+  readonly losses?: Readonly<Record<string, number>>
+  /** Share of labels whose class has the highest score; undefined if the task has no classes. */
   readonly accuracy?: number
-  /** confusion[truth][prediction] counts examples. */
+  /** confusion[truth][prediction] counts labels; undefined for more than 1,000 classes. */
   readonly confusion?: readonly (readonly number[])[]
+  /** What the metrics say, by their names. */
+  readonly metrics?: Readonly<Record<string, number>>
 }
 
+/** What is measured besides the loss. */
+export interface EvaluateOptions extends Partial<Task> {
+  readonly metrics?: Readonly<Record<string, Metric>>
+}
+
+const MOST_CLASSES = 1000
+
 /**
- * Measures a model on the batches of a loader, in evaluation mode and without recording; the mode is put back.
+ * Measures a model on batches, in evaluation mode and without recording; the mode is put back. Events get their turn in between.
  *
- * @throws LanewiseError `E_VALUE` if there are no batches.
+ * @throws LanewiseError `E_VALUE` if there are no batches, for options that do not exist, a field that is not there or a label that is no class;
+ * `E_SHAPE` for labels that do not fit the scores.
  */
 export async function evaluate(
   model: Module,
   batches: AsyncIterable<Fields> | Iterable<Fields>,
-  task: Partial<Task> = {},
+  options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { output, loss, label } = { ...classification, ...task }
+  checkTask('evaluate', options, ['metrics'])
+  const { metrics, ...task } = options
+  const result = await measure(model, batches, resolveTask(task), metrics ?? {}, new Pace(), () => false)
+  if (!result) throw new LanewiseError('E_STATE', 'the evaluation was stopped')
+  return result
+}
+
+/** {@link evaluate} with its parts; undefined if it was stopped. @internal */
+export async function measure(
+  model: Module,
+  batches: AsyncIterable<Fields> | Iterable<Fields>,
+  task: ResolvedTask,
+  metrics: Readonly<Record<string, Metric>>,
+  pace: Pace,
+  stopped: () => boolean,
+): Promise<Evaluation | undefined> {
   const { device } = model
-  const modes = [...model.modules()].map((inner) => [inner, inner.training] as const)
-  let [examples, total, right] = [0, 0, 0]
+  const states = Object.entries(metrics).map(([name, metric]) => [name, metric.start(task)] as const)
+  const losses = new Map<string, number>()
+  let [examples, total, right, labels] = [0, 0, 0, 0]
   let confusion: number[][] | undefined
-  model.eval()
-  try {
+  let judged = false
+  return evaluating(model, async () => {
     for await (const fields of batches) {
-      const count = Object.values(fields)[0].dims[0]
+      const count = examplesIn(fields)
       device.step(() =>
         device.noGrad(() => {
           const batch = onDevice(model, fields)
-          const scores = output(model, batch)
-          total += loss(scores, batch).item() * count
-          if (label === undefined) return
-          const classes = scores.shape[1]
-          confusion ??= Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
-          const truths = fieldOf(fields, label)
-          classesOf(scores).forEach((prediction, i) => {
-            const truth = Number(truths.data[i])
-            confusion![truth][prediction]++
-            if (truth === prediction) right++
+          const output = task.output(model, batch)
+          const loss = totalLoss(task, output, batch)
+          total += loss.total.item() * count
+          for (const [name, part] of Object.entries(loss.parts))
+            losses.set(name, (losses.get(name) ?? 0) + part.item() * count)
+          for (const [, state] of states) state.update(output, batch)
+          if (task.label === undefined) return
+          const { classes, rows, truths, counted } = judge(task, output, batch)
+          judged = true
+          if (classes <= MOST_CLASSES)
+            confusion ??= Array.from({ length: classes }, () => new Array<number>(classes).fill(0))
+          argmaxRows(rows, classes).forEach((prediction, i) => {
+            if (!counted[i]) return
+            labels++
+            right += Number(prediction === truths[i])
+            if (confusion) confusion[truths[i]][prediction]++
           })
         }),
       )
       examples += count
+      await pace.turn()
+      if (stopped()) return undefined
     }
-  } finally {
-    for (const [inner, training] of modes) inner.training = training
-  }
-  if (examples === 0) throw new LanewiseError('E_VALUE', 'there are no examples to evaluate on')
-  return { examples, loss: total / examples, ...(confusion && { accuracy: right / examples, confusion }) }
-}
-
-/** The fields of a batch as tensors of the current step; texts stay behind. @internal */
-export function onDevice(model: Module, fields: Fields): Batch {
-  return Object.fromEntries(
-    Object.entries(fields).flatMap(([name, tensor]) =>
-      tensor.type === 'string' ? [] : [[name, model.device.tensor(tensor)] as const],
-    ),
-  )
-}
-
-/** The class of the highest score of each row of [N, C]: the first of several. */
-export function classesOf(scores: Variable | Tensor): number[] {
-  const [rows, classes] = 'dims' in scores ? scores.dims : scores.shape
-  const data = ('dims' in scores ? scores.data : scores.data()) as Float32Array
-  return Array.from({ length: rows }, (_, row) => {
-    let best = 0
-    for (let c = 1; c < classes; c++) if (data[row * classes + c] > data[row * classes + best]) best = c
-    return best
+    if (examples === 0) throw new LanewiseError('E_VALUE', 'there are no examples to evaluate on')
+    return {
+      examples,
+      loss: total / examples,
+      ...(losses.size > 0 && { losses: Object.fromEntries([...losses].map(([name, sum]) => [name, sum / examples])) }),
+      ...(judged && { accuracy: right / labels, ...(confusion && { confusion }) }),
+      ...(states.length > 0 && { metrics: Object.fromEntries(states.map(([name, state]) => [name, state.value()])) }),
+    }
   })
+}
+
+/**
+ * The class of the highest score of each row of [N, C]: the first of several.
+ *
+ * @throws LanewiseError `E_SHAPE` for scores of another rank.
+ */
+export function classesOf(scores: Variable | Tensor): number[] {
+  const shape = scores instanceof Tensor ? scores.dims : scores.shape
+  if (shape.length !== 2) throw new LanewiseError('E_SHAPE', `scores must be [N, C], got [${shape.join(',')}]`)
+  return argmaxRows((scores instanceof Tensor ? scores.data : scores.data()) as Float32Array, shape[1])
+}
+
+/** Everything that was measured by name: loss, accuracy, losses and metrics. @internal */
+export function measuresOf({ loss, accuracy, losses, metrics }: Evaluation): Record<string, number> {
+  return {
+    loss,
+    ...(accuracy !== undefined && { accuracy }),
+    ...Object.fromEntries(Object.entries(losses ?? {}).map(([name, value]) => [`loss/${name}`, value])),
+    ...metrics,
+  }
 }

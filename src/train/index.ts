@@ -3,12 +3,35 @@
  *
  * @packageDocumentation
  */
-export { classesOf, classification, evaluate, type Batch, type Evaluation, type Task } from './evaluate.js'
+export { classesOf, evaluate, type EvaluateOptions, type Evaluation } from './evaluate.js'
+export {
+  batchField,
+  classAxisOf,
+  classification,
+  type Batch,
+  type Task,
+  type TaskLoss,
+  type TaskOutput,
+} from './task.js'
+export {
+  accuracy,
+  bleu,
+  exactMatch,
+  meanOf,
+  perplexity,
+  topK,
+  type BleuOptions,
+  type Metric,
+  type MetricState,
+} from './metrics.js'
+export type { Batches } from './batches.js'
+export type { EarlyStopping, Watched } from './watch.js'
 export { CheckpointStore, type Checkpoint, type CheckpointOptions } from './checkpoint.js'
 export { MetricsLog, readMetrics, type MetricsRecord } from './metrics-log.js'
 export { metricText, ProgressBar, timeText, type ProgressOptions, type ProgressStream } from './progress.js'
 export { htmlReport, type SamplePrediction, type TrainingReport } from './report.js'
 export type { Recipe } from './recipe.js'
-export { fit, Trainer, type FitOptions, type FitResult } from './trainer.js'
+export type { EpochReport, FitOptions, FitResult, StepReport } from './fit-options.js'
+export { fit, Trainer } from './trainer.js'
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './safetensors.js'
 export { boardNodes, TensorBoardWriter, type BoardNode, type BoardOptions } from './tensorboard.js'

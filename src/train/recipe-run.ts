@@ -15,9 +15,10 @@ import { writeAtomically } from '../platform/node-files.js'
 import { evaluate, type Evaluation } from './evaluate.js'
 import { pictureData } from './picture-data.js'
 import type { ProgressStream } from './progress.js'
-import type { Recipe } from './recipe.js'
+import { checkRecipe, type Recipe } from './recipe.js'
 import { htmlReport, type SamplePrediction, type TrainingReport } from './report.js'
-import { fit, type FitResult } from './trainer.js'
+import type { FitResult } from './fit-options.js'
+import { fit } from './trainer.js'
 
 /** Pictures measured at a time. */
 const EVALUATION_BATCH = 500
@@ -54,6 +55,7 @@ export interface RecipeResult extends FitResult {
  * @throws LanewiseError as {@link fit} and {@link pictureData}.
  */
 export async function runRecipe(recipe: Recipe, options: RecipeOptions): Promise<RecipeResult> {
+  checkRecipe(recipe)
   const { folder, resume, progress, epochs = recipe.epochs, target, checkpointEvery = 200 } = options
   const began = performance.now()
   const { train, test, classes, source } = await pictureData(recipe.data, {

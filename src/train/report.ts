@@ -90,7 +90,7 @@ export function chartsOf(history: readonly MetricsRecord[]): Chart[] {
   const names = new Set<string>()
   for (const record of history)
     for (const [name, value] of Object.entries(record))
-      if (typeof value === 'number' && name !== 'step') names.add(name)
+      if (typeof value === 'number' && name !== 'step' && name !== 'epoch') names.add(name)
   const groups = new Map<string, string[]>()
   for (const name of names) {
     const stem = name.replace(/^(train|training|val|validation|test)[_/. ]/i, '')
@@ -218,7 +218,9 @@ const DRAW = `
 const colours = ['#2266aa', '#cc5522', '#338844', '#884499', '#888800', '#444444']
 JSON.parse(document.getElementById('data').textContent).forEach(({ title, steps, lines }, i) => {
   const series = [{ label: 'step' }, ...lines.map(({ name }, k) => ({ label: name, stroke: colours[k % colours.length], width: 1.5, spanGaps: true }))]
-  const options = { title, width: 500, height: 280, scales: { x: { time: false } }, axes: [{}, { size: 70 }], series }
+  // uPlot's own labels have three decimals: small losses would all be 0.
+  const values = (_, splits) => splits.map((value) => (value == null ? '' : String(Number(value.toPrecision(6)))))
+  const options = { title, width: 500, height: 280, scales: { x: { time: false } }, axes: [{ values }, { size: 70, values }], series }
   new uPlot(options, [steps, ...lines.map(({ values }) => values)], document.getElementById('chart' + i))
 })
 `

@@ -21,9 +21,14 @@ export class RunLog {
     const path = join(folder, 'metrics.jsonl')
     this.metrics = resumeAt === undefined ? MetricsLog.create(path) : MetricsLog.resume(path, resumeAt)
     if (resumeAt !== undefined) this.history.push(...readMetrics(path))
-    const board = join(folder, 'board')
-    makeFolder(board)
-    this.board = new TensorBoardWriter(board, { resumeAt })
+    try {
+      const board = join(folder, 'board')
+      makeFolder(board)
+      this.board = new TensorBoardWriter(board, { resumeAt })
+    } catch (error) {
+      this.metrics.close()
+      throw error
+    }
   }
 
   write(step: number, values: Readonly<Record<string, number>>): void {

@@ -115,12 +115,34 @@ function headerOf(bytes: Uint8Array, what: string): { header: Record<string, unk
   // The format wants it here, so that no other kind of file can begin so.
   if (bytes[8] !== 0x7b) fail('the header does not begin with "{"')
   let header: unknown
+  let text = ''
   try {
-    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, start)))
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, start))
+    header = JSON.parse(text)
   } catch (cause) {
     fail(`the header is no JSON (${(cause as Error).message})`, cause)
   }
+  const twice = repeatedName(text)
+  if (twice !== undefined) fail(`the name "${twice}" stands twice in the header`)
   return { header: objectOf(header, `${what}: the header`), start }
+}
+
+/** A name that an object in JSON has twice, of which parsers keep the last without a word. @param text - valid JSON, an object. */
+function repeatedName(text: string): string | undefined {
+  const seen = new Set<string>()
+  let depth = 0
+  // Strings as a whole, so that what is in them counts for nothing; a name is a string before a colon.
+  for (const [token, name] of text.matchAll(/("(?:[^"\\]|\\.)*")\s*:|"(?:[^"\\]|\\.)*"|[{}[\]]/g)) {
+    if (name === undefined) {
+      if (token === '{' || token === '[') depth++
+      else if (token === '}' || token === ']') depth--
+    } else if (depth === 1) {
+      const plain = JSON.parse(name) as string
+      if (seen.has(plain)) return plain
+      seen.add(plain)
+    }
+  }
+  return undefined
 }
 
 function objectOf(value: unknown, what: string): Record<string, unknown> {
@@ -158,7 +180,7 @@ function entryOf(name: string, value: unknown, room: number, what: string): Entr
   return { name, dtype, shape, begin, end }
 }
 
-/** Tensors must fill the file without a hole and without sharing bytes. (So a name that stands twice in the header is found too.) */
+/** Tensors must fill the file without a hole and without sharing bytes. */
 function checkPlaces(entries: readonly Entry[], room: number, what: string): void {
   let at = 0
   for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {

@@ -1,69 +1,36 @@
 import { join } from 'node:path'
-import type { DataLoader, LoaderState } from '../data/loader.js'
-import { fieldOf, type Fields } from '../data/dataset.js'
+import type { Fields } from '../data/dataset.js'
+import type { LoaderState } from '../data/loader.js'
 import { LanewiseError } from '../core/errors.js'
 import type { Module } from '../nn/module.js'
-import { clipGradNorm, gradNorm, type Optimizer, type OptimizerState } from '../optim/optimizer.js'
-import type { Schedule } from '../optim/schedules.js'
+import * as F from '../nn/functional.js'
+import { clipGradNorm, gradNorm, type OptimizerState } from '../optim/optimizer.js'
 import type { RandomState } from '../core/random.js'
 import type { Tensor } from '../api/tensor.js'
+import { writeAtomically } from '../platform/node-files.js'
 import { lockFolder } from '../platform/run-lock.js'
+import { AverageWeights } from './averages.js'
+import { epochsOf, type Batches, type EpochSource } from './batches.js'
 import { CheckpointStore } from './checkpoint.js'
-import { classesOf, classification, evaluate, onDevice, type Evaluation, type Task } from './evaluate.js'
-import type { MetricsRecord } from './metrics-log.js'
-import { ProgressBar, type ProgressStream } from './progress.js'
+import { measure, measuresOf, type Evaluation } from './evaluate.js'
+import { checkFitOptions, type FitOptions, type FitResult } from './fit-options.js'
+import { Pace } from './pace.js'
+import { metricText, ProgressBar } from './progress.js'
 import { RunLog } from './run-log.js'
-
-/** What `fit` trains with, how long, and what it notes. */
-export interface FitOptions extends Partial<Task> {
-  readonly optimizer: Optimizer
-  /** Told of every step; its learning rates are those of the steps. */
-  readonly schedule?: Schedule
-  /** Passes over the data, counted from the start of the run, also when it goes on later. */
-  readonly epochs: number
-  /** Stop after so many steps, counted likewise. */
-  readonly maxSteps?: number
-  /** Measured after every epoch. */
-  readonly validation?: AsyncIterable<Fields>
-  /** The run is over as soon as a measure of the validation reaches this: an accuracy at least, a loss at most. */
-  readonly target?: { readonly accuracy?: number; readonly loss?: number }
-  /** The largest norm of all gradients together; larger ones are scaled down. */
-  readonly clipNorm?: number
-  /**
-   * Where the run is kept: `metrics.jsonl`, `checkpoints/`, and what TensorBoard reads in `board/`. Without it nothing is written.
-   */
-  readonly folder?: string
-  /** Go on from the folder's newest checkpoint, if there is one; otherwise the folder must hold none. */
-  readonly resume?: boolean
-  /** Steps between two checkpoints; one is saved after every epoch and when the run is stopped in any case. */
-  readonly checkpointEvery?: number
-  /** Steps between two records of the metrics; 50 by default. */
-  readonly logEvery?: number
-  /** Where progress is shown; nowhere by default. */
-  readonly progress?: ProgressStream
-  /** Stops the run after the step that is going on, saves it and returns. */
-  readonly signal?: AbortSignal
-  /** The same for Ctrl-C (SIGINT) and SIGTERM. A second one ends the process as usual. */
-  readonly stopOnSignals?: boolean
-}
-
-/** What came of a training. */
-export interface FitResult {
-  /** Steps that the run has taken in all. */
-  readonly steps: number
-  /** What ended it. */
-  readonly stopped: 'epochs' | 'steps' | 'target' | 'interrupted'
-  /** What the last validation measured. */
-  readonly validation: Evaluation | undefined
-  /** The records of the metrics of this call (and, from the folder, of those before it). */
-  readonly history: readonly MetricsRecord[]
-}
+import { encodeSafetensors } from './safetensors.js'
+import { StopSignals } from './stop-signals.js'
+import { argmaxRows, examplesIn, judge, onDevice, resolveTask, totalLoss, type ResolvedTask } from './task.js'
+import { Watch, type WatchState } from './watch.js'
 
 /** Sums since the last record. */
 interface Window {
   examples: number
   loss: number
   right: number
+  /** Labels that counted. */
+  labels?: number
+  gradNorm?: number
+  steps?: number
 }
 
 /** What a checkpoint keeps besides tensors. */
@@ -73,25 +40,37 @@ interface RunState {
   readonly optimizer: OptimizerState['settings']
   readonly schedule: number | null
   readonly window: Window
+  readonly firstEpoch?: number
+  readonly averages?: number
+  readonly best?: WatchState
+  readonly bestValidation?: Evaluation | null
+  readonly stopping?: WatchState
 }
 
 const MODEL = 'model.'
 const OPTIMIZER = 'optimizer.'
-/** How long JavaScript may be kept from everything else, in milliseconds: signals and timers get their turn then. */
-const PATIENCE = 50
+const AVERAGE = 'average.'
+const BEST = 'best.'
+const noWindow = (): Window => ({ examples: 0, loss: 0, right: 0, labels: 0, gradNorm: 0, steps: 0 })
+
+type Stopped = FitResult['stopped']
 
 /**
- * Trains a model: for each batch one step of the device with loss, gradients, clipping and the optimiser's update.
+ * Trains a model: for each batch one step of the device with loss, gradients, clipping and the optimiser's update. Events (signals, timers) get their turn
+ * at least every 50 ms, unless a single step takes longer.
  *
  * A run that is stopped and goes on with `resume` takes the same steps as one that never was: weights, optimiser, schedule, order of the
- * examples and random numbers are saved, and nothing else decides.
+ * examples and random numbers are saved, and nothing else decides. The modules of the model are in the mode afterwards that they were in before.
+ *
+ * @param data - a loader; or batches that can be looped over once for every epoch (a list, an object with an async iterator), or a function that begins anew.
  *
  * @example
  * const result = await fit(model, train, { optimizer: new Adam(model.parameters()), epochs: 5, validation: test, folder: 'runs/first', progress: process.stderr })
- * @throws LanewiseError `E_VALUE` if the loss or a gradient is not finite, naming the operator; the weights are those before the step then. `E_STATE` if another run works in the folder; if
+ * @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, data without a batch, a parameter that is used but that the model does not know;
+ * if the loss or a gradient is not finite, naming the operator: the weights are those before the step then. `E_STATE` if another run works in the folder; if
  * the folder holds another run, or one although `resume` was not asked for.
  */
-export function fit(model: Module, data: DataLoader, options: FitOptions): Promise<FitResult> {
+export function fit(model: Module, data: Batches, options: FitOptions): Promise<FitResult> {
   return new Trainer(model, data, options).run()
 }
 
@@ -99,145 +78,243 @@ export function fit(model: Module, data: DataLoader, options: FitOptions): Promi
 export class Trainer {
   /** Steps taken. */
   step = 0
-  private readonly task: Task
+  private readonly data: EpochSource
+  private readonly task: ResolvedTask
   private readonly store: CheckpointStore | undefined
-  private window: Window = { examples: 0, loss: 0, right: 0 }
-  private interrupted = false
+  private readonly averages: AverageWeights | undefined
+  private readonly best: Watch | undefined
+  private readonly stopping: Watch | undefined
+  private bestWeights: Map<string, Tensor> | undefined
+  private bestValidation: Evaluation | undefined
+  private validation: Evaluation | undefined
+  private window = noWindow()
+  private firstEpoch = 0
+  private waiting = 0
+  private stoppedByHook = false
   private saved = -1
+  private readonly pace = new Pace()
+  private readonly signals: StopSignals
 
+  /** @throws LanewiseError `E_VALUE` for options that do not exist or make no sense. */
   constructor(
     readonly model: Module,
-    readonly data: DataLoader,
+    data: Batches,
     private readonly options: FitOptions,
   ) {
-    const { output, loss, label } = options
-    this.task = {
-      output: output ?? classification.output,
-      loss: loss ?? classification.loss,
-      label: 'label' in options ? label : classification.label,
-    }
-    if (options.folder !== undefined) this.store = new CheckpointStore(join(options.folder, 'checkpoints'))
+    checkFitOptions(options)
+    this.data = epochsOf(data)
+    this.task = resolveTask(options)
+    const { folder, ema, swa, keepBest, earlyStopping, metrics = {} } = options
+    if (folder !== undefined) this.store = new CheckpointStore(join(folder, 'checkpoints'))
+    if (ema !== undefined || swa) this.averages = new AverageWeights(model, ema)
+    if (keepBest) this.best = new Watch(keepBest === true ? {} : keepBest, metrics)
+    if (earlyStopping) this.stopping = new Watch(earlyStopping, metrics, earlyStopping.minDelta)
+    this.signals = new StopSignals(options.stopOnSignals === true, options.signal)
   }
 
   /** Runs to the end; see {@link fit}. */
   async run(): Promise<FitResult> {
     const { folder } = this.options
+    const modes = [...this.model.modules()].map((inner) => [inner, inner.training] as const)
     const unlock = folder === undefined ? undefined : lockFolder(folder)
     try {
       return await this.runAlone()
     } finally {
+      for (const [inner, training] of modes) inner.training = training
+      this.averages?.dispose()
       unlock?.()
     }
   }
 
   private async runAlone(): Promise<FitResult> {
-    const { epochs, folder, stopOnSignals, signal } = this.options
+    const { epochs, folder } = this.options
+    this.firstEpoch = this.data.epoch
     const resumed = this.resume()
     const log = new RunLog(folder, resumed ? this.step : undefined)
-    const stop = () => (this.interrupted = true)
-    if (stopOnSignals) for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, stop)
-    if (signal?.aborted) stop()
-    signal?.addEventListener('abort', stop)
-    let validation: Evaluation | undefined
-    let stopped: FitResult['stopped'] = 'epochs'
+    this.signals.listen()
+    let stopped: Stopped = 'epochs'
     try {
-      while (this.data.epoch < epochs) {
-        const early = await this.epoch(log)
+      while (this.data.epoch < this.firstEpoch + epochs) {
+        const early = (await this.epoch(log)) ?? (await this.endEpoch(log))
         if (early) {
           stopped = early
-          break
-        }
-        if (this.options.validation) validation = await this.validate(log)
-        this.save()
-        if (validation && this.reached(validation)) {
-          stopped = 'target'
           break
         }
       }
       this.save()
     } finally {
-      if (stopOnSignals) for (const name of ['SIGINT', 'SIGTERM'] as const) process.off(name, stop)
-      signal?.removeEventListener('abort', stop)
+      this.signals.close()
       log.close()
     }
-    return { steps: this.step, stopped, validation, history: log.history }
+    if (this.best && this.bestWeights) this.model.loadStateDict(this.bestWeights)
+    else this.averages?.swap()
+    return {
+      steps: this.step,
+      stopped,
+      ...(stopped === 'interrupted' && this.signals.name && { signal: this.signals.name }),
+      validation: this.validation,
+      ...(this.bestValidation && { best: this.bestValidation }),
+      history: log.history,
+    }
   }
 
   /** The rest of the current epoch. Returns why the run must end within it, if it must. */
-  private async epoch(log: RunLog): Promise<'steps' | 'interrupted' | undefined> {
-    const { epochs, maxSteps = Infinity, checkpointEvery = Infinity, logEvery = 50, progress } = this.options
-    const { data, model } = this
+  private async epoch(log: RunLog): Promise<Stopped | undefined> {
+    const { epochs, maxSteps = Infinity, accumulate = 1, progress } = this.options
+    const { data } = this
+    const last = this.firstEpoch + epochs
     const bar =
       progress &&
       new ProgressBar({
         stream: progress,
-        label: `epoch ${data.epoch + 1}/${epochs}`,
+        label: `epoch ${data.epoch + 1}/${last}`,
         total: data.examples,
         start: data.position,
       })
-    let yielded = performance.now()
-    let shown: Record<string, number> = {}
-    model.train()
+    const number = data.epoch + 1
+    this.model.train()
     if (this.step >= maxSteps) return 'steps'
+    const begun = data.position
+    let batches = 0
     for await (const fields of data) {
-      if (this.step === 0) log.graph(model, fields)
-      const lr = this.options.optimizer.groups[0].lr
-      this.train(fields)
-      if (this.step % logEvery === 0) {
-        shown = this.record()
-        log.write(this.step, { epoch: data.epoch + 1, ...prefixed('train/', shown), lr })
+      if (this.step === 0 && batches === 0) log.graph(this.model, fields)
+      batches++
+      this.forwardBackward(fields)
+      bar?.update(data.position, this.measures())
+      if (++this.waiting >= accumulate) {
+        const early = await this.finishStep(log, number)
+        if (early) {
+          bar?.finish(data.position, this.measures())
+          return early
+        }
       }
-      const { examples, loss, right } = this.window
-      bar?.update(data.position, examples === 0 ? shown : this.measures(examples, loss, right))
-      if (this.step % checkpointEvery === 0) this.save()
-      if (performance.now() - yielded > PATIENCE) {
-        await new Promise((resolve) => setImmediate(resolve))
-        yielded = performance.now()
-      }
-      if (this.interrupted || this.step >= maxSteps) {
-        bar?.finish(data.position, shown)
-        return this.interrupted ? 'interrupted' : 'steps'
+      await this.pace.turn()
+      if (this.signals.stopped && this.waiting === 0) {
+        bar?.finish(data.position, this.measures())
+        return 'interrupted'
       }
     }
-    bar?.finish(data.examples ?? data.position, shown)
-    return undefined
+    if (batches === 0 && begun === 0) throw new LanewiseError('E_VALUE', `epoch ${number}: the data has no batches`)
+    const early = this.waiting > 0 ? await this.finishStep(log, number) : undefined
+    bar?.finish(data.examples ?? data.position, this.measures())
+    return early
   }
 
-  /** One step. */
-  private train(fields: Fields): void {
+  /** After the last batch of an epoch. */
+  private async endEpoch(log: RunLog): Promise<Stopped | undefined> {
+    const { validation, swa, onEpoch, maxSteps = Infinity } = this.options
+    const epoch = this.data.epoch
+    if (swa && epoch - this.firstEpoch >= swa.fromEpoch) this.averages?.update()
+    const early = validation ? await this.validate(log) : undefined
+    this.save()
+    if (early) return early
+    const answer = await onEpoch?.({ step: this.step, epoch, validation: this.validation })
+    if (answer === 'stop') return 'hook'
+    if (this.signals.stopped) return 'interrupted'
+    return this.step >= maxSteps && epoch < this.firstEpoch + this.options.epochs ? 'steps' : undefined
+  }
+
+  /** Loss and gradients of one batch. */
+  private forwardBackward(fields: Fields): void {
     const { model, task } = this
-    const { optimizer, schedule, clipNorm } = this.options
+    const { accumulate = 1 } = this.options
     const { device } = model
+    const count = examplesIn(fields)
     const buffers = [...model.namedBuffers()].map(([, buffer]) => [buffer, buffer.data()] as const)
-    const count = Object.values(fields)[0].dims[0]
     try {
       device.step(() => {
         const batch = onDevice(model, fields)
         const output = task.output(model, batch)
-        const loss = task.loss(output, batch)
-        const value = loss.item()
+        const { total } = totalLoss(task, output, batch)
+        const value = total.item()
         if (!Number.isFinite(value)) throw this.notFinite(`the loss is ${value}`)
-        loss.backward()
-        const params = optimizer.groups.flatMap((group) => group.params)
-        const norm = clipNorm === undefined ? gradNorm(params) : clipGradNorm(params, clipNorm)
-        if (!Number.isFinite(norm)) throw this.notFinite('a gradient is not finite')
-        optimizer.step()
+        if (this.step === 0) this.checkKnown()
+        ;(accumulate === 1 ? total : F.mul(total, 1 / accumulate)).backward()
+        // The operator is named while its record is there.
+        if (!Number.isFinite(gradNorm(this.parameters()))) throw this.notFinite('a gradient is not finite')
         this.window.examples += count
         this.window.loss += value * count
-        if (task.label !== undefined) {
-          const truths = fieldOf(fields, task.label).data
-          classesOf(output).forEach((prediction, i) => (this.window.right += Number(Number(truths[i]) === prediction)))
-        }
+        if (task.label === undefined) return
+        const { classes, rows, truths, counted } = judge(task, output, batch)
+        argmaxRows(rows, classes).forEach((prediction, i) => {
+          if (!counted[i]) return
+          this.window.labels = (this.window.labels ?? 0) + 1
+          this.window.right += Number(prediction === truths[i])
+        })
       })
     } catch (error) {
       // Running statistics have seen the batch: they are put back, too.
       for (const [buffer, before] of buffers) buffer.assign(before)
+      this.options.optimizer.zeroGrad()
+      this.waiting = 0
       throw error
+    }
+  }
+
+  /** The update by the gradients there are, and what is due after it. */
+  private async finishStep(log: RunLog, epoch: number): Promise<Stopped | undefined> {
+    const {
+      optimizer,
+      schedule,
+      clipNorm,
+      maxSteps = Infinity,
+      checkpointEvery = Infinity,
+      logEvery = 50,
+    } = this.options
+    const { evaluateEvery = Infinity, onStep, ema } = this.options
+    const { device } = this.model
+    const lr = optimizer.groups[0].lr
+    let norm = 0
+    try {
+      norm = device.step(() => {
+        const before = clipNorm === undefined ? gradNorm(this.parameters()) : clipGradNorm(this.parameters(), clipNorm)
+        optimizer.step()
+        return before
+      })
     } finally {
       optimizer.zeroGrad()
+      this.waiting = 0
     }
     schedule?.step()
     this.step++
+    if (ema !== undefined) this.averages?.update()
+    this.window.gradNorm = (this.window.gradNorm ?? 0) + norm
+    this.window.steps = (this.window.steps ?? 0) + 1
+    const loss = this.window.loss / this.window.examples
+    if (this.step % logEvery === 0) {
+      const measured = { ...this.measures(), gradNorm: this.window.gradNorm / this.window.steps }
+      this.window = noWindow()
+      log.write(this.step, { epoch, ...prefixed('train/', measured), lr })
+    }
+    if (this.step % checkpointEvery === 0) this.save()
+    const answer = await onStep?.({ step: this.step, epoch, loss, gradNorm: norm, lr })
+    if (answer === 'stop') this.stoppedByHook = true
+    if (this.step % evaluateEvery === 0) {
+      const early = await this.validate(log)
+      if (early) return early
+      this.model.train()
+    }
+    if (this.stoppedByHook) return 'hook'
+    if (this.signals.stopped) return 'interrupted'
+    return this.step >= maxSteps ? 'steps' : undefined
+  }
+
+  private parameters() {
+    return this.options.optimizer.groups.flatMap((group) => group.params)
+  }
+
+  /** A parameter that is used but found nowhere in the model would silently never be trained, saved or exported. */
+  private checkKnown(): void {
+    const known = new Set([...this.model.parameters(), ...this.parameters()])
+    const hidden = this.model.device
+      .usedParameters()
+      .find(({ parameter }) => parameter.trainable && !known.has(parameter))
+    if (hidden)
+      throw new LanewiseError(
+        'E_VALUE',
+        `${hidden.parameter.describe()}, used by ${hidden.op}${hidden.scope ? ` in "${hidden.scope}"` : ''}, is no parameter of the model: is it in a #private field? register() it, or freeze it (trainable = false)`,
+        { op: hidden.op, node: hidden.scope || undefined },
+      )
   }
 
   private notFinite(what: string): LanewiseError {
@@ -254,26 +331,40 @@ export class Trainer {
     )
   }
 
-  private measures(examples: number, loss: number, right: number): Record<string, number> {
-    return { loss: loss / examples, ...(this.task.label !== undefined && { accuracy: right / examples }) }
+  /** Means since the last record. */
+  private measures(): Record<string, number> {
+    const { examples, loss, right, labels = examples } = this.window
+    if (examples === 0) return {}
+    return { loss: loss / examples, ...(this.task.label !== undefined && { accuracy: right / labels }) }
   }
 
-  /** Means since the last record; the sums begin again. */
-  private record(): Record<string, number> {
-    const { examples, loss, right } = this.window
-    this.window = { examples: 0, loss: 0, right: 0 }
-    return this.measures(examples, loss, right)
-  }
-
-  private async validate(log: RunLog): Promise<Evaluation> {
-    const result = await evaluate(this.model, this.options.validation!, this.task)
-    const { loss, accuracy } = result
-    const measures = { loss, ...(accuracy !== undefined && { accuracy }) }
-    log.write(this.step, { epoch: this.data.epoch, ...prefixed('validation/', measures) })
-    this.options.progress?.write(
-      `${' '.repeat(2)}validation after epoch ${this.data.epoch}: loss ${loss.toPrecision(4)}${accuracy === undefined ? '' : `, accuracy ${(100 * accuracy).toFixed(2)} %`}\n`,
-    )
-    return result
+  /** Measures the model (with an exponential mean, that) and says whether that ends the run. */
+  private async validate(log: RunLog): Promise<Stopped | undefined> {
+    const { validation, metrics = {}, ema, progress, earlyStopping } = this.options
+    if (!validation) return undefined
+    const average = ema === undefined ? undefined : this.averages
+    average?.swap()
+    try {
+      const result = await measure(this.model, validation, this.task, metrics, this.pace, () => this.signals.stopped)
+      if (!result) return 'interrupted'
+      this.validation = result
+      const measures = measuresOf(result)
+      log.write(this.step, { epoch: this.data.epoch, ...prefixed('validation/', measures) })
+      const text = Object.entries(measures).map(([name, value]) => `${name} ${metricText(name, value)}`)
+      progress?.write(`  validation after epoch ${this.data.epoch}: ${text.join(', ')}\n`)
+      if (this.best?.improves(measures)) {
+        this.bestWeights = this.model.stateDict()
+        this.bestValidation = result
+        const { folder } = this.options
+        if (folder !== undefined)
+          writeAtomically(join(folder, 'best.safetensors'), [encodeSafetensors(this.bestWeights)])
+      }
+      if (this.reached(result)) return 'target'
+      this.stopping?.improves(measures)
+      return this.stopping && this.stopping.since >= (earlyStopping?.patience ?? 3) ? 'early' : undefined
+    } finally {
+      average?.swap()
+    }
   }
 
   private reached({ accuracy, loss }: Evaluation): boolean {
@@ -296,6 +387,8 @@ export class Trainer {
     const tensors = new Map<string, Tensor>([
       ...prefixedMap(MODEL, model.stateDict()),
       ...prefixedMap(OPTIMIZER, moments),
+      ...prefixedMap(AVERAGE, this.averages?.state() ?? new Map<string, Tensor>()),
+      ...prefixedMap(BEST, this.bestWeights ?? new Map<string, Tensor>()),
     ])
     const state: RunState = {
       loader: data.state(),
@@ -303,6 +396,11 @@ export class Trainer {
       optimizer: settings,
       schedule: options.schedule?.count ?? null,
       window: { ...this.window },
+      firstEpoch: this.firstEpoch,
+      averages: this.averages?.count,
+      best: this.best?.state(),
+      bestValidation: this.bestValidation ?? null,
+      stopping: this.stopping?.state(),
     }
     this.store.save({ step, tensors, state })
   }
@@ -321,17 +419,24 @@ export class Trainer {
     const checkpoint = this.store.latest()
     if (!checkpoint) return false
     const state = checkpoint.state as RunState
-    this.model.loadStateDict(withoutPrefix(MODEL, checkpoint.tensors))
-    optimizer.load({ settings: state.optimizer, tensors: withoutPrefix(OPTIMIZER, checkpoint.tensors) })
     if ((schedule === undefined) !== (state.schedule === null))
       throw new LanewiseError(
         'E_STATE',
         `${folder}: the run that was saved had ${state.schedule === null ? 'no' : 'a'} schedule`,
       )
-    schedule?.restore(state.schedule!)
+    optimizer.load({ settings: state.optimizer, tensors: withoutPrefix(OPTIMIZER, checkpoint.tensors) })
+    this.model.loadStateDict(withoutPrefix(MODEL, checkpoint.tensors))
+    if (state.schedule !== null) schedule?.restore(state.schedule)
     this.data.restore(state.loader)
     this.model.device.random.restore(state.random)
-    this.window = { ...state.window }
+    this.window = { ...noWindow(), ...state.window }
+    this.firstEpoch = state.firstEpoch ?? 0
+    if (state.averages !== undefined) this.averages?.load(withoutPrefix(AVERAGE, checkpoint.tensors), state.averages)
+    if (state.best) this.best?.restore(state.best)
+    if (state.stopping) this.stopping?.restore(state.stopping)
+    const best = withoutPrefix(BEST, checkpoint.tensors)
+    if (best.size > 0) this.bestWeights = best
+    this.bestValidation = state.bestValidation ?? undefined
     this.step = checkpoint.step
     this.store.rewind(this.step)
     return true

@@ -1,0 +1,166 @@
+import type { Fields } from '../data/dataset.js'
+import { LanewiseError } from '../core/errors.js'
+import { checkNumber } from '../core/options.js'
+import type { Optimizer } from '../optim/optimizer.js'
+import type { Schedule } from '../optim/schedules.js'
+import type { Evaluation } from './evaluate.js'
+import type { Metric } from './metrics.js'
+import type { MetricsRecord } from './metrics-log.js'
+import type { ProgressStream } from './progress.js'
+import { checkTask, type Task } from './task.js'
+import type { EarlyStopping, Watched } from './watch.js'
+
+/** What a hook is told of a step that was made. */
+export interface StepReport {
+  /** Updates so far. */
+  readonly step: number
+  /** The epoch that is going on, from 1. */
+  readonly epoch: number
+  readonly loss: number
+  /** The norm of all gradients together, before clipping. */
+  readonly gradNorm: number
+  readonly lr: number
+}
+
+/** What a hook is told of an epoch that is over. */
+export interface EpochReport {
+  readonly step: number
+  readonly epoch: number
+  readonly validation: Evaluation | undefined
+}
+
+/** Whatever a hook returns is waited for; "stop" ends the run. */
+export type HookResult = unknown
+
+/** Everything that {@link fit} can be told. */
+export interface FitOptions extends Partial<Task> {
+  readonly optimizer: Optimizer
+  /** Told of every step; its learning rates are those of the steps. */
+  readonly schedule?: Schedule
+  /** Passes over the data from where the data stands now; for a run that goes on (`resume`), from its beginning. */
+  readonly epochs: number
+  /** Stop after so many steps, counted likewise. */
+  readonly maxSteps?: number
+  /** Measured after every epoch. */
+  readonly validation?: AsyncIterable<Fields> | Iterable<Fields>
+  /** Steps between two validations, besides those after the epochs. */
+  readonly evaluateEvery?: number
+  /** Measured in every validation, besides loss and accuracy. */
+  readonly metrics?: Readonly<Record<string, Metric>>
+  /** The run is over as soon as a measure of the validation reaches this: an accuracy at least, a loss at most. */
+  readonly target?: { readonly accuracy?: number; readonly loss?: number }
+  /** The run is over when the validation no longer gets better. */
+  readonly earlyStopping?: EarlyStopping
+  /** The model ends with the weights of the best validation; with a folder they are also in `best.safetensors`. */
+  readonly keepBest?: boolean | Watched
+  /** Batches whose gradients make one step: a batch as large as all of them together; 1 by default. What is left over at the end of an epoch makes a step, too. */
+  readonly accumulate?: number
+  /** An exponential mean of the weights, by the share of the old one (0.999): what is validated, and what the model ends with. */
+  readonly ema?: number
+  /** A plain mean of the weights after each epoch from this one on: what the model ends with (its running statistics are means, too). */
+  readonly swa?: { readonly fromEpoch: number }
+  /** The largest norm of all gradients together; larger ones are scaled down. */
+  readonly clipNorm?: number
+  /** Called after every step. */
+  readonly onStep?: (report: StepReport) => HookResult
+  /** Called after every epoch and its validation. */
+  readonly onEpoch?: (report: EpochReport) => HookResult
+  /**
+   * Where the run is kept: `metrics.jsonl`, `checkpoints/`, and what TensorBoard reads in `board/`. Without it nothing is written.
+   */
+  readonly folder?: string
+  /** Go on from the folder's newest checkpoint, if there is one; otherwise the folder must hold none. */
+  readonly resume?: boolean
+  /** Steps between two checkpoints; one is saved after every epoch and when the run is stopped in any case. */
+  readonly checkpointEvery?: number
+  /** Steps between two records of the metrics; 50 by default. */
+  readonly logEvery?: number
+  /** Where progress is shown; nowhere by default. */
+  readonly progress?: ProgressStream
+  /** Stops the run after the step that is going on, saves it and returns. */
+  readonly signal?: AbortSignal
+  /** The same for Ctrl-C (SIGINT) and SIGTERM. Another one of either ends the process as usual. */
+  readonly stopOnSignals?: boolean
+}
+
+/** What a run came to. */
+export interface FitResult {
+  /** Steps that the run has taken in all. */
+  readonly steps: number
+  /** What ended it. */
+  readonly stopped: 'epochs' | 'steps' | 'target' | 'interrupted' | 'early' | 'hook'
+  /** Which signal it was that interrupted it, if one did. */
+  readonly signal?: 'SIGINT' | 'SIGTERM'
+  /** What the last validation measured. */
+  readonly validation: Evaluation | undefined
+  /** The validation whose weights the model has, with `keepBest`. */
+  readonly best?: Evaluation
+  /** The records of the metrics of this call (and, from the folder, of those before it). */
+  readonly history: readonly MetricsRecord[]
+}
+
+const known = [
+  ...[
+    'optimizer',
+    'schedule',
+    'epochs',
+    'maxSteps',
+    'validation',
+    'evaluateEvery',
+    'metrics',
+    'target',
+    'earlyStopping',
+    'keepBest',
+  ],
+  ...[
+    'accumulate',
+    'ema',
+    'swa',
+    'clipNorm',
+    'onStep',
+    'onEpoch',
+    'folder',
+    'resume',
+    'checkpointEvery',
+    'logEvery',
+    'progress',
+    'signal',
+  ],
+  'stopOnSignals',
+]
+
+/** @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, before anything was done. @internal */
+export function checkFitOptions(options: FitOptions): void {
+  checkTask('fit', options, known)
+  const { epochs, optimizer } = options
+  if (typeof optimizer?.step !== 'function' || !Array.isArray(optimizer.groups))
+    throw new LanewiseError('E_VALUE', 'fit needs an optimizer')
+  checkNumber('epochs', epochs, { least: 0, whole: true })
+  const bounds = {
+    maxSteps: { least: 0, whole: true },
+    evaluateEvery: { least: 1, whole: true },
+    accumulate: { least: 1, most: Number.MAX_SAFE_INTEGER, whole: true },
+    ema: { least: 0, most: 1 },
+    clipNorm: { above: 0 },
+    checkpointEvery: { least: 1, whole: true },
+    logEvery: { least: 1, whole: true },
+  } as const
+  for (const [name, limits] of Object.entries(bounds)) {
+    const value = options[name as keyof typeof bounds]
+    if (value !== undefined) checkNumber(name, value, limits)
+  }
+  const { swa, ema, validation, earlyStopping, keepBest, target, evaluateEvery } = options
+  if (swa) checkNumber('swa.fromEpoch', swa.fromEpoch, { least: 1, whole: true })
+  if (swa && ema !== undefined)
+    throw new LanewiseError('E_VALUE', 'ema and swa are two means of the weights: choose one')
+  if (earlyStopping) {
+    checkNumber('earlyStopping.patience', earlyStopping.patience ?? 3, { least: 1, whole: true })
+    checkNumber('earlyStopping.minDelta', earlyStopping.minDelta ?? 0, { least: 0 })
+  }
+  for (const [name, value] of Object.entries(target ?? {}))
+    if (value !== undefined) checkNumber(`target.${name}`, value, {})
+  const needs = Object.entries({ earlyStopping, keepBest, target, evaluateEvery }).find(
+    ([, value]) => value !== undefined && value !== false,
+  )
+  if (needs && !validation) throw new LanewiseError('E_VALUE', `${needs[0]} needs a validation`)
+}

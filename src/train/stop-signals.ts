@@ -1,0 +1,34 @@
+const NAMES = ['SIGINT', 'SIGTERM'] as const
+
+/** Whether a run was asked to stop: by an AbortSignal, or by the first signal of the process, after which the next one ends it as usual. @internal */
+export class StopSignals {
+  stopped = false
+  /** The signal that it was. */
+  name: (typeof NAMES)[number] | undefined
+
+  constructor(
+    private readonly ofProcess: boolean,
+    private readonly signal: AbortSignal | undefined,
+  ) {}
+
+  listen(): void {
+    if (this.ofProcess) for (const name of NAMES) process.on(name, this.onSignal)
+    if (this.signal?.aborted) this.stopped = true
+    this.signal?.addEventListener('abort', this.onAbort)
+  }
+
+  close(): void {
+    for (const name of NAMES) if (this.ofProcess) process.off(name, this.onSignal)
+    this.signal?.removeEventListener('abort', this.onAbort)
+  }
+
+  private readonly onAbort = () => {
+    this.stopped = true
+  }
+
+  private readonly onSignal = (name: NodeJS.Signals) => {
+    this.stopped = true
+    this.name = name as (typeof NAMES)[number]
+    for (const other of NAMES) process.off(other, this.onSignal)
+  }
+}
