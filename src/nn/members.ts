@@ -26,8 +26,10 @@ export function* tensorsOf(module: Module): Generator<[string, Parameter]> {
 
 /** Names of properties stand in the names of what is in them, but for a map called `tensors`: those are a module's own parameters, by their names. */
 function* membersOf(module: Module): Generator<[string, Module | Parameter]> {
-  const flat = (module.constructor as { readonly unnamed?: readonly string[] }).unnamed ?? []
-  const properties = Object.entries(module) as [string, unknown][]
+  const { unnamed: flat = [], opaque = [] } = module.constructor as Partial<
+    Record<'unnamed' | 'opaque', readonly string[]>
+  >
+  const properties = (Object.entries(module) as [string, unknown][]).filter(([name]) => !opaque.includes(name))
   // A plain object often only groups what has a name of its own as well: that is the first.
   const grouped = properties.filter(([, value]) => isPlain(value))
   for (const [name, value] of [...properties.filter((property) => !grouped.includes(property)), ...grouped])
