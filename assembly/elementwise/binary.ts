@@ -43,7 +43,10 @@ import { unary_f32 } from "./unary";
   // @ts-ignore: decorator
   @inline of(a: v128, b: v128): v128 { return lanes<Pow>(a, b); }
   // @ts-ignore: decorator
-  @inline one(a: f32, b: f32): f32 { return <f32>NativeMath.pow(a, b); }
+  @inline one(a: f32, b: f32): f32 {
+    // C says 1 (C11 F.10.4.4) where JavaScript, and AssemblyScript with it, says NaN.
+    return a == 1 || (a == -1 && abs(b) == Infinity) ? 1 : <f32>NativeMath.pow(a, b);
+  }
 }
 @unmanaged class Fmod {
   // @ts-ignore: decorator
