@@ -143,9 +143,14 @@ export function isBig(dtype: DType): dtype is 'int64' | 'uint64' {
   return dtype === 'int64' || dtype === 'uint64'
 }
 
+/** Pairs of floats. */
+export function isComplex(dtype: DType | undefined): boolean {
+  return dtype === 'complex64' || dtype === 'complex128'
+}
+
 /** How many array elements one tensor element takes: 2 for complex, else 1. */
-function arrayElements(dtype: NumericDType): number {
-  return rows[dtype].kind === 'complex' ? 2 : 1
+export function arrayElements(dtype: DType): 1 | 2 {
+  return isComplex(dtype) ? 2 : 1
 }
 
 /** Zeroed storage for `size` elements (empty strings for `string`). */

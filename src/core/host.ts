@@ -1,4 +1,13 @@
-import { byteSize, isBig, makeData, storesDType, type DType, type HostData, type TypedArray } from './dtype.js'
+import {
+  arrayElements,
+  byteSize,
+  isBig,
+  makeData,
+  storesDType,
+  type DType,
+  type HostData,
+  type TypedArray,
+} from './dtype.js'
 import { LanewiseError } from './errors.js'
 import { formatShape, sizeOf, type Shape } from './shape.js'
 
@@ -41,7 +50,7 @@ export function hostZeros(dtype: DType, shape: Shape): HostTensor {
 
 /** A tensor around data that already has the storage of its dtype. @throws LanewiseError `E_TENSOR` if length or storage do not fit. */
 export function hostTensor(dtype: DType, shape: Shape, data: HostData): HostTensor {
-  const expected = sizeOf(shape) * (dtype === 'complex64' || dtype === 'complex128' ? 2 : 1)
+  const expected = sizeOf(shape) * arrayElements(dtype)
   if (!storesDType(dtype, data) || data.length !== expected) {
     throw new LanewiseError(
       'E_TENSOR',

@@ -1,4 +1,4 @@
-import { byteSize, type DType } from '../core/dtype.js'
+import { arrayElements, byteSize, type DType } from '../core/dtype.js'
 import type { HostTensor } from '../core/host.js'
 import { plus, type Address, type Operand, type PackEmitter } from './op.js'
 import { logicalStrides, type Order } from '../core/layout.js'
@@ -77,7 +77,7 @@ export function emitStridedCopy(e: PackEmitter, dtype: DType, copy: StridedCopy,
 /** The same copy in JavaScript. */
 export function copyStrided(copy: StridedCopy, from: HostTensor, to: HostTensor): void {
   // A complex element is two numbers side by side.
-  const lanes = from.dtype === 'complex64' || from.dtype === 'complex128' ? 2 : 1
+  const lanes = arrayElements(from.dtype)
   const axes = copy.axes.map(({ size, from, to }) => ({ size, from: from * lanes, to: to * lanes }))
   if (lanes > 1) axes.push({ size: lanes, from: 1, to: 1 })
   const x = from.data as { [i: number]: unknown }
@@ -101,7 +101,7 @@ export function copyStrided(copy: StridedCopy, from: HostTensor, to: HostTensor)
 
 /** Copies a run of elements between tensors of one type; places are in elements. */
 export function copyElements(from: HostTensor, at: number, to: HostTensor, target: number, count: number): void {
-  const lanes = from.dtype === 'complex64' || from.dtype === 'complex128' ? 2 : 1
+  const lanes = arrayElements(from.dtype)
   const x = from.data as { [i: number]: unknown }
   const y = to.data as { [i: number]: unknown }
   for (let i = 0; i < count * lanes; i++) y[target * lanes + i] = x[at * lanes + i]

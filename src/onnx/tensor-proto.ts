@@ -1,4 +1,5 @@
 import {
+  arrayElements,
   byteSize,
   dtypeFromOnnx,
   dtypeToOnnx,
@@ -71,11 +72,6 @@ function checkShape(dims: readonly number[]): { shape: Shape; size: number } {
   return { shape: [...dims], size }
 }
 
-/** Array elements per tensor element. */
-function perElement(dtype: DType): 1 | 2 {
-  return dtype === 'complex64' || dtype === 'complex128' ? 2 : 1
-}
-
 /** Bytes of `size` elements in an ONNX file. */
 function fileBytes(dtype: NumericDType, size: number): number {
   const bits = packedBits(dtype)
@@ -117,7 +113,7 @@ function normalizeBool(bytes: Uint8Array): Uint8Array {
 function fromRaw(dtype: NumericDType, bytes: Uint8Array, size: number): TypedArray {
   if (packedBits(dtype) !== undefined) return unpack(dtype, bytes, size)
   if (dtype === 'bool') return normalizeBool(bytes)
-  const alignment = byteSize(dtype) / perElement(dtype)
+  const alignment = byteSize(dtype) / arrayElements(dtype)
   const aligned = bytes.byteOffset % alignment === 0 ? bytes : new Uint8Array(bytes)
   return viewData(dtype, aligned.buffer, aligned.byteOffset, size)
 }
@@ -162,7 +158,7 @@ function fromStrings(items: readonly Uint8Array[]): string[] {
 function fromTyped(dtype: DType, proto: TensorProto, size: number): HostTensor['data'] {
   const field = fieldOf(dtype)
   const bits = packedBits(dtype)
-  const needed = bits === undefined ? size * perElement(dtype) : Math.ceil((size * bits) / 8)
+  const needed = bits === undefined ? size * arrayElements(dtype) : Math.ceil((size * bits) / 8)
   const found = proto[field].length
   if (found !== needed) {
     const what = `${dtype}${formatShape(proto.dims)} needs ${needed} elements in ${field}, found ${found}`

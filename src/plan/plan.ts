@@ -6,6 +6,7 @@ import { emitCast } from '../ops/elementwise/cast.js'
 import type { Attributes } from '../ir/attributes.js'
 import { allFloat32, type Address, type Block, type InferContext, type PackEmitter, type TensorType } from '../ir/op.js'
 import { findOp } from '../ir/registry.js'
+import { checkComplex } from '../ir/complex.js'
 import { formatShape, MAX_RANK, sizeOf } from '../core/shape.js'
 import { arenaBlock, isArenaBlock, isStateBlock, placeBlocks, type ArenaBlock } from './arena.js'
 import { ConstantOperand, NodeEmitter, Placed, type EmitTarget, type Step } from './emitter.js'
@@ -121,6 +122,10 @@ class SegmentPlanner implements EmitTarget {
     try {
       if (node.op.name === 'If' && node.op.domain === '') return this.inlineIf(node)
       const inputs = node.inputs.map((value) => value && this.slot(value))
+      checkComplex(
+        node.op,
+        inputs.map((slot) => slot?.type),
+      )
       const opaque = inputs.some((slot) => slot && (slot.type === undefined || slot.type.dtype === 'string'))
       if (!node.op.infer || node.op.control || node.op.work || opaque) {
         return this.foldOpaque(node, inputs) ? this.retire(node) : { kind: 'node', node }

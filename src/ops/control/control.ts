@@ -2,7 +2,8 @@ import { LanewiseError } from '../../core/errors.js'
 import type { Graph } from '../../ir/graph.js'
 import { hostBytes, hostZeros, isHostTensor, toNumbers, type HostTensor, type HostValue } from '../../core/host.js'
 import type { HostScope } from '../../core/host-memory.js'
-import { formatShape, normalizeAxis } from '../../core/shape.js'
+import { formatShape, normalizeAxis, sizeOf } from '../../core/shape.js'
+import { copyElements } from '../../ir/strided.js'
 import { graph, int, ints, required } from '../../ir/attributes.js'
 import { Breather } from './breather.js'
 import { truth } from './if.js'
@@ -224,6 +225,6 @@ async function scanBatch(c: ControlContext<ScanAttributes>, run: RunBody): Promi
 function padded(tensor: HostTensor, extent: number): HostTensor {
   if (tensor.shape[0] === extent) return tensor
   const result = hostZeros(tensor.dtype, [extent, ...tensor.shape.slice(1)])
-  for (let i = 0; i < tensor.data.length; i++) (result.data as { [i: number]: unknown })[i] = tensor.data[i]
+  copyElements(tensor, 0, result, 0, sizeOf(tensor.shape))
   return result
 }

@@ -1,4 +1,4 @@
-import { dtypeFromOnnx, type DType } from '../../core/dtype.js'
+import { arrayElements, dtypeFromOnnx, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import {
   hostBytes,
@@ -11,6 +11,7 @@ import {
 } from '../../core/host.js'
 import { placeBytes, tensorBytes } from '../../core/host-memory.js'
 import { formatShape, normalizeAxis, sameShape, sizeOf, type Shape } from '../../core/shape.js'
+import { copyElements } from '../../ir/strided.js'
 import { graph, int, required } from '../../ir/attributes.js'
 import { defineOp, type Room } from '../../ir/op.js'
 import { Breather } from './breather.js'
@@ -72,11 +73,16 @@ function copyRows(
   toAt: number,
   count: number,
 ): void {
+  const lanes = arrayElements(from.dtype)
   for (let o = 0; o < outer; o++) {
     const at = o * fromRow + fromAt
-    if (Array.isArray(to.data))
-      for (let i = 0; i < count; i++) to.data[o * toRow + toAt + i] = from.data[at + i] as string
-    else (to.data as Float32Array).set((from.data as Float32Array).subarray(at, at + count), o * toRow + toAt)
+    const target = o * toRow + toAt
+    if (Array.isArray(to.data)) copyElements(from, at, to, target, count)
+    else
+      (to.data as Float32Array).set(
+        (from.data as Float32Array).subarray(at * lanes, (at + count) * lanes),
+        target * lanes,
+      )
   }
 }
 

@@ -4,6 +4,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { elementwise } from '../../core/layout.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { broadcastShapes, sizeOf } from '../../core/shape.js'
+import { copyElements } from '../../ir/strided.js'
 import { required, string } from '../../ir/attributes.js'
 import { descriptor, mapBroadcast, placesOf, walkOf } from './broadcast.js'
 import { numbersOf } from './scalar-floats.js'
@@ -240,9 +241,9 @@ export const Where = defineOp({
     const shape = broadcastShapes(condition.shape, a.shape, b.shape)
     const y = hostZeros(a.dtype, shape)
     const [c, p, q] = [condition, a, b].map((x) => placesOf(x.shape, shape))
-    const to = y.data as { [i: number]: unknown }
     for (let i = 0, size = sizeOf(shape); i < size; i++) {
-      to[i] = condition.data[c ? c[i] : i] ? a.data[p ? p[i] : i] : b.data[q ? q[i] : i]
+      if (condition.data[c ? c[i] : i]) copyElements(a, p ? p[i] : i, y, i, 1)
+      else copyElements(b, q ? q[i] : i, y, i, 1)
     }
     return [y]
   },

@@ -1,3 +1,4 @@
+import { arrayElements } from '../../core/dtype.js'
 import { hostTensor } from '../../core/host.js'
 import { numbersOf } from '../elementwise/scalar-floats.js'
 import { defineOp } from '../../ir/op.js'
@@ -11,7 +12,12 @@ export const NonZero = defineOp({
     const x = inputs[0]
     const values = numbersOf(x)
     const found: number[] = []
-    for (let i = 0; i < values.length; i++) if (values[i] !== 0) found.push(i)
+    // A complex number is two, and not zero if one of them is not.
+    const lanes = arrayElements(x.dtype)
+    for (let i = 0; i < values.length; i++) {
+      const at = Math.floor(i / lanes)
+      if (values[i] !== 0 && found.at(-1) !== at) found.push(at)
+    }
     const rank = x.shape.length
     const data = new BigInt64Array(rank * found.length)
     let stride = 1

@@ -1,4 +1,4 @@
-import { byteSize, isBig, isInteger } from '../../core/dtype.js'
+import { byteSize, isBig, isComplex, isInteger } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { copyElements, emitDenseCopy, emitStridedCopy } from '../../ir/strided.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
@@ -140,7 +140,7 @@ function scattered(
     places.forEach((at, i) => copyElements(updates, i * run, y, at, run))
     return y
   }
-  if (dtype === 'string' || dtype === 'bool' || dtype === 'complex64' || dtype === 'complex128') {
+  if (dtype === 'string' || dtype === 'bool' || isComplex(dtype)) {
     throw new LanewiseError('E_UNSUPPORTED', `reduction ${reduction} of ${dtype}`, { actual: dtype })
   }
   if (isBig(dtype)) {

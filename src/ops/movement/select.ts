@@ -1,4 +1,4 @@
-import { isBig, isFloat, type DType } from '../../core/dtype.js'
+import { isBig, isComplex, isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { copyElements } from '../../ir/strided.js'
 import { hostFrom, hostZeros, type HostTensor } from '../../core/host.js'
@@ -85,7 +85,7 @@ function slicesOf(x: HostTensor, shape: readonly number[], axis: number): (a: nu
 }
 
 function comparable(dtype: DType, x: HostTensor): ArrayLike<number | bigint | string> {
-  if (dtype === 'complex64' || dtype === 'complex128') throw new LanewiseError('E_UNSUPPORTED', `${dtype} has no order`)
+  if (isComplex(dtype)) throw new LanewiseError('E_UNSUPPORTED', `${dtype} has no order`)
   return isFloat(dtype) && !isBig(dtype) ? floatsOf(x) : x.data
 }
 

@@ -2,6 +2,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { identityOrder, physicalShape } from '../../core/layout.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, stridesOf } from '../../core/shape.js'
+import { copyElements } from '../../ir/strided.js'
 import { ints } from '../../ir/attributes.js'
 import { defineOp } from '../../ir/op.js'
 
@@ -37,11 +38,9 @@ export function transposed(x: HostTensor, perm: readonly number[]): HostTensor {
   const y = hostZeros(x.dtype, shape)
   const strides = physicalShape(stridesOf(x.shape), perm)
   const index = new Array<number>(shape.length).fill(0)
-  const from = x.data as { [i: number]: unknown }
-  const to = y.data as { [i: number]: unknown }
   let at = 0
   for (let i = 0, size = sizeOf(shape); i < size; i++) {
-    to[i] = from[at]
+    copyElements(x, at, y, i, 1)
     for (let axis = shape.length - 1; axis >= 0; axis--) {
       at += strides[axis]
       if (++index[axis] < shape[axis]) break
