@@ -169,7 +169,8 @@ export const ATTENTION_SCALE = 31 // bits of a float32, as are the softcap and w
 export const ATTENTION_SOFTCAP = 32 // 0: none
 export const ATTENTION_DROPPED = 33 // share of the probabilities that is dropped, times 2³²
 export const ATTENTION_KEPT = 34
-export const ATTENTION_ENTRIES = 35
+export const ATTENTION_AS_WRITTEN = 35 // not 0: NaN where products and a softmax by themselves would make it
+export const ATTENTION_ENTRIES = 36
 
 // Where, with `ends`, the queries of an example stand that has fewer keys than queries: from its first key on, or up to its last.
 export const CAUSAL_FROM_FIRST = 1

@@ -5,9 +5,10 @@
 // Both kernels read sizes and strides, in elements, from a table of i32 (ATTENTION_* in codes.ts): heads may lie in any way. The mask (or 0) is
 // added to the scores (float32), or puts ATTENTION_FILL in a score's place where it is false (bytes); its strides may be 0. Query i of an example with `keys` keys sees keys
 // up to i + ATTENTION_CAUSAL; `ends` (int32 per example, or 0), with ATTENTION_ENDS added, is how many of its keys an example has. A query that
-// may see nothing gives zeros. The range [begin, end) is over examples × heads of keys; every one of these serves
+// may see nothing gives zeros, or NaN if ATTENTION_AS_WRITTEN. The range [begin, end) is over examples × heads of keys; every one of these serves
 // ATTENTION_GROUP heads of queries.
 import {
+  ATTENTION_AS_WRITTEN,
   ATTENTION_CAUSAL, ATTENTION_ENDS, ATTENTION_FILL, ATTENTION_GROUP, ATTENTION_IS_CAUSAL, ATTENTION_K, ATTENTION_KEYS, ATTENTION_KV_HEADS, ATTENTION_MASK,
   ATTENTION_MASK_KIND, ATTENTION_Q, ATTENTION_QUERIES, ATTENTION_SCALE, ATTENTION_SIZE, ATTENTION_SOFTCAP, ATTENTION_V, ATTENTION_VALUE_SIZE, ATTENTION_WINDOW, ATTENTION_Y,
   CAUSAL_FROM_FIRST, MASK_ADDED, UNARY_AFFINE, UNARY_NONE, UNARY_TANH,
@@ -172,8 +173,8 @@ export function attention_scratch_size(keys: i32, size: i32, valueSize: i32): us
  * What the weights of a row are divided by, inverted: `total` is their sum, taken relative to the largest score. A sink is the score of one more key, whose
  * value is 0.
  */
-function share_of(total: f32, most: f32, sinks: usize, h: i32): f32 {
-  if (total == 0) return 0;
+function share_of(table: usize, total: f32, most: f32, sinks: usize, h: i32): f32 {
+  if (total == 0) return entry(table, ATTENTION_AS_WRITTEN) && entry(table, ATTENTION_KEYS) ? NaN : 0;
   if (!sinks) return <f32>1 / total;
   const sink = load<f32>(sinks + ((<usize>h) << 2)), both = max(most, sink);
   const own = f32x4.extract_lane(exp_down(f32x4.splat(most - both)), 0), other = f32x4.extract_lane(exp_down(f32x4.splat(sink - both)), 0);
@@ -260,7 +261,7 @@ function attend_rows(
       const row = scores + (i * COLUMNS << 2);
       limit_scores(row, columns, mask, ends, table, softcap, b, h, first + i, keys, key);
       const before = load<f32>(most + (i << 2)), now = max(before, largest(row, columns));
-      if (now == -Infinity) {
+      if (now == -Infinity && !has_nan(row, columns)) {
         memory.fill(row, 0, columns << 2);
         continue;
       }
@@ -281,7 +282,7 @@ function attend_rows(
       panel_rows(scores, COLUMNS << 2, panel, columns, sums + (j << 2), width << 2, rows, true);
     }
   }
-  if (has_nan(sums, rows * width)) {
+  if (!entry(table, ATTENTION_AS_WRITTEN) && has_nan(sums, rows * width)) {
     memory.fill(sums, 0, rows * width << 2);
     for (let key = begin; key < end; key += COLUMNS) {
       const columns = min(COLUMNS, end - key);
@@ -296,7 +297,7 @@ function attend_rows(
     }
   }
   for (let i = 0; i < rows; i++) {
-    const share = share_of(load<f32>(totals + (i << 2)), load<f32>(most + (i << 2)), sinks, h);
+    const share = share_of(table, load<f32>(totals + (i << 2)), load<f32>(most + (i << 2)), sinks, h);
     scale_row(sums + (i * width << 2), 1, y + offset_of(table, ATTENTION_Y, b, h, first + i), valueSize, share);
   }
 }
@@ -342,14 +343,14 @@ export function attention_vector_f32(
         const row = scratch + (<usize>i * last << 2), query = queries == 1 ? 0 : i, own = queries == 1 ? h + i : h;
         limit_scores(row, last, mask, ends, table, softcap, b, own, query, keys, 0);
         const now = largest(row, last);
-        if (now == -Infinity) memory.fill(row, 0, last << 2);
-        else scale_row(row, 1, row, last, share_of(exp_sum(row, last, now), now, sinks, own));
+        if (now == -Infinity && !entry(table, ATTENTION_AS_WRITTEN) && !has_nan(row, last)) memory.fill(row, 0, last << 2);
+        else scale_row(row, 1, row, last, share_of(table, exp_sum(row, last, now), now, sinks, own));
       }
       const to = y + offset_of(table, ATTENTION_Y, b, h, 0);
       gemv_rows_f32(scratch, last, vAt, vRow, 0, 0, 0, to, yRow, rows, last, 0, valueSize, UNARY_NONE, 0, 0);
       for (let i = 0; i < rows; i++) {
         const at = to + (i * yRow << 2);
-        if (!has_nan(at, valueSize)) continue;
+        if (entry(table, ATTENTION_AS_WRITTEN) || !has_nan(at, valueSize)) continue;
         memory.fill(at, 0, valueSize << 2);
         add_seen(scratch + (<usize>i * last << 2), last, vAt, vRow, at, valueSize);
       }

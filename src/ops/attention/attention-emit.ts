@@ -1,5 +1,6 @@
 // Every form of attention in float32, on the kernels of assembly/attention/attention.ts.
 import {
+  ATTENTION_AS_WRITTEN,
   ATTENTION_CAUSAL,
   ATTENTION_ENDS,
   ATTENTION_ENTRIES,
@@ -81,6 +82,8 @@ export interface AttentionEmission {
   readonly ends?: { readonly at: Address; readonly add: number; readonly padded?: 'in front' }
   readonly scale: number
   readonly softcap?: number
+  /** NaN where the products and the softmax by themselves would make it: for a query that may see nothing, or from a hidden value that is NaN. */
+  readonly asWritten?: boolean
   /** For each head of queries the score of one more key, whose value is 0. */
   readonly sinks?: Address
 }
@@ -104,6 +107,7 @@ export function attentionTable(a: AttentionEmission): Int32Array {
   entries[ATTENTION_WINDOW] = a.window ?? 0
   entries[ATTENTION_ENDS] = ends?.add ?? 0
   entries[ATTENTION_MASK_KIND] = mask?.kind ?? 0
+  entries[ATTENTION_AS_WRITTEN] = a.asWritten ? 1 : 0
   entries.set(q.strides, ATTENTION_Q)
   entries.set(k.strides, ATTENTION_K)
   entries.set(v.strides, ATTENTION_V)

@@ -70,6 +70,7 @@ export const FusedAttention = defineOp({
           ? { ...maskOf(mask, batch, heads, queries, keys), fill: e.attributes.fill }
           : undefined,
       causal,
+      asWritten: true,
       scale: e.attributes.scale,
     })
   },
