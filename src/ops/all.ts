@@ -18,6 +18,7 @@ import {
   SkipLayerNormalization,
   SkipSimplifiedLayerNormalization,
 } from './norm/microsoft-norm.js'
+import { DynamicQuantizeMatMul, MatMulIntegerToFloat, MatMulNBits, QGemm } from './quantize/microsoft-quantize.js'
 import {
   DynamicQuantizeMatMul,
   MatMulIntegerToFloat,
@@ -32,6 +33,7 @@ import {
   QLinearSoftmax,
 } from './quantize/microsoft-quantize.js'
 import { MatMulNBits } from './quantize/matmul-nbits.js'
+} from './quantize/microsoft-qlinear.js'
 import { Loop, Scan } from './control/control.js'
 import { Det } from './matmul/det.js'
 import { Einsum } from './matmul/einsum.js'

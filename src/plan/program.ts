@@ -158,7 +158,12 @@ export class Program {
             const source = segment.sources.get(value)!
             const result = this.read(source, hosts, control.into?.get(value), value)
             // A constant or an input that is passed through must not be the caller's to change.
-            results.set(value, 'placed' in source ? result : copyOf(result))
+            results.set(
+              value,
+              'placed' in source || !isHostTensor(result)
+                ? result
+                : { ...result, data: result.data.slice() as HostTensor['data'] },
+            )
           }
           this.states?.keep((output) => this.keepable(segment.sources.get(output)!, hosts, output))
           return results
@@ -584,14 +589,6 @@ function readLater({ sources, state }: Segment): Set<Value> {
   for (const source of sources.values()) if ('host' in source) values.add(source.host)
   for (const [value, { host }] of state.slots) if (host) values.add(value)
   return values
-}
-
-/** A value of its own, down to the tensors in it. */
-function copyOf(value: HostValue): HostValue {
-  if (isHostTensor(value)) return { ...value, data: value.data.slice() as HostTensor['data'] }
-  if (value.kind === 'sequence') return { ...value, items: value.items.map(copyOf) }
-  if (value.kind === 'map') return { ...value, entries: new Map(value.entries) }
-  return { ...value, value: value.value && (copyOf(value.value) as HostTensor) }
 }
 
 /** Elements as part of a plan's key. Strings may hold the separator. */

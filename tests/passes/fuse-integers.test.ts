@@ -121,12 +121,12 @@ const rows: readonly Row[] = [
         0.05,
         12,
       ),
-    ops: ['QLinearConv', 'QLinearAdd'],
+    ops: ['QLinearConv', 'QuantizedSum'],
   },
   {
     name: 'a global mean',
     build: (g, x) => g.quantize(g.op('GlobalAveragePool', [x]), 0.01, 120),
-    ops: ['QLinearGlobalAveragePool'],
+    ops: ['QuantizedMean'],
   },
   {
     name: 'a mean, flattened, and a product',
@@ -146,7 +146,7 @@ const rows: readonly Row[] = [
         128,
       )
     },
-    ops: ['QLinearGlobalAveragePool', 'Flatten', 'QGemm'],
+    ops: ['QuantizedMean', 'Flatten', 'QGemm'],
   },
   {
     name: 'MatMul',
@@ -177,7 +177,7 @@ const rows: readonly Row[] = [
   {
     name: 'a sum that broadcasts',
     build: (g, x) => g.quantize(g.op('Add', [x, g.steps(g.op('GlobalAveragePool', [x]), 0.01, 120)]), 0.05, 128),
-    ops: ['DequantizeLinear', 'QLinearGlobalAveragePool', 'DequantizeLinear', 'Add', 'QuantizeLinear'],
+    ops: ['DequantizeLinear', 'QuantizedMean', 'DequantizeLinear', 'Add', 'QuantizeLinear'],
   },
   {
     name: 'a Flatten between other scales',

@@ -6,7 +6,7 @@ import { hostZeros, type HostTensor } from '../../core/host.js'
 import { formatShape, normalizeAxis, sizeOf, type Shape } from '../../core/shape.js'
 import { float, int } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, numbersOf, roundEven, type Floats } from '../elementwise/scalar-floats.js'
-import { defineOp, type Emitter } from '../../ir/op.js'
+import { defineOp, type Emitter, type TensorType } from '../../ir/op.js'
 
 /** The values an integer type of at most 16 bits can hold. */
 const ranges: Partial<Record<DType, readonly [number, number]>> = {
@@ -25,6 +25,32 @@ export function rangeOf(dtype: DType): readonly [number, number] {
   const range = ranges[dtype]
   if (!range) throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
   return range
+}
+
+/**
+ * The types of quantised operands: bytes of a type (undefined: an operand left out), the input that is their scale, the input that is their zero point. `columns`
+ * allows more than one scale.
+ *
+ * @throws LanewiseError `E_TENSOR` for data that are no bytes, a scale that is not float32, or a zero point of another type than the data; `E_SHAPE` for
+ *   several scales.
+ */
+export function checkQuantized(
+  inputs: readonly (TensorType | undefined)[],
+  operands: readonly (readonly [dtype: DType | undefined, scale: number, zero: number, columns?: 'columns'])[],
+): void {
+  const check = (what: string, expected: string, type: TensorType | undefined, columns?: string) => {
+    if (!type) return
+    if (!expected.split(' or ').includes(type.dtype))
+      throw new LanewiseError('E_TENSOR', `${what} is ${type.dtype}`, { expected, actual: type.dtype })
+    if (!columns && what !== 'the data' && sizeOf(type.shape) !== 1)
+      throw new LanewiseError('E_SHAPE', `${what} has the shape ${formatShape(type.shape)}`, { expected: 'one number' })
+  }
+  for (const [dtype, scale, zero, columns] of operands) {
+    if (!dtype) continue
+    check('the data', 'int8 or uint8', { dtype, shape: [] })
+    check(`the scale (input ${scale})`, 'float32', inputs[scale], columns)
+    check(`the zero point (input ${zero})`, dtype, inputs[zero], columns)
+  }
 }
 
 /** Which scale belongs to the element at (o, a, i) of x seen as outer × extent × inner: number `o·outerStep + ⌊a/block⌋·axisStep + i·innerStep`. */

@@ -1,7 +1,8 @@
 import { UNARY_CLIP, UNARY_RELU } from '../../../assembly/abi/codes.js'
 import { dtypeFromOnnx, type DType } from '../../core/dtype.js'
 import type { HostTensor } from '../../core/host.js'
-import type { Activation } from '../../ir/op.js'
+import type { Activation, OpDefinition } from '../../ir/op.js'
+import { QuantizedMean, QuantizedSum } from '../../ops/quantize/microsoft-qlinear.js'
 import { findOp } from '../../ir/registry.js'
 import { sameShape, sizeOf } from '../../core/shape.js'
 import type { Inferred } from '../../ir/infer.js'
@@ -20,7 +21,7 @@ const SAME_SCALE = 2 ** -17
 
 /**
  * DequantizeLinear, a convolution or product with constant weights (a global mean, a mover), Relu or Clip, QuantizeLinear: the operator on
- * integers that onnxruntime, too, makes of them (QLinearConv, QLinearMatMul, QGemm, QLinearGlobalAveragePool). Its sums are exact, where
+ * integers that onnxruntime, too, makes of them (QLinearConv, QLinearMatMul, QGemm, a mean). Its sums are exact, where
  * float32 products of dequantised numbers round.
  */
 export function fuseIntegers(given: Graph): Graph {
@@ -53,7 +54,7 @@ function withoutCasts(graph: Graph): Graph {
   return rewriter.apply()
 }
 
-/** The same for the sum of two tensors of one shape: QLinearAdd. */
+/** The same for the sum of two tensors of one shape. */
 export function fuseIntegerSums(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph {
   const rewriter = new Rewriter(graph)
   for (const node of graph.nodes) {
@@ -231,11 +232,10 @@ function product(rewriter: Rewriter, { node, y }: Pattern): Replacement | undefi
 }
 
 function mean(rewriter: Rewriter, { node, y, activation }: Pattern): Replacement | undefined {
-  const op = findOp('com.microsoft', 'QLinearGlobalAveragePool')
   const x = isPlainOp(node, 'GlobalAveragePool') ? bytesOf(rewriter, node.inputs[0]) : undefined
-  // Its zero points are of x's type by the operator's definition.
-  if (!op || !x || activation || x.zero.constant!.dtype !== y.zero.constant!.dtype) return undefined
-  return { op, attributes: { channels_last: 0 }, inputs: [x.q, x.scale, x.zero, y.scale, y.zero] }
+  if (!x || activation || x.zero.constant!.dtype !== y.zero.constant!.dtype) return undefined
+  const op = QuantizedMean as unknown as OpDefinition
+  return { op, attributes: {}, inputs: [x.q, x.scale, x.zero, y.scale, y.zero] }
 }
 
 function moved(rewriter: Rewriter, { node, y, activation }: Pattern): Replacement | undefined {
@@ -247,21 +247,13 @@ function moved(rewriter: Rewriter, { node, y, activation }: Pattern): Replacemen
 }
 
 function sum(rewriter: Rewriter, { node, y }: Pattern, types: ReadonlyMap<Value, Inferred>): Replacement | undefined {
-  const op = findOp('com.microsoft', 'QLinearAdd')
-  if (!op || !isPlainOp(node, 'Add')) return undefined
+  if (!isPlainOp(node, 'Add')) return undefined
   const [a, b] = node.inputs.map((value) => bytesOf(rewriter, value))
   const shapes = [a, b].map((one) => one && (one.q.constant ?? types.get(one.q)?.type)?.shape)
   const dtypes = [a, b, y].map((one) => one?.zero.constant?.dtype)
-  if (
-    !a ||
-    !b ||
-    !shapes[0] ||
-    !shapes[1] ||
-    !sameShape(shapes[0], shapes[1]) ||
-    sizeOf(shapes[0]) < 4 ||
-    new Set(dtypes).size !== 1
-  )
+  if (!a || !b || !shapes[0] || !shapes[1] || !sameShape(shapes[0], shapes[1]) || new Set(dtypes).size !== 1)
     return undefined
+  const op = QuantizedSum as unknown as OpDefinition
   return { op, attributes: {}, inputs: [a.q, a.scale, a.zero, b.q, b.scale, b.zero, y.scale, y.zero] }
 }
 
