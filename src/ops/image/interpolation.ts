@@ -44,6 +44,15 @@ export function tapsOf(axis: AxisResize, how: Interpolation): Taps {
   for (let i = 0; i < outSize; i++) {
     const x = sourceOf(i, axis, how.coordinates)
     if (how.coordinates === 'tf_crop_and_resize' && (x < 0 || x > size - 1)) outside.push(i)
+    if (filter.clamped) {
+      // Both neighbours and their weights as onnxruntime finds them: at an edge the same element twice, with halves that add up to it.
+      const inside = Math.min(Math.max(x, 0), size - 1)
+      const lower = Math.floor(inside)
+      const upper = Math.min(lower + 1, size - 1)
+      index.set([lower, upper], i * 2)
+      weight.set(lower === upper ? [0.5, 0.5] : [Math.fround(upper - inside), Math.fround(inside - lower)], i * 2)
+      continue
+    }
     const base = how.mode === 'nearest' ? nearest(x, how.nearest, axis.scale) : Math.floor(x)
     let sum = 0
     for (let t = 0; t < filter.taps; t++) {
@@ -64,17 +73,26 @@ interface Filter {
   readonly taps: number
   /** The first tap, counted from the floor of the coordinate. */
   readonly first: number
+  /** Coordinates are moved into the input before they are looked at: two neighbours and no more. */
+  readonly clamped?: boolean
   /** Weights are divided by their sum. */
   readonly normalised: boolean
   weight(distance: number): number
 }
 
-function filterOf(scale: number, { mode, cubicA, antialias }: Interpolation): Filter {
+function filterOf(scale: number, { mode, cubicA, antialias, excludeOutside }: Interpolation): Filter {
   if (mode === 'nearest') return { taps: 1, first: 0, normalised: false, weight: () => 1 }
   const reach = mode === 'linear' ? 1 : 2
   const kernel =
     mode === 'linear' ? (d: number) => Math.max(0, 1 - Math.abs(d)) : (d: number) => cubic(Math.abs(d), cubicA)
-  if (!antialias || scale >= 1) return { taps: 2 * reach, first: 1 - reach, normalised: false, weight: kernel }
+  if (!antialias || scale >= 1)
+    return {
+      taps: 2 * reach,
+      first: 1 - reach,
+      clamped: mode === 'linear' && !excludeOutside,
+      normalised: false,
+      weight: kernel,
+    }
   // The filter is stretched so that every input element counts.
   const first = Math.floor(-reach / scale) + 1
   return { taps: 2 - 2 * first, first, normalised: true, weight: (d) => kernel(d * scale) }
@@ -96,6 +114,8 @@ function sourceOf(i: number, { size, outSize, scale, exactSize, roi }: AxisResiz
   switch (coordinates) {
     case 'half_pixel':
       return f(f(f(i + 0.5) / f(scale)) - 0.5)
+    case 'tf_half_pixel_for_nn':
+      return f(f(i + 0.5) / f(scale))
     case 'pytorch_half_pixel':
       return outSize > 1 ? f(f(f(i + 0.5) / f(scale)) - 0.5) : 0
     case 'half_pixel_symmetric': {

@@ -185,6 +185,17 @@ export function resizedAxes(axes: readonly AxisResize[], attributes: ResizeAttri
     if (axis.outSize === axis.size && axis.scale === 1 && axis.roi[0] === 0 && axis.roi[1] === 1) return
     result.set(i, tapsOf(axis, how))
   })
+  // A row or a column alone: onnxruntime mixes four elements there as well, and rounds as often.
+  const [alone] = result.keys()
+  const other = axes.length === 4 ? 5 - alone : axes.length === 2 ? 1 - alone : -1
+  if (
+    how.mode === 'linear' &&
+    result.size === 1 &&
+    other >= axes.length - 2 &&
+    other < axes.length &&
+    result.get(alone)!.taps === 2
+  )
+    result.set(other, tapsOf(axes[other], { ...how, coordinates: 'asymmetric' }))
   return result
 }
 
@@ -209,18 +220,17 @@ function emitNearest(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, 
 /** Linear and cubic: one axis after the other, or both at once where there are two neighbours with two taps. */
 function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Taps>): void {
   const x = e.input(0)
-  const places = [...resized.keys()].map((axis) => x.order.indexOf(axis)).sort((a, b) => a - b)
   const tapsAt = (place: number) => resized.get(x.order[place])!
   const tables = ({ index, weight }: Taps) => [e.table(index), e.table(Float32Array.from(weight))] as const
   const sizes = [...x.physical]
-  if (places.length === 2 && places[1] === places[0] + 1 && places.every((place) => tapsAt(place).taps === 2)) {
-    const [row, column] = places
+  const row = bilinearAt(resized, x.order)
+  if (row !== undefined) {
+    const column = row + 1
     const [height, width] = [e.output(0).physical[row], e.output(0).physical[column]]
     const inner = sizeOf(sizes.slice(column + 1))
     const rows = sizeOf(sizes.slice(0, row)) * height
     const slab = sizes[row] * sizes[column] * inner
     const y = e.output(0).at
-    const scratch = inner === 1 ? e.scratch(sizes[column] * 4) : 0
     e.call(
       'resize_bilinear_f32',
       x.at,
@@ -232,13 +242,13 @@ function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Ta
       height,
       width,
       inner,
-      scratch,
       0,
       rows,
     )
     return
   }
   // What shrinks most goes first: the least is left to do for the others.
+  const places = [...resized.keys()].map((axis) => x.order.indexOf(axis))
   const growth = (place: number) => e.output(0).physical[place] / x.physical[place]
   places.sort((a, b) => growth(a) - growth(b))
   let from = x.at
@@ -255,7 +265,53 @@ function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Ta
   })
 }
 
-/** In float64, truncated for integer types. */
+/** Two neighbouring axes with two taps each: products and sums in the kernel's order, rounded as it rounds them. */
+function bilinearOnHost(
+  data: ArrayLike<number>,
+  shape: Shape,
+  row: number,
+  resized: ReadonlyMap<number, Taps>,
+): { readonly data: Float32Array; readonly shape: Shape } {
+  const [rows, columns] = [resized.get(row)!, resized.get(row + 1)!]
+  const { fround } = Math
+  const inner = sizeOf(shape.slice(row + 2))
+  const [height, width] = [rows.index.length / 2, columns.index.length / 2]
+  const [across, slab] = [shape[row + 1] * inner, shape[row] * shape[row + 1] * inner]
+  const outer = sizeOf(shape.slice(0, row))
+  const result = new Float32Array(outer * height * width * inner)
+  const weight = (r: number, c: number) => fround(fround(columns.weight[c]) * fround(rows.weight[r]))
+  let to = 0
+  for (let o = 0; o < outer; o++) {
+    for (let i = 0; i < 2 * height; i += 2) {
+      for (let j = 0; j < 2 * width; j += 2) {
+        const [w11, w21, w12, w22] = [weight(i, j), weight(i, j + 1), weight(i + 1, j), weight(i + 1, j + 1)]
+        const [top, bottom] = [rows.index[i], rows.index[i + 1]].map((at) => o * slab + at * across)
+        const [left, right] = [columns.index[j] * inner, columns.index[j + 1] * inner]
+        for (let c = 0; c < inner; c++) {
+          const above = fround(fround(w11 * data[top + left + c]) + fround(w21 * data[top + right + c]))
+          const below = fround(above + fround(w12 * data[bottom + left + c]))
+          result[to++] = below + fround(w22 * data[bottom + right + c])
+        }
+      }
+    }
+  }
+  return { data: result, shape: shape.map((size, axis) => (axis === row ? height : axis === row + 1 ? width : size)) }
+}
+
+function filledOutside(data: Float32Array, shape: Shape, axis: number, outside: readonly number[], value: number) {
+  const inner = stridesOf(shape)[axis]
+  return data.map((given, at) => (outside.includes(Math.floor(at / inner) % shape[axis]) ? value : given))
+}
+
+/** The first of two neighbouring axes that are all there is to resize, with two taps each. */
+function bilinearAt(resized: ReadonlyMap<number, Taps>, order: readonly number[]): number | undefined {
+  const places = [...resized.keys()].map((axis) => order.indexOf(axis)).sort((a, b) => a - b)
+  const two =
+    places.length === 2 && places[1] === places[0] + 1 && [...resized.values()].every(({ taps }) => taps === 2)
+  return two ? places[0] : undefined
+}
+
+/** Linear and nearest in float32 or exactly, cubic in float64; truncated for integer types. */
 function resizedOnHost(
   x: HostTensor,
   dtype: DType,
@@ -271,7 +327,13 @@ function resizedOnHost(
       : copying
         ? numericTensor(dtype, [1], [isFloat(dtype) ? fallback : Math.trunc(fallback)]).data[0]
         : fallback
+  const row = copying || x.dtype === 'float64' ? undefined : bilinearAt(resized, [...shape.keys()])
+  if (row !== undefined) ({ data, shape } = bilinearOnHost(data as ArrayLike<number>, shape, row, resized))
   for (const [axis, { taps, index, weight, outside }] of resized) {
+    if (row !== undefined) {
+      if (outside.length > 0) data = filledOutside(data as Float32Array, shape, axis, outside, fallback)
+      continue
+    }
     const inner = stridesOf(shape)[axis]
     const size = shape[axis]
     shape = shape.map((old, i) => (i === axis ? index.length / taps : old))
