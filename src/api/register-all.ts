@@ -1,11 +1,16 @@
 import { registerOps } from '../ir/registry.js'
 import { allOps } from '../ops/all.js'
 import { registerExtraPasses } from '../passes/extra.js'
+import { dropInTraining } from '../ops/random/session-dropout.js'
 import { widenHalves } from '../passes/load/widen-halves.js'
 import { fuseIntegers, fuseIntegerSums } from '../passes/shaped/fuse-integers.js'
 
 /** Makes every operator known, and the graph passes that need operators outside the common set. */
 export function registerAllOps(): void {
   registerOps(allOps)
-  registerExtraPasses({ widenHalves, integersAtLoad: fuseIntegers, integersWithTypes: fuseIntegerSums })
+  registerExtraPasses({
+    prepare: (graph) => widenHalves(dropInTraining(graph)),
+    integersAtLoad: fuseIntegers,
+    integersWithTypes: fuseIntegerSums,
+  })
 }

@@ -1,4 +1,5 @@
 import { clampToSafe, type HostTensor } from '../core/host.js'
+import { log } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 import type { Graph } from './graph.js'
 
@@ -101,7 +102,10 @@ export function required<T>(spec: AttributeSpec<T>): AttributeSpec<NonNullable<T
 export function parseAttributes<S extends AttributeSchema>(schema: S, raw: RawAttributes): AttributesOf<S> {
   const parsed: Record<string, unknown> = {}
   for (const name of raw.keys()) {
-    if (!Object.hasOwn(schema, name)) throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" is not known`)
+    if (Object.hasOwn(schema, name)) continue
+    // Tools leave notes of their own under such names; ONNX's checker, and so onnxruntime, passes over them.
+    if (!name.startsWith('__')) throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" is not known`)
+    log('warning', `the attribute "${name}" is ignored`)
   }
   for (const [name, spec] of Object.entries(schema)) {
     const given = raw.get(name)

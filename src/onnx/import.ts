@@ -54,7 +54,8 @@ export function importModel(model: ModelProto, external?: ExternalData, memoryLi
 
 /**
  * Whether a model needs what is not in the common set: an operator that is not registered (calls of the model's own functions among them) or that nodes may
- * be rewritten into (dequantised operands make operators on integers, passes/shaped/fuse-integers.ts), or the pass that widens 16-bit floats.
+ * be rewritten into (dequantised operands make operators on integers, passes/shaped/fuse-integers.ts), or a pass that other
+ * models do without.
  */
 export function usesRareOps(model: ModelProto): boolean {
   const { input, initializer } = model.graph!
@@ -66,8 +67,11 @@ export function usesRareOps(model: ModelProto): boolean {
     isHalf(dtypeFromOnnx(t?.dataType ?? (/^to$|dtype|datatype/.test(name) ? Number(i) : 0)))
   const unknown = (nodes: readonly NodeProto[]): boolean =>
     nodes.some(
-      ({ domain, opType, attribute }) =>
-        rare(domain, opType) || attribute.some((a) => half(a) || (a.g !== undefined && unknown(a.g.node))),
+      ({ domain, opType, attribute, input: { length } }) =>
+        rare(domain, opType) ||
+        // Whether it is in training, when it drops something.
+        (opType === 'Dropout' && length > 2) ||
+        attribute.some((a) => half(a) || (a.g !== undefined && unknown(a.g.node))),
     )
   return unknown(model.graph!.node) || model.functions.some((f) => unknown(f.node))
 }
@@ -381,7 +385,10 @@ function declaredType(type: TypeProto): DeclaredType {
   const tensor = type.tensorType ?? type.sparseTensorType
   if (tensor) {
     const dtype = dtypeFromOnnx(tensor.elemType)
-    const shape = tensor.shape?.dim.map(({ dimValue, dimParam }) => dimValue ?? (dimParam ? dimParam : null))
+    const shape = tensor.shape?.dim.map(({ dimValue = -1, dimParam }) =>
+      // Some exporters write −1 for a size that is free.
+      dimValue >= 0 ? dimValue : dimParam ? dimParam : null,
+    )
     return { kind: 'tensor', dtype, shape }
   }
   if (type.sequenceType)

@@ -3,8 +3,10 @@ import type { Inferred } from '../ir/infer.js'
 
 /** Passes that only some models need, or that make operators outside the common set: an app without those goes without the passes. */
 export interface ExtraPasses {
-  /** Makes float32 of everything that is float16 or bfloat16 (passes/load/widen-halves.ts). Not an optimisation: always on. */
-  widenHalves(graph: Graph): Graph
+  /**
+   * Makes float32 of everything that is float16 or bfloat16 (passes/load/widen-halves.ts), and lets Dropouts in training mode drop. No optimisations: always on.
+   */
+  prepare(graph: Graph): Graph
   /** Operators on integers for what stands between quantisers: at load … */
   integersAtLoad(graph: Graph): Graph
   /** … and once the types of values are known. */

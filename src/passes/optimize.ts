@@ -19,7 +19,7 @@ export async function optimize(
   context: PassContext,
 ): Promise<Graph> {
   const wanted = { ...graph, outputs }
-  return rewrite(extraPasses()?.widenHalves(wanted) ?? wanted, options, context)
+  return rewrite(extraPasses()?.prepare(wanted) ?? wanted, options, context)
 }
 
 async function rewrite(graph: Graph, options: PassOptions, context: PassContext): Promise<Graph> {

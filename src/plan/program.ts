@@ -158,12 +158,7 @@ export class Program {
             const source = segment.sources.get(value)!
             const result = this.read(source, hosts, control.into?.get(value), value)
             // A constant or an input that is passed through must not be the caller's to change.
-            results.set(
-              value,
-              'placed' in source || !isHostTensor(result)
-                ? result
-                : { ...result, data: result.data.slice() as HostTensor['data'] },
-            )
+            results.set(value, 'placed' in source ? result : copyOf(result, true))
           }
           this.states?.keep((output) => this.keepable(segment.sources.get(output)!, hosts, output))
           return results
@@ -601,12 +596,12 @@ function copyData(to: HostTensor, data: HostTensor['data']): void {
   else (to.data as Float32Array).set(data as Float32Array)
 }
 
-/** A value over memory of its own; of strings, which nobody can change, only the list would be, and that is the run's already. */
-function copyOf(value: HostValue): HostValue {
-  if ('dtype' in value && value.dtype === 'string') return value
+/** A value over memory of its own, down to the tensors in it. Strings cannot be changed; `lists`: but the lists of them can. */
+function copyOf(value: HostValue, lists = false): HostValue {
+  if (!lists && 'dtype' in value && value.dtype === 'string') return value
   if (isHostTensor(value)) return { ...value, data: value.data.slice() as HostTensor['data'] }
-  if (value.kind === 'sequence') return { ...value, items: value.items.map(copyOf) }
-  if (value.kind === 'optional') return { ...value, value: value.value && (copyOf(value.value) as HostTensor) }
+  if (value.kind === 'sequence') return { ...value, items: value.items.map((item) => copyOf(item, lists)) }
+  if (value.kind === 'optional') return { ...value, value: value.value && (copyOf(value.value, lists) as HostTensor) }
   return value
 }
 

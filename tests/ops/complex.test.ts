@@ -176,7 +176,16 @@ describe.each(['complex64', 'complex128'] as const)('%s', (dtype) => {
   test('every other operator refuses it', async () => {
     const allowed = new Set([...moves.map(({ op }) => op), 'Shape', 'Size', 'NonZero', 'OneHot', 'CenterCropPad', 'TensorScatter', 'Scatter']) // prettier-ignore
     for (const { name, domain, arity, values, control } of knownOps()) {
-      if (allowed.has(name) || values || control || domain !== '' || arity === 0 || name === 'If' || name === 'Upsample') continue
+      if (
+        allowed.has(name) ||
+        values ||
+        control ||
+        domain !== '' ||
+        arity === 0 ||
+        name === 'If' ||
+        name === 'Upsample'
+      )
+        continue
       const count = typeof arity === 'number' ? arity : Math.max(arity[0], 1)
       const inputs = Array.from({ length: count }, () => tensorOf(dtype, [1, 1, 1, 1], [1, 2]))
       const work = async () => {

@@ -110,6 +110,8 @@ export const Loop = defineOp({
 export const Scan = defineOp({
   name: 'Scan',
   arity: [1, Infinity],
+  // The lengths of opset 8.
+  optional: [0],
   attributes: {
     body: required(graph()),
     num_scan_inputs: required(int()),

@@ -272,3 +272,42 @@ function permsOf(
 ): [number[], number[]] {
   return [permutation(ranks[0], transA, transBatchA), permutation(ranks[1], transB, transBatchB)]
 }
+
+/** alpha · A · B with a sparse A: sparse constants are dense here. */
+export const SparseToDenseMatMul = defineOp({
+  name: 'SparseToDenseMatMul',
+  domain,
+  arity: 2,
+  attributes: { alpha: float(1), transA: int(0), transB: int(0) },
+  upgrades: always((node) => node.rename('FusedMatMul', domain)),
+})
+
+/** X + bias + skip */
+export const BiasAdd = defineOp({
+  name: 'BiasAdd',
+  domain,
+  arity: 3,
+  attributes: {},
+  upgrades: always((node) => {
+    const [x, bias, skip] = node.inputs
+    node.inputs = [node.node('Add', [x, bias]), skip]
+    node.rename('Add')
+  }),
+})
+
+/** Left half · Gelu(right half) of X + bias, along the last axis. */
+export const BiasSplitGelu = defineOp({
+  name: 'BiasSplitGelu',
+  domain,
+  arity: 2,
+  attributes: {},
+  upgrades: always((node) => {
+    const sum = node.node('Add', node.inputs)
+    const list = (...values: number[]) => node.constant(hostFrom('int64', [values.length], values))
+    const width = node.node('Gather', [node.node('Shape', [sum]), list(-1)])
+    const middle = node.node('Div', [width, list(2)])
+    const part = (from: string, to: string) => node.node('Slice', [sum, from, to, list(-1)])
+    node.inputs = [part(list(0), middle), node.node('Gelu', [part(middle, width)])]
+    node.rename('Mul')
+  }),
+})

@@ -319,27 +319,35 @@ function categoriesOf(list: readonly (string | number)[]): ReadonlyMap<unknown, 
   return made
 }
 
+/** Rows of all axes but the first, of which so many features are taken; those that are missing are 0. */
+function featuresOf(shape: Shape, dimension: number | undefined) {
+  const [rows, columns] = shape.length > 2 ? [shape[0], sizeOf(shape.slice(1))] : tableOf(shape)
+  const taken = dimension ?? columns
+  if (!(taken >= 0 && taken <= 2 ** 31)) throw new LanewiseError('E_VALUE', `a dimension of ${taken}`)
+  return { rows, columns, taken }
+}
+
 export const FeatureVectorizer = defineOp({
   name: 'FeatureVectorizer',
   domain,
   arity: [1, Infinity],
   attributes: { inputdimensions: ints() },
-  infer({ inputs }) {
-    const tables = inputs.map((input) => tableOf(input.shape))
-    if (tables.some(([rows]) => rows !== tables[0][0]))
+  infer({ attributes, inputs }) {
+    const parts = inputs.map((input, i) => featuresOf(input.shape, attributes.inputdimensions?.[i]))
+    if (parts.some(({ rows }) => rows !== parts[0].rows))
       throw new LanewiseError('E_SHAPE', 'the inputs do not have the same number of rows')
-    return [{ dtype: 'float32', shape: [tables[0][0], tables.reduce((sum, [, columns]) => sum + columns, 0)] }]
+    return [{ dtype: 'float32', shape: [parts[0].rows, parts.reduce((sum, { taken }) => sum + taken, 0)] }]
   },
-  compute({ inputs, outputs: [{ shape }] }) {
+  compute({ attributes, inputs, outputs: [{ shape }] }) {
     const result = new Float32Array(sizeOf(shape))
     let at = 0
-    for (const input of inputs) {
-      const [rows, columns] = tableOf(input.shape)
+    inputs.forEach((input, i) => {
+      const { rows, columns, taken } = featuresOf(input.shape, attributes.inputdimensions?.[i])
       const values = numbersOf(input)
       for (let r = 0; r < rows; r++)
-        for (let c = 0; c < columns; c++) result[r * shape[1] + at + c] = values[r * columns + c]
-      at += columns
-    }
+        for (let c = 0; c < Math.min(columns, taken); c++) result[r * shape[1] + at + c] = values[r * columns + c]
+      at += taken
+    })
     return [hostTensor('float32', shape, result)]
   },
 })

@@ -1,9 +1,9 @@
 import { byteSize, dtypeFromOnnx, packedBits, viewData, type NumericDType, type TypedArray } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { follow } from '../../core/layout.js'
-import { rawBytes } from '../../core/host.js'
+import { hostZeros, rawBytes } from '../../core/host.js'
 import { sizeOf } from '../../core/shape.js'
-import { float, int, required } from '../../ir/attributes.js'
+import { float, int, required, string } from '../../ir/attributes.js'
 import { defineOp } from '../../ir/op.js'
 
 export const Identity = defineOp({
@@ -22,7 +22,8 @@ export const Identity = defineOp({
 export const Dropout = defineOp({
   name: 'Dropout',
   arity: [1, 3],
-  attributes: { ratio: float(0.5), seed: int() },
+  // `mask`: the type that the mask had before opset 10 is the input's, and until 12 nothing was marked in it.
+  attributes: { ratio: float(0.5), seed: int(), mask: string('kept') },
   infer({ inputs, attributes, value }) {
     const training = value(2)
     if (training && Number(training.data[0]) !== 0) {
@@ -31,7 +32,7 @@ export const Dropout = defineOp({
       if (ratio !== 0) throw new LanewiseError('E_UNSUPPORTED', `training_mode with ratio ${ratio} is random`)
     }
     const x = inputs[0]
-    return [x, { dtype: 'bool', shape: x.shape }]
+    return [x, { dtype: attributes.mask === 'old' ? x.dtype : 'bool', shape: x.shape }]
   },
   kernel: () => true,
   layout: follow,
@@ -39,12 +40,25 @@ export const Dropout = defineOp({
     e.view(0, 0)
     if (!e.outputs[1]) return
     const mask = e.output(1)
-    const table = Int32Array.of(1, mask.size, 0, 0, 0, 1)
-    if (mask.size > 0) e.call('strided_copy', e.table(Uint8Array.of(1)), mask.at, e.table(table), 2, 1)
+    const table = Int32Array.of(1, mask.size * byteSize(mask.dtype), 0, 0, 0, 1)
+    const kept = Uint8Array.of(e.attributes.mask === 'kept' ? 1 : 0)
+    if (mask.size > 0) e.call('strided_copy', e.table(kept), mask.at, e.table(table), 2, 1)
   },
-  compute({ inputs: [x], outputs }) {
-    return outputs.length > 1 ? [x, { ...outputs[1], data: new Uint8Array(x.data.length).fill(1) }] : [x]
+  compute({ attributes: { mask }, inputs: [x], outputs }) {
+    if (outputs.length < 2) return [x]
+    const made = hostZeros(outputs[1].dtype, outputs[1].shape)
+    if (mask === 'kept') (made.data as Uint8Array).fill(1)
+    return [x, made]
   },
+  upgrades: [
+    {
+      below: 12,
+      apply({ opset, attributes }) {
+        for (const name of ['is_test', 'consumed_inputs']) attributes.delete(name)
+        attributes.set('mask', { kind: 'string', value: opset < 10 ? 'old' : 'empty' })
+      },
+    },
+  ],
 })
 
 /** The same bits read as another type of the same width. */

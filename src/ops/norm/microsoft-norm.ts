@@ -3,7 +3,7 @@ import { UNARY_AFFINE } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
-import { float, int } from '../../ir/attributes.js'
+import { float, int, required } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, numericTensor } from '../elementwise/scalar-floats.js'
 import { defineOp, plus, type Address, type ComputeContext, type Emitter, type TensorType } from '../../ir/op.js'
 
@@ -229,3 +229,41 @@ function list(tensor: HostTensor, count: number): (i: number) => number {
     throw new LanewiseError('E_SHAPE', `ids of shape ${formatShape(tensor.shape)} do not fit`)
   return (i) => values[i % values.length]
 }
+
+/** GroupNormalization of images [N, H, W, C] (or [N, C, H, W]), followed by x · sigmoid(x) where `activation` is 1. */
+export const GroupNorm = defineOp({
+  name: 'GroupNorm',
+  domain,
+  arity: 3,
+  attributes: {
+    activation: int(0),
+    channels_last: int(1),
+    epsilon: float(1e-5),
+    groups: required(int()),
+  },
+  upgrades: [
+    {
+      below: Infinity,
+      apply(node) {
+        const { attributes } = node
+        const number = (name: string, fallback: number): number => {
+          const given = attributes.get(name)
+          return given?.kind === 'int' ? Number(given.value) : fallback
+        }
+        const last = number('channels_last', 1) !== 0
+        const epsilon = attributes.get('epsilon')
+        const [x, gamma, beta] = node.inputs
+        const given = last ? node.node('Transpose', [x], { perm: [0, 3, 1, 2] }) : x
+        let made = node.node('GroupNormalization', [given, gamma, beta], {
+          num_groups: number('groups', 0),
+          epsilon: epsilon?.kind === 'float' ? epsilon.value : 1e-5,
+        })
+        if (number('activation', 0) === 1) made = node.node('Swish', [made], { alpha: 1 })
+        attributes.clear()
+        if (last) attributes.set('perm', { kind: 'ints', value: [0n, 2n, 3n, 1n] })
+        node.inputs = [made]
+        node.rename(last ? 'Transpose' : 'Identity')
+      },
+    },
+  ],
+})

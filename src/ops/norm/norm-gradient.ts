@@ -23,6 +23,7 @@ import {
   BatchNormalization,
   emitRunning,
   expandedRow,
+  requireRow,
   GroupNormalization,
   InstanceNormalization,
   LayerNormalization,
@@ -196,6 +197,8 @@ export const LayerNormalizationGradient: Gradient<RowAttributes> = {
   forward(e) {
     const [x, scale, bias, y] = [e.input(0), e.input(1), e.inputs[2], e.output(0)]
     const { normalized, rows, columns } = rowsOf(x.shape, e.attributes.axis)
+    requireRow('scale', scale, normalized)
+    if (bias) requireRow('bias', bias, normalized)
     const statistics = [e.save(rows * 4), e.save(rows * 4)]
     const addends = bias ? expandedRow(e, bias, normalized) : 0
     if (columns > 0)

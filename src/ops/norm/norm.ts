@@ -2,6 +2,7 @@ import {
   BINARY_ADD,
   BINARY_DIV,
   BINARY_MAX,
+  BINARY_MUL,
   BINARY_SUB,
   REDUCE_L1,
   REDUCE_L2,
@@ -27,7 +28,15 @@ import { emitBinary } from '../elementwise/arithmetic.js'
 import { placesOf } from '../elementwise/broadcast.js'
 import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
 import { log, exp } from '../../core/scalar-functions.js'
-import { defineOp, type Address, type Emitter, type KernelEmitter, type Operand, type TensorType } from '../../ir/op.js'
+import {
+  defineOp,
+  type Address,
+  type Emitter,
+  type KernelEmitter,
+  type Operand,
+  type TensorType,
+  type UpgradeContext,
+} from '../../ir/op.js'
 import { emitReduce } from '../reduce/reduce.js'
 
 export function requireFloat(dtype: DType): void {
@@ -80,12 +89,14 @@ export function expandedRow(e: KernelEmitter, operand: Operand, normalized: Shap
   })
 }
 
+/** Whether a shape broadcasts to another one and leaves it as it is. */
+function broadcastsTo(shape: Shape, to: Shape): boolean {
+  return shape.length <= to.length && shape.every((size, i) => size === 1 || size === to[i + to.length - shape.length])
+}
+
 /** Scale and bias must broadcast to the normalised axes alone. */
-function requireRow(what: string, { shape }: TensorType, normalized: Shape): void {
-  const fits =
-    shape.length <= normalized.length &&
-    shape.every((size, i) => size === 1 || size === normalized[i + normalized.length - shape.length])
-  if (!fits)
+export function requireRow(what: string, { shape }: TensorType, normalized: Shape): void {
+  if (!broadcastsTo(shape, normalized))
     throw new LanewiseError(
       'E_SHAPE',
       `${what} of shape ${formatShape(shape)} does not broadcast to ${formatShape(normalized)}`,
@@ -99,8 +110,9 @@ export const LayerNormalization = defineOp({
   infer({ attributes: { axis }, inputs: [x, scale, bias] }) {
     requireFloat(x.dtype)
     const { normalized } = rowsOf(x.shape, axis)
-    requireRow('scale', scale, normalized)
-    if (bias) requireRow('bias', bias, normalized)
+    // They may be another one for each row, as long as the result keeps x's shape.
+    requireRow('scale', scale, broadcastsTo(scale.shape, normalized) ? normalized : x.shape)
+    if (bias) requireRow('bias', bias, broadcastsTo(bias.shape, normalized) ? normalized : x.shape)
     const statistics = [...x.shape.slice(0, x.shape.length - normalized.length), ...normalized.map(() => 1)]
     const dtype = x.dtype === 'float64' ? 'float64' : 'float32'
     return [x, { dtype, shape: statistics }, { dtype, shape: statistics }]
@@ -110,8 +122,9 @@ export const LayerNormalization = defineOp({
     const [x, scale, bias] = [e.input(0), e.input(1), e.inputs[2]]
     const { normalized, rows, columns } = rowsOf(x.shape, e.attributes.axis)
     const y = e.overwrite(0, 0)
-    const factors = expandedRow(e, scale, normalized)
-    const addends = bias ? expandedRow(e, bias, normalized) : 0
+    const byRow = broadcastsTo(scale.shape, normalized) && (!bias || broadcastsTo(bias.shape, normalized))
+    const factors = byRow ? expandedRow(e, scale, normalized) : e.table(new Float32Array(columns).fill(1))
+    const addends = byRow && bias ? expandedRow(e, bias, normalized) : 0
     const mean = e.outputs[1] ? e.output(1).at : 0
     const invstd = e.outputs[2] ? e.output(2).at : 0
     if (columns > 0)
@@ -131,20 +144,32 @@ export const LayerNormalization = defineOp({
         0,
         rows,
       )
+    if (byRow) return
+    emitBinary(e, BINARY_MUL, y, scale, y)
+    if (bias) emitBinary(e, BINARY_ADD, y, bias, y)
   },
   compute({ attributes: { axis, epsilon }, inputs: [x, scale, bias], outputs }) {
     const { normalized, rows, columns } = rowsOf(x.shape, axis)
     const from = floatsOf(x)
     const [factors, addends] = [floatsOf(scale), bias && floatsOf(bias)]
     const [y, means, inverses] = [new Float64Array(from.length), new Float64Array(rows), new Float64Array(rows)]
-    const places = [placesOf(scale.shape, normalized), bias && placesOf(bias.shape, normalized)]
+    const place = (operand: HostTensor | undefined) => {
+      if (!operand) return () => 0
+      const byRow = broadcastsTo(operand.shape, normalized)
+      const places = placesOf(operand.shape, byRow ? normalized : x.shape)
+      return (r: number, i: number) => {
+        const at = byRow ? i : r * columns + i
+        return places ? places[at] : at
+      }
+    }
+    const [factorAt, addendAt] = [place(scale), place(bias)]
     for (let r = 0; r < rows; r++) {
       const row = from.subarray(r * columns, (r + 1) * columns)
       const mean = average(row, (value) => value)
       const inverse = 1 / Math.sqrt(average(row, (value) => (value - mean) ** 2) + epsilon)
       for (let i = 0; i < columns; i++) {
-        const addend = addends ? addends[places[1]?.[i] ?? i] : 0
-        y[r * columns + i] = (row[i] - mean) * inverse * factors[places[0]?.[i] ?? i] + addend
+        const addend = addends ? addends[addendAt(r, i)] : 0
+        y[r * columns + i] = (row[i] - mean) * inverse * factors[factorAt(r, i)] + addend
       }
       means[r] = mean
       inverses[r] = inverse
@@ -302,6 +327,21 @@ export const GroupNormalization = defineOp({
   ],
 })
 
+/** (x − mean) / √(variance + epsilon) · scale + B, all of them of one example's shape. */
+function perElement(node: UpgradeContext): void {
+  const { attributes, outputs } = node
+  if (outputs.slice(1).some((name) => name !== ''))
+    throw new LanewiseError('E_UNSUPPORTED', 'spatial = 0 in training is not supported')
+  const [x, scale, bias, mean, variance] = node.inputs
+  const given = attributes.get('epsilon')
+  const epsilon = node.constant(floatTensor('float32', [], [given?.kind === 'float' ? given.value : 1e-5]))
+  const spread = node.node('Sqrt', [node.node('Add', [variance, node.node('CastLike', [epsilon, variance])])])
+  const centred = node.node('Sub', [x, mean])
+  node.inputs = [node.node('Mul', [centred, node.node('Div', [scale, spread])]), bias]
+  attributes.clear()
+  node.rename('Add')
+}
+
 export const BatchNormalization = defineOp({
   name: 'BatchNormalization',
   arity: 5,
@@ -380,10 +420,10 @@ export const BatchNormalization = defineOp({
     {
       // Statistics per element rather than per channel.
       below: 9,
-      apply({ attributes }) {
+      apply(node) {
+        const { attributes } = node
         const spatial = attributes.get('spatial')
-        if (spatial?.kind === 'int' && spatial.value === 0n)
-          throw new LanewiseError('E_UNSUPPORTED', 'spatial = 0 is not supported')
+        if (spatial?.kind === 'int' && spatial.value === 0n) return perElement(node)
         for (const name of ['spatial', 'is_test', 'consumed_inputs']) attributes.delete(name)
       },
     },

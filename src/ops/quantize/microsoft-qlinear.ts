@@ -11,7 +11,7 @@ import { floatsOf, floatTensor, numbersOf, roundEven, type Floats } from '../ele
 import { exp, sigmoid } from '../../core/scalar-functions.js'
 import { broadcastOffsets } from '../matmul/scalar-linear.js'
 import { boundsOf, signed } from './integer-emit.js'
-import { defineOp, type Emitter, type InferContext, type OpDefinition, type TensorType } from '../../ir/op.js'
+import { defineOp, type Emitter, type OpDefinition, type TensorType } from '../../ir/op.js'
 import { checkQuantized, dequantized, isByte, perTensor, quantized, rangeOf } from './quantize.js'
 import { concatenated } from '../control/sequence.js'
 import { slideWindow } from '../pool/window.js'
@@ -61,9 +61,13 @@ function checkUnary(inputs: readonly (TensorType | undefined)[]): void {
   ])
 }
 
-function sameAsInput({ inputs }: InferContext<unknown>): TensorType[] {
+function sameAsInput({
+  inputs,
+}: {
+  readonly inputs: readonly [TensorType, ...(TensorType | undefined)[]]
+}): TensorType[] {
   checkUnary(inputs)
-  return [inputs[0]!]
+  return [inputs[0]]
 }
 
 interface Points {
@@ -87,23 +91,23 @@ function binary(
     infer({ inputs }) {
       const [a, , , b] = inputs
       checkQuantized(inputs, [
-        [a!.dtype, 1, 2],
-        [b!.dtype, 4, 5],
-        [a!.dtype, 6, 7],
+        [a.dtype, 1, 2],
+        [b.dtype, 4, 5],
+        [a.dtype, 6, 7],
       ])
-      if (b!.dtype !== a!.dtype)
-        throw new LanewiseError('E_TENSOR', `${a!.dtype} and ${b!.dtype} do not go together`, {
-          expected: a!.dtype,
-          actual: b!.dtype,
+      if (b.dtype !== a.dtype)
+        throw new LanewiseError('E_TENSOR', `${a.dtype} and ${b.dtype} do not go together`, {
+          expected: a.dtype,
+          actual: b.dtype,
         })
-      return [{ dtype: a!.dtype, shape: broadcastShapes(a!.shape, b!.shape) }]
+      return [{ dtype: a.dtype, shape: broadcastShapes(a.shape, b.shape) }]
     },
     compute({ inputs: [a, aScale, aZero, b, bScale, bZero, yScale, yZero], outputs: [y] }) {
-      const [sa, sb, sy] = [aScale!, bScale!, yScale!].map((scale) => floatsOf(scale)[0])
+      const [sa, sb, sy] = [aScale, bScale, yScale].map((scale) => floatsOf(scale)[0])
       const of = f({ a: sa, b: sb, y: sy }, { a: zeroOf(aZero), b: zeroOf(bZero), y: zeroOf(yZero) })
-      const [left, right] = [numbersOf(a!), numbersOf(b!)]
-      const leftOf = broadcastOffsets(a!.shape, y.shape)
-      const rightOf = broadcastOffsets(b!.shape, y.shape)
+      const [left, right] = [numbersOf(a), numbersOf(b)]
+      const leftOf = broadcastOffsets(a.shape, y.shape)
+      const rightOf = broadcastOffsets(b.shape, y.shape)
       const values = Float64Array.from(leftOf, (at, i) => of(left[at], right[rightOf[i]]))
       return [nearest(y.dtype, y.shape, values)]
     },
@@ -127,7 +131,7 @@ const sums = {
   kernel: (types, _, __, operands) =>
     isByte(types[0]) &&
     types[0] === types[3] &&
-    sameShape(operands[0]!.shape, operands[3]!.shape) &&
+    sameShape(operands[0]?.shape ?? [], operands[3]?.shape ?? []) &&
     oneScale(operands),
 } satisfies Partial<OpDefinition<object>>
 
@@ -153,7 +157,7 @@ export const QuantizedSum = defineOp({
   domain: 'lanewise',
   arity: 8,
   attributes: {},
-  infer: ({ inputs: [a] }) => [a!],
+  infer: ({ inputs: [a] }) => [a],
   emit: (e) => emitSum(e, 'sum_q8'),
 })
 
@@ -163,7 +167,7 @@ export const QuantizedMean = defineOp({
   domain: 'lanewise',
   arity: 5,
   attributes: {},
-  infer: ({ inputs: [x] }) => [{ dtype: x!.dtype, shape: x!.shape.map((size, axis) => (axis < 2 ? size : 1)) }],
+  infer: ({ inputs: [x] }) => [{ dtype: x.dtype, shape: x.shape.map((size, axis) => (axis < 2 ? size : 1)) }],
   layout: channelsLast,
   kernel: ([x]) => isByte(x),
   emit(e) {
@@ -185,7 +189,7 @@ export const QLinearLeakyRelu = defineOp({
     stored(
       y.dtype,
       y.shape,
-      real(x!, xScale!, xZero).map((v) => (v < 0 ? alpha * v : v)),
+      real(x, xScale, xZero).map((v) => (v < 0 ? alpha * v : v)),
       need(yScale, 3),
       yZero,
     ),
@@ -202,7 +206,7 @@ export const QLinearSigmoid = defineOp({
     stored(
       y.dtype,
       y.shape,
-      real(x!, xScale!, xZero).map((v) => sigmoid(v)),
+      real(x, xScale, xZero).map((v) => sigmoid(v)),
       need(yScale, 3),
       yZero,
     ),
@@ -221,11 +225,11 @@ export const QLinearSoftmax = defineOp({
     const flat = attributes.opset < 13
     const inner = flat ? 1 : sizeOf(y.shape.slice(axis + 1))
     const extent = flat ? sizeOf(y.shape.slice(axis)) : y.shape[axis]
-    const values = real(x!, xScale!, xZero)
+    const values = real(x, xScale, xZero)
     for (let o = 0; o < values.length; o += extent * inner) {
       for (let i = 0; i < inner; i++) softmaxRow(values, o + i, extent, inner)
     }
-    return [stored(y.dtype, y.shape, values, yScale!, yZero)]
+    return [stored(y.dtype, y.shape, values, yScale, yZero)]
   },
 })
 
@@ -278,17 +282,17 @@ export const QLinearAveragePool = defineOp({
   infer({ attributes, inputs }) {
     const [x] = inputs
     checkUnary(inputs)
-    const shape = firstShape(x!.shape, attributes.channels_last)
+    const shape = firstShape(x.shape, attributes.channels_last)
     const { output } = slideWindow(attributes, shape.slice(2), attributes.kernel_shape, attributes.ceil_mode !== 0)
-    return [{ dtype: x!.dtype, shape: lastShape([shape[0], shape[1], ...output], attributes.channels_last) }]
+    return [{ dtype: x.dtype, shape: lastShape([shape[0], shape[1], ...output], attributes.channels_last) }]
   },
   compute({ attributes, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) {
-    const shape = firstShape(x!.shape, attributes.channels_last)
+    const shape = firstShape(x.shape, attributes.channels_last)
     const [batch, channels, ...spatial] = shape
     const window = slideWindow(attributes, spatial, attributes.kernel_shape, attributes.ceil_mode !== 0)
-    const given = real(x!, xScale!, xZero)
+    const given = real(x, xScale, xZero)
     const [scale] = floatsOf(need(yScale, 3))
-    const values = attributes.channels_last ? moved(given, x!.shape, true) : given
+    const values = attributes.channels_last ? moved(given, x.shape, true) : given
     const inSize = sizeOf(spatial)
     const outSize = sizeOf(window.output)
     const result = new Float32Array(batch * channels * outSize)
@@ -319,13 +323,13 @@ export const QLinearGlobalAveragePool = defineOp({
   infer({ attributes, inputs }) {
     const [x] = inputs
     checkUnary(inputs)
-    const [batch, channels, ...spatial] = firstShape(x!.shape, attributes.channels_last)
-    return [{ dtype: x!.dtype, shape: lastShape([batch, channels, ...spatial.map(() => 1)], attributes.channels_last) }]
+    const [batch, channels, ...spatial] = firstShape(x.shape, attributes.channels_last)
+    return [{ dtype: x.dtype, shape: lastShape([batch, channels, ...spatial.map(() => 1)], attributes.channels_last) }]
   },
   layout: (query) => (query.attributes.channels_last ? { inputs: [], outputs: [] } : channelsLast(query)),
   kernel: ([x], _, __, operands) =>
     isByte(x) &&
-    operands[3]!.constant &&
+    operands[3].constant &&
     operands.every((operand, i) => !operand || i === 0 || sizeOf(operand.shape) === 1),
   emit(e) {
     const [x, y] = [e.input(0), e.output(0)]
@@ -335,7 +339,7 @@ export const QLinearGlobalAveragePool = defineOp({
     const pixels = x.size / y.size
     // The mean is a sum with filters of ones, whose scale is 1/pixels.
     const ones = e.table(new Int32Array(Math.ceil(channels / 8) * 8).fill(pixels))
-    const scale = e.table(Float32Array.of(fround(Number(e.input(3).constant!.data[0]) * pixels)))
+    const scale = e.table(Float32Array.of(fround(Number(e.input(3).constant?.data[0]) * pixels)))
     const epilogue = e.scratch(e.ask('epilogue_q8_size', channels))
     e.call(
       'epilogue_q8',
@@ -358,13 +362,13 @@ export const QLinearGlobalAveragePool = defineOp({
     e.call('global_average_pool_q8', x.at, signed(x), images, pixels, channels, epilogue, y.at)
   },
   compute({ attributes, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) {
-    const [batch, channels, ...spatial] = firstShape(x!.shape, attributes.channels_last)
-    const given = Float32Array.from(numbersOf(x!))
+    const [batch, channels, ...spatial] = firstShape(x.shape, attributes.channels_last)
+    const given = Float32Array.from(numbersOf(x))
     const zero = zeroOf(xZero)
-    const values = attributes.channels_last ? moved(given, x!.shape, true) : given
+    const values = attributes.channels_last ? moved(given, x.shape, true) : given
     const size = sizeOf(spatial)
     // As the kernel: sums of integers by one factor.
-    const factor = fround(floatsOf(xScale!)[0] / fround(floatsOf(yScale!)[0] * size))
+    const factor = fround(floatsOf(xScale)[0] / fround(floatsOf(yScale)[0] * size))
     const means = new Float32Array(batch * channels)
     for (let p = 0; p < means.length; p++) {
       let sum = 0
@@ -397,10 +401,10 @@ export const QLinearConcat = defineOp({
   compute({ attributes, inputs, outputs: [y] }) {
     const parts: HostTensor[] = []
     for (let i = 2; i < inputs.length; i += 3) {
-      const part = inputs[i]!
+      const part = inputs[i]
       parts.push(hostTensor('float32', part.shape, real(part, need(inputs[i + 1], i + 1), inputs[i + 2])))
     }
     const joined = concatenated(parts, normalizeAxis(attributes.axis, y.shape.length))
-    return [stored(y.dtype, y.shape, joined.data as Float32Array, inputs[0]!, inputs[1])]
+    return [stored(y.dtype, y.shape, joined.data as Float32Array, inputs[0], inputs[1])]
   },
 })

@@ -32,14 +32,14 @@ export const QGemm = defineOp({
   infer({ attributes: { transA, transB }, inputs }) {
     const [a, , , b, , , bias, yScale, yZero] = inputs
     checkQuantized(inputs, [
-      [a!.dtype, 1, 2],
-      [b!.dtype, 4, 5, 'columns'],
+      [a.dtype, 1, 2],
+      [b.dtype, 4, 5, 'columns'],
       [yZero?.dtype, 7, 8],
     ])
     requireType(bias, 'int32')
-    const [left, right] = [turned(a!.shape, transA), turned(b!.shape, transB)]
+    const [left, right] = [turned(a.shape, transA), turned(b.shape, transB)]
     if (yScale && !yZero) throw new LanewiseError('E_GRAPH', 'y_scale without y_zero_point')
-    return [{ dtype: yScale ? yZero!.dtype : 'float32', shape: productShape(left, right).shape }]
+    return [{ dtype: yScale && yZero ? yZero.dtype : 'float32', shape: productShape(left, right).shape }]
   },
   kernel: (types, { alpha, transA, transB }, _, operands) =>
     alpha === 1 && transA === 0 && productKernel(types, operands, gemmRoles, transB !== 0),
@@ -128,11 +128,11 @@ export const MatMulIntegerToFloat = defineOp({
   infer({ inputs }) {
     const [a, b, aScale, bScale, , , bias] = inputs
     // Scales may be of any one type of floats: that of the result.
-    checkZero(a!, inputs[4])
-    checkZero(b!, inputs[5])
-    requireType(bScale, aScale!.dtype)
-    requireType(bias, aScale!.dtype)
-    return [{ dtype: aScale!.dtype, shape: productShape(a!.shape, b!.shape).shape }]
+    checkZero(a, inputs[4])
+    checkZero(b, inputs[5])
+    requireType(bScale, aScale.dtype)
+    requireType(bias, aScale.dtype)
+    return [{ dtype: aScale.dtype, shape: productShape(a.shape, b.shape).shape }]
   },
   kernel: (types, _, __, operands) => productKernel(types, operands, toFloatRoles),
   emit: (e) => emitProduct(e, toFloatRoles),
@@ -151,8 +151,8 @@ export const DynamicQuantizeMatMul = defineOp({
     const [a, b, , , bias] = inputs
     requireType(a, 'float32')
     requireType(bias, 'float32')
-    checkQuantized(inputs, [[b!.dtype, 2, 3, 'columns']])
-    return [{ dtype: 'float32', shape: productShape(a!.shape, b!.shape).shape }]
+    checkQuantized(inputs, [[b.dtype, 2, 3, 'columns']])
+    return [{ dtype: 'float32', shape: productShape(a.shape, b.shape).shape }]
   },
   compute({ inputs: [a, b, bScale, bZero, bias], outputs: [y] }) {
     const { scale, zero } = dynamicRange(floatsOf(a))

@@ -109,7 +109,7 @@ export const DFT = defineOp({
   ],
 })
 
-/** Signal [batch, length, 1 or 2], frame step, window, frame length → [batch, frames, bins, 2]. */
+/** Signal [batch, length] or [batch, length, 1 or 2], frame step, window, frame length → [batch, frames, bins, 2]. */
 export const STFT = defineOp({
   name: 'STFT',
   arity: [2, 4],
@@ -120,7 +120,7 @@ export const STFT = defineOp({
   },
   compute({ attributes, inputs: [x, stepTensor, window, lengthTensor], outputs: [y] }) {
     const { step, length, frames, bins } = framesOf(attributes, x, window, stepTensor, lengthTensor)
-    const [batch, extent, parts] = x.shape
+    const [batch, extent, parts = 1] = x.shape
     const values = floatsOf(x)
     const weights = window && floatsOf(window)
     const result = new Float64Array(sizeOf(y.shape))
@@ -152,9 +152,12 @@ function framesOf(
   stepTensor: HostTensor,
   lengthTensor: HostTensor | undefined,
 ) {
-  const [, extent, parts] = x.shape
-  if (x.shape.length !== 3 || (parts !== 1 && parts !== 2))
-    throw new LanewiseError('E_SHAPE', `a signal must be [batch, length, 1 or 2], got ${formatShape(x.shape)}`)
+  const [, extent, parts = 1] = x.shape
+  if (x.shape.length < 2 || x.shape.length > 3 || (parts !== 1 && parts !== 2))
+    throw new LanewiseError(
+      'E_SHAPE',
+      `a signal must be [batch, length] or [batch, length, 1 or 2], got ${formatShape(x.shape)}`,
+    )
   const step = lengthOf(stepTensor, 1, 'frame_step')
   const length = lengthOf(lengthTensor, window ? sizeOf(window.shape) : extent, 'frame_length')
   if (window && sizeOf(window.shape) !== length)

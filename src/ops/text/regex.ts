@@ -364,6 +364,28 @@ function repeat(piece: Piece, least: number, most: number): Piece {
  * @throws LanewiseError `E_VALUE` if it is not an expression of RE2.
  */
 export function fullMatcher(pattern: string): (text: string) => Generator<undefined, boolean, undefined> {
+  const longest = longestMatcher(pattern)
+  return function* (text) {
+    return (yield* longest(text, 0)) === text.length
+  }
+}
+
+/** The parts of a text that an expression matches, from the left and each as long as can be; empty ones are none. */
+export function allMatches(pattern: string): (text: string) => Generator<undefined, string[], undefined> {
+  const longest = longestMatcher(pattern)
+  return function* (text) {
+    const found: string[] = []
+    for (let at = 0; at < text.length;) {
+      const end = yield* longest(text, at)
+      if (end > at) found.push(text.slice(at, end))
+      at = end > at ? end : at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1)
+    }
+    return found
+  }
+}
+
+/** Where the longest match ends that begins at a place; −1 if there is none. */
+function longestMatcher(pattern: string): (text: string, from: number) => Generator<undefined, number, undefined> {
   const program = new Program()
   new Parser(pattern).parse()(program)
   program.push({ kind: 'match' })
@@ -388,13 +410,13 @@ export function fullMatcher(pattern: string): (text: string) => Generator<undefi
     }
     return waiting
   }
-  return function* (text) {
-    let before = EDGE
+  return function* (text, from) {
+    let before = from > 0 ? text.charCodeAt(from - 1) : EDGE
     let starts = [0]
     let looked = 0
-    for (let at = 0; at < text.length;) {
-      const char = text.codePointAt(at) ?? EDGE
-      at += char > 0xffff ? 2 : 1
+    let end = -1
+    for (let place = from; ;) {
+      const char = text.codePointAt(place) ?? EDGE
       looked += 1 + starts.length
       if (looked > STRETCH) {
         looked = 0
@@ -403,12 +425,13 @@ export function fullMatcher(pattern: string): (text: string) => Generator<undefi
       const next: number[] = []
       for (const at of closure(starts, before, char)) {
         const instruction = code[at]
-        if (instruction.kind === 'char' && instruction.test(char)) next.push(at + 1)
+        if (instruction.kind === 'match') end = place
+        else if (instruction.kind === 'char' && char !== EDGE && instruction.test(char)) next.push(at + 1)
       }
-      if (next.length === 0) return false
+      if (next.length === 0) return end
       starts = next
       before = char
+      place += char > 0xffff ? 2 : 1
     }
-    return closure(starts, before, EDGE).some((at) => code[at].kind === 'match')
   }
 }

@@ -1,0 +1,43 @@
+// onnxruntime's channels-last convolution and pooling (domain com.microsoft): the standard ones between two Transposes, which move nothing.
+import { defineOp, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
+import { MaxPool } from '../pool/pool.js'
+import { Conv } from './conv.js'
+
+/** x [N, …, C] for an operator on [N, C, …]; `rank` is the number of axes. */
+function between(node: UpgradeContext, op: string, rank: number): void {
+  const last = rank - 1
+  const spatial = Array.from({ length: rank - 2 }, (_, i) => i + 1)
+  const [x, ...rest] = node.inputs
+  const made = node.node(
+    op,
+    [node.node('Transpose', [x], { perm: [0, last, ...spatial] }), ...rest],
+    new Map(node.attributes),
+  )
+  node.attributes.clear()
+  node.attributes.set('perm', { kind: 'ints', value: [0, ...spatial.map((axis) => axis + 1), 1].map(BigInt) })
+  node.inputs = [made]
+  node.rename('Transpose')
+}
+
+function channelsLast(name: string, { arity, attributes }: Pick<OpDefinition, 'arity' | 'attributes'>, op: string) {
+  return defineOp({
+    name,
+    domain: 'com.microsoft',
+    arity,
+    attributes,
+    upgrades: [
+      {
+        below: Infinity,
+        apply(node) {
+          const kernel = node.attributes.get('kernel_shape')
+          // Without kernel_shape the filters alone say how many axes there are; images are what there is in practice.
+          between(node, op, kernel?.kind === 'ints' ? kernel.value.length + 2 : 4)
+        },
+      },
+    ],
+  })
+}
+
+/** Filters are [M, C / group, …], as Conv has them. */
+export const NhwcConv = channelsLast('NhwcConv', Conv, 'Conv')
+export const NhwcMaxPool = channelsLast('NhwcMaxPool', MaxPool, 'MaxPool')
