@@ -27,6 +27,11 @@ export interface Ort {
   }
 }
 
+/** The elements as this library holds them: newer engines hand float16 out as Float16Array. */
+function bitsOf(type: string, data: Float32Array): Float32Array | Uint16Array {
+  return type === 'float16' ? new Uint16Array(data.buffer, data.byteOffset, data.length) : data
+}
+
 function onnxruntime(ort: Ort, name: 'onnxruntime-web' | 'onnxruntime-node', version: string, options: object): Peer {
   const load = async (model: Uint8Array, inputs: readonly Feeds[], level = 'all'): Promise<Loaded> => {
     const session = await ort.InferenceSession.create(model, {
@@ -46,7 +51,7 @@ function onnxruntime(ort: Ort, name: 'onnxruntime-web' | 'onnxruntime-node', ver
         return new Map(
           results.map(([key, { type, dims, data }]): [string, HostTensor] => {
             // A copy: onnxruntime-node's data are views of memory that it frees.
-            const copy = (data as Float32Array).slice()
+            const copy = bitsOf(type, data as Float32Array).slice()
             return [key, { dtype: type as HostTensor['dtype'], shape: dims, data: copy }]
           }),
         )

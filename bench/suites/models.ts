@@ -10,6 +10,7 @@ import {
   referenceRuns,
   type RealModel,
 } from '../../tests/support/models.js'
+import { halved, withHalfFloats } from '../../tests/support/half-model.js'
 import { withRandomWeights } from '../../tests/support/random-weights.js'
 import { sharedRoot } from '../../tests/support/shared-root.js'
 import type { Work } from '../work.js'
@@ -38,6 +39,21 @@ function work(suite: string, group: string, real: RealModel, light: boolean): Wo
   }
 }
 
+/** Models that are measured with their weights, inputs and outputs in float16, too. */
+const halfFolders = ['mediapipe', 'mnist-pytorch', 'super-resolution-10']
+
+function halfWork(real: RealModel): Work {
+  const { model, feeds, ...rest } = work('models', 'float16', real, false)
+  const halves = (inputs: ReadonlyMap<string, HostTensor>) =>
+    new Map(Array.from(inputs, ([name, x]) => [name, x.dtype === 'float32' ? halved(x) : x] as const))
+  return {
+    ...rest,
+    name: `${rest.name} float16`,
+    model: writeModel(withHalfFloats(readModel(model))),
+    feeds: feeds.map(halves),
+  }
+}
+
 /** Every model that is at hand. */
 export function* modelWorks(): Generator<() => Work> {
   yield* tabularWorks()
@@ -45,7 +61,10 @@ export function* modelWorks(): Generator<() => Work> {
   const light = join(sharedRoot, 'onnx-tests', 'light')
   if (!existsSync(models))
     console.log(`skipped: ${models} is not there (set LANEWISE_SHARED to the folder that holds models)`)
-  else for (const real of findModels(models)) yield () => work('models', 'models', real, false)
+  else {
+    for (const real of findModels(models)) yield () => work('models', 'models', real, false)
+    for (const real of findModels(models)) if (halfFolders.includes(real.name.split('/')[0])) yield () => halfWork(real)
+  }
   if (existsSync(light)) for (const real of findModels(light)) yield () => work('models', 'models', real, true)
 }
 
