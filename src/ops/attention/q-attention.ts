@@ -18,18 +18,13 @@ export const QAttention = defineOp({
     unidirectional: int(0),
   },
   optional: [5, 6, 7],
-  upgrades: [
-    {
-      below: Infinity,
-      apply(node) {
-        const [x, w, bias, xScale, wScale, mask = '', xZero = '', wZero = '', past = ''] = node.inputs
-        const of = (q: string, scale: string, zero: string) =>
-          node.node('DequantizeLinear', zero === '' ? [q, scale] : [q, scale, zero], { axis: 1 })
-        const inputs = [of(x, xScale, xZero), of(w, wScale, wZero), bias, mask, past]
-        while (inputs.at(-1) === '') inputs.pop()
-        node.inputs = inputs
-        node.rename('Attention', 'com.microsoft')
-      },
-    },
-  ],
+  decompose(node) {
+    const [x, w, bias, xScale, wScale, mask = '', xZero = '', wZero = '', past = ''] = node.inputs
+    const of = (q: string, scale: string, zero: string) =>
+      node.node('DequantizeLinear', zero === '' ? [q, scale] : [q, scale, zero], { axis: 1 })
+    const inputs = [of(x, xScale, xZero), of(w, wScale, wZero), bias, mask, past]
+    while (inputs.at(-1) === '') inputs.pop()
+    node.inputs = inputs
+    node.rename('Attention', 'com.microsoft')
+  },
 })

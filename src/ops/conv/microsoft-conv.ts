@@ -25,16 +25,11 @@ function channelsLast(name: string, { arity, attributes }: Pick<OpDefinition, 'a
     domain: 'com.microsoft',
     arity,
     attributes,
-    upgrades: [
-      {
-        below: Infinity,
-        apply(node) {
-          const kernel = node.attributes.get('kernel_shape')
-          // Without kernel_shape the filters alone say how many axes there are; images are what there is in practice.
-          between(node, op, kernel?.kind === 'ints' ? kernel.value.length + 2 : 4)
-        },
-      },
-    ],
+    decompose(node) {
+      const kernel = node.attributes.get('kernel_shape')
+      // Without kernel_shape the filters alone say how many axes there are; images are what there is in practice.
+      between(node, op, kernel?.kind === 'ints' ? kernel.value.length + 2 : 4)
+    },
   })
 }
 

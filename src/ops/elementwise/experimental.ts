@@ -25,12 +25,7 @@ export const Affine = defineOp({
   name: 'Affine',
   arity: 1,
   attributes: { alpha: float(1), beta: float(0) },
-  upgrades: [
-    {
-      below: Infinity,
-      apply: (node) => affine(node, floatOf(node, 'alpha', 1), numbers(node, [], [floatOf(node, 'beta', 0)])),
-    },
-  ],
+  decompose: (node) => affine(node, floatOf(node, 'alpha', 1), numbers(node, [], [floatOf(node, 'beta', 0)])),
 })
 
 /** scale · x, and a bias for each channel of images. */
@@ -38,14 +33,9 @@ export const ImageScaler = defineOp({
   name: 'ImageScaler',
   arity: 1,
   attributes: { bias: floats(), scale: float(1) },
-  upgrades: [
-    {
-      below: Infinity,
-      apply(node) {
-        const bias = node.attributes.get('bias')
-        const values = bias?.kind === 'floats' ? Array.from(bias.value) : [0]
-        affine(node, floatOf(node, 'scale', 1), numbers(node, [values.length, 1, 1], values))
-      },
-    },
-  ],
+  decompose(node) {
+    const bias = node.attributes.get('bias')
+    const values = bias?.kind === 'floats' ? Array.from(bias.value) : [0]
+    affine(node, floatOf(node, 'scale', 1), numbers(node, [values.length, 1, 1], values))
+  },
 })

@@ -279,7 +279,7 @@ export const SparseToDenseMatMul = defineOp({
   domain,
   arity: 2,
   attributes: { alpha: float(1), transA: int(0), transB: int(0) },
-  upgrades: always((node) => node.rename('FusedMatMul', domain)),
+  decompose: (node) => node.rename('FusedMatMul', domain),
 })
 
 /** X + bias + skip */
@@ -288,11 +288,11 @@ export const BiasAdd = defineOp({
   domain,
   arity: 3,
   attributes: {},
-  upgrades: always((node) => {
+  decompose: (node) => {
     const [x, bias, skip] = node.inputs
     node.inputs = [node.node('Add', [x, bias]), skip]
     node.rename('Add')
-  }),
+  },
 })
 
 /** Left half · Gelu(right half) of X + bias, along the last axis. */
@@ -301,7 +301,7 @@ export const BiasSplitGelu = defineOp({
   domain,
   arity: 2,
   attributes: {},
-  upgrades: always((node) => {
+  decompose: (node) => {
     const sum = node.node('Add', node.inputs)
     const list = (...values: number[]) => node.constant(hostFrom('int64', [values.length], values))
     const width = node.node('Gather', [node.node('Shape', [sum]), list(-1)])
@@ -309,5 +309,5 @@ export const BiasSplitGelu = defineOp({
     const part = (from: string, to: string) => node.node('Slice', [sum, from, to, list(-1)])
     node.inputs = [part(list(0), middle), node.node('Gelu', [part(middle, width)])]
     node.rename('Mul')
-  }),
+  },
 })

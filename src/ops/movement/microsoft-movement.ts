@@ -10,7 +10,7 @@ const domain = 'com.microsoft'
 export const ContribTrilu = defineOp({
   ...Trilu,
   domain,
-  upgrades: [{ below: Infinity, apply: (node) => node.rename('Trilu') }],
+  decompose: (node) => node.rename('Trilu'),
 })
 
 /** X and the place of a new axis, one int32. */
@@ -19,17 +19,12 @@ export const ExpandDims = defineOp({
   domain,
   arity: 2,
   attributes: {},
-  upgrades: [
-    {
-      below: Infinity,
-      apply(node) {
-        const [x, axis] = node.inputs
-        const list = node.node('Reshape', [axis, node.constant(hostFrom('int64', [1], [1]))])
-        node.inputs = [x, node.node('Cast', [list], { to: dtypeToOnnx('int64') })]
-        node.rename('Unsqueeze')
-      },
-    },
-  ],
+  decompose(node) {
+    const [x, axis] = node.inputs
+    const list = node.node('Reshape', [axis, node.constant(hostFrom('int64', [1], [1]))])
+    node.inputs = [x, node.node('Cast', [list], { to: dtypeToOnnx('int64') })]
+    node.rename('Unsqueeze')
+  },
 })
 
 /** Pads may be a list or a matrix of one row. */
@@ -38,14 +33,9 @@ export const ContribPad = defineOp({
   domain,
   arity: [2, 3],
   attributes: { mode: string('constant') },
-  upgrades: [
-    {
-      below: Infinity,
-      apply(node) {
-        const [x, pads, ...rest] = node.inputs
-        node.inputs = [x, node.node('Reshape', [pads, node.constant(hostFrom('int64', [1], [-1]))]), ...rest]
-        node.rename('Pad')
-      },
-    },
-  ],
+  decompose(node) {
+    const [x, pads, ...rest] = node.inputs
+    node.inputs = [x, node.node('Reshape', [pads, node.constant(hostFrom('int64', [1], [-1]))]), ...rest]
+    node.rename('Pad')
+  },
 })

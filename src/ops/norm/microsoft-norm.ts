@@ -241,29 +241,24 @@ export const GroupNorm = defineOp({
     epsilon: float(1e-5),
     groups: required(int()),
   },
-  upgrades: [
-    {
-      below: Infinity,
-      apply(node) {
-        const { attributes } = node
-        const number = (name: string, fallback: number): number => {
-          const given = attributes.get(name)
-          return given?.kind === 'int' ? Number(given.value) : fallback
-        }
-        const last = number('channels_last', 1) !== 0
-        const epsilon = attributes.get('epsilon')
-        const [x, gamma, beta] = node.inputs
-        const given = last ? node.node('Transpose', [x], { perm: [0, 3, 1, 2] }) : x
-        let made = node.node('GroupNormalization', [given, gamma, beta], {
-          num_groups: number('groups', 0),
-          epsilon: epsilon?.kind === 'float' ? epsilon.value : 1e-5,
-        })
-        if (number('activation', 0) === 1) made = node.node('Swish', [made], { alpha: 1 })
-        attributes.clear()
-        if (last) attributes.set('perm', { kind: 'ints', value: [0n, 2n, 3n, 1n] })
-        node.inputs = [made]
-        node.rename(last ? 'Transpose' : 'Identity')
-      },
-    },
-  ],
+  decompose(node) {
+    const { attributes } = node
+    const number = (name: string, fallback: number): number => {
+      const given = attributes.get(name)
+      return given?.kind === 'int' ? Number(given.value) : fallback
+    }
+    const last = number('channels_last', 1) !== 0
+    const epsilon = attributes.get('epsilon')
+    const [x, gamma, beta] = node.inputs
+    const given = last ? node.node('Transpose', [x], { perm: [0, 3, 1, 2] }) : x
+    let made = node.node('GroupNormalization', [given, gamma, beta], {
+      num_groups: number('groups', 0),
+      epsilon: epsilon?.kind === 'float' ? epsilon.value : 1e-5,
+    })
+    if (number('activation', 0) === 1) made = node.node('Swish', [made], { alpha: 1 })
+    attributes.clear()
+    if (last) attributes.set('perm', { kind: 'ints', value: [0n, 2n, 3n, 1n] })
+    node.inputs = [made]
+    node.rename(last ? 'Transpose' : 'Identity')
+  },
 })

@@ -16,7 +16,7 @@ function renamed(name: string) {
     domain,
     arity: [2, 3],
     attributes: { axis: int(1) },
-    upgrades: [{ below: Infinity, apply: (node) => node.rename(name) }],
+    decompose: (node) => node.rename(name),
   })
 }
 
