@@ -19,7 +19,6 @@ import { NhwcConv, NhwcMaxPool } from './conv/microsoft-conv.js'
 import { Crop } from './movement/crop.js'
 import { ContribPad, ContribTrilu, ExpandDims } from './movement/microsoft-movement.js'
 import { Inverse } from './matmul/inverse.js'
-import { SVMClassifier, SVMRegressor } from './ml/svm.js'
 import { QAttention } from './attention/q-attention.js'
 import { ContribDequantizeLinear, ContribQuantizeLinear, GatherBlockQuantized } from './quantize/block-quantized.js'
 import { Tokenizer } from './text/tokenizer.js'
@@ -31,11 +30,9 @@ import {
   SkipLayerNormalization,
   SkipSimplifiedLayerNormalization,
 } from './norm/microsoft-norm.js'
-import { DynamicQuantizeMatMul, MatMulIntegerToFloat, MatMulNBits, QGemm } from './quantize/microsoft-quantize.js'
+import { DynamicQuantizeMatMul, MatMulIntegerToFloat, QGemm } from './quantize/microsoft-quantize.js'
+import { MatMulNBits } from './quantize/matmul-nbits.js'
 import {
-  DynamicQuantizeMatMul,
-  MatMulIntegerToFloat,
-  QGemm,
   QLinearAdd,
   QLinearAveragePool,
   QLinearConcat,
@@ -44,8 +41,6 @@ import {
   QLinearMul,
   QLinearSigmoid,
   QLinearSoftmax,
-} from './quantize/microsoft-quantize.js'
-import { MatMulNBits } from './quantize/matmul-nbits.js'
 } from './quantize/microsoft-qlinear.js'
 import { Loop, Scan } from './control/control.js'
 import { Det } from './matmul/det.js'
