@@ -28,9 +28,9 @@ async function run(memoryLimit?: number): Promise<{ kernels: (string | undefined
 // 144 kB of filters are 590 kB packed for tiles of 4×4, 262 kB for 2×2.
 test('a convolution takes the form of its filters that the memory limit affords', async () => {
   const free = await run()
-  expect(free.kernels).toEqual(['winograd 4x4'])
+  expect(free.kernels).toEqual(['winograd/4x4'])
   const tight = await run(1.3e6)
-  expect(tight.kernels).toEqual(['winograd 2x2'])
+  expect(tight.kernels).toEqual(['winograd/2x2'])
   const tighter = await run(0.66e6)
   expect(tighter.kernels).toEqual(['im2col'])
   for (const { y } of [tight, tighter]) {
