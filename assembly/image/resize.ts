@@ -2,8 +2,8 @@
 import { madd } from "../lib/simd";
 
 /**
- * One axis: y[o, i, :] = Σ_t w[i, t] · x[o, index[i, t], :] over `taps` taps, for the outer slabs [begin, end) of x [*, size, inner] and
- * y [*, outSize, inner].
+ * One axis: y[o, i, :] = Σ_t w[i, t] · x[o, index[i, t], :] over `taps` taps, for the outer slabs [begin, end) of x [*,
+ * size, inner] and y [*, outSize, inner].
  */
 export function resize_axis_f32(
   x: usize, y: usize, index: usize, weight: usize, taps: i32, size: i32, outSize: i32, inner: i32, begin: i32, end: i32,
@@ -37,9 +37,10 @@ export function resize_axis_f32(
 }
 
 /**
- * Two neighbouring axes, two taps each: x [*, *, width, inner] to y [*, outHeight, outWidth, inner], for the rows [begin, end) of all rows of y.
- * `slab` is the elements of x per outer index. Tables hold pairs. Weights are multiplied first and products added one after the other, none of them fused:
- * so does onnxruntime, and whatever depends on the last bit (the range by which a DynamicQuantizeLinear quantises) agrees with it.
+ * Two neighbouring axes, two taps each: x [*, *, width, inner] to y [*, outHeight, outWidth, inner], for the rows
+ * [begin, end) of all rows of y. `slab` is the elements of x per outer index. Tables hold pairs. Weights are multiplied
+ * first and products added one after the other, none of them fused: so does onnxruntime, and whatever depends on the
+ * last bit (the range by which a DynamicQuantizeLinear quantises) agrees with it.
  */
 export function resize_bilinear_f32(
   x: usize, y: usize, rowIndex: usize, rowWeight: usize, colIndex: usize, colWeight: usize,
@@ -58,7 +59,9 @@ export function resize_bilinear_f32(
     let to = y + <usize>row * outWidth * run;
     let j: usize = 0;
     if (inner == 1) {
-      for (; j + 32 <= last; j += 32, to += 16) v128.store(to, four_columns(top, bottom, colIndex + j, colWeight + j, upper, lower));
+      for (; j + 32 <= last; j += 32, to += 16) {
+        v128.store(to, four_columns(top, bottom, colIndex + j, colWeight + j, upper, lower));
+      }
     }
     for (; j < last; j += 8) {
       const l = load<usize>(colIndex + j) * run;
@@ -97,7 +100,9 @@ function picked(row: usize, index: usize): v128 {
 function four_columns(top: usize, bottom: usize, index: usize, weight: usize, upper: f32, lower: f32): v128 {
   const w0 = v128.load(weight), w1 = v128.load(weight, 16), above = f32x4.splat(upper), below = f32x4.splat(lower);
   const left = v128.shuffle<f32>(w0, w1, 0, 2, 4, 6), right = v128.shuffle<f32>(w0, w1, 1, 3, 5, 7);
-  const a = f32x4.mul(f32x4.mul(left, above), picked(top, index)), b = f32x4.mul(f32x4.mul(right, above), picked(top, index + 4));
-  const d = f32x4.mul(f32x4.mul(left, below), picked(bottom, index)), e = f32x4.mul(f32x4.mul(right, below), picked(bottom, index + 4));
+  const a = f32x4.mul(f32x4.mul(left, above), picked(top, index));
+  const b = f32x4.mul(f32x4.mul(right, above), picked(top, index + 4));
+  const d = f32x4.mul(f32x4.mul(left, below), picked(bottom, index));
+  const e = f32x4.mul(f32x4.mul(right, below), picked(bottom, index + 4));
   return f32x4.add(f32x4.add(f32x4.add(a, b), d), e);
 }

@@ -10,7 +10,10 @@ function element<T>(p: usize): f32 {
   return <f32>load<T>(p);
 }
 
-/** round32(x · scale + add) for four bytes: in float64 the product is exact, so that this is a fused multiply-add in every build. */
+/**
+ * round32(x · scale + add) for four bytes: in float64 the product is exact, so that this is a fused multiply-add in
+ * every build.
+ */
 // @ts-ignore: decorator
 @inline
 function fused<T>(x: v128, scale: v128, add: v128): v128 {
@@ -41,14 +44,15 @@ function store_four<T>(y: usize, q: v128, left: i32): void {
 }
 
 function add<T>(
-  a: usize, aScale: usize, aZero: usize, b: usize, bScale: usize, bZero: usize, yScale: usize, yZero: usize, floor: f32, ceiling: f32,
-  y: usize, n: i32,
+  a: usize, aScale: usize, aZero: usize, b: usize, bScale: usize, bZero: usize, yScale: usize, yZero: usize, floor: f32,
+  ceiling: f32, y: usize, n: i32,
 ): void {
   let scale = load<f32>(yScale), ratioA = load<f32>(aScale) / scale, ratioB = load<f32>(bScale) / scale;
   let zero: f32 = yZero ? element<T>(yZero) : 0;
   let zeroA: f32 = aZero ? element<T>(aZero) : 0, zeroB: f32 = bZero ? element<T>(bZero) : 0;
   let fixed = f32x4.splat(zero - (ratioA * zeroA + ratioB * zeroB));
-  let low = f32x4.splat(max<f32>(isSigned<T>() ? -128 : 0, zero + floor)), high = f32x4.splat(min<f32>(isSigned<T>() ? 127 : 255, zero + ceiling));
+  let low = f32x4.splat(max<f32>(isSigned<T>() ? -128 : 0, zero + floor));
+  let high = f32x4.splat(min<f32>(isSigned<T>() ? 127 : 255, zero + ceiling));
   let rounder = f32x4.splat(ROUNDER), scaleA = f64x2.splat(ratioA), scaleB = f64x2.splat(ratioB);
   for (let i = 0; i < n; i += 4) {
     let sum = fused<T>(four(a + i, n - i), scaleA, fused<T>(four(b + i, n - i), scaleB, fixed));
@@ -66,15 +70,18 @@ function dequantized<T>(x: v128, zero: v128, scale: v128): v128 {
 }
 
 function sum<T>(
-  a: usize, aScale: usize, aZero: usize, b: usize, bScale: usize, bZero: usize, yScale: usize, yZero: usize, floor: f32, ceiling: f32,
-  y: usize, n: i32,
+  a: usize, aScale: usize, aZero: usize, b: usize, bScale: usize, bZero: usize, yScale: usize, yZero: usize, floor: f32,
+  ceiling: f32, y: usize, n: i32,
 ): void {
   let scaleA = v128.load32_splat(aScale), scaleB = v128.load32_splat(bScale), scale = v128.load32_splat(yScale);
-  let zeroA = f32x4.splat(aZero ? element<T>(aZero) : 0), zeroB = f32x4.splat(bZero ? element<T>(bZero) : 0), zero: f32 = yZero ? element<T>(yZero) : 0;
-  let low = f32x4.splat(max<f32>((isSigned<T>() ? -128 : 0) - zero, floor)), high = f32x4.splat(min<f32>((isSigned<T>() ? 127 : 255) - zero, ceiling));
+  let zeroA = f32x4.splat(aZero ? element<T>(aZero) : 0), zeroB = f32x4.splat(bZero ? element<T>(bZero) : 0);
+  let zero: f32 = yZero ? element<T>(yZero) : 0;
+  let low = f32x4.splat(max<f32>((isSigned<T>() ? -128 : 0) - zero, floor));
+  let high = f32x4.splat(min<f32>((isSigned<T>() ? 127 : 255) - zero, ceiling));
   let rounder = f32x4.splat(ROUNDER), shift = i32x4.splat(<i32>zero);
   for (let i = 0; i < n; i += 4) {
-    let exact = f32x4.add(dequantized<T>(four(a + i, n - i), zeroA, scaleA), dequantized<T>(four(b + i, n - i), zeroB, scaleB));
+    let left = dequantized<T>(four(a + i, n - i), zeroA, scaleA);
+    let exact = f32x4.add(left, dequantized<T>(four(b + i, n - i), zeroB, scaleB));
     let bounded = f32x4.pmin(f32x4.pmax(f32x4.div(exact, scale), low), high);
     // NaN has no integer; the zero point is what stands for 0.
     let q = i32x4.sub(f32x4.add(v128.and(bounded, f32x4.eq(bounded, bounded)), rounder), rounder);
@@ -83,12 +90,13 @@ function sum<T>(
 }
 
 /**
- * y = saturate(round((a − aZero) · aScale / yScale + (b − bZero) · bScale / yScale bounded to [floor, ceiling]) + yZero) for n bytes that
- * are all signed or all not, computed in float32 in onnxruntime's order of operations. Scales and zero points (0: none) are addresses.
+ * y = saturate(round((a − aZero) · aScale / yScale + (b − bZero) · bScale / yScale bounded to [floor, ceiling]) +
+ * yZero) for n bytes that are all signed or all not, computed in float32 in onnxruntime's order of operations.
+ * Scales and zero points (0: none) are addresses.
  */
 export function add_q8(
-  a: usize, aScale: usize, aZero: usize, b: usize, bScale: usize, bZero: usize, yScale: usize, yZero: usize, bytesSigned: i32, floor: f32,
-  ceiling: f32, y: usize, n: i32,
+  a: usize, aScale: usize, aZero: usize, b: usize, bScale: usize, bZero: usize, yScale: usize, yZero: usize,
+  bytesSigned: i32, floor: f32, ceiling: f32, y: usize, n: i32,
 ): void {
   if (bytesSigned) add<i8>(a, aScale, aZero, b, bScale, bZero, yScale, yZero, floor, ceiling, y, n);
   else add<u8>(a, aScale, aZero, b, bScale, bZero, yScale, yZero, floor, ceiling, y, n);
@@ -96,19 +104,25 @@ export function add_q8(
 
 /** The same sum with every step rounded as DequantizeLinear, Add and QuantizeLinear round it. */
 export function sum_q8(
-  a: usize, aScale: usize, aZero: usize, b: usize, bScale: usize, bZero: usize, yScale: usize, yZero: usize, bytesSigned: i32, floor: f32,
-  ceiling: f32, y: usize, n: i32,
+  a: usize, aScale: usize, aZero: usize, b: usize, bScale: usize, bZero: usize, yScale: usize, yZero: usize,
+  bytesSigned: i32, floor: f32, ceiling: f32, y: usize, n: i32,
 ): void {
   if (bytesSigned) sum<i8>(a, aScale, aZero, b, bScale, bZero, yScale, yZero, floor, ceiling, y, n);
   else sum<u8>(a, aScale, aZero, b, bScale, bZero, yScale, yZero, floor, ceiling, y, n);
 }
 
-/** Means over the pixels of x[images, pixels, channels]: y[images, channels] of the sums by an epilogue (tile.ts) of its channels. */
-export function global_average_pool_q8(x: usize, xSigned: i32, images: i32, pixels: i32, channels: i32, epilogue: usize, y: usize): void {
+/**
+ * Means over the pixels of x[images, pixels, channels]: y[images, channels] of the sums by an epilogue (tile.ts) of its
+ * channels.
+ */
+export function global_average_pool_q8(
+  x: usize, xSigned: i32, images: i32, pixels: i32, channels: i32, epilogue: usize, y: usize,
+): void {
   let flips = i16x8.splat(xSigned ? 0x80 : 0), row = <usize>((channels + INR - 1) & -INR) << 2;
   for (let n = 0; n < images; n++) {
     for (let c = 0; c < channels; c += INR) {
-      let left = channels - c, column = integer_column(epilogue, c), s0 = v128.load(column), s1 = v128.load(column, 16), p = x + c;
+      let left = channels - c, column = integer_column(epilogue, c), s0 = v128.load(column), s1 = v128.load(column, 16);
+      let p = x + c;
       for (let i = 0; i < pixels; i++) {
         let v = v128.xor(left < INR ? i16x8.extend_low_i8x16_u(i64x2.splat(few(p, left))) : v128.load8x8_u(p), flips);
         s0 = i32x4.add(s0, i32x4.extend_low_i16x8_u(v));
@@ -128,14 +142,16 @@ export function global_average_pool_q8(x: usize, xSigned: i32, images: i32, pixe
 function mean4<T>(sum: v128, pixels: i32, xZero: i32, xScale: v128, yScale: v128, yZero: i32): v128 {
   let centred = i32x4.sub(sum, i32x4.splat(pixels * xZero)), count = f32x4.splat(<f32>pixels), zero: f32 = <f32>yZero;
   let q = f32x4.div(f32x4.div(f32x4.mul(f32x4.convert_i32x4_s(centred), xScale), count), yScale);
-  q = f32x4.min(f32x4.max(q, f32x4.splat((isSigned<T>() ? -128 : 0) - zero)), f32x4.splat((isSigned<T>() ? 127 : 255) - zero));
+  q = f32x4.max(q, f32x4.splat((isSigned<T>() ? -128 : 0) - zero));
+  q = f32x4.min(q, f32x4.splat((isSigned<T>() ? 127 : 255) - zero));
   return i32x4.add(i32x4.trunc_sat_f32x4_s(f32x4.nearest(q)), i32x4.splat(yZero));
 }
 
 function mean<T>(
   x: usize, images: i32, pixels: i32, channels: i32, xScale: usize, xZero: usize, yScale: usize, yZero: usize, y: usize,
 ): void {
-  let from = v128.load32_splat(xScale), to = v128.load32_splat(yScale), zero = <i32>load<T>(xZero), shift = <i32>load<T>(yZero);
+  let from = v128.load32_splat(xScale), to = v128.load32_splat(yScale);
+  let zero = <i32>load<T>(xZero), shift = <i32>load<T>(yZero);
   for (let n = 0; n < images; n++, x += <usize>pixels * channels, y += channels) {
     for (let c = 0; c < channels; c += 8) {
       let left = channels - c, s0 = i32x4.splat(0), s1 = s0;
@@ -151,9 +167,13 @@ function mean<T>(
   }
 }
 
-/** Means over the pixels of x[images, pixels, channels] as DequantizeLinear, GlobalAveragePool and QuantizeLinear make them of one type of bytes. */
+/**
+ * Means over the pixels of x[images, pixels, channels] as DequantizeLinear, GlobalAveragePool and QuantizeLinear make
+ * them of one type of bytes.
+ */
 export function mean_q8(
-  x: usize, bytesSigned: i32, images: i32, pixels: i32, channels: i32, xScale: usize, xZero: usize, yScale: usize, yZero: usize, y: usize,
+  x: usize, bytesSigned: i32, images: i32, pixels: i32, channels: i32, xScale: usize, xZero: usize, yScale: usize,
+  yZero: usize, y: usize,
 ): void {
   if (bytesSigned) mean<i8>(x, images, pixels, channels, xScale, xZero, yScale, yZero, y);
   else mean<u8>(x, images, pixels, channels, xScale, xZero, yScale, yZero, y);
