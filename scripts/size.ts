@@ -16,7 +16,8 @@ interface Size {
 }
 
 /** Parts of the source that an app which only runs models must not carry. */
-const foreign = /src\/(autograd|nn\/|optim\/|train\/|data\/|cli\/|graph\/builder|onnx\/export|platform\/node)/
+const foreign =
+  /src\/(autograd|nn\/|optim\/|train\/|data\/|cli\/|api\/(builder|model-graph|declare-outputs|register-all)|ops\/frequent|onnx\/(export|downgrade|versions)|platform\/node)/
 const foreignKernels = /backward|gradient|loss|optimizer|adam|sgd/
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))

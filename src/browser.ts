@@ -3,12 +3,13 @@
  *
  * @packageDocumentation
  */
+import { loadMoreOps } from './api/more-ops.js'
 import { commonOps } from './ops/common.js'
 import { registerOps } from './ir/registry.js'
 import { browserPlatform } from './platform/browser.js'
 import { setPlatform } from './platform/platform.js'
 
-setPlatform({ ...browserPlatform, moreOps: async () => (await import('./api/register-all.js')).registerAllOps() })
+setPlatform({ ...browserPlatform, moreOps: loadMoreOps })
 registerOps(commonOps)
 
 export * from './index.js'

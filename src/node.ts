@@ -3,13 +3,15 @@
  *
  * @packageDocumentation
  */
+import { loadMoreOps } from './api/more-ops.js'
 import { commonOps } from './ops/common.js'
+import { frequentOps } from './ops/frequent.js'
 import { registerOps } from './ir/registry.js'
 import { nodePlatform } from './platform/node.js'
 import { setPlatform } from './platform/platform.js'
 
 // A session that meets an operator outside the common set loads the others first: most never do, and start faster for it.
-setPlatform({ ...nodePlatform, moreOps: async () => (await import('./api/register-all.js')).registerAllOps() })
-registerOps(commonOps)
+setPlatform({ ...nodePlatform, moreOps: loadMoreOps })
+registerOps([...commonOps, ...frequentOps])
 
 export * from './index.js'

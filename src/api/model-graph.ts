@@ -310,7 +310,7 @@ export async function loadGraph(model: Uint8Array | string | URL, options: LoadG
   const beside = given || from === undefined ? undefined : platform().externalData?.(from, {})
   try {
     const proto = readModel(bytes)
-    if (usesRareOps(proto)) await platform().moreOps?.()
+    if (usesRareOps(proto)) await platform().moreOps?.(() => usesRareOps(proto))
     return new ModelGraph(importModel(proto, given ?? beside, memoryLimit))
   } finally {
     beside?.close()

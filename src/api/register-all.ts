@@ -3,6 +3,7 @@ import { allOps } from '../ops/all.js'
 import { registerExtraPasses } from '../passes/extra.js'
 import { dropInTraining } from '../ops/random/session-dropout.js'
 import { widenHalves } from '../passes/load/widen-halves.js'
+import { fuseQuantize } from '../passes/shaped/fuse-quantize.js'
 import { fuseIntegers, fuseIntegerSums } from '../passes/shaped/fuse-integers.js'
 
 /** Makes every operator known, and the graph passes that need operators outside the common set. */
@@ -12,5 +13,6 @@ export function registerAllOps(): void {
     prepare: (graph) => widenHalves(dropInTraining(graph)),
     integersAtLoad: fuseIntegers,
     integersWithTypes: fuseIntegerSums,
+    quantizers: fuseQuantize,
   })
 }

@@ -172,7 +172,7 @@ export class InferenceSession {
         proto.graph?.initializer.reduce((sum, tensor) => sum + weightBytes(describeTensor(tensor)), 0) ?? 0,
         memoryLimit,
       )
-      const missing = usesRareOps(proto) ? await loadRareOps() : undefined
+      const missing = usesRareOps(proto) ? await loadRareOps(() => usesRareOps(proto)) : undefined
       let imported: ImportedModel
       try {
         imported = importModel(proto, external, memoryLimit)
@@ -513,11 +513,11 @@ async function downloaded(feeds: Feeds, elsewhere: readonly string[]): Promise<F
 }
 
 /** Loads the operators outside the common set. Returns what to say if they cannot be had and the model turns out to need one. */
-async function loadRareOps(): Promise<string | undefined> {
+async function loadRareOps(missing: () => boolean): Promise<string | undefined> {
   const { moreOps } = platform()
   if (!moreOps) return "; import 'lanewise/ops/all' adds the rare ones"
   try {
-    await moreOps()
+    await moreOps(missing)
     return undefined
   } catch (cause) {
     return `; the rare ones could not be loaded (${(cause as Error).message}): import 'lanewise/ops/all'`

@@ -6,8 +6,8 @@
 /** The oldest operator set that is read and written. */
 export const OLDEST_OPSET = 7
 
-const introduced = new Map<string, number>()
-for (const [opset, names] of Object.entries({
+/** Operators by the set that first had them. */
+const firstSets: Readonly<Record<number, string>> = {
   8: 'Expand Max Mean Min Scan Sum',
   9: 'Acosh Asinh Atanh Compress ConstantOfShape Cosh EyeLike Erf IsNaN MaxUnpool MeanVarianceNormalization NonZero OneHot Scatter Shrink Sign Sinh TfIdfVectorizer Where',
   10: 'ConvInteger DequantizeLinear IsInf MatMulInteger Mod NonMaxSuppression QLinearConv QLinearMatMul QuantizeLinear Resize ReverseSequence RoiAlign StringNormalizer ThresholdedRelu',
@@ -28,8 +28,19 @@ for (const [opset, names] of Object.entries({
   26: 'BitCast CumProd',
   27: '',
   28: 'CausalConvWithState FlexAttention LinearAttention SwiGLU',
-}))
-  for (const name of names.split(' ')) if (name) introduced.set(name, Number(opset))
+}
+
+let introduced: Map<string, number> | undefined
+
+/** Made when it is first asked for: bundlers leave out what runs only when it is called. */
+function introducedSets(): ReadonlyMap<string, number> {
+  if (!introduced) {
+    introduced = new Map()
+    for (const [opset, names] of Object.entries(firstSets))
+      for (const name of names.split(' ')) if (name) introduced.set(name, Number(opset))
+  }
+  return introduced
+}
 
 /** Attributes that came later than their operator, and the first set that has them. */
 const later: Readonly<Record<string, Readonly<Record<string, number>>>> = {
@@ -60,7 +71,7 @@ const later: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 
 /** The first operator set that has an operator of ai.onnx; {@link OLDEST_OPSET} for older ones. */
 export function introducedAt(name: string): number {
-  return introduced.get(name) ?? OLDEST_OPSET
+  return introducedSets().get(name) ?? OLDEST_OPSET
 }
 
 /** The first operator set that knows an operator's attribute. */

@@ -1,6 +1,7 @@
 // Every operator: what Node registers, and what importing "lanewise/ops/all" adds elsewhere.
 import { Attention } from './attention/attention.js'
 import { commonOps } from './common.js'
+import { frequentOps } from './frequent.js'
 import { ContribAttention } from './attention/microsoft-attention.js'
 import {
   BiasGelu,
@@ -105,6 +106,7 @@ import { TreeEnsemble, TreeEnsembleClassifier, TreeEnsembleRegressor } from './m
 
 export const allOps: readonly unknown[] = [
   ...commonOps,
+  ...frequentOps,
   Adagrad,
   Adam,
   Affine,

@@ -4,9 +4,7 @@ import { Cast, CastLike } from './elementwise/cast.js'
 import { Concat, Split } from './movement/concat.js'
 import { Constant, ConstantOfShape, EyeLike, OneHot, Range, Shape, Size } from './movement/constant.js'
 import { If } from './control/if.js'
-import { ConvTranspose } from './conv/conv-transpose.js'
 import { Conv } from './conv/conv.js'
-import { DepthToSpace, SpaceToDepth } from './movement/depth-to-space.js'
 import { Expand, Tile } from './movement/expand.js'
 import { Gather, GatherElements, GatherND } from './movement/gather.js'
 import { Dropout, Identity } from './movement/identity.js'
@@ -27,7 +25,6 @@ import {
   Xor,
 } from './elementwise/logic.js'
 import { Gemm, MatMul } from './matmul/matmul.js'
-import { NonMaxSuppression } from './image/non-max-suppression.js'
 import {
   BatchNormalization,
   GroupNormalization,
@@ -39,7 +36,6 @@ import {
 } from './norm/norm.js'
 import { Pad } from './movement/pad.js'
 import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from './pool/pool.js'
-import { DequantizeLinear, QuantizeLinear } from './quantize/quantize.js'
 import {
   ArgMax,
   ArgMin,
@@ -56,13 +52,8 @@ import {
   ReduceSumSquare,
 } from './reduce/reduce.js'
 import { Flatten, Reshape, Squeeze, Unsqueeze } from './movement/reshape.js'
-import { Resize, Upsample } from './image/resize.js'
-import { GRU, LSTM, RNN } from './rnn/rnn.js'
-import { ScatterElements, ScatterND } from './movement/scatter.js'
-import { NonZero } from './movement/non-zero.js'
 import { Slice } from './movement/slice.js'
 import { LogSoftmax, Softmax } from './norm/softmax.js'
-import { TopK } from './reduce/top-k.js'
 import { Transpose } from './movement/transpose.js'
 import { Trilu } from './movement/trilu.js'
 import {
@@ -138,12 +129,9 @@ export const commonOps: readonly unknown[] = [
   Constant,
   ConstantOfShape,
   Conv,
-  ConvTranspose,
   Cos,
   Cosh,
   CumSum,
-  DepthToSpace,
-  DequantizeLinear,
   Div,
   Dropout,
   Elu,
@@ -165,7 +153,6 @@ export const commonOps: readonly unknown[] = [
   Greater,
   GreaterOrEqual,
   GroupNormalization,
-  GRU,
   HardSigmoid,
   HardSwish,
   Identity,
@@ -182,7 +169,6 @@ export const commonOps: readonly unknown[] = [
   LpNormalization,
   LpPool,
   LRN,
-  LSTM,
   MatMul,
   Max,
   MaxPool,
@@ -192,15 +178,12 @@ export const commonOps: readonly unknown[] = [
   Mod,
   Mul,
   Neg,
-  NonMaxSuppression,
-  NonZero,
   Not,
   OneHot,
   Or,
   Pad,
   Pow,
   PRelu,
-  QuantizeLinear,
   Range,
   Reciprocal,
   ReduceL1,
@@ -215,12 +198,8 @@ export const commonOps: readonly unknown[] = [
   ReduceSumSquare,
   Relu,
   Reshape,
-  Resize,
   RMSNormalization,
-  RNN,
   Round,
-  ScatterElements,
-  ScatterND,
   Selu,
   Shape,
   Shrink,
@@ -233,7 +212,6 @@ export const commonOps: readonly unknown[] = [
   Softmax,
   Softplus,
   Softsign,
-  SpaceToDepth,
   Split,
   Sqrt,
   Squeeze,
@@ -244,11 +222,9 @@ export const commonOps: readonly unknown[] = [
   Tanh,
   ThresholdedRelu,
   Tile,
-  TopK,
   Transpose,
   Trilu,
   Unsqueeze,
-  Upsample,
   Where,
   Xor,
 ]

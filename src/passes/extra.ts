@@ -11,6 +11,8 @@ export interface ExtraPasses {
   integersAtLoad(graph: Graph): Graph
   /** … and once the types of values are known. */
   integersWithTypes(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph
+  /** Roundings to the grid of a quantiser as parts of what comes before them (passes/shaped/fuse-quantize.ts). */
+  quantizers(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph
 }
 
 let registered: ExtraPasses | undefined

@@ -11,8 +11,11 @@ export interface Platform {
   readKernels(file: URL): Promise<BufferSource | Response>
   /** The bytes of a model at a path or URL. */
   readModel(location: string | URL, options?: ReadOptions): Promise<Uint8Array>
-  /** Makes the operators known that the entry has not registered; undefined if there are no more, or they are the caller's to import. */
-  moreOps?(): Promise<void>
+  /**
+   * Makes operators known that the entry has not registered, until none is `missing` or there are no more; undefined if there are none, or they are the
+   * caller's to import.
+   */
+  moreOps?(missing: () => boolean): Promise<void>
   /** Where a model read from this location keeps its external data; undefined if there is no file system. */
   externalData?(location: string | URL, options: { allowHardLinks?: boolean }): ExternalData & { close(): void }
 }

@@ -4,7 +4,6 @@ import { extraPasses } from '../extra.js'
 import { fuseAttention } from './fuse-attention.js'
 import { fuseChain } from './fuse-chain.js'
 import { fuseNorm } from './fuse-norm.js'
-import { fuseQuantize } from './fuse-quantize.js'
 import { fuseResidual } from './fuse-residual.js'
 import { fuseSoftmax } from './fuse-softmax.js'
 
@@ -15,6 +14,8 @@ interface ShapedPass {
 }
 
 const fuseIntegerSums: ShapedPass['run'] = (graph, types) => extraPasses()?.integersWithTypes(graph, types) ?? graph
+
+const fuseQuantize: ShapedPass['run'] = (graph, types) => extraPasses()?.quantizers(graph, types) ?? graph
 
 /** Passes that need shapes run when a plan is made; those that do not run once, at load (passes/load/index.ts). */
 const list = [
