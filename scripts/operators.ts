@@ -1,5 +1,5 @@
-// Writes docs/operators.md: what is known of every operator, from its definition.
-import { writeFileSync } from 'node:fs'
+// Writes docs/operators.md: what is known of every operator, from its definition. With --check it only says whether the page is what it would write.
+import { readFileSync, writeFileSync } from 'node:fs'
 import type { DType } from '../src/core/dtype.js'
 import { allOps } from '../src/ops/all.js'
 import { commonOps } from '../src/ops/common.js'
@@ -53,9 +53,8 @@ const rows = (allOps as readonly OpDefinition[])
   })
   .sort((a, b) => a.localeCompare(b))
 
-writeFileSync(
-  new URL('../docs/operators.md', import.meta.url),
-  `# Operators
+const file = new URL('../docs/operators.md', import.meta.url)
+const page = `# Operators
 
 Written by \`npm run operators\` from the definitions in \`src/ops\`. "Kernel" is WebAssembly, "TypeScript" serves the types that have no kernel; models on float16
 and bfloat16 run on float32 ones. The set \`common\` is registered everywhere, \`all\` in Node when a model needs it and elsewhere by
@@ -77,5 +76,11 @@ ${rows.join('\n')}
 | BatchNormalization with \`spatial\` 0 that trains | refused: running statistics per element |
 | complex numbers in arithmetic, Resize and Unique | ONNX defines no arithmetic on them; the other two are refused |
 | \`do_rotary\` of Attention and QAttention (com.microsoft) | refused |
-`,
-)
+`
+
+if (!process.argv.includes('--check')) {
+  writeFileSync(file, page)
+} else if (readFileSync(file, 'utf8') !== page) {
+  console.error('docs/operators.md is stale: npm run operators')
+  process.exitCode = 1
+}
