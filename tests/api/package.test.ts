@@ -68,8 +68,14 @@ describe('the package', () => {
         'dist/third-party-licenses.txt',
       ]),
     )
-    expect(packed.files.filter((file) => /debug|\.ts$/.test(file) && !file.startsWith('dist/types/'))).toEqual([])
-    expect(packed.files.filter((file) => !/^dist\/|^[\w.]+$/.test(file))).toEqual([])
+    expect(packed.files.filter((file) => /debug|\.ts$/.test(file) && !/^(dist\/types|examples)\//.test(file))).toEqual(
+      [],
+    )
+    expect(
+      packed.files.filter(
+        (file) => !/^dist\/|^[\w.]+$|^docs\/(?!api|node_modules).*\.md$|^examples\/[\w/.-]+$/.test(file),
+      ),
+    ).toEqual([])
   })
 
   test('needs no scripts and no other package to install', () => {
