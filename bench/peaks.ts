@@ -1,7 +1,8 @@
 import { Context } from '../bindings/context.js'
 import type { WasmAddress } from '../bindings/address.js'
-import { chooseBuild, loadModule, type Build } from '../bindings/module.js'
+import { chooseBuild, loadModule, type Build, type TrainKernels } from '../bindings/module.js'
 import { platform } from '../src/platform/platform.js'
+import { trainWasmFile } from '../src/platform/train-wasm-files.js'
 
 const FLOPS = { peak_madd: 312, peak_add: 52 }
 
@@ -22,10 +23,16 @@ export class Peaks {
   private buffer: WasmAddress | 0 = 0
   private bytes = 0
 
-  private constructor(private readonly context: Context) {}
+  private readonly kernels: TrainKernels
+
+  private constructor(private readonly context: Context) {
+    // The loops stand in the training builds, so that nobody downloads them to run a model.
+    this.kernels = context.kernels as TrainKernels
+  }
 
   static async create(build: Build | 'auto'): Promise<Peaks> {
-    return new Peaks(new Context(await loadModule(chooseBuild(build, false), platform().wasm)))
+    const source = (chosen: Build) => platform().readKernels(trainWasmFile(chosen))
+    return new Peaks(new Context(await loadModule(chooseBuild(build, false), source, 'train')))
   }
 
   get build(): Build {
@@ -44,7 +51,7 @@ export class Peaks {
     // A fixed amount near a millisecond: long enough for the clock, short enough to stay in one mood of the machine.
     const iterations = Math.round(4e7 / FLOPS[kernel])
     const start = performance.now()
-    this.context.kernels[kernel](iterations)
+    this.kernels[kernel](iterations)
     return ((performance.now() - start) * flops) / (iterations * FLOPS[kernel])
   }
 
@@ -58,11 +65,11 @@ export class Peaks {
       this.bytes = size
       // Pages that were never written are all the same page of zeros.
       context.bytes(this.buffer, size).fill(1)
-      context.kernels.peak_read(this.buffer, size)
+      this.kernels.peak_read(this.buffer, size)
     }
     const runs = Math.max(1, Math.ceil(16e6 / size))
     const start = performance.now()
-    for (let i = 0; i < runs; i++) context.kernels.peak_read(this.buffer, size)
+    for (let i = 0; i < runs; i++) this.kernels.peak_read(this.buffer, size)
     return (performance.now() - start) / runs
   }
 }

@@ -24,7 +24,6 @@ export { lrn_f32, lrn_scratch_size } from "../norm/lrn";
 export { matmul_batched_f32, matmul_batched_scratch_size } from "../matmul/batched";
 export { heap_base, is_relaxed } from "../lib/memory";
 export { affine_channels_first_f32, affine_channels_last_f32, batch_norm_coefficients_f32, group_norm_f32, group_norm_last_f32, group_norm_last_scratch_size, layer_norm_f32, rms_norm_f32 } from "../norm/norm";
-export { peak_add, peak_madd, peak_read } from "../lib/peak";
 export { average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool_f32, max_pool_f32, max_pool_indices_f32 } from "../pool/pool";
 export { dequantize_linear, dynamic_quantize_linear, quantize_linear } from "../quantize/quantize";
 export { add_q8, global_average_pool_q8, mean_q8, sum_q8 } from "../quantize/add";

@@ -1,5 +1,7 @@
-// The ABI of the training builds: everything an inference may call, and gradients, losses and optimisers besides.
+// The ABI of the training builds: everything an inference may call, and gradients, losses and optimisers besides; and what measures a machine, which
+// nobody should download to run a model.
 export * from "./inference";
+export { peak_add, peak_madd, peak_read } from "../lib/peak";
 export { attention_dropout_f32, attention_dropout_scratch_size, attention_gradient_f32, attention_gradient_scratch_size } from "../attention/gradient";
 export { conv_flip_f32, conv_weight_gradient_f32, depthwise_input_gradient_f32, depthwise_weight_gradient_f32 } from "../conv/gradient";
 export { binary_gradient_f32, equal_gradient_f32 } from "../elementwise/binary-gradient";
