@@ -1,6 +1,7 @@
 /**
  * Lanewise for Node: every operator, models from the file system.
  *
+ * @module lanewise
  * @packageDocumentation
  */
 import { loadMoreOps } from './api/more-ops.js'

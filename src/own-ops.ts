@@ -1,6 +1,7 @@
 /**
  * Operators of your own: `import { registerOp } from 'lanewise/ops'`. docs/guides/own-operators.md shows both forms, functions of tensors and kernel calls.
  *
+ * @module lanewise/ops
  * @packageDocumentation
  */
 import { fromSimple, type SimpleOp } from './api/simple-op.js'

@@ -5,6 +5,7 @@
  * @example
  * import { Adam, Conv2d, DataLoader, Device, fit, loadMnist } from 'lanewise/train'
  *
+ * @module lanewise/train
  * @packageDocumentation
  */
 // Finds the kernels, and registers every operator: models are exported by them.

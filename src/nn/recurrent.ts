@@ -223,7 +223,7 @@ export class LSTM extends Recurrent {
     super({ op: LstmOp, gates: 4, order: [0, 3, 1, 2], states: 2, attributes }, inputSize, hiddenSize, options)
   }
 
-  /** @param h - the states before: [layers · directions, N, hidden] each. */
+  /** @param state - hidden and cell states before: [layers · directions, N, hidden] each; zeros if left out. */
   forward(
     x: Variable,
     state?: readonly [h: Variable, c: Variable],

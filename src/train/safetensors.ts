@@ -238,7 +238,11 @@ export function safetensorsPieces(
   return [head, ...bodies]
 }
 
-/** Writes a safetensors file in memory. Errors as {@link safetensorsPieces}. */
+/**
+ * Writes a safetensors file in memory.
+ *
+ * @throws LanewiseError `E_UNSUPPORTED` for types that the format does not have; `E_VALUE` for the reserved name.
+ */
 export function encodeSafetensors(
   tensors: Iterable<readonly [string, Tensor]>,
   metadata: Readonly<Record<string, string>> = {},
