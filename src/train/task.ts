@@ -43,7 +43,7 @@ export interface Task {
 /** Names of the options of a task. @internal */
 export const taskOptions = ['output', 'loss', 'lossWeights', 'label', 'scores', 'classAxis', 'ignoreIndex', 'mask']
 
-/** A task of which all is said. @internal */
+/** A task of which all is said: what metrics are given. */
 export type ResolvedTask = Task & { readonly ownLoss: boolean }
 
 /** Scores of classes for the first field of a batch, and the right classes in the field "label". */
