@@ -1,5 +1,5 @@
-// Numbers that both sides of the boundary name: read by the AssemblyScript compiler and by TypeScript alike, so there are no
-// type annotations here. A code is part of the ABI; new ones go to the end of their list.
+// Numbers that both sides of the boundary name: read by the AssemblyScript compiler and by TypeScript alike, so there
+// are no type annotations here. A code is part of the ABI; new ones go to the end of their list.
 
 // Functions of one float32 element. `a` and `b` are the kernel's two scalars.
 export const UNARY_NONE = 0 // x
@@ -100,7 +100,8 @@ export const DIRECT_DOTS = 1 // a dot product per pixel and filter
 export const DIRECT_TAPS = 2 // one input channel: four pixels to a vector
 export const DIRECT_TILES = 3 // a register tile over all kernel rows
 
-// The table of a window that slides over images (lib/window.ts): pitches, channels, then sizes of three axes each, depth first.
+// The table of a window that slides over images (lib/window.ts): pitches, channels, then sizes of three axes each,
+// depth first.
 export const WINDOW_X_PITCH = 0
 export const WINDOW_Y_PITCH = 1
 export const WINDOW_RESIDUAL_PITCH = 2
@@ -172,7 +173,8 @@ export const ATTENTION_KEPT = 34
 export const ATTENTION_AS_WRITTEN = 35 // not 0: NaN where products and a softmax by themselves would make it
 export const ATTENTION_ENTRIES = 36
 
-// Where, with `ends`, the queries of an example stand that has fewer keys than queries: from its first key on, or up to its last.
+// Where, with `ends`, the queries of an example stand that has fewer keys than queries: from its first key on, or up to
+// its last.
 export const CAUSAL_FROM_FIRST = 1
 export const CAUSAL_TO_LAST = 2
 

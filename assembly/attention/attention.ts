@@ -1,16 +1,17 @@
-// Scaled dot-product attention (Vaswani et al., 2017) over tiles: a block of queries passes over blocks of keys, and the softmax is kept up
-// to date on the way (M. Milakov and N. Gimelshein, "Online normalizer calculation for softmax", 2018; T. Dao et al., "FlashAttention", 2022), so
-// that scores exist for one tile only.
+// Scaled dot-product attention (Vaswani et al., 2017) over tiles: a block of queries passes over blocks of keys, and
+// the softmax is kept up to date on the way (M. Milakov and N. Gimelshein, "Online normalizer calculation for softmax",
+// 2018; T. Dao et al., "FlashAttention", 2022), so that scores exist for one tile only.
 //
-// Both kernels read sizes and strides, in elements, from a table of i32 (ATTENTION_* in codes.ts): heads may lie in any way. The mask (or 0) is
-// added to the scores (float32), or puts ATTENTION_FILL in a score's place where it is false (bytes); its strides may be 0. Query i of an example with `keys` keys sees keys
-// up to i + ATTENTION_CAUSAL; `ends` (int32 per example, or 0), with ATTENTION_ENDS added, is how many of its keys an example has. A query that
-// may see nothing gives zeros, or NaN if ATTENTION_AS_WRITTEN. The range [begin, end) is over examples × heads of keys; every one of these serves
-// ATTENTION_GROUP heads of queries.
+// Both kernels read sizes and strides, in elements, from a table of i32 (ATTENTION_* in codes.ts): heads may lie in any
+// way. The mask (or 0) is added to the scores (float32), or puts ATTENTION_FILL in a score's place where it is false
+// (bytes); its strides may be 0. Query i of an example with `keys` keys sees keys up to i + ATTENTION_CAUSAL; `ends`
+// (int32 per example, or 0), with ATTENTION_ENDS added, is how many of its keys an example has. A query that may see
+// nothing gives zeros, or NaN if ATTENTION_AS_WRITTEN. The range [begin, end) is over examples × heads of keys; every
+// one of these serves ATTENTION_GROUP heads of queries.
 import {
-  ATTENTION_AS_WRITTEN,
-  ATTENTION_CAUSAL, ATTENTION_ENDS, ATTENTION_FILL, ATTENTION_GROUP, ATTENTION_IS_CAUSAL, ATTENTION_K, ATTENTION_KEYS, ATTENTION_KV_HEADS, ATTENTION_MASK,
-  ATTENTION_MASK_KIND, ATTENTION_Q, ATTENTION_QUERIES, ATTENTION_SCALE, ATTENTION_SIZE, ATTENTION_SOFTCAP, ATTENTION_V, ATTENTION_VALUE_SIZE, ATTENTION_WINDOW, ATTENTION_Y,
+  ATTENTION_AS_WRITTEN, ATTENTION_CAUSAL, ATTENTION_ENDS, ATTENTION_FILL, ATTENTION_GROUP, ATTENTION_IS_CAUSAL,
+  ATTENTION_K, ATTENTION_KEYS, ATTENTION_KV_HEADS, ATTENTION_MASK, ATTENTION_MASK_KIND, ATTENTION_Q, ATTENTION_QUERIES,
+  ATTENTION_SCALE, ATTENTION_SIZE, ATTENTION_SOFTCAP, ATTENTION_V, ATTENTION_VALUE_SIZE, ATTENTION_WINDOW, ATTENTION_Y,
   CAUSAL_FROM_FIRST, MASK_ADDED, UNARY_AFFINE, UNARY_NONE, UNARY_TANH,
 } from "../abi/codes";
 import { gemm_pack_f32, gemm_packed_size } from "../matmul/gemm";
@@ -20,7 +21,10 @@ import { gemv_rows_f32, gemv_transposed_f32 } from "../matmul/gemv";
 import { constant, load_some, madd, max_lanes, store_some, sum_lanes } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 
-/** Queries and keys of a tile: scores, queries and results of one take about three quarters of a first-level cache of 32 kB. */
+/**
+ * Queries and keys of a tile: scores, queries and results of one take about three quarters of a first-level cache of 32
+ * kB.
+ */
 const ROWS: i32 = MR * 6;
 const COLUMNS: i32 = 256;
 
@@ -41,7 +45,8 @@ export function scalar(table: usize, index: i32): f32 {
 // @ts-ignore: decorator
 @inline
 export function offset_of(table: usize, strides: i32, b: i32, h: i32, i: i32): usize {
-  return (<usize>b * entry(table, strides) + <usize>h * entry(table, strides + 1) + <usize>i * entry(table, strides + 2)) << 2;
+  return (<usize>b * entry(table, strides) + <usize>h * entry(table, strides + 1)
+    + <usize>i * entry(table, strides + 2)) << 2;
 }
 
 /** How many keys an example has. */
@@ -103,8 +108,9 @@ export function largest(s: usize, n: i32): f32 {
   return most;
 }
 
-// e^x for x ≤ 0 as 2^(n + r): with log₂e multiplied in there is nothing to reduce but n = round(t). 2^r is 1 + r·p(r) (scripts/minimax.ts, error
-// 2^−23.4, and of t·2^−24 from the rounding of t, which for probabilities that count is less), and a power below 2^−126 is 0.
+// e^x for x ≤ 0 as 2^(n + r): with log₂e multiplied in there is nothing to reduce but n = round(t). 2^r is 1 + r·p(r)
+// (scripts/minimax.ts, error 2^−23.4, and of t·2^−24 from the rounding of t, which for probabilities that count is
+// less), and a power below 2^−126 is 0.
 const EXP2: usize = memory.data<f32>([
   1.44269504, -127, 12582912 + 127, // log₂e, the least t, what rounds
   0.693147004, 0.240222424, 0.0555073358, 0.00967151299, 0.00132647273, 1, // 3: p and its constant
@@ -166,38 +172,52 @@ export function scale_row(x: usize, step: i32, y: usize, n: i32, scale: f32): vo
 
 /** Bytes of scratch for attention_f32. */
 export function attention_scratch_size(keys: i32, size: i32, valueSize: i32): usize {
-  return gemm_packed_size(size, keys) + gemm_packed_size(keys, valueSize) + (<usize>ROWS * (COLUMNS + size + ((valueSize + 7) & -8) + 2) << 2);
+  return gemm_packed_size(size, keys) + gemm_packed_size(keys, valueSize)
+    + (<usize>ROWS * (COLUMNS + size + ((valueSize + 7) & -8) + 2) << 2);
 }
 
 /**
- * What the weights of a row are divided by, inverted: `total` is their sum, taken relative to the largest score. A sink is the score of one more key, whose
- * value is 0.
+ * What the weights of a row are divided by, inverted: `total` is their sum, taken relative to the largest score. A sink
+ * is the score of one more key, whose value is 0.
  */
 function share_of(table: usize, total: f32, most: f32, sinks: usize, h: i32): f32 {
   if (total == 0) return entry(table, ATTENTION_AS_WRITTEN) && entry(table, ATTENTION_KEYS) ? NaN : 0;
   if (!sinks) return <f32>1 / total;
   const sink = load<f32>(sinks + ((<usize>h) << 2)), both = max(most, sink);
-  const own = f32x4.extract_lane(exp_down(f32x4.splat(most - both)), 0), other = f32x4.extract_lane(exp_down(f32x4.splat(sink - both)), 0);
+  const own = f32x4.extract_lane(exp_down(f32x4.splat(most - both)), 0);
+  const other = f32x4.extract_lane(exp_down(f32x4.splat(sink - both)), 0);
   return own / (total * own + other);
 }
 
-/** See the top of this file. softcap 0 is none; otherwise scores become softcap · tanh(score / softcap). `sinks` (or 0) has one per head of queries. */
+/**
+ * See the top of this file. softcap 0 is none; otherwise scores become softcap · tanh(score / softcap). `sinks` (or 0)
+ * has one per head of queries.
+ */
 export function attention_f32(
   q: usize, k: usize, v: usize, mask: usize, sinks: usize, ends: usize, y: usize, table: usize, begin: i32, end: i32,
   scratch: usize,
 ): void {
   const scale = scalar(table, ATTENTION_SCALE), softcap = scalar(table, ATTENTION_SOFTCAP);
-  const group = entry(table, ATTENTION_GROUP), heads = entry(table, ATTENTION_KV_HEADS), queries = entry(table, ATTENTION_QUERIES);
-  const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE), all = entry(table, ATTENTION_KEYS);
-  const packedK = scratch, packedV = packedK + gemm_packed_size(size, all), rest = packedV + gemm_packed_size(all, valueSize);
+  const group = entry(table, ATTENTION_GROUP), heads = entry(table, ATTENTION_KV_HEADS);
+  const queries = entry(table, ATTENTION_QUERIES);
+  const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE);
+  const all = entry(table, ATTENTION_KEYS);
+  const packedK = scratch, packedV = packedK + gemm_packed_size(size, all);
+  const rest = packedV + gemm_packed_size(all, valueSize);
   const kRow = entry(table, ATTENTION_K + 2), vRow = entry(table, ATTENTION_V + 2);
   for (let index = begin; index < end; index++) {
     const b = index / heads, head = index % heads, keys = keys_of(table, ends, b);
-    gemm_pack_f32(k + offset_of(table, ATTENTION_K, b, head, 0), entry(table, ATTENTION_K + 3), kRow, size, keys, packedK);
-    gemm_pack_f32(v + offset_of(table, ATTENTION_V, b, head, 0), vRow, entry(table, ATTENTION_V + 3), keys, valueSize, packedV);
+    gemm_pack_f32(
+      k + offset_of(table, ATTENTION_K, b, head, 0), entry(table, ATTENTION_K + 3), kRow, size, keys, packedK,
+    );
+    gemm_pack_f32(
+      v + offset_of(table, ATTENTION_V, b, head, 0), vRow, entry(table, ATTENTION_V + 3), keys, valueSize, packedV,
+    );
     for (let h = head * group; h < (head + 1) * group; h++) {
       for (let i = 0; i < queries; i += ROWS) {
-        attend_rows(q, packedK, packedV, mask, sinks, ends, y, table, scale, softcap, b, h, i, min(ROWS, queries - i), keys, rest);
+        attend_rows(
+          q, packedK, packedV, mask, sinks, ends, y, table, scale, softcap, b, h, i, min(ROWS, queries - i), keys, rest,
+        );
       }
     }
   }
@@ -226,21 +246,27 @@ export function has_nan(x: usize, n: i32): bool {
   return v128.any_true(odd);
 }
 
-/** y[0 … width) += Σ p[j]·v[j] over the `n` keys that have a weight: what a query may not see does not reach it, not even as NaN. */
+/**
+ * y[0 … width) += Σ p[j]·v[j] over the `n` keys that have a weight: what a query may not see does not reach it, not
+ * even as NaN.
+ */
 export function add_seen(p: usize, n: i32, v: usize, vRow: i32, y: usize, width: i32): void {
   for (let j = 0; j < n; j++, p += 4, v += vRow << 2) {
     const weight = load<f32>(p);
     if (weight == 0) continue;
-    for (let at: usize = 0, end = <usize>width << 2; at < end; at += 4) store<f32>(y + at, load<f32>(y + at) + weight * load<f32>(v + at));
+    for (let at: usize = 0, end = <usize>width << 2; at < end; at += 4) store<f32>(
+      y + at, load<f32>(y + at) + weight * load<f32>(v + at),
+    );
   }
 }
 
 /** One block of queries. */
 function attend_rows(
-  q: usize, packedK: usize, packedV: usize, mask: usize, sinks: usize, ends: usize, y: usize, table: usize, scale: f32, softcap: f32, b: i32, h: i32,
-  first: i32, rows: i32, keys: i32, scratch: usize,
+  q: usize, packedK: usize, packedV: usize, mask: usize, sinks: usize, ends: usize, y: usize, table: usize, scale: f32,
+  softcap: f32, b: i32, h: i32, first: i32, rows: i32, keys: i32, scratch: usize,
 ): void {
-  const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE), width = (valueSize + 7) & -8;
+  const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE);
+  const width = (valueSize + 7) & -8;
   const scores = scratch, scaled = scores + (ROWS * COLUMNS << 2), sums = scaled + (ROWS * size << 2);
   const most = sums + (ROWS * width << 2), totals = most + (ROWS << 2);
   const factor = softcap != 0 ? scale / softcap : scale;
@@ -292,7 +318,9 @@ function attend_rows(
         if (now == -Infinity) continue;
         limit_scores(row, columns, mask, ends, table, softcap, b, h, first + i, keys, key);
         exp_sum(row, columns, now);
-        for (let j = 0; j < width; j += 8) add_seen(row, columns, packedV + ((<usize>j * keys + (<usize>key << 3)) << 2), 8, sums + ((i * width + j) << 2), 8);
+        for (let j = 0; j < width; j += 8) add_seen(
+          row, columns, packedV + ((<usize>j * keys + (<usize>key << 3)) << 2), 8, sums + ((i * width + j) << 2), 8,
+        );
       }
     }
   }
@@ -302,10 +330,15 @@ function attend_rows(
   }
 }
 
-/** Scores of a block of queries and whole panels of keys: the packed keys end in zeros, and what comes of them is not read. */
+/**
+ * Scores of a block of queries and whole panels of keys: the packed keys end in zeros, and what comes of them is not
+ * read.
+ */
 function score_block(scaled: usize, packedK: usize, size: i32, scores: usize, rows: i32, key: i32, columns: i32): void {
   for (let j = 0; j < columns; j += 8) {
-    panel_rows(scaled, size << 2, packedK + (<usize>(key + j) * size << 2), size, scores + (j << 2), COLUMNS << 2, rows, false);
+    panel_rows(
+      scaled, size << 2, packedK + (<usize>(key + j) * size << 2), size, scores + (j << 2), COLUMNS << 2, rows, false,
+    );
   }
 }
 
@@ -315,21 +348,23 @@ export function attention_vector_scratch_size(keys: i32, rows: i32): usize {
 }
 
 /**
- * The same for few queries, as when a text is continued word by word: keys and values are read once as they lie, where their vectors, and
- * those of the queries, are contiguous.
+ * The same for few queries, as when a text is continued word by word: keys and values are read once as they lie, where
+ * their vectors, and those of the queries, are contiguous.
  */
 export function attention_vector_f32(
   q: usize, k: usize, v: usize, mask: usize, sinks: usize, ends: usize, y: usize, table: usize, begin: i32, end: i32,
   scratch: usize,
 ): void {
   const scale = scalar(table, ATTENTION_SCALE), softcap = scalar(table, ATTENTION_SOFTCAP);
-  const group = entry(table, ATTENTION_GROUP), heads = entry(table, ATTENTION_KV_HEADS), queries = entry(table, ATTENTION_QUERIES);
+  const group = entry(table, ATTENTION_GROUP), heads = entry(table, ATTENTION_KV_HEADS);
+  const queries = entry(table, ATTENTION_QUERIES);
   const size = entry(table, ATTENTION_SIZE), valueSize = entry(table, ATTENTION_VALUE_SIZE);
   const kRow = entry(table, ATTENTION_K + 2), vRow = entry(table, ATTENTION_V + 2);
   const factor = softcap != 0 ? scale / softcap : scale;
   // With one query the heads that share keys are the rows of one product.
   const rows = queries == 1 ? group : queries, times = queries == 1 ? 1 : group;
-  const qRow = entry(table, ATTENTION_Q + (queries == 1 ? 1 : 2)), yRow = entry(table, ATTENTION_Y + (queries == 1 ? 1 : 2));
+  const qRow = entry(table, ATTENTION_Q + (queries == 1 ? 1 : 2));
+  const yRow = entry(table, ATTENTION_Y + (queries == 1 ? 1 : 2));
   for (let index = begin; index < end; index++) {
     const b = index / heads, head = index % heads, keys = keys_of(table, ends, b);
     const kAt = k + offset_of(table, ATTENTION_K, b, head, 0), vAt = v + offset_of(table, ATTENTION_V, b, head, 0);
@@ -337,13 +372,16 @@ export function attention_vector_f32(
       const h = head * group + turn;
       const last = last_of(table, ends, keys, queries - 1);
       gemv_transposed_f32(
-        q + offset_of(table, ATTENTION_Q, b, h, 0), qRow, kAt, kRow, 0, 0, 0, scratch, last, rows, size, 0, last, UNARY_AFFINE, factor, 0,
+        q + offset_of(table, ATTENTION_Q, b, h, 0), qRow, kAt, kRow, 0, 0, 0, scratch, last, rows, size, 0, last,
+        UNARY_AFFINE, factor, 0,
       );
       for (let i = 0; i < rows; i++) {
         const row = scratch + (<usize>i * last << 2), query = queries == 1 ? 0 : i, own = queries == 1 ? h + i : h;
         limit_scores(row, last, mask, ends, table, softcap, b, own, query, keys, 0);
         const now = largest(row, last);
-        if (now == -Infinity && !entry(table, ATTENTION_AS_WRITTEN) && !has_nan(row, last)) memory.fill(row, 0, last << 2);
+        if (now == -Infinity && !entry(table, ATTENTION_AS_WRITTEN) && !has_nan(row, last)) memory.fill(
+          row, 0, last << 2,
+        );
         else scale_row(row, 1, row, last, share_of(table, exp_sum(row, last, now), now, sinks, own));
       }
       const to = y + offset_of(table, ATTENTION_Y, b, h, 0);

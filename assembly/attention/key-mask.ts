@@ -1,9 +1,10 @@
 // Masks of keys as ONNX Runtime's attention operators have them, made into what is added to scores.
 
 /**
- * y [batch, rows, keys] ← 0 where a mask (int32) lets a key be seen, `filter` where not. With `bounds` 1 the mask holds how many keys each example has; with 2
- * the ends of all examples and then their first keys. With 0 it holds a number for each key, above 0 if that is seen, whose examples and rows are so many
- * elements apart; a row distance of 0 repeats a row.
+ * y [batch, rows, keys] ← 0 where a mask (int32) lets a key be seen, `filter` where not. With `bounds` 1 the mask holds
+ * how many keys each example has; with 2 the ends of all examples and then their first keys. With 0 it holds a number
+ * for each key, above 0 if that is seen, whose examples and rows are so many elements apart; a row distance of 0
+ * repeats a row.
  */
 export function key_mask_f32(
   mask: usize, bounds: i32, exampleStride: i32, rowStride: i32, y: usize, filter: f32, batch: i32, rows: i32, keys: i32,

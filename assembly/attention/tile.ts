@@ -1,18 +1,20 @@
-// The product inside attention.ts: one panel of eight columns against many rows, without the choices of gemm-tile.ts. With the 64 steps of
-// k that a head has, what a tile costs besides its multiplications would be a fifth of it.
+// The product inside attention.ts: one panel of eight columns against many rows, without the choices of gemm-tile.ts.
+// With the 64 steps of k that a head has, what a tile costs besides its multiplications would be a fifth of it.
 import { madd } from "../lib/simd";
 import { MR } from "../matmul/gemm-tile";
 
 /**
- * c[rows, 8] = a[rows, k] · b[k, 8], or added to c. `rows` is rounded up to a multiple of MR, and so many rows are read and written. `lda` and
- * `ldc` are in bytes.
+ * c[rows, 8] = a[rows, k] · b[k, 8], or added to c. `rows` is rounded up to a multiple of MR, and so many rows are read
+ * and written. `lda` and `ldc` are in bytes.
  *
- * (The exits that are never taken, since `b` is an address, keep V8 from moving all loads to the start; see gemm-tile.ts.)
+ * (The exits that are never taken, since `b` is an address, keep V8 from moving all loads to the start; see
+ * gemm-tile.ts.)
  */
 export function panel_rows(a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, add: bool): void {
   const end = b + (k << 5), main = end - 96;
   for (; rows > 0; rows -= MR) {
-    let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00, c40 = c00, c41 = c00;
+    let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00, c30 = c00, c31 = c00, c40 = c00;
+    let c41 = c00;
     let c50 = c00, c51 = c00;
     let a0 = a, a1 = a0 + lda, a2 = a1 + lda, a3 = a2 + lda, a4 = a3 + lda, a5 = MR > 5 ? a4 + lda : a4, p = b;
     if (k >= 4) {

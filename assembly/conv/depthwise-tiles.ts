@@ -4,7 +4,8 @@ import { madd } from "../lib/simd";
 // @ts-ignore: decorator
 @inline
 function put(
-  y: usize, pitch: i32, n: i32, low: v128, high: v128, a0: v128, a1: v128, a2: v128, a3: v128, a4: v128, a5: v128, a6: v128,
+  y: usize, pitch: i32, n: i32, low: v128, high: v128, a0: v128, a1: v128, a2: v128, a3: v128, a4: v128, a5: v128,
+  a6: v128,
 ): void {
   // pmax(a, low) is a < low ? low : a, so a NaN in a stays.
   v128.store(y, f32x4.pmin(f32x4.pmax(a0, low), high));
@@ -28,14 +29,14 @@ function put(
   v128.store(y, f32x4.pmin(f32x4.pmax(a6, low), high));
 }
 
-// One column of TILE outputs of `blocks` times four channels, per kernel width and stride. `p` is the first input pixel under the first
-// of `height` kernel rows, `px` the bytes between pixels, `down` the bytes from one kernel row to the next, `end` and `size` where the ring
-// wraps. Each input pixel is loaded once and added to all the outputs that see it, so that few registers are live and the order of loads
-// leaves V8 nothing to hoist.
+// One column of TILE outputs of `blocks` times four channels, per kernel width and stride. `p` is the first input pixel
+// under the first of `height` kernel rows, `px` the bytes between pixels, `down` the bytes from one kernel row to the
+// next, `end` and `size` where the ring wraps. Each input pixel is loaded once and added to all the outputs that see
+// it, so that few registers are live and the order of loads leaves V8 nothing to hoist.
 
 export function tile_3x1(
-  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
-  pitch: i32, n: i32, low: f32, high: f32,
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize,
+  y: usize, pitch: i32, n: i32, low: f32, high: f32,
 ): void {
   let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
   for (; blocks > 0; blocks--) {
@@ -95,8 +96,8 @@ export function tile_3x1(
 }
 
 export function tile_3x2(
-  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
-  pitch: i32, n: i32, low: f32, high: f32,
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize,
+  y: usize, pitch: i32, n: i32, low: f32, high: f32,
 ): void {
   let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
   for (; blocks > 0; blocks--) {
@@ -159,11 +160,12 @@ export function tile_3x2(
 }
 
 /**
- * Two outputs of a 3×3 kernel at stride 2, sixteen channels at a time: few streams, each of whole cache lines, for images from beyond the
- * second-level cache. The exits are never taken, see gemm-tile.ts.
+ * Two outputs of a 3×3 kernel at stride 2, sixteen channels at a time: few streams, each of whole cache lines, for
+ * images from beyond the second-level cache. The exits are never taken, see gemm-tile.ts.
  */
 export function tile_3x2_lines(
-  p: usize, px: i32, down: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize, pitch: i32, low: f32, high: f32,
+  p: usize, px: i32, down: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize, pitch: i32,
+  low: f32, high: f32,
 ): void {
   let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
   for (; blocks > 0; blocks -= 4) {
@@ -232,15 +234,16 @@ export function tile_3x2_lines(
 }
 
 function tile_5x1(
-  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
-  pitch: i32, n: i32, low: f32, high: f32,
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize,
+  y: usize, pitch: i32, n: i32, low: f32, high: f32,
 ): void {
   let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
   for (; blocks > 0; blocks--) {
     let row = p, wp = w;
     let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
     for (let kh = height; kh > 0; kh--) {
-      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32), w3 = v128.load(wp, 48), w4 = v128.load(wp, 64);
+      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32), w3 = v128.load(wp, 48);
+      let w4 = v128.load(wp, 64);
       wp += 80;
       let q = row;
       let v = v128.load(q);
@@ -311,15 +314,16 @@ function tile_5x1(
 }
 
 function tile_5x2(
-  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
-  pitch: i32, n: i32, low: f32, high: f32,
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize,
+  y: usize, pitch: i32, n: i32, low: f32, high: f32,
 ): void {
   let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
   for (; blocks > 0; blocks--) {
     let row = p, wp = w;
     let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
     for (let kh = height; kh > 0; kh--) {
-      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32), w3 = v128.load(wp, 48), w4 = v128.load(wp, 64);
+      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32), w3 = v128.load(wp, 48);
+      let w4 = v128.load(wp, 64);
       wp += 80;
       let q = row;
       let v = v128.load(q);
@@ -440,8 +444,8 @@ function tile_any(
 // @ts-ignore: decorator
 @inline
 export function tile(
-  kind: i32, p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, kh: i32, blocks: i32, wBlock: i32, bias: usize,
-  y: usize, pitch: i32, n: i32, low: f32, high: f32, kw: i32, step: i32, right: i32,
+  kind: i32, p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, kh: i32, blocks: i32, wBlock: i32,
+  bias: usize, y: usize, pitch: i32, n: i32, low: f32, high: f32, kw: i32, step: i32, right: i32,
 ): void {
   if (kind == 1) tile_3x1(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
   else if (kind == 2) tile_3x2(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);

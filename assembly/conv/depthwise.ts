@@ -1,16 +1,18 @@
 // Depthwise convolution, channels-last.
 //
 // Thirty-two channels at a time, the input rows under the kernel are copied into a ring of zero-padded rows.
-// That one copy removes every edge case from the arithmetic, makes the pixel distance a constant (all offsets become immediates), and
-// avoids the cache-set conflicts of pixel pitches like 512 or 1024 floats, where direct reading falls to a third of the speed
-// (docs/performance/depthwise.md).
+// That one copy removes every edge case from the arithmetic, makes the pixel distance a constant (all offsets become
+// immediates), and avoids the cache-set conflicts of pixel pitches like 512 or 1024 floats, where direct reading falls
+// to a third of the speed (docs/performance/depthwise.md).
 import { UNARY_CLIP, UNARY_NONE, UNARY_RELU } from "../abi/codes";
 import { tile, tile_3x1, tile_3x2, tile_3x2_lines } from "./depthwise-tiles";
 import { load_some, store_some } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 import { window_at } from "../lib/window";
 
-/** Output pixels of one register tile. Seven accumulators leave room for five weights; common widths are multiples of 7. */
+/**
+ * Output pixels of one register tile. Seven accumulators leave room for five weights; common widths are multiples of 7.
+ */
 const TILE: i32 = 7;
 /** Bytes of an image that a second-level cache does not hold beside everything else. */
 const FAR: i32 = 1 << 20;
@@ -26,7 +28,8 @@ function ring_width(ow: i32, kw: i32, sw: i32, dw: i32): i32 {
 
 /** Bytes of scratch that depthwise_f32 needs. */
 export function depthwise_scratch_size(channels: i32, ow: i32, kh: i32, kw: i32, sw: i32, dh: i32, dw: i32): i32 {
-  return (((kh - 1) * dh + 1) * ring_width(ow, kw, sw, dw) + (ow + TILE - 1) / TILE * TILE) * PIXEL + ((channels + 3 & ~3) << 2);
+  return (((kh - 1) * dh + 1) * ring_width(ow, kw, sw, dw) + (ow + TILE - 1) / TILE * TILE) * PIXEL
+    + ((channels + 3 & ~3) << 2);
 }
 
 /** Floats of the packed weights of `channels` output channels. */
@@ -34,7 +37,10 @@ export function depthwise_packed_size(channels: i32, taps: i32): i32 {
   return ((channels + 3) & ~3) * taps;
 }
 
-/** ONNX weights [channels, 1, kh, kw] with taps = kh·kw, to blocks of four channels, each [taps][4]; channels past the end are zero. */
+/**
+ * ONNX weights [channels, 1, kh, kw] with taps = kh·kw, to blocks of four channels, each [taps][4]; channels past the
+ * end are zero.
+ */
 export function depthwise_pack_f32(w: usize, channels: i32, taps: i32, packed: usize): void {
   for (let c = 0; c < channels; c += 4) {
     for (let t = 0; t < taps; t++) {
@@ -83,7 +89,8 @@ function spread_row(x: usize, pitch: i32, row: usize, n: i32, channels: i32, fir
 
 /** A row of results that could not go straight to the output: residual, activation, exact channels. */
 function finish_row(
-  row: usize, n: i32, channels: i32, residual: usize, residualPitch: i32, y: usize, pitch: i32, act: i32, a: f32, b: f32,
+  row: usize, n: i32, channels: i32, residual: usize, residualPitch: i32, y: usize, pitch: i32, act: i32, a: f32,
+  b: f32,
 ): void {
   let tail = channels & 3, whole = channels - tail;
   if (residual) {
@@ -102,16 +109,18 @@ function finish_row(
 }
 
 /**
- * x[n, height, width, channels / multiplier] → y[n, oh, ow, channels]; `w` from depthwise_pack_f32; `bias` and `residual` (shaped like y)
- * may be 0. y = act(conv + bias + residual). Pitches are the floats between pixels. Padding below and to the right follows from oh and
- * ow. [begin, end) runs over n·oh output rows.
+ * x[n, height, width, channels / multiplier] → y[n, oh, ow, channels]; `w` from depthwise_pack_f32; `bias` and
+ * `residual` (shaped like y) may be 0. y = act(conv + bias + residual). Pitches are the floats between pixels. Padding
+ * below and to the right follows from oh and ow. [begin, end) runs over n·oh output rows.
  */
 export function depthwise_f32(
-  x: usize, w: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, a: f32, b: f32, begin: i32, end: i32, scratch: usize,
+  x: usize, w: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, a: f32, b: f32, begin: i32,
+  end: i32, scratch: usize,
 ): void {
   const s = window_at(window);
   let height = s.h, width = s.w, oh = s.oh, ow = s.ow, multiplier = s.outputs, channels = s.groups * multiplier;
-  let kh = s.kh, kw = s.kw, sh = s.strideH, sw = s.strideW, dh = s.dilationH, dw = s.dilationW, top = s.padH, left = s.padW;
+  let kh = s.kh, kw = s.kw, sh = s.strideH, sw = s.strideW, dh = s.dilationH, dw = s.dilationW, top = s.padH;
+  let left = s.padW;
   let kind = dw != 1 ? 0 : kw == 3 ? (sw == 1 ? 1 : sw == 2 ? 2 : 0) : kw == 5 ? (sw == 1 ? 3 : sw == 2 ? 4 : 0) : 0;
   let xPixel = s.xPitch << 2, yPixel = s.yPitch << 2, residualPixel = s.residualPitch << 2;
 
@@ -121,9 +130,9 @@ export function depthwise_f32(
   if (act == UNARY_NONE || !simple) low = -<f32>Infinity;
   if (!simple) high = <f32>Infinity;
 
-  // Output columns [inner, outer), whole tiles of them, see no padding. There 3×3 reads x directly, unless its pixels share too few cache
-  // sets: at stride 1, and at stride 2 where the image comes from beyond the second-level cache. Otherwise, and with more taps, the
-  // many streams cost more than the copy.
+  // Output columns [inner, outer), whole tiles of them, see no padding. There 3×3 reads x directly, unless its pixels
+  // share too few cache sets: at stride 1, and at stride 2 where the image comes from beyond the second-level cache.
+  // Otherwise, and with more taps, the many streams cost more than the copy.
   let inner = max((left + sw - 1) / sw + TILE - 1, 0) / TILE * TILE, outer = inner;
   let direct = kind == 1 || (kind == 2 && height * width * xPixel > FAR);
   if (direct && simple && multiplier == 1 && (channels & 3) == 0 && (xPixel & 1023) != 0) {
@@ -145,19 +154,29 @@ export function depthwise_f32(
       for (let o = first; o < last; o++) {
         let base = o * sh - top;
         let k0 = base < 0 ? min((dh - 1 - base) / dh, kh) : 0, k1 = min(max((height - base + dh - 1) / dh, k0), kh);
-        let p = xImage + ((base + k0 * dh) * width + inner * sw - left) * xPixel, t = yImage + (o * ow + inner) * yPixel;
+        let p = xImage + ((base + k0 * dh) * width + inner * sw - left) * xPixel;
+        let t = yImage + (o * ow + inner) * yPixel;
         let down = dh * width * xPixel, blocks = channels >> 2;
         if (sw == 2 && (channels & 15) == 0) {
           // An odd output at the end is computed with the one before it once more.
           for (let j = inner; j < outer; j += 2) {
             let at = min(j, outer - 2) - inner;
-            tile_3x2_lines(p + 2 * at * xPixel, xPixel, down, w + k0 * 48, k1 - k0, blocks, wBlock, biases, t + at * yPixel, yPixel, low, high);
+            tile_3x2_lines(
+              p + 2 * at * xPixel, xPixel, down, w + k0 * 48, k1 - k0, blocks, wBlock, biases, t + at * yPixel, yPixel,
+              low, high,
+            );
           }
           continue;
         }
         for (let j = inner; j < outer; j += TILE) {
-          if (sw == 1) tile_3x1(p, xPixel, down, usize.MAX_VALUE, 0, w + k0 * 48, k1 - k0, blocks, wBlock, biases, t, yPixel, TILE, low, high);
-          else tile_3x2(p, xPixel, down, usize.MAX_VALUE, 0, w + k0 * 48, k1 - k0, blocks, wBlock, biases, t, yPixel, TILE, low, high);
+          if (sw == 1) tile_3x1(
+            p, xPixel, down, usize.MAX_VALUE, 0, w + k0 * 48, k1 - k0, blocks, wBlock, biases, t, yPixel, TILE, low,
+            high,
+          );
+          else tile_3x2(
+            p, xPixel, down, usize.MAX_VALUE, 0, w + k0 * 48, k1 - k0, blocks, wBlock, biases, t, yPixel, TILE, low,
+            high,
+          );
           p += TILE * sw * xPixel;
           t += TILE * yPixel;
         }
@@ -175,7 +194,8 @@ export function depthwise_f32(
       let start = left - j0 * sw, inside = min(max(start, 0), columns), skipped = max(-start, 0);
       let copied = max(min(width - skipped, columns - inside), 0);
       for (let c = 0, group = 0; c < channels; c += group) {
-        // Channels past the last multiple of four are a group of their own: only that one cannot be stored in whole vectors.
+        // Channels past the last multiple of four are a group of their own: only that one cannot be stored in whole
+        // vectors.
         group = min(channels - c, GROUP);
         if (group > 4) group &= ~3;
         let blocks = (group + 3) >> 2, whole = simple && (group & 3) == 0;
@@ -200,8 +220,9 @@ export function depthwise_f32(
           let yRow = yImage + out * yPixel + (c << 2), target = whole ? yRow : staged, pitch = whole ? yPixel : PIXEL;
           for (let j = 0; j < j1 - j0; j += TILE) {
             tile(
-              kind, slot + j * sw * PIXEL, PIXEL, dh * rowBytes, ringEnd, size, w + (c * kh * kw << 2), kh, blocks, wBlock, biases + (c << 2),
-              target + j * pitch, pitch, min(j1 - j0 - j, TILE), low, high, kw, sw * PIXEL, dw * PIXEL,
+              kind, slot + j * sw * PIXEL, PIXEL, dh * rowBytes, ringEnd, size, w + (c * kh * kw << 2), kh, blocks,
+              wBlock, biases + (c << 2), target + j * pitch, pitch, min(j1 - j0 - j, TILE), low, high, kw, sw * PIXEL,
+              dw * PIXEL,
             );
           }
           if (!whole) {

@@ -1,13 +1,16 @@
-// Convolution of few filters or of wide kernels, channels-last, one group, not dilated. What a kernel row sees of a pixel is one run of
-// kw·inputs elements, and the runs of neighbouring pixels overlap: so input rows are copied once, with their padding, into a ring of
-// kh rows, and everything reads from there (or from the image itself, where a row needs no padding) without gathering.
+// Convolution of few filters or of wide kernels, channels-last, one group, not dilated. What a kernel row sees of a
+// pixel is one run of kw·inputs elements, and the runs of neighbouring pixels overlap: so input rows are copied once,
+// with their padding, into a ring of kh rows, and everything reads from there (or from the image itself, where a row
+// needs no padding) without gathering.
 //
 //   DIRECT_PRODUCTS  a matrix product per kernel row whose left side overlaps itself: for long runs
 //   DIRECT_TILES     a register tile over all kernel rows: for short runs
-//   DIRECT_DOTS      a dot product per pixel and filter, vectors along the run: for fewer filters than a tile of gemm-tile.ts is wide
-//   DIRECT_TAPS      one input channel: vectors along the pixels; rows are split by the remainder of the column by the stride
+//   DIRECT_DOTS      a dot product per pixel and filter, vectors along the run: for fewer filters than a tile is
+//                    wide (gemm-tile.ts)
+//   DIRECT_TAPS      one input channel: vectors along the pixels; rows are split by the remainder of
+//                    the column by the stride
 //
-// Which is chosen where: docs/performance/narrow.md.
+// Which is chosen where: src/ops/conv/variants.ts.
 import { DIRECT_DOTS, DIRECT_PRODUCTS, DIRECT_TAPS, DIRECT_TILES, UNARY_LEAKY_RELU, UNARY_NONE } from "../abi/codes";
 import { gemm_panels, TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
 import { conv_pack_f32, conv_packed_size } from "./im2col";
@@ -33,10 +36,13 @@ function vectors_of(run: i32): i32 {
 }
 
 /**
- * ONNX filters [outputs, inputs, kh, kw] → as conv_pack_f32, or pairs of filters (the last may be alone), for every kernel row, and for every
- * vector (DIRECT_DOTS) or every tap in the order of the split rows (DIRECT_TAPS), one filter after the other.
+ * ONNX filters [outputs, inputs, kh, kw] → as conv_pack_f32, or pairs of filters (the last may be alone), for every
+ * kernel row, and for every vector (DIRECT_DOTS) or every tap in the order of the split rows (DIRECT_TAPS), one filter
+ * after the other.
  */
-export function conv_direct_pack_f32(kind: i32, w: usize, outputs: i32, inputs: i32, kh: i32, kw: i32, strideW: i32, packed: usize): void {
+export function conv_direct_pack_f32(
+  kind: i32, w: usize, outputs: i32, inputs: i32, kh: i32, kw: i32, strideW: i32, packed: usize,
+): void {
   if (kind == DIRECT_PRODUCTS || kind == DIRECT_TILES) {
     conv_pack_f32(w, outputs, inputs, kh * kw, 1, packed);
     return;
@@ -77,7 +83,10 @@ function phase_length(kw: i32, strideW: i32, ow: i32): i32 {
   return (((ow + TAPS_PIXELS - 1) & -TAPS_PIXELS) + (kw - 1) / strideW + 3) & ~3;
 }
 
-/** Elements of a row of the ring, in whole vectors: as many channels as that are then read without crossing cache lines needlessly. */
+/**
+ * Elements of a row of the ring, in whole vectors: as many channels as that are then read without crossing cache lines
+ * needlessly.
+ */
 function row_length(kind: i32, inputs: i32, kw: i32, strideW: i32, ow: i32): i32 {
   return kind == DIRECT_TAPS ? phase_length(kw, strideW, ow) * strideW : (((ow - 1) * strideW + kw) * inputs + 3) & ~3;
 }
@@ -87,10 +96,13 @@ export function conv_direct_scratch_size(kind: i32, inputs: i32, kh: i32, kw: i3
   return <usize>(((kh + 3) & ~3) + (kh + 1) * row_length(kind, inputs, kw, strideW, ow)) << 2;
 }
 
-/** As conv_im2col_f32, for one group, no dilation and kd = 1 (images and depth are one axis); `end` − `begin` rows of the images·oh there are. ow > 0. */
+/**
+ * As conv_im2col_f32, for one group, no dilation and kd = 1 (images and depth are one axis); `end` − `begin` rows of
+ * the images·oh there are. ow > 0.
+ */
 export function conv_direct_f32(
-  kind: i32, x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32, begin: i32,
-  end: i32, scratch: usize,
+  kind: i32, x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32,
+  beta: f32, begin: i32, end: i32, scratch: usize,
 ): void {
   const s = window_at(window);
   let h = s.h, w = s.w, oh = s.oh, ow = s.ow, inputs = s.inputs, outputs = s.outputs;
@@ -122,30 +134,34 @@ export function conv_direct_f32(
       store<usize>(rows + (ty << 2), at);
     }
     have = top + kh;
-    let pixel = <usize>line * ow, row = y + (pixel * yPitch << 2), residualRow = residual ? residual + (pixel * residualPitch << 2) : 0;
+    let pixel = <usize>line * ow, row = y + (pixel * yPitch << 2);
+    let residualRow = residual ? residual + (pixel * residualPitch << 2) : 0;
     if (kind == DIRECT_PRODUCTS) {
       for (let ty = 0; ty < kh; ty++) {
         let last = ty == kh - 1;
         gemm_panels(
-          load<usize>(rows + (ty << 2)), step, packed + (ty * run << 5), kh * run << 5, run, row, yPitch << 2, ow, outputs,
-          ty ? TILE_ADD : TILE_STORE, last ? bias : 0, ty ? 0 : residualRow, residualPitch << 2, last ? act : UNARY_NONE, alpha, beta,
+          load<usize>(rows + (ty << 2)), step, packed + (ty * run << 5), kh * run << 5, run, row, yPitch << 2, ow,
+          outputs, ty ? TILE_ADD : TILE_STORE, last ? bias : 0, ty ? 0 : residualRow, residualPitch << 2,
+          last ? act : UNARY_NONE, alpha, beta,
         );
       }
       continue;
     }
     if (kind == DIRECT_TILES) {
       row_tiles(
-        rows, step, packed, kh, run, row, yPitch << 2, ow, outputs, bias, residualRow, residualPitch << 2, act > UNARY_LEAKY_RELU ? UNARY_NONE : act,
-        alpha, beta,
+        rows, step, packed, kh, run, row, yPitch << 2, ow, outputs, bias, residualRow, residualPitch << 2,
+        act > UNARY_LEAKY_RELU ? UNARY_NONE : act, alpha, beta,
       );
     }
     for (let o = 0; kind != DIRECT_TILES && o < outputs; o += 2) {
       let two = o + 1 < outputs;
       let filter = packed + <usize>o * kh * (kind == DIRECT_DOTS ? vectors_of(run) << 4 : kw << 2);
-      let bias0: f32 = bias ? load<f32>(bias + (o << 2)) : 0, bias1: f32 = bias && two ? load<f32>(bias + (o << 2), 4) : 0;
+      let bias0: f32 = bias ? load<f32>(bias + (o << 2)) : 0;
+      let bias1: f32 = bias && two ? load<f32>(bias + (o << 2), 4) : 0;
       let pixels = kind == DIRECT_DOTS ? (two ? 4 : 8) : two ? TAPS_PIXELS / 2 : TAPS_PIXELS;
       for (let ox = 0; ox < ow; ox += pixels) {
-        let c = row + ((ox * yPitch + o) << 2), r = residual ? residualRow + ((ox * residualPitch + o) << 2) : 0, count = min(ow - ox, pixels);
+        let c = row + ((ox * yPitch + o) << 2), r = residual ? residualRow + ((ox * residualPitch + o) << 2) : 0;
+        let count = min(ow - ox, pixels);
         let ldc = yPitch << 2, ldr = residualPitch << 2;
         if (kind == DIRECT_DOTS) {
           if (two) dots_4x2(rows, ox * step, step, kh, run, filter, c, ldc, count, bias0, bias1, r, ldr);
@@ -161,7 +177,9 @@ export function conv_direct_f32(
     if (yPitch == outputs) {
       unary_f32(act, row, row, ow * outputs, alpha, beta);
     } else {
-      for (let ox = 0; ox < ow; ox++) unary_f32(act, row + (ox * yPitch << 2), row + (ox * yPitch << 2), outputs, alpha, beta);
+      for (let ox = 0; ox < ow; ox++) unary_f32(
+        act, row + (ox * yPitch << 2), row + (ox * yPitch << 2), outputs, alpha, beta,
+      );
     }
   }
 }
@@ -191,7 +209,8 @@ function split_row(source: usize, pitch: i32, w: i32, pad: i32, stride: i32, len
   for (let p = 0; p < stride; p++) {
     let column = p - pad, first = min(max((stride - 1 - column) / stride, 0), length);
     if (column >= 0) first = 0;
-    let count = min(max((w - column - first * stride + stride - 1) / stride, 0), length - first), t = target + (first << 2);
+    let count = min(max((w - column - first * stride + stride - 1) / stride, 0), length - first);
+    let t = target + (first << 2);
     memory.fill(target, 0, first << 2);
     if (stride == 1 && pitch == 4) {
       memory.copy(t, source + (column + first) * 4, count << 2);
@@ -238,8 +257,8 @@ function finish(c: usize, ldc: i32, v: v128, pixels: i32, bias: f32, residual: u
 
 /** Up to four pixels by two filters. The exits inside a step are never taken (see gemm-tile.ts). */
 function dots_4x2(
-  rows: usize, offset: usize, step: i32, kh: i32, run: i32, b: usize, c: usize, ldc: i32, pixels: i32, bias0: f32, bias1: f32,
-  residual: usize, ldr: i32,
+  rows: usize, offset: usize, step: i32, kh: i32, run: i32, b: usize, c: usize, ldc: i32, pixels: i32, bias0: f32,
+  bias1: f32, residual: usize, ldr: i32,
 ): void {
   let last = (pixels - 1) * step, r1 = min(step, last), r2 = min(2 * step, last), r3 = min(3 * step, last);
   let c00 = f32x4.splat(0), c10 = c00, c20 = c00, c30 = c00, c01 = c00, c11 = c00, c21 = c00, c31 = c00;
@@ -284,7 +303,8 @@ function dots_4x2(
 
 /** Up to eight pixels by one filter. */
 function dots_8x1(
-  rows: usize, offset: usize, step: i32, kh: i32, run: i32, b: usize, c: usize, ldc: i32, pixels: i32, bias: f32, residual: usize, ldr: i32,
+  rows: usize, offset: usize, step: i32, kh: i32, run: i32, b: usize, c: usize, ldc: i32, pixels: i32, bias: f32,
+  residual: usize, ldr: i32,
 ): void {
   let last = (pixels - 1) * step;
   let r1 = min(step, last), r2 = min(2 * step, last), r3 = min(3 * step, last), r4 = min(4 * step, last);
@@ -320,7 +340,9 @@ function dots_8x1(
     b += 16;
   }
   finish(c, ldc, sums(c0, c1, c2, c3), pixels, bias, residual, ldr);
-  if (pixels > 4) finish(c + 4 * ldc, ldc, sums(c4, c5, c6, c7), pixels - 4, bias, residual ? residual + 4 * ldr : 0, ldr);
+  if (pixels > 4) finish(
+    c + 4 * ldc, ldc, sums(c4, c5, c6, c7), pixels - 4, bias, residual ? residual + 4 * ldr : 0, ldr,
+  );
 }
 
 /** Up to 16 pixels by two filters; `phase` is the distance of the parts of a split row in bytes. */
@@ -370,8 +392,8 @@ function taps_16x2(
 
 /** Up to 32 pixels by one filter. */
 function taps_32x1(
-  rows: usize, offset: usize, kh: i32, kw: i32, strideW: i32, phase: i32, b: usize, c: usize, ldc: i32, pixels: i32, bias: f32,
-  residual: usize, ldr: i32,
+  rows: usize, offset: usize, kh: i32, kw: i32, strideW: i32, phase: i32, b: usize, c: usize, ldc: i32, pixels: i32,
+  bias: f32, residual: usize, ldr: i32,
 ): void {
   let c0 = f32x4.splat(0), c1 = c0, c2 = c0, c3 = c0, c4 = c0, c5 = c0, c6 = c0, c7 = c0;
   for (; kh > 0; kh--) {

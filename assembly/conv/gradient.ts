@@ -1,4 +1,5 @@
-// Gradients of convolutions by their weights, channels-last, and the filters that make the gradient by the input an ordinary convolution.
+// Gradients of convolutions by their weights, channels-last, and the filters that make the gradient by the input an
+// ordinary convolution.
 import { gather, gather_inside } from "./im2col";
 import { gemm_pack_f32, gemm_packed_size, k_block } from "../matmul/gemm";
 import { TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
@@ -7,8 +8,8 @@ import { load_some, madd, store_some } from "../lib/simd";
 import { is_pointwise, Window, window_at } from "../lib/window";
 
 /**
- * ONNX filters [groups·outputs, inputs, taps] → [groups·inputs, outputs, taps] with the taps in reverse: convolving the output's gradient with these
- * gives the input's, at stride 1.
+ * ONNX filters [groups·outputs, inputs, taps] → [groups·inputs, outputs, taps] with the taps in reverse: convolving the
+ * output's gradient with these gives the input's, at stride 1.
  */
 export function conv_flip_f32(w: usize, outputs: i32, inputs: i32, taps: i32, groups: i32, flipped: usize): void {
   for (let g = 0; g < groups; g++) {
@@ -26,8 +27,9 @@ export function conv_flip_f32(w: usize, outputs: i32, inputs: i32, taps: i32, gr
 }
 
 /**
- * dw[group, tap, input, output] = Σ over all pixels of x[pixel + tap, input]·dy[pixel, output], as gemm-tn.ts does it with a left side that is
- * gathered in blocks. Rows [begin, end) of the groups·taps·inputs rows of dw. Sizes as conv_im2col_f32's; scratch as gemm_tn_scratch_size(outputs) says.
+ * dw[group, tap, input, output] = Σ over all pixels of x[pixel + tap, input]·dy[pixel, output], as gemm-tn.ts does it
+ * with a left side that is gathered in blocks. Rows [begin, end) of the groups·taps·inputs rows of dw. Sizes as
+ * conv_im2col_f32's; scratch as gemm_tn_scratch_size(outputs) says.
  */
 export function conv_weight_gradient_f32(
   x: usize, dy: usize, dw: usize, window: usize, begin: i32, end: i32, scratch: usize,
@@ -43,14 +45,18 @@ export function conv_weight_gradient_f32(
       gemm_tn_f32(xg, xPitch, yg, yPitch, target, outputs, pixels, outputs, from, to, scratch);
       continue;
     }
-    let rows = scratch + gemm_packed_size(BLOCK, outputs), length = k_block(pixels, BLOCK), chunk = k_block(to - from, CHUNK);
+    let rows = scratch + gemm_packed_size(BLOCK, outputs), length = k_block(pixels, BLOCK);
+    let chunk = k_block(to - from, CHUNK);
     for (let p = 0; p < pixels; p += length) {
       let count = min(pixels - p, length);
       gemm_pack_f32(yg + (<usize>p * yPitch << 2), yPitch, 1, count, outputs, scratch);
       for (let i = from; i < to; i += chunk) {
         let width = min(to - i, chunk);
         gather_block(xg, s, p, count, i, width, rows);
-        gemm_tn_panels(rows, <i32>STRIDE, scratch, count, target + (<usize>i * outputs << 2), outputs << 2, width, outputs, p ? TILE_ADD : TILE_STORE);
+        gemm_tn_panels(
+          rows, <i32>STRIDE, scratch, count, target + (<usize>i * outputs << 2), outputs << 2, width, outputs,
+          p ? TILE_ADD : TILE_STORE,
+        );
       }
     }
   }
@@ -62,10 +68,12 @@ function gather_block(
 ): void {
   let d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow, inputs = s.inputs, xPitch = s.xPitch;
   let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
-  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH;
+  let padW = s.padW;
   let rowBytes = w * xPitch << 2, rowLength = kw * inputs, lines = od * oh;
   // See conv_im2col_f32: pixels whose taps are all inside the row, gathered together.
-  let joined = dilationW == 1 && xPitch == inputs && width == kd * kh * rowLength, lastInside = w < kw - padW ? -1 : (w - kw + padW) / strideW;
+  let joined = dilationW == 1 && xPitch == inputs && width == kd * kh * rowLength;
+  let lastInside = w < kw - padW ? -1 : (w - kw + padW) / strideW;
   let line = pixel / ow, ox = pixel - line * ow;
   while (count > 0) {
     let image = line / lines, rest = line - image * lines, oz = rest / oh, oy = rest - oz * oh;
@@ -74,11 +82,13 @@ function gather_block(
     if (joined && ix >= 0 && ox <= lastInside) {
       n = min(min(lastInside - ox + 1, count), ow - ox);
       gather_inside(
-        source, rowBytes, d, h, rowLength, kd, kh, dilationD, dilationH, iz, iy, ix * xPitch << 2, strideW * xPitch << 2, n, target, <i32>STRIDE,
+        source, rowBytes, d, h, rowLength, kd, kh, dilationD, dilationH, iz, iy, ix * xPitch << 2,
+        strideW * xPitch << 2, n, target, <i32>STRIDE,
       );
     } else {
       gather(
-        source, rowBytes, xPitch << 2, d, h, w, inputs, rowLength, kh, dilationD, dilationH, dilationW, iz, iy, ix, from, width, target,
+        source, rowBytes, xPitch << 2, d, h, w, inputs, rowLength, kh, dilationD, dilationH, dilationW, iz, iy, ix,
+        from, width, target,
       );
     }
     count -= n;
@@ -100,8 +110,8 @@ function reached(at: i32, tap: i32, stride: i32, dilation: i32, pad: i32, size: 
 }
 
 /**
- * dx[n, d, h, w, channels] of a depthwise convolution with one filter per channel (from depthwise_pack_f32), of any stride. [begin, end) runs over
- * the n·d·h rows of dx.
+ * dx[n, d, h, w, channels] of a depthwise convolution with one filter per channel (from depthwise_pack_f32), of any
+ * stride. [begin, end) runs over the n·d·h rows of dx.
  */
 export function depthwise_input_gradient_f32(
   dy: usize, packed: usize, dx: usize, window: usize, begin: i32, end: i32,
@@ -109,7 +119,8 @@ export function depthwise_input_gradient_f32(
   const s = window_at(window);
   let channels = s.groups, d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow;
   let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
-  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH;
+  let padW = s.padW;
   let pixelBytes = channels << 2, rowBytes = ow * pixelBytes, filter = kd * kh * kw << 4;
   for (let row = begin; row < end; row++) {
     let slice = row / h, iy = row - slice * h, image = slice / d, iz = slice - image * d;
@@ -127,7 +138,8 @@ export function depthwise_input_gradient_f32(
             for (let tx = 0; tx < kw; tx++) {
               let ox = reached(ix, tx, strideW, dilationW, padW, ow);
               if (ox < 0) continue;
-              let p = source + <usize>(oz * oh + oy) * rowBytes + ox * pixelBytes + (c << 2), v = weights + ((tz * kh + ty) * kw + tx << 4);
+              let p = source + <usize>(oz * oh + oy) * rowBytes + ox * pixelBytes + (c << 2);
+              let v = weights + ((tz * kh + ty) * kw + tx << 4);
               if (lanes >= 16) {
                 a0 = madd(v128.load(p), v128.load(v), a0);
                 a1 = madd(v128.load(p, 16), v128.load(v + filter), a1);
@@ -156,8 +168,8 @@ export function depthwise_input_gradient_f32(
 }
 
 /**
- * dw[tap, channel] = Σ over all pixels of x[pixel + tap, channel]·dy[pixel, channel], for taps [begin, end): each row of an image is summed by itself,
- * and the rows' sums are added in their order.
+ * dw[tap, channel] = Σ over all pixels of x[pixel + tap, channel]·dy[pixel, channel], for taps [begin, end): each row
+ * of an image is summed by itself, and the rows' sums are added in their order.
  */
 export function depthwise_weight_gradient_f32(
   x: usize, dy: usize, dw: usize, window: usize, begin: i32, end: i32,
@@ -166,14 +178,16 @@ export function depthwise_weight_gradient_f32(
   let channels = s.groups, d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow;
   let images = s.images;
   let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
-  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH;
+  let padW = s.padW;
   let pixelBytes = channels << 2, step = strideW * pixelBytes;
   memory.fill(dw + <usize>begin * pixelBytes, 0, (end - begin) * pixelBytes);
   for (let line = 0; line < images * od * oh; line++) {
     let slice = line / oh, oy = line - slice * oh, image = slice / od, oz = slice - image * od;
     for (let tap = begin; tap < end; tap++) {
       let row = tap / kw, tx = tap - row * kw, tz = row / kh, ty = row - tz * kh;
-      let iz = oz * strideD - padD + tz * dilationD, iy = oy * strideH - padH + ty * dilationH, ix = tx * dilationW - padW;
+      let iz = oz * strideD - padD + tz * dilationD, iy = oy * strideH - padH + ty * dilationH;
+      let ix = tx * dilationW - padW;
       if (<u32>iz >= <u32>d || <u32>iy >= <u32>h || ix >= w) continue;
       let first = ix < 0 ? (strideW - 1 - ix) / strideW : 0, last = min(ow, (w - ix + strideW - 1) / strideW);
       let source = x + <usize>((image * d + iz) * h + iy) * w * pixelBytes + (ix + first * strideW) * pixelBytes;

@@ -1,6 +1,7 @@
-// Convolution of many small groups (up to about eight filters each), channels-last. A matrix product per group would be too narrow for the tiles of
-// gemm-tile.ts and its gathering too dear, so: the input rows under one output row are copied once for all groups, with their padding, and
-// tiles of 8 pixels × 4 filters read from them. Filters are packed by conv_pack_f32.
+// Convolution of many small groups (up to about eight filters each), channels-last. A matrix product per group would be
+// too narrow for the tiles of gemm-tile.ts and its gathering too dear, so: the input rows under one output row are
+// copied once for all groups, with their padding, and tiles of 8 pixels × 4 filters read from them. Filters are packed
+// by conv_pack_f32.
 import { UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "../abi/codes";
 import { copy_row } from "./direct";
 import { finish_lanes, load_bias, NR, TILE_STORE } from "../matmul/gemm-tile";
@@ -22,14 +23,16 @@ function span(kw: i32, strideW: i32, dilationW: i32, ow: i32): i32 {
 
 /** Arguments and result as conv_im2col_f32's. */
 export function conv_grouped_f32(
-  x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32,
-  scratch: usize,
+  x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32,
+  begin: i32, end: i32, scratch: usize,
 ): void {
   const s = window_at(window);
   let inputs = s.inputs, outputs = s.outputs, groups = s.groups;
-  let d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch, yPitch = s.yPitch, residualPitch = s.residualPitch;
+  let d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch, yPitch = s.yPitch;
+  let residualPitch = s.residualPitch;
   let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
-  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH;
+  let padW = s.padW;
   let low = alpha, high = beta, now = act;
   if (act == UNARY_RELU) {
     low = 0;
@@ -37,7 +40,8 @@ export function conv_grouped_f32(
   } else if (act > UNARY_LEAKY_RELU) {
     now = UNARY_NONE;
   }
-  let channels = inputs * groups, pixelBytes = channels << 2, width = span(kw, strideW, dilationW, ow), rowBytes = width * pixelBytes;
+  let channels = inputs * groups, pixelBytes = channels << 2, width = span(kw, strideW, dilationW, ow);
+  let rowBytes = width * pixelBytes;
   let panels = (outputs + NR - 1) / NR, k = kd * kh * kw * inputs;
   for (let line = begin; line < end; line++) {
     let slice = line / oh, oy = line - slice * oh, image = slice / od, oz = slice - image * od, target = scratch;
@@ -45,7 +49,9 @@ export function conv_grouped_f32(
       for (let ty = 0; ty < kh; ty++) {
         let iz = oz * strideD - padD + tz * dilationD, iy = oy * strideH - padH + ty * dilationH;
         if (<u32>iz < <u32>d && <u32>iy < <u32>h) {
-          copy_row(x + (<usize>((image * d + iz) * h + iy) * w * xPitch << 2), xPitch, w, padW, width, channels, target);
+          copy_row(
+            x + (<usize>((image * d + iz) * h + iy) * w * xPitch << 2), xPitch, w, padW, width, channels, target,
+          );
         } else {
           memory.fill(target, 0, rowBytes);
         }
@@ -54,14 +60,15 @@ export function conv_grouped_f32(
     }
     for (let g = 0; g < groups; g++) {
       for (let o = 0; o < outputs; o += 4) {
-        let filter = g * outputs + o, panel = packed + (<usize>((g * panels + o / NR) * NR) * k << 2) + ((o & (NR - 1)) << 2);
+        let filter = g * outputs + o;
+        let panel = packed + (<usize>((g * panels + o / NR) * NR) * k << 2) + ((o & (NR - 1)) << 2);
         for (let ox = 0; ox < ow; ox += 8) {
           let pixel = <usize>line * ow + ox;
           tile_8x4(
             scratch + ox * strideW * pixelBytes + (g * inputs << 2), strideW * pixelBytes, panel, kd * kh, rowBytes, kw,
-            dilationW * pixelBytes, inputs, y + ((pixel * yPitch + filter) << 2), yPitch << 2, min(ow - ox, 8), min(outputs - o, 4),
-            bias ? bias + (filter << 2) : 0, residual ? residual + ((pixel * residualPitch + filter) << 2) : 0, residualPitch << 2,
-            now, low, high,
+            dilationW * pixelBytes, inputs, y + ((pixel * yPitch + filter) << 2), yPitch << 2, min(ow - ox, 8),
+            min(outputs - o, 4), bias ? bias + (filter << 2) : 0,
+            residual ? residual + ((pixel * residualPitch + filter) << 2) : 0, residualPitch << 2, now, low, high,
           );
         }
       }
@@ -76,10 +83,13 @@ export function conv_grouped_f32(
   }
 }
 
-/** `pixels` ≤ 8 by `columns` ≤ 4; pixels past the last repeat it. The exits inside a step are never taken (see gemm-tile.ts). */
+/**
+ * `pixels` ≤ 8 by `columns` ≤ 4; pixels past the last repeat it. The exits inside a step are never taken (see
+ * gemm-tile.ts).
+ */
 function tile_8x4(
-  a: usize, step: i32, b: usize, rows: i32, rowStep: i32, taps: i32, tapStep: i32, inputs: i32, c: usize, ldc: i32, pixels: i32, columns: i32,
-  bias: usize, residual: usize, ldr: i32, act: i32, low: f32, high: f32,
+  a: usize, step: i32, b: usize, rows: i32, rowStep: i32, taps: i32, tapStep: i32, inputs: i32, c: usize, ldc: i32,
+  pixels: i32, columns: i32, bias: usize, residual: usize, ldr: i32, act: i32, low: f32, high: f32,
 ): void {
   let last = (pixels - 1) * step;
   let r1 = min(step, last), r2 = min(2 * step, last), r3 = min(3 * step, last), r4 = min(4 * step, last);

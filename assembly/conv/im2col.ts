@@ -1,7 +1,8 @@
-// Convolution, channels-last, of any kernel, stride, dilation, padding and number of groups, in one to three dimensions: a matrix product
-// [pixels, taps·channels] · [taps·channels, filters] whose left side is gathered a few pixels at a time into scratch (virtual im2col).
-// A strip of pixels is used for all filters while it is in the first-level cache, so the gathering costs little beside the product as soon
-// as there are some dozen filters. (Why not row pointers into the image: docs/performance.md.)
+// Convolution, channels-last, of any kernel, stride, dilation, padding and number of groups, in one to three
+// dimensions: a matrix product [pixels, taps·channels] · [taps·channels, filters] whose left side is gathered a few
+// pixels at a time into scratch (virtual im2col). A strip of pixels is used for all filters while it is in the
+// first-level cache, so the gathering costs little beside the product as soon as there are some dozen filters. (Why not
+// row pointers into the image: docs/performance.md.)
 //
 // Sizes, pitches and the window come as a table (lib/window.ts).
 import { UNARY_NONE } from "../abi/codes";
@@ -10,7 +11,9 @@ import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
 import { load_some } from "../lib/simd";
 import { is_pointwise, window_at } from "../lib/window";
 
-/** Pixels, and elements of each, gathered at a time: a strip stays in the second-level cache while every filter uses it. */
+/**
+ * Pixels, and elements of each, gathered at a time: a strip stays in the second-level cache while every filter uses it.
+ */
 export const STRIP: i32 = MR * 4;
 export const STRIP_K: i32 = 512;
 
@@ -44,34 +47,37 @@ export function conv_im2col_scratch_size(inputs: i32, taps: i32): usize {
 }
 
 /**
- * y[n, od, oh, ow, groups·outputs] = act(conv(x[n, d, h, w, groups·inputs], filters) + bias + residual), for the rows [begin, end) of the
- * n·od·oh rows of the output. `bias` and `residual` may be 0; the residual may be y itself.
+ * y[n, od, oh, ow, groups·outputs] = act(conv(x[n, d, h, w, groups·inputs], filters) + bias + residual), for the rows
+ * [begin, end) of the n·od·oh rows of the output. `bias` and `residual` may be 0; the residual may be y itself.
  */
 export function conv_im2col_f32(
-  x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32,
-  scratch: usize,
+  x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32,
+  begin: i32, end: i32, scratch: usize,
 ): void {
   const s = window_at(window);
   let inputs = s.inputs, outputs = s.outputs, groups = s.groups;
-  let d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch, yPitch = s.yPitch, residualPitch = s.residualPitch;
+  let d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch, yPitch = s.yPitch;
+  let residualPitch = s.residualPitch;
   let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
-  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH;
+  let padW = s.padW;
   let taps = kd * kh * kw, k = taps * inputs, groupBytes = gemm_packed_size(k, outputs);
   let first = begin * ow, pixels = end * ow;
   if (is_pointwise(s)) {
     for (let g = 0; g < groups; g++) {
       gemm_f32(
         x + (g * inputs << 2), xPitch, packed + groupBytes * g, bias ? bias + (g * outputs << 2) : 0,
-        residual ? residual + (g * outputs << 2) : 0, residualPitch, y + (g * outputs << 2), yPitch, k, outputs, first, pixels, act,
-        alpha, beta,
+        residual ? residual + (g * outputs << 2) : 0, residualPitch, y + (g * outputs << 2), yPitch, k, outputs, first,
+        pixels, act, alpha, beta,
       );
     }
     return;
   }
   let kBlock = k_block(k, STRIP_K), rowBytes = w * xPitch << 2, rowLength = kw * inputs, images = oh * od;
-  // A row of taps is one run of memory, and k is short enough to be taken at once: pixels whose taps are inside the row are
-  // gathered together. The last such pixel is at `lastInside` (−1: none).
-  let joined = dilationW == 1 && xPitch == inputs && k <= STRIP_K, lastInside = w < kw - padW ? -1 : (w - kw + padW) / strideW;
+  // A row of taps is one run of memory, and k is short enough to be taken at once: pixels whose taps are inside the row
+  // are gathered together. The last such pixel is at `lastInside` (−1: none).
+  let joined = dilationW == 1 && xPitch == inputs && k <= STRIP_K;
+  let lastInside = w < kw - padW ? -1 : (w - kw + padW) / strideW;
   for (let g = 0; g < groups; g++) {
     let xg = x + (g * inputs << 2), packedG = packed + groupBytes * g, filter = g * outputs;
     let p = 0;
@@ -87,12 +93,13 @@ export function conv_im2col_f32(
           if (joined && x >= 0 && ox <= lastInside) {
             count = min(min(lastInside - ox + 1, rows - i), ow - ox);
             gather_inside(
-              source, rowBytes, d, h, rowLength, kd, kh, dilationD, dilationH, z, y, x * xPitch << 2, strideW * xPitch << 2, count,
-              target, lda,
+              source, rowBytes, d, h, rowLength, kd, kh, dilationD, dilationH, z, y, x * xPitch << 2,
+              strideW * xPitch << 2, count, target, lda,
             );
           } else {
             gather(
-              source, rowBytes, xPitch << 2, d, h, w, inputs, rowLength, kh, dilationD, dilationH, dilationW, z, y, x, p, length, target,
+              source, rowBytes, xPitch << 2, d, h, w, inputs, rowLength, kh, dilationD, dilationH, dilationW, z, y, x,
+              p, length, target,
             );
           }
           i += count;
@@ -116,12 +123,13 @@ export function conv_im2col_f32(
 }
 
 /**
- * All taps of `count` pixels `step` bytes apart whose columns of taps are all inside the image: runs of rowLength elements, written in whole
- * vectors, so that what a run leaves behind its end is overwritten by the next run or lies in the padding of `lda`.
+ * All taps of `count` pixels `step` bytes apart whose columns of taps are all inside the image: runs of rowLength
+ * elements, written in whole vectors, so that what a run leaves behind its end is overwritten by the next run or lies
+ * in the padding of `lda`.
  */
 export function gather_inside(
-  source: usize, rowBytes: i32, d: i32, h: i32, rowLength: i32, kd: i32, kh: i32, dilationD: i32, dilationH: i32, z: i32, y: i32,
-  column: i32, step: i32, count: i32, target: usize, lda: i32,
+  source: usize, rowBytes: i32, d: i32, h: i32, rowLength: i32, kd: i32, kh: i32, dilationD: i32, dilationH: i32,
+  z: i32, y: i32, column: i32, step: i32, count: i32, target: usize, lda: i32,
 ): void {
   let vectors = rowLength >> 2, tail = rowLength & 3, imageEnd = source + <usize>d * h * rowBytes;
   for (let tz = 0; tz < kd; tz++) {
@@ -152,8 +160,8 @@ export function gather_inside(
 }
 
 /**
- * Elements [from, from + length) of the k axis (depth tap, row tap, column tap, channel) under one output pixel, whose first tap is at
- * (z, y, x) of the image `source`. Taps outside the image are zero.
+ * Elements [from, from + length) of the k axis (depth tap, row tap, column tap, channel) under one output pixel, whose
+ * first tap is at (z, y, x) of the image `source`. Taps outside the image are zero.
  */
 export function gather(
   source: usize, rowBytes: i32, pitch: i32, d: i32, h: i32, w: i32, inputs: i32, rowLength: i32, kh: i32,

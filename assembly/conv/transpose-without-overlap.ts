@@ -1,12 +1,17 @@
-// Transposed convolution whose kernel is as large as its stride: every input pixel makes a patch of outputs of its own. The rows of taps of a
-// row of pixels are then whole rows of the output, and each is one matrix product [pixels, inputs] · [inputs, kw·outputs] of which nothing has to
-// be gathered or put in its place afterwards.
+// Transposed convolution whose kernel is as large as its stride: every input pixel makes a patch of outputs of its own.
+// The rows of taps of a row of pixels are then whole rows of the output, and each is one matrix product [pixels,
+// inputs] · [inputs, kw·outputs] of which nothing has to be gathered or put in its place afterwards.
 import { gemm_f32, gemm_packed_size } from "../matmul/gemm";
 import { NR } from "../matmul/gemm-tile";
 import { window_at } from "../lib/window";
 
-/** ONNX filters [inputs, outputs, kh, kw] → for each of the kh rows of taps, packed as by gemm_pack_f32: [inputs, kw·outputs]. */
-export function conv_transpose_no_overlap_pack_f32(w: usize, inputs: i32, outputs: i32, kh: i32, kw: i32, packed: usize): void {
+/**
+ * ONNX filters [inputs, outputs, kh, kw] → for each of the kh rows of taps, packed as by gemm_pack_f32: [inputs,
+ * kw·outputs].
+ */
+export function conv_transpose_no_overlap_pack_f32(
+  w: usize, inputs: i32, outputs: i32, kh: i32, kw: i32, packed: usize,
+): void {
   let n = kw * outputs, taps = kh * kw;
   for (let ty = 0; ty < kh; ty++) {
     for (let j = 0; j < n; j += NR) {
@@ -22,12 +27,12 @@ export function conv_transpose_no_overlap_pack_f32(w: usize, inputs: i32, output
 }
 
 /**
- * y[rows, kh, width, kw, outputs] = act(x[rows, width, inputs] · filters + bias + residual) for the rows [begin, end) of the rows·kh of y. The residual
- * is as y and may be y itself. Scratch: kw·outputs floats.
+ * y[rows, kh, width, kw, outputs] = act(x[rows, width, inputs] · filters + bias + residual) for the rows [begin, end)
+ * of the rows·kh of y. The residual is as y and may be y itself. Scratch: kw·outputs floats.
  */
 export function conv_transpose_no_overlap_f32(
-  x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32,
-  scratch: usize,
+  x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, alpha: f32, beta: f32,
+  begin: i32, end: i32, scratch: usize,
 ): void {
   const s = window_at(window);
   let width = s.w, inputs = s.inputs, kh = s.kh, kw = s.kw, outputs = s.outputs;
@@ -36,8 +41,8 @@ export function conv_transpose_no_overlap_f32(
   for (let row = begin; row < end; row++) {
     let source = row / kh, at = <usize>row * line;
     gemm_f32(
-      x + (<usize>source * width * inputs << 2), inputs, packed + (row - source * kh) * <i32>size, bias ? scratch : 0, residual ? residual + at : 0, n,
-      y + at, n, inputs, n, 0, width, act, alpha, beta,
+      x + (<usize>source * width * inputs << 2), inputs, packed + (row - source * kh) * <i32>size, bias ? scratch : 0,
+      residual ? residual + at : 0, n, y + at, n, inputs, n, 0, width, act, alpha, beta,
     );
   }
 }

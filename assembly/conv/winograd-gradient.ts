@@ -1,6 +1,7 @@
-// The gradient of a 3×3 or 5×5 convolution at stride 1 by its filters, in Winograd's domain: since Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A, it is
-// Gᵀ[Σ over tiles of (Bᵀ d B) ⊙ (A dY Aᵀ)]G, that is 36 sums of outer products (inputs by outputs, as gemm-tn.ts makes them) between three cheap
-// transforms. F(4, 3) does a quarter of the multiplications of the direct method, F(2, 5) nine twenty-fifths.
+// The gradient of a 3×3 or 5×5 convolution at stride 1 by its filters, in Winograd's domain: since Y = Aᵀ[(G g Gᵀ) ⊙
+// (Bᵀ d B)]A, it is Gᵀ[Σ over tiles of (Bᵀ d B) ⊙ (A dY Aᵀ)]G, that is 36 sums of outer products (inputs by outputs, as
+// gemm-tn.ts makes them) between three cheap transforms. F(4, 3) does a quarter of the multiplications of the direct
+// method, F(2, 5) nine twenty-fifths.
 import { NR, TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
 import { gemm_tn_panels } from "../matmul/gemm-tn";
 import { load_some, madd, store_some } from "../lib/simd";
@@ -25,32 +26,44 @@ function plane_of(rows: i32, columns: i32): i32 {
 }
 
 /** Bytes of scratch that winograd_weight_gradient_f32 needs for `inputs` rows. */
-export function winograd_weight_gradient_scratch_size(m: i32, n: i32, inputs: i32, outputs: i32, oh: i32, ow: i32): usize {
+export function winograd_weight_gradient_scratch_size(
+  m: i32, n: i32, inputs: i32, outputs: i32, oh: i32, ow: i32,
+): usize {
   let tiles = block_tiles(tiles_of(m, n, oh, ow));
-  let planes = plane_of(tiles, round_up(inputs, 4)) + plane_of(tiles, round_up(outputs, NR)) + plane_of(inputs, outputs);
+  let planes = plane_of(tiles, round_up(inputs, 4)) + plane_of(tiles, round_up(outputs, NR)) + plane_of(
+    inputs, outputs,
+  );
   return <usize>(TEMP + STAGE + 64) + <usize>36 * planes;
 }
 
 /**
- * dw[r·r, inputs, outputs] = Σ over all pixels of x[pixel + tap, input]·dy[pixel, output], for inputs [begin, end): F(4, 3) or F(2, 5). Sizes as
- * winograd_f32's; there are pixels.
+ * dw[r·r, inputs, outputs] = Σ over all pixels of x[pixel + tap, input]·dy[pixel, output], for inputs [begin, end):
+ * F(4, 3) or F(2, 5). Sizes as winograd_f32's; there are pixels.
  */
 export function winograd_weight_gradient_f32(
   m: i32, x: usize, dy: usize, dw: usize, window: usize, begin: i32, end: i32, scratch: usize,
 ): void {
   const s = window_at(window);
-  let n = s.images, height = s.h, width = s.w, oh = s.oh, ow = s.ow, inputs = s.inputs, outputs = s.outputs, top = s.padH, left = s.padW;
+  let n = s.images, height = s.h, width = s.w, oh = s.oh, ow = s.ow, inputs = s.inputs, outputs = s.outputs;
+  let top = s.padH, left = s.padW;
   let xPitch = s.xPitch, yPitch = s.yPitch, r = s.kw;
-  let tall = (oh + m - 1) / m, wide = (ow + m - 1) / m, all = tiles_of(m, n, oh, ow), tiles = block_tiles(all), rows = end - begin;
-  let vRow = round_up(rows, 4) << 2, vPlane = plane_of(tiles, vRow >> 2), dPlane = plane_of(tiles, round_up(outputs, NR));
+  let tall = (oh + m - 1) / m, wide = (ow + m - 1) / m, all = tiles_of(m, n, oh, ow), tiles = block_tiles(all);
+  let rows = end - begin;
+  let vRow = round_up(rows, 4) << 2, vPlane = plane_of(tiles, vRow >> 2);
+  let dPlane = plane_of(tiles, round_up(outputs, NR));
   let v = scratch + TEMP + STAGE, d = v + 36 * vPlane, u = d + 36 * dPlane, uPlane = plane_of(rows, outputs);
   x += begin << 2;
   for (let first = 0; first < all; first += tiles) {
     let count = min(tiles, all - first);
-    transform_tiles(m, 6, x, xPitch << 2, height, width, rows, tall, wide, top, left, first, count, v, vRow, vPlane, scratch);
+    transform_tiles(
+      m, 6, x, xPitch << 2, height, width, rows, tall, wide, top, left, first, count, v, vRow, vPlane, scratch,
+    );
     spread_tiles(m, dy, yPitch << 2, oh, ow, outputs, tall, wide, first, count, d, dPlane, scratch);
     for (let p = 0; p < 36; p++) {
-      gemm_tn_panels(v + p * vPlane, vRow, d + p * dPlane, count, u + p * uPlane, outputs << 2, rows, outputs, first ? TILE_ADD : TILE_STORE);
+      gemm_tn_panels(
+        v + p * vPlane, vRow, d + p * dPlane, count, u + p * uPlane, outputs << 2, rows, outputs,
+        first ? TILE_ADD : TILE_STORE,
+      );
     }
   }
   for (let i = begin; i < end; i++) {
@@ -92,7 +105,8 @@ function load_if(inside: bool, at: usize, lanes: i32): v128 {
 
 /** A dY Aᵀ of `count` tiles: 36 matrices [tiles, outputs], packed in panels of NR columns as gemm-tn.ts reads them. */
 function spread_tiles(
-  m: i32, dy: usize, px: i32, oh: i32, ow: i32, outputs: i32, tall: i32, wide: i32, first: i32, count: i32, d: usize, plane: i32, temp: usize,
+  m: i32, dy: usize, px: i32, oh: i32, ow: i32, outputs: i32, tall: i32, wide: i32, first: i32, count: i32, d: usize,
+  plane: i32, temp: usize,
 ): void {
   let line = ow * px;
   for (let index = first; index < first + count; index++) {
@@ -125,8 +139,10 @@ function spread_tiles(
 function gather(r: i32, from: usize, step: i32, to: usize, stride: i32, lanes: i32): void {
   let u0 = v128.load(from), u1 = v128.load(from + step), u2 = v128.load(from + 2 * step);
   let u3 = v128.load(from + 3 * step), u4 = v128.load(from + 4 * step), u5 = v128.load(from + 5 * step);
-  let sixth = f32x4.splat(1.0 / 6.0), sum = f32x4.mul(sixth, f32x4.add(u1, u2)), difference = f32x4.mul(sixth, f32x4.sub(u2, u1));
-  let sum2 = f32x4.mul(sixth, f32x4.add(u3, u4)), difference2 = f32x4.mul(sixth, f32x4.sub(u3, u4)), quarter = f32x4.splat(0.25);
+  let sixth = f32x4.splat(1.0 / 6.0), sum = f32x4.mul(sixth, f32x4.add(u1, u2));
+  let difference = f32x4.mul(sixth, f32x4.sub(u2, u1));
+  let sum2 = f32x4.mul(sixth, f32x4.add(u3, u4)), difference2 = f32x4.mul(sixth, f32x4.sub(u3, u4));
+  let quarter = f32x4.splat(0.25);
   store_some(to, f32x4.sub(madd(quarter, sum2, f32x4.mul(quarter, u0)), sum), lanes);
   store_some(to + stride, madd(f32x4.splat(0.5), difference2, difference), lanes);
   let third = f32x4.sub(sum2, sum);

@@ -1,10 +1,10 @@
-// The transforms of Winograd's minimal filtering F(m×m, r×r), four channels at a time: A. Lavin and S. Gray, "Fast Algorithms for
-// Convolutional Neural Networks" (2015), with the points 0, ±1, (±2,) ∞: six for F(4, 3) and F(2, 5), which share all but the number of rows and
-// columns that they put out, four for F(2, 3). A tile has size² = (m+r−1)² inputs; element (i, j) of all transformed tiles forms matrix
-// number i·size+j, `plane` bytes from the next.
+// The transforms of Winograd's minimal filtering F(m×m, r×r), four channels at a time: A. Lavin and S. Gray, "Fast
+// Algorithms for Convolutional Neural Networks" (2015), with the points 0, ±1, (±2,) ∞: six for F(4, 3) and F(2, 5),
+// which share all but the number of rows and columns that they put out, four for F(2, 3). A tile has size² = (m+r−1)²
+// inputs; element (i, j) of all transformed tiles forms matrix number i·size+j, `plane` bytes from the next.
 //
-// Both passes go through `temp` (36 vectors in the first-level cache): a whole tile does not fit in registers, and loops over rows and
-// columns keep the code small.
+// Both passes go through `temp` (36 vectors in the first-level cache): a whole tile does not fit in registers, and
+// loops over rows and columns keep the code small.
 import { UNARY_LEAKY_RELU, UNARY_NONE } from "../abi/codes";
 import { load_some, madd, store_some } from "../lib/simd";
 
@@ -101,12 +101,13 @@ function load_bias(bias: usize, lanes: i32): v128 {
 }
 
 /**
- * act(Aᵀ m A + bias + residual) of one tile of `size` (4 or 2) pixels a side, of which `rows` × `columns` are in the image. `act` is NONE, LEAKY_RELU with slope `a`, or
- * anything else for a clip to [a, b]. Row and pixel distances in bytes.
+ * act(Aᵀ m A + bias + residual) of one tile of `size` (4 or 2) pixels a side, of which `rows` × `columns` are in the
+ * image. `act` is NONE, LEAKY_RELU with slope `a`, or anything else for a clip to [a, b]. Row and pixel distances in
+ * bytes.
  */
 export function output_6(
-  size: i32, m: usize, plane: i32, channels: i32, temp: usize, bias: usize, residual: usize, residualRow: i32, residualPx: i32,
-  y: usize, row: i32, px: i32, rows: i32, columns: i32, act: i32, a: f32, b: f32,
+  size: i32, m: usize, plane: i32, channels: i32, temp: usize, bias: usize, residual: usize, residualRow: i32,
+  residualPx: i32, y: usize, row: i32, px: i32, rows: i32, columns: i32, act: i32, a: f32, b: f32,
 ): void {
   let low = f32x4.splat(a), high = f32x4.splat(b), two = f32x4.splat(2), four = f32x4.splat(4), eight = f32x4.splat(8);
   for (; channels > 0; channels -= 4) {
@@ -139,10 +140,16 @@ export function output_6(
       let s = f32x4.add(m1, m2), d = f32x4.sub(m1, m2), u = f32x4.add(m3, m4), e = f32x4.sub(m3, m4);
       put(q, f32x4.add(f32x4.add(v128.load(t), s), u), vbias, r, act, low, high, channels);
       let second = madd(two, e, d);
-      if (columns > 1) put(q + px, size == 2 ? f32x4.add(second, v128.load(t, 80)) : second, vbias, r ? r + residualPx : 0, act, low, high, channels);
+      if (columns > 1) put(
+        q + px, size == 2 ? f32x4.add(second, v128.load(t, 80)) : second, vbias, r ? r + residualPx : 0, act, low, high,
+        channels,
+      );
       if (columns > 2) put(q + 2 * px, madd(four, u, s), vbias, r ? r + 2 * residualPx : 0, act, low, high, channels);
       if (columns > 3) {
-        put(q + 3 * px, f32x4.add(madd(eight, e, d), v128.load(t, 80)), vbias, r ? r + 3 * residualPx : 0, act, low, high, channels);
+        put(
+          q + 3 * px, f32x4.add(madd(eight, e, d), v128.load(t, 80)), vbias, r ? r + 3 * residualPx : 0, act, low, high,
+          channels,
+        );
       }
       q += row;
       if (r) r += residualRow;
@@ -177,7 +184,10 @@ export function output_4(
       let m1 = v128.load(t, 16), m2 = v128.load(t, 32);
       put(q, f32x4.add(f32x4.add(v128.load(t), m1), m2), vbias, r, act, low, high, channels);
       if (columns > 1) {
-        put(q + px, f32x4.sub(f32x4.sub(m1, m2), v128.load(t, 48)), vbias, r ? r + residualPx : 0, act, low, high, channels);
+        put(
+          q + px, f32x4.sub(f32x4.sub(m1, m2), v128.load(t, 48)), vbias, r ? r + residualPx : 0, act, low, high,
+          channels,
+        );
       }
       q += row;
       if (r) r += residualRow;

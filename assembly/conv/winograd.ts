@@ -1,6 +1,7 @@
-// Convolution 3×3 and 5×5 at stride 1 by Winograd's F(m×m, r×r): per block of tiles, input transform → (m+r−1)² matrix products
-// [tiles, inputs] · [inputs, outputs] → output transform with bias, residual and activation. F(4, 3) does a quarter of the multiplications
-// of the direct method, F(2, 3) four ninths, F(2, 5) nine twenty-fifths. Where each one pays, and their errors: docs/performance/winograd.md.
+// Convolution 3×3 and 5×5 at stride 1 by Winograd's F(m×m, r×r): per block of tiles, input transform → (m+r−1)² matrix
+// products [tiles, inputs] · [inputs, outputs] → output transform with bias, residual and activation. F(4, 3) does a
+// quarter of the multiplications of the direct method, F(2, 3) four ninths, F(2, 5) nine twenty-fifths. Where each one
+// pays, and their errors: docs/performance/winograd.md.
 import { UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "../abi/codes";
 import { gemm_panels, MR, NR, TILE_STORE } from "../matmul/gemm-tile";
 import { load_some } from "../lib/simd";
@@ -8,7 +9,9 @@ import { unary_f32 } from "../elementwise/unary";
 import { input_4, input_6, output_4, output_6, TEMP } from "./winograd-transform";
 import { window_at } from "../lib/window";
 
-/** Bytes of transformed tiles (inputs and products) that a block may have, unless it has fewer than MIN_TILES: it should stay in the
+/**
+ * Bytes of transformed tiles (inputs and products) that a block may have, unless it has fewer than MIN_TILES: it should
+ * stay in the
  * second-level cache, but not read the filters too often. */
 const BLOCK: i32 = 320 << 10;
 const MAX_TILES: i32 = 96;
@@ -29,18 +32,22 @@ export function round_up(n: i32, multiple: i32): i32 {
 
 /**
  * Which m is fastest for an r×r convolution at stride 1 (4 or 2), or 0 for the direct method. From the table in
- * docs/performance/winograd.md: above 16 channels the number of multiplications decides, below that the transforms weigh more, and
- * with fewer than four tiles the matrix products have too few rows. Bits depend on the choice, so it looks at sizes only.
+ * docs/performance/winograd.md: above 16 channels the number of multiplications decides, below that the transforms
+ * weigh more, and with fewer than four tiles the matrix products have too few rows. Bits depend on the choice, so it
+ * looks at sizes only.
  */
 export function winograd_choice(r: i32, n: i32, inputs: i32, outputs: i32, oh: i32, ow: i32): i32 {
   let tiles4 = <i64>tiles_of(4, n, oh, ow), tiles2 = <i64>tiles_of(2, n, oh, ow), direct = <i64>r * r * n * oh * ow;
   let channels = min(inputs, outputs);
   if (tiles2 < 4) return 0;
   // Parts of the direct products, in twentieths.
-  if (r == 5) return channels >= 8 && 36 * 20 * tiles2 <= direct * (channels < 16 ? 8 : channels < 24 ? 12 : 15) ? 2 : 0;
+  if (r == 5) {
+    return channels >= 8 && 36 * 20 * tiles2 <= direct * (channels < 16 ? 8 : channels < 24 ? 12 : 15) ? 2 : 0;
+  }
   if (channels < 8) {
     // Three to seven channels gain only where the direct method has few filters to spread its gathering over.
-    return channels >= 3 && outputs <= (ASC_FEATURE_RELAXED_SIMD ? 32 : 64) && tiles4 >= 16 && tiles4 * 48 < direct ? 4 : 0;
+    return channels >= 3 && outputs <= (ASC_FEATURE_RELAXED_SIMD ? 32 : 64) && tiles4 >= 16 && tiles4 * 48 < direct ? 4
+      : 0;
   }
   let products4 = 36 * max(tiles4, 4), products2 = 16 * tiles2;
   if (min(products4, products2) * 4 > direct * (channels < 24 ? 2 : 3)) return 0;
@@ -100,7 +107,10 @@ export function winograd_packed_size(m: i32, r: i32, inputs: i32, outputs: i32):
   return (m + r - 1) * (m + r - 1) * filter_plane(inputs, outputs);
 }
 
-/** Rows of G times the r values at `from`, `step` bytes apart, in double precision: two filters in two lanes. `stride` bytes between the results. */
+/**
+ * Rows of G times the r values at `from`, `step` bytes apart, in double precision: two filters in two lanes. `stride`
+ * bytes between the results.
+ */
 // @ts-ignore: decorator
 @inline
 function filter_column(m: i32, r: i32, from: usize, step: usize, to: usize, stride: usize): void {
@@ -137,20 +147,23 @@ export function winograd_pack_scratch_size(): i32 {
 }
 
 /**
- * ONNX filters [outputs, inputs, r, r] → G g Gᵀ in float64, rounded once, as (m+r−1)² matrices in panels of NR outputs (see gemm-tile.ts).
- * [begin, end) runs over ⌈outputs / 8⌉ panels: several short calls let an engine replace its first, slow code on the way.
+ * ONNX filters [outputs, inputs, r, r] → G g Gᵀ in float64, rounded once, as (m+r−1)² matrices in panels of NR outputs
+ * (see gemm-tile.ts). [begin, end) runs over ⌈outputs / 8⌉ panels: several short calls let an engine replace its first,
+ * slow code on the way.
  */
 export function winograd_pack_f32(
   m: i32, r: i32, w: usize, inputs: i32, outputs: i32, packed: usize, scratch: usize, begin: i32, end: i32,
 ): void {
-  let plane = filter_plane(inputs, outputs), size = m + r - 1, taps = r * r, width = r << 4, rows = scratch + 480, column = scratch + 880;
+  let plane = filter_plane(inputs, outputs), size = m + r - 1, taps = r * r, width = r << 4, rows = scratch + 480;
+  let column = scratch + 880;
   packed += <usize>begin * inputs * NR << 2;
   for (let o = begin * NR; o < min(end * NR, outputs); o += NR) {
     for (let c = 0; c < inputs; c++) {
       for (let pair = o; pair < o + NR; pair += 2) {
         let first = w + (<usize>(pair * inputs + c) * taps << 2), second = first + (<usize>inputs * taps << 2);
         for (let k = 0; k < taps; k++) {
-          let g0 = pair < outputs ? load<f32>(first + (k << 2)) : 0, g1 = pair + 1 < outputs ? load<f32>(second + (k << 2)) : 0;
+          let g0 = pair < outputs ? load<f32>(first + (k << 2)) : 0;
+          let g1 = pair + 1 < outputs ? load<f32>(second + (k << 2)) : 0;
           v128.store(rows + (k << 4), f64x2.replace_lane(f64x2.splat(g0), 1, g1));
         }
         // Columns of g first: `scratch` gets (G g).
@@ -189,12 +202,13 @@ function stage_window(
 }
 
 /**
- * Bᵀ d B of `channels` channels of `count` tiles from number `first` on: row `row` · t of the matrices at `v`. Tiles that see padding go through a zeroed
- * copy, and so do pixels a multiple of 1024 bytes apart, which would share a cache set. `scratch` has TEMP + STAGE bytes.
+ * Bᵀ d B of `channels` channels of `count` tiles from number `first` on: row `row` · t of the matrices at `v`. Tiles
+ * that see padding go through a zeroed copy, and so do pixels a multiple of 1024 bytes apart, which would share a cache
+ * set. `scratch` has TEMP + STAGE bytes.
  */
 export function transform_tiles(
-  m: i32, size: i32, x: usize, px: i32, height: i32, width: i32, channels: i32, tall: i32, wide: i32, top: i32, left: i32,
-  first: i32, count: i32, v: usize, row: i32, plane: i32, scratch: usize,
+  m: i32, size: i32, x: usize, px: i32, height: i32, width: i32, channels: i32, tall: i32, wide: i32, top: i32,
+  left: i32, first: i32, count: i32, v: usize, row: i32, plane: i32, scratch: usize,
 ): void {
   let stage = scratch + TEMP, line = width * px;
   for (let index = first; index < first + count; index++) {
@@ -223,19 +237,21 @@ export function transform_tiles(
 
 /**
  * x[n, height, width, inputs] → y[n, oh, ow, outputs] with filters from winograd_pack_f32 for the same m and r;
- * y = act(conv + bias + residual), `bias` and `residual` may be 0 and the residual may be y. Pitches are the floats between pixels. Padding
- * below and to the right follows from oh and ow. [begin, end) runs over winograd_blocks.
+ * y = act(conv + bias + residual), `bias` and `residual` may be 0 and the residual may be y. Pitches are the floats
+ * between pixels. Padding below and to the right follows from oh and ow. [begin, end) runs over winograd_blocks.
  */
 export function winograd_f32(
-  m: i32, x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, a: f32, b: f32, begin: i32, end: i32,
-  scratch: usize,
+  m: i32, x: usize, packed: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, a: f32, b: f32,
+  begin: i32, end: i32, scratch: usize,
 ): void {
   const s = window_at(window);
-  let n = s.images, height = s.h, width = s.w, oh = s.oh, ow = s.ow, inputs = s.inputs, outputs = s.outputs, top = s.padH, left = s.padW;
+  let n = s.images, height = s.h, width = s.w, oh = s.oh, ow = s.ow, inputs = s.inputs, outputs = s.outputs;
+  let top = s.padH, left = s.padW;
   let xPitch = s.xPitch, yPitch = s.yPitch, residualPitch = s.residualPitch, r = s.kw;
   let size = m + r - 1, tall = (oh + m - 1) / m, wide = (ow + m - 1) / m, all = tiles_of(m, n, oh, ow);
   let tiles = block_tiles(size, all, inputs, outputs);
-  let inPlane = input_plane(tiles, inputs), outPlane = output_plane(tiles, outputs), filters = filter_plane(inputs, outputs);
+  let inPlane = input_plane(tiles, inputs), outPlane = output_plane(tiles, outputs);
+  let filters = filter_plane(inputs, outputs);
   let inRow = round_up(inputs, 4) << 2, outRow = round_up(outputs, NR) << 2, panel = inputs * NR << 2;
   let temp = scratch, v = temp + TEMP + STAGE, products = v + size * size * inPlane;
   let xPixel = xPitch << 2, yPixel = yPitch << 2, yRow = ow * yPixel;
@@ -258,20 +274,25 @@ export function winograd_f32(
 
     for (let p = 0; p < size * size; p++) {
       gemm_panels(
-        v + p * inPlane, inRow, packed + p * filters, panel, inputs, products + p * outPlane, outRow, count, round_up(outputs, NR),
-        TILE_STORE, 0, 0, 0, UNARY_NONE, 0, 0,
+        v + p * inPlane, inRow, packed + p * filters, panel, inputs, products + p * outPlane, outRow, count,
+        round_up(outputs, NR), TILE_STORE, 0, 0, 0, UNARY_NONE, 0, 0,
       );
     }
 
     for (let t = 0; t < count; t++) {
       let index = first + t, row = index / wide, image = row / tall;
       let i = (row - image * tall) * m, j = (index - row * wide) * m, pixel = (image * oh + i) * ow + j;
-      let to = y + pixel * yPixel, add = residual ? residual + pixel * rPixel : 0, rows = min(oh - i, m), columns = min(ow - j, m);
+      let to = y + pixel * yPixel, add = residual ? residual + pixel * rPixel : 0, rows = min(oh - i, m);
+      let columns = min(ow - j, m);
       let from = products + t * outRow;
       if (size == 6) {
-        output_6(m, from, outPlane, outputs, temp, bias, add, rRow, rPixel, to, yRow, yPixel, rows, columns, act, low, high);
+        output_6(
+          m, from, outPlane, outputs, temp, bias, add, rRow, rPixel, to, yRow, yPixel, rows, columns, act, low, high,
+        );
       } else {
-        output_4(from, outPlane, outputs, temp, bias, add, rRow, rPixel, to, yRow, yPixel, rows, columns, act, low, high);
+        output_4(
+          from, outPlane, outputs, temp, bias, add, rRow, rPixel, to, yRow, yPixel, rows, columns, act, low, high,
+        );
       }
       if (later != UNARY_NONE) {
         for (let k = 0; k < rows; k++, to += yRow) {

@@ -1,4 +1,5 @@
-// What backward passes need whatever the operator: adding gradients up, filling, and strided copies the other way round.
+// What backward passes need whatever the operator: adding gradients up, filling, and strided copies the other way
+// round.
 import { ELEMENTS_ADD, ELEMENTS_TAKE } from "../abi/codes";
 import { load_some, store_some, sum_lanes } from "../lib/simd";
 
@@ -34,8 +35,9 @@ export function fill_f32(y: usize, value: f32, n: i32): void {
 }
 
 /**
- * to[i₀·t₀ + …] += from[i₀·f₀ + …] over `rank` axes: the gradient of a strided copy, whose target may take several elements of its source.
- * `table` is that of `strided_copy`: sizes, strides of `from`, strides of `to`, the strides in bytes.
+ * to[i₀·t₀ + …] += from[i₀·f₀ + …] over `rank` axes: the gradient of a strided copy, whose target may take several
+ * elements of its source. `table` is that of `strided_copy`: sizes, strides of `from`, strides of `to`, the strides in
+ * bytes.
  */
 export function strided_add_f32(from: usize, to: usize, table: usize, rank: i32): void {
   add_axis(from, to, table, rank, 0);
@@ -63,8 +65,13 @@ function add_axis(from: usize, to: usize, table: usize, rank: i32, axis: i32): v
   }
 }
 
-/** dx[o, i_j, :] += dy[o, j, :]: the gradient of `gather`, for float32 runs of `run` elements. dx must hold something to add to. */
-export function scatter_add_f32(dy: usize, dx: usize, indices: usize, indexBytes: i32, outer: i32, axis: i32, count: i32, run: i32): void {
+/**
+ * dx[o, i_j, :] += dy[o, j, :]: the gradient of `gather`, for float32 runs of `run` elements. dx must hold something to
+ * add to.
+ */
+export function scatter_add_f32(
+  dy: usize, dx: usize, indices: usize, indexBytes: i32, outer: i32, axis: i32, count: i32, run: i32,
+): void {
   const bytes = <usize>run << 2;
   for (let o = 0; o < outer; o++) {
     let at = indices;
@@ -79,7 +86,10 @@ export function scatter_add_f32(dy: usize, dx: usize, indices: usize, indexBytes
   }
 }
 
-/** dx ← dy·(the product of the other elements of x's row), for rows of n: right where elements are 0, too. dx holds dy at the start. */
+/**
+ * dx ← dy·(the product of the other elements of x's row), for rows of n: right where elements are 0, too. dx holds dy
+ * at the start.
+ */
 export function product_gradient_f32(x: usize, dx: usize, n: i32, rows: i32): void {
   const bytes = <usize>n << 2;
   for (; rows > 0; rows--, x += bytes, dx += bytes) {
@@ -96,10 +106,13 @@ export function product_gradient_f32(x: usize, dx: usize, n: i32, rows: i32): vo
 }
 
 /**
- * Goes through elements x[p] and the elements of y that their indices name, along one axis: ELEMENTS_ADD adds x to y, ELEMENTS_TAKE copies y to x,
- * ELEMENTS_CLEAR sets y to 0. `table`: the sizes of x (and of the indices), the strides of y in elements, the size of y along the axis.
+ * Goes through elements x[p] and the elements of y that their indices name, along one axis: ELEMENTS_ADD adds x to y,
+ * ELEMENTS_TAKE copies y to x, ELEMENTS_CLEAR sets y to 0. `table`: the sizes of x (and of the indices), the strides of
+ * y in elements, the size of y along the axis.
  */
-export function elements_f32(mode: i32, x: usize, y: usize, indices: usize, indexBytes: i32, table: usize, rank: i32, axis: i32, count: i32): void {
+export function elements_f32(
+  mode: i32, x: usize, y: usize, indices: usize, indexBytes: i32, table: usize, rank: i32, axis: i32, count: i32,
+): void {
   const strides = table + (<usize>rank << 2), extent = load<i32>(table + (<usize>rank << 3));
   for (let p = 0; p < count; p++, indices += indexBytes, x += 4) {
     let index = load<i32>(indices), rest = p, at: usize = 0;
@@ -117,11 +130,13 @@ export function elements_f32(mode: i32, x: usize, y: usize, indices: usize, inde
 }
 
 /**
- * Goes through slices x[i] of `run` elements and the slices of y that tuples of `depth` indices name: what to do with them is said by the modes of
- * elements_f32. `table`: the sizes of y's axes that are indexed, then their strides in elements. Every `group` tuples y moves on by `slab` elements.
+ * Goes through slices x[i] of `run` elements and the slices of y that tuples of `depth` indices name: what to do with
+ * them is said by the modes of elements_f32. `table`: the sizes of y's axes that are indexed, then their strides in
+ * elements. Every `group` tuples y moves on by `slab` elements.
  */
 export function slices_f32(
-  mode: i32, x: usize, y: usize, indices: usize, indexBytes: i32, count: i32, depth: i32, table: usize, run: i32, group: i32, slab: i32,
+  mode: i32, x: usize, y: usize, indices: usize, indexBytes: i32, count: i32, depth: i32, table: usize, run: i32,
+  group: i32, slab: i32,
 ): void {
   for (let i = 0; i < count; i++, x += <usize>run << 2) {
     let at = <usize>(i / group) * slab;
@@ -137,17 +152,22 @@ export function slices_f32(
 }
 
 /**
- * dx += dy·(the product of the other operands) over every combination of `rank` labels: the gradient of a sum of products in whatever way its operands are
- * indexed. `table`: the sizes of the labels; then for dx, dy and each of the `count` others where it begins (0 for dx and dy, for others in `others`) and a
- * stride per label, in elements. `scratch` has room for rank + count + 2 numbers.
+ * dx += dy·(the product of the other operands) over every combination of `rank` labels: the gradient of a sum of
+ * products in whatever way its operands are indexed. `table`: the sizes of the labels; then for dx, dy and each of the
+ * `count` others where it begins (0 for dx and dy, for others in `others`) and a stride per label, in elements.
+ * `scratch` has room for rank + count + 2 numbers.
  */
-export function contraction_gradient_f32(dy: usize, dx: usize, others: usize, table: usize, rank: i32, count: i32, scratch: usize): void {
+export function contraction_gradient_f32(
+  dy: usize, dx: usize, others: usize, table: usize, rank: i32, count: i32, scratch: usize,
+): void {
   const strides = table + (<usize>rank << 2), step = (<usize>rank + 1) << 2, places = scratch + (<usize>rank << 2);
   memory.fill(scratch, 0, rank << 2);
   for (let k = 0; k < count + 2; k++) store<i32>(places + (<usize>k << 2), load<i32>(strides + <usize>k * step));
   for (;;) {
     let product = load<f32>(dy + (<usize>load<i32>(places, 4) << 2));
-    for (let k = 2; k < count + 2; k++) product *= load<f32>(others + (<usize>load<i32>(places + (<usize>k << 2)) << 2));
+    for (let k = 2; k < count + 2; k++) {
+      product *= load<f32>(others + (<usize>load<i32>(places + (<usize>k << 2)) << 2));
+    }
     const to = dx + (<usize>load<i32>(places) << 2);
     store<f32>(to, load<f32>(to) + product);
     let axis = rank - 1;
@@ -165,10 +185,13 @@ export function contraction_gradient_f32(dy: usize, dx: usize, others: usize, ta
 }
 
 /**
- * From the gradients of running products back to those of x: dx_j = Σ dy_i · Π x_k over the products that x_j is in, without a division. Lanes of n elements
- * `step` apart, counted from the other end with `reverse`; with `exclusive` an element is not in its own product.
+ * From the gradients of running products back to those of x: dx_j = Σ dy_i · Π x_k over the products that x_j is in,
+ * without a division. Lanes of n elements `step` apart, counted from the other end with `reverse`; with `exclusive` an
+ * element is not in its own product.
  */
-export function cumprod_gradient_f32(x: usize, dy: usize, dx: usize, n: i32, step: i32, exclusive: i32, reverse: i32): void {
+export function cumprod_gradient_f32(
+  x: usize, dy: usize, dx: usize, n: i32, step: i32, exclusive: i32, reverse: i32,
+): void {
   const first = reverse ? (n - 1) * step : 0, next = reverse ? -step : step;
   let before: f32 = 1;
   for (let j = 0; j < n; j++) {

@@ -1,14 +1,16 @@
-// Gradients of functions of two elements that take more than products and quotients. Operands are as long as the result: what was broadcast has been
-// spread out before, and is added up afterwards.
+// Gradients of functions of two elements that take more than products and quotients. Operands are as long as the
+// result: what was broadcast has been spread out before, and is added up afterwards.
 import { BINARY_MAX, BINARY_MIN, BINARY_POW, BINARY_PRELU } from "../abi/codes";
 import { load_some, log, store_some } from "../lib/simd";
 import { binary_f32 } from "./binary";
 
 /**
- * da[i] = dy[i] · ∂f/∂a, db[i] = dy[i] · ∂f/∂b; either address may be 0. For POW, PRELU, MAX and MIN. At corners, and of NaN, as PyTorch has it: equal
- * operands of MAX and MIN get half of dy each, and 0 counts as negative to PRELU.
+ * da[i] = dy[i] · ∂f/∂a, db[i] = dy[i] · ∂f/∂b; either address may be 0. For POW, PRELU, MAX and MIN. At corners, and
+ * of NaN, as PyTorch has it: equal operands of MAX and MIN get half of dy each, and 0 counts as negative to PRELU.
  */
-export function binary_gradient_f32(code: i32, a: usize, b: usize, y: usize, dy: usize, da: usize, db: usize, n: i32): void {
+export function binary_gradient_f32(
+  code: i32, a: usize, b: usize, y: usize, dy: usize, da: usize, db: usize, n: i32,
+): void {
   if (code == BINARY_POW) {
     pow_gradient(a, b, y, dy, da, db, n);
     return;

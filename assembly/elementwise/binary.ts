@@ -1,5 +1,5 @@
-// Functions of two elements, by the BINARY_ codes of codes.ts, over contiguous and broadcast operands; Where; and chains of
-// elementwise functions run block by block.
+// Functions of two elements, by the BINARY_ codes of codes.ts, over contiguous and broadcast operands; Where; and
+// chains of elementwise functions run block by block.
 import {
   BINARY_ADD, BINARY_AND, BINARY_DIV, BINARY_FMOD, BINARY_MAX, BINARY_MIN, BINARY_MUL, BINARY_OR, BINARY_POW,
   BINARY_PRELU, BINARY_SUB, BINARY_XOR, UNARY_RECIPROCAL, UNARY_SQUARE,
@@ -38,7 +38,10 @@ import { unary_f32 } from "./unary";
   @inline of(a: v128, b: v128): v128 { return v128.bitselect(f32x4.mul(a, b), a, f32x4.lt(a, f32x4.splat(0))); }
 }
 
-/** The two that are computed lane by lane, in float64 through AssemblyScript's ports of musl's pow and fmod, rounded once. */
+/**
+ * The two that are computed lane by lane, in float64 through AssemblyScript's ports of musl's pow and fmod, rounded
+ * once.
+ */
 @unmanaged class Pow {
   // @ts-ignore: decorator
   @inline of(a: v128, b: v128): v128 { return lanes<Pow>(a, b); }
@@ -93,7 +96,9 @@ function vectors_f32<F>(a: usize, strideA: i32, b: usize, strideB: i32, y: usize
   }
 }
 
-/** One vector for all rows, as with a factor or a slope per channel: sixteen columns of it at a time stay in registers. */
+/**
+ * One vector for all rows, as with a factor or a slope per channel: sixteen columns of it at a time stay in registers.
+ */
 function columns_f32<F>(a: usize, b: usize, y: usize, n: i32, rows: i32): void {
   const f = changetype<F>(0), step = <usize>n << 2;
   for (let end = b + step; b < end; b += 64) {
@@ -101,7 +106,8 @@ function columns_f32<F>(a: usize, b: usize, y: usize, n: i32, rows: i32): void {
     let p = a, q = y;
     for (let i = rows; i > 0; i--) {
       // @ts-ignore: of is resolved when this is compiled for a class
-      v128.store(q, f.of(v128.load(p), b0)); v128.store(q, f.of(v128.load(p, 16), b1), 16); v128.store(q, f.of(v128.load(p, 32), b2), 32); v128.store(q, f.of(v128.load(p, 48), b3), 48);
+      v128.store(q, f.of(v128.load(p), b0)); v128.store(q, f.of(v128.load(p, 16), b1), 16);
+      v128.store(q, f.of(v128.load(p, 32), b2), 32); v128.store(q, f.of(v128.load(p, 48), b3), 48);
       p += step;
       q += step;
     }
@@ -111,14 +117,20 @@ function columns_f32<F>(a: usize, b: usize, y: usize, n: i32, rows: i32): void {
 }
 
 /** As rows_f32, for the functions that models apply with a vector of channels. */
-function channels_f32<F>(a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32): void {
+function channels_f32<F>(
+  a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32,
+): void {
   // Longer rows are long enough.
-  if (strideA == 1 && stepA == n && strideB == 1 && stepB == 0 && (n & 15) == 0 && n <= 64) columns_f32<F>(a, b, y, n, rows);
+  if (strideA == 1 && stepA == n && strideB == 1 && stepB == 0 && (n & 15) == 0 && n <= 64) columns_f32<F>(
+    a, b, y, n, rows,
+  );
   else rows_f32<F>(a, strideA, stepA, b, strideB, stepB, y, n, rows);
 }
 
 /** `rows` rows of `n` elements, one after the other in y; steps are from row to row, in elements. */
-function rows_f32<F>(a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32): void {
+function rows_f32<F>(
+  a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32,
+): void {
   const f = changetype<F>(0);
   if (n <= 0) return;
   for (; rows > 0; rows--) {
@@ -175,9 +187,13 @@ function power_three(a: usize, y: usize, n: i32): void {
   }
 }
 
-function rows_pow(a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32): void {
+function rows_pow(
+  a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32,
+): void {
   for (; rows > 0; rows--) {
-    if (strideA != 1 || strideB != 0 || n <= 0 || !easy_power(a, load<f32>(b), y, n)) rows_f32<Pow>(a, strideA, 0, b, strideB, 0, y, n, 1);
+    if (strideA != 1 || strideB != 0 || n <= 0 || !easy_power(a, load<f32>(b), y, n)) rows_f32<Pow>(
+      a, strideA, 0, b, strideB, 0, y, n, 1,
+    );
     a += <usize>(stepA << 2);
     b += <usize>(stepB << 2);
     y += (<usize>n) << 2;
@@ -195,7 +211,8 @@ function rows_of_f32(code: i32): Rows2 {
     case BINARY_MIN: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Min>(a, sa, ta, b, sb, tb, y, n, m); break;
     case BINARY_MAX: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Max>(a, sa, ta, b, sb, tb, y, n, m); break;
     case BINARY_POW: rows = rows_pow; break;
-    case BINARY_PRELU: rows = (a, sa, ta, b, sb, tb, y, n, m) => channels_f32<PRelu>(a, sa, ta, b, sb, tb, y, n, m); break;
+    case BINARY_PRELU: rows = (a, sa, ta, b, sb, tb, y, n, m) => channels_f32<PRelu>(a, sa, ta, b, sb, tb, y, n, m);
+    break;
     case BINARY_FMOD: rows = (a, sa, ta, b, sb, tb, y, n, m) => rows_f32<Fmod>(a, sa, ta, b, sb, tb, y, n, m); break;
     default: unreachable();
   }
@@ -203,8 +220,8 @@ function rows_of_f32(code: i32): Rows2 {
 }
 
 /**
- * y[i] = a[i·strideA] op b[i·strideB] for `n` elements. Strides of 1 and 0 (a scalar) are fast. y may be an operand whose
- * stride is 1.
+ * y[i] = a[i·strideA] op b[i·strideB] for `n` elements. Strides of 1 and 0 (a scalar) are fast. y may be an operand
+ * whose stride is 1.
  */
 export function binary_f32(code: i32, a: usize, strideA: i32, b: usize, strideB: i32, y: usize, n: i32): void {
   rows_of_f32(code)(a, strideA, 0, b, strideB, 0, y, n, 1);
@@ -217,7 +234,8 @@ export function binary_broadcast_f32(
   walk2_rows(rows_of_f32(code), table, rank, a, b, y, begin, end);
 }
 
-// Integers: one element at a time. Sums and products wrap. Divisions are done in TypeScript, which can report a divisor of 0.
+// Integers: one element at a time. Sums and products wrap. Divisions are done in TypeScript, which can report a divisor
+// of 0.
 @unmanaged class IntAdd {
   // @ts-ignore: decorator
   @inline of<T>(a: T, b: T): T { return <T>(a + b); }
@@ -347,8 +365,8 @@ function row_where_4(c: usize, strideC: i32, a: usize, strideA: i32, b: usize, s
 }
 
 /**
- * y = c ? a : b for elements of 1 << shift bytes (shift 0 to 3). The descriptor has three lists of strides: condition, a, b;
- * [begin, end) is a range of axis 0.
+ * y = c ? a : b for elements of 1 << shift bytes (shift 0 to 3). The descriptor has three lists of strides: condition,
+ * a, b; [begin, end) is a range of axis 0.
  */
 export function where_broadcast(
   shift: i32, c: usize, a: usize, b: usize, y: usize, table: usize, rank: i32, begin: i32, end: i32,

@@ -1,13 +1,17 @@
-// Walks the axes of a broadcast. A kernel with two or three inputs is written for one innermost row; this calls it row by row.
+// Walks the axes of a broadcast. A kernel with two or three inputs is written for one innermost row; this calls it row
+// by row.
 //
-// A descriptor is a table of i32: `rank` sizes, outermost first, then `rank` strides of the first input, of the second and,
-// where there is one, of the third, counted in elements; 0 repeats an axis. The caller merges axes that can be merged, so that
-// the innermost is as long as possible. The output is contiguous.
+// A descriptor is a table of i32: `rank` sizes, outermost first, then `rank` strides of the first input, of the second
+// and, where there is one, of the third, counted in elements; 0 repeats an axis. The caller merges axes that can be
+// merged, so that the innermost is as long as possible. The output is contiguous.
 
 /** y[i] = f(a[i·strideA], b[i·strideB]) for `n` elements. */
 export type Row2 = (a: usize, strideA: i32, b: usize, strideB: i32, y: usize, n: i32) => void;
 
-/** The same for `rows` rows, y's one after the other, the operands' stepA and stepB elements apart: a call per row would cost more than a short row. */
+/**
+ * The same for `rows` rows, y's one after the other, the operands' stepA and stepB elements apart: a call per row would
+ * cost more than a short row.
+ */
 export type Rows2 = (
   a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32,
 ) => void;
@@ -35,7 +39,8 @@ function inner_elements(table: usize, rank: i32, axis: i32): i32 {
 }
 
 function step2(
-  row: Row2, table: usize, rank: i32, axis: i32, a: usize, b: usize, y: usize, shiftIn: i32, shiftOut: i32, begin: i32, end: i32,
+  row: Row2, table: usize, rank: i32, axis: i32, a: usize, b: usize, y: usize, shiftIn: i32, shiftOut: i32, begin: i32,
+  end: i32,
 ): usize {
   const strideA = entry(table, rank + axis);
   const strideB = entry(table, 2 * rank + axis);
@@ -54,7 +59,10 @@ function step2(
   return y;
 }
 
-/** Runs a row function over indices [begin, end) of axis 0; elements have 1 << shiftIn and 1 << shiftOut bytes. `rank` ≥ 1. */
+/**
+ * Runs a row function over indices [begin, end) of axis 0; elements have 1 << shiftIn and 1 << shiftOut bytes. `rank` ≥
+ * 1.
+ */
 export function walk2(
   row: Row2, table: usize, rank: i32, a: usize, b: usize, y: usize, shiftIn: i32, shiftOut: i32, begin: i32, end: i32,
 ): void {
@@ -62,7 +70,9 @@ export function walk2(
   step2(row, table, rank, 0, a, b, y, shiftIn, shiftOut, begin, end);
 }
 
-function step2_rows(rows: Rows2, table: usize, rank: i32, axis: i32, a: usize, b: usize, y: usize, begin: i32, end: i32): usize {
+function step2_rows(
+  rows: Rows2, table: usize, rank: i32, axis: i32, a: usize, b: usize, y: usize, begin: i32, end: i32,
+): usize {
   const stepA = entry(table, rank + axis);
   const stepB = entry(table, 2 * rank + axis);
   a += bytes(begin * stepA, 2);
@@ -81,7 +91,9 @@ function step2_rows(rows: Rows2, table: usize, rank: i32, axis: i32, a: usize, b
 }
 
 /** As walk2, for elements of four bytes. */
-export function walk2_rows(rows: Rows2, table: usize, rank: i32, a: usize, b: usize, y: usize, begin: i32, end: i32): void {
+export function walk2_rows(
+  rows: Rows2, table: usize, rank: i32, a: usize, b: usize, y: usize, begin: i32, end: i32,
+): void {
   y += bytes(begin * inner_elements(table, rank, 0), 2);
   if (rank == 1) {
     const strideA = entry(table, 1);
@@ -93,7 +105,8 @@ export function walk2_rows(rows: Rows2, table: usize, rank: i32, a: usize, b: us
 }
 
 function step3(
-  row: Row3, table: usize, rank: i32, axis: i32, c: usize, a: usize, b: usize, y: usize, shift: i32, begin: i32, end: i32,
+  row: Row3, table: usize, rank: i32, axis: i32, c: usize, a: usize, b: usize, y: usize, shift: i32, begin: i32,
+  end: i32,
 ): usize {
   const strideC = entry(table, rank + axis);
   const strideA = entry(table, 2 * rank + axis);

@@ -1,7 +1,8 @@
 // Conversions between element types.
 //
-// A float that does not fit an integer gives what onnxruntime's WebAssembly build gives: int32, int64, uint32 and uint64
-// saturate and NaN is 0 (the trunc_sat instructions); narrower types take the low bits of the saturated 32-bit number.
+// A float that does not fit an integer gives what onnxruntime's WebAssembly build gives: int32, int64, uint32 and
+// uint64 saturate and NaN is 0 (the trunc_sat instructions); narrower types take the low bits of the saturated 32-bit
+// number.
 
 function convert<From, To>(x: usize, y: usize, n: i32): void {
   for (; n > 0; n--) {
@@ -36,8 +37,9 @@ export function cast_f32_bool(x: usize, y: usize, n: i32): void {
   for (let i: i32 = 0; i < n; i++) store<u8>(y + <usize>i, <u8>(load<f32>(x + ((<usize>i) << 2)) != 0));
 }
 
-// float16 after F. Giesen, "Half-to-float done quick" and "Float->half variants" (gist.github.com/rygorous): the exponent is
-// rebiased by a multiplication or an addition of floats, which also handles subnormals and rounds to nearest even.
+// float16 after F. Giesen, "Half-to-float done quick" and "Float->half variants" (gist.github.com/rygorous): the
+// exponent is rebiased by a multiplication or an addition of floats, which also handles subnormals and rounds to
+// nearest even.
 
 /** Four half-precision bit patterns in 32-bit lanes as floats. */
 // @ts-ignore: decorator
@@ -57,7 +59,8 @@ function float_to_half(x: v128): v128 {
   const a = v128.and(x, i32x4.splat(0x7fffffff));
   const sign = i32x4.shr_u(v128.andnot(x, i32x4.splat(0x7fffffff)), 16);
   const odd = v128.and(i32x4.shr_u(a, 13), i32x4.splat(1));
-  const normal = i32x4.shr_u(i32x4.add(i32x4.add(a, odd), i32x4.splat(0xc8000fff)), 13); // (15 − 127) << 23, plus half a unit
+  // (15 − 127) << 23, plus half a unit
+  const normal = i32x4.shr_u(i32x4.add(i32x4.add(a, odd), i32x4.splat(0xc8000fff)), 13);
   const subnormal = i32x4.sub(f32x4.add(a, f32x4.splat(0.5)), i32x4.splat(0x3f000000));
   let r = v128.bitselect(subnormal, normal, i32x4.lt_s(a, i32x4.splat(0x38800000))); // 2^−14
   const infinite = v128.bitselect(i32x4.splat(0x7e00), i32x4.splat(0x7c00), i32x4.gt_s(a, i32x4.splat(0x7f800000)));

@@ -1,4 +1,5 @@
-// Chains of elementwise functions, run block by block so that what passes between two of them stays in the first-level cache.
+// Chains of elementwise functions, run block by block so that what passes between two of them stays in the first-level
+// cache.
 //
 // A program is `steps` records of five 4-byte words:
 //   0  kind, a CHAIN_ code
@@ -21,12 +22,12 @@ export function chain_scratch_size(): i32 {
 }
 
 /**
- * Runs the program over output elements [begin, end); both are multiples of `row`, or the ends of the output. x and operands as long as it
- * may be y.
+ * Runs the program over output elements [begin, end); both are multiples of `row`, or the ends of the output. x and
+ * operands as long as it may be y.
  */
 export function chain_f32(
-  program: usize, steps: i32, row: i32, x: usize, o1: usize, o2: usize, o3: usize, o4: usize, o5: usize, y: usize, begin: i32, end: i32,
-  scratch: usize,
+  program: usize, steps: i32, row: i32, x: usize, o1: usize, o2: usize, o3: usize, o4: usize, o5: usize, y: usize,
+  begin: i32, end: i32, scratch: usize,
 ): void {
   // Short rows: a block is a whole number of them, and each row operand is repeated over one block once.
   const short = row <= BLOCK;
@@ -55,7 +56,9 @@ export function chain_f32(
       } else {
         const k = load<i32>(step, 8), spread = load<i32>(step, 12), stride: i32 = spread == CHAIN_SCALAR ? 0 : 1;
         let operand = k == 0 ? x : k == 1 ? o1 : k == 2 ? o2 : k == 3 ? o3 : k == 4 ? o4 : o5;
-        if (spread == CHAIN_ROW) operand = short ? scratch + <usize>k * BLOCK_BYTES : operand + ((<usize>(at % row)) << 2);
+        if (spread == CHAIN_ROW) {
+          operand = short ? scratch + <usize>k * BLOCK_BYTES : operand + ((<usize>(at % row)) << 2);
+        }
         else if (stride) operand += offset;
         if (load<i32>(step) == CHAIN_FLIPPED) binary_f32(code, operand, stride, current, 1, target, n);
         else binary_f32(code, current, 1, operand, stride, target, n);

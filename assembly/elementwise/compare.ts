@@ -1,5 +1,7 @@
 // Comparisons: a byte of 0 or 1 per element.
-import { COMPARE_EQUAL, COMPARE_GREATER, COMPARE_GREATER_OR_EQUAL, COMPARE_LESS, COMPARE_LESS_OR_EQUAL } from "../abi/codes";
+import {
+  COMPARE_EQUAL, COMPARE_GREATER, COMPARE_GREATER_OR_EQUAL, COMPARE_LESS, COMPARE_LESS_OR_EQUAL,
+} from "../abi/codes";
 import { Row2, walk2 } from "./broadcast";
 
 @unmanaged class Equal {

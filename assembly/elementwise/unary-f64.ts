@@ -1,12 +1,12 @@
-// Functions of one float64 element, by the UNARY_ codes of codes.ts, and the rare functions of float32 ones. One element at a
-// time, through AssemblyScript's own ports of musl's functions: they are compiled into the module, so that no engine's Math
-// decides a bit.
+// Functions of one float64 element, by the UNARY_ codes of codes.ts, and the rare functions of float32 ones. One
+// element at a time, through AssemblyScript's own ports of musl's functions: they are compiled into the module, so that
+// no engine's Math decides a bit.
 import {
-  UNARY_ABS, UNARY_ACOS, UNARY_ACOSH, UNARY_AFFINE, UNARY_ASIN, UNARY_ASINH, UNARY_ATAN, UNARY_ATANH, UNARY_CEIL, UNARY_CELU,
-  UNARY_CLIP, UNARY_COS, UNARY_COSH, UNARY_ELU, UNARY_ERF, UNARY_EXP, UNARY_FLOOR, UNARY_GELU, UNARY_GELU_TANH,
-  UNARY_HARD_SIGMOID, UNARY_HARD_SWISH, UNARY_LEAKY_RELU, UNARY_LOG, UNARY_MISH, UNARY_NEG, UNARY_NONE, UNARY_RECIPROCAL,
-  UNARY_RELU, UNARY_ROUND, UNARY_SELU, UNARY_SHRINK, UNARY_SIGMOID, UNARY_SIGN, UNARY_SILU, UNARY_SIN, UNARY_SINH,
-  UNARY_SOFTPLUS, UNARY_SOFTSIGN, UNARY_SQRT, UNARY_SQUARE, UNARY_TAN, UNARY_TANH, UNARY_THRESHOLDED_RELU,
+  UNARY_ABS, UNARY_ACOS, UNARY_ACOSH, UNARY_AFFINE, UNARY_ASIN, UNARY_ASINH, UNARY_ATAN, UNARY_ATANH, UNARY_CEIL,
+  UNARY_CELU, UNARY_CLIP, UNARY_COS, UNARY_COSH, UNARY_ELU, UNARY_ERF, UNARY_EXP, UNARY_FLOOR, UNARY_GELU,
+  UNARY_GELU_TANH, UNARY_HARD_SIGMOID, UNARY_HARD_SWISH, UNARY_LEAKY_RELU, UNARY_LOG, UNARY_MISH, UNARY_NEG, UNARY_NONE,
+  UNARY_RECIPROCAL, UNARY_RELU, UNARY_ROUND, UNARY_SELU, UNARY_SHRINK, UNARY_SIGMOID, UNARY_SIGN, UNARY_SILU, UNARY_SIN,
+  UNARY_SINH, UNARY_SOFTPLUS, UNARY_SOFTSIGN, UNARY_SQRT, UNARY_SQUARE, UNARY_TAN, UNARY_TANH, UNARY_THRESHOLDED_RELU,
 } from "../abi/codes";
 
 /** min(max(x, low), high), NaN for NaN. */
@@ -24,7 +24,8 @@ function sigmoid(x: f64): f64 {
 }
 
 /**
- * erf to about 1e−15: its Maclaurin series (Abramowitz and Stegun 7.1.6) below 2.5, the continued fraction of erfc (7.1.14) above.
+ * erf to about 1e−15: its Maclaurin series (Abramowitz and Stegun 7.1.6) below 2.5, the continued fraction of erfc
+ * (7.1.14) above.
  */
 function erf(x: f64): f64 {
   const a = abs<f64>(x);
@@ -62,7 +63,8 @@ export function evaluate(code: i32, x: f64, a: f64, b: f64): f64 {
     case UNARY_SELU: return b * (x < 0 ? a * NativeMath.expm1(x) : x);
     case UNARY_SOFTPLUS: return (x > 0 ? x : x != x ? x : 0) + NativeMath.log1p(NativeMath.exp(-abs<f64>(x)));
     case UNARY_SOFTSIGN: return x / (1 + abs<f64>(x));
-    case UNARY_MISH: return x * NativeMath.tanh((x > 0 ? x : x != x ? x : 0) + NativeMath.log1p(NativeMath.exp(-abs<f64>(x))));
+    case UNARY_MISH: return x * NativeMath.tanh((x > 0 ? x : x != x ? x : 0)
+      + NativeMath.log1p(NativeMath.exp(-abs<f64>(x))));
     case UNARY_CELU: return max<f64>(0, x) + min<f64>(0, a * NativeMath.expm1(x / a));
     case UNARY_THRESHOLDED_RELU: return x > a ? x : 0;
     case UNARY_SHRINK: return x < -a ? x + b : x > a ? x - b : 0;

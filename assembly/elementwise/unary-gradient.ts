@@ -1,4 +1,5 @@
-// Derivatives of the functions of unary.ts, by the same codes: dx = dy · f′, from whichever of x and y = f(x) makes it cheap.
+// Derivatives of the functions of unary.ts, by the same codes: dx = dy · f′, from whichever of x and y = f(x) makes it
+// cheap.
 import * as codes from "../abi/codes";
 import { erf, exp_bounded, load_some, sigmoid, store_some, tanh } from "../lib/simd";
 import { trig } from "../lib/trig";
@@ -30,7 +31,9 @@ function exp_of(x: v128): v128 {
 }
 @unmanaged class Clip {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return v128.and(one(), v128.and(f32x4.ge(x, a), f32x4.le(x, b))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
+    return v128.and(one(), v128.and(f32x4.ge(x, a), f32x4.le(x, b)));
+  }
 }
 @unmanaged class LeakyRelu {
   // @ts-ignore: decorator
@@ -46,7 +49,9 @@ function exp_of(x: v128): v128 {
 }
 @unmanaged class HardSigmoid {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return v128.and(a, v128.and(f32x4.gt(y, f32x4.splat(0)), f32x4.lt(y, one()))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
+    return v128.and(a, v128.and(f32x4.gt(y, f32x4.splat(0)), f32x4.lt(y, one())));
+  }
 }
 @unmanaged class HardSwish {
   // @ts-ignore: decorator
@@ -87,11 +92,15 @@ function exp_of(x: v128): v128 {
 }
 @unmanaged class Elu {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return v128.bitselect(f32x4.add(y, a), one(), f32x4.le(x, f32x4.splat(0))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
+    return v128.bitselect(f32x4.add(y, a), one(), f32x4.le(x, f32x4.splat(0)));
+  }
 }
 @unmanaged class Selu {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return v128.bitselect(f32x4.add(y, f32x4.mul(a, b)), b, f32x4.le(x, f32x4.splat(0))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
+    return v128.bitselect(f32x4.add(y, f32x4.mul(a, b)), b, f32x4.le(x, f32x4.splat(0)));
+  }
 }
 @unmanaged class Softplus {
   // @ts-ignore: decorator
@@ -99,7 +108,9 @@ function exp_of(x: v128): v128 {
 }
 @unmanaged class Softsign {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return f32x4.div(one(), square(f32x4.add(one(), f32x4.abs(x)))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
+    return f32x4.div(one(), square(f32x4.add(one(), f32x4.abs(x))));
+  }
 }
 /** With t = tanh(softplus(x)) = w/(w + 2), w = eˣ·(eˣ + 2): t + x·sigmoid(x)·(1 − t²). */
 @unmanaged class Mish {
@@ -114,7 +125,9 @@ function exp_of(x: v128): v128 {
 }
 @unmanaged class Celu {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return v128.bitselect(f32x4.add(f32x4.div(y, a), one()), one(), f32x4.lt(x, f32x4.splat(0))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
+    return v128.bitselect(f32x4.add(f32x4.div(y, a), one()), one(), f32x4.lt(x, f32x4.splat(0)));
+  }
 }
 @unmanaged class Threshold {
   // @ts-ignore: decorator
@@ -134,7 +147,9 @@ function exp_of(x: v128): v128 {
 }
 @unmanaged class Erf {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return f32x4.mul(exp_of(f32x4.neg(square(x))), f32x4.splat(1.1283791670955126)); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
+    return f32x4.mul(exp_of(f32x4.neg(square(x))), f32x4.splat(1.1283791670955126));
+  }
 }
 @unmanaged class Sqrt {
   // @ts-ignore: decorator
@@ -173,11 +188,15 @@ function exp_of(x: v128): v128 {
 }
 @unmanaged class Asin {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return f32x4.div(one(), f32x4.sqrt(f32x4.sub(one(), square(x)))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
+    return f32x4.div(one(), f32x4.sqrt(f32x4.sub(one(), square(x))));
+  }
 }
 @unmanaged class Acos {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return f32x4.div(f32x4.splat(-1), f32x4.sqrt(f32x4.sub(one(), square(x)))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
+    return f32x4.div(f32x4.splat(-1), f32x4.sqrt(f32x4.sub(one(), square(x))));
+  }
 }
 @unmanaged class Atan {
   // @ts-ignore: decorator
@@ -197,11 +216,15 @@ function exp_of(x: v128): v128 {
 }
 @unmanaged class Asinh {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return f32x4.div(one(), f32x4.sqrt(f32x4.add(square(x), one()))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
+    return f32x4.div(one(), f32x4.sqrt(f32x4.add(square(x), one())));
+  }
 }
 @unmanaged class Acosh {
   // @ts-ignore: decorator
-  @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return f32x4.div(one(), f32x4.sqrt(f32x4.sub(square(x), one()))); }
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
+    return f32x4.div(one(), f32x4.sqrt(f32x4.sub(square(x), one())));
+  }
 }
 @unmanaged class Atanh {
   // @ts-ignore: decorator
@@ -238,7 +261,9 @@ function map<F>(x: usize, y: usize, dy: usize, dx: usize, n: i32, scalarA: f32, 
   }
 }
 
-/** dx[i] = dy[i] · f′(x[i]) for the function of a UNARY_ code, y = f(x); `a` and `b` as codes.ts says. dx may equal dy. */
+/**
+ * dx[i] = dy[i] · f′(x[i]) for the function of a UNARY_ code, y = f(x); `a` and `b` as codes.ts says. dx may equal dy.
+ */
 export function unary_gradient_f32(code: i32, x: usize, y: usize, dy: usize, dx: usize, n: i32, a: f32, b: f32): void {
   // Through a function value: see unary_f32.
   let f: Loop = (x, y, dy, dx, n, a, b) => map<Relu>(x, y, dy, dx, n, a, b);

@@ -2,9 +2,10 @@
 // method of a small class that `map` is compiled for, so that body and tail share one copy.
 import {
   UNARY_NONE, UNARY_RELU, UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_SIGMOID, UNARY_TANH, UNARY_HARD_SIGMOID, UNARY_HARD_SWISH,
-  UNARY_SILU, UNARY_GELU, UNARY_GELU_TANH, UNARY_ELU, UNARY_SELU, UNARY_SOFTPLUS, UNARY_SOFTSIGN, UNARY_MISH, UNARY_CELU,
-  UNARY_THRESHOLDED_RELU, UNARY_SHRINK, UNARY_EXP, UNARY_LOG, UNARY_ERF, UNARY_SQRT, UNARY_RECIPROCAL, UNARY_ABS,
-  UNARY_NEG, UNARY_FLOOR, UNARY_CEIL, UNARY_ROUND, UNARY_SIGN, UNARY_SIN, UNARY_COS, UNARY_AFFINE, UNARY_SQUARE, UNARY_GRID,
+  UNARY_SILU, UNARY_GELU, UNARY_GELU_TANH, UNARY_ELU, UNARY_SELU, UNARY_SOFTPLUS, UNARY_SOFTSIGN, UNARY_MISH,
+  UNARY_CELU, UNARY_THRESHOLDED_RELU, UNARY_SHRINK, UNARY_EXP, UNARY_LOG, UNARY_ERF, UNARY_SQRT, UNARY_RECIPROCAL,
+  UNARY_ABS, UNARY_NEG, UNARY_FLOOR, UNARY_CEIL, UNARY_ROUND, UNARY_SIGN, UNARY_SIN, UNARY_COS, UNARY_AFFINE,
+  UNARY_SQUARE, UNARY_GRID,
 } from "../abi/codes";
 import {
   constant, erf, exp, exp_bounded, exp_near, expm1_negative, far, load_some, log, log1p_unit, madd, sigmoid, store_some,
@@ -19,7 +20,9 @@ function zero(): v128 {
   return f32x4.splat(0);
 }
 
-const COMMON: usize = memory.data<f32>([1, 0.5, 2, 0.16666666666666666, 0.7071067811865476, 0.044715, 0.7978845608028654, 30]);
+const COMMON: usize = memory.data<f32>([
+  1, 0.5, 2, 0.16666666666666666, 0.7071067811865476, 0.044715, 0.7978845608028654, 30,
+]);
 
 // @ts-ignore: decorator
 @inline
@@ -27,7 +30,9 @@ function one(): v128 {
   return constant(COMMON, 0);
 }
 
-/** A function of four lanes and two splatted scalars. The classes carry no state: `map` calls them on a null pointer. */
+/**
+ * A function of four lanes and two splatted scalars. The classes carry no state: `map` calls them on a null pointer.
+ */
 @unmanaged class Relu {
   // @ts-ignore: decorator
   @inline of(x: v128, a: v128, b: v128): v128 { return f32x4.pmax(x, zero()); }
@@ -293,10 +298,13 @@ function map_scalar(code: i32, x: usize, y: usize, n: i32): void {
   }
 }
 
-/** y[i] = f(x[i]) for the function of a UNARY_ code; `a` and `b` as codes.ts says. x may equal y; otherwise they must not overlap. */
+/**
+ * y[i] = f(x[i]) for the function of a UNARY_ code; `a` and `b` as codes.ts says. x may equal y; otherwise they must
+ * not overlap.
+ */
 export function unary_f32(code: i32, x: usize, y: usize, n: i32, a: f32, b: f32): void {
-  // Through a function value, so that the optimiser cannot pull the loops into one function: V8 then keeps the constants
-  // that several loops share on the stack, and every loop takes 1.5 to 3 times as long.
+  // Through a function value, so that the optimiser cannot pull the loops into one function: V8 then keeps the
+  // constants that several loops share on the stack, and every loop takes 1.5 to 3 times as long.
   let f: Loop = (x, y, n, a, b) => map<Relu>(x, y, n, a, b);
   switch (code) {
     case UNARY_NONE:

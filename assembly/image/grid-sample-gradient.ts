@@ -1,8 +1,11 @@
-// The gradient of sampling at arbitrary places, for every mode: along each axis a place has up to four taps, each with a weight and the slope of that weight by the
-// coordinate; an element's gradient gets dy times the product of its weights, a coordinate's gets dy·x times that product with one slope in it.
+// The gradient of sampling at arbitrary places, for every mode: along each axis a place has up to four taps, each with
+// a weight and the slope of that weight by the coordinate; an element's gradient gets dy times the product of its
+// weights, a coordinate's gets dy·x times that product with one slope in it.
 //
 // Places are computed in float64, as the plain version of the operator does it.
-import { PADDING_BORDER, PADDING_REFLECTION, PADDING_ZEROS, SAMPLE_CUBIC, SAMPLE_LINEAR, SAMPLE_NEAREST } from "../abi/codes";
+import {
+  PADDING_BORDER, PADDING_REFLECTION, PADDING_ZEROS, SAMPLE_CUBIC, SAMPLE_LINEAR, SAMPLE_NEAREST,
+} from "../abi/codes";
 import { accumulate_scaled, dot_f32 } from "../elementwise/accumulate";
 
 /** Bytes of a tap: element (or -1), weight, slope. */
@@ -15,14 +18,15 @@ export function grid_sample_gradient_scratch_size(): usize {
 }
 
 /**
- * Layouts and sizes are those of grid_sample_linear_f32. dx (0: not wanted) is added to; dgrid (0: not wanted) is written. All of the batch · points points are
- * done at once: they add to the same images.
+ * Layouts and sizes are those of grid_sample_linear_f32. dx (0: not wanted) is added to; dgrid (0: not wanted) is
+ * written. All of the batch · points points are done at once: they add to the same images.
  */
 export function grid_sample_gradient_f32(
-  mode: i32, x: usize, grid: usize, dy: usize, dx: usize, dgrid: usize, axes: i32, depth: i32, height: i32, width: i32, channels: i32, points: i32,
-  aligned: i32, padding: i32, batch: i32, scratch: usize,
+  mode: i32, x: usize, grid: usize, dy: usize, dx: usize, dgrid: usize, axes: i32, depth: i32, height: i32, width: i32,
+  channels: i32, points: i32, aligned: i32, padding: i32, batch: i32, scratch: usize,
 ): void {
-  const run = <usize>channels << 2, rowBytes = <usize>width * run, planeBytes = <usize>height * rowBytes, imageBytes = <usize>depth * planeBytes;
+  const run = <usize>channels << 2, rowBytes = <usize>width * run, planeBytes = <usize>height * rowBytes;
+  const imageBytes = <usize>depth * planeBytes;
   const count = mode == SAMPLE_NEAREST ? 1 : mode == SAMPLE_LINEAR ? 2 : 4;
   const xs = scratch, ys = scratch + AXIS, zs = ys + AXIS;
   const rows = axes > 1 ? count : 1, planes = axes > 2 ? count : 1;
@@ -75,7 +79,8 @@ function put(at: usize, element: i32, weight: f64, slope: f64): void {
 /** The taps of a coordinate along an axis. */
 function taps(mode: i32, coordinate: f32, size: i32, aligned: i32, padding: i32, to: usize): void {
   const last = <f64>(size - 1), low: f64 = aligned ? 0 : -0.5, high: f64 = aligned ? last : last + 0.5;
-  // The slope of the place by the coordinate; it turns at every reflection, and there is none where the place is held at the border.
+  // The slope of the place by the coordinate; it turns at every reflection, and there is none where the place is held
+  // at the border.
   let slope: f64 = (aligned ? last : <f64>size) * 0.5;
   let at: f64 = aligned ? (<f64>coordinate + 1) * 0.5 * last : ((<f64>coordinate + 1) * <f64>size - 1) * 0.5;
   if (mode == SAMPLE_NEAREST) at = nearest(at);
@@ -98,7 +103,10 @@ function taps(mode: i32, coordinate: f32, size: i32, aligned: i32, padding: i32,
   } else {
     for (let i = 0; i < 4; i++) {
       const d = rest + 1 - <f64>i, from = abs(d);
-      put(to + <usize>i * TAP, inside(base - 1 + <f64>i, size, padding, low, high), cubic(from), (d < 0 ? -slope : slope) * cubic_slope(from));
+      put(
+        to + <usize>i * TAP, inside(base - 1 + <f64>i, size, padding, low, high), cubic(from),
+        (d < 0 ? -slope : slope) * cubic_slope(from),
+      );
     }
   }
 }

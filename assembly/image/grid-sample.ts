@@ -3,12 +3,13 @@ import { PADDING_BORDER, PADDING_ZEROS } from "../abi/codes";
 import { madd } from "../lib/simd";
 
 /**
- * Linear interpolation of x [batch, depth, height, width, channels] at the points of grid [batch, points, axes] (x, y and, if `axes` is 3, z,
- * in [-1, 1]; x alone if it is 1); y is [batch, points, channels]. Works on [begin, end) of all batch · points points. A place that is NaN is outside.
+ * Linear interpolation of x [batch, depth, height, width, channels] at the points of grid [batch, points, axes] (x, y
+ * and, if `axes` is 3, z, in [-1, 1]; x alone if it is 1); y is [batch, points, channels]. Works on [begin, end) of all
+ * batch · points points. A place that is NaN is outside.
  */
 export function grid_sample_linear_f32(
-  x: usize, grid: usize, y: usize, axes: i32, depth: i32, height: i32, width: i32, channels: i32, points: i32, aligned: i32, padding: i32,
-  begin: i32, end: i32,
+  x: usize, grid: usize, y: usize, axes: i32, depth: i32, height: i32, width: i32, channels: i32, points: i32,
+  aligned: i32, padding: i32, begin: i32, end: i32,
 ): void {
   const run = <usize>channels << 2;
   const rowBytes = <usize>width * run;
@@ -42,7 +43,10 @@ export function grid_sample_linear_f32(
           for (let dx: f32 = 0; dx < 2; dx += 1) {
             const col = tap(x0 + dx, width, padding);
             if (z < 0 || row < 0 || col < 0) continue;
-            add_scaled(image + <usize>z * planeBytes + <usize>row * rowBytes + <usize>col * run, to, run, weightY * (dx == 0 ? <f32>1 - wx : wx));
+            add_scaled(
+              image + <usize>z * planeBytes + <usize>row * rowBytes + <usize>col * run, to, run,
+              weightY * (dx == 0 ? <f32>1 - wx : wx),
+            );
           }
         }
       }
@@ -56,7 +60,8 @@ export function grid_sample_linear_f32(
 @inline
 function place(coordinate: f32, size: i32, aligned: i32, padding: i32): f32 {
   const last = <f32>(size - 1);
-  const at: f32 = aligned ? (coordinate + <f32>1) * <f32>0.5 * last : ((coordinate + <f32>1) * <f32>size - <f32>1) * <f32>0.5;
+  const at: f32 = aligned ? (coordinate + <f32>1) * <f32>0.5 * last
+    : ((coordinate + <f32>1) * <f32>size - <f32>1) * <f32>0.5;
   if (padding == PADDING_ZEROS) return at;
   if (padding == PADDING_BORDER) return min<f32>(max<f32>(at, 0), last);
   return aligned ? reflect(at, 0, last) : reflect(at, -0.5, last + 0.5);
@@ -75,7 +80,10 @@ function reflect(at: f32, low: f32, high: f32): f32 {
   return below == even ? low + rest : high - rest;
 }
 
-/** The element of a tap, or -1 if it lies outside and counts as zero. A place that had to be folded back has its neighbours at the border. */
+/**
+ * The element of a tap, or -1 if it lies outside and counts as zero. A place that had to be folded back has its
+ * neighbours at the border.
+ */
 // @ts-ignore: decorator
 @inline
 function tap(at: f32, size: i32, padding: i32): i32 {

@@ -1,9 +1,13 @@
 // The gradient of an interpolation: what resize_axis_f32 gathers, scattered by the same tables.
 import { load_some, madd, store_some } from "../lib/simd";
 
-/** dx[o, index[i, t], :] += w[i, t] · dy[o, i, :], from zero, for the outer slabs [begin, end); arguments as resize_axis_f32. */
+/**
+ * dx[o, index[i, t], :] += w[i, t] · dy[o, i, :], from zero, for the outer slabs [begin, end); arguments as
+ * resize_axis_f32.
+ */
 export function resize_axis_gradient_f32(
-  dy: usize, dx: usize, index: usize, weight: usize, taps: i32, size: i32, outSize: i32, inner: i32, begin: i32, end: i32,
+  dy: usize, dx: usize, index: usize, weight: usize, taps: i32, size: i32, outSize: i32, inner: i32, begin: i32,
+  end: i32,
 ): void {
   const run = <usize>inner << 2;
   for (let o = begin; o < end; o++) {

@@ -1,4 +1,5 @@
-// Copying short runs: memory.copy is a call into the engine, which costs more than the copy until a run is a few hundred bytes long.
+// Copying short runs: memory.copy is a call into the engine, which costs more than the copy until a run is a few
+// hundred bytes long.
 
 const LONG: usize = 256;
 

@@ -13,9 +13,9 @@ const START = memory.data<f32>([
 ], 16);
 
 /**
- * Multiply-adds that touch no memory: `iterations` × 3 × 13 vectors of 4 lanes × 2 operations = 312 FLOPs each, in as many chains as there are registers
- * beside the two factors. Every product is of the sum before it, so that none can be made ahead of the loop. The returned value is only
- * there to be used.
+ * Multiply-adds that touch no memory: `iterations` × 3 × 13 vectors of 4 lanes × 2 operations = 312 FLOPs each, in as
+ * many chains as there are registers beside the two factors. Every product is of the sum before it, so that none can be
+ * made ahead of the loop. The returned value is only there to be used.
  */
 export function peak_madd(iterations: i32): f32 {
   // x/2 + 1: nothing grows, becomes subnormal or a NaN.
@@ -46,7 +46,10 @@ export function peak_madd(iterations: i32): f32 {
   return first_of_sum(c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12);
 }
 
-/** Additions alone, 52 FLOPs an iteration: a processor that multiplies beside adding makes two FLOPs in the time of each of them. */
+/**
+ * Additions alone, 52 FLOPs an iteration: a processor that multiplies beside adding makes two FLOPs in the time of each
+ * of them.
+ */
 export function peak_add(iterations: i32): f32 {
   let one = v128.load_splat<f32>(START);
   let c0 = v128.load(START, 0), c1 = v128.load(START, 16), c2 = v128.load(START, 32), c3 = v128.load(START, 48);

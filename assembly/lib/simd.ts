@@ -1,11 +1,11 @@
 // The thin shim between the kernels and the instruction set, and the transcendental functions of four float32 lanes.
 //
 // Everything here is IEEE 754 arithmetic on lanes, so the `simd` build gives the same bits on every engine. Clamps are
-// `pmin(x, bound)` and `pmax(x, bound)` with x first: one instruction on x86 where `f32x4.min` takes seven, and a NaN in x
-// comes out as NaN. Constants are read from tables: V8 builds a v128.const anew at every use, even inside a loop, by three
-// instructions (move to a general register, to a vector register, duplicate), where a splatting load is one; the functions
-// below take about half the time for it. The minimax coefficients are printed by scripts/minimax.ts; the budgets are checked by
-// tests/kernels/lib/simd.test.ts.
+// `pmin(x, bound)` and `pmax(x, bound)` with x first: one instruction on x86 where `f32x4.min` takes seven, and a NaN
+// in x comes out as NaN. Constants are read from tables: V8 builds a v128.const anew at every use, even inside a loop,
+// by three instructions (move to a general register, to a vector register, duplicate), where a splatting load is one;
+// the functions below take about half the time for it. The minimax coefficients are printed by scripts/minimax.ts; the
+// budgets are checked by tests/kernels/lib/simd.test.ts.
 
 /**
  * a·b + c: one rounding where the build has fused multiply-add, two in the `simd` build.
@@ -81,14 +81,15 @@ export function constant(table: usize, i: i32): v128 {
 }
 
 // Exponentials: x = n·ln 2 + r with |r| ≤ ln 2 / 2, e^x = 2^n·(1 + r + r²·p(r)), p of degree 4 (error 2^−28).
-// ln 2 is split as in W. J. Cody and W. Waite, "Software Manual for the Elementary Functions" (1980): the high part has 15
-// bits, so that n times it is exact. Adding 1.5·2^23 rounds to an integer that stands in the low bits of the sum; what is
-// added to that constant biases the integer, so that a shift by 23 makes a power of two of it.
+// ln 2 is split as in W. J. Cody and W. Waite, "Software Manual for the Elementary Functions" (1980): the high part has
+// 15 bits, so that n times it is exact. Adding 1.5·2^23 rounds to an integer that stands in the low bits of the sum;
+// what is added to that constant biases the integer, so that a shift by 23 makes a power of two of it.
 const ROUND: f32 = 12582912;
 const EXP: usize = memory.data<f32>([
   1.44269504, // 0: log₂e
   0.693145751953125, 1.42860677e-6, // 1: ln 2
-  0.5, 0.166665375, 0.0416683406, 0.00836878084, 0.00138156314, // 3: p, from degree 0 (rounded for the least error of the sum)
+  // 3: p, from degree 0 (rounded for the least error of the sum)
+  0.5, 0.166665375, 0.0416683406, 0.00836878084, 0.00138156314,
   1, // 8
   -104, 89, // 9: e^x is 0 below, ∞ above
   ROUND + 103, // 11
@@ -102,7 +103,8 @@ const EXP: usize = memory.data<f32>([
   ROUND + 126, // 19
 ]);
 const EXP_DOWN: usize = memory.data<i32>([48 << 23, (127 + 24) << 23]);
-// |x| ≤ 86 has n in −124 … 124, for which adding n to the exponent of e^r makes a normal number. Masks: all but the sign; the sign.
+// |x| ≤ 86 has n in −124 … 124, for which adding n to the exponent of e^r makes a normal number. Masks: all but the
+// sign; the sign.
 const NEAR: usize = memory.data<i32>([0x42ac0000, 0x7fffffff, <i32>0x80000000]);
 
 /** e^r − r − 1 over r², for |r| ≤ ln 2 / 2. */
@@ -186,11 +188,12 @@ export function expm1_negative(x: v128): v128 {
   return madd(madd(square, exp_tail(r, square), r), power, f32x4.sub(power, constant(EXP, 8)));
 }
 
-// tanh and sigmoid end in a division anyway, so that e^x may be a fraction, which takes fewer operations than a polynomial:
-// x = n·ln 2 + 2·r, e^x = 2^n·(c + s)/(c − s), where s/c = r·(1 + S·r²)/(1 + C·r²) is tanh r to 2^−27 (|r| ≤ ln 2 / 4).
-// For sigmoid, which has x rather than half of it, s and c are twice that, by coefficients of 2·r.
+// tanh and sigmoid end in a division anyway, so that e^x may be a fraction, which takes fewer operations than a
+// polynomial: x = n·ln 2 + 2·r, e^x = 2^n·(c + s)/(c − s), where s/c = r·(1 + S·r²)/(1 + C·r²) is tanh r to 2^−27 (|r|
+// ≤ ln 2 / 4). For sigmoid, which has x rather than half of it, s and c are twice that, by coefficients of 2·r.
 const FRACTION: usize = memory.data<f32>([
-  0.0665870309, 0.399920702, 1, // 0: S; C, 20 ulp up: centres the error of tanh at 0.23, its largest; what c begins with
+  // 0: S; C, 20 ulp up: centres the error of tanh at 0.23, its largest; what c begins with
+  0.0665870309, 0.399920702, 1,
   0.0665870309 / 4, 0.399920702 / 2, 2, // 3: the same for 2·r
   2.88539008, // 6: 2·log₂e
   0.34657359028, // 7: ln 2 / 2
@@ -227,9 +230,10 @@ export function sigmoid(x: v128): v128 {
 }
 
 /**
- * tanh, at most 3 ulp off: with e^(2|x|) = 2·p·(c + s)/(c − s), p = 2^(n − 1), it is m/(m + c − s), m = (p − ½)·c + (p + ½)·s.
- * Where tanh is near 1 the error of m no longer counts, which is also why ln 2 need not be split. (A rational function of x²
- * alone, as for erf, takes as long, and near 1, where the spacing is finest, its last roundings make 4.5 ulp.)
+ * tanh, at most 3 ulp off: with e^(2|x|) = 2·p·(c + s)/(c − s), p = 2^(n − 1), it is m/(m + c − s), m = (p − ½)·c + (p
+ * + ½)·s. Where tanh is near 1 the error of m no longer counts, which is also why ln 2 need not be split. (A rational
+ * function of x² alone, as for erf, takes as long, and near 1, where the spacing is finest, its last roundings make 4.5
+ * ulp.)
  */
 // @ts-ignore: decorator
 @inline
@@ -271,10 +275,11 @@ export function erf(x: v128): v128 {
   return f32x4.pmin(f32x4.pmax(y, constant(ERF, 14)), constant(ERF, 8));
 }
 
-// log x = k·ln 2 + log(1 + f), √½ ≤ 1 + f < √2, log(1 + f) = f − f²/2 + f³·p(f) with p of degree 8: the decomposition and
-// the order of summation of Cephes' logf (S. L. Moshier, netlib.org/cephes), with coefficients of our own.
+// log x = k·ln 2 + log(1 + f), √½ ≤ 1 + f < √2, log(1 + f) = f − f²/2 + f³·p(f) with p of degree 8: the decomposition
+// and the order of summation of Cephes' logf (S. L. Moshier, netlib.org/cephes), with coefficients of our own.
 const LOG: usize = memory.data<f32>([
-  0.333333105, -0.249999866, 0.200022265, -0.166692495, 0.142186552, -0.123843722, 0.118730202, -0.117896847, 0.0691512600,
+  0.333333105, -0.249999866, 0.200022265, -0.166692495, 0.142186552, -0.123843722, 0.118730202, -0.117896847,
+  0.0691512600,
   0.5, // 9
 ]);
 const LOG_BITS: usize = memory.data<i32>([

@@ -2,13 +2,14 @@
 import { UNARY_COS, UNARY_SIN } from "../abi/codes";
 import { evaluate } from "../elementwise/unary-f64";
 
-// x = n·π/2 + r, π/2 in two parts of which the first has 33 bits (Cody and Waite, 1980), so that n times it is exact; then the
-// Taylor series of sin r or cos r, which for |r| ≤ π/4 leave less than 2^−33 after r^11 and r^10.
+// x = n·π/2 + r, π/2 in two parts of which the first has 33 bits (Cody and Waite, 1980), so that n times it is exact;
+// then the Taylor series of sin r or cos r, which for |r| ≤ π/4 leave less than 2^−33 after r^11 and r^10.
 const TRIG: usize = memory.data<f64>([
   0.63661977236758134, // 0: 2/π
   1.57079632673412561417, 6.07710050650619224932e-11, // 1: π/2
   6755399441055744, // 3: 1.5·2^52, which added rounds to an integer that stands in the low bits
-  -1.6666666666666667e-1, 8.3333333333333333e-3, -1.9841269841269841e-4, 2.7557319223985891e-6, -2.5052108385441719e-8, // 4: sine
+  // 4: sine
+  -1.6666666666666667e-1, 8.3333333333333333e-3, -1.9841269841269841e-4, 2.7557319223985891e-6, -2.5052108385441719e-8,
   1, -0.5, 4.1666666666666667e-2, -1.3888888888888889e-3, 2.4801587301587302e-5, -2.7557319223985891e-7, // 9: cosine
 ]);
 
@@ -42,11 +43,15 @@ function sine(x: v128, turn: i64): v128 {
   return v128.xor(v128.bitselect(c, s, odd), sign);
 }
 
-/** sin x, or cos x with a turn of 1. Numbers beyond 2^17, infinities and NaN go one by one through the full reduction. */
+/**
+ * sin x, or cos x with a turn of 1. Numbers beyond 2^17, infinities and NaN go one by one through the full reduction.
+ */
 // @ts-ignore: decorator
 @inline
 export function trig(x: v128, turn: i64): v128 {
-  if (!i32x4.all_true(f32x4.lt(f32x4.abs(x), f32x4.splat(131072)))) return trig_lanes(x, turn == 0 ? UNARY_SIN : UNARY_COS);
+  if (!i32x4.all_true(f32x4.lt(f32x4.abs(x), f32x4.splat(131072)))) return trig_lanes(
+    x, turn == 0 ? UNARY_SIN : UNARY_COS,
+  );
   const low = f32x4.demote_f64x2_zero(sine(f64x2.promote_low_f32x4(x), turn));
   const high = f32x4.demote_f64x2_zero(sine(f64x2.promote_low_f32x4(v128.shuffle<i64>(x, x, 1, 1)), turn));
   return v128.shuffle<i64>(low, high, 0, 2);

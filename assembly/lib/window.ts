@@ -1,9 +1,9 @@
 /**
- * A window that slides over images, as a table of i32 in memory: WINDOW_* of codes.ts name the same places for TypeScript. A kernel reads what it
- * needs once, at its beginning.
+ * A window that slides over images, as a table of i32 in memory: WINDOW_* of codes.ts name the same places for
+ * TypeScript. A kernel reads what it needs once, at its beginning.
  *
- * Every window has three spatial axes (D, H, W); in fewer dimensions the leading ones are 1. A pitch is the number of elements from one pixel to the
- * next: at least the channels, more when the tensor is a slice of channels.
+ * Every window has three spatial axes (D, H, W); in fewer dimensions the leading ones are 1. A pitch is the number of
+ * elements from one pixel to the next: at least the channels, more when the tensor is a slice of channels.
  */
 // @ts-ignore: decorator
 @unmanaged
@@ -56,7 +56,9 @@ function check_window(table: usize): void {
   assert(s.inputs >= 0 && s.outputs >= 0 && s.groups > 0 && s.images >= 0, "channels");
   assert(s.d >= 0 && s.h >= 0 && s.w >= 0 && s.od >= 0 && s.oh >= 0 && s.ow >= 0, "sizes");
   assert(s.kd > 0 && s.kh > 0 && s.kw > 0, "kernel");
-  assert(s.strideD > 0 && s.strideH > 0 && s.strideW > 0 && s.dilationD > 0 && s.dilationH > 0 && s.dilationW > 0, "strides");
+  assert(
+    s.strideD > 0 && s.strideH > 0 && s.strideW > 0 && s.dilationD > 0 && s.dilationH > 0 && s.dilationW > 0, "strides",
+  );
   assert(s.xPitch >= s.inputs && s.yPitch >= s.outputs && s.residualPitch >= 0, "pitches");
 }
 
@@ -64,6 +66,7 @@ function check_window(table: usize): void {
 // @ts-ignore: decorator
 @inline
 export function is_pointwise(s: Window): bool {
-  return s.kd * s.kh * s.kw == 1 && s.strideD == 1 && s.strideH == 1 && s.strideW == 1 && (s.padD | s.padH | s.padW) == 0 &&
+  return s.kd * s.kh * s.kw == 1 && s.strideD == 1 && s.strideH == 1 && s.strideW == 1 &&
+    (s.padD | s.padH | s.padW) == 0 &&
     s.od == s.d && s.oh == s.h && s.ow == s.w;
 }

@@ -2,12 +2,13 @@
 import { load_some, store_some } from "../lib/simd";
 
 /**
- * m = β₁·m + (1 − β₁)·g; v = β₂·v + (1 − β₂)·g²; p = shrink·p − (byGradient·g + byMean·m) / (√v + ε), or without the division if `adaptive` is 0. g has
- * decay·p added first. NAdam (Dozat, 2016) and RAdam (Liu et al., arXiv:1908.03265) are this with coefficients of their own for each step.
+ * m = β₁·m + (1 − β₁)·g; v = β₂·v + (1 − β₂)·g²; p = shrink·p − (byGradient·g + byMean·m) / (√v + ε), or without the
+ * division if `adaptive` is 0. g has decay·p added first. NAdam (Dozat, 2016) and RAdam (Liu et al., arXiv:1908.03265)
+ * are this with coefficients of their own for each step.
  */
 export function moments_f32(
-  p: usize, g: usize, m: usize, v: usize, n: i32, beta1: f32, beta2: f32, byGradient: f32, byMean: f32, epsilon: f32, decay: f32, shrink: f32,
-  adaptive: i32,
+  p: usize, g: usize, m: usize, v: usize, n: i32, beta1: f32, beta2: f32, byGradient: f32, byMean: f32, epsilon: f32,
+  decay: f32, shrink: f32, adaptive: i32,
 ): void {
   const b1 = f32x4.splat(beta1);
   const b2 = f32x4.splat(beta2);

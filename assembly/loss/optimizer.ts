@@ -27,10 +27,13 @@ export function scale_f32(x: usize, n: i32, scale: f32): void {
 }
 
 /**
- * Gradient descent with momentum (Sutskever et al., "On the importance of initialization and momentum in deep learning", 2013), as PyTorch writes it:
- * g += decay·p; v = momentum·v + (1 − dampening)·g; p −= rate·(nesterov ? g + momentum·v : v). `v` may be 0; `first`: v begins as g.
+ * Gradient descent with momentum (Sutskever et al., "On the importance of initialization and momentum in deep
+ * learning", 2013), as PyTorch writes it: g += decay·p; v = momentum·v + (1 − dampening)·g; p −= rate·(nesterov ? g +
+ * momentum·v : v). `v` may be 0; `first`: v begins as g.
  */
-export function sgd_f32(p: usize, g: usize, v: usize, n: i32, rate: f32, decay: f32, momentum: f32, dampening: f32, nesterov: i32, first: i32): void {
+export function sgd_f32(
+  p: usize, g: usize, v: usize, n: i32, rate: f32, decay: f32, momentum: f32, dampening: f32, nesterov: i32, first: i32,
+): void {
   const lr = f32x4.splat(rate);
   const wd = f32x4.splat(decay);
   const mu = f32x4.splat(momentum);
@@ -51,11 +54,12 @@ export function sgd_f32(p: usize, g: usize, v: usize, n: i32, rate: f32, decay: 
 }
 
 /**
- * Adam (Kingma & Ba, 2015), and with `decoupled` AdamW (Loshchilov & Hutter, 2019). `c1` and `c2` are 1 − β₁ᵗ and 1 − β₂ᵗ.
- * With `most` (or 0) steps are by the largest second moment there was (AMSGrad: Reddi, Kale & Kumar, 2018).
+ * Adam (Kingma & Ba, 2015), and with `decoupled` AdamW (Loshchilov & Hutter, 2019). `c1` and `c2` are 1 − β₁ᵗ and 1 −
+ * β₂ᵗ. With `most` (or 0) steps are by the largest second moment there was (AMSGrad: Reddi, Kale & Kumar, 2018).
  */
 export function adam_f32(
-  p: usize, g: usize, m: usize, v: usize, most: usize, n: i32, rate: f32, beta1: f32, beta2: f32, epsilon: f32, decay: f32, decoupled: i32, c1: f32, c2: f32,
+  p: usize, g: usize, m: usize, v: usize, most: usize, n: i32, rate: f32, beta1: f32, beta2: f32, epsilon: f32,
+  decay: f32, decoupled: i32, c1: f32, c2: f32,
 ): void {
   const b1 = f32x4.splat(beta1);
   const b2 = f32x4.splat(beta2);
@@ -105,9 +109,13 @@ export function adagrad_f32(p: usize, g: usize, s: usize, n: i32, rate: f32, eps
   }
 }
 
-/** RMSprop (Tieleman & Hinton, 2012): s = α·s + (1 − α)·g²; with `v` a momentum on g/(√s + ε); with `mean` the variance around the mean. */
+/**
+ * RMSprop (Tieleman & Hinton, 2012): s = α·s + (1 − α)·g²; with `v` a momentum on g/(√s + ε); with `mean` the variance
+ * around the mean.
+ */
 export function rmsprop_f32(
-  p: usize, g: usize, s: usize, v: usize, mean: usize, n: i32, rate: f32, alpha: f32, epsilon: f32, decay: f32, momentum: f32,
+  p: usize, g: usize, s: usize, v: usize, mean: usize, n: i32, rate: f32, alpha: f32, epsilon: f32, decay: f32,
+  momentum: f32,
 ): void {
   const lr = f32x4.splat(rate);
   const keep = f32x4.splat(alpha);

@@ -7,12 +7,14 @@ export function matmul_batched_scratch_size(k: i32, n: i32, stripSize: i32): i32
 }
 
 /**
- * c[i] = act(a[i] · b[i] + bias) for the products [begin, end) of a stack, whose strides and sizes are a table (Product). `offsets` holds, per
- * product, those of its a and its b in elements (i32 pairs): broadcasting repeats an offset. The products lie one after another in c, which is
- * dense. A `b` that the product before also had is not packed again.
+ * c[i] = act(a[i] · b[i] + bias) for the products [begin, end) of a stack, whose strides and sizes are a table
+ * (Product). `offsets` holds, per product, those of its a and its b in elements (i32 pairs): broadcasting repeats an
+ * offset. The products lie one after another in c, which is dense. A `b` that the product before also had is not packed
+ * again.
  */
 export function matmul_batched_f32(
-  a: usize, b: usize, offsets: usize, c: usize, bias: usize, table: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32, scratch: usize,
+  a: usize, b: usize, offsets: usize, c: usize, bias: usize, table: usize, act: i32, alpha: f32, beta: f32, begin: i32,
+  end: i32, scratch: usize,
 ): void {
   const s = changetype<Product>(table);
   const m = s.m, k = s.k, n = s.n, aRow = s.aRow, aCol = s.aCol;

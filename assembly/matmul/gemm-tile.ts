@@ -1,15 +1,15 @@
 // The register tiles of every matrix product, and the loop over them.
 //
-// How to call: pack B once (gemm_pack_f32, or any code that writes the same layout: panels of NR columns, each k × NR floats, row after
-// row, columns past n zero), then
+// How to call: pack B once (gemm_pack_f32, or any code that writes the same layout: panels of NR columns, each k × NR
+// floats, row after row, columns past n zero), then
 //
 //   gemm_panels(a, lda, b, panelStride, k, c, ldc, rows, n, mode, bias, residual, ldr, act, alpha, beta)
 //
-// computes C[rows, n] from A[rows, k], rows contiguous. `lda`, `ldc`, `ldr` and `panelStride` (from one panel of B to the next; k·NR·4
-// when all of k is used at once) are in bytes. `mode` says what happens to the products: TILE_STORE overwrites C, TILE_ADD adds to what
-// C holds (a later block of k). Bias, residual and activation (any UNARY_* code) are applied before the store; 0 is "none". A caller
-// that blocks k gives bias and activation with its last block and the residual with the first, so that C itself may be the residual.
-// Nothing outside A's and C's rows is touched.
+// computes C[rows, n] from A[rows, k], rows contiguous. `lda`, `ldc`, `ldr` and `panelStride` (from one panel of B to
+// the next; k·NR·4 when all of k is used at once) are in bytes. `mode` says what happens to the products: TILE_STORE
+// overwrites C, TILE_ADD adds to what C holds (a later block of k). Bias, residual and activation (any UNARY_* code)
+// are applied before the store; 0 is "none". A caller that blocks k gives bias and activation with its last block and
+// the residual with the first, so that C itself may be the residual. Nothing outside A's and C's rows is touched.
 //
 // An element's sum runs over k in ascending order in every tile, so bits do not depend on how rows are cut into tiles.
 import { UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "../abi/codes";
@@ -18,7 +18,10 @@ import { unary_f32 } from "../elementwise/unary";
 
 /** Columns of one packed panel of B. */
 export const NR: i32 = 8;
-/** Rows of the main tile: twelve accumulators fit beside their operands only where multiply-add needs no register of its own. */
+/**
+ * Rows of the main tile: twelve accumulators fit beside their operands only where multiply-add needs no register of its
+ * own.
+ */
 export const MR: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5;
 
 export const TILE_STORE: i32 = 0;
@@ -77,24 +80,26 @@ export function load_bias(bias: usize, columns: i32): v128 {
 }
 
 /**
- * `rows` rows by `columns` ≤ 8, in tiles of `tall` (4, 5 or 6, a constant where this is inlined) rows, the last of which may have fewer: rows past the
- * end repeat the last one and are not stored. A call per tile costs as much as half a tile of 32 steps.
+ * `rows` rows by `columns` ≤ 8, in tiles of `tall` (4, 5 or 6, a constant where this is inlined) rows, the last of
+ * which may have fewer: rows past the end repeat the last one and are not stored. A call per tile costs as much as half
+ * a tile of 32 steps.
  *
- * V8 moves all loads of a basic block to its start, where they take more registers than there are. So blocks are kept small by exits that are
- * never taken (`b` is an address, never 1 … 23): each costs one fused compare-and-branch, and without them the 5×8 tile of the simd build
- * runs at half its speed (Node 20). Eight steps of k share one round of pointer additions, and one look at a cache line that is wanted
- * later, at `ahead` (`b` where none is).
+ * V8 moves all loads of a basic block to its start, where they take more registers than there are. So blocks are kept
+ * small by exits that are never taken (`b` is an address, never 1 … 23): each costs one fused compare-and-branch, and
+ * without them the 5×8 tile of the simd build runs at half its speed (Node 20). Eight steps of k share one round of
+ * pointer additions, and one look at a cache line that is wanted later, at `ahead` (`b` where none is).
  */
 // @ts-ignore: decorator
 @inline
 function tiles(
-  tall: i32, a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize, residual: usize,
-  ldr: i32, act: i32, low: f32, high: f32, ahead: usize,
+  tall: i32, a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize,
+  residual: usize, ldr: i32, act: i32, low: f32, high: f32, ahead: usize,
 ): void {
   let end = b + (k << 5), main = end - 224;
   for (let i = 1; ; i++) {
     let last = (min(rows, tall) - 1) * lda;
-    let r1 = min(lda, last), r2 = min(2 * lda, last), r3 = min(3 * lda, last), r4 = min(4 * lda, last), r5 = min(5 * lda, last);
+    let r1 = min(lda, last), r2 = min(2 * lda, last), r3 = min(3 * lda, last), r4 = min(4 * lda, last);
+    let r5 = min(5 * lda, last);
     let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
     let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
     let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
@@ -203,11 +208,19 @@ function tiles(
     if (columns >= NR) {
       finish_full(c, c00, c01, mode, bias0, bias1, residual, act, vlow, vhigh);
       if (rows > 1) finish_full(c + ldc, c10, c11, mode, bias0, bias1, residual ? residual + ldr : 0, act, vlow, vhigh);
-      if (rows > 2) finish_full(c + 2 * ldc, c20, c21, mode, bias0, bias1, residual ? residual + 2 * ldr : 0, act, vlow, vhigh);
-      if (rows > 3) finish_full(c + 3 * ldc, c30, c31, mode, bias0, bias1, residual ? residual + 3 * ldr : 0, act, vlow, vhigh);
+      if (rows > 2) finish_full(
+        c + 2 * ldc, c20, c21, mode, bias0, bias1, residual ? residual + 2 * ldr : 0, act, vlow, vhigh,
+      );
+      if (rows > 3) finish_full(
+        c + 3 * ldc, c30, c31, mode, bias0, bias1, residual ? residual + 3 * ldr : 0, act, vlow, vhigh,
+      );
       if (tall > 4) {
-        if (rows > 4) finish_full(c + 4 * ldc, c40, c41, mode, bias0, bias1, residual ? residual + 4 * ldr : 0, act, vlow, vhigh);
-        if (tall > 5 && rows > 5) finish_full(c + 5 * ldc, c50, c51, mode, bias0, bias1, residual ? residual + 5 * ldr : 0, act, vlow, vhigh);
+        if (rows > 4) finish_full(
+          c + 4 * ldc, c40, c41, mode, bias0, bias1, residual ? residual + 4 * ldr : 0, act, vlow, vhigh,
+        );
+        if (tall > 5 && rows > 5) finish_full(
+          c + 5 * ldc, c50, c51, mode, bias0, bias1, residual ? residual + 5 * ldr : 0, act, vlow, vhigh,
+        );
       }
     } else {
       // The last columns are rare enough for a loop that moves each row to the front.
@@ -238,41 +251,43 @@ function tiles(
     a += tall * lda;
     c += tall * ldc;
     if (residual) residual += tall * ldr;
-    // The first tile of a panel waits for it, the others find it in the cache, while memory idles: so the first four fetch a quarter of the next one each.
+    // The first tile of a panel waits for it, the others find it in the cache, while memory idles: so the first four
+    // fetch a quarter of the next one each.
     if (i >= 4) ahead = b;
   }
 }
 
 function tiles_4x8(
-  a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize, residual: usize, ldr: i32,
-  act: i32, low: f32, high: f32, ahead: usize,
+  a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize,
+  residual: usize, ldr: i32, act: i32, low: f32, high: f32, ahead: usize,
 ): void {
   tiles(4, a, lda, b, k, c, ldc, rows, columns, mode, bias, residual, ldr, act, low, high, ahead);
 }
 
 function tiles_5x8(
-  a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize, residual: usize, ldr: i32,
-  act: i32, low: f32, high: f32, ahead: usize,
+  a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize,
+  residual: usize, ldr: i32, act: i32, low: f32, high: f32, ahead: usize,
 ): void {
   tiles(5, a, lda, b, k, c, ldc, rows, columns, mode, bias, residual, ldr, act, low, high, ahead);
 }
 
 function tiles_6x8(
-  a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize, residual: usize, ldr: i32,
-  act: i32, low: f32, high: f32, ahead: usize,
+  a: usize, lda: i32, b: usize, k: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32, bias: usize,
+  residual: usize, ldr: i32, act: i32, low: f32, high: f32, ahead: usize,
 ): void {
   tiles(6, a, lda, b, k, c, ldc, rows, columns, mode, bias, residual, ldr, act, low, high, ahead);
 }
 
 /**
- * See the top of this file. A panel of B stays in the first-level cache while all rows pass by; give as many rows as the second-level
- * cache holds, or only MR when it is rather a block of B that should stay there.
+ * See the top of this file. A panel of B stays in the first-level cache while all rows pass by; give as many rows as
+ * the second-level cache holds, or only MR when it is rather a block of B that should stay there.
  */
 export function gemm_panels(
-  a: usize, lda: i32, b: usize, panelStride: i32, k: i32, c: usize, ldc: i32, rows: i32, n: i32, mode: i32, bias: usize, residual: usize,
-  ldr: i32, act: i32, alpha: f32, beta: f32,
+  a: usize, lda: i32, b: usize, panelStride: i32, k: i32, c: usize, ldc: i32, rows: i32, n: i32, mode: i32, bias: usize,
+  residual: usize, ldr: i32, act: i32, alpha: f32, beta: f32,
 ): void {
-  // RELU, CLIP and LEAKY_RELU happen in registers at the store; other functions over rows that are still in a near cache.
+  // RELU, CLIP and LEAKY_RELU happen in registers at the store; other functions over rows that are still in a near
+  // cache.
   let low = alpha, high = beta, later = UNARY_NONE;
   if (act == UNARY_RELU) {
     low = 0;
@@ -282,7 +297,8 @@ export function gemm_panels(
     act = UNARY_NONE;
   }
   // Tiles of MR rows cost nearly as much for fewer rows: as many as possible of the rest's tiles are of 4.
-  let count = (rows + MR - 1) / MR, tall = min(max(count - (count * MR - rows) / (MR - 4), 0) * MR, rows), rest = rows - tall;
+  let count = (rows + MR - 1) / MR, tall = min(max(count - (count * MR - rows) / (MR - 4), 0) * MR, rows);
+  let rest = rows - tall;
   let restA = a + tall * lda, restC = tall * ldc, restResidual = tall * ldr;
   for (let j = 0; j < n; j += NR) {
     let ci = c + (j << 2), biasj = bias ? bias + (j << 2) : 0, residualj = residual ? residual + (j << 2) : 0;
@@ -292,7 +308,10 @@ export function gemm_panels(
       else tiles_6x8(a, lda, b, k, ci, ldc, tall, n - j, mode, biasj, residualj, ldr, act, low, high, ahead);
       ahead = b;
     }
-    if (rest) tiles_4x8(restA, lda, b, k, ci + restC, ldc, rest, n - j, mode, biasj, residualj ? residualj + restResidual : 0, ldr, act, low, high, ahead);
+    if (rest) tiles_4x8(
+      restA, lda, b, k, ci + restC, ldc, rest, n - j, mode, biasj, residualj ? residualj + restResidual : 0, ldr, act,
+      low, high, ahead,
+    );
     b += panelStride;
   }
   if (later != UNARY_NONE) {

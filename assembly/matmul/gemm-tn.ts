@@ -1,6 +1,7 @@
-// Products of transposed matrices: C[i, j] = Σ_p A[p, i]·B[p, j], the weight gradients of dense layers and convolutions. The long axis p (samples,
-// pixels) is summed block by block: B's block is packed into panels of NR columns, A's is copied (by a convolution: gathered) into rows of a fixed
-// distance, so that a tile reads four, five or six neighbours of each row by constant offsets. What was tried: docs/performance/training.md.
+// Products of transposed matrices: C[i, j] = Σ_p A[p, i]·B[p, j], the weight gradients of dense layers and
+// convolutions. The long axis p (samples, pixels) is summed block by block: B's block is packed into panels of NR
+// columns, A's is copied (by a convolution: gathered) into rows of a fixed distance, so that a tile reads four, five or
+// six neighbours of each row by constant offsets. What was tried: docs/performance/training.md.
 import { gemm_pack_f32, gemm_packed_size, k_block } from "./gemm";
 import { finish_lanes, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
 import { UNARY_NONE } from "../abi/codes";
@@ -19,10 +20,12 @@ export function gemm_tn_scratch_size(n: i32): usize {
 }
 
 /**
- * C[rows, n] = (mode TILE_ADD: +=) Aᵀ·B for `rows` ≤ CHUNK columns of a block of A at `a` and B's block packed at `b`, each of `count` rows. `lda` and `ldc` in
- * bytes; up to 20 bytes behind A's last row are read.
+ * C[rows, n] = (mode TILE_ADD: +=) Aᵀ·B for `rows` ≤ CHUNK columns of a block of A at `a` and B's block packed at `b`,
+ * each of `count` rows. `lda` and `ldc` in bytes; up to 20 bytes behind A's last row are read.
  */
-export function gemm_tn_panels(a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, n: i32, mode: i32): void {
+export function gemm_tn_panels(
+  a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, n: i32, mode: i32,
+): void {
   // As in gemm_panels: the rest's tiles are of 4 where that is less work.
   let tiles = (rows + MR - 1) / MR, tall = max(tiles - (tiles * MR - rows) / (MR - 4), 0), panel = count << 5;
   for (let left = rows, i = 0; left > 0; i++) {
@@ -40,7 +43,8 @@ export function gemm_tn_panels(a: usize, lda: i32, b: usize, count: i32, c: usiz
 }
 
 /**
- * C[i, j] = Σ_p A[p, i]·B[p, j] over p < k, for rows [begin, end) of C's; `lda`, `ldb` and `ldc` are the elements from one row to the next.
+ * C[i, j] = Σ_p A[p, i]·B[p, j] over p < k, for rows [begin, end) of C's; `lda`, `ldb` and `ldc` are the elements from
+ * one row to the next.
  */
 export function gemm_tn_f32(
   a: usize, lda: i32, b: usize, ldb: i32, c: usize, ldc: i32, k: i32, n: i32, begin: i32, end: i32, scratch: usize,
@@ -60,7 +64,9 @@ export function gemm_tn_f32(
         source += lda << 2;
         target += STRIDE;
       }
-      gemm_tn_panels(rows, <i32>STRIDE, scratch, count, c + (<usize>i * ldc << 2), ldc << 2, width, n, p ? TILE_ADD : TILE_STORE);
+      gemm_tn_panels(
+        rows, <i32>STRIDE, scratch, count, c + (<usize>i * ldc << 2), ldc << 2, width, n, p ? TILE_ADD : TILE_STORE,
+      );
     }
   }
 }
@@ -82,10 +88,15 @@ function finish(c: usize, v0: v128, v1: v128, columns: i32, mode: i32): void {
   if (columns > 4) finish_lanes(c + 16, v1, columns - 4, mode, none, 0, UNARY_NONE, none, none);
 }
 
-/** `tall` (4, 5 or 6) columns of A by eight of B; those from `rows` on are not stored. The exits inside a step are never taken (see gemm-tile.ts). */
+/**
+ * `tall` (4, 5 or 6) columns of A by eight of B; those from `rows` on are not stored. The exits inside a step are never
+ * taken (see gemm-tile.ts).
+ */
 // @ts-ignore: decorator
 @inline
-function tile(tall: i32, a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32): void {
+function tile(
+  tall: i32, a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32,
+): void {
   let c00 = f32x4.splat(0), c01 = f32x4.splat(0);
   let c10 = f32x4.splat(0), c11 = f32x4.splat(0);
   let c20 = f32x4.splat(0), c21 = f32x4.splat(0);
@@ -156,14 +167,20 @@ function tile(tall: i32, a: usize, lda: i32, b: usize, count: i32, c: usize, ldc
   if (tall > 5 && rows > 5) finish(c + 5 * ldc, c50, c51, columns, mode);
 }
 
-function tile_4x8(a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32): void {
+function tile_4x8(
+  a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32,
+): void {
   tile(4, a, lda, b, count, c, ldc, rows, columns, mode);
 }
 
-function tile_5x8(a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32): void {
+function tile_5x8(
+  a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32,
+): void {
   tile(5, a, lda, b, count, c, ldc, rows, columns, mode);
 }
 
-function tile_6x8(a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32): void {
+function tile_6x8(
+  a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, columns: i32, mode: i32,
+): void {
   tile(6, a, lda, b, count, c, ldc, rows, columns, mode);
 }

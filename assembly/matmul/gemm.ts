@@ -5,22 +5,29 @@ import { UNARY_NONE } from "../abi/codes";
 import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
 
 /**
- * Most of k taken at once. Every further block reads and writes all of C once more, which costs more than a panel of B (k × NR) that
- * outgrows the first-level cache: it is read in order.
+ * Most of k taken at once. Every further block reads and writes all of C once more, which costs more than a panel of B
+ * (k × NR) that outgrows the first-level cache: it is read in order.
  */
 const K_BLOCK: i32 = 1024;
-/** Floats of B taken at once: a quarter of a megabyte, to stay in the second-level cache while all rows of A pass by. */
+/**
+ * Floats of B taken at once: a quarter of a megabyte, to stay in the second-level cache while all rows of A pass by.
+ */
 const B_BLOCK: i32 = 65536;
 /**
- * Rows of A that pass by one panel of B where a block of k is longer than SHORT_K: panel and tile of A then do not fit the first-level cache
- * together, so one of them should be read from beyond it as rarely as possible.
+ * Rows of A that pass by one panel of B where a block of k is longer than SHORT_K: panel and tile of A then do not fit
+ * the first-level cache together, so one of them should be read from beyond it as rarely as possible.
  */
 const ROW_BLOCK: i32 = MR * 8;
 const SHORT_K: i32 = 512;
-/** Floats of A that pass by one panel where k is shorter: half a first-level cache, the panel has at most the other half. */
+/**
+ * Floats of A that pass by one panel where k is shorter: half a first-level cache, the panel has at most the other
+ * half.
+ */
 const A_BLOCK: i32 = 4096;
 
-/** Strides, in elements, and sizes of C[m, n] = A[m, k] · B[k, n], as a table of i32 in memory: PRODUCT_* of codes.ts. */
+/**
+ * Strides, in elements, and sizes of C[m, n] = A[m, k] · B[k, n], as a table of i32 in memory: PRODUCT_* of codes.ts.
+ */
 // @ts-ignore: decorator
 @unmanaged
 export class Product {
@@ -35,7 +42,10 @@ export class Product {
   n: i32;
 }
 
-/** Length of the blocks, `limit` at most, that k is cut into. Depends on k alone, since it decides the order of the additions. */
+/**
+ * Length of the blocks, `limit` at most, that k is cut into. Depends on k alone, since it decides the order of the
+ * additions.
+ */
 export function k_block(k: i32, limit: i32): i32 {
   let blocks = (k + limit - 1) / limit;
   return blocks <= 1 ? k : ((k + blocks - 1) / blocks + 3) & ~3;
@@ -104,12 +114,13 @@ function columns_of(length: i32): i32 {
 }
 
 /**
- * C[m, n] = act(A[m, k] · B[k, n] + bias[n] + residual[m, n]) for the rows [begin, end). A's rows are contiguous and `lda` apart, B is
- * packed, bias and residual may be 0 (none). C may be the residual itself. `act` is a UNARY_* code with its scalars `alpha`, `beta`.
+ * C[m, n] = act(A[m, k] · B[k, n] + bias[n] + residual[m, n]) for the rows [begin, end). A's rows are contiguous and
+ * `lda` apart, B is packed, bias and residual may be 0 (none). C may be the residual itself. `act` is a UNARY_* code
+ * with its scalars `alpha`, `beta`.
  */
 export function gemm_f32(
-  a: usize, lda: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32, begin: i32, end: i32,
-  act: i32, alpha: f32, beta: f32,
+  a: usize, lda: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32,
+  begin: i32, end: i32, act: i32, alpha: f32, beta: f32,
 ): void {
   product(a, lda, packed, 0, 0, bias, residual, ldr, c, ldc, k, n, begin, end, act, alpha, beta, 0);
 }
@@ -121,21 +132,25 @@ export function gemm_unpacked_scratch_size(k: i32, n: i32): usize {
 }
 
 /**
- * The same for a B that is used once: each block is packed to `scratch` just before its products, so that they read it from the second-level cache.
- * Strides and sizes come as a table (Product).
+ * The same for a B that is used once: each block is packed to `scratch` just before its products, so that they read it
+ * from the second-level cache. Strides and sizes come as a table (Product).
  */
 export function gemm_unpacked_f32(
-  a: usize, b: usize, bias: usize, residual: usize, c: usize, table: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32, scratch: usize,
+  a: usize, b: usize, bias: usize, residual: usize, c: usize, table: usize, act: i32, alpha: f32, beta: f32, begin: i32,
+  end: i32, scratch: usize,
 ): void {
   const s = changetype<Product>(table);
   if (!ASC_NO_ASSERT) assert(s.aCol == 1 && scratch != 0 && 0 <= begin && begin <= end, "A's columns are apart");
-  product(a, s.aRow, b, s.bRow, s.bCol, bias, residual, s.residualRow, c, s.cRow, s.k, s.n, begin, end, act, alpha, beta, scratch);
+  product(
+    a, s.aRow, b, s.bRow, s.bCol, bias, residual, s.residualRow, c, s.cRow, s.k, s.n, begin, end, act, alpha, beta,
+    scratch,
+  );
 }
 
 /** Either: if `scratch` is 0, B is packed already, else its element (p, j) is at b[p·rowStride + j·colStride]. */
 function product(
-  a: usize, lda: i32, b: usize, rowStride: i32, colStride: i32, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32,
-  begin: i32, end: i32, act: i32, alpha: f32, beta: f32, scratch: usize,
+  a: usize, lda: i32, b: usize, rowStride: i32, colStride: i32, bias: usize, residual: usize, ldr: i32, c: usize,
+  ldc: i32, k: i32, n: i32, begin: i32, end: i32, act: i32, alpha: f32, beta: f32, scratch: usize,
 ): void {
   let kBlock = k_block(k, K_BLOCK), p = 0;
   a += <usize>begin * lda << 2;
@@ -148,7 +163,9 @@ function product(
     for (let j = 0; j < n; j += nBlock) {
       let columns = min(n - j, nBlock), panels = scratch, panelStride = length << 5;
       if (scratch) {
-        gemm_pack_f32(b + (<usize>(p * rowStride + j * colStride) << 2), rowStride, colStride, length, columns, scratch);
+        gemm_pack_f32(
+          b + (<usize>(p * rowStride + j * colStride) << 2), rowStride, colStride, length, columns, scratch,
+        );
       } else {
         panels = b + (<usize>j * k << 2) + (p << 5);
         panelStride = k << 5;
@@ -156,9 +173,9 @@ function product(
       for (let i = begin; i < end; i += rowBlock) {
         let offset = <usize>(i - begin);
         gemm_panels(
-          a + ((offset * lda + p) << 2), lda << 2, panels, panelStride, length, c + ((offset * ldc + j) << 2), ldc << 2, min(rowBlock, end - i),
-          columns, p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0, !p && residual ? residual + ((offset * ldr + j) << 2) : 0, ldr << 2,
-          last ? act : UNARY_NONE, alpha, beta,
+          a + ((offset * lda + p) << 2), lda << 2, panels, panelStride, length, c + ((offset * ldc + j) << 2), ldc << 2,
+          min(rowBlock, end - i), columns, p ? TILE_ADD : TILE_STORE, last && bias ? bias + (j << 2) : 0,
+          !p && residual ? residual + ((offset * ldr + j) << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
         );
       }
     }
@@ -174,18 +191,25 @@ export function gemm_strided_a_scratch_size(k: i32): usize {
   return <usize>(min(k, STRIP_K) + 8) * ROW_BLOCK << 2;
 }
 
-/** gemm_f32 for an A whose columns are apart, as a transposed A's are: strips of it are copied to `scratch`. Strides and sizes come as a table. */
+/**
+ * gemm_f32 for an A whose columns are apart, as a transposed A's are: strips of it are copied to `scratch`. Strides and
+ * sizes come as a table.
+ */
 export function gemm_strided_a_f32(
-  a: usize, packed: usize, bias: usize, residual: usize, c: usize, table: usize, act: i32, alpha: f32, beta: f32, begin: i32, end: i32, scratch: usize,
+  a: usize, packed: usize, bias: usize, residual: usize, c: usize, table: usize, act: i32, alpha: f32, beta: f32,
+  begin: i32, end: i32, scratch: usize,
 ): void {
   const s = changetype<Product>(table);
-  product_strided_a(a, s.aRow, s.aCol, packed, bias, residual, s.residualRow, c, s.cRow, s.k, s.n, begin, end, act, alpha, beta, scratch);
+  product_strided_a(
+    a, s.aRow, s.aCol, packed, bias, residual, s.residualRow, c, s.cRow, s.k, s.n, begin, end, act, alpha, beta,
+    scratch,
+  );
 }
 
 /** The element (i, p) of A is at a[i·rowStride + p·colStride]. */
 export function product_strided_a(
-  a: usize, rowStride: i32, colStride: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, k: i32, n: i32,
-  begin: i32, end: i32, act: i32, alpha: f32, beta: f32, scratch: usize,
+  a: usize, rowStride: i32, colStride: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32,
+  k: i32, n: i32, begin: i32, end: i32, act: i32, alpha: f32, beta: f32, scratch: usize,
 ): void {
   let kBlock = k_block(k, STRIP_K), p = 0;
   let row = rowStride << 2, col = colStride << 2;
@@ -195,8 +219,9 @@ export function product_strided_a(
       let rows = min(end - i, ROW_BLOCK), lda = (length + 4) << 2;
       copy_strip(a + i * row + p * col, row, col, rows, length, scratch, lda);
       gemm_panels(
-        scratch, lda, packed + (p << 5), k << 5, length, c + (<usize>i * ldc << 2), ldc << 2, rows, n, p ? TILE_ADD : TILE_STORE,
-        last ? bias : 0, !p && residual ? residual + (<usize>i * ldr << 2) : 0, ldr << 2, last ? act : UNARY_NONE, alpha, beta,
+        scratch, lda, packed + (p << 5), k << 5, length, c + (<usize>i * ldc << 2), ldc << 2, rows, n,
+        p ? TILE_ADD : TILE_STORE, last ? bias : 0, !p && residual ? residual + (<usize>i * ldr << 2) : 0, ldr << 2,
+        last ? act : UNARY_NONE, alpha, beta,
       );
     }
     p += length;

@@ -1,6 +1,7 @@
-// C[m, n] = act(A[m, k] · B[k, n] + bias[n] + residual[m, n]) for a few rows: every element of B is read once and used m times, so these
-// kernels run at the speed of memory and are written for it: B in long streams that the prefetchers see, enough independent sums
-// to hide the latency of an addition. The range [begin, end) is over the columns. The residual may be C itself.
+// C[m, n] = act(A[m, k] · B[k, n] + bias[n] + residual[m, n]) for a few rows: every element of B is read once and used
+// m times, so these kernels run at the speed of memory and are written for it: B in long streams that the prefetchers
+// see, enough independent sums to hide the latency of an addition. The range [begin, end) is over the columns. The
+// residual may be C itself.
 import { UNARY_NONE } from "../abi/codes";
 import { NR } from "./gemm-tile";
 import { load_some, madd, store_some, sum_lanes } from "../lib/simd";
@@ -48,12 +49,14 @@ function add_to(c: usize, sum: v128, columns: i32): void {
 }
 
 /**
- * One row times four panels: four streams reach the memory's full rate where one gets three quarters of it, and one splat of A serves eight vectors.
- * (The exits that are never taken, since `a` is an address, keep V8 from moving all loads to the start; see gemm-tile.ts.)
+ * One row times four panels: four streams reach the memory's full rate where one gets three quarters of it, and one
+ * splat of A serves eight vectors. (The exits that are never taken, since `a` is an address, keep V8 from moving all
+ * loads to the start; see gemm-tile.ts.)
  */
 export function row_by_four_panels(a: usize, b: usize, stride: i32, k: i32, c: usize, columns: i32): void {
   // Panels past the last repeat it.
-  let b1 = columns > NR ? b + stride : b, b2 = columns > 2 * NR ? b1 + stride : b1, b3 = columns > 3 * NR ? b2 + stride : b2;
+  let b1 = columns > NR ? b + stride : b, b2 = columns > 2 * NR ? b1 + stride : b1;
+  let b3 = columns > 3 * NR ? b2 + stride : b2;
   let end = a + (k << 2);
   let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, s4 = s0, s5 = s0, s6 = s0, s7 = s0;
   while (a < end) {
@@ -120,8 +123,9 @@ export function row_by_four_panels(a: usize, b: usize, stride: i32, k: i32, c: u
 export const WIDE: i32 = 32;
 
 /**
- * c[32] += a[k] · b[k, 32] for a k that is a multiple of 8. A matrix of such panels is a single stream, which comes from the second-level cache faster than
- * four narrow panels side by side; from memory it is the other way round. Sums run as in row_by_four_panels.
+ * c[32] += a[k] · b[k, 32] for a k that is a multiple of 8. A matrix of such panels is a single stream, which comes
+ * from the second-level cache faster than four narrow panels side by side; from memory it is the other way round. Sums
+ * run as in row_by_four_panels.
  */
 export function row_by_wide_panel(a: usize, b: usize, k: i32, c: usize): void {
   let end = a + (k << 2);
@@ -266,8 +270,8 @@ function two_rows_by_two_panels(
 
 /** B packed by gemm_pack_f32. `begin` is a multiple of 8. */
 export function gemv_packed_f32(
-  a: usize, lda: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, m: i32, k: i32, begin: i32, end: i32,
-  act: i32, alpha: f32, beta: f32,
+  a: usize, lda: i32, packed: usize, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, m: i32, k: i32,
+  begin: i32, end: i32, act: i32, alpha: f32, beta: f32,
 ): void {
   let offset = begin << 2, columns = end - begin, stride = k << 5;
   c += offset;
@@ -296,8 +300,8 @@ const COLUMN_BLOCK: i32 = 512;
 
 /** B[k, n] with contiguous rows `ldb` apart: eight rows of B are added to C in one pass, sixteen columns at a time. */
 export function gemv_rows_f32(
-  a: usize, lda: i32, b: usize, ldb: i32, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, m: i32, k: i32, begin: i32,
-  end: i32, act: i32, alpha: f32, beta: f32,
+  a: usize, lda: i32, b: usize, ldb: i32, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, m: i32, k: i32,
+  begin: i32, end: i32, act: i32, alpha: f32, beta: f32,
 ): void {
   let offset = begin << 2, columns = end - begin, step = ldb << 2, block = m > 1 ? COLUMN_BLOCK : columns;
   b += offset;
@@ -308,7 +312,8 @@ export function gemv_rows_f32(
     for (let j = 0; j < columns; j += block) {
       for (let i = 0; i < m; i++) {
         let x = a + ((i * lda + p) << 2);
-        let x0 = v128.load32_splat(x), x1 = v128.load32_splat(x, 4), x2 = v128.load32_splat(x, 8), x3 = v128.load32_splat(x, 12);
+        let x0 = v128.load32_splat(x), x1 = v128.load32_splat(x, 4), x2 = v128.load32_splat(x, 8);
+        let x3 = v128.load32_splat(x, 12);
         let x4 = v128.load32_splat(x, 16), x5 = v128.load32_splat(x, 20), x6 = v128.load32_splat(x, 24);
         let x7 = v128.load32_splat(x, 28);
         let row = c + ((i * ldc + j) << 2), q = b + (j << 2), q4 = q + 4 * step, left = min(columns - j, block);
@@ -405,8 +410,8 @@ export function gemv_rows_f32(
 
 /** B stored transposed, [n, k], with contiguous rows `ldb` apart: dot products, four at a time. */
 export function gemv_transposed_f32(
-  a: usize, lda: i32, b: usize, ldb: i32, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, m: i32, k: i32, begin: i32,
-  end: i32, act: i32, alpha: f32, beta: f32,
+  a: usize, lda: i32, b: usize, ldb: i32, bias: usize, residual: usize, ldr: i32, c: usize, ldc: i32, m: i32, k: i32,
+  begin: i32, end: i32, act: i32, alpha: f32, beta: f32,
 ): void {
   let offset = begin << 2, columns = end - begin, step = ldb << 2, tail = k & 3;
   b += <usize>begin * step;

@@ -1,7 +1,10 @@
 // Distances between the rows of two tables.
 import { load_some, madd, sum_lanes } from "../lib/simd";
 
-/** y [m, n] = squared Euclidean distances of the rows of a [m, k] from those of b [n, k]. Summed as they are: |a|² − 2ab + |b|² would cancel. */
+/**
+ * y [m, n] = squared Euclidean distances of the rows of a [m, k] from those of b [n, k]. Summed as they are: |a|² − 2ab
+ * + |b|² would cancel.
+ */
 export function squared_distances_f32(a: usize, b: usize, y: usize, m: i32, n: i32, k: i32): void {
   const width = <usize>k << 2;
   for (; m > 0; m--) {

@@ -1,16 +1,20 @@
-// Decision trees. A walk down a tree is a chain of loads that wait for each other, so eight walks go side by side, without a branch: eight rows down
-// one tree, or one row down eight trees. Measured by `npm run bench -- models --filter tabular`.
+// Decision trees. A walk down a tree is a chain of loads that wait for each other, so eight walks go side by side,
+// without a branch: eight rows down one tree, or one row down eight trees. Measured by `npm run bench -- models
+// --filter tabular`.
 //
 // A forest is one block (written by src/ops/ml/forest.ts; words are i32, T is the type of splits and weights):
 //
-//   header    [used, trees, targets, aggregate, whether leaves have lists, byte offset of the base values, their number, whether −0 becomes 0]
+//   header    [used, trees, targets, aggregate, whether leaves have lists, byte offset of the base values,
+//             their number, whether −0 becomes 0]
 //   columns   `used` words: twice the column of x, plus 1 if it counts negated
 //   roots     `trees` pairs: byte offset of the root, most steps to a leaf
-//   nodes     T split, i32 byte offset of the feature in a prepared row, i32 way to the child if not (feature > split), i32 way if it is
+//   nodes     T split, i32 byte offset of the feature in a prepared row, i32 way to the child if not
+//             (feature > split), i32 way if it is
 //
-// Every test of ONNX is such a comparison, perhaps of a negated feature, so that a NaN takes the branch that the model says. A way is a distance
-// in bytes from the node. A leaf stays where it is: its ways are 0, its "split" is its weight and its "feature" its target; with lists, the split's first
-// word is the byte offset of [count, (byte offset of the target, weight) …].
+// Every test of ONNX is such a comparison, perhaps of a negated feature, so that a NaN takes the branch that the model
+// says. A way is a distance in bytes from the node. A leaf stays where it is: its ways are 0, its "split" is its weight
+// and its "feature" its target; with lists, the split's first word is the byte offset of [count, (byte offset of the
+// target, weight) …].
 
 const LANES = 8;
 
@@ -76,7 +80,9 @@ function walk<T>(lanes: usize, depth: i32): void {
   store<usize>(lanes, n7, 28);
 }
 
-/** No leaf has spoken of a target as long as its score is −0: sums begin there, and only sums of nothing but −0 are −0. */
+/**
+ * No leaf has spoken of a target as long as its score is −0: sums begin there, and only sums of nothing but −0 are −0.
+ */
 // @ts-ignore: decorator
 @inline
 function unseen<T>(score: T): bool {
@@ -107,7 +113,10 @@ function gather<T>(forest: usize, leaf: usize, scores: usize, aggregate: i32, li
   }
 }
 
-/** Eight walks: of rows from r on down tree t (`along` 0), or of row r down the trees from t on (1), of which there are `n`. */
+/**
+ * Eight walks: of rows from r on down tree t (`along` 0), or of row r down the trees from t on (1), of which there are
+ * `n`.
+ */
 function group<T>(forest: usize, scratch: usize, y: usize, width: usize, t: i32, r: i32, n: i32, along: i32): void {
   const roots = forest + 32 + (load<usize>(forest) << 2);
   const wide = load<usize>(forest, 8) * sizeof<T>();
@@ -124,15 +133,19 @@ function group<T>(forest: usize, scratch: usize, y: usize, width: usize, t: i32,
   }
   walk<T>(scratch, depth);
   for (let i = 0; i < n; i++)
-    gather<T>(forest, load<usize>(scratch + (<usize>i << 2)), y + <usize>(r + (along ? 0 : i)) * wide, aggregate, lists);
+    gather<T>(
+      forest, load<usize>(scratch + (<usize>i << 2)), y + <usize>(r + (along ? 0 : i)) * wide, aggregate, lists,
+    );
 }
 
 /**
- * y [rows, targets] = scores of the rows [begin, end) of x [rows, columns], both of type T. `scratch` has room for 64 bytes and for `block` rows of
- * max(used, targets) elements, prepared: with the columns that the forest reads side by side.
- * Scores of which no leaf has spoken are −0, but for a base value, unless the header says that they become 0.
+ * y [rows, targets] = scores of the rows [begin, end) of x [rows, columns], both of type T. `scratch` has room for 64
+ * bytes and for `block` rows of max(used, targets) elements, prepared: with the columns that the forest reads side by
+ * side. Scores of which no leaf has spoken are −0, but for a base value, unless the header says that they become 0.
  */
-function trees<T>(x: usize, y: usize, forest: usize, columns: i32, scratch: usize, block: i32, begin: i32, end: i32): void {
+function trees<T>(
+  x: usize, y: usize, forest: usize, columns: i32, scratch: usize, block: i32, begin: i32, end: i32,
+): void {
   const used = load<i32>(forest);
   const count = load<i32>(forest, 4);
   const targets = load<i32>(forest, 8);
@@ -156,8 +169,12 @@ function trees<T>(x: usize, y: usize, forest: usize, columns: i32, scratch: usiz
     }
     for (let i: usize = 0; i < <usize>rows * wide; i += sizeof<T>()) store<T>(y + i, -0.0);
     const whole = rows & ~(LANES - 1);
-    for (let t = 0; t < count; t++) for (let r = 0; r < whole; r += LANES) group<T>(forest, scratch, y, width, t, r, LANES, 0);
-    for (let r = whole; r < rows; r++) for (let t = 0; t < count; t += LANES) group<T>(forest, scratch, y, width, t, r, min(LANES, count - t), 1);
+    for (let t = 0; t < count; t++) for (let r = 0; r < whole; r += LANES) group<T>(
+      forest, scratch, y, width, t, r, LANES, 0,
+    );
+    for (let r = whole; r < rows; r++) for (let t = 0; t < count; t += LANES) group<T>(
+      forest, scratch, y, width, t, r, min(LANES, count - t), 1,
+    );
     finish<T>(y, forest, rows, targets, aggregate == 1 ? <T>count : <T>1);
     y += <usize>rows * wide;
   }
@@ -178,10 +195,14 @@ function finish<T>(y: usize, forest: usize, rows: i32, targets: i32, divisor: T)
   }
 }
 
-export function trees_f32(x: usize, y: usize, forest: usize, columns: i32, scratch: usize, block: i32, begin: i32, end: i32): void {
+export function trees_f32(
+  x: usize, y: usize, forest: usize, columns: i32, scratch: usize, block: i32, begin: i32, end: i32,
+): void {
   trees<f32>(x, y, forest, columns, scratch, block, begin, end);
 }
 
-export function trees_f64(x: usize, y: usize, forest: usize, columns: i32, scratch: usize, block: i32, begin: i32, end: i32): void {
+export function trees_f64(
+  x: usize, y: usize, forest: usize, columns: i32, scratch: usize, block: i32, begin: i32, end: i32,
+): void {
   trees<f64>(x, y, forest, columns, scratch, block, begin, end);
 }

@@ -1,11 +1,15 @@
 // What classifiers make of scores: a class, and a score for every class.
 
 /**
- * For each of `rows` rows of `given` scores: z [rows, classes] (float32) and the label in y. `only` < 0: the largest score wins, the first of equals;
- * with `gaps`, −0 is no score at all and becomes 0. Otherwise the score of that column stands for one of two classes: labels[1] if it is above
- * `threshold`; z is [1 − s, s] (kind 0), [−s, s] (kind 1), or the row as it is (kind 2).
+ * For each of `rows` rows of `given` scores: z [rows, classes] (float32) and the label in y. `only` < 0: the largest
+ * score wins, the first of equals; with `gaps`, −0 is no score at all and becomes 0. Otherwise the score of that column
+ * stands for one of two classes: labels[1] if it is above `threshold`; z is [1 − s, s] (kind 0), [−s, s] (kind 1), or
+ * the row as it is (kind 2).
  */
-function vote<T>(s: usize, z: usize, y: usize, labels: usize, rows: i32, given: i32, classes: i32, only: i32, threshold: T, kind: i32, gaps: i32): void {
+function vote<T>(
+  s: usize, z: usize, y: usize, labels: usize, rows: i32, given: i32, classes: i32, only: i32, threshold: T, kind: i32,
+  gaps: i32,
+): void {
   const first = load<i64>(labels);
   for (; rows > 0; rows--) {
     let label = first;
@@ -38,10 +42,16 @@ function vote<T>(s: usize, z: usize, y: usize, labels: usize, rows: i32, given: 
   }
 }
 
-export function vote_f32(s: usize, z: usize, y: usize, labels: usize, rows: i32, given: i32, classes: i32, only: i32, threshold: f32, kind: i32, gaps: i32): void {
+export function vote_f32(
+  s: usize, z: usize, y: usize, labels: usize, rows: i32, given: i32, classes: i32, only: i32, threshold: f32,
+  kind: i32, gaps: i32,
+): void {
   vote<f32>(s, z, y, labels, rows, given, classes, only, threshold, kind, gaps);
 }
 
-export function vote_f64(s: usize, z: usize, y: usize, labels: usize, rows: i32, given: i32, classes: i32, only: i32, threshold: f64, kind: i32, gaps: i32): void {
+export function vote_f64(
+  s: usize, z: usize, y: usize, labels: usize, rows: i32, given: i32, classes: i32, only: i32, threshold: f64,
+  kind: i32, gaps: i32,
+): void {
   vote<f64>(s, z, y, labels, rows, given, classes, only, threshold, kind, gaps);
 }

@@ -2,10 +2,12 @@
 import { move } from "../lib/copy";
 
 /**
- * y[o, j, :] = x[o, i_j, :] for `outer` slabs of `axis` rows of `run` bytes and `count` indices of 4 or 8 bytes; a negative index counts from
- * the end.
+ * y[o, j, :] = x[o, i_j, :] for `outer` slabs of `axis` rows of `run` bytes and `count` indices of 4 or 8 bytes; a
+ * negative index counts from the end.
  */
-export function gather(x: usize, y: usize, indices: usize, indexBytes: i32, outer: i32, axis: i32, count: i32, run: i32): void {
+export function gather(
+  x: usize, y: usize, indices: usize, indexBytes: i32, outer: i32, axis: i32, count: i32, run: i32,
+): void {
   const slab = <usize>axis * run;
   for (let o = 0; o < outer; o++) {
     let at = indices;
@@ -24,8 +26,9 @@ export function gather(x: usize, y: usize, indices: usize, indexBytes: i32, oute
 }
 
 /**
- * y[i₀, …, iₖ] = x[a₀(i₀) + … + aₖ(iₖ)] for runs of `run` bytes: nearest-neighbour resizing, and gathering along several axes at once.
- * `table` holds the sizes of y's `rank` axes and then each axis's list of offsets into x, in bytes (i32). y is dense.
+ * y[i₀, …, iₖ] = x[a₀(i₀) + … + aₖ(iₖ)] for runs of `run` bytes: nearest-neighbour resizing, and gathering along
+ * several axes at once. `table` holds the sizes of y's `rank` axes and then each axis's list of offsets into x, in
+ * bytes (i32). y is dense.
  */
 export function table_copy(x: usize, y: usize, table: usize, rank: i32, run: i32): void {
   slab(x, y, table, table + (<usize>rank << 2), rank, run);
@@ -60,10 +63,13 @@ function slab(x: usize, y: usize, sizes: usize, offsets: usize, rank: i32, run: 
 }
 
 /**
- * y[i₀, …, iₖ, :] = x[j, :] for `count` tuples j of `depth` indices of 4 or 8 bytes: runs of `run` bytes, one after the other. `table` holds the
- * sizes of y's axes that are indexed, and their strides in bytes (i32). A negative index counts from the end.
+ * y[i₀, …, iₖ, :] = x[j, :] for `count` tuples j of `depth` indices of 4 or 8 bytes: runs of `run` bytes, one after the
+ * other. `table` holds the sizes of y's axes that are indexed, and their strides in bytes (i32). A negative index
+ * counts from the end.
  */
-export function scatter(x: usize, y: usize, indices: usize, indexBytes: i32, count: i32, depth: i32, table: usize, run: i32): void {
+export function scatter(
+  x: usize, y: usize, indices: usize, indexBytes: i32, count: i32, depth: i32, table: usize, run: i32,
+): void {
   const strides = table + (<usize>depth << 2);
   for (; count > 0; count--) {
     let to = y;

@@ -72,7 +72,9 @@ function matrix8(x: usize, y: usize, rows: usize, cols: usize, xs: usize, ys: us
 // @ts-ignore: decorator
 @inline
 function pairs(p: usize, xs: usize): v128 {
-  return v128.shuffle<i8>(v128.load64_zero(p), v128.load64_zero(p + xs), 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  return v128.shuffle<i8>(
+    v128.load64_zero(p), v128.load64_zero(p + xs), 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23,
+  );
 }
 
 // @ts-ignore: decorator
@@ -141,9 +143,9 @@ function interleave_3(x: usize, plane: usize, y: usize, count: usize): void {
 }
 
 /**
- * Copies elements of `bytes` bytes (1, 2, 4, 8, 16) from one strided view to another. `table` holds, for `rank` >= 2 axes, their sizes, then
- * their strides in x, then their strides in y, in bytes (i32; strides in x may be 0 or negative). Transpose, Slice, Concat, Expand, Tile
- * and the borders of Pad are all this.
+ * Copies elements of `bytes` bytes (1, 2, 4, 8, 16) from one strided view to another. `table` holds, for `rank` >= 2
+ * axes, their sizes, then their strides in x, then their strides in y, in bytes (i32; strides in x may be 0 or
+ * negative). Transpose, Slice, Concat, Expand, Tile and the borders of Pad are all this.
  */
 export function strided_copy(x: usize, y: usize, table: usize, rank: i32, bytes: i32): void {
   nest(x, y, table, <usize>rank << 2, rank, bytes);
@@ -155,7 +157,10 @@ function nest(x: usize, y: usize, table: usize, list: usize, left: i32, bytes: i
   const xs = load<usize>(table + list);
   const ys = load<usize>(table + 2 * list);
   if (left == 2) {
-    plane(x, y, size, load<usize>(table + 4), xs, load<usize>(table + list + 4), ys, load<usize>(table + 2 * list + 4), bytes);
+    plane(
+      x, y, size, load<usize>(table + 4), xs, load<usize>(table + list + 4), ys, load<usize>(table + 2 * list + 4),
+      bytes,
+    );
     return;
   }
   for (let i: usize = 0; i < size; i++) {
@@ -166,7 +171,9 @@ function nest(x: usize, y: usize, table: usize, list: usize, left: i32, bytes: i
 }
 
 /** Two axes: `xs` and `ys` are the strides of the outer one, `xi` and `yi` those of the inner one. */
-function plane(x: usize, y: usize, size: usize, inner: usize, xs: usize, xi: usize, ys: usize, yi: usize, bytes: i32): void {
+function plane(
+  x: usize, y: usize, size: usize, inner: usize, xs: usize, xi: usize, ys: usize, yi: usize, bytes: i32,
+): void {
   if (yi == <usize>bytes) {
     if (xi == <usize>bytes) {
       const run = inner * bytes;

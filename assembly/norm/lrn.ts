@@ -7,8 +7,8 @@ export function lrn_scratch_size(channels: i32, size: i32): i32 {
 }
 
 /**
- * y = x·(bias + alpha/size·Σ x²)^−beta for rows [begin, end) of x [rows, channels]; the sum is over `size` channels, from
- * ⌊(size − 1)/2⌋ before to ⌈(size − 1)/2⌉ behind, as far as there are any.
+ * y = x·(bias + alpha/size·Σ x²)^−beta for rows [begin, end) of x [rows, channels]; the sum is over `size` channels,
+ * from ⌊(size − 1)/2⌋ before to ⌈(size − 1)/2⌉ behind, as far as there are any.
  */
 export function lrn_f32(
   x: usize, y: usize, channels: i32, size: i32, alpha: f32, beta: f32, bias: f32, begin: i32, end: i32, scratch: usize,

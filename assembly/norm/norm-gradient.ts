@@ -1,17 +1,18 @@
 // Gradients of normalisations, and what they need of the forward pass.
 //
-// Batch, instance and group normalisation share three kernels over x [batch, spatial, channels]: statistics, sums, and an affine function of x and dy
-// per batch entry and channel (batch normalisation is the case of one entry with as many groups as channels). Layer and RMS normalisation work
-// along rows.
+// Batch, instance and group normalisation share three kernels over x [batch, spatial, channels]: statistics, sums, and
+// an affine function of x and dy per batch entry and channel (batch normalisation is the case of one entry with as many
+// groups as channels). Layer and RMS normalisation work along rows.
 import { Plain, SquareOfDifference, sum_column, sum_columns, sum_of } from "../reduce/reduce";
 import { exp, load_some, log, madd, store_some, sum_lanes } from "../lib/simd";
 
 /**
- * Mean and 1/√(variance + epsilon) of every group of channels of batch entries [begin, end), written for each of its channels:
- * `mean` and `invstd` [batch, channels]. `variance` [batch, channels] gets the variance, unless it is 0.
+ * Mean and 1/√(variance + epsilon) of every group of channels of batch entries [begin, end), written for each of its
+ * channels: `mean` and `invstd` [batch, channels]. `variance` [batch, channels] gets the variance, unless it is 0.
  */
 export function norm_statistics_f32(
-  x: usize, mean: usize, invstd: usize, variance: usize, channels: i32, groups: i32, spatial: i32, epsilon: f32, begin: i32, end: i32,
+  x: usize, mean: usize, invstd: usize, variance: usize, channels: i32, groups: i32, spatial: i32, epsilon: f32,
+  begin: i32, end: i32,
 ): void {
   const stride = <usize>channels << 2;
   const depth = channels / groups;
@@ -26,7 +27,9 @@ export function norm_statistics_f32(
     }
     for (let c = wide; c < channels; c += 4) {
       const lane = <usize>c << 2;
-      store_some(means + lane, sum_column<Plain>(from + lane, spatial, stride, channels - c, f32x4.splat(0)), channels - c);
+      store_some(
+        means + lane, sum_column<Plain>(from + lane, spatial, stride, channels - c, f32x4.splat(0)), channels - c,
+      );
     }
     share(means, depth, groups, spatial);
     for (let c: i32 = 0; c < wide; c += 16) {
@@ -36,7 +39,10 @@ export function norm_statistics_f32(
     for (let c = wide; c < channels; c += 4) {
       const lane = <usize>c << 2;
       const center = load_some(means + lane, channels - c);
-      store_some(inverses + lane, sum_column<SquareOfDifference>(from + lane, spatial, stride, channels - c, center), channels - c);
+      store_some(
+        inverses + lane, sum_column<SquareOfDifference>(from + lane, spatial, stride, channels - c, center),
+        channels - c,
+      );
     }
     share(inverses, depth, groups, spatial);
     for (let c: i32 = 0; c < channels; c++) {
@@ -57,16 +63,20 @@ function share(sums: usize, depth: i32, groups: i32, spatial: i32): void {
   }
 }
 
-/** Rows that are added up before their sum is added to the total: the rounding error grows with this plus the number of such stretches. */
+/**
+ * Rows that are added up before their sum is added to the total: the rounding error grows with this plus the number of
+ * such stretches.
+ */
 const STRETCH: i32 = 128;
 
 /**
- * sums[batch, channels] = Σ dy and products[batch, channels] = Σ dy·(x − mean)·invstd over the spatial axis of x and dy [batch, spatial, channels], for
- * batch entries [begin, end). With `byRow`, mean and invstd are [batch, spatial] and `mean` may be 0 (layer
- * and RMS normalisation), else they are [batch, channels].
+ * sums[batch, channels] = Σ dy and products[batch, channels] = Σ dy·(x − mean)·invstd over the spatial axis of x and dy
+ * [batch, spatial, channels], for batch entries [begin, end). With `byRow`, mean and invstd are [batch, spatial] and
+ * `mean` may be 0 (layer and RMS normalisation), else they are [batch, channels].
  */
 export function norm_sums_f32(
-  x: usize, dy: usize, mean: usize, invstd: usize, sums: usize, products: usize, channels: i32, spatial: i32, byRow: i32, begin: i32, end: i32,
+  x: usize, dy: usize, mean: usize, invstd: usize, sums: usize, products: usize, channels: i32, spatial: i32,
+  byRow: i32, begin: i32, end: i32,
 ): void {
   const stride = <usize>channels << 2;
   const none = f32x4.splat(0);
@@ -120,12 +130,13 @@ export function norm_sums_f32(
 }
 
 /**
- * From the sums of norm_sums_f32, the coefficients of dx = a·dy + b·(x − mean) + c, each [batch, channels], for batch entries [begin, end):
- * with m₁ and m₂ the means of scale·dy and scale·dy·x̂ over a group, dx = invstd·(scale·dy − m₁ − x̂·m₂). a, b and c may not be the sums.
+ * From the sums of norm_sums_f32, the coefficients of dx = a·dy + b·(x − mean) + c, each [batch, channels], for batch
+ * entries [begin, end): with m₁ and m₂ the means of scale·dy and scale·dy·x̂ over a group, dx = invstd·(scale·dy − m₁ −
+ * x̂·m₂). a, b and c may not be the sums.
  */
 export function norm_coefficients_f32(
-  scale: usize, invstd: usize, sums: usize, products: usize, a: usize, b: usize, c: usize, channels: i32, groups: i32, spatial: i32,
-  begin: i32, end: i32,
+  scale: usize, invstd: usize, sums: usize, products: usize, a: usize, b: usize, c: usize, channels: i32, groups: i32,
+  spatial: i32, begin: i32, end: i32,
 ): void {
   const depth = channels / groups;
   for (let entry = begin; entry < end; entry++) {
@@ -153,11 +164,12 @@ export function norm_coefficients_f32(
 }
 
 /**
- * dx = a·dy + b·(x − mean) + c for batch entries [begin, end) of x, dy, dx [batch, spatial, channels] and coefficients [batch, channels]. `dy` may be 0,
- * and then `a`, too: the forward pass of a normalisation.
+ * dx = a·dy + b·(x − mean) + c for batch entries [begin, end) of x, dy, dx [batch, spatial, channels] and coefficients
+ * [batch, channels]. `dy` may be 0, and then `a`, too: the forward pass of a normalisation.
  */
 export function norm_apply_f32(
-  x: usize, dy: usize, mean: usize, a: usize, b: usize, c: usize, dx: usize, channels: i32, spatial: i32, begin: i32, end: i32,
+  x: usize, dy: usize, mean: usize, a: usize, b: usize, c: usize, dx: usize, channels: i32, spatial: i32, begin: i32,
+  end: i32,
 ): void {
   const stride = <usize>channels << 2;
   for (let entry = begin; entry < end; entry++) {
@@ -166,7 +178,10 @@ export function norm_apply_f32(
     for (let r: i32 = 0; r < spatial; r++) {
       let lane = coefficient;
       for (let left = channels; left > 0; left -= 4) {
-        let v = madd(f32x4.sub(load_some(x + at, left), load_some(mean + lane, left)), load_some(b + lane, left), load_some(c + lane, left));
+        let v = madd(
+          f32x4.sub(load_some(x + at, left), load_some(mean + lane, left)), load_some(b + lane, left),
+          load_some(c + lane, left),
+        );
         if (dy) v = madd(load_some(dy + at, left), load_some(a + lane, left), v);
         store_some(dx + at, v, left);
         at += 16;
@@ -178,11 +193,13 @@ export function norm_apply_f32(
 }
 
 /**
- * The gradient of layer_norm_f32 (or, with `mean` 0, of rms_norm_f32) by x: with g = scale·dy, invstd·(g − mean of g − x̂·mean of g·x̂), the mean of g only
- * where a mean was taken off. `dmean` and `dinvstd` are the gradients by the statistics themselves, or 0. Rows [begin, end).
+ * The gradient of layer_norm_f32 (or, with `mean` 0, of rms_norm_f32) by x: with g = scale·dy, invstd·(g − mean of g −
+ * x̂·mean of g·x̂), the mean of g only where a mean was taken off. `dmean` and `dinvstd` are the gradients by the
+ * statistics themselves, or 0. Rows [begin, end).
  */
 export function layer_norm_gradient_f32(
-  x: usize, dy: usize, scale: usize, mean: usize, invstd: usize, dmean: usize, dinvstd: usize, dx: usize, columns: i32, begin: i32, end: i32,
+  x: usize, dy: usize, scale: usize, mean: usize, invstd: usize, dmean: usize, dinvstd: usize, dx: usize, columns: i32,
+  begin: i32, end: i32,
 ): void {
   for (let r = begin; r < end; r++) {
     const offset = <usize>r * <usize>columns << 2;
@@ -224,12 +241,14 @@ export function lrn_gradient_scratch_size(channels: i32, size: i32): i32 {
  * dxᵢ = dyᵢ·tᵢ^−beta − 2·alpha·beta/size·xᵢ·Σ dyⱼ·xⱼ·tⱼ^(−beta − 1) over the windows j that i lies in.
  */
 export function lrn_gradient_f32(
-  x: usize, dy: usize, dx: usize, channels: i32, size: i32, alpha: f32, beta: f32, bias: f32, begin: i32, end: i32, scratch: usize,
+  x: usize, dy: usize, dx: usize, channels: i32, size: i32, alpha: f32, beta: f32, bias: f32, begin: i32, end: i32,
+  scratch: usize,
 ): void {
   const bytes = <usize>channels << 2;
   const before = <usize>((size - 1) >> 1) << 2;
   const behind = (<usize>(size - 1) << 2) - before;
-  // Two rows with zeros for the channels that are not there: squares, and what is summed over windows the other way round.
+  // Two rows with zeros for the channels that are not there: squares, and what is summed over windows the other way
+  // round.
   const second = scratch + (<usize>(channels + size + 4) << 2);
   memory.fill(scratch, 0, <usize>lrn_gradient_scratch_size(channels, size));
   const scale = f32x4.splat(alpha / <f32>size);
@@ -247,12 +266,18 @@ export function lrn_gradient_f32(
       const t = madd(window_sum(scratch + lane, size), scale, base);
       const power = f32x4.mul(load_some(dy + offset + lane, channels - c), exp(f32x4.mul(exponent, log(t))));
       store_some(dx + offset + lane, power, channels - c);
-      store_some(second + behind + lane, f32x4.div(f32x4.mul(power, load_some(x + offset + lane, channels - c)), t), channels - c);
+      store_some(
+        second + behind + lane, f32x4.div(f32x4.mul(power, load_some(x + offset + lane, channels - c)), t),
+        channels - c,
+      );
     }
     for (let c: i32 = 0; c < channels; c += 4) {
       const lane = <usize>c << 2;
       const v = f32x4.mul(factor, load_some(x + offset + lane, channels - c));
-      store_some(dx + offset + lane, madd(v, window_sum(second + lane, size), load_some(dx + offset + lane, channels - c)), channels - c);
+      store_some(
+        dx + offset + lane, madd(v, window_sum(second + lane, size), load_some(dx + offset + lane, channels - c)),
+        channels - c,
+      );
     }
   }
 }

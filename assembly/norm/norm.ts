@@ -64,8 +64,8 @@ function add_row(x: usize, residual: usize, shift: usize, sum: usize, n: i32): v
  * Layer normalisation (Ba, Kiros, Hinton, 2016) of rows [begin, end) of `columns` elements:
  * y = (x − mean)/√(variance + epsilon)·scale + bias.
  *
- * Any of `residual` (added to x first), `shift` (a row added with a residual), `sum` (where x + residual + shift is stored), `bias`, `mean` and `invstd`
- * (one per row) may be 0. y may equal x.
+ * Any of `residual` (added to x first), `shift` (a row added with a residual), `sum` (where x + residual + shift is
+ * stored), `bias`, `mean` and `invstd` (one per row) may be 0. y may equal x.
  */
 export function layer_norm_f32(
   x: usize, residual: usize, shift: usize, sum: usize, scale: usize, bias: usize, y: usize, mean: usize, invstd: usize,
@@ -90,7 +90,8 @@ export function layer_norm_f32(
 
 /** RMS normalisation (Zhang, Sennrich, 2019): y = x/√(mean of x² + epsilon)·scale. Arguments as for layer_norm_f32. */
 export function rms_norm_f32(
-  x: usize, residual: usize, shift: usize, sum: usize, scale: usize, y: usize, invstd: usize, columns: i32, epsilon: f32, begin: i32, end: i32,
+  x: usize, residual: usize, shift: usize, sum: usize, scale: usize, y: usize, invstd: usize, columns: i32,
+  epsilon: f32, begin: i32, end: i32,
 ): void {
   for (let r = begin; r < end; r++) {
     const offset = (<usize>r * <usize>columns) << 2;
@@ -123,7 +124,8 @@ function affine_row(x: usize, y: usize, n: i32, mean: f32, a: f32, b: f32): void
  * batch·groups there are; with one group per channel it is instance normalisation. `scale` and `bias` per channel.
  */
 export function group_norm_f32(
-  x: usize, scale: usize, bias: usize, y: usize, channels: i32, groups: i32, spatial: i32, epsilon: f32, begin: i32, end: i32,
+  x: usize, scale: usize, bias: usize, y: usize, channels: i32, groups: i32, spatial: i32, epsilon: f32, begin: i32,
+  end: i32,
 ): void {
   const depth = channels / groups;
   const n = depth * spatial;
@@ -158,8 +160,8 @@ function share_in_groups(sums: usize, channels: i32, groups: i32, spatial: i32):
 
 /** group_norm_f32 for x [batch, spatial, channels], for batch entries [begin, end). */
 export function group_norm_last_f32(
-  x: usize, scale: usize, bias: usize, y: usize, channels: i32, groups: i32, spatial: i32, epsilon: f32, begin: i32, end: i32,
-  scratch: usize,
+  x: usize, scale: usize, bias: usize, y: usize, channels: i32, groups: i32, spatial: i32, epsilon: f32, begin: i32,
+  end: i32, scratch: usize,
 ): void {
   const stride = (<usize>channels) << 2;
   const means = scratch;
@@ -173,7 +175,9 @@ export function group_norm_last_f32(
     }
     for (let c = wide; c < channels; c += 4) {
       const lane = (<usize>c) << 2;
-      store_some(means + lane, sum_column<Plain>(x + offset + lane, spatial, stride, channels - c, f32x4.splat(0)), channels - c);
+      store_some(
+        means + lane, sum_column<Plain>(x + offset + lane, spatial, stride, channels - c, f32x4.splat(0)), channels - c,
+      );
     }
     share_in_groups(means, channels, groups, spatial);
     for (let c: i32 = 0; c < wide; c += 16) {
@@ -213,7 +217,9 @@ export function affine_channels_last_f32(
     let at = (<usize>r * <usize>channels) << 2;
     let lane: usize = 0;
     for (let left = channels; left > 0; left -= 4) {
-      store_some(y + at, madd(load_some(x + at, left), load_some(factor + lane, left), load_some(addend + lane, left)), left);
+      store_some(
+        y + at, madd(load_some(x + at, left), load_some(factor + lane, left), load_some(addend + lane, left)), left,
+      );
       at += 16;
       lane += 16;
     }

@@ -1,9 +1,12 @@
-// Gradients of softmax and its relatives over the middle axis of [outer, axis, inner], and cross-entropy fused with them.
+// Gradients of softmax and its relatives over the middle axis of [outer, axis, inner], and cross-entropy fused with
+// them.
 import { exp_bounded, load_some, log, store_some, sum_lanes } from "../lib/simd";
 import { ExpOfDifference, log_one, max_column, max_of, sum_column, sum_of } from "../reduce/reduce";
 
 /** dx = y·(dy − Σ y·dy), for outer indices [begin, end). dx may equal dy. */
-export function softmax_gradient_f32(y: usize, dy: usize, dx: usize, axis: i32, inner: i32, begin: i32, end: i32): void {
+export function softmax_gradient_f32(
+  y: usize, dy: usize, dx: usize, axis: i32, inner: i32, begin: i32, end: i32,
+): void {
   const stride = <usize>inner << 2;
   for (let o = begin; o < end; o++) {
     const base = <usize>o * <usize>axis * stride;
@@ -16,7 +19,9 @@ export function softmax_gradient_f32(y: usize, dy: usize, dx: usize, axis: i32, 
       const sum = f32x4.splat(sum_lanes(sums));
       for (let k: i32 = 0; k < axis; k += 4) {
         const at = base + (<usize>k << 2);
-        store_some(dx + at, f32x4.mul(load_some(y + at, axis - k), f32x4.sub(load_some(dy + at, axis - k), sum)), axis - k);
+        store_some(
+          dx + at, f32x4.mul(load_some(y + at, axis - k), f32x4.sub(load_some(dy + at, axis - k), sum)), axis - k,
+        );
       }
       continue;
     }
@@ -29,14 +34,18 @@ export function softmax_gradient_f32(y: usize, dy: usize, dx: usize, axis: i32, 
       }
       for (let k: i32 = 0; k < axis; k++) {
         const at = column + <usize>k * stride;
-        store_some(dx + at, f32x4.mul(load_some(y + at, inner - i), f32x4.sub(load_some(dy + at, inner - i), sum)), inner - i);
+        store_some(
+          dx + at, f32x4.mul(load_some(y + at, inner - i), f32x4.sub(load_some(dy + at, inner - i), sum)), inner - i,
+        );
       }
     }
   }
 }
 
 /** y is a logarithm of softmax: dx = dy − eʸ·Σ dy. dx may equal dy. */
-export function log_softmax_gradient_f32(y: usize, dy: usize, dx: usize, axis: i32, inner: i32, begin: i32, end: i32): void {
+export function log_softmax_gradient_f32(
+  y: usize, dy: usize, dx: usize, axis: i32, inner: i32, begin: i32, end: i32,
+): void {
   const stride = <usize>inner << 2;
   for (let o = begin; o < end; o++) {
     const base = <usize>o * <usize>axis * stride;
@@ -46,7 +55,10 @@ export function log_softmax_gradient_f32(y: usize, dy: usize, dx: usize, axis: i
       const sum = f32x4.splat(sum_lanes(sums));
       for (let k: i32 = 0; k < axis; k += 4) {
         const at = base + (<usize>k << 2);
-        store_some(dx + at, f32x4.sub(load_some(dy + at, axis - k), f32x4.mul(exp_bounded(load_some(y + at, axis - k)), sum)), axis - k);
+        store_some(
+          dx + at, f32x4.sub(load_some(dy + at, axis - k), f32x4.mul(exp_bounded(load_some(y + at, axis - k)), sum)),
+          axis - k,
+        );
       }
       continue;
     }
@@ -56,7 +68,10 @@ export function log_softmax_gradient_f32(y: usize, dy: usize, dx: usize, axis: i
       for (let k: i32 = 0; k < axis; k++) sum = f32x4.add(sum, load_some(dy + column + <usize>k * stride, inner - i));
       for (let k: i32 = 0; k < axis; k++) {
         const at = column + <usize>k * stride;
-        store_some(dx + at, f32x4.sub(load_some(dy + at, inner - i), f32x4.mul(exp_bounded(load_some(y + at, inner - i)), sum)), inner - i);
+        store_some(
+          dx + at, f32x4.sub(load_some(dy + at, inner - i), f32x4.mul(exp_bounded(load_some(y + at, inner - i)), sum)),
+          inner - i,
+        );
       }
     }
   }
@@ -70,8 +85,8 @@ function target_of(targets: usize, bytes: i32, i: i32): i64 {
 }
 
 /**
- * losses[o, i] = −w[t]·log softmax(x[o, :, i])[t], t = targets[o, i]; `logs[o, i]` keeps log Σ eˣ for the gradient. An ignored target has loss 0.
- * `weights` may be 0. Writes the sum of the weights of the targets that count to `total`.
+ * losses[o, i] = −w[t]·log softmax(x[o, :, i])[t], t = targets[o, i]; `logs[o, i]` keeps log Σ eˣ for the gradient. An
+ * ignored target has loss 0. `weights` may be 0. Writes the sum of the weights of the targets that count to `total`.
  */
 export function cross_entropy_f32(
   x: usize, targets: usize, targetBytes: i32, weights: usize, ignored: i32, losses: usize, logs: usize, total: usize,
@@ -109,12 +124,12 @@ export function cross_entropy_f32(
 }
 
 /**
- * dx[o, c, i] = g·w[t]·(softmax(x)[o, c, i] − [c = t]) with what cross_entropy_f32 kept; g is the element of `dy` for the target, or, with
- * `dyStride` 0, its only element.
+ * dx[o, c, i] = g·w[t]·(softmax(x)[o, c, i] − [c = t]) with what cross_entropy_f32 kept; g is the element of `dy` for
+ * the target, or, with `dyStride` 0, its only element.
  */
 export function cross_entropy_gradient_f32(
-  x: usize, targets: usize, targetBytes: i32, weights: usize, ignored: i32, logs: usize, dy: usize, dyStride: i32, dx: usize,
-  classes: i32, inner: i32, begin: i32, end: i32,
+  x: usize, targets: usize, targetBytes: i32, weights: usize, ignored: i32, logs: usize, dy: usize, dyStride: i32,
+  dx: usize, classes: i32, inner: i32, begin: i32, end: i32,
 ): void {
   const stride = <usize>inner << 2;
   for (let o = begin; o < end; o++) {
@@ -133,7 +148,9 @@ export function cross_entropy_gradient_f32(
       if (inner == 1) {
         for (let c: i32 = 0; c < classes; c += 4) {
           const p = at + (<usize>c << 2);
-          store_some(dx + p, f32x4.mul(factor, exp_bounded(f32x4.sub(load_some(x + p, classes - c), shift))), classes - c);
+          store_some(
+            dx + p, f32x4.mul(factor, exp_bounded(f32x4.sub(load_some(x + p, classes - c), shift))), classes - c,
+          );
         }
       } else {
         for (let c: i32 = 0; c < classes; c++) {

@@ -1,9 +1,13 @@
-// Softmax and its relatives over the middle axis of x [outer, axis, inner]. The largest element is subtracted first, so that no
-// exponential overflows; a row with a NaN, or with +∞, or of −∞ alone is NaN, as the formula says. x may equal y.
+// Softmax and its relatives over the middle axis of x [outer, axis, inner]. The largest element is subtracted first, so
+// that no exponential overflows; a row with a NaN, or with +∞, or of −∞ alone is NaN, as the formula says. x may equal
+// y.
 import { ExpOfDifference, Plain, log_one, max_column, max_of, sum_column, sum_of } from "../reduce/reduce";
 import { exp_bounded, exp_near, far, load_some, log, max_lanes, store_some } from "../lib/simd";
 
-/** y[i] = exp(x[i] − shift). (Adding them up in the same loop was a tenth slower than a second pass over a row in the cache.) */
+/**
+ * y[i] = exp(x[i] − shift). (Adding them up in the same loop was a tenth slower than a second pass over a row in the
+ * cache.)
+ */
 function exp_row(x: usize, y: usize, n: i32, shift: f32): void {
   const m = f32x4.splat(shift);
   for (; n >= 8; n -= 8) {

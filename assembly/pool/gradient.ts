@@ -1,5 +1,6 @@
-// Gradients of pooling, channels-last: every window hands the gradient of its result on to the elements under it. x, dx and y, dy have as many
-// channels as lie between their pixels. [begin, end) runs over images, since windows may overlap.
+// Gradients of pooling, channels-last: every window hands the gradient of its result on to the elements under it. x, dx
+// and y, dy have as many channels as lie between their pixels. [begin, end) runs over images, since windows may
+// overlap.
 import { first_tap, last_tap } from "./pool";
 import { load_some, store_some } from "../lib/simd";
 import { window_at } from "../lib/window";
@@ -9,8 +10,8 @@ const AVERAGE: i32 = 1;
 const POWER: i32 = 2;
 
 /**
- * The share that an element gets: all of it if it is tap number `largest` (MAX), what `given` is (AVERAGE), or given·sign(x)·(|x|/y)^(p − 1) (POWER);
- * where y is 0, so is every x, and they get nothing.
+ * The share that an element gets: all of it if it is tap number `largest` (MAX), what `given` is (AVERAGE), or
+ * given·sign(x)·(|x|/y)^(p − 1) (POWER); where y is 0, so is every x, and they get nothing.
  */
 // @ts-ignore: decorator
 @inline
@@ -23,11 +24,14 @@ function share(mode: i32, given: v128, x: usize, lanes: i32, largest: v128, tap:
   return v128.and(power, f32x4.ne(v, f32x4.splat(0)));
 }
 
-/** The windows of 2×2 that most networks have, `channels` (whole vectors) of one: what the loops of `spread` come to. */
+/**
+ * The windows of 2×2 that most networks have, `channels` (whole vectors) of one: what the loops of `spread` come to.
+ */
 function largest_of_four(x: usize, dy: usize, dx: usize, row: i32, pixel: i32, channels: i32): void {
   let none = f32x4.splat(0), last = row + pixel;
   for (let end = dy + (channels << 2); dy < end; dy += 16, x += 16, dx += 16) {
-    let g = v128.load(dy), best = v128.load(x), v1 = v128.load(x + pixel), v2 = v128.load(x + row), v3 = v128.load(x + last);
+    let g = v128.load(dy), best = v128.load(x), v1 = v128.load(x + pixel), v2 = v128.load(x + row);
+    let v3 = v128.load(x + last);
     let more1 = v128.or(f32x4.gt(v1, best), f32x4.ne(v1, v1));
     best = v128.bitselect(v1, best, more1);
     let more2 = v128.or(f32x4.gt(v2, best), f32x4.ne(v2, v2));
@@ -49,21 +53,27 @@ function spread(
   mode: i32, x: usize, y: usize, dy: usize, dx: usize, table: usize, countPads: i32, p: i32, begin: i32, end: i32,
 ): void {
   const s = window_at(table);
-  let depth = s.d, height = s.h, width = s.w, channels = s.inputs, od = s.od, oh = s.oh, ow = s.ow, kd = s.kd, kh = s.kh, kw = s.kw;
-  let sd = s.strideD, sh = s.strideH, sw = s.strideW, dd = s.dilationD, dh = s.dilationH, dw = s.dilationW, front = s.padD, top = s.padH, left = s.padW;
+  let depth = s.d, height = s.h, width = s.w, channels = s.inputs, od = s.od, oh = s.oh, ow = s.ow, kd = s.kd;
+  let kh = s.kh, kw = s.kw;
+  let sd = s.strideD, sh = s.strideH, sw = s.strideW, dd = s.dilationD, dh = s.dilationH, dw = s.dilationW;
+  let front = s.padD, top = s.padH, left = s.padW;
   let pixel = channels << 2, row = width * pixel, plane = height * row, image = depth * plane;
   // Windows that share no element write; if together they reach every element, nothing has to be cleared before.
   let apart = sd >= kd && sh >= kh && sw >= kw && (dd | dh | dw) == 1;
-  let all = apart && (front | top | left) == 0 && sd == kd && sh == kh && sw == kw && od * kd >= depth && oh * kh >= height && ow * kw >= width;
+  let all = apart && (front | top | left) == 0 && sd == kd && sh == kh && sw == kw && od * kd >= depth &&
+    oh * kh >= height && ow * kw >= width;
   let nextPlane = dd * plane, nextRow = dh * row, next = dw * pixel;
   for (let n = begin; n < end; n++) {
     let source = x + <usize>n * image, target = dx + <usize>n * image;
     if (!all) memory.fill(target, 0, image);
     for (let line = 0; line < od * oh; line++) {
       let o = line / oh, z = o * sd - front, i = (line - o * oh) * sh - top;
-      let z0 = first_tap(z, dd), nd = last_tap(z, dd, kd, depth) - z0, i0 = first_tap(i, dh), nh = last_tap(i, dh, kh, height) - i0;
+      let z0 = first_tap(z, dd), nd = last_tap(z, dd, kd, depth) - z0, i0 = first_tap(i, dh);
+      let nh = last_tap(i, dh, kh, height) - i0;
       let lines = nd * nh;
-      if (mode == AVERAGE && countPads) lines = last_tap(z, dd, kd, depth + s.endD) * last_tap(i, dh, kh, height + s.endH);
+      if (mode == AVERAGE && countPads) lines = last_tap(z, dd, kd, depth + s.endD) * last_tap(
+        i, dh, kh, height + s.endH,
+      );
       let start = (z + z0 * dd) * plane + (i + i0 * dh) * row;
       let given = (<usize>n * od * oh + line) * ow * pixel;
       let square = mode == MAX && apart && nd == 1 && nh == 2 && kw == 2 && dw == 1;
@@ -80,7 +90,8 @@ function spread(
         let at = start + (j + j0 * dw) * pixel;
         for (let c = done; c < channels; c += 4) {
           let lanes = channels - c, g = load_some(dy + given + (c << 2), lanes);
-          let from = source + at + (c << 2), to = target + at + (c << 2), largest = i32x4.splat(0), inverse = f32x4.splat(0);
+          let from = source + at + (c << 2), to = target + at + (c << 2), largest = i32x4.splat(0);
+          let inverse = f32x4.splat(0);
           if (mode == MAX) {
             // As PyTorch: the first of equals, and the last NaN.
             let best = f32x4.splat(-<f32>Infinity), tap = 0;
@@ -127,11 +138,15 @@ export function max_pool_gradient_f32(x: usize, dy: usize, dx: usize, window: us
 }
 
 /** Every element of a window gets an equal share; `countPads` as for average_pool_f32. */
-export function average_pool_gradient_f32(dy: usize, dx: usize, window: usize, countPads: i32, begin: i32, end: i32): void {
+export function average_pool_gradient_f32(
+  dy: usize, dx: usize, window: usize, countPads: i32, begin: i32, end: i32,
+): void {
   spread(AVERAGE, 0, 0, dy, dx, window, countPads, 0, begin, end);
 }
 
 /** y is what lp_pool_f32 made of x. */
-export function lp_pool_gradient_f32(x: usize, y: usize, dy: usize, dx: usize, window: usize, p: i32, begin: i32, end: i32): void {
+export function lp_pool_gradient_f32(
+  x: usize, y: usize, dy: usize, dx: usize, window: usize, p: i32, begin: i32, end: i32,
+): void {
   spread(POWER, x, y, dy, dx, window, 0, p, begin, end);
 }

@@ -1,7 +1,8 @@
 // Pooling, channels-last. Sizes, pitches and the window come as a table (lib/window.ts) with one group of channels.
 //
-// For an output pixel the window is clipped to the input once; then each group of sixteen channels keeps four accumulators in registers
-// over all taps. Pitches are the floats between pixels; [begin, end) runs over n·od·oh output rows.
+// For an output pixel the window is clipped to the input once; then each group of sixteen channels keeps four
+// accumulators in registers over all taps. Pitches are the floats between pixels; [begin, end) runs over n·od·oh output
+// rows.
 import { load_some, madd, store_some } from "../lib/simd";
 import { window_at } from "../lib/window";
 
@@ -30,7 +31,10 @@ function start(mode: i32): v128 {
   return f32x4.splat(mode == MAX ? -<f32>Infinity : 0);
 }
 
-/** For MAX a NaN in v is lost here: `not_a_number` keeps it. (f32x4.max, which would keep it, is seven instructions on x86.) */
+/**
+ * For MAX a NaN in v is lost here: `not_a_number` keeps it. (f32x4.max, which would keep it, is seven instructions on
+ * x86.)
+ */
 // @ts-ignore: decorator
 @inline
 function fold(mode: i32, sum: v128, v: v128): v128 {
@@ -58,7 +62,8 @@ function result(mode: i32, sum: v128, seen: v128, divisor: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function window(
-  mode: i32, x: usize, y: usize, channels: i32, nd: i32, nh: i32, nw: i32, down: i32, next: i32, right: i32, divisor: f32,
+  mode: i32, x: usize, y: usize, channels: i32, nd: i32, nh: i32, nw: i32, down: i32, next: i32, right: i32,
+  divisor: f32,
 ): void {
   let by = f32x4.splat(divisor), none = f32x4.splat(0), back = nw * right;
   let c = 0;
@@ -121,8 +126,10 @@ function pool(
   mode: i32, x: usize, y: usize, table: usize, countPads: i32, begin: i32, end: i32,
 ): void {
   const s = window_at(table);
-  let depth = s.d, height = s.h, width = s.w, channels = s.inputs, od = s.od, oh = s.oh, ow = s.ow, kd = s.kd, kh = s.kh, kw = s.kw;
-  let sd = s.strideD, sh = s.strideH, sw = s.strideW, dd = s.dilationD, dh = s.dilationH, dw = s.dilationW, front = s.padD, top = s.padH, left = s.padW;
+  let depth = s.d, height = s.h, width = s.w, channels = s.inputs, od = s.od, oh = s.oh, ow = s.ow, kd = s.kd;
+  let kh = s.kh, kw = s.kw;
+  let sd = s.strideD, sh = s.strideH, sw = s.strideW, dd = s.dilationD, dh = s.dilationH, dw = s.dilationW;
+  let front = s.padD, top = s.padH, left = s.padW;
   let xPixel = s.xPitch << 2, yPixel = s.yPitch << 2, xRow = width * xPixel, xPlane = height * xRow;
   for (let row = begin; row < end; row++) {
     let outer = row / oh, image = outer / od;
@@ -138,8 +145,8 @@ function pool(
       let j0 = first_tap(j, dw), j1 = last_tap(j, dw, kw, width);
       let count = mode == SUM ? rowCount * (countPads ? last_tap(j, dw, kw, width + s.endW) : max(j1 - j0, 0)) : 1;
       window(
-        mode, source + (j + j0 * dw) * xPixel, target, channels, z1 - z0, i1 - i0, max(j1 - j0, 0), dd * xPlane, dh * xRow, dw * xPixel,
-        <f32>count,
+        mode, source + (j + j0 * dw) * xPixel, target, channels, z1 - z0, i1 - i0, max(j1 - j0, 0), dd * xPlane,
+        dh * xRow, dw * xPixel, <f32>count,
       );
       target += yPixel;
     }
@@ -152,8 +159,8 @@ export function max_pool_f32(x: usize, y: usize, window: usize, begin: i32, end:
 }
 
 /**
- * Mean of each window. With `countPads` (ONNX count_include_pad) the divisor counts the taps inside the padded input: not those that
- * ceil_mode lets stick out behind the padding, for which the table has the padding after the image.
+ * Mean of each window. With `countPads` (ONNX count_include_pad) the divisor counts the taps inside the padded input:
+ * not those that ceil_mode lets stick out behind the padding, for which the table has the padding after the image.
  */
 export function average_pool_f32(x: usize, y: usize, window: usize, countPads: i32, begin: i32, end: i32): void {
   pool(SUM, x, y, window, countPads, begin, end);
@@ -187,8 +194,10 @@ export function lp_pool_f32(x: usize, y: usize, window: usize, p: i32, begin: i3
     return;
   }
   const s = window_at(window);
-  let depth = s.d, height = s.h, width = s.w, channels = s.inputs, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch, yPitch = s.yPitch;
-  let kd = s.kd, kh = s.kh, kw = s.kw, sd = s.strideD, sh = s.strideH, sw = s.strideW, dd = s.dilationD, dh = s.dilationH, dw = s.dilationW;
+  let depth = s.d, height = s.h, width = s.w, channels = s.inputs, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch;
+  let yPitch = s.yPitch;
+  let kd = s.kd, kh = s.kh, kw = s.kw, sd = s.strideD, sh = s.strideH, sw = s.strideW, dd = s.dilationD;
+  let dh = s.dilationH, dw = s.dilationW;
   let front = s.padD, top = s.padH, left = s.padW;
   for (let row = begin; row < end; row++) {
     let outer = row / oh, image = outer / od;
@@ -212,16 +221,18 @@ export function lp_pool_f32(x: usize, y: usize, window: usize, p: i32, begin: i3
 }
 
 /**
- * max_pool_f32 that also writes where each maximum was: int64 [n, od, oh, ow, channels] without gaps, numbered as ONNX does over the whole
- * input in its logical order (N, C, spatial), the spatial part row by row or, with `columnMajor` (storage_order 1), first axis fastest. The
- * first of equal values wins, and the first NaN; a window of padding has −1.
+ * max_pool_f32 that also writes where each maximum was: int64 [n, od, oh, ow, channels] without gaps, numbered as ONNX
+ * does over the whole input in its logical order (N, C, spatial), the spatial part row by row or, with `columnMajor`
+ * (storage_order 1), first axis fastest. The first of equal values wins, and the first NaN; a window of padding has −1.
  */
 export function max_pool_indices_f32(
   x: usize, y: usize, indices: usize, window: usize, columnMajor: i32, begin: i32, end: i32,
 ): void {
   const s = window_at(window);
-  let depth = s.d, height = s.h, width = s.w, channels = s.inputs, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch, yPitch = s.yPitch;
-  let kd = s.kd, kh = s.kh, kw = s.kw, sd = s.strideD, sh = s.strideH, sw = s.strideW, dd = s.dilationD, dh = s.dilationH, dw = s.dilationW;
+  let depth = s.d, height = s.h, width = s.w, channels = s.inputs, od = s.od, oh = s.oh, ow = s.ow, xPitch = s.xPitch;
+  let yPitch = s.yPitch;
+  let kd = s.kd, kh = s.kh, kw = s.kw, sd = s.strideD, sh = s.strideH, sw = s.strideW, dd = s.dilationD;
+  let dh = s.dilationH, dw = s.dilationW;
   let front = s.padD, top = s.padH, left = s.padW;
   for (let row = begin; row < end; row++) {
     let outer = row / oh, image = outer / od;
@@ -244,18 +255,26 @@ export function max_pool_indices_f32(
         }
         let pixel = row * ow + o;
         store<f32>(y + (pixel * yPitch + c << 2), best);
-        store<i64>(indices + (pixel * channels + c << 3), at < 0 ? at : (<i64>image * channels + c) * depth * height * width + at);
+        store<i64>(
+          indices + (pixel * channels + c << 3),
+          at < 0 ? at : (<i64>image * channels + c) * depth * height * width + at,
+        );
       }
     }
   }
 }
 
-/** Pixels summed before a partial sum is added to the total: the rounding error grows with this plus the number of chunks. */
+/**
+ * Pixels summed before a partial sum is added to the total: the rounding error grows with this plus the number of
+ * chunks.
+ */
 const CHUNK: i32 = 128;
 
 // @ts-ignore: decorator
 @inline
-function whole(mode: i32, x: usize, xPitch: i32, y: usize, yPitch: i32, pixels: i32, channels: i32, begin: i32, end: i32): void {
+function whole(
+  mode: i32, x: usize, xPitch: i32, y: usize, yPitch: i32, pixels: i32, channels: i32, begin: i32, end: i32,
+): void {
   let right = xPitch << 2, by = f32x4.splat(<f32>pixels), none = f32x4.splat(0);
   for (let image = begin; image < end; image++) {
     let source = x + image * pixels * right, target = y + (image * yPitch << 2);

@@ -1,6 +1,6 @@
-// Convolution of 8-bit integers, channels-last, of any kernel, stride, dilation and padding, in one to three dimensions, one group: as in
-// im2col.ts a matrix product whose left side is gathered a few pixels at a time, here also widened to 16 bits (tile.ts). A matrix
-// product is a convolution with one tap over rows of one pixel.
+// Convolution of 8-bit integers, channels-last, of any kernel, stride, dilation and padding, in one to three
+// dimensions, one group: as in im2col.ts a matrix product whose left side is gathered a few pixels at a time, here also
+// widened to 16 bits (tile.ts). A matrix product is a convolution with one tap over rows of one pixel.
 import { INTEGER_BYTES } from "../abi/codes";
 import { IMR, integer_panels } from "./tile";
 import { is_pointwise, window_at } from "../lib/window";
@@ -21,18 +21,23 @@ export function conv_im2col_q8_scratch_size(k: i32): usize {
 }
 
 /**
- * y[n, od, oh, ow, outputs] of x[n, d, h, w, inputs] for the rows [begin, end) of the n·od·oh rows of the output. `mode` is an INTEGER_* code; taps outside the image are x's zero point (`xZero`, an address or 0).
+ * y[n, od, oh, ow, outputs] of x[n, d, h, w, inputs] for the rows [begin, end) of the n·od·oh rows of the output.
+ * `mode` is an INTEGER_* code; taps outside the image are x's zero point (`xZero`, an address or 0).
  */
 export function conv_im2col_q8(
-  x: usize, xSigned: i32, xZero: usize, packed: usize, epilogue: usize, mode: i32, y: usize, window: usize, begin: i32, end: i32, scratch: usize,
+  x: usize, xSigned: i32, xZero: usize, packed: usize, epilogue: usize, mode: i32, y: usize, window: usize, begin: i32,
+  end: i32, scratch: usize,
 ): void {
   const s = window_at(window);
-  let d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow, inputs = s.inputs, outputs = s.outputs, xPitch = s.xPitch, yPitch = s.yPitch;
+  let d = s.d, h = s.h, w = s.w, od = s.od, oh = s.oh, ow = s.ow, inputs = s.inputs, outputs = s.outputs;
+  let xPitch = s.xPitch, yPitch = s.yPitch;
   let kd = s.kd, kh = s.kh, kw = s.kw, strideD = s.strideD, strideH = s.strideH, strideW = s.strideW;
-  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH, padW = s.padW;
+  let dilationD = s.dilationD, dilationH = s.dilationH, dilationW = s.dilationW, padD = s.padD, padH = s.padH;
+  let padW = s.padW;
   let k = kd * kh * kw * inputs, pairs = (k + 1) >> 1, lda = pairs << 2, strip = strip_rows(k);
   let flip = xSigned ? 0x80 : 0, pad = (xZero ? <i32>load<u8>(xZero) : 0) ^ flip;
-  let shift = mode == INTEGER_BYTES ? 0 : 2, first = begin * ow, pixels = end * ow, images = od * oh, rowBytes = w * xPitch;
+  let shift = mode == INTEGER_BYTES ? 0 : 2, first = begin * ow, pixels = end * ow, images = od * oh;
+  let rowBytes = w * xPitch;
   let plain = is_pointwise(s);
   let joined = dilationW == 1 && xPitch == inputs;
   for (let pixel = first; pixel < pixels; pixel += strip) {
@@ -48,27 +53,34 @@ export function conv_im2col_q8(
         let source = x + <usize>image * d * h * rowBytes, z = oz * strideD - padD, iy = oy * strideH - padH;
         for (; i < rows && ox < ow; i++) {
           gather(
-            source, rowBytes, xPitch, d, h, w, inputs, kd, kh, kw, dilationD, dilationH, dilationW, z, iy, ox * strideW - padW, joined, flip,
-            pad, scratch + i * lda,
+            source, rowBytes, xPitch, d, h, w, inputs, kd, kh, kw, dilationD, dilationH, dilationW, z, iy,
+            ox * strideW - padW, joined, flip, pad, scratch + i * lda,
           );
           ox++;
         }
         ox = 0;
       }
     }
-    integer_panels(scratch, lda, packed, pairs, epilogue, outputs, mode, y + (<usize>pixel * yPitch << shift), yPitch << shift, rows);
+    integer_panels(
+      scratch, lda, packed, pairs, epilogue, outputs, mode, y + (<usize>pixel * yPitch << shift), yPitch << shift, rows,
+    );
   }
 }
 
-/** The elements under one output pixel whose first tap is at (z, y, x) of the image: depth tap, row tap, column tap, channel. */
+/**
+ * The elements under one output pixel whose first tap is at (z, y, x) of the image: depth tap, row tap, column tap,
+ * channel.
+ */
 function gather(
   source: usize, rowBytes: i32, pitch: i32, d: i32, h: i32, w: i32, inputs: i32, kd: i32, kh: i32, kw: i32,
-  dilationD: i32, dilationH: i32, dilationW: i32, z: i32, y: i32, x: i32, joined: bool, flip: i32, pad: i32, target: usize,
+  dilationD: i32, dilationH: i32, dilationW: i32, z: i32, y: i32, x: i32, joined: bool, flip: i32, pad: i32,
+  target: usize,
 ): void {
   let run = kw * inputs, end = source + <usize>d * h * rowBytes;
   if (joined && kd == 1 && run <= 16 && x >= 0 && x + kw <= w && <u32>z < <u32>d) {
     // First layers: a row of taps is one vector.
-    let flips = i8x16.splat(<i8>flip), pads = i16x8.splat(<i16>pad), line = source + <usize>z * h * rowBytes + x * inputs;
+    let flips = i8x16.splat(<i8>flip), pads = i16x8.splat(<i16>pad);
+    let line = source + <usize>z * h * rowBytes + x * inputs;
     for (let ty = 0; ty < kh; ty++) {
       let iy = y + ty * dilationH, p = line + iy * rowBytes;
       if (<u32>iy >= <u32>h) {
@@ -113,8 +125,8 @@ function gather(
 }
 
 /**
- * Bytes as 16-bit numbers, `flip` flipped in each. Nothing is read at or beyond `end`; up to seven numbers are written beyond `count`, where
- * what comes next is written later.
+ * Bytes as 16-bit numbers, `flip` flipped in each. Nothing is read at or beyond `end`; up to seven numbers are written
+ * beyond `count`, where what comes next is written later.
  */
 function widen(target: usize, source: usize, count: i32, flip: i32, end: usize): void {
   let flips = i8x16.splat(<i8>flip);

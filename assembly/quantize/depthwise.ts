@@ -1,18 +1,23 @@
-// Depthwise convolution of 8-bit integers, channels-last, one filter per channel. Rows of the image are copied once into a ring, with
-// their padding, so that nothing has to be asked at the edges. Two taps at a time: their bytes are widened and interleaved, so that
-// one i32x4.dot_i16x8_s adds both products of four channels. Two pixels share the loads of the filters.
+// Depthwise convolution of 8-bit integers, channels-last, one filter per channel. Rows of the image are copied once
+// into a ring, with their padding, so that nothing has to be asked at the edges. Two taps at a time: their bytes are
+// widened and interleaved, so that one i32x4.dot_i16x8_s adds both products of four channels. Two pixels share the
+// loads of the filters.
 import { INTEGER_BYTES } from "../abi/codes";
 import { centred, INR, integer_column, integer_finish } from "./tile";
 import { window_at } from "../lib/window";
 
 /** Bytes of scratch: the ring of rows, what a load may reach beyond it, and the taps' places. */
-export function depthwise_q8_scratch_size(channels: i32, ow: i32, kh: i32, kw: i32, strideW: i32, dilationH: i32, dilationW: i32): usize {
+export function depthwise_q8_scratch_size(
+  channels: i32, ow: i32, kh: i32, kw: i32, strideW: i32, dilationH: i32, dilationW: i32,
+): usize {
   let width = (ow - 1) * strideW + (kw - 1) * dilationW + 1;
   return (<usize>((kh - 1) * dilationH + 1) * width * channels + 16 & ~3) + ((kh * kw + 1) << 2);
 }
 
 /** Filters [channels, taps] as blocks of eight channels of pairs of taps; the sums at the end (gemm_q8_packed_size). */
-export function depthwise_pack_q8(w: usize, isSigned: i32, zero: usize, zeroStep: i32, channels: i32, taps: i32, packed: usize): void {
+export function depthwise_pack_q8(
+  w: usize, isSigned: i32, zero: usize, zeroStep: i32, channels: i32, taps: i32, packed: usize,
+): void {
   let pairs = (taps + 1) >> 1, width = (channels + INR - 1) & -INR, sums = packed + (<usize>width * pairs << 2);
   memory.fill(packed, 0, <usize>width * (pairs + 1) << 2);
   for (let c = 0; c < channels; c++) {
@@ -28,14 +33,19 @@ export function depthwise_pack_q8(w: usize, isSigned: i32, zero: usize, zeroStep
 
 /** y[n, oh, ow, channels] of x[n, h, w, channels] for the rows [begin, end) of n·oh; see conv_im2col_q8. */
 export function depthwise_q8(
-  x: usize, xSigned: i32, xZero: usize, packed: usize, epilogue: usize, mode: i32, y: usize, window: usize, begin: i32, end: i32, scratch: usize,
+  x: usize, xSigned: i32, xZero: usize, packed: usize, epilogue: usize, mode: i32, y: usize, window: usize, begin: i32,
+  end: i32, scratch: usize,
 ): void {
   const s = window_at(window);
-  let h = s.h, w = s.w, oh = s.oh, ow = s.ow, channels = s.groups, kh = s.kh, kw = s.kw, strideH = s.strideH, strideW = s.strideW;
+  let h = s.h, w = s.w, oh = s.oh, ow = s.ow, channels = s.groups, kh = s.kh, kw = s.kw, strideH = s.strideH;
+  let strideW = s.strideW;
   let dilationH = s.dilationH, dilationW = s.dilationW, padH = s.padH, padW = s.padW;
-  let taps = kh * kw, pairs = (taps + 1) >> 1, ring = (kh - 1) * dilationH + 1, width = (ow - 1) * strideW + (kw - 1) * dilationW + 1;
-  let rowBytes = width * channels, places = scratch + (<usize>ring * rowBytes + 16 & ~3), shift = mode == INTEGER_BYTES ? 0 : 2;
-  let flip: u8 = xSigned ? 0x80 : 0, pad = (xZero ? load<u8>(xZero) : 0), epilogueRow = <usize>((channels + INR - 1) & -INR) << 2;
+  let taps = kh * kw, pairs = (taps + 1) >> 1, ring = (kh - 1) * dilationH + 1;
+  let width = (ow - 1) * strideW + (kw - 1) * dilationW + 1;
+  let rowBytes = width * channels, places = scratch + (<usize>ring * rowBytes + 16 & ~3);
+  let shift = mode == INTEGER_BYTES ? 0 : 2;
+  let flip: u8 = xSigned ? 0x80 : 0, pad = (xZero ? load<u8>(xZero) : 0);
+  let epilogueRow = <usize>((channels + INR - 1) & -INR) << 2;
   let loaded = 0, image = -1;
   for (let line = begin; line < end; line++) {
     let n = line / oh, top = (line - n * oh) * strideH;
@@ -45,7 +55,10 @@ export function depthwise_q8(
     }
     // Rows are counted from the first row of padding.
     for (loaded = max(loaded, top); loaded < top + ring; loaded++) {
-      copy_row(x + <usize>n * h * w * channels, loaded - padH, h, w * channels, padW * channels, pad, flip, scratch + (loaded % ring) * rowBytes, rowBytes);
+      copy_row(
+        x + <usize>n * h * w * channels, loaded - padH, h, w * channels, padW * channels, pad, flip,
+        scratch + (loaded % ring) * rowBytes, rowBytes,
+      );
     }
     for (let t = 0, ky = 0; ky < kh; ky++) {
       let row = scratch + ((top + ky * dilationH) % ring) * rowBytes;
@@ -67,8 +80,8 @@ export function depthwise_q8(
 // @ts-ignore: decorator
 @inline
 function pixels(
-  count: i32, places: usize, offset: usize, step: i32, packed: usize, pairs: i32, channels: i32, epilogue: usize, epilogueRow: usize, mode: i32,
-  target: usize, next: i32,
+  count: i32, places: usize, offset: usize, step: i32, packed: usize, pairs: i32, channels: i32, epilogue: usize,
+  epilogueRow: usize, mode: i32, target: usize, next: i32,
 ): void {
   let shift = mode == INTEGER_BYTES ? 0 : 2, last = places + (<usize>pairs << 3);
   for (let c = 0; c < channels; c += INR) {
@@ -93,8 +106,13 @@ function pixels(
   }
 }
 
-/** Row `iy` of an image with `left` bytes of padding before it and as many after it as make `bytes`, `flip` flipped in each. */
-function copy_row(image: usize, iy: i32, h: i32, length: i32, left: i32, pad: u8, flip: u8, target: usize, bytes: i32): void {
+/**
+ * Row `iy` of an image with `left` bytes of padding before it and as many after it as make `bytes`, `flip` flipped in
+ * each.
+ */
+function copy_row(
+  image: usize, iy: i32, h: i32, length: i32, left: i32, pad: u8, flip: u8, target: usize, bytes: i32,
+): void {
   if (<u32>iy >= <u32>h) {
     memory.fill(target, pad ^ flip, bytes);
     return;
@@ -103,7 +121,9 @@ function copy_row(image: usize, iy: i32, h: i32, length: i32, left: i32, pad: u8
   let inside = min(length, bytes - left);
   memory.fill(target, pad ^ flip, left);
   let source = image + <usize>iy * length, to = target + left, i = 0;
-  for (let flips = i8x16.splat(flip); i + 16 <= inside; i += 16) v128.store(to + i, v128.xor(v128.load(source + i), flips));
+  for (let flips = i8x16.splat(flip); i + 16 <= inside; i += 16) v128.store(
+    to + i, v128.xor(v128.load(source + i), flips),
+  );
   for (; i < inside; i++) store<u8>(to + i, load<u8>(source + i) ^ flip);
   memory.fill(to + inside, pad ^ flip, bytes - left - inside);
 }

@@ -1,5 +1,5 @@
-// Between float32 and 8-bit integers, with one scale and zero point for all or one per channel (ONNX QuantizeLinear and DequantizeLinear).
-// `zero` is of the integers' type; address 0 stands for zero points that are left out.
+// Between float32 and 8-bit integers, with one scale and zero point for all or one per channel (ONNX QuantizeLinear and
+// DequantizeLinear). `zero` is of the integers' type; address 0 stands for zero points that are left out.
 import { load_some, max_lanes, min_lanes } from "../lib/simd";
 
 // @ts-ignore: decorator
@@ -8,7 +8,8 @@ function extend8<T>(p: usize): v128 {
   return isSigned<T>() ? v128.load8x8_s(p) : v128.load8x8_u(p);
 }
 
-// Adding it leaves a float of magnitude below 2^22 with its nearest integer (halves to even) in the low bits: 1.5 · 2^23.
+// Adding it leaves a float of magnitude below 2^22 with its nearest integer (halves to even) in the low bits: 1.5 ·
+// 2^23.
 const ROUNDER: f32 = 12582912;
 
 /** Four elements, clamped before they are rounded, which is the same as after; NaN becomes the zero point. */
@@ -81,8 +82,8 @@ function quantize<T>(x: usize, y: usize, scale: usize, zero: usize, outer: i32, 
 }
 
 /**
- * y[o, c, i] = saturate(round(x[o, c, i] / scale[c]) + zero[c]), halves to even: x float32, y int8 (`signed` 1) or uint8 (0).
- * One scale for all is outer = channels = 1.
+ * y[o, c, i] = saturate(round(x[o, c, i] / scale[c]) + zero[c]), halves to even: x float32, y int8 (`signed` 1) or
+ * uint8 (0). One scale for all is outer = channels = 1.
  */
 export function quantize_linear(
   x: usize, y: usize, scale: usize, zero: usize, signed: i32, outer: i32, channels: i32, inner: i32,
@@ -92,8 +93,9 @@ export function quantize_linear(
 }
 
 /**
- * ONNX DynamicQuantizeLinear: y = x as uint8, with the scale (float32) and the zero point (uint8) that spread the range of x, 0 included, over
- * 0 … 255, which go to `scale` and `zero`. A NaN in x makes the scale NaN and everything else 0; where there is nothing but zeros, the scale is 1.
+ * ONNX DynamicQuantizeLinear: y = x as uint8, with the scale (float32) and the zero point (uint8) that spread the range
+ * of x, 0 included, over 0 … 255, which go to `scale` and `zero`. A NaN in x makes the scale NaN and everything else 0;
+ * where there is nothing but zeros, the scale is 1.
  */
 export function dynamic_quantize_linear(x: usize, y: usize, n: i32, scale: usize, zero: usize): void {
   let low = f32x4.splat(0), high = low, odd = low;

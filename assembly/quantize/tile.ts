@@ -1,12 +1,13 @@
 // Products of 8-bit integers: the register tile, what is done to its sums, and the packing of the right side.
 //
-// Both sides are widened to 16 bits, in pairs of k, because i32x4.dot_i16x8_s (pmaddwd) multiplies eight pairs exactly: the left side as
-// numbers 0 … 255 (a signed byte is its bits with the uppermost one flipped, its zero point 128 more), the right side less its zero
-// point. What the left side's zero point takes from a sum is the same for a column, so it is part of the column's bias. Sums wrap
-// around at 2^32, as the specification's int32 does. Nothing here depends on the build, so both give the same bits.
+// Both sides are widened to 16 bits, in pairs of k, because i32x4.dot_i16x8_s (pmaddwd) multiplies eight pairs exactly:
+// the left side as numbers 0 … 255 (a signed byte is its bits with the uppermost one flipped, its zero point 128 more),
+// the right side less its zero point. What the left side's zero point takes from a sum is the same for a column, so it
+// is part of the column's bias. Sums wrap around at 2^32, as the specification's int32 does. Nothing here depends on
+// the build, so both give the same bits.
 //
-// An epilogue (epilogue_q8) says what becomes of the sums of n columns: vectors of constants, then for every column up to a multiple of
-// eight the bias, the scale and the offset.
+// An epilogue (epilogue_q8) says what becomes of the sums of n columns: vectors of constants, then for every column up
+// to a multiple of eight the bias, the scale and the offset.
 import { INTEGER_BYTES, INTEGER_FLOAT32, INTEGER_INT32 } from "../abi/codes";
 import { store_some } from "../lib/simd";
 
@@ -15,11 +16,15 @@ export const INR: i32 = 8;
 /** Rows of a tile: ten accumulators and what they are made of fit the registers. */
 export const IMR: i32 = 5;
 
-// Adding it leaves a float of magnitude below 2^22 with its nearest integer (halves to even) in the low bits: 1.5 · 2^23.
+// Adding it leaves a float of magnitude below 2^22 with its nearest integer (halves to even) in the low bits: 1.5 ·
+// 2^23.
 const ROUNDER: f32 = 12582912;
 const LOW: usize = 0, HIGH: usize = 16, SHIFT: usize = 32, FLIP: usize = 48, ROUND: usize = 64, COLUMNS: usize = 80;
 
-/** Bytes of a packed right side of k rows and n columns (or of n depthwise filters of k taps), its column sums at the end. */
+/**
+ * Bytes of a packed right side of k rows and n columns (or of n depthwise filters of k taps), its column sums at the
+ * end.
+ */
 export function gemm_q8_packed_size(k: i32, n: i32): usize {
   let width = (n + INR - 1) & -INR;
   return <usize>width * (((k + 1) >> 1) + 1) << 2;
@@ -34,12 +39,12 @@ export function centred(w: usize, isSigned: i32, zero: usize): i32 {
 }
 
 /**
- * Packs bytes w[j·columnStep + o·outerStep + i·innerStep], k = o·inner + i, 0 ≤ o < outer, of n columns: panels of eight columns of pairs
- * along k. Zero points stand `zeroStep` apart (0: one for all); `zero` 0 is none.
+ * Packs bytes w[j·columnStep + o·outerStep + i·innerStep], k = o·inner + i, 0 ≤ o < outer, of n columns: panels of
+ * eight columns of pairs along k. Zero points stand `zeroStep` apart (0: one for all); `zero` 0 is none.
  */
 export function gemm_pack_q8(
-  w: usize, isSigned: i32, zero: usize, zeroStep: i32, n: i32, outer: i32, inner: i32, columnStep: i32, outerStep: i32, innerStep: i32,
-  packed: usize,
+  w: usize, isSigned: i32, zero: usize, zeroStep: i32, n: i32, outer: i32, inner: i32, columnStep: i32, outerStep: i32,
+  innerStep: i32, packed: usize,
 ): void {
   let k = outer * inner, pairs = (k + 1) >> 1, sums = packed + (<usize>((n + INR - 1) & -INR) * pairs << 2);
   for (let j = 0; j < n; j += INR) {
@@ -76,7 +81,8 @@ function zero_point(zero: usize, isSigned: i32): i32 {
 }
 
 /**
- * Writes an epilogue for sums of `packed` (k × n): (sum + bias[j]) · scale[j], scale[j] = xScale · wScale[j] / yScale, then
+ * Writes an epilogue for sums of `packed` (k × n): (sum + bias[j]) · scale[j], scale[j] = xScale · wScale[j] / yScale,
+ * then
  *
  * - INTEGER_BYTES: bounded to [floor, ceiling], rounded with halves to even, plus yZero, saturated;
  * - INTEGER_FLOAT32: plus offset[j].
@@ -84,8 +90,8 @@ function zero_point(zero: usize, isSigned: i32): i32 {
  * Addresses may be 0 where there is none; `wScales` is n or 1. For INTEGER_INT32 only the bias counts.
  */
 export function epilogue_q8(
-  target: usize, packed: usize, k: i32, n: i32, bias: usize, offset: usize, xZero: usize, xSigned: i32, xScale: usize, wScale: usize,
-  wScales: i32, yScale: usize, yZero: usize, ySigned: i32, floor: f32, ceiling: f32,
+  target: usize, packed: usize, k: i32, n: i32, bias: usize, offset: usize, xZero: usize, xSigned: i32, xScale: usize,
+  wScale: usize, wScales: i32, yScale: usize, yZero: usize, ySigned: i32, floor: f32, ceiling: f32,
 ): void {
   let from = zero_point(xZero, xSigned), to = zero_point(yZero, ySigned), smallest = -to, largest = 255 - to;
   v128.store(target, f32x4.splat(max<f32>(<f32>smallest, floor)), LOW);
@@ -93,7 +99,8 @@ export function epilogue_q8(
   v128.store(target, i32x4.splat(reinterpret<i32>(ROUNDER) - to), SHIFT);
   v128.store(target, i8x16.splat(ySigned ? -128 : 0), FLIP);
   v128.store(target, f32x4.splat(ROUNDER), ROUND);
-  let width = (n + INR - 1) & -INR, sums = packed + (<usize>width * ((k + 1) >> 1) << 2), column = target + COLUMNS, row = <usize>width << 2;
+  let width = (n + INR - 1) & -INR, sums = packed + (<usize>width * ((k + 1) >> 1) << 2), column = target + COLUMNS;
+  let row = <usize>width << 2;
   for (let j = 0; j < width; j++) {
     let inside = j < n, at = <usize>j << 2;
     store<i32>(column, inside ? (bias ? load<i32>(bias + at) : 0) - from * load<i32>(sums + at) : 0);
@@ -119,7 +126,8 @@ export function integer_column(epilogue: usize, j: i32): usize {
 // @ts-ignore: decorator
 @inline
 function integer_bytes(c0: v128, c1: v128, epilogue: usize, column: usize, row: usize): v128 {
-  let low = v128.load(epilogue, LOW), high = v128.load(epilogue, HIGH), rounder = v128.load(epilogue, ROUND), shift = v128.load(epilogue, SHIFT);
+  let low = v128.load(epilogue, LOW), high = v128.load(epilogue, HIGH), rounder = v128.load(epilogue, ROUND);
+  let shift = v128.load(epilogue, SHIFT);
   let f0 = f32x4.mul(f32x4.convert_i32x4_s(c0), v128.load(column + row));
   let f1 = f32x4.mul(f32x4.convert_i32x4_s(c1), v128.load(column + row, 16));
   f0 = f32x4.add(f32x4.pmin(f32x4.pmax(f0, low), high), rounder);
@@ -129,7 +137,9 @@ function integer_bytes(c0: v128, c1: v128, epilogue: usize, column: usize, row: 
 }
 
 /** Stores a row of a tile that is not eight bytes. `row` is the epilogue's columns in bytes. */
-function store_row(y: usize, c0: v128, c1: v128, epilogue: usize, column: usize, row: usize, mode: i32, columns: i32): void {
+function store_row(
+  y: usize, c0: v128, c1: v128, epilogue: usize, column: usize, row: usize, mode: i32, columns: i32,
+): void {
   if (mode == INTEGER_BYTES) {
     let bits = i64x2.extract_lane(integer_bytes(c0, c1, epilogue, column, row), 0);
     for (let i = 0; i < columns; i++) {
@@ -149,20 +159,22 @@ function store_row(y: usize, c0: v128, c1: v128, epilogue: usize, column: usize,
 /** Stores eight sums that began at the epilogue's biases, or as many as there are columns. */
 // @ts-ignore: decorator
 @inline
-export function integer_finish(y: usize, c0: v128, c1: v128, epilogue: usize, column: usize, row: usize, mode: i32, columns: i32): void {
+export function integer_finish(
+  y: usize, c0: v128, c1: v128, epilogue: usize, column: usize, row: usize, mode: i32, columns: i32,
+): void {
   if (mode == INTEGER_BYTES && columns >= INR) v128.store64_lane(y, integer_bytes(c0, c1, epilogue, column, row), 0);
   else store_row(y, c0, c1, epilogue, column, row, mode, columns);
 }
 
 /**
- * `rows` ≤ tall rows by `columns` ≤ 8. As in gemm-tile.ts, exits that are never taken keep V8 from hoisting loads; rows past `rows` repeat
- * the last one.
+ * `rows` ≤ tall rows by `columns` ≤ 8. As in gemm-tile.ts, exits that are never taken keep V8 from hoisting loads; rows
+ * past `rows` repeat the last one.
  */
 // @ts-ignore: decorator
 @inline
 function tile(
-  tall: i32, a: usize, lda: i32, b: usize, pairs: i32, epilogue: usize, column: usize, row: usize, mode: i32, y: usize, ldy: i32, rows: i32,
-  columns: i32,
+  tall: i32, a: usize, lda: i32, b: usize, pairs: i32, epilogue: usize, column: usize, row: usize, mode: i32, y: usize,
+  ldy: i32, rows: i32, columns: i32,
 ): void {
   let last = (rows - 1) * lda;
   let r1 = min(lda, last), r2 = min(2 * lda, last), r3 = min(3 * lda, last), r4 = min(4 * lda, last);
@@ -233,12 +245,16 @@ function tile_1x8(
 }
 
 function tile_5x8(
-  a: usize, lda: i32, b: usize, pairs: i32, epilogue: usize, column: usize, row: usize, mode: i32, y: usize, ldy: i32, rows: i32, columns: i32,
+  a: usize, lda: i32, b: usize, pairs: i32, epilogue: usize, column: usize, row: usize, mode: i32, y: usize, ldy: i32,
+  rows: i32, columns: i32,
 ): void {
   tile(5, a, lda, b, pairs, epilogue, column, row, mode, y, ldy, rows, columns);
 }
 
-/** y[rows, n] from widened rows `lda` bytes apart and panels of `pairs` pairs; `ldy` in bytes. Nothing outside y's rows is touched. */
+/**
+ * y[rows, n] from widened rows `lda` bytes apart and panels of `pairs` pairs; `ldy` in bytes. Nothing outside y's rows
+ * is touched.
+ */
 export function integer_panels(
   a: usize, lda: i32, b: usize, pairs: i32, epilogue: usize, n: i32, mode: i32, y: usize, ldy: i32, rows: i32,
 ): void {

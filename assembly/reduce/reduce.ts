@@ -1,11 +1,11 @@
 // Folds over one axis of x [outer, axis, inner], by the REDUCE_ codes of codes.ts; positions of extremes; running sums.
 //
 // Sums of many floats are taken in blocks, each by several accumulators, and the blocks' sums are added pairwise
-// (N. J. Higham, "The Accuracy of Floating Point Summation", 1993): the error grows with the logarithm of the length, and the
-// order of additions depends on the length alone.
+// (N. J. Higham, "The Accuracy of Floating Point Summation", 1993): the error grows with the logarithm of the length,
+// and the order of additions depends on the length alone.
 import {
-  REDUCE_L1, REDUCE_L2, REDUCE_LOG_SUM, REDUCE_LOG_SUM_EXP, REDUCE_MAX, REDUCE_MEAN, REDUCE_MIN, REDUCE_PROD, REDUCE_SUM,
-  REDUCE_SUM_SQUARE,
+  REDUCE_L1, REDUCE_L2, REDUCE_LOG_SUM, REDUCE_LOG_SUM_EXP, REDUCE_MAX, REDUCE_MEAN, REDUCE_MIN, REDUCE_PROD,
+  REDUCE_SUM, REDUCE_SUM_SQUARE,
 } from "../abi/codes";
 import { exp_bounded, load_some, log, max_lanes, min_lanes, store_some, sum_lanes } from "../lib/simd";
 
@@ -80,7 +80,8 @@ export function sum_of<F>(x: usize, n: i32, shift: f32): f32 {
 export function max_of(x: usize, n: i32): f32 {
   let m0 = f32x4.splat(-Infinity);
   let m1 = m0;
-  // pmax loses a NaN in x, so the unequal lanes are kept besides: three instructions against the eight of f32x4.max on x86.
+  // pmax loses a NaN in x, so the unequal lanes are kept besides: three instructions against the eight of f32x4.max on
+  // x86.
   let odd = i32x4.splat(0);
   for (; n >= 8; n -= 8) {
     const x0 = v128.load(x);
@@ -178,8 +179,8 @@ function pairwise_column<F>(x: usize, n: i32, stride: usize, lanes: i32, shift: 
 }
 
 /**
- * Sums of f(x) down 16 columns, a cache line of every row at a time, stored at y. Blocks of 32 rows are summed first, so that the
- * chains are short.
+ * Sums of f(x) down 16 columns, a cache line of every row at a time, stored at y. Blocks of 32 rows are summed first,
+ * so that the chains are short.
  */
 export function sum_columns<F>(x: usize, n: i32, stride: usize, y: usize, shift: usize): void {
   const f = changetype<F>(0);
@@ -315,10 +316,12 @@ function index_of(x: usize, n: i32, value: f32, last: i32): i32 {
 }
 
 /**
- * y [outer, inner] (int64) = index along the middle axis of the largest (or smallest) element of x [outer, axis, inner], of the
- * first such or the last. A NaN is taken for the extreme, as NumPy does.
+ * y [outer, inner] (int64) = index along the middle axis of the largest (or smallest) element of x [outer, axis,
+ * inner], of the first such or the last. A NaN is taken for the extreme, as NumPy does.
  */
-export function arg_extreme_f32(x: usize, y: usize, axis: i32, inner: i32, begin: i32, end: i32, smallest: i32, last: i32): void {
+export function arg_extreme_f32(
+  x: usize, y: usize, axis: i32, inner: i32, begin: i32, end: i32, smallest: i32, last: i32,
+): void {
   const stride = (<usize>inner) << 2;
   if (inner == 1) {
     for (let o = begin; o < end; o++) {
@@ -394,7 +397,10 @@ function reduce_int<T>(code: i32, x: usize, y: usize, axis: i32, inner: i32, beg
   }
 }
 
-/** As reduce_f32, for SUM, MAX, MIN, PROD, SUM_SQUARE and L1; wraps. Of no elements, MAX is the smallest number and MIN the largest. */
+/**
+ * As reduce_f32, for SUM, MAX, MIN, PROD, SUM_SQUARE and L1; wraps. Of no elements, MAX is the smallest number and MIN
+ * the largest.
+ */
 export function reduce_i32(code: i32, x: usize, y: usize, axis: i32, inner: i32, begin: i32, end: i32): void {
   reduce_int<i32>(code, x, y, axis, inner, begin, end);
 }

@@ -1,6 +1,6 @@
-// One step back through the cells of rnn.ts: from the gradient of a step's state to those of its gates before their functions, which are written over the
-// gates. Rows of `hidden` floats (gates: as many times as there are) follow one another. `dy` is the gradient of the state as an output (0: none), `dh` what
-// came back from the step after.
+// One step back through the cells of rnn.ts: from the gradient of a step's state to those of its gates before their
+// functions, which are written over the gates. Rows of `hidden` floats (gates: as many times as there are) follow one
+// another. `dy` is the gradient of the state as an output (0: none), `dh` what came back from the step after.
 import { load_some, sigmoid, store_some, tanh } from "../lib/simd";
 import { UNARY_RELU, UNARY_TANH } from "../abi/codes";
 
@@ -24,8 +24,13 @@ function sum_of(dy: usize, dh: usize, n: i32): v128 {
   return dy ? f32x4.add(after, load_some(dy, n)) : after;
 }
 
-/** Gates i, o, f, c̃ as lstm_f32 leaves them; `c` and `before` the cells after and before (0: zeros). `dc` becomes the gradient of the cells before. */
-export function lstm_gradient_f32(g: usize, c: usize, before: usize, dy: usize, dh: usize, dc: usize, rows: i32, hidden: i32): void {
+/**
+ * Gates i, o, f, c̃ as lstm_f32 leaves them; `c` and `before` the cells after and before (0: zeros). `dc` becomes the
+ * gradient of the cells before.
+ */
+export function lstm_gradient_f32(
+  g: usize, c: usize, before: usize, dy: usize, dh: usize, dc: usize, rows: i32, hidden: i32,
+): void {
   const gate = <usize>hidden << 2;
   for (let row = 0; row < rows; row++) {
     for (let j = 0; j < hidden; j += 4) {
@@ -53,12 +58,14 @@ export function lstm_gradient_f32(g: usize, c: usize, before: usize, dy: usize, 
 }
 
 /**
- * Gates z and r in `zr`, the candidate in `candidate`, as gru_f32 leaves them; `h` the state before (0: zeros), `product` the candidate's product with it
- * (`after` reset) or room for the gradient of r ∘ h. z, r and candidate become gradients, `product` (if `after`) too; `direct` becomes dh ∘ z.
- * Without `after` the gradient of r is made by gru_reset_gradient_f32, once the candidate's has been multiplied by its weights.
+ * Gates z and r in `zr`, the candidate in `candidate`, as gru_f32 leaves them; `h` the state before (0: zeros),
+ * `product` the candidate's product with it (`after` reset) or room for the gradient of r ∘ h. z, r and candidate
+ * become gradients, `product` (if `after`) too; `direct` becomes dh ∘ z. Without `after` the gradient of r is made by
+ * gru_reset_gradient_f32, once the candidate's has been multiplied by its weights.
  */
 export function gru_gradient_f32(
-  zr: usize, candidate: usize, h: usize, product: usize, after: i32, dy: usize, dh: usize, direct: usize, rows: i32, hidden: i32,
+  zr: usize, candidate: usize, h: usize, product: usize, after: i32, dy: usize, dh: usize, direct: usize, rows: i32,
+  hidden: i32,
 ): void {
   const gate = <usize>hidden << 2;
   for (let row = 0; row < rows; row++) {
@@ -88,8 +95,13 @@ export function gru_gradient_f32(
   }
 }
 
-/** From the gradient of r ∘ h, in `product`: that of r before its function; `direct` += that ∘ r; `product` becomes r ∘ h. */
-export function gru_reset_gradient_f32(zr: usize, h: usize, product: usize, direct: usize, rows: i32, hidden: i32): void {
+/**
+ * From the gradient of r ∘ h, in `product`: that of r before its function; `direct` += that ∘ r; `product` becomes r ∘
+ * h.
+ */
+export function gru_reset_gradient_f32(
+  zr: usize, h: usize, product: usize, direct: usize, rows: i32, hidden: i32,
+): void {
   const gate = <usize>hidden << 2;
   for (let row = 0; row < rows; row++) {
     for (let j = 0; j < hidden; j += 4) {
@@ -124,7 +136,9 @@ export function rnn_gradient_f32(act: i32, y: usize, dy: usize, dh: usize, g: us
   }
 }
 
-/** Rows of a step `t` that is past the end of their sequence become those of `from`, or (0) zeros: `lengths` are int32. */
+/**
+ * Rows of a step `t` that is past the end of their sequence become those of `from`, or (0) zeros: `lengths` are int32.
+ */
 export function rows_beyond_f32(lengths: usize, t: i32, from: usize, to: usize, rows: i32, n: i32): void {
   const bytes = <usize>n << 2;
   for (let row = 0; row < rows; row++, lengths += 4, to += bytes) {
@@ -137,8 +151,9 @@ export function rows_beyond_f32(lengths: usize, t: i32, from: usize, to: usize, 
 }
 
 /**
- * The functions of an LSTM's step whose gates see the cells through peepholes `p` (i, o, f: three rows of `hidden`): products with inputs and states in `g`
- * become the gates, `c` the cells after those in `before` (0: zeros), `h` the states.
+ * The functions of an LSTM's step whose gates see the cells through peepholes `p` (i, o, f: three rows of `hidden`):
+ * products with inputs and states in `g` become the gates, `c` the cells after those in `before` (0: zeros), `h` the
+ * states.
  */
 export function lstm_peephole_f32(g: usize, before: usize, p: usize, c: usize, h: usize, rows: i32, hidden: i32): void {
   const gate = <usize>hidden << 2;
@@ -168,7 +183,8 @@ export function lstm_peephole_f32(g: usize, before: usize, p: usize, c: usize, h
 
 /** lstm_gradient_f32 with peepholes, whose gradients are added to `dp`. */
 export function lstm_peephole_gradient_f32(
-  g: usize, c: usize, before: usize, p: usize, dp: usize, dy: usize, dh: usize, dc: usize, rows: i32, hidden: i32, lengths: usize, t: i32,
+  g: usize, c: usize, before: usize, p: usize, dp: usize, dy: usize, dh: usize, dc: usize, rows: i32, hidden: i32,
+  lengths: usize, t: i32,
 ): void {
   const gate = <usize>hidden << 2;
   for (let row = 0; row < rows; row++) {
@@ -182,12 +198,15 @@ export function lstm_peephole_gradient_f32(
       const out = f32x4.mul(f32x4.mul(d, squashed), logistic(o));
       const through = f32x4.mul(f32x4.mul(d, o), f32x4.sub(one(), f32x4.mul(squashed, squashed)));
       const cell = f32x4.add(f32x4.add(load_some(dc + at, n), through), f32x4.mul(out, load_some(p + gate + at, n)));
-      const input = f32x4.mul(f32x4.mul(cell, candidate), logistic(i)), forget = f32x4.mul(f32x4.mul(cell, old), logistic(f));
+      const input = f32x4.mul(f32x4.mul(cell, candidate), logistic(i));
+      const forget = f32x4.mul(f32x4.mul(cell, old), logistic(f));
       store_some(pi, input, n);
       store_some(po, out, n);
       store_some(pf, forget, n);
       store_some(pc, f32x4.mul(f32x4.mul(cell, i), f32x4.sub(one(), f32x4.mul(candidate, candidate))), n);
-      const peeped = f32x4.add(f32x4.mul(input, load_some(p + at, n)), f32x4.mul(forget, load_some(p + 2 * gate + at, n)));
+      const peeped = f32x4.add(
+        f32x4.mul(input, load_some(p + at, n)), f32x4.mul(forget, load_some(p + 2 * gate + at, n)),
+      );
       store_some(dc + at, f32x4.add(f32x4.mul(cell, f), peeped), n);
       if (!dp) continue;
       add_some(dp + at, f32x4.mul(input, old), n);

@@ -1,13 +1,14 @@
-// Recurrent layers over a whole sequence. The products with the inputs of all steps are one matrix product that comes before (gemm.ts);
-// here `g` holds them, biases included: a row of gates × hidden per step and example, the gates in ONNX's order. A step adds the products
-// with the state of the step before to its row and applies the cell's functions.
+// Recurrent layers over a whole sequence. The products with the inputs of all steps are one matrix product that comes
+// before (gemm.ts); here `g` holds them, biases included: a row of gates × hidden per step and example, the gates in
+// ONNX's order. A step adds the products with the state of the step before to its row and applies the cell's functions.
 //
-// Sizes and strides, in elements, come as a table: `gStep`, `yStep` from one step to the next, `gRow`, `yRow`, `stateRow` from one example to the
-// next. `packed` weights are Rᵀ [hidden, gates · hidden] by gemm_pack_f32, or, if `wide`, in panels of WIDE columns: for one example, and a
-// hidden size of which WIDE is a divisor. `h0` (and `c0`) may be 0: zeros. y is where a step's state is
-// read from as well, so it must be there even if nobody wants it. `lengths` (int32 per example, checked by the caller; or 0) end
-// sequences early: what follows in y is zero. With `reverse` a sequence is read from its end. The range [begin, end) is over
-// the examples; every element is summed in the same order however many there are.
+// Sizes and strides, in elements, come as a table: `gStep`, `yStep` from one step to the next, `gRow`, `yRow`,
+// `stateRow` from one example to the next. `packed` weights are Rᵀ [hidden, gates · hidden] by gemm_pack_f32, or, if
+// `wide`, in panels of WIDE columns: for one example, and a hidden size of which WIDE is a divisor. `h0` (and `c0`) may
+// be 0: zeros. y is where a step's state is read from as well, so it must be there even if nobody wants it. `lengths`
+// (int32 per example, checked by the caller; or 0) end sequences early: what follows in y is zero. With `reverse` a
+// sequence is read from its end. The range [begin, end) is over the examples; every element is summed in the same order
+// however many there are.
 import { UNARY_NONE, UNARY_SIGMOID, UNARY_TANH } from "../abi/codes";
 import { gemm_panels, TILE_ADD } from "../matmul/gemm-tile";
 import { gemv_packed_f32, row_by_wide_panel, WIDE } from "../matmul/gemv";
@@ -45,16 +46,20 @@ const VECTOR_ROWS: i32 = 3;
 const BLOCK: i32 = 256;
 
 /**
- * c[rows, n] += a[rows, k] · B. Weights that just fit the second-level cache, or just do not, are read in turn from either end: what was read
- * last is still there.
+ * c[rows, n] += a[rows, k] · B. Weights that just fit the second-level cache, or just do not, are read in turn from
+ * either end: what was read last is still there.
  */
-function accumulate(a: usize, lda: i32, packed: usize, wide: i32, c: usize, ldc: i32, rows: i32, k: i32, n: i32, backward: bool): void {
+function accumulate(
+  a: usize, lda: i32, packed: usize, wide: i32, c: usize, ldc: i32, rows: i32, k: i32, n: i32, backward: bool,
+): void {
   const step = wide ? WIDE : BLOCK, last = (n - 1) / step * step;
   for (let i = 0; i < n; i += step) {
     const j = backward ? last - i : i, columns = min(n - j, step);
     const from = packed + (<usize>j * k << 2), to = c + (j << 2);
     if (wide) row_by_wide_panel(a, from, k, to);
-    else if (rows > VECTOR_ROWS) gemm_panels(a, lda << 2, from, k << 5, k, to, ldc << 2, rows, columns, TILE_ADD, 0, 0, 0, UNARY_NONE, 0, 0);
+    else if (rows > VECTOR_ROWS) gemm_panels(
+      a, lda << 2, from, k << 5, k, to, ldc << 2, rows, columns, TILE_ADD, 0, 0, 0, UNARY_NONE, 0, 0,
+    );
     else gemv_packed_f32(a, lda, from, 0, to, ldc, to, ldc, rows, k, 0, columns, UNARY_NONE, 0, 0);
   }
 }
@@ -70,7 +75,8 @@ function copy_rows(from: usize, to: usize, fromRow: i32, toRow: i32, rows: i32, 
 
 /** What every cell does with the state of the last step, and with the steps after an early end. */
 function finish(
-  y: usize, yStep: i32, yRow: i32, h0: usize, hn: usize, sRow: i32, rows: i32, hidden: i32, done: i32, steps: i32, reverse: i32,
+  y: usize, yStep: i32, yRow: i32, h0: usize, hn: usize, sRow: i32, rows: i32, hidden: i32, done: i32, steps: i32,
+  reverse: i32,
 ): void {
   if (hn) {
     if (done > 0) copy_rows(y + (<usize>(reverse ? 0 : done - 1) * yStep << 2), hn, yRow, sRow, rows, hidden);
@@ -80,8 +86,8 @@ function finish(
 }
 
 /**
- * Gates i, o, f, c of n units: C = f ∘ C + i ∘ c, H = o ∘ tanh C. The gates are left as the functions made them. In two loops: in one over all of it
- * a unit waits for its chain of two tanh, which takes twice as long.
+ * Gates i, o, f, c of n units: C = f ∘ C + i ∘ c, H = o ∘ tanh C. The gates are left as the functions made them. In two
+ * loops: in one over all of it a unit waits for its chain of two tanh, which takes twice as long.
  */
 function lstm_cell(g: usize, c: usize, h: usize, n: i32): void {
   const gate = <usize>n << 2;
@@ -109,7 +115,8 @@ function multiply(x: usize, y: usize, n: i32): void {
 
 /** LSTM without peepholes, with the usual functions. `c` is where the cells live: the final ones, when it is done. */
 export function lstm_f32(
-  g: usize, packed: usize, h0: usize, c0: usize, y: usize, hn: usize, c: usize, lengths: usize, table: usize, begin: i32, end: i32,
+  g: usize, packed: usize, h0: usize, c0: usize, y: usize, hn: usize, c: usize, lengths: usize, table: usize,
+  begin: i32, end: i32,
 ): void {
   const s = changetype<Recurrence>(table);
   const gStep = s.gStep, gRow = s.gRow, sRow = s.stateRow, yStep = s.yStep, yRow = s.yRow;
@@ -167,13 +174,14 @@ function gru_mix(z: usize, candidate: usize, h: usize, y: usize, n: i32): void {
 }
 
 /**
- * GRU with the usual functions. Products, weights and inputs of the gates z and r are apart from the candidate's: `g` and `packed` have rows
- * of 2 · hidden, `gh` and `packedH` of hidden. `after` is linear_before_reset, in which case `biasH` (or 0) is the bias of the candidate's product.
- * `scratch` has room for hidden floats per example of the whole batch.
+ * GRU with the usual functions. Products, weights and inputs of the gates z and r are apart from the candidate's: `g`
+ * and `packed` have rows of 2 · hidden, `gh` and `packedH` of hidden. `after` is linear_before_reset, in which case
+ * `biasH` (or 0) is the bias of the candidate's product. `scratch` has room for hidden floats per example of the whole
+ * batch.
  */
 export function gru_f32(
-  g: usize, gh: usize, packed: usize, packedH: usize, biasH: usize, h0: usize, y: usize, hn: usize, lengths: usize, table: usize,
-  begin: i32, end: i32, scratch: usize,
+  g: usize, gh: usize, packed: usize, packedH: usize, biasH: usize, h0: usize, y: usize, hn: usize, lengths: usize,
+  table: usize, begin: i32, end: i32, scratch: usize,
 ): void {
   const s = changetype<Recurrence>(table);
   const gStep = s.gStep, gRow = s.gRow, sRow = s.stateRow, yStep = s.yStep, yRow = s.yRow;
@@ -207,7 +215,9 @@ export function gru_f32(
       if (!after && h) accumulate(part, hidden, packedH, wide, candidate, gRow, rows, hidden, hidden, backward);
       for (let b = 0; b < rows; b++) {
         const from = h ? h + (<usize>b * hRow << 2) : 0;
-        gru_mix(zr + (<usize>b * gRow << 3), candidate + (<usize>b * gRow << 2), from, yt + (<usize>b * yRow << 2), hidden);
+        gru_mix(
+          zr + (<usize>b * gRow << 3), candidate + (<usize>b * gRow << 2), from, yt + (<usize>b * yRow << 2), hidden,
+        );
       }
       h = yt;
       hRow = yRow;
@@ -236,7 +246,9 @@ export function rnn_f32(
       const t = <usize>(reverse ? done - 1 - i : i);
       const gt = gates + (t * gStep << 2), yt = target + (t * yStep << 2);
       if (h) accumulate(h, hRow, packed, wide, gt, gRow, rows, hidden, hidden, (i & 1) != 0);
-      for (let b = 0; b < rows; b++) unary_f32(act, gt + (<usize>b * gRow << 2), yt + (<usize>b * yRow << 2), hidden, 0, 0);
+      for (let b = 0; b < rows; b++) unary_f32(
+        act, gt + (<usize>b * gRow << 2), yt + (<usize>b * yRow << 2), hidden, 0, 0,
+      );
       h = yt;
       hRow = yRow;
     }
