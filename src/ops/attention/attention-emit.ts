@@ -43,6 +43,7 @@ import { logicalStrides } from '../../core/layout.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import { broadcastShapes, formatShape, type Shape } from '../../core/shape.js'
 import { plus, type Address, type Emitter, type Operand } from '../../ir/op.js'
+import { chooseKernel } from './variants.js'
 
 /** Vectors of heads in memory. Strides are in elements: from one example to the next, from head to head, from vector to vector, within a vector. */
 export interface HeadsAt {
@@ -88,9 +89,6 @@ export interface AttentionEmission {
   readonly sinks?: Address
 }
 
-/** For so few queries keys and values are not worth packing. */
-const VECTOR_QUERIES = 3
-
 /** Sizes and strides as the kernels read them. */
 export function attentionTable(a: AttentionEmission): Int32Array {
   const { heads, kvHeads, queries, keys, size, valueSize, q, k, v, y, mask, ends } = a
@@ -125,12 +123,12 @@ export function emitAttention(e: Emitter<unknown>, a: AttentionEmission): void {
   const { batch, heads, kvHeads, queries, keys, size, valueSize, q, k, v, y, mask, ends } = a
   if (batch * heads * queries * valueSize === 0) return
   const contiguous = [q, k, v].every(({ strides }) => strides[3] === 1)
-  const few = contiguous && queries <= VECTOR_QUERIES
-  const scratch = few
-    ? e.ask('attention_vector_scratch_size', keys, queries === 1 ? heads / kvHeads : queries)
-    : e.ask('attention_scratch_size', keys, size, valueSize)
+  const { name, kernel } = chooseKernel({ queries, contiguous })
+  const scratch =
+    kernel === 'attention_vector_f32'
+      ? e.ask('attention_vector_scratch_size', keys, queries === 1 ? heads / kvHeads : queries)
+      : e.ask('attention_scratch_size', keys, size, valueSize)
   const to = e.scratch(Math.max(scratch, 4))
-  const kernel = few ? 'attention_vector_f32' : 'attention_f32'
   e.call(
     kernel,
     q.at,
@@ -146,7 +144,7 @@ export function emitAttention(e: Emitter<unknown>, a: AttentionEmission): void {
     to,
   )
   e.note({
-    kernel: few ? 'attention of vectors' : 'attention',
+    kernel: name,
     flops: 2 * batch * heads * queries * keys * (size + valueSize),
   })
 }

@@ -6,7 +6,7 @@ import { formatShape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
 import type { Gradient, GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
 import { plus, type Address, type OpDefinition, type Operand } from '../../ir/op.js'
-import { productTable } from '../matmul/matmul.js'
+import { productTable } from '../matmul/variants.js'
 
 interface Ignored {
   readonly ignore_index: number | undefined
@@ -213,7 +213,7 @@ export const LinearCrossEntropyGradient: Gradient<Ignored> = {
       if (dw) {
         g.call('gemm_pack_f32', plus(x.at, first * size * 4), size, 1, count, size, packedX!)
         // Dense: dW[classes, size] += scoresᵀ[classes, count] · x[count, size].
-        const strides = { aRow: 1, aCol: classes, bRow: size, bCol: 1, m: classes, k: count, n: size }
+        const strides = { aRow: 1, aCol: classes, bRow: size, bCol: 1, rows: classes, k: count, n: size }
         const table = g.table(productTable(strides))
         g.call('gemm_strided_a_f32', scores, packedX!, 0, dw.at, dw.at, table, UNARY_NONE, 0, 0, 0, classes, strip!)
       }

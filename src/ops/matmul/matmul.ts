@@ -10,6 +10,7 @@ import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { emitSumTo } from '../reduce/gradient-sum.js'
 import { defineOp, type Address, type KernelEmitter, type Operand } from '../../ir/op.js'
 import { sameType } from '../elementwise/operands.js'
+import { emitRows, productTable } from './variants.js'
 
 /** The product's shape, and the operands' as matrices: a vector on the left is a row, on the right a column. */
 interface Product {
@@ -285,9 +286,6 @@ function lastTwoSwapped(strides: readonly number[]): number[] {
   return [...strides.slice(0, -2), ...swapped(strides.slice(-2), 1)]
 }
 
-/** Up to this many rows a product is bound by reading its right side, and the kernels that do just that are faster. */
-const VECTOR_ROWS = 3
-
 interface Emission {
   readonly product: Product
   readonly a: Pick<Operand, 'at'>
@@ -313,53 +311,11 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
   if (sharedB && stacksAsRows(product.a, aStrides)) {
     // One matrix on the right: the stack on the left is just more rows.
     const rows = batches * m
-    // The kernels for few rows add up in another order.
-    const few = rows <= VECTOR_ROWS && aCol === 1 && !e.perExample
-    if (few && !b.constant && (bCol === 1 || bRow === 1)) {
-      const kernel = bCol === 1 ? 'gemv_rows_f32' : 'gemv_transposed_f32'
-      e.call(
-        kernel,
-        a.at,
-        aRow,
-        b.at,
-        bCol === 1 ? bRow : bCol,
-        bias,
-        residual,
-        n,
-        c,
-        n,
-        rows,
-        k,
-        0,
-        n,
-        code,
-        alpha,
-        beta,
-      )
-      return e.note({ kernel: 'gemv', flops: 2 * rows * n * k })
-    }
-    if (!b.constant && !few && aCol === 1) {
-      const scratch = e.scratch(e.ask('gemm_unpacked_scratch_size', k, n))
-      const table = e.table(productTable({ aRow, aCol, bRow, bCol, m: rows, k, n }))
-      e.call('gemm_unpacked_f32', a.at, b.at, bias, residual, c, table, code, alpha, beta, 0, rows, scratch)
-      return e.note({ kernel: 'gemm', flops: 2 * rows * n * k })
-    }
-    const packed = e.pack(b, `gemm ${bRow} ${bCol} ${k} ${n}`, e.ask('gemm_packed_size', k, n), (p, from, to) => {
-      p.call('gemm_pack_f32', from, bRow, bCol, k, n, to)
-    })
-    if (few) {
-      e.call('gemv_packed_f32', a.at, aRow, packed, bias, residual, n, c, n, rows, k, 0, n, code, alpha, beta)
-    } else if (aCol === 1) {
-      e.call('gemm_f32', a.at, aRow, packed, bias, residual, n, c, n, k, n, 0, rows, code, alpha, beta)
-    } else {
-      const scratch = e.scratch(e.ask('gemm_strided_a_scratch_size', k))
-      const table = e.table(productTable({ aRow, aCol, bRow, bCol, m: rows, k, n }))
-      e.call('gemm_strided_a_f32', a.at, packed, bias, residual, c, table, code, alpha, beta, 0, rows, scratch)
-    }
-    e.note({ kernel: few ? 'gemv' : 'gemm', flops: 2 * rows * n * k })
+    const kernel = emitRows({ e, a: a.at, aRow, aCol, b, bRow, bCol, rows, k, n, bias, residual, c, activation })
+    e.note({ kernel, flops: 2 * rows * n * k })
   } else {
     const offsets = e.table(offsetTable(batch, product, aStrides, bStrides))
-    const table = e.table(productTable({ aRow, aCol, bRow, bCol, m, k, n }))
+    const table = e.table(productTable({ aRow, aCol, bRow, bCol, rows: m, k, n }))
     const strip = aCol === 1 ? 0 : e.ask('gemm_strided_a_scratch_size', k)
     const scratch = e.scratch(e.ask('matmul_batched_scratch_size', k, n, strip))
     const last = residual === 0 ? code : UNARY_NONE
@@ -368,22 +324,8 @@ function emitProduct(e: KernelEmitter, c: Address, emission: Emission): void {
       e.call('binary_f32', BINARY_ADD, c, 1, residual, 1, c, size)
       if (code !== UNARY_NONE) e.call('unary_f32', code, c, c, size, alpha, beta)
     }
-    e.note({ kernel: 'gemm', flops: 2 * batches * m * n * k })
+    e.note({ kernel: 'gemm/batched', flops: 2 * batches * m * n * k })
   }
-}
-
-/** Strides and sizes of C[m, n] = A[m, k] · B[k, n] as kernels read them; C and a residual are dense. */
-export function productTable(p: {
-  readonly aRow: number
-  readonly aCol: number
-  readonly bRow: number
-  readonly bCol: number
-  readonly m: number
-  readonly k: number
-  readonly n: number
-}): Int32Array {
-  // In the order of PRODUCT_* in assembly/abi/codes.ts.
-  return Int32Array.of(p.aRow, p.aCol, p.bRow, p.bCol, p.n, p.n, p.m, p.k, p.n)
 }
 
 /** Strides of an operand's logical axes in memory, in elements, with one for the axis a vector lacks. */
