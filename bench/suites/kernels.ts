@@ -107,7 +107,7 @@ export function conv(group: string, spec: ConvSpec): Work {
   const pad = BigInt((kernel - 1) >> 1)
   const out = Math.ceil(size / stride)
   const s = BigInt(stride)
-  const depthwise = groups === c && groups === k
+  const depthwise = groups > 1 && groups === c && groups === k
   return layerWork({
     group,
     name: `Conv ${kernel}×${kernel}${stride > 1 ? `/${stride}` : ''} ${depthwise ? `depthwise ${c}` : `${c}→${k}`}${groups > 1 && !depthwise ? ` in ${groups} groups` : ''} ${size}²`,

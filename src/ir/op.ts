@@ -127,7 +127,7 @@ export interface Fused {
 
 /** What a profile says about one kernel call. */
 export interface KernelInfo {
-  /** Which algorithm was chosen: "winograd4x4", "depthwise3x3". */
+  /** Which algorithm was chosen: "winograd/4x4", "direct/taps". */
   readonly kernel?: string
   /** Floating-point operations of the direct algorithm. */
   readonly flops?: number
