@@ -110,6 +110,7 @@ describe.each(['exports', 'train-exports'])('%s', (module) => {
         (operator) => stem === operator || stem?.startsWith(`${operator.replace(/_$/, '')}_`),
       )
     }
-    expect(kernels.filter((kernel) => !decodes(kernel))).toEqual([])
+    const unknown = kernels.filter((kernel) => !decodes(kernel)).map(({ name }) => name)
+    expect(unknown, 'names that docs/kernel-names.md does not decode').toEqual([])
   })
 })
