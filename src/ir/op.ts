@@ -396,6 +396,16 @@ export function checkInputs(
       throw new LanewiseError('E_GRAPH', `required input ${i} is missing`)
 }
 
+/**
+ * Input `index` of a list that does not tell which are always there.
+ * @throws LanewiseError `E_GRAPH` if it is left out.
+ */
+export function requiredInput<T>(inputs: readonly (T | undefined)[], index: number): T {
+  const input = inputs[index]
+  if (input === undefined) throw new LanewiseError('E_GRAPH', `required input ${index} is missing`)
+  return input
+}
+
 /** Whether kernels that know float32 only can take these operands. */
 export function allFloat32(inputs: readonly (DType | undefined)[]): boolean {
   return inputs.every((dtype) => dtype === undefined || dtype === 'float32')

@@ -37,12 +37,13 @@ export const Concat = defineOp({
     return [{ dtype: first.dtype, shape: first.shape.map((size, i) => (i === axis ? total : size)) }]
   },
   layout: largest,
-  ...moving<{ readonly axis: number }>(({ attributes, inputs, outputs: [y] }) => {
-    const axis = normalizeAxis(attributes.axis, y!.shape.length)
+  ...moving<{ readonly axis: number }>(({ attributes, inputs, input, y }) => {
+    const axis = normalizeAxis(attributes.axis, y.shape.length)
     let at = 0
-    return inputs.map((x, source): Part => {
-      const part = { source, ...wholeCopy(x!.shape, x!.strides, y!.strides, { from: 0, to: at * y!.strides[axis] }) }
-      at += x!.shape[axis]
+    return inputs.map((_, source): Part => {
+      const x = input(source)
+      const part = { source, ...wholeCopy(x.shape, x.strides, y.strides, { from: 0, to: at * y.strides[axis] }) }
+      at += x.shape[axis]
       return part
     })
   }),
@@ -72,11 +73,11 @@ export const Split = defineOp({
   },
   layout: follow,
   ...moving<{ readonly axis: number; readonly num_outputs: number | undefined }>(
-    ({ attributes, inputs: [x], outputs, value }) => {
-      const { shape, strides } = x!
+    ({ attributes, input, outputs, values }) => {
+      const { shape, strides } = input(0)
       const axis = normalizeAxis(attributes.axis, shape.length)
       let at = 0
-      return partsOf(value(1), shape[axis], attributes.num_outputs ?? outputs.length, outputs.length).flatMap(
+      return partsOf(values[1], shape[axis], attributes.num_outputs ?? outputs.length, outputs.length).flatMap(
         (size, output): Part[] => {
           const from = at * strides[axis]
           at += size

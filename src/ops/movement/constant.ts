@@ -101,10 +101,10 @@ export const ConstantOfShape = defineOp({
     if (shape.some((size) => size < 0)) throw new LanewiseError('E_VALUE', `a size is negative: [${shape.join()}]`)
     return [{ dtype: element.dtype, shape }]
   },
-  ...moving<{ readonly value: HostTensor | undefined }>(({ attributes, outputs: [y] }) => [
+  ...moving<{ readonly value: HostTensor | undefined }>(({ attributes, y }) => [
     {
       source: elementOf(attributes.value),
-      axes: y!.shape.map((size, axis) => ({ size, from: 0, to: y!.strides[axis] })),
+      axes: y.shape.map((size, axis) => ({ size, from: 0, to: y.strides[axis] })),
       from: 0,
       to: 0,
     },
@@ -179,9 +179,9 @@ export const EyeLike = defineOp({
       throw new LanewiseError('E_SHAPE', `the input must be a matrix, got ${formatShape(x.shape)}`)
     return [{ dtype, shape: x.shape }]
   },
-  ...moving<{ readonly k: number }>(({ attributes: { k }, outputs: [y], dtype }) => {
-    const [rows, cols] = y!.shape
-    const [down, right] = y!.strides
+  ...moving<{ readonly k: number }>(({ attributes: { k }, y, dtype }) => {
+    const [rows, cols] = y.shape
+    const [down, right] = y.strides
     const size = Math.max(0, Math.min(rows - Math.max(-k, 0), cols - Math.max(k, 0)))
     const zeros = {
       axes: [

@@ -1,6 +1,5 @@
 import { BINARY_MUL } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
-import { logicalStrides } from '../../core/layout.js'
 import { collapseAxes, emitDenseCopy, emitStridedCopy, type StridedCopy } from '../../ir/strided.js'
 import { toNumbers } from '../../core/host.js'
 import { sizeOf } from '../../core/shape.js'
@@ -11,7 +10,7 @@ import { DepthToSpace, SpaceToDepth } from './depth-to-space.js'
 import { Expand, Tile } from './expand.js'
 import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { Dropout, Identity } from './identity.js'
-import type { Moving } from './copy.js'
+import { moveContext, viewOf, type Moving } from './copy.js'
 import type { Operand, OpDefinition } from '../../ir/op.js'
 import { plus } from '../../ir/op.js'
 import { CenterCropPad, Pad } from './pad.js'
@@ -40,26 +39,23 @@ function moving(op: object): Gradient<object> {
     anyFloat: true,
     backward(g) {
       const gradients = g.outputs.map((_, i): Operand | undefined => g.optionalGradient(i))
-      const view = (operand: Operand) => ({
-        shape: operand.shape,
-        strides: logicalStrides(operand.shape, operand.order),
-      })
-      const parts = definition.parts({
-        attributes: g.attributes,
-        dtype: 'float32',
-        inputs: g.inputs.map((x) => x && view(x)),
-        outputs: g.outputs.map((y) => y && view(y)),
-        value: (index) => g.inputs[index]?.constant,
-      })
+      const parts = definition.parts(
+        moveContext(
+          g.attributes,
+          g.inputs.map((x) => x && viewOf(x)),
+          g.outputs.map((y) => y && { ...viewOf(y), dtype: 'float32' }),
+          g.inputs.map((x) => x?.constant),
+        ),
+      )
       // What was copied within an output hands its gradient back there, the last copy first.
       for (const part of parts.filter(({ source }) => source === 'output').reverse()) {
         const { output = 0 } = part
-        const dy = gradients[output]
+        let dy = gradients[output]
         if (!dy) continue
         if (dy === g.optionalGradient(output)) {
           const at = g.scratch(dy.size * 4)
           emitDenseCopy(g, dy, at)
-          gradients[output] = {
+          dy = {
             dtype: dy.dtype,
             shape: dy.shape,
             order: dy.order,
@@ -68,22 +64,26 @@ function moving(op: object): Gradient<object> {
             at,
             constant: undefined,
           }
+          gradients[output] = dy
         }
-        addStrided(g, reversed(part), gradients[output]!, gradients[output]!)
+        addStrided(g, reversed(part), dy, dy)
       }
       g.inputs.forEach((x, i) => {
         if (!x || !g.wants(i)) return
         const dx = g.result(i)
         if (dx.size === 0) return
-        const mine = parts.filter(({ source, output = 0 }) => source === i && gradients[output])
+        const mine = parts.flatMap((part) => {
+          const dy = part.source === i ? gradients[part.output ?? 0] : undefined
+          return dy ? [{ dy, part }] : []
+        })
         const [first] = mine
         const once =
           mine.length === 1 &&
-          first.axes.every(({ size, from }) => size === 1 || from !== 0) &&
-          sizeOf(first.axes.map(({ size }) => size)) === dx.size
-        if (once) return emitStridedCopy(g, 'float32', reversed(first), gradients[first.output ?? 0]!.at, dx.at)
+          first.part.axes.every(({ size, from }) => size === 1 || from !== 0) &&
+          sizeOf(first.part.axes.map(({ size }) => size)) === dx.size
+        if (once) return emitStridedCopy(g, 'float32', reversed(first.part), first.dy.at, dx.at)
         g.call('fill_f32', dx.at, 0, dx.size)
-        for (const part of mine) addStrided(g, reversed(part), gradients[part.output ?? 0]!, dx)
+        for (const { dy, part } of mine) addStrided(g, reversed(part), dy, dx)
       })
     },
   }
@@ -119,9 +119,10 @@ export const TriluGradient: Gradient<{ readonly upper: number }> = {
   backward(g) {
     if (!g.wants(0)) return
     const [dy, dx, diagonal] = [g.gradient(), g.result(0), g.inputs[1]]
-    if (diagonal && !diagonal.constant)
+    const known = diagonal?.constant
+    if (diagonal && !known)
       throw new LanewiseError('E_UNSUPPORTED', 'Trilu has a gradient where its diagonal is a constant only')
-    const k = diagonal ? toNumbers(diagonal.constant!, 'k')[0] : 0
+    const k = known ? toNumbers(known, 'k')[0] : 0
     const [rows, cols] = dx.shape.slice(-2)
     const kept = (above: number) => (g.attributes.upper ? above >= k : above <= k)
     const inside = Float32Array.from({ length: rows * cols }, (_, at) =>

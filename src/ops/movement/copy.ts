@@ -1,9 +1,10 @@
+import { LanewiseError } from '../../core/errors.js'
 import { logicalStrides } from '../../core/layout.js'
 import { copyStrided, emitStridedCopy, isDense, type StridedCopy } from '../../ir/strided.js'
 import type { DType, TypedArray } from '../../core/dtype.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { sizeOf, stridesOf, type Shape } from '../../core/shape.js'
-import type { OpDefinition, TensorType } from '../../ir/op.js'
+import { requiredInput, type OpDefinition, type Operand, type TensorType } from '../../ir/op.js'
 
 /** How a tensor lies: sizes and strides (in elements) of its logical axes. */
 export interface View {
@@ -20,13 +21,47 @@ export interface Part extends StridedCopy {
 
 export interface MoveContext<A> {
   readonly attributes: A
-  /** The type of the first output. */
+  /** The first of the outputs that are wanted: the only one of most operators. */
+  readonly y: View
+  /** Its type. */
   readonly dtype: DType
   readonly inputs: readonly (View | undefined)[]
   /** undefined where an output is not wanted. */
   readonly outputs: readonly (View | undefined)[]
-  /** The elements of an input that `infer` has asked for. */
-  value(index: number): HostTensor | undefined
+  /** The elements of the inputs that `infer` has asked for. */
+  readonly values: readonly (HostTensor | undefined)[]
+  /** Input `index`, which the operator requires. */
+  input(index: number): View
+  /** The elements of input `index`, which the operator requires and `infer` has asked for. */
+  value(index: number): HostTensor
+}
+
+type Typed = View & { readonly dtype: DType }
+
+/** @throws LanewiseError `E_GRAPH` if no output is wanted. */
+export function moveContext<A>(
+  attributes: A,
+  inputs: readonly (View | undefined)[],
+  outputs: readonly (Typed | undefined)[],
+  values: readonly (HostTensor | undefined)[],
+): MoveContext<A> {
+  const y = outputs.find((output) => output !== undefined)
+  if (!y) throw new LanewiseError('E_GRAPH', 'it has no outputs')
+  return {
+    attributes,
+    y,
+    dtype: y.dtype,
+    inputs,
+    outputs,
+    values,
+    input: (index) => requiredInput(inputs, index),
+    value: (index) => requiredInput(values, index),
+  }
+}
+
+/** How an operand lies in memory. */
+export function viewOf({ dtype, shape, order }: Pick<Operand, 'dtype' | 'shape' | 'order'>): Typed {
+  return { dtype, shape, strides: logicalStrides(shape, order) }
 }
 
 /** What the gradient of an operator that only moves elements needs of it. */
@@ -42,13 +77,14 @@ export function moving<A>(
     parts,
     kernel: () => true,
     emit(e) {
-      const copies = parts({
-        attributes: e.attributes,
-        dtype: e.outputs.find((y) => y)!.dtype,
-        inputs: e.inputs.map((x) => x && { shape: x.shape, strides: logicalStrides(x.shape, x.order) }),
-        outputs: e.outputs.map((y) => y && { shape: y.shape, strides: logicalStrides(y.shape, y.order) }),
-        value: (index) => e.inputs[index]?.constant,
-      })
+      const copies = parts(
+        moveContext(
+          e.attributes,
+          e.inputs.map((x) => x && viewOf(x)),
+          e.outputs.map((y) => y && viewOf(y)),
+          e.inputs.map((x) => x?.constant),
+        ),
+      )
       e.outputs.forEach((type, index) => {
         if (!type) return
         const mine = copies.filter((part) => (part.output ?? 0) === index)
@@ -76,17 +112,12 @@ export function moving<A>(
     },
     compute({ attributes, inputs, outputs: types }) {
       const outputs = types.map(({ dtype, shape }) => hostZeros(dtype, shape))
-      const view = ({ shape }: TensorType) => ({ shape, strides: stridesOf(shape) })
-      const copies = parts({
-        attributes,
-        dtype: types[0].dtype,
-        inputs: inputs.map((x) => x && view(x)),
-        outputs: types.map(view),
-        value: (index) => inputs[index],
-      })
-      for (const part of copies) {
+      const view = ({ dtype, shape }: TensorType) => ({ dtype, shape, strides: stridesOf(shape) })
+      const views = inputs.map((x) => x && view(x))
+      for (const part of parts(moveContext(attributes, views, types.map(view), inputs))) {
         const { source, output = 0 } = part
-        const from = source === 'output' ? outputs[output] : typeof source === 'number' ? inputs[source]! : source
+        const from =
+          source === 'output' ? outputs[output] : typeof source === 'number' ? requiredInput(inputs, source) : source
         copyStrided(part, from, outputs[output])
       }
       return outputs

@@ -35,8 +35,8 @@ export const Crop = defineOp({
     return [{ dtype: x.dtype, shape: [shape[0], shape[1], rows, columns] }]
   },
   layout: follow,
-  ...moving<Frame>(({ attributes, inputs: [x], outputs: [y] }) => {
-    if (!x || !y) return []
+  ...moving<Frame>(({ attributes, input, y }) => {
+    const x = input(0)
     const { top, left } = partOf(attributes, x.shape)
     const axes = y.shape.map((size, axis) => ({ size, from: x.strides[axis], to: y.strides[axis] }))
     return [{ source: 0, axes, from: top * x.strides[2] + left * x.strides[3], to: 0 }]

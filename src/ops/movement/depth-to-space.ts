@@ -18,14 +18,12 @@ export const DepthToSpace = defineOp({
     return [{ dtype: x.dtype, shape: [n, c / blocksize ** 2, h * blocksize, w * blocksize] }]
   },
   layout: follow,
-  ...moving<{ readonly blocksize: number; readonly mode: string }>(
-    ({ attributes: { blocksize, mode }, inputs: [x], outputs: [y] }) => {
-      const axes = blockAxes(y!, x!, blocksize, mode === 'CRD' ? 'channel first' : 'block first')
-      return [
-        { source: 0, axes: axes.map(({ size, space, depth }) => ({ size, from: depth, to: space })), from: 0, to: 0 },
-      ]
-    },
-  ),
+  ...moving<{ readonly blocksize: number; readonly mode: string }>(({ attributes: { blocksize, mode }, input, y }) => {
+    const axes = blockAxes(y, input(0), blocksize, mode === 'CRD' ? 'channel first' : 'block first')
+    return [
+      { source: 0, axes: axes.map(({ size, space, depth }) => ({ size, from: depth, to: space })), from: 0, to: 0 },
+    ]
+  }),
 })
 
 export const SpaceToDepth = defineOp({
@@ -39,8 +37,8 @@ export const SpaceToDepth = defineOp({
     return [{ dtype: x.dtype, shape: [n, c * blocksize ** 2, h / blocksize, w / blocksize] }]
   },
   layout: follow,
-  ...moving<{ readonly blocksize: number }>(({ attributes: { blocksize }, inputs: [x], outputs: [y] }) => {
-    const axes = blockAxes(x!, y!, blocksize, 'block first')
+  ...moving<{ readonly blocksize: number }>(({ attributes: { blocksize }, input, y }) => {
+    const axes = blockAxes(input(0), y, blocksize, 'block first')
     return [
       { source: 0, axes: axes.map(({ size, space, depth }) => ({ size, from: space, to: depth })), from: 0, to: 0 },
     ]

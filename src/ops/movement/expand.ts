@@ -1,5 +1,5 @@
 import { LanewiseError } from '../../core/errors.js'
-import { follow, type Layout, type LayoutQuery } from '../../core/layout.js'
+import { follow, type Layout, type LayoutOperand, type LayoutQuery } from '../../core/layout.js'
 import { toNumbers } from '../../core/host.js'
 import { broadcastShapes } from '../../core/shape.js'
 import { moving } from './copy.js'
@@ -15,13 +15,14 @@ export const Expand = defineOp({
     return [{ dtype: x.dtype, shape: broadcastShapes(x.shape, shape) }]
   },
   layout: trailing,
-  ...moving(({ inputs: [x], outputs: [y] }) => {
-    const lead = y!.shape.length - x!.shape.length
-    const stride = (axis: number) => (axis < 0 || x!.shape[axis] === 1 ? 0 : x!.strides[axis])
+  ...moving(({ input, y }) => {
+    const x = input(0)
+    const lead = y.shape.length - x.shape.length
+    const stride = (axis: number) => (axis < 0 || x.shape[axis] === 1 ? 0 : x.strides[axis])
     return [
       {
         source: 0,
-        axes: y!.shape.map((size, axis) => ({ size, from: stride(axis - lead), to: y!.strides[axis] })),
+        axes: y.shape.map((size, axis) => ({ size, from: stride(axis - lead), to: y.strides[axis] })),
         from: 0,
         to: 0,
       },
@@ -30,9 +31,12 @@ export const Expand = defineOp({
 })
 
 /** The input in any order, the output in the same with its new axes outermost. */
-function trailing({ inputs: [x], outputs: [shape] }: LayoutQuery<unknown>): Layout {
-  const lead = shape.length - x!.shape.length
-  return { inputs: [x!.order], outputs: [[...shape.slice(0, lead).keys(), ...x!.order.map((axis) => axis + lead)]] }
+function trailing({
+  inputs: [x],
+  outputs: [shape],
+}: LayoutQuery<unknown, readonly [LayoutOperand, LayoutOperand]>): Layout {
+  const lead = shape.length - x.shape.length
+  return { inputs: [x.order], outputs: [[...shape.slice(0, lead).keys(), ...x.order.map((axis) => axis + lead)]] }
 }
 
 export const Tile = defineOp({
@@ -53,15 +57,12 @@ export const Tile = defineOp({
     return [{ dtype, shape: shape.map((size, axis) => size * repeats[axis]) }]
   },
   layout: follow,
-  ...moving(({ inputs: [x], outputs: [y] }) => [
-    {
-      source: 0,
-      axes: x!.shape.flatMap((size, axis) => [
-        { size: size === 0 ? 0 : y!.shape[axis] / size, from: 0, to: size * y!.strides[axis] },
-        { size, from: x!.strides[axis], to: y!.strides[axis] },
-      ]),
-      from: 0,
-      to: 0,
-    },
-  ]),
+  ...moving(({ input, y }) => {
+    const x = input(0)
+    const axes = x.shape.flatMap((size, axis) => [
+      { size: size === 0 ? 0 : y.shape[axis] / size, from: 0, to: size * y.strides[axis] },
+      { size, from: x.strides[axis], to: y.strides[axis] },
+    ])
+    return [{ source: 0, axes, from: 0, to: 0 }]
+  }),
 })

@@ -1,6 +1,6 @@
 import { byteSize } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
-import type { Layout, LayoutQuery } from '../../core/layout.js'
+import type { Layout, LayoutOperand, LayoutQuery } from '../../core/layout.js'
 import { copyElements } from '../../ir/strided.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
@@ -52,14 +52,17 @@ export const Gather = defineOp({
 })
 
 /** The data in any order; the axes of the indices stand where the axis stood. */
-function inPlaceOfAxis({ attributes, inputs: [x, indices] }: LayoutQuery<{ readonly axis: number }>): Layout {
-  const axis = normalizeAxis(attributes.axis, x!.shape.length)
-  const rank = indices!.shape.length
-  const order = x!.order.flatMap((a) => {
+function inPlaceOfAxis({
+  attributes,
+  inputs: [x, indices],
+}: LayoutQuery<{ readonly axis: number }, readonly [LayoutOperand, LayoutOperand]>): Layout {
+  const axis = normalizeAxis(attributes.axis, x.shape.length)
+  const rank = indices.shape.length
+  const order = x.order.flatMap((a) => {
     if (a === axis) return Array.from({ length: rank }, (_, i) => axis + i)
     return [a < axis ? a : a + rank - 1]
   })
-  return { inputs: [x!.order, undefined], outputs: [order] }
+  return { inputs: [x.order, undefined], outputs: [order] }
 }
 
 /** Rows that were taken several times get the sum. */

@@ -28,7 +28,8 @@ export const Dropout = defineOp({
     const training = value(2)
     if (training && Number(training.data[0]) !== 0) {
       // Half floats are bit patterns, and 0 is 0 in all of them.
-      const ratio = inputs[1] ? Number(value(1)!.data[0]) : attributes.ratio
+      const given = value(1)
+      const ratio = given ? Number(given.data[0]) : attributes.ratio
       if (ratio !== 0) throw new LanewiseError('E_UNSUPPORTED', `training_mode with ratio ${ratio} is random`)
     }
     const x = inputs[0]

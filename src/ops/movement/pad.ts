@@ -34,17 +34,18 @@ export const Pad = defineOp({
   },
   layout: follow,
   ...moving<{ readonly mode: string; readonly value: number | undefined }>(
-    ({ attributes, inputs: [x, , constant], outputs: [y], dtype, value }) => {
-      const pads = padsOf(x!.shape, value(1)!, value(3))
-      const inside = insideOf(pads, x!, y!)
-      if (attributes.mode !== 'constant') return [inside, ...mirrored(pads, y!, attributes.mode)]
+    ({ attributes, inputs: [, , constant], input, y, dtype, value, values }) => {
+      const x = input(0)
+      const pads = padsOf(x.shape, value(1), values[3])
+      const inside = insideOf(pads, x, y)
+      if (attributes.mode !== 'constant') return [inside, ...mirrored(pads, y, attributes.mode)]
       let source: Part['source'] = constant ? 2 : hostZeros(dtype, [1])
       if (!constant && attributes.value) {
         if (!isFloat(dtype) || (dtype !== 'float32' && dtype !== 'float64'))
           throw new LanewiseError('E_UNSUPPORTED', `a value for ${dtype} as an attribute`)
         source = hostFrom(dtype, [1], [attributes.value])
       }
-      return [...borders(pads, y!, source), inside]
+      return [...borders(pads, y, source), inside]
     },
   ),
   upgrades: [{ below: 11, apply: (node) => attributeToInput(node, 'pads', 1) }],
@@ -73,14 +74,15 @@ export const CenterCropPad = defineOp({
     ]
   },
   layout: follow,
-  ...moving(({ inputs: [x], outputs: [y], dtype }) => {
-    const pads = x!.shape.map((size, axis): AxisPads => {
-      const wanted = y!.shape[axis]
+  ...moving(({ input, y, dtype }) => {
+    const x = input(0)
+    const pads = x.shape.map((size, axis): AxisPads => {
+      const wanted = y.shape[axis]
       const before = Math.floor(Math.max(wanted - size, 0) / 2)
       const kept = Math.min(wanted, size)
       return { before, after: wanted - kept - before, kept, skipped: Math.floor(Math.max(size - wanted, 0) / 2) }
     })
-    return [...borders(pads, y!, hostZeros(dtype, [1])), insideOf(pads, x!, y!)]
+    return [...borders(pads, y, hostZeros(dtype, [1])), insideOf(pads, x, y)]
   }),
 })
 

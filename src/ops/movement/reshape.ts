@@ -10,7 +10,9 @@ const viewing = {
   kernel: () => true,
   layout: regroup,
   emit: (e: Emitter<unknown>) => e.view(0, 0),
-  compute: ({ inputs: [x], outputs: [y] }: ComputeContext<unknown>) => [{ ...y, data: x!.data }],
+  compute: ({ inputs: [x], outputs: [y] }: ComputeContext<unknown, readonly [true, ...boolean[]]>) => [
+    { ...y, data: x.data },
+  ],
 }
 
 export const Reshape = defineOp({
@@ -89,8 +91,8 @@ export const Unsqueeze = defineOp({
     const given = toNumbers(value(1), 'axes')
     const rank = shape.length + given.length
     const axes = normalizeAxes(given, rank)
-    const rest = [...shape]
-    return [{ dtype, shape: Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : rest.shift()!)) }]
+    let next = 0
+    return [{ dtype, shape: Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : shape[next++])) }]
   },
   ...viewing,
   upgrades: [{ below: 13, apply: (node) => attributeToInput(node, 'axes', 1) }],

@@ -139,9 +139,8 @@ export const DeformConv = defineOp({
   },
   compute({ attributes, inputs: [x, w, offset, bias, mask], outputs: [y] }) {
     const window = convWindow(attributes, x.shape, w.shape)
-    const [values, weights, offsets, biases, masks] = [x, w, offset, bias, mask].map(
-      (tensor) => tensor && floatsOf(tensor),
-    )
+    const [values, weights, offsets] = [x, w, offset].map(floatsOf)
+    const [biases, masks] = [bias, mask].map((tensor) => tensor && floatsOf(tensor))
     const [batch, channels, height, width] = x.shape
     const filters = w.shape[0]
     const inner = w.shape[1]
@@ -159,26 +158,23 @@ export const DeformConv = defineOp({
             const tap = (b * groups + g) * taps + t
             const row = Math.floor(t / window.kernel[1])
             const py =
-              at[0] * window.strides[0] -
-              window.begin[0] +
-              row * window.dilations[0] +
-              offsets![2 * tap * positions + o]
+              at[0] * window.strides[0] - window.begin[0] + row * window.dilations[0] + offsets[2 * tap * positions + o]
             const px =
               at[1] * window.strides[1] -
               window.begin[1] +
               (t % window.kernel[1]) * window.dilations[1] +
-              offsets![(2 * tap + 1) * positions + o]
+              offsets[(2 * tap + 1) * positions + o]
             const scale = masks ? masks[tap * positions + o] : 1
             for (let c = (g * channels) / groups; c < ((g + 1) * channels) / groups; c++) {
               gathered[c * taps + t] =
-                scale * bilinear(values!, (b * channels + c) * height * width, height, width, py, px)
+                scale * bilinear(values, (b * channels + c) * height * width, height, width, py, px)
             }
           }
         }
         for (let f = 0; f < filters; f++) {
           const first = Math.floor((f * group) / filters) * inner * taps
           let sum = biases ? biases[f] : 0
-          for (let k = 0; k < inner * taps; k++) sum += gathered[first + k] * weights![f * inner * taps + k]
+          for (let k = 0; k < inner * taps; k++) sum += gathered[first + k] * weights[f * inner * taps + k]
           result[(b * filters + f) * positions + o] = sum
         }
         advance(at, window.output)
