@@ -64,7 +64,7 @@ describe('the package', () => {
         'dist/types/src/node.d.ts',
         'dist/types/bindings/exports.d.ts',
         'dist/types/bindings/train-exports.d.ts',
-        'dist/types/src/train-entry.d.ts',
+        'dist/types/src/train.d.ts',
         'dist/third-party-licenses.txt',
       ]),
     )
