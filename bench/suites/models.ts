@@ -17,7 +17,7 @@ import type { Work } from '../work.js'
 import { tabularWorks } from './tabular.js'
 
 /** Folders of models in which time runs along an axis: the "sequence" suite's. */
-export const sequenceFolders = ['silero-vad', 'dtln', 'gtcrn', 'bidi-lstm', 'cntk-lstm', 'toy-transformers']
+const sequenceFolders = ['silero-vad', 'dtln', 'gtcrn', 'bidi-lstm', 'cntk-lstm', 'toy-transformers']
 
 function work(suite: string, group: string, real: RealModel, light: boolean): Work {
   const file = readFileSync(real.path)

@@ -1,7 +1,7 @@
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import { parseAttributes } from '../ir/attributes.js'
-import { bodiesOf, notFused, usedBy, type Graph, type Node, type Value } from '../ir/graph.js'
+import { notFused, usedBy, type Graph, type Node, type Value } from '../ir/graph.js'
 import { checkInputs } from '../ir/op.js'
 import { findOp } from '../ir/registry.js'
 import { sortNodes } from '../ir/sort.js'
@@ -277,14 +277,6 @@ export class ModelGraph implements Graph {
   private unused(stem: string, taken: ReadonlySet<string>): string {
     if (!taken.has(stem)) return stem
     for (let i = 1; ; i++) if (!taken.has(`${stem}_${i}`)) return `${stem}_${i}`
-  }
-}
-
-/** The nodes of a graph and of the bodies in it, with how deep they stand. */
-export function* walk(graph: Graph, depth = 0): Generator<{ readonly node: Node; readonly depth: number }> {
-  for (const node of graph.nodes) {
-    yield { node, depth }
-    for (const body of bodiesOf(node)) yield* walk(body, depth + 1)
   }
 }
 

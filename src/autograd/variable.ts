@@ -1,10 +1,10 @@
-import { byteSize, type DType, type NumericDType, type TypedArray } from '../core/dtype.js'
+import type { DType, NumericDType, TypedArray } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { Placed } from '../plan/emitter.js'
-import { identityOrder, sameMemory, type Order } from '../core/layout.js'
+import { identityOrder, sameMemory } from '../core/layout.js'
 import { copyStrided } from '../ir/strided.js'
 import { hostZeros, type HostTensor } from '../core/host.js'
-import { sizeOf, stridesOf, type Shape } from '../core/shape.js'
+import { stridesOf, type Shape } from '../core/shape.js'
 import { Tensor } from '../api/tensor.js'
 import type { Block } from '../ir/op.js'
 import type { Device } from './device.js'
@@ -304,9 +304,4 @@ export class Parameter extends Variable {
 /** A place of known bytes. @internal */
 export function blockAt(base: number, bytes: number): Block {
   return { base, bytes }
-}
-
-/** A tensor at a known address. @internal */
-export function placedAt(base: number, dtype: DType, shape: Shape, order: Order): Placed {
-  return new Placed(dtype, shape, order, { block: blockAt(base, sizeOf(shape) * byteSize(dtype)), offset: 0 })
 }

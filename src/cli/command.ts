@@ -36,7 +36,7 @@ export interface Flag {
 export class UsageError extends Error {}
 
 /** Flags of every command. */
-export const commonFlags: Readonly<Record<string, Flag>> = {
+const commonFlags: Readonly<Record<string, Flag>> = {
   json: { type: 'boolean', help: 'print one JSON object' },
   help: { type: 'boolean', help: 'print this help' },
 }

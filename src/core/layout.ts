@@ -64,8 +64,6 @@ export interface Layout {
   readonly outputs: readonly (Order | undefined)[]
 }
 
-export type LayoutRule<A> = (query: LayoutQuery<A>) => Layout
-
 /** Input 0 and every output channels-last, everything else logical. */
 export function channelsLast(query: LayoutQuery<unknown>): Layout {
   const data = query.inputs[0]

@@ -37,7 +37,7 @@ export function bytesIn(value: unknown): Uint8Array | undefined {
 }
 
 /** A buffer, shared or not. */
-export function isBuffer(value: unknown): value is ArrayBufferLike {
+function isBuffer(value: unknown): value is ArrayBufferLike {
   return typeof value === 'object' && value !== null && /^(Shared)?ArrayBuffer$/.test(tagOf(value))
 }
 

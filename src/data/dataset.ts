@@ -237,7 +237,7 @@ export function stack(examples: readonly Fields[]): Fields {
 }
 
 /** Applies a function to every field. */
-export function mapFields(fields: Fields, change: (tensor: Tensor, name: string) => Tensor): Fields {
+function mapFields(fields: Fields, change: (tensor: Tensor, name: string) => Tensor): Fields {
   return Object.fromEntries(Object.entries(fields).map(([name, tensor]) => [name, change(tensor, name)]))
 }
 

@@ -129,13 +129,6 @@ function findUses(graph: Graph): Uses {
   return { producer, consumers, outputs: new Set(graph.outputs) }
 }
 
-/** The only reader of a value, if there is exactly one, it reads it once and nobody outside the graph wants it. */
-export function onlyConsumer(uses: Uses, value: Value): Node | undefined {
-  if (uses.outputs.has(value)) return undefined
-  const readers = uses.consumers.get(value)
-  return readers?.length === 1 ? readers[0] : undefined
-}
-
 /** The graph with a list of nodes in the place of another; the order stays. */
 export function withNodes(graph: Graph, nodes: readonly Node[]): Graph {
   return { ...graph, nodes }

@@ -57,24 +57,12 @@ export function readSequenceProto(bytes: Uint8Array): SequenceProto {
   return read('SequenceProto', bytes, 'SequenceProto')
 }
 
-export function writeSequenceProto(sequence: Init<SequenceProto>): Uint8Array {
-  return encode('SequenceProto', sequence)
-}
-
 /** A serialized optional. @throws LanewiseError `E_PARSE`. */
 export function readOptionalProto(bytes: Uint8Array): OptionalProto {
   return read('OptionalProto', bytes, 'OptionalProto')
 }
 
-export function writeOptionalProto(optional: Init<OptionalProto>): Uint8Array {
-  return encode('OptionalProto', optional)
-}
-
 /** A serialized map. @throws LanewiseError `E_PARSE`. */
 export function readMapProto(bytes: Uint8Array): MapProto {
   return read('MapProto', bytes, 'MapProto')
-}
-
-export function writeMapProto(map: Init<MapProto>): Uint8Array {
-  return encode('MapProto', map)
 }

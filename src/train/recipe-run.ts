@@ -147,7 +147,7 @@ class Classifier extends Module {
 }
 
 /** An ONNX file with the input "image", the outputs "scores" and "probabilities", a free batch, and in its metadata the names of the classes and what it was trained on. */
-export function exportClassifier(
+function exportClassifier(
   model: Layer,
   { title, data, split, seed, weights = 'float32' }: Pick<Recipe, 'title' | 'data' | 'split' | 'seed' | 'weights'>,
   classes: readonly string[],

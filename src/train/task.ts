@@ -41,7 +41,7 @@ export interface Task {
 }
 
 /** Names of the options of a task. @internal */
-export const taskOptions = ['output', 'loss', 'lossWeights', 'label', 'scores', 'classAxis', 'ignoreIndex', 'mask']
+const taskOptions = ['output', 'loss', 'lossWeights', 'label', 'scores', 'classAxis', 'ignoreIndex', 'mask']
 
 /** A task of which all is said: what metrics are given. */
 export type ResolvedTask = Task & { readonly ownLoss: boolean }
@@ -86,7 +86,7 @@ export function batchField(batch: Batch, name: string): Variable {
 }
 
 /** The scores among the outputs. @throws LanewiseError `E_VALUE` if there are none. @internal */
-export function scoresOf(task: Pick<Task, 'scores'>, output: TaskOutput): Variable {
+function scoresOf(task: Pick<Task, 'scores'>, output: TaskOutput): Variable {
   const list = output as Readonly<Record<string, Variable>>
   const found = isVariable(output)
     ? output

@@ -8,7 +8,7 @@ export interface Count {
 }
 
 /** Results counted; left-out tests belong to no total. */
-export function count(results: readonly TestResult[]): Count {
+function count(results: readonly TestResult[]): Count {
   const of = (status: Status): number => results.filter((result) => result.status === status).length
   return { pass: of('pass'), fail: of('fail'), unsupported: of('unsupported'), leftOut: of('left out') }
 }

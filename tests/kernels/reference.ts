@@ -1,5 +1,5 @@
 /** A seeded generator (mulberry32) of numbers in [-1, 1). */
-export function random(seed: number): () => number {
+function random(seed: number): () => number {
   let state = seed >>> 0
   return () => {
     state = (state + 0x6d2b79f5) >>> 0

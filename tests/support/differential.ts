@@ -22,7 +22,7 @@ registerAllOps()
 const nameOf = (id: number): string => `v${id}`
 
 /** The graph as an ONNX file, and what to feed it. */
-export function modelOf({ values, nodes, outputs, open }: RandomGraph): {
+function modelOf({ values, nodes, outputs, open }: RandomGraph): {
   bytes: Uint8Array
   feeds: Map<string, HostValue>
 } {
@@ -110,7 +110,7 @@ async function answers(engine: Engine, graph: RandomGraph, twice = false): Promi
 }
 
 /** The nodes that a value comes from, the last first. */
-export function ancestry({ nodes }: RandomGraph, id: number): RandomNode[] {
+function ancestry({ nodes }: RandomGraph, id: number): RandomNode[] {
   const wanted = new Set([id])
   const found: RandomNode[] = []
   for (const node of [...nodes].reverse()) {

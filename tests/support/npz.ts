@@ -4,7 +4,7 @@ import type { HostTensor } from '../../src/core/host.js'
 import { readNpy } from './npy.js'
 
 /** The files of a zip archive, stored or deflated, as its central directory lists them (PKWARE APPNOTE 4.3). */
-export function readZip(file: Uint8Array): Map<string, Uint8Array> {
+function readZip(file: Uint8Array): Map<string, Uint8Array> {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
   let end = file.length - 22
   while (end >= 0 && view.getUint32(end, true) !== 0x06054b50) end--

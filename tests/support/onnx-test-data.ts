@@ -53,7 +53,7 @@ function mapValue(proto: MapProto): HostMap {
 }
 
 /** A value of ONNX's test data; what kind of message it is only the model's declaration says. */
-export function decodeTestValue(bytes: Uint8Array, type: TypeProto | undefined): HostValue {
+function decodeTestValue(bytes: Uint8Array, type: TypeProto | undefined): HostValue {
   if (type?.sequenceType !== undefined) return sequenceValue(readSequenceProto(bytes), leafType(type))
   if (type?.optionalType !== undefined) return optionalValue(readOptionalProto(bytes), leafType(type))
   if (type?.mapType !== undefined) return mapValue(readMapProto(bytes))

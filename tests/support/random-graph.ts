@@ -82,7 +82,7 @@ export function tensorFrom(dtype: DType, shape: Shape, values: readonly number[]
   )
 }
 
-export function largestOf(data: readonly number[]): number {
+function largestOf(data: readonly number[]): number {
   return data.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
 }
 

@@ -28,7 +28,7 @@ import { reverseSequence, trilu } from '../ops/movement/trilu.reference.js'
 import type { GraphGrower, RandomValue, Recipe } from './random-graph.js'
 
 /** Types for which onnxruntime-web has the operators that only move elements. */
-export const moved: readonly DType[] = [
+const moved: readonly DType[] = [
   'float32',
   'float32',
   'float32',
@@ -43,7 +43,7 @@ const arithmetic: readonly DType[] = ['float32', 'float32', 'float32', 'int32', 
 const exactly = { moves: true }
 
 /** A constant list: axes, sizes, repeats. */
-export function list(g: GraphGrower, values: readonly number[]): RandomValue {
+function list(g: GraphGrower, values: readonly number[]): RandomValue {
   return g.given('int64', [values.length], values)
 }
 

@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import { describe } from 'vitest'
 import { sharedRoot } from './shared-root.js'
 
-export { sharedRoot }
+{
+  sharedRoot
+}
 
 /** A path below the shared folder, or undefined with the reason printed. */
-export function sharedPath(...parts: string[]): string | undefined {
+function sharedPath(...parts: string[]): string | undefined {
   const path = join(sharedRoot, ...parts)
   if (existsSync(path)) return path
   console.log(`skipped: ${join('shared', ...parts)} is not there (set LANEWISE_SHARED to the folder that holds it)`)

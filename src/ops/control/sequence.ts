@@ -26,7 +26,7 @@ export function tensorAt(inputs: readonly (HostValue | undefined)[], index: numb
 }
 
 /** The sequence that an operator requires at this place. */
-export function sequenceAt(inputs: readonly (HostValue | undefined)[], index: number): HostSequence {
+function sequenceAt(inputs: readonly (HostValue | undefined)[], index: number): HostSequence {
   const value = inputs[index]
   if (!value) throw new LanewiseError('E_GRAPH', `required input ${index} is missing`)
   if (!isHostTensor(value) && value.kind === 'sequence') return value
@@ -35,7 +35,7 @@ export function sequenceAt(inputs: readonly (HostValue | undefined)[], index: nu
 }
 
 /** A sequence of tensors, all of one dtype. */
-export function sequenceOf(dtype: DType, items: readonly HostValue[]): HostSequence {
+function sequenceOf(dtype: DType, items: readonly HostValue[]): HostSequence {
   const odd = items.find((item) => isHostTensor(item) && item.dtype !== dtype) as HostTensor | undefined
   if (odd) {
     throw new LanewiseError('E_TENSOR', `a sequence of ${dtype} cannot hold ${odd.dtype}`, {
@@ -136,7 +136,7 @@ export function stacked(tensors: readonly HostTensor[], axis: number): HostTenso
 }
 
 /** The part of a tensor between two positions of an axis. */
-export function sliced(tensor: HostTensor, axis: number, from: number, to: number): HostTensor {
+function sliced(tensor: HostTensor, axis: number, from: number, to: number): HostTensor {
   const result = hostZeros(
     tensor.dtype,
     tensor.shape.map((extent, i) => (i === axis ? to - from : extent)),

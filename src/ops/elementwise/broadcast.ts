@@ -1,6 +1,6 @@
-import { isBig, type DType } from '../../core/dtype.js'
+import type { DType } from '../../core/dtype.js'
 import { logicalStrides } from '../../core/layout.js'
-import { hostZeros, saturatedBigInt, type HostTensor } from '../../core/host.js'
+import { hostZeros, type HostTensor } from '../../core/host.js'
 import { broadcastShapes, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import type { Operand } from '../../ir/op.js'
 
@@ -77,9 +77,4 @@ export function mapBroadcast<T, R>(a: HostTensor, b: HostTensor, dtype: DType, f
   const to = y.data as unknown as { [i: number]: R }
   for (let i = 0, size = sizeOf(shape); i < size; i++) to[i] = f(left[from ? from[i] : i], right[by ? by[i] : i])
   return y
-}
-
-/** A number as an element of a dtype's storage. */
-export function element(dtype: DType, value: number): number | bigint {
-  return isBig(dtype) ? saturatedBigInt(value, dtype) : value
 }

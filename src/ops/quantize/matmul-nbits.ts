@@ -27,7 +27,7 @@ type Quantised = readonly [
 ]
 
 /** One of the packed integers of `bits` bits that begin at byte `from`. */
-export function unpackedAt(bytes: ArrayLike<number>, from: number, index: number, bits: number): number {
+function unpackedAt(bytes: ArrayLike<number>, from: number, index: number, bits: number): number {
   const bit = index * bits
   const low = bytes[from + (bit >> 3)]
   const value = (bit & 7) + bits > 8 ? low | (bytes[from + (bit >> 3) + 1] << 8) : low

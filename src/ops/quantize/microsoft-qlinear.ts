@@ -21,7 +21,7 @@ const domain = 'com.microsoft'
 const { fround } = Math
 
 /** An input that is required although optional ones stand before it. */
-export function need<T>(value: T | undefined, index: number): T {
+function need<T>(value: T | undefined, index: number): T {
   if (value === undefined) throw new LanewiseError('E_GRAPH', `required input ${index} is missing`)
   return value
 }

@@ -6,7 +6,7 @@ import { defineOp, type OpDefinition } from '../../ir/op.js'
 import { floatsOf, floatTensor, numbersOf } from '../elementwise/scalar-floats.js'
 
 /** ONNX's Dropout in training mode, in a session: elements are dropped by the node's own seed or one of the session's. Which ones is each runtime's own affair. */
-export const SessionDropout = defineOp({
+const SessionDropout = defineOp({
   name: 'SessionDropout',
   domain: 'lanewise',
   arity: [1, 3],

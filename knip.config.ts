@@ -1,0 +1,34 @@
+import type { KnipConfig } from 'knip'
+
+/** What `npm run lint` calls alive: whatever is reached from the entries of the package, its scripts, recipes, examples or tests. */
+const config: KnipConfig = {
+  workspaces: {
+    '.': {
+      entry: ['src/{node,browser,train,own-ops,all-ops}.ts', 'scripts/*.ts', 'models/**/*.ts', 'tests/**/*.test.ts'],
+      project: ['*.{js,ts}', '{src,scripts,models,tests,bindings}/**/*.ts'],
+      ignoreDependencies: [
+        // Its compiler is run by the path of its file.
+        'assemblyscript',
+        // Read as text into a report.
+        'uplot',
+        // Comes with onnxruntime-web, whose tensors a test hands to a session.
+        'onnxruntime-common',
+      ],
+      ignoreBinaries: ['mkfifo'],
+    },
+    bench: {
+      // Processes that main.ts starts by the path of their file.
+      entry: ['*.ts', '{train,variants}/{run,sweep}.ts'],
+      project: ['**/*.ts'],
+      // Imported by a name in a variable, for not every machine has them: process.ts.
+      ignoreDependencies: ['onnxruntime-node', '@jax-js/jax', '@tensorflow/*', 'node'],
+    },
+    // TypeDoc is started with npx by scripts/docs.ts.
+    docs: { ignoreDependencies: ['typedoc'] },
+    'examples/*': { entry: ['*.ts'], project: ['**/*.ts'] },
+  },
+  // An exported signature may name a type that nobody else imports.
+  ignoreExportsUsedInFile: { interface: true, type: true },
+}
+
+export default config
