@@ -5,7 +5,7 @@ import { readModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
 import type { InferenceSession } from '../api/session.js'
 import { Tensor } from '../api/tensor.js'
-import { pictureData, type PictureData } from '../train/picture-data.js'
+import { testPictures } from '../train/picture-data.js'
 import { choiceFlag, numberFlag, onlyModel, textFlag, UsageError, type Flag, type Invocation } from './command.js'
 import { loadSession, sessionFlags } from './load.js'
 
@@ -52,7 +52,7 @@ export async function loadClassifier(invocation: Invocation): Promise<LoadedClas
       `a classifier of pictures has one input, this model has ${session.inputNames.length}`,
     )
   const name = choiceFlag(flags, 'set', SETS) ?? SETS.find((set) => set === metadata.get('data')) ?? 'mnist'
-  const data: PictureData = await pictureData(name, {
+  const data = await testPictures(name, {
     from: textFlag(flags, 'data'),
     split:
       name === metadata.get('data') && metadata.has('split')

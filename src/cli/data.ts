@@ -7,7 +7,7 @@ import { makeFolder, writeAtomically } from '../platform/node-files.js'
 import { bytesText } from '../core/table.js'
 import { choiceFlag, numberFlag, textFlag, UsageError, type Command } from './command.js'
 
-const SETS = [...(Object.keys(mnistSets) as MnistName[]), 'digits'] as const
+const SETS = Object.keys(mnistSets) as MnistName[]
 
 export const data: Command = {
   name: 'data',

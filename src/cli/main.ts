@@ -88,10 +88,9 @@ function jsonValue(_: string, value: unknown): unknown {
   return typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
 }
 
-// A reader that has seen enough ("| head") is no failure.
+// A reader that has seen enough ("| head") is no failure, and what goes into files is written to its end.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0)
-  throw error
+  if (error.code !== 'EPIPE') throw error
 })
 
 await main(process.argv.slice(2))

@@ -6,7 +6,7 @@ import { readIdx } from './idx.js'
 import { ImageSet } from './image-set.js'
 
 /** Data sets in the format of MNIST. */
-export type MnistName = 'mnist' | 'fashion-mnist' | 'notmnist'
+export type MnistName = 'mnist' | 'fashion-mnist' | 'notmnist' | 'digits'
 /** The part of a set to learn from, or to test with. */
 export type MnistPart = 'train' | 'test'
 
@@ -16,7 +16,7 @@ interface Known {
   readonly counts?: Readonly<Record<MnistPart, number>>
 }
 
-/** MNIST (LeCun et al. 1998), Fashion-MNIST (Xiao et al. 2017), notMNIST (Bulatov 2011). */
+/** MNIST (LeCun et al. 1998), Fashion-MNIST (Xiao et al. 2017), notMNIST (Bulatov 2011), and digits that are drawn here. */
 export const mnistSets: Readonly<Record<MnistName, Known>> = {
   mnist: { classes: digitNames, counts: { train: 60_000, test: 10_000 } },
   'fashion-mnist': {
@@ -24,6 +24,7 @@ export const mnistSets: Readonly<Record<MnistName, Known>> = {
     counts: { train: 60_000, test: 10_000 },
   },
   notmnist: { classes: Array.from('ABCDEFGHIJ') },
+  digits: { classes: digitNames },
 }
 
 /** Where the files are: a folder, the URL of one, or the paths or URLs of the files themselves. */

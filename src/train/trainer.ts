@@ -130,6 +130,7 @@ export class Trainer {
     const { epochs, folder } = this.options
     this.firstEpoch = this.data.epoch
     const resumed = this.resume()
+    const begun = this.step
     const log = new RunLog(folder, resumed ? this.step : undefined)
     this.signals.listen()
     let stopped: Stopped = 'epochs'
@@ -141,6 +142,17 @@ export class Trainer {
           break
         }
       }
+      // A run that was finished before has no epoch left in which to measure, and nothing to note.
+      const { validation, metrics = {} } = this.options
+      if (this.step === begun && stopped !== 'interrupted' && validation)
+        this.validation ??= await measure(
+          this.model,
+          validation,
+          this.task,
+          metrics,
+          this.pace,
+          () => this.signals.stopped,
+        )
       this.save()
     } finally {
       this.signals.close()

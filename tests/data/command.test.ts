@@ -30,7 +30,7 @@ test('digits are drawn, and a set is copied from a folder', async () => {
     folder: 'data/digits',
     files: [{ examples: 30 }, { examples: 30, bytes: 38 }, { examples: 20 }, { examples: 20 }],
   })
-  const { train, test } = await loadMnist(join(folder, 'data/digits'), 'notmnist')
+  const { train, test } = await loadMnist(join(folder, 'data/digits'), 'digits')
   expect(train.images.data).toEqual(generateDigits(30, 2).images.data)
   expect(test.images.data).toEqual(generateDigits(20, 3).images.data)
 

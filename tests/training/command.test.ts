@@ -57,6 +57,14 @@ describe('lanewise predict and evaluate', () => {
     expect(shown.out).toMatch(/label +\d[^]*prediction +\d[^]*[▒▓]█[^]*9 +[█·]{10} \d\.\d{4}[^]*1 of 1 right/)
   })
 
+  test('digits that were drawn into files are a set, of which the test part is enough', async () => {
+    expect((await lanewise('data', 'digits', '--part', 'test', '--test', '40', '--to', 'drawn')).code).toBe(0)
+    const { out, error } = await lanewise('evaluate', model, '--set', 'digits', '--data', 'drawn', '--json')
+    expect(error).toBe('')
+    expect(JSON.parse(out)).toMatchObject({ source: 'drawn', examples: 40, right: 40 })
+    expect(readdirSync(join(folder, 'drawn')).filter((name) => name.startsWith('train'))).toEqual([])
+  })
+
   test('evaluate counts the confusions', async () => {
     const { out } = await lanewise('evaluate', model, '--json')
     const { accuracy, examples, confusion } = JSON.parse(out) as {

@@ -107,6 +107,20 @@ describe('fit', () => {
     expect(metrics('whole').length).toBe(13)
   })
 
+  test('a run that is finished already is measured all the same', async () => {
+    const part = { folder: join(folder, 'finished') }
+    const validation = () => new DataLoader(generateDigits(30, 1), { batchSize: 10 })
+    const first = await setup(part)
+    const measured = (await first.run({ epochs: 1, validation: validation() })).validation
+    const again = await setup(part)
+    const result = await again.run({ epochs: 1, validation: validation(), resume: true })
+    expect(measured).toBeDefined()
+    expect(result.validation).toEqual(measured)
+    expect(
+      readMetrics(join(folder, 'finished', 'metrics.jsonl')).filter((row) => 'validation/loss' in row),
+    ).toHaveLength(1)
+  })
+
   test('learns, measures, keeps what it was asked to keep and stops at its target', async () => {
     const path = join(folder, 'target')
     const { model, run } = await setup({ folder: path })
