@@ -147,6 +147,8 @@ function inNames(
   b: Given,
   settings: readonly [Setting, Setting],
 ): LanewiseError {
+  // What a user's `infer` threw or returned wrongly does not follow from sizes.
+  if (refusal.code === 'E_TENSOR' || refusal.cause !== undefined) return refusal
   if (a.every((input, i) => !input || !b[i] || sameShape(input.type.shape, b[i].type.shape))) return refusal
   const types = a.flatMap((input, i) =>
     input && b[i] ? [input.type.dtype + formatShape(named(input.type, b[i].type, settings))] : [],

@@ -1,4 +1,4 @@
-import type { DType } from '../core/dtype.js'
+import { isDType, type DType } from '../core/dtype.js'
 import type { HostTensor } from '../core/host.js'
 import { LanewiseError } from '../core/errors.js'
 import type { AttributeSchema, AttributesOf } from '../ir/attributes.js'
@@ -51,7 +51,7 @@ export function fromSimple<S extends AttributeSchema>(simple: SimpleOp<S>): OpDe
     attributes: attributes ?? {},
     ...(infer && {
       infer: ({ inputs, attributes: given }: { inputs: readonly (Typed | undefined)[]; attributes: A }) =>
-        infer(inputs.map(described) as TypeOfTensor[], given).map(({ type, dims }) => ({ dtype: type, shape: dims })),
+        typesOf(infer(inputs.map(described) as TypeOfTensor[], given)),
     }),
     compute: (c) => hosts(simple.compute(c.inputs.map(published) as Tensor[], c.attributes)),
     ...(gradient && { gradient: gradientOf(gradient) }),
@@ -66,6 +66,17 @@ interface Typed {
 
 function described(typed: Typed | undefined): TypeOfTensor | undefined {
   return typed && { type: typed.dtype, dims: typed.shape }
+}
+
+/** Whatever a user's `infer` has returned, held to what it may return. */
+function typesOf(results: unknown): Typed[] {
+  if (!Array.isArray(results)) throw new LanewiseError('E_TENSOR', 'infer must return a list')
+  return results.map((result: Partial<TypeOfTensor> | null | undefined, i) => {
+    const { type, dims } = result ?? {}
+    if (typeof type !== 'string' || !isDType(type) || !Array.isArray(dims))
+      throw new LanewiseError('E_TENSOR', `infer must return a type and dims; output ${i} has none`)
+    return { dtype: type, shape: dims as readonly number[] }
+  })
 }
 
 function published(host: HostTensor | undefined): Tensor | undefined {
@@ -88,15 +99,18 @@ function gradientOf<A>(gradient: (context: SimpleGradientContext<A>) => readonly
         if (dy) return fromHost(g.elements(dy))
         return y && new Tensor('float32', new Float32Array(y.size), y.shape)
       })
-      const found = gradient({
+      const found: unknown = gradient({
         inputs: tensors(g.inputs),
         outputs: tensors(g.outputs),
         gradients: gradients as Tensor[],
         attributes: g.attributes,
       })
+      if (!Array.isArray(found)) throw new LanewiseError('E_TENSOR', 'gradient must return a list')
       g.inputs.forEach((_, i) => {
         if (!g.wants(i)) return
-        const dx = found[i]
+        const dx = found[i] as unknown
+        if (dx !== undefined && dx !== null && !(dx instanceof Tensor))
+          throw new LanewiseError('E_TENSOR', `gradient must return tensors; the gradient by input ${i} is not one`)
         if (!dx) throw new LanewiseError('E_UNSUPPORTED', `the gradient by input ${i} is not defined`)
         g.store(toHost(dx, `the gradient by input ${i}`), g.result(i))
       })

@@ -1,5 +1,5 @@
 import { isFloat } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
+import { errorAt, LanewiseError } from '../core/errors.js'
 import { Placed } from '../plan/emitter.js'
 import type { Gradient } from '../ir/gradient.js'
 import type { Address, Block } from '../ir/op.js'
@@ -155,7 +155,7 @@ export class BackwardPass {
     try {
       gradient.backward(e as never)
     } catch (error) {
-      throw error instanceof LanewiseError ? error.at(node.op.name, node.scope) : this.device.context.guard(error)
+      throw errorAt(node.op.name, node.scope, this.device.context.guard(error))
     }
     e.done()
     return flow.results

@@ -3,6 +3,7 @@ import { registerAllOps } from '../../src/api/register-all.js'
 import type { HostTensor } from '../../src/core/host.js'
 import { defineOp, type ComputeContext, type OpDefinition } from '../../src/ir/op.js'
 import { exportModel, GraphBuilder, InferenceSession, LanewiseError, registerOp, Tensor } from '../../src/node.js'
+import { registerOp as registerSimple } from '../../src/own-ops.js'
 import { expectRejects } from '../support/expect-error.js'
 
 const x = new Tensor('float32', Float32Array.of(1, -2, 3), [3])
@@ -111,6 +112,24 @@ describe("a user's compute is held to its infer", () => {
       }),
     )
     expect(Array.from((await run(modelOf('Shape'))).data as Float32Array)).toEqual([-2, -3, -4])
+  })
+})
+
+describe("what a user's infer returns", () => {
+  const wrong: [string, RegExp, () => unknown][] = [
+    ['nothing', /infer must return a list/, () => undefined],
+    ['a promise', /infer must return a list/, () => Promise.resolve([])],
+    ['a list of nothing', /output 0/, () => [undefined]],
+    ['no dims', /output 0/, () => [{ type: 'float32' }]],
+    ['an unknown type', /output 0/, () => [{ type: 'float', dims: [3] }]],
+    ['the name of a property of every object', /output 0/, () => [{ type: 'constructor', dims: [3] }]],
+  ] // prettier-ignore
+
+  test.each(wrong)('%s is refused by name', async (what, message, infer) => {
+    const name = `Infer_${what.replaceAll(' ', '_')}`
+    registerSimple({ name, domain: 'test', inputs: 1, infer: infer as () => [], compute: ([t]) => [t] })
+    const error = await expectRejects('E_TENSOR', async () => run(modelOf(name)), message)
+    expect(error).toMatchObject({ op: name, node: 'mine' })
   })
 })
 

@@ -118,4 +118,21 @@ describe('operators of a user', () => {
     expectError('E_UNSUPPORTED', run, /Opaque has no gradient/)
     x.dispose()
   })
+
+  const wrong: [string, 'E_TENSOR' | 'E_VALUE' | 'E_UNSUPPORTED', RegExp, () => unknown][] = [
+    ['nothing', 'E_TENSOR', /gradient must return a list/, () => undefined],
+    ['a promise', 'E_TENSOR', /gradient must return a list/, () => Promise.resolve([])],
+    ['a list of something else', 'E_TENSOR', /the gradient by input 0 is not one/, () => [values]],
+    ['a list of nothing', 'E_UNSUPPORTED', /the gradient by input 0 is not defined/, () => []],
+    ['a throw', 'E_VALUE', /threw TypeError: no such thing/, () => { throw new TypeError('no such thing') }],
+    ['a throw of a string', 'E_VALUE', /threw oh/, () => { throw 'oh' as unknown as Error }],
+  ] // prettier-ignore
+
+  test.each(wrong)('whose gradient is %s are refused by name', (what, code, message, gradient) => {
+    const name = `Gradient_${what.replaceAll(' ', '_')}`
+    const compute = ([x]: readonly Tensor[]) => [x]
+    registerOp({ name, domain: 'com.example', infer: ([x]) => [x], compute, gradient: gradient as () => [] })
+    const error = expectError(code, () => gradientOf((x) => F.op(`com.example::${name}`, [x])[0]), message)
+    expect(error.op).toBe(name)
+  })
 })
