@@ -84,7 +84,9 @@ function noNegativeAxes(node: WrittenNode, around: Surroundings, opset: number):
     if (!axes.some((axis) => axis < 0)) continue
     const rank = around.rank(node.inputs[0])
     if (rank === undefined) cannot(opset, `${name} counts from the end of a tensor of unknown rank`)
-    const count = node.type === 'Unsqueeze' ? rank + axes.length : rank
+    // These two count the axes of their output.
+    const more = node.type === 'Unsqueeze' ? axes.length : node.type === 'OneHot' ? 1 : 0
+    const count = rank + more
     const positive = axes.map((axis) => (axis < 0 ? axis + count : axis))
     node.attributes.set(name, { kind: given.kind, value: given.kind === 'ints' ? positive : positive[0] })
   }

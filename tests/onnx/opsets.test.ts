@@ -17,6 +17,10 @@ const ints = (g: GraphBuilder, ...values: number[]) =>
   g.constant(`ints_${counter++}`, hostFrom('int64', [values.length], values))
 const one = (g: GraphBuilder, value: number) => g.constant(`one_${counter++}`, hostFrom('float32', [], [value]))
 let counter = 0
+const oneHot = (g: GraphBuilder, x: Value, attributes: { axis?: number }) => {
+  const values = g.constant(`values_${counter++}`, hostFrom('float32', [2], [-1, 2]))
+  return g.op('OneHot', [g.op('ArgMax', [x], { axis: -1, keepdims: 0 }), ints(g, 5), values], attributes)
+}
 
 /** Every operator whose form has changed since set 7, on a float32[2,3,4,4]; `from` is the oldest set that can say it. */
 const forms: [name: string, from: number, build: Build][] = [
@@ -43,6 +47,8 @@ const forms: [name: string, from: number, build: Build][] = [
   ['Concat', 7, (g, x) => g.op('Concat', [x, x], { axis: -1 })],
   ['Flatten', 7, (g, x) => g.op('Flatten', [x], { axis: -1 })],
   ['ArgMax', 7, (g, x) => g.op('Cast', [g.op('ArgMax', [x], { axis: -1 })], { to: 'float32' })],
+  ['OneHot, last axis', 9, (g, x) => oneHot(g, x, {})],
+  ['OneHot, from the end', 9, (g, x) => oneHot(g, x, { axis: -2 })],
   ['Gemm without C', 7, (g, x) => g.op('Gemm', [g.op('Flatten', [x]), g.constant('w', weights([48, 5]))])],
   ['Constant of a number', 7, (g, x) => g.op('Mul', [x, g.op('Constant', [], { value_float: 2.5 })])],
   ['Resize', 10, (g, x) => g.op('Resize', [x, undefined, g.constant('scales', hostFrom('float32', [4], [1, 1, 2, 2]))], { coordinate_transformation_mode: 'asymmetric', nearest_mode: 'floor' })],
