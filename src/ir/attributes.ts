@@ -104,7 +104,8 @@ export function parseAttributes<S extends AttributeSchema>(schema: S, raw: RawAt
   for (const name of raw.keys()) {
     if (Object.hasOwn(schema, name)) continue
     // Tools leave notes of their own under such names; ONNX's checker, and so onnxruntime, passes over them.
-    if (!name.startsWith('__')) throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" is not known`)
+    // As onnxruntime does; but for the name that would be the prototype of an object.
+    if (!name.startsWith('__') || name === '__proto__') throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" is not known`)
     log('warning', `the attribute "${name}" is ignored`)
   }
   for (const [name, spec] of Object.entries(schema)) {
