@@ -34,6 +34,8 @@ export interface NodeRun {
   readonly limit?: number
   /** Whether the batch must not change the bits of an example. */
   readonly perExample?: boolean
+  /** Receives the names of the kernels that ran, in order. */
+  readonly kernels?: string[]
 }
 
 /** The kind of an attribute that only older operator sets have. */
@@ -108,7 +110,7 @@ export async function runNode(run: NodeRun): Promise<HostTensor[]> {
     perExample: run.perExample,
   }
   const program = new Program(graph, context, new WeightStore(context), options)
-  const results = await program.run(feeds)
+  const results = await program.run(feeds, { profile: run.kernels && (({ kernel }) => run.kernels?.push(kernel)) })
   // A second run must find everything as the first did.
   const again = await program.run(feeds)
   for (const [value, result] of results) {

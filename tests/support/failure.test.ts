@@ -1,0 +1,67 @@
+import { expect, test } from 'vitest'
+import { f32, type Case } from '../ops/case.js'
+import { checkCase, compareTensor } from './check-case.js'
+import { commandFor, coordinatesOf } from './failure.js'
+import { runNode } from './run-node.js'
+
+const message = async (run: () => void | Promise<void>): Promise<string> => {
+  try {
+    await run()
+  } catch (error) {
+    return (error as Error).message
+  }
+  throw new Error('nothing failed')
+}
+
+test('a tensor that differs: the worst element, how many and where', async () => {
+  const expected = { shape: [2, 3, 4], data: Array.from({ length: 24 }, (_, i) => i) }
+  const data = Float32Array.from(expected.data)
+  data[5] = 6
+  data[17] = -3
+  const place = { what: 'Op a case: output 0', build: 'simd', kernels: ['direct/taps', 'add_f32'], command: 'npm test' }
+  const said = await message(() => compareTensor({ dtype: 'float32', shape: [2, 3, 4], data }, expected, {}, place))
+  expect(
+    said
+      .split('\n')
+      .map((line) => line.trim())
+      .slice(0, 6),
+  ).toEqual([
+    'Op a case: output 0',
+    'build simd',
+    'kernels direct/taps, add_f32',
+    'again: npm test',
+    'worst at [1, 1, 1] of [2,3,4]: got -3, expected 17',
+    'wrong: 2 of 24, within [0..1, 1, 1]',
+  ])
+})
+
+test('NaN is worse than any number', async () => {
+  const actual = { dtype: 'float32', shape: [3], data: Float32Array.of(1e30, NaN, 3) } as const
+  expect(await message(() => compareTensor(actual, { shape: [3], data: [1, 2, 3] }))).toContain('got NaN, expected 2')
+})
+
+test('an operator case says what ran, and how to run it again', async () => {
+  const wrong: Case = {
+    name: 'planted (1)',
+    op: 'Relu',
+    inputs: [f32([2, 3], { values: [1, 2, 3, 4, 5, 6] })],
+    reference: () => [{ shape: [2, 3], data: [1, 2, 3, 4, 7, 6] }],
+  }
+  const said = await message(() => checkCase(wrong, 'simd'))
+  const kernels: string[] = []
+  const inputs = [{ dtype: 'float32', shape: [2, 3], data: Float32Array.of(1, 2, 3, 4, 5, 6) } as const]
+  await runNode({ op: 'Relu', inputs, kernels })
+  expect(kernels.length).toBeGreaterThan(0)
+  expect(said).toContain('Relu planted (1): output 0')
+  expect(said).toContain('build simd')
+  expect(said).toContain(`kernels ${kernels.join(', ')}`)
+  expect(said).toContain('worst at [1, 1] of [2,3]: got 5, expected 7')
+  expect(said).toContain('wrong: 1 of 6, within [1, 1]')
+  expect(said).toContain("npx vitest run tests/ops/ops.test.ts -t 'Relu simd planted \\(1\\)'")
+})
+
+test('coordinates, and a name with a quotation mark in a command', () => {
+  expect(coordinatesOf(23, [2, 3, 4])).toEqual([1, 2, 3])
+  expect(coordinatesOf(0, [])).toEqual([])
+  expect(commandFor('a.test.ts', "it's [1]")).toBe("npx vitest run a.test.ts -t 'it'\\''s \\[1\\]'")
+})
