@@ -24,7 +24,8 @@ export function fusedSizes(q: Shape, k: Shape, v: Shape): Sizes {
     )
   }
   const lead = broadcastShapes(broadcastShapes(q.slice(0, -2), k.slice(0, -2)), v.slice(0, -2))
-  return { lead, queries: q.at(-2)!, size: q.at(-1)!, keys: k.at(-1)!, valueSize: v.at(-1)! }
+  const [queries, size] = q.slice(-2)
+  return { lead, queries, size, keys: k[k.length - 1], valueSize: v[v.length - 1] }
 }
 
 /**

@@ -2,10 +2,10 @@ import { ATTENTION_DROPPED, ATTENTION_KEPT } from '../../../assembly/abi/codes.j
 import { LanewiseError } from '../../core/errors.js'
 import { sizeOf } from '../../core/shape.js'
 import { attentionTable, headsOf, headsWithin, maskOf, type AttentionEmission } from './attention-emit.js'
-import { Attention, keysReached, sizesOf } from './attention.js'
+import { Attention, attentionAttributes, attentionLayout, attentionTypes, keysReached, sizesOf } from './attention.js'
 import { float, required } from '../../ir/attributes.js'
 import type { AttributesOfOp, Gradient, GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
-import type { Address, OpDefinition, Operand } from '../../ir/op.js'
+import { defineOp, type Address, type Operand } from '../../ir/op.js'
 
 type AttentionAttributes = AttributesOfOp<typeof Attention>
 
@@ -112,20 +112,20 @@ type DroppingAttributes = AttentionAttributes & { readonly dropout: number }
  * ONNX's Attention with a share of the probabilities dropped: an operator of training alone. The choice is RandomDropout's over the probabilities
  * [batch, heads, queries, keys].
  */
-export const RandomAttention: OpDefinition<DroppingAttributes> = {
+export const RandomAttention = defineOp({
   name: 'Attention',
   domain: 'lanewise.train',
   arity: [3, 4],
-  attributes: { ...Attention.attributes, dropout: required(float()) },
+  attributes: { ...attentionAttributes, dropout: required(float()) },
   infer(c) {
     const { dropout } = c.attributes
     if (!(dropout >= 0 && dropout < 1))
       throw new LanewiseError('E_VALUE', `the share to drop must be in [0, 1), got ${dropout}`)
-    return Attention.infer!(c).slice(0, 1)
+    return attentionTypes(c.attributes, c.inputs).slice(0, 1)
   },
-  layout: Attention.layout,
+  layout: attentionLayout,
   random: true,
-}
+})
 
 /** The mask is not kept: it follows from the seed. */
 export const RandomAttentionGradient: Gradient<DroppingAttributes> = {

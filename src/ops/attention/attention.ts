@@ -1,5 +1,5 @@
 import { LanewiseError } from '../../core/errors.js'
-import type { Layout, LayoutQuery } from '../../core/layout.js'
+import type { Layout, LayoutOperand, LayoutQuery } from '../../core/layout.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
 import { broadcastShapes, formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { emitAttention, emitJoined, headsOf, headsWithin, maskOf } from './attention-emit.js'
@@ -7,7 +7,7 @@ import { attend, headsFirst, headsLast, joined, type ScoreStage } from './attent
 import { float, int } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
 import { broadcastOffsets } from '../matmul/scalar-linear.js'
-import { defineOp, type TensorType } from '../../ir/op.js'
+import { defineOp, requiredInput, type TensorType } from '../../ir/op.js'
 
 /** How many heads the last axis holds, where heads are not an axis. */
 export interface Heads {
@@ -31,30 +31,31 @@ export interface Sizes {
 
 /** @throws LanewiseError `E_SHAPE` or `E_VALUE` if the operands do not fit each other. */
 export function sizesOf(attributes: Heads, inputs: readonly (TensorType | undefined)[]): Sizes {
-  const [q, k, v, , pastKey, pastValue] = inputs.map((input) => input?.shape)
-  const rank = q!.length
-  if ((rank !== 3 && rank !== 4) || k!.length !== rank || v!.length !== rank) {
+  const [q, k, v] = [0, 1, 2].map((i) => requiredInput(inputs, i).shape)
+  const [pastKey, pastValue] = [4, 5].map((i) => inputs[i]?.shape)
+  const rank = q.length
+  if ((rank !== 3 && rank !== 4) || k.length !== rank || v.length !== rank) {
     throw new LanewiseError(
       'E_SHAPE',
-      `queries, keys and values must have three or four axes, got ${[q!, k!, v!].map(formatShape).join(', ')}`,
+      `queries, keys and values must have three or four axes, got ${[q, k, v].map(formatShape).join(', ')}`,
     )
   }
   const split = rank === 4
-  const heads = split ? q![1] : attributes.q_num_heads
-  const kvHeads = split ? k![1] : attributes.kv_num_heads
+  const heads = split ? q[1] : attributes.q_num_heads
+  const kvHeads = split ? k[1] : attributes.kv_num_heads
   if (!heads || !kvHeads || heads < 0 || kvHeads < 0 || heads % kvHeads !== 0) {
     throw new LanewiseError('E_VALUE', `${heads} heads of queries cannot share ${kvHeads} heads of keys`)
   }
-  const [queries, length] = split ? [q![2], k![2]] : [q![1], k![1]]
-  const size = split ? q![3] : q![2] / heads
-  const valueSize = split ? v![3] : v![2] / kvHeads
+  const [queries, length] = split ? [q[2], k[2]] : [q[1], k[1]]
+  const size = split ? q[3] : q[2] / heads
+  const valueSize = split ? v[3] : v[2] / kvHeads
   const past = pastKey ? pastKey[2] : 0
-  const batch = q![0]
+  const batch = q[0]
   const fits =
     Number.isInteger(size) &&
     Number.isInteger(valueSize) &&
-    same(k!, split ? [batch, kvHeads, length, size] : [batch, length, kvHeads * size]) &&
-    same(v!, split ? [batch, kvHeads, length, valueSize] : [batch, length, kvHeads * valueSize]) &&
+    same(k, split ? [batch, kvHeads, length, size] : [batch, length, kvHeads * size]) &&
+    same(v, split ? [batch, kvHeads, length, valueSize] : [batch, length, kvHeads * valueSize]) &&
     (!pastKey || same(pastKey, [batch, kvHeads, past, size])) &&
     (!pastValue || same(pastValue, [batch, kvHeads, past, valueSize])) &&
     !pastKey === !pastValue
@@ -73,9 +74,13 @@ function maskMisfit(mask: Shape, scores: Shape): never {
   throw new LanewiseError('E_SHAPE', `a mask of shape ${formatShape(mask)} does not fit scores ${formatShape(scores)}`)
 }
 
-/** Queries, keys and values as they lie, and the result like the queries, if elements of a vector are neighbours there. */
-export function attentionLayout(inputs: LayoutQuery<unknown>['inputs']): Layout {
-  const order = inputs[0]!.order
+/** With four axes queries, keys and values as they lie, and the result like the queries, if elements of a vector are neighbours there. */
+export function attentionLayout({
+  inputs,
+  outputs,
+}: LayoutQuery<unknown, readonly [LayoutOperand, ...(LayoutOperand | undefined)[]]>): Layout {
+  if (outputs[0].length !== 4) return { inputs: [], outputs: [] }
+  const { order } = inputs[0]
   return {
     inputs: inputs.slice(0, 3).map((input) => input?.order),
     outputs: [order.at(-1) === order.length - 1 ? order : undefined],
@@ -113,13 +118,14 @@ function maskRows(
   }
   const offsets = broadcastOffsets(lead, rows)
   const step = width === 1 ? 0 : 1
-  const allowed = mask.dtype === 'bool' ? (mask.data as Uint8Array) : undefined
-  const values = allowed ? undefined : floatsOf(mask)
+  const forbids = mask.dtype === 'bool'
+  const values = forbids ? (mask.data as Uint8Array) : floatsOf(mask)
   return (b, h, i, row) => {
     const from = offsets[(b * heads + h) * queries + i] * width
     for (let j = 0; j < reach; j++) {
-      if (values) row[j] += values[from + j * step]
-      else if (allowed![from + j * step] === 0) row[j] = -Infinity
+      const value = values[from + j * step]
+      if (!forbids) row[j] += value
+      else if (value === 0) row[j] = -Infinity
     }
     row.fill(-Infinity, reach)
   }
@@ -131,38 +137,43 @@ export function keysReached(mask: TensorType | undefined, keys: number): number 
   return width === 1 ? keys : Math.min(keys, width)
 }
 
+/** Y, the present keys and values, and the scores. */
+export function attentionTypes(attributes: Heads, inputs: readonly (TensorType | undefined)[]): readonly TensorType[] {
+  const { batch, heads, kvHeads, queries, length, past, size, valueSize, split } = sizesOf(attributes, inputs)
+  const { dtype } = requiredInput(inputs, 0)
+  const total = past + length
+  return [
+    { dtype, shape: split ? [batch, heads, queries, valueSize] : [batch, queries, heads * valueSize] },
+    { dtype, shape: [batch, kvHeads, total, size] },
+    { dtype: requiredInput(inputs, 2).dtype, shape: [batch, kvHeads, total, valueSize] },
+    { dtype, shape: [batch, heads, queries, total] },
+  ]
+}
+
+export const attentionAttributes = {
+  is_causal: int(0),
+  kv_num_heads: int(),
+  q_num_heads: int(),
+  qk_matmul_output_mode: int(0),
+  scale: float(),
+  softcap: float(0),
+  softmax_precision: int(),
+}
+
 /** Opset 23 and 24. */
 export const Attention = defineOp({
   name: 'Attention',
   since: 23,
   arity: [3, 7],
-  attributes: {
-    is_causal: int(0),
-    kv_num_heads: int(),
-    q_num_heads: int(),
-    qk_matmul_output_mode: int(0),
-    scale: float(),
-    softcap: float(0),
-    softmax_precision: int(),
-  },
-  infer({ attributes, inputs }) {
-    const { batch, heads, kvHeads, queries, length, past, size, valueSize, split } = sizesOf(attributes, inputs)
-    const { dtype } = inputs[0]
-    const total = past + length
-    return [
-      { dtype, shape: split ? [batch, heads, queries, valueSize] : [batch, queries, heads * valueSize] },
-      { dtype, shape: [batch, kvHeads, total, size] },
-      { dtype: inputs[2].dtype, shape: [batch, kvHeads, total, valueSize] },
-      { dtype, shape: [batch, heads, queries, total] },
-    ]
-  },
+  attributes: attentionAttributes,
+  infer: ({ attributes, inputs }) => attentionTypes(attributes, inputs),
   // The kernel keeps no scores.
   kernel: (types, _, wanted) =>
     !wanted[3] &&
     types.every(
       (type, i) => type === undefined || type === (i === 6 ? 'int64' : 'float32') || (i === 3 && type === 'bool'),
     ),
-  layout: ({ inputs, outputs }) => (outputs[0].length === 4 ? attentionLayout(inputs) : { inputs: [], outputs: [] }),
+  layout: attentionLayout,
   emit(e) {
     const { attributes } = e
     const { batch, heads, kvHeads, queries, length, past, size, valueSize, split } = sizesOf(attributes, e.inputs)
@@ -177,7 +188,7 @@ export const Attention = defineOp({
     }
     const mask = e.inputs[3]
     const keys = keysReached(mask, past + length)
-    if (mask && mask.shape.at(-1)! > past + length) maskMisfit(mask.shape, [batch, heads, queries, keys])
+    if (mask && mask.shape[mask.shape.length - 1] > past + length) maskMisfit(mask.shape, [batch, heads, queries, keys])
     const valid = e.inputs[6]
     let ends
     if (valid) {
@@ -211,7 +222,7 @@ export const Attention = defineOp({
     const stage = attributes.qk_matmul_output_mode
     if (!(stage >= 0 && stage <= 3))
       throw new LanewiseError('E_VALUE', `qk_matmul_output_mode ${stage} is outside [0, 3]`)
-    const [q, k, v] = [0, 1, 2].map((i) => floatsOf(inputs[i]!))
+    const [q, k, v] = [inputs[0], inputs[1], inputs[2]].map(floatsOf)
     const [pastKey, pastValue] = [4, 5].map((i) => inputs[i] && floatsOf(inputs[i]))
     const view = split ? headsFirst : headsLast
     const allKeys = joined(pastKey, past, view(k, kvHeads, length, size), batch, kvHeads, length, size)

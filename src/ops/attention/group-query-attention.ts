@@ -7,7 +7,7 @@ import { attend, headsFirst, headsLast, type HeadView } from './attention-scalar
 import { float, int, required, string } from '../../ir/attributes.js'
 import { attentionBias, like, misfit, together } from './microsoft-attention.js'
 import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
-import { defineOp, plus, type Address, type Emitter, type TensorType } from '../../ir/op.js'
+import { defineOp, plus, requiredInput, type Address, type Emitter, type TensorType } from '../../ir/op.js'
 import { checkPositions, rotate } from './rotary-embedding.js'
 
 interface GroupHeads {
@@ -19,8 +19,9 @@ function groupSizes(
   { num_heads: heads, kv_num_heads: kvHeads }: GroupHeads,
   inputs: readonly (TensorType | undefined)[],
 ) {
-  const [q, k, v, pastKey, pastValue, lengths, , , , , , sinks] = inputs
-  const { shape } = q!
+  const [, k, v, pastKey, pastValue, , , , , , , sinks] = inputs
+  const { shape } = requiredInput(inputs, 0)
+  const lengths = requiredInput(inputs, 5)
   const [batch, queries, width] = shape
   const packed = !k
   const size = packed ? width / (heads + 2 * kvHeads) : width / heads
@@ -34,13 +35,14 @@ function groupSizes(
     (packed || (k.shape.join() === rest && v?.shape.join() === rest))
   if (!fits) throw misfit(`${heads} and ${kvHeads} heads for queries`, shape)
   if (!pastKey !== !pastValue) throw new LanewiseError('E_GRAPH', 'past keys and past values come together')
+  const capacity = pastKey ? pastKey.shape[2] : 0
   for (const past of [pastKey, pastValue]) {
-    if (past && past.shape.join() !== [batch, kvHeads, pastKey!.shape[2], size].join())
+    if (past && past.shape.join() !== [batch, kvHeads, capacity, size].join())
       throw misfit('past keys or values', past.shape)
   }
   if (sinks && sinks.shape.join() !== String(heads)) throw misfit('head_sink', sinks.shape)
-  if (lengths!.shape.length > 2 || sizeOf(lengths!.shape) !== batch) throw misfit('seqlens_k', lengths!.shape)
-  return { batch, queries, size, packed, capacity: pastKey ? pastKey.shape[2] : 0 }
+  if (lengths.shape.length > 2 || sizeOf(lengths.shape) !== batch) throw misfit('seqlens_k', lengths.shape)
+  return { batch, queries, size, packed, capacity }
 }
 
 /**
@@ -133,7 +135,7 @@ export const GroupQueryAttention = defineOp({
     // Where nobody wants the cache, no room is made behind the keys there are.
     const rows = (e.outputs[1] ?? e.outputs[2])?.shape[2] ?? capacity + queries
     // A bias need not be as wide as a cache that is not full.
-    const width = bias ? Math.min(bias.shape.at(-1)!, rows) : rows
+    const width = bias ? Math.min(bias.shape[bias.shape.length - 1], rows) : rows
     const angles = do_rotary ? rotaryTables(e, size, batch * queries) : undefined
     e.check(lengths, (tensor) => void endsOf(tensor, width, angles?.ids ? undefined : angles?.rows))
     const ends = { at: lengths.at, add: 1 }
@@ -210,7 +212,7 @@ export const GroupQueryAttention = defineOp({
     const { batch, queries, size, packed, capacity } = groupSizes(attributes, inputs)
     // Where nobody wants the cache, no room is made behind the keys there are.
     const keys = outputCount > 1 ? outputs[1].shape[2] : Math.min(outputs[1].shape[2], capacity + queries)
-    const reach = extra ? Math.min(extra.shape.at(-1)!, keys) : keys
+    const reach = extra ? Math.min(extra.shape[extra.shape.length - 1], keys) : keys
     const ends = endsOf(lengths, reach, attributes.do_rotary && !positionIds ? cos?.shape[0] : undefined)
     const all = floatsOf(q).slice()
     const width = packed ? (heads + 2 * kvHeads) * size : heads * size
@@ -222,8 +224,8 @@ export const GroupQueryAttention = defineOp({
       row,
     })
     const qView = part(all, 0, width)
-    const kView = packed ? part(all, heads * size, width) : part(floatsOf(k!).slice(), 0, kvHeads * size)
-    const vView = packed ? part(all, (heads + kvHeads) * size, width) : part(floatsOf(v!), 0, kvHeads * size)
+    const kView = k ? part(floatsOf(k).slice(), 0, kvHeads * size) : part(all, heads * size, width)
+    const vView = k && v ? part(floatsOf(v), 0, kvHeads * size) : part(all, (heads + kvHeads) * size, width)
     // A first prompt may be shorter than its row; a later one stands behind what is cached.
     const first = (b: number) => Math.max(ends[b] - queries, 0)
     if (attributes.do_rotary) {

@@ -90,9 +90,11 @@ export const LinearAttention = defineOp({
     const delta = rule.endsWith('delta')
     if ((gated && !decay) || (delta && !beta))
       throw new LanewiseError('E_GRAPH', `update_rule "${rule}" needs ${gated && !decay ? 'decay' : 'beta'}`)
-    const decayWidth = gated ? width(decay!.shape, batch, length, [kvHeads, kvHeads * size], 'decay') : 0
-    const betaWidth = delta ? width(beta!.shape, batch, length, [kvHeads, 1], 'beta') : 0
-    const [queries, keys, values, decays, betas] = [q, k, v, decay, beta].map((tensor) => tensor && floatsOf(tensor))
+    const decayWidth = gated && decay ? width(decay.shape, batch, length, [kvHeads, kvHeads * size], 'decay') : 0
+    const betaWidth = delta && beta ? width(beta.shape, batch, length, [kvHeads, 1], 'beta') : 0
+    const [queries, keys, values] = [q, k, v].map(floatsOf)
+    const decays = gated && decay && floatsOf(decay)
+    const betas = delta && beta && floatsOf(beta)
     const state = past ? Float64Array.from(floatsOf(past)) : new Float64Array(batch * kvHeads * size * valueSize)
     const result = new Float64Array(batch * length * heads * valueSize)
     const scale = attributes.scale || 1 / Math.sqrt(size)
@@ -103,26 +105,26 @@ export const LinearAttention = defineOp({
         for (let h = 0; h < kvHeads; h++) {
           const s = (b * kvHeads + h) * size * valueSize
           const kAt = (row * kvHeads + h) * size
-          for (let c = 0; gated && c < size; c++) {
-            const factor = exp(decays![decayWidth === kvHeads ? row * kvHeads + h : kAt + c])
+          for (let c = 0; decays && c < size; c++) {
+            const factor = exp(decays[decayWidth === kvHeads ? row * kvHeads + h : kAt + c])
             for (let d = 0; d < valueSize; d++) state[s + c * valueSize + d] *= factor
           }
           for (let d = 0; d < valueSize; d++) {
-            let target = values![(row * kvHeads + h) * valueSize + d]
-            if (delta) {
-              for (let c = 0; c < size; c++) target -= state[s + c * valueSize + d] * keys![kAt + c]
-              target *= betas![betaWidth === 1 ? row : row * kvHeads + h]
+            let target = values[(row * kvHeads + h) * valueSize + d]
+            if (betas) {
+              for (let c = 0; c < size; c++) target -= state[s + c * valueSize + d] * keys[kAt + c]
+              target *= betas[betaWidth === 1 ? row : row * kvHeads + h]
             }
             write[d] = target
           }
           for (let c = 0; c < size; c++)
-            for (let d = 0; d < valueSize; d++) state[s + c * valueSize + d] += keys![kAt + c] * write[d]
+            for (let d = 0; d < valueSize; d++) state[s + c * valueSize + d] += keys[kAt + c] * write[d]
         }
         for (let h = 0; h < heads; h++) {
           const s = (b * kvHeads + Math.floor((h * kvHeads) / heads)) * size * valueSize
           for (let d = 0; d < valueSize; d++) {
             let sum = 0
-            for (let c = 0; c < size; c++) sum += queries![(row * heads + h) * size + c] * state[s + c * valueSize + d]
+            for (let c = 0; c < size; c++) sum += queries[(row * heads + h) * size + c] * state[s + c * valueSize + d]
             result[(row * heads + h) * valueSize + d] = scale * sum
           }
         }
@@ -173,17 +175,18 @@ export const CausalConvWithState = defineOp({
     const [batch, channels, length] = y.shape
     const before = state.shape[2]
     const total = before + length
-    const [values, weights, biases, pasts] = [x, w, bias, past].map((tensor) => tensor && floatsOf(tensor))
+    const [values, weights] = [x, w].map(floatsOf)
+    const [biases, pasts] = [bias, past].map((tensor) => tensor && floatsOf(tensor))
     const result = new Float64Array(batch * channels * length)
     const last = new Float64Array(batch * channels * before)
     const line = new Float64Array(total)
     for (let row = 0; row < batch * channels; row++) {
       const channel = row % channels
       if (pasts) line.set(pasts.subarray(row * before, (row + 1) * before))
-      line.set(values!.subarray(row * length, (row + 1) * length), before)
+      line.set(values.subarray(row * length, (row + 1) * length), before)
       for (let t = 0; t < length; t++) {
         let sum = biases ? biases[channel] : 0
-        for (let k = 0; k <= before; k++) sum += line[t + k] * weights![channel * (before + 1) + k]
+        for (let k = 0; k <= before; k++) sum += line[t + k] * weights[channel * (before + 1) + k]
         result[row * length + t] = activation === 'none' ? sum : sum * sigmoid(sum)
       }
       last.set(line.subarray(length), row * before)

@@ -20,7 +20,15 @@ import { float, int, ints, required } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
 import { broadcastOffsets, matmul } from '../matmul/scalar-linear.js'
 import { emitProjection } from '../matmul/matmul.js'
-import { defineOp, plus, type Address, type Emitter, type Operand, type TensorType } from '../../ir/op.js'
+import {
+  defineOp,
+  plus,
+  requiredInput,
+  type Address,
+  type Emitter,
+  type Operand,
+  type TensorType,
+} from '../../ir/op.js'
 
 const domain = 'com.microsoft'
 
@@ -154,6 +162,11 @@ export function usedRows(past: HostTensor, length: number, room: number): number
   })
 }
 
+/** How many keys a mask of rows tells of. */
+export function maskWidth(mask: Operand | undefined): number | undefined {
+  return mask && mask.shape.length > 1 ? mask.shape[mask.shape.length - 1] : undefined
+}
+
 /** The same as a kernel reads it, checked: the number for every example, and how many keys it is with the new ones. */
 export function emitUsed(
   e: Emitter<unknown>,
@@ -221,23 +234,25 @@ function attentionSizes(
     readonly qkv_hidden_sizes: readonly number[] | undefined
     readonly past_present_share_buffer: number
   },
-  [x, w, bias, , past, , used]: readonly (TensorType | undefined)[],
+  inputs: readonly (TensorType | undefined)[],
 ): Sizes & { readonly widths: readonly number[] } {
+  const [x, w] = [requiredInput(inputs, 0), requiredInput(inputs, 1)]
+  const [, , bias, , past, , used] = inputs
   if (share && !(past && used))
     throw new LanewiseError('E_GRAPH', 'past_present_share_buffer needs a past and past_sequence_length')
   if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
-  const [batch, queries, input] = x!.shape
-  const widths = hidden ?? new Array<number>(3).fill(w!.shape[1] / 3)
+  const [batch, queries, input] = x.shape
+  const widths = hidden ?? new Array<number>(3).fill(w.shape[1] / 3)
   const total = widths.reduce((a, b) => a + b, 0)
   const fits =
-    x!.shape.length === 3 &&
-    w!.shape.join() === [input, total].join() &&
+    x.shape.length === 3 &&
+    w.shape.join() === [input, total].join() &&
     widths.length === 3 &&
     widths[0] === widths[1] &&
     heads > 0 &&
     widths.every((width) => Number.isInteger(width) && width % heads === 0) &&
     (!bias || sizeOf(bias.shape) === total)
-  if (!fits) throw misfit(`weights ${formatShape(w!.shape)} for ${heads} heads and an input`, x!.shape)
+  if (!fits) throw misfit(`weights ${formatShape(w.shape)} for ${heads} heads and an input`, x.shape)
   const size = widths[0] / heads
   if (
     past &&
@@ -298,12 +313,9 @@ export const ContribAttention = defineOp({
       strides: [queries * total, width, total, 1],
     })
     const reach = shared
-      ? Math.min(
-          past,
-          ...[mask, extra].map((operand) => (operand && operand.shape.length > 1 ? operand.shape.at(-1)! : past)),
-        )
+      ? Math.min(past, ...[mask, extra].map((operand) => maskWidth(operand) ?? past))
       : past + queries
-    const ends = shared && emitUsed(e, used!, batch, queries, reach)
+    const ends = shared && used && emitUsed(e, used, batch, queries, reach)
     const rows = shared ? past : past + queries
     const half = batch * heads * rows * size * 4
     const present =
@@ -320,8 +332,9 @@ export const ContribAttention = defineOp({
       const to = present ? plus(present, which * half) : e.scratch(half)
       const before = pastOperand && plus(pastOperand.at, which * batch * heads * past * size * 4)
       const strides = [heads * past * size, past * size, size, 1] as const
-      if (!ends) return emitJoined(e, before && { at: before, strides }, next, to, [batch, heads, past, queries, width])
-      return emitBuffered(e, before!, next, to, ends, [batch, heads, past, queries, size])
+      return ends && before
+        ? emitBuffered(e, before, next, to, ends, [batch, heads, past, queries, size])
+        : emitJoined(e, before && { at: before, strides }, next, to, [batch, heads, past, queries, width])
     }
     emitAttention(e, {
       batch,
@@ -345,7 +358,7 @@ export const ContribAttention = defineOp({
     const [x, w, bias, mask, pastTensor, extra, usedTensor] = inputs
     const { batch, queries, past: room, shared, size, valueSize, widths } = attentionSizes(attributes, inputs)
     const heads = attributes.num_heads
-    const past = shared ? usedRows(usedTensor!, queries, room) : room
+    const past = shared && usedTensor ? usedRows(usedTensor, queries, room) : room
     const rows = shared ? room : past + queries
     const keys = past + queries
     const projected = matmul({ shape: x.shape, data: floatsOf(x) }, { shape: w.shape, data: floatsOf(w) }).data

@@ -15,13 +15,14 @@ import {
   emitUsed,
   like,
   maskBias,
+  maskWidth,
   misfit,
   together,
   usedRows,
   type Sizes,
 } from './microsoft-attention.js'
 import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
-import { defineOp, plus, type Operand, type TensorType } from '../../ir/op.js'
+import { defineOp, plus, requiredInput, type Operand, type TensorType } from '../../ir/op.js'
 
 const domain = 'com.microsoft'
 
@@ -55,11 +56,9 @@ function multiHeadSizes(heads: number, inputs: readonly (TensorType | undefined)
   return { ...sizes, shared: pastKey !== undefined && used !== undefined }
 }
 
-function multiHeadForm(
-  heads: number,
-  [q, k, v, , , , pastKey]: readonly (TensorType | undefined)[],
-): Omit<MultiHeadShapes, 'shared'> {
-  const shape = q!.shape
+function multiHeadForm(heads: number, inputs: readonly (TensorType | undefined)[]): Omit<MultiHeadShapes, 'shared'> {
+  const { shape } = requiredInput(inputs, 0)
+  const [, k, v, , , , pastKey] = inputs
   const [batch, queries] = shape
   const past = pastKey ? pastKey.shape[2] : 0
   if (shape.length === 5 && !k && !v) {
@@ -101,11 +100,12 @@ function multiHeadForm(
 function unpacked(heads: number, inputs: readonly (HostTensor | undefined)[]): Packed {
   const sizes = multiHeadSizes(heads, inputs)
   const { batch, queries, length, size, valueSize, form } = sizes
-  const [q, k, v] = inputs.map((tensor, i) => (tensor && i < 3 ? floatsOf(tensor).slice() : undefined))
+  const floats = (index: number) => floatsOf(requiredInput(inputs, index)).slice()
+  const q = floats(0)
   let views: [HeadView, HeadView, HeadView]
   if (form === 'qkv') {
     const view = (part: number): HeadView => ({
-      data: q!,
+      data: q,
       offset: part * size,
       batch: queries * heads * 3 * size,
       head: 3 * size,
@@ -114,7 +114,7 @@ function unpacked(heads: number, inputs: readonly (HostTensor | undefined)[]): P
     views = [view(0), view(1), view(2)]
   } else if (form === 'rows') {
     const view = (part: number): HeadView => ({
-      data: q!,
+      data: q,
       offset: part * heads * size,
       batch: queries * heads * 3 * size,
       head: size,
@@ -122,21 +122,26 @@ function unpacked(heads: number, inputs: readonly (HostTensor | undefined)[]): P
     })
     views = [view(0), view(1), view(2)]
   } else if (form === 'kv') {
+    const data = floats(1)
     const view = (part: number): HeadView => ({
-      data: k!,
+      data,
       offset: part * size,
       batch: length * heads * 2 * size,
       head: 2 * size,
       row: heads * 2 * size,
     })
-    views = [headsLast(q!, heads, queries, size), view(0), view(1)]
+    views = [headsLast(q, heads, queries, size), view(0), view(1)]
   } else {
     const make = form === 'heads' ? headsFirst : headsLast
-    views = [headsLast(q!, heads, queries, size), make(k!, heads, length, size), make(v!, heads, length, valueSize)]
+    views = [
+      headsLast(q, heads, queries, size),
+      make(floats(1), heads, length, size),
+      make(floats(2), heads, length, valueSize),
+    ]
   }
-  const bias = inputs[3] && floatsOf(inputs[3])
-  if (bias) {
-    if (bias.length !== heads * (2 * size + valueSize)) throw misfit('a bias', inputs[3]!.shape)
+  if (inputs[3]) {
+    const bias = floatsOf(inputs[3])
+    if (bias.length !== heads * (2 * size + valueSize)) throw misfit('a bias', inputs[3].shape)
     const parts = [
       [views[0], 0, queries, size],
       [views[1], heads * size, length, size],
@@ -222,10 +227,10 @@ export const MultiHeadAttention = defineOp({
         headsWithin(biased(1, row), size),
         headsWithin(biased(2, 2 * row), valueSize),
       ]
-    const widths = [mask, extra].map((operand) => (operand && operand.shape.length > 1 ? operand.shape.at(-1)! : past))
+    const widths = [mask, extra].map((operand) => maskWidth(operand) ?? past)
     // Masks need not be as wide as a buffer that is not full.
     const keys = shared ? Math.min(past, ...widths) : past + length
-    const ends = shared ? emitUsed(e, used!, batch, length, keys) : undefined
+    const ends = shared && used ? emitUsed(e, used, batch, length, keys) : undefined
     const all = (given: HeadsAt, output: 1 | 2, width: number): HeadsAt => {
       const before = output === 1 ? pastKey : pastValue
       if (!before && !e.outputs[output]) return given
@@ -235,8 +240,9 @@ export const MultiHeadAttention = defineOp({
         : shared && e.keep(output, 5 + output)
           ? e.overwrite(output, 5 + output).at
           : e.output(output).at
-      if (!ends) return emitJoined(e, before && headsOf(before), given, to, [batch, heads, past, length, width])
-      return emitBuffered(e, before!.at, given, to, ends, [batch, heads, rows, length, width])
+      return ends && before
+        ? emitBuffered(e, before.at, given, to, ends, [batch, heads, rows, length, width])
+        : emitJoined(e, before && headsOf(before), given, to, [batch, heads, past, length, width])
     }
     emitAttention(e, {
       batch,
@@ -259,7 +265,7 @@ export const MultiHeadAttention = defineOp({
   compute({ attributes, inputs, outputs, outputCount }) {
     const heads = attributes.num_heads
     const { batch, queries, length, past: room, shared, size, valueSize, q, k, v } = unpacked(heads, inputs)
-    const past = shared ? usedRows(inputs[8]!, length, room) : room
+    const past = shared && inputs[8] ? usedRows(inputs[8], length, room) : room
     const rows = shared ? room : past + length
     const keys = past + length
     const [pastKey, pastValue] = [6, 7].map((i) => inputs[i] && floatsOf(inputs[i]))

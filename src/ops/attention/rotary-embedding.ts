@@ -1,13 +1,21 @@
 // Rotary position embeddings (Su et al., "RoFormer", 2021): ONNX's and ONNX Runtime's operators, and what GroupQueryAttention has of them.
 import { LanewiseError } from '../../core/errors.js'
-import type { Layout, LayoutQuery } from '../../core/layout.js'
+import type { Layout, LayoutOperand, LayoutQuery } from '../../core/layout.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
 import { formatShape, sameShape } from '../../core/shape.js'
 import { emitPlacedHeads, emitRepeated, headsOf, headsWithin, type HeadsAt, type Rotary } from './attention-emit.js'
 import { headsFirst, headsLast } from './attention-scalar.js'
 import { float, int } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
-import { defineOp, plus, type ComputeContext, type Emitter, type Operand, type TensorType } from '../../ir/op.js'
+import {
+  defineOp,
+  plus,
+  requiredInput,
+  type ComputeContext,
+  type Emitter,
+  type Operand,
+  type TensorType,
+} from '../../ir/op.js'
 
 /** Cosines and sines of a pair of elements, for a position of the sequence. */
 export interface RotaryTables {
@@ -84,7 +92,7 @@ function problemOf(
   const split = shape.length === 4
   if (!split && shape.length !== 3)
     throw new LanewiseError('E_SHAPE', `the input must have three or four axes, got ${formatShape(shape)}`)
-  const width = shape.at(-1)!
+  const width = shape[shape.length - 1]
   const heads = split ? shape[1] : attributes.num_heads || (size ? width / size : 0)
   if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
   const [batch, length] = split ? [shape[0], shape[2]] : shape
@@ -97,11 +105,11 @@ function problemOf(
     )
   }
   const positions = !ids ? 'none' : sameShape(ids.shape, [batch, length]) ? 'each' : 'first'
-  if (positions === 'first' && !(ids!.shape.length <= 1 && ids!.shape.every((extent) => extent === 1))) {
+  if (ids && positions === 'first' && !(ids.shape.length <= 1 && ids.shape.every((extent) => extent === 1))) {
     throw new LanewiseError(
       'E_SHAPE',
-      `positions of shape ${formatShape(ids!.shape)} for ${batch} sequences of ${length}`,
-      { expected: formatShape([batch, length]), actual: formatShape(ids!.shape) },
+      `positions of shape ${formatShape(ids.shape)} for ${batch} sequences of ${length}`,
+      { expected: formatShape([batch, length]), actual: formatShape(ids.shape) },
     )
   }
   const expected = ids ? [cos.shape[0], pairs] : [batch, length, pairs]
@@ -126,8 +134,8 @@ function problemOf(
 }
 
 /** Heads as they lie, if elements of a vector are neighbours there. */
-function layout({ inputs: [x] }: LayoutQuery<unknown>): Layout {
-  const order = x!.order.length === 4 && x!.order[3] === 3 ? x!.order : undefined
+function layout({ inputs: [x] }: LayoutQuery<unknown, readonly [LayoutOperand, ...unknown[]]>): Layout {
+  const order = x.order.length === 4 && x.order[3] === 3 ? x.order : undefined
   return { inputs: [order], outputs: [order] }
 }
 
@@ -159,7 +167,7 @@ function emit(e: Emitter<unknown>, problem: RotaryProblem, cos: Operand, sin: Op
       rotary: { ...rotary, pairs, rows, interleaved },
     })
   const angles = { cos: cos.at, sin: sin.at, ids: undefined }
-  if (positions === 'none') {
+  if (!ids) {
     // Every example has angles of its own.
     const example = (heads: HeadsAt, b: number): HeadsAt => ({ ...heads, at: plus(heads.at, 4 * b * heads.strides[0]) })
     for (let b = 0; b < batch; b++) {
@@ -172,17 +180,17 @@ function emit(e: Emitter<unknown>, problem: RotaryProblem, cos: Operand, sin: Op
     }
   } else if (positions === 'each') {
     const numbers = e.scratch(batch * length * 4)
-    e.call('cast_i64_i32', ids!.at, numbers, batch * length)
+    e.call('cast_i64_i32', ids.at, numbers, batch * length)
     place(at(x), at(y), batch, { ...angles, ids: numbers })
   } else {
     const first = e.scratch(4)
-    e.call('cast_i64_i32', ids!.at, first, 1)
+    e.call('cast_i64_i32', ids.at, first, 1)
     place(at(x), at(y), batch, angles, { at: emitRepeated(e, first, batch), add: length })
   }
 }
 
 function compute(
-  { inputs: [x], outputs: [y] }: ComputeContext<unknown>,
+  { inputs: [x], outputs: [y] }: ComputeContext<unknown, readonly [true, ...boolean[]]>,
   problem: RotaryProblem,
   cos: HostTensor,
   sin: HostTensor,
@@ -196,12 +204,12 @@ function compute(
     pairs,
     positions: positions === 'none' ? batch * length : rows,
   }
-  const values = floatsOf(x!).slice()
+  const values = floatsOf(x).slice()
   const view = (split ? headsFirst : headsLast)(values, heads, length, size)
   for (let b = 0; b < batch; b++) {
     for (let i = 0; i < length; i++) {
       const own = b * length + i
-      const position = positions === 'none' ? own : positions === 'each' ? numbers![own] : numbers![0] + i
+      const position = !numbers ? own : positions === 'each' ? numbers[own] : numbers[0] + i
       for (let h = 0; h < heads; h++)
         rotate(values, b * view.batch + h * view.head + i * view.row, tables, position, interleaved)
     }
@@ -209,11 +217,11 @@ function compute(
   return [floatTensor(y.dtype, y.shape, values)]
 }
 
-type Types<T> = readonly (T | undefined)[]
-
 /** Opset 23. X is [batch, heads, length, size], or [batch, length, heads · size]. */
-const standard = <T extends TensorType>(attributes: RotaryAttributes, [x, cos, sin, ids]: Types<T>) =>
-  problemOf(attributes, undefined, x!, cos!, sin!, ids)
+const standard = (attributes: RotaryAttributes, inputs: readonly (TensorType | undefined)[]) => {
+  const [x, cos, sin] = [0, 1, 2].map((i) => requiredInput(inputs, i))
+  return problemOf(attributes, undefined, x, cos, sin, inputs[3])
+}
 
 export const RotaryEmbedding = defineOp({
   name: 'RotaryEmbedding',
@@ -231,8 +239,10 @@ export const RotaryEmbedding = defineOp({
 })
 
 /** Where the size of a head is not given it is twice as many elements as there are angles. */
-const contrib = <T extends TensorType>(attributes: RotaryAttributes, [x, ids, cos, sin]: Types<T>) =>
-  problemOf(attributes, 2 * (cos!.shape[1] ?? 0), x!, cos!, sin!, ids)
+const contrib = (attributes: RotaryAttributes, inputs: readonly (TensorType | undefined)[]) => {
+  const [x, ids, cos, sin] = [0, 1, 2, 3].map((i) => requiredInput(inputs, i))
+  return problemOf(attributes, 2 * (cos.shape[1] ?? 0), x, cos, sin, ids)
+}
 
 /** ONNX Runtime's: positions come second, and may be one number, that of the first vector of every example. */
 export const ContribRotaryEmbedding = defineOp({

@@ -5,7 +5,7 @@ import { toNumbers } from '../../core/host.js'
 import { formatShape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
 import type { Gradient, GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
-import { plus, type Address, type OpDefinition, type Operand } from '../../ir/op.js'
+import { defineOp, plus, type Address, type Operand } from '../../ir/op.js'
 import { productTable } from '../matmul/variants.js'
 
 interface Ignored {
@@ -22,7 +22,7 @@ const NEVER = -(2 ** 31)
  * The mean cross-entropy of x · weightᵀ + bias, an operator of training alone: scores exist for a chunk of rows only, which a vocabulary of fifty
  * thousand words makes the difference between megabytes and gigabytes. x is [rows, size], weight [classes, size], bias [classes] or left out, targets [rows].
  */
-export const LinearCrossEntropy: OpDefinition<Ignored> = {
+export const LinearCrossEntropy = defineOp({
   name: 'LinearCrossEntropy',
   domain: 'lanewise.train',
   arity: 4,
@@ -30,14 +30,14 @@ export const LinearCrossEntropy: OpDefinition<Ignored> = {
   attributes: { ignore_index: int() },
   infer({ inputs: [x, weight, bias, targets] }) {
     const shapes = [x, weight, bias, targets].map((input) => input?.shape)
-    const [rows, size] = x!.shape
-    const [classes, width] = weight!.shape
+    const [rows, size] = x.shape
+    const [classes, width] = weight.shape
     const fits =
-      x!.shape.length === 2 &&
-      weight!.shape.length === 2 &&
+      x.shape.length === 2 &&
+      weight.shape.length === 2 &&
       size === width &&
-      targets!.shape.length === 1 &&
-      targets!.shape[0] === rows &&
+      targets.shape.length === 1 &&
+      targets.shape[0] === rows &&
       (!bias || (bias.shape.length === 1 && bias.shape[0] === classes))
     if (!fits)
       throw new LanewiseError(
@@ -46,7 +46,7 @@ export const LinearCrossEntropy: OpDefinition<Ignored> = {
       )
     return [{ dtype: 'float32', shape: [] }]
   },
-}
+})
 
 interface Parts {
   readonly x: Operand
@@ -168,11 +168,14 @@ export const LinearCrossEntropyGradient: Gradient<Ignored> = {
     const scores = g.scratch(Math.max(height * classes * 4, 4))
     const each = g.scratch(4)
     g.call('binary_f32', BINARY_DIV, g.gradient().at, 1, g.saved(1), 1, each, 1)
-    const rowsOfWeight = dx && g.scratch(g.ask('gemm_packed_size', classes, size))
-    if (rowsOfWeight) g.call('gemm_pack_f32', weight.at, size, 1, classes, size, rowsOfWeight)
-    const packedX = dw && g.scratch(g.ask('gemm_packed_size', height, size))
-    const strip = dw && g.scratch(g.ask('gemm_strided_a_scratch_size', height))
-    const biases = db && g.scratch(classes * 4)
+    const intoX = dx && { dx, rowsOfWeight: g.scratch(g.ask('gemm_packed_size', classes, size)) }
+    if (intoX) g.call('gemm_pack_f32', weight.at, size, 1, classes, size, intoX.rowsOfWeight)
+    const intoWeight = dw && {
+      dw,
+      packedX: g.scratch(g.ask('gemm_packed_size', height, size)),
+      strip: g.scratch(g.ask('gemm_strided_a_scratch_size', height)),
+    }
+    const intoBias = db && { db, biases: g.scratch(classes * 4) }
     for (const [first, count] of chunks) {
       emitScores(g, parts, packed, first, count, scores)
       g.call(
@@ -191,16 +194,16 @@ export const LinearCrossEntropyGradient: Gradient<Ignored> = {
         0,
         count,
       )
-      if (dx)
+      if (intoX)
         g.call(
           'gemm_f32',
           scores,
           classes,
-          rowsOfWeight!,
+          intoX.rowsOfWeight,
           0,
           0,
           0,
-          plus(dx.at, first * size * 4),
+          plus(intoX.dx.at, first * size * 4),
           size,
           classes,
           size,
@@ -210,16 +213,18 @@ export const LinearCrossEntropyGradient: Gradient<Ignored> = {
           0,
           0,
         )
-      if (dw) {
-        g.call('gemm_pack_f32', plus(x.at, first * size * 4), size, 1, count, size, packedX!)
+      if (intoWeight) {
+        const { dw, packedX, strip } = intoWeight
+        g.call('gemm_pack_f32', plus(x.at, first * size * 4), size, 1, count, size, packedX)
         // Dense: dW[classes, size] += scoresᵀ[classes, count] · x[count, size].
         const strides = { aRow: 1, aCol: classes, bRow: size, bCol: 1, rows: classes, k: count, n: size }
         const table = g.table(productTable(strides))
-        g.call('gemm_strided_a_f32', scores, packedX!, 0, dw.at, dw.at, table, UNARY_NONE, 0, 0, 0, classes, strip!)
+        g.call('gemm_strided_a_f32', scores, packedX, 0, dw.at, dw.at, table, UNARY_NONE, 0, 0, 0, classes, strip)
       }
-      if (db) {
-        g.call('reduce_f32', REDUCE_SUM, scores, biases!, count, classes, 0, 1)
-        g.call('accumulate_f32', biases!, db.at, classes)
+      if (intoBias) {
+        const { db, biases } = intoBias
+        g.call('reduce_f32', REDUCE_SUM, scores, biases, count, classes, 0, 1)
+        g.call('accumulate_f32', biases, db.at, classes)
       }
     }
   },

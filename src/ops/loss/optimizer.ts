@@ -13,25 +13,25 @@ const domain = 'ai.onnx.preview.training'
 type Update = (values: readonly number[]) => readonly number[]
 
 /** X, then the states behind the gradients, of every tensor. */
-function updatedTypes(inputs: readonly (TensorType | undefined)[], lists: number): TensorType[] {
+function updatedTypes(inputs: readonly TensorType[], lists: number): TensorType[] {
   const tensors = inputs.slice(2)
   const count = tensors.length / lists
   if (!Number.isInteger(count) || count === 0)
     throw new LanewiseError('E_GRAPH', `${tensors.length} tensors do not make ${lists} lists`)
   for (let i = 0; i < tensors.length; i++) {
-    if (sizeOf(tensors[i]!.shape) !== sizeOf(tensors[i % count]!.shape))
+    if (sizeOf(tensors[i].shape) !== sizeOf(tensors[i % count].shape))
       throw new LanewiseError('E_SHAPE', `tensor ${i + 2} does not fit tensor ${(i % count) + 2}`)
   }
-  return [...tensors.slice(0, count), ...tensors.slice(2 * count)] as TensorType[]
+  return [...tensors.slice(0, count), ...tensors.slice(2 * count)]
 }
 
 function updated(
-  inputs: readonly (HostTensor | undefined)[],
+  inputs: readonly HostTensor[],
   outputs: readonly TensorType[],
   lists: number,
   update: Update,
 ): HostTensor[] {
-  const tensors = inputs.slice(2).map((tensor) => floatsOf(tensor!))
+  const tensors = inputs.slice(2).map(floatsOf)
   const count = tensors.length / lists
   const results = outputs.map(({ shape }) => new Float64Array(sizeOf(shape)))
   for (let k = 0; k < count; k++) {
@@ -43,8 +43,8 @@ function updated(
   return results.map((values, i) => floatTensor(outputs[i].dtype, outputs[i].shape, values))
 }
 
-function scalars([rate, step]: readonly (HostTensor | undefined)[]): { rate: number; step: number } {
-  return { rate: floatsOf(rate!)[0], step: toNumbers(step!, 'T')[0] }
+function scalars([rate, step]: readonly HostTensor[]): { rate: number; step: number } {
+  return { rate: floatsOf(rate)[0], step: toNumbers(step, 'T')[0] }
 }
 
 /** Duchi, Hazan and Singer, 2011. Lists X, G, H. */

@@ -1,9 +1,18 @@
 // Kernel calls of products and convolutions of 8-bit integers (assembly/quantize/tile.ts).
 import { INTEGER_BYTES, INTEGER_FLOAT32, INTEGER_INT32, UNARY_CLIP, UNARY_RELU } from '../../../assembly/abi/codes.js'
 import type { DType } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
 import { sizeOf, type Shape } from '../../core/shape.js'
 import { convWindow, productShape, type ConvAttributes } from '../matmul/scalar-linear.js'
-import { plus, type Activation, type Address, type Emitter, type Operand, type PackEmitter } from '../../ir/op.js'
+import {
+  plus,
+  requiredInput,
+  type Activation,
+  type Address,
+  type Emitter,
+  type Operand,
+  type PackEmitter,
+} from '../../ir/op.js'
 import { isByte } from './quantize.js'
 import { threeAxes, windowTable } from '../pool/window.js'
 
@@ -42,14 +51,14 @@ function fits(types: readonly (DType | undefined)[], operands: Known, roles: Rol
     one(roles.xZero, roles.xScale, roles.yScale, roles.yZero) &&
     perColumn(roles.wZero) &&
     perColumn(roles.wScale) &&
-    [roles.bias, roles.offset].every((index) => !at(index) || sizeOf(at(index)!.shape) === columns) &&
+    [at(roles.bias), at(roles.offset)].every((added) => !added || sizeOf(added.shape) === columns) &&
     // Filters packed once must not depend on what changes from run to run.
     (!at(roles.w)?.constant || (at(roles.wZero)?.constant ?? true))
   )
 }
 
 export function convKernel(types: readonly (DType | undefined)[], operands: Known, roles: Roles): boolean {
-  const { length, 0: filters } = operands[roles.w]!.shape
+  const { length, 0: filters } = requiredInput(operands, roles.w).shape
   return length >= 3 && length <= 5 && fits(types, operands, roles, filters)
 }
 
@@ -59,7 +68,7 @@ export function productKernel(
   roles: Roles,
   transposed = false,
 ): boolean {
-  const { shape } = operands[roles.w]!
+  const { shape } = requiredInput(operands, roles.w)
   return shape.length === 2 && fits(types, operands, roles, shape[transposed ? 0 : 1])
 }
 
@@ -70,7 +79,9 @@ export function boundsOf(
 ): [floor: number, ceiling: number] {
   if (activation?.code === UNARY_RELU) return [0, Infinity]
   if (activation?.code !== UNARY_CLIP) return [-Infinity, Infinity]
-  const scale = Number(yScale!.constant!.data[0])
+  const known = yScale?.constant
+  if (!known) throw new LanewiseError('E_GRAPH', 'the scale of a result with an activation must be a constant')
+  const scale = Number(known.data[0])
   return [activation.a / scale, activation.b / scale]
 }
 

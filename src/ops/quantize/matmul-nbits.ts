@@ -3,7 +3,7 @@ import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf } from '../../core/shape.js'
 import { int, required, type AttributesOf } from '../../ir/attributes.js'
-import { constantOperand, defineOp, type TensorType } from '../../ir/op.js'
+import { constantOperand, defineOp, requiredInput, type TensorType } from '../../ir/op.js'
 import { floatsOf, floatTensor, numbersOf } from '../elementwise/scalar-floats.js'
 import { emitProjection } from '../matmul/matmul.js'
 import { matmul } from '../matmul/scalar-linear.js'
@@ -138,8 +138,9 @@ export const MatMulNBits = defineOp({
     (bias === undefined || bias === 'float32') &&
     operands.slice(1, 5).every((operand) => !operand || operand.constant),
   emit(e) {
-    const [, b, scales, zeros, groups, bias] = e.inputs
-    const quantised = [b!.constant!, scales!.constant!, zeros?.constant, groups?.constant] as const
+    const bias = e.inputs[5]
+    const known = e.inputs.map((input) => input?.constant)
+    const quantised = [requiredInput(known, 1), requiredInput(known, 2), known[3], known[4]] as const
     emitProjection(
       e,
       e.output(0).at,
@@ -149,8 +150,8 @@ export const MatMulNBits = defineOp({
     )
   },
   compute({ attributes: a, inputs: [x, b, scales, zeros, groups, bias], outputs: [y] }) {
-    const weights = dequantised(a, [b!, scales!, zeros, groups])
-    const { data } = matmul({ shape: x!.shape, data: floatsOf(x!) }, { shape: [a.K, a.N], data: weights })
+    const weights = dequantised(a, [b, scales, zeros, groups])
+    const { data } = matmul({ shape: x.shape, data: floatsOf(x) }, { shape: [a.K, a.N], data: weights })
     const biases = bias && floatsOf(bias)
     return [floatTensor(y.dtype, y.shape, biases ? data.map((value, i) => value + biases[i % a.N]) : data)]
   },

@@ -54,13 +54,12 @@ export const QGemm = defineOp({
     const right = turnedMatrix(centred(b, bZero, bZero && transB ? [...bZero.shape, 1] : bZero?.shape), transB)
     const sums = matmul(left, right).data
     const bScales = floatsOf(bScale)
-    const added = c && numbersOf(c)
-    const addedOf = c && broadcastOffsets(c.shape, [m, n])
+    const added = c && { values: numbersOf(c), of: broadcastOffsets(c.shape, [m, n]) }
     const [from] = floatsOf(aScale)
     const to = yScale ? floatsOf(yScale)[0] : 1
     const values = Float32Array.from(sums, (sum, i) => {
       const scale = Math.fround(Math.fround(Math.fround(alpha * from) * bScales[bScales.length === 1 ? 0 : i % n]) / to)
-      return Math.fround(Math.fround(sum + (addedOf ? added![addedOf[i]] : 0)) * scale)
+      return Math.fround(Math.fround(sum + (added ? added.values[added.of[i]] : 0)) * scale)
     })
     return [
       yScale

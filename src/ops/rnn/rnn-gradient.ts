@@ -417,24 +417,24 @@ export const GRUGradient: Gradient<GruAttributes> = {
     checkSequences(e, 3)
     const after = attributes.linear_before_reset ? 1 : 0
     const y = outputY(e)
-    const [, w, r, b] = inputs
+    const [w, r, b] = [e.input(1), e.input(2), inputs[3]]
     for (const d of directionsOf(3, attributes, inputs)) {
       const { length, batch, hidden, state } = d
       const zr = e.save(length * 2 * state)
       const candidates = e.save(length * state)
       const products = e.save(length * state)
       const states = statesIn(y, d, () => e.save(length * state))
-      project(e, e.input(0).at, d, packGates(e, w!, d, 0, 2), addedBias(e, b, d, 0, 2), 2 * hidden, zr)
+      project(e, e.input(0).at, d, packGates(e, w, d, 0, 2), addedBias(e, b, d, 0, 2), 2 * hidden, zr)
       project(
         e,
         e.input(0).at,
         d,
-        packGates(e, w!, d, 2, 1),
+        packGates(e, w, d, 2, 1),
         after ? biasOfGate(b, d, 2, 0) : addedBias(e, b, d, 2, 1),
         hidden,
         candidates,
       )
-      const [packed, candidate] = [packGates(e, r!, d, 0, 2), packGates(e, r!, d, 2, 1)]
+      const [packed, candidate] = [packGates(e, r, d, 0, 2), packGates(e, r, d, 2, 1)]
       const biasH = after ? biasOfGate(b, d, 2, 1) : 0
       const before = statesBefore(d, states, inputs[5])
       const table = e.table(oneStep(d, hidden, after))
@@ -580,7 +580,7 @@ export const RNNGradient: Gradient<RecurrentAttributes> = {
   backward(g) {
     const into = results(g)
     if (emptyGradients(g, into, 1, g.attributes)) return
-    const act = functionOf(g.attributes)!
+    const act = functionOf(g.attributes) ?? refuse(RNNGradient)
     const dy = g.optionalGradient(0)?.at
     for (const d of directionsOf(1, g.attributes, g.inputs)) {
       const { batch, hidden, state, direction, length } = d

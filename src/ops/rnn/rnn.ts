@@ -5,7 +5,7 @@ import { toNumbers } from '../../core/host.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, floats, int, string, strings } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
-import { defineOp, type ComputeContext, type TensorType } from '../../ir/op.js'
+import { defineOp, requiredInput, type ComputeContext, type TensorType } from '../../ir/op.js'
 import {
   addedBias,
   biasOfGate,
@@ -66,14 +66,15 @@ export function recurrentSizes(
     throw new LanewiseError('E_VALUE', `direction "${direction}" is not known`)
   }
   const directions = direction === 'bidirectional' ? 2 : 1
-  const [x, w, r, b, lengths, h, c, p] = inputs
-  expectRank(x!.shape, 3, 'X')
-  expectRank(r!.shape, 3, 'R')
-  const [length, batch] = layout ? [x!.shape[1], x!.shape[0]] : x!.shape
-  const input = x!.shape[2]
-  const hidden = r!.shape[2]
+  const [, w, , b, lengths, h, c, p] = inputs
+  const [x, r] = [requiredInput(inputs, 0), requiredInput(inputs, 2)]
+  expectRank(x.shape, 3, 'X')
+  expectRank(r.shape, 3, 'R')
+  const [length, batch] = layout ? [x.shape[1], x.shape[0]] : x.shape
+  const input = x.shape[2]
+  const hidden = r.shape[2]
   if (attributes.hidden_size !== undefined && attributes.hidden_size !== hidden) {
-    throw new LanewiseError('E_SHAPE', `hidden_size is ${attributes.hidden_size}, R ${formatShape(r!.shape)}`)
+    throw new LanewiseError('E_SHAPE', `hidden_size is ${attributes.hidden_size}, R ${formatShape(r.shape)}`)
   }
   const state = layout ? [batch, directions, hidden] : [directions, batch, hidden]
   expectShape(w, [directions, gates * hidden, input], 'W')
@@ -132,12 +133,16 @@ function run(
     attributes,
     inputs,
     outputs,
-  }: ComputeContext<RecurrentAttributes & { readonly input_forget?: number; readonly linear_before_reset?: number }>,
+  }: ComputeContext<
+    RecurrentAttributes & { readonly input_forget?: number; readonly linear_before_reset?: number },
+    readonly [true, true, true, ...boolean[]]
+  >,
 ): HostTensor[] {
   const sizes = recurrentSizes(gates, attributes, inputs)
   const { length, batch, input, hidden, directions } = sizes
   const { layout, direction } = attributes
-  const [x, w, r, b, , h0, c0, p] = inputs.map((tensor, i) => (tensor && i !== 4 ? floatsOf(tensor) : undefined))
+  const [x, w, r] = [inputs[0], inputs[1], inputs[2]].map(floatsOf)
+  const [b, h0, c0, p] = [inputs[3], inputs[5], inputs[6], inputs[7]].map((tensor) => tensor && floatsOf(tensor))
   const lengths = inputs[4] ? toNumbers(inputs[4], 'sequence_lens') : undefined
   if (lengths) checkLengths(lengths, length)
   const make = (shape: Shape): Floats =>
@@ -151,9 +156,9 @@ function run(
     const step = cell({
       input,
       hidden,
-      x: x!,
-      w: w!.subarray(d * gates * hidden * input, (d + 1) * gates * hidden * input),
-      r: r!.subarray(d * gates * hidden * hidden, (d + 1) * gates * hidden * hidden),
+      x,
+      w: w.subarray(d * gates * hidden * input, (d + 1) * gates * hidden * input),
+      r: r.subarray(d * gates * hidden * hidden, (d + 1) * gates * hidden * hidden),
       b: b?.subarray(d * 2 * gates * hidden, (d + 1) * 2 * gates * hidden),
       p: p?.subarray(d * 3 * hidden, (d + 1) * 3 * hidden),
       clip: attributes.clip ?? Infinity,
@@ -224,17 +229,17 @@ export const GRU = defineOp({
     const after = e.attributes.linear_before_reset ? 1 : 0
     emitStretches(e, 3, (stretch) => {
       const { h0, y, hn, hidden, lengths, batch } = stretch
-      const [, w, r, b] = e.inputs
-      const g = project(e, stretch, packGates(e, w!, stretch, 0, 2), addedBias(e, b, stretch, 0, 2), 2 * hidden)
+      const [w, r, b] = [e.input(1), e.input(2), e.inputs[3]]
+      const g = project(e, stretch, packGates(e, w, stretch, 0, 2), addedBias(e, b, stretch, 0, 2), 2 * hidden)
       const gh = project(
         e,
         stretch,
-        packGates(e, w!, stretch, 2, 1),
+        packGates(e, w, stretch, 2, 1),
         after ? biasOfGate(b, stretch, 2, 0) : addedBias(e, b, stretch, 2, 1),
         hidden,
       )
       const wide = isWide(stretch, 3)
-      const [zr, candidate] = [packRecurrent(e, r!, stretch, 0, 2, wide), packRecurrent(e, r!, stretch, 2, 1, wide)]
+      const [zr, candidate] = [packRecurrent(e, r, stretch, 0, 2, wide), packRecurrent(e, r, stretch, 2, 1, wide)]
       const biasH = after ? biasOfGate(b, stretch, 2, 1) : 0
       const scratch = e.scratch(batch * hidden * 4)
       // The strides of the candidate's rows, of which those of the other two gates are twice as long.
