@@ -12,6 +12,8 @@ export default defineConfig({
   },
   test: {
     include: ['tests/**/*.test.ts'],
+    // They install packages: `npm run test:clients`.
+    exclude: ['**/node_modules/**', 'tests/clients/**'],
     globalSetup: ['tests/support/build.ts'],
     testTimeout: 60_000,
     pool: 'forks',

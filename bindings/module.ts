@@ -59,13 +59,13 @@ export function chooseBuild(option: Build | 'auto', deterministic: boolean): Bui
 
 const compiled = new Map<string, Promise<WebAssembly.Module>>()
 
-/** The compiled module of a build: compiled once per process, whoever asks. */
+/** The compiled module of a build: compiled once per process and place it is read from, whoever asks. */
 export function loadModule(
   build: Build,
   source: WasmSource,
   set: KernelSet = 'inference',
+  key = `${set}-${build}`,
 ): Promise<WebAssembly.Module> {
-  const key = `${set}-${build}`
   let module = compiled.get(key)
   if (!module) {
     module = source(build).then(compile)

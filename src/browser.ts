@@ -13,3 +13,4 @@ setPlatform({ ...browserPlatform, moreOps: loadMoreOps })
 registerOps(commonOps)
 
 export * from './index.js'
+export { default } from './index.js'

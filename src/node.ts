@@ -16,3 +16,4 @@ setPlatform({ ...nodePlatform, moreOps: loadMoreOps })
 registerOps([...commonOps, ...frequentOps])
 
 export * from './index.js'
+export { default } from './index.js'

@@ -74,6 +74,8 @@ export class GraphBuilder {
     { name, domain = '', outputs = 1 }: { name?: string; domain?: string; outputs?: number } = {},
   ): Value[] {
     const label = name ?? this.unused(type)
+    // No output of several has the node's own name: without this the next node would take it, and onnxruntime refuses that.
+    if (name === undefined && outputs !== 1) this.names.add(label)
     const op = findOp(domain, type)
     if (!op)
       throw new LanewiseError(

@@ -4,91 +4,96 @@ import { LanewiseError } from '../core/errors.js'
 import { tagOf } from '../core/realm.js'
 import type { PassOptions } from '../passes/optimize.js'
 import type { ExternalFile } from '../onnx/external-data.js'
+import type { ProviderConfig } from './ort-types.js'
+import type { Tensor } from './tensor.js'
+import type { GlobalType } from './tensor-types.js'
 
 /** A file of external data: its path as the model says it with bytes, a Blob or a place to read from; or a place that is also the path. */
 export type ExternalFileSource =
-  string | URL | { readonly path: string; readonly data: ExternalFile['data'] | Blob | string | URL }
+  | string
+  | URL
+  | { readonly path: string; readonly data: ExternalFile['data'] | ArrayBufferLike | GlobalType<'Blob'> | string | URL }
 
 /** How a session is made. Options of onnxruntime-web that mean nothing here are accepted, and ignored with a line in the verbose log. */
 export interface SessionOptions {
   /** Which build of the kernels: `auto` takes fused multiply-add where the engine has it. Default `auto`. */
-  readonly build?: Build | 'auto'
+  build?: Build | 'auto'
   /**
    * The same bits on every machine, at the price of fused multiply-add: model, options (`memoryLimit` among them) and input decide, nothing else. The bits of one
    * example may still depend on how many others are in its batch, since other kernels are faster for other sizes; with `'batch'` they do not, and small batches are
    * slower. Default false.
    */
-  readonly deterministic?: boolean | 'batch'
+  deterministic?: boolean | 'batch'
   /** Results nearest to exact arithmetic (`exact`: no Winograd convolution) or fast ones that stay within single precision (default). */
-  readonly accuracy?: 'fast' | 'exact'
+  accuracy?: 'fast' | 'exact'
   /** The most bytes the session may take: weights, intermediate values, scratch, and what lies in JavaScript (strings, sequences …). Default 4 GiB. */
-  readonly memoryLimit?: number
+  memoryLimit?: number
   /** What happens to feeds that are no input of the model: refused (default, as in onnxruntime), or left out. */
-  readonly extraFeeds?: 'refuse' | 'ignore'
+  extraFeeds?: 'refuse' | 'ignore'
   /**
    * Where the numbers of random operators (RandomNormal, Multinomial …) come from that have no seed of their own: sessions with the same seed draw
    * the same numbers, run after run. Left out: another seed for every session, or 0 if it is `deterministic`.
    */
-  readonly seed?: number
+  seed?: number
   /** Breaks off the making of a session when it fires; `create` then rejects with `E_STATE`. */
-  readonly signal?: AbortSignal
+  signal?: AbortSignal
   /** The most bytes a model's file may have, downloaded or read. Default: no limit but the `memoryLimit` that its weights must fit. */
-  readonly downloadLimit?: number
+  downloadLimit?: number
   /** The most milliseconds the download of a model may take. Default: no limit. */
-  readonly downloadTimeout?: number
+  downloadTimeout?: number
   /** A compiled build of the kernels, for places that cannot fetch or compile. */
-  readonly wasmModule?: WebAssembly.Module
+  wasmModule?: WebAssembly.Module
   /** Threads to use; there is one. */
-  readonly threads?: number
-  readonly logLevel?: LogLevel
+  threads?: number
+  logLevel?: LogLevel
   /** Records the time of every node in every run; see `InferenceSession.lastProfile`. */
-  readonly profile?: boolean
+  profile?: boolean
   /** Switches graph passes off: all (`false`) or by name. */
-  readonly passes?: PassOptions
+  passes?: PassOptions
   /** The files that hold the model's external tensors: bytes, Blobs, or where they are read from. */
-  readonly externalData?: readonly ExternalFileSource[]
+  externalData?: readonly ExternalFileSource[]
   /** Accept external data files that have other names on the same disk. */
-  readonly allowHardLinks?: boolean
+  allowHardLinks?: boolean
   /**
    * Inputs that the session keeps from one run to the next, each with the output that it becomes: hidden states of a stream, caches of keys and
    * values, e.g. `{ past_key: 'present_key', past_value: 'present_value' }`. See {@link InferenceSession.run}, and docs/states.md for how to export a
    * cache that is written where it lies.
    */
-  readonly states?: Readonly<Record<string, string>>
+  states?: Readonly<Record<string, string>>
   /** Sizes for symbolic dimensions, by name. */
-  readonly freeDimensionOverrides?: Readonly<Record<string, number>>
+  freeDimensionOverrides?: Readonly<Record<string, number>>
   /** `disabled` is `passes: false`. */
-  readonly graphOptimizationLevel?: 'disabled' | 'basic' | 'extended' | 'layout' | 'all'
-  readonly enableProfiling?: boolean
-  readonly logSeverityLevel?: 0 | 1 | 2 | 3 | 4
-  readonly intraOpNumThreads?: number
-  readonly executionProviders?: readonly unknown[]
-  readonly interOpNumThreads?: number
-  readonly enableCpuMemArena?: boolean
-  readonly enableMemPattern?: boolean
-  readonly executionMode?: 'sequential' | 'parallel'
-  readonly optimizedModelFilePath?: string
-  readonly profileFilePrefix?: string
-  readonly logId?: string
-  readonly logVerbosityLevel?: number
-  readonly preferredOutputLocation?: unknown
-  readonly enableGraphCapture?: boolean
-  readonly extra?: Readonly<Record<string, unknown>>
+  graphOptimizationLevel?: 'disabled' | 'basic' | 'extended' | 'layout' | 'all'
+  enableProfiling?: boolean
+  logSeverityLevel?: 0 | 1 | 2 | 3 | 4
+  intraOpNumThreads?: number
+  executionProviders?: readonly ProviderConfig[]
+  interOpNumThreads?: number
+  enableCpuMemArena?: boolean
+  enableMemPattern?: boolean
+  executionMode?: 'sequential' | 'parallel'
+  optimizedModelFilePath?: string
+  profileFilePrefix?: string
+  logId?: string
+  logVerbosityLevel?: number
+  preferredOutputLocation?: Tensor.DataLocation | { readonly [outputName: string]: Tensor.DataLocation }
+  enableGraphCapture?: boolean
+  extra?: Record<string, unknown>
   /** Whether the model can run is left for the first run to find out: for tools. @internal */
-  readonly lenient?: boolean
+  lenient?: boolean
 }
 
 /** How one run is made. */
 export interface RunOptions {
   /** Stops the run when it fires; the run then rejects with `E_STATE`. */
-  readonly signal?: AbortSignal
+  signal?: AbortSignal
   /** Records the time of every node; see `InferenceSession.lastProfile`. */
-  readonly profile?: boolean
-  readonly logSeverityLevel?: 0 | 1 | 2 | 3 | 4
-  readonly logVerbosityLevel?: number
-  readonly terminate?: boolean
-  readonly tag?: string
-  readonly extra?: Readonly<Record<string, unknown>>
+  profile?: boolean
+  logSeverityLevel?: 0 | 1 | 2 | 3 | 4
+  logVerbosityLevel?: number
+  terminate?: boolean
+  tag?: string
+  extra?: Record<string, unknown>
 }
 
 /** Options of onnxruntime-web that have no meaning here. */

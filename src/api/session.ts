@@ -1,5 +1,5 @@
 import { Context } from '../../bindings/context.js'
-import { chooseBuild, loadModule } from '../../bindings/module.js'
+import { chooseBuild } from '../../bindings/module.js'
 import { log } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 import type { Graph, Node, Value } from '../ir/graph.js'
@@ -19,6 +19,7 @@ import { describeTensor } from '../onnx/tensor-proto.js'
 import { readModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
 import { checkElements, settle } from './feeds.js'
+import { loadKernels } from './kernels.js'
 import { profileEntries, type ProfileEntry } from './profile.js'
 import {
   checkRunOptions,
@@ -29,7 +30,9 @@ import {
   type RunOptions,
   type SessionOptions,
 } from './session-options.js'
+import type * as ort from './ort-types.js'
 import { writeBack, type Tensor } from './tensor.js'
+import type { MaybeAsyncDisposable, MaybeDisposable } from './tensor-types.js'
 import {
   acceptValue,
   hostOf,
@@ -38,15 +41,15 @@ import {
   metadataOf,
   publishValue,
   reading,
-  type OnnxValue,
+  type ModelValue,
   type TensorLike,
   type ValueMetadata,
 } from './value.js'
 
 /** Inputs of a run by their names; those that a state of the session replaces may be left out. */
-export type Feeds = Readonly<Record<string, OnnxValue>>
+export type Feeds = Readonly<Record<string, ModelValue>>
 /** Names of values to fetch, or tensors for the results to be written to (null: make one). */
-export type Fetches = readonly string[] | Readonly<Record<string, OnnxValue>>
+export type Fetches = readonly string[] | Readonly<Record<string, ModelValue>>
 
 /** Bytes of WebAssembly memory a session holds. */
 export interface SessionMemory {
@@ -66,6 +69,44 @@ export interface SessionMemory {
 const FETCH_SETS = 4
 const MEMORY_LIMIT = 2 ** 32
 
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- disposal, where the compiler knows of it
+export interface InferenceSession extends MaybeDisposable, MaybeAsyncDisposable {}
+
+/** The types of onnxruntime-common by their names. */
+// eslint-disable-next-line @typescript-eslint/no-namespace -- the form of onnxruntime-common's types
+export declare namespace InferenceSession {
+  type OnnxValueMapType = { readonly [name: string]: Tensor }
+  type NullableOnnxValueMapType = { readonly [name: string]: Tensor | null }
+  type FeedsType = OnnxValueMapType
+  type FetchesType = readonly string[] | NullableOnnxValueMapType
+  type ReturnType = OnnxValueMapType
+  type SessionOptions = SessionOptionsType
+  type RunOptions = RunOptionsType
+  type ValueMetadata = ValueMetadataType
+  type TensorValueMetadata = Extract<ValueMetadataType, { isTensor: true }>
+  type NonTensorValueMetadata = Extract<ValueMetadataType, { isTensor: false }>
+  type ExecutionProviderConfig = ort.ProviderConfig
+  type ExecutionProviderName = ort.ProviderName
+  type ExecutionProviderOption = ort.ProviderOption
+  type ExecutionProviderOptionMap = ort.ProviderOptionMap
+  type CpuExecutionProviderOption = ExecutionProviderOptionMap['cpu']
+  type WebAssemblyExecutionProviderOption = ExecutionProviderOptionMap['wasm']
+  type WebGLExecutionProviderOption = ExecutionProviderOptionMap['webgl']
+  type WebGpuExecutionProviderOption = ExecutionProviderOptionMap['webgpu']
+  type WebNNExecutionProviderOption = ExecutionProviderOptionMap['webnn']
+  type CudaExecutionProviderOption = ExecutionProviderOptionMap['cuda']
+  type DmlExecutionProviderOption = ExecutionProviderOptionMap['dml']
+  type CoreMLExecutionProviderOption = ExecutionProviderOptionMap['coreml']
+  type NnapiExecutionProviderOption = ExecutionProviderOptionMap['nnapi']
+  type QnnExecutionProviderOption = ExecutionProviderOptionMap['qnn']
+  type TensorRtExecutionProviderOption = ExecutionProviderOptionMap['tensorrt']
+  type XnnpackExecutionProviderOption = ExecutionProviderOptionMap['xnnpack']
+}
+
+type SessionOptionsType = SessionOptions
+type RunOptionsType = RunOptions
+type ValueMetadataType = ValueMetadata
+
 /**
  * A model, loaded and ready to run. The names and the behaviour are those of onnxruntime-web's `InferenceSession`.
  *
@@ -74,6 +115,7 @@ const MEMORY_LIMIT = 2 ** 32
  * const { probabilities } = await session.run({ image: new Tensor(pixels, [1, 3, 224, 224]) })
  */
 export class InferenceSession {
+  static readonly name = 'InferenceSession'
   readonly inputNames: readonly string[]
   readonly outputNames: readonly string[]
   readonly inputMetadata: readonly ValueMetadata[]
@@ -164,8 +206,7 @@ export class InferenceSession {
     }
     try {
       const { build = 'auto', deterministic = false, memoryLimit = MEMORY_LIMIT } = options
-      const module =
-        options.wasmModule ?? (await loadModule(chooseBuild(build, deterministic !== false), platform().wasm))
+      const module = options.wasmModule ?? (await loadKernels(chooseBuild(build, deterministic !== false)))
       if (options.signal) throwIfAborted(options.signal)
       const proto = readModel(bytes)
       checkWeights(
@@ -490,7 +531,7 @@ function seedsFrom(seed: number | undefined): () => number {
 }
 
 /** One of the feeds, which may be an object that throws when it is read. */
-function fed(feeds: Feeds, name: string): OnnxValue | undefined {
+function fed(feeds: Feeds, name: string): ModelValue | undefined {
   return reading(name, () => (Object.hasOwn(feeds, name) ? feeds[name] : undefined))
 }
 

@@ -8,7 +8,10 @@ import type { OpDefinition } from '../ir/op.js'
 import { fromHost, Tensor, toHost } from './tensor.js'
 
 /** What shape inference knows of a tensor. */
-export type TypeOfTensor = Pick<Tensor, 'type' | 'dims'>
+export interface TypeOfTensor {
+  readonly type: DType
+  readonly dims: readonly number[]
+}
 
 /** Tensors around one node whose gradient is wanted. */
 export interface SimpleGradientContext<A> {

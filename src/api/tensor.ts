@@ -14,6 +14,17 @@ import { storageFromNumbers } from './from-numbers.js'
 import type { HostTensor } from '../core/host.js'
 import { arrayNameOf } from '../core/realm.js'
 import { formatShape, sizeOf } from '../core/shape.js'
+import { dataUrlOf, imageDataOf } from './image-data.js'
+import type {
+  TensorDataTypeMap,
+  TensorElementTypeMap,
+  GlobalType,
+  ImageSource,
+  MaybeDisposable,
+  TensorConstructor,
+  TensorFromImageOptions,
+  TensorToImageDataOptions,
+} from './tensor-types.js'
 
 /** What a tensor's elements are stored in for a user: as in the library, but float16 as `Float16Array` where the engine has one, and 4-bit types packed. */
 export type TensorData = HostData | Uint8ClampedArray
@@ -44,36 +55,75 @@ const Float16 = (globalThis as { Float16Array?: Float16ArrayConstructor }).Float
  * new Tensor('int64', [3n], [1])
  * new Tensor(['yes', 'no'])
  */
-export class Tensor {
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- one name for the class, its instances and their types, as in onnxruntime
+export interface Tensor extends MaybeDisposable {
   /** Element type. */
-  readonly type: DType
+  readonly type: Tensor.Type
   /** Shape, outermost axis first. */
   readonly dims: readonly number[]
   /** Number of elements. */
   readonly size: number
-  readonly location: 'cpu' | 'cpu-pinned'
+  readonly location: Tensor.DataLocation
+  /** The elements. @throws LanewiseError `E_STATE` after {@link dispose}. */
+  readonly data: Tensor.DataType
+  /** @throws LanewiseError `E_UNSUPPORTED`: nothing is ever on a GPU here. */
+  readonly texture: Tensor.TextureType
+  /** @throws LanewiseError `E_UNSUPPORTED`. */
+  readonly gpuBuffer: Tensor.GpuBufferType
+  /** @throws LanewiseError `E_UNSUPPORTED`. */
+  readonly mlTensor: Tensor.MLTensorType
+  /** The elements, as a promise: for code that is written for tensors that may be elsewhere. */
+  getData(releaseData?: boolean): Promise<Tensor.DataType>
+  /** The same elements under another shape of the same size; the data is shared. @throws LanewiseError `E_TENSOR`. */
+  reshape(dims: readonly number[]): Tensor
+  /** A tensor [1, channels, height, width] as a picture of a browser. @throws LanewiseError `E_SHAPE`, `E_UNSUPPORTED` where there is no canvas. */
+  toImageData(options?: TensorToImageDataOptions): GlobalType<'ImageData'>
+  /** The same as the address of a PNG. @throws LanewiseError as {@link toImageData}. */
+  toDataURL(options?: TensorToImageDataOptions): string
+  /** Lets go of the elements. */
+  dispose(): void
+}
+
+// eslint-disable-next-line @typescript-eslint/no-namespace -- the form of onnxruntime-common's types
+export declare namespace Tensor {
+  type DataTypeMap = TensorDataTypeMap
+  type ElementTypeMap = TensorElementTypeMap
+  type Type = keyof DataTypeMap
+  type DataType = DataTypeMap[Type]
+  type ElementType = ElementTypeMap[Type]
+  type DataLocation = 'none' | 'cpu' | 'cpu-pinned' | 'texture' | 'gpu-buffer' | 'ml-tensor'
+  type CpuPinnedDataTypes = Exclude<Type, 'string'>
+  type TextureType = GlobalType<'WebGLTexture'>
+  type TextureDataTypes = 'float32'
+  type GpuBufferType = GlobalType<'GPUBuffer', { size: number; mapState: 'unmapped' | 'pending' | 'mapped' }>
+  type GpuBufferDataTypes = 'float32' | 'float16' | 'int32' | 'int64' | 'uint32' | 'uint8' | 'bool'
+  type MLTensorType = GlobalType<'MLTensor', { destroy(): void }>
+  type MLTensorDataTypes = Exclude<Type, 'string' | 'uint16' | 'int16' | 'float64'>
+}
+
+class TensorOfElements {
+  static readonly name = 'Tensor'
+  readonly type: DType
+  readonly dims: readonly number[]
+  readonly size: number
+  private readonly pinned: boolean
   private storage: HostData | undefined
 
-  /** @throws LanewiseError `E_TENSOR` if type, data and dims do not fit each other; `E_UNSUPPORTED` for GPU memory. */
-  constructor(type: DType, data: TensorSource, dims?: readonly number[])
-  constructor(data: TensorData | readonly boolean[] | readonly string[], dims?: readonly number[])
-  constructor(pinned: PinnedTensor)
   constructor(
     first: DType | TensorData | readonly boolean[] | readonly string[] | PinnedTensor,
     second?: TensorSource | readonly number[],
     third?: readonly number[],
   ) {
     let dims: readonly number[] | undefined
-    this.location = 'cpu'
+    this.pinned = false
     if (typeof first === 'string') {
       this.type = first
       this.storage = storageFor(first, second as TensorSource)
       // Packed elements do not tell how many they are; numbers do.
       dims = third ?? (packedBits(first) && this.storage !== second ? [(second as TensorSource).length] : undefined)
     } else if (isLocated(first)) {
-      if (first.location !== 'cpu-pinned')
-        throw new LanewiseError('E_UNSUPPORTED', `tensors in "${String(first.location)}" memory are not supported`)
-      this.location = first.location
+      if (first.location !== 'cpu-pinned') throw onGpu(String(first.location))
+      this.pinned = true
       this.type = first.type
       this.storage = storageFor(first.type, first.data)
       dims = first.dims
@@ -98,25 +148,45 @@ export class Tensor {
     }
   }
 
-  /** The elements. @throws LanewiseError `E_STATE` after {@link dispose}. */
+  get location(): Tensor.DataLocation {
+    return !this.storage ? 'none' : this.pinned ? 'cpu-pinned' : 'cpu'
+  }
+
   get data(): HostData {
     if (!this.storage) throw new LanewiseError('E_STATE', 'the tensor was disposed of')
     return this.storage
   }
 
-  /** The elements, as a promise: for code that is written for tensors that may be elsewhere. */
+  get texture(): never {
+    throw onGpu('texture')
+  }
+
+  get gpuBuffer(): never {
+    throw onGpu('gpu-buffer')
+  }
+
+  get mlTensor(): never {
+    throw onGpu('ml-tensor')
+  }
+
   async getData(releaseData = false): Promise<HostData> {
     const { data } = this
     if (releaseData) this.dispose()
     return data
   }
 
-  /** The same elements under another shape of the same size; the data is shared. @throws LanewiseError `E_TENSOR`. */
   reshape(dims: readonly number[]): Tensor {
     return new Tensor(this.type, this.data, dims)
   }
 
-  /** Lets go of the elements. */
+  toImageData(options?: TensorToImageDataOptions): GlobalType<'ImageData'> {
+    return imageDataOf(this as unknown as Tensor, options)
+  }
+
+  toDataURL(options?: TensorToImageDataOptions): string {
+    return dataUrlOf(this as unknown as Tensor, options)
+  }
+
   dispose(): void {
     this.storage = undefined
   }
@@ -124,6 +194,33 @@ export class Tensor {
   [Symbol.dispose](): void {
     this.dispose()
   }
+
+  static async fromImage(image: ImageSource, options?: TensorFromImageOptions): Promise<Tensor> {
+    const { pixels, shape } = await (await import('./image.js')).pixelsOf(image, options)
+    return new Tensor('float32', pixels, shape)
+  }
+
+  static fromPinnedBuffer(type: DType, data: TensorData, dims: readonly number[] = [data.length]): Tensor {
+    return new Tensor({ location: 'cpu-pinned', type, data, dims })
+  }
+
+  static fromTexture(): never {
+    throw onGpu('texture')
+  }
+
+  static fromGpuBuffer(): never {
+    throw onGpu('gpu-buffer')
+  }
+
+  static fromMLTensor(): never {
+    throw onGpu('ml-tensor')
+  }
+}
+
+export const Tensor = TensorOfElements as unknown as TensorConstructor
+
+function onGpu(location: string): LanewiseError {
+  return new LanewiseError('E_UNSUPPORTED', `tensors in "${location}" memory are not supported`)
 }
 
 function isLocated(value: object): value is PinnedTensor {
@@ -219,7 +316,8 @@ function arrayName(type: DType): string {
 
 /** A user's tensor as the library keeps tensors, sharing memory where the storage is the same. @throws LanewiseError `E_TENSOR` for a detached buffer. */
 export function toHost(tensor: Tensor, name: string): HostTensor {
-  const { type, dims, size, data } = tensor
+  const { dims, size, data } = tensor
+  const type = tensor.type as DType
   const stored = storedElements(type, size)
   if (data.length !== stored && !(packedBits(type) && data.length === size)) {
     throw new LanewiseError('E_TENSOR', `the buffer of "${name}" was detached or resized`, {

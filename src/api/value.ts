@@ -18,8 +18,8 @@ export interface TensorLike {
 }
 
 /** Anything a model takes or gives: a tensor; an array for a sequence; a Map for a map; null for an optional that is empty. */
-export type OnnxValue =
-  Tensor | TensorLike | readonly OnnxValue[] | ReadonlyMap<string | bigint, number | bigint | string> | null
+export type ModelValue =
+  Tensor | TensorLike | readonly ModelValue[] | ReadonlyMap<string | bigint, number | bigint | string> | null
 
 /** What a model says of one of its inputs or outputs. */
 export type ValueMetadata =
@@ -34,7 +34,12 @@ export type ValueMetadata =
 
 export function metadataOf(name: string, declared: DeclaredType | undefined): ValueMetadata {
   if (declared?.kind !== 'tensor' || !declared.dtype) return { name, isTensor: false }
-  return { name, isTensor: true, type: declared.dtype, shape: (declared.shape ?? []).map((axis) => axis ?? '') }
+  return {
+    name,
+    isTensor: true,
+    type: declared.dtype as Tensor.Type,
+    shape: (declared.shape ?? []).map((axis) => axis ?? ''),
+  }
 }
 
 /**
@@ -146,7 +151,7 @@ function checkTensor(name: string, tensor: HostTensor, declared: DeclaredType | 
 }
 
 /** A value of the library for a user. */
-export function publishValue(value: HostValue): OnnxValue {
+export function publishValue(value: HostValue): ModelValue {
   if (!('kind' in value)) return fromHost(value)
   if (value.kind === 'sequence') return value.items.map(publishValue)
   if (value.kind === 'map') return new Map(value.entries)

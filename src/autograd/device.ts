@@ -65,6 +65,7 @@ let current: Device | undefined
  * })
  */
 export class Device {
+  static readonly name = 'Device'
   readonly kernels: TrainKernels
   /** The same kernels, for calls whose arguments were checked when they were written down. @internal */
   readonly raw: Readonly<Record<TrainKernelName, (...args: number[]) => unknown>>

@@ -16,6 +16,7 @@ import type { TapeNode } from './tape.js'
  * One made inside a step lives until that step ends; using it afterwards throws `E_STATE`. {@link Device.keep} copies it out.
  */
 export class Variable {
+  static readonly name = 'Variable'
   /** Where the elements are, in which order of axes. @internal */
   readonly placed: Placed
   /** The same elements in other orders of axes, made in `variantsOf` when an operator wanted them. @internal */

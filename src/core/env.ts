@@ -2,16 +2,67 @@
 export type LogLevel = 'verbose' | 'info' | 'warning' | 'error' | 'fatal'
 
 /**
- * Settings of the whole process, in onnxruntime-web's shape so that code written for it runs unchanged. `wasm` and the other backends' fields are
- * accepted and ignored: there is nothing to find and nothing to start.
+ * Settings of the whole process, in onnxruntime-web's shape so that code written for it runs unchanged. Of `wasm`, `wasmPaths` and `wasmBinary` say where
+ * the kernels are; what belongs to other backends is accepted and ignored.
  */
+// eslint-disable-next-line @typescript-eslint/no-redeclare -- the form of onnxruntime-common's types
 export interface Env {
-  logLevel: LogLevel
-  debug: boolean
-  readonly versions: { readonly lanewise: string }
-  readonly wasm: Record<string, unknown>
-  readonly webgl: Record<string, unknown>
-  readonly webgpu: Record<string, unknown>
+  logLevel?: LogLevel
+  debug?: boolean
+  trace?: boolean
+  /** `common` is the version of onnxruntime whose API this is. */
+  readonly versions: {
+    readonly lanewise: string
+    readonly common: string
+    readonly web?: string
+    readonly node?: string
+    readonly 'react-native'?: string
+  }
+  readonly wasm: Env.WebAssemblyFlags
+  readonly webgl: Env.WebGLFlags
+  readonly webgpu: Env.WebGpuFlags
+  [name: string]: unknown
+}
+
+// eslint-disable-next-line @typescript-eslint/no-namespace -- the form of onnxruntime-common's types
+export declare namespace Env {
+  type WasmPathPrefix = string
+  interface WasmFilePaths {
+    /** A file of kernels, of whichever build. */
+    wasm?: string | { readonly href: string }
+    mjs?: string | { readonly href: string }
+  }
+  type WasmPrefixOrFilePaths = WasmPathPrefix | WasmFilePaths
+  interface WebAssemblyFlags {
+    numThreads?: number
+    simd?: boolean | 'fixed' | 'relaxed'
+    trace?: boolean
+    initTimeout?: number
+    /**
+     * Where the kernels are: what stands before `inference-simd.wasm` and `inference-relaxed.wasm`, or the address of one of them. If no kernels of this
+     * version are found there (a folder of onnxruntime's, say), those of the package are used.
+     */
+    wasmPaths?: WasmPrefixOrFilePaths
+    /** The bytes of a build of the kernels; others are ignored. */
+    wasmBinary?: ArrayBufferLike | Uint8Array
+    proxy?: boolean
+  }
+  interface WebGLFlags {
+    contextId?: 'webgl' | 'webgl2'
+    matmulMaxBatchSize?: number
+    textureCacheMode?: 'initializerOnly' | 'full'
+    pack?: boolean
+    async?: boolean
+    [name: string]: unknown
+  }
+  interface WebGpuFlags {
+    profilingMode?: 'off' | 'default'
+    profiling: { mode?: 'off' | 'default'; ondata?: (data: object) => void }
+    powerPreference?: 'low-power' | 'high-performance'
+    forceFallbackAdapter?: boolean
+    validateInputContent?: boolean
+    [name: string]: unknown
+  }
 }
 
 export const VERSION = '0.1.0'
@@ -20,10 +71,10 @@ export const VERSION = '0.1.0'
 export const env: Env = {
   logLevel: 'warning',
   debug: false,
-  versions: { lanewise: VERSION },
+  versions: { lanewise: VERSION, common: '1.30.0' },
   wasm: {},
   webgl: {},
-  webgpu: {},
+  webgpu: { profiling: {} },
 }
 
 const levels: readonly LogLevel[] = ['verbose', 'info', 'warning', 'error', 'fatal']
@@ -32,7 +83,7 @@ const levels: readonly LogLevel[] = ['verbose', 'info', 'warning', 'error', 'fat
 export function log(
   level: LogLevel,
   message: string,
-  threshold: LogLevel = env.debug ? 'verbose' : env.logLevel,
+  threshold: LogLevel = env.debug ? 'verbose' : (env.logLevel ?? 'warning'),
 ): void {
   if (levels.indexOf(level) < levels.indexOf(threshold)) return
   if (level === 'verbose' || level === 'info') console.log(`lanewise: ${message}`)

@@ -23,6 +23,7 @@ const words = new DataView(new ArrayBuffer(8))
  * const order = random.permutation(60_000)
  */
 export class Random extends Generator {
+  static override readonly name = 'Random'
   /**
    * A generator for one place of a run, such as (seed, epoch, sample): what it draws does not depend on what was drawn elsewhere, so that a
    * resumed run need not repeat anything.

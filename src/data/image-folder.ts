@@ -18,6 +18,7 @@ export interface ImageFolderOptions {
  * int32, the place of the folder among its sisters in the order of their names. Files are read when they are asked for.
  */
 export class ImageFolder implements Dataset {
+  static readonly name: string = 'ImageFolder'
   readonly length: number
 
   private constructor(

@@ -13,6 +13,7 @@ const splitters: Record<TextUnit, (text: string) => string[]> = {
 
 /** The tokens a model knows, by number. Number 0 stands for all that it does not know. */
 export class Vocabulary {
+  static readonly name: string = 'Vocabulary'
   private readonly numbers: ReadonlyMap<string, number>
 
   /** @param tokens - by their number; the first is shown for what is not known. @throws LanewiseError `E_VALUE` if one stands there twice. */

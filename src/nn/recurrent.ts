@@ -171,6 +171,7 @@ const functionNames = { tanh: ['Tanh'], relu: ['Relu'], identity: ['Affine'] } a
 
 /** h′ = f(W·x + b + R·h + b′), f one of tanh, relu and the identity. */
 export class RNN extends Recurrent {
+  static override readonly name: string = 'RNN'
   constructor(
     inputSize: number,
     hiddenSize: number,
@@ -199,6 +200,7 @@ export class RNN extends Recurrent {
 
 /** Gated recurrent units (Cho et al., 2014), in PyTorch's form: the reset gate comes after the product. */
 export class GRU extends Recurrent {
+  static override readonly name: string = 'GRU'
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     const attributes = (hidden: number, direction: string) => ({
       hidden_size: hidden,
@@ -217,6 +219,7 @@ export class GRU extends Recurrent {
 
 /** Long short-term memory (Hochreiter & Schmidhuber, 1997). */
 export class LSTM extends Recurrent {
+  static override readonly name: string = 'LSTM'
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
     const attributes = (hidden: number, direction: string) => ({ hidden_size: hidden, direction })
     // PyTorch: i, f, g, o. ONNX: i, o, f, c.

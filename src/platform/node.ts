@@ -15,8 +15,10 @@ export const nodePlatform: Platform = {
   },
 
   async readKernels(file) {
+    const path = pathOf(file)
+    if (path === undefined) return (await download(file)) as BufferSource
     // Small, and needed before anything else can happen: a trip through the thread pool would only take longer.
-    return readFileSync(file)
+    return readFileSync(path)
   },
 
   readModel(location, options) {

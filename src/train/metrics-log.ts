@@ -1,3 +1,4 @@
+import type { MaybeDisposable } from '../api/tensor-types.js'
 import { appendTo, fileExists, readBytesNow, writeAtomically, type OpenFile } from '../platform/node-files.js'
 import { LanewiseError } from '../core/errors.js'
 
@@ -7,11 +8,15 @@ export interface MetricsRecord {
   readonly [metric: string]: number | string | boolean | null
 }
 
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- disposal, where the compiler knows of it
+export interface MetricsLog extends MaybeDisposable {}
+
 /**
  * A file with one JSON object a line (JSONL). JSON has no NaN and no infinities: they are written as the texts "NaN", "Infinity" and "-Infinity", which
  * {@link readMetrics} turns back.
  */
-export class MetricsLog implements Disposable {
+export class MetricsLog {
+  static readonly name = 'MetricsLog'
   private constructor(private readonly file: OpenFile) {}
 
   /** A new file; one that is there is replaced. @throws LanewiseError `E_EXTERNAL` if it cannot be written. */

@@ -1,3 +1,4 @@
+import type { MaybeDisposable } from '../api/tensor-types.js'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { PbfWriter } from 'pbf'
@@ -27,12 +28,15 @@ export interface BoardOptions {
 
 let files = 0
 
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- disposal, where the compiler knows of it
+export interface TensorBoardWriter extends MaybeDisposable {}
+
 /**
  * Writes what TensorBoard reads: an event file in a folder of its own for each run.
  *
  * The file is a sequence of records, each with its length and two checksums (TFRecord); a record is an Event of tensorflow/core/util/event.proto.
  */
-export class TensorBoardWriter implements Disposable {
+export class TensorBoardWriter {
   readonly path: string
   private readonly file: OpenFile
   private readonly now: () => number

@@ -3,12 +3,13 @@ import * as common from 'onnxruntime-common'
 import { readFileSync } from 'node:fs'
 import { createContext, runInContext, runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
+import '../../src/all-ops.js'
 import {
   exportModel,
   GraphBuilder,
   InferenceSession,
   Tensor,
-  type OnnxValue,
+  type ModelValue,
   type SessionOptions,
 } from '../../src/node.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
@@ -22,7 +23,7 @@ function negative(shape: readonly (number | string)[], dtype: Tensor['type'] = '
 
 async function run(model: Uint8Array, x: unknown, options?: SessionOptions): Promise<Tensor> {
   await using session = await InferenceSession.create(model, options)
-  return (await session.run({ x: x as OnnxValue })).y
+  return (await session.run({ x: x as ModelValue })).y
 }
 
 const realm = createContext({})
@@ -176,7 +177,7 @@ describe('anything that looks like a tensor', () => {
     const results = await session.run({ x: new Tensor('float32', [1, 2], [2]) }, { y })
     expect(results.y).toBe(y)
     expect(Array.from(y.data as Float32Array)).toEqual([-1, -2])
-    const other = foreign(`({ type: 'float32', data: new Float32Array(2), dims: [2] })`) as OnnxValue & {
+    const other = foreign(`({ type: 'float32', data: new Float32Array(2), dims: [2] })`) as ModelValue & {
       data: Float32Array
     }
     await session.run({ x: new Tensor('float32', [3, 4], [2]) }, { y: other })
@@ -357,6 +358,13 @@ describe('option values', () => {
     await expectRejects('E_VALUE', () => session.run({ x }, ['y'], 'fast' as never))
     expect((await session.run({ x }, { tag: 'a', extra: {} })).y.data[0]).toBe(-1)
   })
+})
+
+test('nodes of several outputs have names of their own', () => {
+  const g = new GraphBuilder('quantized')
+  const x = g.input('x', 'float32', [4])
+  for (let i = 0; i < 2; i++) g.output(g.node('DynamicQuantizeLinear', [x], {}, { outputs: 3 })[0])
+  expect(new Set(g.graph().nodes.map(({ name }) => name)).size).toBe(2)
 })
 
 describe('what cannot run is refused by create', () => {

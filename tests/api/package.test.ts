@@ -1,5 +1,5 @@
 import { build } from 'esbuild'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -61,10 +61,10 @@ describe('the package', () => {
         'dist/wasm/inference-relaxed.wasm',
         'dist/wasm/train-simd.wasm',
         'dist/wasm/train-relaxed.wasm',
-        'dist/types/src/node.d.ts',
-        'dist/types/bindings/exports.d.ts',
-        'dist/types/bindings/train-exports.d.ts',
-        'dist/types/src/train.d.ts',
+        'dist/types/node.d.ts',
+        'dist/types/shared.d.ts',
+        'dist/types/train.d.ts',
+        'dist/types/all-ops.d.ts',
         'dist/third-party-licenses.txt',
       ]),
     )
@@ -151,33 +151,81 @@ describe('a Node project', () => {
     expect(node('--no-warnings', 'main.cjs')).toEqual([1])
   })
 
-  test('TypeScript finds the types, strictly and without those of Node', () => {
-    writeFileSync(
-      join(app, 'main.ts'),
-      `
-      import { InferenceSession, LanewiseError, Tensor, type SessionOptions } from 'lanewise'
+  // Written as code for onnxruntime-web is, with nothing but the import changed.
+  const typed = `
+      import ort, { env, InferenceSession, LanewiseError, Tensor, type SessionOptions, type TypedTensor } from 'lanewise'
+      import * as web from 'lanewise/compat/web'
+      import { Tensor as CommonTensor } from 'lanewise/compat/common'
       import 'lanewise/ops/all'
       import { fit, type DataLoader, type FitResult, type Layer, type Optimizer } from 'lanewise/train'
       export const train = (model: Layer, data: DataLoader, optimizer: Optimizer): Promise<FitResult> => fit(model, data, { optimizer, epochs: 1 })
-      const options: SessionOptions = { build: 'simd' }
-      export async function classify(pixels: Float32Array): Promise<number> {
-        const session = await InferenceSession.create('model.onnx', options)
-        const { scores } = await session.run({ image: new Tensor('float32', pixels, [1, 1, 12, 12]) })
+      env.wasm.numThreads = 1
+      env.wasm.wasmPaths = { wasm: '/kernels/inference-simd.wasm' }
+      env.logLevel = 'error'
+      export const version: string | undefined = env.versions.web ?? env.versions.common
+      const options: InferenceSession.SessionOptions = { executionProviders: ['wasm', { name: 'webgpu', preferredLayout: 'NHWC' }], extra: {} }
+      options.graphOptimizationLevel = 'all'
+      export const ours: SessionOptions = { build: 'simd', ...options }
+      const bytesOf: Record<Tensor.Type, number> = {
+        float32: 4, uint8: 1, int8: 1, uint16: 2, int16: 2, int32: 4, int64: 8, string: 0, bool: 1, float16: 2, float64: 8, uint32: 4, uint64: 8, uint4: 1, int4: 1,
+      }
+      export class Classifier {
+        private session?: InferenceSession
+        async load(model: Uint8Array): Promise<void> {
+          this.session = await ort.InferenceSession.create(model, options)
+          const first: InferenceSession.ValueMetadata = this.session.inputMetadata[0]
+          if (first.isTensor) console.log(first.shape.length, bytesOf[first.type])
+        }
+        async classify(pixels: Float32Array, dims: readonly number[]): Promise<number> {
+          const image: TypedTensor<'float32'> = new Tensor('float32', pixels, dims)
+          const sr = new ort.Tensor('int64', [16000n])
+          const rate: BigInt64Array = sr.data
+          const feeds: InferenceSession.FeedsType = { image, sr, rate: new web.Tensor(rate), mask: new CommonTensor('bool', [true]) }
+          const results: InferenceSession.ReturnType = await this.session!.run(feeds, ['scores'], { tag: 'one' })
+          const fetches: InferenceSession.FetchesType = { scores: null }
+          const { scores } = await this.session!.run(feeds, fetches)
+          const row = scores.reshape([scores.size])
+          const data: Tensor.DataType = await row.getData()
+          const location: Tensor.DataLocation = row.location
+          return (results.scores.data as Float32Array)[0] + (data as Float32Array)[1] + location.length
+        }
+        async close(): Promise<void> {
+          await this.session?.release()
+        }
+      }
+      export async function wrong(pixels: Float32Array): Promise<void> {
         // @ts-expect-error the shape is a list of numbers
         new Tensor('float32', pixels, 'wide')
         // @ts-expect-error there is no such option
         await InferenceSession.create('model.onnx', { colour: 'red' })
-        return (scores.data as Float32Array)[0]
+        // @ts-expect-error the elements of int64 are big
+        export const numbers: Float32Array = new Tensor('int64', [1n]).data
       }
-      export const isOurs = (error: unknown) => error instanceof LanewiseError && error.code === 'E_PARSE'`,
-    )
+      export const isOurs = (error: unknown) => error instanceof LanewiseError && error.code === 'E_PARSE'
+      declare const console: { log(...values: unknown[]): void }`.replace('export const numbers', 'const numbers')
+
+  test.each([
+    ['nothing but the language', ['ES2022'], ''],
+    [
+      'browsers',
+      ['ES2022', 'DOM'],
+      'export const picture = (image: ImageData) => Tensor.fromImage(image, { tensorFormat: "RGB" })',
+    ],
+    [
+      'everything',
+      ['ES2023', 'DOM', 'ESNext.Disposable'],
+      'export async function scoped(bytes: ArrayBuffer) { await using session = await InferenceSession.create(bytes); return session.outputNames }',
+    ],
+  ])('typed client code compiles strictly with the types of %s, every declaration checked', (_, lib, more) => {
+    const source = more.includes('DOM') || lib.includes('DOM') ? typed.replace(/ *declare const console.*/, '') : typed
+    writeFileSync(join(app, 'main.ts'), `${source}\n${more}`)
     writeFileSync(
       join(app, 'tsconfig.json'),
       JSON.stringify({
         compilerOptions: {
           module: 'NodeNext',
           target: 'ES2022',
-          lib: ['ES2023', 'DOM', 'ESNext.Disposable'],
+          lib,
           strict: true,
           noEmit: true,
           skipLibCheck: false,
@@ -186,12 +234,96 @@ describe('a Node project', () => {
         include: ['main.ts'],
       }),
     )
-    const run = () =>
-      execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
-        cwd: app,
-        encoding: 'utf8',
+    const { status, stdout } = spawnSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
+      cwd: app,
+      encoding: 'utf8',
+    })
+    expect(stdout).toBe('')
+    expect(status).toBe(0)
+  })
+
+  test.each([
+    ['web', 'lanewise/compat/web'],
+    ['node', 'lanewise/compat/node'],
+    ['common', 'lanewise/compat/common'],
+    ['all', 'lanewise/all'],
+    ['webgpu', 'lanewise/webgpu'],
+    ['wasm', 'lanewise/wasm'],
+  ])("stands for onnxruntime's %s, by default and by names", (name, specifier) => {
+    writeFileSync(
+      join(app, `${name}.js`),
+      `
+      import ort, { InferenceSession, Tensor, listSupportedBackends } from '${specifier}'
+      import * as all from 'lanewise'
+      console.log(JSON.stringify([ort.Tensor === Tensor, ort.InferenceSession === InferenceSession, all.Tensor === Tensor, typeof ort.env.wasm, listSupportedBackends().length]))`,
+    )
+    expect(node(`${name}.js`)).toEqual([true, true, true, 'object', 2])
+  })
+
+  test.each(['esbuild', 'vite'])("an alias of %s puts it in the place of onnxruntime's packages", async (bundler) => {
+    const entry = join(app, 'alias.js')
+    writeFileSync(
+      entry,
+      `import * as web from 'onnxruntime-web'; import * as gpu from 'onnxruntime-web/webgpu'; import { Tensor } from 'onnxruntime-common'
+       console.log(JSON.stringify([web.Tensor === Tensor, gpu.Tensor === Tensor, web.env.versions.lanewise !== undefined]))`,
+    )
+    const alias = { 'onnxruntime-web': 'lanewise/compat/web', 'onnxruntime-common': 'lanewise/compat/common' }
+    const outdir = join(app, `alias-${bundler}`)
+    if (bundler === 'esbuild')
+      await build({
+        entryPoints: [entry],
+        outfile: join(outdir, 'alias.js'),
+        bundle: true,
+        platform: 'node',
+        format: 'esm',
+        alias,
+        logLevel: 'error',
       })
-    expect(run).not.toThrow()
+    else
+      await viteBuild({
+        root: app,
+        configFile: false,
+        logLevel: 'silent',
+        resolve: { alias },
+        build: { lib: { entry, formats: ['es'], fileName: () => 'alias.js' }, outDir: outdir, emptyOutDir: true },
+      })
+    expect(node(join(outdir, 'alias.js'))).toEqual([true, true, true])
+  })
+
+  test('classes keep their names', () => {
+    writeFileSync(
+      join(app, 'names.js'),
+      `
+      import * as lanewise from 'lanewise'
+      import * as train from 'lanewise/train'
+      const wrong = Object.entries({ ...lanewise, ...train }).filter(([name, value]) => typeof value === 'function' && value.name !== name)
+      console.log(JSON.stringify(wrong.map(([name, value]) => [name, value.name]).filter(([name]) => name !== 'default')))`,
+    )
+    expect(node('names.js')).toEqual([])
+  })
+
+  test.each(['lanewise/train', 'lanewise/ops/all'])('%s is whole in a bundle for Node', async (specifier) => {
+    const use =
+      specifier === 'lanewise/train'
+        ? `import { Device, Linear, toGraph, exportModel } from 'lanewise/train'
+           await Device.create({ seed: 1 })
+           console.log(JSON.stringify(exportModel(toGraph(new Linear(2, 3), [{ name: 'x', shape: [1, 2] }])).length > 0))`
+        : `import 'lanewise/ops/all'
+           import { GraphBuilder } from 'lanewise'
+           const g = new GraphBuilder('g')
+           console.log(JSON.stringify(g.op('Det', [g.input('x', 'float32', [2, 2])]).name.length > 0))`
+    writeFileSync(join(app, 'whole.js'), use)
+    const outfile = join(app, 'whole', 'main.js')
+    await build({
+      entryPoints: [join(app, 'whole.js')],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      logLevel: 'error',
+    })
+    cpSync(join(app, 'node_modules/lanewise/dist/wasm'), join(app, 'whole', 'wasm'), { recursive: true })
+    expect(node(outfile)).toBe(true)
   })
 })
 

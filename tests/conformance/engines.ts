@@ -1,7 +1,7 @@
 import { byteSize } from '../../src/core/dtype.js'
 import { LanewiseError } from '../../src/core/errors.js'
 import { hostTensor, isHostTensor, type HostTensor, type HostValue } from '../../src/core/host.js'
-import { InferenceSession, Tensor, type OnnxValue, type SessionOptions } from '../../src/node.js'
+import { InferenceSession, Tensor, type ModelValue, type SessionOptions } from '../../src/node.js'
 import { toHost } from '../../src/api/tensor.js'
 import { publishValue } from '../../src/api/value.js'
 
@@ -19,11 +19,11 @@ export interface Engine {
   unsupported(error: unknown): string | undefined
 }
 
-function fromUser(value: OnnxValue, name: string): HostValue {
+function fromUser(value: ModelValue, name: string): HostValue {
   if (value instanceof Tensor) return toHost(value, name)
   if (value === null) return { kind: 'optional', value: null }
   if (Array.isArray(value)) {
-    const items = value.map((item: OnnxValue) => fromUser(item, name))
+    const items = value.map((item: ModelValue) => fromUser(item, name))
     const first = items[0]
     return { kind: 'sequence', dtype: first && 'dtype' in first ? first.dtype : 'float32', items }
   }
@@ -42,7 +42,7 @@ export function lanewise(options: SessionOptions = {}): Engine {
         async run(feeds) {
           const given = Object.fromEntries([...feeds].map(([name, value]) => [name, publishValue(value)]))
           const results = await session.run(given)
-          return new Map(Object.entries(results).map(([name, value]) => [name, fromUser(value as OnnxValue, name)]))
+          return new Map(Object.entries(results).map(([name, value]) => [name, fromUser(value as ModelValue, name)]))
         },
         release: () => session.release(),
       }

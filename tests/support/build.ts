@@ -16,6 +16,6 @@ export default async function setup(): Promise<void> {
   await compile(staleTargets(targets))
   const root = fileURLToPath(new URL('../..', import.meta.url))
   const npmRun = (script: string) => execFileSync('npm', ['run', '--silent', script], { stdio: 'inherit', cwd: root })
-  if (!existsSync(join(root, 'dist/types/src/node.d.ts'))) npmRun('build:types')
+  if (!existsSync(join(root, 'dist/types/node.d.ts'))) npmRun('build:types')
   npmRun('build:js')
 }

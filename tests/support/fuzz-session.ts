@@ -1,6 +1,6 @@
 import { isBig, makeData, type DType } from '../../src/core/dtype.js'
 import { sizeOf } from '../../src/core/shape.js'
-import { InferenceSession, Tensor, type OnnxValue, type ValueMetadata } from '../../src/node.js'
+import { InferenceSession, Tensor, type ModelValue, type ValueMetadata } from '../../src/node.js'
 import { allCases } from '../ops/cases.js'
 import { caseModel } from './case-model.js'
 import { pick, type Random } from './mutate.js'
@@ -38,7 +38,7 @@ export function tensorOf(dtype: DType, dims: readonly number[], random: Random):
   return new Tensor(dtype, data as never, dims)
 }
 
-function feedFor(metadata: ValueMetadata, sizes: Map<string, number>, random: Random): OnnxValue {
+function feedFor(metadata: ValueMetadata, sizes: Map<string, number>, random: Random): ModelValue {
   // What else the metadata could stand for: the session must say what it wants.
   if (!metadata.isTensor)
     return pick(random, [

@@ -27,7 +27,7 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }))
 
 function checkpoint(step: number): Checkpoint {
-  const tensors = new Map([
+  const tensors = new Map<string, Tensor>([
     ['weight', new Tensor('float32', Float32Array.of(step, 0.1, -step), [3])],
     ['moment', new Tensor('float16', Uint16Array.of(0x3c00), [1])],
   ])

@@ -321,7 +321,7 @@ describe('what a module holds', () => {
   })
 
   test('gets tensors of its own type only', () => {
-    const wrong = new Map([
+    const wrong = new Map<string, Tensor>([
       ['weight', new Tensor('float64', new Float64Array(1), [1, 1])],
       ['bias', new Tensor('float32', new Float32Array(1), [1])],
     ])

@@ -1,0 +1,66 @@
+// Names of onnxruntime-common's types that mean something only there: code that mentions them compiles.
+import type { ExternalFileSource } from './session-options.js'
+import type { Tensor } from './tensor.js'
+import type { GlobalType } from './tensor-types.js'
+
+/** What a run of onnxruntime takes and gives; this library's own may be more: `ModelValue`. */
+export type OnnxValue = Tensor
+export type NonTensorType = never
+export type OnnxValueDataLocation = Tensor.DataLocation
+export type ExternalDataFileType = ExternalFileSource
+export type OnnxModelOptions = { externalData?: readonly ExternalFileSource[] }
+
+/** Any of onnxruntime's execution providers, and any other word: they are accepted and ignored, everything runs on the CPU. */
+export interface ProviderOption {
+  readonly name: string
+}
+
+interface Options<Name extends string> extends ProviderOption {
+  readonly name: Name
+}
+
+interface Device<Name extends string> extends Options<Name> {
+  deviceId?: number
+}
+
+export interface ProviderOptionMap {
+  coreml: Options<'coreml'> & {
+    coreMlFlags?: number
+    useCPUOnly?: boolean
+    useCPUAndGPU?: boolean
+    enableOnSubgraph?: boolean
+    onlyEnableDeviceWithANE?: boolean
+  }
+  cpu: Options<'cpu'> & { useArena?: boolean }
+  cuda: Device<'cuda'>
+  dml: Device<'dml'>
+  nnapi: Options<'nnapi'> & { useFP16?: boolean; useNCHW?: boolean; cpuDisabled?: boolean; cpuOnly?: boolean }
+  tensorrt: Device<'tensorrt'>
+  wasm: Options<'wasm'>
+  webgl: Options<'webgl'>
+  webgpu: Options<'webgpu'> & {
+    preferredLayout?: 'NCHW' | 'NHWC'
+    forceCpuNodeNames?: readonly string[]
+    validationMode?: 'disabled' | 'wgpuOnly' | 'basic' | 'full'
+    enableRobustness?: boolean
+    storageBufferCacheMode?: BufferCacheMode
+    uniformBufferCacheMode?: BufferCacheMode
+    queryResolveBufferCacheMode?: BufferCacheMode
+    defaultBufferCacheMode?: BufferCacheMode
+    device?: GlobalType<'GPUDevice'>
+  }
+  webnn: Options<'webnn'> & {
+    deviceType?: 'cpu' | 'gpu' | 'npu'
+    numThreads?: number
+    powerPreference?: 'default' | 'low-power' | 'high-performance'
+    context?: GlobalType<'MLContext'>
+    gpuDevice?: GlobalType<'GPUDevice'>
+  }
+  qnn: Options<'qnn'> & { backendType?: string; backendPath?: string; enableFp16Precision?: boolean }
+  xnnpack: Options<'xnnpack'>
+}
+
+type BufferCacheMode = 'disabled' | 'lazyRelease' | 'simple' | 'bucket'
+
+export type ProviderName = keyof ProviderOptionMap
+export type ProviderConfig = ProviderOptionMap[ProviderName] | ProviderOption | ProviderName | string
