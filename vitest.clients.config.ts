@@ -1,0 +1,5 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: { include: ['tests/clients/*.test.ts'], globalSetup: ['tests/support/build.ts'], pool: 'forks' },
+})
