@@ -119,7 +119,7 @@ describe('anything that looks like a tensor', () => {
   const refused: [string, unknown][] = [
     ['of another type', { type: 'int32', data: Int32Array.of(1, 2), dims: [2] }],
     ['of no type there is', { type: 'float31', data, dims: [2] }],
-    ['whose data is of another type', { type: 'float32', data: Int32Array.of(1, 2), dims: [2] }],
+    ['whose data is no list of numbers', { type: 'float32', data: { first: 1, second: 2 }, dims: [2] }],
     ['with too little data', { type: 'float32', data, dims: [3] }],
     ['without data', { type: 'float32', dims: [2] }],
     ['without dims', { type: 'float32', data }],
@@ -317,7 +317,7 @@ describe('option values', () => {
     [{ states: 5 }, /object/],
     [{ states: ['x'] }, /object/],
     [{ states: { x: 5 } }, /output names/],
-    [{ deterministic: 'yes' }, /true or false/],
+    [{ deterministic: 'yes' }, /false, true, "batch"/],
     [{ enableProfiling: 1 }, /true or false/],
     [{ profile: 'all' }, /true or false/],
     [{ memoryLimit: '1 GB' }, /bytes/],
