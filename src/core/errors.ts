@@ -54,6 +54,15 @@ export function isTrap(error: unknown): error is Error {
   return isErrorNamed(error, 'RangeError', 'InternalError') && /call stack|recursion/.test(error.message)
 }
 
+/**
+ * What has to be there by now.
+ * @throws LanewiseError `E_STATE` if it is not.
+ */
+export function present<T>(value: T | undefined, what: string): T {
+  if (value === undefined) throw new LanewiseError('E_STATE', `no ${what}`)
+  return value
+}
+
 /** The only error type that leaves the library. */
 export class LanewiseError extends Error {
   readonly code: ErrorCode

@@ -1,7 +1,7 @@
 import { LanewiseError } from '../core/errors.js'
 import { hostTensor, type HostTensor } from '../core/host.js'
 import { formatShape, sameShape } from '../core/shape.js'
-import type { ComputeContext, OpDefinition, TensorType } from './op.js'
+import { withRule, type ComputeContext, type OpDefinition, type TensorType } from './op.js'
 
 /**
  * Runs an operator's plain TypeScript version and holds it to what its `infer` has promised: memory of that size is waiting for the results.
@@ -14,7 +14,7 @@ export function computeChecked<A>(
   context: ComputeContext<A>,
   wanted: readonly unknown[],
 ): readonly HostTensor[] {
-  const results = listOf<HostTensor>(op.compute!(context), 'compute')
+  const results = listOf<HostTensor>(withRule(op, 'compute').compute(context), 'compute')
   wanted.forEach((value, i) => {
     if (value !== undefined) checkResult(results[i], context.outputs[i], i)
   })

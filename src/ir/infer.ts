@@ -1,7 +1,7 @@
 import type { HostTensor } from '../core/host.js'
 import type { Attributes } from './attributes.js'
 import { computeChecked, listOf, readsShapesOnly } from './compute.js'
-import type { InferContext, TensorType } from './op.js'
+import { withRule, type InferContext, type TensorType } from './op.js'
 import { errorAt, LanewiseError } from '../core/errors.js'
 import { stringBytes } from '../core/host-memory.js'
 import { formatShape, sameShape, sizeOf } from '../core/shape.js'
@@ -158,7 +158,7 @@ export function inferNode(
         return largerNumber(given[i].known, least)
       },
     } satisfies InferContext<Attributes>
-    const types = listOf(op.infer!(context), 'infer')
+    const types = listOf(withRule(op, 'infer').infer(context), 'infer')
     const shapeOnly = readsShapesOnly(op)
     const small = types.every((type) => sizeOf(type.shape) <= FOLD_ELEMENTS)
     if (!op.compute || op.random || op.work || !small || !(shapeOnly || given.every((input) => !input || input.known)))

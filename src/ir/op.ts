@@ -368,6 +368,22 @@ export function defineOp<S extends AttributeSchema, const N extends Arity, const
   return { domain: '', ...(work && { compute: (c: Parameters<typeof work>[0]) => finished(work(c)) }), ...definition }
 }
 
+/**
+ * The operator, which has to have one of its optional rules.
+ * @throws LanewiseError `E_UNSUPPORTED` if it has not.
+ */
+export function withRule<O extends { readonly name: string }, K extends keyof O & string>(
+  op: O,
+  rule: K,
+): O & Required<Pick<O, K>> {
+  if (hasRule(op, rule)) return op
+  throw new LanewiseError('E_UNSUPPORTED', `${op.name} has no ${rule}`)
+}
+
+function hasRule<O, K extends keyof O>(op: O, rule: K): op is O & Required<Pick<O, K>> {
+  return op[rule] !== undefined
+}
+
 /** The result of work that is not broken off. */
 function finished(work: Work): readonly HostTensor[] {
   for (;;) {

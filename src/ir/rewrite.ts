@@ -24,8 +24,8 @@ export class Rewriter {
   }
 
   /** Whether exactly one node reads the value, once, as an input, and it is not fetched. */
-  single(value: Value): Node | undefined {
-    if (this.uses.outputs.has(value)) return undefined
+  single(value: Value | undefined): Node | undefined {
+    if (!value || this.uses.outputs.has(value)) return undefined
     const readers = this.uses.consumers.get(value)
     return readers?.length === 1 && readers[0].inputs.includes(value) ? readers[0] : undefined
   }

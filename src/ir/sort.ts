@@ -39,14 +39,14 @@ export function sortNodes(nodes: readonly Node[]): readonly Node[] {
     result.push(node)
     for (const output of node.outputs) {
       for (const reader of (output && readers.get(output)) ?? []) {
-        const left = missing.get(reader)! - 1
+        const left = (missing.get(reader) ?? 0) - 1
         missing.set(reader, left)
         if (left === 0) ready.push(reader)
       }
     }
   }
-  if (result.length < nodes.length) {
-    const stuck = nodes.find((node) => missing.get(node)! > 0)!
+  const stuck = result.length < nodes.length && nodes.find((node) => missing.get(node))
+  if (stuck) {
     throw new LanewiseError('E_GRAPH', 'the graph has a cycle').at(stuck.op.name, stuck.name)
   }
   return result

@@ -67,7 +67,7 @@ export function emitStridedCopy(e: PackEmitter, dtype: DType, copy: StridedCopy,
   }
   // Where reading and writing go along different axes, the two stand last: that is a transpose, and goes in blocks.
   const reading = axes.findIndex((axis) => axis.from === bytes)
-  if (reading >= 0 && reading < axes.length - 2 && axes.at(-1)!.to === bytes)
+  if (reading >= 0 && reading < axes.length - 2 && axes[axes.length - 1].to === bytes)
     axes.splice(axes.length - 2, 0, ...axes.splice(reading, 1))
   while (axes.length < 2) axes.unshift({ size: 1, from: 0, to: 0 })
   const table = [...axes.map((axis) => axis.size), ...axes.map((axis) => axis.from), ...axes.map((axis) => axis.to)]

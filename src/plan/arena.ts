@@ -31,6 +31,8 @@ export function isStateBlock(block: Block): block is StateBlock {
   return 'state' in block
 }
 
+const isPlaced = (block: ArenaBlock): block is ArenaBlock & { offset: number } => block.offset !== undefined
+
 /** Above this many blocks the quadratic search below would take seconds; then blocks are placed in order of time. */
 const QUADRATIC = 4000
 /** With more than this many alive at a time no gap is looked for among them either: the next block goes to the end. */
@@ -42,12 +44,12 @@ const WIDE = 1000
  * Management for Deep Neural Net Inference", 2020).
  */
 export function placeBlocks(blocks: readonly ArenaBlock[]): number {
-  const placed = blocks.filter((block) => block.offset !== undefined)
+  const placed = blocks.filter(isPlaced)
   const waiting = blocks.filter((block) => block.offset === undefined)
   const bySize = waiting.length <= QUADRATIC
   waiting.sort((a, b) => (bySize ? b.bytes - a.bytes || a.first - b.first : a.first - b.first))
   let end = 0
-  for (const block of placed) end = Math.max(end, block.offset! + align(block.bytes))
+  for (const block of placed) end = Math.max(end, block.offset + align(block.bytes))
   let live = placed
   let looked = 0
   for (const block of waiting) {
@@ -57,22 +59,20 @@ export function placeBlocks(blocks: readonly ArenaBlock[]): number {
       looked = 0
     }
     if (!bySize && live.length > WIDE) {
-      block.offset = end
+      live.push(Object.assign(block, { offset: end }))
       end += align(block.bytes)
-      live.push(block)
       continue
     }
     const near = live
       .filter((other) => other.first <= block.last && other.last >= block.first)
-      .sort((a, b) => a.offset! - b.offset!)
+      .sort((a, b) => a.offset - b.offset)
     let offset = 0
     for (const other of near) {
-      if (other.offset! - offset >= align(block.bytes)) break
-      offset = Math.max(offset, other.offset! + align(other.bytes))
+      if (other.offset - offset >= align(block.bytes)) break
+      offset = Math.max(offset, other.offset + align(other.bytes))
     }
-    block.offset = offset
+    live.push(Object.assign(block, { offset }))
     end = Math.max(end, offset + align(block.bytes))
-    live.push(block)
   }
   return end
 }

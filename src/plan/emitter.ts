@@ -1,6 +1,6 @@
 import type { KernelName, Kernels } from '../../bindings/module.js'
 import { byteSize, type TypedArray } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import type { Attributes } from '../ir/attributes.js'
 import type {
@@ -249,7 +249,7 @@ export class NodeEmitter implements Emitter<Attributes> {
   }
 
   private place(index: number, at: Address): Placed {
-    const type = this.outputs[index]!
+    const type = present(this.outputs[index], 'output')
     return (this.placed[index] = new Placed(type.dtype, type.shape, type.order, at))
   }
 }

@@ -19,10 +19,10 @@ export class Lru<V> {
 
   set(key: string, value: V): void {
     this.entries.set(key, value)
-    if (this.entries.size <= this.capacity) return
-    const [oldest, dropped] = this.entries.entries().next().value!
-    this.entries.delete(oldest)
-    this.forgotten?.(dropped)
+    const eldest = this.entries.size > this.capacity && this.entries.entries().next().value
+    if (!eldest) return
+    this.entries.delete(eldest[0])
+    this.forgotten?.(eldest[1])
   }
 
   values(): IterableIterator<V> {

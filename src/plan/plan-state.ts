@@ -1,5 +1,6 @@
 // What a plan is made of, and what is known where one of its segments ends and the next begins.
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
+import { present } from '../core/errors.js'
 import type { TensorType } from '../ir/op.js'
 import type { ArenaBlock } from './arena.js'
 import type { Placed, Step } from './emitter.js'
@@ -110,7 +111,7 @@ export function advance(
     todo = afterFirst(todo)
   }
   for (const [value, result] of results) {
-    if (!('type' in result)) slots.set(value, { ...slots.get(value)!, known: result })
+    if (!('type' in result)) slots.set(value, { ...present(slots.get(value), value.name), known: result })
     else if (usesToCome(state.todo, value) > 0)
       slots.set(value, { type: result.type, host: true, uses: usesToCome(state.todo, value) })
   }
@@ -124,7 +125,7 @@ export function advanceBounded(
   number: number,
 ): PlanState {
   const slots = new Map(state.slots)
-  const slot = slots.get(value)!
+  const slot = present(slots.get(value), value.name)
   slots.set(value, { ...slot, bounded: new Map([...(slot.bounded ?? []), [least, number]]) })
   return { ...state, slots }
 }

@@ -1,10 +1,18 @@
 import { byteSize, isHalf, type DType } from '../core/dtype.js'
-import { errorAt, LanewiseError } from '../core/errors.js'
+import { errorAt, LanewiseError, present } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import { STRING_BYTES } from '../core/host-memory.js'
 import { emitCast } from '../ops/elementwise/cast.js'
 import type { Attributes } from '../ir/attributes.js'
-import { allFloat32, type Address, type Block, type InferContext, type PackEmitter, type TensorType } from '../ir/op.js'
+import {
+  allFloat32,
+  withRule,
+  type Address,
+  type Block,
+  type InferContext,
+  type PackEmitter,
+  type TensorType,
+} from '../ir/op.js'
 import { findOp } from '../ir/registry.js'
 import { checkComplex } from '../ir/complex.js'
 import { formatShape, MAX_RANK, sizeOf } from '../core/shape.js'
@@ -199,17 +207,18 @@ class SegmentPlanner implements EmitTarget {
       outputCount: node.outputs.length,
       known: valueOf,
       value: (index) => {
-        if (inputs[index] && !valueOf(index)) throw new NeedsValue(node.inputs[index]!)
+        const value = node.inputs[index]
+        if (value && inputs[index] && !valueOf(index)) throw new NeedsValue(value)
         return valueOf(index)
       },
       atLeast: (index, least) => {
         const slot = inputs[index]
         const number = slot?.known ? largerNumber(slot.known, least) : slot?.bounded?.get(least)
-        if (number === undefined) throw new NeedsValue(node.inputs[index]!, least)
+        if (number === undefined) throw new NeedsValue(present(node.inputs[index], 'input'), least)
         return number
       },
     }
-    return listOf(node.op.infer!(context), 'infer')
+    return listOf(withRule(node.op, 'infer').infer(context), 'infer')
   }
 
   /** Small results of known inputs are known. */
@@ -230,7 +239,7 @@ class SegmentPlanner implements EmitTarget {
       // A Shape needs no elements, only the shape.
       if (!readsShapesOnly(op)) return false
     }
-    const given = (slot: Slot | undefined) => slot && (slot.known ?? { ...slot.type!, data: [] })
+    const given = (slot: Slot | undefined) => slot && (slot.known ?? { ...typeOf(slot), data: [] })
     const computed = () =>
       computeChecked(
         op,
@@ -283,9 +292,7 @@ class SegmentPlanner implements EmitTarget {
   private emitKernels(node: Node, outputs: readonly TensorType[]): void {
     const given = node.inputs.map((value) => value && this.operand(value))
     const layout = this.layoutOf(node, given, outputs)
-    const inputs = node.inputs.map(
-      (value, i) => value && this.operand(value, layout.inputs[i] ?? identityOrder(given[i]!.shape.length)),
-    )
+    const inputs = node.inputs.map((value, i) => value && this.operand(value, layout.inputs[i] ?? this.identity(value)))
     this.markDying(node)
     const results = this.emitInto(node, inputs, outputs, layout)
     node.outputs.forEach((value, i) => {
@@ -296,7 +303,6 @@ class SegmentPlanner implements EmitTarget {
   /** Half-precision floats have no arithmetic of their own: cast up, compute in float32, cast down. */
   private emitPromoted(node: Node, outputs: readonly TensorType[]): void {
     this.dying = new Map()
-    const half = node.inputs.map((value) => value && this.slot(value).type!.dtype).find(isHalf)!
     const given = node.inputs.map((value) => value && this.operand(value))
     const layout = this.layoutOf(node, given, outputs)
     const convert = (input: Placed | ConstantOperand, dtype: DType): Placed => {
@@ -308,7 +314,7 @@ class SegmentPlanner implements EmitTarget {
     }
     const inputs = node.inputs.map((value, i) => {
       if (!value) return undefined
-      const operand = this.operand(value, layout.inputs[i] ?? identityOrder(given[i]!.shape.length))
+      const operand = this.operand(value, layout.inputs[i] ?? this.identity(value))
       return isHalf(operand.dtype) ? convert(operand, 'float32') : operand
     })
     const wide = outputs.map((type) => (isHalf(type.dtype) ? { ...type, dtype: 'float32' as const } : type))
@@ -316,8 +322,8 @@ class SegmentPlanner implements EmitTarget {
     node.outputs.forEach((value, i) => {
       const result = results[i]
       if (value && result) {
-        const placed = isHalf(outputs[i].dtype) ? convert(result, half) : result
-        this.define(value, { type: outputs[i], placed, uses: 0 })
+        const type = outputs[i]
+        this.define(value, { type, placed: isHalf(type.dtype) ? convert(result, type.dtype) : result, uses: 0 })
       }
     })
   }
@@ -325,9 +331,7 @@ class SegmentPlanner implements EmitTarget {
   private emitHost(node: Node, outputs: readonly TensorType[]): void {
     const inputs = node.inputs.map((value) => {
       if (!value) return undefined
-      return (
-        this.slot(value).known ?? (this.operand(value, identityOrder(this.slot(value).type!.shape.length)) as Placed)
-      )
+      return this.slot(value).known ?? (this.operand(value, this.identity(value)) as Placed)
     })
     const placed = node.outputs.map((value, i) => {
       if (!value) return undefined
@@ -368,7 +372,7 @@ class SegmentPlanner implements EmitTarget {
     const blocksBefore = this.blocks.length
     const firstStep = this.steps.length
     const e = new NodeEmitter(this, node, node.attributes, inputs, types)
-    node.op.emit!(e)
+    withRule(node.op, 'emit').emit(e)
     const results = types.map((type, i) => type && (e.placed[i] ?? (e.output(i) as Placed)))
     const bytes = [...inputs, ...types].reduce(
       (sum, type) => sum + (type ? sizeOf(type.shape) * byteSize(type.dtype) : 0),
@@ -444,7 +448,7 @@ class SegmentPlanner implements EmitTarget {
   }
 
   private upload(value: Value, slot: Slot): Placed {
-    const { dtype, shape } = slot.type!
+    const { dtype, shape } = typeOf(slot)
     const block = arenaBlock(sizeOf(shape) * byteSize(dtype))
     this.own(block)
     slot.placed = new Placed(dtype, shape, identityOrder(shape.length), { block, offset: 0 })
@@ -464,6 +468,11 @@ class SegmentPlanner implements EmitTarget {
     if (slot) return slot
     if (value.constant) return { type: value.constant, known: value.constant, uses: Infinity }
     throw new LanewiseError('E_GRAPH', `the value "${value.name}" is used before it is made`, { tensor: value.name })
+  }
+
+  /** The order of axes that ONNX means. */
+  private identity(value: Value): Order {
+    return identityOrder(typeOf(this.slot(value)).shape.length)
   }
 
   private hold(block: Block): void {
@@ -497,7 +506,7 @@ class SegmentPlanner implements EmitTarget {
   }
 
   private forget(value: Value, slot: Slot): void {
-    for (const { at } of placesOf(slot)) this.holders.set(at.block, this.holders.get(at.block)! - 1)
+    for (const { at } of placesOf(slot)) this.holders.set(at.block, (this.holders.get(at.block) ?? 0) - 1)
     this.slots.delete(value)
   }
 
@@ -505,8 +514,7 @@ class SegmentPlanner implements EmitTarget {
     const slot = this.slot(value)
     if (slot.known) return { known: slot.known }
     if (slot.host) return { host: value }
-    const order = identityOrder(slot.type!.shape.length)
-    return { placed: this.operand(value, order) as Placed }
+    return { placed: this.operand(value, this.identity(value)) as Placed }
   }
 
   private finish(end: SegmentEnd, sources: ReadonlyMap<Value, Source>, state: PlanState): Segment {
@@ -586,6 +594,10 @@ export function checkOutputs(
     sums[dtype === 'string' ? 1 : 0] += bytes
   })
   return sums
+}
+
+function typeOf({ type }: Slot): TensorType {
+  return present(type, 'type')
 }
 
 function placesOf(slot: Slot): Placed[] {

@@ -1,6 +1,6 @@
 import type { Context } from '../../bindings/context.js'
 import type { NumericDType, TypedArray } from '../core/dtype.js'
-import { errorAt, LanewiseError } from '../core/errors.js'
+import { errorAt, LanewiseError, present } from '../core/errors.js'
 import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } from '../core/host.js'
 import type { KernelInfo, TensorType, Work } from '../ir/op.js'
 import { formatShape, sameShape, sizeOf } from '../core/shape.js'
@@ -155,12 +155,12 @@ export class Program {
           const results = new Map<Value, HostValue>()
           for (const value of this.graph.outputs) {
             if (control.fetched && !control.fetched.has(value)) continue
-            const source = segment.sources.get(value)!
+            const source = sourceOf(segment, value)
             const result = this.read(source, hosts, control.into?.get(value), value)
             // A constant or an input that is passed through must not be the caller's to change.
             results.set(value, 'placed' in source ? result : copyOf(result, true))
           }
-          this.states?.keep((output) => this.keepable(segment.sources.get(output)!, hosts, output))
+          this.states?.keep((output) => this.keepable(sourceOf(segment, output), hosts, output))
           return results
         }
         prepared =
@@ -212,7 +212,7 @@ export class Program {
     const given = [...types.values()]
     const places = new Map<Value, Placed>()
     for (const value of states?.inputs ?? []) {
-      const placed = feeds.has(value) ? undefined : states!.placed(value)
+      const placed = feeds.has(value) ? undefined : states?.placed(value)
       if (!placed) continue
       const { dtype, shape } = placed
       places.set(value, placed)
@@ -263,7 +263,7 @@ export class Program {
     const results = new Map<Value, HostTensor>()
     let key = ''
     for (const value of values) {
-      const host = this.read(segment.sources.get(value)!, hosts) as HostTensor
+      const host = this.read(sourceOf(segment, value), hosts) as HostTensor
       results.set(value, { ...host, data: host.data.slice() })
       key += `${host.dtype}[${host.shape.join()}]=${elementsKey(host)};`
       if (this.graph.inputs.includes(value)) {
@@ -283,7 +283,7 @@ export class Program {
     hosts: ReadonlyMap<Value, HostValue>,
   ): Prepared {
     const { segment } = prepared
-    const number = largerNumber(this.read(segment.sources.get(end.value)!, hosts) as HostTensor, end.least)
+    const number = largerNumber(this.read(sourceOf(segment, end.value), hosts) as HostTensor, end.least)
     const key = String(number)
     let next = prepared.next.get(key)
     if (!next) prepared.next.set(key, (next = this.planFrom(advanceBounded(segment.state, end, number))))
@@ -345,7 +345,8 @@ export class Program {
       // What was copied from the arena takes room once more.
       node.inputs.forEach((value, i) => {
         const source = value && segment.sources.get(value)
-        if (source && 'placed' in source) room.hold(inputs[i]!)
+        const input = inputs[i]
+        if (input && source && 'placed' in source) room.hold(input)
       })
       if (op.control) {
         const context = { attributes, inputs, outputCount, room }
@@ -362,7 +363,7 @@ export class Program {
             outputCount,
             known: (i) => tensors[i],
             value: (i) => tensors[i],
-            atLeast: (i, least) => largerNumber(tensors[i]!, least),
+            atLeast: (i, least) => largerNumber(present(tensors[i], 'input'), least),
           }) ?? []
         if (op.infer) room.reserve(...checkOutputs(node, outputs, this.options.arenaLimit))
         const c = { attributes, inputs: tensors, outputs, outputCount, seed: this.options.seed, room }
@@ -404,7 +405,7 @@ export class Program {
       feeds.set(value, i < given.length ? given[i] : this.operandOf(value, segment, hosts))
     })
     const results = await program.run(feeds, { signal: control.signal, profile: control.profile })
-    return body.outputs.map((value) => results.get(value)!)
+    return body.outputs.map((value) => present(results.get(value), value.name))
   }
 
   private operandOf(value: Value, segment: Segment, hosts: ReadonlyMap<Value, HostValue>): HostValue {
@@ -416,7 +417,7 @@ export class Program {
 
   private read(source: Source, hosts: ReadonlyMap<Value, HostValue>, into?: HostTensor, value?: Value): HostValue {
     if ('host' in source || 'known' in source) {
-      const host = 'known' in source ? source.known : hosts.get(source.host)!
+      const host = 'known' in source ? source.known : present(hosts.get(source.host), source.host.name)
       if (!into || !isHostTensor(host)) return host
       checkStorage(into, host, value)
       copyData(into, host.data)
@@ -449,7 +450,7 @@ export class Program {
     if (segment.arenaBytes > this.arenaSize) this.growArena(segment.arenaBytes, begun)
     const moves = this.states?.moves ?? 0
     if (prepared.generation === context.generation && prepared.arena === this.arena && prepared.moves === moves) return
-    for (const block of segment.blocks) block.base = this.arena + block.offset!
+    for (const block of segment.blocks) block.base = this.arena + present(block.offset, 'offset')
     const calls = segment.steps.map((step) => this.bindStep(step))
     Object.assign(prepared, { calls, generation: context.generation, arena: this.arena, moves })
   }
@@ -569,6 +570,11 @@ function holdAt(scope: HostScope, value: HostValue, { op, name }: Node): void {
   } catch (error) {
     throw errorAt(op.name, name, error)
   }
+}
+
+/** Where a value is that a segment's end needs. */
+function sourceOf({ sources }: Segment, value: Value): Source {
+  return present(sources.get(value), value.name)
 }
 
 /** The values in JavaScript that a segment or one after it reads. */

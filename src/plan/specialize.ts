@@ -42,7 +42,10 @@ function settle(
     !value || (inferred.get(value)?.known?.shape.length ?? Infinity) <= MAX_RANK
   const half = (value: Value | undefined) => value && isHalf((value.constant ?? inferred.get(value)?.type)?.dtype)
   if (!outputs.every(known) || (op.emit && inputs.some(half))) return false
-  for (const value of outputs) if (value) settled.set(value, inferred.get(value)!)
+  for (const value of outputs) {
+    const found = value && inferred.get(value)
+    if (found) settled.set(value, found)
+  }
   return true
 }
 

@@ -5,7 +5,7 @@ import type { TensorType } from '../ir/op.js'
 import { isStateBlock, type StateBlock } from './arena.js'
 import { Placed } from './emitter.js'
 import { formatDeclared, mayAgree, type DeclaredType, type Value } from '../ir/graph.js'
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { identityOrder } from '../core/layout.js'
 import { resolve } from './weights.js'
 
@@ -73,11 +73,11 @@ export class States {
 
   /** Makes an input what the caller gives. */
   set(input: Value, host: HostTensor): void {
-    const state = this.states.get(input)!
+    const state = present(this.states.get(input), input.name)
     const bytes = hostBytes(host)
-    this.reserve(state, bytes)
+    const base = this.reserve(state, bytes)
     this.become(state, host)
-    this.context.bytes(state.block.base!, bytes).set(rawBytes(host.data as TypedArray))
+    this.context.bytes(base, bytes).set(rawBytes(host.data as TypedArray))
   }
 
   /** Makes the inputs what a run has made of the outputs. */
@@ -98,10 +98,8 @@ export class States {
       // What lies in another state has to be taken before that one is written.
       const foreign = isStateBlock(block) ? this.context.bytes(resolve(source.at), source.bytes).slice() : undefined
       writes.push(() => {
-        this.reserve(state, source.bytes)
-        this.context
-          .bytes(state.block.base!, source.bytes)
-          .set(foreign ?? this.context.bytes(resolve(source.at), source.bytes))
+        const base = this.reserve(state, source.bytes)
+        this.context.bytes(base, source.bytes).set(foreign ?? this.context.bytes(resolve(source.at), source.bytes))
         this.become(state, source)
       })
     }
@@ -131,16 +129,18 @@ export class States {
   }
 
   /** Room for a new value; what was there is given up. */
-  private reserve(state: State, bytes: number): void {
+  private reserve(state: State, bytes: number): number {
     const { block } = state
-    if (block.base !== undefined && bytes <= state.capacity) return
+    if (block.base !== undefined && bytes <= state.capacity) return block.base
     const capacity = block.base === undefined ? bytes : Math.max(bytes, 2 * state.capacity)
     if (block.base !== undefined) this.context.release(block.base)
     block.base = undefined
     state.capacity = 0
-    block.base = this.context.alloc(capacity)
+    const base = this.context.alloc(capacity)
+    block.base = base
     state.capacity = capacity
     this.moves++
+    return base
   }
 }
 

@@ -42,7 +42,7 @@ function foldInto(rewriter: Rewriter, conv: Node): void {
     passed.push(follower)
   }
   if (!total) return
-  const last = passed.pop()!
+  const last = passed[passed.length - 1]
   const weights = constantLike(w, scaleWeights(w.constant, total.scale, transposed ? group : 0))
   const bias = { name: `${conv.name}/bias`, constant: shiftBias(b?.constant, total) }
   for (const node of passed) rewriter.remove(node)

@@ -17,7 +17,7 @@ export const fuseActivation = {
 /** Fuses what follows `node` into it, if that can be. */
 export function fuseInto(rewriter: Rewriter, node: Node): boolean {
   if (!canCarry(node)) return false
-  const follower = rewriter.single(node.outputs[0]!)
+  const follower = rewriter.single(node.outputs[0])
   if (!follower || follower.inputs[0] !== node.outputs[0] || !rewriter.stands(follower)) return false
   const activation = follower.op.activation?.(
     follower.attributes,

@@ -88,7 +88,7 @@ function sumOf(node: Node | undefined, addend: number): { readonly value: Value;
     [b, a],
   ]) {
     const number = numberOf(other)
-    if (nearly(number?.value, addend)) return { value, rank: number!.rank }
+    if (number && nearly(number.value, addend)) return { value, rank: number.rank }
   }
   return undefined
 }

@@ -14,8 +14,9 @@ export const transposedToConv = {
     const Conv = findOp('', 'Conv')
     for (const node of graph.nodes) {
       const { op, attributes, inputs } = node
-      const w = inputs[1]?.constant
-      if (!Conv || op.name !== 'ConvTranspose' || op.domain !== '' || w?.dtype !== 'float32') continue
+      const filter = inputs[1]
+      const w = filter?.constant
+      if (!Conv || !filter || op.name !== 'ConvTranspose' || op.domain !== '' || w?.dtype !== 'float32') continue
       const { auto_pad, output_shape, output_padding, kernel_shape } = attributes
       const group = attributes.group as number
       const [strides, dilations, cut] = [attributes.strides, attributes.dilations, attributes.pads] as (
@@ -37,7 +38,7 @@ export const transposedToConv = {
         continue
       if ((cut && cut.length !== reach.length) || cut?.some((pad) => !(pad >= 0)) || pads.some((pad) => !(pad >= 0)))
         continue
-      const filters: Value = { name: inputs[1]!.name, constant: turned(w, group) }
+      const filters: Value = { name: filter.name, constant: turned(w, group) }
       rewriter.replace(node, {
         ...node,
         op: Conv,

@@ -130,10 +130,11 @@ class Widener {
       into.push({ ...node, attributes, inputs, outputs })
       return
     }
+    const [input] = inputs
     const [output] = node.outputs
-    if (!output) return
+    if (!input || !output) return
     const rounded = { name: output.name }
-    if (name === 'CastLike') this.cast(inputs[0]!, rounded, to, into)
+    if (name === 'CastLike') this.cast(input, rounded, to, into)
     else into.push({ ...node, inputs, outputs: [rounded] })
     this.cast(rounded, this.standIn(output), 'float32', into)
   }
@@ -157,15 +158,18 @@ class Widener {
 
   private standIn(value: Value): Value {
     const { name, declared } = value
-    const wide: Value = { name, declared: half(declared?.dtype) ? { ...declared!, dtype: 'float32' } : declared }
+    const wide: Value = {
+      name,
+      declared: declared && half(declared.dtype) ? { ...declared, dtype: 'float32' } : declared,
+    }
     this.standsFor.set(value, wide)
     return wide
   }
 
   private read(value: Value): Value {
     const known = this.standsFor.get(value)
-    if (known || !half(value.constant?.dtype)) return known ?? value
-    const constant: Value = { name: value.name, constant: widen(value.constant!) }
+    if (known || !value.constant || !half(value.constant.dtype)) return known ?? value
+    const constant: Value = { name: value.name, constant: widen(value.constant) }
     this.standsFor.set(value, constant)
     return constant
   }

@@ -48,16 +48,17 @@ function fusedAttention(reader: Reader, node: Node): Node | undefined {
     return scaled.value
   }
   const [q, k] = [factor(found.product.inputs[0]), factor(found.product.inputs[1])]
-  const [qType, kType, vType, mType, sType, yType] = [q, k, v, found.mask, scores, node.outputs[0]].map((value) =>
-    reader.type(value),
-  )
-  const floats = [qType, kType, vType, sType, yType]
-  if (!floats.every((type) => type?.dtype === 'float32' && type.shape.length >= 2 && type.shape.length <= MOST_AXES))
+  const matrices = (value: Value | undefined): TensorType | undefined => {
+    const type = reader.type(value)
+    return type?.dtype === 'float32' && type.shape.length >= 2 && type.shape.length <= MOST_AXES ? type : undefined
+  }
+  const [qType, kType, vType, sType, yType] = [q, k, v, scores, node.outputs[0]].map(matrices)
+  if (!qType || !kType || !vType || !sType || !yType) return undefined
+  const { lead, queries, keys, valueSize } = fusedSizes(qType.shape, kType.shape, vType.shape)
+  if (!sameShape(sType.shape, [...lead, queries, keys]) || !sameShape(yType.shape, [...lead, queries, valueSize]))
     return undefined
-  const { lead, queries, keys, valueSize } = fusedSizes(qType!.shape, kType!.shape, vType!.shape)
-  if (!sameShape(sType!.shape, [...lead, queries, keys]) || !sameShape(yType!.shape, [...lead, queries, valueSize]))
-    return undefined
-  if (found.mask && !(mType && fits(mType, sType!, found.fill !== undefined))) return undefined
+  const mType = reader.type(found.mask)
+  if (found.mask && !(mType && fits(mType, sType, found.fill !== undefined))) return undefined
   return {
     op: FusedAttention as unknown as OpDefinition,
     name: node.name,

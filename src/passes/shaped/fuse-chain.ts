@@ -30,16 +30,17 @@ export function fuseChain(graph: Graph, types: ReadonlyMap<Value, Inferred>): Gr
       node && steps.length < MOST_STEPS && rewriter.stands(node);
       node = rewriter.single(value)
     ) {
-      const step: ChainStep | undefined = fits(reader, node.outputs[0], type.shape)
+      const made: Value | undefined = node.outputs[0]
+      const step: ChainStep | undefined = fits(reader, made, type.shape)
         ? stepOf(reader, node, value, inputs)
         : undefined
-      if (!step) break
+      if (!step || !made) break
       steps.push(step)
       nodes.push(node)
-      value = node.outputs[0]!
+      value = made
     }
     if (steps.length < LEAST_STEPS) continue
-    const last = nodes.pop()!
+    const last = nodes[nodes.length - 1]
     for (const node of nodes) rewriter.remove(node)
     rewriter.replace(last, {
       op: Chain,

@@ -66,11 +66,13 @@ export function fuseIntegerSums(graph: Graph, types: ReadonlyMap<Value, Inferred
   return result === graph ? graph : eliminateDead.run(result)
 }
 
+type Constant = Value & { readonly constant: HostTensor }
+
 /** A tensor of bytes with its scale and zero point. */
 interface Quantized {
   readonly q: Value
-  readonly scale: Value
-  readonly zero: Value
+  readonly scale: Constant
+  readonly zero: Constant
 }
 
 /** What stands before a QuantizeLinear: the node that computes, the function of one element that follows it, and what it is quantised to. */
@@ -125,9 +127,13 @@ function bounded({ op, attributes, inputs }: Node): Activation | undefined {
   return activation?.code === UNARY_RELU || activation?.code === UNARY_CLIP ? activation : undefined
 }
 
-function isScalar(value: Value | undefined, dtype?: DType): value is Value & { constant: HostTensor } {
-  const constant = value?.constant
-  return constant !== undefined && sizeOf(constant.shape) === 1 && (dtype ? constant.dtype === dtype : isByte(constant))
+function isConstant(value: Value | undefined): value is Constant {
+  return value?.constant !== undefined
+}
+
+function isScalar(value: Value | undefined, dtype?: DType): value is Constant {
+  if (!isConstant(value) || sizeOf(value.constant.shape) !== 1) return false
+  return dtype ? value.constant.dtype === dtype : isByte(value.constant)
 }
 
 const isByte = ({ dtype }: HostTensor): boolean => dtype === 'uint8' || dtype === 'int8'
@@ -153,8 +159,9 @@ function weightsOf(
   if (
     !constant ||
     !isByte(constant) ||
-    scale?.constant?.dtype !== 'float32' ||
-    !zero?.constant ||
+    !isConstant(scale) ||
+    scale.constant.dtype !== 'float32' ||
+    !isConstant(zero) ||
     zero.constant.dtype !== constant.dtype
   )
     return undefined
@@ -166,18 +173,19 @@ function weightsOf(
 }
 
 /** An int32 bias whose unit is that of the sums. */
-function biasOf(rewriter: Rewriter, value: Value | undefined, x: Quantized, w: Quantized): Value | undefined {
+function biasOf(rewriter: Rewriter, value: Value | undefined, x: Quantized, w: Quantized): Constant | undefined {
   const node = rewriter.producer(value)
   if (!node || !isPlain(node, 'DequantizeLinear')) return undefined
   const [q, scale, zero] = node.inputs
   if (
-    q?.constant?.dtype !== 'int32' ||
+    !isConstant(q) ||
+    q.constant.dtype !== 'int32' ||
     scale?.constant?.dtype !== 'float32' ||
     (zero && !zero.constant?.data.every(isZero))
   )
     return undefined
   const scales = scale.constant.data as Float32Array
-  const [from, to] = [x.scale.constant!.data as Float32Array, w.scale.constant!.data as Float32Array]
+  const [from, to] = [x.scale.constant.data as Float32Array, w.scale.constant.data as Float32Array]
   const count = Math.max(scales.length, to.length)
   for (let i = 0; i < count; i++) {
     const unit = Math.fround(from[0] * to[to.length === 1 ? 0 : i])
@@ -201,7 +209,7 @@ function conv(rewriter: Rewriter, { node, y }: Pattern): Replacement | undefined
     !w ||
     rank < 3 ||
     rank > 5 ||
-    (node.inputs[2] && (!bias || sizeOf(bias.constant!.shape) !== w.constant.shape[0]))
+    (node.inputs[2] && (!bias || sizeOf(bias.constant.shape) !== w.constant.shape[0]))
   )
     return undefined
   return {
@@ -223,7 +231,7 @@ function product(rewriter: Rewriter, { node, y }: Pattern): Replacement | undefi
   if (!op || !x || w?.constant.shape.length !== 2) return undefined
   if (!gemm) return { op, attributes: {}, inputs: [x.q, x.scale, x.zero, w.q, w.scale, w.zero, y.scale, y.zero] }
   const bias = biasOf(rewriter, node.inputs[2], x, w)
-  if (node.inputs[2] && (!bias || !sameShape(bias.constant!.shape, [w.constant.shape[axis]]))) return undefined
+  if (node.inputs[2] && (!bias || !sameShape(bias.constant.shape, [w.constant.shape[axis]]))) return undefined
   return {
     op,
     attributes: { alpha, transA, transB },
@@ -233,16 +241,16 @@ function product(rewriter: Rewriter, { node, y }: Pattern): Replacement | undefi
 
 function mean(rewriter: Rewriter, { node, y, activation }: Pattern): Replacement | undefined {
   const x = isPlainOp(node, 'GlobalAveragePool') ? bytesOf(rewriter, node.inputs[0]) : undefined
-  if (!x || activation || x.zero.constant!.dtype !== y.zero.constant!.dtype) return undefined
+  if (!x || activation || x.zero.constant.dtype !== y.zero.constant.dtype) return undefined
   const op = QuantizedMean as unknown as OpDefinition
   return { op, attributes: {}, inputs: [x.q, x.scale, x.zero, y.scale, y.zero] }
 }
 
 function moved(rewriter: Rewriter, { node, y, activation }: Pattern): Replacement | undefined {
   const x = node.op.domain === '' && movers.has(node.op.name) ? bytesOf(rewriter, node.inputs[0]) : undefined
-  if (!x || activation || x.zero.constant!.dtype !== y.zero.constant!.dtype) return undefined
+  if (!x || activation || x.zero.constant.dtype !== y.zero.constant.dtype) return undefined
   const same =
-    x.scale.constant!.data[0] === y.scale.constant!.data[0] && x.zero.constant!.data[0] === y.zero.constant!.data[0]
+    x.scale.constant.data[0] === y.scale.constant.data[0] && x.zero.constant.data[0] === y.zero.constant.data[0]
   return same ? { op: node.op, attributes: node.attributes, inputs: [x.q, ...node.inputs.slice(1)] } : undefined
 }
 

@@ -91,11 +91,11 @@ class Match {
     const shape = type.shape.slice(norm.axis)
     let { scale, bias, last } = norm
     const follow = (name: string): Value | undefined => {
-      const y = last.outputs[0]!
+      const y = last.outputs[0]
       const next = this.rewriter.single(y)
       if (!next || !plain(next, name) || !this.rewriter.stands(next) || next.attributes.axis !== undefined)
         return undefined
-      const other = next.inputs[0] === y ? next.inputs[1]! : next.inputs[0]!
+      const other = next.inputs[0] === y ? next.inputs[1] : next.inputs[0]
       const row = this.row(other, shape)
       if (!row || !sameShape(reader.type(next.outputs[0])?.shape ?? [], type.shape)) return undefined
       this.nodes.add(next)
@@ -137,7 +137,7 @@ class Match {
   private split(x: Value, { base, axes, epsilon, scale }: Inverse, node: Node, r: Value): Norm | undefined {
     const centre = this.centre(base, axes)
     const axis = centre && this.trailing(x, axes)
-    const add = plain(this.rewriter.single(node.outputs[0]!), 'Add')
+    const add = plain(this.rewriter.single(node.outputs[0]), 'Add')
     if (axis === undefined || centre?.x !== this.skip(x) || !add || !scale) return undefined
     const rest = add.inputs[0] === node.outputs[0] ? add.inputs[1] : add.inputs[0]
     const sub = this.made(rest, 'Sub')
@@ -189,20 +189,21 @@ class Match {
 
   private squared(value: Value | undefined): Value | undefined {
     const pow = this.made(value, 'Pow')
-    if (pow) return nearly(this.reader.number(pow.inputs[1]), 2) ? this.skip(pow.inputs[0]!) : undefined
+    if (pow) return nearly(this.reader.number(pow.inputs[1]), 2) ? this.skip(pow.inputs[0]) : undefined
     const mul = this.made(value, 'Mul')
-    const [a, b] = mul?.inputs.map((input) => this.skip(input!)) ?? []
+    const [a, b] = mul?.inputs.map((input) => this.skip(input)) ?? []
     return a === b ? a : undefined
   }
 
   /** x and its mean, if a value is their difference. */
   private centre(value: Value, axes: readonly number[]): { x: Value; mean: Value } | undefined {
     const sub = this.made(value, 'Sub')
-    const mean = sub && this.made(sub.inputs[1], 'ReduceMean')
+    const [of, subtrahend] = sub?.inputs ?? []
+    const mean = this.made(subtrahend, 'ReduceMean')
     const own = mean && this.axes(mean)
-    const x = sub && this.skip(sub.inputs[0]!)
-    if (!own || !x || this.skip(mean.inputs[0]!) !== x || own.join() !== axes.join()) return undefined
-    return { x, mean: sub.inputs[1]! }
+    const x = this.skip(of)
+    if (!own || !x || !subtrahend || this.skip(mean.inputs[0]) !== x || own.join() !== axes.join()) return undefined
+    return { x, mean: subtrahend }
   }
 
   /** Axes of a mean that keeps them; sorted, from 0. */
@@ -221,15 +222,16 @@ class Match {
   }
 
   /** A scale or bias in the form the operators take: no more axes than are normalised, none that would stretch them. */
-  private row(value: Value, shape: Shape): Value | undefined {
+  private row(value: Value | undefined, shape: Shape): Value | undefined {
     const type = this.reader.type(value)
-    if (type?.dtype !== 'float32') return undefined
+    if (!value || type?.dtype !== 'float32') return undefined
     const extra = type.shape.length - shape.length
     const own = extra > 0 ? type.shape.slice(extra) : type.shape
     if (!own.every((size, i) => size === 1 || size === shape[i + shape.length - own.length])) return undefined
     if (extra <= 0) return value
-    if (!value.constant || sizeOf(type.shape.slice(0, extra)) !== 1) return undefined
-    return { name: value.name, constant: remembered(value.constant, own, () => ({ ...value.constant!, shape: own })) }
+    const { name, constant } = value
+    if (!constant || sizeOf(type.shape.slice(0, extra)) !== 1) return undefined
+    return { name, constant: remembered(constant, own, () => ({ ...constant, shape: own })) }
   }
 
   private ones(node: Node, shape: Shape): Value {
@@ -247,7 +249,9 @@ class Match {
   }
 
   /** What a value is before conversions that change nothing. */
-  private skip(value: Value): Value {
+  private skip(value: Value): Value
+  private skip(value: Value | undefined): Value | undefined
+  private skip(value: Value | undefined): Value | undefined {
     let result = value
     for (;;) {
       const cast = plain(this.rewriter.producer(result), 'Cast')

@@ -23,13 +23,14 @@ export function fuseQuantize(graph: Graph, types: ReadonlyMap<Value, Inferred>):
       between.push(first)
       first = rewriter.producer(first.inputs[0])
     }
-    const grid = first && isPlain(first, 'QuantizeLinear') && gridOf(first, last)
-    const x = first?.inputs[0]
+    if (!first) continue
+    const grid = isPlain(first, 'QuantizeLinear') && gridOf(first, last)
+    const x = first.inputs[0]
     if (!grid || !x || dtypeOf(x) !== 'float32' || dtypeOf(last.outputs[0]) !== 'float32') continue
-    if (![first!, ...between].every((node) => rewriter.stands(node) && rewriter.single(node.outputs[0]!))) continue
-    for (const node of [first!, ...between]) rewriter.remove(node)
+    if (![first, ...between].every((node) => rewriter.stands(node) && rewriter.single(node.outputs[0]))) continue
+    for (const node of [first, ...between]) rewriter.remove(node)
     const maker = rewriter.producer(x)
-    const activation = QuantizeDequantize.activation!(grid, [])!
+    const activation = QuantizeDequantize.activation?.(grid, [])
     if (maker && carries(maker, grid) && rewriter.stands(maker) && rewriter.single(x)) {
       rewriter.remove(maker)
       rewriter.replace(last, { ...maker, outputs: last.outputs, fused: { ...maker.fused, activation } })

@@ -20,12 +20,14 @@ export function fuseResidual(graph: Graph, types: ReadonlyMap<Value, Inferred>):
     const [a, b] = add.inputs as [Value, Value]
     const [y] = add.outputs
     if (!y || a === b || !sameTypes(types, a, b, y)) continue
-    const candidates = [a, b].filter((value) => carries(rewriter, value))
+    const candidates = [a, b].flatMap((product) => {
+      const node = carrierOf(rewriter, product)
+      return node ? { product, node, at: position.get(node) ?? 0 } : []
+    })
     // The later one: by then the other summand has been made.
-    candidates.sort((p, q) => position.get(rewriter.maker(q)!)! - position.get(rewriter.maker(p)!)!)
-    const [product] = candidates
-    if (!product) continue
-    const node = rewriter.maker(product)!
+    candidates.sort((p, q) => q.at - p.at)
+    if (candidates.length === 0) continue
+    const { product, node } = candidates[0]
     const inputs = [0, 1, 2].map((i) => node.inputs[i])
     const fused: Node = {
       ...node,
@@ -46,16 +48,17 @@ function isSum({ op, inputs, attributes }: Node): boolean {
   )
 }
 
-function carries(rewriter: Rewriter, value: Value): boolean {
+/** The node that makes a value, if it can add a residual. */
+function carrierOf(rewriter: Rewriter, value: Value): Node | undefined {
   const node = rewriter.producer(value)
-  if (!node || node !== rewriter.maker(value) || !rewriter.single(value)) return false
-  return (
+  if (!node || node !== rewriter.maker(value) || !rewriter.single(value)) return undefined
+  const carries =
     node.op.domain === '' &&
     carriers.has(node.op.name) &&
     !node.fused.activation &&
     node.fused.residual === undefined &&
     node.inputs.length <= RESIDUAL
-  )
+  return carries ? node : undefined
 }
 
 function sameTypes(types: ReadonlyMap<Value, Inferred>, ...values: Value[]): boolean {
