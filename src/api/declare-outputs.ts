@@ -1,4 +1,4 @@
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { formatShape, sameShape } from '../core/shape.js'
 import type { Dimension, Graph, Node, Value } from '../ir/graph.js'
 import { inferNode, type Inferred } from '../ir/infer.js'
@@ -16,7 +16,7 @@ import type { TensorType } from '../ir/op.js'
 export function declareOutputs(graph: Graph): void {
   const free = freeSizes(graph)
   const found = infer(graph, settingsOf(free, LARGE), false) ?? inferSmall(graph, free)
-  const { settings, types } = found ?? infer(graph, settingsOf(free, LARGE), true)!
+  const { settings, types } = found ?? present(infer(graph, settingsOf(free, LARGE), true), 'types')
   for (const output of graph.outputs) {
     const [a, b] = types.map((known) => output.constant ?? known.get(output)?.type)
     if (a && b) output.declared = { kind: 'tensor', dtype: a.dtype, shape: named(a, b, settings) }
@@ -75,7 +75,7 @@ function infer(graph: Graph, settings: readonly [Setting, Setting], lenient: boo
     }
     if (!results[0] || !results[1]) continue
     results.forEach((outputs, s) =>
-      outputs!.forEach((output, i) => {
+      outputs?.forEach((output, i) => {
         const value = node.outputs[i]
         if (value) types[s].set(value, output)
       }),
@@ -92,7 +92,7 @@ function inputsUnder(graph: Graph, setting: Setting): Map<Value, Inferred> {
     if (kind !== 'tensor' || !dtype || !shape) continue
     const sizes = shape.map((size, axis) => {
       if (typeof size === 'number') return size
-      if (size !== null) return setting.get(size)!
+      if (size !== null) return present(setting.get(size), size)
       for (const [key, number] of own)
         if (typeof key === 'object' && key.value === value && key.axis === axis) return number
       return 1
@@ -113,7 +113,7 @@ type Given = readonly (Inferred | undefined)[]
  * Elements that follow from free sizes count as unknown.
  */
 function otherwise(node: Node, a: Given, b: Given): (Inferred[] | undefined)[] | undefined {
-  const varies = (i: number, axis: number) => a[i]!.type.shape[axis] !== b[i]!.type.shape[axis]
+  const varies = (i: number, axis: number) => a[i]?.type.shape[axis] !== b[i]?.type.shape[axis]
   const fixed = a.flatMap((input, i) => input?.type.shape.filter((_, axis) => !varies(i, axis)) ?? [])
   const found: Inferred[][] = []
   for (const size of new Set([MULTIPLE, 1, ...fixed])) {

@@ -1,5 +1,5 @@
 import { isBig, makeData, packedBits, type HostData, type NumericDType } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { decodeFloat, encodeFloats, isSmallFloat, type SmallFloat } from '../core/floats.js'
 
 /**
@@ -25,7 +25,7 @@ export function storageFromNumbers(type: NumericDType, source: ArrayLike<unknown
   const to = data as { [index: number]: number | bigint }
   const range = rangeOf(type)
   if (isBig(type)) {
-    const [least, most] = range!.map(BigInt)
+    const [least, most] = present(range, 'range').map(BigInt)
     for (let i = 0; i < length; i++) {
       const value = source[i]
       if (typeof value !== 'bigint' && !Number.isInteger(numberAt(source, i, type))) refuse(source, i, type)

@@ -477,7 +477,7 @@ export class InferenceSession {
       const tensors = Object.entries(second as object).filter(([, value]) => value === null || isTensorLike(value))
       for (const [name, tensor] of tensors as [string, TensorLike | null][]) {
         const host = tensor ? hostOf(tensor, name) : undefined
-        if (host) this.pinned.set(host, tensor!)
+        if (host && tensor) this.pinned.set(host, tensor)
         fetches.set(this.valueNamed(name), host)
       }
       if (tensors.length === 0) options = second as RunOptions

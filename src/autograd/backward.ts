@@ -1,5 +1,5 @@
 import { isFloat } from '../core/dtype.js'
-import { errorAt, LanewiseError } from '../core/errors.js'
+import { errorAt, LanewiseError, present } from '../core/errors.js'
 import { Placed } from '../plan/emitter.js'
 import type { Gradient } from '../ir/gradient.js'
 import type { Address, Block } from '../ir/op.js'
@@ -204,8 +204,9 @@ export class BackwardPass {
       this.device.copyOrdered(contribution, fresh)
       this.drop(contribution.at)
     } else {
+      const { at, size } = present(sum, 'gradient')
       const ordered = this.ordered(contribution, parameter.placed)
-      this.device.call('accumulate_f32', ordered.at, sum!.at, sum!.size)
+      this.device.call('accumulate_f32', ordered.at, at, size)
       this.drop(ordered.at)
     }
   }

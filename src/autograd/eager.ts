@@ -1,7 +1,7 @@
 import type { TrainKernelName } from '../../bindings/module.js'
 import type { TypedArray } from '../core/dtype.js'
 import { byteSize } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { Placed } from '../plan/emitter.js'
 import { emitReorder } from '../ir/strided.js'
 import { notFused } from '../ir/graph.js'
@@ -108,7 +108,7 @@ export class EagerEmitter extends Immediate implements TrainingEmitter<Attribute
   output(index: number): Placed {
     const existing = this.placed[index]
     if (existing) return existing
-    const type = this.outputs[index]!
+    const type = present(this.outputs[index], 'output')
     return this.place(index, this.device.allocate(sizeOf(type.shape) * byteSize(type.dtype)))
   }
 
@@ -141,7 +141,7 @@ export class EagerEmitter extends Immediate implements TrainingEmitter<Attribute
   }
 
   private place(index: number, at: Address): Placed {
-    const type = this.outputs[index]!
+    const type = present(this.outputs[index], 'output')
     return (this.placed[index] = new Placed(type.dtype, type.shape, type.order, at))
   }
 }

@@ -52,12 +52,10 @@ export async function loadClassifier(invocation: Invocation): Promise<LoadedClas
       `a classifier of pictures has one input, this model has ${session.inputNames.length}`,
     )
   const name = choiceFlag(flags, 'set', SETS) ?? SETS.find((set) => set === metadata.get('data')) ?? 'mnist'
+  const split = metadata.get('split')
   const data = await testPictures(name, {
     from: textFlag(flags, 'data'),
-    split:
-      name === metadata.get('data') && metadata.has('split')
-        ? (JSON.parse(metadata.get('split')!) as [number, number])
-        : undefined,
+    split: name === metadata.get('data') && split !== undefined ? (JSON.parse(split) as [number, number]) : undefined,
     seed: Number(metadata.get('seed') ?? 1),
   })
   const output = session.outputNames.find((known) => known === 'probabilities') ?? session.outputNames[0]
@@ -78,7 +76,8 @@ export async function classify(
   indices: readonly number[],
   fetch: readonly string[] = [],
 ) {
-  const { image, label } = test.batch!(indices)
+  if (!test.batch) throw new LanewiseError('E_STATE', 'the test pictures come one by one')
+  const { image, label } = test.batch(indices)
   const wanted = [output, ...fetch]
   const values = await session.run({ [session.inputNames[0]]: image }, wanted)
   const scores = values[output]

@@ -1,4 +1,4 @@
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import type { ModelProto } from '../onnx/schema/onnx.js'
 import { readModel, writeModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
@@ -118,7 +118,7 @@ async function compareNodes(
   external: readonly ExternalFile[],
 ): Promise<Comparison> {
   const here = new Set(session.model.nodes.flatMap((node) => node.outputs.map((value) => value?.name)))
-  const graph = proto.graph!
+  const graph = present(proto.graph, 'graph')
   const places = graph.node.flatMap((node) => {
     return node.output
       .filter((name) => here.has(name))

@@ -1,3 +1,4 @@
+import { present } from '../core/errors.js'
 import { join } from 'node:path'
 import { generateDigits } from '../data/digits.js'
 import { encodeIdx } from '../data/idx.js'
@@ -52,7 +53,7 @@ export const data: Command = {
         which,
         set === 'digits'
           ? generateDigits(counts[which], 2 * seed + (which === 'train' ? 0 : 1))
-          : await loadMnistPart(from!, which, set),
+          : await loadMnistPart(present(from, 'folder'), which, set),
       ])
     }
     makeFolder(folder)

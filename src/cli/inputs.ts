@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { isFloat, type DType } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { hostZeros, type HostTensor } from '../core/host.js'
 import { decodeTensor } from '../onnx/tensor-proto.js'
 import { readTensorProto } from '../onnx/wire.js'
@@ -125,7 +125,7 @@ async function sourcesOf(session: InferenceSession, given: readonly string[]): P
         throw new UsageError(
           `${text} has no array named like an input (arrays: ${[...arrays.keys()].join(', ')}; inputs: ${session.inputNames.join(', ')})`,
         )
-      for (const input of fitting) sources.set(input, arrays.get(input)!())
+      for (const input of fitting) sources.set(input, present(arrays.get(input), input)())
     } else if (isWord(text)) {
       for (const input of session.inputNames) if (!sources.has(input)) sources.set(input, text)
     } else if (session.inputNames.length === 1) {

@@ -1,4 +1,4 @@
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { costOf, parametersOf } from '../plan/cost.js'
 import { inferTypes } from '../ir/infer.js'
 import { bodiesOf, type DeclaredType, type Graph, type Node, type Value } from '../ir/graph.js'
@@ -183,7 +183,7 @@ function replace(domain: string, name: string): void {
     },
   }
   registerOp(definition)
-  standIns.add(findOp(domain, name)!)
+  standIns.add(present(findOp(domain, name), name))
 }
 
 /** Loads a model; operators that are refused for an attribute join the unsupported ones. */
@@ -218,7 +218,7 @@ function rowsOf(graph: Graph, sizes: ReadonlyMap<string, number>, problems: stri
     const made = new Set<Value>()
     for (const { op, attributes, outputs } of part.nodes) {
       // Some exporters write every weight as a Constant; in bodies of If and Loop these are still nodes.
-      if (op.name === 'Constant') outputs[0]!.constant ??= attributes.value as HostTensor | undefined
+      if (op.name === 'Constant') present(outputs[0], 'output').constant ??= attributes.value as HostTensor | undefined
       else for (const value of outputs) if (value) made.add(value)
     }
     const given = new Map(types)
@@ -241,8 +241,9 @@ function rowsOf(graph: Graph, sizes: ReadonlyMap<string, number>, problems: stri
       const outputs = node.outputs.map((value) => value && types.get(value))
       let parameters = 0
       for (const value of parametersOf(node, made)) {
-        weights.set(value, sizeOf(value.constant!.shape))
-        parameters += weights.get(value)!
+        const size = sizeOf(present(value.constant, value.name).shape)
+        weights.set(value, size)
+        parameters += size
       }
       rows.push({
         node,

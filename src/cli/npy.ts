@@ -94,7 +94,7 @@ export function writeNpy({ dtype, shape, data }: HostTensor): Uint8Array {
         `${points.length} strings of up to ${width} characters do not fit a NumPy array`,
       )
     const codes = new Uint32Array(width * points.length)
-    points.forEach((text, i) => text.forEach((char, k) => (codes[i * width + k] = char.codePointAt(0)!)))
+    points.forEach((text, i) => text.forEach((char, k) => (codes[i * width + k] = char.codePointAt(0) ?? 0)))
     descr = `<U${width}`
     body = rawBytes(codes)
   } else {

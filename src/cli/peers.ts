@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path'
 import { readFile } from 'node:fs/promises'
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import { isDType } from '../core/dtype.js'
 import type { GraphProto, ModelProto } from '../onnx/schema/onnx.js'
@@ -59,7 +59,7 @@ export async function loadPeer(
   options: object = {},
 ): Promise<Peer> {
   const loaded = await loadOptional<Ort & { default?: Ort }>(name, 'comparing')
-  const ort = loaded.InferenceSession ? loaded : loaded.default!
+  const ort = loaded.InferenceSession ? loaded : present(loaded.default, name)
   if (name === 'onnxruntime-web') ort.env.wasm.numThreads = 1
   ort.env.logLevel = 'error'
   const threads = { intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel: 3 }

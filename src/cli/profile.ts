@@ -1,3 +1,4 @@
+import { present } from '../core/errors.js'
 import { writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { ProfileEntry } from '../api/profile.js'
@@ -35,7 +36,7 @@ export const profile: Command = {
     const runs: (readonly ProfileEntry[])[] = []
     for (let i = 0; i < repeat; i++) {
       await session.run(feeds, undefined, { profile: true })
-      runs.push(session.lastProfile!)
+      runs.push(present(session.lastProfile, 'profile'))
     }
     const entries = medians(runs)
     const totalMs = entries.reduce((sum, entry) => sum + entry.ms, 0)
@@ -74,7 +75,7 @@ export const profile: Command = {
 
 /** The steps of the runs with their times in the middle. Where data decides what runs, the last run stands alone. */
 function medians(runs: readonly (readonly ProfileEntry[])[]): ProfileEntry[] {
-  const last = runs.at(-1)!
+  const last = runs[runs.length - 1]
   const same = runs.filter((run) => run.length === last.length && run.every((entry, i) => entry.node === last[i].node))
   return last.map((entry, i) => {
     const ms = median(same.map((run) => run[i].ms))

@@ -123,7 +123,7 @@ function describe(
     lines.push(`  min ${min.toPrecision(6)}, max ${max.toPrecision(6)}, mean ${(sum / size).toPrecision(6)}`)
   }
   if (top !== undefined && (dims.at(-1) ?? 0) > 1) {
-    const scores = largest(numbers, dims.at(-1)!, top, isFloat(type), labels)
+    const scores = largest(numbers, dims[dims.length - 1], top, isFloat(type), labels)
     json.top = scores
     const columns = [
       { title: '  index', right: true },

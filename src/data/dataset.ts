@@ -115,7 +115,8 @@ export class Subset<S> implements Dataset<S> {
   ) {
     this.length = indices.length
     for (let i = 0; i < indices.length; i++) checkIndex(indices[i], dataset.length)
-    if (dataset.batch) this.batch = (places) => dataset.batch!(Array.from(places, (place) => this.place(place)))
+    const batch = dataset.batch?.bind(dataset)
+    if (batch) this.batch = (places) => batch(Array.from(places, (place) => this.place(place)))
   }
 
   get(index: number): S | Promise<S> {

@@ -1,4 +1,4 @@
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { Random } from '../core/random.js'
 import { isStream, stack, type Dataset, type Fields, type StreamDataset } from './dataset.js'
 import { RandomSampler, SequentialSampler, type Sampler } from './sampler.js'
@@ -94,7 +94,7 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
   /** Examples that an epoch hands out; undefined for a stream. */
   get examples(): number | undefined {
     if (!this.sampler) return undefined
-    return this.options.dropLast ? this.batches! * this.batchSize : this.sampler.length
+    return this.options.dropLast ? present(this.batches, 'batches') * this.batchSize : this.sampler.length
   }
 
   /** Where the loader stands: after the batch that was handed out last. */
@@ -130,7 +130,7 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
     this.running = true
     try {
       if (isStream(this.dataset)) yield* this.streamed(this.dataset)
-      else yield* this.ordered(this.dataset, this.sampler!)
+      else yield* this.ordered(this.dataset, present(this.sampler, 'sampler'))
       this.epoch++
       this.position = 0
     } finally {

@@ -1,4 +1,4 @@
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { loadOptional } from '../platform/optional.js'
 import { readPng } from './png.js'
 
@@ -61,7 +61,7 @@ async function decodePng(bytes: Uint8Array, what: string): Promise<Pixels> {
   if (depth < 8) data = unpacked(data, width, height, depth)
   const top = 2 ** depth - 1
   if (palette) return { width, height, channels: 4, data: looked(data, palette, transparency ?? [], what), top: 255 }
-  const given = { 0: 1, 2: 3, 4: 2, 6: 4 }[colourType]!
+  const given = present({ 0: 1, 2: 3, 4: 2, 6: 4 }[colourType], 'colour type')
   if (!transparency) return { width, height, channels: given, data, top }
   return { width, height, channels: given + 1, data: withAlpha(data, given, transparency, top), top }
 }

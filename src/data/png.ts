@@ -60,12 +60,11 @@ export function readPng(bytes: Uint8Array, what: string, check: (width: number, 
       if (width === 0 || height === 0 || !depths[colourType]?.includes(depth) || interlace > 1)
         fail(`${width} × ${height} pixels of type ${colourType} with ${depth} bits`)
       header = { width, height, depth, colourType, interlaced: interlace === 1 }
-    } else if (type === 'PLTE' && header!.colourType === 3) {
-      if (palette || data.length > 0 || length === 0 || length % 3 !== 0 || length > 3 * 2 ** header!.depth)
-        fail('PLTE')
+    } else if (type === 'PLTE' && header?.colourType === 3) {
+      if (palette || data.length > 0 || length === 0 || length % 3 !== 0 || length > 3 * 2 ** header.depth) fail('PLTE')
       palette = body
-    } else if (type === 'tRNS') {
-      const samples = { 0: 1, 2: 3 }[header!.colourType]
+    } else if (type === 'tRNS' && header) {
+      const samples = { 0: 1, 2: 3 }[header.colourType]
       const fits = samples ? length === 2 * samples : palette && length <= palette.length / 3
       if (!fits || transparency || data.length > 0) fail('tRNS')
       transparency = samples
@@ -76,9 +75,10 @@ export function readPng(bytes: Uint8Array, what: string, check: (width: number, 
     if (['IHDR', 'IDAT', 'IEND'].includes(type) || body === palette) kept.push(bytes.subarray(at, end))
     at = end
   }
-  if (header!.colourType === 3 && !palette) fail('it has no PLTE')
-  checkData(header!, data, fail)
-  const { width, height, depth, colourType } = header!
+  if (!header) return fail('it does not begin with IHDR')
+  if (header.colourType === 3 && !palette) fail('it has no PLTE')
+  checkData(header, data, fail)
+  const { width, height, depth, colourType } = header
   return { width, height, depth, colourType, palette, transparency, bare: Buffer.concat(kept) }
 }
 

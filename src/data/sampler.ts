@@ -85,11 +85,16 @@ export class WeightedRandomSampler implements Sampler {
     const small: number[] = []
     const large: number[] = []
     scaled.forEach((share, i) => (share < 1 ? small : large).push(i))
-    while (small.length > 0 && large.length > 0) {
-      const [low, high] = [small.pop()!, large.at(-1)!]
+    while (large.length > 0) {
+      const low = small.pop()
+      if (low === undefined) break
+      const high = large[large.length - 1]
       alias[low] = high
       scaled[high] -= 1 - scaled[low]
-      if (scaled[high] < 1) small.push(large.pop()!)
+      if (scaled[high] < 1) {
+        large.pop()
+        small.push(high)
+      }
     }
     // Rounding may leave some small ones behind that should be exactly 1, but never one of weight 0.
     for (const i of small) if (weights[i] > 0) scaled[i] = 1

@@ -1,7 +1,7 @@
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { hostFrom } from '../core/host.js'
 import { RandomAttention } from '../ops/attention/attention-gradient.js'
 import { Attention } from '../ops/attention/attention.js'
@@ -146,7 +146,9 @@ export class MultiheadAttention extends Module {
     const { embedDim: e, valueDim, in_proj_weight: all, in_proj_bias: bias } = this
     // All three of the same vectors are one product.
     if (all && same) return F.split(F.linear(q, all, bias), [e, e, e], 2)
-    const weights = all ? F.split(all, [e, e, e], 0) : [this.q_proj_weight!, this.k_proj_weight!, this.v_proj_weight!]
+    const weights = all
+      ? F.split(all, [e, e, e], 0)
+      : [this.q_proj_weight, this.k_proj_weight, this.v_proj_weight].map((weight) => present(weight, 'weight'))
     const biases = bias && F.split(bias, [e, e, valueDim], 0)
     return [q, k, v].map((x, i) => F.linear(x, weights[i], biases?.[i]))
   }

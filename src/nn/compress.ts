@@ -1,4 +1,4 @@
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { encodeFloats } from '../core/floats.js'
 import { notFused, type Graph, type Node, type Value } from '../ir/graph.js'
 import { hostFrom, type HostTensor } from '../core/host.js'
@@ -43,7 +43,7 @@ export function compressWeights(graph: Graph, format: WeightFormat): Graph {
       if (!restored) {
         const made = format === 'float16' ? asFloat16(value, value.constant) : asInt8(value, value.constant)
         nodes.push(made)
-        short.set(value, (restored = made.outputs[0]!))
+        short.set(value, (restored = present(made.outputs[0], 'output')))
       }
       return restored
     })

@@ -61,10 +61,13 @@ export class Embedding extends Module {
     ) {
       throw new LanewiseError('E_VALUE', `paddingIdx ${paddingIdx} is outside a table of ${numEmbeddings}`)
     }
-    this.paddingIdx = paddingIdx === undefined || paddingIdx >= 0 ? paddingIdx : paddingIdx + numEmbeddings
-    const padded: Initializer = (shape, random) =>
-      init(shape, random).fill(0, this.paddingIdx! * embeddingDim, (this.paddingIdx! + 1) * embeddingDim)
-    this.weight = this.parameter([numEmbeddings, embeddingDim], this.paddingIdx === undefined ? init : padded)
+    const row = paddingIdx === undefined || paddingIdx >= 0 ? paddingIdx : paddingIdx + numEmbeddings
+    this.paddingIdx = row
+    const padded: Initializer = (shape, random) => {
+      const table = init(shape, random)
+      return row === undefined ? table : table.fill(0, row * embeddingDim, (row + 1) * embeddingDim)
+    }
+    this.weight = this.parameter([numEmbeddings, embeddingDim], padded)
   }
 
   /** @param indices - int32 or int64, any shape. @throws LanewiseError `E_VALUE` for an index outside the table. */

@@ -1,7 +1,7 @@
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import type { OpDefinition } from '../ir/op.js'
 import { GRU as GruOp, LSTM as LstmOp, RNN as RnnOp } from '../ops/rnn/rnn.js'
 import * as F from './functional.js'
@@ -138,7 +138,9 @@ abstract class Recurrent extends Module {
 
   /** Weights of a layer as ONNX wants them: [directions, gates · hidden, size]. */
   private stacked(name: string, layer: number): Variable {
-    const parts = this.suffixes(layer).map((suffix) => F.unsqueeze(this.ordered(this.tensors.get(name + suffix)!), [0]))
+    const parts = this.suffixes(layer).map((suffix) =>
+      F.unsqueeze(this.ordered(present(this.tensors.get(name + suffix), name)), [0]),
+    )
     return parts.length === 1 ? parts[0] : F.concat(parts, 0)
   }
 
@@ -147,7 +149,7 @@ abstract class Recurrent extends Module {
     const rows = this.suffixes(layer).map((suffix) =>
       F.unsqueeze(
         F.concat(
-          [this.ordered(this.tensors.get(`bias_ih${suffix}`)!), this.ordered(this.tensors.get(`bias_hh${suffix}`)!)],
+          [`bias_ih${suffix}`, `bias_hh${suffix}`].map((name) => this.ordered(present(this.tensors.get(name), name))),
           0,
         ),
         [0],

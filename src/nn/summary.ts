@@ -1,3 +1,4 @@
+import { present } from '../core/errors.js'
 import { byteSize, type DType } from '../core/dtype.js'
 import type { Trace } from '../autograd/tape.js'
 import { Variable } from '../autograd/variable.js'
@@ -50,7 +51,7 @@ export function summaryRows(model: Module, inputShape: Shape, dtype: DType = 'fl
           })
         }
         device.traced(() => {
-          const trace = device.trace!
+          const trace = present(device.trace, 'trace')
           observed(
             (applied) => {
               if ([...applied.module.modules()].length === 1 || (applied.depth === 0 && trace.length > seen))

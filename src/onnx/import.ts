@@ -1,6 +1,6 @@
 import { dtypeFromOnnx, isHalf } from '../core/dtype.js'
 import { log } from '../core/env.js'
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import type { DeclaredType, Graph, Node, Value } from '../ir/graph.js'
 import { notFused } from '../ir/graph.js'
 import { sortNodes } from '../ir/sort.js'
@@ -46,7 +46,7 @@ export function importModel(model: ModelProto, external?: ExternalData, memoryLi
   for (const { domain, version } of model.opsetImport) opsets.set(canonical(domain), version)
   checkOpset(opsets)
   const importer = new Importer(functionsOf(model), external, memoryLimit)
-  const graph = importer.graph(model.graph!, new Scope(undefined), 0, { opsets, stack: [] })
+  const graph = importer.graph(present(model.graph, 'graph'), new Scope(undefined), 0, { opsets, stack: [] })
   importer.throwUnsupported()
   const metadata = new Map(model.metadataProps.map(({ key, value }) => [key, value]))
   return { graph, opsets, metadata, producer: `${model.producerName} ${model.producerVersion}`.trim() }
@@ -58,7 +58,7 @@ export function importModel(model: ModelProto, external?: ExternalData, memoryLi
  * models do without.
  */
 export function usesRareOps(model: ModelProto): boolean {
-  const { input, initializer } = model.graph!
+  const { input, initializer } = present(model.graph, 'graph')
   if (input.some(({ type }) => isHalf(dtypeFromOnnx(type?.tensorType?.elemType ?? 0)))) return true
   if (initializer.some(({ dataType }) => isHalf(dtypeFromOnnx(dataType)))) return true
   const rare = (domain: string, opType: string): boolean =>
@@ -73,7 +73,7 @@ export function usesRareOps(model: ModelProto): boolean {
         (opType === 'Dropout' && length > 2) ||
         attribute.some((a) => half(a) || (a.g !== undefined && unknown(a.g.node))),
     )
-  return unknown(model.graph!.node) || model.functions.some((f) => unknown(f.node))
+  return unknown(present(model.graph, 'graph').node) || model.functions.some((f) => unknown(f.node))
 }
 
 function checkOpset(opsets: ReadonlyMap<string, number>): void {

@@ -10,7 +10,7 @@ import {
   type NumericDType,
   type TypedArray,
 } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { hostTensor, rawBytes, type HostTensor } from '../core/host.js'
 import { formatShape, MAX_RANK, sizeOf, type Shape } from '../core/shape.js'
 import { noExternalData, parseExternal, type ExternalData } from './external-data.js'
@@ -80,7 +80,7 @@ function fileBytes(dtype: NumericDType, size: number): number {
 
 /** One element per byte from several per byte, the first in the lowest bits; signed types are sign-extended. */
 function unpack(dtype: NumericDType, bytes: Uint8Array, size: number): TypedArray {
-  const bits = packedBits(dtype)!
+  const bits = present(packedBits(dtype), dtype)
   const out = makeData(dtype, size) as TypedArray
   const perByte = 8 / bits
   const mask = (1 << bits) - 1
@@ -94,7 +94,7 @@ function unpack(dtype: NumericDType, bytes: Uint8Array, size: number): TypedArra
 
 /** Several elements per byte from one per byte; the reverse of {@link unpack}. */
 function pack(dtype: NumericDType, data: TypedArray): Uint8Array {
-  const bits = packedBits(dtype)!
+  const bits = present(packedBits(dtype), dtype)
   const perByte = 8 / bits
   const mask = (1 << bits) - 1
   const out = new Uint8Array(Math.ceil(data.length / perByte))
@@ -215,7 +215,7 @@ function locate(proto: TensorProto, external: ExternalData): Located {
     if (raw !== undefined || isExternal) fail('a string tensor cannot have raw or external data')
   } else if (isExternal || raw !== undefined || (proto.rawData !== undefined && filled.length === 0)) {
     const needed = fileBytes(dtype, size)
-    const bytes = isExternal ? readExternal(proto, external, needed) : proto.rawData!
+    const bytes = isExternal ? readExternal(proto, external, needed) : present(proto.rawData, 'raw data')
     if (bytes.length !== needed) {
       fail(
         `${dtype}${formatShape(shape)} needs ${needed} bytes of raw data, found ${bytes.length}`,

@@ -1,7 +1,7 @@
 import { UNARY_CLIP } from '../../assembly/abi/codes.js'
 import type { Device } from '../autograd/device.js'
 import { Parameter } from '../autograd/variable.js'
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { checkNumber, checkOptions } from '../core/options.js'
 import { resolve } from '../plan/weights.js'
 import { Tensor } from '../api/tensor.js'
@@ -242,8 +242,8 @@ export function clipGradNorm(params: Iterable<Parameter>, maxNorm: number): numb
   if (list.length === 0) return 0
   const norm = gradNorm(list)
   if (norm > maxNorm && Number.isFinite(norm)) {
-    for (const parameter of list)
-      parameter.device.call('scale_f32', parameter.gradientPlaced!.at, parameter.size, maxNorm / norm)
+    for (const { device, gradientPlaced, size } of list)
+      device.call('scale_f32', present(gradientPlaced, 'gradient').at, size, maxNorm / norm)
   }
   return norm
 }

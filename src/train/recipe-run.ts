@@ -4,7 +4,7 @@ import type { Variable } from '../autograd/variable.js'
 import { augment } from '../data/augment.js'
 import type { Dataset } from '../data/dataset.js'
 import { DataLoader } from '../data/loader.js'
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError, present } from '../core/errors.js'
 import { compressWeights } from '../nn/compress.js'
 import { toGraph } from '../nn/export.js'
 import * as F from '../nn/functional.js'
@@ -71,7 +71,7 @@ export async function runRecipe(recipe: Recipe, options: RecipeOptions): Promise
     const { batchSize, seed } = recipe
     const transform = recipe.augment && augment('image', ...recipe.augment)
     const loader = new DataLoader(train, { batchSize, shuffle: true, seed, transform, dropLast: true })
-    const factor = recipe.schedule?.(epochs * loader.batches!)
+    const factor = recipe.schedule?.(epochs * present(loader.batches, 'batches'))
     const schedule = factor && new Schedule(optimizer, factor)
     const validation = new DataLoader(test, { batchSize: EVALUATION_BATCH })
     const run = await fit(model, loader, {
@@ -174,7 +174,8 @@ async function samplesOf(model: Layer, test: Dataset, classes: readonly string[]
   model.eval()
   for (let start = 0; start < test.length && (right.length < 20 || wrong.length < 20); start += EVALUATION_BATCH) {
     const indices = Array.from({ length: Math.min(EVALUATION_BATCH, test.length - start) }, (_, i) => start + i)
-    const { image, label } = test.batch!(indices)
+    if (!test.batch) throw new LanewiseError('E_STATE', 'the test pictures come one by one')
+    const { image, label } = test.batch(indices)
     const [probabilities] = new Classifier(model).predict(image).slice(1)
     const scores = probabilities.data as Float32Array
     const size = image.size / indices.length

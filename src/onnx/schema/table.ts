@@ -1,3 +1,4 @@
+import { present } from '../../core/errors.js'
 import { fieldTable, type Messages } from './onnx.js'
 
 /**
@@ -77,7 +78,7 @@ export function specOf(name: string): MessageSpec {
       .split('\n')
       .map((line) => [line.slice(0, line.indexOf(',')), parseMessage(line)]),
   )
-  return specs.get(name)!
+  return present(specs.get(name), name)
 }
 
 /** A message with every field given or at its default. */

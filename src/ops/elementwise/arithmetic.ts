@@ -1,6 +1,6 @@
 import * as code from '../../../assembly/abi/codes.js'
 import { isBig, isFloat, type DType } from '../../core/dtype.js'
-import { LanewiseError } from '../../core/errors.js'
+import { LanewiseError, present } from '../../core/errors.js'
 import { elementwise } from '../../core/layout.js'
 import type { HostTensor } from '../../core/host.js'
 import { broadcastShapes, formatShape, normalizeAxis, type Shape } from '../../core/shape.js'
@@ -54,7 +54,7 @@ function sameKernelType(types: readonly (DType | undefined)[]): boolean {
 /** The output in the place of whichever operand it may overwrite. */
 function outputOver(e: Emitter<unknown>): Operand {
   const [a, b] = [e.input(0), e.inputs[1]]
-  const size = e.outputs[0]!.shape.reduce((product, axis) => product * axis, 1)
+  const size = present(e.outputs[0], 'output').shape.reduce((product, axis) => product * axis, 1)
   if (a.size === size || !b) return e.overwrite(0, 0)
   return b.size === size ? e.overwrite(0, 1) : e.output(0)
 }
@@ -83,13 +83,14 @@ function aligned(b: Operand, a: Operand, axis: number | undefined): Pick<Operand
   return { shape, order: shape.map((_, i) => i), at: b.at }
 }
 
-/** An operator of two operands that broadcast. `kernel` says whether integers may use the kernels, too. */
+/** An operator of two operands that broadcast. `kernel` says whether integers may use the kernels, too; `whole` is for integers where that is another function. */
 function binary(
   name: string,
   which: number,
   f: Both,
   big: Big,
   integersByKernel = true,
+  whole = f,
 ): OpDefinition<{ axis: number | undefined }> {
   return defineOp({
     name,
@@ -113,7 +114,7 @@ function binary(
     },
     compute({ attributes, inputs: [a, b] }) {
       const right = { ...b, shape: placed(b.shape, a.shape.length, attributes.axis) }
-      return [computeBinary(a, right, f, big)]
+      return [computeBinary(a, right, isFloat(a.dtype) ? f : whole, big)]
     },
     binary: which,
     upgrades: [oldBroadcast],
@@ -146,37 +147,27 @@ export const Sub = binary(
 )
 
 /** Integers wrap, as in every runtime; products of 32 bits pass 2^53, so they are multiplied as integers. */
-export const Mul: OpDefinition<{ axis: number | undefined }> = {
-  ...binary(
-    'Mul',
-    code.BINARY_MUL,
-    (x, y) => x * y,
-    (x, y) => x * y,
-  ),
-  compute({ attributes, inputs: [a, b] }) {
-    const right = { ...b!, shape: placed(b!.shape, a!.shape.length, attributes.axis) }
-    return [computeBinary(a!, right, isFloat(a!.dtype) ? (x, y) => x * y : Math.imul, (x, y) => x * y)]
-  },
-}
+export const Mul = binary(
+  'Mul',
+  code.BINARY_MUL,
+  (x, y) => x * y,
+  (x, y) => x * y,
+  true,
+  Math.imul,
+)
 
 /** Integers divide towards zero; by zero they do not. */
-export const Div: OpDefinition<{ axis: number | undefined }> = {
-  ...binary(
-    'Div',
-    code.BINARY_DIV,
-    (x, y) => x / y,
-    (x, y) => x / nonZero(y),
-    false,
-  ),
-  compute({ attributes, inputs: [a, b] }) {
-    const right = { ...b!, shape: placed(b!.shape, a!.shape.length, attributes.axis) }
-    const whole = (x: number, y: number): number => {
-      if (y === 0) throw new LanewiseError('E_VALUE', 'integer division by zero')
-      return Math.trunc(x / y)
-    }
-    return [computeBinary(a!, right, isFloat(a!.dtype) ? (x, y) => x / y : whole, (x, y) => x / nonZero(y))]
+export const Div = binary(
+  'Div',
+  code.BINARY_DIV,
+  (x, y) => x / y,
+  (x, y) => x / nonZero(y),
+  false,
+  (x, y) => {
+    if (y === 0) throw new LanewiseError('E_VALUE', 'integer division by zero')
+    return Math.trunc(x / y)
   },
-}
+)
 
 /** `fmod` 1: the sign of the dividend, as C's fmod; 0: integers only, the sign of the divisor, as Python's %. */
 export const Mod = defineOp({

@@ -49,7 +49,7 @@ export const Cast = defineOp({
   },
   emit(e) {
     const x = e.input(0)
-    if (x.dtype === e.outputs[0]!.dtype) return e.view(0, 0)
+    if (x.dtype === e.outputs[0]?.dtype) return e.view(0, 0)
     emitCast(e, x, e.output(0))
   },
   compute: ({ attributes: { to, saturate, round_mode }, inputs: [x] }) => [
@@ -76,7 +76,7 @@ export const CastLike = defineOp({
   kernel: ([type, target]) => type === target || kernels.has(`${type}/${target}`),
   emit(e) {
     const x = e.input(0)
-    if (x.dtype === e.outputs[0]!.dtype) return e.view(0, 0)
+    if (x.dtype === e.outputs[0]?.dtype) return e.view(0, 0)
     emitCast(e, x, e.output(0))
   },
   compute: ({ attributes: { saturate, round_mode }, inputs: [x, like] }) => [

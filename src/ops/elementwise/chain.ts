@@ -9,6 +9,7 @@ import {
 import { elementwise } from '../../core/layout.js'
 import { emitBinary } from './arithmetic.js'
 import { walkOf } from './broadcast.js'
+import { present } from '../../core/errors.js'
 import type { Activation, OpDefinition, Operand } from '../../ir/op.js'
 
 /** value = f(value), or value = value op input `operand`, or the other way round. */
@@ -24,17 +25,18 @@ export const Chain: OpDefinition<{ readonly steps: readonly ChainStep[] }> = {
   domain: 'lanewise',
   arity: [1, Infinity],
   attributes: {},
-  infer: ({ inputs: [x] }) => [x!],
+  infer: ({ inputs: [x] }) => [present(x, 'input')],
   layout: elementwise,
   emit(e) {
     const { steps } = e.attributes
-    const shape = e.outputs[0]!
+    const shape = present(e.outputs[0], 'output')
     const size = shape.physical.reduce((a, b) => a * b, 1)
     let row = 1
-    const spreads = e.inputs.map((operand) => {
-      const { sizes, strides } = walkOf(shape, [operand!])
-      if (operand!.size === size) return CHAIN_FULL
-      if (operand!.size === 1) return CHAIN_SCALAR
+    const spreads = e.inputs.map((_, i) => {
+      const operand = e.input(i)
+      const { sizes, strides } = walkOf(shape, [operand])
+      if (operand.size === size) return CHAIN_FULL
+      if (operand.size === 1) return CHAIN_SCALAR
       const inner = sizes[sizes.length - 1]
       if (sizes.length !== 2 || strides[0][0] !== 0 || strides[0][1] !== 1 || (row !== 1 && row !== inner))
         return undefined

@@ -1,6 +1,6 @@
 import * as code from '../../../assembly/abi/codes.js'
 import { byteSize, isBig, isInteger, type DType } from '../../core/dtype.js'
-import { LanewiseError } from '../../core/errors.js'
+import { LanewiseError, present } from '../../core/errors.js'
 import { elementwise } from '../../core/layout.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { broadcastShapes, sizeOf } from '../../core/shape.js'
@@ -48,7 +48,7 @@ function comparison(name: string, which: number, f: (x: Element, y: Element) => 
       if (y.size === 0) return
       const walk = walkOf(y, [a, b])
       e.call(
-        kernels.get(a.dtype)!,
+        present(kernels.get(a.dtype), a.dtype),
         which,
         a.at,
         b.at,

@@ -7,7 +7,7 @@ import type { Shape } from '../../core/shape.js'
 import { float, floats, int, string, type RawAttribute, type RawAttributes } from '../../ir/attributes.js'
 import { floatsOf, floatTensor } from './scalar-floats.js'
 import { MatMul } from '../matmul/matmul.js'
-import { defineOp, type Emitter, type Operand, type UpgradeContext } from '../../ir/op.js'
+import { defineOp, withRule, type Emitter, type Operand, type UpgradeContext } from '../../ir/op.js'
 import { transposed } from '../movement/transpose.js'
 import { windowAttributes } from '../pool/window.js'
 
@@ -224,19 +224,20 @@ export const FusedMatMul = defineOp({
       c.attributes,
       c.inputs.map((input) => input.shape.length),
     )
-    return MatMul.infer!({
+    return withRule(MatMul, 'infer').infer({
       ...c,
       inputs: c.inputs.map((input, i) => ({ dtype: input.dtype, shape: permuted(input.shape, perms[i]) })),
     })
   },
   kernel: (types) => types.every((type) => type === 'float32'),
-  layout: (query) => MatMul.layout!({ ...query, attributes: {} }),
+  layout: (query) => withRule(MatMul, 'layout').layout({ ...query, attributes: {} }),
   emit(e) {
+    const operands = [e.input(0), e.input(1)]
     const perms = permsOf(
       e.attributes,
-      e.inputs.map((input) => input!.shape.length),
+      operands.map((input) => input.shape.length),
     )
-    const inputs = e.inputs.map((input, i) => relabelled(input!, perms[i]))
+    const inputs = operands.map((input, i) => relabelled(input, perms[i]))
     const { alpha } = e.attributes
     const activation = alpha === 1 ? { code: UNARY_NONE, a: 0, b: 0 } : { code: UNARY_AFFINE, a: alpha, b: 0 }
     const inner = Object.create(e, {
@@ -244,7 +245,7 @@ export const FusedMatMul = defineOp({
       input: { value: (index: number) => inputs[index] },
       fused: { value: { activation } },
     }) as Emitter<object>
-    MatMul.emit!(inner)
+    withRule(MatMul, 'emit').emit(inner)
   },
   compute(c) {
     const perms = permsOf(
@@ -254,7 +255,7 @@ export const FusedMatMul = defineOp({
     const wide = c.inputs.map((input, i) =>
       transposed(floatTensor('float64', input.shape, Float64Array.from(floatsOf(input))), perms[i]),
     )
-    const [product] = MatMul.compute!({ ...c, inputs: wide })
+    const [product] = withRule(MatMul, 'compute').compute({ ...c, inputs: wide })
     const { dtype, shape } = c.outputs[0]
     return [
       floatTensor(

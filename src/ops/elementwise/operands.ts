@@ -1,10 +1,13 @@
 import { isInteger, type DType } from '../../core/dtype.js'
-import { LanewiseError } from '../../core/errors.js'
+import { LanewiseError, present } from '../../core/errors.js'
 import type { TensorType } from '../../ir/op.js'
 
 /** The type that all operands share, those left out aside. @throws LanewiseError `E_SHAPE` if they do not. */
 export function sameType(inputs: readonly (TensorType | undefined)[]): DType {
-  const { dtype } = inputs.find((input) => input)!
+  const { dtype } = present(
+    inputs.find((input) => input),
+    'input',
+  )
   const other = inputs.find((input) => input && input.dtype !== dtype)
   if (other) {
     throw new LanewiseError('E_SHAPE', `operands of type ${dtype} and ${other.dtype} do not go together`, {

@@ -8,7 +8,7 @@ import { float, int, string, type AttributeSchema, type AttributesOf } from '../
 import { castTensor } from './cast.js'
 import type { Gradient } from '../../ir/gradient.js'
 import { numbersOf } from './scalar-floats.js'
-import { defineOp, type Activation, type OpDefinition } from '../../ir/op.js'
+import { defineOp, type Activation, type OpDefinition, type PresenceOf } from '../../ir/op.js'
 import { requireArithmetic, sameType } from './operands.js'
 
 /** How to compute an element where there is no kernel: only with operations that IEEE 754 rounds exactly, so that every engine agrees. */
@@ -23,7 +23,7 @@ function unary<S extends AttributeSchema>(
   attributes: S,
   activation: (attributes: AttributesOf<S>) => Activation,
   exact?: Exact,
-  more: Pick<OpDefinition<AttributesOf<S>>, 'compute'> = {},
+  more: Pick<OpDefinition<AttributesOf<S>, PresenceOf<1>>, 'compute'> = {},
 ): OpDefinition<AttributesOf<S>> {
   return defineOp({
     name,
@@ -39,9 +39,7 @@ function unary<S extends AttributeSchema>(
       const f = activation(e.attributes)
       e.call(x.dtype === 'float64' ? 'unary_f64' : 'unary_f32', f.code, x.at, y.at, x.size, f.a, f.b)
     },
-    ...(exact
-      ? { compute: ({ inputs: [x] }: { inputs: readonly (HostTensor | undefined)[] }) => [mapExact(x!, exact)] }
-      : {}),
+    ...(exact ? { compute: ({ inputs: [x] }: { inputs: readonly [HostTensor] }) => [mapExact(x, exact)] } : {}),
     activation,
     // Before opset 6 some of these could name the input they were allowed to overwrite.
     upgrades: [{ below: 6, apply: (node) => void node.attributes.delete('consumed_inputs') }],
@@ -132,9 +130,9 @@ export const Shrink = unary(
     compute({ attributes: { bias, lambd }, inputs: [x] }) {
       const f = (value: number) => (value < -lambd ? value + bias : value > lambd ? value - bias : 0)
       // Integers are shrunk as floats and cut off again.
-      if (isFloat(x!.dtype)) return [mapExact(x!, f)]
-      requireArithmetic(x!.dtype)
-      return [castTensor({ dtype: 'float64', shape: x!.shape, data: Float64Array.from(numbersOf(x!), f) }, x!.dtype)]
+      if (isFloat(x.dtype)) return [mapExact(x, f)]
+      requireArithmetic(x.dtype)
+      return [castTensor({ dtype: 'float64', shape: x.shape, data: Float64Array.from(numbersOf(x), f) }, x.dtype)]
     },
   },
 )
@@ -283,10 +281,11 @@ function gradientOf<A>(op: OpDefinition<A>): Gradient<A> {
     backward(g) {
       const x = g.input(0)
       if (!g.wants(0) || x.size === 0) return
-      const f = op.activation!(
+      const f = op.activation?.(
         g.attributes,
         g.inputs.map((input, i) => (i === 0 ? undefined : input?.constant)),
-      )!
+      )
+      if (!f) throw new LanewiseError('E_UNSUPPORTED', `${op.name} has no gradient for bounds that are not constant`)
       g.call('unary_gradient_f32', f.code, x.at, g.output(0).at, g.gradient().at, g.result(0).at, x.size, f.a, f.b)
     },
   }

@@ -1,3 +1,4 @@
+import { present } from '../../core/errors.js'
 import { sizeOf } from '../../core/shape.js'
 import type { AttributesOfOp, Gradient } from '../../ir/gradient.js'
 import { axesOf, Resize, resizedAxes } from './resize.js'
@@ -23,7 +24,7 @@ export const ResizeGradient: Gradient<AttributesOfOp<typeof Resize>> = {
     const sizes = [...dy.physical]
     let from = dy.at
     places.forEach((place, i) => {
-      const { taps, index, weight, outside } = resized.get(x.order[place])!
+      const { taps, index, weight, outside } = present(resized.get(x.order[place]), 'taps')
       const weights = Float32Array.from(weight, (value, at) => (outside.includes(Math.floor(at / taps)) ? 0 : value))
       sizes[place] = x.physical[place]
       const outer = sizeOf(sizes.slice(0, place))

@@ -1,5 +1,5 @@
 import { byteSize, isFloat, type DType } from '../../core/dtype.js'
-import { LanewiseError } from '../../core/errors.js'
+import { LanewiseError, present } from '../../core/errors.js'
 import { follow, logicalStrides } from '../../core/layout.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import { hostFrom, hostZeros, toNumbers, type HostTensor } from '../../core/host.js'
@@ -35,7 +35,7 @@ export const Resize = defineOp({
   emit(e) {
     const x = e.input(0)
     // Nothing to interpolate, however long the other axes are.
-    if (e.outputs[0]!.shape.includes(0)) return void e.output(0)
+    if (e.outputs[0]?.shape.includes(0)) return void e.output(0)
     const axes = axesOf(x.shape, e.attributes, (index) => e.inputs[index]?.constant)
     const resized = resizedAxes(axes, e.attributes)
     if (resized.size === 0) return e.view(0, 0)
@@ -153,7 +153,7 @@ export function axesOf(
       outSize = common === undefined ? sizes[i] : Math.floor(common * size + 0.5)
       scale = common ?? outSize / size
     } else {
-      scale = scales![i]
+      scale = present(scales, 'scales')[i]
       // Rounded to float32 as it always was: 3 · 1.6666666 is 5.
       outSize = Math.floor(Math.fround(size * scale))
     }
@@ -193,7 +193,7 @@ export function resizedAxes(axes: readonly AxisResize[], attributes: ResizeAttri
     result.size === 1 &&
     other >= axes.length - 2 &&
     other < axes.length &&
-    result.get(alone)!.taps === 2
+    result.get(alone)?.taps === 2
   )
     result.set(other, tapsOf(axes[other], { ...how, coordinates: 'asymmetric' }))
   return result
@@ -220,7 +220,7 @@ function emitNearest(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, 
 /** Linear and cubic: one axis after the other, or both at once where there are two neighbours with two taps. */
 function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Taps>): void {
   const x = e.input(0)
-  const tapsAt = (place: number) => resized.get(x.order[place])!
+  const tapsAt = (place: number) => present(resized.get(x.order[place]), 'taps')
   const tables = ({ index, weight }: Taps) => [e.table(index), e.table(Float32Array.from(weight))] as const
   const sizes = [...x.physical]
   const row = bilinearAt(resized, x.order)
@@ -272,7 +272,7 @@ function bilinearOnHost(
   row: number,
   resized: ReadonlyMap<number, Taps>,
 ): { readonly data: Float32Array; readonly shape: Shape } {
-  const [rows, columns] = [resized.get(row)!, resized.get(row + 1)!]
+  const [rows, columns] = [row, row + 1].map((axis) => present(resized.get(axis), 'taps'))
   const { fround } = Math
   const inner = sizeOf(shape.slice(row + 2))
   const [height, width] = [rows.index.length / 2, columns.index.length / 2]

@@ -15,7 +15,7 @@ export const Det = defineOp({
     return [{ dtype, shape: shape.slice(0, -2) }]
   },
   compute({ inputs: [x], outputs: [y] }) {
-    const n = x.shape.at(-1)!
+    const n = x.shape[x.shape.length - 1]
     const values = floatsOf(x)
     const result = new Float64Array(sizeOf(y.shape))
     for (let i = 0; i < result.length; i++)

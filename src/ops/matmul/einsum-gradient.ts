@@ -4,6 +4,7 @@ import { sizeOf } from '../../core/shape.js'
 import { Einsum, grouped, matrixForm, parseEquation, resolve, type Equation, type Labels } from './einsum.js'
 import type { AttributesOfOp, Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { MatMulGradient } from './matmul.js'
+import { present } from '../../core/errors.js'
 import { plus, type Operand } from '../../ir/op.js'
 
 type EinsumAttributes = AttributesOfOp<typeof Einsum>
@@ -25,7 +26,7 @@ export const EinsumGradient: Gradient<EinsumAttributes> = {
     )
     if (!form || !whole) return operands.forEach((_, i) => g.wants(i) && emitContraction(g, parsed, operands, i))
     const { batch, rows, columns, summed } = form
-    const size = (labels: Labels) => sizeOf(labels.map((label) => parsed.sizes.get(label)!))
+    const size = (labels: Labels) => sizeOf(labels.map((label) => present(parsed.sizes.get(label), label)))
     const group = (operand: Operand, ...groups: Labels[]) =>
       grouped(g, operand, groups.flat(), parsed.sizes, groups.map(size))
     const seen = [
@@ -54,7 +55,7 @@ function emitContraction(
   if (dx.size === 0) return
   g.call('fill_f32', dx.at, 0, dx.size)
   const labels = [...sizes.keys()]
-  const extents = labels.map((label) => sizes.get(label)!)
+  const extents = [...sizes.values()]
   if (sizeOf(extents) === 0) return
   const others = operands.filter((_, i) => i !== index)
   // The kernel finds all of them from one address on.

@@ -1,5 +1,5 @@
 import { byteSize } from '../../core/dtype.js'
-import { LanewiseError } from '../../core/errors.js'
+import { LanewiseError, present } from '../../core/errors.js'
 import { identityOrder, type Order } from '../../core/layout.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import { hostTensor, type HostTensor } from '../../core/host.js'
@@ -7,7 +7,7 @@ import { formatShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { required, string } from '../../ir/attributes.js'
 import { numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
 import { MatMul } from './matmul.js'
-import { defineOp, type Address, type Emitter, type KernelEmitter, type Operand } from '../../ir/op.js'
+import { defineOp, withRule, type Address, type Emitter, type KernelEmitter, type Operand } from '../../ir/op.js'
 import { sameType } from '../elementwise/operands.js'
 
 /** Labels of one operand: letters, and '...' for axes without a name. */
@@ -133,7 +133,7 @@ export function grouped(
   shape: readonly number[],
 ): Operand {
   const strides = stridesOf(operand.physical)
-  const full = labels.map((label) => sizes.get(label)!)
+  const full = labels.map((label) => present(sizes.get(label), label))
   const whole = full.every((size, i) => size === operand.physical[i])
   let repeated: Address | undefined
   if (!whole) {
@@ -164,7 +164,7 @@ export const Einsum = defineOp({
       inputs.map((input) => input.shape),
       equation,
     )
-    return [{ dtype: sameType(inputs), shape: output.map((label) => sizes.get(label)!) }]
+    return [{ dtype: sameType(inputs), shape: output.map((label) => present(sizes.get(label), label)) }]
   },
   kernel: (types, { equation }) =>
     types.every((type) => type === 'float32') && matrixForm(parseEquation(equation)) !== undefined,
@@ -187,8 +187,8 @@ export const Einsum = defineOp({
       operands.map(({ shape }) => shape),
       equation,
     )
-    const { batch, rows, columns, summed } = matrixForm(parsed)!
-    const size = (labels: Labels) => sizeOf(labels.map((label) => parsed.sizes.get(label)!))
+    const { batch, rows, columns, summed } = present(matrixForm(parsed), 'matrix form')
+    const size = (labels: Labels) => sizeOf(labels.map((label) => present(parsed.sizes.get(label), label)))
     const group = (operand: Operand, ...groups: Labels[]) =>
       grouped(e, operand, groups.flat(), parsed.sizes, groups.map(size))
     const inputs = [group(operands[0], batch, rows, summed), group(operands[1], batch, summed, columns)]
@@ -196,7 +196,7 @@ export const Einsum = defineOp({
       inputs: { value: inputs },
       input: { value: (index: number) => inputs[index] },
     }) as Emitter<object>
-    MatMul.emit!(inner)
+    withRule(MatMul, 'emit').emit(inner)
   },
   compute({ attributes: { equation }, inputs, outputs: [y] }) {
     return [
@@ -221,7 +221,7 @@ function contract(
 ): HostTensor {
   const { dtype } = inputs[0]
   const labels = [...output, ...[...sizes.keys()].filter((label) => !output.includes(label))]
-  const extents = labels.map((label) => sizes.get(label)!)
+  const extents = labels.map((label) => present(sizes.get(label), label))
   const strides = inputs.map((input, i) => {
     const own = stridesOf(input.shape)
     // A label twice in one term walks along the diagonal.

@@ -291,7 +291,7 @@ function makeNode(trees: Trees, node: number, then: number, otherwise: number, l
       // A NaN is unequal to everything, whatever is said of missing values.
       return list.equal(column, split, false, otherwise, then)
     case MEMBER:
-      return list.member(column, trees.sets!.get(node) ?? [], missing, then, otherwise)
+      return list.member(column, trees.sets?.get(node) ?? [], missing, then, otherwise)
     default:
       throw new LanewiseError('E_VALUE', `node mode ${mode} is not known`)
   }

@@ -98,16 +98,17 @@ function encoderOf(a: AttributesOf<typeof encoderAttributes>, text: boolean): En
 }
 
 function makeEncoder(a: AttributesOf<typeof encoderAttributes>, text: boolean): Encoder {
-  const classes = a.classes_strings?.map((_, i) => i)
+  const names = a.classes_strings
+  const classes = names?.map((_, i) => i)
   const backward = classes && !text
-  const keys = classes
+  const keys = names
     ? backward
       ? classes
-      : a.classes_strings!
+      : names
     : (a.keys_tensor?.data ?? a.keys_strings ?? a.keys_int64s ?? a.keys_floats)
   const [dtype, values, otherwise] = classes
     ? backward
-      ? (['string', a.classes_strings!, a.default_string] as const)
+      ? (['string', names, a.default_string] as const)
       : (['int64', classes, a.default_int64] as const)
     : a.values_tensor
       ? ([
@@ -186,7 +187,7 @@ export const ArrayFeatureExtractor = defineOp({
     return [{ dtype: x.dtype, shape: x.shape.length === 1 ? [1, count] : [...x.shape.slice(0, -1), count] }]
   },
   compute({ inputs: [x, y], outputs: [out] }) {
-    const columns = x.shape.at(-1)!
+    const columns = x.shape.at(-1) ?? 0
     const indices = toNumbers(y, 'indices')
     const bad = indices.find((index) => !(index >= 0 && index < columns))
     if (bad !== undefined) throw new LanewiseError('E_VALUE', `index ${bad} is outside [0, ${columns - 1}]`)
@@ -298,7 +299,7 @@ export const OneHotEncoder = defineOp({
   ],
   compute({ attributes: { cats_int64s, cats_strings, zeros }, inputs: [x], outputs: [y] }) {
     const categories = categoriesOf(cats_strings ?? cats_int64s ?? [])
-    const width = y.shape.at(-1)!
+    const width = y.shape.at(-1) ?? 0
     const result = new Float32Array(sizeOf(y.shape))
     const values: ArrayLike<unknown> = isBig(x.dtype) ? wholeNumbers(x) : x.data
     for (let i = 0; i < values.length; i++) {

@@ -1,6 +1,6 @@
 // Normalisations with a sum before them (domain com.microsoft), as transformers that ONNX Runtime has optimised use them.
 import { UNARY_AFFINE } from '../../../assembly/abi/codes.js'
-import { LanewiseError } from '../../core/errors.js'
+import { LanewiseError, present } from '../../core/errors.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, int, required } from '../../ir/attributes.js'
@@ -53,7 +53,7 @@ function normalized(
   centred: boolean,
   bias: HostTensor | undefined,
 ): HostTensor[] {
-  const [x, skip, gamma] = inputs.slice(0, 3).map((input) => floatsOf(input!))
+  const [x, skip, gamma] = inputs.slice(0, 3).map((input) => floatsOf(present(input, 'input')))
   const beta = centred && inputs[3] ? floatsOf(inputs[3]) : undefined
   const biases = bias && floatsOf(bias)
   const { shape, dtype } = outputs[0]

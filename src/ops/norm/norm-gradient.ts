@@ -33,7 +33,7 @@ import {
   RMSNormalization,
   rowsOf,
 } from './norm.js'
-import type { Address, KernelEmitter, Operand } from '../../ir/op.js'
+import { withRule, type Address, type KernelEmitter, type Operand } from '../../ir/op.js'
 import { emitReduce } from '../reduce/reduce.js'
 
 type RowAttributes = AttributesOfOp<typeof LayerNormalization>
@@ -66,7 +66,7 @@ export const BatchNormalizationGradient: Gradient<BatchAttributes> = {
   op: BatchNormalization,
   forward(e) {
     if (e.attributes.training_mode && e.input(0).size > 0) emitBatchTraining(e)
-    else BatchNormalization.emit!(e)
+    else withRule(BatchNormalization, 'emit').emit(e)
   },
   backward(g) {
     const dy = g.optionalGradient()

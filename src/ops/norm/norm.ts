@@ -19,6 +19,7 @@ import {
   sameMemory,
   type Layout,
   type LayoutQuery,
+  type LayoutOperand,
 } from '../../core/layout.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import type { HostTensor } from '../../core/host.js'
@@ -217,9 +218,9 @@ export const RMSNormalization = defineOp({
 })
 
 /** Channels-last if the input lies so already, else logical. */
-function asItLies({ inputs: [x], outputs }: LayoutQuery<unknown>): Layout {
-  const order = channelsLastOrder(x!.shape.length)
-  return sameMemory(x!.shape, x!.order, order)
+function asItLies({ inputs: [x], outputs }: LayoutQuery<unknown, readonly [LayoutOperand, ...unknown[]]>): Layout {
+  const order = channelsLastOrder(x.shape.length)
+  return sameMemory(x.shape, x.order, order)
     ? { inputs: [order], outputs: outputs.map(() => order) }
     : { inputs: [], outputs: [] }
 }

@@ -3,7 +3,7 @@ import { channelsLast } from '../../core/layout.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
-import { defineOp, type Emitter, type KernelEmitter, type Operand } from '../../ir/op.js'
+import { defineOp, type Emitter, type KernelEmitter, type Operand, type TensorType } from '../../ir/op.js'
 import { emitCast } from '../elementwise/cast.js'
 import { slideWindow, threeAxes, windowAttributes, windowTable, type Window, type WindowAttributes } from './window.js'
 
@@ -138,14 +138,10 @@ export const LpPool = defineOp({
 })
 
 /** One window as large as the image, whatever the number of spatial axes. */
-function globalInfer({
-  inputs: [x],
-}: {
-  inputs: readonly ({ dtype: HostTensor['dtype']; shape: Shape } | undefined)[]
-}) {
-  if (x!.shape.length < 3)
-    throw new LanewiseError('E_SHAPE', `global poolings take inputs of 3 or more axes, got ${formatShape(x!.shape)}`)
-  return [{ dtype: x!.dtype, shape: [...x!.shape.slice(0, 2), ...x!.shape.slice(2).map(() => 1)] }]
+function globalInfer({ inputs: [x] }: { inputs: readonly [TensorType] }) {
+  if (x.shape.length < 3)
+    throw new LanewiseError('E_SHAPE', `global poolings take inputs of 3 or more axes, got ${formatShape(x.shape)}`)
+  return [{ dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...x.shape.slice(2).map(() => 1)] }]
 }
 
 function emitGlobal(e: Emitter<unknown>, kernel: 'global_average_pool_f32' | 'global_max_pool_f32'): void {

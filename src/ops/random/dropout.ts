@@ -1,4 +1,4 @@
-import { LanewiseError } from '../../core/errors.js'
+import { LanewiseError, present } from '../../core/errors.js'
 import { follow } from '../../core/layout.js'
 import { required, float } from '../../ir/attributes.js'
 import type { Gradient, GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
@@ -20,7 +20,7 @@ export const RandomDropout: OpDefinition<Ratio> = {
   infer({ attributes: { ratio }, inputs: [x] }) {
     if (!(ratio >= 0 && ratio < 1))
       throw new LanewiseError('E_VALUE', `the share to drop must be in [0, 1), got ${ratio}`)
-    return [x!]
+    return [present(x, 'input')]
   },
   layout: follow,
   random: true,

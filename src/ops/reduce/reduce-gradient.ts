@@ -4,6 +4,7 @@ import { logicalStrides } from '../../core/layout.js'
 import { toNumbers } from '../../core/host.js'
 import { normalizeAxis, sizeOf } from '../../core/shape.js'
 import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
+import { present } from '../../core/errors.js'
 import { plus, type Address, type Operand, type OpDefinition } from '../../ir/op.js'
 import {
   axesOf,
@@ -151,7 +152,9 @@ export const CumSumGradient: Gradient<{ readonly exclusive: number; readonly rev
   backward(g) {
     const x = g.input(0)
     if (!g.wants(0)) return
-    const at = x.order.indexOf(normalizeAxis(toNumbers(g.input(1).constant!, 'axis')[0], x.shape.length))
+    const at = x.order.indexOf(
+      normalizeAxis(toNumbers(present(g.input(1).constant, 'axis'), 'axis')[0], x.shape.length),
+    )
     const [outer, inner] = [sizeOf(x.physical.slice(0, at)), sizeOf(x.physical.slice(at + 1))]
     const dx = g.result(0)
     if (dx.size > 0)
@@ -176,7 +179,7 @@ export const CumProdGradient: Gradient<{ readonly exclusive: number; readonly re
   backward(g) {
     if (!g.wants(0)) return
     const [x, dx, dy] = [g.input(0), g.result(0), g.gradient()]
-    const at = normalizeAxis(toNumbers(g.input(1).constant!, 'axis')[0], x.shape.length)
+    const at = normalizeAxis(toNumbers(present(g.input(1).constant, 'axis'), 'axis')[0], x.shape.length)
     const [n, inner] = [x.shape[at], sizeOf(x.shape.slice(at + 1))]
     for (let lane = 0; x.size > 0 && lane < x.size / n; lane++) {
       const first = (Math.floor(lane / inner) * n * inner + (lane % inner)) * 4

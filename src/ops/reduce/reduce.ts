@@ -13,8 +13,8 @@ import {
   UNARY_SQRT,
 } from '../../../assembly/abi/codes.js'
 import { byteSize, isBig, isFloat, isInteger, isUnsigned, type DType } from '../../core/dtype.js'
-import { LanewiseError } from '../../core/errors.js'
-import { identityOrder, type Layout, type LayoutQuery } from '../../core/layout.js'
+import { LanewiseError, present } from '../../core/errors.js'
+import { identityOrder, type Layout, type LayoutOperand, type LayoutQuery } from '../../core/layout.js'
 import { hostFrom, hostZeros, toNumbers, type HostTensor } from '../../core/host.js'
 import { normalizeAxes, normalizeAxis, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { int, type AttributesOf } from '../../ir/attributes.js'
@@ -27,14 +27,19 @@ import {
   type InferContext,
   type KernelEmitter,
   type OpDefinition,
+  type PresenceOf,
   type TensorType,
   type UpgradeContext,
 } from '../../ir/op.js'
 
 /** With axes kept, any order of them; else logical order. */
-function keptInPlace({ attributes, inputs: [x], outputs }: LayoutQuery<{ readonly keepdims: number }>): Layout {
+function keptInPlace({
+  attributes,
+  inputs: [x],
+  outputs,
+}: LayoutQuery<{ readonly keepdims: number }, readonly [LayoutOperand, ...unknown[]]>): Layout {
   if (attributes.keepdims === 0) return { inputs: [], outputs: [] }
-  return { inputs: [x!.order], outputs: outputs.map(() => x!.order) }
+  return { inputs: [x.order], outputs: outputs.map(() => x.order) }
 }
 
 /** Sizes with the given axes set to 1 or removed. */
@@ -150,7 +155,8 @@ function foldFloats(x: HostTensor, axes: readonly number[], shape: Shape, fold: 
   const to = new Float64Array(sizeOf(shape)).fill(fold.start)
   forEachFolded(x.shape, axes, (i, k) => (to[k] = fold.add(to[k], from[i])))
   const count = sizeOf(x.shape) / to.length
-  return floatTensor(x.dtype, shape, fold.finish ? to.map((sum) => fold.finish!(sum, count)) : to)
+  const { finish } = fold
+  return floatTensor(x.dtype, shape, finish ? to.map((sum) => finish(sum, count)) : to)
 }
 
 /** What an integer type (or bool) can hold. */
@@ -237,7 +243,7 @@ function reduceOp(
     },
     compute({ attributes, inputs: [x, given], outputs: [{ shape }] }) {
       const axes = axesOf(given, x.shape.length, attributes)
-      if (!isFloat(x.dtype)) return [foldIntegers(x, axes, shape, integer!)]
+      if (!isFloat(x.dtype)) return [foldIntegers(x, axes, shape, present(integer, 'fold'))]
       return [typeof float === 'function' ? float(x, axes, shape) : foldFloats(x, axes, shape, float)]
     },
     upgrades: [{ below: axesInput, apply: axesToInput }],
@@ -435,9 +441,9 @@ function runningFold(
 
 const running = { exclusive: int(0), reverse: int(0) }
 
-function inferRunning({ inputs: [x], value }: InferContext<unknown>): TensorType[] {
-  normalizeAxis(toNumbers(value(1)!, 'axis')[0], x!.shape.length)
-  return [x!]
+function inferRunning({ inputs: [x], value }: InferContext<unknown, PresenceOf<2>>): TensorType[] {
+  normalizeAxis(toNumbers(value(1), 'axis')[0], x.shape.length)
+  return [x]
 }
 
 export const CumSum = defineOp({
@@ -449,7 +455,9 @@ export const CumSum = defineOp({
   kernel: ([type]) => type === 'float32',
   emit(e) {
     const x = e.input(0)
-    const at = x.order.indexOf(normalizeAxis(toNumbers(e.inputs[1]!.constant!, 'axis')[0], x.shape.length))
+    const at = x.order.indexOf(
+      normalizeAxis(toNumbers(present(e.input(1).constant, 'axis'), 'axis')[0], x.shape.length),
+    )
     const [outer, inner] = [sizeOf(x.physical.slice(0, at)), sizeOf(x.physical.slice(at + 1))]
     const { exclusive, reverse } = e.attributes
     e.call('cumsum_f32', x.at, e.overwrite(0, 0).at, x.physical[at], inner, 0, outer, exclusive, reverse)

@@ -243,7 +243,7 @@ class Parser {
       return code
     }
     if (/[A-Za-z1-9]/.test(char)) this.fail(`"\\${char}"`)
-    return char === '0' ? 0 : char.codePointAt(0)!
+    return char === '0' ? 0 : (char.codePointAt(0) ?? 0)
   }
 
   /** `\pL`, `\p{Greek}`: asked of JavaScript one character at a time. */
@@ -299,18 +299,18 @@ class Parser {
   }
 
   private setChar(): Test | number {
-    return this.take('\\') ? this.classOrChar() : this.text[this.at++].codePointAt(0)!
+    return this.take('\\') ? this.classOrChar() : (this.text[this.at++].codePointAt(0) ?? 0)
   }
 }
 
 /** A character and its other cases. */
 function foldings(code: number): number[] {
   const char = String.fromCodePoint(code)
-  return [char, char.toLowerCase(), char.toUpperCase()].map((text) => text.codePointAt(0)!)
+  return [char, char.toLowerCase(), char.toUpperCase()].map((text) => text.codePointAt(0) ?? 0)
 }
 
 function literal(char: string, { ignoreCase }: Flags): Test {
-  const code = char.codePointAt(0)!
+  const code = char.codePointAt(0) ?? 0
   if (!ignoreCase) return (c) => c === code
   const codes = foldings(code)
   return (c) => codes.includes(c) || foldings(c).some((folded) => codes.includes(folded))
@@ -397,8 +397,7 @@ function longestMatcher(pattern: string): (text: string, from: number) => Genera
     generation++
     const waiting: number[] = []
     const stack = [...starts]
-    while (stack.length > 0) {
-      const at = stack.pop()!
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
       if (mark[at] === generation) continue
       mark[at] = generation
       const instruction = code[at]
