@@ -8,7 +8,7 @@ import { sharedRoot } from './shared-root.js'
 }
 
 /** A path below the shared folder, or undefined with the reason printed. */
-function sharedPath(...parts: string[]): string | undefined {
+export function sharedPath(...parts: string[]): string | undefined {
   const path = join(sharedRoot, ...parts)
   if (existsSync(path)) return path
   console.log(`skipped: ${join('shared', ...parts)} is not there (set LANEWISE_SHARED to the folder that holds it)`)
