@@ -5,25 +5,8 @@ import { Concat, Split } from './movement/concat.js'
 import { Constant, ConstantOfShape, EyeLike, OneHot, Range, Shape, Size } from './movement/constant.js'
 import { If } from './control/if.js'
 import { Conv } from './conv/conv.js'
-import { Expand, Tile } from './movement/expand.js'
 import { Gather, GatherElements, GatherND } from './movement/gather.js'
 import { Dropout, Identity } from './movement/identity.js'
-import {
-  And,
-  BitShift,
-  BitwiseAnd,
-  BitwiseNot,
-  BitwiseOr,
-  BitwiseXor,
-  Equal,
-  Greater,
-  GreaterOrEqual,
-  Less,
-  LessOrEqual,
-  Or,
-  Where,
-  Xor,
-} from './elementwise/logic.js'
 import { Gemm, MatMul } from './matmul/matmul.js'
 import {
   BatchNormalization,
@@ -34,7 +17,6 @@ import {
   LRN,
   RMSNormalization,
 } from './norm/norm.js'
-import { Pad } from './movement/pad.js'
 import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from './pool/pool.js'
 import {
   ArgMax,
@@ -55,7 +37,6 @@ import { Flatten, Reshape, Squeeze, Unsqueeze } from './movement/reshape.js'
 import { Slice } from './movement/slice.js'
 import { LogSoftmax, Softmax } from './norm/softmax.js'
 import { Transpose } from './movement/transpose.js'
-import { Trilu } from './movement/trilu.js'
 import {
   Abs,
   Acos,
@@ -106,7 +87,6 @@ export const commonOps: readonly unknown[] = [
   Acos,
   Acosh,
   Add,
-  And,
   ArgMax,
   ArgMin,
   Asin,
@@ -115,11 +95,6 @@ export const commonOps: readonly unknown[] = [
   Atanh,
   AveragePool,
   BatchNormalization,
-  BitShift,
-  BitwiseAnd,
-  BitwiseNot,
-  BitwiseOr,
-  BitwiseXor,
   Cast,
   CastLike,
   Ceil,
@@ -135,10 +110,8 @@ export const commonOps: readonly unknown[] = [
   Div,
   Dropout,
   Elu,
-  Equal,
   Erf,
   Exp,
-  Expand,
   EyeLike,
   Flatten,
   Floor,
@@ -150,8 +123,6 @@ export const commonOps: readonly unknown[] = [
   GlobalAveragePool,
   GlobalLpPool,
   GlobalMaxPool,
-  Greater,
-  GreaterOrEqual,
   GroupNormalization,
   HardSigmoid,
   HardSwish,
@@ -162,8 +133,6 @@ export const commonOps: readonly unknown[] = [
   IsNaN,
   LayerNormalization,
   LeakyRelu,
-  Less,
-  LessOrEqual,
   Log,
   LogSoftmax,
   LpNormalization,
@@ -180,8 +149,6 @@ export const commonOps: readonly unknown[] = [
   Neg,
   Not,
   OneHot,
-  Or,
-  Pad,
   Pow,
   PRelu,
   Range,
@@ -221,10 +188,6 @@ export const commonOps: readonly unknown[] = [
   Tan,
   Tanh,
   ThresholdedRelu,
-  Tile,
   Transpose,
-  Trilu,
   Unsqueeze,
-  Where,
-  Xor,
 ]

@@ -1,29 +1,67 @@
-// Operators of recurrent, quantised and upsampling models and of detectors: many models have them and most do not, so a browser loads them when one does.
+// Operators of recurrent, quantised and upsampling models, of decoders and detectors: many models have them and most do not, so a browser loads them
+// when one does.
 import { ConvTranspose } from './conv/conv-transpose.js'
+import {
+  And,
+  BitShift,
+  BitwiseAnd,
+  BitwiseNot,
+  BitwiseOr,
+  BitwiseXor,
+  Equal,
+  Greater,
+  GreaterOrEqual,
+  Less,
+  LessOrEqual,
+  Or,
+  Where,
+  Xor,
+} from './elementwise/logic.js'
 import { NonMaxSuppression } from './image/non-max-suppression.js'
 import { Resize, Upsample } from './image/resize.js'
 import { DepthToSpace, SpaceToDepth } from './movement/depth-to-space.js'
+import { Expand, Tile } from './movement/expand.js'
 import { NonZero } from './movement/non-zero.js'
+import { Pad } from './movement/pad.js'
 import { ScatterElements, ScatterND } from './movement/scatter.js'
+import { Trilu } from './movement/trilu.js'
 import { DequantizeLinear, QuantizeLinear } from './quantize/quantize.js'
 import { TopK } from './reduce/top-k.js'
 import { GRU, LSTM, RNN } from './rnn/rnn.js'
 
 /** What a session loads before it loads all there is. */
 export const frequentOps: readonly unknown[] = [
+  And,
+  BitShift,
+  BitwiseAnd,
+  BitwiseNot,
+  BitwiseOr,
+  BitwiseXor,
   ConvTranspose,
   DepthToSpace,
   DequantizeLinear,
+  Equal,
+  Expand,
+  Greater,
+  GreaterOrEqual,
   GRU,
+  Less,
+  LessOrEqual,
   LSTM,
   NonMaxSuppression,
   NonZero,
+  Or,
+  Pad,
   QuantizeLinear,
   Resize,
   RNN,
   ScatterElements,
   ScatterND,
   SpaceToDepth,
+  Tile,
   TopK,
+  Trilu,
   Upsample,
+  Where,
+  Xor,
 ]
