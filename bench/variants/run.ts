@@ -93,7 +93,10 @@ async function measure(work: Work): Promise<VariantRow | undefined> {
 
 const wanted = new RegExp(options.filter, 'i')
 const works = function* (): Generator<Work> {
-  if (!options.sweep) return yield* worksOf(options)
+  if (!options.sweep) {
+    yield* worksOf(options)
+    return
+  }
   for (const make of sweepOf(family)) {
     const work = make()
     if (wanted.test(work.name) || wanted.test(work.group)) yield work

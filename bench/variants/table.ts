@@ -69,10 +69,13 @@ export function writeTables(results: string, pages: string): string[] {
   return readdirSync(pages).filter((file) => {
     const page = join(pages, file)
     const before = readFileSync(page, 'utf8')
-    const after = before.replace(/(<!-- bench (\S+) -->\n)[\s\S]*?(<!-- end -->)/g, (whole, open, name, close) => {
-      const report = reports.get(name)
-      return report ? `${open}${variantTable(report)}\n${close}` : whole
-    })
+    const after = before.replace(
+      /(<!-- bench (\S+) -->\n)[\s\S]*?(<!-- end -->)/g,
+      (whole: string, open: string, name: string, close: string) => {
+        const report = reports.get(name)
+        return report ? `${open}${variantTable(report)}\n${close}` : whole
+      },
+    )
     if (after !== before) writeFileSync(page, after)
     return after !== before
   })

@@ -38,9 +38,9 @@ export function imageDataOf(
 
 /** The same as the address of a PNG. */
 export function dataUrlOf(tensor: Tensor, options?: TensorToImageDataOptions): string {
-  const picture = imageDataOf(tensor, options) as ImageData
+  const picture = imageDataOf(tensor, options)
   const canvas = canvasOf(picture.width, picture.height)
   if (!('toDataURL' in canvas)) throw new LanewiseError('E_UNSUPPORTED', 'toDataURL needs the canvas of a page')
-  canvas.getContext('2d')!.putImageData(picture, 0, 0)
+  canvas.getContext('2d')?.putImageData(picture, 0, 0)
   return canvas.toDataURL()
 }

@@ -16,7 +16,7 @@ export async function loadKernels(build: Build): Promise<WebAssembly.Module> {
   if (given) return given
   const place =
     typeof wasmPaths === 'object'
-      ? wasmPaths.wasm && String(wasmPaths.wasm)
+      ? wasmPaths.wasm && (wasmPaths.wasm as URL | string).toString()
       : wasmPaths && `${wasmPaths}inference-${build}.wasm`
   if (place && !ONNXRUNTIME.test(place)) {
     try {

@@ -29,6 +29,7 @@ export interface NodeOptions {
  * A value or node is named by itself or by its name.
  */
 export class ModelGraph implements Graph {
+  static readonly name = 'ModelGraph'
   readonly name: string
   readonly inputs: Value[]
   readonly outputs: Value[]

@@ -63,4 +63,4 @@ export interface ProviderOptionMap {
 type BufferCacheMode = 'disabled' | 'lazyRelease' | 'simple' | 'bucket'
 
 export type ProviderName = keyof ProviderOptionMap
-export type ProviderConfig = ProviderOptionMap[ProviderName] | ProviderOption | ProviderName | string
+export type ProviderConfig = ProviderOptionMap[ProviderName] | ProviderOption | (string & {})

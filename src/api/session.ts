@@ -114,6 +114,7 @@ type ValueMetadataType = ValueMetadata
  * const session = await InferenceSession.create('model.onnx')
  * const { probabilities } = await session.run({ image: new Tensor(pixels, [1, 3, 224, 224]) })
  */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- types in a namespace of its name, as onnxruntime has them
 export class InferenceSession {
   static readonly name = 'InferenceSession'
   readonly inputNames: readonly string[]

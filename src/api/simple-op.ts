@@ -59,7 +59,7 @@ export function fromSimple<S extends AttributeSchema>(simple: SimpleOp<S>): OpDe
     compute: (c) => hosts(simple.compute(c.inputs.map(published) as Tensor[], c.attributes)),
     ...(gradient && { gradient: gradientOf(gradient) }),
     ...(body && { body }),
-  } as OpDefinition<A>
+  }
 }
 
 interface Typed {

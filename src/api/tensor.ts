@@ -55,7 +55,7 @@ const Float16 = (globalThis as { Float16Array?: Float16ArrayConstructor }).Float
  * new Tensor('int64', [3n], [1])
  * new Tensor(['yes', 'no'])
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- one name for the class, its instances and their types, as in onnxruntime
+
 export interface Tensor extends MaybeDisposable {
   /** Element type. */
   readonly type: Tensor.Type
@@ -258,7 +258,7 @@ function fromNumbers(type: NumericDType, source: TensorSource): HostData {
       actual: source.constructor?.name,
     })
   }
-  const data = storageFromNumbers(type, source as ArrayLike<unknown>)
+  const data = storageFromNumbers(type, source)
   const bits = packedBits(type)
   return bits ? pack(data as TypedArray, bits) : data
 }

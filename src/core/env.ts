@@ -5,7 +5,7 @@ export type LogLevel = 'verbose' | 'info' | 'warning' | 'error' | 'fatal'
  * Settings of the whole process, in onnxruntime-web's shape so that code written for it runs unchanged. Of `wasm`, `wasmPaths` and `wasmBinary` say where
  * the kernels are; what belongs to other backends is accepted and ignored.
  */
-// eslint-disable-next-line @typescript-eslint/no-redeclare -- the form of onnxruntime-common's types
+
 export interface Env {
   logLevel?: LogLevel
   debug?: boolean

@@ -105,7 +105,8 @@ export function parseAttributes<S extends AttributeSchema>(schema: S, raw: RawAt
     if (Object.hasOwn(schema, name)) continue
     // Tools leave notes of their own under such names; ONNX's checker, and so onnxruntime, passes over them.
     // As onnxruntime does; but for the name that would be the prototype of an object.
-    if (!name.startsWith('__') || name === '__proto__') throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" is not known`)
+    if (!name.startsWith('__') || name === '__proto__')
+      throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" is not known`)
     log('warning', `the attribute "${name}" is ignored`)
   }
   for (const [name, spec] of Object.entries(schema)) {

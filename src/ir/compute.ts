@@ -28,7 +28,7 @@ export function readsShapesOnly({ domain, name }: Pick<OpDefinition, 'domain' | 
 
 /** What a function of an operator returned, which must be a list. @throws LanewiseError `E_TENSOR` for a promise, `undefined` and the like. */
 export function listOf<T>(results: readonly T[], what: string): readonly T[] {
-  if (Array.isArray(results)) return results
+  if (Array.isArray(results)) return results as readonly T[]
   throw new LanewiseError('E_TENSOR', `${what} must return a list`, { expected: 'a list', actual: kindOf(results) })
 }
 

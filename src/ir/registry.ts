@@ -12,7 +12,8 @@ const registry = new Map<string, OpDefinition>()
 export function registerOp<A>(definition: OpDefinition<A>): void {
   const given = checked(definition as unknown as OpDefinition)
   // "ai.onnx" is the other name of the domain '': files mean the same by both, and passes look for ''.
-  put(given.domain ? given : Object.create(given, { domain: { value: 'ai.onnx', enumerable: true } }))
+  const named = { domain: { value: 'ai.onnx', enumerable: true } }
+  put(given.domain ? given : (Object.create(given, named) as OpDefinition))
 }
 
 /** Makes the library's own operators known, except where a user has put another in the place of one: rare ones come later than a user's. */

@@ -65,7 +65,6 @@ export async function findLearningRate(
     }
   } finally {
     parameters.forEach((parameter, i) => parameter.assign(before[i]))
-    optimizer.dispose()
     optimizer.load(state)
   }
   return { suggestion: steepest(rates, losses), rates, losses }

@@ -154,6 +154,9 @@ export abstract class Optimizer {
         throw new LanewiseError('E_STATE', `the state's "${name}" belongs to no parameter`, { tensor: name })
       return { parameter, k, tensor }
     })
+    // What the state does not have begins anew.
+    for (const slots of this.kept.values()) for (const slot of slots) slot.dispose()
+    this.kept.clear()
     for (const { parameter, k, tensor } of placed) this.keep(parameter, this.slots.length)[k].assign(tensor)
     this.steps = settings.steps
     this.groups.forEach((group, i) => (group.lr = settings.lr[i]))

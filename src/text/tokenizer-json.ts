@@ -81,7 +81,7 @@ export function tokenizerJson(options: TokenizerOptions): string {
 export function parseTokenizerJson(json: string | object): TokenizerOptions {
   const file = typeof json === 'string' ? parsed(json) : (json as Json)
   const model = record(file.model, 'model')
-  if (model.type !== undefined && model.type !== 'BPE') unsupported(`the model ${String(model.type)}`)
+  if (model.type !== undefined && model.type !== 'BPE') unsupported(`the model ${JSON.stringify(model.type)}`)
   for (const key of ['unk_token', 'continuing_subword_prefix', 'end_of_word_suffix'] as const) {
     if (model[key] != null && model[key] !== '') unsupported(`model.${key}`)
   }
@@ -115,8 +115,8 @@ function vocabularyOf(vocab: Json, added: unknown): { tokens: string[]; specialT
     if (typeof content !== 'string' || content === '') bad('an added token has no content')
     if (lstrip === true || rstrip === true || single === true)
       unsupported(`lstrip, rstrip or single_word of the added token ${JSON.stringify(content)}`)
-    put(content as string, id)
-    specialTokens.push(content as string)
+    put(content, id)
+    specialTokens.push(content)
   }
   for (let i = 0; i < tokens.length; i++) if (tokens[i] === undefined) bad(`no token has the number ${i}`)
   return { tokens, specialTokens }
@@ -143,8 +143,8 @@ function preTokenizerOf(value: unknown): { pattern: string; addPrefixSpace: bool
   const steps = stepsOf(value)
   const last = steps.at(-1)
   if (last?.type !== 'ByteLevel')
-    unsupported(`the pre-tokenizer ${String(last?.type ?? null)}: the last step must be ByteLevel`)
-  const level = last as Json
+    unsupported(`the pre-tokenizer ${JSON.stringify(last?.type ?? null)}: the last step must be ByteLevel`)
+  const level = last
   const splits = steps.slice(0, -1)
   const addPrefixSpace = level.add_prefix_space === true
   if (splits.length === 0) {
@@ -155,7 +155,7 @@ function preTokenizerOf(value: unknown): { pattern: string; addPrefixSpace: bool
   const regex = (pattern as Json | undefined)?.Regex
   const plain = splits.length === 1 && type === 'Split' && behavior === 'Isolated' && invert !== true
   if (!plain || level.use_regex !== false || typeof regex !== 'string') unsupported('this sequence of pre-tokenizers')
-  return { pattern: javaScriptPattern(regex as string), addPrefixSpace }
+  return { pattern: javaScriptPattern(regex), addPrefixSpace }
 }
 
 function stepsOf(value: unknown): Json[] {

@@ -49,6 +49,7 @@ const normalize: Record<Normalizer, (text: string) => string> = {
  * await writeFile('tokenizer.json', tokenizer.toJSON())
  */
 export class Tokenizer {
+  static readonly name = 'Tokenizer'
   /** Every token by its number, as `tokenizer.json` spells it: bytes are shown by characters. */
   readonly tokens: readonly string[]
   private readonly numbers: ReadonlyMap<string, number>

@@ -61,5 +61,6 @@ export function checkRecipe(recipe: unknown, what = 'the recipe'): asserts recip
   checkNumber(`batchSize of ${what}`, given.batchSize, { least: 1, most: Number.MAX_SAFE_INTEGER, whole: true })
   if (given.augment !== undefined && !Array.isArray(given.augment))
     throw new LanewiseError('E_VALUE', `"augment" of ${what} must be a list`)
-  if (given.weights !== undefined) checkWeightFormat(String(given.weights))
+  if (given.weights !== undefined)
+    checkWeightFormat(typeof given.weights === 'string' ? given.weights : JSON.stringify(given.weights))
 }

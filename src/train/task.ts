@@ -112,7 +112,7 @@ export function totalLoss(
 ): { total: Variable; parts: Readonly<Record<string, Variable>> } {
   const loss = task.loss(output, batch)
   if (isVariable(loss)) return { total: loss, parts: {} }
-  const parts = Object.entries(loss as Readonly<Record<string, Variable>>)
+  const parts = Object.entries(loss)
   const weighted = parts.map(([name, part]) => {
     if (!isVariable(part) || part.size !== 1) throw new LanewiseError('E_VALUE', `the loss "${name}" is not one number`)
     const weight = task.lossWeights?.[name] ?? 1

@@ -91,7 +91,7 @@ describe("a user's compute is held to its infer", () => {
     ] as unknown as [string, OpDefinition['infer']][]) {
       // prettier-ignore
       // Registered twice: the builder infers as well, and is to build.
-      registerOp(defineOp({ name, domain: 'test', arity: 1, attributes: {}, infer: ({ inputs: [t] }) => [t!], compute: () => [] }))
+      registerOp(defineOp({ name, domain: 'test', arity: 1, attributes: {}, infer: ({ inputs: [t] }) => [t], compute: () => [] }))
       const model = modelOf(name)
       registerOp(defineOp({ name, domain: 'test', arity: 1, attributes: {}, infer, compute: () => [] }))
       const error: unknown = await run(model).catch((thrown: unknown) => thrown)
@@ -107,8 +107,8 @@ describe("a user's compute is held to its infer", () => {
         domain: 'test',
         arity: 1,
         attributes: {},
-        infer: ({ inputs: [t] }) => [t!],
-        compute: ({ inputs: [t] }) => [{ ...t!, data: (t!.data as Float32Array).map((v) => v + 1) }],
+        infer: ({ inputs: [t] }) => [t],
+        compute: ({ inputs: [t] }) => [{ ...t, data: (t.data as Float32Array).map((v) => v + 1) }],
       }),
     )
     expect(Array.from((await run(modelOf('Shape'))).data as Float32Array)).toEqual([-2, -3, -4])

@@ -46,7 +46,7 @@ const calls = [
 /** What the compiler says of scripts that stand in this folder. */
 function errorsOf(scripts: readonly string[]): string[] {
   const files = scripts.map((_, i) => `${root}tests/kernels/script-${i}.ts`)
-  const { config } = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile)
+  const config = ts.readConfigFile(`${root}tsconfig.json`, ts.sys.readFile).config as { compilerOptions: object }
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, root)
   const host = ts.createCompilerHost(options)
   const { getSourceFile, fileExists } = host

@@ -102,7 +102,7 @@ async function ours(bytes: Uint8Array): Promise<Answers> {
 async function theirs(bytes: Uint8Array): Promise<Answers> {
   const session = await ort.InferenceSession.create(bytes, { logSeverityLevel: 4 })
   try {
-    return (await session.run({ x: new ort.Tensor('float32', input.data as Float32Array, [2, 3, 4, 4]) })) as Answers
+    return await session.run({ x: new ort.Tensor('float32', input.data as Float32Array, [2, 3, 4, 4]) })
   } finally {
     await session.release()
   }

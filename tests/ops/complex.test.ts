@@ -199,7 +199,8 @@ describe.each(['complex64', 'complex128'] as const)('%s', (dtype) => {
       }
       const error = await work().then(
         (made) => (made ? `${name} computes` : undefined),
-        (thrown: { code?: string }) => (thrown.code === 'E_UNSUPPORTED' ? undefined : `${name}: ${String(thrown)}`),
+        (thrown: Error & { code?: string }) =>
+          thrown.code === 'E_UNSUPPORTED' ? undefined : `${name}: ${String(thrown)}`,
       )
       expect(error).toBeUndefined()
     }

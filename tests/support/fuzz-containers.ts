@@ -207,7 +207,7 @@ function optionsOf(random: Random): SessionOptions {
     extraFeeds: ['ignore', 'refuse', 1],
   }
   for (const [name, values] of Object.entries(more)) if (random() < 0.04) options[name] = pick(random, values)
-  return options as SessionOptions
+  return options
 }
 
 function feedsOf(session: InferenceSession, random: Random): Record<string, Tensor> {

@@ -3,10 +3,6 @@ import { join } from 'node:path'
 import { describe } from 'vitest'
 import { sharedRoot } from './shared-root.js'
 
-{
-  sharedRoot
-}
-
 /** A path below the shared folder, or undefined with the reason printed. */
 export function sharedPath(...parts: string[]): string | undefined {
   const path = join(sharedRoot, ...parts)

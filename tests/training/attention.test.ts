@@ -520,10 +520,10 @@ test('additive attention goes through ONNX and back, and can be trained on', asy
   const again = new GraphModule(session.model, { device })
   await session.release()
   expect([...again.stateDict().keys()].sort()).toEqual([...model.stateDict().keys()].sort())
-  near((again.predict(query, keys, padding) as Tensor).data as Float32Array, expected)
+  near(again.predict(query, keys, padding).data as Float32Array, expected)
   device.step(() => {
     const [a, b, c] = [query, keys, padding].map((tensor) => device.tensor(tensor))
-    F.add(F.sumSquares(model.call(a, b, c)), F.sumSquares(again.forward(a, b, c) as Variable)).backward()
+    F.add(F.sumSquares(model.call(a, b, c)), F.sumSquares(again.forward(a, b, c))).backward()
   })
   const gradients = new Map(
     [...model.namedParameters()].map(([name, parameter]) => [name, parameter.grad!.data() as Float32Array]),

@@ -236,7 +236,7 @@ describe('fit', () => {
     const { model, loader, options, data } = regression({ epochs: 2 })
     expect((await fit(model, loader, options)).steps).toBe(16)
     expect((await fit(model, loader, options)).steps).toBe(16)
-    const batches = [0, 1, 2].map((i) => data.batch!([i, i + 1]))
+    const batches = [0, 1, 2].map((i) => data.batch([i, i + 1]))
     expect((await fit(model, batches, options)).steps).toBe(6)
     const generated = async function* () {
       for (const batch of batches) yield await Promise.resolve(batch)
@@ -270,8 +270,7 @@ describe('fit', () => {
       { optimizer: undefined },
       { lossWeights: { a: NaN } },
     ]
-    for (const more of wrong)
-      await expectRejects('E_VALUE', async () => fit(model, loader, { ...options, ...more } as FitOptions))
+    for (const more of wrong) await expectRejects('E_VALUE', async () => fit(model, loader, { ...options, ...more }))
     expect(model.stateDict()).toEqual(before)
   })
 
@@ -420,7 +419,7 @@ describe('fit', () => {
     const short = await fit(model, loader, { ...options, signal: abort(60) })
     expect(short.stopped).toBe('interrupted')
     function* endless() {
-      for (;;) yield data.batch!([0, 1])
+      for (;;) yield data.batch([0, 1])
     }
     const long = await fit(model, new DataLoader(data, { batchSize: 64 }), {
       ...options,

@@ -234,7 +234,7 @@ describe('ONNX', () => {
       'scores',
     ) as { data: Float32Array }
     const again = new GraphModule(session.model)
-    const back = again.predict(new Tensor('float32', x, [7, 2])) as Tensor
+    const back = again.predict(new Tensor('float32', x, [7, 2]))
     for (const other of [scores.data, theirs.data, back.data]) {
       expected.data.forEach((value, i) => expect(Math.abs(Number(value) - Number(other[i]))).toBeLessThan(1e-5))
     }

@@ -60,7 +60,7 @@ describe('what was disposed of is refused, wherever it can be reached', () => {
       () => detached.data(),
       () => new SGD([x]),
     ]
-    for (const use of uses) expectError('E_STATE', use as () => void, /disposed of/)
+    for (const use of uses) expectError('E_STATE', use, /disposed of/)
     expect(list(taken)).toEqual([5, 6])
   })
 
@@ -95,7 +95,7 @@ describe('what was disposed of is refused, wherever it can be reached', () => {
     optimizer.dispose()
     optimizer.dispose()
     for (const use of [() => optimizer.step(), () => optimizer.zeroGrad(), () => optimizer.state()])
-      expectError('E_STATE', use as () => void, /SGD was disposed of/)
+      expectError('E_STATE', use, /SGD was disposed of/)
     expectError('E_STATE', () => optimizer.load({ settings: { steps: 0, lr: [1] }, tensors: new Map() }))
     const relu = model.layers[1]
     model.dispose()
@@ -118,7 +118,7 @@ describe('what was disposed of is refused, wherever it can be reached', () => {
       () => other.step(() => 1),
       () => new Linear(1, 1, { device: other }),
     ])
-      expectError('E_STATE', use as () => void)
+      expectError('E_STATE', use)
   })
 })
 
@@ -362,7 +362,7 @@ describe('predictions', () => {
     const module = new GraphModule(graph)
     device.step(() => {
       const y: Variable | Variable[] = module.call(device.tensor([[1, 2]]))
-      expect((y as Variable).shape).toEqual([1, 2])
+      expect(y.shape).toEqual([1, 2])
     })
   })
 })

@@ -147,7 +147,7 @@ function upgraded(
     attributes: raw,
     constant: (tensor) => nameOf(device.constant(tensor)),
     node: (type, names, attributes = {}) => {
-      const plain: Given = attributes instanceof Map ? plainOf(attributes as RawAttributes) : (attributes as Given)
+      const plain: Given = attributes instanceof Map ? plainOf(attributes) : attributes
       const operands = names.map((name) => values.get(name))
       return nameOf(op(type, operands, plain, 1, device)[0])
     },

@@ -188,7 +188,7 @@ class Widener {
   private cast(from: Value, to: Value, dtype: DType = 'float32', into = this.nodes): void {
     const attributes = { to: dtypeToOnnx(dtype), saturate: 1, round_mode: 'up' }
     into.push({
-      op: Cast as unknown as OpDefinition,
+      op: Cast,
       name: to.name,
       attributes,
       inputs: [from],
