@@ -14,7 +14,7 @@ const statistics: Readonly<Record<string, readonly number[]>> = { BatchNormaliza
  * that the model can be trained further where its operators have gradients, and exported again. `GraphModule<Variable[]>` is one with several outputs.
  */
 export class GraphModule<Output extends Variable | Variable[] = Variable> extends Module {
-  static readonly name = 'GraphModule'
+  static override readonly name: string = 'GraphModule'
   /** Properties in which no modules are looked for. @internal */
   static readonly opaque: readonly string[] = ['graph']
   /** By the names that the file gives them. */

@@ -62,7 +62,7 @@ describe('the package', () => {
         'dist/wasm/train-simd.wasm',
         'dist/wasm/train-relaxed.wasm',
         'dist/types/node.d.ts',
-        'dist/types/shared.d.ts',
+        expect.stringMatching(/^dist\/types\/shared-/),
         'dist/types/train.d.ts',
         'dist/types/all-ops.d.ts',
         'dist/third-party-licenses.txt',

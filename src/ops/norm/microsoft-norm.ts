@@ -172,7 +172,7 @@ export const EmbedLayerNormalization = defineOp({
   // Segments, and their table.
   optional: [1, 4],
   attributes: { epsilon: float(1e-12), mask_index_type: int(1) },
-  infer({ inputs: [ids, , words, , , gamma, beta] }) {
+  infer({ inputs: [ids, , words, , , gamma, beta], outputCount }) {
     if (ids.shape.length !== 2 || words.shape.length !== 2)
       throw new LanewiseError(
         'E_SHAPE',
@@ -182,7 +182,8 @@ export const EmbedLayerNormalization = defineOp({
     const size = words.shape[1]
     checkVectors(size, gamma, beta)
     const rows = { dtype: words.dtype, shape: [batch, length, size] }
-    return [rows, { dtype: 'int32', shape: [batch] }, rows]
+    const made: TensorType[] = [rows, { dtype: 'int32', shape: [batch] }, rows]
+    return made.slice(0, Math.max(outputCount, 1))
   },
   compute({ attributes, inputs, outputs, outputCount }) {
     const [ids, segments, words, positions, segmentTable, gamma, beta, mask, positionIds] = inputs
