@@ -34,7 +34,12 @@ try {
       if (warning.plugin !== 'dts') console.warn(warning.message)
     },
   })
-  await bundle.write({ dir: 'dist/types', format: 'es', entryFileNames: '[name].d.ts', chunkFileNames: 'shared-[hash].d.ts' })
+  await bundle.write({
+    dir: 'dist/types',
+    format: 'es',
+    entryFileNames: '[name].d.ts',
+    chunkFileNames: 'shared-[hash].d.ts',
+  })
 } finally {
   rmSync(folder, { recursive: true })
 }
