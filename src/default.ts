@@ -4,5 +4,6 @@ import { Tensor } from './api/tensor.js'
 import { env } from './core/env.js'
 import { LanewiseError } from './core/errors.js'
 
+/** Everything that the entry exports, as one object. */
 const lanewise = { InferenceSession, Tensor, env, LanewiseError }
 export default lanewise

@@ -5,9 +5,13 @@ import type { GlobalType } from './tensor-types.js'
 
 /** What a run of onnxruntime takes and gives; this library's own may be more: `ModelValue`. */
 export type OnnxValue = Tensor
+/** A value that is no tensor: sequences, maps, optionals. */
 export type NonTensorType = never
+/** Where the elements of a value lie. */
 export type OnnxValueDataLocation = Tensor.DataLocation
+/** A file of external data, in the forms that onnxruntime takes. */
 export type ExternalDataFileType = ExternalFileSource
+/** Where the external data of a model are. */
 export type OnnxModelOptions = { externalData?: readonly ExternalFileSource[] }
 
 /** Any of onnxruntime's execution providers, and any other word: they are accepted and ignored, everything runs on the CPU. */
@@ -23,6 +27,7 @@ interface Device<Name extends string> extends Options<Name> {
   deviceId?: number
 }
 
+/** Options of execution providers by their names, as onnxruntime has them. */
 export interface ProviderOptionMap {
   coreml: Options<'coreml'> & {
     coreMlFlags?: number
@@ -62,5 +67,7 @@ export interface ProviderOptionMap {
 
 type BufferCacheMode = 'disabled' | 'lazyRelease' | 'simple' | 'bucket'
 
+/** The name of an execution provider. */
 export type ProviderName = keyof ProviderOptionMap
+/** An execution provider, by its name or with its options. */
 export type ProviderConfig = ProviderOptionMap[ProviderName] | ProviderOption | (string & {})

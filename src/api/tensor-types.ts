@@ -70,6 +70,7 @@ export interface TypedTensor<T extends Type> extends Tensor {
 
 /** The order of colour channels; one of four has transparency. */
 export type ImageFormat = 'RGB' | 'RGBA' | 'BGR' | 'RBG'
+/** The order of axes of a tensor made of a picture. */
 export type ImageTensorLayout = 'NHWC' | 'NCHW'
 
 /** How colours (0 to 255) and elements of a tensor relate: `(colour + bias) / mean` on the way in, `(element - bias) * mean` out. */
@@ -93,9 +94,13 @@ export interface TensorFromImageOptions extends OptionsNormalizationParameters {
   height?: number
   width?: number
 }
+/** How `Tensor.fromImage` takes ImageData. */
 export type TensorFromImageDataOptions = TensorFromImageOptions
+/** How `Tensor.fromImage` takes an image element. */
 export type TensorFromImageElementOptions = TensorFromImageOptions
+/** How `Tensor.fromImage` takes an ImageBitmap. */
 export type TensorFromImageBitmapOptions = TensorFromImageOptions
+/** How `Tensor.fromImage` takes the picture at a URL. */
 export type TensorFromUrlOptions = TensorFromImageOptions
 
 /** Options of {@link Tensor.toImageData} and {@link Tensor.toDataURL}. */
@@ -105,6 +110,7 @@ export interface TensorToImageDataOptions extends OptionsNormalizationParameters
   /** The order of the tensor's channels. Default `RGB`. */
   format?: ImageFormat
 }
+/** How `toDataURL` reads a tensor as a picture. */
 export type TensorToDataUrlOptions = TensorToImageDataOptions
 
 /** A decoded picture of a browser. */
