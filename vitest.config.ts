@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** What examples import is the source here; tests/docs runs them from the packed package. */
@@ -17,5 +18,7 @@ export default defineConfig({
     globalSetup: ['tests/support/build.ts'],
     testTimeout: 60_000,
     pool: 'forks',
+    // Vitest leaves one core idle by default, which on two cores is half of the machine.
+    maxWorkers: availableParallelism(),
   },
 })
