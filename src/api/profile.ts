@@ -1,4 +1,4 @@
-import type { StepTime } from '../plan/program.js'
+import type { StepTime } from '../plan/executor.js'
 
 /** What one node took in a profiled run. */
 export interface ProfileEntry {

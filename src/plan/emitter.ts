@@ -1,26 +1,33 @@
+// Operands, the steps of a plan, and how nodes become steps: which of `emit`, casts around `emit` and `compute` runs.
 import type { KernelName, Kernels } from '../../bindings/module.js'
-import { byteSize, type TypedArray } from '../core/dtype.js'
+import { byteSize, isHalf, type DType, type TypedArray } from '../core/dtype.js'
 import { LanewiseError, present } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
-import type { Attributes } from '../ir/attributes.js'
-import type {
-  Address,
-  Argument,
-  Arguments,
-  Block,
-  Emitter,
-  Fused,
-  KernelInfo,
-  Operand,
-  PackEmitter,
-  TensorType,
-} from '../ir/op.js'
-import { plus } from '../ir/op.js'
+import { identityOrder, physicalShape, sameMemory, type Layout, type Order } from '../core/layout.js'
 import { sizeOf, type Shape } from '../core/shape.js'
-import { arenaBlock, isStateBlock, type ArenaBlock } from './arena.js'
-import type { Node } from '../ir/graph.js'
-import { identityOrder, physicalShape, sameMemory, type Order } from '../core/layout.js'
+import type { Attributes } from '../ir/attributes.js'
+import { computeChecked } from '../ir/compute.js'
+import { notFused, type Node } from '../ir/graph.js'
+import {
+  allFloat32,
+  plus,
+  withRule,
+  type Address,
+  type Argument,
+  type Arguments,
+  type Block,
+  type Emitter,
+  type Fused,
+  type KernelInfo,
+  type Operand,
+  type PackEmitter,
+  type TensorType,
+} from '../ir/op.js'
 import { emitReorder } from '../ir/strided.js'
+import { emitCast } from '../ops/elementwise/cast.js'
+import { arenaBlock, isStateBlock, type ArenaBlock } from './arena.js'
+import type { PlanOptions, Slot } from './plan-state.js'
+import type { Slots } from './slots.js'
 import type { WeightLease } from './weights.js'
 
 /** A kernel call of a plan. */
@@ -103,6 +110,15 @@ export interface EmitTarget {
   dies(block: Block): boolean
   /** Called for every block the plan makes. */
   own(block: ArenaBlock): void
+}
+
+/** Records calls that the planner itself puts between nodes. */
+export function recorder(steps: Step[], weights: WeightLease, node: Node | undefined, what: string): PackEmitter {
+  return {
+    call: (kernel, ...args) => steps.push({ node, kernel, args, note: { kernel: what } }),
+    table: (data) => weights.table(data),
+    ask: (kernel, ...args) => weights.ask(kernel, ...args),
+  }
 }
 
 /** Records the kernel calls of one node. */
@@ -252,4 +268,182 @@ export class NodeEmitter implements Emitter<Attributes> {
     const type = present(this.outputs[index], 'output')
     return (this.placed[index] = new Placed(type.dtype, type.shape, type.order, at))
   }
+}
+
+/** Records the steps of nodes, one node after the other. */
+export class StepRecorder implements EmitTarget {
+  readonly build: 'simd' | 'relaxed'
+  readonly fast: boolean
+  readonly perExample: boolean
+  private readonly seed: PlanOptions['seed']
+  /** The most that one node has asked for besides its values. */
+  scratchBytes = 0
+
+  constructor(
+    readonly steps: Step[],
+    private readonly slots: Slots,
+    readonly weights: WeightLease,
+    { build, fast, perExample = false, seed }: PlanOptions,
+  ) {
+    this.build = build
+    this.fast = fast
+    this.perExample = perExample
+    this.seed = seed
+  }
+
+  own(block: ArenaBlock): void {
+    this.slots.own(block)
+  }
+
+  dies(block: Block): boolean {
+    return this.slots.dies(block)
+  }
+
+  /** Records a node by kernels, by kernels between casts, or in TypeScript: whichever its types allow. */
+  emit(node: Node, inputs: readonly (Slot | undefined)[], outputs: readonly TensorType[]): void {
+    const { op } = node
+    const dtypes = inputs.map((slot) => slot?.type?.dtype)
+    const wanted = node.outputs.map((value) => value !== undefined)
+    const known = inputs.map((slot) => slot?.type && { shape: slot.type.shape, constant: slot.known !== undefined })
+    const accepts = (types: readonly (DType | undefined)[]) =>
+      op.kernel ? op.kernel(types, node.attributes, wanted, known) : allFloat32(types)
+    if (op.emit && accepts(dtypes)) {
+      this.emitKernels(node, outputs)
+    } else if (op.emit && dtypes.some(isHalf) && accepts(dtypes.map(promoted))) {
+      this.emitPromoted(node, outputs)
+    } else if (op.compute && !isFused(node)) {
+      this.emitHost(node, outputs)
+    } else {
+      const actual = dtypes.filter((dtype) => dtype !== undefined).join(', ')
+      throw new LanewiseError('E_UNSUPPORTED', `${op.name} is not supported for inputs of type ${actual}`, {
+        op: op.name,
+        actual,
+      })
+    }
+  }
+
+  private emitKernels(node: Node, outputs: readonly TensorType[]): void {
+    const given = node.inputs.map((value) => value && this.slots.operand(value))
+    const layout = this.layoutOf(node, given, outputs)
+    const inputs = node.inputs.map(
+      (value, i) => value && this.slots.operand(value, layout.inputs[i] ?? this.slots.identity(value)),
+    )
+    this.slots.markDying(node)
+    const results = this.emitInto(node, inputs, outputs, layout)
+    node.outputs.forEach((value, i) => {
+      if (value) this.slots.define(value, { type: outputs[i], placed: results[i], uses: 0 })
+    })
+  }
+
+  /** Half-precision floats have no arithmetic of their own: cast up, compute in float32, cast down. */
+  private emitPromoted(node: Node, outputs: readonly TensorType[]): void {
+    this.slots.keepAll()
+    const given = node.inputs.map((value) => value && this.slots.operand(value))
+    const layout = this.layoutOf(node, given, outputs)
+    const convert = (input: Placed | ConstantOperand, dtype: DType): Placed => {
+      const block = arenaBlock(input.size * byteSize(dtype))
+      this.own(block)
+      const result = new Placed(dtype, input.shape, input.order, { block, offset: 0 })
+      emitCast(recorder(this.steps, this.weights, node, 'cast'), input, result)
+      return result
+    }
+    const inputs = node.inputs.map((value, i) => {
+      if (!value) return undefined
+      const operand = this.slots.operand(value, layout.inputs[i] ?? this.slots.identity(value))
+      return isHalf(operand.dtype) ? convert(operand, 'float32') : operand
+    })
+    const wide = outputs.map((type) => (isHalf(type.dtype) ? { ...type, dtype: 'float32' as const } : type))
+    const results = this.emitInto(node, inputs, wide, layout)
+    node.outputs.forEach((value, i) => {
+      const result = results[i]
+      if (value && result) {
+        const type = outputs[i]
+        this.slots.define(value, { type, placed: isHalf(type.dtype) ? convert(result, type.dtype) : result, uses: 0 })
+      }
+    })
+  }
+
+  private emitHost(node: Node, outputs: readonly TensorType[]): void {
+    const inputs = node.inputs.map((value) => {
+      if (!value) return undefined
+      return this.slots.slot(value).known ?? (this.slots.operand(value, this.slots.identity(value)) as Placed)
+    })
+    const placed = node.outputs.map((value, i) => {
+      if (!value) return undefined
+      const type = outputs[i]
+      const block = arenaBlock(sizeOf(type.shape) * byteSize(type.dtype))
+      this.own(block)
+      const result = new Placed(type.dtype, type.shape, identityOrder(type.shape.length), { block, offset: 0 })
+      this.slots.define(value, { type, placed: result, uses: 0 })
+      return result
+    })
+    const { op, attributes } = node
+    this.steps.push({
+      node,
+      inputs,
+      outputs: placed,
+      compute: (tensors) =>
+        computeChecked(
+          op,
+          { attributes, inputs: tensors, outputs, outputCount: node.outputs.length, seed: this.seed },
+          node.outputs,
+        ),
+      note: { kernel: 'TypeScript' },
+    })
+  }
+
+  private emitInto(
+    node: Node,
+    inputs: readonly (Placed | ConstantOperand | undefined)[],
+    outputs: readonly TensorType[],
+    layout: Layout,
+  ): readonly (Placed | undefined)[] {
+    const types = node.outputs.map((value, i) => {
+      if (!value) return undefined
+      const { dtype, shape } = outputs[i]
+      const order = layout.outputs[i] ?? identityOrder(shape.length)
+      return { dtype, shape, order, physical: physicalShape(shape, order) }
+    })
+    const blocksBefore = this.slots.blocks.length
+    const firstStep = this.steps.length
+    const e = new NodeEmitter(this, node, node.attributes, inputs, types)
+    withRule(node.op, 'emit').emit(e)
+    const results = types.map((type, i) => type && (e.placed[i] ?? (e.output(i) as Placed)))
+    const bytes = [...inputs, ...types].reduce(
+      (sum, type) => sum + (type ? sizeOf(type.shape) * byteSize(type.dtype) : 0),
+      0,
+    )
+    for (let i = firstStep; i < this.steps.length; i++) this.steps[i].note = { ...this.steps[i].note, bytes }
+    const kept = new Set<Block>(results.map((result) => result?.at.block as Block))
+    let scratch = 0
+    for (let i = blocksBefore; i < this.slots.blocks.length; i++)
+      if (!kept.has(this.slots.blocks[i])) scratch += this.slots.blocks[i].bytes
+    this.scratchBytes = Math.max(this.scratchBytes, scratch)
+    return results
+  }
+
+  private layoutOf(
+    node: Node,
+    given: readonly (Placed | ConstantOperand | undefined)[],
+    outputs: readonly TensorType[],
+  ): Layout {
+    if (!node.op.layout) return { inputs: [], outputs: [] }
+    return node.op.layout({
+      attributes: node.attributes,
+      inputs: given.map(
+        (operand) =>
+          operand && { shape: operand.shape, order: operand.order, constant: operand.constant !== undefined },
+      ),
+      outputs: outputs.map((type) => type.shape),
+    })
+  }
+}
+
+/** Whether a pass has folded something into the node. */
+export function isFused(node: Node): boolean {
+  return node.fused !== notFused
+}
+
+function promoted(dtype: DType | undefined): DType | undefined {
+  return isHalf(dtype) ? 'float32' : dtype
 }

@@ -1,17 +1,16 @@
 import type { Context } from '../../bindings/context.js'
-import type { NumericDType, TypedArray } from '../core/dtype.js'
 import { errorAt, LanewiseError, present } from '../core/errors.js'
-import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } from '../core/host.js'
-import type { KernelInfo, TensorType, Work } from '../ir/op.js'
-import { formatShape, sameShape, sizeOf } from '../core/shape.js'
-import { bindCall, type Kernel } from './call.js'
-import { Placed, type HostStep, type Step } from './emitter.js'
+import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
+import type { TensorType } from '../ir/op.js'
+import type { Placed } from './emitter.js'
+import { Executor, Pace, unbound, type Bound, type StepTime } from './executor.js'
 import { computeChecked, listOf } from '../ir/compute.js'
 import { capturedBy, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { HostScope } from '../core/host-memory.js'
 import { Lru } from './lru.js'
 import { InferenceMemory, inferTypes, largerNumber, type Inferred } from '../ir/infer.js'
-import { checkOutputs, planSegment } from './plan.js'
+import { checkOutputs } from './check-outputs.js'
+import { planSegment } from './plan.js'
 import {
   advance,
   advanceBounded,
@@ -25,24 +24,11 @@ import {
 } from './plan-state.js'
 import { specialize } from './specialize.js'
 import type { States } from './states.js'
-import { resolve, type WeightLease, type WeightStore } from './weights.js'
+import { copyOf, readSource, upload } from './transfer.js'
+import type { WeightLease, WeightStore } from './weights.js'
 
 /** Plans kept per place where plans branch: one per set of input shapes. */
 const PLANS = 16
-/** How many times as large an arena becomes, at least, that turns out too small. */
-const ARENA_GROWTH = 1.25
-/** With an AbortSignal, the longest stretch of work between two looks at it. */
-const YIELD_MS = 50
-
-/** What one step took, for a profile. */
-export interface StepTime {
-  readonly node: Node | undefined
-  readonly kernel: string
-  readonly note: KernelInfo
-  readonly ms: number
-  /** Bytes of the tensors that the step's node reads and writes. */
-  readonly bytes: number
-}
 
 export interface RunControl {
   readonly signal?: AbortSignal
@@ -57,18 +43,12 @@ export interface RunControl {
 }
 
 /** A segment and what has been made of it: calls with addresses, and the segments that followed it. */
-interface Prepared {
-  readonly segment: Segment
+interface Prepared extends Bound {
   /** The constants that the segment reads. */
   readonly lease: WeightLease
   readonly next: Lru<Prepared>
   /** The values in JavaScript that this segment or a later one reads. */
   readonly reads: ReadonlySet<Value>
-  calls: (() => void)[]
-  /** What the calls were bound to; −1 before the first time. */
-  generation: number
-  arena: number
-  moves: number
 }
 
 /**
@@ -82,10 +62,8 @@ export class Program {
   private readonly keyed = new Set<Value>()
   private readonly bodies = new Map<Graph, Program>()
   private readonly memory = new InferenceMemory()
-  private arena = 0
-  private arenaSize = 0
+  private readonly executor: Executor
   private scratchSize = 0
-  private lastYield = 0
 
   constructor(
     readonly graph: Graph,
@@ -94,11 +72,13 @@ export class Program {
     private readonly options: PlanOptions,
     /** Inputs that are kept from run to run. */
     private readonly states?: States,
-  ) {}
+  ) {
+    this.executor = new Executor(context, states)
+  }
 
   /** Bytes of the arena now, bodies included. */
   get arenaBytes(): number {
-    let bytes = this.arenaSize
+    let bytes = this.executor.bytes
     for (const body of this.bodies.values()) bytes += body.arenaBytes
     return bytes
   }
@@ -127,17 +107,17 @@ export class Program {
   async run(feeds: ReadonlyMap<Value, HostValue>, control: RunControl = {}): Promise<Map<Value, HostValue>> {
     const hosts = new Map<Value, HostValue>(feeds)
     const scope = this.context.host.scope()
-    this.lastYield = control.signal ? performance.now() : 0
+    const pace = control.signal && new Pace(control.signal)
     let prepared = this.entry(feeds)
     let begun = false
     let { borrowed = false } = control
     try {
       for (;;) {
         const { segment } = prepared
-        this.bind(prepared, begun)
-        for (const { value, to } of segment.uploads) this.upload(hosts.get(value) as HostTensor, to)
+        this.executor.bind(prepared, begun)
+        for (const { value, to } of segment.uploads) upload(this.context, hosts.get(value) as HostTensor, to)
         begun = true
-        if (borrowed && (control.signal || segment.end.kind === 'node')) {
+        if (borrowed && (pace || segment.end.kind === 'node')) {
           for (const value of readLater(segment)) {
             const host = feeds.get(value)
             const own = host && copyOf(host)
@@ -147,16 +127,15 @@ export class Program {
           }
           borrowed = false
         }
-        const calls = control.profile ? this.timed(prepared, control.profile) : prepared.calls
-        if (control.signal) await this.executeYielding(calls, control.signal)
-        else this.execute(calls)
+        if (pace) await this.executor.runPaced(prepared, pace, control.profile)
+        else this.executor.run(prepared, control.profile)
         const { end } = segment
         if (end.kind === 'done') {
           const results = new Map<Value, HostValue>()
           for (const value of this.graph.outputs) {
             if (control.fetched && !control.fetched.has(value)) continue
             const source = sourceOf(segment, value)
-            const result = this.read(source, hosts, control.into?.get(value), value)
+            const result = readSource(this.context, source, hosts, control.into?.get(value), value)
             // A constant or an input that is passed through must not be the caller's to change.
             results.set(value, 'placed' in source ? result : copyOf(result, true))
           }
@@ -168,7 +147,7 @@ export class Program {
             ? this.continueWithValues(prepared, end.values, hosts)
             : end.kind === 'number'
               ? this.continueWithNumber(prepared, end, hosts)
-              : await this.continueWithNode(prepared, end.node, hosts, control, scope)
+              : await this.continueWithNode(prepared, end.node, hosts, control, scope, pace)
         for (const [value, host] of hosts) {
           if (prepared.reads.has(value)) continue
           scope.drop(host)
@@ -187,9 +166,7 @@ export class Program {
   dispose(): void {
     for (const body of this.bodies.values()) body.dispose()
     for (const prepared of this.entries.values()) forget(prepared)
-    this.context.release(this.arena)
-    this.arena = 0
-    this.arenaSize = 0
+    this.executor.dispose()
   }
 
   private entry(feeds: ReadonlyMap<Value, HostValue>): Prepared {
@@ -250,7 +227,7 @@ export class Program {
       const segment = planSegment(this.graph, state, lease, this.options, this.memory)
       this.scratchSize = Math.max(this.scratchSize, segment.scratchBytes)
       const next = new Lru(PLANS, forget)
-      return { segment, lease, next, reads: hostValues(segment), calls: [], generation: -1, arena: 0, moves: 0 }
+      return { ...unbound(segment), lease, next, reads: hostValues(segment) }
     } catch (error) {
       lease.release()
       throw error
@@ -263,7 +240,7 @@ export class Program {
     const results = new Map<Value, HostTensor>()
     let key = ''
     for (const value of values) {
-      const host = this.read(sourceOf(segment, value), hosts) as HostTensor
+      const host = readSource(this.context, sourceOf(segment, value), hosts) as HostTensor
       results.set(value, { ...host, data: host.data.slice() })
       key += `${host.dtype}[${host.shape.join()}]=${elementsKey(host)};`
       if (this.graph.inputs.includes(value)) {
@@ -283,7 +260,7 @@ export class Program {
     hosts: ReadonlyMap<Value, HostValue>,
   ): Prepared {
     const { segment } = prepared
-    const number = largerNumber(this.read(sourceOf(segment, end.value), hosts) as HostTensor, end.least)
+    const number = largerNumber(readSource(this.context, sourceOf(segment, end.value), hosts) as HostTensor, end.least)
     const key = String(number)
     let next = prepared.next.get(key)
     if (!next) prepared.next.set(key, (next = this.planFrom(advanceBounded(segment.state, end, number))))
@@ -293,7 +270,7 @@ export class Program {
   /** An output as a state takes it. */
   private keepable(source: Source, hosts: ReadonlyMap<Value, HostValue>, output: Value): Placed | HostTensor {
     if ('placed' in source) return source.placed
-    const host = this.read(source, hosts)
+    const host = readSource(this.context, source, hosts)
     if (isHostTensor(host) && !Array.isArray(host.data)) return host
     throw new LanewiseError('E_UNSUPPORTED', 'only numbers can be kept from one run to the next', {
       tensor: output.name,
@@ -307,11 +284,12 @@ export class Program {
     hosts: Map<Value, HostValue>,
     control: RunControl,
     scope: HostScope,
+    pace: Pace | undefined,
   ): Promise<Prepared> {
     const { segment } = prepared
     const start = control.profile ? performance.now() : 0
     const inputs = node.inputs.map((value) => value && this.operandOf(value, segment, hosts))
-    const outputs = await this.compute(node, inputs, segment, hosts, control)
+    const outputs = await this.compute(node, inputs, segment, hosts, control, pace)
     // Before anything else is made: a string that is a rope, say, is small until it is read.
     outputs.forEach((output, i) => node.outputs[i] && holdAt(scope, output, node))
     control.profile?.({ node, kernel: 'TypeScript', note: {}, ms: performance.now() - start, bytes: 0 })
@@ -337,6 +315,7 @@ export class Program {
     segment: Segment,
     hosts: ReadonlyMap<Value, HostValue>,
     control: RunControl,
+    pace: Pace | undefined,
   ): Promise<readonly HostValue[]> {
     const { op, attributes } = node
     const outputCount = node.outputs.length
@@ -367,9 +346,7 @@ export class Program {
           }) ?? []
         if (op.infer) room.reserve(...checkOutputs(node, outputs, this.options.arenaLimit))
         const c = { attributes, inputs: tensors, outputs, outputCount, seed: this.options.seed, room }
-        return op.work && control.signal
-          ? await this.workYielding(op.work(c), control.signal)
-          : computeChecked(op, c, node.outputs)
+        return op.work && pace ? await pace.finish(op.work(c)) : computeChecked(op, c, node.outputs)
       }
     } catch (error) {
       throw errorAt(op.name, node.name, error)
@@ -410,147 +387,9 @@ export class Program {
 
   private operandOf(value: Value, segment: Segment, hosts: ReadonlyMap<Value, HostValue>): HostValue {
     const source = segment.sources.get(value)
-    if (source) return this.read(source, hosts)
+    if (source) return readSource(this.context, source, hosts)
     if (value.constant) return value.constant
     throw new LanewiseError('E_GRAPH', `the value "${value.name}" is used before it is made`, { tensor: value.name })
-  }
-
-  private read(source: Source, hosts: ReadonlyMap<Value, HostValue>, into?: HostTensor, value?: Value): HostValue {
-    if ('host' in source || 'known' in source) {
-      const host = 'known' in source ? source.known : present(hosts.get(source.host), source.host.name)
-      if (!into || !isHostTensor(host)) return host
-      checkStorage(into, host, value)
-      copyData(into, host.data)
-      return into
-    }
-    const { dtype, shape, size, at } = source.placed
-    const view = this.context.view(dtype as NumericDType, resolve(at), size)
-    if (!into) return { dtype, shape, data: view.slice() as TypedArray }
-    checkStorage(into, source.placed, value)
-    copyData(into, view)
-    return into
-  }
-
-  private upload(host: HostTensor, to: Placed): void {
-    const bytes = hostBytes(host)
-    const { byteLength } = host.data as TypedArray
-    if (byteLength !== bytes)
-      throw new LanewiseError('E_TENSOR', 'the buffer of an input was detached or resized before the run began', {
-        expected: String(bytes),
-        actual: String(byteLength),
-      })
-    this.context.bytes(resolve(to.at), bytes).set(rawBytes(host.data as TypedArray))
-  }
-
-  /** Places a segment's blocks and makes its calls, unless they still stand. `begun`: the arena holds values of this run. */
-  private bind(prepared: Prepared, begun: boolean): void {
-    const { context } = this
-    context.check()
-    const { segment } = prepared
-    if (segment.arenaBytes > this.arenaSize) this.growArena(segment.arenaBytes, begun)
-    const moves = this.states?.moves ?? 0
-    if (prepared.generation === context.generation && prepared.arena === this.arena && prepared.moves === moves) return
-    for (const block of segment.blocks) block.base = this.arena + present(block.offset, 'offset')
-    const calls = segment.steps.map((step) => this.bindStep(step))
-    Object.assign(prepared, { calls, generation: context.generation, arena: this.arena, moves })
-  }
-
-  private growArena(bytes: number, begun: boolean): void {
-    const { context } = this
-    // Where one has been too small already, the next may be, too: a past that grows by a row with every token.
-    const size = Math.max(
-      bytes,
-      Math.min(Math.floor(this.arenaSize * ARENA_GROWTH), this.arenaSize + Math.floor(context.left / 4)),
-    )
-    if (begun) {
-      const to = context.alloc(size)
-      context.bytes(to, this.arenaSize).set(context.bytes(this.arena, this.arenaSize))
-      context.release(this.arena)
-      this.arena = to
-    } else {
-      context.release(this.arena)
-      this.arena = this.arenaSize = 0
-      this.arena = context.alloc(size)
-    }
-    this.arenaSize = size
-  }
-
-  private bindStep(step: Step): () => void {
-    if ('kernel' in step) {
-      return bindCall(this.context.kernels[step.kernel] as Kernel, step.args.map(resolve))
-    }
-    return this.bindHost(step)
-  }
-
-  private bindHost({ node, inputs, outputs, compute }: HostStep): () => void {
-    const view = (placed: Placed): HostTensor => ({
-      dtype: placed.dtype,
-      shape: placed.shape,
-      data: this.context.view(placed.dtype as NumericDType, resolve(placed.at), placed.size),
-    })
-    const from = inputs.map((input) => (input instanceof Placed ? view(input) : input))
-    const to = outputs.map((output) => output && view(output))
-    return () => {
-      let results
-      try {
-        results = compute(from)
-      } catch (error) {
-        throw errorAt(node.op.name, node.name, error)
-      }
-      to.forEach((output, i) => output && copyData(output, results[i].data))
-    }
-  }
-
-  private execute(calls: readonly (() => void)[]): void {
-    try {
-      for (let i = 0; i < calls.length; i++) calls[i]()
-    } catch (error) {
-      throw this.context.guard(error)
-    }
-  }
-
-  private async executeYielding(calls: readonly (() => void)[], signal: AbortSignal): Promise<void> {
-    throwIfAborted(signal)
-    // Nodes that run in TypeScript stand between stretches of calls, and there may be nothing but those.
-    if (this.yieldIsDue()) await this.yield(signal)
-    for (const call of calls) {
-      this.execute([call])
-      if (this.yieldIsDue()) await this.yield(signal)
-    }
-  }
-
-  private async workYielding(work: Work, signal: AbortSignal): Promise<readonly HostTensor[]> {
-    for (;;) {
-      const { done, value } = work.next()
-      if (done) return value
-      if (this.yieldIsDue()) await this.yield(signal)
-    }
-  }
-
-  private yieldIsDue(): boolean {
-    return performance.now() - this.lastYield >= YIELD_MS
-  }
-
-  private async yield(signal: AbortSignal): Promise<void> {
-    await yieldToEvents()
-    throwIfAborted(signal)
-    this.lastYield = performance.now()
-  }
-
-  private timed({ calls, segment }: Prepared, profile: (time: StepTime) => void): (() => void)[] {
-    return calls.map((call, i) => () => {
-      const step = segment.steps[i]
-      const start = performance.now()
-      call()
-      const ms = performance.now() - start
-      profile({
-        node: step.node,
-        kernel: step.note.kernel ?? ('kernel' in step ? step.kernel : 'TypeScript'),
-        note: step.note,
-        ms,
-        bytes: step.note.bytes ?? 0,
-      })
-    })
   }
 }
 
@@ -595,52 +434,4 @@ function readLater({ sources, state }: Segment): Set<Value> {
 /** Elements as part of a plan's key. Strings may hold the separator. */
 function elementsKey({ data }: HostTensor): string {
   return Array.isArray(data) ? JSON.stringify(data) : String(data)
-}
-
-function copyData(to: HostTensor, data: HostTensor['data']): void {
-  if (Array.isArray(data)) for (let i = 0; i < data.length; i++) (to.data as string[])[i] = data[i]
-  else (to.data as Float32Array).set(data as Float32Array)
-}
-
-/** A value over memory of its own, down to the tensors in it. Strings cannot be changed; `lists`: but the lists of them can. */
-function copyOf(value: HostValue, lists = false): HostValue {
-  if (!lists && 'dtype' in value && value.dtype === 'string') return value
-  if (isHostTensor(value)) return { ...value, data: value.data.slice() as HostTensor['data'] }
-  if (value.kind === 'sequence') return { ...value, items: value.items.map((item) => copyOf(item, lists)) }
-  if (value.kind === 'optional') return { ...value, value: value.value && (copyOf(value.value, lists) as HostTensor) }
-  return value
-}
-
-/** The caller's storage for a result must be of the result's type and shape. */
-function checkStorage(into: HostTensor, result: TensorType, value: Value | undefined): void {
-  if (into.dtype === result.dtype && sameShape(into.shape, result.shape)) {
-    const expected = sizeOf(into.shape) * (into.dtype.startsWith('complex') ? 2 : 1)
-    if (into.data.length === expected) return
-    throw new LanewiseError('E_TENSOR', `the buffer to fetch "${value?.name ?? ''}" into was detached or resized`, {
-      tensor: value?.name,
-      expected: String(expected),
-      actual: String(into.data.length),
-    })
-  }
-  const expected = `${result.dtype}${formatShape(result.shape)}`
-  const actual = `${into.dtype}${formatShape(into.shape)}`
-  throw new LanewiseError(
-    'E_TENSOR',
-    `the tensor to fetch "${value?.name ?? ''}" into is ${actual}, the result is ${expected}`,
-    {
-      tensor: value?.name,
-      expected,
-      actual,
-    },
-  )
-}
-
-/** @throws LanewiseError `E_STATE` once the signal has fired. */
-export function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) throw new LanewiseError('E_STATE', 'the run was aborted', { cause: signal.reason })
-}
-
-/** Lets timers and events run: a resolved promise would not. */
-function yieldToEvents(): Promise<void> {
-  return new Promise((done) => setTimeout(done, 0))
 }

@@ -1,0 +1,206 @@
+// A planned segment made into calls with addresses, and those calls made.
+import type { Context } from '../../bindings/context.js'
+import type { NumericDType } from '../core/dtype.js'
+import { errorAt, LanewiseError, present } from '../core/errors.js'
+import type { HostTensor } from '../core/host.js'
+import type { Node } from '../ir/graph.js'
+import type { KernelInfo, Work } from '../ir/op.js'
+import { bindCall, type Kernel } from './call.js'
+import { Placed, type HostStep, type Step } from './emitter.js'
+import type { Segment } from './plan-state.js'
+import type { States } from './states.js'
+import { copyData } from './transfer.js'
+import { resolve } from './weights.js'
+
+/** What one step took, for a profile. */
+export interface StepTime {
+  readonly node: Node | undefined
+  readonly kernel: string
+  readonly note: KernelInfo
+  readonly ms: number
+  /** Bytes of the tensors that the step's node reads and writes. */
+  readonly bytes: number
+}
+
+/** How many times as large an arena becomes, at least, that turns out too small. */
+const ARENA_GROWTH = 1.25
+/** With an AbortSignal, the longest stretch of work between two looks at it. */
+const YIELD_MS = 50
+
+/** A segment and its calls. */
+export interface Bound {
+  readonly segment: Segment
+  calls: readonly (() => void)[]
+  /** What the calls were bound to; −1 before the first time. */
+  generation: number
+  arena: number
+  moves: number
+}
+
+/** A segment that has not been bound yet. */
+export function unbound(segment: Segment): Bound {
+  return { segment, calls: [], generation: -1, arena: 0, moves: 0 }
+}
+
+/** The arena of one program, and the calls over it. */
+export class Executor {
+  private arena = 0
+  private arenaSize = 0
+
+  constructor(
+    private readonly context: Context,
+    private readonly states: States | undefined,
+  ) {}
+
+  /** Bytes of the arena now. */
+  get bytes(): number {
+    return this.arenaSize
+  }
+
+  /** Places a segment's blocks and makes its calls, unless they still stand. `begun`: the arena holds values of this run. */
+  bind(prepared: Bound, begun: boolean): void {
+    const { context } = this
+    context.check()
+    const { segment } = prepared
+    if (segment.arenaBytes > this.arenaSize) this.growArena(segment.arenaBytes, begun)
+    const moves = this.states?.moves ?? 0
+    if (prepared.generation === context.generation && prepared.arena === this.arena && prepared.moves === moves) return
+    for (const block of segment.blocks) block.base = this.arena + present(block.offset, 'offset')
+    const calls = segment.steps.map((step) => this.bindStep(step))
+    Object.assign(prepared, { calls, generation: context.generation, arena: this.arena, moves })
+  }
+
+  private growArena(bytes: number, begun: boolean): void {
+    const { context } = this
+    // Where one has been too small already, the next may be, too: a past that grows by a row with every token.
+    const size = Math.max(
+      bytes,
+      Math.min(Math.floor(this.arenaSize * ARENA_GROWTH), this.arenaSize + Math.floor(context.left / 4)),
+    )
+    if (begun) {
+      const to = context.alloc(size)
+      context.bytes(to, this.arenaSize).set(context.bytes(this.arena, this.arenaSize))
+      context.release(this.arena)
+      this.arena = to
+    } else {
+      context.release(this.arena)
+      this.arena = this.arenaSize = 0
+      this.arena = context.alloc(size)
+    }
+    this.arenaSize = size
+  }
+
+  private bindStep(step: Step): () => void {
+    if ('kernel' in step) {
+      return bindCall(this.context.kernels[step.kernel] as Kernel, step.args.map(resolve))
+    }
+    return this.bindHost(step)
+  }
+
+  private bindHost({ node, inputs, outputs, compute }: HostStep): () => void {
+    const view = (placed: Placed): HostTensor => ({
+      dtype: placed.dtype,
+      shape: placed.shape,
+      data: this.context.view(placed.dtype as NumericDType, resolve(placed.at), placed.size),
+    })
+    const from = inputs.map((input) => (input instanceof Placed ? view(input) : input))
+    const to = outputs.map((output) => output && view(output))
+    return () => {
+      let results
+      try {
+        results = compute(from)
+      } catch (error) {
+        throw errorAt(node.op.name, node.name, error)
+      }
+      to.forEach((output, i) => output && copyData(output, results[i].data))
+    }
+  }
+
+  /** Makes the calls of a segment that is bound. */
+  run(bound: Bound, profile?: (time: StepTime) => void): void {
+    this.execute(callsOf(bound, profile))
+  }
+
+  /** Makes the calls, and lets events run in between. */
+  async runPaced(bound: Bound, pace: Pace, profile?: (time: StepTime) => void): Promise<void> {
+    pace.check()
+    // Nodes that run in TypeScript stand between stretches of calls, and there may be nothing but those.
+    if (pace.due) await pace.yield()
+    for (const call of callsOf(bound, profile)) {
+      this.execute([call])
+      if (pace.due) await pace.yield()
+    }
+  }
+
+  dispose(): void {
+    this.context.release(this.arena)
+    this.arena = 0
+    this.arenaSize = 0
+  }
+
+  private execute(calls: readonly (() => void)[]): void {
+    try {
+      for (let i = 0; i < calls.length; i++) calls[i]()
+    } catch (error) {
+      throw this.context.guard(error)
+    }
+  }
+}
+
+/** Yields to timers and events often enough that a signal can fire. */
+export class Pace {
+  private last = performance.now()
+
+  constructor(private readonly signal: AbortSignal) {}
+
+  get due(): boolean {
+    return performance.now() - this.last >= YIELD_MS
+  }
+
+  /** @throws LanewiseError `E_STATE` once the signal has fired. */
+  check(): void {
+    throwIfAborted(this.signal)
+  }
+
+  async yield(): Promise<void> {
+    await yieldToEvents()
+    this.check()
+    this.last = performance.now()
+  }
+
+  /** The result of work that is done in pieces. */
+  async finish(work: Work): Promise<readonly HostTensor[]> {
+    for (;;) {
+      const { done, value } = work.next()
+      if (done) return value
+      if (this.due) await this.yield()
+    }
+  }
+}
+
+function callsOf({ calls, segment }: Bound, profile?: (time: StepTime) => void): readonly (() => void)[] {
+  if (!profile) return calls
+  return calls.map((call, i) => () => {
+    const step = segment.steps[i]
+    const start = performance.now()
+    call()
+    const ms = performance.now() - start
+    profile({
+      node: step.node,
+      kernel: step.note.kernel ?? ('kernel' in step ? step.kernel : 'TypeScript'),
+      note: step.note,
+      ms,
+      bytes: step.note.bytes ?? 0,
+    })
+  })
+}
+
+/** @throws LanewiseError `E_STATE` once the signal has fired. */
+export function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) throw new LanewiseError('E_STATE', 'the run was aborted', { cause: signal.reason })
+}
+
+/** Lets timers and events run: a resolved promise would not. */
+function yieldToEvents(): Promise<void> {
+  return new Promise((done) => setTimeout(done, 0))
+}
