@@ -1,6 +1,6 @@
 import { LanewiseError, present } from '../core/errors.js'
 import { formatShape, sameShape } from '../core/shape.js'
-import type { Dimension, Graph, Node, Value } from '../ir/graph.js'
+import type { DeclaredType, Dimension, Graph, Node, Value } from '../ir/graph.js'
 import { inferNode, type Inferred } from '../ir/infer.js'
 import type { TensorType } from '../ir/op.js'
 
@@ -21,6 +21,34 @@ export function declareOutputs(graph: Graph): void {
     const [a, b] = types.map((known) => output.constant ?? known.get(output)?.type)
     if (a && b) output.declared = { kind: 'tensor', dtype: a.dtype, shape: named(a, b, settings) }
   }
+}
+
+/**
+ * The types of a graph's outputs: what the file declares, and where that says little, what follows from the inputs' types. Never an error: what cannot be
+ * found out stays as it is declared.
+ */
+export function describeOutputs(graph: Graph): (DeclaredType | undefined)[] {
+  const free = freeSizes(graph)
+  let found: Settled | undefined
+  try {
+    found =
+      infer(graph, settingsOf(free, LARGE), false) ??
+      inferSmall(graph, free) ??
+      infer(graph, settingsOf(free, LARGE), true)
+  } catch (error) {
+    if (!(error instanceof LanewiseError)) throw error
+  }
+  return graph.outputs.map((output) => {
+    const { declared } = output
+    const [a, b] = found ? found.types.map((known) => output.constant ?? known.get(output)?.type) : []
+    if (!found || !a || !b || (declared && declared.kind !== 'tensor')) return declared
+    const given = declared?.shape?.length === a.shape.length ? declared.shape : []
+    // Numbers that follow are certain; where there is none, the file's names are better than ours.
+    const shape = named(a, b, found.settings).map((size, axis) =>
+      typeof size === 'number' ? size : (given[axis] ?? size),
+    )
+    return { kind: 'tensor', dtype: a.dtype, shape }
+  })
 }
 
 /** A size that an input leaves open: its name, or a key of its own where it has none. */

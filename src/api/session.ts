@@ -2,7 +2,7 @@ import { Context } from '../../bindings/context.js'
 import { chooseBuild } from '../../bindings/module.js'
 import { log } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
-import type { Graph, Node, Value } from '../ir/graph.js'
+import type { DeclaredType, Graph, Node, Value } from '../ir/graph.js'
 import { Lru } from '../plan/lru.js'
 import { optimize, passEnabled } from '../passes/optimize.js'
 import type { PlanOptions, Segment } from '../plan/plan-state.js'
@@ -144,6 +144,7 @@ export class InferenceSession {
     { graph, metadata }: ImportedModel,
     private readonly context: Context,
     private readonly options: SessionOptions,
+    outputs: readonly (DeclaredType | undefined)[],
   ) {
     this.graph = graph
     this.metadata = metadata
@@ -152,7 +153,7 @@ export class InferenceSession {
     this.inputNames = graph.inputs.map((value) => value.name)
     this.outputNames = graph.outputs.map((value) => value.name)
     this.inputMetadata = graph.inputs.map((value) => metadataOf(value.name, value.declared))
-    this.outputMetadata = graph.outputs.map((value) => metadataOf(value.name, value.declared))
+    this.outputMetadata = graph.outputs.map((value, i) => metadataOf(value.name, outputs[i]))
     for (const value of graph.inputs) this.values.set(value.name, value)
     for (const node of graph.nodes)
       for (const value of [...node.inputs, ...node.outputs]) if (value) this.values.set(value.name, value)
@@ -224,7 +225,8 @@ export class InferenceSession {
         throw error
       }
       overrideDimensions(imported.graph, options.freeDimensionOverrides)
-      const session = new InferenceSession(imported, new Context(module, memoryLimit), options)
+      const outputs = await outputTypes(imported.graph)
+      const session = new InferenceSession(imported, new Context(module, memoryLimit), options, outputs)
       const program = await session.program(session.wanted(session.standard))
       if (!options.lenient) checkTypes(program, options.states !== undefined)
       return session
@@ -565,6 +567,21 @@ async function loadRareOps(missing: () => boolean): Promise<string | undefined> 
   } catch (cause) {
     return `; the rare ones could not be loaded (${(cause as Error).message}): import 'lanewise/ops/all'`
   }
+}
+
+/** What the outputs are, as far as the file says; where that is little, what follows from the inputs. */
+async function outputTypes(graph: Graph): Promise<(DeclaredType | undefined)[]> {
+  const told = ({ declared }: Value): boolean =>
+    declared !== undefined &&
+    (declared.kind !== 'tensor' || (!!declared.dtype && !!declared.shape?.length && !declared.shape.includes(null)))
+  if (!graph.outputs.every(told)) {
+    try {
+      return (await import('./declare-outputs.js')).describeOutputs(graph)
+    } catch (error) {
+      log('verbose', `what the outputs are is not looked for: ${(error as Error).message}`)
+    }
+  }
+  return graph.outputs.map(({ declared }) => declared)
 }
 
 function isLocation(model: unknown): model is string | URL {

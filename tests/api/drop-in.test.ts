@@ -12,6 +12,7 @@ import {
   type ModelValue,
   type SessionOptions,
 } from '../../src/node.js'
+import type { DeclaredType } from '../../src/ir/graph.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 
 /** y = −x, of any type and shape. */
@@ -364,6 +365,39 @@ test('nodes of several outputs have names of their own', () => {
   const x = g.input('x', 'float32', [4])
   for (let i = 0; i < 2; i++) g.output(g.node('DynamicQuantizeLinear', [x], {}, { outputs: 3 })[0])
   expect(new Set(g.graph().nodes.map(({ name }) => name)).size).toBe(2)
+})
+
+describe('outputMetadata', () => {
+  /** image [N, 3, H, 8] → convolved, and the number of its elements; what the file says of the outputs is up to the caller. */
+  function model(...declared: (DeclaredType | undefined)[]): Uint8Array {
+    const g = new GraphBuilder('outputs')
+    const x = g.input('image', 'float32', ['N', 3, 'H', 8])
+    const w = g.constant('w', new Tensor('float32', new Float32Array(108), [4, 3, 3, 3]))
+    g.output(g.op('Conv', [x, w], { pads: [1, 1, 1, 1] }), 'y')
+    g.output(g.op('Size', [x]), 'size')
+    g.output(g.op('NonZero', [x]), 'places')
+    const graph = g.graph()
+    graph.outputs.forEach((output, i) => (output.declared = declared[i]))
+    return exportModel(graph)
+  }
+  const float = (shape?: DeclaredType['shape']): DeclaredType => ({ kind: 'tensor', dtype: 'float32', shape })
+
+  test.each<[string, DeclaredType | undefined, (number | string)[]]>([
+    ['nothing', undefined, ['N', 4, 'H', 8]],
+    ['the type', float(), ['N', 4, 'H', 8]],
+    ['the rank', float([null, null, null, null]), ['N', 4, 'H', 8]],
+    ['other names', float(['batch', 'channels', null, null]), ['batch', 4, 'H', 8]],
+    ['everything', float(['batch', 4, 'height', 8]), ['batch', 4, 'height', 8]],
+  ])('tells what follows where the file says %s', async (_, declared, shape) => {
+    const size: DeclaredType = { kind: 'tensor', dtype: 'int64', shape: [] }
+    const places: DeclaredType = { kind: 'tensor', dtype: 'int64', shape: [null, null] }
+    await using session = await InferenceSession.create(model(declared, size, places))
+    expect(session.outputMetadata).toEqual([
+      { name: 'y', isTensor: true, type: 'float32', shape },
+      { name: 'size', isTensor: true, type: 'int64', shape: [] },
+      { name: 'places', isTensor: true, type: 'int64', shape: ['', ''] },
+    ])
+  })
 })
 
 describe('what cannot run is refused by create', () => {
