@@ -2,7 +2,7 @@ import { Context } from '../../bindings/context.js'
 import { chooseBuild } from '../../bindings/module.js'
 import { log } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
-import type { DeclaredType, Graph, Node, Value } from '../ir/graph.js'
+import type { Graph, Node, Value } from '../ir/graph.js'
 import { Lru } from '../plan/lru.js'
 import { optimize, passEnabled } from '../passes/optimize.js'
 import type { PlanOptions, Segment } from '../plan/plan-state.js'
@@ -10,15 +10,15 @@ import { throwIfAborted, type StepTime } from '../plan/executor.js'
 import { Program } from '../plan/program.js'
 import { checkState, States } from '../plan/states.js'
 import { constantBytes, WeightStore, type ConstantBytes } from '../plan/weights.js'
-import { byteSize, makeData } from '../core/dtype.js'
+import { byteSize } from '../core/dtype.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import { bytesIn, tagOf } from '../core/realm.js'
-import type { TensorType } from '../ir/op.js'
 import { memoryExternalData, type ExternalData, type ExternalFile } from '../onnx/external-data.js'
 import { importModel, usesRareOps, type ImportedModel } from '../onnx/import.js'
 import { describeTensor } from '../onnx/tensor-proto.js'
 import { readModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
+import { checkResult, checkTypes, isToldInFull } from './declared-types.js'
 import { checkElements, settle } from './feeds.js'
 import { loadKernels } from './kernels.js'
 import { profileEntries, type ProfileEntry } from './profile.js'
@@ -121,7 +121,7 @@ export class InferenceSession {
   readonly inputNames: readonly string[]
   readonly outputNames: readonly string[]
   readonly inputMetadata: readonly ValueMetadata[]
-  readonly outputMetadata: readonly ValueMetadata[]
+  private outputTypes: readonly ValueMetadata[]
   /** What the file says about itself (`metadata_props`): written by exporters, by `exportModel`'s option `metadata` among them. */
   readonly metadata: ReadonlyMap<string, string>
   private readonly graph: Graph
@@ -144,7 +144,6 @@ export class InferenceSession {
     { graph, metadata }: ImportedModel,
     private readonly context: Context,
     private readonly options: SessionOptions,
-    outputs: readonly (DeclaredType | undefined)[],
   ) {
     this.graph = graph
     this.metadata = metadata
@@ -153,7 +152,7 @@ export class InferenceSession {
     this.inputNames = graph.inputs.map((value) => value.name)
     this.outputNames = graph.outputs.map((value) => value.name)
     this.inputMetadata = graph.inputs.map((value) => metadataOf(value.name, value.declared))
-    this.outputMetadata = graph.outputs.map((value, i) => metadataOf(value.name, outputs[i]))
+    this.outputTypes = graph.outputs.map((value) => metadataOf(value.name, value.declared))
     for (const value of graph.inputs) this.values.set(value.name, value)
     for (const node of graph.nodes)
       for (const value of [...node.inputs, ...node.outputs]) if (value) this.values.set(value.name, value)
@@ -225,14 +224,19 @@ export class InferenceSession {
         throw error
       }
       overrideDimensions(imported.graph, options.freeDimensionOverrides)
-      const outputs = await outputTypes(imported.graph)
-      const session = new InferenceSession(imported, new Context(module, memoryLimit), options, outputs)
+      const session = new InferenceSession(imported, new Context(module, memoryLimit), options)
       const program = await session.program(session.wanted(session.standard))
-      if (!options.lenient) checkTypes(program, options.states !== undefined)
+      const agree = options.lenient || checkTypes(program, options.states !== undefined, logLevelOf(options))
+      if (!agree || !imported.graph.outputs.every(isToldInFull)) await session.describeOutputs()
       return session
     } finally {
       external?.close?.()
     }
+  }
+
+  /** What the outputs are: as the file declares them, or as it follows from the inputs where the file says little or what is not so. */
+  get outputMetadata(): readonly ValueMetadata[] {
+    return this.outputTypes
   }
 
   /** Bytes of WebAssembly memory in use. */
@@ -344,6 +348,17 @@ export class InferenceSession {
 
   private readonly ready = new Set<Program>()
 
+  /** The outputs as they follow from the inputs, where the file says little of them or what is not so. */
+  private async describeOutputs(): Promise<void> {
+    try {
+      const { describeOutputs } = await import('./declare-outputs.js')
+      const types = describeOutputs(this.graph)
+      this.outputTypes = this.outputNames.map((name, i) => metadataOf(name, types[i]))
+    } catch (error) {
+      log('verbose', `what the outputs are is not looked for: ${(error as Error).message}`)
+    }
+  }
+
   private drop(program: Program): void {
     program.dispose()
     this.ready.delete(program)
@@ -447,6 +462,11 @@ export class InferenceSession {
       borrowed: true,
     })
     if (profile) this.times = profileEntries(times)
+    if (!this.options.lenient)
+      for (const value of this.graph.outputs) {
+        const made = results.get(value)
+        if (made) checkResult(value, made)
+      }
     // Not by assignment: a model may call an output "__proto__".
     return Object.fromEntries(
       Array.from(results, ([value, result]) => [
@@ -569,21 +589,6 @@ async function loadRareOps(missing: () => boolean): Promise<string | undefined> 
   }
 }
 
-/** What the outputs are, as far as the file says; where that is little, what follows from the inputs. */
-async function outputTypes(graph: Graph): Promise<(DeclaredType | undefined)[]> {
-  const told = ({ declared }: Value): boolean =>
-    declared !== undefined &&
-    (declared.kind !== 'tensor' || (!!declared.dtype && !!declared.shape?.length && !declared.shape.includes(null)))
-  if (!graph.outputs.every(told)) {
-    try {
-      return (await import('./declare-outputs.js')).describeOutputs(graph)
-    } catch (error) {
-      log('verbose', `what the outputs are is not looked for: ${(error as Error).message}`)
-    }
-  }
-  return graph.outputs.map(({ declared }) => declared)
-}
-
 function isLocation(model: unknown): model is string | URL {
   return typeof model === 'string' || tagOf(model) === 'URL'
 }
@@ -596,40 +601,6 @@ async function loadExternalFile(file: ExternalFileSource): Promise<ExternalFile>
     path,
     data: tagOf(data) === 'Blob' || tagOf(data) === 'File' ? await (data as Blob).arrayBuffer() : (data as Uint8Array),
   }
-}
-
-/**
- * What follows from the types that the model declares.
- *
- * @throws LanewiseError whatever an operator or the planner says if the inputs have fixed shapes with which the model cannot run, `E_GRAPH` if a
- *   declared element type is not the one that is made.
- */
-function checkTypes(program: Program, hasStates: boolean): void {
-  const { inputs, outputs } = program.graph
-  const types = new Map<Value, TensorType>()
-  let fixed = true
-  for (const value of inputs) {
-    const { kind, dtype, shape } = value.declared ?? {}
-    if (kind !== 'tensor' || !dtype || !shape) return
-    types.set(value, { dtype, shape: shape.map((axis) => (typeof axis === 'number' ? axis : 1)) })
-    // No axes may mean that the file does not know them.
-    fixed &&= shape.length > 0 && shape.every((axis) => typeof axis === 'number')
-  }
-  const found = program.infer(types)
-  for (const value of outputs) {
-    const { name, declared } = value
-    const actual = (value.constant ?? found.get(value)?.type)?.dtype
-    if (declared?.kind !== 'tensor' || !declared.dtype || !actual || declared.dtype === actual) continue
-    throw new LanewiseError('E_GRAPH', `the output "${name}" is declared as ${declared.dtype}, but ${actual} is made`, {
-      tensor: name,
-      expected: declared.dtype,
-      actual,
-    })
-  }
-  if (fixed && !hasStates)
-    program.prepare(
-      new Map(Array.from(types, ([value, { dtype, shape }]) => [value, { dtype, shape, data: makeData(dtype, 0) }])),
-    )
 }
 
 function statePairs(graph: Graph, states: SessionOptions['states']): Map<Value, Value> | undefined {

@@ -12,7 +12,7 @@ import {
   type ModelValue,
   type SessionOptions,
 } from '../../src/node.js'
-import type { DeclaredType } from '../../src/ir/graph.js'
+import type { DeclaredType, Value } from '../../src/ir/graph.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 
 /** y = −x, of any type and shape. */
@@ -397,6 +397,68 @@ describe('outputMetadata', () => {
       { name: 'size', isTensor: true, type: 'int64', shape: [] },
       { name: 'places', isTensor: true, type: 'int64', shape: ['', ''] },
     ])
+  })
+})
+
+describe('a declared type of an output that contradicts the graph', () => {
+  function model(of: (g: GraphBuilder) => Value, declared: DeclaredType): Uint8Array {
+    const g = new GraphBuilder('outputs')
+    g.output(of(g), 'y')
+    const graph = g.graph()
+    graph.outputs[0].declared = declared
+    return exportModel(graph)
+  }
+  const feeds = { x: new Tensor('float32', [1, 2], [2]) }
+
+  test.each<[string, (g: GraphBuilder) => Value, DeclaredType]>([
+    [
+      'an input',
+      (g) => g.op('Neg', [g.input('x', 'float32', ['N'])]),
+      { kind: 'tensor', dtype: 'int64', shape: ['N'] },
+    ],
+    ['an input of any rank', (g) => g.op('Neg', [g.input('x', 'float32')]), { kind: 'tensor', dtype: 'int64' }],
+    [
+      'a matrix, whatever its size',
+      (g) => g.op('Shape', [g.op('MatMul', [g.input('x', 'float32'), g.input('w', 'float32')])]),
+      { kind: 'tensor', dtype: 'float32' },
+    ],
+    ['a tensor', (g) => g.op('Neg', [g.input('x', 'float32', [2])]), { kind: 'sequence', dtype: 'float32' }],
+  ])('is refused by create where its elements follow from %s', async (_, of, declared) => {
+    expect(await expectRejects('E_GRAPH', () => InferenceSession.create(model(of, declared)))).toMatchObject({
+      tensor: 'y',
+    })
+  })
+
+  test.each<[string, (g: GraphBuilder) => Value, DeclaredType]>([
+    [
+      'elements',
+      (g) => g.op('NonZero', [g.input('x', 'float32', [2])]),
+      { kind: 'tensor', dtype: 'float32', shape: [1, null] },
+    ],
+    [
+      'a tensor for a sequence',
+      (g) => g.op('SequenceConstruct', [g.input('x', 'float32', [2])]),
+      { kind: 'tensor', dtype: 'float32', shape: [2] },
+    ],
+  ])('is refused by a run: %s', async (_, of, declared) => {
+    await using session = await InferenceSession.create(model(of, declared))
+    expect(await expectRejects('E_GRAPH', () => session.run(feeds))).toMatchObject({ tensor: 'y' })
+  })
+
+  // onnxruntime-node warns, onnxruntime-web refuses.
+  test.each<[string, (number | string)[], number[], (number | string)[]]>([
+    ['rank', ['N'], [1, 1], ['N']],
+    ['size', [2], [3], [2]],
+  ])('runs with another %s, and the metadata tell the truth', async (_, input, declared, shape) => {
+    const bytes = model((g) => g.op('Neg', [g.input('x', 'float32', input)]), {
+      kind: 'tensor',
+      dtype: 'float32',
+      shape: declared,
+    })
+    await using session = await InferenceSession.create(bytes, { logLevel: 'fatal' })
+    expect(session.outputMetadata).toEqual([{ name: 'y', isTensor: true, type: 'float32', shape }])
+    const { y } = await session.run(feeds)
+    expect([y.dims, [...(y.data as Float32Array)]]).toEqual([[2], [-1, -2]])
   })
 })
 

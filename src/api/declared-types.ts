@@ -1,0 +1,94 @@
+import { makeData, type DType } from '../core/dtype.js'
+import { log, type LogLevel } from '../core/env.js'
+import { LanewiseError } from '../core/errors.js'
+import { isHostTensor, type HostValue } from '../core/host.js'
+import { formatDeclared, type Value } from '../ir/graph.js'
+import type { Inferred } from '../ir/infer.js'
+import type { TensorType } from '../ir/op.js'
+import type { Program } from '../plan/program.js'
+
+/**
+ * What follows from the types that the model declares.
+ *
+ * @returns whether the outputs have the shapes that are declared, as far as that is certain: as in onnxruntime-node, the model runs if not.
+ * @throws LanewiseError whatever an operator or the planner says if the inputs have fixed shapes with which the model cannot run, `E_GRAPH` if a
+ *   declared element type is not the one that is made.
+ */
+export function checkTypes(program: Program, hasStates: boolean, level: LogLevel | undefined): boolean {
+  const { inputs, outputs } = program.graph
+  const types = new Map<Value, TensorType>()
+  const open: [Value, DType][] = []
+  let fixed = true
+  for (const value of inputs) {
+    const { kind, dtype, shape } = value.declared ?? {}
+    if (kind !== 'tensor' || !dtype || !shape) {
+      fixed = false
+      if (kind === 'tensor' && dtype) open.push([value, dtype])
+      continue
+    }
+    types.set(value, { dtype, shape: shape.map((axis) => (typeof axis === 'number' ? axis : 1)) })
+    // No axes may mean that the file does not know them.
+    fixed &&= shape.length > 0 && shape.every((axis) => typeof axis === 'number')
+  }
+  const found = open.length > 0 ? inferForSomeRank(program, types, open) : program.infer(types)
+  let agree = true
+  for (const value of outputs) {
+    const { declared } = value
+    const actual = value.constant ?? found.get(value)?.type
+    if (!actual) continue
+    checkResult(value, actual.dtype)
+    if (open.length > 0 || !declared?.shape?.length) continue
+    const same =
+      declared.shape.length === actual.shape.length &&
+      (!fixed || declared.shape.every((axis, i) => typeof axis !== 'number' || axis === actual.shape[i]))
+    if (same) continue
+    log(
+      'warning',
+      `the output "${value.name}" is declared as ${formatDeclared(declared)}, which is not what is made`,
+      level,
+    )
+    agree = false
+  }
+  if (fixed && !hasStates)
+    program.prepare(
+      new Map(Array.from(types, ([value, { dtype, shape }]) => [value, { dtype, shape, data: makeData(dtype, 0) }])),
+    )
+  return agree
+}
+
+/** Where the rank of inputs is not declared, element types follow all the same: from any that the operators take. */
+function inferForSomeRank(
+  program: Program,
+  types: ReadonlyMap<Value, TensorType>,
+  open: readonly [Value, DType][],
+): ReadonlyMap<Value, Inferred> {
+  let most: ReadonlyMap<Value, Inferred> = new Map<Value, Inferred>()
+  for (let rank = 4; rank >= 0; rank--) {
+    const shape = Array<number>(rank).fill(1)
+    const guess = open.map(([value, dtype]): [Value, TensorType] => [value, { dtype, shape }])
+    const found = program.infer(new Map([...types, ...guess]))
+    if (found.size > most.size) most = found
+  }
+  return most
+}
+
+/** @throws LanewiseError `E_GRAPH` if an output is not of the type that the model declares. */
+export function checkResult({ name, declared }: Value, made: HostValue | DType): void {
+  const [kind, dtype] =
+    typeof made === 'string' ? ['tensor', made] : isHostTensor(made) ? ['tensor', made.dtype] : [made.kind]
+  if (declared?.kind !== 'tensor' && declared?.kind !== 'sequence') return
+  if (declared.kind === kind && (kind !== 'tensor' || (declared.dtype ?? dtype) === dtype)) return
+  const expected = declared.kind === 'tensor' ? (declared.dtype ?? 'tensor') : declared.kind
+  const actual = dtype ?? kind
+  throw new LanewiseError('E_GRAPH', `the output "${name}" is declared as ${expected}, but ${actual} is made`, {
+    tensor: name,
+    expected,
+    actual,
+  })
+}
+
+/** Whether a file says what one of its outputs is; no axes may mean that it does not know them. */
+export function isToldInFull({ declared }: Value): boolean {
+  if (declared?.kind !== 'tensor') return declared !== undefined
+  return !!declared.dtype && !!declared.shape?.length && !declared.shape.includes(null)
+}
