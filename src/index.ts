@@ -1,5 +1,6 @@
 // What every entry point offers; node.ts and browser.ts add how bytes are found and which operators are known.
-export { InferenceSession, type Feeds, type Fetches, type SessionMemory } from './api/session.js'
+export type { Feeds, Fetches } from './api/feeds.js'
+export { InferenceSession, type SessionMemory } from './api/session.js'
 export type { ExternalFileSource, RunOptions, SessionOptions } from './api/session-options.js'
 export { Tensor, type PinnedTensor, type TensorData, type TensorSource } from './api/tensor.js'
 export type * from './api/tensor-types.js'

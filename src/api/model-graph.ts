@@ -11,6 +11,7 @@ import { readModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
 import { attributesFrom } from './attributes.js'
 import { declareOutputs } from './declare-outputs.js'
+import { MEMORY_LIMIT } from './session-options.js'
 import { hostOf, isTensorLike, type TensorLike } from './value.js'
 
 /** What a node is made with besides its operator, inputs and attributes. */
@@ -296,7 +297,7 @@ export interface LoadGraphOptions {
  * @throws LanewiseError as `InferenceSession.create` does for files that cannot be read.
  */
 export async function loadGraph(model: Uint8Array | string | URL, options: LoadGraphOptions = {}): Promise<ModelGraph> {
-  const { memoryLimit = 2 ** 32 } = options
+  const { memoryLimit = MEMORY_LIMIT } = options
   const from = model instanceof Uint8Array ? undefined : model
   const bytes = model instanceof Uint8Array ? model : await platform().readModel(model)
   const given = options.externalData && memoryExternalData(options.externalData)

@@ -96,6 +96,9 @@ export interface RunOptions {
   extra?: Record<string, unknown>
 }
 
+/** Bytes of memory where the options do not say: all that WebAssembly can address. */
+export const MEMORY_LIMIT = 2 ** 32
+
 /** Options of onnxruntime-web that have no meaning here. */
 export const ignoredOptions: readonly (keyof SessionOptions)[] = [
   'executionProviders',

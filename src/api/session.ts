@@ -1,56 +1,42 @@
 import { Context } from '../../bindings/context.js'
-import { chooseBuild } from '../../bindings/module.js'
 import { log } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
-import type { Graph, Node, Value } from '../ir/graph.js'
-import { Lru } from '../plan/lru.js'
-import { optimize, passEnabled } from '../passes/optimize.js'
-import type { PlanOptions, Segment } from '../plan/plan-state.js'
-import { throwIfAborted, type StepTime } from '../plan/executor.js'
-import { Program } from '../plan/program.js'
-import { checkState, States } from '../plan/states.js'
-import { constantBytes, WeightStore, type ConstantBytes } from '../plan/weights.js'
-import { byteSize } from '../core/dtype.js'
+import { seedsFrom } from '../core/generator.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
-import { bytesIn, tagOf } from '../core/realm.js'
-import { memoryExternalData, type ExternalData, type ExternalFile } from '../onnx/external-data.js'
-import { importModel, usesRareOps, type ImportedModel } from '../onnx/import.js'
-import { describeTensor } from '../onnx/tensor-proto.js'
-import { readModel } from '../onnx/wire.js'
-import { platform } from '../platform/platform.js'
+import type { Graph, Node, Value } from '../ir/graph.js'
+import type { ImportedModel } from '../onnx/import.js'
+import { optimize, passEnabled } from '../passes/optimize.js'
+import { throwIfAborted, type StepTime } from '../plan/executor.js'
+import { Lru } from '../plan/lru.js'
+import type { PlanOptions, Segment } from '../plan/plan-state.js'
+import { Program } from '../plan/program.js'
+import { statePairs, States } from '../plan/states.js'
+import { constantBytes, WeightStore, type ConstantBytes } from '../plan/weights.js'
 import { checkResult, checkTypes, isToldInFull } from './declared-types.js'
-import { checkElements, settle } from './feeds.js'
-import { loadKernels } from './kernels.js'
+import { acceptFeeds, checkElements, downloaded, fed, settle, type Feeds, type Fetches } from './feeds.js'
+import { loadModel } from './load-model.js'
+import type * as ort from './ort-types.js'
 import { profileEntries, type ProfileEntry } from './profile.js'
 import {
   checkRunOptions,
   checkSessionOptions,
   ignoredOptions,
   logLevelOf,
-  type ExternalFileSource,
+  MEMORY_LIMIT,
   type RunOptions,
   type SessionOptions,
 } from './session-options.js'
-import type * as ort from './ort-types.js'
 import { writeBack, type Tensor } from './tensor.js'
 import type { MaybeAsyncDisposable, MaybeDisposable } from './tensor-types.js'
 import {
-  acceptValue,
   hostOf,
   isElsewhere,
   isTensorLike,
   metadataOf,
   publishValue,
-  reading,
-  type ModelValue,
   type TensorLike,
   type ValueMetadata,
 } from './value.js'
-
-/** Inputs of a run by their names; those that a state of the session replaces may be left out. */
-export type Feeds = Readonly<Record<string, ModelValue>>
-/** Names of values to fetch, or tensors for the results to be written to (null: make one). */
-export type Fetches = readonly string[] | Readonly<Record<string, ModelValue>>
 
 /** Bytes of WebAssembly memory a session holds. */
 export interface SessionMemory {
@@ -68,7 +54,6 @@ export interface SessionMemory {
 
 /** Different sets of fetched values that are kept ready. */
 const FETCH_SETS = 4
-const MEMORY_LIMIT = 2 ** 32
 
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- disposal, where the compiler knows of it
 export interface InferenceSession extends MaybeDisposable, MaybeAsyncDisposable {}
@@ -191,47 +176,12 @@ export class InferenceSession {
       log('info', 'one thread is used: there is no threaded build yet', logLevelOf(options))
     for (const name of ignoredOptions)
       if (options[name] !== undefined) log('verbose', `the session option ${name} is ignored`, logLevelOf(options))
-    let external: (ExternalData & { close?(): void }) | undefined =
-      options.externalData && memoryExternalData(await Promise.all(options.externalData.map(loadExternalFile)))
-    let bytes: Uint8Array
-    if (isLocation(model)) {
-      bytes = await platform().readModel(model, {
-        signal: options.signal,
-        limit: options.downloadLimit,
-        timeout: options.downloadTimeout,
-      })
-      const source = platform().externalData
-      // Looked for only when the model asks, so that a model without external data may come from anywhere.
-      external ??= source && lazily(() => source(model, { allowHardLinks: options.allowHardLinks }))
-    } else {
-      bytes = bytesOf(model, second, third)
-    }
-    try {
-      const { build = 'auto', deterministic = false, memoryLimit = MEMORY_LIMIT } = options
-      const module = options.wasmModule ?? (await loadKernels(chooseBuild(build, deterministic !== false)))
-      if (options.signal) throwIfAborted(options.signal)
-      const proto = readModel(bytes)
-      checkWeights(
-        proto.graph?.initializer.reduce((sum, tensor) => sum + weightBytes(describeTensor(tensor)), 0) ?? 0,
-        memoryLimit,
-      )
-      const missing = usesRareOps(proto) ? await loadRareOps(() => usesRareOps(proto)) : undefined
-      let imported: ImportedModel
-      try {
-        imported = importModel(proto, external, memoryLimit)
-      } catch (error) {
-        if (missing && error instanceof LanewiseError && error.code === 'E_UNSUPPORTED') error.message += missing
-        throw error
-      }
-      overrideDimensions(imported.graph, options.freeDimensionOverrides)
-      const session = new InferenceSession(imported, new Context(module, memoryLimit), options)
-      const program = await session.program(session.wanted(session.standard))
-      const agree = options.lenient || checkTypes(program, options.states !== undefined, logLevelOf(options))
-      if (!agree || !imported.graph.outputs.every(isToldInFull)) await session.describeOutputs()
-      return session
-    } finally {
-      external?.close?.()
-    }
+    const { imported, module } = await loadModel(model, second, third, options)
+    const session = new InferenceSession(imported, new Context(module, options.memoryLimit ?? MEMORY_LIMIT), options)
+    const program = await session.program(session.wanted(session.standard))
+    const agree = options.lenient || checkTypes(program, options.states !== undefined, logLevelOf(options))
+    if (!agree || !imported.graph.outputs.every(isToldInFull)) await session.describeOutputs()
+    return session
   }
 
   /** What the outputs are: as the file declares them, or as it follows from the inputs where the file says little or what is not so. */
@@ -517,162 +467,11 @@ export class InferenceSession {
   }
 
   private accept(feeds: Feeds): Map<Value, HostValue> {
-    const accepted = new Map<Value, HostValue>()
-    for (const value of this.graph.inputs) {
-      const given = fed(feeds, value.name)
-      if (given === undefined && this.states?.has(value)) continue
-      if (given === undefined)
-        throw new LanewiseError('E_TENSOR', `the input "${value.name}" is missing in feeds`, { tensor: value.name })
-      accepted.set(value, acceptValue(value.name, given, value.declared))
-    }
-    for (const name of this.options.extraFeeds === 'ignore' ? [] : Object.keys(feeds)) {
-      if (!this.inputNames.includes(name)) {
-        throw new LanewiseError(
-          'E_TENSOR',
-          `the model has no input "${name}" (it has ${this.inputNames.map((n) => `"${n}"`).join(', ') || 'none'})`,
-          { tensor: name },
-        )
-      }
-    }
-    return accepted
+    return acceptFeeds(this.graph.inputs, feeds, {
+      optional: (value) => this.states?.has(value) ?? false,
+      ignoreOthers: this.options.extraFeeds === 'ignore',
+    })
   }
 }
 
 function nothing(): void {}
-
-/** A sequence of seeds from one: by a Weyl sequence, so that it has not repeated after four billion. */
-function seedsFrom(seed: number | undefined): () => number {
-  let start: number | undefined
-  let calls = 0
-  return () => {
-    if (start === undefined) {
-      // Asked for only when something is random: in Node the mere mention of `crypto` loads it, a third of a cold start.
-      const [low, high] = new Uint32Array(Float64Array.of(seed ?? crypto.getRandomValues(new Uint32Array(1))[0]).buffer)
-      start = Math.imul(Math.imul(low, 31) + high, 0x85ebca6b)
-    }
-    return (start + Math.imul(++calls, 0x9e3779b1)) >>> 0
-  }
-}
-
-/** One of the feeds, which may be an object that throws when it is read. */
-function fed(feeds: Feeds, name: string): ModelValue | undefined {
-  return reading(name, () => (Object.hasOwn(feeds, name) ? feeds[name] : undefined))
-}
-
-/** The feeds with the tensors that are elsewhere fetched. @throws LanewiseError `E_TENSOR` naming the one that cannot be had. */
-async function downloaded(feeds: Feeds, elsewhere: readonly string[]): Promise<Feeds> {
-  const here = { ...feeds }
-  for (const name of elsewhere) {
-    const { type, dims } = feeds[name] as TensorLike
-    let data: unknown
-    try {
-      data = await (feeds[name] as Required<TensorLike>).getData()
-    } catch (cause) {
-      reading(name, () => {
-        throw cause
-      })
-    }
-    Object.defineProperty(here, name, { value: { type, dims, data }, enumerable: true })
-  }
-  return here
-}
-
-/** Loads the operators outside the common set. Returns what to say if they cannot be had and the model turns out to need one. */
-async function loadRareOps(missing: () => boolean): Promise<string | undefined> {
-  const { moreOps } = platform()
-  if (!moreOps) return "; import 'lanewise/ops/all' adds the rare ones"
-  try {
-    await moreOps(missing)
-    return undefined
-  } catch (cause) {
-    return `; the rare ones could not be loaded (${(cause as Error).message}): import 'lanewise/ops/all'`
-  }
-}
-
-function isLocation(model: unknown): model is string | URL {
-  return typeof model === 'string' || tagOf(model) === 'URL'
-}
-
-/** An external file as bytes: onnxruntime-web takes names, URLs and Blobs, too. */
-async function loadExternalFile(file: ExternalFileSource): Promise<ExternalFile> {
-  const { path, data } = isLocation(file) ? { path: String(file), data: file } : file
-  if (isLocation(data)) return { path, data: await platform().readModel(data) }
-  return {
-    path,
-    data: tagOf(data) === 'Blob' || tagOf(data) === 'File' ? await (data as Blob).arrayBuffer() : (data as Uint8Array),
-  }
-}
-
-function statePairs(graph: Graph, states: SessionOptions['states']): Map<Value, Value> | undefined {
-  if (states === undefined) return undefined
-  const find = (values: readonly Value[], name: unknown, what: string): Value => {
-    const value = values.find((candidate) => candidate.name === name)
-    if (!value) throw new LanewiseError('E_VALUE', `states: the model has no ${what} "${String(name)}"`)
-    return value
-  }
-  return new Map(
-    Object.entries(states).map(([input, output]) => {
-      const pair = [find(graph.inputs, input, 'input'), find(graph.outputs, output, 'output')] as const
-      checkState(pair[0], pair[1].declared)
-      return pair
-    }),
-  )
-}
-
-function bytesOf(model: unknown, second: unknown, third: unknown): Uint8Array {
-  let bytes: Uint8Array | undefined
-  try {
-    bytes = bytesIn(model)
-  } catch (cause) {
-    throw new LanewiseError('E_VALUE', `the bytes of the model cannot be read: ${(cause as Error).message}`, { cause })
-  }
-  if (!bytes) throw new LanewiseError('E_VALUE', 'the model must be a path, a URL, an ArrayBuffer or a Uint8Array')
-  const offset = typeof second === 'number' ? second : 0
-  const length = typeof third === 'number' ? third : bytes.length - offset
-  if (!(
-    Number.isSafeInteger(offset) &&
-    Number.isSafeInteger(length) &&
-    offset >= 0 &&
-    length >= 0 &&
-    offset + length <= bytes.length
-  )) {
-    throw new LanewiseError(
-      'E_VALUE',
-      `bytes ${offset} to ${offset + length} are outside the buffer of ${bytes.length} bytes`,
-    )
-  }
-  return bytes.subarray(offset, offset + length)
-}
-
-function weightBytes({ dtype, size }: { dtype: HostTensor['dtype']; size: number }): number {
-  return byteSize(dtype) * size
-}
-
-function checkWeights(bytes: number, limit: number): void {
-  if (bytes > limit)
-    throw new LanewiseError('E_BUDGET', `the weights take ${bytes} bytes, over the memory limit of ${limit}`, {
-      expected: `<= ${limit}`,
-      actual: String(bytes),
-    })
-}
-
-/** External data that is opened at the first read. */
-function lazily(open: () => ExternalData & { close(): void }): ExternalData & { close(): void } {
-  let opened: ReturnType<typeof open> | undefined
-  return {
-    read: (...args) => (opened ??= open()).read(...args),
-    close: () => opened?.close(),
-  }
-}
-
-function overrideDimensions(graph: Graph, overrides: Readonly<Record<string, number>> | undefined): void {
-  if (!overrides) return
-  for (const value of [...graph.inputs, ...graph.outputs]) {
-    const { declared } = value
-    if (!declared?.shape) continue
-    const shape = declared.shape.map((axis) =>
-      typeof axis === 'string' && Object.hasOwn(overrides, axis) ? overrides[axis] : axis,
-    )
-    value.declared = { ...declared, shape }
-  }
-}

@@ -40,3 +40,17 @@ export class Generator {
     return radius * cos(2 * Math.PI * this.uniform())
   }
 }
+
+/** A sequence of seeds from one: by a Weyl sequence, so that it has not repeated after four billion. */
+export function seedsFrom(seed: number | undefined): () => number {
+  let start: number | undefined
+  let calls = 0
+  return () => {
+    if (start === undefined) {
+      // Asked for only when something is random: in Node the mere mention of `crypto` loads it, a third of a cold start.
+      const [low, high] = new Uint32Array(Float64Array.of(seed ?? crypto.getRandomValues(new Uint32Array(1))[0]).buffer)
+      start = Math.imul(Math.imul(low, 31) + high, 0x85ebca6b)
+    }
+    return (start + Math.imul(++calls, 0x9e3779b1)) >>> 0
+  }
+}

@@ -4,7 +4,7 @@ import { hostBytes, rawBytes, type HostTensor } from '../core/host.js'
 import type { TensorType } from '../ir/op.js'
 import { isStateBlock, type StateBlock } from './arena.js'
 import { Placed } from './emitter.js'
-import { formatDeclared, mayAgree, type DeclaredType, type Value } from '../ir/graph.js'
+import { formatDeclared, mayAgree, type DeclaredType, type Graph, type Value } from '../ir/graph.js'
 import { LanewiseError, present } from '../core/errors.js'
 import { identityOrder } from '../core/layout.js'
 import { resolve } from './weights.js'
@@ -145,7 +145,7 @@ export class States {
 }
 
 /** What becomes a state must be what its input declares, as if it had been fed. @throws LanewiseError `E_TENSOR`. */
-export function checkState({ declared, name }: Value, next: DeclaredType | undefined): void {
+function checkState({ declared, name }: Value, next: DeclaredType | undefined): void {
   if (!declared || !next || mayAgree(declared, next)) return
   const expected = formatDeclared(declared)
   const actual = formatDeclared(next)
@@ -154,4 +154,28 @@ export function checkState({ declared, name }: Value, next: DeclaredType | undef
     expected,
     actual,
   })
+}
+
+/**
+ * Which output is the next run's input, by their names.
+ *
+ * @throws LanewiseError `E_VALUE` for a name that the model does not have, `E_TENSOR` if the two differ in type.
+ */
+export function statePairs(
+  graph: Graph,
+  states: Readonly<Record<string, string>> | undefined,
+): Map<Value, Value> | undefined {
+  if (states === undefined) return undefined
+  const find = (values: readonly Value[], name: unknown, what: string): Value => {
+    const value = values.find((candidate) => candidate.name === name)
+    if (!value) throw new LanewiseError('E_VALUE', `states: the model has no ${what} "${String(name)}"`)
+    return value
+  }
+  return new Map(
+    Object.entries(states).map(([input, output]) => {
+      const pair = [find(graph.inputs, input, 'input'), find(graph.outputs, output, 'output')] as const
+      checkState(pair[0], pair[1].declared)
+      return pair
+    }),
+  )
 }

@@ -1,0 +1,152 @@
+// What is given to `InferenceSession.create` → a graph and the kernels for it.
+import { chooseBuild } from '../../bindings/module.js'
+import { byteSize } from '../core/dtype.js'
+import { LanewiseError } from '../core/errors.js'
+import { bytesIn, tagOf } from '../core/realm.js'
+import type { Graph } from '../ir/graph.js'
+import { memoryExternalData, type ExternalData, type ExternalFile } from '../onnx/external-data.js'
+import { importModel, usesRareOps, type ImportedModel } from '../onnx/import.js'
+import { describeTensor } from '../onnx/tensor-proto.js'
+import { readModel } from '../onnx/wire.js'
+import { throwIfAborted } from '../plan/executor.js'
+import { platform } from '../platform/platform.js'
+import { loadKernels } from './kernels.js'
+import { MEMORY_LIMIT, type ExternalFileSource, type SessionOptions } from './session-options.js'
+
+/** A model that has been read, and the kernels that are to run it. */
+interface LoadedModel {
+  readonly imported: ImportedModel
+  readonly module: WebAssembly.Module
+}
+
+/**
+ * Reads a model.
+ *
+ * @param model - a path, a URL, a buffer or bytes; of a buffer, `byteOffset` and `byteLength` may say which part.
+ * @throws LanewiseError as `InferenceSession.create` says.
+ */
+export async function loadModel(
+  model: unknown,
+  byteOffset: unknown,
+  byteLength: unknown,
+  options: SessionOptions,
+): Promise<LoadedModel> {
+  let external: (ExternalData & { close?(): void }) | undefined =
+    options.externalData && memoryExternalData(await Promise.all(options.externalData.map(loadExternalFile)))
+  let bytes: Uint8Array
+  if (isLocation(model)) {
+    bytes = await platform().readModel(model, {
+      signal: options.signal,
+      limit: options.downloadLimit,
+      timeout: options.downloadTimeout,
+    })
+    const source = platform().externalData
+    // Looked for only when the model asks, so that a model without external data may come from anywhere.
+    external ??= source && lazily(() => source(model, { allowHardLinks: options.allowHardLinks }))
+  } else {
+    bytes = bytesOf(model, byteOffset, byteLength)
+  }
+  try {
+    const { build = 'auto', deterministic = false, memoryLimit = MEMORY_LIMIT } = options
+    const module = options.wasmModule ?? (await loadKernels(chooseBuild(build, deterministic !== false)))
+    if (options.signal) throwIfAborted(options.signal)
+    const proto = readModel(bytes)
+    const tensors = proto.graph?.initializer.map(describeTensor) ?? []
+    checkWeights(
+      tensors.reduce((sum, { dtype, size }) => sum + byteSize(dtype) * size, 0),
+      memoryLimit,
+    )
+    const missing = usesRareOps(proto) ? await loadRareOps(() => usesRareOps(proto)) : undefined
+    let imported: ImportedModel
+    try {
+      imported = importModel(proto, external, memoryLimit)
+    } catch (error) {
+      if (missing && error instanceof LanewiseError && error.code === 'E_UNSUPPORTED') error.message += missing
+      throw error
+    }
+    overrideDimensions(imported.graph, options.freeDimensionOverrides)
+    return { imported, module }
+  } finally {
+    external?.close?.()
+  }
+}
+
+/** Loads the operators outside the common set. Returns what to say if they cannot be had and the model turns out to need one. */
+async function loadRareOps(missing: () => boolean): Promise<string | undefined> {
+  const { moreOps } = platform()
+  if (!moreOps) return "; import 'lanewise/ops/all' adds the rare ones"
+  try {
+    await moreOps(missing)
+    return undefined
+  } catch (cause) {
+    return `; the rare ones could not be loaded (${(cause as Error).message}): import 'lanewise/ops/all'`
+  }
+}
+
+function isLocation(model: unknown): model is string | URL {
+  return typeof model === 'string' || tagOf(model) === 'URL'
+}
+
+/** An external file as bytes: onnxruntime-web takes names, URLs and Blobs, too. */
+async function loadExternalFile(file: ExternalFileSource): Promise<ExternalFile> {
+  const { path, data } = isLocation(file) ? { path: String(file), data: file } : file
+  if (isLocation(data)) return { path, data: await platform().readModel(data) }
+  return {
+    path,
+    data: tagOf(data) === 'Blob' || tagOf(data) === 'File' ? await (data as Blob).arrayBuffer() : (data as Uint8Array),
+  }
+}
+
+function bytesOf(model: unknown, second: unknown, third: unknown): Uint8Array {
+  let bytes: Uint8Array | undefined
+  try {
+    bytes = bytesIn(model)
+  } catch (cause) {
+    throw new LanewiseError('E_VALUE', `the bytes of the model cannot be read: ${(cause as Error).message}`, { cause })
+  }
+  if (!bytes) throw new LanewiseError('E_VALUE', 'the model must be a path, a URL, an ArrayBuffer or a Uint8Array')
+  const offset = typeof second === 'number' ? second : 0
+  const length = typeof third === 'number' ? third : bytes.length - offset
+  if (!(
+    Number.isSafeInteger(offset) &&
+    Number.isSafeInteger(length) &&
+    offset >= 0 &&
+    length >= 0 &&
+    offset + length <= bytes.length
+  )) {
+    throw new LanewiseError(
+      'E_VALUE',
+      `bytes ${offset} to ${offset + length} are outside the buffer of ${bytes.length} bytes`,
+    )
+  }
+  return bytes.subarray(offset, offset + length)
+}
+
+function checkWeights(bytes: number, limit: number): void {
+  if (bytes > limit)
+    throw new LanewiseError('E_BUDGET', `the weights take ${bytes} bytes, over the memory limit of ${limit}`, {
+      expected: `<= ${limit}`,
+      actual: String(bytes),
+    })
+}
+
+/** External data that is opened at the first read. */
+function lazily(open: () => ExternalData & { close(): void }): ExternalData & { close(): void } {
+  let opened: ReturnType<typeof open> | undefined
+  return {
+    read: (...args) => (opened ??= open()).read(...args),
+    close: () => opened?.close(),
+  }
+}
+
+function overrideDimensions(graph: Graph, overrides: Readonly<Record<string, number>> | undefined): void {
+  if (!overrides) return
+  for (const value of [...graph.inputs, ...graph.outputs]) {
+    const { declared } = value
+    if (!declared?.shape) continue
+    const shape = declared.shape.map((axis) =>
+      typeof axis === 'string' && Object.hasOwn(overrides, axis) ? overrides[axis] : axis,
+    )
+    value.declared = { ...declared, shape }
+  }
+}
