@@ -1,3 +1,8 @@
+/** Of a captioner with so many gates: the projection of the features needs no gradient by its input. */
+function captionFlops(gates: number): number {
+  return 4 * 50 * 1280 * 512 + 6 * 50 * 17 * (gates * 512 * (256 + 512) + 512 * 1004)
+}
+
 /** A training step to be timed. Every engine makes its own model of the same shapes and takes the same batch again and again. */
 export const steps = [
   {
@@ -16,6 +21,26 @@ export const steps = [
     name: 'transformer LM, 2 layers, V5000 D128 H4, 32×64 tokens',
     key: 'lm',
     flops: 6 * 32 * 64 * (2 * (4 * 128 * 128 + 2 * 128 * 512 + 2 * 64 * 128) + 128 * 5000),
+  },
+  {
+    name: 'transformer LM, 4 layers, V5000 D256 H4, 32×64 tokens',
+    key: 'lm-256',
+    flops: 6 * 32 * 64 * (4 * (4 * 256 * 256 + 2 * 256 * 1024 + 2 * 64 * 256) + 256 * 5000),
+  },
+  {
+    name: 'house-number reader (4×4 filters, LRN), batch 100',
+    key: 'house',
+    flops: 100 * (4 * 16 * 16 * 1024 + 6 * 16 * (16 * 32 * 256 + 32 * 64 * 64) + 6 * (1024 * 128 + 128 * 64 + 64 * 16)),
+  },
+  {
+    name: 'RNN captioner, 50×17 words, V1004 H512',
+    key: 'caption-rnn',
+    flops: captionFlops(1),
+  },
+  {
+    name: 'LSTM captioner, 50×17 words, V1004 H512',
+    key: 'caption-lstm',
+    flops: captionFlops(4),
   },
 ] as const
 
@@ -36,24 +61,35 @@ export interface Batch {
   /** Images, sequences of rows, or tokens. */
   readonly x: Float32Array | Int32Array
   readonly labels: Int32Array
+  /** Of the pictures that captions belong to. */
+  readonly features?: Float32Array
 }
 
 /** Numbers that are nothing special, from a counter. */
 export function batchOf(key: StepKey): Batch {
   let state = 12345
   const next = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32
-  if (key === 'lm') {
-    const tokens = Int32Array.from({ length: 32 * 65 }, () => Math.floor(next() * 5000))
-    const x = new Int32Array(32 * 64)
-    const labels = new Int32Array(32 * 64)
-    for (let b = 0; b < 32; b++) {
-      x.set(tokens.subarray(b * 65, b * 65 + 64), b * 64)
-      labels.set(tokens.subarray(b * 65 + 1, b * 65 + 65), b * 64)
+  const numbers = (length: number) => Float32Array.from({ length }, next)
+  const indices = (length: number, below: number) => Int32Array.from({ length }, () => Math.floor(next() * below))
+  if (key === 'lm' || key === 'lm-256') return words(indices(32 * 65, 5000), 32)
+  if (key === 'house')
+    return {
+      x: numbers(100 * 32 * 32),
+      labels: Int32Array.from([...indices(100, 7), ...indices(500, 10)]),
     }
-    return { x, labels }
+  if (key === 'caption-rnn' || key === 'caption-lstm') {
+    const features = numbers(50 * 1280)
+    return { features, ...words(indices(50 * 18, 1004), 50) }
   }
-  return {
-    x: Float32Array.from({ length: 100 * 784 }, next),
-    labels: Int32Array.from({ length: 100 }, () => Math.floor(next() * 10)),
-  }
+  return { x: numbers(100 * 784), labels: indices(100, 10) }
+}
+
+/** Sequences of tokens, and the ones that follow. */
+function words(tokens: Int32Array, batch: number): Batch {
+  const length = tokens.length / batch
+  const part = (from: number, to: number) =>
+    Int32Array.from(
+      Array.from({ length: batch }, (_, b) => [...tokens.subarray(b * length + from, b * length + to)]).flat(),
+    )
+  return { x: part(0, length - 1), labels: part(1, length) }
 }
