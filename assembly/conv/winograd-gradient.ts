@@ -1,7 +1,7 @@
-// The gradient of a 3×3 or 5×5 convolution at stride 1 by its filters, in Winograd's domain: since Y = Aᵀ[(G g Gᵀ) ⊙
+// The gradient of a 3×3, 4×4 or 5×5 convolution at stride 1 by its filters, in Winograd's domain: since Y = Aᵀ[(G g Gᵀ) ⊙
 // (Bᵀ d B)]A, it is Gᵀ[Σ over tiles of (Bᵀ d B) ⊙ (A dY Aᵀ)]G, that is 36 sums of outer products (inputs by outputs, as
-// gemm-tn.ts makes them) between three cheap transforms. F(4, 3) does a quarter of the multiplications of the direct
-// method, F(2, 5) nine twenty-fifths.
+// gemm-tn.ts makes them) between three cheap transforms. F(4, 3) and F(3, 4) do a quarter of the multiplications
+// of the direct method, F(2, 5) nine twenty-fifths.
 import { NR, TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
 import { gemm_tn_panels } from "../matmul/gemm-tn";
 import { load_some, madd, store_some } from "../lib/simd";
@@ -38,7 +38,7 @@ export function winograd_weight_gradient_scratch_size(
 
 /**
  * dw[r·r, inputs, outputs] = Σ over all pixels of x[pixel + tap, input]·dy[pixel, output], for inputs [begin, end):
- * F(4, 3) or F(2, 5). Sizes as winograd_f32's; there are pixels.
+ * F(4, 3), F(3, 4) or F(2, 5). Sizes as winograd_f32's; there are pixels.
  */
 export function winograd_weight_gradient_f32(
   m: i32, x: usize, dy: usize, dw: usize, window: usize, begin: i32, end: i32, scratch: usize,
@@ -77,10 +77,13 @@ export function winograd_weight_gradient_f32(
 @inline
 function spread(m: i32, d0: v128, d1: v128, d2: v128, d3: v128, to: usize, stride: i32): void {
   let even = d0, odd = d1, even2 = d0, odd2 = f32x4.add(d1, d1), last = d1;
-  if (m == 4) {
+  if (m > 2) {
     even = f32x4.add(d0, d2);
-    odd = f32x4.add(d1, d3);
     even2 = madd(f32x4.splat(4), d2, d0);
+    last = d2;
+  }
+  if (m == 4) {
+    odd = f32x4.add(d1, d3);
     odd2 = madd(f32x4.splat(8), d3, odd2);
     last = d3;
   }
@@ -116,10 +119,8 @@ function spread_tiles(
       for (let k = 0; k < m; k++) {
         let q = from + k * px, inside = k < columns;
         let d0 = load_if(inside, q, lanes), d1 = load_if(inside && rows > 1, q + line, lanes), d2 = d0, d3 = d0;
-        if (m == 4) {
-          d2 = load_if(inside && rows > 2, q + 2 * line, lanes);
-          d3 = load_if(inside && rows > 3, q + 3 * line, lanes);
-        }
+        if (m > 2) d2 = load_if(inside && rows > 2, q + 2 * line, lanes);
+        if (m > 3) d3 = load_if(inside && rows > 3, q + 3 * line, lanes);
         spread(m, d0, d1, d2, d3, temp + (k << 4), 64);
       }
       for (let t = temp, q = to; t < temp + 384; t += 64, q += 6 * plane) {
@@ -151,7 +152,12 @@ function gather(r: i32, from: usize, step: i32, to: usize, stride: i32, lanes: i
     return;
   }
   store_some(to + 2 * stride, third, lanes);
-  store_some(to + 3 * stride, madd(f32x4.splat(2), difference2, difference), lanes);
+  let fourth = madd(f32x4.splat(2), difference2, difference);
+  if (r == 4) {
+    store_some(to + 3 * stride, f32x4.add(fourth, u5), lanes);
+    return;
+  }
+  store_some(to + 3 * stride, fourth, lanes);
   store_some(to + 4 * stride, f32x4.add(madd(f32x4.splat(4), sum2, f32x4.neg(sum)), u5), lanes);
 }
 

@@ -1,6 +1,6 @@
 // The transforms of Winograd's minimal filtering F(m×m, r×r), four channels at a time: A. Lavin and S. Gray, "Fast
-// Algorithms for Convolutional Neural Networks" (2015), with the points 0, ±1, (±2,) ∞: six for F(4, 3) and F(2, 5),
-// which share all but the number of rows and columns that they put out, four for F(2, 3). A tile has size² = (m+r−1)²
+// Algorithms for Convolutional Neural Networks" (2015), with the points 0, ±1, (±2,) ∞: six for F(4, 3), F(3, 4) and
+// F(2, 5), which share all but the number of rows and columns that they put out, four for F(2, 3). A tile has size² = (m+r−1)²
 // inputs; element (i, j) of all transformed tiles forms matrix number i·size+j, `plane` bytes from the next.
 //
 // Both passes go through `temp` (36 vectors in the first-level cache): a whole tile does not fit in registers, and
@@ -101,7 +101,7 @@ function load_bias(bias: usize, lanes: i32): v128 {
 }
 
 /**
- * act(Aᵀ m A + bias + residual) of one tile of `size` (4 or 2) pixels a side, of which `rows` × `columns` are in the
+ * act(Aᵀ m A + bias + residual) of one tile of `size` (4, 3 or 2) pixels a side, of which `rows` × `columns` are in the
  * image. `act` is NONE, LEAKY_RELU with slope `a`, or anything else for a clip to [a, b]. Row and pixel distances in
  * bytes.
  */
@@ -131,7 +131,12 @@ export function output_6(
         continue;
       }
       v128.store(t, second, 96);
-      v128.store(t, madd(four, u, s), 192);
+      let third = madd(four, u, s);
+      if (size == 3) {
+        v128.store(t, f32x4.add(third, infinity), 192);
+        continue;
+      }
+      v128.store(t, third, 192);
       v128.store(t, f32x4.add(madd(eight, e, d), infinity), 288);
     }
     let vbias = load_bias(bias, channels), q = y, r = residual;
@@ -144,7 +149,13 @@ export function output_6(
         q + px, size == 2 ? f32x4.add(second, v128.load(t, 80)) : second, vbias, r ? r + residualPx : 0, act, low, high,
         channels,
       );
-      if (columns > 2) put(q + 2 * px, madd(four, u, s), vbias, r ? r + 2 * residualPx : 0, act, low, high, channels);
+      if (columns > 2) {
+        let third = madd(four, u, s);
+        put(
+          q + 2 * px, size == 3 ? f32x4.add(third, v128.load(t, 80)) : third, vbias, r ? r + 2 * residualPx : 0, act,
+          low, high, channels,
+        );
+      }
       if (columns > 3) {
         put(
           q + 3 * px, f32x4.add(madd(eight, e, d), v128.load(t, 80)), vbias, r ? r + 3 * residualPx : 0, act, low, high,

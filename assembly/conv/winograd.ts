@@ -1,7 +1,7 @@
-// Convolution 3×3 and 5×5 at stride 1 by Winograd's F(m×m, r×r): per block of tiles, input transform → (m+r−1)² matrix
-// products [tiles, inputs] · [inputs, outputs] → output transform with bias, residual and activation. F(4, 3) does a
-// quarter of the multiplications of the direct method, F(2, 3) four ninths, F(2, 5) nine twenty-fifths. Where each one
-// pays, and their errors: docs/performance/winograd.md.
+// Convolution 3×3, 4×4 and 5×5 at stride 1 by Winograd's F(m×m, r×r): per block of tiles, input transform → (m+r−1)²
+// matrix products [tiles, inputs] · [inputs, outputs] → output transform with bias, residual and activation. F(4, 3) and
+// F(3, 4) do a quarter of the multiplications of the direct method, F(2, 3) four ninths, F(2, 5) nine twenty-fifths.
+// Where each one pays, and their errors: docs/performance/winograd.md.
 import { UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "../abi/codes";
 import { gemm_panels, MR, NR, TILE_STORE } from "../matmul/gemm-tile";
 import { load_some } from "../lib/simd";
@@ -31,7 +31,7 @@ export function round_up(n: i32, multiple: i32): i32 {
 }
 
 /**
- * Which m is fastest for an r×r convolution at stride 1 (4 or 2), or 0 for the direct method. From the table in
+ * Which m is fastest for an r×r convolution at stride 1 (4 or 2; 3 for r = 4), or 0 for the direct method. From the table in
  * docs/performance/winograd.md: above 16 channels the number of multiplications decides, below that the transforms
  * weigh more, and with fewer than four tiles the matrix products have too few rows. Bits depend on the choice, so it
  * looks at sizes only.
@@ -43,6 +43,10 @@ export function winograd_choice(r: i32, n: i32, inputs: i32, outputs: i32, oh: i
   // Parts of the direct products, in twentieths.
   if (r == 5) {
     return channels >= 8 && 36 * 20 * tiles2 <= direct * (channels < 16 ? 8 : channels < 24 ? 12 : 15) ? 2 : 0;
+  }
+  if (r == 4) {
+    let products = 36 * 20 * <i64>tiles_of(3, n, oh, ow);
+    return channels >= 8 && products <= direct * (channels < 16 ? 8 : channels < 24 ? 12 : 15) ? 3 : 0;
   }
   if (channels < 8) {
     // Three to seven channels gain only where the direct method has few filters to spread its gathering over.
@@ -125,11 +129,13 @@ function filter_column(m: i32, r: i32, from: usize, step: usize, to: usize, stri
   }
   let sixth = f64x2.splat(-1.0 / 6.0), twenty4 = f64x2.splat(1.0 / 24.0), two = f64x2.splat(2), four = f64x2.splat(4);
   let even2 = f64x2.add(g0, f64x2.mul(four, last)), odd2 = f64x2.mul(two, odd);
+  if (r > 3) {
+    last = v128.load(from + 3 * step);
+    odd = f64x2.add(odd, last);
+    odd2 = f64x2.add(odd2, f64x2.mul(f64x2.splat(8), last));
+  }
   if (r == 5) {
-    let g3 = v128.load(from + 3 * step);
     last = v128.load(from + 4 * step);
-    odd = f64x2.add(odd, g3);
-    odd2 = f64x2.add(odd2, f64x2.mul(f64x2.splat(8), g3));
     even = f64x2.add(even, last);
     even2 = f64x2.add(even2, f64x2.mul(f64x2.splat(16), last));
   }

@@ -144,7 +144,7 @@ function emitWeightGradient(g: GradientEmitter<unknown>, correlation: Correlatio
     window.kernel.length < 3 ||
     (window.kernel[0] === 1 && window.strides[0] === 1 && window.begin[0] === 0 && depth === size)
   const r = flat && g.fast ? unitTaps(window) : 0
-  const m = r === 5 ? 2 : 4
+  const m = 7 - r
   if (r > 0 && winogradPays(m, r, images, inputs, outputs, oh, ow)) {
     const table = g.table(flatWindowTable(sliding))
     const scratch = g.scratch(g.ask('winograd_weight_gradient_scratch_size', m, images, inputs, outputs, oh, ow))

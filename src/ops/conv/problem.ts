@@ -39,11 +39,12 @@ export function isFlat({ kernel, strides, begin, end }: Window): boolean {
   return kernel.length < 3 || (kernel[0] === 1 && strides[0] === 1 && begin[0] === 0 && end[0] === 0)
 }
 
-/** 3 for 3×3, 5 for 5×5, at stride 1 and not dilated; otherwise 0. */
+/** 3 for 3×3, 4 for 4×4, 5 for 5×5, at stride 1 and not dilated; otherwise 0. */
 export function unitTaps({ kernel, strides, dilations }: Pick<Window, 'kernel' | 'strides' | 'dilations'>): number {
   const [, kh, kw] = threeAxes(kernel, 1)
   return kh === kw &&
-    (kh === 3 || kh === 5) &&
+    kh >= 3 &&
+    kh <= 5 &&
     strides.every((stride) => stride === 1) &&
     dilations.every((dilation) => dilation === 1)
     ? kh

@@ -51,6 +51,7 @@ const table: readonly ConvVariant[] = [
   },
   directVariant(DIRECT_TILES, ({ w }) => w.shape[1] <= TILES_BEFORE_WINOGRAD),
   winogradVariant(4),
+  winogradVariant(3),
   winogradVariant(2),
   {
     name: 'grouped',
@@ -107,13 +108,14 @@ function directKind({ w, window }: ConvProblem): DirectKind | undefined {
   return kh > 1 && run >= 80 && outputs <= 32 && threeAxes(window.output, 1)[2] >= 16 ? DIRECT_PRODUCTS : undefined
 }
 
-/** 3×3 and 5×5 at stride 1; winograd_choice (assembly/conv/winograd.ts) says which tile pays: --variant conv/winograd/4x4,conv/winograd/2x2 */
-function winogradVariant(m: 2 | 4): ConvVariant {
+/** 3×3, 4×4 and 5×5 at stride 1; winograd_choice (assembly/conv/winograd.ts) says which tile pays: --variant conv/winograd/4x4,conv/winograd/2x2 */
+function winogradVariant(m: 2 | 3 | 4): ConvVariant {
   const kernel = winograd(m)
   return {
     name: kernel.name,
     kernel,
-    takes: ({ window }) => isFlat(window) && (unitTaps(window) === 3 || (unitTaps(window) === 5 && m === 2)),
+    // Six points make F(4, 3), F(3, 4) and F(2, 5), four F(2, 3).
+    takes: ({ window }) => isFlat(window) && (unitTaps(window) + m === 7 || (unitTaps(window) === 3 && m === 2)),
     pays(problem) {
       const { e, w, window, group } = problem
       const { inputs, outputs } = channelsOf(problem)

@@ -142,6 +142,8 @@ test('choice of the tile', () => {
   expect([4, 7, 14].map((size) => square(8, size, 5))).toEqual([2, 0, 2])
   expect(square(7, 28, 5)).toBe(0)
   expect(choice(5, 0, 64, 64, 56, 56)).toBe(0)
+  expect([2, 3, 4, 8, 16].map((size) => square(64, size, 4))).toEqual([0, 3, 3, 3, 3])
+  expect(square(7, 28, 4)).toBe(0)
 })
 
 describe.each(builds)('Winograd, %s build', (build) => {
@@ -149,12 +151,14 @@ describe.each(builds)('Winograd, %s build', (build) => {
   describe.each([
     [4, 3],
     [2, 3],
+    [3, 4],
     [2, 5],
   ])('F(%i, %i)', (m, r) => {
     // The error of a sum grows with the sum's size: bounds are fractions of the largest one.
     test.each(Object.entries(cases))('%s', (_, { pads, ...shape }) => {
-      // What a window of five reaches further is padding, one pixel more on each side.
-      const s = { ...shape, kernel: [r, r], pads: r === 3 ? pads : pads.map((pad) => pad + 1) } as Case
+      // What a window reaches further than one of three is padding: one pixel more at the end, then one at the beginning.
+      const more = pads.map((pad, i) => pad + (i < 2 ? Number(r === 5) : Number(r > 3)))
+      const s = { ...shape, kernel: [r, r], pads: more } as Case
       const [oh, ow] = convOutput(s)
       const x = randomF32(s.n * s.height * s.width * s.channels, 1)
       const w = randomF32(s.filters * s.channels * r * r, 2)

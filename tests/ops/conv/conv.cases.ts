@@ -15,7 +15,7 @@ function row(name: string, x: number[], w: number[], attributes: Attributes = {}
 }
 
 /**
- * Winograd's F(4×4, 3×3) (and F(2×2, 5×5), which has the same points) rounds in its transforms: its worst elements are off by 2.8e-5 of the largest one, those of a direct sum by 1.8e-6
+ * Winograd's F(4×4, 3×3) (and F(3×3, 4×4) and F(2×2, 5×5), which have the same points) rounds in its transforms: its worst elements are off by 2.8e-5 of the largest one, those of a direct sum by 1.8e-6
  * (Barabasz et al., "Error Analysis and Improving the Accuracy of Winograd Convolution for Deep Neural Networks", 2020).
  */
 function winograd(name: string, x: number[], w: number[], attributes: Attributes): Case {
@@ -29,6 +29,9 @@ export const convCases: readonly Case[] = [
   row('3x3 dilated', [1, 4, 15, 14], [9, 4, 3, 3], { dilations: [2, 3], pads: [2, 3, 2, 3] }),
   winograd('3x3, many channels', [1, 64, 14, 14], [64, 64, 3, 3], { pads: [1, 1, 1, 1] }),
   winograd('3x3, tiles that stick out', [2, 33, 13, 10], [40, 33, 3, 3], { pads: [1, 0, 2, 1] }),
+  winograd('4x4, same size', [2, 16, 16, 16], [32, 16, 4, 4], { auto_pad: 'SAME_UPPER' }),
+  winograd('4x4, tiles that stick out', [2, 25, 14, 10], [26, 25, 4, 4], { pads: [2, 0, 3, 1] }),
+  winograd('2 groups, 4x4', [1, 50, 12, 14], [52, 25, 4, 4], { group: 2, pads: [1, 1, 2, 2] }),
   winograd('5x5, many channels', [1, 24, 12, 10], [32, 24, 5, 5], { pads: [2, 2, 2, 2] }),
   winograd('5x5, tiles that stick out', [2, 25, 13, 8], [26, 25, 5, 5], { pads: [2, 0, 4, 1] }),
   row('3x3, 21 to 10 channels, 7x7', [1, 21, 7, 7], [10, 21, 3, 3], { pads: [1, 1, 1, 1] }),
