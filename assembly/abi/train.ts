@@ -15,9 +15,9 @@ export {
 } from "../elementwise/accumulate";
 export { grid_sample_gradient_f32, grid_sample_gradient_scratch_size } from "../image/grid-sample-gradient";
 export {
-  layer_norm_gradient_f32, lrn_gradient_f32, lrn_gradient_scratch_size, norm_apply_f32, norm_coefficients_f32,
-  norm_statistics_f32, norm_sums_f32,
+  layer_norm_gradient_f32, norm_apply_f32, norm_coefficients_f32, norm_statistics_f32, norm_sums_f32,
 } from "../norm/norm-gradient";
+export { lrn_gradient_f32, lrn_gradient_scratch_size } from "../norm/lrn-gradient";
 export { lion_f32, moments_f32 } from "../loss/moments";
 export { adagrad_f32, adam_f32, rmsprop_f32, scale_f32, sgd_f32, sum_squares_f32 } from "../loss/optimizer";
 export { gemm_tn_f32, gemm_tn_scratch_size } from "../matmul/gemm-tn";

@@ -4,7 +4,7 @@
 // an affine function of x and dy per batch entry and channel (batch normalisation is the case of one entry with as many
 // groups as channels). Layer and RMS normalisation work along rows.
 import { Plain, SquareOfDifference, sum_column, sum_columns, sum_of } from "../reduce/reduce";
-import { exp, load_some, log, madd, store_some, sum_lanes } from "../lib/simd";
+import { load_some, madd, store_some, sum_lanes } from "../lib/simd";
 
 /**
  * Mean and 1/√(variance + epsilon) of every group of channels of batch entries [begin, end), written for each of its
@@ -229,63 +229,4 @@ export function layer_norm_gradient_f32(
       s += 16;
     }
   }
-}
-
-/** Bytes of scratch for lrn_gradient_f32. */
-export function lrn_gradient_scratch_size(channels: i32, size: i32): i32 {
-  return (2 * channels + 2 * size + 12) * 4;
-}
-
-/**
- * The gradient of lrn_f32 by x for rows [begin, end): with t = bias + alpha/size·Σ x² over a window,
- * dxᵢ = dyᵢ·tᵢ^−beta − 2·alpha·beta/size·xᵢ·Σ dyⱼ·xⱼ·tⱼ^(−beta − 1) over the windows j that i lies in.
- */
-export function lrn_gradient_f32(
-  x: usize, dy: usize, dx: usize, channels: i32, size: i32, alpha: f32, beta: f32, bias: f32, begin: i32, end: i32,
-  scratch: usize,
-): void {
-  const bytes = <usize>channels << 2;
-  const before = <usize>((size - 1) >> 1) << 2;
-  const behind = (<usize>(size - 1) << 2) - before;
-  // Two rows with zeros for the channels that are not there: squares, and what is summed over windows the other way
-  // round.
-  const second = scratch + (<usize>(channels + size + 4) << 2);
-  memory.fill(scratch, 0, <usize>lrn_gradient_scratch_size(channels, size));
-  const scale = f32x4.splat(alpha / <f32>size);
-  const base = f32x4.splat(bias);
-  const exponent = f32x4.splat(-beta);
-  const factor = f32x4.splat(-2 * alpha * beta / <f32>size);
-  for (let r = begin; r < end; r++) {
-    const offset = <usize>r * bytes;
-    for (let c: i32 = 0; c < channels; c += 4) {
-      const v = load_some(x + offset + (<usize>c << 2), channels - c);
-      store_some(scratch + before + (<usize>c << 2), f32x4.mul(v, v), channels - c);
-    }
-    for (let c: i32 = 0; c < channels; c += 4) {
-      const lane = <usize>c << 2;
-      const t = madd(window_sum(scratch + lane, size), scale, base);
-      const power = f32x4.mul(load_some(dy + offset + lane, channels - c), exp(f32x4.mul(exponent, log(t))));
-      store_some(dx + offset + lane, power, channels - c);
-      store_some(
-        second + behind + lane, f32x4.div(f32x4.mul(power, load_some(x + offset + lane, channels - c)), t),
-        channels - c,
-      );
-    }
-    for (let c: i32 = 0; c < channels; c += 4) {
-      const lane = <usize>c << 2;
-      const v = f32x4.mul(factor, load_some(x + offset + lane, channels - c));
-      store_some(
-        dx + offset + lane, madd(v, window_sum(second + lane, size), load_some(dx + offset + lane, channels - c)),
-        channels - c,
-      );
-    }
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function window_sum(row: usize, size: i32): v128 {
-  let sum = v128.load(row);
-  for (let k: i32 = 1; k < size; k++) sum = f32x4.add(sum, v128.load(row + (<usize>k << 2)));
-  return sum;
 }

@@ -188,6 +188,18 @@ export const normCases: readonly Case[] = [
     attributes: { size: 99, alpha: 9 },
     reference: lrn,
   },
+  ...[
+    { channels: 16, beta: 0.75 },
+    { channels: 16, beta: 0.5 },
+    { channels: 33, beta: 0.75 },
+    { channels: 14, beta: 1.25 },
+  ].map(({ channels, beta }): Case => ({
+    name: `${channels} channels, beta ${beta}, size 11, more rows than are taken at a time`,
+    op: 'LRN',
+    inputs: [f32([1, channels, 3, 13], { low: -2, high: 2 })],
+    attributes: { size: 11, alpha: 1.1, beta },
+    reference: lrn,
+  })),
   { name: 'one channel', op: 'LRN', inputs: [f32([1, 1, 3, 3])], attributes: { size: 1, alpha: 1 }, reference: lrn },
   ...([1, 2] as const).flatMap((p): Case[] => [
     { name: `p ${p}`, op: 'LpNormalization', inputs: [f32([5, 19])], attributes: { p }, reference: normalizeBy(p) },
