@@ -26,7 +26,8 @@ function* convolutions(): Generator<Make> {
   for (const c of [3, 8, 16, 32, 128])
     for (const size of [4, 7, 14, 28, 56]) yield () => conv('3×3', { c, k: c, size, kernel: 3 })
   for (const c of [8, 16, 24, 48]) yield () => conv('5×5', { c, k: c, size: 27, kernel: 5 })
-  for (const c of [4, 8, 16, 24, 48]) for (const size of [5, 9, 17]) yield () => conv('4×4', { c, k: c, size, kernel: 4 })
+  for (const c of [4, 8, 16, 24, 48])
+    for (const size of [5, 9, 17]) yield () => conv('4×4', { c, k: c, size, kernel: 4 })
   // Hardly any pixels.
   for (const size of [1, 2, 3, 4]) {
     yield () => conv('few pixels', { c: 256, k: 256, size, kernel: 1 })
