@@ -4,7 +4,12 @@ import type { KnipConfig } from 'knip'
 const config: KnipConfig = {
   workspaces: {
     '.': {
-      entry: ['src/{node,browser,train,own-ops,all-ops}.ts', 'scripts/*.ts', 'models/**/*.ts', 'tests/**/*.test.ts'],
+      entry: [
+        'src/{node,browser,train,own-ops,all-ops,generate}.ts',
+        'scripts/*.ts',
+        'models/**/*.ts',
+        'tests/**/*.test.ts',
+      ],
       project: ['*.{js,ts}', '{src,scripts,models,tests,bindings}/**/*.ts'],
       ignoreDependencies: [
         // Its compiler is run by the path of its file.

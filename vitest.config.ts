@@ -2,7 +2,12 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 
 /** What examples import is the source here; tests/docs runs them from the packed package. */
-const entries = { lanewise: 'node', 'lanewise/ops': 'own-ops', 'lanewise/train': 'train' }
+const entries = {
+  lanewise: 'node',
+  'lanewise/ops': 'own-ops',
+  'lanewise/generate': 'generate',
+  'lanewise/train': 'train',
+}
 
 export default defineConfig({
   resolve: {

@@ -27,18 +27,24 @@ const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string
       node: 'src/node.ts',
       'ops/all-node': 'src/all-ops.ts',
       'ops/index-node': 'src/own-ops.ts',
+      'generate/index-node': 'src/generate.ts',
       train: 'src/train.ts',
       'cli/main': 'src/cli/main.ts',
     },
   },
   {
     platform: 'browser',
-    entryPoints: { browser: 'src/browser.ts', 'ops/all': 'src/all-ops.ts', 'ops/index': 'src/own-ops.ts' },
+    entryPoints: {
+      browser: 'src/browser.ts',
+      'ops/all': 'src/all-ops.ts',
+      'ops/index': 'src/own-ops.ts',
+      'generate/index': 'src/generate.ts',
+    },
   },
 ]
 
 for (const name of existsSync('dist') ? readdirSync('dist') : []) {
-  if (/\.js(\.map)?$/.test(name) || name === 'cli' || name === 'ops') rmSync(join('dist', name), { recursive: true })
+  if (/\.js(\.map)?$/.test(name) || /^(cli|ops|generate)$/.test(name)) rmSync(join('dist', name), { recursive: true })
 }
 const bundled = new Set<string>()
 for (const { platform, entryPoints } of groups) {

@@ -57,9 +57,11 @@ export interface SessionOptions {
   /**
    * Inputs that the session keeps from one run to the next, each with the output that it becomes: hidden states of a stream, caches of keys and
    * values, e.g. `{ past_key: 'present_key', past_value: 'present_value' }`. See {@link InferenceSession.run}, and docs/states.md for how to export a
-   * cache that is written where it lies.
+   * cache that is written where it lies. A function is given the model's names: `pastToPresent` of "lanewise/generate" finds caches by them.
    */
-  states?: Readonly<Record<string, string>>
+  states?:
+    | Readonly<Record<string, string>>
+    | ((inputs: readonly string[], outputs: readonly string[]) => Readonly<Record<string, string>>)
   /** Sizes for symbolic dimensions, by name. */
   freeDimensionOverrides?: Readonly<Record<string, number>>
   /** `disabled` is `passes: false`. */
@@ -126,9 +128,11 @@ const isCount: Rule = [(value) => Number.isInteger(value) && (value as number) >
 const isList: Rule = [Array.isArray, 'an array']
 const isRecord: Rule = [(value) => typeof value === 'object' && !Array.isArray(value), 'an object']
 
-function recordOf(test: (value: unknown) => boolean, what: string): Rule {
+function recordOf(test: (value: unknown) => boolean, what: string, orFunction?: boolean): Rule {
   return [
-    (value) => typeof value === 'object' && !Array.isArray(value) && Object.values(value as object).every(test),
+    (value) =>
+      (orFunction && typeof value === 'function') ||
+      (typeof value === 'object' && !Array.isArray(value) && Object.values(value as object).every(test)),
     `an object of ${what}`,
   ]
 }
@@ -150,7 +154,7 @@ const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
   passes: [(value) => /boolean|object/.test(typeof value), 'true, false or an object of passes'],
   externalData: isList,
   allowHardLinks: isBoolean,
-  states: recordOf((value) => typeof value === 'string', 'output names by input names'),
+  states: recordOf((value) => typeof value === 'string', 'output names by input names', true),
   freeDimensionOverrides: recordOf((value) => Number.isInteger(value) && (value as number) >= 0, 'sizes by names'),
   graphOptimizationLevel: ['disabled', 'basic', 'extended', 'layout', 'all'],
   enableProfiling: isBoolean,

@@ -113,7 +113,9 @@ export class InferenceSession {
   private readonly values = new Map<string, Value>()
   private readonly constants: ConstantBytes
   private readonly weights: WeightStore
-  private readonly states: States | undefined
+  /** What it keeps from run to run: outputs by the inputs that they become (the option `states`). */
+  readonly states: Readonly<Record<string, string>>
+  private readonly kept: States | undefined
   private readonly programs = new Lru<Promise<Program>>(
     FETCH_SETS,
     (program) => void program.then((dropped) => this.drop(dropped), nothing),
@@ -142,8 +144,9 @@ export class InferenceSession {
     for (const node of graph.nodes)
       for (const value of [...node.inputs, ...node.outputs]) if (value) this.values.set(value.name, value)
     for (const value of graph.outputs) this.values.set(value.name, value)
-    const pairs = statePairs(graph, options.states)
-    this.states = pairs && new States(context, pairs)
+    const { states } = options
+    this.states = (typeof states === 'function' ? states(this.inputNames, this.outputNames) : states) ?? {}
+    this.kept = states && new States(context, statePairs(graph, this.states))
     this.seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : undefined))
     this.profiling = options.profile ?? options.enableProfiling ?? false
   }
@@ -196,7 +199,7 @@ export class InferenceSession {
       weights: this.weights.bytes,
       arena: programs.reduce((sum, program) => sum + program.arenaBytes, 0),
       scratch: programs.reduce((most, program) => Math.max(most, program.scratchBytes), 0),
-      states: this.states?.bytes ?? 0,
+      states: this.kept?.bytes ?? 0,
       peak: this.context.peak,
     }
   }
@@ -252,7 +255,7 @@ export class InferenceSession {
   release(): Promise<void> {
     this.released ??= (this.queue ?? Promise.resolve()).then(() => {
       for (const program of this.ready) this.drop(program)
-      this.states?.dispose()
+      this.kept?.dispose()
       this.weights.dispose()
       this.context.dispose()
     })
@@ -346,20 +349,20 @@ export class InferenceSession {
       }
     }
     const graph = await optimize(this.graph, outputs, passes, { evaluate, fast: planOptions.fast })
-    const program = new Program(graph, context, weights, planOptions, this.states)
+    const program = new Program(graph, context, weights, planOptions, this.kept)
     this.ready.add(program)
     return program
   }
 
   /** What is fetched where nothing is said about it. */
   private get standard(): readonly Value[] {
-    const kept = this.states?.outputs
+    const kept = this.kept?.outputs
     return kept ? this.graph.outputs.filter((value) => !kept.includes(value)) : this.graph.outputs
   }
 
   /** Everything that has to be computed where these values are fetched. */
   private wanted(fetched: readonly Value[]): readonly Value[] {
-    return this.states ? [...new Set([...fetched, ...this.states.outputs])] : fetched
+    return this.kept ? [...new Set([...fetched, ...this.kept.outputs])] : fetched
   }
 
   /** Puts the states that are given where they are kept. Returns the other inputs. */
@@ -397,7 +400,7 @@ export class InferenceSession {
     if (options.signal) throwIfAborted(options.signal)
     // Nothing waits from here until the inputs have been read.
     inputs = new Map(Array.from(inputs, ([value, host]) => [value, settle(value.name, host)]))
-    if (this.states) inputs = this.acceptStates(inputs, this.states)
+    if (this.kept) inputs = this.acceptStates(inputs, this.kept)
     const into = new Map<Value, HostTensor>()
     for (const [value, tensor] of fetches) {
       if (!tensor) continue
@@ -408,7 +411,7 @@ export class InferenceSession {
       signal: options.signal,
       profile,
       into,
-      fetched: this.states && fetches,
+      fetched: this.kept && fetches,
       borrowed: true,
     })
     if (profile) this.times = profileEntries(times)
@@ -468,7 +471,7 @@ export class InferenceSession {
 
   private accept(feeds: Feeds): Map<Value, HostValue> {
     return acceptFeeds(this.graph.inputs, feeds, {
-      optional: (value) => this.states?.has(value) ?? false,
+      optional: (value) => this.kept?.has(value) ?? false,
       ignoreOthers: this.options.extraFeeds === 'ignore',
     })
   }

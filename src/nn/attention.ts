@@ -9,6 +9,7 @@ import { Shape } from '../ops/movement/constant.js'
 import { Expand } from '../ops/movement/expand.js'
 import { And } from '../ops/elementwise/logic.js'
 import { Not } from '../ops/elementwise/unary.js'
+import type { AttentionCache } from './attention-cache.js'
 import * as F from './functional.js'
 import { xavierUniform, zeros } from './init.js'
 import { Linear } from './linear.js'
@@ -30,6 +31,11 @@ export interface AttentionMasks {
   readonly keyPaddingMask?: Variable
   /** Whether a query sees keys up to its own place only. */
   readonly isCausal?: boolean
+  /**
+   * What is remembered of the positions before. A layer that attends to its own sequence (key is query) appends the new ones, and masks are over all keys, those
+   * before first; one that attends to another remembers what it has made of that.
+   */
+  readonly cache?: AttentionCache
 }
 
 /** Sizes of a {@link MultiheadAttention}, and what it drops. */
@@ -113,12 +119,25 @@ export class MultiheadAttention extends Module {
     query: Variable,
     key: Variable = query,
     value: Variable = key,
-    { attnMask, keyPaddingMask, isCausal = false }: AttentionMasks = {},
+    { attnMask, keyPaddingMask, isCausal = false, cache }: AttentionMasks = {},
   ): Variable {
-    const same = query === key && key === value
-    const [q, k, v] = this.projections(...this.batchesFirst(query, key, value), same)
-    const mask = this.mask(attnMask, keyPaddingMask, q)
+    const own = query === key
     const dropping = this.training && this.p > 0
+    if (cache && dropping)
+      throw new LanewiseError('E_STATE', 'a cache is for a model that does not drop: eval() it').at(
+        'Attention',
+        this.device.place,
+      )
+    const [q, k, v] = this.projections(
+      ...this.batchesFirst(query, key, value),
+      own && key === value,
+      own ? undefined : cache,
+    )
+    const mask = this.mask(attnMask, keyPaddingMask, q)
+    if (cache && own) {
+      const heads = this.numHeads
+      return this.projected(cache.attend(this, { q, k, v, mask, heads, causal: isCausal }))
+    }
     const attributes = isCausal ? this.causal : this.heads
     const attended = apply(
       this.device,
@@ -126,6 +145,10 @@ export class MultiheadAttention extends Module {
       [q, k, v, mask],
       dropping ? attributes.dropping : attributes.plain,
     )[0]
+    return this.projected(attended)
+  }
+
+  private projected(attended: Variable): Variable {
     const result = this.out_proj.call(attended)
     return this.batchFirst ? result : F.transpose(result, [1, 0, 2])
   }
@@ -142,7 +165,7 @@ export class MultiheadAttention extends Module {
     }) as [Variable, Variable, Variable]
   }
 
-  private projections(q: Variable, k: Variable, v: Variable, same: boolean): Variable[] {
+  private projections(q: Variable, k: Variable, v: Variable, same: boolean, cache?: AttentionCache): Variable[] {
     const { embedDim: e, valueDim, in_proj_weight: all, in_proj_bias: bias } = this
     // All three of the same vectors are one product.
     if (all && same) return F.split(F.linear(q, all, bias), [e, e, e], 2)
@@ -150,7 +173,9 @@ export class MultiheadAttention extends Module {
       ? F.split(all, [e, e, e], 0)
       : [this.q_proj_weight, this.k_proj_weight, this.v_proj_weight].map((weight) => present(weight, 'weight'))
     const biases = bias && F.split(bias, [e, e, valueDim], 0)
-    return [q, k, v].map((x, i) => F.linear(x, weights[i], biases?.[i]))
+    const of = (x: Variable, i: number) => F.linear(x, weights[i], biases?.[i])
+    if (cache) return [of(q, 0), ...cache.remember(this, () => [of(k, 1), of(v, 2)])]
+    return [q, k, v].map(of)
   }
 
   /** ONNX's mask: true where a query may look, or what is added. */

@@ -6,6 +6,7 @@ import { cos, exp, log, sin } from '../core/scalar-functions.js'
 import { Shape } from '../ops/movement/constant.js'
 import { Slice } from '../ops/movement/slice.js'
 import { hostFrom } from '../core/host.js'
+import { AttentionCache, positionsOf } from './attention-cache.js'
 import { MultiheadAttention, type AttentionMasks } from './attention.js'
 import * as F from './functional.js'
 import { normal, type Initializer } from './init.js'
@@ -100,11 +101,11 @@ export class TransformerDecoderLayer extends TransformerLayer {
     this.dropout3 = new Dropout(dropout, { device })
   }
 
-  /** @param memory - the encoder's output. */
+  /** @param memory - the encoder's output. @param masks - its cache keeps what is made of the memory, too. */
   forward(tgt: Variable, memory: Variable, masks: AttentionMasks = {}, memoryMasks: AttentionMasks = {}): Variable {
     const own = this.residual(tgt, this.norm1, this.dropout1, (x) => this.self_attn.call(x, x, x, masks))
     const attended = this.residual(own, this.norm2, this.dropout2, (x) =>
-      this.multihead_attn.call(x, memory, memory, memoryMasks),
+      this.multihead_attn.call(x, memory, memory, { cache: masks.cache, ...memoryMasks }),
     )
     return this.residual(attended, this.norm3, this.dropout3, (x) => this.feedForward(x))
   }
@@ -183,15 +184,28 @@ export class PositionalEncoding extends Module {
     this.batchFirst = batchFirst
   }
 
-  /** @param x - [length, batch, dModel], with `batchFirst` [batch, length, dModel]. @throws LanewiseError `E_SHAPE` beyond `maxLength`. */
-  forward(x: Variable): Variable {
+  /**
+   * @param x - [length, batch, dModel], with `batchFirst` [batch, length, dModel].
+   * @param offset - where the sequence begins: a number, an int64 tensor [] or [batch], the places themselves as int64 [batch, length], or the cache that holds
+   *   what is before it.
+   * @throws LanewiseError `E_SHAPE` beyond `maxLength`; `E_VALUE` for a place that is not known.
+   */
+  forward(x: Variable, offset: number | Variable | AttentionCache = 0): Variable {
     const { device, pe } = this
     const axis = this.batchFirst ? 1 : 0
-    if (x.shape[axis] > pe.shape[0])
+    const from = offset instanceof AttentionCache ? offset.offset : offset
+    const begin = typeof from === 'number' ? from : 0
+    if (!(Number.isInteger(begin) && begin >= 0))
+      throw new LanewiseError('E_VALUE', `a sequence cannot begin at ${begin}`)
+    if (begin + x.shape[axis] > pe.shape[0])
       throw new LanewiseError(
         'E_SHAPE',
-        `a sequence of ${x.shape[axis]} is longer than the ${pe.shape[0]} places that are known`,
+        `a sequence of ${begin + x.shape[axis]} is longer than the ${pe.shape[0]} places that are known`,
       )
+    if (from !== 0) {
+      const rows = F.embedding(positionsOf(x, from, axis), pe)
+      return this.drop.call(F.add(x, this.batchFirst ? rows : F.transpose(rows, [1, 0, 2])))
+    }
     const index = (value: number) => device.constant(hostFrom('int64', [1], [value]))
     // The length is asked of the tensor so that it stays free in an exported graph.
     const [length] = apply(device, Shape, [x], lengthOf[axis])

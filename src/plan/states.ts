@@ -161,11 +161,7 @@ function checkState({ declared, name }: Value, next: DeclaredType | undefined): 
  *
  * @throws LanewiseError `E_VALUE` for a name that the model does not have, `E_TENSOR` if the two differ in type.
  */
-export function statePairs(
-  graph: Graph,
-  states: Readonly<Record<string, string>> | undefined,
-): Map<Value, Value> | undefined {
-  if (states === undefined) return undefined
+export function statePairs(graph: Graph, states: Readonly<Record<string, string>>): Map<Value, Value> {
   const find = (values: readonly Value[], name: unknown, what: string): Value => {
     const value = values.find((candidate) => candidate.name === name)
     if (!value) throw new LanewiseError('E_VALUE', `states: the model has no ${what} "${String(name)}"`)

@@ -4,7 +4,7 @@ import { LanewiseError } from '../core/errors.js'
 import { evaluating, type Module } from '../nn/module.js'
 import { Tensor } from '../api/tensor.js'
 import type { Metric } from './metrics.js'
-import { Pace } from './pace.js'
+import { Pace } from '../core/pace.js'
 import {
   argmaxRows,
   checkTask,

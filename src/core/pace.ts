@@ -1,3 +1,5 @@
+import { LanewiseError } from './errors.js'
+
 /** How long JavaScript may be kept from everything else, in milliseconds: signals and timers get their turn then. */
 const PATIENCE = 25
 
@@ -13,4 +15,9 @@ export class Pace {
     )
     this.last = performance.now()
   }
+}
+
+/** @throws LanewiseError `E_STATE` if the signal has fired. @internal */
+export function throwIfAborted(signal: AbortSignal, what: string): void {
+  if (signal.aborted) throw new LanewiseError('E_STATE', `${what} was aborted`, { cause: signal.reason as unknown })
 }

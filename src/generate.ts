@@ -1,0 +1,7 @@
+/**
+ * Text by models: `import { generate, pastToPresent } from 'lanewise/generate'`.
+ *
+ * @module lanewise/generate
+ * @packageDocumentation
+ */
+export * from './generate/index.js'

@@ -1,0 +1,147 @@
+import { LanewiseError } from '../core/errors.js'
+import { checkNumber, checkOptions } from '../core/options.js'
+import { Pace } from '../core/pace.js'
+import { exp } from '../core/scalar-functions.js'
+import { Continuation, type ContinuationOptions, type GenerationSession } from './continuation.js'
+import { alternatives, logSumExp, Sampler, type Alternative, type SamplingOptions } from './sampling.js'
+
+/** A token that was chosen. */
+export interface GeneratedToken {
+  readonly token: number
+  /** How many were generated before it. */
+  readonly index: number
+  /** How likely it was, by the scores after `adjust` and `repetitionPenalty`; 0 … 1. */
+  readonly probability: number
+  /** What else could have followed, the likeliest first, the chosen one among them. Ask before the next token is made. */
+  alternatives(count: number): Alternative[]
+}
+
+/** Where a text ends. */
+export interface StopOptions {
+  /** The most tokens that are generated; without it, as many as the model's cache has room for. */
+  readonly maxTokens?: number
+  /** A token that ends the text and is no part of it, several, or a function that says of what was generated whether that is all. */
+  readonly stop?: number | readonly number[] | ((generated: readonly number[]) => boolean)
+}
+
+/** What {@link generate} takes. */
+export interface GenerateOptions extends ContinuationOptions, SamplingOptions, StopOptions {
+  /** Is told of every token, before the iterator gives it. */
+  readonly onToken?: (token: GeneratedToken) => void
+}
+
+/** Why a text ended: by `stop`, or because `maxTokens` or the room was reached. */
+export type GenerationEnd = 'stop' | 'length'
+
+const continuationOptions = ['feeds', 'input', 'output', 'states', 'signal'] as const
+const stopOptions = ['maxTokens', 'stop'] as const
+const samplingOptions = ['temperature', 'topK', 'topP', 'repetitionPenalty', 'seed', 'adjust'] as const
+
+/** Names of options. @internal */
+export const knownOptions = { continuation: continuationOptions, stop: stopOptions, sampling: samplingOptions }
+
+/**
+ * Continues a text, token by token: greedily, or drawing from what is likely. The model may keep its cache in the session (`states`, docs/states.md), take and
+ * give it (`past_key_values.N.key`, `present.N.key`), have recurrent states (`states`), or remember nothing and be shown the whole text again each time.
+ *
+ * @param tokens - the text so far; at least one token.
+ * @returns the tokens, as they are made; at the end, why it ended. Between tokens, events get their turn at least every 50 ms.
+ * @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, a text that does not fit the model's room, scores that are not finite;
+ *   `E_STATE` when the signal fires.
+ *
+ * @example
+ * const session = await InferenceSession.create('lm.onnx', { states: pastToPresent })
+ * for await (const token of generate(session, tokenizer.encode('It was'), { maxTokens: 50, temperature: 0.8, topP: 0.9, seed: 1 }))
+ *   process.stdout.write(tokenizer.decode([token]))
+ */
+export async function* generate(
+  session: GenerationSession,
+  tokens: ArrayLike<number>,
+  options: GenerateOptions = {},
+): AsyncGenerator<number, GenerationEnd, void> {
+  checkOptions('generate', options, [...continuationOptions, ...stopOptions, ...samplingOptions, 'onToken'])
+  const text = checkedText(tokens)
+  const sampler = new Sampler(options)
+  const ending = new Ending(options)
+  const model = new Continuation(session, options)
+  const most = ending.limit(text.length, model.room)
+  const pace = new Pace()
+  const generated: number[] = []
+  if (most === 0) return 'length'
+  let scores = await model.start(text)
+  for (;;) {
+    const chosen = sampler.choose(scores, text)
+    if (ending.isStop(chosen)) return 'stop'
+    text.push(chosen)
+    generated.push(chosen)
+    options.onToken?.(described(chosen, generated.length - 1, scores))
+    yield chosen
+    if (ending.isEnough(generated)) return 'stop'
+    if (generated.length >= most) return 'length'
+    await pace.turn()
+    ;[scores] = await model.next([chosen])
+  }
+}
+
+function described(token: number, index: number, scores: Float32Array): GeneratedToken {
+  return {
+    token,
+    index,
+    get probability() {
+      return exp(scores[token] - logSumExp(scores))
+    },
+    alternatives: (count) => alternatives(scores, count),
+  }
+}
+
+/** @throws LanewiseError `E_VALUE` for what is no list of tokens. @internal */
+export function checkedText(tokens: ArrayLike<number>): number[] {
+  const text = Array.from(tokens, Number)
+  if (text.length === 0)
+    throw new LanewiseError('E_VALUE', 'there is nothing to continue: begin with a token that opens a text')
+  const wrong = text.find((token) => !(Number.isInteger(token) && token >= 0))
+  if (wrong !== undefined) throw new LanewiseError('E_VALUE', `${wrong} is no token`)
+  return text
+}
+
+/** When it ends. @internal */
+export class Ending {
+  private readonly tokens: ReadonlySet<number>
+
+  constructor(private readonly options: StopOptions) {
+    const { maxTokens, stop } = options
+    if (maxTokens !== undefined) checkNumber('maxTokens', maxTokens, { least: 0, whole: true })
+    this.tokens = new Set(
+      typeof stop === 'function' || stop === undefined ? [] : typeof stop === 'number' ? [stop] : stop,
+    )
+    for (const token of this.tokens) checkNumber('stop', token, { least: 0, whole: true })
+  }
+
+  /** The most tokens to generate. The last one need not fit: nothing is asked after it. */
+  limit(given: number, room: number): number {
+    if (given > room)
+      throw new LanewiseError('E_VALUE', `a text of ${given} tokens does not fit the model's room of ${room}`, {
+        expected: `<= ${room}`,
+        actual: String(given),
+      })
+    const { maxTokens = Infinity, stop } = this.options
+    const most = Math.min(maxTokens, room - given + 1)
+    if (most === Infinity && stop === undefined)
+      throw new LanewiseError('E_VALUE', 'nothing would end the text: give maxTokens or stop')
+    return most
+  }
+
+  /** How many tokens end a text. */
+  get count(): number {
+    return this.tokens.size
+  }
+
+  isStop(token: number): boolean {
+    return this.tokens.has(token)
+  }
+
+  isEnough(generated: readonly number[]): boolean {
+    const { stop } = this.options
+    return typeof stop === 'function' && stop(generated)
+  }
+}

@@ -1,0 +1,15 @@
+/**
+ * Texts by a model, token by token: greedy, sampled, or by beam search.
+ *
+ * @packageDocumentation
+ */
+export { beamSearch, type BeamSearchOptions, type Hypothesis } from './beam-search.js'
+export { pastToPresent, type ContinuationOptions, type GenerationSession, type SessionTensor } from './continuation.js'
+export {
+  generate,
+  type GeneratedToken,
+  type GenerateOptions,
+  type GenerationEnd,
+  type StopOptions,
+} from './generate.js'
+export { type Alternative, type SamplingOptions } from './sampling.js'
