@@ -2,24 +2,35 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { LanewiseError } from '../core/errors.js'
-import type { Recipe } from '../train/recipe.js'
+import type { Layer } from '../nn/module.js'
+import type { PictureRecipe, Recipe, TaskRecipe } from '../train/recipe.js'
 import { bytesText } from '../core/table.js'
+import { metricText } from '../train/progress.js'
 import { numberFlag, textFlag, UsageError, type Command } from './command.js'
 
 export const train: Command = {
   name: 'train',
-  summary: 'trains a classifier of pictures by a recipe and writes model, report, metrics and checkpoints',
+  summary: 'trains a model by a recipe and writes it with report, metrics and checkpoints',
   usage: 'RECIPE [options]',
   flags: {
     data: {
       type: 'string',
       value: 'FOLDER|URL',
-      help: 'where the IDX files are (default data/NAME; MNIST that is not there is drawn)',
+      help: 'where the data are (default: what the recipe says; MNIST that is not there is drawn)',
     },
     to: { type: 'string', value: 'FOLDER', help: 'where the run is kept (default runs/RECIPE)' },
     resume: { type: 'boolean', help: 'go on from the newest checkpoint in that folder' },
     epochs: { type: 'string', value: 'N', help: 'passes over the data (default: what the recipe says)' },
-    target: { type: 'string', value: 'SHARE', help: 'stop as soon as this share of the test part is right, e.g. 0.98' },
+    target: {
+      type: 'string',
+      value: 'SHARE',
+      help: 'stop as soon as the measure of the validation is this good, e.g. 0.98',
+    },
+    steps: { type: 'string', value: 'N', help: 'stop after so many steps in all' },
+    quickest: {
+      type: 'boolean',
+      help: 'whatever build of the kernels is quickest here: results then differ between kinds of processors',
+    },
     summary: { type: 'boolean', help: 'show the layers and stop' },
   },
 
@@ -31,8 +42,7 @@ export const train: Command = {
     const [name] = positionals
     const recipe = await recipeOf(name, flags.summary === true)
     if (flags.summary === true) {
-      const { summary } = await import('../nn/summary.js')
-      print(summary(recipe.model(), [1, 28, 28]))
+      for (const line of await summaryOf(recipe, textFlag(flags, 'data'))) print(line)
       return
     }
     const { runRecipe } = await import('../train/recipe-run.js')
@@ -44,30 +54,47 @@ export const train: Command = {
       resume: flags.resume === true,
       epochs: numberFlag(flags, 'epochs', { least: 1, whole: true }),
       target: numberFlag(flags, 'target', { least: 0 }),
+      maxSteps: numberFlag(flags, 'steps', { least: 1, whole: true }),
+      quickest: flags.quickest === true,
       progress: process.stderr,
     })
-    const { evaluation, source, modelFile, modelBytes, reportFile, noReport, steps, stopped, seconds } = run
-    const { accuracy = 0, examples } = evaluation
-    print(
-      `${source}: ${(100 * accuracy).toFixed(2)} % of ${examples} test pictures right after ${steps} steps (${stopped}), ${seconds.toFixed(0)} s`,
-    )
+    const { evaluation, measured, source, files, reportFile, noReport, steps, stopped, seconds } = run
+    const { accuracy, examples, loss } = evaluation ?? {}
+    const found = measured
+      ? `${measured.name} ${metricText(measured.name, measured.value)} on ${examples} examples`
+      : 'done'
+    print(`${source}: ${found} after ${steps} steps (${stopped}), ${seconds.toFixed(0)} s`)
     // As shells say it: 128 and the number of the signal.
     if (stopped === 'interrupted') process.exitCode = run.signal === 'SIGTERM' ? 143 : 130
-    print(`${modelFile}  ${bytesText(modelBytes)}\n${reportFile ?? `no report: ${noReport}`}`)
+    for (const { path, bytes } of files) print(`${path}  ${bytesText(bytes)}`)
+    print(reportFile ?? `no report: ${noReport}`)
     result({
       recipe: name,
       source,
       steps,
       stopped,
       accuracy,
-      loss: evaluation.loss,
+      loss,
       examples,
-      model: modelFile,
-      modelBytes,
+      ...(measured && { [measured.name]: measured.value }),
+      ...evaluation?.metrics,
+      model: files[0].path,
+      modelBytes: files[0].bytes,
+      files: files.map(({ path }) => path),
       report: reportFile,
       seconds,
     })
   },
+}
+
+/** Layers of the recipe's model. @throws LanewiseError `E_VALUE` if the recipe does not say what they are applied to. */
+async function summaryOf(recipe: Recipe, from: string | undefined): Promise<string[]> {
+  const { summary } = await import('../nn/summary.js')
+  if (typeof recipe.data !== 'function') return summary((recipe as PictureRecipe).model(), [1, 28, 28]).split('\n')
+  const { inputShape, seed, batchSize, epochs, data, model } = recipe as TaskRecipe
+  if (!inputShape) throw new LanewiseError('E_VALUE', `"${recipe.title}" has no "inputShape" to apply its layers to`)
+  const network = await model(await data({ from, seed, batchSize, epochs }))
+  return summary(network as Layer, inputShape).split('\n')
 }
 
 /** The recipe that a module exports: by its path, or by its name in models/. */

@@ -47,8 +47,8 @@ export interface FitOptions extends Partial<Task> {
   readonly evaluateEvery?: number
   /** Measured in every validation, besides loss and accuracy. */
   readonly metrics?: Readonly<Record<string, Metric>>
-  /** The run is over as soon as a measure of the validation reaches this: an accuracy at least, a loss at most. */
-  readonly target?: { readonly accuracy?: number; readonly loss?: number }
+  /** The run is over as soon as these measures of the validation are reached: accuracies and metrics at least (at most where less is better), losses at most. */
+  readonly target?: Readonly<Record<string, number | undefined>>
   /** The run is over when the validation no longer gets better. */
   readonly earlyStopping?: EarlyStopping
   /** The model ends with the weights of the best validation; with a folder they are also in `best.safetensors`. */

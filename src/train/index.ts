@@ -30,7 +30,7 @@ export { CheckpointStore, type Checkpoint, type CheckpointOptions } from './chec
 export { MetricsLog, readMetrics, type MetricsRecord } from './metrics-log.js'
 export { metricText, ProgressBar, timeText, type ProgressOptions, type ProgressStream } from './progress.js'
 export { htmlReport, type SamplePrediction, type TrainingReport } from './report.js'
-export type { Recipe } from './recipe.js'
+export type { PictureRecipe, Recipe, RecipeContext, RecipeFit, TaskData, TaskRecipe } from './recipe.js'
 export type { EpochReport, FitOptions, FitResult, StepReport } from './fit-options.js'
 export { fit, Trainer } from './trainer.js'
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './safetensors.js'

@@ -4,7 +4,7 @@ import { randomSplit, type Dataset } from '../data/dataset.js'
 import { generateDigits } from '../data/digits.js'
 import { loadMnistPart, mnistSets, type MnistName } from '../data/mnist.js'
 import { LanewiseError } from '../core/errors.js'
-import type { Recipe } from './recipe.js'
+import type { PictureRecipe } from './recipe.js'
 
 /** Pictures to test a classifier with, and where they came from. */
 export interface TestPictures {
@@ -23,7 +23,7 @@ export interface PictureOptions {
   /** A folder or URL; else `data/NAME`, `$LANEWISE_SHARED/data/NAME` or `../shared/data/NAME`. */
   readonly from?: string
   /** Shares of the test files for training and for testing, of sets that have no others. */
-  readonly split?: Recipe['split']
+  readonly split?: PictureRecipe['split']
   readonly seed?: number
 }
 

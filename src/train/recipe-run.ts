@@ -1,28 +1,19 @@
 import { join } from 'node:path'
 import { Device } from '../autograd/device.js'
-import type { Variable } from '../autograd/variable.js'
-import { augment } from '../data/augment.js'
-import type { Dataset } from '../data/dataset.js'
 import { DataLoader } from '../data/loader.js'
-import { LanewiseError, present } from '../core/errors.js'
-import { compressWeights } from '../nn/compress.js'
-import { toGraph } from '../nn/export.js'
-import * as F from '../nn/functional.js'
-import { Module, type Layer } from '../nn/module.js'
-import { exportModel } from '../onnx/export.js'
+import { LanewiseError } from '../core/errors.js'
 import { Schedule } from '../optim/schedules.js'
 import { writeAtomically } from '../platform/node-files.js'
-import { evaluate, type Evaluation } from './evaluate.js'
-import { pictureData } from './picture-data.js'
-import type { ProgressStream } from './progress.js'
-import { checkRecipe, type Recipe } from './recipe.js'
-import { htmlReport, type SamplePrediction, type TrainingReport } from './report.js'
+import { evaluate, measuresOf, type Evaluation } from './evaluate.js'
+import { taskOfPictures } from './picture-recipe.js'
+import { metricText, type ProgressStream } from './progress.js'
+import { checkRecipe, isTaskRecipe, type Recipe, type TaskRecipe } from './recipe.js'
+import { htmlReport, type TrainingReport } from './report.js'
+import { encodeSafetensors } from './safetensors.js'
 import type { FitResult } from './fit-options.js'
 import { fit } from './trainer.js'
 
-/** Pictures measured at a time. */
-const EVALUATION_BATCH = 500
-
+/** Where and how a recipe is run. */
 export interface RecipeOptions {
   /** Where the run is kept. */
   readonly folder: string
@@ -30,73 +21,88 @@ export interface RecipeOptions {
   readonly data?: string
   readonly resume?: boolean
   readonly epochs?: number
-  /** End as soon as this share of the test part is right. */
+  /** End as soon as the recipe's measure of the validation is this good. */
   readonly target?: number
   readonly progress?: ProgressStream
   readonly checkpointEvery?: number
+  /** Stop after so many steps in all. */
+  readonly maxSteps?: number
+  /** Whatever build of the kernels is quickest here: results then differ between kinds of processors. */
+  readonly quickest?: boolean
 }
 
+/** What a run came to, and the files that it wrote. */
 export interface RecipeResult extends FitResult {
   readonly source: string
-  /** On the test part. */
-  readonly evaluation: Evaluation
-  readonly modelFile: string
-  readonly modelBytes: number
+  /** Of the validation; undefined for a recipe without. */
+  readonly evaluation: Evaluation | undefined
+  /** The recipe's measure of it. */
+  readonly measured: { readonly name: string; readonly value: number } | undefined
+  /** The model first; the weights last. */
+  readonly files: readonly { readonly path: string; readonly bytes: number }[]
   readonly reportFile: string | undefined
   /** Why there is no report. */
   readonly noReport: string | undefined
   readonly seconds: number
 }
 
+/** The weights of a finished run, beside what the recipe writes. */
+const WEIGHTS_FILE = 'weights.safetensors'
+
 /**
- * Trains what a recipe says and writes model (ONNX), report, metrics and checkpoints into a folder. The kernels are those of the `simd` build, whose
- * results are the same bits on every machine.
+ * Trains what a recipe says and writes model, weights, report, metrics and checkpoints into a folder. The kernels are those of the `simd` build, whose
+ * results are the same bits on every machine, unless the quickest are asked for.
  *
- * @throws LanewiseError as {@link fit} and {@link pictureData}.
+ * @throws LanewiseError as {@link fit} and what the recipe does; `E_VALUE` if the recipe's measure is not measured.
  */
-export async function runRecipe(recipe: Recipe, options: RecipeOptions): Promise<RecipeResult> {
-  checkRecipe(recipe)
-  const { folder, resume, progress, epochs = recipe.epochs, target, checkpointEvery = 200 } = options
+export async function runRecipe(given: Recipe, options: RecipeOptions): Promise<RecipeResult> {
+  checkRecipe(given)
+  const recipe = isTaskRecipe(given) ? given : (taskOfPictures(given) as TaskRecipe)
+  const { folder, resume, progress, epochs = recipe.epochs, target, checkpointEvery = 200, quickest } = options
   const began = performance.now()
-  const { train, test, classes, source } = await pictureData(recipe.data, {
-    from: options.data,
-    split: recipe.split,
-    seed: recipe.seed,
-  })
-  const device = await Device.create({ deterministic: true, seed: recipe.seed })
+  const { seed, batchSize, measure = 'accuracy', metrics = {} } = recipe
+  const device = await Device.create({ deterministic: quickest !== true, seed })
   Device.current = device
   try {
-    const model = recipe.model()
+    const data = await recipe.data({ from: options.data, seed, batchSize, epochs })
+    const model = await recipe.model(data)
     const optimizer = recipe.optimizer(model)
-    const { batchSize, seed } = recipe
-    const transform = recipe.augment && augment('image', ...recipe.augment)
-    const loader = new DataLoader(train, { batchSize, shuffle: true, seed, transform, dropLast: true })
-    const factor = recipe.schedule?.(epochs * present(loader.batches, 'batches'))
-    const schedule = factor && new Schedule(optimizer, factor)
-    const validation = new DataLoader(test, { batchSize: EVALUATION_BATCH })
-    const run = await fit(model, loader, {
+    const maxSteps = options.maxSteps ?? recipe.fit?.maxSteps
+    const factor = recipe.schedule?.(Math.min(maxSteps ?? Infinity, epochs * batchesOf(recipe, data)))
+    const run = await fit(model, data.train, {
+      ...recipe.fit,
+      ...recipe.task,
       optimizer,
-      schedule,
+      schedule: factor && new Schedule(optimizer, factor),
       epochs,
-      validation,
-      target: target === undefined ? undefined : { accuracy: target },
+      maxSteps,
+      validation: data.validation,
+      metrics,
+      target: target === undefined ? undefined : { [measure]: target },
       folder,
       resume,
       checkpointEvery,
       progress,
       stopOnSignals: true,
     })
-    const evaluation = run.validation ?? (await evaluate(model, validation))
-    const bytes = exportClassifier(model, recipe, classes)
-    const modelFile = join(folder, 'model.onnx')
-    writeAtomically(modelFile, [bytes])
+    const evaluation =
+      run.validation ?? (data.validation && (await evaluate(model, data.validation, { ...recipe.task, metrics })))
+    const measures = evaluation && measuresOf(evaluation)
+    const files: { path: string; bytes: number }[] = []
+    const write = (name: string, contents: Uint8Array | string) => {
+      const bytes = typeof contents === 'string' ? new TextEncoder().encode(contents) : contents
+      const path = join(folder, name)
+      writeAtomically(path, [bytes])
+      files.push({ path, bytes: bytes.length })
+    }
+    for (const [name, contents] of Object.entries((await recipe.files?.(model, data)) ?? {})) write(name, contents)
+    write(WEIGHTS_FILE, encodeSafetensors(model.stateDict()))
     const reportFile = join(folder, 'report.html')
-    const { accuracy = 0, loss, confusion } = evaluation
     const report: TrainingReport = {
       title: recipe.title,
-      summary: `${(100 * accuracy).toFixed(2)} % of ${evaluation.examples} test pictures right, loss ${loss.toPrecision(4)}, after ${run.steps} steps.`,
+      summary: `${measures ? `${describe(measures)}, ` : ''}${evaluation ? `${evaluation.examples} examples, ` : ''}after ${run.steps} steps.`,
       settings: {
-        data: source,
+        data: data.source,
         seed,
         epochs,
         batchSize,
@@ -104,12 +110,12 @@ export async function runRecipe(recipe: Recipe, options: RecipeOptions): Promise
         lr: optimizer.groups[0].initialLr,
         build: device.build,
         parameters: model.parameters().reduce((sum, { size }) => sum + size, 0),
-        modelBytes: bytes.length,
+        modelBytes: files[0].bytes,
       },
       history: run.history,
-      classes,
-      confusion,
-      samples: await samplesOf(model, test, classes),
+      classes: data.classes,
+      confusion: data.classes && evaluation?.confusion,
+      samples: await recipe.samples?.(model, data),
     }
     let missing: string | undefined
     try {
@@ -121,10 +127,10 @@ export async function runRecipe(recipe: Recipe, options: RecipeOptions): Promise
     }
     return {
       ...run,
-      source,
+      source: data.source,
       evaluation,
-      modelFile,
-      modelBytes: bytes.length,
+      measured: measures && Object.hasOwn(measures, measure) ? { name: measure, value: measures[measure] } : undefined,
+      files,
       reportFile: missing === undefined ? reportFile : undefined,
       noReport: missing,
       seconds: (performance.now() - began) / 1000,
@@ -134,65 +140,16 @@ export async function runRecipe(recipe: Recipe, options: RecipeOptions): Promise
   }
 }
 
-/** Scores and probabilities: what an exported classifier computes. */
-class Classifier extends Module {
-  constructor(readonly network: Layer) {
-    super(network.device)
-  }
-
-  forward(image: Variable): Variable[] {
-    const scores = this.network.call(image)
-    return [scores, F.softmax(scores, 1)]
-  }
+/** @throws LanewiseError `E_VALUE` if nobody knows how many there are, and the schedule needs them. */
+function batchesOf({ title }: TaskRecipe, { train, batches }: Awaited<ReturnType<TaskRecipe['data']>>): number {
+  const count = batches ?? (train instanceof DataLoader ? train.batches : undefined)
+  if (count !== undefined) return count
+  throw new LanewiseError('E_VALUE', `${title}: its schedule needs the number of batches in an epoch: data() says it`)
 }
 
-/** An ONNX file with the input "image", the outputs "scores" and "probabilities", a free batch, and in its metadata the names of the classes and what it was trained on. */
-function exportClassifier(
-  model: Layer,
-  { title, data, split, seed, weights = 'float32' }: Pick<Recipe, 'title' | 'data' | 'split' | 'seed' | 'weights'>,
-  classes: readonly string[],
-): Uint8Array {
-  const graph = toGraph(new Classifier(model), [{ name: 'image', shape: [{ name: 'N', size: 2 }, 1, 28, 28] }], {
-    name: title,
-    outputs: ['scores', 'probabilities'],
-  })
-  return exportModel(compressWeights(graph, weights), {
-    metadata: {
-      title,
-      classes: JSON.stringify(classes),
-      data,
-      ...(split && { split: JSON.stringify(split) }),
-      seed: String(seed),
-    },
-  })
-}
-
-/** Pictures for the report: the first twenty of the test part and as many that are taken for something else. */
-async function samplesOf(model: Layer, test: Dataset, classes: readonly string[]): Promise<SamplePrediction[]> {
-  const right: SamplePrediction[] = []
-  const wrong: SamplePrediction[] = []
-  model.eval()
-  for (let start = 0; start < test.length && (right.length < 20 || wrong.length < 20); start += EVALUATION_BATCH) {
-    const indices = Array.from({ length: Math.min(EVALUATION_BATCH, test.length - start) }, (_, i) => start + i)
-    if (!test.batch) throw new LanewiseError('E_STATE', 'the test pictures come one by one')
-    const { image, label } = test.batch(indices)
-    const [probabilities] = new Classifier(model).predict(image).slice(1)
-    const scores = probabilities.data as Float32Array
-    const size = image.size / indices.length
-    indices.forEach((_, i) => {
-      const shares = [...scores.subarray(i * classes.length, (i + 1) * classes.length)]
-      const prediction = shares.indexOf(Math.max(...shares))
-      const truth = Number(label.data[i])
-      const list = prediction === truth ? right : wrong
-      if (list.length >= 20) return
-      const data = (image.data as Float32Array).slice(i * size, (i + 1) * size)
-      list.push({
-        image: { width: image.dims[3], height: image.dims[2], channels: 1, data },
-        label: classes[truth],
-        prediction: classes[prediction],
-        probabilities: shares,
-      })
-    })
-  }
-  return [...right, ...wrong]
+/** Measures in one line. */
+function describe(measures: Readonly<Record<string, number>>): string {
+  return Object.entries(measures)
+    .map(([name, value]) => `${name} ${metricText(name, value)}`)
+    .join(', ')
 }

@@ -1,14 +1,20 @@
 import type { Augmentation } from '../data/augment.js'
+import type { Fields } from '../data/dataset.js'
 import type { MnistName } from '../data/mnist.js'
 import { LanewiseError } from '../core/errors.js'
 import { checkNumber, checkOptions } from '../core/options.js'
 import { checkWeightFormat, type WeightFormat } from '../nn/compress.js'
-import type { Layer } from '../nn/module.js'
+import type { Layer, Module } from '../nn/module.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import type { Factor } from '../optim/schedules.js'
+import type { Batches } from './batches.js'
+import type { FitOptions } from './fit-options.js'
+import type { Metric } from './metrics.js'
+import type { SamplePrediction } from './report.js'
+import type { Task } from './task.js'
 
-/** All that decides a training of a classifier of grey pictures: what `lanewise train` reads from a module's default export. */
-export interface Recipe {
+/** A training of a classifier of grey pictures in one of the sets that are known by name. */
+export interface PictureRecipe {
   readonly title: string
   readonly data: MnistName
   /** Sizes of a training and a test part to draw from the test files, for sets that have no others. */
@@ -27,35 +33,131 @@ export interface Recipe {
   readonly weights?: WeightFormat
 }
 
-const functions = ['model', 'optimizer'] as const
-const optional = ['schedule'] as const
+/** What a recipe's data are made with. */
+export interface RecipeContext {
+  /** What `--data` says: a folder, a file, a URL. */
+  readonly from: string | undefined
+  readonly seed: number
+  readonly batchSize: number
+  /** Passes over the data that will be made. */
+  readonly epochs: number
+}
+
+/** Data of a run. */
+export interface TaskData {
+  readonly train: Batches
+  /** Batches in an epoch, for the schedule; a loader knows them itself. */
+  readonly batches?: number
+  /** Measured after each epoch and at the end. */
+  readonly validation?: AsyncIterable<Fields> | Iterable<Fields>
+  /** Where the data came from: one line. */
+  readonly source: string
+  /** Names of the classes, if there are such: shown with the confusion matrix. */
+  readonly classes?: readonly string[]
+}
+
+/** How the run is made beside optimiser and schedule. */
+export type RecipeFit = Pick<
+  FitOptions,
+  | 'accumulate'
+  | 'ema'
+  | 'swa'
+  | 'clipNorm'
+  | 'earlyStopping'
+  | 'keepBest'
+  | 'evaluateEvery'
+  | 'logEvery'
+  | 'maxSteps'
+  | 'onStep'
+  | 'onEpoch'
+>
+
+/**
+ * A training of anything: pictures of any size, captions, texts. The functions are called once, in the order data, model, optimizer.
+ *
+ * @example
+ * export default {
+ *   title: 'A line',
+ *   seed: 1,
+ *   epochs: 20,
+ *   batchSize: 16,
+ *   data: ({ seed, batchSize }) => ({ train: new DataLoader(points, { batchSize, shuffle: true, seed }), source: 'points' }),
+ *   model: () => new Linear(1, 1),
+ *   optimizer: (model) => new Adam(model.parameters()),
+ *   task: { label: undefined, loss: (y, { truth }) => mse(y as Variable, truth) },
+ *   files: (model) => ({ 'model.onnx': exportModel(toGraph(model, [{ name: 'x', shape: ['N', 1] }])) }),
+ * } satisfies TaskRecipe<Linear>
+ */
+export interface TaskRecipe<M extends Module = Module, D extends TaskData = TaskData> {
+  readonly title: string
+  /** Decides initial weights and masks; the data get it, too. */
+  readonly seed: number
+  readonly epochs: number
+  readonly batchSize: number
+  data(context: RecipeContext): D | Promise<D>
+  model(data: D): M | Promise<M>
+  optimizer(model: M): Optimizer
+  /** The learning rate's factor after so many steps, given their number in all. */
+  schedule?(steps: number): Factor
+  /** Output, loss, labels: by default scores of classes for the first field, and the right classes in the field "label". */
+  readonly task?: Partial<Task>
+  readonly metrics?: Readonly<Record<string, Metric>>
+  /** The measure of the validation that `--target` and a search mean, by its name; "accuracy" by default. */
+  readonly measure?: string
+  readonly fit?: RecipeFit
+  /** Shape of an example of the first input, for `--summary`. */
+  readonly inputShape?: readonly number[]
+  /** What the run writes at its end, by file names: the model first. The weights are always in `weights.safetensors`. */
+  files?(
+    model: M,
+    data: D,
+  ): Readonly<Record<string, Uint8Array | string>> | Promise<Readonly<Record<string, Uint8Array | string>>>
+  /** Examples that the report shows as pictures. */
+  samples?(model: M, data: D): readonly SamplePrediction[] | Promise<readonly SamplePrediction[]>
+}
+
+/** All that decides a training: what `lanewise train` reads from a module's default export. */
+export type Recipe = PictureRecipe | TaskRecipe
+
+/** Whether a recipe makes its data itself. @internal */
+export function isTaskRecipe(recipe: Recipe): recipe is TaskRecipe {
+  return typeof recipe.data === 'function'
+}
+
+const shared = ['title', 'data', 'seed', 'epochs', 'batchSize', 'model', 'optimizer', 'schedule']
+const ofPictures = ['split', 'augment', 'weights']
+const ofTasks = ['task', 'metrics', 'measure', 'fit', 'inputShape', 'files', 'samples']
+const fitOptions: readonly (keyof RecipeFit)[] = [
+  'accumulate',
+  'ema',
+  'swa',
+  'clipNorm',
+  'earlyStopping',
+  'keepBest',
+  'evaluateEvery',
+  'logEvery',
+  'maxSteps',
+  'onStep',
+  'onEpoch',
+]
 
 /** @throws LanewiseError `E_VALUE` for what is no recipe, before anything is loaded or made. @internal */
 export function checkRecipe(recipe: unknown, what = 'the recipe'): asserts recipe is Recipe {
   if (typeof recipe !== 'object' || recipe === null)
     throw new LanewiseError('E_VALUE', `${what} is none: it must be an object`)
   const given = recipe as Readonly<Record<string, unknown>>
-  const known = [
-    'title',
-    'data',
-    'split',
-    'seed',
-    'epochs',
-    'batchSize',
-    'model',
-    'optimizer',
-    'schedule',
-    'augment',
-    'weights',
-  ]
-  checkOptions(what, given, known)
-  for (const name of functions)
-    if (typeof given[name] !== 'function') throw new LanewiseError('E_VALUE', `${what} has no function "${name}"`)
-  for (const name of optional)
+  const task = typeof given.data === 'function'
+  checkOptions(what, given, [...shared, ...(task ? ofTasks : ofPictures)])
+  const isFunction = (name: string, needed: boolean) => {
+    if (needed && typeof given[name] !== 'function')
+      throw new LanewiseError('E_VALUE', `${what} has no function "${name}"`)
     if (given[name] !== undefined && typeof given[name] !== 'function')
       throw new LanewiseError('E_VALUE', `"${name}" of ${what} must be a function`)
-  if (typeof given.title !== 'string' || typeof given.data !== 'string')
-    throw new LanewiseError('E_VALUE', `${what} needs a title and the name of its data`)
+  }
+  for (const name of ['model', 'optimizer']) isFunction(name, true)
+  for (const name of task ? ['schedule', 'files', 'samples'] : ['schedule']) isFunction(name, false)
+  if (typeof given.title !== 'string' || (!task && typeof given.data !== 'string'))
+    throw new LanewiseError('E_VALUE', `${what} needs a title, and the name of its data or a function that makes them`)
   checkNumber(`seed of ${what}`, given.seed, {})
   checkNumber(`epochs of ${what}`, given.epochs, { least: 1, most: Number.MAX_SAFE_INTEGER, whole: true })
   checkNumber(`batchSize of ${what}`, given.batchSize, { least: 1, most: Number.MAX_SAFE_INTEGER, whole: true })
@@ -63,4 +165,10 @@ export function checkRecipe(recipe: unknown, what = 'the recipe'): asserts recip
     throw new LanewiseError('E_VALUE', `"augment" of ${what} must be a list`)
   if (given.weights !== undefined)
     checkWeightFormat(typeof given.weights === 'string' ? given.weights : JSON.stringify(given.weights))
+  if (given.measure !== undefined && typeof given.measure !== 'string')
+    throw new LanewiseError('E_VALUE', `"measure" of ${what} must be the name of one`)
+  for (const name of ['task', 'metrics', 'fit'])
+    if (given[name] !== undefined && (typeof given[name] !== 'object' || given[name] === null))
+      throw new LanewiseError('E_VALUE', `"${name}" of ${what} must be an object`)
+  if (given.fit !== undefined) checkOptions(`"fit" of ${what}`, given.fit as object, fitOptions)
 }

@@ -20,7 +20,7 @@ import { RunLog } from './run-log.js'
 import { encodeSafetensors } from './safetensors.js'
 import { StopSignals } from './stop-signals.js'
 import { argmaxRows, examplesIn, judge, onDevice, resolveTask, totalLoss, type ResolvedTask } from './task.js'
-import { Watch, type WatchState } from './watch.js'
+import { higherIsBetter, Watch, type WatchState } from './watch.js'
 
 /** Sums since the last record. */
 interface Window {
@@ -371,7 +371,7 @@ export class Trainer {
         if (folder !== undefined)
           writeAtomically(join(folder, 'best.safetensors'), [encodeSafetensors(this.bestWeights)])
       }
-      if (this.reached(result)) return 'target'
+      if (this.reached(measures)) return 'target'
       this.stopping?.improves(measures)
       return this.stopping && this.stopping.since >= (earlyStopping?.patience ?? 3) ? 'early' : undefined
     } finally {
@@ -379,13 +379,21 @@ export class Trainer {
     }
   }
 
-  private reached({ accuracy, loss }: Evaluation): boolean {
-    const { target } = this.options
-    if (!target) return false
-    const fine =
-      (target.accuracy === undefined || (accuracy ?? 0) >= target.accuracy) &&
-      (target.loss === undefined || loss <= target.loss)
-    return fine && (target.accuracy !== undefined || target.loss !== undefined)
+  /** @throws LanewiseError `E_VALUE` for a target that is not measured. */
+  private reached(measures: Readonly<Record<string, number>>): boolean {
+    const { target = {}, metrics = {} } = this.options
+    const wanted = Object.entries(target).filter((entry): entry is [string, number] => entry[1] !== undefined)
+    return (
+      wanted.length > 0 &&
+      wanted.every(([name, value]) => {
+        if (!Object.hasOwn(measures, name))
+          throw new LanewiseError(
+            'E_VALUE',
+            `the target "${name}" was not measured, only ${Object.keys(measures).join(', ')}`,
+          )
+        return higherIsBetter(name, metrics) ? measures[name] >= value : measures[name] <= value
+      })
+    )
   }
 
   /** Saves the run as it stands, unless that was done already. */

@@ -17,6 +17,11 @@ export interface EarlyStopping extends Watched {
   readonly minDelta?: number
 }
 
+/** Whether more of a measure is better: what the metric says; of the others, accuracies. @internal */
+export function higherIsBetter(name: string, metrics: Readonly<Record<string, Metric>>): boolean {
+  return Object.hasOwn(metrics, name) ? (metrics[name].higherIsBetter ?? true) : name === 'accuracy'
+}
+
 /** Where a watch stands; JSON. @internal */
 export interface WatchState {
   readonly best: number | null
@@ -37,8 +42,7 @@ export class Watch {
     private readonly minDelta = 0,
   ) {
     this.metric = metric
-    const higher = Object.hasOwn(metrics, metric) ? (metrics[metric].higherIsBetter ?? true) : metric === 'accuracy'
-    this.sign = (mode ?? (higher ? 'max' : 'min')) === 'max' ? 1 : -1
+    this.sign = (mode ?? (higherIsBetter(metric, metrics) ? 'max' : 'min')) === 'max' ? 1 : -1
   }
 
   /** Whether these are better than all before. @throws LanewiseError `E_VALUE` if the measure is not among them. */

@@ -125,6 +125,7 @@ describe('lanewise train', () => {
       'metrics.jsonl',
       'model.onnx',
       'report.html',
+      'weights.safetensors',
     ])
     expect(readFileSync(join(folder, 'run/report.html'), 'utf8')).toMatch(
       /data:image\/png;base64[^]*validation\/accuracy|validation\/accuracy[^]*data:image\/png/,

@@ -1,0 +1,176 @@
+import {
+  batchField,
+  ConcatDataset,
+  crossEntropy,
+  DataLoader,
+  exportModel,
+  F,
+  mapped,
+  Module,
+  Tensor,
+  toGraph,
+  type Batch,
+  type Metric,
+  type Task,
+  type TaskData,
+  type TaskOutput,
+  type TaskRecipe,
+  type Variable,
+} from '../../src/train.js'
+import { GeneratedNumbers, HEADS, loadWorld, NO_DIGIT, type GeneratorOptions } from './generate.js'
+import { CLASSES, type Reader } from './networks.js'
+
+/** The loss: six cross-entropies summed, of which those of digits behind the number's end do not count; means over the batch. */
+export const readerTask: Partial<Task> = {
+  loss(output, batch) {
+    const scores = output as Variable
+    const count = scores.shape[0]
+    const flat = F.reshape(scores, [count * HEADS, CLASSES])
+    const labels = F.reshape(batchField(batch, 'label'), [count * HEADS])
+    return F.mul(crossEntropy(flat, labels, { ignoreIndex: NO_DIGIT, reduction: 'sum' }), 1 / count)
+  },
+  classAxis: 2,
+  ignoreIndex: NO_DIGIT,
+}
+
+/** Of each example: whether length and every digit are right. */
+function rightSequences(output: TaskOutput, batch: Batch): boolean[] {
+  const scores = (output as Variable).data() as Float32Array
+  const labels = batchField(batch, 'label').data() as Int32Array
+  return Array.from({ length: labels.length / HEADS }, (_, example) => {
+    for (let head = 0; head < HEADS; head++) {
+      const place = example * HEADS + head
+      const truth = labels[place]
+      if (truth === NO_DIGIT) continue
+      const row = scores.subarray(place * CLASSES, (place + 1) * CLASSES)
+      for (let c = 0; c < CLASSES; c++) if (c !== truth && row[c] >= row[truth]) return false
+    }
+    return true
+  })
+}
+
+/** The share of whole numbers that are right, among the examples of one part. */
+export function sequenceAccuracy(part: number): Metric {
+  return {
+    start() {
+      let [right, count] = [0, 0]
+      return {
+        update(output, batch) {
+          const parts = batchField(batch, 'part').data()
+          rightSequences(output, batch).forEach((fine, i) => {
+            if (Number(parts[i]) !== part) return
+            count++
+            right += Number(fine)
+          })
+        },
+        value: () => (count === 0 ? NaN : right / count),
+      }
+    },
+  }
+}
+
+/** Seeds of the pictures: none is in two parts. */
+const SEEDS = { train: 1, validation: 2, test: 3 }
+const EVALUATION_BATCH = 250
+
+/** Generated pictures to train with, as many as there are steps; to validate with (the same fonts and backgrounds), and to test with (others). */
+export async function generatedData(
+  side: number,
+  {
+    pictures,
+    measured = 1000,
+    batchSize,
+    options,
+  }: {
+    readonly pictures: number
+    readonly measured?: number
+    readonly batchSize: number
+    readonly options?: GeneratorOptions
+  },
+): Promise<TaskData> {
+  const [train, test] = [await loadWorld('train'), await loadWorld('test')]
+  const marked = (part: number, numbers: GeneratedNumbers) =>
+    mapped(numbers, (fields) => ({ ...fields, part: new Tensor('int32', [part], []) }))
+  return {
+    train: new DataLoader(new GeneratedNumbers(train, side, pictures, SEEDS.train, options), {
+      batchSize,
+      dropLast: true,
+    }),
+    validation: new DataLoader(
+      new ConcatDataset([
+        marked(0, new GeneratedNumbers(train, side, measured, SEEDS.validation)),
+        marked(1, new GeneratedNumbers(test, side, measured, SEEDS.test)),
+      ]),
+      { batchSize: EVALUATION_BATCH },
+    ),
+    source: `generated from ${sourcesOf(train).join(', ')}`,
+  }
+}
+
+function sourcesOf({ fonts, photographed, handwritten, photographs }: Awaited<ReturnType<typeof loadWorld>>): string[] {
+  return [
+    `${fonts.length} fonts`,
+    ...photographed.map(({ name }) => `digits of ${name}`),
+    ...(handwritten ? ['digits of MNIST'] : []),
+    ...(photographs.length > 0 ? [`${photographs.length} photographs as backgrounds`] : ['drawn backgrounds']),
+  ]
+}
+
+export const readerMetrics = { sequenceAccuracy: sequenceAccuracy(0), testSequenceAccuracy: sequenceAccuracy(1) }
+
+/** Probabilities of the length [N, 7] and of the digits [N, 5, 10]: what an exported reader computes. */
+class Exported extends Module {
+  constructor(readonly network: Reader) {
+    super(network.device)
+  }
+
+  forward(picture: Variable): Variable[] {
+    const scores = this.network.call(picture)
+    return [
+      F.softmax(F.slice(F.squeeze(F.slice(scores, 1, 0, 1), [1]), 1, 0, HEADS + 1), 1),
+      F.softmax(F.slice(scores, 1, 1, HEADS), 2),
+    ]
+  }
+}
+
+/** The ONNX file: input "picture" [N, 1, side, side] of greys 0 … 1, outputs "length" and "digits". */
+export function exportReader(network: Reader, metadata: Readonly<Record<string, string>>): Uint8Array {
+  const graph = toGraph(
+    new Exported(network),
+    [{ name: 'picture', shape: [{ name: 'N', size: 2 }, 1, network.side, network.side] }],
+    { name: 'house-number reader', outputs: ['length', 'digits'] },
+  )
+  return exportModel(graph, { metadata: { task: 'house-numbers', margin: '0.3', ...metadata } })
+}
+
+/** A recipe for readers of generated numbers. */
+export function readerRecipe(
+  recipe: Pick<TaskRecipe<Reader>, 'title' | 'seed' | 'batchSize' | 'optimizer' | 'schedule' | 'fit'> & {
+    readonly model: () => Reader
+    readonly side: number
+    readonly steps: number
+    readonly options?: GeneratorOptions
+  },
+): TaskRecipe<Reader> {
+  const { title, seed, batchSize, optimizer, schedule, fit, model, side, steps, options } = recipe
+  return {
+    title,
+    seed,
+    // All pictures are new ones: an epoch is the whole run.
+    epochs: 1,
+    batchSize,
+    inputShape: [1, side, side],
+    data: (context) =>
+      generatedData(side, { pictures: steps * context.batchSize, batchSize: context.batchSize, options }),
+    model,
+    optimizer,
+    schedule,
+    task: readerTask,
+    metrics: readerMetrics,
+    measure: 'sequenceAccuracy',
+    fit,
+    files: (network, { source }) => ({
+      'model.onnx': exportReader(network, { title, data: source, seed: String(seed) }),
+    }),
+  }
+}
