@@ -239,7 +239,13 @@ function align(bytes: number): number {
 
 /** Makes everything that the roots lead to and returns the roots. */
 function makeNodes(trees: Trees, list: NodeList): number[] {
-  const nodes = new Int32Array(trees.features.length).fill(UNMADE)
+  const count = trees.features.length
+  if (trees.modes.length !== count || trees.splits.length !== count)
+    throw new LanewiseError(
+      'E_VALUE',
+      `${count} nodes have features, ${trees.modes.length} modes and ${trees.splits.length} values`,
+    )
+  const nodes = new Int32Array(count).fill(UNMADE)
   const leaves = new Map<number, number>()
   const made = (ref: number) => (ref < 0 ? (leaves.get(-1 - ref) ?? UNMADE) : nodes[ref])
   const stack: number[] = []
@@ -255,6 +261,7 @@ function makeNodes(trees: Trees, list: NodeList): number[] {
       } else if (state === OPEN) {
         nodes[ref] = makeNode(trees, ref, made(trees.child(ref, true)), made(trees.child(ref, false)), list)
       } else {
+        if (ref >= count) throw new LanewiseError('E_VALUE', `there is no node ${ref}`)
         nodes[ref] = OPEN
         for (const passed of [true, false]) {
           const child = trees.child(ref, passed)

@@ -244,8 +244,14 @@ class Places {
 
 function oldTrees(a: OldTrees, leaves: OldLeaves, targets: number, aggregate: string, gaps: boolean): Trees {
   const { nodes_treeids: treeIds, nodes_nodeids: nodeIds } = a
-  if (treeIds.length !== nodeIds.length)
-    throw new LanewiseError('E_VALUE', `there are ${nodeIds.length} nodes_nodeids and ${treeIds.length} nodes_treeids`)
+  const count = nodeIds.length
+  if (treeIds.length !== count)
+    throw new LanewiseError('E_VALUE', `there are ${count} nodes_nodeids and ${treeIds.length} nodes_treeids`)
+  if (a.nodes_featureids.length !== count)
+    throw new LanewiseError(
+      'E_VALUE',
+      `there are ${count} nodes_nodeids and ${a.nodes_featureids.length} nodes_featureids`,
+    )
   const known = aggregates.find((name) => name === aggregate)
   if (!known) throw new LanewiseError('E_VALUE', `aggregate_function "${aggregate}" is not known`)
   const places = new Places(treeIds, nodeIds)
