@@ -5,7 +5,7 @@
 // immediates), and avoids the cache-set conflicts of pixel pitches like 512 or 1024 floats, where direct reading falls
 // to a third of the speed (docs/performance/depthwise.md).
 import { UNARY_CLIP, UNARY_NONE, UNARY_RELU } from "../abi/codes";
-import { tile, tile_3x1, tile_3x2, tile_3x2_lines } from "./depthwise-tiles";
+import { tile_3x1, tile_3x2, tile_3x2_lines, tile_5x1, tile_5x2, tile_any } from "../generated/depthwise-tiles";
 import { load_some, store_some } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 import { window_at } from "../lib/window";
@@ -235,4 +235,18 @@ export function depthwise_f32(
     }
     begin = image * oh + last;
   }
+}
+
+/** One tile by the function for its kernel width and stride. */
+// @ts-ignore: decorator
+@inline
+function tile(
+  kind: i32, p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, kh: i32, blocks: i32, wBlock: i32,
+  bias: usize, y: usize, pitch: i32, n: i32, low: f32, high: f32, kw: i32, step: i32, right: i32,
+): void {
+  if (kind == 1) tile_3x1(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
+  else if (kind == 2) tile_3x2(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
+  else if (kind == 3) tile_5x1(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
+  else if (kind == 4) tile_5x2(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
+  else tile_any(p, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high, kw, step, right);
 }

@@ -12,7 +12,8 @@
 //
 // Which is chosen where: src/ops/conv/variants.ts.
 import { DIRECT_DOTS, DIRECT_PRODUCTS, DIRECT_TAPS, DIRECT_TILES, UNARY_LEAKY_RELU, UNARY_NONE } from "../abi/codes";
-import { gemm_panels, TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
+import { gemm_panels } from "../matmul/gemm-tile";
+import { TILE_ADD, TILE_STORE } from "../matmul/tile";
 import { conv_pack_f32, conv_packed_size } from "./im2col";
 import { row_tiles } from "./direct-tile";
 import { madd } from "../lib/simd";
@@ -255,7 +256,7 @@ function finish(c: usize, ldc: i32, v: v128, pixels: i32, bias: f32, residual: u
   }
 }
 
-/** Up to four pixels by two filters. The exits inside a step are never taken (see gemm-tile.ts). */
+/** Up to four pixels by two filters. The exits inside a step are never taken (`Exits` in scripts/tiles/text.ts). */
 function dots_4x2(
   rows: usize, offset: usize, step: i32, kh: i32, run: i32, b: usize, c: usize, ldc: i32, pixels: i32, bias0: f32,
   bias1: f32, residual: usize, ldr: i32,

@@ -2,8 +2,9 @@
 // step of a stream): every filter is read once or twice, so it is a matrix-vector product and runs at the speed of
 // memory. Nothing is gathered: what the image holds of a row of taps is a vector as it lies, and taps in the padding
 // are passed over with their weights.
-import { finish, row_by_four_panels, start } from "../matmul/gemv";
-import { NR } from "../matmul/gemm-tile";
+import { row_by_four_panels } from "../generated/gemv-tiles";
+import { finish, start } from "../matmul/gemv";
+import { NR } from "../matmul/tile";
 import { window_at } from "../lib/window";
 
 /**

@@ -4,7 +4,7 @@
 // by conv_pack_f32.
 import { UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "../abi/codes";
 import { copy_row } from "./direct";
-import { finish_lanes, load_bias, NR, TILE_STORE } from "../matmul/gemm-tile";
+import { finish_lanes, load_bias, NR, TILE_STORE } from "../matmul/tile";
 import { madd } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 import { window_at } from "../lib/window";
@@ -84,8 +84,8 @@ export function conv_grouped_f32(
 }
 
 /**
- * `pixels` ≤ 8 by `columns` ≤ 4; pixels past the last repeat it. The exits inside a step are never taken (see
- * gemm-tile.ts).
+ * `pixels` ≤ 8 by `columns` ≤ 4; pixels past the last repeat it. The exits inside a step are never taken
+ * (`Exits` in scripts/tiles/text.ts says what they are for).
  */
 function tile_8x4(
   a: usize, step: i32, b: usize, rows: i32, rowStep: i32, taps: i32, tapStep: i32, inputs: i32, c: usize, ldc: i32,

@@ -7,7 +7,8 @@
 // Sizes, pitches and the window come as a table (lib/window.ts).
 import { UNARY_NONE } from "../abi/codes";
 import { gemm_f32, gemm_packed_size, k_block } from "../matmul/gemm";
-import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "../matmul/gemm-tile";
+import { gemm_panels } from "../matmul/gemm-tile";
+import { MR, NR, TILE_ADD, TILE_STORE } from "../matmul/tile";
 import { load_some } from "../lib/simd";
 import { is_pointwise, window_at } from "../lib/window";
 

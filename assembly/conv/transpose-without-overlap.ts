@@ -2,7 +2,7 @@
 // The rows of taps of a row of pixels are then whole rows of the output, and each is one matrix product [pixels,
 // inputs] · [inputs, kw·outputs] of which nothing has to be gathered or put in its place afterwards.
 import { gemm_f32, gemm_packed_size } from "../matmul/gemm";
-import { NR } from "../matmul/gemm-tile";
+import { NR } from "../matmul/tile";
 import { window_at } from "../lib/window";
 
 /**

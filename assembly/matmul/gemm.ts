@@ -1,8 +1,9 @@
-// Matrix products: packing of B, blocking for the caches. The register tiles are in gemm-tile.ts.
+// Matrix products: packing of B, blocking for the caches. gemm-tile.ts goes over the register tiles.
 //
 // Strides and leading dimensions of the exported kernels are in elements.
 import { UNARY_NONE } from "../abi/codes";
-import { gemm_panels, MR, NR, TILE_ADD, TILE_STORE } from "./gemm-tile";
+import { gemm_panels } from "./gemm-tile";
+import { MR, NR, TILE_ADD, TILE_STORE } from "./tile";
 
 /**
  * Most of k taken at once. Every further block reads and writes all of C once more, which costs more than a panel of B

@@ -3,7 +3,8 @@
 // widened and interleaved, so that one i32x4.dot_i16x8_s adds both products of four channels. Two pixels share the
 // loads of the filters.
 import { INTEGER_BYTES } from "../abi/codes";
-import { centred, INR, integer_column, integer_finish } from "./tile";
+import { INR, integer_column, integer_finish } from "./epilogue";
+import { centred } from "./tile";
 import { window_at } from "../lib/window";
 
 /** Bytes of scratch: the ring of rows, what a load may reach beyond it, and the taps' places. */

@@ -10,8 +10,10 @@
 // sequence is read from its end. The range [begin, end) is over the examples; every element is summed in the same order
 // however many there are.
 import { UNARY_NONE, UNARY_SIGMOID, UNARY_TANH } from "../abi/codes";
-import { gemm_panels, TILE_ADD } from "../matmul/gemm-tile";
-import { gemv_packed_f32, row_by_wide_panel, WIDE } from "../matmul/gemv";
+import { gemm_panels } from "../matmul/gemm-tile";
+import { TILE_ADD } from "../matmul/tile";
+import { row_by_wide_panel } from "../generated/gemv-tiles";
+import { gemv_packed_f32, WIDE } from "../matmul/gemv";
 import { load_some, madd, nmadd, sigmoid, store_some, tanh } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 

@@ -1,13 +1,13 @@
-// The register tiles of depthwise convolution: what depthwise.ts runs over its ring of rows.
+// Written by scripts/tiles.ts (npm run tiles): change the template, not this file.
 import { madd } from "../lib/simd";
 
+/** pmax(a, low) is a < low ? low : a, so a NaN in a stays. */
 // @ts-ignore: decorator
 @inline
-function put(
-  y: usize, pitch: i32, n: i32, low: v128, high: v128, a0: v128, a1: v128, a2: v128, a3: v128, a4: v128, a5: v128,
-  a6: v128,
+export function put(
+  y: usize, pitch: i32, n: i32, low: v128, high: v128, a0: v128, a1: v128, a2: v128, a3: v128, a4: v128,
+  a5: v128, a6: v128,
 ): void {
-  // pmax(a, low) is a < low ? low : a, so a NaN in a stays.
   v128.store(y, f32x4.pmin(f32x4.pmax(a0, low), high));
   if (n == 1) return;
   y += pitch;
@@ -29,21 +29,19 @@ function put(
   v128.store(y, f32x4.pmin(f32x4.pmax(a6, low), high));
 }
 
-// One column of TILE outputs of `blocks` times four channels, per kernel width and stride. `p` is the first input pixel
-// under the first of `height` kernel rows, `px` the bytes between pixels, `down` the bytes from one kernel row to the
-// next, `end` and `size` where the ring wraps. Each input pixel is loaded once and added to all the outputs that see
-// it, so that few registers are live and the order of loads leaves V8 nothing to hoist.
-
+/** A kernel 3 wide at stride 1. */
 export function tile_3x1(
-  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize,
-  y: usize, pitch: i32, n: i32, low: f32, high: f32,
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32,
+  bias: usize, y: usize, pitch: i32, n: i32, low: f32, high: f32,
 ): void {
   let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
   for (; blocks > 0; blocks--) {
     let row = p, wp = w;
     let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
     for (let kh = height; kh > 0; kh--) {
-      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32);
+      let w0 = v128.load(wp);
+      let w1 = v128.load(wp, 16);
+      let w2 = v128.load(wp, 32);
       wp += 48;
       let q = row;
       let v = v128.load(q);
@@ -95,59 +93,71 @@ export function tile_3x1(
   }
 }
 
+/** A kernel 3 wide at stride 2. */
 export function tile_3x2(
-  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize,
-  y: usize, pitch: i32, n: i32, low: f32, high: f32,
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32,
+  bias: usize, y: usize, pitch: i32, n: i32, low: f32, high: f32,
 ): void {
   let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
   for (; blocks > 0; blocks--) {
     let row = p, wp = w;
     let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
     for (let kh = height; kh > 0; kh--) {
-      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32);
+      let w0 = v128.load(wp);
+      let w1 = v128.load(wp, 16);
+      let w2 = v128.load(wp, 32);
       wp += 48;
       let q = row;
-      a0 = madd(v128.load(q), w0, a0);
-      q += px;
-      a0 = madd(v128.load(q), w1, a0);
-      q += px;
       let v = v128.load(q);
+      a0 = madd(v, w0, a0);
+      q += px;
+      v = v128.load(q);
+      a0 = madd(v, w1, a0);
+      q += px;
+      v = v128.load(q);
       a0 = madd(v, w2, a0);
       a1 = madd(v, w0, a1);
       q += px;
-      a1 = madd(v128.load(q), w1, a1);
+      v = v128.load(q);
+      a1 = madd(v, w1, a1);
       q += px;
       v = v128.load(q);
       a1 = madd(v, w2, a1);
       a2 = madd(v, w0, a2);
       q += px;
-      a2 = madd(v128.load(q), w1, a2);
+      v = v128.load(q);
+      a2 = madd(v, w1, a2);
       q += px;
       v = v128.load(q);
       a2 = madd(v, w2, a2);
       a3 = madd(v, w0, a3);
       q += px;
-      a3 = madd(v128.load(q), w1, a3);
+      v = v128.load(q);
+      a3 = madd(v, w1, a3);
       q += px;
       v = v128.load(q);
       a3 = madd(v, w2, a3);
       a4 = madd(v, w0, a4);
       q += px;
-      a4 = madd(v128.load(q), w1, a4);
+      v = v128.load(q);
+      a4 = madd(v, w1, a4);
       q += px;
       v = v128.load(q);
       a4 = madd(v, w2, a4);
       a5 = madd(v, w0, a5);
       q += px;
-      a5 = madd(v128.load(q), w1, a5);
+      v = v128.load(q);
+      a5 = madd(v, w1, a5);
       q += px;
       v = v128.load(q);
       a5 = madd(v, w2, a5);
       a6 = madd(v, w0, a6);
       q += px;
-      a6 = madd(v128.load(q), w1, a6);
+      v = v128.load(q);
+      a6 = madd(v, w1, a6);
       q += px;
-      a6 = madd(v128.load(q), w2, a6);
+      v = v128.load(q);
+      a6 = madd(v, w2, a6);
       row += down;
       if (row >= end) row -= size;
     }
@@ -161,11 +171,11 @@ export function tile_3x2(
 
 /**
  * Two outputs of a 3×3 kernel at stride 2, sixteen channels at a time: few streams, each of whole cache lines, for
- * images from beyond the second-level cache. The exits are never taken, see gemm-tile.ts.
+ * images from beyond the second-level cache.
  */
 export function tile_3x2_lines(
-  p: usize, px: i32, down: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize, pitch: i32,
-  low: f32, high: f32,
+  p: usize, px: i32, down: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
+  pitch: i32, low: f32, high: f32,
 ): void {
   let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
   for (; blocks > 0; blocks -= 4) {
@@ -233,16 +243,20 @@ export function tile_3x2_lines(
   }
 }
 
-function tile_5x1(
-  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize,
-  y: usize, pitch: i32, n: i32, low: f32, high: f32,
+/** A kernel 5 wide at stride 1. */
+export function tile_5x1(
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32,
+  bias: usize, y: usize, pitch: i32, n: i32, low: f32, high: f32,
 ): void {
   let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
   for (; blocks > 0; blocks--) {
     let row = p, wp = w;
     let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
     for (let kh = height; kh > 0; kh--) {
-      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32), w3 = v128.load(wp, 48);
+      let w0 = v128.load(wp);
+      let w1 = v128.load(wp, 16);
+      let w2 = v128.load(wp, 32);
+      let w3 = v128.load(wp, 48);
       let w4 = v128.load(wp, 64);
       wp += 80;
       let q = row;
@@ -313,16 +327,20 @@ function tile_5x1(
   }
 }
 
-function tile_5x2(
-  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize,
-  y: usize, pitch: i32, n: i32, low: f32, high: f32,
+/** A kernel 5 wide at stride 2. */
+export function tile_5x2(
+  p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32,
+  bias: usize, y: usize, pitch: i32, n: i32, low: f32, high: f32,
 ): void {
   let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
   for (; blocks > 0; blocks--) {
     let row = p, wp = w;
     let a0 = v128.load(bias), a1 = a0, a2 = a0, a3 = a0, a4 = a0, a5 = a0, a6 = a0;
     for (let kh = height; kh > 0; kh--) {
-      let w0 = v128.load(wp), w1 = v128.load(wp, 16), w2 = v128.load(wp, 32), w3 = v128.load(wp, 48);
+      let w0 = v128.load(wp);
+      let w1 = v128.load(wp, 16);
+      let w2 = v128.load(wp, 32);
+      let w3 = v128.load(wp, 48);
       let w4 = v128.load(wp, 64);
       wp += 80;
       let q = row;
@@ -389,9 +407,11 @@ function tile_5x2(
       a5 = madd(v, w4, a5);
       a6 = madd(v, w2, a6);
       q += px;
-      a6 = madd(v128.load(q), w3, a6);
+      v = v128.load(q);
+      a6 = madd(v, w3, a6);
       q += px;
-      a6 = madd(v128.load(q), w4, a6);
+      v = v128.load(q);
+      a6 = madd(v, w4, a6);
       row += down;
       if (row >= end) row -= size;
     }
@@ -404,10 +424,9 @@ function tile_5x2(
 }
 
 /** Any kernel width; `step` bytes between the pixels of two outputs, `right` between two kernel columns. */
-function tile_any(
-  p: usize, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize, y: usize,
-  pitch: i32, n: i32, low: f32, high: f32,
-  kw: i32, step: i32, right: i32,
+export function tile_any(
+  p: usize, down: i32, end: usize, size: i32, w: usize, height: i32, blocks: i32, wBlock: i32, bias: usize,
+  y: usize, pitch: i32, n: i32, low: f32, high: f32, kw: i32, step: i32, right: i32,
 ): void {
   let vlow = f32x4.splat(low), vhigh = f32x4.splat(high);
   for (; blocks > 0; blocks--) {
@@ -438,18 +457,4 @@ function tile_any(
     bias += 16;
     y += 16;
   }
-}
-
-/** One tile by the function for its kernel width and stride. */
-// @ts-ignore: decorator
-@inline
-export function tile(
-  kind: i32, p: usize, px: i32, down: i32, end: usize, size: i32, w: usize, kh: i32, blocks: i32, wBlock: i32,
-  bias: usize, y: usize, pitch: i32, n: i32, low: f32, high: f32, kw: i32, step: i32, right: i32,
-): void {
-  if (kind == 1) tile_3x1(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
-  else if (kind == 2) tile_3x2(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
-  else if (kind == 3) tile_5x1(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
-  else if (kind == 4) tile_5x2(p, px, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high);
-  else tile_any(p, down, end, size, w, kh, blocks, wBlock, bias, y, pitch, n, low, high, kw, step, right);
 }
