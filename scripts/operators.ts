@@ -70,7 +70,6 @@ ${rows.join('\n')}
 
 | what | why |
 |---|---|
-| DynamicQuantizeLSTM (com.microsoft) | it quantises its input anew at every step: a recurrence on bytes of its own, which no model at hand has |
 | sparse tensors as inputs (SparseToDenseMatMul) | a session has no sparse tensors; sparse constants become dense |
 | Dropout in training mode inside the body of an If, Loop or Scan | refused: only those of the graph itself are made random |
 | BatchNormalization with \`spatial\` 0 that trains | refused: running statistics per element |

@@ -32,6 +32,7 @@ import {
   SkipSimplifiedLayerNormalization,
 } from './norm/microsoft-norm.js'
 import { DynamicQuantizeMatMul, MatMulIntegerToFloat, QGemm } from './quantize/microsoft-quantize.js'
+import { DynamicQuantizeLSTM } from './rnn/dynamic-quantize-lstm.js'
 import { MatMulNBits } from './quantize/matmul-nbits.js'
 import {
   QLinearAdd,
@@ -169,6 +170,7 @@ export const allOps: readonly unknown[] = [
   MatMulInteger,
   MatMulIntegerToFloat,
   MatMulNBits,
+  DynamicQuantizeLSTM,
   MaxRoiPool,
   MaxUnpool,
   MeanVarianceNormalization,

@@ -9,7 +9,7 @@ import { floatsOf, floatTensor, numbersOf, roundEven } from '../elementwise/scal
 import { broadcastOffsets, convolve, convWindow, matmul, productShape, type Matrix } from '../matmul/scalar-linear.js'
 import { convKernel, emitConv, emitProduct, productKernel } from './integer-emit.js'
 import { defineOp } from '../../ir/op.js'
-import { rangeOf } from './quantize.js'
+import { rangeOf, requireQuantizable, requireType } from './quantize.js'
 import { windowAttributes } from '../pool/window.js'
 
 const convAttributes = { ...windowAttributes, group: int(1) }
@@ -126,7 +126,10 @@ export const QLinearMatMul = defineOp({
   name: 'QLinearMatMul',
   arity: 8,
   attributes: {},
-  infer: ({ inputs: [a, , , b, , , , yZero] }) => [{ dtype: yZero.dtype, shape: productShape(a.shape, b.shape).shape }],
+  infer({ inputs: [a, , , b, , , , yZero] }) {
+    requireQuantizable('the zero point of the result', yZero.dtype)
+    return [{ dtype: yZero.dtype, shape: productShape(a.shape, b.shape).shape }]
+  },
   kernel: (types, _, __, operands) => productKernel(types, operands, linear),
   emit: (e) => emitProduct(e, linear),
   compute({ inputs: [a, aScale, aZero, b, bScale, bZero, yScale, yZero], outputs: [y] }) {
@@ -148,7 +151,9 @@ export const QLinearConv = defineOp({
   name: 'QLinearConv',
   arity: [8, 9],
   attributes: convAttributes,
-  infer({ attributes, inputs: [x, , , w, , , , yZero] }) {
+  infer({ attributes, inputs: [x, , , w, , , , yZero, bias] }) {
+    requireQuantizable('the zero point of the result', yZero.dtype)
+    requireType('the bias', bias, 'int32')
     const { output } = convWindow(attributes, x.shape, w.shape)
     return [{ dtype: yZero.dtype, shape: [x.shape[0], w.shape[0], ...output] }]
   },

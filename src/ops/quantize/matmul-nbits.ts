@@ -7,6 +7,7 @@ import { constantOperand, defineOp, requiredInput, type TensorType } from '../..
 import { floatsOf, floatTensor, numbersOf } from '../elementwise/scalar-floats.js'
 import { emitProjection } from '../matmul/matmul.js'
 import { matmul } from '../matmul/scalar-linear.js'
+import { requireType } from './quantize.js'
 
 const attributes = {
   K: required(int()),
@@ -41,12 +42,6 @@ function zeroPoints({ K, N, bits, block_size }: NBits, zeros: HostTensor | undef
   const values = numbersOf(zeros)
   const packed = zeros.dtype === 'uint8'
   const rowBytes = Math.ceil((blocks * bits) / 8)
-  if (values.length < (packed ? N * rowBytes : N * blocks)) {
-    throw new LanewiseError(
-      'E_SHAPE',
-      `zero points of shape ${formatShape(zeros.shape)} do not fit ${N} rows of ${blocks} blocks`,
-    )
-  }
   if (!packed) return values
   return Float32Array.from({ length: N * blocks }, (_, i) =>
     unpackedAt(values, Math.floor(i / blocks) * rowBytes, i % blocks, bits),
@@ -87,27 +82,37 @@ function dequantised(a: NBits, [b, scales, zeros, groups]: Quantised): Float32Ar
   return weights
 }
 
+/** What B, read with other constants or sizes, has become. */
+interface Made {
+  readonly quantised: Quantised
+  readonly sizes: string
+  readonly tensor: HostTensor
+}
+
 /** The float weights of each B, made anew whenever somebody asks for the elements: only the packed form is kept. */
-const made = new WeakMap<HostTensor, HostTensor>()
+const made = new WeakMap<HostTensor, Made[]>()
 
 function weightsOf(a: NBits, quantised: Quantised): HostTensor {
-  let tensor = made.get(quantised[0])
-  if (!tensor) {
-    tensor = {
-      dtype: 'float32',
-      shape: [a.K, a.N],
-      get data() {
-        return dequantised(a, quantised)
-      },
-    }
-    made.set(quantised[0], tensor)
+  const [b] = quantised
+  const sizes = `${a.K} ${a.N} ${a.bits} ${a.block_size}`
+  const all = made.get(b) ?? []
+  const before = all.find((one) => one.sizes === sizes && one.quantised.every((tensor, i) => tensor === quantised[i]))
+  if (before) return before.tensor
+  const tensor: HostTensor = {
+    dtype: 'float32',
+    shape: [a.K, a.N],
+    get data() {
+      return dequantised(a, quantised)
+    },
   }
+  made.set(b, [...all, { quantised, sizes, tensor }])
   return tensor
 }
 
 /**
  * Weights of 2 to 8 bits, quantised in blocks along K: B is (N, K / block_size, bytes per block), the scales have one entry per block and
- * zero points are packed per row like the weights, or floats. Constant weights become float32 once, packed for the product.
+ * zero points are packed per row like the weights, or floats. A group index says of every row of K which block's scale and zero point are its own (GPTQ's g_idx).
+ * Constant weights become float32 once, packed for the product.
  */
 export const MatMulNBits = defineOp({
   name: 'MatMulNBits',
@@ -115,8 +120,16 @@ export const MatMulNBits = defineOp({
   arity: [3, 6],
   optional: [3, 4],
   attributes,
-  infer({ attributes: { K, N, bits, block_size, weight_prepacked }, inputs: [a, b, scales] }): TensorType[] {
+  infer({
+    attributes: { K, N, bits, block_size, weight_prepacked },
+    inputs: [a, b, scales, zeros, groups, bias],
+  }): TensorType[] {
     const { shape } = a
+    requireType('B', b, 'uint8')
+    requireType('the scale', scales, a.dtype)
+    requireType('the zero point', zeros, 'uint8', a.dtype)
+    requireType('the group index', groups, 'int32')
+    requireType('the bias', bias, a.dtype)
     if (shape[shape.length - 1] !== K)
       throw new LanewiseError('E_SHAPE', `the last axis of ${formatShape(shape)} should be ${K}`)
     if (!(bits >= 2 && bits <= 8) || weight_prepacked !== 0)
@@ -131,6 +144,16 @@ export const MatMulNBits = defineOp({
     }
     if (sizeOf(scales.shape) !== N * blocks)
       throw new LanewiseError('E_SHAPE', `there should be ${N * blocks} scales, got ${formatShape(scales.shape)}`)
+    const zeroCount = N * (zeros?.dtype === 'uint8' ? Math.ceil((blocks * bits) / 8) : blocks)
+    if (zeros && sizeOf(zeros.shape) !== zeroCount)
+      throw new LanewiseError(
+        'E_SHAPE',
+        `zero points of shape ${formatShape(zeros.shape)} do not fit ${N} rows of ${blocks} blocks`,
+      )
+    if (groups && sizeOf(groups.shape) !== K && sizeOf(groups.shape) !== blocks * block_size)
+      throw new LanewiseError('E_SHAPE', `there should be ${K} group indices, got ${formatShape(groups.shape)}`)
+    if (bias && sizeOf(bias.shape) !== N)
+      throw new LanewiseError('E_SHAPE', `there should be ${N} biases, got ${formatShape(bias.shape)}`)
     return [{ dtype: a.dtype, shape: [...shape.slice(0, -1), N] }]
   },
   kernel: ([a, , , , , bias], _, __, operands) =>

@@ -10,14 +10,9 @@ import { emitProduct, productKernel } from './integer-emit.js'
 import { centred } from './integer-linear.js'
 import { defineOp, type TensorType } from '../../ir/op.js'
 import { stored } from './microsoft-qlinear.js'
-import { checkQuantized, dynamicRange, perTensor, quantized } from './quantize.js'
+import { checkQuantized, dynamicRange, perTensor, quantized, requireType } from './quantize.js'
 
 const domain = 'com.microsoft'
-
-function requireType(type: TensorType | undefined, expected: DType): void {
-  if (type && type.dtype !== expected)
-    throw new LanewiseError('E_TENSOR', `an operand is ${type.dtype}`, { expected, actual: type.dtype })
-}
 
 function checkZero(data: TensorType, zero: TensorType | undefined): void {
   checkQuantized([zero], [[data.dtype, -1, 0, 'columns']])
@@ -36,7 +31,7 @@ export const QGemm = defineOp({
       [b.dtype, 4, 5, 'columns'],
       [yZero?.dtype, 7, 8],
     ])
-    requireType(bias, 'int32')
+    requireType('an operand', bias, 'int32')
     const [left, right] = [turned(a.shape, transA), turned(b.shape, transB)]
     if (yScale && !yZero) throw new LanewiseError('E_GRAPH', 'y_scale without y_zero_point')
     return [{ dtype: yScale && yZero ? yZero.dtype : 'float32', shape: productShape(left, right).shape }]
@@ -129,8 +124,8 @@ export const MatMulIntegerToFloat = defineOp({
     // Scales may be of any one type of floats: that of the result.
     checkZero(a, inputs[4])
     checkZero(b, inputs[5])
-    requireType(bScale, aScale.dtype)
-    requireType(bias, aScale.dtype)
+    requireType('an operand', bScale, aScale.dtype)
+    requireType('an operand', bias, aScale.dtype)
     return [{ dtype: aScale.dtype, shape: productShape(a.shape, b.shape).shape }]
   },
   kernel: (types, _, __, operands) => productKernel(types, operands, toFloatRoles),
@@ -148,8 +143,8 @@ export const DynamicQuantizeMatMul = defineOp({
   attributes: {},
   infer({ inputs }) {
     const [a, b, , , bias] = inputs
-    requireType(a, 'float32')
-    requireType(bias, 'float32')
+    requireType('an operand', a, 'float32')
+    requireType('an operand', bias, 'float32')
     checkQuantized(inputs, [[b.dtype, 2, 3, 'columns']])
     return [{ dtype: 'float32', shape: productShape(a.shape, b.shape).shape }]
   },

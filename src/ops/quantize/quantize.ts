@@ -1,5 +1,5 @@
 import { UNARY_GRID } from '../../../assembly/abi/codes.js'
-import { dtypeFromOnnx, isFloat, isInteger, type DType } from '../../core/dtype.js'
+import { byteSize, dtypeFromOnnx, isFloat, isInteger, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { follow } from '../../core/layout.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
@@ -27,6 +27,21 @@ export function rangeOf(dtype: DType): readonly [number, number] {
   return range
 }
 
+/** @throws LanewiseError `E_TENSOR` for an operand that is there and of another type than those. */
+export function requireType(what: string, type: TensorType | undefined, ...expected: readonly DType[]): void {
+  if (!type || expected.includes(type.dtype)) return
+  throw new LanewiseError('E_TENSOR', `${what} is ${type.dtype}`, {
+    expected: expected.join(' or '),
+    actual: type.dtype,
+  })
+}
+
+/** @throws LanewiseError `E_TENSOR` for a type that nothing is quantised to: zero points and results are integers of at most 16 bits or floats of at most 8. */
+export function requireQuantizable(what: string, dtype: DType | undefined): void {
+  if (!dtype || ranges[dtype] || (isFloat(dtype) && byteSize(dtype) === 1)) return
+  throw new LanewiseError('E_TENSOR', `${what} is ${dtype}`, { expected: 'a type to quantise to', actual: dtype })
+}
+
 /**
  * The types of quantised operands: bytes of a type (undefined: an operand left out), the input that is their scale, the input that is their zero point. `columns`
  * allows more than one scale.
@@ -38,16 +53,15 @@ export function checkQuantized(
   inputs: readonly (TensorType | undefined)[],
   operands: readonly (readonly [dtype: DType | undefined, scale: number, zero: number, columns?: 'columns'])[],
 ): void {
-  const check = (what: string, expected: string, type: TensorType | undefined, columns?: string) => {
+  const check = (what: string, expected: DType, type: TensorType | undefined, columns?: string) => {
     if (!type) return
-    if (!expected.split(' or ').includes(type.dtype))
-      throw new LanewiseError('E_TENSOR', `${what} is ${type.dtype}`, { expected, actual: type.dtype })
-    if (!columns && what !== 'the data' && sizeOf(type.shape) !== 1)
+    requireType(what, type, expected)
+    if (!columns && sizeOf(type.shape) !== 1)
       throw new LanewiseError('E_SHAPE', `${what} has the shape ${formatShape(type.shape)}`, { expected: 'one number' })
   }
   for (const [dtype, scale, zero, columns] of operands) {
     if (!dtype) continue
-    check('the data', 'int8 or uint8', { dtype, shape: [] })
+    requireType('the data', { dtype, shape: [] }, 'int8', 'uint8')
     check(`the scale (input ${scale})`, 'float32', inputs[scale], columns)
     check(`the zero point (input ${zero})`, dtype, inputs[zero], columns)
   }
@@ -208,6 +222,8 @@ export const QuantizeLinear = defineOp({
         actual: zero.dtype,
       })
     }
+    requireQuantizable('the zero point', zero?.dtype)
+    requireQuantizable('the result', wanted)
     checkZero(scale.shape, zero?.shape)
     return [{ dtype: zero?.dtype ?? wanted ?? 'uint8', shape: x.shape }]
   },

@@ -135,24 +135,32 @@ export function gruCell({
 }
 
 /** Gates i, o, f, c: C = f ∘ C + i ∘ c, H = o ∘ h(C). */
-export function lstmCell({
-  input,
-  hidden,
-  x,
-  w,
-  r,
-  b,
-  p,
-  clip,
-  activations: [f, g, h],
-  coupled,
-}: CellParameters): CellStep {
+export function lstmCell(parameters: CellParameters): CellStep {
+  const { input, hidden, x, w, r, b } = parameters
   const sums = new Float64Array(4 * hidden)
+  const gates = lstmGates(parameters)
   return (xAt, state, cell) => {
     for (let row = 0; row < 4 * hidden; row++) {
       const bias = b ? b[row] + b[4 * hidden + row] : 0
       sums[row] = dot(w, row, x, xAt, input) + dot(r, row, state, 0, hidden) + bias
     }
+    gates(sums, state, cell)
+  }
+}
+
+/** What an LSTM makes of the sums that go into its gates, biases included. */
+export function lstmGates({
+  hidden,
+  p,
+  clip,
+  activations: [f, g, h],
+  coupled,
+}: Pick<CellParameters, 'hidden' | 'p' | 'clip' | 'activations' | 'coupled'>): (
+  sums: Floats,
+  state: Floats,
+  cell: Floats,
+) => void {
+  return (sums, state, cell) => {
     for (let j = 0; j < hidden; j++) {
       const before = cell[j]
       const peep = (gate: number, value: number) => (p ? p[gate * hidden + j] * value : 0)

@@ -101,7 +101,7 @@ function expectShape(type: TensorType | undefined, shape: Shape, what: string): 
 }
 
 /** Y, Y_h and, for an LSTM, Y_c. */
-function outputTypes(
+export function outputTypes(
   x: TensorType,
   { length, batch, hidden, directions }: RecurrentSizes,
   layout: number,

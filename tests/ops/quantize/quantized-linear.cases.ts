@@ -257,8 +257,28 @@ export const quantizedLinearCases: readonly Case[] = [
     ],
     attributes: { K: 40, N: 5, bits, block_size: 16 },
     reference: matMulNBits,
-    withoutOrt: 'onnxruntime-web answers otherwise where groups are given, and has no 2, 3 or 5 bits',
+    withoutOrt:
+      bits === 4
+        ? 'with groups, its CPU version forgets packed zero points, and takes the groups of the first 8 of a block for every 8 of it'
+        : `it has no groups with ${bits} bits`,
   })),
+  {
+    name: '4 bits, groups that are the same for every 8 of a block, no zero points',
+    op: 'MatMulNBits',
+    domain,
+    inputs: [
+      f32([2, 64]),
+      u8([3, 4, 8], { constant: true }),
+      weight([12], { low: 0.1, high: 0.2 }),
+      undefined,
+      typed('int32', [64], {
+        values: Array.from({ length: 64 }, (_, k) => (3 * Math.floor(k / 16) + (k % 8)) % 4),
+        constant: true,
+      }),
+    ],
+    attributes: { K: 64, N: 3, bits: 4, block_size: 16 },
+    reference: matMulNBits,
+  },
   {
     name: 'float zero points, more rows',
     op: 'MatMulNBits',

@@ -1,4 +1,5 @@
 import { gru, lstm, rnn } from './rnn.reference.js'
+import { dynamicQuantizeLstm } from './dynamic-quantize-lstm.reference.js'
 import { f32, typed, weight, type Case, type Spec } from '../case.js'
 
 const layoutOne = 'ONNX Runtime refuses layout 1'
@@ -339,7 +340,65 @@ const lstmCases: Case[] = [
   },
 ]
 
+/** The operands of {@link operands} with W and R as bytes, turned, and their scales and zero points: one per direction, or per column. */
+function quantisedOperands(
+  dtype: 'int8' | 'uint8',
+  sizes: readonly [number, number, number, number],
+  { perColumn, zero = 0, ...options }: Parameters<typeof operands>[2] & { perColumn?: boolean; zero?: number } = {},
+): (Spec | undefined)[] {
+  const [, , input, hidden] = sizes
+  const { directions = 1, fed } = options
+  const all: (Spec | undefined)[] = operands(4, sizes, { bias: true, peepholes: false, ...options })
+  while (all.length < 8) all.push(undefined)
+  const constant = !fed
+  const [low, high] = dtype === 'int8' ? [-128, 128] : [0, 256]
+  all[1] = typed(dtype, [directions, input, 4 * hidden], { low, high, constant })
+  all[2] = typed(dtype, [directions, hidden, 4 * hidden], { low, high, constant })
+  const shape = perColumn ? [directions, 4 * hidden] : [directions]
+  const count = directions * (perColumn ? 4 * hidden : 1)
+  const scale = () => f32(shape, { low: 0.003, high: 0.008, constant })
+  const zeroPoint = () => typed(dtype, shape, { values: Array<number>(count).fill(zero), constant })
+  return [...all, scale(), zeroPoint(), scale(), zeroPoint()]
+}
+
+const quantisedCases: Case[] = [
+  {
+    name: 'int8',
+    inputs: quantisedOperands('int8', [5, 1, 7, 6]),
+  },
+  {
+    name: 'uint8, a batch, initial state, lengths',
+    inputs: quantisedOperands('uint8', [6, 3, 4, 8], { zero: 128, initial: true, lengths: [6, 2, 4] }),
+  },
+  {
+    name: 'per column, both directions, peepholes',
+    inputs: quantisedOperands('int8', [5, 2, 3, 5], { perColumn: true, directions: 2, peepholes: true, initial: true }),
+    attributes: { direction: 'bidirectional' },
+  },
+  {
+    name: 'uint8 per column, reverse, no bias, weights fed',
+    inputs: quantisedOperands('uint8', [4, 2, 3, 9], { perColumn: true, zero: 120, bias: false, fed: true }),
+    attributes: { direction: 'reverse' },
+  },
+  {
+    name: 'clip, coupled gates, other functions',
+    inputs: quantisedOperands('int8', [4, 2, 3, 5], { initial: true }),
+    attributes: { clip: 0.5, input_forget: 1, activations: ['Sigmoid', 'Relu', 'Softsign'] },
+  },
+].map((row) => ({
+  op: 'DynamicQuantizeLSTM',
+  domain: 'com.microsoft',
+  outputs: 3,
+  reference: dynamicQuantizeLstm,
+  ...row,
+  attributes: { hidden_size: row.inputs[2]!.shape[1], ...row.attributes },
+}))
+
 /** hidden_size may be left out by the specification, but ONNX Runtime insists on it. */
-export const rnnFamilyCases: readonly Case[] = [...rnnCases, ...gruCases, ...lstmCases].map((row) => {
-  return row.withoutOrt ? row : { ...row, attributes: { hidden_size: row.inputs[2]!.shape[2], ...row.attributes } }
-})
+export const rnnFamilyCases: readonly Case[] = [...rnnCases, ...gruCases, ...lstmCases, ...quantisedCases].map(
+  (row) => {
+    return row.withoutOrt || row.domain
+      ? row
+      : { ...row, attributes: { hidden_size: row.inputs[2]!.shape[2], ...row.attributes } }
+  },
+)
