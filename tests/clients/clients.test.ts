@@ -29,6 +29,8 @@ beforeAll(() => {
       spawnSync('npm', [...args, '--silent', '--no-audit', '--no-fund'], {
         cwd: app,
         encoding: 'utf8',
+        // npm can go round for ever in what packages ask of each other.
+        timeout: 600_000,
         env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' },
       })
     if (engine === 'lanewise') {
@@ -40,12 +42,18 @@ beforeAll(() => {
       rmSync(join(app, 'package-lock.json'), { force: true })
     }
     const { status, stderr } = npm('install')
-    if (status !== 0) refused ??= `the clients cannot be installed: ${stderr.trim().split('\n')[0]}`
+    if (status !== 0) {
+      const reason = `the clients cannot be installed: ${stderr.trim().split('\n')[0] || 'no answer'}`
+      // What can be installed must be so by the recipe, too.
+      if (engine === 'lanewise') throw new Error(reason)
+      refused = reason
+      return
+    }
     writeModels(join(app, 'models'))
   }
 }, 1_200_000)
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, { recursive: true, force: true }), 300_000)
 
 function run<T>(engine: Engine, program: string, context: TestContext): T {
   if (refused) {
@@ -83,13 +91,15 @@ describe('on Lanewise', () => {
     expect(ours[0].mean).toBeCloseTo(theirs[0].mean, 4)
   }, 300_000)
 
-  test('transformers.js extracts the same features and writes the same text, of all kinds of weights', (context) => {
-    type Results = Record<string, { dims: number[]; features: number[]; text: string }>
+  test('transformers.js extracts the same features, writes the same text and hears the same, with all kinds of weights', (context) => {
+    type Results = Record<string, { dims: number[]; features: number[]; text: string; heard: string }>
     const [theirs, ours] = engines.map((engine) => run<Results>(engine, 'transformers', context))
     expect(Object.keys(ours)).toEqual(['fp32', 'fp16', 'q8', 'q4'])
-    for (const [kind, { dims, features, text }] of Object.entries(theirs)) {
+    for (const [kind, { dims, features, text, heard }] of Object.entries(theirs)) {
       expect(ours[kind].dims).toEqual(dims)
       expect(ours[kind].text).toBe(text)
+      expect(heard.split(' ').length).toBeGreaterThan(6)
+      expect(ours[kind].heard).toBe(heard)
       // onnxruntime rounds float16 after every product.
       const tolerance = kind === 'fp16' ? 2e-3 : 1e-4
       features.forEach((x, i) => expect(Math.abs(ours[kind].features[i] - x)).toBeLessThanOrEqual(tolerance))

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import '../../src/all-ops.js'
 import { exportModel, GraphBuilder, Tensor } from '../../src/node.js'
-import type { Value } from '../../src/ir/graph.js'
+import type { Graph, Value } from '../../src/ir/graph.js'
 import { seeded } from '../support/random.js'
 
 const WORDS = [
@@ -186,48 +186,179 @@ function decoder(kind: Kind): Uint8Array {
   return exportModel(graph)
 }
 
-function write(folder: string, config: object, files: (kind: Kind) => Uint8Array): void {
-  mkdirSync(join(folder, 'onnx'), { recursive: true })
-  const json = (name: string, value: object) => writeFileSync(join(folder, name), JSON.stringify(value))
-  json('config.json', {
-    vocab_size: WORDS.length,
-    hidden_size: WIDTH,
-    num_hidden_layers: LAYERS,
-    num_attention_heads: HEADS,
-    ...config,
+const MELS = 8
+const FRAMES = 100
+const SPOKEN = ['<|endoftext|>', '<|startoftranscript|>', '<|en|>', '<|transcribe|>', '<|notimestamps|>']
+const VOCABULARY = WORDS.length + SPOKEN.length
+
+/** Two convolutions over log-mel features, then a layer of attention, as Whisper's encoder. */
+function speechEncoder(kind: Kind): Uint8Array {
+  const net = new Net('encoder', kind)
+  const { g } = net
+  const features = g.input('input_features', 'float32', ['batch_size', MELS, FRAMES])
+  const convolved = (x: Value, channels: number, stride: number) =>
+    net.op('Gelu', [
+      net.op('Conv', [x, net.weights([WIDTH, channels, 3]), net.weights([WIDTH], 0.1)], {
+        pads: [1, 1],
+        strides: [stride],
+      }),
+    ])
+  const rows = net.op('Transpose', [convolved(convolved(features, MELS, 1), WIDTH, 2)], { perm: [0, 2, 1] })
+  let x = net.op('Add', [rows, net.weights([FRAMES / 2, WIDTH])])
+  for (let layer = 0; layer < LAYERS; layer++) {
+    const given = net.normalized(x)
+    const [q, k, v] = [0, 1, 2].map(() => net.heads(net.product(given, WIDTH, WIDTH)))
+    x = net.op('Add', [x, net.product(net.attention(q, k, v, net.number(0)), WIDTH, WIDTH)])
+    x = net.op('Add', [x, net.forward(net.normalized(x))])
+  }
+  g.output(net.normalized(x), 'last_hidden_state')
+  return exportModel(g.graph())
+}
+
+/** A merged decoder: the keys and values of what was heard are made in the first step, and handed on by a branch in the others. */
+function speechDecoder(kind: Kind): Uint8Array {
+  const net = new Net('decoder', kind)
+  const { g } = net
+  const ids = g.input('input_ids', 'int64', ['batch_size', 'decoder_sequence_length'])
+  const heard = g.input('encoder_hidden_states', 'float32', ['batch_size', 'encoder_sequence_length', WIDTH])
+  const pasts = Array.from({ length: LAYERS }, (_, layer) =>
+    ['decoder.key', 'decoder.value', 'encoder.key', 'encoder.value'].map((what) =>
+      g.input(`past_key_values.${layer}.${what}`, 'float32', [
+        'batch_size',
+        HEADS,
+        what.startsWith('decoder') ? 'past_decoder_sequence_length' : 'encoder_sequence_length_out',
+        SIZE,
+      ]),
+    ),
+  )
+  const cached = g.input('use_cache_branch', 'bool', [1])
+  const length = (x: Value, axis: number) =>
+    net.op('Squeeze', [net.op('Shape', [x], { start: axis, end: axis + 1 }), net.ints(0)])
+  const past = length(pasts[0][0], 2)
+  const total = net.op('Add', [past, length(ids, 1)])
+  const positions = net.op('Range', [past, total, net.int(1)])
+  const keys = net.op('Range', [net.int(0), total, net.int(1)])
+  const late = net.op('Greater', [keys, net.op('Unsqueeze', [positions, net.ints(1)])])
+  const bias = net.op('Mul', [net.op('Cast', [late], { to: 1 }), net.number(-1e9)])
+  const presents: [string, Value][] = []
+  const words = net.op('Gather', [net.weights([VOCABULARY, WIDTH]), ids])
+  let x = net.op('Add', [words, net.op('Gather', [net.weights([64, WIDTH]), positions])])
+  pasts.forEach(([pastKeys, pastValues, heardKeys, heardValues], layer) => {
+    const given = net.normalized(x)
+    const [q, newKeys, newValues] = [0, 1, 2].map(() => net.heads(net.product(given, WIDTH, WIDTH)))
+    const k = net.op('Concat', [pastKeys, newKeys], { axis: 2 })
+    const v = net.op('Concat', [pastValues, newValues], { axis: 2 })
+    x = net.op('Add', [x, net.product(net.attention(q, k, v, bias), WIDTH, WIDTH)])
+    const across = [heardKeys, heardValues].map((kept, i) => {
+      const made = net.heads(net.product(heard, WIDTH, WIDTH))
+      const branch = (name: string, from: Value): Graph => {
+        const inner = new GraphBuilder(name)
+        inner.output(inner.op('Identity', [from]), `${name}${layer}${i}`)
+        return inner.graph()
+      }
+      return net.op('If', [cached], { then_branch: branch('kept', kept), else_branch: branch('made', made) })
+    })
+    const query = net.heads(net.product(net.normalized(x), WIDTH, WIDTH))
+    x = net.op('Add', [x, net.product(net.attention(query, across[0], across[1], net.number(0)), WIDTH, WIDTH)])
+    x = net.op('Add', [x, net.forward(net.normalized(x))])
+    presents.push([`present.${layer}.decoder.key`, k], [`present.${layer}.decoder.value`, v])
+    presents.push([`present.${layer}.encoder.key`, across[0]], [`present.${layer}.encoder.value`, across[1]])
   })
-  json('tokenizer_config.json', {
+  g.output(net.product(net.normalized(x), WIDTH, VOCABULARY), 'logits')
+  for (const [name, value] of presents) g.output(value, name)
+  return exportModel(g.graph())
+}
+
+const json = (folder: string, name: string, value: object) => writeFileSync(join(folder, name), JSON.stringify(value))
+
+function writeTokenizer(folder: string, words: readonly string[], special: (word: string) => boolean, config: object) {
+  json(folder, 'tokenizer_config.json', {
     tokenizer_class: 'PreTrainedTokenizerFast',
     model_max_length: 64,
     pad_token: '[PAD]',
     unk_token: '[UNK]',
-    cls_token: '[CLS]',
-    sep_token: '[SEP]',
+    ...config,
   })
-  json('tokenizer.json', {
+  json(folder, 'tokenizer.json', {
     version: '1.0',
-    added_tokens: WORDS.slice(0, 4).map((content, id) => ({
-      id,
-      content,
-      single_word: false,
-      lstrip: false,
-      rstrip: false,
-      normalized: false,
-      special: true,
-    })),
+    added_tokens: words.flatMap((content, id) =>
+      special(content)
+        ? [{ id, content, single_word: false, lstrip: false, rstrip: false, normalized: false, special: true }]
+        : [],
+    ),
     normalizer: null,
     pre_tokenizer: { type: 'Whitespace' },
     post_processor: null,
     decoder: null,
-    model: { type: 'WordLevel', vocab: Object.fromEntries(WORDS.map((word, id) => [word, id])), unk_token: '[UNK]' },
+    model: { type: 'WordLevel', vocab: Object.fromEntries(words.map((word, id) => [word, id])), unk_token: '[UNK]' },
   })
-  for (const kind of Object.keys(endings) as Kind[])
-    writeFileSync(join(folder, `onnx/model${endings[kind]}.onnx`), files(kind))
 }
 
-/** Writes the models `bert` and `llama` into a folder, each with its four kinds of weights. */
+function write(folder: string, config: object, models: Record<string, (kind: Kind) => Uint8Array>): void {
+  mkdirSync(join(folder, 'onnx'), { recursive: true })
+  json(folder, 'config.json', config)
+  for (const kind of Object.keys(endings) as Kind[])
+    for (const [name, make] of Object.entries(models))
+      writeFileSync(join(folder, `onnx/${name}${endings[kind]}.onnx`), make(kind))
+}
+
+const sizes = {
+  vocab_size: WORDS.length,
+  hidden_size: WIDTH,
+  num_hidden_layers: LAYERS,
+  num_attention_heads: HEADS,
+}
+
+function writeSpeech(folder: string): void {
+  const words = [...WORDS, ...SPOKEN]
+  const id = (word: string) => words.indexOf(word)
+  const [end, start, language, task, untimed] = SPOKEN.map(id)
+  const tokens = { eos_token_id: end, bos_token_id: end, pad_token_id: end, decoder_start_token_id: start }
+  const config = {
+    model_type: 'whisper',
+    architectures: ['WhisperForConditionalGeneration'],
+    is_encoder_decoder: true,
+    d_model: WIDTH,
+    vocab_size: VOCABULARY,
+    encoder_layers: LAYERS,
+    decoder_layers: LAYERS,
+    encoder_attention_heads: HEADS,
+    decoder_attention_heads: HEADS,
+    num_mel_bins: MELS,
+    max_source_positions: FRAMES / 2,
+    ...tokens,
+  }
+  write(folder, config, { encoder_model: speechEncoder, decoder_model_merged: speechDecoder })
+  json(folder, 'generation_config.json', {
+    ...tokens,
+    is_multilingual: true,
+    lang_to_id: { '<|en|>': language },
+    task_to_id: { transcribe: task },
+    no_timestamps_token_id: untimed,
+    suppress_tokens: [end],
+  })
+  json(folder, 'preprocessor_config.json', {
+    feature_extractor_type: 'WhisperFeatureExtractor',
+    processor_class: 'WhisperProcessor',
+    chunk_length: 1,
+    feature_size: MELS,
+    hop_length: 160,
+    n_fft: 400,
+    n_samples: 160 * FRAMES,
+    nb_max_frames: FRAMES,
+    sampling_rate: 16_000,
+  })
+  const special = (word: string) => word.startsWith('[') || word.startsWith('<|')
+  writeTokenizer(folder, words, special, { tokenizer_class: 'WhisperTokenizer', eos_token: '<|endoftext|>' })
+}
+
+/** Writes the models `bert`, `llama` and `whisper` into a folder, each with its four kinds of weights. */
 export function writeModels(folder: string): void {
-  write(join(folder, 'bert'), { model_type: 'bert', architectures: ['BertModel'] }, encoder)
+  const special = (word: string) => word.startsWith('[')
+  const marks = { cls_token: '[CLS]', sep_token: '[SEP]' }
+  const bert = { model_type: 'bert', architectures: ['BertModel'], ...sizes }
+  write(join(folder, 'bert'), bert, { model: encoder })
+  writeTokenizer(join(folder, 'bert'), WORDS, special, marks)
   const llama = {
     model_type: 'llama',
     architectures: ['LlamaForCausalLM'],
@@ -235,6 +366,9 @@ export function writeModels(folder: string): void {
     head_dim: SIZE,
     eos_token_id: 3,
     bos_token_id: 2,
+    ...sizes,
   }
-  write(join(folder, 'llama'), llama, decoder)
+  write(join(folder, 'llama'), llama, { model: decoder })
+  writeTokenizer(join(folder, 'llama'), WORDS, special, marks)
+  writeSpeech(join(folder, 'whisper'))
 }
