@@ -413,6 +413,7 @@ export class InferenceSession {
       into,
       fetched: this.kept && fetches,
       borrowed: true,
+      given: true,
     })
     if (profile) this.times = profileEntries(times)
     if (!this.options.lenient)

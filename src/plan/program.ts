@@ -40,6 +40,8 @@ export interface RunControl {
   readonly fetched?: { has(value: Value): boolean }
   /** Whether what is fed may be changed by others as soon as the run waits for something. */
   readonly borrowed?: boolean
+  /** Whether the results become others' to change: they share no memory then with constants, with what was fed, or with each other. */
+  readonly given?: boolean
 }
 
 /** A segment and what has been made of it: calls with addresses, and the segments that followed it. */
@@ -102,7 +104,7 @@ export class Program {
    * Runs the graph.
    *
    * @param feeds - a value for every input that is not a state's, of the right type.
-   * @returns a value for every output that is fetched; tensors are copies (or the storage given in `control.into`).
+   * @returns a value for every output that is fetched, not in the arena; copies if `control.given`, or the storage in `control.into`.
    */
   async run(feeds: ReadonlyMap<Value, HostValue>, control: RunControl = {}): Promise<Map<Value, HostValue>> {
     const hosts = new Map<Value, HostValue>(feeds)
@@ -136,8 +138,8 @@ export class Program {
             if (control.fetched && !control.fetched.has(value)) continue
             const source = sourceOf(segment, value)
             const result = readSource(this.context, source, hosts, control.into?.get(value), value)
-            // A constant or an input that is passed through must not be the caller's to change.
-            results.set(value, 'placed' in source ? result : copyOf(result, true))
+            // A constant or an input that is passed through must not be the caller's to change; what a loop carries is shared.
+            results.set(value, 'placed' in source || !control.given ? result : copyOf(result, true))
           }
           this.states?.keep((output) => this.keepable(sourceOf(segment, output), hosts, output))
           return results

@@ -146,9 +146,9 @@ describe('sequences', () => {
     await expectRejects('E_BUDGET', () => s.run(feeds(300, MiB)))
     const { y } = await s.run(feeds(10, 1000))
     expect(y.dims).toEqual([10_000])
-    // Two sequences are alive at a time, of 12 MiB each.
-    const again = await s.run(feeds(12, MiB / 4), ['n'])
-    expect(again.n.data).toEqual(BigInt64Array.of(12n))
+    // Two sequences are alive at a time, of 24 MiB each, that share their items.
+    const again = await s.run(feeds(24, MiB / 4), ['n'])
+    expect(again.n.data).toEqual(BigInt64Array.of(24n))
   })
 
   test('of a million small parts', async () => {
