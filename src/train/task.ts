@@ -5,7 +5,7 @@ import { LanewiseError } from '../core/errors.js'
 import { checkOptions } from '../core/options.js'
 import { formatShape, type Shape } from '../core/shape.js'
 import * as F from '../nn/functional.js'
-import { crossEntropy } from '../nn/losses.js'
+import { crossEntropy } from '../nn/losses/losses.js'
 import type { Layer, Module } from '../nn/module.js'
 
 /** A batch on the device: each field as a tensor of the current step. */

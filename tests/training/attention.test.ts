@@ -11,7 +11,7 @@ import { GraphModule } from '../../src/nn/graph-module.js'
 import { normal } from '../../src/nn/init.js'
 import { Embedding, Linear } from '../../src/nn/linear.js'
 import { LocallyConnected2d } from '../../src/nn/locally-connected.js'
-import { crossEntropy, linearCrossEntropy } from '../../src/nn/losses.js'
+import { crossEntropy, linearCrossEntropy } from '../../src/nn/losses/losses.js'
 import { Module } from '../../src/nn/module.js'
 import { LayerNorm } from '../../src/nn/norm.js'
 import {

@@ -1,6 +1,6 @@
-import type { Variable } from '../autograd/variable.js'
-import { LanewiseError } from '../core/errors.js'
-import * as F from './functional.js'
+import type { Variable } from '../../autograd/variable.js'
+import { LanewiseError } from '../../core/errors.js'
+import * as F from '../functional.js'
 import { reduced, type Reduction } from './losses.js'
 
 /** What stands for the logarithm of 0: far below that of any float32, and yet a number, so that differences of two are no NaN. */

@@ -1,7 +1,7 @@
 // Losses between numbers, distributions and embeddings: PyTorch's names, defaults and conventions.
-import type { Variable } from '../autograd/variable.js'
-import { LanewiseError } from '../core/errors.js'
-import * as F from './functional.js'
+import type { Variable } from '../../autograd/variable.js'
+import { LanewiseError } from '../../core/errors.js'
+import * as F from '../functional.js'
 import { reduced, type Reduction } from './losses.js'
 
 function positive(name: string, value: number): void {
