@@ -24,6 +24,10 @@ export type Target = (typeof targets)[number]
 /** Targets whose generated bindings are kept as the types of the kernels, and under which name. */
 const typed: Partial<Record<Target, string>> = { 'inference-simd': 'exports', 'train-simd': 'train-exports' }
 
+/** What debug builds are compiled with besides. */
+const assertSignatures = 'scripts/assert-signatures.js'
+const isDebug = (target: Target): boolean => target.endsWith('-debug')
+
 /** The list of exports that a target compiles. */
 function entryOf(target: Target): string {
   return join(root, `assembly/abi/${target.split('-')[0]}.ts`)
@@ -50,6 +54,7 @@ function fingerprint(target: Target): string {
     ...sourcesOf(entryOf(target)),
     join(root, 'asconfig.json'),
     join(root, 'scripts/kernel-types.ts'),
+    ...(isDebug(target) ? [join(root, assertSignatures)] : []),
     join(root, 'node_modules/assemblyscript/package.json'),
   ]) {
     hash.update(relative(root, path)).update('\0').update(readFileSync(path)).update('\0')
@@ -84,6 +89,7 @@ async function compileOne(target: Target): Promise<void> {
   const sources = fingerprint(target)
   rmSync(recordOf(target), { force: true })
   const args = ['node_modules/assemblyscript/bin/asc.js', relative(root, entryOf(target)), '--target', target]
+  if (isDebug(target)) args.push('--transform', `./${assertSignatures}`)
   try {
     await promisify(execFile)(process.execPath, args, { cwd: root, maxBuffer: 1 << 26 })
   } catch (error) {

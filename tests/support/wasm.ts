@@ -1,13 +1,14 @@
+import { instantiateSync } from '@assemblyscript/loader'
 import { readFileSync } from 'node:fs'
 import { Context } from '../../bindings/context.js'
 import { supportsRelaxed, type Build } from '../../bindings/module.js'
 
 export type { Build }
 
-const modules = new Map<Build, WebAssembly.Module>()
+const modules = new Map<Build | 'debug', WebAssembly.Module>()
 
 /** The compiled module of a build; support/build.ts has seen to it that it is that of the sources. */
-function moduleOf(build: Build): WebAssembly.Module {
+function moduleOf(build: Build | 'debug'): WebAssembly.Module {
   let module = modules.get(build)
   if (!module) {
     module = new WebAssembly.Module(readFileSync(new URL(`../../dist/wasm/inference-${build}.wasm`, import.meta.url)))
@@ -58,17 +59,10 @@ export class Wasm {
   private readonly guards: number[] = []
   private top: number
 
-  constructor(build: Build, bytes = 1 << 24) {
+  constructor(build: Build | 'debug', bytes = 1 << 24) {
     this.memory = new WebAssembly.Memory({ initial: bytes >> 16, maximum: 65536 })
-    const instance = new WebAssembly.Instance(moduleOf(build), {
-      env: {
-        memory: this.memory,
-        abort: () => {
-          throw new Error('abort')
-        },
-      },
-    })
-    this.kernels = instance.exports as Record<string, Kernel>
+    // The loader's `abort` says which assertion failed and where: the debug build has some.
+    this.kernels = instantiateSync<Record<string, Kernel>>(moduleOf(build), { env: { memory: this.memory } }).exports
     this.base = (this.kernels.heap_base() + 63) & ~63
     this.top = this.base
   }
