@@ -8,7 +8,8 @@ import { seeded } from '../support/random.js'
 
 /**
  * The parameters after five steps: the same bits in every version of Node and on every machine. It may change where a kernel, an initialiser or an optimiser
- * was changed so that it rounds otherwise; then the versions still have to agree with each other.
+ * was changed so that it rounds otherwise; then the versions still have to agree with each other. The last to change it: Resize interpolates in
+ * onnxruntime's order of operations (`Upsample` is one of the layers).
  */
 const HASH = '32f24ca0646414d07c690c720c34f11facda21381b241d7eaa2062b60a745429'
 
