@@ -4,6 +4,7 @@ import { platform } from '../platform/platform.js'
 import { Tensor, toHost } from '../api/tensor.js'
 import { listFlag, numberFlag, onlyModel, textFlag, type Command } from './command.js'
 import { differenceOf } from './difference.js'
+import { audioFlags } from './audio.js'
 import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
@@ -21,6 +22,7 @@ export const bench: Command = {
   flags: {
     ...inputFlags,
     ...imageFlags,
+    ...audioFlags,
     vs: { type: 'string', value: 'PEERS', help: 'onnxruntime-web, onnxruntime-node or both, separated by a comma' },
     repeat: { type: 'string', value: 'N', help: 'rounds; left out, as many as fit into --time, 5 at least' },
     time: { type: 'string', value: 'SECONDS', help: 'how long to measure (default 5)' },
@@ -47,19 +49,17 @@ export const bench: Command = {
 
     // An answer that is wrong has no speed.
     const expected = await session.run(feeds[0])
+    // Peers cannot give what is no tensor.
+    const tensors = session.outputNames.filter((name) => expected[name] instanceof Tensor)
     const agreement: boolean[] = []
     for (const peer of peers) {
-      const theirs = await peer.run(feeds[0])
-      agreement.push(
-        session.outputNames.every(
-          (name) => expected[name] instanceof Tensor && differenceOf(toHost(expected[name], name), theirs[name]).agrees,
-        ),
-      )
+      const theirs = await peer.run(feeds[0], tensors)
+      agreement.push(tensors.every((name) => differenceOf(toHost(expected[name], name), theirs[name]).agrees))
     }
 
     const engines = [
-      { name: 'lanewise', run: (i: number): Promise<unknown> => session.run(feeds[i]) },
-      ...peers.map((peer) => ({ name: peer.name, run: (i: number): Promise<unknown> => peer.run(feeds[i]) })),
+      { name: 'lanewise', run: (i: number): Promise<unknown> => session.run(feeds[i], tensors) },
+      ...peers.map((peer) => ({ name: peer.name, run: (i: number): Promise<unknown> => peer.run(feeds[i], tensors) })),
     ]
     const times = engines.map((): number[] => [])
     let spent = 0

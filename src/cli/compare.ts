@@ -7,6 +7,7 @@ import type { Tensor } from '../api/tensor.js'
 import { choiceFlag, numberFlag, onlyModel, type Command } from './command.js'
 import { differenceOf } from './difference.js'
 import { findDivergence, hostResults, type Comparison } from './divergence.js'
+import { audioFlags } from './audio.js'
 import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
@@ -20,6 +21,7 @@ export const compare: Command = {
   flags: {
     ...inputFlags,
     ...imageFlags,
+    ...audioFlags,
     with: { type: 'string', value: 'PEER', help: 'onnxruntime-web (default) or onnxruntime-node' },
     repeat: { type: 'string', value: 'N', help: 'runs of each for the times (default 5)' },
     ...sessionFlags,
@@ -38,13 +40,17 @@ export const compare: Command = {
     const peer = await loadPeer(peerName, bytes, external)
 
     const mine = hostResults(await session.run(feeds))
-    const theirs = await peer.run(feeds)
-    const outputs = session.outputNames.map((name) => ({ name, ...differenceOf(mine[name], theirs[name]) }))
+    const skipped = session.outputNames.filter((name) => !mine[name])
+    const names = session.outputNames.filter((name) => mine[name])
+    if (names.length === 0)
+      throw new LanewiseError('E_UNSUPPORTED', `nothing can be compared: ${skipped.join(', ')} are no tensors`)
+    const theirs = await peer.run(feeds, names)
+    const outputs = names.map((name) => ({ name, ...differenceOf(mine[name], theirs[name]) }))
     const agrees = outputs.every((output) => output.agrees)
     const times = { lanewise: [] as number[], peer: [] as number[] }
     for (let i = 0; i < repeat; i++) {
-      times.lanewise.push(await timed(() => session.run(feeds)))
-      times.peer.push(await timed(() => peer.run(feeds)))
+      times.lanewise.push(await timed(() => session.run(feeds, names)))
+      times.peer.push(await timed(() => peer.run(feeds, names)))
     }
     const lanewiseMs = median(times.lanewise)
     const peerMs = median(times.peer)
@@ -67,11 +73,12 @@ export const compare: Command = {
         o.reason ?? (o.agrees ? 'agrees' : 'DIFFERS'),
       ]),
     ).forEach(print)
+    if (skipped.length > 0) print(`not compared, no tensors: ${skipped.join(', ')}`)
     print()
     print(
       `${msText(lanewiseMs)} here, ${msText(peerMs)} in ${peer.name}: ${(peerMs / lanewiseMs).toFixed(2)} times as fast`,
     )
-    const nodes = await compareNodes(session, proto, feeds, peerName, external)
+    const nodes = await compareNodes(session, proto, feeds, names, peerName, external)
     const { divergence } = nodes
     if (divergence) {
       const { difference } = divergence
@@ -92,6 +99,7 @@ export const compare: Command = {
       peerVersion: peer.version,
       agrees,
       outputs,
+      skipped,
       lanewiseMs,
       peerMs,
       ratio: peerMs / lanewiseMs,
@@ -114,22 +122,26 @@ async function compareNodes(
   session: InferenceSession,
   proto: ModelProto,
   feeds: Record<string, Tensor>,
+  names: readonly string[],
   peerName: PeerName,
   external: readonly ExternalFile[],
 ): Promise<Comparison> {
   const here = new Set(session.model.nodes.flatMap((node) => node.outputs.map((value) => value?.name)))
   const graph = present(proto.graph, 'graph')
-  const places = graph.node.flatMap((node) => {
+  const named = graph.node.flatMap((node) => {
     return node.output
       .filter((name) => here.has(name))
       .map((value) => ({ value, op: node.opType, node: node.name || node.output[0] }))
   })
   try {
+    const values = named.map(({ value }) => value)
+    const tensors = values.length > 0 ? hostResults(await session.run(feeds, values)) : {}
+    const places = named.filter(({ value }) => tensors[value])
     const outputs = new Set(graph.output.map(({ name }) => name))
     const added = places.filter(({ value }) => !outputs.has(value)).map(({ value }) => ({ name: value }))
     const open = writeModel({ ...proto, graph: { ...graph, output: [...graph.output, ...added] } })
     const peer = await loadPeer(peerName, open, external, { graphOptimizationLevel: 'disabled' })
-    const theirs = await peer.run(feeds)
+    const theirs = await peer.run(feeds, [...new Set([...places.map(({ value }) => value), ...names])])
     await peer.release()
     return await findDivergence(session, feeds, places, theirs)
   } catch (error) {

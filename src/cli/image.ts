@@ -72,8 +72,8 @@ export async function imageTensor(
   options: ImageOptions,
 ): Promise<HostTensor> {
   const { layout, channels, height: fixedHeight, width: fixedWidth } = frameOf(input, declared, options.layout)
-  const { default: sharp } = await loadOptional<typeof import('sharp')>('sharp', 'a picture as input')
   const bytes = await readBytes(path)
+  const { default: sharp } = await loadOptional<typeof import('sharp')>('sharp', 'a picture as input')
   await checkPicture(path, () => sharp(bytes, { limitInputPixels: false }).metadata())
   const picture = sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS })
     .rotate()

@@ -1,4 +1,3 @@
-import { access } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { isFloat, type DType } from '../core/dtype.js'
 import { LanewiseError, present } from '../core/errors.js'
@@ -11,6 +10,7 @@ import { formatShape, sizeOf } from '../core/shape.js'
 import { readBytes } from '../platform/node-files.js'
 import { fromHost, type Tensor } from '../api/tensor.js'
 import type { ValueMetadata } from '../api/value.js'
+import { audioTensor } from './audio.js'
 import { listFlag, numberFlag, UsageError, type Flag, type Flags } from './command.js'
 import { imageOptions, imageTensor } from './image.js'
 import { readNpy } from './npy.js'
@@ -22,7 +22,7 @@ export const inputFlags: Readonly<Record<string, Flag>> = {
     type: 'string',
     multiple: true,
     value: 'NAME=SOURCE',
-    help: 'a picture, a .npy, .npz or .pb file, numbers ("1,2,3"), random, zeros or ones; NAME= may be left out if there is one input',
+    help: 'a picture, a .wav, .npy, .npz or .pb file, numbers ("1,2,3"), random, zeros or ones; NAME= may be left out if there is one input',
   },
   dim: {
     type: 'string',
@@ -182,11 +182,14 @@ async function tensorFrom(
   if (extension === '.pb') return converted(decodeTensor(readTensorProto(await readBytes(file))), type, name)
   if (/^\.(png|jpe?g|webp|gif|avif|tiff?|svg)$/.test(extension)) {
     const declared = shape.map((axis) => (typeof axis === 'string' ? (sizes.get(axis) ?? axis) : axis))
-    await access(file)
     return imageTensor(file, name, type, declared, imageOptions(flags))
   }
+  if (extension === '.wav' || extension === '.wave') {
+    const declared = shape.map((axis) => (typeof axis === 'string' ? (sizes.get(axis) ?? axis) : axis))
+    return audioTensor(file, name, type, declared, flags)
+  }
   throw new UsageError(
-    `--input ${name}=${source} is neither a picture nor .npy, .npz, .pb, numbers, random, zeros or ones`,
+    `--input ${name}=${source} is neither a picture nor .wav, .npy, .npz, .pb, numbers, random, zeros or ones`,
   )
 }
 

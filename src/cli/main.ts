@@ -3,6 +3,7 @@ import { VERSION } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 // Registers every operator.
 import '../node.js'
+import { reasonOf } from '../platform/node-files.js'
 import { bench } from './bench.js'
 import { escapedJson, visible } from './visible.js'
 import { helpOf, parseFlags, UsageError, type Command } from './command.js'
@@ -68,7 +69,10 @@ async function main(args: readonly string[]): Promise<void> {
 function report(error: unknown, command: Command | undefined, json: boolean): void {
   const usage = error instanceof UsageError
   process.exitCode = usage ? 2 : 1
-  const message = visible((error instanceof Error ? error.message : String(error)).replace(/\s*\n\s*/g, ' '))
+  const { path } = (error ?? {}) as { readonly path?: unknown }
+  // What Node says of a file begins with its code and ends with the call.
+  const of = typeof path === 'string' && !(error instanceof LanewiseError) ? `${JSON.stringify(path)}: ` : ''
+  const message = visible(`${of}${reasonOf(error)}`.replace(/\s*\n\s*/g, ' '))
   const code = usage ? 'E_USAGE' : codeOf(error)
   const help = `lanewise ${command ? `${command.name} ` : ''}--help`
   console.error(usage ? `usage error: ${message} (see ${help})` : `error ${code}: ${message}`)

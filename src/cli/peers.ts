@@ -14,7 +14,11 @@ export type PeerName = 'onnxruntime-web' | 'onnxruntime-node'
 export interface Peer {
   readonly name: PeerName
   readonly version: string
-  run(feeds: Readonly<Record<string, Tensor>>): Promise<Record<string, HostTensor | undefined>>
+  /** @param fetches - the outputs to fetch, all if left out: onnxruntime-web gives none where one of them is no tensor. */
+  run(
+    feeds: Readonly<Record<string, Tensor>>,
+    fetches?: readonly string[],
+  ): Promise<Record<string, HostTensor | undefined>>
   release(): Promise<void>
 }
 
@@ -37,7 +41,7 @@ interface Ort {
       bytes: Uint8Array,
       options: object,
     ): Promise<{
-      run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>
+      run(feeds: Record<string, OrtTensor>, fetches?: readonly string[]): Promise<Record<string, OrtTensor>>
       release(): Promise<void>
     }>
   }
@@ -77,13 +81,14 @@ export async function loadPeer(
   return {
     name,
     version: (name === 'onnxruntime-web' ? versions.web : versions.node) ?? versions.common ?? '',
-    async run(feeds) {
+    async run(feeds, fetches) {
       const given: Record<string, OrtTensor> = {}
       for (const [key, tensor] of Object.entries(feeds))
         given[key] = new ort.Tensor(tensor.type, tensor.data, tensor.dims)
       const results: Record<string, HostTensor | undefined> = {}
       try {
-        for (const [key, tensor] of Object.entries(await session.run(given))) results[key] = hostOf(key, tensor)
+        for (const [key, tensor] of Object.entries(await session.run(given, fetches)))
+          results[key] = hostOf(key, tensor)
       } catch (cause) {
         throw new LanewiseError('E_UNSUPPORTED', `${name} does not run the model: ${messageOf(cause)}`, { cause })
       }

@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import type { ProfileEntry } from '../api/profile.js'
 import { choiceFlag, numberFlag, onlyModel, textFlag, type Command } from './command.js'
 import { flamePage } from './flame.js'
+import { audioFlags } from './audio.js'
 import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
@@ -16,6 +17,7 @@ export const profile: Command = {
   flags: {
     ...inputFlags,
     ...imageFlags,
+    ...audioFlags,
     html: { type: 'string', value: 'FILE', help: 'write the run as a flame view, one page that needs nothing else' },
     by: { type: 'string', value: 'node|op', help: 'one line for each node (default) or each operator' },
     top: { type: 'string', value: 'K', help: 'only the K that take longest' },

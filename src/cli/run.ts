@@ -6,6 +6,7 @@ import { numbersOf } from '../ops/elementwise/scalar-floats.js'
 import { formatShape } from '../core/shape.js'
 import { Tensor, toHost } from '../api/tensor.js'
 import { numberFlag, onlyModel, textFlag, type Command } from './command.js'
+import { audioFlags } from './audio.js'
 import { imageFlags } from './image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
@@ -23,6 +24,7 @@ export const run: Command = {
   flags: {
     ...inputFlags,
     ...imageFlags,
+    ...audioFlags,
     top: { type: 'string', value: 'K', help: 'show the K largest scores of each output' },
     labels: { type: 'string', value: 'FILE', help: 'names of the classes: one a line, or a JSON array' },
     output: { type: 'string', value: 'DIR', help: 'write every output to DIR as NAME.npy' },
@@ -77,7 +79,7 @@ interface Score {
   readonly index: number
   readonly label?: string
   readonly score: number
-  /** Softmax over the last axis, where the scores are no distribution themselves. */
+  /** The score itself where the scores are a distribution, else their softmax over the last axis. */
   readonly probability?: number
 }
 
@@ -128,7 +130,7 @@ function describe(
     const columns = [
       { title: '  index', right: true },
       { title: 'score', right: true },
-      { title: 'softmax', right: true },
+      { title: 'probability', right: true },
       { title: 'label' },
     ]
     lines.push(
@@ -167,7 +169,8 @@ function largest(
   const exponentials = row.reduce((total, x) => total + Math.exp(x - max), 0)
   return row
     .map((score, index): Score => {
-      const probability = float && !isDistribution ? Math.exp(score - max) / exponentials : undefined
+      const softmax = Math.exp(score - max) / exponentials
+      const probability = float ? (isDistribution ? score : softmax) : undefined
       return {
         index,
         ...(labels && { label: labels[index] }),

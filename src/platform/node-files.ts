@@ -27,8 +27,14 @@ const MAX_PIECE = 2 ** 30
 const NONBLOCK = constants.O_NONBLOCK ?? 0
 const NOFOLLOW = constants.O_NOFOLLOW ?? 0
 
+/** What an error says, without the code, the call and the path that Node adds to what the system says. */
+export function reasonOf(cause: unknown): string {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return /^E[A-Z0-9]+: (.*?), [a-z]+(?: '.*')?$/s.exec(message)?.[1] ?? message
+}
+
 function fail(code: ErrorCode, what: string, path: string, cause: unknown): never {
-  throw new LanewiseError(code, `${what} ${JSON.stringify(path)}: ${(cause as Error).message}`, { cause })
+  throw new LanewiseError(code, `${what} ${JSON.stringify(path)}: ${reasonOf(cause)}`, { cause })
 }
 
 /** The file a location names; undefined if it is on the network. */
@@ -73,7 +79,7 @@ export async function readBytes(
   } catch (cause) {
     if (cause instanceof LanewiseError) throw cause
     if (what === undefined) fail(code, 'cannot read', path, cause)
-    throw new LanewiseError(code, `${what} ${JSON.stringify(path)} cannot be read: ${(cause as Error).message}`, {
+    throw new LanewiseError(code, `${what} ${JSON.stringify(path)} cannot be read: ${reasonOf(cause)}`, {
       cause,
     })
   }

@@ -12,7 +12,8 @@ import { readNpz } from '../../src/cli/npz.js'
 import { hostFrom, hostZeros, type HostTensor } from '../../src/core/host.js'
 import { encodeTensor } from '../../src/onnx/tensor-proto.js'
 import { readModel, writeModel, writeTensorProto } from '../../src/onnx/wire.js'
-import { Tensor } from '../../src/api/tensor.js'
+import '../../src/all-ops.js'
+import { exportModel, GraphBuilder, Tensor } from '../../src/node.js'
 import { smallImage, smallModel } from '../support/small-model.js'
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
@@ -47,7 +48,7 @@ interface Answer {
   readonly outputs: readonly {
     dims: number[]
     data: number[]
-    top: { index: number; label: string; score: number }[]
+    top: { index: number; label: string; score: number; probability: number }[]
   }[]
   readonly nodes: readonly {
     op: string
@@ -116,6 +117,13 @@ describe('command line', () => {
     const noFile = await lanewise('run', model, '--input', 'image=nowhere.npy')
     expect(noFile.code).toBe(1)
     expect(noFile.error).toMatch(/^error E_EXTERNAL: cannot read "nowhere.npy": .*\n$/)
+    const noPicture = await lanewise('run', model, '--input', 'image=nowhere.jpg')
+    expect(noPicture).toMatchObject({
+      code: 1,
+      error: 'error E_EXTERNAL: cannot read "nowhere.jpg": no such file or directory\n',
+    })
+    const noLabels = await lanewise('run', model, '--input', 'random', '--labels', 'nowhere.txt')
+    expect(noLabels).toMatchObject({ code: 1, error: 'error ENOENT: "nowhere.txt": no such file or directory\n' })
     const wrongShape = await lanewise('run', model, '--input', '1,2,3')
     expect(wrongShape.code).toBe(1)
     expect(wrongShape.error).toMatch(/^error E_TENSOR: .*\n$/)
@@ -212,6 +220,51 @@ describe('run', () => {
   })
 })
 
+test('scores that are probabilities stand in their column as they are', async () => {
+  const g = new GraphBuilder('classes')
+  const x = g.input('x', 'float32', [1, 3])
+  g.output(x, 'scores')
+  g.output(g.op('Softmax', [x]), 'probabilities')
+  await writeFile(join(folder, 'classes.onnx'), exportModel(g.graph()))
+  const { outputs } = await json('run', 'classes.onnx', '--input', '0,1,2', '--top', '3')
+  const [scores, probabilities] = outputs.map(({ top }) => top.map(({ probability }) => probability))
+  expect(probabilities).toEqual(outputs[1].top.map(({ score }) => score))
+  probabilities.forEach((probability, i) => expect(scores[i]).toBeCloseTo(probability, 6))
+})
+
+test('sound is resampled, mixed and cut to what a model takes', async () => {
+  const g = new GraphBuilder('sound')
+  g.output(g.op('Neg', [g.input('free', 'float32', ['batch', 'time'])]), 'a')
+  g.output(g.op('Neg', [g.input('fixed', 'float32', [1, 6, 1])]), 'b')
+  g.output(g.op('Identity', [g.input('both', 'int16', [2, 'time'])]), 'c')
+  await writeFile(join(folder, 'sound.onnx'), exportModel(g.graph()))
+  // Two channels of 16 bits at 8 kHz, 4 samples each.
+  const header = Buffer.from('524946460000000057415645666d74201000000001000200401f0000007d00000400100064617461', 'hex')
+  const samples = Int16Array.of(8192, 0, 16384, 8192, 0, 0, -8192, -16384)
+  const size = Buffer.from(Uint32Array.of(samples.byteLength).buffer)
+  await writeFile(join(folder, 'sound.wav'), Buffer.concat([header, size, Buffer.from(samples.buffer)]))
+  const inputs = ['free', 'fixed', 'both'].flatMap((name) => ['--input', `${name}=sound.wav`])
+  const [a, b, c] = (await json('run', 'sound.onnx', ...inputs)).outputs
+  expect([a.dims, a.data]).toEqual([
+    [1, 4],
+    [-0.125, -0.375, 0, 0.375],
+  ])
+  expect([b.dims, b.data]).toEqual([
+    [1, 6, 1],
+    [-0.125, -0.375, 0, 0.375, 0, 0],
+  ])
+  expect([c.dims, c.data]).toEqual([
+    [2, 4],
+    [8192, 16384, 0, -8192, 0, 8192, 0, -16384],
+  ])
+  const twice = await json('run', 'sound.onnx', ...inputs, '--rate', '16000')
+  expect(twice.outputs.map(({ dims }) => dims)).toEqual([
+    [1, 8],
+    [1, 6, 1],
+    [2, 8],
+  ])
+})
+
 describe('inspect', () => {
   test('counts parameters and multiply-adds, gives shapes for sizes of open axes', async () => {
     const { nodes, totals, opsets, unsupported } = await json('inspect', model, '--dim', 'N=2')
@@ -291,6 +344,20 @@ describe('beside onnxruntime-web', () => {
     expect(engines[1].agrees).toBe(true)
     expect(engines[1].ratio).toBeCloseTo(engines[1].medianMs / engines[0].medianMs, 6)
   })
+})
+
+test('outputs that are no tensors are not compared', async () => {
+  const g = new GraphBuilder('parts')
+  const parts = g.op('SplitToSequence', [g.op('Neg', [g.input('x', 'float32', [4])])])
+  g.output(parts, 'parts')
+  g.output(g.op('ConcatFromSequence', [parts], { axis: 0 }), 'y')
+  await writeFile(join(folder, 'parts.onnx'), exportModel(g.graph()))
+  const { code, out } = await lanewise('compare', 'parts.onnx', '--input', '1,2,3,4', '--repeat', '1')
+  expect(code).toBe(0)
+  expect(out).toMatch(/^y .* agrees$/m)
+  expect(out).toContain('not compared, no tensors: parts')
+  const { engines } = await json('bench', 'parts.onnx', '--vs', 'onnxruntime-web', '--repeat', '2')
+  expect(engines.map(({ agrees }) => agrees)).toEqual([undefined, true])
 })
 
 describe('where two runs diverge', () => {
