@@ -3,20 +3,10 @@ import { Attention } from './attention/attention.js'
 import { commonOps } from './common.js'
 import { frequentOps } from './frequent.js'
 import { ContribAttention } from './attention/microsoft-attention.js'
-import {
-  BiasGelu,
-  ContribGelu,
-  FastGelu,
-  FusedConv,
-  FusedGemm,
-  FusedMatMul,
-  QuickGelu,
-  BiasAdd,
-  BiasSplitGelu,
-  SparseToDenseMatMul,
-} from './elementwise/microsoft-fused.js'
+import { BiasAdd, BiasGelu, BiasSplitGelu, ContribGelu, FastGelu, QuickGelu } from './elementwise/microsoft-gelu.js'
 import { Affine, ImageScaler } from './elementwise/experimental.js'
-import { NhwcConv, NhwcMaxPool } from './conv/microsoft-conv.js'
+import { FusedConv, NhwcConv, NhwcMaxPool } from './conv/microsoft-conv.js'
+import { FusedGemm, FusedMatMul, SparseToDenseMatMul } from './matmul/microsoft-matmul.js'
 import { Crop } from './movement/crop.js'
 import { ContribPad, ContribTrilu, ExpandDims } from './movement/microsoft-movement.js'
 import { Inverse } from './matmul/inverse.js'

@@ -3,12 +3,12 @@ import type { Case } from './case.js'
 import { attentionCases, attentionShapes, optimizerCases, rotaryCases } from './attention/attention.cases.js'
 import { concatCases } from './movement/concat.cases.js'
 import { constantCases } from './movement/constant.cases.js'
-import {
-  contribAttentionCases,
-  contribAttentionShapes,
-  contribCases,
-  skipNormShapes,
-} from './elementwise/microsoft.cases.js'
+import { microsoftAttentionCases } from './attention/microsoft-attention.cases.js'
+import { microsoftAttentionShapes } from './attention/microsoft-attention-shapes.cases.js'
+import { microsoftConvCases } from './conv/microsoft-conv.cases.js'
+import { microsoftGeluCases } from './elementwise/microsoft-gelu.cases.js'
+import { microsoftMatmulCases } from './matmul/microsoft-matmul.cases.js'
+import { microsoftNormCases, skipNormShapes } from './norm/microsoft-norm.cases.js'
 import { convTransposeCases } from './conv/conv-transpose.cases.js'
 import { convCases } from './conv/conv.cases.js'
 import { depthToSpaceCases } from './movement/depth-to-space.cases.js'
@@ -47,10 +47,13 @@ export const allCases: readonly Case[] = [
   ...rotaryCases,
   ...concatCases,
   ...constantCases,
-  ...contribAttentionCases,
-  ...contribAttentionShapes,
+  ...microsoftAttentionCases,
+  ...microsoftAttentionShapes,
+  ...microsoftConvCases,
+  ...microsoftGeluCases,
+  ...microsoftMatmulCases,
+  ...microsoftNormCases,
   ...skipNormShapes,
-  ...contribCases,
   ...convCases,
   ...convTransposeCases,
   ...depthToSpaceCases,

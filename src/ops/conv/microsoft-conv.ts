@@ -1,6 +1,10 @@
-// onnxruntime's channels-last convolution and pooling (domain com.microsoft): the standard ones between two Transposes, which move nothing.
+// ONNX Runtime's convolutions (domain com.microsoft): fused with a sum and an activation; channels-last, where they and poolings are the standard ones between
+// two Transposes, which move nothing.
+import { floats, int, string } from '../../ir/attributes.js'
 import { defineOp, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
+import { becomeActivation, take, valueOf } from '../elementwise/fused-activation.js'
 import { MaxPool } from '../pool/pool.js'
+import { windowAttributes } from '../pool/window.js'
 import { Conv } from './conv.js'
 
 /** x [N, …, C] for an operator on [N, C, …]; `rank` is the number of axes. */
@@ -36,3 +40,32 @@ function channelsLast(name: string, { arity, attributes }: Pick<OpDefinition, 'a
 /** Filters are [M, C / group, …], as Conv has them. */
 export const NhwcConv = channelsLast('NhwcConv', Conv, 'Conv')
 export const NhwcMaxPool = channelsLast('NhwcMaxPool', MaxPool, 'MaxPool')
+
+/** Y = activation(Conv(X, W, B) + Z) */
+export const FusedConv = defineOp({
+  name: 'FusedConv',
+  domain: 'com.microsoft',
+  arity: [2, 4],
+  attributes: { ...windowAttributes, group: int(1), activation: string(), activation_params: floats() },
+  decompose: (node) => {
+    const fused = take(node.attributes, ['activation', 'activation_params'])
+    const name = valueOf(fused, 'activation', 'string') ?? ''
+    const parameters = Array.from(valueOf(fused, 'activation_params', 'floats') ?? [])
+    const [x, w, bias = '', addend = ''] = node.inputs
+    const inputs = bias === '' ? [x, w] : [x, w, bias]
+    if (addend === '' && name === '') {
+      node.inputs = inputs
+      node.rename('Conv')
+      return
+    }
+    let result = node.node('Conv', inputs, new Map(node.attributes))
+    if (addend !== '' && name === '') {
+      node.attributes.clear()
+      node.inputs = [result, addend]
+      node.rename('Add')
+      return
+    }
+    if (addend !== '') result = node.node('Add', [result, addend])
+    becomeActivation(node, name, result, parameters)
+  },
+})
