@@ -1,7 +1,7 @@
 // Bundles src/ into dist/: few files, so that a cold start reads few files, and nothing outside Node's builtins is left to be found.
 import { build, type Metafile, type Plugin } from 'esbuild'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
@@ -15,6 +15,23 @@ const wasmUrls: Plugin = {
       const contents = source.replaceAll("'../../dist/wasm/", "'./wasm/")
       if (contents === source) throw new Error(`${path} names no file in '../../dist/wasm/'`)
       return { contents, loader: 'ts' }
+    })
+  },
+}
+
+/** What reaches for Node has a twin for browsers. */
+const twins: Readonly<Record<string, string>> = {
+  'src/train-node.ts': 'src/train-browser.ts',
+  'src/platform/node-files.ts': 'src/platform/browser-files.ts',
+  'src/platform/optional.ts': 'src/platform/browser-files.ts',
+  'src/platform/run-lock.ts': 'src/platform/browser-files.ts',
+}
+const browserTwins: Plugin = {
+  name: 'browser-twins',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/(train-node|node-files|optional|run-lock)\.js$/ }, ({ path, resolveDir }) => {
+      const file = relative('.', join(resolveDir, path)).replaceAll('\\', '/').replace(/js$/, 'ts')
+      return Object.hasOwn(twins, file) ? { path: resolve(twins[file]) } : undefined
     })
   },
 }
@@ -39,6 +56,7 @@ const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string
       'ops/all': 'src/all-ops.ts',
       'ops/index': 'src/own-ops.ts',
       'generate/index': 'src/generate.ts',
+      'browser-train': 'src/train.ts',
     },
   },
 ]
@@ -63,16 +81,24 @@ for (const { platform, entryPoints } of groups) {
     legalComments: 'none',
     sourcemap: 'linked',
     metafile: true,
-    plugins: [wasmUrls],
+    plugins: platform === 'browser' ? [wasmUrls, browserTwins] : [wasmUrls],
     logLevel: 'warning',
   })
   checkPlaces(metafile)
+  if (platform === 'browser') checkBrowser(metafile)
   for (const input of Object.keys(metafile.inputs)) {
     const folder = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1]
     if (folder) bundled.add(folder)
   }
 }
 writeFileSync('dist/third-party-licenses.txt', [...[...bundled].sort().map(licenceOf), kernelLicences()].join('\n\n'))
+
+/** Nothing of Node may be left over. */
+function checkBrowser({ inputs }: Metafile): void {
+  for (const [file, { imports }] of Object.entries(inputs))
+    for (const { path, external } of imports)
+      if (external && path.startsWith('node:')) throw new Error(`${file} imports ${path} in the build for browsers`)
+}
 
 /** The URLs of the kernels are relative to the file that holds them. */
 function checkPlaces({ outputs }: Metafile): void {

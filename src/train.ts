@@ -1,6 +1,6 @@
 /**
- * Training with Lanewise: tensors on a device, modules, losses, optimisers, data, and `fit`. For Node; what was trained is exported as ONNX and runs
- * wherever "lanewise" does.
+ * Training with Lanewise: tensors on a device, modules, losses, optimisers, data, and `fit`, in Node and in browsers. What was trained is exported as ONNX and
+ * runs wherever "lanewise" does.
  *
  * @example
  * import { Adam, Conv2d, DataLoader, Device, fit, loadMnist } from 'lanewise/train'
@@ -8,9 +8,7 @@
  * @module lanewise/train
  * @packageDocumentation
  */
-// Finds the kernels, and registers every operator: models are exported by them.
-import './node.js'
-import './all-ops.js'
+import './train-node.js'
 
 export { grad } from './autograd/gradients.js'
 export { Device, type DeviceOptions, type NonFinite } from './autograd/device.js'
@@ -29,7 +27,7 @@ export * from './nn/conv.js'
 export { toDecoderGraph, type DecoderGraphOptions, type DecoderModel } from './nn/decoder.js'
 export { toGraph, type InputSpec, type ToGraphOptions } from './nn/export.js'
 export * as F from './nn/functional.js'
-export { GraphModule } from './nn/graph-module.js'
+export { GraphModule, GraphWithHead } from './nn/graph-module.js'
 export * from './nn/image.js'
 export * as init from './nn/init.js'
 export type { Initializer } from './nn/init.js'

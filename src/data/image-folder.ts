@@ -1,6 +1,5 @@
-import { join } from 'node:path'
 import { LanewiseError } from '../core/errors.js'
-import { listFolder, readBytes } from '../platform/node-files.js'
+import { joinPath, listFolder, readBytes } from '../platform/node-files.js'
 import { Tensor } from '../api/tensor.js'
 import { checkIndex, type Dataset, type Fields } from './dataset.js'
 import { decodePicture, resizedPicture } from './picture.js'
@@ -34,13 +33,14 @@ export class ImageFolder implements Dataset {
     const { folders: classes } = await listFolder(root)
     const pictures: { path: string; label: number }[] = []
     for (const [label, name] of classes.entries()) {
-      const { files } = await listFolder(join(root, name))
-      for (const file of files) if (/\.(png|jpe?g)$/i.test(file)) pictures.push({ path: join(root, name, file), label })
+      const { files } = await listFolder(joinPath(root, name))
+      for (const file of files)
+        if (/\.(png|jpe?g)$/i.test(file)) pictures.push({ path: joinPath(root, name, file), label })
     }
     if (pictures.length === 0)
       throw new LanewiseError(
         'E_VALUE',
-        `there are no pictures in folders of ${JSON.stringify(root)}: expected are files such as ${join(root, 'cat', '001.png')}`,
+        `there are no pictures in folders of ${JSON.stringify(root)}: expected are files such as ${joinPath(root, 'cat', '001.png')}`,
       )
     return new ImageFolder(classes, pictures, options)
   }

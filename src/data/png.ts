@@ -1,5 +1,5 @@
-import { inflateSync } from 'node:zlib'
 import { LanewiseError } from '../core/errors.js'
+import { inflate } from '../platform/node-files.js'
 
 // Sections are those of the Portable Network Graphics Specification, third edition: https://www.w3.org/TR/png-3/
 
@@ -79,7 +79,17 @@ export function readPng(bytes: Uint8Array, what: string, check: (width: number, 
   if (header.colourType === 3 && !palette) fail('it has no PLTE')
   checkData(header, data, fail)
   const { width, height, depth, colourType } = header
-  return { width, height, depth, colourType, palette, transparency, bare: Buffer.concat(kept) }
+  return { width, height, depth, colourType, palette, transparency, bare: joined(kept) }
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
+  let at = 0
+  for (const piece of pieces) {
+    whole.set(piece, at)
+    at += piece.length
+  }
+  return whole
 }
 
 /** Data that unpack to more than the pixels take are a bomb, or a way to carry something along. */
@@ -89,13 +99,14 @@ function checkData(
   fail: (reason: string) => never,
 ): void {
   const size = dataSize(header)
-  const packed = Buffer.concat(data)
+  const packed = joined(data)
   // Deflate packs at most 1032 bytes into one.
   if (size > 1032 * packed.length) fail('its data are cut off')
   let unpacked: Uint8Array
   try {
-    unpacked = inflateSync(packed, { maxOutputLength: size })
+    unpacked = inflate(packed, size)
   } catch (error) {
+    if (error instanceof LanewiseError) throw error
     const more = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
     return fail(more ? 'it has more data than pixels' : (error as Error).message)
   }

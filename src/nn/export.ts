@@ -3,6 +3,7 @@ import type { DType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { GraphBuilder } from '../api/builder.js'
 import { inferTypes } from '../ir/infer.js'
+import { registerOps } from '../ir/registry.js'
 import type { Dimension, Graph, Value } from '../ir/graph.js'
 import { hostZeros } from '../core/host.js'
 import { evaluating, type Module } from './module.js'
@@ -65,6 +66,8 @@ export function toGraph(
         }
         return value
       }
+      // Where not every operator is known from the beginning, those that were applied are.
+      registerOps(trace.map(({ op }) => op))
       const used = new Set<string>()
       for (const applied of trace) {
         const label = unused(used, applied.scope ? `${applied.scope}/${applied.op.name}` : applied.op.name)

@@ -139,7 +139,7 @@ export abstract class Module {
     if (seen.has(this)) return
     seen.add(this)
     yield [prefix, this]
-    for (const [name, child] of childrenOf(this)) yield* child.namedModules(prefix ? `${prefix}.${name}` : name, seen)
+    for (const [name, child] of childrenOf(this)) yield* child.namedModules(within(prefix, name), seen)
   }
 
   /** What is learned, each once. */
@@ -214,9 +214,24 @@ export abstract class Module {
     for (const parameter of this.parameters()) parameter.zeroGrad()
   }
 
-  /** Freezes (or thaws) every parameter: a frozen one gets no gradient and is not changed. */
-  requiresGrad(wanted = true): this {
-    for (const parameter of this.parameters()) parameter.trainable = wanted
+  /**
+   * Freezes (`false`) or thaws parameters: a frozen one gets no gradient and is not changed. Running statistics of layers are not parameters: `eval()` of such a
+   * layer keeps them.
+   *
+   * @param patterns - only those whose name fits one of them: expressions, or globs of the whole name ('features.*'). Without any, every parameter.
+   * @throws LanewiseError `E_VALUE` for a pattern that fits no name: then nothing was changed.
+   * @example
+   * model.requiresGrad(false).requiresGrad(true, 'head.*', /norm/)
+   */
+  requiresGrad(wanted = true, ...patterns: readonly (string | RegExp)[]): this {
+    const named = [...this.#everyName()].filter(([, parameter]) => !parameter.buffer)
+    for (const pattern of patterns)
+      if (!named.some(([name]) => matches(name, pattern)))
+        throw new LanewiseError('E_VALUE', `no parameter is called like ${String(pattern)}`, {
+          actual: String(pattern),
+        })
+    for (const [name, parameter] of named)
+      if (patterns.length === 0 || patterns.some((pattern) => matches(name, pattern))) parameter.trainable = wanted
     return this
   }
 
@@ -267,10 +282,24 @@ export abstract class Module {
   /** Parameters and buffers with all of their names: those of a module that stands in several places, too. */
   *#everyName(prefix = '', path: readonly Module[] = []): Generator<[string, Parameter]> {
     if (path.includes(this)) return
-    const full = (name: string) => (prefix ? `${prefix}.${name}` : name)
-    for (const [name, parameter] of tensorsOf(this)) yield [full(name), parameter]
-    for (const [name, child] of childrenOf(this)) yield* child.#everyName(full(name), [...path, this])
+    for (const [name, parameter] of tensorsOf(this)) yield [within(prefix, name), parameter]
+    for (const [name, child] of childrenOf(this)) yield* child.#everyName(within(prefix, name), [...path, this])
   }
+}
+
+/** A name inside of another; what is "unnamed" has none of its own. */
+function within(prefix: string, name: string): string {
+  return prefix && name ? `${prefix}.${name}` : prefix || name
+}
+
+/** Whether a name fits: by an expression, or as a whole by a glob, where * stands for any characters and ? for one. */
+function matches(name: string, pattern: string | RegExp): boolean {
+  if (typeof pattern !== 'string') return name.search(pattern) >= 0
+  const source = pattern
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.')
+  return new RegExp(`^${source}$`, 's').test(name)
 }
 
 function hooked<T>(hooks: Set<T>, hook: T): { remove(): void } {

@@ -1,5 +1,5 @@
 // The one place where data and training meet the file system of Node.
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import {
   closeSync,
   constants,
@@ -17,8 +17,10 @@ import {
   writeSync,
 } from 'node:fs'
 import { open, readdir } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { inflateSync } from 'node:zlib'
 import { LanewiseError, type ErrorCode } from '../core/errors.js'
 
 /** `fs.writeSync` and `fs.readSync` take at most 2^31 − 1 bytes at once. */
@@ -42,6 +44,34 @@ export function filePath(location: string | URL): string | undefined {
   const text = String(location)
   if (text.startsWith('file:')) return fileURLToPath(text)
   return /^https?:/.test(text) ? undefined : text
+}
+
+export function joinPath(...parts: readonly string[]): string {
+  return join(...parts)
+}
+
+/** Machine and process, for names of files that two of them must not share. */
+export function processName(): string {
+  return `${hostname()}.${process.pid}`
+}
+
+/** SHA-256 of bytes that come piece by piece: Node's own takes at most 2^31 − 1 at once. */
+export class Sha256 {
+  private readonly hash = createHash('sha256')
+
+  update(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length; at += MAX_PIECE) this.hash.update(bytes.subarray(at, at + MAX_PIECE))
+  }
+
+  /** Ends it. @returns 64 hexadecimal digits. */
+  hex(): string {
+    return this.hash.digest('hex')
+  }
+}
+
+/** Unpacks zlib's format. @throws an error with the code `ERR_BUFFER_TOO_LARGE` for more than `limit` bytes. */
+export function inflate(packed: Uint8Array, limit: number): Uint8Array {
+  return inflateSync(packed, { maxOutputLength: limit })
 }
 
 export function fileExists(path: string): boolean {

@@ -3,6 +3,7 @@ import { LanewiseError } from '../core/errors.js'
 import { checkNumber } from '../core/options.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import type { Schedule } from '../optim/schedules.js'
+import type { Checkpoints } from './checkpoint-file.js'
 import type { Evaluation } from './evaluate.js'
 import type { Metric } from './metrics.js'
 import type { MetricsRecord } from './metrics-log.js'
@@ -69,7 +70,9 @@ export interface FitOptions extends Partial<Task> {
    * Where the run is kept: `metrics.jsonl`, `checkpoints/`, and what TensorBoard reads in `board/`. Without it nothing is written.
    */
   readonly folder?: string
-  /** Go on from the folder's newest checkpoint, if there is one; otherwise the folder must hold none. */
+  /** Where checkpoints are kept instead of a folder: in a browser, or wherever {@link Checkpoints} puts them. */
+  readonly checkpoints?: Checkpoints
+  /** Go on from the newest checkpoint of the folder or of `checkpoints`, if there is one; otherwise there must be none. */
   readonly resume?: boolean
   /** Steps between two checkpoints; one is saved after every epoch and when the run is stopped in any case. */
   readonly checkpointEvery?: number
@@ -120,6 +123,7 @@ const known = [
     'onStep',
     'onEpoch',
     'folder',
+    'checkpoints',
     'resume',
     'checkpointEvery',
     'logEvery',
@@ -136,6 +140,8 @@ export function checkFitOptions(options: FitOptions): void {
   if (typeof optimizer?.step !== 'function' || !Array.isArray(optimizer.groups))
     throw new LanewiseError('E_VALUE', 'fit needs an optimizer')
   checkNumber('epochs', epochs, { least: 0, whole: true })
+  if (options.folder !== undefined && options.checkpoints !== undefined)
+    throw new LanewiseError('E_VALUE', 'a folder keeps its own checkpoints: give one of the two')
   const bounds = {
     maxSteps: { least: 0, whole: true },
     evaluateEvery: { least: 1, whole: true },

@@ -1,60 +1,26 @@
-import { join } from 'node:path'
 import type { Fields } from '../data/dataset.js'
-import { LanewiseError } from '../core/errors.js'
-import { inferTypes } from '../ir/infer.js'
-import { toGraph } from '../nn/export.js'
 import type { Module } from '../nn/module.js'
-import { makeFolder } from '../platform/node-files.js'
-import { MetricsLog, readMetrics, type MetricsRecord } from './metrics-log.js'
-import { boardNodes, TensorBoardWriter } from './tensorboard.js'
+import type { MetricsRecord } from './metrics-log.js'
 
-/** Where the metrics of a run go: the list for its report and, with a folder, a file of JSON lines and one for TensorBoard. @internal */
-export class RunLog {
+/** Where the metrics of a run go. @internal */
+export interface RunLog {
+  /** The list for its report. */
+  readonly history: readonly MetricsRecord[]
+  write(step: number, values: Readonly<Record<string, number>>): void
+  /** Shows the model's graph, if it takes one tensor and can be written as a graph. */
+  graph(model: Module, fields: Fields): void
+  close(): void
+}
+
+/** Nowhere but into the list. @internal */
+export class ListLog implements RunLog {
   readonly history: MetricsRecord[] = []
-  private readonly metrics: MetricsLog | undefined
-  private readonly board: TensorBoardWriter | undefined
-
-  /** @param resumeAt - the step after which the folder's run goes on. */
-  constructor(folder: string | undefined, resumeAt: number | undefined) {
-    if (folder === undefined) return
-    makeFolder(folder)
-    const path = join(folder, 'metrics.jsonl')
-    this.metrics = resumeAt === undefined ? MetricsLog.create(path) : MetricsLog.resume(path, resumeAt)
-    if (resumeAt !== undefined) this.history.push(...readMetrics(path))
-    try {
-      const board = join(folder, 'board')
-      makeFolder(board)
-      this.board = new TensorBoardWriter(board, { resumeAt })
-    } catch (error) {
-      this.metrics.close()
-      throw error
-    }
-  }
 
   write(step: number, values: Readonly<Record<string, number>>): void {
-    const record = { step, ...values }
-    this.history.push(record)
-    this.metrics?.write(record)
-    this.board?.scalars(step, values)
+    this.history.push({ step, ...values })
   }
 
-  /** Shows the model's graph, if it takes one tensor and can be written as a graph. */
-  graph(model: Module, fields: Fields): void {
-    if (!this.board) return
-    const [name, { type, dims }] = Object.entries(fields)[0]
-    try {
-      const graph = toGraph(model, [{ name, dtype: type, shape: [{ name: 'N', size: 2 }, ...dims.slice(1)] }])
-      // Edges are labelled with the sizes of a batch.
-      const types = inferTypes(graph, new Map([[graph.inputs[0], { dtype: type, shape: dims }]]), () => undefined)
-      this.board.graph(boardNodes(graph, new Map([...types].map(([value, inferred]) => [value, inferred.type]))))
-    } catch (error) {
-      // A model that is no graph of operators can be trained all the same.
-      if (!(error instanceof LanewiseError)) throw error
-    }
-  }
+  graph(): void {}
 
-  close(): void {
-    this.metrics?.close()
-    this.board?.close()
-  }
+  close(): void {}
 }

@@ -1,3 +1,5 @@
+import { LanewiseError } from '../core/errors.js'
+
 const NAMES = ['SIGINT', 'SIGTERM'] as const
 
 /** Whether a run was asked to stop: by an AbortSignal, or by the first signal of the process, after which the next one ends it as usual. @internal */
@@ -11,7 +13,10 @@ export class StopSignals {
     private readonly signal: AbortSignal | undefined,
   ) {}
 
+  /** @throws LanewiseError `E_UNSUPPORTED` for signals of a process where there is none. */
   listen(): void {
+    if (this.ofProcess && typeof globalThis.process?.on !== 'function')
+      throw new LanewiseError('E_UNSUPPORTED', 'stopOnSignals: there is no process here; give fit a signal')
     if (this.ofProcess) for (const name of NAMES) process.on(name, this.onSignal)
     if (this.signal?.aborted) this.stopped = true
     this.signal?.addEventListener('abort', this.onAbort)

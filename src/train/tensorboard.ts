@@ -1,11 +1,9 @@
 import type { MaybeDisposable } from '../api/tensor-types.js'
-import { hostname } from 'node:os'
-import { join } from 'node:path'
 import { PbfWriter } from 'pbf'
 import type { DType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import type { Graph, Value } from '../ir/graph.js'
-import { appendTo, type OpenFile } from '../platform/node-files.js'
+import { appendTo, joinPath, processName, type OpenFile } from '../platform/node-files.js'
 
 /** A node of a graph for TensorBoard. "/" in a name makes scopes, which it shows as boxes that open. */
 export interface BoardNode {
@@ -46,7 +44,7 @@ export class TensorBoardWriter {
   constructor(folder: string, { resumeAt, now = Date.now }: BoardOptions = {}) {
     this.now = now
     const seconds = String(Math.floor(now() / 1000)).padStart(10, '0')
-    this.path = join(folder, `events.out.tfevents.${seconds}.${hostname()}.${process.pid}.${files++}`)
+    this.path = joinPath(folder, `events.out.tfevents.${seconds}.${processName()}.${files++}`)
     this.file = appendTo(this.path, true)
     this.event(0, (pbf) => pbf.writeStringField(3, 'brain.Event:2'))
     // SessionLog with the status START.

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import type { Fields } from '../data/dataset.js'
 import type { LoaderState } from '../data/loader.js'
 import { LanewiseError } from '../core/errors.js'
@@ -7,16 +6,17 @@ import * as F from '../nn/functional.js'
 import { clipGradNorm, gradNorm, type OptimizerState } from '../optim/optimizer.js'
 import type { RandomState } from '../core/random.js'
 import type { Tensor } from '../api/tensor.js'
-import { writeAtomically } from '../platform/node-files.js'
+import { joinPath, writeAtomically } from '../platform/node-files.js'
 import { lockFolder } from '../platform/run-lock.js'
 import { AverageWeights } from './averages.js'
 import { epochsOf, type Batches, type EpochSource } from './batches.js'
 import { CheckpointStore } from './checkpoint.js'
+import type { Checkpoints } from './checkpoint-file.js'
 import { measure, measuresOf, type Evaluation } from './evaluate.js'
 import { checkFitOptions, type FitOptions, type FitResult } from './fit-options.js'
 import { Pace } from '../core/pace.js'
 import { metricText, ProgressBar } from './progress.js'
-import { RunLog } from './run-log.js'
+import { ListLog, type RunLog } from './run-log.js'
 import { encodeSafetensors } from './safetensors.js'
 import { StopSignals } from './stop-signals.js'
 import { argmaxRows, examplesIn, judge, onDevice, resolveTask, totalLoss, type ResolvedTask } from './task.js'
@@ -80,7 +80,7 @@ export class Trainer {
   step = 0
   private readonly data: EpochSource
   private readonly task: ResolvedTask
-  private readonly store: CheckpointStore | undefined
+  private readonly store: Checkpoints | undefined
   private readonly averages: AverageWeights | undefined
   private readonly best: Watch | undefined
   private readonly stopping: Watch | undefined
@@ -105,7 +105,8 @@ export class Trainer {
     this.data = epochsOf(data)
     this.task = resolveTask(options)
     const { folder, ema, swa, keepBest, earlyStopping, metrics = {} } = options
-    if (folder !== undefined) this.store = new CheckpointStore(join(folder, 'checkpoints'))
+    this.store =
+      options.checkpoints ?? (folder === undefined ? undefined : new CheckpointStore(joinPath(folder, 'checkpoints')))
     if (ema !== undefined || swa) this.averages = new AverageWeights(model, ema)
     if (keepBest) this.best = new Watch(keepBest === true ? {} : keepBest, metrics)
     if (earlyStopping) this.stopping = new Watch(earlyStopping, metrics, earlyStopping.minDelta)
@@ -129,9 +130,12 @@ export class Trainer {
   private async runAlone(): Promise<FitResult> {
     const { epochs, folder } = this.options
     this.firstEpoch = this.data.epoch
-    const resumed = this.resume()
+    const resumed = await this.resume()
     const begun = this.step
-    const log = new RunLog(folder, resumed ? this.step : undefined)
+    const log: RunLog =
+      folder === undefined
+        ? new ListLog()
+        : new (await import('./folder-log.js')).FolderLog(folder, resumed ? this.step : undefined)
     this.signals.listen()
     let stopped: Stopped = 'epochs'
     try {
@@ -153,7 +157,7 @@ export class Trainer {
           this.pace,
           () => this.signals.stopped,
         )
-      this.save()
+      await this.save()
     } finally {
       this.signals.close()
       log.close()
@@ -218,7 +222,7 @@ export class Trainer {
     const epoch = this.data.epoch
     if (swa && epoch - this.firstEpoch >= swa.fromEpoch) this.averages?.update()
     const early = validation ? await this.validate(log) : undefined
-    this.save()
+    await this.save()
     if (early) return early
     const answer = await onEpoch?.({ step: this.step, epoch, validation: this.validation })
     if (answer === 'stop') return 'hook'
@@ -298,7 +302,7 @@ export class Trainer {
       this.window = noWindow()
       log.write(this.step, { epoch, ...prefixed('train/', measured), lr })
     }
-    if (this.step % checkpointEvery === 0) this.save()
+    if (this.step % checkpointEvery === 0) await this.save()
     const answer = await onStep?.({ step: this.step, epoch, loss, gradNorm: norm, lr })
     if (answer === 'stop') this.stoppedByHook = true
     if (this.step % evaluateEvery === 0) {
@@ -369,7 +373,7 @@ export class Trainer {
         this.bestValidation = result
         const { folder } = this.options
         if (folder !== undefined)
-          writeAtomically(join(folder, 'best.safetensors'), [encodeSafetensors(this.bestWeights)])
+          writeAtomically(joinPath(folder, 'best.safetensors'), [encodeSafetensors(this.bestWeights)])
       }
       if (this.reached(measures)) return 'target'
       this.stopping?.improves(measures)
@@ -397,7 +401,7 @@ export class Trainer {
   }
 
   /** Saves the run as it stands, unless that was done already. */
-  private save(): void {
+  private async save(): Promise<void> {
     const { model, data, options, step } = this
     // An epoch that is over is another state than its last step.
     const place = 2 * step + Number(data.position === 0)
@@ -422,27 +426,32 @@ export class Trainer {
       bestValidation: this.bestValidation ?? null,
       stopping: this.stopping?.state(),
     }
-    this.store.save({ step, tensors, state })
+    await this.store.save({ step, tensors, state })
   }
 
-  private resume(): boolean {
-    const { folder, resume = false, optimizer, schedule } = this.options
+  /** Where the run is kept, for messages. */
+  private get place(): string {
+    return this.options.folder ?? this.store?.place ?? ''
+  }
+
+  private async resume(): Promise<boolean> {
+    const { resume = false, optimizer, schedule } = this.options
     if (!this.store) {
-      if (resume) throw new LanewiseError('E_STATE', 'a run can only go on from a folder')
+      if (resume) throw new LanewiseError('E_STATE', 'a run can only go on from a folder, or from checkpoints')
       return false
     }
     if (!resume) {
-      if (this.store.steps().length > 0)
-        throw new LanewiseError('E_STATE', `${folder} holds a run already: resume it, or give another folder`)
+      if ((await this.store.steps()).length > 0)
+        throw new LanewiseError('E_STATE', `${this.place} holds a run already: resume it, or give another`)
       return false
     }
-    const checkpoint = this.store.latest()
+    const checkpoint = await this.store.latest()
     if (!checkpoint) return false
     const state = checkpoint.state as RunState
     if ((schedule === undefined) !== (state.schedule === null))
       throw new LanewiseError(
         'E_STATE',
-        `${folder}: the run that was saved had ${state.schedule === null ? 'no' : 'a'} schedule`,
+        `${this.place}: the run that was saved had ${state.schedule === null ? 'no' : 'a'} schedule`,
       )
     optimizer.load({ settings: state.optimizer, tensors: withoutPrefix(OPTIMIZER, checkpoint.tensors) })
     this.model.loadStateDict(withoutPrefix(MODEL, checkpoint.tensors))
@@ -458,7 +467,7 @@ export class Trainer {
     if (best.size > 0) this.bestWeights = best
     this.bestValidation = state.bestValidation ?? undefined
     this.step = checkpoint.step
-    this.store.rewind(this.step)
+    await this.store.rewind(this.step)
     return true
   }
 }

@@ -1,40 +1,16 @@
 import { build } from 'esbuild'
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { Server } from 'node:http'
 import { tmpdir } from 'node:os'
-import { extname, join, normalize } from 'node:path'
+import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { build as viteBuild } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InferenceSession } from '../../src/node.js'
 import { Tensor } from '../../src/api/tensor.js'
+import { chromiumFlags, chromiumPath, hasChromium, serve } from '../support/chromium.js'
 import { installInto, packLibrary } from '../support/package.js'
 import { smallImage, smallModel } from '../support/small-model.js'
-
-const executablePath = process.env.CHROMIUM_PATH ?? '/usr/bin/chromium'
-const present = existsSync(executablePath)
-if (!present)
-  console.warn(
-    `skipped: there is no Chromium at ${executablePath} (Debian: apt-get install chromium; elsewhere set CHROMIUM_PATH)`,
-  )
-
-const flags = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
-const types: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.wasm': 'application/wasm',
-  '.onnx': 'application/octet-stream',
-}
 
 /** What the page offers to the test. */
 interface PageGlobals {
@@ -54,7 +30,7 @@ globalThis.classify = async (build, pixels) => {
 globalThis.refused = () => InferenceSession.create('/nowhere.onnx').then(() => 'loaded', (error) => error instanceof LanewiseError ? error.code : String(error))
 `
 
-describe.skipIf(!present)('Chromium', () => {
+describe.skipIf(!hasChromium)('Chromium', () => {
   let folder: string
   let server: Server
   let browser: Browser
@@ -95,7 +71,7 @@ describe.skipIf(!present)('Chromium', () => {
       build: { outDir: join(site, 'vite'), emptyOutDir: true },
     })
     ;({ server, origin } = await serve(site, requested))
-    browser = await chromium.launch({ executablePath, args: flags })
+    browser = await chromium.launch({ executablePath: chromiumPath, args: chromiumFlags })
   }, 180_000)
 
   afterAll(async () => {
@@ -159,19 +135,3 @@ describe.skipIf(!present)('Chromium', () => {
     await tab.close()
   })
 })
-
-/** Serves a folder on a free port of this machine. */
-async function serve(folder: string, requested: string[]): Promise<{ server: Server; origin: string }> {
-  const server = createServer((request, response) => {
-    const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname)
-    requested.push(path)
-    const file = join(folder, path)
-    if (!existsSync(file) || types[extname(file)] === undefined) {
-      response.writeHead(404).end()
-      return
-    }
-    response.writeHead(200, { 'content-type': types[extname(file)] }).end(readFileSync(file))
-  })
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
-  return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
-}
