@@ -3,7 +3,8 @@ import { applyParsed } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
-import { bodiesOf, type Graph, type Value } from '../ir/graph.js'
+import { bodiesOf, type Graph, type Node, type Value } from '../ir/graph.js'
+import { inferTypes } from '../ir/infer.js'
 import { Module } from './module.js'
 
 /** Inputs that are statistics rather than weights. */
@@ -99,5 +100,123 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
     }
     const outputs = graph.outputs.map(lookUp)
     return (outputs.length === 1 ? outputs[0] : outputs) as Output
+  }
+
+  /**
+   * The model with another end: what it computes up to a value, and then a module of your own. Parameters of the old model are copied, under the names they have,
+   * those of the new end are called "head…"; the old model stays as it is (`dispose()` it if it is no longer needed).
+   *
+   * @param head - a module of the features; or a function that makes one, given their shape with a batch of 1.
+   * @param at - the name of the value that the head takes; by default what goes into the last layer with weights (Gemm, MatMul, Conv): that layer and
+   *   everything after it is left out.
+   * @throws LanewiseError `E_GRAPH` if there is no value of that name, `E_VALUE` if there is no such layer on the one way to the one output.
+   * @example
+   * const model = (await GraphModule.from('model.onnx')).replaceHead(([, size]) => new Linear(size, 5))
+   * model.requiresGrad(false).requiresGrad(true, 'head.*')
+   */
+  replaceHead<Head extends Module & { forward(x: Variable): unknown }>(
+    head: Head | ((shape: readonly number[]) => Head),
+    { at }: { readonly at?: string } = {},
+  ): GraphWithHead<Head> {
+    const features = at === undefined ? this.lastFeatures() : this.valueNamed(at)
+    const part = upTo(this.graph, features)
+    const body = new GraphModule(part, { device: this.device })
+    for (const [name, tensor] of body.tensors) {
+      const own = this.tensors.get(name)
+      if (!own) continue
+      tensor.copyFrom(own)
+      tensor.trainable = own.trainable
+    }
+    return new GraphWithHead(body, typeof head === 'function' ? head(shapeOf(part)) : head)
+  }
+
+  private valueNamed(name: string): Value {
+    const values = [...this.graph.inputs, ...this.graph.nodes.flatMap((node) => node.outputs)]
+    const found = values.find((value) => value?.name === name)
+    if (!found) throw new LanewiseError('E_GRAPH', `there is no value "${name}" in the graph`, { tensor: name })
+    return found
+  }
+
+  /** What goes into the last layer with weights. */
+  private lastFeatures(): Value {
+    const fail = (why: string): never => {
+      throw new LanewiseError('E_VALUE', `${why}: say by "at" which value the new head takes`)
+    }
+    const producers = new Map(this.graph.nodes.flatMap((node) => node.outputs.map((value) => [value, node] as const)))
+    // What is made of weights or of sizes alone is no way that features take.
+    const features = new Set<Value | undefined>(this.graph.inputs)
+    for (const { op, inputs, outputs } of this.graph.nodes)
+      if (!sizes.has(op.name) && inputs.some((value) => value && features.has(value)))
+        for (const value of outputs) features.add(value)
+    if (this.graph.outputs.length !== 1) fail(`the model has ${this.graph.outputs.length} outputs`)
+    for (let value = this.graph.outputs[0]; ;) {
+      const node = producers.get(value)
+      if (!node) return fail('no layer with weights leads to the output')
+      const made = node.inputs.filter((input): input is Value => !!input && features.has(input))
+      if (layers.has(node.op.name) && made.length === 1 && made[0] === node.inputs[0]) return made[0]
+      if (made.length !== 1) return fail(`${made.length} values meet in "${node.name}" (${node.op.name})`)
+      value = made[0]
+    }
+  }
+}
+
+/** What they make depends on sizes, not on elements. */
+const sizes: ReadonlySet<string> = new Set(['Shape', 'Size'])
+
+/** Layers that a head can be. */
+const layers: ReadonlySet<string> = new Set(['Gemm', 'MatMul', 'Conv', 'ConvTranspose'])
+
+/** The part of a graph that a value needs. */
+function upTo(graph: Graph, output: Value): Graph {
+  const needed = new Set<Value>([output])
+  const nodes: Node[] = []
+  for (const node of graph.nodes.toReversed()) {
+    if (!node.outputs.some((value) => value && needed.has(value))) continue
+    nodes.unshift(node)
+    for (const value of node.inputs) if (value) needed.add(value)
+  }
+  return { name: graph.name, inputs: graph.inputs.filter((value) => needed.has(value)), outputs: [output], nodes }
+}
+
+/** The shape of the output where free sizes of the inputs are 1. */
+function shapeOf(graph: Graph): readonly number[] {
+  const types = inferTypes(
+    graph,
+    new Map(
+      graph.inputs.map((value) => {
+        const { declared } = value
+        if (declared?.kind !== 'tensor' || !declared.dtype || !declared.shape)
+          throw new LanewiseError('E_VALUE', `the model does not say of which shape its input "${value.name}" is`)
+        const shape = declared.shape.map((size) => (typeof size === 'number' ? size : 1))
+        return [value, { dtype: declared.dtype, shape }]
+      }),
+    ),
+  )
+  const [output] = graph.outputs
+  const type = types.get(output)?.type
+  if (!type)
+    throw new LanewiseError('E_VALUE', `the shape of "${output.name}" depends on data: give a module, not a function`)
+  return type.shape
+}
+
+/** An imported model with an end of your own: {@link GraphModule.replaceHead} makes it. */
+export class GraphWithHead<Head extends Module = Module> extends Module {
+  static override readonly name: string = 'GraphWithHead'
+  /** Parameters of the imported part keep their names. @internal */
+  static readonly unnamed: readonly string[] = ['body']
+
+  /** @internal */
+  constructor(
+    /** The imported part. */
+    readonly body: GraphModule,
+    readonly head: Head,
+  ) {
+    super(body.device)
+  }
+
+  /** @param inputs - in the order of the graph's inputs. @returns what the head makes of them. */
+  forward(...inputs: Variable[]): ReturnType<Head['forward']> {
+    const features = [this.body.call(...inputs)]
+    return this.head.call(...(features as unknown as Parameters<Head['forward']>)) as ReturnType<Head['forward']>
   }
 }
