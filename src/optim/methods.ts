@@ -1,8 +1,5 @@
 import type { Parameter } from '../autograd/variable.js'
-import { checkOptions } from '../core/options.js'
-import { Optimizer, type ParameterGroup } from './optimizer.js'
-
-type Params = Iterable<Parameter> | readonly ParameterGroup[]
+import { Optimizer, withDefaults, type Params, type Update } from './optimizer.js'
 
 /** Rate, momentum and decay of {@link SGD}. */
 export interface SGDOptions {
@@ -14,33 +11,22 @@ export interface SGDOptions {
 }
 
 /** Stochastic gradient descent, with momentum if wanted. */
-export class SGD extends Optimizer {
+export class SGD extends Optimizer<Required<SGDOptions>> {
   protected override get method(): string {
     return 'SGD'
   }
 
   protected readonly slots = ['momentum']
-  private readonly momentum: number
-  private readonly dampening: number
-  private readonly nesterov: boolean
 
-  constructor(params: Params, options: SGDOptions = {}) {
-    checkOptions('SGD', options, ['lr', 'momentum', 'dampening', 'weightDecay', 'nesterov'])
-    const { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false } = options
-    super(params, lr, weightDecay)
-    this.momentum = momentum
-    this.dampening = dampening
-    this.nesterov = nesterov
+  constructor(params: Params<SGDOptions>, options: SGDOptions = {}) {
+    const defaults = { lr: 1e-3, momentum: 0, dampening: 0, weightDecay: 0, nesterov: false }
+    super(params, withDefaults('SGD', options, defaults))
   }
 
-  protected update(
-    parameter: Parameter,
-    p: number,
-    g: number,
-    { lr, weightDecay }: { lr: number; weightDecay: number },
-  ): void {
-    const first = this.momentum !== 0 && this.isFresh(parameter)
-    const [v] = this.momentum === 0 ? [0] : this.addresses(parameter)
+  protected update(parameter: Parameter, p: number, g: number, { lr, options }: Update<SGDOptions>): void {
+    const { momentum, dampening, weightDecay, nesterov } = options
+    const first = momentum !== 0 && this.isFresh(parameter)
+    const [v] = momentum === 0 ? [0] : this.addresses(parameter)
     this.device.call(
       'sgd_f32',
       p,
@@ -49,9 +35,9 @@ export class SGD extends Optimizer {
       parameter.size,
       lr,
       weightDecay,
-      this.momentum,
-      this.dampening,
-      Number(this.nesterov),
+      momentum,
+      dampening,
+      Number(nesterov),
       Number(first),
     )
   }
@@ -68,65 +54,49 @@ export interface AdamOptions {
 }
 
 /** Adam (Kingma & Ba, 2015). `weightDecay` is added to the gradient. */
-export class Adam extends Optimizer {
+export class Adam extends Optimizer<Required<AdamOptions>> {
   protected override get method(): string {
     return 'Adam'
   }
 
   protected readonly slots: readonly string[]
   protected readonly decoupled: boolean = false
-  private readonly betas: readonly [number, number]
-  private readonly eps: number
-  private power1 = 1
-  private power2 = 1
+  protected override readonly powers: number[][]
 
-  constructor(params: Params, options: AdamOptions = {}) {
-    checkOptions('Adam', options, ['lr', 'betas', 'eps', 'weightDecay', 'amsgrad'])
-    const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, amsgrad = false } = options
-    super(params, lr, weightDecay)
-    this.slots = ['exp_avg', 'exp_avg_sq', ...(amsgrad ? ['max_exp_avg_sq'] : [])]
-    this.betas = betas
-    this.eps = eps
+  constructor(params: Params<AdamOptions>, options: AdamOptions = {}) {
+    const defaults = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false } as const
+    super(params, withDefaults('Adam', options, defaults))
+    const largest = this.groups.some((group) => group.options.amsgrad)
+    this.slots = ['exp_avg', 'exp_avg_sq', ...(largest ? ['max_exp_avg_sq'] : [])]
+    this.powers = this.groups.map(() => [1, 1])
   }
 
   protected override begin(): void {
-    this.power1 *= this.betas[0]
-    this.power2 *= this.betas[1]
+    for (const [i, { options }] of this.groups.entries()) {
+      this.powers[i][0] *= options.betas[0]
+      this.powers[i][1] *= options.betas[1]
+    }
   }
 
-  protected override powers(): number[] {
-    return [this.power1, this.power2]
-  }
-
-  protected override restorePowers([power1 = 1, power2 = 1]: readonly number[]): void {
-    this.power1 = power1
-    this.power2 = power2
-  }
-
-  protected update(
-    parameter: Parameter,
-    p: number,
-    g: number,
-    { lr, weightDecay }: { lr: number; weightDecay: number },
-  ): void {
+  protected update(parameter: Parameter, p: number, g: number, { lr, options, powers }: Update<AdamOptions>): void {
+    const { betas, eps, weightDecay, amsgrad } = options
     const [m, v, most = 0] = this.addresses(parameter)
-    const [beta1, beta2] = this.betas
     this.device.call(
       'adam_f32',
       p,
       g,
       m,
       v,
-      most,
+      amsgrad ? most : 0,
       parameter.size,
       lr,
-      beta1,
-      beta2,
-      this.eps,
+      betas[0],
+      betas[1],
+      eps,
       weightDecay,
       Number(this.decoupled),
-      1 - this.power1,
-      1 - this.power2,
+      1 - powers[0],
+      1 - powers[1],
     )
   }
 }
@@ -139,7 +109,7 @@ export class AdamW extends Adam {
 
   protected override readonly decoupled = true
 
-  constructor(params: Params, { weightDecay = 0.01, ...options }: AdamOptions = {}) {
+  constructor(params: Params<AdamOptions>, { weightDecay = 0.01, ...options }: AdamOptions = {}) {
     super(params, { weightDecay, ...options })
   }
 }
@@ -156,28 +126,20 @@ export interface AdagradOptions {
 }
 
 /** Adagrad (Duchi et al., 2011). */
-export class Adagrad extends Optimizer {
+export class Adagrad extends Optimizer<Required<AdagradOptions>> {
   protected override get method(): string {
     return 'Adagrad'
   }
 
   protected readonly slots = ['sum']
-  private readonly options: Required<Pick<AdagradOptions, 'lrDecay' | 'initialAccumulatorValue' | 'eps'>>
 
-  constructor(params: Params, options: AdagradOptions = {}) {
-    checkOptions('Adagrad', options, ['lr', 'lrDecay', 'weightDecay', 'initialAccumulatorValue', 'eps'])
-    const { lr = 1e-2, lrDecay = 0, weightDecay = 0, initialAccumulatorValue = 0, eps = 1e-10 } = options
-    super(params, lr, weightDecay)
-    this.options = { lrDecay, initialAccumulatorValue, eps }
+  constructor(params: Params<AdagradOptions>, options: AdagradOptions = {}) {
+    const defaults = { lr: 1e-2, lrDecay: 0, weightDecay: 0, initialAccumulatorValue: 0, eps: 1e-10 }
+    super(params, withDefaults('Adagrad', options, defaults))
   }
 
-  protected update(
-    parameter: Parameter,
-    p: number,
-    g: number,
-    { lr, weightDecay }: { lr: number; weightDecay: number },
-  ): void {
-    const { lrDecay, initialAccumulatorValue, eps } = this.options
+  protected update(parameter: Parameter, p: number, g: number, { lr, options }: Update<AdagradOptions>): void {
+    const { lrDecay, initialAccumulatorValue, eps, weightDecay } = options
     const fresh = this.isFresh(parameter)
     const [sum] = this.addresses(parameter)
     if (fresh && initialAccumulatorValue !== 0)
@@ -198,28 +160,20 @@ export interface RMSpropOptions {
 }
 
 /** RMSprop (Tieleman & Hinton, 2012). */
-export class RMSprop extends Optimizer {
+export class RMSprop extends Optimizer<Required<RMSpropOptions>> {
   protected override get method(): string {
     return 'RMSprop'
   }
 
   protected readonly slots = ['square_avg', 'momentum_buffer', 'grad_avg']
-  private readonly options: Required<Omit<RMSpropOptions, 'lr' | 'weightDecay'>>
 
-  constructor(params: Params, options: RMSpropOptions = {}) {
-    checkOptions('RMSprop', options, ['lr', 'alpha', 'eps', 'weightDecay', 'momentum', 'centered'])
-    const { lr = 1e-2, alpha = 0.99, eps = 1e-8, weightDecay = 0, momentum = 0, centered = false } = options
-    super(params, lr, weightDecay)
-    this.options = { alpha, eps, momentum, centered }
+  constructor(params: Params<RMSpropOptions>, options: RMSpropOptions = {}) {
+    const defaults = { lr: 1e-2, alpha: 0.99, eps: 1e-8, weightDecay: 0, momentum: 0, centered: false }
+    super(params, withDefaults('RMSprop', options, defaults))
   }
 
-  protected update(
-    parameter: Parameter,
-    p: number,
-    g: number,
-    { lr, weightDecay }: { lr: number; weightDecay: number },
-  ): void {
-    const { alpha, eps, momentum, centered } = this.options
+  protected update(parameter: Parameter, p: number, g: number, { lr, options }: Update<RMSpropOptions>): void {
+    const { alpha, eps, weightDecay, momentum, centered } = options
     const [square, v, mean] = this.addresses(parameter)
     this.device.call(
       'rmsprop_f32',

@@ -1,14 +1,6 @@
 import type { Parameter } from '../autograd/variable.js'
-import { checkOptions } from '../core/options.js'
 import { pow } from '../core/scalar-functions.js'
-import { Optimizer, type ParameterGroup } from './optimizer.js'
-
-type Params = Iterable<Parameter> | readonly ParameterGroup[]
-
-interface Rates {
-  readonly lr: number
-  readonly weightDecay: number
-}
+import { Optimizer, withDefaults, type Params, type Rates, type Update } from './optimizer.js'
 
 /** Rate, betas and decay of {@link Lion}. */
 export interface LionOptions {
@@ -18,54 +10,42 @@ export interface LionOptions {
 }
 
 /** Lion (Chen et al., arXiv:2302.06675): steps of one size by the sign of a mean. Half of Adam's memory; a third to a tenth of its rate. */
-export class Lion extends Optimizer {
+export class Lion extends Optimizer<Required<LionOptions>> {
   protected readonly slots = ['exp_avg']
-  private readonly betas: readonly [number, number]
 
-  constructor(params: Params, options: LionOptions = {}) {
-    checkOptions('Lion', options, ['lr', 'betas', 'weightDecay'])
-    const { lr = 1e-4, betas = [0.9, 0.99], weightDecay = 0 } = options
-    super(params, lr, weightDecay)
-    this.betas = betas
+  constructor(params: Params<LionOptions>, options: LionOptions = {}) {
+    super(params, withDefaults('Lion', options, { lr: 1e-4, betas: [0.9, 0.99], weightDecay: 0 } as const))
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, weightDecay }: Rates): void {
+  protected update(parameter: Parameter, p: number, g: number, { lr, options }: Update<LionOptions>): void {
+    const { betas, weightDecay } = options
     const [m] = this.addresses(parameter)
-    this.device.call('lion_f32', p, g, m, parameter.size, lr, this.betas[0], this.betas[1], 1 - lr * weightDecay)
+    this.device.call('lion_f32', p, g, m, parameter.size, lr, betas[0], betas[1], 1 - lr * weightDecay)
   }
 }
 
 /** What methods between momentum and Adam have in common. */
-abstract class Moments extends Optimizer {
+abstract class Moments<
+  Options extends Rates & { readonly betas: readonly [number, number] },
+> extends Optimizer<Options> {
   protected readonly slots = ['exp_avg', 'exp_avg_sq']
-
-  constructor(
-    params: Params,
-    lr: number,
-    weightDecay: number,
-    protected readonly betas: readonly [number, number],
-    protected readonly eps: number,
-    private readonly decoupled: boolean,
-  ) {
-    super(params, lr, weightDecay)
-  }
 
   /** One update by the coefficients of this step: see moments_f32. */
   protected move(
     parameter: Parameter,
     [p, g]: readonly [number, number],
-    { lr, weightDecay }: Rates,
+    { lr, weightDecay, betas: [beta1, beta2] }: Rates & { readonly betas: readonly [number, number] },
     coefficients: {
       readonly byGradient: number
       readonly byMean: number
       readonly eps: number
       readonly adaptive: boolean
+      readonly decoupled?: boolean
     },
   ): void {
     const [m, v] = this.addresses(parameter)
-    const { byGradient, byMean, eps, adaptive } = coefficients
-    const [decay, shrink] = this.decoupled ? [0, 1 - lr * weightDecay] : [weightDecay, 1]
-    const [beta1, beta2] = this.betas
+    const { byGradient, byMean, eps, adaptive, decoupled = false } = coefficients
+    const [decay, shrink] = decoupled ? [0, 1 - lr * weightDecay] : [weightDecay, 1]
     this.device.call(
       'moments_f32',
       p,
@@ -97,48 +77,45 @@ export interface NAdamOptions {
 }
 
 /** Adam with Nesterov's momentum (Dozat, 2016). */
-export class NAdam extends Moments {
-  private readonly momentumDecay: number
-  private power2 = 1
-  private product = 1
-  private mean = 1
-  private next = 1
+export class NAdam extends Moments<Required<NAdamOptions>> {
+  /** The power of the second beta, and the product of the means' shares. */
+  protected override readonly powers: number[][] = this.groups.map(() => [1, 1])
 
-  constructor(params: Params, options: NAdamOptions = {}) {
-    const known = ['lr', 'betas', 'eps', 'weightDecay', 'momentumDecay', 'decoupledWeightDecay']
-    checkOptions('NAdam', options, known)
-    const { lr = 2e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0, momentumDecay = 4e-3 } = options
-    super(params, lr, weightDecay, betas, eps, options.decoupledWeightDecay ?? false)
-    this.momentumDecay = momentumDecay
+  constructor(params: Params<NAdamOptions>, options: NAdamOptions = {}) {
+    const defaults = { lr: 2e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, momentumDecay: 4e-3 } as const
+    super(params, withDefaults('NAdam', options, { ...defaults, decoupledWeightDecay: false }))
   }
 
   protected override begin(): void {
-    const at = (step: number): number => this.betas[0] * (1 - 0.5 * pow(0.96, step * this.momentumDecay))
-    this.mean = at(this.steps)
-    this.next = at(this.steps + 1)
-    this.product *= this.mean
-    this.power2 *= this.betas[1]
+    for (const [i, { options }] of this.groups.entries()) {
+      this.powers[i][0] *= options.betas[1]
+      this.powers[i][1] *= shareAt(this.steps, options)
+    }
   }
 
-  protected override powers(): number[] {
-    return [this.power2, this.product]
-  }
-
-  protected override restorePowers([power2 = 1, product = 1]: readonly number[]): void {
-    this.power2 = power2
-    this.product = product
-  }
-
-  protected update(parameter: Parameter, p: number, g: number, rates: Rates): void {
+  protected update(parameter: Parameter, p: number, g: number, { lr, options, powers }: Update<NAdamOptions>): void {
+    const [power, product] = powers
+    const [mean, next] = [shareAt(this.steps, options), shareAt(this.steps + 1, options)]
     // √(v/c) + ε = (√v + ε·√c)/√c
-    const root = Math.sqrt(1 - this.power2)
-    this.move(parameter, [p, g], rates, {
-      byGradient: (rates.lr * root * (1 - this.mean)) / (1 - this.product),
-      byMean: (rates.lr * root * this.next) / (1 - this.product * this.next),
-      eps: this.eps * root,
-      adaptive: true,
-    })
+    const root = Math.sqrt(1 - power)
+    this.move(
+      parameter,
+      [p, g],
+      { ...options, lr },
+      {
+        byGradient: (lr * root * (1 - mean)) / (1 - product),
+        byMean: (lr * root * next) / (1 - product * next),
+        eps: options.eps * root,
+        adaptive: true,
+        decoupled: options.decoupledWeightDecay,
+      },
+    )
   }
+}
+
+/** The share of the mean in a step of {@link NAdam}, which grows towards the first beta. */
+function shareAt(step: number, { betas, momentumDecay }: Required<NAdamOptions>): number {
+  return betas[0] * (1 - 0.5 * pow(0.96, step * momentumDecay))
 }
 
 /** Rate, betas and decay of {@link RAdam}. */
@@ -150,44 +127,40 @@ export interface RAdamOptions {
 }
 
 /** Adam whose first steps go by momentum alone, until the second moment can be trusted (Liu et al., arXiv:1908.03265): no warm-up needed. */
-export class RAdam extends Moments {
-  private power1 = 1
-  private power2 = 1
+export class RAdam extends Moments<Required<RAdamOptions>> {
+  protected override readonly powers: number[][] = this.groups.map(() => [1, 1])
 
-  constructor(params: Params, options: RAdamOptions = {}) {
-    checkOptions('RAdam', options, ['lr', 'betas', 'eps', 'weightDecay'])
-    const { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 } = options
-    super(params, lr, weightDecay, betas, eps, false)
+  constructor(params: Params<RAdamOptions>, options: RAdamOptions = {}) {
+    const defaults = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0 } as const
+    super(params, withDefaults('RAdam', options, defaults))
   }
 
   protected override begin(): void {
-    this.power1 *= this.betas[0]
-    this.power2 *= this.betas[1]
+    for (const [i, { options }] of this.groups.entries()) {
+      this.powers[i][0] *= options.betas[0]
+      this.powers[i][1] *= options.betas[1]
+    }
   }
 
-  protected override powers(): number[] {
-    return [this.power1, this.power2]
-  }
-
-  protected override restorePowers([power1 = 1, power2 = 1]: readonly number[]): void {
-    this.power1 = power1
-    this.power2 = power2
-  }
-
-  protected update(parameter: Parameter, p: number, g: number, rates: Rates): void {
-    const most = 2 / (1 - this.betas[1]) - 1
-    const correction = 1 - this.power2
+  protected update(parameter: Parameter, p: number, g: number, { lr, options, powers }: Update<RAdamOptions>): void {
+    const most = 2 / (1 - options.betas[1]) - 1
+    const correction = 1 - powers[1]
     // The length of the average that the second moment is like.
-    const length = most - (2 * this.steps * this.power2) / correction
+    const length = most - (2 * this.steps * powers[1]) / correction
     const adaptive = length > 5
     const rectified = adaptive
       ? Math.sqrt((correction * (length - 4) * (length - 2) * most) / ((most - 4) * (most - 2) * length))
       : 1
-    this.move(parameter, [p, g], rates, {
-      byGradient: 0,
-      byMean: (rates.lr * rectified) / (1 - this.power1),
-      eps: this.eps,
-      adaptive,
-    })
+    this.move(
+      parameter,
+      [p, g],
+      { ...options, lr },
+      {
+        byGradient: 0,
+        byMean: (lr * rectified) / (1 - powers[0]),
+        eps: options.eps,
+        adaptive,
+      },
+    )
   }
 }

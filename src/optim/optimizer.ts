@@ -6,19 +6,46 @@ import { checkNumber, checkOptions } from '../core/options.js'
 import { resolve } from '../plan/weights.js'
 import { Tensor } from '../api/tensor.js'
 
-/** Parameters that are updated with settings of their own. */
-export interface ParameterGroup {
-  readonly params: readonly Parameter[]
-  lr?: number
-  weightDecay?: number
+/** What every method has. */
+export interface Rates {
+  readonly lr: number
+  readonly weightDecay: number
 }
 
-interface Group {
+/** Parameters that are updated with settings of their own: any option of the method, here those that all have. */
+export type ParameterGroup<Options extends object = Partial<Rates>> = {
+  readonly params: readonly Parameter[]
+} & Partial<Options>
+
+/** What a method takes: parameters, or groups of them with options of their own. */
+export type Params<Options extends object = Partial<Rates>> = Iterable<Parameter> | readonly ParameterGroup<Options>[]
+
+interface Group<Options extends Rates> {
   readonly params: readonly Parameter[]
   lr: number
-  weightDecay: number
+  readonly weightDecay: number
   /** What the schedule started from. */
   readonly initialLr: number
+  /** Its own options and, where it has none, the method's. */
+  readonly options: Readonly<Required<Options>>
+}
+
+/** What one update goes by: the rate of the step, the group's options, and the group's powers. */
+export interface Update<Options extends object> {
+  readonly lr: number
+  readonly options: Readonly<Required<Options>>
+  readonly powers: readonly number[]
+}
+
+/** Every option of a method. @throws LanewiseError `E_VALUE` for one that it does not have. */
+export function withDefaults<Options extends object>(
+  method: string,
+  given: Options,
+  defaults: Required<Options>,
+): Required<Options> {
+  checkOptions(method, given, Object.keys(defaults))
+  const set = Object.entries(given).filter(([, value]) => value !== undefined)
+  return { ...defaults, ...(Object.fromEntries(set) as Partial<Options>) }
 }
 
 /** What an optimiser needs to go on as if it had never stopped: plain values and tensors, for checkpoints. */
@@ -36,8 +63,8 @@ export interface OptimizerState {
 }
 
 /** Changes parameters by their gradients. Kernels do it in place, one pass over memory. */
-export abstract class Optimizer {
-  readonly groups: readonly Group[]
+export abstract class Optimizer<Options extends Rates = Rates> {
+  readonly groups: readonly Group<Options>[]
   /** Updates that have been made. */
   steps = 0
   private disposed = false
@@ -45,20 +72,19 @@ export abstract class Optimizer {
   private readonly kept = new Map<Parameter, Parameter[]>()
   protected readonly device: Device
 
-  constructor(params: Iterable<Parameter> | readonly ParameterGroup[], lr: number, weightDecay: number) {
-    const given = [...(params as Iterable<Parameter | ParameterGroup>)]
-    const groups: ParameterGroup[] = given.every((item) => item instanceof Parameter)
-      ? [{ params: given }]
-      : (given as ParameterGroup[])
+  /** @param options - every option of the method, with its value where a group has none of its own. */
+  constructor(params: Params<Partial<Options>>, options: Required<Options>) {
+    const given = [...(params as Iterable<Parameter | ParameterGroup<Partial<Options>>>)]
+    const groups = given.every((item) => item instanceof Parameter)
+      ? [{ params: given } as unknown as ParameterGroup<Partial<Options>>]
+      : (given as ParameterGroup<Partial<Options>>[])
     const seen = new Set<Parameter>()
     this.groups = groups.map((group) => {
-      checkOptions('a group of parameters', group, ['params', 'lr', 'weightDecay'])
-      for (const parameter of group.params) {
+      const { params: own, ...others } = group
+      checkOptions('a group of parameters', others, Object.keys(options))
+      for (const parameter of own) {
         if (!(parameter instanceof Parameter))
-          throw new LanewiseError(
-            'E_VALUE',
-            'an optimiser takes parameters, or groups of them ({ params, lr, weightDecay })',
-          )
+          throw new LanewiseError('E_VALUE', 'an optimiser takes parameters, or groups of them ({ params, lr, … })')
         parameter.check()
         if (seen.has(parameter))
           throw new LanewiseError(
@@ -70,10 +96,10 @@ export abstract class Optimizer {
           )
         seen.add(parameter)
       }
-      const rate = group.lr ?? lr
-      checkPositive('lr', rate)
-      checkPositive('weightDecay', group.weightDecay ?? weightDecay)
-      return { params: [...group.params], lr: rate, initialLr: rate, weightDecay: group.weightDecay ?? weightDecay }
+      const set = Object.entries(others).filter(([, value]) => value !== undefined)
+      const mine: Required<Options> = { ...options, ...(Object.fromEntries(set) as Partial<Options>) }
+      for (const [name, value] of Object.entries(mine)) checkOption(name, value, options[name as keyof Options])
+      return { params: [...own], lr: mine.lr, initialLr: mine.lr, weightDecay: mine.weightDecay, options: mine }
     })
     const first = this.groups[0]?.params[0]
     if (!first) throw new LanewiseError('E_VALUE', 'an optimiser needs parameters')
@@ -90,11 +116,12 @@ export abstract class Optimizer {
     for (const parameter of this.all()) parameter.check()
     this.steps++
     this.begin()
-    for (const group of this.groups) {
+    for (const [i, group] of this.groups.entries()) {
+      const update = { lr: group.lr, options: group.options, powers: this.powers[i] ?? [] }
       for (const parameter of group.params) {
         const gradient = parameter.gradientPlaced
         if (!gradient || !parameter.trainable) continue
-        this.update(parameter, resolve(parameter.placed.at), resolve(gradient.at), group)
+        this.update(parameter, resolve(parameter.placed.at), resolve(gradient.at), update)
         parameter.changed()
       }
     }
@@ -116,7 +143,7 @@ export abstract class Optimizer {
     const settings = {
       steps: this.steps,
       lr: this.groups.map((group) => group.lr),
-      powers: this.powers(),
+      powers: this.powers.flat(),
       method: this.method,
       slots: [...this.slots],
       groups: this.groups.map(({ params }) => params.length),
@@ -170,6 +197,12 @@ export abstract class Optimizer {
     this.kept.clear()
   }
 
+  /** Those of every group; states of older versions have them once for all. */
+  private restorePowers(powers: readonly number[]): void {
+    for (const [i, own] of this.powers.entries())
+      for (const k of own.keys()) own[k] = powers[i * own.length + k] ?? powers[k] ?? own[k]
+  }
+
   /** What a state says it is the state of. */
   protected get method(): string {
     return this.constructor.name
@@ -190,14 +223,11 @@ export abstract class Optimizer {
 
   /** Names of what is kept for each parameter. */
   protected abstract readonly slots: readonly string[]
-  protected abstract update(parameter: Parameter, p: number, g: number, group: Group): void
+  protected abstract update(parameter: Parameter, p: number, g: number, by: Update<Options>): void
   /** Called once at the start of every step. */
   protected begin(): void {}
-  /** Numbers that grow from step to step, such as powers of a decay: computed by multiplication, which every engine rounds alike. */
-  protected powers(): number[] {
-    return []
-  }
-  protected restorePowers(_powers: readonly number[]): void {}
+  /** Numbers of each group that grow from step to step, such as powers of a decay: computed by multiplication, which every engine rounds alike. */
+  protected readonly powers: number[][] = []
 
   /** Zeroed memory of a parameter's size, kept between steps. */
   protected keep(parameter: Parameter, count: number): Parameter[] {
@@ -228,9 +258,18 @@ export abstract class Optimizer {
   }
 }
 
-function checkPositive(name: string, value: number): void {
-  if (!(value >= 0 && Number.isFinite(value)))
-    throw new LanewiseError('E_VALUE', `${name} must be a number of at least 0, got ${value}`)
+/** Numbers are at least 0, shares of a mean below 1, switches switches. @throws LanewiseError `E_VALUE` naming the option. */
+function checkOption(name: string, value: unknown, usual: unknown): void {
+  if (name === 'betas') {
+    if (!Array.isArray(value) || value.length !== 2)
+      throw new LanewiseError('E_VALUE', `betas must be two numbers, got ${String(value)}`)
+    for (const beta of value as unknown[])
+      if (!(typeof beta === 'number' && beta >= 0 && beta < 1))
+        throw new LanewiseError('E_VALUE', `betas must be numbers from 0 to below 1, got ${String(value)}`)
+  } else if (typeof usual === 'boolean') {
+    if (typeof value !== 'boolean')
+      throw new LanewiseError('E_VALUE', `${name} must be true or false, got ${String(value)}`)
+  } else checkNumber(name, value, { least: 0, most: Number.MAX_VALUE })
 }
 
 /**
