@@ -33,6 +33,7 @@ const order = [
   'graphs',
   'own-operators',
   'training',
+  'from-pytorch',
   'fine-tuning',
   'text-generation',
   'deploying',
