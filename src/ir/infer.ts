@@ -77,11 +77,11 @@ export class InferenceMemory {
   }
 }
 
-function sameType(a: TensorType, b: TensorType): boolean {
+export function sameType(a: TensorType, b: TensorType): boolean {
   return a === b || (a.dtype === b.dtype && sameShape(a.shape, b.shape))
 }
 
-function sameElements(a: HostTensor | undefined, b: HostTensor | undefined): boolean {
+export function sameElements(a: HostTensor | undefined, b: HostTensor | undefined): boolean {
   if (a === b || !a || !b) return a === b
   const { data, shape } = b
   if (a.dtype !== b.dtype || !sameShape(a.shape, shape)) return false

@@ -8,6 +8,8 @@ export interface ArenaBlock extends Block {
   offset: number | undefined
   first: number
   last: number
+  /** The block whose place it takes, in a plan that was made of another (variations.ts). */
+  home?: ArenaBlock
 }
 
 export function arenaBlock(bytes: number): ArenaBlock {

@@ -10,6 +10,7 @@ import { Placed, type HostStep, type Step } from './emitter.js'
 import type { Segment } from './plan-state.js'
 import type { States } from './states.js'
 import { copyData } from './transfer.js'
+import type { Variations } from './variations.js'
 import { resolve } from './weights.js'
 
 /** What one step took, for a profile. */
@@ -27,25 +28,42 @@ const ARENA_GROWTH = 1.25
 /** With an AbortSignal, the longest stretch of work between two looks at it. */
 const YIELD_MS = 50
 
+/** What calls are bound to; a generation of −1 before the first time. */
+interface Binding {
+  readonly generation: number
+  readonly arena: number
+  readonly moves: number
+  readonly epoch: number
+}
+
 /** A segment and its calls. */
-export interface Bound {
+export interface Bound extends Binding {
   readonly segment: Segment
+  /** Those that the segment is one of, or the base of. */
+  readonly variations: Variations | undefined
   calls: readonly (() => void)[]
-  /** What the calls were bound to; −1 before the first time. */
-  generation: number
-  arena: number
-  moves: number
 }
 
 /** A segment that has not been bound yet. */
-export function unbound(segment: Segment): Bound {
-  return { segment, calls: [], generation: -1, arena: 0, moves: 0 }
+export function unbound(segment: Segment, variations?: Variations): Bound {
+  return { segment, variations, calls: [], generation: -1, arena: 0, moves: 0, epoch: 0 }
+}
+
+function stands(bound: Binding, now: Binding): boolean {
+  return (
+    bound.generation === now.generation &&
+    bound.arena === now.arena &&
+    bound.moves === now.moves &&
+    bound.epoch === now.epoch
+  )
 }
 
 /** The arena of one program, and the calls over it. */
 export class Executor {
   private arena = 0
   private arenaSize = 0
+  /** The calls of plans of which others are made. */
+  private readonly bases = new WeakMap<Variations, Binding & { readonly calls: readonly (() => void)[] }>()
 
   constructor(
     private readonly context: Context,
@@ -61,13 +79,36 @@ export class Executor {
   bind(prepared: Bound, begun: boolean): void {
     const { context } = this
     context.check()
-    const { segment } = prepared
-    if (segment.arenaBytes > this.arenaSize) this.growArena(segment.arenaBytes, begun)
-    const moves = this.states?.moves ?? 0
-    if (prepared.generation === context.generation && prepared.arena === this.arena && prepared.moves === moves) return
-    for (const block of segment.blocks) block.base = this.arena + present(block.offset, 'offset')
-    const calls = segment.steps.map((step) => this.bindStep(step))
-    Object.assign(prepared, { calls, generation: context.generation, arena: this.arena, moves })
+    const { segment, variations } = prepared
+    const { arenaBytes } = variations ?? segment
+    if (arenaBytes > this.arenaSize) this.growArena(arenaBytes, begun)
+    const now = {
+      generation: context.generation,
+      arena: this.arena,
+      moves: this.states?.moves ?? 0,
+      epoch: variations?.epoch ?? 0,
+    }
+    if (stands(prepared, now)) return
+    const base = variations && segment.changed ? this.bindBase(variations, now) : undefined
+    for (const block of segment.blocks) {
+      // What no step touches has no place.
+      const { offset } = block.home ?? block
+      if (offset !== undefined) block.base = this.arena + offset
+    }
+    const calls = base ? [...base] : segment.steps.map((step) => this.bindStep(step))
+    if (base) for (const i of segment.changed ?? []) calls[i] = this.bindStep(segment.steps[i])
+    Object.assign(prepared, now, { calls })
+  }
+
+  /** The calls that all that are made of a plan share with it. */
+  private bindBase(variations: Variations, now: Binding): readonly (() => void)[] {
+    const bound = this.bases.get(variations)
+    if (bound && stands(bound, now)) return bound.calls
+    const { steps, blocks } = variations.base
+    for (const block of blocks) block.base = this.arena + present(block.offset, 'offset')
+    const calls = steps.map((step) => this.bindStep(step))
+    this.bases.set(variations, { ...now, calls })
+    return calls
   }
 
   private growArena(bytes: number, begun: boolean): void {

@@ -56,6 +56,8 @@ export interface Segment {
   /** The largest total of scratch that one node asks for. */
   readonly scratchBytes: number
   readonly state: PlanState
+  /** The steps that are not those of the plan that it was made of. */
+  readonly changed?: readonly number[]
 }
 
 export interface PlanOptions {

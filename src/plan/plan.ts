@@ -13,6 +13,7 @@ import { checkOutputs } from './check-outputs.js'
 import { isFused, StepRecorder, type Step } from './emitter.js'
 import { placeSegment } from './place-segment.js'
 import type { PlanOptions, PlanState, Segment, SegmentEnd, Slot, Source } from './plan-state.js'
+import { RecordingSlots, type Recording } from './recording.js'
 import { Slots, typeOf } from './slots.js'
 import type { WeightLease } from './weights.js'
 import { firstOf, insteadOfFirst } from './worklist.js'
@@ -35,29 +36,36 @@ export function planSegment(
   weights: WeightLease,
   options: PlanOptions,
   memory = new InferenceMemory(),
+  recording?: Recording,
 ): Segment {
-  return new SegmentPlanner(graph, from, weights, options, memory).plan()
+  const steps: Step[] = []
+  const { arenaLimit } = options
+  const slots = recording
+    ? new RecordingSlots(from, weights, arenaLimit, steps, recording)
+    : new Slots(from, weights, arenaLimit, steps)
+  return new SegmentPlanner(graph, steps, slots, weights, options, memory, recording).plan()
 }
 
-class SegmentPlanner {
-  private readonly steps: Step[] = []
-  private readonly slots: Slots
-  private readonly recorder: StepRecorder
+/** Plans one segment; parts of it again, in variations.ts. */
+export class SegmentPlanner<S extends Slots = Slots> {
+  protected readonly recorder: StepRecorder
 
   constructor(
     private readonly graph: Graph,
-    from: PlanState,
+    protected readonly steps: Step[],
+    protected readonly slots: S,
     weights: WeightLease,
-    private readonly options: PlanOptions,
+    protected readonly options: PlanOptions,
     private readonly memory: InferenceMemory,
+    private readonly recording?: Recording,
   ) {
-    this.slots = new Slots(from, weights, options.arenaLimit, this.steps)
-    this.recorder = new StepRecorder(this.steps, this.slots, weights, options)
+    this.recorder = new StepRecorder(steps, slots, weights, options)
   }
 
   plan(): Segment {
     let end: SegmentEnd = { kind: 'done' }
     for (let node = firstOf(this.slots.todo); node; node = firstOf(this.slots.todo)) {
+      this.recording?.begin(node, this.steps.length)
       const stop = this.planNode(node)
       if (stop) {
         end = stop
@@ -72,6 +80,7 @@ class SegmentPlanner {
           : end.kind === 'number'
             ? [end.value]
             : usedBy(end.node).filter((v) => v.constant === undefined)
+    this.recording?.begin(undefined, this.steps.length)
     const sources = new Map<Value, Source>()
     for (const value of wanted) sources.set(value, this.slots.sourceOf(value))
     const state: PlanState = { slots: end.kind === 'done' ? new Map() : this.slots.all, todo: this.slots.todo }
@@ -151,7 +160,11 @@ class SegmentPlanner {
   }
 
   /** @param found - what is known to be inferred of these inputs. */
-  private infer(node: Node, inputs: readonly (Slot | undefined)[], found?: readonly Inferred[]): readonly TensorType[] {
+  protected infer(
+    node: Node,
+    inputs: readonly (Slot | undefined)[],
+    found?: readonly Inferred[],
+  ): readonly TensorType[] {
     const same = (type: TensorType, i: number) =>
       node.outputs[i] ? this.memory.typeAsBefore(node.outputs[i], type) : type
     const outputs = found ? found.map(({ type }) => type) : this.inferAnew(node, inputs).map(same)
@@ -182,7 +195,7 @@ class SegmentPlanner {
   }
 
   /** Small results of known inputs are known. */
-  private fold(
+  protected fold(
     node: Node,
     inputs: readonly (Slot | undefined)[],
     outputs: readonly TensorType[],
@@ -211,6 +224,7 @@ class SegmentPlanner {
     node.outputs.forEach((value, i) => {
       if (value) this.slots.define(value, { ...this.memory.asBefore(value, results[i]), uses: 0 })
     })
+    if (this.recording?.site) this.recording.site.folded = true
     return true
   }
 

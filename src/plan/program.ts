@@ -11,6 +11,7 @@ import { Lru } from './lru.js'
 import { InferenceMemory, inferTypes, largerNumber, type Inferred } from '../ir/infer.js'
 import { checkOutputs } from './check-outputs.js'
 import { planSegment } from './plan.js'
+import { Recording } from './recording.js'
 import {
   advance,
   advanceBounded,
@@ -25,10 +26,17 @@ import {
 import { specialize } from './specialize.js'
 import type { States } from './states.js'
 import { copyOf, readSource, upload } from './transfer.js'
+import { Variations, WatchedTypes } from './variations.js'
 import type { WeightLease, WeightStore } from './weights.js'
 
 /** Plans kept per place where plans branch: one per set of input shapes. */
 const PLANS = 16
+/** The same for plans that were made of another: made again as quickly as kept. */
+const VARIATIONS = 4
+/** Sets of inputs that differ in sizes alone, for which such plans are made. */
+const FAMILIES = 4
+/** So often in a row a plan may turn out to be one of its own before that is no longer looked for. */
+const FAILURES = 8
 
 export interface RunControl {
   readonly signal?: AbortSignal
@@ -53,12 +61,20 @@ interface Prepared extends Bound {
   readonly reads: ReadonlySet<Value>
 }
 
+/** Plans for inputs that differ in sizes alone. */
+interface Family {
+  variations?: Variations
+  failures: number
+}
+
 /**
  * A graph that can be run: plans it for the shapes that come, keeps the plans, executes them. One arena; runs one at a time.
  * Bodies of control-flow nodes are programs of their own within it.
  */
 export class Program {
   private readonly entries = new Lru<Prepared>(PLANS, forget)
+  private readonly varied = new Lru<Prepared>(VARIATIONS, forget)
+  private readonly families = new Lru<Family>(FAMILIES, ({ variations }) => variations?.lease.release())
   private last: { shapes: readonly TensorType[]; changes: number; prepared: Prepared } | undefined
   /** Inputs whose elements decide shapes: they are part of the key of a plan. */
   private readonly keyed = new Set<Value>()
@@ -167,7 +183,8 @@ export class Program {
   /** Frees the arenas, and the constants that only these plans use. */
   dispose(): void {
     for (const body of this.bodies.values()) body.dispose()
-    for (const prepared of this.entries.values()) forget(prepared)
+    for (const prepared of [...this.entries.values(), ...this.varied.values()]) forget(prepared)
+    for (const { variations } of this.families.values()) variations?.lease.release()
     this.executor.dispose()
   }
 
@@ -176,17 +193,23 @@ export class Program {
     const changes = states?.changes ?? 0
     if (last && last.changes === changes && this.keyed.size === 0 && this.fits(feeds, last.shapes)) return last.prepared
     let key = ''
+    // What is the same for all sizes.
+    let family = ''
     const types = new Map<Value, TensorType | undefined>()
     const known = new Map<Value, HostTensor>()
     for (const [value, host] of feeds) {
       const type = typeOfHost(host)
       types.set(value, type)
       key += type ? `${type.dtype}[${type.shape.join()}]` : 'value'
+      family += type ? `${type.dtype}${type.shape.length}` : 'value'
       if (this.keyed.has(value) && isHostTensor(host)) {
         known.set(value, host)
-        key += `=${elementsKey(host)}`
+        const elements = `=${elementsKey(host)}`
+        key += elements
+        family += `[${host.shape.join()}]${elements}`
       }
       key += ';'
+      family += ';'
     }
     const given = [...types.values()]
     const places = new Map<Value, Placed>()
@@ -197,19 +220,71 @@ export class Program {
       places.set(value, placed)
       types.set(value, { dtype, shape })
       key += `state ${dtype}[${shape.join()}];`
+      family += `state ${dtype}${shape.length};`
     }
-    let prepared = this.entries.get(key)
-    if (!prepared) {
-      for (const [value, host] of known) known.set(value, { ...host, data: host.data.slice() })
-      for (const [value, type] of types)
-        if (type) types.set(value, this.memory.keepValue(value, { type, known: known.get(value) }).type)
-      const { graph, settled } = specialize(this.graph, types, known, this.options.shapedPass, this.memory)
-      prepared = this.planFrom(initialState(graph, types, known, places, settled))
-      this.entries.set(key, prepared)
-    }
+    const prepared = this.entries.get(key) ?? this.varied.get(key) ?? this.vary(key, family, types, known, places)
     // Never one that has been dropped: whatever is planned next takes its place, or empties it.
     const simple = this.keyed.size === 0 && given.every((type) => type)
     this.last = simple ? { shapes: given as TensorType[], changes, prepared } : undefined
+    return prepared
+  }
+
+  /** A plan for inputs that had none: made of one for other sizes, if that leads there. */
+  private vary(
+    key: string,
+    familyKey: string,
+    types: Map<Value, TensorType | undefined>,
+    known: Map<Value, HostTensor>,
+    places: ReadonlyMap<Value, Placed>,
+  ): Prepared {
+    const family = this.families.get(familyKey)
+    if (!family) this.families.set(familyKey, { failures: 0 })
+    const variations = family && family.failures < FAILURES ? family.variations : undefined
+    if (!family || !variations) return this.planAnew(key, types, known, places, family)
+    const lease = this.weights.lease()
+    const segment = variations.derive(types, places, lease)
+    if (typeof segment !== 'object') {
+      lease.release()
+      family.failures++
+      return this.planAnew(key, types, known, places, segment === 'other' ? family : undefined)
+    }
+    family.failures = 0
+    variations.lease.share()
+    const prepared = prepare(segment, lease, variations)
+    this.varied.set(key, prepared)
+    return prepared
+  }
+
+  /** @param family - those that others may be made of this plan for. */
+  private planAnew(
+    key: string,
+    types: Map<Value, TensorType | undefined>,
+    known: Map<Value, HostTensor>,
+    places: ReadonlyMap<Value, Placed>,
+    family?: Family,
+  ): Prepared {
+    for (const [value, host] of known) known.set(value, { ...host, data: host.data.slice() })
+    for (const [value, type] of types)
+      if (type) types.set(value, this.memory.keepValue(value, { type, known: known.get(value) }).type)
+    const { graph, memory, options } = this
+    const recording = family && family.failures < FAILURES ? new Recording() : undefined
+    const watched = new WatchedTypes()
+    const specialized = specialize(graph, types, known, options.shapedPass, memory, recording && watched)
+    const state = initialState(specialized.graph, types, known, places, specialized.settled)
+    const made = this.planFrom(state, recording)
+    const { segment, lease } = made
+    if (!recording || !family || segment.end.kind !== 'done' || graph.nodes.some(({ op }) => op.random)) {
+      this.entries.set(key, made)
+      return made
+    }
+    family.variations?.lease.release()
+    lease.share()
+    const again = (others: ReadonlyMap<Value, TensorType | undefined>) =>
+      specialize(graph, others, known, options.shapedPass)
+    const origin = { graph, specialized, watched, recording, segment, lease, options, specialize: again }
+    family.variations = new Variations(origin)
+    const prepared = prepare(segment, lease, family.variations)
+    this.entries.set(key, prepared)
     return prepared
   }
 
@@ -223,13 +298,12 @@ export class Program {
     return true
   }
 
-  private planFrom(state: PlanState): Prepared {
+  private planFrom(state: PlanState, recording?: Recording): Prepared {
     const lease = this.weights.lease()
     try {
-      const segment = planSegment(this.graph, state, lease, this.options, this.memory)
+      const segment = planSegment(this.graph, state, lease, this.options, this.memory, recording)
       this.scratchSize = Math.max(this.scratchSize, segment.scratchBytes)
-      const next = new Lru(PLANS, forget)
-      return { ...unbound(segment), lease, next, reads: hostValues(segment) }
+      return prepare(segment, lease)
     } catch (error) {
       lease.release()
       throw error
@@ -395,11 +469,19 @@ export class Program {
   }
 }
 
+/** A segment that can be run. */
+function prepare(segment: Segment, lease: WeightLease, variations?: Variations): Prepared {
+  const next = new Lru(PLANS, forget)
+  return { ...unbound(segment, variations), lease, next, reads: hostValues(segment) }
+}
+
 /** Frees what a plan that will not run again holds, and those that go on from it: chains of them may be long. */
 function forget(prepared: Prepared): void {
   const all = [prepared]
-  for (const { lease, next } of all) {
+  for (const { lease, next, variations, segment } of all) {
     lease.release()
+    // What was made of another reads the constants of that, too.
+    if (segment.changed) variations?.lease.release()
     all.push(...next.values())
   }
 }

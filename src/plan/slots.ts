@@ -32,7 +32,7 @@ export class Slots {
     from: PlanState,
     private readonly weights: WeightLease,
     private readonly arenaLimit: number,
-    private readonly steps: Step[],
+    protected readonly steps: Step[],
   ) {
     this.todo = from.todo
     const blocks = new Set<ArenaBlock>()

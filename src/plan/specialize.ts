@@ -11,24 +11,33 @@ export interface Specialized {
   readonly graph: Graph
   /** What those made. */
   readonly settled: ReadonlyMap<Value, Inferred>
+  /** What is known of the values of the graph as it was. */
+  readonly inferred: ReadonlyMap<Value, Inferred>
 }
 
-/** The graph for these input types. Errors are left for the planner to find, which knows more about them. */
+/**
+ * The graph for these input types. Errors are left for the planner to find, which knows more about them.
+ *
+ * @param watched - filled with the types, and given to passes in their place, to see what they look at.
+ */
 export function specialize(
   graph: Graph,
-  types: ReadonlyMap<Value, TensorType | undefined>,
+  given: ReadonlyMap<Value, TensorType | undefined>,
   known: ReadonlyMap<Value, HostTensor>,
   enabled: (name: ShapedPassName) => boolean,
   memory?: InferenceMemory,
+  watched?: Map<Value, Inferred>,
 ): Specialized {
   const inputs = new Map<Value, TensorType>()
-  for (const [value, type] of types) if (type) inputs.set(value, type)
+  for (const [value, type] of given) if (type) inputs.set(value, type)
   const inferred = inferTypes(graph, inputs, ignore, known, memory)
   const settled = new Map<Value, Inferred>()
   const nodes = graph.nodes.filter((node) => !settle(node, inferred, settled))
   let result = settled.size > 0 ? withNodes(graph, nodes) : graph
-  for (const { name, run } of shapedPasses) if (enabled(name as ShapedPassName)) result = run(result, inferred)
-  return { graph: result, settled }
+  if (watched) for (const [value, known] of inferred) watched.set(value, known)
+  const types = watched ?? inferred
+  for (const { name, run } of shapedPasses) if (enabled(name as ShapedPassName)) result = run(result, types)
+  return { graph: result, settled, inferred }
 }
 
 /** Whether the elements of everything that a node makes follow from the shapes; notes them if so. */

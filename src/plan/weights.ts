@@ -190,8 +190,15 @@ export class WeightStore {
 /** What one plan uses of a {@link WeightStore}, for as long as it may run. */
 export class WeightLease {
   private readonly blocks = new Set<FixedBlock>()
+  private holders = 1
 
   constructor(private readonly store: WeightStore) {}
+
+  /** One more holder, who releases it, too. */
+  share(): this {
+    this.holders++
+    return this
+  }
 
   /** See {@link WeightStore.raw}. */
   raw(tensor: HostTensor): Address {
@@ -223,8 +230,9 @@ export class WeightLease {
     return this.store.ask(kernel, ...args)
   }
 
-  /** Lets go of everything; the addresses handed out are no longer valid. */
+  /** The last holder lets go of everything; the addresses handed out are no longer valid. */
   release(): void {
+    if (--this.holders > 0) return
     for (const block of this.blocks) if (--block.users === 0) this.store.free(block)
     this.blocks.clear()
   }

@@ -59,6 +59,9 @@ const LEAST_STEPS = 3
 
 const worthwhile = (elements: number): boolean => elements <= 256 || elements >= 1 << 19
 
+/** Which side of the bounds above a size is on. */
+export const sizeClass = (elements: number): number => Number(elements > 256) + Number(elements >= 1 << 19)
+
 function fits(reader: Reader, value: Value | undefined, shape: Shape): boolean {
   const type = reader.type(value)
   return type?.dtype === 'float32' && sameShape(type.shape, shape)
