@@ -277,6 +277,11 @@ function staticConv(name: string, c: number, filters: number, size: number, kern
   )
 }
 
+/** A 3×3 convolution of bytes, one filter a channel. */
+export function integerConv(name: string, c: number, size: number): Work {
+  return staticConv(`${name} ${c} at ${size}²`, c, c, size, 3, c)
+}
+
 /** Layers of real models, one operator each. */
 export function* kernelWorks(): Generator<() => Work> {
   for (const n of [256, 384, 512, 768, 1024]) yield () => matmul('gemm', n, n, n)

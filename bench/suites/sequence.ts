@@ -21,7 +21,7 @@ interface Recurrence {
   readonly bidirectional?: boolean
 }
 
-function recurrent(op: 'LSTM' | 'GRU' | 'RNN', { t, b, i, h, bidirectional }: Recurrence): Work {
+export function recurrent(op: 'LSTM' | 'GRU' | 'RNN', { t, b, i, h, bidirectional }: Recurrence): Work {
   const gates = { LSTM: 4, GRU: 3, RNN: 1 }[op]
   const d = bidirectional ? 2 : 1
   const random = seeded(9)

@@ -53,7 +53,7 @@ async function measure(work: Work): Promise<VariantRow | undefined> {
   const plain = await start(work, undefined)
   const running = new Map<string, Running>()
   try {
-    const chosen = plain.kernels[0]
+    const chosen = plain.kernels.find((kernel) => variants.includes(kernel)) ?? plain.kernels[0]
     for (const variant of variants) {
       const forced = await start(work, variant)
       // A variant that cannot compute the layer leaves the choice as it is.

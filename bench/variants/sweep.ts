@@ -1,4 +1,5 @@
-import { conv, matmul } from '../suites/kernels.js'
+import { conv, integerConv, matmul } from '../suites/kernels.js'
+import { recurrent } from '../suites/sequence.js'
 import type { Work } from '../work.js'
 
 type Make = () => Work
@@ -45,7 +46,23 @@ function* products(): Generator<Make> {
   for (const m of [1, 2, 3, 4, 5, 8]) for (const n of [64, 512, 1024]) yield () => matmul('rows', m, n, n)
 }
 
-const sweeps: Readonly<Record<string, () => Generator<Make>>> = { conv: convolutions, matmul: products }
+/** Sizes around the threshold of src/ops/rnn/variants.ts: weights of 16 kB to 16 MB. */
+function* recurrences(): Generator<Make> {
+  for (const op of ['LSTM', 'GRU', 'RNN'] as const)
+    for (const h of [32, 128, 256, 512, 576, 1024]) yield () => recurrent(op, { t: 16, b: 1, i: h, h })
+}
+
+/** Layers that src/ops/quantize/variants.ts decides about. */
+function* integerConvolutions(): Generator<Make> {
+  for (const c of [8, 32, 96, 384]) for (const size of [7, 28, 56]) yield () => integerConv('depthwise', c, size)
+}
+
+const sweeps: Readonly<Record<string, () => Generator<Make>>> = {
+  conv: convolutions,
+  matmul: products,
+  rnn: recurrences,
+  quantize: integerConvolutions,
+}
 
 /** The layers of a family's sweep. @throws for a family without one. */
 export function sweepOf(family: string): Generator<Make> {

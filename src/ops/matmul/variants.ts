@@ -29,7 +29,7 @@ interface RowsVariant extends Variant<RowsProblem> {
  * Up to so many rows a product is bound by reading its right side: --variant matmul/gemv/packed,matmul/gemm/packed. These kernels add up in another
  * order, so that an example's bits would depend on how many there are.
  */
-const VECTOR_ROWS = 3
+export const VECTOR_ROWS = 3
 
 const isFew = ({ e, rows }: RowsProblem): boolean => rows <= VECTOR_ROWS && !e.perExample
 

@@ -15,6 +15,7 @@ import {
 } from '../../ir/op.js'
 import { isByte } from './quantize.js'
 import { threeAxes, windowTable } from '../pool/window.js'
+import { chooseKernel } from './variants.js'
 
 /** Which input of an operator is what. Without scales the sums are stored; without `yScale` they are floats. */
 export interface Roles {
@@ -167,7 +168,7 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
   const images = x.shape[0]
   const flops = 2 * y.size * inputs * taps
   const table = e.table(windowTable({ x: x.shape, y: y.shape, window, groups: group, inputs, outputs }))
-  if (inputs === 1 && outputs === 1 && window.kernel.length < 3) {
+  if (chooseKernel({ axes: window.kernel.length, inputs, outputs }) === 'depthwise') {
     const at = packed(e, roles, 'depthwise', e.ask('gemm_q8_packed_size', taps, group), (p, from, zero, step, to) => {
       p.call('depthwise_pack_q8', from, signed(w), zero, step, group, taps, to)
     })
@@ -176,7 +177,7 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
     const [, dh, dw] = threeAxes(window.dilations, 1)
     const scratch = e.scratch(e.ask('depthwise_q8_scratch_size', group, ow, kh, kw, sw, dh, dw))
     e.call('depthwise_q8', x.at, signed(x), xZero, at, epilogue, mode, y.at, table, 0, images * oh, scratch)
-    return e.note({ kernel: 'integer depthwise', flops })
+    return e.note({ kernel: 'depthwise', flops })
   }
   const k = taps * inputs
   const bytes = e.ask('gemm_q8_packed_size', k, outputs)
@@ -206,7 +207,7 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
     const filters = plus(at, g * bytes)
     e.call('conv_im2col_q8', from, signed(x), xZero, filters, epilogue, mode, to, table, 0, images * od * oh, scratch)
   }
-  e.note({ kernel: 'integer product', flops })
+  e.note({ kernel: 'im2col', flops })
 }
 
 /** y[…, m, n] = x[…, m, k] · w[k, n] (w[n, k] if `transposed`). */
@@ -236,5 +237,5 @@ export function emitProduct(e: Emitter<unknown>, roles: Roles, transposed = fals
   const table = e.table(windowTable({ x: from, y: to, window: one, groups: 1, inputs: k, outputs: n }))
   const scratch = e.scratch(e.ask('conv_im2col_q8_scratch_size', k))
   e.call('conv_im2col_q8', x.at, signed(x), 0, at, epilogue, mode, y.at, table, 0, rows, scratch)
-  e.note({ kernel: 'integer product', flops: 2 * y.size * k })
+  e.note({ kernel: 'gemm', flops: 2 * y.size * k })
 }

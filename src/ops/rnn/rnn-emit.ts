@@ -5,10 +5,9 @@ import { LanewiseError } from '../../core/errors.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import { toNumbers } from '../../core/host.js'
 import { plus, type Address, type Emitter, type KernelEmitter, type Operand } from '../../ir/op.js'
+import { VECTOR_ROWS } from '../matmul/variants.js'
 import { recurrentSizes, stateAt, type RecurrentAttributes } from './rnn.js'
-
-/** Up to this many rows a product with packed weights is bound by reading them (see assembly/matmul/gemv.ts). */
-const VECTOR_ROWS = 3
+import { choosePanels, WIDE } from './variants.js'
 
 /** Whether the kernels do what the attributes ask for. */
 export function plainRecurrence(
@@ -148,7 +147,7 @@ export function emitStretches(e: Emitter<RecurrentAttributes>, gates: number, em
     }
   }
   e.note({
-    kernel: batch > VECTOR_ROWS ? 'gemm' : 'gemv',
+    kernel: choosePanels({ batch, hidden, gates }),
     flops: 2 * length * batch * directions * gates * hidden * (input + hidden),
   })
 }
@@ -183,13 +182,9 @@ export function packGates(
   )
 }
 
-/** Columns of a panel that one row is multiplied with (see assembly/matmul/gemv.ts), and floats of weights up to which those are read from a near cache. */
-const WIDE = 32
-const WIDE_FLOATS = 1 << 20
-
 /** Whether a layer's recurrent weights (`gates` · hidden²) are packed by {@link packRecurrent} in wide panels. */
 export function isWide({ batch, hidden }: Pick<Stretch, 'batch' | 'hidden'>, gates: number): boolean {
-  return batch === 1 && hidden % WIDE === 0 && gates * hidden * hidden <= WIDE_FLOATS
+  return choosePanels({ batch, hidden, gates }) === 'wide'
 }
 
 /** Recurrent weights of some gates, in narrow or in wide panels. */
