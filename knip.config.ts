@@ -19,6 +19,7 @@ const config: KnipConfig = {
         // Comes with onnxruntime-web, whose tensors a test hands to a session.
         'onnxruntime-common',
       ],
+      // Tests of files that never end make pipes with it.
       ignoreBinaries: ['mkfifo'],
     },
     bench: {
@@ -28,7 +29,7 @@ const config: KnipConfig = {
       // Imported by a name in a variable, for not every machine has them: process.ts.
       ignoreDependencies: ['onnxruntime-node', '@jax-js/jax', '@tensorflow/*', 'node'],
     },
-    // TypeDoc is started with npx by scripts/docs.ts.
+    // scripts/docs.ts runs it by the path of its file.
     docs: { ignoreDependencies: ['typedoc'] },
     'examples/*': { entry: ['*.ts'], project: ['**/*.ts'] },
   },

@@ -48,7 +48,7 @@ const rows = (allOps as readonly OpDefinition[])
   .map((op) => {
     const domain = op.domain || 'ai.onnx'
     const oldest = (op.upgrades ?? []).map(({ below }) => below)
-    const first = domain === 'ai.onnx' ? Math.max(introducedAt(op.name), op.since ?? 0) : 1
+    const first = domain === 'ai.onnx' ? introducedAt(op.name) : 1
     return `| ${op.name} | ${domain} | ${first}+${oldest.length > 0 ? `, rewritten below ${Math.max(...oldest)}` : ''} | ${how(op)} | ${kernelTypes(op)} | ${differentiable.has(op) ? 'yes' : ''} | ${common.has(op) ? 'common' : 'all'} |`
   })
   .sort((a, b) => a.localeCompare(b))

@@ -301,8 +301,6 @@ export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
   /** '' is ai.onnx. */
   readonly domain: string
   readonly attributes: AttributeSchema
-  /** The first operator set that has this operator, where that is newer than the one exported files import anyway. */
-  readonly since?: number
   /** The fewest and most inputs; one number where they are equal. */
   readonly arity: Arity
   /** Inputs that may be left empty although others behind them may not. */

@@ -117,7 +117,7 @@ function irVersion(opset: number): number {
 function opsetFor(graph: Graph): number {
   let opset = EXPORT_OPSET
   for (const node of graph.nodes) {
-    if (isOnnx(node)) opset = Math.max(opset, node.op.since ?? 0, introducedAt(node.op.name))
+    if (isOnnx(node)) opset = Math.max(opset, introducedAt(node.op.name))
     for (const body of bodiesOf(node)) opset = Math.max(opset, opsetFor(body))
   }
   return opset

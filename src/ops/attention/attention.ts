@@ -163,7 +163,6 @@ export const attentionAttributes = {
 /** Opset 23 and 24. */
 export const Attention = defineOp({
   name: 'Attention',
-  since: 23,
   arity: [3, 7],
   attributes: attentionAttributes,
   infer: ({ attributes, inputs }) => attentionTypes(attributes, inputs),

@@ -225,7 +225,6 @@ const standard = (attributes: RotaryAttributes, inputs: readonly (TensorType | u
 
 export const RotaryEmbedding = defineOp({
   name: 'RotaryEmbedding',
-  since: 23,
   arity: [3, 4],
   attributes: { interleaved: int(0), num_heads: int(0), rotary_embedding_dim: int(0) },
   infer({ attributes, inputs }) {

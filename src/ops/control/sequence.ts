@@ -13,13 +13,12 @@ import { placeBytes, tensorBytes } from '../../core/host-memory.js'
 import { formatShape, normalizeAxis, sameShape, sizeOf, type Shape } from '../../core/shape.js'
 import { copyElements } from '../../ir/strided.js'
 import { graph, int, required } from '../../ir/attributes.js'
-import { defineOp, type Room } from '../../ir/op.js'
+import { defineOp, requiredInput, type Room } from '../../ir/op.js'
 import { Breather } from './breather.js'
 
 /** The tensor that an operator over containers requires at this place. */
 export function tensorAt(inputs: readonly (HostValue | undefined)[], index: number): HostTensor {
-  const value = inputs[index]
-  if (!value) throw new LanewiseError('E_GRAPH', `required input ${index} is missing`)
+  const value = requiredInput(inputs, index)
   if (!isHostTensor(value))
     throw new LanewiseError('E_TENSOR', `input ${index} must be a tensor`, { expected: 'tensor', actual: value.kind })
   return value
@@ -27,8 +26,7 @@ export function tensorAt(inputs: readonly (HostValue | undefined)[], index: numb
 
 /** The sequence that an operator requires at this place. */
 function sequenceAt(inputs: readonly (HostValue | undefined)[], index: number): HostSequence {
-  const value = inputs[index]
-  if (!value) throw new LanewiseError('E_GRAPH', `required input ${index} is missing`)
+  const value = requiredInput(inputs, index)
   if (!isHostTensor(value) && value.kind === 'sequence') return value
   const actual = isHostTensor(value) ? 'tensor' : value.kind
   throw new LanewiseError('E_TENSOR', `input ${index} must be a sequence`, { expected: 'sequence', actual })

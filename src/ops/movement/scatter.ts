@@ -208,7 +208,6 @@ function startsOf(places: HostTensor, count: number, length: number): number[] {
 /** Writes new entries into a key/value cache, for every sequence of the batch from its own place on. */
 export const TensorScatter = defineOp({
   name: 'TensorScatter',
-  since: 24,
   arity: [2, 3],
   attributes: { axis: int(-2), mode: string('linear') },
   infer({ attributes: { axis, mode }, inputs: [cache, update, places] }) {

@@ -187,7 +187,6 @@ function average(row: Floats, f: (value: number) => number): number {
 
 export const RMSNormalization = defineOp({
   name: 'RMSNormalization',
-  since: 23,
   arity: 2,
   attributes: { axis: int(-1), epsilon: float(1e-5), stash_type: int(1) },
   infer({ attributes: { axis }, inputs: [x, scale] }) {

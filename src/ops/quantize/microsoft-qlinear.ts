@@ -11,7 +11,7 @@ import { floatsOf, floatTensor, numbersOf, roundEven, type Floats } from '../ele
 import { exp, sigmoid } from '../../core/scalar-functions.js'
 import { broadcastOffsets } from '../matmul/scalar-linear.js'
 import { boundsOf, signed } from './integer-emit.js'
-import { defineOp, type Emitter, type OpDefinition, type TensorType } from '../../ir/op.js'
+import { defineOp, requiredInput, type Emitter, type OpDefinition, type TensorType } from '../../ir/op.js'
 import { checkQuantized, dequantized, isByte, perTensor, quantized, rangeOf } from './quantize.js'
 import { concatenated } from '../control/sequence.js'
 import { slideWindow } from '../pool/window.js'
@@ -19,12 +19,6 @@ import { eachWindow } from '../pool/window-taps.js'
 
 const domain = 'com.microsoft'
 const { fround } = Math
-
-/** An input that is required although optional ones stand before it. */
-function need<T>(value: T | undefined, index: number): T {
-  if (value === undefined) throw new LanewiseError('E_GRAPH', `required input ${index} is missing`)
-  return value
-}
 
 function real(x: HostTensor, scale: HostTensor, zero: HostTensor | undefined): Float32Array {
   return dequantized(x, scale, zero, 'float32', perTensor(sizeOf(x.shape))).data as Float32Array
@@ -185,12 +179,12 @@ export const QLinearLeakyRelu = defineOp({
   arity: [4, 5],
   attributes: { alpha: float(0.01) },
   infer: sameAsInput,
-  compute: ({ attributes: { alpha }, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) => [
+  compute: ({ attributes: { alpha }, inputs, inputs: [x, xScale, xZero, , yZero], outputs: [y] }) => [
     stored(
       y.dtype,
       y.shape,
       real(x, xScale, xZero).map((v) => (v < 0 ? alpha * v : v)),
-      need(yScale, 3),
+      requiredInput(inputs, 3),
       yZero,
     ),
   ],
@@ -202,12 +196,12 @@ export const QLinearSigmoid = defineOp({
   arity: [4, 5],
   attributes: {},
   infer: sameAsInput,
-  compute: ({ inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) => [
+  compute: ({ inputs, inputs: [x, xScale, xZero, , yZero], outputs: [y] }) => [
     stored(
       y.dtype,
       y.shape,
       real(x, xScale, xZero).map((v) => sigmoid(v)),
-      need(yScale, 3),
+      requiredInput(inputs, 3),
       yZero,
     ),
   ],
@@ -286,12 +280,12 @@ export const QLinearAveragePool = defineOp({
     const { output } = slideWindow(attributes, shape.slice(2), attributes.kernel_shape, attributes.ceil_mode !== 0)
     return [{ dtype: x.dtype, shape: lastShape([shape[0], shape[1], ...output], attributes.channels_last) }]
   },
-  compute({ attributes, inputs: [x, xScale, xZero, yScale, yZero], outputs: [y] }) {
+  compute({ attributes, inputs, inputs: [x, xScale, xZero, , yZero], outputs: [y] }) {
     const shape = firstShape(x.shape, attributes.channels_last)
     const [batch, channels, ...spatial] = shape
     const window = slideWindow(attributes, spatial, attributes.kernel_shape, attributes.ceil_mode !== 0)
     const given = real(x, xScale, xZero)
-    const [scale] = floatsOf(need(yScale, 3))
+    const [scale] = floatsOf(requiredInput(inputs, 3))
     const values = attributes.channels_last ? moved(given, x.shape, true) : given
     const inSize = sizeOf(spatial)
     const outSize = sizeOf(window.output)
@@ -386,7 +380,7 @@ export const QLinearConcat = defineOp({
   arity: [3, Infinity],
   attributes: { axis: required(int()) },
   infer({ attributes, inputs }) {
-    const parts = inputs.filter((_, i) => i >= 2 && i % 3 === 2).map((part, i) => need(part, 3 * i + 2))
+    const parts = inputs.filter((_, i) => i >= 2 && i % 3 === 2).map((_, i) => requiredInput(inputs, 3 * i + 2))
     if ((inputs.length - 2) % 3 !== 0 || parts.length === 0)
       throw new LanewiseError('E_GRAPH', 'the inputs do not come in threes')
     checkQuantized(inputs, [
@@ -402,7 +396,7 @@ export const QLinearConcat = defineOp({
     const parts: HostTensor[] = []
     for (let i = 2; i < inputs.length; i += 3) {
       const part = inputs[i]
-      parts.push(hostTensor('float32', part.shape, real(part, need(inputs[i + 1], i + 1), inputs[i + 2])))
+      parts.push(hostTensor('float32', part.shape, real(part, requiredInput(inputs, i + 1), inputs[i + 2])))
     }
     const joined = concatenated(parts, normalizeAxis(attributes.axis, y.shape.length))
     return [stored(y.dtype, y.shape, joined.data as Float32Array, inputs[0], inputs[1])]
