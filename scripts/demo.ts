@@ -1,4 +1,5 @@
 // Digits drawn by the library, classified by the small CNN that was trained with it (models/mnist/small.onnx), here and in onnxruntime-web.
+// "npm run demo -- numbers" reads house numbers instead (scripts/demo/numbers.ts).
 // "npm run demo"; with "-- --json", one JSON object on standard output; "-- --seed N" draws other digits. Fails if the two runtimes disagree.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -26,6 +27,14 @@ const began = performance.now()
 const say = (text = '') => (json ? console.error(text) : console.log(text))
 const npmRun = (...args: string[]) =>
   execFileSync('npm', ['run', '--silent', ...args], { stdio: ['ignore', json ? 2 : 1, 2] })
+
+if (process.argv.includes('numbers')) {
+  const { numbersDemo } = await import('./demo/numbers.js')
+  const given = process.argv.includes('--seed') && Number.isFinite(seed) ? seed : 2024
+  const answer = await numbersDemo(given, say)
+  if (json) console.log(JSON.stringify(answer))
+  process.exit((answer as { agree: boolean }).agree ? 0 : 1)
+}
 
 if (!existsSync('dist/wasm/inference-relaxed.wasm') || !existsSync('bindings/exports.d.ts')) {
   say('Compiling the kernels to WebAssembly …')

@@ -11,12 +11,16 @@ import {
   toGraph,
   type Batch,
   type Metric,
+  type RecipeEvaluation,
   type Task,
   type TaskData,
   type TaskOutput,
   type TaskRecipe,
   type Variable,
 } from '../../src/train.js'
+import type { InferenceSession } from '../../src/node.js'
+import { READ_BATCH, readingsOf } from '../../src/cli/numbers/reader.js'
+import { ReadingScore, reportLines } from '../../src/cli/numbers/evaluate.js'
 import { GeneratedNumbers, HEADS, loadWorld, NO_DIGIT, type GeneratorOptions } from './generate.js'
 import { CLASSES, type Reader } from './networks.js'
 
@@ -143,6 +147,23 @@ export function exportReader(network: Reader, metadata: Readonly<Record<string, 
   return exportModel(graph, { metadata: { task: 'house-numbers', margin: '0.3', ...metadata } })
 }
 
+/** Whole numbers that are right among generated pictures of the test part. */
+async function evaluateGenerated(session: InferenceSession, side: number, count: number): Promise<RecipeEvaluation> {
+  const numbers = new GeneratedNumbers(await loadWorld('test'), side, count, SEEDS.test)
+  const score = new ReadingScore()
+  for (let start = 0; start < count; start += READ_BATCH) {
+    const indices = Array.from({ length: Math.min(READ_BATCH, count - start) }, (_, i) => start + i)
+    const { image, label } = numbers.batch(indices)
+    const { length, digits } = await session.run({ picture: image })
+    readingsOf(length.data as Float32Array, digits.data as Float32Array).forEach((reading, i) => {
+      const [many, ...truth] = (label.data as Int32Array).subarray(i * HEADS, (i + 1) * HEADS)
+      score.add(String(indices[i]), truth.slice(0, many).join(''), reading)
+    })
+  }
+  const report = score.report(`generated test pictures (seed ${SEEDS.test})`)
+  return { lines: reportLines(report), figures: { ...report } }
+}
+
 /** A recipe for readers of generated numbers. */
 export function readerRecipe(
   recipe: Pick<TaskRecipe<Reader>, 'title' | 'seed' | 'batchSize' | 'optimizer' | 'schedule' | 'fit'> & {
@@ -169,6 +190,7 @@ export function readerRecipe(
     metrics: readerMetrics,
     measure: 'sequenceAccuracy',
     fit,
+    evaluate: (session, { count = 20_000 }) => evaluateGenerated(session, side, count),
     files: (network, { source }) => ({
       'model.onnx': exportReader(network, { title, data: source, seed: String(seed) }),
     }),

@@ -6,32 +6,51 @@ import type { ImageSet } from '../data/image-set.js'
 import { loadMnistPart, mnistFile, mnistSets, type MnistName, type MnistPart } from '../data/mnist.js'
 import { makeFolder, writeAtomically } from '../platform/node-files.js'
 import { bytesText } from '../core/table.js'
-import { choiceFlag, numberFlag, textFlag, UsageError, type Command } from './command.js'
+import { choiceFlag, listFlag, numberFlag, textFlag, UsageError, type Command } from './command.js'
+import { numbersData } from './numbers/data.js'
 
 const SETS = Object.keys(mnistSets) as MnistName[]
 
 export const data: Command = {
   name: 'data',
-  summary: 'fetches MNIST and sets of its form, or draws a set of digits, and checks what it gets',
-  usage: `${SETS.join('|')} [--from FOLDER|URL] [--to FOLDER] [options]`,
+  summary:
+    'fetches MNIST and sets of its form, or draws a set of digits, and checks what it gets; packs and describes house numbers',
+  usage: `${SETS.join('|')}|svhn [--from FOLDER|URL] [--to FOLDER] [options]`,
   flags: {
-    from: { type: 'string', value: 'FOLDER|URL', help: 'where the IDX files are, plain or gzip (not for digits)' },
-    to: { type: 'string', value: 'FOLDER', help: 'where they shall be (default data/NAME)' },
+    from: {
+      type: 'string',
+      multiple: true,
+      value: 'FOLDER|URL',
+      help: 'where the IDX files are, plain or gzip (not for digits); svhn: archives of format 1 or folders with labels.csv, several times',
+    },
+    report: { type: 'boolean', help: 'svhn: write a page about the set' },
+    'report-to': { type: 'string', value: 'FILE', help: 'svhn: where the page shall be (default numbers.html)' },
+    side: { type: 'string', value: 'N', help: 'svhn: width and height of the crops in pixels (default 48)' },
+    'drop-duplicates': { type: 'boolean', help: 'svhn: leave out pictures that are nearly like an earlier one' },
+    to: {
+      type: 'string',
+      value: 'FOLDER',
+      help: 'where they shall be (default data/NAME); svhn: the cache file to write',
+    },
     part: { type: 'string', value: 'train|test', help: 'only this part' },
     train: { type: 'string', value: 'N', help: 'digits: how many for training (default 60000)' },
     test: { type: 'string', value: 'N', help: 'digits: how many for testing (default 10000)' },
     seed: { type: 'string', value: 'N', help: 'digits: another seed draws others (default 1)' },
   },
 
-  async run({ positionals, flags, print, result }) {
+  async run(invocation) {
+    const { positionals, flags, print, result } = invocation
     const [name] = positionals
+    if (name === 'svhn') return numbersData(invocation)
     const set = SETS.find((known) => known === name)
     if (positionals.length !== 1 || !set)
       throw new UsageError(
         `one of ${SETS.join(', ')} is needed, got ${positionals.map((word) => `"${word}"`).join(' ') || 'nothing'}`,
       )
     const part = choiceFlag(flags, 'part', ['train', 'test'])
-    const from = textFlag(flags, 'from')
+    const froms = listFlag(flags, 'from')
+    if (froms.length > 1) throw new UsageError('one --from is enough for this set')
+    const from = froms.at(0)
     if (set === 'digits' && from !== undefined) throw new UsageError('digits are drawn: they come from nowhere')
     if (set !== 'digits' && from === undefined)
       throw new UsageError(

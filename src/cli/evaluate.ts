@@ -1,19 +1,46 @@
 import { tableLines } from '../core/table.js'
 import { classesOf } from '../train/evaluate.js'
 import { classifierFlags, classify, loadClassifier } from './classifier.js'
-import type { Command } from './command.js'
-import { describeEngine } from './load.js'
+import { numberFlag, onlyModel, textFlag, UsageError, type Command, type Invocation } from './command.js'
+import { describeEngine, loadSession, namedModel } from './load.js'
+import { evaluateFolder, reportLines } from './numbers/evaluate.js'
+import { isReader, NumberReader } from './numbers/reader.js'
+import { recipeBeside } from './recipes.js'
 
 const BATCH = 500
 
 export const evaluate: Command = {
   name: 'evaluate',
-  summary: 'measures a classifier of pictures on the test part of its set',
+  summary:
+    'measures a classifier of pictures on the test part of its set, a reader of numbers on a folder, other models as their recipe says',
   usage: 'MODEL.onnx [options]',
-  flags: classifierFlags,
+  flags: {
+    ...classifierFlags,
+    count: {
+      type: 'string',
+      value: 'N',
+      help: 'models with a recipe: how many examples (default: what the recipe says)',
+    },
+  },
 
   async run(invocation) {
-    const { print, result } = invocation
+    const { print, result, flags } = invocation
+    const file = namedModel(onlyModel(invocation))
+    const reader = await isReader(file)
+    const folder = textFlag(flags, 'data')
+    if (reader && folder !== undefined) return evaluateReader(file, folder, invocation)
+    const recipe = await recipeBeside(file)
+    if (recipe?.evaluate) {
+      const session = await loadSession(file, flags)
+      const count = numberFlag(flags, 'count', { least: 1, whole: true })
+      const { lines, figures } = await recipe.evaluate(session, { count })
+      print(`${describeEngine(session)}; ${recipe.title}`)
+      for (const line of lines) print(line)
+      result({ model: file, ...figures })
+      await session.release()
+      return
+    }
+    if (reader) throw new UsageError('--data is missing: a folder of pictures with a labels.csv')
     const classifier = await loadClassifier(invocation)
     const { session, classes, test, source } = classifier
     const confusion = classes.map(() => classes.map(() => 0))
@@ -40,4 +67,13 @@ export const evaluate: Command = {
     result({ model: classifier.file, source, accuracy, right, examples: test.length, confusion, seconds })
     await session.release()
   },
+}
+
+async function evaluateReader(file: string, folder: string, { flags, print, result }: Invocation): Promise<void> {
+  const reader = await NumberReader.load(file, flags)
+  const report = await evaluateFolder(reader, folder)
+  print(`${describeEngine(reader.session)}; ${reader.title}`)
+  for (const line of reportLines(report)) print(line)
+  result({ model: file, ...report })
+  await reader.session.release()
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Build } from '../../bindings/module.js'
 import { InferenceSession } from '../api/session.js'
 import type { SessionOptions } from '../api/session-options.js'
@@ -24,4 +25,10 @@ export function loadSession(model: string, flags: Flags, options: SessionOptions
 /** What runs: for the head of a report. */
 export function describeEngine(session: InferenceSession): string {
   return `lanewise ${session.build}, Node ${process.versions.node} (V8 ${process.versions.v8})`
+}
+
+/** The file of a model that is given by its path, or by its name in models/: `house-numbers/reader`. */
+export function namedModel(name: string): string {
+  const known = `models/${name}.onnx`
+  return !existsSync(name) && existsSync(known) ? known : name
 }

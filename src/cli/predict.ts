@@ -4,8 +4,10 @@ import { formatShape } from '../core/shape.js'
 import { Tensor } from '../api/tensor.js'
 import { classesOf } from '../train/evaluate.js'
 import { classifierFlags, classify, countFlag, loadClassifier } from './classifier.js'
-import { listFlag, numberFlag, type Command } from './command.js'
-import { describeEngine } from './load.js'
+import { listFlag, numberFlag, UsageError, type Command } from './command.js'
+import { describeEngine, namedModel } from './load.js'
+import { predictNumber } from './numbers/predict.js'
+import { isReader } from './numbers/reader.js'
 
 /** Width of a picture in characters. */
 const COLUMNS = 40
@@ -14,10 +16,16 @@ const SHOWN = 8
 
 export const predict: Command = {
   name: 'predict',
-  summary: 'shows random test pictures with what a classifier makes of them; needs the file alone',
-  usage: 'MODEL.onnx [options]',
+  summary: 'shows random test pictures with what a classifier makes of them, or reads the number in a photograph',
+  usage: 'MODEL.onnx [PHOTOGRAPH] [options]',
   flags: {
     ...classifierFlags,
+    box: {
+      type: 'string',
+      value: 'L,T,W,H',
+      help: 'photographs: where the digits are, in pixels (default: they are looked for)',
+    },
+    html: { type: 'string', value: 'FILE', help: 'photographs: write the answer as a page' },
     count: { type: 'string', value: 'N', help: 'how many pictures (default 10)' },
     seed: { type: 'string', value: 'N', help: 'which pictures (default: others each time)' },
     fetch: {
@@ -29,7 +37,15 @@ export const predict: Command = {
   },
 
   async run(invocation) {
-    const { flags, print, result } = invocation
+    const { flags, print, result, positionals } = invocation
+    const [name, photograph] = positionals
+    if (photograph !== undefined) {
+      const file = namedModel(name)
+      if (positionals.length > 2) throw new UsageError('one photograph at a time')
+      if (!(await isReader(file)))
+        throw new UsageError(`${name} is no reader of numbers: a photograph is nothing to it`)
+      return predictNumber(file, photograph, invocation)
+    }
     const count = countFlag(invocation, 'count', 10)
     const fetch = listFlag(flags, 'fetch')
     const seed = numberFlag(flags, 'seed', { whole: true }) ?? Date.now()

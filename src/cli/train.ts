@@ -1,12 +1,11 @@
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { LanewiseError } from '../core/errors.js'
 import type { Layer } from '../nn/module.js'
 import type { PictureRecipe, Recipe, TaskRecipe } from '../train/recipe.js'
-import { bytesText } from '../core/table.js'
+import { bytesText, tableLines } from '../core/table.js'
+import { readBytes } from '../platform/node-files.js'
 import { metricText } from '../train/progress.js'
-import { numberFlag, textFlag, UsageError, type Command } from './command.js'
+import { numberFlag, textFlag, UsageError, type Command, type Invocation } from './command.js'
+import { recipeOf, searchOf } from './recipes.js'
 
 export const train: Command = {
   name: 'train',
@@ -31,6 +30,13 @@ export const train: Command = {
       type: 'boolean',
       help: 'whatever build of the kernels is quickest here: results then differ between kinds of processors',
     },
+    search: { type: 'string', value: 'space.json', help: 'try sets of parameters that are drawn from these ranges' },
+    trials: { type: 'string', value: 'N', help: 'search: how many sets (default 16)' },
+    halving: {
+      type: 'string',
+      value: 'N',
+      help: 'search: only the best of N trials goes on to N times as many steps, and so on',
+    },
     summary: { type: 'boolean', help: 'show the layers and stop' },
   },
 
@@ -45,6 +51,7 @@ export const train: Command = {
       for (const line of await summaryOf(recipe, textFlag(flags, 'data'))) print(line)
       return
     }
+    if (textFlag(flags, 'search') !== undefined) return search(name, { flags, print, result })
     const { runRecipe } = await import('../train/recipe-run.js')
     const folder = textFlag(flags, 'to') ?? `runs/${name.replace(/\.[jt]s$/, '')}`
     print(`${recipe.title} → ${folder} (Ctrl-C saves; --resume goes on)`)
@@ -87,6 +94,52 @@ export const train: Command = {
   },
 }
 
+/** Tries sets of parameters; see `searchRecipe`. */
+async function search(name: string, { flags, print, result }: Omit<Invocation, 'positionals'>): Promise<void> {
+  const file = textFlag(flags, 'search') ?? ''
+  const steps = numberFlag(flags, 'steps', { least: 1, whole: true })
+  if (steps === undefined) throw new UsageError('--steps is missing: how many steps a trial takes')
+  let space: unknown
+  try {
+    space = JSON.parse(new TextDecoder().decode(await readBytes(file)))
+  } catch (cause) {
+    if (cause instanceof LanewiseError) throw cause
+    throw new LanewiseError('E_PARSE', `${file} is no JSON: ${(cause as Error).message}`, { cause })
+  }
+  const spaces: typeof import('../train/search-space.js') = await import('../train/search-space.js')
+  spaces.checkSpace(space)
+  const { searchRecipe, withParameters } = await import('../train/search.js')
+  const recipe = await recipeOf(name, false)
+  const make = (await searchOf(name)) ?? ((parameters) => withParameters(recipe, parameters))
+  const found = await searchRecipe(make, {
+    folder: textFlag(flags, 'to') ?? `runs/${name.replace(/\.[jt]s$/, '')}-search`,
+    space,
+    steps,
+    trials: numberFlag(flags, 'trials', { least: 1, whole: true }),
+    halving: numberFlag(flags, 'halving', { least: 2, whole: true }),
+    data: textFlag(flags, 'data'),
+    quickest: flags.quickest === true,
+    progress: process.stderr,
+  })
+  const names = Object.keys(space)
+  const cell = (value: unknown) => (typeof value === 'number' ? String(Number(value.toPrecision(4))) : String(value))
+  const rows = found.trials.map(({ index, parameters, steps: taken, measure, error }) => [
+    String(index),
+    ...names.map((key) => cell(parameters[key])),
+    String(taken),
+    measure === null ? (error ?? 'failed') : metricText(found.measure, measure),
+  ])
+  const titles = ['trial', ...names, 'steps', found.measure]
+  for (const line of tableLines(
+    titles.map((title) => ({ title, right: true })),
+    rows,
+  ))
+    print(line)
+  print(`${found.file}\n${found.page}${found.interrupted ? '\ninterrupted: the same command goes on' : ''}`)
+  if (found.interrupted) process.exitCode = 130
+  result(found)
+}
+
 /** Layers of the recipe's model. @throws LanewiseError `E_VALUE` if the recipe does not say what they are applied to. */
 async function summaryOf(recipe: Recipe, from: string | undefined): Promise<string[]> {
   const { summary } = await import('../nn/summary.js')
@@ -95,20 +148,4 @@ async function summaryOf(recipe: Recipe, from: string | undefined): Promise<stri
   if (!inputShape) throw new LanewiseError('E_VALUE', `"${recipe.title}" has no "inputShape" to apply its layers to`)
   const network = await model(await data({ from, seed, batchSize, epochs }))
   return summary(network as Layer, inputShape).split('\n')
-}
-
-/** The recipe that a module exports: by its path, or by its name in models/. */
-async function recipeOf(name: string, needsDevice: boolean): Promise<Recipe> {
-  const candidates = [name, `models/${name}.ts`, `models/${name}.js`].map((path) => resolve(path))
-  const path = candidates.find((candidate) => /\.[jt]s$/.test(candidate) && existsSync(candidate))
-  if (!path) throw new UsageError(`there is no recipe "${name}": neither that file nor models/${name}.ts`)
-  if (needsDevice) {
-    const { Device } = await import('../autograd/device.js')
-    await Device.create({ deterministic: true })
-  }
-  const { default: recipe } = (await import(pathToFileURL(path).href)) as { default?: Recipe }
-  if (typeof recipe !== 'object') throw new LanewiseError('E_VALUE', `${path} exports no recipe by default`)
-  const recipes: typeof import('../train/recipe.js') = await import('../train/recipe.js')
-  recipes.checkRecipe(recipe, path)
-  return recipe
 }

@@ -2,7 +2,7 @@ import { LanewiseError } from '../core/errors.js'
 import { joinPath, listFolder, readBytes } from '../platform/node-files.js'
 import { Tensor } from '../api/tensor.js'
 import { checkIndex, type Dataset, type Fields } from './dataset.js'
-import { decodePicture, resizedPicture } from './picture.js'
+import { decodePicture, planesOf, resizedPicture } from './picture.js'
 
 /** How the pictures of a folder are read. */
 export interface ImageFolderOptions {
@@ -52,9 +52,9 @@ export class ImageFolder implements Dataset {
     const { channels = 3, size } = this.options
     const decoded = await decodePicture(await readBytes(path), channels, path)
     const { width, height, data } = size ? resizedPicture(decoded, size[1], size[0]) : decoded
-    const area = width * height
-    const planes = new Float32Array(data.length)
-    for (let c = 0; c < channels; c++) for (let i = 0; i < area; i++) planes[c * area + i] = data[i * channels + c]
-    return { image: new Tensor('float32', planes, [channels, height, width]), label: new Tensor('int32', [label], []) }
+    return {
+      image: new Tensor('float32', planesOf(data, channels), [channels, height, width]),
+      label: new Tensor('int32', [label], []),
+    }
   }
 }

@@ -57,6 +57,8 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
   readonly seed: number
   private readonly sampler: Sampler | undefined
   private running = false
+  /** The order of the epoch that {@link batchAt} was last asked for. */
+  private known: { readonly epoch: number; readonly order: ArrayLike<number> } | undefined
 
   /** @throws LanewiseError `E_VALUE` for options that contradict each other or the dataset. */
   constructor(
@@ -138,22 +140,53 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
     }
   }
 
-  private async *ordered(dataset: Dataset<S>, sampler: Sampler): AsyncGenerator<Fields, void, void> {
-    const { transform, collate, dropLast = false } = this.options
-    const order = sampler.order(Random.at(this.seed, ORDER, this.epoch))
+  /**
+   * The batch at a place of an epoch, wherever the loader stands: for threads that make batches for others.
+   *
+   * @throws LanewiseError `E_VALUE` for a stream or a place beyond the epoch.
+   * @internal
+   */
+  async batchAt(epoch: number, position: number): Promise<Fields> {
+    const { dataset, sampler } = this
+    const examples = this.examples
+    if (!sampler || isStream(dataset) || examples === undefined || position >= examples)
+      throw new LanewiseError('E_VALUE', `there is no batch at example ${position} of epoch ${epoch}`)
+    if (this.known?.epoch !== epoch) this.known = { epoch, order: sampler.order(Random.at(this.seed, ORDER, epoch)) }
+    return this.batchOf(dataset, this.known.order, position, epoch)
+  }
+
+  private batchOf(
+    dataset: Dataset<S>,
+    order: ArrayLike<number>,
+    position: number,
+    epoch: number,
+  ): Fields | Promise<Fields> {
+    const { transform, collate } = this.options
     // A dataset that makes batches by itself does so only if nobody wants to see its examples.
     const whole = transform || collate ? undefined : dataset.batch?.bind(dataset)
+    const end = Math.min(position + this.batchSize, order.length)
+    const places = Array.prototype.slice.call(order, position, end) as number[]
+    return whole ? whole(places) : this.examplesAt(dataset, places, position, epoch).then((some) => this.collate(some))
+  }
+
+  private async *ordered(dataset: Dataset<S>, sampler: Sampler): AsyncGenerator<Fields, void, void> {
+    const { dropLast = false } = this.options
+    const order = sampler.order(Random.at(this.seed, ORDER, this.epoch))
     while (this.position < order.length) {
       const end = Math.min(this.position + this.batchSize, order.length)
       if (dropLast && end - this.position < this.batchSize) return
-      const places = Array.prototype.slice.call(order, this.position, end) as number[]
-      const batch = whole ? whole(places) : this.collate(await this.examplesAt(dataset, places))
+      const batch = await this.batchOf(dataset, order, this.position, this.epoch)
       this.position = end
       yield batch
     }
   }
 
-  private async examplesAt(dataset: Dataset<S>, places: readonly number[]): Promise<S[]> {
+  private async examplesAt(
+    dataset: Dataset<S>,
+    places: readonly number[],
+    position: number,
+    epoch: number,
+  ): Promise<S[]> {
     const { transform } = this.options
     const examples: S[] = []
     for (const [i, place] of places.entries()) {
@@ -162,7 +195,7 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
       let example = got instanceof Promise ? await got : got
       if (transform) {
         // With replacement a place may come twice in an epoch: the place in the order makes the difference.
-        const changed = transform(example, Random.at(this.seed, TRANSFORM, this.epoch, this.position + i))
+        const changed = transform(example, Random.at(this.seed, TRANSFORM, epoch, position + i))
         example = changed instanceof Promise ? await changed : changed
       }
       examples.push(example)

@@ -1,5 +1,6 @@
 import { LanewiseError, present } from '../core/errors.js'
 import { loadOptional } from '../platform/optional.js'
+import type { Box } from './picture-labels.js'
 import { readPng } from './png.js'
 
 /** A picture: rows from the top, `channels` values 0 … 1 for each pixel side by side. */
@@ -170,6 +171,38 @@ export function resizedPicture(picture: Picture, width: number, height: number):
   const across = resampled(picture.data, picture.height, picture.width, width, channels)
   const down = resampled(across, 1, picture.height, height, width * channels)
   return { width, height, channels, data: down }
+}
+
+/**
+ * A rectangle of a picture, to the nearest pixels. What is outside of the picture repeats its edge.
+ *
+ * @throws LanewiseError `E_VALUE` for a rectangle without area, `E_BUDGET` for one that is absurdly large.
+ */
+export function croppedPicture(picture: Picture, box: Box): Picture {
+  const { channels, data } = picture
+  const [left, top] = [Math.round(box.left), Math.round(box.top)]
+  const width = Math.max(1, Math.round(box.left + box.width) - left)
+  const height = Math.max(1, Math.round(box.top + box.height) - top)
+  if (!(box.width > 0 && box.height > 0) || !Number.isFinite(width * height))
+    throw new LanewiseError('E_VALUE', `a picture cannot be cut to ${box.width} × ${box.height} pixels`)
+  checkPixels(width, height, 'a part of a picture')
+  const out = new Float32Array(width * height * channels)
+  for (let y = 0; y < height; y++) {
+    const row = Math.min(picture.height - 1, Math.max(0, top + y)) * picture.width
+    for (let x = 0; x < width; x++) {
+      const from = (row + Math.min(picture.width - 1, Math.max(0, left + x))) * channels
+      for (let c = 0; c < channels; c++) out[(y * width + x) * channels + c] = data[from + c]
+    }
+  }
+  return { width, height, channels, data: out }
+}
+
+/** Pixels with their channels side by side as one plane after the other. */
+export function planesOf(data: Float32Array, channels: number): Float32Array<ArrayBuffer> {
+  const area = data.length / channels
+  const planes = new Float32Array(data.length)
+  for (let c = 0; c < channels; c++) for (let i = 0; i < area; i++) planes[c * area + i] = data[i * channels + c]
+  return planes
 }
 
 /** Resamples the middle axis of [outer, from, inner]. */

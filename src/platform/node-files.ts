@@ -175,6 +175,11 @@ export function readNow<T>(
   }
 }
 
+/** Bytes of a file that is there. */
+export function fileSize(path: string): number {
+  return statSync(path).size
+}
+
 /** The file piece by piece. @throws LanewiseError `E_EXTERNAL` if it cannot be read. */
 export async function* readPieces(path: string): AsyncGenerator<Uint8Array, void, void> {
   try {

@@ -3,6 +3,7 @@
  *
  * @packageDocumentation
  */
+export { openCache, writeCache, type Cache } from './dataset-cache.js'
 export { classesOf, evaluate, type EvaluateOptions, type Evaluation } from './evaluate.js'
 export {
   batchField,
@@ -33,7 +34,15 @@ export { type Checkpoint, type CheckpointOptions, type Checkpoints } from './che
 export { MetricsLog, readMetrics, type MetricsRecord } from './metrics-log.js'
 export { metricText, ProgressBar, timeText, type ProgressOptions, type ProgressStream } from './progress.js'
 export { htmlReport, type SamplePrediction, type TrainingReport } from './report.js'
-export type { PictureRecipe, Recipe, RecipeContext, RecipeFit, TaskData, TaskRecipe } from './recipe.js'
+export type {
+  PictureRecipe,
+  Recipe,
+  RecipeContext,
+  RecipeEvaluation,
+  RecipeFit,
+  TaskData,
+  TaskRecipe,
+} from './recipe.js'
 export type { EpochReport, FitOptions, FitResult, StepReport } from './fit-options.js'
 export { fit, Trainer } from './trainer.js'
 export { decodeSafetensors, encodeSafetensors, type Safetensors } from './safetensors.js'

@@ -27,6 +27,10 @@ export interface RecipeOptions {
   readonly checkpointEvery?: number
   /** Stop after so many steps in all. */
   readonly maxSteps?: number
+  /** The steps that the schedule of the learning rate is made for; by default those that will be taken. */
+  readonly scheduleSteps?: number
+  /** Leave out the report and the recipe's files. */
+  readonly weightsOnly?: boolean
   /** Whatever build of the kernels is quickest here: results then differ between kinds of processors. */
   readonly quickest?: boolean
 }
@@ -68,7 +72,9 @@ export async function runRecipe(given: Recipe, options: RecipeOptions): Promise<
     const model = await recipe.model(data)
     const optimizer = recipe.optimizer(model)
     const maxSteps = options.maxSteps ?? recipe.fit?.maxSteps
-    const factor = recipe.schedule?.(Math.min(maxSteps ?? Infinity, epochs * batchesOf(recipe, data)))
+    const factor = recipe.schedule?.(
+      options.scheduleSteps ?? Math.min(maxSteps ?? Infinity, epochs * batchesOf(recipe, data)),
+    )
     const run = await fit(model, data.train, {
       ...recipe.fit,
       ...recipe.task,
@@ -95,7 +101,8 @@ export async function runRecipe(given: Recipe, options: RecipeOptions): Promise<
       writeAtomically(path, [bytes])
       files.push({ path, bytes: bytes.length })
     }
-    for (const [name, contents] of Object.entries((await recipe.files?.(model, data)) ?? {})) write(name, contents)
+    const own = options.weightsOnly === true ? undefined : await recipe.files?.(model, data)
+    for (const [name, contents] of Object.entries(own ?? {})) write(name, contents)
     write(WEIGHTS_FILE, encodeSafetensors(model.stateDict()))
     const reportFile = join(folder, 'report.html')
     const report: TrainingReport = {
@@ -115,7 +122,7 @@ export async function runRecipe(given: Recipe, options: RecipeOptions): Promise<
       history: run.history,
       classes: data.classes,
       confusion: data.classes && evaluation?.confusion,
-      samples: await recipe.samples?.(model, data),
+      samples: options.weightsOnly === true ? undefined : await recipe.samples?.(model, data),
     }
     let missing: string | undefined
     try {

@@ -1,3 +1,4 @@
+import type { InferenceSession } from '../api/session.js'
 import type { Augmentation } from '../data/augment.js'
 import type { Fields } from '../data/dataset.js'
 import type { MnistName } from '../data/mnist.js'
@@ -112,8 +113,18 @@ export interface TaskRecipe<M extends Module = Module, D extends TaskData = Task
     model: M,
     data: D,
   ): Readonly<Record<string, Uint8Array | string>> | Promise<Readonly<Record<string, Uint8Array | string>>>
+  /** Measures an exported file on test data of the recipe's own: `lanewise evaluate`. @param options - `count`: how many examples. */
+  evaluate?(session: InferenceSession, options: { readonly count?: number }): Promise<RecipeEvaluation>
   /** Examples that the report shows as pictures. */
   samples?(model: M, data: D): readonly SamplePrediction[] | Promise<readonly SamplePrediction[]>
+}
+
+/** What a recipe measured of an exported file. */
+export interface RecipeEvaluation {
+  /** For people. */
+  readonly lines: readonly string[]
+  /** For programs: JSON. */
+  readonly figures: Readonly<Record<string, unknown>>
 }
 
 /** All that decides a training: what `lanewise train` reads from a module's default export. */
@@ -126,7 +137,7 @@ export function isTaskRecipe(recipe: Recipe): recipe is TaskRecipe {
 
 const shared = ['title', 'data', 'seed', 'epochs', 'batchSize', 'model', 'optimizer', 'schedule']
 const ofPictures = ['split', 'augment', 'weights']
-const ofTasks = ['task', 'metrics', 'measure', 'fit', 'inputShape', 'files', 'samples']
+const ofTasks = ['task', 'metrics', 'measure', 'fit', 'inputShape', 'files', 'evaluate', 'samples']
 const fitOptions: readonly (keyof RecipeFit)[] = [
   'accumulate',
   'ema',
@@ -155,7 +166,7 @@ export function checkRecipe(recipe: unknown, what = 'the recipe'): asserts recip
       throw new LanewiseError('E_VALUE', `"${name}" of ${what} must be a function`)
   }
   for (const name of ['model', 'optimizer']) isFunction(name, true)
-  for (const name of task ? ['schedule', 'files', 'samples'] : ['schedule']) isFunction(name, false)
+  for (const name of task ? ['schedule', 'files', 'evaluate', 'samples'] : ['schedule']) isFunction(name, false)
   if (typeof given.title !== 'string' || (!task && typeof given.data !== 'string'))
     throw new LanewiseError('E_VALUE', `${what} needs a title, and the name of its data or a function that makes them`)
   checkNumber(`seed of ${what}`, given.seed, {})
