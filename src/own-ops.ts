@@ -4,26 +4,7 @@
  * @module lanewise/ops
  * @packageDocumentation
  */
-import { fromSimple, type SimpleOp } from './api/simple-op.js'
-import type { AttributeSchema } from './ir/attributes.js'
-import type { OpDefinition } from './ir/op.js'
-import { registerOp as registerDefinition } from './ir/registry.js'
-
-/**
- * Makes an operator known to sessions, `GraphBuilder`, `loadGraph` and, in training, `F.op`: one of functions of tensors, or a full definition made by
- * {@link defineOp}. One of the same name and domain is replaced.
- *
- * @returns the definition.
- * @throws LanewiseError `E_VALUE` if it has no way to compute anything.
- */
-export function registerOp<S extends AttributeSchema>(operator: SimpleOp<S>): OpDefinition
-export function registerOp<A>(operator: OpDefinition<A>): OpDefinition
-export function registerOp(operator: SimpleOp<AttributeSchema> | OpDefinition): OpDefinition {
-  const definition = 'arity' in operator ? operator : (fromSimple(operator) as OpDefinition)
-  registerDefinition(definition)
-  return definition
-}
-
+export { registerOp } from './api/own-op.js'
 export type { SimpleGradientContext, SimpleOp, TypeOfTensor } from './api/simple-op.js'
 export {
   float,

@@ -1,8 +1,9 @@
 import { LanewiseError } from '../core/errors.js'
 import { dtypeToOnnx, isDType } from '../core/dtype.js'
-import { hostTensor, type HostTensor } from '../core/host.js'
-import type { AttributeKind, RawAttribute, RawAttributes } from '../ir/attributes.js'
-import type { Graph } from '../ir/graph.js'
+import { clampToSafe, hostTensor, type HostTensor } from '../core/host.js'
+import { checkRecord } from '../core/options.js'
+import type { AttributeKind, AttributeSpec, RawAttribute, RawAttributes } from '../ir/attributes.js'
+import { graphOf } from '../ir/graph.js'
 import type { OpDefinition } from '../ir/op.js'
 import { hostOf, isTensorLike } from './value.js'
 
@@ -15,11 +16,12 @@ export function attributesFrom(
   op: Pick<OpDefinition, 'attributes'>,
   given: Readonly<Record<string, unknown>>,
 ): RawAttributes {
+  checkRecord('attributes', given)
   const raw: RawAttributes = new Map()
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue
     if (!Object.hasOwn(op.attributes, name)) throw new LanewiseError('E_GRAPH', `attribute "${name}" is not known`)
-    raw.set(name, rawAttribute(op.attributes[name].kind, value, name))
+    raw.set(name, rawAttribute(op.attributes[name], value, name))
   }
   return raw
 }
@@ -28,12 +30,19 @@ export function attributesFrom(
  * The raw form of a value given in TypeScript; numbers become `int` or `float` by the schema, lists (typed arrays among them) likewise. Where an operator
  * wants the number of an element type (Cast's `to`), its name will do.
  *
- * @throws LanewiseError `E_GRAPH` naming the attribute if the value is of another kind.
+ * @throws LanewiseError `E_GRAPH` naming the attribute if the value is of another kind; `E_VALUE` if it is a number that would not stay what it is.
  */
-export function rawAttribute(kind: AttributeKind, value: unknown, name: string): RawAttribute {
+export function rawAttribute(
+  { kind, exact }: Pick<AttributeSpec<unknown>, 'kind' | 'exact'>,
+  value: unknown,
+  name: string,
+): RawAttribute {
   const raw = rawOf(kind, isTensorLike(value) ? hostOf(value, name) : value)
-  if (raw) return raw
-  const actual = Array.isArray(value) ? `a list with ${value.length} elements` : typeof value
+  if (raw) {
+    checkRange(raw, exact ?? false, name)
+    return raw
+  }
+  const actual = Array.isArray(value) ? `a list with ${value.length} elements` : value === null ? 'null' : typeof value
   throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, { expected: kind, actual })
 }
 
@@ -64,12 +73,27 @@ function rawOf(kind: AttributeKind, value: unknown): RawAttribute | undefined {
       return dtype && isDType(dtype) && shape && data ? { kind, value: hostTensor(dtype, shape, data) } : undefined
     }
     case 'graph': {
-      const { nodes, inputs, outputs } = Object(value) as Partial<Graph>
-      return nodes && inputs && outputs ? { kind, value: value as Graph } : undefined
+      const graph = graphOf(value)
+      return graph && { kind, value: graph }
     }
     case 'other':
       return { kind, value: value as string }
   }
+}
+
+/** Numbers that ONNX could only write as others are refused: nothing would say that they have changed. */
+function checkRange(raw: RawAttribute, exact: boolean, name: string): void {
+  const refuse = (value: number | bigint, what: string): never => {
+    throw new LanewiseError('E_VALUE', `attribute "${name}" is ${value}, beyond ${what}`, { actual: String(value) })
+  }
+  if (raw.kind === 'int' || raw.kind === 'ints')
+    for (const value of raw.kind === 'int' ? [raw.value] : raw.value) {
+      if (BigInt.asIntN(64, value) !== value) refuse(value, 'int64')
+      if (!exact && BigInt(clampToSafe(value)) !== value) refuse(value, '±(2^53 − 1): as a tensor it would be exact')
+    }
+  if (raw.kind === 'float' || raw.kind === 'floats')
+    for (const value of raw.kind === 'float' ? [raw.value] : raw.value)
+      if (Number.isFinite(value) && !Number.isFinite(Math.fround(value))) refuse(value, 'float32')
 }
 
 function integer(value: unknown): bigint | undefined {

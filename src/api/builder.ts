@@ -1,13 +1,11 @@
-import { LanewiseError } from '../core/errors.js'
 import type { DType } from '../core/dtype.js'
+import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
-import { parseAttributes } from '../ir/attributes.js'
-import { checkInputs } from '../ir/op.js'
-import { findOp } from '../ir/registry.js'
-import { attributesFrom } from './attributes.js'
+import { checkOptions, checkRecord, checkText, kindOf } from '../core/options.js'
+import { isValue, notFused, type DeclaredType, type Dimension, type Graph, type Node, type Value } from '../ir/graph.js'
+import { checkedNode, constantFrom, declaredFrom, unusedName, valueItself, type NodeOptions } from './checked-node.js'
 import { declareOutputs } from './declare-outputs.js'
-import { hostOf, isTensorLike, type TensorLike } from './value.js'
-import { notFused, type DeclaredType, type Dimension, type Graph, type Node, type Value } from '../ir/graph.js'
+import type { TensorLike } from './value.js'
 
 /**
  * Builds a graph node by node, at the newest operator semantics.
@@ -17,15 +15,19 @@ import { notFused, type DeclaredType, type Dimension, type Graph, type Node, typ
  * const x = g.input('image', 'float32', ['N', 1, 28, 28])
  * const y = g.op('Relu', [g.op('Conv', [x, g.constant('w', weights)], { pads: [1, 1, 1, 1] })])
  * g.output(y, 'scores')
- * const bytes = exportModel(g.graph())
+ * const bytes = exportModel(g)
  */
 export class GraphBuilder {
   private readonly inputs: Value[] = []
   private readonly outputs: Value[] = []
   private readonly nodes: Node[] = []
   private readonly names = new Set<string>()
+  private readonly own = new Set<Value>()
 
-  constructor(readonly name = 'graph') {}
+  /** @throws LanewiseError `E_VALUE` for a name that is no string. */
+  constructor(readonly name = 'graph') {
+    checkText('the name of a graph', name)
+  }
 
   /**
    * An input of the graph; a string in the shape names a size that is free, `null` leaves it open.
@@ -34,16 +36,18 @@ export class GraphBuilder {
    * @param kind - `sequence` (of tensors of this type) or `optional`; a tensor by default.
    */
   input(name: string, dtype: DType, shape?: readonly Dimension[], kind: DeclaredType['kind'] = 'tensor'): Value {
+    const declared = declaredFrom(name, dtype, shape, kind)
     const value = this.value(name)
-    value.declared = { kind, dtype, shape }
+    value.declared = declared
     this.inputs.push(value)
     return value
   }
 
-  /** A constant: a weight, a shape, an axis. */
+  /** A constant: a weight, a shape, an axis. @throws LanewiseError `E_TENSOR` for what is no tensor, `E_GRAPH` if the name is taken. */
   constant(name: string, tensor: HostTensor | TensorLike): Value {
+    const constant = constantFrom(name, tensor)
     const value = this.value(name)
-    value.constant = isTensorLike(tensor) ? hostOf(tensor, name) : tensor
+    value.constant = constant
     return value
   }
 
@@ -51,7 +55,7 @@ export class GraphBuilder {
    * A node with one output; see {@link node} for several.
    *
    * @param attributes - as ONNX names them. Lists may be typed arrays, tensors may be `Tensor`s, and an element type (Cast's `to`) may be a name.
-   * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes or inputs.
+   * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes or inputs, `E_VALUE` for arguments of wrong types.
    */
   op(
     type: string,
@@ -65,45 +69,57 @@ export class GraphBuilder {
   /**
    * A node and its outputs. `domain` defaults to ai.onnx, `outputs` to 1.
    *
-   * @throws LanewiseError as {@link op} does.
+   * @throws LanewiseError as {@link op} does; `E_GRAPH` for more outputs than the operator has.
    */
   node(
     type: string,
     inputs: readonly (Value | undefined)[],
     attributes: Readonly<Record<string, unknown>> = {},
-    { name, domain = '', outputs = 1 }: { name?: string; domain?: string; outputs?: number } = {},
+    options: NodeOptions = {},
   ): Value[] {
+    checkRecord('the options of a node', options)
+    checkOptions('a node', options, ['name', 'domain', 'outputs'])
+    const { name, domain = '', outputs = 1 } = options
+    if (name !== undefined) checkText('the name of a node', name)
+    checkText('the name of an operator', type)
     const label = name ?? this.unused(type)
+    const checked = checkedNode({ type, inputs, attributes, domain, outputs, label }, valueItself)
+    if (name !== undefined && outputs === 1 && this.names.has(name)) throw this.taken(name).at(type, name)
     // No output of several has the node's own name: without this the next node would take it, and onnxruntime refuses that.
     if (name === undefined && outputs !== 1) this.names.add(label)
-    const op = findOp(domain, type)
-    if (!op)
-      throw new LanewiseError(
-        'E_UNSUPPORTED',
-        `the operator ${type} is not known (those outside the common set come with "lanewise/ops/all")`,
-        { op: type, node: label },
-      )
-    try {
-      checkInputs(op, inputs)
-      const parsed = parseAttributes(op.attributes, attributesFrom(op, attributes))
-      const results = Array.from({ length: outputs }, (_, i) =>
-        this.value(this.unused(outputs === 1 ? label : `${label}_${i}`)),
-      )
-      this.nodes.push({ op, name: label, attributes: parsed, inputs, outputs: results, fused: notFused })
-      return results
-    } catch (error) {
-      throw error instanceof LanewiseError ? error.at(type, label) : error
-    }
+    const results = Array.from({ length: outputs }, (_, i) =>
+      this.value(this.unused(outputs === 1 ? label : `${label}_${i}`)),
+    )
+    this.nodes.push({ ...checked, name: label, outputs: results, fused: notFused })
+    return results
   }
 
-  /** Makes a value an output of the graph, under a name of its own if one is given. */
-  output(value: Value, name = value.name): Value {
-    const named = name === value.name ? value : this.value(name)
-    if (named !== value) {
-      const op = findOp('', 'Identity')
-      if (!op) throw new LanewiseError('E_UNSUPPORTED', 'a name for an output needs the operator Identity')
-      this.nodes.push({ op, name, attributes: {}, inputs: [value], outputs: [named], fused: notFused })
+  /**
+   * Makes a value an output of the graph, under a name of its own if one is given.
+   *
+   * @throws LanewiseError `E_GRAPH` for a value that this builder has not made (a body hands on one of the graph around it by giving it a name), or that is
+   *   an output already; `E_VALUE` for what is no value.
+   */
+  output(value: Value, name = valueItself(value)?.name): Value {
+    if (!isValue(value))
+      throw new LanewiseError('E_VALUE', `an output must be a value of the graph, got ${kindOf(value)}`, {
+        expected: 'a value',
+        actual: kindOf(value),
+      })
+    checkText('the name of an output', name)
+    let named = value
+    if (name !== value.name) {
+      const { op, attributes } = checkedNode(
+        { type: 'Identity', inputs: [value], attributes: {}, domain: '', outputs: 1, label: name },
+        valueItself,
+      )
+      named = this.value(name)
+      this.nodes.push({ op, name, attributes, inputs: [value], outputs: [named], fused: notFused })
+    } else if (!this.own.has(value)) {
+      throw new LanewiseError('E_GRAPH', `"${name}" is a value of another graph`, { tensor: name })
     }
+    if (this.outputs.includes(named))
+      throw new LanewiseError('E_GRAPH', `"${name}" is an output already`, { tensor: name })
     this.outputs.push(named)
     return named
   }
@@ -111,9 +127,11 @@ export class GraphBuilder {
   /**
    * The graph, with the types of its outputs filled in.
    *
-   * @throws LanewiseError if the shapes do not fit, whatever the free sizes are.
+   * @throws LanewiseError if there is no output, or if the shapes do not fit, whatever the free sizes are.
    */
   graph(): Graph {
+    if (this.outputs.length === 0)
+      throw new LanewiseError('E_GRAPH', `the graph "${this.name}" has no output: give one to output()`)
     const graph: Graph = {
       name: this.name,
       inputs: [...this.inputs],
@@ -125,14 +143,18 @@ export class GraphBuilder {
   }
 
   private value(name: string): Value {
-    if (this.names.has(name))
-      throw new LanewiseError('E_GRAPH', `the value "${name}" is defined twice`, { tensor: name })
+    if (this.names.has(name)) throw this.taken(name)
     this.names.add(name)
-    return { name }
+    const value = { name }
+    this.own.add(value)
+    return value
+  }
+
+  private taken(name: string): LanewiseError {
+    return new LanewiseError('E_GRAPH', `the value "${name}" is defined twice`, { tensor: name })
   }
 
   private unused(stem: string): string {
-    if (!this.names.has(stem)) return stem
-    for (let i = 1; ; i++) if (!this.names.has(`${stem}_${i}`)) return `${stem}_${i}`
+    return unusedName(stem, this.names)
   }
 }

@@ -1,8 +1,9 @@
 import { LanewiseError, present } from '../core/errors.js'
-import { formatShape, sameShape } from '../core/shape.js'
+import { formatShape } from '../core/shape.js'
 import type { DeclaredType, Dimension, Graph, Node, Value } from '../ir/graph.js'
 import { inferNode, type Inferred } from '../ir/infer.js'
 import type { TensorType } from '../ir/op.js'
+import { otherwise, type Budget, type Given, type Pair } from './other-sizes.js'
 
 /**
  * Declares the types of a graph's outputs. Inference knows numbers only, so free sizes are tried by two sets of numbers: an axis that comes out the same is
@@ -15,8 +16,8 @@ import type { TensorType } from '../ir/op.js'
  */
 export function declareOutputs(graph: Graph): void {
   const free = freeSizes(graph)
-  const found = infer(graph, settingsOf(free, LARGE), false) ?? inferSmall(graph, free)
-  const { settings, types } = found ?? present(infer(graph, settingsOf(free, LARGE), true), 'types')
+  const found = infer(graph, settingsOf(free, LARGE)) ?? inferSmall(graph, free)
+  const { settings, types } = found ?? present(infer(graph, settingsOf(free, LARGE), { tries: BUILDING }), 'types')
   for (const output of graph.outputs) {
     const [a, b] = types.map((known) => output.constant ?? known.get(output)?.type)
     if (a && b) output.declared = { kind: 'tensor', dtype: a.dtype, shape: named(a, b, settings) }
@@ -32,9 +33,9 @@ export function describeOutputs(graph: Graph): (DeclaredType | undefined)[] {
   let found: Settled | undefined
   try {
     found =
-      infer(graph, settingsOf(free, LARGE), false) ??
+      infer(graph, settingsOf(free, LARGE)) ??
       inferSmall(graph, free) ??
-      infer(graph, settingsOf(free, LARGE), true)
+      infer(graph, settingsOf(free, LARGE), { tries: LOADING })
   } catch (error) {
     if (!(error instanceof LanewiseError)) throw error
   }
@@ -66,6 +67,9 @@ const LARGE = 97
 /** A model may be free up to some size only: a table of positions has an end. */
 const SMALL = 2
 const NAMES_WITH_SMALL = 4
+/** How many other sizes are tried for a graph that is built, and for a file that is loaded: that must not take long. */
+const BUILDING = 100_000
+const LOADING = 2000
 
 function freeSizes(graph: Graph): Size[] {
   const sizes = new Set<Size>()
@@ -84,30 +88,36 @@ function settingsOf(free: readonly Size[], from: number): readonly [Setting, Set
 }
 
 function inferSmall(graph: Graph, free: readonly Size[]): Settled | undefined {
-  return free.length === 0 || free.length > NAMES_WITH_SMALL ? undefined : infer(graph, settingsOf(free, SMALL), false)
+  return free.length === 0 || free.length > NAMES_WITH_SMALL ? undefined : infer(graph, settingsOf(free, SMALL))
 }
 
-/** @returns undefined if an operator refuses, unless what depends on free sizes may (`lenient`). */
-function infer(graph: Graph, settings: readonly [Setting, Setting], lenient: boolean): Settled | undefined {
+/**
+ * @param lenient - other sizes may be tried for operators that refuse.
+ * @returns undefined if an operator refuses otherwise.
+ */
+function infer(graph: Graph, settings: readonly [Setting, Setting], lenient?: Budget): Settled | undefined {
   const types: Settled['types'] = [inputsUnder(graph, settings[0]), inputsUnder(graph, settings[1])]
   const free = settings[0].size > 0
   for (const node of graph.nodes) {
     const given = types.map((known) => node.inputs.map((value) => value && look(value, known)))
     if (!node.op.infer || node.inputs.some((value, i) => value && !(given[0][i] && given[1][i]))) continue
-    let refusal: LanewiseError | undefined
-    const note = (error: LanewiseError) => void (refusal ??= error)
-    let results = given.map((inputs) => inferNode(node, inputs, note))
-    if (refusal) {
+    const refusals: (LanewiseError | undefined)[] = []
+    const results = given.map((inputs, s) => inferNode(node, inputs, (error) => void (refusals[s] = error)))
+    if (refusals.length > 0) {
       if (free && !lenient) return undefined
-      results = otherwise(node, given[0], given[1]) ?? raise(inNames(node, refusal, given[0], given[1], settings))
+      const pairs =
+        otherwise(node, given[0], given[1], lenient ?? { tries: BUILDING }) ??
+        raise(inNames(node, refusals, given[0], given[1], settings))
+      if (pairs !== 'unknown') keep(node, pairs, types)
+      continue
     }
-    if (!results[0] || !results[1]) continue
-    results.forEach((outputs, s) =>
-      outputs?.forEach((output, i) => {
-        const value = node.outputs[i]
-        if (value) types[s].set(value, output)
-      }),
-    )
+    const [first, second] = results
+    if (first && second)
+      keep(
+        node,
+        first.map((output, i) => (second[i] ? [output, second[i]] : undefined)),
+        types,
+      )
   }
   return { settings, types }
 }
@@ -134,56 +144,38 @@ function look(value: Value, known: ReadonlyMap<Value, Inferred>): Inferred | und
   return value.constant ? { type: value.constant, known: value.constant } : known.get(value)
 }
 
-type Given = readonly (Inferred | undefined)[]
-
-/**
- * What the node makes if the sizes that are free take other values, as two results that differ where an axis is open; undefined if it refuses them all.
- * Elements that follow from free sizes count as unknown.
- */
-function otherwise(node: Node, a: Given, b: Given): (Inferred[] | undefined)[] | undefined {
-  const varies = (i: number, axis: number) => a[i]?.type.shape[axis] !== b[i]?.type.shape[axis]
-  const fixed = a.flatMap((input, i) => input?.type.shape.filter((_, axis) => !varies(i, axis)) ?? [])
-  const found: Inferred[][] = []
-  for (const size of new Set([MULTIPLE, 1, ...fixed])) {
-    const inputs = a.map((input, i) => {
-      if (!input || !b[i]) return undefined
-      const shape = input.type.shape.map((at, axis) => (varies(i, axis) ? size : at))
-      const same = input.known === b[i].known || String(input.known?.data) === String(b[i].known?.data)
-      const known = same && sameShape(shape, input.type.shape) ? input.known : undefined
-      return { type: { dtype: input.type.dtype, shape }, known }
-    })
-    let refused = false
-    const results = inferNode(node, inputs, () => void (refused = true))
-    if (refused) continue
-    if (!results) return [undefined, undefined]
-    found.push(results)
-  }
-  const [first, second] = found
-  if (!first) return undefined
-  const open = ({ type: { dtype, shape } }: Inferred): Inferred => ({ type: { dtype, shape: shape.map((n) => n + 1) } })
-  return [first.map(({ type }) => ({ type })), second ? second.map(({ type }) => ({ type })) : first.map(open)]
+/** Notes what a node makes. @throws LanewiseError `E_GRAPH` if it is to make more than that. */
+function keep(node: Node, pairs: readonly Pair[], types: Settled['types']): void {
+  const count = node.outputs.length
+  if (pairs.length < count && node.outputs.slice(pairs.length).some((value) => value))
+    throw new LanewiseError('E_GRAPH', `it makes ${pairs.length} outputs here, not ${count}`, {
+      expected: String(count),
+      actual: String(pairs.length),
+    }).at(node.op.name, node.name)
+  pairs.forEach((pair, i) => {
+    const value = node.outputs[i]
+    if (value) pair?.forEach((output, s) => types[s].set(value, output))
+  })
 }
-
-/** Divisible by whatever a model is likely to divide by. */
-const MULTIPLE = 5040
 
 /** An operator's refusal without the numbers that stood for names. */
 function inNames(
   node: Node,
-  refusal: LanewiseError,
+  refusals: readonly (LanewiseError | undefined)[],
   a: Given,
   b: Given,
   settings: readonly [Setting, Setting],
 ): LanewiseError {
-  // What a user's `infer` threw or returned wrongly does not follow from sizes.
-  if (refusal.code === 'E_TENSOR' || refusal.cause !== undefined) return refusal
-  if (a.every((input, i) => !input || !b[i] || sameShape(input.type.shape, b[i].type.shape))) return refusal
+  const refusal = present(refusals[0] ?? refusals[1], 'refusal')
+  // The same words for two sets of numbers say nothing of either.
+  if (refusals[0]?.message === refusals[1]?.message) return refusal
   const types = a.flatMap((input, i) =>
     input && b[i] ? [input.type.dtype + formatShape(named(input.type, b[i].type, settings))] : [],
   )
   return new LanewiseError(refusal.code, `it does not take ${types.join(', ')}, whatever the free sizes are`, {
     actual: types.join(', '),
-    cause: refusal,
+    // What an operator of a user threw is theirs to see.
+    cause: refusal.cause,
   }).at(node.op.name, node.name)
 }
 

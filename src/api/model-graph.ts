@@ -1,27 +1,19 @@
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
-import { parseAttributes } from '../ir/attributes.js'
-import { notFused, usedBy, type Graph, type Node, type Value } from '../ir/graph.js'
-import { checkInputs } from '../ir/op.js'
-import { findOp } from '../ir/registry.js'
+import { checkList, checkNumber, checkOptions, checkRecord, checkText, kindOf } from '../core/options.js'
+import { bytesIn, tagOf } from '../core/realm.js'
+import { isValue, notFused, usedBy, type Graph, type Node, type Value } from '../ir/graph.js'
 import { sortNodes } from '../ir/sort.js'
 import { memoryExternalData, type ExternalFile } from '../onnx/external-data.js'
 import { importModel, usesRareOps, type ImportedModel } from '../onnx/import.js'
 import { readModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
-import { attributesFrom } from './attributes.js'
+import { checkedNode, constantFrom, isDimension, unusedName, type NodeOptions } from './checked-node.js'
 import { declareOutputs } from './declare-outputs.js'
 import { MEMORY_LIMIT } from './session-options.js'
-import { hostOf, isTensorLike, type TensorLike } from './value.js'
+import type { TensorLike } from './value.js'
 
-/** What a node is made with besides its operator, inputs and attributes. */
-export interface NodeOptions {
-  readonly name?: string
-  /** The operator's domain; ai.onnx by default. */
-  readonly domain?: string
-  /** How many outputs it has, 1 by default. */
-  readonly outputs?: number
-}
+export type { NodeOptions } from './checked-node.js'
 
 /**
  * A model to look at and to change: nodes in an order in which every value is made before it is read, at the newest operator semantics (whatever the file's
@@ -69,18 +61,24 @@ export class ModelGraph implements Graph {
     return values
   }
 
-  /** @throws LanewiseError `E_GRAPH` if there is none of that name. */
+  /** @throws LanewiseError `E_GRAPH` if there is none of that name, or if it is a value of another graph; `E_VALUE` for what is neither name nor value. */
   value(name: string | Value): Value {
-    if (typeof name !== 'string') return name
-    for (const value of this.values) if (value.name === name) return value
-    throw new LanewiseError('E_GRAPH', `there is no value "${name}" in the graph`, { tensor: name })
+    const { values } = this
+    if (typeof name === 'string') for (const value of values) if (value.name === name) return value
+    // Constants are there before anybody reads them.
+    if (isValue(name) && (name.constant || values.has(name))) return name
+    const text = typeof name === 'string' ? name : isValue(name) ? name.name : undefined
+    if (text === undefined) throw notNamed('a value', name)
+    throw new LanewiseError('E_GRAPH', `there is no value "${text}" in the graph`, { tensor: text })
   }
 
-  /** @throws LanewiseError `E_GRAPH` if there is none of that name. */
+  /** @throws LanewiseError `E_GRAPH` if there is none of that name, `E_VALUE` for what is neither name nor node. */
   node(name: string | Node): Node {
     const node = typeof name === 'string' ? this.list.find((one) => one.name === name) : name
-    if (node && this.list.includes(node)) return node
-    throw new LanewiseError('E_GRAPH', `there is no node "${typeof name === 'string' ? name : name.name}" in the graph`)
+    if (this.list.includes(node as Node)) return node as Node
+    const text = typeof name === 'string' ? name : (name as Node | null | undefined)?.name
+    if (typeof text !== 'string') throw notNamed('a node', name)
+    throw new LanewiseError('E_GRAPH', `there is no node "${text}" in the graph`)
   }
 
   /** The node that makes a value; undefined for inputs and constants. */
@@ -95,63 +93,75 @@ export class ModelGraph implements Graph {
     return this.list.filter((node) => usedBy(node).includes(wanted))
   }
 
-  /** Gives a value another name. @throws LanewiseError `E_GRAPH` if that name is taken. */
+  /** Gives a value another name. @throws LanewiseError `E_GRAPH` if that name is taken, `E_VALUE` for what is no name. */
   rename(value: string | Value, name: string): Value {
     const renamed = this.value(value)
-    if (name === '' || [...this.values].some((other) => other !== renamed && other.name === name))
+    checkText('the name of a value', name)
+    if ([...this.values].some((other) => other !== renamed && other.name === name))
       throw new LanewiseError('E_GRAPH', `the name "${name}" is taken`, { tensor: name })
     ;(renamed as { name: string }).name = name
     return renamed
   }
 
-  /** Gives a size of inputs and outputs that is free another name, or a number. */
+  /**
+   * Gives a size of inputs and outputs that is free another name, or a number.
+   *
+   * @throws LanewiseError `E_GRAPH` if no size has that name, `E_VALUE` for what is neither a name nor a size.
+   */
   renameDimension(name: string, to: string | number): void {
+    checkText('the name of a size', name)
+    if (to === null || !isDimension(to))
+      throw new LanewiseError(
+        'E_VALUE',
+        `the size "${name}" must become a name, or a number of at least 0, got ${shown(to)}`,
+        {
+          actual: shown(to),
+        },
+      )
+    let found = false
     for (const value of this.values) {
       const { declared } = value
       if (!declared?.shape?.includes(name)) continue
+      found = true
       value.declared = { ...declared, shape: declared.shape.map((size) => (size === name ? to : size)) }
     }
+    if (!found) throw new LanewiseError('E_GRAPH', `no size of the graph is called "${name}"`, { actual: name })
   }
 
-  /** A constant for a node to read. @throws LanewiseError `E_GRAPH` if the name is taken. */
+  /** A constant for a node to read. @throws LanewiseError `E_GRAPH` if the name is taken, `E_TENSOR` for what is no tensor. */
   constant(name: string, tensor: HostTensor | TensorLike): Value {
+    const constant = constantFrom(name, tensor)
     if ([...this.values].some((value) => value.name === name))
       throw new LanewiseError('E_GRAPH', `the name "${name}" is taken`, { tensor: name })
-    return { name, constant: isTensorLike(tensor) ? hostOf(tensor, name) : tensor }
+    return { name, constant }
   }
 
   /**
    * Adds a node; nobody reads its outputs yet.
    *
-   * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes or inputs.
+   * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes, inputs or outputs, `E_VALUE` for arguments of wrong types.
    */
   add(
     type: string,
     inputs: readonly (string | Value | undefined)[],
     attributes: Readonly<Record<string, unknown>> = {},
-    { name, domain = '', outputs = 1 }: NodeOptions = {},
+    options: NodeOptions = {},
   ): Value[] {
-    const op = findOp(domain, type)
-    const label = this.unused(name ?? type, new Set(this.list.map((node) => node.name)))
-    if (!op) throw new LanewiseError('E_UNSUPPORTED', `the operator ${type} is not known`, { op: type, node: label })
-    try {
-      const given = inputs.map((input) => (input === undefined ? undefined : this.value(input)))
-      checkInputs(op, given)
-      const parsed = parseAttributes(op.attributes, attributesFrom(op, attributes))
-      const taken = new Set([...this.values].map((value) => value.name))
-      const results = Array.from({ length: outputs }, (_, i): Value => {
-        const value = { name: this.unused(outputs === 1 ? label : `${label}_${i}`, taken) }
-        taken.add(value.name)
-        return value
-      })
-      this.change([
-        ...this.list,
-        { op, name: label, attributes: parsed, inputs: given, outputs: results, fused: notFused },
-      ])
-      return results
-    } catch (error) {
-      throw error instanceof LanewiseError ? error.at(type, label) : error
-    }
+    checkRecord('the options of a node', options)
+    checkOptions('a node', options, ['name', 'domain', 'outputs'])
+    const { name, domain = '', outputs = 1 } = options
+    if (name !== undefined) checkText('the name of a node', name)
+    checkText('the name of an operator', type)
+    const label = unusedName(name ?? type, new Set(this.list.map((node) => node.name)))
+    const checked = checkedNode({ type, inputs, attributes, domain, outputs, label }, this.operand)
+    const taken = new Set([...this.values].map((value) => value.name))
+    const results = Array.from({ length: outputs }, (_, i): Value => {
+      const value = { name: unusedName(outputs === 1 ? label : `${label}_${i}`, taken) }
+      taken.add(value.name)
+      return value
+    })
+    this.change([...this.list, { ...checked, name: label, outputs: results, fused: notFused }])
+    return results
   }
 
   /**
@@ -181,7 +191,7 @@ export class ModelGraph implements Graph {
     if (at < 0) return
     this.outputs[at] = other
     const { name } = old
-    this.rename(old, this.unused(`${name}_before`, new Set([...this.values].map((value) => value.name))))
+    this.rename(old, unusedName(`${name}_before`, new Set([...this.values].map((value) => value.name))))
     this.rename(other, name)
     other.declared ??= old.declared
   }
@@ -209,16 +219,11 @@ export class ModelGraph implements Graph {
     { inputs, domain = '' }: { inputs?: readonly (string | Value | undefined)[]; domain?: string } = {},
   ): void {
     const old = this.node(node)
-    const op = findOp(domain, type)
-    if (!op) throw new LanewiseError('E_UNSUPPORTED', `the operator ${type} is not known`, { op: type, node: old.name })
-    try {
-      const given = inputs ? inputs.map((input) => (input === undefined ? undefined : this.value(input))) : old.inputs
-      checkInputs(op, given)
-      const parsed = parseAttributes(op.attributes, attributesFrom(op, attributes))
-      this.change(this.list.map((one) => (one === old ? { ...old, op, attributes: parsed, inputs: given } : one)))
-    } catch (error) {
-      throw error instanceof LanewiseError ? error.at(type, old.name) : error
-    }
+    const { op, ...checked } = checkedNode(
+      { type, inputs: inputs ?? old.inputs, attributes, domain, outputs: old.outputs.length, label: old.name },
+      this.operand,
+    )
+    this.change(this.list.map((one) => (one === old ? { ...old, ...checked, op } : one)))
   }
 
   /** Takes out nodes that nothing depends on. */
@@ -236,9 +241,13 @@ export class ModelGraph implements Graph {
    * The part of the graph between values, as a graph of its own that shares them: `inputs` become its inputs, and only what `outputs` need stays.
    *
    * @param inputs - values to feed instead of computing them; the graph's inputs that are still needed are added. Types are declared where they are known.
-   * @throws LanewiseError `E_GRAPH` for a name that is not there.
+   * @throws LanewiseError `E_GRAPH` for a name that is not there, `E_VALUE` for no outputs, and for what are no lists of values.
    */
   extract(outputs: readonly (string | Value)[], inputs: readonly (string | Value)[] = []): ModelGraph {
+    checkList('the values to extract', outputs)
+    checkList('the values to feed', inputs)
+    if (outputs.length === 0) throw new LanewiseError('E_VALUE', 'the values to extract are none: name at least one')
+    const wanted = new Set(outputs.map((name) => this.value(name)))
     const cuts = new Set(inputs.map((name) => this.value(name)))
     // What is fed has to say its type; where that does not follow from the graph's inputs, it is left open.
     declareOutputs({
@@ -248,7 +257,7 @@ export class ModelGraph implements Graph {
       outputs: [...cuts].filter((value) => !value.declared),
     })
     const part = new ModelGraph({
-      graph: { name: this.name, inputs: [], outputs: outputs.map((name) => this.value(name)), nodes: this.nodes },
+      graph: { name: this.name, inputs: [], outputs: [...wanted], nodes: this.nodes },
       metadata: this.metadata,
       opsets: this.opsets,
       producer: this.producer,
@@ -276,10 +285,18 @@ export class ModelGraph implements Graph {
     this.sorted = false
   }
 
-  private unused(stem: string, taken: ReadonlySet<string>): string {
-    if (!taken.has(stem)) return stem
-    for (let i = 1; ; i++) if (!taken.has(`${stem}_${i}`)) return `${stem}_${i}`
-  }
+  /** What a node reads, for whoever makes one. */
+  private readonly operand = (input: unknown): Value | undefined =>
+    typeof input === 'string' || isValue(input) ? this.value(input) : undefined
+}
+
+function notNamed(what: string, given: unknown): LanewiseError {
+  const actual = kindOf(given)
+  return new LanewiseError('E_VALUE', `${what} is needed, or its name, got ${actual}`, { expected: what, actual })
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'number' || value === '' ? JSON.stringify(value) : kindOf(value)
 }
 
 /** How a model is read. */
@@ -294,13 +311,31 @@ export interface LoadGraphOptions {
  * Reads an ONNX file to be looked at, changed and written again. Weights are views of the bytes.
  *
  * @param model - the bytes, or where they are.
- * @throws LanewiseError as `InferenceSession.create` does for files that cannot be read.
+ * @throws LanewiseError as `InferenceSession.create` does for files that cannot be read; `E_VALUE` for what is neither bytes nor a place.
+ *
+ * @example
+ * const graph = await loadGraph('model.onnx')
+ * for (const { op, name } of graph.nodes) console.log(op.name, name)
  */
-export async function loadGraph(model: Uint8Array | string | URL, options: LoadGraphOptions = {}): Promise<ModelGraph> {
-  const { memoryLimit = MEMORY_LIMIT } = options
-  const from = model instanceof Uint8Array ? undefined : model
-  const bytes = model instanceof Uint8Array ? model : await platform().readModel(model)
-  const given = options.externalData && memoryExternalData(options.externalData)
+export async function loadGraph(
+  model: Uint8Array | ArrayBuffer | string | URL,
+  options: LoadGraphOptions = {},
+): Promise<ModelGraph> {
+  checkRecord('the options of loadGraph', options)
+  const { memoryLimit = MEMORY_LIMIT, externalData } = options
+  checkNumber('memoryLimit', memoryLimit, { above: 0 })
+  const given = externalData && memoryExternalData(checkFiles(externalData))
+  const from = typeof model === 'string' || tagOf(model) === 'URL' ? (model as string | URL) : undefined
+  const bytes = from === undefined ? bytesIn(model) : await platform().readModel(from)
+  if (!bytes)
+    throw new LanewiseError(
+      'E_VALUE',
+      `a model is a path, a URL, a Uint8Array or an ArrayBuffer, got ${kindOf(model)}`,
+      {
+        expected: 'a path, a URL, a Uint8Array or an ArrayBuffer',
+        actual: kindOf(model),
+      },
+    )
   const beside = given || from === undefined ? undefined : platform().externalData?.(from, {})
   try {
     const proto = readModel(bytes)
@@ -309,4 +344,14 @@ export async function loadGraph(model: Uint8Array | string | URL, options: LoadG
   } finally {
     beside?.close()
   }
+}
+
+function checkFiles(files: unknown): readonly ExternalFile[] {
+  checkList('externalData', files)
+  for (const file of files as unknown as readonly (Partial<ExternalFile> | null | undefined)[])
+    if (typeof file?.path !== 'string')
+      throw new LanewiseError('E_VALUE', `externalData is a list of { path, data }, got ${kindOf(file)} in it`, {
+        actual: kindOf(file),
+      })
+  return files as readonly ExternalFile[]
 }

@@ -1,6 +1,7 @@
 import { isDType, type DType } from '../core/dtype.js'
 import type { HostTensor } from '../core/host.js'
 import { LanewiseError } from '../core/errors.js'
+import { checkFunction } from '../core/options.js'
 import type { AttributeSchema, AttributesOf } from '../ir/attributes.js'
 import type { Gradient } from '../ir/gradient.js'
 import type { Graph } from '../ir/graph.js'
@@ -29,11 +30,13 @@ export interface SimpleOp<S extends AttributeSchema> {
   readonly domain: string
   /** How many inputs there are, or the fewest and the most; any number by default. */
   readonly inputs?: number | readonly [number, number]
+  /** What full definitions (`defineOp`) have: they are told apart by it. */
+  readonly arity?: undefined
   /** `{ alpha: float(1) }`: names, types and defaults; none by default. */
   readonly attributes?: S
   /** Types and shapes of the outputs. Left out where only `compute` can tell: the shapes depend on elements. */
   infer?(inputs: readonly TypeOfTensor[], attributes: AttributesOf<S>): readonly TypeOfTensor[]
-  /** The outputs, of the types and shapes that `infer` promised. The tensors it is given may be reused after it returns: copy what you keep. */
+  /** The outputs, of the types and shapes that `infer` promised. The tensors it is given are its own, to change and to keep. */
   compute(inputs: readonly Tensor[], attributes: AttributesOf<S>): readonly Tensor[]
   /** The gradients by the inputs, float32 and in their shapes; undefined by one that has none. */
   gradient?(context: SimpleGradientContext<AttributesOf<S>>): readonly (Tensor | undefined)[]
@@ -45,8 +48,7 @@ export interface SimpleOp<S extends AttributeSchema> {
 export function fromSimple<S extends AttributeSchema>(simple: SimpleOp<S>): OpDefinition<AttributesOf<S>> {
   type A = AttributesOf<S>
   const { name, domain, inputs: arity = [0, Infinity], attributes, infer, gradient, body } = simple
-  if (typeof name !== 'string' || typeof domain !== 'string' || typeof simple.compute !== 'function')
-    throw new LanewiseError('E_VALUE', 'an operator needs a name, a domain and a function compute', { op: name })
+  checkFunction(`compute of the operator ${name}`, simple.compute)
   return {
     name,
     domain,
@@ -68,7 +70,7 @@ interface Typed {
 }
 
 function described(typed: Typed | undefined): TypeOfTensor | undefined {
-  return typed && { type: typed.dtype, dims: typed.shape }
+  return typed && { type: typed.dtype, dims: [...typed.shape] }
 }
 
 /** Whatever a user's `infer` has returned, held to what it may return. */

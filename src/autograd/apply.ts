@@ -54,6 +54,7 @@ export function applyParsed(
   attributes: Attributes | (() => Attributes),
   outputs = 1,
 ): Variable[] {
+  device.applied++
   try {
     if (op.control || (op.values && !op.compute))
       throw new LanewiseError('E_UNSUPPORTED', 'sequences, maps and graphs are no tensors of a device')

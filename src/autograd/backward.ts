@@ -6,7 +6,7 @@ import type { Address, Block } from '../ir/op.js'
 import { sizeOf } from '../core/shape.js'
 import type { Device } from './device.js'
 import { EagerGradientEmitter, inOrder, type Flow } from './eager.js'
-import type { TapeNode } from './tape.js'
+import { whereOf, type TapeNode } from './tape.js'
 import { Parameter, Variable } from './variable.js'
 
 /**
@@ -77,7 +77,7 @@ export class BackwardPass {
       if (this.tape[node.position] !== node)
         throw new LanewiseError('E_STATE', `${value.describe()} was made where its record has been given up`, {
           op: by?.op.name,
-          node: by?.scope || undefined,
+          node: by && whereOf(by),
         })
       marks[node.position] = 1
     }
@@ -95,11 +95,11 @@ export class BackwardPass {
 
   private checkFresh(node: TapeNode): void {
     const refuse = (reason: string): never => {
-      throw new LanewiseError('E_STATE', reason, { op: node.op.name, node: node.scope || undefined })
+      throw new LanewiseError('E_STATE', reason, { op: node.op.name, node: whereOf(node) })
     }
     if (node.spent)
       refuse(
-        `the gradients of this step were taken of ${node.op.name}${node.scope ? ` in "${node.scope}"` : ''} already: the first backward() may keep the record ({ retainGraph: true })`,
+        `the gradients of this step were taken of ${node.op.name} in "${whereOf(node)}" already: the first backward() may keep the record ({ retainGraph: true })`,
       )
     node.inputs.forEach((input, i) => {
       input?.check()
@@ -144,10 +144,7 @@ export class BackwardPass {
   private gradientsOf(node: TapeNode, gradients: readonly (Placed | undefined)[]): readonly (Placed | undefined)[] {
     const { gradient } = node
     if (!gradient) {
-      throw new LanewiseError('E_UNSUPPORTED', `${node.op.name} has no gradient`, {
-        op: node.op.name,
-        node: node.scope || undefined,
-      })
+      throw new LanewiseError('E_UNSUPPORTED', 'it has no gradient').at(node.op.name, whereOf(node))
     }
     checkTypes(node, gradient)
     const flow = new NodeFlow(this, this.device, node, gradient, gradients)
@@ -155,7 +152,7 @@ export class BackwardPass {
     try {
       gradient.backward(e as never)
     } catch (error) {
-      throw errorAt(node.op.name, node.scope, this.device.context.guard(error))
+      throw errorAt(node.op.name, whereOf(node), this.device.context.guard(error))
     }
     e.done()
     return flow.results
@@ -219,17 +216,17 @@ export class BackwardPass {
 }
 
 /** Kernels of gradients know float32: a gradient by a value of another float type is refused by name, unless none of its elements are looked at. */
-function checkTypes({ op, inputs, scope }: TapeNode, gradient: Gradient): void {
+function checkTypes(node: TapeNode, gradient: Gradient): void {
   if (gradient.anyFloat) return
+  const { op, inputs } = node
   inputs.forEach((input, i) => {
     if (!input?.requiresGrad || !isFloat(input.dtype) || input.dtype === 'float32') return
     if (gradient.inputs && !gradient.inputs.includes(i)) return
-    throw new LanewiseError('E_UNSUPPORTED', `${op.name} has no gradient by an input of type ${input.dtype}: Cast it`, {
-      op: op.name,
-      node: scope || undefined,
-      expected: 'float32',
-      actual: input.dtype,
-    })
+    throw new LanewiseError(
+      'E_UNSUPPORTED',
+      `it has no gradient by an input of type ${input.dtype}: gradients are float32, Cast the input to float32 before it`,
+      { expected: 'float32', actual: input.dtype },
+    ).at(op.name, whereOf(node))
   })
 }
 

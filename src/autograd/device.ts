@@ -18,7 +18,7 @@ import { StepArena } from './arena.js'
 import { BackwardPass } from './backward.js'
 import { reorderInto } from './eager.js'
 import { hostOf, type NestedList } from './from-javascript.js'
-import type { TapeNode, Trace } from './tape.js'
+import { whereOf, type TapeNode, type Trace } from './tape.js'
 import { blockAt, Parameter, Variable, type BackwardOptions, type ParameterOptions } from './variable.js'
 
 /** What a {@link Device} is made with. */
@@ -40,7 +40,7 @@ export interface DeviceOptions {
 /** An operator that made NaN or infinity. */
 export interface NonFinite {
   readonly op: string
-  /** Where in the model, e.g. "features/0". */
+  /** Where in the model, e.g. "features/0"; in a step without modules the place in the step: "operation 3 of the step". */
   readonly scope: string
   /** The input by which its gradient is not finite; undefined if its result is not. */
   readonly gradientOf?: number
@@ -78,6 +78,8 @@ export class Device {
   /** Where in a model operators are being applied. @internal */
   scope = ''
   private fallback = ''
+  /** How many operators the step has applied. @internal */
+  applied = 0
   /** Every applied operator, while somebody wants to know. @internal */
   trace: Trace[] | undefined
   private readonly arena: StepArena
@@ -150,6 +152,7 @@ export class Device {
     // What was made outside any step goes now.
     this.endStep()
     this.inStep = true
+    this.applied = 0
     try {
       return work()
     } catch (error) {
@@ -197,9 +200,9 @@ export class Device {
     }
   }
 
-  /** Where an error happened: the place in the model, or what {@link named} says. @internal */
+  /** Where an error happened: the place in the model, what {@link named} says, or the place in the step. @internal */
   get place(): string {
-    return this.scope || this.fallback
+    return this.fallback && !this.scope ? this.fallback : whereOf(this)
   }
 
   /** Runs `work` and returns every operator it applied, in order. */
@@ -262,13 +265,13 @@ export class Device {
       (this.context.view('float32', this.addressOf(placed), placed.size) as Float32Array).every(Number.isFinite)
     for (const node of this.tape) {
       for (const output of node.outputs)
-        if (output?.dtype === 'float32' && !finite(output.placed)) return { op: node.op.name, scope: node.scope }
+        if (output?.dtype === 'float32' && !finite(output.placed)) return { op: node.op.name, scope: whereOf(node) }
     }
     for (const node of this.tape.toReversed()) {
       for (const input of node.inputs) {
         const gradient = input instanceof Parameter ? input.gradientPlaced : undefined
         if (gradient && !finite(gradient))
-          return { op: node.op.name, scope: node.scope, gradientOf: node.inputs.indexOf(input) }
+          return { op: node.op.name, scope: whereOf(node), gradientOf: node.inputs.indexOf(input) }
       }
     }
     return undefined
@@ -276,8 +279,10 @@ export class Device {
 
   /** Parameters that the record of this step has, with the operators that used them. @internal */
   usedParameters(): { readonly parameter: Parameter; readonly op: string; readonly scope: string }[] {
-    return this.tape.flatMap(({ op, scope, inputs }) =>
-      inputs.flatMap((parameter) => (parameter instanceof Parameter ? [{ parameter, op: op.name, scope }] : [])),
+    return this.tape.flatMap((node) =>
+      node.inputs.flatMap((parameter) =>
+        parameter instanceof Parameter ? [{ parameter, op: node.op.name, scope: whereOf(node) }] : [],
+      ),
     )
   }
 
@@ -380,9 +385,9 @@ export class Device {
   }
 
   /** @internal */
-  record(node: Omit<TapeNode, 'position' | 'spent' | 'versions'>): TapeNode {
+  record(node: Omit<TapeNode, 'applied' | 'position' | 'spent' | 'versions'>): TapeNode {
     const versions = node.inputs.map((input) => input?.version ?? 0)
-    const recorded = { ...node, versions, position: this.tape.length, spent: false }
+    const recorded = { ...node, versions, applied: this.applied, position: this.tape.length, spent: false }
     this.tape.push(recorded)
     return recorded
   }

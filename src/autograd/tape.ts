@@ -17,6 +17,8 @@ export interface TapeNode {
   readonly saved: readonly Address[]
   /** Where in the model it was applied, e.g. "features/0". */
   readonly scope: string
+  /** The how many-th operator of the step it is: where it stands if nothing has a name. */
+  readonly applied: number
   /** Its place on the tape. */
   readonly position: number
   /** How often each input had been changed from outside when it was used. */
@@ -31,3 +33,8 @@ export interface TapeNode {
 
 /** What an applied operator was, for exporters and tools: the same record, whether a gradient is wanted or not. */
 export type Trace = Pick<TapeNode, 'op' | 'attributes' | 'inputs' | 'outputs' | 'scope'>
+
+/** Where an operator was applied, in the words of an error: its place in the model, or in the step. */
+export function whereOf({ scope, applied }: Pick<TapeNode, 'scope' | 'applied'>): string {
+  return scope || `operation ${applied} of the step`
+}

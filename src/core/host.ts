@@ -65,7 +65,7 @@ export function hostTensor(dtype: DType, shape: Shape, data: HostData): HostTens
 }
 
 /** A tensor from plain numbers, e.g. `hostFrom('int64', [2], [3, 4])`. */
-export function hostFrom(dtype: DType, shape: Shape, values: readonly number[]): HostTensor {
+export function hostFrom(dtype: DType, shape: Shape, values: readonly (number | bigint)[]): HostTensor {
   const tensor = hostZeros(dtype, shape)
   const data = tensor.data as { [index: number]: number | bigint }
   for (let i = 0; i < values.length; i++) data[i] = isBig(dtype) ? BigInt(values[i]) : values[i]

@@ -1,4 +1,5 @@
 import { LanewiseError } from './errors.js'
+import { tagOf } from './realm.js'
 
 /**
  * Refuses what nobody would look at: a misspelt option has no effect, and that is not said by anything.
@@ -43,4 +44,41 @@ export interface NumberBounds {
   readonly above?: number
   /** Infinity counts, if it is within the bounds. */
   readonly whole?: boolean
+}
+
+/** What a value is, in the words of an error: `null`, `a string`, `a Map`. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value !== 'object') return `a ${typeof value}`
+  const tag = tagOf(value)
+  return tag === 'Object' ? 'an object' : `a ${tag === 'Promise' ? 'promise' : tag}`
+}
+
+/** A text with something in it. @throws LanewiseError `E_VALUE` for anything else. */
+export function checkText(what: string, value: unknown): asserts value is string {
+  if (typeof value === 'string' && value !== '') return
+  const actual = value === '' ? 'an empty one' : kindOf(value)
+  throw new LanewiseError('E_VALUE', `${what} must be a string, got ${actual}`, { expected: 'a string', actual })
+}
+
+/** An object of named settings: no list, no map, nothing with a class of its own behaviour. @throws LanewiseError `E_VALUE`. */
+export function checkRecord(what: string, value: unknown): asserts value is object {
+  if (typeof value === 'object' && value !== null && !(Symbol.iterator in value)) return
+  const actual = kindOf(value)
+  throw new LanewiseError('E_VALUE', `${what} must be an object, got ${actual}`, { expected: 'an object', actual })
+}
+
+/** A list. @throws LanewiseError `E_VALUE` for anything else. */
+export function checkList(what: string, value: unknown): asserts value is readonly unknown[] {
+  if (Array.isArray(value)) return
+  const actual = kindOf(value)
+  throw new LanewiseError('E_VALUE', `${what} must be a list, got ${actual}`, { expected: 'a list', actual })
+}
+
+/** A function. @throws LanewiseError `E_VALUE` for anything else. */
+export function checkFunction(what: string, value: unknown): void {
+  if (typeof value === 'function') return
+  const actual = kindOf(value)
+  throw new LanewiseError('E_VALUE', `${what} must be a function, got ${actual}`, { expected: 'a function', actual })
 }

@@ -23,6 +23,8 @@ export interface AttributeSpec<T> {
   readonly kind: AttributeKind
   readonly fallback: T
   readonly required?: boolean
+  /** Of `int` and `ints`: what no number is exact for (beyond ±2^53) stays a bigint, instead of being clamped there. */
+  readonly exact?: boolean
 }
 
 /** Attributes by their names: what is allowed, and what holds where one is left out. */
@@ -32,7 +34,10 @@ export type AttributesOf<S> = { readonly [K in keyof S]: S[K] extends AttributeS
 /** Attributes of a node by their names, parsed and checked. */
 export type Attributes = { readonly [name: string]: unknown }
 
-/** An integer; int64 values beyond ±2^53 are clamped there. */
+/**
+ * An attribute that is a whole number. What a file has beyond ±2^53 is refused, except the ends of int64: they mean "as far as there is", and become
+ * ±(2^53 − 1).
+ */
 export function int(): AttributeSpec<number | undefined>
 export function int<D extends number>(fallback: D): AttributeSpec<number>
 export function int(fallback?: number): AttributeSpec<number | undefined> {
@@ -89,6 +94,13 @@ export function ignored(): AttributeSpec<unknown> {
   return { kind: 'other', fallback: undefined }
 }
 
+/** The same attribute of whole numbers with those beyond ±2^53 as bigints. */
+export function exact<T extends number | readonly number[]>(
+  spec: AttributeSpec<T | undefined>,
+): AttributeSpec<(T extends number ? number | bigint : readonly (number | bigint)[]) | undefined> {
+  return { ...spec, exact: true } as never
+}
+
 /** The same attribute, but leaving it out is an error. */
 export function required<T>(spec: AttributeSpec<T>): AttributeSpec<NonNullable<T>> {
   return { ...spec, required: true } as AttributeSpec<NonNullable<T>>
@@ -115,13 +127,14 @@ export function parseAttributes<S extends AttributeSchema>(schema: S, raw: RawAt
       if (spec.required) throw new LanewiseError('E_GRAPH', `attribute "${name}" is missing`, { expected: spec.kind })
       parsed[name] = spec.fallback
     } else {
-      parsed[name] = convert(name, spec.kind, given)
+      parsed[name] = convert(name, spec, given)
     }
   }
   return parsed as AttributesOf<S>
 }
 
-function convert(name: string, kind: AttributeKind, given: RawAttribute): unknown {
+function convert(name: string, { kind, exact: keep }: AttributeSpec<unknown>, given: RawAttribute): unknown {
+  const whole = (value: bigint) => (keep ? exactNumber(value) : safeNumber(name, value))
   if (kind === 'other') return given.value
   // An empty list loses its type in some exporters: "ints: []" arrives as whatever was written, so any empty list will do.
   if (
@@ -130,10 +143,27 @@ function convert(name: string, kind: AttributeKind, given: RawAttribute): unknow
   ) {
     throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, { expected: kind, actual: given.kind })
   }
-  if (given.kind === 'int') return clampToSafe(given.value)
-  if (given.kind === 'ints') return Array.from(given.value, clampToSafe)
+  if (given.kind === 'int') return whole(given.value)
+  if (given.kind === 'ints') return Array.from(given.value, whole)
   if (given.kind === 'floats') return Array.from(given.value)
   return given.value
+}
+
+/** The ends of int64, as far as which files say that something goes when it goes as far as it can. */
+const ends = [2n ** 63n - 1n, -(2n ** 63n) + 1n, -(2n ** 63n)]
+
+function safeNumber(name: string, value: bigint): number {
+  const number = clampToSafe(value)
+  if (BigInt(number) !== value && !ends.includes(value))
+    throw new LanewiseError('E_VALUE', `attribute "${name}" is ${value}, which is beyond ±(2^53 − 1)`, {
+      expected: '-(2^53 - 1) to 2^53 - 1',
+      actual: String(value),
+    })
+  return number
+}
+
+function exactNumber(value: bigint): number | bigint {
+  return BigInt(clampToSafe(value)) === value ? Number(value) : value
 }
 
 function isList(kind: string): boolean {

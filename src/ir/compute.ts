@@ -1,4 +1,5 @@
 import { LanewiseError } from '../core/errors.js'
+import { kindOf } from '../core/options.js'
 import { hostTensor, type HostTensor } from '../core/host.js'
 import { formatShape, sameShape } from '../core/shape.js'
 import { withRule, type ComputeContext, type OpDefinition, type TensorType } from './op.js'
@@ -48,9 +49,4 @@ function checkResult(result: HostTensor | undefined, promised: TensorType | unde
     })
   }
   hostTensor(dtype, shape, data)
-}
-
-function kindOf(value: unknown): string {
-  if (value instanceof Promise) return 'a promise'
-  return value === null ? 'null' : typeof value
 }

@@ -73,6 +73,24 @@ function isGraph(value: unknown): value is Graph {
   return typeof value === 'object' && value !== null && 'nodes' in value && 'inputs' in value
 }
 
+/** What is or makes a graph: a graph itself, or a builder of one. */
+export type GraphSource = Graph | { graph(): Graph }
+
+/** The graph of whatever a caller gave; undefined if it is none. */
+export function graphOf(source: unknown): Graph | undefined {
+  if (typeof source !== 'object' || source === null) return undefined
+  if ('graph' in source && typeof source.graph === 'function') return graphOf((source as { graph(): unknown }).graph())
+  const { name, nodes, inputs, outputs } = source as Partial<Record<keyof Graph, unknown>>
+  const fits = typeof name === 'string' && [nodes, inputs, outputs].every(Array.isArray)
+  return fits ? (source as Graph) : undefined
+}
+
+/** Whether something is a value of a graph, as far as can be told. */
+export function isValue(given: unknown): given is Value {
+  if (typeof given !== 'object' || given === null || typeof (given as Partial<Value>).name !== 'string') return false
+  return Object.keys(given).every((key) => key === 'name' || key === 'declared' || key === 'constant')
+}
+
 /** Nodes and graphs never change, and most of them are in every plan of a model: what follows from them is kept. */
 const read = new WeakMap<Node, readonly Value[]>()
 const usesOfGraphs = new WeakMap<Graph, Uses>()

@@ -5,6 +5,7 @@ import { LanewiseError } from '../core/errors.js'
 import type { HostScope } from '../core/host-memory.js'
 import type { Gradient } from './gradient.js'
 import type { Graph } from './graph.js'
+import { kindOf } from '../core/options.js'
 import { identityOrder, type Layout, type LayoutOperand, type LayoutQuery, type Order } from '../core/layout.js'
 import { sizeOf, type Shape } from '../core/shape.js'
 import type { Attributes, AttributeSchema, AttributesOf, RawAttributes } from './attributes.js'
@@ -305,6 +306,8 @@ export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
   readonly arity: Arity
   /** Inputs that may be left empty although others behind them may not. */
   readonly optional?: readonly number[]
+  /** The most outputs; 1 by default, any number for an operator of a user's. */
+  readonly outputs?: number
   /** Types and shapes of the outputs, as many as the operator can make from these inputs. @throws LanewiseError without node names. */
   infer?(c: InferContext<A, P>): readonly TensorType[]
   layout?(query: LayoutQuery<A, Given<P, LayoutOperand>>): Layout
@@ -408,6 +411,20 @@ export function checkInputs(
   for (let i = 0; i < count; i++)
     if (!inputs[i] && (i < least || most === Infinity) && !optional?.includes(i))
       throw new LanewiseError('E_GRAPH', `required input ${i} is missing`)
+}
+
+/**
+ * Holds whoever builds a node to the number of outputs that the operator can have.
+ * @throws LanewiseError `E_GRAPH` for another number, or none at all.
+ */
+export function checkOutputs(
+  { outputs: most = 1 }: Pick<OpDefinition, 'outputs'>,
+  count: unknown,
+): asserts count is number {
+  if (Number.isInteger(count) && (count as number) >= 1 && (count as number) <= most) return
+  const expected = most === 1 ? '1' : most === Infinity ? 'at least 1' : `1 to ${most}`
+  const actual = typeof count === 'number' ? String(count) : kindOf(count)
+  throw new LanewiseError('E_GRAPH', `it has ${expected} outputs, not ${actual}`, { expected, actual })
 }
 
 /**

@@ -9,11 +9,13 @@ const registry = new Map<string, OpDefinition>()
  *
  * @throws LanewiseError `E_VALUE` if the definition has no way to compute anything.
  */
-export function registerOp<A>(definition: OpDefinition<A>): void {
-  const given = checked(definition as unknown as OpDefinition)
+export function registerOp<A>(definition: OpDefinition<A>): OpDefinition {
+  let given = checked(definition as unknown as OpDefinition)
   // "ai.onnx" is the other name of the domain '': files mean the same by both, and passes look for ''.
   const named = { domain: { value: 'ai.onnx', enumerable: true } }
-  put(given.domain ? given : (Object.create(given, named) as OpDefinition))
+  if (!given.domain) given = Object.create(given, named) as OpDefinition
+  put(given)
+  return given
 }
 
 /** Makes the library's own operators known, except where a user has put another in the place of one: rare ones come later than a user's. */

@@ -3,7 +3,8 @@ import { applyParsed } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
-import { bodiesOf, type Graph, type Node, type Value } from '../ir/graph.js'
+import { kindOf } from '../core/options.js'
+import { bodiesOf, graphOf, type Graph, type GraphSource, type Node, type Value } from '../ir/graph.js'
 import { inferTypes } from '../ir/infer.js'
 import { Module } from './module.js'
 
@@ -18,6 +19,7 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
   static override readonly name: string = 'GraphModule'
   /** Properties in which no modules are looked for. @internal */
   static readonly opaque: readonly string[] = ['graph']
+  readonly graph: Graph
   /** By the names that the file gives them. */
   readonly tensors = new Map<string, Parameter>()
   private readonly learned = new Map<Value, Parameter>()
@@ -29,18 +31,24 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
    * @throws LanewiseError as `loadGraph` does, and as the constructor.
    */
   static async from<Output extends Variable | Variable[] = Variable>(
-    model: Uint8Array | string | URL,
+    model: Uint8Array | ArrayBuffer | string | URL,
     options: LoadGraphOptions & { readonly device?: Device } = {},
   ): Promise<GraphModule<Output>> {
     return new GraphModule<Output>(await loadGraph(model, options), options)
   }
 
   /** @throws LanewiseError `E_UNSUPPORTED` for operators with bodies, and for values that are not tensors. */
-  constructor(
-    readonly graph: Graph,
-    { device }: { readonly device?: Device } = {},
-  ) {
+  constructor(source: GraphSource, { device }: { readonly device?: Device } = {}) {
     super(device)
+    const graph = graphOf(source)
+    if (!graph) {
+      const expected = 'a graph (of loadGraph, GraphBuilder or toGraph; GraphModule.from reads a file)'
+      throw new LanewiseError('E_VALUE', `GraphModule takes ${expected}, got ${kindOf(source)}`, {
+        expected,
+        actual: kindOf(source),
+      })
+    }
+    this.graph = graph
     // What is made of constants alone may be known already; it is not learned beside them.
     const made = new Set(graph.nodes.flatMap((node) => node.outputs))
     for (const node of graph.nodes) {

@@ -2,11 +2,14 @@ import { byteSize, dtypeToOnnx } from '../core/dtype.js'
 import { VERSION } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
+import { kindOf } from '../core/options.js'
 import { sizeOf } from '../core/shape.js'
 import type { AttributeKind } from '../ir/attributes.js'
-import { bodiesOf, capturedBy, usedBy, type DeclaredType, type Graph, type Node, type Value } from '../ir/graph.js'
+import { bodiesOf, capturedBy, graphOf, usedBy } from '../ir/graph.js'
+import type { DeclaredType, Graph, GraphSource, Node, Value } from '../ir/graph.js'
 import { inferTypes, type Inferred } from '../ir/infer.js'
 import type { TensorType } from '../ir/op.js'
+import { checkExportOptions, type CheckedExport, type ExportOptions } from './export-options.js'
 import { downgrade, type Surroundings, type WrittenNode } from './downgrade.js'
 import {
   AttributeType,
@@ -21,13 +24,11 @@ import {
 } from './schema/onnx.js'
 import type { Init } from './schema/table.js'
 import { encodeTensor } from './tensor-proto.js'
-import { introducedAt, OLDEST_OPSET } from './versions.js'
+import { introducedAt } from './versions.js'
 import { writeModel } from './wire.js'
 
 /** The operator set that exported files import: what today's runtimes read. Every definition's newest semantics is valid there. */
 const EXPORT_OPSET = 21
-/** The newest operator set that can be written. */
-export const NEWEST_WRITTEN = 28
 /** The file format's version that goes with an operator set; before 4, constants had to be inputs as well. */
 const IR_VERSIONS: readonly (readonly [opset: number, ir: number])[] = [
   [9, 4],
@@ -46,50 +47,27 @@ const LARGEST_FILE = 2 ** 31 - 1
 /** Where tensors begin in an external file: a cache line, and more than any element. */
 const EXTERNAL_ALIGN = 64
 
-/** Where the elements of large tensors go instead of the model file. */
-export interface ExternalDataTarget {
-  /** The file's name as the model says it: relative to the model, such as "model.onnx.data". */
-  readonly location: string
-  /** Receives the file piece by piece, in order; a piece may be a view of a tensor: write it at once, or copy it. */
-  write(piece: Uint8Array): void
-  /** Tensors with fewer bytes stay in the model; 1024 by default. */
-  readonly threshold?: number
-}
-
-/** How a graph is written. */
-export interface ExportOptions {
-  /**
-   * The operator set to import: nodes are rewritten for it, or refused with their names. By default 21, or the oldest newer one that has every operator.
-   */
-  readonly opset?: number
-  /** `metadata_props` of the model: `InferenceSession.metadata`. */
-  readonly metadata?: Readonly<Record<string, string>>
-  /** What the file says made it; Lanewise by default. */
-  readonly producer?: { readonly name: string; readonly version?: string }
-  /** Descriptions of the graph (by its name), nodes and values, by name. */
-  readonly docStrings?: Readonly<Record<string, string>>
-  /** Writes operators that have a `body` (your own) with it, as functions of the model: a runtime that does not know them can run it then. */
-  readonly functions?: boolean
-  /** Puts the elements of large tensors into a file beside the model: needed for more than 2 GiB. */
-  readonly externalData?: ExternalDataTarget
-  /** The most bytes a model file may have, 2³¹ − 1 by default: beyond that, readers of protobuf stop. */
-  readonly sizeLimit?: number
-}
-
 /**
  * The bytes of an ONNX file for a graph.
  *
+ * @param source - a graph (of `loadGraph`, `toGraph`, `GraphBuilder.graph`), or a `GraphBuilder`.
  * @throws LanewiseError `E_UNSUPPORTED` for a graph that passes have rewritten (fused nodes are not ONNX) and for a node that the operator set cannot
- *   say; `E_VALUE` for an operator set that is not written; `E_BUDGET` if the file would be too large without `externalData`.
+ *   say; `E_GRAPH` for a graph without outputs, or that reads what it does not make; `E_VALUE` for an option that is not what it must be; `E_EXTERNAL` if
+ *   external data cannot be written; `E_BUDGET` if the file would be too large without `externalData`.
  */
-export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Array {
-  const { opset = opsetFor(graph), metadata = {}, producer, sizeLimit = LARGEST_FILE } = options
-  if (!Number.isInteger(opset) || opset < OLDEST_OPSET || opset > NEWEST_WRITTEN)
-    throw new LanewiseError('E_VALUE', `operator set ${opset} is not written`, {
-      opset,
-      expected: `${OLDEST_OPSET} to ${NEWEST_WRITTEN}`,
+export function exportModel(source: GraphSource, options: ExportOptions = {}): Uint8Array {
+  const checked = checkExportOptions(options)
+  const graph = graphOf(source)
+  if (!graph) {
+    const expected = 'a graph (of GraphBuilder, loadGraph or toGraph)'
+    throw new LanewiseError('E_VALUE', `exportModel needs ${expected}, got ${kindOf(source)}`, {
+      expected,
+      actual: kindOf(source),
     })
-  const writer = new Writer(opset, options)
+  }
+  checkComplete(graph)
+  const { opset = opsetFor(graph), metadata, producer, sizeLimit = LARGEST_FILE } = checked
+  const writer = new Writer(opset, checked)
   const main = writer.graph(graph, new Set(), new Map())
   const model: Init<ModelProto> = {
     irVersion: writer.functions.length > 0 ? Math.max(irVersion(opset), 8) : irVersion(opset),
@@ -98,7 +76,7 @@ export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Arr
     graph: main,
     functions: writer.functions,
     opsetImport: writer.imports(),
-    metadataProps: Object.entries(metadata).map(([key, value]) => ({ key, value })),
+    metadataProps: [...metadata].map(([key, value]) => ({ key, value })),
   }
   if (writer.tensorBytes > sizeLimit)
     throw new LanewiseError(
@@ -107,6 +85,28 @@ export function exportModel(graph: Graph, options: ExportOptions = {}): Uint8Arr
       { expected: `<= ${sizeLimit}`, actual: String(writer.tensorBytes) },
     )
   return writeModel(model)
+}
+
+/** Holds a graph to what readers of a file hold it to. @throws LanewiseError `E_GRAPH`. */
+function checkComplete(graph: Graph): void {
+  if (graph.outputs.length === 0) throw new LanewiseError('E_GRAPH', `the graph "${graph.name}" has no output`)
+  const made = new Set<Value | undefined>(graph.inputs)
+  for (const node of graph.nodes) for (const value of node.outputs) made.add(value)
+  const missing = (value: Value) => !value.constant && !made.has(value)
+  for (const node of graph.nodes) {
+    const value = usedBy(node).find(missing)
+    if (value) throw foreign(value, 'it reads').at(node.op.name, node.name)
+  }
+  const output = graph.outputs.find(missing)
+  if (output) throw foreign(output, 'its output is')
+}
+
+function foreign({ name }: Value, what: string): LanewiseError {
+  return new LanewiseError(
+    'E_GRAPH',
+    `${what} "${name}", which no node of the graph makes: a value of another graph?`,
+    { tensor: name },
+  )
 }
 
 function irVersion(opset: number): number {
@@ -144,7 +144,7 @@ class Writer {
 
   constructor(
     private readonly opset: number,
-    private readonly options: ExportOptions,
+    private readonly options: CheckedExport,
   ) {}
 
   imports(): { domain: string; version: number }[] {
@@ -183,7 +183,7 @@ class Writer {
     })
     return {
       name: graph.name,
-      docString: this.options.docStrings?.[graph.name] ?? '',
+      docString: this.options.docStrings.get(graph.name) ?? '',
       node,
       initializer: initializers,
       input: graph.inputs.map((value) => this.valueInfo(value, names)),
@@ -209,12 +209,12 @@ class Writer {
       domain === ''
         ? downgrade(node, this.opset, around)
         : [{ type: op.name, inputs: [...node.inputs], outputs: node.outputs, attributes: given(node) }]
-    const overload = domain !== '' && this.options.functions && op.body ? this.function(node) : undefined
+    const overload = domain !== '' && this.options.functions ? this.function(node) : undefined
     return written.map(({ type, inputs, outputs, attributes }, i) => ({
       opType: type,
       domain,
       name: written.length > 1 ? `${name}/${i}` : name,
-      docString: this.options.docStrings?.[name] ?? '',
+      docString: this.options.docStrings.get(name) ?? '',
       overload,
       input: trimmed(inputs).map((value) => (value ? this.reading(names.get(value) ?? value.name) : '')),
       output: outputs.map((value) => (value ? (names.get(value) ?? value.name) : '')),
@@ -227,16 +227,27 @@ class Writer {
     return name
   }
 
-  /** Writes a function with the operator's body; those with other attributes are told apart by `overload`. */
-  private function(node: Node): string {
+  /**
+   * Writes a function with the operator's body; those with other attributes are told apart by `overload`. Operators of domains that runtimes know need none.
+   *
+   * @throws LanewiseError `E_UNSUPPORTED` for an operator of somebody's own without a body.
+   */
+  private function(node: Node): string | undefined {
     const { op, attributes } = node
-    const key = `${op.domain}::${op.name}::${JSON.stringify(Object.entries(attributes))}`
-    let overload = this.written.get(key)
-    if (overload !== undefined) return overload
+    if (!op.body) {
+      if (/^(ai\.onnx|com\.microsoft$)/.test(op.domain)) return undefined
+      throw new LanewiseError('E_UNSUPPORTED', `${op.domain}.${op.name} has no body to write as a function`).at(
+        op.name,
+        node.name,
+      )
+    }
+    const key = `${op.domain}::${op.name}::${JSON.stringify(Object.entries(attributes), distinct)}`
+    const known = this.written.get(key)
+    if (known !== undefined) return known
     const same = this.functions.filter(({ name, domain }) => name === op.name && domain === op.domain).length
-    this.written.set(key, (overload = same === 0 ? '' : String(same)))
-    const body = op.body?.(attributes)
-    if (!body) return overload
+    const overload = same === 0 ? '' : String(same)
+    this.written.set(key, overload)
+    const body = bodyOf(op.body(attributes), node)
     const { input = [], output = [], node: nodes = [], initializer = [] } = this.graph(body, new Set(), new Map())
     const constants = initializer.map((tensor, i): Init<NodeProto> => ({
       opType: 'Constant',
@@ -261,7 +272,7 @@ class Writer {
     const proto = encodeTensor(name, tensor)
     const { externalData } = this.options
     const bytes = proto.rawData?.byteLength ?? byteSize(tensor.dtype) * sizeOf(tensor.shape)
-    if (!externalData || !proto.rawData || bytes < (externalData.threshold ?? 1024)) {
+    if (!externalData || !proto.rawData || bytes < (externalData.threshold ?? 0)) {
       this.tensorBytes += bytes
       return proto
     }
@@ -314,9 +325,27 @@ class Writer {
     const declared =
       value.declared ??
       (value.constant && { kind: 'tensor' as const, dtype: value.constant.dtype, shape: value.constant.shape })
-    const docString = this.options.docStrings?.[value.name] ?? ''
+    const docString = this.options.docStrings.get(value.name) ?? ''
     return { name: names.get(value) ?? value.name, type: declared && typeProto(declared), docString }
   }
+}
+
+function bodyOf(given: unknown, { op, name }: Node): Graph {
+  const body = graphOf(given)
+  if (!body) throw new LanewiseError('E_VALUE', `body must return a graph, got ${kindOf(given)}`).at(op.name, name)
+  try {
+    checkComplete(body)
+  } catch (error) {
+    throw error instanceof LanewiseError ? error.at(op.name, name) : error
+  }
+  return body
+}
+
+/** What JSON has no word for, or the same word as for another. */
+function distinct(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' || (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)))
+    ? `${typeof value} ${Object.is(value, -0) ? '-0' : value}`
+    : value
 }
 
 /** The values that belong to a graph itself, in the order in which they turn up. */

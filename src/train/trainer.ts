@@ -328,8 +328,8 @@ export class Trainer {
     if (hidden)
       throw new LanewiseError(
         'E_VALUE',
-        `${hidden.parameter.describe()}, used by ${hidden.op}${hidden.scope ? ` in "${hidden.scope}"` : ''}, is no parameter of the model: is it in a #private field? register() it, or freeze it (trainable = false)`,
-        { op: hidden.op, node: hidden.scope || undefined },
+        `${hidden.parameter.describe()}, used by ${hidden.op} in "${hidden.scope}", is no parameter of the model: is it in a #private field? register() it, or freeze it (trainable = false)`,
+        { op: hidden.op, node: hidden.scope },
       )
   }
 
@@ -342,8 +342,8 @@ export class Trainer {
         : `the first on the way back is that of ${bad.op} by its input ${bad.gradientOf}`)
     return new LanewiseError(
       'E_VALUE',
-      `step ${this.step + 1}: ${what}${where ? `; ${where}${bad.scope ? ` in "${bad.scope}"` : ''}` : ''}; the weights were not changed`,
-      { op: bad?.op, node: bad?.scope || undefined },
+      `step ${this.step + 1}: ${what}${where ? `; ${where} in "${bad.scope}"` : ''}; the weights were not changed`,
+      { op: bad?.op, node: bad?.scope },
     )
   }
 

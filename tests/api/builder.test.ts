@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { hostFrom } from '../../src/core/host.js'
-import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../../src/node.js'
+import { exportModel, GraphBuilder, InferenceSession, Tensor, type Value } from '../../src/node.js'
 import '../../src/all-ops.js'
+import { registerOp, type TypeOfTensor } from '../../src/own-ops.js'
 import { expectError } from '../support/expect-error.js'
 
 const floats = (shape: number[], values: number[]) => new Tensor('float32', Float32Array.from(values), shape)
@@ -62,6 +63,76 @@ describe('free sizes', () => {
     })
     expect(results.eights.dims).toEqual([8, 1])
     expect(Array.from(results.masked.data as Float32Array)).toEqual([104, 210, 326])
+  })
+
+  type Build = (g: GraphBuilder) => Value[]
+  const sizes = (g: GraphBuilder, ...values: number[]) =>
+    g.constant(`sizes${values.join('_')}`, new Tensor('int64', values, [values.length]))
+  const zeros = (g: GraphBuilder, name: string, ...dims: number[]) =>
+    g.constant(name, new Tensor('float32', new Float32Array(dims.reduce((a, b) => a * b, 1)), dims))
+  const x = (g: GraphBuilder, ...dims: (string | number)[]) => g.input('x', 'float32', dims)
+
+  // Each takes some sizes only; what is declared holds for all of those.
+  test.each<[string, Build, (string | number | null)[][]]>([
+    ['Split into given lengths', (g) => g.node('Split', [x(g, 'N'), sizes(g, 1, 3)], {}, { outputs: 2 }), [[1], [3]]],
+    ['Split of another axis', (g) => g.node('Split', [x(g, 'N', 'M'), sizes(g, 2, 5)], { axis: 1 }, { outputs: 2 }), [['N', 2], ['N', 5]]],
+    ['Reshape of a vector', (g) => [g.op('Reshape', [x(g, 'N'), sizes(g, 2, 3)])], [[2, 3]]],
+    ['Reshape of two free axes', (g) => [g.op('Reshape', [x(g, 'N', 'M'), sizes(g, 3, 5)])], [[3, 5]]],
+    ['Reshape of a square', (g) => [g.op('Reshape', [x(g, 'N', 'N'), sizes(g, 49)])], [[49]]],
+    ['Reshape with an axis that follows', (g) => [g.op('Reshape', [x(g, 'N', 4), sizes(g, 7, -1)])], [[7, null]]],
+    ['DepthToSpace', (g) => [g.op('DepthToSpace', [x(g, 'N', 'C', 'H', 'W')], { blocksize: 11 })], [['N', null, null, null]]],
+    ['SpaceToDepth', (g) => [g.op('SpaceToDepth', [x(g, 'N', 3, 'H', 'W')], { blocksize: 13 })], [['N', 507, null, null]]],
+    ['a grouped convolution', (g) => [g.op('Conv', [x(g, 'N', 'C', 'H', 'W'), zeros(g, 'w', 26, 3, 3, 3)], { group: 13 })], [['N', 26, null, null]]],
+    ['a product of fixed columns', (g) => [g.op('MatMul', [x(g, 'N', 'K'), zeros(g, 'w', 31, 3)])], [['N', 3]]],
+    ['Expand', (g) => [g.op('Expand', [x(g, 'N'), sizes(g, 3, 5)])], [[3, 5]]],
+    ['Squeeze of a free axis', (g) => [g.op('Squeeze', [x(g, 'N', 'K'), sizes(g, 0)])], [['K']]],
+    ['what comes after such a node', (g) => [g.op('MatMul', [g.op('Squeeze', [x(g, 'N', 'K', 3), sizes(g, 0)]), zeros(g, 'w', 3, 2)])], [['K', 2]]],
+    ['free sizes that must agree', (g) => [g.op('Add', [x(g, 'A', 3), g.input('y', 'float32', ['B', 3])])], [[null, 3]]],
+    ['Einsum', (g) => [g.op('Einsum', [x(g, 'A', 'B'), g.input('y', 'float32', ['C', 'D'])], { equation: 'ij,jk->ik' })], [['A', 'D']]],
+    ['LSTM', (g) => g.node('LSTM', [x(g, 'T', 'N', 'I'), zeros(g, 'w', 1, 28, 5), zeros(g, 'r', 1, 28, 7)], { hidden_size: 7 }, { outputs: 2 }), [['T', 1, 'N', 7], [1, 'N', 7]]],
+    ['TopK of many', (g) => g.node('TopK', [x(g, 'N', 'K'), sizes(g, 200)], {}, { outputs: 2 }), [['N', 200], ['N', 200]]],
+    ['Pad that takes away', (g) => [g.op('Pad', [x(g, 'N'), sizes(g, -100, -100)])], [[null]]],
+    ['products of many free axes', (g) => [g.op('MatMul', [x(g, 'A', 'B', 'C', 'D'), g.input('y', 'float32', ['E', 'F', 'G', 'H'])])], [[null, null, 'C', 'H']]],
+  ])('%s fits some sizes', (_, build, expected) => {
+    const g = new GraphBuilder()
+    for (const value of build(g)) g.output(value)
+    expect(g.graph().outputs.map(({ declared }) => declared?.shape)).toEqual(expected)
+  }) // prettier-ignore
+
+  test('what fits one size only runs with that size', async () => {
+    const g = new GraphBuilder()
+    for (const part of g.node('Split', [x(g, 'N'), sizes(g, 1, 3)], {}, { outputs: 2 })) g.output(part)
+    const session = await InferenceSession.create(exportModel(g))
+    const { Split_0: first, Split_1: rest } = await session.run({ x: floats([4], [5, 6, 7, 8]) })
+    expect([Array.from(first.data as Float32Array), Array.from(rest.data as Float32Array)]).toEqual([[5], [6, 7, 8]])
+  })
+
+  test.each<[string, RegExp, Build]>([
+    ['Reshape', /float32\[N,4\]/, (g) => [g.op('Reshape', [x(g, 'N', 4), sizes(g, 5, 3)])]],
+    ['Split of a fixed axis', /7/, (g) => g.node('Split', [x(g, 'N', 7), sizes(g, 1, 3)], { axis: 1 }, { outputs: 2 })],
+    ['Conv', /4 channels/, (g) => [g.op('Conv', [x(g, 'N', 4, 'H', 'W'), zeros(g, 'w', 8, 3, 3, 3)])]],
+    ['Concat', /./, (g) => [g.op('Concat', [x(g, 'N', 2), g.input('y', 'float32', ['M', 3])], { axis: 0 })]],
+  ])('%s that no size can mend is refused without a number that nobody gave', (_, message, build) => {
+    const g = new GraphBuilder()
+    for (const value of build(g)) g.output(value)
+    const error = expectError('E_SHAPE', () => g.graph(), message)
+    for (const said of [error.message, String((error.cause as Error | undefined)?.message ?? '')])
+      for (const [number] of said.matchAll(/(?<![a-z])\d+/g)) expect(Number(number)).toBeLessThan(16)
+  })
+
+  test('what a user’s infer throws is shown, unless it speaks of sizes that nobody gave', () => {
+    const build = (text: (size: number) => string) => {
+      const infer = ([t]: readonly TypeOfTensor[]) => {
+        throw new Error(text(t.dims[0]))
+      }
+      registerOp({ name: 'Throws', domain: 'free', inputs: 1, infer, compute: ([t]) => [t] })
+      const g = new GraphBuilder()
+      g.output(g.node('Throws', [x(g, 'N')], {}, { domain: 'free', name: 'mine' })[0])
+      return g
+    }
+    expectError('E_VALUE', () => build(() => 'not today').graph(), /Throws "mine".*not today/)
+    const error = expectError('E_VALUE', () => build((size) => `not ${size}`).graph(), /Throws "mine".*float32\[N\]/)
+    expect(error.message).not.toMatch(/not \d/)
   })
 
   test('an axis without a name is free, not 1', () => {

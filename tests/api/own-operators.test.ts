@@ -2,7 +2,15 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { registerAllOps } from '../../src/api/register-all.js'
 import type { HostTensor } from '../../src/core/host.js'
 import { defineOp, type ComputeContext, type OpDefinition } from '../../src/ir/op.js'
-import { exportModel, GraphBuilder, InferenceSession, LanewiseError, registerOp, Tensor } from '../../src/node.js'
+import {
+  exportModel,
+  GraphBuilder,
+  InferenceSession,
+  LanewiseError,
+  registerOp,
+  Tensor,
+  type Value,
+} from '../../src/node.js'
 import { registerOp as registerSimple } from '../../src/own-ops.js'
 import { expectRejects } from '../support/expect-error.js'
 
@@ -112,6 +120,76 @@ describe("a user's compute is held to its infer", () => {
       }),
     )
     expect(Array.from((await run(modelOf('Shape'))).data as Float32Array)).toEqual([-2, -3, -4])
+  })
+})
+
+describe("what a user's compute does with its tensors stays its own", () => {
+  const fill = (data: unknown, value: number) => (data as Float32Array).fill(value)
+  const forms: [string, (name: string, infer: boolean) => void][] = [
+    ['a function of tensors', (name, infer) => void registerSimple({ name, domain: 'test', inputs: 1, ...(infer && { infer: ([t]) => [t] }), compute: ([t]) => [fill(t.data, 9) && t] })],
+    ['a definition', (name, infer) => register(name, ({ inputs: [t] }) => [fill(t!.data, 9) && t], infer)],
+  ] // prettier-ignore
+
+  test.each(forms)('%s that writes into its input', async (form, make) => {
+    for (const infer of [true, false]) {
+      const name = `Writes_${form.replaceAll(' ', '_')}_${infer}`
+      make(name, infer)
+      const g = new GraphBuilder()
+      const input = g.input('x', 'float32', [3])
+      const constant = g.constant('c', new Tensor('float32', [1, 2, 3], [3]))
+      const twice = g.op('Add', [input, input])
+      // Of an input, of a value in the middle, and of a constant; each is read by another node afterwards.
+      for (const [of, value] of Object.entries({ input, twice, constant })) {
+        const [written] = g.node(name, [value], {}, { domain: 'test' })
+        g.output(g.op('Add', [written, value]), of)
+      }
+      const session = await InferenceSession.create(exportModel(g))
+      for (let run = 0; run < 2; run++) {
+        const results = await session.run({ x })
+        expect(Array.from(results.input.data as Float32Array)).toEqual([10, 7, 12])
+        expect(Array.from(results.twice.data as Float32Array)).toEqual([11, 5, 15])
+        expect(Array.from(results.constant.data as Float32Array)).toEqual([10, 11, 12])
+      }
+      expect(Array.from(x.data)).toEqual([1, -2, 3])
+    }
+  })
+
+  test('memory that is returned again and again', async () => {
+    const memory = new Float32Array(3)
+    for (const infer of [true, false]) {
+      const compute = ([t]: readonly Tensor[]) => {
+        memory.set((t.data as Float32Array).map((v) => v + 1))
+        return [new Tensor('float32', memory, [3])]
+      }
+      registerSimple({ name: 'Reuses', domain: 'test', inputs: 1, ...(infer && { infer: ([t]) => [t] }), compute })
+      const g = new GraphBuilder()
+      const next = (value: Value) => g.node('Reuses', [value], {}, { domain: 'test' })[0]
+      const constant = g.constant('c', new Tensor('float32', [10, 20, 30], [3]))
+      const first = next(g.input('x', 'float32', [3]))
+      g.output(g.op('Add', [first, next(first)]), 'of x')
+      g.output(g.op('Add', [next(constant), next(next(constant))]), 'of c')
+      const results = await (await InferenceSession.create(exportModel(g))).run({ x })
+      expect(Array.from(results['of x'].data as Float32Array)).toEqual([5, -1, 9])
+      expect(Array.from(results['of c'].data as Float32Array)).toEqual([23, 43, 63])
+    }
+  })
+
+  test('tensors that are kept stay what they were', async () => {
+    const kept: Tensor[] = []
+    registerSimple({ name: 'Keeps', domain: 'test', inputs: 1, infer: ([t]) => [t], compute: ([t]) => (kept.push(t), [t]) })
+    const session = await InferenceSession.create(modelOf('Keeps'))
+    await session.run({ x })
+    await session.run({ x: new Tensor('float32', [7, 8, 9], [3]) })
+    expect(kept.map(({ data }) => Array.from(data as Float32Array))).toEqual([[1, 2, 3], [7, 8, 9]])
+  }) // prettier-ignore
+
+  test('the sizes it is given are a list of its own', async () => {
+    const infer = ([t]: readonly { type: 'float32'; dims: readonly number[] }[]) => {
+      ;(t.dims as number[]).push(1)
+      return [{ type: t.type, dims: [3] }]
+    }
+    registerSimple({ name: 'Pushes', domain: 'test', inputs: 1, infer: infer as never, compute: ([t]) => [t] })
+    expect(Array.from((await run(modelOf('Pushes'))).data as Float32Array)).toEqual([-1, -2, -3])
   })
 })
 

@@ -115,7 +115,7 @@ describe('operators of a user', () => {
     const x = device.parameter({ dtype: 'float32', shape: [2, 3], data: values })
     const run = () =>
       device.step(() => F.op('ReduceSum', [F.op('com.example::Opaque', [x])[0]], { keepdims: 0 })[0].backward())
-    expectError('E_UNSUPPORTED', run, /Opaque has no gradient/)
+    expectError('E_UNSUPPORTED', run, /Opaque "operation 1 of the step": it has no gradient/)
     x.dispose()
   })
 

@@ -1,9 +1,10 @@
 import { rawAttribute } from '../../api/attributes.js'
 import { apply } from '../../autograd/apply.js'
 import type { Device } from '../../autograd/device.js'
-import type { Variable } from '../../autograd/variable.js'
+import { Variable } from '../../autograd/variable.js'
 import { LanewiseError } from '../../core/errors.js'
 import { clampToSafe } from '../../core/host.js'
+import { checkList, checkRecord, kindOf } from '../../core/options.js'
 import type { AttributeKind, RawAttribute, RawAttributes } from '../../ir/attributes.js'
 import type { OpDefinition, UpgradeContext } from '../../ir/op.js'
 import { findOp, knownOps } from '../../ir/registry.js'
@@ -53,6 +54,20 @@ export function op(
   device?: Device,
 ): Variable[] {
   const definition = typeof nameOrDefinition === 'string' ? named(nameOrDefinition) : (nameOrDefinition as OpDefinition)
+  checkList(`the inputs of ${definition.name}`, inputs)
+  checkRecord(`the attributes of ${definition.name}`, attributes)
+  inputs.forEach((input, i) => {
+    if (input !== undefined && !(input instanceof Variable))
+      throw new LanewiseError(
+        'E_VALUE',
+        `input ${i} of ${definition.name} must be a tensor of a device, got ${kindOf(input)}`,
+        {
+          op: definition.name,
+          expected: 'a Variable',
+          actual: kindOf(input),
+        },
+      )
+  })
   const on = inputs.find((input) => input)?.device ?? device
   if (!on)
     throw new LanewiseError('E_VALUE', `${definition.name} without inputs needs a device`, { op: definition.name })
@@ -64,7 +79,7 @@ export function op(
     throw new LanewiseError('E_GRAPH', `it makes ${results.length} outputs here, not ${outputs}`, {
       expected: String(outputs),
       actual: String(results.length),
-    }).at(definition.name, on.scope)
+    }).at(definition.name, on.place)
   return results
 }
 
@@ -121,7 +136,9 @@ function applyOlder(
   }
   const unknown = Object.keys(given).find((key) => !Object.hasOwn(definition.attributes, key))
   if (unknown === undefined) throw refused
-  throw new LanewiseError('E_GRAPH', `attribute "${unknown}" is not known`).at(definition.name, device.scope)
+  // It would have been the next one.
+  device.applied++
+  throw new LanewiseError('E_GRAPH', `attribute "${unknown}" is not known`).at(definition.name, device.place)
 }
 
 function upgraded(
@@ -187,7 +204,9 @@ function* readings(definition: OpDefinition, given: Given): Generator<Looked> {
       present.map(([key, value]): [string, RawAttribute] => [
         key,
         rawAttribute(
-          Object.hasOwn(definition.attributes, key) ? definition.attributes[key].kind : kindOf(value, asInt),
+          Object.hasOwn(definition.attributes, key)
+            ? definition.attributes[key]
+            : { kind: attributeKind(value, asInt), exact: true },
           value,
           key,
         ),
@@ -196,7 +215,7 @@ function* readings(definition: OpDefinition, given: Given): Generator<Looked> {
   }
 }
 
-function kindOf(value: unknown, asInt: boolean): AttributeKind {
+function attributeKind(value: unknown, asInt: boolean): AttributeKind {
   if (typeof value === 'number') return asInt && Number.isInteger(value) ? 'int' : 'float'
   if (typeof value === 'boolean') return 'int'
   if (typeof value === 'string') return 'string'

@@ -164,6 +164,7 @@ export const attentionAttributes = {
 export const Attention = defineOp({
   name: 'Attention',
   arity: [3, 7],
+  outputs: 4,
   attributes: attentionAttributes,
   infer: ({ attributes, inputs }) => attentionTypes(attributes, inputs),
   // The kernel keeps no scores.

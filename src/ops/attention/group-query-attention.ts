@@ -86,6 +86,7 @@ export const GroupQueryAttention = defineOp({
   name: 'GroupQueryAttention',
   domain: 'com.microsoft',
   arity: [7, 12],
+  outputs: 3,
   // Key and value may be packed with the query; there may be no past.
   optional: [1, 2, 3, 4],
   attributes: {

@@ -53,6 +53,7 @@ const rules = ['linear', 'gated', 'delta', 'gated_delta']
 export const LinearAttention = defineOp({
   name: 'LinearAttention',
   arity: [3, 6],
+  outputs: 2,
   attributes: {
     q_num_heads: required(int()),
     kv_num_heads: required(int()),
@@ -151,6 +152,7 @@ function width(shape: Shape, batch: number, length: number, allowed: readonly nu
 export const CausalConvWithState = defineOp({
   name: 'CausalConvWithState',
   arity: [2, 4],
+  outputs: 2,
   attributes: { activation: string('none') },
   infer({ inputs: [x, w, bias, past] }) {
     const [batch, channels] = x.shape

@@ -278,6 +278,7 @@ export const ContribAttention = defineOp({
   name: 'Attention',
   domain,
   arity: [2, 7],
+  outputs: 2,
   attributes: {
     num_heads: required(int()),
     unidirectional: int(0),

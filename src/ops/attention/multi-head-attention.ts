@@ -166,6 +166,7 @@ export const MultiHeadAttention = defineOp({
   name: 'MultiHeadAttention',
   domain,
   arity: [1, 10],
+  outputs: 4,
   attributes: { num_heads: required(int()), mask_filter_value: float(-10000), scale: float(0), unidirectional: int(0) },
   infer({ attributes: { num_heads: heads, unidirectional }, inputs, outputCount }) {
     if (!(heads > 0)) throw new LanewiseError('E_VALUE', `num_heads must be positive, got ${heads}`)
@@ -305,6 +306,7 @@ export const DecoderMaskedMultiHeadAttention = defineOp({
   name: 'DecoderMaskedMultiHeadAttention',
   domain,
   arity: [1, 11],
+  outputs: 4,
   optional: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10],
   attributes: {
     num_heads: required(int()),

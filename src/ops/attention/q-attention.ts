@@ -9,6 +9,7 @@ export const QAttention = defineOp({
   name: 'QAttention',
   domain: 'com.microsoft',
   arity: [5, 9],
+  outputs: 2,
   attributes: {
     do_rotary: int(0),
     mask_filter_value: float(-10000),

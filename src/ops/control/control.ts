@@ -70,6 +70,7 @@ export const Loop = defineOp({
   // Neither the trip count nor the condition has to be there.
   arity: [0, Infinity],
   optional: [0, 1],
+  outputs: Infinity,
   attributes: { body: required(graph()) },
   async control({ attributes: { body }, inputs, room }, run) {
     const [trips, condition, ...initial] = inputs
@@ -110,6 +111,7 @@ export const Loop = defineOp({
 export const Scan = defineOp({
   name: 'Scan',
   arity: [1, Infinity],
+  outputs: Infinity,
   // The lengths of opset 8.
   optional: [0],
   attributes: {

@@ -16,6 +16,7 @@ export function truth(value: HostValue | undefined, what: string): boolean {
 export const If = defineOp({
   name: 'If',
   arity: 1,
+  outputs: Infinity,
   attributes: { then_branch: required(graph()), else_branch: required(graph()) },
   control: ({ attributes, inputs }, run) =>
     run(truth(inputs[0], 'the condition') ? attributes.then_branch : attributes.else_branch, []),

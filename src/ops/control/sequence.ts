@@ -280,6 +280,7 @@ function equalParts(extent: number, size: number, room: Room | undefined): numbe
 export const SequenceMap = defineOp({
   name: 'SequenceMap',
   arity: [1, Infinity],
+  outputs: Infinity,
   attributes: { body: required(graph()) },
   async control({ attributes: { body }, inputs, outputCount, room }, run) {
     const { length } = sequenceAt(inputs, 0).items

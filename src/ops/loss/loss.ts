@@ -101,6 +101,7 @@ function logProbabilities(x: HostTensor): Float64Array {
 export const SoftmaxCrossEntropyLoss = defineOp({
   name: 'SoftmaxCrossEntropyLoss',
   arity: [2, 3],
+  outputs: 2,
   attributes: lossAttributes,
   infer: ({ attributes, inputs: [x, target, weight] }) => [
     { dtype: x.dtype, shape: lossShape(x.shape, target.shape, weight, attributes) },

@@ -52,6 +52,7 @@ export const Adagrad = defineOp({
   name: 'Adagrad',
   domain,
   arity: [5, Infinity],
+  outputs: Infinity,
   attributes: { decay_factor: float(0), epsilon: float(1e-6), norm_coefficient: float(0) },
   infer: ({ inputs }) => updatedTypes(inputs, 3),
   compute({ attributes: { decay_factor: decay, epsilon, norm_coefficient: norm }, inputs, outputs }) {
@@ -70,6 +71,7 @@ export const Adam = defineOp({
   name: 'Adam',
   domain,
   arity: [6, Infinity],
+  outputs: Infinity,
   attributes: {
     alpha: float(0.9),
     beta: float(0.999),
@@ -100,6 +102,7 @@ export const Momentum = defineOp({
   name: 'Momentum',
   domain,
   arity: [5, Infinity],
+  outputs: Infinity,
   attributes: {
     alpha: required(float()),
     beta: required(float()),

@@ -95,6 +95,7 @@ export const LinearClassifier = defineOp({
   name: 'LinearClassifier',
   domain,
   arity: 1,
+  outputs: 2,
   attributes: {
     classlabels_ints: ints([]),
     classlabels_strings: strings(),

@@ -162,6 +162,7 @@ export const SVMClassifier = defineOp({
   name: 'SVMClassifier',
   domain,
   arity: 1,
+  outputs: 2,
   attributes: {
     ...kernelAttributes,
     classlabels_ints: ints([]),

@@ -334,6 +334,7 @@ export const TreeEnsembleClassifier = defineOp({
   name: 'TreeEnsembleClassifier',
   domain,
   arity: 1,
+  outputs: 2,
   attributes: {
     ...oldAttributes,
     class_ids: required(ints()),

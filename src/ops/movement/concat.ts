@@ -61,6 +61,7 @@ function largest({ inputs, outputs }: LayoutQuery<unknown>): Layout {
 export const Split = defineOp({
   name: 'Split',
   arity: [1, 2],
+  outputs: Infinity,
   attributes: { axis: int(0), num_outputs: int() },
   infer({ attributes, inputs, outputCount, value }) {
     const { dtype, shape } = inputs[0]

@@ -3,10 +3,10 @@ import { LanewiseError } from '../../core/errors.js'
 import { copyElements } from '../../ir/strided.js'
 import { hostFrom, hostTensor, hostZeros, toNumbers, type HostTensor } from '../../core/host.js'
 import { formatShape, normalizeAxis, sizeOf, type Shape as Sizes } from '../../core/shape.js'
-import { float, floats, int, ints, string, strings, tensor } from '../../ir/attributes.js'
+import { exact, float, floats, int, ints, string, strings, tensor } from '../../ir/attributes.js'
 import { floatsOf, numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
 import { moving } from './copy.js'
-import { defineOp, type UpgradeContext } from '../../ir/op.js'
+import { defineOp } from '../../ir/op.js'
 
 export const Shape = defineOp({
   name: 'Shape',
@@ -36,8 +36,8 @@ const constantAttributes = {
   value: tensor(),
   value_float: float(),
   value_floats: floats(),
-  value_int: int(),
-  value_ints: ints(),
+  value_int: exact(int()),
+  value_ints: exact(ints()),
   value_string: string(),
   value_strings: strings(),
 }
@@ -48,22 +48,7 @@ export const Constant = defineOp({
   attributes: constantAttributes,
   infer: ({ attributes }) => [constantOf(attributes)],
   compute: ({ attributes }) => [constantOf(attributes)],
-  // Attributes are read as numbers; an int64 beyond 2^53 is only exact while it is raw. Nothing to do with opsets.
-  decompose: keepInt64,
 })
-
-function keepInt64({ attributes }: UpgradeContext): void {
-  for (const name of ['value_int', 'value_ints']) {
-    const given = attributes.get(name)
-    if (given?.kind !== 'int' && given?.kind !== 'ints') continue
-    const data = given.kind === 'int' ? BigInt64Array.of(given.value) : BigInt64Array.from(given.value)
-    attributes.delete(name)
-    attributes.set('value', {
-      kind: 'tensor',
-      value: hostTensor('int64', given.kind === 'int' ? [] : [data.length], data),
-    })
-  }
-}
 
 function constantOf(attributes: { readonly [K in keyof typeof constantAttributes]: unknown }): HostTensor {
   const given = Object.entries(attributes).filter(([, value]) => value !== undefined)
@@ -75,9 +60,9 @@ function constantOf(attributes: { readonly [K in keyof typeof constantAttributes
     case 'value_floats':
       return listOf('float32', value as number[])
     case 'value_int':
-      return hostFrom('int64', [], [value as number])
+      return listOf('int64', [value as bigint], [])
     case 'value_ints':
-      return listOf('int64', value as number[])
+      return listOf('int64', value as bigint[])
     case 'value_string':
       return hostTensor('string', [], [value as string])
     case 'value_strings':
@@ -87,8 +72,8 @@ function constantOf(attributes: { readonly [K in keyof typeof constantAttributes
   }
 }
 
-function listOf(dtype: DType, values: readonly number[]): HostTensor {
-  return hostFrom(dtype, [values.length], values)
+function listOf(dtype: DType, values: readonly (number | bigint)[], shape = [values.length]): HostTensor {
+  return hostFrom(dtype, shape, values)
 }
 
 export const ConstantOfShape = defineOp({

@@ -22,6 +22,7 @@ export const Identity = defineOp({
 export const Dropout = defineOp({
   name: 'Dropout',
   arity: [1, 3],
+  outputs: 2,
   // `mask`: the type that the mask had before opset 10 is the input's, and until 12 nothing was marked in it.
   attributes: { ratio: float(0.5), seed: int(), mask: string('kept') },
   infer({ inputs, attributes, value }) {

@@ -44,6 +44,7 @@ function takeSlices(x: HostTensor, shape: readonly number[], axis: number, taken
 export const Unique = defineOp({
   name: 'Unique',
   arity: 1,
+  outputs: 4,
   attributes: { axis: int(), sorted: int(1) },
   compute({ attributes, inputs }) {
     const x = inputs[0]

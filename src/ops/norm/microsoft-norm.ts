@@ -78,6 +78,7 @@ export const SkipLayerNormalization = defineOp({
   name: 'SkipLayerNormalization',
   domain,
   arity: [3, 5],
+  outputs: 4,
   attributes: { epsilon: float(1e-12) },
   infer({ inputs: [x, skip, gamma, beta, bias] }) {
     checkSkip(x.shape, skip.shape)
@@ -116,6 +117,7 @@ export const SkipSimplifiedLayerNormalization = defineOp({
   name: 'SkipSimplifiedLayerNormalization',
   domain,
   arity: [3, 4],
+  outputs: 4,
   attributes: { epsilon: float(1e-12) },
   infer({ inputs: [x, skip, gamma, bias] }) {
     checkSkip(x.shape, skip.shape)
@@ -169,6 +171,7 @@ export const EmbedLayerNormalization = defineOp({
   name: 'EmbedLayerNormalization',
   domain,
   arity: [7, 9],
+  outputs: 3,
   // Segments, and their table.
   optional: [1, 4],
   attributes: { epsilon: float(1e-12), mask_index_type: int(1) },

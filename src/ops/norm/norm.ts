@@ -107,6 +107,7 @@ export function requireRow(what: string, { shape }: TensorType, normalized: Shap
 export const LayerNormalization = defineOp({
   name: 'LayerNormalization',
   arity: [2, 3],
+  outputs: 3,
   attributes: { axis: int(-1), epsilon: float(1e-5), stash_type: int(1) },
   infer({ attributes: { axis }, inputs: [x, scale, bias] }) {
     requireFloat(x.dtype)
@@ -345,6 +346,7 @@ function perElement(node: UpgradeContext): void {
 export const BatchNormalization = defineOp({
   name: 'BatchNormalization',
   arity: 5,
+  outputs: 3,
   attributes: { epsilon: float(1e-5), momentum: float(0.9), training_mode: int(0) },
   infer({ attributes, inputs: [x, ...vectors] }) {
     requireFloat(x.dtype)

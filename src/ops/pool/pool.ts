@@ -58,6 +58,7 @@ function widened(e: KernelEmitter, { shape, order, physical, size }: Operand): O
 export const MaxPool = defineOp({
   name: 'MaxPool',
   arity: 1,
+  outputs: 2,
   attributes: { ...kernelOnly, storage_order: int(0) },
   infer({ attributes, inputs: [x] }) {
     const shape = [...x.shape.slice(0, 2), ...poolWindow(attributes, x.shape).output]

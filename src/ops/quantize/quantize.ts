@@ -343,6 +343,7 @@ export function dynamicRange(x: Floats): { scale: number; zero: number } {
 export const DynamicQuantizeLinear = defineOp({
   name: 'DynamicQuantizeLinear',
   arity: 1,
+  outputs: 3,
   attributes: {},
   infer({ inputs: [x] }) {
     return [

@@ -16,6 +16,7 @@ export const RandomDropout: OpDefinition<Ratio> = {
   name: 'Dropout',
   domain: 'lanewise.train',
   arity: 1,
+  outputs: 2,
   attributes: { ratio: required(float()) },
   infer({ attributes: { ratio }, inputs: [x] }) {
     if (!(ratio >= 0 && ratio < 1))

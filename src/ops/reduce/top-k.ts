@@ -10,6 +10,7 @@ import { attributeToInput } from '../movement/reshape.js'
 export const TopK = defineOp({
   name: 'TopK',
   arity: 2,
+  outputs: 2,
   attributes: { axis: int(-1), largest: int(1), sorted: int(1) },
   infer({ attributes, inputs: [x], value }) {
     const axis = normalizeAxis(attributes.axis, x.shape.length)

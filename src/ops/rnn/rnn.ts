@@ -193,6 +193,7 @@ const rowsOfGates = ({ gStep, gRow, hidden }: Stretch, gates: number) => ({
 export const RNN = defineOp({
   name: 'RNN',
   arity: [3, 6],
+  outputs: 2,
   attributes: common,
   infer: ({ attributes, inputs }) =>
     outputTypes(inputs[0], recurrentSizes(1, attributes, inputs), attributes.layout).slice(0, 2),
@@ -221,6 +222,7 @@ export const RNN = defineOp({
 export const GRU = defineOp({
   name: 'GRU',
   arity: [3, 6],
+  outputs: 2,
   attributes: { ...common, linear_before_reset: int(0) },
   infer: ({ attributes, inputs }) =>
     outputTypes(inputs[0], recurrentSizes(3, attributes, inputs), attributes.layout).slice(0, 2),
@@ -253,6 +255,7 @@ export const GRU = defineOp({
 export const LSTM = defineOp({
   name: 'LSTM',
   arity: [3, 8],
+  outputs: 3,
   attributes: { ...common, input_forget: int(0) },
   infer: ({ attributes, inputs }) => outputTypes(inputs[0], recurrentSizes(4, attributes, inputs), attributes.layout),
   kernel: (types, attributes) =>

@@ -1,0 +1,130 @@
+import { isDType, type DType } from '../core/dtype.js'
+import { LanewiseError } from '../core/errors.js'
+import { hostTensor, type HostTensor } from '../core/host.js'
+import { checkList, checkText, kindOf } from '../core/options.js'
+import { parseAttributes, type Attributes } from '../ir/attributes.js'
+import { isValue, type DeclaredType, type Dimension, type Value } from '../ir/graph.js'
+import { checkInputs, checkOutputs, type OpDefinition } from '../ir/op.js'
+import { findOp } from '../ir/registry.js'
+import { attributesFrom } from './attributes.js'
+import { hostOf, isTensorLike } from './value.js'
+
+/** What a node is made with besides its operator, inputs and attributes. */
+export interface NodeOptions {
+  readonly name?: string
+  /** The operator's domain; ai.onnx by default. */
+  readonly domain?: string
+  /** How many outputs it has, 1 by default. */
+  readonly outputs?: number
+}
+
+/** A node that is being made, as whoever builds or changes a graph gives it. */
+interface Wanted {
+  readonly type: string
+  readonly inputs: readonly unknown[]
+  readonly attributes: Readonly<Record<string, unknown>>
+  readonly domain: string
+  readonly outputs: number
+  /** What errors call the node. */
+  readonly label: string
+}
+
+/** What was wanted of a node, held to what its operator takes. */
+export interface CheckedNode {
+  readonly op: OpDefinition
+  readonly attributes: Attributes
+  readonly inputs: readonly (Value | undefined)[]
+}
+
+/**
+ * Holds a node to its operator's definition.
+ *
+ * @param valueOf - the value that an input names; undefined for what names none.
+ * @throws LanewiseError `E_UNSUPPORTED` for an unknown operator, `E_GRAPH` for wrong attributes, inputs or outputs, `E_VALUE` for what has the wrong type.
+ */
+export function checkedNode(wanted: Wanted, valueOf: (input: unknown) => Value | undefined): CheckedNode {
+  const { type, inputs, domain, attributes, outputs, label } = wanted
+  checkText('the name of an operator', type)
+  if (typeof domain !== 'string')
+    throw new LanewiseError('E_VALUE', `the domain of ${type} must be a string, got ${kindOf(domain)}`, { op: type })
+  const op = findOp(domain, type)
+  if (!op)
+    throw new LanewiseError(
+      'E_UNSUPPORTED',
+      `the operator ${domain ? `${domain}.` : ''}${type} is not known${domain ? '' : ' (those outside the common set come with "lanewise/ops/all")'}`,
+      { op: type, node: label },
+    )
+  try {
+    checkList(`the inputs of ${type}`, inputs)
+    const values = Array.from(inputs, (input, i) => {
+      if (input === undefined) return undefined
+      const value = valueOf(input)
+      if (value) return value
+      throw new LanewiseError('E_GRAPH', `input ${i} must be a value of the graph, got ${kindOf(input)}`, {
+        expected: 'a value',
+        actual: kindOf(input),
+      })
+    })
+    checkInputs(op, values)
+    checkOutputs(op, outputs)
+    return { op, inputs: values, attributes: parseAttributes(op.attributes, attributesFrom(op, attributes)) }
+  } catch (error) {
+    throw error instanceof LanewiseError ? error.at(type, label) : error
+  }
+}
+
+/** A value itself; undefined for anything else. */
+export function valueItself(input: unknown): Value | undefined {
+  return isValue(input) ? input : undefined
+}
+
+/** The elements of a constant. @throws LanewiseError `E_TENSOR` for what is no tensor, or contradicts itself. */
+export function constantFrom(name: string, given: unknown): HostTensor {
+  checkText('the name of a constant', name)
+  if (isTensorLike(given)) return hostOf(given, name)
+  const { dtype, shape, data } = Object(given) as Partial<HostTensor>
+  if (typeof dtype !== 'string' || !isDType(dtype) || !Array.isArray(shape) || !data)
+    throw new LanewiseError('E_TENSOR', `the constant "${name}" must be a Tensor, got ${kindOf(given)}`, {
+      tensor: name,
+      expected: 'a Tensor',
+      actual: kindOf(given),
+    })
+  return hostTensor(dtype, shape as readonly number[], data)
+}
+
+/** What an input is declared to be. @throws LanewiseError `E_VALUE` for an unknown type or kind, or a shape that is none. */
+export function declaredFrom(
+  name: string,
+  dtype: DType,
+  shape: readonly Dimension[] | undefined,
+  kind: DeclaredType['kind'],
+): DeclaredType {
+  checkText('the name of an input', name)
+  const refuse = (what: string, expected: string, value: unknown): never => {
+    const actual = typeof value === 'object' || value === undefined ? kindOf(value) : JSON.stringify(String(value))
+    throw new LanewiseError('E_VALUE', `the ${what} of input "${name}" must be ${expected}, got ${actual}`, {
+      tensor: name,
+      expected,
+      actual,
+    })
+  }
+  if (typeof dtype !== 'string' || !isDType(dtype)) refuse('type', 'an element type such as float32', dtype)
+  if (kind !== 'tensor' && kind !== 'sequence' && kind !== 'optional')
+    refuse('kind', 'tensor, sequence or optional', kind)
+  if (shape === undefined) return { kind, dtype, shape }
+  if (!Array.isArray(shape)) refuse('shape', 'a list of sizes', shape)
+  for (const size of shape) if (!isDimension(size)) refuse('shape', 'sizes, names of sizes, and null', size)
+  return { kind, dtype, shape: [...shape] }
+}
+
+/** Whether an axis may be said so: a size, the name of one that is free, or null. */
+export function isDimension(size: unknown): size is Dimension {
+  if (typeof size === 'string') return size !== ''
+  return size === null || (Number.isSafeInteger(size) && (size as number) >= 0)
+}
+
+/** A name that is not taken: the stem itself, or with a number. */
+export function unusedName(stem: string, taken: ReadonlySet<string>): string {
+  if (!taken.has(stem)) return stem
+  for (let i = 1; ; i++) if (!taken.has(`${stem}_${i}`)) return `${stem}_${i}`
+}
