@@ -6,7 +6,7 @@ import { commonOps } from '../src/ops/common.js'
 import { gradients } from '../src/ops/gradients.js'
 import type { OpDefinition } from '../src/ir/op.js'
 import { allFloat32 } from '../src/ir/op.js'
-import { introducedAt } from '../src/onnx/versions.js'
+import { introducedAt, OLDEST_OPSET } from '../src/onnx/versions.js'
 
 const probed: readonly DType[] = ['float32', 'float64', 'int32', 'int64', 'uint8', 'int8', 'bool']
 
@@ -47,9 +47,11 @@ const differentiable = new Set<unknown>(gradients.map(({ op }) => op))
 const rows = (allOps as readonly OpDefinition[])
   .map((op) => {
     const domain = op.domain || 'ai.onnx'
-    const oldest = (op.upgrades ?? []).map(({ below }) => below)
     const first = domain === 'ai.onnx' ? introducedAt(op.name) : 1
-    return `| ${op.name} | ${domain} | ${first}+${oldest.length > 0 ? `, rewritten below ${Math.max(...oldest)}` : ''} | ${how(op)} | ${kernelTypes(op)} | ${differentiable.has(op) ? 'yes' : ''} | ${common.has(op) ? 'common' : 'all'} |`
+    const below = Math.max(0, ...(op.upgrades ?? []).map((upgrade) => upgrade.below))
+    // What is rewritten below a set that is not read, or that does not know the operator, nobody meets.
+    const rewritten = below >= first && below > OLDEST_OPSET ? `, rewritten below ${below}` : ''
+    return `| ${op.name} | ${domain} | ${first}+${rewritten} | ${how(op)} | ${kernelTypes(op)} | ${differentiable.has(op) ? 'yes' : ''} | ${common.has(op) ? 'common' : 'all'} |`
   })
   .sort((a, b) => a.localeCompare(b))
 
@@ -59,8 +61,9 @@ const page = `# Operators
 Written by \`npm run operators\` from the definitions in \`src/ops\`. "Kernel" is WebAssembly, "TypeScript" serves the types that have no kernel; models on float16
 and bfloat16 run on float32 ones. The set \`common\` is registered everywhere, \`all\` in Node when a model needs it and elsewhere by
 \`import 'lanewise/ops/all'\`. A gradient is what \`src/ops/gradients.ts\` lists.
-The operator set is the first that has the operator with today's meaning (7, the oldest that is read, for older ones): \`exportModel\` writes it from there on, and
-for older sets where it can be rewritten.
+The operator set is the first that \`exportModel\` writes the operator for: the first that had it (7, the oldest that is read, stands for older ones, too), or with today's
+meaning where an older one is not written (DFT, GroupNormalization, Hardmax). "Rewritten below": nodes of older sets mean or say something else; they are brought to today's
+meaning when they are read, and said in the older way when they are written.
 
 | operator | domain | operator sets | how | types with a kernel | gradient | set |
 |---|---|---|---|---|---|---|

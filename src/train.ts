@@ -3,8 +3,13 @@
  * runs wherever "lanewise" does.
  *
  * @example
- * import { Adam, Conv2d, DataLoader, Device, fit, loadMnist } from 'lanewise/train'
+ * import { Adam, DataLoader, Device, fit, Flatten, generateDigits, Linear, Sequential } from 'lanewise/train'
  *
+ * await Device.create({ seed: 1 })
+ * const model = new Sequential(new Flatten(), new Linear(784, 10))
+ * const data = new DataLoader(generateDigits(500, 1), { batchSize: 50 })
+ * const { steps } = await fit(model, data, { optimizer: new Adam(model.parameters()), epochs: 1 })
+ * console.log(steps) // 10
  * @module lanewise/train
  * @packageDocumentation
  */

@@ -11,11 +11,15 @@ import type { TensorLike } from './value.js'
  * Builds a graph node by node, at the newest operator semantics.
  *
  * @example
+ * import { exportModel, GraphBuilder, Tensor } from 'lanewise'
+ *
  * const g = new GraphBuilder('classifier')
  * const x = g.input('image', 'float32', ['N', 1, 28, 28])
- * const y = g.op('Relu', [g.op('Conv', [x, g.constant('w', weights)], { pads: [1, 1, 1, 1] })])
+ * const weights = g.constant('w', new Tensor('float32', new Float32Array(8 * 9), [8, 1, 3, 3]))
+ * const y = g.op('Relu', [g.op('Conv', [x, weights], { pads: [1, 1, 1, 1] })])
  * g.output(y, 'scores')
  * const bytes = exportModel(g)
+ * console.log(bytes.length, g.graph().outputs[0].declared?.shape) // ['N', 8, 28, 28]
  */
 export class GraphBuilder {
   private readonly inputs: Value[] = []

@@ -314,6 +314,8 @@ export interface LoadGraphOptions {
  * @throws LanewiseError as `InferenceSession.create` does for files that cannot be read; `E_VALUE` for what is neither bytes nor a place.
  *
  * @example
+ * import { loadGraph } from 'lanewise'
+ *
  * const graph = await loadGraph('model.onnx')
  * for (const { op, name } of graph.nodes) console.log(op.name, name)
  */

@@ -97,8 +97,13 @@ type ValueMetadataType = ValueMetadata
  * A model, loaded and ready to run. The names and the behaviour are those of onnxruntime-web's `InferenceSession`.
  *
  * @example
- * const session = await InferenceSession.create('model.onnx')
- * const { probabilities } = await session.run({ image: new Tensor(pixels, [1, 3, 224, 224]) })
+ * import { InferenceSession, Tensor } from 'lanewise'
+ *
+ * const session = await InferenceSession.create('model.onnx') // a classifier of digits
+ * const pixels = new Tensor(new Float32Array(784), [1, 1, 28, 28])
+ * const results = await session.run({ [session.inputNames[0]]: pixels })
+ * console.log(results[session.outputNames[0]].dims)
+ * await session.release()
  */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- types in a namespace of its name, as onnxruntime has them
 export class InferenceSession {

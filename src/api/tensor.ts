@@ -50,10 +50,13 @@ const Float16 = (globalThis as { Float16Array?: Float16ArrayConstructor }).Float
  * and all ONNX element types are known besides.
  *
  * @example
- * new Tensor('float32', [1, 2, 3, 4], [2, 2])
- * new Tensor(new Float32Array(784), [1, 1, 28, 28])
- * new Tensor('int64', [3n], [1])
- * new Tensor(['yes', 'no'])
+ * import { Tensor } from 'lanewise'
+ *
+ * const matrix = new Tensor('float32', [1, 2, 3, 4], [2, 2])
+ * const image = new Tensor(new Float32Array(784), [1, 1, 28, 28]) // the type follows from the array
+ * const index = new Tensor('int64', [3n], [1])
+ * const words = new Tensor(['yes', 'no']) // one axis
+ * console.log(matrix.size, image.dims, index.data, words.type)
  */
 
 export interface Tensor extends MaybeDisposable {

@@ -56,13 +56,19 @@ let current: Device | undefined
  * Where a training happens: one WebAssembly memory with the parameters, the memory of the current step, and the tape.
  *
  * @example
- * const device = await Device.create()
+ * import { crossEntropy, Device, Linear, SGD } from 'lanewise/train'
+ *
+ * const device = await Device.create({ seed: 1 })
+ * const model = new Linear(4, 3)
+ * const optimizer = new SGD(model.parameters(), { lr: 0.1 })
  * const loss = device.step(() => {
- *   const loss = crossEntropy(model.forward(device.tensor(images)), device.tensor(labels))
+ *   const scores = model.call(device.tensor([[1, 2, 3, 4]]))
+ *   const loss = crossEntropy(scores, device.tensor(BigInt64Array.of(2n), [1]))
  *   loss.backward()
  *   optimizer.step()
  *   return loss.item()
  * })
+ * console.log(loss)
  */
 export class Device {
   static readonly name = 'Device'

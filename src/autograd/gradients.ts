@@ -15,8 +15,14 @@ import { Variable, type BackwardOptions } from './variable.js'
  * @throws LanewiseError `E_SHAPE` if `of` is more than one number; `E_STATE` as {@link Variable.backward}; `E_VALUE` for no inputs.
  *
  * @example
- * const [slope] = grad((x) => F.sum(F.mul(x, x)), [x]) // 2x
- * const gradients = grad(loss, model.parameters())
+ * import { Device, F, grad } from 'lanewise/train'
+ *
+ * const device = await Device.create()
+ * device.step(() => {
+ *   const x = device.tensor([1, 2, 3])
+ *   const [slope] = grad((input) => F.sum(F.mul(input, input)), [x]) // 2x
+ *   console.log(slope.data()) // 2, 4, 6
+ * })
  */
 export function grad(
   of: Variable | ((...inputs: Variable[]) => Variable),

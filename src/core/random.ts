@@ -19,8 +19,11 @@ const words = new DataView(new ArrayBuffer(8))
  * same numbers on every machine.
  *
  * @example
+ * import { Random } from 'lanewise/train'
+ *
  * const random = new Random(7)
  * const order = random.permutation(60_000)
+ * console.log(order.length)
  */
 export class Random extends Generator {
   static override readonly name = 'Random'

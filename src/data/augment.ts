@@ -12,7 +12,11 @@ export type Augmentation = (image: Tensor, random: Random) => Tensor
  * The `transform` of a loader that sends the pictures of a field through augmentations, one after the other.
  *
  * @example
- * new DataLoader(train, { batchSize: 100, shuffle: true, transform: augment('image', distort({ rotate: 10, shift: 2, elastic: 1 }), noise(0.02)) })
+ * import { augment, DataLoader, distort, generateDigits, noise } from 'lanewise/train'
+ *
+ * const transform = augment('image', distort({ rotate: 10, shift: 2, elastic: 1 }), noise(0.02))
+ * const loader = new DataLoader(generateDigits(100, 1), { batchSize: 50, shuffle: true, seed: 1, transform })
+ * for await (const { image } of loader) console.log(image.dims)
  */
 export function augment(
   field: string,

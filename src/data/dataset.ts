@@ -40,7 +40,15 @@ export function checkIndex(index: number, length: number): void {
  * Tensors whose first axis counts the examples.
  *
  * @example
- * const data = new TensorDataset({ image: new Tensor(pixels, [60000, 1, 28, 28]), label: new Tensor(labels, [60000]) })
+ * import { Tensor, TensorDataset } from 'lanewise/train'
+ *
+ * const pixels = new Float32Array(3 * 784)
+ * const labels = [7, 2, 1]
+ * const data = new TensorDataset({
+ *   image: new Tensor(pixels, [3, 1, 28, 28]),
+ *   label: new Tensor('int64', labels, [3]),
+ * })
+ * console.log(data.length, data.get(0).image.dims)
  */
 export class TensorDataset implements Dataset {
   readonly length: number

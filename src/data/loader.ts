@@ -45,8 +45,10 @@ const TRANSFORM = 2
  * augmentations follow from seed, epoch and position alone: a loader that gets another one's {@link state} goes on with the same batches, bit for bit.
  *
  * @example
- * const loader = new DataLoader(train, { batchSize: 100, shuffle: true, seed: 1 })
- * for await (const { image, label } of loader) step(image, label)
+ * import { DataLoader, generateDigits } from 'lanewise/train'
+ *
+ * const loader = new DataLoader(generateDigits(200, 1), { batchSize: 100, shuffle: true, seed: 1 })
+ * for await (const { image, label } of loader) console.log(image.dims, label.dims)
  */
 export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
   /** The epoch that is going on, from 0. */

@@ -65,8 +65,13 @@ export function padSequences(
  * other field with a first axis that counts the examples.
  *
  * @example
- * const reviews = new SequenceDataset(texts.map((text) => tokenizer.encode(text)), { label: labels }, { length: 256 })
- * const loader = new DataLoader(reviews, { batchSize: 32, sampler: new LengthBucketSampler(reviews.lengths, 32) })
+ * import { DataLoader, LengthBucketSampler, SequenceDataset } from 'lanewise/train'
+ *
+ * const sequences = [[5, 6], [7, 8, 9, 10], [11], [12, 13, 14]]
+ * const reviews = new SequenceDataset(sequences, { label: [0, 1, 1, 0] }, { length: 256 })
+ * const sampler = new LengthBucketSampler(reviews.lengths, 2)
+ * for await (const { tokens, mask, label } of new DataLoader(reviews, { batchSize: 2, sampler }))
+ *   console.log(tokens.dims, mask.dims, label.data)
  */
 export class SequenceDataset implements Dataset {
   readonly length: number

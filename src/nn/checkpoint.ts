@@ -14,8 +14,19 @@ import { Module } from './module.js'
  * @throws LanewiseError `E_VALUE` without a tensor.
  *
  * @example
- * let h = x
- * for (const block of this.blocks) h = checkpoint(block, h)
+ * import { checkpoint, Device, F, Linear, Module, type Variable } from 'lanewise/train'
+ *
+ * class Deep extends Module {
+ *   blocks = [new Linear(8, 8), new Linear(8, 8), new Linear(8, 8)]
+ *   forward(x: Variable): Variable {
+ *     for (const block of this.blocks) x = F.tanh(checkpoint(block, x))
+ *     return x
+ *   }
+ * }
+ *
+ * const device = await Device.create()
+ * const model = new Deep()
+ * device.step(() => F.sum(model.call(device.tensor(new Float32Array(8).fill(1), [1, 8]))).backward())
  */
 export function checkpoint<M extends Module | ((...inputs: never[]) => Variable | Variable[])>(
   module: M,

@@ -27,13 +27,20 @@ export type Predicted<Output> = Output extends Variable
  * well, however deep ("blocks.0.left.weight"). What stands in a `#private` field JavaScript shows to nobody: {@link register} it.
  *
  * @example
+ * import { Device, F, Linear, Module, type Variable } from 'lanewise/train'
+ *
  * class Classifier extends Module {
  *   hidden = new Linear(784, 256)
  *   scores = new Linear(256, 10)
- *   forward(x: Variable) {
- *     return this.scores.call(relu(this.hidden.call(x)))
+ *   forward(x: Variable): Variable {
+ *     return this.scores.call(F.relu(this.hidden.call(x)))
  *   }
  * }
+ *
+ * const device = await Device.create()
+ * const model = new Classifier()
+ * const shape = device.step(() => model.call(device.tensor(new Float32Array(784), [1, 784])).shape)
+ * console.log(shape, model.stateDict().size) // [1, 10] and 4: two weights, two biases
  */
 export abstract class Module {
   /** Whether Dropout drops and BatchNorm measures; see {@link train} and {@link eval}. */

@@ -15,6 +15,10 @@ import { observed, type Applied, type Layer, type Module } from './module.js'
  *
  * @param inputShape - of one example: [1, 28, 28].
  * @example
+ * import { Conv2d, Device, Flatten, Linear, Sequential, summary } from 'lanewise/train'
+ *
+ * await Device.create()
+ * const model = new Sequential(new Conv2d(1, 8, 3), new Flatten(), new Linear(8 * 26 * 26, 10))
  * console.log(summary(model, [1, 28, 28]))
  */
 export function summary(model: Module, inputShape: Shape, dtype: DType = 'float32'): string {

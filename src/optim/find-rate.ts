@@ -34,7 +34,21 @@ export interface FoundRate {
  * @throws LanewiseError `E_VALUE` for rates or steps that make no range.
  *
  * @example
- * const { suggestion } = await findLearningRate(optimizer, () => trainOnNextBatch())
+ * import { Adam, Device, F, findLearningRate, Tensor } from 'lanewise/train'
+ *
+ * const device = await Device.create()
+ * const w = device.parameter(new Tensor('float32', [3, -2], [2]))
+ * const optimizer = new Adam([w])
+ * const step = () =>
+ *   device.step(() => {
+ *     const loss = F.sum(F.mul(w, w))
+ *     loss.backward()
+ *     optimizer.step()
+ *     optimizer.zeroGrad()
+ *     return loss.item()
+ *   })
+ * const { suggestion } = await findLearningRate(optimizer, step)
+ * console.log(suggestion)
  */
 export async function findLearningRate(
   optimizer: Optimizer,

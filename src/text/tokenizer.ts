@@ -44,8 +44,13 @@ const normalize: Record<Normalizer, (text: string) => string> = {
  * vocabulary, and `decode(encode(text))` is the text (where nothing is normalised).
  *
  * @example
- * const tokenizer = await Tokenizer.train(documents, { vocabularySize: 4000, specialTokens: ['<|endoftext|>'] })
+ * import { Tokenizer } from 'lanewise/train'
+ * import { writeFile } from 'node:fs/promises'
+ *
+ * const documents = ['It was the best of times,', 'it was the worst of times.']
+ * const tokenizer = await Tokenizer.train(documents, { vocabularySize: 280, specialTokens: ['<|endoftext|>'] })
  * const tokens = tokenizer.encode('It was the best of times')
+ * console.log(tokenizer.decode(tokens)) // It was the best of times
  * await writeFile('tokenizer.json', tokenizer.toJSON())
  */
 export class Tokenizer {

@@ -185,7 +185,25 @@ function sentences(task: ResolvedTask, output: TaskOutput, batch: Batch) {
  * The mean over the examples of what a function says of each batch.
  *
  * @example
- * metrics: { distance: meanOf((output, batch) => F.mean(F.abs(F.sub(output as Variable, batch.target))), { higherIsBetter: false }) }
+ * import { Adam, DataLoader, Device, F, fit, Linear, meanOf, mse, Tensor, TensorDataset } from 'lanewise/train'
+ * import type { Variable } from 'lanewise/train'
+ *
+ * await Device.create({ seed: 1 })
+ * const model = new Linear(1, 1)
+ * const x = new Tensor('float32', [0, 1, 2, 3], [4, 1])
+ * const data = new DataLoader(new TensorDataset({ x, target: x }), { batchSize: 2 })
+ * const distance = meanOf((output, batch) => F.mean(F.abs(F.sub(output as Variable, batch.target))), {
+ *   higherIsBetter: false,
+ * })
+ * const { validation } = await fit(model, data, {
+ *   optimizer: new Adam(model.parameters()),
+ *   epochs: 1,
+ *   label: undefined,
+ *   loss: (output: Variable, batch) => mse(output, batch.target),
+ *   metrics: { distance },
+ *   validation: data,
+ * })
+ * console.log(validation?.metrics)
  * @param of - a number, or a tensor with one, for a batch.
  */
 export function meanOf(

@@ -65,7 +65,18 @@ type Stopped = FitResult['stopped']
  * @param data - a loader; or batches that can be looped over once for every epoch (a list, an object with an async iterator), or a function that begins anew.
  *
  * @example
- * const result = await fit(model, train, { optimizer: new Adam(model.parameters()), epochs: 5, validation: test, folder: 'runs/first', progress: process.stderr })
+ * import { Adam, DataLoader, Device, fit, Flatten, generateDigits, Linear, Sequential } from 'lanewise/train'
+ *
+ * await Device.create({ seed: 1 })
+ * const model = new Sequential(new Flatten(), new Linear(784, 10))
+ * const result = await fit(model, new DataLoader(generateDigits(500, 1), { batchSize: 50, shuffle: true, seed: 1 }), {
+ *   optimizer: new Adam(model.parameters()),
+ *   epochs: 2,
+ *   validation: new DataLoader(generateDigits(100, 2), { batchSize: 50 }),
+ *   folder: 'runs/first', // checkpoints and logs; the same call with resume: true goes on
+ *   progress: process.stderr,
+ * })
+ * console.log(result.validation?.accuracy)
  * @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, data without a batch, a parameter that is used but that the model does not know;
  * if the loss or a gradient is not finite, naming the operator: the weights are those before the step then. `E_STATE` if another run works in the folder; if
  * the folder holds another run, or one although `resume` was not asked for.

@@ -16,10 +16,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { installInto, packLibrary, root } from '../support/package.js'
 import { sharedRoot } from '../support/shared-root.js'
 
-// Every ```ts block of README, docs and docs/guides is a program: it is compiled under `strict` and run, from the packed package. "```ts no-run" is compiled
-// only, "```js" and others are text. A new page is picked up by itself.
+// Every ```ts block of README, docs and docs/guides, and every @example of a doc comment, is a program: it is compiled under `strict` and run, from the packed
+// package. "```ts no-run" is compiled only. A new page is picked up by itself. Pages have no "```js": that would be code that nobody runs.
 
-const pages = [
+const documents = [
   'README.md',
   ...['docs', 'docs/guides'].flatMap((folder) =>
     readdirSync(join(root, folder))
@@ -27,6 +27,11 @@ const pages = [
       .map((file) => `${folder}/${file}`),
   ),
 ]
+
+const sources = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => `src/${file.replaceAll('\\', '/')}`)
+  .sort()
 
 interface Sample {
   readonly page: string
@@ -49,7 +54,20 @@ function samplesOf(page: string): Sample[] {
   return found
 }
 
-const samples = pages.flatMap(samplesOf)
+/** The examples in doc comments. */
+function examplesOf(page: string): Sample[] {
+  const text = readFileSync(join(root, page), 'utf8')
+  return [...text.matchAll(/\/\*\*[\s\S]*?\*\//g)].flatMap((comment) =>
+    [...comment[0].matchAll(/@example\n([\s\S]*?)(?=\n\s*\* @\w|\n\s*\*\/)/g)].map(([, lines], i): Sample => {
+      const line = text.slice(0, comment.index).split('\n').length
+      const name = `${page.replace(/\.ts$/, '').replaceAll('/', '-')}-${line}-${i}`
+      return { page, name, line, code: lines.replace(/^\s*\* ?/gm, ''), runs: true }
+    }),
+  )
+}
+
+const samples = [...documents.flatMap(samplesOf), ...sources.flatMap(examplesOf)]
+const pages = [...documents, ...sources]
 /** A classifier of digits that PyTorch has written; where it is not there, what needs it is compiled only. */
 const model = join(sharedRoot, 'models/mnist-pytorch/cnn_mnist_pytorch.onnx')
 /** What each sample has printed. */
@@ -77,7 +95,6 @@ beforeAll(() => {
   writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
   for (const { name, code } of samples) writeFileSync(join(app, `${name}.ts`), `${code}\nexport {}\n`)
   cpSync(join(root, 'examples/own-operator/signed-square.ts'), join(app, 'signed-square.ts'))
-  if (existsSync(model)) cpSync(model, join(app, 'model.onnx'))
 }, 300_000)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -87,6 +104,16 @@ test('there are samples to run in README and in the guides', () => {
     (page) => samples.filter((sample) => sample.page === page && sample.runs).length,
   )
   expect(Math.min(...counted)).toBeGreaterThan(0)
+})
+
+test('every doc comment with an example has one that is found, and pages have no code that is not run', () => {
+  const examples = sources.filter((file) => /^\s*\* @example\b/m.test(readFileSync(join(root, file), 'utf8')))
+  expect(examples.length).toBeGreaterThan(15)
+  expect(examples.filter((file) => !samples.some(({ page }) => page === file))).toEqual([])
+  const untested = documents.filter((page) =>
+    /^```(js|javascript|typescript)\b/m.test(readFileSync(join(root, page), 'utf8')),
+  )
+  expect(untested).toEqual([])
 })
 
 test('they compile under strict, and so does examples/own-operator', { timeout: 300_000 }, () => {
@@ -107,17 +134,20 @@ const withPrograms = pages.filter((page) => samples.some((sample) => sample.page
 
 describe.each(withPrograms)('%s', (page) => {
   const mine = samples.filter((sample) => sample.page === page && sample.runs)
+  // Samples of one page may build upon each other's files; those of different pages do not meet.
+  const place = () => join(app, 'run', page.replaceAll('/', '-'))
+  beforeAll(() => {
+    mkdirSync(place(), { recursive: true })
+    if (existsSync(model)) cpSync(model, join(place(), 'model.onnx'))
+  })
   test.each(mine.map(({ line, name }) => [line, name] as const))('line %i runs', { timeout: 300_000 }, (_, name) => {
     const { code } = samples.find((sample) => sample.name === name)!
-    if (
-      code.includes("'model.onnx'") &&
-      !existsSync(join(app, 'model.onnx')) &&
-      !/writeFileSync\([^)]*'model.onnx'/.test(code)
-    ) {
+    if (code.includes("'model.onnx'") && !existsSync(join(place(), 'model.onnx'))) {
       console.log(`skipped: ${name} needs ${model}`)
       return
     }
-    const out = execFileSync(process.execPath, ['--no-warnings', `out/${name}.js`], { cwd: app, encoding: 'utf8' })
+    const program = join(app, 'out', `${name}.js`)
+    const out = execFileSync(process.execPath, ['--no-warnings', program], { cwd: place(), encoding: 'utf8' })
     printed.set(name, out)
     // What a sample says it prints, it prints: "console.log(…) // -2, 0, 1".
     const flat = out.replace(/\s+/g, ' ')
