@@ -43,7 +43,12 @@ export interface ContinuationOptions {
  * option `states` of a session, it keeps them in its memory.
  *
  * @example
- * const session = await InferenceSession.create('lm.onnx', { states: pastToPresent })
+ * import { pastToPresent } from 'lanewise/generate'
+ *
+ * const inputs = ['input_ids', 'past_key_values.0.key', 'past_key_values.0.value']
+ * const outputs = ['logits', 'present.0.key', 'present.0.value']
+ * // What InferenceSession.create(model, { states: pastToPresent }) does.
+ * console.log(pastToPresent(inputs, outputs))
  */
 export function pastToPresent(inputs: readonly string[], outputs: readonly string[]): Record<string, string> {
   const pairs = inputs.flatMap((input) => {

@@ -50,9 +50,18 @@ export const knownOptions = { continuation: continuationOptions, stop: stopOptio
  *   `E_STATE` when the signal fires.
  *
  * @example
- * const session = await InferenceSession.create('lm.onnx', { states: pastToPresent })
- * for await (const token of generate(session, tokenizer.encode('It was'), { maxTokens: 50, temperature: 0.8, topP: 0.9, seed: 1 }))
- *   process.stdout.write(tokenizer.decode([token]))
+ * import { exportModel, GraphBuilder, InferenceSession, Tensor } from 'lanewise'
+ * import { generate } from 'lanewise/generate'
+ *
+ * // Instead of a trained model: scores of five tokens, of which the one after the last token is the highest.
+ * const g = new GraphBuilder('counter')
+ * const next = new Float32Array(25).map((_, i) => (i % 5 === (Math.floor(i / 5) + 1) % 5 ? 9 : 0))
+ * const table = g.constant('table', new Tensor('float32', next, [5, 5]))
+ * g.output(g.op('Gather', [table, g.input('input_ids', 'int64', [1, 'N'])]), 'logits')
+ *
+ * const session = await InferenceSession.create(exportModel(g))
+ * for await (const token of generate(session, [0, 1], { maxTokens: 6, temperature: 0.5, topP: 0.9, seed: 1 }))
+ *   console.log(token) // 2, 3, 4, 0, 1, 2
  */
 export async function* generate(
   session: GenerationSession,

@@ -55,11 +55,28 @@ interface Rows {
  * The cache of a model that is applied step by step, on its device: it lasts from one step of the device to the next. Room grows as it is needed.
  *
  * @example
+ * import { Device, Embedding, KeyValueCache, Linear, Module, MultiheadAttention, Tensor } from 'lanewise/train'
+ * import type { AttentionMasks, Variable } from 'lanewise/train'
+ *
+ * class LanguageModel extends Module {
+ *   tokens = new Embedding(100, 32)
+ *   attention = new MultiheadAttention(32, 4, { batchFirst: true })
+ *   scores = new Linear(32, 100)
+ *   forward(ids: Variable, masks: AttentionMasks = { isCausal: true }): Variable {
+ *     const x = this.tokens.call(ids)
+ *     return this.scores.call(this.attention.call(x, x, x, masks))
+ *   }
+ * }
+ *
+ * const device = await Device.create({ seed: 1 })
+ * const model = new LanguageModel().eval()
  * const cache = new KeyValueCache()
+ * const ids = (tokens: number[]) => device.tensor(new Tensor('int64', tokens, [1, tokens.length]))
  * device.noGrad(() => {
- *   device.step(() => model.call(prompt(), { isCausal: true, cache }))
- *   device.step(() => model.call(token(), { isCausal: true, cache }))
+ *   device.step(() => model.call(ids([5, 17, 3]), { isCausal: true, cache })) // the prompt
+ *   device.step(() => model.call(ids([42]), { isCausal: true, cache })) // the next token
  * })
+ * console.log(cache.length) // 4
  * cache.dispose()
  */
 export class KeyValueCache extends AttentionCache {

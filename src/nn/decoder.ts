@@ -51,7 +51,24 @@ const TRIED = { batch: 2, length: 3, past: 4 }
  * clients of Hugging Face's models. The model is applied in evaluation mode and sees no position after its own.
  *
  * @example
- * writeFileSync('lm.onnx', exportModel(toDecoderGraph(model, { cache: 'session', maxLength: 512 })))
+ * import { Device, Embedding, exportModel, Linear, Module, MultiheadAttention, toDecoderGraph } from 'lanewise/train'
+ * import type { AttentionMasks, Variable } from 'lanewise/train'
+ * import { writeFileSync } from 'node:fs'
+ *
+ * class LanguageModel extends Module {
+ *   tokens = new Embedding(100, 32)
+ *   attention = new MultiheadAttention(32, 4, { batchFirst: true })
+ *   scores = new Linear(32, 100)
+ *   forward(ids: Variable, masks: AttentionMasks = { isCausal: true }): Variable {
+ *     const x = this.tokens.call(ids)
+ *     return this.scores.call(this.attention.call(x, x, x, masks))
+ *   }
+ * }
+ *
+ * await Device.create({ seed: 1 })
+ * const graph = toDecoderGraph(new LanguageModel(), { cache: 'session', maxLength: 512 })
+ * writeFileSync('lm.onnx', exportModel(graph))
+ * console.log(graph.inputs.map(({ name }) => name))
  * @throws LanewiseError `E_VALUE` without `maxLength` for a cache of a session, and for a model that gives the cache to no layer; what `toGraph` throws.
  */
 export function toDecoderGraph(model: DecoderModel, options: DecoderGraphOptions): Graph {

@@ -77,16 +77,25 @@ export type RecipeFit = Pick<
  * A training of anything: pictures of any size, captions, texts. The functions are called once, in the order data, model, optimizer.
  *
  * @example
+ * import { Adam, DataLoader, exportModel, Linear, mse, Tensor, TensorDataset, toGraph } from 'lanewise/train'
+ * import type { TaskRecipe, Variable } from 'lanewise/train'
+ *
+ * const x = new Tensor('float32', [0, 1, 2, 3], [4, 1])
+ * const truth = new Tensor('float32', [1, 3, 5, 7], [4, 1])
+ * const points = new TensorDataset({ x, truth })
+ *
  * export default {
  *   title: 'A line',
  *   seed: 1,
  *   epochs: 20,
- *   batchSize: 16,
+ *   batchSize: 2,
  *   data: ({ seed, batchSize }) => ({ train: new DataLoader(points, { batchSize, shuffle: true, seed }), source: 'points' }),
  *   model: () => new Linear(1, 1),
  *   optimizer: (model) => new Adam(model.parameters()),
  *   task: { label: undefined, loss: (y, { truth }) => mse(y as Variable, truth) },
- *   files: (model) => ({ 'model.onnx': exportModel(toGraph(model, [{ name: 'x', shape: ['N', 1] }])) }),
+ *   files: (model) => ({
+ *     'model.onnx': exportModel(toGraph(model, [{ name: 'x', shape: [{ name: 'N', size: 1 }, 1] }])),
+ *   }),
  * } satisfies TaskRecipe<Linear>
  */
 export interface TaskRecipe<M extends Module = Module, D extends TaskData = TaskData> {
