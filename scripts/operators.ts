@@ -60,7 +60,7 @@ const page = `# Operators
 
 Written by \`npm run operators\` from the definitions in \`src/ops\`. "Kernel" is WebAssembly, "TypeScript" serves the types that have no kernel; models on float16
 and bfloat16 run on float32 ones. The set \`common\` is registered everywhere, \`all\` in Node when a model needs it and elsewhere by
-\`import 'lanewise/ops/all'\`. A gradient is what \`src/ops/gradients.ts\` lists.
+\`import 'lanewise/ops/all'\`. A gradient is what \`src/ops/gradients.ts\` lists; what is rewritten at import has those of what it becomes.
 The operator set is the first that \`exportModel\` writes the operator for: the first that had it (7, the oldest that is read, stands for older ones, too), or with today's
 meaning where an older one is not written (DFT, GroupNormalization, Hardmax). "Rewritten below": nodes of older sets mean or say something else; they are brought to today's
 meaning when they are read, and said in the older way when they are written.

@@ -26,7 +26,7 @@ export class ModelGraph implements Graph {
   readonly name: string
   readonly inputs: Value[]
   readonly outputs: Value[]
-  /** `metadata_props` of the file; `exportModel(graph, { metadata: Object.fromEntries(graph.metadata) })` writes them again. */
+  /** `metadata_props` of the file; `exportModel(graph, { metadata: graph.metadata })` writes them again. */
   readonly metadata: Map<string, string>
   /** The operator sets that the file imports, by domain ('' is ai.onnx). */
   readonly opsets: ReadonlyMap<string, number>

@@ -35,7 +35,6 @@ async function rewrite(
 
 function write(graph: ModelGraph, output: string, flags: Flags): number {
   const opset = numberFlag(flags, 'opset', { whole: true })
-  const metadata = Object.fromEntries(graph.metadata)
   const location = `${output}.data`
   const data = flags.external ? openSync(location, 'w') : undefined
   try {
@@ -43,7 +42,7 @@ function write(graph: ModelGraph, output: string, flags: Flags): number {
       data === undefined
         ? undefined
         : { location: basename(location), write: (piece: Uint8Array) => void writeSync(data, piece) }
-    const bytes = exportModel(graph, { opset, metadata, externalData })
+    const bytes = exportModel(graph, { opset, metadata: graph.metadata, externalData })
     writeFileSync(output, bytes)
     return bytes.length
   } finally {
