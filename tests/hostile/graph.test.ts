@@ -1,89 +1,26 @@
 import { describe, expect, test } from 'vitest'
-import { InferenceSession, LanewiseError, Tensor, type ErrorCode, type SessionOptions } from '../../src/node.js'
+import { InferenceSession, LanewiseError, Tensor, type ErrorCode } from '../../src/node.js'
+import { AttributeType, type GraphProto } from '../../src/onnx/schema/onnx.js'
 import {
-  AttributeType,
-  type AttributeProto,
-  type FunctionProto,
-  type GraphProto,
-  type ModelProto,
-  type NodeProto,
-  type ValueInfoProto,
-} from '../../src/onnx/schema/onnx.js'
-import { encodeTensor } from '../../src/onnx/tensor-proto.js'
-import { hostFrom } from '../../src/core/host.js'
-import { writeModel } from '../../src/onnx/wire.js'
+  type Some,
+  FLOAT,
+  INT64,
+  BOOL,
+  value,
+  node,
+  body,
+  int,
+  call,
+  local,
+  model,
+  refused,
+  w,
+  chosen,
+  condition,
+  chosenOf,
+} from './graph-parts.js'
 
 // The section "Graph" of the hostile inputs: models that are well-formed protobuf and contradict themselves, or ask for too much.
-
-type Partial2<T> = {
-  [K in keyof T]?: T[K] extends readonly (infer U)[]
-    ? readonly (U extends object ? Partial2<U> : U)[]
-    : T[K] extends object | undefined
-      ? Partial2<T[K]>
-      : T[K]
-}
-type Some<T> = Partial2<T>
-
-const FLOAT = 1
-const INT64 = 7
-const BOOL = 9
-const value = (name: string, elemType = FLOAT, dims: readonly number[] = [2]): Some<ValueInfoProto> => ({
-  name,
-  type: { tensorType: { elemType, shape: { dim: dims.map((dimValue) => ({ dimValue })) } } },
-})
-const node = (
-  opType: string,
-  input: readonly string[],
-  output: readonly string[],
-  more: Some<NodeProto> = {},
-): Some<NodeProto> => ({ opType, input, output, ...more })
-const body = (name: string, g: Some<GraphProto>): Some<AttributeProto> => ({
-  name,
-  type: AttributeType.GRAPH,
-  g: { name: 'body', ...g },
-})
-const int = (name: string, i: bigint): Some<AttributeProto> => ({ name, type: AttributeType.INT, i })
-const call = (name: string, input: readonly string[], output: readonly string[]): Some<NodeProto> =>
-  node(name, input, output, { domain: 'local' })
-const local = (
-  name: string,
-  nodes: readonly Some<NodeProto>[],
-  more: Some<FunctionProto> = {},
-): Some<FunctionProto> => ({
-  name,
-  domain: 'local',
-  input: ['a'],
-  output: ['b'],
-  opsetImport: [{ version: 21 }, { domain: 'local', version: 1 }],
-  node: nodes,
-  ...more,
-})
-
-function model(graph: Some<GraphProto>, more: Some<ModelProto> = {}): Uint8Array {
-  return writeModel({
-    irVersion: 10,
-    opsetImport: [{ version: 21 }, { domain: 'local', version: 1 }],
-    graph: { name: 'g', input: [value('x')], output: [value('y')], ...graph },
-    ...more,
-  } as Parameters<typeof writeModel>[0])
-}
-
-async function refused(code: ErrorCode, file: Uint8Array, options?: SessionOptions): Promise<LanewiseError> {
-  const error: unknown = await InferenceSession.create(file, options).then(
-    () => 'no error',
-    (thrown: unknown) => thrown,
-  )
-  expect(error).toBeInstanceOf(LanewiseError)
-  expect(error).toMatchObject({ code })
-  return error as LanewiseError
-}
-
-const w = encodeTensor('w', hostFrom('float32', [2], [1, 2]))
-const chosen = (...nodes: readonly Some<NodeProto>[]) => [
-  body('then_branch', { output: [value('t')], node: nodes }),
-  body('else_branch', { output: [value('e')], node: [node('Identity', ['x'], ['e'])] }),
-]
-const condition = encodeTensor('c', hostFrom('bool', [], [1]))
 
 /** What is wrong, the code, what the error names, and the model. */
 const cases: readonly (readonly [string, ErrorCode, Partial<LanewiseError>, Uint8Array])[] = [
@@ -478,13 +415,6 @@ const cases: readonly (readonly [string, ErrorCode, Partial<LanewiseError>, Uint
   ],
 ]
 
-function chosenOf(given: string, ...nodes: readonly Some<NodeProto>[]): Some<AttributeProto>[] {
-  return [
-    body('then_branch', { output: [value('t')], node: nodes }),
-    body('else_branch', { output: [value('e')], node: [node('Identity', [given], ['e'])] }),
-  ]
-}
-
 describe('refused', () => {
   test.each(cases)('%s', async (_, code, details, file) => {
     expect(await refused(code, file)).toMatchObject(details)
@@ -581,79 +511,4 @@ describe('names that are something to JavaScript', () => {
       await expect(session.run({})).rejects.toMatchObject({ code: 'E_TENSOR', tensor: name })
     },
   )
-})
-
-describe('large graphs', () => {
-  const feeds = { x: new Tensor('float32', [0.25, -2], [2]) }
-
-  test('a million nodes', async () => {
-    const count = 1_000_000
-    const nodes = Array.from({ length: count }, (_, i) =>
-      node('Neg', [i === 0 ? 'x' : `${i}`], [i === count - 1 ? 'y' : `${i + 1}`]),
-    )
-    await using session = await InferenceSession.create(model({ node: nodes }))
-    expect([...(await session.run(feeds)).y.data]).toEqual([0.25, -2])
-  }, 120_000)
-
-  test('a hundred thousand nodes in the wrong order', async () => {
-    const count = 100_000
-    const nodes = Array.from({ length: count }, (_, i) =>
-      node('Neg', [i === 0 ? 'x' : `${i}`], [i === count - 1 ? 'y' : `${i + 1}`]),
-    ).reverse()
-    await using session = await InferenceSession.create(model({ node: nodes }))
-    expect([...(await session.run(feeds)).y.data]).toEqual([0.25, -2])
-  }, 120_000)
-
-  test('a value that a hundred thousand nodes read', async () => {
-    const count = 100_000
-    const nodes = Array.from({ length: count }, (_, i) =>
-      node('Add', [i === 0 ? 'x' : `${i}`, 'w'], [i === count - 1 ? 'y' : `${i + 1}`]),
-    )
-    await using session = await InferenceSession.create(
-      model({ node: nodes, initializer: [encodeTensor('w', hostFrom('float32', [2], [1, -1]))] }),
-    )
-    expect([...(await session.run(feeds)).y.data]).toEqual([count + 0.25, -count - 2])
-  }, 120_000)
-
-  test('ten thousand branches, each chosen by what the one before it made', async () => {
-    const count = 10_000
-    const nodes = Array.from({ length: count }, (_, i) => {
-      const [from, to] = [i === 0 ? 'x' : `${i}`, i === count - 1 ? 'y' : `${i + 1}`]
-      const branches = [
-        body('then_branch', { output: [value('t')], node: [node('Sub', [from, 'one'], ['t'])] }),
-        body('else_branch', { output: [value('e')], node: [node('Add', [from, 'two'], ['e'])] }),
-      ]
-      return [
-        node('ReduceMax', [from], [`m${i}`], { attribute: [int('keepdims', 0n)] }),
-        node('Greater', [`m${i}`, 'zero'], [`c${i}`]),
-        node('If', [`c${i}`], [to], { attribute: branches }),
-      ]
-    }).flat()
-    const initializer = [
-      hostFrom('float32', [2], [1, 1]),
-      hostFrom('float32', [2], [2, 2]),
-      hostFrom('float32', [], [0]),
-    ].map((tensor, i) => encodeTensor(['one', 'two', 'zero'][i], tensor))
-    await using session = await InferenceSession.create(model({ node: nodes, initializer }))
-    let expected = 0.25
-    for (let i = 0; i < count; i++) expected += expected > 0 ? -1 : 2
-    for (let run = 0; run < 2; run++)
-      expect([...(await session.run(feeds)).y.data]).toEqual([expected, expected - 2.25])
-  }, 120_000)
-
-  test('bodies within bodies: 30 deep run, 80 deep (by functions, a file cannot nest as far) are refused', async () => {
-    const nested = (depth: number): Some<NodeProto> =>
-      node('If', ['c'], ['t'], {
-        attribute: chosen(depth === 1 ? node('Neg', ['x'], ['t']) : { ...nested(depth - 1) }),
-      })
-    await using session = await InferenceSession.create(
-      model({ initializer: [condition], node: [nested(30), node('Neg', ['t'], ['y'])] }),
-    )
-    expect([...(await session.run(feeds)).y.data]).toEqual([0.25, -2])
-    const functions = Array.from({ length: 81 }, (_, i) => {
-      const inner = i === 0 ? node('Neg', ['a'], ['t']) : call(`F${i - 1}`, ['a', 'k'], ['t'])
-      return local(`F${i}`, [node('If', ['k'], ['b'], { attribute: chosenOf('a', inner) })], { input: ['a', 'k'] })
-    })
-    await refused('E_GRAPH', model({ initializer: [condition], node: [call('F80', ['x', 'c'], ['y'])] }, { functions }))
-  })
 })
