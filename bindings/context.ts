@@ -121,7 +121,7 @@ export class Context {
 
   /** A typed view of the memory as it is now; do not keep it across an allocation. */
   view(dtype: NumericDType, address: number, size: number): TypedArray {
-    // Nothing may lie anywhere, even behind the end of the memory.
+    // An empty tensor may have any address, even one after the end of the memory.
     return viewData(dtype, this.memory.buffer, size === 0 ? 0 : address, size)
   }
 

@@ -54,7 +54,7 @@ function halfWork(real: RealModel): Work {
   }
 }
 
-/** Every model that is at hand. */
+/** Every model that is available. */
 export function* modelWorks(): Generator<() => Work> {
   yield* tabularWorks()
   const models = join(sharedRoot, 'models')

@@ -119,7 +119,7 @@ function attentionOp(spec: Heads): Work {
 }
 
 /**
- * One token behind a cache of keys and values, as text is written. Either every engine is handed the cache and hands it back, or Lanewise's session
+ * One token after a cache of keys and values, as text is written. Either every engine is handed the cache and hands it back, or Lanewise's session
  * keeps it; peers have no such session.
  */
 function decode(position: number, kept: boolean): Work {
@@ -127,7 +127,7 @@ function decode(position: number, kept: boolean): Work {
   const row = [1, 1, kvHeads * dim]
   const cache = [1, kvHeads, capacity, dim]
   const inputs = { q: [1, 1, heads * dim], k: row, v: row, past_key: cache, past_value: cache }
-  // What lies behind the tokens that have been is nothing.
+  // Nothing follows the tokens so far.
   const feeds = feedsOf(inputs)
   for (const feed of feeds) {
     for (const name of ['past_key', 'past_value'])

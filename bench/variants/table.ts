@@ -17,7 +17,7 @@ export interface VariantRow {
 export interface VariantReport {
   readonly family: string
   readonly variants: readonly string[]
-  /** What makes this report anew. */
+  /** What makes this report again. */
   readonly command: string
   readonly date: string
   readonly quick: boolean

@@ -105,7 +105,7 @@ export function drawnTextures(part: Part, count = 48): Texture[] {
   })
 }
 
-/** Photographs as backgrounds, where Flickr8k is at hand: the training part takes them from its train.tar, the test part from dev.tar. */
+/** Photographs as backgrounds, where Flickr8k is available: the training part takes them from its train.tar, the test part from dev.tar. */
 export async function photographTextures(part: Part, count = 240): Promise<Texture[]> {
   const folder = sharedFolder('flickr8k')
   const path = folder && join(folder, part === 'train' ? 'train.tar' : 'dev.tar')

@@ -56,7 +56,7 @@ export function checkTypes(program: Program, hasStates: boolean, level: LogLevel
   return agree
 }
 
-/** Where the rank of inputs is not declared, element types follow all the same: from any that the operators take. */
+/** Where the rank of inputs is not declared, element types follow nevertheless: from any that the operators take. */
 function inferForSomeRank(
   program: Program,
   types: ReadonlyMap<Value, TensorType>,

@@ -196,7 +196,7 @@ export class ModelGraph implements Graph {
     other.declared ??= old.declared
   }
 
-  /** Puts a node behind a value: everybody who read the value reads the node's first output. @returns that output. */
+  /** Puts a node after a value: everybody who read the value reads the node's first output. @returns that output. */
   insertAfter(
     value: string | Value,
     type: string,

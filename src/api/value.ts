@@ -8,7 +8,7 @@ import { fromHost, Tensor, toHost, type TensorSource } from './tensor.js'
 
 /**
  * What a tensor is known by: anything that has it is taken for one, such as a tensor of onnxruntime-common, of another copy of this library or of another
- * JavaScript realm. `getData` is called where `data` is not at hand (GPU memory).
+ * JavaScript realm. `getData` is called where `data` is elsewhere (GPU memory).
  */
 export interface TensorLike {
   readonly type: string

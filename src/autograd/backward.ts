@@ -56,7 +56,7 @@ export class BackwardPass {
     return this.wanted?.map((target) => this.pending.get(target)) ?? []
   }
 
-  /** The gradient of a value that nothing is behind, after the walk. */
+  /** The gradient of a value that depends on nothing, after the walk. */
   gradientAt(leaf: Variable): Placed | undefined {
     return this.pending.get(leaf)
   }

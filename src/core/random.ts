@@ -40,7 +40,7 @@ export class Random extends Generator {
       for (let i = 0; i < 4; i++)
         state[i] = mixed(Math.imul(state[i], 5) + mixed(low + Math.imul(i + 1, 0x9e3779b9)) + mixed(high ^ (i + 1)))
     }
-    // From four zeros xoshiro never gets away.
+    // Xoshiro stays at four zeros for ever.
     if (state.every((word) => word === 0)) state[0] = 1
     return random
   }

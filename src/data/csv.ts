@@ -56,7 +56,7 @@ class RowParser {
   line = 1
   private row: string[] = []
   private cell = ''
-  /** Before a cell's first character, in a plain cell, in a quoted one, or behind a quote inside a quoted one. */
+  /** Before a cell's first character, in a plain cell, in a quoted one, or after a quote inside a quoted one. */
   private place: 'start' | 'plain' | 'quoted' | 'quote' = 'start'
 
   constructor(private readonly delimiter: string) {}
@@ -148,7 +148,7 @@ export async function readCsv(
 }
 
 /**
- * A table that is read anew in every epoch and never held: examples `features` [columns] and `label` [].
+ * A table that is read again in every epoch and never held: examples `features` [columns] and `label` [].
  *
  * @param open - gives the text from its beginning, e.g. `() => readPieces(path)`.
  */

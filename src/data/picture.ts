@@ -120,7 +120,7 @@ async function decodeJpeg(bytes: Uint8Array, what: string): Promise<Pixels> {
   try {
     const { width, height } = await sharp(bytes, { ...options, limitInputPixels: false }).metadata()
     checkPixels(width, height, what)
-    // Of a header with nothing behind it, every pixel would be made up.
+    // After a header alone, every pixel would be made up.
     if (width * height > MOST_PER_BYTE * bytes.length) throw new Error('it is cut off')
     const { data, info } = await sharp(bytes, options)
       .rotate()

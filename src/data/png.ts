@@ -15,7 +15,7 @@ export interface PngHeader {
   readonly palette: Uint8Array | undefined
   /** Alpha of the first indices; or the one grey value or colour that is transparent, as samples (11.3.1.1). */
   readonly transparency: readonly number[] | undefined
-  /** The file without all that does not make its pixels: texts and profiles, which may unpack to anything, and what stands behind the end. */
+  /** The file without all that does not make its pixels: texts and profiles, which may unpack to anything, and what follows the end. */
   readonly bare: Uint8Array
 }
 

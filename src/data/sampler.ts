@@ -6,7 +6,7 @@ import type { Random } from '../core/random.js'
 export interface Sampler {
   /** How many it takes. */
   readonly length: number
-  /** Their places. All that is random must come from `random`, which the loader makes anew for every epoch. */
+  /** Their places. All that is random must come from `random`, which the loader makes again for every epoch. */
   order(random: Random): ArrayLike<number>
 }
 

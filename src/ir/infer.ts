@@ -9,7 +9,7 @@ import type { Graph, Node, Value } from './graph.js'
 
 /** Results of at most this many elements are computed before the run, if their inputs are known: shape arithmetic, not data. */
 export const FOLD_ELEMENTS = 4096
-/** Strings are short in elements and may be long all the same. */
+/** Strings are short in elements and may be long nevertheless. */
 const FOLD_BYTES = 2 ** 18
 
 /** Whether what was computed before the run may be kept. */

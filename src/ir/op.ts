@@ -156,7 +156,7 @@ export interface KernelEmitter extends PackEmitter {
   /** Memory that holds nothing before and is worth nothing after this node. */
   scratch(bytes: number): Address
   /**
-   * An operand in another form: for a constant made once (and its raw form never stored), otherwise made anew in scratch on every run.
+   * An operand in another form: for a constant made once (and its raw form never stored), otherwise made again in scratch on every run.
    * `key` names the form, everything it depends on included; `pack` emits the calls that write `bytes` bytes at `to`.
    */
   pack(
@@ -166,7 +166,7 @@ export interface KernelEmitter extends PackEmitter {
     pack: (e: PackEmitter, from: Address, to: Address) => void,
   ): Address
   /**
-   * Whether a packed form that is larger than its operand is no extravagance under the session's `memoryLimit`. Model and options decide, never how much
+   * Whether a packed form that is larger than its operand is affordable under the session's `memoryLimit`. Model and options decide, never how much
    * memory happens to be left: the form decides which algorithm runs, and so the bits of the result.
    */
   affords(operand: Operand, bytes: number): boolean
@@ -304,7 +304,7 @@ export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
   readonly attributes: AttributeSchema
   /** The fewest and most inputs; one number where they are equal. */
   readonly arity: Arity
-  /** Inputs that may be left empty although others behind them may not. */
+  /** Inputs that may be left empty although later ones may not. */
   readonly optional?: readonly number[]
   /** The most outputs; 1 by default, any number for an operator of a user's. */
   readonly outputs?: number

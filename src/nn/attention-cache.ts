@@ -112,7 +112,7 @@ export class KeyValueCache extends AttentionCache {
     return this.length
   }
 
-  /** Forgets what stands behind the first `length` positions. @throws LanewiseError `E_VALUE` if a layer has fewer. */
+  /** Forgets what comes after the first `length` positions. @throws LanewiseError `E_VALUE` if a layer has fewer. */
   truncate(length: number): void {
     for (const rows of this.rows.values())
       if (!(Number.isInteger(length) && length >= 0 && length <= rows.length))

@@ -172,7 +172,7 @@ abstract class GraphCache extends AttentionCache {
     return [this.past[at], this.past[at + 1]]
   }
 
-  /** What other sequences are projected to is made anew in every run. */
+  /** What other sequences are projected to is made again in every run. */
   override remember(_: Module, make: () => [Variable, Variable]): [Variable, Variable] {
     return make()
   }

@@ -185,7 +185,7 @@ export class LocalResponseNorm extends Module {
 
   forward(x: Variable): Variable {
     if (!this.even) return apply(this.device, LRN, [x], this.attributes)[0]
-    // ONNX has the longer half behind it.
+    // ONNX has the longer half after it.
     const turned = (y: Variable) => F.slice(y, 1, -1, -x.shape[1] - 1, -1)
     return turned(apply(this.device, LRN, [turned(x)], this.attributes)[0])
   }

@@ -181,7 +181,7 @@ export abstract class Optimizer<Options extends Rates = Rates> {
         throw new LanewiseError('E_STATE', `the state's "${name}" belongs to no parameter`, { tensor: name })
       return { parameter, k, tensor }
     })
-    // What the state does not have begins anew.
+    // What the state does not have starts over.
     for (const slots of this.kept.values()) for (const slot of slots) slot.dispose()
     this.kept.clear()
     for (const { parameter, k, tensor } of placed) this.keep(parameter, this.slots.length)[k].assign(tensor)

@@ -23,7 +23,7 @@ export function isArenaBlock(block: Block): block is ArenaBlock {
 
 /** The memory of what a session keeps from run to run: not of any arena, and the same for every plan. An operator may put an output over it. */
 export interface StateBlock extends Block {
-  /** Of the value that is there now; there may be room for more behind it. */
+  /** Of the value that is there now; there may be room for more after it. */
   bytes: number
   base: number | undefined
   readonly state: true

@@ -49,7 +49,7 @@ export class Slots {
   /** @throws LanewiseError `E_BUDGET` if the block alone passes the memory limit. */
   own(block: ArenaBlock): void {
     this.blocks.push(block)
-    // Places are only found at the end; a bomb should not get as far as that.
+    // Blocks get their places only at the end; a model that asks for too much is refused before that.
     if (block.bytes > this.arenaLimit) {
       throw new LanewiseError('E_BUDGET', `a tensor of ${block.bytes} bytes passes the memory limit`, {
         expected: `<= ${this.arenaLimit}`,

@@ -3,7 +3,7 @@ import type { BpeTables } from './bpe-trainer.js'
 import { characterOfByte } from './byte-level.js'
 
 const SHIFT = 2 ** 26
-/** Up to so many symbols the best pair is searched anew after every merge; beyond, a heap finds it. */
+/** Up to so many symbols the best pair is searched again after every merge; beyond, a heap finds it. */
 const SHORT = 48
 /** Words kept with their tokens: most of a text is made of few words. */
 const CACHED_WORDS = 1 << 16

@@ -46,7 +46,7 @@ export class FolderLog implements RunLog {
       const types = inferTypes(graph, new Map([[graph.inputs[0], { dtype: type, shape: dims }]]), () => undefined)
       this.board.graph(boardNodes(graph, new Map([...types].map(([value, inferred]) => [value, inferred.type]))))
     } catch (error) {
-      // A model that is no graph of operators can be trained all the same.
+      // A model that is no graph of operators can be trained nevertheless.
       if (!(error instanceof LanewiseError)) throw error
     }
   }

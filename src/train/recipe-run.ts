@@ -128,7 +128,7 @@ export async function runRecipe(given: Recipe, options: RecipeOptions): Promise<
     try {
       writeAtomically(reportFile, [new TextEncoder().encode(await htmlReport(report))])
     } catch (error) {
-      // The curves are drawn by a package that not everybody has installed; the model is there all the same.
+      // The curves are drawn by a package that not everybody has installed; the model is there nevertheless.
       if (!(error instanceof LanewiseError) || error.code !== 'E_UNSUPPORTED') throw error
       missing = error.message
     }

@@ -62,7 +62,7 @@ type Stopped = FitResult['stopped']
  * A run that is stopped and goes on with `resume` takes the same steps as one that never was: weights, optimiser, schedule, order of the
  * examples and random numbers are saved, and nothing else decides. The modules of the model are in the mode afterwards that they were in before.
  *
- * @param data - a loader; or batches that can be looped over once for every epoch (a list, an object with an async iterator), or a function that begins anew.
+ * @param data - a loader; or batches that can be looped over once for every epoch (a list, an object with an async iterator), or a function that starts over.
  *
  * @example
  * import { Adam, DataLoader, Device, fit, Flatten, generateDigits, Linear, Sequential } from 'lanewise/train'

@@ -97,7 +97,7 @@ describe('a small model', () => {
     }
     expect([...sizes]).toEqual([64, 128, 160])
     expect(plansOf(slow)).toBe(3)
-    // A prompt in the middle of a sequence, and a sequence begun anew over what the last one left.
+    // A prompt in the middle of a sequence, and a sequence begun again over what the last one left.
     slow.reset()
     await slow.append(tokens.slice(0, 5))
     const rest = logitsOf(await slow.append(tokens.slice(5, 20)))

@@ -13,7 +13,7 @@ import { writtenModel, type WrittenNode } from '../support/written-model.js'
 interface Move {
   readonly op: string
   readonly shapes: readonly Shape[]
-  /** What is not complex, behind the operands that are; `null`: left out. */
+  /** What is not complex, after the operands that are; `null`: left out. */
   readonly rest?: readonly (HostTensor | null)[]
   readonly first?: readonly HostTensor[]
   readonly attributes?: Readonly<Record<string, unknown>>

@@ -11,7 +11,7 @@ import { runNode } from '../support/run-node.js'
 
 const bits = (data: unknown) => Buffer.from((data as Float32Array).slice().buffer).toString('base64')
 
-/** A convolution that Winograd's way is right for, with another behind it that is fed its filters. */
+/** A convolution that suits Winograd's way, followed by one whose filters are fed. */
 function model(): Uint8Array {
   const random = seeded(5)
   const g = new GraphBuilder('convolutions')

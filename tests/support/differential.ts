@@ -160,7 +160,7 @@ function pruned(graph: RandomGraph): RandomGraph {
   return { ...graph, nodes: graph.nodes.filter((node) => wanted.has(node)) }
 }
 
-/** The graph with its inputs' sizes changed, computed anew; undefined if that is no graph. */
+/** The graph with its inputs' sizes changed, computed again; undefined if that is no graph. */
 function resized(graph: RandomGraph, from: number, to: number): RandomGraph | undefined {
   const values = [...graph.values]
   try {

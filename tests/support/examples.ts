@@ -11,7 +11,7 @@ export interface Batched {
   readonly outputs: readonly number[]
 }
 
-/** The inputs of a case for another number of examples, filled anew; undefined if the case has none. */
+/** The inputs of a case for another number of examples, filled again; undefined if the case has none. */
 export function withExamples(row: Case, count: number): Batched | undefined {
   const axes = axesOf(row)
   if (!axes) return undefined

@@ -20,7 +20,7 @@ registerAllOps()
 
 type Kind = 'text' | 'float' | 'int' | 'complex' | 'texts' | 'floats' | 'complexes' | 'optional'
 
-/** What makes what of what; attributes are drawn anew each time. */
+/** What makes what of what; attributes are drawn again each time. */
 interface Step {
   readonly op: string
   readonly from: readonly Kind[]
@@ -238,7 +238,7 @@ function resizable(tensor: Tensor, random: Random): Tensor {
   return new Tensor(type, copy, dims)
 }
 
-/** Does something to a tensor behind its back. */
+/** Does something to a tensor without its noticing. */
 function spoil({ type, data }: Tensor, random: Random): void {
   if (type === 'string') {
     const list = data as unknown[]

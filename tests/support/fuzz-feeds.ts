@@ -84,7 +84,7 @@ function relative(original: HostTensor, random: Random): unknown {
     () => new Tensor('nothing' as DType, original.data, original.shape),
     () => new Tensor(dtype, makeData('float64', original.data.length), original.shape),
     () => {
-      // Detached behind the tensor's back.
+      // Detached without the tensor noticing.
       const tensor = tensorOf(dtype === 'string' ? 'float32' : dtype, original.shape, random)
       structuredClone(null, { transfer: [(tensor.data as Float32Array).buffer as ArrayBuffer] })
       return tensor
@@ -95,7 +95,7 @@ function relative(original: HostTensor, random: Random): unknown {
       return tensor
     },
     () => {
-      // A view of a buffer that shrinks behind the tensor's back; `resizable` is ES2024.
+      // A view of a buffer that shrinks without the tensor noticing; `resizable` is ES2024.
       const Resizable = ArrayBuffer as unknown as new (
         length: number,
         options: object,

@@ -22,7 +22,7 @@ function chunk(type: string, data: Uint8Array): Buffer {
 /**
  * A PNG as it is asked for, right or wrong.
  *
- * @param rows - each behind the byte that names its filter.
+ * @param rows - each after the byte that names its filter.
  * @param before - further chunks between header and data, in this order.
  */
 export function pngOf(

@@ -176,7 +176,7 @@ export class GraphGrower {
         value.exact.every((x) => x >= low && x <= high) &&
         (!test || test(value)),
     )
-    // The newest rather than the oldest: graphs shall be deep.
+    // The newest rather than the oldest: graphs are to be deep.
     return fitting.length > 0
       ? fitting[fitting.length - 1 - Math.floor(this.random() ** 2 * fitting.length)]
       : undefined

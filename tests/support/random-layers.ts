@@ -58,7 +58,7 @@ const convolution: Recipe = (g) => {
   if (found && g.chance(0.5)) follow(g, found[0])
 }
 
-/** What graph passes look for behind a convolution or product. */
+/** What graph passes look for after a convolution or product. */
 function follow(g: GraphGrower, y: RandomValue): void {
   const relu = (x: RandomValue) =>
     g.add('Relu', [x], {}, ([v]) => [{ shape: v.shape, data: v.data.map((k) => Math.max(k, 0)) }], { moves: true })

@@ -50,7 +50,7 @@ type Kernel = (...args: number[]) => number
 
 /**
  * One instance of a build with a bump allocator over its memory, for tests of bare kernels. Every block has 64 guard bytes
- * behind it, filled with a pattern that `checkGuards` looks for.
+ * after it, filled with a pattern that `checkGuards` looks for.
  */
 export class Wasm {
   readonly kernels: Record<string, Kernel>

@@ -194,7 +194,7 @@ export function broadcastStrides(shape: Shape, strides: readonly number[]): numb
   return padded
 }
 
-/** Copies past vectors and new ones behind them to `to`: [batch, heads, past + length, size]. */
+/** Copies past vectors and, after them, new ones to `to`: [batch, heads, past + length, size]. */
 export function emitJoined(
   e: Emitter<unknown>,
   past: HeadsAt | undefined,
@@ -249,7 +249,7 @@ export interface HeadsPlacement {
   /** Where each example's last vector ends in its sequence; the first vector is at 0 if left out. */
   readonly ends?: AttentionEmission['ends']
   readonly rotary?: Rotary
-  /** y is a cache of `rows`, behind the `pastRows` of which vectors are put; a past in the same place is not touched. */
+  /** y is a cache of `rows`; vectors are put after its `pastRows`; a past in the same place is not touched. */
   readonly cache?: { readonly rows: number; readonly past: Address | undefined; readonly pastRows: number }
 }
 

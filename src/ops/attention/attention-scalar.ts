@@ -110,7 +110,7 @@ export function normalize(row: Float64Array, sink = -Infinity): void {
 }
 
 /**
- * Past and new vectors of every head one behind the other: [batch, heads, past + length, size]; or, where the past is in a buffer that has `room` for so many
+ * Past and new vectors of every head one after the other: [batch, heads, past + length, size]; or, where the past is in a buffer that has `room` for so many
  * vectors, a buffer like that.
  */
 export function joined(

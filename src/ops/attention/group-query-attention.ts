@@ -133,7 +133,7 @@ export const GroupQueryAttention = defineOp({
     const { batch, queries, size, packed, capacity } = groupSizes(e.attributes, e.inputs)
     const lengths = e.input(5)
     const bias = e.inputs[10]
-    // Where nobody wants the cache, no room is made behind the keys there are.
+    // Where nobody wants the cache, no room is made after the keys there are.
     const rows = (e.outputs[1] ?? e.outputs[2])?.shape[2] ?? capacity + queries
     // A bias need not be as wide as a cache that is not full.
     const width = bias ? Math.min(bias.shape[bias.shape.length - 1], rows) : rows
@@ -211,7 +211,7 @@ export const GroupQueryAttention = defineOp({
     const { num_heads: heads, kv_num_heads: kvHeads } = attributes
     const [q, k, v, pastKey, pastValue, lengths, , cos, sin, positionIds, extra, sinks] = inputs
     const { batch, queries, size, packed, capacity } = groupSizes(attributes, inputs)
-    // Where nobody wants the cache, no room is made behind the keys there are.
+    // Where nobody wants the cache, no room is made after the keys there are.
     const keys = outputCount > 1 ? outputs[1].shape[2] : Math.min(outputs[1].shape[2], capacity + queries)
     const reach = extra ? Math.min(extra.shape[extra.shape.length - 1], keys) : keys
     const ends = endsOf(lengths, reach, attributes.do_rotary && !positionIds ? cos?.shape[0] : undefined)

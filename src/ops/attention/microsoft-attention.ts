@@ -150,7 +150,7 @@ export function emitScoreMask(
 /**
  * How many rows of a buffer of keys or values are in use.
  *
- * @throws LanewiseError `E_VALUE` if new ones have no room behind them, `E_SHAPE` if it is not one number.
+ * @throws LanewiseError `E_VALUE` if there is no room for new ones after them, `E_SHAPE` if it is not one number.
  */
 export function usedRows(past: HostTensor, length: number, room: number): number {
   if (sizeOf(past.shape) !== 1) throw misfit('past_sequence_length', past.shape)

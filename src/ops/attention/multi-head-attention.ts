@@ -35,7 +35,7 @@ interface Packed extends Sizes {
 
 interface MultiHeadShapes extends Sizes {
   /**
-   * How keys and values come: head by head with the queries, behind all the queries of a row, keys and values head by head, apart, or apart with heads first
+   * How keys and values come: head by head with the queries, after all the queries of a row, keys and values head by head, apart, or apart with heads first
    * (cross attention).
    */
   readonly form: 'qkv' | 'rows' | 'kv' | 'apart' | 'heads'
@@ -161,7 +161,7 @@ function unpacked(heads: number, inputs: readonly (HostTensor | undefined)[]): P
   return { ...sizes, q: views[0], k: views[1], v: views[2] }
 }
 
-/** Attention of several heads, with masks, biases and a past; the past may be in a buffer that has room behind it (`past_sequence_length`). */
+/** Attention of several heads, with masks, biases and a past; the past may be in a buffer that has room for more (`past_sequence_length`). */
 export const MultiHeadAttention = defineOp({
   name: 'MultiHeadAttention',
   domain,

@@ -268,7 +268,7 @@ export const SplitToSequence = defineOp({
   },
 })
 
-/** Parts of one size, the last one smaller if need be. */
+/** Parts of one size, the last one smaller if necessary. */
 function equalParts(extent: number, size: number, room: Room | undefined): number[] {
   if (size < 1) throw new LanewiseError('E_VALUE', `a part must have a positive size, got ${size}`)
   room?.reserve(0, tensorBytes(Math.ceil(extent / size)))

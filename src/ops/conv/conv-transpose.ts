@@ -143,7 +143,7 @@ export function geometryOf(attributes: TransposeAttributes, x: Shape, w: Shape, 
         `strides, dilations and kernel make an output of ${size} before padding is cut off`,
       )
   if (wanted) {
-    // What is too much is cut off on both sides, the odd one at the end for SAME_UPPER and at the beginning otherwise.
+    // What is too much is cut off on both sides; of an odd number SAME_UPPER cuts one more at the end, the others at the beginning.
     const total = whole.map((size, i) => Math.max(0, size - wanted[i]))
     const begin = total.map((pad) => (attributes.auto_pad === 'SAME_UPPER' ? Math.floor(pad / 2) : Math.ceil(pad / 2)))
     return checked({ kernel, strides, dilations, begin, output: wanted })

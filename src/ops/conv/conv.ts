@@ -45,7 +45,7 @@ export const Conv = defineOp({
     const activation = e.fused.activation ?? none
     const problem: ConvProblem = { x, w, y, window, group, bias, residual, activation }
     const kernel = chooseKernel(e, problem)
-    // What the kernels do not apply in registers is faster over the whole result than in the short stretches they have at hand
+    // What the kernels do not apply in registers is faster over the whole result than in the short stretches they work on
     // (docs/performance/elementwise.md).
     const inRegisters = activation.code <= UNARY_LEAKY_RELU
     kernel.emit(e, inRegisters ? problem : { ...problem, activation: none })

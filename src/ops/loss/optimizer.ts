@@ -1,4 +1,4 @@
-// Optimisers as operators (domain ai.onnx.preview.training): inputs are R, T and lists of tensors one behind the other.
+// Optimisers as operators (domain ai.onnx.preview.training): inputs are R, T and lists of tensors one after the other.
 import { LanewiseError } from '../../core/errors.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
 import { sizeOf } from '../../core/shape.js'
@@ -12,7 +12,7 @@ const domain = 'ai.onnx.preview.training'
 /** A step for one element: what becomes of the values of its lists (X, G and the states), and of X first. */
 type Update = (values: readonly number[]) => readonly number[]
 
-/** X, then the states behind the gradients, of every tensor. */
+/** X, then the states after the gradients, of every tensor. */
 function updatedTypes(inputs: readonly TensorType[], lists: number): TensorType[] {
   const tensors = inputs.slice(2)
   const count = tensors.length / lists

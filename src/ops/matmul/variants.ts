@@ -38,7 +38,7 @@ const always = (): boolean => true
 /** In this order: the first that takes and pays. */
 const table: readonly RowsVariant[] = [
   {
-    // B is made anew in every run, and read as it lies.
+    // B is made again in every run, and read as it lies.
     name: 'gemv/raw',
     takes: ({ aCol, b, bRow, bCol }) => aCol === 1 && !b.constant && (bCol === 1 || bRow === 1),
     pays: isFew,

@@ -353,7 +353,7 @@ export const FeatureVectorizer = defineOp({
   },
 })
 
-/** Names of classes that are texts: the classifier gives their numbers, and a LabelEncoder behind it the names. */
+/** Names of classes that are texts: the classifier gives their numbers, and a LabelEncoder after it the names. */
 export function labelsByNumber(node: UpgradeContext, op: string, numbers: string): void {
   const texts = node.attributes.get('classlabels_strings')
   if (texts?.kind !== 'strings' || texts.value.length === 0) return

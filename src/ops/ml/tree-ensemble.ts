@@ -142,7 +142,7 @@ function treesOf(a: Parameters<NonNullable<typeof TreeEnsemble.emit>>[0]['attrib
   }
 }
 
-/** Sets of values, one behind the other with NaN between them, by the nodes that test for them. */
+/** Sets of values, one after the other with NaN between them, by the nodes that test for them. */
 function setsOf(modes: ArrayLike<number>, values: HostTensor | undefined): Map<number, number[]> {
   const sets: Set<number>[] = [new Set()]
   for (const value of values ? Array.from(numbersOf(values)) : []) {

@@ -289,7 +289,7 @@ export const InstanceNormalization = defineOp({
   ],
 })
 
-/** A vector with an element per channel, made of one with an element per group if need be. */
+/** A vector with an element per channel, made of one with an element per group if necessary. */
 export function perChannel(e: KernelEmitter, operand: Operand, groups: number, channels: number): Address {
   if (operand.size === channels) return operand.at
   const depth = channels / groups

@@ -89,7 +89,7 @@ interface Made {
   readonly tensor: HostTensor
 }
 
-/** The float weights of each B, made anew whenever somebody asks for the elements: only the packed form is kept. */
+/** The float weights of each B, made again whenever somebody asks for the elements: only the packed form is kept. */
 const made = new WeakMap<HostTensor, Made[]>()
 
 function weightsOf(a: NBits, quantised: Quantised): HostTensor {

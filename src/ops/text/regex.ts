@@ -228,7 +228,7 @@ class Parser {
     return one(typeof found === 'number' ? literal(String.fromCodePoint(found), flags) : found)
   }
 
-  /** What stands behind a backslash, in or out of a set: a class of characters or one character. */
+  /** What follows a backslash, in or out of a set: a class of characters or one character. */
   private classOrChar(): Test | number {
     const char = this.text[this.at++]
     if (char === undefined) this.fail('nothing behind "\\"')
