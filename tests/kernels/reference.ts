@@ -1,3 +1,8 @@
+import { relative as relativePath } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect } from 'vitest'
+import { commandFor, describeFailure, describePlace, type Wrong } from '../support/failure.js'
+
 /** A seeded generator (mulberry32) of numbers in [-1, 1). */
 function random(seed: number): () => number {
   let state = seed >>> 0
@@ -14,18 +19,32 @@ export function randomF32(length: number, seed: number): Float32Array {
   return Float32Array.from({ length }, next)
 }
 
-/** Largest |a − b| − relative·|b|, infinite where only one of them is NaN or they are different infinities. */
-export function worst(a: ArrayLike<number>, b: ArrayLike<number>, relative: number): number {
-  if (a.length !== b.length) return Infinity
-  let most = 0
-  for (let i = 0; i < b.length; i++) {
-    if (Object.is(a[i], b[i]) || a[i] === b[i]) continue
-    const excess = Math.abs(a[i] - b[i]) - relative * Math.abs(b[i])
-    if (Number.isNaN(excess)) return Infinity
-    if (excess > most) most = excess
+/**
+ * Fails unless |a − b| − relative·|b| is below `allowed` for all elements, or 0 where nothing is allowed; NaN and infinities must be where they are
+ * in `expected`. The message says which element is worst, how many are wrong, and how to run the test again.
+ */
+export function expectNear(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  relative: number,
+  allowed: number,
+): void {
+  const { currentTestName: what = '', testPath = '' } = expect.getState()
+  const place = { what, command: commandFor(pathFromRoot(testPath), what.replaceAll(' > ', ' ')) }
+  expect(actual.length, describePlace(place)).toBe(expected.length)
+  const wrong: Wrong[] = []
+  for (let i = 0; i < expected.length; i++) {
+    const [got, wanted] = [actual[i], expected[i]]
+    if (Object.is(got, wanted) || got === wanted) continue
+    const excess = Math.abs(got - wanted) - relative * Math.abs(wanted)
+    // Written so that a NaN on one side alone counts.
+    if (excess < allowed || excess <= 0) continue
+    wrong.push({ index: i, got, expected: wanted, excess: Number.isNaN(excess) ? Infinity : excess })
   }
-  return most
+  if (wrong.length > 0) expect.fail(describeFailure(place, [expected.length], wrong))
 }
+
+const pathFromRoot = (path: string): string => relativePath(fileURLToPath(new URL('../..', import.meta.url)), path)
 
 /** ‖a − b‖ / ‖b‖ */
 export function relativeL2(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -23,6 +23,8 @@ export interface Difference {
   readonly largest: number
   /** The same over what the tolerance allows: above 1 is a disagreement. */
   readonly excess: number
+  /** The element of the largest excess, in row-major order, and how many are over the tolerance. */
+  readonly worst?: { readonly index: number; readonly got: number; readonly expected: number; readonly wrong: number }
 }
 
 /** How many tolerances two values are apart, or what is wrong altogether. */
@@ -44,7 +46,9 @@ export function nearer(a: Comparison, b: Comparison): boolean {
 /** A comparison in words. */
 export function describeComparison(comparison: Comparison): string {
   if ('mismatch' in comparison) return comparison.mismatch
-  return `largest difference ${comparison.largest.toPrecision(3)}, ${comparison.excess.toPrecision(3)} of the tolerance`
+  const { largest, excess, worst } = comparison
+  const where = worst && `, element ${worst.index} is ${worst.got} instead of ${worst.expected}, ${worst.wrong} over it`
+  return `largest difference ${largest.toPrecision(3)}, ${excess.toPrecision(3)} of the tolerance${where ?? ''}`
 }
 
 /** Compares a value with its reference; types and shapes always exactly. */
@@ -121,6 +125,8 @@ function compareElements(dtype: DType, actual: Elements, expected: Elements, tol
   }
   let largest = 0
   let excess = 0
+  let wrong = 0
+  let worst: { index: number; got: number; expected: number } | undefined
   for (let i = 0; i < expected.length; i++) {
     const a = actual[i]
     const b = expected[i]
@@ -142,7 +148,11 @@ function compareElements(dtype: DType, actual: Elements, expected: Elements, tol
     // Written so that a NaN on one side alone counts.
     if (!(difference < Infinity)) return { mismatch: `element ${i} is ${x} instead of ${y}` }
     if (difference > largest) largest = difference
-    if (ratio > excess) excess = ratio
+    if (ratio > 1) wrong++
+    if (ratio > excess) {
+      excess = ratio
+      worst = { index: i, got: x, expected: y }
+    }
   }
-  return { largest, excess }
+  return { largest, excess, worst: worst && { ...worst, wrong } }
 }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { f32, type Case } from '../ops/case.js'
+import { expectNear } from '../kernels/reference.js'
 import { checkCase, compareTensor } from './check-case.js'
+import { compareTensors, describeComparison } from './agreement.js'
 import { commandFor, coordinatesOf } from './failure.js'
 import { runNode } from './run-node.js'
 
@@ -64,4 +66,23 @@ test('coordinates, and a name with a quotation mark in a command', () => {
   expect(coordinatesOf(23, [2, 3, 4])).toEqual([1, 2, 3])
   expect(coordinatesOf(0, [])).toEqual([])
   expect(commandFor('a.test.ts', "it's [1]")).toBe("npx vitest run a.test.ts -t 'it'\\''s \\[1\\]'")
+})
+
+test('a bare kernel says which element, how many, and the command', async () => {
+  expectNear([1, NaN, Infinity], [1 + 1e-7, NaN, Infinity], 0, 1e-6)
+  expectNear([1, 2], [1, 2], 0, 0)
+  const said = await message(() => expectNear([1, 2.5, NaN, 4], [1, 2, 3, 4], 0, 1e-6))
+  expect(said).toContain('worst at [2] of [4]: got NaN, expected 3')
+  expect(said).toContain('wrong: 2 of 4, within [1..2]')
+  expect(said).toContain("npx vitest run tests/support/failure.test.ts -t 'a bare kernel says")
+  expect(await message(() => expectNear([1 + 1e-9], [1], 0, 0))).toContain('wrong: 1 of 1')
+  expect(await message(() => expectNear([1], [1, 2], 0, 1))).toContain('a bare kernel says')
+})
+
+test('a comparison says where it is worst', () => {
+  const tensor = (...values: number[]) => ({ dtype: 'float32', shape: [3], data: Float32Array.from(values) }) as const
+  const comparison = compareTensors(tensor(1, 2.5, 3.25), tensor(1, 2, 3), { absolute: 0.125 })
+  expect(describeComparison(comparison)).toBe(
+    'largest difference 0.500, 4.00 of the tolerance, element 1 is 2.5 instead of 2, 2 over it',
+  )
 })

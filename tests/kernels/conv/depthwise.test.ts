@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { UNARY_CLIP, UNARY_HARD_SWISH, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from '../../../assembly/abi/codes.js'
-import { conv, convOutput, type ConvShape, randomF32, withPitch, withoutPitch, worst } from '../reference.js'
+import { conv, convOutput, type ConvShape, randomF32, withPitch, withoutPitch, expectNear } from '../reference.js'
 import { builds, Wasm } from '../../support/wasm.js'
 import { windowEntries } from '../window.js'
 
@@ -179,7 +179,7 @@ describe.each(builds)('depthwise, %s build', (build) => {
       return activate(v + (residual?.[i] ?? 0), s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0)
     })
     const whole = run(wasm, s, x, w, bias, residual)
-    expect(worst(whole, expected, 1e-6)).toBeLessThan(3e-6)
+    expectNear(whole, expected, 1e-6, 3e-6)
     expect(run(wasm, s, x, w, bias, residual, 4)).toEqual(whole)
   })
 
@@ -191,6 +191,6 @@ describe.each(builds)('depthwise, %s build', (build) => {
     x[(2 * s.width + 29) * channels + 2] = NaN
     const w = randomF32(channels * 9, 6)
     const expected = conv(s, x, w).map((v) => Math.max(v, 0))
-    expect(worst(run(wasm, s, x, w), expected, 1e-6)).toBeLessThan(3e-6)
+    expectNear(run(wasm, s, x, w), expected, 1e-6, 3e-6)
   })
 })

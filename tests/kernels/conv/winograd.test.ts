@@ -8,7 +8,7 @@ import {
   relativeL2,
   withPitch,
   withoutPitch,
-  worst,
+  expectNear,
 } from '../reference.js'
 import { builds, Wasm } from '../../support/wasm.js'
 import { windowEntries } from '../window.js'
@@ -168,7 +168,7 @@ describe.each(builds)('Winograd, %s build', (build) => {
       const scale = sums.reduce((most, v) => Math.max(most, Math.abs(v)), 0)
       const expected = sums.map((v, i) => activate(v + (residual?.[i] ?? 0), s.act ?? UNARY_NONE, s.a ?? 0, s.b ?? 0))
       const whole = run(wasm, m, s, x, w, bias, residual)
-      expect(worst(whole, expected, 0)).toBeLessThan(scale * (m + r === 5 ? 1e-6 : 1e-5))
+      expectNear(whole, expected, 0, scale * (m + r === 5 ? 1e-6 : 1e-5))
       expect(run(wasm, m, s, x, w, bias, residual, true)).toEqual(whole)
     })
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { randomF32, withPitch, withoutPitch, worst } from '../reference.js'
+import { randomF32, withPitch, withoutPitch, expectNear } from '../reference.js'
 import { builds, Wasm } from '../../support/wasm.js'
 import { windowEntries } from '../window.js'
 
@@ -140,7 +140,7 @@ describe.each(builds)('pooling, %s build', (build) => {
     test('max', () => {
       wasm.reset()
       const whole = run(wasm, s, 'max_pool_f32', x)
-      expect(worst(whole, expected(s, largest), 0)).toBe(0)
+      expectNear(whole, expected(s, largest), 0, 0)
       expect(run(wasm, s, 'max_pool_f32', x, [], [], 3)).toEqual(whole)
     })
 
@@ -149,7 +149,7 @@ describe.each(builds)('pooling, %s build', (build) => {
       const clean = x.slice()
       for (let i = 0; i < x.length; i += 13) x[i] = [NaN, -Infinity, Infinity][i % 3]
       const result = run(wasm, s, 'max_pool_f32', x)
-      expect(worst(result, expected(s, largest), 0)).toBe(0)
+      expectNear(result, expected(s, largest), 0, 0)
       expect(result.some((v) => v !== v)).toBe(true)
       x.set(clean)
     })
@@ -160,7 +160,7 @@ describe.each(builds)('pooling, %s build', (build) => {
       for (const columnMajor of [0, 1]) {
         wasm.reset()
         const at = wasm.alloc(outputs * 8)
-        expect(worst(run(wasm, s, 'max_pool_indices_f32', x, [columnMajor], [at]), expected(s, largest), 0)).toBe(0)
+        expectNear(run(wasm, s, 'max_pool_indices_f32', x, [columnMajor], [at]), expected(s, largest), 0, 0)
         const indices = wasm.viewI64(at, outputs)
         windows(s, (taps, output) => {
           const best = taps.find((t) => x[t] === largest(taps))
@@ -181,13 +181,13 @@ describe.each(builds)('pooling, %s build', (build) => {
       const mean = expected(s, (taps, counted) => {
         return taps.reduce((sum, t) => sum + x[t], 0) / (countPads ? counted : taps.length)
       })
-      expect(worst(run(wasm, s, 'average_pool_f32', x, [countPads]), mean, 1e-6)).toBeLessThan(3e-7)
+      expectNear(run(wasm, s, 'average_pool_f32', x, [countPads]), mean, 1e-6, 3e-7)
     })
 
     test.each([1, 2, 3, 4])('Lp, p = %i', (p) => {
       wasm.reset()
       const norm = expected(s, (taps) => taps.reduce((sum, t) => sum + Math.abs(x[t]) ** p, 0) ** (1 / p))
-      expect(worst(run(wasm, s, 'lp_pool_f32', x, [p]), norm, 5e-7)).toBeLessThan(1e-12)
+      expectNear(run(wasm, s, 'lp_pool_f32', x, [p]), norm, 5e-7, 1e-12)
     })
   })
 
@@ -207,7 +207,7 @@ describe.each(builds)('pooling, %s build', (build) => {
         const values = Array.from({ length: pixels }, (_, i) => x[(image * pixels + i) * channels + (k % channels)])
         return kernel.includes('max') ? Math.max(...values) : values.reduce((m, v) => m + v) / pixels
       })
-      expect(worst(withoutPitch(wasm.viewF32(y, 2 * pitch), channels, pitch), reference, 1e-6)).toBeLessThan(1e-7)
+      expectNear(withoutPitch(wasm.viewF32(y, 2 * pitch), channels, pitch), reference, 1e-6, 1e-7)
       expect(Array.from(wasm.viewF32(y, 2 * pitch)).filter((v, i) => i % pitch >= channels && v !== 7)).toEqual([])
       expect(wasm.overruns()).toEqual([])
     }
