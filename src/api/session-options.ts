@@ -31,6 +31,11 @@ export interface SessionOptions {
   /** What happens to feeds that are no input of the model: refused (default, as in onnxruntime), or left out. */
   extraFeeds?: 'refuse' | 'ignore'
   /**
+   * Whether `create` plans and packs already what the first run would: for the sizes that the model tells (`true`), or for these shapes of inputs by name, where it
+   * leaves sizes open. Default false.
+   */
+  warmUp?: boolean | Readonly<Record<string, readonly number[]>>
+  /**
    * Where the numbers of random operators (RandomNormal, Multinomial …) come from that have no seed of their own: sessions with the same seed draw
    * the same numbers, run after run. Left out: another seed for every session, or 0 if it is `deterministic`.
    */
@@ -143,6 +148,7 @@ const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
   accuracy: ['fast', 'exact'],
   memoryLimit: [(value) => typeof value === 'number' && value > 0, 'a positive number of bytes'],
   extraFeeds: ['refuse', 'ignore'],
+  warmUp: [(value) => /boolean|object/.test(typeof value), 'true, false or an object of shapes'],
   seed: [Number.isFinite, 'a number'],
   signal: [(value) => typeof (value as AbortSignal | null)?.aborted === 'boolean', 'an AbortSignal'],
   downloadLimit: [(value) => typeof value === 'number' && value > 0, 'a positive number of bytes'],

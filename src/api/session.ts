@@ -160,7 +160,7 @@ export class InferenceSession {
    * Loads a model from a path, a URL or bytes. Bytes must not change while the session lives: weights are not copied until they are used.
    *
    * @throws LanewiseError `E_PARSE`, `E_TENSOR`, `E_EXTERNAL`, `E_GRAPH` for a bad file, `E_UNSUPPORTED` with every operator that is
-   *   not known, `E_BUDGET` if the weights do not fit the memory limit.
+   *   not known, `E_BUDGET` if the weights do not fit the memory limit; with `warmUp` also `E_VALUE` if a size is not known, and what a run would.
    */
   static create(location: string | URL, options?: SessionOptions): Promise<InferenceSession>
   static create(bytes: Uint8Array | ArrayBufferLike, options?: SessionOptions): Promise<InferenceSession>
@@ -189,6 +189,15 @@ export class InferenceSession {
     const program = await session.program(session.wanted(session.standard))
     const agree = options.lenient || checkTypes(program, options.states !== undefined, logLevelOf(options))
     if (!agree || !imported.graph.outputs.every(isToldInFull)) await session.describeOutputs()
+    if (options.warmUp) {
+      const { warmUpTypes } = await import('./warm-up.js')
+      try {
+        program.warmUp(warmUpTypes(program.graph, options.warmUp))
+      } catch (error) {
+        await session.release()
+        throw error
+      }
+    }
     return session
   }
 

@@ -13,7 +13,7 @@ import { checkOutputs } from './check-outputs.js'
 import { isFused, StepRecorder, type Step } from './emitter.js'
 import { placeSegment } from './place-segment.js'
 import type { PlanOptions, PlanState, Segment, SegmentEnd, Slot, Source } from './plan-state.js'
-import { RecordingSlots, type Recording } from './recording.js'
+import type { Recording } from './recording.js'
 import { Slots, typeOf } from './slots.js'
 import type { WeightLease } from './weights.js'
 import { firstOf, insteadOfFirst } from './worklist.js'
@@ -40,9 +40,7 @@ export function planSegment(
 ): Segment {
   const steps: Step[] = []
   const { arenaLimit } = options
-  const slots = recording
-    ? new RecordingSlots(from, weights, arenaLimit, steps, recording)
-    : new Slots(from, weights, arenaLimit, steps)
+  const slots = recording?.makeSlots(from, weights, arenaLimit, steps) ?? new Slots(from, weights, arenaLimit, steps)
   return new SegmentPlanner(graph, steps, slots, weights, options, memory, recording).plan()
 }
 

@@ -11,7 +11,6 @@ import { Lru } from './lru.js'
 import { InferenceMemory, inferTypes, largerNumber, type Inferred } from '../ir/infer.js'
 import { checkOutputs } from './check-outputs.js'
 import { planSegment } from './plan.js'
-import { Recording } from './recording.js'
 import {
   advance,
   advanceBounded,
@@ -26,7 +25,8 @@ import {
 import { specialize } from './specialize.js'
 import type { States } from './states.js'
 import { copyOf, readSource, upload } from './transfer.js'
-import { Variations, WatchedTypes } from './variations.js'
+import type { Recording } from './recording.js'
+import type { Variations } from './variations.js'
 import type { WeightLease, WeightStore } from './weights.js'
 
 /** Plans kept per place where plans branch: one per set of input shapes. */
@@ -65,6 +65,17 @@ interface Prepared extends Bound {
 interface Family {
   variations?: Variations
   failures: number
+}
+
+/** What makes plans of others: loaded when inputs come in a second size, and done without until it is there. */
+let maker: typeof import('./variations.js') | undefined
+let loading: Promise<void> | undefined
+
+function loadMaker(): Promise<void> {
+  return (loading ??= import('./variations.js').then(
+    (loaded) => void (maker = loaded),
+    () => undefined,
+  ))
 }
 
 /**
@@ -109,6 +120,12 @@ export class Program {
   /** Types that follow from those of the inputs, as far as they do; what is found is known to the planner from then on. */
   infer(inputs: ReadonlyMap<Value, TensorType>): ReadonlyMap<Value, Inferred> {
     return inferTypes(this.graph, inputs, () => undefined, undefined, this.memory)
+  }
+
+  /** Plans for inputs of these types, packs what that reads and takes its memory, without running. */
+  warmUp(types: ReadonlyMap<Value, TensorType>): void {
+    const feeds = Array.from(types, ([value, type]): [Value, HostTensor] => [value, { ...type, data: [] }])
+    this.executor.bind(this.entry(new Map(feeds)), false)
   }
 
   /** Plans for these inputs without running, and returns the segments up to the first that depends on data. */
@@ -267,13 +284,21 @@ export class Program {
     for (const [value, type] of types)
       if (type) types.set(value, this.memory.keepValue(value, { type, known: known.get(value) }).type)
     const { graph, memory, options } = this
-    const recording = family && family.failures < FAILURES ? new Recording() : undefined
-    const watched = new WatchedTypes()
+    if (family) void loadMaker()
+    const recording = maker && family && family.failures < FAILURES ? new maker.Recording() : undefined
+    const watched = maker && new maker.WatchedTypes()
     const specialized = specialize(graph, types, known, options.shapedPass, memory, recording && watched)
     const state = initialState(specialized.graph, types, known, places, specialized.settled)
     const made = this.planFrom(state, recording)
     const { segment, lease } = made
-    if (!recording || !family || segment.end.kind !== 'done' || graph.nodes.some(({ op }) => op.random)) {
+    if (
+      !maker ||
+      !watched ||
+      !recording ||
+      !family ||
+      segment.end.kind !== 'done' ||
+      graph.nodes.some(({ op }) => op.random)
+    ) {
       this.entries.set(key, made)
       return made
     }
@@ -282,7 +307,7 @@ export class Program {
     const again = (others: ReadonlyMap<Value, TensorType | undefined>) =>
       specialize(graph, others, known, options.shapedPass)
     const origin = { graph, specialized, watched, recording, segment, lease, options, specialize: again }
-    family.variations = new Variations(origin)
+    family.variations = new maker.Variations(origin)
     const prepared = prepare(segment, lease, family.variations)
     this.entries.set(key, prepared)
     return prepared

@@ -41,10 +41,14 @@ export class Recording {
   get site(): Site | undefined {
     return this.sites.at(-1)
   }
+
+  /** Slots that note what they are asked here. */
+  makeSlots(from: PlanState, weights: WeightLease, arenaLimit: number, steps: Step[]): Slots {
+    return new RecordingSlots(from, weights, arenaLimit, steps, this)
+  }
 }
 
-/** Slots that note what they are asked. */
-export class RecordingSlots extends Slots {
+class RecordingSlots extends Slots {
   constructor(
     from: PlanState,
     weights: WeightLease,

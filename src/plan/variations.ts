@@ -10,7 +10,7 @@ import { isArenaBlock, isStateBlock, placeBlocks, type ArenaBlock } from './aren
 import { Placed, type ConstantOperand, type Step } from './emitter.js'
 import { checkOutputs } from './check-outputs.js'
 import { SegmentPlanner } from './plan.js'
-import type { Recording, Site } from './recording.js'
+import { Recording, type Site } from './recording.js'
 import { Slots } from './slots.js'
 import type { PlanOptions, Segment, Slot, Source } from './plan-state.js'
 import type { Specialized } from './specialize.js'
@@ -44,6 +44,8 @@ export class WatchedTypes extends Map<Value, Inferred> {
     }
   }
 }
+
+export { Recording }
 
 /** What a plan was made of. */
 export interface Origin {

@@ -1,11 +1,11 @@
 // Preparation of features (domain ai.onnx.ml).
 import { isBig, type DType, type HostData } from '../../core/dtype.js'
-import { LanewiseError } from '../../core/errors.js'
+import { LanewiseError, present } from '../../core/errors.js'
 import { hostTensor, hostZeros, toNumbers, type HostMap, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, floats, int, ints, string, strings, tensor, type AttributesOf } from '../../ir/attributes.js'
 import { numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
-import { defineOp, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
+import { defineOp, type Emitter, type OpDefinition, type Operand, type UpgradeContext } from '../../ir/op.js'
 import { tensorAt } from '../control/sequence.js'
 
 const domain = 'ai.onnx.ml'
@@ -20,10 +20,14 @@ export function tableOf(shape: Shape): [rows: number, columns: number] {
 /** What makes results of features, a whole table at a time. */
 type Loop = (from: ArrayLike<number>, to: Float32Array | Float64Array) => void
 
-/** An operator on a table of numbers: float32 goes from memory to memory, other types through arrays. `prepare` reads the attributes once per plan. */
+/**
+ * An operator on a table of numbers: float32 goes from memory to memory, by kernels if there are some, other types through arrays. `prepare` reads the
+ * attributes once per plan.
+ */
 function tableLoop<A>(
   prepare: (attributes: A, shape: Shape) => Loop,
   result: (x: DType) => DType = (x) => x,
+  kernels?: (e: Emitter<A>, x: Operand, y: Operand) => void,
 ): Pick<OpDefinition<A, readonly [true]>, 'infer' | 'kernel' | 'emit' | 'compute'> {
   return {
     infer: ({ inputs: [x] }) => [{ dtype: result(x.dtype), shape: x.shape }],
@@ -31,7 +35,8 @@ function tableLoop<A>(
     emit(e) {
       const [x, y] = [e.input(0), e.output(0)]
       const loop = prepare(e.attributes, x.shape)
-      e.host([x, y], (from, to) => loop(from.data as Float32Array, to.data as Float32Array))
+      if (kernels) kernels(e, x, y)
+      else e.host([x, y], (from, to) => loop(from.data as Float32Array, to.data as Float32Array))
     },
     compute({ attributes, inputs: [x] }) {
       const from = numbersOf(x)
@@ -84,6 +89,35 @@ interface Encoder {
   readonly dense: Int32Array | undefined
   readonly stored: ArrayLike<unknown>
   readonly rest: unknown
+  /** What kernels read of `dense` and `stored`, if these are numbers of which nothing is lost. */
+  lookup?: Lookup
+}
+
+/** Values by their keys, which follow each other; the last value is that of all other keys. */
+interface Lookup {
+  readonly first: HostTensor
+  readonly values: HostTensor
+  readonly count: number
+}
+
+/** @param values - one for each place of a dense table of keys, and one more. */
+function makeLookup(first: number, values: HostTensor): Lookup {
+  return { first: hostTensor('int64', [1], BigInt64Array.of(BigInt(first))), values, count: values.data.length - 1 }
+}
+
+/** What kernels look a LabelEncoder's values up in; undefined: they do not. */
+function lookupOf(encoder: Encoder): Lookup | undefined {
+  const { dtype, dense, first, stored, rest } = encoder
+  if (!dense || (dtype !== 'int64' && dtype !== 'float32') || !Number.isSafeInteger(first + dense.length))
+    return undefined
+  if (!encoder.lookup) {
+    const values = hostZeros(dtype, [dense.length + 1])
+    const data = values.data as { [i: number]: unknown }
+    dense.forEach((place, i) => (data[i] = place < 0 ? rest : stored[place]))
+    data[dense.length] = rest
+    encoder.lookup = makeLookup(first, values)
+  }
+  return encoder.lookup
 }
 
 /** By the attributes: for texts, and for what is not text. */
@@ -148,6 +182,13 @@ export const LabelEncoder = defineOp({
   infer: ({ attributes, inputs: [x] }) => [
     { dtype: encoderOf(attributes, x.dtype === 'string').dtype, shape: x.shape },
   ],
+  kernel: ([x], attributes) => x === 'int64' && lookupOf(encoderOf(attributes, false)) !== undefined,
+  emit(e) {
+    const [x, y] = [e.input(0), e.output(0)]
+    const { first, values, count } = present(lookupOf(encoderOf(e.attributes, false)), 'keys')
+    const wide = Number(y.dtype === 'int64')
+    e.call('look_up_i64', x.at, y.at, x.size, e.constant(first), e.constant(values), count, wide)
+  },
   compute({ attributes, inputs: [x] }) {
     const { dtype, positions, first, dense, stored, rest } = encoderOf(attributes, x.dtype === 'string')
     const data = hostZeros(dtype, x.shape).data as { [i: number]: unknown; length: number }
@@ -253,6 +294,10 @@ export const Normalizer = defineOp({
       }
     },
     () => 'float32',
+    (e, x, y) => {
+      const [rows, columns] = tableOf(x.shape)
+      e.call('normalize_rows_f32', x.at, y.at, rows, columns, ['MAX', 'L1', 'L2'].indexOf(e.attributes.norm))
+    },
   ),
 })
 
@@ -269,24 +314,40 @@ export const Imputer = defineOp({
   domain,
   arity: 1,
   attributes: imputerAttributes,
-  ...tableLoop<AttributesOf<typeof imputerAttributes>>((a, shape) => {
-    const [, columns] = tableOf(shape)
-    const imputed = a.imputed_value_floats ?? a.imputed_value_int64s ?? []
-    if (imputed.length !== 1 && imputed.length !== columns)
-      throw new LanewiseError('E_VALUE', `${imputed.length} values for ${columns} features`)
-    const replaced = a.imputed_value_floats ? a.replaced_value_float : a.replaced_value_int64
-    const fill = perColumn(imputed, columns, 0)
-    const missing = Number.isNaN(replaced)
-    return (from, to) => {
-      for (let at = 0; at < to.length; at += columns) {
-        for (let c = 0; c < columns; c++) {
-          const value = from[at + c]
-          to[at + c] = value === replaced || (missing && value !== value) ? fill[c] : value
+  ...tableLoop<AttributesOf<typeof imputerAttributes>>(
+    (a, shape) => {
+      const { fill, replaced, missing } = imputation(a, shape)
+      const columns = fill.length
+      return (from, to) => {
+        for (let at = 0; at < to.length; at += columns) {
+          for (let c = 0; c < columns; c++) {
+            const value = from[at + c]
+            to[at + c] = value === replaced || (missing && value !== value) ? fill[c] : value
+          }
         }
       }
-    }
-  }),
+    },
+    undefined,
+    (e, x, y) => {
+      const { fill, replaced, missing } = imputation(e.attributes, x.shape)
+      const values = e.table(Float32Array.from(fill))
+      // A number that is no float32 is none of x; NaN equals nothing.
+      const target = Math.fround(replaced) === replaced ? replaced : NaN
+      const [rows, columns] = tableOf(x.shape)
+      e.call('impute_f32', x.at, y.at, values, rows, columns, target, Number(missing))
+    },
+  ),
 })
+
+/** What an Imputer puts in every column, and in the place of what. */
+function imputation(a: AttributesOf<typeof imputerAttributes>, shape: Shape) {
+  const [, columns] = tableOf(shape)
+  const imputed = a.imputed_value_floats ?? a.imputed_value_int64s ?? []
+  if (imputed.length !== 1 && imputed.length !== columns)
+    throw new LanewiseError('E_VALUE', `${imputed.length} values for ${columns} features`)
+  const replaced = a.imputed_value_floats ? a.replaced_value_float : a.replaced_value_int64
+  return { fill: perColumn(imputed, columns, 0), replaced, missing: Number.isNaN(replaced) }
+}
 
 /** A new last axis with 1 at the category's place. */
 export const OneHotEncoder = defineOp({
@@ -297,6 +358,13 @@ export const OneHotEncoder = defineOp({
   infer: ({ attributes: { cats_int64s, cats_strings }, inputs: [x] }) => [
     { dtype: 'float32', shape: [...x.shape, (cats_int64s ?? cats_strings ?? []).length] },
   ],
+  kernel: ([x], { cats_int64s, cats_strings, zeros }) =>
+    x === 'int64' && zeros !== 0 && !cats_strings && placesOf(cats_int64s ?? []) !== undefined,
+  emit(e) {
+    const [x, y] = [e.input(0), e.output(0)]
+    const { first, values, count } = present(placesOf(e.attributes.cats_int64s ?? []), 'categories')
+    e.call('one_hot_i64', x.at, y.at, x.size, e.constant(first), e.constant(values), count, y.shape.at(-1) ?? 0)
+  },
   compute({ attributes: { cats_int64s, cats_strings, zeros }, inputs: [x], outputs: [y] }) {
     const categories = categoriesOf(cats_strings ?? cats_int64s ?? [])
     const width = y.shape.at(-1) ?? 0
@@ -317,6 +385,24 @@ const categories = new WeakMap<object, ReadonlyMap<unknown, number>>()
 function categoriesOf(list: readonly (string | number)[]): ReadonlyMap<unknown, number> {
   let made = categories.get(list)
   if (!made) categories.set(list, (made = new Map<unknown, number>(list.map((category, i) => [category, i]))))
+  return made
+}
+
+const places = new WeakMap<object, Lookup>()
+
+/** The column of each category, for kernels; undefined: they lie too far apart. */
+function placesOf(list: readonly number[]): Lookup | undefined {
+  const known = places.get(list)
+  if (known) return known
+  const [least, most] = [
+    list.reduce((a, b) => Math.min(a, b), list[0] ?? 0),
+    list.reduce((a, b) => Math.max(a, b), list[0] ?? 0),
+  ]
+  if (!(most - least < DENSE) || !Number.isSafeInteger(least) || !Number.isSafeInteger(most)) return undefined
+  const columns = new Int32Array(most - least + 2).fill(-1)
+  list.forEach((category, i) => (columns[category - least] = i))
+  const made = makeLookup(least, hostTensor('int32', [columns.length], columns))
+  places.set(list, made)
   return made
 }
 

@@ -265,6 +265,7 @@ function decide(a: Classifier, pairwise: boolean, scores: Float32Array, labels: 
   const positive = a.coefficients.every((value) => value >= 0)
   const probabilities = pairwise && a.prob_a.length > 0
   const votes = new Int32Array(classes)
+  const room = new Float64Array(2 * classes * (classes + 1))
   for (let r = 0; r < labels.length; r++) {
     const row = scores.subarray(r * given, (r + 1) * given)
     const out = z.subarray(r * width, (r + 1) * width)
@@ -277,7 +278,7 @@ function decide(a: Classifier, pairwise: boolean, scores: Float32Array, labels: 
     } else {
       for (let k = 1; k < classes; k++) if (row[k] > row[chosen]) chosen = k
     }
-    if (probabilities) coupled(a, row, out)
+    if (probabilities) coupled(a, row, out, room)
     else if (pairwise && classes === 2) twoScores(row[0], a.post_transform, out)
     else out.set(row)
     // Of two classes the second, if the larger score is one.
@@ -293,9 +294,12 @@ function twoScores(score: number, transform: string, out: Float32Array): void {
 }
 
 /** Probabilities of classes from those of pairs: Wu, Lin and Weng, "Probability estimates for multi-class classification by pairwise coupling", 2004. */
-function coupled({ prob_a, prob_b }: Classifier, row: Float32Array, p: Float32Array): void {
+function coupled({ prob_a, prob_b }: Classifier, row: Float32Array, p: Float32Array, room: Float64Array): void {
   const k = p.length
-  const r = new Float64Array(k * k)
+  const r = room.subarray(0, k * k)
+  const q = room.subarray(k * k, 2 * k * k)
+  const values = room.subarray(2 * k * k, 2 * k * k + k)
+  const gradient = room.subarray(2 * k * k + k, 2 * k * k + 2 * k)
   let pair = 0
   for (let i = 0; i < k; i++) {
     for (let j = i + 1; j < k; j++, pair++) {
@@ -304,32 +308,35 @@ function coupled({ prob_a, prob_b }: Classifier, row: Float32Array, p: Float32Ar
       r[j * k + i] = 1 - nearer
     }
   }
-  const q = new Float64Array(k * k)
   for (let i = 0; i < k; i++) {
+    let sum = 0
     for (let j = 0; j < k; j++) {
       if (j === i) continue
-      q[i * k + i] += r[j * k + i] * r[j * k + i]
+      sum += r[j * k + i] * r[j * k + i]
       q[i * k + j] = -r[j * k + i] * r[i * k + j]
     }
+    q[i * k + i] = sum
   }
-  const values = new Float64Array(k).fill(1 / k)
-  const gradient = new Float64Array(k)
+  values.fill(1 / k)
   for (let loop = 0; loop < 100; loop++) {
     let whole = 0
     for (let i = 0; i < k; i++) {
-      gradient[i] = 0
-      for (let j = 0; j < k; j++) gradient[i] += q[i * k + j] * values[j]
-      whole += values[i] * gradient[i]
+      let sum = 0
+      for (let j = 0; j < k; j++) sum += q[i * k + j] * values[j]
+      gradient[i] = sum
+      whole += values[i] * sum
     }
-    const error = gradient.reduce((most, value) => Math.max(most, Math.abs(value - whole)), 0)
+    let error = 0
+    for (let i = 0; i < k; i++) error = Math.max(error, Math.abs(gradient[i] - whole))
     if (error < 0.005 / k) break
     for (let i = 0; i < k; i++) {
       const step = (whole - gradient[i]) / q[i * k + i]
+      const by = 1 + step
       values[i] += step
-      whole = (whole + step * (step * q[i * k + i] + 2 * gradient[i])) / (1 + step) ** 2
+      whole = (whole + step * (step * q[i * k + i] + 2 * gradient[i])) / (by * by)
       for (let j = 0; j < k; j++) {
-        gradient[j] = (gradient[j] + step * q[i * k + j]) / (1 + step)
-        values[j] /= 1 + step
+        gradient[j] = (gradient[j] + step * q[i * k + j]) / by
+        values[j] /= by
       }
     }
   }

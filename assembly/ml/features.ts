@@ -1,0 +1,105 @@
+// What is done to tables of features: categories looked up, missing values filled, rows brought to one size.
+import { load_some, max_lanes, store_some } from "../lib/simd";
+
+/** Where the integer at `x` is among `count` keys that follow each other from `first` on; `count`: nowhere. */
+// @ts-ignore: decorator
+@inline
+function place_of(x: usize, first: i64, count: i32): usize {
+  const place = load<i64>(x) - first;
+  return <u64>place < <u64>count ? <usize>place : <usize>count;
+}
+
+/** y [n] = the value (of 8 bytes if `wide`, else of 4) at each key's place; the last of count + 1 is for no key. */
+export function look_up_i64(x: usize, y: usize, n: i32, first: usize, values: usize, count: i32, wide: i32): void {
+  const least = load<i64>(first);
+  for (; n > 0; n--) {
+    const at = place_of(x, least, count);
+    if (wide) store<i64>(y, load<i64>(values + (at << 3)));
+    else store<i32>(y, load<i32>(values + (at << 2)));
+    x += 8;
+    y += wide ? 8 : 4;
+  }
+}
+
+/** y [n, width] (float32) = 1 in the column that `places` [count + 1] names for a key, 0 elsewhere; −1 names none. */
+export function one_hot_i64(x: usize, y: usize, n: i32, first: usize, places: usize, count: i32, width: i32): void {
+  const least = load<i64>(first);
+  memory.fill(y, 0, (<usize>n * <usize>width) << 2);
+  for (; n > 0; n--) {
+    const column = load<i32>(places + (place_of(x, least, count) << 2));
+    if (column >= 0) store<f32>(y + (<usize>column << 2), 1);
+    x += 8;
+    y += <usize>width << 2;
+  }
+}
+
+/** y = x [rows, columns], with `fill` [columns] where x is `replaced` or, with `missing`, NaN. */
+export function impute_f32(
+  x: usize, y: usize, fill: usize, rows: i32, columns: i32, replaced: f32, missing: i32,
+): void {
+  const target = f32x4.splat(replaced);
+  const nan = i32x4.splat(-missing);
+  for (; rows > 0; rows--) {
+    for (let i = 0; i < columns; i += 4) {
+      const at = <usize>i << 2;
+      const value = load_some(x + at, columns - i);
+      const hit = v128.or(f32x4.eq(value, target), v128.and(f32x4.ne(value, value), nan));
+      store_some(y + at, v128.bitselect(load_some(fill + at, columns - i), value, hit), columns - i);
+    }
+    x += <usize>columns << 2;
+    y += <usize>columns << 2;
+  }
+}
+
+/**
+ * Rows over their largest element (norm 0), the sum of their absolute values (1) or their length (2), computed in
+ * double precision; a row of size 0 stays as it is.
+ */
+export function normalize_rows_f32(x: usize, y: usize, rows: i32, columns: i32, norm: i32): void {
+  for (; rows > 0; rows--) {
+    let largest = f32x4.splat(-Infinity);
+    let low = f64x2.splat(0);
+    let high = low;
+    for (let i = 0; i < columns; i += 4) {
+      let value = load_some(x + (<usize>i << 2), columns - i);
+      if (norm == 0) {
+        // What is loaded beyond the row is 0, which may be larger than all of it.
+        if (columns - i < 4) value = v128.or(value, beyond(columns - i));
+        largest = f32x4.max(largest, value);
+      } else {
+        let a = f64x2.promote_low_f32x4(value);
+        let b = f64x2.promote_low_f32x4(v128.shuffle<i64>(value, value, 1, 0));
+        if (norm == 1) {
+          a = f64x2.abs(a);
+          b = f64x2.abs(b);
+        } else {
+          a = f64x2.mul(a, a);
+          b = f64x2.mul(b, b);
+        }
+        low = f64x2.add(low, a);
+        high = f64x2.add(high, b);
+      }
+    }
+    low = f64x2.add(low, high);
+    let size = f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1);
+    if (norm == 0) size = max_lanes(largest);
+    else if (norm == 2) size = sqrt(size);
+    const by = f64x2.splat(size == 0 ? 1 : size);
+    for (let i = 0; i < columns; i += 4) {
+      const at = <usize>i << 2;
+      const value = load_some(x + at, columns - i);
+      const a = f64x2.div(f64x2.promote_low_f32x4(value), by);
+      const b = f64x2.div(f64x2.promote_low_f32x4(v128.shuffle<i64>(value, value, 1, 0)), by);
+      const results = v128.shuffle<i64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
+      store_some(y + at, results, columns - i);
+    }
+    x += <usize>columns << 2;
+    y += <usize>columns << 2;
+  }
+}
+
+/** −∞ in the lanes from n on, 0 before. */
+function beyond(n: i32): v128 {
+  const lanes = i32x4(0, 1, 2, 3);
+  return v128.and(i32x4.ge_s(lanes, i32x4.splat(n)), f32x4.splat(-Infinity));
+}
