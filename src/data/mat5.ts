@@ -1,8 +1,7 @@
-import { inflate } from 'node:zlib'
-import { promisify } from 'node:util'
 import { makeData, viewData, type NumericDType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { sizeOf } from '../core/shape.js'
+import { inflated } from './gzip.js'
 import { Tensor } from '../api/tensor.js'
 
 // "MAT-File Format" (The MathWorks), level 5: elements of type and size, arrays as elements in an element, packed with zlib each.
@@ -79,23 +78,6 @@ export async function readMat(
     if (matrix) found.set(matrix.name, matrix.tensor)
   }
   return found
-}
-
-const inflateAsync = promisify(inflate)
-
-async function inflated(body: Uint8Array, what: string, limit: number): Promise<Uint8Array> {
-  try {
-    return await inflateAsync(body, { maxOutputLength: limit })
-  } catch (cause) {
-    const more = (cause as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-    throw new LanewiseError(
-      more ? 'E_BUDGET' : 'E_PARSE',
-      more
-        ? `${what}: an array unpacks to more than ${limit} bytes`
-        : `${what}: an array is damaged or cut off (${(cause as Error).message})`,
-      { cause },
-    )
-  }
 }
 
 interface Element {

@@ -1,6 +1,5 @@
-import { join } from 'node:path'
 import { LanewiseError } from '../core/errors.js'
-import { fileExists, readBytes } from '../platform/node-files.js'
+import { fileExists, joinPath, readBytes } from '../platform/node-files.js'
 import { csvRows } from './csv.js'
 
 /** A rectangle in pixels. */
@@ -35,13 +34,13 @@ const LABEL_NAMES = ['label', 'number', 'class', 'text']
  * @throws LanewiseError `E_EXTERNAL` if there is no list or a picture is not there, `E_PARSE` naming the row that is wrong.
  */
 export async function readPictureLabels(folder: string, list?: string): Promise<PictureLabel[]> {
-  const name = list ?? ['labels.csv', 'labels.json'].find((known) => fileExists(join(folder, known)))
+  const name = list ?? ['labels.csv', 'labels.json'].find((known) => fileExists(joinPath(folder, known)))
   if (name === undefined)
     throw new LanewiseError(
       'E_EXTERNAL',
       `${folder} has neither labels.csv nor labels.json, which say what its pictures show`,
     )
-  const where = join(folder, name)
+  const where = joinPath(folder, name)
   const bytes = await readBytes(where, MAX_LIST)
   const rows = name.endsWith('.json') ? jsonRows(bytes, where) : await csvTable(bytes, where)
   if (rows.length === 0) throw new LanewiseError('E_PARSE', `${where}: there are no rows`)
@@ -97,8 +96,9 @@ function labelOf(row: Row, folder: string, where: string): PictureLabel {
   const key = LABEL_NAMES.find((name) => row[name] !== undefined)
   const label = key === undefined ? undefined : row[key]
   if (typeof label !== 'string' && typeof label !== 'number') return fail(`none of ${LABEL_NAMES.join(', ')} is there`)
-  const path = [join(folder, file), join(folder, 'pictures', file)].find(fileExists)
-  if (path === undefined) throw new LanewiseError('E_EXTERNAL', `${where}: there is no picture ${join(folder, file)}`)
+  const path = [joinPath(folder, file), joinPath(folder, 'pictures', file)].find(fileExists)
+  if (path === undefined)
+    throw new LanewiseError('E_EXTERNAL', `${where}: there is no picture ${joinPath(folder, file)}`)
   return { file, path, label: String(label), box: boxOf(row, fail) }
 }
 

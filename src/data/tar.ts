@@ -1,8 +1,6 @@
-import { createGunzip } from 'node:zlib'
-import { Readable } from 'node:stream'
 import { LanewiseError } from '../core/errors.js'
 import { readPieces } from '../platform/node-files.js'
-import { isGzip } from './gzip.js'
+import { gunzipPieces, isGzip } from './gzip.js'
 
 /** A file in an archive. */
 export interface TarEntry {
@@ -164,26 +162,5 @@ async function* unpacked(pieces: AsyncIterable<Uint8Array>): AsyncGenerator<Uint
     }
   }
   if (first.done || !isGzip(first.value)) yield* all()
-  else {
-    // An error of the file must come out as such, not as one of gzip.
-    let failure: unknown
-    const watched = async function* () {
-      try {
-        yield* all()
-      } catch (error) {
-        failure = error
-        throw error
-      }
-    }
-    const stream = Readable.from(watched(), { objectMode: false })
-    const gunzip = createGunzip()
-    stream.on('error', (error) => gunzip.destroy(error))
-    try {
-      for await (const piece of stream.pipe(gunzip)) yield piece as Uint8Array
-    } catch (error) {
-      throw failure ?? error
-    } finally {
-      stream.destroy()
-    }
-  }
+  else yield* gunzipPieces(all())
 }

@@ -1,5 +1,6 @@
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { LanewiseError, type ErrorCode } from '../core/errors.js'
+import { startThread } from '../platform/node-files.js'
 import { Tensor } from '../api/tensor.js'
 import type { Fields } from './dataset.js'
 import { DataLoader, type LoaderState } from './loader.js'
@@ -97,7 +98,7 @@ export class WorkerLoader implements AsyncIterable<Fields> {
   }
 
   private start(module: string, options: unknown): void {
-    const thread = new Worker(threadCode, { eval: true, workerData: { module, options } })
+    const thread = startThread(threadCode, { module, options })
     thread.unref()
     thread.on('message', ({ id, fields, error }: Answer) => {
       const asked = this.waiting.get(id)

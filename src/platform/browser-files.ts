@@ -46,6 +46,14 @@ export function readNow(path: string): never {
   none(`cannot read ${JSON.stringify(path)}`)
 }
 
+export function fileSize(path: string): never {
+  none(`cannot look at ${JSON.stringify(path)}`)
+}
+
+export function startThread(): never {
+  throw new LanewiseError('E_UNSUPPORTED', 'loaders with threads need Node')
+}
+
 export function readPieces(path: string): never {
   none(`cannot read ${JSON.stringify(path)}`)
 }

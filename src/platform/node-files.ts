@@ -19,6 +19,7 @@ import {
 import { open, readdir } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
+import { Worker } from 'node:worker_threads'
 import { fileURLToPath } from 'node:url'
 import { inflateSync } from 'node:zlib'
 import { LanewiseError, type ErrorCode } from '../core/errors.js'
@@ -173,6 +174,11 @@ export function readNow<T>(
     if (cause instanceof LanewiseError) throw cause
     fail('E_EXTERNAL', 'cannot read', path, cause)
   }
+}
+
+/** Another thread that runs a program, CommonJS, with `data` as its workerData. */
+export function startThread(program: string, data: unknown): Worker {
+  return new Worker(program, { eval: true, workerData: data })
 }
 
 /** Bytes of a file that is there. */
