@@ -10,6 +10,11 @@ function none(what: string): never {
   throw new LanewiseError('E_UNSUPPORTED', `${what}: there is no file system here`)
 }
 
+/** What an error says. */
+export function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
 /** Everything is on the network: relative to the page. */
 export function filePath(): undefined {
   return undefined
