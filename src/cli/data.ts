@@ -1,7 +1,7 @@
 import { present } from '../core/errors.js'
 import { join } from 'node:path'
 import { generateDigits } from '../data/digits.js'
-import { encodeIdx } from '../data/idx.js'
+import { encodeIdx } from '../data/formats/idx.js'
 import type { ImageSet } from '../data/image-set.js'
 import { loadMnistPart, mnistFile, mnistSets, type MnistName, type MnistPart } from '../data/mnist.js'
 import { makeFolder, writeAtomically } from '../platform/node-files.js'

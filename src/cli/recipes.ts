@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { LanewiseError } from '../core/errors.js'
 import type { Recipe, TaskRecipe } from '../train/recipe.js'
-import type { SearchRecipe } from '../train/search.js'
+import type { SearchRecipe } from '../train/search/search.js'
 import { UsageError } from './command.js'
 
 /** The recipe that a module exports: by its path, or by its name in models/. */

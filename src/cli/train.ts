@@ -106,9 +106,9 @@ async function search(name: string, { flags, print, result }: Omit<Invocation, '
     if (cause instanceof LanewiseError) throw cause
     throw new LanewiseError('E_PARSE', `${file} is no JSON: ${(cause as Error).message}`, { cause })
   }
-  const spaces: typeof import('../train/search-space.js') = await import('../train/search-space.js')
+  const spaces: typeof import('../train/search/search-space.js') = await import('../train/search/search-space.js')
   spaces.checkSpace(space)
-  const { searchRecipe, withParameters } = await import('../train/search.js')
+  const { searchRecipe, withParameters } = await import('../train/search/search.js')
   const recipe = await recipeOf(name, false)
   const make = (await searchOf(name)) ?? ((parameters) => withParameters(recipe, parameters))
   const found = await searchRecipe(make, {

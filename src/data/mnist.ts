@@ -2,7 +2,7 @@ import { LanewiseError } from '../core/errors.js'
 import { fileExists, filePath, readBytes } from '../platform/node-files.js'
 import type { Tensor } from '../api/tensor.js'
 import { digitNames } from './digits.js'
-import { readIdx } from './idx.js'
+import { readIdx } from './formats/idx.js'
 import { ImageSet } from './image-set.js'
 
 /** Data sets in the format of MNIST. */

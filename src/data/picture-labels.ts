@@ -1,6 +1,6 @@
 import { LanewiseError } from '../core/errors.js'
 import { fileExists, joinPath, readBytes } from '../platform/node-files.js'
-import { csvRows } from './csv.js'
+import { csvRows } from './formats/csv.js'
 
 /** A rectangle in pixels. */
 export interface Box {

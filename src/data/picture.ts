@@ -1,7 +1,7 @@
 import { LanewiseError, present } from '../core/errors.js'
 import { loadOptional } from '../platform/optional.js'
 import type { Box } from './picture-labels.js'
-import { readPng } from './png.js'
+import { readPng } from './formats/png.js'
 
 /** A picture: rows from the top, `channels` values 0 … 1 for each pixel side by side. */
 export interface Picture {

@@ -4,10 +4,10 @@ import { loadOptional } from '../platform/optional.js'
 import { Tensor } from '../api/tensor.js'
 import { digitNames } from './digits.js'
 import { ImageSet } from './image-set.js'
-import { matVersion, readMat } from './mat5.js'
+import { matVersion, readMat } from './formats/mat5.js'
 import { decodePicture, type Picture } from './picture.js'
 import type { Box } from './picture-labels.js'
-import { tarEntries } from './tar.js'
+import { tarEntries } from './formats/tar.js'
 
 // The Street View House Numbers (Netzer et al., "Reading digits in natural images with unsupervised feature learning", 2011; for non-commercial use):
 // format 1 is an archive of PNGs with digitStruct.mat, format 2 a MAT file of single digits. In both a label of 10 is the digit 0.

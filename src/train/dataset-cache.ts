@@ -4,7 +4,7 @@ import { formatShape, sameShape } from '../core/shape.js'
 import { TensorDataset, type Dataset, type Fields } from '../data/dataset.js'
 import { readBytes, writeAtomically } from '../platform/node-files.js'
 import { Tensor, toHost } from '../api/tensor.js'
-import { decodeSafetensors, safetensorsPieces } from './safetensors.js'
+import { decodeSafetensors, safetensorsPieces } from './checkpoints/safetensors.js'
 
 /** Elements that a field begins with; it doubles. */
 const FIRST = 2 ** 16

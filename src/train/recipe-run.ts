@@ -9,7 +9,7 @@ import { taskOfPictures } from './picture-recipe.js'
 import { metricText, type ProgressStream } from './progress.js'
 import { checkRecipe, isTaskRecipe, type Recipe, type TaskRecipe } from './recipe.js'
 import { htmlReport, type TrainingReport } from './report.js'
-import { encodeSafetensors } from './safetensors.js'
+import { encodeSafetensors } from './checkpoints/safetensors.js'
 import type { FitResult } from './fit-options.js'
 import { fit } from './trainer.js'
 

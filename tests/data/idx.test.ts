@@ -1,7 +1,7 @@
 import { gzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { decodeIdx, encodeIdx, readIdx } from '../../src/data/idx.js'
+import { decodeIdx, encodeIdx, readIdx } from '../../src/data/formats/idx.js'
 import { LanewiseError } from '../../src/core/errors.js'
 import { Tensor } from '../../src/api/tensor.js'
 import { expectError, expectRejects } from '../support/expect-error.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { readWav, resample } from '../../src/data/wav.js'
+import { readWav, resample } from '../../src/data/formats/wav.js'
 import { expectError } from '../support/expect-error.js'
 
 interface Layout {

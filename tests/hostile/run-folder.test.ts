@@ -16,8 +16,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Tensor } from '../../src/api/tensor.js'
 import { appendTo, readBytes, readBytesNow, writeAtomically } from '../../src/platform/node-files.js'
 import { lockFolder } from '../../src/platform/run-lock.js'
-import { CheckpointStore } from '../../src/train/checkpoint.js'
-import type { Checkpoint } from '../../src/train/checkpoint-file.js'
+import { CheckpointStore } from '../../src/train/checkpoints/checkpoint.js'
+import type { Checkpoint } from '../../src/train/checkpoints/checkpoint-file.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 
 // The folder of a run may be one that others write to as well.

@@ -1,7 +1,7 @@
 // A run that does nothing but save: started and killed by checkpoint.test.ts.
 import { writeSync } from 'node:fs'
 import { Tensor } from '../../src/api/tensor.js'
-import { CheckpointStore } from '../../src/train/checkpoint.js'
+import { CheckpointStore } from '../../src/train/checkpoints/checkpoint.js'
 
 const store = new CheckpointStore(process.argv[2], { keep: 2 })
 for (let step = (store.latest()?.step ?? 0) + 1; ; step++) {

@@ -16,9 +16,9 @@ import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Random } from '../../src/core/random.js'
 import { Tensor } from '../../src/api/tensor.js'
-import { CheckpointStore } from '../../src/train/checkpoint.js'
-import type { Checkpoint } from '../../src/train/checkpoint-file.js'
-import { decodeSafetensors } from '../../src/train/safetensors.js'
+import { CheckpointStore } from '../../src/train/checkpoints/checkpoint.js'
+import type { Checkpoint } from '../../src/train/checkpoints/checkpoint-file.js'
+import { decodeSafetensors } from '../../src/train/checkpoints/safetensors.js'
 import { expectError } from '../support/expect-error.js'
 
 let folder: string

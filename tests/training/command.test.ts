@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { encodeIdx } from '../../src/data/idx.js'
+import { encodeIdx } from '../../src/data/formats/idx.js'
 import { generateDigits } from '../../src/data/digits.js'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { LanewiseError } from '../../src/core/errors.js'
 import { Tensor } from '../../src/api/tensor.js'
-import { decodeSafetensors, encodeSafetensors } from '../../src/train/safetensors.js'
+import { decodeSafetensors, encodeSafetensors } from '../../src/train/checkpoints/safetensors.js'
 import { expectError } from '../support/expect-error.js'
 
 /** A file with any header, as an object or as text, and elements. */

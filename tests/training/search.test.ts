@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
 import { DataLoader, Linear, mse, SGD, Tensor, TensorDataset, type TaskRecipe, type Variable } from '../../src/train.js'
-import { rungsOf, searchRecipe, withParameters } from '../../src/train/search.js'
-import { checkSpace, drawParameters, importance, type Parameters } from '../../src/train/search-space.js'
+import { rungsOf, searchRecipe, withParameters } from '../../src/train/search/search.js'
+import { checkSpace, drawParameters, importance, type Parameters } from '../../src/train/search/search-space.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'lanewise-search-'))

@@ -1,8 +1,8 @@
-import { byteSize, viewData, type NumericDType } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
-import { rawBytes } from '../core/host.js'
-import { formatShape, sizeOf } from '../core/shape.js'
-import { Tensor } from '../api/tensor.js'
+import { byteSize, viewData, type NumericDType } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import { rawBytes } from '../../core/host.js'
+import { formatShape, sizeOf } from '../../core/shape.js'
+import { Tensor } from '../../api/tensor.js'
 import { gunzip, isGzip } from './gzip.js'
 
 // The format of the MNIST files: two zeros, a type, the number of axes, their sizes, the elements, all big-endian.

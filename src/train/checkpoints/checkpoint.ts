@@ -1,5 +1,5 @@
-import { LanewiseError } from '../core/errors.js'
-import { filesIn, joinPath, makeFolder, readNow, removeFile, writeAtomically } from '../platform/node-files.js'
+import { LanewiseError } from '../../core/errors.js'
+import { filesIn, joinPath, makeFolder, readNow, removeFile, writeAtomically } from '../../platform/node-files.js'
 import {
   allDamaged,
   checkKeep,

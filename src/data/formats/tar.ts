@@ -1,5 +1,5 @@
-import { LanewiseError } from '../core/errors.js'
-import { readPieces } from '../platform/node-files.js'
+import { LanewiseError } from '../../core/errors.js'
+import { readPieces } from '../../platform/node-files.js'
 import { gunzipPieces, isGzip } from './gzip.js'
 
 /** A file in an archive. */

@@ -1,6 +1,6 @@
 import { inflateRawSync } from 'node:zlib'
-import { LanewiseError } from '../core/errors.js'
-import type { HostTensor } from '../core/host.js'
+import { LanewiseError } from '../../core/errors.js'
+import type { HostTensor } from '../../core/host.js'
 import { readNpy } from './npy.js'
 
 const END_OF_DIRECTORY = 0x06054b50

@@ -1,12 +1,12 @@
-import { LanewiseError } from '../core/errors.js'
-import { isFloat, type DType } from '../core/dtype.js'
-import type { HostTensor } from '../core/host.js'
-import { numericTensor } from '../ops/elementwise/scalar-floats.js'
-import { formatShape, type Shape } from '../core/shape.js'
-import { choiceFlag, numberFlag, numbersFlag, textFlag, UsageError, type Flag, type Flags } from './command.js'
-import { checkPixels, MAX_PIXELS } from '../data/picture.js'
-import { readBytes } from '../platform/node-files.js'
-import { loadOptional } from '../platform/optional.js'
+import { LanewiseError } from '../../core/errors.js'
+import { isFloat, type DType } from '../../core/dtype.js'
+import type { HostTensor } from '../../core/host.js'
+import { numericTensor } from '../../ops/elementwise/scalar-floats.js'
+import { formatShape, type Shape } from '../../core/shape.js'
+import { choiceFlag, numberFlag, numbersFlag, textFlag, UsageError, type Flag, type Flags } from '../command.js'
+import { checkPixels, MAX_PIXELS } from '../../data/picture.js'
+import { readBytes } from '../../platform/node-files.js'
+import { loadOptional } from '../../platform/optional.js'
 
 /** How the pixels of a picture become numbers. */
 export interface ImageOptions {

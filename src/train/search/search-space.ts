@@ -1,6 +1,6 @@
-import { LanewiseError } from '../core/errors.js'
-import { exp, log } from '../core/scalar-functions.js'
-import { Random } from '../core/random.js'
+import { LanewiseError } from '../../core/errors.js'
+import { exp, log } from '../../core/scalar-functions.js'
+import { Random } from '../../core/random.js'
 
 /** A value of a parameter. */
 export type ParameterValue = number | string | boolean

@@ -1,5 +1,5 @@
-import { LanewiseError } from '../core/errors.js'
-import { cos, sin } from '../core/scalar-functions.js'
+import { LanewiseError } from '../../core/errors.js'
+import { cos, sin } from '../../core/scalar-functions.js'
 
 /** Sound as numbers, −1 … 1. */
 export interface Sound {

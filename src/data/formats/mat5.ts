@@ -1,8 +1,8 @@
-import { makeData, viewData, type NumericDType } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
-import { sizeOf } from '../core/shape.js'
+import { makeData, viewData, type NumericDType } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import { sizeOf } from '../../core/shape.js'
 import { inflated } from './gzip.js'
-import { Tensor } from '../api/tensor.js'
+import { Tensor } from '../../api/tensor.js'
 
 // "MAT-File Format" (The MathWorks), level 5: elements of type and size, arrays as elements in an element, packed with zlib each.
 

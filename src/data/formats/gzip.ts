@@ -1,4 +1,4 @@
-import { LanewiseError } from '../core/errors.js'
+import { LanewiseError } from '../../core/errors.js'
 
 /** True for the first bytes of a gzip file (RFC 1952, 2.3.1). */
 export function isGzip(bytes: Uint8Array): boolean {

@@ -1,5 +1,5 @@
-import { LanewiseError } from '../core/errors.js'
-import { inflate } from '../platform/node-files.js'
+import { LanewiseError } from '../../core/errors.js'
+import { inflate } from '../../platform/node-files.js'
 
 // Sections are those of the Portable Network Graphics Specification, third edition: https://www.w3.org/TR/png-3/
 

@@ -1,8 +1,8 @@
-import { byteSize, makeData, type NumericDType, type TypedArray } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
-import { rawBytes } from '../core/host.js'
-import { formatShape, MAX_RANK, sizeOf } from '../core/shape.js'
-import { Tensor, toHost } from '../api/tensor.js'
+import { byteSize, makeData, type NumericDType, type TypedArray } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import { rawBytes } from '../../core/host.js'
+import { formatShape, MAX_RANK, sizeOf } from '../../core/shape.js'
+import { Tensor, toHost } from '../../api/tensor.js'
 
 // The format: eight bytes with the length of a header (little-endian), the header as JSON, then the elements of all tensors without a hole.
 // https://github.com/huggingface/safetensors#format

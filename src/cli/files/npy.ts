@@ -1,8 +1,8 @@
-import { makeData, type DType, type NumericDType, type TypedArray } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
-import { rawBytes, type HostTensor } from '../core/host.js'
-import { transposed } from '../ops/movement/transpose.js'
-import { MAX_RANK, sizeOf } from '../core/shape.js'
+import { makeData, type DType, type NumericDType, type TypedArray } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import { rawBytes, type HostTensor } from '../../core/host.js'
+import { transposed } from '../../ops/movement/transpose.js'
+import { MAX_RANK, sizeOf } from '../../core/shape.js'
 
 // The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 /** No header is longer that names up to 64 axes. */

@@ -1,6 +1,6 @@
-import { LanewiseError } from '../core/errors.js'
-import { Tensor } from '../api/tensor.js'
-import { TensorDataset, type Fields, type StreamDataset } from './dataset.js'
+import { LanewiseError } from '../../core/errors.js'
+import { Tensor } from '../../api/tensor.js'
+import { TensorDataset, type Fields, type StreamDataset } from '../dataset.js'
 
 /** How a CSV file is written. */
 export interface CsvOptions {

@@ -1,11 +1,11 @@
-import { isFloat, type DType } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
-import type { HostTensor } from '../core/host.js'
-import { formatShape } from '../core/shape.js'
-import { readWav, resample } from '../data/wav.js'
-import { numericTensor } from '../ops/elementwise/scalar-floats.js'
-import { readBytes } from '../platform/node-files.js'
-import { numberFlag, type Flag, type Flags } from './command.js'
+import { isFloat, type DType } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import type { HostTensor } from '../../core/host.js'
+import { formatShape } from '../../core/shape.js'
+import { readWav, resample } from '../../data/formats/wav.js'
+import { numericTensor } from '../../ops/elementwise/scalar-floats.js'
+import { readBytes } from '../../platform/node-files.js'
+import { numberFlag, type Flag, type Flags } from '../command.js'
 
 export const audioFlags: Readonly<Record<string, Flag>> = {
   rate: {

@@ -1,6 +1,6 @@
-import type { Tensor } from '../api/tensor.js'
-import { LanewiseError } from '../core/errors.js'
-import { Sha256 } from '../platform/node-files.js'
+import type { Tensor } from '../../api/tensor.js'
+import { LanewiseError } from '../../core/errors.js'
+import { Sha256 } from '../../platform/node-files.js'
 import { MAX_HEADER, safetensorsLayout, safetensorsPieces, tensorsOf } from './safetensors.js'
 
 /** What a run needs to go on: weights and the optimiser's moments as tensors; step, positions and random states as JSON. */

@@ -1,5 +1,5 @@
-import { LanewiseError } from '../core/errors.js'
-import type { BlobStore } from '../platform/blob-store.js'
+import { LanewiseError } from '../../core/errors.js'
+import type { BlobStore } from '../../platform/blob-store.js'
 import {
   allDamaged,
   checkKeep,
