@@ -48,7 +48,7 @@ export class WatchedTypes extends Map<Value, Inferred> {
 export { Recording }
 
 /** What a plan was made of. */
-export interface Origin {
+interface Origin {
   readonly graph: Graph
   readonly specialized: Specialized
   readonly watched: WatchedTypes
