@@ -14,7 +14,11 @@ export interface MixOptions {
  * is used up begins again. Several copies of an example are several places of the mixture, so a loader's augmentation treats each differently.
  *
  * @example
- * const data = new MixedDataset([generated, real], { weights: [3, 1], length: 100_000 })
+ * import { generateDigits, MixedDataset } from 'lanewise/train'
+ *
+ * const [drawn, other] = [generateDigits(300, 1), generateDigits(100, 2)]
+ * const data = new MixedDataset([drawn, other], { weights: [3, 1], length: 1000 })
+ * console.log(data.length) // 1000
  */
 export class MixedDataset<S = Fields> implements Dataset<S> {
   readonly length: number

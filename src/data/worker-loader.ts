@@ -52,10 +52,25 @@ parentPort.on('message', async ({ id, epoch, position }) => {
  * follows from seed, epoch and position alone, whoever makes it.
  *
  * @example
- * // data.ts: export default ({ seed }) => new DataLoader(pictures, { batchSize: 64, shuffle: true, seed, transform: augment('image', flip()) })
- * const loader = await WorkerLoader.open(new URL('./data.js', import.meta.url), { workers: 2, options: { seed: 1 } })
- * await fit(model, loader, { … })
+ * import { Adam, Device, fit, Flatten, Linear, Sequential, WorkerLoader } from 'lanewise/train'
+ * import { writeFileSync } from 'node:fs'
+ * import { join } from 'node:path'
+ * import { pathToFileURL } from 'node:url'
+ *
+ * // A file of the program (with bare imports, so that it stands beside node_modules): what makes the loader, in every thread.
+ * const file = join(import.meta.dirname, 'digits-loader.mjs')
+ * writeFileSync(
+ *   file,
+ *   `import { DataLoader, generateDigits } from 'lanewise/train'
+ *   export default ({ seed }) => new DataLoader(generateDigits(200, seed), { batchSize: 50, shuffle: true, seed })`,
+ * )
+ *
+ * await Device.create({ seed: 1 })
+ * const model = new Sequential(new Flatten(), new Linear(784, 10))
+ * const loader = await WorkerLoader.open(pathToFileURL(file), { workers: 2, options: { seed: 1 } })
+ * const { steps } = await fit(model, loader, { optimizer: new Adam(model.parameters()), epochs: 1 })
  * await loader.close()
+ * console.log(steps) // 4
  */
 export class WorkerLoader implements AsyncIterable<Fields> {
   private readonly threads: Worker[] = []

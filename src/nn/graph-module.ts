@@ -119,8 +119,13 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
    *   everything after it is left out.
    * @throws LanewiseError `E_GRAPH` if there is no value of that name, `E_VALUE` if there is no such layer on the one way to the one output.
    * @example
-   * const model = (await GraphModule.from('model.onnx')).replaceHead(([, size]) => new Linear(size, 5))
-   * model.requiresGrad(false).requiresGrad(true, 'head.*')
+   * import { Device, GraphModule, Linear } from 'lanewise/train'
+   *
+   * await Device.create({ seed: 1 })
+   * const digits = await GraphModule.from('model.onnx')
+   * const model = digits.replaceHead((shape) => new Linear(shape[1], 5)) // five classes of your own
+   * model.requiresGrad(false).requiresGrad(true, 'head.*') // only the new end learns
+   * console.log(model.parameters().filter(({ trainable }) => trainable).length) // 2
    */
   replaceHead<Head extends Module & { forward(x: Variable): unknown }>(
     head: Head | ((shape: readonly number[]) => Head),

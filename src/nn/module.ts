@@ -228,7 +228,12 @@ export abstract class Module {
    * @param patterns - only those whose name fits one of them: expressions, or globs of the whole name ('features.*'). Without any, every parameter.
    * @throws LanewiseError `E_VALUE` for a pattern that fits no name: then nothing was changed.
    * @example
-   * model.requiresGrad(false).requiresGrad(true, 'head.*', /norm/)
+   * import { Device, Linear, ReLU, Sequential } from 'lanewise/train'
+   *
+   * await Device.create()
+   * const model = new Sequential(new Linear(4, 8), new ReLU(), new Linear(8, 2))
+   * model.requiresGrad(false).requiresGrad(true, '2.*', /bias$/)
+   * console.log(model.parameters().map(({ trainable }) => trainable)) // [false, true, true, true]
    */
   requiresGrad(wanted = true, ...patterns: readonly (string | RegExp)[]): this {
     const named = [...this.#everyName()].filter(([, parameter]) => !parameter.buffer)

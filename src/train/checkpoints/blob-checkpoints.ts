@@ -18,8 +18,25 @@ import {
  * {@link CheckpointStore}, with the same checksum.
  *
  * @example
- * const checkpoints = new BlobCheckpoints(await opfsStore('runs/first'))
- * await fit(model, data, { optimizer, epochs: 5, checkpoints, resume: true })
+ * import { Adam, BlobCheckpoints, DataLoader, Device, fit, Flatten, generateDigits, Linear, Sequential } from 'lanewise/train'
+ * import type { BlobStore } from 'lanewise/train'
+ *
+ * // In a page: await opfsStore('runs/first'). Anything that keeps bytes by names will do:
+ * const kept = new Map<string, Uint8Array>()
+ * const store: BlobStore = {
+ *   place: 'memory',
+ *   names: async () => [...kept.keys()],
+ *   read: async (name) => kept.get(name),
+ *   write: async (name, pieces) => void kept.set(name, Buffer.concat(pieces)),
+ *   remove: async (name) => void kept.delete(name),
+ * }
+ *
+ * await Device.create({ seed: 1 })
+ * const model = new Sequential(new Flatten(), new Linear(784, 10))
+ * const data = new DataLoader(generateDigits(200, 1), { batchSize: 50, shuffle: true, seed: 1 })
+ * const checkpoints = new BlobCheckpoints(store)
+ * await fit(model, data, { optimizer: new Adam(model.parameters()), epochs: 1, checkpoints, resume: true })
+ * console.log(kept.size > 0) // true
  */
 export class BlobCheckpoints implements Checkpoints {
   private readonly keep: number
