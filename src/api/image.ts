@@ -21,8 +21,9 @@ const channelsOf: Readonly<Record<ImageFormat, readonly number[]>> = {
 /** A picture's colours as float32, channel by channel. */
 export async function pixelsOf(
   image: ImageSource,
-  options: TensorFromImageOptions = {},
+  given?: TensorFromImageOptions,
 ): Promise<{ pixels: Float32Array; shape: number[] }> {
+  const options = given ?? {}
   if (options.tensorLayout === 'NHWC')
     throw new LanewiseError('E_UNSUPPORTED', 'pictures become tensors of layout NCHW only')
   const kind = typeof image === 'string' ? 'string' : tagOf(image)
@@ -35,7 +36,7 @@ export async function pixelsOf(
       'E_VALUE',
       `tensorFormat must be one of ${Object.keys(channelsOf).join(', ')}, got ${format}`,
     )
-  const { data, width, height } = await pictureOf(image, kind, options)
+  const { data, width, height } = await pictureOf(image, kind, given)
   const order = channelsOf[format]
   const { norm = {} } = options
   const mean = perChannel(norm.mean, 255)
@@ -52,20 +53,21 @@ function perChannel(given: number | readonly number[] | undefined, standard: num
   return Array.from({ length: 4 }, (_, i) => (typeof given === 'number' ? given : (given?.[i] ?? standard)))
 }
 
-async function pictureOf(image: ImageSource, kind: string, options: TensorFromImageOptions): Promise<Picture> {
+async function pictureOf(image: ImageSource, kind: string, options?: TensorFromImageOptions): Promise<Picture> {
   if (kind === 'string') {
     const element = await loaded(image as string)
     const { width, height } = element
     return drawn(element, width, height, width, height)
   }
   const source = image as CanvasImageSource & { readonly width: number; readonly height: number }
-  const { resizedWidth, resizedHeight } = options
+  const { resizedWidth, resizedHeight } = options ?? {}
   const resized = resizedWidth !== undefined && resizedHeight !== undefined
   const width = resized ? resizedWidth : source.width
   const height = resized ? resizedHeight : source.height
   if (kind === 'ImageData') {
     const data = image as ImageData
-    if (width === data.width && height === data.height) return data
+    // With options, onnxruntime has a canvas copy even what keeps its size: colours that are nearly transparent lose digits there.
+    if (!options) return data
     const context = canvasOf(width, height).getContext('2d') as CanvasRenderingContext2D
     context.putImageData(data, 0, 0)
     return context.getImageData(0, 0, width, height)

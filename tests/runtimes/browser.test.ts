@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { build as viteBuild } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { InferenceSession } from '../../src/node.js'
+import '../../src/all-ops.js'
+import { exportModel, GraphBuilder, InferenceSession } from '../../src/node.js'
 import { Tensor } from '../../src/api/tensor.js'
 import { chromiumFlags, chromiumPath, hasChromium, serve } from '../support/chromium.js'
 import { installInto, packLibrary } from '../support/package.js'
@@ -16,16 +17,30 @@ import { smallImage, smallModel } from '../support/small-model.js'
 interface PageGlobals {
   classify(build: 'simd' | 'relaxed', pixels: number[]): Promise<{ build: string; scores: number[] }>
   refused(): Promise<string>
+  kernelsFrom(place: 'folder' | 'file' | 'bytes' | 'onnxruntime', pixels: number[]): Promise<number[]>
+  determinant(): Promise<number[]>
 }
 
 const page = `
-import { InferenceSession, LanewiseError, Tensor } from 'lanewise'
+import { env, InferenceSession, LanewiseError, Tensor } from 'lanewise'
 globalThis.classify = async (build, pixels) => {
   const session = await InferenceSession.create('/small.onnx', { build })
   const { scores } = await session.run({ image: new Tensor('float32', new Float32Array(pixels), [1, 1, 12, 12]) })
   const answer = { build: session.build, scores: Array.from(scores.data) }
   await session.release()
   return answer
+}
+globalThis.kernelsFrom = async (place, pixels) => {
+  if (place === 'folder') env.wasm.wasmPaths = '/kernels/'
+  if (place === 'file') env.wasm.wasmPaths = { wasm: '/kernels/other.wasm' }
+  if (place === 'bytes') env.wasm.wasmBinary = await (await fetch('/kernels/other.wasm')).arrayBuffer()
+  if (place === 'onnxruntime') env.wasm.wasmPaths = 'https://cdn.jsdelivr.net/npm/onnxruntime-web@1.30.0/dist/'
+  return (await globalThis.classify('simd', pixels)).scores
+}
+globalThis.determinant = async () => {
+  const session = await InferenceSession.create('/rare.onnx')
+  const { y } = await session.run({ x: new Tensor('float32', [1, 2, 3, 4], [2, 2]) })
+  return Array.from(y.data)
 }
 globalThis.refused = () => InferenceSession.create('/nowhere.onnx').then(() => 'loaded', (error) => error instanceof LanewiseError ? error.code : String(error))
 `
@@ -44,6 +59,9 @@ describe.skipIf(!hasChromium)('Chromium', () => {
     installInto(app, packLibrary(folder))
     mkdirSync(site)
     writeFileSync(join(site, 'small.onnx'), smallModel())
+    const rare = new GraphBuilder('rare')
+    rare.output(rare.op('Det', [rare.input('x', 'float32', [2, 2])]), 'y')
+    writeFileSync(join(site, 'rare.onnx'), exportModel(rare.graph()))
     writeFileSync(join(app, 'page.js'), page)
     writeFileSync(
       join(app, 'index.html'),
@@ -59,6 +77,9 @@ describe.skipIf(!hasChromium)('Chromium', () => {
       logLevel: 'error',
     })
     cpSync(join(app, 'node_modules/lanewise/dist/wasm'), join(site, 'esbuild/wasm'), { recursive: true })
+    mkdirSync(join(site, 'kernels'))
+    for (const name of ['inference-simd.wasm', 'other.wasm'])
+      cpSync(join(app, 'node_modules/lanewise/dist/wasm/inference-simd.wasm'), join(site, 'kernels', name))
     writeFileSync(
       join(site, 'esbuild/index.html'),
       '<!doctype html><title>esbuild</title><script type="module" src="page.js"></script>',
@@ -134,4 +155,36 @@ describe.skipIf(!hasChromium)('Chromium', () => {
     expect(await tab.evaluate(() => (globalThis as unknown as PageGlobals).refused())).toBe('E_PARSE')
     await tab.close()
   })
+
+  test.each([
+    ['folder', '/kernels/inference-simd.wasm'],
+    ['file', '/kernels/other.wasm'],
+    ['bytes', '/kernels/other.wasm'],
+    // What code for onnxruntime says of its own files is passed over.
+    ['onnxruntime', '/esbuild/wasm/inference-simd.wasm'],
+  ] as const)('kernels come from where env.wasm says: %s', async (place, file) => {
+    const tab = await open('esbuild')
+    requested.length = 0
+    const given = [place, pixels] as const
+    const scores = await tab.evaluate(([place, pixels]) => {
+      return (globalThis as unknown as PageGlobals).kernelsFrom(place, pixels)
+    }, given)
+    expect(scores).toEqual(await inNode())
+    expect(requested.filter((path) => path.endsWith('.wasm'))).toEqual([file])
+    await tab.close()
+  })
+
+  test.each(['esbuild', 'vite'])(
+    'an operator outside the common set loads by itself, bundled by %s',
+    async (bundler) => {
+      const tab = await open(bundler)
+      const scripts = () => requested.filter((path) => path.endsWith('.js')).length
+      const before = scripts()
+      const determinant = () => tab.evaluate(() => (globalThis as unknown as PageGlobals).determinant())
+      expect(await determinant()).toEqual([-2])
+      // Where the bundler splits, what only such models need is not loaded before.
+      if (bundler === 'vite') expect(scripts()).toBeGreaterThan(before)
+      await tab.close()
+    },
+  )
 })

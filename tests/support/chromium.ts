@@ -25,6 +25,7 @@ const types: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
   '.wasm': 'application/wasm',
   '.onnx': 'application/octet-stream',
+  '.png': 'image/png',
 }
 
 /** Serves a folder on a free port of this machine. @param requested - is told of every path. */
