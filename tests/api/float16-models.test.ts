@@ -7,7 +7,7 @@ import { decodeTensor, encodeTensor } from '../../src/onnx/tensor-proto.js'
 import { readModel, writeModel } from '../../src/onnx/wire.js'
 import { floatsOf, floatTensor } from '../../src/ops/elementwise/scalar-floats.js'
 import { lanewise, onnxruntimeWeb, type Engine } from '../conformance/engines.js'
-import { halved, withHalfFloats } from '../support/half-model.js'
+import { halved, withHalfFloats, withSingleEnds } from '../support/half-model.js'
 import { findModels, randomFeeds } from '../support/models.js'
 import { skipUnlessShared } from '../support/shared.js'
 
@@ -56,21 +56,27 @@ function distance(a: HostValue | undefined, b: HostValue | undefined): number {
 }
 
 skipUnlessShared('float16 models', ['models', 'mediapipe'], (folder) => {
-  test.each(findModels(folder).map((model) => [basename(model.path), model.path] as const))(
-    '%s in float16 is nearer to all digits than onnxruntime-web',
+  test(
+    'landmarks in float16 are nearer to all digits than those of onnxruntime-web',
     { timeout: 300_000 },
-    async (_, path) => {
-      const model = readModel(readFileSync(path))
-      const feeds = new Map(Array.from(randomFeeds(model, 7), ([name, x]) => [name, rounded(x)] as const))
-      const halves = new Map(Array.from(feeds, ([name, x]) => [name, x.dtype === 'float32' ? halved(x) : x] as const))
-      const exact = await outputs(await onnxruntimeWeb(), exactly(model), feeds)
-      const half = withHalfFloats(model)
-      const ours = await outputs(lanewise(), half, halves)
-      const theirs = await outputs(await onnxruntimeWeb(), half, halves)
-      for (const [name, value] of exact) {
-        const [mine, peer] = [distance(ours.get(name), value), distance(theirs.get(name), value)]
-        expect(mine, `${name}: ${mine} here, ${peer} there`).toBeLessThanOrEqual(peer)
+    async () => {
+      const farthest = { ours: 0, theirs: 0 }
+      for (const { path } of findModels(folder)) {
+        const model = readModel(readFileSync(path))
+        const feeds = new Map(Array.from(randomFeeds(model, 7), ([name, x]) => [name, rounded(x)] as const))
+        const exact = await outputs(await onnxruntimeWeb(), exactly(model), feeds)
+        const half = withSingleEnds(withHalfFloats(model))
+        const ours = await outputs(lanewise(), half, feeds)
+        const theirs = await outputs(await onnxruntimeWeb(), half, feeds)
+        for (const [name, value] of exact) {
+          const mine = distance(ours.get(name), value)
+          // As near as float32 is to itself in another order of operations.
+          expect(mine, `${basename(path)}, ${name}`).toBeLessThan(1e-6)
+          farthest.ours = Math.max(farthest.ours, mine)
+          farthest.theirs = Math.max(farthest.theirs, distance(theirs.get(name), value))
+        }
       }
+      expect(farthest.ours).toBeLessThan(farthest.theirs)
     },
   )
 })

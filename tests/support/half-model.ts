@@ -1,7 +1,9 @@
 import { dtypeToOnnx } from '../../src/core/dtype.js'
 import type { HostTensor } from '../../src/core/host.js'
+import { AttributeType } from '../../src/onnx/schema/onnx.js'
 import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from '../../src/onnx/schema/onnx.js'
 import { decodeTensor, encodeTensor } from '../../src/onnx/tensor-proto.js'
+import { readModel, writeModel } from '../../src/onnx/wire.js'
 import { floatTensor } from '../../src/ops/elementwise/scalar-floats.js'
 
 const [FLOAT, HALF] = [dtypeToOnnx('float32'), dtypeToOnnx('float16')]
@@ -44,4 +46,40 @@ export function withHalfFloats(model: ModelProto): ModelProto {
       valueInfo: graph.valueInfo.map(info),
     },
   }
+}
+
+/** A float16 model with float32 inputs and outputs, as converters write it that keep them: a Cast at each. */
+export function withSingleEnds(model: ModelProto): ModelProto {
+  const graph = model.graph!
+  const isHalf = ({ type }: ValueInfoProto) => type?.tensorType?.elemType === HALF
+  const ends = [...graph.input, ...graph.output].filter(isHalf)
+  const inner = (name: string) => (ends.some((end) => end.name === name) ? `${name}.half` : name)
+  const cast = (from: string, to: string, type: number) => ({
+    opType: 'Cast',
+    name: `cast ${to}`,
+    input: [from],
+    output: [to],
+    attribute: [{ name: 'to', type: AttributeType.INT, i: BigInt(type) }],
+  })
+  const single = (value: ValueInfoProto): ValueInfoProto =>
+    isHalf(value)
+      ? { ...value, type: { ...value.type!, tensorType: { ...value.type!.tensorType!, elemType: FLOAT } } }
+      : value
+  const nodes = graph.node.map((node) => ({ ...node, input: node.input.map(inner), output: node.output.map(inner) }))
+  return readModel(
+    writeModel({
+      ...model,
+      graph: {
+        ...graph,
+        input: graph.input.map(single),
+        output: graph.output.map(single),
+        valueInfo: [],
+        node: [
+          ...graph.input.filter(isHalf).map(({ name }) => cast(name, inner(name), HALF)),
+          ...nodes,
+          ...graph.output.filter(isHalf).map(({ name }) => cast(inner(name), name, FLOAT)),
+        ],
+      },
+    }),
+  )
 }
