@@ -70,8 +70,8 @@ skipUnlessShared('float16 models', ['models', 'mediapipe'], (folder) => {
         const theirs = await outputs(await onnxruntimeWeb(), half, feeds)
         for (const [name, value] of exact) {
           const mine = distance(ours.get(name), value)
-          // As near as float32 is to itself in another order of operations.
-          expect(mine, `${basename(path)}, ${name}`).toBeLessThan(1e-6)
+          // A small part of what rounding once to float16 may change: what is left is float32's order of operations.
+          expect(mine, `${basename(path)}, ${name}`).toBeLessThan(2 ** -11 / 32)
           farthest.ours = Math.max(farthest.ours, mine)
           farthest.theirs = Math.max(farthest.theirs, distance(theirs.get(name), value))
         }

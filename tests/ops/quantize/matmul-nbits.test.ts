@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import '../../../src/all-ops.js'
+import type { Value } from '../../../src/ir/graph.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../../../src/node.js'
 import { expectRejects } from '../../support/expect-error.js'
 
@@ -12,10 +13,9 @@ const x = new Tensor(
 
 type Operands = Partial<Record<'b' | 'scales' | 'zeros' | 'groups' | 'bias', Tensor>>
 
-function product(g: GraphBuilder, name: string, operands: Operands) {
+function product(g: GraphBuilder, input: Value, name: string, operands: Operands) {
   const { b = new Tensor(bytes, [2, 2, 8]), scales = new Tensor('float32', [1, 2, 3, 4], [4]), ...rest } = operands
   const constant = (what: string, tensor?: Tensor) => tensor && g.constant(`${name}.${what}`, tensor)
-  const input = g.graph().inputs[0] ?? g.input('x', 'float32', [1, 32])
   const all = [input, constant('b', b), constant('scales', scales)]
   const optional = [constant('zeros', rest.zeros), constant('groups', rest.groups), constant('bias', rest.bias)]
   const [y] = g.node('MatMulNBits', [...all, ...optional], sizes, { domain: 'com.microsoft' })
@@ -24,7 +24,8 @@ function product(g: GraphBuilder, name: string, operands: Operands) {
 
 async function run(all: Record<string, Operands>): Promise<Record<string, number[]>> {
   const g = new GraphBuilder('products')
-  for (const [name, operands] of Object.entries(all)) product(g, name, operands)
+  const input = g.input('x', 'float32', [1, 32])
+  for (const [name, operands] of Object.entries(all)) product(g, input, name, operands)
   await using session = await InferenceSession.create(exportModel(g.graph()))
   const results = await session.run({ x })
   return Object.fromEntries(Object.entries(results).map(([name, y]) => [name, [...(y.data as Float32Array)]]))
