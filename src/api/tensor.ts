@@ -14,7 +14,7 @@ import { storageFromNumbers } from './from-numbers.js'
 import type { HostTensor } from '../core/host.js'
 import { arrayNameOf } from '../core/realm.js'
 import { formatShape, sizeOf } from '../core/shape.js'
-import { dataUrlOf, imageDataOf } from './image-data.js'
+import { dataUrlOf, imageDataOf } from './images/image-data.js'
 import type {
   TensorDataTypeMap,
   TensorElementTypeMap,
@@ -199,7 +199,7 @@ class TensorOfElements {
   }
 
   static async fromImage(image: ImageSource, options?: TensorFromImageOptions): Promise<Tensor> {
-    const { pixels, shape } = await (await import('./image.js')).pixelsOf(image, options)
+    const { pixels, shape } = await (await import('./images/image.js')).pixelsOf(image, options)
     return new Tensor('float32', pixels, shape)
   }
 

@@ -1,8 +1,8 @@
 // Tensors as pictures of a browser.
-import { LanewiseError } from '../core/errors.js'
-import { formatShape } from '../core/shape.js'
-import type { Tensor } from './tensor.js'
-import type { GlobalType, TensorToImageDataOptions } from './tensor-types.js'
+import { LanewiseError } from '../../core/errors.js'
+import { formatShape } from '../../core/shape.js'
+import type { Tensor } from '../tensor.js'
+import type { GlobalType, TensorToImageDataOptions } from '../tensor-types.js'
 
 /** @throws LanewiseError `E_UNSUPPORTED` where nothing can be drawn. */
 export function canvasOf(width: number, height: number): HTMLCanvasElement | OffscreenCanvas {

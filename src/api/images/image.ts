@@ -1,8 +1,8 @@
 // Pictures of a browser as tensors, with the options and the results of onnxruntime-common. Loaded when a picture comes.
-import { LanewiseError } from '../core/errors.js'
-import { tagOf } from '../core/realm.js'
+import { LanewiseError } from '../../core/errors.js'
+import { tagOf } from '../../core/realm.js'
 import { canvasOf } from './image-data.js'
-import type { ImageFormat, ImageSource, TensorFromImageOptions } from './tensor-types.js'
+import type { ImageFormat, ImageSource, TensorFromImageOptions } from '../tensor-types.js'
 
 interface Picture {
   readonly data: Uint8ClampedArray
