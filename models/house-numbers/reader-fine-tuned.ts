@@ -15,7 +15,7 @@ import { readerBest, type Reader } from './networks.js'
 import { RealNumbers } from './real.js'
 import { generatedData, readerRecipe } from './task.js'
 
-const STEPS = 600
+const STEPS = 300
 const SIDE = 48
 /** Rows of svhn-real's list that may be trained with; the others are for tests. */
 const ROWS = [1, 128] as const
@@ -29,7 +29,7 @@ const base = readerRecipe({
   model: readerBest,
   optimizer: (model) => new AdamW(model.parameters(), { lr: 0.0005, weightDecay: 0.01 }),
   schedule: (steps) => cosine(steps, 0.01),
-  fit: { ema: 0.99, evaluateEvery: 200, clipNorm: 5 },
+  fit: { ema: 0.99, evaluateEvery: 300, clipNorm: 5 },
 })
 
 /** One real picture beside two generated ones; begins with the weights of reader-best.onnx, or of the ONNX file that `$LANEWISE_BASE` names. */

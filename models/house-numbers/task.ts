@@ -53,16 +53,16 @@ function rightSequences(output: TaskOutput, batch: Batch): boolean[] {
   })
 }
 
-/** The share of whole numbers that are right, among the examples of one part. */
-export function sequenceAccuracy(part: number): Metric {
+/** The share of whole numbers that are right; of one part only, if it is said. */
+export function wholeSequences(part?: number): Metric {
   return {
     start() {
       let [right, count] = [0, 0]
       return {
         update(output, batch) {
-          const parts = batchField(batch, 'part').data()
+          const parts = part === undefined ? undefined : batchField(batch, 'part').data()
           rightSequences(output, batch).forEach((fine, i) => {
-            if (Number(parts[i]) !== part) return
+            if (parts && Number(parts[i]) !== part) return
             count++
             right += Number(fine)
           })
@@ -120,7 +120,7 @@ function sourcesOf({ fonts, photographed, handwritten, photographs }: Awaited<Re
   ]
 }
 
-export const readerMetrics = { sequenceAccuracy: sequenceAccuracy(0), testSequenceAccuracy: sequenceAccuracy(1) }
+const readerMetrics = { sequenceAccuracy: wholeSequences(0), testSequenceAccuracy: wholeSequences(1) }
 
 /** Probabilities of the length [N, 7] and of the digits [N, 5, 10]: what an exported reader computes. */
 class Exported extends Module {

@@ -16,6 +16,7 @@ export const evaluate: Command = {
   usage: 'MODEL.onnx [options]',
   flags: {
     ...classifierFlags,
+    rows: { type: 'string', value: 'A-B', help: 'readers of numbers: only these rows of the list of labels, from 1' },
     count: {
       type: 'string',
       value: 'N',
@@ -71,7 +72,10 @@ export const evaluate: Command = {
 
 async function evaluateReader(file: string, folder: string, { flags, print, result }: Invocation): Promise<void> {
   const reader = await NumberReader.load(file, flags)
-  const report = await evaluateFolder(reader, folder)
+  const given = textFlag(flags, 'rows')
+  const [, first, last] = /^(\d+)-(\d+)$/.exec(given ?? '') ?? []
+  if (given !== undefined && first === undefined) throw new UsageError(`--rows is A-B, such as 129-256, got "${given}"`)
+  const report = await evaluateFolder(reader, folder, given === undefined ? undefined : [Number(first), Number(last)])
   print(`${describeEngine(reader.session)}; ${reader.title}`)
   for (const line of reportLines(report)) print(line)
   result({ model: file, ...report })

@@ -91,8 +91,12 @@ export async function runRecipe(given: Recipe, options: RecipeOptions): Promise<
       progress,
       stopOnSignals: true,
     })
+    // A run that ends in the middle of an epoch was last measured before its last steps.
+    const current = run.validation && run.stopped !== 'steps' && run.stopped !== 'hook'
     const evaluation =
-      run.validation ?? (data.validation && (await evaluate(model, data.validation, { ...recipe.task, metrics })))
+      current || run.stopped === 'interrupted' || !data.validation
+        ? run.validation
+        : await evaluate(model, data.validation, { ...recipe.task, metrics })
     const measures = evaluation && measuresOf(evaluation)
     const files: { path: string; bytes: number }[] = []
     const write = (name: string, contents: Uint8Array | string) => {

@@ -79,9 +79,14 @@ export class ReadingScore {
 /**
  * Reads the pictures of a folder with a list of labels (see `readPictureLabels`), cut by their boxes.
  *
+ * @param rows - only these of the list, from 1.
  * @throws LanewiseError `E_PARSE` for a label that is no number, and as the list and the pictures say.
  */
-export async function evaluateFolder(reader: NumberReader, folder: string): Promise<ReadingReport> {
+export async function evaluateFolder(
+  reader: NumberReader,
+  folder: string,
+  rows?: readonly [first: number, last: number],
+): Promise<ReadingReport> {
   const score = new ReadingScore()
   let waiting: { name: string; truth: string; crop: Picture }[] = []
   const flush = async () => {
@@ -89,7 +94,11 @@ export async function evaluateFolder(reader: NumberReader, folder: string): Prom
     readings.forEach((reading, i) => score.add(waiting[i].name, waiting[i].truth, reading))
     waiting = []
   }
-  for (const { file, path, label, box } of await readPictureLabels(folder)) {
+  const list = await readPictureLabels(folder)
+  const [first, last] = rows ?? [1, list.length]
+  if (first < 1 || last < first || last > list.length)
+    throw new LanewiseError('E_VALUE', `${folder} has the rows 1–${list.length}, not ${first}–${last}`)
+  for (const { file, path, label, box } of list.slice(first - 1, last)) {
     if (!/^\d*$/.test(label))
       throw new LanewiseError('E_PARSE', `${folder}: the label of ${file} is no number: ${JSON.stringify(label)}`)
     const picture = await decodePicture(await readBytes(path), 1, path)
@@ -106,7 +115,7 @@ export async function evaluateFolder(reader: NumberReader, folder: string): Prom
     if (waiting.length >= 128) await flush()
   }
   await flush()
-  return score.report(folder)
+  return score.report(rows ? `${folder}, rows ${first}–${last}` : folder)
 }
 
 /** The report for people. */
