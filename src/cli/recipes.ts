@@ -24,7 +24,7 @@ export async function searchOf(name: string): Promise<SearchRecipe | undefined> 
 
 function fileOf(name: string): string {
   const candidates = [name, `models/${name}.ts`, `models/${name}.js`].map((path) => resolve(path))
-  const path = candidates.find((candidate) => /\.[jt]s$/.test(candidate) && existsSync(candidate))
+  const path = candidates.find((candidate) => /\.[cm]?[jt]s$/.test(candidate) && existsSync(candidate))
   if (!path) throw new UsageError(`there is no recipe "${name}": neither that file nor models/${name}.ts`)
   return path
 }

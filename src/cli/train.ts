@@ -53,7 +53,7 @@ export const train: Command = {
     }
     if (textFlag(flags, 'search') !== undefined) return search(name, { flags, print, result })
     const { runRecipe } = await import('../train/recipe-run.js')
-    const folder = textFlag(flags, 'to') ?? `runs/${name.replace(/\.[jt]s$/, '')}`
+    const folder = textFlag(flags, 'to') ?? `runs/${name.replace(/\.[cm]?[jt]s$/, '')}`
     print(`${recipe.title} → ${folder} (Ctrl-C saves; --resume goes on)`)
     const run = await runRecipe(recipe, {
       folder,
@@ -112,7 +112,7 @@ async function search(name: string, { flags, print, result }: Omit<Invocation, '
   const recipe = await recipeOf(name, false)
   const make = (await searchOf(name)) ?? ((parameters) => withParameters(recipe, parameters))
   const found = await searchRecipe(make, {
-    folder: textFlag(flags, 'to') ?? `runs/${name.replace(/\.[jt]s$/, '')}-search`,
+    folder: textFlag(flags, 'to') ?? `runs/${name.replace(/\.[cm]?[jt]s$/, '')}-search`,
     space,
     steps,
     trials: numberFlag(flags, 'trials', { least: 1, whole: true }),

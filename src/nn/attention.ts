@@ -10,6 +10,7 @@ import { Expand } from '../ops/movement/expand.js'
 import { And } from '../ops/elementwise/logic.js'
 import { Not } from '../ops/elementwise/unary.js'
 import type { AttentionCache } from './attention-cache.js'
+import { expectSize } from './expect.js'
 import * as F from './functional.js'
 import { xavierUniform, zeros } from './init.js'
 import { Linear } from './linear.js'
@@ -71,6 +72,8 @@ export class MultiheadAttention extends Module {
   readonly out_proj: Linear
   readonly batchFirst: boolean
   private readonly p: number
+  /** Elements of the vectors of queries, keys and values. */
+  private readonly sizes: readonly number[]
   /** Elements of all heads' values. */
   private readonly valueDim: number
   private readonly heads: ReturnType<typeof attributesOf>
@@ -95,6 +98,7 @@ export class MultiheadAttention extends Module {
     this.valueDim = (valueHeadDim ?? embedDim / numHeads) * numHeads
     this.batchFirst = batchFirst
     this.p = dropout
+    this.sizes = [embedDim, kdim, vdim]
     this.heads = attributesOf(numHeads, 0, dropout)
     this.causal = attributesOf(numHeads, 1, dropout)
     if (kdim === embedDim && vdim === embedDim && this.valueDim === embedDim) {
@@ -121,6 +125,8 @@ export class MultiheadAttention extends Module {
     value: Variable = key,
     { attnMask, keyPaddingMask, isCausal = false, cache }: AttentionMasks = {},
   ): Variable {
+    for (const [i, x] of [query, key, value].entries())
+      if (x.shape.length === 3) expectSize(this, x, 2, this.sizes[i], 'features')
     const own = query === key
     const dropping = this.training && this.p > 0
     if (cache && dropping)

@@ -8,6 +8,11 @@ export function describeLayer(module: Module): string {
   return `${module.constructor.name}${settings.length > 0 ? `(${settings.join(', ')})` : ''}`
 }
 
+/** {@link expectSize} of the last axes, which a layer is made for. */
+export function expectLast(module: Module, x: Variable, shape: readonly number[]): void {
+  shape.forEach((size, i) => expectSize(module, x, i - shape.length, size, 'features'))
+}
+
 /**
  * Says in the words of a layer what its operator would say of its operands.
  *

@@ -20,7 +20,7 @@ export interface InputSpec {
 /** How a graph and its outputs are called. */
 export interface ToGraphOptions {
   readonly name?: string
-  /** Names of the outputs, in the order `forward` returns them; by default "output", and "output_1" … where there are more. */
+  /** Names of the outputs, in the order `forward` returns them; by default those that it gives them, or "output", and "output_1" … where there are more. */
   readonly outputs?: readonly string[]
 }
 
@@ -83,8 +83,12 @@ export function toGraph(
         )
         applied.outputs.forEach((output, i) => output && values.set(output, made[i]))
       }
-      const results: unknown[] = Array.isArray(result) ? result : [result]
-      const names = outputs ?? results.map((_, i) => (i === 0 ? 'output' : `output_${i}`))
+      // Outputs by name keep their names.
+      const named =
+        typeof result === 'object' && result !== null && !Array.isArray(result) && !(result instanceof Variable)
+      const results: unknown[] = Array.isArray(result) ? result : named ? Object.values(result) : [result]
+      const names =
+        outputs ?? (named ? Object.keys(result) : results.map((_, i) => (i === 0 ? 'output' : `output_${i}`)))
       if (names.length !== results.length)
         throw new LanewiseError(
           'E_VALUE',

@@ -18,8 +18,10 @@ export type Predicted<Output> = Output extends Variable
   : Output extends readonly unknown[]
     ? Tensor[]
     : unknown extends Output
-      ? Tensor | Tensor[]
-      : never
+      ? Tensor | Tensor[] | Readonly<Record<string, Tensor>>
+      : Output extends Readonly<Record<string, Variable>>
+        ? { [Name in keyof Output]: Tensor }
+        : never
 
 /**
  * A layer or a model: parameters, modules inside it and a `forward` that applies them. What it holds is found by looking at its
@@ -249,7 +251,7 @@ export abstract class Module {
 
   /**
    * One prediction: in evaluation mode (which is put back), in a step of its own, without recording. Takes and returns tensors of JavaScript: one, or a
-   * list if `forward` returns one.
+   * list or an object of them if `forward` returns that.
    */
   predict(...inputs: readonly (Tensor | HostTensor)[]): Predicted<ReturnType<this['forward']>> {
     const { device } = this
@@ -261,9 +263,12 @@ export abstract class Module {
       device.step(() =>
         device.noGrad(() => {
           const result: unknown = this.call(...(inputs.map((input) => device.tensor(input)) as never))
-          return (Array.isArray(result) ? result.map(tensorOf) : tensorOf(result)) as Predicted<
-            ReturnType<this['forward']>
-          >
+          const all = Array.isArray(result)
+            ? result.map(tensorOf)
+            : typeof result === 'object' && result !== null && !(result instanceof Variable)
+              ? Object.fromEntries(Object.entries(result).map(([name, part]) => [name, tensorOf(part)]))
+              : tensorOf(result)
+          return all as Predicted<ReturnType<this['forward']>>
         }),
       ),
     )

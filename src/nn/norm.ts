@@ -11,7 +11,7 @@ import {
   RMSNormalization,
 } from '../ops/norm/norm.js'
 import * as F from './functional.js'
-import { expectSize } from './expect.js'
+import { expectLast, expectSize } from './expect.js'
 import { ones, zeros } from './init.js'
 import { Module } from './module.js'
 
@@ -113,6 +113,7 @@ export class LayerNorm extends Module {
   }
 
   forward(x: Variable): Variable {
+    expectLast(this, x, this.weight.shape)
     return apply(this.device, LayerNormalization, [x, this.weight, this.bias], this.attributes)[0]
   }
 }
@@ -130,6 +131,7 @@ export class RMSNorm extends Module {
   }
 
   forward(x: Variable): Variable {
+    expectLast(this, x, this.weight.shape)
     return apply(this.device, RMSNormalization, [x, this.weight], this.attributes)[0]
   }
 }
@@ -150,6 +152,7 @@ export class GroupNorm extends Module {
   }
 
   forward(x: Variable): Variable {
+    expectSize(this, x, 1, this.weight.size, 'channels')
     return apply(this.device, GroupNormalization, [x, this.weight, this.bias], this.attributes)[0]
   }
 }

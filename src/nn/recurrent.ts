@@ -4,6 +4,7 @@ import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError, present } from '../core/errors.js'
 import type { OpDefinition } from '../ir/op.js'
 import { GRU as GruOp, LSTM as LstmOp, RNN as RnnOp } from '../ops/rnn/rnn.js'
+import { describeLayer, expectSize } from './expect.js'
 import * as F from './functional.js'
 import { byFan, zeros } from './init.js'
 import { Module } from './module.js'
@@ -91,12 +92,12 @@ abstract class Recurrent extends Module {
 
   /** Outputs [T, N, directions · hidden], and the final states [layers · directions, N, hidden]. */
   protected run(input: Variable, given: readonly (Variable | undefined)[]): { output: Variable; states: Variable[] } {
-    if (input.shape.length !== 3 || input.shape[2] !== this.inputSize) {
+    if (input.shape.length !== 3)
       throw new LanewiseError(
         'E_SHAPE',
-        `the input must be a sequence of vectors of ${this.inputSize}, got ${input.describe()}`,
+        `${describeLayer(this)} takes sequences of vectors, tensors of three axes, got ${input.describe()}`,
       )
-    }
+    expectSize(this, input, 2, this.inputSize, 'features')
     let x = this.batchFirst ? F.transpose(input, [1, 0, 2]) : input
     const batch = x.shape[1]
     const finals: Variable[][] = []

@@ -74,6 +74,8 @@ export abstract class Optimizer<Options extends Rates = Rates> {
 
   /** @param options - every option of the method, with its value where a group has none of its own. */
   constructor(params: Params<Partial<Options>>, options: Required<Options>) {
+    if (typeof params !== 'object' || params === null || !(Symbol.iterator in params))
+      throw new LanewiseError('E_VALUE', `an optimiser takes a list of parameters, got ${String(params)}`)
     const given = [...(params as Iterable<Parameter | ParameterGroup<Partial<Options>>>)]
     const groups = given.every((item) => item instanceof Parameter)
       ? [{ params: given } as unknown as ParameterGroup<Partial<Options>>]

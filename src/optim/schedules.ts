@@ -1,9 +1,19 @@
 import { LanewiseError } from '../core/errors.js'
+import { checkNumber } from '../core/options.js'
 import { cos, pow } from '../core/scalar-functions.js'
 import type { Optimizer } from './optimizer.js'
 
 /** A factor of the learning rate by the number of steps (or epochs, whatever `step()` is called after). */
 export type Factor = (step: number) => number
+
+/** Numbers of steps and the like. @throws LanewiseError `E_VALUE` for what is none: a rate of NaN would ruin the weights without a word. */
+function checkCount(name: string, value: number): void {
+  checkNumber(name, value, { above: 0, most: Number.MAX_VALUE })
+}
+
+function checkShare(name: string, value: number): void {
+  checkNumber(name, value, { least: 0, most: Number.MAX_VALUE })
+}
 
 /** Powers by multiplication: every engine rounds them alike. */
 function power(base: number, exponent: number): number {
@@ -15,11 +25,15 @@ function power(base: number, exponent: number): number {
 
 /** × gamma every `stepSize` steps. */
 export function stepDecay(stepSize: number, gamma = 0.1): Factor {
+  checkCount('stepSize', stepSize)
+  checkShare('gamma', gamma)
   return (step) => power(gamma, Math.floor(step / stepSize))
 }
 
 /** × gamma at each milestone. */
 export function multiStep(milestones: readonly number[], gamma = 0.1): Factor {
+  for (const milestone of milestones) checkShare('a milestone', milestone)
+  checkShare('gamma', gamma)
   return (step) => power(gamma, milestones.filter((milestone) => step >= milestone).length)
 }
 
@@ -28,21 +42,31 @@ export function exponential(
   gamma: number,
   { every = 1, staircase = true }: { readonly every?: number; readonly staircase?: boolean } = {},
 ): Factor {
+  checkCount('every', every)
+  checkShare('gamma', gamma)
   return (step) => (staircase ? power(gamma, Math.floor(step / every)) : pow(gamma, step / every))
 }
 
 /** Half a cosine from 1 down to `floor` (Loshchilov & Hutter, 2017). */
 export function cosine(total: number, floor = 0): Factor {
+  checkCount('total', total)
+  checkShare('floor', floor)
   return (step) => floor + ((1 - floor) * (1 + cos(Math.PI * Math.min(1, step / total)))) / 2
 }
 
 /** Down from 1 to `floor` as (1 − step/total)^exponent; evenly with the exponent 1. */
 export function polynomial(total: number, exponent = 1, floor = 0): Factor {
+  checkCount('total', total)
+  checkShare('exponent', exponent)
+  checkShare('floor', floor)
   return (step) => floor + (1 - floor) * pow(1 - Math.min(1, step / total), exponent)
 }
 
 /** {@link cosine} again and again (Loshchilov & Hutter, 2017): the first time in `period` steps, each time `multiply` times as long. */
 export function warmRestarts(period: number, multiply = 1, floor = 0): Factor {
+  checkCount('period', period)
+  checkNumber('multiply', multiply, { least: 1, most: Number.MAX_VALUE })
+  checkShare('floor', floor)
   return (step) => {
     let length = period
     let left = step
@@ -66,6 +90,10 @@ export function oneCycle(
     finalDivide = 1e4,
   }: { readonly rise?: number; readonly divide?: number; readonly finalDivide?: number } = {},
 ): Factor {
+  checkCount('total', total)
+  checkNumber('rise', rise, { least: 0, most: 1 })
+  checkCount('divide', divide)
+  checkCount('finalDivide', finalDivide)
   const between = (from: number, to: number, share: number) => to + ((from - to) * (1 + cos(Math.PI * share))) / 2
   const top = rise * total - 1
   const last = total - 1
@@ -79,6 +107,8 @@ export function oneCycle(
 
 /** Evenly up from `start` to 1 in `steps`, then as `then` says from there. */
 export function warmup(steps: number, then: Factor = () => 1, start = 0): Factor {
+  checkShare('steps', steps)
+  checkShare('start', start)
   return (step) => (step < steps ? start + (1 - start) * (step / steps) : then(step - steps))
 }
 
@@ -110,6 +140,7 @@ export class Schedule {
 
   private set(): void {
     const factor = this.factor(this.count)
+    checkShare(`the schedule at step ${this.count}`, factor)
     for (const group of this.optimizer.groups) group.lr = group.initialLr * factor
   }
 }

@@ -133,6 +133,40 @@ const known = [
   'stopOnSignals',
 ]
 
+function hasMethods(value: unknown, ...names: readonly string[]): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function')
+}
+
+const isFunction = (value: unknown) => typeof value === 'function'
+const isSwitch = (value: unknown) => typeof value === 'boolean'
+const isLooped = (value: unknown) =>
+  typeof value === 'object' && value !== null && (Symbol.iterator in value || Symbol.asyncIterator in value)
+
+/** What kind of thing an option is. */
+const kinds: readonly (readonly [name: keyof FitOptions, kind: string, fits: (value: unknown) => boolean])[] = [
+  ['output', 'a function', isFunction],
+  ['loss', 'a function', isFunction],
+  ['onStep', 'a function', isFunction],
+  ['onEpoch', 'a function', isFunction],
+  ['schedule', 'a Schedule', (value) => hasMethods(value, 'step', 'restore')],
+  ['signal', 'an AbortSignal', (value) => hasMethods(value, 'addEventListener', 'removeEventListener')],
+  ['progress', 'something with a write()', (value) => hasMethods(value, 'write')],
+  ['folder', 'a path', (value) => typeof value === 'string' && value !== ''],
+  [
+    'checkpoints',
+    'something that keeps checkpoints',
+    (value) => hasMethods(value, 'steps', 'save', 'latest', 'rewind'),
+  ],
+  ['validation', 'batches that can be looped over', isLooped],
+  ['resume', 'true or false', isSwitch],
+  ['stopOnSignals', 'true or false', isSwitch],
+  ['ignoreIndex', 'a whole number', Number.isInteger],
+  ['classAxis', 'a whole number', Number.isInteger],
+  ['metrics', 'an object of metrics', (value) => hasMethods(value)],
+  ['lossWeights', 'an object of numbers', (value) => hasMethods(value)],
+]
+
 /** @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, before anything was done. @internal */
 export function checkFitOptions(options: FitOptions): void {
   checkTask('fit', options, known)
@@ -140,6 +174,14 @@ export function checkFitOptions(options: FitOptions): void {
   if (typeof optimizer?.step !== 'function' || !Array.isArray(optimizer.groups))
     throw new LanewiseError('E_VALUE', 'fit needs an optimizer')
   checkNumber('epochs', epochs, { least: 0, whole: true })
+  for (const [name, kind, fits] of kinds) {
+    const value = options[name] as unknown
+    if (value !== undefined && !fits(value))
+      throw new LanewiseError('E_VALUE', `${name} must be ${kind}, got ${String(value)}`, { actual: String(value) })
+  }
+  for (const [name, metric] of Object.entries(options.metrics ?? {}))
+    if (!hasMethods(metric, 'start'))
+      throw new LanewiseError('E_VALUE', `the metric "${name}" has no start()`, { actual: String(metric) })
   if (options.folder !== undefined && options.checkpoints !== undefined)
     throw new LanewiseError('E_VALUE', 'a folder keeps its own checkpoints: give one of the two')
   const bounds = {

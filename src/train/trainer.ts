@@ -333,9 +333,14 @@ export class Trainer {
   /** A parameter that is used but found nowhere in the model would silently never be trained, saved or exported. */
   private checkKnown(): void {
     const known = new Set([...this.model.parameters(), ...this.parameters()])
-    const hidden = this.model.device
-      .usedParameters()
-      .find(({ parameter }) => parameter.trainable && !known.has(parameter))
+    const used = this.model.device.usedParameters()
+    const learned = new Set(this.parameters())
+    if (!used.some(({ parameter }) => learned.has(parameter)))
+      throw new LanewiseError(
+        'E_VALUE',
+        'the optimizer has no parameter that the loss depends on: is it that of another model?',
+      )
+    const hidden = used.find(({ parameter }) => parameter.trainable && !known.has(parameter))
     if (hidden)
       throw new LanewiseError(
         'E_VALUE',

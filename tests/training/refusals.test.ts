@@ -10,22 +10,39 @@ import {
   clipGradNorm,
   clipGradValue,
   Conv2d,
+  cosine,
   crossEntropy,
   Dropout,
   Embedding,
+  exponential,
   F,
+  fit,
   GraphModule,
+  GroupNorm,
+  GRU,
+  LayerNorm,
   Linear,
   linearCrossEntropy,
+  LSTM,
   Module,
+  MultiheadAttention,
+  multiStep,
   nll,
+  oneCycle,
+  polynomial,
   ReLU,
+  RMSNorm,
+  Schedule,
   Sequential,
   SGD,
+  stepDecay,
   Tensor,
   toGraph,
+  TransformerEncoderLayer,
+  warmRestarts,
+  warmup,
 } from '../../src/train.js'
-import { expectError } from '../support/expect-error.js'
+import { expectError, expectRejects } from '../support/expect-error.js'
 
 let device: Device
 beforeEach(async () => {
@@ -399,4 +416,83 @@ describe('layers', () => {
       expectError('E_SHAPE', () => norm.call(device.tensor(new Float32Array(8), [2, 4])), /got 4 channels, not 3/)
     })
   })
+})
+
+describe('fit', () => {
+  const batch = { x: new Tensor('float32', [1, 2], [1, 2]), label: new Tensor('int32', [1], [1]) }
+  const run = (options: object, data: unknown = [batch], model = new Linear(2, 2, { device })) =>
+    fit(model, data as never, { optimizer: new SGD(model.parameters(), { lr: 0.1 }), epochs: 1, ...options } as never)
+
+  test('refuses options of the wrong kind before the first step', async () => {
+    const wrong = { signal: {}, progress: 1, onStep: 5, onEpoch: 'x', schedule: {}, folder: 5, checkpoints: {} }
+    const others = { loss: 'mse', output: 3, resume: 'yes', stopOnSignals: 1, ignoreIndex: 'x', classAxis: 0.5 }
+    const lists = { validation: 5, metrics: 3, lossWeights: 'a' }
+    for (const [name, value] of Object.entries({ ...wrong, ...others, ...lists }))
+      await expectRejects('E_VALUE', () => run({ [name]: value }), new RegExp(name))
+    await expectRejects('E_VALUE', () => run({ metrics: { mine: 3 } }), /mine/)
+  })
+
+  test('refuses an optimizer of another model, which would learn nothing', async () => {
+    const other = new SGD(new Linear(2, 2, { device }).parameters())
+    await expectRejects('E_VALUE', () => run({ optimizer: other }), /another model/)
+    for (const params of [null, undefined, 3, 'parameters'])
+      expectError('E_VALUE', () => new SGD(params as never), /list of parameters/)
+  })
+})
+
+test('layers of sequences and normalisations speak of themselves, too', () => {
+  const x = (...shape: number[]) => new Tensor('float32', new Float32Array(shape.reduce((a, b) => a * b, 1)), shape)
+  const cases: [Module, Tensor, RegExp][] = [
+    [new LSTM(3, 4, { device }), x(5, 1, 2), /LSTM\(3, 4.*got 2 features, not 3/],
+    [new GRU(3, 4, { device }), x(5, 2), /GRU\(3, 4.*three axes/],
+    [new LayerNorm(3, { device }), x(4, 2), /LayerNorm.* got 2 features, not 3/],
+    [new LayerNorm([2, 3], { device }), x(4, 5, 3), /LayerNorm.* got 5 features, not 2/],
+    [new RMSNorm(3, { device }), x(4, 1), /RMSNorm.* got 1 features, not 3/],
+    [new GroupNorm(2, 4, { device }), x(1, 6, 2, 2), /GroupNorm.* got 6 channels, not 4/],
+    [new MultiheadAttention(8, 2, { device }), x(2, 1, 6), /MultiheadAttention\(8, 2.*got 6 features, not 8/],
+    [new TransformerEncoderLayer(8, 2, { device }), x(2, 1, 6), /MultiheadAttention\(8, 2.*got 6 features, not 8/],
+  ]
+  for (const [layer, input, message] of cases)
+    expectError('E_SHAPE', () => (layer as Module & { forward(x: Variable): Variable }).predict(input), message)
+})
+
+test('schedules refuse numbers by which a rate would be none, or a loop endless', () => {
+  const wrong: [string, () => unknown][] = [
+    ...[0, -1, NaN, Infinity].flatMap((bad): [string, () => unknown][] => [
+      [`stepDecay(${bad})`, () => stepDecay(bad)],
+      [`exponential every ${bad}`, () => exponential(0.9, { every: bad })],
+      [`cosine(${bad})`, () => cosine(bad)],
+      [`polynomial(${bad})`, () => polynomial(bad)],
+      [`warmRestarts(${bad})`, () => warmRestarts(bad)],
+      [`oneCycle(${bad})`, () => oneCycle(bad)],
+      [`oneCycle divide ${bad}`, () => oneCycle(10, { divide: bad })],
+    ]),
+    ['multiStep', () => multiStep([3, NaN])],
+    ['a gamma', () => stepDecay(3, -0.1)],
+    ['a multiple', () => warmRestarts(4, 0.5)],
+    ['a floor', () => cosine(10, NaN)],
+    ['a rise', () => oneCycle(10, { rise: 2 })],
+    ['a warm-up', () => warmup(-1)],
+    ['a factor of one’s own', () => new Schedule(new SGD(new Linear(1, 1).parameters()), () => NaN)],
+  ]
+  for (const [, work] of wrong) expectError('E_VALUE', work)
+  expect(warmup(0, cosine(4))(0)).toBe(1)
+})
+
+test('outputs by name are predicted and written by their names', () => {
+  class Named extends Module {
+    readonly a = new Linear(2, 1, { device })
+    readonly b = new Linear(2, 3, { device })
+    forward(x: Variable): { first: Variable; second: Variable } {
+      return { first: this.a.call(x), second: this.b.call(x) }
+    }
+  }
+  const model = new Named()
+  const { first, second } = model.predict(new Tensor('float32', [1, 2], [1, 2]))
+  expect([first.dims, second.dims]).toEqual([
+    [1, 1],
+    [1, 3],
+  ])
+  const graph = toGraph(model, [{ name: 'x', shape: [1, 2] }])
+  expect(graph.outputs.map(({ name }) => name)).toEqual(['first', 'second'])
 })
