@@ -173,8 +173,10 @@ function ended(
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     let out = ''
     child.stdout.on('data', (text: Buffer) => {
-      if (out === '') signals.forEach((signal, i) => setTimeout(() => child.kill(signal), 300 + i * 1500))
+      const told = out.includes('step')
       out += text.toString()
+      if (!told && out.includes('step'))
+        signals.forEach((signal, i) => setTimeout(() => child.kill(signal), 300 + i * 1500))
     })
     child.on('close', (code, signal) => resolve({ code, signal, out }))
   })
