@@ -1,5 +1,6 @@
 import type { Device } from '../../src/autograd/device.js'
 import type { Parameter, Variable } from '../../src/autograd/variable.js'
+import { AttentionLSTM } from '../../src/nn/attention-lstm.js'
 import { ReLU, Sigmoid } from '../../src/nn/activation.js'
 import { Conv2d } from '../../src/nn/conv.js'
 import * as F from '../../src/nn/functional.js'
@@ -107,6 +108,25 @@ class Captioner extends Module {
   }
 }
 
+/** The same with attention to sixteen places of the picture. */
+class AttentionCaptioner extends Module {
+  project = new Linear(1280, 512)
+  embedding: Embedding
+  decoder = new AttentionLSTM(256, 512, { batchFirst: true })
+  head: Linear
+
+  constructor(readonly words: number) {
+    super()
+    this.embedding = new Embedding(words, 256)
+    this.head = new Linear(512, words)
+  }
+
+  forward(features: Variable, tokens: Variable): Variable {
+    const [y] = this.decoder.call(this.embedding.call(tokens), this.project.call(features))
+    return F.reshape(this.head.call(y), [-1, this.words])
+  }
+}
+
 /** A model that takes the batch as it is and scores classes. */
 function classifier(
   model: Module & { forward(x: Variable): Variable },
@@ -119,12 +139,16 @@ function classifier(
   }
 }
 
-function captioner(model: Captioner, { x, labels, features }: Batch): StepModel {
-  const [batch, length] = [50, 17]
+function captioner(
+  model: Module & { forward(features: Variable, tokens: Variable): Variable },
+  batch: number,
+  features: readonly number[],
+  { x, labels, features: pictures = new Float32Array() }: Batch,
+): StepModel {
   return {
     parameters: model.parameters(),
     loss(device) {
-      const scores = model.call(device.tensor(features ?? x, [batch, 1280]), device.tensor(x, [batch, length]))
+      const scores = model.call(device.tensor(pictures, features), device.tensor(x, [batch, x.length / batch]))
       return crossEntropy(scores, device.tensor(labels), { ignoreIndex: 0 })
     },
   }
@@ -168,8 +192,10 @@ const makers: Record<StepKey, (batch: Batch) => StepModel> = {
           .reduce(F.add),
     }
   },
-  'caption-rnn': (batch) => captioner(new Captioner(RNN, 1004), batch),
-  'caption-lstm': (batch) => captioner(new Captioner(LSTM, 1004), batch),
+  'caption-rnn': (batch) => captioner(new Captioner(RNN, 1004), 50, [50, 1280], batch),
+  'caption-lstm': (batch) => captioner(new Captioner(LSTM, 1004), 50, [50, 1280], batch),
+  'caption-attention': (batch) => captioner(new AttentionCaptioner(1004), 50, [50, 16, 1280], batch),
+  'caption-attention-3000': (batch) => captioner(new AttentionCaptioner(3000), 64, [64, 16, 1280], batch),
 }
 
 /** A fresh model of a step on the current device. */

@@ -144,7 +144,9 @@ def build(key):
         return captioner(Captioner(nn.LSTM, 1004), 50, 17, 1004)
     if key == "caption-attention":
         return captioner(AttentionCaptioner(1004), 50, 17, 1004, 16)
-    return captioner(AttentionCaptioner(3000), 64, 20, 3000, 16)
+    if key == "caption-attention-3000":
+        return captioner(AttentionCaptioner(3000), 64, 20, 3000, 16)
+    raise ValueError(key)
 
 
 print(f"ready {torch.__version__}", flush=True)

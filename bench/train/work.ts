@@ -3,6 +3,10 @@ function captionFlops(gates: number): number {
   return 4 * 50 * 1280 * 512 + 6 * 50 * 17 * (gates * 512 * (256 + 512) + 512 * 1004)
 }
 
+function attentionFlops(batch: number, length: number, words: number): number {
+  return 4 * 16 * batch * 1280 * 512 + 6 * batch * length * (4 * 512 * (256 + 2 * 512) + 4 * 16 * 512 + 512 * words)
+}
+
 /** A training step to be timed. Every engine makes its own model of the same shapes and takes the same batch again and again. */
 export const steps = [
   {
@@ -41,6 +45,16 @@ export const steps = [
     name: 'LSTM captioner, 50×17 words, V1004 H512',
     key: 'caption-lstm',
     flops: captionFlops(4),
+  },
+  {
+    name: 'attention LSTM captioner, 50×17 words, V1004 H512, 16 places',
+    key: 'caption-attention',
+    flops: attentionFlops(50, 17, 1004),
+  },
+  {
+    name: 'attention LSTM captioner, 64×20 words, V3000 H512, 16 places',
+    key: 'caption-attention-3000',
+    flops: attentionFlops(64, 20, 3000),
   },
 ] as const
 
@@ -81,6 +95,9 @@ export function batchOf(key: StepKey): Batch {
     const features = numbers(50 * 1280)
     return { features, ...words(indices(50 * 18, 1004), 50) }
   }
+  if (key === 'caption-attention') return { features: numbers(50 * 16 * 1280), ...words(indices(50 * 18, 1004), 50) }
+  if (key === 'caption-attention-3000')
+    return { features: numbers(64 * 16 * 1280), ...words(indices(64 * 21, 3000), 64) }
   return { x: numbers(100 * 784), labels: indices(100, 10) }
 }
 
