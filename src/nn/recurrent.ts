@@ -2,6 +2,7 @@ import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError, present } from '../core/errors.js'
+import { hostFrom } from '../core/host.js'
 import type { OpDefinition } from '../ir/op.js'
 import { GRU as GruOp, LSTM as LstmOp, RNN as RnnOp } from '../ops/rnn/rnn.js'
 import { describeLayer, expectSize } from './expect.js'
@@ -159,14 +160,13 @@ abstract class Recurrent extends Module {
     return rows.length === 1 ? rows[0] : F.concat(rows, 0)
   }
 
+  /** The gates of a parameter in ONNX's order. */
   private ordered(parameter: Parameter): Variable {
     const { gates, order } = this.cell
     if (gates === 1) return parameter
-    const parts = F.split(parameter, new Array<number>(gates).fill(this.hiddenSize), 0)
-    return F.concat(
-      order.map((gate) => parts[gate]),
-      0,
-    )
+    const { shape, device } = parameter
+    const rows = F.reshape(parameter, [gates, this.hiddenSize, ...shape.slice(1)])
+    return F.reshape(F.embedding(device.constant(hostFrom('int64', [gates], order)), rows), shape)
   }
 }
 

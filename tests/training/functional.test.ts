@@ -352,3 +352,44 @@ describe('parameters', () => {
     x.dispose()
   })
 })
+
+test('linear over a sequence in either order of its axes: the same numbers, and no gradient of the weights for each example', async () => {
+  const [batch, length, input, output] = [6, 5, 40, 30]
+  const random = (size: number) => Float32Array.from({ length: size }, () => device.random.between(-1, 1))
+  const [data, weights, biases] = [batch * length * input, output * input, output].map(random)
+  const factors = random(batch * length * output)
+  // Rows of a sequence that lies [length, batch, …] in memory, as recurrent layers leave it.
+  const turned = Float32Array.from(data, (_, i) => {
+    const [t, n, k] = [Math.floor(i / (batch * input)), Math.floor(i / input) % batch, i % input]
+    return data[(n * length + t) * input + k]
+  })
+  const run = async (lying: Float32Array, shape: readonly number[]) => {
+    const own = await Device.create({ build: 'simd' })
+    const parameter = (values: Float32Array, ...sizes: number[]) =>
+      own.parameter({ dtype: 'float32', shape: sizes, data: values })
+    const x = parameter(lying, ...shape)
+    const [weight, bias] = [parameter(weights, output, input), parameter(biases, output)]
+    const y = own.step(() => {
+      const y = F.linear(shape[0] === batch ? x : F.transpose(x, [1, 0, 2]), weight, bias)
+      F.sum(F.mul(y, own.tensor(factors, [batch, length, output]))).backward()
+      return y.data() as Float32Array
+    })
+    const [dx, dw, db] = [x, weight, bias].map(({ grad }) => grad?.data() as Float32Array)
+    const { step } = own.memory
+    own.dispose()
+    return { y, dx, dw, db, step }
+  }
+  const [plain, other] = [await run(data, [batch, length, input]), await run(turned, [length, batch, input])]
+  expect(other.y).toEqual(plain.y)
+  expect(other.dx).toEqual(
+    turned.map(
+      (_, i) =>
+        plain.dx[
+          (Math.floor(i / input) % batch) * length * input + Math.floor(i / (batch * input)) * input + (i % input)
+        ],
+    ),
+  )
+  for (const name of ['dw', 'db'] as const)
+    plain[name].forEach((value, i) => expect(other[name][i], `${name}[${i}]`).toBeCloseTo(value, 4))
+  expect(other.step).toBeLessThan(plain.step + 4 * batch * length * output * 4)
+})

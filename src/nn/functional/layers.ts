@@ -1,6 +1,7 @@
 import { apply } from '../../autograd/apply.js'
 import type { Variable } from '../../autograd/variable.js'
 import { LanewiseError } from '../../core/errors.js'
+import { sizeOf } from '../../core/shape.js'
 import { hostFrom } from '../../core/host.js'
 import { RandomAttention } from '../../ops/attention/attention-gradient.js'
 import { Attention } from '../../ops/attention/attention.js'
@@ -41,8 +42,29 @@ const transposedB = { transB: 1 }
 export function linear(x: Variable, weight: Variable, bias?: Variable): Variable {
   const rank = x.shape.length
   if (rank === 2) return apply(x.device, Gemm, [x, weight, bias], transposedB)[0]
+  const { order } = x.placed
+  if (rank > 2 && !x.device.trace && order[rank - 1] === rank - 1) return linearOfRows(x, weight, bias)
   const product = matmul(x, transpose(weight, [1, 0]))
   return bias ? add(product, bias) : product
+}
+
+/** {@link linear} of rows as they lie in memory, whatever the order of the other axes: one product, which adds the bias as it goes. */
+function linearOfRows(x: Variable, weight: Variable, bias: Variable | undefined): Variable {
+  const { order } = x.placed
+  const lying = order.every((axis, place) => axis === place) ? x : transpose(x, order)
+  const rows = apply(
+    x.device,
+    Gemm,
+    [reshape(lying, [sizeOf(lying.shape.slice(0, -1)), x.shape[order.length - 1]]), weight, bias],
+    transposedB,
+  )[0]
+  const product = reshape(rows, [...lying.shape.slice(0, -1), weight.shape[0]])
+  return lying === x
+    ? product
+    : transpose(
+        product,
+        order.map((_, axis) => order.indexOf(axis)),
+      )
 }
 
 export type { PerAxis }

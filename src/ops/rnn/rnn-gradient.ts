@@ -8,7 +8,6 @@
 import { UNARY_NONE, UNARY_RELU, UNARY_TANH } from '../../../assembly/abi/codes.js'
 import type { Gradient } from '../../ir/gradient.js'
 import { plus, type Address } from '../../ir/op.js'
-import { emitMatrixProduct } from '../matmul/matmul.js'
 import { addedBias, biasOfGate, packGates, plainRecurrence, recurrenceTable } from './rnn-emit.js'
 import { GRU, LSTM, RNN, type RecurrentAttributes } from './rnn.js'
 import {
@@ -29,6 +28,7 @@ import {
   results,
   hold,
   emitWeights,
+  backThrough,
   gatherStates,
   emitInitial,
   emptyGradients,
@@ -101,7 +101,7 @@ export const LSTMGradient: Gradient<LstmAttributes> = {
       const [dh, dc] = [beginBack(g, d, 1), beginBack(g, d, 2)]
       const [holdState, holdCells] = [hold(g, d, dh), hold(g, d, dc)]
       const before = statesBefore(d, states, g.inputs[5])
-      const r = { at: plus(g.input(2).at, direction * n * hidden * 4), row: hidden, column: 1 }
+      const multiply = backThrough(g, d, plus(g.input(2).at, direction * n * hidden * 4), n)
       const peepholes = g.inputs[7] && plus(g.inputs[7].at, direction * 3 * hidden * 4)
       for (let i = d.steps.length - 1; i >= 0; i--) {
         const t = d.steps[i]
@@ -132,7 +132,7 @@ export const LSTMGradient: Gradient<LstmAttributes> = {
         }
         emitBeyond(g, d, t, 0, at, n)
         restoreCells()
-        emitMatrixProduct(g, dh, batch, n, hidden, { at, row: n, column: 1 }, r)
+        multiply(at, dh)
         restoreState()
       }
       emitWeights(g, d, into, gates, { first: 0, count: 4, total: 4, states: gatherStates(g, d, before) })
@@ -207,12 +207,9 @@ export const GRUGradient: Gradient<GruAttributes> = {
       const holdState = hold(g, d, dh)
       const direct = g.scratch(state)
       const before = statesBefore(d, states, g.inputs[5])
-      const weights = (gate: number) => ({
-        at: plus(g.input(2).at, (direction * 3 + gate) * hidden * hidden * 4),
-        row: hidden,
-        column: 1,
-      })
-      const rows = (at: Address, n: number) => ({ at, row: n, column: 1 })
+      const weights = (gate: number) => plus(g.input(2).at, (direction * 3 + gate) * hidden * hidden * 4)
+      const multiply = backThrough(g, d, weights(0), 2 * hidden)
+      const multiplyCandidate = backThrough(g, d, weights(2), hidden)
       for (let i = d.steps.length - 1; i >= 0; i--) {
         const t = d.steps[i]
         const [gates, candidate, product] = [
@@ -238,13 +235,13 @@ export const GRUGradient: Gradient<GruAttributes> = {
         emitBeyond(g, d, t, 0, candidate)
         if (after) emitBeyond(g, d, t, 0, product)
         if (!after) {
-          emitMatrixProduct(g, product, batch, hidden, hidden, rows(candidate, hidden), weights(2))
+          multiplyCandidate(candidate, product)
           g.call('gru_reset_gradient_f32', gates, before[t], product, direct, batch, hidden)
         }
-        emitMatrixProduct(g, dh, batch, 2 * hidden, hidden, rows(gates, 2 * hidden), weights(0))
+        multiply(gates, dh)
         g.call('accumulate_f32', direct, dh, batch * hidden)
         if (after) {
-          emitMatrixProduct(g, direct, batch, hidden, hidden, rows(product, hidden), weights(2))
+          multiplyCandidate(product, direct)
           g.call('accumulate_f32', direct, dh, batch * hidden)
         }
         restore()
@@ -333,14 +330,14 @@ export const RNNGradient: Gradient<RecurrentAttributes> = {
       const gates = g.scratch(length * state)
       const dh = beginBack(g, d, 1)
       const holdState = hold(g, d, dh)
-      const r = { at: plus(g.input(2).at, direction * hidden * hidden * 4), row: hidden, column: 1 }
+      const multiply = backThrough(g, d, plus(g.input(2).at, direction * hidden * hidden * 4), hidden)
       for (let i = d.steps.length - 1; i >= 0; i--) {
         const t = d.steps[i]
         const at = plus(gates, t * state)
         const restore = holdState(t)
         g.call('rnn_gradient_f32', act, states(t), dy ? placesIn(dy, d)(t) : 0, dh, at, batch * hidden)
         emitBeyond(g, d, t, 0, at)
-        emitMatrixProduct(g, dh, batch, hidden, hidden, { at, row: hidden, column: 1 }, r)
+        multiply(at, dh)
         restore()
       }
       emitWeights(g, d, into, gates, {

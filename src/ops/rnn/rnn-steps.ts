@@ -198,27 +198,57 @@ export function emitWeights(
   const n = count * hidden
   const rows = length * batch
   const gate = direction * total + first
-  const transposed = (at: Address) => ({ at, row: 1, column: n })
   if (dx) {
     const w = { at: plus(g.input(1).at, gate * hidden * input * 4), row: input, column: 1 }
     addProduct(g, dx, direction === 0 && first === 0, rows, n, input, { at: gates, row: n, column: 1 }, w)
   }
-  if (dw)
-    emitMatrixProduct(g, plus(dw.at, gate * hidden * input * 4), n, rows, input, transposed(gates), {
-      at: g.input(0).at,
-      row: input,
-      column: 1,
-    })
-  if (dr)
-    emitMatrixProduct(g, plus(dr.at, gate * hidden * hidden * 4), n, rows, hidden, transposed(recurrent), {
-      at: states,
-      row: hidden,
-      column: 1,
-    })
+  for (const [into, left, right, width] of [
+    [dw, gates, g.input(0).at, input],
+    [dr, recurrent, states, hidden],
+  ] as const) {
+    if (!into) continue
+    const scratch = g.scratch(g.ask('gemm_tn_scratch_size', width))
+    g.call(
+      'gemm_tn_f32',
+      left,
+      n,
+      right,
+      width,
+      plus(into.at, gate * hidden * width * 4),
+      width,
+      rows,
+      width,
+      0,
+      n,
+      scratch,
+    )
+  }
   if (!db) return
-  const at = (direction * 2 * total + first) * hidden * 4
-  g.call('reduce_f32', REDUCE_SUM, gates, plus(db.at, at), rows, n, 0, 1)
-  g.call('reduce_f32', REDUCE_SUM, recurrent, plus(db.at, at + total * hidden * 4), rows, n, 0, 1)
+  const ofInput = plus(db.at, (direction * 2 * total + first) * hidden * 4)
+  const ofState = plus(ofInput, total * hidden * 4)
+  g.call('reduce_f32', REDUCE_SUM, gates, ofInput, rows, n, 0, 1)
+  if (recurrent === gates) g.call('unary_f32', UNARY_NONE, ofInput, ofState, n, 0, 0)
+  else g.call('reduce_f32', REDUCE_SUM, recurrent, ofState, rows, n, 0, 1)
+}
+
+/** Up to this many examples a product is bound by reading the weights, which are then read as they lie (src/ops/matmul/variants.ts). */
+const VECTOR_ROWS = 3
+
+/**
+ * What multiplies the gradients of `n` gates [batch, n] by their recurrent weights [n, hidden]: packed once for all steps, of which every one would do it again.
+ */
+export function backThrough(
+  g: GradientEmitter<unknown>,
+  { batch, hidden }: Direction,
+  weights: Address,
+  n: number,
+): (gates: Address, to: Address) => void {
+  const right = { at: weights, row: hidden, column: 1 }
+  if (batch <= VECTOR_ROWS)
+    return (gates, to) => emitMatrixProduct(g, to, batch, n, hidden, { at: gates, row: n, column: 1 }, right)
+  const packed = g.scratch(g.ask('gemm_packed_size', n, hidden))
+  g.call('gemm_pack_f32', weights, hidden, 1, n, hidden, packed)
+  return (gates, to) => g.call('gemm_f32', gates, n, packed, 0, 0, 0, to, hidden, n, hidden, 0, batch, UNARY_NONE, 0, 0)
 }
 
 /** A product that begins a gradient or is added to it. */
