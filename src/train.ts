@@ -24,6 +24,7 @@ export { LanewiseError, type ErrorCode, type ErrorDetails } from './core/errors.
 export * from './nn/activation.js'
 export * as arithmetic from './nn/arithmetic.js'
 export * from './nn/attention.js'
+export * from './nn/attention-lstm.js'
 export { AttentionCache, KeyValueCache, positionsOf } from './nn/attention-cache.js'
 export { checkpoint } from './nn/checkpoint.js'
 export { compressWeights, type WeightFormat } from './nn/compress.js'

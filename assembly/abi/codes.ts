@@ -143,6 +143,13 @@ export const RNN_REVERSE = 8
 export const RNN_AFTER = 9
 export const RNN_ENTRIES = 10
 
+// The table of an LSTM with attention (rnn/attention-lstm.ts).
+export const ATTENTION_LSTM_STEPS = 0
+export const ATTENTION_LSTM_BATCH = 1
+export const ATTENTION_LSTM_HIDDEN = 2
+export const ATTENTION_LSTM_PLACES = 3
+export const ATTENTION_LSTM_ENTRIES = 4
+
 // What lies outside an image that is sampled.
 export const PADDING_ZEROS = 0
 export const PADDING_BORDER = 1

@@ -24,6 +24,7 @@ export { gemm_tn_f32, gemm_tn_scratch_size } from "../matmul/gemm-tn";
 export { average_pool_gradient_f32, lp_pool_gradient_f32, max_pool_gradient_f32 } from "../pool/gradient";
 export { dropout_f32, seed_store } from "../random/random";
 export { resize_axis_gradient_f32 } from "../image/resize-gradient";
+export { attention_lstm_f32, attention_lstm_gradient_f32 } from "../rnn/attention-lstm";
 export {
   gru_gradient_f32, gru_reset_gradient_f32, lstm_gradient_f32, lstm_peephole_f32, lstm_peephole_gradient_f32,
   rnn_gradient_f32, rows_beyond_f32,

@@ -25,6 +25,31 @@ function sum_of(dy: usize, dh: usize, n: i32): v128 {
 }
 
 /**
+ * One row of lstm_gradient_f32; the gates i, f, o and the candidate lie as lstm_cell (rnn.ts) has them, f `forget`
+ * gates from the beginning.
+ */
+export function lstm_cell_gradient(
+  g: usize, c: usize, before: usize, dy: usize, dh: usize, dc: usize, hidden: i32, forget: i32,
+): void {
+  const gate = <usize>hidden << 2, toForget = gate * forget, toOutput = 3 * gate - toForget;
+  for (let j = 0; j < hidden; j += 4) {
+    const n = hidden - j;
+    const at = <usize>j << 2;
+    const pi = g + at, po = pi + toOutput, pf = pi + toForget, pc = pi + 3 * gate;
+    const i = load_some(pi, n), o = load_some(po, n), f = load_some(pf, n), candidate = load_some(pc, n);
+    const t = tanh(load_some(c + at, n));
+    const d = sum_of(dy ? dy + at : 0, dh + at, n);
+    const cell = f32x4.add(load_some(dc + at, n), f32x4.mul(f32x4.mul(d, o), f32x4.sub(one(), f32x4.mul(t, t))));
+    store_some(pi, f32x4.mul(f32x4.mul(cell, candidate), logistic(i)), n);
+    store_some(po, f32x4.mul(f32x4.mul(d, t), logistic(o)), n);
+    const old = before ? load_some(before + at, n) : f32x4.splat(0);
+    store_some(pf, f32x4.mul(f32x4.mul(cell, old), logistic(f)), n);
+    store_some(pc, f32x4.mul(f32x4.mul(cell, i), f32x4.sub(one(), f32x4.mul(candidate, candidate))), n);
+    store_some(dc + at, f32x4.mul(cell, f), n);
+  }
+}
+
+/**
  * Gates i, o, f, c̃ as lstm_f32 leaves them; `c` and `before` the cells after and before (0: zeros). `dc` becomes the
  * gradient of the cells before.
  */
@@ -33,21 +58,7 @@ export function lstm_gradient_f32(
 ): void {
   const gate = <usize>hidden << 2;
   for (let row = 0; row < rows; row++) {
-    for (let j = 0; j < hidden; j += 4) {
-      const n = hidden - j;
-      const at = <usize>j << 2;
-      const pi = g + at, po = pi + gate, pf = po + gate, pc = pf + gate;
-      const i = load_some(pi, n), o = load_some(po, n), f = load_some(pf, n), candidate = load_some(pc, n);
-      const t = tanh(load_some(c + at, n));
-      const d = sum_of(dy ? dy + at : 0, dh + at, n);
-      const cell = f32x4.add(load_some(dc + at, n), f32x4.mul(f32x4.mul(d, o), f32x4.sub(one(), f32x4.mul(t, t))));
-      store_some(pi, f32x4.mul(f32x4.mul(cell, candidate), logistic(i)), n);
-      store_some(po, f32x4.mul(f32x4.mul(d, t), logistic(o)), n);
-      const old = before ? load_some(before + at, n) : f32x4.splat(0);
-      store_some(pf, f32x4.mul(f32x4.mul(cell, old), logistic(f)), n);
-      store_some(pc, f32x4.mul(f32x4.mul(cell, i), f32x4.sub(one(), f32x4.mul(candidate, candidate))), n);
-      store_some(dc + at, f32x4.mul(cell, f), n);
-    }
+    lstm_cell_gradient(g, c, before, dy, dh, dc, hidden, 2);
     g += gate << 2;
     c += gate;
     if (before) before += gate;

@@ -88,13 +88,14 @@ function finish(
 }
 
 /**
- * Gates i, o, f, c of n units: C = f ∘ C + i ∘ c, H = o ∘ tanh C. The gates are left as the functions made them. In two
- * loops: in one over all of it a unit waits for its chain of two tanh, which takes twice as long.
+ * Gates of n units, i first and the candidate c last, f `forget` gates from the beginning (2 in ONNX's order i, o, f, c;
+ * 1 in i, f, o, c): C = f ∘ C + i ∘ c, H = o ∘ tanh C. The gates are left as the functions made them. In two loops: in
+ * one over all of it a unit waits for its chain of two tanh, which takes twice as long.
  */
-function lstm_cell(g: usize, c: usize, h: usize, n: i32): void {
-  const gate = <usize>n << 2;
+export function lstm_cell(g: usize, c: usize, h: usize, n: i32, forget: i32): void {
+  const gate = <usize>n << 2, toForget = gate * forget;
   for (let i = g, cell = c, left = n; left > 0; left -= 4, i += 16, cell += 16) {
-    const f = i + 2 * gate, candidate = f + gate;
+    const f = i + toForget, candidate = i + 3 * gate;
     const x = sigmoid(load_some(i, left));
     store_some(i, x, left);
     const y = tanh(load_some(candidate, left));
@@ -103,7 +104,7 @@ function lstm_cell(g: usize, c: usize, h: usize, n: i32): void {
     store_some(f, z, left);
     store_some(cell, madd(z, load_some(cell, left), f32x4.mul(x, y)), left);
   }
-  for (let o = g + gate; n > 0; n -= 4, o += 16, c += 16, h += 16) {
+  for (let o = g + 3 * gate - toForget; n > 0; n -= 4, o += 16, c += 16, h += 16) {
     const x = sigmoid(load_some(o, n));
     store_some(o, x, n);
     store_some(h, f32x4.mul(x, tanh(load_some(c, n))), n);
@@ -140,7 +141,9 @@ export function lstm_f32(
       const gt = gates + (t * gStep << 2), yt = target + (t * yStep << 2);
       if (h) accumulate(h, hRow, packed, wide, gt, gRow, rows, hidden, n, (i & 1) != 0);
       for (let b = 0; b < rows; b++) {
-        lstm_cell(gt + (<usize>b * gRow << 2), cells + (<usize>b * sRow << 2), yt + (<usize>b * yRow << 2), hidden);
+        lstm_cell(
+          gt + (<usize>b * gRow << 2), cells + (<usize>b * sRow << 2), yt + (<usize>b * yRow << 2), hidden, 2,
+        );
       }
       h = yt;
       hRow = yRow;

@@ -1,4 +1,5 @@
 import type { Attributes } from '../ir/attributes.js'
+import type { Value } from '../ir/graph.js'
 import type { Gradient } from '../ir/gradient.js'
 import type { Address, OpDefinition } from '../ir/op.js'
 import type { Placed } from '../plan/emitter.js'
@@ -32,7 +33,13 @@ export interface TapeNode {
 }
 
 /** What an applied operator was, for exporters and tools: the same record, whether a gradient is wanted or not. */
-export type Trace = Pick<TapeNode, 'op' | 'attributes' | 'inputs' | 'outputs' | 'scope'>
+export type Trace = Pick<TapeNode, 'op' | 'attributes' | 'inputs' | 'outputs' | 'scope'> & {
+  /** For operators with a graph inside, made when the graph around it is: what the inner one uses of it, and the attributes for those values. */
+  readonly body?: {
+    readonly captures: readonly Variable[]
+    attributes(captured: readonly Value[]): Readonly<Record<string, unknown>>
+  }
+}
 
 /** Where an operator was applied, in the words of an error: its place in the model, or in the step. */
 export function whereOf({ scope, applied }: Pick<TapeNode, 'scope' | 'applied'>): string {

@@ -74,7 +74,7 @@ export function toGraph(
         const made = builder.node(
           applied.op.name,
           trimmed(applied.inputs.map((input) => input && valueOf(input))),
-          applied.attributes,
+          applied.body ? applied.body.attributes(applied.body.captures.map(valueOf)) : applied.attributes,
           {
             name: label,
             domain: applied.op.domain,

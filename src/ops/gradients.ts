@@ -12,6 +12,7 @@ import {
   SumGradient,
 } from './elementwise/arithmetic-gradient.js'
 import { AttentionGradient, RandomAttentionGradient } from './attention/attention-gradient.js'
+import { AttentionLSTMGradient } from './rnn/attention-lstm.js'
 import { ConvGradient, ConvTransposeGradient } from './conv/conv-gradient.js'
 import { EinsumGradient } from './matmul/einsum-gradient.js'
 import {
@@ -75,6 +76,7 @@ export const gradients: readonly Gradient<never>[] = [
   AddGradient,
   AffineGridGradient,
   AttentionGradient,
+  AttentionLSTMGradient,
   AveragePoolGradient,
   BatchNormalizationGradient,
   ClipGradient,
