@@ -96,15 +96,17 @@ async function timedSuite(options: Options): Promise<boolean> {
   }
   console.log(`\n${markdown(report)}`)
   saveJson(options.json, report)
-  let good = results.every((result) => result.disagreements.length === 0)
-  if (!good) console.log('\nThere are disagreements.')
-  if (options.check) {
-    const worse = worseRatios(environment, results)
-    for (const what of worse) console.log(`worse: ${what}`)
-    if (worse.length > 0) good = false
-  }
+  const agrees = results.every((result) => result.disagreements.length === 0)
+  if (!agrees) console.log('\nThere are disagreements.')
+  return ratiosHold(options, environment, results) && agrees
+}
+
+/** Compares with the ratios that are stored, and stores these, as the options say. */
+function ratiosHold(options: Options, ...[environment, results]: Parameters<typeof storeRatios>): boolean {
+  const worse = options.check ? worseRatios(environment, results) : []
+  for (const what of worse) console.log(`worse: ${what}`)
   if (options.store) storeRatios(environment, results)
-  return good
+  return worse.length === 0
 }
 
 function saveJson(file: string, content: object): void {
@@ -150,7 +152,11 @@ async function main(): Promise<boolean> {
     const report = await runInNode<TrainReport>('train/run.ts', options)
     console.log(`\n${trainTable(report)}`)
     saveJson(options.json, { suite: 'train', date: new Date().toISOString(), quick: options.quick, ...report })
-    return true
+    return ratiosHold(
+      options,
+      report.environment,
+      report.results.map((result) => ({ suite: 'train', ...result })),
+    )
   }
   const node = nodeBinary(options.engine)
   const suite = options.suite === 'cold' ? await import('./suites/cold.js') : await import('./suites/memory.js')

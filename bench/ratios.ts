@@ -16,9 +16,16 @@ function read(): Stored {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Stored) : {}
 }
 
-const keyOf = ({ key, build }: Environment): string => `${key}/${build}`
+/** What is stored of a result, of a training step as of a run. */
+export interface StoredResult extends Pick<WorkResult, 'suite' | 'name' | 'failed'> {
+  readonly ratios: Readonly<Record<string, Ratio>>
+}
 
-function ratiosOf(results: readonly WorkResult[]): Map<string, Ratio> {
+type Where = Pick<Environment, 'key' | 'build'>
+
+const keyOf = ({ key, build }: Where): string => `${key}/${build}`
+
+function ratiosOf(results: readonly StoredResult[]): Map<string, Ratio> {
   const ratios = new Map<string, Ratio>()
   for (const { suite, name, ratios: runs } of results) {
     for (const [peer, ratio] of Object.entries(runs)) ratios.set(`${suite}/${name}/${peer}`, ratio)
@@ -27,7 +34,7 @@ function ratiosOf(results: readonly WorkResult[]): Map<string, Ratio> {
 }
 
 /** Keeps the ratios of this run beside those of works that were not run. */
-export function storeRatios(environment: Environment, results: readonly WorkResult[]): void {
+export function storeRatios(environment: Where, results: readonly StoredResult[]): void {
   const stored = read()
   const table = { ...stored[keyOf(environment)] }
   for (const [name, { ratio }] of ratiosOf(results)) table[name] = Number(ratio.toPrecision(3))
@@ -36,7 +43,7 @@ export function storeRatios(environment: Environment, results: readonly WorkResu
 }
 
 /** Every ratio that is worse than the stored one by more than 15 % and twice its noise; a work that no longer runs is one too. */
-export function worseRatios(environment: Environment, results: readonly WorkResult[]): string[] {
+export function worseRatios(environment: Where, results: readonly StoredResult[]): string[] {
   const table = read()[keyOf(environment)] ?? {}
   const now = ratiosOf(results)
   const failed = results.flatMap(({ suite, name, failed: why }) => {

@@ -32,7 +32,7 @@ export function lanewiseTrainer(build: Build | 'auto'): TrainerMaker {
       step: async () => {
         const start = performance.now()
         const loss = step()
-        return { ms: performance.now() - start, loss }
+        return { ms: performance.now() - start, loss, memory: device.memory.total / 1e6 }
       },
       close: () => device.dispose(),
     }

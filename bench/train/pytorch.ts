@@ -33,8 +33,8 @@ export async function pytorchTrainer(
         await say(key)
         return {
           step: async () => {
-            const [ms, loss] = (await say('')).split(' ').map(Number)
-            return { ms, loss }
+            const [ms, loss, memory] = (await say('')).split(' ').map(Number)
+            return { ms, loss, memory }
           },
           close() {},
         }

@@ -37,6 +37,7 @@ for (const { name, key, flops } of steps) {
   if (!new RegExp(options.filter, 'i').test(name)) continue
   process.stderr.write(`${name} … `)
   const engines: { label: string; trainer: Trainer; samples: number[]; cost: number; once: boolean }[] = []
+  const memory: Record<string, number> = {}
   const said: string[] = [...notes]
   for (const [label, make] of makers) {
     try {
@@ -61,10 +62,11 @@ for (const { name, key, flops } of steps) {
   const start = Date.now()
   for (let round = 0; round < 60 && (round < 3 || Date.now() - start < budget); round++) {
     for (let i = 0; i < engines.length; i++) {
-      const { trainer, samples, once } = engines[(i + round) % engines.length]
+      const { label, trainer, samples, once } = engines[(i + round) % engines.length]
       // What takes seconds is asked three times only.
       if (once || (round >= 3 && samples[0] > 1500)) continue
-      const { ms } = await trainer.step()
+      const { ms, memory: taken } = await trainer.step()
+      if (taken !== undefined) memory[label] = taken
       // The first rounds are for compilers.
       if (round > 0) samples.push(ms)
     }
@@ -82,6 +84,7 @@ for (const { name, key, flops } of steps) {
     ratios: Object.fromEntries(others.map(({ label, samples, once }) => [label, ratioTo(samples, once)])),
     shareOfPeak: pairedRatio(peak.slice(1), ours.samples),
     plainShareOfPeak: plain && pairedRatio(plainPeak.slice(1), plain.samples),
+    memory,
     notes: said,
   })
   process.stderr.write(`${summarize(ours.samples).median.toPrecision(3)} ms\n`)
@@ -91,6 +94,7 @@ torch?.close()
 const environment = {
   engine: `Node ${process.versions.node} (V8 ${process.versions.v8.split('-')[0]})`,
   clock: options.clock,
+  key: `node${process.versions.node.split('.')[0]}`,
   build: peaks.build,
   cpu: cpus()[0].model.trim(),
   versions: {

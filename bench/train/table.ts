@@ -10,6 +10,8 @@ export interface StepResult {
   readonly shareOfPeak: Ratio
   /** The same for the `simd` build, where the table is about the other one. */
   readonly plainShareOfPeak?: Ratio
+  /** Megabytes that parameters and a step take, by engines that tell: PyTorch's beyond what its import takes. */
+  readonly memory: Readonly<Record<string, number>>
   readonly notes: readonly string[]
 }
 
@@ -17,7 +19,9 @@ export interface TrainReport {
   readonly environment: PeakRates & {
     readonly engine: string
     readonly clock: string
-    readonly build: string
+    /** "node20", "node24": what ratios are stored under. */
+    readonly key: string
+    readonly build: 'simd' | 'relaxed'
     readonly cpu: string
     readonly versions: Readonly<Record<string, string>>
     /** Of multiply-adds in the `simd` build, where both are timed. */
@@ -34,6 +38,7 @@ export function trainTable({ environment, results }: TrainReport): string {
     ratio
       ? `${ratio.ratio.toPrecision(3)}×${Number.isFinite(ratio.noise) ? ` ± ${Math.round(ratio.noise * 100)} %` : ''}`
       : '–'
+  const megabytes = (amount: number | undefined) => amount?.toFixed(0) ?? '–'
   const percent = (ratio: Ratio | undefined) => (ratio ? `${Math.round(ratio.ratio * 100)} %` : '–')
   return [
     `${engine}, build ${build}, ${cpu}, ${clock} clock, ${describePeaks(environment)}${plainPeak ? `, ${plainPeak.toFixed(1)} of multiply-adds in the simd build` : ''}; ${Object.entries(
@@ -42,11 +47,11 @@ export function trainTable({ environment, results }: TrainReport): string {
       .map(([name, version]) => `${name} ${version}`)
       .join(', ')}`,
     '',
-    `| training step | ms | ${peers.map((peer) => `against ${peer}`).join(' | ')} | share of the peak |${plainPeak ? ' ms, simd | share of its peak |' : ''}`,
-    `|---|---|${peers.map(() => '---|').join('')}---|${plainPeak ? '---|---|' : ''}`,
-    ...results.map(({ name, times: own, ratios, shareOfPeak, plainShareOfPeak }) => {
+    `| training step | ms | ${peers.map((peer) => `against ${peer}`).join(' | ')} | share of the peak | MB | PyTorch's MB |${plainPeak ? ' ms, simd | share of its peak |' : ''}`,
+    `|---|---|${peers.map(() => '---|').join('')}---|---|---|${plainPeak ? '---|---|' : ''}`,
+    ...results.map(({ name, times: own, ratios, shareOfPeak, plainShareOfPeak, memory }) => {
       const plain = plainPeak ? ` ${own['lanewise simd'].median.toPrecision(3)} | ${percent(plainShareOfPeak)} |` : ''
-      return `| ${name} | ${own.lanewise.median.toPrecision(3)} | ${peers.map((peer) => times(ratios[peer])).join(' | ')} | ${percent(shareOfPeak)} |${plain}`
+      return `| ${name} | ${own.lanewise.median.toPrecision(3)} | ${peers.map((peer) => times(ratios[peer])).join(' | ')} | ${percent(shareOfPeak)} | ${megabytes(memory.lanewise)} | ${megabytes(memory.pytorch)} |${plain}`
     }),
     ...results.flatMap(({ name, notes }) => notes.map((note) => `\n${name}: ${note}`)),
   ].join('\n')

@@ -62,8 +62,8 @@ export type StepKey = (typeof steps)[number]['key']
 
 /** One engine, ready to make steps. */
 export interface Trainer {
-  /** Makes one step, and returns its milliseconds and its loss. */
-  step(): Promise<{ readonly ms: number; readonly loss: number }>
+  /** Makes one step, and returns its milliseconds, its loss and, where the engine tells, the megabytes it takes. */
+  step(): Promise<{ readonly ms: number; readonly loss: number; readonly memory?: number }>
   close(): void
 }
 
