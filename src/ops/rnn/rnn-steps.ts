@@ -9,6 +9,7 @@ import type { GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
 import { plus, type Address, type KernelEmitter, type Operand } from '../../ir/op.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import { emitMatrixProduct } from '../matmul/matmul.js'
+import { VECTOR_ROWS } from '../matmul/variants.js'
 import { checkLengths, recurrenceTable } from './rnn-emit.js'
 import { recurrentSizes, type RecurrentAttributes, type RecurrentSizes } from './rnn.js'
 
@@ -230,9 +231,6 @@ export function emitWeights(
   if (recurrent === gates) g.call('unary_f32', UNARY_NONE, ofInput, ofState, n, 0, 0)
   else g.call('reduce_f32', REDUCE_SUM, recurrent, ofState, rows, n, 0, 1)
 }
-
-/** Up to this many examples a product is bound by reading the weights, which are then read as they lie (src/ops/matmul/variants.ts). */
-const VECTOR_ROWS = 3
 
 /**
  * What multiplies the gradients of `n` gates [batch, n] by their recurrent weights [n, hidden]: packed once for all steps, of which every one would do it again.
