@@ -9,7 +9,7 @@ import { optimize, passEnabled } from '../passes/optimize.js'
 import { throwIfAborted, type StepTime } from '../plan/executor.js'
 import { Lru } from '../plan/lru.js'
 import type { PlanOptions, Segment } from '../plan/plan-state.js'
-import { Program } from '../plan/program.js'
+import { loadVariations, Program } from '../plan/program.js'
 import { statePairs, States } from '../plan/states.js'
 import { constantBytes, WeightStore, type ConstantBytes } from '../plan/weights.js'
 import { checkResult, checkTypes, isToldInFull } from './declared-types.js'
@@ -363,6 +363,8 @@ export class InferenceSession {
       }
     }
     const graph = await optimize(this.graph, outputs, passes, { evaluate, fast: planOptions.fast })
+    const open = graph.inputs.some(({ declared }) => !declared?.shape?.every((size) => typeof size === 'number'))
+    if (open) await loadVariations()
     const program = new Program(graph, context, weights, planOptions, this.kept)
     this.ready.add(program)
     return program

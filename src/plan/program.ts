@@ -71,7 +71,8 @@ interface Family {
 let maker: typeof import('./variations.js') | undefined
 let loading: Promise<void> | undefined
 
-function loadMaker(): Promise<void> {
+/** Sees to it that plans can be made of others. A loop of runs lets nothing load, so it has to be there before. */
+export function loadVariations(): Promise<void> {
   return (loading ??= import('./variations.js').then(
     (loaded) => void (maker = loaded),
     () => undefined,
@@ -284,7 +285,7 @@ export class Program {
     for (const [value, type] of types)
       if (type) types.set(value, this.memory.keepValue(value, { type, known: known.get(value) }).type)
     const { graph, memory, options } = this
-    if (family) void loadMaker()
+    if (family) void loadVariations()
     const recording = maker && family && family.failures < FAILURES ? new maker.Recording() : undefined
     const watched = maker && new maker.WatchedTypes()
     const specialized = specialize(graph, types, known, options.shapedPass, memory, recording && watched)
