@@ -36,6 +36,31 @@ const browserTwins: Plugin = {
   },
 }
 
+/** What is loaded in browsers beside inference: entries that an app imports as well, and what inference imports when a model needs it. */
+const besideInference =
+  /src\/((all-ops|own-ops|generate)|plan\/variations|api\/(images\/image|warm-up|register-all)|ops\/frequent)\.ts$/
+/** What every app that runs models loads. */
+const inference = ['src/api/session.ts', 'src/ops/common.ts', 'src/platform/browser.ts']
+/**
+ * A chunk holds what the same entries reach, so that parts of inference that one of these needs would lie in as many chunks as there are combinations, and
+ * small files compress badly. Each of them imports all of inference, which is there already when it is loaded.
+ */
+const oneChunk: Plugin = {
+  name: 'one-chunk',
+  setup({ onLoad, onResolve }) {
+    const imports = inference.map((path) => `import ${JSON.stringify(resolve(path))}\n`).join('')
+    onLoad({ filter: besideInference }, ({ path }) => ({
+      contents: `${readFileSync(path, 'utf8')}\n${imports}`,
+      loader: 'ts',
+    }))
+    // An import without names would be left out of files that are known to have no side effects.
+    onResolve({ filter: /\/(session|common|browser)\.[jt]s$/ }, ({ path, resolveDir }) => {
+      const file = resolve(resolveDir, path).replace(/js$/, 'ts')
+      return inference.some((known) => resolve(known) === file) ? { path: file, sideEffects: true } : undefined
+    })
+  },
+}
+
 // Each group shares its chunks. Node and browsers do not share theirs: what one of them loads would fall into more pieces.
 const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string> }[] = [
   {
@@ -81,7 +106,7 @@ for (const { platform, entryPoints } of groups) {
     legalComments: 'none',
     sourcemap: 'linked',
     metafile: true,
-    plugins: platform === 'browser' ? [wasmUrls, browserTwins] : [wasmUrls],
+    plugins: platform === 'browser' ? [wasmUrls, browserTwins, oneChunk] : [wasmUrls],
     logLevel: 'warning',
   })
   checkPlaces(metafile)

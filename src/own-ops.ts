@@ -39,4 +39,4 @@ export { hostFrom, hostTensor, hostZeros, type HostTensor } from './core/host.js
 export { elementwise, follow, identityOrder, type Layout, type LayoutQuery, type Order } from './core/layout.js'
 export { broadcastShapes, normalizeAxis, sizeOf, type Shape } from './core/shape.js'
 export { emitBinary } from './ops/elementwise/arithmetic.js'
-export * as codes from '../assembly/abi/codes.js'
+export * as codes from './ops/codes.js'

@@ -1,7 +1,8 @@
 // The transforms of Winograd's minimal filtering F(m×m, r×r), four channels at a time: A. Lavin and S. Gray, "Fast
 // Algorithms for Convolutional Neural Networks" (2015), with the points 0, ±1, (±2,) ∞: six for F(4, 3), F(3, 4) and
-// F(2, 5), which share all but the number of rows and columns that they put out, four for F(2, 3). A tile has size² = (m+r−1)²
-// inputs; element (i, j) of all transformed tiles forms matrix number i·size+j, `plane` bytes from the next.
+// F(2, 5), which share all but the number of rows and columns that they put out, four for F(2, 3). A tile has
+// size² = (m+r−1)² inputs; element (i, j) of all transformed tiles forms matrix number i·size+j, `plane` bytes from the
+// next.
 //
 // Both passes go through `temp` (36 vectors in the first-level cache): a whole tile does not fit in registers, and
 // loops over rows and columns keep the code small.

@@ -55,6 +55,7 @@ export function downgrade(node: Node, opset: number, around: Surroundings): read
 }
 
 function lowered(node: WrittenNode, opset: number, around: Surroundings): readonly WrittenNode[] {
+  rewrites ??= rewritesByType()
   const rewrite = rewrites[node.type] ?? (node.type.startsWith('Reduce') ? axesToAttribute : undefined)
   const made = rewrite?.(node, opset, around) ?? [node]
   for (const one of made) {
@@ -162,7 +163,8 @@ function plain(
   return { type, inputs, outputs, attributes: new Map(Object.entries(attributes)) }
 }
 
-const rewrites: Readonly<Record<string, Rewrite>> = {
+// A function, which bundlers can leave out of apps that write no model.
+const rewritesByType = (): Readonly<Record<string, Rewrite>> => ({
   Softmax: (node, opset, around) => (final.has(node) ? undefined : softmax(node, opset, around)),
   LogSoftmax: (node, opset, around) => (final.has(node) ? undefined : softmax(node, opset, around)),
   Squeeze: inputToAttribute(1, 'axes', 'ints', 13),
@@ -315,7 +317,9 @@ const rewrites: Readonly<Record<string, Rewrite>> = {
   },
   GreaterOrEqual: (node, opset, around) => notOther('Less', node, opset, around),
   LessOrEqual: (node, opset, around) => notOther('Greater', node, opset, around),
-}
+})
+
+let rewrites: Readonly<Record<string, Rewrite>> | undefined
 
 /** Of NaN both are false: where the types are floats the operator is said by two others. */
 function notOther(

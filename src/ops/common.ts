@@ -2,10 +2,9 @@
 import { Add, Div, Max, Mean, Min, Mod, Mul, Pow, PRelu, Sub, Sum } from './elementwise/arithmetic.js'
 import { Cast, CastLike } from './elementwise/cast.js'
 import { Concat, Split } from './movement/concat.js'
-import { Constant, ConstantOfShape, EyeLike, OneHot, Range, Shape, Size } from './movement/constant.js'
+import { Constant, ConstantOfShape, Range, Shape, Size } from './movement/constant.js'
 import { If } from './control/if.js'
 import { Conv } from './conv/conv.js'
-import { Gather, GatherElements, GatherND } from './movement/gather.js'
 import { Dropout, Identity } from './movement/identity.js'
 import { Gemm, MatMul } from './matmul/matmul.js'
 import {
@@ -112,12 +111,8 @@ export const commonOps: readonly unknown[] = [
   Elu,
   Erf,
   Exp,
-  EyeLike,
   Flatten,
   Floor,
-  Gather,
-  GatherElements,
-  GatherND,
   Gelu,
   Gemm,
   GlobalAveragePool,
@@ -148,7 +143,6 @@ export const commonOps: readonly unknown[] = [
   Mul,
   Neg,
   Not,
-  OneHot,
   Pow,
   PRelu,
   Range,

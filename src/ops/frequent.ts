@@ -21,7 +21,9 @@ import { NonMaxSuppression } from './image/non-max-suppression.js'
 import { Resize, Upsample } from './image/resize.js'
 import { DepthToSpace, SpaceToDepth } from './movement/depth-to-space.js'
 import { Expand, Tile } from './movement/expand.js'
+import { Gather, GatherElements, GatherND } from './movement/gather.js'
 import { NonZero } from './movement/non-zero.js'
+import { EyeLike, OneHot } from './movement/one-hot.js'
 import { Pad } from './movement/pad.js'
 import { ScatterElements, ScatterND } from './movement/scatter.js'
 import { Trilu } from './movement/trilu.js'
@@ -42,6 +44,10 @@ export const frequentOps: readonly unknown[] = [
   DequantizeLinear,
   Equal,
   Expand,
+  EyeLike,
+  Gather,
+  GatherElements,
+  GatherND,
   Greater,
   GreaterOrEqual,
   GRU,
@@ -50,6 +56,7 @@ export const frequentOps: readonly unknown[] = [
   LSTM,
   NonMaxSuppression,
   NonZero,
+  OneHot,
   Or,
   Pad,
   QuantizeLinear,
