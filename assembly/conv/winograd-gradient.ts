@@ -1,7 +1,7 @@
 // The gradient of a 3×3, 4×4 or 5×5 convolution at stride 1 by its filters, in Winograd's domain: since
-// Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A, it is Gᵀ[Σ over tiles of (Bᵀ d B) ⊙ (A dY Aᵀ)]G, that is 36 sums of outer products (inputs by outputs, as
-// gemm-tn.ts makes them) between three cheap transforms. F(4, 3) and F(3, 4) do a quarter of the multiplications
-// of the direct method, F(2, 5) nine twenty-fifths.
+// Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A, it is Gᵀ[Σ over tiles of (Bᵀ d B) ⊙ (A dY Aᵀ)]G, that is 36 sums of outer products
+// (inputs by outputs, as gemm-tn.ts makes them) between three cheap transforms. F(4, 3) and F(3, 4) do a quarter of the
+// multiplications of the direct method, F(2, 5) nine twenty-fifths.
 import { NR, TILE_ADD, TILE_STORE } from "../matmul/tile";
 import { gemm_tn_panels } from "../matmul/gemm-tn";
 import { load_some, madd, store_some } from "../lib/simd";

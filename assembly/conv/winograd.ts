@@ -1,7 +1,7 @@
 // Convolution 3×3, 4×4 and 5×5 at stride 1 by Winograd's F(m×m, r×r): per block of tiles, input transform → (m+r−1)²
 // matrix products [tiles, inputs] · [inputs, outputs] → output transform with bias, residual and activation. F(4, 3)
-// and F(3, 4) do a quarter of the multiplications of the direct method, F(2, 3) four ninths, F(2, 5) nine twenty-fifths.
-// Where each one pays, and their errors: docs/performance/winograd.md.
+// and F(3, 4) do a quarter of the multiplications of the direct method, F(2, 3) four ninths, F(2, 5) nine
+// twenty-fifths. Where each one pays, and their errors: docs/performance/winograd.md.
 import { UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "../abi/codes";
 import { gemm_panels } from "../matmul/gemm-tile";
 import { MR, NR, TILE_STORE } from "../matmul/tile";
@@ -33,9 +33,9 @@ export function round_up(n: i32, multiple: i32): i32 {
 
 /**
  * Which m is fastest for an r×r convolution at stride 1 (4 or 2; 3 for r = 4), or 0 for the direct method. From the
- * table in docs/performance/winograd.md: above 16 channels the number of multiplications decides, below that the transforms
- * weigh more, and with fewer than four tiles the matrix products have too few rows. Bits depend on the choice, so it
- * looks at sizes only.
+ * table in docs/performance/winograd.md: above 16 channels the number of multiplications decides, below that the
+ * transforms weigh more, and with fewer than four tiles the matrix products have too few rows. Bits depend on the
+ * choice, so it looks at sizes only.
  */
 export function winograd_choice(r: i32, n: i32, inputs: i32, outputs: i32, oh: i32, ow: i32): i32 {
   let tiles4 = <i64>tiles_of(4, n, oh, ow), tiles2 = <i64>tiles_of(2, n, oh, ow), direct = <i64>r * r * n * oh * ow;

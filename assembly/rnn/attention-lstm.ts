@@ -100,8 +100,8 @@ function weighted_sum(p: usize, a: usize, to: usize, hidden: i32, places: i32): 
 }
 
 /**
- * States y [steps, batch, hidden] and weights p [steps, batch, places] from a [batch, places, hidden] and the states and
- * cells before.
+ * States y [steps, batch, hidden] and weights p [steps, batch, places] from a [batch, places, hidden] and the states
+ * and cells before.
  */
 export function attention_lstm_f32(
   saved: usize, packed: usize, a: usize, h0: usize, c0: usize, y: usize, p: usize, table: usize, begin: i32, end: i32,

@@ -88,9 +88,9 @@ function finish(
 }
 
 /**
- * Gates of n units, i first and the candidate c last, f `forget` gates from the beginning (2 in ONNX's order i, o, f, c;
- * 1 in i, f, o, c): C = f ∘ C + i ∘ c, H = o ∘ tanh C. The gates are left as the functions made them. In two loops: in
- * one over all of it a unit waits for its chain of two tanh, which takes twice as long.
+ * Gates of n units, i first and the candidate c last, f `forget` gates from the beginning (2 in ONNX's order i, o, f,
+ * c; 1 in i, f, o, c): C = f ∘ C + i ∘ c, H = o ∘ tanh C. The gates are left as the functions made them. In two loops:
+ * in one over all of it a unit waits for its chain of two tanh, which takes twice as long.
  */
 export function lstm_cell(g: usize, c: usize, h: usize, n: i32, forget: i32): void {
   const gate = <usize>n << 2, toForget = gate * forget;

@@ -5,7 +5,7 @@ import { modelOf } from './models.js'
 import { batchOf, type StepKey, type TrainerMaker } from './work.js'
 
 /** A step as any program makes it, on a device of its own. */
-export async function trainerOf(
+async function trainerOf(
   build: Build | 'auto',
   key: StepKey,
 ): Promise<{ readonly device: Device; readonly step: () => number }> {

@@ -25,7 +25,7 @@ export function indented(lines: Lines, depth = 0): string {
 }
 
 /** A list in lines of at most 118 columns. */
-export function wrapped(items: readonly string[], separator = ', '): string[] {
+function wrapped(items: readonly string[], separator = ', '): string[] {
   const lines: string[] = []
   for (const item of items) {
     const last = lines.at(-1)

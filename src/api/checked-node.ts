@@ -1,7 +1,7 @@
 import { isDType, type DType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { hostTensor, type HostTensor } from '../core/host.js'
-import { checkList, checkText, kindOf } from '../core/options.js'
+import { checkList, checkText, kindOf, shown } from '../core/options.js'
 import { parseAttributes, type Attributes } from '../ir/attributes.js'
 import { isValue, type DeclaredType, type Dimension, type Value } from '../ir/graph.js'
 import { checkInputs, checkOutputs, type OpDefinition } from '../ir/op.js'
@@ -101,7 +101,7 @@ export function declaredFrom(
 ): DeclaredType {
   checkText('the name of an input', name)
   const refuse = (what: string, expected: string, value: unknown): never => {
-    const actual = typeof value === 'object' || value === undefined ? kindOf(value) : JSON.stringify(String(value))
+    const actual = shown(value)
     throw new LanewiseError('E_VALUE', `the ${what} of input "${name}" must be ${expected}, got ${actual}`, {
       tensor: name,
       expected,

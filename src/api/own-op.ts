@@ -19,7 +19,7 @@ import { fromSimple, type SimpleOp } from './simple-op.js'
 export function registerOp<S extends AttributeSchema>(operator: SimpleOp<S>): OpDefinition
 export function registerOp<A>(operator: OpDefinition<A>): OpDefinition
 export function registerOp(operator: SimpleOp<AttributeSchema> | OpDefinition): OpDefinition {
-  checkRecord('an operator', operator as unknown)
+  checkRecord('an operator', operator)
   checkText("an operator's name", operator.name)
   const { name, domain, attributes } = operator
   const fail = (what: string, expected: string, value: unknown): never => {
@@ -91,7 +91,7 @@ function withCopies(op: OpDefinition): OpDefinition {
         return copies(yield* work.call(op, tensors(c as never) as never))
       },
     }),
-    ...(values && { values: (c) => values.call(op, all(c as never) as never) }),
+    ...(values && { values: (c) => values.call(op, all(c as ValueContext<never>) as never) }),
     ...(control && {
       control: (c, run: RunBody) => control.call(op, all(c as ControlContext<never>) as never, run),
     }),

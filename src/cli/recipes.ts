@@ -34,7 +34,7 @@ export async function recipeBeside(model: string): Promise<TaskRecipe | undefine
   const path = ['.ts', '.js'].map((ending) => resolve(model.replace(/\.onnx$/, ending))).find(existsSync)
   if (path === undefined || !model.endsWith('.onnx')) return undefined
   const recipe = await load(path)
-  return typeof recipe.data === 'function' ? (recipe as TaskRecipe) : undefined
+  return typeof recipe.data === 'function' ? recipe : undefined
 }
 
 async function load(path: string): Promise<Recipe> {

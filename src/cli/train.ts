@@ -1,6 +1,5 @@
 import { LanewiseError } from '../core/errors.js'
-import type { Layer } from '../nn/module.js'
-import type { PictureRecipe, Recipe, TaskRecipe } from '../train/recipe.js'
+import type { Recipe } from '../train/recipe.js'
 import { bytesText, tableLines } from '../core/table.js'
 import { readBytes } from '../platform/node-files.js'
 import { metricText } from '../train/progress.js'
@@ -143,9 +142,9 @@ async function search(name: string, { flags, print, result }: Omit<Invocation, '
 /** Layers of the recipe's model. @throws LanewiseError `E_VALUE` if the recipe does not say what they are applied to. */
 async function summaryOf(recipe: Recipe, from: string | undefined): Promise<string[]> {
   const { summary } = await import('../nn/summary.js')
-  if (typeof recipe.data !== 'function') return summary((recipe as PictureRecipe).model(), [1, 28, 28]).split('\n')
-  const { inputShape, seed, batchSize, epochs, data, model } = recipe as TaskRecipe
+  if (typeof recipe.data !== 'function') return summary(recipe.model(), [1, 28, 28]).split('\n')
+  const { inputShape, seed, batchSize, epochs, data, model } = recipe
   if (!inputShape) throw new LanewiseError('E_VALUE', `"${recipe.title}" has no "inputShape" to apply its layers to`)
   const network = await model(await data({ from, seed, batchSize, epochs }))
-  return summary(network as Layer, inputShape).split('\n')
+  return summary(network, inputShape).split('\n')
 }

@@ -55,6 +55,14 @@ export function kindOf(value: unknown): string {
   return tag === 'Object' ? 'an object' : `a ${tag === 'Promise' ? 'promise' : tag}`
 }
 
+/** A number or a text as it is, of anything else what it is. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  return typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean'
+    ? String(value)
+    : kindOf(value)
+}
+
 /** A text with something in it. @throws LanewiseError `E_VALUE` for anything else. */
 export function checkText(what: string, value: unknown): asserts value is string {
   if (typeof value === 'string' && value !== '') return

@@ -128,17 +128,16 @@ function listOf(value: unknown): unknown[] {
  * @throws LanewiseError `E_PARSE` for an archive that is damaged or cut off, pictures without labels or labels without pictures; `E_EXTERNAL` if there is no file.
  */
 export async function* svhnNumbers(archive: string, channels: 1 | 3 = 1): AsyncGenerator<SvhnNumber, void, void> {
-  let structs: DigitStruct[] | undefined
   const isStruct = (name: string) => /(^|\/)digitStruct\.mat$/.test(name)
-  for await (const { name, bytes } of tarEntries(archive, { wanted: isStruct, limit: 2 ** 30 })) {
-    structs = await readDigitStruct(bytes, `${archive}: ${name}`)
-    break
-  }
-  if (!structs)
+  const entries = tarEntries(archive, { wanted: isStruct, limit: 2 ** 30 })
+  const { value: entry } = await entries.next()
+  await entries.return()
+  if (!entry)
     throw new LanewiseError(
       'E_PARSE',
       `${archive}: there is no digitStruct.mat: this is not SVHN's format 1, or it is cut off`,
     )
+  const structs = await readDigitStruct(entry.bytes, `${archive}: ${entry.name}`)
   const left = new Map(structs.map((struct) => [struct.file, struct]))
   for await (const { name, bytes } of tarEntries(archive, { wanted: (entry) => /\.png$/i.test(entry) })) {
     const file = name.replace(/^.*\//, '')

@@ -77,7 +77,7 @@ export class WorkerLoader implements AsyncIterable<Fields> {
   private readonly waiting = new Map<number, { resolve: (fields: Fields) => void; reject: (error: unknown) => void }>()
   private next = 0
   private running = false
-  private failure: unknown
+  private failure: LanewiseError | undefined
 
   private constructor(
     private readonly loader: DataLoader,
@@ -170,7 +170,7 @@ export class WorkerLoader implements AsyncIterable<Fields> {
   private ask(position: number): Promise<Fields> {
     const id = this.next++
     const answer = new Promise<Fields>((resolve, reject) => {
-      if (this.failure) reject(this.failure as Error)
+      if (this.failure) reject(this.failure)
       else this.waiting.set(id, { resolve, reject })
     })
     // What is asked ahead may fail before anybody waits for it.

@@ -30,7 +30,7 @@ export interface Alternative {
 }
 
 /** @throws LanewiseError `E_VALUE` naming the option that makes no sense. @internal */
-export function checkSampling({ temperature, topK, topP, repetitionPenalty, seed }: SamplingOptions): void {
+function checkSampling({ temperature, topK, topP, repetitionPenalty, seed }: SamplingOptions): void {
   if (temperature !== undefined) checkNumber('temperature', temperature, { least: 0, most: Number.MAX_VALUE })
   if (topK !== undefined) checkNumber('topK', topK, { least: 1, whole: true })
   if (topP !== undefined) checkNumber('topP', topP, { above: 0, most: 1 })
@@ -97,7 +97,7 @@ export function adjustScores(
 }
 
 /** The token of the largest score; the first of several. @throws LanewiseError `E_VALUE` for scores that choose nothing. @internal */
-export function largest(scores: Float32Array): number {
+function largest(scores: Float32Array): number {
   let best = 0
   for (let i = 0; i < scores.length; i++) {
     if (!(scores[i] < Infinity)) throw new LanewiseError('E_VALUE', `the score of token ${i} is ${scores[i]}`)

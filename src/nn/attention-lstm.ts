@@ -119,7 +119,7 @@ export class AttentionLSTM extends Module {
     device.trace = outer
     const [y, h, c, weights] = made
     outer?.push({
-      op: Scan as never,
+      op: Scan,
       attributes: {},
       inputs: [...state, products],
       outputs: [h, c, y, weights],

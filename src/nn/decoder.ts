@@ -246,7 +246,7 @@ class DecoderStep extends Module {
       cache,
       ...(this.kind === 'past' && { keyPaddingMask: F.eq(places[0], 0) }),
     }
-    const scores = this.model.call(...([ids, ...inputs, masks] as never[]))
+    const scores = this.model.call(...([ids, ...inputs, masks] as never[])) as Variable
     return [scores, ...cache.present]
   }
 }

@@ -230,6 +230,6 @@ export class GraphWithHead<Head extends Module = Module> extends Module {
   /** @param inputs - in the order of the graph's inputs. @returns what the head makes of them. */
   forward(...inputs: Variable[]): ReturnType<Head['forward']> {
     const features = [this.body.call(...inputs)]
-    return this.head.call(...(features as unknown as Parameters<Head['forward']>)) as ReturnType<Head['forward']>
+    return this.head.call(...(features as unknown as Parameters<Head['forward']>))
   }
 }

@@ -122,7 +122,7 @@ export function recorder(steps: Step[], weights: WeightLease, node: Node | undef
 }
 
 /** Records the kernel calls of one node. */
-export class NodeEmitter implements Emitter<Attributes> {
+class NodeEmitter implements Emitter<Attributes> {
   readonly fused: Fused
   readonly build: 'simd' | 'relaxed'
   readonly fast: boolean

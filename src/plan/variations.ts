@@ -24,7 +24,7 @@ const GROWTH = 1.5
 /** Thrown where the other sizes lead to another plan; never leaves this file. */
 class Differs extends Error {}
 
-/** The types that passes look at, and a list of those. */
+/** The types that passes look at, and a list of those. @public - program.ts knows this file by a dynamic import. */
 export class WatchedTypes extends Map<Value, Inferred> {
   readonly asked = new Set<Value>()
   /** Values whose elements were looked at. */
@@ -45,6 +45,7 @@ export class WatchedTypes extends Map<Value, Inferred> {
   }
 }
 
+/** @public - as above. */
 export { Recording }
 
 /** What a plan was made of. */

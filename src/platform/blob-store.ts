@@ -21,9 +21,6 @@ async function attempt<T>(place: string, what: string, work: () => Promise<T>): 
   }
 }
 
-/** A folder as the File System API has it; the iterator is missing in the compiler's declarations. */
-type Folder = FileSystemDirectoryHandle & { keys(): AsyncIterableIterator<string> }
-
 /**
  * A folder of the origin's private file system (OPFS), in a page or a worker. What is written takes its place when it is whole.
  *
@@ -42,7 +39,7 @@ export async function opfsStore(path: string): Promise<BlobStore> {
     let current = await storage.getDirectory()
     for (const part of path.split('/').filter(Boolean))
       current = await current.getDirectoryHandle(part, { create: true })
-    return current as Folder
+    return current
   })
   return {
     place,

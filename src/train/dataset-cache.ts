@@ -73,7 +73,7 @@ export async function writeCache(
       for (const [name, tensor] of Object.entries(example)) {
         if (tensor.type === 'string')
           throw new LanewiseError('E_UNSUPPORTED', `"${name}" are texts, which a cache does not hold`, { tensor: name })
-        columns.set(name, new Column(name, tensor.type as NumericDType, tensor.dims, tensor.size))
+        columns.set(name, new Column(name, tensor.type, tensor.dims, tensor.size))
       }
     }
     for (const column of columns.values()) {

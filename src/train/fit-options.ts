@@ -1,6 +1,6 @@
 import type { Fields } from '../data/dataset.js'
 import { LanewiseError } from '../core/errors.js'
-import { checkNumber } from '../core/options.js'
+import { checkNumber, shown } from '../core/options.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import type { Schedule } from '../optim/schedules.js'
 import type { Checkpoints } from './checkpoints/checkpoint-file.js'
@@ -177,11 +177,11 @@ export function checkFitOptions(options: FitOptions): void {
   for (const [name, kind, fits] of kinds) {
     const value = options[name] as unknown
     if (value !== undefined && !fits(value))
-      throw new LanewiseError('E_VALUE', `${name} must be ${kind}, got ${String(value)}`, { actual: String(value) })
+      throw new LanewiseError('E_VALUE', `${name} must be ${kind}, got ${shown(value)}`, { actual: shown(value) })
   }
   for (const [name, metric] of Object.entries(options.metrics ?? {}))
     if (!hasMethods(metric, 'start'))
-      throw new LanewiseError('E_VALUE', `the metric "${name}" has no start()`, { actual: String(metric) })
+      throw new LanewiseError('E_VALUE', `the metric "${name}" has no start()`, { actual: shown(metric) })
   if (options.folder !== undefined && options.checkpoints !== undefined)
     throw new LanewiseError('E_VALUE', 'a folder keeps its own checkpoints: give one of the two')
   const bounds = {

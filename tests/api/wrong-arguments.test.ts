@@ -223,8 +223,7 @@ describe('exportModel', () => {
     b.output(b.op('Add', [b.input('x', 'float32', ['N', 512]), w]), 'y')
     return b
   }
-  const writing = (write: () => unknown) => () =>
-    exportModel(large(), { externalData: { location: 'm.data', write: write as () => void } })
+  const writing = (write: () => unknown) => () => exportModel(large(), { externalData: { location: 'm.data', write } })
 
   test('what write throws is the cause, and a promise is refused', () => {
     const cause = new RangeError('disk full')

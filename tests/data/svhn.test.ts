@@ -74,7 +74,7 @@ async function digitStruct(
   )
   head.writeUInt16LE(0x0200, 124)
   head.write('IM', 126)
-  const bytes = Buffer.concat([head, FS.readFile(path) as Uint8Array])
+  const bytes = Buffer.concat([head, FS.readFile(path)])
   FS.unlink(path)
   return bytes
 }

@@ -153,7 +153,10 @@ describe.skipIf(!hasChromium)('pictures', () => {
   })
 
   test.each(
-    tasks.map((task) => [`${task.what} ${task.dims ?? ''} ${JSON.stringify(task.options ?? 'alone')}`, task] as const),
+    tasks.map(
+      (task) =>
+        [`${task.what} ${(task.dims ?? []).join('×')} ${JSON.stringify(task.options ?? 'alone')}`, task] as const,
+    ),
   )('%s is as in onnxruntime', async (_, task) => {
     const { ours, theirs } = await tab.evaluate((task) => (globalThis as unknown as PageGlobals).both(task), task)
     expect(ours).toEqual(theirs)

@@ -311,7 +311,7 @@ describe('toDecoderGraph', () => {
             return Object.fromEntries(
               [...results].map(([name, value]) => {
                 const { dtype, data, shape } = value as { dtype: string; data: unknown; shape: number[] }
-                return [name, { type: dtype, data, dims: shape } as TensorLike]
+                return [name, { type: dtype, data, dims: shape }]
               }),
             )
           },

@@ -88,8 +88,8 @@ describe.each(methods)('%s', (_, method, usual, own) => {
     expect(bits(b)).toEqual(bits(d))
     expect(bits(a)).not.toEqual(bits(parameter(1)))
     const [e, f] = [parameter(1), parameter(2)]
-    e.assign(a.data() as Float32Array)
-    f.assign(b.data() as Float32Array)
+    e.assign(a.data())
+    f.assign(b.data())
     const resumed = make([{ params: [e] }, { params: [f], ...own }], usual)
     resumed.load(structured(grouped))
     for (let i = 0; i < 3; i++) {

@@ -421,7 +421,7 @@ describe('layers', () => {
 describe('fit', () => {
   const batch = { x: new Tensor('float32', [1, 2], [1, 2]), label: new Tensor('int32', [1], [1]) }
   const run = (options: object, data: unknown = [batch], model = new Linear(2, 2, { device })) =>
-    fit(model, data as never, { optimizer: new SGD(model.parameters(), { lr: 0.1 }), epochs: 1, ...options } as never)
+    fit(model, data as never, { optimizer: new SGD(model.parameters(), { lr: 0.1 }), epochs: 1, ...options })
 
   test('refuses options of the wrong kind before the first step', async () => {
     const wrong = { signal: {}, progress: 1, onStep: 5, onEpoch: 'x', schedule: {}, folder: 5, checkpoints: {} }

@@ -88,9 +88,9 @@ test('a new end behind the features: the rest is frozen by name, the file has bo
   const { output } = await session.run({ image: x })
   expect(output.dims).toEqual([4, 3])
   const reference = await (await onnxruntimeWeb()).load(bytes)
-  const theirs = (
-    await reference.run(new Map([['image', { dtype: 'float32', shape: x.dims, data: x.data as Float32Array }]]))
-  ).get('output') as { data: Float32Array }
+  const theirs = (await reference.run(new Map([['image', { dtype: 'float32', shape: x.dims, data: x.data }]]))).get(
+    'output',
+  ) as { data: Float32Array }
   expected.data.forEach((value, i) => {
     expect((output.data as Float32Array)[i]).toBeCloseTo(value as number, 5)
     expect(theirs.data[i]).toBeCloseTo(value as number, 5)

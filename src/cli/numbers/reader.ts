@@ -27,7 +27,7 @@ const CLASSES = 10
 export const READ_BATCH = 128
 
 /** The metadata of a model by name. */
-export async function metadataOf(file: string): Promise<ReadonlyMap<string, string>> {
+async function metadataOf(file: string): Promise<ReadonlyMap<string, string>> {
   return new Map(readModel(await platform().readModel(file)).metadataProps.map(({ key, value }) => [key, value]))
 }
 

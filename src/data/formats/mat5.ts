@@ -121,7 +121,7 @@ function matrixOf(body: Uint8Array, fail: (reason: string) => never): { name: st
     fail(`the array "${title}" of ${dims.join('×')} has ${given.length} numbers`)
   // Numbers are stored in as few bytes as they fit into.
   const data = makeData(dtype, given.length) as Float64Array
-  data.set(given as Float64Array)
+  data.set(given)
   return { name: title, tensor: new Tensor(dtype, data, dims) }
 }
 

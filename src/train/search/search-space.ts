@@ -33,7 +33,7 @@ export function checkSpace(space: unknown): asserts space is SearchSpace {
         fail(`"${name}" must list numbers, texts or truth values`)
       continue
     }
-    const given = Object.entries((range ?? {}) as object)
+    const given = Object.entries(range ?? {})
     const [kind, bounds] = given[0] ?? []
     const [low, high] = Array.isArray(bounds) ? (bounds as unknown[]) : []
     const fine =
@@ -73,7 +73,7 @@ function drawn(range: Range, random: Random): ParameterValue {
 export function importance(values: readonly ParameterValue[], measures: readonly number[]): number {
   if (measures.length < 3) return 0
   if (values.every((value) => typeof value === 'number')) {
-    const r = correlation(ranks(values as readonly number[]), ranks(measures))
+    const r = correlation(ranks(values), ranks(measures))
     return r * r
   }
   const mean = measures.reduce((a, b) => a + b, 0) / measures.length
