@@ -7,7 +7,7 @@ export default readerRecipe({
   seed: 1,
   batchSize: 64,
   side: 48,
-  steps: 2800,
+  steps: 6000,
   options: { evenLengths: 0.15, empty: 0.03, tooLong: 0.01 },
   model: readerBest,
   optimizer: (model) => new AdamW(model.parameters(), { lr: 0.003, weightDecay: 0.01 }),
