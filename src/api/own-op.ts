@@ -3,7 +3,7 @@ import type { HostTensor, HostValue } from '../core/host.js'
 import { checkFunction, checkOptions, checkRecord, checkText, kindOf } from '../core/options.js'
 import type { AttributeKind, AttributeSchema } from '../ir/attributes.js'
 import type { ComputeContext, ControlContext, OpDefinition, RunBody, ValueContext } from '../ir/op.js'
-import { registerOp as registerDefinition } from '../ir/registry.js'
+import { registerDefinition } from '../ir/registry.js'
 import { fromSimple, type SimpleOp } from './simple-op.js'
 
 /**

@@ -7,7 +7,7 @@ import type { GraphProto, ModelProto } from '../onnx/schema/onnx.js'
 import { readModel } from '../onnx/wire.js'
 import type { AttributeKind, AttributeSpec } from '../ir/attributes.js'
 import type { TensorType } from '../ir/op.js'
-import { findOp, registerOp } from '../ir/registry.js'
+import { findOp, registerDefinition } from '../ir/registry.js'
 import { platform } from '../platform/platform.js'
 import type { InferenceSession } from '../api/session.js'
 import { formatShape, sizeOf } from '../core/shape.js'
@@ -182,7 +182,7 @@ function replace(domain: string, name: string): void {
       throw new LanewiseError('E_UNSUPPORTED', `operator ${name} is not supported`)
     },
   }
-  registerOp(definition)
+  registerDefinition(definition)
   standIns.add(present(findOp(domain, name), name))
 }
 

@@ -33,8 +33,14 @@ function fileOf(name: string): string {
 export async function recipeBeside(model: string): Promise<TaskRecipe | undefined> {
   const path = ['.ts', '.js'].map((ending) => resolve(model.replace(/\.onnx$/, ending))).find(existsSync)
   if (path === undefined || !model.endsWith('.onnx')) return undefined
-  const recipe = await load(path)
-  return typeof recipe.data === 'function' ? recipe : undefined
+  try {
+    const recipe = await load(path)
+    return typeof recipe.data === 'function' ? recipe : undefined
+  } catch (error) {
+    // Older Nodes read no TypeScript: the model is measured without its recipe.
+    if ((error as { code?: unknown }).code === 'ERR_UNKNOWN_FILE_EXTENSION') return undefined
+    throw error
+  }
 }
 
 async function load(path: string): Promise<Recipe> {

@@ -107,7 +107,7 @@ export class WorkerLoader implements AsyncIterable<Fields> {
         'E_VALUE',
         `${href}: a stream has no batch at a place, and cannot be read by several threads`,
       )
-    const made = new WorkerLoader(loader as DataLoader, ahead)
+    const made = new this(loader as DataLoader, ahead)
     for (let i = 0; i < workers; i++) made.start(href, options)
     return made
   }

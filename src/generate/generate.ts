@@ -61,7 +61,7 @@ export const knownOptions = { continuation: continuationOptions, stop: stopOptio
  *
  * const session = await InferenceSession.create(exportModel(g))
  * for await (const token of generate(session, [0, 1], { maxTokens: 6, temperature: 0.5, topP: 0.9, seed: 1 }))
- *   console.log(token) // 2, 3, 4, 0, 1, 2
+ *   console.log(token) // 2, then 3, 4, 0, 1, 2
  */
 export async function* generate(
   session: GenerationSession,

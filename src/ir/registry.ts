@@ -9,7 +9,7 @@ const registry = new Map<string, OpDefinition>()
  *
  * @throws LanewiseError `E_VALUE` if the definition has no way to compute anything.
  */
-export function registerOp<A>(definition: OpDefinition<A>): OpDefinition {
+export function registerDefinition<A>(definition: OpDefinition<A>): OpDefinition {
   let given = checked(definition as unknown as OpDefinition)
   // "ai.onnx" is the other name of the domain '': files mean the same by both, and passes look for ''.
   const named = { domain: { value: 'ai.onnx', enumerable: true } }

@@ -96,7 +96,8 @@ describe('a small model', () => {
       sizes.add(slow.rows)
     }
     expect([...sizes]).toEqual([64, 128, 160])
-    expect(plansOf(slow)).toBe(3)
+    // For 64 and for 128 rows; the plan for 160 is made of the second one.
+    expect(plansOf(slow)).toBe(2)
     // A prompt in the middle of a sequence, and a sequence begun again over what the last one left.
     slow.reset()
     await slow.append(tokens.slice(0, 5))
@@ -215,8 +216,8 @@ skipUnlessShared('stories260K', ['models', 'stories260K'], (folder) => {
     expect([tokens[0], ...(await teller.greedy(tokens.slice(0, 1), 199))]).toEqual(tokens)
     expect(fed).toEqual(Array.from({ length: 199 }, (_, i) => BigInt(i)))
     logits.forEach((_, i) => expectAgreement(rows[i], expectedRow(i)))
-    // For 64, 128 and 256 rows.
-    expect(plansOf(teller)).toBe(3)
+    // For 64 and for 128 rows; the plan for 256 is made of the second one.
+    expect(plansOf(teller)).toBe(2)
     await teller.release()
   })
 

@@ -38,6 +38,7 @@ export const StringConcat = defineOp({
 export const StringSplit = defineOp({
   name: 'StringSplit',
   arity: 1,
+  outputs: 2,
   attributes: { delimiter: string(''), maxsplit: int() },
   *work({ attributes: { delimiter, maxsplit = Infinity }, inputs: [x], room }) {
     const pieces = new Pieces(room)
