@@ -60,8 +60,10 @@ export const knownOptions = { continuation: continuationOptions, stop: stopOptio
  * g.output(g.op('Gather', [table, g.input('input_ids', 'int64', [1, 'N'])]), 'logits')
  *
  * const session = await InferenceSession.create(exportModel(g))
+ * const made: number[] = []
  * for await (const token of generate(session, [0, 1], { maxTokens: 6, temperature: 0.5, topP: 0.9, seed: 1 }))
- *   console.log(token) // 2, then 3, 4, 0, 1, 2
+ *   made.push(token)
+ * console.log(made.join(', ')) // 2, 3, 4, 0, 1, 2
  */
 export async function* generate(
   session: GenerationSession,
