@@ -125,7 +125,8 @@ describe.skipIf(!hasChromium)('Chromium', () => {
     const tab = await open(bundler)
     requested.length = 0
     expect(await classify(tab, 'simd')).toEqual({ build: 'simd', scores: await inNode() })
-    // One build of the kernels is fetched, and the model; and code that only models with free sizes need.
+    // One build of the kernels is fetched, and the model; and at most one chunk: what only models with free sizes need.
+    expect(requested.filter((path) => path.endsWith('.js')).length).toBeLessThanOrEqual(1)
     expect(
       requested
         .filter((path) => !path.endsWith('.js'))
