@@ -17,8 +17,9 @@ export interface TypeOfTensor {
 /** Tensors around one node whose gradient is wanted. */
 export interface SimpleGradientContext<A> {
   readonly inputs: readonly Tensor[]
+  /** All outputs, those too that the program has not asked for. */
   readonly outputs: readonly Tensor[]
-  /** The gradients by the outputs, float32 and in their shapes; zeros by one that the loss does not depend on. */
+  /** The gradients by the outputs, all of them, float32 and in their shapes; zeros by one that the loss does not depend on, or that is of integers. */
   readonly gradients: readonly Tensor[]
   readonly attributes: A
 }
@@ -97,10 +98,12 @@ function hosts(results: unknown): readonly HostTensor[] {
 function gradientOf<A>(gradient: (context: SimpleGradientContext<A>) => readonly (Tensor | undefined)[]) {
   const result: Omit<Gradient<A>, 'op'> = {
     anyFloat: true,
+    // All of them, whatever the program has asked for: the function knows its outputs by their places.
+    outputs: Infinity,
     backward(g) {
       const tensors = (operands: typeof g.inputs) => operands.map((x) => published(x && g.elements(x))) as Tensor[]
       const gradients = g.outputs.map((y, i) => {
-        const dy = g.gradient(i)
+        const dy = g.optionalGradient(i)
         if (dy) return fromHost(g.elements(dy))
         return y && new Tensor('float32', new Float32Array(y.size), y.shape)
       })
@@ -111,6 +114,11 @@ function gradientOf<A>(gradient: (context: SimpleGradientContext<A>) => readonly
         attributes: g.attributes,
       })
       if (!Array.isArray(found)) throw new LanewiseError('E_TENSOR', 'gradient must return a list')
+      if (found.length > g.inputs.length)
+        throw new LanewiseError(
+          'E_TENSOR',
+          `gradient returned ${found.length} gradients, there are ${g.inputs.length} inputs`,
+        )
       g.inputs.forEach((_, i) => {
         if (!g.wants(i)) return
         const dx = found[i] as unknown

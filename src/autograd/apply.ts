@@ -82,7 +82,8 @@ function applyChecked(
   const outputCount = follows ? Math.max(wantedOutputs, gradient?.outputs ?? 0) : wantedOutputs
   // What shape inference has asked for, emitters read as a constant.
   const asked = inputs.map((input) => input?.constant)
-  if (!op.infer) return applyOnHost(device, op, attributes, inputs, asked, [], outputCount, follows)
+  if (!op.infer)
+    return applyOnHost(device, op, attributes, inputs, asked, [], outputCount, follows).slice(0, wantedOutputs)
   const valueOf = (index: number): HostTensor | undefined => (asked[index] ??= inputs[index]?.host())
   const atLeast = (index: number, least: number): number => {
     const value = valueOf(index)
@@ -178,7 +179,7 @@ function applyOnHost(
     outputCount,
     seed: () => device.random.integer(2 ** 32),
   }
-  const results = computeChecked(op, context, types).slice(0, outputCount)
+  const results = computeChecked(op, context, op.infer && types).slice(0, outputCount)
   const placed = results.map((result) =>
     device.upload(result, device.allocate(sizeOf(result.shape) * byteSize(result.dtype))),
   )

@@ -7,16 +7,16 @@ import { withRule, type ComputeContext, type OpDefinition, type TensorType } fro
 /**
  * Runs an operator's plain TypeScript version and holds it to what its `infer` has promised: memory of that size is waiting for the results.
  *
- * @param wanted - the outputs that the node names; what is not wanted need not be made.
+ * @param wanted - the outputs that the node names, what is not wanted need not be made; by default whatever was made.
  * @throws LanewiseError `E_TENSOR` for anything but tensors of the promised types, `E_UNSUPPORTED` for an output that is not made.
  */
 export function computeChecked<A>(
   op: OpDefinition<A>,
   context: ComputeContext<A>,
-  wanted: readonly unknown[],
+  wanted?: readonly unknown[],
 ): readonly HostTensor[] {
   const results = listOf<HostTensor>(withRule(op, 'compute').compute(context), 'compute')
-  wanted.forEach((value, i) => {
+  ;(wanted ?? results).forEach((value, i) => {
     if (value !== undefined) checkResult(results[i], context.outputs[i], i)
   })
   return results

@@ -104,7 +104,15 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
           node.outputs.length,
         ),
       )
-      node.outputs.forEach((value, i) => value && known.set(value, results[i]))
+      node.outputs.forEach((value, i) => {
+        if (!value) return
+        if (!results.at(i))
+          throw new LanewiseError('E_GRAPH', `it makes ${results.length} outputs here, not ${node.outputs.length}`).at(
+            node.op.name,
+            node.name,
+          )
+        known.set(value, results[i])
+      })
     }
     const outputs = graph.outputs.map(lookUp)
     return (outputs.length === 1 ? outputs[0] : outputs) as Output

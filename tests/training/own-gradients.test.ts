@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { SignedSquare } from '../../examples/own-operator/signed-square.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../../src/node.js'
 import { float, registerOp } from '../../src/own-ops.js'
-import { Device, F, GraphModule } from '../../src/train.js'
+import { Device, F, grad, GraphModule } from '../../src/train.js'
 import { expectError } from '../support/expect-error.js'
 
 const values = Float32Array.of(-1.5, -0.25, 0, 0.5, 2, 3)
@@ -110,6 +110,102 @@ describe('operators of a user', () => {
     expect(Array.from(y.data as Float32Array)).toEqual(Array.from(values, (v) => 0.5 * v * v))
   })
 
+  describe('with two outputs', () => {
+    type Seen = { outputs: number[][]; gradients: number[][] }
+    let seen: Seen
+    const list = (t: Tensor) => Array.from(t.data as ArrayLike<number | bigint>, Number)
+    /** y = x², z = 3·x, and of integers the places. */
+    const made = ([x]: readonly Tensor[]) => {
+      const data = x.data as Float32Array
+      return [
+        new Tensor('float32', data.map((v) => v * v), x.dims),
+        new Tensor('float32', data.map((v) => 3 * v), x.dims),
+        new Tensor('int64', BigInt64Array.from(data, (_, i) => BigInt(i)), x.dims),
+      ]
+    } // prettier-ignore
+    beforeAll(() => {
+      for (const infer of [true, false])
+        registerOp({
+          name: infer ? 'Three' : 'ThreeOfData',
+          domain: 'com.example',
+          inputs: 1,
+          ...(infer && { infer: ([x]) => [x, x, { type: 'int64' as const, dims: x.dims }] }),
+          compute: made,
+          gradient: ({ inputs: [x], outputs, gradients }) => {
+            seen = { outputs: outputs.map(list), gradients: gradients.map(list) }
+            const [dy, dz] = gradients.map((g) => g.data as Float32Array)
+            return [
+              new Tensor(
+                'float32',
+                (x.data as Float32Array).map((v, i) => 2 * v * dy[i] + 3 * dz[i]),
+                x.dims,
+              ),
+            ]
+          },
+        })
+    })
+    const zeros = [0, 0, 0, 0, 0, 0]
+    const ones = [1, 1, 1, 1, 1, 1]
+    const twice = Array.from(values, (v) => 2 * v)
+    type Value = ReturnType<Device['tensor']>
+
+    describe.each(['Three', 'ThreeOfData'])('%s', (name) => {
+      const three = (x: Value, outputs?: number) => F.op(`com.example::${name}`, [x], {}, outputs)
+      test.each<[string, (x: Value) => Value, number[], number[][]]>([
+        ['the first is asked for alone', (x) => three(x)[0], twice, [ones, zeros, zeros]],
+        ['the first is used alone', (x) => three(x, 3)[0], twice, [ones, zeros, zeros]],
+        ['the second is used alone', (x) => three(x, 2)[1], zeros.map(() => 3), [zeros, ones, zeros]],
+        ['both are used', (x) => F.add(...(three(x, 2) as [Value, Value])), twice.map((v) => v + 3), [ones, ones, zeros]],
+        ['integers are used beside', (x) => { const [y, , at] = three(x, 3); return F.mul(y, F.cast(F.add(at, at), 'float32')) }, twice.map((v, i) => 2 * i * v + 0), [[0, 2, 4, 6, 8, 10], zeros, zeros]],
+      ])('%s', (_, work, expected, gradients) => {
+        expect(gradientOf(work)).toEqual(expected)
+        expect(seen.gradients).toEqual(gradients)
+        expect(seen.outputs.map(({ length }) => length)).toEqual([6, 6, 6])
+      }) // prettier-ignore
+
+      test('one upon the other', () => {
+        // z of y: 3·x² and its gradient, 6·x.
+        expect(gradientOf((x) => three(three(x)[0], 2)[1])).toEqual(Array.from(values, (v) => 6 * v))
+      })
+
+      test('no more outputs are handed out than were asked for', () => {
+        gradientOf((x) => {
+          expect(three(x)).toHaveLength(1)
+          expect(three(x, 2)).toHaveLength(2)
+          return three(x)[0]
+        })
+      })
+
+      test.each([[[0]], [[1]], [[0, 1]]])('in the module of a graph whose outputs %o are used', async (used) => {
+        const g = new GraphBuilder()
+        const results = g.node(name, [g.input('x', 'float32', ['N', 3])], {}, { domain: 'com.example', outputs: 2 })
+        g.output(
+          used.map((i) => results[i]).reduce((a, b) => g.op('Add', [a, b])),
+          'y',
+        )
+        const module = await GraphModule.from(exportModel(g), { device })
+        const expected = twice.map((v) => (used.includes(0) ? v : 0) + (used.includes(1) ? 3 : 0))
+        expect(gradientOf((x) => module.forward(x) as Value)).toEqual(expected)
+      })
+
+      test('whose node leaves the others out', async () => {
+        const g = new GraphBuilder()
+        const [y] = g.node(name, [g.input('x', 'float32', ['N', 3])], {}, { domain: 'com.example' })
+        g.output(y, 'y')
+        const module = await GraphModule.from(exportModel(g), { device })
+        expect(gradientOf((x) => module.forward(x) as Value)).toEqual(twice)
+      })
+
+      test('under grad', () => {
+        device.step(() => {
+          const x = device.tensor({ dtype: 'float32', shape: [2, 3], data: values })
+          const [slope] = grad((v) => F.sum(three(v, 2)[1]), [x])
+          expect([...slope.data()]).toEqual(zeros.map(() => 3))
+        })
+      })
+    })
+  })
+
   test('without a gradient are refused when one is wanted', () => {
     registerOp({ name: 'Opaque', domain: 'com.example', infer: ([x]) => [x], compute: ([x]) => [x] })
     const x = device.parameter({ dtype: 'float32', shape: [2, 3], data: values })
@@ -119,10 +215,11 @@ describe('operators of a user', () => {
     x.dispose()
   })
 
-  const wrong: [string, 'E_TENSOR' | 'E_VALUE' | 'E_UNSUPPORTED', RegExp, () => unknown][] = [
+  const wrong: [string, 'E_TENSOR' | 'E_VALUE' | 'E_UNSUPPORTED', RegExp, (c: never) => unknown][] = [
     ['nothing', 'E_TENSOR', /gradient must return a list/, () => undefined],
     ['a promise', 'E_TENSOR', /gradient must return a list/, () => Promise.resolve([])],
     ['a list of something else', 'E_TENSOR', /the gradient by input 0 is not one/, () => [values]],
+    ['a list with more gradients than inputs', 'E_TENSOR', /returned 2 gradients, there are 1 inputs/, ({ gradients: [dy] }: { gradients: Tensor[] }) => [dy, dy]],
     ['a list of nothing', 'E_UNSUPPORTED', /the gradient by input 0 is not defined/, () => []],
     ['a throw', 'E_VALUE', /threw TypeError: no such thing/, () => { throw new TypeError('no such thing') }],
     ['a throw of a string', 'E_VALUE', /threw oh/, () => { throw 'oh' as unknown as Error }],
