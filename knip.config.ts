@@ -5,8 +5,9 @@ const config: KnipConfig = {
   workspaces: {
     '.': {
       entry: [
-        // scripts/build-js.ts puts train-browser in the place of train-node.
+        // scripts/build-js.ts puts train-browser in the place of train-node, and all-ops-required in that of all-ops-now.
         'src/{node,browser,train,train-browser,own-ops,all-ops,generate}.ts',
+        'src/api/all-ops-required.ts',
         'scripts/*.ts',
         'models/**/*.ts',
         'tests/**/*.test.ts',

@@ -6,16 +6,27 @@ import { fileURLToPath } from 'node:url'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
-/** The kernels lie in dist/wasm, and every chunk in dist/ itself. */
-const wasmUrls: Plugin = {
-  name: 'wasm-urls',
+/** Files that name others in dist/. */
+const placed = /(platform[\\/](train-)?wasm-files|api[\\/]all-ops-required)\.ts$/
+
+/** What files name by its place: the kernels lie in dist/wasm, and every chunk in dist/ itself. */
+const places: Plugin = {
+  name: 'places',
   setup({ onLoad }) {
-    onLoad({ filter: /platform[\\/](train-)?wasm-files\.ts$/ }, ({ path }) => {
+    onLoad({ filter: placed }, ({ path }) => {
       const source = readFileSync(path, 'utf8')
-      const contents = source.replaceAll("'../../dist/wasm/", "'./wasm/")
-      if (contents === source) throw new Error(`${path} names no file in '../../dist/wasm/'`)
+      const contents = source.replaceAll("'../../dist/", "'./")
+      if (contents === source) throw new Error(`${path} names no file in '../../dist/'`)
       return { contents, loader: 'ts' }
     })
+  },
+}
+
+/** In Node rare operators are loaded when they are asked for. */
+const required: Plugin = {
+  name: 'required',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/all-ops-now\.js$/ }, () => ({ path: resolve('src/api/all-ops-required.ts') }))
   },
 }
 
@@ -106,7 +117,7 @@ for (const { platform, entryPoints } of groups) {
     legalComments: 'none',
     sourcemap: 'linked',
     metafile: true,
-    plugins: platform === 'browser' ? [wasmUrls, browserTwins, oneChunk] : [wasmUrls],
+    plugins: platform === 'browser' ? [places, browserTwins, oneChunk] : [places, required],
     logLevel: 'warning',
   })
   checkPlaces(metafile)
@@ -125,11 +136,11 @@ function checkBrowser({ inputs }: Metafile): void {
       if (external && path.startsWith('node:')) throw new Error(`${file} imports ${path} in the build for browsers`)
 }
 
-/** The URLs of the kernels are relative to the file that holds them. */
+/** What is named by its place is named relative to the file that names it. */
 function checkPlaces({ outputs }: Metafile): void {
   for (const [file, { inputs }] of Object.entries(outputs)) {
-    if (Object.keys(inputs).some((input) => input.endsWith('wasm-files.ts')) && relative('dist', dirname(file)) !== '')
-      throw new Error(`${file} cannot find ./wasm/`)
+    if (Object.keys(inputs).some((input) => placed.test(input)) && relative('dist', dirname(file)) !== '')
+      throw new Error(`${file} does not lie in dist/`)
   }
 }
 

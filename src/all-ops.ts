@@ -1,6 +1,6 @@
 /**
- * Makes every operator known at once: `import 'lanewise/ops/all'`. In Node a session loads them by itself when a model needs one; there this is for
- * a `GraphBuilder` that uses operators outside the common set.
+ * Makes every operator known at once: `import 'lanewise/ops/all'`. Sessions load them by themselves when a model needs one, and so does a `GraphBuilder` in
+ * Node; this is for where there are no dynamic imports, for a `GraphBuilder` in a browser, and for one in a bundled program of Node.
  *
  * @module lanewise/ops/all
  * @packageDocumentation

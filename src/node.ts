@@ -4,6 +4,7 @@
  * @module lanewise
  * @packageDocumentation
  */
+import { allOpsNow } from './api/all-ops-now.js'
 import { loadMoreOps } from './api/more-ops.js'
 import { commonOps } from './ops/common.js'
 import { frequentOps } from './ops/frequent.js'
@@ -12,7 +13,7 @@ import { nodePlatform } from './platform/node.js'
 import { setPlatform } from './platform/platform.js'
 
 // A session that meets an operator outside the common set loads the others first: most never do, and start faster for it.
-setPlatform({ ...nodePlatform, moreOps: loadMoreOps })
+setPlatform({ ...nodePlatform, moreOps: loadMoreOps, allOpsNow })
 registerOps([...commonOps, ...frequentOps])
 
 export * from './index.js'

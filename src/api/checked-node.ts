@@ -6,6 +6,7 @@ import { parseAttributes, type Attributes } from '../ir/attributes.js'
 import { isValue, type DeclaredType, type Dimension, type Value } from '../ir/graph.js'
 import { checkInputs, checkOutputs, type OpDefinition } from '../ir/op.js'
 import { findOp } from '../ir/registry.js'
+import { platform } from '../platform/platform.js'
 import { attributesFrom } from './attributes.js'
 import { hostOf, isTensorLike } from './value.js'
 
@@ -47,7 +48,11 @@ export function checkedNode(wanted: Wanted, valueOf: (input: unknown) => Value |
   checkText('the name of an operator', type)
   if (typeof domain !== 'string')
     throw new LanewiseError('E_VALUE', `the domain of ${type} must be a string, got ${kindOf(domain)}`, { op: type })
-  const op = findOp(domain, type)
+  let op = findOp(domain, type)
+  if (!op) {
+    platform().allOpsNow?.()
+    op = findOp(domain, type)
+  }
   if (!op)
     throw new LanewiseError(
       'E_UNSUPPORTED',

@@ -16,6 +16,8 @@ export interface Platform {
    * caller's to import.
    */
   moreOps?(missing: () => boolean): Promise<void>
+  /** Makes every operator known at once, where files can be read so; elsewhere they are the caller's to import. */
+  allOpsNow?(): void
   /** Where a model read from this location keeps its external data; undefined if there is no file system. */
   externalData?(location: string | URL, options: { allowHardLinks?: boolean }): ExternalData & { close(): void }
 }

@@ -7,6 +7,8 @@ import { build as viteBuild } from 'vite'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { InferenceSession } from '../../src/node.js'
 import { Tensor } from '../../src/api/tensor.js'
+import type { OpDefinition } from '../../src/ir/op.js'
+import { allOps } from '../../src/ops/all.js'
 import { installInto, packLibrary, root, type Packed } from '../support/package.js'
 import { smallImage, smallModel } from '../support/small-model.js'
 
@@ -120,6 +122,30 @@ describe('a Node project', () => {
       console.log(JSON.stringify(WebAssembly.validate(bytes)))`,
     )
     expect(node('all.js')).toBe(true)
+  })
+
+  test('a GraphBuilder knows every operator, without waiting', () => {
+    writeFileSync(
+      join(app, 'builder.js'),
+      `
+      import { GraphBuilder, InferenceSession, exportModel, LanewiseError, Tensor } from 'lanewise'
+      const unknown = ${JSON.stringify((allOps as readonly OpDefinition[]).map(({ domain, name }) => [domain, name]))}.filter(([domain, type]) => {
+        try {
+          new GraphBuilder('g').node(type, [], {}, { domain })
+        } catch (error) {
+          if (!(error instanceof LanewiseError)) throw error
+          return /is not known/.test(error.message)
+        }
+      })
+      const g = new GraphBuilder('g')
+      const x = g.input('x', 'float32', [2, 2])
+      g.output(g.op('Det', [g.op('Einsum', [x], { equation: 'ij->ji' })]), 'y')
+      const session = await InferenceSession.create(exportModel(g))
+      const { y } = await session.run({ x: new Tensor('float32', [1, 2, 3, 5], [2, 2]) })
+      console.log(JSON.stringify([unknown, y.data[0]]))`,
+    )
+    expect(allOps.length).toBeGreaterThan(200)
+    expect(node('builder.js')).toEqual([[], -1])
   })
 
   test('"lanewise/train" trains, and what it exports runs', () => {
