@@ -20,6 +20,8 @@ export interface Command {
   readonly usage: string
   /** Flags with their description; every one is listed by --help. */
   readonly flags: Readonly<Record<string, Flag>>
+  /** Flags that depend on the arguments. */
+  moreFlags?(args: readonly string[]): Promise<Readonly<Record<string, Flag>>>
   run(invocation: Invocation): Promise<void>
 }
 

@@ -5,7 +5,7 @@ import { numberFlag, onlyModel, textFlag, UsageError, type Command, type Invocat
 import { describeEngine, loadSession, namedModel } from './load.js'
 import { evaluateFolder, reportLines } from './numbers/evaluate.js'
 import { isReader, NumberReader } from './numbers/reader.js'
-import { recipeBeside } from './recipes.js'
+import { evaluationOf, recipeBeside } from './recipes.js'
 
 const BATCH = 500
 
@@ -13,9 +13,14 @@ export const evaluate: Command = {
   name: 'evaluate',
   summary:
     'measures a classifier of pictures on the test part of its set, a reader of numbers on a folder, other models as their recipe says',
-  usage: 'MODEL.onnx [options]',
+  usage: 'MODEL [options]',
   flags: {
     ...classifierFlags,
+    data: {
+      type: 'string',
+      value: 'FOLDER|FILE|URL',
+      help: 'what to measure on (pictures: where the IDX files are, default data/NAME; MNIST that is not there is drawn)',
+    },
     rows: { type: 'string', value: 'A-B', help: 'readers of numbers: only these rows of the list of labels, from 1' },
     count: {
       type: 'string',
@@ -26,6 +31,14 @@ export const evaluate: Command = {
 
   async run(invocation) {
     const { print, result, flags } = invocation
+    const count = numberFlag(flags, 'count', { least: 1, whole: true })
+    const together = await evaluationOf(onlyModel(invocation))
+    if (together) {
+      const { lines, figures } = await together({ count, data: textFlag(flags, 'data') })
+      for (const line of lines) print(line)
+      result({ model: onlyModel(invocation), ...figures })
+      return
+    }
     const file = namedModel(onlyModel(invocation))
     const reader = await isReader(file)
     const folder = textFlag(flags, 'data')
@@ -33,8 +46,7 @@ export const evaluate: Command = {
     const recipe = await recipeBeside(file)
     if (recipe?.evaluate) {
       const session = await loadSession(file, flags)
-      const count = numberFlag(flags, 'count', { least: 1, whole: true })
-      const { lines, figures } = await recipe.evaluate(session, { count })
+      const { lines, figures } = await recipe.evaluate(session, { count, data: folder, file })
       print(`${describeEngine(session)}; ${recipe.title}`)
       for (const line of lines) print(line)
       result({ model: file, ...figures })

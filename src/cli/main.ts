@@ -52,8 +52,9 @@ async function main(args: readonly string[]): Promise<void> {
   try {
     if (name === undefined) throw new UsageError(`a command is missing: ${commands.map((c) => c.name).join(', ')}`)
     if (!command) throw new UsageError(`"${name}" is not a command: ${commands.map((c) => c.name).join(', ')}`)
-    if (rest.includes('--help')) return console.log(helpOf(command))
-    const { flags, positionals } = parseFlags(rest, command.flags)
+    const known = { ...(await command.moreFlags?.(rest)), ...command.flags }
+    if (rest.includes('--help')) return console.log(helpOf({ ...command, flags: known }))
+    const { flags, positionals } = parseFlags(rest, known)
     await command.run({
       positionals,
       flags,

@@ -4,7 +4,7 @@ import { bytesText, tableLines } from '../core/table.js'
 import { readBytes } from '../platform/node-files.js'
 import { metricText } from '../train/progress.js'
 import { numberFlag, textFlag, UsageError, type Command, type Invocation } from './command.js'
-import { recipeOf, searchOf } from './recipes.js'
+import { optionsOfRecipe, recipeOf, searchOf } from './recipes.js'
 
 export const train: Command = {
   name: 'train',
@@ -39,13 +39,15 @@ export const train: Command = {
     summary: { type: 'boolean', help: 'show the layers and stop' },
   },
 
+  moreFlags: optionsOfRecipe,
+
   async run({ positionals, flags, print, result }) {
     if (positionals.length !== 1)
       throw new UsageError(
         'one recipe is needed: a module that exports it, or the name of one in models/, such as mnist/small',
       )
     const [name] = positionals
-    const recipe = await recipeOf(name, flags.summary === true)
+    const recipe = await recipeOf(name, flags.summary === true, flags)
     if (flags.summary === true) {
       for (const line of await summaryOf(recipe, textFlag(flags, 'data'))) print(line)
       return
@@ -108,7 +110,7 @@ async function search(name: string, { flags, print, result }: Omit<Invocation, '
   const spaces: typeof import('../train/search/search-space.js') = await import('../train/search/search-space.js')
   spaces.checkSpace(space)
   const { searchRecipe, withParameters } = await import('../train/search/search.js')
-  const recipe = await recipeOf(name, false)
+  const recipe = await recipeOf(name, false, flags)
   const make = (await searchOf(name)) ?? ((parameters) => withParameters(recipe, parameters))
   const found = await searchRecipe(make, {
     folder: textFlag(flags, 'to') ?? `runs/${name.replace(/\.[cm]?[jt]s$/, '')}-search`,

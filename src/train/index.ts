@@ -39,7 +39,9 @@ export type {
   Recipe,
   RecipeContext,
   RecipeEvaluation,
+  RecipeEvaluationOptions,
   RecipeFit,
+  RecipeOption,
   TaskData,
   TaskRecipe,
 } from './recipe.js'

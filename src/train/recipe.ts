@@ -122,10 +122,20 @@ export interface TaskRecipe<M extends Module = Module, D extends TaskData = Task
     model: M,
     data: D,
   ): Readonly<Record<string, Uint8Array | string>> | Promise<Readonly<Record<string, Uint8Array | string>>>
-  /** Measures an exported file on test data of the recipe's own: `lanewise evaluate`. @param options - `count`: how many examples. */
-  evaluate?(session: InferenceSession, options: { readonly count?: number }): Promise<RecipeEvaluation>
+  /** Measures an exported file, on test data of the recipe's own or on those that are given: `lanewise evaluate`. */
+  evaluate?(session: InferenceSession, options: RecipeEvaluationOptions): Promise<RecipeEvaluation>
   /** Examples that the report shows as pictures. */
   samples?(model: M, data: D): readonly SamplePrediction[] | Promise<readonly SamplePrediction[]>
+}
+
+/** What an exported file is measured on. */
+export interface RecipeEvaluationOptions {
+  /** How many examples. */
+  readonly count?: number
+  /** What `--data` says: a folder, a file, a URL. */
+  readonly data?: string
+  /** The exported file. */
+  readonly file?: string
 }
 
 /** What a recipe measured of an exported file. */
@@ -134,6 +144,14 @@ export interface RecipeEvaluation {
   readonly lines: readonly string[]
   /** For programs: JSON. */
   readonly figures: Readonly<Record<string, unknown>>
+}
+
+/** A choice that a module with recipes leaves to the command line: `export const options = { size: { type: 'string', value: 'N', help: 'examples to train on' } }`. */
+export interface RecipeOption {
+  readonly type: 'string' | 'boolean'
+  /** How the value is shown in the help, e.g. "N". */
+  readonly value?: string
+  readonly help: string
 }
 
 /** All that decides a training: what `lanewise train` reads from a module's default export. */
