@@ -1,4 +1,4 @@
-import { stridesOf, type Shape } from '../../src/core/shape.js'
+import type { Shape } from '../../src/core/shape.js'
 import type { Plain } from './case.js'
 import { indices } from './movement/transpose.reference.js'
 
@@ -9,8 +9,9 @@ export function filled(shape: Shape, element: (index: number[]) => number): Plai
 
 /** The element at an index. */
 export function at({ shape, data }: Plain, index: readonly number[]): number {
-  const strides = stridesOf(shape)
-  return data[index.reduce((sum, i, axis) => sum + i * strides[axis], 0)]
+  let place = 0
+  for (let axis = 0; axis < shape.length; axis++) place = place * shape[axis] + index[axis]
+  return data[place]
 }
 
 /** An axis that may count from the end. */

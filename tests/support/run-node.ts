@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Build } from '../../bindings/module.js'
 import { notFused, type Graph, type Node, type Value } from '../../src/ir/graph.js'
 import { Program } from '../../src/plan/program.js'
@@ -116,7 +117,7 @@ export async function runNode(run: NodeRun): Promise<HostTensor[]> {
   for (const [value, result] of results) {
     const first = (result as HostTensor).data
     const second = (again.get(value) as HostTensor).data
-    if (String(first) !== String(second)) throw new Error(`two runs of ${run.op} differ`)
+    if (!isDeepStrictEqual(first, second)) throw new Error(`two runs of ${run.op} differ`)
   }
   return outputs.map((value) => results.get(value) as HostTensor)
 }

@@ -19,15 +19,30 @@ function moduleOf(build: Build | 'debug'): WebAssembly.Module {
 
 /** NaN as any float type, far from 0 as any integer: what is read without having been written shows in a result. */
 const CANARY = 0x7ff87ff8
-const POISONED_PAGES = 16
+/** Canaries cost time: so many bytes of a block get them, and so many after the last block, for what is read past its end. */
+const POISONED_BYTES = 1 << 20
+const POISONED_AFTER = 1 << 12
 
-/** A fresh context over a build of the kernels. Its first megabytes are full of canaries, as if another model had been there before. */
+/** A context whose blocks are full of canaries when they are handed out, as if another model had been there before. */
+class PoisonedContext extends Context {
+  private end = 0
+
+  override alloc(bytes: number): ReturnType<Context['alloc']> {
+    const address = super.alloc(bytes)
+    const { byteLength } = this.memory.buffer
+    let end = Math.min(address + Math.min(bytes, POISONED_BYTES), byteLength)
+    if (address + bytes >= this.end) {
+      this.end = address + bytes
+      if (bytes <= POISONED_BYTES) end = Math.min(end + POISONED_AFTER, byteLength)
+    }
+    new Uint32Array(this.memory.buffer, address, (end - address) >> 2).fill(CANARY)
+    return address
+  }
+}
+
+/** A fresh context over a build of the kernels, with canaries in every block. */
 export function makeContext(build: Build = 'simd', limit?: number): Context {
-  const context = new Context(moduleOf(build), limit)
-  context.memory.grow(POISONED_PAGES)
-  const start = (context.kernels.heap_base() + 3) & ~3
-  new Uint32Array(context.memory.buffer, start, (context.memory.buffer.byteLength - start) >> 2).fill(CANARY)
-  return context
+  return new PoisonedContext(moduleOf(build), limit)
 }
 
 /**

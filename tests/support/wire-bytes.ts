@@ -29,7 +29,14 @@ export function varintField(number: number, value: number | bigint): Uint8Array 
 }
 
 export function bytes(...parts: (number | ArrayLike<number>)[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => (typeof part === 'number' ? [part] : Array.from(part))))
+  const lists = parts.map((part) => (typeof part === 'number' ? [part] : part))
+  const out = new Uint8Array(lists.reduce((sum, list) => sum + list.length, 0))
+  let at = 0
+  for (const list of lists) {
+    out.set(list, at)
+    at += list.length
+  }
+  return out
 }
 
 export function ascii(text: string): Uint8Array {
@@ -39,6 +46,7 @@ export function ascii(text: string): Uint8Array {
 /** `unit` again and again. */
 export function repeat(unit: readonly number[], times: number): Uint8Array {
   const out = new Uint8Array(unit.length * times)
-  for (let i = 0; i < out.length; i++) out[i] = unit[i % unit.length]
+  out.set(unit.slice(0, out.length))
+  for (let filled = unit.length; filled < out.length; filled *= 2) out.copyWithin(filled, 0, filled)
   return out
 }

@@ -27,16 +27,28 @@ export const convTranspose: Reference = ([x, w, b], attributes) => {
   const steps = stridesOf(shape)
   const data = Array.from({ length: sizeOf(shape) }, (_, i) => b?.data[Math.floor(i / steps[1]) % shape[1]] ?? 0)
   const channelsPerGroup = x.shape[1] / group
-  indices(x.shape).forEach(([n, c, ...place], at) => {
-    const first = Math.floor(c / channelsPerGroup) * perGroup
-    for (let m = 0; m < perGroup; m++) {
-      indices(kernel).forEach((tap, t) => {
-        const position = place.map((p, i) => p * strides[i] + tap[i] * dilations[i] - begin[i])
-        if (!position.every((p, i) => p >= 0 && p < output[i])) return
-        const to = n * steps[0] + (first + m) * steps[1] + position.reduce((sum, p, i) => sum + p * steps[i + 2], 0)
-        data[to] += x.data[at] * w.data[(c * perGroup + m) * sizeOf(kernel) + t]
+  const taps = indices(kernel)
+  // Of every place of the image, where its taps lie in a plane of the output, −1 beyond it. All channels share them.
+  const places = indices(input).map((place) =>
+    taps.map((tap) => {
+      const position = place.map((p, i) => p * strides[i] + tap[i] * dilations[i] - begin[i])
+      if (!position.every((p, i) => p >= 0 && p < output[i])) return -1
+      return position.reduce((at, p, i) => at * output[i] + p, 0)
+    }),
+  )
+  for (let n = 0; n < x.shape[0]; n++) {
+    for (let c = 0; c < x.shape[1]; c++) {
+      const first = n * shape[1] + Math.floor(c / channelsPerGroup) * perGroup
+      places.forEach((place, p) => {
+        const value = x.data[(n * x.shape[1] + c) * places.length + p]
+        for (let m = 0; m < perGroup; m++) {
+          const filter = (c * perGroup + m) * taps.length
+          for (let t = 0; t < taps.length; t++) {
+            if (place[t] >= 0) data[(first + m) * steps[1] + place[t]] += value * w.data[filter + t]
+          }
+        }
       })
     }
-  })
+  }
   return [{ shape, data }]
 }

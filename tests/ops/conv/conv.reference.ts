@@ -1,4 +1,4 @@
-import { sizeOf, stridesOf } from '../../../src/core/shape.js'
+import { sizeOf } from '../../../src/core/shape.js'
 import type { Plain, Reference } from '../case.js'
 import { indices } from '../movement/transpose.reference.js'
 
@@ -37,26 +37,32 @@ export const conv: Reference = ([x, w, b], attributes) => {
     (size, i) => Math.floor((size + begin[i] + end[i] - (kernel[i] - 1) * dilations[i] - 1) / strides[i]) + 1,
   )
   const shape = [x.shape[0], w.shape[0], ...output]
-  const steps = stridesOf(x.shape)
-  const perGroup = w.shape[0] / group
   const taps = indices(kernel)
-  const tapCount = sizeOf(kernel)
-  const data = indices(shape).map(([n, m, ...place]) => {
-    let sum = b ? b.data[m] : 0
-    const first = Math.floor(m / perGroup) * w.shape[1]
-    for (let c = 0; c < w.shape[1]; c++) {
-      for (let t = 0; t < tapCount; t++) {
-        let at = n * steps[0] + (first + c) * steps[1]
-        let inside = true
-        for (let i = 0; i < place.length; i++) {
-          const position = place[i] * strides[i] + taps[t][i] * dilations[i] - begin[i]
-          if (position < 0 || position >= input[i]) inside = false
-          at += position * steps[2 + i]
+  // Of every place, where its taps lie in a plane of the image: −1 in the padding. All channels share them.
+  const places = indices(output).map((place) =>
+    taps.map((tap) => {
+      const position = place.map((p, i) => p * strides[i] + tap[i] * dilations[i] - begin[i])
+      if (!position.every((p, i) => p >= 0 && p < input[i])) return -1
+      return position.reduce((at, p, i) => at * input[i] + p, 0)
+    }),
+  )
+  const plane = sizeOf(input)
+  const perGroup = w.shape[0] / group
+  const data: number[] = []
+  for (let n = 0; n < x.shape[0]; n++) {
+    for (let m = 0; m < w.shape[0]; m++) {
+      const first = n * x.shape[1] + Math.floor(m / perGroup) * w.shape[1]
+      for (const place of places) {
+        let sum = b ? b.data[m] : 0
+        for (let c = 0; c < w.shape[1]; c++) {
+          const filter = (m * w.shape[1] + c) * taps.length
+          for (let t = 0; t < taps.length; t++) {
+            if (place[t] >= 0) sum += x.data[(first + c) * plane + place[t]] * w.data[filter + t]
+          }
         }
-        if (inside) sum += x.data[at] * w.data[(m * w.shape[1] + c) * tapCount + t]
+        data.push(sum)
       }
     }
-    return sum
-  })
+  }
   return [{ shape, data }] satisfies Plain[]
 }

@@ -1,5 +1,5 @@
 import type { Plain, Reference } from '../case.js'
-import { at, filled } from '../reference-tensor.js'
+import { filled } from '../reference-tensor.js'
 
 interface Axis {
   size: number
@@ -33,32 +33,38 @@ export const resize: Reference = (inputs, attributes) => {
     if (roi && attributes.coordinate_transformation_mode === 'tf_crop_and_resize')
       mine.roi = [roi.data[i], roi.data[i + axes.length]]
   })
-  return [
-    filled(
-      resized.map(({ out }) => out),
-      (index) => {
-        const taps = index.map((i, axis) => (axes.includes(axis) ? neighbours(i, resized[axis], attributes) : [[i, 1]]))
-        if (taps.includes(undefined as never)) return (attributes.extrapolation_value as number) ?? 0
-        let sum = 0
-        const visit = (axis: number, place: number[], weight: number): void => {
-          if (axis === rank) sum += weight * at(x, place)
-          else
-            for (const [k, w] of taps[axis])
-              visit(axis + 1, [...place, Math.min(Math.max(k, 0), x.shape[axis] - 1)], weight * w)
-        }
-        visit(0, [], 1)
-        return sum
-      },
+  // Of every output coordinate of every axis, its neighbours, moved to the border where they are beyond it.
+  const taps = resized.map((axis, k) =>
+    Array.from({ length: axis.out }, (_, i) =>
+      axes.includes(k)
+        ? neighbours(i, axis, attributes)?.map(([j, w]) => [Math.min(Math.max(j, 0), axis.size - 1), w] as const)
+        : [[i, 1] as const],
     ),
+  )
+  const shape = resized.map(({ out }) => out)
+  return [
+    filled(shape, (index) => {
+      if (index.some((i, axis) => !taps[axis][i])) return (attributes.extrapolation_value as number) ?? 0
+      let sum = 0
+      const visit = (axis: number, place: number, weight: number): void => {
+        if (axis === rank) sum += weight * x.data[place]
+        else for (const [k, w] of taps[axis][index[axis]]!) visit(axis + 1, place * x.shape[axis] + k, weight * w)
+      }
+      visit(0, 0, 1)
+      return sum
+    }),
   ]
 }
 
-function neighbours(i: number, axis: Axis, attributes: Readonly<Record<string, unknown>>): [number, number][] {
+function neighbours(
+  i: number,
+  axis: Axis,
+  attributes: Readonly<Record<string, unknown>>,
+): [number, number][] | undefined {
   const { size, scale } = axis
   const mode = attributes.mode ?? 'nearest'
   const x = coordinate(i, axis, attributes.coordinate_transformation_mode as string | undefined)
-  if (attributes.coordinate_transformation_mode === 'tf_crop_and_resize' && (x < 0 || x > size - 1))
-    return undefined as never
+  if (attributes.coordinate_transformation_mode === 'tf_crop_and_resize' && (x < 0 || x > size - 1)) return undefined
   if (mode === 'nearest') {
     const round = {
       floor: Math.floor(x),

@@ -1,4 +1,4 @@
-import { sizeOf, stridesOf } from '../../../src/core/shape.js'
+import { sizeOf } from '../../../src/core/shape.js'
 import type { Plain, Reference } from '../case.js'
 import { padsOf } from '../conv/conv.reference.js'
 import { indices } from '../movement/transpose.reference.js'
@@ -19,19 +19,24 @@ function pool([x]: readonly Plain[], attributes: Readonly<Record<string, unknown
     return (count - 1) * strides[i] >= size + begin[i] ? count - 1 : count
   })
   const shape = [...x.shape.slice(0, 2), ...output]
-  const steps = stridesOf(input)
-  const data = indices(shape).map(([n, c, ...place]) => {
-    const values: number[] = []
-    let places = 0
-    for (const tap of indices(kernel)) {
-      const position = place.map((p, i) => p * strides[i] + tap[i] * dilations[i] - begin[i])
-      if (position.every((p, i) => p >= -begin[i] && p < input[i] + end[i])) places++
-      if (position.every((p, i) => p >= 0 && p < input[i])) {
-        values.push(x.data[(n * x.shape[1] + c) * sizeOf(input) + position.reduce((at, p, i) => at + p * steps[i], 0)])
-      }
+  const taps = indices(kernel)
+  // Of every window, its places in a plane of the image, and how many there are with the padding. All channels share them.
+  const windows = indices(output).map((place) => {
+    const positions = taps.map((tap) => place.map((p, i) => p * strides[i] + tap[i] * dilations[i] - begin[i]))
+    return {
+      places: positions.filter((at) => at.every((p, i) => p >= -begin[i] && p < input[i] + end[i])).length,
+      inside: positions
+        .filter((at) => at.every((p, i) => p >= 0 && p < input[i]))
+        .map((at) => at.reduce((sum, p, i) => sum * input[i] + p, 0)),
     }
-    return fold(values, places)
   })
+  const data: number[] = []
+  for (let plane = 0; plane < x.shape[0] * x.shape[1]; plane++) {
+    for (const { places, inside } of windows) {
+      const values = inside.map((at) => x.data[plane * sizeOf(input) + at])
+      data.push(fold(values, places))
+    }
+  }
   return { shape, data }
 }
 
