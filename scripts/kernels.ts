@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { typeAddresses } from './kernel-types.js'
+import { parametersModule, parametersOf, typeAddresses } from './kernel-types.js'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -85,6 +85,14 @@ export async function compile(among: readonly Target[]): Promise<void> {
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), among.length) }, worker))
 }
 
+/** Writes down what kernels take, once the declarations of both sets are there. */
+function writeParameters(): void {
+  const files = Object.values(typed).map((name) => join(root, `bindings/${name}.d.ts`))
+  if (!files.every((file) => existsSync(file))) return
+  const [inference, training] = files.map((file) => parametersOf(readFileSync(file, 'utf8')))
+  writeFileSync(join(root, 'bindings/parameters.ts'), parametersModule(inference, training))
+}
+
 async function compileOne(target: Target): Promise<void> {
   const sources = fingerprint(target)
   rmSync(recordOf(target), { force: true })
@@ -99,6 +107,7 @@ async function compileOne(target: Target): Promise<void> {
   const types = join(root, `dist/wasm/${target}.d.ts`)
   const name = typed[target]
   if (name) writeFileSync(join(root, `bindings/${name}.d.ts`), typeAddresses(readFileSync(types, 'utf8')))
+  if (name) writeParameters()
   rmSync(types, { force: true })
   rmSync(join(root, `dist/wasm/${target}.js`), { force: true })
   writeFileSync(recordOf(target), sources)

@@ -1,9 +1,12 @@
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor, HostValue } from '../core/host.js'
-import { checkFunction, checkOptions, checkRecord, checkText, kindOf } from '../core/options.js'
+import { isDType } from '../core/dtype.js'
+import { checkFunction, checkOptions, checkRecord, checkText, kindOf, shown } from '../core/options.js'
 import type { AttributeKind, AttributeSchema } from '../ir/attributes.js'
-import type { ComputeContext, ControlContext, OpDefinition, RunBody, ValueContext } from '../ir/op.js'
+import { listOf } from '../ir/compute.js'
+import type { ComputeContext, ControlContext, OpDefinition, RunBody, TensorType, ValueContext } from '../ir/op.js'
 import { registerDefinition } from '../ir/registry.js'
+import { guardedBackward, guardedEmit } from './guarded-emitter.js'
 import { fromSimple, type SimpleOp } from './simple-op.js'
 
 /**
@@ -44,13 +47,20 @@ export function registerOp(operator: SimpleOp<AttributeSchema> | OpDefinition): 
   }
   if (full && operator.gradient !== undefined) {
     checkRecord(`gradient of the operator ${name}`, operator.gradient)
+    checkOptions(`gradient of the operator ${name}`, operator.gradient, gradientFields)
     checkFunction(`gradient.backward of the operator ${name}`, operator.gradient.backward)
+    for (const rule of ['forward', 'layout', 'kernel'] as const) {
+      const value: unknown = operator.gradient[rule]
+      if (value !== undefined) checkFunction(`gradient.${rule} of the operator ${name}`, value)
+    }
   }
-  return registerDefinition(withCopies(full ? operator : (fromSimple(operator) as OpDefinition)))
+  return registerDefinition(guarded(full ? operator : (fromSimple(operator) as OpDefinition)))
 }
 
 const simpleRules = ['infer', 'compute', 'gradient', 'body'] as const
 const rules = ['infer', 'layout', 'kernel', 'emit', 'compute', 'work', 'values', 'activation', 'control', 'body', 'decompose'] as const // prettier-ignore
+
+const gradientFields = ['backward', 'forward', 'layout', 'kernel', 'inputs', 'anyFloat', 'outputs'] as const
 
 const kinds: ReadonlySet<AttributeKind> = new Set([
   'int',
@@ -75,9 +85,12 @@ function isArity(arity: unknown): boolean {
   return arity.length === 2 && whole(least) && (most === Infinity || whole(most)) && most >= least
 }
 
-/** The operator with functions that may do with their tensors what they like: memory and constants are shared with others. */
-function withCopies(op: OpDefinition): OpDefinition {
-  const { compute, work, values, control } = op
+/**
+ * The operator with functions that may do with their tensors what they like (memory and constants are shared with others), and with emitters that know what a
+ * caller can get wrong.
+ */
+function guarded(op: OpDefinition): OpDefinition {
+  const { infer, emit, gradient, compute, work, values, control } = op
   const tensors = (c: ComputeContext<never>) => ({ ...c, inputs: c.inputs.map((input) => input && copyOf(input)) })
   const all = <C extends ValueContext<never>>(c: C) => ({
     ...c,
@@ -85,7 +98,17 @@ function withCopies(op: OpDefinition): OpDefinition {
   })
   const own: Partial<OpDefinition> = {
     outputs: op.outputs ?? Infinity,
-    ...(compute && { compute: (c) => copies(compute.call(op, tensors(c as never) as never)) }),
+    ...(infer && { infer: (c) => checkedTypes(infer.call(op, c)) }),
+    ...(emit && { emit: guardedEmit((e) => emit.call(op, e)) }),
+    ...(gradient && {
+      gradient: Object.assign(Object.create(gradient) as typeof gradient, {
+        backward: guardedBackward((g) => gradient.backward(g)),
+        ...(gradient.forward && { forward: guardedEmit((e) => gradient.forward?.(e as never), 'forward') }),
+      }),
+    }),
+    ...(compute && {
+      compute: (c) => noMore(copies(compute.call(op, tensors(c as never) as never)), infer && c.outputs.length),
+    }),
     ...(work && {
       *work(c) {
         return copies(yield* work.call(op, tensors(c as never) as never))
@@ -97,6 +120,25 @@ function withCopies(op: OpDefinition): OpDefinition {
     }),
   }
   return Object.assign(Object.create(op) as OpDefinition, own)
+}
+
+/** What `infer` has returned. @throws LanewiseError `E_TENSOR` for anything but types and shapes. */
+function checkedTypes(types: readonly TensorType[]): readonly TensorType[] {
+  listOf<unknown>(types, 'infer').forEach((type, i) => {
+    const { dtype, shape } = Object(type) as Partial<TensorType>
+    if (typeof dtype !== 'string' || !isDType(dtype) || !Array.isArray(shape))
+      throw new LanewiseError('E_TENSOR', `infer must return types and shapes; output ${i} has none`)
+    const sizes = Array.from<unknown>(shape)
+    const at = sizes.findIndex((size) => !Number.isSafeInteger(size) || (size as number) < 0)
+    if (at >= 0) throw new LanewiseError('E_TENSOR', `infer says that size ${at} of output ${i} is ${shown(sizes[at])}`)
+  })
+  return types
+}
+
+/** @throws LanewiseError `E_TENSOR` for more outputs than were promised: nobody would look at them. */
+function noMore(results: readonly HostTensor[], promised: number | undefined): readonly HostTensor[] {
+  if (promised === undefined || !Array.isArray(results) || results.length <= promised) return results
+  throw new LanewiseError('E_TENSOR', `compute returned ${results.length} outputs, infer promised ${promised}`)
 }
 
 /** Copies of tensors; whatever else was returned is refused by whoever called. */

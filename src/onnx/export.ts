@@ -7,10 +7,8 @@ import { sizeOf } from '../core/shape.js'
 import type { AttributeKind } from '../ir/attributes.js'
 import { bodiesOf, capturedBy, graphOf, usedBy } from '../ir/graph.js'
 import type { DeclaredType, Graph, GraphSource, Node, Value } from '../ir/graph.js'
-import { inferTypes, type Inferred } from '../ir/infer.js'
-import type { TensorType } from '../ir/op.js'
 import { checkExportOptions, type CheckedExport, type ExportOptions } from './export-options.js'
-import { downgrade, type Surroundings, type WrittenNode } from './downgrade.js'
+import { downgrade, type WrittenNode } from './downgrade.js'
 import {
   AttributeType,
   type AttributeProto,
@@ -23,6 +21,8 @@ import {
   type ValueInfoProto,
 } from './schema/onnx.js'
 import type { Init } from './schema/table.js'
+import { Around } from './around.js'
+import { bodyOf, checkBody, checkComplete } from './checked-graph.js'
 import { encodeTensor } from './tensor-proto.js'
 import { introducedAt } from './versions.js'
 import { writeModel } from './wire.js'
@@ -87,28 +87,6 @@ export function exportModel(source: GraphSource, options: ExportOptions = {}): U
   return writeModel(model)
 }
 
-/** Holds a graph to what readers of a file hold it to. @throws LanewiseError `E_GRAPH`. */
-function checkComplete(graph: Graph): void {
-  if (graph.outputs.length === 0) throw new LanewiseError('E_GRAPH', `the graph "${graph.name}" has no output`)
-  const made = new Set<Value | undefined>(graph.inputs)
-  for (const node of graph.nodes) for (const value of node.outputs) made.add(value)
-  const missing = (value: Value) => !value.constant && !made.has(value)
-  for (const node of graph.nodes) {
-    const value = usedBy(node).find(missing)
-    if (value) throw foreign(value, 'it reads').at(node.op.name, node.name)
-  }
-  const output = graph.outputs.find(missing)
-  if (output) throw foreign(output, 'its output is')
-}
-
-function foreign({ name }: Value, what: string): LanewiseError {
-  return new LanewiseError(
-    'E_GRAPH',
-    `${what} "${name}", which no node of the graph makes: a value of another graph?`,
-    { tensor: name },
-  )
-}
-
 function irVersion(opset: number): number {
   return IR_VERSIONS.find(([below]) => opset <= below)?.[1] ?? NEWEST_IR
 }
@@ -136,6 +114,8 @@ class Writer {
   tensorBytes = 0
   private readonly domains = new Set<string>()
   private readonly written = new Map<string, string>()
+  /** Operators whose bodies are being written. */
+  private readonly open = new Set<string>()
   private externalBytes = 0
   /** The graph whose nodes are being written: bodies may take values from it. */
   private enclosing: Around | undefined
@@ -199,7 +179,7 @@ class Writer {
     names.set(value, name)
   }
 
-  private node(node: Node, names: Names, used: ReadonlySet<string>, around: Surroundings): Init<NodeProto>[] {
+  private node(node: Node, names: Names, used: ReadonlySet<string>, around: Around): Init<NodeProto>[] {
     const { op, name, fused } = node
     if (Object.keys(fused).length > 0)
       throw new LanewiseError('E_UNSUPPORTED', 'a fused node cannot be written as ONNX').at(op.name, name)
@@ -209,7 +189,7 @@ class Writer {
       domain === ''
         ? downgrade(node, this.opset, around)
         : [{ type: op.name, inputs: [...node.inputs], outputs: node.outputs, attributes: given(node) }]
-    const overload = domain !== '' && this.options.functions ? this.function(node) : undefined
+    const overload = domain !== '' && this.options.functions ? this.function(node, around) : undefined
     return written.map(({ type, inputs, outputs, attributes }, i) => ({
       opType: type,
       domain,
@@ -230,9 +210,9 @@ class Writer {
   /**
    * Writes a function with the operator's body; those with other attributes are told apart by `overload`. Operators of domains that runtimes know need none.
    *
-   * @throws LanewiseError `E_UNSUPPORTED` for an operator of somebody's own without a body.
+   * @throws LanewiseError `E_UNSUPPORTED` for an operator of somebody's own without a body; `E_GRAPH` for a body that is another function's.
    */
-  private function(node: Node): string | undefined {
+  private function(node: Node, around: Around): string | undefined {
     const { op, attributes } = node
     if (!op.body) {
       if (/^(ai\.onnx|com\.microsoft$)/.test(op.domain)) return undefined
@@ -241,14 +221,20 @@ class Writer {
         node.name,
       )
     }
+    const id = `${op.domain}::${op.name}`
+    if (this.open.has(id))
+      throw new LanewiseError('E_GRAPH', `the body of ${op.name} uses ${op.name}`).at(op.name, node.name)
+    const body = bodyOf(op.body, node)
+    checkBody(body, node, around)
     const key = `${op.domain}::${op.name}::${JSON.stringify(Object.entries(attributes), distinct)}`
     const known = this.written.get(key)
     if (known !== undefined) return known
     const same = this.functions.filter(({ name, domain }) => name === op.name && domain === op.domain).length
     const overload = same === 0 ? '' : String(same)
     this.written.set(key, overload)
-    const body = bodyOf(op.body(attributes), node)
+    this.open.add(id)
     const { input = [], output = [], node: nodes = [], initializer = [] } = this.graph(body, new Set(), new Map())
+    this.open.delete(id)
     const constants = initializer.map((tensor, i): Init<NodeProto> => ({
       opType: 'Constant',
       name: `${op.name}/constant${i}`,
@@ -330,17 +316,6 @@ class Writer {
   }
 }
 
-function bodyOf(given: unknown, { op, name }: Node): Graph {
-  const body = graphOf(given)
-  if (!body) throw new LanewiseError('E_VALUE', `body must return a graph, got ${kindOf(given)}`).at(op.name, name)
-  try {
-    checkComplete(body)
-  } catch (error) {
-    throw error instanceof LanewiseError ? error.at(op.name, name) : error
-  }
-  return body
-}
-
 /** What JSON has no word for, or the same word as for another. */
 function distinct(_: string, value: unknown): unknown {
   return typeof value === 'bigint' || (typeof value === 'number' && (!Number.isFinite(value) || Object.is(value, -0)))
@@ -363,71 +338,6 @@ function ownValues(graph: Graph, outer: ReadonlyMap<Value, string>): Set<Value> 
   graph.outputs.forEach(note)
   return own
 }
-
-/** What is known of a graph's values, found out when somebody asks. */
-class Around implements Surroundings {
-  private types: ReadonlyMap<Value, Inferred> | undefined
-
-  constructor(
-    private readonly graph: Graph,
-    private readonly add: (value: Value) => Value,
-    readonly outer: Around | undefined,
-  ) {}
-
-  rank(value: Value | undefined): number | undefined {
-    return value && (value.constant?.shape ?? this.found(value)?.type.shape ?? value.declared?.shape)?.length
-  }
-
-  dtype(value: Value | undefined) {
-    return value && (value.constant?.dtype ?? this.found(value)?.type.dtype ?? value.declared?.dtype)
-  }
-
-  sizes(value: Value | undefined): readonly (number | undefined)[] | undefined {
-    const shape = value && (value.constant?.shape ?? value.declared?.shape)
-    return shape?.map((size) => (typeof size === 'number' ? size : undefined))
-  }
-
-  known(value: Value | undefined): HostTensor | undefined {
-    return value && (value.constant ?? this.constants().get(value)?.known)
-  }
-
-  constant(stem: string, tensor: HostTensor): Value {
-    return this.add({ name: stem, constant: tensor })
-  }
-
-  value(stem: string): Value {
-    return this.add({ name: stem })
-  }
-
-  private found(value: Value): Inferred | undefined {
-    if (!this.types) this.types = this.infer()
-    return this.types.get(value)
-  }
-
-  private infer(): ReadonlyMap<Value, Inferred> {
-    const inputs = new Map<Value, TensorType>()
-    for (const value of this.outer ? capturedBy(this.graph) : []) {
-      const type = this.outer?.found(value)?.type
-      if (type) inputs.set(value, type)
-    }
-    for (const input of this.graph.inputs) {
-      const { kind, dtype, shape } = input.declared ?? {}
-      // Ranks are wanted only: any number will do for a free size.
-      if (kind === 'tensor' && dtype && shape)
-        inputs.set(input, { dtype, shape: shape.map((size) => (typeof size === 'number' ? size : FREE)) })
-    }
-    return inferTypes(this.graph, inputs, () => undefined)
-  }
-
-  /** What follows from constants alone, whatever the inputs are. */
-  private constants(): ReadonlyMap<Value, Inferred> {
-    return (this.fixed ??= inferTypes(this.graph, new Map(), () => undefined))
-  }
-
-  private fixed: ReadonlyMap<Value, Inferred> | undefined
-}
-
-const FREE = 5040
 
 function given(node: Node): WrittenNode['attributes'] {
   return new Map(

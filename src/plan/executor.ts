@@ -159,7 +159,7 @@ export class Executor {
 
   /** Makes the calls of a segment that is bound. */
   run(bound: Bound, profile?: (time: StepTime) => void): void {
-    this.execute(callsOf(bound, profile))
+    this.execute(callsOf(bound, profile), bound.segment.steps)
   }
 
   /** Makes the calls, and lets events run in between. */
@@ -167,8 +167,9 @@ export class Executor {
     pace.check()
     // Nodes that run in TypeScript stand between stretches of calls, and there may be nothing but those.
     if (pace.due) await pace.yield()
-    for (const call of callsOf(bound, profile)) {
-      this.execute([call])
+    const { steps } = bound.segment
+    for (const [i, call] of callsOf(bound, profile).entries()) {
+      this.execute([call], [steps[i]])
       if (pace.due) await pace.yield()
     }
   }
@@ -179,11 +180,15 @@ export class Executor {
     this.arenaSize = 0
   }
 
-  private execute(calls: readonly (() => void)[]): void {
+  /** @param steps - whose calls they are: a kernel that fails is told by its node. */
+  private execute(calls: readonly (() => void)[], steps: readonly Step[]): void {
+    let i = 0
     try {
-      for (let i = 0; i < calls.length; i++) calls[i]()
+      for (; i < calls.length; i++) calls[i]()
     } catch (error) {
-      throw this.context.guard(error)
+      const { node } = steps[i]
+      const failure = this.context.guard(error)
+      throw node ? errorAt(node.op.name, node.name, failure) : failure
     }
   }
 }

@@ -388,4 +388,71 @@ describe('registerOp', () => {
     expectTyped(() => exportModel(g, { functions: true }), /BadBody "mine"/)
     void what
   })
+
+  describe('functions: true holds a body to the operator', () => {
+    type Body = (g: GraphBuilder, x: ReturnType<GraphBuilder['input']>) => void
+    const body =
+      (make: Body, dtype: 'float32' | 'int64' = 'float32', shape?: readonly (string | number)[]) =>
+      () => {
+        const g = new GraphBuilder('body')
+        make(g, g.input('x', dtype, shape))
+        return g.graph()
+      }
+    const throws = (thrown: unknown) => () => {
+      throw thrown
+    }
+    const forms: [string, RegExp, () => unknown][] = [
+      ['throws', /threw RangeError: no body/, throws(new RangeError('no body'))],
+      ['throws a word', /threw oh/, throws('oh')],
+      ['is a promise', /body must return a graph, got a promise/, () => Promise.resolve(small().graph())],
+      ['takes no input', /has inputs: 0, the operator 1/, () => { const g = new GraphBuilder(); g.output(g.op('Constant', [], { value_float: 1 }), 'y'); return g }],
+      ['takes two inputs', /has inputs: 2, the operator 1/, body((g, x) => void g.output(g.op('Add', [x, g.input('z', 'float32')]), 'y'))],
+      ['makes two outputs', /has outputs: 2, the operator 1/, body((g, x) => { g.output(g.op('Neg', [x]), 'y'); g.output(g.op('Abs', [x]), 'z') })],
+      ['takes another type', /takes as input 0 int64, the operator float32/, body((g, x) => void g.output(g.op('Neg', [x]), 'y'), 'int64')],
+      ['makes another type', /makes as output 0 int32\[\?,3\], the operator float32\[\?,3\]/, body((g, x) => void g.output(g.op('Cast', [x], { to: 'int32' }), 'y'))],
+      ['makes another shape', /makes as output 0 float32\[3,\?\], the operator float32\[\?,3\]/, body((g, x) => void g.output(g.op('Transpose', [x]), 'y'))],
+      ['makes another rank', /makes as output 0 float32\[1,\?,3\]/, body((g, x) => void g.output(g.op('Unsqueeze', [x, g.constant('a', new Tensor('int64', [0n], [1]))]), 'y'))],
+      ['uses the operator', /the body of Held.* uses Held/, body((g, x) => void g.output(g.node(`Held_uses_the_operator`, [x], {}, { domain: 'wrong' })[0], 'y'))],
+    ] // prettier-ignore
+
+    const model = (what: string, make: () => unknown) => {
+      const name = `Held_${what.replaceAll(' ', '_')}`
+      const bodies = make as () => GraphBuilder
+      registerOp(any({ ...good, name, infer: ([x]: readonly object[]) => [x], body: bodies }))
+      const g = new GraphBuilder()
+      g.output(g.node(name, [g.input('x', 'float32', ['N', 3])], {}, { domain: 'wrong', name: 'mine' })[0], 'y')
+      return [name, g] as const
+    }
+
+    test.each(forms)('that %s', (what, message, make) => {
+      const [name, g] = model(what, make)
+      expect(exportModel(g).length).toBeGreaterThan(0)
+      let thrown: unknown
+      try {
+        exportModel(g, { functions: true })
+      } catch (error) {
+        thrown = error
+      }
+      expect(thrown).toBeInstanceOf(LanewiseError)
+      expect((thrown as LanewiseError).message).toMatch(message)
+      expect((thrown as LanewiseError).op).toBe(name)
+    })
+
+    test('that does not take what it is given', () => {
+      const square = body((g, x) => void g.output(g.op('MatMul', [x, x]), 'y'))
+      const write = (shape: readonly number[]) => () => {
+        const g = new GraphBuilder()
+        g.output(g.node('Held_square', [g.input('x', 'float32', shape)], {}, { domain: 'wrong', name: 'mine' })[0], 'y')
+        return exportModel(g, { functions: true })
+      }
+      model('square', square)
+      expect(expectError('E_GRAPH', write([2, 3]), /its body does not fit: MatMul/).node).toBe('mine')
+      expect(write([3, 3])().length).toBeGreaterThan(0)
+    })
+
+    test('and one that fits is written', () => {
+      const fits = body((g, x) => void g.output(g.op('Neg', [g.op('Neg', [x])]), 'y'), 'float32', ['M', 3])
+      expect(exportModel(model('fits', fits)[1], { functions: true }).length).toBeGreaterThan(0)
+    })
+  })
 })
