@@ -20,6 +20,9 @@ registerAllOps()
 
 type Kind = 'text' | 'float' | 'int' | 'complex' | 'texts' | 'floats' | 'complexes' | 'optional'
 
+/** A loop of 2^40 trips is broken off after this; one that ends takes a few milliseconds. */
+const ENDLESS_MS = 250
+
 /** What makes what of what; attributes are drawn again each time. */
 interface Step {
   readonly op: string
@@ -291,7 +294,7 @@ export async function runContainers(random: Random): Promise<void> {
   try {
     const feeds = feedsOf(session, random)
     const stop = new AbortController()
-    const timer = setTimeout(() => stop.abort(), 1000)
+    const timer = setTimeout(() => stop.abort(), ENDLESS_MS)
     const { signal } = stop
     const quiet = copied(feeds)
     const run = (given: Feeds) => session.run(given, undefined, { signal })
