@@ -3,7 +3,18 @@ import rooms from './eslint.rooms.js'
 
 export default ts.config(
   // AssemblyScript looks like TypeScript but is not: its own compiler checks it.
-  { ignores: ['dist/', 'assembly/', '**/node_modules/', 'coverage/', 'tmp/', 'bindings/*exports.d.ts'] },
+  {
+    ignores: [
+      'dist/',
+      'assembly/',
+      '**/node_modules/',
+      'coverage/',
+      'tmp/',
+      'bindings/*exports.d.ts',
+      'docs/api/',
+      'docs/.vitepress/{cache,dist}/',
+    ],
+  },
   {
     files: ['**/*.ts'],
     extends: [ts.configs.recommendedTypeChecked],
