@@ -42,6 +42,13 @@ export const usage = `npm run bench -- ${suites.join('|')} [options]
   --sweep                        with --variant: layers around the thresholds of the family instead of those of models
 npm run bench -- tables          writes the tables of docs/performance that bench/results has figures for`
 
+/** What leads to all of them: "conv" of conv/gemv and conv/im2col, "conv-depthwise" of conv/depthwise/ring and conv/depthwise/image. */
+function commonPath([first, ...others]: readonly string[]): string {
+  const parts = first.split('/').slice(0, -1)
+  const shared = parts.filter((_, i) => others.every((name) => name.startsWith(`${parts.slice(0, i + 1).join('/')}/`)))
+  return shared.join('-')
+}
+
 /** The command line. Throws with what is wrong. */
 export function parseOptions(args: readonly string[]): Options | 'help' {
   const { values, positionals } = parseArgs({
@@ -81,7 +88,7 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
   if (variants.length > 0 && (suite !== 'kernels' || engine === 'chromium'))
     throw new Error('--variant is for the suite kernels in Node')
   if (values.sweep && variants.length === 0) throw new Error('--sweep needs --variant')
-  const name = variants.length > 0 ? `variants-${[...families][0]}${values.sweep ? '-sweep' : ''}` : suite
+  const name = variants.length > 0 ? `variants-${commonPath(variants)}${values.sweep ? '-sweep' : ''}` : suite
   return {
     suite,
     engine,

@@ -100,6 +100,11 @@ export const DIRECT_DOTS = 1 // a dot product per pixel and filter
 export const DIRECT_TAPS = 2 // one input channel: four pixels to a vector
 export const DIRECT_TILES = 3 // a register tile over all kernel rows
 
+// Where depthwise_f32 reads the columns that see no padding; the others are always read from the ring.
+export const DEPTHWISE_RING = 0 // in rows copied once, with their padding
+export const DEPTHWISE_IMAGE = 1 // where they lie, four channels at a time
+export const DEPTHWISE_LINES = 2 // where they lie, a cache line of sixteen channels at a time (stride 2)
+
 // The table of a window that slides over images (lib/window.ts): pitches, channels, then sizes of three axes each,
 // depth first.
 export const WINDOW_X_PITCH = 0

@@ -4,7 +4,7 @@
 // That one copy removes every edge case from the arithmetic, makes the pixel distance a constant (all offsets become
 // immediates), and avoids the cache-set conflicts of pixel pitches like 512 or 1024 floats, where direct reading falls
 // to a third of the speed (docs/performance/depthwise.md).
-import { UNARY_CLIP, UNARY_NONE, UNARY_RELU } from "../abi/codes";
+import { DEPTHWISE_LINES, DEPTHWISE_RING, UNARY_CLIP, UNARY_NONE, UNARY_RELU } from "../abi/codes";
 import { tile_3x1, tile_3x2, tile_3x2_lines, tile_5x1, tile_5x2, tile_any } from "../generated/depthwise-tiles";
 import { load_some, store_some } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
@@ -14,8 +14,6 @@ import { window_at } from "../lib/window";
  * Output pixels of one register tile. Seven accumulators leave room for five weights; common widths are multiples of 7.
  */
 const TILE: i32 = 7;
-/** Bytes of an image that a second-level cache does not hold beside everything else. */
-const FAR: i32 = 1 << 20;
 /** Channels of one group, and the bytes of a pixel in the ring. */
 const GROUP: i32 = 32;
 const PIXEL: i32 = 128;
@@ -111,11 +109,13 @@ function finish_row(
 /**
  * x[n, height, width, channels / multiplier] → y[n, oh, ow, channels]; `w` from depthwise_pack_f32; `bias` and
  * `residual` (shaped like y) may be 0. y = act(conv + bias + residual). Pitches are the floats between pixels. Padding
- * below and to the right follows from oh and ow. [begin, end) runs over n·oh output rows.
+ * below and to the right follows from oh and ow. [begin, end) runs over n·oh output rows. `way` is one of DEPTHWISE_*;
+ * all give the same bits. IMAGE and LINES take kernels 3 wide at stride 1 or 2, not dilated, one filter per channel, a
+ * multiple of 4 channels and an epilogue without residual or functions; LINES stride 2 and a multiple of 16 channels.
  */
 export function depthwise_f32(
-  x: usize, w: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, a: f32, b: f32, begin: i32,
-  end: i32, scratch: usize,
+  way: i32, x: usize, w: usize, bias: usize, residual: usize, y: usize, window: usize, act: i32, a: f32, b: f32,
+  begin: i32, end: i32, scratch: usize,
 ): void {
   const s = window_at(window);
   let height = s.h, width = s.w, oh = s.oh, ow = s.ow, multiplier = s.outputs, channels = s.groups * multiplier;
@@ -130,12 +130,13 @@ export function depthwise_f32(
   if (act == UNARY_NONE || !simple) low = -<f32>Infinity;
   if (!simple) high = <f32>Infinity;
 
-  // Output columns [inner, outer), whole tiles of them, see no padding. There 3×3 reads x directly, unless its pixels
-  // share too few cache sets: at stride 1, and at stride 2 where the image comes from beyond the second-level cache.
-  // Otherwise, and with more taps, the many streams cost more than the copy.
+  // Output columns [inner, outer), whole tiles of them, see no padding: those can be read where they lie.
   let inner = max((left + sw - 1) / sw + TILE - 1, 0) / TILE * TILE, outer = inner;
-  let direct = kind == 1 || (kind == 2 && height * width * xPixel > FAR);
-  if (direct && simple && multiplier == 1 && (channels & 3) == 0 && (xPixel & 1023) != 0) {
+  if (way != DEPTHWISE_RING) {
+    if (!ASC_NO_ASSERT) {
+      assert((kind == 1 || kind == 2) && simple && multiplier == 1 && (channels & 3) == 0, "cannot be read as it lies");
+      assert(way != DEPTHWISE_LINES || (sw == 2 && (channels & 15) == 0), "no whole cache lines");
+    }
     let seen = min((width + left - 3) / sw + 1, ow) - inner;
     if (seen >= 2 * TILE) outer += seen / TILE * TILE;
   }
@@ -157,7 +158,7 @@ export function depthwise_f32(
         let p = xImage + ((base + k0 * dh) * width + inner * sw - left) * xPixel;
         let t = yImage + (o * ow + inner) * yPixel;
         let down = dh * width * xPixel, blocks = channels >> 2;
-        if (sw == 2 && (channels & 15) == 0) {
+        if (way == DEPTHWISE_LINES) {
           // An odd output at the end is computed with the one before it once more.
           for (let j = inner; j < outer; j += 2) {
             let at = min(j, outer - 2) - inner;

@@ -34,6 +34,18 @@ function* convolutions(): Generator<Make> {
     yield () => conv('few pixels', { c: 256, k: 256, size, kernel: 1 })
     yield () => conv('few pixels', { c: 128, k: 128, size, kernel: 3 })
   }
+  // One filter per channel: widths of tiles, images within and beyond the second-level cache, crowded pitches.
+  for (const stride of [1, 2])
+    for (const [c, size] of [
+      [32, 28],
+      [32, 112],
+      [96, 112],
+      [144, 56],
+      [256, 28],
+      [512, 14],
+      [960, 7],
+    ] as const)
+      yield () => conv('depthwise', { c, k: c, size, kernel: 3, stride, group: c })
   // Groups.
   for (const each of [2, 4, 8, 12, 16]) {
     yield () => conv('groups', { c: 16 * each, k: 16 * each, size: 28, kernel: 3, stride: 2, group: 16 })

@@ -1,5 +1,13 @@
 // The calls of every way to compute a convolution; which is taken where: variants.ts.
-import { DIRECT_DOTS, DIRECT_PRODUCTS, DIRECT_TAPS, DIRECT_TILES } from '../../../assembly/abi/codes.js'
+import {
+  DEPTHWISE_IMAGE,
+  DEPTHWISE_LINES,
+  DEPTHWISE_RING,
+  DIRECT_DOTS,
+  DIRECT_PRODUCTS,
+  DIRECT_TAPS,
+  DIRECT_TILES,
+} from '../../../assembly/abi/codes.js'
 import { sizeOf } from '../../core/shape.js'
 import { plus, type Address, type KernelEmitter } from '../../ir/op.js'
 import { flatWindowTable, threeAxes, windowTable } from '../pool/window.js'
@@ -52,11 +60,19 @@ export function winograd(m: number): ConvKernel {
   }
 }
 
+const depthwiseNames = {
+  [DEPTHWISE_RING]: 'depthwise/ring',
+  [DEPTHWISE_IMAGE]: 'depthwise/image',
+  [DEPTHWISE_LINES]: 'depthwise/lines',
+}
+
+export type DepthwiseWay = keyof typeof depthwiseNames
+
 /** One filter per channel: no products across channels. */
-export const depthwise: ConvKernel = {
-  name: 'depthwise',
+export const depthwise = (way: DepthwiseWay): ConvKernel => ({
+  name: depthwiseNames[way],
   emit(e, problem) {
-    const { w, y } = problem
+    const { x, w, y, bias, residual, activation } = problem
     const { images, oh, ow, kh, kw, sw, dh, dw } = planesOf(problem)
     const channels = y.shape[1]
     const bytes = 4 * e.ask('depthwise_packed_size', channels, kh * kw)
@@ -64,9 +80,11 @@ export const depthwise: ConvKernel = {
       p.call('depthwise_pack_f32', from, channels, kh * kw, to),
     )
     const scratch = e.scratch(e.ask('depthwise_scratch_size', channels, ow, kh, kw, sw, dh, dw))
-    emitRows(e, 'depthwise_f32', problem, packed, e.table(flatWindowTable(slidingOf(problem))), images * oh, scratch)
+    const table = e.table(flatWindowTable(slidingOf(problem)))
+    const { code, a, b } = activation
+    e.call('depthwise_f32', way, x.at, packed, bias, residual, y.at, table, code, a, b, 0, images * oh, scratch)
   },
-}
+})
 
 /** A matrix product whose left side is gathered from the image a strip at a time; 1×1 kernels need no gathering. */
 export const im2col: ConvKernel = {
@@ -168,8 +186,7 @@ function emitTaps(
 /** The call that most kernels of the family share: it covers `rows` rows of the output. */
 export function emitRows(
   e: KernelEmitter,
-  kernel:
-    'conv_im2col_f32' | 'conv_grouped_f32' | 'conv_transpose_f32' | 'conv_transpose_no_overlap_f32' | 'depthwise_f32',
+  kernel: 'conv_im2col_f32' | 'conv_grouped_f32' | 'conv_transpose_f32' | 'conv_transpose_no_overlap_f32',
   { x, y, bias, residual, activation }: Omit<ConvProblem, 'window'>,
   packed: Address,
   table: Address,

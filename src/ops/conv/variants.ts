@@ -1,11 +1,30 @@
 // Which way a convolution is computed. `npm run bench -- kernels --variant conv/A,conv/B --sweep` measures ways against each other on
 // layers around these thresholds; the figures behind them are in docs/performance/narrow.md, winograd.md and gemm.md.
-import { DIRECT_DOTS, DIRECT_PRODUCTS, DIRECT_TAPS, DIRECT_TILES } from '../../../assembly/abi/codes.js'
+import {
+  DEPTHWISE_IMAGE,
+  DEPTHWISE_LINES,
+  DEPTHWISE_RING,
+  DIRECT_DOTS,
+  DIRECT_PRODUCTS,
+  DIRECT_TAPS,
+  DIRECT_TILES,
+  UNARY_CLIP,
+} from '../../../assembly/abi/codes.js'
 import type { Shape } from '../../core/shape.js'
 import { firstThatPays, type Variant } from '../../core/variants.js'
 import type { KernelEmitter } from '../../ir/op.js'
 import { threeAxes, type Window } from '../pool/window.js'
-import { depthwise, direct, gemv, grouped, im2col, winograd, winogradBytes, type DirectKind } from './kernels.js'
+import {
+  depthwise,
+  direct,
+  gemv,
+  grouped,
+  im2col,
+  winograd,
+  winogradBytes,
+  type DepthwiseWay,
+  type DirectKind,
+} from './kernels.js'
 import { channelsOf, isFlat, unitTaps, type ConvKernel, type ConvProblem } from './problem.js'
 
 /** What decides: the problem, the kernels' own sizes, and what was asked of the session. */
@@ -22,6 +41,11 @@ const FEW_READINGS = 3
 /** Along one axis: never few. */
 const MANY_PIXELS = 64
 
+/** An image of more bytes than that is not kept in the second-level cache: --variant conv/depthwise/image,conv/depthwise/ring */
+const FAR_IMAGE = 1 << 20
+/** Pixels a multiple of so many floats apart fall into few sets of the first-level cache: the same command. */
+const CROWDED_PITCH = 256
+
 /** Up to so many channels tiles on short kernel rows beat Winograd's transforms: --variant conv/direct/tiles,conv/winograd/4x4 */
 const TILES_BEFORE_WINOGRAD = 3
 
@@ -37,12 +61,9 @@ const always = (): boolean => true
 
 /** In this order: the first that takes and pays. */
 const table: readonly ConvVariant[] = [
-  {
-    name: 'depthwise',
-    kernel: depthwise,
-    takes: ({ x, window, group }) => group > 1 && group === x.shape[1] && isFlat(window),
-    pays: always,
-  },
+  depthwiseVariant(DEPTHWISE_LINES),
+  depthwiseVariant(DEPTHWISE_IMAGE),
+  depthwiseVariant(DEPTHWISE_RING),
   {
     name: 'gemv',
     kernel: gemv,
@@ -75,6 +96,28 @@ export function chooseKernel(e: KernelEmitter, problem: ConvProblem): ConvKernel
 /** What is chosen for one example is right for all, where that is asked for. */
 function examplesOf({ e, x }: Case): number {
   return e.perExample ? 1 : x.shape[0]
+}
+
+/** 3 wide, with nothing to do after the sums but a clamp, columns without padding can be read where they lie. */
+function depthwiseVariant(way: DepthwiseWay): ConvVariant {
+  const kernel = depthwise(way)
+  return {
+    name: kernel.name,
+    kernel,
+    takes({ x, w, window, group, residual, activation }) {
+      const [kw, sw, dw] = [window.kernel, window.strides, window.dilations].map((sizes) => sizes.at(-1))
+      const channels = x.shape[1]
+      if (group < 2 || group !== channels || !isFlat(window)) return false
+      if (way === DEPTHWISE_RING) return true
+      if (kw !== 3 || dw !== 1 || w.shape[0] !== channels || residual || activation.code > UNARY_CLIP) return false
+      return way === DEPTHWISE_LINES ? sw === 2 && channels % 16 === 0 : (sw === 1 || sw === 2) && channels % 4 === 0
+    },
+    pays({ x, window }) {
+      const [, height, width] = threeAxes(x.shape.slice(2), 1)
+      const far = 4 * x.shape[1] * height * width > FAR_IMAGE
+      return way === DEPTHWISE_RING || (x.shape[1] % CROWDED_PITCH > 0 && (far || window.strides.at(-1) === 1))
+    },
+  }
 }
 
 /** One group, not dilated; where it beats gathering by itself, and a condition besides. */

@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { UNARY_CLIP, UNARY_HARD_SWISH, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from '../../../assembly/abi/codes.js'
+import {
+  DEPTHWISE_IMAGE,
+  DEPTHWISE_LINES,
+  DEPTHWISE_RING,
+  UNARY_CLIP,
+  UNARY_HARD_SWISH,
+  UNARY_LEAKY_RELU,
+  UNARY_NONE,
+  UNARY_RELU,
+} from '../../../assembly/abi/codes.js'
 import { conv, convOutput, type ConvShape, randomF32, withPitch, withoutPitch, expectNear } from '../reference.js'
 import { builds, Wasm } from '../../support/wasm.js'
 import { windowEntries } from '../window.js'
@@ -128,6 +137,7 @@ function run(
   bias?: Float32Array,
   residual?: Float32Array,
   splits = 1,
+  way = DEPTHWISE_RING,
 ): Float32Array {
   const k = wasm.kernels
   wasm.reset()
@@ -157,7 +167,7 @@ function run(
   const rows = s.n * oh
   for (let i = 0; i < splits; i++) {
     const [begin, end] = [Math.floor((rows * i) / splits), Math.floor((rows * (i + 1)) / splits)]
-    k.depthwise_f32(xAt, packed, biasAt, residualAt, y, window, act, a, b, begin, end, scratch)
+    k.depthwise_f32(way, xAt, packed, biasAt, residualAt, y, window, act, a, b, begin, end, scratch)
   }
   expect(wasm.overruns()).toEqual([])
   const all = wasm.viewF32(y, pixels * (s.filters + extra))
@@ -165,6 +175,15 @@ function run(
     for (let c = 0; c < extra; c++) expect(all[i * (s.filters + extra) + s.filters + c]).toBe(7)
   }
   return withoutPitch(all, s.filters, s.filters + extra)
+}
+
+/** The other ways that can compute a case. */
+function waysOf({ channels, filters, kernel, strides, dilations, residual, act = UNARY_NONE }: Case): number[] {
+  const [, kw] = kernel
+  const [, sw] = strides
+  if (kw !== 3 || dilations[1] !== 1 || sw > 2 || filters !== channels || residual || act > UNARY_CLIP) return []
+  if (channels % 4 !== 0) return []
+  return sw === 2 && channels % 16 === 0 ? [DEPTHWISE_IMAGE, DEPTHWISE_LINES] : [DEPTHWISE_IMAGE]
 }
 
 describe.each(builds)('depthwise, %s build', (build) => {
@@ -180,7 +199,11 @@ describe.each(builds)('depthwise, %s build', (build) => {
     })
     const whole = run(wasm, s, x, w, bias, residual)
     expectNear(whole, expected, 1e-6, 3e-6)
-    expect(run(wasm, s, x, w, bias, residual, 4)).toEqual(whole)
+    expect(run(wasm, s, x, w, bias, residual, 4), 'in four ranges').toEqual(whole)
+    for (const way of waysOf(s)) {
+      expect(run(wasm, s, x, w, bias, residual, 1, way), `way ${way}`).toEqual(whole)
+      expect(run(wasm, s, x, w, bias, residual, 3, way), `way ${way}, in three ranges`).toEqual(whole)
+    }
   })
 
   test.each([6, 8])('NaN and infinity reach exactly the outputs that see them, %i channels', (channels) => {
@@ -191,6 +214,7 @@ describe.each(builds)('depthwise, %s build', (build) => {
     x[(2 * s.width + 29) * channels + 2] = NaN
     const w = randomF32(channels * 9, 6)
     const expected = conv(s, x, w).map((v) => Math.max(v, 0))
-    expectNear(run(wasm, s, x, w), expected, 1e-6, 3e-6)
+    for (const way of [DEPTHWISE_RING, ...waysOf(s)])
+      expectNear(run(wasm, s, x, w, undefined, undefined, 1, way), expected, 1e-6, 3e-6)
   })
 })
