@@ -56,7 +56,7 @@ conv_transpose_no_overlap_f32 aaaaaaiffiia
 conv_transpose_no_overlap_pack_f32 aiiiia
 conv_transpose_pack_f32 aaa
 cumsum_f32 aaiiiiii
-depthwise_f32 aaaaaaiffiia
+depthwise_f32 iaaaaaaiffiia
 depthwise_pack_f32 aiia
 depthwise_pack_q8 aiaiiia
 depthwise_packed_size ii
