@@ -1,11 +1,17 @@
 /** A map that forgets the entry that has not been asked for the longest. */
 export class Lru<V> {
   private readonly entries = new Map<string, V>()
+  private weight = 0
 
-  /** @param forgotten - is given each entry that is dropped. */
+  /**
+   * @param capacity - the weight of all entries, at most, but for the one that was set last.
+   * @param forgotten - is given each entry that is dropped.
+   * @param weightOf - what an entry counts, always the same: one, if left out.
+   */
   constructor(
     private readonly capacity: number,
     private readonly forgotten?: (value: V) => void,
+    private readonly weightOf: (value: V) => number = () => 1,
   ) {}
 
   get(key: string): V | undefined {
@@ -17,12 +23,16 @@ export class Lru<V> {
     return value
   }
 
+  /** Adds an entry that there was none of. */
   set(key: string, value: V): void {
     this.entries.set(key, value)
-    const eldest = this.entries.size > this.capacity && this.entries.entries().next().value
-    if (!eldest) return
-    this.entries.delete(eldest[0])
-    this.forgotten?.(eldest[1])
+    this.weight += this.weightOf(value)
+    for (const [eldest, dropped] of this.entries) {
+      if (this.weight <= this.capacity || eldest === key) return
+      this.entries.delete(eldest)
+      this.weight -= this.weightOf(dropped)
+      this.forgotten?.(dropped)
+    }
   }
 
   values(): IterableIterator<V> {

@@ -31,8 +31,16 @@ import type { WeightLease, WeightStore } from './weights.js'
 
 /** Plans kept per place where plans branch: one per set of input shapes. */
 const PLANS = 16
-/** The same for plans that were made of another: made again as quickly as kept. */
-const VARIATIONS = 4
+/**
+ * Bytes that all plans may take that were made of others: hundreds of lengths of a text, which come again with the next one. No more than this part of the
+ * memory limit.
+ */
+const VARIED_BYTES = 2 ** 24
+const VARIED_PART = 1 / 16
+/** What one step of theirs takes, roughly: its arguments, twice; and one that is shared. Constants in WebAssembly memory, which never shrinks, count more. */
+const OWN_STEP_BYTES = 512
+const SHARED_STEP_BYTES = 16
+const CONSTANTS_WEIGH = 128
 /** Sets of inputs that differ in sizes alone, for which such plans are made. */
 const FAMILIES = 4
 /** So often in a row a plan may turn out to be one of its own before that is no longer looked for. */
@@ -59,6 +67,8 @@ interface Prepared extends Bound {
   readonly next: Lru<Prepared>
   /** The values in JavaScript that this segment or a later one reads. */
   readonly reads: ReadonlySet<Value>
+  /** What a plan that was made of another takes besides that, roughly. */
+  readonly ownBytes: number
 }
 
 /** Plans for inputs that differ in sizes alone. */
@@ -85,7 +95,7 @@ export function loadVariations(): Promise<void> {
  */
 export class Program {
   private readonly entries = new Lru<Prepared>(PLANS, forget)
-  private readonly varied = new Lru<Prepared>(VARIATIONS, forget)
+  private readonly varied: Lru<Prepared>
   private readonly families = new Lru<Family>(FAMILIES, ({ variations }) => variations?.lease.release())
   private last: { shapes: readonly TensorType[]; changes: number; prepared: Prepared } | undefined
   /** Inputs whose elements decide shapes: they are part of the key of a plan. */
@@ -104,6 +114,7 @@ export class Program {
     private readonly states?: States,
   ) {
     this.executor = new Executor(context, states)
+    this.varied = new Lru(Math.min(VARIED_BYTES, context.limit * VARIED_PART), forget, ({ ownBytes }) => ownBytes)
   }
 
   /** Bytes of the arena now, bodies included. */
@@ -498,7 +509,9 @@ export class Program {
 /** A segment that can be run. */
 function prepare(segment: Segment, lease: WeightLease, variations?: Variations): Prepared {
   const next = new Lru(PLANS, forget)
-  return { ...unbound(segment, variations), lease, next, reads: hostValues(segment) }
+  const { steps, changed = [] } = segment
+  const ownBytes = changed.length * OWN_STEP_BYTES + steps.length * SHARED_STEP_BYTES + lease.ownBytes * CONSTANTS_WEIGH
+  return { ...unbound(segment, variations), lease, next, reads: hostValues(segment), ownBytes }
 }
 
 /** Frees what a plan that will not run again holds, and those that go on from it: chains of them may be long. */

@@ -200,6 +200,13 @@ export class WeightLease {
     return this
   }
 
+  /** Bytes that nobody else holds now. */
+  get ownBytes(): number {
+    let bytes = 0
+    for (const block of this.blocks) if (block.users === 1) bytes += block.bytes
+    return bytes
+  }
+
   /** See {@link WeightStore.raw}. */
   raw(tensor: HostTensor): Address {
     return this.hold(this.store.raw(tensor))

@@ -132,6 +132,30 @@ test('what is held does not grow with the number of lengths', async () => {
   expect(context.used).toBe(0)
 })
 
+test('lengths that come again are not planned again, within what plans may take', async () => {
+  const { graph, feeds } = decoder()
+  const derive = vi.spyOn(Variations.prototype, 'derive')
+  const runs = Array.from({ length: 40 }, (_, i) => feeds(i + 5))
+  /** How many plans were made of others, the first and the second time. */
+  const made = async (limit: number): Promise<[number, number]> => {
+    const context = makeContext('simd', limit)
+    const program = new Program(graph, context, new WeightStore(context), options)
+    derive.mockClear()
+    const first: string[][] = []
+    for (const run of runs) first.push(await bits(program, run))
+    const before = derive.mock.calls.length
+    for (const [i, run] of runs.entries()) expect(await bits(program, run)).toEqual(first[i])
+    program.dispose()
+    expect(context.used).toBe(0)
+    return [before, derive.mock.calls.length - before]
+  }
+  const [first, again] = await made(2 ** 28)
+  expect(first).toBeGreaterThan(25)
+  expect(again).toBe(0)
+  // A limit that leaves room for a few.
+  expect((await made(2 ** 20))[1]).toBeGreaterThan(25)
+})
+
 test('images of other sizes, whose kernels may be others', async () => {
   const g = new GraphBuilder('images')
   const x = g.input('x', 'float32', ['N', 3, 'H', 'W'])
