@@ -2,7 +2,7 @@ import { byteSize, dtypeToOnnx, isFloat, isHalf, type DType } from '../core/dtyp
 import { errorAt, LanewiseError } from '../core/errors.js'
 import { Placed } from '../plan/emitter.js'
 import { largerNumber } from '../ir/infer.js'
-import { identityOrder, type Layout } from '../core/layout.js'
+import { identityOrder, sameOrder, type Layout } from '../core/layout.js'
 import type { HostTensor } from '../core/host.js'
 import { computeChecked } from '../ir/compute.js'
 import { attributesFrom } from '../api/attributes.js'
@@ -254,10 +254,4 @@ function operandOf(variable: Variable, order: readonly number[]): Placed {
   let variant = variable.variants.find((candidate) => sameOrder(candidate.order, order))
   if (!variant) variable.variants.push((variant = inOrder(device, placed, order)))
   return variant
-}
-
-function sameOrder(a: readonly number[], b: readonly number[]): boolean {
-  if (a === b) return true
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return a.length === b.length
 }

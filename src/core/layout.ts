@@ -32,6 +32,14 @@ export function logicalStrides(shape: Shape, order: Order): number[] {
   return strides
 }
 
+/** Whether two orders are the same. */
+export function sameOrder(a: Order, b: Order): boolean {
+  if (a === b) return true
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
+
 /** Whether two orders put the elements of this shape at the same places: axes of size 1 may stand anywhere. */
 export function sameMemory(shape: Shape, a: Order, b: Order): boolean {
   let i = 0

@@ -392,7 +392,7 @@ export class StepRecorder implements EmitTarget {
     })
   }
 
-  private emitInto(
+  protected emitInto(
     node: Node,
     inputs: readonly (Placed | ConstantOperand | undefined)[],
     outputs: readonly TensorType[],

@@ -46,8 +46,6 @@ export function planSegment(
 
 /** Plans one segment; parts of it again, in variations.ts. */
 export class SegmentPlanner<S extends Slots = Slots> {
-  protected readonly recorder: StepRecorder
-
   constructor(
     private readonly graph: Graph,
     protected readonly steps: Step[],
@@ -56,9 +54,8 @@ export class SegmentPlanner<S extends Slots = Slots> {
     protected readonly options: PlanOptions,
     private readonly memory: InferenceMemory,
     private readonly recording?: Recording,
-  ) {
-    this.recorder = new StepRecorder(steps, slots, weights, options)
-  }
+    protected readonly recorder = new StepRecorder(steps, slots, weights, options),
+  ) {}
 
   plan(): Segment {
     let end: SegmentEnd = { kind: 'done' }

@@ -2,7 +2,7 @@
 import { byteSize } from '../core/dtype.js'
 import { LanewiseError, present } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
-import { identityOrder, sameMemory, type Order } from '../core/layout.js'
+import { identityOrder, sameMemory, sameOrder, type Order } from '../core/layout.js'
 import { sizeOf } from '../core/shape.js'
 import { usedBy, type Node, type Value } from '../ir/graph.js'
 import type { Block, TensorType } from '../ir/op.js'
@@ -71,7 +71,7 @@ export class Slots {
     const main = slot.placed ?? this.upload(value, slot)
     if (!order) return main
     for (const placed of placesOf(slot)) {
-      if (placed.order.join() === order.join()) return placed
+      if (sameOrder(placed.order, order)) return placed
       if (sameMemory(placed.shape, placed.order, order)) {
         const relabelled = new Placed(placed.dtype, placed.shape, order, placed.at)
         this.addVariant(slot, relabelled)
@@ -102,7 +102,7 @@ export class Slots {
   private constant(tensor: HostTensor, order: Order): ConstantOperand {
     const forms = this.constants.get(tensor) ?? []
     this.constants.set(tensor, forms)
-    let form = forms.find((candidate) => candidate.order.join() === order.join())
+    let form = forms.find((candidate) => sameOrder(candidate.order, order))
     if (!form) forms.push((form = new ConstantOperand(tensor, order, this.weights)))
     return form
   }

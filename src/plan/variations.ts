@@ -1,20 +1,22 @@
 // A plan for other sizes, made of one that there is: what a growing past changes is planned again, everything else stays where it is.
 import { present } from '../core/errors.js'
+import { sameOrder, type Order } from '../core/layout.js'
 import { sizeOf } from '../core/shape.js'
 import type { Graph, Node, Value } from '../ir/graph.js'
 import { usedBy } from '../ir/graph.js'
 import { InferenceMemory, inferNode, sameElements, sameType, type Inferred } from '../ir/infer.js'
-import type { Argument, Block, TensorType } from '../ir/op.js'
+import type { Address, Argument, Block, TensorType } from '../ir/op.js'
 import { sizeClass } from '../passes/shaped/fuse-chain.js'
 import { isArenaBlock, isStateBlock, placeBlocks, type ArenaBlock } from './arena.js'
 import { Placed, type ConstantOperand, type Step } from './emitter.js'
 import { checkOutputs } from './check-outputs.js'
+import { LikeNodes, SharingRecorder, type DyingSlots } from './like-nodes.js'
 import { SegmentPlanner } from './plan.js'
 import { Recording, type Site } from './recording.js'
+import { sameNodes } from './same-nodes.js'
 import { Slots } from './slots.js'
 import type { PlanOptions, Segment, Slot, Source } from './plan-state.js'
 import type { Specialized } from './specialize.js'
-import type { Order } from '../core/layout.js'
 import type { WeightLease } from './weights.js'
 import { wholeGraph } from './worklist.js'
 
@@ -72,6 +74,7 @@ export class Variations {
   arenaBytes: number
   private readonly readers = new Map<Value, number[]>()
   private readonly users = new Map<Value, number[]>()
+  private readonly likes = new LikeNodes()
   private readonly reserved = new Map<ArenaBlock, number>()
   /** Sides of bounds for which passes have been seen to do the same. */
   private readonly proven = new Set<string>()
@@ -126,7 +129,7 @@ export class Variations {
         if (!sameNodes(specialized.graph.nodes, specialize(types).graph.nodes)) return undefined
         if (equal && sides !== undefined) this.proven.add(sides)
       }
-      const segment = new Replanner(this.from, this.users, now, lease).replan(types, places)
+      const segment = new Replanner(this.from, this.users, this.likes, now, lease).replan(types, places)
       return this.makeRoom(segment) ? segment : undefined
     } catch {
       // What is wrong with these types a plan from scratch says better.
@@ -261,12 +264,15 @@ class Replanner extends SegmentPlanner<ReplanSlots> {
   constructor(
     private readonly from: Origin,
     users: ReadonlyMap<Value, readonly number[]>,
+    likes: LikeNodes,
     private readonly now: ReadonlyMap<Value, Inferred>,
     lease: WeightLease,
   ) {
     const steps: Step[] = []
     const { graph, options } = from
-    super(graph, steps, new ReplanSlots(from, users, lease, steps), lease, options, new InferenceMemory())
+    const slots = new ReplanSlots(from, users, lease, steps)
+    const recorder = new SharingRecorder(steps, slots, lease, options, likes)
+    super(graph, steps, slots, lease, options, new InferenceMemory(), undefined, recorder)
   }
 
   replan(types: ReadonlyMap<Value, TensorType | undefined>, places: ReadonlyMap<Value, Placed>): Segment {
@@ -342,7 +348,7 @@ class Replanner extends SegmentPlanner<ReplanSlots> {
 }
 
 /** Slots of what has changed. What is asked for and made must come in the order of the base. */
-class ReplanSlots extends Slots {
+class ReplanSlots extends Slots implements DyingSlots {
   private readonly pending: Uint8Array
   private site: Site
   private start = 0
@@ -389,9 +395,21 @@ class ReplanSlots extends Slots {
     return this.site.dies[this.died++]
   }
 
+  get diesAsked(): number {
+    return this.died
+  }
+
+  get diesOfNode(): readonly boolean[] {
+    return this.site.dies
+  }
+
+  skipDies(count: number): void {
+    this.died += count
+  }
+
   override operand(value: Value, order?: Order): Placed | ConstantOperand {
     const was = this.site.operands[this.asked++]
-    if (was?.value !== value || was.order?.join() !== order?.join()) throw new Differs()
+    if (was?.value !== value || !sameOrders(was.order, order)) throw new Differs()
     if (!this.all.has(value)) {
       // The same as before, with what it took.
       const first = this.site.firstStep + this.steps.length - this.start
@@ -433,55 +451,38 @@ function sameBlock(was: Block, is: Block): boolean {
 
 function samePlace(was: Placed | undefined, is: Placed | undefined): boolean {
   if (!was || !is) return was === is
-  return sameBlock(was.at.block, is.at.block) && was.at.offset === is.at.offset && was.order.join() === is.order.join()
+  return sameBlock(was.at.block, is.at.block) && was.at.offset === is.at.offset && sameOrder(was.order, is.order)
+}
+
+function sameOrders(a: Order | undefined, b: Order | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && sameOrder(a, b))
 }
 
 /** Whether two steps touch the same blocks of the arena, so that what is alive when stays as it was. */
 function sameBlocks(was: Step, is: Step): boolean {
-  if ('kernel' in was !== 'kernel' in is) return false
-  const [a, b] = [blocksOf(was), blocksOf(is)]
-  return a.length === b.length && a.every((block, i) => (block && b[i] ? sameBlock(block, b[i]) : block === b[i]))
+  if ('kernel' in was && 'kernel' in is) return sameMoving(was.args, is.args, addressOfArgument)
+  if ('kernel' in was || 'kernel' in is) return false
+  return sameMoving(was.inputs, is.inputs, addressOfOperand) && sameMoving(was.outputs, is.outputs, addressOfOperand)
 }
 
-/** The block of each argument that is in the arena or a state. */
-function blocksOf(step: Step): (Block | undefined)[] {
-  const moving = ({ block }: { readonly block: Block }) =>
-    isArenaBlock(block) || isStateBlock(block) ? block : undefined
-  if ('kernel' in step) return step.args.map((arg: Argument) => (typeof arg === 'number' ? undefined : moving(arg)))
-  return [...step.inputs, ...step.outputs].map((operand) =>
-    operand instanceof Placed ? moving(operand.at) : undefined,
-  )
+/** Whether what is in the arena or a state of each argument is in blocks that stand for each other. */
+function sameMoving<T>(was: readonly T[], is: readonly T[], addressOf: (argument: T) => Address | undefined): boolean {
+  if (was.length !== is.length) return false
+  for (let i = 0; i < was.length; i++) {
+    const [a, b] = [moving(addressOf(was[i])), moving(addressOf(is[i]))]
+    if (a && b ? !sameBlock(a, b) : a !== b) return false
+  }
+  return true
 }
 
-/** Whether passes have left the same graph. */
-function sameNodes(a: readonly Node[], b: readonly Node[]): boolean {
-  return a.length === b.length && a.every((node, i) => node === b[i] || sameNode(node, b[i]))
+function addressOfArgument(argument: Argument): Address | undefined {
+  return typeof argument === 'number' ? undefined : argument
 }
 
-function sameNode(a: Node, b: Node): boolean {
-  const sameValue = (x: Value | undefined, y: Value | undefined): boolean =>
-    x === y || (x?.constant !== undefined && x.constant === y?.constant)
-  return (
-    a.op === b.op &&
-    a.inputs.length === b.inputs.length &&
-    a.outputs.length === b.outputs.length &&
-    a.inputs.every((value, i) => sameValue(value, b.inputs[i])) &&
-    a.outputs.every((value, i) => value === b.outputs[i]) &&
-    sameContent(a.attributes, b.attributes) &&
-    sameContent(a.fused, b.fused)
-  )
+function addressOfOperand(operand: unknown): Address | undefined {
+  return operand instanceof Placed ? operand.at : undefined
 }
 
-/** Deeply equal, as far as arrays and plain objects go; anything else has to be the same object. */
-function sameContent(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true
-  if (typeof a !== 'object' || typeof b !== 'object' || !a || !b) return false
-  const prototype: unknown = Object.getPrototypeOf(a)
-  if (prototype !== Object.getPrototypeOf(b) || (prototype !== Object.prototype && prototype !== Array.prototype))
-    return false
-  const [keys, others] = [Object.keys(a), Object.keys(b)]
-  return (
-    keys.length === others.length &&
-    keys.every((key) => sameContent((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
-  )
+function moving(at: Address | undefined): Block | undefined {
+  return at && (isArenaBlock(at.block) || isStateBlock(at.block)) ? at.block : undefined
 }
