@@ -156,6 +156,35 @@ test('lengths that come again are not planned again, within what plans may take'
   expect((await made(2 ** 20))[1]).toBeGreaterThan(25)
 })
 
+test('nodes that are alike but for a constant, an attribute or the order of their operands', async () => {
+  const g = new GraphBuilder('alike')
+  const x = g.input('x', 'float32', ['N', 'M', 8])
+  const scalar = (name: string, value: number) => g.constant(name, hostFrom('float32', [], [value]))
+  const turned = g.op('Transpose', [x], { perm: [1, 0, 2] })
+  const back = g.op('Transpose', [g.op('Exp', [turned])], { perm: [1, 0, 2] })
+  for (const i of [0, 1, 2, 3]) {
+    const rows = [g.op('Neg', [x]), back, x, x][i]
+    const part = g.op('Slice', [rows, long(g, `from${i}`, i >> 1), long(g, `to${i}`, 1000), long(g, `axis${i}`, 1)])
+    const within = g.op('Clip', [part, scalar(`least${i}`, -0.5), scalar(`most${i}`, 0.25 * (i >> 1))])
+    const pad = g.op('Pad', [within, long(g, `pads${i}`, 0, i >> 1, 0, 0, 1, 0), scalar(`with${i}`, i)])
+    const mean = g.op('ReduceMean', [pad, long(g, `axes${i}`, 1 + (i >> 1))], { keepdims: 1 })
+    g.output(g.op('Sub', i % 2 ? [mean, pad] : [pad, mean]), `y${i}`)
+  }
+  const sizes = [
+    [3, 5],
+    [4, 6],
+    [4, 7],
+    [5, 9],
+    [9, 10],
+    [11, 13],
+    [12, 12],
+    [13, 17],
+    [70, 90],
+  ]
+  const runs = sizes.map(([n, m]): Feeds => new Map([[x, floats(n, m, 8)]]))
+  expect(await sameAsAnew(g.graph(), runs)).toBeGreaterThan(2)
+})
+
 test('images of other sizes, whose kernels may be others', async () => {
   const g = new GraphBuilder('images')
   const x = g.input('x', 'float32', ['N', 3, 'H', 'W'])
