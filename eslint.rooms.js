@@ -16,6 +16,7 @@ const below = {
   text: ['core'],
   data: ['api', 'core', 'platform', 'text'],
   generate: ['api', 'core', 'platform', 'text'],
+  serve: ['data', 'api', 'ops', 'core', 'platform', 'bindings'],
   train: ['nn', 'optim', 'data', 'text', 'generate', 'autograd', 'api', 'onnx', 'ir', 'core', 'platform'],
 }
 

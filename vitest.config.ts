@@ -6,6 +6,7 @@ const entries = {
   lanewise: 'node',
   'lanewise/ops': 'own-ops',
   'lanewise/generate': 'generate',
+  'lanewise/serve': 'serve',
   'lanewise/train': 'train',
 }
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
 /** Files that name others in dist/. */
-const placed = /(platform[\\/](train-)?wasm-files|api[\\/]all-ops-required)\.ts$/
+const placed = /(platform[\\/](train-)?wasm-files|api[\\/]all-ops-required|serve[\\/]thread-file)\.ts$/
 
 /** What files name by its place: the kernels lie in dist/wasm, and every chunk in dist/ itself. */
 const places: Plugin = {
@@ -82,6 +82,8 @@ const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string
       'ops/index-node': 'src/own-ops.ts',
       'generate/index-node': 'src/generate.ts',
       train: 'src/train.ts',
+      serve: 'src/serve.ts',
+      'serve/thread': 'src/serve-thread.ts',
       'cli/main': 'src/cli/main.ts',
     },
   },
@@ -98,7 +100,8 @@ const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string
 ]
 
 for (const name of existsSync('dist') ? readdirSync('dist') : []) {
-  if (/\.js(\.map)?$/.test(name) || /^(cli|ops|generate)$/.test(name)) rmSync(join('dist', name), { recursive: true })
+  if (/\.js(\.map)?$/.test(name) || /^(cli|ops|generate|serve)$/.test(name))
+    rmSync(join('dist', name), { recursive: true })
 }
 const bundled = new Set<string>()
 for (const { platform, entryPoints } of groups) {

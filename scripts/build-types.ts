@@ -26,7 +26,10 @@ try {
     copyFileSync(`bindings/${name}.d.ts`, `${folder}/bindings/${name}.d.ts`)
   const bundle = await rollup({
     input: Object.fromEntries(
-      ['node', 'train', 'all-ops', 'own-ops', 'generate'].map((name) => [name, join(folder, `src/${name}.d.ts`)]),
+      ['node', 'train', 'all-ops', 'own-ops', 'generate', 'serve'].map((name) => [
+        name,
+        join(folder, `src/${name}.d.ts`),
+      ]),
     ),
     external: /^node:/,
     plugins: [withoutLibraries(), dts()],

@@ -15,7 +15,7 @@ import { listFlag, numberFlag, UsageError, type Flag, type Flags } from './comma
 import { imageOptions, imageTensor } from './files/image.js'
 import { readNpy } from './files/npy.js'
 import { readNpz } from './files/npz.js'
-import { randomTensor, uniform } from './random.js'
+import { randomTensor, uniform } from '../api/random-tensor.js'
 
 export const inputFlags: Readonly<Record<string, Flag>> = {
   input: {

@@ -15,6 +15,7 @@ import { inspect } from './inspect.js'
 import { predict } from './predict.js'
 import { profile } from './profile.js'
 import { run } from './run.js'
+import { serve } from './serve.js'
 import { train } from './train.js'
 
 const commands: readonly Command[] = [
@@ -30,6 +31,7 @@ const commands: readonly Command[] = [
   train,
   evaluate,
   predict,
+  serve,
 ]
 
 function overview(): string {

@@ -17,8 +17,23 @@ export async function loadOptional<T>(name: string, purpose: string): Promise<T>
     const why = missing
       ? 'which is not installed'
       : `which cannot be loaded (${(cause as Error).message.split('\n')[0]})`
-    throw new LanewiseError('E_UNSUPPORTED', `${purpose} needs the package ${name}, ${why}: npm i ${name}`, { cause })
+    const packageName = packageOf(name)
+    throw new LanewiseError(
+      'E_UNSUPPORTED',
+      `${purpose} needs the package ${packageName}, ${why}: npm i ${packageName}`,
+      {
+        cause,
+      },
+    )
   }
+}
+
+/** The package of a module or of a file. */
+function packageOf(path: string): string {
+  return path
+    .split('/')
+    .slice(0, path.startsWith('@') ? 2 : 1)
+    .join('/')
 }
 
 /**
@@ -36,10 +51,7 @@ export function optionalText(file: string, purpose: string): string {
     }
     return readFileSync(path, 'utf8')
   }
-  const name = file
-    .split('/')
-    .slice(0, file.startsWith('@') ? 2 : 1)
-    .join('/')
+  const name = packageOf(file)
   throw new LanewiseError(
     'E_UNSUPPORTED',
     `${purpose} needs the package ${name}, which is not installed: npm i ${name}`,

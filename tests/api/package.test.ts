@@ -1,6 +1,16 @@
 import { build } from 'esbuild'
 import { execFileSync, spawnSync } from 'node:child_process'
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { build as viteBuild } from 'vite'
@@ -59,6 +69,9 @@ describe('the package', () => {
         'dist/ops/all.js',
         'dist/cli/main.js',
         'dist/train.js',
+        'dist/serve.js',
+        'dist/serve/thread.js',
+        'dist/types/serve.d.ts',
         'dist/wasm/inference-simd.wasm',
         'dist/wasm/inference-relaxed.wasm',
         'dist/wasm/train-simd.wasm',
@@ -167,6 +180,35 @@ describe('a Node project', () => {
     )
     expect(node('train.js')).toEqual([true, true])
     expect(readdirSync(join(app, 'run')).sort()).toEqual(['board', 'checkpoints', 'metrics.jsonl'])
+  })
+
+  test('"lanewise/serve" asks for its packages by name, and serves where they are', () => {
+    writeFileSync(
+      join(app, 'serve.js'),
+      `
+      import { serve } from 'lanewise/serve'
+      try {
+        const server = await serve({ models: ['model.onnx'], port: 0, threads: 1 })
+        const { platform } = await (await fetch(server.url + '/v2/models/model')).json()
+        await server.close()
+        console.log(JSON.stringify(platform))
+      } catch ({ code, message }) {
+        console.log(JSON.stringify([code, message]))
+      }`,
+    )
+    const missing = (name: string) => [
+      'E_UNSUPPORTED',
+      `a server needs the package ${name}, which is not installed: npm i ${name}`,
+    ]
+    const modules = join(app, 'node_modules')
+    mkdirSync(join(modules, '@hono'))
+    const names = ['@hono/node-server', 'prom-client', 'hono']
+    for (const name of names) {
+      expect(node('serve.js')).toEqual(missing(name))
+      symlinkSync(join(root, 'node_modules', name), join(modules, name))
+    }
+    expect(node('serve.js')).toBe('onnx_onnxv1')
+    for (const name of [...names, '@hono']) rmSync(join(modules, name), { recursive: true })
   })
 
   test('CommonJS may require it', () => {

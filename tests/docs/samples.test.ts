@@ -83,6 +83,10 @@ beforeAll(() => {
   symlinkSync(join(root, 'node_modules/@types/node'), join(app, 'node_modules/@types/node'))
   if (existsSync(join(root, 'node_modules/undici-types')))
     symlinkSync(join(root, 'node_modules/undici-types'), join(app, 'node_modules/undici-types'))
+  // What "lanewise/serve" needs.
+  mkdirSync(join(app, 'node_modules/@hono'))
+  for (const name of ['hono', '@hono/node-server', 'prom-client'])
+    symlinkSync(join(root, 'node_modules', name), join(app, 'node_modules', name))
   const compilerOptions = {
     module: 'NodeNext',
     target: 'ES2022',

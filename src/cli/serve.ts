@@ -1,0 +1,78 @@
+import { once } from 'node:events'
+import type { Build } from '../../bindings/module.js'
+import { isLoopback } from '../serve/app.js'
+import { serve as startServer } from '../serve/server.js'
+import { choiceFlag, listFlag, numberFlag, textFlag, UsageError, type Command, type Flags } from './command.js'
+import { sessionFlags } from './load.js'
+
+const MIB = 2 ** 20
+
+export const serve: Command = {
+  name: 'serve',
+  summary: 'serves models over HTTP (Open Inference Protocol v2)',
+  usage: 'MODEL … [--models DIR] [options]',
+  flags: {
+    models: { type: 'string', value: 'DIR', help: 'serve every .onnx file of a folder, those that come later as well' },
+    port: { type: 'string', value: 'N', help: 'default 8080; 0: any that is free' },
+    host: { type: 'string', value: 'ADDRESS', help: 'the address to listen at (default 127.0.0.1: this machine only)' },
+    'allow-host': {
+      type: 'string',
+      multiple: true,
+      value: 'NAME',
+      help: 'a name by which clients may call it (header Host)',
+    },
+    threads: { type: 'string', value: 'N', help: 'threads of each model (default: the number of cores)' },
+    'max-batch': { type: 'string', value: 'ROWS', help: 'the most rows that are run as one (default 32)' },
+    'max-delay': { type: 'string', value: 'MS', help: 'how long a request may wait for others (default 0)' },
+    queue: { type: 'string', value: 'N', help: 'the most requests that wait, past it 503 (default 256)' },
+    timeout: { type: 'string', value: 'MS', help: 'the longest that a request may take (default 30000)' },
+    'body-limit': { type: 'string', value: 'MIB', help: 'the largest request (default 64)' },
+    'memory-limit': { type: 'string', value: 'MIB', help: 'memory of one session (default 1024)' },
+    poll: { type: 'string', value: 'MS', help: 'how often files are looked at for changes (default 1000; 0: never)' },
+    deterministic: { type: 'boolean', help: 'the same bits whatever stands beside a request in its batch' },
+    build: sessionFlags.build,
+  },
+
+  async run({ positionals, flags, print, result }) {
+    if (positionals.length === 0 && flags.models === undefined)
+      throw new UsageError('a model or --models DIR is missing')
+    const host = textFlag(flags, 'host')
+    const allowed = listFlag(flags, 'allow-host')
+    const server = await startServer({
+      models: positionals,
+      folder: textFlag(flags, 'models'),
+      host,
+      allowedHosts: allowed.length > 0 ? allowed : undefined,
+      port: numberFlag(flags, 'port', { least: 0, whole: true }),
+      threads: numberFlag(flags, 'threads', { least: 1, whole: true }),
+      maxBatch: numberFlag(flags, 'max-batch', { least: 1, whole: true }),
+      maxDelay: numberFlag(flags, 'max-delay', { least: 0 }),
+      maxQueue: numberFlag(flags, 'queue', { least: 1, whole: true }),
+      timeout: numberFlag(flags, 'timeout', { least: 1 }),
+      bodyLimit: bytesFlag(flags, 'body-limit'),
+      memoryLimit: bytesFlag(flags, 'memory-limit'),
+      poll: numberFlag(flags, 'poll', { least: 0 }),
+      deterministic: flags.deterministic === true,
+      build: choiceFlag<Build | 'auto'>(flags, 'build', ['auto', 'simd', 'relaxed']),
+    })
+    for (const { name, batches } of server.models) print(`${name}${batches ? ', in batches' : ''}`)
+    print(`serving at ${server.url}`)
+    print(
+      host === undefined || isLoopback(host)
+        ? 'This machine only. There is no authentication: whoever reaches the port may use it.'
+        : 'Warning: reachable from other machines, and there is no authentication. Put a proxy before it.',
+    )
+    result({ url: server.url, models: server.models })
+    const stop = new AbortController()
+    await Promise.race(
+      (['SIGINT', 'SIGTERM'] as const).map((signal) => once(process, signal, { signal: stop.signal })),
+    ).finally(() => stop.abort())
+    print('finishing what was taken')
+    await server.close()
+  },
+}
+
+function bytesFlag(flags: Flags, name: string): number | undefined {
+  const value = numberFlag(flags, name, { least: 0 })
+  return value === undefined ? undefined : Math.round(value * MIB)
+}

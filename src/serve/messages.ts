@@ -1,0 +1,60 @@
+// What goes between the server and its threads.
+import { LanewiseError, type ErrorCode } from '../core/errors.js'
+import type { Tensors } from './batch.js'
+import type { ModelDescription } from './protocol.js'
+import type { SharedOptions } from './session.js'
+
+/** What a thread is started with. */
+export interface ModelThread {
+  readonly kind: 'model'
+  readonly model: string
+  readonly options: SharedOptions
+  /** Whether batches are taken, if that is known; else the thread finds out. */
+  readonly batches?: boolean
+}
+
+/** What a thread says first. */
+export interface Ready {
+  readonly description: ModelDescription
+  readonly batches: boolean
+}
+
+/** A batch of requests to run as one. */
+export interface Batch {
+  readonly requests: readonly Tensors[]
+  readonly outputs: readonly string[]
+}
+
+/** An error on its way between threads: the structured clone of an error has no code. */
+export interface SentError {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly node?: string
+  readonly tensor?: string
+}
+
+/** What came of each request of a batch. */
+export type BatchResult = readonly (Tensors | SentError)[]
+
+export type ToModelThread = { readonly id: number; readonly batch: Batch }
+export type FromThread<T> =
+  | { readonly ready: Ready | true }
+  | { readonly failed: SentError }
+  | { readonly id: number; readonly result: T; readonly bytes: number }
+  | { readonly id: number; readonly error: SentError }
+
+export function sentError(error: unknown): SentError {
+  if (error instanceof LanewiseError) {
+    const { code, message, node, tensor } = error
+    return { code, message, node, tensor }
+  }
+  return { code: 'E_STATE', message: error instanceof Error ? `${error.name}: ${error.message}` : String(error) }
+}
+
+export function isSentError(value: Tensors | SentError): value is SentError {
+  return typeof value.code === 'string'
+}
+
+export function receivedError({ code, message, node, tensor }: SentError): LanewiseError {
+  return new LanewiseError(code, message, { node, tensor })
+}

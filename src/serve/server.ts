@@ -1,0 +1,127 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { LanewiseError } from '../core/errors.js'
+import { reasonOf } from '../platform/node-files.js'
+import { loadOptional } from '../platform/optional.js'
+import { createApp, type Site } from './app.js'
+import { createMetrics } from './metrics.js'
+import { Models } from './models.js'
+import { checkServeOptions, type ServeOptions } from './options.js'
+
+/** Milliseconds in which a client has to send its request. */
+const REQUEST_TIMEOUT = 60_000
+/** Connections that are open at a time. */
+const MAX_CONNECTIONS = 4096
+
+/** Milliseconds in which clients have to read the last answers. */
+const LAST_ANSWERS = 5000
+
+/** A server that runs. */
+export interface ModelServer {
+  /** Where it is reached, e.g. `http://127.0.0.1:8080`. */
+  readonly url: string
+  readonly port: number
+  /** The models by their names. */
+  readonly models: readonly ServedModelInfo[]
+  /** Finishes what it took, answers what still comes by 503, and ends. */
+  close(): Promise<void>
+}
+
+/** A model of a server. */
+export interface ServedModelInfo {
+  readonly name: string
+  readonly file: string
+  /** Whether requests are run together, as one batch. */
+  readonly batches: boolean
+}
+
+/**
+ * Serves models over HTTP by the Open Inference Protocol, version 2 (docs/guides/serving.md). Needs the packages hono, @hono/node-server and prom-client.
+ *
+ * @example
+ * import { serve } from 'lanewise/serve'
+ *
+ * const server = await serve({ models: ['model.onnx'], port: 0, threads: 1 })
+ * const answer = await fetch(`${server.url}/v2/models/model`)
+ * console.log((await answer.json()).platform) // onnx_onnxv1
+ * await server.close()
+ *
+ * @throws LanewiseError `E_UNSUPPORTED` if a package is missing, `E_VALUE` for an option or two models of one name, `E_EXTERNAL` if a file or folder is not there or the port is
+ *   taken; what loading a model throws.
+ */
+export async function serve(options: ServeOptions): Promise<ModelServer> {
+  const checked = checkServeOptions(options)
+  const { createAdaptorServer } = await loadOptional<typeof import('@hono/node-server')>(
+    '@hono/node-server',
+    'a server',
+  )
+  let site: Site | undefined
+  const metrics = await createMetrics(
+    () => site?.models,
+    () => site?.held ?? 0,
+  )
+  const { threads, timeout, poll, maxBatch, maxDelay, maxQueue, build, deterministic, memoryLimit } = checked
+  const models = await Models.open(
+    checked.models,
+    checked.folder,
+    {
+      threads,
+      timeout,
+      poll,
+      maxBatch,
+      maxDelay,
+      maxQueue,
+      session: { build, memoryLimit, deterministic: deterministic && 'batch' },
+    },
+    metrics,
+  )
+  try {
+    site = { options: checked, models, metrics, held: 0, closing: false }
+    const app = await createApp(site)
+    const server = createAdaptorServer({
+      fetch: app.fetch,
+      // The types of the globals stay those of Node.
+      overrideGlobalObjects: false,
+      serverOptions: { requestTimeout: REQUEST_TIMEOUT },
+    }) as Server
+    server.maxConnections = MAX_CONNECTIONS
+    await listening(server, checked.port, checked.host)
+    return running(server, site)
+  } catch (error) {
+    await models.close()
+    throw error
+  }
+}
+
+async function listening(server: Server, port: number, host: string): Promise<void> {
+  server.listen(port, host)
+  try {
+    await once(server, 'listening')
+  } catch (cause) {
+    throw new LanewiseError('E_EXTERNAL', `cannot listen at ${host}:${port}: ${reasonOf(cause)}`, { cause })
+  }
+}
+
+function running(server: Server, site: Site): ModelServer {
+  const { address, port, family } = server.address() as AddressInfo
+  let closed: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    site.closing = true
+    const ended = once(server, 'close')
+    server.close()
+    await site.models.close()
+    // All answers are given: who does not read them by then is not waited for.
+    const timer = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS)
+    await ended
+    clearTimeout(timer)
+  }
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
+    port,
+    get models() {
+      return [...site.models].map(({ name, file, batches }) => ({ name, file, batches }))
+    },
+    close: () => (closed ??= close()),
+  }
+}

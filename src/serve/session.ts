@@ -1,0 +1,113 @@
+import { randomTensor, uniform } from '../api/random-tensor.js'
+import { InferenceSession } from '../api/session.js'
+import type { SessionOptions } from '../api/session-options.js'
+import { fromHost, type Tensor } from '../api/tensor.js'
+import { hostOf, isTensorLike } from '../api/value.js'
+import { isDType } from '../core/dtype.js'
+import { isTrap, LanewiseError } from '../core/errors.js'
+import type { HostTensor } from '../core/host.js'
+import { alike, joined, separated, type Tensors } from './batch.js'
+import { datatypeOf } from './datatypes.js'
+import type { ModelDescription, TensorDescription } from './protocol.js'
+
+/** Options of a session that can be sent to a thread. */
+export type SharedOptions = Pick<SessionOptions, 'build' | 'deterministic' | 'memoryLimit'>
+
+/** A session over plain tensors, which is made again after a trap. */
+export class PlainSession {
+  private constructor(
+    private readonly model: string,
+    private readonly options: SharedOptions,
+    private session: InferenceSession,
+    readonly description: ModelDescription,
+  ) {}
+
+  /** @throws LanewiseError as {@link InferenceSession.create}; `E_UNSUPPORTED` for inputs and outputs that are no tensors of the protocol's types. */
+  static async open(model: string, options: SharedOptions): Promise<PlainSession> {
+    const session = await InferenceSession.create(model, options)
+    return new PlainSession(model, options, session, describe(session))
+  }
+
+  /** Bytes of WebAssembly memory. */
+  get bytes(): number {
+    return this.session.memory.peak
+  }
+
+  /** @throws LanewiseError what the run throws; after a trap the session is a new one. */
+  async run(inputs: Tensors, outputs?: readonly string[], signal?: AbortSignal): Promise<Tensors> {
+    const feeds = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, fromHost(tensor)]))
+    try {
+      const results = await this.session.run(feeds, outputs, { signal })
+      return Object.fromEntries(Object.entries(results).map(([name, value]) => [name, plain(name, value)]))
+    } catch (error) {
+      if (error instanceof LanewiseError && isTrap(error.cause)) await this.renew()
+      throw error
+    }
+  }
+
+  private async renew(): Promise<void> {
+    const broken = this.session
+    this.session = await InferenceSession.create(this.model, this.options)
+    await broken.release()
+  }
+
+  /**
+   * Whether requests may be run as one. What the model declares is not enough (the first axis of a sequence is as free as that of a batch), so that it is tried: each of
+   * three rows must give alone what it gives among the others.
+   */
+  async takesBatches(): Promise<boolean> {
+    const { inputs, outputs } = this.description
+    const free = [...inputs, ...outputs].every(({ shape }) => typeof shape[0] === 'string')
+    if (!free || inputs.length === 0) return false
+    // Convolutions over pictures of any size need some pixels to work on.
+    const open = inputs.some(({ shape }) => shape.slice(1).some((size) => typeof size === 'string'))
+    for (const size of open ? [4, 64, 256] : [1]) {
+      const rows = [1, 2, 3].map((seed) => exampleRow(inputs, size, uniform(seed)))
+      try {
+        const together = separated(await this.run(joined(rows)), [1, 1, 1])
+        for (const [i, row] of rows.entries()) if (!alike(await this.run(row), together[i])) return false
+        return true
+      } catch (error) {
+        if (!(error instanceof LanewiseError)) throw error
+      }
+    }
+    return false
+  }
+
+  release(): Promise<void> {
+    return this.session.release()
+  }
+}
+
+function plain(name: string, value: Tensor): HostTensor {
+  if (isTensorLike(value)) return hostOf(value, name)
+  throw new LanewiseError('E_UNSUPPORTED', `the output "${name}" is no tensor`, { tensor: name })
+}
+
+function describe({ inputMetadata, outputMetadata }: InferenceSession): ModelDescription {
+  const tensors = (list: typeof inputMetadata): TensorDescription[] =>
+    list.map((value) => {
+      const { name } = value
+      const dtype = value.isTensor && isDType(value.type) ? value.type : undefined
+      if (!value.isTensor || dtype === undefined || datatypeOf(dtype) === undefined)
+        throw new LanewiseError(
+          'E_UNSUPPORTED',
+          value.isTensor
+            ? `"${name}" is of ${value.type}, for which the protocol has no name`
+            : `"${name}" is no tensor, or the model does not say what it is`,
+          { tensor: name },
+        )
+      return { name, dtype, shape: value.shape }
+    })
+  return { inputs: tensors(inputMetadata), outputs: tensors(outputMetadata) }
+}
+
+/** One row of each input: floats of all kinds, and indices that any model knows. */
+function exampleRow(inputs: readonly TensorDescription[], size: number, random: () => number): Tensors {
+  return Object.fromEntries(
+    inputs.map(({ name, dtype, shape }) => {
+      const sizes = [1, ...shape.slice(1).map((axis) => (typeof axis === 'number' ? axis : size))]
+      return [name, randomTensor(dtype, sizes, random)]
+    }),
+  )
+}
