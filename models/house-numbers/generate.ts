@@ -231,7 +231,7 @@ export class NumberGenerator {
   /** Paints wall, plate and digits; returns the difference of greys between digits and ground. */
   private paint(random: Random, [left, top, right, bottom]: [number, number, number, number], ink: boolean): number {
     const { side, buffer, placed, inverse: m } = this
-    const contrast = clamp(0.27 * exp(0.5 * random.normal()), 0.1, 0.85)
+    const contrast = clamp(0.28 * exp(0.48 * random.normal()), 0.13, 0.85)
     const ground = random.between(0.08, 0.9)
     const up = ground + contrast > 1 ? false : ground - contrast < 0 ? true : random.chance(0.5)
     const tone = up ? Math.min(1, ground + contrast) : Math.max(0, ground - contrast)
@@ -360,38 +360,39 @@ export class NumberGenerator {
   /** Light, a small sensor, blur, noise and JPEG. */
   private degrade(random: Random, box: [number, number, number, number], contrast: number): void {
     const { side, buffer, camera } = this
-    this.light(random)
+    this.light(random, contrast)
     const [wide, high] = [box[2] - box[0], box[3] - box[1]]
     const digits = Math.max(1, Math.round(wide / 0.6))
     // Heights of real digits: 33 pixels in the middle, 15 and 150 at the ends.
-    const height = Math.max(33 * exp(0.6 * clamp(random.normal(), -2.2, 2.6)), (5 * digits) / wide)
+    const height = Math.max(33 * exp(0.6 * clamp(random.normal(), -2.2, 2.6)), (6.5 * digits) / wide)
     const toWidth = Math.round(clamp(1.3 * height * wide, 8, side))
     const toHeight = Math.round(clamp(1.3 * height * high, 12, side))
     if (toWidth < side || toHeight < side) camera.resize(buffer, side, side, toWidth, toHeight)
     // Never so much that a stroke is wider than the digits' distance.
-    const most = 0.11 * (toWidth / 1.3 / digits)
+    const most = 0.09 * (toWidth / 1.3 / digits)
     const sigma = Math.min(most, random.chance(0.25) ? random.between(0.8, 2.5) : random.between(0.1, 1))
     const blurX = random.chance(0.15) ? Math.min(most, sigma + random.between(0, 1.5)) : sigma
     if (sigma > 0.2) camera.blur(buffer, toWidth, toHeight, blurX, sigma)
     const noise = 0.004 + contrast * (random.chance(0.15) ? random.between(0.05, 0.15) : random.between(0, 0.05))
     camera.addNoise(buffer, toWidth * toHeight, noise, random)
     // What is faint would not be left at all.
-    const least = clamp(85 - 170 * contrast, 35, 75)
+    const least = clamp(95 - 170 * contrast, 35, 80)
     if (random.chance(0.6)) camera.jpeg(buffer, toWidth, toHeight, random.between(least, 92))
     if (toWidth < side || toHeight < side) camera.resize(buffer, toWidth, toHeight, side, side)
   }
 
-  /** A gradient of brightness; at times the edge of a shadow or a gleam. */
-  private light(random: Random): void {
+  /** A gradient of brightness; at times the edge of a shadow or a gleam, neither stronger than lets the digits be read; the camera's exposure. */
+  private light(random: Random, contrast: number): void {
     const { side, buffer } = this
     const angle = random.between(0, 2 * Math.PI)
     const [c, s] = [cos(angle), sin(angle)]
     const slope = 0.12 * clamp(random.normal(), -2.5, 2.5)
-    const edge = random.chance(0.08) ? random.between(0.5, 0.85) : 1
+    const edge = random.chance(0.08) ? 1 - random.between(0.1, Math.min(0.5, 0.1 + contrast)) : 1
     const where = random.between(-0.4, 0.4)
     const softness = random.between(5, 40)
-    const gleam = random.chance(0.04) ? random.between(0.1, 0.35) : 0
+    const gleam = random.chance(0.04) ? random.between(0.1, 1) * Math.min(0.35, contrast) : 0
     const [gx, gy, spread] = [random.uniform(), random.uniform(), random.between(0.05, 0.2)]
+    let brightest = 0
     for (let y = 0, at = 0; y < side; y++) {
       for (let x = 0; x < side; x++, at++) {
         const dx = (x + 0.5) / side - 0.5
@@ -400,12 +401,15 @@ export class NumberGenerator {
         let factor = 1 + slope * along * 2
         if (edge < 1) factor *= edge + (1 - edge) * clamp(0.5 + (along - where) * softness, 0, 1)
         buffer[at] *= factor
+        brightest = Math.max(brightest, buffer[at])
         if (gleam > 0) {
           const far = ((dx + 0.5 - gx) ** 2 + (dy + 0.5 - gy) ** 2) / (spread * spread)
           if (far < 4) buffer[at] += gleam * (1 - far / 4) * (1 - far / 4)
         }
       }
     }
+    // What is lit well is not blown out.
+    if (brightest > 1) for (let at = 0; at < buffer.length; at++) buffer[at] /= brightest
   }
 }
 
