@@ -6,7 +6,7 @@ const config: KnipConfig = {
     '.': {
       entry: [
         // scripts/build-js.ts puts train-browser in the place of train-node, and all-ops-required in that of all-ops-now.
-        'src/{node,browser,train,train-browser,own-ops,all-ops,generate,serve,serve-thread}.ts',
+        'src/{node,browser,train,train-browser,own-ops,all-ops,generate,serve,serve-thread,inline,inline-node}.ts',
         'src/api/all-ops-required.ts',
         'scripts/*.ts',
         'models/**/*.ts',

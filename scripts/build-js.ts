@@ -73,7 +73,7 @@ const oneChunk: Plugin = {
 }
 
 // Each group shares its chunks. Node and browsers do not share theirs: what one of them loads would fall into more pieces.
-const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string> }[] = [
+const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string>; oneFile?: 'esm' | 'cjs' }[] = [
   {
     platform: 'node',
     entryPoints: {
@@ -97,30 +97,42 @@ const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string
       'browser-train': 'src/train.ts',
     },
   },
+  // Each of these is a file that needs no other.
+  { platform: 'browser', entryPoints: { inline: 'src/inline.ts' }, oneFile: 'esm' },
+  { platform: 'node', entryPoints: { 'inline-node': 'src/inline-node.ts' }, oneFile: 'esm' },
+  { platform: 'node', entryPoints: { inline: 'src/inline-node.ts' }, oneFile: 'cjs' },
 ]
 
 for (const name of existsSync('dist') ? readdirSync('dist') : []) {
-  if (/\.js(\.map)?$/.test(name) || /^(cli|ops|generate|serve)$/.test(name))
+  if (/\.c?js(\.map)?$/.test(name) || /^(cli|ops|generate|serve)$/.test(name))
     rmSync(join('dist', name), { recursive: true })
 }
 const bundled = new Set<string>()
-for (const { platform, entryPoints } of groups) {
+for (const { platform, entryPoints, oneFile } of groups) {
   const { metafile } = await build({
     entryPoints,
     platform,
     outdir: 'dist',
     chunkNames: `${platform}-[hash]`,
-    format: 'esm',
+    format: oneFile ?? 'esm',
+    outExtension: { '.js': oneFile === 'cjs' ? '.cjs' : '.js' },
+    // In CommonJS nothing says where a file is: what asks for that is told that it is not known.
+    define: (oneFile === 'cjs' ? { 'import.meta.url': 'undefined' } : {}) as Record<string, string>,
+    loader: { '.wasm': 'base64' },
     target: 'es2022',
     bundle: true,
-    splitting: true,
+    splitting: !oneFile,
     // In Node an uncaught error prints the line that threw it: lines stay lines there. The size of a download matters in browsers.
     minifySyntax: platform === 'browser',
-    minifyWhitespace: platform === 'browser',
+    minifyWhitespace: platform === 'browser' || oneFile !== undefined,
     legalComments: 'none',
-    sourcemap: 'linked',
+    sourcemap: oneFile ? false : 'linked',
     metafile: true,
-    plugins: platform === 'browser' ? [places, browserTwins, oneChunk] : [places, required],
+    plugins: [
+      places,
+      ...(platform === 'browser' ? [browserTwins] : []),
+      ...(oneFile ? [] : platform === 'browser' ? [oneChunk] : [required]),
+    ],
     logLevel: 'warning',
   })
   checkPlaces(metafile)

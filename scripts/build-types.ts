@@ -26,7 +26,7 @@ try {
     copyFileSync(`bindings/${name}.d.ts`, `${folder}/bindings/${name}.d.ts`)
   const bundle = await rollup({
     input: Object.fromEntries(
-      ['node', 'train', 'all-ops', 'own-ops', 'generate', 'serve'].map((name) => [
+      ['node', 'train', 'all-ops', 'own-ops', 'generate', 'serve', 'inline'].map((name) => [
         name,
         join(folder, `src/${name}.d.ts`),
       ]),

@@ -1,7 +1,8 @@
 // What every entry point offers; node.ts and browser.ts add how bytes are found and which operators are known.
 export type { Feeds, Fetches } from './api/feeds.js'
 export { InferenceSession, type SessionMemory } from './api/session.js'
-export type { ExternalFileSource, RunOptions, SessionOptions } from './api/session-options.js'
+export type { ExternalFileSource, RunOptions, SessionOptions, WasmModules } from './api/session-options.js'
+export type { Progress } from './platform/download.js'
 export { Tensor, type PinnedTensor, type TensorData, type TensorSource } from './api/tensor.js'
 export type * from './api/tensor-types.js'
 export type { ModelValue, TensorLike, ValueMetadata } from './api/value.js'
@@ -11,7 +12,7 @@ export { LanewiseError, type ErrorCode, type ErrorDetails } from './core/errors.
 export { env, type Env, type LogLevel } from './core/env.js'
 export { registerOp } from './api/own-op.js'
 export type { ProfileEntry } from './api/profile.js'
-export type { Build } from '../bindings/module.js'
+export { supportsRelaxed as supportsRelaxedSimd, type Build } from '../bindings/module.js'
 export { GraphBuilder } from './api/builder.js'
 export { loadGraph, ModelGraph, type LoadGraphOptions, type NodeOptions } from './api/model-graph.js'
 export { exportModel } from './onnx/export.js'

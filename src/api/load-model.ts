@@ -1,5 +1,4 @@
 // What is given to `InferenceSession.create` → a graph and the kernels for it.
-import { chooseBuild } from '../../bindings/module.js'
 import { byteSize } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { bytesIn, tagOf } from '../core/realm.js'
@@ -9,6 +8,7 @@ import { importModel, usesRareOps, type ImportedModel } from '../onnx/import.js'
 import { describeTensor } from '../onnx/tensor-proto.js'
 import { readModel } from '../onnx/wire.js'
 import { throwIfAborted } from '../plan/executor.js'
+import { download, isLocation, type ResponseLike } from '../platform/download.js'
 import { platform } from '../platform/platform.js'
 import { loadKernels } from './kernels.js'
 import { MEMORY_LIMIT, type ExternalFileSource, type SessionOptions } from './session-options.js'
@@ -34,12 +34,11 @@ export async function loadModel(
   let external: (ExternalData & { close?(): void }) | undefined =
     options.externalData && memoryExternalData(await Promise.all(options.externalData.map(loadExternalFile)))
   let bytes: Uint8Array
-  if (isLocation(model)) {
-    bytes = await platform().readModel(model, {
-      signal: options.signal,
-      limit: options.downloadLimit,
-      timeout: options.downloadTimeout,
-    })
+  const { signal, downloadLimit: limit, downloadTimeout: timeout, onProgress } = options
+  if (/^(Response|Blob|File|ReadableStream)$/.test(tagOf(model))) {
+    bytes = await download(model as ResponseLike, { signal, limit, timeout, onProgress })
+  } else if (isLocation(model)) {
+    bytes = await platform().readModel(model, { signal, limit, timeout, onProgress })
     const source = platform().externalData
     // Looked for only when the model asks, so that a model without external data may come from anywhere.
     external ??= source && lazily(() => source(model, { allowHardLinks: options.allowHardLinks }))
@@ -47,8 +46,8 @@ export async function loadModel(
     bytes = bytesOf(model, byteOffset, byteLength)
   }
   try {
-    const { build = 'auto', deterministic = false, memoryLimit = MEMORY_LIMIT } = options
-    const module = options.wasmModule ?? (await loadKernels(chooseBuild(build, deterministic !== false)))
+    const { memoryLimit = MEMORY_LIMIT } = options
+    const module = await loadKernels(options)
     if (options.signal) throwIfAborted(options.signal)
     const proto = readModel(bytes)
     const tensors = proto.graph?.initializer.map(describeTensor) ?? []
@@ -83,18 +82,11 @@ async function loadRareOps(missing: () => boolean): Promise<string | undefined> 
   }
 }
 
-function isLocation(model: unknown): model is string | URL {
-  return typeof model === 'string' || tagOf(model) === 'URL'
-}
-
 /** An external file as bytes: onnxruntime-web takes names, URLs and Blobs, too. */
 async function loadExternalFile(file: ExternalFileSource): Promise<ExternalFile> {
   const { path, data } = isLocation(file) ? { path: String(file), data: file } : file
   if (isLocation(data)) return { path, data: await platform().readModel(data) }
-  return {
-    path,
-    data: tagOf(data) === 'Blob' || tagOf(data) === 'File' ? await (data as Blob).arrayBuffer() : (data as Uint8Array),
-  }
+  return { path, data: /^(Blob|File)$/.test(tagOf(data)) ? await (data as Blob).arrayBuffer() : (data as Uint8Array) }
 }
 
 function bytesOf(model: unknown, second: unknown, third: unknown): Uint8Array {
@@ -104,7 +96,8 @@ function bytesOf(model: unknown, second: unknown, third: unknown): Uint8Array {
   } catch (cause) {
     throw new LanewiseError('E_VALUE', `the bytes of the model cannot be read: ${(cause as Error).message}`, { cause })
   }
-  if (!bytes) throw new LanewiseError('E_VALUE', 'the model must be a path, a URL, an ArrayBuffer or a Uint8Array')
+  if (!bytes)
+    throw new LanewiseError('E_VALUE', 'the model must be a path, a URL, bytes, a Response, a Blob or a stream')
   const offset = typeof second === 'number' ? second : 0
   const length = typeof third === 'number' ? third : bytes.length - offset
   if (!(

@@ -4,6 +4,7 @@ import { LanewiseError } from '../core/errors.js'
 import { tagOf } from '../core/realm.js'
 import type { PassOptions } from '../passes/optimize.js'
 import type { ExternalFile } from '../onnx/external-data.js'
+import type { Progress } from '../platform/download.js'
 import type { ProviderConfig } from './ort-types.js'
 import type { Tensor } from './tensor.js'
 import type { GlobalType } from './tensor-types.js'
@@ -13,6 +14,12 @@ export type ExternalFileSource =
   | string
   | URL
   | { readonly path: string; readonly data: ExternalFile['data'] | ArrayBufferLike | GlobalType<'Blob'> | string | URL }
+
+/** Compiled kernels of both builds; see `supportsRelaxedSimd` for the one that an engine can run. */
+export interface WasmModules {
+  readonly simd?: WebAssembly.Module
+  readonly relaxed?: WebAssembly.Module
+}
 
 /** How a session is made. Options of onnxruntime-web that mean nothing here are accepted, and ignored with a line in the verbose log. */
 export interface SessionOptions {
@@ -46,8 +53,10 @@ export interface SessionOptions {
   downloadLimit?: number
   /** The most milliseconds the download of a model may take. Default: no limit. */
   downloadTimeout?: number
-  /** A compiled build of the kernels, for places that cannot fetch or compile. */
-  wasmModule?: WebAssembly.Module
+  /** Told how much of a model from the network, a Response, a Blob or a stream has come; of a file on disk nothing is told. */
+  onProgress?: (progress: Progress) => void
+  /** Compiled kernels, for places that cannot fetch or compile: one build, or both, of which the engine's better one is taken. */
+  wasmModule?: WebAssembly.Module | WasmModules
   /** Threads to use; there is one. */
   threads?: number
   logLevel?: LogLevel
@@ -153,7 +162,8 @@ const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
   signal: [(value) => typeof (value as AbortSignal | null)?.aborted === 'boolean', 'an AbortSignal'],
   downloadLimit: [(value) => typeof value === 'number' && value > 0, 'a positive number of bytes'],
   downloadTimeout: [(value) => typeof value === 'number' && value > 0, 'a positive number of milliseconds'],
-  wasmModule: [(value) => tagOf(value) === 'WebAssembly.Module', 'a compiled WebAssembly.Module'],
+  onProgress: [(value) => typeof value === 'function', 'a function'],
+  wasmModule: [(value) => typeof value === 'object', 'a compiled WebAssembly.Module, or { simd, relaxed }'],
   threads: [(value) => Number.isInteger(value) && (value as number) > 0, 'a whole number, 1 or more'],
   logLevel: levels,
   profile: isBoolean,

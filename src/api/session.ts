@@ -27,7 +27,7 @@ import {
   type SessionOptions,
 } from './session-options.js'
 import { writeBack, type Tensor } from './tensor.js'
-import type { MaybeAsyncDisposable, MaybeDisposable } from './tensor-types.js'
+import type { GlobalType, MaybeAsyncDisposable, MaybeDisposable } from './tensor-types.js'
 import {
   hostOf,
   isElsewhere,
@@ -157,13 +157,22 @@ export class InferenceSession {
   }
 
   /**
-   * Loads a model from a path, a URL or bytes. Bytes must not change while the session lives: weights are not copied until they are used.
+   * Loads a model from a path, a URL, bytes, or what a browser has bytes in: a Response (progress, caches and integrity are then the caller's), a Blob, a
+   * stream. Bytes must not change while the session lives: weights are not copied until they are used.
    *
    * @throws LanewiseError `E_PARSE`, `E_TENSOR`, `E_EXTERNAL`, `E_GRAPH` for a bad file, `E_UNSUPPORTED` with every operator that is
    *   not known, `E_BUDGET` if the weights do not fit the memory limit; with `warmUp` also `E_VALUE` if a size is not known, and what a run would.
    */
   static create(location: string | URL, options?: SessionOptions): Promise<InferenceSession>
-  static create(bytes: Uint8Array | ArrayBufferLike, options?: SessionOptions): Promise<InferenceSession>
+  static create(
+    bytes:
+      | Uint8Array
+      | ArrayBufferLike
+      | GlobalType<'Response', never>
+      | GlobalType<'Blob', never>
+      | GlobalType<'ReadableStream', never>,
+    options?: SessionOptions,
+  ): Promise<InferenceSession>
   static create(
     bytes: ArrayBufferLike,
     byteOffset: number,
@@ -171,7 +180,7 @@ export class InferenceSession {
     options?: SessionOptions,
   ): Promise<InferenceSession>
   static async create(
-    model: string | URL | Uint8Array | ArrayBufferLike,
+    model: unknown,
     second?: SessionOptions | number,
     third?: SessionOptions | number,
     fourth?: SessionOptions,

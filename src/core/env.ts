@@ -45,6 +45,8 @@ export declare namespace Env {
     wasmPaths?: WasmPrefixOrFilePaths
     /** The bytes of a build of the kernels; others are ignored. */
     wasmBinary?: ArrayBufferLike | Uint8Array
+    /** What the files of kernels must be, as subresource integrity has it (`sha384-…`), by build. Checked where they are fetched. */
+    integrity?: { readonly simd?: string; readonly relaxed?: string }
     proxy?: boolean
   }
   interface WebGLFlags {

@@ -9,12 +9,19 @@ export const browserPlatform: Platform = {
     return browserPlatform.readKernels(wasmFile(build))
   },
 
-  async readKernels(file) {
-    const response = await fetch(file)
-    if (!response.ok)
-      throw new LanewiseError('E_STATE', `the kernels at ${response.url} cannot be fetched: HTTP ${response.status}`)
+  async readKernels(file, integrity) {
+    const fail = (place: unknown, reason: string, cause?: unknown): never => {
+      const code = cause && /^https?:/.test(String(place)) ? 'E_EXTERNAL' : 'E_STATE'
+      throw new LanewiseError(code, `the kernels at ${String(place)} cannot be fetched: ${reason}`, { cause })
+    }
+    const response = await fetch(file, integrity ? { integrity } : undefined).catch((cause: Error) =>
+      fail(file, cause.message, cause),
+    )
+    const type = response.headers.get('content-type') ?? ''
+    if (!response.ok) fail(response.url, `HTTP ${response.status}`)
+    if (/^text.html/.test(type)) fail(response.url, 'a web page came back')
     // Streaming compilation insists on the right content type; a server that does not know .wasm must not break us.
-    return response.headers.get('content-type') === 'application/wasm' ? response : response.arrayBuffer()
+    return type === 'application/wasm' ? response : response.arrayBuffer()
   },
 
   readModel: download,

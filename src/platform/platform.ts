@@ -7,8 +7,8 @@ import type { ExternalData } from '../onnx/external-data.js'
 export interface Platform {
   /** The kernels of an inference build. */
   readonly wasm: WasmSource
-  /** The kernels in a file: a URL, or a path as the platform has them. */
-  readKernels(file: URL | string): Promise<BufferSource | Response>
+  /** The kernels in a file: a URL, or a path as the platform has them; what is fetched must have this `integrity` if it is said. */
+  readKernels(file: URL | string, integrity?: string): Promise<BufferSource | Response>
   /** The bytes of a model at a path or URL. */
   readModel(location: string | URL, options?: ReadOptions): Promise<Uint8Array>
   /**

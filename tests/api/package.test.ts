@@ -431,6 +431,47 @@ describe('an esbuild bundle', () => {
     expect(node('alone/main.js')).toEqual(expected)
   })
 
+  test.each(['esm', 'cjs'] as const)('of one %s file carries the kernels of lanewise/inline', async (format) => {
+    const outfile = join(app, `inline-${format}/main.${format === 'cjs' ? 'cjs' : 'mjs'}`)
+    const contents = program.replace("'lanewise'", "'lanewise/inline'")
+    await build({
+      stdin: {
+        contents:
+          format === 'cjs'
+            ? `(async () => {${contents.replaceAll(/^import (.*) from (.*)$/gm, 'const $1 = require($2)')}})()`
+            : contents,
+        resolveDir: app,
+      },
+      outfile,
+      bundle: true,
+      minify: true,
+      format,
+      platform: 'node',
+      logLevel: 'error',
+    })
+    expect(readdirSync(join(app, `inline-${format}`))).toHaveLength(1)
+    expect(node(outfile)).toEqual(expected)
+  })
+
+  test('without them says where they were looked for, and what to do', async () => {
+    for (const format of ['esm', 'cjs'] as const) {
+      const outfile = join(app, `bare-${format}/main.${format === 'cjs' ? 'cjs' : 'mjs'}`)
+      const contents = `import { InferenceSession } from 'lanewise'
+        InferenceSession.create('model.onnx').catch(({ code, message }) => console.log(JSON.stringify([code, message])))`
+      await build({
+        stdin: { contents, resolveDir: app },
+        outfile,
+        bundle: true,
+        format,
+        platform: 'node',
+        logLevel: 'error',
+      })
+      const [code, message] = node(outfile) as [string, string]
+      expect(code).toBe('E_STATE')
+      for (const text of ['.wasm', 'lanewise/inline', 'wasmPaths', 'wasmModule']) expect(message).toContain(text)
+    }
+  })
+
   test('for browsers has nothing of Node in it, and keeps what the entry registers', async () => {
     const { outputFiles } = await build({
       stdin: {

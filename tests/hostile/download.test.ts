@@ -9,6 +9,7 @@ import { gzipSync } from 'node:zlib'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { InferenceSession, type SessionOptions } from '../../src/node.js'
 import { LanewiseError } from '../../src/core/errors.js'
+import type { Progress } from '../../src/platform/download.js'
 import { nodeExternalData } from '../../src/platform/node-external.js'
 import { expectRejects } from '../support/expect-error.js'
 import { smallModel } from '../support/small-model.js'
@@ -97,6 +98,81 @@ describe('a download', () => {
   test('that is not there', async () => {
     answer = (response) => response.writeHead(404).end()
     await expectRejects('E_PARSE', () => create(), /HTTP 404/)
+  })
+
+  test('in whose place a web page comes', async () => {
+    answer = (response) => response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><p>all is well')
+    await expectRejects('E_PARSE', () => create(), /model\.onnx cannot be fetched: a web page came back/)
+    // A server that does not know what it serves is none.
+    answer = (response) => response.writeHead(200, { 'content-type': 'text/html' }).end(bytes)
+    expect((await create()).inputNames).toEqual(['image'])
+  })
+
+  test('from where nobody answers', async () => {
+    const error = await expectRejects(
+      'E_EXTERNAL',
+      () => InferenceSession.create('http://127.0.0.1:1/model.onnx'),
+      /127\.0\.0\.1:1/,
+    )
+    expect(error.cause).toBeInstanceOf(Error)
+  })
+
+  test('tells how much has come', async () => {
+    const told: Progress[] = []
+    const onProgress = (progress: Progress) => void told.push(progress)
+    answer = (response) => response.writeHead(200, { 'content-length': bytes.length }).end(bytes)
+    await create({ onProgress })
+    expect(told.at(-1)).toEqual({ loaded: bytes.length, total: bytes.length })
+    expect(told.every(({ loaded }, i) => i === 0 || loaded > told[i - 1].loaded)).toBe(true)
+    answer = (response) => response.end(bytes.subarray(0, 10), () => undefined)
+    told.length = 0
+    await expectRejects('E_PARSE', () => create({ onProgress }))
+    expect(told.at(-1)!.loaded).toBe(10)
+  })
+})
+
+describe('a model in what a browser has bytes in', () => {
+  const stream = () => new Blob([bytes.slice(0, 100), bytes.slice(100)]).stream()
+
+  test.each([
+    ['a Response', () => new Response(bytes.slice())],
+    ['a Response of a fetch', () => fetch(address)],
+    ['a Blob', () => new Blob([bytes.slice()])],
+    ['a File', () => new File([bytes.slice()], 'model.onnx')],
+    ['a stream', stream],
+  ])('%s', async (_, make) => {
+    answer = (response) => response.end(bytes)
+    let loaded = 0
+    const session = await InferenceSession.create(await make(), {
+      onProgress: (progress) => (loaded = progress.loaded),
+    })
+    expect(session.inputNames).toEqual(['image'])
+    expect(loaded).toBe(bytes.length)
+    await expectRejects('E_BUDGET', async () => InferenceSession.create(await make(), { downloadLimit: 100 }))
+  })
+
+  test('that says it is none, has been read, or breaks off', async () => {
+    await expectRejects('E_PARSE', () => InferenceSession.create(new Response('no', { status: 503 })), /HTTP 503/)
+    const read = new Response(bytes.slice())
+    await read.arrayBuffer()
+    await expectRejects('E_STATE', () => InferenceSession.create(read), /read before/)
+    const locked = new Response(bytes.slice())
+    locked.body!.getReader()
+    await expectRejects('E_STATE', () => InferenceSession.create(locked), /read before/)
+    const lockedStream = stream()
+    lockedStream.getReader()
+    await expectRejects('E_EXTERNAL', () => InferenceSession.create(lockedStream))
+    const broken = new ReadableStream<Uint8Array>({ pull: (to) => to.error(new Error('the line is dead')) })
+    await expectRejects('E_EXTERNAL', () => InferenceSession.create(broken), /the line is dead/)
+    const words = new ReadableStream({ start: (to) => (to.enqueue('words'), to.close()) })
+    await expectRejects('E_EXTERNAL', () => InferenceSession.create(words))
+  })
+
+  test('is given up when the signal fires', async () => {
+    const endless = new ReadableStream<Uint8Array>({ start: (to) => to.enqueue(bytes.slice(0, 10)) })
+    await expectRejects('E_EXTERNAL', () => InferenceSession.create(endless, { downloadTimeout: 30 }), /30 ms/)
+    const other = new ReadableStream<Uint8Array>({ start: (to) => to.enqueue(bytes.slice(0, 10)) })
+    await expectRejects('E_STATE', () => InferenceSession.create(other, { signal: AbortSignal.timeout(30) }))
   })
 })
 
