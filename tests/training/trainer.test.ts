@@ -156,6 +156,32 @@ describe('fit', () => {
     expect(new CheckpointStore(join(path, 'checkpoints')).latest()!.step).toBe(result.steps)
   })
 
+  test('a model of several inputs is trained in a folder, without a picture of its graph', async () => {
+    class Sum extends Module {
+      layer = new Linear(2, 1)
+      forward(a: Variable, b: Variable): Variable {
+        return F.add(this.layer.call(a), F.mul(b, 2))
+      }
+    }
+    const model = new Sum()
+    const values = (count: number) => Float32Array.from({ length: count }, (_, i) => (i % 5) - 2)
+    const dataset = new TensorDataset({
+      a: new Tensor('float32', values(16), [8, 2]),
+      b: new Tensor('float32', values(8), [8, 1]),
+    })
+    const path = join(folder, 'several')
+    const { steps } = await fit(model, new DataLoader(dataset, { batchSize: 4 }), {
+      optimizer: new SGD(model.parameters(), { lr: 0.01 }),
+      epochs: 1,
+      folder: path,
+      label: undefined,
+      output: (_, { a, b }) => model.call(a, b),
+      loss: (output) => F.mean(F.mul(output as Variable, output as Variable)),
+    })
+    expect(steps).toBe(2)
+    expect(readMetrics(join(path, 'metrics.jsonl')).length).toBeGreaterThan(0)
+  })
+
   test('a folder that holds a run is not written over', async () => {
     const path = join(folder, 'held')
     const first = await setup({ folder: path })
