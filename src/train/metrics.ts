@@ -1,6 +1,7 @@
 import type { Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import { exp, log } from '../core/scalar-functions.js'
+import { BleuCounts } from './text-scores.js'
 import { argmaxRows, judge, type Batch, type ResolvedTask, type TaskOutput } from './task.js'
 
 /** Adds up a measure over batches. */
@@ -125,49 +126,18 @@ export function bleu({ maxOrder = 4, end, predictions, references }: BleuOptions
     end !== undefined && tokens.includes(end) ? tokens.slice(0, tokens.indexOf(end)) : tokens
   return {
     start(task) {
-      const matches = new Array<number>(maxOrder).fill(0)
-      const possible = new Array<number>(maxOrder).fill(0)
-      let [length, reference] = [0, 0]
+      const counts = new BleuCounts(maxOrder)
       return {
         update(output, batch) {
           const pairs = predictions && references ? undefined : sentences(task, output, batch)
           const said = predictions?.(output, batch) ?? pairs?.said ?? []
           const right = references?.(batch) ?? pairs?.right.map((one) => [one]) ?? []
-          said.forEach((tokens, i) => {
-            const mine = cut(tokens)
-            const theirs = right[i].map(cut)
-            length += mine.length
-            // The nearest length; of two the shorter one.
-            reference += theirs
-              .map((one) => one.length)
-              .sort((a, b) => Math.abs(a - mine.length) - Math.abs(b - mine.length) || a - b)[0]
-            for (let n = 1; n <= maxOrder; n++) {
-              const most = new Map<string, number>()
-              for (const one of theirs)
-                for (const [gram, count] of grams(one, n)) most.set(gram, Math.max(most.get(gram) ?? 0, count))
-              for (const [gram, count] of grams(mine, n)) matches[n - 1] += Math.min(count, most.get(gram) ?? 0)
-              possible[n - 1] += Math.max(0, mine.length - n + 1)
-            }
-          })
+          said.forEach((tokens, i) => counts.add({ said: cut(tokens), right: right[i].map(cut) }))
         },
-        value() {
-          if (length === 0) return reference === 0 ? NaN : 0
-          if (matches.some((count) => count === 0)) return 0
-          const mean = matches.reduce((sum, count, i) => sum + log(count / possible[i]), 0) / maxOrder
-          return exp(mean + Math.min(0, 1 - reference / length))
-        },
+        value: () => counts.value(),
       }
     },
   }
-}
-
-function grams(tokens: readonly number[], n: number): Map<string, number> {
-  const counts = new Map<string, number>()
-  for (let i = 0; i + n <= tokens.length; i++) {
-    const gram = tokens.slice(i, i + n).join(' ')
-    counts.set(gram, (counts.get(gram) ?? 0) + 1)
-  }
-  return counts
 }
 
 /** The highest scores and the labels of each example, where labels count. */
