@@ -3,6 +3,16 @@
  *
  * @packageDocumentation
  */
+export {
+  captionTokens,
+  CaptionVocabulary,
+  captionWords,
+  checkParts,
+  parseCaptions,
+  readCaptions,
+  readPictureList,
+  type CaptionedPicture,
+} from './captions.js'
 export { augment, distort, flip, noise, shift, type Augmentation, type Distortion } from './augment.js'
 export { csvRows, csvStream, readCsv, type CsvFields, type CsvOptions } from './formats/csv.js'
 export {
@@ -30,6 +40,15 @@ export { interleaved, MixedDataset, type MixOptions } from './mixing.js'
 export { matVersion, readMat } from './formats/mat5.js'
 export { MinMaxScaler, StandardScaler, type ScaleBy, type ScalerState } from './scale.js'
 export { joinDocuments, LengthBucketSampler, padSequences, SequenceDataset, type PadOptions } from './sequences.js'
+export {
+  DrawnScenes,
+  SCENE_SIDE,
+  sceneCaption,
+  sceneVocabulary,
+  type Scene,
+  type SceneGroup,
+  type SceneShape,
+} from './scenes.js'
 export { loadSvhnDigits, readDigitStruct, svhnNumbers, type DigitStruct, type SvhnNumber } from './svhn.js'
 export { tarEntries, type TarEntry, type TarOptions } from './formats/tar.js'
 export { textStream, TokenDataset, Vocabulary, type TextUnit, type WindowOptions } from './text.js'
