@@ -91,12 +91,27 @@ export function listFlag(flags: Flags, name: string): readonly string[] {
 }
 
 /** @throws UsageError for anything but a finite number within the bounds. */
-export function numberFlag(flags: Flags, name: string, { least = -Infinity, whole = false } = {}): number | undefined {
+export function numberFlag(
+  flags: Flags,
+  name: string,
+  { least = -Infinity, above = -Infinity, most = Infinity, whole = false } = {},
+): number | undefined {
   const text = textFlag(flags, name)
   if (text === undefined) return undefined
   const value = text.trim() === '' ? NaN : Number(text)
-  if (!Number.isFinite(value) || value < least || (whole && !Number.isInteger(value))) {
-    const kind = `${whole ? 'a whole number' : 'a number'}${least > -Infinity ? ` of at least ${least}` : ''}`
+  if (
+    !Number.isFinite(value) ||
+    value < least ||
+    value <= above ||
+    value > most ||
+    (whole && !Number.isInteger(value))
+  ) {
+    const bounds = [
+      ...(least > -Infinity ? [`of at least ${least}`] : []),
+      ...(above > -Infinity ? [`above ${above}`] : []),
+      ...(most < Infinity ? [`of at most ${most}`] : []),
+    ]
+    const kind = `${whole ? 'a whole number' : 'a number'}${bounds.length > 0 ? ` ${bounds.join(' and ')}` : ''}`
     throw new UsageError(`--${name} must be ${kind}, got "${text}"`)
   }
   return value

@@ -1,5 +1,7 @@
 import { tableLines } from '../core/table.js'
 import { classesOf } from '../train/evaluate.js'
+import { captionFlags, evaluateCaptioner } from './captions/evaluate.js'
+import { isCaptioner } from './captions/captioner.js'
 import { classifierFlags, classify, loadClassifier } from './classifier.js'
 import { numberFlag, onlyModel, textFlag, UsageError, type Command, type Invocation } from './command.js'
 import { describeEngine, loadSession, namedModel } from './load.js'
@@ -12,10 +14,16 @@ const BATCH = 500
 export const evaluate: Command = {
   name: 'evaluate',
   summary:
-    'measures a classifier of pictures on the test part of its set, a reader of numbers on a folder, other models as their recipe says',
+    'measures a classifier of pictures on the test part of its set, a reader of numbers or a captioner on a folder, other models as their recipe says',
   usage: 'MODEL [options]',
   flags: {
     ...classifierFlags,
+    ...captionFlags,
+    predictions: {
+      type: 'string',
+      value: 'FILE',
+      help: 'captioners: write what was said of each picture, as lines of JSON',
+    },
     data: {
       type: 'string',
       value: 'FOLDER|FILE|URL',
@@ -40,6 +48,7 @@ export const evaluate: Command = {
       return
     }
     const file = namedModel(onlyModel(invocation))
+    if (await isCaptioner(file)) return evaluateCaptioner(file, invocation)
     const reader = await isReader(file)
     const folder = textFlag(flags, 'data')
     if (reader && folder !== undefined) return evaluateReader(file, folder, invocation)

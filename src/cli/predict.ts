@@ -3,6 +3,9 @@ import { Random } from '../core/random.js'
 import { formatShape } from '../core/shape.js'
 import { Tensor } from '../api/tensor.js'
 import { classesOf } from '../train/evaluate.js'
+import { isCaptioner } from './captions/captioner.js'
+import { captionFlags } from './captions/evaluate.js'
+import { predictCaption } from './captions/predict.js'
 import { classifierFlags, classify, countFlag, loadClassifier } from './classifier.js'
 import { listFlag, numberFlag, UsageError, type Command } from './command.js'
 import { describeEngine, namedModel } from './load.js'
@@ -16,10 +19,23 @@ const SHOWN = 8
 
 export const predict: Command = {
   name: 'predict',
-  summary: 'shows random test pictures with what a classifier makes of them, or reads the number in a photograph',
+  summary:
+    'shows random test pictures with what a classifier makes of them, reads the number in a photograph, or says what is in it',
   usage: 'MODEL.onnx [PHOTOGRAPH] [options]',
   flags: {
     ...classifierFlags,
+    ...captionFlags,
+    temperature: {
+      type: 'string',
+      value: 'T',
+      help: 'captioners: draw words instead of searching; below 1 the likely become likelier',
+    },
+    'top-k': { type: 'string', value: 'N', help: 'captioners: draw from so many of the likeliest words' },
+    'top-p': {
+      type: 'string',
+      value: 'P',
+      help: 'captioners: draw from the likeliest words that together have this probability',
+    },
     box: {
       type: 'string',
       value: 'L,T,W,H',
@@ -42,8 +58,9 @@ export const predict: Command = {
     if (photograph !== undefined) {
       const file = namedModel(name)
       if (positionals.length > 2) throw new UsageError('one photograph at a time')
+      if (await isCaptioner(file)) return predictCaption(file, photograph, invocation)
       if (!(await isReader(file)))
-        throw new UsageError(`${name} is no reader of numbers: a photograph is nothing to it`)
+        throw new UsageError(`${name} is neither a captioner nor a reader of numbers: a photograph is nothing to it`)
       return predictNumber(file, photograph, invocation)
     }
     const count = countFlag(invocation, 'count', 10)
