@@ -19,6 +19,32 @@ export class SequentialSampler implements Sampler {
   }
 }
 
+/**
+ * Every batch goes on where the one before ended: the examples are cut into as many stretches as a batch has rows, and row i walks through stretch i. For windows of a
+ * long text, in the order in which they are read. Examples that are left over are not taken.
+ */
+export class ParallelSampler implements Sampler {
+  readonly length: number
+
+  /** @throws LanewiseError `E_VALUE` unless `batchSize` is a whole number from 1 to the number of examples. */
+  constructor(
+    examples: number,
+    private readonly batchSize: number,
+  ) {
+    if (!(Number.isInteger(batchSize) && batchSize >= 1 && batchSize <= examples))
+      throw new LanewiseError('E_VALUE', `${examples} examples cannot be read in ${batchSize} stretches`)
+    this.length = examples - (examples % batchSize)
+  }
+
+  order(): ArrayLike<number> {
+    const stretch = this.length / this.batchSize
+    return Uint32Array.from(
+      { length: this.length },
+      (_, i) => (i % this.batchSize) * stretch + Math.floor(i / this.batchSize),
+    )
+  }
+}
+
 /** Every example once, in random order; with replacement, `count` times any of them. */
 export class RandomSampler implements Sampler {
   readonly length: number

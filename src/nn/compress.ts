@@ -1,5 +1,5 @@
 import { LanewiseError, present } from '../core/errors.js'
-import { encodeFloats } from '../core/floats.js'
+import { decodeFloats, encodeFloats } from '../core/floats.js'
 import { notFused, type Graph, type Node, type Value } from '../ir/graph.js'
 import { hostFrom, type HostTensor } from '../core/host.js'
 import { parseAttributes, toRaw } from '../ir/attributes.js'
@@ -50,6 +50,35 @@ export function compressWeights(graph: Graph, format: WeightFormat): Graph {
     nodes.push({ ...node, inputs })
   }
   return { ...graph, nodes }
+}
+
+/**
+ * The float32 constants of a graph by name, those that {@link compressWeights} has made shorter among them (rounded, as the graph computes with them): what an
+ * exported module's `loadStateDict` takes.
+ */
+export function weightsOf({ nodes }: Pick<Graph, 'nodes'>): Map<string, HostTensor> {
+  const weights = new Map<string, HostTensor>()
+  for (const { op, inputs, outputs } of nodes) {
+    const [first, scale] = inputs.map((value) => value?.constant)
+    const restored = outputs[0]
+    if (restored && first?.dtype === 'float16' && op.name === Cast.name)
+      weights.set(restored.name, {
+        ...first,
+        dtype: 'float32',
+        data: decodeFloats('float16', first.data as Uint16Array),
+      })
+    else if (restored && first?.dtype === 'int8' && scale?.dtype === 'float32' && op.name === DequantizeLinear.name) {
+      const [rows] = first.shape
+      const size = first.data.length / rows
+      const [codes, factors] = [first.data as Int8Array, scale.data as Float32Array]
+      const data = Float32Array.from(
+        codes,
+        (code, i) => code * factors[factors.length === 1 ? 0 : Math.floor(i / size)],
+      )
+      weights.set(restored.name, { dtype: 'float32', shape: first.shape, data })
+    } else for (const value of inputs) if (value?.constant?.dtype === 'float32') weights.set(value.name, value.constant)
+  }
+  return weights
 }
 
 function asFloat16(value: Value, { shape, data }: HostTensor): Node {

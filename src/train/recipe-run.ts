@@ -1,9 +1,9 @@
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { Device } from '../autograd/device.js'
 import { DataLoader } from '../data/loader.js'
 import { LanewiseError } from '../core/errors.js'
 import { Schedule } from '../optim/schedules.js'
-import { writeAtomically } from '../platform/node-files.js'
+import { makeFolder, writeAtomically } from '../platform/node-files.js'
 import { evaluate, measuresOf, type Evaluation } from './evaluate.js'
 import { taskOfPictures } from './picture-recipe.js'
 import { metricText, type ProgressStream } from './progress.js'
@@ -102,6 +102,7 @@ export async function runRecipe(given: Recipe, options: RecipeOptions): Promise<
     const write = (name: string, contents: Uint8Array | string) => {
       const bytes = typeof contents === 'string' ? new TextEncoder().encode(contents) : contents
       const path = join(folder, name)
+      makeFolder(dirname(path))
       writeAtomically(path, [bytes])
       files.push({ path, bytes: bytes.length })
     }

@@ -117,7 +117,7 @@ export interface TaskRecipe<M extends Module = Module, D extends TaskData = Task
   readonly fit?: RecipeFit
   /** Shape of an example of the first input, for `--summary`. */
   readonly inputShape?: readonly number[]
-  /** What the run writes at its end, by file names: the model first. The weights are always in `weights.safetensors`. */
+  /** What the run writes at its end, by file names (which may have folders): the model first. The weights are always in `weights.safetensors`. */
   files?(
     model: M,
     data: D,
