@@ -2,14 +2,9 @@ import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
-import {
-  BatchNormalization,
-  GroupNormalization,
-  InstanceNormalization,
-  LayerNormalization,
-  LRN,
-  RMSNormalization,
-} from '../ops/norm/norm.js'
+import { BatchNormalization } from '../ops/norm/batch-norm.js'
+import { GroupNormalization, InstanceNormalization, LayerNormalization, RMSNormalization } from '../ops/norm/norm.js'
+import { LRN } from '../ops/norm/lrn.js'
 import * as F from './functional.js'
 import { expectLast, expectSize } from './expect.js'
 import { ones, zeros } from './init.js'

@@ -6,16 +6,17 @@ import { Constant, ConstantOfShape, Range, Shape, Size } from './movement/consta
 import { If } from './control/if.js'
 import { Conv } from './conv/conv.js'
 import { Dropout, Identity } from './movement/identity.js'
-import { Gemm, MatMul } from './matmul/matmul.js'
+import { Gemm } from './matmul/gemm.js'
+import { MatMul } from './matmul/matmul.js'
+import { BatchNormalization } from './norm/batch-norm.js'
 import {
-  BatchNormalization,
   GroupNormalization,
   InstanceNormalization,
   LayerNormalization,
   LpNormalization,
-  LRN,
   RMSNormalization,
 } from './norm/norm.js'
+import { LRN } from './norm/lrn.js'
 import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from './pool/pool.js'
 import {
   ArgMax,

@@ -30,7 +30,8 @@ import { AffineGridGradient, GridSampleGradient } from './image/grid-sample-grad
 import { LinearCrossEntropyGradient } from './loss/linear-loss.js'
 import { WhereGradient } from './elementwise/logic.js'
 import { SoftmaxCrossEntropyLossGradient } from './loss/loss.js'
-import { GemmGradient, MatMulGradient } from './matmul/matmul.js'
+import { GemmGradient } from './matmul/gemm.js'
+import { MatMulGradient } from './matmul/matmul.js'
 import { moveGradients, TriluGradient } from './movement/copy-gradient.js'
 import {
   BatchNormalizationGradient,

@@ -15,6 +15,7 @@ import type * as resize from '../../ops/image/resize.js'
 import type * as loss from '../../ops/loss/loss.js'
 import type * as det from '../../ops/matmul/det.js'
 import type * as einsum from '../../ops/matmul/einsum.js'
+import type * as gemm from '../../ops/matmul/gemm.js'
 import type * as matmul from '../../ops/matmul/matmul.js'
 import type * as concat from '../../ops/movement/concat.js'
 import type * as depthToSpace from '../../ops/movement/depth-to-space.js'
@@ -31,6 +32,8 @@ import type * as select from '../../ops/movement/select.js'
 import type * as slice from '../../ops/movement/slice.js'
 import type * as transpose from '../../ops/movement/transpose.js'
 import type * as trilu from '../../ops/movement/trilu.js'
+import type * as batchNorm from '../../ops/norm/batch-norm.js'
+import type * as lrn from '../../ops/norm/lrn.js'
 import type * as meanVariance from '../../ops/norm/mean-variance.js'
 import type * as norm from '../../ops/norm/norm.js'
 import type * as softmax from '../../ops/norm/softmax.js'
@@ -61,6 +64,7 @@ type Definitions = typeof attention &
   typeof loss &
   typeof det &
   typeof einsum &
+  typeof gemm &
   typeof matmul &
   typeof concat &
   typeof depthToSpace &
@@ -77,6 +81,8 @@ type Definitions = typeof attention &
   typeof slice &
   typeof transpose &
   typeof trilu &
+  typeof batchNorm &
+  typeof lrn &
   typeof meanVariance &
   typeof norm &
   typeof softmax &

@@ -19,7 +19,7 @@ import { attend, headsFirst, headsLast, joined, type AttentionJob, type HeadView
 import { float, int, ints, required } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
 import { broadcastOffsets, matmul } from '../matmul/scalar-linear.js'
-import { emitProjection } from '../matmul/matmul.js'
+import { emitProjection } from '../matmul/product.js'
 import {
   defineOp,
   plus,

@@ -4,7 +4,7 @@ import { channelsLastOrder, sameMemory } from '../../core/layout.js'
 import { sizeOf, stridesOf } from '../../core/shape.js'
 import type { AttributesOfOp, Gradient } from '../../ir/gradient.js'
 import { AffineGrid, evenCoordinate, GridSample, MODES, PADDINGS } from './grid-sample.js'
-import { emitMatrixProduct } from '../matmul/matmul.js'
+import { emitMatrixProduct } from '../matmul/product.js'
 import { plus, type Operand } from '../../ir/op.js'
 
 const SAMPLES: Readonly<Record<string, number>> = {

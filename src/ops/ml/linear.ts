@@ -3,7 +3,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { hostTensor, type HostTensor } from '../../core/host.js'
 import { floats, int, ints, required, string, strings } from '../../ir/attributes.js'
 import { constantOperand, defineOp, type Address, type Emitter, type Operand } from '../../ir/op.js'
-import { emitProjection } from '../matmul/matmul.js'
+import { emitProjection } from '../matmul/product.js'
 import { labelsByNumber, tableOf } from './ml.js'
 import { asFloat, emitTransform, emitVote, isFeature } from './scores.js'
 

@@ -19,20 +19,19 @@ import { emitBinary } from '../elementwise/arithmetic.js'
 import type { AttributesOfOp, Gradient, GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
 import { emitSumTo } from '../reduce/gradient-sum.js'
 import { MeanVarianceNormalization } from './mean-variance.js'
+import { BatchNormalization, emitRunning } from './batch-norm.js'
 import {
-  BatchNormalization,
-  emitRunning,
   expandedRow,
   requireRow,
   GroupNormalization,
   InstanceNormalization,
   LayerNormalization,
   LpNormalization,
-  LRN,
   perChannel,
   RMSNormalization,
   rowsOf,
 } from './norm.js'
+import { LRN } from './lrn.js'
 import { withRule, type Address, type KernelEmitter, type Operand } from '../../ir/op.js'
 import { emitReduce } from '../reduce/reduce.js'
 

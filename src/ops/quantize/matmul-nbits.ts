@@ -5,7 +5,7 @@ import { formatShape, sizeOf } from '../../core/shape.js'
 import { int, required, type AttributesOf } from '../../ir/attributes.js'
 import { constantOperand, defineOp, requiredInput, type TensorType } from '../../ir/op.js'
 import { floatsOf, floatTensor, numbersOf } from '../elementwise/scalar-floats.js'
-import { emitProjection } from '../matmul/matmul.js'
+import { emitProjection } from '../matmul/product.js'
 import { matmul } from '../matmul/scalar-linear.js'
 import { requireType } from './quantize.js'
 

@@ -3,7 +3,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { formatShape } from '../../core/shape.js'
 import type { Gradient, GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
 import { allFloat32, defineOp, plus, type Address, type Operand, type TensorType } from '../../ir/op.js'
-import { emitMatrixProduct } from '../matmul/matmul.js'
+import { emitMatrixProduct } from '../matmul/product.js'
 
 interface Sizes {
   readonly steps: number
