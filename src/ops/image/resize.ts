@@ -1,13 +1,15 @@
 import { byteSize, isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError, present } from '../../core/errors.js'
-import { follow, logicalStrides } from '../../core/layout.js'
-import { emitStridedCopy } from '../../ir/strided.js'
+import { follow, identityOrder, logicalStrides, type Order } from '../../core/layout.js'
+import { copyStrided, emitStridedCopy } from '../../ir/strided.js'
 import { hostFrom, hostZeros, toNumbers, type HostTensor } from '../../core/host.js'
 import { formatShape, normalizeAxes, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { float, int, ints, string, type AttributesOf } from '../../ir/attributes.js'
 import { numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
+import { emitCast } from '../elementwise/cast.js'
+import { isByte } from '../quantize/quantize.js'
 import { tapsOf, type AxisResize, type Interpolation, type Taps } from './interpolation.js'
-import { defineOp, type Emitter, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
+import { defineOp, type Emitter, type Operand, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
 
 const resizeAttributes = {
   antialias: int(0),
@@ -30,7 +32,7 @@ export const Resize = defineOp({
     checkModes(attributes)
     return [{ dtype: x.dtype, shape: axesOf(x.shape, attributes, value).map(({ outSize }) => outSize) }]
   },
-  kernel: ([dtype], { mode }) => mode === 'nearest' || dtype === 'float32',
+  kernel: ([dtype], { mode }) => mode === 'nearest' || dtype === 'float32' || (mode === 'linear' && isByte(dtype)),
   layout: follow,
   emit(e) {
     const x = e.input(0)
@@ -41,7 +43,9 @@ export const Resize = defineOp({
     if (resized.size === 0) return e.view(0, 0)
     const y = e.output(0)
     if (e.attributes.mode === 'nearest') emitNearest(e, resized)
-    else emitMixed(e, resized)
+    else if (x.dtype === 'float32') emitMixed(e, resized, x, y)
+    else if (bilinearAt(resized, x.order) === undefined) return emitOnHost(e, resized)
+    else emitBytes(e, resized)
     const { dtype, shape } = y
     const strides = logicalStrides(shape, y.order)
     const fallback = e.attributes.extrapolation_value
@@ -217,24 +221,56 @@ function emitNearest(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, 
   e.call('table_copy', x.at, y.at, e.table(Int32Array.from([...sizes, ...offsets])), sizes.length, run)
 }
 
+/** Two axes of bytes at once: float32 holds the bytes, and the products and sums are those of {@link bilinearOnHost}. */
+function emitBytes(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Taps>): void {
+  const [x, y] = [e.input(0), e.output(0)]
+  const wide = ({ shape, order, physical, size }: Operand): Operand => ({
+    dtype: 'float32',
+    shape,
+    order,
+    physical,
+    size,
+    at: e.scratch(4 * size),
+    constant: undefined,
+  })
+  const [from, to] = [wide(x), wide(y)]
+  emitCast(e, x, from)
+  emitMixed(e, resized, from, to)
+  emitCast(e, to, y)
+}
+
+/** In TypeScript, over whichever orders the operands lie in. */
+function emitOnHost(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Taps>): void {
+  const [x, y] = [e.input(0), e.output(0)]
+  const { attributes } = e
+  const reordered = (from: HostTensor, to: HostTensor, fromOrder: Order, toOrder: Order) => {
+    const [a, b] = [logicalStrides(from.shape, fromOrder), logicalStrides(from.shape, toOrder)]
+    copyStrided({ axes: from.shape.map((size, i) => ({ size, from: a[i], to: b[i] })), from: 0, to: 0 }, from, to)
+    return to
+  }
+  const logical = identityOrder(x.shape.length)
+  e.host([x, y], (from, to) => {
+    const fed = reordered(from, hostZeros(x.dtype, x.shape), x.constant ? logical : x.order, logical)
+    reordered(resizedOnHost(fed, y.dtype, resized, attributes), to, logical, y.order)
+  })
+}
+
 /** Linear and cubic: one axis after the other, or both at once where there are two neighbours with two taps. */
-function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Taps>): void {
-  const x = e.input(0)
+function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Taps>, x: Operand, y: Operand): void {
   const tapsAt = (place: number) => present(resized.get(x.order[place]), 'taps')
   const tables = ({ index, weight }: Taps) => [e.table(index), e.table(Float32Array.from(weight))] as const
   const sizes = [...x.physical]
   const row = bilinearAt(resized, x.order)
   if (row !== undefined) {
     const column = row + 1
-    const [height, width] = [e.output(0).physical[row], e.output(0).physical[column]]
+    const [height, width] = [y.physical[row], y.physical[column]]
     const inner = sizeOf(sizes.slice(column + 1))
     const rows = sizeOf(sizes.slice(0, row)) * height
     const slab = sizes[row] * sizes[column] * inner
-    const y = e.output(0).at
     e.call(
       'resize_bilinear_f32',
       x.at,
-      y,
+      y.at,
       ...tables(tapsAt(row)),
       ...tables(tapsAt(column)),
       slab,
@@ -249,16 +285,16 @@ function emitMixed(e: Emitter<ResizeAttributes>, resized: ReadonlyMap<number, Ta
   }
   // What shrinks most goes first: the least is left to do for the others.
   const places = [...resized.keys()].map((axis) => x.order.indexOf(axis))
-  const growth = (place: number) => e.output(0).physical[place] / x.physical[place]
+  const growth = (place: number) => y.physical[place] / x.physical[place]
   places.sort((a, b) => growth(a) - growth(b))
   let from = x.at
   places.forEach((place, i) => {
     const size = sizes[place]
-    const outSize = e.output(0).physical[place]
+    const outSize = y.physical[place]
     const outer = sizeOf(sizes.slice(0, place))
     const inner = sizeOf(sizes.slice(place + 1))
     sizes[place] = outSize
-    const to = i === places.length - 1 ? e.output(0).at : e.scratch(sizeOf(sizes) * 4)
+    const to = i === places.length - 1 ? y.at : e.scratch(sizeOf(sizes) * 4)
     const taps = tapsAt(place)
     e.call('resize_axis_f32', from, to, ...tables(taps), taps.taps, size, outSize, inner, 0, outer)
     from = to

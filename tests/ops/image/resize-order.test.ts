@@ -57,6 +57,47 @@ describe.each(builds)('Resize, linear, build %s', (build) => {
     const [folded] = await runNode({ op: 'Resize', inputs: [x, undefined, undefined, sizes], constants: [0, 3], attributes: { mode: 'linear' }, build }) // prettier-ignore
     expect(folded.data).toEqual(expected)
   })
+
+  test.each([
+    ['uint8', [8, 8], [13, 5]],
+    ['int8', [4, 6], [32, 33]],
+    ['uint8', [5, 7], [10, 14]],
+  ] as const)('%s %j to %j: the same sums without their fractions', async (dtype, from, to) => {
+    const [batch, channels] = [2, 3]
+    const random = seeded(from[0] + to[1])
+    const low = dtype === 'uint8' ? 0 : -128
+    const values = Array.from({ length: batch * channels * from[0] * from[1] }, () => low + Math.floor(256 * random()))
+    const x = tensorOf(dtype, [batch, channels, ...from], values)
+    const sizes = tensorOf('int64', [4], [batch, channels, ...to])
+    const expected = Array.from(bilinear(Float32Array.from(values), batch * channels, from, to), Math.trunc)
+    for (const [order, constants] of [
+      [undefined, [3]],
+      [() => [0, 2, 3, 1], [3]],
+      [undefined, [0, 3]],
+    ] as const) {
+      const inputs = [x, undefined, undefined, sizes]
+      const [y] = await runNode({ op: 'Resize', inputs, constants, attributes: { mode: 'linear' }, build, order })
+      expect(y.dtype).toBe(dtype)
+      expect(Array.from(y.data as Uint8Array, (value) => value + 0)).toEqual(expected.map((value) => value + 0))
+    }
+  })
+
+  test.each(['linear', 'cubic'])('bytes that no kernel takes, %s, in any order of axes', async (mode) => {
+    const random = seeded(3)
+    const [from, to] = mode === 'linear' ? [[1, 2, 3, 4, 5], [1, 3, 5, 3, 7]] : [[1, 2, 4, 5], [1, 2, 7, 3]] // prettier-ignore
+    const x = tensorOf('uint8', from, Array.from({ length: from.reduce((a, b) => a * b) }, () => 60 + Math.floor(100 * random()))) // prettier-ignore
+    const sizes = tensorOf('int64', [from.length], to)
+    const results: unknown[] = []
+    for (const order of [undefined, () => [0, ...from.slice(2).map((_, i) => i + 2), 1]]) {
+      const inputs = [x, undefined, undefined, sizes]
+      const [y] = await runNode({ op: 'Resize', inputs, constants: [3], attributes: { mode }, build, order })
+      results.push(Array.from(y.data as Uint8Array))
+    }
+    const float = tensorOf('float32', from, Array.from(x.data as Uint8Array))
+    const [wide] = await runNode({ op: 'Resize', inputs: [float, undefined, undefined, sizes], constants: [3], attributes: { mode }, build }) // prettier-ignore
+    expect(results[1]).toEqual(results[0])
+    ;(results[0] as number[]).forEach((value, i) => expect(Math.abs(value + 0.5 - (wide.data as Float32Array)[i])).toBeLessThan(0.501)) // prettier-ignore
+  })
 })
 
 test.each(['nearest', 'linear', 'cubic'])('tf_half_pixel_for_nn, mode %s: axes that stay stay', async (mode) => {
