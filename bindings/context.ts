@@ -15,6 +15,28 @@ interface Span {
   end: number
 }
 
+/** What shares calls between threads (threads.ts). */
+export interface Threads {
+  /** How many there are. */
+  readonly count: number
+  /** Bytes of memory that the others take. */
+  readonly bytes: number
+  /**
+   * A call that is cut into pieces; undefined if it cannot be, or is too small for that.
+   *
+   * @param room - bytes from the address on that an argument is.
+   * @param work - floating-point operations of the call, and bytes that it reads and writes, roughly.
+   */
+  bind(
+    kernel: string,
+    args: readonly number[],
+    room: (index: number) => number,
+    work: { readonly flops?: number; readonly bytes?: number },
+  ): (() => void) | undefined
+  /** Other threads let go of the memory. */
+  dispose(): void
+}
+
 /**
  * One owner of one WebAssembly memory, the instance whose kernels work in it, and what is allocated there.
  *
@@ -29,6 +51,8 @@ export class Context {
   generation = 0
   /** What lies in JavaScript under the same limit. */
   readonly host: HostMemory
+  /** Shares calls between threads, if there are several. */
+  threads: Threads | undefined
   /** The most bytes that may be allocated at a time. */
   readonly limit: number
   private readonly heapStart: number
@@ -42,11 +66,12 @@ export class Context {
   /**
    * @param module - a compiled build of the kernels.
    * @param limit - the most bytes that may be allocated at a time (weights, arena and scratch together, and what is held in JavaScript).
+   * @param shared - whether other threads share the memory: what a build with threads expects.
    * @throws LanewiseError `E_BUDGET` if the engine has no memory to give.
    */
-  constructor(module: WebAssembly.Module, limit = ADDRESS_SPACE) {
+  constructor(module: WebAssembly.Module, limit = ADDRESS_SPACE, shared = false) {
     try {
-      this.memory = new WebAssembly.Memory({ initial: 1, maximum: 65536 })
+      this.memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared })
     } catch (cause) {
       throw new LanewiseError('E_BUDGET', 'the engine has no WebAssembly memory left to give', { cause })
     }
@@ -156,6 +181,7 @@ export class Context {
   /** Frees everything; any later use throws `E_STATE`. */
   dispose(): void {
     this.failure ??= new LanewiseError('E_STATE', 'the session was released')
+    this.threads?.dispose()
     this.taken.clear()
     this.free = []
     this.usedBytes = 0

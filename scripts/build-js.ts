@@ -1,13 +1,13 @@
 // Bundles src/ into dist/: few files, so that a cold start reads few files, and nothing outside Node's builtins is left to be found.
 import { build, type Metafile, type Plugin } from 'esbuild'
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
 /** Files that name others in dist/. */
-const placed = /(platform[\\/](train-)?wasm-files|api[\\/]all-ops-required|serve[\\/]thread-file)\.ts$/
+const placed = /(platform[\\/](train-|threaded-)?wasm-files|api[\\/]all-ops-required|serve[\\/]thread-file)\.ts$/
 
 /** What files name by its place: the kernels lie in dist/wasm, and every chunk in dist/ itself. */
 const places: Plugin = {
@@ -49,7 +49,7 @@ const browserTwins: Plugin = {
 
 /** What is loaded in browsers beside inference: entries that an app imports as well, and what inference imports when a model needs it. */
 const besideInference =
-  /src\/((all-ops|own-ops|generate)|plan\/variations|api\/(images\/image|warm-up|register-all)|ops\/frequent)\.ts$/
+  /src\/((all-ops|own-ops|generate)|plan\/variations|api\/(images\/image|warm-up|register-all|threads)|ops\/frequent)\.ts$/
 /** What every app that runs models loads. */
 const inference = ['src/api/session.ts', 'src/ops/common.ts', 'src/platform/browser.ts']
 /**
@@ -107,6 +107,8 @@ for (const name of existsSync('dist') ? readdirSync('dist') : []) {
   if (/\.c?js(\.map)?$/.test(name) || /^(cli|ops|generate|serve)$/.test(name))
     rmSync(join('dist', name), { recursive: true })
 }
+// What a thread runs is a file of its own, as it is.
+copyFileSync('src/platform/thread.js', 'dist/thread.js')
 const bundled = new Set<string>()
 for (const { platform, entryPoints, oneFile } of groups) {
   const { metafile } = await build({

@@ -16,6 +16,10 @@ export const targets = [
   'inference-relaxed',
   'train-simd',
   'train-relaxed',
+  'inference-simd-threads',
+  'inference-relaxed-threads',
+  'train-simd-threads',
+  'train-relaxed-threads',
   'inference-debug',
 ] as const
 
@@ -28,9 +32,13 @@ const typed: Partial<Record<Target, string>> = { 'inference-simd': 'exports', 't
 const assertSignatures = 'scripts/assert-signatures.js'
 const isDebug = (target: Target): boolean => target.endsWith('-debug')
 
+/** What builds with threads are compiled with besides: a transform, and what that reads. */
+const dispatch = ['scripts/dispatch.js', 'scripts/ranges.js']
+const hasThreads = (target: Target): boolean => target.endsWith('-threads')
+
 /** The list of exports that a target compiles. */
 function entryOf(target: Target): string {
-  return join(root, `assembly/abi/${target.split('-')[0]}.ts`)
+  return join(root, `assembly/abi/${target.split('-')[0]}${hasThreads(target) ? '-threads' : ''}.ts`)
 }
 
 /** A source and everything it imports. */
@@ -55,6 +63,7 @@ function fingerprint(target: Target): string {
     join(root, 'asconfig.json'),
     join(root, 'scripts/kernel-types.ts'),
     ...(isDebug(target) ? [join(root, assertSignatures)] : []),
+    ...(hasThreads(target) ? dispatch.map((path) => join(root, path)) : []),
     join(root, 'node_modules/assemblyscript/package.json'),
   ]) {
     hash.update(relative(root, path)).update('\0').update(readFileSync(path)).update('\0')
@@ -98,6 +107,7 @@ async function compileOne(target: Target): Promise<void> {
   rmSync(recordOf(target), { force: true })
   const args = ['node_modules/assemblyscript/bin/asc.js', relative(root, entryOf(target)), '--target', target]
   if (isDebug(target)) args.push('--transform', `./${assertSignatures}`)
+  if (hasThreads(target)) args.push('--transform', `./${dispatch[0]}`)
   try {
     await promisify(execFile)(process.execPath, args, { cwd: root, maxBuffer: 1 << 26 })
   } catch (error) {

@@ -9,7 +9,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 /** Brotli kilobytes: a twentieth of what onnxruntime-web 1.30 takes (2.36 MB). */
 const BUDGET = 118_000
 /** The same for an app that trains in the browser. */
-const TRAINING_BUDGET = 180_000
+const TRAINING_BUDGET = 192_000
 const TRAINING =
   'Adam, Conv2d, DataLoader, Device, exportModel, fit, Flatten, Linear, MaxPool2d, ReLU, Sequential, TensorDataset, toGraph'
 
@@ -121,7 +121,8 @@ function bundle(contents: string) {
 
 /** The files that an app loads when it starts: its own, and what that imports. What only some models need comes later, by dynamic imports. */
 function first({ outputs }: Metafile): string[] {
-  const entry = Object.keys(outputs).find((output) => outputs[output].entryPoint)
+  // What is imported dynamically is an entry, too.
+  const entry = Object.keys(outputs).find((output) => outputs[output].entryPoint === '<stdin>')
   const found = new Set(entry ? [entry] : [])
   for (const output of found)
     for (const { path, kind } of outputs[output].imports) if (kind === 'import-statement') found.add(path)

@@ -223,3 +223,25 @@ export const ELEMENTS_CLEAR = 2
 export const SAMPLE_LINEAR = 0
 export const SAMPLE_NEAREST = 1
 export const SAMPLE_CUBIC = 2
+
+// How a call is shared between threads (lib/threads.ts): places, in bytes, of the block that a context has for it. What one side writes while
+// another reads it over and over has a cache line of its own.
+export const SHARE_TICKETS = 0 // i64: number of the call above, pieces that nobody has taken below
+export const SHARE_DONE = 64 // i32: pieces that other threads have finished
+export const SHARE_AWAKE = 128 // i32: other threads that look for pieces now
+export const SHARE_FAILED = 132 // i32: other threads that a kernel has failed in
+export const SHARE_WAITING = 136 // i32: 1 while the first thread sleeps until all is done
+export const SHARE_PAUSES = 140 // i32: the longest pause before and after each piece, in turns of a loop; for tests
+export const SHARE_CALL = 192 // the call itself: the words below, then its arguments
+export const SHARE_BYTES = 384
+
+// Words of i32 that say how a call is cut, before its arguments.
+export const CALL_KERNEL = 0
+export const CALL_BEGIN = 1
+export const CALL_END = 2
+export const CALL_STEP = 3 // of the range, in one piece
+export const CALL_PIECES = 4
+export const CALL_SCRATCH = 5 // of the first thread
+export const CALL_SCRATCHES = 6 // of the others, one after the other
+export const CALL_SCRATCH_BYTES = 7
+export const CALL_ARGUMENTS = 8

@@ -1,5 +1,7 @@
 // What is given to `InferenceSession.create` → a graph and the kernels for it.
+import { Context } from '../../bindings/context.js'
 import { byteSize } from '../core/dtype.js'
+import { env } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 import { bytesIn, tagOf } from '../core/realm.js'
 import type { Graph } from '../ir/graph.js'
@@ -13,10 +15,10 @@ import { platform } from '../platform/platform.js'
 import { loadKernels } from './kernels.js'
 import { MEMORY_LIMIT, type ExternalFileSource, type SessionOptions } from './session-options.js'
 
-/** A model that has been read, and the kernels that are to run it. */
+/** A model that has been read, and the memory and kernels that are to run it. */
 interface LoadedModel {
   readonly imported: ImportedModel
-  readonly module: WebAssembly.Module
+  readonly context: Context
 }
 
 /**
@@ -47,7 +49,11 @@ export async function loadModel(
   }
   try {
     const { memoryLimit = MEMORY_LIMIT } = options
-    const module = await loadKernels(options)
+    const { numThreads } = env.wasm
+    const threads = options.threads ?? (numThreads === 0 ? 'auto' : (numThreads ?? 1))
+    const context =
+      (threads !== 1 && (await (await import('./threads.js')).contextWithThreads(threads, options, memoryLimit))) ||
+      new Context(await loadKernels(options), memoryLimit)
     if (options.signal) throwIfAborted(options.signal)
     const proto = readModel(bytes)
     const tensors = proto.graph?.initializer.map(describeTensor) ?? []
@@ -64,7 +70,7 @@ export async function loadModel(
       throw error
     }
     overrideDimensions(imported.graph, options.freeDimensionOverrides)
-    return { imported, module }
+    return { imported, context }
   } finally {
     external?.close?.()
   }

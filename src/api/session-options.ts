@@ -57,8 +57,11 @@ export interface SessionOptions {
   onProgress?: (progress: Progress) => void
   /** Compiled kernels, for places that cannot fetch or compile: one build, or both, of which the engine's better one is taken. */
   wasmModule?: WebAssembly.Module | WasmModules
-  /** Threads to use; there is one. */
-  threads?: number
+  /**
+   * Threads to use: a number, or `'auto'` for as many as there are cores, up to eight. They never change a bit of a result. Default: what
+   * `env.wasm.numThreads` says (0 is `'auto'`, as in onnxruntime-web), else 1.
+   */
+  threads?: number | 'auto'
   logLevel?: LogLevel
   /** Records the time of every node in every run; see `InferenceSession.lastProfile`. */
   profile?: boolean
@@ -164,7 +167,7 @@ const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
   downloadTimeout: [(value) => typeof value === 'number' && value > 0, 'a positive number of milliseconds'],
   onProgress: [(value) => typeof value === 'function', 'a function'],
   wasmModule: [(value) => typeof value === 'object', 'a compiled WebAssembly.Module, or { simd, relaxed }'],
-  threads: [(value) => Number.isInteger(value) && (value as number) > 0, 'a whole number, 1 or more'],
+  threads: [(value) => value === 'auto' || (Number.isInteger(value) && (value as number) > 0), "'auto' or 1 or more"],
   logLevel: levels,
   profile: isBoolean,
   passes: [(value) => /boolean|object/.test(typeof value), 'true, false or an object of passes'],

@@ -1,4 +1,4 @@
-import { Context } from '../../bindings/context.js'
+import type { Context } from '../../bindings/context.js'
 import { log } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 import { seedsFrom } from '../core/generator.js'
@@ -48,6 +48,8 @@ export interface SessionMemory {
   readonly scratch: number
   /** What is kept from one run to the next, room to grow included. */
   readonly states: number
+  /** What threads add: scratch for each but the first. */
+  readonly threads: number
   /** The most that was ever allocated at one time, packing included. */
   readonly peak: number
 }
@@ -189,12 +191,10 @@ export class InferenceSession {
       (argument): argument is SessionOptions => argument !== undefined && typeof argument !== 'number',
     )
     const options = checkSessionOptions(given)
-    if ((options.threads ?? 1) > 1)
-      log('info', 'one thread is used: there is no threaded build yet', logLevelOf(options))
     for (const name of ignoredOptions)
       if (options[name] !== undefined) log('verbose', `the session option ${name} is ignored`, logLevelOf(options))
-    const { imported, module } = await loadModel(model, second, third, options)
-    const session = new InferenceSession(imported, new Context(module, options.memoryLimit ?? MEMORY_LIMIT), options)
+    const { imported, context } = await loadModel(model, second, third, options)
+    const session = new InferenceSession(imported, context, options)
     const program = await session.program(session.wanted(session.standard))
     const agree = options.lenient || checkTypes(program, options.states !== undefined, logLevelOf(options))
     if (!agree || !imported.graph.outputs.every(isToldInFull)) await session.describeOutputs()
@@ -223,6 +223,7 @@ export class InferenceSession {
       arena: programs.reduce((sum, program) => sum + program.arenaBytes, 0),
       scratch: programs.reduce((most, program) => Math.max(most, program.scratchBytes), 0),
       states: this.kept?.bytes ?? 0,
+      threads: this.context.threads?.bytes ?? 0,
       peak: this.context.peak,
     }
   }
@@ -230,6 +231,11 @@ export class InferenceSession {
   /** Which build of the kernels runs. */
   get build(): 'simd' | 'relaxed' {
     return this.context.build
+  }
+
+  /** How many threads run the model. */
+  get threads(): number {
+    return this.context.threads?.count ?? 1
   }
 
   /** What each node took in the last run that was profiled, in the order of execution. */

@@ -11,7 +11,7 @@ import type { Segment } from './plan-state.js'
 import type { States } from './states.js'
 import { copyData } from './transfer.js'
 import type { Variations } from './variations.js'
-import { resolve } from './weights.js'
+import { resolve, roomAt } from './weights.js'
 
 /** What one step took, for a profile. */
 export interface StepTime {
@@ -133,7 +133,12 @@ export class Executor {
 
   private bindStep(step: Step): () => void {
     if ('kernel' in step) {
-      return bindCall(this.context.kernels[step.kernel] as Kernel, step.args.map(resolve))
+      const { kernels, threads } = this.context
+      const args = step.args.map(resolve)
+      return (
+        threads?.bind(step.kernel, args, (i) => roomAt(step.args[i]), step.note) ??
+        bindCall(kernels[step.kernel] as Kernel, args)
+      )
     }
     return this.bindHost(step)
   }

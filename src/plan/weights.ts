@@ -260,3 +260,8 @@ export function resolve(argument: Argument): number {
   if (base === undefined) throw new Error('an address was used before it was placed')
   return base + argument.offset
 }
+
+/** Bytes from an address to the end of its block. */
+export function roomAt(argument: Argument): number {
+  return typeof argument === 'number' ? 0 : argument.block.bytes - argument.offset
+}

@@ -25,4 +25,6 @@ export const browserPlatform: Platform = {
   },
 
   readModel: download,
+
+  threads: () => import('./browser-threads.js'),
 }

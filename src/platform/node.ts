@@ -26,6 +26,8 @@ export const nodePlatform: Platform = {
     return path === undefined ? download(location, options) : readBytes(path, options?.limit, 'E_PARSE', 'the model')
   },
 
+  threads: () => import('./node-threads.js'),
+
   externalData(location, options) {
     const path = pathOf(location)
     if (path === undefined)

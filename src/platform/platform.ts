@@ -3,6 +3,22 @@ import { LanewiseError } from '../core/errors.js'
 import type { ReadOptions } from './download.js'
 import type { ExternalData } from '../onnx/external-data.js'
 
+/** Another thread. */
+export interface Thread {
+  post(message: object): void
+  end(): void
+}
+
+/** What starts threads. */
+export interface ThreadHost {
+  /** Starts a thread that does not keep the process alive; undefined where there are none. `ended` is called when it is no more. */
+  readonly startThread: ((ended: () => void) => Thread) | undefined
+  /** Whether the thread that asks may sleep until others are done: the main thread of a page may not. */
+  maySleep(): boolean
+  /** Cores that this process may use. */
+  cores(): number
+}
+
 /** What differs between Node, browsers and edge runtimes: how bytes are found. An entry point sets one. */
 export interface Platform {
   /** The kernels of an inference build. */
@@ -18,6 +34,8 @@ export interface Platform {
   moreOps?(missing: () => boolean): Promise<void>
   /** Makes every operator known at once, where files can be read so; elsewhere they are the caller's to import. */
   allOpsNow?(): void
+  /** How other threads are had; undefined if they are not. */
+  threads?(): Promise<ThreadHost>
   /** Where a model read from this location keeps its external data; undefined if there is no file system. */
   externalData?(location: string | URL, options: { allowHardLinks?: boolean }): ExternalData & { close(): void }
 }

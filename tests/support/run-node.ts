@@ -35,6 +35,8 @@ export interface NodeRun {
   readonly limit?: number
   /** Whether the batch must not change the bits of an example. */
   readonly perExample?: boolean
+  /** Threads that share the calls; 1 by default. */
+  readonly threads?: number
   /** Receives the names of the kernels that ran, in order. */
   readonly kernels?: string[]
 }
@@ -102,7 +104,7 @@ export async function runNode(run: NodeRun): Promise<HostTensor[]> {
   const outputs = names.outputs.map((name) => valueOf(name)!)
   const graph: Graph = { name: 'test', inputs: [...feeds.keys()], outputs, nodes }
   const { limit = 2 ** 32 } = run
-  const context = makeContext(run.build, limit)
+  const context = makeContext(run.build, limit, run.threads)
   const options = {
     build: context.build,
     fast: true,
@@ -114,6 +116,8 @@ export async function runNode(run: NodeRun): Promise<HostTensor[]> {
   const results = await program.run(feeds, { profile: run.kernels && (({ kernel }) => run.kernels?.push(kernel)) })
   // A second run must find everything as the first did.
   const again = await program.run(feeds)
+  program.dispose()
+  context.dispose()
   for (const [value, result] of results) {
     const first = (result as HostTensor).data
     const second = (again.get(value) as HostTensor).data

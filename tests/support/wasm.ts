@@ -1,14 +1,18 @@
 import { instantiateSync } from '@assemblyscript/loader'
 import { readFileSync } from 'node:fs'
 import { Context } from '../../bindings/context.js'
+import { attachThreads } from '../../src/platform/threads.js'
+import * as nodeThreads from '../../src/platform/node-threads.js'
 import { supportsRelaxed, type Build } from '../../bindings/module.js'
 
 export type { Build }
 
-const modules = new Map<Build | 'debug', WebAssembly.Module>()
+type Compiled = Build | 'debug' | `${Build}-threads`
+
+const modules = new Map<Compiled, WebAssembly.Module>()
 
 /** The compiled module of a build; support/build.ts has seen to it that it is that of the sources. */
-function moduleOf(build: Build | 'debug'): WebAssembly.Module {
+function moduleOf(build: Compiled): WebAssembly.Module {
   let module = modules.get(build)
   if (!module) {
     module = new WebAssembly.Module(readFileSync(new URL(`../../dist/wasm/inference-${build}.wasm`, import.meta.url)))
@@ -41,8 +45,12 @@ class PoisonedContext extends Context {
 }
 
 /** A fresh context over a build of the kernels, with canaries in every block. */
-export function makeContext(build: Build = 'simd', limit?: number): Context {
-  return new PoisonedContext(moduleOf(build), limit)
+export function makeContext(build: Build = 'simd', limit?: number, threads = 1): Context {
+  if (threads < 2) return new PoisonedContext(moduleOf(build), limit)
+  const module = moduleOf(`${build}-threads`)
+  const context = new PoisonedContext(module, limit, true)
+  attachThreads(context, module, threads, nodeThreads)
+  return context
 }
 
 /**

@@ -1,0 +1,124 @@
+// The threads of a process: started when a session or a device first wants some, shared by all of them, and asleep while nobody runs anything. They do not keep a
+// process alive. What they do: thread.js.
+import type { Context } from '../../bindings/context.js'
+import { Crew } from '../../bindings/threads.js'
+import { log, type LogLevel } from '../core/env.js'
+import { present } from '../core/errors.js'
+import type { Thread, ThreadHost } from './platform.js'
+
+/** The most threads that `auto` takes. */
+const AUTO = 8
+/** The most threads there are besides the first. */
+const MOST = 63
+
+// Words of the memory that the pool shares with its threads: thread.js has the same.
+/** Grows by one whenever threads are to look about. */
+const CALLS = 0
+/** The context whose calls are made now. */
+const CONTEXT = 1
+/** Threads that have started. */
+const READY = 2
+/** Messages that have been sent to each thread. */
+const MAIL = 3
+
+let pool: Int32Array | undefined
+const threads: (Thread | undefined)[] = []
+let contexts = 0
+
+/** Contexts that nobody refers to any more: threads drop their memories, too. */
+const dropped = new FinalizationRegistry(forget)
+
+/**
+ * How many threads to use.
+ *
+ * @param wanted - a number, or `auto`: as many as there are cores, up to eight.
+ * @returns 1 where memory cannot be shared, with a reason in the log.
+ */
+export function threadsFor(wanted: number | 'auto', host: ThreadHost | undefined, level?: LogLevel): number {
+  const count = wanted === 'auto' ? Math.min(host?.cores() ?? 1, AUTO) : Math.min(wanted, MOST + 1)
+  if (count < 2) return 1
+  const reason = whyNotShared(host)
+  if (reason) log(wanted === 'auto' ? 'verbose' : 'info', `one thread is used: ${reason}`, level)
+  return reason ? 1 : count
+}
+
+/** Why memory cannot be shared here; undefined if it can. */
+function whyNotShared(host: ThreadHost | undefined): string | undefined {
+  if (typeof SharedArrayBuffer === 'undefined')
+    return 'memory is shared only in pages that are cross-origin isolated (headers COOP and COEP)'
+  if (globalThis.crossOriginIsolated === false) return 'the page is not cross-origin isolated (headers COOP and COEP)'
+  if (!host?.startThread) return 'there are no workers here'
+  try {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })
+    structuredClone(memory)
+    return undefined
+  } catch (error) {
+    return `memory cannot be shared here (${(error as Error).message})`
+  }
+}
+
+/**
+ * Has the calls of a context shared between threads.
+ *
+ * @param context - over shared memory.
+ * @param module - its kernels, a build with threads.
+ * @param count - threads, the first included: see {@link threadsFor}.
+ */
+export function attachThreads(context: Context, module: WebAssembly.Module, count: number, host: ThreadHost): void {
+  const id = ++contexts
+  const crew = new Crew(context, module, count - 1, host.maySleep(), { wake: () => wake(id), forget: () => forget(id) })
+  context.threads = crew
+  start(count - 1, present(host.startThread, 'threads'))
+  post({ id, module, memory: context.memory, share: crew.share }, count - 1)
+  dropped.register(context, id)
+}
+
+function shared(): Int32Array {
+  return (pool ??= new Int32Array(new SharedArrayBuffer(4 * (MAIL + MOST))))
+}
+
+/** How many times another thread has started so far. @internal */
+export function started(): number {
+  return pool ? Atomics.load(pool, READY) : 0
+}
+
+/** Ends the other threads, as if they had died: sessions go on without them. @internal */
+export function endThreads(): void {
+  for (const thread of threads.splice(0)) thread?.end()
+}
+
+function start(others: number, startThread: NonNullable<ThreadHost['startThread']>): void {
+  for (let thread = 0; thread < others; thread++) {
+    if (threads[thread]) continue
+    Atomics.store(shared(), MAIL + thread, 0)
+    const made = startThread(() => {
+      if (threads[thread] === made) threads[thread] = undefined
+    })
+    threads[thread] = made
+    send(thread, { pool: shared(), thread })
+  }
+}
+
+function post(message: object, others = threads.length): void {
+  for (let thread = 0; thread < others; thread++) send(thread, message)
+}
+
+function send(thread: number, message: object): void {
+  threads[thread]?.post(message)
+  Atomics.add(shared(), MAIL + thread, 1)
+  look()
+}
+
+function wake(id: number): void {
+  Atomics.store(shared(), CONTEXT, id)
+  look()
+}
+
+function look(): void {
+  Atomics.add(shared(), CALLS, 1)
+  Atomics.notify(shared(), CALLS)
+}
+
+function forget(id: number): void {
+  post({ id })
+}
