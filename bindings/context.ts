@@ -33,6 +33,8 @@ export interface Threads {
     room: (index: number) => number,
     work: { readonly flops?: number; readonly bytes?: number },
   ): (() => void) | undefined
+  /** Makes a call at once, if it is worth sharing; false if not. Of what is likely to take long more is made per byte. */
+  run(kernel: string, args: readonly number[], room: (index: number) => number): boolean
   /** Other threads let go of the memory. */
   dispose(): void
 }

@@ -72,6 +72,12 @@ const SLABS: ReadonlySet<string> = new Set([
   'normalize_rows_f32',
 ])
 
+/** Kernels that add up across their range where an argument is given, by its place: cutting would change the sum, or lose it. */
+const SUMS: Readonly<Record<string, number>> = { cross_entropy_f32: 7, attention_gradient_f32: 11 }
+
+/** Words of the longest call. */
+const CALL_WORDS = (SHARE_BYTES - SHARE_CALL) / 4
+
 /** How calls are cut instead of by what they cost: for tests. @internal */
 export const cutting: { pieces?: number; grain?: number; pauses?: number } = {}
 
@@ -96,6 +102,8 @@ export class Crew implements Threads {
   private readonly words: Int32Array
   private scratch = 0
   private scratchBytes = 0
+  /** A call that is made at once. */
+  private readonly call = new Int32Array(CALL_WORDS)
 
   /**
    * @param others - threads besides the first.
@@ -126,47 +134,52 @@ export class Crew implements Threads {
   }
 
   bind(kernel: string, args: readonly number[], room: (index: number) => number, work: Work): (() => void) | undefined {
-    const call = this.cut(kernel, args, room, work)
-    return call && (() => this.make(call))
+    const call = new Int32Array(CALL_ARGUMENTS + args.length)
+    return this.cut(call, kernel, args, room, () => work) ? () => this.make(call) : undefined
+  }
+
+  run(kernel: string, args: readonly number[], room: (index: number) => number): boolean {
+    if (!this.cut(this.call, kernel, args, room, (types) => workOf(kernel, types, room))) return false
+    this.make(this.call)
+    return true
   }
 
   dispose(): void {
     this.pool.forget()
   }
 
-  /** A call, cut by its sizes; undefined if it is not worth it or cannot be. */
+  /** Writes a call down, cut by its sizes; false if it is not worth it or cannot be. */
   private cut(
+    call: Int32Array,
     kernel: string,
     args: readonly number[],
     room: (index: number) => number,
-    work: Work,
-  ): Int32Array | undefined {
+    work: (types: string) => Work,
+  ): boolean {
     const cut = this.cuts.get(kernel)
-    if (!cut) return undefined
+    if (!cut || (kernel in SUMS && args[SUMS[kernel]] !== 0)) return false
     const begin = cut.begin < 0 ? 0 : args[cut.begin]
     const end = args[cut.end]
     const usual = GRAINS[kernel] ?? (cut.begin < 0 && !SLABS.has(kernel) ? ELEMENTS : 1)
     const grain = Math.min(usual, cutting.grain ?? usual)
     const most = Math.ceil((end - begin) / grain)
-    if (most < 2) return undefined
-    const wanted = cutting.pieces ?? piecesFor(work)
-    if (wanted < 2) return undefined
+    if (most < 2) return false
+    const wanted = cutting.pieces ?? piecesFor(work(cut.types))
+    if (wanted < 2) return false
     const step = Math.ceil(most / Math.min(most, wanted)) * grain
-    const pieces = Math.ceil((end - begin) / step)
-    if (cut.scratch >= 0 && args[cut.scratch] !== 0 && !this.reserve(room(cut.scratch))) return undefined
-    const call = new Int32Array(CALL_ARGUMENTS + args.length)
+    if (cut.scratch >= 0 && args[cut.scratch] !== 0 && !this.reserve(room(cut.scratch))) return false
     const floats = new Float32Array(call.buffer)
     call[CALL_KERNEL] = cut.kernel
     call[CALL_BEGIN] = begin
     call[CALL_END] = end
     call[CALL_STEP] = step
-    call[CALL_PIECES] = pieces
-    if (cut.scratch >= 0) call[CALL_SCRATCH] = args[cut.scratch]
-    args.forEach((arg, i) => {
-      if (cut.types[i] === 'f') floats[CALL_ARGUMENTS + i] = arg
-      else call[CALL_ARGUMENTS + i] = arg
-    })
-    return call
+    call[CALL_PIECES] = Math.ceil((end - begin) / step)
+    call[CALL_SCRATCH] = cut.scratch < 0 ? 0 : args[cut.scratch]
+    for (let i = 0; i < args.length; i++) {
+      if (cut.types[i] === 'f') floats[CALL_ARGUMENTS + i] = args[i]
+      else call[CALL_ARGUMENTS + i] = args[i]
+    }
+    return true
   }
 
   /** Sees to it that each thread has so much scratch; false if there is no room. */
@@ -196,6 +209,17 @@ export class Crew implements Threads {
     const unfinished = (this.context.kernels as unknown as ShareExports).share_call(this.share, this.sleeps ? 1 : 0)
     if (unfinished || words[SHARE_FAILED / 4]) throw new WebAssembly.RuntimeError('in another thread')
   }
+}
+
+/** Kernels that do many operations with each byte, and how many, roughly. */
+const HEAVY = /^(gemm|gemv|conv|winograd|matmul|attention|lstm|gru|rnn|depthwise)/
+const HEAVY_FLOPS = 16
+
+/** What a call does, by the blocks that its addresses are in. */
+function workOf(kernel: string, types: string, room: (index: number) => number): Work {
+  let bytes = 0
+  for (let i = 0; i < types.length; i++) if (types[i] === 'a') bytes += room(i)
+  return { bytes, flops: HEAVY.test(kernel) ? HEAVY_FLOPS * bytes : 0 }
 }
 
 /** How many pieces work is worth, roughly: 1 if it is not worth cutting. */

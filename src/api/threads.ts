@@ -1,6 +1,6 @@
 // What only sessions with several threads load.
 import { Context } from '../../bindings/context.js'
-import { chooseBuild, loadModule, type Build } from '../../bindings/module.js'
+import { chooseBuild, loadModule, type Build, type KernelSet } from '../../bindings/module.js'
 import { env, log } from '../core/env.js'
 import { platform } from '../platform/platform.js'
 import { threadedWasmFile } from '../platform/threaded-wasm-files.js'
@@ -8,36 +8,36 @@ import { attachThreads, threadsFor } from '../platform/threads.js'
 import { logLevelOf, type SessionOptions } from './session-options.js'
 
 /**
- * The memory and kernels of a session with threads; undefined where there is to be only one.
+ * The memory and kernels of a session or a device with threads; undefined where there is to be only one.
  *
  * @throws LanewiseError `E_STATE` if the kernels cannot be had.
  */
 export async function contextWithThreads(
   wanted: number | 'auto',
-  options: SessionOptions,
+  options: Pick<SessionOptions, 'wasmModule' | 'build' | 'deterministic' | 'logLevel' | 'logSeverityLevel'>,
   limit: number,
+  set: KernelSet = 'inference',
 ): Promise<Context | undefined> {
   const { wasmModule, build = 'auto', deterministic = false } = options
   const level = logLevelOf(options)
-  if (wasmModule ?? env.wasm.wasmBinary ?? env.wasm.integrity) {
+  if (wasmModule ?? (set === 'inference' ? (env.wasm.wasmBinary ?? env.wasm.integrity) : undefined)) {
     log('info', 'one thread is used: the kernels that are given are for one', level)
     return undefined
   }
   const host = await platform().threads?.()
   const count = threadsFor(wanted, host, level)
   if (!host || count < 2) return undefined
-  const module = await threadedKernels(chooseBuild(build, deterministic !== false))
+  const module = await threadedKernels(set, chooseBuild(build, deterministic !== false))
   const context = new Context(module, limit, true)
   attachThreads(context, module, count, host)
   return context
 }
 
 /** From the folder that `env.wasm.wasmPaths` names, or else from this package. */
-async function threadedKernels(build: Build): Promise<WebAssembly.Module> {
+async function threadedKernels(set: KernelSet, build: Build): Promise<WebAssembly.Module> {
   const { wasmPaths } = env.wasm
-  const load = (place: string | URL) =>
-    loadModule(build, () => platform().readKernels(place), 'inference', String(place))
-  if (typeof wasmPaths === 'string') {
+  const load = (place: string | URL) => loadModule(build, () => platform().readKernels(place), set, String(place))
+  if (set === 'inference' && typeof wasmPaths === 'string') {
     try {
       const module = await load(`${wasmPaths}inference-${build}-threads.wasm`)
       if (WebAssembly.Module.exports(module).some(({ name }) => name === 'share_call')) return module
@@ -45,5 +45,5 @@ async function threadedKernels(build: Build): Promise<WebAssembly.Module> {
       // A folder of onnxruntime's, say.
     }
   }
-  return load(threadedWasmFile('inference', build))
+  return load(threadedWasmFile(set, build))
 }

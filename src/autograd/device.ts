@@ -4,7 +4,7 @@ import { byteSize, type NumericDType, type TypedArray } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { Placed } from '../plan/emitter.js'
 import { identityOrder, sameMemory } from '../core/layout.js'
-import { resolve } from '../plan/weights.js'
+import { resolve, roomAt } from '../plan/weights.js'
 import { hostBytes, rawBytes, type HostTensor } from '../core/host.js'
 import type { Gradient } from '../ir/gradient.js'
 import { gradients } from '../ops/gradients.js'
@@ -35,6 +35,8 @@ export interface DeviceOptions {
   readonly seed?: number
   /** A compiled training build, where nothing may be compiled at run time. */
   readonly wasmModule?: WebAssembly.Module
+  /** Threads to use: a number, or `'auto'` for as many as there are cores, up to eight. They never change a bit of a result. Default 1. */
+  readonly threads?: number | 'auto'
 }
 
 /** An operator that made NaN or infinity. */
@@ -118,15 +120,15 @@ export class Device {
    * @throws LanewiseError `E_UNSUPPORTED` if the engine cannot run the build.
    */
   static async create(options: DeviceOptions = {}): Promise<Device> {
-    const { build = 'auto', deterministic = false, memoryLimit = 2 ** 32 } = options
-    const module =
-      options.wasmModule ??
-      (await loadModule(
-        chooseBuild(build, deterministic),
-        (chosen) => platform().readKernels(trainWasmFile(chosen)),
-        'train',
-      ))
-    const device = new Device(new Context(module, memoryLimit), options)
+    const { build = 'auto', deterministic = false, memoryLimit = 2 ** 32, threads = 1 } = options
+    const shared =
+      threads === 1
+        ? undefined
+        : await (await import('../api/threads.js')).contextWithThreads(threads, options, memoryLimit, 'train')
+    const load = () =>
+      loadModule(chooseBuild(build, deterministic), (chosen) => platform().readKernels(trainWasmFile(chosen)), 'train')
+    const context = shared ?? new Context(options.wasmModule ?? (await load()), memoryLimit)
+    const device = new Device(context, options)
     current ??= device
     return device
   }
@@ -139,6 +141,11 @@ export class Device {
 
   static set current(device: Device) {
     current = device
+  }
+
+  /** How many threads share the work of its kernels. */
+  get threads(): number {
+    return this.context.threads?.count ?? 1
   }
 
   /** Bytes of WebAssembly memory: everything reserved, and the most that one step has used of it. */
@@ -485,7 +492,9 @@ export class Device {
 
   /** @internal */
   call(kernel: TrainKernelName, ...args: readonly Argument[]): void {
-    this.raw[kernel](...args.map(resolve))
+    const numbers = new Array<number>(args.length)
+    for (let i = 0; i < args.length; i++) numbers[i] = resolve(args[i])
+    if (!this.context.threads?.run(kernel, numbers, (i) => roomAt(args[i]))) this.raw[kernel](...numbers)
   }
 
   /** @internal */

@@ -6,7 +6,6 @@ import { Placed } from '../plan/emitter.js'
 import { emitReorder } from '../ir/strided.js'
 import { notFused } from '../ir/graph.js'
 import { physicalShape, sameMemory, type Order } from '../core/layout.js'
-import { resolve } from '../plan/weights.js'
 import { hostBytes, hostTensor, type HostTensor } from '../core/host.js'
 import type { Attributes } from '../ir/attributes.js'
 import type { GradientEmitter, TrainingEmitter } from '../ir/gradient.js'
@@ -31,9 +30,7 @@ class Immediate implements KernelEmitter {
   }
 
   call(kernel: TrainKernelName, ...args: readonly Argument[]): void {
-    const numbers = new Array<number>(args.length)
-    for (let i = 0; i < args.length; i++) numbers[i] = resolve(args[i])
-    this.device.raw[kernel](...numbers)
+    this.device.call(kernel, ...args)
   }
 
   ask(kernel: TrainKernelName, ...args: readonly unknown[]): number {
