@@ -1,5 +1,6 @@
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
+import { nearNames } from '../core/near-names.js'
 import { checkList, checkNumber, checkOptions, checkRecord, checkText, kindOf } from '../core/options.js'
 import { bytesIn, tagOf } from '../core/realm.js'
 import { isValue, notFused, usedBy, type Graph, type Node, type Value } from '../ir/graph.js'
@@ -69,7 +70,15 @@ export class ModelGraph implements Graph {
     if (isValue(name) && (name.constant || values.has(name))) return name
     const text = typeof name === 'string' ? name : isValue(name) ? name.name : undefined
     if (text === undefined) throw notNamed('a value', name)
-    throw new LanewiseError('E_GRAPH', `there is no value "${text}" in the graph`, { tensor: text })
+    const near = nearNames(
+      text,
+      [...values].map((value) => value.name),
+    )
+    throw new LanewiseError(
+      'E_GRAPH',
+      `there is no value "${text}" in the graph${near.length > 0 ? `: near are ${near.map((one) => `"${one}"`).join(', ')}` : ''}`,
+      { tensor: text },
+    )
   }
 
   /** @throws LanewiseError `E_GRAPH` if there is none of that name, `E_VALUE` for what is neither name nor node. */
