@@ -1,5 +1,5 @@
 // Digits drawn by the library, classified by the small CNN that was trained with it (models/mnist/small.onnx), here and in onnxruntime-web.
-// "npm run demo -- numbers" reads house numbers instead (scripts/demo/numbers.ts).
+// "npm run demo -- numbers" reads house numbers instead (scripts/demo/numbers.ts), "npm run demo -- caption" describes scenes (scripts/demo/captions.ts).
 // "npm run demo"; with "-- --json", one JSON object on standard output; "-- --seed N" draws other digits. Fails if the two runtimes disagree.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
@@ -32,6 +32,15 @@ if (process.argv.includes('numbers')) {
   const { numbersDemo } = await import('./demo/numbers.js')
   const given = process.argv.includes('--seed') && Number.isFinite(seed) ? seed : 2024
   const answer = await numbersDemo(given, say)
+  if (json) console.log(JSON.stringify(answer))
+  process.exit((answer as { agree: boolean }).agree ? 0 : 1)
+}
+
+const at = process.argv.findIndex((argument) => argument === 'caption' || argument === 'captions')
+if (at > 0) {
+  const { captionsDemo } = await import('./demo/captions.js')
+  const photograph = process.argv.slice(at + 1).find((argument) => /\.(png|jpe?g)$/i.test(argument))
+  const answer = await captionsDemo(Number.isFinite(seed) ? seed : 2024, photograph, say)
   if (json) console.log(JSON.stringify(answer))
   process.exit((answer as { agree: boolean }).agree ? 0 : 1)
 }

@@ -7,12 +7,14 @@ import {
   DrawnScenes,
   exactMatch,
   F,
+  init,
   Module,
   ReLU,
   SCENE_SIDE,
   sceneVocabulary,
   Sequential,
   warmup,
+  type Parameter,
   type TaskData,
   type TaskRecipe,
   type Variable,
@@ -22,6 +24,8 @@ import type { Captioner, CaptionerOptions, CaptionModel, CaptionState } from './
 import { captionTask } from './task.js'
 
 const CHANNELS = 96
+/** Rows and columns of places. */
+const GRID = 4
 
 /** A captioner that sees pictures itself: four convolutions make 4×4 places of 32×32 pixels. */
 export class SceneCaptioner extends Module implements CaptionModel {
@@ -38,10 +42,13 @@ export class SceneCaptioner extends Module implements CaptionModel {
       new ReLU(),
     ]),
   )
+  /** What is added to the features of each place, so that a place can be told from others by where it is. */
+  readonly positions: Parameter
   readonly captioner: Captioner
 
   constructor(Network: new (options: CaptionerOptions) => Captioner, hidden: number) {
     super()
+    this.positions = this.parameter([GRID * GRID, CHANNELS], init.normal(0, 0.1))
     this.captioner = new Network({ words: sceneVocabulary.size, channels: CHANNELS, hidden })
   }
 
@@ -72,7 +79,7 @@ export class SceneCaptioner extends Module implements CaptionModel {
 
   /** [N, 16, channels] */
   private features(image: Variable): Variable {
-    return F.transpose(F.reshape(this.eye.call(image), [0, 0, -1]), [0, 2, 1])
+    return F.add(F.transpose(F.reshape(this.eye.call(image), [0, 0, -1]), [0, 2, 1]), this.positions)
   }
 }
 
@@ -120,7 +127,7 @@ export function sceneRecipe({
         {
           title,
           vocabulary: JSON.stringify(sceneVocabulary.tokens),
-          picture: JSON.stringify({ side: SCENE_SIDE, grid: 4 }),
+          picture: JSON.stringify({ side: SCENE_SIDE, grid: GRID }),
         },
         'float16',
       ),
