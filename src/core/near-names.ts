@@ -9,7 +9,7 @@ export function nearNames(name: string, names: Iterable<string>, most = 3): stri
     const text = other.toLowerCase()
     if (text === '') continue
     const distance = editDistance(wanted, text)
-    const within = wanted !== '' && (text.includes(wanted) || (text.length > 2 && wanted.includes(text)))
+    const within = [text, wanted].every(({ length }) => length > 2) && (text.includes(wanted) || wanted.includes(text))
     if (within || distance <= Math.max(1, Math.floor(wanted.length / 3))) found.push({ name: other, distance })
   }
   return found
