@@ -14,7 +14,7 @@ const below = {
   nn: ['autograd', 'api', 'onnx', 'plan', 'ops', 'ir', 'core'],
   optim: ['autograd', 'api', 'plan', 'core'],
   text: ['core'],
-  data: ['api', 'core', 'platform', 'text'],
+  data: ['api', 'ops', 'core', 'platform', 'text'],
   generate: ['api', 'core', 'platform', 'text'],
   serve: ['data', 'api', 'ops', 'core', 'platform', 'bindings'],
   train: ['nn', 'optim', 'data', 'text', 'generate', 'autograd', 'api', 'onnx', 'ir', 'core', 'platform'],

@@ -37,6 +37,8 @@ const order = [
   'fine-tuning',
   'text-generation',
   'deploying',
+  'serving',
+  'scoring',
   'commands',
 ]
 const placeOf = ({ link }) => order.indexOf(link.slice('/docs/guides/'.length)) + 1 || order.length + 1

@@ -12,9 +12,10 @@ import { fromHost, type Tensor } from '../api/tensor.js'
 import type { ValueMetadata } from '../api/value.js'
 import { audioTensor } from './files/audio.js'
 import { listFlag, numberFlag, UsageError, type Flag, type Flags } from './command.js'
-import { imageOptions, imageTensor } from './files/image.js'
-import { readNpy } from './files/npy.js'
-import { readNpz } from './files/npz.js'
+import { imageTensor } from '../data/image-tensor.js'
+import { imageOptions } from './files/image.js'
+import { readNpy } from '../data/formats/npy.js'
+import { readNpz } from '../data/formats/npz.js'
 import { randomTensor, uniform } from '../api/random-tensor.js'
 
 export const inputFlags: Readonly<Record<string, Flag>> = {

@@ -15,6 +15,7 @@ import { inspect } from './inspect.js'
 import { predict } from './predict.js'
 import { profile } from './profile.js'
 import { run } from './run.js'
+import { score, work } from './score.js'
 import { serve } from './serve.js'
 import { train } from './train.js'
 
@@ -32,6 +33,8 @@ const commands: readonly Command[] = [
   evaluate,
   predict,
   serve,
+  score,
+  work,
 ]
 
 function overview(): string {

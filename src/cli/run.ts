@@ -10,7 +10,7 @@ import { audioFlags } from './files/audio.js'
 import { imageFlags } from './files/image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
-import { writeNpy } from './files/npy.js'
+import { writeNpy } from '../data/formats/npy.js'
 import { median, msText, tableLines } from '../core/table.js'
 
 /** Elements of an output that are shown, and those that go into the JSON. */

@@ -1,9 +1,9 @@
-import { once } from 'node:events'
 import type { Build } from '../../bindings/module.js'
 import { isLoopback } from '../serve/app.js'
 import { serve as startServer } from '../serve/server.js'
 import { choiceFlag, listFlag, numberFlag, textFlag, UsageError, type Command, type Flags } from './command.js'
 import { sessionFlags } from './load.js'
+import { untilSignal } from './signal.js'
 
 const MIB = 2 ** 20
 
@@ -63,10 +63,7 @@ export const serve: Command = {
         : 'Warning: reachable from other machines, and there is no authentication. Put a proxy before it.',
     )
     result({ url: server.url, models: server.models })
-    const stop = new AbortController()
-    await Promise.race(
-      (['SIGINT', 'SIGTERM'] as const).map((signal) => once(process, signal, { signal: stop.signal })),
-    ).finally(() => stop.abort())
+    await untilSignal()
     print('finishing what was taken')
     await server.close()
   },

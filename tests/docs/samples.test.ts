@@ -85,7 +85,7 @@ beforeAll(() => {
     symlinkSync(join(root, 'node_modules/undici-types'), join(app, 'node_modules/undici-types'))
   // What "lanewise/serve" needs.
   mkdirSync(join(app, 'node_modules/@hono'))
-  for (const name of ['hono', '@hono/node-server', 'prom-client'])
+  for (const name of ['hono', '@hono/node-server', 'prom-client', 'bullmq', 'ioredis'])
     symlinkSync(join(root, 'node_modules', name), join(app, 'node_modules', name))
   const compilerOptions = {
     module: 'NodeNext',

@@ -6,13 +6,15 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { flamePage } from '../../src/cli/flame.js'
-import { imageOptions, imageTensor } from '../../src/cli/files/image.js'
-import { readNpy, writeNpy } from '../../src/cli/files/npy.js'
-import { readNpz } from '../../src/cli/files/npz.js'
+import { imageOptions } from '../../src/cli/files/image.js'
+import { imageTensor } from '../../src/data/image-tensor.js'
+import { readNpy, writeNpy } from '../../src/data/formats/npy.js'
+import { readNpz } from '../../src/data/formats/npz.js'
 import { escapedJson, visible } from '../../src/cli/visible.js'
 import { readCsv } from '../../src/data/formats/csv.js'
 import { decodePicture } from '../../src/data/picture.js'
 import { textStream, Vocabulary } from '../../src/data/text.js'
+import { zip } from '../support/zip.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 
 // Files that people are given: arrays, pictures, tables, texts.
@@ -48,36 +50,6 @@ describe('.npy', () => {
     expectError('E_BUDGET', () => writeNpy({ dtype: 'string', shape: [200_000], data: many }))
   })
 })
-
-/** A zip archive of stored entries. `at` puts an entry's local header where another's is. */
-function zip(
-  entries: readonly { name: string; data: Uint8Array; at?: number; size?: number; method?: number }[],
-): Uint8Array {
-  const parts: Buffer[] = []
-  const directory: Buffer[] = []
-  let length = 0
-  for (const { name, data, at, size = data.length, method = 0 } of entries) {
-    const local = Buffer.alloc(30)
-    local.writeUInt32LE(0x04034b50, 0)
-    local.writeUInt16LE(name.length, 26)
-    const central = Buffer.alloc(46)
-    central.writeUInt32LE(0x02014b50, 0)
-    central.writeUInt16LE(method, 10)
-    central.writeUInt32LE(data.length, 20)
-    central.writeUInt32LE(size, 24)
-    central.writeUInt16LE(name.length, 28)
-    central.writeUInt32LE(at ?? length, 42)
-    directory.push(central, Buffer.from(name))
-    if (at !== undefined) continue
-    parts.push(local, Buffer.from(name), Buffer.from(data))
-    length += 30 + name.length + data.length
-  }
-  const end = Buffer.alloc(22)
-  end.writeUInt32LE(0x06054b50, 0)
-  end.writeUInt16LE(entries.length, 10)
-  end.writeUInt32LE(length, 16)
-  return Buffer.concat([...parts, ...directory, end])
-}
 
 describe('.npz', () => {
   const array = npy('<f4', '1,', new Uint8Array(Float32Array.of(2).buffer))

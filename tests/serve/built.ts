@@ -7,4 +7,4 @@ built('./ops/all-node.js')
 export const { exportModel, GraphBuilder, InferenceSession, Tensor } = built(
   './node.js',
 ) as typeof import('../../src/node.js')
-export const { serve } = built('./serve.js') as typeof import('../../src/serve.js')
+export const { score, scoreStatus, serve, work } = built('./serve.js') as typeof import('../../src/serve.js')

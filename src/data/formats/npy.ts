@@ -1,8 +1,9 @@
-import { makeData, type DType, type NumericDType, type TypedArray } from '../../core/dtype.js'
+import { arrayElements, makeData, type DType, type NumericDType, type TypedArray } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { rawBytes, type HostTensor } from '../../core/host.js'
 import { transposed } from '../../ops/movement/transpose.js'
-import { MAX_RANK, sizeOf } from '../../core/shape.js'
+import { MAX_RANK, sizeOf, type Shape } from '../../core/shape.js'
+import { readNow } from '../../platform/node-files.js'
 
 // The format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 /** No header is longer that names up to 64 axes. */
@@ -28,45 +29,100 @@ const dtypes: Readonly<Record<string, NumericDType>> = {
   c16: 'complex128',
 }
 
+/** What a file says of its array. */
+interface Head {
+  readonly dtype: DType
+  readonly shape: Shape
+  readonly fortran: boolean
+  readonly order: string
+  readonly kind: string
+  readonly elementBytes: number
+  /** Where the elements begin. */
+  readonly start: number
+}
+
 /** Reads a NumPy array. @throws LanewiseError `E_TENSOR` if it is none or of a type that tensors do not have. */
 export function readNpy(bytes: Uint8Array, what: string): HostTensor {
-  const fail = (reason: string): never => {
-    throw new LanewiseError('E_TENSOR', `${what}: ${reason}`, { tensor: what })
-  }
+  const head = headOf(bytes, bytes.length, what)
+  return arrayOf(head, head.shape, bytes.slice(head.start, head.start + sizeOf(head.shape) * head.elementBytes), what)
+}
+
+/** The type and shape of the array in a file. @throws LanewiseError as {@link readNpy}; `E_EXTERNAL` if it cannot be read. */
+export function readNpyHead(path: string): { readonly dtype: DType; readonly shape: Shape } {
+  return readNow(path, (read, size) => headOf(beginning(read, size), size, path))
+}
+
+/** Rows of the array in a file: no more than these are read, where they lie together. @throws LanewiseError as {@link readNpyHead}. */
+export function readNpyRows(path: string, from: number, to: number): HostTensor {
+  return readNow(path, (read, size) => {
+    const head = headOf(beginning(read, size), size, path)
+    const { shape, start, elementBytes, fortran } = head
+    if (shape.length === 0 || to > shape[0]) fail(path, `it has no rows ${from} to ${to}`)
+    const each = sizeOf(shape.slice(1))
+    const columns = fortran && shape.length > 1
+    const body = new Uint8Array((columns ? shape[0] : to - from) * each * elementBytes)
+    read(body, start + (columns ? 0 : from * each * elementBytes))
+    if (!columns) return arrayOf({ ...head, fortran: false }, [to - from, ...shape.slice(1)], body, path)
+    const { dtype, data } = arrayOf(head, shape, body, path)
+    const stored = each * arrayElements(dtype)
+    return { dtype, shape: [to - from, ...shape.slice(1)], data: data.slice(from * stored, to * stored) }
+  })
+}
+
+function beginning(read: (into: Uint8Array, from: number) => void, size: number): Uint8Array {
+  const bytes = new Uint8Array(Math.min(size, 12 + MAX_HEADER))
+  read(bytes, 0)
+  return bytes
+}
+
+function fail(what: string, reason: string): never {
+  throw new LanewiseError('E_TENSOR', `${what}: ${reason}`, { tensor: what })
+}
+
+/** @param size - bytes of the whole file, of which these are the first. */
+function headOf(bytes: Uint8Array, size: number, what: string): Head {
   if (bytes.length < 10 || Buffer.from(bytes.subarray(0, 6)).toString('latin1') !== MAGIC)
-    fail('this is not a NumPy .npy file')
+    fail(what, 'this is not a NumPy .npy file')
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const wide = bytes[6] >= 2
-  const start = wide ? 12 : 10
-  const end = start + (wide ? view.getUint32(8, true) : view.getUint16(8, true))
-  if (end > bytes.length) fail('the header is cut off')
-  if (end - start > MAX_HEADER) fail(`a header of ${end - start} bytes is longer than any that is meant`)
-  const header = Buffer.from(bytes.subarray(start, end)).toString('utf8')
+  const begin = wide ? 12 : 10
+  const start = begin + (wide ? view.getUint32(8, true) : view.getUint16(8, true))
+  if (start > size) fail(what, 'the header is cut off')
+  if (start - begin > MAX_HEADER) fail(what, `a header of ${start - begin} bytes is longer than any that is meant`)
+  const header = Buffer.from(bytes.subarray(begin, start)).toString('utf8')
   const descr = /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(header)
   const shapeText = /'shape':\s*\(([^)]*)\)/.exec(header)?.[1]
   const fortran = /'fortran_order':\s*(True|False)/.exec(header)?.[1]
   if (!descr || shapeText === undefined || fortran === undefined)
-    return fail(`the header is not understood: ${header.trim()}`)
+    return fail(what, `the header is not understood: ${header.trim()}`)
   const shape = shapeText
     .split(',')
     .filter((part) => part.trim() !== '')
     .map(Number)
-  if (shape.length > MAX_RANK) fail(`it has ${shape.length} axes`)
+  if (shape.length > MAX_RANK) fail(what, `it has ${shape.length} axes`)
+  const count = sizeOf(shape)
+  const [, order, kind, width] = descr
+  const dtype: DType | undefined = kind === 'U' || kind === 'S' ? 'string' : dtypes[kind + width]
+  if (!dtype) return fail(what, `elements of type ${kind}${width} are not supported`)
+  const elementBytes = Number(width) * (kind === 'U' ? 4 : 1)
+  if (start + count * elementBytes > size)
+    fail(what, `${count} elements of ${elementBytes} bytes are more than the file holds`)
+  if (elementBytes === 0 && count > MOST_EMPTY)
+    throw new LanewiseError('E_BUDGET', `${what}: ${count} strings without characters are too many`, { tensor: what })
+  return { dtype, shape, fortran: fortran === 'True', order, kind, elementBytes, start }
+}
+
+/** The elements, which may be changed on the way. */
+function arrayOf(head: Head, shape: Shape, body: Uint8Array, what: string): HostTensor {
+  const { dtype, order, kind, elementBytes, fortran } = head
   const size = sizeOf(shape)
-  const [, order, kind, count] = descr
-  const dtype: DType | undefined = kind === 'U' || kind === 'S' ? 'string' : dtypes[kind + count]
-  if (!dtype) return fail(`elements of type ${kind}${count} are not supported`)
-  const elementBytes = Number(count) * (kind === 'U' ? 4 : 1)
-  if (end + size * elementBytes > bytes.length)
-    fail(`${size} elements of ${elementBytes} bytes are more than the file holds`)
-  if (elementBytes === 0 && size > MOST_EMPTY)
-    throw new LanewiseError('E_BUDGET', `${what}: ${size} strings without characters are too many`, { tensor: what })
-  const body = bytes.slice(end, end + size * elementBytes)
   const swap = order === '>'
   let data: HostTensor['data']
   if (dtype === 'string') {
     data = Array.from({ length: size }, (_, i) =>
-      textOf(body.subarray(i * elementBytes, (i + 1) * elementBytes), kind === 'U', swap, fail),
+      textOf(body.subarray(i * elementBytes, (i + 1) * elementBytes), kind === 'U', swap, (reason) =>
+        fail(what, reason),
+      ),
     )
   } else {
     // A complex number is two floats.
@@ -74,7 +130,7 @@ export function readNpy(bytes: Uint8Array, what: string): HostTensor {
     data = makeData(dtype, size)
     rawBytes(data as TypedArray).set(body)
   }
-  if (fortran === 'False') return { dtype, shape, data }
+  if (!fortran) return { dtype, shape, data }
   return transposed(
     { dtype, shape: [...shape].reverse(), data },
     shape.map((_, i) => shape.length - 1 - i),

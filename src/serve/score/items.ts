@@ -1,0 +1,228 @@
+import { open } from 'node:fs/promises'
+import { isFloat } from '../../core/dtype.js'
+import { LanewiseError, present } from '../../core/errors.js'
+import type { HostTensor } from '../../core/host.js'
+import { sizeOf } from '../../core/shape.js'
+import { readNpyRows } from '../../data/formats/npy.js'
+import { readNpz } from '../../data/formats/npz.js'
+import { imageTensor } from '../../data/image-tensor.js'
+import { numbersOf, numericTensor } from '../../ops/elementwise/scalar-floats.js'
+import { readBytes } from '../../platform/node-files.js'
+import type { Tensors } from '../batch.js'
+import { tensorFromJson } from '../datatypes.js'
+import type { ModelDescription, TensorDescription } from '../protocol.js'
+import { rowsOfShard, type Plan } from './plan.js'
+import { cellsOf, NAMES, pictureFile, rowsOfText } from './source.js'
+import type { ShardStore } from './store.js'
+
+/** One thing to score. */
+export interface Item {
+  readonly index: number
+  /** What it is called, if it has a name. */
+  readonly id?: string
+  /** As the model takes it, with a batch axis of 1. @throws LanewiseError if it is not what it should be: its own fault. */
+  read(): Promise<Tensors>
+}
+
+/** The items of shards of a run, as a worker finds them. */
+export class Items {
+  private names: readonly string[] | undefined
+  private arrays: ReadonlyMap<string, HostTensor> | undefined
+
+  constructor(
+    private readonly plan: Plan,
+    private readonly model: ModelDescription,
+    private readonly store: ShardStore,
+  ) {}
+
+  /** @throws LanewiseError `E_EXTERNAL` if the source cannot be read or has changed. */
+  async of(shard: number): Promise<Item[]> {
+    const { source } = this.plan
+    const { from, to } = rowsOfShard(this.plan, shard)
+    const range = Array.from({ length: to - from }, (_, i) => from + i)
+    switch (source.kind) {
+      case 'pictures': {
+        const names = await this.pictureNames()
+        const input = this.onlyInput()
+        return range.map((index) => ({
+          index,
+          id: names[index],
+          read: async () => ({
+            [input.name]: await imageTensor(
+              pictureFile(source.folder, names[index]),
+              input.name,
+              input.dtype,
+              input.shape,
+              source.picture,
+            ),
+          }),
+        }))
+      }
+      case 'npy': {
+        const input = this.onlyInput()
+        const rows = readNpyRows(source.file, from, to)
+        return range.map((index) => ({ index, read: async () => ({ [input.name]: rowOf(rows, index - from, input) }) }))
+      }
+      case 'npz': {
+        const arrays = await this.npzArrays(source.file)
+        return range.map((index) => ({
+          index,
+          read: async () =>
+            Object.fromEntries(
+              this.model.inputs.map((input) => [
+                input.name,
+                rowOf(present(arrays.get(input.name), input.name), index, input),
+              ]),
+            ),
+        }))
+      }
+      case 'jsonl':
+      case 'csv': {
+        const csv = source.kind === 'csv'
+        const rows = rowsOfText(await part(source, shard), csv)
+        if (rows.length !== range.length) throw changed(source.file)
+        const columns = source.columns ?? []
+        return range.map((index, i) =>
+          csv
+            ? { index, read: async () => fromCells(await cellsOf(rows[i]), columns, this.model) }
+            : { index, read: async () => fromJson(rows[i], this.model) },
+        )
+      }
+    }
+  }
+
+  private async pictureNames(): Promise<readonly string[]> {
+    this.names ??= JSON.parse(Buffer.from(present(await this.store.read(NAMES), NAMES)).toString('utf8')) as string[]
+    return this.names
+  }
+
+  private async npzArrays(file: string): Promise<ReadonlyMap<string, HostTensor>> {
+    if (!this.arrays) {
+      const packed = readNpz(await readBytes(file), file)
+      const missing = this.model.inputs.find(({ name }) => !packed.has(name))
+      if (missing)
+        throw new LanewiseError('E_TENSOR', `${file} has no array "${missing.name}"`, { tensor: missing.name })
+      this.arrays = new Map(this.model.inputs.map(({ name }) => [name, present(packed.get(name), name)()]))
+    }
+    return this.arrays
+  }
+
+  private onlyInput(): TensorDescription {
+    const { inputs } = this.model
+    if (inputs.length === 1) return inputs[0]
+    throw new LanewiseError(
+      'E_UNSUPPORTED',
+      `the model has ${inputs.length} inputs (${inputs.map(({ name }) => name).join(', ')}): give an .npz, .jsonl or .csv`,
+    )
+  }
+}
+
+function changed(file: string): LanewiseError {
+  return new LanewiseError('E_EXTERNAL', `${file} is not what it was when the run was planned`)
+}
+
+async function part(
+  { file, bytes, cuts }: { file: string; bytes: number; cuts: readonly number[] },
+  shard: number,
+): Promise<Buffer> {
+  const handle = await open(file)
+  try {
+    if ((await handle.stat()).size !== bytes) throw changed(file)
+    const text = Buffer.alloc(cuts[shard + 1] - cuts[shard])
+    for (let done = 0; done < text.length;) {
+      const { bytesRead } = await handle.read(text, done, text.length - done, cuts[shard] + done)
+      if (bytesRead === 0) throw changed(file)
+      done += bytesRead
+    }
+    return text
+  } finally {
+    await handle.close()
+  }
+}
+
+/** A row of an array, with the batch axis that the input has. */
+function rowOf({ dtype, shape, data }: HostTensor, row: number, input: TensorDescription): HostTensor {
+  const sizes = shape.slice(1)
+  const each = data.length / shape[0]
+  const mine = data.slice(row * each, (row + 1) * each) as HostTensor['data']
+  const tensor = { dtype, shape: withBatch(sizes, input), data: mine }
+  // NumPy's floats are of 64 bits where nobody says otherwise, and pixels are bytes.
+  if (dtype === input.dtype || dtype === 'string' || !isFloat(input.dtype)) return tensor
+  return numericTensor(input.dtype, tensor.shape, numbersOf(tensor))
+}
+
+/** A row's sizes as the input has them: an axis of 1 before them, unless they are as many as its own. */
+function withBatch(sizes: readonly number[], { shape }: TensorDescription): readonly number[] {
+  return shape.length > 0 && sizes.length === shape.length ? sizes : [1, ...sizes]
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+/** A line of JSON: an object with a value for each input, or the value of the only one. */
+function fromJson(line: Buffer, model: ModelDescription): Tensors {
+  let value: unknown
+  try {
+    value = JSON.parse(utf8.decode(line))
+  } catch (cause) {
+    // Without what the engine says: a failed line has the same bytes everywhere.
+    throw new LanewiseError('E_PARSE', 'this is no line of JSON', { cause })
+  }
+  const [first] = model.inputs
+  if (model.inputs.length === 1 && (typeof value !== 'object' || Array.isArray(value)))
+    return { [first.name]: rowFromJson(value, first) }
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new LanewiseError('E_TENSOR', 'a line must be an object with a value for each input')
+  const given = new Map(Object.entries(value))
+  return Object.fromEntries(
+    model.inputs.map((input) => {
+      const { name } = input
+      if (!given.has(name)) throw new LanewiseError('E_TENSOR', `the line has no value for "${name}"`, { tensor: name })
+      return [name, rowFromJson(given.get(name), input)]
+    }),
+  )
+}
+
+function rowFromJson(value: unknown, input: TensorDescription): HostTensor {
+  const { name, dtype, shape } = input
+  const sizes: number[] = []
+  for (let list = value; Array.isArray(list); list = (list as readonly unknown[])[0]) {
+    sizes.push(list.length)
+    if (sizes.length > shape.length) break
+  }
+  const data = Array.isArray(value) ? value : [value]
+  // Numbers in one list fill the sizes that the model declares.
+  const declared = shape.map((size) => (typeof size === 'number' ? size : 1))
+  const flat = sizes.length === 1 && shape.length > 2 && sizeOf(declared) === sizes[0]
+  if (flat) return tensorFromJson(name, dtype, declared, data)
+  const { dtype: type, data: elements } = tensorFromJson(name, dtype, sizes, data)
+  return { dtype: type, shape: withBatch(sizes, input), data: elements }
+}
+
+/** A row of a table: all cells for the only input, or one for each input that is called as its column. */
+function fromCells(cells: readonly string[], columns: readonly string[], { inputs }: ModelDescription): Tensors {
+  if (cells.length !== columns.length)
+    throw new LanewiseError('E_PARSE', `the row has ${cells.length} cells, there are ${columns.length} columns`)
+  const named = inputs.every(({ name }) => columns.includes(name))
+  if (!named && inputs.length > 1)
+    throw new LanewiseError(
+      'E_TENSOR',
+      `there is no column for each of the inputs ${inputs.map(({ name }) => name).join(', ')}`,
+    )
+  return Object.fromEntries(
+    inputs.map((input) => {
+      const mine = named ? [cells[columns.indexOf(input.name)]] : cells
+      const { dtype, name, shape } = input
+      const values = dtype === 'string' ? mine : mine.map((cell) => numberIn(cell, isFloat(dtype), name))
+      // A column alone may be of one axis or two.
+      const { data } = tensorFromJson(name, dtype, [values.length], values)
+      return [name, { dtype, shape: named && shape.length === 1 ? [1] : [1, values.length], data }]
+    }),
+  )
+}
+
+function numberIn(cell: string, float: boolean, tensor: string): number | string {
+  const value = cell.trim() === '' ? (float ? NaN : undefined) : Number(cell)
+  if (value === undefined || (Number.isNaN(value) && !/^\s*(nan)?\s*$/i.test(cell)))
+    throw new LanewiseError('E_TENSOR', `${JSON.stringify(cell.slice(0, 40))} is no number`, { tensor })
+  return Number.isFinite(value) ? value : String(value)
+}

@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { isBig, isFloat } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import { numbersOf } from '../../ops/elementwise/scalar-floats.js'
+import { fileExists, fileSize, readBytes, writeAtomically } from '../../platform/node-files.js'
+import { batchKey, joined, separated, type Tensors } from '../batch.js'
+import { sentError } from '../messages.js'
+import { PlainSession } from '../session.js'
+import { Items, type Item } from './items.js'
+import { modelName, readPlan, shardName, type Plan } from './plan.js'
+import type { ShardStore } from './store.js'
+
+/** What came of a shard. */
+export interface ShardResult {
+  readonly scored: number
+  readonly failed: number
+}
+
+/** Errors of a disk or a network that may be gone when it is tried again: not the fault of an item. */
+const passing =
+  /^(EIO|EAGAIN|EBUSY|EMFILE|ENFILE|ENOMEM|ENOSPC|ESTALE|ETIMEDOUT|ECONN\w+|ENET\w+|EHOST\w+|ENOTCONN|EREMOTEIO)$/
+
+function isPassing(error: unknown): boolean {
+  const { code, cause } = error as { code?: unknown; cause?: unknown }
+  return (typeof code === 'string' && passing.test(code)) || (cause !== undefined && cause !== null && isPassing(cause))
+}
+
+/** A run as a worker has it: the plan, the model in a session, the source. */
+export class Run {
+  private constructor(
+    readonly plan: Plan,
+    private readonly session: PlainSession,
+    private readonly items: Items,
+    private readonly store: ShardStore,
+  ) {}
+
+  /**
+   * @param cache - a folder of this machine, where models are kept under their checksums.
+   * @throws LanewiseError `E_STATE` if the store has no such run, `E_EXTERNAL` if the model is not what its checksum says.
+   */
+  static async open(store: ShardStore, id: string, cache: string): Promise<Run> {
+    const plan = await readPlan(store)
+    if (plan?.id !== id)
+      throw new LanewiseError(
+        'E_STATE',
+        plan ? `the store holds the run ${plan.id}, not ${id}` : 'the store holds no run',
+      )
+    const session = await PlainSession.open(await fetchModel(store, plan, cache), plan.session)
+    return new Run(plan, session, new Items(plan, session.description, store), store)
+  }
+
+  /** Bytes of WebAssembly memory. */
+  get bytes(): number {
+    return this.session.bytes
+  }
+
+  /**
+   * Scores a shard and puts its lines into the store: the same bytes, whoever does it and however often.
+   *
+   * @throws LanewiseError for what is not the fault of an item: the source or the store cannot be reached.
+   */
+  async shard(index: number): Promise<ShardResult> {
+    const { batch } = this.plan
+    const items = await this.items.of(index)
+    const lines: string[] = []
+    let failed = 0
+    let next = readAll(items.slice(0, batch))
+    for (let at = 0; at < items.length; at += batch) {
+      const given = await next
+      // Pictures are decoded by other threads while this one runs the model.
+      next = readAll(items.slice(at + batch, at + 2 * batch))
+      next.catch(() => undefined)
+      for (const [i, result] of (await this.scoreBatch(given)).entries()) {
+        const { index: place, id } = items[at + i]
+        const head = `"index":${place}${id === undefined ? '' : `,"id":${JSON.stringify(id)}`}`
+        if (result instanceof Error) {
+          failed++
+          const { code, message } = sentError(result)
+          lines.push(`{"error":${JSON.stringify({ code, message })},${head}}\n`)
+        } else {
+          const outputs = this.plan.outputs.map(
+            (name) => `${JSON.stringify(name)}:${jsonOfRow(result, name, batch > 1)}`,
+          )
+          lines.push(`{${head},"outputs":{${outputs.join(',')}}}\n`)
+        }
+      }
+    }
+    await this.store.write(shardName(index), [Buffer.from(lines.join(''), 'utf8')])
+    return { scored: items.length - failed, failed }
+  }
+
+  /** Rows of the same sizes together, in their order; if that fails each alone, so that only what is at fault fails. */
+  private async scoreBatch(given: readonly (Tensors | Error)[]): Promise<(Tensors | Error)[]> {
+    const results = [...given]
+    const groups = new Map<string, number[]>()
+    given.forEach((tensors, i) => {
+      if (tensors instanceof Error) return
+      const key = this.plan.batch > 1 ? batchKey(tensors) : String(i)
+      const group = groups.get(key) ?? []
+      group.push(i)
+      groups.set(key, group)
+    })
+    for (const group of groups.values()) {
+      const rows = group.map((i) => given[i] as Tensors)
+      if (rows.length > 1) {
+        try {
+          const apart = separated(
+            await this.session.run(joined(rows), this.plan.outputs),
+            rows.map(() => 1),
+          )
+          group.forEach((i, k) => (results[i] = apart[k]))
+          continue
+        } catch (error) {
+          if (!(error instanceof LanewiseError)) throw error
+        }
+      }
+      for (const [k, i] of group.entries()) {
+        try {
+          results[i] = await this.session.run(rows[k], this.plan.outputs)
+        } catch (error) {
+          if (!(error instanceof LanewiseError)) throw error
+          results[i] = error
+        }
+      }
+    }
+    return results
+  }
+
+  release(): Promise<void> {
+    return this.session.release()
+  }
+}
+
+/** What each item is, or why it is nothing. */
+async function readAll(items: readonly Item[]): Promise<(Tensors | Error)[]> {
+  return Promise.all(
+    items.map(async (item) => {
+      try {
+        return await item.read()
+      } catch (error) {
+        if (!(error instanceof LanewiseError) || isPassing(error)) throw error
+        return error
+      }
+    }),
+  )
+}
+
+/** An output as JSON: nested as its axes are, without that of the batch. */
+function jsonOfRow(results: Tensors, name: string, batched: boolean): string {
+  const { dtype, shape, data } = results[name]
+  const sizes = batched || shape[0] === 1 ? shape.slice(1) : shape
+  const numbers = isFloat(dtype) ? numbersOf(results[name]) : data
+  const element = (i: number): string => {
+    const value = numbers[i]
+    if (typeof value === 'string') return JSON.stringify(value)
+    if (dtype === 'bool') return String(value !== 0)
+    return isBig(dtype) || Number.isFinite(value) ? String(data === numbers ? data[i] : value) : `"${value}"`
+  }
+  const nested = (axis: number, from: number, length: number): string => {
+    if (axis === sizes.length) return element(from)
+    const each = length / sizes[axis]
+    const parts = Array.from({ length: sizes[axis] }, (_, i) => nested(axis + 1, from + i * each, each))
+    return `[${parts.join(',')}]`
+  }
+  return nested(0, 0, data.length)
+}
+
+/** The model's file on this machine: fetched once, under its checksum. */
+async function fetchModel(store: ShardStore, { model: { sha256, bytes } }: Plan, cache: string): Promise<string> {
+  const path = join(cache, `${sha256}.onnx`)
+  const sumOf = (content: Uint8Array) => createHash('sha256').update(content).digest('hex')
+  if (fileExists(path) && fileSize(path) === bytes && sumOf(await readBytes(path)) === sha256) return path
+  const content = await store.read(modelName(sha256))
+  if (!content || sumOf(content) !== sha256)
+    throw new LanewiseError('E_EXTERNAL', `the store ${content ? 'has another model than' : 'does not have'} ${sha256}`)
+  mkdirSync(cache, { recursive: true })
+  writeAtomically(path, [content])
+  return path
+}

@@ -1,0 +1,176 @@
+import { createHash } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { readdir, stat } from 'node:fs/promises'
+import { extname, join, relative, sep } from 'node:path'
+import { LanewiseError } from '../../core/errors.js'
+import { csvRows } from '../../data/formats/csv.js'
+import { readNpyHead } from '../../data/formats/npy.js'
+import { readNpz } from '../../data/formats/npz.js'
+import type { ImageOptions } from '../../data/image-tensor.js'
+import { readBytes, reasonOf } from '../../platform/node-files.js'
+
+/** What is scored, cut into shards: everything that a worker needs to find the items of one. */
+export type Source =
+  | {
+      readonly kind: 'pictures'
+      readonly folder: string
+      readonly items: number
+      /** Of the list of names, which the store has under {@link NAMES}. */
+      readonly sha256: string
+      readonly picture: ImageOptions
+    }
+  | { readonly kind: 'npy' | 'npz'; readonly file: string; readonly items: number; readonly sha256: string }
+  | {
+      readonly kind: 'jsonl' | 'csv'
+      readonly file: string
+      readonly items: number
+      readonly sha256: string
+      readonly bytes: number
+      /** Where the rows of each shard begin, in bytes, and where the last ends. */
+      readonly cuts: readonly number[]
+      /** Of CSV: the names of the columns. */
+      readonly columns?: readonly string[]
+    }
+
+/** The object with the names of the pictures. */
+export const NAMES = 'names.json'
+const PICTURES = /\.(png|jpe?g|webp|gif|avif|tiff?)$/i
+
+/** Lays down what belongs to each shard. @returns the source, and the names of pictures. @throws LanewiseError `E_EXTERNAL` if it cannot be read, `E_VALUE` if it is of no kind that is known or empty. */
+export async function cutSource(
+  input: string,
+  shardSize: number,
+  picture: ImageOptions,
+): Promise<{ source: Source; names?: readonly string[] }> {
+  const folder = await isFolder(input)
+  const kind = folder ? 'pictures' : extname(input).toLowerCase()
+  if (kind === 'pictures') {
+    const names = (await readdir(input, { recursive: true, encoding: 'utf8' }))
+      .filter((name) => PICTURES.test(name))
+      .map((name) => relative('.', name).split(sep).join('/'))
+      .sort()
+    if (names.length === 0) throw new LanewiseError('E_VALUE', `there are no pictures in ${input}`)
+    const sha256 = createHash('sha256').update(JSON.stringify(names)).digest('hex')
+    return { source: { kind, folder: input, items: names.length, sha256, picture }, names }
+  }
+  if (kind === '.npy' || kind === '.npz') {
+    const items = kind === '.npy' ? readNpyHead(input).shape.at(0) : await rowsOfNpz(input)
+    if (items === undefined || items === 0) throw new LanewiseError('E_VALUE', `${input} has no rows`)
+    const hash = createHash('sha256')
+    for await (const piece of createReadStream(input, { highWaterMark: 2 ** 20 })) hash.update(piece as Buffer)
+    return { source: { kind: kind === '.npy' ? 'npy' : 'npz', file: input, items, sha256: hash.digest('hex') } }
+  }
+  if (kind === '.jsonl' || kind === '.ndjson' || kind === '.csv')
+    return { source: await cutText(input, kind === '.csv' ? 'csv' : 'jsonl', shardSize) }
+  throw new LanewiseError('E_VALUE', `${input} is neither a folder of pictures nor .npy, .npz, .jsonl or .csv`)
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory()
+  } catch (cause) {
+    throw new LanewiseError('E_EXTERNAL', `cannot read "${path}": ${reasonOf(cause)}`, { cause })
+  }
+}
+
+async function rowsOfNpz(file: string): Promise<number> {
+  const rows = Array.from(readNpz(await readBytes(file), file), ([name, read]) => ({ name, rows: read().shape.at(0) }))
+  const [first] = rows
+  const other = rows.find((each) => each.rows !== first.rows)
+  if (other || first?.rows === undefined)
+    throw new LanewiseError('E_VALUE', `${file}: the arrays must have the same number of rows on their first axis`)
+  return first.rows
+}
+
+const [QUOTE, NEWLINE, RETURN, SPACE, TAB] = [0x22, 0x0a, 0x0d, 0x20, 0x09]
+/** A row longer than this is a quotation mark that is never closed, or no text. */
+const MAX_ROW = 2 ** 28
+
+/** Tells where the rows of a text end, byte by byte: at line ends, in CSV those outside of quotation marks. Blank lines are no rows. */
+class RowScanner {
+  private quoted = false
+  private blank = true
+
+  constructor(private readonly csv: boolean) {}
+
+  /** Whether a row ends with this byte. */
+  ends(byte: number): boolean {
+    if (byte === NEWLINE && !this.quoted) {
+      const row = !this.blank
+      this.blank = true
+      return row
+    }
+    if (this.csv && byte === QUOTE) this.quoted = !this.quoted
+    if (byte !== RETURN && byte !== NEWLINE && (this.csv || (byte !== SPACE && byte !== TAB))) this.blank = false
+    return false
+  }
+
+  /** Whether a row is left at the end of the text. */
+  get open(): boolean {
+    return !this.blank
+  }
+}
+
+async function cutText(file: string, kind: 'jsonl' | 'csv', shardSize: number): Promise<Source> {
+  const scanner = new RowScanner(kind === 'csv')
+  const hash = createHash('sha256')
+  const cuts: number[] = []
+  let head: Buffer | undefined = kind === 'csv' ? Buffer.alloc(0) : undefined
+  let columns: readonly string[] | undefined
+  let items = 0
+  let begin = 0
+  let bytes = 0
+  if (!head) cuts.push(0)
+  for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) {
+    const piece = chunk as Buffer
+    hash.update(piece)
+    let from = 0
+    for (let i = 0; i < piece.length; i++) {
+      if (!scanner.ends(piece[i])) continue
+      begin = bytes + i + 1
+      if (head) {
+        columns = await cellsOf(Buffer.concat([head, piece.subarray(from, i + 1)]))
+        head = undefined
+        cuts.push(begin)
+      } else if (++items % shardSize === 0) cuts.push(begin)
+      from = i + 1
+    }
+    if (head) head = Buffer.concat([head, piece.subarray(from)])
+    bytes += piece.length
+    if (bytes - begin > MAX_ROW)
+      throw new LanewiseError('E_BUDGET', `${file}: a row has more than ${MAX_ROW} bytes`, {
+        expected: `<= ${MAX_ROW}`,
+      })
+  }
+  if (scanner.open && !head) items++
+  if (items === 0) throw new LanewiseError('E_VALUE', `${file} has no rows`)
+  if (cuts.length === Math.ceil(items / shardSize)) cuts.push(bytes)
+  else cuts[cuts.length - 1] = bytes
+  return { kind, file, items, sha256: hash.digest('hex'), bytes, cuts, columns }
+}
+
+/** The cells of a row. @throws LanewiseError `E_PARSE` if it is none. */
+export async function cellsOf(row: Buffer): Promise<readonly string[]> {
+  const { value } = await csvRows(row).next()
+  return value ?? []
+}
+
+/** The rows of a part of a text, each with its line end. */
+export function rowsOfText(text: Buffer, csv: boolean): Buffer[] {
+  const scanner = new RowScanner(csv)
+  const rows: Buffer[] = []
+  let from = 0
+  for (let i = 0; i < text.length; i++) {
+    if (text[i] !== NEWLINE && text[i] !== QUOTE && scanner.open) continue
+    if (!scanner.ends(text[i])) continue
+    rows.push(text.subarray(from, i + 1))
+    from = i + 1
+  }
+  if (scanner.open) rows.push(text.subarray(from))
+  return rows
+}
+
+/** The path of a picture. */
+export function pictureFile(folder: string, name: string): string {
+  return join(folder, ...name.split('/'))
+}

@@ -1,0 +1,259 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import sharp from 'sharp'
+import { afterAll, describe, expect, test } from 'vitest'
+import { writeNpy } from '../../src/data/formats/npy.js'
+import type { HostTensor } from '../../src/core/host.js'
+import type { ScoreOptions } from '../../src/serve.js'
+import { zip } from '../support/zip.js'
+import { exportModel, GraphBuilder, InferenceSession, score, scoreStatus, Tensor, work } from './built.js'
+import { picky, scaled, small } from './models.js'
+import { freePort, hasRedis, kill, startRedis } from './redis.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'lanewise-score-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const at = (name: string) => join(folder, name)
+for (const [name, bytes] of Object.entries({ small: small(), scaled: scaled(2), picky: picky() }))
+  writeFileSync(at(`${name}.onnx`), bytes)
+
+let outputs = 0
+async function scored(model: string, input: string, options: Partial<ScoreOptions> = {}) {
+  const output = at(`out${outputs++}`)
+  const manifest = await score({ model: at(`${model}.onnx`), input: at(input), output, cache: at('cache'), ...options })
+  const lines = (name: string) =>
+    readFileSync(join(output, name), 'utf8')
+      .split('\n')
+      .filter(Boolean)
+      .map(
+        (line) => JSON.parse(line) as { index: number; id?: string; outputs: Record<string, unknown>; error?: object },
+      )
+  return { output, manifest, lines: lines('output.jsonl'), failed: lines('failed.jsonl') }
+}
+
+const refused = (code: string, promise: Promise<unknown>, message: RegExp) =>
+  expect(promise).rejects.toMatchObject({
+    name: 'LanewiseError',
+    code,
+    message: expect.stringMatching(message) as string,
+  })
+
+const floats = (shape: readonly number[], values: readonly number[]): HostTensor => ({
+  dtype: 'float32',
+  shape,
+  data: Float32Array.from(values),
+})
+
+describe('a source', () => {
+  test('of lines of JSON: objects or the value alone, and what is none is told', async () => {
+    const text = ['[1,2]', '{"x":[3,4]}', '', '[5]', 'x', '{"y":[1,2]}', '[[6,7]]', '[1,"a"]', '\xff'].join('\n')
+    writeFileSync(at('mixed.jsonl'), Buffer.from(text, 'latin1'))
+    for (const shardSize of [1, 2, 3, 100]) {
+      const { lines, failed, manifest } = await scored('scaled', 'mixed.jsonl', { shardSize })
+      expect(lines.map(({ index, outputs }) => [index, outputs.y])).toEqual([
+        [0, [2, 4]],
+        [1, [6, 8]],
+        [5, [12, 14]],
+      ])
+      expect(failed.map(({ index, error }) => [index, (error as { code: string }).code])).toEqual([
+        [2, 'E_TENSOR'],
+        [3, 'E_PARSE'],
+        [4, 'E_TENSOR'],
+        [6, 'E_TENSOR'],
+        [7, 'E_PARSE'],
+      ])
+      expect(manifest).toMatchObject({ items: 8, scored: 3, failed: 5, shards: Math.ceil(8 / shardSize) })
+    }
+  })
+
+  test('of a table: quoted cells over two lines, and rows that are none', async () => {
+    writeFileSync(at('table.csv'), 'a,"b\n2"\r\n1,2\r\n"3","4\n"\r\n5\r\n\r\nx,6\r\n7,8')
+    const { lines, failed } = await scored('scaled', 'table.csv', { shardSize: 2 })
+    expect(lines.map(({ index, outputs }) => [index, outputs.y])).toEqual([
+      [0, [2, 4]],
+      [1, [6, 8]],
+      [4, [14, 16]],
+    ])
+    expect(failed.map(({ index }) => index)).toEqual([2, 3])
+  })
+
+  test('of columns for the inputs of a model', async () => {
+    const g = new GraphBuilder('sum')
+    const [a, b] = ['a', 'b'].map((name) => g.input(name, 'float32', ['N', 1]))
+    g.output(g.op('Add', [a, b]), 'sum')
+    writeFileSync(at('sum.onnx'), exportModel(g.graph()))
+    writeFileSync(at('columns.csv'), 'b,ignored,a\n1,x,10\n2,y,20\n')
+    const { lines } = await scored('sum', 'columns.csv')
+    expect(lines.map(({ outputs }) => outputs.sum)).toEqual([[11], [22]])
+    // As arrays of NumPy, too.
+    writeFileSync(
+      at('arrays.npz'),
+      zip([
+        { name: 'a.npy', data: writeNpy(floats([2, 1], [1, 2])) },
+        { name: 'b.npy', data: writeNpy({ dtype: 'float64', shape: [2, 1], data: Float64Array.of(10, 20) }) },
+      ]),
+    )
+    const arrays = await scored('sum', 'arrays.npz', { shardSize: 1 })
+    expect(arrays.lines.map(({ outputs }) => outputs.sum)).toEqual([[11], [22]])
+  })
+
+  test('of rows of an array, in either order of its axes', async () => {
+    writeFileSync(at('rows.npy'), writeNpy(floats([5, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])))
+    const right = [0, 1, 2, 3, 4].map((i) => [4 * i, 4 * i + 2])
+    expect((await scored('scaled', 'rows.npy', { shardSize: 2 })).lines.map(({ outputs }) => outputs.y)).toEqual(right)
+    const columns = Buffer.from(writeNpy(floats([5, 2], [0, 2, 4, 6, 8, 1, 3, 5, 7, 9])))
+    writeFileSync(
+      at('columns.npy'),
+      columns.toString('latin1').replace("'fortran_order': False", "'fortran_order': True "),
+      'latin1',
+    )
+    expect((await scored('scaled', 'columns.npy', { shardSize: 2 })).lines.map(({ outputs }) => outputs.y)).toEqual(
+      right,
+    )
+  })
+
+  test('of pictures: what a session says of each, by its name, and what is none is told', async () => {
+    mkdirSync(at('pictures/deep'), { recursive: true })
+    const grey = (value: number) => sharp({ create: { width: 8, height: 8, channels: 3, background: { r: value, g: value, b: value } } }).png().toBuffer() // prettier-ignore
+    writeFileSync(at('pictures/a.png'), await grey(255))
+    writeFileSync(at('pictures/deep/b.png'), await grey(51))
+    writeFileSync(at('pictures/broken.png'), 'no picture')
+    writeFileSync(at('pictures/readme.txt'), 'no picture either')
+    const { lines, failed } = await scored('small', 'pictures', { shardSize: 2 })
+    expect(lines.map(({ index, id }) => [index, id])).toEqual([
+      [0, 'a.png'],
+      [2, 'deep/b.png'],
+    ])
+    expect(failed).toMatchObject([{ index: 1, id: 'broken.png', error: { code: 'E_TENSOR' } }])
+    const session = await InferenceSession.create(at('small.onnx'), { deterministic: true })
+    const { scores } = await session.run({
+      image: new Tensor('float32', new Float32Array(64).fill(51 / 255), [1, 1, 8, 8]),
+    })
+    expect(lines[1].outputs.scores).toEqual([...(scores.data as Float32Array)])
+  })
+
+  test('of rows of which one fails in the run does not fail the others of its batch', async () => {
+    writeFileSync(at('indices.jsonl'), '[0]\n[9]\n[3]\n')
+    const { lines, failed } = await scored('picky', 'indices.jsonl')
+    expect(lines.map(({ outputs }) => outputs.y)).toEqual([[10], [13]])
+    expect(failed).toMatchObject([{ index: 1, error: { code: 'E_VALUE' } }])
+  })
+})
+
+describe('a run', () => {
+  test('has the same bytes whatever its threads, and is not begun twice', async () => {
+    writeFileSync(at('many.jsonl'), Array.from({ length: 100 }, (_, i) => `[${i},0.5]\n`).join(''))
+    const one = await scored('scaled', 'many.jsonl', { shardSize: 7 })
+    const two = await scored('scaled', 'many.jsonl', { shardSize: 7, local: 2 })
+    expect(readFileSync(join(two.output, 'manifest.json'))).toEqual(readFileSync(join(one.output, 'manifest.json')))
+    const again = { model: at('scaled.onnx'), input: at('many.jsonl'), output: one.output, cache: at('cache') }
+    await refused('E_STATE', score({ ...again, shardSize: 7 }), /holds a run already/)
+    await refused('E_STATE', score({ ...again, shardSize: 8, resume: true }), /holds another run/)
+    expect(await score({ ...again, shardSize: 7, resume: true })).toEqual(one.manifest)
+    // Whatever is missing is made again, and nothing else.
+    for (const name of ['manifest.json', 'output.jsonl', 'shards/0000003.jsonl']) rmSync(join(one.output, name))
+    expect(await scoreStatus({ output: one.output })).toMatchObject({ shards: 15, done: 14, joined: false })
+    expect(await score({ ...again, shardSize: 7, resume: true })).toEqual(one.manifest)
+    expect(readdirSync(one.output).sort()).toEqual(['failed.jsonl', 'manifest.json', 'models', 'output.jsonl', 'plan.json', 'shards']) // prettier-ignore
+    // A shard that is cut off is not joined.
+    rmSync(join(one.output, 'manifest.json'))
+    writeFileSync(join(one.output, 'shards/0000003.jsonl'), '{"index":21}\n')
+    await refused('E_EXTERNAL', score({ ...again, shardSize: 7, resume: true }), /has 1 lines for 7 items/)
+  })
+
+  test('may keep its shards elsewhere than in a folder', async () => {
+    writeFileSync(
+      at('store.mjs'),
+      `import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+       // Flat, as a bucket is.
+       export const openStore = (location) => {
+         const path = (name) => location.slice(7) + '/' + encodeURIComponent(name)
+         return {
+           read: (name) => readFile(path(name)).catch(() => undefined),
+           async write(name, pieces) {
+             await mkdir(location.slice(7), { recursive: true })
+             const all = []
+             for await (const piece of pieces) all.push(piece)
+             await writeFile(path(name), Buffer.concat(all))
+           },
+           async list(folder) {
+             const names = (await readdir(location.slice(7)).catch(() => [])).map(decodeURIComponent)
+             return names.filter((name) => name.startsWith(folder + '/')).map((name) => name.slice(folder.length + 1))
+           },
+         }
+       }`,
+    )
+    writeFileSync(at('few.jsonl'), '[1,2]\n[3,4]\n')
+    const manifest = await score({
+      ...{ model: at('scaled.onnx'), input: at('few.jsonl'), cache: at('cache'), shardSize: 1 },
+      ...{ output: `bucket:${at('bucket')}`, store: at('store.mjs') },
+    })
+    expect(manifest).toMatchObject({ scored: 2, failed: 0 })
+    expect(readFileSync(at('bucket/output.jsonl'), 'utf8')).toBe('{"index":0,"outputs":{"y":[2,4]}}\n{"index":1,"outputs":{"y":[6,8]}}\n') // prettier-ignore
+  })
+
+  test('that cannot be says why', async () => {
+    writeFileSync(at('empty.jsonl'), '\n\n')
+    await refused('E_VALUE', scored('scaled', 'empty.jsonl'), /has no rows/)
+    await refused('E_EXTERNAL', scored('scaled', 'nowhere'), /cannot read/)
+    writeFileSync(at('in.txt'), '')
+    await refused('E_VALUE', scored('scaled', 'in.txt'), /neither a folder of pictures nor/)
+    await refused('E_VALUE', scored('scaled', 'few.jsonl', { outputs: ['z'] }), /no output "z"/)
+    await refused('E_VALUE', scored('scaled', 'few.jsonl', { local: 0 }), /local must be/)
+    await refused('E_STATE', scoreStatus({ output: at('nothing') }), /no run in/)
+  })
+})
+
+describe.skipIf(!hasRedis())('workers', () => {
+  test('give up what fails again and again, which is tried once more by --resume', async () => {
+    const port = await freePort()
+    mkdirSync(at('redis'))
+    const redis = startRedis(port, at('redis'))
+    const queue = `redis://127.0.0.1:${port}`
+    const options = {
+      model: at('scaled.onnx'),
+      input: at('few.jsonl'),
+      output: at('queued'),
+      cache: at('cache'),
+      queue,
+    }
+    writeFileSync(at('few.jsonl'), '[1,2]\n[3,4]\n')
+    try {
+      const elsewhere = await work({ queue, cache: at('cache'), within: at('elsewhere') })
+      try {
+        await refused('E_STATE', score(options), /1 of 1 shards were given up.*does not lie in .*elsewhere/)
+      } finally {
+        await elsewhere.close()
+      }
+      const done: string[] = []
+      const worker = await work({
+        queue,
+        cache: at('other-cache'),
+        onShard: ({ plan, shard }) => done.push(`${plan} ${shard}`),
+      })
+      try {
+        const { run, scored: count } = await score({ ...options, resume: true })
+        expect({ count, done }).toEqual({ count: 2, done: [`${run} 0`] })
+        expect(await scoreStatus(options)).toMatchObject({
+          joined: true,
+          queue: { waiting: 0, active: 0, workers: 1, failed: [] },
+        })
+      } finally {
+        await worker.close()
+      }
+      // The model is kept under its checksum.
+      expect(readdirSync(at('other-cache'))).toEqual([expect.stringMatching(/^[0-9a-f]{64}\.onnx$/)])
+    } finally {
+      await kill(redis)
+    }
+  })
+
+  test('say if Redis is not there', async () => {
+    const queue = `redis://user:secret@127.0.0.1:${await freePort()}`
+    await refused(
+      'E_EXTERNAL',
+      work({ queue, cache: at('cache') }),
+      /^Redis at redis:\/\/127\.0\.0\.1:\d+ does not answer$/,
+    )
+  }, 30_000)
+})
