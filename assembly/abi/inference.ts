@@ -47,14 +47,7 @@ export {
 export {
   average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool_f32, max_pool_f32, max_pool_indices_f32,
 } from "../pool/pool";
-export {
-  affine_channels_first_f32, affine_channels_last_f32, batch_norm_coefficients_f32, group_norm_f32, group_norm_last_f32,
-  group_norm_last_scratch_size, layer_norm_f32, rms_norm_f32,
-} from "../norm/norm";
 export { peak_add, peak_madd, peak_read } from "../lib/peak";
-export {
-  average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool_f32, max_pool_f32, max_pool_indices_f32,
-} from "../pool/pool";
 export { dequantize_linear, dynamic_quantize_linear, quantize_linear } from "../quantize/quantize";
 export { add_q8, global_average_pool_q8, mean_q8, sum_q8 } from "../quantize/add";
 export { arg_extreme_f32, cumsum_f32, reduce_f32, reduce_i32, reduce_i64 } from "../reduce/reduce";

@@ -70,7 +70,7 @@ function first_of(table: usize, last: i32): i32 {
   return window > 0 ? max(0, last - window) : 0;
 }
 
-/** Scores of a row and `n` keys from `key` on, with what the mask says of them. */
+/** Scores of a row and `n` keys from `key` on, with the mask added. */
 function mask_row(s: usize, n: i32, mask: usize, table: usize, b: i32, h: i32, i: i32, key: i32): void {
   const step = entry(table, ATTENTION_MASK + 3);
   const at = offset_of(table, ATTENTION_MASK, b, h, i) + ((<usize>key * step) << 2);
@@ -223,7 +223,7 @@ export function attention_f32(
   }
 }
 
-/** Scores of query i and `n` keys from `key` on: the soft cap, the mask, and what is out of sight. */
+/** Scores of query i and `n` keys from `key` on: the soft cap, the mask, and keys that it may not see. */
 export function limit_scores(
   row: usize, n: i32, mask: usize, ends: usize, table: usize, softcap: f32, b: i32, h: i32, i: i32, keys: i32, key: i32,
 ): void {

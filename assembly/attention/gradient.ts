@@ -177,8 +177,7 @@ function add_mask(ds: usize, n: i32, to: usize, step: i32): void {
 }
 
 /**
- * Transposes a block; the rows that a last tile of the product reads besides become 0, for it adds to what they belong
- * to.
+ * Transposes a block; the rows after it that the last tile of the product also reads become 0.
  */
 function flip(x: usize, pitch: i32, rows: i32, columns: i32, to: usize): void {
   for (let j = 0; j < columns; j += 4) {

@@ -1,5 +1,5 @@
 // Vectors of heads on their way into an attention: to another place, turned by the angles of their positions (Su et
-// al., "RoFormer", 2021), behind what a cache of keys or values holds already.
+// al., "RoFormer", 2021), after what a cache of keys or values already holds.
 //
 // Sizes and strides, in elements, come in a table of i32 (HEADS_* in codes.ts). With `ends` (int32 per example, or 0),
 // to which KV_CACHE_ADD is added, an example's last vector is at its end; without, its first is at 0. Positions count

@@ -141,7 +141,7 @@ export function depthwise_f32(
     if (seen >= 2 * TILE) outer += seen / TILE * TILE;
   }
 
-  // The biases of whole blocks stand first in the scratch.
+  // The scratch begins with the biases, in whole blocks.
   let biases = scratch, wBlock = kh * kw << 4;
   scratch += (channels + 3 & ~3) << 2;
   memory.fill(biases, 0, scratch - biases);

@@ -112,7 +112,7 @@ export function conv_direct_f32(
   let run = kw * inputs, rowBytes = <usize>row_length(kind, inputs, kw, strideW, ow) << 2;
   let rows = scratch, zeros = scratch + (((kh + 3) & ~3) << 2), ring = zeros + rowBytes;
   memory.fill(zeros, 0, rowBytes);
-  // A row of the image will do where all taps are inside it and, beside each other, in one run.
+  // A row is read from the image where all taps are inside it and adjacent, in one run.
   let direct = kind != DIRECT_TAPS && padW == 0 && (ow - 1) * strideW + kw <= w && (kw == 1 || xPitch == inputs);
   let step = strideW * (direct ? xPitch : inputs) << 2, image = -1, have = 0;
   for (let line = begin; line < end; line++) {

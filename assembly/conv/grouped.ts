@@ -1,5 +1,5 @@
 // Convolution of many small groups (up to about eight filters each), channels-last. A matrix product per group would be
-// too narrow for the tiles of gemm-tile.ts and its gathering too dear, so: the input rows under one output row are
+// too narrow for the tiles of gemm-tile.ts and its gathering too expensive: the input rows under one output row are
 // copied once for all groups, with their padding, and tiles of 8 pixels × 4 filters read from them. Filters are packed
 // by conv_pack_f32.
 import { UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "../abi/codes";

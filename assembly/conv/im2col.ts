@@ -2,7 +2,7 @@
 // dimensions: a matrix product [pixels, taps·channels] · [taps·channels, filters] whose left side is gathered a few
 // pixels at a time into scratch (virtual im2col). A strip of pixels is used for all filters while it is in the
 // first-level cache, so the gathering costs little beside the product as soon as there are some dozen filters. (Why not
-// row pointers into the image: docs/performance.md.)
+// row pointers into the image: docs/performance/gemm.md.)
 //
 // Sizes, pitches and the window come as a table (lib/window.ts).
 import { UNARY_NONE } from "../abi/codes";
@@ -125,7 +125,7 @@ export function conv_im2col_f32(
 
 /**
  * All taps of `count` pixels `step` bytes apart whose columns of taps are all inside the image: runs of rowLength
- * elements, written in whole vectors, so that what a run leaves behind its end is overwritten by the next run or lies
+ * elements, written in whole vectors, so that what a run writes past its end is overwritten by the next run or lies
  * in the padding of `lda`.
  */
 export function gather_inside(

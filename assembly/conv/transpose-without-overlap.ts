@@ -1,6 +1,6 @@
 // Transposed convolution whose kernel is as large as its stride: every input pixel makes a patch of outputs of its own.
 // The rows of taps of a row of pixels are then whole rows of the output, and each is one matrix product [pixels,
-// inputs] · [inputs, kw·outputs] of which nothing has to be gathered or put in its place afterwards.
+// inputs] · [inputs, kw·outputs] with nothing to gather before or to scatter after.
 import { gemm_f32, gemm_packed_size } from "../matmul/gemm";
 import { NR } from "../matmul/tile";
 import { window_at } from "../lib/window";

@@ -12,8 +12,7 @@ import { window_at } from "../lib/window";
 
 /**
  * Bytes of transformed tiles (inputs and products) that a block may have, unless it has fewer than MIN_TILES: it should
- * stay in the
- * second-level cache, but not read the filters too often. */
+ * stay in the second-level cache, but not read the filters too often. */
 const BLOCK: i32 = 320 << 10;
 const MAX_TILES: i32 = 96;
 const MIN_TILES: i32 = 48;

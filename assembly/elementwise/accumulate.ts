@@ -130,8 +130,8 @@ export function elements_f32(
 }
 
 /**
- * Goes through slices x[i] of `run` elements and the slices of y that tuples of `depth` indices name: what to do with
- * them is said by the modes of elements_f32. `table`: the sizes of y's axes that are indexed, then their strides in
+ * Goes through slices x[i] of `run` elements and the slices of y that tuples of `depth` indices name: what is done
+ * with them are the modes of elements_f32. `table`: the sizes of y's axes that are indexed, then their strides in
  * elements. Every `group` tuples y moves on by `slab` elements.
  */
 export function slices_f32(

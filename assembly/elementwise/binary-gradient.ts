@@ -53,7 +53,7 @@ function pow_gradient(a: usize, b: usize, y: usize, dy: usize, da: usize, db: us
     for (let i: i32 = 0; i < n; i += 4) {
       const at = <usize>i << 2;
       const slope = f32x4.mul(load_some(b + at, n - i), load_some(da + at, n - i));
-      // Zero times infinity: a constant has no slope, wherever.
+      // Zero times infinity: the slope of a constant is 0 everywhere.
       const safe = v128.and(slope, f32x4.ne(load_some(b + at, n - i), f32x4.splat(0)));
       store_some(da + at, f32x4.mul(safe, load_some(dy + at, n - i)), n - i);
     }

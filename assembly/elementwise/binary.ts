@@ -1,5 +1,4 @@
-// Functions of two elements, by the BINARY_ codes of codes.ts, over contiguous and broadcast operands; Where; and
-// chains of elementwise functions run block by block.
+// Functions of two elements, by the BINARY_ codes of codes.ts, over contiguous and broadcast operands; and Where.
 import {
   BINARY_ADD, BINARY_AND, BINARY_DIV, BINARY_FMOD, BINARY_MAX, BINARY_MIN, BINARY_MUL, BINARY_OR, BINARY_POW,
   BINARY_PRELU, BINARY_SUB, BINARY_XOR, UNARY_RECIPROCAL, UNARY_SQUARE,
@@ -120,7 +119,7 @@ function columns_f32<F>(a: usize, b: usize, y: usize, n: i32, rows: i32): void {
 function channels_f32<F>(
   a: usize, strideA: i32, stepA: i32, b: usize, strideB: i32, stepB: i32, y: usize, n: i32, rows: i32,
 ): void {
-  // Longer rows are long enough.
+  // In longer rows the calls no longer count.
   if (strideA == 1 && stepA == n && strideB == 1 && stepB == 0 && (n & 15) == 0 && n <= 64) columns_f32<F>(
     a, b, y, n, rows,
   );

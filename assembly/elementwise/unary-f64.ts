@@ -1,6 +1,6 @@
 // Functions of one float64 element, by the UNARY_ codes of codes.ts, and the rare functions of float32 ones. One
 // element at a time, through AssemblyScript's own ports of musl's functions: they are compiled into the module, so that
-// no engine's Math decides a bit.
+// results do not depend on an engine's Math.
 import {
   UNARY_ABS, UNARY_ACOS, UNARY_ACOSH, UNARY_AFFINE, UNARY_ASIN, UNARY_ASINH, UNARY_ATAN, UNARY_ATANH, UNARY_CEIL,
   UNARY_CELU, UNARY_CLIP, UNARY_COS, UNARY_COSH, UNARY_ELU, UNARY_ERF, UNARY_EXP, UNARY_FLOOR, UNARY_GELU,

@@ -270,7 +270,7 @@ export function erf(x: v128): v128 {
   let q = madd(square, madd(u, constant(ERF, 13), constant(ERF, 12)), madd(u, constant(ERF, 11), constant(ERF, 10)));
   p = madd(square, p, madd(u, constant(ERF, 3), constant(ERF, 2)));
   q = madd(square, q, madd(u, constant(ERF, 9), constant(ERF, 8)));
-  // Rounding may take it just past ±1, which in a GELU of a large negative number would leave a large rest.
+  // Rounding may take it just past ±1, which would leave the GELU of a large negative number far from 0.
   const y = f32x4.div(f32x4.mul(x, p), q);
   return f32x4.pmin(f32x4.pmax(y, constant(ERF, 14)), constant(ERF, 8));
 }

@@ -20,7 +20,7 @@ export function gemm_tn_scratch_size(n: i32): usize {
 
 /**
  * C[rows, n] = (mode TILE_ADD: +=) Aᵀ·B for `rows` ≤ CHUNK columns of a block of A at `a` and B's block packed at `b`,
- * each of `count` rows. `lda` and `ldc` in bytes; up to 20 bytes behind A's last row are read.
+ * each of `count` rows. `lda` and `ldc` in bytes; up to 20 bytes after A's last row are read.
  */
 export function gemm_tn_panels(
   a: usize, lda: i32, b: usize, count: i32, c: usize, ldc: i32, rows: i32, n: i32, mode: i32,

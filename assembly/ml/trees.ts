@@ -81,7 +81,7 @@ function walk<T>(lanes: usize, depth: i32): void {
 }
 
 /**
- * No leaf has spoken of a target as long as its score is −0: sums begin there, and only sums of nothing but −0 are −0.
+ * A score of −0 means that no leaf had the target: sums begin at −0, and only sums of −0 alone stay −0.
  */
 // @ts-ignore: decorator
 @inline
@@ -98,7 +98,7 @@ function enter<T>(at: usize, weight: T, aggregate: i32): void {
   else if (unseen<T>(score) || (aggregate == 2 ? weight < score : weight > score)) store<T>(at, weight);
 }
 
-/** What a leaf says enters the scores of a row. */
+/** Adds what a leaf holds to the scores of a row. */
 function gather<T>(forest: usize, leaf: usize, scores: usize, aggregate: i32, lists: i32): void {
   if (!lists) {
     enter<T>(scores + load<usize>(leaf, sizeof<T>()), load<T>(leaf), aggregate);
@@ -141,7 +141,7 @@ function group<T>(forest: usize, scratch: usize, y: usize, width: usize, t: i32,
 /**
  * y [rows, targets] = scores of the rows [begin, end) of x [rows, columns], both of type T. `scratch` has room for 64
  * bytes and for `block` rows of max(used, targets) elements, prepared: with the columns that the forest reads side by
- * side. Scores of which no leaf has spoken are −0, but for a base value, unless the header says that they become 0.
+ * side. Scores that no leaf had are −0, but for a base value, unless the header says that they become 0.
  */
 function trees<T>(
   x: usize, y: usize, forest: usize, columns: i32, scratch: usize, block: i32, begin: i32, end: i32,

@@ -12,7 +12,7 @@ export function gather(
   for (let o = 0; o < outer; o++) {
     let at = indices;
     for (let j = 0; j < count; j++) {
-      // Little-endian: the low half of an int64 that is in range says it all.
+      // Little-endian: the low half of an int64 that is in range is its value.
       let i = load<i32>(at);
       if (i < 0) i += axis;
       const from = x + <usize>i * run;

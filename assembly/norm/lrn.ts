@@ -2,8 +2,8 @@
 import { exp, load_some, log, madd, store_some } from "../lib/simd";
 
 /**
- * Rows taken at a time: squares are read at other places than they were written at, for which a core waits until the
- * writes have reached its cache. The rows between are that wait.
+ * Rows taken at a time: squares are read at other places than they were written at, which stalls until the
+ * writes have reached the cache. The rows between fill that time.
  */
 export const LRN_ROWS: i32 = 16;
 
@@ -74,7 +74,7 @@ export function lrn_power(v: v128, t: v128, beta: f32): v128 {
 
 /**
  * y = x·(bias + alpha/size·Σ x²)^−beta for rows [begin, end) of x [rows, channels]; the sum is over `size` channels,
- * from ⌊(size − 1)/2⌋ before to ⌈(size − 1)/2⌉ behind, as far as there are any.
+ * from ⌊(size − 1)/2⌋ before to ⌈(size − 1)/2⌉ after it, as far as there are any.
  */
 export function lrn_f32(
   x: usize, y: usize, channels: i32, size: i32, alpha: f32, beta: f32, bias: f32, begin: i32, end: i32, scratch: usize,

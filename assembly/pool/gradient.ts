@@ -25,7 +25,7 @@ function share(mode: i32, given: v128, x: usize, lanes: i32, largest: v128, tap:
 }
 
 /**
- * The windows of 2×2 that most networks have, `channels` (whole vectors) of one: what the loops of `spread` come to.
+ * The windows of 2×2 that most networks have, `channels` (whole vectors) of one: the loops of `spread`, unrolled.
  */
 function largest_of_four(x: usize, dy: usize, dx: usize, row: i32, pixel: i32, channels: i32): void {
   let none = f32x4.splat(0), last = row + pixel;

@@ -160,7 +160,7 @@ export function max_pool_f32(x: usize, y: usize, window: usize, begin: i32, end:
 
 /**
  * Mean of each window. With `countPads` (ONNX count_include_pad) the divisor counts the taps inside the padded input:
- * not those that ceil_mode lets stick out behind the padding, for which the table has the padding after the image.
+ * not those that ceil_mode lets reach past the padding; hence the padding after the image in the table.
  */
 export function average_pool_f32(x: usize, y: usize, window: usize, countPads: i32, begin: i32, end: i32): void {
   pool(SUM, x, y, window, countPads, begin, end);

@@ -1,5 +1,5 @@
 // Depthwise convolution of 8-bit integers, channels-last, one filter per channel. Rows of the image are copied once
-// into a ring, with their padding, so that nothing has to be asked at the edges. Two taps at a time: their bytes are
+// into a ring, with their padding, so that the edges need no tests. Two taps at a time: their bytes are
 // widened and interleaved, so that one i32x4.dot_i16x8_s adds both products of four channels. Two pixels share the
 // loads of the filters.
 import { INTEGER_BYTES } from "../abi/codes";

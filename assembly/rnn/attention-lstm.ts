@@ -3,7 +3,7 @@
 // x·Wᵀ + h·Rᵀ + attended·Uᵀ + b in the order i, f, o, g, c = f ∘ c + i ∘ g, h = o ∘ tanh c.
 //
 // `saved` holds what the way back needs: gates [steps, batch, 4·hidden], which come in as x·Wᵀ + b, cells and attended
-// vectors [steps, batch, hidden] each. `packed` are two matrices by gemm_pack_f32, one behind the other: those of h and
+// vectors [steps, batch, hidden] each. `packed` are two matrices by gemm_pack_f32, one after the other: those of h and
 // of the attended vectors. The range [begin, end) is over the examples.
 import { UNARY_NONE } from "../abi/codes";
 import { exp, load_some, madd, store_some, sum_lanes } from "../lib/simd";

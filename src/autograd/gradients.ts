@@ -51,7 +51,7 @@ export function grad(
   })
 }
 
-/** The same elements as a value that gradients are taken by, and behind which nothing is. */
+/** The same elements as a value that gradients are taken by, with nothing before it on the tape. */
 function leafOf(device: Device, of: Variable): Variable {
   return new Variable(device, of.placed, {
     step: of.step < 0 ? device.currentStep : of.step,

@@ -199,7 +199,7 @@ export class KeyValueCache extends AttentionCache {
       throw new LanewiseError('E_STATE', 'no gradient goes through a cache: use it within device.noGrad()')
   }
 
-  /** The new rows behind those before, in memory that has room for `capacity`. */
+  /** The new rows after those before, in memory that has room for `capacity`. */
   private appended(
     before: Parameter | undefined,
     length: number,

@@ -113,7 +113,7 @@ function checkData(
   if (unpacked.length < size) fail('it has less data than pixels')
 }
 
-/** Bytes of all rows, each behind one that names its filter; interlaced ones come in seven passes (section 8). */
+/** Bytes of all rows, each after one that names its filter; interlaced ones come in seven passes (section 8). */
 function dataSize({
   width,
   height,

@@ -80,7 +80,7 @@ function rotaryTables(e: Emitter<unknown>, size: number, count: number): Omit<Ro
 
 /**
  * Causal attention with fewer heads of keys than of queries (Ainslie et al., 2023). `seqlens_k` holds each example's number of keys less
- * one; new keys are written behind those that example has, into a cache that may be larger.
+ * one; new keys are written after those that example has, into a cache that may be larger.
  */
 export const GroupQueryAttention = defineOp({
   name: 'GroupQueryAttention',
@@ -227,7 +227,7 @@ export const GroupQueryAttention = defineOp({
     const qView = part(all, 0, width)
     const kView = k ? part(floatsOf(k).slice(), 0, kvHeads * size) : part(all, heads * size, width)
     const vView = k && v ? part(floatsOf(v), 0, kvHeads * size) : part(all, (heads + kvHeads) * size, width)
-    // A first prompt may be shorter than its row; a later one stands behind what is cached.
+    // A first prompt may be shorter than its row; a later one stands after what is cached.
     const first = (b: number) => Math.max(ends[b] - queries, 0)
     if (attributes.do_rotary) {
       if (!cos || !sin) throw new LanewiseError('E_GRAPH', 'do_rotary needs cos_cache and sin_cache')

@@ -179,7 +179,7 @@ export function emitUsed(
   return { at: batch === 1 ? used.at : emitRepeated(e, used.at, batch), add: length }
 }
 
-/** Copies new vectors behind those that a buffer [batch, heads, rows, size] holds, which stays as it is otherwise; first the buffer, if it is to be elsewhere. */
+/** Copies new vectors after those that a buffer [batch, heads, rows, size] holds, which stays as it is otherwise; first the buffer, if it is to be elsewhere. */
 export function emitBuffered(
   e: Emitter<unknown>,
   buffer: Address,

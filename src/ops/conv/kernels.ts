@@ -13,7 +13,7 @@ import { plus, type Address, type KernelEmitter } from '../../ir/op.js'
 import { flatWindowTable, threeAxes, windowTable } from '../pool/window.js'
 import { channelsOf, slidingOf, type ConvProblem, type ConvKernel } from './problem.js'
 
-/** Bytes of the packed filters. Packing works in scratch behind what it makes. */
+/** Bytes of the packed filters. Packing works in scratch after what it makes. */
 export function winogradBytes(
   e: KernelEmitter,
   m: number,

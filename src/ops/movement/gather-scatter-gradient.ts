@@ -79,7 +79,7 @@ function scattering<A extends { readonly reduction: string }>(op: OpDefinition<A
   }
 }
 
-/** Slices of y that index tuples name, behind `batch` axes that both have. */
+/** Slices of y that index tuples name, after `batch` axes that both have. */
 function emitSlices(
   g: GradientEmitter<unknown>,
   mode: number,

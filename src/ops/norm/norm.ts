@@ -40,7 +40,7 @@ export function channelsOf(shape: Shape): number {
   return shape[1]
 }
 
-/** The sizes behind `axis`, which are normalised together, and how many rows there are of them. */
+/** The sizes from `axis` on, which are normalised together, and how many rows there are of them. */
 export function rowsOf(
   shape: Shape,
   axis: number,

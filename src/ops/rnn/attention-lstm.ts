@@ -67,7 +67,7 @@ const tableOf = ({ steps, batch, hidden, places }: Sizes) => Int32Array.of(steps
 
 type Caller = Pick<TrainingEmitter<object> | GradientEmitter<object>, 'call' | 'ask' | 'scratch'>
 
-/** Two matrices as the right sides of products, one behind the other: [k, n] with the strides of its rows and columns. */
+/** Two matrices as the right sides of products, one after the other: [k, n] with the strides of its rows and columns. */
 function packBoth(
   e: Caller,
   matrices: readonly [Operand, Operand],

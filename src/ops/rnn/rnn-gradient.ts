@@ -2,7 +2,7 @@
 // LSTM's cells; the backward pass walks the steps in the other order, one cell kernel and one product with the recurrent weights each, and then makes the gradients of
 // weights and inputs of all steps at once.
 //
-// Where sequences have lengths of their own, every step is made for the whole batch; an example that has ended (or, from behind, not begun) keeps its state, and on
+// Where sequences have lengths of their own, every step is made for the whole batch; an example that has ended (or, from the end, not begun) keeps its state, and on
 // the way back its gradient passes by. States are kept apart from Y then, which is zero there. With the batch outermost (layout 1) the order of axes in memory is
 // asked for in which everything lies as with layout 0.
 import { UNARY_NONE, UNARY_RELU, UNARY_TANH } from '../../../assembly/abi/codes.js'

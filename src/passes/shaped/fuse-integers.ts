@@ -38,7 +38,7 @@ export function fuseIntegers(given: Graph): Graph {
   return result === graph ? graph : eliminateDead.run(result)
 }
 
-/** Exporters put a Cast to the type that it has already behind every QuantizeLinear. */
+/** Exporters put a Cast to the type that it has already after every QuantizeLinear. */
 function withoutCasts(graph: Graph): Graph {
   const rewriter = new Rewriter(graph)
   for (const node of graph.nodes) {
