@@ -111,9 +111,6 @@ mean_q8 aiiiiaaaaa
 normalize_rows_f32 aaiii
 not_u8 aai
 one_hot_i64 aaiaaii
-peak_add i
-peak_madd i
-peak_read ai
 quantize_linear aaaaiiii
 reduce_f32 iaaiiii
 reduce_i32 iaaiiii
@@ -190,6 +187,9 @@ norm_apply_f32 aaaaaaaiiii
 norm_coefficients_f32 aaaaaaaiiiii
 norm_statistics_f32 aaaaiiifii
 norm_sums_f32 aaaaaaiiiii
+peak_add i
+peak_madd i
+peak_read ai
 product_gradient_f32 aaii
 resize_axis_gradient_f32 aaaaiiiiii
 rmsprop_f32 aaaaaifffff

@@ -47,7 +47,6 @@ export {
 export {
   average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool_f32, max_pool_f32, max_pool_indices_f32,
 } from "../pool/pool";
-export { peak_add, peak_madd, peak_read } from "../lib/peak";
 export { dequantize_linear, dynamic_quantize_linear, quantize_linear } from "../quantize/quantize";
 export { add_q8, global_average_pool_q8, mean_q8, sum_q8 } from "../quantize/add";
 export { arg_extreme_f32, cumsum_f32, reduce_f32, reduce_i32, reduce_i64 } from "../reduce/reduce";

@@ -46,15 +46,33 @@ export function expectNear(
 
 const pathFromRoot = (path: string): string => relativePath(fileURLToPath(new URL('../..', import.meta.url)), path)
 
-/** ‖a − b‖ / ‖b‖ */
-export function relativeL2(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  let error = 0
-  let norm = 0
-  for (let i = 0; i < b.length; i++) {
-    error += (a[i] - b[i]) ** 2
-    norm += b[i] ** 2
+/** Fails unless ‖actual − expected‖ / ‖expected‖ is below `most`; says by how much, and which elements are furthest off. */
+export function expectRelativeL2(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  shape: readonly number[],
+  most: number,
+): void {
+  const { currentTestName: what = '', testPath = '' } = expect.getState()
+  const place = { what, command: commandFor(pathFromRoot(testPath), what.replaceAll(' > ', ' ')) }
+  expect(actual.length, describePlace(place)).toBe(expected.length)
+  let [error, norm] = [0, 0]
+  const wrong: Wrong[] = []
+  for (let i = 0; i < expected.length; i++) {
+    const [got, wanted] = [actual[i], expected[i]]
+    const off = Math.abs(got - wanted)
+    error += off ** 2
+    norm += wanted ** 2
+    wrong.push({ index: i, got, expected: wanted, excess: Number.isNaN(off) ? Infinity : off })
   }
-  return Math.sqrt(error / norm)
+  const relative = Math.sqrt(error / norm)
+  // Written so that a NaN fails.
+  if (relative < most) return
+  // Elements that make up most of the error: those above its mean.
+  const mean = Math.sqrt(error / expected.length)
+  const worst = wrong.filter(({ excess }) => !(excess < mean))
+  const described = { ...place, what: `${what}: relative L2 error ${relative.toPrecision(3)}, allowed ${most}` }
+  expect.fail(describeFailure(described, shape, worst))
 }
 
 export interface ConvShape {
