@@ -111,6 +111,8 @@ for (const name of existsSync('dist') ? readdirSync('dist') : []) {
 copyFileSync('src/platform/thread.js', 'dist/thread.js')
 const bundled = new Set<string>()
 for (const { platform, entryPoints, oneFile } of groups) {
+  // In CommonJS nothing says where a file is: what asks for that is told that it is not known.
+  const define: Record<string, string> = oneFile === 'cjs' ? { 'import.meta.url': 'undefined' } : {}
   const { metafile } = await build({
     entryPoints,
     platform,
@@ -118,8 +120,7 @@ for (const { platform, entryPoints, oneFile } of groups) {
     chunkNames: `${platform}-[hash]`,
     format: oneFile ?? 'esm',
     outExtension: { '.js': oneFile === 'cjs' ? '.cjs' : '.js' },
-    // In CommonJS nothing says where a file is: what asks for that is told that it is not known.
-    define: (oneFile === 'cjs' ? { 'import.meta.url': 'undefined' } : {}) as Record<string, string>,
+    define,
     loader: { '.wasm': 'base64' },
     target: 'es2022',
     bundle: true,

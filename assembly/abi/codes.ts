@@ -224,8 +224,8 @@ export const SAMPLE_LINEAR = 0
 export const SAMPLE_NEAREST = 1
 export const SAMPLE_CUBIC = 2
 
-// How a call is shared between threads (lib/threads.ts): places, in bytes, of the block that a context has for it. What one side writes while
-// another reads it over and over has a cache line of its own.
+// How a call is shared between threads (lib/threads.ts): places, in bytes, of the block that a context has for it.
+// What one side writes while another reads it over and over has a cache line of its own.
 export const SHARE_TICKETS = 0 // i64: number of the call above, pieces that nobody has taken below
 export const SHARE_DONE = 64 // i32: pieces that other threads have finished
 export const SHARE_AWAKE = 128 // i32: other threads that look for pieces now

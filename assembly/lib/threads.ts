@@ -1,6 +1,7 @@
-// One call at a time, shared between the thread that runs a plan (the first) and others that have instances over the same memory. The call lies in
-// memory, cut into pieces by sizes alone; whoever is free takes the next one. Nothing waits for a thread that has not come: what others do not take
-// the first does itself, so a thread that is asleep, late or busy elsewhere costs nothing but its help.
+// One call at a time, shared between the thread that runs a plan (the first) and others that have instances over the
+// same memory. The call lies in memory, cut into pieces by sizes alone; whoever is free takes the next one. Nothing
+// waits for a thread that has not come: what others do not take the first does itself, so a thread that is asleep,
+// late or busy elsewhere costs nothing but its help.
 import {
   CALL_ARGUMENTS, CALL_BEGIN, CALL_END, CALL_KERNEL, CALL_PIECES, CALL_SCRATCH, CALL_SCRATCHES, CALL_SCRATCH_BYTES,
   CALL_STEP, SHARE_AWAKE, SHARE_CALL, SHARE_DONE, SHARE_FAILED, SHARE_PAUSES, SHARE_TICKETS, SHARE_WAITING,
@@ -37,14 +38,14 @@ function take(share: usize): i32 {
 function make(share: usize, piece: i32, scratch: usize): void {
   let step = word(share, CALL_STEP), begin = word(share, CALL_BEGIN) + piece * step;
   dispatch(
-    word(share, CALL_KERNEL), share + SHARE_CALL + (CALL_ARGUMENTS << 2), begin, min(begin + step, word(share, CALL_END)),
-    scratch,
+    word(share, CALL_KERNEL), share + SHARE_CALL + (CALL_ARGUMENTS << 2),
+    begin, min(begin + step, word(share, CALL_END)), scratch,
   );
 }
 
 /**
- * Makes the call at SHARE_CALL together with whoever comes. Returns 0, or 1 if a piece that another thread has taken was not finished: it must have
- * died. `sleeps`: whether this thread may sleep.
+ * Makes the call at SHARE_CALL together with whoever comes. Returns 0, or 1 if a piece that another thread has taken
+ * was not finished: it must have died. `sleeps`: whether this thread may sleep.
  */
 export function share_call(share: usize, sleeps: i32): i32 {
   let pieces = word(share, CALL_PIECES), mine = 0;
@@ -88,7 +89,8 @@ export function share_failed(share: usize): void {
 }
 
 /**
- * Makes pieces, as another thread than the first, until `spins` looks in a row have found none. `thread` counts these from 0. Returns the pieces made.
+ * Makes pieces, as another thread than the first, until `spins` looks in a row have found none. `thread` counts these
+ * from 0. Returns the pieces made.
  */
 export function share_work(share: usize, thread: i32, spins: i32): i32 {
   let made = 0, random: u32 = 2463534242 + thread;

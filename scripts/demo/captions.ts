@@ -100,6 +100,8 @@ async function photographOf(given: string | undefined): Promise<{ name: string; 
   if (given !== undefined) return { name: given, bytes: readFileSync(given) }
   const folder = sharedPath('data', 'flickr8k')
   if (!existsSync(PHOTOGRAPHS) || folder === undefined) return undefined
-  for await (const file of pictureFiles(`${folder}/dev.tar`)) return file
-  return undefined
+  const files = pictureFiles(`${folder}/dev.tar`)
+  const first = await files.next()
+  await files.return()
+  return first.done ? undefined : first.value
 }

@@ -223,7 +223,7 @@ function fromJson(text: string, what: string): CaptionedPicture[] {
       throw new LanewiseError('E_PARSE', `${what}: image ${i} lacks "filename" or "sentences" with "raw"`)
     return {
       file: filename,
-      captions: (captions as string[]).map((caption) => caption.trim()),
+      captions: captions.map((caption) => caption.trim()),
       ...(typeof split === 'string' && { part: split === 'restval' ? 'train' : split }),
     }
   })

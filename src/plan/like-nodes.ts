@@ -104,7 +104,7 @@ export class SharingRecorder extends StepRecorder {
         layout,
         dies: dying.diesOfNode.slice(firstDies, dying.diesAsked),
         owned: dying.blocks.slice(firstBlock),
-        steps: own as KernelStep[],
+        steps: own,
         results: made,
       })
     return made

@@ -40,7 +40,7 @@ export interface ModelsEvents {
 export const VERSION_OF_MODELS = '1'
 
 /** A model is called as its file without the ending. */
-export function nameOf(file: string): string {
+function nameOf(file: string): string {
   return basename(file, extname(file))
 }
 

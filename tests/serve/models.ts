@@ -21,7 +21,7 @@ export function picky(): Uint8Array {
 }
 
 /** x after so many rounds of a loop in TypeScript: takes as long as one likes. */
-export function slow(): Uint8Array {
+function slow(): Uint8Array {
   const body = new GraphBuilder('body')
   body.input('i', 'int64', [])
   const keep = body.input('keep', 'bool', [])

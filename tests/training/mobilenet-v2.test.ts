@@ -106,10 +106,10 @@ describe('MobileNetV2', () => {
     model.eval()
     const bytes = exported(model, 32)
     const x = picture(2, 32, 7)
-    const right = (model.predict(x) as Tensor).data as Float32Array
+    const right = model.predict(x).data as Float32Array
     const byName = await loadMobileNetV2(bytes)
     byName.eval()
-    expect((byName.predict(x) as Tensor).data).toEqual(right)
+    expect(byName.predict(x).data).toEqual(right)
     // Without names: batch normalisation folded into convolutions, as exporters do, and other names.
     const graph = await loadGraph(bytes)
     for (const [i, value] of [...graph.values].filter((one) => one.constant).entries())
@@ -118,7 +118,7 @@ describe('MobileNetV2', () => {
     graph.prune()
     const byShape = await loadMobileNetV2(exportModel(graph))
     byShape.eval()
-    const found = (byShape.predict(x) as Tensor).data as Float32Array
+    const found = byShape.predict(x).data as Float32Array
     right.forEach((value, i) => expect(found[i]).toBeCloseTo(value, 4))
     device.dispose()
   })
@@ -172,8 +172,8 @@ skipUnlessShared('published files', ['models', 'mobilenetv2-qdq', 'model.onnx'],
       const { data, shape } = decodeTensor(readTensorProto(readFileSync(join(path, '..', 'test_data_set_0', name))))
       return new Tensor('float32', data as Float32Array, shape)
     }
-    const right = read('output_0.pb').data as Float32Array
-    const found = (model.predict(read('input_0.pb')) as Tensor).data as Float32Array
+    const right = read('output_0.pb').data
+    const found = model.predict(read('input_0.pb')).data as Float32Array
     expect(found.indexOf(Math.max(...found))).toBe(right.indexOf(Math.max(...right)))
     const mean = (list: Float32Array) => list.reduce((a, b) => a + b, 0) / list.length
     const [a, b] = [mean(found), mean(right)]

@@ -146,9 +146,7 @@ export class PictureCaptioner {
   /** As {@link begin}, of what it is told of one picture: features [1, places, channels], or the picture. */
   async beginWith(input: Tensor): Promise<Begun> {
     const results = await this.first.run({ [this.first.inputNames[0]]: input })
-    return Object.fromEntries(
-      Object.entries(results).map(([name, tensor]) => [name.slice('first_'.length), tensor as Tensor]),
-    )
+    return Object.fromEntries(Object.entries(results).map(([name, tensor]) => [name.slice('first_'.length), tensor]))
   }
 
   /** Captions of a picture, the best first. */
@@ -192,7 +190,7 @@ export class PictureCaptioner {
       words.push({
         word: this.vocabulary.tokens[token],
         probability: probabilityOf(results.logits.data as Float32Array, token),
-        places: attends ? Float32Array.from((results.weights as Tensor).data as Float32Array) : undefined,
+        places: attends ? Float32Array.from(results.weights.data as Float32Array) : undefined,
       })
       last = token
     }

@@ -34,7 +34,7 @@ export interface FeatureCacheOptions {
 }
 
 /** @throws LanewiseError `E_PARSE` if the file is none. */
-export async function openFeatures(path: string): Promise<FeatureCache> {
+async function openFeatures(path: string): Promise<FeatureCache> {
   const { dataset, metadata } = await openCache(path)
   const text = metadata.get('lanewise.features')
   if (text === undefined) throw new LanewiseError('E_PARSE', `${path}: this cache holds no features of pictures`)

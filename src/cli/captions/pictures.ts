@@ -58,6 +58,6 @@ export async function* pictureFiles(
 }
 
 /** The last part of a path in an archive, a folder or a list. */
-export function baseName(path: string): string {
+function baseName(path: string): string {
   return path.slice(Math.max(path.lastIndexOf('/'), path.lastIndexOf('\\')) + 1)
 }
