@@ -31,7 +31,7 @@ const SIMD_PROBE = new Uint8Array([
 ])
 
 /** Whether this engine knows the relaxed SIMD instructions. */
-export function supportsRelaxed(): boolean {
+export function supportsRelaxedSimd(): boolean {
   return WebAssembly.validate(RELAXED_PROBE)
 }
 
@@ -50,11 +50,11 @@ export function chooseBuild(option: Build | 'auto', deterministic: boolean): Bui
   if (option === 'relaxed') {
     if (deterministic)
       throw new LanewiseError('E_VALUE', 'deterministic needs the simd build; relaxed results differ between machines')
-    if (!supportsRelaxed())
+    if (!supportsRelaxedSimd())
       throw new LanewiseError('E_UNSUPPORTED', 'this engine has no relaxed SIMD; use build "auto" or "simd"')
     return 'relaxed'
   }
-  return option === 'auto' && !deterministic && supportsRelaxed() ? 'relaxed' : 'simd'
+  return option === 'auto' && !deterministic && supportsRelaxedSimd() ? 'relaxed' : 'simd'
 }
 
 const compiled = new Map<string, Promise<WebAssembly.Module>>()

@@ -9,7 +9,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 /** Brotli kilobytes: a twentieth of what onnxruntime-web 1.30 takes (2.36 MB). */
 const BUDGET = 118_000
 /** The same for an app that trains in the browser. */
-const TRAINING_BUDGET = 192_000
+const TRAINING_BUDGET = 193_000
 const TRAINING =
   'Adam, Conv2d, DataLoader, Device, exportModel, fit, Flatten, Linear, MaxPool2d, ReLU, Sequential, TensorDataset, toGraph'
 

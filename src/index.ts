@@ -12,7 +12,7 @@ export { LanewiseError, type ErrorCode, type ErrorDetails } from './core/errors.
 export { env, type Env, type LogLevel } from './core/env.js'
 export { registerOp } from './api/own-op.js'
 export type { ProfileEntry } from './api/profile.js'
-export { supportsRelaxed as supportsRelaxedSimd, type Build } from '../bindings/module.js'
+export { supportsRelaxedSimd, type Build } from '../bindings/module.js'
 export { GraphBuilder } from './api/builder.js'
 export { loadGraph, ModelGraph, type LoadGraphOptions, type NodeOptions } from './api/model-graph.js'
 export { exportModel } from './onnx/export.js'

@@ -71,7 +71,7 @@ import {
   RandomUniform,
   RandomUniformLike,
 } from './random/random.js'
-import { CumProd } from './reduce/reduce.js'
+import { CumProd } from './reduce/running.js'
 import { ReverseSequence } from './movement/reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './pool/roi.js'
 import { ContribRotaryEmbedding, RotaryEmbedding } from './attention/rotary-embedding.js'

@@ -16,12 +16,8 @@ import {
   LpNormalization,
   RMSNormalization,
 } from './norm/norm.js'
-import { LRN } from './norm/lrn.js'
 import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from './pool/pool.js'
 import {
-  ArgMax,
-  ArgMin,
-  CumSum,
   ReduceL1,
   ReduceL2,
   ReduceLogSum,
@@ -87,8 +83,6 @@ export const commonOps: readonly unknown[] = [
   Acos,
   Acosh,
   Add,
-  ArgMax,
-  ArgMin,
   Asin,
   Asinh,
   Atan,
@@ -106,7 +100,6 @@ export const commonOps: readonly unknown[] = [
   Conv,
   Cos,
   Cosh,
-  CumSum,
   Div,
   Dropout,
   Elu,
@@ -133,7 +126,6 @@ export const commonOps: readonly unknown[] = [
   LogSoftmax,
   LpNormalization,
   LpPool,
-  LRN,
   MatMul,
   Max,
   MaxPool,

@@ -27,19 +27,25 @@ import { EyeLike, OneHot } from './movement/one-hot.js'
 import { Pad } from './movement/pad.js'
 import { ScatterElements, ScatterND } from './movement/scatter.js'
 import { Trilu } from './movement/trilu.js'
+import { LRN } from './norm/lrn.js'
 import { DequantizeLinear, QuantizeLinear } from './quantize/quantize.js'
+import { ArgMax, ArgMin } from './reduce/arg.js'
+import { CumSum } from './reduce/running.js'
 import { TopK } from './reduce/top-k.js'
 import { GRU, LSTM, RNN } from './rnn/rnn.js'
 
 /** What a session loads before it loads all there is. */
 export const frequentOps: readonly unknown[] = [
   And,
+  ArgMax,
+  ArgMin,
   BitShift,
   BitwiseAnd,
   BitwiseNot,
   BitwiseOr,
   BitwiseXor,
   ConvTranspose,
+  CumSum,
   DepthToSpace,
   DequantizeLinear,
   Equal,
@@ -53,6 +59,7 @@ export const frequentOps: readonly unknown[] = [
   GRU,
   Less,
   LessOrEqual,
+  LRN,
   LSTM,
   NonMaxSuppression,
   NonZero,

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterAll, describe, expect, test } from 'vitest'
-import { supportsRelaxed } from '../../bindings/module.js'
+import { supportsRelaxedSimd } from '../../bindings/module.js'
 import { InferenceSession, Tensor, type ErrorCode, type SessionOptions } from '../../src/node.js'
 import { writeModel } from '../../src/onnx/wire.js'
 import { smallImage, smallModel } from '../support/small-model.js'
@@ -87,7 +87,7 @@ describe('create', () => {
 
   test('auto is the relaxed build where the engine has it', async () => {
     const session = await InferenceSession.create(bytes)
-    expect(session.build).toBe(supportsRelaxed() ? 'relaxed' : 'simd')
+    expect(session.build).toBe(supportsRelaxedSimd() ? 'relaxed' : 'simd')
     await session.release()
   })
 

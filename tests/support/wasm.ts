@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Context } from '../../bindings/context.js'
 import { attachThreads } from '../../src/platform/threads.js'
 import * as nodeThreads from '../../src/platform/node-threads.js'
-import { supportsRelaxed, type Build } from '../../bindings/module.js'
+import { supportsRelaxedSimd, type Build } from '../../bindings/module.js'
 
 export type { Build }
 
@@ -62,11 +62,11 @@ export const builds: readonly Build[] = chosenBuilds()
 function chosenBuilds(): readonly Build[] {
   if (process.env.LANEWISE_KERNELS === 'simd') return ['simd']
   if (process.env.LANEWISE_BUILDS === 'relaxed') {
-    if (!supportsRelaxed())
+    if (!supportsRelaxedSimd())
       throw new Error('LANEWISE_BUILDS=relaxed needs an engine with relaxed SIMD, such as Node 22')
     return ['relaxed']
   }
-  return supportsRelaxed() ? ['simd', 'relaxed'] : ['simd']
+  return supportsRelaxedSimd() ? ['simd', 'relaxed'] : ['simd']
 }
 
 type Kernel = (...args: number[]) => number

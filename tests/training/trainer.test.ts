@@ -174,6 +174,7 @@ describe('fit', () => {
       optimizer: new SGD(model.parameters(), { lr: 0.01 }),
       epochs: 1,
       folder: path,
+      logEvery: 1,
       label: undefined,
       output: (_, { a, b }) => model.call(a, b),
       loss: (output) => F.mean(F.mul(output as Variable, output as Variable)),

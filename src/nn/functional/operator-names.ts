@@ -43,7 +43,9 @@ import type * as integerLinear from '../../ops/quantize/integer-linear.js'
 import type * as quantize from '../../ops/quantize/quantize.js'
 import type * as dropout from '../../ops/random/dropout.js'
 import type * as random from '../../ops/random/random.js'
+import type * as arg from '../../ops/reduce/arg.js'
 import type * as reduce from '../../ops/reduce/reduce.js'
+import type * as running from '../../ops/reduce/running.js'
 import type * as topK from '../../ops/reduce/top-k.js'
 import type * as rnn from '../../ops/rnn/rnn.js'
 import type * as signal from '../../ops/signal/signal.js'
@@ -92,7 +94,9 @@ type Definitions = typeof attention &
   typeof quantize &
   typeof dropout &
   typeof random &
+  typeof arg &
   typeof reduce &
+  typeof running &
   typeof topK &
   typeof rnn &
   typeof signal

@@ -2,10 +2,6 @@ import { apply } from '../../autograd/apply.js'
 import type { Variable } from '../../autograd/variable.js'
 import { LanewiseError } from '../../core/errors.js'
 import {
-  ArgMax,
-  ArgMin,
-  CumProd,
-  CumSum,
   ReduceL2,
   ReduceLogSumExp,
   ReduceMax,
@@ -15,6 +11,8 @@ import {
   ReduceSum,
   ReduceSumSquare,
 } from '../../ops/reduce/reduce.js'
+import { ArgMax, ArgMin } from '../../ops/reduce/arg.js'
+import { CumProd, CumSum } from '../../ops/reduce/running.js'
 import { TopK } from '../../ops/reduce/top-k.js'
 import { axisOf, numbers } from './common.js'
 import { clip, div, mul, sub } from './elementwise.js'

@@ -8,8 +8,6 @@ import { present } from '../../core/errors.js'
 import { plus, type Address, type Operand, type OpDefinition } from '../../ir/op.js'
 import {
   axesOf,
-  CumProd,
-  CumSum,
   emitReduce,
   ReduceL1,
   ReduceL2,
@@ -23,6 +21,7 @@ import {
   ReduceSumSquare,
   type ReduceAttributes,
 } from './reduce.js'
+import { CumProd, CumSum } from './running.js'
 
 /** What stands at the folded place of each element of the input, in the input's order, in scratch or at `to`. */
 function unfolded(g: GradientEmitter<ReduceAttributes>, folded: Operand, to: Address): Address {

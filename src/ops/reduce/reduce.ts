@@ -16,7 +16,7 @@ import { byteSize, isBig, isFloat, isInteger, isUnsigned, type DType } from '../
 import { LanewiseError, present } from '../../core/errors.js'
 import { identityOrder, type Layout, type LayoutOperand, type LayoutQuery } from '../../core/layout.js'
 import { hostFrom, hostZeros, toNumbers, type HostTensor } from '../../core/host.js'
-import { normalizeAxes, normalizeAxis, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
+import { normalizeAxes, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { int, type AttributesOf } from '../../ir/attributes.js'
 import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
 import { exp, log } from '../../core/scalar-functions.js'
@@ -24,16 +24,13 @@ import {
   defineOp,
   type Address,
   type Emitter,
-  type InferContext,
   type KernelEmitter,
   type OpDefinition,
-  type PresenceOf,
-  type TensorType,
   type UpgradeContext,
 } from '../../ir/op.js'
 
 /** With axes kept, any order of them; else logical order. */
-function keptInPlace({
+export function keptInPlace({
   attributes,
   inputs: [x],
   outputs,
@@ -43,7 +40,7 @@ function keptInPlace({
 }
 
 /** Sizes with the given axes set to 1 or removed. */
-function reducedShape(shape: Shape, axes: readonly number[], keep: boolean): number[] {
+export function reducedShape(shape: Shape, axes: readonly number[], keep: boolean): number[] {
   return keep
     ? shape.map((size, axis) => (axes.includes(axis) ? 1 : size))
     : shape.filter((_, axis) => !axes.includes(axis))
@@ -135,7 +132,7 @@ interface Fold<T> {
 }
 
 /** Visits every element of x with the position it is folded to. */
-function forEachFolded(shape: Shape, axes: readonly number[], visit: (from: number, to: number) => void): void {
+export function forEachFolded(shape: Shape, axes: readonly number[], visit: (from: number, to: number) => void): void {
   const kept = stridesOf(reducedShape(shape, axes, true)).map((stride, axis) => (axes.includes(axis) ? 0 : stride))
   const counters = shape.map(() => 0)
   let to = 0
@@ -352,123 +349,3 @@ export const ReduceLogSum = reduceOp('ReduceLogSum', {
   integer: { start: 0n, add: plus, finish: (sum) => saturated(log(Number(sum))) },
 })
 export const ReduceLogSumExp = reduceOp('ReduceLogSumExp', { code: REDUCE_LOG_SUM_EXP, float: logSumExp })
-
-const argAttributes = { axis: int(0), keepdims: int(1), select_last_index: int(0) }
-type ArgAttributes = AttributesOf<typeof argAttributes>
-
-function argOp(name: string, smallest: boolean): OpDefinition<ArgAttributes> {
-  return defineOp({
-    name,
-    arity: 1,
-    attributes: argAttributes,
-    infer({ attributes: { axis, keepdims }, inputs: [x] }): TensorType[] {
-      const { shape } = x
-      const at = normalizeAxis(axis, shape.length)
-      if (shape[at] === 0) throw new LanewiseError('E_SHAPE', `axis ${at} is empty: it has no largest element`)
-      return [{ dtype: 'int64', shape: reducedShape(shape, [at], keepdims !== 0) }]
-    },
-    layout: keptInPlace,
-    kernel: ([type]) => type === 'float32',
-    emit(e) {
-      const x = e.input(0)
-      const at = x.order.indexOf(normalizeAxis(e.attributes.axis, x.shape.length))
-      const [outer, inner] = [sizeOf(x.physical.slice(0, at)), sizeOf(x.physical.slice(at + 1))]
-      const y = e.output(0)
-      if (y.size === 0) return
-      e.call(
-        'arg_extreme_f32',
-        x.at,
-        y.at,
-        x.physical[at],
-        inner,
-        0,
-        outer,
-        Number(smallest),
-        e.attributes.select_last_index,
-      )
-    },
-    compute({ attributes: { axis, select_last_index: last }, inputs: [x], outputs: [{ shape }] }) {
-      const at = normalizeAxis(axis, x.shape.length)
-      const y = hostZeros('int64', shape)
-      const from = isFloat(x.dtype) ? floatsOf(x) : (x.data as unknown as number[])
-      const best = new Int32Array(y.data.length).fill(-1)
-      const inner = sizeOf(x.shape.slice(at + 1))
-      const beats = (a: number, b: number) =>
-        a !== a ? b === b || last !== 0 : (smallest ? a < b : a > b) || (last !== 0 && a === b)
-      forEachFolded(x.shape, [at], (i, k) => {
-        if (best[k] < 0 || beats(from[i], from[best[k]])) best[k] = i
-      })
-      best.forEach((i, k) => ((y.data as BigInt64Array)[k] = BigInt(Math.floor(i / inner) % x.shape[at])))
-      return [y]
-    },
-  })
-}
-
-export const ArgMax = argOp('ArgMax', false)
-export const ArgMin = argOp('ArgMin', true)
-
-interface Running {
-  readonly exclusive: number
-  readonly reverse: number
-}
-
-/** Results so far along one axis, each with (or, `exclusive`, without) the element at its place. */
-function runningFold(
-  x: HostTensor,
-  axis: HostTensor,
-  { exclusive, reverse }: Running,
-  start: number,
-  add: (a: number, b: number) => number,
-): HostTensor {
-  const { dtype, shape } = x
-  const at = normalizeAxis(toNumbers(axis, 'axis')[0], shape.length)
-  const inner = sizeOf(shape.slice(at + 1))
-  const floating = isFloat(dtype)
-  const from = (floating ? floatsOf(x) : x.data) as unknown as number[]
-  const to = floating ? new Float64Array(from.length) : (hostZeros(dtype, shape).data as unknown as number[])
-  const step = reverse ? -inner : inner
-  for (let first = 0; first < from.length; first++) {
-    if (Math.floor(first / inner) % shape[at] !== 0) continue
-    let sum = (isBig(dtype) ? BigInt(start) : start) as number
-    for (let k = 0, i = reverse ? first + (shape[at] - 1) * inner : first; k < shape[at]; k++, i += step) {
-      if (exclusive) to[i] = sum
-      sum = add(sum, from[i])
-      if (!exclusive) to[i] = sum
-    }
-  }
-  return floating ? floatTensor(dtype, shape, to) : { dtype, shape, data: to as unknown as HostTensor['data'] }
-}
-
-const running = { exclusive: int(0), reverse: int(0) }
-
-function inferRunning({ inputs: [x], value }: InferContext<unknown, PresenceOf<2>>): TensorType[] {
-  normalizeAxis(toNumbers(value(1), 'axis')[0], x.shape.length)
-  return [x]
-}
-
-export const CumSum = defineOp({
-  name: 'CumSum',
-  arity: 2,
-  attributes: running,
-  infer: inferRunning,
-  layout: ({ inputs: [x] }) => ({ inputs: [x.order], outputs: [x.order] }),
-  kernel: ([type]) => type === 'float32',
-  emit(e) {
-    const x = e.input(0)
-    const at = x.order.indexOf(
-      normalizeAxis(toNumbers(present(e.input(1).constant, 'axis'), 'axis')[0], x.shape.length),
-    )
-    const [outer, inner] = [sizeOf(x.physical.slice(0, at)), sizeOf(x.physical.slice(at + 1))]
-    const { exclusive, reverse } = e.attributes
-    e.call('cumsum_f32', x.at, e.overwrite(0, 0).at, x.physical[at], inner, 0, outer, exclusive, reverse)
-  },
-  compute: ({ attributes, inputs: [x, axis] }) => [runningFold(x, axis, attributes, 0, plus)],
-})
-
-export const CumProd = defineOp({
-  name: 'CumProd',
-  arity: 2,
-  attributes: running,
-  infer: inferRunning,
-  compute: ({ attributes, inputs: [x, axis] }) => [runningFold(x, axis, attributes, 1, (a, b) => a * b)],
-})
