@@ -4,8 +4,8 @@
  * @module lanewise/ops
  * @packageDocumentation
  */
-export { registerOp } from './api/own-op.js'
-export type { SimpleGradientContext, SimpleOp, TypeOfTensor } from './api/simple-op.js'
+export { registerOp } from './api/own/own-op.js'
+export type { SimpleGradientContext, SimpleOp, TypeOfTensor } from './api/own/simple-op.js'
 export {
   float,
   floats,

@@ -7,7 +7,7 @@ import { isValue, type DeclaredType, type Dimension, type Value } from '../ir/gr
 import { checkInputs, checkOutputs, type OpDefinition } from '../ir/op.js'
 import { findOp } from '../ir/registry.js'
 import { platform } from '../platform/platform.js'
-import { attributesFrom } from './attributes.js'
+import { attributesFrom } from './own/attributes.js'
 import { hostOf, isTensorLike } from './value.js'
 
 /** What a node is made with besides its operator, inputs and attributes. */

@@ -14,7 +14,7 @@ import { statePairs, States } from '../plan/states.js'
 import { constantBytes, WeightStore, type ConstantBytes } from '../plan/weights.js'
 import { checkResult, checkTypes, isToldInFull } from './declared-types.js'
 import { acceptFeeds, checkElements, downloaded, fed, settle, type Feeds, type Fetches } from './feeds.js'
-import { loadModel } from './load-model.js'
+import { loadModel } from './load/load-model.js'
 import type * as ort from './ort-types.js'
 import { profileEntries, type ProfileEntry } from './profile.js'
 import {

@@ -1,4 +1,4 @@
-import { rawAttribute } from '../../api/attributes.js'
+import { rawAttribute } from '../../api/own/attributes.js'
 import { apply } from '../../autograd/apply.js'
 import type { Device } from '../../autograd/device.js'
 import { Variable } from '../../autograd/variable.js'

@@ -1,19 +1,19 @@
 // What is given to `InferenceSession.create` → a graph and the kernels for it.
-import { Context } from '../../bindings/context.js'
-import { byteSize } from '../core/dtype.js'
-import { env } from '../core/env.js'
-import { LanewiseError } from '../core/errors.js'
-import { bytesIn, tagOf } from '../core/realm.js'
-import type { Graph } from '../ir/graph.js'
-import { memoryExternalData, type ExternalData, type ExternalFile } from '../onnx/external-data.js'
-import { importModel, usesRareOps, type ImportedModel } from '../onnx/import.js'
-import { describeTensor } from '../onnx/tensor-proto.js'
-import { readModel } from '../onnx/wire.js'
-import { throwIfAborted } from '../plan/executor.js'
-import { download, isLocation, type ResponseLike } from '../platform/download.js'
-import { platform } from '../platform/platform.js'
+import { Context } from '../../../bindings/context.js'
+import { byteSize } from '../../core/dtype.js'
+import { env } from '../../core/env.js'
+import { LanewiseError } from '../../core/errors.js'
+import { bytesIn, tagOf } from '../../core/realm.js'
+import type { Graph } from '../../ir/graph.js'
+import { memoryExternalData, type ExternalData, type ExternalFile } from '../../onnx/external-data.js'
+import { importModel, usesRareOps, type ImportedModel } from '../../onnx/import.js'
+import { describeTensor } from '../../onnx/tensor-proto.js'
+import { readModel } from '../../onnx/wire.js'
+import { throwIfAborted } from '../../plan/executor.js'
+import { download, isLocation, type ResponseLike } from '../../platform/download.js'
+import { platform } from '../../platform/platform.js'
 import { loadKernels } from './kernels.js'
-import { MEMORY_LIMIT, type ExternalFileSource, type SessionOptions } from './session-options.js'
+import { MEMORY_LIMIT, type ExternalFileSource, type SessionOptions } from '../session-options.js'
 
 /** A model that has been read, and the memory and kernels that are to run it. */
 interface LoadedModel {
@@ -52,7 +52,7 @@ export async function loadModel(
     const { numThreads } = env.wasm
     const threads = options.threads ?? (numThreads === 0 ? 'auto' : (numThreads ?? 1))
     const context =
-      (threads !== 1 && (await (await import('./threads.js')).contextWithThreads(threads, options, memoryLimit))) ||
+      (threads !== 1 && (await (await import('../threads.js')).contextWithThreads(threads, options, memoryLimit))) ||
       new Context(await loadKernels(options), memoryLimit)
     if (options.signal) throwIfAborted(options.signal)
     const proto = readModel(bytes)

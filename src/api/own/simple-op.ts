@@ -1,12 +1,12 @@
-import { isDType, type DType } from '../core/dtype.js'
-import type { HostTensor } from '../core/host.js'
-import { LanewiseError } from '../core/errors.js'
-import { checkFunction } from '../core/options.js'
-import type { AttributeSchema, AttributesOf } from '../ir/attributes.js'
-import type { Gradient } from '../ir/gradient.js'
-import type { Graph } from '../ir/graph.js'
-import type { OpDefinition } from '../ir/op.js'
-import { fromHost, Tensor, toHost } from './tensor.js'
+import { isDType, type DType } from '../../core/dtype.js'
+import type { HostTensor } from '../../core/host.js'
+import { LanewiseError } from '../../core/errors.js'
+import { checkFunction } from '../../core/options.js'
+import type { AttributeSchema, AttributesOf } from '../../ir/attributes.js'
+import type { Gradient } from '../../ir/gradient.js'
+import type { Graph } from '../../ir/graph.js'
+import type { OpDefinition } from '../../ir/op.js'
+import { fromHost, Tensor, toHost } from '../tensor.js'
 
 /** What shape inference knows of a tensor. */
 export interface TypeOfTensor {

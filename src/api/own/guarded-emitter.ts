@@ -1,13 +1,13 @@
 // Emitters as operators of a user get them: what a mistake would make a trap, or memory that nobody wrote, is an error instead.
-import { inferenceParameters, trainingParameters } from '../../bindings/parameters.js'
-import { byteSize } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
-import { hostTensor, type HostTensor } from '../core/host.js'
-import { checkFunction, checkList, checkNumber, checkRecord, checkText, kindOf, shown } from '../core/options.js'
-import { sizeOf } from '../core/shape.js'
-import type { Attributes } from '../ir/attributes.js'
-import type { GradientEmitter, TrainingEmitter } from '../ir/gradient.js'
-import type { Address, Block, Emitter, KernelEmitter, Operand, PackEmitter } from '../ir/op.js'
+import { inferenceParameters, trainingParameters } from '../../../bindings/parameters.js'
+import { byteSize } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import { hostTensor, type HostTensor } from '../../core/host.js'
+import { checkFunction, checkList, checkNumber, checkRecord, checkText, kindOf, shown } from '../../core/options.js'
+import { sizeOf } from '../../core/shape.js'
+import type { Attributes } from '../../ir/attributes.js'
+import type { GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
+import type { Address, Block, Emitter, KernelEmitter, Operand, PackEmitter } from '../../ir/op.js'
 
 /** WebAssembly's addresses have 32 bits. */
 const MOST_BYTES = 2 ** 32 - 1

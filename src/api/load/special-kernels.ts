@@ -1,11 +1,11 @@
 // Kernels from other places than the package's own file, and what to do when they cannot be had. Loaded when one of these is so.
-import { loadModule, type Build } from '../../bindings/module.js'
-import { env, log } from '../core/env.js'
-import { LanewiseError } from '../core/errors.js'
-import { tagOf } from '../core/realm.js'
-import { platform } from '../platform/platform.js'
-import { wasmFile } from '../platform/wasm-files.js'
-import type { WasmModules } from './session-options.js'
+import { loadModule, type Build } from '../../../bindings/module.js'
+import { env, log } from '../../core/env.js'
+import { LanewiseError } from '../../core/errors.js'
+import { tagOf } from '../../core/realm.js'
+import { platform } from '../../platform/platform.js'
+import { wasmFile } from '../../platform/wasm-files.js'
+import type { WasmModules } from '../session-options.js'
 
 /** A folder or a file of onnxruntime's: code that was written for it says so, and nothing of ours can be there. */
 const ONNXRUNTIME = /onnxruntime|ort-wasm/

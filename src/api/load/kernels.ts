@@ -1,7 +1,7 @@
-import { chooseBuild, loadModule, type Build } from '../../bindings/module.js'
-import { env } from '../core/env.js'
-import { platform } from '../platform/platform.js'
-import type { SessionOptions } from './session-options.js'
+import { chooseBuild, loadModule, type Build } from '../../../bindings/module.js'
+import { env } from '../../core/env.js'
+import { platform } from '../../platform/platform.js'
+import type { SessionOptions } from '../session-options.js'
 
 /**
  * The compiled kernels for a session: those of the option `wasmModule`, or from where `env.wasm` says, or from this package.

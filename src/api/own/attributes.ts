@@ -1,11 +1,11 @@
-import { LanewiseError } from '../core/errors.js'
-import { dtypeToOnnx, isDType } from '../core/dtype.js'
-import { clampToSafe, hostTensor, type HostTensor } from '../core/host.js'
-import { checkRecord } from '../core/options.js'
-import type { AttributeKind, AttributeSpec, RawAttribute, RawAttributes } from '../ir/attributes.js'
-import { graphOf } from '../ir/graph.js'
-import type { OpDefinition } from '../ir/op.js'
-import { hostOf, isTensorLike } from './value.js'
+import { LanewiseError } from '../../core/errors.js'
+import { dtypeToOnnx, isDType } from '../../core/dtype.js'
+import { clampToSafe, hostTensor, type HostTensor } from '../../core/host.js'
+import { checkRecord } from '../../core/options.js'
+import type { AttributeKind, AttributeSpec, RawAttribute, RawAttributes } from '../../ir/attributes.js'
+import { graphOf } from '../../ir/graph.js'
+import type { OpDefinition } from '../../ir/op.js'
+import { hostOf, isTensorLike } from '../value.js'
 
 /**
  * Attributes given in TypeScript, by the kinds that an operator's schema names; what is `undefined` is left out.
