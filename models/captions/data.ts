@@ -4,6 +4,7 @@ import { cacheFeatures, type FeatureCache } from '../../src/cli/captions/feature
 import { FeatureNetwork, pooledPlaces } from '../../src/cli/captions/features.js'
 import { captionFile, featureModel, sharedPath } from '../../src/cli/captions/find.js'
 import { pictureFiles } from '../../src/cli/captions/pictures.js'
+import { onlyExample } from '../../src/data/dataset.js'
 import {
   captionTokens,
   CaptionVocabulary,
@@ -64,12 +65,7 @@ class CaptionedFeatures implements Dataset {
   }
 
   get(index: number): Fields {
-    return Object.fromEntries(
-      Object.entries(this.batch([index])).map(([name, { type, data, dims }]) => [
-        name,
-        new Tensor(type, data, dims.slice(1)),
-      ]),
-    )
+    return onlyExample(this.batch([index]))
   }
 
   batch(indices: ArrayLike<number>): Fields {

@@ -1,4 +1,5 @@
 import { cos, exp, sin } from '../../src/core/scalar-functions.js'
+import { onlyExample } from '../../src/data/dataset.js'
 import { Random, Tensor, type Dataset, type Fields } from '../../src/train.js'
 import { Camera } from './degrade.js'
 import { fontFaces, glyphOf, handwrittenFace, photographedFaces, type Face, type Part } from './glyphs.js'
@@ -442,8 +443,7 @@ export class GeneratedNumbers implements Dataset {
   }
 
   get(index: number): Fields {
-    const { image, label } = this.batch([index])
-    return { image: image.reshape([1, this.side, this.side]), label: label.reshape([HEADS]) }
+    return onlyExample(this.batch([index]))
   }
 
   batch(indices: ArrayLike<number>): Fields {

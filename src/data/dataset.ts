@@ -246,6 +246,11 @@ export function stack(examples: readonly Fields[]): Fields {
 }
 
 /** Applies a function to every field. */
+/** The example of a batch of one: without the first axis. */
+export function onlyExample(batch: Fields): Fields {
+  return mapFields(batch, (tensor) => tensor.reshape(tensor.dims.slice(1)))
+}
+
 function mapFields(fields: Fields, change: (tensor: Tensor, name: string) => Tensor): Fields {
   return Object.fromEntries(Object.entries(fields).map(([name, tensor]) => [name, change(tensor, name)]))
 }

@@ -1,7 +1,7 @@
 import { LanewiseError } from '../core/errors.js'
 import { formatShape } from '../core/shape.js'
 import { Tensor } from '../api/tensor.js'
-import { checkIndex, type Dataset, type Fields } from './dataset.js'
+import { checkIndex, onlyExample, type Dataset, type Fields } from './dataset.js'
 
 /** Grey pictures of bytes, 255 being ink, with labels. Examples are `image` [1, height, width] of 0 … 1, float32, and `label` [], int32. */
 export class ImageSet implements Dataset {
@@ -34,8 +34,7 @@ export class ImageSet implements Dataset {
   }
 
   get(index: number): Fields {
-    const { image, label } = this.batch([index])
-    return { image: image.reshape(image.dims.slice(1)), label: label.reshape([]) }
+    return onlyExample(this.batch([index]))
   }
 
   batch(indices: ArrayLike<number>): Fields {

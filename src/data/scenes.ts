@@ -1,7 +1,7 @@
 import { Tensor } from '../api/tensor.js'
 import { Random } from '../core/random.js'
 import { captionTokens, CaptionVocabulary } from './captions.js'
-import { checkIndex, type Dataset, type Fields } from './dataset.js'
+import { checkIndex, onlyExample, type Dataset, type Fields } from './dataset.js'
 import { padSequences } from './sequences.js'
 
 /** The side of a scene in pixels. */
@@ -169,12 +169,7 @@ export class DrawnScenes implements Dataset {
   }
 
   get(index: number): Fields {
-    return Object.fromEntries(
-      Object.entries(this.batch([index])).map(([name, { type, data, dims }]) => [
-        name,
-        new Tensor(type, data, dims.slice(1)),
-      ]),
-    )
+    return onlyExample(this.batch([index]))
   }
 
   batch(indices: ArrayLike<number>): Fields {

@@ -1,7 +1,7 @@
 import { Tensor } from '../api/tensor.js'
 import { LanewiseError } from '../core/errors.js'
 import type { Random } from '../core/random.js'
-import { checkIndex, type Dataset, type Fields } from './dataset.js'
+import { checkIndex, onlyExample, type Dataset, type Fields } from './dataset.js'
 import type { Sampler } from './sampler.js'
 
 /** Documents one after the other, each followed by a separator: what a language model is trained on. */
@@ -100,12 +100,7 @@ export class SequenceDataset implements Dataset {
 
   /** One example, as a batch of one without its first axis. */
   get(index: number): Fields {
-    return Object.fromEntries(
-      Object.entries(this.batch([index])).map(([name, { type, data, dims }]) => [
-        name,
-        new Tensor(type, data, dims.slice(1)),
-      ]),
-    )
+    return onlyExample(this.batch([index]))
   }
 
   batch(indices: ArrayLike<number>): Fields {
