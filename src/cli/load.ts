@@ -13,10 +13,15 @@ export const sessionFlags: Readonly<Record<string, Flag>> = {
   'no-passes': { type: 'boolean', help: 'leave the graph as it is: no fusion, no folding' },
 }
 
+/** The value of `--build`. */
+export function buildFlag(flags: Flags): Build | 'auto' | undefined {
+  return choiceFlag<Build | 'auto'>(flags, 'build', ['auto', 'simd', 'relaxed'])
+}
+
 /** Loads a model by the flags of a command. */
 export function loadSession(model: string, flags: Flags, options: SessionOptions = {}): Promise<InferenceSession> {
   return InferenceSession.create(model, {
-    build: choiceFlag<Build | 'auto'>(flags, 'build', ['auto', 'simd', 'relaxed']),
+    build: buildFlag(flags),
     passes: flags['no-passes'] !== true,
     ...options,
   })

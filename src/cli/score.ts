@@ -1,20 +1,10 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import type { Build } from '../../bindings/module.js'
 import { work as startWorker } from '../serve/score/queue.js'
 import { score as runScore, scoreStatus, type ScoreProgress } from '../serve/score/score.js'
-import {
-  choiceFlag,
-  listFlag,
-  numberFlag,
-  onlyModel,
-  textFlag,
-  UsageError,
-  type Command,
-  type Flag,
-} from './command.js'
+import { listFlag, numberFlag, onlyModel, textFlag, UsageError, type Command, type Flag } from './command.js'
 import { imageFlags, imageOptions } from './files/image.js'
-import { sessionFlags } from './load.js'
+import { buildFlag, sessionFlags } from './load.js'
 import { untilSignal } from './signal.js'
 
 const queueFlags: Readonly<Record<string, Flag>> = {
@@ -78,7 +68,7 @@ export const score: Command = {
       batch: numberFlag(flags, 'batch', { least: 1, whole: true }),
       outputs: fetched.length > 0 ? fetched : undefined,
       picture: imageOptions(flags),
-      build: choiceFlag<Build | 'auto'>(flags, 'build', ['auto', 'simd', 'relaxed']),
+      build: buildFlag(flags),
       onProgress: (progress) => bar.show(progress),
     }).finally(() => bar.end())
     print(`${manifest.scored} scored, ${manifest.failed} failed`)

@@ -1,8 +1,7 @@
-import type { Build } from '../../bindings/module.js'
 import { isLoopback } from '../serve/app.js'
 import { serve as startServer } from '../serve/server.js'
-import { choiceFlag, listFlag, numberFlag, textFlag, UsageError, type Command, type Flags } from './command.js'
-import { sessionFlags } from './load.js'
+import { listFlag, numberFlag, textFlag, UsageError, type Command, type Flags } from './command.js'
+import { buildFlag, sessionFlags } from './load.js'
 import { untilSignal } from './signal.js'
 
 const MIB = 2 ** 20
@@ -53,7 +52,7 @@ export const serve: Command = {
       memoryLimit: bytesFlag(flags, 'memory-limit'),
       poll: numberFlag(flags, 'poll', { least: 0 }),
       deterministic: flags.deterministic === true,
-      build: choiceFlag<Build | 'auto'>(flags, 'build', ['auto', 'simd', 'relaxed']),
+      build: buildFlag(flags),
     })
     for (const { name, batches } of server.models) print(`${name}${batches ? ', in batches' : ''}`)
     print(`serving at ${server.url}`)
