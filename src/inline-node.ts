@@ -3,17 +3,15 @@
  *
  * @packageDocumentation
  */
-import { allOpsNow } from './api/all-ops-now.js'
 import { loadMoreOps } from './api/more-ops.js'
-import { commonOps } from './ops/common.js'
-import { frequentOps } from './ops/frequent.js'
+import { allOps } from './ops/all.js'
 import { inlineKernels } from './platform/inline-kernels.js'
 import { nodePlatform } from './platform/node.js'
 import { setPlatform } from './platform/platform.js'
 import { registerOps } from './ir/registry.js'
 
-setPlatform({ ...nodePlatform, wasm: inlineKernels, moreOps: loadMoreOps, allOpsNow })
-registerOps([...commonOps, ...frequentOps])
+setPlatform({ ...nodePlatform, wasm: inlineKernels, moreOps: loadMoreOps })
+registerOps(allOps)
 
 export * from './index.js'
 export { default } from './index.js'

@@ -1,20 +1,18 @@
 /**
  * Lanewise with the kernels in its JavaScript: for bundles of one file, and for places that can read no file beside it. The same exports as
- * `lanewise`.
+ * `lanewise`, and every operator from the start.
  *
  * @packageDocumentation
  */
-import { allOpsNow } from './api/all-ops-now.js'
 import { loadMoreOps } from './api/more-ops.js'
-import { commonOps } from './ops/common.js'
-import { frequentOps } from './ops/frequent.js'
+import { allOps } from './ops/all.js'
 import { inlineKernels } from './platform/inline-kernels.js'
 import { browserPlatform } from './platform/browser.js'
 import { setPlatform } from './platform/platform.js'
 import { registerOps } from './ir/registry.js'
 
-setPlatform({ ...browserPlatform, wasm: inlineKernels, moreOps: loadMoreOps, allOpsNow })
-registerOps([...commonOps, ...frequentOps])
+setPlatform({ ...browserPlatform, wasm: inlineKernels, moreOps: loadMoreOps })
+registerOps(allOps)
 
 export * from './index.js'
 export { default } from './index.js'
