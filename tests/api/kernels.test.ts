@@ -89,6 +89,12 @@ describe('kernels that cannot be had', () => {
     await expectRejects('E_STATE', create, /'wasm-unsafe-eval'/)
   })
 
+  test('sessions made at the same time say it once', async () => {
+    answers(() => Promise.resolve(new Response('', { status: 404 })))
+    const errors = await Promise.all([expectRejects('E_STATE', create), expectRejects('E_STATE', create)])
+    for (const { message } of errors) expect(message.split('lanewise/inline')).toHaveLength(2)
+  })
+
   test('integrity is handed to the fetch', async () => {
     const asked: (RequestInit | undefined)[] = []
     vi.stubGlobal('fetch', (_: string, init?: RequestInit) => {

@@ -68,14 +68,14 @@ const REMEDIES =
 
 /** What a failure to load the kernels means, and what to do. Errors that say that already are passed through. */
 export function explained(error: unknown, file: string): unknown {
-  if (error instanceof LanewiseError && error.code !== 'E_EXTERNAL') {
-    const blocked = /content security policy|unsafe-eval|disallowed by embedder/i.test(error.message)
-    if (blocked && !error.message.includes('wasm-unsafe-eval'))
-      error.message += "; a Content-Security-Policy must have 'wasm-unsafe-eval' in its script-src"
-    if (error.message.includes('cannot be fetched')) error.message += `: ${REMEDIES}`
+  if (error instanceof LanewiseError) {
+    // Sessions that are made at the same time wait for the same kernels and fail by the same error: what it says already is not added again.
+    const add = (text: string, unless: string) => void (error.message.includes(unless) || (error.message += text))
+    if (/content security policy|unsafe-eval|disallowed by embedder/i.test(error.message))
+      add("; a Content-Security-Policy must have 'wasm-unsafe-eval' in its script-src", 'wasm-unsafe-eval')
+    if (error.code === 'E_STATE' && error.message.includes('cannot be fetched')) add(`: ${REMEDIES}`, REMEDIES)
     return error
   }
-  if (error instanceof LanewiseError) return error
   const { message, code } = error as NodeJS.ErrnoException
   const place = placeOf(file)
   return new LanewiseError(
