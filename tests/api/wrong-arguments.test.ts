@@ -5,7 +5,7 @@ import { LanewiseError } from '../../src/core/errors.js'
 import { exportModel, GraphBuilder, InferenceSession, loadGraph, Tensor, type ModelGraph } from '../../src/node.js'
 import { int, registerOp } from '../../src/own-ops.js'
 import { GraphModule } from '../../src/nn/graph-module.js'
-import { expectError, expectRejects } from '../support/expect-error.js'
+import { expectError, expectRejects, thrownBy } from '../support/expect-error.js'
 
 // What a caller of JavaScript, or of TypeScript with a cast, gets wrong: an error of the library that names the argument, never a TypeError and never a file
 // that no runtime reads.
@@ -22,15 +22,9 @@ function small(): GraphBuilder {
 
 /** Must throw a LanewiseError whose message says so. */
 function expectTyped(work: () => unknown, message: RegExp): void {
-  let thrown: unknown
-  try {
-    work()
-  } catch (error) {
-    thrown = error
-  }
-  expect(thrown).toBeInstanceOf(LanewiseError)
-  expect((thrown as LanewiseError).message).toMatch(message)
-  expect((thrown as LanewiseError).message).not.toMatch(/\[object|undefined \(reading/)
+  const error = thrownBy(work)
+  expect(error.message).toMatch(message)
+  expect(error.message).not.toMatch(/\[object|undefined \(reading/)
 }
 
 describe('GraphBuilder', () => {

@@ -1,8 +1,8 @@
 import { expect } from 'vitest'
 import { LanewiseError, type ErrorCode } from '../../src/core/errors.js'
 
-/** Runs `work`, which must throw a LanewiseError of that code, and returns the error. */
-export function expectError(code: ErrorCode, work: () => unknown, message?: RegExp): LanewiseError {
+/** Runs `work`, which must throw a LanewiseError, and returns that. */
+export function thrownBy(work: () => unknown): LanewiseError {
   let thrown: unknown
   try {
     work()
@@ -10,7 +10,12 @@ export function expectError(code: ErrorCode, work: () => unknown, message?: RegE
     thrown = error
   }
   expect(thrown).toBeInstanceOf(LanewiseError)
-  const error = thrown as LanewiseError
+  return thrown as LanewiseError
+}
+
+/** As {@link thrownBy}, with an error of that code. */
+export function expectError(code: ErrorCode, work: () => unknown, message?: RegExp): LanewiseError {
+  const error = thrownBy(work)
   expect(error.code, error.message).toBe(code)
   if (message !== undefined) expect(error.message).toMatch(message)
   return error
