@@ -6,8 +6,10 @@ export type Flags = Readonly<Record<string, string | boolean | readonly string[]
 export interface Invocation {
   readonly positionals: readonly string[]
   readonly flags: Flags
-  /** Writes a line of the answer for people; nothing with --json. */
+  /** Writes a line of the answer for people; nothing with --json. What would steer a terminal is written out. */
   print(line?: string): void
+  /** As `print`, behind a row of a picture, which is written with its colours. */
+  draw(row: string, line?: string): void
   /** The answer for programs; printed with --json. */
   result(value: unknown): void
 }

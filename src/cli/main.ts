@@ -64,6 +64,7 @@ async function main(args: readonly string[]): Promise<void> {
       positionals,
       flags,
       print: (line = '') => void (json || console.log(visible(line))),
+      draw: (row, line) => void (json || console.log(line === undefined ? row : `${row}  ${visible(line)}`)),
       result: (value) => void (json && console.log(escapedJson(JSON.stringify(value, jsonValue, 2)))),
     })
   } catch (error) {

@@ -96,7 +96,10 @@ export const train: Command = {
 }
 
 /** Tries sets of parameters; see `searchRecipe`. */
-async function search(name: string, { flags, print, result }: Omit<Invocation, 'positionals'>): Promise<void> {
+async function search(
+  name: string,
+  { flags, print, result }: Pick<Invocation, 'flags' | 'print' | 'result'>,
+): Promise<void> {
   const file = textFlag(flags, 'search') ?? ''
   const steps = numberFlag(flags, 'steps', { least: 1, whole: true })
   if (steps === undefined) throw new UsageError('--steps is missing: how many steps a trial takes')

@@ -12,7 +12,7 @@ const COLUMNS = 40
 export async function predictCaption(
   file: string,
   photograph: string,
-  { flags, print, result }: Invocation,
+  { flags, print, draw, result }: Invocation,
 ): Promise<void> {
   const picture = await decodePicture(await readBytes(photograph), 3, photograph)
   const captioner = await PictureCaptioner.load(file, { features: textFlag(flags, 'features') })
@@ -38,9 +38,7 @@ export async function predictCaption(
       `${i + 1}. ${caption}`,
       `   log probability ${logProbability.toFixed(2)}`,
     ])
-    colourBlocks(resizedPicture(picture, COLUMNS, COLUMNS)).forEach((line, i) =>
-      print(`${line}  ${text[i] ?? ''}`.trimEnd()),
-    )
+    colourBlocks(resizedPicture(picture, COLUMNS, COLUMNS)).forEach((line, i) => draw(line, text[i]))
     const html = textFlag(flags, 'html')
     if (html !== undefined) {
       writeAtomically(html, [new TextEncoder().encode(await captionHtml(photograph, picture, found))])

@@ -12,7 +12,7 @@ import { barLines, halfBlocks, page, readingHtml } from './show.js'
 export async function predictNumber(
   file: string,
   photograph: string,
-  { flags, print, result }: Invocation,
+  { flags, print, draw, result }: Invocation,
 ): Promise<void> {
   const given = numbersFlag(flags, 'box')
   if (given && given.length !== 4) throw new UsageError(`--box is left,top,width,height, got ${given.length} numbers`)
@@ -39,7 +39,7 @@ export async function predictNumber(
     const where = [place.left, place.top, place.width, place.height].map(Math.round).join(',')
     print()
     const bars = barLines(reading)
-    halfBlocks(crop).forEach((line, i) => print(`${line}  ${bars[i] ?? ''}`.trimEnd()))
+    halfBlocks(crop).forEach((line, i) => draw(line, bars[i]))
     print(`box ${where}${box ? '' : `, votes ${votes.toFixed(1)}`}`)
     parts.push(`<h2>Box ${where}</h2>${await readingHtml(crop, reading)}`)
   }
