@@ -232,6 +232,7 @@ export const SHARE_AWAKE = 128 // i32: other threads that look for pieces now
 export const SHARE_FAILED = 132 // i32: other threads that a kernel has failed in
 export const SHARE_WAITING = 136 // i32: 1 while the first thread sleeps until all is done
 export const SHARE_PAUSES = 140 // i32: the longest pause before and after each piece, in turns of a loop; for tests
+export const SHARE_PAGES = 144 // i32: pages of the memory when the call was made
 export const SHARE_CALL = 192 // the call itself: the words below, then its arguments
 export const SHARE_BYTES = 384
 

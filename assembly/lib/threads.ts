@@ -4,7 +4,8 @@
 // late or busy elsewhere costs nothing but its help.
 import {
   CALL_ARGUMENTS, CALL_BEGIN, CALL_END, CALL_KERNEL, CALL_PIECES, CALL_SCRATCH, CALL_SCRATCHES, CALL_SCRATCH_BYTES,
-  CALL_STEP, SHARE_AWAKE, SHARE_CALL, SHARE_DONE, SHARE_FAILED, SHARE_PAUSES, SHARE_TICKETS, SHARE_WAITING,
+  CALL_STEP, SHARE_AWAKE, SHARE_CALL, SHARE_DONE, SHARE_FAILED, SHARE_PAGES, SHARE_PAUSES, SHARE_TICKETS,
+  SHARE_WAITING,
 } from "../abi/codes";
 import { dispatch } from "./dispatch";
 
@@ -50,6 +51,7 @@ function make(share: usize, piece: i32, scratch: usize): void {
 export function share_call(share: usize, sleeps: i32): i32 {
   let pieces = word(share, CALL_PIECES), mine = 0;
   atomic.store<i32>(share, 0, SHARE_DONE);
+  store<i32>(share, memory.size(), SHARE_PAGES);
   atomic.store<i64>(
     share, (((atomic.load<i64>(share, SHARE_TICKETS) >>> 32) + 1) << 32) | <i64>pieces, SHARE_TICKETS,
   );
@@ -98,6 +100,8 @@ export function share_work(share: usize, thread: i32, spins: i32): i32 {
   for (let i = 0; i < spins; i++) {
     let piece = take(share);
     if (piece < 0) continue;
+    // An engine may tell this thread late that another has made the memory larger. Growing by nothing makes it look.
+    if (memory.size() < load<i32>(share, SHARE_PAGES)) memory.grow(0);
     let pauses = load<i32>(share, SHARE_PAUSES);
     if (pauses) random = pause(share, random, pauses);
     make(share, piece, word(share, CALL_SCRATCHES) + thread * word(share, CALL_SCRATCH_BYTES));
