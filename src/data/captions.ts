@@ -46,7 +46,12 @@ export async function readPictureList(path: string): Promise<string[]> {
   return names
 }
 
-/** @throws LanewiseError `E_VALUE` counting the pictures that are in two parts, and naming one. */
+/**
+ * Refuses parts of a data set that overlap.
+ *
+ * @param parts - names of pictures by the name of their part.
+ * @throws LanewiseError `E_VALUE` counting the pictures that are in two parts, and naming one.
+ */
 export function checkParts(parts: Readonly<Record<string, readonly string[]>>): void {
   const partOf = new Map<string, string>()
   const twice: string[] = []
