@@ -151,12 +151,24 @@ describe('batches', () => {
   })
 
   test('hold what has come together, and each gets its own', async () => {
-    const before = await metric('lanewise_batch_rows_count{model="scaled"}')
+    const before = await metric('lanewise_batch_rows_sum{model="scaled"}')
     const asked = Array.from({ length: 64 }, (_, i) => [i, i + 0.25, i + 0.5, 1].slice(0, i % 3 === 0 ? 4 : 2))
     const answers = await Promise.all(asked.map((data) => infer('scaled', rows(...data))))
     answers.forEach(({ json }, i) => expect(json.outputs[0].data).toEqual(asked[i].map((value) => 2 * value)))
-    const runs = (await metric('lanewise_batch_rows_count{model="scaled"}')) - before
-    expect(runs).toBeLessThan(40)
+    expect((await metric('lanewise_batch_rows_sum{model="scaled"}')) - before).toBe(asked.flat().length / 2)
+  })
+
+  test('are as few as they can be where nobody has to hurry', async () => {
+    const waiting = await also({ models: [join(folder, 'scaled.onnx')], maxDelay: 60_000, maxBatch: 32 })
+    try {
+      const asked = Array.from({ length: 64 }, (_, i) => [i, i + 0.25, i + 0.5, 1])
+      const answers = await Promise.all(asked.map((data) => infer('scaled', rows(...data), {}, waiting)))
+      answers.forEach(({ json }, i) => expect(json.outputs[0].data).toEqual(asked[i].map((value) => 2 * value)))
+      expect(await metric('lanewise_batch_rows_sum{model="scaled"}', waiting)).toBe(128)
+      expect(await metric('lanewise_batch_rows_count{model="scaled"}', waiting)).toBe(4)
+    } finally {
+      await waiting.close()
+    }
   })
 
   test('do not fail for one of their requests', async () => {
