@@ -4,7 +4,7 @@ import { captionRecipe } from './task.js'
 /** The best of them: mirrored pictures, twice as many steps, a mean of the weights. An epoch is two passes over the captions. */
 export default captionRecipe({
   title: 'Captions: an LSTM with attention to 4×4 places, from mirrored pictures, too',
-  epochs: 3,
+  epochs: 4,
   batchSize: 32,
   network: AttentionCaptioner,
   hidden: 256,
