@@ -27,7 +27,7 @@ export function pictureOf(planes: Float32Array, side: number): Picture {
 }
 
 /** The share of each place, enlarged smoothly: linear twice, so that it has no edges. */
-function smoothMap(places: Float32Array, side = SIDE): Float32Array {
+export function smoothMap(places: Float32Array, side = SIDE): Float32Array {
   const grid = Math.sqrt(places.length)
   const small: Picture = { width: grid, height: grid, channels: 1, data: Float32Array.from(places) }
   const middle = resizedPicture(small, 4 * grid, 4 * grid)
