@@ -1,9 +1,12 @@
 // Digits drawn by the library, classified by the small CNN that was trained with it (models/mnist/small.onnx), here and in onnxruntime-web.
 // "npm run demo -- numbers" reads house numbers instead (scripts/demo/numbers.ts), "npm run demo -- caption" describes scenes (scripts/demo/captions.ts).
+// "-- lm" continues a text (scripts/demo/lm.ts), "-- sentiment" judges a sentence (scripts/demo/sentiment.ts).
 // "npm run demo"; with "-- --json", one JSON object on standard output; "-- --seed N" draws other digits. Fails if the two runtimes disagree.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
 import * as ort from 'onnxruntime-web'
 import { differenceOf } from '../src/cli/difference.js'
 import { digitNames, drawDigit } from '../src/data/digits.js'
@@ -43,6 +46,31 @@ if (at > 0) {
   const answer = await captionsDemo(Number.isFinite(seed) ? seed : 2024, photograph, say)
   if (json) console.log(JSON.stringify(answer))
   process.exit((answer as { agree: boolean }).agree ? 0 : 1)
+}
+
+const textDemo = process.argv.slice(2).find((argument) => ['lm', 'sentiment'].includes(argument))
+if (textDemo) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      json: { type: 'boolean' },
+      seed: { type: 'string', default: '1' },
+      tokens: { type: 'string', default: '60' },
+      temperature: { type: 'string', default: '0.8' },
+    },
+  })
+  const said = positionals.slice(1).join(' ')
+  let answer: object
+  if (textDemo === 'lm') {
+    const { languageDemo } = await import('./demo/lm.js')
+    const [tokens, temperature, from] = [values.tokens, values.temperature, values.seed].map(Number)
+    answer = await languageDemo({ prompt: said || 'This film is', tokens, temperature, seed: from }, say)
+  } else {
+    const { sentimentDemo } = await import('./demo/sentiment.js')
+    answer = await sentimentDemo(said ? [said] : createInterface({ input: process.stdin }), say)
+  }
+  if (json) console.log(JSON.stringify(answer))
+  process.exit(0)
 }
 
 if (!existsSync('dist/wasm/inference-relaxed.wasm') || !existsSync('bindings/exports.d.ts')) {

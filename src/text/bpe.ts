@@ -108,7 +108,8 @@ export class BpeModel {
   }
 }
 
-function pushHeap(heap: number[], entry: number): void {
+/** Adds to a binary heap whose first entry is the smallest. @internal */
+export function pushHeap(heap: number[], entry: number): void {
   let at = heap.push(entry) - 1
   while (at > 0) {
     const parent = (at - 1) >> 1
@@ -119,7 +120,8 @@ function pushHeap(heap: number[], entry: number): void {
   heap[at] = entry
 }
 
-function popHeap(heap: number[]): number {
+/** Takes the smallest entry of a heap that is not empty. @internal */
+export function popHeap(heap: number[]): number {
   const top = heap[0]
   const entry = heap.pop() as number
   const n = heap.length
