@@ -22,7 +22,8 @@ export type DecoderModel = Module & {
 export interface DecoderGraphOptions {
   /**
    * `past`: keys and values go in as `past_key_values.N.key` and `.value` [batch, heads, past, size] and come out longer by what is new, as `present.N.key` and
-   * `.value`: Hugging Face's names, with `attention_mask` [batch, past + length] and `position_ids` [batch, length].
+   * `.value`: Hugging Face's names, with `attention_mask` [batch, past + length] and `position_ids` [batch, length]. Sizes are named as their exporter does
+   * ("batch_size", "past_sequence_length"): by these names transformers.js knows how large an empty past is.
    * `session`: they have room for `maxLength` positions and are written in place, from `write_indices` [batch] on, if the session keeps them (docs/states.md).
    */
   readonly cache: 'past' | 'session'
@@ -41,7 +42,16 @@ interface LayerSizes {
   readonly valueSize: number
 }
 
-const batch = (size: number) => ({ name: 'batch', size })
+/** Names of sizes: those of the other kind are Hugging Face's. */
+const sizeNames = {
+  session: { batch: 'batch', length: 'length', past: 'past', total: 'past + length' },
+  past: {
+    batch: 'batch_size',
+    length: 'sequence_length',
+    past: 'past_sequence_length',
+    total: 'past_sequence_length + sequence_length',
+  },
+} as const
 /** Sizes that a graph is tried with: all different, so that none is taken for another. */
 const TRIED = { batch: 2, length: 3, past: 4 }
 
@@ -76,13 +86,15 @@ export function toDecoderGraph(model: DecoderModel, options: DecoderGraphOptions
   if (cache === 'session' && !(Number.isInteger(maxLength) && Number(maxLength) >= 1))
     throw new LanewiseError('E_VALUE', `a cache of a session needs room: maxLength is ${maxLength}`)
   const layers = layersOf(model, inputs)
-  const length = cache === 'session' ? Number(maxLength) : { name: 'past', size: TRIED.past }
+  const names = sizeNames[cache]
+  const batch = (size: number) => ({ name: names.batch, size })
+  const length = cache === 'session' ? Number(maxLength) : { name: names.past, size: TRIED.past }
   const kept = layers.flatMap(({ heads, keySize, valueSize }, i): InputSpec[] => [
     { name: `past_key_values.${i}.key`, shape: [batch(TRIED.batch), heads, length, keySize] },
     { name: `past_key_values.${i}.value`, shape: [batch(TRIED.batch), heads, length, valueSize] },
   ])
   const sequence = {
-    name: 'length',
+    name: names.length,
     size: cache === 'session' ? Math.min(TRIED.length, Number(maxLength)) : TRIED.length,
   }
   const places: InputSpec[] =
@@ -92,13 +104,18 @@ export function toDecoderGraph(model: DecoderModel, options: DecoderGraphOptions
           {
             name: 'attention_mask',
             dtype: 'int64',
-            shape: [batch(TRIED.batch), { name: 'past + length', size: TRIED.past + TRIED.length }],
+            shape: [batch(TRIED.batch), { name: names.total, size: TRIED.past + TRIED.length }],
           },
           { name: 'position_ids', dtype: 'int64', shape: [batch(TRIED.batch), sequence] },
         ]
   const step = new DecoderStep(model, cache, inputs.length, places.length)
   const ids: InputSpec = { name: 'input_ids', dtype: 'int64', shape: [batch(TRIED.batch), sequence] }
-  return toGraph(step, [ids, ...inputs, ...places, ...kept], {
+  // What the model takes beside the ids has their batch.
+  const others = inputs.map((spec) => ({
+    ...spec,
+    shape: spec.shape.map((size) => (typeof size === 'object' && size.name === 'batch' ? batch(size.size) : size)),
+  }))
+  return toGraph(step, [ids, ...others, ...places, ...kept], {
     name,
     outputs: ['logits', ...kept.map((spec) => spec.name.replace('past_key_values', 'present'))],
   })
