@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'v
 import { packLibrary, root } from '../support/package.js'
 import { sharedPath } from '../support/shared.js'
 import { readWav } from '../support/wav.js'
+import { writeLanguageModels } from './language.js'
 import { writeModels } from './models.js'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
@@ -18,7 +19,7 @@ let folder: string
 /** Why nothing can be installed. */
 let refused: string | undefined
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'lanewise-clients-'))
   const { file } = packLibrary(folder)
   for (const engine of engines) {
@@ -50,6 +51,7 @@ beforeAll(() => {
       return
     }
     writeModels(join(app, 'models'))
+    await writeLanguageModels(join(app, 'models'))
   }
 }, 1_200_000)
 
@@ -104,5 +106,18 @@ describe('on Lanewise', () => {
       const tolerance = kind === 'fp16' ? 2e-3 : 1e-4
       features.forEach((x, i) => expect(Math.abs(ours[kind].features[i] - x)).toBeLessThanOrEqual(tolerance))
     }
+  }, 300_000)
+
+  test('transformers.js continues and judges texts alike, by files of models/transformer-lm', (context) => {
+    type Judgement = { label: string; score: number }
+    type Answers = { text: string; judged: Judgement[][] }
+    const [theirs, ours] = engines.map((engine) => run<Answers>(engine, 'language', context))
+    expect(theirs.text.length).toBeGreaterThan('the film is not'.length + 8)
+    expect(ours.text).toBe(theirs.text)
+    theirs.judged.forEach((answers, i) => {
+      expect(answers.map(({ label }) => label).sort()).toEqual(['negative', 'positive'])
+      expect(ours.judged[i].map(({ label }) => label)).toEqual(answers.map(({ label }) => label))
+      answers.forEach(({ score }, k) => expect(ours.judged[i][k].score).toBeCloseTo(score, 4))
+    })
   }, 300_000)
 })
