@@ -1,6 +1,7 @@
 // What "npm run evaluate -- transformer-lm" measures: the language model beside a trigram model on the same tokens, and what fine-tuning was worth by the size
 // of the training set (study.json, which study.ts writes).
 import { existsSync, readFileSync } from 'node:fs'
+import { loadGraph } from '../../src/node.js'
 import { Device, type RecipeEvaluation, type RecipeEvaluationOptions } from '../../src/train.js'
 import { Corpus, END } from './corpus.js'
 import { LANGUAGE_MODEL, loadLanguageModel, readTokenizer, TOKENIZER } from './files.js'
@@ -9,7 +10,7 @@ import { CACHE, languageSource } from './language-task.js'
 import { measureText, perplexities } from './perplexity.js'
 import { accuracyBySize, readStudy, STUDY } from './study-results.js'
 
-/** Tokens that the model is given at once. */
+/** Tokens that the model is given at once, unless its file says how many it was trained with: of positions beyond those it knows nothing. */
 const LENGTH = 256
 
 /** @param options - `data`: a text file or a folder; `count`: tokens of the validation part. */
@@ -24,7 +25,8 @@ export default async function evaluate({ data, count }: RecipeEvaluationOptions)
   Device.current = device
   try {
     const model = await loadLanguageModel(readFileSync(LANGUAGE_MODEL), tokenizer)
-    const measured = await measureText(model, { ids, words }, { length: Math.min(LENGTH, model.config.maxLength) })
+    const trained = Number((await loadGraph(LANGUAGE_MODEL)).metadata.get('length') ?? LENGTH)
+    const measured = await measureText(model, { ids, words }, { length: Math.min(trained, model.config.maxLength) })
     const trigrams = new KneserNey(corpus.part('train').ids, tokenizer.size)
     const { perplexity, logarithm } = trigrams.perplexity(ids, tokenizer.idOf(END))
     const theirs = perplexities(logarithm, ids.length - 1, words)
