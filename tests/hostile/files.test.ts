@@ -3,6 +3,7 @@ import { encode } from 'fast-png'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { constants, deflateRawSync } from 'node:zlib'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { flamePage } from '../../src/cli/flame.js'
@@ -71,6 +72,55 @@ describe('.npz', () => {
     const a = { name: 'a.npy', data: array }
     expectError('E_TENSOR', () => readNpz(zip([a, { ...a, name: 'b.npy', at: 0 }]), 'test'), /overlap/)
     expectError('E_TENSOR', () => readNpz(zip([a, a]), 'test'), /called a.npy/)
+  })
+
+  test('an entry that is no array, or not as long as its array, is not unpacked', () => {
+    const size = 2 ** 29
+    const bomb = (name: string, begins: Uint8Array) => ({
+      name,
+      method: 8,
+      size,
+      // The zeros that follow are packed once and for all: a block of them after another.
+      data: Buffer.concat([
+        deflateRawSync(begins, { finishFlush: constants.Z_SYNC_FLUSH }),
+        ...new Array<Buffer>(size / 2 ** 20).fill(
+          deflateRawSync(Buffer.alloc(2 ** 20), { finishFlush: constants.Z_SYNC_FLUSH }),
+        ),
+        deflateRawSync(Buffer.alloc(0)),
+      ]),
+    })
+    const long = Buffer.from('\x93NUMPY\x02\0\0\0\0\x10', 'latin1')
+    const arrays = readNpz(
+      zip([
+        bomb('a.npy', Buffer.from('none')),
+        bomb('b.npy', array),
+        bomb('c.npy', long),
+        bomb('d.npy', npy('<f4', '2,')),
+      ]),
+      'test',
+    )
+    const before = process.memoryUsage().arrayBuffers
+    expectError('E_TENSOR', arrays.get('a')!, /not a NumPy/)
+    expectError('E_TENSOR', arrays.get('b')!, /its entry/)
+    expectError('E_TENSOR', arrays.get('c')!, /header/)
+    expectError('E_TENSOR', arrays.get('d')!, /its entry/)
+    expectError('E_TENSOR', () => readNpy(Buffer.from('\x93NUMPY\x02\0\0\0', 'latin1'), 'test'), /cut off/)
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 27)
+  })
+
+  test('arrays that are packed', () => {
+    const values = Float32Array.from({ length: 50_000 }, (_, i) => Math.sin(i))
+    const file = writeNpy({ dtype: 'float32', shape: [50_000], data: values })
+    const none = writeNpy({ dtype: 'int8', shape: [0], data: new Int8Array(0) })
+    const arrays = readNpz(
+      zip([
+        { name: 'a.npy', data: deflateRawSync(file), method: 8, size: file.length },
+        { name: 'b.npy', data: deflateRawSync(none), method: 8, size: none.length },
+      ]),
+      'test',
+    )
+    expect(arrays.get('a')!().data).toEqual(values)
+    expect(arrays.get('b')!().shape).toEqual([0])
   })
 
   test('all that is called for has a limit together', () => {

@@ -47,6 +47,18 @@ export function readNpy(bytes: Uint8Array, what: string): HostTensor {
   return arrayOf(head, head.shape, bytes.slice(head.start, head.start + sizeOf(head.shape) * head.elementBytes), what)
 }
 
+/**
+ * How many bytes the file of an array takes.
+ *
+ * @param first - its first bytes, the header among them.
+ * @param size - how many it is said to have.
+ * @throws LanewiseError as {@link readNpy}.
+ */
+export function npyBytes(first: Uint8Array, size: number, what: string): number {
+  const { start, shape, elementBytes } = headOf(first, size, what)
+  return start + sizeOf(shape) * elementBytes
+}
+
 /** The type and shape of the array in a file. @throws LanewiseError as {@link readNpy}; `E_EXTERNAL` if it cannot be read. */
 export function readNpyHead(path: string): { readonly dtype: DType; readonly shape: Shape } {
   return readNow(path, (read, size) => headOf(beginning(read, size), size, path))
@@ -86,6 +98,7 @@ function headOf(bytes: Uint8Array, size: number, what: string): Head {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const wide = bytes[6] >= 2
   const begin = wide ? 12 : 10
+  if (bytes.length < begin) fail(what, 'the header is cut off')
   const start = begin + (wide ? view.getUint32(8, true) : view.getUint16(8, true))
   if (start > size) fail(what, 'the header is cut off')
   if (start - begin > MAX_HEADER) fail(what, `a header of ${start - begin} bytes is longer than any that is meant`)

@@ -1,7 +1,7 @@
-import { inflateRawSync } from 'node:zlib'
+import { constants, inflateRawSync } from 'node:zlib'
 import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
-import { readNpy } from './npy.js'
+import { npyBytes, readNpy } from './npy.js'
 
 const END_OF_DIRECTORY = 0x06054b50
 const DIRECTORY_ENTRY = 0x02014b50
@@ -9,6 +9,10 @@ const LOCAL_HEADER = 0x04034b50
 
 /** All arrays of a file together; what they say of themselves is believed no further. */
 const MAX_BYTES = 2 ** 32
+/** So many packed bytes hold the header of an array, and unpack to 128 times the longest one at most. */
+const HEADER_BYTES = 2 ** 13
+/** What may follow the elements of an array. */
+const MOST_AFTER = 2 ** 16
 
 /**
  * The arrays of a NumPy .npz file, by name: each is unpacked when it is called for. Names in the file end in ".npy", the keys do not.
@@ -19,13 +23,22 @@ const MAX_BYTES = 2 ** 32
 export function readNpz(bytes: Uint8Array, what: string): Map<string, () => HostTensor> {
   const arrays = new Map<string, () => HostTensor>()
   let total = 0
-  for (const { name, size, unpack } of zipEntries(bytes, what)) {
+  for (const { name, size, beginning, unpack } of zipEntries(bytes, what)) {
     if (!name.endsWith('.npy')) continue
     const read = (): HostTensor => {
       total += size
       if (total > MAX_BYTES)
         throw new LanewiseError('E_BUDGET', `${what}: the arrays take more than ${MAX_BYTES} bytes`, { tensor: what })
-      return readNpy(unpack(), `${what}: ${name}`)
+      const array = `${what}: ${name}`
+      // An entry of any other kind is not unpacked to find that out.
+      const expected = npyBytes(beginning(), size, array)
+      if (expected < size - MOST_AFTER)
+        throw new LanewiseError('E_TENSOR', `${array}: the array takes ${expected} bytes, its entry ${size}`, {
+          tensor: what,
+          expected: String(expected),
+          actual: String(size),
+        })
+      return readNpy(unpack(), array)
     }
     arrays.set(name.slice(0, -4), read)
   }
@@ -36,6 +49,8 @@ interface Entry {
   readonly name: string
   /** Bytes when it is unpacked. */
   readonly size: number
+  /** Its first bytes, at least as many as the header of an array may have. */
+  beginning(): Uint8Array
   unpack(): Uint8Array
 }
 
@@ -72,15 +87,17 @@ function zipEntries(bytes: Uint8Array, what: string): Entry[] {
     if (!has(start, packed)) fail(`the entry ${name} is cut off`)
     places.push({ name, start: local, end: start + packed })
     const body = bytes.subarray(start, start + packed)
+    const damaged = () => fail(`the entry ${name} cannot be unpacked`)
+    const stored = () => {
+      if (flags & 1) fail(`the entry ${name} is encrypted`)
+      if (method !== 0 && method !== 8) fail(`the entry ${name} is packed by method ${method}`)
+      return method === 0
+    }
     entries.push({
       name,
       size: method === 0 ? packed : size,
-      unpack() {
-        if (flags & 1) fail(`the entry ${name} is encrypted`)
-        if (method === 0) return body
-        if (method !== 8) fail(`the entry ${name} is packed by method ${method}`)
-        return inflate(body, size, () => fail(`the entry ${name} cannot be unpacked`))
-      },
+      beginning: () => (stored() ? body : inflateBeginning(body, damaged)),
+      unpack: () => (stored() ? body : inflate(body, size, damaged)),
     })
     at += 46 + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true)
   }
@@ -99,4 +116,13 @@ function inflate(body: Uint8Array, size: number, fail: () => never): Uint8Array 
     // As with another size.
   }
   return fail()
+}
+
+/** What the first packed bytes hold. */
+function inflateBeginning(body: Uint8Array, fail: () => never): Uint8Array {
+  try {
+    return inflateRawSync(body.subarray(0, HEADER_BYTES), { finishFlush: constants.Z_SYNC_FLUSH })
+  } catch {
+    return fail()
+  }
 }
