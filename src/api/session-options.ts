@@ -143,6 +143,7 @@ const isBoolean: Rule = [(value) => typeof value === 'boolean', 'true or false']
 const isText: Rule = [(value) => typeof value === 'string', 'a string']
 const isCount: Rule = [(value) => Number.isInteger(value) && (value as number) >= 0, 'a whole number, 0 or more']
 const isList: Rule = [Array.isArray, 'an array']
+const isSignal: Rule = [(value) => typeof (value as AbortSignal | null)?.aborted === 'boolean', 'an AbortSignal']
 const isRecord: Rule = [(value) => typeof value === 'object' && !Array.isArray(value), 'an object']
 
 function recordOf(test: (value: unknown) => boolean, what: string, orFunction?: boolean): Rule {
@@ -162,7 +163,7 @@ const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
   extraFeeds: ['refuse', 'ignore'],
   warmUp: [(value) => /boolean|object/.test(typeof value), 'true, false or an object of shapes'],
   seed: [Number.isFinite, 'a number'],
-  signal: [(value) => typeof (value as AbortSignal | null)?.aborted === 'boolean', 'an AbortSignal'],
+  signal: isSignal,
   downloadLimit: [(value) => typeof value === 'number' && value > 0, 'a positive number of bytes'],
   downloadTimeout: [(value) => typeof value === 'number' && value > 0, 'a positive number of milliseconds'],
   onProgress: [(value) => typeof value === 'function', 'a function'],
@@ -173,13 +174,19 @@ const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
   passes: [(value) => /boolean|object/.test(typeof value), 'true, false or an object of passes'],
   externalData: isList,
   allowHardLinks: isBoolean,
+  lenient: isBoolean,
   states: recordOf((value) => typeof value === 'string', 'output names by input names', true),
   freeDimensionOverrides: recordOf((value) => Number.isInteger(value) && (value as number) >= 0, 'sizes by names'),
   graphOptimizationLevel: ['disabled', 'basic', 'extended', 'layout', 'all'],
   enableProfiling: isBoolean,
   logSeverityLevel: severities,
   intraOpNumThreads: isCount,
-  executionProviders: isList,
+  executionProviders: [
+    (value) =>
+      Array.isArray(value) &&
+      value.every((one: unknown) => typeof ((one as { name?: unknown } | null)?.name ?? one) === 'string'),
+    'an array of names, or of objects with one',
+  ],
   interOpNumThreads: isCount,
   enableCpuMemArena: isBoolean,
   enableMemPattern: isBoolean,
@@ -194,6 +201,7 @@ const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
 }
 
 const runRules: { readonly [K in keyof RunOptions]: Rule } = {
+  signal: isSignal,
   profile: isBoolean,
   logSeverityLevel: severities,
   logVerbosityLevel: isCount,

@@ -330,6 +330,9 @@ describe('option values', () => {
     [{ freeDimensionOverrides: { N: -1 } }, /sizes/],
     [{ freeDimensionOverrides: { N: '4' } }, /sizes/],
     [{ executionProviders: 'wasm' }, /array/],
+    [{ executionProviders: ['wasm', 5] }, /names/],
+    [{ executionProviders: [{}] }, /names/],
+    [{ lenient: 'no' }, /true or false/],
     [{ externalData: {} }, /array/],
     [{ passes: 'none' }, /passes/],
     [{ logId: 5 }, /string/],
@@ -356,6 +359,7 @@ describe('option values', () => {
     const x = new Tensor('float32', [1], [1])
     await expectRejects('E_VALUE', () => session.run({ x }, { logSeverityLevel: 9 } as never), /0, 1, 2, 3, 4/)
     await expectRejects('E_VALUE', () => session.run({ x }, ['y'], 'fast' as never))
+    await expectRejects('E_VALUE', () => session.run({ x }, { signal: 'now' } as never), /AbortSignal/)
     expect((await session.run({ x }, { tag: 'a', extra: {} })).y.data[0]).toBe(-1)
   })
 })
