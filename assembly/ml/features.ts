@@ -84,12 +84,13 @@ export function normalize_rows_f32(x: usize, y: usize, rows: i32, columns: i32, 
     let size = f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1);
     if (norm == 0) size = max_lanes(largest);
     else if (norm == 2) size = sqrt(size);
-    const by = f64x2.splat(size == 0 ? 1 : size);
+    // A product with the reciprocal, in 64 bits, rounds to the same 32 bits as the quotient, all but always.
+    const by = f64x2.splat(1 / (size == 0 ? 1 : size));
     for (let i = 0; i < columns; i += 4) {
       const at = <usize>i << 2;
       const value = load_some(x + at, columns - i);
-      const a = f64x2.div(f64x2.promote_low_f32x4(value), by);
-      const b = f64x2.div(f64x2.promote_low_f32x4(v128.shuffle<i64>(value, value, 1, 0)), by);
+      const a = f64x2.mul(f64x2.promote_low_f32x4(value), by);
+      const b = f64x2.mul(f64x2.promote_low_f32x4(v128.shuffle<i64>(value, value, 1, 0)), by);
       const results = v128.shuffle<i64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
       store_some(y + at, results, columns - i);
     }

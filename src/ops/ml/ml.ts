@@ -289,7 +289,9 @@ export const Normalizer = defineOp({
           else if (norm === 'L1') for (let c = 0; c < columns; c++) size += Math.abs(from[at + c])
           else for (let c = 0; c < columns; c++) size += from[at + c] * from[at + c]
           if (norm === 'L2') size = Math.sqrt(size)
-          for (let c = 0; c < columns; c++) to[at + c] = size === 0 ? from[at + c] : from[at + c] / size
+          // As the kernel does.
+          const by = size === 0 ? 1 : 1 / size
+          for (let c = 0; c < columns; c++) to[at + c] = from[at + c] * by
         }
       }
     },
