@@ -289,9 +289,10 @@ export const Normalizer = defineOp({
           else if (norm === 'L1') for (let c = 0; c < columns; c++) size += Math.abs(from[at + c])
           else for (let c = 0; c < columns; c++) size += from[at + c] * from[at + c]
           if (norm === 'L2') size = Math.sqrt(size)
-          // As the kernel does.
+          // As the kernel does, but for sizes of float64 that have no reciprocal.
           const by = size === 0 ? 1 : 1 / size
-          for (let c = 0; c < columns; c++) to[at + c] = from[at + c] * by
+          if (Number.isFinite(by)) for (let c = 0; c < columns; c++) to[at + c] = from[at + c] * by
+          else for (let c = 0; c < columns; c++) to[at + c] = from[at + c] / size
         }
       }
     },
