@@ -1,8 +1,9 @@
 import { UNARY_CLIP } from '../../assembly/abi/codes.js'
 import type { Device } from '../autograd/device.js'
 import { Parameter } from '../autograd/variable.js'
-import { LanewiseError, present } from '../core/errors.js'
+import { LanewiseError } from '../core/errors.js'
 import { checkNumber, checkOptions } from '../core/options.js'
+import type { Placed } from '../plan/emitter.js'
 import { resolve } from '../plan/weights.js'
 import { Tensor } from '../api/tensor.js'
 
@@ -282,21 +283,24 @@ function checkOption(name: string, value: unknown, usual: unknown): void {
  */
 export function clipGradNorm(params: Iterable<Parameter>, maxNorm: number): number {
   checkNumber('maxNorm', maxNorm, { least: 0 })
-  const list = [...params].filter((parameter) => parameter.gradientPlaced)
+  const list = [...params].filter((parameter) => withGradient(parameter))
   if (list.length === 0) return 0
   const norm = gradNorm(list)
-  if (norm > maxNorm && Number.isFinite(norm)) {
-    for (const { device, gradientPlaced, size } of list)
-      device.call('scale_f32', present(gradientPlaced, 'gradient').at, size, maxNorm / norm)
-  }
+  if (norm > maxNorm && Number.isFinite(norm)) scaleGradients(list, maxNorm / norm)
   return norm
+}
+
+/** Multiplies all gradients by a number. @internal */
+export function scaleGradients(params: Iterable<Parameter>, factor: number): void {
+  for (const { device, gradientPlaced, size } of params)
+    if (gradientPlaced) device.call('scale_f32', gradientPlaced.at, size, factor)
 }
 
 /** The root of the sum of the squares of all gradients. */
 export function gradNorm(params: Iterable<Parameter>): number {
   let total = 0
   for (const parameter of params) {
-    const gradient = parameter.gradientPlaced
+    const gradient = withGradient(parameter)
     if (!gradient) continue
     const { device } = parameter
     const at = device.allocate(8)
@@ -311,8 +315,14 @@ export function gradNorm(params: Iterable<Parameter>): number {
 export function clipGradValue(params: Iterable<Parameter>, limit: number): void {
   checkNumber('limit', limit, { least: 0 })
   for (const parameter of params) {
-    const gradient = parameter.gradientPlaced
+    const gradient = withGradient(parameter)
     if (gradient)
       parameter.device.call('unary_f32', UNARY_CLIP, gradient.at, gradient.at, parameter.size, -limit, limit)
   }
+}
+
+/** The gradient of a parameter, if it has one. @throws LanewiseError `E_STATE` if the parameter was disposed of. */
+function withGradient(parameter: Parameter): Placed | undefined {
+  parameter.check()
+  return parameter.gradientPlaced
 }

@@ -3,6 +3,7 @@ import type { Fields } from '../data/dataset.js'
 import { LanewiseError } from '../core/errors.js'
 import { evaluating, type Module } from '../nn/module.js'
 import { Tensor } from '../api/tensor.js'
+import { checkMetrics } from './fit-options.js'
 import type { Metric } from './metrics.js'
 import { Pace } from '../core/pace.js'
 import {
@@ -51,8 +52,9 @@ export async function evaluate(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   checkTask('evaluate', options, ['metrics'])
-  const { metrics, ...task } = options
-  const result = await measure(model, batches, resolveTask(task), metrics ?? {}, new Pace(), () => false)
+  const { metrics = {}, ...task } = options
+  checkMetrics(metrics)
+  const result = await measure(model, batches, resolveTask(task), metrics, new Pace(), () => false)
   if (!result) throw new LanewiseError('E_STATE', 'the evaluation was stopped')
   return result
 }

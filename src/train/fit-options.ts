@@ -1,6 +1,6 @@
 import type { Fields } from '../data/dataset.js'
 import { LanewiseError } from '../core/errors.js'
-import { checkNumber, shown } from '../core/options.js'
+import { checkNumber, checkOptions, checkRecord, shown } from '../core/options.js'
 import type { Optimizer } from '../optim/optimizer.js'
 import type { Schedule } from '../optim/schedules.js'
 import type { Checkpoints } from './checkpoints/checkpoint-file.js'
@@ -163,9 +163,14 @@ const kinds: readonly (readonly [name: keyof FitOptions, kind: string, fits: (va
   ['stopOnSignals', 'true or false', isSwitch],
   ['ignoreIndex', 'a whole number', Number.isInteger],
   ['classAxis', 'a whole number', Number.isInteger],
-  ['metrics', 'an object of metrics', (value) => hasMethods(value)],
-  ['lossWeights', 'an object of numbers', (value) => hasMethods(value)],
+  ['label', 'the name of a field', (value) => typeof value === 'string'],
+  ['mask', 'the name of a field', (value) => typeof value === 'string'],
+  ['keepBest', 'true, false or an object', (value) => isSwitch(value) || hasMethods(value)],
 ]
+
+/** Options that are objects of settings of their own. */
+const watched = ['metric', 'mode']
+const inner = { earlyStopping: [...watched, 'patience', 'minDelta'], keepBest: watched, swa: ['fromEpoch'] }
 
 /** @throws LanewiseError `E_VALUE` for options that do not exist or make no sense, before anything was done. @internal */
 export function checkFitOptions(options: FitOptions): void {
@@ -179,9 +184,19 @@ export function checkFitOptions(options: FitOptions): void {
     if (value !== undefined && !fits(value))
       throw new LanewiseError('E_VALUE', `${name} must be ${kind}, got ${shown(value)}`, { actual: shown(value) })
   }
-  for (const [name, metric] of Object.entries(options.metrics ?? {}))
-    if (!hasMethods(metric, 'start'))
-      throw new LanewiseError('E_VALUE', `the metric "${name}" has no start()`, { actual: shown(metric) })
+  for (const name of ['metrics', 'lossWeights', 'target', 'earlyStopping', 'swa'] as const)
+    if (options[name] !== undefined) checkRecord(name, options[name])
+  for (const [name, settings] of Object.entries(inner)) {
+    const value: unknown = options[name as keyof typeof inner]
+    if (typeof value !== 'object' || value === null) continue
+    checkOptions(name, value, settings)
+    const { mode, metric } = value as Watched
+    if (mode !== undefined && mode !== 'min' && mode !== 'max')
+      throw new LanewiseError('E_VALUE', `${name}.mode must be "min" or "max", got ${shown(mode)}`)
+    if (metric !== undefined && typeof metric !== 'string')
+      throw new LanewiseError('E_VALUE', `${name}.metric must be the name of a measure, got ${shown(metric)}`)
+  }
+  checkMetrics(options.metrics ?? {})
   if (options.folder !== undefined && options.checkpoints !== undefined)
     throw new LanewiseError('E_VALUE', 'a folder keeps its own checkpoints: give one of the two')
   const bounds = {
@@ -211,4 +226,17 @@ export function checkFitOptions(options: FitOptions): void {
     ([, value]) => value !== undefined && value !== false,
   )
   if (needs && !validation) throw new LanewiseError('E_VALUE', `${needs[0]} needs a validation`)
+}
+
+/** @throws LanewiseError `E_VALUE` for a metric that is none, or that would stand under the name of something else that is measured. @internal */
+export function checkMetrics(metrics: Readonly<Record<string, Metric>>): void {
+  checkRecord('metrics', metrics)
+  for (const [name, metric] of Object.entries(metrics)) {
+    if (!hasMethods(metric, 'start'))
+      throw new LanewiseError('E_VALUE', `the metric "${name}" has no start()`, { actual: shown(metric) })
+    if (name === 'loss' || name === 'accuracy' || name.startsWith('loss/'))
+      throw new LanewiseError('E_VALUE', `"${name}" is measured in any case: give the metric another name`, {
+        actual: name,
+      })
+  }
 }

@@ -44,7 +44,11 @@ export interface Task {
 const taskOptions = ['output', 'loss', 'lossWeights', 'label', 'scores', 'classAxis', 'ignoreIndex', 'mask']
 
 /** A task of which all is said: what metrics are given. */
-export type ResolvedTask = Task & { readonly ownLoss: boolean }
+export type ResolvedTask = Task & {
+  readonly ownLoss: boolean
+  /** Where the classes of the batches so far were. @internal */
+  classesAt?: 'second' | 'last'
+}
 
 /** Scores of classes for the first field of a batch, and the right classes in the field "label". */
 export const classification: Pick<Task, 'output' | 'loss' | 'label'> = {
@@ -87,7 +91,7 @@ export function batchField(batch: Batch, name: string): Variable {
 
 /** The scores among the outputs. @throws LanewiseError `E_VALUE` if there are none. @internal */
 function scoresOf(task: Pick<Task, 'scores'>, output: TaskOutput): Variable {
-  const list = output as Readonly<Record<string, Variable>>
+  const list = (output ?? {}) as Readonly<Record<string, Variable>>
   const found = isVariable(output)
     ? output
     : Array.isArray(output)
@@ -110,9 +114,23 @@ export function totalLoss(
   output: TaskOutput,
   batch: Batch,
 ): { total: Variable; parts: Readonly<Record<string, Variable>> } {
-  const loss = task.loss(output, batch)
-  if (isVariable(loss)) return { total: loss, parts: {} }
-  const parts = Object.entries(loss)
+  const loss: unknown = task.loss(output, batch)
+  const weights = Object.keys(task.lossWeights ?? {})
+  if (isVariable(loss)) {
+    if (weights.length > 0)
+      throw new LanewiseError(
+        'E_VALUE',
+        `there is one loss, without a name, and a weight for "${weights.join('", "')}"`,
+      )
+    return { total: loss, parts: {} }
+  }
+  const parts = typeof loss === 'object' && loss !== null ? Object.entries(loss as Record<string, Variable>) : []
+  const idle = weights.find((name) => !parts.some(([part]) => part === name))
+  if (idle !== undefined && parts.length > 0)
+    throw new LanewiseError('E_VALUE', `there is a weight for "${idle}" and no loss of that name`, {
+      expected: parts.map(([name]) => name).join(', '),
+      actual: idle,
+    })
   const weighted = parts.map(([name, part]) => {
     if (!isVariable(part) || part.size !== 1) throw new LanewiseError('E_VALUE', `the loss "${name}" is not one number`)
     const weight = task.lossWeights?.[name] ?? 1
@@ -160,6 +178,28 @@ export function classAxisOf(
   })
 }
 
+/**
+ * {@link classAxisOf} for the next batch of a run: a batch whose sequences happen to be as long as there are classes is read as those before it were.
+ *
+ * @throws LanewiseError `E_SHAPE` for a batch that fits only another axis than those before it.
+ */
+function axisInRun(task: ResolvedTask, scores: Shape, labels: Shape, soft: boolean): number {
+  const last = scores.length - 1
+  if (task.classAxis !== undefined || soft || last < 2) return classAxisOf(task, scores, labels, soft)
+  const { classesAt } = task
+  if (classesAt && same(without(scores, 1), labels) && same(without(scores, last), labels))
+    return classesAt === 'last' ? last : 1
+  const axis = classAxisOf(task, scores, labels, soft)
+  const now = axis === 1 ? 'second' : 'last'
+  if (classesAt && now !== classesAt)
+    throw new LanewiseError(
+      'E_SHAPE',
+      `of scores ${formatShape(scores)} the ${now} axis has the classes, of earlier batches it was the ${classesAt}: say it by "classAxis"`,
+    )
+  task.classesAt = now
+  return axis
+}
+
 function without(shape: Shape, axis: number): Shape {
   return shape.filter((_, i) => i !== axis)
 }
@@ -169,11 +209,11 @@ function same(a: Shape, b: Shape): boolean {
 }
 
 /** Cross-entropy along the axis of the classes, over the labels that count. */
-function defaultLoss(task: Task & { readonly ownLoss: boolean }, output: TaskOutput, batch: Batch): Variable {
+function defaultLoss(task: ResolvedTask, output: TaskOutput, batch: Batch): Variable {
   const scores = scoresOf(task, output)
   const labels = batchField(batch, task.label ?? 'label')
   const soft = isFloat(labels.dtype)
-  const axis = classAxisOf(task, scores.shape, labels.shape, soft)
+  const axis = axisInRun(task, scores.shape, labels.shape, soft)
   const moved = (x: Variable) =>
     axis === 1
       ? x
@@ -232,7 +272,7 @@ export function judge(task: ResolvedTask, output: TaskOutput, batch: Batch): Jud
   const scores = scoresOf(task, output)
   const labels = batchField(batch, task.label ?? 'label')
   const soft = isFloat(labels.dtype)
-  const axis = classAxisOf(task, scores.shape, labels.shape, soft)
+  const axis = axisInRun(task, scores.shape, labels.shape, soft)
   const rank = scores.shape.length
   const classes = scores.shape[axis]
   const last = (x: Variable) =>

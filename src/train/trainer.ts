@@ -3,7 +3,7 @@ import type { LoaderState } from '../data/loader.js'
 import { LanewiseError } from '../core/errors.js'
 import type { Module } from '../nn/module.js'
 import * as F from '../nn/functional.js'
-import { clipGradNorm, gradNorm, type OptimizerState } from '../optim/optimizer.js'
+import { clipGradNorm, gradNorm, scaleGradients, type OptimizerState } from '../optim/optimizer.js'
 import type { RandomState } from '../core/random.js'
 import type { Tensor } from '../api/tensor.js'
 import { joinPath, writeAtomically } from '../platform/node-files.js'
@@ -38,6 +38,8 @@ interface RunState {
   readonly loader: LoaderState
   readonly random: RandomState
   readonly optimizer: OptimizerState['settings']
+  /** The names of the optimiser's parameters, in its order: its moments go by their places. */
+  readonly learned?: readonly string[]
   readonly schedule: number | null
   readonly window: Window
   readonly firstEpoch?: number
@@ -101,6 +103,8 @@ export class Trainer {
   private window = noWindow()
   private firstEpoch = 0
   private waiting = 0
+  /** Examples of the batches that wait for their step. */
+  private gathered = 0
   private stoppedByHook = false
   private saved = -1
   private readonly pace = new Pace()
@@ -256,7 +260,9 @@ export class Trainer {
         const value = total.item()
         if (!Number.isFinite(value)) throw this.notFinite(`the loss is ${value}`)
         if (this.step === 0) this.checkKnown()
-        ;(accumulate === 1 ? total : F.mul(total, 1 / accumulate)).backward()
+        // Sums over examples here, the mean in finishStep(): batches may be of different sizes, and the last ones too few.
+        ;(accumulate === 1 ? total : F.mul(total, count)).backward()
+        this.gathered += count
         // The operator is named while its record is there.
         if (!Number.isFinite(gradNorm(this.parameters()))) throw this.notFinite('a gradient is not finite')
         this.window.examples += count
@@ -274,6 +280,7 @@ export class Trainer {
       for (const [buffer, before] of buffers) buffer.assign(before)
       this.options.optimizer.zeroGrad()
       this.waiting = 0
+      this.gathered = 0
       throw error
     }
   }
@@ -287,6 +294,7 @@ export class Trainer {
       maxSteps = Infinity,
       checkpointEvery = Infinity,
       logEvery = 50,
+      accumulate = 1,
     } = this.options
     const { evaluateEvery = Infinity, onStep, ema } = this.options
     const { device } = this.model
@@ -294,6 +302,7 @@ export class Trainer {
     let norm = 0
     try {
       norm = device.step(() => {
+        if (accumulate > 1) scaleGradients(this.parameters(), 1 / this.gathered)
         const before = clipNorm === undefined ? gradNorm(this.parameters()) : clipGradNorm(this.parameters(), clipNorm)
         optimizer.step()
         return before
@@ -301,6 +310,7 @@ export class Trainer {
     } finally {
       optimizer.zeroGrad()
       this.waiting = 0
+      this.gathered = 0
     }
     schedule?.step()
     this.step++
@@ -328,6 +338,11 @@ export class Trainer {
 
   private parameters() {
     return this.options.optimizer.groups.flatMap((group) => group.params)
+  }
+
+  private learnedNames(): string[] {
+    const names = new Map([...this.model.namedParameters()].map(([name, parameter]) => [parameter, name]))
+    return this.parameters().map((parameter) => names.get(parameter) ?? '')
   }
 
   /** A parameter that is used but found nowhere in the model would silently never be trained, saved or exported. */
@@ -434,6 +449,7 @@ export class Trainer {
       loader: data.state(),
       random: model.device.random.save(),
       optimizer: settings,
+      learned: this.learnedNames(),
       schedule: options.schedule?.count ?? null,
       window: { ...this.window },
       firstEpoch: this.firstEpoch,
@@ -468,6 +484,14 @@ export class Trainer {
       throw new LanewiseError(
         'E_STATE',
         `${this.place}: the run that was saved had ${state.schedule === null ? 'no' : 'a'} schedule`,
+      )
+    const names = this.learnedNames()
+    const moved = state.learned?.findIndex((name, i) => name !== names[i]) ?? -1
+    if (moved >= 0 && state.learned?.length === names.length)
+      throw new LanewiseError(
+        'E_STATE',
+        `${this.place}: parameter ${moved} of the optimiser was "${state.learned[moved]}" and is "${names[moved]}" now`,
+        { expected: state.learned[moved], actual: names[moved] },
       )
     optimizer.load({ settings: state.optimizer, tensors: withoutPrefix(OPTIMIZER, checkpoint.tensors) })
     this.model.loadStateDict(withoutPrefix(MODEL, checkpoint.tensors))
