@@ -1,4 +1,6 @@
+import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 import { defineConfig } from 'vitest/config'
 
 /** What examples import is the source here; tests/docs runs them from the packed package. */
@@ -10,21 +12,68 @@ const entries = {
   'lanewise/train': 'train',
 }
 
+/**
+ * A process of its own and the sources loaded anew cost a second of processor time for each file of tests. These do with what files before them have loaded:
+ * they depend on no registry, environment or mock that another could have changed, and leave nothing changed themselves.
+ */
+const together = ['core', 'data', 'kernels', 'onnx', 'ops', 'passes', 'plan', 'support', 'text', 'training']
+/** In those rooms, what mocks a module or registers operators. */
+const exceptions = ['tests/plan/variations.test.ts', 'tests/training/own-gradients.test.ts']
+/** Those of tests/clients install packages: `npm run test:clients`. */
+const alone = readdirSync(new URL('tests', import.meta.url)).filter((room) => ![...together, 'clients'].includes(room))
+const filesOf = (rooms: readonly string[]) => rooms.map((room) => `tests/${room}/**/*.test.ts`)
+
+/** What takes longest, longest first: begun last, one of them would keep a single core busy when all others are done. */
+const longest = [
+  'docs/samples',
+  'runtimes/browser-training',
+  'hostile/fuzz',
+  'api/package',
+  'serve/kills',
+  'api/models',
+  'runtimes/browser',
+  'serve/score',
+  'cli/commands',
+  'hostile/large-graphs',
+  'onnx/differential',
+  'ops/gradients',
+  'ops/operand-types',
+  'training/transformer-lm/model',
+  'plan/determinism',
+  'training/resume',
+  'onnx/cases',
+].map((name) => `/tests/${name}.test.ts`)
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const placeOf = ({ moduleId }: TestSpecification) => {
+      const place = longest.findIndex((name) => moduleId.endsWith(name))
+      return place < 0 ? longest.length : place
+    }
+    // Those that share a process stay beside each other.
+    const shares = ({ project }: TestSpecification) => Number(!project.config.isolate)
+    return (await super.sort(files)).sort((a, b) => shares(a) - shares(b) || placeOf(a) - placeOf(b))
+  }
+}
+
+const alias = Object.entries(entries).map(([name, file]) => ({
+  find: new RegExp(`^${name}$`),
+  replacement: new URL(`src/${file}.ts`, import.meta.url).pathname,
+}))
+const project = (test: { name: string; include: string[]; exclude?: string[]; isolate?: boolean }) => ({
+  resolve: { alias },
+  test: { testTimeout: 60_000, pool: 'forks' as const, ...test },
+})
+
 export default defineConfig({
-  resolve: {
-    alias: Object.entries(entries).map(([name, file]) => ({
-      find: new RegExp(`^${name}$`),
-      replacement: new URL(`src/${file}.ts`, import.meta.url).pathname,
-    })),
-  },
   test: {
-    include: ['tests/**/*.test.ts'],
-    // They install packages: `npm run test:clients`.
-    exclude: ['**/node_modules/**', 'tests/clients/**'],
     globalSetup: ['tests/support/build.ts'],
-    testTimeout: 60_000,
-    pool: 'forks',
-    // Vitest leaves one core idle by default, which on two cores is half of the machine.
-    maxWorkers: availableParallelism(),
+    // One more than there are cores: some wait for a browser, a server or a process.
+    maxWorkers: availableParallelism() + 1,
+    sequence: { sequencer: LongestFirst },
+    projects: [
+      project({ name: 'alone', include: [...filesOf(alone), ...exceptions] }),
+      project({ name: 'together', include: filesOf(together), exclude: exceptions, isolate: false }),
+    ],
   },
 })

@@ -3,6 +3,7 @@ import { build, type Metafile, type Plugin } from 'esbuild'
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { recordBundles } from './bundles.js'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 
@@ -103,6 +104,7 @@ const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string
   { platform: 'node', entryPoints: { inline: 'src/inline-node.ts' }, oneFile: 'cjs' },
 ]
 
+rmSync('dist/bundles.sources', { force: true })
 for (const name of existsSync('dist') ? readdirSync('dist') : []) {
   if (/\.c?js(\.map)?$/.test(name) || /^(cli|ops|generate|serve)$/.test(name))
     rmSync(join('dist', name), { recursive: true })
@@ -146,6 +148,7 @@ for (const { platform, entryPoints, oneFile } of groups) {
   }
 }
 writeFileSync('dist/third-party-licenses.txt', [...[...bundled].sort().map(licenceOf), kernelLicences()].join('\n\n'))
+recordBundles()
 
 /** Nothing of Node may be left over. */
 function checkBrowser({ inputs }: Metafile): void {

@@ -13,7 +13,8 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { installInto, packLibrary, root } from '../support/package.js'
+import { installedIn } from '../support/installed.js'
+import { root } from '../support/package.js'
 import { sharedRoot } from '../support/shared-root.js'
 
 // Every ```ts block of README, docs and docs/guides, and every @example of a doc comment, is a program: it is compiled under `strict` and run, from the packed
@@ -78,7 +79,7 @@ let app: string
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'lanewise-samples-'))
   app = join(folder, 'app')
-  installInto(app, packLibrary(folder))
+  installedIn(app)
   mkdirSync(join(app, 'node_modules/@types'), { recursive: true })
   symlinkSync(join(root, 'node_modules/@types/node'), join(app, 'node_modules/@types/node'))
   if (existsSync(join(root, 'node_modules/undici-types')))

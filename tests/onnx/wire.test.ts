@@ -177,15 +177,10 @@ describe('hostile wire bytes', () => {
   }
 
   it('reads 10^6 nodes', () => {
-    const node = Array.from({ length: 1_000_000 }, (_, i) => ({
-      opType: 'Relu',
-      name: `n${i}`,
-      input: [`x${i}`],
-      output: [`x${i + 1}`],
-    }))
-    const graph = readModel(writeModel({ graph: { node } })).graph!
+    const node = encode('NodeProto', { opType: 'Relu', name: 'n', input: ['x'], output: ['y'] })
+    const graph = readModel(inGraph(repeat([...lengthField(graphNode, node)], 1_000_000))).graph!
     expect(graph.node).toHaveLength(1_000_000)
-    expect(graph.node[999_999].output).toEqual(['x1000000'])
+    expect(graph.node[999_999].output).toEqual(['y'])
   })
 
   it('holds to stricter limits when asked', () => {
@@ -391,10 +386,13 @@ describe('writing', () => {
         fc.property(message(type, 3), (fields) => {
           const written = encode(type, fields)
           const expected = complete(type, fields)
-          expect(decode(type, written)).toEqual(expected)
-          expect(encode(type, decode(type, written))).toEqual(written)
+          const read = decode(type, written)
+          // Much quicker than toEqual, which says what is wrong where something is.
+          if (!isDeepStrictEqual(read, expected)) expect(read).toEqual(expected)
+          expect(Buffer.compare(encode(type, read), written)).toBe(0)
         }),
-        { numRuns: 150 },
+        // Each makes dozens of messages of every kind, and each field is there in half of them.
+        { numRuns: 40 },
       )
     })
   }

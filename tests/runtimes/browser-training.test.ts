@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as library from '../../src/train.js'
 import { BlobCheckpoints, type BlobStore } from '../../src/train.js'
 import { chromiumFlags, chromiumPath, hasChromium, serve } from '../support/chromium.js'
-import { installInto, packLibrary, root } from '../support/package.js'
+import { installedIn } from '../support/installed.js'
+import { root } from '../support/package.js'
 import { trainSmall, type TrainingResult } from './train-program.js'
 
 const STEPS = 200
@@ -101,7 +102,7 @@ describe.skipIf(!hasChromium)('in Chromium', () => {
     folder = mkdtempSync(join(tmpdir(), 'lanewise-training-'))
     const app = join(folder, 'app')
     const site = join(folder, 'site')
-    installInto(app, packLibrary(folder))
+    installedIn(app)
     mkdirSync(site)
     const shared = readFileSync(join(root, 'tests/runtimes/train-program.ts'), 'utf8')
     writeFileSync(join(app, 'train-program.js'), transformSync(shared, { loader: 'ts' }).code)

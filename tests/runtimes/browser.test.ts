@@ -10,7 +10,7 @@ import '../../src/all-ops.js'
 import { exportModel, GraphBuilder, InferenceSession } from '../../src/node.js'
 import { Tensor } from '../../src/api/tensor.js'
 import { chromiumFlags, chromiumPath, hasChromium, serve } from '../support/chromium.js'
-import { installInto, packLibrary } from '../support/package.js'
+import { installedIn } from '../support/installed.js'
 import { smallImage, smallModel } from '../support/small-model.js'
 
 /** What the page offers to the test. */
@@ -56,7 +56,7 @@ describe.skipIf(!hasChromium)('Chromium', () => {
     folder = mkdtempSync(join(tmpdir(), 'lanewise-browser-'))
     const app = join(folder, 'app')
     const site = join(folder, 'site')
-    installInto(app, packLibrary(folder))
+    installedIn(app)
     mkdirSync(site)
     writeFileSync(join(site, 'small.onnx'), smallModel())
     const rare = new GraphBuilder('rare')

@@ -1,24 +1,33 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import type { TestProject } from 'vitest/node'
+import { bundlesAreStale } from '../../scripts/bundles.js'
 import { compile, staleTargets, targets } from '../../scripts/kernels.js'
+import { installInto, packLibrary, root } from './package.js'
 
 /**
- * Compiles the kernels whose sources have changed, declarations if there are none, and the bundles always, since tests run them: `npm test` needs no
- * other step. With LANEWISE_KERNELS=simd only what tests of bare kernels need: one target, no bundle.
+ * Makes what tests run and is not there, or was made of other sources: kernels, declarations, bundles; and for the tests that need it an app with the packed
+ * library. `npm test` needs no other step. With LANEWISE_KERNELS=simd only what tests of bare kernels need: one target, no bundle.
  */
-export default async function setup(): Promise<void> {
+export default async function setup(project: TestProject): Promise<(() => void) | undefined> {
   if (process.env.LANEWISE_KERNELS === 'simd') {
     await compile(staleTargets(['inference-simd']))
-    return
+    return undefined
   }
-  // Builds with threads take as long again: named test files that say nothing of threads do without.
+  // What takes long and only some tests need: named test files that need none of it do without.
   const named = process.argv.filter((argument) => argument.includes('tests/'))
-  const all = named.length === 0 || named.some((argument) => /threads/.test(argument))
-  await compile(staleTargets(targets.filter((target) => all || !target.endsWith('-threads'))))
-  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const needs = (files: RegExp) => named.length === 0 || named.some((argument) => files.test(argument))
+  await compile(staleTargets(targets.filter((target) => needs(/threads/) || !target.endsWith('-threads'))))
   const npmRun = (script: string) => execFileSync('npm', ['run', '--silent', script], { stdio: 'inherit', cwd: root })
   if (!existsSync(join(root, 'dist/types/node.d.ts'))) npmRun('build:types')
-  npmRun('build:js')
+  if (bundlesAreStale()) npmRun('build:js')
+  if (!needs(/tests\/(api|docs|runtimes)/)) return undefined
+  const folder = mkdtempSync(join(tmpdir(), 'lanewise-packed-'))
+  const app = join(folder, 'app')
+  const packed = packLibrary(folder)
+  installInto(app, packed)
+  project.provide('installed', { app, files: packed.files })
+  return () => rmSync(folder, { recursive: true, force: true })
 }

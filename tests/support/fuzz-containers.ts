@@ -21,7 +21,7 @@ registerAllOps()
 type Kind = 'text' | 'float' | 'int' | 'complex' | 'texts' | 'floats' | 'complexes' | 'optional'
 
 /** A loop of 2^40 trips is broken off after this; one that ends takes a few milliseconds. */
-const ENDLESS_MS = 250
+const ENDLESS_MS = 80
 
 /** What makes what of what; attributes are drawn again each time. */
 interface Step {
