@@ -10,12 +10,12 @@ const record = join(root, 'dist/bundles.sources')
 /** Changes with any source of a bundle, the kernels in it, what bundles it and the packages it takes code from. */
 function fingerprint(): string {
   const hash = createHash('sha256')
-  const inFolder = (folder: string, ending: string) =>
+  const inFolder = (folder: string) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-      .filter((name) => name.endsWith(ending))
+      .filter((name) => /\.(ts|js|sources)$/.test(name))
       .map((name) => `${folder}/${name}`)
       .sort()
-  const sources = [...inFolder('src', 's'), ...inFolder('bindings', '.ts'), ...inFolder('dist/wasm', '.sources')]
+  const sources = ['src', 'bindings', 'dist/wasm'].flatMap(inFolder)
   for (const path of [...sources, 'scripts/build-js.ts', 'scripts/bundles.ts', 'package.json', 'package-lock.json'])
     hash
       .update(path)
