@@ -18,7 +18,7 @@ const entries = {
  */
 const together = ['core', 'data', 'kernels', 'onnx', 'ops', 'passes', 'plan', 'support', 'text', 'training']
 /** In those rooms, what mocks a module or registers operators. */
-const exceptions = ['tests/plan/variations.test.ts', 'tests/training/own-gradients.test.ts']
+const exceptions = ['tests/plan/variations.test.ts', 'tests/training/autograd/own-gradients.test.ts']
 /** Those of tests/clients install packages: `npm run test:clients`. */
 const alone = readdirSync(new URL('tests', import.meta.url)).filter((room) => ![...together, 'clients'].includes(room))
 const filesOf = (rooms: readonly string[]) => rooms.map((room) => `tests/${room}/**/*.test.ts`)

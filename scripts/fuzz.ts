@@ -1,5 +1,5 @@
 /**
- * Puts mutated ONNX models and tensors through the targets of tests/support/fuzz.ts:
+ * Puts mutated ONNX models and tensors through the targets of tests/support/fuzz/fuzz.ts:
  *
  *     npm run fuzz -- --runs 100000 --seed 7 [--target NAME] [--from RUN] [--save FOLDER] [--dry]
  *
@@ -13,7 +13,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Worker } from 'node:worker_threads'
-import { fuzz, targets, type FuzzReport } from '../tests/support/fuzz.js'
+import { fuzz, targets, type FuzzReport } from '../tests/support/fuzz/fuzz.js'
 
 function count(text: string, name: string): number {
   const value = Number(text)

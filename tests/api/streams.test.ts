@@ -7,7 +7,7 @@ import { onnxruntimeWeb } from '../conformance/engines.js'
 import { agrees, compareTensors, describeComparison, modelTolerance } from '../support/agreement.js'
 import { realSamples, realSpectrum } from '../support/fourier.js'
 import { skipUnlessShared } from '../support/shared.js'
-import { readWav } from '../support/wav.js'
+import { readWav } from '../support/formats/wav.js'
 import { builds } from '../support/wasm.js'
 
 /** A model that is run chunk by chunk: what it returns under one name is fed back under another. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test, type TestContext } from 'vitest'
 import { packLibrary, root } from '../support/package.js'
 import { sharedPath } from '../support/shared.js'
-import { readWav } from '../support/wav.js'
+import { readWav } from '../support/formats/wav.js'
 import { writeLanguageModels } from './language.js'
 import { writeModels } from './models.js'
 

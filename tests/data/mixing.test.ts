@@ -17,7 +17,7 @@ import {
   type Fields,
 } from '../../src/train.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
-import { pngOf } from '../support/png.js'
+import { pngOf } from '../support/formats/png.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'lanewise-mixing-'))
 afterAll(() => rmSync(folder, { recursive: true }))

@@ -6,7 +6,7 @@ import * as h5wasm from 'h5wasm'
 import { afterAll, describe, expect, test } from 'vitest'
 import { loadSvhnDigits, readDigitStruct, readMat, svhnNumbers, tarEntries } from '../../src/train.js'
 import { expectRejects } from '../support/expect-error.js'
-import { pngOf } from '../support/png.js'
+import { pngOf } from '../support/formats/png.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'lanewise-svhn-'))
 afterAll(() => rmSync(folder, { recursive: true }))

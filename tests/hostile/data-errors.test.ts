@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { ErrorCode } from '../../src/core/errors.js'
 import { LanewiseError } from '../../src/core/errors.js'
 import { f32, int64s, typed, type Spec } from '../ops/case.js'
-import { inputsOf } from '../support/case-model.js'
-import { runNode } from '../support/run-node.js'
+import { inputsOf } from '../support/cases/case-model.js'
+import { runNode } from '../support/cases/run-node.js'
 
 const fed = (...values: number[]): Spec => ({ dtype: 'int64', shape: [values.length], values })
 const scales = (...values: number[]): Spec => ({ dtype: 'float32', shape: [values.length], values, constant: true })

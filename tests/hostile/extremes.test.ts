@@ -6,8 +6,8 @@ import type { AttributeKind } from '../../src/ir/attributes.js'
 import { findOp } from '../../src/ir/registry.js'
 import type { Case } from '../ops/case.js'
 import { allCases } from '../ops/cases.js'
-import { inputsOf } from '../support/case-model.js'
-import { runNode } from '../support/run-node.js'
+import { inputsOf } from '../support/cases/case-model.js'
+import { runNode } from '../support/cases/run-node.js'
 
 // Whatever stands in an attribute, or in an input of integers (sizes, axes, indices, lengths): a result or a typed error, in bounded time and within
 // the memory limit.

@@ -1,4 +1,4 @@
-import { crc32Of, pngOf } from '../support/png.js'
+import { crc32Of, pngOf } from '../support/formats/png.js'
 import { encode } from 'fast-png'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -15,7 +15,7 @@ import { escapedJson, visible } from '../../src/cli/visible.js'
 import { readCsv } from '../../src/data/formats/csv.js'
 import { decodePicture } from '../../src/data/picture.js'
 import { textStream, Vocabulary } from '../../src/data/text.js'
-import { zip } from '../support/zip.js'
+import { zip } from '../support/formats/zip.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 
 // Files that people are given: arrays, pictures, tables, texts.

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { dtypeToOnnx, isBig, makeData, type DType } from '../../src/core/dtype.js'
 import type { HostTensor } from '../../src/core/host.js'
 import { numbersIn, tensorOf } from '../support/numbers.js'
-import { runNode } from '../support/run-node.js'
+import { runNode } from '../support/cases/run-node.js'
 
 // What is computed once while planning is what a run would compute, where types end and beyond.
 

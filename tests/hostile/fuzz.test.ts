@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
-import { corpus, fuzz, judge, targets, type FuzzTarget } from '../support/fuzz.js'
+import { corpus, fuzz, judge, targets, type FuzzTarget } from '../support/fuzz/fuzz.js'
 
 it('takes the models that fuzzing starts from', async () => {
   const read = targets.find(({ name }) => name === 'read')!

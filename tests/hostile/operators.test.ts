@@ -7,8 +7,8 @@ import { notFused, type Graph, type Node, type Value } from '../../src/ir/graph.
 import { findOp } from '../../src/ir/registry.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../../src/node.js'
 import { f32, int64s, typed, type Spec } from '../ops/case.js'
-import { inputsOf } from '../support/case-model.js'
-import { runNode } from '../support/run-node.js'
+import { inputsOf } from '../support/cases/case-model.js'
+import { runNode } from '../support/cases/run-node.js'
 
 // The section "Operators" of the hostile inputs, beyond the operators that move data (data-errors.test.ts).
 

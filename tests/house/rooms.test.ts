@@ -59,9 +59,11 @@ describe('arrows between rooms', () => {
   })
 })
 
-test('no folder of src or assembly holds more than 25 files', () => {
-  const files = execFileSync('git', ['ls-files', 'src', 'assembly'], { cwd: root, encoding: 'utf8' }).trim().split('\n')
+test('no folder holds more than 25 files', () => {
+  const files = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).trim().split('\n')
   const counts = new Map<string, number>()
-  for (const file of files) counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1)
+  // What fuzzing found is as much as it is.
+  for (const file of files.filter((name) => !name.startsWith('tests/fixtures/')))
+    counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1)
   expect([...counts].filter(([, count]) => count > 25)).toEqual([])
 })

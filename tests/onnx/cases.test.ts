@@ -3,8 +3,8 @@ import type { HostTensor, HostValue } from '../../src/core/host.js'
 import { allCases } from '../ops/cases.js'
 import { plain, type Case, type Plain } from '../ops/case.js'
 import { lanewise, onnxruntimeWeb } from '../conformance/engines.js'
-import { caseModel, inputsOf } from '../support/case-model.js'
-import { compareTensor } from '../support/check-case.js'
+import { caseModel, inputsOf } from '../support/cases/case-model.js'
+import { compareTensor } from '../support/cases/check-case.js'
 import { builds } from '../support/wasm.js'
 
 /** What onnxruntime-web says of types and operators that it has no kernel for. */

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
 import { lanewise, onnxruntimeWeb, type Engine } from '../conformance/engines.js'
-import { compareEngines, describeGraph, shrink, type Outcome } from '../support/differential.js'
-import { randomGraph, type RandomGraph } from '../support/random-graph.js'
-import { layerRecipes } from '../support/random-layers.js'
-import { plainRecipes } from '../support/random-ops.js'
+import { compareEngines, describeGraph, shrink, type Outcome } from '../support/graphs/differential.js'
+import { randomGraph, type RandomGraph } from '../support/graphs/random-graph.js'
+import { layerRecipes } from '../support/graphs/random-layers.js'
+import { plainRecipes } from '../support/graphs/random-ops.js'
 import { builds } from '../support/wasm.js'
 
 /** The seed of the first graph; the others follow it. */
@@ -25,7 +25,7 @@ async function report(graph: RandomGraph, outcome: Outcome, ours: Engine, peer: 
   const who =
     outcome.kind === 'wrong'
       ? 'Lanewise is wrong'
-      : 'onnxruntime-web is wrong, for no reason that tests/support/ort-wrong.ts knows'
+      : 'onnxruntime-web is wrong, for no reason that tests/support/graphs/ort-wrong.ts knows'
   return `${who}: ${what}\n${describeGraph(small)}\n(LANEWISE_SEED=${graph.seed} LANEWISE_GRAPHS=1 for the whole graph)`
 }
 

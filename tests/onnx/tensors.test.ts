@@ -13,7 +13,7 @@ import {
 } from '../../src/onnx/tensor-proto.js'
 import { readTensorProto, writeTensorProto } from '../../src/onnx/wire.js'
 import { expectError } from '../support/expect-error.js'
-import { ascii } from '../support/wire-bytes.js'
+import { ascii } from '../support/formats/wire-bytes.js'
 
 const FLOAT = dtypeToOnnx('float32')
 

@@ -13,7 +13,7 @@ import { createMessage, specOf, type Field } from '../../src/onnx/schema/table.j
 import { readModel, readTensorProto, writeModel, writeTensorProto } from '../../src/onnx/wire.js'
 import { expectError } from '../support/expect-error.js'
 import { skipUnlessShared } from '../support/shared.js'
-import { ascii, bytes, lengthField, repeat, tag, varint, varintField } from '../support/wire-bytes.js'
+import { ascii, bytes, lengthField, repeat, tag, varint, varintField } from '../support/formats/wire-bytes.js'
 
 const modelGraph = 7
 const graphNode = 1

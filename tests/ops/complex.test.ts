@@ -5,7 +5,7 @@ import { knownOps } from '../../src/ir/registry.js'
 import { lanewise } from '../conformance/engines.js'
 import { expectRejects } from '../support/expect-error.js'
 import { numbersIn, tensorOf } from '../support/numbers.js'
-import { runNode } from '../support/run-node.js'
+import { runNode } from '../support/cases/run-node.js'
 import { writtenModel, type WrittenNode } from '../support/written-model.js'
 
 // A complex number moves as a whole: where an operator puts element k of an int32 tensor it puts number k.

@@ -5,7 +5,7 @@ import { registerAllOps } from '../../src/api/register-all.js'
 import type { OpDefinition } from '../../src/ir/op.js'
 import { isFixed, type Case } from './case.js'
 import { allCases } from './cases.js'
-import { checkGradient } from '../support/check-gradient.js'
+import { checkGradient } from '../support/cases/check-gradient.js'
 import { builds } from '../support/wasm.js'
 
 registerAllOps()

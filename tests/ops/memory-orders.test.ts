@@ -1,7 +1,7 @@
 import { describe, test } from 'vitest'
 import { channelsLastOrder, identityOrder } from '../../src/core/layout.js'
 import { allCases } from './cases.js'
-import { checkCase } from '../support/check-case.js'
+import { checkCase } from '../support/cases/check-case.js'
 
 // Every operator must give the same answer whatever order of axes its inputs lie in.
 const rows = allCases.filter((row) =>

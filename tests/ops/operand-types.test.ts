@@ -5,8 +5,8 @@ import { hostZeros, type HostTensor } from '../../src/core/host.js'
 import { castTensor } from '../../src/ops/elementwise/cast.js'
 import type { Case } from './case.js'
 import { allCases } from './cases.js'
-import { inputsOf } from '../support/case-model.js'
-import { runNode } from '../support/run-node.js'
+import { inputsOf } from '../support/cases/case-model.js'
+import { runNode } from '../support/cases/run-node.js'
 
 // A model may give any operator operands of any type. Each combination gets a result or a typed error: never a trap, an untyped error, or
 // kernels reading elements of one size as another.

@@ -1,6 +1,6 @@
 import { describe, test } from 'vitest'
 import { allCases } from './cases.js'
-import { checkCase } from '../support/check-case.js'
+import { checkCase } from '../support/cases/check-case.js'
 import { builds } from '../support/wasm.js'
 
 // Every row of every case table, in every build this engine runs, against the float64 reference.

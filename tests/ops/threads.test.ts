@@ -2,8 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cutting } from '../../bindings/threads.js'
 import { rawBytes, type HostTensor } from '../../src/core/host.js'
 import { allCases } from './cases.js'
-import { inputsOf } from '../support/case-model.js'
-import { runNode, type NodeRun } from '../support/run-node.js'
+import { inputsOf } from '../support/cases/case-model.js'
+import { runNode, type NodeRun } from '../support/cases/run-node.js'
 import { builds } from '../support/wasm.js'
 
 // Every row of every case table gives the same bits when its calls are cut as finely as they can be and three threads take the pieces, each stopping now and then.

@@ -3,9 +3,9 @@ import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../../src/n
 import { allCases } from '../ops/cases.js'
 import { f32, gives, weight, type Case } from '../ops/case.js'
 import { along, someExamples, withExamples, type Batched } from '../support/examples.js'
-import { pick } from '../support/mutate.js'
+import { pick } from '../support/fuzz/mutate.js'
 import { randomTensor, seeded } from '../support/random.js'
-import { runNode } from '../support/run-node.js'
+import { runNode } from '../support/cases/run-node.js'
 
 // With `deterministic` nothing but model, options and input decides the bits of a result; with `deterministic: 'batch'` not even the rest of the batch.
 

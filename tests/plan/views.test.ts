@@ -5,7 +5,7 @@ import { Program } from '../../src/plan/program.js'
 import { WeightStore } from '../../src/plan/weights.js'
 import { hostFrom, type HostTensor, type HostValue } from '../../src/core/host.js'
 import { registerAllOps } from '../../src/api/register-all.js'
-import { compareTensor } from '../support/check-case.js'
+import { compareTensor } from '../support/cases/check-case.js'
 import { randomTensor, seeded } from '../support/random.js'
 import { makeContext } from '../support/wasm.js'
 

@@ -1,7 +1,7 @@
 import type { HostTensor } from '../../src/core/host.js'
 import { sizeOf } from '../../src/core/shape.js'
 import type { Case } from '../ops/case.js'
-import { inputsOf } from './case-model.js'
+import { inputsOf } from './cases/case-model.js'
 import { randomTensor, seeded } from './random.js'
 
 /** An operator over a batch of examples: its inputs, and along which axis of each input and output the examples lie (undefined: shared by all). */

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { f32, type Case } from '../ops/case.js'
 import { expectNear } from '../kernels/reference.js'
-import { checkCase, compareTensor } from './check-case.js'
+import { checkCase, compareTensor } from './cases/check-case.js'
 import { compareTensors, describeComparison } from './agreement.js'
 import { commandFor, coordinatesOf } from './failure.js'
-import { runNode } from './run-node.js'
+import { runNode } from './cases/run-node.js'
 
 const message = async (run: () => void | Promise<void>): Promise<string> => {
   try {

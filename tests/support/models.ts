@@ -5,7 +5,7 @@ import { isHostTensor, type HostTensor } from '../../src/core/host.js'
 import type { ModelProto } from '../../src/onnx/schema/onnx.js'
 import { decodeTensor } from '../../src/onnx/tensor-proto.js'
 import { readModel } from '../../src/onnx/wire.js'
-import { readReferenceRun } from './npz.js'
+import { readReferenceRun } from './formats/npz.js'
 import { readTestData } from './onnx-test-data.js'
 import { randomTensor, seeded } from './random.js'
 

@@ -6,11 +6,11 @@ import { describe, expect, it } from 'vitest'
 import { dtypeFromOnnx } from '../../src/core/dtype.js'
 import { isHostTensor } from '../../src/core/host.js'
 import { readModel } from '../../src/onnx/wire.js'
-import { readNpy } from './npy.js'
-import { readNpz, readReferenceRun } from './npz.js'
+import { readNpy } from './formats/npy.js'
+import { readNpz, readReferenceRun } from './formats/npz.js'
 import { readTestData } from './onnx-test-data.js'
 import { skipUnlessShared } from './shared.js'
-import { ascii, bytes } from './wire-bytes.js'
+import { ascii, bytes } from './formats/wire-bytes.js'
 
 function npy(version: number, descr: string, fortran: boolean, shape: string, data: ArrayLike<number>): Uint8Array {
   const header = ascii(`{'descr': '${descr}', 'fortran_order': ${fortran ? 'True' : 'False'}, 'shape': ${shape}, }\n`)

@@ -3,7 +3,7 @@ import { builds } from '../../support/wasm.js'
 import { hostFrom, type HostTensor } from '../../../src/core/host.js'
 import type { Shape } from '../../../src/core/shape.js'
 import { randomTensor, seeded } from '../../support/random.js'
-import { runNode } from '../../support/run-node.js'
+import { runNode } from '../../support/cases/run-node.js'
 
 const random = seeded(3)
 const floats = (shape: Shape): HostTensor => randomTensor(random, 'float32', shape, -1, 1)

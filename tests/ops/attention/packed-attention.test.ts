@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import { hostZeros, type HostTensor } from '../../../src/core/host.js'
 import { randomTensor, seeded } from '../../support/random.js'
-import { runNode } from '../../support/run-node.js'
+import { runNode } from '../../support/cases/run-node.js'
 
 const [batch, length, heads, size] = [2, 3, 2, 4]
 const random = seeded(1)

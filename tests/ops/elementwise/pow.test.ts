@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { numbersIn, tensorOf } from '../../support/numbers.js'
-import { runNode } from '../../support/run-node.js'
+import { runNode } from '../../support/cases/run-node.js'
 import { builds } from '../../support/wasm.js'
 
 /** C11 F.10.4.4, for whole and broken, even and odd exponents. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { tensorOf } from '../../support/numbers.js'
 import { seeded } from '../../support/random.js'
-import { runNode } from '../../support/run-node.js'
+import { runNode } from '../../support/cases/run-node.js'
 import { builds } from '../../support/wasm.js'
 
 const { fround } = Math

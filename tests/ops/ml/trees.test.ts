@@ -3,7 +3,7 @@ import type { DType } from '../../../src/core/dtype.js'
 import { hostFrom, hostTensor } from '../../../src/core/host.js'
 import { expectRejects } from '../../support/expect-error.js'
 import { seeded } from '../../support/random.js'
-import { runNode } from '../../support/run-node.js'
+import { runNode } from '../../support/cases/run-node.js'
 import { builds } from '../../support/wasm.js'
 import { scoresOf, type Leaves, type TreeNodes } from './trees.reference.js'
 

@@ -3,8 +3,8 @@ import { isFloat, type DType } from '../../../src/core/dtype.js'
 import { LanewiseError } from '../../../src/core/errors.js'
 import type { HostTensor } from '../../../src/core/host.js'
 import { castTensor } from '../../../src/ops/elementwise/cast.js'
-import { inputsOf } from '../../support/case-model.js'
-import { runNode } from '../../support/run-node.js'
+import { inputsOf } from '../../support/cases/case-model.js'
+import { runNode } from '../../support/cases/run-node.js'
 import { allCases } from '../cases.js'
 
 // Kernels of quantised operators read bytes, float32 and int32 by address: an operand of another type is refused, or its numbers mean the same.

@@ -6,7 +6,7 @@ import { lanewise } from '../../conformance/engines.js'
 import { expectRejects } from '../../support/expect-error.js'
 import { numbersIn, tensorOf } from '../../support/numbers.js'
 import { seeded } from '../../support/random.js'
-import { runNode } from '../../support/run-node.js'
+import { runNode } from '../../support/cases/run-node.js'
 import { builds } from '../../support/wasm.js'
 import { writtenModel } from '../../support/written-model.js'
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { hostFrom, type HostTensor } from '../../../src/core/host.js'
 import { fullMatcher } from '../../../src/ops/text/regex.js'
-import { runNode } from '../../support/run-node.js'
+import { runNode } from '../../support/cases/run-node.js'
 
 /** Whether an expression matches all of a text. */
 function matches(pattern: string, text: string): boolean {
