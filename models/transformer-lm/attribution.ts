@@ -1,6 +1,6 @@
 import { F, grad, Tensor, type Tokenizer } from '../../src/train.js'
 import type { ClassificationTransformer } from './classification.js'
-import { encodeReview } from './review-task.js'
+import { encodeReview, windowsOf } from './review-task.js'
 
 /** A piece of a text, and what it speaks for. */
 export interface WordShare {
@@ -23,7 +23,8 @@ export interface Explained {
 export function explain(model: ClassificationTransformer, tokenizer: Tokenizer, text: string): Explained {
   const { device } = model
   const { pooling } = model.options
-  const tokens = encodeReview(tokenizer, text, model.body.config.maxLength, pooling)
+  // Of a longer text, its end.
+  const [tokens] = windowsOf(encodeReview(tokenizer, text, pooling), model.body.config.maxLength, pooling).slice(-1)
   const dims = [1, tokens.length]
   model.eval()
   return device.step(() => {

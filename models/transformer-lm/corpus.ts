@@ -84,6 +84,11 @@ export class Corpus {
     return new Corpus(tokenizer, source.name, known)
   }
 
+  /** Whether the texts have such a part. */
+  has(part: Part): boolean {
+    return this.known.has(part)
+  }
+
   /** @throws LanewiseError `E_EXTERNAL` if the texts have no such part. */
   part(part: Part): Tokens {
     const tokens = this.known.get(part)

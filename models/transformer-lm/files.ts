@@ -77,6 +77,12 @@ export function exportLanguageModel(
   })
 }
 
+/** How many tokens a model of this kind of file was trained with at once: of places beyond those it knows nothing. */
+export function trainedLength(metadata: ReadonlyMap<string, string>): number {
+  const { maxLength = 512 } = JSON.parse(metadata.get('config') ?? '{}') as Partial<TransformerConfig>
+  return Math.min(Number(metadata.get('length') ?? maxLength), maxLength)
+}
+
 /** What a file says of its model, and the weights in it. */
 async function read(file: string | Uint8Array, task: string, tokenizer: Tokenizer | undefined) {
   const graph = await loadGraph(file)
@@ -237,7 +243,8 @@ export function classifierFolder(
       id2label: Object.fromEntries(labels.map((label, i) => [i, label])),
       label2id: Object.fromEntries(labels.map((label, i) => [label, i])),
     }),
-    ...tokenizerFiles(options.tokenizer, maxLength),
+    // What is longer is cut there.
+    ...tokenizerFiles(options.tokenizer, Number(options.metadata?.length ?? maxLength)),
     'onnx/model.onnx': exportClassifier(model, options),
   }
 }

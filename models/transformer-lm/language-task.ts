@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import {
   batchField,
@@ -18,11 +18,11 @@ import { Corpus, openTokenizer } from './corpus.js'
 import { exportLanguageModel, languageModelFolder, TOKENIZER } from './files.js'
 import { TransformerLM, type TransformerConfig } from './model.js'
 import { grammarText } from './grammar.js'
-import { textFiles, unlabelledReviews, wikiText, type TextSource } from './texts.js'
+import { isWikiText, textFiles, unlabelledReviews, wikiText, type TextSource } from './texts.js'
 
 /** Where tokens are kept from one run to the next. */
 export const CACHE = 'data/transformer-lm'
-/** Tokens that there are at most. */
+/** Tokens that there are at most, unless a training says another number: as many as the committed tokenizer has. */
 const VOCABULARY = 4096
 /** Windows of the validation part that are measured while a run goes on. */
 const MEASURED = 64
@@ -60,9 +60,10 @@ export interface LanguageData extends TaskData {
 const reviewsFile = () => join(process.env.LANEWISE_SHARED ?? '../shared', 'data', 'imdb', 'unsup.txt.gz')
 
 /** The tokenizer of the committed models for the texts that they were trained on, one of its own for others. */
-function tokenizerOf(source: TextSource): Promise<Tokenizer> {
-  const own = source.name === reviewsFile()
-  return openTokenizer(own ? TOKENIZER : join(CACHE, `tokenizer-${source.key}.json`), source, VOCABULARY)
+function tokenizerOf(source: TextSource, vocabulary: number): Promise<Tokenizer> {
+  const own = source.name === reviewsFile() && vocabulary === VOCABULARY
+  const file = own ? TOKENIZER : join(CACHE, `tokenizer-${source.key}-${vocabulary}.json`)
+  return openTokenizer(file, source, vocabulary)
 }
 
 /** The texts that `--data` names; else the reviews of the shared folder; without them a generated language. */
@@ -70,8 +71,7 @@ export function languageSource(from: string | undefined): TextSource {
   const path = from ?? reviewsFile()
   if (from === undefined && !existsSync(path)) return grammarText()
   if (path.endsWith('unsup.txt.gz') && existsSync(path)) return unlabelledReviews(path)
-  if (existsSync(path) && statSync(path).isDirectory() && /wiki/.test(path)) return wikiText(path)
-  return textFiles(path)
+  return isWikiText(path) ? wikiText(path) : textFiles(path)
 }
 
 /** A training of a language model. */
@@ -82,12 +82,14 @@ export interface LanguageTraining extends Pick<
   /** Tokens of a sequence. */
   readonly length: number
   readonly steps: number
+  /** Tokens that a tokenizer trained for this learns at most; 4096 by default. */
+  readonly vocabulary?: number
   readonly model: Omit<TransformerConfig, 'vocabulary'>
 }
 
 /** A recipe for language models. */
 export function languageRecipe(training: LanguageTraining): TaskRecipe<TransformerLM, LanguageData> {
-  const { title, seed, batchSize, optimizer, schedule, fit, length, steps, model } = training
+  const { title, seed, batchSize, optimizer, schedule, fit, length, steps, model, vocabulary = VOCABULARY } = training
   let tokensPerWord = 1
   return {
     title,
@@ -98,7 +100,7 @@ export function languageRecipe(training: LanguageTraining): TaskRecipe<Transform
     async data(context) {
       const source = languageSource(context.from)
       mkdirSync(CACHE, { recursive: true })
-      const tokenizer = await tokenizerOf(source)
+      const tokenizer = await tokenizerOf(source, vocabulary)
       const corpus = Corpus.open(source, tokenizer, { cache: CACHE })
       const windows = new TokenDataset(corpus.part('train').ids, { length, stride: 1 })
       const validation = corpus.part('validation')

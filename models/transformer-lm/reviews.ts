@@ -79,6 +79,22 @@ export function splitReviews(name: string, reviews: readonly Review[]): ReviewPa
   return { name, train: order.slice(count), validation: order.slice(0, count) }
 }
 
+/** Where a set lies in the shared folder, if it does. */
+export function sharedReviews(set: ReviewSet): string | undefined {
+  const path = join(process.env.LANEWISE_SHARED ?? '../shared', 'data', set)
+  return set !== 'grammar' && existsSync(path) ? path : undefined
+}
+
+/** Several sets as one, each with a part to learn from and one to be measured on. */
+export function loadReviewSets(sets: readonly ReviewSet[], from?: string): ReviewParts {
+  const all = sets.map((set) => loadReviews(set, from))
+  return {
+    name: all.map(({ name }) => name).join(' and '),
+    train: all.flatMap(({ train }) => train),
+    validation: all.flatMap(({ validation }) => validation),
+  }
+}
+
 /**
  * A set of judged texts: by its name from the shared folder, from a file or from a folder.
  *

@@ -32,7 +32,7 @@ for (const seed of seeds)
         run.set === set && run.size === size && run.scratch === scratch && run.seed === seed
       if (runs.some(same)) continue
       const recipe = finetuneRecipe({
-        set,
+        sets: [set],
         seed,
         scratch,
         size: size === 'all' ? undefined : size,

@@ -115,6 +115,11 @@ const wikiNames: Record<Part, string> = {
   test: 'wiki.test.tokens',
 }
 
+/** Whether a folder holds parts of WikiText. */
+export function isWikiText(folder: string): boolean {
+  return parts.some((part) => existsSync(join(folder, wikiNames[part])))
+}
+
 /**
  * WikiText as it is published (Merity et al., 2016): `wiki.train.tokens`, `wiki.valid.tokens`, `wiki.test.tokens`. A document is an article; its headings are
  * lines such as `= = Title = =`.

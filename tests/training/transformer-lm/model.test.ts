@@ -261,10 +261,10 @@ describe('a classifier', () => {
     const tuned = async (scratch: boolean) => {
       const epochs = 6
       const recipe = finetuneRecipe({
-        ...{ set: 'grammar', size: 1800, batchSize: 32, lr: 0.002, dropout: 0 },
-        ...{ epochs, languageModel, scratch },
+        ...{ sets: ['grammar'] as const, size: 1800, batchSize: 32, lr: 0.002, dropout: 0 },
+        ...{ passes: epochs, languageModel, scratch },
       })
-      const data = await recipe.data({ from: undefined, seed: 1, batchSize: 32, epochs })
+      const data = await recipe.data({ from: undefined, seed: 1, batchSize: 32, epochs: 1 })
       const classifier = await recipe.model(data)
       const optimizer = recipe.optimizer(classifier)
       const { validation } = await fit(classifier, data.train, {
@@ -272,7 +272,7 @@ describe('a classifier', () => {
         ...recipe.fit,
         optimizer,
         schedule: new Schedule(optimizer, recipe.schedule?.(57 * epochs) ?? cosine(57 * epochs)),
-        epochs,
+        epochs: 1,
         validation: data.validation,
       })
       return { classifier, data, accuracy: validation?.accuracy ?? NaN }
