@@ -9,6 +9,7 @@ import { parseOptions, usage, type Options } from './options.js'
 import { storeRatios, worseRatios } from './ratios.js'
 import { markdown, summarizeResults, type Environment, type Report } from './report.js'
 import { isTimedSuite } from './suites/index.js'
+import { generationRatios, generationTable, type GenerationReport } from './generate/table.js'
 import { bundleTfjs } from './train/bundle.js'
 import { trainTable, type TrainReport } from './train/table.js'
 import { targetRows } from './targets.js'
@@ -157,6 +158,14 @@ async function main(): Promise<boolean> {
       report.environment,
       report.results.map((result) => ({ suite: 'train', ...result })),
     )
+  }
+  if (options.suite === 'generate') {
+    if (options.engine === 'chromium') throw new Error('generation is timed in Node only')
+    const report = await runInNode<GenerationReport>('generate/run.ts', options)
+    console.log(`\n${generationTable(report)}`)
+    saveJson(options.json, { suite: 'generate', date: new Date().toISOString(), quick: options.quick, ...report })
+    const agrees = report.results.every(({ disagreements }) => disagreements.length === 0)
+    return ratiosHold(options, report.environment, generationRatios(report)) && agrees
   }
   const node = nodeBinary(options.engine)
   const suite = options.suite === 'cold' ? await import('./suites/cold.js') : await import('./suites/memory.js')

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import type { PeerName } from './peers/peer.js'
 
-export const suites = ['kernels', 'models', 'sequence', 'train', 'cold', 'memory'] as const
+export const suites = ['kernels', 'models', 'sequence', 'train', 'generate', 'cold', 'memory'] as const
 export type SuiteName = (typeof suites)[number]
 export const engines = ['node', 'node24', 'chromium'] as const
 export type Engine = (typeof engines)[number]
