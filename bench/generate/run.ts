@@ -4,7 +4,7 @@ import { cpus } from 'node:os'
 import * as lanewise from '../../src/node.js'
 import { generate, pastToPresent, type GenerateOptions } from '../../src/generate/index.js'
 import type { GenerationSession } from '../../src/generate/continuation.js'
-import { Device, exportModel, toDecoderGraph } from '../../src/train.js'
+import { compressWeights, Device, exportModel, toDecoderGraph, type WeightFormat } from '../../src/train.js'
 import { TransformerLM, type TransformerConfig } from '../../models/transformer-lm/model.js'
 import { chooseBuild } from '../../bindings/module.js'
 import { begin, load, versionOf } from '../process.js'
@@ -27,10 +27,12 @@ const [EARLY, LATE] = [
   [454, 504],
 ] as const
 
-const models: readonly TransformerConfig[] = [
+const shapes: readonly TransformerConfig[] = [
   { vocabulary: 4096, dim: 192, heads: 4, layers: 4, maxLength: 512 },
   { vocabulary: 5000, dim: 128, heads: 4, layers: 2, maxLength: 512 },
 ]
+/** As models/transformer-lm/lm.onnx keeps its weights, and as they were trained. */
+const formats: readonly WeightFormat[] = ['int8', 'float32']
 
 const { options, resultFile } = begin()
 const build = chooseBuild(options.build, false)
@@ -47,8 +49,8 @@ interface Writer {
   readonly tokens: number[]
 }
 
-async function measure(config: TransformerConfig): Promise<GenerationResult | undefined> {
-  const name = `${config.layers} layers, D${config.dim} H${config.heads} V${config.vocabulary}`
+async function measure(config: TransformerConfig, format: WeightFormat): Promise<GenerationResult | undefined> {
+  const name = `${config.layers} layers, D${config.dim} H${config.heads} V${config.vocabulary}, weights ${format}`
   if (!new RegExp(options.filter, 'i').test(name)) return undefined
   const device = await Device.create({ deterministic: true, seed: 3 })
   Device.current = device
@@ -56,7 +58,8 @@ async function measure(config: TransformerConfig): Promise<GenerationResult | un
   // Larger than weights begin, so that texts do not repeat one token.
   for (const parameter of model.parameters())
     if (parameter.shape.length > 1) parameter.assign((parameter.data() as Float32Array).map((value) => 3 * value))
-  const file = (cache: 'session' | 'past') => exportModel(toDecoderGraph(model, { cache, maxLength: config.maxLength }))
+  const file = (cache: 'session' | 'past') =>
+    exportModel(compressWeights(toDecoderGraph(model, { cache, maxLength: config.maxLength }), format))
   const [withRoom, growing] = [file('session'), file('past')]
   device.dispose()
   const own = { build, states: pastToPresent }
@@ -114,10 +117,11 @@ async function writeText(writers: readonly Writer[], prompt: readonly number[], 
 }
 
 const results: GenerationResult[] = []
-for (const config of models) {
-  const result = await measure(config)
-  if (result) results.push(result)
-}
+for (const config of shapes)
+  for (const format of formats) {
+    const result = await measure(config, format)
+    if (result) results.push(result)
+  }
 const environment = {
   engine: `Node ${process.versions.node} (V8 ${process.versions.v8.split('-')[0]})`,
   key: `node${process.versions.node.split('.')[0]}`,

@@ -16,7 +16,7 @@ import { KneserNey } from '../../../models/transformer-lm/kneser-ney.js'
 import { languageTask } from '../../../models/transformer-lm/language-task.js'
 import { TransformerLM, type TransformerConfig } from '../../../models/transformer-lm/model.js'
 import { measureText, stretchesOf } from '../../../models/transformer-lm/perplexity.js'
-import { classifyTexts, finetuneRecipe } from '../../../models/transformer-lm/review-task.js'
+import { classifyTexts, finetuneRecipe, windowsOf } from '../../../models/transformer-lm/review-task.js'
 import { loadReviews } from '../../../models/transformer-lm/reviews.js'
 import { generate, pastToPresent } from '../../../src/generate/index.js'
 import { InferenceSession } from '../../../src/node.js'
@@ -323,6 +323,25 @@ describe('a classifier', () => {
     // A judgement does not depend on what else is judged.
     const alone = await classifyTexts(session, data.tokenizer, [reviews[7].text])
     expect(alone[0].probabilities[1]).toBeCloseTo(judged[7].probabilities[1], 4)
+    // A long text is judged in windows: its log odds are the mean of theirs, by their lengths.
+    const long = reviews
+      .slice(0, 4)
+      .map(({ text: each }) => each)
+      .join(' ')
+    const windows = windowsOf(data.tokenizer.encode(long), 12, 'mean')
+    expect(windows.length).toBeGreaterThan(2)
+    const each: number[] = []
+    for (const window of windows) {
+      const { logits } = await session.run({
+        input_ids: int64([[...window]]),
+        attention_mask: int64([[...window].map(() => 1)]),
+      })
+      each.push(Number(logits.data[1]) - Number(logits.data[0]))
+    }
+    const total = windows.reduce((sum, window) => sum + window.length, 0)
+    const mean = each.reduce((sum, odd, i) => sum + odd * windows[i].length, 0) / total
+    const [whole] = await classifyTexts(session, data.tokenizer, [long], { most: 12 })
+    expect(Math.log(whole.probabilities[1] / whole.probabilities[0])).toBeCloseTo(mean, 4)
     const back = await loadClassifier(bytes, data.tokenizer)
     const again = explain(back, data.tokenizer, reviews[7].text)
     expect(again.probabilities[1]).toBeCloseTo(judged[7].probabilities[1], 2)
