@@ -86,17 +86,33 @@ async function measure(config: TransformerConfig, format: WeightFormat): Promise
   const result = {
     name,
     disagreements,
+    growth: await growthWithoutAttention(withRoom, prompt),
     engines: writers.map((each) => ({
       label: each.label,
       perToken: perToken(each),
       early: stretch(each, EARLY),
       late: stretch(each, LATE),
-      // Attention reads more with every token, the rest does not.
       ratio: pairedRatio(texts(peer).flat(), texts(each).flat()),
     })),
   }
   for (const { session } of writers) await session.release()
   return result
+}
+
+/** How much longer late tokens take than early ones, leaving out attention, which reads more with each: 1 is none. */
+async function growthWithoutAttention(file: Uint8Array, prompt: readonly number[]): Promise<number> {
+  const session = await lanewise.InferenceSession.create(file, { build, states: pastToPresent, profile: true })
+  let rest: number[] = []
+  const onToken = (): void => {
+    const others = (session.lastProfile ?? []).filter(({ op }) => op !== 'Attention')
+    rest.push(others.reduce((sum, { ms }) => sum + ms, 0))
+  }
+  for (let text = 0; text < 2; text++) {
+    rest = []
+    for await (const token of generate(session, prompt, { maxTokens: WRITTEN, onToken })) void token
+  }
+  await session.release()
+  return median(rest.slice(...LATE)) / median(rest.slice(...EARLY))
 }
 
 async function writeText(writers: readonly Writer[], prompt: readonly number[], round: number): Promise<void> {

@@ -16,6 +16,8 @@ export interface GenerationResult {
   readonly name: string
   readonly engines: readonly GenerationEngine[]
   readonly disagreements: readonly string[]
+  /** Of a cache in the session: how much longer a late token takes than an early one, attention left out. */
+  readonly growth: number
 }
 
 export interface GenerationReport {
@@ -45,6 +47,11 @@ export function generationTable({ environment, results }: GenerationReport): str
         ({ label, perToken, early, late, ratio }) =>
           `| ${name} | ${label} | ${(1000 / perToken.median).toFixed(0)} | ${early.toFixed(3)} | ${late.toFixed(3)} | ${ratio.ratio.toPrecision(3)}× ± ${Math.round(100 * ratio.noise)} % |`,
       ),
+    ),
+    '',
+    ...results.map(
+      ({ name, growth }) =>
+        `${name}, cache in the session: tokens 454–504 take ${growth.toFixed(2)} times as long as 10–60, attention left out`,
     ),
     ...results.flatMap(({ name, disagreements }) => disagreements.map((what) => `\n${name}: ${what}`)),
   ].join('\n')

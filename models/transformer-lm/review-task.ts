@@ -146,7 +146,7 @@ interface ReviewData extends TaskData {
 
 /** Passes over so many texts: small sets are seen often, large ones a few times. */
 export function passesFor(size: number): number {
-  return size <= 64 ? 20 : size <= 256 ? 15 : size <= 1024 ? 10 : 2
+  return size <= 64 ? 20 : size <= 256 ? 10 : size <= 1024 ? 6 : 2
 }
 
 /** How much slower a block of a pre-trained body learns than the one after it (Howard & Ruder, 2018). */

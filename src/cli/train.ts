@@ -29,6 +29,11 @@ export const train: Command = {
       type: 'boolean',
       help: 'whatever build of the kernels is quickest here: results then differ between kinds of processors',
     },
+    threads: {
+      type: 'string',
+      value: 'N|auto',
+      help: 'threads that share each step: the same bits for any number (default 1)',
+    },
     search: { type: 'string', value: 'space.json', help: 'try sets of parameters that are drawn from these ranges' },
     trials: { type: 'string', value: 'N', help: 'search: how many sets (default 16)' },
     halving: {
@@ -64,6 +69,7 @@ export const train: Command = {
       target: numberFlag(flags, 'target', { least: 0 }),
       maxSteps: numberFlag(flags, 'steps', { least: 1, whole: true }),
       quickest: flags.quickest === true,
+      threads: flags.threads === 'auto' ? 'auto' : numberFlag(flags, 'threads', { least: 1, whole: true }),
       progress: process.stderr,
     })
     const { evaluation, measured, source, files, reportFile, noReport, steps, stopped, seconds } = run

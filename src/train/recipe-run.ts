@@ -33,6 +33,8 @@ export interface RecipeOptions {
   readonly weightsOnly?: boolean
   /** Whatever build of the kernels is quickest here: results then differ between kinds of processors. */
   readonly quickest?: boolean
+  /** Threads that share each step; 1 by default. */
+  readonly threads?: number | 'auto'
 }
 
 /** What a run came to, and the files that it wrote. */
@@ -65,7 +67,7 @@ export async function runRecipe(given: Recipe, options: RecipeOptions): Promise<
   const { folder, resume, progress, epochs = recipe.epochs, target, checkpointEvery = 200, quickest } = options
   const began = performance.now()
   const { seed, batchSize, measure = 'accuracy', metrics = {} } = recipe
-  const device = await Device.create({ deterministic: quickest !== true, seed })
+  const device = await Device.create({ deterministic: quickest !== true, seed, threads: options.threads })
   Device.current = device
   try {
     const data = await recipe.data({ from: options.data, seed, batchSize, epochs })
