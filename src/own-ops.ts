@@ -21,22 +21,30 @@ export {
   type AttributesOf,
   type AttributeSpec,
 } from './ir/attributes.js'
-export {
-  defineOp,
-  plus,
-  type Activation,
-  type Address,
-  type ComputeContext,
-  type Emitter,
-  type InferContext,
-  type KernelEmitter,
-  type OpDefinition,
-  type Operand,
-  type TensorType,
+export type {
+  Activation,
+  Address,
+  ComputeContext,
+  Emitter,
+  InferContext,
+  KernelEmitter,
+  OpDefinition,
+  Operand,
+  TensorType,
 } from './ir/op.js'
 export type { Gradient, GradientEmitter, TrainingEmitter } from './ir/gradient.js'
-export { hostFrom, hostTensor, hostZeros, type HostTensor } from './core/host.js'
+export type { HostTensor } from './core/host.js'
+export {
+  broadcastShapes,
+  defineOp,
+  hostFrom,
+  hostTensor,
+  hostZeros,
+  normalizeAxis,
+  plus,
+  sizeOf,
+} from './api/checked-helpers.js'
 export { elementwise, follow, identityOrder, type Layout, type LayoutQuery, type Order } from './core/layout.js'
-export { broadcastShapes, normalizeAxis, sizeOf, type Shape } from './core/shape.js'
+export type { Shape } from './core/shape.js'
 export { emitBinary } from './ops/elementwise/arithmetic.js'
 export * as codes from './ops/codes.js'

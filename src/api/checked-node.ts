@@ -65,10 +65,14 @@ export function checkedNode(wanted: Wanted, valueOf: (input: unknown) => Value |
       if (input === undefined) return undefined
       const value = valueOf(input)
       if (value) return value
-      throw new LanewiseError('E_GRAPH', `input ${i} must be a value of the graph, got ${kindOf(input)}`, {
-        expected: 'a value',
-        actual: kindOf(input),
-      })
+      throw new LanewiseError(
+        'E_GRAPH',
+        `input ${i} must be a value of the graph, got ${kindOf(input)}${input === null ? ' (undefined leaves one out)' : ''}`,
+        {
+          expected: 'a value',
+          actual: kindOf(input),
+        },
+      )
     })
     checkInputs(op, values)
     checkOutputs(op, outputs)

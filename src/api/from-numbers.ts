@@ -5,8 +5,8 @@ import { decodeFloat, encodeFloats, isSmallFloat, type SmallFloat } from '../cor
 /**
  * The elements of a numeric tensor from plain numbers, bigints or booleans: one element of storage each, sub-byte types not packed yet.
  *
- * Floats are rounded to the type, as typed arrays round them (what passes its range is infinity in types that have one). Whatever else the type cannot
- * hold is refused: where a typed array would keep the low bits (300 as a byte is 44) the model would compute with another number.
+ * Floats are rounded to the type, as typed arrays round them. What the type cannot hold is refused: where a typed array would make infinity of a number (70000
+ * as a float16) or keep the low bits (300 as a byte is 44) the model would compute with another number. Infinity and NaN stay what they are.
  *
  * @throws LanewiseError `E_TENSOR` for a value that is no number or that the type does not hold.
  */
@@ -19,7 +19,10 @@ export function storageFromNumbers(type: NumericDType, source: ArrayLike<unknown
       values[i] = numberAt(source, i, type)
       if (Math.abs(values[i]) > largest || (type === 'float8e8m0' && values[i] < 0)) refuse(source, i, type)
     }
-    return encodeFloats(type, values, false)
+    const codes = encodeFloats(type, values, false)
+    for (let i = 0; i < length; i++)
+      if (Number.isFinite(values[i]) && !Number.isFinite(decodeFloat(type, codes[i]))) refuse(source, i, type)
+    return codes
   }
   const data = makeData(type, type.startsWith('complex') ? Math.ceil(length / 2) : length)
   const to = data as { [index: number]: number | bigint }
@@ -39,6 +42,8 @@ export function storageFromNumbers(type: NumericDType, source: ArrayLike<unknown
     const value = numberAt(source, i, type)
     if (range && !(Number.isInteger(value) && value >= range[0] && value <= range[1])) refuse(source, i, type)
     to[i] = value
+    // Infinity itself is a number of the type; what only becomes infinity by rounding is not.
+    if (Number.isFinite(value) && !Number.isFinite(Number(to[i]))) refuse(source, i, type)
   }
   return data
 }

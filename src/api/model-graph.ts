@@ -1,3 +1,4 @@
+import { readOnlyList, readOnlyMap } from './read-only.js'
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import { nearNames } from '../core/near-names.js'
@@ -43,15 +44,22 @@ export class ModelGraph implements Graph {
     this.outputs = [...graph.outputs]
     this.list = graph.nodes
     this.metadata = new Map(metadata)
-    this.opsets = opsets
+    this.opsets = readOnlyMap(opsets, 'the option "opset" of exportModel decides what is written')
     this.producer = producer
   }
+
+  private shown: { readonly of: readonly Node[]; readonly nodes: readonly Node[] } | undefined
 
   /** Every node. @throws LanewiseError `E_GRAPH` if changes have made a cycle. */
   get nodes(): readonly Node[] {
     if (!this.sorted) this.list = sortNodes(this.list)
     this.sorted = true
-    return this.list
+    if (this.shown?.of !== this.list)
+      this.shown = {
+        of: this.list,
+        nodes: readOnlyList(this.list, 'add, insertAfter, replace and remove change the nodes of a graph'),
+      }
+    return this.shown.nodes
   }
 
   /** Every value that a node of this graph reads or makes, inputs and outputs. */
@@ -333,6 +341,7 @@ export async function loadGraph(
   options: LoadGraphOptions = {},
 ): Promise<ModelGraph> {
   checkRecord('the options of loadGraph', options)
+  checkOptions('loadGraph', options, ['externalData', 'memoryLimit'])
   const { memoryLimit = MEMORY_LIMIT, externalData } = options
   checkNumber('memoryLimit', memoryLimit, { above: 0 })
   const given = externalData && memoryExternalData(checkFiles(externalData))

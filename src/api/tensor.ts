@@ -203,8 +203,8 @@ class TensorOfElements {
     return new Tensor('float32', pixels, shape)
   }
 
-  static fromPinnedBuffer(type: DType, data: TensorData, dims: readonly number[] = [data.length]): Tensor {
-    return new Tensor({ location: 'cpu-pinned', type, data, dims })
+  static fromPinnedBuffer(type: DType, data: TensorData, dims?: readonly number[]): Tensor {
+    return new Tensor({ location: 'cpu-pinned', type, data, dims } as PinnedTensor)
   }
 
   static fromTexture(): never {
@@ -227,7 +227,7 @@ function onGpu(location: string): LanewiseError {
 }
 
 function isLocated(value: object): value is PinnedTensor {
-  return 'location' in value
+  return 'location' in Object(value)
 }
 
 /** Length of the storage of `size` elements: 4- and 2-bit types are packed, complex numbers are pairs. */

@@ -1,5 +1,6 @@
 import { byteSize, dtypeToOnnx, isFloat, isHalf, type DType } from '../core/dtype.js'
 import { errorAt, LanewiseError } from '../core/errors.js'
+import { kindOf } from '../core/options.js'
 import { Placed } from '../plan/emitter.js'
 import { largerNumber } from '../ir/infer.js'
 import { identityOrder, sameOrder, type Layout } from '../core/layout.js'
@@ -59,9 +60,11 @@ export function applyParsed(
     if (op.control || (op.values && !op.compute))
       throw new LanewiseError('E_UNSUPPORTED', 'sequences, maps and graphs are no tensors of a device')
     for (const input of inputs) {
-      input?.check()
-      if (input && input.device !== device)
-        throw new LanewiseError('E_STATE', `${input.describe()} belongs to another device`)
+      if (input === undefined) continue
+      if (!(input instanceof Variable))
+        throw new LanewiseError('E_VALUE', `it takes tensors of a device, got ${kindOf(input)}`)
+      input.check()
+      if (input.device !== device) throw new LanewiseError('E_STATE', `${input.describe()} belongs to another device`)
     }
     return applyChecked(device, op, inputs, typeof attributes === 'function' ? attributes() : attributes, outputs)
   } catch (error) {

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { Context } from '../../bindings/context.js'
 import { chooseBuild, loadModule, type Build, type TrainKernelName, type TrainKernels } from '../../bindings/module.js'
 import { byteSize, type NumericDType, type TypedArray } from '../core/dtype.js'
@@ -120,6 +121,20 @@ export class Device {
    * @throws LanewiseError `E_UNSUPPORTED` if the engine cannot run the build.
    */
   static async create(options: DeviceOptions = {}): Promise<Device> {
+    checkArguments(
+      'Device.create',
+      { options },
+      {
+        build: 'string',
+        deterministic: 'boolean',
+        memoryLimit: 'number',
+        accuracy: 'string',
+        seed: 'number',
+        wasmModule: 'object',
+        threads: 'number|string',
+      },
+    )
+
     const { build = 'auto', deterministic = false, memoryLimit = 2 ** 32, threads = 1 } = options
     const shared =
       threads === 1
@@ -160,6 +175,7 @@ export class Device {
    * @throws LanewiseError `E_STATE` for a step inside a step.
    */
   step<T>(work: () => T): T {
+    checkArguments('step', { work }, 'function')
     if (this.inStep) throw new LanewiseError('E_STATE', 'a step cannot begin inside a step')
     this.context.check()
     // What was made outside any step goes now.
@@ -178,6 +194,7 @@ export class Device {
 
   /** Runs `work` without recording: for predictions and measurements. */
   noGrad<T>(work: () => T): T {
+    checkArguments('noGrad', { work }, 'function')
     const before = this.gradEnabled
     this.gradEnabled = false
     try {
@@ -189,6 +206,7 @@ export class Device {
 
   /** Runs `work` under a name that errors, summaries and exported models show. */
   scoped<T>(name: string, work: () => T): T {
+    checkArguments('scoped', { name, work }, 'string', 'function')
     const before = this.scope
     this.scope = before ? `${before}/${name}` : name
     try {
@@ -230,7 +248,7 @@ export class Device {
   }
 
   /**
-   * A tensor of the current step from elements in logical order, copied. Lists of numbers, nested or with a shape, become float32; those of bigints int64,
+   * A tensor of the current step from elements in logical order, copied. A number alone is a tensor without axes. Lists of numbers, nested or with a shape, become float32; those of bigints int64,
    * those of booleans bool.
    *
    * @throws LanewiseError `E_TENSOR` for what is no tensor and for elements that do not fill the shape.
@@ -253,12 +271,14 @@ export class Device {
 
   /** A tensor that lasts and is learned (unless `trainable` is false, or it is a `buffer`). */
   parameter(source: Tensor | HostTensor, options: ParameterOptions = {}): Parameter {
+    checkArguments('parameter', { options }, { name: 'string', trainable: 'boolean', buffer: 'boolean' })
     const host = hostOf(source)
     return new Parameter(this, this.upload(host, this.persistent(hostBytes(host))), options)
   }
 
   /** A copy of a tensor that lasts beyond the step; dispose of it when it is no longer needed. */
   keep(variable: Variable): Parameter {
+    checkArguments('keep', { variable }, 'tensor')
     variable.check()
     const { placed } = variable
     const at = this.persistent(placed.bytes)

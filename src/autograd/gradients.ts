@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { defineOp } from '../ir/op.js'
 import type { Placed } from '../plan/emitter.js'
 import { LanewiseError } from '../core/errors.js'
@@ -27,8 +28,11 @@ import { Variable, type BackwardOptions } from './variable.js'
 export function grad(
   of: Variable | ((...inputs: Variable[]) => Variable),
   inputs: readonly Variable[],
-  { retainGraph = false }: BackwardOptions = {},
+  options: BackwardOptions = {},
 ): Variable[] {
+  checkArguments('grad', { of, inputs, options }, 'tensor|function', 'tensors', { retainGraph: 'boolean' })
+  const { retainGraph = false } = options
+
   const [first] = inputs
   if (!first) throw new LanewiseError('E_VALUE', 'grad needs tensors to take gradients by')
   const { device } = first

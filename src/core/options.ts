@@ -32,8 +32,8 @@ export function checkNumber(
     least > -Infinity && `of at least ${least}`,
     most < Infinity && `of at most ${most}`,
   ].filter(Boolean)
-  throw new LanewiseError('E_VALUE', `${name} must be ${[kind, ...bounds].join(' ')}, got ${String(value)}`, {
-    actual: String(value),
+  throw new LanewiseError('E_VALUE', `${name} must be ${[kind, ...bounds].join(' ')}, got ${shown(value)}`, {
+    actual: shown(value),
   })
 }
 

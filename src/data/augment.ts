@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { cos, sin } from '../core/scalar-functions.js'
 import type { Random } from '../core/random.js'
@@ -22,6 +23,8 @@ export function augment(
   field: string,
   ...changes: readonly Augmentation[]
 ): (example: Fields, random: Random) => Fields {
+  checkArguments('augment', { field }, 'string')
+
   return (example, random) => ({
     ...example,
     [field]: changes.reduce((image, change) => change(image, random), fieldOf(example, field)),
@@ -50,15 +53,22 @@ export interface Distortion {
 }
 
 /** Everything that moves pixels, as one step, since each resampling (linear between pixels) blurs. */
-export function distort({
-  rotate = 0,
-  shift = 0,
-  zoom = 0,
-  shear = 0,
-  elastic = 0,
-  grid = 4,
-  fill = 0,
-}: Distortion): Augmentation {
+export function distort(options: Distortion): Augmentation {
+  checkArguments(
+    'distort',
+    { options },
+    {
+      rotate: 'number',
+      shift: 'number',
+      zoom: 'number',
+      shear: 'number',
+      elastic: 'number',
+      grid: 'number',
+      fill: 'number',
+    },
+  )
+  const { rotate = 0, shift = 0, zoom = 0, shear = 0, elastic = 0, grid = 4, fill = 0 } = options
+
   if (zoom < 0 || zoom >= 1) throw new LanewiseError('E_VALUE', `zoom must be in [0, 1), got ${zoom}`)
   if (!Number.isInteger(grid) || grid < 1)
     throw new LanewiseError('E_VALUE', `a grid needs a whole number of cells, got ${grid}`)
@@ -93,6 +103,8 @@ export function distort({
 
 /** Moves by whole pixels, up to `most` across and down: nothing is blurred. */
 export function shift(most: number, fill = 0): Augmentation {
+  checkArguments('shift', { most, fill }, 'number', 'number?')
+
   return (image, random) => {
     const { data, channels, height, width } = planesOf(image)
     const right = random.integer(2 * most + 1) - most
@@ -111,6 +123,8 @@ export function shift(most: number, fill = 0): Augmentation {
 
 /** Left and right change places (or, with `vertical`, top and bottom), with a probability. */
 export function flip(probability = 0.5, vertical = false): Augmentation {
+  checkArguments('flip', { probability, vertical }, 'number?', 'boolean?')
+
   return (image, random) => {
     if (!random.chance(probability)) return image
     const { data, channels, height, width } = planesOf(image)
@@ -125,6 +139,8 @@ export function flip(probability = 0.5, vertical = false): Augmentation {
 
 /** Adds normal noise of a standard deviation and keeps the values within [low, high]. */
 export function noise(deviation: number, low = 0, high = 1): Augmentation {
+  checkArguments('noise', { deviation, low, high }, 'number', 'number?', 'number?')
+
   return (image, random) => {
     const { data } = planesOf(image)
     return new Tensor(

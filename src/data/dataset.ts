@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { makeData, type TypedArray } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { Random } from '../core/random.js'
@@ -55,8 +56,11 @@ export class TensorDataset implements Dataset {
 
   /** @throws LanewiseError `E_SHAPE` if the tensors do not have the same number of examples; `E_UNSUPPORTED` for types that share bytes. */
   constructor(readonly fields: Fields) {
+    checkArguments(new.target.name, { fields }, 'object')
+
     const entries = Object.entries(fields)
     if (entries.length === 0) throw new LanewiseError('E_SHAPE', 'a dataset needs at least one tensor')
+    for (const [name, tensor] of entries) checkArguments(new.target.name, { [name]: tensor }, 'Tensor')
     this.length = entries[0][1].dims[0]
     for (const [name, { dims, type }] of entries) {
       if (dims.length === 0)
@@ -121,6 +125,8 @@ export class Subset<S> implements Dataset<S> {
     readonly dataset: Dataset<S>,
     readonly indices: ArrayLike<number>,
   ) {
+    checkArguments(new.target.name, { dataset, indices }, 'dataset', 'list|bytes')
+
     this.length = indices.length
     for (let i = 0; i < indices.length; i++) checkIndex(indices[i], dataset.length)
     const batch = dataset.batch?.bind(dataset)
@@ -142,6 +148,8 @@ export class ConcatDataset<S> implements Dataset<S> {
   readonly length: number
 
   constructor(readonly parts: readonly Dataset<S>[]) {
+    checkArguments(new.target.name, { parts }, 'list')
+
     this.length = parts.reduce((sum, part) => sum + part.length, 0)
   }
 
@@ -158,6 +166,8 @@ export class ConcatDataset<S> implements Dataset<S> {
 
 /** A dataset whose examples go through a function when they are asked for. What should vary with the epoch belongs into the loader's `transform`. */
 export function mapped<S, T>(dataset: Dataset<S>, change: (example: S, index: number) => T | Promise<T>): Dataset<T> {
+  checkArguments('mapped', { dataset, change }, 'dataset', 'function')
+
   return {
     length: dataset.length,
     get(index) {
@@ -174,6 +184,8 @@ export function mapped<S, T>(dataset: Dataset<S>, change: (example: S, index: nu
  * @throws LanewiseError `E_VALUE` if they do not.
  */
 export function randomSplit<S>(dataset: Dataset<S>, parts: readonly number[], seed: number): Subset<S>[] {
+  checkArguments('randomSplit', { dataset, parts, seed }, 'dataset', 'numbers', 'number')
+
   const counts = countsOf(parts, dataset.length)
   const order = new Random(seed).permutation(dataset.length)
   let start = 0
@@ -203,6 +215,8 @@ function countsOf(parts: readonly number[], length: number): number[] {
  * @throws LanewiseError `E_SHAPE` if fields differ in name, type or shape.
  */
 export function stack(examples: readonly Fields[]): Fields {
+  checkArguments('stack', { examples }, 'list')
+
   if (examples.length === 0) throw new LanewiseError('E_SHAPE', 'a batch needs at least one example')
   const names = Object.keys(examples[0])
   for (const example of examples) {

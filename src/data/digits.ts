@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { cos, sin } from '../core/scalar-functions.js'
 import { Random } from '../core/random.js'
 import { Tensor } from '../api/tensor.js'
@@ -172,6 +173,8 @@ export const digitNames: readonly string[] = Array.from('0123456789')
  * the pen and every point vary. It is placed as in MNIST: the larger side of what is written takes 20 of 28, its centre of mass is that of the picture.
  */
 export function drawDigit(digit: number, size: number, random: Random): Float32Array<ArrayBuffer> {
+  checkArguments('drawDigit', { digit, size, random }, 'number', 'number', 'object')
+
   const either = (most: number) => random.between(-most, most)
   const parts = ways[digit][random.integer(ways[digit].length)]
   const angle = either(0.18)
@@ -230,6 +233,8 @@ function centreOf(strokes: readonly Stroke[]): Point {
  * place only, so sets of one seed begin alike and sets of two seeds have nothing in common.
  */
 export function generateDigits(count: number, seed: number, size = 28): ImageSet {
+  checkArguments('generateDigits', { count, seed, size }, 'number', 'number', 'number?')
+
   const pixels = new Uint8Array(count * size * size)
   const labels = Uint8Array.from({ length: count }, (_, i) => i % 10)
   for (let i = 0; i < count; i++) {

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { joinPath, listFolder, readBytes } from '../platform/node-files.js'
 import { Tensor } from '../api/tensor.js'
@@ -30,6 +31,8 @@ export class ImageFolder implements Dataset {
 
   /** Looks which pictures (.png, .jpg, .jpeg) there are. @throws LanewiseError `E_EXTERNAL` if the folder cannot be read, `E_VALUE` if there are none. */
   static async open(root: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
+    checkArguments('ImageFolder.open', { root, options }, 'string', { channels: 'number', size: 'numbers' })
+
     const { folders: classes } = await listFolder(root)
     const pictures: { path: string; label: number }[] = []
     for (const [label, name] of classes.entries()) {

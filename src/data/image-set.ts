@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { formatShape } from '../core/shape.js'
 import { Tensor } from '../api/tensor.js'
@@ -20,6 +21,8 @@ export class ImageSet implements Dataset {
     readonly labels: Tensor,
     readonly classes: readonly string[],
   ) {
+    checkArguments(new.target.name, { images, labels, classes }, 'object', 'object', 'list')
+
     const refuse = (reason: string): never => {
       throw new LanewiseError('E_TENSOR', reason)
     }

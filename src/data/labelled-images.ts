@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { readBytes } from '../platform/node-files.js'
 import { Tensor } from '../api/tensor.js'
@@ -34,6 +35,14 @@ export class LabelledImages implements Dataset {
 
   /** Reads the list. @throws LanewiseError as {@link readPictureLabels}; `E_VALUE` for a label that is none of the classes. */
   static async open(folder: string, options: LabelledImagesOptions = {}): Promise<LabelledImages> {
+    checkArguments('LabelledImages.open', { folder, options }, 'string', {
+      list: 'string',
+      classes: 'list',
+      margin: 'number',
+      channels: 'number',
+      size: 'numbers',
+    })
+
     const pictures = await readPictureLabels(folder, options.list)
     const classes = options.classes ?? [...new Set(pictures.map(({ label }) => label))].sort()
     const stranger = pictures.find(({ label }) => !classes.includes(label))

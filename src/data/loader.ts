@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError, present } from '../core/errors.js'
 import { Random } from '../core/random.js'
 import { isStream, stack, type Dataset, type Fields, type StreamDataset } from './dataset.js'
@@ -67,6 +68,17 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
     readonly dataset: Dataset<S> | StreamDataset<S>,
     private readonly options: LoaderOptions<S> = {},
   ) {
+    checkArguments(new.target.name, { dataset, options }, 'dataset|stream', {
+      batchSize: 'number',
+      shuffle: 'boolean',
+      sampler: 'object',
+      shuffleBuffer: 'number',
+      dropLast: 'boolean',
+      seed: 'number',
+      transform: 'function',
+      collate: 'function',
+    })
+
     const { batchSize = 1, shuffle = false, sampler, shuffleBuffer, seed = 0 } = options
     const refuse = (reason: string): never => {
       throw new LanewiseError('E_VALUE', reason)

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { checkIndex, type Dataset, type Fields, type StreamDataset } from './dataset.js'
 
@@ -28,8 +29,11 @@ export class MixedDataset<S = Fields> implements Dataset<S> {
   /** @throws LanewiseError `E_VALUE` for no datasets, an empty one, or weights that are no positive numbers, one for each. */
   constructor(
     readonly datasets: readonly Dataset<S>[],
-    { weights, length }: MixOptions = {},
+    options: MixOptions = {},
   ) {
+    checkArguments(new.target.name, { datasets, options }, 'list', { weights: 'numbers', length: 'number' })
+    const { weights, length } = options
+
     const shares = sharesOf(datasets.length, weights)
     datasets.forEach((dataset, i) => {
       if (dataset.length === 0) throw new LanewiseError('E_VALUE', `dataset ${i} of a mixture is empty`)
@@ -60,8 +64,11 @@ export class MixedDataset<S = Fields> implements Dataset<S> {
  */
 export function interleaved<S = Fields>(
   streams: readonly StreamDataset<S>[],
-  { weights }: Pick<MixOptions, 'weights'> = {},
+  options: Pick<MixOptions, 'weights'> = {},
 ): StreamDataset<S> {
+  checkArguments('interleaved', { streams, options }, 'list', { weights: 'numbers' })
+  const { weights } = options
+
   const shares = sharesOf(streams.length, weights)
   return {
     async *stream(epoch) {

@@ -1,3 +1,6 @@
+import { kindOf } from '../core/options.js'
+import { tagOf } from '../core/realm.js'
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { fileExists, filePath, readBytes } from '../platform/node-files.js'
 import type { Tensor } from '../api/tensor.js'
@@ -48,6 +51,8 @@ export async function loadMnist(
   from: MnistSource,
   name: MnistName = 'mnist',
 ): Promise<{ train: ImageSet; test: ImageSet }> {
+  checkSource('loadMnist', from)
+  checkArguments('loadMnist', { from, name }, 'any', 'string')
   return { train: await loadMnistPart(from, 'train', name), test: await loadMnistPart(from, 'test', name) }
 }
 
@@ -57,6 +62,8 @@ export async function loadMnist(
  * @throws LanewiseError `E_EXTERNAL` if a file cannot be had, `E_PARSE` if it is no IDX file, `E_TENSOR` if it does not hold what the set of that name holds.
  */
 export async function loadMnistPart(from: MnistSource, part: MnistPart, name: MnistName = 'mnist'): Promise<ImageSet> {
+  checkSource('loadMnistPart', from)
+  checkArguments('loadMnistPart', { from, part, name }, 'any', 'string', 'string')
   const images = await idxFile(from, mnistFile(part, 'images'))
   const labels = await idxFile(from, mnistFile(part, 'labels'))
   const { classes, counts } = mnistSets[name]
@@ -76,6 +83,16 @@ export async function loadMnistPart(from: MnistSource, part: MnistPart, name: Mn
     )
   }
   return set
+}
+
+function checkSource(what: string, from: unknown): void {
+  const given = Array.isArray(from) ? (from as readonly unknown[]) : [from]
+  for (const one of given)
+    if (typeof one !== 'string' && tagOf(one) !== 'URL')
+      throw new LanewiseError(
+        'E_VALUE',
+        `${what} takes a folder, or the paths or URLs of its files, got ${kindOf(one)}`,
+      )
 }
 
 async function idxFile(from: MnistSource, name: string): Promise<Tensor> {

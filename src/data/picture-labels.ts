@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { fileExists, joinPath, readBytes } from '../platform/node-files.js'
 import { csvRows } from './formats/csv.js'
@@ -34,6 +35,8 @@ const LABEL_NAMES = ['label', 'number', 'class', 'text']
  * @throws LanewiseError `E_EXTERNAL` if there is no list or a picture is not there, `E_PARSE` naming the row that is wrong.
  */
 export async function readPictureLabels(folder: string, list?: string): Promise<PictureLabel[]> {
+  checkArguments('readPictureLabels', { folder, list }, 'string', 'string?')
+
   const name = list ?? ['labels.csv', 'labels.json'].find((known) => fileExists(joinPath(folder, known)))
   if (name === undefined)
     throw new LanewiseError(
@@ -128,7 +131,10 @@ function checkedBox(box: Box, fail: (reason: string) => never): Box {
 }
 
 /** A rectangle that is larger by a share of its width and height, evenly on all sides. */
-export function withMargin({ left, top, width, height }: Box, share: number): Box {
+export function withMargin(box: Box, share: number): Box {
+  checkArguments('withMargin', { box, share }, 'object', 'number')
+  const { left, top, width, height } = box
+
   return {
     left: left - (share / 2) * width,
     top: top - (share / 2) * height,

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError, present } from '../core/errors.js'
 import { loadOptional } from '../platform/optional.js'
 import type { Box } from './picture-labels.js'
@@ -23,6 +24,8 @@ const MOST_PER_BYTE = 1024
  * @throws LanewiseError `E_PARSE` if the bytes are no picture, `E_BUDGET` beyond 2^27 pixels, `E_UNSUPPORTED` if the package is not installed.
  */
 export async function decodePicture(bytes: Uint8Array, channels: 1 | 3, what = 'picture'): Promise<Picture> {
+  checkArguments('decodePicture', { bytes, channels, what }, 'bytes', 'number', 'string?')
+
   const png = bytes[0] === 0x89 && bytes[1] === 0x50 && bytes[2] === 0x4e && bytes[3] === 0x47
   const jpeg = bytes[0] === 0xff && bytes[1] === 0xd8
   if (!png && !jpeg) throw new LanewiseError('E_PARSE', `${what}: this is neither PNG nor JPEG`)
@@ -172,6 +175,8 @@ function coloured({ channels: given, data, top }: Pixels, wanted: 1 | 3): Float3
  * pixel is passed over (Turkowski, "Filters for common resampling tasks", 1990).
  */
 export function resizedPicture(picture: Picture, width: number, height: number): Picture {
+  checkArguments('resizedPicture', { picture, width, height }, 'object', 'number', 'number')
+
   const { channels } = picture
   const across = resampled(picture.data, picture.height, picture.width, width, channels)
   const down = resampled(across, 1, picture.height, height, width * channels)
@@ -184,6 +189,8 @@ export function resizedPicture(picture: Picture, width: number, height: number):
  * @throws LanewiseError `E_VALUE` for a rectangle without area, `E_BUDGET` for one that is absurdly large.
  */
 export function croppedPicture(picture: Picture, box: Box): Picture {
+  checkArguments('croppedPicture', { picture, box }, 'object', 'object')
+
   const { channels, data } = picture
   const [left, top] = [Math.round(box.left), Math.round(box.top)]
   const width = Math.max(1, Math.round(box.left + box.width) - left)

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { log } from '../core/scalar-functions.js'
 import type { Random } from '../core/random.js'
@@ -12,7 +13,9 @@ export interface Sampler {
 
 /** Every example, from the first to the last. */
 export class SequentialSampler implements Sampler {
-  constructor(readonly length: number) {}
+  constructor(readonly length: number) {
+    checkArguments(new.target.name, { length }, 'number')
+  }
 
   order(): ArrayLike<number> {
     return Uint32Array.from({ length: this.length }, (_, i) => i)
@@ -53,8 +56,11 @@ export class RandomSampler implements Sampler {
   /** @throws LanewiseError `E_VALUE` for more than there are without replacement. */
   constructor(
     private readonly examples: number,
-    { replacement = false, count = examples }: { readonly replacement?: boolean; readonly count?: number } = {},
+    options: { readonly replacement?: boolean; readonly count?: number } = {},
   ) {
+    checkArguments(new.target.name, { examples, options }, 'number', { replacement: 'boolean', count: 'number' })
+    const { replacement = false, count = examples } = options
+
     if (!replacement && count > examples)
       throw new LanewiseError('E_VALUE', `${count} of ${examples} examples cannot be drawn without replacement`)
     this.replacement = replacement
@@ -77,11 +83,10 @@ export class WeightedRandomSampler implements Sampler {
   private readonly replacement: boolean
 
   /** @throws LanewiseError `E_VALUE` for a weight that is negative or not finite, for weights that are all 0, or for more than there are without replacement. */
-  constructor(
-    weights: ArrayLike<number>,
-    count: number,
-    { replacement = true }: { readonly replacement?: boolean } = {},
-  ) {
+  constructor(weights: ArrayLike<number>, count: number, options: { readonly replacement?: boolean } = {}) {
+    checkArguments(new.target.name, { weights, count, options }, 'list|bytes', 'size', { replacement: 'boolean' })
+    const { replacement = true } = options
+
     this.weights = Float64Array.from(weights)
     this.length = count
     this.replacement = replacement

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { formatShape, sizeOf } from '../core/shape.js'
 import { Tensor } from '../api/tensor.js'
@@ -24,7 +25,9 @@ abstract class Scaler {
   protected abstract readonly kind: ScalerState['kind']
   private fitted: Omit<ScalerState, 'kind' | 'by'> | undefined
 
-  constructor(readonly by: ScaleBy = 'feature') {}
+  constructor(readonly by: ScaleBy = 'feature') {
+    checkArguments(new.target.name, { by }, 'string?')
+  }
 
   /**
    * Fits to the examples of the training part.

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { Tensor } from '../api/tensor.js'
 import { LanewiseError } from '../core/errors.js'
 import type { Random } from '../core/random.js'
@@ -6,6 +7,8 @@ import type { Sampler } from './sampler.js'
 
 /** Documents one after the other, each followed by a separator: what a language model is trained on. */
 export function joinDocuments(documents: Iterable<ArrayLike<number>>, separator: number): Int32Array<ArrayBuffer> {
+  checkArguments('joinDocuments', { documents, separator }, 'iterable', 'number')
+
   const list = [...documents]
   const tokens = new Int32Array(list.reduce((sum, document) => sum + document.length + 1, 0))
   let at = 0
@@ -37,6 +40,8 @@ export function padSequences(
   sequences: readonly ArrayLike<number>[],
   options: PadOptions = {},
 ): { readonly tokens: Tensor; readonly mask: Tensor; readonly lengths: Tensor } {
+  checkArguments('padSequences', { sequences, options }, 'list', { value: 'number', length: 'number', side: 'string' })
+
   const { value = 0, side = 'end', length = Math.max(1, ...sequences.map((sequence) => sequence.length)) } = options
   if (sequences.length === 0) throw new LanewiseError('E_VALUE', 'there are no sequences to pad')
   if (!Number.isSafeInteger(length) || length < 1)
@@ -82,6 +87,12 @@ export class SequenceDataset implements Dataset {
     private readonly labels: Readonly<Record<string, ArrayLike<number>>> = {},
     private readonly pad: PadOptions = {},
   ) {
+    checkArguments(new.target.name, { sequences, labels, pad }, 'list', 'object?', {
+      value: 'number',
+      length: 'number',
+      side: 'string',
+    })
+
     this.length = sequences.length
     for (const [name, values] of Object.entries(labels)) {
       if (values.length !== this.length)
@@ -135,6 +146,8 @@ export class LengthBucketSampler implements Sampler {
     private readonly batchSize: number,
     private readonly buckets = 50,
   ) {
+    checkArguments(new.target.name, { lengths, batchSize, buckets }, 'list|bytes', 'size', 'number?')
+
     for (const value of [batchSize, buckets])
       if (!Number.isInteger(value) || value < 1)
         throw new LanewiseError('E_VALUE', `buckets need whole numbers from 1, got ${batchSize} and ${buckets}`)

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { readBytes } from '../platform/node-files.js'
 import { loadOptional } from '../platform/optional.js'
@@ -40,6 +41,8 @@ let files = 0
  * @throws LanewiseError `E_UNSUPPORTED` if h5wasm is not installed or the file is of version 5; `E_PARSE` saying what is not as it must be.
  */
 export async function readDigitStruct(bytes: Uint8Array, what = 'digitStruct.mat'): Promise<DigitStruct[]> {
+  checkArguments('readDigitStruct', { bytes, what }, 'bytes', 'string?')
+
   if (matVersion(bytes) === '5.0')
     throw new LanewiseError(
       'E_UNSUPPORTED',
@@ -128,6 +131,8 @@ function listOf(value: unknown): unknown[] {
  * @throws LanewiseError `E_PARSE` for an archive that is damaged or cut off, pictures without labels or labels without pictures; `E_EXTERNAL` if there is no file.
  */
 export async function* svhnNumbers(archive: string, channels: 1 | 3 = 1): AsyncGenerator<SvhnNumber, void, void> {
+  checkArguments('svhnNumbers', { archive, channels }, 'string', 'number?')
+
   const isStruct = (name: string) => /(^|\/)digitStruct\.mat$/.test(name)
   const entries = tarEntries(archive, { wanted: isStruct, limit: 2 ** 30 })
   const { value: entry } = await entries.next()
@@ -188,6 +193,8 @@ const SIDE = 32
  * @throws LanewiseError `E_PARSE` for a file that is damaged or has not `X` 32×32×3×N and `y` N×1, `E_UNSUPPORTED` for one of version 7.3.
  */
 export async function loadSvhnDigits(path: string): Promise<ImageSet> {
+  checkArguments('loadSvhnDigits', { path }, 'string')
+
   const arrays = await readMat(await readBytes(path), path)
   const [x, y] = [arrays.get('X'), arrays.get('y')]
   const count = x?.dims[0] ?? 0

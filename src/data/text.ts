@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { Tensor } from '../api/tensor.js'
 import { checkIndex, type Dataset, type Fields, type StreamDataset } from './dataset.js'
@@ -21,6 +22,8 @@ export class Vocabulary {
     readonly tokens: readonly string[],
     readonly unit: TextUnit = 'character',
   ) {
+    checkArguments(new.target.name, { tokens, unit }, 'list', 'string?')
+
     this.numbers = new Map(tokens.map((token, i) => [token, i]))
     if (tokens.length === 0 || this.numbers.size !== tokens.length)
       throw new LanewiseError('E_VALUE', 'a vocabulary needs tokens, each once')
@@ -33,12 +36,15 @@ export class Vocabulary {
    */
   static of(
     texts: Iterable<string>,
-    {
-      unit = 'character',
-      most = Infinity,
-      unknown = '\ufffd',
-    }: { readonly unit?: TextUnit; readonly most?: number; readonly unknown?: string } = {},
+    options: { readonly unit?: TextUnit; readonly most?: number; readonly unknown?: string } = {},
   ): Vocabulary {
+    checkArguments('Vocabulary.of', { texts, options }, 'iterable', {
+      unit: 'string',
+      most: 'number',
+      unknown: 'string',
+    })
+    const { unit = 'character', most = Infinity, unknown = '\ufffd' } = options
+
     const counts = new Map<string, number>()
     for (const text of texts) for (const token of splitters[unit](text)) counts.set(token, (counts.get(token) ?? 0) + 1)
     counts.delete(unknown)
@@ -95,6 +101,8 @@ export class TokenDataset implements Dataset {
     private readonly tokens: Int32Array,
     options: WindowOptions,
   ) {
+    checkArguments(new.target.name, { tokens, options }, 'bytes', { length: 'number', stride: 'number' })
+
     this.window = checkWindow(options)
     this.length = Math.floor((tokens.length - 1 - this.window.length) / this.window.stride) + 1
     if (this.length < 1)
@@ -120,6 +128,11 @@ export function textStream(
   vocabulary: Vocabulary,
   options: WindowOptions,
 ): StreamDataset {
+  checkArguments('textStream', { open, vocabulary, options }, 'function', 'object', {
+    length: 'number',
+    stride: 'number',
+  })
+
   const { length, stride } = checkWindow(options)
   return {
     async *stream(): AsyncGenerator<Fields, void, void> {

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { Worker } from 'node:worker_threads'
 import { LanewiseError, type ErrorCode } from '../core/errors.js'
 import { startThread } from '../platform/node-files.js'
@@ -88,10 +89,14 @@ export class WorkerLoader implements AsyncIterable<Fields> {
    * @param module - a module whose default export makes the loader: `(options) => DataLoader`, also asynchronously. It is loaded here and in every thread.
    * @throws LanewiseError `E_VALUE` if it makes none, if its data are a stream, or for a number of threads that is none.
    */
-  static async open(
-    module: string | URL,
-    { workers = 1, ahead = 2 * workers, options }: WorkerLoaderOptions = {},
-  ): Promise<WorkerLoader> {
+  static async open(module: string | URL, given: WorkerLoaderOptions = {}): Promise<WorkerLoader> {
+    checkArguments('WorkerLoader.open', { module, given }, 'string|object', {
+      workers: 'number',
+      ahead: 'number',
+      options: 'any',
+    })
+    const { workers = 1, ahead = 2 * workers, options } = given
+
     if (!Number.isInteger(workers) || workers < 1 || workers > 64)
       throw new LanewiseError('E_VALUE', `a loader has 1 to 64 threads, got ${workers}`)
     if (!Number.isInteger(ahead) || ahead < 1)

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { checkNumber, checkOptions } from '../core/options.js'
 import { Pace } from '../core/pace.js'
 import { pow } from '../core/scalar-functions.js'
@@ -47,6 +48,20 @@ export async function beamSearch(
   tokens: ArrayLike<number>,
   options: BeamSearchOptions = {},
 ): Promise<Hypothesis[]> {
+  checkArguments('beamSearch', { session, tokens, options }, 'object', 'list|bytes', {
+    beams: 'number',
+    lengthPenalty: 'number',
+    feeds: 'object',
+    input: 'string',
+    output: 'string',
+    states: 'object',
+    signal: 'object',
+    maxTokens: 'number',
+    stop: 'any',
+    adjust: 'function',
+    repetitionPenalty: 'number',
+  })
+
   const { beams = 4, lengthPenalty = 1 } = options
   const own = ['beams', 'lengthPenalty', 'adjust', 'repetitionPenalty']
   checkOptions('beamSearch', options, [...knownOptions.continuation, ...knownOptions.stop, ...own])

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { decodeFloats } from '../core/floats.js'
 import { LanewiseError } from '../core/errors.js'
 import { throwIfAborted } from '../core/pace.js'
@@ -51,6 +52,8 @@ export interface ContinuationOptions {
  * console.log(pastToPresent(inputs, outputs))
  */
 export function pastToPresent(inputs: readonly string[], outputs: readonly string[]): Record<string, string> {
+  checkArguments('pastToPresent', { inputs, outputs }, 'list', 'list')
+
   const pairs = inputs.flatMap((input) => {
     const output = [input.replace(/^past_key_values/, 'present'), input.replace(/^past/, 'present')].find(
       (name) => name !== input && outputs.includes(name),

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { checkNumber, checkOptions } from '../core/options.js'
 import { Pace } from '../core/pace.js'
@@ -70,6 +71,23 @@ export async function* generate(
   tokens: ArrayLike<number>,
   options: GenerateOptions = {},
 ): AsyncGenerator<number, GenerationEnd, void> {
+  checkArguments('generate', { session, tokens, options }, 'object', 'list|bytes', {
+    onToken: 'function',
+    feeds: 'object',
+    input: 'string',
+    output: 'string',
+    states: 'object',
+    signal: 'object',
+    temperature: 'number',
+    topK: 'number',
+    topP: 'number',
+    repetitionPenalty: 'number',
+    seed: 'number',
+    adjust: 'function',
+    maxTokens: 'number',
+    stop: 'any',
+  })
+
   checkOptions('generate', options, [...continuationOptions, ...stopOptions, ...samplingOptions, 'onToken'])
   const text = checkedText(tokens)
   const sampler = new Sampler(options)

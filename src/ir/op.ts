@@ -359,14 +359,19 @@ export function defineOp<S extends AttributeSchema, const N extends Arity, const
     OpDefinition<AttributesOf<S>, PresenceOf<N, O[number]>>,
     'attributes' | 'domain' | 'arity' | 'optional'
   > & {
-    readonly attributes: S
+    readonly attributes?: S
     readonly domain?: string
     readonly arity: N
     readonly optional?: O
   },
 ): OpDefinition<AttributesOf<S>> {
   const { work } = definition
-  return { domain: '', ...(work && { compute: (c: Parameters<typeof work>[0]) => finished(work(c)) }), ...definition }
+  return {
+    domain: '',
+    attributes: {},
+    ...(work && { compute: (c: Parameters<typeof work>[0]) => finished(work(c)) }),
+    ...definition,
+  } as OpDefinition<AttributesOf<S>>
 }
 
 /**

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
 import * as F from './functional.js'
@@ -10,7 +11,10 @@ interface OnDevice {
 
 /** What has nothing to choose but the device. */
 abstract class Plain extends Module {
-  constructor({ device }: OnDevice = {}) {
+  constructor(options: OnDevice = {}) {
+    checkArguments(new.target.name, { options }, { device: 'device' })
+    const { device } = options
+
     super(device)
   }
 }
@@ -38,7 +42,10 @@ export class Tanh extends Plain {
 
 /** {@link F.gelu} as a layer. */
 export class GELU extends Module {
-  constructor({ approximate = 'none', device }: { readonly approximate?: 'none' | 'tanh' } & OnDevice = {}) {
+  constructor(options: { readonly approximate?: 'none' | 'tanh' } & OnDevice = {}) {
+    checkArguments(new.target.name, { options }, { approximate: 'string', device: 'device' })
+    const { approximate = 'none', device } = options
+
     super(device)
     this.approximate = approximate
   }
@@ -73,8 +80,11 @@ export class Softplus extends Plain {
 export class LeakyReLU extends Module {
   constructor(
     readonly negativeSlope = 0.01,
-    { device }: OnDevice = {},
+    options: OnDevice = {},
   ) {
+    checkArguments(new.target.name, { negativeSlope, options }, 'number?', { device: 'device' })
+    const { device } = options
+
     super(device)
   }
   forward(x: Variable): Variable {
@@ -86,8 +96,11 @@ export class LeakyReLU extends Module {
 export class ELU extends Module {
   constructor(
     readonly alpha = 1,
-    { device }: OnDevice = {},
+    options: OnDevice = {},
   ) {
+    checkArguments(new.target.name, { alpha, options }, 'number?', { device: 'device' })
+    const { device } = options
+
     super(device)
   }
   forward(x: Variable): Variable {
@@ -98,7 +111,10 @@ export class ELU extends Module {
 /** A ReLU whose negative slope is learned (He et al., 2015): one, or one per channel. */
 export class PReLU extends Module {
   readonly weight: Parameter
-  constructor(numParameters = 1, { init = 0.25, device }: { readonly init?: number } & OnDevice = {}) {
+  constructor(numParameters = 1, options: { readonly init?: number } & OnDevice = {}) {
+    checkArguments(new.target.name, { numParameters, options }, 'size?', { init: 'number', device: 'device' })
+    const { init = 0.25, device } = options
+
     super(device)
     this.weight = this.parameter([numParameters], constant(init))
   }
@@ -111,8 +127,11 @@ export class PReLU extends Module {
 export class Softmax extends Module {
   constructor(
     readonly dim = -1,
-    { device }: OnDevice = {},
+    options: OnDevice = {},
   ) {
+    checkArguments(new.target.name, { dim, options }, 'number?', { device: 'device' })
+    const { device } = options
+
     super(device)
   }
   forward(x: Variable): Variable {
@@ -124,8 +143,11 @@ export class Softmax extends Module {
 export class LogSoftmax extends Module {
   constructor(
     readonly dim = -1,
-    { device }: OnDevice = {},
+    options: OnDevice = {},
   ) {
+    checkArguments(new.target.name, { dim, options }, 'number?', { device: 'device' })
+    const { device } = options
+
     super(device)
   }
   forward(x: Variable): Variable {

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { sizeOf } from '../core/shape.js'
 import { bytesText, tableLines, type Column } from '../core/table.js'
@@ -23,6 +24,8 @@ export interface Slide {
 
 /** Places that a window reaches over: (kernel − 1) · dilation + 1. */
 export function extentOf(kernel: number, dilation = 1): number {
+  checkArguments('extentOf', { kernel, dilation }, 'number', 'number?')
+
   return (kernel - 1) * dilation + 1
 }
 
@@ -33,6 +36,8 @@ export function extentOf(kernel: number, dilation = 1): number {
  * @throws LanewiseError `E_VALUE` for numbers that are no sizes; `E_SHAPE` if the window does not fit, or not exactly.
  */
 export function outputSize(slide: Slide, exact = false): number {
+  checkArguments('outputSize', { slide, exact }, 'object', 'boolean?')
+
   const { size, kernel, stride, dilation, begin, end } = checked(slide)
   const extent = extentOf(kernel, dilation)
   const room = size + begin + end - extent
@@ -61,6 +66,8 @@ export function outputSize(slide: Slide, exact = false): number {
  * "same" of others). Where it is odd, the end gets the one more.
  */
 export function samePadding(slide: Omit<Slide, 'padding'>): [begin: number, end: number] {
+  checkArguments('samePadding', { slide }, 'object')
+
   const { size, stride, kernel, dilation } = checked(slide)
   return halves(Math.max(0, (Math.ceil(size / stride) - 1) * stride + extentOf(kernel, dilation) - size))
 }
@@ -70,6 +77,8 @@ export function samePadding(slide: Omit<Slide, 'padding'>): [begin: number, end:
  * that is extent − 1, at stride 2 size + extent − 2.
  */
 export function keepingPadding(slide: Omit<Slide, 'padding'>): [begin: number, end: number] {
+  checkArguments('keepingPadding', { slide }, 'object')
+
   const { size, stride, kernel, dilation } = checked(slide)
   return halves((size - 1) * stride + extentOf(kernel, dilation) - size)
 }
@@ -137,6 +146,8 @@ export interface ConvolutionCount {
  * @throws LanewiseError `E_VALUE` for impossible numbers, groups that do not divide the channels among them; `E_SHAPE` if the window does not fit.
  */
 export function convolutionCount(sizes: ConvolutionSizes): ConvolutionCount {
+  checkArguments('convolutionCount', { sizes }, 'object')
+
   const { inChannels, outChannels, groups, bias, slides } = resolved(sizes)
   const output = slides.map((slide) => outputSize(slide))
   const positions = sizeOf(output)
@@ -212,6 +223,8 @@ export function linearCount(
   outFeatures: number,
   bias = true,
 ): { readonly parameters: number; readonly multiplications: number } {
+  checkArguments('linearCount', { inFeatures, outFeatures, bias }, 'number', 'number', 'boolean?')
+
   const multiplications = inFeatures * outFeatures
   return { parameters: multiplications + (bias ? outFeatures : 0), multiplications }
 }
@@ -229,6 +242,8 @@ export function convolutionMatrix(
   sizes: ConvolutionSizes,
   weight: ArrayLike<number>,
 ): { readonly rows: number; readonly columns: number; readonly data: Float64Array } {
+  checkArguments('convolutionMatrix', { sizes, weight }, 'object', 'list|bytes')
+
   const { inChannels, outChannels, groups, slides } = resolved(sizes)
   const { output, weights } = convolutionCount(sizes)
   if (weight.length !== weights)
@@ -295,6 +310,9 @@ export interface SummaryRow {
 
 /** A summary as aligned lines for a terminal, with the totals. */
 export function summaryLines(rows: readonly SummaryRow[]): string[] {
+  checkArguments('summaryLines', { rows }, 'list')
+  for (const row of rows) checkArguments('summaryLines', { row }, 'object')
+
   const columns: readonly Column[] = [
     { title: 'name', most: 40 },
     { title: 'layer', most: 60, cut: 'end' },

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import { inOrder } from '../autograd/eager.js'
@@ -88,6 +89,8 @@ export class KeyValueCache extends AttentionCache {
    * @throws LanewiseError `E_VALUE` for a length that is no whole number from 1.
    */
   constructor(readonly maxLength = Infinity) {
+    checkArguments(new.target.name, { maxLength }, 'number?')
+
     super()
     if (!(maxLength >= 1) || (maxLength !== Infinity && !Number.isInteger(maxLength)))
       throw new LanewiseError('E_VALUE', `a cache cannot have ${maxLength} positions`)
@@ -282,6 +285,8 @@ const axes = [0, 1].map((axis) => ({ start: axis, end: axis + 1 }))
  * @returns int64 [1, length] or [batch, length].
  */
 export function positionsOf(x: Variable, offset: number | Variable | AttentionCache = 0, axis: 0 | 1 = 1): Variable {
+  checkArguments('positionsOf', { x, offset, axis }, 'tensor', 'any', 'number?')
+
   const { device } = x
   const from = offset instanceof AttentionCache ? offset.offset : offset
   if (from instanceof Variable && from.shape.length === 2) return from

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { GraphBuilder } from '../api/builder.js'
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
@@ -41,8 +42,14 @@ export class AttentionLSTM extends Module {
   constructor(
     readonly inputSize: number,
     readonly hiddenSize: number,
-    { batchFirst = false, device }: AttentionLSTMOptions = {},
+    options: AttentionLSTMOptions = {},
   ) {
+    checkArguments(new.target.name, { inputSize, hiddenSize, options }, 'size', 'size', {
+      batchFirst: 'boolean',
+      device: 'device',
+    })
+    const { batchFirst = false, device } = options
+
     super(device)
     this.batchFirst = batchFirst
     const init = byFan(hiddenSize)

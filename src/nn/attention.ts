@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
@@ -82,7 +83,18 @@ export class MultiheadAttention extends Module {
   constructor(
     readonly embedDim: number,
     readonly numHeads: number,
-    {
+    options: MultiheadAttentionOptions = {},
+  ) {
+    checkArguments(new.target.name, { embedDim, numHeads, options }, 'size', 'size', {
+      dropout: 'number',
+      bias: 'boolean',
+      kdim: 'number',
+      vdim: 'number',
+      valueHeadDim: 'number',
+      batchFirst: 'boolean',
+      device: 'device',
+    })
+    const {
       dropout = 0,
       bias = true,
       kdim = embedDim,
@@ -90,8 +102,8 @@ export class MultiheadAttention extends Module {
       valueHeadDim,
       batchFirst = false,
       device,
-    }: MultiheadAttentionOptions = {},
-  ) {
+    } = options
+
     super(device)
     if (embedDim % numHeads !== 0)
       throw new LanewiseError('E_VALUE', `${numHeads} heads do not divide ${embedDim} elements`)
@@ -220,8 +232,13 @@ export class AdditiveAttention extends Module {
     readonly queryDim: number,
     readonly keyDim: number,
     readonly hiddenDim: number,
-    { device }: { readonly device?: Device } = {},
+    options: { readonly device?: Device } = {},
   ) {
+    checkArguments(new.target.name, { queryDim, keyDim, hiddenDim, options }, 'size', 'size', 'size', {
+      device: 'device',
+    })
+    const { device } = options
+
     super(device)
     this.query_layer = new Linear(queryDim, hiddenDim, { device: this.device })
     this.key_layer = new Linear(keyDim, hiddenDim, { bias: false, device: this.device })

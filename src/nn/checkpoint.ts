@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { recomputed } from '../autograd/gradients.js'
 import type { Variable } from '../autograd/variable.js'
 import type { TypedArray } from '../core/dtype.js'
@@ -32,6 +33,8 @@ export function checkpoint<M extends Module | ((...inputs: never[]) => Variable 
   module: M,
   ...inputs: Variable[]
 ): M extends Module ? ReturnType<M['forward']> : M extends (...inputs: never[]) => infer R ? R : never {
+  checkArguments('checkpoint', { module }, 'module|function')
+
   const [first] = inputs
   if (!first) throw new LanewiseError('E_VALUE', 'checkpoint needs a tensor to apply the module to')
   let several = false

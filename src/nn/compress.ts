@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError, present } from '../core/errors.js'
 import { decodeFloats, encodeFloats } from '../core/floats.js'
 import { notFused, type Graph, type Node, type Value } from '../ir/graph.js'
@@ -31,6 +32,8 @@ const LEAST = 256
  * @throws LanewiseError `E_VALUE` for a weight that the type cannot hold, and for a format that there is none.
  */
 export function compressWeights(graph: Graph, format: WeightFormat): Graph {
+  checkArguments('compressWeights', { graph, format }, 'object', 'string')
+
   checkWeightFormat(format)
   if (format === 'float32') return graph
   const short = new Map<Value, Value>()

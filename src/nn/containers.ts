@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
@@ -5,7 +6,10 @@ import { Module } from './module.js'
 
 /** Passes its input on: in the place of a layer that is left out. */
 export class Identity extends Module {
-  constructor({ device }: { readonly device?: Device } = {}) {
+  constructor(options: { readonly device?: Device } = {}) {
+    checkArguments(new.target.name, { options }, { device: 'device' })
+    const { device } = options
+
     super(device)
   }
 
@@ -24,7 +28,10 @@ export class ModuleList<T extends Module = Module> extends Module {
   readonly [place: number]: T
   length = 0
 
-  constructor(modules: Iterable<T> = [], { device }: { readonly device?: Device } = {}) {
+  constructor(modules: Iterable<T> = [], options: { readonly device?: Device } = {}) {
+    checkArguments(new.target.name, { modules, options }, 'iterable?', { device: 'device' })
+    const { device } = options
+
     const list = [...modules]
     super(device ?? list[0]?.device)
     for (const module of list) this.push(module)
@@ -63,7 +70,10 @@ export class ModuleDict<T extends Module = Module> extends Module {
   private readonly names: string[] = []
 
   /** @throws LanewiseError `E_VALUE` for a name with a dot, or that of a property of modules. */
-  constructor(modules: Readonly<Record<string, T>> = {}, { device }: { readonly device?: Device } = {}) {
+  constructor(modules: Readonly<Record<string, T>> = {}, options: { readonly device?: Device } = {}) {
+    checkArguments(new.target.name, { modules, options }, 'object?', { device: 'device' })
+    const { device } = options
+
     super(device ?? Object.values(modules)[0]?.device)
     for (const [name, module] of Object.entries(modules)) this.set(name, module)
   }
@@ -104,7 +114,10 @@ export class ParameterList extends Module {
   readonly [place: number]: Parameter
   length = 0
 
-  constructor(parameters: Iterable<Parameter> = [], { device }: { readonly device?: Device } = {}) {
+  constructor(parameters: Iterable<Parameter> = [], options: { readonly device?: Device } = {}) {
+    checkArguments(new.target.name, { parameters, options }, 'iterable?', { device: 'device' })
+    const { device } = options
+
     const list = [...parameters]
     super(device ?? list[0]?.device)
     for (const parameter of list) this.push(parameter)

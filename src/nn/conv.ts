@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
@@ -49,7 +50,27 @@ class ConvNd extends Module {
     readonly inChannels: number,
     readonly outChannels: number,
     kernelSize: PerAxis,
-    {
+    options: ConvOptions,
+  ) {
+    checkArguments(
+      new.target.name,
+      { rank, inChannels, outChannels, kernelSize, options },
+      'number',
+      'size',
+      'size',
+      'number|numbers',
+      {
+        stride: 'number|numbers',
+        padding: 'any',
+        dilation: 'number|numbers',
+        groups: 'number',
+        bias: 'boolean',
+        paddingMode: 'string',
+        device: 'device',
+        init: 'function',
+      },
+    )
+    const {
       stride = 1,
       padding = 0,
       dilation = 1,
@@ -58,8 +79,8 @@ class ConvNd extends Module {
       paddingMode = 'zeros',
       device,
       init,
-    }: ConvOptions,
-  ) {
+    } = options
+
     super(device)
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
       throw new LanewiseError(
@@ -139,17 +160,28 @@ class ConvTransposeNd extends Module {
     readonly inChannels: number,
     readonly outChannels: number,
     kernelSize: PerAxis,
-    {
-      stride = 1,
-      padding = 0,
-      outputPadding = 0,
-      dilation = 1,
-      groups = 1,
-      bias = true,
-      device,
-      init,
-    }: ConvTransposeOptions,
+    options: ConvTransposeOptions,
   ) {
+    checkArguments(
+      new.target.name,
+      { rank, inChannels, outChannels, kernelSize, options },
+      'number',
+      'size',
+      'size',
+      'number|numbers',
+      {
+        padding: 'number|numbers',
+        outputPadding: 'number|numbers',
+        stride: 'number|numbers',
+        dilation: 'number|numbers',
+        groups: 'number',
+        bias: 'boolean',
+        device: 'device',
+        init: 'function',
+      },
+    )
+    const { stride = 1, padding = 0, outputPadding = 0, dilation = 1, groups = 1, bias = true, device, init } = options
+
     super(device)
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
       throw new LanewiseError(

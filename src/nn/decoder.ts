@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { apply } from '../autograd/apply.js'
 import { Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
@@ -82,6 +83,13 @@ const TRIED = { batch: 2, length: 3, past: 4 }
  * @throws LanewiseError `E_VALUE` without `maxLength` for a cache of a session, and for a model that gives the cache to no layer; what `toGraph` throws.
  */
 export function toDecoderGraph(model: DecoderModel, options: DecoderGraphOptions): Graph {
+  checkArguments('toDecoderGraph', { model, options }, 'object', {
+    cache: 'string',
+    maxLength: 'number',
+    inputs: 'list',
+    name: 'string',
+  })
+
   const { cache, maxLength, inputs = [], name = 'decoder' } = options
   if (cache === 'session' && !(Number.isInteger(maxLength) && Number(maxLength) >= 1))
     throw new LanewiseError('E_VALUE', `a cache of a session needs room: maxLength is ${maxLength}`)

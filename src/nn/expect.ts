@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import type { Module } from './module.js'
@@ -20,6 +21,7 @@ export function expectLast(module: Module, x: Variable, shape: readonly number[]
  * @throws LanewiseError `E_SHAPE` if the axis has another size, naming the layer and its place in the model.
  */
 export function expectSize(module: Module, x: Variable, axis: number, size: number, what: string): void {
+  checkArguments(module.constructor.name, { x }, 'tensor')
   const actual = x.shape.at(axis)
   if (actual === size) return
   throw new LanewiseError(

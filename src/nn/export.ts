@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { Variable } from '../autograd/variable.js'
 import type { DType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
@@ -30,11 +31,10 @@ export interface ToGraphOptions {
  *
  * @throws LanewiseError `E_VALUE` if there are more or fewer outputs than names. `E_SHAPE` if a free size does not stay free: if `forward` has fixed it, for instance in a reshape.
  */
-export function toGraph(
-  module: Module,
-  inputs: readonly InputSpec[],
-  { name = 'model', outputs }: ToGraphOptions = {},
-): Graph {
+export function toGraph(module: Module, inputs: readonly InputSpec[], options: ToGraphOptions = {}): Graph {
+  checkArguments('toGraph', { module, inputs, options }, 'module', 'list', { name: 'string', outputs: 'list' })
+  const { name = 'model', outputs } = options
+
   const { device } = module
   return evaluating(module, () =>
     device.step(() => {

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { loadGraph, type LoadGraphOptions } from '../api/model-graph.js'
 import { applyParsed } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
@@ -34,11 +35,21 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
     model: Uint8Array | ArrayBuffer | string | URL,
     options: LoadGraphOptions & { readonly device?: Device } = {},
   ): Promise<GraphModule<Output>> {
-    return new GraphModule<Output>(await loadGraph(model, options), options)
+    checkArguments('GraphModule.from', { model, options }, 'any', {
+      externalData: 'list',
+      memoryLimit: 'number',
+      device: 'device',
+    })
+
+    const { device, ...reading } = options
+    return new GraphModule<Output>(await loadGraph(model, reading), { device })
   }
 
   /** @throws LanewiseError `E_UNSUPPORTED` for operators with bodies, and for values that are not tensors. */
-  constructor(source: GraphSource, { device }: { readonly device?: Device } = {}) {
+  constructor(source: GraphSource, options: { readonly device?: Device } = {}) {
+    checkArguments(new.target.name, { source, options }, 'any', { device: 'device' })
+    const { device } = options
+
     super(device)
     const graph = graphOf(source)
     if (!graph) {
@@ -81,6 +92,9 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
   /** @param inputs - in the order of the graph's inputs. @returns the output, or an array of them. */
   forward(...inputs: Variable[]): Output {
     const { graph, device } = this
+    inputs.forEach((input, i) => {
+      checkArguments(this.constructor.name, { [`input ${i}`]: input }, 'tensor')
+    })
     if (inputs.length !== graph.inputs.length)
       throw new LanewiseError('E_VALUE', `the graph has ${graph.inputs.length} inputs, got ${inputs.length}`)
     const known = new Map<Value, Variable>(this.learned)
@@ -137,8 +151,10 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
    */
   replaceHead<Head extends Module & { forward(x: Variable): unknown }>(
     head: Head | ((shape: readonly number[]) => Head),
-    { at }: { readonly at?: string } = {},
+    options: { readonly at?: string } = {},
   ): GraphWithHead<Head> {
+    checkArguments('replaceHead', { head, options }, 'module|function', { at: 'string' })
+    const { at } = options
     const features = at === undefined ? this.lastFeatures() : this.valueNamed(at)
     const part = upTo(this.graph, features)
     const body = new GraphModule(part, { device: this.device })
@@ -148,7 +164,12 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
       tensor.copyFrom(own)
       tensor.trainable = own.trainable
     }
-    return new GraphWithHead(body, typeof head === 'function' ? head(shapeOf(part)) : head)
+    try {
+      return new GraphWithHead(body, typeof head === 'function' ? headOf(head, shapeOf(part)) : head)
+    } catch (error) {
+      body.dispose()
+      throw error
+    }
   }
 
   private valueNamed(name: string): Value {
@@ -179,6 +200,23 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
       value = made[0]
     }
   }
+}
+
+/** What a function makes of the shape of the features. @throws LanewiseError `E_VALUE` with what the function threw as the cause. */
+function headOf<Head extends Module>(make: (shape: readonly number[]) => Head, shape: readonly number[]): Head {
+  let head: Head
+  try {
+    head = make(shape)
+  } catch (cause) {
+    if (cause instanceof LanewiseError) throw cause
+    const said = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause)
+    throw new LanewiseError('E_VALUE', `the function that makes the head threw ${said}`, { cause })
+  }
+  if (head instanceof Module) return head
+  throw new LanewiseError('E_VALUE', `the function that makes the head must return a module, got ${kindOf(head)}`, {
+    expected: 'a module',
+    actual: kindOf(head),
+  })
 }
 
 /** What they make depends on sizes, not on elements. */

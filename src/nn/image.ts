@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { Device } from '../autograd/device.js'
 import type { Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
@@ -10,7 +11,20 @@ export class Upsample extends Module {
   private readonly options: InterpolateOptions
 
   /** @throws LanewiseError `E_VALUE` when applied, unless one of `size` and `scaleFactor` is given. */
-  constructor({ device, ...options }: InterpolateOptions & { readonly device?: Device }) {
+  constructor(given: InterpolateOptions & { readonly device?: Device }) {
+    checkArguments(
+      new.target.name,
+      { given },
+      {
+        size: 'number|numbers',
+        scaleFactor: 'number|numbers',
+        mode: 'string',
+        alignCorners: 'boolean',
+        device: 'device',
+      },
+    )
+    const { device, ...options } = given
+
     super(device)
     this.options = options
   }
@@ -30,8 +44,11 @@ function factorOf(factor: number): number {
 export class PixelShuffle extends Module {
   constructor(
     readonly upscaleFactor: number,
-    { device }: { readonly device?: Device } = {},
+    options: { readonly device?: Device } = {},
   ) {
+    checkArguments(new.target.name, { upscaleFactor, options }, 'number', { device: 'device' })
+    const { device } = options
+
     super(device)
     factorOf(upscaleFactor)
   }
@@ -45,8 +62,11 @@ export class PixelShuffle extends Module {
 export class PixelUnshuffle extends Module {
   constructor(
     readonly downscaleFactor: number,
-    { device }: { readonly device?: Device } = {},
+    options: { readonly device?: Device } = {},
   ) {
+    checkArguments(new.target.name, { downscaleFactor, options }, 'number', { device: 'device' })
+    const { device } = options
+
     super(device)
     factorOf(downscaleFactor)
   }
@@ -65,8 +85,11 @@ export class PixelUnshuffle extends Module {
 abstract class ChannelDropout extends Module {
   constructor(
     readonly p = 0.5,
-    { device }: { readonly device?: Device } = {},
+    options: { readonly device?: Device } = {},
   ) {
+    checkArguments(new.target.name, { p, options }, 'number?', { device: 'device' })
+    const { device } = options
+
     super(device)
   }
 

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
@@ -25,8 +26,15 @@ export class Linear extends Module {
   constructor(
     readonly inFeatures: number,
     readonly outFeatures: number,
-    { bias = true, device, init = byFan(inFeatures) }: LinearOptions = {},
+    options: LinearOptions = {},
   ) {
+    checkArguments(new.target.name, { inFeatures, outFeatures, options }, 'size', 'size', {
+      bias: 'boolean',
+      device: 'device',
+      init: 'function',
+    })
+    const { bias = true, device, init = byFan(inFeatures) } = options
+
     super(device)
     this.weight = this.parameter([outFeatures, inFeatures], init)
     this.bias = bias ? this.parameter([outFeatures], byFan(inFeatures)) : undefined
@@ -48,12 +56,15 @@ export class Embedding extends Module {
   constructor(
     readonly numEmbeddings: number,
     readonly embeddingDim: number,
-    {
-      paddingIdx,
-      device,
-      init = normal(),
-    }: { readonly paddingIdx?: number; readonly device?: Device; readonly init?: Initializer } = {},
+    options: { readonly paddingIdx?: number; readonly device?: Device; readonly init?: Initializer } = {},
   ) {
+    checkArguments(new.target.name, { numEmbeddings, embeddingDim, options }, 'size', 'size', {
+      paddingIdx: 'number',
+      device: 'device',
+      init: 'function',
+    })
+    const { paddingIdx, device, init = normal() } = options
+
     super(device)
     if (
       paddingIdx !== undefined &&
@@ -83,8 +94,11 @@ export class Embedding extends Module {
 export class Flatten extends Module {
   constructor(
     readonly startDim = 1,
-    { device }: { readonly device?: Device } = {},
+    options: { readonly device?: Device } = {},
   ) {
+    checkArguments(new.target.name, { startDim, options }, 'number?', { device: 'device' })
+    const { device } = options
+
     super(device)
   }
 
@@ -97,8 +111,11 @@ export class Flatten extends Module {
 export class Dropout extends Module {
   constructor(
     readonly p = 0.5,
-    { device }: { readonly device?: Device } = {},
+    options: { readonly device?: Device } = {},
   ) {
+    checkArguments(new.target.name, { p, options }, 'number?', { device: 'device' })
+    const { device } = options
+
     super(device)
   }
 

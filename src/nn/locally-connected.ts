@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
@@ -46,8 +47,25 @@ export class LocallyConnected2d extends Module {
     readonly outChannels: number,
     kernelSize: Pair,
     readonly inputSize: readonly [number, number],
-    { stride = 1, padding = 0, dilation = 1, bias = true, device }: LocallyConnected2dOptions = {},
+    options: LocallyConnected2dOptions = {},
   ) {
+    checkArguments(
+      new.target.name,
+      { inChannels, outChannels, kernelSize, inputSize, options },
+      'size',
+      'size',
+      'number|numbers',
+      'numbers',
+      {
+        stride: 'number|numbers',
+        padding: 'number|numbers',
+        dilation: 'number|numbers',
+        bias: 'boolean',
+        device: 'device',
+      },
+    )
+    const { stride = 1, padding = 0, dilation = 1, bias = true, device } = options
+
     super(device)
     this.kernel = pair(kernelSize)
     this.stride = pair(stride)

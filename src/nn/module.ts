@@ -1,7 +1,10 @@
+import { checkArguments } from '../core/arguments.js'
 import { Device } from '../autograd/device.js'
 import { Parameter, Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
+import { kindOf } from '../core/options.js'
+import { tagOf } from '../core/realm.js'
 import type { Shape } from '../core/shape.js'
 import { Tensor } from '../api/tensor.js'
 import { initialized, type Initializer } from './init.js'
@@ -84,11 +87,13 @@ export abstract class Module {
    * @returns what removes it again.
    */
   registerForwardHook(hook: ForwardHook): { remove(): void } {
+    checkArguments('registerForwardHook', { hook }, 'function')
     return hooked(this.#hooks, hook)
   }
 
   /** Has `hook` called before every {@link call} of this module; a list that it returns takes the place of the inputs. */
   registerForwardPreHook(hook: ForwardPreHook): { remove(): void } {
+    checkArguments('registerForwardPreHook', { hook }, 'function')
     return hooked(this.#preHooks, hook)
   }
 
@@ -129,6 +134,7 @@ export abstract class Module {
 
   /** Training mode, for this module and those inside it. */
   train(mode = true): this {
+    checkArguments('train', { mode }, 'boolean')
     for (const module of this.modules()) module.training = mode
     return this
   }
@@ -181,6 +187,9 @@ export abstract class Module {
    */
   loadStateDict(state: ReadonlyMap<string, Tensor | HostTensor>, strict = true): void {
     this.#check()
+    checkArguments('loadStateDict', { strict }, 'boolean')
+    if (tagOf(state) !== 'Map')
+      throw new LanewiseError('E_VALUE', `a state is a Map of tensors by name, got ${kindOf(state)}`)
     const names = new Map<Parameter, string[]>()
     for (const [name, parameter] of this.#everyName()) names.set(parameter, [...(names.get(parameter) ?? []), name])
     const known = new Set([...names.values()].flat())
@@ -238,6 +247,10 @@ export abstract class Module {
    * console.log(model.parameters().map(({ trainable }) => trainable)) // [false, true, true, true]
    */
   requiresGrad(wanted = true, ...patterns: readonly (string | RegExp)[]): this {
+    checkArguments('requiresGrad', { wanted }, 'boolean')
+    for (const pattern of patterns)
+      if (typeof pattern !== 'string' && tagOf(pattern) !== 'RegExp')
+        throw new LanewiseError('E_VALUE', `requiresGrad takes names and expressions, got ${kindOf(pattern)}`)
     const named = [...this.#everyName()].filter(([, parameter]) => !parameter.buffer)
     for (const pattern of patterns)
       if (!named.some(([name]) => matches(name, pattern)))
@@ -404,6 +417,9 @@ export class Sequential extends Module {
   readonly layers: readonly Layer[]
 
   constructor(...layers: readonly Layer[]) {
+    layers.forEach((layer, i) => {
+      checkArguments(new.target.name, { [`layer ${i}`]: layer }, 'module')
+    })
     super(layers[0]?.device)
     this.layers = layers
   }

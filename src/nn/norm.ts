@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
@@ -33,8 +34,15 @@ class BatchNorm extends Module {
 
   constructor(
     readonly numFeatures: number,
-    { eps = 1e-5, momentum = 0.1, device }: NormOptions & { readonly momentum?: number } = {},
+    options: NormOptions & { readonly momentum?: number } = {},
   ) {
+    checkArguments(new.target.name, { numFeatures, options }, 'size', {
+      eps: 'number',
+      device: 'device',
+      momentum: 'number',
+    })
+    const { eps = 1e-5, momentum = 0.1, device } = options
+
     super(device)
     this.weight = this.parameter([numFeatures], ones)
     this.bias = this.parameter([numFeatures], zeros)
@@ -96,10 +104,14 @@ export class LayerNorm extends Module {
   readonly bias: Parameter | undefined
   private readonly attributes: Readonly<Record<string, unknown>>
 
-  constructor(
-    normalizedShape: number | readonly number[],
-    { eps = 1e-5, bias = true, device }: NormOptions & { readonly bias?: boolean } = {},
-  ) {
+  constructor(normalizedShape: number | readonly number[], options: NormOptions & { readonly bias?: boolean } = {}) {
+    checkArguments(new.target.name, { normalizedShape, options }, 'number|numbers', {
+      eps: 'number',
+      device: 'device',
+      bias: 'boolean',
+    })
+    const { eps = 1e-5, bias = true, device } = options
+
     super(device)
     const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
     this.weight = this.parameter(shape, ones)
@@ -118,7 +130,10 @@ export class RMSNorm extends Module {
   readonly weight: Parameter
   private readonly attributes: Readonly<Record<string, unknown>>
 
-  constructor(normalizedShape: number | readonly number[], { eps = 1e-5, device }: NormOptions = {}) {
+  constructor(normalizedShape: number | readonly number[], options: NormOptions = {}) {
+    checkArguments(new.target.name, { normalizedShape, options }, 'number|numbers', { eps: 'number', device: 'device' })
+    const { eps = 1e-5, device } = options
+
     super(device)
     const shape = typeof normalizedShape === 'number' ? [normalizedShape] : normalizedShape
     this.weight = this.parameter(shape, ones)
@@ -137,7 +152,13 @@ export class GroupNorm extends Module {
   readonly bias: Parameter
   private readonly attributes: Readonly<Record<string, unknown>>
 
-  constructor(numGroups: number, numChannels: number, { eps = 1e-5, device }: NormOptions = {}) {
+  constructor(numGroups: number, numChannels: number, options: NormOptions = {}) {
+    checkArguments(new.target.name, { numGroups, numChannels, options }, 'size', 'size', {
+      eps: 'number',
+      device: 'device',
+    })
+    const { eps = 1e-5, device } = options
+
     super(device)
     if (numChannels % numGroups !== 0)
       throw new LanewiseError('E_VALUE', `${numChannels} channels cannot be divided into ${numGroups} groups`)
@@ -162,13 +183,7 @@ export class LocalResponseNorm extends Module {
 
   constructor(
     size: number,
-    {
-      alpha = 1e-4,
-      beta = 0.75,
-      k = 1,
-      divideBySize = true,
-      device,
-    }: {
+    options: {
       readonly alpha?: number
       readonly beta?: number
       readonly k?: number
@@ -176,6 +191,15 @@ export class LocalResponseNorm extends Module {
       readonly device?: Device
     } = {},
   ) {
+    checkArguments(new.target.name, { size, options }, 'size', {
+      alpha: 'number',
+      beta: 'number',
+      k: 'number',
+      divideBySize: 'boolean',
+      device: 'device',
+    })
+    const { alpha = 1e-4, beta = 0.75, k = 1, divideBySize = true, device } = options
+
     super(device)
     this.attributes = { size, alpha: divideBySize ? alpha : alpha * size, beta, bias: k }
     this.even = size % 2 === 0
@@ -203,18 +227,21 @@ class InstanceNorm extends Module {
 
   constructor(
     readonly numFeatures: number,
-    {
-      eps = 1e-5,
-      momentum = 0.1,
-      affine = false,
-      trackRunningStats = false,
-      device,
-    }: NormOptions & {
+    options: NormOptions & {
       readonly momentum?: number
       readonly affine?: boolean
       readonly trackRunningStats?: boolean
     } = {},
   ) {
+    checkArguments(new.target.name, { numFeatures, options }, 'size', {
+      eps: 'number',
+      device: 'device',
+      momentum: 'number',
+      affine: 'boolean',
+      trackRunningStats: 'boolean',
+    })
+    const { eps = 1e-5, momentum = 0.1, affine = false, trackRunningStats = false, device } = options
+
     super(device)
     this.eps = eps
     this.momentum = momentum

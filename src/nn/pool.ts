@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { Device } from '../autograd/device.js'
 import type { Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
@@ -22,6 +23,14 @@ abstract class MaxPool extends Module {
     readonly kernelSize: PerAxis,
     options: PoolOptions = {},
   ) {
+    checkArguments(new.target.name, { kernelSize, options }, 'number|numbers', {
+      device: 'device',
+      ceilMode: 'boolean',
+      stride: 'number|numbers',
+      padding: 'number|numbers',
+      dilation: 'number|numbers',
+    })
+
     super(options.device)
     this.options = options
   }
@@ -61,6 +70,15 @@ abstract class AvgPool extends Module {
     readonly kernelSize: PerAxis,
     options: AvgPoolOptions = {},
   ) {
+    checkArguments(new.target.name, { kernelSize, options }, 'number|numbers', {
+      countIncludePad: 'boolean',
+      device: 'device',
+      ceilMode: 'boolean',
+      stride: 'number|numbers',
+      padding: 'number|numbers',
+      dilation: 'number|numbers',
+    })
+
     super(options.device)
     this.options = options
   }
@@ -111,6 +129,8 @@ class AdaptivePool extends Module {
     outputSize: PerAxis,
     device: Device | undefined,
   ) {
+    checkArguments(new.target.name, { rank, by, outputSize, device }, 'number', 'object', 'number|numbers', 'device?')
+
     super(device)
     this.outputSize = perAxis(outputSize, rank, 'outputSize')
     if (this.outputSize.some((size) => !(Number.isInteger(size) && size >= 1)))
@@ -152,42 +172,60 @@ interface OnDevice {
 
 /** Means of [N, C, L] over as many windows as the output has places. */
 export class AdaptiveAvgPool1d extends AdaptivePool {
-  constructor(outputSize: PerAxis, { device }: OnDevice = {}) {
+  constructor(outputSize: PerAxis, options: OnDevice = {}) {
+    checkArguments(new.target.name, { outputSize, options }, 'number|numbers', { device: 'device' })
+    const { device } = options
+
     super(1, means, outputSize, device)
   }
 }
 
 /** Means of [N, C, H, W] over as many windows as the output has places. */
 export class AdaptiveAvgPool2d extends AdaptivePool {
-  constructor(outputSize: PerAxis, { device }: OnDevice = {}) {
+  constructor(outputSize: PerAxis, options: OnDevice = {}) {
+    checkArguments(new.target.name, { outputSize, options }, 'number|numbers', { device: 'device' })
+    const { device } = options
+
     super(2, means, outputSize, device)
   }
 }
 
 /** Means of [N, C, D, H, W] over as many windows as the output has places. */
 export class AdaptiveAvgPool3d extends AdaptivePool {
-  constructor(outputSize: PerAxis, { device }: OnDevice = {}) {
+  constructor(outputSize: PerAxis, options: OnDevice = {}) {
+    checkArguments(new.target.name, { outputSize, options }, 'number|numbers', { device: 'device' })
+    const { device } = options
+
     super(3, means, outputSize, device)
   }
 }
 
 /** Maxima of [N, C, L] over as many windows as the output has places. */
 export class AdaptiveMaxPool1d extends AdaptivePool {
-  constructor(outputSize: PerAxis, { device }: OnDevice = {}) {
+  constructor(outputSize: PerAxis, options: OnDevice = {}) {
+    checkArguments(new.target.name, { outputSize, options }, 'number|numbers', { device: 'device' })
+    const { device } = options
+
     super(1, maxima, outputSize, device)
   }
 }
 
 /** Maxima of [N, C, H, W] over as many windows as the output has places. */
 export class AdaptiveMaxPool2d extends AdaptivePool {
-  constructor(outputSize: PerAxis, { device }: OnDevice = {}) {
+  constructor(outputSize: PerAxis, options: OnDevice = {}) {
+    checkArguments(new.target.name, { outputSize, options }, 'number|numbers', { device: 'device' })
+    const { device } = options
+
     super(2, maxima, outputSize, device)
   }
 }
 
 /** Maxima of [N, C, D, H, W] over as many windows as the output has places. */
 export class AdaptiveMaxPool3d extends AdaptivePool {
-  constructor(outputSize: PerAxis, { device }: OnDevice = {}) {
+  constructor(outputSize: PerAxis, options: OnDevice = {}) {
+    checkArguments(new.target.name, { outputSize, options }, 'number|numbers', { device: 'device' })
+    const { device } = options
+
     super(3, maxima, outputSize, device)
   }
 }

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
@@ -51,7 +52,18 @@ abstract class Recurrent extends Module {
     private readonly cell: Cell,
     readonly inputSize: number,
     readonly hiddenSize: number,
-    {
+    options: RecurrentOptions,
+  ) {
+    checkArguments(new.target.name, { cell, inputSize, hiddenSize, options }, 'object', 'size', 'size', {
+      numLayers: 'number',
+      bias: 'boolean',
+      batchFirst: 'boolean',
+      dropout: 'number',
+      bidirectional: 'boolean',
+      learnInitialState: 'boolean',
+      device: 'device',
+    })
+    const {
       numLayers = 1,
       bias = true,
       batchFirst = false,
@@ -59,8 +71,8 @@ abstract class Recurrent extends Module {
       bidirectional = false,
       learnInitialState = false,
       device,
-    }: RecurrentOptions,
-  ) {
+    } = options
+
     super(device)
     this.numLayers = numLayers
     this.bidirectional = bidirectional
@@ -178,11 +190,20 @@ export class RNN extends Recurrent {
   constructor(
     inputSize: number,
     hiddenSize: number,
-    {
-      nonlinearity = 'tanh',
-      ...options
-    }: RecurrentOptions & { readonly nonlinearity?: keyof typeof functionNames } = {},
+    given: RecurrentOptions & { readonly nonlinearity?: keyof typeof functionNames } = {},
   ) {
+    checkArguments(new.target.name, { inputSize, hiddenSize, given }, 'size', 'size', {
+      numLayers: 'number',
+      bias: 'boolean',
+      batchFirst: 'boolean',
+      dropout: 'number',
+      bidirectional: 'boolean',
+      learnInitialState: 'boolean',
+      device: 'device',
+      nonlinearity: 'string',
+    })
+    const { nonlinearity = 'tanh', ...options } = given
+
     const attributes = (hidden: number, direction: string) => {
       const activations = new Array<string>(direction === 'bidirectional' ? 2 : 1).fill(functionNames[nonlinearity][0])
       const scalars =
@@ -205,6 +226,16 @@ export class RNN extends Recurrent {
 export class GRU extends Recurrent {
   static override readonly name: string = 'GRU'
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    checkArguments(new.target.name, { inputSize, hiddenSize, options }, 'size', 'size', {
+      numLayers: 'number',
+      bias: 'boolean',
+      batchFirst: 'boolean',
+      dropout: 'number',
+      bidirectional: 'boolean',
+      learnInitialState: 'boolean',
+      device: 'device',
+    })
+
     const attributes = (hidden: number, direction: string) => ({
       hidden_size: hidden,
       direction,
@@ -224,6 +255,16 @@ export class GRU extends Recurrent {
 export class LSTM extends Recurrent {
   static override readonly name: string = 'LSTM'
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
+    checkArguments(new.target.name, { inputSize, hiddenSize, options }, 'size', 'size', {
+      numLayers: 'number',
+      bias: 'boolean',
+      batchFirst: 'boolean',
+      dropout: 'number',
+      bidirectional: 'boolean',
+      learnInitialState: 'boolean',
+      device: 'device',
+    })
+
     const attributes = (hidden: number, direction: string) => ({ hidden_size: hidden, direction })
     // PyTorch: i, f, g, o. ONNX: i, o, f, c.
     super({ op: LstmOp, gates: 4, order: [0, 3, 1, 2], states: 2, attributes }, inputSize, hiddenSize, options)
@@ -261,6 +302,11 @@ abstract class RecurrentCell<Layer extends Recurrent> extends Module {
 /** One step of an LSTM: for loops that decide in JavaScript what the next input is. */
 export class LSTMCell extends RecurrentCell<LSTM> {
   constructor(inputSize: number, hiddenSize: number, options: CellOptions = {}) {
+    checkArguments(new.target.name, { inputSize, hiddenSize, options }, 'size', 'size', {
+      bias: 'boolean',
+      device: 'device',
+    })
+
     super(new LSTM(inputSize, hiddenSize, options))
   }
 
@@ -274,6 +320,11 @@ export class LSTMCell extends RecurrentCell<LSTM> {
 /** One step of a GRU. */
 export class GRUCell extends RecurrentCell<GRU> {
   constructor(inputSize: number, hiddenSize: number, options: CellOptions = {}) {
+    checkArguments(new.target.name, { inputSize, hiddenSize, options }, 'size', 'size', {
+      bias: 'boolean',
+      device: 'device',
+    })
+
     super(new GRU(inputSize, hiddenSize, options))
   }
 
@@ -289,6 +340,12 @@ export class RNNCell extends RecurrentCell<RNN> {
     hiddenSize: number,
     options: CellOptions & { readonly nonlinearity?: keyof typeof functionNames } = {},
   ) {
+    checkArguments(new.target.name, { inputSize, hiddenSize, options }, 'size', 'size', {
+      bias: 'boolean',
+      device: 'device',
+      nonlinearity: 'string',
+    })
+
     super(new RNN(inputSize, hiddenSize, options))
   }
 

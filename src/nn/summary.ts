@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { present } from '../core/errors.js'
 import { byteSize, type DType } from '../core/dtype.js'
 import type { Trace } from '../autograd/tape.js'
@@ -22,11 +23,15 @@ import { observed, type Applied, type Layer, type Module } from './module.js'
  * console.log(summary(model, [1, 28, 28]))
  */
 export function summary(model: Module, inputShape: Shape, dtype: DType = 'float32'): string {
+  checkArguments('summary', { model, inputShape, dtype }, 'module', 'numbers', 'string?')
+
   return summaryLines(summaryRows(model, inputShape, dtype)).join('\n')
 }
 
 /** The rows of {@link summary}: a layer is a module with no other inside. A module that is applied twice has two rows, the second without parameters. */
 export function summaryRows(model: Module, inputShape: Shape, dtype: DType = 'float32'): SummaryRow[] {
+  checkArguments('summaryRows', { model, inputShape, dtype }, 'module', 'numbers', 'string?')
+
   const { device } = model
   const modes = [...model.modules()].map((inner) => [inner, inner.training] as const)
   const names = new Map([...model.namedModules()].map(([name, module]) => [module, name]))

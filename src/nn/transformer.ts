@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
@@ -43,7 +44,18 @@ abstract class TransformerLayer extends Module {
   constructor(
     readonly dModel: number,
     readonly nhead: number,
-    {
+    options: TransformerLayerOptions = {},
+  ) {
+    checkArguments(new.target.name, { dModel, nhead, options }, 'number', 'number', {
+      dimFeedforward: 'number',
+      dropout: 'number',
+      activation: 'string',
+      layerNormEps: 'number',
+      batchFirst: 'boolean',
+      normFirst: 'boolean',
+      device: 'device',
+    })
+    const {
       dimFeedforward = 2048,
       dropout = 0.1,
       activation = 'relu',
@@ -51,8 +63,8 @@ abstract class TransformerLayer extends Module {
       batchFirst = false,
       normFirst = false,
       device,
-    }: TransformerLayerOptions = {},
-  ) {
+    } = options
+
     super(device)
     const on = { device: this.device }
     this.self_attn = new MultiheadAttention(dModel, nhead, { dropout, batchFirst, ...on })
@@ -117,7 +129,10 @@ export class TransformerEncoder extends Module {
   readonly norm: LayerNorm | undefined
 
   /** @param layers - each its own, not copies: `Array.from({ length: 6 }, () => new TransformerEncoderLayer(512, 8))`. */
-  constructor(layers: readonly TransformerEncoderLayer[], { norm }: { readonly norm?: LayerNorm } = {}) {
+  constructor(layers: readonly TransformerEncoderLayer[], options: { readonly norm?: LayerNorm } = {}) {
+    checkArguments(new.target.name, { layers, options }, 'list', { norm: 'module' })
+    const { norm } = options
+
     super(layers[0]?.device)
     this.layers = layers
     this.norm = norm
@@ -134,7 +149,10 @@ export class TransformerDecoder extends Module {
   readonly layers: readonly TransformerDecoderLayer[]
   readonly norm: LayerNorm | undefined
 
-  constructor(layers: readonly TransformerDecoderLayer[], { norm }: { readonly norm?: LayerNorm } = {}) {
+  constructor(layers: readonly TransformerDecoderLayer[], options: { readonly norm?: LayerNorm } = {}) {
+    checkArguments(new.target.name, { layers, options }, 'list', { norm: 'module' })
+    const { norm } = options
+
     super(layers[0]?.device)
     this.layers = layers
     this.norm = norm
@@ -157,7 +175,9 @@ export interface PositionalEncodingOptions {
 }
 
 /** pe[t, 2i] = sin(t / 10000^(2i/size)), pe[t, 2i + 1] the cosine (Vaswani et al., 2017, section 3.5). */
-export const sinusoids: Initializer = ([length, size]) => {
+export const sinusoids: Initializer = (shape) => {
+  checkArguments('sinusoids', { shape }, 'numbers')
+  const [length, size] = shape
   const step = log(10000) / size
   return Float32Array.from({ length: length * size }, (_, at) => {
     const [position, i] = [Math.floor(at / size), at % size]
@@ -174,8 +194,17 @@ export class PositionalEncoding extends Module {
 
   constructor(
     readonly dModel: number,
-    { maxLength = 5000, learned = false, dropout = 0.1, batchFirst = false, device }: PositionalEncodingOptions = {},
+    options: PositionalEncodingOptions = {},
   ) {
+    checkArguments(new.target.name, { dModel, options }, 'number', {
+      maxLength: 'number',
+      learned: 'boolean',
+      dropout: 'number',
+      batchFirst: 'boolean',
+      device: 'device',
+    })
+    const { maxLength = 5000, learned = false, dropout = 0.1, batchFirst = false, device } = options
+
     super(device)
     this.pe = learned
       ? this.parameter([maxLength, dModel], normal(0, 0.02))

@@ -30,7 +30,7 @@ export interface ExportOptions {
   readonly metadata?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
   /** What the file says made it; Lanewise by default. */
   readonly producer?: { readonly name: string; readonly version?: string }
-  /** Descriptions of the graph (by its name), nodes and values, by name. */
+  /** Descriptions of the graph (by its name), nodes, inputs and outputs, by name; one of another name is refused. */
   readonly docStrings?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
   /**
    * Writes operators that have a `body` (your own) with it, as functions of the model: a runtime that does not know them can run it then. An operator of

@@ -69,6 +69,15 @@ export function exportModel(source: GraphSource, options: ExportOptions = {}): U
   const { opset = opsetFor(graph), metadata, producer, sizeLimit = LARGEST_FILE } = checked
   const writer = new Writer(opset, checked)
   const main = writer.graph(graph, new Set(), new Map())
+  for (const name of checked.docStrings.keys())
+    if (!writer.described.has(name))
+      throw new LanewiseError(
+        'E_VALUE',
+        `docStrings says something of "${name}", which is no graph, node, input or output here`,
+        {
+          actual: name,
+        },
+      )
   const model: Init<ModelProto> = {
     irVersion: writer.functions.length > 0 ? Math.max(irVersion(opset), 8) : irVersion(opset),
     producerName: producer?.name ?? 'lanewise',
@@ -114,6 +123,8 @@ class Writer {
   tensorBytes = 0
   private readonly domains = new Set<string>()
   private readonly written = new Map<string, string>()
+  /** Names of what may have a description. */
+  readonly described = new Set<string>()
   /** Operators whose bodies are being written. */
   private readonly open = new Set<string>()
   private externalBytes = 0
@@ -163,12 +174,18 @@ class Writer {
     })
     return {
       name: graph.name,
-      docString: this.options.docStrings.get(graph.name) ?? '',
+      docString: this.describe(graph.name),
       node,
       initializer: initializers,
       input: graph.inputs.map((value) => this.valueInfo(value, names)),
       output: graph.outputs.map((value) => this.valueInfo(value, names)),
     }
+  }
+
+  /** What somebody wants said of a thing of this name. */
+  private describe(name: string): string {
+    this.described.add(name)
+    return this.options.docStrings.get(name) ?? ''
   }
 
   private name(value: Value, names: Names, used: Set<string>): void {
@@ -194,7 +211,7 @@ class Writer {
       opType: type,
       domain,
       name: written.length > 1 ? `${name}/${i}` : name,
-      docString: this.options.docStrings.get(name) ?? '',
+      docString: this.describe(name),
       overload,
       input: trimmed(inputs).map((value) => (value ? this.reading(names.get(value) ?? value.name) : '')),
       output: outputs.map((value) => (value ? (names.get(value) ?? value.name) : '')),
@@ -311,7 +328,7 @@ class Writer {
     const declared =
       value.declared ??
       (value.constant && { kind: 'tensor' as const, dtype: value.constant.dtype, shape: value.constant.shape })
-    const docString = this.options.docStrings.get(value.name) ?? ''
+    const docString = this.describe(value.name)
     return { name: names.get(value) ?? value.name, type: declared && typeProto(declared), docString }
   }
 }

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { Tensor } from '../api/tensor.js'
 import { LanewiseError } from '../core/errors.js'
 import { pow } from '../core/scalar-functions.js'
@@ -53,8 +54,17 @@ export interface FoundRate {
 export async function findLearningRate(
   optimizer: Optimizer,
   step: () => number | Promise<number>,
-  { from = 1e-7, to = 10, steps = 100, smoothing = 0.9, divergence = 4 }: FindRateOptions = {},
+  options: FindRateOptions = {},
 ): Promise<FoundRate> {
+  checkArguments('findLearningRate', { optimizer, step, options }, 'optimizer', 'function', {
+    from: 'number',
+    to: 'number',
+    steps: 'number',
+    smoothing: 'number',
+    divergence: 'number',
+  })
+  const { from = 1e-7, to = 10, steps = 100, smoothing = 0.9, divergence = 4 } = options
+
   if (!(from > 0 && to > from && Number.isFinite(to)) || !Number.isInteger(steps) || steps < 2)
     throw new LanewiseError('E_VALUE', `rates from ${from} to ${to} in ${steps} steps make no range`)
   const parameters = optimizer.groups.flatMap(({ params }) => params)

@@ -1,4 +1,5 @@
 import type { Parameter } from '../autograd/variable.js'
+import { checkRecord } from '../core/options.js'
 import { Optimizer, withDefaults, type Params, type Update } from './optimizer.js'
 
 /** Rate, momentum and decay of {@link SGD}. */
@@ -109,8 +110,9 @@ export class AdamW extends Adam {
 
   protected override readonly decoupled = true
 
-  constructor(params: Params<AdamOptions>, { weightDecay = 0.01, ...options }: AdamOptions = {}) {
-    super(params, { weightDecay, ...options })
+  constructor(params: Params<AdamOptions>, options: AdamOptions = {}) {
+    checkRecord('the options of AdamW', options)
+    super(params, { ...options, weightDecay: options.weightDecay ?? 0.01 })
   }
 }
 

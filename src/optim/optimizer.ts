@@ -1,8 +1,9 @@
+import { checkArguments } from '../core/arguments.js'
 import { UNARY_CLIP } from '../../assembly/abi/codes.js'
 import type { Device } from '../autograd/device.js'
 import { Parameter } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
-import { checkNumber, checkOptions } from '../core/options.js'
+import { checkNumber, checkOptions, checkRecord, kindOf } from '../core/options.js'
 import type { Placed } from '../plan/emitter.js'
 import { resolve } from '../plan/weights.js'
 import { Tensor } from '../api/tensor.js'
@@ -44,6 +45,7 @@ export function withDefaults<Options extends object>(
   given: Options,
   defaults: Required<Options>,
 ): Required<Options> {
+  checkRecord(`the options of ${method}`, given)
   checkOptions(method, given, Object.keys(defaults))
   const set = Object.entries(given).filter(([, value]) => value !== undefined)
   return { ...defaults, ...(Object.fromEntries(set) as Partial<Options>) }
@@ -76,13 +78,18 @@ export abstract class Optimizer<Options extends Rates = Rates> {
   /** @param options - every option of the method, with its value where a group has none of its own. */
   constructor(params: Params<Partial<Options>>, options: Required<Options>) {
     if (typeof params !== 'object' || params === null || !(Symbol.iterator in params))
-      throw new LanewiseError('E_VALUE', `an optimiser takes a list of parameters, got ${String(params)}`)
+      throw new LanewiseError('E_VALUE', `an optimiser takes a list of parameters, got ${kindOf(params)}`)
     const given = [...(params as Iterable<Parameter | ParameterGroup<Partial<Options>>>)]
     const groups = given.every((item) => item instanceof Parameter)
       ? [{ params: given } as unknown as ParameterGroup<Partial<Options>>]
       : (given as ParameterGroup<Partial<Options>>[])
     const seen = new Set<Parameter>()
     this.groups = groups.map((group) => {
+      if (!Array.isArray((group as Partial<typeof group> | null | undefined)?.params))
+        throw new LanewiseError(
+          'E_VALUE',
+          `an optimiser takes parameters, or groups of them ({ params, lr, … }), got ${kindOf(group)}`,
+        )
       const { params: own, ...others } = group
       checkOptions('a group of parameters', others, Object.keys(options))
       for (const parameter of own) {
@@ -282,6 +289,7 @@ function checkOption(name: string, value: unknown, usual: unknown): void {
  * @throws LanewiseError `E_VALUE` for a norm that is negative or NaN.
  */
 export function clipGradNorm(params: Iterable<Parameter>, maxNorm: number): number {
+  checkArguments('clipGradNorm', { params, maxNorm }, 'iterable', 'number')
   checkNumber('maxNorm', maxNorm, { least: 0 })
   const list = [...params].filter((parameter) => withGradient(parameter))
   if (list.length === 0) return 0
@@ -298,6 +306,7 @@ export function scaleGradients(params: Iterable<Parameter>, factor: number): voi
 
 /** The root of the sum of the squares of all gradients. */
 export function gradNorm(params: Iterable<Parameter>): number {
+  checkArguments('gradNorm', { params }, 'iterable')
   let total = 0
   for (const parameter of params) {
     const gradient = withGradient(parameter)
@@ -313,6 +322,7 @@ export function gradNorm(params: Iterable<Parameter>): number {
 
 /** Puts every element of every gradient within ±limit. @throws LanewiseError `E_VALUE` for a limit that is negative or NaN. */
 export function clipGradValue(params: Iterable<Parameter>, limit: number): void {
+  checkArguments('clipGradValue', { params, limit }, 'iterable', 'number')
   checkNumber('limit', limit, { least: 0 })
   for (const parameter of params) {
     const gradient = withGradient(parameter)

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import type { Optimizer } from './optimizer.js'
 
@@ -37,6 +38,16 @@ export class ReduceOnPlateau {
     private readonly optimizer: Optimizer,
     options: PlateauOptions = {},
   ) {
+    checkArguments(new.target.name, { optimizer, options }, 'optimizer', {
+      mode: 'string',
+      factor: 'number',
+      patience: 'number',
+      threshold: 'number',
+      thresholdMode: 'string',
+      cooldown: 'number',
+      minLr: 'number',
+    })
+
     const defaults = {
       mode: 'min',
       factor: 0.1,

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { checkNumber } from '../core/options.js'
 import { cos, pow } from '../core/scalar-functions.js'
@@ -25,6 +26,8 @@ function power(base: number, exponent: number): number {
 
 /** × gamma every `stepSize` steps. */
 export function stepDecay(stepSize: number, gamma = 0.1): Factor {
+  checkArguments('stepDecay', { stepSize, gamma }, 'number', 'number?')
+
   checkCount('stepSize', stepSize)
   checkShare('gamma', gamma)
   return (step) => power(gamma, Math.floor(step / stepSize))
@@ -32,6 +35,8 @@ export function stepDecay(stepSize: number, gamma = 0.1): Factor {
 
 /** × gamma at each milestone. */
 export function multiStep(milestones: readonly number[], gamma = 0.1): Factor {
+  checkArguments('multiStep', { milestones, gamma }, 'numbers', 'number?')
+
   for (const milestone of milestones) checkShare('a milestone', milestone)
   checkShare('gamma', gamma)
   return (step) => power(gamma, milestones.filter((milestone) => step >= milestone).length)
@@ -40,8 +45,11 @@ export function multiStep(milestones: readonly number[], gamma = 0.1): Factor {
 /** gamma^(step / every): in stairs, or (with `staircase` false) evenly in between. */
 export function exponential(
   gamma: number,
-  { every = 1, staircase = true }: { readonly every?: number; readonly staircase?: boolean } = {},
+  options: { readonly every?: number; readonly staircase?: boolean } = {},
 ): Factor {
+  checkArguments('exponential', { gamma, options }, 'number', { every: 'number', staircase: 'boolean' })
+  const { every = 1, staircase = true } = options
+
   checkCount('every', every)
   checkShare('gamma', gamma)
   return (step) => (staircase ? power(gamma, Math.floor(step / every)) : pow(gamma, step / every))
@@ -49,6 +57,8 @@ export function exponential(
 
 /** Half a cosine from 1 down to `floor` (Loshchilov & Hutter, 2017). */
 export function cosine(total: number, floor = 0): Factor {
+  checkArguments('cosine', { total, floor }, 'number', 'number?')
+
   checkCount('total', total)
   checkShare('floor', floor)
   return (step) => floor + ((1 - floor) * (1 + cos(Math.PI * Math.min(1, step / total)))) / 2
@@ -56,6 +66,8 @@ export function cosine(total: number, floor = 0): Factor {
 
 /** Down from 1 to `floor` as (1 − step/total)^exponent; evenly with the exponent 1. */
 export function polynomial(total: number, exponent = 1, floor = 0): Factor {
+  checkArguments('polynomial', { total, exponent, floor }, 'number', 'number?', 'number?')
+
   checkCount('total', total)
   checkShare('exponent', exponent)
   checkShare('floor', floor)
@@ -64,6 +76,8 @@ export function polynomial(total: number, exponent = 1, floor = 0): Factor {
 
 /** {@link cosine} again and again (Loshchilov & Hutter, 2017): the first time in `period` steps, each time `multiply` times as long. */
 export function warmRestarts(period: number, multiply = 1, floor = 0): Factor {
+  checkArguments('warmRestarts', { period, multiply, floor }, 'number', 'number?', 'number?')
+
   checkCount('period', period)
   checkNumber('multiply', multiply, { least: 1, most: Number.MAX_VALUE })
   checkShare('floor', floor)
@@ -84,12 +98,11 @@ export function warmRestarts(period: number, multiply = 1, floor = 0): Factor {
  */
 export function oneCycle(
   total: number,
-  {
-    rise = 0.3,
-    divide = 25,
-    finalDivide = 1e4,
-  }: { readonly rise?: number; readonly divide?: number; readonly finalDivide?: number } = {},
+  options: { readonly rise?: number; readonly divide?: number; readonly finalDivide?: number } = {},
 ): Factor {
+  checkArguments('oneCycle', { total, options }, 'number', { rise: 'number', divide: 'number', finalDivide: 'number' })
+  const { rise = 0.3, divide = 25, finalDivide = 1e4 } = options
+
   checkCount('total', total)
   checkNumber('rise', rise, { least: 0, most: 1 })
   checkCount('divide', divide)
@@ -107,6 +120,8 @@ export function oneCycle(
 
 /** Evenly up from `start` to 1 in `steps`, then as `then` says from there. */
 export function warmup(steps: number, then: Factor = () => 1, start = 0): Factor {
+  checkArguments('warmup', { steps, then, start }, 'number', 'function?', 'number?')
+
   checkShare('steps', steps)
   checkShare('start', start)
   return (step) => (step < steps ? start + (1 - start) * (step / steps) : then(step - steps))
@@ -121,6 +136,8 @@ export class Schedule {
     private readonly optimizer: Optimizer,
     private readonly factor: Factor,
   ) {
+    checkArguments(new.target.name, { optimizer, factor }, 'optimizer', 'function')
+
     this.set()
   }
 

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { characterOfByte, gpt2Pattern } from './byte-level.js'
 
@@ -41,6 +42,8 @@ export async function trainBpe(
   texts: Iterable<string> | AsyncIterable<string>,
   options: BpeTraining,
 ): Promise<BpeTables> {
+  checkArguments('trainBpe', { texts, options }, 'iterable', 'object')
+
   const { vocabularySize, minFrequency = 2, specialTokens = [], pattern = gpt2Pattern, normalize } = options
   const least = 256 + specialTokens.length
   if (!Number.isInteger(vocabularySize) || vocabularySize < least || vocabularySize >= SHIFT) {

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { BpeModel } from './bpe.js'
 import { splitter, trainBpe, type BpeTables, type BpeTraining } from './bpe-trainer.js'
@@ -66,6 +67,23 @@ export class Tokenizer {
 
   /** @throws LanewiseError `E_VALUE` for tables that contradict themselves, or special tokens that the vocabulary lacks. */
   constructor(readonly options: TokenizerOptions) {
+    checkArguments(
+      new.target.name,
+      { options },
+      {
+        specialTokens: 'list',
+        pattern: 'string',
+        normalizers: 'list',
+        addPrefixSpace: 'boolean',
+        before: 'list',
+        after: 'list',
+        wholeWords: 'boolean',
+        tokens: 'list',
+        merges: 'list',
+      },
+    )
+
+    checkArguments(new.target.name, { tokens: options.tokens, merges: options.merges }, 'list', 'list')
     const { tokens, specialTokens = [], pattern = gpt2Pattern, before = [], after = [] } = options
     this.tokens = tokens
     this.numbers = new Map(tokens.map((token, number) => [token, number]))
@@ -86,14 +104,27 @@ export class Tokenizer {
     texts: Iterable<string> | AsyncIterable<string>,
     options: TrainTokenizerOptions,
   ): Promise<Tokenizer> {
+    checkArguments('Tokenizer.train', { texts, options }, 'iterable', {
+      normalizers: 'list',
+      addPrefixSpace: 'boolean',
+      before: 'list',
+      after: 'list',
+      vocabularySize: 'number',
+      minFrequency: 'number',
+      specialTokens: 'list',
+      pattern: 'string',
+    })
+
     const { normalizers = [], addPrefixSpace = false } = options
     const prepare = (text: string): string => prefixed(normalized(text, normalizers), addPrefixSpace)
     const tables = await trainBpe(texts, { ...options, normalize: prepare })
-    return new Tokenizer({ ...options, ...tables })
+    const { before, after, specialTokens, pattern } = options
+    return new Tokenizer({ before, after, specialTokens, pattern, normalizers, addPrefixSpace, ...tables })
   }
 
   /** A tokenizer from the text, or the parsed contents, of a `tokenizer.json`. @throws LanewiseError `E_PARSE`; `E_UNSUPPORTED` for other models than byte-level BPE. */
   static fromJSON(json: string | object): Tokenizer {
+    checkArguments('Tokenizer.fromJSON', { json }, 'string|object')
     return new Tokenizer(parseTokenizerJson(json))
   }
 
@@ -197,7 +228,9 @@ export class Decoder {
   constructor(
     private readonly tokenizer: Tokenizer,
     private readonly options: { readonly skipSpecial?: boolean } = {},
-  ) {}
+  ) {
+    checkArguments(new.target.name, { tokenizer, options }, 'object', { skipSpecial: 'boolean' })
+  }
 
   /** What a token adds to the text. @throws LanewiseError `E_VALUE` for a number that is no token's. */
   push(token: number): string {

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { makeData, type NumericDType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { formatShape, sameShape } from '../core/shape.js'
@@ -66,6 +67,7 @@ export async function writeCache(
   examples: Dataset | AsyncIterable<Fields> | Iterable<Fields>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<number> {
+  checkArguments('writeCache', { path, examples, metadata }, 'string', 'dataset|iterable', 'object')
   const columns = new Map<string, Column>()
   let count = 0
   for await (const example of examplesOf(examples)) {

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { Variable } from '../autograd/variable.js'
 import type { Fields } from '../data/dataset.js'
 import { LanewiseError } from '../core/errors.js'
@@ -51,6 +52,18 @@ export async function evaluate(
   batches: AsyncIterable<Fields> | Iterable<Fields>,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  checkArguments('evaluate', { model, batches, options }, 'module', 'iterable', {
+    metrics: 'object',
+    output: 'function',
+    loss: 'function',
+    lossWeights: 'object',
+    label: 'string',
+    scores: 'string|number',
+    classAxis: 'number',
+    ignoreIndex: 'number',
+    mask: 'string',
+  })
+
   checkTask('evaluate', options, ['metrics'])
   const { metrics = {}, ...task } = options
   checkMetrics(metrics)
@@ -120,6 +133,8 @@ export async function measure(
  * @throws LanewiseError `E_SHAPE` for scores of another rank.
  */
 export function classesOf(scores: Variable | Tensor): number[] {
+  checkArguments('classesOf', { scores }, 'tensor|Tensor')
+
   const shape = scores instanceof Tensor ? scores.dims : scores.shape
   if (shape.length !== 2) throw new LanewiseError('E_SHAPE', `scores must be [N, C], got [${shape.join(',')}]`)
   return argmaxRows((scores instanceof Tensor ? scores.data : scores.data()) as Float32Array, shape[1])

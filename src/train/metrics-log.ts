@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { MaybeDisposable } from '../api/tensor-types.js'
 import { appendTo, fileExists, readBytesNow, writeAtomically, type OpenFile } from '../platform/node-files.js'
 import { LanewiseError } from '../core/errors.js'
@@ -22,6 +23,7 @@ export class MetricsLog {
 
   /** A new file; one that is there is replaced. @throws LanewiseError `E_EXTERNAL` if it cannot be written. */
   static create(path: string): MetricsLog {
+    checkArguments('MetricsLog.create', { path }, 'string')
     return new MetricsLog(appendTo(path, true))
   }
 
@@ -32,6 +34,7 @@ export class MetricsLog {
    * @throws LanewiseError `E_EXTERNAL` if it cannot be written, `E_PARSE` if it is no such file.
    */
   static resume(path: string, step: number): MetricsLog {
+    checkArguments('MetricsLog.resume', { path, step }, 'string', 'number')
     if (fileExists(path)) {
       const kept = readMetrics(path).filter((record) => record.step <= step)
       writeAtomically(path, [new TextEncoder().encode(kept.map(lineOf).join(''))])

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import { exp, log } from '../core/scalar-functions.js'
@@ -44,6 +45,8 @@ export function accuracy(): Metric {
 
 /** Share of the labels whose class is among the k highest scores. @throws LanewiseError `E_VALUE` unless k is a whole number from 1. */
 export function topK(k: number): Metric {
+  checkArguments('topK', { k }, 'number')
+
   if (!Number.isInteger(k) || k < 1) throw new LanewiseError('E_VALUE', `k must be a whole number from 1, got ${k}`)
   return {
     start: share((task, output, batch) => {
@@ -119,7 +122,14 @@ export interface BleuOptions {
  *
  * @throws LanewiseError `E_VALUE` unless `maxOrder` is a whole number from 1.
  */
-export function bleu({ maxOrder = 4, end, predictions, references }: BleuOptions = {}): Metric {
+export function bleu(options: BleuOptions = {}): Metric {
+  checkArguments(
+    'bleu',
+    { options },
+    { maxOrder: 'number', end: 'number', predictions: 'function', references: 'function' },
+  )
+  const { maxOrder = 4, end, predictions, references } = options
+
   if (!Number.isInteger(maxOrder) || maxOrder < 1)
     throw new LanewiseError('E_VALUE', `maxOrder must be a whole number from 1, got ${maxOrder}`)
   const cut = (tokens: readonly number[]) =>
@@ -178,8 +188,11 @@ function sentences(task: ResolvedTask, output: TaskOutput, batch: Batch) {
  */
 export function meanOf(
   of: (output: TaskOutput, batch: Batch) => number | Variable,
-  { higherIsBetter = true }: { readonly higherIsBetter?: boolean } = {},
+  options: { readonly higherIsBetter?: boolean } = {},
 ): Metric {
+  checkArguments('meanOf', { of, options }, 'function', { higherIsBetter: 'boolean' })
+  const { higherIsBetter = true } = options
+
   return {
     higherIsBetter,
     start: share((_, output, batch) => {

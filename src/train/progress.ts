@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 /** Where a progress bar is drawn: `process.stderr`, for one. */
 export interface ProgressStream {
   write(text: string): unknown
@@ -32,6 +33,12 @@ export class ProgressBar {
   private width = 0
 
   constructor(private readonly options: ProgressOptions) {
+    checkArguments(
+      new.target.name,
+      { options },
+      { stream: 'object', label: 'string', total: 'number', start: 'number', now: 'function' },
+    )
+
     this.began = this.now()
   }
 
@@ -99,6 +106,8 @@ export class ProgressBar {
 
 /** A metric for people: accuracies as per cent, others with four digits. */
 export function metricText(name: string, value: number): string {
+  checkArguments('metricText', { name, value }, 'string', 'number')
+
   if (!Number.isFinite(value)) return String(value)
   if (/accuracy/i.test(name)) return `${(100 * value).toFixed(2)} %`
   const size = Math.abs(value)
@@ -107,6 +116,8 @@ export function metricText(name: string, value: number): string {
 
 /** 3725 → "1:02:05". */
 export function timeText(seconds: number): string {
+  checkArguments('timeText', { seconds }, 'number')
+
   const whole = Math.max(0, Math.round(seconds))
   const two = (value: number) => String(value).padStart(2, '0')
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60]

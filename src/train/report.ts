@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { fastPng } from '../data/picture.js'
 import { LanewiseError } from '../core/errors.js'
 import { optionalText } from '../platform/optional.js'
@@ -42,6 +43,17 @@ export interface TrainingReport {
  * @throws LanewiseError `E_UNSUPPORTED` if the packages uplot or (with samples) fast-png are not installed; `E_SHAPE` if a matrix or probabilities do not fit the classes.
  */
 export async function htmlReport(report: TrainingReport): Promise<string> {
+  checkArguments('htmlReport', { report }, 'object')
+  const { title: name, summary: lines, settings: values, history: records } = report
+  checkArguments(
+    'htmlReport',
+    { title: name, summary: lines, settings: values, history: records },
+    'string',
+    'any',
+    'any',
+    'iterable',
+  )
+
   const { title, summary, settings, history, classes = [], confusion, samples = [] } = report
   const script = optionalText('uplot/dist/uPlot.iife.min.js', 'an HTML report')
   const style = optionalText('uplot/dist/uPlot.min.css', 'an HTML report')

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { Variable } from '../autograd/variable.js'
 import type { Fields } from '../data/dataset.js'
 import { isFloat } from '../core/dtype.js'
@@ -81,6 +82,8 @@ export function checkTask(what: string, given: object, more: readonly string[] =
 
 /** A field of a batch on the device. @throws LanewiseError `E_VALUE` naming those that are there. */
 export function batchField(batch: Batch, name: string): Variable {
+  checkArguments('batchField', { batch, name }, 'object', 'string')
+
   if (Object.hasOwn(batch, name)) return batch[name]
   const names = Object.keys(batch).map((key) => `"${key}"`)
   throw new LanewiseError(
@@ -151,6 +154,8 @@ export function classAxisOf(
   labels: Shape,
   soft: boolean,
 ): number {
+  checkArguments('classAxisOf', { task, scores, labels, soft }, 'object', 'numbers', 'numbers', 'boolean')
+
   const rank = scores.length
   if (task.classAxis !== undefined) {
     const axis = task.classAxis < 0 ? task.classAxis + rank : task.classAxis

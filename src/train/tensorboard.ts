@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { MaybeDisposable } from '../api/tensor-types.js'
 import { PbfWriter } from 'pbf'
 import type { DType } from '../core/dtype.js'
@@ -41,7 +42,10 @@ export class TensorBoardWriter {
   private readonly now: () => number
 
   /** @throws LanewiseError `E_EXTERNAL` if the file cannot be written. */
-  constructor(folder: string, { resumeAt, now = Date.now }: BoardOptions = {}) {
+  constructor(folder: string, options: BoardOptions = {}) {
+    checkArguments(new.target.name, { folder, options }, 'string', { resumeAt: 'number', now: 'function' })
+    const { resumeAt, now = Date.now } = options
+
     this.now = now
     const seconds = String(Math.floor(now() / 1000)).padStart(10, '0')
     this.path = joinPath(folder, `events.out.tfevents.${seconds}.${processName()}.${files++}`)
@@ -237,6 +241,9 @@ export function boardNodes(
   graph: Graph,
   shapes?: ReadonlyMap<Value, { readonly dtype: DType; readonly shape: readonly number[] }>,
 ): BoardNode[] {
+  checkArguments('boardNodes', { graph, shapes }, 'object', 'object?')
+  checkArguments('boardNodes', { inputs: graph.inputs, nodes: graph.nodes }, 'list', 'list')
+
   const taken = new Set<string>()
   const unique = (name: string): string => {
     const stem = name

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import type { Fields } from '../data/dataset.js'
 import type { LoaderState } from '../data/loader.js'
 import { LanewiseError } from '../core/errors.js'
@@ -83,8 +84,8 @@ type Stopped = FitResult['stopped']
  * if the loss or a gradient is not finite, naming the operator: the weights are those before the step then. `E_STATE` if another run works in the folder; if
  * the folder holds another run, or one although `resume` was not asked for.
  */
-export function fit(model: Module, data: Batches, options: FitOptions): Promise<FitResult> {
-  return new Trainer(model, data, options).run()
+export async function fit(model: Module, data: Batches, options: FitOptions): Promise<FitResult> {
+  return await new Trainer(model, data, options).run()
 }
 
 /** One run of {@link fit}. */
@@ -116,6 +117,7 @@ export class Trainer {
     data: Batches,
     private readonly options: FitOptions,
   ) {
+    checkArguments('fit', { model, options }, 'module', 'object')
     checkFitOptions(options)
     this.data = epochsOf(data)
     this.task = resolveTask(options)

@@ -23,6 +23,8 @@ export async function pixelsOf(
   image: ImageSource,
   given?: TensorFromImageOptions,
 ): Promise<{ pixels: Float32Array; shape: number[] }> {
+  if (image === undefined || image === null)
+    throw new LanewiseError('E_VALUE', `there is no picture: got ${String(image)}`)
   const options = given ?? {}
   if (options.tensorLayout === 'NHWC')
     throw new LanewiseError('E_UNSUPPORTED', 'pictures become tensors of layout NCHW only')

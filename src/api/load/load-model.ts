@@ -3,6 +3,7 @@ import { Context } from '../../../bindings/context.js'
 import { byteSize } from '../../core/dtype.js'
 import { env } from '../../core/env.js'
 import { LanewiseError } from '../../core/errors.js'
+import { kindOf } from '../../core/options.js'
 import { bytesIn, tagOf } from '../../core/realm.js'
 import type { Graph } from '../../ir/graph.js'
 import { memoryExternalData, type ExternalData, type ExternalFile } from '../../onnx/external-data.js'
@@ -90,7 +91,10 @@ async function loadRareOps(missing: () => boolean): Promise<string | undefined> 
 
 /** An external file as bytes: onnxruntime-web takes names, URLs and Blobs, too. */
 async function loadExternalFile(file: ExternalFileSource): Promise<ExternalFile> {
-  const { path, data } = isLocation(file) ? { path: String(file), data: file } : file
+  const { path, data } = isLocation(file)
+    ? { path: String(file), data: file }
+    : (Object(file) as Exclude<typeof file, string | URL>)
+  if (!path) throw new LanewiseError('E_VALUE', `externalData is a list of { path, data }, got ${kindOf(file)} in it`)
   if (isLocation(data)) return { path, data: await platform().readModel(data) }
   return { path, data: /^(Blob|File)$/.test(tagOf(data)) ? await (data as Blob).arrayBuffer() : (data as Uint8Array) }
 }

@@ -2,7 +2,8 @@ import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor, HostValue } from '../../core/host.js'
 import { isDType } from '../../core/dtype.js'
 import { checkFunction, checkOptions, checkRecord, checkText, kindOf, shown } from '../../core/options.js'
-import type { AttributeKind, AttributeSchema } from '../../ir/attributes.js'
+import type { AttributeKind, AttributeSchema, AttributeSpec } from '../../ir/attributes.js'
+import { rawAttribute } from './attributes.js'
 import { listOf } from '../../ir/compute.js'
 import type { ComputeContext, ControlContext, OpDefinition, RunBody, TensorType, ValueContext } from '../../ir/op.js'
 import { registerDefinition } from '../../ir/registry.js'
@@ -36,9 +37,12 @@ export function registerOp(operator: SimpleOp<AttributeSchema> | OpDefinition): 
     fail(`${full ? 'arity' : 'inputs'} of the operator ${name}`, 'a count, or [the fewest, the most]', arity)
   if (attributes !== undefined || full) {
     checkRecord("an operator's attributes", attributes)
-    for (const [key, spec] of Object.entries(attributes))
-      if (!kinds.has((spec as { kind?: AttributeKind } | null | undefined)?.kind as AttributeKind))
+    for (const [key, spec] of Object.entries(attributes)) {
+      const { kind, fallback } = Object(spec) as Partial<AttributeSpec<unknown>>
+      if (!kinds.has(kind as AttributeKind))
         fail(`the attribute "${key}"`, 'what int(), float(), string() and their like return', spec)
+      else if (fallback !== undefined) rawAttribute({ kind: kind as AttributeKind }, fallback, key)
+    }
   }
   if (!full) checkOptions('an operator', operator, ['name', 'domain', 'inputs', 'arity', 'attributes', ...simpleRules])
   for (const rule of full ? rules : simpleRules) {

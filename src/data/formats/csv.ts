@@ -1,3 +1,4 @@
+import { checkArguments } from '../../core/arguments.js'
 import { LanewiseError } from '../../core/errors.js'
 import { Tensor } from '../../api/tensor.js'
 import { TensorDataset, type Fields, type StreamDataset } from '../dataset.js'
@@ -31,8 +32,11 @@ const MAX_CELL = 2 ** 20
  */
 export async function* csvRows(
   source: string | Uint8Array | AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
-  { delimiter = ',' }: CsvOptions = {},
+  options: CsvOptions = {},
 ): AsyncGenerator<string[], void, void> {
+  checkArguments('csvRows', { source, options }, 'string|iterable', { delimiter: 'string', header: 'boolean' })
+  const { delimiter = ',' } = options
+
   if (delimiter.length !== 1 || /["\r\n]/.test(delimiter))
     throw new LanewiseError('E_VALUE', `a delimiter is one character, got ${JSON.stringify(delimiter)}`)
   const parser = new RowParser(delimiter)
@@ -122,6 +126,14 @@ export async function readCsv(
   source: Parameters<typeof csvRows>[0],
   options: CsvFields = {},
 ): Promise<{ data: TensorDataset; features: readonly string[]; classes: readonly string[] | undefined }> {
+  checkArguments('readCsv', { source, options }, 'string|iterable', {
+    features: 'list',
+    label: 'string',
+    classes: 'list',
+    delimiter: 'string',
+    header: 'boolean',
+  })
+
   const numbers: number[] = []
   const labels: string[] = []
   let columns: Columns | undefined
@@ -153,6 +165,14 @@ export async function readCsv(
  * @param open - gives the text from its beginning, e.g. `() => readPieces(path)`.
  */
 export function csvStream(open: () => Parameters<typeof csvRows>[0], options: CsvFields = {}): StreamDataset {
+  checkArguments('csvStream', { open, options }, 'function', {
+    features: 'list',
+    label: 'string',
+    classes: 'list',
+    delimiter: 'string',
+    header: 'boolean',
+  })
+
   return {
     async *stream(): AsyncGenerator<Fields, void, void> {
       const classes = options.classes && placesOf(options.classes)
@@ -190,7 +210,7 @@ async function* tableRows(
 ): AsyncGenerator<{ row: string[]; line: number; columns: Columns }, void, void> {
   let columns: Columns | undefined
   let line = 0
-  for await (const row of csvRows(source, options)) {
+  for await (const row of csvRows(source, { delimiter: options.delimiter, header: options.header })) {
     if (!columns) {
       const header = options.header !== false
       columns = columnsOf(

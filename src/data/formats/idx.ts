@@ -1,3 +1,4 @@
+import { checkArguments } from '../../core/arguments.js'
 import { byteSize, viewData, type NumericDType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { rawBytes } from '../../core/host.js'
@@ -26,11 +27,15 @@ const DEFAULT_LIMIT = 2 ** 31
  * @throws LanewiseError `E_PARSE` if it is none, is cut off or has bytes left over; `E_TENSOR` for impossible sizes; `E_BUDGET` if it unpacks to more than `limit` bytes.
  */
 export async function readIdx(bytes: Uint8Array, what = 'IDX file', limit = DEFAULT_LIMIT): Promise<Tensor> {
+  checkArguments('readIdx', { bytes, what, limit }, 'bytes', 'string?', 'number?')
+
   return decodeIdx(isGzip(bytes) ? await gunzip(bytes, what, limit) : bytes, what)
 }
 
 /** Reads a plain IDX file; the tensor does not share the file's memory. Errors as {@link readIdx}. */
 export function decodeIdx(bytes: Uint8Array, what = 'IDX file'): Tensor {
+  checkArguments('decodeIdx', { bytes, what }, 'bytes', 'string?')
+
   const fail = (reason: string): never => {
     throw new LanewiseError('E_PARSE', `${what}: ${reason}`, { tensor: what })
   }
@@ -56,7 +61,9 @@ export function decodeIdx(bytes: Uint8Array, what = 'IDX file'): Tensor {
 }
 
 /** Writes an IDX file. @throws LanewiseError `E_UNSUPPORTED` for types that IDX does not have, `E_VALUE` for an axis beyond 2^32 − 1. */
-export function encodeIdx({ type, dims, data }: Tensor): Uint8Array<ArrayBuffer> {
+export function encodeIdx(tensor: Tensor): Uint8Array<ArrayBuffer> {
+  checkArguments('encodeIdx', { tensor }, 'Tensor')
+  const { type, dims, data } = tensor
   const code = [...types].find(([, dtype]) => dtype === type)?.[0]
   if (code === undefined) throw new LanewiseError('E_UNSUPPORTED', `IDX has no type for ${type}`, { actual: type })
   if (dims.length > 255 || dims.some((axis) => axis >= 2 ** 32))

@@ -1,3 +1,4 @@
+import { checkArguments } from '../../core/arguments.js'
 import { makeData, viewData, type NumericDType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { sizeOf } from '../../core/shape.js'
@@ -37,6 +38,8 @@ const DEFAULT_LIMIT = 2 ** 31
 
 /** Which version a MAT file says it is, by its first bytes; undefined for anything else. */
 export function matVersion(bytes: Uint8Array): '5.0' | '7.3' | undefined {
+  checkArguments('matVersion', { bytes }, 'bytes')
+
   const text = Buffer.from(bytes.subarray(0, 20)).toString('latin1')
   return text.startsWith('MATLAB 5.0') ? '5.0' : text.startsWith('MATLAB 7.3') ? '7.3' : undefined
 }
@@ -53,6 +56,8 @@ export async function readMat(
   what = 'MAT file',
   limit = DEFAULT_LIMIT,
 ): Promise<Map<string, Tensor>> {
+  checkArguments('readMat', { bytes, what, limit }, 'bytes', 'string?', 'number?')
+
   const fail = (reason: string): never => {
     throw new LanewiseError('E_PARSE', `${what}: ${reason}`)
   }

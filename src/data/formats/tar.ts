@@ -1,3 +1,4 @@
+import { checkArguments } from '../../core/arguments.js'
 import { LanewiseError } from '../../core/errors.js'
 import { readPieces } from '../../platform/node-files.js'
 import { gunzipPieces, isGzip } from './gzip.js'
@@ -31,9 +32,18 @@ const REMARK_LIMIT = 2 ** 20
  */
 export async function* tarEntries(
   source: string | AsyncIterable<Uint8Array>,
-  { wanted = () => true, limit = LIMIT }: TarOptions = {},
+  options: TarOptions = {},
   what = typeof source === 'string' ? source : 'archive',
 ): AsyncGenerator<TarEntry, void, void> {
+  checkArguments(
+    'tarEntries',
+    { source, options, what },
+    'string|iterable',
+    { wanted: 'function', limit: 'number' },
+    'string?',
+  )
+  const { wanted = () => true, limit = LIMIT } = options
+
   const input = new Blocks(unpacked(typeof source === 'string' ? readPieces(source) : source), what)
   let remarkName: string | undefined
   for (;;) {

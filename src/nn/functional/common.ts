@@ -1,8 +1,10 @@
+import { checkArguments } from '../../core/arguments.js'
 import { apply } from '../../autograd/apply.js'
 import type { Variable } from '../../autograd/variable.js'
 import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { hostFrom } from '../../core/host.js'
+import { shown } from '../../core/options.js'
 import { numericTensor } from '../../ops/elementwise/scalar-floats.js'
 
 /**
@@ -21,12 +23,15 @@ export function scalar(like: Variable, value: Variable | number): Variable {
 
 /** Whole numbers that an operator takes as an input: a shape, axes. */
 export function numbers(x: Variable, values: readonly number[]): Variable {
+  const odd = values.find((value) => !Number.isSafeInteger(value))
+  if (odd !== undefined) throw new LanewiseError('E_VALUE', `a shape and axes are whole numbers, got ${shown(odd)}`)
   return x.device.constant(hostFrom('int64', [values.length], values))
 }
 
 /** An operator of two operands, of which one may be a number. */
-export function binary(op: object) {
+export function binary(op: { readonly name: string }) {
   return (a: Variable | number, b: Variable | number): Variable => {
+    checkArguments(op.name, { a, b }, 'tensor|number', 'tensor|number')
     const one = typeof a === 'number' ? b : a
     if (typeof one === 'number') throw new LanewiseError('E_VALUE', 'at least one operand must be a tensor')
     return apply(one.device, op, [scalar(one, a), scalar(one, b)])[0]
@@ -34,8 +39,11 @@ export function binary(op: object) {
 }
 
 /** An operator of one operand without attributes. */
-export function unary(op: object) {
-  return (x: Variable): Variable => apply(x.device, op, [x])[0]
+export function unary(op: { readonly name: string }) {
+  return (x: Variable): Variable => {
+    checkArguments(op.name, { x }, 'tensor')
+    return apply(x.device, op, [x])[0]
+  }
 }
 
 const axes = new Map<number, { readonly axis: number }>()
@@ -56,6 +64,7 @@ export function axisOf(x: Variable, axis: number): number {
 
 /** The first of several tensors. @throws LanewiseError `E_VALUE` for an empty list. */
 export function firstOf(tensors: readonly Variable[], what: string): Variable {
+  checkArguments(what, { tensors }, 'tensors')
   const [first] = tensors
   if (!first) throw new LanewiseError('E_VALUE', `${what} needs at least one tensor`)
   return first

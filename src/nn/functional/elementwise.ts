@@ -1,7 +1,8 @@
+import { checkArguments } from '../../core/arguments.js'
 import { apply, castAttributes } from '../../autograd/apply.js'
 import type { Device } from '../../autograd/device.js'
 import type { Variable } from '../../autograd/variable.js'
-import type { DType } from '../../core/dtype.js'
+import { isDType, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { Add, Div, Max, Mean, Min, Mod, Mul, Pow, PRelu, Sub } from '../../ops/elementwise/arithmetic.js'
 import { Cast } from '../../ops/elementwise/cast.js'
@@ -80,6 +81,8 @@ export const logicalXor = binary(Xor)
 export const logicalNot = unary(Not)
 /** a ≠ b, as bools. */
 export function ne(a: Variable | number, b: Variable | number): Variable {
+  checkArguments('F.ne', { a, b }, 'number|tensor', 'number|tensor')
+
   return logicalNot(eq(a, b))
 }
 
@@ -138,17 +141,23 @@ export const tanh = unary(Tanh)
 
 /** Whether each element is a number, neither NaN nor ±∞, as bools. */
 export function isfinite(x: Variable): Variable {
+  checkArguments('F.isfinite', { x }, 'tensor')
+
   return logicalNot(logicalOr(isnan(x), isinf(x)))
 }
 
 const likeJavaScript = { fmod: 1 }
 /** The rest of a / b with the sign of a, as `%` of JavaScript and `torch.fmod`. */
 export function fmod(a: Variable, b: Variable | number): Variable {
+  checkArguments('F.fmod', { a, b }, 'tensor', 'number|tensor')
+
   return apply(a.device, Mod, [a, scalar(a, b)], likeJavaScript)[0]
 }
 
 /** The rest of a / b with the sign of b, as `torch.remainder`: a − b·⌊a/b⌋. */
 export function remainder(a: Variable, b: Variable | number): Variable {
+  checkArguments('F.remainder', { a, b }, 'tensor', 'number|tensor')
+
   return sub(a, mul(floor(div(a, b)), b))
 }
 
@@ -158,6 +167,8 @@ export function remainder(a: Variable, b: Variable | number): Variable {
  * @throws LanewiseError `E_VALUE` without any bound.
  */
 export function clip(x: Variable, low?: number, high?: number): Variable {
+  checkArguments('F.clip', { x, low, high }, 'tensor', 'number?', 'number?')
+
   if (low === undefined && high === undefined) throw new LanewiseError('E_VALUE', 'clip needs a bound')
   const bounds = [low, high].map((bound) => (bound === undefined ? undefined : scalar(x, bound)))
   return apply(x.device, Clip, [x, ...bounds])[0]
@@ -165,11 +176,16 @@ export function clip(x: Variable, low?: number, high?: number): Variable {
 
 /** The elements as another type: floats become integers by truncation. Bools become 0 and 1. */
 export function cast(x: Variable, dtype: DType): Variable {
+  checkArguments('F.cast', { x, dtype }, 'tensor', 'string')
+  if (!isDType(dtype)) throw new LanewiseError('E_VALUE', `"${String(dtype)}" is not the name of an element type`)
+
   return x.dtype === dtype ? x : apply(x.device, Cast, [x], castAttributes(dtype))[0]
 }
 
 /** a where the condition (bools) holds, else b; shapes broadcast. */
 export function where(condition: Variable, a: Variable | number, b: Variable | number): Variable {
+  checkArguments('F.where', { condition, a, b }, 'tensor', 'number|tensor', 'number|tensor')
+
   const like = typeof a === 'number' ? b : a
   const known = typeof like === 'number' ? floatOn(condition.device) : like
   return apply(condition.device, Where, [condition, scalar(known, a), scalar(known, b)])[0]
@@ -182,6 +198,8 @@ function floatOn(device: Device): Variable {
 
 /** x with `value` where the mask (bools) holds. */
 export function maskedFill(x: Variable, mask: Variable, value: number): Variable {
+  checkArguments('F.maskedFill', { x, mask, value }, 'tensor', 'tensor', 'number')
+
   return where(mask, value, x)
 }
 
@@ -189,32 +207,44 @@ export function maskedFill(x: Variable, mask: Variable, value: number): Variable
 const hardSigmoidAttributes = { alpha: 1 / 6, beta: 0.5 }
 /** min(1, max(0, x/6 + ½)). */
 export function hardsigmoid(x: Variable): Variable {
+  checkArguments('F.hardsigmoid', { x }, 'tensor')
+
   return apply(x.device, HardSigmoid, [x], hardSigmoidAttributes)[0]
 }
 
 /** x where it is above 0, negativeSlope·x elsewhere. */
 export function leakyRelu(x: Variable, negativeSlope = 0.01): Variable {
+  checkArguments('F.leakyRelu', { x, negativeSlope }, 'tensor', 'number?')
+
   return apply(x.device, LeakyRelu, [x], { alpha: negativeSlope })[0]
 }
 
 /** x where it is above 0, alpha·(eˣ − 1) elsewhere (Clevert et al., arXiv:1511.07289). */
 export function elu(x: Variable, alpha = 1): Variable {
+  checkArguments('F.elu', { x, alpha }, 'tensor', 'number?')
+
   return apply(x.device, Elu, [x], { alpha })[0]
 }
 
 /** max(0, x) + min(0, alpha·(e^(x/alpha) − 1)) (Barron, arXiv:1704.07483). */
 export function celu(x: Variable, alpha = 1): Variable {
+  checkArguments('F.celu', { x, alpha }, 'tensor', 'number?')
+
   return apply(x.device, Celu, [x], { alpha })[0]
 }
 
 const geluAttributes = { none: { approximate: 'none' }, tanh: { approximate: 'tanh' } }
 /** x·Φ(x) with the distribution function Φ of the normal distribution (Hendrycks & Gimpel, arXiv:1606.08415); `tanh` approximates it. */
 export function gelu(x: Variable, approximate: 'none' | 'tanh' = 'none'): Variable {
+  checkArguments('F.gelu', { x, approximate }, 'tensor', 'string?')
+
   return apply(x.device, Gelu, [x], geluAttributes[approximate])[0]
 }
 
 /** x < 0 ? weight · x : x; `weight` has one element or one per channel (axis 1). */
 export function prelu(x: Variable, weight: Variable): Variable {
+  checkArguments('F.prelu', { x, weight }, 'tensor', 'tensor')
+
   const slope =
     weight.size > 1 && x.shape.length > 2 ? reshape(weight, [weight.size, ...x.shape.slice(2).map(() => 1)]) : weight
   return apply(x.device, PRelu, [x, slope])[0]
@@ -227,6 +257,8 @@ export function average(...tensors: readonly Variable[]): Variable {
 
 /** Sets a share `p` of the elements to 0 and scales the rest by 1/(1 − p); does nothing unless `training`. */
 export function dropout(x: Variable, p = 0.5, training = true): Variable {
+  checkArguments('F.dropout', { x, p, training }, 'tensor', 'number?', 'boolean?')
+
   return training && p > 0 ? apply(x.device, RandomDropout, [x], ratioAttribute(p))[0] : x
 }
 const ratios = new Map<number, { readonly ratio: number }>()

@@ -1,3 +1,4 @@
+import { checkArguments } from '../../core/arguments.js'
 import { apply } from '../../autograd/apply.js'
 import type { Variable } from '../../autograd/variable.js'
 import { LanewiseError } from '../../core/errors.js'
@@ -20,27 +21,37 @@ import { full, reshape, transpose, unsqueeze } from './movement.js'
 
 /** eˣ divided by its sum along an axis; the last by default. */
 export function softmax(x: Variable, axis = -1): Variable {
+  checkArguments('F.softmax', { x, axis }, 'tensor', 'number?')
+
   return apply(x.device, Softmax, [x], axisAttribute(axis))[0]
 }
 
 /** The logarithm of {@link softmax}, without computing that. */
 export function logSoftmax(x: Variable, axis = -1): Variable {
+  checkArguments('F.logSoftmax', { x, axis }, 'tensor', 'number?')
+
   return apply(x.device, LogSoftmax, [x], axisAttribute(axis))[0]
 }
 
 /** Matrix product; stacks of matrices broadcast. */
 export function matmul(a: Variable, b: Variable): Variable {
+  checkArguments('F.matmul', { a, b }, 'tensor', 'tensor')
+
   return apply(a.device, MatMul, [a, b])[0]
 }
 
 /** Einstein's summation: `einsum('bij,bjk->bik', a, b)`. */
 export function einsum(equation: string, ...operands: readonly Variable[]): Variable {
+  checkArguments('F.einsum', { equation }, 'string')
+
   return apply(firstOf(operands, 'einsum').device, Einsum, operands, { equation })[0]
 }
 
 const transposedB = { transB: 1 }
 /** x · weightᵀ + bias. @param x - [..., in]; `weight` [out, in]; `bias` [out]. */
 export function linear(x: Variable, weight: Variable, bias?: Variable): Variable {
+  checkArguments('F.linear', { x, weight, bias }, 'tensor', 'tensor', 'tensor?')
+
   const rank = x.shape.length
   if (rank === 2) return apply(x.device, Gemm, [x, weight, bias], transposedB)[0]
   const { order } = x.placed
@@ -95,8 +106,12 @@ export interface ConvolutionOptions extends WindowOptions {
   readonly groups?: number
 }
 
+const windowOptions = { stride: 'number|numbers', padding: 'number|numbers', dilation: 'number|numbers' } as const
+const convolutionOptions = { ...windowOptions, groups: 'number' } as const
+
 function convolution(rank: number) {
   return (x: Variable, weight: Variable, bias?: Variable, options: ConvolutionOptions = {}): Variable => {
+    checkArguments(`F.conv${rank}d`, { x, weight, bias, options }, 'tensor', 'tensor', 'tensor?', convolutionOptions)
     if (weight.shape.length !== rank + 2)
       throw new LanewiseError('E_SHAPE', `the weight must have ${rank + 2} axes, got ${weight.describe()}`)
     const attributes = { ...windowAttributes(weight.shape.slice(2), options, 1), group: options.groups ?? 1 }
@@ -116,8 +131,14 @@ export function convTranspose(
   x: Variable,
   weight: Variable,
   bias?: Variable,
-  { outputPadding = 0, groups = 1, ...options }: ConvolutionOptions & { readonly outputPadding?: PerAxis } = {},
+  given: ConvolutionOptions & { readonly outputPadding?: PerAxis } = {},
 ): Variable {
+  checkArguments('F.convTranspose', { x, weight, bias, given }, 'tensor', 'tensor', 'tensor?', {
+    ...convolutionOptions,
+    outputPadding: 'number|numbers',
+  })
+  const { outputPadding = 0, groups = 1, ...options } = given
+
   const kernel = weight.shape.slice(2)
   const attributes = {
     ...windowAttributes(kernel, options, 1),
@@ -133,8 +154,13 @@ export interface PoolingOptions extends WindowOptions {
   readonly ceilMode?: boolean
 }
 
-function pooling(rank: number, op: object, more: Readonly<Record<string, unknown>> = {}) {
+function pooling(rank: number, op: { readonly name: string }, more: Readonly<Record<string, unknown>> = {}) {
   return (x: Variable, kernelSize: PerAxis, options: PoolingOptions & { readonly countIncludePad?: boolean } = {}) => {
+    checkArguments(op.name, { x, kernelSize, options }, 'tensor', 'number|numbers', {
+      ...windowOptions,
+      ceilMode: 'boolean',
+      countIncludePad: 'boolean',
+    })
     const kernel = perAxis(kernelSize, rank, 'kernelSize')
     const attributes = { ...windowAttributes(kernel, options, kernel), ceil_mode: Number(options.ceilMode ?? false) }
     const counted = 'count_include_pad' in more ? { count_include_pad: Number(options.countIncludePad ?? true) } : {}
@@ -164,6 +190,16 @@ export function layerNorm(
   bias?: Variable,
   eps = 1e-5,
 ): Variable {
+  checkArguments(
+    'F.layerNorm',
+    { x, normalizedShape, weight, bias, eps },
+    'tensor',
+    'number|numbers',
+    'tensor?',
+    'tensor?',
+    'number?',
+  )
+
   const shape = lastAxes(x, normalizedShape)
   const scale = weight ?? full(shape, 1, { device: x.device })
   return apply(x.device, LayerNormalization, [x, scale, bias], { axis: -shape.length, epsilon: eps })[0]
@@ -176,6 +212,8 @@ export function rmsNorm(
   weight?: Variable,
   eps = 1e-5,
 ): Variable {
+  checkArguments('F.rmsNorm', { x, normalizedShape, weight, eps }, 'tensor', 'number|numbers', 'tensor?', 'number?')
+
   const shape = lastAxes(x, normalizedShape)
   const scale = weight ?? full(shape, 1, { device: x.device })
   return apply(x.device, RMSNormalization, [x, scale], { axis: -shape.length, epsilon: eps })[0]
@@ -212,8 +250,16 @@ export function scaledDotProductAttention(
   query: Variable,
   key: Variable,
   value: Variable,
-  { attnMask, dropoutP = 0, isCausal = false, scale }: AttentionOptions = {},
+  options: AttentionOptions = {},
 ): Variable {
+  checkArguments('F.scaledDotProductAttention', { query, key, value, options }, 'tensor', 'tensor', 'tensor', {
+    attnMask: 'tensor',
+    dropoutP: 'number',
+    isCausal: 'boolean',
+    scale: 'number',
+  })
+  const { attnMask, dropoutP = 0, isCausal = false, scale } = options
+
   const flat = query.shape.length === 3
   const heads = (x: Variable) => (flat ? unsqueeze(x, [1]) : x)
   // Without heads a mask of three axes has none either.
@@ -246,10 +292,15 @@ export interface InterpolateOptions {
  *
  * @throws LanewiseError `E_VALUE` unless one of `size` and `scaleFactor` is given.
  */
-export function interpolate(
-  x: Variable,
-  { size, scaleFactor, mode = 'nearest', alignCorners = false }: InterpolateOptions,
-): Variable {
+export function interpolate(x: Variable, options: InterpolateOptions): Variable {
+  checkArguments('F.interpolate', { x, options }, 'tensor', {
+    size: 'number|numbers',
+    scaleFactor: 'number|numbers',
+    mode: 'string',
+    alignCorners: 'boolean',
+  })
+  const { size, scaleFactor, mode = 'nearest', alignCorners = false } = options
+
   if ((size === undefined) === (scaleFactor === undefined))
     throw new LanewiseError('E_VALUE', 'interpolate takes size or scaleFactor')
   const { device } = x

@@ -1,4 +1,5 @@
 import { rawAttribute } from '../../api/own/attributes.js'
+import { checkArguments } from '../../core/arguments.js'
 import { apply } from '../../autograd/apply.js'
 import type { Device } from '../../autograd/device.js'
 import { Variable } from '../../autograd/variable.js'
@@ -53,6 +54,15 @@ export function op(
   outputs = 1,
   device?: Device,
 ): Variable[] {
+  checkArguments(
+    'F.op',
+    { name: nameOrDefinition, inputs: inputs, attributes, outputs, device },
+    'string|object',
+    'any',
+    'any',
+    'size?',
+    'device?',
+  )
   const definition = typeof nameOrDefinition === 'string' ? named(nameOrDefinition) : (nameOrDefinition as OpDefinition)
   checkList(`the inputs of ${definition.name}`, inputs)
   checkRecord(`the attributes of ${definition.name}`, attributes)
@@ -60,7 +70,7 @@ export function op(
     if (input !== undefined && !(input instanceof Variable))
       throw new LanewiseError(
         'E_VALUE',
-        `input ${i} of ${definition.name} must be a tensor of a device, got ${kindOf(input)}`,
+        `input ${i} of ${definition.name} must be a tensor of a device, got ${kindOf(input)}${input === null ? ' (undefined leaves one out)' : ''}`,
         {
           op: definition.name,
           expected: 'a Variable',

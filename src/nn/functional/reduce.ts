@@ -1,3 +1,4 @@
+import { checkArguments } from '../../core/arguments.js'
 import { apply } from '../../autograd/apply.js'
 import type { Variable } from '../../autograd/variable.js'
 import { LanewiseError } from '../../core/errors.js'
@@ -18,9 +19,11 @@ import { axisOf, numbers } from './common.js'
 import { clip, div, mul, sub } from './elementwise.js'
 import { reshape } from './movement.js'
 
-function reduction(op: object) {
-  return (x: Variable, axes?: readonly number[], keepdims = false): Variable =>
-    apply(x.device, op, axes ? [x, numbers(x, axes)] : [x], keepdims ? kept : dropped)[0]
+function reduction(op: { readonly name: string }) {
+  return (x: Variable, axes?: readonly number[], keepdims = false): Variable => {
+    checkArguments(op.name, { x, axes, keepdims }, 'tensor', 'numbers?', 'boolean?')
+    return apply(x.device, op, axes ? [x, numbers(x, axes)] : [x], keepdims ? kept : dropped)[0]
+  }
 }
 const kept = { keepdims: 1 }
 const dropped = { keepdims: 0 }
@@ -49,6 +52,8 @@ export const norm = reduction(ReduceL2)
  * the population's.
  */
 export function variance(x: Variable, axes?: readonly number[], keepdims = false, correction = 1): Variable {
+  checkArguments('F.variance', { x, axes, keepdims, correction }, 'tensor', 'numbers?', 'boolean?', 'number?')
+
   const distance = sub(x, mean(x, axes, true))
   const squares = sumSquares(distance, axes, keepdims)
   return div(squares, Math.max(0, x.size / Math.max(1, squares.size) - correction))
@@ -57,12 +62,15 @@ export { variance as var }
 
 /** The root of {@link variance}. Its gradient is 0 where all elements are equal. */
 export function std(x: Variable, axes?: readonly number[], keepdims = false, correction = 1): Variable {
+  checkArguments('F.std', { x, axes, keepdims, correction }, 'tensor', 'numbers?', 'boolean?', 'number?')
+
   const length = norm(sub(x, mean(x, axes, true)), axes, keepdims)
   return div(length, Math.sqrt(Math.max(0, x.size / Math.max(1, length.size) - correction)))
 }
 
-function place(op: object) {
+function place(op: { readonly name: string }) {
   return (x: Variable, axis?: number, keepdims = false): Variable => {
+    checkArguments(op.name, { x, axis, keepdims }, 'tensor', 'number?', 'boolean?')
     if (axis !== undefined) return apply(x.device, op, [x], { axis, keepdims: Number(keepdims) })[0]
     const flat = apply(x.device, op, [reshape(x, [-1])], { axis: 0, keepdims: 0 })[0]
     return keepdims
@@ -81,11 +89,15 @@ export const argmin = place(ArgMin)
 
 /** Running sums along an axis. */
 export function cumsum(x: Variable, axis: number): Variable {
+  checkArguments('F.cumsum', { x, axis }, 'tensor', 'number')
+
   return apply(x.device, CumSum, [x, numbers(x, [axisOf(x, axis)])])[0]
 }
 
 /** Running products along an axis. */
 export function cumprod(x: Variable, axis: number): Variable {
+  checkArguments('F.cumprod', { x, axis }, 'tensor', 'number')
+
   return apply(x.device, CumProd, [x, numbers(x, [axisOf(x, axis)])])[0]
 }
 
@@ -98,8 +110,11 @@ export function topk(
   x: Variable,
   k: number,
   axis = -1,
-  { largest = true }: { readonly largest?: boolean } = {},
+  options: { readonly largest?: boolean } = {},
 ): [values: Variable, indices: Variable] {
+  checkArguments('F.topk', { x, k, axis, options }, 'tensor', 'number', 'number?', { largest: 'boolean' })
+  const { largest = true } = options
+
   if (!Number.isInteger(k)) throw new LanewiseError('E_VALUE', `k must be a whole number, got ${k}`)
   const [values, indices] = apply(x.device, TopK, [x, numbers(x, [k])], { axis, largest: Number(largest) }, 2)
   return [values, indices]
@@ -109,24 +124,33 @@ export function topk(
 export function sort(
   x: Variable,
   axis = -1,
-  { descending = false }: { readonly descending?: boolean } = {},
+  options: { readonly descending?: boolean } = {},
 ): [values: Variable, indices: Variable] {
+  checkArguments('F.sort', { x, axis, options }, 'tensor', 'number?', { descending: 'boolean' })
+  const { descending = false } = options
+
   return topk(x, x.shape[axisOf(x, axis)], axis, { largest: descending })
 }
 
 /** The places of {@link sort}. */
 export function argsort(x: Variable, axis = -1, options: { readonly descending?: boolean } = {}): Variable {
+  checkArguments('F.argsort', { x, axis, options }, 'tensor', 'number?', { descending: 'boolean' })
+
   return sort(x, axis, options)[1]
 }
 
 /** x divided by its norm along an axis, or by `eps` where that is larger. */
 export function normalize(x: Variable, axis = 1, eps = 1e-12): Variable {
+  checkArguments('F.normalize', { x, axis, eps }, 'tensor', 'number?', 'number?')
+
   const length = norm(x, [axis], true)
   return div(x, clip(length, eps))
 }
 
 /** The cosine of the angle between vectors along an axis: a·b / max(|a|·|b|, eps). */
 export function cosineSimilarity(a: Variable, b: Variable, axis = 1, eps = 1e-8): Variable {
+  checkArguments('F.cosineSimilarity', { a, b, axis, eps }, 'tensor', 'tensor', 'number?', 'number?')
+
   const lengths = mul(norm(a, [axis]), norm(b, [axis]))
   return div(sum(mul(a, b), [axis]), clip(lengths, eps))
 }

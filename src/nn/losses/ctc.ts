@@ -1,3 +1,4 @@
+import { checkArguments } from '../../core/arguments.js'
 import type { Variable } from '../../autograd/variable.js'
 import { LanewiseError } from '../../core/errors.js'
 import * as F from '../functional.js'
@@ -30,8 +31,15 @@ export function ctc(
   logProbabilities: Variable,
   targets: readonly ArrayLike<number>[],
   inputLengths?: ArrayLike<number>,
-  { blank = 0, reduction = 'mean', zeroInfinity = false }: CtcOptions = {},
+  options: CtcOptions = {},
 ): Variable {
+  checkArguments('ctc', { logProbabilities, targets, inputLengths, options }, 'tensor', 'list', 'list|bytes?', {
+    blank: 'number',
+    reduction: 'string',
+    zeroInfinity: 'boolean',
+  })
+  const { blank = 0, reduction = 'mean', zeroInfinity = false } = options
+
   const { device, shape } = logProbabilities
   if (shape.length !== 3) throw new LanewiseError('E_SHAPE', `ctc takes [T, N, C], got ${logProbabilities.describe()}`)
   const [steps, batch, classes] = shape

@@ -1,4 +1,5 @@
 // Losses between numbers, distributions and embeddings: PyTorch's names, defaults and conventions.
+import { checkArguments } from '../../core/arguments.js'
 import type { Variable } from '../../autograd/variable.js'
 import { LanewiseError } from '../../core/errors.js'
 import * as F from '../functional.js'
@@ -13,8 +14,11 @@ function positive(name: string, value: number): void {
 export function huber(
   x: Variable,
   y: Variable,
-  { delta = 1, reduction = 'mean' }: { readonly delta?: number; readonly reduction?: Reduction } = {},
+  options: { readonly delta?: number; readonly reduction?: Reduction } = {},
 ): Variable {
+  checkArguments('huber', { x, y, options }, 'tensor', 'tensor', { delta: 'number', reduction: 'string' })
+  const { delta = 1, reduction = 'mean' } = options
+
   positive('delta', delta)
   const distance = F.abs(F.sub(x, y))
   // min(|d|, delta)·(|d| − ½·min(|d|, delta)) is both branches at once.
@@ -26,8 +30,11 @@ export function huber(
 export function smoothL1(
   x: Variable,
   y: Variable,
-  { beta = 1, reduction = 'mean' }: { readonly beta?: number; readonly reduction?: Reduction } = {},
+  options: { readonly beta?: number; readonly reduction?: Reduction } = {},
 ): Variable {
+  checkArguments('smoothL1', { x, y, options }, 'tensor', 'tensor', { beta: 'number', reduction: 'string' })
+  const { beta = 1, reduction = 'mean' } = options
+
   if (beta === 0) return reduced(F.abs(F.sub(x, y)), reduction)
   return F.mul(huber(x, y, { delta: beta, reduction }), 1 / beta)
 }
@@ -41,11 +48,11 @@ export function smoothL1(
 export function klDiv(
   x: Variable,
   target: Variable,
-  {
-    reduction = 'mean',
-    logTarget = false,
-  }: { readonly reduction?: Reduction | 'batchmean'; readonly logTarget?: boolean } = {},
+  options: { readonly reduction?: Reduction | 'batchmean'; readonly logTarget?: boolean } = {},
 ): Variable {
+  checkArguments('klDiv', { x, target, options }, 'tensor', 'tensor', { reduction: 'string', logTarget: 'boolean' })
+  const { reduction = 'mean', logTarget = false } = options
+
   // 0·log 0 is 0.
   const losses = logTarget
     ? F.mul(F.exp(target), F.sub(target, x))
@@ -58,8 +65,14 @@ export function marginRanking(
   a: Variable,
   b: Variable,
   y: Variable,
-  { margin = 0, reduction = 'mean' }: { readonly margin?: number; readonly reduction?: Reduction } = {},
+  options: { readonly margin?: number; readonly reduction?: Reduction } = {},
 ): Variable {
+  checkArguments('marginRanking', { a, b, y, options }, 'tensor', 'tensor', 'tensor', {
+    margin: 'number',
+    reduction: 'string',
+  })
+  const { margin = 0, reduction = 'mean' } = options
+
   return reduced(F.relu(F.add(F.mul(F.neg(y), F.sub(a, b)), margin)), reduction)
 }
 
@@ -67,8 +80,11 @@ export function marginRanking(
 export function hingeEmbedding(
   x: Variable,
   y: Variable,
-  { margin = 1, reduction = 'mean' }: { readonly margin?: number; readonly reduction?: Reduction } = {},
+  options: { readonly margin?: number; readonly reduction?: Reduction } = {},
 ): Variable {
+  checkArguments('hingeEmbedding', { x, y, options }, 'tensor', 'tensor', { margin: 'number', reduction: 'string' })
+  const { margin = 1, reduction = 'mean' } = options
+
   return reduced(F.where(F.gt(y, 0), x, F.relu(F.sub(margin, x))), reduction)
 }
 
@@ -81,8 +97,14 @@ export function cosineEmbedding(
   a: Variable,
   b: Variable,
   y: Variable,
-  { margin = 0, reduction = 'mean' }: { readonly margin?: number; readonly reduction?: Reduction } = {},
+  options: { readonly margin?: number; readonly reduction?: Reduction } = {},
 ): Variable {
+  checkArguments('cosineEmbedding', { a, b, y, options }, 'tensor', 'tensor', 'tensor', {
+    margin: 'number',
+    reduction: 'string',
+  })
+  const { margin = 0, reduction = 'mean' } = options
+
   const cosine = F.cosineSimilarity(a, b, a.shape.length - 1)
   return reduced(F.where(F.gt(y, 0), F.sub(1, cosine), F.relu(F.sub(cosine, margin))), reduction)
 }
@@ -97,13 +119,7 @@ export function tripletMargin(
   anchor: Variable,
   positiveExample: Variable,
   negativeExample: Variable,
-  {
-    margin = 1,
-    p = 2,
-    eps = 1e-6,
-    swap = false,
-    reduction = 'mean',
-  }: {
+  options: {
     readonly margin?: number
     readonly p?: 1 | 2
     readonly eps?: number
@@ -112,6 +128,15 @@ export function tripletMargin(
     readonly reduction?: Reduction
   } = {},
 ): Variable {
+  checkArguments('tripletMargin', { anchor, positiveExample, negativeExample, options }, 'tensor', 'tensor', 'tensor', {
+    margin: 'number',
+    p: 'number',
+    eps: 'number',
+    swap: 'boolean',
+    reduction: 'string',
+  })
+  const { margin = 1, p = 2, eps = 1e-6, swap = false, reduction = 'mean' } = options
+
   const distance = (a: Variable, b: Variable): Variable => {
     const difference = F.add(F.sub(a, b), eps)
     const axes = [a.shape.length - 1]
@@ -127,12 +152,15 @@ export function tripletMargin(
 export function multiMargin(
   x: Variable,
   targets: Variable,
-  {
-    p = 1,
-    margin = 1,
-    reduction = 'mean',
-  }: { readonly p?: 1 | 2; readonly margin?: number; readonly reduction?: Reduction } = {},
+  options: { readonly p?: 1 | 2; readonly margin?: number; readonly reduction?: Reduction } = {},
 ): Variable {
+  checkArguments('multiMargin', { x, targets, options }, 'tensor', 'tensor', {
+    p: 'number',
+    margin: 'number',
+    reduction: 'string',
+  })
+  const { p = 1, margin = 1, reduction = 'mean' } = options
+
   const classes = x.shape[1]
   const column = F.unsqueeze(targets, [1])
   const short = F.relu(F.add(F.sub(x, F.gather(x, 1, column)), margin))
@@ -143,6 +171,8 @@ export function multiMargin(
 
 /** exp(x) − y·x for a count y and the logarithm x of its expectation, without the constant log y!. */
 export function poissonNll(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
+  checkArguments('poissonNll', { x, y, reduction }, 'tensor', 'tensor', 'string?')
+
   return reduced(F.sub(F.exp(x), F.mul(y, x)), reduction)
 }
 
@@ -151,8 +181,14 @@ export function gaussianNll(
   x: Variable,
   y: Variable,
   variance: Variable,
-  { eps = 1e-6, reduction = 'mean' }: { readonly eps?: number; readonly reduction?: Reduction } = {},
+  options: { readonly eps?: number; readonly reduction?: Reduction } = {},
 ): Variable {
+  checkArguments('gaussianNll', { x, y, variance, options }, 'tensor', 'tensor', 'tensor', {
+    eps: 'number',
+    reduction: 'string',
+  })
+  const { eps = 1e-6, reduction = 'mean' } = options
+
   const v = F.maximum(variance, eps)
   const difference = F.sub(x, y)
   return reduced(F.mul(F.add(F.log(v), F.div(F.mul(difference, difference), v)), 0.5), reduction)

@@ -1,3 +1,4 @@
+import { checkArguments } from '../../core/arguments.js'
 import { apply } from '../../autograd/apply.js'
 import type { Variable } from '../../autograd/variable.js'
 import { hostFrom } from '../../core/host.js'
@@ -28,11 +29,15 @@ export interface CrossEntropyOptions {
  * @param given - class indices [N, …] (any integers, bools), or probabilities of the shape of `scores` (floats).
  * @throws LanewiseError `E_VALUE` for a class that does not exist.
  */
-export function crossEntropy(
-  scores: Variable,
-  given: Variable,
-  { weight, ignoreIndex, labelSmoothing = 0, reduction = 'mean' }: CrossEntropyOptions = {},
-): Variable {
+export function crossEntropy(scores: Variable, given: Variable, options: CrossEntropyOptions = {}): Variable {
+  checkArguments('crossEntropy', { scores, given, options }, 'tensor', 'tensor', {
+    weight: 'tensor',
+    ignoreIndex: 'number',
+    labelSmoothing: 'number',
+    reduction: 'string',
+  })
+  const { weight, ignoreIndex, labelSmoothing = 0, reduction = 'mean' } = options
+
   const targets = F.asTargets(given)
   if (targets.dtype === 'float32') return denseCrossEntropy(scores, targets, { weight, labelSmoothing, reduction })
   const hard = apply(
@@ -100,6 +105,8 @@ function denseCrossEntropy(
 
 /** What becomes of the losses of single elements. @internal */
 export function reduced(losses: Variable, reduction: Reduction): Variable {
+  checkArguments('reduced', { losses, reduction }, 'tensor', 'string')
+
   return reduction === 'none' ? losses : reduction === 'sum' ? F.sum(losses) : F.mean(losses)
 }
 
@@ -111,8 +118,15 @@ export function reduced(losses: Variable, reduction: Reduction): Variable {
 export function nll(
   logProbabilities: Variable,
   given: Variable,
-  { weight, ignoreIndex, reduction = 'mean' }: Omit<CrossEntropyOptions, 'labelSmoothing'> = {},
+  options: Omit<CrossEntropyOptions, 'labelSmoothing'> = {},
 ): Variable {
+  checkArguments('nll', { logProbabilities, given, options }, 'tensor', 'tensor', {
+    weight: 'tensor',
+    ignoreIndex: 'number',
+    reduction: 'string',
+  })
+  const { weight, ignoreIndex, reduction = 'mean' } = options
+
   const targets = F.asTargets(given)
   const ignored = ignoredAmong(targets, ignoreIndex)
   const classes = ignored
@@ -126,17 +140,23 @@ export function nll(
 
 /** (x − y)² */
 export function mse(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
+  checkArguments('mse', { x, y, reduction }, 'tensor', 'tensor', 'string?')
+
   const difference = F.sub(x, y)
   return reduced(F.mul(difference, difference), reduction)
 }
 
 /** |x − y| */
 export function l1(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
+  checkArguments('l1', { x, y, reduction }, 'tensor', 'tensor', 'string?')
+
   return reduced(F.abs(F.sub(x, y)), reduction)
 }
 
 /** Cross-entropy of sigmoid(x) with probabilities y: softplus(x) − x·y, which overflows nowhere. */
 export function bceWithLogits(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
+  checkArguments('bceWithLogits', { x, y, reduction }, 'tensor', 'tensor', 'string?')
+
   return reduced(F.sub(F.softplus(x), F.mul(x, y)), reduction)
 }
 
@@ -146,6 +166,8 @@ export function bceWithLogits(x: Variable, y: Variable, reduction: Reduction = '
  * @param scores - [N, T, C]. @param targets - [N, T]. @param mask - [N, T], float32: 1 counts, 0 does not.
  */
 export function temporalSoftmax(scores: Variable, targets: Variable, mask: Variable): Variable {
+  checkArguments('temporalSoftmax', { scores, targets, mask }, 'tensor', 'tensor', 'tensor')
+
   const [batch, steps, classes] = scores.shape
   const losses = crossEntropy(F.reshape(scores, [batch * steps, classes]), F.reshape(targets, [batch * steps]), {
     reduction: 'none',
@@ -166,8 +188,13 @@ export function linearCrossEntropy(
   weight: Variable,
   bias: Variable | undefined,
   targets: Variable,
-  { ignoreIndex }: Pick<CrossEntropyOptions, 'ignoreIndex'> = {},
+  options: Pick<CrossEntropyOptions, 'ignoreIndex'> = {},
 ): Variable {
+  checkArguments('linearCrossEntropy', { x, weight, bias, targets, options }, 'tensor', 'tensor', 'tensor?', 'tensor', {
+    ignoreIndex: 'number',
+  })
+  const { ignoreIndex } = options
+
   const rows = x.shape.length === 2 ? x : F.reshape(x, [-1, x.shape[x.shape.length - 1]])
   const indices = F.asTargets(targets)
   const flat = indices.shape.length === 1 ? indices : F.reshape(indices, [-1])

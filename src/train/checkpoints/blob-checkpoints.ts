@@ -1,3 +1,4 @@
+import { checkArguments } from '../../core/arguments.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { BlobStore } from '../../platform/blob-store.js'
 import {
@@ -46,6 +47,8 @@ export class BlobCheckpoints implements Checkpoints {
     private readonly blobs: BlobStore,
     options: CheckpointOptions = {},
   ) {
+    checkArguments(new.target.name, { blobs, options }, 'object', { keep: 'number' })
+
     this.keep = checkKeep(options)
   }
 

@@ -1,3 +1,4 @@
+import { checkArguments } from '../../core/arguments.js'
 import { LanewiseError } from '../../core/errors.js'
 import { filesIn, joinPath, makeFolder, readNow, removeFile, writeAtomically } from '../../platform/node-files.js'
 import {
@@ -30,6 +31,8 @@ export class CheckpointStore implements Checkpoints {
     readonly folder: string,
     options: CheckpointOptions = {},
   ) {
+    checkArguments(new.target.name, { folder, options }, 'string', { keep: 'number' })
+
     this.keep = checkKeep(options)
   }
 

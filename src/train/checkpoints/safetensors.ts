@@ -1,3 +1,4 @@
+import { checkArguments } from '../../core/arguments.js'
 import { byteSize, makeData, type NumericDType, type TypedArray } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { rawBytes } from '../../core/host.js'
@@ -41,6 +42,8 @@ export interface Safetensors {
  *   place in the file contradict each other; `E_UNSUPPORTED` for a type that tensors do not have.
  */
 export function decodeSafetensors(bytes: Uint8Array, what = 'safetensors file'): Safetensors {
+  checkArguments('decodeSafetensors', { bytes, what }, 'bytes', 'string?')
+
   const { entries, metadata, start } = safetensorsLayout(bytes, bytes.length, what)
   const read = (into: Uint8Array, begin: number) => into.set(bytes.subarray(start + begin, start + begin + into.length))
   return { tensors: tensorsOf(entries, read, what), metadata }
@@ -247,7 +250,14 @@ export function encodeSafetensors(
   tensors: Iterable<readonly [string, Tensor]>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  const pieces = safetensorsPieces(tensors, metadata)
+  checkArguments('encodeSafetensors', { tensors, metadata }, 'iterable', 'object?')
+
+  const list = [...tensors]
+  for (const item of list) {
+    checkArguments('encodeSafetensors', { 'an entry': item }, 'list')
+    checkArguments('encodeSafetensors', { name: item[0], tensor: item[1] }, 'string', 'Tensor')
+  }
+  const pieces = safetensorsPieces(list, metadata)
   const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0))
   let at = 0
   for (const piece of pieces) {
