@@ -73,6 +73,16 @@ const oneChunk: Plugin = {
   },
 }
 
+/** A namespace that is exported whole is made by a call, which apps that never look at it would carry: in a file of its own it is none. */
+const namespaces: Plugin = {
+  name: 'namespaces',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/functional\.js$/ }, ({ importer }) =>
+      relative('src', importer) === 'train.ts' ? { path: './browser-functional.js', external: true } : undefined,
+    )
+  },
+}
+
 // Each group shares its chunks. Node and browsers do not share theirs: what one of them loads would fall into more pieces.
 const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string>; oneFile?: 'esm' | 'cjs' }[] = [
   {
@@ -96,6 +106,7 @@ const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string
       'ops/index': 'src/own-ops.ts',
       'generate/index': 'src/generate.ts',
       'browser-train': 'src/train.ts',
+      'browser-functional': 'src/nn/functional.ts',
     },
   },
   // Each of these is a file that needs no other.
@@ -136,7 +147,7 @@ for (const { platform, entryPoints, oneFile } of groups) {
     plugins: [
       places,
       ...(platform === 'browser' ? [browserTwins] : []),
-      ...(oneFile ? [] : platform === 'browser' ? [oneChunk] : [required]),
+      ...(oneFile ? [] : platform === 'browser' ? [oneChunk, namespaces] : [required]),
     ],
     logLevel: 'warning',
   })

@@ -43,7 +43,7 @@ export {
   normalizeAxis,
   plus,
   sizeOf,
-} from './api/checked-helpers.js'
+} from './api/own/checked-helpers.js'
 export { elementwise, follow, identityOrder, type Layout, type LayoutQuery, type Order } from './core/layout.js'
 export type { Shape } from './core/shape.js'
 export { emitBinary } from './ops/elementwise/arithmetic.js'

@@ -19,6 +19,7 @@ const kinds = {
   function: ['a function', (value: unknown) => typeof value === 'function'],
   list: ['a list', (value: unknown) => Array.isArray(value)],
   iterable: ['something to iterate over', iterable],
+  graph: ['a graph', (value: unknown) => has(value, 'nodes')],
   bytes: ['a typed array', (value: unknown) => ArrayBuffer.isView(value)],
   stream: ['a stream of examples', (value: unknown) => has(value, 'stream')],
   optimizer: ['an optimiser', (value: unknown) => has(value, 'groups', 'step')],

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { readBytes } from '../platform/node-files.js'
 import { csvRows } from './formats/csv.js'
@@ -53,14 +54,17 @@ export async function readPictureList(path: string): Promise<string[]> {
  * @throws LanewiseError `E_VALUE` counting the pictures that are in two parts, and naming one.
  */
 export function checkParts(parts: Readonly<Record<string, readonly string[]>>): void {
+  checkArguments('checkParts', { parts }, 'object')
   const partOf = new Map<string, string>()
   const twice: string[] = []
-  for (const [part, names] of Object.entries(parts))
+  for (const [part, names] of Object.entries(parts)) {
+    checkArguments('checkParts', { [part]: names }, 'list')
     for (const name of new Set(names)) {
       const other = partOf.get(name)
       if (other === undefined) partOf.set(name, part)
       else twice.push(`${name} in "${other}" and "${part}"`)
     }
+  }
   if (twice.length > 0)
     throw new LanewiseError(
       'E_VALUE',
@@ -77,6 +81,7 @@ export function checkParts(parts: Readonly<Record<string, readonly string[]>>): 
  * console.log(captionWords("A boy 's T-shirt , red .")) // [ 'a', 'boy', 's', 'tshirt', 'red' ]
  */
 export function captionWords(caption: string): string[] {
+  checkArguments('captionWords', { caption }, 'string')
   return caption
     .toLowerCase()
     .replace(/[\p{P}\p{S}]/gu, '')
@@ -96,6 +101,7 @@ export class CaptionVocabulary {
 
   /** @param tokens - by their number. @throws LanewiseError `E_VALUE` if a word stands there twice, or the first four are not those. */
   constructor(readonly tokens: readonly string[]) {
+    checkArguments(new.target.name, { tokens }, 'list')
     this.numbers = new Map(tokens.map((token, i) => [token, i]))
     if (this.numbers.size !== tokens.length || special.some((token, i) => tokens[i] !== token))
       throw new LanewiseError(
@@ -105,7 +111,9 @@ export class CaptionVocabulary {
   }
 
   /** The words of captions, the most frequent first. @param least - how often a word must be there; 5 by default. */
-  static of(captions: Iterable<string>, { least = 5 }: { readonly least?: number } = {}): CaptionVocabulary {
+  static of(captions: Iterable<string>, options: { readonly least?: number } = {}): CaptionVocabulary {
+    checkArguments('CaptionVocabulary.of', { captions, options }, 'iterable', { least: 'number' })
+    const { least = 5 } = options
     const counts = new Map<string, number>()
     for (const caption of captions)
       for (const word of captionWords(caption)) counts.set(word, (counts.get(word) ?? 0) + 1)
@@ -125,6 +133,7 @@ export class CaptionVocabulary {
 
   /** Words with blanks between them, up to the end. @throws LanewiseError `E_VALUE` for a number that is none of the vocabulary's. */
   decode(numbers: ArrayLike<number>): string {
+    checkArguments('decode', { numbers }, 'list|bytes')
     const words: string[] = []
     for (const number of Array.from(numbers)) {
       if (number === captionTokens.end) break

@@ -34,6 +34,7 @@ export class ParallelSampler implements Sampler {
     examples: number,
     private readonly batchSize: number,
   ) {
+    checkArguments(new.target.name, { examples, batchSize }, 'number', 'number')
     if (!(Number.isInteger(batchSize) && batchSize >= 1 && batchSize <= examples))
       throw new LanewiseError('E_VALUE', `${examples} examples cannot be read in ${batchSize} stretches`)
     this.length = examples - (examples % batchSize)

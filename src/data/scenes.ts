@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { Tensor } from '../api/tensor.js'
 import { Random } from '../core/random.js'
 import { captionTokens, CaptionVocabulary } from './captions.js'
@@ -37,7 +38,10 @@ const phrase = ({ count, colour, shape }: SceneGroup) =>
   `${counts[count - 1]} ${colour} ${count === 1 ? shape : shapes[shape]}`
 
 /** What is said of a scene: "two red circles above a blue square". */
-export function sceneCaption({ groups, relation }: Scene): string {
+export function sceneCaption(scene: Scene): string {
+  checkArguments('sceneCaption', { scene }, 'object')
+  const { groups, relation } = scene
+  checkArguments('sceneCaption', { groups, relation }, 'list', 'string')
   return groups.map(phrase).join(` ${relation} `)
 }
 
@@ -156,7 +160,9 @@ export class DrawnScenes implements Dataset {
     readonly length: number,
     private readonly seed: number,
     private readonly kept: boolean,
-  ) {}
+  ) {
+    checkArguments(new.target.name, { length, seed, kept }, 'number', 'number', 'boolean')
+  }
 
   /** The scene of a number, and its picture: planes of red, green and blue, 0 … 1. @throws LanewiseError `E_VALUE` outside of the dataset. */
   at(index: number): { scene: Scene; picture: Float32Array<ArrayBuffer> } {

@@ -32,8 +32,7 @@ const LEAST = 256
  * @throws LanewiseError `E_VALUE` for a weight that the type cannot hold, and for a format that there is none.
  */
 export function compressWeights(graph: Graph, format: WeightFormat): Graph {
-  checkArguments('compressWeights', { graph, format }, 'object', 'string')
-
+  checkArguments('compressWeights', { graph, format }, 'graph', 'string')
   checkWeightFormat(format)
   if (format === 'float32') return graph
   const short = new Map<Value, Value>()
@@ -59,9 +58,10 @@ export function compressWeights(graph: Graph, format: WeightFormat): Graph {
  * The float32 constants of a graph by name, those that {@link compressWeights} has made shorter among them (rounded, as the graph computes with them): what an
  * exported module's `loadStateDict` takes.
  */
-export function weightsOf({ nodes }: Pick<Graph, 'nodes'>): Map<string, HostTensor> {
+export function weightsOf(graph: Pick<Graph, 'nodes'>): Map<string, HostTensor> {
+  checkArguments('weightsOf', { graph }, 'graph')
   const weights = new Map<string, HostTensor>()
-  for (const { op, inputs, outputs } of nodes) {
+  for (const { op, inputs, outputs } of graph.nodes) {
     const [first, scale] = inputs.map((value) => value?.constant)
     const restored = outputs[0]
     if (restored && first?.dtype === 'float16' && op.name === Cast.name)

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { exp, log } from '../core/scalar-functions.js'
 
@@ -11,7 +12,12 @@ export interface Judged {
 }
 
 /** @throws LanewiseError `E_VALUE` if a text has nothing to be compared with. */
-function checkJudged(pairs: readonly Judged[]): void {
+function checkJudged(what: string, pairs: readonly Judged[]): void {
+  checkArguments(what, { pairs }, 'list')
+  for (const [i, pair] of pairs.entries()) {
+    checkArguments(what, { [`pair ${i}`]: pair }, 'object')
+    checkArguments(`${what}, in pair ${i},`, { said: pair.said, right: pair.right }, 'list', 'list')
+  }
   const bare = pairs.findIndex(({ right }) => right.length === 0)
   if (bare >= 0) throw new LanewiseError('E_VALUE', `text ${bare} has no right ones to compare it with`)
 }
@@ -76,7 +82,7 @@ export class BleuCounts {
  * console.log(corpusBleu([{ said, right }])[0]) // 0.8: all but "on" are there
  */
 export function corpusBleu(pairs: readonly Judged[]): [bleu1: number, bleu2: number, bleu3: number, bleu4: number] {
-  checkJudged(pairs)
+  checkJudged('corpusBleu', pairs)
   const counts = new BleuCounts(4)
   for (const pair of pairs) counts.add(pair)
   return [counts.value(1), counts.value(2), counts.value(3), counts.value(4)]
@@ -92,7 +98,7 @@ const BETA = 1.2
  * @throws LanewiseError `E_VALUE` if a text has no right ones.
  */
 export function rougeL(pairs: readonly Judged[]): number {
-  checkJudged(pairs)
+  checkJudged('rougeL', pairs)
   if (pairs.length === 0) return NaN
   let sum = 0
   for (const { said, right } of pairs) {
@@ -129,7 +135,7 @@ const SIGMA = 6
  * @throws LanewiseError `E_VALUE` if a text has no right ones.
  */
 export function ciderD(pairs: readonly Judged[]): number {
-  checkJudged(pairs)
+  checkJudged('ciderD', pairs)
   if (pairs.length === 0) return NaN
   const orders = [1, 2, 3, 4]
   const documents = orders.map((n) => {

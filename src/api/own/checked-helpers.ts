@@ -1,15 +1,15 @@
 // What authors of operators are given, held to its arguments: the library's own operators, which the compiler has seen, do without.
-import { checkArguments } from '../core/arguments.js'
-import type { DType } from '../core/dtype.js'
-import { isDType } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
-import * as host from '../core/host.js'
-import type { HostData } from '../core/dtype.js'
-import { shown } from '../core/options.js'
-import * as shapes from '../core/shape.js'
-import type { Shape } from '../core/shape.js'
-import * as op from '../ir/op.js'
-import type { Address } from '../ir/op.js'
+import { checkArguments } from '../../core/arguments.js'
+import type { DType } from '../../core/dtype.js'
+import { isDType } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import * as host from '../../core/host.js'
+import type { HostData } from '../../core/dtype.js'
+import { shown } from '../../core/options.js'
+import * as shapes from '../../core/shape.js'
+import type { Shape } from '../../core/shape.js'
+import * as op from '../../ir/op.js'
+import type { Address } from '../../ir/op.js'
 
 /**
  * Declares an operator. Its attributes are typed by the schema (none by default); which inputs are always there, by `arity` and `optional`.
