@@ -43,6 +43,7 @@ export function grad(
   }
   const targets = typeof of === 'function' ? inputs.map((input) => leafOf(device, input)) : inputs
   const root = typeof of === 'function' ? recording(device, () => of(...targets)) : of
+  checkArguments('grad', { 'the result of the function': root }, 'tensor')
   root.check()
   const unconnected = root.node === undefined && !targets.includes(root)
   const found =

@@ -3,6 +3,9 @@ import { checkOptions, checkRecord, kindOf, shown } from './options.js'
 
 const isTensor = (value: unknown) => has(value, 'placed', 'requiresGrad')
 const isNumber = (value: unknown) => typeof value === 'number'
+const isString = (value: unknown) => typeof value === 'string'
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Kinds of arguments: what an error calls them, and how they are known. */
 const kinds = {
@@ -14,17 +17,21 @@ const kinds = {
   number: ['a number', isNumber],
   size: ['a whole number of at least 1', (value: unknown) => Number.isInteger(value) && (value as number) > 0],
   numbers: ['a list of numbers', (value: unknown) => every(value, isNumber)],
-  string: ['a string', (value: unknown) => typeof value === 'string'],
+  string: ['a string', isString],
   boolean: ['true or false', (value: unknown) => typeof value === 'boolean'],
   function: ['a function', (value: unknown) => typeof value === 'function'],
   list: ['a list', (value: unknown) => Array.isArray(value)],
   iterable: ['something to iterate over', iterable],
+  session: ['a session', (value: unknown) => has(value, 'inputNames', 'inputMetadata', 'run')],
+  random: ['a Random', (value: unknown) => has(value, 'uniform', 'integer')],
   graph: ['a graph', (value: unknown) => has(value, 'nodes')],
   bytes: ['a typed array', (value: unknown) => ArrayBuffer.isView(value)],
   stream: ['a stream of examples', (value: unknown) => has(value, 'stream')],
   optimizer: ['an optimiser', (value: unknown) => has(value, 'groups', 'step')],
   dataset: ['a dataset (with get and length)', (value: unknown) => has(value, 'get', 'length')],
-  object: ['an object', (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value)],
+  strings: ['a list of strings', (value: unknown) => every(value, isString)],
+  texts: ['an object of strings', (value: unknown) => isObject(value) && Object.values(value).every(isString)],
+  object: ['an object', isObject],
 } as const satisfies Record<string, readonly [string, (value: unknown) => boolean]>
 
 type Base = keyof typeof kinds

@@ -1,3 +1,4 @@
+import { shown } from './options.js'
 import { LanewiseError } from './errors.js'
 
 /** Sizes of a tensor's axes, outermost first. */
@@ -19,7 +20,7 @@ export function sizeOf(shape: Shape): number {
     if (!Number.isSafeInteger(axis) || axis < 0) {
       throw new LanewiseError(
         'E_TENSOR',
-        `a dimension must be a non-negative integer, got ${axis} in ${formatShape(shape)}`,
+        `a dimension must be a non-negative integer, got ${shown(axis)} in ${formatShape(shape.map(shown))}`,
       )
     }
     if (axis === 0) empty = true

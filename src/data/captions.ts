@@ -22,11 +22,13 @@ export interface CaptionedPicture {
  * @throws LanewiseError `E_EXTERNAL` if the file cannot be read, `E_PARSE` with the line or the picture for what is none of these, `E_VALUE` if it has no captions.
  */
 export async function readCaptions(path: string): Promise<CaptionedPicture[]> {
+  checkArguments('readCaptions', { path }, 'string')
   return parseCaptions(await readBytes(path), path)
 }
 
 /** As {@link readCaptions}, of a file's bytes. @param what - its name, for messages. */
 export async function parseCaptions(bytes: Uint8Array, what = 'captions'): Promise<CaptionedPicture[]> {
+  checkArguments('parseCaptions', { bytes, what }, 'bytes', 'string')
   const text = decodedText(bytes, what)
   const pictures = /^\s*\{/.test(text)
     ? fromJson(text, what)
@@ -39,6 +41,7 @@ export async function parseCaptions(bytes: Uint8Array, what = 'captions'): Promi
 
 /** Names of pictures, one a line, as in `Flickr_8k.trainImages.txt`. @throws LanewiseError as {@link readCaptions}. */
 export async function readPictureList(path: string): Promise<string[]> {
+  checkArguments('readPictureList', { path }, 'string')
   const names = decodedText(await readBytes(path), path)
     .split(/\r?\n/)
     .map((line) => line.trim())

@@ -57,10 +57,9 @@ export class TensorDataset implements Dataset {
   /** @throws LanewiseError `E_SHAPE` if the tensors do not have the same number of examples; `E_UNSUPPORTED` for types that share bytes. */
   constructor(readonly fields: Fields) {
     checkArguments(new.target.name, { fields }, 'object')
-
     const entries = Object.entries(fields)
     if (entries.length === 0) throw new LanewiseError('E_SHAPE', 'a dataset needs at least one tensor')
-    for (const [name, tensor] of entries) checkArguments(new.target.name, { [name]: tensor }, 'Tensor')
+    checkFields(new.target.name, fields)
     this.length = entries[0][1].dims[0]
     for (const [name, { dims, type }] of entries) {
       if (dims.length === 0)
@@ -209,6 +208,12 @@ function countsOf(parts: readonly number[], length: number): number[] {
   return counts
 }
 
+/** @throws LanewiseError `E_VALUE` for what is not tensors by name. @internal */
+export function checkFields(what: string, fields: Fields): void {
+  checkArguments(what, { fields }, 'object')
+  for (const name in fields) checkArguments(what, { [name]: fields[name] }, 'Tensor')
+}
+
 /**
  * Puts examples on top of each other: every field gets a first axis that counts them.
  *
@@ -216,7 +221,7 @@ function countsOf(parts: readonly number[], length: number): number[] {
  */
 export function stack(examples: readonly Fields[]): Fields {
   checkArguments('stack', { examples }, 'list')
-
+  for (const example of examples) checkFields('stack', example)
   if (examples.length === 0) throw new LanewiseError('E_SHAPE', 'a batch needs at least one example')
   const names = Object.keys(examples[0])
   for (const example of examples) {

@@ -1,4 +1,5 @@
 import { checkArguments } from '../core/arguments.js'
+import { checkNumber } from '../core/options.js'
 import { cos, sin } from '../core/scalar-functions.js'
 import { Random } from '../core/random.js'
 import { Tensor } from '../api/tensor.js'
@@ -173,7 +174,9 @@ export const digitNames: readonly string[] = Array.from('0123456789')
  * the pen and every point vary. It is placed as in MNIST: the larger side of what is written takes 20 of 28, its centre of mass is that of the picture.
  */
 export function drawDigit(digit: number, size: number, random: Random): Float32Array<ArrayBuffer> {
-  checkArguments('drawDigit', { digit, size, random }, 'number', 'number', 'object')
+  checkArguments('drawDigit', { digit, size, random }, 'number', 'number', 'random')
+  checkNumber('digit', digit, { least: 0, most: 9, whole: true })
+  checkNumber('size', size, { least: 1, most: 4096, whole: true })
 
   const either = (most: number) => random.between(-most, most)
   const parts = ways[digit][random.integer(ways[digit].length)]
@@ -234,6 +237,8 @@ function centreOf(strokes: readonly Stroke[]): Point {
  */
 export function generateDigits(count: number, seed: number, size = 28): ImageSet {
   checkArguments('generateDigits', { count, seed, size }, 'number', 'number', 'number?')
+  checkNumber('count', count, { least: 0, most: 2 ** 31, whole: true })
+  checkNumber('size', size, { least: 1, most: 4096, whole: true })
 
   const pixels = new Uint8Array(count * size * size)
   const labels = Uint8Array.from({ length: count }, (_, i) => i % 10)

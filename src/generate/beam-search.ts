@@ -48,7 +48,7 @@ export async function beamSearch(
   tokens: ArrayLike<number>,
   options: BeamSearchOptions = {},
 ): Promise<Hypothesis[]> {
-  checkArguments('beamSearch', { session, tokens, options }, 'object', 'list|bytes', {
+  checkArguments('beamSearch', { session, tokens, options }, 'session', 'list|bytes', {
     beams: 'number',
     lengthPenalty: 'number',
     feeds: 'object',

@@ -52,7 +52,7 @@ export interface ContinuationOptions {
  * console.log(pastToPresent(inputs, outputs))
  */
 export function pastToPresent(inputs: readonly string[], outputs: readonly string[]): Record<string, string> {
-  checkArguments('pastToPresent', { inputs, outputs }, 'list', 'list')
+  checkArguments('pastToPresent', { inputs, outputs }, 'strings', 'strings')
 
   const pairs = inputs.flatMap((input) => {
     const output = [input.replace(/^past_key_values/, 'present'), input.replace(/^past/, 'present')].find(

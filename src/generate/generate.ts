@@ -71,7 +71,7 @@ export async function* generate(
   tokens: ArrayLike<number>,
   options: GenerateOptions = {},
 ): AsyncGenerator<number, GenerationEnd, void> {
-  checkArguments('generate', { session, tokens, options }, 'object', 'list|bytes', {
+  checkArguments('generate', { session, tokens, options }, 'session', 'list|bytes', {
     onToken: 'function',
     feeds: 'object',
     input: 'string',

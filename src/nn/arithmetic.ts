@@ -311,7 +311,10 @@ export interface SummaryRow {
 /** A summary as aligned lines for a terminal, with the totals. */
 export function summaryLines(rows: readonly SummaryRow[]): string[] {
   checkArguments('summaryLines', { rows }, 'list')
-  for (const row of rows) checkArguments('summaryLines', { row }, 'object')
+  for (const row of rows) {
+    checkArguments('summaryLines', { row }, 'object')
+    checkArguments('summaryLines', { output: row.output }, 'list')
+  }
 
   const columns: readonly Column[] = [
     { title: 'name', most: 40 },

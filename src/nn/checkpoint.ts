@@ -33,7 +33,7 @@ export function checkpoint<M extends Module | ((...inputs: never[]) => Variable 
   module: M,
   ...inputs: Variable[]
 ): M extends Module ? ReturnType<M['forward']> : M extends (...inputs: never[]) => infer R ? R : never {
-  checkArguments('checkpoint', { module }, 'module|function')
+  checkArguments('checkpoint', { module, inputs }, 'module|function', 'tensors')
 
   const [first] = inputs
   if (!first) throw new LanewiseError('E_VALUE', 'checkpoint needs a tensor to apply the module to')

@@ -83,7 +83,7 @@ const TRIED = { batch: 2, length: 3, past: 4 }
  * @throws LanewiseError `E_VALUE` without `maxLength` for a cache of a session, and for a model that gives the cache to no layer; what `toGraph` throws.
  */
 export function toDecoderGraph(model: DecoderModel, options: DecoderGraphOptions): Graph {
-  checkArguments('toDecoderGraph', { model, options }, 'object', {
+  checkArguments('toDecoderGraph', { model, options }, 'module', {
     cache: 'string',
     maxLength: 'number',
     inputs: 'list',

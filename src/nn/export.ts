@@ -1,7 +1,8 @@
 import { checkArguments } from '../core/arguments.js'
 import { Variable } from '../autograd/variable.js'
-import type { DType } from '../core/dtype.js'
+import { isDType, type DType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
+import { shown } from '../core/options.js'
 import { GraphBuilder } from '../api/builder.js'
 import { inferTypes } from '../ir/infer.js'
 import { registerOps } from '../ir/registry.js'
@@ -25,6 +26,20 @@ export interface ToGraphOptions {
   readonly outputs?: readonly string[]
 }
 
+function checkSpec(spec: InputSpec): void {
+  checkArguments('toGraph', { 'an input': spec }, 'object')
+  const { name, dtype, shape } = spec
+  checkArguments('toGraph', { name, dtype, shape }, 'string', 'string?', 'list')
+  if (dtype !== undefined && !isDType(dtype))
+    throw new LanewiseError('E_VALUE', `"${String(dtype)}", of the input "${name}", is not the name of an element type`)
+  for (const size of shape)
+    if (typeof size !== 'number' && typeof (Object(size) as { readonly size?: unknown }).size !== 'number')
+      throw new LanewiseError(
+        'E_VALUE',
+        `a size of the input "${name}" is a number, or { name, size } where it is free, got ${shown(size)}`,
+      )
+}
+
 /**
  * The graph of what a module computes in evaluation mode: `forward` is run once on zeros, and what it applies is written down. Parameters become
  * constants under the names of the state dict, nodes are named by the modules they belong to. What `forward` decides in JavaScript is decided once.
@@ -41,6 +56,7 @@ export function toGraph(module: Module, inputs: readonly InputSpec[], options: T
       const builder = new GraphBuilder(name)
       const values = new Map<Variable, Value>()
       const given = inputs.map((spec) => {
+        checkSpec(spec)
         const sizes = spec.shape.map((size) => (typeof size === 'number' ? size : size.size))
         const variable = device.tensor(hostZeros(spec.dtype ?? 'float32', sizes))
         values.set(

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 
 /** Named bytes that last: what a browser has in place of a folder. */
@@ -28,6 +29,7 @@ async function attempt<T>(place: string, what: string, work: () => Promise<T>): 
  * @throws LanewiseError `E_UNSUPPORTED` where there is none (it needs a secure context: https or localhost), `E_EXTERNAL` if the browser refuses.
  */
 export async function opfsStore(path: string): Promise<BlobStore> {
+  checkArguments('opfsStore', { path }, 'string')
   const place = `the private file system, ${JSON.stringify(path)}`
   const storage = globalThis.navigator?.storage as StorageManager | undefined
   if (typeof storage?.getDirectory !== 'function')
@@ -89,6 +91,7 @@ const STORE = 'files'
  * @throws LanewiseError `E_UNSUPPORTED` where there is none, `E_EXTERNAL` if the browser refuses.
  */
 export async function indexedDbStore(name: string): Promise<BlobStore> {
+  checkArguments('indexedDbStore', { name }, 'string')
   const place = `the database ${JSON.stringify(name)}`
   const factory = globalThis.indexedDB as IDBFactory | undefined
   if (!factory) throw new LanewiseError('E_UNSUPPORTED', 'there is no IndexedDB here: it needs a browser')

@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import { popHeap, pushHeap } from './bpe.js'
 import {
@@ -93,6 +94,7 @@ export class SentencePieceTokenizer {
    * @throws LanewiseError `E_PARSE` if it is damaged or none; `E_UNSUPPORTED` for models of words or characters.
    */
   static fromModel(bytes: Uint8Array): SentencePieceTokenizer {
+    checkArguments('SentencePieceTokenizer.fromModel', { bytes }, 'bytes')
     return new SentencePieceTokenizer(readSentencePieceModel(bytes))
   }
 

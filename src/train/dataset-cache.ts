@@ -2,7 +2,7 @@ import { checkArguments } from '../core/arguments.js'
 import { makeData, type NumericDType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { formatShape, sameShape } from '../core/shape.js'
-import { TensorDataset, type Dataset, type Fields } from '../data/dataset.js'
+import { checkFields, TensorDataset, type Dataset, type Fields } from '../data/dataset.js'
 import { readBytes, writeAtomically } from '../platform/node-files.js'
 import { Tensor, toHost } from '../api/tensor.js'
 import { decodeSafetensors, safetensorsPieces } from './checkpoints/safetensors.js'
@@ -67,10 +67,11 @@ export async function writeCache(
   examples: Dataset | AsyncIterable<Fields> | Iterable<Fields>,
   metadata: Readonly<Record<string, string>> = {},
 ): Promise<number> {
-  checkArguments('writeCache', { path, examples, metadata }, 'string', 'dataset|iterable', 'object')
+  checkArguments('writeCache', { path, examples, metadata }, 'string', 'dataset|iterable', 'texts')
   const columns = new Map<string, Column>()
   let count = 0
   for await (const example of examplesOf(examples)) {
+    checkFields('writeCache', example)
     if (count === 0) {
       for (const [name, tensor] of Object.entries(example)) {
         if (tensor.type === 'string')
@@ -99,6 +100,7 @@ export interface Cache {
 
 /** Reads a cache in one read. @throws LanewiseError `E_EXTERNAL` if it is not there, `E_PARSE` if it is none, or damaged. */
 export async function openCache(path: string): Promise<Cache> {
+  checkArguments('openCache', { path }, 'string')
   const { tensors, metadata } = decodeSafetensors(await readBytes(path), path)
   if (metadata.get('lanewise.cache') !== '1')
     throw new LanewiseError('E_PARSE', `${path}: this safetensors file is no cache of examples`)

@@ -72,6 +72,7 @@ const words: ReadonlyMap<unknown, number> = new Map([
  * @throws LanewiseError `E_EXTERNAL` if the file cannot be read; `E_PARSE` with the line that is no record.
  */
 export function readMetrics(path: string): MetricsRecord[] {
+  checkArguments('readMetrics', { path }, 'string')
   const lines = new TextDecoder().decode(readBytesNow(path)).split('\n')
   // Behind the last line end stands nothing, or what was not finished.
   lines.pop()

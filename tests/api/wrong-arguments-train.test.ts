@@ -6,6 +6,7 @@ import { LanewiseError } from '../../src/core/errors.js'
 import { exportModel, GraphBuilder, InferenceSession, loadGraph, Tensor } from '../../src/node.js'
 import * as ops from '../../src/own-ops.js'
 import * as generate from '../../src/generate.js'
+import * as text from '../../src/text/index.js'
 import * as lanewise from '../../src/node.js'
 import * as train from '../../src/train.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
@@ -14,12 +15,16 @@ import { expectError, expectRejects } from '../support/expect-error.js'
 
 const any = (value: unknown) => value as never
 let device: train.Device
+let layer: train.Module
+let tensor: train.Parameter
 const before = process.cwd()
 let folder: string
 beforeAll(async () => {
   // Some take a name of a file, and make it.
   process.chdir((folder = mkdtempSync(join(tmpdir(), 'lanewise-nonsense-'))))
   device = await train.Device.create({ build: 'simd' })
+  layer = new train.Linear(2, 2)
+  tensor = device.parameter(new Tensor('float32', [1, 2, 3, 4], [2, 2]))
 })
 afterAll(() => {
   device.dispose()
@@ -41,6 +46,7 @@ const handedOut = new Set([
   'InferenceSession',
   'ModelGraph',
   'Optimizer',
+  'SentencePieceTokenizer',
 ])
 /** What an operator is emitted by, inside of which errors become ones of the operator; and what helps to write tasks of one's own. */
 const inside = new Set([
@@ -77,10 +83,16 @@ function* publicIn(prefix: string, entry: object): Generator<Public> {
 }
 
 const everything = new Map(
-  [lanewise, ops, generate, train].flatMap((entry) =>
+  [lanewise, ops, generate, text, train].flatMap((entry) =>
     [...publicIn('', entry)].map((one): [string, Public] => [one.name, one]),
   ),
 )
+
+function nameOf(value: unknown): string {
+  if (value === layer || value === tensor) return value === layer ? 'layer' : 'tensor'
+  if (Array.isArray(value)) return `[${value.map(nameOf).join(', ')}]`
+  return typeof value === 'function' || value === undefined ? String(value) : JSON.stringify(value)
+}
 
 /** Whatever it is given, it returns or throws an error of the library, in words. */
 async function expectNoAccident({ name, apply }: Public, args: readonly unknown[]): Promise<void> {
@@ -88,9 +100,9 @@ async function expectNoAccident({ name, apply }: Public, args: readonly unknown[
     const result = apply(...args)
     if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') await result
   } catch (error) {
-    const said = `${name}(${args.map((arg) => JSON.stringify(arg) ?? String(arg)).join(', ')}): ${String(error)}`
+    const said = `${name}(${args.map(nameOf).join(', ')}): ${String(error)}`
     expect(error, said).toBeInstanceOf(LanewiseError)
-    expect(said).not.toMatch(/\[object|undefined \(reading|is not a function$|is not iterable|Cannot read/)
+    expect(said).not.toMatch(/\[object|undefined \(reading|is not a function$|is not iterable|Cannot read|\[undefined/)
   }
 }
 
@@ -99,7 +111,11 @@ describe('every public function and class', () => {
 
   test.each([...everything])('%s takes no nonsense by accident', async (_, one) => {
     await expectNoAccident(one, [])
-    for (const value of nonsense) await expectNoAccident(one, [value])
+    for (const value of nonsense) {
+      await expectNoAccident(one, [value])
+      for (const first of [...nonsense, layer, [layer], tensor, [tensor], new Map()])
+        await expectNoAccident(one, [first, value])
+    }
   })
 })
 
@@ -148,6 +164,14 @@ describe('options that nobody would look at, and wrong kinds', () => {
     ['a list with a number among tensors', /tensors of a device.*a number in it|a list/, () => device.step(() => train.F.cat([device.tensor([1]), any(5)]))],
     ['an unknown option of a loss', /no option "smoothing"/, () => device.step(() => train.crossEntropy(device.tensor([[1, 2]]), device.tensor([1n]), any({ smoothing: 0.1 })))],
     ['toGraph of a number', /toGraph takes as module/, () => train.toGraph(any(5), [])],
+    ['toGraph of a name alone for a size', /a size of the input "x" is a number, or \{ name, size \}.*got "N"/, () => train.toGraph(layer(), [{ name: 'x', shape: any(['N', 2]) }])],
+    ['toGraph of an unknown type', /"float", of the input "x", is not the name of an element type/, () => train.toGraph(layer(), [{ name: 'x', dtype: any('float'), shape: [1, 2] }])],
+    ['a digit that is none', /digit must be a whole number of at least 0 of at most 9, got 10/, () => train.drawDigit(10, 28, device.random)],
+    ['fewer digits than none', /count.*got -1/, () => train.generateDigits(-1, 1)],
+    ['metadata that is no text', /metadata an object of strings/, () => train.encodeSafetensors(new Map(), any({ a: 1 }))],
+    ['a right text that is none', /corpusBleu, in pair 1, takes as right a list, got undefined/, () => train.corpusBleu([{ said: [], right: [[]] }, any({ said: [] })])],
+    ['a part that is no list', /checkParts takes as test a list, got "a.jpg"/, () => train.checkParts({ train: [], test: any('a.jpg') })],
+    ['names of a cache that are none', /inputs a list of strings, got a list/, () => generate.pastToPresent(any([[1]]), [])],
     ['toGraph without inputs', /toGraph takes as inputs a list/, () => train.toGraph(layer(), any(undefined))],
     ['a schedule of no optimiser', /an optimiser/, () => new train.Schedule(any({}), train.cosine(10))],
     ['a default of another kind', /attribute "by" has the wrong type/, () => ops.registerOp({ name: 'D', domain: 'wrong', attributes: { by: ops.float(any('a')) }, compute: any(() => []) })],

@@ -250,7 +250,7 @@ export function encodeSafetensors(
   tensors: Iterable<readonly [string, Tensor]>,
   metadata: Readonly<Record<string, string>> = {},
 ): Uint8Array<ArrayBuffer> {
-  checkArguments('encodeSafetensors', { tensors, metadata }, 'iterable', 'object?')
+  checkArguments('encodeSafetensors', { tensors, metadata }, 'iterable', 'texts?')
 
   const list = [...tensors]
   for (const item of list) {
