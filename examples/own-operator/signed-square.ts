@@ -19,7 +19,7 @@ export const SignedSquare = registerOp(
     gradient: {
       backward(g) {
         const [x, dy] = [g.input(0), g.gradient()]
-        if (!dy || !g.wants(0)) return
+        if (!g.wants(0)) return
         const dx = g.result(0)
         const twice = g.table(Float32Array.of(2 * g.attributes.scale))
         g.call('unary_f32', codes.UNARY_ABS, x.at, dx.at, x.size, 0, 0)

@@ -1,5 +1,6 @@
 import { isBig, makeData, packedBits, type HostData, type NumericDType } from '../core/dtype.js'
 import { LanewiseError, present } from '../core/errors.js'
+import { shown } from '../core/options.js'
 import { decodeFloat, encodeFloats, isSmallFloat, type SmallFloat } from '../core/floats.js'
 
 /**
@@ -78,6 +79,6 @@ function largestOf(type: SmallFloat): number {
 
 function refuse(source: ArrayLike<unknown>, i: number, type: NumericDType): never {
   const value = source[i]
-  const actual = typeof value === 'string' ? JSON.stringify(value) : String(value)
+  const actual = shown(value)
   throw new LanewiseError('E_TENSOR', `element ${i}, ${actual}, is no ${type}`, { expected: type, actual })
 }

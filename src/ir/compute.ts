@@ -34,7 +34,10 @@ export function listOf<T>(results: readonly T[], what: string): readonly T[] {
 }
 
 function checkResult(result: HostTensor | undefined, promised: TensorType | undefined, index: number): void {
-  if (result === undefined) throw new LanewiseError('E_UNSUPPORTED', `output ${index} is not supported`)
+  if (result === undefined)
+    throw promised
+      ? new LanewiseError('E_TENSOR', `compute returned no output ${index}, infer promised one`)
+      : new LanewiseError('E_UNSUPPORTED', `output ${index} is not supported`)
   if (typeof result !== 'object' || !Array.isArray(result.shape) || !result.data)
     throw new LanewiseError('E_TENSOR', `compute must return tensors; output ${index} is not one`, {
       actual: kindOf(result),

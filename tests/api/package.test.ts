@@ -468,6 +468,23 @@ describe('an esbuild bundle', () => {
     }
   })
 
+  test('says that it is damaged where its text was changed', async () => {
+    const outfile = join(app, 'damaged/main.mjs')
+    const contents = `import { InferenceSession } from 'lanewise/inline'
+      InferenceSession.create('model.onnx').catch(({ code, message }) => console.log(JSON.stringify([code, message])))`
+    await build({
+      stdin: { contents, resolveDir: app },
+      outfile,
+      bundle: true,
+      format: 'esm',
+      platform: 'node',
+      logLevel: 'error',
+    })
+    // Every WebAssembly file begins with these bytes.
+    writeFileSync(outfile, readFileSync(outfile, 'utf8').replaceAll('AGFzbQ', '!GFzbQ'))
+    expect(node(outfile)).toEqual(['E_STATE', expect.stringContaining('are damaged')])
+  })
+
   test('for browsers has nothing of Node in it, and keeps what the entry registers', async () => {
     const { outputFiles } = await build({
       stdin: {

@@ -243,6 +243,22 @@ describe('files and graphs', () => {
       )
   })
 
+  test('external files that are not there', async () => {
+    for (const externalData of [
+      ['no.bin'],
+      [{ path: 'w', data: new URL('file:///no.bin') }],
+      [{ path: 'w', data: '.' }],
+    ])
+      await expectRejects(
+        'E_EXTERNAL',
+        () => InferenceSession.create(exportModel(small()), { externalData }),
+        /external data: .* cannot be read/,
+      )
+    const signal = AbortSignal.abort()
+    const externalData = [{ path: 'w', data: 'http://127.0.0.1:1/w' }]
+    await expectRejects('E_STATE', () => InferenceSession.create(exportModel(small()), { externalData, signal }))
+  })
+
   test('what is read of a graph cannot be changed in vain', async () => {
     const graph = await loadGraph(exportModel(small()))
     expectError('E_STATE', () => (graph.nodes as unknown[]).push(5), /push\(\) changes nothing here: add/)
@@ -263,6 +279,29 @@ describe('files and graphs', () => {
   })
 })
 
+describe('what is no element, type or output', () => {
+  test('is said in words', () => {
+    expectError('E_TENSOR', () => new Tensor('float32', any([1, [2]])), /element 1, a list, is no float32/)
+    expectError('E_TENSOR', () => new Tensor('int32', any([{}])), /element 0, an object, is no int32/)
+    expectError('E_TENSOR', () => new Tensor('float32', [1], any([[1]])), /got a list in \[a list\]/)
+    const x = () => device.tensor([1])
+    expectError(
+      'E_UNSUPPORTED',
+      () => device.step(() => train.F.op('Cast', [x()], { to: 'complex64' })),
+      /to complex64/,
+    )
+  })
+
+  test.each([[[]], [[undefined]]])('compute that returns %j', async (results) => {
+    ops.registerOp({ name: 'Less', domain: 'wrong', inputs: 1, infer: ([x]) => [x], compute: () => any(results) })
+    const g = new GraphBuilder()
+    g.output(g.node('Less', [g.input('x', 'float32', [1])], {}, { domain: 'wrong', name: 'less' })[0], 'y')
+    const session = await InferenceSession.create(exportModel(g))
+    const feeds = { x: new Tensor('float32', [1], [1]) }
+    await expectRejects('E_TENSOR', () => session.run(feeds), /"less": compute returned no output 0/)
+  })
+})
+
 describe('numbers that would become infinity', () => {
   test.each<[train.Tensor['type'], number, number]>([
     ['float32', 1e39, 3.4028234663852886e38],
@@ -276,7 +315,7 @@ describe('numbers that would become infinity', () => {
   })
 
   test('are told from infinity itself', () => {
-    expect(Array.from(new Tensor('float32', [Infinity, -Infinity, NaN], [3]).data as Float32Array)).toEqual([
+    expect(Array.from(new Tensor('float32', [Infinity, -Infinity, NaN], [3]).data)).toEqual([
       Infinity,
       -Infinity,
       NaN,

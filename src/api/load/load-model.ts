@@ -11,7 +11,7 @@ import { importModel, usesRareOps, type ImportedModel } from '../../onnx/import.
 import { describeTensor } from '../../onnx/tensor-proto.js'
 import { readModel } from '../../onnx/wire.js'
 import { throwIfAborted } from '../../plan/executor.js'
-import { download, isLocation, type ResponseLike } from '../../platform/download.js'
+import { download, isLocation, type ReadOptions, type ResponseLike } from '../../platform/download.js'
 import { platform } from '../../platform/platform.js'
 import { loadKernels } from './kernels.js'
 import { MEMORY_LIMIT, type ExternalFileSource, type SessionOptions } from '../session-options.js'
@@ -34,14 +34,16 @@ export async function loadModel(
   byteLength: unknown,
   options: SessionOptions,
 ): Promise<LoadedModel> {
-  let external: (ExternalData & { close?(): void }) | undefined =
-    options.externalData && memoryExternalData(await Promise.all(options.externalData.map(loadExternalFile)))
-  let bytes: Uint8Array
   const { signal, downloadLimit: limit, downloadTimeout: timeout, onProgress } = options
+  const reading = { signal, limit, timeout }
+  let external: (ExternalData & { close?(): void }) | undefined =
+    options.externalData &&
+    memoryExternalData(await Promise.all(options.externalData.map((file) => loadExternalFile(file, reading))))
+  let bytes: Uint8Array
   if (/^(Response|Blob|File|ReadableStream)$/.test(tagOf(model))) {
-    bytes = await download(model as ResponseLike, { signal, limit, timeout, onProgress })
+    bytes = await download(model as ResponseLike, { ...reading, onProgress })
   } else if (isLocation(model)) {
-    bytes = await platform().readModel(model, { signal, limit, timeout, onProgress })
+    bytes = await platform().readModel(model, { ...reading, onProgress })
     const source = platform().externalData
     // Looked for only when the model asks, so that a model without external data may come from anywhere.
     external ??= source && lazily(() => source(model, { allowHardLinks: options.allowHardLinks }))
@@ -90,12 +92,19 @@ async function loadRareOps(missing: () => boolean): Promise<string | undefined> 
 }
 
 /** An external file as bytes: onnxruntime-web takes names, URLs and Blobs, too. */
-async function loadExternalFile(file: ExternalFileSource): Promise<ExternalFile> {
+async function loadExternalFile(file: ExternalFileSource, reading: ReadOptions): Promise<ExternalFile> {
   const { path, data } = isLocation(file)
     ? { path: String(file), data: file }
     : (Object(file) as Exclude<typeof file, string | URL>)
   if (!path) throw new LanewiseError('E_VALUE', `externalData is a list of { path, data }, got ${kindOf(file)} in it`)
-  if (isLocation(data)) return { path, data: await platform().readModel(data) }
+  if (isLocation(data))
+    try {
+      return { path, data: await platform().readModel(data, reading) }
+    } catch (cause) {
+      const { code, message } = cause as LanewiseError
+      // What is no model where a model is read is no external data here.
+      throw new LanewiseError(code === 'E_PARSE' ? 'E_EXTERNAL' : code, `external data: ${message}`, { cause })
+    }
   return { path, data: /^(Blob|File)$/.test(tagOf(data)) ? await (data as Blob).arrayBuffer() : (data as Uint8Array) }
 }
 

@@ -104,7 +104,8 @@ const oldNames = [
 
 function targetType(to: number): DType {
   const dtype = dtypeFromOnnx(to)
-  if (!dtype || dtype.startsWith('complex')) throw new LanewiseError('E_UNSUPPORTED', `cannot cast to type ${to}`)
+  if (!dtype || dtype.startsWith('complex'))
+    throw new LanewiseError('E_UNSUPPORTED', `cannot cast to ${dtype ?? `type ${to}`}`)
   return dtype
 }
 
