@@ -113,7 +113,7 @@ describe('every public function and class', () => {
     await expectNoAccident(one, [])
     for (const value of nonsense) {
       await expectNoAccident(one, [value])
-      for (const first of [...nonsense, layer, [layer], tensor, [tensor], new Map()])
+      for (const first of ['a', 5, () => 5, layer, [layer], tensor, [tensor], new Map()])
         await expectNoAccident(one, [first, value])
     }
   })
@@ -315,11 +315,7 @@ describe('numbers that would become infinity', () => {
   })
 
   test('are told from infinity itself', () => {
-    expect(Array.from(new Tensor('float32', [Infinity, -Infinity, NaN], [3]).data)).toEqual([
-      Infinity,
-      -Infinity,
-      NaN,
-    ])
+    expect(Array.from(new Tensor('float32', [Infinity, -Infinity, NaN], [3]).data)).toEqual([Infinity, -Infinity, NaN])
     expect(new Tensor('float64', [1e308], [1]).data[0]).toBe(1e308)
     for (const type of ['float16', 'bfloat16', 'float8e5m2'] as never[])
       expect(new Tensor(type, [Infinity, 1], [2]).size).toBe(2)

@@ -226,6 +226,41 @@ function checkCall(kernel: string, args: readonly unknown[], training: boolean):
     const expected = misfit(kinds[i], arg)
     if (expected) throw wrong(`argument ${i} of the kernel ${kernel} must be ${expected}, got ${shown(arg)}`)
   })
+  for (const [i, bytes] of reachOf(kernel, args as readonly number[])) {
+    const { block, offset } = args[i] as Address
+    if (block && offset + bytes > block.bytes)
+      throw wrong(
+        `argument ${i} of the kernel ${kernel}: it goes through ${bytes} bytes there, and there are ${block.bytes - offset}`,
+      )
+  }
+}
+
+/** Kernels that go through all their operands element by element: the place of the count, and those of the addresses. */
+const straight: Readonly<Record<string, readonly [count: number, ...addresses: number[]]>> = {
+  accumulate_f32: [2, 0, 1],
+  binary_gradient_f32: [7, 1, 2, 3, 4, 5, 6],
+  equal_gradient_f32: [4, 0, 1, 2, 3],
+  fill_f32: [2, 0],
+  scale_f32: [1, 0],
+  sum_squares_f32: [1, 0],
+  unary_f32: [3, 1, 2],
+  unary_gradient_f32: [5, 1, 2, 3, 4],
+}
+/** Bytes of the elements that kernels of casts are named by. */
+const elementBytes: Readonly<Record<string, number>> = { f64: 8, i64: 8, f32: 4, i32: 4, f16: 2, bf16: 2, i8: 1, u8: 1, bool: 1 } // prettier-ignore
+
+/**
+ * How many bytes a kernel goes through from which of its addresses on, for those that operators are mostly made of: beyond the end of an operand lies what
+ * belongs to others, and numbers made of it would look right.
+ */
+function reachOf(kernel: string, args: readonly number[]): readonly (readonly [argument: number, bytes: number])[] {
+  const stepped = (count: number, step: number) => (count > 0 ? 4 * ((count - 1) * step + 1) : 0)
+  if (kernel === 'binary_f32')
+    return [[1, stepped(args[6], args[2])], [3, stepped(args[6], args[4])], [5, 4 * args[6]]] // prettier-ignore
+  const [, from, to] = /^cast_(\w+)_(\w+)$/.exec(kernel) ?? []
+  if (from) return [[0, elementBytes[from] * args[2]], [1, elementBytes[to] * args[2]]] // prettier-ignore
+  const [count, ...addresses] = straight[kernel] ?? []
+  return addresses.map((at) => [at, 4 * args[count]])
 }
 
 /** What an argument would have to be; undefined if it is that. */
