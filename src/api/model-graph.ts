@@ -78,6 +78,14 @@ export class ModelGraph implements Graph {
     if (isValue(name) && (name.constant || values.has(name))) return name
     const text = typeof name === 'string' ? name : isValue(name) ? name.name : undefined
     if (text === undefined) throw notNamed('a value', name)
+    if (isValue(name) && [...values].some((value) => value.name === text))
+      throw new LanewiseError(
+        'E_GRAPH',
+        `the value "${text}" is another graph's, not the one of that name in this graph`,
+        {
+          tensor: text,
+        },
+      )
     const near = nearNames(
       text,
       [...values].map((value) => value.name),
@@ -182,7 +190,8 @@ export class ModelGraph implements Graph {
   }
 
   /**
-   * Everybody who reads a value reads another instead; where it is an output of the graph, the other takes its place and its name.
+   * Everybody who reads a value reads another instead; where it is an output of the graph, the other takes its place and its name (by an Identity if it is an
+   * input or an output itself).
    *
    * @param except - nodes that go on reading the first: those that make the second of it.
    * @throws LanewiseError `E_UNSUPPORTED` if a body of If, Loop or Scan reads it.
@@ -206,11 +215,14 @@ export class ModelGraph implements Graph {
     )
     const at = this.outputs.indexOf(old)
     if (at < 0) return
-    this.outputs[at] = other
+    // What a program feeds, or another output, keeps its name.
+    const result =
+      this.inputs.includes(other) || this.outputs.includes(other) ? this.add('Identity', [other])[0] : other
+    this.outputs[at] = result
     const { name } = old
     this.rename(old, unusedName(`${name}_before`, new Set([...this.values].map((value) => value.name))))
-    this.rename(other, name)
-    other.declared ??= old.declared
+    this.rename(result, name)
+    result.declared ??= old.declared
   }
 
   /** Puts a node after a value: everybody who read the value reads the node's first output. @returns that output. */
@@ -350,7 +362,7 @@ export async function loadGraph(
   if (!bytes)
     throw new LanewiseError(
       'E_VALUE',
-      `a model is a path, a URL, a Uint8Array or an ArrayBuffer, got ${kindOf(model)}`,
+      `a model is a path, a URL, a Uint8Array or an ArrayBuffer, got ${'nodes' in Object(model) ? 'a graph, which is read already' : kindOf(model)}`,
       {
         expected: 'a path, a URL, a Uint8Array or an ArrayBuffer',
         actual: kindOf(model),

@@ -259,6 +259,29 @@ describe('files and graphs', () => {
     await expectRejects('E_STATE', () => InferenceSession.create(exportModel(small()), { externalData, signal }))
   })
 
+  test('a value of another graph, and a graph where a file is read', async () => {
+    const [graph, other] = await Promise.all([loadGraph(exportModel(small())), loadGraph(exportModel(small()))])
+    expectError('E_GRAPH', () => graph.add('Add', ['x', other.value('x')]), /"x" is another graph's/)
+    await expectRejects('E_VALUE', () => train.GraphModule.from(any(graph)), /got a graph, which is read already/)
+  })
+
+  test.each(['x', 'z'])('an output that becomes %s', async (name) => {
+    const b = small()
+    b.output(b.op('Neg', [b.op('Relu', [b.input('w', 'float32', ['N'])])]), 'z')
+    const graph = await loadGraph(exportModel(b))
+    graph.redirect('y', name)
+    graph.prune()
+    const session = await InferenceSession.create(exportModel(graph))
+    expect(session.inputNames).toEqual(['x', 'w'])
+    expect(session.outputNames).toEqual(['y', 'z'])
+    const [x, w] = [new Tensor('float32', [-1, 2], [2]), new Tensor('float32', [3, 4], [2])]
+    const { y, z } = await session.run({ x, w })
+    expect([Array.from(y.data as Float32Array), Array.from(z.data as Float32Array)]).toEqual([
+      name === 'x' ? [-1, 2] : [-3, -4],
+      [-3, -4],
+    ])
+  })
+
   test('what is read of a graph cannot be changed in vain', async () => {
     const graph = await loadGraph(exportModel(small()))
     expectError('E_STATE', () => (graph.nodes as unknown[]).push(5), /push\(\) changes nothing here: add/)
