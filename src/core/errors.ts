@@ -66,12 +66,13 @@ export function present<T>(value: T | undefined, what: string): T {
 /** The only error type that leaves the library. */
 export class LanewiseError extends Error {
   readonly code: ErrorCode
-  op?: string
-  node?: string
-  tensor?: string
-  opset?: number
-  readonly expected?: string
-  readonly actual?: string
+  // Only declared, so that an error that nobody catches is printed without those that do not apply.
+  declare op?: string
+  declare node?: string
+  declare tensor?: string
+  declare opset?: number
+  declare readonly expected?: string
+  declare readonly actual?: string
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause })

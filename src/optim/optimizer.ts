@@ -331,8 +331,10 @@ export function clipGradValue(params: Iterable<Parameter>, limit: number): void 
   }
 }
 
-/** The gradient of a parameter, if it has one. @throws LanewiseError `E_STATE` if the parameter was disposed of. */
-function withGradient(parameter: Parameter): Placed | undefined {
+/** The gradient of a parameter, if it has one. @throws LanewiseError `E_STATE` if the parameter was disposed of, `E_VALUE` for what is none. */
+function withGradient(parameter: unknown): Placed | undefined {
+  if (!(parameter instanceof Parameter))
+    throw new LanewiseError('E_VALUE', `gradients are those of parameters, got ${kindOf(parameter)}`)
   parameter.check()
   return parameter.gradientPlaced
 }
