@@ -12,7 +12,7 @@ import type { Slots } from './slots.js'
 import type { WeightLease } from './weights.js'
 
 /** Constants of at most this many elements are compared by those. */
-const SMALL = 16
+export const SMALL = 16
 
 type OperandInPlan = Placed | ConstantOperand | undefined
 
@@ -156,7 +156,7 @@ export class SharingRecorder extends StepRecorder {
 }
 
 /** Whether two operands are the same but for the block, and the blocks of a kind. */
-function liesAlike(a: Placed, b: Placed): boolean {
+export function liesAlike(a: Placed, b: Placed): boolean {
   const [x, y] = [a.at.block, b.at.block]
   if (a.constant || b.constant) return false
   if (!isArenaBlock(x) && !isStateBlock(x) && x !== y) return false
@@ -172,7 +172,7 @@ function liesAlike(a: Placed, b: Placed): boolean {
 }
 
 /** Notes that one block stands for another; whether that agrees with what was noted. */
-function pair(theirs: Block[], mine: Block[], a: Block, b: Block): boolean {
+export function pair(theirs: Block[], mine: Block[], a: Block, b: Block): boolean {
   const i = theirs.indexOf(a)
   if (i !== mine.indexOf(b)) return false
   if (i < 0) {
@@ -182,7 +182,7 @@ function pair(theirs: Block[], mine: Block[], a: Block, b: Block): boolean {
   return true
 }
 
-function sameConstant(a: Placed | ConstantOperand, b: Placed | ConstantOperand): boolean {
+export function sameConstant(a: Placed | ConstantOperand, b: Placed | ConstantOperand): boolean {
   if (!a.constant || !b.constant || !sameOrder(a.order, b.order)) return false
   return a.constant === b.constant || (sizeOf(a.shape) <= SMALL && sameElements(a.constant, b.constant))
 }

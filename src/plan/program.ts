@@ -317,7 +317,7 @@ export class Program {
     family.variations?.lease.release()
     lease.share()
     const again = (others: ReadonlyMap<Value, TensorType | undefined>) =>
-      specialize(graph, others, known, options.shapedPass)
+      specialize(graph, others, known, options.shapedPass, memory)
     const origin = { graph, specialized, watched, recording, segment, lease, options, specialize: again }
     family.variations = new maker.Variations(origin)
     const prepared = prepare(segment, lease, family.variations)

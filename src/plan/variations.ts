@@ -1,30 +1,24 @@
 // A plan for other sizes, made of one that there is: what a growing past changes is planned again, everything else stays where it is.
 import { present } from '../core/errors.js'
-import { sameOrder, type Order } from '../core/layout.js'
 import { sizeOf } from '../core/shape.js'
-import type { Graph, Node, Value } from '../ir/graph.js'
-import { usedBy } from '../ir/graph.js'
-import { InferenceMemory, inferNode, sameElements, sameType, type Inferred } from '../ir/infer.js'
-import type { Address, Argument, Block, TensorType } from '../ir/op.js'
+import { usedBy, type Value } from '../ir/graph.js'
+import { inferNode, sameElements, sameType, type Inferred } from '../ir/infer.js'
+import type { TensorType } from '../ir/op.js'
 import { sizeClass } from '../passes/shaped/fuse-chain.js'
-import { isArenaBlock, isStateBlock, placeBlocks, type ArenaBlock } from './arena.js'
-import { Placed, type ConstantOperand, type Step } from './emitter.js'
-import { checkOutputs } from './check-outputs.js'
-import { LikeNodes, SharingRecorder, type DyingSlots } from './like-nodes.js'
-import { SegmentPlanner } from './plan.js'
-import { Recording, type Site } from './recording.js'
+import { placeBlocks, type ArenaBlock } from './arena.js'
+import type { Placed } from './emitter.js'
+import { Layers, samePlans, type Watched } from './layers.js'
+import { LikeNodes } from './like-nodes.js'
+import type { Segment } from './plan-state.js'
+import { Recording } from './recording.js'
+import { mayBecome, Replanner, type Origin } from './replan.js'
 import { sameNodes } from './same-nodes.js'
-import { Slots } from './slots.js'
-import type { PlanOptions, Segment, Slot, Source } from './plan-state.js'
-import type { Specialized } from './specialize.js'
 import type { WeightLease } from './weights.js'
-import { wholeGraph } from './worklist.js'
 
 /** How much more room a tensor gets that has outgrown its own: at most, and beyond this many bytes. */
 const GROWTH = 1.5
-
-/** Thrown where the other sizes lead to another plan; never leaves this file. */
-class Differs extends Error {}
+/** So often layers that are alike are looked for. */
+const LESSONS = 8
 
 /** The types that passes look at, and a list of those. @public - program.ts knows this file by a dynamic import. */
 export class WatchedTypes extends Map<Value, Inferred> {
@@ -50,19 +44,6 @@ export class WatchedTypes extends Map<Value, Inferred> {
 /** @public - as above. */
 export { Recording }
 
-/** What a plan was made of. */
-interface Origin {
-  readonly graph: Graph
-  readonly specialized: Specialized
-  readonly watched: WatchedTypes
-  readonly recording: Recording
-  readonly segment: Segment
-  readonly lease: WeightLease
-  readonly options: PlanOptions
-  /** The graph for other types, as a plan of its own would begin. */
-  readonly specialize: (types: ReadonlyMap<Value, TensorType | undefined>) => Specialized
-}
-
 /**
  * Plans for the same graph and other sizes, made of one of them, the base. Nodes are inferred and emitted again if what they are given has changed; what comes
  * out has to be the plan that would have been made from scratch, but for numbers: otherwise there is none. All share one arrangement of the arena, in which
@@ -78,6 +59,10 @@ export class Variations {
   private readonly reserved = new Map<ArenaBlock, number>()
   /** Sides of bounds for which passes have been seen to do the same. */
   private readonly proven = new Set<string>()
+  private layers: Layers | undefined
+  private lessons = 0
+  /** Sides of bounds of which that is to be seen for layers. */
+  private unproven: string | undefined
   private others: { count: number; values: readonly Value[]; sizes: ReadonlySet<number> } | undefined
   private readonly fixedSizes = new Set<number>([0, 1])
 
@@ -118,23 +103,81 @@ export class Variations {
     places: ReadonlyMap<Value, Placed>,
     lease: WeightLease,
   ): Segment | 'other' | undefined {
+    this.unproven = undefined
+    const like = this.attempt(() => this.deriveByLayers(types, places, lease))
+    if (like && this.makeRoom(like)) return like
+    // What is wrong with these types a plan from scratch says better.
+    return this.attempt(() => this.deriveWhole(types, places, lease))
+  }
+
+  private attempt<T>(derive: () => T | undefined): T | undefined {
     try {
-      const now = this.infer(types)
-      if (!now) return undefined
-      const equal = this.equalities(now)
-      if (equal === 'other') return equal
-      const sides = this.sides(now)
-      if (!equal || sides === undefined || !this.proven.has(sides)) {
-        const { specialize, specialized } = this.from
-        if (!sameNodes(specialized.graph.nodes, specialize(types).graph.nodes)) return undefined
-        if (equal && sides !== undefined) this.proven.add(sides)
-      }
-      const segment = new Replanner(this.from, this.users, this.likes, now, lease).replan(types, places)
-      return this.makeRoom(segment) ? segment : undefined
+      return derive()
     } catch {
-      // What is wrong with these types a plan from scratch says better.
       return undefined
     }
+  }
+
+  private deriveByLayers(
+    types: ReadonlyMap<Value, TensorType | undefined>,
+    places: ReadonlyMap<Value, Placed>,
+    lease: WeightLease,
+  ): Segment | undefined {
+    const { layers } = this
+    const now = layers?.infer(types, places)
+    if (!layers || !now || this.equalities(now, layers.watched, layers.otherSizes) !== true) return undefined
+    const sides = this.sides(now, layers.watched)
+    if (sides === undefined) return undefined
+    if (!layers.proven.has(sides)) {
+      this.unproven = sides
+      return undefined
+    }
+    return layers.replan(types, places, now, lease)
+  }
+
+  private deriveWhole(
+    types: ReadonlyMap<Value, TensorType | undefined>,
+    places: ReadonlyMap<Value, Placed>,
+    lease: WeightLease,
+  ): Segment | 'other' | undefined {
+    const now = this.infer(types)
+    if (!now) return undefined
+    const { specialize, specialized, watched } = this.from
+    const others = this.sizesOfOthers(now)
+    const equal = this.equalities(now, watched, others)
+    if (equal === 'other') return equal
+    const sides = this.sides(now, watched)
+    if (!equal || sides === undefined || !this.proven.has(sides)) {
+      if (!sameNodes(specialized.graph.nodes, specialize(types).graph.nodes)) return undefined
+      if (equal && sides !== undefined) this.proven.add(sides)
+    }
+    const planner = new Replanner(this.from, this.users, this.likes, now, lease)
+    const segment = planner.replan(now, types, places)
+    if (equal && this.unproven !== undefined) this.layers?.proven.add(this.unproven)
+    else if (equal && sides !== undefined) this.learn(types, places, now, planner, segment, others, lease)
+    return this.makeRoom(segment) ? segment : undefined
+  }
+
+  /** Looks for layers that are alike in a plan that was made of the base. */
+  private learn(
+    types: ReadonlyMap<Value, TensorType | undefined>,
+    places: ReadonlyMap<Value, Placed>,
+    now: ReadonlyMap<Value, Inferred>,
+    planner: Replanner,
+    segment: Segment,
+    others: ReadonlySet<number>,
+    lease: WeightLease,
+  ): void {
+    if (this.lessons++ >= LESSONS) return
+    const { from, users, likes } = this
+    const layers = new Layers(from, users, likes, types.keys(), now, planner, segment, others)
+    const known = layers.useful ? layers.infer(types, places) : undefined
+    const sides = known && this.sides(known, layers.watched)
+    if (!known || sides === undefined) return
+    const again = this.attempt(() => layers.replan(types, places, known, lease))
+    if (!again || !samePlans(segment, again, (a, b) => lease.sameContent(a, b))) return
+    layers.proven.add(sides)
+    this.layers = layers
   }
 
   /** What is known now of the values of which something else was known. */
@@ -178,8 +221,12 @@ export class Variations {
    * Passes ask whether sizes are the same. Whether those that were equal are, and those that were not are not. false: a size happens to be that of another
    * now; 'other': it was in the base.
    */
-  private equalities(now: ReadonlyMap<Value, Inferred>): boolean | 'other' {
-    const { watched, specialized } = this.from
+  private equalities(
+    now: ReadonlyMap<Value, Inferred>,
+    watched: Watched,
+    others: ReadonlySet<number>,
+  ): boolean | 'other' {
+    const { specialized } = this.from
     const sizes = new Map<number, number>()
     const back = new Map<number, number>()
     let equal = true
@@ -194,7 +241,7 @@ export class Variations {
         back.set(b, a)
       }
     }
-    for (const size of this.sizesOfOthers(now)) {
+    for (const size of others) {
       if ((sizes.get(size) ?? size) !== size) return 'other'
       equal &&= (back.get(size) ?? size) === size
     }
@@ -213,8 +260,8 @@ export class Variations {
   }
 
   /** And on which side of some bounds they are. undefined: they have looked at elements that are others now. */
-  private sides(now: ReadonlyMap<Value, Inferred>): string | undefined {
-    const { watched, specialized } = this.from
+  private sides(now: ReadonlyMap<Value, Inferred>, watched: Watched): string | undefined {
+    const { specialized } = this.from
     let sides = ''
     for (const [value, { type, known }] of now) {
       if (!watched.asked.has(value)) continue
@@ -248,241 +295,4 @@ export class Variations {
     }
     return false
   }
-}
-
-/** Types that differ in sizes alone, and not in which axes have one element or none: those may lie anywhere. */
-function mayBecome(a: TensorType, b: TensorType): boolean {
-  return (
-    a.dtype === b.dtype &&
-    a.shape.length === b.shape.length &&
-    a.shape.every((size, i) => size === b.shape[i] || (size > 1 && b.shape[i] > 1) || a.shape.length === 1)
-  )
-}
-
-/** Plans nodes again whose inputs have changed. */
-class Replanner extends SegmentPlanner<ReplanSlots> {
-  constructor(
-    private readonly from: Origin,
-    users: ReadonlyMap<Value, readonly number[]>,
-    likes: LikeNodes,
-    private readonly now: ReadonlyMap<Value, Inferred>,
-    lease: WeightLease,
-  ) {
-    const steps: Step[] = []
-    const { graph, options } = from
-    const slots = new ReplanSlots(from, users, lease, steps)
-    const recorder = new SharingRecorder(steps, slots, lease, options, likes)
-    super(graph, steps, slots, lease, options, new InferenceMemory(), undefined, recorder)
-  }
-
-  replan(types: ReadonlyMap<Value, TensorType | undefined>, places: ReadonlyMap<Value, Placed>): Segment {
-    const { slots } = this
-    const { segment, recording, specialized } = this.from
-    for (const [value, { type, known }] of this.now) {
-      if (specialized.settled.has(value)) slots.change(value, { type, known, uses: 1 })
-      else if (types.has(value)) {
-        const placed = places.get(value)
-        slots.change(value, placed ? { type, placed, uses: 1 } : { type, host: true, uses: 1 })
-      }
-    }
-    const steps = [...segment.steps]
-    const changed: number[] = []
-    let { sources } = segment
-    const { sites } = recording
-    for (let i = 0; i < sites.length; i++) {
-      if (!slots.isPending(i)) continue
-      const { node, folded, firstStep } = sites[i]
-      const start = slots.begin(i)
-      if (node) this.again(node, folded)
-      else sources = this.sourcesAgain(segment.sources)
-      const made = this.steps.length - start
-      const end = i + 1 < sites.length ? sites[i + 1].firstStep : segment.steps.length
-      if (made !== end - firstStep || !slots.isComplete) throw new Differs()
-      for (let j = 0; j < made; j++) {
-        const step = this.steps[start + j]
-        const at = firstStep + j
-        if (step === segment.steps[at]) continue
-        if (!sameBlocks(segment.steps[at], step)) throw new Differs()
-        steps[at] = step
-        changed.push(at)
-      }
-    }
-    const uploads = new Map(slots.uploads.map((upload) => [upload.value, upload]))
-    return {
-      ...segment,
-      steps,
-      changed,
-      uploads: segment.uploads.map((upload) => uploads.get(upload.value) ?? upload),
-      sources,
-      blocks: slots.blocks,
-    }
-  }
-
-  private again(node: Node, folded: boolean): void {
-    // The branch of an If has been chosen by elements, which stay the same.
-    if (node.op.name === 'If' && node.op.domain === '') throw new Differs()
-    const inputs = node.inputs.map((value) => value && this.slots.slot(value))
-    const outputs = this.infer(node, inputs)
-    if (this.fold(node, inputs, outputs) !== folded) throw new Differs()
-    if (!folded) this.recorder.emit(node, inputs, outputs)
-  }
-
-  private sourcesAgain(before: ReadonlyMap<Value, Source>): Map<Value, Source> {
-    const sources = new Map<Value, Source>()
-    for (const [value, was] of before) {
-      const source = this.slots.sourceOf(value)
-      if ('host' in source !== 'host' in was || 'known' in source !== 'known' in was) throw new Differs()
-      sources.set(value, source)
-    }
-    return sources
-  }
-
-  protected override infer(node: Node, inputs: readonly (Slot | undefined)[]): readonly TensorType[] {
-    const before = this.from.specialized.inferred
-    const known = node.outputs.map((value) => value && (this.now.get(value) ?? before.get(value))?.type)
-    if (!node.outputs.every((value, i) => !value || known[i])) return super.infer(node, inputs)
-    const outputs = known as TensorType[]
-    checkOutputs(node, outputs, this.options.arenaLimit)
-    return outputs
-  }
-}
-
-/** Slots of what has changed. What is asked for and made must come in the order of the base. */
-class ReplanSlots extends Slots implements DyingSlots {
-  private readonly pending: Uint8Array
-  private site: Site
-  private start = 0
-  private asked = 0
-  private ownedCount = 0
-  private died = 0
-
-  constructor(
-    private readonly base: Origin,
-    private readonly users: ReadonlyMap<Value, readonly number[]>,
-    lease: WeightLease,
-    steps: Step[],
-  ) {
-    super({ slots: new Map(), todo: wholeGraph([], []) }, lease, base.options.arenaLimit, steps)
-    const { sites } = base.recording
-    this.pending = new Uint8Array(sites.length)
-    this.site = sites[0]
-  }
-
-  isPending(site: number): boolean {
-    return this.pending[site] !== 0
-  }
-
-  /** What follows is done for this site. @returns the step that comes. */
-  begin(site: number): number {
-    this.site = this.base.recording.sites[site]
-    this.asked = this.ownedCount = this.died = 0
-    return (this.start = this.steps.length)
-  }
-
-  /** Whether as much was asked for and made as in the base. */
-  get isComplete(): boolean {
-    const { operands, owned, dies } = this.site
-    return this.asked === operands.length && this.ownedCount === owned.length && this.died === dies.length
-  }
-
-  override own(block: ArenaBlock): void {
-    super.own(block)
-    block.home = this.site.owned[this.ownedCount++]
-    if (!block.home) throw new Differs()
-  }
-
-  override dies(): boolean {
-    return this.site.dies[this.died++]
-  }
-
-  get diesAsked(): number {
-    return this.died
-  }
-
-  get diesOfNode(): readonly boolean[] {
-    return this.site.dies
-  }
-
-  skipDies(count: number): void {
-    this.died += count
-  }
-
-  override operand(value: Value, order?: Order): Placed | ConstantOperand {
-    const was = this.site.operands[this.asked++]
-    if (was?.value !== value || !sameOrders(was.order, order)) throw new Differs()
-    if (!this.all.has(value)) {
-      // The same as before, with what it took.
-      const first = this.site.firstStep + this.steps.length - this.start
-      this.steps.push(...this.base.segment.steps.slice(first, first + was.steps))
-      this.ownedCount += was.owned
-      return was.found
-    }
-    const [steps, owned] = [this.steps.length, this.ownedCount]
-    const found = super.operand(value, order)
-    if (this.steps.length - steps !== was.steps || this.ownedCount - owned !== was.owned) throw new Differs()
-    if (found instanceof Placed !== was.found instanceof Placed) throw new Differs()
-    if (found instanceof Placed && !sameBlock(was.found.at.block, found.at.block)) throw new Differs()
-    return found
-  }
-
-  override slot(value: Value): Slot {
-    return this.all.get(value) ?? this.base.recording.slots.get(value) ?? super.slot(value)
-  }
-
-  override define(value: Value, slot: Slot): void {
-    const was = this.base.recording.slots.get(value)
-    if (!was?.type || !slot.type || !mayBecome(was.type, slot.type) || !was.known !== !slot.known) throw new Differs()
-    const same =
-      sameType(was.type, slot.type) && sameElements(was.known, slot.known) && samePlace(was.placed, slot.placed)
-    if (!same) this.change(value, slot)
-  }
-
-  /** The value is another than in the base: who reads it is planned again. */
-  change(value: Value, slot: Slot): void {
-    this.all.set(value, slot)
-    for (const user of this.users.get(value) ?? []) this.pending[user] = 1
-  }
-}
-
-/** Whether a block stands where another one does in the base. */
-function sameBlock(was: Block, is: Block): boolean {
-  return was === is || (isArenaBlock(is) && is.home === was)
-}
-
-function samePlace(was: Placed | undefined, is: Placed | undefined): boolean {
-  if (!was || !is) return was === is
-  return sameBlock(was.at.block, is.at.block) && was.at.offset === is.at.offset && sameOrder(was.order, is.order)
-}
-
-function sameOrders(a: Order | undefined, b: Order | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && sameOrder(a, b))
-}
-
-/** Whether two steps touch the same blocks of the arena, so that what is alive when stays as it was. */
-function sameBlocks(was: Step, is: Step): boolean {
-  if ('kernel' in was && 'kernel' in is) return sameMoving(was.args, is.args, addressOfArgument)
-  if ('kernel' in was || 'kernel' in is) return false
-  return sameMoving(was.inputs, is.inputs, addressOfOperand) && sameMoving(was.outputs, is.outputs, addressOfOperand)
-}
-
-/** Whether what is in the arena or a state of each argument is in blocks that stand for each other. */
-function sameMoving<T>(was: readonly T[], is: readonly T[], addressOf: (argument: T) => Address | undefined): boolean {
-  if (was.length !== is.length) return false
-  for (let i = 0; i < was.length; i++) {
-    const [a, b] = [moving(addressOf(was[i])), moving(addressOf(is[i]))]
-    if (a && b ? !sameBlock(a, b) : a !== b) return false
-  }
-  return true
-}
-
-function addressOfArgument(argument: Argument): Address | undefined {
-  return typeof argument === 'number' ? undefined : argument
-}
-
-function addressOfOperand(operand: unknown): Address | undefined {
-  return operand instanceof Placed ? operand.at : undefined
-}
-
-function moving(at: Address | undefined): Block | undefined {
-  return at && (isArenaBlock(at.block) || isStateBlock(at.block)) ? at.block : undefined
 }

@@ -123,6 +123,14 @@ export class WeightStore {
     return block
   }
 
+  /** Whether two blocks hold the same. */
+  sameContent(a: Block, b: Block): boolean {
+    if (a === b) return true
+    if (a.base === undefined || b.base === undefined || a.bytes !== b.bytes) return false
+    const [x, y] = [this.context.bytes(a.base, a.bytes), this.context.bytes(b.base, b.bytes)]
+    return x.every((byte, i) => byte === y[i])
+  }
+
   /** Frees a block that nobody holds. */
   free(block: FixedBlock): void {
     block.forget()
@@ -235,6 +243,11 @@ export class WeightLease {
   /** See {@link WeightStore.ask}. */
   ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {
     return this.store.ask(kernel, ...args)
+  }
+
+  /** See {@link WeightStore.sameContent}. */
+  sameContent(a: Block, b: Block): boolean {
+    return this.store.sameContent(a, b)
   }
 
   /** The last holder lets go of everything; the addresses handed out are no longer valid. */

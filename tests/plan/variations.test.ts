@@ -3,6 +3,7 @@ import { GraphBuilder } from '../../src/api/builder.js'
 import { registerAllOps } from '../../src/api/register-all.js'
 import { hostFrom, hostTensor, isHostTensor, type HostTensor } from '../../src/core/host.js'
 import type { Graph, Value } from '../../src/ir/graph.js'
+import { Layers } from '../../src/plan/layers.js'
 import { Program } from '../../src/plan/program.js'
 // Loaded, so that it is there when it is first wanted.
 import { Variations } from '../../src/plan/variations.js'
@@ -116,6 +117,66 @@ test('a past that grows by a row, is cut, and comes again', async () => {
   const { graph, feeds } = decoder()
   const lengths = [...Array.from({ length: 40 }, (_, i) => i + 5), 70, 6, 7, 100, 31, 32, 33, 0, 1, 2, 3]
   expect(await sameAsAnew(graph, lengths.map(feeds))).toBeGreaterThan(35)
+})
+
+test('of a past that grows, one layer is planned for all that are like it', async () => {
+  const { graph, feeds } = decoder()
+  const byLayers = vi.spyOn(Layers.prototype, 'replan')
+  const lengths = [...Array.from({ length: 30 }, (_, i) => i + 5), 9, 80, 81, 10]
+  await sameAsAnew(graph, lengths.map(feeds))
+  expect(byLayers.mock.results.filter(({ type }) => type === 'return').length).toBeGreaterThan(20)
+})
+
+test('layers whose pasts are of one length for a while, or never quite alike', async () => {
+  const g = new GraphBuilder('apart')
+  const x = g.input('x', 'float32', [1, 2, 1, 8])
+  const pasts = [0, 1, 2, 3].map((i) => g.input(`past${i}`, 'float32', [1, 2, `past${i}`, 8]))
+  let y = x
+  const keys: Value[] = []
+  for (const [i, past] of pasts.entries()) {
+    const key = g.op('Concat', [past, g.op('Tanh', [y])], { axis: 2 })
+    keys.push(key)
+    g.output(key, `present${i}`)
+    // The last one reads the keys of the first, too, and what was cut off is another attribute there.
+    const read = i === 3 ? g.op('Add', [g.op('ReduceMax', [keys[0]], { keepdims: 1 }), key]) : key
+    const weights = g.op('Softmax', [g.op('MatMul', [y, g.op('Transpose', [read], { perm: [0, 1, 3, 2] })])], {
+      axis: -1,
+    })
+    const cut = g.op('Slice', [
+      weights,
+      long(g, `from${i}`, 0),
+      long(g, `to${i}`, i === 2 ? 12 : 1000),
+      long(g, `a${i}`, 3),
+    ])
+    g.output(g.op('ReduceSum', [cut, long(g, `axis${i}`, 3)]), `sum${i}`)
+    y = g.op('Add', [y, g.op('MatMul', [weights, key])])
+  }
+  g.output(y, 'y')
+  const runs = [
+    ...Array.from({ length: 12 }, (_, i) => [i + 5, i + 5, i + 5, i + 5]),
+    ...[
+      [17, 17, 18, 17],
+      [18, 17, 17, 17],
+      [18, 18, 18, 18],
+      [19, 19, 19, 20],
+      [40, 40, 40, 40],
+      [41, 41, 41, 41],
+    ],
+    ...[
+      [5, 41, 41, 41],
+      [42, 42, 42, 42],
+      [1, 1, 1, 1],
+      [43, 43, 43, 43],
+      [43, 1, 43, 43],
+      [44, 44, 44, 44],
+    ],
+  ].map(
+    (lengths): Feeds =>
+      new Map([[x, floats(1, 2, 1, 8)], ...pasts.map((p, i): [Value, HostTensor] => [p, floats(1, 2, lengths[i], 8)])]),
+  )
+  const byLayers = vi.spyOn(Layers.prototype, 'replan')
+  expect(await sameAsAnew(g.graph(), runs)).toBeGreaterThan(10)
+  expect(byLayers.mock.results.filter(({ type }) => type === 'return').length).toBeGreaterThan(2)
 })
 
 test('what is held does not grow with the number of lengths', async () => {

@@ -1,0 +1,447 @@
+// Layers of a model are alike: for further sizes one of them is planned again, and the others get what it got, at places of their own.
+import { present } from '../core/errors.js'
+import { sameOrder } from '../core/layout.js'
+import { sizeOf } from '../core/shape.js'
+import type { Node, Value } from '../ir/graph.js'
+import { usedBy } from '../ir/graph.js'
+import { inferNode, sameElements, sameType, type Inferred } from '../ir/infer.js'
+import type { Address, Block, TensorType } from '../ir/op.js'
+import { arenaBlock, isArenaBlock, isStateBlock } from './arena.js'
+import { Placed, type ConstantOperand, type Step } from './emitter.js'
+import { liesAlike, pair, sameConstant, SMALL, type LikeNodes } from './like-nodes.js'
+import type { Segment, Slot } from './plan-state.js'
+import type { Site } from './recording.js'
+import { Differs, mayBecome, Replanner, type Changes, type Origin, type Upload } from './replan.js'
+import type { WeightLease } from './weights.js'
+
+/** A site, and those that are planned as it is. */
+interface Group {
+  readonly first: number
+  readonly others: number[]
+}
+
+/** What is asked for of values, by the first of those that are alike. */
+export interface Watched {
+  readonly asked: ReadonlySet<Value>
+  readonly read: ReadonlySet<Value>
+}
+
+/**
+ * Which values and sites of a plan are like others, found in one plan that was made of the base, and true of all whose inputs differ in the same places: what a
+ * node makes follows from its operator, its attributes and what is known of its inputs. So one of each kind is inferred and planned by the planner's own code,
+ * and nothing is guessed from sizes. Where that finds other things to change than it did then, this does not apply.
+ */
+export class Layers {
+  /** What passes may have looked at, by the first of its kind. */
+  readonly watched: Watched
+  /** Sides of bounds for which passes have been seen to do the same. */
+  readonly proven = new Set<string>()
+  /** The first value that is known to be what a changed one is; itself if there is none before it. */
+  private readonly firsts = new Map<Value, Value>()
+  /** Nodes of the graph to infer. */
+  private readonly nodes: Node[] = []
+  private readonly groups: readonly Group[]
+  /** The sites in them. */
+  private readonly covered: ReadonlySet<number>
+  /** The value whose place is like that of another, by that. */
+  private readonly places = new Map<Value, Value>()
+
+  /**
+   * @param now - all that has changed.
+   * @param replanner - what has planned it.
+   */
+  constructor(
+    private readonly from: Origin,
+    private readonly users: ReadonlyMap<Value, readonly number[]>,
+    private readonly likes: LikeNodes,
+    inputs: Iterable<Value>,
+    now: ReadonlyMap<Value, Inferred>,
+    replanner: Replanner,
+    segment: Segment,
+    /** Sizes that passes may have compared with those that have changed. */
+    readonly otherSizes: ReadonlySet<number>,
+  ) {
+    this.findFirsts(inputs, now)
+    this.groups = this.findGroups(replanner, segment)
+    this.covered = new Set(this.groups.flatMap(({ first, others }) => [first, ...others]))
+    const firstsOf = (values: ReadonlySet<Value>) =>
+      new Set([...values].flatMap((value) => this.firsts.get(value) ?? []))
+    this.watched = { asked: firstsOf(from.watched.asked), read: firstsOf(from.watched.read) }
+  }
+
+  /** Whether anything is like something else. */
+  get useful(): boolean {
+    return this.groups.some(({ others }) => others.length > 0)
+  }
+
+  /** What is known now of the first value of each kind; undefined if other things have changed than did then. */
+  infer(
+    types: ReadonlyMap<Value, TensorType | undefined>,
+    places: ReadonlyMap<Value, Placed>,
+  ): ReadonlyMap<Value, Inferred> | undefined {
+    const before = this.from.specialized.inferred
+    const now = new Map<Value, Inferred>()
+    for (const [value, type] of types) {
+      const was = before.get(value)
+      if (!type || !was) return undefined
+      const first = this.firsts.get(value)
+      if (!first !== sameType(was.type, type)) return undefined
+      if (first !== value) continue
+      if (!mayBecome(was.type, type)) return undefined
+      now.set(value, { type })
+    }
+    for (const [value, type] of types) {
+      const first = this.firsts.get(value)
+      if (!first || first === value || !type) continue
+      const [a, b] = [places.get(first), places.get(value)]
+      if (!sameType(present(now.get(first), 'type').type, type)) return undefined
+      if (a && b ? !liesAlike(a, b) : a !== b) return undefined
+    }
+    const look = (value: Value): Inferred | undefined =>
+      value.constant
+        ? { type: value.constant, known: value.constant }
+        : (now.get(this.firsts.get(value) ?? value) ?? before.get(value))
+    for (const node of this.nodes) {
+      const outputs = inferNode(
+        node,
+        node.inputs.map((value) => value && look(value)),
+        () => undefined,
+      )
+      for (let j = 0; j < node.outputs.length; j++) {
+        const value = node.outputs[j]
+        if (!value) continue
+        const [was, is] = [before.get(value), outputs?.[j]]
+        if (!was || !is) {
+          if (was || is) return undefined
+          continue
+        }
+        const same = sameType(was.type, is.type) && sameElements(was.known, is.known)
+        if (same !== !this.firsts.has(value)) return undefined
+        if (same) continue
+        if (!mayBecome(was.type, is.type) || !was.known !== !is.known) return undefined
+        now.set(value, is)
+      }
+    }
+    return now
+  }
+
+  /** The plan, of what {@link infer} has found. @throws Differs where it is another. */
+  replan(
+    types: ReadonlyMap<Value, TensorType | undefined>,
+    places: ReadonlyMap<Value, Placed>,
+    now: ReadonlyMap<Value, Inferred>,
+    lease: WeightLease,
+  ): Segment {
+    const { from, users, likes, firsts, groups } = this
+    const changes = { get: (value: Value) => now.get(firsts.get(value) ?? value) }
+    const fed = { types, firsts, places }
+    return new LayerReplanner(from, users, likes, changes, lease, fed, this.places).replanGroups(groups, this.covered)
+  }
+
+  /** Values of the graph that are alike, by what they are made of. */
+  private findFirsts(inputs: Iterable<Value>, now: ReadonlyMap<Value, Inferred>): void {
+    const { graph, specialized } = this.from
+    const before = specialized.inferred
+    const kinds = new Map<string, Value>()
+    const ids = new Map<unknown, number>()
+    const idOf = (thing: unknown): number => {
+      const id = ids.get(thing) ?? ids.size
+      ids.set(thing, id)
+      return id
+    }
+    const join = (value: Value, kind: string): void => {
+      const first = kinds.get(kind)
+      const alike = first && sameInferred(now, first, value) && sameInferred(before, first, value)
+      if (!alike) kinds.set(kind, value)
+      this.firsts.set(value, alike ? first : value)
+    }
+    for (const value of inputs)
+      if (now.has(value)) join(value, `input ${now.get(value)?.type.dtype} ${now.get(value)?.type.shape.join()}`)
+    const kindOf = (value: Value | undefined): string => {
+      if (!value) return ''
+      const first = this.firsts.get(value)
+      if (first) return `changed ${idOf(first)}`
+      const is = value.constant ? { type: value.constant, known: value.constant } : before.get(value)
+      if (!is) return `value ${idOf(value)}`
+      const { type, known } = is
+      const elements = known && (sizeOf(known.shape) <= SMALL ? known.data.join() : idOf(known))
+      return `${type.dtype} ${type.shape.join()} ${elements}`
+    }
+    for (const node of graph.nodes) {
+      if (!node.inputs.some((value) => value && now.has(value))) continue
+      const kind = `${idOf(this.likes.first(node))}:${node.inputs.map(kindOf).join(';')}`
+      let isFirst = !node.outputs.some((value) => value && now.has(value))
+      node.outputs.forEach((value, j) => {
+        if (!value || !now.has(value)) return
+        join(value, `${kind} ${j}`)
+        if (this.firsts.get(value) === value) isFirst = true
+      })
+      if (isFirst) this.nodes.push(node)
+    }
+  }
+
+  /** Sites that are alike, by what the base and the plan that was made of it did there. */
+  private findGroups(replanner: Replanner, segment: Segment): Group[] {
+    const { sites } = this.from.recording
+    const kinds = new Map<Node, Group[]>()
+    const groups: Group[] = []
+    for (const i of replanner.replanned) {
+      const { node, folded } = sites[i]
+      const group = { first: i, others: [] }
+      groups.push(group)
+      if (!node || folded) continue
+      const kind = this.likes.first(node)
+      const before = kinds.get(kind) ?? []
+      kinds.set(kind, before)
+      const like = before.find(({ first }) => this.areAlike(first, i, replanner.values, segment))
+      if (!like) {
+        before.push(group)
+        continue
+      }
+      groups.pop()
+      like.others.push(i)
+      const outputs = sites[like.first].node?.outputs ?? []
+      node.outputs.forEach((value, j) => value && this.places.set(value, present(outputs[j], 'output')))
+    }
+    return groups
+  }
+
+  /** Whether two sites do the same of places that are alike, in the base and in the plan that was made of it. */
+  private areAlike(i: number, k: number, values: ReadonlyMap<Value, Slot>, segment: Segment): boolean {
+    const { recording, segment: base } = this.from
+    const { sites, slots } = recording
+    const [a, b] = [sites[i], sites[k]]
+    const theirs: Block[] = []
+    const mine: Block[] = []
+    const sameOperand = (x: Placed | ConstantOperand, y: Placed | ConstantOperand): boolean =>
+      x instanceof Placed && y instanceof Placed
+        ? liesAlike(x, y) && pair(theirs, mine, x.at.block, y.at.block)
+        : sameConstant(x, y)
+    const firstOf = (value: Value) => this.places.get(value) ?? this.firsts.get(value) ?? value
+    const sameInput = (x: Value | undefined, y: Value | undefined): boolean => {
+      if (!x || !y) return x === y
+      if (values.has(x) || values.has(y)) return values.has(x) && values.has(y) && firstOf(x) === firstOf(y)
+      const [s, t] = [slots.get(x), slots.get(y)]
+      if (!s?.type || !t?.type) return x === y || (x.constant !== undefined && y.constant !== undefined)
+      return sameType(s.type, t.type) && sameElements(s.known, t.known)
+    }
+    return (
+      !!a.node &&
+      !!b.node &&
+      a.node.inputs.every((value, j) => sameInput(value, b.node?.inputs[j])) &&
+      a.node.outputs.every((value, j) => !value || values.has(value) === values.has(b.node?.outputs[j] as Value)) &&
+      sameAsked(a, b, sameOperand) &&
+      this.sameSteps(i, k, base, (x, y) => {
+        if (isMoving(x.block) && isMoving(y.block)) return x.offset === y.offset && pair(theirs, mine, x.block, y.block)
+        return x.block === y.block && x.offset === y.offset
+      }) &&
+      this.sameSteps(i, k, segment, (x, y) => {
+        if (isMoving(x.block) && isMoving(y.block)) return x.offset === y.offset && x.block.bytes === y.block.bytes
+        return x.block === y.block && x.offset === y.offset
+      })
+    )
+  }
+
+  /** Whether the steps of two sites are the same but for addresses, and those alike. */
+  private sameSteps(
+    i: number,
+    k: number,
+    { steps }: { readonly steps: readonly Step[] },
+    same: (x: Address, y: Address) => boolean,
+  ): boolean {
+    const { sites } = this.from.recording
+    const end = (site: number) => (site + 1 < sites.length ? sites[site + 1].firstStep : steps.length)
+    const [from, other] = [sites[i].firstStep, sites[k].firstStep]
+    if (end(i) - from !== end(k) - other) return false
+    for (let j = 0; j < end(i) - from; j++) {
+      const [x, y] = [steps[from + j], steps[other + j]]
+      if (!('kernel' in x) || !('kernel' in y) || x.kernel !== y.kernel || x.args.length !== y.args.length) return false
+      for (let n = 0; n < x.args.length; n++) {
+        const [p, q] = [x.args[n], y.args[n]]
+        if (typeof p === 'number' || typeof q === 'number' ? !Object.is(p, q) : !same(p, q)) return false
+      }
+    }
+    return true
+  }
+}
+
+function sameInferred(known: ReadonlyMap<Value, Inferred>, a: Value, b: Value): boolean {
+  const [x, y] = [known.get(a), known.get(b)]
+  return !!x && !!y && sameType(x.type, y.type) && sameElements(x.known, y.known)
+}
+
+/** Whether the same was asked for at two sites, and answered. */
+function sameAsked(
+  a: Site,
+  b: Site,
+  sameOperand: (x: Placed | ConstantOperand, y: Placed | ConstantOperand) => boolean,
+): boolean {
+  return (
+    a.operands.length === b.operands.length &&
+    a.owned.length === b.owned.length &&
+    a.dies.length === b.dies.length &&
+    a.operands.every((x, j) => {
+      const y = b.operands[j]
+      return (
+        x.steps === y.steps &&
+        x.owned === y.owned &&
+        x.order?.join() === y.order?.join() &&
+        a.node?.inputs.indexOf(x.value) === b.node?.inputs.indexOf(y.value) &&
+        sameOperand(x.found, y.found)
+      )
+    }) &&
+    a.owned.every(({ bytes }, j) => bytes === b.owned[j].bytes) &&
+    a.dies.every((dies, j) => dies === b.dies[j])
+  )
+}
+
+const isMoving = (block: Block): boolean => isArenaBlock(block) || isStateBlock(block)
+const homeOf = (block: Block): Block => (isArenaBlock(block) && block.home) || block
+
+/** What {@link LayerReplanner} knows of inputs. */
+interface Fed {
+  readonly types: ReadonlyMap<Value, TensorType | undefined>
+  readonly firsts: ReadonlyMap<Value, Value>
+  readonly places: ReadonlyMap<Value, Placed>
+}
+
+/** Plans the first site of each group again, and gives the others what that got. */
+class LayerReplanner extends Replanner {
+  constructor(
+    from: Origin,
+    users: ReadonlyMap<Value, readonly number[]>,
+    likes: LikeNodes,
+    now: Changes,
+    lease: WeightLease,
+    private readonly fed: Fed,
+    /** The value whose place is like that of another, by that. */
+    private readonly likePlaces: ReadonlyMap<Value, Value>,
+  ) {
+    super(from, users, likes, now, lease)
+  }
+
+  replanGroups(groups: readonly Group[], covered: ReadonlySet<number>): Segment {
+    const { recording, graph } = this.from
+    const { types, firsts, places } = this.fed
+    for (const [value, type] of types)
+      if (type && firsts.get(value) === value) this.feed(value, type, places.get(value))
+    for (const { first, others } of groups) {
+      const { node } = recording.sites[first]
+      for (const value of node ? usedBy(node) : graph.outputs) this.stand(value)
+      const start = this.site(first)
+      for (const other of others) this.copy(first, other, start)
+    }
+    for (let i = 0; i < recording.sites.length; i++) if (this.slots.isPending(i) && !covered.has(i)) throw new Differs()
+    return this.finish()
+  }
+
+  /** Notes where a value is that is like another one. */
+  private stand(value: Value): void {
+    const { slots, now, from, fed } = this
+    if (slots.all.has(value)) return
+    if (from.specialized.settled.has(value)) {
+      const known = now.get(value)
+      if (known) this.settle(value, known)
+      return
+    }
+    const type = fed.types.get(value)
+    const first = type ? fed.firsts.get(value) : this.likePlaces.get(value)
+    const slot = first && slots.all.get(first)
+    if (!slot) return
+    if (type && (!slot.placed || fed.places.has(value))) {
+      this.feed(value, type, fed.places.get(value))
+      return
+    }
+    const { slots: base } = from.recording
+    const [was, own] = [base.get(first), base.get(value)]
+    const placed = slot.placed && this.placedLike(slot.placed, was?.placed, own?.placed)
+    const variants = slot.variants?.map((variant, i) =>
+      this.placedLike(variant, was?.variants?.[i], own?.variants?.[i]),
+    )
+    slots.change(value, { ...slot, placed, variants })
+  }
+
+  /** Gives a site the steps of another one. */
+  private copy(first: number, other: number, start: number): void {
+    const { sites } = this.from.recording
+    const base = this.from.segment.steps
+    const [from, to] = [sites[first].firstStep, sites[other].firstStep]
+    for (let j = 0; start + j < this.steps.length; j++) {
+      const [step, was, own] = [this.steps[start + j], base[from + j], base[to + j]]
+      if (step === was) continue
+      if (!('kernel' in step) || !('kernel' in was) || !('kernel' in own)) throw new Differs()
+      const args = step.args.map((arg, n) => {
+        const [a, b] = [was.args[n], own.args[n]]
+        if (typeof arg === 'number' || !isMoving(arg.block)) return arg
+        if (typeof a === 'number' || typeof b === 'number') throw new Differs()
+        return { block: this.blockLike(arg.block, a.block, b.block), offset: arg.offset }
+      })
+      this.all[to + j] = { node: own.node, kernel: step.kernel, args, note: step.note }
+      this.changed.push(to + j)
+    }
+  }
+
+  protected override uploadLike(upload: Upload, made: ReadonlyMap<Value, Upload>): Upload {
+    const { value, to } = upload
+    const [first, type] = [this.fed.firsts.get(value), this.fed.types.get(value)]
+    if (!first || first === value || !type) return upload
+    const like = made.get(first)
+    if (!like) throw new Differs()
+    const block = this.blockLike(like.to.at.block, homeOf(like.to.at.block), to.at.block)
+    return { value, to: new Placed(type.dtype, type.shape, like.to.order, { block, offset: 0 }) }
+  }
+
+  private placedLike(placed: Placed, was: Placed | undefined, own: Placed | undefined): Placed {
+    if (!was || !own) throw new Differs()
+    const block = this.blockLike(placed.at.block, was.at.block, own.at.block)
+    return new Placed(placed.dtype, placed.shape, placed.order, { block, offset: placed.at.offset })
+  }
+
+  /** @returns what is to `own` as `is` to `was`. */
+  private blockLike(is: Block, was: Block, own: Block): Block {
+    if (is === was && (isMoving(is) || was === own)) return own
+    if (is === was || homeOf(is) !== was || !isArenaBlock(own)) throw new Differs()
+    const { slots } = this
+    const before = slots.standIns.get(own)
+    if (before && before.bytes === is.bytes) return before
+    if (before) throw new Differs()
+    const block = { ...arenaBlock(is.bytes), home: own }
+    slots.standIns.set(own, block)
+    slots.blocks.push(block)
+    return block
+  }
+}
+
+/**
+ * Whether two plans are the same but for the objects they are made of.
+ *
+ * @param sameContent - whether two constants are the same.
+ */
+export function samePlans(a: Segment, b: Segment, sameContent: (x: Block, y: Block) => boolean): boolean {
+  const sameBlock = (x: Block, y: Block) =>
+    isMoving(x) || isMoving(y) ? homeOf(x) === homeOf(y) && x.bytes === y.bytes : sameContent(x, y)
+  const sameAddress = (x: Address, y: Address) => x.offset === y.offset && sameBlock(x.block, y.block)
+  const samePlaced = (x: Placed, y: Placed) => sameType(x, y) && sameOrder(x.order, y.order) && sameAddress(x.at, y.at)
+  return (
+    a.steps.every((step, i) => {
+      const other = b.steps[i]
+      if (step === other) return true
+      if (!('kernel' in step) || !('kernel' in other)) return !('kernel' in step) && !('kernel' in other)
+      return (
+        step.kernel === other.kernel &&
+        step.node === other.node &&
+        step.args.every((x, j) => {
+          const y = other.args[j]
+          return typeof x === 'number' || typeof y === 'number' ? Object.is(x, y) : sameAddress(x, y)
+        })
+      )
+    }) &&
+    a.uploads.every(({ value, to }, i) => value === b.uploads[i].value && samePlaced(to, b.uploads[i].to)) &&
+    [...a.sources].every(([value, x]) => {
+      const y = b.sources.get(value)
+      if (!y) return false
+      if ('placed' in x) return 'placed' in y && samePlaced(x.placed, y.placed)
+      return 'host' in x ? 'host' in y && x.host === y.host : 'known' in y && sameElements(x.known, y.known)
+    })
+  )
+}
