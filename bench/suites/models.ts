@@ -14,6 +14,7 @@ import { halved, withHalfFloats } from '../../tests/support/half-model.js'
 import { withRandomWeights } from '../../tests/support/random-weights.js'
 import { sharedRoot } from '../../tests/support/shared-root.js'
 import type { Work } from '../work.js'
+import { ownWorks } from './own.js'
 import { tabularWorks } from './tabular.js'
 
 /** Folders of models in which time runs along an axis: the "sequence" suite's. */
@@ -57,6 +58,7 @@ function halfWork(real: RealModel): Work {
 /** Every model that is available. */
 export function* modelWorks(): Generator<() => Work> {
   yield* tabularWorks()
+  yield* ownWorks()
   const models = join(sharedRoot, 'models')
   const light = join(sharedRoot, 'onnx-tests', 'light')
   if (!existsSync(models))

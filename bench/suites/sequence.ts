@@ -4,6 +4,7 @@ import { randomTensor, seeded } from '../../tests/support/random.js'
 import { model, node } from '../graph.js'
 import type { Feeds, Work } from '../work.js'
 import { sequenceModelWorks } from './models.js'
+import { captionWorks } from './own.js'
 import { pastWorks } from './past.js'
 
 function feedsOf(inputs: Readonly<Record<string, Shape>>): Feeds[] {
@@ -245,5 +246,6 @@ export function* sequenceWorks(): Generator<() => Work> {
   for (const position of [100, 1000]) for (const kept of [false, true]) yield () => decode(position, kept)
   for (const batch of [1, 16]) yield () => additiveAttention(batch)
   yield () => layerNorm(128, 768)
+  yield* captionWorks()
   yield* sequenceModelWorks()
 }

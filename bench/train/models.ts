@@ -154,6 +154,24 @@ function captioner(
   }
 }
 
+/** The sum of six cross-entropies, of which those of digits behind the number's end do not count. */
+function houseNumbers({ x, labels }: Batch): StepModel {
+  const model = new HouseNumberReader()
+  const lossOf = (scores: Variable, truth: Variable): Variable =>
+    crossEntropy(scores, truth, { ignoreIndex: -1, reduction: 'sum' })
+  return {
+    parameters: model.parameters(),
+    loss: (device) =>
+      F.mul(
+        model
+          .call(device.tensor(x, [100, 1, 32, 32]))
+          .map((scores, i) => lossOf(scores, device.tensor(labels.subarray(100 * i, 100 * (i + 1)))))
+          .reduce(F.add),
+        1 / 100,
+      ),
+  }
+}
+
 const makers: Record<StepKey, (batch: Batch) => StepModel> = {
   mlp: (batch) =>
     classifier(
@@ -181,17 +199,8 @@ const makers: Record<StepKey, (batch: Batch) => StepModel> = {
   lstm: (batch) => classifier(new RowReader(), [100, 28, 28], batch),
   lm: (batch) => classifier(new LanguageModel(128, 2), [32, 64], batch),
   'lm-256': (batch) => classifier(new LanguageModel(256, 4), [32, 64], batch),
-  house({ x, labels }) {
-    const model = new HouseNumberReader()
-    return {
-      parameters: model.parameters(),
-      loss: (device) =>
-        model
-          .call(device.tensor(x, [100, 1, 32, 32]))
-          .map((scores, i) => crossEntropy(scores, device.tensor(labels.subarray(100 * i, 100 * (i + 1)))))
-          .reduce(F.add),
-    }
-  },
+  house: houseNumbers,
+  'house-generated': houseNumbers,
   'caption-rnn': (batch) => captioner(new Captioner(RNN, 1004), 50, [50, 1280], batch),
   'caption-lstm': (batch) => captioner(new Captioner(LSTM, 1004), 50, [50, 1280], batch),
   'caption-attention': (batch) => captioner(new AttentionCaptioner(1004), 50, [50, 16, 1280], batch),

@@ -134,7 +134,7 @@ def build(key):
         return classifier(LanguageModel(128, 2), *sequences(32, 64, 5000))
     if key == "lm-256":
         return classifier(LanguageModel(256, 4), *sequences(32, 64, 5000))
-    if key == "house":
+    if key in ["house", "house-generated"]:
         model, x = HouseNumberReader(), torch.rand(100, 1, 32, 32)
         targets = [torch.randint(0, classes, (100,)) for classes in [7, 10, 10, 10, 10, 10]]
         return model, lambda: sum(cross_entropy(scores, target) for scores, target in zip(model(x), targets))

@@ -7,6 +7,9 @@ function attentionFlops(batch: number, length: number, words: number): number {
   return 4 * 16 * batch * 1280 * 512 + 6 * batch * length * (4 * 512 * (256 + 2 * 512) + 4 * 16 * 512 + 512 * words)
 }
 
+const houseFlops =
+  100 * (4 * 16 * 16 * 1024 + 6 * 16 * (16 * 32 * 256 + 32 * 64 * 64) + 6 * (1024 * 128 + 128 * 64 + 64 * 16))
+
 /** A training step to be timed. Every engine makes its own model of the same shapes and takes the same batch again and again. */
 export const steps = [
   {
@@ -34,7 +37,13 @@ export const steps = [
   {
     name: 'house-number reader (4×4 filters, LRN), batch 100',
     key: 'house',
-    flops: 100 * (4 * 16 * 16 * 1024 + 6 * 16 * (16 * 32 * 256 + 32 * 64 * 64) + 6 * (1024 * 128 + 128 * 64 + 64 * 16)),
+    flops: houseFlops,
+  },
+  // Pictures are drawn and loaded for each step; PyTorch makes the step alone.
+  {
+    name: 'house-number reader with its generator and loader, batch 100',
+    key: 'house-generated',
+    flops: houseFlops,
   },
   {
     name: 'RNN captioner, 50×17 words, V1004 H512',
@@ -86,7 +95,7 @@ export function batchOf(key: StepKey): Batch {
   const numbers = (length: number) => Float32Array.from({ length }, next)
   const indices = (length: number, below: number) => Int32Array.from({ length }, () => Math.floor(next() * below))
   if (key === 'lm' || key === 'lm-256') return words(indices(32 * 65, 5000), 32)
-  if (key === 'house')
+  if (key === 'house' || key === 'house-generated')
     return {
       x: numbers(100 * 32 * 32),
       labels: Int32Array.from([...indices(100, 7), ...indices(500, 10)]),
