@@ -67,40 +67,48 @@ class PictureReader extends Module implements Reader {
 
 const xavier = { init: init.xavierUniform() }
 
-/** How {@link reader} is varied in the studies. */
+/** How {@link reader} is varied in the studies and in tests. */
 export interface ReaderOptions {
+  /** Of the pictures; divisible by two as often as there are blocks. */
+  readonly side?: number
   readonly patch?: number
   /** Share of the dense units that is kept. */
   readonly keep?: number
   readonly blocks?: number
+  /** Filters of each block. */
+  readonly depths?: readonly number[]
   /** Widths of the dense layers. */
   readonly dense?: readonly number[]
 }
-
-const DEPTHS = [16, 32, 64]
 
 /**
  * Convolution blocks (4×4 patches, 16, 32, 64 deep, ReLU, local response normalisation as TensorFlow has it, pooling), dense layers of 128, 64 and 16 with
  * dropout, six heads; for pictures of 32×32.
  */
-export function reader({ patch = 4, keep = 0.8, blocks = 3, dense = [128, 64, 16] }: ReaderOptions = {}): Reader {
+export function reader({
+  side = 32,
+  patch = 4,
+  keep = 0.8,
+  blocks = 3,
+  depths = [16, 32, 64],
+  dense = [128, 64, 16],
+}: ReaderOptions = {}): Reader {
   const layers: Layer[] = []
   for (let block = 0; block < blocks; block++) {
     layers.push(
-      new Conv2d(block === 0 ? 1 : DEPTHS[block - 1], DEPTHS[block], patch, { ...xavier, padding: 'same' }),
+      new Conv2d(block === 0 ? 1 : depths[block - 1], depths[block], patch, { ...xavier, padding: 'same' }),
       new ReLU(),
       new LocalResponseNorm(11, { alpha: 0.1, beta: 0.75, k: 1, divideBySize: false }),
       new MaxPool2d(2),
     )
   }
   layers.push(new Flatten())
-  const side = 32 / 2 ** blocks
-  let features = blocks === 0 ? 32 * 32 : side * side * DEPTHS[blocks - 1]
+  let features = (side / 2 ** blocks) ** 2 * (blocks === 0 ? 1 : depths[blocks - 1])
   for (const width of dense) {
     layers.push(new Linear(features, width, xavier), new ReLU(), new Dropout(1 - keep))
     features = width
   }
-  return new PictureReader(32, new Sequential(...layers), features)
+  return new PictureReader(side, new Sequential(...layers), features)
 }
 
 /** A convolution of 3×3 with batch normalisation, added to what it is applied to where the depths agree. */

@@ -10,6 +10,8 @@ import {
   Tensor,
   toGraph,
   type Batch,
+  type Dataset,
+  type Fields,
   type Metric,
   type RecipeEvaluation,
   type Task,
@@ -21,8 +23,9 @@ import {
 import type { InferenceSession } from '../../src/node.js'
 import { READ_BATCH, readingsOf } from '../../src/cli/numbers/reader.js'
 import { ReadingScore, reportLines } from '../../src/cli/numbers/evaluate.js'
-import { GeneratedNumbers, HEADS, loadWorld, NO_DIGIT, type GeneratorOptions } from './generate.js'
+import { GeneratedNumbers, HEADS, loadWorld, NO_DIGIT, type GeneratorOptions, type World } from './generate.js'
 import { CLASSES, type Reader } from './networks.js'
+import { packedNumbers } from './packed.js'
 
 /** The loss: six cross-entropies summed, of which those of digits behind the number's end do not count; means over the batch. */
 export const readerTask: Partial<Task> = {
@@ -76,13 +79,15 @@ export function wholeSequences(part?: number): Metric {
 /** Seeds of the pictures: none is in two parts. */
 const SEEDS = { train: 1, validation: 2, test: 3 }
 const EVALUATION_BATCH = 250
+/** Pictures of each part that are measured during a run. */
+const MEASURED = 1000
 
 /** Generated pictures to train with, as many as there are steps; to validate with (the same fonts and backgrounds), and to test with (others). */
 export async function generatedData(
   side: number,
   {
     pictures,
-    measured = 1000,
+    measured = MEASURED,
     batchSize,
     options,
   }: {
@@ -93,25 +98,27 @@ export async function generatedData(
   },
 ): Promise<TaskData> {
   const [train, test] = [await loadWorld('train'), await loadWorld('test')]
-  const marked = (part: number, numbers: GeneratedNumbers) =>
-    mapped(numbers, (fields) => ({ ...fields, part: new Tensor('int32', [part], []) }))
   return {
     train: new DataLoader(new GeneratedNumbers(train, side, pictures, SEEDS.train, options), {
       batchSize,
       dropLast: true,
     }),
-    validation: new DataLoader(
-      new ConcatDataset([
-        marked(0, new GeneratedNumbers(train, side, measured, SEEDS.validation)),
-        marked(1, new GeneratedNumbers(test, side, measured, SEEDS.test)),
-      ]),
-      { batchSize: EVALUATION_BATCH },
-    ),
+    validation: validationOf(side, new GeneratedNumbers(train, side, measured, SEEDS.validation), test, measured),
     source: `generated from ${sourcesOf(train).join(', ')}`,
   }
 }
 
-function sourcesOf({ fonts, photographed, handwritten, photographs }: Awaited<ReturnType<typeof loadWorld>>): string[] {
+/** Part 0: what validates; part 1: generated pictures of the test part. */
+function validationOf(side: number, validation: Dataset, test: World, measured = MEASURED): DataLoader {
+  const marked = (part: number, numbers: Dataset) =>
+    mapped(numbers, (fields): Fields => ({ ...fields, part: new Tensor('int32', [part], []) }))
+  const generated = new GeneratedNumbers(test, side, measured, SEEDS.test)
+  return new DataLoader(new ConcatDataset([marked(0, validation), marked(1, generated)]), {
+    batchSize: EVALUATION_BATCH,
+  })
+}
+
+function sourcesOf({ fonts, photographed, handwritten, photographs }: World): string[] {
   return [
     `${fonts.length} fonts`,
     ...photographed.map(({ name }) => `digits of ${name}`),
@@ -164,7 +171,7 @@ async function evaluateGenerated(session: InferenceSession, side: number, count:
   return { lines: reportLines(report), figures: { ...report } }
 }
 
-/** A recipe for readers of generated numbers. */
+/** A recipe for readers of generated numbers, or of a real set that `lanewise data svhn` packed and `--data` names. */
 export function readerRecipe(
   recipe: Pick<TaskRecipe<Reader>, 'title' | 'seed' | 'batchSize' | 'optimizer' | 'schedule' | 'fit'> & {
     readonly model: () => Reader
@@ -181,8 +188,12 @@ export function readerRecipe(
     epochs: 1,
     batchSize,
     inputShape: [1, side, side],
-    data: (context) =>
-      generatedData(side, { pictures: steps * context.batchSize, batchSize: context.batchSize, options }),
+    async data({ from, batchSize: size, seed: drawn }) {
+      const pictures = steps * size
+      if (from === undefined) return generatedData(side, { pictures, batchSize: size, options })
+      const packed = await packedNumbers(from, side, { length: pictures, batchSize: size, seed: drawn })
+      return { ...packed, validation: validationOf(side, packed.validation, await loadWorld('test')) }
+    },
     model,
     optimizer,
     schedule,

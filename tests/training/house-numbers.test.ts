@@ -1,19 +1,38 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { encode } from 'fast-png'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { differenceOf } from '../../src/cli/difference.js'
 import { loadPeer } from '../../src/cli/peers.js'
 import { evaluateFolder, ReadingScore } from '../../src/cli/numbers/evaluate.js'
 import { NumberReader, readingsOf } from '../../src/cli/numbers/reader.js'
 import { scan, windowsOf } from '../../src/cli/numbers/scan.js'
 import { toHost } from '../../src/api/tensor.js'
-import { Device, type Tensor } from '../../src/train.js'
+import {
+  AdamW,
+  cosine,
+  DataLoader,
+  Device,
+  evaluate,
+  fit,
+  Schedule,
+  Tensor,
+  TensorDataset,
+  writeCache,
+} from '../../src/train.js'
 import { GeneratedNumbers, labelsOf, type World } from '../../models/house-numbers/generate.js'
 import { fontFaces } from '../../models/house-numbers/glyphs.js'
 import { reader } from '../../models/house-numbers/networks.js'
+import { packedNumbers } from '../../models/house-numbers/packed.js'
+import { exportReader, readerTask, wholeSequences } from '../../models/house-numbers/task.js'
 import { drawnTextures } from '../../models/house-numbers/textures.js'
+import { expectRejects } from '../support/expect-error.js'
 import { skipUnlessShared } from '../support/shared.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'lanewise-numbers-'))
+afterAll(() => rmSync(folder, { recursive: true }))
 
 /** A small world: a few fonts and drawn walls, no photographs. */
 async function smallWorld(faces: number): Promise<World> {
@@ -67,6 +86,92 @@ describe('readers', () => {
     ])
     network.dispose()
     Device.current.dispose()
+  })
+
+  test(
+    'a tiny one learns a third of the numbers of one font and more, and its file reads pictures the same',
+    {
+      timeout: 180_000,
+    },
+    async () => {
+      const device = await Device.create({ deterministic: true, seed: 3 })
+      Device.current = device
+      const [side, epochs, batchSize] = [24, 4, 32]
+      const world = await smallWorld(3)
+      const drawn = (count: number, seed: number) =>
+        new TensorDataset(
+          new GeneratedNumbers(world, side, count, seed).batch(Array.from({ length: count }, (_, i) => i)),
+        )
+      const [train, unseen] = [drawn(4000, 1), drawn(400, 2)]
+      const network = reader({ side, blocks: 2, depths: [12, 24], patch: 3, dense: [96], keep: 1 })
+      const optimizer = new AdamW(network.parameters(), { lr: 0.004 })
+      await fit(network, new DataLoader(train, { batchSize, shuffle: true, seed: 1 }), {
+        ...readerTask,
+        optimizer,
+        schedule: new Schedule(optimizer, cosine((epochs * train.length) / batchSize)),
+        epochs,
+      })
+      const { metrics } = await evaluate(network, new DataLoader(unseen, { batchSize: 100 }), {
+        ...readerTask,
+        metrics: { whole: wholeSequences() },
+      })
+      // By chance it would be one of a hundred.
+      expect(metrics?.whole).toBeGreaterThan(0.33)
+
+      const file = join(folder, 'tiny.onnx')
+      writeFileSync(file, exportReader(network, { title: 'tiny' }))
+      const exported = await NumberReader.load(file, { build: 'simd' })
+      expect(exported.side).toBe(side)
+      const score = new ReadingScore()
+      const rows = ['file,number,left,top,width,height']
+      for (let i = 0; i < 60; i++) {
+        const { image, label } = unseen.get(i)
+        const [many, ...digits] = label.data as Int32Array
+        const truth = digits.slice(0, many).join('')
+        const greys = image.data as Float32Array<ArrayBuffer>
+        const [reading] = await exported.read([{ width: side, height: side, channels: 1, data: greys }])
+        score.add(String(i), truth, reading)
+        const data = Uint8Array.from(greys, (grey) => Math.round(255 * grey))
+        writeFileSync(join(folder, `${i}.png`), encode({ width: side, height: side, channels: 1, data }))
+        // With its margin the box is the whole picture.
+        const size = side / 1.3
+        rows.push(`${i}.png,${truth},${(side - size) / 2},${(side - size) / 2},${size},${size}`)
+      }
+      writeFileSync(join(folder, 'labels.csv'), rows.join('\n'))
+      const direct = score.report('tiny')
+      const read = await evaluateFolder(exported, folder)
+      expect({ ...read, set: '', wrong: [] }).toEqual({ ...direct, set: '', wrong: [] })
+      await exported.session.release()
+      network.dispose()
+      device.dispose()
+    },
+  )
+
+  test('a packed set is learned from as often as a run needs; crops of another size are refused', async () => {
+    const file = join(folder, 'packed.safetensors')
+    const crop = (grey: number) => new Tensor('uint8', new Uint8Array(64).fill(grey), [1, 8, 8])
+    const labels = (digit: number) => new Tensor('int32', Int32Array.from(labelsOf([digit])), [6])
+    await writeCache(
+      file,
+      Array.from({ length: 40 }, (_, i) => ({ image: crop(i), label: labels(i % 10) })),
+    )
+    const { train, validation, source } = await packedNumbers(file, 8, { length: 100, batchSize: 10, seed: 1 })
+    expect(source).toContain('40 crops')
+    expect(validation.length).toBe(2)
+    const seen: number[] = []
+    for await (const { image, label } of train) {
+      expect(image.dims).toEqual([10, 1, 8, 8])
+      for (let i = 0; i < 10; i++) {
+        const grey = Math.round(255 * Number(image.data[64 * i]))
+        expect([...label.data].slice(6 * i, 6 * i + 3)).toEqual([1, grey % 10, -1])
+        seen.push(grey)
+      }
+    }
+    expect(seen.length).toBe(100)
+    const kept = [0, 1].map((i) => validation.get(i) as { image: Tensor })
+    for (const { image } of kept) expect(seen).not.toContain(Math.round(255 * Number(image.data[0])))
+    expect(new Set(seen).size).toBe(38)
+    await expectRejects('E_SHAPE', () => packedNumbers(file, 48, { length: 10, batchSize: 5, seed: 1 }), /--side 48/)
   })
 
   test('the likeliest number by length and digits together; more than five are refused', () => {
