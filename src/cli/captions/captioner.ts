@@ -13,12 +13,14 @@ import { featureModel } from './find.js'
 
 /** Longer captions are no captions. */
 const MOST_WORDS = 30
+/** Of the searches with 3 sequences that were tried on 300 development pictures of Flickr8k: BLEU-4 17.5 with 1, 17.9 with 0.7, 18.0 with 0.4 and with 0. */
+const LENGTH_PENALTY = 0.4
 
 /** How a picture is described. */
 export interface DescribeOptions {
   /** Sequences that the search follows; 1 takes the likeliest word each time. 3 by default. */
   readonly beams?: number
-  /** As for `beamSearch`; 1 by default. */
+  /** As for `beamSearch`; 0.4 by default. */
   readonly lengthPenalty?: number
   /** Draws words instead of searching. */
   readonly sampling?: Pick<SamplingOptions, 'temperature' | 'topK' | 'topP' | 'seed'>
@@ -150,7 +152,10 @@ export class PictureCaptioner {
   }
 
   /** Captions of a picture, the best first. */
-  async describe(begun: Begun, { beams = 3, lengthPenalty, sampling }: DescribeOptions = {}): Promise<FoundCaption[]> {
+  async describe(
+    begun: Begun,
+    { beams = 3, lengthPenalty = LENGTH_PENALTY, sampling }: DescribeOptions = {},
+  ): Promise<FoundCaption[]> {
     const { padding, start, end, unknown } = captionTokens
     const common = {
       feeds: this.fed(begun),

@@ -30,7 +30,7 @@ export const captionFlags: Command['flags'] = {
   'length-penalty': {
     type: 'string',
     value: 'X',
-    help: 'captioners: log probabilities are divided by the length to this power (default 1); more favours longer captions',
+    help: 'captioners: log probabilities are divided by the length to this power (default 0.4); more favours longer captions',
   },
 }
 
