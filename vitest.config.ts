@@ -16,11 +16,13 @@ const entries = {
  * A process of its own and the sources loaded anew cost a second of processor time for each file of tests. These do with what files before them have loaded:
  * they depend on no registry, environment or mock that another could have changed, and leave nothing changed themselves.
  */
-const together = ['core', 'data', 'kernels', 'onnx', 'ops', 'passes', 'plan', 'support', 'text', 'training']
+const together = ['core', 'data', 'kernels', 'onnx', 'ops', 'passes', 'plan', 'support', 'text']
 /** In those rooms, what mocks a module or registers operators. */
 const exceptions = ['tests/plan/variations.test.ts', 'tests/training/autograd/own-gradients.test.ts']
 /** Those of tests/clients install packages: `npm run test:clients`. */
-const alone = readdirSync(new URL('tests', import.meta.url)).filter((room) => ![...together, 'clients'].includes(room))
+const alone = readdirSync(new URL('tests', import.meta.url)).filter(
+  (room) => ![...together, 'training', 'clients'].includes(room),
+)
 const filesOf = (rooms: readonly string[]) => rooms.map((room) => `tests/${room}/**/*.test.ts`)
 
 /** What takes longest, longest first: begun last, one of them would keep a single core busy when all others are done. */
@@ -40,19 +42,21 @@ const longest = [
   'ops/operand-types',
   'training/transformer-lm/model',
   'plan/determinism',
-  'training/resume',
+  'training/train/resume',
   'onnx/cases',
 ].map((name) => `/tests/${name}.test.ts`)
 
+/** Those that share processes come last, and beside each other. */
+const order = ['alone', 'training', 'together']
+
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const projectOf = ({ project }: TestSpecification) => order.indexOf(project.name)
     const placeOf = ({ moduleId }: TestSpecification) => {
       const place = longest.findIndex((name) => moduleId.endsWith(name))
       return place < 0 ? longest.length : place
     }
-    // Those that share a process stay beside each other.
-    const shares = ({ project }: TestSpecification) => Number(!project.config.isolate)
-    return (await super.sort(files)).sort((a, b) => shares(a) - shares(b) || placeOf(a) - placeOf(b))
+    return (await super.sort(files)).sort((a, b) => projectOf(a) - projectOf(b) || placeOf(a) - placeOf(b))
   }
 }
 
@@ -60,19 +64,32 @@ const alias = Object.entries(entries).map(([name, file]) => ({
   find: new RegExp(`^${name}$`),
   replacement: new URL(`src/${file}.ts`, import.meta.url).pathname,
 }))
-const project = (test: { name: string; include: string[]; exclude?: string[]; isolate?: boolean }) => ({
+const project = (test: {
+  name: string
+  include: string[]
+  exclude?: string[]
+  isolate?: boolean
+  setupFiles?: string
+}) => ({
   resolve: { alias },
-  test: { testTimeout: 60_000, pool: 'forks' as const, ...test },
+  test: { testTimeout: 120_000, pool: 'forks' as const, ...test },
 })
 
 export default defineConfig({
   test: {
-    globalSetup: ['tests/support/build.ts'],
+    globalSetup: ['tests/support/set-up/build.ts'],
     // One more than there are cores: some wait for a browser, a server or a process.
     maxWorkers: availableParallelism() + 1,
     sequence: { sequencer: LongestFirst },
     projects: [
       project({ name: 'alone', include: [...filesOf(alone), ...exceptions] }),
+      project({
+        name: 'training',
+        include: filesOf(['training']),
+        exclude: exceptions,
+        isolate: false,
+        setupFiles: 'tests/support/set-up/no-device.ts',
+      }),
       project({ name: 'together', include: filesOf(together), exclude: exceptions, isolate: false }),
     ],
   },

@@ -1,11 +1,13 @@
 // Bundles src/ into dist/: few files, so that a cold start reads few files, and nothing outside Node's builtins is left to be found.
+// If the bundles are those of the sources, nothing is done; `--force` makes them anyway.
 import { build, type Metafile, type Plugin } from 'esbuild'
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { recordBundles } from './bundles.js'
+import { bundlesAreStale, recordBundles } from './bundles.js'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
+if (!bundlesAreStale() && !process.argv.includes('--force')) process.exit()
 
 /** Files that name others in dist/. */
 const placed = /(platform[\\/](train-|threaded-)?wasm-files|api[\\/]all-ops-required|serve[\\/]thread-file)\.ts$/

@@ -19,7 +19,7 @@ import { InferenceSession } from '../../src/node.js'
 import { Tensor } from '../../src/api/tensor.js'
 import type { OpDefinition } from '../../src/ir/op.js'
 import { allOps } from '../../src/ops/all.js'
-import { installedIn } from '../support/installed.js'
+import { installedIn } from '../support/set-up/installed.js'
 import { root } from '../support/package.js'
 import { smallImage, smallModel } from '../support/small-model.js'
 

@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { installedIn } from '../support/installed.js'
+import { installedIn } from '../support/set-up/installed.js'
 import { root } from '../support/package.js'
 import { sharedRoot } from '../support/shared-root.js'
 

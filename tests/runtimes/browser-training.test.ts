@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as library from '../../src/train.js'
 import { BlobCheckpoints, type BlobStore } from '../../src/train.js'
 import { chromiumFlags, chromiumPath, hasChromium, serve } from '../support/chromium.js'
-import { installedIn } from '../support/installed.js'
+import { installedIn } from '../support/set-up/installed.js'
 import { root } from '../support/package.js'
 import { trainSmall, type TrainingResult } from './train-program.js'
 

@@ -10,7 +10,7 @@ import '../../src/all-ops.js'
 import { exportModel, GraphBuilder, InferenceSession } from '../../src/node.js'
 import { Tensor } from '../../src/api/tensor.js'
 import { chromiumFlags, chromiumPath, hasChromium, serve } from '../support/chromium.js'
-import { installedIn } from '../support/installed.js'
+import { installedIn } from '../support/set-up/installed.js'
 import { smallImage, smallModel } from '../support/small-model.js'
 
 /** What the page offers to the test. */

@@ -11,7 +11,7 @@ type Compiled = Build | 'debug' | `${Build}-threads`
 
 const modules = new Map<Compiled, WebAssembly.Module>()
 
-/** The compiled module of a build; support/build.ts has seen to it that it is that of the sources. */
+/** The compiled module of a build; support/set-up/build.ts has seen to it that it is that of the sources. */
 function moduleOf(build: Compiled): WebAssembly.Module {
   let module = modules.get(build)
   if (!module) {
@@ -54,7 +54,7 @@ export function makeContext(build: Build = 'simd', limit?: number, threads = 1):
 }
 
 /**
- * The builds to test: those this engine can run and that support/build.ts has compiled. LANEWISE_BUILDS=relaxed leaves only that one, for a second
+ * The builds to test: those this engine can run and that support/set-up/build.ts has compiled. LANEWISE_BUILDS=relaxed leaves only that one, for a second
  * run of the same tests on a newer engine.
  */
 export const builds: readonly Build[] = chosenBuilds()

@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { bundlesAreStale } from '../../scripts/bundles.js'
-import { compile, staleTargets, targets } from '../../scripts/kernels.js'
-import { installInto, packLibrary, root } from './package.js'
+import { bundlesAreStale } from '../../../scripts/bundles.js'
+import { compile, staleTargets, targets } from '../../../scripts/kernels.js'
+import { installInto, packLibrary, root } from '../package.js'
 
 /**
  * Makes what tests run and is not there, or was made of other sources: kernels, declarations, bundles; and for the tests that need it an app with the packed

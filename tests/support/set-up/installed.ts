@@ -3,7 +3,7 @@ import { inject } from 'vitest'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** An app with the packed library, which tests/support/build.ts has made once for all tests, and what is in the package. */
+    /** An app with the packed library, which tests/support/set-up/build.ts has made once for all tests, and what is in the package. */
     installed: { readonly app: string; readonly files: readonly string[] }
   }
 }
