@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
+import { writeFigures } from './figures.js'
 import type { WorkResult } from './measure.js'
 import { parseOptions, usage, type Options } from './options.js'
 import { storeRatios, worseRatios } from './ratios.js'
@@ -125,6 +126,10 @@ async function variants(options: Options): Promise<boolean> {
 }
 
 async function main(): Promise<boolean> {
+  if (process.argv[2] === 'figures') {
+    for (const said of writeFigures(join(root, 'bench/results'), join(root, 'README.md'))) console.log(said)
+    return true
+  }
   if (process.argv[2] === 'tables') {
     for (const page of writeTables(join(root, 'bench/results'), join(root, 'docs/performance'))) console.log(page)
     return true

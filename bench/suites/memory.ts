@@ -58,7 +58,7 @@ export async function run(run: FreshRun): Promise<{ report: object; text: string
         `Peak as a share of onnxruntime-web's: geometric mean ${(100 * geometricMean(shares)).toFixed(0)} %, worst ${(100 * Math.max(...shares)).toFixed(0)} %.`,
       )
     return {
-      report: { suite: 'memory', environment: processes.describe(), rows },
+      report: { suite: 'memory', quick, environment: processes.describe(), rows },
       text: [...lines, ...slopes].join('\n'),
     }
   } finally {
