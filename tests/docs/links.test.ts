@@ -67,3 +67,19 @@ describe.each(pages)('%s', (page) => {
 test('README, guides and what they lead to are shipped', () => {
   expect([...shipped]).toEqual(expect.arrayContaining(pages.filter((page) => /^docs\/|^README/.test(page))))
 })
+
+test("architecture.md's walks: every file is there, and they are no longer than a newcomer bears", () => {
+  const text = readFileSync(join(root, 'docs/architecture.md'), 'utf8')
+  const section = text.slice(text.indexOf('\n## Seven walks'), text.indexOf('\n## The way of a model'))
+  const walks = section.split('\n').filter((line) => /^\| .* \(\d+.*\|$/.test(line))
+  const counts = walks.map((line) => {
+    const files = [...line.matchAll(/`([\w<>/.-]+\.(?:ts|md))`/g)].map(([, name]) => name)
+    const real = files.filter((name) => name.includes('/') && !name.includes('<family>'))
+    expect(real.filter((name) => !existsSync(join(root, name)))).toEqual([])
+    const said = Number(/ \((\d+)[;)]/.exec(line)?.[1])
+    if (real.length === files.length) expect(said, line).toBe(files.length)
+    return said
+  })
+  expect(counts).toHaveLength(7)
+  for (const [i, most] of [10, 8, 2, 5, 9, 3, 1].entries()) expect(counts[i]).toBeLessThanOrEqual(most)
+})
