@@ -43,7 +43,10 @@ export async function run(run: FreshRun): Promise<{ report: object; text: string
       }
       rows.push({ name: work.name, ratio, samples })
     }
-    return { report: { suite: 'cold', quick: run.options.quick, environment: processes.describe(), rows }, text: lines.join('\n') }
+    return {
+      report: { suite: 'cold', quick: run.options.quick, environment: processes.describe(), rows },
+      text: lines.join('\n'),
+    }
   } finally {
     processes.dispose()
   }

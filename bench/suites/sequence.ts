@@ -55,13 +55,16 @@ interface Heads {
   readonly s: number
   readonly dim: number
   readonly causal?: boolean
+  /** As many as keys unless given. */
+  readonly queries?: number
 }
 
-const described = ({ heads, s, dim, causal }: Heads): string => `${heads} heads S${s} D${dim}${causal ? ' causal' : ''}`
+const described = ({ heads, s, dim, causal, queries }: Heads): string =>
+  `${heads} heads S${s} D${dim}${causal ? ' causal' : ''}${queries ? `, ${queries} queries` : ''}`
 
 /** Scores that a causal mask hides are nobody's work. */
-const attentionFlops = ({ heads, s, dim, causal }: Heads): number =>
-  4 * heads * dim * (causal ? (s * (s + 1)) / 2 : s * s)
+const attentionFlops = ({ heads, s, dim, causal, queries = s }: Heads): number =>
+  4 * heads * dim * (causal ? (s * (s + 1)) / 2 : queries * s)
 
 /** What exporters write for scaled dot-product attention before opset 23; the causal mask as a constant that is added, as they write that, too. */
 function decomposedAttention(spec: Heads): Work {
@@ -93,15 +96,15 @@ function decomposedAttention(spec: Heads): Work {
 }
 
 /** com.microsoft's MultiHeadAttention: the form that every onnxruntime has as one operator. */
-function attentionOp(spec: Heads): Work {
-  const { heads, s, dim, causal } = spec
-  const shape = [1, s, heads * dim]
+export function attentionOp(spec: Heads): Work {
+  const { heads, s, dim, causal, queries = s } = spec
+  const [asked, shape] = [queries, s].map((length) => [1, length, heads * dim])
   return {
     suite: 'sequence',
     group: 'attention',
     name: `MultiHeadAttention, ${described(spec)}`,
     model: model({
-      inputs: { q: shape, k: shape, v: shape },
+      inputs: { q: asked, k: shape, v: shape },
       outputs: ['y'],
       nodes: [
         node(
@@ -114,7 +117,7 @@ function attentionOp(spec: Heads): Work {
       ],
       opset: 17,
     }),
-    feeds: feedsOf({ q: shape, k: shape, v: shape }),
+    feeds: feedsOf({ q: asked, k: shape, v: shape }),
     flops: attentionFlops(spec),
   }
 }

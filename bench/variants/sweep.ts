@@ -1,5 +1,5 @@
 import { conv, integerConv, matmul } from '../suites/kernels.js'
-import { recurrent } from '../suites/sequence.js'
+import { attentionOp, recurrent } from '../suites/sequence.js'
 import type { Work } from '../work.js'
 
 type Make = () => Work
@@ -64,6 +64,12 @@ function* recurrences(): Generator<Make> {
     for (const h of [32, 128, 256, 512, 576, 1024]) yield () => recurrent(op, { t: 16, b: 1, i: h, h })
 }
 
+/** Queries around the threshold of src/ops/attention/variants.ts, beside few and many keys. */
+function* attentions(): Generator<Make> {
+  for (const s of [64, 512])
+    for (const queries of [1, 2, 3, 4, 6, 8]) yield () => attentionOp({ heads: 4, s, dim: 64, queries })
+}
+
 /** Layers that src/ops/quantize/variants.ts decides about. */
 function* integerConvolutions(): Generator<Make> {
   for (const c of [8, 32, 96, 384]) for (const size of [7, 28, 56]) yield () => integerConv('depthwise', c, size)
@@ -73,6 +79,7 @@ const sweeps: Readonly<Record<string, () => Generator<Make>>> = {
   conv: convolutions,
   matmul: products,
   rnn: recurrences,
+  attention: attentions,
   quantize: integerConvolutions,
 }
 

@@ -1,4 +1,5 @@
-// Which way an attention is computed; the figures behind it are in docs/performance/sequence.md.
+// Which way an attention is computed. `npm run bench -- kernels --variant attention/vector,attention/blocks --sweep` measures the ways against each
+// other around this threshold; the figures behind it are in docs/performance/sequence.md.
 import { firstThatPays, type Variant } from '../../core/variants.js'
 
 interface Case {
@@ -11,7 +12,7 @@ interface AttentionVariant extends Variant<Case> {
   readonly kernel: 'attention_f32' | 'attention_vector_f32'
 }
 
-/** For so few queries keys and values are not worth packing: npm run bench -- sequence */
+/** For so few queries keys and values are not worth packing. */
 const VECTOR_QUERIES = 3
 
 /** In this order: the first that takes and pays. */
