@@ -78,14 +78,11 @@ export const LessOrEqual = comparison('LessOrEqual', code.COMPARE_LESS_OR_EQUAL,
 export const Greater = comparison('Greater', code.COMPARE_GREATER, (x, y) => x > y)
 export const GreaterOrEqual = comparison('GreaterOrEqual', code.COMPARE_GREATER_OR_EQUAL, (x, y) => x >= y)
 
+/** The same for numbers and for big ones. */
+type Functions = readonly [f: (x: number, y: number) => number, big: (x: bigint, y: bigint) => bigint]
+
 /** An operation on the bits of integers; for bools, the logical one. */
-function bitwise(
-  name: string,
-  which: number,
-  types: (dtype: DType) => boolean,
-  f: (x: number, y: number) => number,
-  big: (x: bigint, y: bigint) => bigint,
-) {
+function bitwise(name: string, which: number, types: (dtype: DType) => boolean, [f, big]: Functions) {
   return defineOp({
     name,
     arity: 2,
@@ -122,49 +119,17 @@ function bitwise(
   })
 }
 
+const and: Functions = [(x, y) => x & y, (x, y) => x & y]
+const or: Functions = [(x, y) => x | y, (x, y) => x | y]
+const xor: Functions = [(x, y) => x ^ y, (x, y) => x ^ y]
+
 const isBool = (dtype: DType) => dtype === 'bool'
-export const And = bitwise(
-  'And',
-  code.BINARY_AND,
-  isBool,
-  (x, y) => x & y,
-  (x, y) => x & y,
-)
-export const Or = bitwise(
-  'Or',
-  code.BINARY_OR,
-  isBool,
-  (x, y) => x | y,
-  (x, y) => x | y,
-)
-export const Xor = bitwise(
-  'Xor',
-  code.BINARY_XOR,
-  isBool,
-  (x, y) => x ^ y,
-  (x, y) => x ^ y,
-)
-export const BitwiseAnd = bitwise(
-  'BitwiseAnd',
-  code.BINARY_AND,
-  isInteger,
-  (x, y) => x & y,
-  (x, y) => x & y,
-)
-export const BitwiseOr = bitwise(
-  'BitwiseOr',
-  code.BINARY_OR,
-  isInteger,
-  (x, y) => x | y,
-  (x, y) => x | y,
-)
-export const BitwiseXor = bitwise(
-  'BitwiseXor',
-  code.BINARY_XOR,
-  isInteger,
-  (x, y) => x ^ y,
-  (x, y) => x ^ y,
-)
+export const And = bitwise('And', code.BINARY_AND, isBool, and)
+export const Or = bitwise('Or', code.BINARY_OR, isBool, or)
+export const Xor = bitwise('Xor', code.BINARY_XOR, isBool, xor)
+export const BitwiseAnd = bitwise('BitwiseAnd', code.BINARY_AND, isInteger, and)
+export const BitwiseOr = bitwise('BitwiseOr', code.BINARY_OR, isInteger, or)
+export const BitwiseXor = bitwise('BitwiseXor', code.BINARY_XOR, isInteger, xor)
 
 export const BitwiseNot = defineOp({
   name: 'BitwiseNot',
