@@ -172,7 +172,7 @@ export class Device {
    * One step of a training, or one prediction: tensors made inside live until it ends. Returns what `work` returns, which must not be one of
    * them ({@link keep} copies one out).
    *
-   * @throws LanewiseError `E_STATE` for a step inside a step.
+   * @throws LanewiseError `E_STATE` for a step inside a step; `E_VALUE` for an async function, which would go on when the step is over.
    */
   step<T>(work: () => T): T {
     checkArguments('step', { work }, 'function')
@@ -183,7 +183,13 @@ export class Device {
     this.inStep = true
     this.applied = 0
     try {
-      return work()
+      const result = work()
+      if (result instanceof Promise) {
+        // What it throws later is nobody's any more.
+        result.catch(() => undefined)
+        throw new LanewiseError('E_VALUE', 'the function of a step must not be async: the step ends when it returns')
+      }
+      return result
     } catch (error) {
       throw this.context.guard(error)
     } finally {

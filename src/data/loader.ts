@@ -140,6 +140,13 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
     return this
   }
 
+  /** The same loader at the beginning of the current epoch. @internal */
+  again(): DataLoader<S> {
+    const other = new DataLoader(this.dataset, this.options)
+    other.epoch = this.epoch
+    return other
+  }
+
   /** The rest of the current epoch. @throws LanewiseError `E_STATE` while another loop over this loader runs. */
   async *[Symbol.asyncIterator](): AsyncGenerator<Fields, void, void> {
     if (this.running) throw new LanewiseError('E_STATE', 'a loader makes the batches of one loop at a time')

@@ -148,28 +148,72 @@ function checkFree(graph: Graph, inputs: readonly InputSpec[]): void {
       )
   }
   for (const [name, size] of free) {
-    const types = new Map(
-      inputs.map((spec, i) => [
-        graph.inputs[i],
-        {
-          dtype: spec.dtype ?? 'float32',
-          shape: spec.shape.map((axis) =>
-            typeof axis === 'number' ? axis : axis.name === name ? size + 3 : axis.size,
-          ),
-        },
-      ]),
-    )
-    try {
-      inferTypes(graph, types)
-    } catch (error) {
-      if (!(error instanceof LanewiseError)) throw error
-      throw new LanewiseError('E_SHAPE', `the size "${name}" does not stay free: ${error.message}`, {
-        op: error.op,
-        node: error.node,
-        cause: error,
+    const refused = refusal(graph, inputs, name, size + 3)
+    // Where halves and quarters meet again (a U-Net), other sizes than multiples cannot be.
+    if (!refused || MULTIPLES.some((times) => !refusal(graph, inputs, name, size * times, true))) continue
+    throw new LanewiseError('E_SHAPE', `the size "${name}" does not stay free: ${refused.message}`, {
+      op: refused.op,
+      node: refused.node,
+      cause: refused,
+    })
+  }
+}
+
+const MULTIPLES = [2, 3, 4]
+
+/**
+ * Why a graph does not take a free size of another value; undefined if it does.
+ *
+ * @param strict - whether outputs must keep the sizes that were declared for them, too: with a multiple of its elements a built-in size may fit by chance.
+ */
+function refusal(
+  graph: Graph,
+  inputs: readonly InputSpec[],
+  name: string,
+  changed: number,
+  strict = false,
+): LanewiseError | undefined {
+  const sizes = new Map(
+    inputs.flatMap(({ shape }) =>
+      shape.flatMap((axis) =>
+        typeof axis === 'number' ? [] : [[axis.name, axis.name === name ? changed : axis.size] as const],
+      ),
+    ),
+  )
+  try {
+    const found = inferTypes(graph, typesWith(graph, inputs, name, changed))
+    if (!strict) return undefined
+    const before = inferTypes(graph, typesWith(graph, inputs))
+    for (const output of graph.outputs) {
+      const shape = found.get(output)?.type.shape
+      // The first axis counts examples: only what names it changes it.
+      const examples = before.get(output)?.type.shape[0]
+      if (shape && output.declared?.shape?.[0] !== name && shape[0] !== examples)
+        throw new LanewiseError('E_SHAPE', `${examples} examples of output "${output.name}" become ${shape[0]}`)
+      output.declared?.shape?.forEach((declared, axis) => {
+        const wanted = typeof declared === 'number' ? declared : sizes.get(declared ?? '')
+        if (shape && wanted !== undefined && shape[axis] !== wanted)
+          throw new LanewiseError('E_SHAPE', `axis ${axis} of output "${output.name}" becomes ${shape[axis]}`)
       })
     }
+    return undefined
+  } catch (error) {
+    if (error instanceof LanewiseError) return error
+    throw error
   }
+}
+
+/** Types of the inputs, with another value for one of the free sizes. */
+function typesWith(graph: Graph, inputs: readonly InputSpec[], name?: string, changed = 0) {
+  return new Map(
+    inputs.map((spec, i) => [
+      graph.inputs[i],
+      {
+        dtype: spec.dtype ?? 'float32',
+        shape: spec.shape.map((axis) => (typeof axis === 'number' ? axis : axis.name === name ? changed : axis.size)),
+      },
+    ]),
+  )
 }
 
 function unused(used: Set<string>, stem: string): string {

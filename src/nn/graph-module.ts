@@ -139,7 +139,8 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
    * @param head - a module of the features; or a function that makes one, given their shape with a batch of 1.
    * @param at - the name of the value that the head takes; by default what goes into the last layer with weights (Gemm, MatMul, Conv): that layer and
    *   everything after it is left out.
-   * @throws LanewiseError `E_GRAPH` if there is no value of that name, `E_VALUE` if there is no such layer on the one way to the one output.
+   * @throws LanewiseError `E_GRAPH` if there is no value of that name, `E_VALUE` if there is no such layer on the one way to the output, or not
+   *   the same one for all outputs.
    * @example
    * import { Device, GraphModule, Linear } from 'lanewise/train'
    *
@@ -190,15 +191,19 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
     for (const { op, inputs, outputs } of this.graph.nodes)
       if (!sizes.has(op.name) && inputs.some((value) => value && features.has(value)))
         for (const value of outputs) features.add(value)
-    if (this.graph.outputs.length !== 1) fail(`the model has ${this.graph.outputs.length} outputs`)
-    for (let value = this.graph.outputs[0]; ;) {
-      const node = producers.get(value)
-      if (!node) return fail('no layer with weights leads to the output')
-      const made = node.inputs.filter((input): input is Value => !!input && features.has(input))
-      if (layers.has(node.op.name) && made.length === 1 && made[0] === node.inputs[0]) return made[0]
-      if (made.length !== 1) return fail(`${made.length} values meet in "${node.name}" (${node.op.name})`)
-      value = made[0]
+    const before = (output: Value): Value => {
+      for (let value = output; ;) {
+        const node = producers.get(value)
+        if (!node) return fail(`no layer with weights leads to the output "${output.name}"`)
+        const made = node.inputs.filter((input): input is Value => !!input && features.has(input))
+        if (layers.has(node.op.name) && made.length === 1 && made[0] === node.inputs[0]) return made[0]
+        if (made.length !== 1) return fail(`${made.length} values meet in "${node.name}" (${node.op.name})`)
+        value = made[0]
+      }
     }
+    // Scores and their probabilities are outputs of one layer.
+    const [first, ...others] = new Set(this.graph.outputs.map(before))
+    return others.length === 0 ? first : fail(`the model has ${this.graph.outputs.length} outputs of several layers`)
   }
 }
 

@@ -310,9 +310,10 @@ export class LSTMCell extends RecurrentCell<LSTM> {
     super(new LSTM(inputSize, hiddenSize, options))
   }
 
-  /** @param x - [N, in]. @param state - [N, hidden] each. */
-  forward(x: Variable, [h, c]: readonly [h: Variable, c: Variable]): [h: Variable, c: Variable] {
-    const [, [nextH, nextC]] = this.layer.call(F.unsqueeze(x, [0]), [F.unsqueeze(h, [0]), F.unsqueeze(c, [0])])
+  /** @param x - [N, in]. @param state - [N, hidden] each; zeros by default. */
+  forward(x: Variable, state?: readonly [h: Variable, c: Variable]): [h: Variable, c: Variable] {
+    const before = state && ([F.unsqueeze(state[0], [0]), F.unsqueeze(state[1], [0])] as const)
+    const [, [nextH, nextC]] = this.layer.call(F.unsqueeze(x, [0]), before)
     return [F.squeeze(nextH, [0]), F.squeeze(nextC, [0])]
   }
 }
@@ -328,8 +329,9 @@ export class GRUCell extends RecurrentCell<GRU> {
     super(new GRU(inputSize, hiddenSize, options))
   }
 
-  forward(x: Variable, h: Variable): Variable {
-    return F.squeeze(this.layer.call(F.unsqueeze(x, [0]), F.unsqueeze(h, [0]))[1], [0])
+  /** @param x - [N, in]. @param h - [N, hidden]; zeros by default. */
+  forward(x: Variable, h?: Variable): Variable {
+    return F.squeeze(this.layer.call(F.unsqueeze(x, [0]), h && F.unsqueeze(h, [0]))[1], [0])
   }
 }
 
@@ -349,7 +351,8 @@ export class RNNCell extends RecurrentCell<RNN> {
     super(new RNN(inputSize, hiddenSize, options))
   }
 
-  forward(x: Variable, h: Variable): Variable {
-    return F.squeeze(this.layer.call(F.unsqueeze(x, [0]), F.unsqueeze(h, [0]))[1], [0])
+  /** @param x - [N, in]. @param h - [N, hidden]; zeros by default. */
+  forward(x: Variable, h?: Variable): Variable {
+    return F.squeeze(this.layer.call(F.unsqueeze(x, [0]), h && F.unsqueeze(h, [0]))[1], [0])
   }
 }

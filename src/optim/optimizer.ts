@@ -114,6 +114,9 @@ export abstract class Optimizer<Options extends Rates = Rates> {
     const first = this.groups[0]?.params[0]
     if (!first) throw new LanewiseError('E_VALUE', 'an optimiser needs parameters')
     this.device = first.device
+    const stranger = this.all().find(({ device }) => device !== first.device)
+    if (stranger)
+      throw new LanewiseError('E_STATE', `${stranger.describe()} is on another device than the first parameter`)
   }
 
   /**

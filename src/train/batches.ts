@@ -40,6 +40,23 @@ function isSource(data: unknown): data is EpochSource {
   )
 }
 
+/**
+ * One whole pass for a measurement, wherever a loader stands: it stands there afterwards, so that what trains on the same loader takes as many steps as it
+ * would without. @internal
+ */
+export async function* onePass(batches: AsyncIterable<Fields> | Iterable<Fields>): AsyncGenerator<Fields, void, void> {
+  if (batches instanceof DataLoader) yield* batches.again()
+  else if (isSource(batches)) {
+    const state = batches.state()
+    batches.restore({ ...state, position: 0 })
+    try {
+      yield* batches
+    } finally {
+      batches.restore(state)
+    }
+  } else yield* batches
+}
+
 /** Loops over the same batches in every epoch; after a restore, past those that were done. */
 class Repeated implements EpochSource {
   epoch = 0

@@ -4,6 +4,7 @@ import type { Fields } from '../data/dataset.js'
 import { LanewiseError } from '../core/errors.js'
 import { evaluating, type Module } from '../nn/module.js'
 import { Tensor } from '../api/tensor.js'
+import { onePass } from './batches.js'
 import { checkMetrics } from './fit-options.js'
 import type { Metric } from './metrics.js'
 import { Pace } from '../core/pace.js'
@@ -42,7 +43,8 @@ export interface EvaluateOptions extends Partial<Task> {
 const MOST_CLASSES = 1000
 
 /**
- * Measures a model on batches, in evaluation mode and without recording; the mode is put back. Events get their turn in between.
+ * Measures a model on batches, in evaluation mode and without recording; the mode is put back. Events get their turn in between. Of a loader it is a whole
+ * epoch, wherever that stands, and the loader stands there afterwards.
  *
  * @throws LanewiseError `E_VALUE` if there are no batches, for options that do not exist, a field that is not there or a label that is no class;
  * `E_SHAPE` for labels that do not fit the scores.
@@ -88,7 +90,7 @@ export async function measure(
   let confusion: number[][] | undefined
   let judged = false
   return evaluating(model, async () => {
-    for await (const fields of batches) {
+    for await (const fields of onePass(batches)) {
       const count = examplesIn(fields)
       device.step(() =>
         device.noGrad(() => {

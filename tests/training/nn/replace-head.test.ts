@@ -3,8 +3,10 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { registerAllOps } from '../../../src/api/register-all.js'
 import { Tensor } from '../../../src/api/tensor.js'
 import { Device } from '../../../src/autograd/device.js'
+import type { Variable } from '../../../src/autograd/variable.js'
 import { Sequential } from '../../../src/nn/module.js'
 import { toGraph } from '../../../src/nn/export.js'
+import * as F from '../../../src/nn/functional.js'
 import { GraphModule } from '../../../src/nn/graph-module.js'
 import { BatchNorm2d } from '../../../src/nn/norm.js'
 import { ReLU } from '../../../src/nn/activation.js'
@@ -123,17 +125,17 @@ test('what cannot be cut says how to', async () => {
     toGraph(
       new (class extends Sequential {
         override forward(x: never): never {
-          const y = super.forward(x)
-          return [y, y] as never
+          const y = this.layers[0].call(x)
+          return [y, super.forward(x)] as never
         }
-      })(new Linear(3, 2, { device })),
+      })(new Linear(3, 2, { device }), new Linear(2, 2, { device })),
       [{ name: 'x', shape: [1, 3] }],
     ),
   )
   await expectRejects(
     'E_VALUE',
     async () => (await GraphModule.from(two)).replaceHead(new Linear(3, 1, { device })),
-    /2 outputs/,
+    /2 outputs of several layers/,
   )
 })
 
@@ -181,3 +183,17 @@ for (const parts of [
       tuned.dispose()
     })
   })
+
+test('scores and their probabilities are outputs of one layer', async () => {
+  class Both extends Sequential {
+    override forward(x: Variable): never {
+      const scores = super.forward(x) as Variable
+      return { scores, probabilities: F.softmax(scores, 1) } as never
+    }
+  }
+  const both = new Both(new Linear(3, 4, { device }), new Linear(4, 2, { device }))
+  const old = await GraphModule.from(exportModel(toGraph(both, [{ name: 'x', shape: [1, 3] }])))
+  const model = old.replaceHead((shape) => new Linear(shape[1], 5, { device }))
+  expect(model.head.weight.shape).toEqual([5, 4])
+  expect([...model.namedParameters()].map(([name]) => name)).toEqual(['0.weight', '0.bias', 'head.weight', 'head.bias'])
+})

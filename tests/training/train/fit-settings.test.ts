@@ -3,25 +3,33 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, describe, expect, test } from 'vitest'
+import { InferenceSession } from '../../../src/node.js'
 import {
   accuracy,
   clipGradNorm,
   clipGradValue,
+  ConvTranspose2d,
+  DataLoader,
   Device,
   evaluate,
+  exportModel,
   F,
   fit,
   gradNorm,
+  GRUCell,
   Linear,
+  LSTMCell,
   Module,
   mse,
   Sequential,
   SGD,
   Tensor,
+  TensorDataset,
+  toGraph,
   type FitOptions,
   type Variable,
-} from '../../src/train.js'
-import { expectError, expectRejects } from '../support/expect-error.js'
+} from '../../../src/train.js'
+import { expectError, expectRejects } from '../../support/expect-error.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'lanewise-fit-settings-'))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -152,4 +160,95 @@ test('gradients of parameters that were disposed of are neither measured nor cli
   weight.dispose()
   for (const work of [() => gradNorm([weight]), () => clipGradNorm([weight], 1), () => clipGradValue([weight], 1)])
     expectError('E_STATE', work, /disposed of/)
+})
+
+describe('a loader that is measured on', () => {
+  const examples = new TensorDataset({
+    x: floats(
+      [10, 3],
+      Array.from({ length: 30 }, (_, i) => Math.cos(i)),
+    ),
+    label: ints(
+      [10],
+      Array.from({ length: 10 }, (_, i) => i % 2),
+    ),
+  })
+
+  test('may be the one that is trained on', async () => {
+    const loader = new DataLoader(examples, { batchSize: 4, shuffle: true, seed: 1 })
+    const model = new Linear(3, 2)
+    const optimizer = new SGD(model.parameters(), { lr: 0.1 })
+    const options = { optimizer, epochs: 3, validation: loader, evaluateEvery: 2 }
+    const { steps, validation } = await fit(model, loader, options)
+    expect([steps, validation?.examples, loader.epoch]).toEqual([9, 10, 3])
+  })
+
+  test('is measured as a whole wherever it stands, and stands there afterwards', async () => {
+    const loader = new DataLoader(examples, { batchSize: 4 })
+    for await (const batch of loader) {
+      expect(batch.x.dims[0]).toBe(4)
+      break
+    }
+    const model = new Linear(3, 2)
+    expect((await evaluate(model, loader)).examples).toBe(10)
+    expect(loader.state()).toMatchObject({ epoch: 0, position: 4 })
+    const own = {
+      inner: loader,
+      get epoch() {
+        return loader.epoch
+      },
+      state: () => loader.state(),
+      restore: (s: never) => loader.restore(s),
+      [Symbol.asyncIterator]: () => loader[Symbol.asyncIterator](),
+    }
+    expect((await evaluate(model, own)).examples).toBe(10)
+    expect(loader.state()).toMatchObject({ epoch: 0, position: 4 })
+  })
+})
+
+/** Halves and doubles, and joins what was with what came of it: sizes must be multiples of two. */
+class Hourglass extends Module {
+  readonly up = new ConvTranspose2d(1, 1, 2, { stride: 2 })
+  constructor(readonly flat = false) {
+    super()
+  }
+  forward(x: Variable): Variable {
+    const half = F.maxPool2d(x, 2)
+    // A size that was built in: with twice the elements it makes twice the examples.
+    if (this.flat) return F.reshape(F.cat([x, this.up.call(half)], 1), [-1, 2 * 6 * 4])
+    return F.cat([x, this.up.call(half)], 1)
+  }
+}
+
+test('sizes that must be multiples stay free in an exported graph; built-in ones do not', async () => {
+  const image = { name: 'image', shape: [{ name: 'N', size: 1 }, 1, { name: 'H', size: 6 }, { name: 'W', size: 4 }] }
+  const session = await InferenceSession.create(exportModel(toGraph(new Hourglass(), [image])))
+  const { output } = await session.run({ image: floats([2, 1, 10, 8], new Float32Array(160)) })
+  expect(output.dims).toEqual([2, 2, 10, 8])
+  expectError(
+    'E_SHAPE',
+    () => toGraph(new Hourglass(true), [{ ...image, shape: [1, ...image.shape.slice(1)] }]),
+    /the size "H" does not stay free/,
+  )
+})
+
+test('a step is not async, and an optimiser has one device', async () => {
+  const { device } = new Linear(1, 1)
+  expectError('E_VALUE', () => device.step(() => Promise.reject(new Error('later'))), /must not be async/)
+  expect(device.step(() => 4)).toBe(4)
+  const other = new Linear(1, 1, { device: await Device.create() })
+  expectError('E_STATE', () => new SGD([new Linear(1, 1, { device }).weight, other.weight]), /another device/)
+})
+
+test('cells begin with zeros', () => {
+  const x = floats([2, 3], [1, 2, 3, 4, 5, 6])
+  const zeros = floats([2, 4], new Float32Array(8))
+  const [lstm, gru] = [new LSTMCell(3, 4), new GRUCell(3, 4)]
+  const { device } = lstm
+  const numbers = (value: Variable) => [...value.data()]
+  device.step(() => {
+    const [at, zero] = [device.tensor(x), device.tensor(zeros)]
+    expect(lstm.call(at).map(numbers)).toEqual(lstm.call(at, [zero, zero]).map(numbers))
+    expect(numbers(gru.call(at))).toEqual(numbers(gru.call(at, zero)))
+  })
 })
