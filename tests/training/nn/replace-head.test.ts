@@ -25,7 +25,7 @@ registerAllOps()
 
 let device: Device
 beforeAll(async () => {
-  device = await Device.create({ build: 'simd', seed: 4 })
+  Device.current = device = await Device.create({ build: 'simd', seed: 4 })
 })
 
 const random = (shape: readonly number[]) =>
