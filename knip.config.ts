@@ -28,7 +28,7 @@ const config: KnipConfig = {
     },
     bench: {
       // Processes that main.ts starts by the path of their file.
-      entry: ['*.ts', '{train,variants}/{run,sweep}.ts'],
+      entry: ['*.ts', '{generate,train,variants}/{run,sweep}.ts'],
       project: ['**/*.ts'],
       // Imported by a name in a variable, for not every machine has them: process.ts.
       ignoreDependencies: ['onnxruntime-node', '@jax-js/jax', '@tensorflow/*', 'node'],
