@@ -64,6 +64,7 @@ export class Context {
   private usedBytes = 0
   private peakBytes = 0
   private failure: LanewiseError | undefined
+  private whole: Uint8Array | undefined
 
   /**
    * @param module - a compiled build of the kernels.
@@ -157,6 +158,12 @@ export class Context {
     return new Uint8Array(this.memory.buffer, length === 0 ? 0 : address, length)
   }
 
+  /** All of the memory as it is now. */
+  get everything(): Uint8Array {
+    if (this.whole?.buffer !== this.memory.buffer) this.whole = new Uint8Array(this.memory.buffer)
+    return this.whole
+  }
+
   /** @throws LanewiseError `E_STATE` if the context was released or a kernel trapped. */
   check(): void {
     if (this.failure) throw new LanewiseError('E_STATE', this.failure.message, { cause: this.failure.cause })
@@ -188,7 +195,7 @@ export class Context {
     this.free = []
     this.usedBytes = 0
     // The memory itself is freed when the last reference goes; shrinking is not possible in WebAssembly.
-    ;(this as { memory: unknown }).memory = undefined
+    ;(this as { memory: unknown }).memory = this.whole = undefined
     ;(this as { kernels: unknown }).kernels = undefined
   }
 

@@ -58,6 +58,7 @@ export function chooseBuild(option: Build | 'auto', deterministic: boolean): Bui
 }
 
 const compiled = new Map<string, Promise<WebAssembly.Module>>()
+const ready = new Map<string, WebAssembly.Module>()
 
 /** The compiled module of a build: compiled once per process and place it is read from, whoever asks. */
 export function loadModule(
@@ -71,8 +72,19 @@ export function loadModule(
     module = source(build).then(compile)
     compiled.set(key, module)
     // A failed download may be tried again.
-    module.catch(() => compiled.delete(key))
+    module.then(
+      (made) => ready.set(key, made),
+      () => compiled.delete(key),
+    )
   }
+  return module
+}
+
+/** The compiled module of a build without waiting for it: one that there is already, or of bytes that can be had at once; undefined if there are none. */
+export function loadModuleNow(build: Build, source?: (build: Build) => BufferSource): WebAssembly.Module | undefined {
+  const key = `inference-${build}`
+  let module = ready.get(key)
+  if (!module && source) ready.set(key, (module = new WebAssembly.Module(source(build))))
   return module
 }
 

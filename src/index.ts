@@ -1,5 +1,6 @@
 // What every entry point offers; node.ts and browser.ts add how bytes are found and which operators are known.
 export type { Feeds, Fetches } from './api/feeds.js'
+export type { BoundTensor } from './api/bound-tensor.js'
 export { InferenceSession, type SessionMemory } from './api/session.js'
 export type { ExternalFileSource, RunOptions, SessionOptions, WasmModules } from './api/session-options.js'
 export type { Progress } from './platform/download.js'

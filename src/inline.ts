@@ -5,14 +5,18 @@
  * @packageDocumentation
  */
 import { loadMoreOps } from './api/more-ops.js'
-import { allOps } from './ops/all.js'
+import { registerAllOps } from './api/register-all.js'
 import { inlineKernels } from './platform/inline-kernels.js'
 import { browserPlatform } from './platform/browser.js'
 import { setPlatform } from './platform/platform.js'
-import { registerOps } from './ir/registry.js'
 
-setPlatform({ ...browserPlatform, wasm: inlineKernels, moreOps: loadMoreOps })
-registerOps(allOps)
+setPlatform({
+  ...browserPlatform,
+  wasm: async (build) => inlineKernels(build),
+  wasmNow: inlineKernels,
+  moreOps: loadMoreOps,
+})
+registerAllOps()
 
 export * from './index.js'
 export { default } from './index.js'

@@ -5,9 +5,11 @@ import { dropInTraining } from '../ops/random/session-dropout.js'
 import { widenHalves } from '../passes/load/widen-halves.js'
 import { fuseQuantize } from '../passes/shaped/fuse-quantize.js'
 import { fuseIntegers, fuseIntegerSums } from '../passes/shaped/fuse-integers.js'
+import { registerFrequentOps } from './register-frequent.js'
 
 /** Makes every operator known, and the graph passes that need operators outside the common set. */
 export function registerAllOps(): void {
+  registerFrequentOps()
   registerOps(allOps)
   registerExtraPasses({
     prepare: (graph) => widenHalves(dropInTraining(graph)),

@@ -1,8 +1,10 @@
 import type { Context } from '../../bindings/context.js'
+import type { DType } from '../core/dtype.js'
 import { log } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 import { seedsFrom } from '../core/generator.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
+import { finish, finishNow, waitFor, type Steps } from '../core/steps.js'
 import type { Graph, Node, Value } from '../ir/graph.js'
 import type { ImportedModel } from '../onnx/import.js'
 import { optimize, passEnabled } from '../passes/optimize.js'
@@ -12,6 +14,7 @@ import type { PlanOptions, Segment } from '../plan/plan-state.js'
 import { loadVariations, Program } from '../plan/program.js'
 import { statePairs, States } from '../plan/states.js'
 import { constantBytes, WeightStore, type ConstantBytes } from '../plan/weights.js'
+import { BoundTensor } from './bound-tensor.js'
 import { checkResult, checkTypes, isToldInFull } from './declared-types.js'
 import { acceptFeeds, checkElements, downloaded, fed, settle, type Feeds, type Fetches } from './feeds.js'
 import { loadModel } from './load/load-model.js'
@@ -29,6 +32,7 @@ import {
 import { writeBack, type Tensor } from './tensor.js'
 import type { GlobalType, MaybeAsyncDisposable, MaybeDisposable } from './tensor-types.js'
 import {
+  checkTensor,
   hostOf,
   isElsewhere,
   isTensorLike,
@@ -122,11 +126,13 @@ export class InferenceSession {
   private readonly weights: WeightStore
   /** What it keeps from run to run: outputs by the inputs that they become (the option `states`). */
   readonly states: Readonly<Record<string, string>>
-  private readonly kept: States | undefined
-  private readonly programs = new Lru<Promise<Program>>(
-    FETCH_SETS,
-    (program) => void program.then((dropped) => this.drop(dropped), nothing),
-  )
+  private readonly kept: States
+  /** Outputs that are read where they lie. */
+  private readonly boundOutputs = new Set<Value>()
+  private readonly programs = new Lru<Program>(FETCH_SETS, (program) => this.drop(program))
+  /** What has run last, if it came to its end; and whether nothing of its results was handed out. */
+  private latest: Program | undefined
+  private quiet = false
   private queue: Promise<unknown> | undefined
   private released: Promise<void> | undefined
   private profiling: boolean
@@ -153,7 +159,7 @@ export class InferenceSession {
     for (const value of graph.outputs) this.values.set(value.name, value)
     const { states } = options
     this.states = (typeof states === 'function' ? states(this.inputNames, this.outputNames) : states) ?? {}
-    this.kept = states && new States(context, statePairs(graph, this.states))
+    this.kept = new States(context, statePairs(graph, this.states))
     this.seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : undefined))
     this.profiling = options.profile ?? options.enableProfiling ?? false
   }
@@ -181,29 +187,46 @@ export class InferenceSession {
     byteLength?: number,
     options?: SessionOptions,
   ): Promise<InferenceSession>
-  static async create(
+  static create(model: unknown, ...others: (SessionOptions | number | undefined)[]): Promise<InferenceSession> {
+    return finish(InferenceSession.made(model, ...others))
+  }
+
+  /**
+   * Loads a model without a promise: for audio worklets and other places that cannot wait. The kernels are those of the option `wasmModule`; without it, those
+   * of a session that was created before, in Node those beside the library, with `lanewise/inline` its own.
+   *
+   * @throws LanewiseError as {@link create}; `E_STATE` for what has to be waited for: `threads`, `warmUp`, external files that are no bytes, kernels that are
+   *   not here.
+   */
+  static createSync(bytes: Uint8Array | ArrayBufferLike, options?: SessionOptions): InferenceSession {
+    return finishNow(InferenceSession.made(bytes, options))
+  }
+
+  private static *made(
     model: unknown,
     second?: SessionOptions | number,
     third?: SessionOptions | number,
-    fourth?: SessionOptions,
-  ): Promise<InferenceSession> {
+    fourth?: SessionOptions | number,
+  ): Steps<InferenceSession> {
     const given = [second, third, fourth].find(
       (argument): argument is SessionOptions => argument !== undefined && typeof argument !== 'number',
     )
     const options = checkSessionOptions(given)
     for (const name of ignoredOptions)
       if (options[name] !== undefined) log('verbose', `the session option ${name} is ignored`, logLevelOf(options))
-    const { imported, context } = await loadModel(model, second, third, options)
+    const { imported, context } = yield* loadModel(model, second, third, options)
     const session = new InferenceSession(imported, context, options)
-    const program = await session.program(session.wanted(session.standard))
+    const program = yield* session.program(session.wanted(session.standard))
     const agree = options.lenient || checkTypes(program, options.states !== undefined, logLevelOf(options))
-    if (!agree || !imported.graph.outputs.every(isToldInFull)) await session.describeOutputs()
-    if (options.warmUp) {
-      const { warmUpTypes } = await import('./warm-up.js')
+    if (!agree || !imported.graph.outputs.every(isToldInFull))
+      yield* waitFor('', () => session.describeOutputs(), nothing)
+    const { warmUp } = options
+    if (warmUp) {
       try {
-        program.warmUp(warmUpTypes(program.graph, options.warmUp))
+        const { warmUpTypes } = yield* waitFor('warmUp', () => import('./warm-up.js'))
+        program.warmUp(warmUpTypes(program.graph, warmUp))
       } catch (error) {
-        await session.release()
+        session.free()
         throw error
       }
     }
@@ -222,7 +245,7 @@ export class InferenceSession {
       weights: this.weights.bytes,
       arena: programs.reduce((sum, program) => sum + program.arenaBytes, 0),
       scratch: programs.reduce((most, program) => Math.max(most, program.scratchBytes), 0),
-      states: this.kept?.bytes ?? 0,
+      states: this.kept.bytes,
       threads: this.context.threads?.bytes ?? 0,
       peak: this.context.peak,
     }
@@ -259,18 +282,14 @@ export class InferenceSession {
   run(feeds: Feeds, options?: RunOptions): Promise<Record<string, Tensor>>
   run(feeds: Feeds, fetches?: Fetches, options?: RunOptions): Promise<Record<string, Tensor>>
   async run(feeds: Feeds, second?: Fetches | RunOptions, third?: RunOptions): Promise<Record<string, Tensor>> {
-    if (this.released) throw new LanewiseError('E_STATE', 'the session was released')
-    if (typeof feeds !== 'object' || feeds === null || Array.isArray(feeds) || isTensorLike(feeds)) {
-      throw new LanewiseError('E_TENSOR', 'feeds must be an object with a value for each input name')
-    }
-    const { fetches, options } = this.arguments(second, third)
+    const { fetches, options } = this.arguments(feeds, second, third)
     const elsewhere = this.inputNames.filter((name) => isElsewhere(fed(feeds, name)))
     const inputs =
       elsewhere.length > 0 ? downloaded(feeds, elsewhere).then((here) => this.accept(here)) : this.accept(feeds)
     const mine =
       this.queue || inputs instanceof Promise
-        ? Promise.all([inputs, this.queue]).then(([here]) => this.execute(here, fetches, options))
-        : this.execute(inputs, fetches, options)
+        ? Promise.all([inputs, this.queue]).then(([here]) => finish(this.execute(here, fetches, options)))
+        : finish(this.execute(inputs, fetches, options))
     const settled = mine.then(nothing, nothing)
     this.queue = settled
     try {
@@ -280,15 +299,97 @@ export class InferenceSession {
     }
   }
 
+  /**
+   * Runs the model without a promise, with the same results and errors as {@link run}. An input that is bound ({@link input}) may be left out, all of them by
+   * leaving out `feeds`; outputs that are bound ({@link output}) are not among the results unless they are fetched by name. Where all inputs and outputs are
+   * bound, or are states, a run copies and allocates nothing.
+   *
+   * @throws LanewiseError as {@link run}; `E_STATE` while another run is under way, and where the run would have to wait.
+   */
+  runSync(feeds?: Feeds, options?: RunOptions): Record<string, Tensor>
+  runSync(feeds?: Feeds, fetches?: Fetches, options?: RunOptions): Record<string, Tensor>
+  runSync(feeds?: Feeds, second?: Fetches | RunOptions, third?: RunOptions): Record<string, Tensor> {
+    this.refuseMeanwhile('runSync')
+    if (!feeds && !second && this.quiet && this.latest?.again()) return NOTHING
+    const { fetches, options } = this.arguments(feeds ?? {}, second, third)
+    const elsewhere = feeds && this.inputNames.find((name) => isElsewhere(fed(feeds, name)))
+    if (elsewhere !== undefined)
+      throw new LanewiseError('E_STATE', `the data of "${elsewhere}" has to be waited for`, { tensor: elsewhere })
+    return finishNow(this.execute(this.accept(feeds ?? {}), fetches, options))
+  }
+
+  /**
+   * An input in WebAssembly memory, for the caller to write: runs whose `feeds` leave it out take it from there. All zeros at first. It stays as it is until it
+   * is written again; binding the input once more gives it another place, and the tensor from before throws.
+   *
+   * @typeParam T - the type of its elements, which the compiler cannot know.
+   * @param dims - sizes of the axes; may be left out where the model declares them all.
+   * @throws LanewiseError `E_TENSOR` for what is no input or has other sizes, `E_VALUE` for sizes that are not known, `E_UNSUPPORTED` for strings and what is no
+   *   tensor, `E_BUDGET` over the memory limit, `E_STATE` while a run is under way or after release.
+   */
+  input<T extends DType = 'float32'>(name: string, dims?: readonly number[]): BoundTensor<T> {
+    this.refuseMeanwhile('binding an input')
+    const { kept } = this
+    const value = this.graph.inputs.find((input) => input.name === name)
+    if (!value || kept.has(value))
+      throw new LanewiseError('E_TENSOR', `there is no input "${name}" to bind`, { tensor: name })
+    const { declared } = value
+    const shape = dims ?? declared?.shape
+    const dtype = declared?.kind === 'tensor' ? declared.dtype : undefined
+    if (!dtype || dtype === 'string')
+      throw new LanewiseError('E_UNSUPPORTED', `"${name}" holds no numbers and cannot be bound`, { tensor: name })
+    const sizes = shape?.map(Number)
+    if (!sizes?.every((size) => Number.isSafeInteger(size) && size >= 0))
+      throw new LanewiseError('E_VALUE', `the sizes of "${name}" are not known: give dims`, { tensor: name })
+    const type = { dtype, shape: sizes }
+    checkTensor(name, type, declared)
+    const placed = kept.bind(value, type)
+    this.quiet = false
+    return new BoundTensor(name, this.context, () => {
+      if (kept.boundTo(value) === placed) return placed
+      throw new LanewiseError('E_STATE', `the input "${name}" has been bound again`, { tensor: name })
+    })
+  }
+
+  /**
+   * An output, or any other value inside the graph, where runs leave it in WebAssembly memory: from the end of a run to the beginning of the next.
+   *
+   * @typeParam T - the type of its elements, which the compiler cannot know.
+   * @throws LanewiseError `E_TENSOR` if the model has no such value, `E_STATE` while a run is under way or after release. The tensor's `data` and `dims` throw
+   *   `E_STATE` where the last run has not made it, `E_UNSUPPORTED` where it is nothing that lies in memory (a string, a sequence, what plain TypeScript made).
+   */
+  output<T extends DType = 'float32'>(name: string): BoundTensor<T> {
+    this.refuseMeanwhile('binding an output')
+    const value = this.valueNamed(name)
+    this.boundOutputs.add(value)
+    this.quiet = false
+    return new BoundTensor(name, this.context, () => {
+      const left = this.latest?.left(value)
+      if (!left)
+        throw new LanewiseError('E_STATE', `the last run has not made "${name}", or there was none`, { tensor: name })
+      if ('placed' in left) return left.placed
+      if ('known' in left) return left.known
+      throw new LanewiseError('E_UNSUPPORTED', `"${name}" does not lie in WebAssembly memory`, { tensor: name })
+    })
+  }
+
+  /** @throws LanewiseError `E_STATE` after release or while a run is under way. */
+  private refuseMeanwhile(what: string): void {
+    if (this.released) throw new LanewiseError('E_STATE', 'the session was released')
+    if (this.queue) throw new LanewiseError('E_STATE', `${what} while a run is under way`)
+  }
+
   /** Waits for runs that were begun, then frees everything. Any later run is refused with `E_STATE`. */
   release(): Promise<void> {
-    this.released ??= (this.queue ?? Promise.resolve()).then(() => {
-      for (const program of this.ready) this.drop(program)
-      this.kept?.dispose()
-      this.weights.dispose()
-      this.context.dispose()
-    })
+    this.released ??= this.queue ? this.queue.then(() => this.free()) : Promise.resolve(this.free())
     return this.released
+  }
+
+  private free(): void {
+    for (const program of this.ready) this.drop(program)
+    this.kept.dispose()
+    this.weights.dispose()
+    this.context.dispose()
   }
 
   /** {@link release} without waiting for it. */
@@ -320,12 +421,12 @@ export class InferenceSession {
 
   /** The plan for inputs of these types, as far as it goes without running: for tools. @internal */
   async prepare(feeds: Feeds): Promise<Segment> {
-    return (await this.program(this.wanted(this.standard))).prepare(this.accept(feeds))
+    return (await finish(this.program(this.wanted(this.standard)))).prepare(this.accept(feeds))
   }
 
   /** The nodes that are left after the graph passes. @internal */
   async optimized(): Promise<readonly Node[]> {
-    return (await this.program(this.wanted(this.standard))).graph.nodes
+    return (await finish(this.program(this.wanted(this.standard)))).graph.nodes
   }
 
   private readonly ready = new Set<Program>()
@@ -346,17 +447,19 @@ export class InferenceSession {
     this.ready.delete(program)
   }
 
-  private program(outputs: readonly Value[]): Promise<Program> {
+  private *program(outputs: readonly Value[]): Steps<Program> {
     const key = JSON.stringify(outputs.map((value) => value.name))
-    let program = this.programs.get(key)
-    if (!program) {
-      program = this.makeProgram(outputs)
-      this.programs.set(key, program)
-    }
-    return program
+    const known = this.programs.get(key)
+    if (known) return known
+    const made = yield* this.makeProgram(outputs)
+    // Tools may have asked for the same meanwhile.
+    const other = this.programs.get(key)
+    if (other) this.drop(made)
+    else this.programs.set(key, made)
+    return other ?? made
   }
 
-  private async makeProgram(outputs: readonly Value[]): Promise<Program> {
+  private *makeProgram(outputs: readonly Value[]): Steps<Program> {
     const { context, weights, options } = this
     const passes = options.graphOptimizationLevel === 'disabled' ? false : (options.passes ?? true)
     const planOptions: PlanOptions = {
@@ -367,19 +470,20 @@ export class InferenceSession {
       arenaLimit: options.memoryLimit ?? MEMORY_LIMIT,
       seed: this.seeds,
     }
-    const evaluate = async (graph: Graph): Promise<ReadonlyMap<Value, HostTensor>> => {
-      const store = new WeightStore(context, this.constants)
+    const constants = this.constants
+    const evaluate = function* (graph: Graph): Steps<ReadonlyMap<Value, HostTensor>> {
+      const store = new WeightStore(context, constants)
       const once = new Program(graph, context, store, planOptions)
       try {
-        return (await once.run(new Map(), { signal: options.signal })) as Map<Value, HostTensor>
+        return (yield* once.run(new Map(), { signal: options.signal })) as Map<Value, HostTensor>
       } finally {
         once.dispose()
         store.dispose()
       }
     }
-    const graph = await optimize(this.graph, outputs, passes, { evaluate, fast: planOptions.fast })
+    const graph = yield* optimize(this.graph, outputs, passes, { evaluate, fast: planOptions.fast })
     const open = graph.inputs.some(({ declared }) => !declared?.shape?.every((size) => typeof size === 'number'))
-    if (open) await loadVariations()
+    if (open) yield* waitFor('', loadVariations, nothing)
     const program = new Program(graph, context, weights, planOptions, this.kept)
     this.ready.add(program)
     return program
@@ -387,13 +491,14 @@ export class InferenceSession {
 
   /** What is fetched where nothing is said about it. */
   private get standard(): readonly Value[] {
-    const kept = this.kept?.outputs
-    return kept ? this.graph.outputs.filter((value) => !kept.includes(value)) : this.graph.outputs
+    const kept = this.kept.outputs
+    const { boundOutputs } = this
+    return this.graph.outputs.filter((value) => !kept.includes(value) && !boundOutputs.has(value))
   }
 
   /** Everything that has to be computed where these values are fetched. */
   private wanted(fetched: readonly Value[]): readonly Value[] {
-    return this.kept ? [...new Set([...fetched, ...this.kept.outputs])] : fetched
+    return [...new Set([...fetched, ...this.kept.outputs, ...this.boundOutputs])]
   }
 
   /** Puts the states that are given where they are kept. Returns the other inputs. */
@@ -419,33 +524,36 @@ export class InferenceSession {
     return rest
   }
 
-  private async execute(
+  private *execute(
     inputs: ReadonlyMap<Value, HostValue>,
     fetches: ReadonlyMap<Value, HostTensor | undefined>,
     options: RunOptions,
-  ): Promise<Record<string, Tensor>> {
+  ): Steps<Record<string, Tensor>> {
     const times: StepTime[] = []
     const profile = (options.profile ?? this.profiling) ? (time: StepTime) => void times.push(time) : undefined
-    const program = await this.program(this.wanted([...fetches.keys()]))
+    const program = yield* this.program(this.wanted([...fetches.keys()]))
     // Before anything is touched: a run that never begins leaves the states as they are.
     if (options.signal) throwIfAborted(options.signal)
     // Nothing waits from here until the inputs have been read.
     inputs = new Map(Array.from(inputs, ([value, host]) => [value, settle(value.name, host)]))
-    if (this.kept) inputs = this.acceptStates(inputs, this.kept)
+    inputs = this.acceptStates(inputs, this.kept)
+    this.latest = undefined
     const into = new Map<Value, HostTensor>()
     for (const [value, tensor] of fetches) {
       if (!tensor) continue
       checkElements(value.name, tensor)
       into.set(value, tensor)
     }
-    const results = await program.run(inputs, {
+    const results = yield* program.run(inputs, {
       signal: options.signal,
       profile,
       into,
-      fetched: this.kept && fetches,
+      fetched: fetches,
       borrowed: true,
       given: true,
     })
+    this.latest = program
+    this.quiet = fetches.size === 0 && !profile
     if (profile) this.times = profileEntries(times)
     if (!this.options.lenient)
       for (const value of this.graph.outputs) {
@@ -471,9 +579,14 @@ export class InferenceSession {
   }
 
   private arguments(
+    feeds: Feeds,
     second?: Fetches | RunOptions,
     third?: RunOptions,
   ): { fetches: Map<Value, HostTensor | undefined>; options: RunOptions } {
+    if (this.released) throw new LanewiseError('E_STATE', 'the session was released')
+    if (typeof feeds !== 'object' || feeds === null || Array.isArray(feeds) || isTensorLike(feeds)) {
+      throw new LanewiseError('E_TENSOR', 'feeds must be an object with a value for each input name')
+    }
     const fetches = new Map<Value, HostTensor | undefined>()
     if (second === null || (second !== undefined && typeof second !== 'object') || isTensorLike(second)) {
       throw new LanewiseError('E_TENSOR', 'fetches must be an array of names or an object of tensors')
@@ -503,10 +616,13 @@ export class InferenceSession {
 
   private accept(feeds: Feeds): Map<Value, HostValue> {
     return acceptFeeds(this.graph.inputs, feeds, {
-      optional: (value) => this.kept?.has(value) ?? false,
+      optional: (value) => this.kept.has(value) || this.kept.boundTo(value) !== undefined,
       ignoreOthers: this.options.extraFeeds === 'ignore',
     })
   }
 }
+
+/** The results of a run of which everything is read where it lies. */
+const NOTHING: Record<string, never> = Object.freeze({})
 
 function nothing(): void {}

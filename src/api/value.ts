@@ -4,6 +4,7 @@ import type { DType } from '../core/dtype.js'
 import type { HostMap, HostTensor, HostValue } from '../core/host.js'
 import { mapOf } from '../core/realm.js'
 import { formatShape } from '../core/shape.js'
+import type { TensorType } from '../ir/op.js'
 import { fromHost, Tensor, toHost, type TensorSource } from './tensor.js'
 
 /**
@@ -118,7 +119,8 @@ export function reading<T>(name: string, read: () => T): T {
   }
 }
 
-function checkTensor(name: string, tensor: HostTensor, declared: DeclaredType | undefined): void {
+/** @throws LanewiseError `E_TENSOR` for a type or a shape that the model does not declare. */
+export function checkTensor(name: string, tensor: TensorType, declared: DeclaredType | undefined): void {
   if (!declared) return
   if (declared.kind !== 'tensor')
     throw new LanewiseError('E_TENSOR', `"${name}" must be a ${declared.kind}, not a tensor`, {

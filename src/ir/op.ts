@@ -8,6 +8,7 @@ import type { Graph } from './graph.js'
 import { kindOf } from '../core/options.js'
 import { identityOrder, type Layout, type LayoutOperand, type LayoutQuery, type Order } from '../core/layout.js'
 import { sizeOf, type Shape } from '../core/shape.js'
+import type { Steps } from '../core/steps.js'
 import type { Attributes, AttributeSchema, AttributesOf, RawAttributes } from './attributes.js'
 
 /** The element type and shape of a tensor. */
@@ -267,8 +268,8 @@ export interface ControlContext<A, P extends Presence = Presence> extends ValueC
   readonly room: HostScope
 }
 
-/** Runs a subgraph: what If, Loop and Scan are given. Inputs and outputs are positional; values of the outer graph are seen by the body itself. */
-export type RunBody = (body: Graph, inputs: readonly HostValue[]) => Promise<HostValue[]>
+/** Runs a subgraph (`yield* run(body, inputs)`): what If, Loop and Scan are given. Inputs and outputs are positional; values of the outer graph are seen by the body itself. */
+export type RunBody = (body: Graph, inputs: readonly HostValue[]) => Steps<HostValue[]>
 
 /** What an upgrade may change: the node as an old file has it. Inputs are names of values, '' where left out. */
 export interface UpgradeContext {
@@ -333,8 +334,8 @@ export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
   activation?(attributes: A, constants: readonly (HostTensor | undefined)[]): Activation | undefined
   /** For operators of two operands that broadcast, of which float32 ones go through `binary_f32`: their BINARY_ code. */
   readonly binary?: number
-  /** If, Loop, Scan, SequenceMap: operators whose bodies are graphs. A body that runs often must let events run about every 50 ms. */
-  control?(c: ControlContext<A, P>, run: RunBody): Promise<readonly HostValue[]>
+  /** If, Loop, Scan, SequenceMap: operators whose bodies are graphs. One that runs its body often must let events run about every 50 ms, by a `yield`. */
+  control?(c: ControlContext<A, P>, run: RunBody): Steps<readonly HostValue[]>
   /** True for operators whose result differs from run to run: never folded. */
   readonly random?: boolean
   /** The gradient of an operator that a user registers; ours stand beside their definitions, where only training imports them. */
@@ -371,7 +372,7 @@ export function defineOp<S extends AttributeSchema, const N extends Arity, const
     attributes: {},
     ...(work && { compute: (c: Parameters<typeof work>[0]) => finished(work(c)) }),
     ...definition,
-  } as OpDefinition<AttributesOf<S>>
+  }
 }
 
 /**

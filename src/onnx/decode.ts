@@ -1,6 +1,7 @@
 import { PbfReader } from 'pbf'
 import { LanewiseError } from '../core/errors.js'
 import { tagOf } from '../core/realm.js'
+import { textOf } from '../core/utf8.js'
 import type { Messages } from './schema/onnx.js'
 import { specOf, type Field, type FieldCode, type MessageSpec } from './schema/table.js'
 
@@ -47,7 +48,6 @@ const listTypes = { i: Int32Array, l: BigInt64Array, u: BigUint64Array, f: Float
 
 /** Strings up to this length are decoded faster by hand than by TextDecoder, if they are ASCII. */
 const SHORT_STRING = 32
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** A growing list of 4- or 8-byte numbers, kept as 32-bit words so that no bit pattern (NaN, int64) passes through a double. */
 class NumberList {
@@ -195,7 +195,7 @@ class CheckedReader extends PbfReader {
       if (i === end) return text
     }
     try {
-      const text = utf8.decode(buf.subarray(start, end))
+      const text = textOf(buf.subarray(start, end))
       this.pos = end
       return text
     } catch {

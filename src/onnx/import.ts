@@ -1,6 +1,7 @@
 import { dtypeFromOnnx, isHalf } from '../core/dtype.js'
 import { log } from '../core/env.js'
 import { LanewiseError, present } from '../core/errors.js'
+import { textOf } from '../core/utf8.js'
 import type { DeclaredType, Graph, Node, Value } from '../ir/graph.js'
 import { notFused } from '../ir/graph.js'
 import { sortNodes } from '../ir/sort.js'
@@ -320,7 +321,7 @@ class Importer {
       case AttributeType.INT:
         return { kind: 'int', value: proto.i ?? 0n }
       case AttributeType.STRING:
-        return { kind: 'string', value: text(proto.s ?? new Uint8Array()) }
+        return { kind: 'string', value: textOf(proto.s ?? new Uint8Array(), false) }
       case AttributeType.TENSOR:
         if (!proto.t) throw missing('tensor')
         return { kind: 'tensor', value: decodeTensor(proto.t, this.external) }
@@ -336,7 +337,7 @@ class Importer {
       case AttributeType.INTS:
         return { kind: 'ints', value: proto.ints }
       case AttributeType.STRINGS:
-        return { kind: 'strings', value: proto.strings.map(text) }
+        return { kind: 'strings', value: proto.strings.map((bytes) => textOf(bytes, false)) }
       case AttributeType.TYPE_PROTO:
         return { kind: 'other', value: 'type' }
       default:
@@ -400,10 +401,4 @@ function declaredType(type: TypeProto): DeclaredType {
 
 function canonical(domain: string): string {
   return domain === 'ai.onnx' ? '' : domain
-}
-
-const utf8 = new TextDecoder()
-
-function text(bytes: Uint8Array): string {
-  return utf8.decode(bytes)
 }

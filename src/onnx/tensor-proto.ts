@@ -13,6 +13,7 @@ import {
 import { LanewiseError, present } from '../core/errors.js'
 import { hostTensor, rawBytes, type HostTensor } from '../core/host.js'
 import { formatShape, MAX_RANK, sizeOf, type Shape } from '../core/shape.js'
+import { textOf } from '../core/utf8.js'
 import { noExternalData, parseExternal, type ExternalData } from './external-data.js'
 import { DataLocation, type SparseTensorProto, type TensorProto } from './schema/onnx.js'
 import { createMessage } from './schema/table.js'
@@ -144,10 +145,9 @@ function fromUint64(data: BigUint64Array): Uint32Array {
 }
 
 function fromStrings(items: readonly Uint8Array[]): string[] {
-  const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
   return items.map((item, i) => {
     try {
-      return utf8.decode(item)
+      return textOf(item)
     } catch {
       return fail(`element ${i} is not valid UTF-8`)
     }

@@ -1,8 +1,10 @@
 // A planned segment made into calls with addresses, and those calls made.
 import type { Context } from '../../bindings/context.js'
+import { now } from '../core/clock.js'
 import type { NumericDType } from '../core/dtype.js'
 import { errorAt, LanewiseError, present } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
+import type { Steps } from '../core/steps.js'
 import type { Node } from '../ir/graph.js'
 import type { KernelInfo, Work } from '../ir/op.js'
 import { bindCall, type Kernel } from './call.js'
@@ -82,14 +84,14 @@ export class Executor {
     const { segment, variations } = prepared
     const { arenaBytes } = variations ?? segment
     if (arenaBytes > this.arenaSize) this.growArena(arenaBytes, begun)
-    const now = {
-      generation: context.generation,
-      arena: this.arena,
-      moves: this.states?.moves ?? 0,
-      epoch: variations?.epoch ?? 0,
-    }
-    if (stands(prepared, now)) return
-    const base = variations && segment.changed ? this.bindBase(variations, now) : undefined
+    const { generation } = context
+    const { arena } = this
+    const moves = this.states?.moves ?? 0
+    const epoch = variations?.epoch ?? 0
+    const { generation: then } = prepared
+    if (then === generation && prepared.arena === arena && prepared.moves === moves && prepared.epoch === epoch) return
+    const binding = { generation, arena, moves, epoch }
+    const base = variations && segment.changed ? this.bindBase(variations, binding) : undefined
     for (const block of segment.blocks) {
       // What no step touches has no place.
       const { offset } = block.home ?? block
@@ -97,17 +99,17 @@ export class Executor {
     }
     const calls = base ? [...base] : segment.steps.map((step) => this.bindStep(step))
     if (base) for (const i of segment.changed ?? []) calls[i] = this.bindStep(segment.steps[i])
-    Object.assign(prepared, now, { calls })
+    Object.assign(prepared, binding, { calls })
   }
 
   /** The calls that all that are made of a plan share with it. */
-  private bindBase(variations: Variations, now: Binding): readonly (() => void)[] {
+  private bindBase(variations: Variations, binding: Binding): readonly (() => void)[] {
     const bound = this.bases.get(variations)
-    if (bound && stands(bound, now)) return bound.calls
+    if (bound && stands(bound, binding)) return bound.calls
     const { steps, blocks } = variations.base
     for (const block of blocks) block.base = this.arena + present(block.offset, 'offset')
     const calls = steps.map((step) => this.bindStep(step))
-    this.bases.set(variations, { ...now, calls })
+    this.bases.set(variations, { ...binding, calls })
     return calls
   }
 
@@ -168,14 +170,14 @@ export class Executor {
   }
 
   /** Makes the calls, and lets events run in between. */
-  async runPaced(bound: Bound, pace: Pace, profile?: (time: StepTime) => void): Promise<void> {
+  *runPaced(bound: Bound, pace: Pace, profile?: (time: StepTime) => void): Steps<void> {
     pace.check()
     // Nodes that run in TypeScript stand between stretches of calls, and there may be nothing but those.
-    if (pace.due) await pace.yield()
+    if (pace.due) yield* pace.yield()
     const { steps } = bound.segment
     for (const [i, call] of callsOf(bound, profile).entries()) {
       this.execute([call], [steps[i]])
-      if (pace.due) await pace.yield()
+      if (pace.due) yield* pace.yield()
     }
   }
 
@@ -200,12 +202,12 @@ export class Executor {
 
 /** Yields to timers and events often enough that a signal can fire. */
 export class Pace {
-  private last = performance.now()
+  private last = now()
 
   constructor(private readonly signal: AbortSignal) {}
 
   get due(): boolean {
-    return performance.now() - this.last >= YIELD_MS
+    return now() - this.last >= YIELD_MS
   }
 
   /** @throws LanewiseError `E_STATE` once the signal has fired. */
@@ -213,18 +215,18 @@ export class Pace {
     throwIfAborted(this.signal)
   }
 
-  async yield(): Promise<void> {
-    await yieldToEvents()
+  *yield(): Steps<void> {
+    yield
     this.check()
-    this.last = performance.now()
+    this.last = now()
   }
 
   /** The result of work that is done in pieces. */
-  async finish(work: Work): Promise<readonly HostTensor[]> {
+  *finish(work: Work): Steps<readonly HostTensor[]> {
     for (;;) {
       const { done, value } = work.next()
       if (done) return value
-      if (this.due) await this.yield()
+      if (this.due) yield* this.yield()
     }
   }
 }
@@ -233,9 +235,9 @@ function callsOf({ calls, segment }: Bound, profile?: (time: StepTime) => void):
   if (!profile) return calls
   return calls.map((call, i) => () => {
     const step = segment.steps[i]
-    const start = performance.now()
+    const start = now()
     call()
-    const ms = performance.now() - start
+    const ms = now() - start
     profile({
       node: step.node,
       kernel: step.note.kernel ?? ('kernel' in step ? step.kernel : 'TypeScript'),
@@ -249,9 +251,4 @@ function callsOf({ calls, segment }: Bound, profile?: (time: StepTime) => void):
 /** @throws LanewiseError `E_STATE` once the signal has fired. */
 export function throwIfAborted(signal: AbortSignal): void {
   if (signal.aborted) throw new LanewiseError('E_STATE', 'the run was aborted', { cause: signal.reason })
-}
-
-/** Lets timers and events run: a resolved promise would not. */
-function yieldToEvents(): Promise<void> {
-  return new Promise((done) => setTimeout(done, 0))
 }

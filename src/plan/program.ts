@@ -1,4 +1,5 @@
 import type { Context } from '../../bindings/context.js'
+import { now } from '../core/clock.js'
 import { errorAt, LanewiseError, present } from '../core/errors.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import type { TensorType } from '../ir/op.js'
@@ -7,6 +8,7 @@ import { Executor, Pace, unbound, type Bound, type StepTime } from './executor.j
 import { computeChecked, listOf } from '../ir/compute.js'
 import { capturedBy, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { HostScope } from '../core/host-memory.js'
+import type { Steps } from '../core/steps.js'
 import { Lru } from './lru.js'
 import { InferenceMemory, inferTypes, largerNumber, type Inferred } from '../ir/infer.js'
 import { checkOutputs } from './check-outputs.js'
@@ -97,7 +99,9 @@ export class Program {
   private readonly entries = new Lru<Prepared>(PLANS, forget)
   private readonly varied: Lru<Prepared>
   private readonly families = new Lru<Family>(FAMILIES, ({ variations }) => variations?.lease.release())
-  private last: { shapes: readonly TensorType[]; changes: number; prepared: Prepared } | undefined
+  private last: { feeds: ReadonlyMap<Value, TensorType>; changes: number; prepared: Prepared } | undefined
+  /** What the last run ended with, if it came to its end. */
+  private done: Prepared | undefined
   /** Inputs whose elements decide shapes: they are part of the key of a plan. */
   private readonly keyed = new Set<Value>()
   private readonly bodies = new Map<Graph, Program>()
@@ -151,10 +155,11 @@ export class Program {
    * @param feeds - a value for every input that is not a state's, of the right type.
    * @returns a value for every output that is fetched, not in the arena; copies if `control.given`, or the storage in `control.into`.
    */
-  async run(feeds: ReadonlyMap<Value, HostValue>, control: RunControl = {}): Promise<Map<Value, HostValue>> {
+  *run(feeds: ReadonlyMap<Value, HostValue>, control: RunControl = {}): Steps<Map<Value, HostValue>> {
     const hosts = new Map<Value, HostValue>(feeds)
     const scope = this.context.host.scope()
     const pace = control.signal && new Pace(control.signal)
+    this.done = undefined
     let prepared = this.entry(feeds)
     let begun = false
     let { borrowed = false } = control
@@ -174,7 +179,7 @@ export class Program {
           }
           borrowed = false
         }
-        if (pace) await this.executor.runPaced(prepared, pace, control.profile)
+        if (pace) yield* this.executor.runPaced(prepared, pace, control.profile)
         else this.executor.run(prepared, control.profile)
         const { end } = segment
         if (end.kind === 'done') {
@@ -187,6 +192,7 @@ export class Program {
             results.set(value, 'placed' in source || !control.given ? result : copyOf(result, true))
           }
           this.states?.keep((output) => this.keepable(sourceOf(segment, output), hosts, output))
+          this.done = prepared
           return results
         }
         prepared =
@@ -194,7 +200,7 @@ export class Program {
             ? this.continueWithValues(prepared, end.values, hosts)
             : end.kind === 'number'
               ? this.continueWithNumber(prepared, end, hosts)
-              : await this.continueWithNode(prepared, end.node, hosts, control, scope, pace)
+              : yield* this.continueWithNode(prepared, end.node, hosts, control, scope, pace)
         for (const [value, host] of hosts) {
           if (prepared.reads.has(value)) continue
           scope.drop(host)
@@ -209,6 +215,33 @@ export class Program {
     }
   }
 
+  /**
+   * Runs once more what has just run, where nothing is fed and all of it is kernels: nothing is allocated.
+   *
+   * @returns false, and nothing has been done, if it is not so.
+   */
+  again(): boolean {
+    const { last, done, states } = this
+    const same = done && states?.repeats && last?.prepared === done && last.changes === states.changes
+    if (!same || last.feeds.size > 0) return false
+    this.executor.bind(done, false)
+    this.done = undefined
+    try {
+      this.executor.run(done)
+      states.keepAgain()
+    } catch (error) {
+      states.lose()
+      throw error
+    }
+    this.done = done
+    return true
+  }
+
+  /** Where the last run has left a value, if it came to its end. */
+  left(value: Value): Source | undefined {
+    return this.done?.segment.sources.get(value)
+  }
+
   /** Frees the arenas, and the constants that only these plans use. */
   dispose(): void {
     for (const body of this.bodies.values()) body.dispose()
@@ -220,7 +253,7 @@ export class Program {
   private entry(feeds: ReadonlyMap<Value, HostValue>): Prepared {
     const { last, states } = this
     const changes = states?.changes ?? 0
-    if (last && last.changes === changes && this.keyed.size === 0 && this.fits(feeds, last.shapes)) return last.prepared
+    if (last && last.changes === changes && this.keyed.size === 0 && fits(feeds, last.feeds)) return last.prepared
     let key = ''
     // What is the same for all sizes.
     let family = ''
@@ -240,21 +273,20 @@ export class Program {
       key += ';'
       family += ';'
     }
-    const given = [...types.values()]
+    const given = new Map(types)
     const places = new Map<Value, Placed>()
-    for (const value of states?.inputs ?? []) {
-      const placed = feeds.has(value) ? undefined : states?.placed(value)
-      if (!placed) continue
+    for (const { value, placed, mark } of states?.places() ?? []) {
+      if (feeds.has(value)) continue
       const { dtype, shape } = placed
       places.set(value, placed)
       types.set(value, { dtype, shape })
-      key += `state ${dtype}[${shape.join()}];`
-      family += `state ${dtype}${shape.length};`
+      key += `${mark}state ${dtype}[${shape.join()}];`
+      family += `${mark}state ${dtype}${shape.length};`
     }
     const prepared = this.entries.get(key) ?? this.varied.get(key) ?? this.vary(key, family, types, known, places)
     // Never one that has been dropped: whatever is planned next takes its place, or empties it.
-    const simple = this.keyed.size === 0 && given.every((type) => type)
-    this.last = simple ? { shapes: given as TensorType[], changes, prepared } : undefined
+    const simple = this.keyed.size === 0 && [...given.values()].every((type) => type)
+    this.last = simple ? { feeds: given as ReadonlyMap<Value, TensorType>, changes, prepared } : undefined
     return prepared
   }
 
@@ -325,16 +357,6 @@ export class Program {
     return prepared
   }
 
-  private fits(feeds: ReadonlyMap<Value, HostValue>, shapes: readonly TensorType[]): boolean {
-    let i = 0
-    for (const host of feeds.values()) {
-      const type = shapes[i++]
-      if (!isHostTensor(host) || host.dtype !== type.dtype || host.shape.length !== type.shape.length) return false
-      for (let axis = 0; axis < type.shape.length; axis++) if (host.shape[axis] !== type.shape[axis]) return false
-    }
-    return true
-  }
-
   private planFrom(state: PlanState, recording?: Recording): Prepared {
     const lease = this.weights.lease()
     try {
@@ -391,21 +413,21 @@ export class Program {
   }
 
   /** A node that runs in JavaScript: compute it, and take the plan for the types it returned. */
-  private async continueWithNode(
+  private *continueWithNode(
     prepared: Prepared,
     node: Node,
     hosts: Map<Value, HostValue>,
     control: RunControl,
     scope: HostScope,
     pace: Pace | undefined,
-  ): Promise<Prepared> {
+  ): Steps<Prepared> {
     const { segment } = prepared
-    const start = control.profile ? performance.now() : 0
+    const start = control.profile ? now() : 0
     const inputs = node.inputs.map((value) => value && this.operandOf(value, segment, hosts))
-    const outputs = await this.compute(node, inputs, segment, hosts, control, pace)
+    const outputs = yield* this.compute(node, inputs, segment, hosts, control, pace)
     // Before anything else is made: a string that is a rope, say, is small until it is read.
     outputs.forEach((output, i) => node.outputs[i] && holdAt(scope, output, node))
-    control.profile?.({ node, kernel: 'TypeScript', note: {}, ms: performance.now() - start, bytes: 0 })
+    control.profile?.({ node, kernel: 'TypeScript', note: {}, ms: now() - start, bytes: 0 })
     const results = new Map<Value, { type: TensorType | undefined }>()
     let key = ''
     node.outputs.forEach((value, i) => {
@@ -422,14 +444,14 @@ export class Program {
     return next
   }
 
-  private async compute(
+  private *compute(
     node: Node,
     inputs: readonly (HostValue | undefined)[],
     segment: Segment,
     hosts: ReadonlyMap<Value, HostValue>,
     control: RunControl,
     pace: Pace | undefined,
-  ): Promise<readonly HostValue[]> {
+  ): Steps<readonly HostValue[]> {
     const { op, attributes } = node
     const outputCount = node.outputs.length
     const room = this.context.host.scope()
@@ -442,7 +464,7 @@ export class Program {
       })
       if (op.control) {
         const context = { attributes, inputs, outputCount, room }
-        const results = await op.control(context, (body, given) => this.runBody(body, given, segment, hosts, control))
+        const results = yield* op.control(context, (body, given) => this.runBody(body, given, segment, hosts, control))
         return listOf(results, 'control')
       }
       if (op.values) return listOf(op.values({ attributes, inputs, outputCount, room }), 'values')
@@ -459,7 +481,7 @@ export class Program {
           }) ?? []
         if (op.infer) room.reserve(...checkOutputs(node, outputs, this.options.arenaLimit))
         const c = { attributes, inputs: tensors, outputs, outputCount, seed: this.options.seed, room }
-        return op.work && pace ? await pace.finish(op.work(c)) : computeChecked(op, c, node.outputs)
+        return op.work && pace ? yield* pace.finish(op.work(c)) : computeChecked(op, c, node.outputs)
       }
     } catch (error) {
       throw errorAt(op.name, node.name, error)
@@ -472,13 +494,13 @@ export class Program {
     )
   }
 
-  private async runBody(
+  private *runBody(
     body: Graph,
     given: readonly HostValue[],
     segment: Segment,
     hosts: ReadonlyMap<Value, HostValue>,
     control: RunControl,
-  ): Promise<HostValue[]> {
+  ): Steps<HostValue[]> {
     let program = this.bodies.get(body)
     if (!program) {
       const captured = capturedBy(body).filter((value) => value.constant === undefined)
@@ -494,7 +516,7 @@ export class Program {
     program.graph.inputs.forEach((value, i) => {
       feeds.set(value, i < given.length ? given[i] : this.operandOf(value, segment, hosts))
     })
-    const results = await program.run(feeds, { signal: control.signal, profile: control.profile })
+    const results = yield* program.run(feeds, { signal: control.signal, profile: control.profile })
     return body.outputs.map((value) => present(results.get(value), value.name))
   }
 
@@ -504,6 +526,18 @@ export class Program {
     if (value.constant) return value.constant
     throw new LanewiseError('E_GRAPH', `the value "${value.name}" is used before it is made`, { tensor: value.name })
   }
+}
+
+/** Whether what is fed is of these types. */
+function fits(feeds: ReadonlyMap<Value, HostValue>, types: ReadonlyMap<Value, TensorType>): boolean {
+  if (feeds.size !== types.size) return false
+  for (const [value, host] of feeds) {
+    const type = types.get(value)
+    if (!type || !isHostTensor(host) || host.dtype !== type.dtype || host.shape.length !== type.shape.length)
+      return false
+    for (let axis = 0; axis < type.shape.length; axis++) if (host.shape[axis] !== type.shape[axis]) return false
+  }
+  return true
 }
 
 /** A segment that can be run. */

@@ -27,6 +27,11 @@ export class States {
   /** Counts changes of types: plans are made for types. */
   changes = 0
   private readonly states = new Map<Value, State>()
+  /** What the last run left to be copied, if copies are all that it takes. */
+  private plain: readonly (readonly [State, Placed])[] | undefined
+  /** Inputs that the caller writes where they lie. */
+  private readonly bound = new Map<Value, { readonly placed: Placed; readonly mark: string }>()
+  private bindings = 0
 
   constructor(
     private readonly context: Context,
@@ -46,6 +51,7 @@ export class States {
   get bytes(): number {
     let bytes = 0
     for (const { capacity } of this.states.values()) bytes += capacity
+    for (const { placed } of this.bound.values()) bytes += placed.bytes
     return bytes
   }
 
@@ -61,6 +67,40 @@ export class States {
 
   has(input: Value): boolean {
     return this.states.has(input)
+  }
+
+  /** Where inputs are that need not be fed, as far as they are anywhere; plans may be shared by those of one mark and type. */
+  *places(): Iterable<{ value: Value; placed: Placed; mark: string }> {
+    for (const value of this.states.keys()) {
+      const placed = this.placed(value)
+      if (placed) yield { value, placed, mark: '' }
+    }
+    for (const [value, { placed, mark }] of this.bound) yield { value, placed, mark }
+  }
+
+  /** Gives an input a place of its own, for the caller to write to; the one that it had is given up. */
+  bind(input: Value, { dtype, shape }: TensorType): Placed {
+    this.unbind(input)
+    const block = { bytes: 0, base: 0 }
+    const placed = new Placed(dtype, shape, identityOrder(shape.length), { block, offset: 0 })
+    block.bytes = placed.bytes
+    block.base = this.context.alloc(placed.bytes)
+    this.context.bytes(block.base, placed.bytes).fill(0)
+    this.bound.set(input, { placed, mark: `bound ${this.bindings++} ` })
+    this.changes++
+    return placed
+  }
+
+  /** Where an input is that the caller writes. */
+  boundTo(input: Value): Placed | undefined {
+    return this.bound.get(input)?.placed
+  }
+
+  private unbind(input: Value): void {
+    const placed = this.boundTo(input)
+    if (!placed) return
+    this.context.release(resolve(placed.at))
+    this.bound.delete(input)
   }
 
   /** What the input is now, if it is anything. */
@@ -83,10 +123,12 @@ export class States {
   /** Makes the inputs what a run has made of the outputs. */
   keep(found: (output: Value) => Placed | HostTensor): void {
     const writes: (() => void)[] = []
+    let plain: [State, Placed][] | undefined = []
     for (const [input, state] of this.states) {
       const source = found(state.output)
       checkState(input, { kind: 'tensor', dtype: source.dtype, shape: source.shape })
       if (!(source instanceof Placed)) {
+        plain = undefined
         writes.push(() => this.set(input, source))
         continue
       }
@@ -96,6 +138,8 @@ export class States {
         continue
       }
       // What lies in another state has to be taken before that one is written.
+      if (isStateBlock(block)) plain = undefined
+      else plain?.push([state, source])
       const foreign = isStateBlock(block) ? this.context.bytes(resolve(source.at), source.bytes).slice() : undefined
       writes.push(() => {
         const base = this.reserve(state, source.bytes)
@@ -104,15 +148,32 @@ export class States {
       })
     }
     for (const write of writes) write()
+    this.plain = plain
+  }
+
+  /** Whether {@link keepAgain} can do what {@link keep} has done. */
+  get repeats(): boolean {
+    return this.plain !== undefined
+  }
+
+  /** As {@link keep}, after a run by the same plan: nothing is allocated. */
+  keepAgain(): void {
+    for (const [state, { at, bytes }] of this.plain ?? []) {
+      const from = resolve(at)
+      const to = this.reserve(state, bytes)
+      this.context.everything.copyWithin(to, from, from + bytes)
+    }
   }
 
   /** A run broke off: the states are neither what they were nor what they should have become. */
   lose(): void {
+    this.plain = undefined
     for (const state of this.states.values()) state.type = undefined
     this.changes++
   }
 
   dispose(): void {
+    for (const input of [...this.bound.keys()]) this.unbind(input)
     for (const state of this.states.values()) {
       if (state.block.base !== undefined) this.context.release(state.block.base)
       Object.assign(state, { type: undefined, capacity: 0 })

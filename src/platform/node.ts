@@ -14,6 +14,8 @@ export const nodePlatform: Platform = {
     return nodePlatform.readKernels(wasmFile(build))
   },
 
+  wasmNow: (build) => readFileSync(wasmFile(build)),
+
   async readKernels(file) {
     const path = pathOf(file)
     if (path === undefined) return (await download(file)) as BufferSource

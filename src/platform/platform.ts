@@ -1,4 +1,4 @@
-import type { WasmSource } from '../../bindings/module.js'
+import type { Build, WasmSource } from '../../bindings/module.js'
 import { LanewiseError } from '../core/errors.js'
 import type { ReadOptions } from './download.js'
 import type { ExternalData } from '../onnx/external-data.js'
@@ -23,6 +23,8 @@ export interface ThreadHost {
 export interface Platform {
   /** The kernels of an inference build. */
   readonly wasm: WasmSource
+  /** The same, where nothing has to be waited for. */
+  readonly wasmNow?: (build: Build) => BufferSource
   /** The kernels in a file: a URL, or a path as the platform has them; what is fetched must have this `integrity` if it is said. */
   readKernels(file: URL | string, integrity?: string): Promise<BufferSource | Response>
   /** The bytes of a model at a path or URL. */

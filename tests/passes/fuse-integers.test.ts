@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { GraphBuilder } from '../../src/api/builder.js'
+import { finishNow, type Steps } from '../../src/core/steps.js'
 import { optimize } from '../../src/passes/optimize.js'
 import type { Graph, Value } from '../../src/ir/graph.js'
 import { Program } from '../../src/plan/program.js'
@@ -199,10 +200,12 @@ async function made(build: Row['build']): Promise<{ graph: Graph; fused: Graph }
       shapedPass: () => false,
       arenaLimit: 2 ** 30,
     })
-  const evaluate = async (part: Graph) => (await program(part).run(new Map())) as Map<Value, HostTensor>
+  const evaluate = function* (part: Graph): Steps<Map<Value, HostTensor>> {
+    return (yield* program(part).run(new Map())) as Map<Value, HostTensor>
+  }
   return {
-    graph: await optimize(graph, graph.outputs, off, { fast: false, evaluate }),
-    fused: await optimize(graph, graph.outputs, true, { fast: false, evaluate }),
+    graph: finishNow(optimize(graph, graph.outputs, off, { fast: false, evaluate })),
+    fused: finishNow(optimize(graph, graph.outputs, true, { fast: false, evaluate })),
   }
 }
 
@@ -214,8 +217,8 @@ async function run(graph: Graph, build: 'simd' | 'relaxed', x: HostTensor, integ
     shapedPass: (name: string) => integers && name === 'fuse-integer-sums',
     arenaLimit: 2 ** 30,
   }
-  const results = await new Program(graph, context, new WeightStore(context), options).run(
-    new Map([[graph.inputs[0], x]]),
+  const results = finishNow(
+    new Program(graph, context, new WeightStore(context), options).run(new Map([[graph.inputs[0], x]])),
   )
   return results.get(graph.outputs[0]) as HostTensor
 }

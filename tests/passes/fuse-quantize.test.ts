@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { GraphBuilder } from '../../src/api/builder.js'
+import { finishNow } from '../../src/core/steps.js'
 import { inferTypes } from '../../src/ir/infer.js'
 import type { Graph, Value } from '../../src/ir/graph.js'
 import { fuseQuantize } from '../../src/passes/shaped/fuse-quantize.js'
@@ -64,8 +65,8 @@ async function run(graph: Graph, build: 'simd' | 'relaxed', x: HostTensor, fuse:
     shapedPass: (name: string) => fuse || name !== 'fuse-quantize',
     arenaLimit: 2 ** 30,
   }
-  const results = await new Program(graph, context, new WeightStore(context), options).run(
-    new Map([[graph.inputs[0], x]]),
+  const results = finishNow(
+    new Program(graph, context, new WeightStore(context), options).run(new Map([[graph.inputs[0], x]])),
   )
   return Array.from((results.get(graph.outputs[0]) as HostTensor).data as Float32Array)
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { GraphBuilder } from '../../src/api/builder.js'
+import { finish } from '../../src/core/steps.js'
 import type { Value } from '../../src/ir/graph.js'
 import { Program } from '../../src/plan/program.js'
 import { WeightStore } from '../../src/plan/weights.js'
@@ -22,7 +23,7 @@ async function run(shape: number[], values: number[], build: (g: GraphBuilder, x
     shapedPass: () => true,
     arenaLimit: 2 ** 30,
   })
-  const results = await program.run(new Map([[x, hostFrom('float32', shape, values)]]))
+  const results = await finish(program.run(new Map([[x, hostFrom('float32', shape, values)]])))
   return Array.from((results.get(graph.outputs[0]) as HostTensor).data as Float32Array)
 }
 

@@ -2,6 +2,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { GraphBuilder } from '../../src/api/builder.js'
 import { registerAllOps } from '../../src/api/register-all.js'
 import { hostFrom, hostTensor, isHostTensor, type HostTensor } from '../../src/core/host.js'
+import { finish } from '../../src/core/steps.js'
 import type { Graph, Value } from '../../src/ir/graph.js'
 import { Layers } from '../../src/plan/layers.js'
 import { Program } from '../../src/plan/program.js'
@@ -24,7 +25,7 @@ function programOf(graph: Graph): Program {
 type Feeds = Map<Value, HostTensor>
 
 async function bits(program: Program, feeds: Feeds): Promise<string[]> {
-  return [...(await program.run(feeds)).values()].map((value) =>
+  return [...(await finish(program.run(feeds))).values()].map((value) =>
     isHostTensor(value) ? `${value.dtype}[${value.shape.join()}]${String(value.data)}` : 'value',
   )
 }
@@ -185,7 +186,7 @@ test('what is held does not grow with the number of lengths', async () => {
   const program = new Program(graph, context, new WeightStore(context), options)
   let most = 0
   for (let past = 5; past < 127; past++) {
-    await program.run(feeds(past))
+    await finish(program.run(feeds(past)))
     if (past === 60) most = context.used
   }
   expect(context.used).toBeLessThan(2.5 * most)
@@ -302,8 +303,11 @@ test('what does not fit is refused as it would be by a plan of its own', async (
   const x = g.input('x', 'float32', ['N'])
   g.output(g.op('Add', [g.op('Exp', [x]), g.op('Expand', [g.op('Neg', [x]), long(g, 'to', 8)])]), 'y')
   const program = programOf(g.graph())
-  for (const n of [8, 1, 8, 1]) expect((await program.run(new Map([[x, floats(n)]]))).size).toBe(1)
+  for (const n of [8, 1, 8, 1]) expect((await finish(program.run(new Map([[x, floats(n)]])))).size).toBe(1)
   for (const n of [2, 3, 9])
-    await expect(program.run(new Map([[x, floats(n)]]))).rejects.toMatchObject({ code: 'E_SHAPE', op: 'Expand' })
-  expect((await program.run(new Map([[x, floats(8)]]))).size).toBe(1)
+    await expect(finish(program.run(new Map([[x, floats(n)]])))).rejects.toMatchObject({
+      code: 'E_SHAPE',
+      op: 'Expand',
+    })
+  expect((await finish(program.run(new Map([[x, floats(8)]])))).size).toBe(1)
 })

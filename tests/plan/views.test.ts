@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { GraphBuilder } from '../../src/api/builder.js'
+import { finish } from '../../src/core/steps.js'
 import type { Value } from '../../src/ir/graph.js'
 import { Program } from '../../src/plan/program.js'
 import { WeightStore } from '../../src/plan/weights.js'
@@ -32,7 +33,7 @@ async function kernels(
   })
   const feeds = new Map<Value, HostValue>([[input, fed]])
   const names = program.prepare(feeds).steps.map((step) => ('kernel' in step ? step.kernel : 'TypeScript'))
-  const results = await program.run(feeds)
+  const results = await finish(program.run(feeds))
   return { names, fed, outputs: [...results.values()] as HostTensor[] }
 }
 
@@ -124,7 +125,7 @@ test('a view of a constant is not overwritten', async () => {
     shapedPass: () => true,
     arenaLimit: 2 ** 32,
   })
-  const [first] = [...(await program.run(new Map())).values()] as HostTensor[]
-  const [second] = [...(await program.run(new Map())).values()] as HostTensor[]
+  const [first] = [...(await finish(program.run(new Map()))).values()] as HostTensor[]
+  const [second] = [...(await finish(program.run(new Map()))).values()] as HostTensor[]
   expect(second.data).toEqual(first.data)
 })

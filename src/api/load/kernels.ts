@@ -1,7 +1,9 @@
-import { chooseBuild, loadModule, type Build } from '../../../bindings/module.js'
+import { chooseBuild, loadModule, loadModuleNow, type Build } from '../../../bindings/module.js'
 import { env } from '../../core/env.js'
+import { LanewiseError } from '../../core/errors.js'
+import { tagOf } from '../../core/realm.js'
 import { platform } from '../../platform/platform.js'
-import type { SessionOptions } from '../session-options.js'
+import type { SessionOptions, WasmModules } from '../session-options.js'
 
 /**
  * The compiled kernels for a session: those of the option `wasmModule`, or from where `env.wasm` says, or from this package.
@@ -26,4 +28,18 @@ export async function loadKernels(options: SessionOptions): Promise<WebAssembly.
       () => error,
     )
   }
+}
+
+/**
+ * The same without waiting: those of the option `wasmModule`, or that another session has loaded, or that the platform has at hand (Node, `lanewise/inline`).
+ *
+ * @throws LanewiseError `E_STATE` if there are none.
+ */
+export function kernelsNow({ build = 'auto', deterministic = false, wasmModule }: SessionOptions): WebAssembly.Module {
+  const chosen = chooseBuild(build, deterministic !== false)
+  const { [chosen]: ofBuild } = (wasmModule ?? {}) as WasmModules
+  const given = tagOf(wasmModule) === 'WebAssembly.Module' ? (wasmModule as WebAssembly.Module) : ofBuild
+  const module = given ?? loadModuleNow(chosen, platform().wasmNow)
+  if (module) return module
+  throw new LanewiseError('E_STATE', `the kernels (${chosen}) are not here yet: give createSync the option wasmModule`)
 }

@@ -5,15 +5,17 @@ import { env } from '../../core/env.js'
 import { LanewiseError } from '../../core/errors.js'
 import { kindOf } from '../../core/options.js'
 import { bytesIn, tagOf } from '../../core/realm.js'
+import { waitFor, type Steps } from '../../core/steps.js'
 import type { Graph } from '../../ir/graph.js'
 import { memoryExternalData, type ExternalData, type ExternalFile } from '../../onnx/external-data.js'
 import { importModel, usesRareOps, type ImportedModel } from '../../onnx/import.js'
 import { describeTensor } from '../../onnx/tensor-proto.js'
 import { readModel } from '../../onnx/wire.js'
+import { extraPasses } from '../../passes/extra.js'
 import { throwIfAborted } from '../../plan/executor.js'
 import { download, isLocation, type ReadOptions, type ResponseLike } from '../../platform/download.js'
 import { platform } from '../../platform/platform.js'
-import { loadKernels } from './kernels.js'
+import { kernelsNow, loadKernels } from './kernels.js'
 import { MEMORY_LIMIT, type ExternalFileSource, type SessionOptions } from '../session-options.js'
 
 /** A model that has been read, and the memory and kernels that are to run it. */
@@ -28,22 +30,28 @@ interface LoadedModel {
  * @param model - a path, a URL, a buffer or bytes; of a buffer, `byteOffset` and `byteLength` may say which part.
  * @throws LanewiseError as `InferenceSession.create` says.
  */
-export async function loadModel(
+export function* loadModel(
   model: unknown,
   byteOffset: unknown,
   byteLength: unknown,
   options: SessionOptions,
-): Promise<LoadedModel> {
+): Steps<LoadedModel> {
   const { signal, downloadLimit: limit, downloadTimeout: timeout, onProgress } = options
   const reading = { signal, limit, timeout }
-  let external: (ExternalData & { close?(): void }) | undefined =
-    options.externalData &&
-    memoryExternalData(await Promise.all(options.externalData.map((file) => loadExternalFile(file, reading))))
+  const { externalData } = options
+  let external: (ExternalData & { close?(): void }) | undefined
+  if (externalData) {
+    const here = (file: ExternalFileSource): file is ExternalFile =>
+      !isLocation(file) && Boolean(file?.path) && bytesIn(file.data) !== undefined
+    const files = () => Promise.all(externalData.map((file) => loadExternalFile(file, reading)))
+    const now = externalData.every(here) ? () => externalData : undefined
+    external = memoryExternalData(yield* waitFor('reading external data', files, now))
+  }
   let bytes: Uint8Array
   if (/^(Response|Blob|File|ReadableStream)$/.test(tagOf(model))) {
-    bytes = await download(model as ResponseLike, { ...reading, onProgress })
+    bytes = yield* waitFor('reading a stream', () => download(model as ResponseLike, { ...reading, onProgress }))
   } else if (isLocation(model)) {
-    bytes = await platform().readModel(model, { ...reading, onProgress })
+    bytes = yield* waitFor('reading a file', () => platform().readModel(model, { ...reading, onProgress }))
     const source = platform().externalData
     // Looked for only when the model asks, so that a model without external data may come from anywhere.
     external ??= source && lazily(() => source(model, { allowHardLinks: options.allowHardLinks }))
@@ -54,9 +62,14 @@ export async function loadModel(
     const { memoryLimit = MEMORY_LIMIT } = options
     const { numThreads } = env.wasm
     const threads = options.threads ?? (numThreads === 0 ? 'auto' : (numThreads ?? 1))
+    const threaded =
+      threads !== 1 &&
+      (yield* waitFor('starting threads', async () =>
+        (await import('../threads.js')).contextWithThreads(threads, options, memoryLimit),
+      ))
+    const module = () => loadKernels(options)
     const context =
-      (threads !== 1 && (await (await import('../threads.js')).contextWithThreads(threads, options, memoryLimit))) ||
-      new Context(await loadKernels(options), memoryLimit)
+      threaded || new Context(yield* waitFor('loading kernels', module, () => kernelsNow(options)), memoryLimit)
     if (options.signal) throwIfAborted(options.signal)
     const proto = readModel(bytes)
     const tensors = proto.graph?.initializer.map(describeTensor) ?? []
@@ -64,7 +77,10 @@ export async function loadModel(
       tensors.reduce((sum, { dtype, size }) => sum + byteSize(dtype) * size, 0),
       memoryLimit,
     )
-    const missing = usesRareOps(proto) ? await loadRareOps(() => usesRareOps(proto)) : undefined
+    // A Softmax in the middle is attention's, as a rule.
+    const attends = proto.graph?.node.slice(0, -1).some(({ opType }) => opType === 'Softmax')
+    const rare = () => usesRareOps(proto) || (attends === true && !extraPasses().attention)
+    const missing = rare() ? yield* waitFor('', () => loadRareOps(rare), rareOpsNow) : undefined
     let imported: ImportedModel
     try {
       imported = importModel(proto, external, memoryLimit)
@@ -79,16 +95,24 @@ export async function loadModel(
   }
 }
 
+const RARE = "; import 'lanewise/ops/all' adds the rare ones"
+
 /** Loads the operators outside the common set. Returns what to say if they cannot be had and the model turns out to need one. */
 async function loadRareOps(missing: () => boolean): Promise<string | undefined> {
   const { moreOps } = platform()
-  if (!moreOps) return "; import 'lanewise/ops/all' adds the rare ones"
+  if (!moreOps) return RARE
   try {
     await moreOps(missing)
     return undefined
   } catch (cause) {
     return `; the rare ones could not be loaded (${(cause as Error).message}): import 'lanewise/ops/all'`
   }
+}
+
+/** The same where nothing can be waited for. */
+function rareOpsNow(): string | undefined {
+  platform().allOpsNow?.()
+  return platform().allOpsNow ? undefined : RARE
 }
 
 /** An external file as bytes: onnxruntime-web takes names, URLs and Blobs, too. */

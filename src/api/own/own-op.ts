@@ -120,7 +120,10 @@ function guarded(op: OpDefinition): OpDefinition {
     }),
     ...(values && { values: (c) => values.call(op, all(c as ValueContext<never>) as never) }),
     ...(control && {
-      control: (c, run: RunBody) => control.call(op, all(c as ControlContext<never>) as never, run),
+      *control(c, run: RunBody) {
+        const steps = control.call(op, all(c as ControlContext<never>) as never, run)
+        return Symbol.iterator in Object(steps) ? yield* steps : listOf(steps as never, 'control, a generator,')
+      },
     }),
   }
   return Object.assign(Object.create(op) as OpDefinition, own)

@@ -2,6 +2,7 @@ import { dtypeFromOnnx, isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { isHostTensor, type HostTensor } from '../../core/host.js'
 import { formatShape, sameShape } from '../../core/shape.js'
+import type { Steps } from '../../core/steps.js'
 import type { Graph } from '../../ir/graph.js'
 import { normalize } from './attention-scalar.js'
 import { float, graph, int } from '../../ir/attributes.js'
@@ -16,7 +17,7 @@ export const FlexAttention = defineOp({
   domain: 'ai.onnx.preview',
   arity: 3,
   attributes: { scale: float(), score_mod: graph(), prob_mod: graph(), softmax_precision: int() },
-  async control({ attributes, inputs }, run) {
+  *control({ attributes, inputs }, run) {
     const [q, k, v] = inputs.map((_, i) => tensorAt(inputs, i))
     const [batch, heads, queries, size] = q.shape
     const [, kvHeads, keys, valueSize] = v.shape
@@ -46,10 +47,10 @@ export const FlexAttention = defineOp({
       product(scores, head * queries * keys, queryData, head * queries * size, transposed, 0, queries, size, keys)
     }
     const changed = Float64Array.from(
-      floatsOf(await modified(run, attributes.score_mod, floatTensor(precision, shape, scores))),
+      floatsOf(yield* modified(run, attributes.score_mod, floatTensor(precision, shape, scores))),
     )
     for (let i = 0; i < changed.length; i += keys) normalize(changed.subarray(i, i + keys))
-    const probabilities = floatsOf(await modified(run, attributes.prob_mod, floatTensor(precision, shape, changed)))
+    const probabilities = floatsOf(yield* modified(run, attributes.prob_mod, floatTensor(precision, shape, changed)))
     const y = new Float64Array(batch * heads * queries * valueSize)
     for (let head = 0; head < batch * heads; head++) {
       product(
@@ -72,9 +73,9 @@ function wide(dtype: DType): DType {
   return dtype === 'float64' ? dtype : 'float32'
 }
 
-async function modified(run: RunBody, body: Graph | undefined, tensor: HostTensor): Promise<HostTensor> {
+function* modified(run: RunBody, body: Graph | undefined, tensor: HostTensor): Steps<HostTensor> {
   if (!body) return tensor
-  const [result] = await run(body, [tensor])
+  const [result] = yield* run(body, [tensor])
   if (!isHostTensor(result) || !sameShape(result.shape, tensor.shape)) {
     throw new LanewiseError(
       'E_SHAPE',

@@ -3,6 +3,7 @@ import type { Graph } from '../../ir/graph.js'
 import { hostBytes, hostZeros, isHostTensor, toNumbers, type HostTensor, type HostValue } from '../../core/host.js'
 import type { HostScope } from '../../core/host-memory.js'
 import { formatShape, normalizeAxis, sizeOf } from '../../core/shape.js'
+import type { Steps } from '../../core/steps.js'
 import { copyElements } from '../../ir/strided.js'
 import { graph, int, ints, required } from '../../ir/attributes.js'
 import { Breather } from './breather.js'
@@ -72,7 +73,7 @@ export const Loop = defineOp({
   optional: [0, 1],
   outputs: Infinity,
   attributes: { body: required(graph()) },
-  async control({ attributes: { body }, inputs, room }, run) {
+  *control({ attributes: { body }, inputs, room }, run) {
     const [trips, condition, ...initial] = inputs
     // A limit beyond 2^53 is none: nobody counts that far.
     const limit = trips ? toNumbers(tensorAt(inputs, 0), 'trip count')[0] : Infinity
@@ -87,9 +88,9 @@ export const Loop = defineOp({
     const rank = (tensor: HostValue | undefined): HostTensor['shape'] =>
       tensor && isHostTensor(tensor) ? tensor.shape : []
     for (let i = 0; i < limit && going; i++) {
-      await breather.breathe()
+      yield* breather.breathe()
       const iteration: HostTensor = { dtype: 'int64', shape: rank(trips), data: BigInt64Array.of(BigInt(i)) }
-      const results = await run(body, [
+      const results = yield* run(body, [
         iteration,
         { dtype: 'bool', shape: rank(condition), data: Uint8Array.of(1) },
         ...carried,
@@ -148,12 +149,12 @@ interface ScanAttributes {
 }
 
 /** @param length - iterations, if fewer than the axes have positions (opset 8's sequence lengths). */
-async function scan(
+function* scan(
   inputs: readonly (HostValue | undefined)[],
   { attributes, room }: ControlContext<ScanAttributes>,
   run: RunBody,
   length?: number,
-): Promise<HostTensor[]> {
+): Steps<HostTensor[]> {
   const { body, num_scan_inputs: count } = attributes
   const states = inputs.length - count
   if (count < 1 || states < 0) throw new LanewiseError('E_GRAPH', `${count} scanned inputs among ${inputs.length}`)
@@ -175,9 +176,9 @@ async function scan(
   const scans = new ScanOutputs(body, states, room)
   const breather = new Breather()
   for (let i = 0; i < trips; i++) {
-    await breather.breathe()
+    yield* breather.breathe()
     const parts = scanned.map(({ tensor, axis, backward }) => picked(tensor, axis, backward ? trips - 1 - i : i))
-    const results = await run(body, [...carried, ...parts])
+    const results = yield* run(body, [...carried, ...parts])
     carried = replaced(room, i > 0 ? carried : [], results.slice(0, states))
     scans.push(results)
   }
@@ -189,7 +190,7 @@ async function scan(
 }
 
 /** Opset 8: every example of a batch by itself, outputs padded with zeros to the longest sequence. */
-async function scanBatch(c: ControlContext<ScanAttributes>, run: RunBody): Promise<HostTensor[]> {
+function* scanBatch(c: ControlContext<ScanAttributes>, run: RunBody): Steps<HostTensor[]> {
   const [, ...inputs] = c.inputs
   const states = inputs.length - c.attributes.num_scan_inputs
   const tensors = inputs.map((_, i) => tensorAt(inputs, i))
@@ -209,7 +210,7 @@ async function scanBatch(c: ControlContext<ScanAttributes>, run: RunBody): Promi
   }
   const rows: HostTensor[][] = []
   for (let b = 0; b < batch; b++) {
-    const results = await scan(
+    const results = yield* scan(
       tensors.map((tensor) => picked(tensor, 0, b)),
       c,
       run,

@@ -282,19 +282,19 @@ export const SequenceMap = defineOp({
   arity: [1, Infinity],
   outputs: Infinity,
   attributes: { body: required(graph()) },
-  async control({ attributes: { body }, inputs, outputCount, room }, run) {
+  *control({ attributes: { body }, inputs, outputCount, room }, run) {
     const { length } = sequenceAt(inputs, 0).items
     const made: HostTensor[][] = Array.from({ length: outputCount }, () => [])
     const breather = new Breather()
     for (let i = 0; i < length; i++) {
-      await breather.breathe()
+      yield* breather.breathe()
       const given = inputs.map((input, k) => {
         if (!input || isHostTensor(input)) return tensorAt(inputs, k)
         const item = sequenceAt(inputs, k).items[i]
         if (!item) throw new LanewiseError('E_SHAPE', `input ${k} has fewer items than the ${length} of input 0`)
         return item
       })
-      const results = await run(body, given)
+      const results = yield* run(body, given)
       made.forEach((items, k) => {
         const tensor = tensorAt(results, k)
         room.hold(tensor)

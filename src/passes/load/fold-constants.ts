@@ -1,10 +1,11 @@
+import type { Steps } from '../../core/steps.js'
 import { bodiesOf, usedBy, withNodes, type Graph, type Node, type Value } from '../../ir/graph.js'
 import type { PassContext } from './index.js'
 
 /** Computes whatever depends on constants alone, once, when the model is loaded. */
 export const foldConstants = {
   name: 'fold-constants',
-  async run(graph: Graph, context: PassContext): Promise<Graph> {
+  *run(graph: Graph, context: PassContext): Steps<Graph> {
     const foldable: Node[] = []
     const rest: Node[] = []
     const made = new Set<Value>()
@@ -20,7 +21,7 @@ export const foldConstants = {
     if (foldable.length === 0) return graph
     const wanted = new Set(graph.outputs.filter((value) => made.has(value)))
     for (const node of rest) for (const value of usedBy(node)) if (made.has(value)) wanted.add(value)
-    const results = await context.evaluate({ name: 'constants', inputs: [], outputs: [...wanted], nodes: foldable })
+    const results = yield* context.evaluate({ name: 'constants', inputs: [], outputs: [...wanted], nodes: foldable })
     for (const [value, tensor] of results) value.constant = tensor
     return withNodes(graph, rest)
   },

@@ -1,4 +1,5 @@
 import type { HostTensor } from '../../core/host.js'
+import type { Steps } from '../../core/steps.js'
 import type { Graph, Value } from '../../ir/graph.js'
 import { extraPasses } from '../extra.js'
 import { eliminateDead } from './eliminate-dead.js'
@@ -13,7 +14,7 @@ import { transposedToConv } from './transposed-to-conv.js'
 
 export interface PassContext {
   /** Runs a graph that has no inputs: how constants are folded. */
-  evaluate(graph: Graph): Promise<ReadonlyMap<Value, HostTensor>>
+  evaluate(graph: Graph): Steps<ReadonlyMap<Value, HostTensor>>
   /** False if results nearest to exact arithmetic are asked for. */
   readonly fast: boolean
 }
@@ -21,13 +22,13 @@ export interface PassContext {
 /** Rewrites a graph into one that computes the same. */
 export interface Pass {
   readonly name: string
-  run(graph: Graph, context: PassContext): Graph | Promise<Graph>
+  run(graph: Graph, context: PassContext): Graph | Steps<Graph>
 }
 
 /** What stands between quantisers, on integers (shaped/fuse-integers.ts), if the operators for that are known. */
 const fuseIntegers = {
   name: 'fuse-integers',
-  run: (graph: Graph): Graph => extraPasses()?.integersAtLoad(graph) ?? graph,
+  run: (graph: Graph): Graph => extraPasses().integersAtLoad?.(graph) ?? graph,
 } as const
 
 const list = [

@@ -1,7 +1,6 @@
 import type { Graph, Value } from '../../ir/graph.js'
 import type { Inferred } from '../../ir/infer.js'
 import { extraPasses } from '../extra.js'
-import { fuseAttention } from './fuse-attention.js'
 import { fuseChain } from './fuse-chain.js'
 import { fuseNorm } from './fuse-norm.js'
 import { fuseResidual } from './fuse-residual.js'
@@ -13,9 +12,11 @@ interface ShapedPass {
   run(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph
 }
 
-const fuseIntegerSums: ShapedPass['run'] = (graph, types) => extraPasses()?.integersWithTypes(graph, types) ?? graph
+const fuseIntegerSums: ShapedPass['run'] = (graph, types) => extraPasses().integersWithTypes?.(graph, types) ?? graph
 
-const fuseQuantize: ShapedPass['run'] = (graph, types) => extraPasses()?.quantizers(graph, types) ?? graph
+const fuseQuantize: ShapedPass['run'] = (graph, types) => extraPasses().quantizers?.(graph, types) ?? graph
+
+const fuseAttention: ShapedPass['run'] = (graph, types) => extraPasses().attention?.(graph, types) ?? graph
 
 /** Passes that need shapes run when a plan is made; those that do not run once, at load (passes/load/index.ts). */
 const list = [

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { LanewiseError } from '../../../src/core/errors.js'
+import { finish } from '../../../src/core/steps.js'
 import type { Graph, Node, Value } from '../../../src/ir/graph.js'
 import { notFused } from '../../../src/ir/graph.js'
 import { Program } from '../../../src/plan/program.js'
@@ -43,7 +44,7 @@ async function run(
     shapedPass: () => true,
     arenaLimit,
   })
-  const results = await program.run(new Map(graph.inputs.map((value, i) => [value, feeds[i]])), { signal })
+  const results = await finish(program.run(new Map(graph.inputs.map((value, i) => [value, feeds[i]])), { signal }))
   return graph.outputs.map((value) => results.get(value)!)
 }
 

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Build } from '../../../bindings/module.js'
+import { finish, finishNow } from '../../../src/core/steps.js'
 import { notFused, type Graph, type Node, type Value } from '../../../src/ir/graph.js'
 import { Program } from '../../../src/plan/program.js'
 import { WeightStore } from '../../../src/plan/weights.js'
@@ -113,9 +114,11 @@ export async function runNode(run: NodeRun): Promise<HostTensor[]> {
     perExample: run.perExample,
   }
   const program = new Program(graph, context, new WeightStore(context), options)
-  const results = await program.run(feeds, { profile: run.kernels && (({ kernel }) => run.kernels?.push(kernel)) })
-  // A second run must find everything as the first did.
-  const again = await program.run(feeds)
+  const results = await finish(
+    program.run(feeds, { profile: run.kernels && (({ kernel }) => run.kernels?.push(kernel)) }),
+  )
+  // A second run must find everything as the first did; it needs no promise.
+  const again = finishNow(program.run(feeds))
   program.dispose()
   context.dispose()
   for (const [value, result] of results) {

@@ -1,0 +1,10 @@
+import { registerOps } from '../ir/registry.js'
+import { frequentOps } from '../ops/frequent.js'
+import { registerExtraPasses } from '../passes/extra.js'
+import { fuseAttention } from '../passes/shaped/fuse-attention.js'
+
+/** Makes the operators known that many models have, and recognises attention that is written out. */
+export function registerFrequentOps(): void {
+  registerOps(frequentOps)
+  registerExtraPasses({ attention: fuseAttention })
+}
