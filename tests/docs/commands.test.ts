@@ -1,0 +1,69 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import type { Command } from '../../src/cli/command.js'
+import { passes } from '../../src/passes/load/index.js'
+import { shapedPasses } from '../../src/passes/shaped/index.js'
+import { root } from '../support/package.js'
+
+// What the guides list is what there is: commands with their options, environment variables, passes, options of sessions.
+
+const read = (file: string) => readFileSync(join(root, file), 'utf8')
+const page = read('docs/guides/commands.md')
+/** Stands for options of pictures and sound that several commands share, explained below the table. */
+const shared = ['input', 'dim', 'seed', 'size', 'crop', 'scale', 'mean', 'std', 'bgr', 'layout', 'rate']
+
+async function commands(): Promise<Command[]> {
+  const main = read('src/cli/main.ts')
+  const names = /const commands: readonly Command\[\] = \[([\w\s,]+)\]/.exec(main)?.[1].match(/\w+/g) ?? []
+  return Promise.all(
+    names.map(async (name) => {
+      const file = new RegExp(`import \\{[^}]*\\b${name}\\b[^}]*\\} from '(.*)'`).exec(main)?.[1] ?? ''
+      const module = (await import(join(root, 'src/cli', file))) as Record<string, Command>
+      return module[name]
+    }),
+  )
+}
+
+test('every command has a row with all of its options', async () => {
+  const found = await commands()
+  expect(found.length).toBeGreaterThan(10)
+  const missing = found.flatMap(({ name, flags }) => {
+    const row = page.split('\n').find((line) => line.startsWith(`| \`${name} `) || line.startsWith(`| \`${name}\``))
+    if (!row) return [name]
+    const given = /\| inputs|for pictures as below/.test(row) ? shared : []
+    return Object.keys(flags)
+      .filter((flag) => !['json', 'help', ...given].includes(flag) && !new RegExp(`--${flag}(?![\\w-])`).test(row))
+      .map((flag) => `${name} --${flag}`)
+  })
+  expect(missing).toEqual([])
+})
+
+test('every environment variable of this project has a row', () => {
+  const files = ['src', 'tests', 'bench', 'scripts', 'models'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((file) => /\.[jt]s$/.test(file) && !/node_modules|dist/.test(file))
+      .map((file) => `${folder}/${file}`),
+  )
+  const read = new Set(
+    files.flatMap((file) => readFileSync(join(root, file), 'utf8').match(/\bLANEWISE_[A-Z]+\b/g) ?? []),
+  )
+  expect([...read].filter((name) => !page.includes(`\`${name}`))).toEqual([])
+})
+
+test('passes by name', () => {
+  const text = read('docs/guides/sessions.md')
+  const listed = (/## Passes([\s\S]*?)\n## /.exec(text)?.[1] ?? '').match(/`([a-z]+(?:-[a-z]+)+)`/g) ?? []
+  expect(listed.map((name) => name.slice(1, -1)).sort()).toEqual(
+    [...passes, ...shapedPasses].map((pass) => pass.name).sort(),
+  )
+})
+
+test('options of sessions', () => {
+  const source = read('src/api/session-options.ts')
+  const body = /export interface SessionOptions \{([\s\S]*?)\n\}/.exec(source)?.[1] ?? ''
+  const options = [...body.matchAll(/^ {2}(?:readonly )?(\w+)\?:/gm)].map(([, name]) => name)
+  expect(options.length).toBeGreaterThan(30)
+  const pages = read('docs/guides/sessions.md') + read('docs/guides/from-onnxruntime.md')
+  expect(options.filter((name) => name !== 'lenient' && !pages.includes(`\`${name}\``))).toEqual([])
+})
