@@ -11,6 +11,7 @@ attention_vector_f32 aaaaaaaaiia
 attention_vector_scratch_size ii
 average_pool_f32 aaaiii
 batch_norm_coefficients_f32 aaaaaaif
+binarize_f32 aaif
 binary_broadcast_f32 iaaaaiii
 binary_broadcast_i32 iaaaaiii
 binary_broadcast_i64 iaaaaiii
@@ -119,6 +120,7 @@ resize_axis_f32 aaaaiiiiii
 resize_bilinear_f32 aaaaaaiiiiiii
 rms_norm_f32 aaaaaaaifii
 rnn_f32 aaaaaaaiii
+scale_rows_f32 aaaaii
 scatter aaaiiiai
 softmax_f32 aaiiii
 squared_distances_f32 aaaiii

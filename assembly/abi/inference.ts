@@ -63,4 +63,6 @@ export {
 export { trees_f32, trees_f64 } from "../ml/trees";
 export { vote_f32, vote_f64 } from "../ml/vote";
 export { squared_distances_f32 } from "../ml/distance";
-export { impute_f32, look_up_i64, normalize_rows_f32, one_hot_i64 } from "../ml/features";
+export {
+  binarize_f32, impute_f32, look_up_i64, normalize_rows_f32, one_hot_i64, scale_rows_f32,
+} from "../ml/features";

@@ -51,6 +51,31 @@ export function impute_f32(
   }
 }
 
+/** y [n] = 1 where x is more than the threshold, else 0. */
+export function binarize_f32(x: usize, y: usize, n: i32, threshold: f32): void {
+  const least = f32x4.splat(threshold);
+  const one = f32x4.splat(1);
+  for (; n > 0; n -= 4) {
+    store_some(y, v128.and(f32x4.gt(load_some(x, n), least), one), n);
+    x += 16;
+    y += 16;
+  }
+}
+
+/** y = (x − offset) · scale for x [rows, columns]; an offset and a scale [columns]. */
+export function scale_rows_f32(x: usize, y: usize, offset: usize, scale: usize, rows: i32, columns: i32): void {
+  for (; rows > 0; rows--) {
+    for (let i = 0; i < columns; i += 4) {
+      const at = <usize>i << 2;
+      const left = columns - i;
+      const moved = f32x4.sub(load_some(x + at, left), load_some(offset + at, left));
+      store_some(y + at, f32x4.mul(moved, load_some(scale + at, left)), left);
+    }
+    x += <usize>columns << 2;
+    y += <usize>columns << 2;
+  }
+}
+
 /**
  * Rows over their largest element (norm 0), the sum of their absolute values (1) or their length (2), computed in
  * double precision; a row of size 0 stays as it is.

@@ -23,6 +23,9 @@ export function exp(x: number): number {
   return (1 + sum) * power2(half) * power2(n - half)
 }
 
+/** 1/23, 1/21, … 1/3. */
+const ODD_RECIPROCALS = Float64Array.from({ length: 11 }, (_, i) => 1 / (23 - 2 * i))
+
 /** Natural logarithm: x = 2^k·m, log m = 2·atanh(s) with s = (m − 1)/(m + 1), √½ ≤ m < √2. */
 export function log(x: number): number {
   if (!(x > 0) || x === Infinity) return x === 0 ? -Infinity : x < 0 ? NaN : x
@@ -39,7 +42,7 @@ export function log(x: number): number {
   const s = (m - 1) / (m + 1)
   const square = s * s
   let series = 0
-  for (let i = 23; i > 1; i -= 2) series = square * (1 / i + series)
+  for (let i = 0; i < ODD_RECIPROCALS.length; i++) series = square * (ODD_RECIPROCALS[i] + series)
   return k * LN2_HIGH + (2 * (s + s * series) + k * LN2_LOW)
 }
 
@@ -117,7 +120,7 @@ export function cos(x: number): number {
 function quadrant(x: number, turn: number): number {
   const n = Math.round(x / (Math.PI / 2))
   const r = x - n * HALF_PI_HIGH - n * HALF_PI_LOW
-  const q = (((n + turn) % 4) + 4) % 4
+  const q = (n + turn) & 3
   const square = r * r
   let sum = 0
   // Sine has the odd powers, cosine the even ones; both series end below 2^-60.

@@ -23,9 +23,9 @@ export function floatsOf(tensor: HostTensor): Floats {
 /** A float tensor from numbers, rounded once to the dtype. */
 export function floatTensor(dtype: DType, shape: Shape, values: ArrayLike<number>, saturate = true): HostTensor {
   if (dtype === 'float32')
-    return hostTensor(dtype, shape, values instanceof Float32Array ? values : Float32Array.from(values))
+    return hostTensor(dtype, shape, values instanceof Float32Array ? values : new Float32Array(values))
   if (dtype === 'float64')
-    return hostTensor(dtype, shape, values instanceof Float64Array ? values : Float64Array.from(values))
+    return hostTensor(dtype, shape, values instanceof Float64Array ? values : new Float64Array(values))
   if (!isSmallFloat(dtype))
     throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
   const wide = values instanceof Float32Array || values instanceof Float64Array ? values : Float64Array.from(values)

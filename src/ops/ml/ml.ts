@@ -53,9 +53,14 @@ export const Binarizer = defineOp({
   domain,
   arity: 1,
   attributes: { threshold: float(0) },
-  ...tableLoop<{ threshold: number }>(({ threshold }) => (from, to) => {
-    for (let i = 0; i < to.length; i++) to[i] = from[i] > threshold ? 1 : 0
-  }),
+  ...tableLoop<{ threshold: number }>(
+    ({ threshold }) =>
+      (from, to) => {
+        for (let i = 0; i < to.length; i++) to[i] = from[i] > threshold ? 1 : 0
+      },
+    undefined,
+    (e, x, y) => e.call('binarize_f32', x.at, y.at, x.size, e.attributes.threshold),
+  ),
 })
 
 /** Elements of an attribute list as HostData of its dtype. */
@@ -260,6 +265,13 @@ export const Scaler = defineOp({
       }
     },
     () => 'float32',
+    (e, x, y) => {
+      const [rows, columns] = tableOf(x.shape)
+      const list = (values: readonly number[], fallback: number) =>
+        e.table(Float32Array.from(perColumn(values, columns, fallback)))
+      const { offset, scale } = e.attributes
+      e.call('scale_rows_f32', x.at, y.at, list(offset, 0), list(scale, 1), rows, columns)
+    },
   ),
 })
 

@@ -1,16 +1,16 @@
 import { dtypeFromOnnx, isBig, isInteger, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { hostFrom, type HostTensor } from '../../core/host.js'
-import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
+import { formatShape, sizeOf } from '../../core/shape.js'
 import { float, int, ints, required } from '../../ir/attributes.js'
 import { floatsOf, numericTensor } from '../elementwise/scalar-floats.js'
 import { exp } from '../../core/scalar-functions.js'
-import { Generator } from '../../core/generator.js'
 import { defineOp, type ComputeContext } from '../../ir/op.js'
+import { BulkGenerator } from './bulk-generator.js'
 
 /** A generator for one call: by the node's own seed, else by one of the session's. */
-function generator(own: number | undefined, session: (() => number) | undefined): Generator {
-  return new Generator(own ?? session?.() ?? 0)
+function generator(own: number | undefined, session: (() => number) | undefined): BulkGenerator {
+  return new BulkGenerator(own ?? session?.() ?? 0)
 }
 
 function typeOf(code: number | undefined, fallback: DType): DType {
@@ -20,25 +20,23 @@ function typeOf(code: number | undefined, fallback: DType): DType {
   return dtype
 }
 
-function filled(dtype: DType, shape: Shape, next: () => number): HostTensor {
-  return numericTensor(dtype, shape, Float64Array.from({ length: sizeOf(shape) }, next))
-}
-
 /** An operator with a shape of its own, and its -Like sibling that takes an input's. */
 function distribution<K extends string>(
   name: string,
   [a, b]: readonly [K, K],
   defaults: readonly [number, number],
-  next: (random: Generator, a: number, b: number) => number,
+  fill: (random: BulkGenerator, to: Float64Array, a: number, b: number) => void,
 ) {
   const parameters = { [a]: float(defaults[0]), [b]: float(defaults[1]), seed: float() }
   const values = ({
     attributes,
     outputs: [{ dtype, shape }],
     seed,
-  }: ComputeContext<{ readonly [name: string]: unknown }>) => {
+  }: ComputeContext<{ readonly [name: string]: unknown }>): HostTensor[] => {
+    const drawn = new Float64Array(sizeOf(shape))
     const random = generator(attributes.seed as number | undefined, seed)
-    return [filled(dtype, shape, () => next(random, attributes[a] as number, attributes[b] as number))]
+    fill(random, drawn, attributes[a] as number, attributes[b] as number)
+    return [numericTensor(dtype, shape, drawn)]
   }
   const plain = defineOp({
     name,
@@ -63,13 +61,19 @@ export const [RandomUniform, RandomUniformLike] = distribution(
   'RandomUniform',
   ['low', 'high'],
   [0, 1],
-  (random, low, high) => low + (high - low) * random.uniform(),
+  (random, to, low, high) => {
+    random.uniforms(to)
+    for (let i = 0; i < to.length; i++) to[i] = low + (high - low) * to[i]
+  },
 )
 export const [RandomNormal, RandomNormalLike] = distribution(
   'RandomNormal',
   ['mean', 'scale'],
   [0, 1],
-  (random, mean, scale) => mean + scale * random.normal(),
+  (random, to, mean, scale) => {
+    random.normals(to)
+    for (let i = 0; i < to.length; i++) to[i] = mean + scale * to[i]
+  },
 )
 
 /** 1 with the probability that the input says, else 0. */
@@ -80,10 +84,11 @@ export const Bernoulli = defineOp({
   attributes: { dtype: int(), seed: float() },
   infer: ({ attributes: { dtype }, inputs: [x] }) => [{ dtype: typeOf(dtype, x.dtype), shape: x.shape }],
   compute({ attributes, inputs: [x], outputs: [y], seed }) {
-    const random = generator(attributes.seed, seed)
     const probabilities = floatsOf(x)
-    let i = 0
-    return [filled(y.dtype, y.shape, () => (random.uniform() < probabilities[i++] ? 1 : 0))]
+    const drawn = new Float64Array(probabilities.length)
+    generator(attributes.seed, seed).uniforms(drawn)
+    for (let i = 0; i < drawn.length; i++) drawn[i] = drawn[i] < probabilities[i] ? 1 : 0
+    return [numericTensor(y.dtype, y.shape, drawn)]
   },
 })
 

@@ -1,9 +1,9 @@
-import { Generator } from '../../core/generator.js'
 import { LanewiseError } from '../../core/errors.js'
 import { withNodes, type Graph, type Node } from '../../ir/graph.js'
 import { float, int } from '../../ir/attributes.js'
 import { defineOp, type OpDefinition } from '../../ir/op.js'
 import { floatsOf, floatTensor, numbersOf } from '../elementwise/scalar-floats.js'
+import { BulkGenerator } from './bulk-generator.js'
 
 /** ONNX's Dropout in training mode, in a session: elements are dropped by the node's own seed or one of the session's. Which ones is each runtime's own affair. */
 const SessionDropout = defineOp({
@@ -17,15 +17,18 @@ const SessionDropout = defineOp({
     const [ratio] = given ? floatsOf(given) : [attributes.ratio]
     if (!(ratio >= 0 && ratio < 1))
       throw new LanewiseError('E_VALUE', `the share to drop must be in [0, 1), got ${ratio}`)
-    const random = new Generator(attributes.seed ?? seed?.() ?? 0)
     const drops = training !== undefined && Number(training.data[0]) !== 0 && ratio > 0
-    const kept = Uint8Array.from({ length: x.data.length }, () => (drops && random.uniform() < ratio ? 0 : 1))
-    const scale = drops ? 1 / (1 - ratio) : 1
-    const y = floatTensor(
-      x.dtype,
-      x.shape,
-      Float64Array.from(numbersOf(x), (value, i) => (kept[i] ? value * scale : 0)),
-    )
+    const kept = new Uint8Array(x.data.length).fill(1)
+    const scaled = Float64Array.from(numbersOf(x))
+    if (drops) {
+      const drawn = new Float64Array(kept.length)
+      new BulkGenerator(attributes.seed ?? seed?.() ?? 0).uniforms(drawn)
+      for (let i = 0; i < kept.length; i++) {
+        kept[i] = drawn[i] < ratio ? 0 : 1
+        scaled[i] = kept[i] ? scaled[i] / (1 - ratio) : 0
+      }
+    }
+    const y = floatTensor(x.dtype, x.shape, scaled)
     return outputs.length > 1 ? [y, { dtype: 'bool', shape: x.shape, data: kept }] : [y]
   },
 })

@@ -27,6 +27,14 @@ export const mlCases: readonly Case[] = [
     reference: gives({ shape: [4, 3], data: [1, 0, 0, 1, 1, 1, 0, 1, 0, 0, 0, 0] }),
   },
   {
+    name: 'a threshold that is met, is passed by and is not a number',
+    op: 'Binarizer',
+    domain,
+    inputs: [typed('float32', [5], { values: [0.5, 0.50001, NaN, Infinity, -Infinity] })],
+    attributes: { threshold: 0.5 },
+    reference: gives({ shape: [5], data: [0, 1, 0, 1, 0] }),
+  },
+  {
     name: 'columns',
     op: 'ArrayFeatureExtractor',
     domain,
@@ -49,6 +57,14 @@ export const mlCases: readonly Case[] = [
         -5.44969, -2.151238,
       ],
     }),
+  },
+  {
+    name: 'five features of one row, one offset',
+    op: 'Scaler',
+    domain,
+    inputs: [typed('float32', [5], { values: [1, 2, 3, 4, 5] })],
+    attributes: { offset: [1], scale: [1, 0.5, 2, -1, 0.25] },
+    reference: gives({ shape: [5], data: [0, 0.5, 4, -3, 1] }),
   },
   {
     name: 'integers, one scale',

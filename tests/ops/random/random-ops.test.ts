@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { Generator } from '../../../src/core/generator.js'
 import { hostFrom, hostZeros, type HostTensor } from '../../../src/core/host.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor, type SessionOptions } from '../../../src/node.js'
 import { findOp } from '../../../src/ir/registry.js'
+import { BulkGenerator } from '../../../src/ops/random/bulk-generator.js'
 import { registerAllOps } from '../../../src/api/register-all.js'
 
 registerAllOps()
@@ -45,6 +47,35 @@ it('normal numbers have their mean and deviation', () => {
   expect(dtype).toBe('float64')
   expect(Math.abs(mean(data) - 2)).toBeLessThan((5 * 3) / 200)
   expect(Math.abs(Math.sqrt(mean(data.map((value) => (value - 2) ** 2))) - 3)).toBeLessThan(0.1)
+})
+
+it('numbers that are drawn together are those that are drawn one by one', () => {
+  for (const seed of [0, 1, -3.5, 1e20]) {
+    const [one, many] = [new Generator(seed), new BulkGenerator(seed)]
+    for (const length of [0, 1, 5, 512, 513, 2000]) {
+      const [uniforms, normals] = [new Float64Array(length), new Float64Array(length)]
+      many.uniforms(uniforms)
+      expect(uniforms).toEqual(uniforms.map(() => one.uniform()))
+      many.normals(normals)
+      expect(normals).toEqual(normals.map(() => one.normal()))
+    }
+    expect(many.uniform()).toBe(one.uniform())
+  }
+})
+
+it('a builder takes a Dropout that drops, by a ratio that is a constant or an attribute', async () => {
+  for (const ratio of [0.25, undefined]) {
+    const g = new GraphBuilder('dropping')
+    const given = ratio === undefined ? undefined : g.constant('ratio', hostFrom('float32', [], [ratio]))
+    const inputs = [g.input('x', 'float32', [1000]), given, g.constant('training', hostFrom('bool', [], [1]))]
+    g.output(g.op('Dropout', inputs, { seed: 3 }), 'y')
+    const session = await InferenceSession.create(exportModel(g))
+    const { y } = await session.run({ x: new Tensor('float32', new Float32Array(1000).fill(3), [1000]) })
+    const kept = (y.data as Float32Array).filter((value) => value !== 0)
+    // Five deviations of a binomial distribution.
+    expect(Math.abs(kept.length - 1000 * (1 - (ratio ?? 0.5)))).toBeLessThan(5 * Math.sqrt(250))
+    expect(new Set(kept)).toEqual(new Set([Math.fround(3 / (1 - (ratio ?? 0.5)))]))
+  }
 })
 
 it('a seed gives the same numbers again', () => {
