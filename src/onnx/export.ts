@@ -73,7 +73,7 @@ export function exportModel(source: GraphSource, options: ExportOptions = {}): U
     if (!writer.described.has(name))
       throw new LanewiseError(
         'E_VALUE',
-        `docStrings says something of "${name}", which is no graph, node, input or output here`,
+        `docStrings says something of "${name}", which is no graph, node, constant, input or output here`,
         {
           actual: name,
         },
@@ -170,7 +170,8 @@ class Writer {
     for (const value of graph.outputs) this.read.add(names.get(value) ?? value.name)
     const initializers = [...constants].flatMap(([value, tensor]) => {
       const name = names.get(value) ?? value.name
-      return this.read.has(name) ? [this.tensor(name, tensor)] : []
+      const docString = this.describe(value.name)
+      return this.read.has(name) ? [{ ...this.tensor(name, tensor), docString }] : []
     })
     return {
       name: graph.name,

@@ -9,6 +9,7 @@ import * as generate from '../../src/generate.js'
 import * as text from '../../src/text/index.js'
 import * as lanewise from '../../src/node.js'
 import * as train from '../../src/train.js'
+import { readModel } from '../../src/onnx/wire.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 
 // What a caller of JavaScript gets wrong of every function and class that is public: an error of the library that names function and argument.
@@ -294,6 +295,15 @@ describe('files and graphs', () => {
     expectError('E_VALUE', () => exportModel(small(), { docStrings: { z: 'nothing' } }), /docStrings.*"z"/)
     for (const name of ['small', 'rectify', 'x', 'y'])
       expect(exportModel(small(), { docStrings: { [name]: 'text' } }).length).toBeGreaterThan(0)
+  })
+
+  test('descriptions of constants', () => {
+    const b = small()
+    const bias = b.constant('bias', new Tensor('float32', [1], [1]))
+    b.output(b.op('Add', [b.input('w', 'float32', [1]), bias]), 'sum')
+    const { graph } = readModel(exportModel(b, { docStrings: { bias: 'One.', sum: 'The sum.' } }))
+    expect(graph?.initializer.map(({ name, docString }) => [name, docString])).toEqual([['bias', 'One.']])
+    expect(graph?.output.map(({ docString }) => docString)).toContain('The sum.')
   })
 
   test('null for an input says how one is left out', () => {
