@@ -153,6 +153,24 @@ export function l1(x: Variable, y: Variable, reduction: Reduction = 'mean'): Var
   return reduced(F.abs(F.sub(x, y)), reduction)
 }
 
+/**
+ * Cross-entropy of probabilities x with probabilities y: −y·log x − (1 − y)·log(1 − x). As in PyTorch logarithms are at least −100 and the gradient by x is
+ * (x − y)/max(x·(1 − x), 1e-12), so that a prediction that is quite wrong still learns. Take {@link bceWithLogits} where there are scores.
+ *
+ * @param x - within [0, 1]. @param y - of x's shape; it gets no gradient.
+ */
+export function bce(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
+  checkArguments('bce', { x, y, reduction }, 'tensor', 'tensor', 'string?')
+
+  const [p, q] = [x.detach(), y.detach()]
+  const against = F.sub(1, p)
+  const logarithm = (of: Variable) => F.clip(F.log(of), -100)
+  const value = F.neg(F.add(F.mul(q, logarithm(p)), F.mul(F.sub(1, q), logarithm(against))))
+  const slope = F.div(F.sub(p, q), F.clip(F.mul(p, against), 1e-12))
+  // x − p is zero and has the gradient one.
+  return reduced(F.add(value, F.mul(F.sub(x, p), slope)), reduction)
+}
+
 /** Cross-entropy of sigmoid(x) with probabilities y: softplus(x) − x·y, which overflows nowhere. */
 export function bceWithLogits(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
   checkArguments('bceWithLogits', { x, y, reduction }, 'tensor', 'tensor', 'string?')

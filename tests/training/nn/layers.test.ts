@@ -218,3 +218,13 @@ describe('rates', () => {
     await expectRejects('E_VALUE', () => nn.findLearningRate(optimizer, step, { from: 1, to: 0.1 }))
   })
 })
+
+test('a prediction that is quite wrong has the loss and gradient that PyTorch gives it', () => {
+  device.step(() => {
+    const x = device.tensor([0, 1, 0, 1])
+    const loss = (p: Variable) => nn.bce(p, device.tensor([0, 1, 1, 0]), 'sum')
+    expect(loss(x).item()).toBe(200)
+    const [gradient] = nn.grad(loss, [x])
+    expect(numbers(gradient as Variable)).toEqual([0, 0, Math.fround(-1e12), Math.fround(1e12)])
+  })
+})

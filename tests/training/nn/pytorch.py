@@ -249,6 +249,7 @@ dense = {
     "mse, sum": lambda x, y: F.mse_loss(x, y, reduction="sum"),
     "l1": lambda x, y: F.l1_loss(x, y),
     "bce": lambda x, y: F.binary_cross_entropy_with_logits(x, y),
+    "bce of probabilities": lambda x, y: F.binary_cross_entropy(torch.sigmoid(x), y),
     "Huber": lambda x, y: F.huber_loss(x, y, delta=0.7),
     "smooth l1": lambda x, y: F.smooth_l1_loss(x, y, beta=0.6, reduction="sum"),
     "smooth l1, 0": lambda x, y: F.smooth_l1_loss(x, y, beta=0.0),

@@ -268,6 +268,7 @@ const losses: Readonly<Record<string, (x: Variable, t: Variable) => Variable>> =
   'mse, sum': (x, y) => nn.mse(x, y, 'sum'),
   l1: (x, y) => nn.l1(x, y),
   bce: (x, y) => nn.bceWithLogits(x, y),
+  'bce of probabilities': (x, y) => nn.bce(F.sigmoid(x), y),
   Huber: (x, y) => nn.huber(x, y, { delta: 0.7 }),
   'smooth l1': (x, y) => nn.smoothL1(x, y, { beta: 0.6, reduction: 'sum' }),
   'smooth l1, 0': (x, y) => nn.smoothL1(x, y, { beta: 0 }),
