@@ -187,7 +187,7 @@ for (const parts of [
 test('scores and their probabilities are outputs of one layer', async () => {
   class Both extends Sequential {
     override forward(x: Variable): never {
-      const scores = super.forward(x) as Variable
+      const scores = super.forward(x)
       return { scores, probabilities: F.softmax(scores, 1) } as never
     }
   }

@@ -26,7 +26,6 @@ import {
   Tensor,
   TensorDataset,
   toGraph,
-  type FitOptions,
   type Variable,
 } from '../../../src/train.js'
 import { expectError, expectRejects } from '../../support/expect-error.js'
@@ -63,7 +62,7 @@ describe('settings', () => {
   const run = (options: object) => {
     const model = new Linear(3, 2)
     const optimizer = new SGD(model.parameters(), { lr: 0.1 })
-    return fit(model, [batch], { optimizer, epochs: 1, validation: [batch], ...options } as FitOptions)
+    return fit(model, [batch], { optimizer, epochs: 1, validation: [batch], ...options })
   }
 
   test.each<[object, RegExp]>([
@@ -132,7 +131,7 @@ test('accumulated gradients are means over all examples, however they are spread
       label: undefined,
       loss: (output: Variable, batch) => mse(output, batch.y),
       accumulate,
-    } as FitOptions)
+    })
     return { steps, weights: [...model.weight.data(), ...(model.bias?.data() ?? [])].map(Number) }
   }
   // 3 + 1 examples make a step, what is left over (3) another.
@@ -185,10 +184,9 @@ describe('a loader that is measured on', () => {
 
   test('is measured as a whole wherever it stands, and stands there afterwards', async () => {
     const loader = new DataLoader(examples, { batchSize: 4 })
-    for await (const batch of loader) {
-      expect(batch.x.dims[0]).toBe(4)
-      break
-    }
+    const begun = loader[Symbol.asyncIterator]()
+    await begun.next()
+    await begun.return()
     const model = new Linear(3, 2)
     expect((await evaluate(model, loader)).examples).toBe(10)
     expect(loader.state()).toMatchObject({ epoch: 0, position: 4 })
