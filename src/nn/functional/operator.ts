@@ -56,7 +56,7 @@ export function op(
 ): Variable[] {
   checkArguments(
     'F.op',
-    { name: nameOrDefinition, inputs: inputs, attributes, outputs, device },
+    { name: nameOrDefinition, inputs, attributes, outputs, device },
     'string|object',
     'any',
     'any',
