@@ -1,10 +1,15 @@
 import type { Context } from '../../bindings/context.js'
 import type { DType, NumericDType } from '../core/dtype.js'
+import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import type { Shape } from '../core/shape.js'
+import type { Value } from '../ir/graph.js'
 import { Placed } from '../plan/emitter.js'
+import type { Source } from '../plan/plan-state.js'
+import type { States } from '../plan/states.js'
 import { resolve } from '../plan/weights.js'
 import type { Tensor } from './tensor.js'
+import { checkTensor } from './value.js'
 
 type DataTypeMap = Tensor.DataTypeMap
 
@@ -56,4 +61,42 @@ export class BoundTensor<T extends DType = DType> {
     }
     return this.view as never
   }
+}
+
+/**
+ * Gives an input a place of its own.
+ *
+ * @throws LanewiseError as `InferenceSession.input` says.
+ */
+export function bindInput<T extends DType>(
+  name: string,
+  value: Value | undefined,
+  dims: readonly number[] | undefined,
+  { context, kept }: { readonly context: Context; readonly kept: States },
+): BoundTensor<T> {
+  if (!value || kept.has(value))
+    throw new LanewiseError('E_TENSOR', `there is no input "${name}" to bind`, { tensor: name })
+  const { declared } = value
+  const dtype = declared?.kind === 'tensor' ? declared.dtype : undefined
+  if (!dtype || dtype === 'string')
+    throw new LanewiseError('E_UNSUPPORTED', `"${name}" holds no numbers and cannot be bound`, { tensor: name })
+  const shape: readonly unknown[] = Array.from(dims ?? declared?.shape ?? [NaN])
+  if (!shape.every((size): size is number => Number.isSafeInteger(size) && (size as number) >= 0))
+    throw new LanewiseError('E_VALUE', `the sizes of "${name}" are not known: give dims`, { tensor: name })
+  const type = { dtype, shape }
+  checkTensor(name, type, declared)
+  const placed = kept.bind(value, type)
+  return new BoundTensor(name, context, () => {
+    if (kept.boundTo(value) === placed) return placed
+    throw new LanewiseError('E_STATE', `the input "${name}" has been bound again`, { tensor: name })
+  })
+}
+
+/** Where the last run has left a value. @throws LanewiseError as `InferenceSession.output` says. */
+export function placeOf(left: Source | undefined, name: string): Placed | HostTensor {
+  if (!left)
+    throw new LanewiseError('E_STATE', `the last run has not made "${name}", or there was none`, { tensor: name })
+  if ('placed' in left) return left.placed
+  if ('known' in left) return left.known
+  throw new LanewiseError('E_UNSUPPORTED', `"${name}" does not lie in WebAssembly memory`, { tensor: name })
 }

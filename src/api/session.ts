@@ -7,17 +7,17 @@ import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import { finish, finishNow, waitFor, type Steps } from '../core/steps.js'
 import type { Graph, Node, Value } from '../ir/graph.js'
 import type { ImportedModel } from '../onnx/import.js'
-import { optimize, passEnabled } from '../passes/optimize.js'
 import { throwIfAborted, type StepTime } from '../plan/executor.js'
 import { Lru } from '../plan/lru.js'
-import type { PlanOptions, Segment } from '../plan/plan-state.js'
-import { loadVariations, Program } from '../plan/program.js'
+import type { Segment } from '../plan/plan-state.js'
+import type { Program } from '../plan/program.js'
 import { statePairs, States } from '../plan/states.js'
-import { constantBytes, WeightStore, type ConstantBytes } from '../plan/weights.js'
-import { BoundTensor } from './bound-tensor.js'
+import { constantBytes, WeightStore } from '../plan/weights.js'
+import { bindInput, BoundTensor, placeOf } from './bound-tensor.js'
 import { checkResult, checkTypes, isToldInFull } from './declared-types.js'
 import { acceptFeeds, checkElements, downloaded, fed, settle, type Feeds, type Fetches } from './feeds.js'
 import { loadModel } from './load/load-model.js'
+import { makeProgram, type Common } from './make-program.js'
 import type * as ort from './ort-types.js'
 import { profileEntries, type ProfileEntry } from './profile.js'
 import {
@@ -25,14 +25,12 @@ import {
   checkSessionOptions,
   ignoredOptions,
   logLevelOf,
-  MEMORY_LIMIT,
   type RunOptions,
   type SessionOptions,
 } from './session-options.js'
 import { writeBack, type Tensor } from './tensor.js'
 import type { GlobalType, MaybeAsyncDisposable, MaybeDisposable } from './tensor-types.js'
 import {
-  checkTensor,
   hostOf,
   isElsewhere,
   isTensorLike,
@@ -122,8 +120,7 @@ export class InferenceSession {
   readonly metadata: ReadonlyMap<string, string>
   private readonly graph: Graph
   private readonly values = new Map<string, Value>()
-  private readonly constants: ConstantBytes
-  private readonly weights: WeightStore
+  private readonly common: Common
   /** What it keeps from run to run: outputs by the inputs that they become (the option `states`). */
   readonly states: Readonly<Record<string, string>>
   private readonly kept: States
@@ -137,8 +134,6 @@ export class InferenceSession {
   private released: Promise<void> | undefined
   private profiling: boolean
   private times: ProfileEntry[] | undefined
-  /** A number for each call of a random operator. */
-  private readonly seeds: () => number
 
   private constructor(
     { graph, metadata }: ImportedModel,
@@ -147,8 +142,8 @@ export class InferenceSession {
   ) {
     this.graph = graph
     this.metadata = metadata
-    this.constants = constantBytes(graph)
-    this.weights = new WeightStore(context, this.constants)
+    const constants = constantBytes(graph)
+    const weights = new WeightStore(context, constants)
     this.inputNames = graph.inputs.map((value) => value.name)
     this.outputNames = graph.outputs.map((value) => value.name)
     this.inputMetadata = graph.inputs.map((value) => metadataOf(value.name, value.declared))
@@ -160,7 +155,8 @@ export class InferenceSession {
     const { states } = options
     this.states = (typeof states === 'function' ? states(this.inputNames, this.outputNames) : states) ?? {}
     this.kept = new States(context, statePairs(graph, this.states))
-    this.seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : undefined))
+    const seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : undefined))
+    this.common = { context, options, constants, weights, kept: this.kept, seeds }
     this.profiling = options.profile ?? options.enableProfiling ?? false
   }
 
@@ -242,7 +238,7 @@ export class InferenceSession {
   get memory(): SessionMemory {
     const programs = [...this.ready]
     return {
-      weights: this.weights.bytes,
+      weights: this.common.weights.bytes,
       arena: programs.reduce((sum, program) => sum + program.arenaBytes, 0),
       scratch: programs.reduce((most, program) => Math.max(most, program.scratchBytes), 0),
       states: this.kept.bytes,
@@ -329,26 +325,10 @@ export class InferenceSession {
    */
   input<T extends DType = 'float32'>(name: string, dims?: readonly number[]): BoundTensor<T> {
     this.refuseMeanwhile('binding an input')
-    const { kept } = this
     const value = this.graph.inputs.find((input) => input.name === name)
-    if (!value || kept.has(value))
-      throw new LanewiseError('E_TENSOR', `there is no input "${name}" to bind`, { tensor: name })
-    const { declared } = value
-    const shape = dims ?? declared?.shape
-    const dtype = declared?.kind === 'tensor' ? declared.dtype : undefined
-    if (!dtype || dtype === 'string')
-      throw new LanewiseError('E_UNSUPPORTED', `"${name}" holds no numbers and cannot be bound`, { tensor: name })
-    const sizes = shape?.map(Number)
-    if (!sizes?.every((size) => Number.isSafeInteger(size) && size >= 0))
-      throw new LanewiseError('E_VALUE', `the sizes of "${name}" are not known: give dims`, { tensor: name })
-    const type = { dtype, shape: sizes }
-    checkTensor(name, type, declared)
-    const placed = kept.bind(value, type)
+    const tensor = bindInput<T>(name, value, dims, this.common)
     this.quiet = false
-    return new BoundTensor(name, this.context, () => {
-      if (kept.boundTo(value) === placed) return placed
-      throw new LanewiseError('E_STATE', `the input "${name}" has been bound again`, { tensor: name })
-    })
+    return tensor
   }
 
   /**
@@ -363,14 +343,7 @@ export class InferenceSession {
     const value = this.valueNamed(name)
     this.boundOutputs.add(value)
     this.quiet = false
-    return new BoundTensor(name, this.context, () => {
-      const left = this.latest?.left(value)
-      if (!left)
-        throw new LanewiseError('E_STATE', `the last run has not made "${name}", or there was none`, { tensor: name })
-      if ('placed' in left) return left.placed
-      if ('known' in left) return left.known
-      throw new LanewiseError('E_UNSUPPORTED', `"${name}" does not lie in WebAssembly memory`, { tensor: name })
-    })
+    return new BoundTensor(name, this.context, () => placeOf(this.latest?.left(value), name))
   }
 
   /** @throws LanewiseError `E_STATE` after release or while a run is under way. */
@@ -388,7 +361,7 @@ export class InferenceSession {
   private free(): void {
     for (const program of this.ready) this.drop(program)
     this.kept.dispose()
-    this.weights.dispose()
+    this.common.weights.dispose()
     this.context.dispose()
   }
 
@@ -451,42 +424,13 @@ export class InferenceSession {
     const key = JSON.stringify(outputs.map((value) => value.name))
     const known = this.programs.get(key)
     if (known) return known
-    const made = yield* this.makeProgram(outputs)
+    const made = yield* makeProgram(this.graph, outputs, this.common)
+    this.ready.add(made)
     // Tools may have asked for the same meanwhile.
     const other = this.programs.get(key)
     if (other) this.drop(made)
     else this.programs.set(key, made)
     return other ?? made
-  }
-
-  private *makeProgram(outputs: readonly Value[]): Steps<Program> {
-    const { context, weights, options } = this
-    const passes = options.graphOptimizationLevel === 'disabled' ? false : (options.passes ?? true)
-    const planOptions: PlanOptions = {
-      build: context.build,
-      fast: options.accuracy !== 'exact',
-      perExample: options.deterministic === 'batch',
-      shapedPass: (name) => passEnabled(passes, name),
-      arenaLimit: options.memoryLimit ?? MEMORY_LIMIT,
-      seed: this.seeds,
-    }
-    const constants = this.constants
-    const evaluate = function* (graph: Graph): Steps<ReadonlyMap<Value, HostTensor>> {
-      const store = new WeightStore(context, constants)
-      const once = new Program(graph, context, store, planOptions)
-      try {
-        return (yield* once.run(new Map(), { signal: options.signal })) as Map<Value, HostTensor>
-      } finally {
-        once.dispose()
-        store.dispose()
-      }
-    }
-    const graph = yield* optimize(this.graph, outputs, passes, { evaluate, fast: planOptions.fast })
-    const open = graph.inputs.some(({ declared }) => !declared?.shape?.every((size) => typeof size === 'number'))
-    if (open) yield* waitFor('', loadVariations, nothing)
-    const program = new Program(graph, context, weights, planOptions, this.kept)
-    this.ready.add(program)
-    return program
   }
 
   /** What is fetched where nothing is said about it. */

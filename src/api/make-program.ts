@@ -1,0 +1,49 @@
+import type { Context } from '../../bindings/context.js'
+import type { HostTensor } from '../core/host.js'
+import { waitFor, type Steps } from '../core/steps.js'
+import type { Graph, Value } from '../ir/graph.js'
+import { optimize, passEnabled } from '../passes/optimize.js'
+import type { PlanOptions } from '../plan/plan-state.js'
+import { loadVariations, Program } from '../plan/program.js'
+import type { States } from '../plan/states.js'
+import { WeightStore, type ConstantBytes } from '../plan/weights.js'
+import { MEMORY_LIMIT, type SessionOptions } from './session-options.js'
+
+/** What the programs of a session have in common. */
+export interface Common {
+  readonly context: Context
+  readonly options: SessionOptions
+  readonly constants: ConstantBytes
+  readonly weights: WeightStore
+  readonly kept: States
+  /** A number for each call of a random operator. */
+  readonly seeds: () => number
+}
+
+/** The program that computes `outputs`: the graph rewritten by the passes that the options leave on. */
+export function* makeProgram(graph: Graph, outputs: readonly Value[], common: Common): Steps<Program> {
+  const { context, options, constants, weights, kept, seeds } = common
+  const passes = options.graphOptimizationLevel === 'disabled' ? false : (options.passes ?? true)
+  const planOptions: PlanOptions = {
+    build: context.build,
+    fast: options.accuracy !== 'exact',
+    perExample: options.deterministic === 'batch',
+    shapedPass: (name) => passEnabled(passes, name),
+    arenaLimit: options.memoryLimit ?? MEMORY_LIMIT,
+    seed: seeds,
+  }
+  const evaluate = function* (part: Graph): Steps<ReadonlyMap<Value, HostTensor>> {
+    const store = new WeightStore(context, constants)
+    const once = new Program(part, context, store, planOptions)
+    try {
+      return (yield* once.run(new Map(), { signal: options.signal })) as Map<Value, HostTensor>
+    } finally {
+      once.dispose()
+      store.dispose()
+    }
+  }
+  const optimized = yield* optimize(graph, outputs, passes, { evaluate, fast: planOptions.fast })
+  const open = optimized.inputs.some(({ declared }) => !declared?.shape?.every((size) => typeof size === 'number'))
+  if (open) yield* waitFor('', loadVariations, () => undefined)
+  return new Program(optimized, context, weights, planOptions, kept)
+}
