@@ -17,7 +17,7 @@ import { bindInput, BoundTensor, placeOf } from './bound-tensor.js'
 import { checkResult, checkTypes, isToldInFull } from './declared-types.js'
 import { acceptFeeds, checkElements, downloaded, fed, settle, type Feeds, type Fetches } from './feeds.js'
 import { loadModel } from './load/load-model.js'
-import { makeProgram, type Common } from './make-program.js'
+import { makeProgram, type Common } from './load/make-program.js'
 import type * as ort from './ort-types.js'
 import { profileEntries, type ProfileEntry } from './profile.js'
 import {
@@ -219,7 +219,7 @@ export class InferenceSession {
     const { warmUp } = options
     if (warmUp) {
       try {
-        const { warmUpTypes } = yield* waitFor('warmUp', () => import('./warm-up.js'))
+        const { warmUpTypes } = yield* waitFor('warmUp', () => import('./load/warm-up.js'))
         program.warmUp(warmUpTypes(program.graph, warmUp))
       } catch (error) {
         session.free()

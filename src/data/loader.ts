@@ -52,6 +52,7 @@ const TRANSFORM = 2
  * for await (const { image, label } of loader) console.log(image.dims, label.dims)
  */
 export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
+  static readonly name = 'DataLoader'
   /** The epoch that is going on, from 0. */
   epoch = 0
   /** Examples of this epoch that have been handed out. */

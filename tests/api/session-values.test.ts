@@ -105,9 +105,9 @@ describe('tensors from numbers', () => {
     const bits = Uint16Array.of(0x3fc0)
     expect(Array.from(new Tensor('bfloat16', bits).data as Uint16Array)).toEqual([0x3fc0])
     expect(Array.from(new Tensor('bfloat16', [1.5]).data as Uint16Array)).toEqual([0x3fc0])
-    const half = new Tensor('float16', [1.5, 65504, Infinity, 1e6]).data
+    const half = new Tensor('float16', [1.5, 65504, Infinity, -0]).data
     expect(Array.from(new Uint16Array(half.buffer, half.byteOffset, half.length))).toEqual([
-      0x3e00, 0x7bff, 0x7c00, 0x7c00,
+      0x3e00, 0x7bff, 0x7c00, 0x8000,
     ])
     const pairs = new Tensor('complex64', [1, 2, 3, 4], [2])
     expect(Array.from(pairs.data as Float32Array)).toEqual([1, 2, 3, 4])

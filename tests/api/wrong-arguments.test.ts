@@ -244,7 +244,7 @@ describe('loadGraph and GraphModule.from', () => {
     ['null', null, /got null/],
     ['a number', 3, /got a number/],
     ['a list', [1, 2], /got a list/],
-    ['a graph', small().graph(), /got an object/],
+    ['a graph', small().graph(), /got a graph, which is read already/],
   ]
   test.each(sources)('%s is refused', async (_, source, message) => {
     await expectRejects('E_VALUE', () => loadGraph(any(source)), message)

@@ -1,7 +1,7 @@
-import { LanewiseError } from '../core/errors.js'
-import { formatShape } from '../core/shape.js'
-import { mayAgree, type Graph, type Value } from '../ir/graph.js'
-import type { TensorType } from '../ir/op.js'
+import { LanewiseError } from '../../core/errors.js'
+import { formatShape } from '../../core/shape.js'
+import { mayAgree, type Graph, type Value } from '../../ir/graph.js'
+import type { TensorType } from '../../ir/op.js'
 
 /**
  * The types of inputs that a session is warmed up for.

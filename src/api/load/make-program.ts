@@ -1,13 +1,13 @@
-import type { Context } from '../../bindings/context.js'
-import type { HostTensor } from '../core/host.js'
-import { waitFor, type Steps } from '../core/steps.js'
-import type { Graph, Value } from '../ir/graph.js'
-import { optimize, passEnabled } from '../passes/optimize.js'
-import type { PlanOptions } from '../plan/plan-state.js'
-import { loadVariations, Program } from '../plan/program.js'
-import type { States } from '../plan/states.js'
-import { WeightStore, type ConstantBytes } from '../plan/weights.js'
-import { MEMORY_LIMIT, type SessionOptions } from './session-options.js'
+import type { Context } from '../../../bindings/context.js'
+import type { HostTensor } from '../../core/host.js'
+import { waitFor, type Steps } from '../../core/steps.js'
+import type { Graph, Value } from '../../ir/graph.js'
+import { optimize, passEnabled } from '../../passes/optimize.js'
+import type { PlanOptions } from '../../plan/plan-state.js'
+import { loadVariations, Program } from '../../plan/program.js'
+import type { States } from '../../plan/states.js'
+import { WeightStore, type ConstantBytes } from '../../plan/weights.js'
+import { MEMORY_LIMIT, type SessionOptions } from '../session-options.js'
 
 /** What the programs of a session have in common. */
 export interface Common {
