@@ -25,7 +25,13 @@ export function storageFromNumbers(type: NumericDType, source: ArrayLike<unknown
       if (Number.isFinite(values[i]) && !Number.isFinite(decodeFloat(type, codes[i]))) refuse(source, i, type)
     return codes
   }
-  const data = makeData(type, type.startsWith('complex') ? Math.ceil(length / 2) : length)
+  const pairs = type.startsWith('complex')
+  if (pairs && length % 2 > 0)
+    throw new LanewiseError('E_TENSOR', `${type} takes pairs of numbers, got ${length} numbers`, {
+      expected: 'an even count',
+      actual: String(length),
+    })
+  const data = makeData(type, pairs ? length / 2 : length)
   const to = data as { [index: number]: number | bigint }
   const range = rangeOf(type)
   if (isBig(type)) {

@@ -11,6 +11,7 @@ import { importModel, usesRareOps, type ImportedModel } from '../onnx/import.js'
 import { readModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
 import { checkedNode, constantFrom, isDimension, unusedName, type NodeOptions } from './checked-node.js'
+import { checkEnds } from '../onnx/checked-graph.js'
 import { declareOutputs } from './declare-outputs.js'
 import { MEMORY_LIMIT } from './session-options.js'
 import type { TensorLike } from './value.js'
@@ -304,6 +305,7 @@ export class ModelGraph implements Graph {
 
   /** Infers the types of outputs that are not declared, and declares them. @throws LanewiseError if the shapes do not fit. */
   declareOutputs(): void {
+    checkEnds(this)
     const before = new Map(this.outputs.map((value) => [value, value.declared]))
     declareOutputs(this)
     for (const [value, declared] of before) value.declared ??= declared

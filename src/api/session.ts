@@ -546,7 +546,18 @@ export class InferenceSession {
         if (host && tensor) this.pinned.set(host, tensor)
         fetches.set(this.valueNamed(name), host)
       }
-      if (tensors.length === 0) options = second as RunOptions
+      if (tensors.length === 0) {
+        const odd = Object.keys(second).find((name) => this.outputNames.includes(name))
+        if (odd !== undefined)
+          throw new LanewiseError(
+            'E_TENSOR',
+            `to fetch "${odd}" give its name in an array, null, or a tensor to write to`,
+            {
+              tensor: odd,
+            },
+          )
+        options = second as RunOptions
+      }
     }
     if (fetches.size === 0) for (const value of this.standard) fetches.set(value, undefined)
     return { fetches, options: checkRunOptions(options) }

@@ -6,8 +6,22 @@ import { inferTypes, sameType } from '../ir/infer.js'
 import type { OpDefinition, TensorType } from '../ir/op.js'
 import { FREE, type Around } from './around.js'
 
+/** Inputs and outputs are lists that a caller may change. @throws LanewiseError `E_GRAPH` for what is no value. */
+export function checkEnds(graph: Pick<Graph, 'inputs' | 'outputs'>): void {
+  for (const list of ['inputs', 'outputs'] as const)
+    for (const [i, value] of graph[list].entries()) {
+      const { name } = Object(value) as Partial<Value>
+      if (typeof name !== 'string' || typeof value !== 'object')
+        throw new LanewiseError(
+          'E_GRAPH',
+          `${list} of a graph are values (graph.value('name')), got ${kindOf(value)} as number ${i}`,
+        )
+    }
+}
+
 /** Holds a graph to what readers of a file hold it to. @throws LanewiseError `E_GRAPH`. */
 export function checkComplete(graph: Graph): void {
+  checkEnds(graph)
   if (graph.outputs.length === 0) throw new LanewiseError('E_GRAPH', `the graph "${graph.name}" has no output`)
   const made = new Set<Value | undefined>(graph.inputs)
   for (const node of graph.nodes) for (const value of node.outputs) made.add(value)

@@ -2,10 +2,13 @@ import type { Steps } from '../core/steps.js'
 import { bodiesOf, withNodes, type Graph, type Node, type Value } from '../ir/graph.js'
 import { extraPasses } from './extra.js'
 import { passes, type PassContext, type PassName } from './load/index.js'
-import type { ShapedPassName } from './shaped/index.js'
+import { shapedPasses, type ShapedPassName } from './shaped/index.js'
 
 /** Which passes run: all by default; `false` switches every one off, an object single ones. */
 export type PassOptions = boolean | Partial<Record<PassName | ShapedPassName, boolean>>
+
+/** Every pass that can be switched off. */
+export const passNames = (): readonly string[] => [...passes, ...shapedPasses].map(({ name }) => name)
 
 /** Whether a pass is to run. */
 export function passEnabled(options: PassOptions, name: PassName | ShapedPassName): boolean {

@@ -201,6 +201,14 @@ test.each<SessionOptions>([
   await Promise.all([a.release(), b.release()])
 })
 
+test('a pass that there is not is named, with those that there are', async () => {
+  await rejects(
+    'E_VALUE',
+    InferenceSession.create(affineModel(), { passes: { 'fold-batchnrm': false } as never }),
+    /"fold-batchnrm".*fold-batchnorm/,
+  )
+})
+
 test('passes: false leaves every node', async () => {
   await using session = await InferenceSession.create(affineModel(), { passes: false })
   expect((await session.optimized()).map(({ op }) => op.name)).toEqual(['MatMul', 'Add', 'Relu', 'Neg'])

@@ -55,6 +55,12 @@ describe('fetches', () => {
     await session.release()
   })
 
+  test('what is neither a name nor a tensor is no option', async () => {
+    await using session = await InferenceSession.create(affineModel())
+    for (const odd of [5, 'float32', true, [1]])
+      await rejects('E_TENSOR', session.run(feed(1, 2), { relu: odd } as never), /fetch "relu"/)
+  })
+
   test('tensors to write to', async () => {
     await using session = await InferenceSession.create(affineModel())
     const data = new Float32Array(6).fill(9)

@@ -109,6 +109,13 @@ describe('tensors from numbers', () => {
     expect(Array.from(new Uint16Array(half.buffer, half.byteOffset, half.length))).toEqual([
       0x3e00, 0x7bff, 0x7c00, 0x8000,
     ])
+    for (const type of ['complex64', 'complex128'] as const)
+      for (const [values, dims] of [
+        [[1, 2, 3], [2]],
+        [[1], [1]],
+        [[1, 2, 3], undefined],
+      ] as const)
+        expectError('E_TENSOR', () => new Tensor(type, [...values], dims), /pairs of numbers/)
     const pairs = new Tensor('complex64', [1, 2, 3, 4], [2])
     expect(Array.from(pairs.data as Float32Array)).toEqual([1, 2, 3, 4])
   })

@@ -236,7 +236,13 @@ describe('files and graphs', () => {
   }
 
   test('externalData of create', async () => {
-    for (const externalData of [[5], [null], [{}], [{ data: new Uint8Array(1) }]])
+    for (const externalData of [
+      [5],
+      [null],
+      [{}],
+      [{ data: new Uint8Array(1) }],
+      [{ path: 5, data: new Uint8Array(1) }],
+    ])
       await expectRejects(
         'E_VALUE',
         () => InferenceSession.create(exportModel(small()), any({ externalData })),

@@ -93,6 +93,16 @@ describe('loadGraph', () => {
     const graph = await loadGraph(exportModel(g.graph()))
     expectError('E_UNSUPPORTED', () => graph.insertAfter('x', 'Relu'), /body of If/)
   })
+
+  test('ends that are no values are named', async () => {
+    for (const list of ['inputs', 'outputs'] as const)
+      for (const odd of ['y', undefined, null, 5, {}, () => 1]) {
+        const graph = await loadGraph(exportModel(mlp().graph()))
+        ;(graph[list] as unknown[]).push(odd)
+        expectError('E_GRAPH', () => exportModel(graph), new RegExp(`${list} of a graph are values`))
+        expectError('E_GRAPH', () => graph.declareOutputs(), new RegExp(`${list} of a graph are values`))
+      }
+  })
 })
 
 describe('names', () => {

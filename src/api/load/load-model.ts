@@ -42,7 +42,7 @@ export function* loadModel(
   let external: (ExternalData & { close?(): void }) | undefined
   if (externalData) {
     const here = (file: ExternalFileSource): file is ExternalFile =>
-      !isLocation(file) && Boolean(file?.path) && bytesIn(file.data) !== undefined
+      !isLocation(file) && typeof file?.path === 'string' && file.path !== '' && bytesIn(file.data) !== undefined
     const files = () => Promise.all(externalData.map((file) => loadExternalFile(file, reading)))
     const now = externalData.every(here) ? () => externalData : undefined
     external = memoryExternalData(yield* waitFor('reading external data', files, now))
@@ -120,7 +120,8 @@ async function loadExternalFile(file: ExternalFileSource, reading: ReadOptions):
   const { path, data } = isLocation(file)
     ? { path: String(file), data: file }
     : (Object(file) as Exclude<typeof file, string | URL>)
-  if (!path) throw new LanewiseError('E_VALUE', `externalData is a list of { path, data }, got ${kindOf(file)} in it`)
+  if (typeof path !== 'string' || path === '')
+    throw new LanewiseError('E_VALUE', `externalData is a list of { path, data }, got ${kindOf(file)} in it`)
   if (isLocation(data))
     try {
       return { path, data: await platform().readModel(data, reading) }

@@ -1,8 +1,9 @@
 import type { Context } from '../../../bindings/context.js'
+import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
 import { waitFor, type Steps } from '../../core/steps.js'
 import type { Graph, Value } from '../../ir/graph.js'
-import { optimize, passEnabled } from '../../passes/optimize.js'
+import { optimize, passEnabled, passNames } from '../../passes/optimize.js'
 import type { PlanOptions } from '../../plan/plan-state.js'
 import { loadVariations, Program } from '../../plan/program.js'
 import type { States } from '../../plan/states.js'
@@ -24,6 +25,12 @@ export interface Common {
 export function* makeProgram(graph: Graph, outputs: readonly Value[], common: Common): Steps<Program> {
   const { context, options, constants, weights, kept, seeds } = common
   const passes = options.graphOptimizationLevel === 'disabled' ? false : (options.passes ?? true)
+  const known = passNames()
+  for (const name of Object.keys(passes))
+    if (!known.includes(name))
+      throw new LanewiseError('E_VALUE', `passes: there is no pass "${name}"; there are ${known.join(', ')}`, {
+        actual: name,
+      })
   const planOptions: PlanOptions = {
     build: context.build,
     fast: options.accuracy !== 'exact',
