@@ -435,18 +435,21 @@ export class InferenceSession {
 
   /** What is fetched where nothing is said about it. */
   private get standard(): readonly Value[] {
-    const kept = this.kept.outputs
     const { boundOutputs } = this
+    if (!this.kept.any && boundOutputs.size === 0) return this.graph.outputs
+    const kept = this.kept.outputs
     return this.graph.outputs.filter((value) => !kept.includes(value) && !boundOutputs.has(value))
   }
 
   /** Everything that has to be computed where these values are fetched. */
   private wanted(fetched: readonly Value[]): readonly Value[] {
+    if (!this.kept.any && this.boundOutputs.size === 0) return fetched
     return [...new Set([...fetched, ...this.kept.outputs, ...this.boundOutputs])]
   }
 
   /** Puts the states that are given where they are kept. Returns the other inputs. */
   private acceptStates(inputs: ReadonlyMap<Value, HostValue>, states: States): ReadonlyMap<Value, HostValue> {
+    if (!states.any) return inputs
     const rest = new Map(inputs)
     for (const value of states.inputs) {
       const given = rest.get(value)

@@ -9,6 +9,9 @@ import { LanewiseError, present } from '../core/errors.js'
 import { identityOrder } from '../core/layout.js'
 import { resolve } from './weights.js'
 
+/** What is left to be copied where nothing is kept. */
+const NOTHING: readonly (readonly [State, Placed])[] = []
+
 interface State {
   readonly output: Value
   readonly block: StateBlock
@@ -53,6 +56,11 @@ export class States {
     for (const { capacity } of this.states.values()) bytes += capacity
     for (const { placed } of this.bound.values()) bytes += placed.bytes
     return bytes
+  }
+
+  /** Whether anything at all is kept. */
+  get any(): boolean {
+    return this.states.size > 0
   }
 
   /** The inputs that are kept. */
@@ -122,6 +130,8 @@ export class States {
 
   /** Makes the inputs what a run has made of the outputs. */
   keep(found: (output: Value) => Placed | HostTensor): void {
+    this.plain = NOTHING
+    if (!this.any) return
     const writes: (() => void)[] = []
     let plain: [State, Placed][] | undefined = []
     for (const [input, state] of this.states) {
