@@ -1,4 +1,4 @@
-import { checkArguments } from '../core/arguments.js'
+import { checkArguments, type OptionKinds } from '../core/arguments.js'
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
@@ -34,6 +34,17 @@ interface Cell {
   readonly attributes: (hidden: number, direction: string) => Readonly<Record<string, unknown>>
 }
 
+/** What {@link RecurrentOptions} are. */
+const optionKinds = {
+  numLayers: 'number',
+  bias: 'boolean',
+  batchFirst: 'boolean',
+  dropout: 'number',
+  bidirectional: 'boolean',
+  learnInitialState: 'boolean',
+  device: 'device',
+} as const satisfies OptionKinds
+
 /**
  * What RNN, LSTM and GRU share: parameters by PyTorch's names (`weight_ih_l0`, `weight_hh_l0_reverse` …) in PyTorch's order of gates, applied through ONNX's
  * operators, one for each layer.
@@ -54,15 +65,7 @@ abstract class Recurrent extends Module {
     readonly hiddenSize: number,
     options: RecurrentOptions,
   ) {
-    checkArguments(new.target.name, { cell, inputSize, hiddenSize, options }, 'object', 'size', 'size', {
-      numLayers: 'number',
-      bias: 'boolean',
-      batchFirst: 'boolean',
-      dropout: 'number',
-      bidirectional: 'boolean',
-      learnInitialState: 'boolean',
-      device: 'device',
-    })
+    checkArguments(new.target.name, { cell, inputSize, hiddenSize, options }, 'object', 'size', 'size', optionKinds)
     const {
       numLayers = 1,
       bias = true,
@@ -193,13 +196,7 @@ export class RNN extends Recurrent {
     given: RecurrentOptions & { readonly nonlinearity?: keyof typeof functionNames } = {},
   ) {
     checkArguments(new.target.name, { inputSize, hiddenSize, given }, 'size', 'size', {
-      numLayers: 'number',
-      bias: 'boolean',
-      batchFirst: 'boolean',
-      dropout: 'number',
-      bidirectional: 'boolean',
-      learnInitialState: 'boolean',
-      device: 'device',
+      ...optionKinds,
       nonlinearity: 'string',
     })
     const { nonlinearity = 'tanh', ...options } = given
@@ -226,16 +223,6 @@ export class RNN extends Recurrent {
 export class GRU extends Recurrent {
   static override readonly name: string = 'GRU'
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    checkArguments(new.target.name, { inputSize, hiddenSize, options }, 'size', 'size', {
-      numLayers: 'number',
-      bias: 'boolean',
-      batchFirst: 'boolean',
-      dropout: 'number',
-      bidirectional: 'boolean',
-      learnInitialState: 'boolean',
-      device: 'device',
-    })
-
     const attributes = (hidden: number, direction: string) => ({
       hidden_size: hidden,
       direction,
@@ -255,16 +242,6 @@ export class GRU extends Recurrent {
 export class LSTM extends Recurrent {
   static override readonly name: string = 'LSTM'
   constructor(inputSize: number, hiddenSize: number, options: RecurrentOptions = {}) {
-    checkArguments(new.target.name, { inputSize, hiddenSize, options }, 'size', 'size', {
-      numLayers: 'number',
-      bias: 'boolean',
-      batchFirst: 'boolean',
-      dropout: 'number',
-      bidirectional: 'boolean',
-      learnInitialState: 'boolean',
-      device: 'device',
-    })
-
     const attributes = (hidden: number, direction: string) => ({ hidden_size: hidden, direction })
     // PyTorch: i, f, g, o. ONNX: i, o, f, c.
     super({ op: LstmOp, gates: 4, order: [0, 3, 1, 2], states: 2, attributes }, inputSize, hiddenSize, options)
