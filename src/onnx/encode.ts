@@ -8,6 +8,9 @@ type Fields = Readonly<Record<string, unknown>>
 const MAX_DEPTH = 100
 const MAX_BYTES = 2 ** 31 - 1
 
+/** Made when it is needed: the scope of an audio worklet, which only reads, has none. */
+let utf8: TextEncoder | undefined
+
 const VARINT = 0
 const FIXED64 = 1
 const LENGTH = 2
@@ -66,7 +69,7 @@ function writeField(field: Field, value: unknown, writer: PbfWriter): void {
   switch (field.code) {
     case 's':
       // pbf 5's own writeString garbles characters from U+20000 on.
-      return writer.writeBytesField(field.number, new TextEncoder().encode(value as string))
+      return writer.writeBytesField(field.number, (utf8 ??= new TextEncoder()).encode(value as string))
     case 'y':
       return writer.writeBytesField(field.number, value as Uint8Array)
     case 'm':

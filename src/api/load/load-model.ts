@@ -10,6 +10,7 @@ import type { Graph } from '../../ir/graph.js'
 import { memoryExternalData, type ExternalData, type ExternalFile } from '../../onnx/external-data.js'
 import { importModel, usesRareOps, type ImportedModel } from '../../onnx/import.js'
 import { describeTensor } from '../../onnx/tensor-proto.js'
+import type { ModelProto } from '../../onnx/schema/onnx.js'
 import { readModel } from '../../onnx/wire.js'
 import { extraPasses } from '../../passes/extra.js'
 import { throwIfAborted } from '../../plan/executor.js'
@@ -77,9 +78,7 @@ export function* loadModel(
       tensors.reduce((sum, { dtype, size }) => sum + byteSize(dtype) * size, 0),
       memoryLimit,
     )
-    // A Softmax in the middle is attention's, as a rule.
-    const attends = proto.graph?.node.slice(0, -1).some(({ opType }) => opType === 'Softmax')
-    const rare = () => usesRareOps(proto) || (attends === true && !extraPasses().attention)
+    const rare = () => usesRareOps(proto) || (!extraPasses().attention && mayAttend(proto))
     const missing = rare() ? yield* waitFor('', () => loadRareOps(rare), rareOpsNow) : undefined
     let imported: ImportedModel
     try {
@@ -93,6 +92,12 @@ export function* loadModel(
   } finally {
     external?.close?.()
   }
+}
+
+/** Whether a Softmax stands in the middle: that is attention's, as a rule. */
+function mayAttend({ graph }: ModelProto): boolean {
+  const nodes = graph?.node ?? []
+  return nodes.some(({ opType }, i) => opType === 'Softmax' && i + 1 < nodes.length)
 }
 
 const RARE = "; import 'lanewise/ops/all' adds the rare ones"

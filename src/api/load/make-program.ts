@@ -25,12 +25,7 @@ export interface Common {
 export function* makeProgram(graph: Graph, outputs: readonly Value[], common: Common): Steps<Program> {
   const { context, options, constants, weights, kept, seeds } = common
   const passes = options.graphOptimizationLevel === 'disabled' ? false : (options.passes ?? true)
-  const known = passNames()
-  for (const name of Object.keys(passes))
-    if (!known.includes(name))
-      throw new LanewiseError('E_VALUE', `passes: there is no pass "${name}"; there are ${known.join(', ')}`, {
-        actual: name,
-      })
+  if (typeof passes === 'object') checkNames(Object.keys(passes))
   const planOptions: PlanOptions = {
     build: context.build,
     fast: options.accuracy !== 'exact',
@@ -53,4 +48,13 @@ export function* makeProgram(graph: Graph, outputs: readonly Value[], common: Co
   const open = optimized.inputs.some(({ declared }) => !declared?.shape?.every((size) => typeof size === 'number'))
   if (open) yield* waitFor('', loadVariations, () => undefined)
   return new Program(optimized, context, weights, planOptions, kept)
+}
+
+function checkNames(given: readonly string[]): void {
+  const known = passNames()
+  const name = given.find((one) => !known.includes(one))
+  if (name === undefined) return
+  throw new LanewiseError('E_VALUE', `passes: there is no pass "${name}"; there are ${known.join(', ')}`, {
+    actual: name,
+  })
 }
