@@ -1,5 +1,6 @@
 // A planned segment made into calls with addresses, and those calls made.
 import type { Context } from '../../bindings/context.js'
+import { Breather } from '../core/breather.js'
 import { now } from '../core/clock.js'
 import type { NumericDType } from '../core/dtype.js'
 import { errorAt, LanewiseError, present } from '../core/errors.js'
@@ -27,8 +28,6 @@ export interface StepTime {
 
 /** How many times as large an arena becomes, at least, that turns out too small. */
 const ARENA_GROWTH = 1.25
-/** With an AbortSignal, the longest stretch of work between two looks at it. */
-const YIELD_MS = 50
 
 /** What calls are bound to; a generation of −1 before the first time. */
 interface Binding {
@@ -51,13 +50,9 @@ export function unbound(segment: Segment, variations?: Variations): Bound {
   return { segment, variations, calls: [], generation: -1, arena: 0, moves: 0, epoch: 0 }
 }
 
-function stands(bound: Binding, now: Binding): boolean {
-  return (
-    bound.generation === now.generation &&
-    bound.arena === now.arena &&
-    bound.moves === now.moves &&
-    bound.epoch === now.epoch
-  )
+/** Whether calls are still bound to what there is. By numbers: asked before every run, for which nothing is to be made. */
+function stands(bound: Binding, generation: number, arena: number, moves: number, epoch: number): boolean {
+  return bound.generation === generation && bound.arena === arena && bound.moves === moves && bound.epoch === epoch
 }
 
 /** The arena of one program, and the calls over it. */
@@ -88,8 +83,7 @@ export class Executor {
     const { arena } = this
     const moves = this.states?.moves ?? 0
     const epoch = variations?.epoch ?? 0
-    const { generation: then } = prepared
-    if (then === generation && prepared.arena === arena && prepared.moves === moves && prepared.epoch === epoch) return
+    if (stands(prepared, generation, arena, moves, epoch)) return
     const binding = { generation, arena, moves, epoch }
     const base = variations && segment.changed ? this.bindBase(variations, binding) : undefined
     for (const block of segment.blocks) {
@@ -105,7 +99,8 @@ export class Executor {
   /** The calls that all that are made of a plan share with it. */
   private bindBase(variations: Variations, binding: Binding): readonly (() => void)[] {
     const bound = this.bases.get(variations)
-    if (bound && stands(bound, binding)) return bound.calls
+    const { generation, arena, moves, epoch } = binding
+    if (bound && stands(bound, generation, arena, moves, epoch)) return bound.calls
     const { steps, blocks } = variations.base
     for (const block of blocks) block.base = this.arena + present(block.offset, 'offset')
     const calls = steps.map((step) => this.bindStep(step))
@@ -173,11 +168,11 @@ export class Executor {
   *runPaced(bound: Bound, pace: Pace, profile?: (time: StepTime) => void): Steps<void> {
     pace.check()
     // Nodes that run in TypeScript stand between stretches of calls, and there may be nothing but those.
-    if (pace.due) yield* pace.yield()
+    if (pace.due) yield* pace.breathe()
     const { steps } = bound.segment
     for (const [i, call] of callsOf(bound, profile).entries()) {
       this.execute([call], [steps[i]])
-      if (pace.due) yield* pace.yield()
+      if (pace.due) yield* pace.breathe()
     }
   }
 
@@ -201,13 +196,9 @@ export class Executor {
 }
 
 /** Yields to timers and events often enough that a signal can fire. */
-export class Pace {
-  private last = now()
-
-  constructor(private readonly signal: AbortSignal) {}
-
-  get due(): boolean {
-    return now() - this.last >= YIELD_MS
+export class Pace extends Breather {
+  constructor(private readonly signal: AbortSignal) {
+    super()
   }
 
   /** @throws LanewiseError `E_STATE` once the signal has fired. */
@@ -215,10 +206,9 @@ export class Pace {
     throwIfAborted(this.signal)
   }
 
-  *yield(): Steps<void> {
-    yield
+  override *breathe(): Steps<void> {
+    yield* super.breathe()
     this.check()
-    this.last = now()
   }
 
   /** The result of work that is done in pieces. */
@@ -226,7 +216,7 @@ export class Pace {
     for (;;) {
       const { done, value } = work.next()
       if (done) return value
-      if (this.due) yield* this.yield()
+      if (this.due) yield* this.breathe()
     }
   }
 }

@@ -14,7 +14,7 @@ import { formatShape, normalizeAxis, sameShape, sizeOf, type Shape } from '../..
 import { copyElements } from '../../ir/strided.js'
 import { graph, int, required } from '../../ir/attributes.js'
 import { defineOp, requiredInput, type Room } from '../../ir/op.js'
-import { Breather } from './breather.js'
+import { Breather } from '../../core/breather.js'
 
 /** The tensor that an operator over containers requires at this place. */
 export function tensorAt(inputs: readonly (HostValue | undefined)[], index: number): HostTensor {
