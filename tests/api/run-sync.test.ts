@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { GraphBuilder, exportModel, InferenceSession, Tensor } from '../../src/node.js'
 import { registerAllOps } from '../../src/api/register-all.js'
 import { expectError } from '../support/expect-error.js'
+import { gruModel } from '../support/gru-model.js'
 import { randomTensor, seeded } from '../support/random.js'
 import { smallImage, smallModel } from '../support/small-model.js'
 
@@ -207,34 +208,19 @@ describe('bound tensors', () => {
     ).toBeGreaterThan(0)
   })
 
-  /** x [1, 4] and a state h, a GRU step; the state of the next step. */
-  function stream(): Uint8Array {
-    const random = seeded(3)
-    const g = new GraphBuilder('stream')
-    const x = g.input('x', 'float32', [1, 1, 4])
-    const h = g.input('h', 'float32', [1, 1, 6])
-    const constants = [[18, 4], [18, 6], [36]].map((shape, i) =>
-      g.constant(`w${i}`, randomTensor(random, 'float32', [1, ...shape], -1, 1)),
-    )
-    const outputs = g.node('GRU', [x, ...constants, undefined, h], { hidden_size: 6 }, { outputs: 2 })
-    g.output(outputs[0], 'y')
-    g.output(outputs[1], 'hn')
-    return exportModel(g.graph())
-  }
-
   describe('with states', () => {
     let expected: number[][]
     const inputs = Array.from({ length: 30 }, (_, i) => [Math.sin(i), Math.cos(i), i / 30, 1])
     const start = () => floats([1, 1, 6], [0.1, 0.2, 0, 0, 0, -0.5])
     beforeAll(async () => {
-      await using session = await InferenceSession.create(stream(), { states: { h: 'hn' } })
+      await using session = await InferenceSession.create(gruModel(), { states: { h: 'hn' } })
       expected = []
       for (const [i, x] of inputs.entries())
         expected.push(numbers((await session.run({ x: floats([1, 1, 4], x), ...(i === 0 && { h: start() }) })).y))
     })
 
     test('a stream gives the same, step by step', () => {
-      using session = InferenceSession.createSync(stream(), { states: { h: 'hn' } })
+      using session = InferenceSession.createSync(gruModel(), { states: { h: 'hn' } })
       const x = session.input('x')
       const y = session.output('y')
       for (const [i, values] of inputs.entries()) {

@@ -10,7 +10,7 @@ import * as text from '../../src/text/index.js'
 import * as lanewise from '../../src/node.js'
 import * as train from '../../src/train.js'
 import { readModel } from '../../src/onnx/wire.js'
-import { expectError, expectRejects } from '../support/expect-error.js'
+import { expectError, expectRejects, thrownBy } from '../support/expect-error.js'
 
 // What a caller of JavaScript gets wrong of every function and class that is public: an error of the library that names function and argument.
 
@@ -179,14 +179,7 @@ describe('options that nobody would look at, and wrong kinds', () => {
     ['defineOp of nothing', /defineOp takes as definition an object, got undefined/, () => ops.defineOp(any(undefined))],
     ['a shape that is a number', /sizeOf takes as shape a list, got 5/, () => ops.sizeOf(any(5))],
   ])('%s', (_, message, work) => {
-    let thrown: unknown
-    try {
-      work()
-    } catch (error) {
-      thrown = error
-    }
-    expect(thrown).toBeInstanceOf(LanewiseError)
-    expect((thrown as LanewiseError).message).toMatch(message)
+    expect(thrownBy(work).message).toMatch(message)
   }) // prettier-ignore
 
   test('defineOp without attributes has none', () => {
