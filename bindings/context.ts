@@ -3,6 +3,7 @@ import { isTrap, LanewiseError } from '../src/core/errors.js'
 import { HostMemory } from '../src/core/host-memory.js'
 import type { WasmAddress } from './address.js'
 import type { Build, Kernels } from './module.js'
+import { moreKernels } from './more-kernels.js'
 
 const PAGE = 65536
 /** Every allocation starts on a cache line, so that two values never share one and vectors never straddle two. */
@@ -53,10 +54,13 @@ export class Context {
   generation = 0
   /** What lies in JavaScript under the same limit. */
   readonly host: HostMemory
+  /** How many sessions work in it: the last one that is released frees it. */
+  users = 0
   /** Shares calls between threads, if there are several. */
   threads: Threads | undefined
   /** The most bytes that may be allocated at a time. */
   readonly limit: number
+  private more: Partial<Kernels> | undefined
   private readonly heapStart: number
   private readonly taken = new Map<number, number>()
   private free: Span[] = []
@@ -72,11 +76,19 @@ export class Context {
    * @param shared - whether other threads share the memory: what a build with threads expects.
    * @throws LanewiseError `E_BUDGET` if the engine has no memory to give.
    */
-  constructor(module: WebAssembly.Module, limit = ADDRESS_SPACE, shared = false) {
+  constructor(
+    readonly module: WebAssembly.Module,
+    limit = ADDRESS_SPACE,
+    shared = false,
+  ) {
     try {
       this.memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared })
     } catch (cause) {
-      throw new LanewiseError('E_BUDGET', 'the engine has no WebAssembly memory left to give', { cause })
+      throw new LanewiseError(
+        'E_BUDGET',
+        'no WebAssembly memory is left: release sessions, or share one (option `context`)',
+        { cause },
+      )
     }
     this.kernels = instantiate(module, this.memory)
     this.build = this.kernels.is_relaxed() === 1 ? 'relaxed' : 'simd'
@@ -84,6 +96,18 @@ export class Context {
     this.host = new HostMemory(limit, () => this.usedBytes)
     this.heapStart = align(this.kernels.heap_base())
     this.top = this.heapStart
+  }
+
+  /**
+   * A kernel by its name: of this build, or of those that come with rare operators.
+   *
+   * @throws LanewiseError `E_UNSUPPORTED` for those, if these operators are not there.
+   */
+  kernel(name: string): (...args: number[]) => unknown {
+    const named = name as keyof Kernels
+    const kernel = this.kernels[named] ?? (this.more ??= moreKernels(this.build, this.memory))[named]
+    if (!kernel) throw new LanewiseError('E_UNSUPPORTED', `the kernel ${name} comes with lanewise/ops/all`)
+    return kernel as (...args: number[]) => unknown
   }
 
   /** Bytes allocated now. */
@@ -187,16 +211,17 @@ export class Context {
     return error
   }
 
-  /** Frees everything; any later use throws `E_STATE`. */
-  dispose(): void {
-    this.failure ??= new LanewiseError('E_STATE', 'the session was released')
+  /** Frees everything when its last user says so; any later use throws `E_STATE`, saying what happened to whom. */
+  dispose(what = 'session was released'): void {
+    if (--this.users > 0) return
+    this.failure ??= new LanewiseError('E_STATE', `the ${what}`)
     this.threads?.dispose()
     this.taken.clear()
     this.free = []
     this.usedBytes = 0
     // The memory itself is freed when the last reference goes; shrinking is not possible in WebAssembly.
     ;(this as { memory: unknown }).memory = this.whole = undefined
-    ;(this as { kernels: unknown }).kernels = undefined
+    ;(this as { kernels: unknown }).kernels = this.more = undefined
   }
 
   private fit(size: number): number | undefined {

@@ -1,16 +1,20 @@
 import { LanewiseError } from '../src/core/errors.js'
 import type { instantiate } from './exports.js'
+import type { instantiate as instantiateQuantized } from './quantized-exports.js'
 import type { instantiate as instantiateTraining } from './train-exports.js'
 
 /** `simd`: fixed-width SIMD, the same bits on every machine. `relaxed`: fused multiply-add, whose bits may differ between machines. */
 export type Build = 'simd' | 'relaxed'
 
-/** The raw exports of a build: addresses and numbers in, nothing checked. */
-export type Kernels = Awaited<ReturnType<typeof instantiate>>
+/** Kernels that only quantised models need: a module of their own, which comes with the operators that call them (quantized.ts). */
+type QuantizedKernels = Awaited<ReturnType<typeof instantiateQuantized>>
+
+/** The raw exports of a build, and of what comes with rare operators: addresses and numbers in, nothing checked. */
+export type Kernels = Awaited<ReturnType<typeof instantiate>> & QuantizedKernels
 export type KernelName = Extract<keyof Kernels, string>
 
 /** What the training builds export: the kernels of inference, and gradients, losses and optimisers. */
-export type TrainKernels = Awaited<ReturnType<typeof instantiateTraining>>
+export type TrainKernels = Awaited<ReturnType<typeof instantiateTraining>> & QuantizedKernels
 export type TrainKernelName = Extract<keyof TrainKernels, string>
 
 /** Which list of exports: what an inference may call, or everything. */
@@ -20,7 +24,7 @@ export type KernelSet = 'inference' | 'train'
 export type WasmSource = (build: Build) => Promise<BufferSource | Response>
 
 // (module (func (param v128 v128 v128) (result v128) (f32x4.relaxed_madd (local.get 0) (local.get 1) (local.get 2))))
-const RELAXED_PROBE = new Uint8Array([
+export const RELAXED_PROBE = new Uint8Array([
   0, 97, 115, 109, 1, 0, 0, 0, 1, 8, 1, 96, 3, 123, 123, 123, 1, 123, 3, 2, 1, 0, 10, 13, 1, 11, 0, 32, 0, 32, 1, 32, 2,
   253, 133, 2, 11,
 ])

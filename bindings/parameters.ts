@@ -36,6 +36,7 @@ cast_i8_f32 aai
 cast_u8_f32 aai
 chain_f32 aiiaaaaaaaiia
 chain_scratch_size
+checksum ai
 compare_broadcast_f32 iaaaaiii
 compare_broadcast_i32 iaaaaiii
 compare_broadcast_i64 iaaaaiii
@@ -43,6 +44,8 @@ conv_direct_f32 iaaaaaaiffiia
 conv_direct_pack_f32 iaiiiiia
 conv_direct_packed_size iiiii
 conv_direct_scratch_size iiiiii
+conv_dot_q8 aiaaaiaaiia
+conv_dot_q8_scratch_size iiiiiiiiii
 conv_gemv_f32 aaaaaaiffii
 conv_grouped_f32 aaaaaaiffiia
 conv_grouped_scratch_size iiiiiiii
@@ -65,11 +68,15 @@ depthwise_q8 aiaaaiaaiia
 depthwise_q8_scratch_size iiiiiii
 depthwise_scratch_size iiiiiii
 dequantize_linear aaaaiiii
+dot_kind_q8 ii
+dot_q8_panels_size iii
 dynamic_quantize_linear aaiaa
 epilogue_q8 aaiiaaaiaaiaaiff
 epilogue_q8_size i
 gather aaaiiiii
 gemm_f32 aiaaaiaiiiiiiff
+gemm_nbits_unpack_f32 aaaaii
+gemm_pack_dot_q8 aiaiiiiiiiia
 gemm_pack_f32 aiiiia
 gemm_pack_q8 aiaiiiiiiia
 gemm_packed_size ii
@@ -78,6 +85,8 @@ gemm_strided_a_f32 aaaaaaiffiia
 gemm_strided_a_scratch_size i
 gemm_unpacked_f32 aaaaaaiffiia
 gemm_unpacked_scratch_size ii
+gemv_nbits_f32 aaaaaiia
+gemv_nbits_scratch_size iiii
 gemv_packed_f32 aiaaaiaiiiiiiff
 gemv_rows_f32 aiaiaaiaiiiiiiff
 gemv_transposed_f32 aiaiaaiaiiiiiiff
@@ -113,6 +122,9 @@ normalize_rows_f32 aaiii
 not_u8 aai
 one_hot_i64 aaiaaii
 quantize_linear aaaaiiii
+random_events_f32 aaai
+random_normal_f32 aaiaaff
+random_uniform_f32 aaiff
 reduce_f32 iaaiiii
 reduce_i32 iaaiiii
 reduce_i64 iaaiiii
@@ -139,8 +151,12 @@ winograd_blocks iiiiiii
 winograd_choice iiiiii
 winograd_f32 iaaaaaaiffiia
 winograd_pack_f32 iiaiiaaii
+winograd_pack_q8 aiaiiia
 winograd_pack_scratch_size
 winograd_packed_size iiii
+winograd_q8 aiaaaiaaiia
+winograd_q8_packed_size ii
+winograd_q8_scratch_size ii
 winograd_scratch_size iiiiiii`
 
 /** Those that the training builds have besides. */

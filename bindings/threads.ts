@@ -13,8 +13,12 @@ import {
   SHARE_BYTES,
   SHARE_CALL,
   SHARE_FAILED,
+  SHARE_PATIENCE,
   SHARE_PAUSES,
+  SHARE_REASON,
+  SHARE_REASON_BYTES,
 } from '../assembly/abi/codes.js'
+import { now } from '../src/core/clock.js'
 import { LanewiseError } from '../src/core/errors.js'
 import { align, type Context, type Threads } from './context.js'
 
@@ -75,11 +79,20 @@ const SLABS: ReadonlySet<string> = new Set([
 /** Kernels that add up across their range where an argument is given, by its place: cutting would change the sum, or lose it. */
 const SUMS: Readonly<Record<string, number>> = { cross_entropy_f32: 7, attention_gradient_f32: 11 }
 
+/** A tenth of a second each: a machine with much else to do may leave a thread aside for longer than one would think. */
+const PATIENCE = 600
+
 /** Words of the longest call. */
 const CALL_WORDS = (SHARE_BYTES - SHARE_CALL) / 4
 
-/** How calls are cut instead of by what they cost: for tests. @internal */
-export const cutting: { pieces?: number; grain?: number; pauses?: number } = {}
+/** How calls are cut instead of by what they cost, and who is told of each that was made, its pieces and milliseconds: for tests and benches. @internal */
+export const cutting: {
+  pieces?: number
+  grain?: number
+  pauses?: number
+  patience?: number
+  made?: (pieces: number, ms: number) => void
+} = {}
 
 /** The cuts that a module's section "calls" tells (scripts/dispatch.js). */
 function cutsOf(module: WebAssembly.Module): ReadonlyMap<string, Cut> {
@@ -123,6 +136,7 @@ export class Crew implements Threads {
     this.words = new Int32Array(context.memory.buffer, this.share, SHARE_BYTES / 4)
     this.words.fill(0)
     this.words[SHARE_PAUSES / 4] = cutting.pauses ?? 0
+    this.words[SHARE_PATIENCE / 4] = cutting.patience ?? PATIENCE
   }
 
   get count(): number {
@@ -201,13 +215,22 @@ export class Crew implements Threads {
 
   private make(call: Int32Array): void {
     const { words } = this
+    const start = cutting.made && now()
     call[CALL_SCRATCHES] = this.scratch
     call[CALL_SCRATCH_BYTES] = this.scratchBytes
     // Nobody reads what is there: every piece of the call before is finished.
     words.set(call, SHARE_CALL / 4)
     if (Atomics.load(words, SHARE_AWAKE / 4) < this.others) this.pool.wake()
     const unfinished = (this.context.kernels as unknown as ShareExports).share_call(this.share, this.sleeps ? 1 : 0)
-    if (unfinished || words[SHARE_FAILED / 4]) throw new WebAssembly.RuntimeError('in another thread')
+    if (words[SHARE_FAILED / 4]) throw new WebAssembly.RuntimeError(`in another thread: ${this.reason()}`)
+    if (unfinished) throw new WebAssembly.RuntimeError('another thread has ended with a part of it')
+    if (start !== undefined) cutting.made?.(call[CALL_PIECES], now() - start)
+  }
+
+  /** Why a kernel has failed in another thread. */
+  private reason(): string {
+    const letters = new Uint8Array(this.context.memory.buffer, this.share + SHARE_REASON, SHARE_REASON_BYTES)
+    return String.fromCharCode(...letters).replace(/\0+$/, '')
   }
 }
 

@@ -14,6 +14,8 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 export const targets = [
   'inference-simd',
   'inference-relaxed',
+  'quantized-simd',
+  'quantized-relaxed',
   'train-simd',
   'train-relaxed',
   'inference-simd-threads',
@@ -26,7 +28,15 @@ export const targets = [
 export type Target = (typeof targets)[number]
 
 /** Targets whose generated bindings are kept as the types of the kernels, and under which name. */
-const typed: Partial<Record<Target, string>> = { 'inference-simd': 'exports', 'train-simd': 'train-exports' }
+const typed: Partial<Record<Target, string>> = {
+  'inference-simd': 'exports',
+  'quantized-simd': 'quantized-exports',
+  'train-simd': 'train-exports',
+}
+
+/** Targets that travel in the JavaScript of the operators that need them, and the module that holds them. */
+const embedded: readonly Target[] = ['quantized-simd', 'quantized-relaxed']
+const embedding = join(root, 'bindings/quantized-wasm.ts')
 
 /** What debug builds are compiled with besides. */
 const assertSignatures = 'scripts/assert-signatures.js'
@@ -62,6 +72,7 @@ function fingerprint(target: Target): string {
     ...sourcesOf(entryOf(target)),
     join(root, 'asconfig.json'),
     join(root, 'scripts/kernel-types.ts'),
+    join(root, 'scripts/kernels.ts'),
     ...(isDebug(target) ? [join(root, assertSignatures)] : []),
     ...(hasThreads(target) ? dispatch.map((path) => join(root, path)) : []),
     join(root, 'node_modules/assemblyscript/package.json'),
@@ -80,6 +91,7 @@ export function staleTargets(among: readonly Target[] = targets): Target[] {
     const name = typed[target]
     if (!existsSync(outputOf(target)) || !existsSync(recordOf(target))) return true
     if (name && !existsSync(join(root, `bindings/${name}.d.ts`))) return true
+    if (embedded.includes(target) && !existsSync(embedding)) return true
     return readFileSync(recordOf(target), 'utf8') !== fingerprint(target)
   })
 }
@@ -98,8 +110,60 @@ export async function compile(among: readonly Target[]): Promise<void> {
 function writeParameters(): void {
   const files = Object.values(typed).map((name) => join(root, `bindings/${name}.d.ts`))
   if (!files.every((file) => existsSync(file))) return
-  const [inference, training] = files.map((file) => parametersOf(readFileSync(file, 'utf8')))
-  writeFileSync(join(root, 'bindings/parameters.ts'), parametersModule(inference, training))
+  const [inference, quantized, training] = files.map((file) => parametersOf(readFileSync(file, 'utf8')))
+  const running = [...inference, ...quantized].sort()
+  writeFileSync(join(root, 'bindings/parameters.ts'), parametersModule(running, training))
+}
+
+/** Writes the embedded kernels as text, once all of them are there. They work in another build's memory, where data of their own would lie upon its. */
+function embed(): void {
+  if (!embedded.every((target) => existsSync(outputOf(target)))) return
+  const lines = embedded.map((target) => {
+    const bytes = readFileSync(outputOf(target))
+    if (hasData(bytes)) throw new Error(`the kernels of ${target} must not have data of their own`)
+    return `export const ${target.split('-')[1]} = '${bytes.toString('base64')}'\n`
+  })
+  writeFileSync(
+    embedding,
+    `// Written by npm run build:wasm: assembly/abi/quantized.ts, compiled, as base64.\n${lines.join('')}`,
+  )
+}
+
+/** Whether a module has a data section that is not empty. */
+function hasData(bytes: Uint8Array): boolean {
+  for (let at = 8; at < bytes.length;) {
+    const id = bytes[at++]
+    let size = 0
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]
+      size |= (byte & 127) << shift
+      if (byte < 128) break
+    }
+    if (id === 11 && bytes[at] > 0) return true
+    at += size
+  }
+  return false
+}
+
+/** The name of the custom section that says which kernels a module holds: src/api/prepared/kernels-id.ts reads it. */
+const SECTION = 'lanewise'
+
+/** What all inference builds of the same sources have in common: forms of weights that one has packed, another can read. */
+function kernelsId(): string {
+  const hash = createHash('sha256')
+  const entries = ['inference', 'quantized'].flatMap((name) => sourcesOf(join(root, `assembly/abi/${name}.ts`)))
+  for (const path of [...new Set(entries), join(root, 'asconfig.json')]) hash.update(readFileSync(path)).update('\0')
+  return hash.digest('hex').slice(0, 16)
+}
+
+/** Writes into a module which kernels it holds. Names and numbers here are shorter than 128 bytes: their lengths are bytes. */
+function sign(target: Target): void {
+  const name = Buffer.from(SECTION)
+  const content = Buffer.concat([Buffer.of(name.length), name, Buffer.from(kernelsId())])
+  writeFileSync(
+    outputOf(target),
+    Buffer.concat([readFileSync(outputOf(target)), Buffer.of(0, content.length), content]),
+  )
 }
 
 async function compileOne(target: Target): Promise<void> {
@@ -114,10 +178,12 @@ async function compileOne(target: Target): Promise<void> {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string }
     throw new Error(`the kernels of ${target} do not compile:\n${stdout}${stderr}`, { cause: error })
   }
+  sign(target)
   const types = join(root, `dist/wasm/${target}.d.ts`)
   const name = typed[target]
   if (name) writeFileSync(join(root, `bindings/${name}.d.ts`), typeAddresses(readFileSync(types, 'utf8')))
   if (name) writeParameters()
+  if (embedded.includes(target)) embed()
   rmSync(types, { force: true })
   rmSync(join(root, `dist/wasm/${target}.js`), { force: true })
   writeFileSync(recordOf(target), sources)

@@ -233,6 +233,10 @@ export const SHARE_FAILED = 132 // i32: other threads that a kernel has failed i
 export const SHARE_WAITING = 136 // i32: 1 while the first thread sleeps until all is done
 export const SHARE_PAUSES = 140 // i32: the longest pause before and after each piece, in turns of a loop; for tests
 export const SHARE_PAGES = 144 // i32: pages of the memory when the call was made
+// i32: naps of the first thread without a finished piece after which another must have died
+export const SHARE_PATIENCE = 148
+export const SHARE_REASON = 152 // why a kernel has failed in another thread, in Latin letters, then zeros
+export const SHARE_REASON_BYTES = 40
 export const SHARE_CALL = 192 // the call itself: the words below, then its arguments
 export const SHARE_BYTES = 384
 

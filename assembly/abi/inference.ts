@@ -1,4 +1,5 @@
 // The ABI of the inference builds: every kernel that an inference may call, one export line per file.
+// Those that only quantised models need are in quantized.ts.
 export {
   attention_f32, attention_scratch_size, attention_vector_f32, attention_vector_scratch_size,
 } from "../attention/attention";
@@ -33,12 +34,9 @@ export { gemv_packed_f32, gemv_rows_f32, gemv_transposed_f32 } from "../matmul/g
 export { grid_sample_linear_f32 } from "../image/grid-sample";
 export { kv_cache_place_f32 } from "../attention/kv-cache";
 export { key_mask_f32 } from "../attention/key-mask";
-export { conv_im2col_q8, conv_im2col_q8_scratch_size } from "../quantize/conv";
-export { depthwise_q8, depthwise_pack_q8, depthwise_q8_scratch_size } from "../quantize/depthwise";
-export { epilogue_q8, epilogue_q8_size } from "../quantize/epilogue";
-export { gemm_pack_q8, gemm_q8_packed_size } from "../quantize/tile";
 export { lrn_f32, lrn_scratch_size } from "../norm/lrn";
 export { matmul_batched_f32, matmul_batched_scratch_size } from "../matmul/batched";
+export { checksum } from "../lib/checksum";
 export { heap_base, is_relaxed } from "../lib/memory";
 export {
   affine_channels_first_f32, affine_channels_last_f32, batch_norm_coefficients_f32, group_norm_f32, group_norm_last_f32,
@@ -48,7 +46,6 @@ export {
   average_pool_f32, global_average_pool_f32, global_max_pool_f32, lp_pool_f32, max_pool_f32, max_pool_indices_f32,
 } from "../pool/pool";
 export { dequantize_linear, dynamic_quantize_linear, quantize_linear } from "../quantize/quantize";
-export { add_q8, global_average_pool_q8, mean_q8, sum_q8 } from "../quantize/add";
 export { arg_extreme_f32, cumsum_f32, reduce_f32, reduce_i32, reduce_i64 } from "../reduce/reduce";
 export { resize_axis_f32, resize_bilinear_f32 } from "../image/resize";
 export { gru_f32, lstm_f32, rnn_f32 } from "../rnn/rnn";

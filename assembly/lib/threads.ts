@@ -4,8 +4,8 @@
 // late or busy elsewhere costs nothing but its help.
 import {
   CALL_ARGUMENTS, CALL_BEGIN, CALL_END, CALL_KERNEL, CALL_PIECES, CALL_SCRATCH, CALL_SCRATCHES, CALL_SCRATCH_BYTES,
-  CALL_STEP, SHARE_AWAKE, SHARE_CALL, SHARE_DONE, SHARE_FAILED, SHARE_PAGES, SHARE_PAUSES, SHARE_TICKETS,
-  SHARE_WAITING,
+  CALL_STEP, SHARE_AWAKE, SHARE_CALL, SHARE_DONE, SHARE_FAILED, SHARE_PAGES, SHARE_PATIENCE, SHARE_PAUSES,
+  SHARE_TICKETS, SHARE_WAITING,
 } from "../abi/codes";
 import { dispatch } from "./dispatch";
 
@@ -13,10 +13,8 @@ import { dispatch } from "./dispatch";
 const SPINS: i32 = 50000;
 /** Nanoseconds that it sleeps at a time. */
 const NAP: i64 = 100_000_000;
-/** Naps without a finished piece after which a thread must have died. */
-const NAPS: i32 = 100;
-/** The same where a thread may not sleep (the main thread of a page): looks. */
-const LONG_SPINS: i64 = 5_000_000_000;
+/** About as many looks as a nap takes, where a thread may not sleep (the main thread of a page). */
+const NAP_SPINS: i64 = 50_000_000;
 
 // @ts-ignore: decorator
 @inline
@@ -63,18 +61,19 @@ export function share_call(share: usize, sleeps: i32): i32 {
   }
   let others = pieces - mine;
   for (let i = 0; i < SPINS; i++) if (atomic.load<i32>(share, SHARE_DONE) == others) return 0;
+  const patience = load<i32>(share, SHARE_PATIENCE);
   if (!sleeps) {
-    for (let i: i64 = 0; i < LONG_SPINS; i++) if (atomic.load<i32>(share, SHARE_DONE) == others) return 0;
+    for (let i: i64 = 0; i < NAP_SPINS * patience; i++) if (atomic.load<i32>(share, SHARE_DONE) == others) return 0;
     return 1;
   }
   atomic.store<i32>(share, 1, SHARE_WAITING);
   let naps = 0;
-  for (let done = atomic.load<i32>(share, SHARE_DONE); done != others && naps < NAPS;) {
+  for (let done = atomic.load<i32>(share, SHARE_DONE); done != others && naps < patience;) {
     naps = atomic.wait<i32>(share + SHARE_DONE, done, NAP) == AtomicWaitResult.TIMED_OUT ? naps + 1 : 0;
     done = atomic.load<i32>(share, SHARE_DONE);
   }
   atomic.store<i32>(share, 0, SHARE_WAITING);
-  return naps < NAPS ? 0 : 1;
+  return naps < patience ? 0 : 1;
 }
 
 // @ts-ignore: decorator

@@ -1,5 +1,6 @@
 // What is done to tables of features: categories looked up, missing values filled, rows brought to one size.
-import { load_some, max_lanes, store_some } from "../lib/simd";
+import { load_some, store_some } from "../lib/simd";
+import { max_of } from "../reduce/reduce";
 
 /** Where the integer at `x` is among `count` keys that follow each other from `first` on; `count`: nowhere. */
 // @ts-ignore: decorator
@@ -76,56 +77,60 @@ export function scale_rows_f32(x: usize, y: usize, offset: usize, scale: usize, 
   }
 }
 
+/** Four numbers times two equal ones, in double precision. */
+// @ts-ignore: decorator
+@inline
+function scaled(value: v128, by: v128): v128 {
+  const a = f64x2.mul(f64x2.promote_low_f32x4(value), by);
+  const b = f64x2.mul(f64x2.promote_low_f32x4(v128.shuffle<i64>(value, value, 1, 0)), by);
+  return v128.shuffle<i64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
+}
+
+/** The sum of absolute values (norm 1) or of squares (2) of n numbers, in double precision. */
+// @ts-ignore: decorator
+@inline
+function size_of(x: usize, n: i32, norm: i32): f64 {
+  let low = f64x2.splat(0);
+  let high = low;
+  for (; n > 0; n -= 4) {
+    const value = load_some(x, n);
+    const a = f64x2.promote_low_f32x4(value);
+    const b = f64x2.promote_low_f32x4(v128.shuffle<i64>(value, value, 1, 0));
+    if (norm == 1) {
+      low = f64x2.add(low, f64x2.abs(a));
+      high = f64x2.add(high, f64x2.abs(b));
+    } else {
+      low = f64x2.add(low, f64x2.mul(a, a));
+      high = f64x2.add(high, f64x2.mul(b, b));
+    }
+    x += 16;
+  }
+  low = f64x2.add(low, high);
+  return f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1);
+}
+
 /**
  * Rows over their largest element (norm 0), the sum of their absolute values (1) or their length (2), computed in
  * double precision; a row of size 0 stays as it is.
  */
 export function normalize_rows_f32(x: usize, y: usize, rows: i32, columns: i32, norm: i32): void {
   for (; rows > 0; rows--) {
-    let largest = f32x4.splat(-Infinity);
-    let low = f64x2.splat(0);
-    let high = low;
-    for (let i = 0; i < columns; i += 4) {
-      let value = load_some(x + (<usize>i << 2), columns - i);
-      if (norm == 0) {
-        // What is loaded beyond the row is 0, which may be larger than all of it.
-        if (columns - i < 4) value = v128.or(value, beyond(columns - i));
-        largest = f32x4.max(largest, value);
-      } else {
-        let a = f64x2.promote_low_f32x4(value);
-        let b = f64x2.promote_low_f32x4(v128.shuffle<i64>(value, value, 1, 0));
-        if (norm == 1) {
-          a = f64x2.abs(a);
-          b = f64x2.abs(b);
-        } else {
-          a = f64x2.mul(a, a);
-          b = f64x2.mul(b, b);
-        }
-        low = f64x2.add(low, a);
-        high = f64x2.add(high, b);
-      }
-    }
-    low = f64x2.add(low, high);
-    let size = f64x2.extract_lane(low, 0) + f64x2.extract_lane(low, 1);
-    if (norm == 0) size = max_lanes(largest);
-    else if (norm == 2) size = sqrt(size);
+    let size: f64;
+    if (norm == 0) size = max_of(x, columns);
+    else size = size_of(x, columns, norm);
+    if (norm == 2) size = sqrt(size);
     // A product with the reciprocal, in 64 bits, rounds to the same 32 bits as the quotient, all but always.
     const by = f64x2.splat(1 / (size == 0 ? 1 : size));
-    for (let i = 0; i < columns; i += 4) {
-      const at = <usize>i << 2;
-      const value = load_some(x + at, columns - i);
-      const a = f64x2.mul(f64x2.promote_low_f32x4(value), by);
-      const b = f64x2.mul(f64x2.promote_low_f32x4(v128.shuffle<i64>(value, value, 1, 0)), by);
-      const results = v128.shuffle<i64>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 2);
-      store_some(y + at, results, columns - i);
+    let left = columns;
+    for (; left >= 4; left -= 4) {
+      v128.store(y, scaled(v128.load(x), by));
+      x += 16;
+      y += 16;
     }
-    x += <usize>columns << 2;
-    y += <usize>columns << 2;
+    if (left > 0) {
+      store_some(y, scaled(load_some(x, left), by), left);
+      x += <usize>left << 2;
+      y += <usize>left << 2;
+    }
   }
-}
-
-/** −∞ in the lanes from n on, 0 before. */
-function beyond(n: i32): v128 {
-  const lanes = i32x4(0, 1, 2, 3);
-  return v128.and(i32x4.ge_s(lanes, i32x4.splat(n)), f32x4.splat(-Infinity));
 }

@@ -3,7 +3,7 @@
 // An epilogue (epilogue_q8) says what becomes of the sums of n columns: vectors of constants, then for every column up
 // to a multiple of eight the bias, the scale and the offset.
 import { INTEGER_BYTES, INTEGER_FLOAT32, INTEGER_INT32 } from "../abi/codes";
-import { store_some } from "../lib/simd";
+import { store_some } from "../lib/lanes";
 
 /** Columns of a packed panel. */
 export const INR: i32 = 8;
@@ -26,8 +26,9 @@ function zero_point(zero: usize, isSigned: i32): i32 {
 }
 
 /**
- * Writes an epilogue for sums of `packed` (k × n): (sum + bias[j]) · scale[j], scale[j] = xScale · wScale[j] / yScale,
- * then
+ * Writes an epilogue for sums of n columns, whose right sides add up to `sums`[n, rounded up to eights]. The left
+ * side's elements are counted as tile.ts says, or `less` less:
+ * (sum + bias[j]) · scale[j], scale[j] = xScale · wScale[j] / yScale, then
  *
  * - INTEGER_BYTES: bounded to [floor, ceiling], rounded with halves to even, plus yZero, saturated;
  * - INTEGER_FLOAT32: plus offset[j].
@@ -35,17 +36,16 @@ function zero_point(zero: usize, isSigned: i32): i32 {
  * Addresses may be 0 where there is none; `wScales` is n or 1. For INTEGER_INT32 only the bias counts.
  */
 export function epilogue_q8(
-  target: usize, packed: usize, k: i32, n: i32, bias: usize, offset: usize, xZero: usize, xSigned: i32, xScale: usize,
+  target: usize, sums: usize, less: i32, n: i32, bias: usize, offset: usize, xZero: usize, xSigned: i32, xScale: usize,
   wScale: usize, wScales: i32, yScale: usize, yZero: usize, ySigned: i32, floor: f32, ceiling: f32,
 ): void {
-  let from = zero_point(xZero, xSigned), to = zero_point(yZero, ySigned), smallest = -to, largest = 255 - to;
+  let from = zero_point(xZero, xSigned) - less, to = zero_point(yZero, ySigned), smallest = -to, largest = 255 - to;
   v128.store(target, f32x4.splat(max<f32>(<f32>smallest, floor)), LOW);
   v128.store(target, f32x4.splat(min<f32>(<f32>largest, ceiling)), HIGH);
   v128.store(target, i32x4.splat(reinterpret<i32>(ROUNDER) - to), SHIFT);
   v128.store(target, i8x16.splat(ySigned ? -128 : 0), FLIP);
   v128.store(target, f32x4.splat(ROUNDER), ROUND);
-  let width = (n + INR - 1) & -INR, sums = packed + (<usize>width * ((k + 1) >> 1) << 2), column = target + COLUMNS;
-  let row = <usize>width << 2;
+  let width = (n + INR - 1) & -INR, column = target + COLUMNS, row = <usize>width << 2;
   for (let j = 0; j < width; j++) {
     let inside = j < n, at = <usize>j << 2;
     store<i32>(column, inside ? (bias ? load<i32>(bias + at) : 0) - from * load<i32>(sums + at) : 0);
@@ -70,7 +70,7 @@ export function integer_column(epilogue: usize, j: i32): usize {
 /** Eight sums (the bias in them) as bytes, in the low half of the result. */
 // @ts-ignore: decorator
 @inline
-function integer_bytes(c0: v128, c1: v128, epilogue: usize, column: usize, row: usize): v128 {
+export function integer_bytes(c0: v128, c1: v128, epilogue: usize, column: usize, row: usize): v128 {
   let low = v128.load(epilogue, LOW), high = v128.load(epilogue, HIGH), rounder = v128.load(epilogue, ROUND);
   let shift = v128.load(epilogue, SHIFT);
   let f0 = f32x4.mul(f32x4.convert_i32x4_s(c0), v128.load(column + row));
@@ -82,7 +82,7 @@ function integer_bytes(c0: v128, c1: v128, epilogue: usize, column: usize, row: 
 }
 
 /** Stores a row of a tile that is not eight bytes. `row` is the epilogue's columns in bytes. */
-function store_row(
+export function store_row(
   y: usize, c0: v128, c1: v128, epilogue: usize, column: usize, row: usize, mode: i32, columns: i32,
 ): void {
   if (mode == INTEGER_BYTES) {

@@ -318,6 +318,99 @@ function bytes(rows: number): Lines {
   )
 }
 
+/** Tiles of products of bytes, widened to 16 bits, whose sums are stored: those of 16 positions of a tile side by side. */
+function sums(rows: number): Lines {
+  const loop = { rows, b: 'p', left: byDistance('q'), product: integer }
+  const more = upTo(rows).slice(1)
+  return functionOf(
+    `/** y[left, 8] of \`left\` rows, ${rows} at a time, by a panel of \`pairs\` pairs; rows of y are 512 bytes apart. */`,
+    `q8_sums_${rows}x8`,
+    ['a: usize', 'lda: i32', 'b: usize', 'pairs: i32', 'y: usize', 'left: i32'],
+    [
+      'let end = b + (<usize>pairs << 5), main = end - 32;',
+      `for (; left > 0; left -= ${rows}, a += ${times(rows, 'lda')}, y += ${512 * rows}) {`,
+      [
+        'let last = (left - 1) * lda;',
+        ...distances(rows, 'lda', 'last'),
+        'let c00 = i32x4.splat(0), c01 = c00;',
+        ...more.map((row) => `let c${row}0 = c00, c${row}1 = c00;`),
+        'let p = b, q = a;',
+        'if (pairs >= 2) {',
+        ['for (; p < main; p += 64, q += 8) {', steps({ ...loop, steps: 2 }), '}'],
+        '}',
+        'if (p < end) {',
+        steps({ ...loop, steps: 1, exits: false }),
+        '}',
+        ...upTo(rows).flatMap((row) => {
+          const store = `v128.store(y, c${row}0, ${512 * row}); v128.store(y, c${row}1, ${512 * row + 16});`
+          return row === 0 ? [store] : [`if (left > ${row}) {`, [store], '}']
+        }),
+      ],
+      '}',
+    ],
+  )
+}
+
+/** Tiles of products of bytes as they are: a step is four elements of k. Elements under a pixel lie in segments. */
+function dots(rows: number): Lines {
+  const loop = {
+    rows,
+    b: 'p',
+    left: byDistance('a'),
+    product: (accumulator: string, x: string, b: string) => `dot_bytes(${b}, ${x}, ${accumulator})`,
+  }
+  const all = upTo(rows)
+  const offset = (row: number): string => (row === 0 ? 'y' : `y + ${times(row, 'ldy')}`)
+  const more = all.slice(1)
+  return functionOf(
+    `/**
+ * A panel of columns for \`left\` pixels, ${rows} at a time: each is the segments at \`base\` plus its place plus \`segs\`, of
+ * \`bytes\` bytes of B. There are places beyond the last pixel, up to a multiple of ${rows}.
+ */`,
+    `q8_dot_${rows}x8`,
+    [
+      ...['base: usize', 'places: usize', 'segs: usize', 'segsEnd: usize', 'b: usize', 'bytes: i32'],
+      ...['epilogue: usize', 'column: usize', 'row: usize', 'mode: i32'],
+      ...['y: usize', 'ldy: i32', 'left: i32', 'columns: i32'],
+    ],
+    [
+      'let whole = mode == INTEGER_BYTES && columns >= INR;',
+      `for (; left > 0; left -= ${rows}, places += ${4 * rows}, y += ${times(rows, 'ldy')}) {`,
+      [
+        'let first = load<i32>(places);',
+        ...more.map((row) => `let r${row} = load<i32>(places, ${4 * row}) - first;`),
+        "// An epilogue's column begins with the bias.",
+        'let c00 = v128.load(column), c01 = v128.load(column, 16);',
+        ...more.map((row) => `let c${row}0 = c00, c${row}1 = c01;`),
+        'let p = b, from = base + first;',
+        'for (let seg = segs; seg < segsEnd; seg += 4) {',
+        [
+          'let a = from + load<i32>(seg), end = p + bytes;',
+          'for (let main = end - 32; p < main; p += 64, a += 8) {',
+          steps({ ...loop, steps: 2, exits: rows > 1 }),
+          '}',
+          'if (p < end) {',
+          [...steps({ ...loop, steps: 1, exits: false }), 'p += 32;'],
+          '}',
+        ],
+        '}',
+        'if (whole) {',
+        all.map((row) => {
+          const store = `v128.store64_lane(${offset(row)}, integer_bytes(c${row}0, c${row}1, epilogue, column, row), 0);`
+          return row === 0 ? store : `if (left > ${row}) ${store}`
+        }),
+        '} else {',
+        all.map((row) => {
+          const store = `store_row(${offset(row)}, c${row}0, c${row}1, epilogue, column, row, mode, columns);`
+          return row === 0 ? store : `if (left > ${row}) ${store}`
+        }),
+        '}',
+      ],
+      '}',
+    ],
+  )
+}
+
 const finishImport = 'import { finish_full, finish_lanes, load_bias, NR } from "../matmul/tile";'
 const madd = 'import { madd } from "../lib/simd";'
 
@@ -327,5 +420,11 @@ export const productTiles: Readonly<Record<string, Lines>> = {
   'direct-tiles': [madd, finishImport.replace('NR', 'NR, TILE_STORE'), ...[5, 6].flatMap(direct)],
   'gemm-tn-tiles': [madd, 'import { finish_sums as finish } from "../matmul/tile";', ...[4, 5, 6].flatMap(transposed)],
   'attention-tiles': [madd, 'import { put_row as put } from "../matmul/tile";', ...[5, 6].flatMap(attention)],
-  'integer-tiles': ['import { integer_finish } from "../quantize/epilogue";', ...[1, 5].flatMap(bytes)],
+  'integer-tiles': ['import { integer_finish } from "../quantize/epilogue";', ...[1, 5].flatMap(bytes), ...sums(5)],
+  'dot-tiles': [
+    'import { dot_bytes } from "../quantize/dot-bytes";',
+    'import { INTEGER_BYTES } from "../abi/codes";',
+    'import { INR, integer_bytes, store_row } from "../quantize/epilogue";',
+    ...[1, 5].flatMap(dots),
+  ],
 }

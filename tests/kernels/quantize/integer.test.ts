@@ -62,6 +62,21 @@ const cases: readonly Case[] = [
     pads: [3, 2, 1, 4],
     depthwise: true,
   },
+  { name: 'many pixels of few channels', size: [13, 40, 4], kernel: [1, 1], outputs: 8 },
+  { name: 'bands of rows', size: [40, 33, 64], kernel: [3, 3], outputs: 9, pads: [1, 1, 1, 1] },
+  { name: 'without padding', images: 2, size: [9, 12, 8], kernel: [3, 2], outputs: 12, stride: [2, 1] },
+  { name: 'rows that padding follows', size: [7, 6, 4], kernel: [2, 2], outputs: 8, pads: [0, 0, 1, 1] },
+  { name: 'taps apart, without padding', size: [8, 9, 8], kernel: [3, 3], outputs: 5, dilation: [1, 2] },
+  {
+    name: '3x3, more tiles than a pass',
+    size: [19, 17, 24],
+    kernel: [3, 3],
+    outputs: 16,
+    pads: [1, 1, 1, 1],
+    signed: true,
+  },
+  { name: '3x3, uneven padding', images: 3, size: [5, 5, 9], kernel: [3, 3], outputs: 3, pads: [0, 2, 1, 0] },
+  { name: '3x3, one pixel', size: [3, 3, 160], kernel: [3, 3], outputs: 8, signed: true },
   { name: 'depthwise, fewer channels than lanes', size: [5, 5, 3], kernel: [2, 2], outputs: 3, depthwise: true },
 ]
 
@@ -69,6 +84,11 @@ function outputSize({ size, kernel, stride = [1, 1], dilation = [1, 1], pads = [
   return [0, 1].map(
     (i) => Math.floor((size[i] + pads[i] + pads[i + 2] - (kernel[i] - 1) * dilation[i] - 1) / stride[i]) + 1,
   ) as [number, number]
+}
+
+/** Whether F(2×2, 3×3) computes it. */
+function isWinograd({ kernel, stride, dilation }: Case): boolean {
+  return kernel[0] === 3 && kernel[1] === 3 && !stride && !dilation
 }
 
 /** Sums of (x − zero) · (w − zero) + bias, in the order of y. */
@@ -116,7 +136,21 @@ describe.each(builds)('products of integers (%s)', (build) => {
   const wasm = new Wasm(build)
   const { kernels } = wasm
 
-  test.each(cases)('$name', (c) => {
+  // What the engine takes bytes of x for: in the simd build they are signed.
+  const kind = kernels.dot_kind_q8(-128, 127)
+  const variants = cases.flatMap((c) =>
+    (c.depthwise
+      ? ['depthwise']
+      : ['im2col', ...(kind > 0 ? ['dot'] : []), ...(isWinograd(c) ? ['winograd'] : [])]
+    ).map((variant) => ({ ...c, variant })),
+  )
+
+  test('the dot product of bytes is exact in the simd build', () => {
+    if (build === 'simd') expect(kind).toBe(2)
+    else expect([0, 1, 2]).toContain(kind)
+  })
+
+  test.each(variants)('$name ($variant)', (c) => {
     const {
       images = 1,
       size: [h, width, channels],
@@ -127,6 +161,7 @@ describe.each(builds)('products of integers (%s)', (build) => {
       pads = [0, 0, 0, 0],
       depthwise,
     } = c
+    const [dot, winograd] = [c.variant === 'dot', c.variant === 'winograd']
     const [oh, ow] = outputSize(c)
     const signed = c.signed ? 1 : 0
     const random = integers(channels * 31 + outputs)
@@ -134,7 +169,8 @@ describe.each(builds)('products of integers (%s)', (build) => {
     const inputs = depthwise ? 1 : channels
     const k = kh * kw * inputs
     const x = random(images * h * width * channels, ...range)
-    const w = random(outputs * k, ...range)
+    // Less their zero points, dots want weights of a signed byte.
+    const w = random(outputs * k, ...(dot ? ([range[0] + 13, range[1] - 9] as const) : range))
     const bias = random(outputs, -5000, 5000)
     const wZeros = random(outputs, signed ? -9 : 120, signed ? 9 : 140)
     const [xZero, yZero] = signed ? [-7, 11] : [121, 99]
@@ -144,6 +180,15 @@ describe.each(builds)('products of integers (%s)', (build) => {
     const expected = sumsOf(c, x, w, bias, xZero, wZeros)
 
     wasm.reset()
+    const together = dilation[1] === 1 ? kw : 1
+    const columns = 32 * Math.ceil(outputs / 8)
+    const panels = dot
+      ? kernels.dot_q8_panels_size((kh * kw) / together, together * inputs, outputs)
+      : winograd
+        ? kernels.winograd_q8_packed_size(inputs, outputs)
+        : columns * Math.ceil((depthwise ? kh * kw : k) / 2)
+    const packedBytes = panels + columns
+    if (!dot && !winograd) expect(kernels.gemm_q8_packed_size(depthwise ? kh * kw : k, outputs)).toBe(packedBytes)
     const at = {
       x: wasm.u8(x),
       w: wasm.u8(w),
@@ -155,28 +200,37 @@ describe.each(builds)('products of integers (%s)', (build) => {
       scales: wasm.f32(scales),
       yScale: wasm.f32([yScale]),
       offsets: wasm.f32(offsets),
-      packed: wasm.alloc(
-        depthwise ? kernels.gemm_q8_packed_size(kh * kw, outputs) : kernels.gemm_q8_packed_size(k, outputs),
-      ),
+      packed: wasm.alloc(packedBytes),
       epilogue: wasm.alloc(kernels.epilogue_q8_size(outputs)),
     }
     if (depthwise) kernels.depthwise_pack_q8(at.w, signed, at.wZeros, 1, outputs, kh * kw, at.packed)
+    else if (dot)
+      kernels.gemm_pack_dot_q8(
+        ...[at.w, signed, at.wZeros, 1, outputs, kh * kw, inputs, together, k, 1, kh * kw, at.packed],
+      )
+    else if (winograd) kernels.winograd_pack_q8(at.w, signed, at.wZeros, 1, outputs, inputs, at.packed)
     else kernels.gemm_pack_q8(at.w, signed, at.wZeros, 1, outputs, kh * kw, inputs, k, 1, kh * kw, at.packed)
+    const pointwise = kh * kw * stride[0] * stride[1] === 1 && pads.every((pad) => pad === 0) ? 1 : 0
     const scratch = wasm.alloc(
       depthwise
         ? kernels.depthwise_q8_scratch_size(channels, ow, kh, kw, stride[1], dilation[0], dilation[1])
-        : kernels.conv_im2col_q8_scratch_size(k),
+        : dot
+          ? kernels.conv_dot_q8_scratch_size(pointwise, inputs, oh, ow, kh, kw, ...stride, ...dilation)
+          : winograd
+            ? kernels.winograd_q8_scratch_size(inputs, ow)
+            : kernels.conv_im2col_q8_scratch_size(k),
     )
+    const flip = (kind === 1) === (signed === 1) ? 0x80 : 0
     const epilogue = (offset: number, toScale: number, floor: number, ceiling: number) => {
       kernels.epilogue_q8(
         at.epilogue,
-        at.packed,
-        k,
+        at.packed + panels,
+        dot && kind === 2 ? 128 : 0,
         outputs,
         at.bias,
         offset,
-        at.xZero,
-        signed,
+        winograd ? 0 : at.xZero,
+        winograd ? 0 : signed,
         at.xScale,
         at.scales,
         outputs,
@@ -195,19 +249,24 @@ describe.each(builds)('products of integers (%s)', (build) => {
       }),
     )
     const run = (mode: number, cut: number): number => {
-      const rows = images * oh
+      const rows = images * (winograd ? Math.ceil(oh / 2) : oh)
       const y = wasm.alloc(expected.length * (mode === INTEGER_BYTES ? 1 : 4))
       for (const [begin, end] of [
         [cut, rows],
         [0, cut],
       ]) {
-        const kernel = depthwise ? kernels.depthwise_q8 : kernels.conv_im2col_q8
-        kernel(at.x, signed, at.xZero, at.packed, at.epilogue, mode, y, window, begin, end, scratch)
+        const kernel = {
+          depthwise: kernels.depthwise_q8,
+          dot: kernels.conv_dot_q8,
+          winograd: kernels.winograd_q8,
+          im2col: kernels.conv_im2col_q8,
+        }[c.variant as 'dot']
+        kernel(at.x, dot ? flip : signed, at.xZero, at.packed, at.epilogue, mode, y, window, begin, end, scratch)
       }
       return y
     }
     const scale = (i: number) => Math.fround(0.25 * scales[i % outputs])
-    for (const cut of [0, Math.ceil((images * oh) / 3)]) {
+    for (const cut of [0, Math.ceil((images * oh) / (winograd ? 6 : 3))]) {
       epilogue(0, at.yScale, -Infinity, Infinity)
       expect(Array.from(wasm.viewI32(run(INTEGER_INT32, cut), expected.length))).toEqual(expected)
       for (const [floor, ceiling] of [
