@@ -2,6 +2,7 @@ import { makeData, type DType } from '../core/dtype.js'
 import { log, type LogLevel } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 import { isHostTensor, type HostValue } from '../core/host.js'
+import { formatShape } from '../core/shape.js'
 import { formatDeclared, type Value } from '../ir/graph.js'
 import type { Inferred } from '../ir/infer.js'
 import type { TensorType } from '../ir/op.js'
@@ -10,9 +11,9 @@ import type { Program } from '../plan/program.js'
 /**
  * What follows from the types that the model declares.
  *
- * @returns whether the outputs have the shapes that are declared, as far as that is certain: as in onnxruntime-node, the model runs if not.
+ * @returns whether the outputs have as many axes as are declared, where those of inputs are left open: the model runs if not.
  * @throws LanewiseError whatever an operator or the planner says if the inputs have fixed shapes with which the model cannot run, `E_GRAPH` if a
- *   declared element type is not the one that is made.
+ *   declared element type is not the one that is made, or a declared shape is not where inputs have fixed ones.
  */
 export function checkTypes(program: Program, hasStates: boolean, level: LogLevel | undefined): boolean {
   const { inputs, outputs } = program.graph
@@ -42,11 +43,11 @@ export function checkTypes(program: Program, hasStates: boolean, level: LogLevel
       declared.shape.length === actual.shape.length &&
       (!fixed || declared.shape.every((axis, i) => typeof axis !== 'number' || axis === actual.shape[i]))
     if (same) continue
-    log(
-      'warning',
-      `the output "${value.name}" is declared as ${formatDeclared(declared)}, which is not what is made`,
-      level,
-    )
+    const expected = formatDeclared(declared)
+    const made = formatShape(actual.shape)
+    const message = `the output "${value.name}" is declared as ${expected}, but ${made} is made`
+    if (fixed) throw new LanewiseError('E_GRAPH', message, { tensor: value.name, expected, actual: made })
+    log('warning', message, level)
     agree = false
   }
   if (fixed && !hasStates)

@@ -7,7 +7,7 @@ import { decodeFloat, encodeFloats, isSmallFloat, type SmallFloat } from '../cor
  * The elements of a numeric tensor from plain numbers, bigints or booleans: one element of storage each, sub-byte types not packed yet.
  *
  * Floats are rounded to the type, as typed arrays round them. What the type cannot hold is refused: where a typed array would make infinity of a number (70000
- * as a float16) or keep the low bits (300 as a byte is 44) the model would compute with another number. Infinity and NaN stay what they are.
+ * as a float16) or keep the low bits (300 as a byte is 44) the model would compute with another number. Infinity and NaN stay what they are, in the types that have them.
  *
  * @throws LanewiseError `E_TENSOR` for a value that is no number or that the type does not hold.
  */
@@ -21,8 +21,13 @@ export function storageFromNumbers(type: NumericDType, source: ArrayLike<unknown
       if (Math.abs(values[i]) > largest || (type === 'float8e8m0' && values[i] < 0)) refuse(source, i, type)
     }
     const codes = encodeFloats(type, values, false)
-    for (let i = 0; i < length; i++)
-      if (Number.isFinite(values[i]) && !Number.isFinite(decodeFloat(type, codes[i]))) refuse(source, i, type)
+    for (let i = 0; i < length; i++) {
+      const stored = decodeFloat(type, codes[i])
+      const holds = Number.isFinite(values[i])
+        ? Number.isFinite(stored)
+        : !Number.isNaN(values[i]) || Number.isNaN(stored)
+      if (!holds) refuse(source, i, type)
+    }
     return codes
   }
   const pairs = type.startsWith('complex')

@@ -4,5 +4,7 @@
  */
 export async function loadMoreOps(missing: () => boolean): Promise<void> {
   ;(await import('./register-frequent.js')).registerFrequentOps()
-  if (missing()) (await import('./register-all.js')).registerAllOps()
+  if (!missing()) return
+  ;(await import('./register-all.js')).registerAllOps()
+  await (await import('../../bindings/quantized.js')).prepareQuantizedKernels()
 }

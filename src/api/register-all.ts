@@ -1,7 +1,10 @@
+import { registerKernels } from '../../bindings/more-kernels.js'
+import { quantizedKernels } from '../../bindings/quantized.js'
 import { registerOps } from '../ir/registry.js'
 import { allOps } from '../ops/all.js'
 import { registerExtraPasses } from '../passes/extra.js'
 import { dropInTraining } from '../ops/random/session-dropout.js'
+import { fewBitProducts } from '../passes/load/few-bit-products.js'
 import { widenHalves } from '../passes/load/widen-halves.js'
 import { fuseQuantize } from '../passes/shaped/fuse-quantize.js'
 import { fuseIntegers, fuseIntegerSums } from '../passes/shaped/fuse-integers.js'
@@ -11,9 +14,10 @@ import { registerFrequentOps } from './register-frequent.js'
 export function registerAllOps(): void {
   registerFrequentOps()
   registerOps(allOps)
+  registerKernels(quantizedKernels)
   registerExtraPasses({
     prepare: (graph) => widenHalves(dropInTraining(graph)),
-    integersAtLoad: fuseIntegers,
+    integersAtLoad: (graph) => fewBitProducts(fuseIntegers(graph)),
     integersWithTypes: fuseIntegerSums,
     quantizers: fuseQuantize,
   })

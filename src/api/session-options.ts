@@ -1,11 +1,12 @@
 import type { Build } from '../../bindings/module.js'
 import type { LogLevel } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
-import { tagOf } from '../core/realm.js'
+import { kindOf, shown } from '../core/options.js'
 import type { PassOptions } from '../passes/optimize.js'
 import type { ExternalFile } from '../onnx/external-data.js'
 import type { Progress } from '../platform/download.js'
 import type { ProviderConfig } from './ort-types.js'
+import type { InferenceSession } from './session.js'
 import type { Tensor } from './tensor.js'
 import type { GlobalType } from './tensor-types.js'
 
@@ -49,12 +50,22 @@ export interface SessionOptions {
   seed?: number
   /** Breaks off the making of a session when it fires; `create` then rejects with `E_STATE`. */
   signal?: AbortSignal
-  /** The most bytes a model's file may have, downloaded or read. Default: no limit but the `memoryLimit` that its weights must fit. */
+  /** The most bytes a model's file may have, downloaded or read, and each file of its `externalData`. Default: 16 MiB more than `memoryLimit`, which its weights must fit. */
   downloadLimit?: number
   /** The most milliseconds the download of a model may take. Default: no limit. */
   downloadTimeout?: number
   /** Told how much of a model from the network, a Response, a Blob or a stream has come; of a file on disk nothing is told. */
   onProgress?: (progress: Progress) => void
+  /**
+   * Keeps a model from the network for the next time, where there is a Cache API (pages with https, workers): in the cache of this name (`true`: "lanewise"), large ones
+   * in the origin's private file system. It is fetched again when its ETag, or else Last-Modified, is another; without the network what is kept will do. Default false.
+   */
+  cache?: boolean | string
+  /**
+   * Another session in whose WebAssembly memory this one works: for many small models that are trusted, since browsers give a page some hundred memories and no more. The
+   * `memoryLimit` of the first holds for all of them together; a kernel that fails ends them all. Memory is given back when the last one is released.
+   */
+  context?: InferenceSession
   /** Compiled kernels, for places that cannot fetch or compile: one build, or both, of which the engine's better one is taken. */
   wasmModule?: WebAssembly.Module | WasmModules
   /**
@@ -62,6 +73,16 @@ export interface SessionOptions {
    * `env.wasm.numThreads` says (0 is `'auto'`, as in onnxruntime-web), else 1.
    */
   threads?: number | 'auto'
+  /**
+   * Whether the session lives in a worker, so that runs do not block the thread that asks for them: the same API, except for what is synchronous. Feeds are copied
+   * there (see `RunOptions.transferFeeds`), results come without a copy. `env.wasm.proxy` says the same for all sessions. Default false.
+   */
+  worker?: boolean
+  /**
+   * So many workers, each with a session of its own that takes runs in turn: several runs at a time where memory cannot be shared between threads. Weights count as
+   * many times. Default 1 with `worker`, else none.
+   */
+  workers?: number
   logLevel?: LogLevel
   /** Records the time of every node in every run; see `InferenceSession.lastProfile`. */
   profile?: boolean
@@ -108,6 +129,8 @@ export interface RunOptions {
   signal?: AbortSignal
   /** Records the time of every node; see `InferenceSession.lastProfile`. */
   profile?: boolean
+  /** Of a session in a worker: the buffers of feeds are handed over and not copied; the caller's arrays are empty from then on. Default false. */
+  transferFeeds?: boolean
   logSeverityLevel?: 0 | 1 | 2 | 3 | 4
   logVerbosityLevel?: number
   terminate?: boolean
@@ -137,7 +160,8 @@ const severities = [0, 1, 2, 3, 4]
 const levels: readonly LogLevel[] = ['verbose', 'info', 'warning', 'error', 'fatal']
 
 /** What an option may be: one of these, or what the function says yes to, and how to say that. */
-type Rule = readonly unknown[] | readonly [test: (value: unknown) => boolean, what: string]
+type Rule =
+  readonly unknown[] | readonly [test: (value: unknown) => boolean, what: string, entry?: (value: unknown) => boolean]
 
 const isBoolean: Rule = [(value) => typeof value === 'boolean', 'true or false']
 const isText: Rule = [(value) => typeof value === 'string', 'a string']
@@ -152,6 +176,7 @@ function recordOf(test: (value: unknown) => boolean, what: string, orFunction?: 
       (orFunction && typeof value === 'function') ||
       (typeof value === 'object' && !Array.isArray(value) && Object.values(value as object).every(test)),
     `an object of ${what}`,
+    test,
   ]
 }
 
@@ -167,8 +192,12 @@ const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
   downloadLimit: [(value) => typeof value === 'number' && value > 0, 'a positive number of bytes'],
   downloadTimeout: [(value) => typeof value === 'number' && value > 0, 'a positive number of milliseconds'],
   onProgress: [(value) => typeof value === 'function', 'a function'],
+  cache: [(value) => /boolean|string/.test(typeof value), 'true, false or a name'],
+  context: [(value) => typeof (value as InferenceSession).runSync === 'function', 'a session'],
   wasmModule: [(value) => typeof value === 'object', 'a compiled WebAssembly.Module, or { simd, relaxed }'],
   threads: [(value) => value === 'auto' || (Number.isInteger(value) && (value as number) > 0), "'auto' or 1 or more"],
+  worker: isBoolean,
+  workers: [(value) => Number.isInteger(value) && (value as number) > 0, '1 or more'],
   logLevel: levels,
   profile: isBoolean,
   passes: [(value) => /boolean|object/.test(typeof value), 'true, false or an object of passes'],
@@ -203,6 +232,7 @@ const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
 const runRules: { readonly [K in keyof RunOptions]: Rule } = {
   signal: isSignal,
   profile: isBoolean,
+  transferFeeds: isBoolean,
   logSeverityLevel: severities,
   logVerbosityLevel: isCount,
   terminate: isBoolean,
@@ -230,13 +260,16 @@ function check<T extends object>(options: T | undefined, rules: { readonly [K in
     if (value === undefined || value === null) continue
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
     if (rule) {
-      const [test, what] = rule
+      const [test, what, entry] = rule
       const free = typeof test === 'function'
       if (!(free ? (test as (value: unknown) => boolean)(value) : (rule as readonly unknown[]).includes(value))) {
         const expected = free ? String(what) : `one of ${rule.map((one) => JSON.stringify(one)).join(', ')}`
+        const odd =
+          typeof entry === 'function' &&
+          Object.entries(value).find(([, one]) => !(entry as (value: unknown) => boolean)(one))
         const actual =
           typeof value === 'object'
-            ? tagOf(value)
+            ? kindOf(value) + (odd ? ` with ${odd[0]}: ${shown(odd[1])}` : '')
             : JSON.stringify(value, (_, x: unknown) => (typeof x === 'bigint' ? `${x}n` : x))
         throw new LanewiseError('E_VALUE', `the option ${name} must be ${expected}, got ${actual}`, {
           expected,

@@ -1,6 +1,6 @@
 import type { Context } from '../../bindings/context.js'
 import type { DType } from '../core/dtype.js'
-import { log } from '../core/env.js'
+import { env, log } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 import { seedsFrom } from '../core/generator.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
@@ -8,7 +8,7 @@ import { finish, finishNow, waitFor, type Steps } from '../core/steps.js'
 import type { Graph, Node, Value } from '../ir/graph.js'
 import type { ImportedModel } from '../onnx/import.js'
 import { throwIfAborted, type StepTime } from '../plan/executor.js'
-import { Lru } from '../plan/lru.js'
+import { Lru } from '../ir/lru.js'
 import type { Segment } from '../plan/plan-state.js'
 import type { Program } from '../plan/program.js'
 import { statePairs, States } from '../plan/states.js'
@@ -16,8 +16,10 @@ import { constantBytes, WeightStore } from '../plan/weights.js'
 import { bindInput, BoundTensor, placeOf } from './bound-tensor.js'
 import { checkResult, checkTypes, isToldInFull } from './declared-types.js'
 import { acceptFeeds, checkElements, downloaded, fed, settle, type Feeds, type Fetches } from './feeds.js'
+import { lateParts } from './late-parts.js'
 import { loadModel } from './load/load-model.js'
 import { makeProgram, type Common } from './load/make-program.js'
+import type { Prepared } from './prepared/read.js'
 import type * as ort from './ort-types.js'
 import { profileEntries, type ProfileEntry } from './profile.js'
 import {
@@ -31,6 +33,7 @@ import {
 import { writeBack, type Tensor } from './tensor.js'
 import type { GlobalType, MaybeAsyncDisposable, MaybeDisposable } from './tensor-types.js'
 import {
+  checkTensor,
   hostOf,
   isElsewhere,
   isTensorLike,
@@ -59,11 +62,11 @@ export interface SessionMemory {
 /** Different sets of fetched values that are kept ready. */
 const FETCH_SETS = 4
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- disposal, where the compiler knows of it
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- disposal, where the compiler knows of it
 export interface InferenceSession extends MaybeDisposable, MaybeAsyncDisposable {}
 
 /** The types of onnxruntime-common by their names. */
-// eslint-disable-next-line @typescript-eslint/no-namespace -- the form of onnxruntime-common's types
+// oxlint-disable-next-line typescript/no-namespace -- the form of onnxruntime-common's types
 export declare namespace InferenceSession {
   type OnnxValueMapType = { readonly [name: string]: Tensor }
   type NullableOnnxValueMapType = { readonly [name: string]: Tensor | null }
@@ -109,7 +112,6 @@ type ValueMetadataType = ValueMetadata
  * console.log(results[session.outputNames[0]].dims)
  * await session.release()
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- types in a namespace of its name, as onnxruntime has them
 export class InferenceSession {
   static readonly name = 'InferenceSession'
   readonly inputNames: readonly string[]
@@ -137,17 +139,20 @@ export class InferenceSession {
 
   private constructor(
     { graph, metadata }: ImportedModel,
-    private readonly context: Context,
+    prepared: Prepared | undefined,
+    /** The memory that it works in, perhaps with others. @internal */
+    readonly context: Context,
     private readonly options: SessionOptions,
   ) {
+    context.users++
     this.graph = graph
     this.metadata = metadata
-    const constants = constantBytes(graph)
-    const weights = new WeightStore(context, constants)
+    const constants = prepared?.constants ?? constantBytes(graph)
+    const weights = new WeightStore(context, constants, prepared?.forms)
     this.inputNames = graph.inputs.map((value) => value.name)
     this.outputNames = graph.outputs.map((value) => value.name)
     this.inputMetadata = graph.inputs.map((value) => metadataOf(value.name, value.declared))
-    this.outputTypes = graph.outputs.map((value) => metadataOf(value.name, value.declared))
+    this.outputTypes = prepared?.outputs ?? graph.outputs.map((value) => metadataOf(value.name, value.declared))
     for (const value of graph.inputs) this.values.set(value.name, value)
     for (const node of graph.nodes)
       for (const value of [...node.inputs, ...node.outputs]) if (value) this.values.set(value.name, value)
@@ -156,7 +161,7 @@ export class InferenceSession {
     this.states = (typeof states === 'function' ? states(this.inputNames, this.outputNames) : states) ?? {}
     this.kept = new States(context, statePairs(graph, this.states))
     const seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : undefined))
-    this.common = { context, options, constants, weights, kept: this.kept, seeds }
+    this.common = { context, options, constants, weights, kept: this.kept, seeds, optimized: prepared !== undefined }
     this.profiling = options.profile ?? options.enableProfiling ?? false
   }
 
@@ -184,6 +189,9 @@ export class InferenceSession {
     options?: SessionOptions,
   ): Promise<InferenceSession>
   static create(model: unknown, ...others: (SessionOptions | number | undefined)[]): Promise<InferenceSession> {
+    const options = others.find((one) => Object(one) === one) as SessionOptions | undefined
+    if (options?.workers ?? options?.worker ?? env.wasm.proxy)
+      return import('./worker/remote-session.js').then(({ createElsewhere }) => createElsewhere(model, others))
     return finish(InferenceSession.made(model, ...others))
   }
 
@@ -210,23 +218,27 @@ export class InferenceSession {
     const options = checkSessionOptions(given)
     for (const name of ignoredOptions)
       if (options[name] !== undefined) log('verbose', `the session option ${name} is ignored`, logLevelOf(options))
-    const { imported, context } = yield* loadModel(model, second, third, options)
-    const session = new InferenceSession(imported, context, options)
-    const program = yield* session.program(session.wanted(session.standard))
-    const agree = options.lenient || checkTypes(program, options.states !== undefined, logLevelOf(options))
-    if (!agree || !imported.graph.outputs.every(isToldInFull))
-      yield* waitFor('', () => session.describeOutputs(), nothing)
-    const { warmUp } = options
-    if (warmUp) {
-      try {
-        const { warmUpTypes } = yield* waitFor('warmUp', () => import('./load/warm-up.js'))
+    // Only `createSync` comes here with one.
+    if (options.worker || options.workers) yield* waitFor('starting a worker', () => Promise.resolve())
+    const { imported, context, prepared } = yield* loadModel(model, second, third, options)
+    const session = new InferenceSession(imported, prepared, context, options)
+    try {
+      const program = yield* session.program(session.wanted(session.standard))
+      const agree =
+        options.lenient || prepared || checkTypes(program, options.states !== undefined, logLevelOf(options))
+      if (!prepared && (!agree || !imported.graph.outputs.every(isToldInFull)))
+        yield* waitFor('', () => session.describeOutputs(), nothing)
+      const { warmUp } = options
+      if (warmUp) {
+        const { warmUpTypes } = yield* waitFor('warmUp', lateParts.warmUp)
         program.warmUp(warmUpTypes(program.graph, warmUp))
-      } catch (error) {
-        session.free()
-        throw error
       }
+      return session
+    } catch (error) {
+      // The memory may be that of others, too.
+      session.free()
+      throw error
     }
-    return session
   }
 
   /** What the outputs are: as the file declares them, or as it follows from the inputs where the file says little or what is not so. */
@@ -359,6 +371,8 @@ export class InferenceSession {
   }
 
   private free(): void {
+    // The memory may live on, for others.
+    this.latest = undefined
     for (const program of this.ready) this.drop(program)
     this.kept.dispose()
     this.common.weights.dispose()
@@ -397,6 +411,11 @@ export class InferenceSession {
     return (await finish(this.program(this.wanted(this.standard)))).prepare(this.accept(feeds))
   }
 
+  /** What `prepare` writes down of it: the program for all outputs, and what runs have in common. @internal */
+  async insides(): Promise<{ readonly program: Program; readonly common: Common }> {
+    return { program: await finish(this.program(this.wanted(this.standard))), common: this.common }
+  }
+
   /** The nodes that are left after the graph passes. @internal */
   async optimized(): Promise<readonly Node[]> {
     return (await finish(this.program(this.wanted(this.standard)))).graph.nodes
@@ -407,7 +426,7 @@ export class InferenceSession {
   /** The outputs as they follow from the inputs, where the file says little of them or what is not so. */
   private async describeOutputs(): Promise<void> {
     try {
-      const { describeOutputs } = await import('./declare-outputs.js')
+      const { describeOutputs } = await lateParts.outputs()
       const types = describeOutputs(this.graph)
       this.outputTypes = this.outputNames.map((name, i) => metadataOf(name, types[i]))
     } catch (error) {
@@ -481,16 +500,22 @@ export class InferenceSession {
     const program = yield* this.program(this.wanted([...fetches.keys()]))
     // Before anything is touched: a run that never begins leaves the states as they are.
     if (options.signal) throwIfAborted(options.signal)
-    // Nothing waits from here until the inputs have been read.
-    inputs = new Map(Array.from(inputs, ([value, host]) => [value, settle(value.name, host)]))
-    inputs = this.acceptStates(inputs, this.kept)
-    this.latest = undefined
     const into = new Map<Value, HostTensor>()
     for (const [value, tensor] of fetches) {
       if (!tensor) continue
       checkElements(value.name, tensor)
+      // Shapes of outputs are declared wrongly in many files, which run nevertheless.
+      if (value.declared && !this.options.lenient)
+        checkTensor(value.name, tensor, { ...value.declared, shape: undefined })
       into.set(value, tensor)
     }
+    // Nothing waits from here until the inputs have been read.
+    inputs = new Map(Array.from(inputs, ([value, host]) => [value, settle(value.name, host)]))
+    // States that are given take the place of those before.
+    if (into.size > 0 && Array.from(this.kept.inputs).some((value) => inputs.has(value)))
+      program.checkInto(inputs, into)
+    inputs = this.acceptStates(inputs, this.kept)
+    this.latest = undefined
     const results = yield* program.run(inputs, {
       signal: options.signal,
       profile,

@@ -11,6 +11,7 @@ import {
 } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { storageFromNumbers } from './from-numbers.js'
+import { lateImages } from './late-parts.js'
 import type { HostTensor } from '../core/host.js'
 import { arrayNameOf } from '../core/realm.js'
 import { formatShape, sizeOf } from '../core/shape.js'
@@ -87,7 +88,7 @@ export interface Tensor extends MaybeDisposable {
   dispose(): void
 }
 
-// eslint-disable-next-line @typescript-eslint/no-namespace -- the form of onnxruntime-common's types
+// oxlint-disable-next-line typescript/no-namespace -- the form of onnxruntime-common's types
 export declare namespace Tensor {
   type DataTypeMap = TensorDataTypeMap
   type ElementTypeMap = TensorElementTypeMap
@@ -142,7 +143,7 @@ class TensorOfElements {
     if (this.storage.length !== stored && !(packedBits(this.type) && this.storage.length === this.size)) {
       throw new LanewiseError(
         'E_TENSOR',
-        `a ${this.type} tensor of shape ${formatShape(this.dims)} holds ${stored} elements, but ${this.storage.length} were given`,
+        `a ${this.type} tensor of shape ${formatShape(this.dims)} holds ${stored} elements, got ${this.storage.length}`,
         {
           expected: String(stored),
           actual: String(this.storage.length),
@@ -199,7 +200,7 @@ class TensorOfElements {
   }
 
   static async fromImage(image: ImageSource, options?: TensorFromImageOptions): Promise<Tensor> {
-    const { pixels, shape } = await (await import('./images/image.js')).pixelsOf(image, options)
+    const { pixels, shape } = await (await lateImages.load()).pixelsOf(image, options)
     return new Tensor('float32', pixels, shape)
   }
 
@@ -242,15 +243,27 @@ function storageFor(type: DType, source: TensorSource): HostData {
   if (source === null || typeof source !== 'object')
     throw new LanewiseError('E_TENSOR', `a ${type} tensor needs data, got ${typeof source}`)
   if (type === 'string') {
-    if (Array.isArray(source) && source.every((text) => typeof text === 'string')) return source
+    // Unlike `every`, this sees holes.
+    if (Array.isArray(source) && source.findIndex((text) => typeof text !== 'string') < 0) return source
     throw new LanewiseError('E_TENSOR', 'the data of a string tensor must be an array of strings')
   }
   if (type === 'float16') return float16Storage(source)
-  if (storesDType(type, source)) return source
+  if (storesDType(type, source)) return type === 'bool' ? checkedBooleans(source as Uint8Array) : source
   const name = arrayNameOf(source)
   if (packedBits(type) && (name === 'Uint8Array' || name === 'Int8Array')) return source as HostData
   if (type === 'uint8' && name === 'Uint8ClampedArray') return unclamped(source)
   return fromNumbers(type, source)
+}
+
+/** Kernels take every byte of a bool tensor for 0 or 1. */
+function checkedBooleans(bytes: Uint8Array): Uint8Array {
+  const wrong = bytes.findIndex((byte) => byte > 1)
+  if (wrong < 0) return bytes
+  const actual = String(bytes[wrong])
+  throw new LanewiseError('E_TENSOR', `element ${wrong} of a bool tensor is ${actual}, not 0 or 1`, {
+    expected: '0 or 1',
+    actual,
+  })
 }
 
 /** Anything with a length that is no storage of the type holds numbers. */

@@ -1,18 +1,19 @@
 import { byteSize, dtypeToOnnx, isFloat, isHalf, type DType } from '../core/dtype.js'
 import { errorAt, LanewiseError } from '../core/errors.js'
 import { kindOf } from '../core/options.js'
-import { Placed } from '../plan/emitter.js'
+import { Placed } from '../plan/placed.js'
 import { largerNumber } from '../ir/infer.js'
 import { identityOrder, sameOrder, type Layout } from '../core/layout.js'
 import type { HostTensor } from '../core/host.js'
-import { computeChecked } from '../ir/compute.js'
+import { computeChecked, readsShapesOnly } from '../ir/compute.js'
 import { attributesFrom } from '../api/own/attributes.js'
 import { parseAttributes, type Attributes } from '../ir/attributes.js'
+import { gradientOf } from '../ir/gradient.js'
 import { allFloat32, checkInputs, type OpDefinition, type TensorType } from '../ir/op.js'
 import { sizeOf } from '../core/shape.js'
-import { Cast } from '../ops/elementwise/cast.js'
 import type { Device } from './device.js'
 import { EagerEmitter, inOrder, outputType } from './eager.js'
+import { Cast } from './operators.js'
 import { Variable } from './variable.js'
 
 const parsedAttributes = new WeakMap<object, Map<OpDefinition, Attributes>>()
@@ -80,7 +81,7 @@ function applyChecked(
   wantedOutputs: number,
 ): Variable[] {
   checkInputs(op, inputs)
-  const gradient = device.gradientOf(op)
+  const gradient = gradientOf(op)
   const follows = device.gradEnabled && inputs.some((input) => input?.requiresGrad)
   const outputCount = follows ? Math.max(wantedOutputs, gradient?.outputs ?? 0) : wantedOutputs
   // What shape inference has asked for, emitters read as a constant.
@@ -182,7 +183,7 @@ function applyOnHost(
     outputCount,
     seed: () => device.random.integer(2 ** 32),
   }
-  const results = computeChecked(op, context, op.infer && types).slice(0, outputCount)
+  const results = computeChecked(op, context, op.infer && types.slice(0, outputCount)).slice(0, outputCount)
   const placed = results.map((result) =>
     device.upload(result, device.allocate(sizeOf(result.shape) * byteSize(result.dtype))),
   )
@@ -206,10 +207,11 @@ function record(
 ): Variable[] {
   const step = device.currentStep
   const results: Variable[] = []
+  const gradient = gradientOf(op)
   const node = follows
     ? device.record({
         op,
-        gradient: device.gradientOf(op),
+        gradient,
         attributes,
         inputs,
         operands,
@@ -218,11 +220,14 @@ function record(
         scope: device.scope,
       })
     : undefined
+  // Integers that stand for floats are followed; what is asked of a value beside its elements is none of them.
+  const stands = gradient?.integers || (!readsShapesOnly(op) && inputs.some((x) => x?.followed && !isFloat(x.dtype)))
   for (const place of placed) {
     // A view of a tensor that lasts is gone when that is.
     const under = inputs.find((input) => input?.placed.at.block === place.at.block)
     const owner = under && (under.step < 0 ? under : under.owner)
-    results.push(new Variable(device, place, { step, node, owner, requiresGrad: follows && isFloat(place.dtype) }))
+    const requiresGrad = follows && (isFloat(place.dtype) || (stands && place.dtype !== 'bool'))
+    results.push(new Variable(device, place, { step, node, owner, requiresGrad }))
   }
   device.trace?.push({ op, attributes, inputs, outputs: results, scope: device.scope })
   return results

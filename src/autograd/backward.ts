@@ -1,6 +1,5 @@
-import { isFloat } from '../core/dtype.js'
 import { errorAt, LanewiseError, present } from '../core/errors.js'
-import { Placed } from '../plan/emitter.js'
+import { Placed } from '../plan/placed.js'
 import type { Gradient } from '../ir/gradient.js'
 import type { Address, Block } from '../ir/op.js'
 import { sizeOf } from '../core/shape.js'
@@ -104,9 +103,7 @@ export class BackwardPass {
     node.inputs.forEach((input, i) => {
       input?.check()
       if (input instanceof Parameter && !input.buffer && input.version !== node.versions[i])
-        refuse(
-          `${input.describe()} has changed since ${node.op.name} used it: the gradient would be another function's`,
-        )
+        refuse(`${input.describe()} has changed since ${node.op.name} used it`)
     })
   }
 
@@ -220,7 +217,7 @@ function checkTypes(node: TapeNode, gradient: Gradient): void {
   if (gradient.anyFloat) return
   const { op, inputs } = node
   inputs.forEach((input, i) => {
-    if (!input?.requiresGrad || !isFloat(input.dtype) || input.dtype === 'float32') return
+    if (!input?.followed || input.dtype === 'float32') return
     if (gradient.inputs && !gradient.inputs.includes(i)) return
     throw new LanewiseError(
       'E_UNSUPPORTED',
@@ -259,7 +256,7 @@ class NodeFlow implements Flow {
 
   wants(index: number): boolean {
     const input = this.node.inputs[index]
-    if (!input?.requiresGrad || !isFloat(input.dtype) || !this.walk.needs(input)) return false
+    if (!input?.followed || !this.walk.needs(input)) return false
     return this.ofOperator.inputs?.includes(index) ?? true
   }
 

@@ -3,13 +3,11 @@ import { Context } from '../../bindings/context.js'
 import { chooseBuild, loadModule, type Build, type TrainKernelName, type TrainKernels } from '../../bindings/module.js'
 import { byteSize, type NumericDType, type TypedArray } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
-import { Placed } from '../plan/emitter.js'
+import { Placed } from '../plan/placed.js'
 import { identityOrder, sameMemory } from '../core/layout.js'
 import { resolve, roomAt } from '../plan/weights.js'
 import { hostBytes, rawBytes, type HostTensor } from '../core/host.js'
-import type { Gradient } from '../ir/gradient.js'
-import { gradients } from '../ops/gradients.js'
-import type { Address, Argument, Block, OpDefinition } from '../ir/op.js'
+import type { Address, Argument, Block } from '../ir/op.js'
 import { platform } from '../platform/platform.js'
 import { trainWasmFile } from '../platform/train-wasm-files.js'
 import { Random } from '../core/random.js'
@@ -49,10 +47,6 @@ export interface NonFinite {
   readonly gradientOf?: number
 }
 
-const gradientsByOp = new Map<object, Gradient>(
-  gradients.map((gradient) => [gradient.op, gradient as unknown as Gradient]),
-)
-
 let current: Device | undefined
 
 /**
@@ -76,8 +70,6 @@ let current: Device | undefined
 export class Device {
   static readonly name = 'Device'
   readonly kernels: TrainKernels
-  /** The same kernels, for calls whose arguments were checked when they were written down. @internal */
-  readonly raw: Readonly<Record<TrainKernelName, (...args: number[]) => unknown>>
   readonly build: Build
   readonly fast: boolean
   /** The step that tensors made now belong to. @internal */
@@ -109,7 +101,6 @@ export class Device {
   ) {
     this.random = new Random(seed)
     this.kernels = context.kernels as TrainKernels
-    this.raw = this.kernels as Device['raw']
     this.build = context.build
     this.fast = accuracy !== 'exact'
     this.arena = new StepArena(context)
@@ -328,7 +319,7 @@ export class Device {
   /** Frees everything. Any later use throws `E_STATE`. */
   dispose(): void {
     if (current === this) current = undefined
-    this.context.dispose()
+    this.context.dispose('device was disposed of')
   }
 
   /** @internal */
@@ -431,11 +422,6 @@ export class Device {
     return recorded
   }
 
-  /** @internal */
-  gradientOf(op: OpDefinition): Gradient | undefined {
-    return gradientsByOp.get(op) ?? (op.gradient as Gradient | undefined)
-  }
-
   /** Memory of the current step. @internal */
   allocate(bytes: number): Address {
     this.context.check()
@@ -520,7 +506,7 @@ export class Device {
   call(kernel: TrainKernelName, ...args: readonly Argument[]): void {
     const numbers = new Array<number>(args.length)
     for (let i = 0; i < args.length; i++) numbers[i] = resolve(args[i])
-    if (!this.context.threads?.run(kernel, numbers, (i) => roomAt(args[i]))) this.raw[kernel](...numbers)
+    if (!this.context.threads?.run(kernel, numbers, (i) => roomAt(args[i]))) this.context.kernel(kernel)(...numbers)
   }
 
   /** @internal */

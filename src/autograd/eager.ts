@@ -2,7 +2,7 @@ import type { TrainKernelName } from '../../bindings/module.js'
 import type { TypedArray } from '../core/dtype.js'
 import { byteSize } from '../core/dtype.js'
 import { LanewiseError, present } from '../core/errors.js'
-import { Placed } from '../plan/emitter.js'
+import { Placed } from '../plan/placed.js'
 import { emitReorder } from '../ir/strided.js'
 import { notFused } from '../ir/graph.js'
 import { physicalShape, sameMemory, type Order } from '../core/layout.js'
@@ -34,7 +34,7 @@ class Immediate implements KernelEmitter {
   }
 
   ask(kernel: TrainKernelName, ...args: readonly unknown[]): number {
-    return (this.device.raw[kernel](...(args as number[])) as number) >>> 0
+    return (this.device.context.kernel(kernel)(...(args as number[])) as number) >>> 0
   }
 
   table(data: TypedArray): Address {
@@ -136,6 +136,8 @@ export class EagerEmitter extends Immediate implements TrainingEmitter<Attribute
   seed(): readonly [number, number] {
     return this.device.seed64()
   }
+
+  readonly nextSeed = (): number => this.device.random.integer(2 ** 32)
 
   private place(index: number, at: Address): Placed {
     const type = present(this.outputs[index], 'output')

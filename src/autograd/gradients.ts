@@ -1,6 +1,6 @@
 import { checkArguments } from '../core/arguments.js'
 import { defineOp } from '../ir/op.js'
-import type { Placed } from '../plan/emitter.js'
+import type { Placed } from '../plan/placed.js'
 import { LanewiseError } from '../core/errors.js'
 import type { Device } from './device.js'
 import { BackwardPass } from './backward.js'
@@ -138,9 +138,7 @@ export function recomputed(device: Device, { apply, again }: Recomputed, inputs:
     scope: device.scope,
     replay,
   })
-  for (const { placed } of outputs)
-    made.push(
-      new Variable(device, placed, { step: device.currentStep, node, requiresGrad: placed.dtype === 'float32' }),
-    )
+  for (const { placed, requiresGrad } of outputs)
+    made.push(new Variable(device, placed, { step: device.currentStep, node, requiresGrad }))
   return made
 }

@@ -2,7 +2,7 @@ import type { Attributes } from '../ir/attributes.js'
 import type { Value } from '../ir/graph.js'
 import type { Gradient } from '../ir/gradient.js'
 import type { Address, OpDefinition } from '../ir/op.js'
-import type { Placed } from '../plan/emitter.js'
+import type { Placed } from '../plan/placed.js'
 import type { Variable } from './variable.js'
 
 /** One applied operator. */

@@ -1,6 +1,6 @@
-import type { DType, NumericDType, TypedArray } from '../core/dtype.js'
+import { isFloat, type DType, type NumericDType, type TypedArray } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
-import { Placed } from '../plan/emitter.js'
+import { Placed } from '../plan/placed.js'
 import { identityOrder, sameMemory } from '../core/layout.js'
 import { copyStrided } from '../ir/strided.js'
 import { hostZeros, type HostTensor } from '../core/host.js'
@@ -69,6 +69,11 @@ export class Variable {
   /** Whether gradients are wanted by it, or by something it was made from. */
   get requiresGrad(): boolean {
     return this.tracked
+  }
+
+  /** Whether a gradient by it has a meaning: of integers those have one that the tape follows, since they stand for floats. @internal */
+  get followed(): boolean {
+    return this.requiresGrad && (this.step >= 0 || isFloat(this.dtype))
   }
 
   get dtype(): DType {

@@ -1,5 +1,6 @@
 import type { Dataset } from '../data/dataset.js'
 import { mnistSets, type MnistName } from '../data/mnist.js'
+import { makeData } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import { readModel } from '../onnx/wire.js'
 import { platform } from '../platform/platform.js'
@@ -70,6 +71,39 @@ export async function loadClassifier(invocation: Invocation): Promise<LoadedClas
   }
 }
 
+/**
+ * Runs a model on all rows of a tensor, where it takes so many at a time only the last ones filled up with zeros.
+ *
+ * @throws LanewiseError `E_SHAPE` for a value that does not have a row for each.
+ */
+async function runInBatches(session: InferenceSession, rows: Tensor, wanted: readonly string[]) {
+  const [count, ...sizes] = rows.dims
+  const [input] = session.inputMetadata
+  const batch = input.isTensor ? input.shape[0] : undefined
+  if (typeof batch !== 'number' || batch === 0 || batch === count) return session.run({ [input.name]: rows }, wanted)
+  const each = rows.size / count
+  const made = new Map<string, Tensor>()
+  for (let start = 0; start < count; start += batch) {
+    const taken = Math.min(batch, count - start)
+    const part = new Float32Array(batch * each)
+    part.set((rows.data as Float32Array).subarray(start * each, (start + taken) * each))
+    const values = await session.run({ [input.name]: new Tensor('float32', part, [batch, ...sizes]) }, wanted)
+    for (const name of wanted) {
+      const value: unknown = values[name]
+      if (!(value instanceof Tensor) || value.dims[0] !== batch || !ArrayBuffer.isView(value.data))
+        throw new LanewiseError('E_SHAPE', `"${name}" does not have a row for each of ${batch} pictures`, {
+          tensor: name,
+        })
+      const row = value.size / batch
+      const all =
+        made.get(name) ?? new Tensor(value.type, makeData(value.type, count * row), [count, ...value.dims.slice(1)])
+      made.set(name, all)
+      ;(all.data as Float32Array).set((value.data as Float32Array).subarray(0, taken * row), start * row)
+    }
+  }
+  return Object.fromEntries(made)
+}
+
 /** Runs the classifier on some test pictures; also gives other values of its graph by their names. */
 export async function classify(
   { session, test, output, classes }: LoadedClassifier,
@@ -79,7 +113,7 @@ export async function classify(
   if (!test.batch) throw new LanewiseError('E_STATE', 'the test pictures come one by one')
   const { image, label } = test.batch(indices)
   const wanted = [output, ...fetch]
-  const values = await session.run({ [session.inputNames[0]]: image }, wanted)
+  const values = await runInBatches(session, image, wanted)
   const scores = values[output]
   if (!(scores instanceof Tensor) || scores.dims.join() !== `${indices.length},${classes.length}`) {
     throw new LanewiseError('E_SHAPE', `"${output}" does not have a number for each of ${classes.length} classes`, {

@@ -8,6 +8,8 @@ export interface Invocation {
   readonly flags: Flags
   /** Writes a line of the answer for people; nothing with --json. What would steer a terminal is written out. */
   print(line?: string): void
+  /** As `print`, without an end of the line: for what is made piece by piece. */
+  write(text: string): void
   /** As `print`, behind a row of a picture, which is written with its colours. */
   draw(row: string, line?: string): void
   /** The answer for programs; printed with --json. */
@@ -31,6 +33,8 @@ export interface Flag {
   readonly type: 'string' | 'boolean'
   /** May be given several times. */
   readonly multiple?: boolean
+  /** One letter that says the same. */
+  readonly short?: string
   /** How the value is shown in the help, e.g. "FILE". */
   readonly value?: string
   readonly help: string
@@ -48,8 +52,8 @@ const commonFlags: Readonly<Record<string, Flag>> = {
 /** @throws UsageError in one sentence. */
 export function parseFlags(args: readonly string[], flags: Command['flags']): { flags: Flags; positionals: string[] } {
   const options: NonNullable<ParseArgsConfig['options']> = {}
-  for (const [name, { type, multiple }] of Object.entries({ ...flags, ...commonFlags }))
-    options[name] = { type, multiple: multiple ?? false }
+  for (const [name, { type, multiple, short }] of Object.entries({ ...flags, ...commonFlags }))
+    options[name] = { type, multiple: multiple ?? false, ...(short !== undefined && { short }) }
   try {
     const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
     return { flags: values as Flags, positionals }
@@ -60,8 +64,8 @@ export function parseFlags(args: readonly string[], flags: Command['flags']): { 
 }
 
 export function helpOf(command: Command): string {
-  const rows = Object.entries({ ...command.flags, ...commonFlags }).map(([name, { value, help }]) => [
-    `--${name}${value ? ` ${value}` : ''}`,
+  const rows = Object.entries({ ...command.flags, ...commonFlags }).map(([name, { value, short, help }]) => [
+    `${short === undefined ? '' : `-${short}, `}--${name}${value ? ` ${value}` : ''}`,
     help,
   ])
   const width = Math.max(...rows.map(([left]) => left.length))

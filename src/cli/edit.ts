@@ -1,13 +1,13 @@
-import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs'
+import { closeSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { loadGraph, type ModelGraph } from '../api/model-graph.js'
+import { loadGraph, type ModelGraph } from '../api/graph/model-graph.js'
 import { bytesText } from '../core/table.js'
-import { exportModel } from '../onnx/export.js'
+import { exportModel } from '../onnx/export-any.js'
 import { numberFlag, textFlag, UsageError, type Command, type Flags, type Invocation } from './command.js'
 
 /** What every command that writes a model knows. */
 const writing: Command['flags'] = {
-  output: { type: 'string', value: 'FILE', help: 'the file to write (needed)' },
+  output: { type: 'string', short: 'o', value: 'FILE', help: 'the file to write (needed)' },
   opset: { type: 'string', value: 'N', help: 'the operator set to write, 7 to 28' },
   external: { type: 'boolean', help: 'put large tensors into FILE.data' },
 }
@@ -33,20 +33,25 @@ async function rewrite(
   })
 }
 
+/** Files get their names when all is written: the model may be written in its own place, and a refusal must not cost it its tensors. */
 function write(graph: ModelGraph, output: string, flags: Flags): number {
   const opset = numberFlag(flags, 'opset', { whole: true })
-  const location = `${output}.data`
-  const data = flags.external ? openSync(location, 'w') : undefined
+  const [location, part] = [`${output}.data`, `${output}.part`]
+  const data = flags.external ? openSync(part, 'w') : undefined
   try {
     const externalData =
       data === undefined
         ? undefined
-        : { location: basename(location), write: (piece: Uint8Array) => void writeSync(data, piece) }
+        : { location: basename(location), write: (piece: Uint8Array) => writeFileSync(data, piece) }
     const bytes = exportModel(graph, { opset, metadata: graph.metadata, externalData })
+    if (data !== undefined) renameSync(part, location)
     writeFileSync(output, bytes)
     return bytes.length
   } finally {
-    if (data !== undefined) closeSync(data)
+    if (data !== undefined) {
+      closeSync(data)
+      rmSync(part, { force: true })
+    }
   }
 }
 
@@ -101,7 +106,7 @@ export const rename: Command = {
     if (values.length + dims.length === 0) throw new UsageError('nothing to rename: --value or --dim is missing')
     return rewrite(invocation, (graph) => {
       for (const [from, to] of values) graph.rename(from, to)
-      for (const [from, to] of dims) graph.renameDimension(from, /^\d+$/.test(to) ? Number(to) : to)
+      for (const [from, to] of dims) graph.renameDimension(from, /^[+-]?\d/.test(to) ? Number(to) : to)
       return graph
     })
   },

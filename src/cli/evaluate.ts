@@ -6,7 +6,7 @@ import { classifierFlags, classify, loadClassifier } from './classifier.js'
 import { numberFlag, onlyModel, textFlag, UsageError, type Command, type Invocation } from './command.js'
 import { describeEngine, loadSession, namedModel } from './load.js'
 import { evaluateFolder, reportLines } from './numbers/evaluate.js'
-import { isReader, NumberReader } from './numbers/reader.js'
+import { isReader, loadReader } from './numbers/load-reader.js'
 import { evaluationOf, recipeBeside } from './recipes.js'
 
 const BATCH = 500
@@ -92,7 +92,7 @@ export const evaluate: Command = {
 }
 
 async function evaluateReader(file: string, folder: string, { flags, print, result }: Invocation): Promise<void> {
-  const reader = await NumberReader.load(file, flags)
+  const reader = await loadReader(file, flags)
   const given = textFlag(flags, 'rows')
   const [, first, last] = /^(\d+)-(\d+)$/.exec(given ?? '') ?? []
   if (given !== undefined && first === undefined) throw new UsageError(`--rows is A-B, such as 129-256, got "${given}"`)

@@ -1,3 +1,4 @@
+import { concreteShape } from '../inspect/model-report.js'
 import { extname } from 'node:path'
 import { isFloat, type DType } from '../core/dtype.js'
 import { LanewiseError, present } from '../core/errors.js'
@@ -47,11 +48,6 @@ export function dimensionsFlag(flags: Flags): Map<string, number> {
     sizes.set(text.slice(0, at), size)
   }
   return sizes
-}
-
-/** The shape with every open axis at its size from --dim, or 1. */
-export function concreteShape(shape: readonly (number | string)[], sizes: ReadonlyMap<string, number>): number[] {
-  return shape.map((axis) => (typeof axis === 'number' ? axis : (sizes.get(axis) ?? 1)))
 }
 
 /** @throws UsageError for a --dim that names no axis of any input. */

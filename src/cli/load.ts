@@ -29,7 +29,9 @@ export function loadSession(model: string, flags: Flags, options: SessionOptions
 
 /** What runs: for the head of a report. */
 export function describeEngine(session: InferenceSession): string {
-  return `lanewise ${session.build}, Node ${process.versions.node} (V8 ${process.versions.v8})`
+  const { build, threads } = session
+  const several = threads > 1 ? `, ${threads} threads` : ''
+  return `lanewise ${build}${several}, Node ${process.versions.node} (V8 ${process.versions.v8})`
 }
 
 /** The file of a model that is given by its path, or by its name in models/: `house-numbers/reader`. */

@@ -11,9 +11,12 @@ import { compare } from './compare.js'
 import { data } from './data.js'
 import { convert, extract, rename } from './edit.js'
 import { evaluate } from './evaluate.js'
+import { generate } from './generate/generate.js'
 import { inspect } from './inspect.js'
 import { predict } from './predict.js'
+import { prepare } from './prepare/prepare.js'
 import { profile } from './profile.js'
+import { quantize } from './quantize/quantize.js'
 import { run } from './run.js'
 import { score, work } from './score.js'
 import { serve } from './serve.js'
@@ -28,10 +31,13 @@ const commands: readonly Command[] = [
   convert,
   extract,
   rename,
+  quantize,
+  prepare,
   data,
   train,
   evaluate,
   predict,
+  generate,
   serve,
   score,
   work,
@@ -64,6 +70,7 @@ async function main(args: readonly string[]): Promise<void> {
       positionals,
       flags,
       print: (line = '') => void (json || console.log(visible(line))),
+      write: (text) => void (json || process.stdout.write(text.split('\n').map(visible).join('\n'))),
       draw: (row, line) => void (json || console.log(line === undefined ? row : `${row}  ${visible(line)}`)),
       result: (value) => void (json && console.log(escapedJson(JSON.stringify(value, jsonValue, 2)))),
     })

@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises'
 import { LanewiseError, present } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import { isDType } from '../core/dtype.js'
-import type { GraphProto, ModelProto } from '../onnx/schema/onnx.js'
+import { externalLocations } from '../api/external-locations.js'
+import type { ModelProto } from '../onnx/schema/onnx.js'
 import { Tensor, toHost } from '../api/tensor.js'
 import { UsageError } from './command.js'
 import { loadOptional } from '../platform/optional.js'
@@ -116,15 +117,8 @@ export interface ExternalFile {
 
 /** The files beside a model that hold its tensors. */
 export async function externalFiles(model: string, proto: ModelProto): Promise<ExternalFile[]> {
-  const paths = new Set<string>()
-  const collect = (graph: GraphProto | undefined) => {
-    for (const { externalData } of graph?.initializer ?? []) {
-      const location = externalData.find(({ key }) => key === 'location')
-      if (location) paths.add(location.value)
-    }
-    for (const node of graph?.node ?? []) for (const { g } of node.attribute) if (g) collect(g)
-  }
-  collect(proto.graph)
   // Reading a model from an untrusted source, lanewise has already checked that these stay in the model's folder.
-  return Promise.all([...paths].map(async (path) => ({ path, data: await readFile(join(dirname(model), path)) })))
+  return Promise.all(
+    externalLocations(proto).map(async (path) => ({ path, data: await readFile(join(dirname(model), path)) })),
+  )
 }

@@ -10,7 +10,7 @@ import { classifierFlags, classify, countFlag, loadClassifier } from './classifi
 import { listFlag, numberFlag, UsageError, type Command } from './command.js'
 import { describeEngine, namedModel } from './load.js'
 import { predictNumber } from './numbers/predict.js'
-import { isReader } from './numbers/reader.js'
+import { isReader } from './numbers/load-reader.js'
 
 /** Width of a picture in characters. */
 const COLUMNS = 40

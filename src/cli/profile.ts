@@ -1,14 +1,24 @@
-import { present } from '../core/errors.js'
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import type { ProfileEntry } from '../api/profile.js'
-import { choiceFlag, numberFlag, onlyModel, textFlag, type Command } from './command.js'
-import { flamePage } from './flame.js'
+import { measureDevice, type DeviceRates } from '../inspect/peaks.js'
+import { parseProfile, type RunProfile } from '../inspect/profile-file.js'
+import { profileRun } from '../inspect/run-profile.js'
+import {
+  choiceFlag,
+  numberFlag,
+  numbersFlag,
+  onlyModel,
+  textFlag,
+  UsageError,
+  type Command,
+  type Flags,
+} from './command.js'
 import { audioFlags } from './files/audio.js'
 import { imageFlags } from './files/image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
-import { bytesText, median, msText, tableLines } from '../core/table.js'
+import { bytesText, msText, tableLines } from '../core/table.js'
 
 export const profile: Command = {
   name: 'profile',
@@ -18,7 +28,17 @@ export const profile: Command = {
     ...inputFlags,
     ...imageFlags,
     ...audioFlags,
-    html: { type: 'string', value: 'FILE', help: 'write the run as a flame view, one page that needs nothing else' },
+    html: {
+      type: 'string',
+      value: 'FILE',
+      help: 'write a page that needs nothing else: timeline, totals, roofline, memory',
+    },
+    against: { type: 'string', value: 'FILE', help: 'what `profile --json` wrote before: beside this run in the page' },
+    threads: {
+      type: 'string',
+      value: 'N[,N]',
+      help: 'threads to use; two numbers are two runs, beside each other in the page',
+    },
     by: { type: 'string', value: 'node|op', help: 'one line for each node (default) or each operator' },
     top: { type: 'string', value: 'K', help: 'only the K that take longest' },
     repeat: { type: 'string', value: 'N', help: 'runs, of which medians are shown (default 10)' },
@@ -32,19 +52,24 @@ export const profile: Command = {
     const top = numberFlag(flags, 'top', { least: 1, whole: true })
     const by = choiceFlag(flags, 'by', ['node', 'op']) ?? 'node'
     const html = textFlag(flags, 'html')
-    const session = await loadSession(model, flags)
-    const feeds = await makeFeeds(session, flags, 'random')
-    await session.run(feeds)
-    const runs: (readonly ProfileEntry[])[] = []
-    for (let i = 0; i < repeat; i++) {
-      await session.run(feeds, undefined, { profile: true })
-      runs.push(present(session.lastProfile, 'profile'))
+    const counts = threadsFlag(flags)
+    const against = textFlag(flags, 'against')
+    const other = against === undefined ? undefined : parseProfile(await readFile(against, 'utf8'), against)
+    const profiles: RunProfile[] = []
+    let device: DeviceRates | undefined
+    for (const threads of counts) {
+      const session = await loadSession(model, flags, { threads })
+      device ??= html === undefined ? undefined : await measureDevice(session.build)
+      const feeds = await makeFeeds(session, flags, 'random')
+      const engine = describeEngine(session)
+      profiles.push(await profileRun(session, feeds, { model: basename(model), engine, repeat, device }))
+      await session.release()
     }
-    const entries = medians(runs)
-    const totalMs = entries.reduce((sum, entry) => sum + entry.ms, 0)
+    const [{ nodes: entries, totalMs, engine, build }] = profiles
     const rows = by === 'op' ? byOperator(entries) : entries.map((entry) => ({ ...entry, count: 1 }))
     const shown = [...rows].sort((a, b) => b.ms - a.ms).slice(0, top)
-    print(`${describeEngine(session)}: ${msText(totalMs)} in ${entries.length} steps, medians of ${repeat} runs`)
+    print(`${engine}: ${msText(totalMs)} in ${entries.length} steps, medians of ${repeat} runs`)
+    for (const { engine, totalMs } of profiles.slice(1)) print(`${engine}: ${msText(totalMs)}`)
     print()
     const columns = [
       { title: 'ms', right: true },
@@ -66,23 +91,22 @@ export const profile: Command = {
     ])
     tableLines(columns, cells).forEach(print)
     if (html !== undefined) {
-      await writeFile(html, flamePage(basename(model), entries))
+      // A chunk of its own, which lies where its file names the script of the page.
+      const { profileHtml } = await import('./profile-html.js')
+      await writeFile(html, await profileHtml([...profiles, ...(other ? [other] : [])]))
       print()
       print(`wrote ${html}`)
     }
-    result({ model, build: session.build, totalMs, runs: repeat, nodes: entries })
-    await session.release()
+    result({ ...profiles[0], model, build, ...(profiles.length > 1 && { profiles }) })
   },
 }
 
-/** The steps of the runs with their times in the middle. Where data decides what runs, the last run stands alone. */
-function medians(runs: readonly (readonly ProfileEntry[])[]): ProfileEntry[] {
-  const last = runs[runs.length - 1]
-  const same = runs.filter((run) => run.length === last.length && run.every((entry, i) => entry.node === last[i].node))
-  return last.map((entry, i) => {
-    const ms = median(same.map((run) => run[i].ms))
-    return { ...entry, ms, gflops: entry.flops && ms > 0 ? entry.flops / ms / 1e6 : undefined }
-  })
+/** The counts of `--threads 1,2`. */
+function threadsFlag(flags: Flags): readonly number[] {
+  const counts = numbersFlag(flags, 'threads') ?? [1]
+  if (counts.some((count) => !Number.isInteger(count) || count < 1))
+    throw new UsageError('--threads is one or several whole numbers: 1,2')
+  return counts
 }
 
 function byOperator(entries: readonly ProfileEntry[]): (ProfileEntry & { count: number })[] {

@@ -182,7 +182,7 @@ function largest(
     .slice(0, count)
 }
 
-async function readLabels(path: string | undefined): Promise<string[] | undefined> {
+export async function readLabels(path: string | undefined): Promise<string[] | undefined> {
   if (path === undefined) return undefined
   const text = await readFile(path, 'utf8')
   if (!text.trimStart().startsWith('[')) return text.replace(/\r?\n$/, '').split(/\r?\n/)

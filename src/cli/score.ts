@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { work as startWorker } from '../serve/score/queue.js'
-import { score as runScore, scoreStatus, type ScoreProgress } from '../serve/score/score.js'
+import { SCORE_BOUNDS, score as runScore, scoreStatus, type ScoreProgress } from '../serve/score/score.js'
 import { listFlag, numberFlag, onlyModel, textFlag, UsageError, type Command, type Flag } from './command.js'
 import { imageFlags, imageOptions } from './files/image.js'
 import { buildFlag, sessionFlags } from './load.js'
@@ -50,7 +50,7 @@ export const score: Command = {
     }
     const model = onlyModel(invocation)
     const input = textFlag(flags, 'input')
-    const local = numberFlag(flags, 'local', { least: 1, whole: true })
+    const local = numberFlag(flags, 'local', SCORE_BOUNDS.local)
     if (input === undefined) throw new UsageError('--input SRC is missing')
     if ((queue === undefined) === (local === undefined)) throw new UsageError('say either --queue URL or --local N')
     const fetched = listFlag(flags, 'fetch')
@@ -64,8 +64,8 @@ export const score: Command = {
       store,
       cache: cacheOf(textFlag(flags, 'cache')),
       resume: flags.resume === true,
-      shardSize: numberFlag(flags, 'shard', { least: 1, whole: true }),
-      batch: numberFlag(flags, 'batch', { least: 1, whole: true }),
+      shardSize: numberFlag(flags, 'shard', SCORE_BOUNDS.shardSize),
+      batch: numberFlag(flags, 'batch', SCORE_BOUNDS.batch),
       outputs: fetched.length > 0 ? fetched : undefined,
       picture: imageOptions(flags),
       build: buildFlag(flags),
@@ -74,6 +74,8 @@ export const score: Command = {
     print(`${manifest.scored} scored, ${manifest.failed} failed`)
     for (const { name, lines, bytes } of manifest.files) print(`${join(output, name)}: ${lines} lines, ${bytes} bytes`)
     result(manifest)
+    // One item that is at fault does not stop the rest; if all are, it is not the items.
+    if (manifest.scored === 0 && manifest.failed > 0) process.exitCode = 1
   },
 }
 
@@ -94,7 +96,7 @@ export const work: Command = {
     if (positionals.length > 0) throw new UsageError('a worker takes what is in the queue; it is given no model')
     const worker = await startWorker({
       queue,
-      threads: numberFlag(flags, 'threads', { least: 1, whole: true }),
+      threads: numberFlag(flags, 'threads', { least: 1, most: 256, whole: true }),
       cache: cacheOf(textFlag(flags, 'cache')),
       within: textFlag(flags, 'within'),
       store: textFlag(flags, 'store'),
@@ -111,26 +113,45 @@ export const work: Command = {
   },
 }
 
-/** On a terminal: how far it is, how quick, and how long it takes. */
+/** Milliseconds between two lines where there is no terminal. */
+const LINE_EVERY = 10_000
+
+/** On standard error: how far it is, how quick, and how long it takes. A bar on a terminal, else a line now and then. */
 class ProgressBar {
   private readonly begun = performance.now()
+  private lastLine = performance.now()
   private first: number | undefined
-  private readonly shown = process.stderr.isTTY
+  private alone = false
+  private readonly terminal = process.stderr.isTTY
 
-  show({ shards, done, items }: ScoreProgress): void {
-    if (!this.shown) return
+  show({ shards, done, items, workers }: ScoreProgress): void {
     // What an earlier run has done says nothing of this one's pace.
     this.first ??= items
-    const seconds = (performance.now() - this.begun) / 1000
-    const rate = (items - this.first) / seconds
+    if (workers === 0 && !this.alone)
+      this.line(
+        'no worker is on the queue: start "lanewise work --queue …" on the machines that have the source and the output',
+      )
+    // Of a look that does not ask nothing is known.
+    if (workers !== undefined) this.alone = workers === 0
+    const now = performance.now()
+    const rate = ((items - this.first) / (now - this.begun)) * 1000
     const left = rate > 0 ? ((items / Math.max(done, 1)) * (shards - done)) / rate : undefined
-    const filled = Math.floor((30 * done) / shards)
-    const bar = `${'#'.repeat(filled)}${'.'.repeat(30 - filled)}`
     const time = left === undefined ? '' : `, ${Math.ceil(left)} s left`
-    process.stderr.write(`\r[${bar}] ${done}/${shards} shards, ${rate.toFixed(1)} items/s${time}\x1b[K`)
+    const text = `${done}/${shards} shards, ${rate.toFixed(1)} items/s${time}`
+    if (this.terminal) {
+      const filled = Math.floor((30 * done) / shards)
+      process.stderr.write(`\r[${'#'.repeat(filled)}${'.'.repeat(30 - filled)}] ${text}\x1b[K`)
+    } else if (now - this.lastLine >= LINE_EVERY) {
+      this.lastLine = now
+      process.stderr.write(`${text}\n`)
+    }
+  }
+
+  private line(text: string): void {
+    process.stderr.write(`${this.terminal ? '\r\x1b[K' : ''}${text}\n`)
   }
 
   end(): void {
-    if (this.shown && this.first !== undefined) process.stderr.write('\n')
+    if (this.terminal && this.first !== undefined) process.stderr.write('\n')
   }
 }

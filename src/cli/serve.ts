@@ -1,4 +1,5 @@
 import { isLoopback } from '../serve/app.js'
+import { SERVE_BOUNDS } from '../serve/options.js'
 import { serve as startServer } from '../serve/server.js'
 import { listFlag, numberFlag, textFlag, UsageError, type Command, type Flags } from './command.js'
 import { buildFlag, sessionFlags } from './load.js'
@@ -42,15 +43,15 @@ export const serve: Command = {
       folder: textFlag(flags, 'models'),
       host,
       allowedHosts: allowed.length > 0 ? allowed : undefined,
-      port: numberFlag(flags, 'port', { least: 0, whole: true }),
-      threads: numberFlag(flags, 'threads', { least: 1, whole: true }),
-      maxBatch: numberFlag(flags, 'max-batch', { least: 1, whole: true }),
-      maxDelay: numberFlag(flags, 'max-delay', { least: 0 }),
-      maxQueue: numberFlag(flags, 'queue', { least: 1, whole: true }),
-      timeout: numberFlag(flags, 'timeout', { least: 1 }),
-      bodyLimit: bytesFlag(flags, 'body-limit'),
-      memoryLimit: bytesFlag(flags, 'memory-limit'),
-      poll: numberFlag(flags, 'poll', { least: 0 }),
+      port: numberFlag(flags, 'port', SERVE_BOUNDS.port),
+      threads: numberFlag(flags, 'threads', SERVE_BOUNDS.threads),
+      maxBatch: numberFlag(flags, 'max-batch', SERVE_BOUNDS.maxBatch),
+      maxDelay: numberFlag(flags, 'max-delay', SERVE_BOUNDS.maxDelay),
+      maxQueue: numberFlag(flags, 'queue', SERVE_BOUNDS.maxQueue),
+      timeout: numberFlag(flags, 'timeout', SERVE_BOUNDS.timeout),
+      bodyLimit: bytesFlag(flags, 'body-limit', { above: 0, most: 2047 }),
+      memoryLimit: bytesFlag(flags, 'memory-limit', { least: 1, most: 4096 }),
+      poll: numberFlag(flags, 'poll', SERVE_BOUNDS.poll),
       deterministic: flags.deterministic === true,
       build: buildFlag(flags),
     })
@@ -68,7 +69,7 @@ export const serve: Command = {
   },
 }
 
-function bytesFlag(flags: Flags, name: string): number | undefined {
-  const value = numberFlag(flags, name, { least: 0 })
-  return value === undefined ? undefined : Math.round(value * MIB)
+function bytesFlag(flags: Flags, name: string, bounds: Parameters<typeof numberFlag>[2]): number | undefined {
+  const value = numberFlag(flags, name, bounds)
+  return value === undefined ? undefined : Math.max(1, Math.round(value * MIB))
 }

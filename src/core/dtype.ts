@@ -101,6 +101,11 @@ const ONNX_STRING = 8
 const byOnnx = new Map<number, DType>([[ONNX_STRING, 'string']])
 for (const [name, row] of Object.entries(rows)) byOnnx.set(row.onnx, name as NumericDType)
 
+/** The names of all element types. */
+export function allDTypes(): DType[] {
+  return [...(Object.keys(rows) as NumericDType[]), 'string']
+}
+
 /** The dtype of an ONNX `TensorProto.DataType` number, or undefined for one that is unknown. */
 export function dtypeFromOnnx(code: number): DType | undefined {
   return byOnnx.get(code)

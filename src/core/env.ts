@@ -24,7 +24,7 @@ export interface Env {
   [name: string]: unknown
 }
 
-// eslint-disable-next-line @typescript-eslint/no-namespace -- the form of onnxruntime-common's types
+// oxlint-disable-next-line typescript/no-namespace -- the form of onnxruntime-common's types
 export declare namespace Env {
   type WasmPathPrefix = string
   interface WasmFilePaths {

@@ -15,7 +15,7 @@ export class Generator {
     })
   }
 
-  private bits(): number {
+  protected bits(): number {
     const s = this.state
     const product = Math.imul(s[1], 5)
     const result = Math.imul((product << 7) | (product >>> 25), 9) >>> 0

@@ -1,5 +1,5 @@
 import { LanewiseError } from './errors.js'
-import { isHostTensor, type HostTensor, type HostValue } from './host.js'
+import { isHostTensor, type HostSequence, type HostTensor, type HostValue } from './host.js'
 
 /** What a tensor of any size takes in JavaScript besides its elements, roughly. */
 const TENSOR_BYTES = 512
@@ -168,9 +168,25 @@ function add(to: Size, { buffers, heap }: Size, sign: number): void {
 }
 
 function sizeOf(value: HostValue): Size {
+  const known = sequences.get(value)
+  if (known) return known
   const size = { buffers: 0, heap: 0 }
   measure(value, size)
+  if (!isHostTensor(value) && value.kind === 'sequence') sequences.set(value, size)
   return size
+}
+
+/** What sequences take that have been measured. */
+const sequences = new WeakMap<HostValue, Size>()
+
+/** A sequence is another one with an item more: where that has been measured, only the item is, so that one which grows in a loop is not measured all over. */
+export function noteGrown(sequence: HostSequence, from: HostSequence, item: HostTensor): void {
+  const known = sequences.get(from)
+  if (!known) return
+  const size = { ...known }
+  measure(item, size)
+  size.heap += PLACE_BYTES
+  sequences.set(sequence, size)
 }
 
 /** What strings take is found out once for each list of them. */

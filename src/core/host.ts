@@ -64,6 +64,55 @@ export function hostTensor(dtype: DType, shape: Shape, data: HostData): HostTens
   return { dtype, shape, data }
 }
 
+/** How the elements of tensors are written that are made when they are wanted. */
+const writers = new WeakMap<HostTensor, (into: TypedArray) => void>()
+
+/**
+ * A tensor whose elements are made when they are first read, or where {@link writeElements} wants them: what is packed for a kernel at once need not lie in
+ * JavaScript, too.
+ *
+ * @param write - fills an array with all elements; may be called several times.
+ */
+export function lazyTensor(dtype: DType, shape: Shape, write: (into: TypedArray) => void): HostTensor {
+  let made: TypedArray | undefined
+  const tensor: HostTensor = {
+    dtype,
+    shape,
+    get data() {
+      if (!made) {
+        const data = makeData(dtype, sizeOf(shape)) as TypedArray
+        write(data)
+        made = data
+      }
+      return made
+    },
+  }
+  writers.set(tensor, write)
+  return tensor
+}
+
+/** The same tensor, but it tells when its elements are read otherwise than by {@link writeElements}. */
+export function trackedTensor(tensor: HostTensor, read: () => void): HostTensor {
+  const { dtype, shape } = tensor
+  const tracked: HostTensor = {
+    dtype,
+    shape,
+    get data() {
+      read()
+      return tensor.data
+    },
+  }
+  writers.set(tracked, (into) => writeElements(tensor, into))
+  return tracked
+}
+
+/** Writes all elements of a tensor of numbers to where they are wanted. */
+export function writeElements(tensor: HostTensor, into: TypedArray): void {
+  const write = writers.get(tensor)
+  if (write) write(into)
+  else rawBytes(into).set(rawBytes(tensor.data as TypedArray))
+}
+
 /** A tensor from plain numbers, e.g. `hostFrom('int64', [2], [3, 4])`. */
 export function hostFrom(dtype: DType, shape: Shape, values: readonly (number | bigint)[]): HostTensor {
   const tensor = hostZeros(dtype, shape)

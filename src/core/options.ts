@@ -26,13 +26,15 @@ export function checkNumber(
     (above === undefined || value > above) &&
     (!whole || Number.isInteger(value) || value === Infinity)
   if (fits) return
-  const kind = whole ? 'a whole number' : 'a number'
+  const finite = most === Number.MAX_VALUE
   const bounds = [
     above !== undefined && `above ${above}`,
     least > -Infinity && `of at least ${least}`,
-    most < Infinity && `of at most ${most}`,
+    // The largest number that counts is no bound that anybody means.
+    most < Number.MAX_SAFE_INTEGER && !finite && `of at most ${most}`,
   ].filter(Boolean)
-  throw new LanewiseError('E_VALUE', `${name} must be ${[kind, ...bounds].join(' ')}, got ${shown(value)}`, {
+  const kind = `a ${finite ? 'finite ' : ''}${whole ? 'whole ' : ''}number ${bounds.join(' and ')}`.trimEnd()
+  throw new LanewiseError('E_VALUE', `${name} must be ${kind}, got ${shown(value)}`, {
     actual: shown(value),
   })
 }

@@ -47,16 +47,17 @@ export async function imageTensor(
   const bytes = await readBytes(path)
   const { default: sharp } = await loadOptional<typeof import('sharp')>('sharp', 'a picture as input')
   await checkPicture(path, () => sharp(bytes, { limitInputPixels: false }).metadata())
-  const picture = sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS })
-    .rotate()
-    // As `lanewise/train` does with pictures of data sets.
-    .flatten({ background: '#ffffff' })
-    .toColourspace(channels === 1 ? 'b-w' : 'srgb')
   let pixels: {
     readonly data: Uint8Array
     readonly info: { readonly width: number; readonly height: number; readonly channels: number }
   }
   try {
+    // Of no bytes at all sharp makes no picture that could be asked.
+    const picture = sharp(bytes, { failOn: 'error', limitInputPixels: MAX_PIXELS })
+      .rotate()
+      // As `lanewise/train` does with pictures of data sets.
+      .flatten({ background: '#ffffff' })
+      .toColourspace(channels === 1 ? 'b-w' : 'srgb')
     const width = fixedWidth ?? options.size?.width
     const height = fixedHeight ?? options.size?.height
     const sized =
@@ -109,6 +110,15 @@ async function checkPicture(path: string, read: () => Promise<{ width: number; h
     return
   }
   checkPixels(size.width, size.height, path)
+}
+
+/** @throws LanewiseError `E_TENSOR` if an input of this shape takes no pictures. */
+export function checkTakesPictures(
+  input: string,
+  declared: readonly (number | string)[],
+  { layout }: ImageOptions,
+): void {
+  frameOf(input, declared, layout)
 }
 
 function frameOf(input: string, declared: readonly (number | string)[], wanted: 'nchw' | 'nhwc' | undefined): Frame {

@@ -44,6 +44,7 @@ const TRANSFORM = 2
 /**
  * Makes batches of examples. Every `for await` over it gives the rest of the current epoch, and the next one after that. Orders and
  * augmentations follow from seed, epoch and position alone: a loader that gets another one's {@link state} goes on with the same batches, bit for bit.
+ * A dataset without examples has no batches, as a list without elements has none; `fit` and `evaluate` refuse it (`E_VALUE`).
  *
  * @example
  * import { DataLoader, generateDigits } from 'lanewise/train'

@@ -78,7 +78,7 @@ export async function loadMnistPart(from: MnistSource, part: MnistPart, name: Mn
   if (counts && set.length !== counts[part]) {
     throw new LanewiseError(
       'E_TENSOR',
-      `the ${part} part of ${name} has ${counts[part]} pictures, this has ${set.length}`,
+      `the ${part} part of ${name} has ${counts[part]} pictures, this has ${set.length}; of the set "digits" (--set digits) there are as many as were drawn`,
       { expected: String(counts[part]), actual: String(set.length) },
     )
   }

@@ -133,6 +133,14 @@ export function parseAttributes<S extends AttributeSchema>(schema: S, raw: RawAt
   return parsed as AttributesOf<S>
 }
 
+/** @throws LanewiseError `E_GRAPH`: an attribute has another type than it must have. */
+export function wrongType(name: string, expected: string, actual: string): never {
+  throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type: expected ${expected}, got ${actual}`, {
+    expected,
+    actual,
+  })
+}
+
 function convert(name: string, { kind, exact: keep }: AttributeSpec<unknown>, given: RawAttribute): unknown {
   const whole = (value: bigint) => (keep ? exactNumber(value) : safeNumber(name, value))
   if (kind === 'other') return given.value
@@ -141,7 +149,7 @@ function convert(name: string, { kind, exact: keep }: AttributeSpec<unknown>, gi
     kind !== given.kind &&
     !(isList(kind) && isList(given.kind) && (given.value as ArrayLike<unknown>).length === 0)
   ) {
-    throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, { expected: kind, actual: given.kind })
+    wrongType(name, kind, given.kind)
   }
   if (given.kind === 'int') return whole(given.value)
   if (given.kind === 'ints') return Array.from(given.value, whole)

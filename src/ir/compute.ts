@@ -27,10 +27,14 @@ export function readsShapesOnly({ domain, name }: Pick<OpDefinition, 'domain' | 
   return domain === '' && (name === 'Shape' || name === 'Size')
 }
 
-/** What a function of an operator returned, which must be a list. @throws LanewiseError `E_TENSOR` for a promise, `undefined` and the like. */
+/** What a function of an operator returned, which must be a list. @throws LanewiseError `E_TENSOR` for a promise (a run does not wait), `undefined` and the like. */
 export function listOf<T>(results: readonly T[], what: string): readonly T[] {
   if (Array.isArray(results)) return results as readonly T[]
-  throw new LanewiseError('E_TENSOR', `${what} must return a list`, { expected: 'a list', actual: kindOf(results) })
+  const actual = kindOf(results)
+  throw new LanewiseError('E_TENSOR', `${what} must be synchronous and return a list, got ${actual}`, {
+    expected: 'a list',
+    actual,
+  })
 }
 
 function checkResult(result: HostTensor | undefined, promised: TensorType | undefined, index: number): void {

@@ -15,7 +15,7 @@ export type AttributesOfOp<Op> = Op extends OpDefinition<infer A> ? A : never
 
 /**
  * The gradient of an operator: a plain object exported beside the definition, so that an app which only runs models does not carry it
- * (a bundler drops what nobody imports), and listed in `ops/gradients.ts`.
+ * (a bundler drops what nobody imports), and listed in `ops/gradients.ts`. What layers and functions apply comes from `autograd/operators.ts`.
  */
 export interface Gradient<A = Attributes> {
   readonly op: OpDefinition<A>
@@ -26,6 +26,8 @@ export interface Gradient<A = Attributes> {
    * type a value has.
    */
   readonly anyFloat?: boolean
+  /** Whether integers that it makes carry gradients on: what takes them further keeps the tape, or is named where it has no gradient. */
+  readonly integers?: boolean
   /** How many outputs the gradient needs at least, where those are more than a program may ask for: they are made under a tape. */
   readonly outputs?: number
   /** The operator under a tape, where the gradient needs more than inputs and outputs (gates of an LSTM, the mask of a Dropout). By default `op.emit`. */
@@ -78,4 +80,26 @@ export interface GradientEmitter<A> extends KernelEmitter {
   ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number
   call<K extends TrainKernelName>(kernel: K, ...args: TrainArguments<K>): void
   call<K extends KernelName>(kernel: K, ...args: Arguments<K>): void
+}
+
+/** The gradients that are known, by their operators. */
+const known = new Map<OpDefinition, Gradient>()
+
+/**
+ * The operator of a gradient, which is known from then on. Called where operators are named that something applies, so that an app carries the gradients of
+ * those alone that it can apply; without effects as far as bundlers are concerned, since nobody can miss the gradient of an operator that is nowhere.
+ */
+export function withGradient<A>(gradient: Gradient<A>): OpDefinition {
+  registerGradients([gradient])
+  return gradient.op as unknown as OpDefinition
+}
+
+/** Makes gradients known. */
+export function registerGradients(gradients: Iterable<unknown>): void {
+  for (const gradient of gradients as Iterable<Gradient>) known.set(gradient.op, gradient)
+}
+
+/** The gradient of an operator; undefined if it has none. */
+export function gradientOf(op: OpDefinition): Gradient | undefined {
+  return known.get(op) ?? (op.gradient as Gradient | undefined)
 }

@@ -189,6 +189,8 @@ export interface Emitter<A> extends KernelEmitter {
     (TensorType & { readonly order: Order; readonly physical: readonly number[] }) | undefined
   )[]
   readonly fused: Fused
+  /** For operators that are `random`: a seed from the session's, another one each time. To be asked in a step of a run (`host`), not when it is planned. */
+  readonly nextSeed?: () => number
 
   /** Input `index`, which the operator requires. */
   input(index: number): Operand

@@ -28,6 +28,8 @@ export class ReLU extends Plain {
 
 /** {@link F.sigmoid} as a layer. */
 export class Sigmoid extends Plain {
+  // A bundle has an operator of this name, too, and would call the class Sigmoid2.
+  static override readonly name: string = 'Sigmoid'
   forward(x: Variable): Variable {
     return F.sigmoid(x)
   }
@@ -35,6 +37,7 @@ export class Sigmoid extends Plain {
 
 /** {@link F.tanh} as a layer. */
 export class Tanh extends Plain {
+  static override readonly name: string = 'Tanh'
   forward(x: Variable): Variable {
     return F.tanh(x)
   }
@@ -125,6 +128,7 @@ export class PReLU extends Module {
 
 /** {@link F.softmax} as a layer. */
 export class Softmax extends Module {
+  static override readonly name: string = 'Softmax'
   constructor(
     readonly dim = -1,
     options: OnDevice = {},

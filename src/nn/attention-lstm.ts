@@ -1,13 +1,26 @@
 import { checkArguments } from '../core/arguments.js'
-import { GraphBuilder } from '../api/builder.js'
+import { GraphBuilder } from '../api/graph/builder.js'
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
+import {
+  Add,
+  AttentionLSTM as Fused,
+  Gemm,
+  MatMul,
+  Mul,
+  Sigmoid,
+  Softmax,
+  Split,
+  Squeeze,
+  Tanh,
+  Unsqueeze,
+} from '../autograd/operators.js'
+import { registerOps } from '../ir/registry.js'
 import { LanewiseError } from '../core/errors.js'
 import { hostFrom } from '../core/host.js'
 import type { Value } from '../ir/graph.js'
 import { Scan } from '../ops/control/control.js'
-import { AttentionLSTM as Fused } from '../ops/rnn/attention-lstm.js'
 import { expectSize } from './expect.js'
 import * as F from './functional.js'
 import { byFan } from './init.js'
@@ -141,6 +154,7 @@ export class AttentionLSTM extends Module {
 
   /** One step of the Scan: states, and the products with the input. */
   private body([places, weightHh, weightAh]: readonly Value[]): ReturnType<GraphBuilder['graph']> {
+    registerOps([Add, Gemm, MatMul, Mul, Sigmoid, Softmax, Split, Squeeze, Tanh, Unsqueeze])
     const g = new GraphBuilder('attention_lstm_step')
     const row = (name: string, size: number) => g.input(name, 'float32', ['N', size])
     const [h, c, x] = [row('h', this.hiddenSize), row('c', this.hiddenSize), row('x', 4 * this.hiddenSize)]

@@ -4,9 +4,8 @@ import { decodeFloats, encodeFloats } from '../core/floats.js'
 import { notFused, type Graph, type Node, type Value } from '../ir/graph.js'
 import { hostFrom, type HostTensor } from '../core/host.js'
 import { parseAttributes, toRaw } from '../ir/attributes.js'
-import { Cast } from '../ops/elementwise/cast.js'
+import { Cast, DequantizeLinear } from '../autograd/operators.js'
 import type { OpDefinition } from '../ir/op.js'
-import { DequantizeLinear } from '../ops/quantize/quantize.js'
 
 /** How a file keeps its weights. `int8`: a factor per output channel (the first axis), symmetric around 0. */
 export type WeightFormat = 'float32' | 'float16' | 'int8'

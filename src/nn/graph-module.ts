@@ -1,5 +1,5 @@
 import { checkArguments } from '../core/arguments.js'
-import { loadGraph, type LoadGraphOptions } from '../api/model-graph.js'
+import { loadGraph, type LoadGraphOptions } from '../api/graph/model-graph.js'
 import { applyParsed } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
@@ -7,6 +7,7 @@ import { LanewiseError } from '../core/errors.js'
 import { kindOf } from '../core/options.js'
 import { bodiesOf, graphOf, type Graph, type GraphSource, type Node, type Value } from '../ir/graph.js'
 import { inferTypes } from '../ir/infer.js'
+import { knowEveryGradient } from './functional/every-operator.js'
 import { Module } from './module.js'
 
 /** Inputs that are statistics rather than weights. */
@@ -42,6 +43,7 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
     })
 
     const { device, ...reading } = options
+    knowEveryGradient()
     return new GraphModule<Output>(await loadGraph(model, reading), { device })
   }
 
@@ -51,6 +53,7 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
     const { device } = options
 
     super(device)
+    knowEveryGradient()
     const graph = graphOf(source)
     if (!graph) {
       const expected = 'a graph (of loadGraph, GraphBuilder or toGraph; GraphModule.from reads a file)'

@@ -2,10 +2,15 @@ import { checkArguments } from '../core/arguments.js'
 import { apply } from '../autograd/apply.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
+import {
+  BatchNormalization,
+  GroupNormalization,
+  InstanceNormalization,
+  LRN,
+  LayerNormalization,
+  RMSNormalization,
+} from '../autograd/operators.js'
 import { LanewiseError } from '../core/errors.js'
-import { BatchNormalization } from '../ops/norm/batch-norm.js'
-import { GroupNormalization, InstanceNormalization, LayerNormalization, RMSNormalization } from '../ops/norm/norm.js'
-import { LRN } from '../ops/norm/lrn.js'
 import * as F from './functional.js'
 import { expectLast, expectSize } from './expect.js'
 import { ones, zeros } from './init.js'

@@ -1,4 +1,3 @@
-import { PbfWriter } from 'pbf'
 import { LanewiseError } from '../core/errors.js'
 import type { Messages } from './schema/onnx.js'
 import { specOf, type Field, type FieldCode, type Init, type MessageSpec } from './schema/table.js'
@@ -19,7 +18,7 @@ const FIXED32 = 5
 /** The most one element takes beside its own bytes: a tag up to 2, a length 5, a varint 10. */
 const elementBound: Record<FieldCode, number> = { s: 7, y: 7, m: 7, i: 12, n: 12, l: 12, u: 12, f: 6, d: 10 }
 
-/** More bytes than the message will take, so that the writer never has to copy what it has into a larger buffer. */
+/** More bytes than the message will take, which is what is reserved. */
 function upperBound(spec: MessageSpec, message: Fields, depth: number): number {
   if (depth > MAX_DEPTH) throw new LanewiseError('E_VALUE', `messages nested more than ${MAX_DEPTH} deep`)
   let bytes = 0
@@ -38,69 +37,107 @@ function upperBound(spec: MessageSpec, message: Fields, depth: number): number {
   return bytes
 }
 
-function writeBigint(value: bigint, writer: PbfWriter): void {
-  writer.realloc(10)
-  let rest = BigInt.asUintN(64, value)
-  while (rest > 0x7fn) {
-    writer.buf[writer.pos++] = Number(rest & 0x7fn) | 0x80
-    rest >>= 7n
-  }
-  writer.buf[writer.pos++] = Number(rest)
-}
+/** Writes into bytes that are enough: {@link upperBound}. */
+class Writer {
+  at = 0
+  private readonly view: DataView
 
-function writeNumber(field: Field, value: unknown, writer: PbfWriter): void {
-  switch (field.code) {
-    case 'f':
-      return writer.writeFloat(value as number)
-    case 'd':
-      return writer.writeDouble(value as number)
-    case 'l':
-    case 'u':
-      return writeBigint(value as bigint, writer)
-    default:
-      if (!Number.isSafeInteger(value)) {
-        throw new LanewiseError('E_VALUE', `${field.name} must be an integer below 2^53, got ${String(value)}`)
-      }
-      return writer.writeVarint(value as number)
+  constructor(readonly bytes: Uint8Array) {
+    this.view = new DataView(bytes.buffer)
   }
-}
 
-function writeField(field: Field, value: unknown, writer: PbfWriter): void {
-  switch (field.code) {
-    case 's':
-      // pbf 5's own writeString garbles characters from U+20000 on.
-      return writer.writeBytesField(field.number, (utf8 ??= new TextEncoder()).encode(value as string))
-    case 'y':
-      return writer.writeBytesField(field.number, value as Uint8Array)
-    case 'm':
-      return writer.writeMessage(
-        field.number,
-        (item, to) => writeMessage(specOf(field.message), item, to),
-        value as Fields,
-      )
-    default:
-      writer.writeTag(field.number, field.code === 'f' ? FIXED32 : field.code === 'd' ? FIXED64 : VARINT)
-      writeNumber(field, value, writer)
+  tag(number: number, type: number): void {
+    this.varint(number * 8 + type)
   }
-}
 
-function writeMessage(spec: MessageSpec, message: Fields, writer: PbfWriter): void {
-  for (const field of spec.fields) {
-    const value = message[field.name]
-    if (value === undefined) continue
-    if (!field.repeated) {
-      if (value !== spec.defaults[field.name]) writeField(field, value, writer)
-    } else if (field.packed) {
-      const list = value as ArrayLike<number | bigint>
-      if (list.length > 0) {
-        writer.writeTag(field.number, LENGTH)
-        writer.writeRawMessage((items) => {
-          for (let i = 0; i < items.length; i++) writeNumber(field, items[i], writer)
-        }, list)
-      }
-    } else {
-      for (const item of value as Iterable<unknown>) writeField(field, item, writer)
+  /** @param value - an integer that is no more than 2^53 − 1 from zero. */
+  varint(value: number): void {
+    if (value < 0) return this.bigint(BigInt(value))
+    let rest = value
+    for (; rest > 0x7f; rest = Math.floor(rest / 128)) this.bytes[this.at++] = (rest % 128) | 0x80
+    this.bytes[this.at++] = rest
+  }
+
+  bigint(value: bigint): void {
+    let rest = BigInt.asUintN(64, value)
+    for (; rest > 0x7fn; rest >>= 7n) this.bytes[this.at++] = Number(rest & 0x7fn) | 0x80
+    this.bytes[this.at++] = Number(rest)
+  }
+
+  number({ code, name }: Field, value: unknown): void {
+    switch (code) {
+      case 'f':
+        this.view.setFloat32(this.at, value as number, true)
+        this.at += 4
+        return
+      case 'd':
+        this.view.setFloat64(this.at, value as number, true)
+        this.at += 8
+        return
+      case 'l':
+      case 'u':
+        return this.bigint(value as bigint)
+      default:
+        if (!Number.isSafeInteger(value))
+          throw new LanewiseError('E_VALUE', `${name} must be an integer below 2^53, got ${String(value)}`)
+        this.varint(value as number)
     }
+  }
+
+  field(field: Field, value: unknown): void {
+    const { number, code } = field
+    switch (code) {
+      case 's':
+        return this.run(number, (utf8 ??= new TextEncoder()).encode(value as string))
+      case 'y':
+        return this.run(number, value as Uint8Array)
+      case 'm':
+        return this.measured(number, () => this.message(specOf(field.message), value as Fields))
+      default:
+        this.tag(number, code === 'f' ? FIXED32 : code === 'd' ? FIXED64 : VARINT)
+        this.number(field, value)
+    }
+  }
+
+  message(spec: MessageSpec, message: Fields): void {
+    for (const field of spec.fields) {
+      const value = message[field.name]
+      if (value === undefined) continue
+      if (!field.repeated) {
+        if (value !== spec.defaults[field.name]) this.field(field, value)
+      } else if (field.packed) {
+        const list = value as ArrayLike<number | bigint>
+        if (list.length > 0)
+          this.measured(field.number, () => {
+            for (let i = 0; i < list.length; i++) this.number(field, list[i])
+          })
+      } else {
+        for (const item of value as Iterable<unknown>) this.field(field, item)
+      }
+    }
+  }
+
+  private run(number: number, bytes: Uint8Array): void {
+    this.tag(number, LENGTH)
+    this.varint(bytes.length)
+    this.bytes.set(bytes, this.at)
+    this.at += bytes.length
+  }
+
+  /** What `write` writes, behind its length, which is not known before. */
+  private measured(number: number, write: () => void): void {
+    this.tag(number, LENGTH)
+    const from = this.at
+    // Most lengths are one byte.
+    this.at++
+    write()
+    const length = this.at - from - 1
+    let prefix = 1
+    for (let rest = length; rest > 0x7f; rest = Math.floor(rest / 128)) prefix++
+    if (prefix > 1) this.bytes.copyWithin(from + prefix, from + 1, this.at)
+    this.at = from
+    this.varint(length)
+    this.at += length
   }
 }
 
@@ -119,8 +156,7 @@ export function encode<K extends keyof Messages>(type: K, message: Init<Messages
       `${type} would pass protobuf's limit of 2 GiB; keep large tensors as external data`,
     )
   }
-  const writer = new PbfWriter(new Uint8Array(bound))
-  writeMessage(spec, fields, writer)
-  const bytes = writer.finish()
-  return bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice()
+  const writer = new Writer(new Uint8Array(bound))
+  writer.message(spec, fields)
+  return writer.at === bound ? writer.bytes : writer.bytes.slice(0, writer.at)
 }

@@ -1,11 +1,8 @@
 import { LanewiseError } from '../core/errors.js'
-import { checkFunction, checkNumber, checkOptions, checkRecord, checkText, kindOf } from '../core/options.js'
+import { checkFunction, checkNumber, checkOptions, checkRecord, checkText, kindOf, shown } from '../core/options.js'
 import { mapOf } from '../core/realm.js'
 import { checkLocation } from './external-data.js'
-import { OLDEST_OPSET } from './versions.js'
-
-/** The newest operator set that can be written. */
-export const NEWEST_WRITTEN = 28
+import { NEWEST_WRITTEN, OLDEST_OPSET } from './versions.js'
 
 /** Where the elements of large tensors go instead of the model file. */
 export interface ExternalDataTarget {
@@ -26,7 +23,7 @@ export interface ExportOptions {
    * The operator set to import: nodes are rewritten for it, or refused with their names. By default 21, or the oldest newer one that has every operator.
    */
   readonly opset?: number
-  /** `metadata_props` of the model: `InferenceSession.metadata`. */
+  /** `metadata_props` of the model: `InferenceSession.metadata`; by default those of the file that `loadGraph` has read. */
   readonly metadata?: Readonly<Record<string, string>> | ReadonlyMap<string, string>
   /** What the file says made it; Lanewise by default. */
   readonly producer?: { readonly name: string; readonly version?: string }
@@ -50,7 +47,7 @@ export interface CheckedExport extends Omit<ExportOptions, 'metadata' | 'docStri
 }
 
 /** @throws LanewiseError `E_VALUE` saying what an option must be, `E_EXTERNAL` for a location outside of the model's folder. */
-export function checkExportOptions(options: ExportOptions): CheckedExport {
+export function checkExportOptions(options: ExportOptions, source?: unknown): CheckedExport {
   checkRecord('the options of exportModel', options)
   checkOptions('exportModel', options, [
     'opset',
@@ -73,7 +70,9 @@ export function checkExportOptions(options: ExportOptions): CheckedExport {
   if (functions !== undefined && typeof functions !== 'boolean')
     throw new LanewiseError('E_VALUE', `functions must be true or false, got ${kindOf(functions)}`)
   if (sizeLimit !== undefined) checkNumber('sizeLimit', sizeLimit, { above: 0 })
-  const metadata = textsOf('metadata', options.metadata)
+  // A graph that was read has its file's.
+  const { metadata: own } = Object(source) as { metadata?: unknown }
+  const metadata = textsOf('metadata', options.metadata ?? mapOf(own))
   const docStrings = textsOf('docStrings', options.docStrings)
   return { ...options, metadata, docStrings, externalData: externalData && checkTarget(externalData) }
 }
@@ -81,9 +80,8 @@ export function checkExportOptions(options: ExportOptions): CheckedExport {
 function checkOpset(opset: unknown): void {
   if (Number.isInteger(opset) && (opset as number) >= OLDEST_OPSET && (opset as number) <= NEWEST_WRITTEN) return
   const expected = `a whole number, ${OLDEST_OPSET} to ${NEWEST_WRITTEN}`
-  const actual = typeof opset === 'string' ? `the string ${JSON.stringify(opset)}` : String(opset)
+  const actual = shown(opset)
   throw new LanewiseError('E_VALUE', `opset must be ${expected}, got ${actual}`, {
-    opset: typeof opset === 'number' ? opset : undefined,
     expected,
     actual,
   })

@@ -8,7 +8,7 @@ import type { AttributeKind } from '../ir/attributes.js'
 import { bodiesOf, capturedBy, graphOf, usedBy } from '../ir/graph.js'
 import type { DeclaredType, Graph, GraphSource, Node, Value } from '../ir/graph.js'
 import { checkExportOptions, type CheckedExport, type ExportOptions } from './export-options.js'
-import { downgrade, type WrittenNode } from './downgrade.js'
+import { canSay, downgrade, isMl, isOnnx, lowestSet, NEWEST_ML, written } from './sets/downgrade.js'
 import {
   AttributeType,
   type AttributeProto,
@@ -22,13 +22,12 @@ import {
 } from './schema/onnx.js'
 import type { Init } from './schema/table.js'
 import { Around } from './around.js'
+import { everySet, MORE_SETS } from './sets/every-set.js'
 import { bodyOf, checkBody, checkComplete } from './checked-graph.js'
 import { encodeTensor } from './tensor-proto.js'
-import { introducedAt } from './versions.js'
+import { EXPORT_OPSET } from './versions.js'
 import { writeModel } from './wire.js'
 
-/** The operator set that exported files import: what today's runtimes read. Every definition's newest semantics is valid there. */
-const EXPORT_OPSET = 21
 /** The file format's version that goes with an operator set; before 4, constants had to be inputs as well. */
 const IR_VERSIONS: readonly (readonly [opset: number, ir: number])[] = [
   [9, 4],
@@ -44,11 +43,14 @@ const IR_VERSIONS: readonly (readonly [opset: number, ir: number])[] = [
 const NEWEST_IR = 13
 /** Protobuf lengths are 31 bits. */
 const LARGEST_FILE = 2 ** 31 - 1
+/** What file systems take at once. */
+const LARGEST_PIECE = 2 ** 30
 /** Where tensors begin in an external file: a cache line, and more than any element. */
 const EXTERNAL_ALIGN = 64
 
 /**
- * The bytes of an ONNX file for a graph.
+ * The bytes of an ONNX file for a graph. In a browser an app has what it takes to write its own layers in the operator set that files have by default;
+ * `import 'lanewise/ops/all'` adds the other sets and all other operators and types.
  *
  * @param source - a graph (of `loadGraph`, `toGraph`, `GraphBuilder.graph`), or a `GraphBuilder`.
  * @throws LanewiseError `E_UNSUPPORTED` for a graph that passes have rewritten (fused nodes are not ONNX) and for a node that the operator set cannot
@@ -56,7 +58,7 @@ const EXTERNAL_ALIGN = 64
  *   external data cannot be written; `E_BUDGET` if the file would be too large without `externalData`.
  */
 export function exportModel(source: GraphSource, options: ExportOptions = {}): Uint8Array {
-  const checked = checkExportOptions(options)
+  const checked = checkExportOptions(options, source)
   const graph = graphOf(source)
   if (!graph) {
     const expected = 'a graph (of GraphBuilder, loadGraph or toGraph)'
@@ -66,8 +68,19 @@ export function exportModel(source: GraphSource, options: ExportOptions = {}): U
     })
   }
   checkComplete(graph)
-  const { opset = opsetFor(graph), metadata, producer, sizeLimit = LARGEST_FILE } = checked
-  const writer = new Writer(opset, checked)
+  const seen = new Set<Value>()
+  for (const value of graph.outputs) {
+    if (seen.has(value))
+      throw new LanewiseError('E_GRAPH', `"${value.name}" is an output twice`, { tensor: value.name })
+    seen.add(value)
+  }
+  if ((checked.opset ?? EXPORT_OPSET) !== EXPORT_OPSET && !everySet())
+    throw new LanewiseError('E_UNSUPPORTED', `operator set ${checked.opset} is not known: ${MORE_SETS}`, {
+      opset: checked.opset,
+    })
+  const around = new Around(graph, (value) => value)
+  const { opset = opsetFor(graph, around), metadata, producer, sizeLimit = LARGEST_FILE } = checked
+  const writer = new Writer(opset, mlVersionFor(graph, around, opset), checked)
   const main = writer.graph(graph, new Set(), new Map())
   for (const name of checked.docStrings.keys())
     if (!writer.described.has(name))
@@ -100,18 +113,35 @@ function irVersion(opset: number): number {
   return IR_VERSIONS.find(([below]) => opset <= below)?.[1] ?? NEWEST_IR
 }
 
-/** The operator set to import: the usual one, or a newer one if an operator needs it. */
-function opsetFor(graph: Graph): number {
-  let opset = EXPORT_OPSET
+/** The usual one, or the oldest newer one that can say every node. */
+function opsetFor(graph: Graph, around: Around, least = EXPORT_OPSET): number {
+  let opset = least
   for (const node of graph.nodes) {
-    if (isOnnx(node)) opset = Math.max(opset, introducedAt(node.op.name))
-    for (const body of bodiesOf(node)) opset = Math.max(opset, opsetFor(body))
+    if (isOnnx(node)) opset = lowestSet(node, around, opset) ?? opset
+    for (const body of bodiesOf(node)) opset = opsetFor(body, around.body(body, node), opset)
   }
   return opset
 }
 
-function isOnnx({ op }: Node): boolean {
-  return op.domain === '' || op.domain === 'ai.onnx'
+/** The sets of ai.onnx.ml that were released with those of ai.onnx. */
+const ML_VERSIONS: readonly (readonly [below: number, version: number])[] = [
+  [11, 1],
+  [16, 2],
+  [20, 3],
+  [21, 4],
+]
+
+/** The set of ai.onnx.ml that runtimes of a set of ai.onnx know, or the nearest one that can say every node. */
+function mlVersionFor(graph: Graph, around: Around, opset: number): number {
+  const usual = ML_VERSIONS.find(([below]) => opset < below)?.[1] ?? NEWEST_ML
+  const versions = Array.from({ length: NEWEST_ML }, (_, i) => (i < usual ? usual - i : i + 1))
+  const fits = (part: Graph, known: Around, version: number): boolean =>
+    part.nodes.every(
+      (node) =>
+        (!isMl(node) || canSay(node, version, known)) &&
+        bodiesOf(node).every((body) => fits(body, known.body(body, node), version)),
+    )
+  return versions.find((version) => fits(graph, around, version)) ?? usual
 }
 
 /** Names of values as they are written: those of a body must differ from all around it. */
@@ -135,18 +165,21 @@ class Writer {
 
   constructor(
     private readonly opset: number,
+    private readonly mlVersion: number,
     private readonly options: CheckedExport,
   ) {}
 
   imports(): { domain: string; version: number }[] {
     return [
       { domain: '', version: this.opset },
-      ...[...this.domains].filter((domain) => domain !== '').map((domain) => ({ domain, version: 1 })),
+      ...[...this.domains]
+        .filter((domain) => domain !== '')
+        .map((domain) => ({ domain, version: domain === 'ai.onnx.ml' ? this.mlVersion : 1 })),
     ]
   }
 
-  /** @param taken - names of the graphs around. @param outer - how their values are called. */
-  graph(graph: Graph, taken: ReadonlySet<string>, outer: ReadonlyMap<Value, string>): Init<GraphProto> {
+  /** @param taken - names of the graphs around. @param outer - how their values are called. @param owner - the node whose body it is. */
+  graph(graph: Graph, taken: ReadonlySet<string>, outer: ReadonlyMap<Value, string>, owner?: Node): Init<GraphProto> {
     const names = new Map(outer)
     const used = new Set(taken)
     // Inputs and outputs of the model keep their names whatever else is called so.
@@ -163,6 +196,7 @@ class Writer {
         return value
       },
       this.enclosing,
+      owner,
     )
     this.enclosing = around
     const node = graph.nodes.flatMap((one) => this.node(one, names, used, around))
@@ -179,7 +213,7 @@ class Writer {
       node,
       initializer: initializers,
       input: graph.inputs.map((value) => this.valueInfo(value, names)),
-      output: graph.outputs.map((value) => this.valueInfo(value, names)),
+      output: graph.outputs.map((value) => this.valueInfo(value, names, around.typeOf(value))),
     }
   }
 
@@ -203,20 +237,18 @@ class Writer {
       throw new LanewiseError('E_UNSUPPORTED', 'a fused node cannot be written as ONNX').at(op.name, name)
     const domain = isOnnx(node) ? '' : op.domain
     this.domains.add(domain)
-    const written: readonly WrittenNode[] =
-      domain === ''
-        ? downgrade(node, this.opset, around)
-        : [{ type: op.name, inputs: [...node.inputs], outputs: node.outputs, attributes: given(node) }]
+    const known = isOnnx(node) ? this.opset : isMl(node) ? this.mlVersion : undefined
+    const nodes = known === undefined ? [written(node)] : downgrade(node, known, around)
     const overload = domain !== '' && this.options.functions ? this.function(node, around) : undefined
-    return written.map(({ type, inputs, outputs, attributes }, i) => ({
+    return nodes.map(({ type, inputs, outputs, attributes, domain: set }, i) => ({
       opType: type,
-      domain,
-      name: written.length > 1 ? `${name}/${i}` : name,
+      domain: set,
+      name: nodes.length > 1 ? `${name}/${i}` : name,
       docString: this.describe(name),
       overload,
       input: trimmed(inputs).map((value) => (value ? this.reading(names.get(value) ?? value.name) : '')),
       output: outputs.map((value) => (value ? (names.get(value) ?? value.name) : '')),
-      attribute: [...attributes].map(([key, { kind, value }]) => this.attribute(key, kind, value, names, used)),
+      attribute: [...attributes].map(([key, { kind, value }]) => this.attribute(key, kind, value, names, used, node)),
     }))
   }
 
@@ -283,7 +315,7 @@ class Writer {
     const gap = (EXTERNAL_ALIGN - (this.externalBytes % EXTERNAL_ALIGN)) % EXTERNAL_ALIGN
     if (gap > 0) externalData.write(new Uint8Array(gap))
     const offset = this.externalBytes + gap
-    externalData.write(proto.rawData)
+    for (let at = 0; at < bytes; at += LARGEST_PIECE) externalData.write(proto.rawData.subarray(at, at + LARGEST_PIECE))
     this.externalBytes = offset + bytes
     const entries = { location: externalData.location, offset: String(offset), length: String(bytes) }
     return {
@@ -301,6 +333,7 @@ class Writer {
     value: unknown,
     names: Names,
     used: ReadonlySet<string>,
+    owner: Node,
   ): Init<AttributeProto> {
     const utf8 = new TextEncoder()
     switch (kind) {
@@ -319,16 +352,19 @@ class Writer {
       case 'tensor':
         return { name, type: AttributeType.TENSOR, t: this.tensor('', value as HostTensor) }
       case 'graph':
-        return { name, type: AttributeType.GRAPH, g: this.graph(value as Graph, used, names) }
+        return { name, type: AttributeType.GRAPH, g: this.graph(value as Graph, used, names, owner) }
       case 'other':
         throw new LanewiseError('E_UNSUPPORTED', `attribute "${name}" cannot be written: its value was not kept`)
     }
   }
 
-  private valueInfo(value: Value, names: Names): Init<ValueInfoProto> {
+  /** @param known - its type where nothing is declared: checkers want outputs to have one, if without a shape. */
+  private valueInfo(value: Value, names: Names, known?: DeclaredType): Init<ValueInfoProto> {
+    const { constant } = value
     const declared =
       value.declared ??
-      (value.constant && { kind: 'tensor' as const, dtype: value.constant.dtype, shape: value.constant.shape })
+      (constant && { kind: 'tensor' as const, dtype: constant.dtype, shape: constant.shape }) ??
+      (known && { kind: known.kind, dtype: known.dtype })
     const docString = this.describe(value.name)
     return { name: names.get(value) ?? value.name, type: declared && typeProto(declared), docString }
   }
@@ -357,22 +393,13 @@ function ownValues(graph: Graph, outer: ReadonlyMap<Value, string>): Set<Value> 
   return own
 }
 
-function given(node: Node): WrittenNode['attributes'] {
-  return new Map(
-    Object.entries(node.op.attributes).flatMap(([key, { kind, fallback }]) => {
-      const value = node.attributes[key]
-      return value === undefined || value === fallback ? [] : [[key, { kind, value }]]
-    }),
-  )
-}
-
 /** Inputs left out at the end are not written. */
 function trimmed<T>(list: readonly (T | undefined)[]): readonly (T | undefined)[] {
   return list.slice(0, list.findLastIndex((item) => item !== undefined) + 1)
 }
 
 function typeProto({ kind, dtype, shape }: DeclaredType): Init<TypeProto> | undefined {
-  if (!dtype) return undefined
+  if (!dtype || kind === 'map') return undefined
   const dim = shape?.map((axis) =>
     typeof axis === 'number' ? { dimValue: axis } : axis === null ? {} : { dimParam: axis },
   )

@@ -119,8 +119,8 @@ export function memoryExternalData(files: readonly ExternalFile[]): ExternalData
 export const noExternalData: ExternalData = {
   read(location) {
     refuse(
-      `the model keeps tensors in the external file "${location}", which cannot be found from the model's bytes alone: pass ` +
-        `externalData: [{ path: ${JSON.stringify(location)}, data: bytes }], or give the model's path where there is a file system`,
+      `the model keeps tensors in the file "${location}": pass ` +
+        `externalData: [{ path: ${JSON.stringify(location)}, data: bytes }], or give the model's path`,
     )
   },
 }

@@ -362,7 +362,7 @@ function withoutRepeatedConstants(nodes: readonly SourcedNode[]): readonly Sourc
   if (repeated.size === 0) return nodes
   log(
     'warning',
-    `constants are defined more than once, the last definition is used: ${[...repeated].slice(0, 5).join(', ')}${repeated.size > 5 ? ' …' : ''}`,
+    `constants are defined more than once, the last counts: ${[...repeated].slice(0, 5).join(', ')}${repeated.size > 5 ? ' …' : ''}`,
   )
   return nodes.filter(
     (node) => node.op.name !== 'Constant' || node.op.domain !== '' || last.get(node.outputs[0]) === node,

@@ -29,6 +29,7 @@ const signatures: readonly (readonly [RegExp, string])[] = [
   [/^\x80[\x02-\x05]/, 'a Python pickle (PyTorch)'],
   [/^....TFL3/s, 'a TensorFlow Lite model'],
   [/^....ORTM/s, 'an onnxruntime .ort model'],
+  [/^\x89LWM/, 'a prepared model, which only InferenceSession.create reads'],
   [/^\x89HDF/, 'an HDF5 file (Keras)'],
   [/^\x93NUMPY/, 'a NumPy array'],
   [/^GGUF/, 'a GGUF file'],

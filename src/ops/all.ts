@@ -4,11 +4,18 @@ import { commonOps } from './common.js'
 import { frequentOps } from './frequent.js'
 import { ContribAttention } from './attention/microsoft-attention.js'
 import { BiasAdd, BiasGelu, BiasSplitGelu, ContribGelu, FastGelu, QuickGelu } from './elementwise/microsoft-gelu.js'
-import { Affine, ImageScaler } from './elementwise/experimental.js'
-import { FusedConv, NhwcConv, NhwcMaxPool } from './conv/microsoft-conv.js'
-import { FusedGemm, FusedMatMul, SparseToDenseMatMul } from './matmul/microsoft-matmul.js'
+import { Affine, ImageScaler, ParametricSoftplus, Scale, ScaledTanh } from './elementwise/experimental.js'
+import { ContribQLinearConv, FusedConv, NhwcConv, NhwcMaxPool } from './conv/microsoft-conv.js'
+import { CDist, FusedGemm, FusedMatMul, SparseToDenseMatMul, TransposeMatMul } from './matmul/microsoft-matmul.js'
 import { Crop } from './movement/crop.js'
-import { ContribPad, ContribTrilu, ExpandDims } from './movement/microsoft-movement.js'
+import {
+  ContribGatherND,
+  ContribPad,
+  ContribRange,
+  ContribTrilu,
+  ContribUnique,
+  ExpandDims,
+} from './movement/microsoft-movement.js'
 import { Inverse } from './matmul/inverse.js'
 import { QAttention } from './attention/q-attention.js'
 import { ContribDequantizeLinear, ContribQuantizeLinear, GatherBlockQuantized } from './quantize/block-quantized.js'
@@ -33,12 +40,13 @@ import {
   QLinearMul,
   QLinearSigmoid,
   QLinearSoftmax,
+  QLinearWhere,
 } from './quantize/microsoft-qlinear.js'
 import { Loop, Scan } from './control/control.js'
 import { Det } from './matmul/det.js'
 import { Einsum } from './matmul/einsum.js'
 import { FlexAttention } from './attention/flex-attention.js'
-import { AffineGrid, GridSample } from './image/grid-sample.js'
+import { AffineGrid, ContribGridSample, GridSample } from './image/grid-sample.js'
 import { GroupQueryAttention } from './attention/group-query-attention.js'
 import { BitCast } from './movement/identity.js'
 import { ConvInteger, MatMulInteger, QLinearConv, QLinearMatMul } from './quantize/integer-linear.js'
@@ -55,6 +63,7 @@ import {
   Scaler,
   ZipMap,
 } from './ml/ml.js'
+import { CategoryMapper } from './ml/category-mapper.js'
 import { LinearClassifier, LinearRegressor } from './ml/linear.js'
 import { SVMClassifier, SVMRegressor } from './ml/svm.js'
 import { DecoderMaskedMultiHeadAttention, MultiHeadAttention } from './attention/multi-head-attention.js'
@@ -63,14 +72,8 @@ import { Adagrad, Adam, Momentum } from './loss/optimizer.js'
 import { Optional, OptionalGetElement, OptionalHasElement } from './control/optional.js'
 import { CenterCropPad } from './movement/pad.js'
 import { DynamicQuantizeLinear } from './quantize/quantize.js'
-import {
-  Bernoulli,
-  Multinomial,
-  RandomNormal,
-  RandomNormalLike,
-  RandomUniform,
-  RandomUniformLike,
-} from './random/random.js'
+import { Bernoulli, RandomNormal, RandomNormalLike, RandomUniform, RandomUniformLike } from './random/random.js'
+import { Multinomial } from './random/multinomial.js'
 import { CumProd } from './reduce/running.js'
 import { ReverseSequence } from './movement/reverse-sequence.js'
 import { MaxRoiPool, RoiAlign } from './pool/roi.js'
@@ -111,19 +114,26 @@ export const allOps: readonly unknown[] = [
   Binarizer,
   BitCast,
   BlackmanWindow,
+  CategoryMapper,
   CausalConvWithState,
+  CDist,
   CenterCropPad,
   Col2Im,
   Compress,
   ConcatFromSequence,
   ContribAttention,
   ContribDequantizeLinear,
+  ContribGatherND,
   ContribGelu,
+  ContribGridSample,
   ContribPad,
+  ContribQLinearConv,
   ContribQuantizeLinear,
+  ContribRange,
   ContribRotaryEmbedding,
   ContribSimplifiedLayerNormalization,
   ContribTrilu,
+  ContribUnique,
   ConvInteger,
   Crop,
   CumProd,
@@ -176,6 +186,7 @@ export const allOps: readonly unknown[] = [
   Optional,
   OptionalGetElement,
   OptionalHasElement,
+  ParametricSoftplus,
   QAttention,
   QGemm,
   QLinearAdd,
@@ -188,6 +199,7 @@ export const allOps: readonly unknown[] = [
   QLinearMul,
   QLinearSigmoid,
   QLinearSoftmax,
+  QLinearWhere,
   QuickGelu,
   RandomNormal,
   RandomNormalLike,
@@ -197,6 +209,8 @@ export const allOps: readonly unknown[] = [
   ReverseSequence,
   RoiAlign,
   RotaryEmbedding,
+  Scale,
+  ScaledTanh,
   Scaler,
   Scan,
   Scatter,
@@ -223,6 +237,7 @@ export const allOps: readonly unknown[] = [
   TensorScatter,
   TfIdfVectorizer,
   Tokenizer,
+  TransposeMatMul,
   TreeEnsemble,
   TreeEnsembleClassifier,
   TreeEnsembleRegressor,

@@ -1,4 +1,4 @@
-// The operators that the browser and edge entries register: what feed-forward vision, audio, recurrent and transformer models use.
+// The operators that the browser and edge entries register: what feed-forward vision and audio models use.
 import { Add, Div, Max, Mean, Min, Mod, Mul, Pow, PRelu, Sub, Sum } from './elementwise/arithmetic.js'
 import { Cast, CastLike } from './elementwise/cast.js'
 import { Concat, Split } from './movement/concat.js'
@@ -9,13 +9,6 @@ import { Dropout, Identity } from './movement/identity.js'
 import { Gemm } from './matmul/gemm.js'
 import { MatMul } from './matmul/matmul.js'
 import { BatchNormalization } from './norm/batch-norm.js'
-import {
-  GroupNormalization,
-  InstanceNormalization,
-  LayerNormalization,
-  LpNormalization,
-  RMSNormalization,
-} from './norm/norm.js'
 import { AveragePool, GlobalAveragePool, GlobalLpPool, GlobalMaxPool, LpPool, MaxPool } from './pool/pool.js'
 import {
   ReduceL1,
@@ -112,19 +105,15 @@ export const commonOps: readonly unknown[] = [
   GlobalAveragePool,
   GlobalLpPool,
   GlobalMaxPool,
-  GroupNormalization,
   HardSigmoid,
   HardSwish,
   Identity,
   If,
-  InstanceNormalization,
   IsInf,
   IsNaN,
-  LayerNormalization,
   LeakyRelu,
   Log,
   LogSoftmax,
-  LpNormalization,
   LpPool,
   MatMul,
   Max,
@@ -152,7 +141,6 @@ export const commonOps: readonly unknown[] = [
   ReduceSumSquare,
   Relu,
   Reshape,
-  RMSNormalization,
   Round,
   Selu,
   Shape,

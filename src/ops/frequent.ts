@@ -1,4 +1,4 @@
-// Operators of recurrent, quantised and upsampling models, of decoders and detectors: many models have them and most do not, so a browser loads them
+// Operators of transformers, of recurrent, quantised and upsampling models, of decoders and detectors: many models have them and most do not, so a browser loads them
 // when one does.
 import { ConvTranspose } from './conv/conv-transpose.js'
 import {
@@ -28,6 +28,13 @@ import { Pad } from './movement/pad.js'
 import { ScatterElements, ScatterND } from './movement/scatter.js'
 import { Trilu } from './movement/trilu.js'
 import { LRN } from './norm/lrn.js'
+import {
+  GroupNormalization,
+  InstanceNormalization,
+  LayerNormalization,
+  LpNormalization,
+  RMSNormalization,
+} from './norm/norm.js'
 import { DequantizeLinear, QuantizeLinear } from './quantize/quantize.js'
 import { ArgMax, ArgMin } from './reduce/arg.js'
 import { CumSum } from './reduce/running.js'
@@ -56,9 +63,13 @@ export const frequentOps: readonly unknown[] = [
   GatherND,
   Greater,
   GreaterOrEqual,
+  GroupNormalization,
   GRU,
+  InstanceNormalization,
+  LayerNormalization,
   Less,
   LessOrEqual,
+  LpNormalization,
   LRN,
   LSTM,
   NonMaxSuppression,
@@ -68,6 +79,7 @@ export const frequentOps: readonly unknown[] = [
   Pad,
   QuantizeLinear,
   Resize,
+  RMSNormalization,
   RNN,
   ScatterElements,
   ScatterND,

@@ -65,6 +65,7 @@ import {
   LpPoolGradient,
   MaxPoolGradient,
 } from './pool/pool-gradient.js'
+import { DequantizeLinearGradient, QuantizeLinearGradient } from './quantize/quantize-gradient.js'
 import { ResizeGradient } from './image/resize-gradient.js'
 import { GRUGradient, LSTMGradient, RNNGradient } from './rnn/rnn-gradient.js'
 import { LogSoftmaxGradient, SoftmaxGradient } from './norm/softmax.js'
@@ -85,6 +86,7 @@ export const gradients: readonly Gradient<never>[] = [
   ConvTransposeGradient,
   CumProdGradient,
   CumSumGradient,
+  DequantizeLinearGradient,
   DivGradient,
   EinsumGradient,
   GatherElementsGradient,
@@ -116,6 +118,7 @@ export const gradients: readonly Gradient<never>[] = [
   MulGradient,
   PowGradient,
   PReluGradient,
+  QuantizeLinearGradient,
   RandomAttentionGradient,
   RandomDropoutGradient,
   ReduceL1Gradient,

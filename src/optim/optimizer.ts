@@ -4,7 +4,7 @@ import type { Device } from '../autograd/device.js'
 import { Parameter } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import { checkNumber, checkOptions, checkRecord, kindOf } from '../core/options.js'
-import type { Placed } from '../plan/emitter.js'
+import type { Placed } from '../plan/placed.js'
 import { resolve } from '../plan/weights.js'
 import { Tensor } from '../api/tensor.js'
 

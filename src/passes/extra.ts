@@ -15,6 +15,8 @@ export interface ExtraPasses {
   quantizers?(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph
   /** Attention that is written out as one operator (passes/shaped/fuse-attention.ts). */
   attention?(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph
+  /** Normalisations of rows likewise (passes/shaped/fuse-norm.ts). */
+  norm?(graph: Graph, types: ReadonlyMap<Value, Inferred>): Graph
 }
 
 let registered: ExtraPasses = {}
@@ -24,7 +26,7 @@ export function registerExtraPasses(passes: ExtraPasses): void {
   registered = { ...registered, ...passes }
 }
 
-/** The passes that have been loaded: the one for attention with frequent operators, the others with every operator (`lanewise/ops/all`). */
+/** The passes that have been loaded: those for attention and norms with frequent operators, the others with every operator (`lanewise/ops/all`). */
 export function extraPasses(): ExtraPasses {
   return registered
 }

@@ -1,51 +1,35 @@
 /** A kernel as a recorded call sees it, whose arguments were checked when they were written down. */
 export type Kernel = (...args: number[]) => unknown
 
+/** Calls by their number of arguments. Each holds those alone, and nothing of others: plans that are kept hold thousands of them. */
+const binders: readonly ((f: Kernel, ...args: number[]) => () => void)[] = [
+  (f) => () => void f(),
+  (f, a) => () => void f(a),
+  (f, a, b) => () => void f(a, b),
+  (f, a, b, c) => () => void f(a, b, c),
+  (f, a, b, c, d) => () => void f(a, b, c, d),
+  (f, a, b, c, d, e) => () => void f(a, b, c, d, e),
+  (f, a, b, c, d, e, g) => () => void f(a, b, c, d, e, g),
+  (f, a, b, c, d, e, g, h) => () => void f(a, b, c, d, e, g, h),
+  (f, a, b, c, d, e, g, h, i) => () => void f(a, b, c, d, e, g, h, i),
+  (f, a, b, c, d, e, g, h, i, j) => () => void f(a, b, c, d, e, g, h, i, j),
+  (f, a, b, c, d, e, g, h, i, j, k) => () => void f(a, b, c, d, e, g, h, i, j, k),
+  (f, a, b, c, d, e, g, h, i, j, k, l) => () => void f(a, b, c, d, e, g, h, i, j, k, l),
+  (f, a, b, c, d, e, g, h, i, j, k, l, m) => () => void f(a, b, c, d, e, g, h, i, j, k, l, m),
+  (f, a, b, c, d, e, g, h, i, j, k, l, m, n) => () => void f(a, b, c, d, e, g, h, i, j, k, l, m, n),
+  (f, a, b, c, d, e, g, h, i, j, k, l, m, n, o) => () => void f(a, b, c, d, e, g, h, i, j, k, l, m, n, o),
+  (f, a, b, c, d, e, g, h, i, j, k, l, m, n, o, p) => () => void f(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p),
+  (f, a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q) => () => void f(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q),
+]
+
 /**
  * A call with constant arguments. A plan is a list of these: with the arity spelled out the engine calls WebAssembly directly, without
  * building an argument list on every run.
  */
 export function bindCall(f: Kernel, args: readonly number[]): () => void {
-  const [a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q] = args
-  switch (args.length) {
-    case 0:
-      return () => void f()
-    case 1:
-      return () => void f(a)
-    case 2:
-      return () => void f(a, b)
-    case 3:
-      return () => void f(a, b, c)
-    case 4:
-      return () => void f(a, b, c, d)
-    case 5:
-      return () => void f(a, b, c, d, e)
-    case 6:
-      return () => void f(a, b, c, d, e, g)
-    case 7:
-      return () => void f(a, b, c, d, e, g, h)
-    case 8:
-      return () => void f(a, b, c, d, e, g, h, i)
-    case 9:
-      return () => void f(a, b, c, d, e, g, h, i, j)
-    case 10:
-      return () => void f(a, b, c, d, e, g, h, i, j, k)
-    case 11:
-      return () => void f(a, b, c, d, e, g, h, i, j, k, l)
-    case 12:
-      return () => void f(a, b, c, d, e, g, h, i, j, k, l, m)
-    case 13:
-      return () => void f(a, b, c, d, e, g, h, i, j, k, l, m, n)
-    case 14:
-      return () => void f(a, b, c, d, e, g, h, i, j, k, l, m, n, o)
-    case 15:
-      return () => void f(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p)
-    case 16:
-      return () => void f(a, b, c, d, e, g, h, i, j, k, l, m, n, o, p, q)
-    default: {
-      // Kernels with more arguments than this (convolutions) do enough work for a spread not to matter.
-      const all = [...args]
-      return () => void f(...all)
-    }
-  }
+  const bind = binders[args.length] as (typeof binders)[number] | undefined
+  if (bind) return bind(f, ...args)
+  // Kernels with more arguments than this (convolutions) do enough work for a spread not to matter.
+  const all = [...args]
+  return () => void f(...all)
 }

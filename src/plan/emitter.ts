@@ -3,8 +3,8 @@ import type { KernelName, Kernels } from '../../bindings/module.js'
 import { byteSize, isHalf, type DType, type TypedArray } from '../core/dtype.js'
 import { LanewiseError, present } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
-import { identityOrder, physicalShape, sameMemory, type Layout, type Order } from '../core/layout.js'
-import { sizeOf, type Shape } from '../core/shape.js'
+import { identityOrder, physicalShape, type Layout, type Order } from '../core/layout.js'
+import { sizeOf } from '../core/shape.js'
 import type { Attributes } from '../ir/attributes.js'
 import { computeChecked } from '../ir/compute.js'
 import { notFused, type Node } from '../ir/graph.js'
@@ -23,9 +23,9 @@ import {
   type PackEmitter,
   type TensorType,
 } from '../ir/op.js'
-import { emitReorder } from '../ir/strided.js'
 import { emitCast } from '../ops/elementwise/cast.js'
 import { arenaBlock, isStateBlock, type ArenaBlock } from './arena.js'
+import { ConstantOperand, Placed } from './placed.js'
 import type { PlanOptions, Slot } from './plan-state.js'
 import type { Slots } from './slots.js'
 import type { WeightLease } from './weights.js'
@@ -49,61 +49,12 @@ export interface HostStep {
 
 export type Step = KernelStep | HostStep
 
-/** A tensor that has a place. */
-export class Placed implements Operand {
-  readonly size: number
-  readonly physical: readonly number[]
-
-  constructor(
-    readonly dtype: Operand['dtype'],
-    readonly shape: Shape,
-    readonly order: Order,
-    readonly at: Address,
-    /** The elements, where they are known although they are in memory: in eager mode. */
-    readonly constant: HostTensor | undefined = undefined,
-  ) {
-    this.size = sizeOf(shape)
-    this.physical = physicalShape(shape, order)
-  }
-
-  get bytes(): number {
-    return this.size * byteSize(this.dtype)
-  }
-}
-
-/** A constant: gets a place in the weights only if a kernel asks for its raw form. */
-export class ConstantOperand implements Operand {
-  readonly dtype: Operand['dtype']
-  readonly shape: Shape
-  readonly size: number
-  readonly physical: readonly number[]
-
-  constructor(
-    readonly constant: HostTensor,
-    readonly order: Order,
-    private readonly weights: WeightLease,
-  ) {
-    this.dtype = constant.dtype
-    this.shape = constant.shape
-    this.size = sizeOf(constant.shape)
-    this.physical = physicalShape(constant.shape, order)
-  }
-
-  get at(): Address {
-    const identity = identityOrder(this.shape.length)
-    if (sameMemory(this.shape, this.order, identity)) return this.weights.raw(this.constant)
-    const bytes = this.size * byteSize(this.dtype)
-    return this.weights.packed(this.constant, `order ${this.order.join()}`, bytes, (e, from, to) => {
-      emitReorder(e, this.dtype, this.shape, identity, this.order, from, to)
-    })
-  }
-}
-
 /** What an emitter needs of the plan it writes to. */
 export interface EmitTarget {
   readonly build: 'simd' | 'relaxed'
   readonly fast: boolean
   readonly perExample: boolean
+  readonly seed: PlanOptions['seed']
   readonly weights: WeightLease
   readonly steps: Step[]
   /** Whether nobody needs what is in this block after the node that is being emitted. */
@@ -127,6 +78,7 @@ class NodeEmitter implements Emitter<Attributes> {
   readonly build: 'simd' | 'relaxed'
   readonly fast: boolean
   readonly perExample: boolean
+  readonly nextSeed: PlanOptions['seed']
   readonly placed: (Placed | undefined)[]
   private readonly firstStep: number
 
@@ -141,6 +93,7 @@ class NodeEmitter implements Emitter<Attributes> {
     this.build = target.build
     this.fast = target.fast
     this.perExample = target.perExample
+    this.nextSeed = target.seed
     this.placed = outputs.map(() => undefined)
     this.firstStep = target.steps.length
   }
@@ -275,7 +228,7 @@ export class StepRecorder implements EmitTarget {
   readonly build: 'simd' | 'relaxed'
   readonly fast: boolean
   readonly perExample: boolean
-  private readonly seed: PlanOptions['seed']
+  readonly seed: PlanOptions['seed']
   /** The most that one node has asked for besides its values. */
   scratchBytes = 0
 

@@ -8,9 +8,10 @@ import type { HostTensor } from '../core/host.js'
 import type { Steps } from '../core/steps.js'
 import type { Node } from '../ir/graph.js'
 import type { KernelInfo, Work } from '../ir/op.js'
-import { bindCall, type Kernel } from './call.js'
-import { Placed, type HostStep, type Step } from './emitter.js'
-import type { Segment } from './plan-state.js'
+import { bindCall } from './call.js'
+import type { HostStep, KernelStep, Step } from './emitter.js'
+import { Placed } from './placed.js'
+import { stepsOf, type OwnStep, type Segment } from './plan-state.js'
 import type { States } from './states.js'
 import { copyData } from './transfer.js'
 import type { Variations } from './variations.js'
@@ -92,7 +93,11 @@ export class Executor {
       if (offset !== undefined) block.base = this.arena + offset
     }
     const calls = base ? [...base] : segment.steps.map((step) => this.bindStep(step))
-    if (base) for (const i of segment.changed ?? []) calls[i] = this.bindStep(segment.steps[i])
+    if (base) {
+      for (const i of segment.changed ?? []) calls[i] = this.bindStep(segment.steps[i])
+      for (const { like, others } of segment.likes ?? [])
+        for (const own of others) calls[own.at] = this.bindLike(like, own)
+    }
     Object.assign(prepared, binding, { calls })
   }
 
@@ -129,15 +134,21 @@ export class Executor {
   }
 
   private bindStep(step: Step): () => void {
-    if ('kernel' in step) {
-      const { kernels, threads } = this.context
-      const args = step.args.map(resolve)
-      return (
-        threads?.bind(step.kernel, args, (i) => roomAt(step.args[i]), step.note) ??
-        bindCall(kernels[step.kernel] as Kernel, args)
-      )
+    return 'kernel' in step ? this.bindKernel(step, step.args.map(resolve)) : this.bindHost(step)
+  }
+
+  private bindLike(like: KernelStep, { blocks }: OwnStep): () => void {
+    const args: number[] = []
+    for (let n = 0; n < like.args.length; n++) {
+      const [arg, block] = [like.args[n], blocks[n]]
+      args.push(block && typeof arg !== 'number' ? resolve({ block, offset: arg.offset }) : resolve(arg))
     }
-    return this.bindHost(step)
+    return this.bindKernel(like, args)
+  }
+
+  private bindKernel({ kernel, args, note }: KernelStep, at: readonly number[]): () => void {
+    const { threads } = this.context
+    return threads?.bind(kernel, at, (i) => roomAt(args[i]), note) ?? bindCall(this.context.kernel(kernel), at)
   }
 
   private bindHost({ node, inputs, outputs, compute }: HostStep): () => void {
@@ -161,7 +172,7 @@ export class Executor {
 
   /** Makes the calls of a segment that is bound. */
   run(bound: Bound, profile?: (time: StepTime) => void): void {
-    this.execute(callsOf(bound, profile), bound.segment.steps)
+    this.execute(callsOf(bound, profile), bound.segment)
   }
 
   /** Makes the calls, and lets events run in between. */
@@ -169,9 +180,8 @@ export class Executor {
     pace.check()
     // Nodes that run in TypeScript stand between stretches of calls, and there may be nothing but those.
     if (pace.due) yield* pace.breathe()
-    const { steps } = bound.segment
     for (const [i, call] of callsOf(bound, profile).entries()) {
-      this.execute([call], [steps[i]])
+      this.execute([call], bound.segment, i)
       if (pace.due) yield* pace.breathe()
     }
   }
@@ -182,13 +192,13 @@ export class Executor {
     this.arenaSize = 0
   }
 
-  /** @param steps - whose calls they are: a kernel that fails is told by its node. */
-  private execute(calls: readonly (() => void)[], steps: readonly Step[]): void {
+  /** @param first - the step whose call comes first: a kernel that fails is told by its node. */
+  private execute(calls: readonly (() => void)[], { steps }: Segment, first = 0): void {
     let i = 0
     try {
       for (; i < calls.length; i++) calls[i]()
     } catch (error) {
-      const { node } = steps[i]
+      const { node } = steps[first + i]
       const failure = this.context.guard(error)
       throw node ? errorAt(node.op.name, node.name, failure) : failure
     }
@@ -223,8 +233,9 @@ export class Pace extends Breather {
 
 function callsOf({ calls, segment }: Bound, profile?: (time: StepTime) => void): readonly (() => void)[] {
   if (!profile) return calls
+  const steps = stepsOf(segment)
   return calls.map((call, i) => () => {
-    const step = segment.steps[i]
+    const step = steps[i]
     const start = now()
     call()
     const ms = now() - start

@@ -3,22 +3,17 @@ import { present } from '../core/errors.js'
 import { sameOrder } from '../core/layout.js'
 import { sizeOf } from '../core/shape.js'
 import type { Node, Value } from '../ir/graph.js'
-import { usedBy } from '../ir/graph.js'
 import { inferNode, sameElements, sameType, type Inferred } from '../ir/infer.js'
 import type { Address, Block, TensorType } from '../ir/op.js'
-import { arenaBlock, isArenaBlock, isStateBlock } from './arena.js'
-import { Placed, type ConstantOperand, type Step } from './emitter.js'
+import { isArenaBlock, type ArenaBlock } from './arena.js'
+import { homeOf, isMoving, LayerReplanner, type Group } from './layer-replanner.js'
+import type { Step } from './emitter.js'
+import { Placed, type ConstantOperand } from './placed.js'
 import { liesAlike, pair, sameConstant, SMALL, type LikeNodes } from './like-nodes.js'
-import type { Segment, Slot } from './plan-state.js'
+import { stepsOf, type Segment, type Slot } from './plan-state.js'
 import type { Site } from './recording.js'
-import { Differs, mayBecome, Replanner, type Changes, type Origin, type Upload } from './replan.js'
+import { mayBecome, type Origin, type Replanner } from './replan.js'
 import type { WeightLease } from './weights.js'
-
-/** A site, and those that are planned as it is. */
-interface Group {
-  readonly first: number
-  readonly others: number[]
-}
 
 /** What is asked for of values, by the first of those that are alike. */
 export interface Watched {
@@ -45,6 +40,8 @@ export class Layers {
   private readonly covered: ReadonlySet<number>
   /** The value whose place is like that of another, by that. */
   private readonly places = new Map<Value, Value>()
+  /** Blocks of the arena that grow as another one does. */
+  readonly homes = new Map<ArenaBlock, ArenaBlock[]>()
 
   /**
    * @param now - all that has changed.
@@ -132,10 +129,10 @@ export class Layers {
     now: ReadonlyMap<Value, Inferred>,
     lease: WeightLease,
   ): Segment {
-    const { from, users, likes, firsts, groups } = this
+    const { from, users, firsts, groups } = this
     const changes = { get: (value: Value) => now.get(firsts.get(value) ?? value) }
     const fed = { types, firsts, places }
-    return new LayerReplanner(from, users, likes, changes, lease, fed, this.places).replanGroups(groups, this.covered)
+    return new LayerReplanner(from, users, changes, lease, fed, this.places).replanGroups(groups, this.covered)
   }
 
   /** Values of the graph that are alike, by what they are made of. */
@@ -187,7 +184,7 @@ export class Layers {
     const groups: Group[] = []
     for (const i of replanner.replanned) {
       const { node, folded } = sites[i]
-      const group = { first: i, others: [] }
+      const group = { first: i, others: [], steps: [] }
       groups.push(group)
       if (!node || folded) continue
       const kind = this.likes.first(node)
@@ -200,10 +197,37 @@ export class Layers {
       }
       groups.pop()
       like.others.push(i)
+      this.addSteps(like, i)
       const outputs = sites[like.first].node?.outputs ?? []
       node.outputs.forEach((value, j) => value && this.places.set(value, present(outputs[j], 'output')))
     }
     return groups
+  }
+
+  /** Notes the steps of a site that is like the first of a group, and the places that are like those there. */
+  private addSteps({ first, steps }: Group, other: number): void {
+    const { recording, segment } = this.from
+    const { sites } = recording
+    const [from, to] = [sites[first].firstStep, sites[other].firstStep]
+    const count = endOf(sites, first, segment) - from
+    for (let j = 0; j < count; j++) {
+      const [theirs, own] = [segment.steps[from + j], segment.steps[to + j]]
+      if (!('kernel' in theirs) || !('kernel' in own)) continue
+      const blocks = own.args.map((arg, n) => {
+        const their = theirs.args[n]
+        if (typeof arg === 'number' || typeof their === 'number' || !isMoving(arg.block)) return undefined
+        this.addHome(their.block, arg.block)
+        return arg.block
+      })
+      ;(steps[j] ??= []).push({ at: to + j, node: own.node, blocks })
+    }
+  }
+
+  private addHome(their: Block, own: Block): void {
+    if (their === own || !isArenaBlock(their) || !isArenaBlock(own)) return
+    const likes = this.homes.get(their) ?? []
+    if (!likes.includes(own)) likes.push(own)
+    this.homes.set(their, likes)
   }
 
   /** Whether two sites do the same of places that are alike, in the base and in the plan that was made of it. */
@@ -250,10 +274,10 @@ export class Layers {
     same: (x: Address, y: Address) => boolean,
   ): boolean {
     const { sites } = this.from.recording
-    const end = (site: number) => (site + 1 < sites.length ? sites[site + 1].firstStep : steps.length)
     const [from, other] = [sites[i].firstStep, sites[k].firstStep]
-    if (end(i) - from !== end(k) - other) return false
-    for (let j = 0; j < end(i) - from; j++) {
+    const count = endOf(sites, i, { steps }) - from
+    if (endOf(sites, k, { steps }) - other !== count) return false
+    for (let j = 0; j < count; j++) {
       const [x, y] = [steps[from + j], steps[other + j]]
       if (!('kernel' in x) || !('kernel' in y) || x.kernel !== y.kernel || x.args.length !== y.args.length) return false
       for (let n = 0; n < x.args.length; n++) {
@@ -263,6 +287,11 @@ export class Layers {
     }
     return true
   }
+}
+
+/** The first step after those of a site. */
+function endOf(sites: readonly Site[], site: number, { steps }: Pick<Segment, 'steps'>): number {
+  return site + 1 < sites.length ? sites[site + 1].firstStep : steps.length
 }
 
 function sameInferred(known: ReadonlyMap<Value, Inferred>, a: Value, b: Value): boolean {
@@ -295,136 +324,20 @@ function sameAsked(
   )
 }
 
-const isMoving = (block: Block): boolean => isArenaBlock(block) || isStateBlock(block)
-const homeOf = (block: Block): Block => (isArenaBlock(block) && block.home) || block
-
-/** What {@link LayerReplanner} knows of inputs. */
-interface Fed {
-  readonly types: ReadonlyMap<Value, TensorType | undefined>
-  readonly firsts: ReadonlyMap<Value, Value>
-  readonly places: ReadonlyMap<Value, Placed>
-}
-
-/** Plans the first site of each group again, and gives the others what that got. */
-class LayerReplanner extends Replanner {
-  constructor(
-    from: Origin,
-    users: ReadonlyMap<Value, readonly number[]>,
-    likes: LikeNodes,
-    now: Changes,
-    lease: WeightLease,
-    private readonly fed: Fed,
-    /** The value whose place is like that of another, by that. */
-    private readonly likePlaces: ReadonlyMap<Value, Value>,
-  ) {
-    super(from, users, likes, now, lease)
-  }
-
-  replanGroups(groups: readonly Group[], covered: ReadonlySet<number>): Segment {
-    const { recording, graph } = this.from
-    const { types, firsts, places } = this.fed
-    for (const [value, type] of types)
-      if (type && firsts.get(value) === value) this.feed(value, type, places.get(value))
-    for (const { first, others } of groups) {
-      const { node } = recording.sites[first]
-      for (const value of node ? usedBy(node) : graph.outputs) this.stand(value)
-      const start = this.site(first)
-      for (const other of others) this.copy(first, other, start)
-    }
-    for (let i = 0; i < recording.sites.length; i++) if (this.slots.isPending(i) && !covered.has(i)) throw new Differs()
-    return this.finish()
-  }
-
-  /** Notes where a value is that is like another one. */
-  private stand(value: Value): void {
-    const { slots, now, from, fed } = this
-    if (slots.all.has(value)) return
-    if (from.specialized.settled.has(value)) {
-      const known = now.get(value)
-      if (known) this.settle(value, known)
-      return
-    }
-    const type = fed.types.get(value)
-    const first = type ? fed.firsts.get(value) : this.likePlaces.get(value)
-    const slot = first && slots.all.get(first)
-    if (!slot) return
-    if (type && (!slot.placed || fed.places.has(value))) {
-      this.feed(value, type, fed.places.get(value))
-      return
-    }
-    const { slots: base } = from.recording
-    const [was, own] = [base.get(first), base.get(value)]
-    const placed = slot.placed && this.placedLike(slot.placed, was?.placed, own?.placed)
-    const variants = slot.variants?.map((variant, i) =>
-      this.placedLike(variant, was?.variants?.[i], own?.variants?.[i]),
-    )
-    slots.change(value, { ...slot, placed, variants })
-  }
-
-  /** Gives a site the steps of another one. */
-  private copy(first: number, other: number, start: number): void {
-    const { sites } = this.from.recording
-    const base = this.from.segment.steps
-    const [from, to] = [sites[first].firstStep, sites[other].firstStep]
-    for (let j = 0; start + j < this.steps.length; j++) {
-      const [step, was, own] = [this.steps[start + j], base[from + j], base[to + j]]
-      if (step === was) continue
-      if (!('kernel' in step) || !('kernel' in was) || !('kernel' in own)) throw new Differs()
-      const args = step.args.map((arg, n) => {
-        const [a, b] = [was.args[n], own.args[n]]
-        if (typeof arg === 'number' || !isMoving(arg.block)) return arg
-        if (typeof a === 'number' || typeof b === 'number') throw new Differs()
-        return { block: this.blockLike(arg.block, a.block, b.block), offset: arg.offset }
-      })
-      this.all[to + j] = { node: own.node, kernel: step.kernel, args, note: step.note }
-      this.changed.push(to + j)
-    }
-  }
-
-  protected override uploadLike(upload: Upload, made: ReadonlyMap<Value, Upload>): Upload {
-    const { value, to } = upload
-    const [first, type] = [this.fed.firsts.get(value), this.fed.types.get(value)]
-    if (!first || first === value || !type) return upload
-    const like = made.get(first)
-    if (!like) throw new Differs()
-    const block = this.blockLike(like.to.at.block, homeOf(like.to.at.block), to.at.block)
-    return { value, to: new Placed(type.dtype, type.shape, like.to.order, { block, offset: 0 }) }
-  }
-
-  private placedLike(placed: Placed, was: Placed | undefined, own: Placed | undefined): Placed {
-    if (!was || !own) throw new Differs()
-    const block = this.blockLike(placed.at.block, was.at.block, own.at.block)
-    return new Placed(placed.dtype, placed.shape, placed.order, { block, offset: placed.at.offset })
-  }
-
-  /** @returns what is to `own` as `is` to `was`. */
-  private blockLike(is: Block, was: Block, own: Block): Block {
-    if (is === was && (isMoving(is) || was === own)) return own
-    if (is === was || homeOf(is) !== was || !isArenaBlock(own)) throw new Differs()
-    const { slots } = this
-    const before = slots.standIns.get(own)
-    if (before && before.bytes === is.bytes) return before
-    if (before) throw new Differs()
-    const block = { ...arenaBlock(is.bytes), home: own }
-    slots.standIns.set(own, block)
-    slots.blocks.push(block)
-    return block
-  }
-}
-
 /**
  * Whether two plans are the same but for the objects they are made of.
  *
  * @param sameContent - whether two constants are the same.
  */
 export function samePlans(a: Segment, b: Segment, sameContent: (x: Block, y: Block) => boolean): boolean {
+  const others = stepsOf(b)
   const sameBlock = (x: Block, y: Block) =>
     isMoving(x) || isMoving(y) ? homeOf(x) === homeOf(y) && x.bytes === y.bytes : sameContent(x, y)
   const sameAddress = (x: Address, y: Address) => x.offset === y.offset && sameBlock(x.block, y.block)
   const samePlaced = (x: Placed, y: Placed) => sameType(x, y) && sameOrder(x.order, y.order) && sameAddress(x.at, y.at)
   return (
-    a.steps.every((step, i) => {
-      const other = b.steps[i]
+    stepsOf(a).every((step, i) => {
+      const other = others[i]
       if (step === other) return true
       if (!('kernel' in step) || !('kernel' in other)) return !('kernel' in step) && !('kernel' in other)
       return (

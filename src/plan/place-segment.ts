@@ -1,7 +1,7 @@
 import { LanewiseError } from '../core/errors.js'
 import type { Address } from '../ir/op.js'
 import { isArenaBlock, placeBlocks, type ArenaBlock } from './arena.js'
-import { Placed } from './emitter.js'
+import { Placed } from './placed.js'
 import type { Segment } from './plan-state.js'
 import { placesOf } from './slots.js'
 

@@ -1,9 +1,10 @@
 // What a plan is made of, and what is known where one of its segments ends and the next begins.
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import { present } from '../core/errors.js'
-import type { TensorType } from '../ir/op.js'
-import type { ArenaBlock } from './arena.js'
-import type { Placed, Step } from './emitter.js'
+import type { Argument, Block, TensorType } from '../ir/op.js'
+import { isArenaBlock, type ArenaBlock } from './arena.js'
+import type { KernelStep, Step } from './emitter.js'
+import type { Placed } from './placed.js'
 import type { Inferred } from '../ir/infer.js'
 import { usedBy, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { ShapedPassName } from '../passes/shaped/index.js'
@@ -56,8 +57,24 @@ export interface Segment {
   /** The largest total of scratch that one node asks for. */
   readonly scratchBytes: number
   readonly state: PlanState
-  /** The steps that are not those of the plan that it was made of. */
+  /** The steps that are not those of the plan that it was made of, but for those in `likes`. */
   readonly changed?: readonly number[]
+  /** Calls that are like one of `steps`, in whose place there those of the plan stand that it was made of. */
+  readonly likes?: readonly LikeSteps[]
+}
+
+/** A step, and those that are the same call over blocks of their own. */
+export interface LikeSteps {
+  readonly like: KernelStep
+  readonly others: readonly OwnStep[]
+}
+
+/** A step of a plan that others are made of. */
+export interface OwnStep {
+  readonly at: number
+  readonly node: Node | undefined
+  /** The block of each argument that is one which may move; its offset there is that of the step that this is like. */
+  readonly blocks: readonly (Block | undefined)[]
 }
 
 export interface PlanOptions {
@@ -135,4 +152,24 @@ export function advanceBounded(
 /** The type a host value has for the planner. */
 export function typeOfHost(value: HostValue): TensorType | undefined {
   return isHostTensor(value) ? { dtype: value.dtype, shape: value.shape } : undefined
+}
+
+/** All steps of a segment, those in its `likes` made: for whoever looks at them. To run it takes less. */
+export function stepsOf({ steps, likes = [] }: Segment): readonly Step[] {
+  if (likes.length === 0) return steps
+  const all = [...steps]
+  for (const { like, others } of likes)
+    for (const own of others) {
+      const args = like.args.map((arg, n) => argumentLike(arg, own.blocks[n]))
+      all[own.at] = { node: own.node, kernel: like.kernel, args, note: like.note }
+    }
+  return all
+}
+
+/** An argument of a step that is like another. @param own - the block that it has, where that may move. */
+function argumentLike(arg: Argument, own: Block | undefined): Argument {
+  if (!own || typeof arg === 'number') return arg
+  const { bytes } = arg.block
+  const block = bytes === own.bytes || !isArenaBlock(own) ? own : { ...own, bytes, home: own }
+  return { block, offset: arg.offset }
 }

@@ -3,16 +3,17 @@ import { now } from '../core/clock.js'
 import { errorAt, LanewiseError, present } from '../core/errors.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import type { TensorType } from '../ir/op.js'
-import type { Placed } from './emitter.js'
-import { Executor, Pace, unbound, type Bound, type StepTime } from './executor.js'
+import type { Placed } from './placed.js'
+import { Executor, Pace, type StepTime } from './executor.js'
 import { computeChecked, listOf } from '../ir/compute.js'
 import { capturedBy, type Graph, type Node, type Value } from '../ir/graph.js'
 import type { HostScope } from '../core/host-memory.js'
 import type { Steps } from '../core/steps.js'
-import { Lru } from './lru.js'
+import { Lru } from '../ir/lru.js'
 import { InferenceMemory, inferTypes, largerNumber, type Inferred } from '../ir/infer.js'
 import { checkOutputs } from './check-outputs.js'
 import { planSegment } from './plan.js'
+import { Families, forget, PLANS, prepare, readLater, type Family, type Prepared } from './plans.js'
 import {
   advance,
   advanceBounded,
@@ -26,27 +27,9 @@ import {
 } from './plan-state.js'
 import { specialize } from './specialize.js'
 import type { States } from './states.js'
-import { copyOf, readSource, upload } from './transfer.js'
+import { checkStorage, copyOf, readSource, upload } from './transfer.js'
 import type { Recording } from './recording.js'
-import type { Variations } from './variations.js'
-import type { WeightLease, WeightStore } from './weights.js'
-
-/** Plans kept per place where plans branch: one per set of input shapes. */
-const PLANS = 16
-/**
- * Bytes that all plans may take that were made of others: hundreds of lengths of a text, which come again with the next one. No more than this part of the
- * memory limit.
- */
-const VARIED_BYTES = 2 ** 24
-const VARIED_PART = 1 / 16
-/** What one step of theirs takes, roughly: its arguments, twice; and one that is shared. Constants in WebAssembly memory, which never shrinks, count more. */
-const OWN_STEP_BYTES = 512
-const SHARED_STEP_BYTES = 16
-const CONSTANTS_WEIGH = 128
-/** Sets of inputs that differ in sizes alone, for which such plans are made. */
-const FAMILIES = 4
-/** So often in a row a plan may turn out to be one of its own before that is no longer looked for. */
-const FAILURES = 8
+import type { WeightStore } from './weights.js'
 
 export interface RunControl {
   readonly signal?: AbortSignal
@@ -62,43 +45,13 @@ export interface RunControl {
   readonly given?: boolean
 }
 
-/** A segment and what has been made of it: calls with addresses, and the segments that followed it. */
-interface Prepared extends Bound {
-  /** The constants that the segment reads. */
-  readonly lease: WeightLease
-  readonly next: Lru<Prepared>
-  /** The values in JavaScript that this segment or a later one reads. */
-  readonly reads: ReadonlySet<Value>
-  /** What a plan that was made of another takes besides that, roughly. */
-  readonly ownBytes: number
-}
-
-/** Plans for inputs that differ in sizes alone. */
-interface Family {
-  variations?: Variations
-  failures: number
-}
-
-/** What makes plans of others: loaded when inputs come in a second size, and done without until it is there. */
-let maker: typeof import('./variations.js') | undefined
-let loading: Promise<void> | undefined
-
-/** Sees to it that plans can be made of others. A loop of runs lets nothing load, so it has to be there before. */
-export function loadVariations(): Promise<void> {
-  return (loading ??= import('./variations.js').then(
-    (loaded) => void (maker = loaded),
-    () => undefined,
-  ))
-}
-
 /**
  * A graph that can be run: plans it for the shapes that come, keeps the plans, executes them. One arena; runs one at a time.
  * Bodies of control-flow nodes are programs of their own within it.
  */
 export class Program {
   private readonly entries = new Lru<Prepared>(PLANS, forget)
-  private readonly varied: Lru<Prepared>
-  private readonly families = new Lru<Family>(FAMILIES, ({ variations }) => variations?.lease.release())
+  private readonly families: Families
   private last: { feeds: ReadonlyMap<Value, TensorType>; changes: number; prepared: Prepared } | undefined
   /** What the last run ended with, if it came to its end. */
   private done: Prepared | undefined
@@ -118,7 +71,7 @@ export class Program {
     private readonly states?: States,
   ) {
     this.executor = new Executor(context, states)
-    this.varied = new Lru(Math.min(VARIED_BYTES, context.limit * VARIED_PART), forget, ({ ownBytes }) => ownBytes)
+    this.families = new Families(context.limit)
   }
 
   /** Bytes of the arena now, bodies included. */
@@ -161,6 +114,7 @@ export class Program {
     const pace = control.signal && new Pace(control.signal)
     this.done = undefined
     let prepared = this.entry(feeds)
+    if (control.into) this.checkInto(feeds, control.into, prepared.segment)
     let begun = false
     let { borrowed = false } = control
     try {
@@ -245,9 +199,30 @@ export class Program {
   /** Frees the arenas, and the constants that only these plans use. */
   dispose(): void {
     for (const body of this.bodies.values()) body.dispose()
-    for (const prepared of [...this.entries.values(), ...this.varied.values()]) forget(prepared)
-    for (const { variations } of this.families.values()) variations?.lease.release()
+    for (const prepared of this.entries.values()) forget(prepared)
+    this.families.dispose()
     this.executor.dispose()
+  }
+
+  /**
+   * Storage for results is held to their types while nothing has been touched yet, as far as these are known.
+   *
+   * @param segment - the plan, if there is one.
+   * @throws LanewiseError `E_TENSOR` for storage of another type or shape.
+   */
+  checkInto(feeds: ReadonlyMap<Value, HostValue>, into: ReadonlyMap<Value, HostTensor>, segment?: Segment): void {
+    if (into.size === 0) return
+    const types = new Map<Value, TensorType>()
+    for (const { value, placed } of this.states?.places() ?? []) types.set(value, placed)
+    for (const [value, host] of feeds) if (isHostTensor(host)) types.set(value, host)
+    const inferred = segment?.end.kind === 'done' ? undefined : this.infer(types)
+    for (const [value, tensor] of into) {
+      const source = segment?.sources.get(value)
+      const known =
+        source && ('placed' in source ? source.placed : 'known' in source ? source.known : types.get(source.host))
+      const type = known ?? inferred?.get(value)?.type
+      if (type) checkStorage(tensor, type, value)
+    }
   }
 
   private entry(feeds: ReadonlyMap<Value, HostValue>): Prepared {
@@ -283,7 +258,7 @@ export class Program {
       key += `${mark}state ${dtype}[${shape.join()}];`
       family += `${mark}state ${dtype}${shape.length};`
     }
-    const prepared = this.entries.get(key) ?? this.varied.get(key) ?? this.vary(key, family, types, known, places)
+    const prepared = this.entries.get(key) ?? this.families.get(key) ?? this.vary(key, family, types, known, places)
     // Never one that has been dropped: whatever is planned next takes its place, or empties it.
     const simple = this.keyed.size === 0 && [...given.values()].every((type) => type)
     this.last = simple ? { feeds: given as ReadonlyMap<Value, TensorType>, changes, prepared } : undefined
@@ -298,22 +273,11 @@ export class Program {
     known: Map<Value, HostTensor>,
     places: ReadonlyMap<Value, Placed>,
   ): Prepared {
-    const family = this.families.get(familyKey)
-    if (!family) this.families.set(familyKey, { failures: 0 })
-    const variations = family && family.failures < FAILURES ? family.variations : undefined
-    if (!family || !variations) return this.planAnew(key, types, known, places, family)
-    const lease = this.weights.lease()
-    const segment = variations.derive(types, places, lease)
-    if (typeof segment !== 'object') {
-      lease.release()
-      family.failures++
-      return this.planAnew(key, types, known, places, segment === 'other' ? family : undefined)
-    }
-    family.failures = 0
-    variations.lease.share()
-    const prepared = prepare(segment, lease, variations)
-    this.varied.set(key, prepared)
-    return prepared
+    const family = this.families.of(familyKey)
+    const varied = family?.derive(types, places, this.weights)
+    if (typeof varied !== 'object') return this.planAnew(key, types, known, places, varied && family)
+    this.families.keep(key, varied)
+    return varied
   }
 
   /** @param family - those that others may be made of this plan for. */
@@ -328,31 +292,14 @@ export class Program {
     for (const [value, type] of types)
       if (type) types.set(value, this.memory.keepValue(value, { type, known: known.get(value) }).type)
     const { graph, memory, options } = this
-    if (family) void loadVariations()
-    const recording = maker && family && family.failures < FAILURES ? new maker.Recording() : undefined
-    const watched = maker && new maker.WatchedTypes()
-    const specialized = specialize(graph, types, known, options.shapedPass, memory, recording && watched)
+    const watch = family?.watch()
+    const specialized = specialize(graph, types, known, options.shapedPass, memory, watch?.watched)
     const state = initialState(specialized.graph, types, known, places, specialized.settled)
-    const made = this.planFrom(state, recording)
-    const { segment, lease } = made
-    if (
-      !maker ||
-      !watched ||
-      !recording ||
-      !family ||
-      segment.end.kind !== 'done' ||
-      graph.nodes.some(({ op }) => op.random)
-    ) {
-      this.entries.set(key, made)
-      return made
-    }
-    family.variations?.lease.release()
-    lease.share()
+    const made = this.planFrom(state, watch?.recording)
     const again = (others: ReadonlyMap<Value, TensorType | undefined>) =>
       specialize(graph, others, known, options.shapedPass, memory)
-    const origin = { graph, specialized, watched, recording, segment, lease, options, specialize: again }
-    family.variations = new maker.Variations(origin)
-    const prepared = prepare(segment, lease, family.variations)
+    const prepared =
+      watch && family ? family.founded(made, { graph, specialized, ...watch, options, specialize: again }) : made
     this.entries.set(key, prepared)
     return prepared
   }
@@ -540,25 +487,6 @@ function fits(feeds: ReadonlyMap<Value, HostValue>, types: ReadonlyMap<Value, Te
   return true
 }
 
-/** A segment that can be run. */
-function prepare(segment: Segment, lease: WeightLease, variations?: Variations): Prepared {
-  const next = new Lru(PLANS, forget)
-  const { steps, changed = [] } = segment
-  const ownBytes = changed.length * OWN_STEP_BYTES + steps.length * SHARED_STEP_BYTES + lease.ownBytes * CONSTANTS_WEIGH
-  return { ...unbound(segment, variations), lease, next, reads: hostValues(segment), ownBytes }
-}
-
-/** Frees what a plan that will not run again holds, and those that go on from it: chains of them may be long. */
-function forget(prepared: Prepared): void {
-  const all = [prepared]
-  for (const { lease, next, variations, segment } of all) {
-    lease.release()
-    // What was made of another reads the constants of that, too.
-    if (segment.changed) variations?.lease.release()
-    all.push(...next.values())
-  }
-}
-
 /** Counts what a node has made. */
 function holdAt(scope: HostScope, value: HostValue, { op, name }: Node): void {
   try {
@@ -571,21 +499,6 @@ function holdAt(scope: HostScope, value: HostValue, { op, name }: Node): void {
 /** Where a value is that a segment's end needs. */
 function sourceOf({ sources }: Segment, value: Value): Source {
   return present(sources.get(value), value.name)
-}
-
-/** The values in JavaScript that a segment or one after it reads. */
-function hostValues(segment: Segment): Set<Value> {
-  const values = readLater(segment)
-  for (const { value } of segment.uploads) values.add(value)
-  return values
-}
-
-/** The values in JavaScript that are read after a segment's uploads. */
-function readLater({ sources, state }: Segment): Set<Value> {
-  const values = new Set<Value>()
-  for (const source of sources.values()) if ('host' in source) values.add(source.host)
-  for (const [value, { host }] of state.slots) if (host) values.add(value)
-  return values
 }
 
 /** Elements as part of a plan's key. Strings may hold the separator. */

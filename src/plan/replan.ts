@@ -5,8 +5,9 @@ import { InferenceMemory, sameElements, sameType, type Inferred } from '../ir/in
 import type { Address, Argument, Block, TensorType } from '../ir/op.js'
 import { isArenaBlock, isStateBlock, type ArenaBlock } from './arena.js'
 import { checkOutputs } from './check-outputs.js'
-import { Placed, type ConstantOperand, type Step } from './emitter.js'
-import { SharingRecorder, type DyingSlots, type LikeNodes } from './like-nodes.js'
+import type { Step, StepRecorder } from './emitter.js'
+import { Placed, type ConstantOperand } from './placed.js'
+import type { DyingSlots } from './like-nodes.js'
 import { SegmentPlanner } from './plan.js'
 import type { PlanOptions, Segment, Slot, Source } from './plan-state.js'
 import type { Recording, Site } from './recording.js'
@@ -57,14 +58,14 @@ export class Replanner extends SegmentPlanner<ReplanSlots> {
   constructor(
     protected readonly from: Origin,
     users: ReadonlyMap<Value, readonly number[]>,
-    likes: LikeNodes,
     protected readonly now: Changes,
     lease: WeightLease,
+    makeRecorder: (...to: [Step[], ReplanSlots, WeightLease, PlanOptions]) => StepRecorder,
   ) {
     const steps: Step[] = []
     const { graph, options, segment } = from
     const slots = new ReplanSlots(from, users, lease, steps)
-    const recorder = new SharingRecorder(steps, slots, lease, options, likes)
+    const recorder = makeRecorder(steps, slots, lease, options)
     super(graph, steps, slots, lease, options, new InferenceMemory(), undefined, recorder)
     this.all = [...segment.steps]
     this.sources = segment.sources

@@ -6,7 +6,7 @@ import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } fr
 import { formatShape, sameShape, sizeOf } from '../core/shape.js'
 import type { Value } from '../ir/graph.js'
 import type { TensorType } from '../ir/op.js'
-import type { Placed } from './emitter.js'
+import type { Placed } from './placed.js'
 import type { Source } from './plan-state.js'
 import { resolve } from './weights.js'
 
@@ -63,8 +63,8 @@ export function copyOf(value: HostValue, lists = false): HostValue {
   return value
 }
 
-/** The caller's storage for a result must be of the result's type and shape. */
-function checkStorage(into: HostTensor, result: TensorType, value: Value | undefined): void {
+/** @throws LanewiseError `E_TENSOR` if the caller's storage for a result is not of the result's type and shape. */
+export function checkStorage(into: HostTensor, result: TensorType, value: Value | undefined): void {
   if (into.dtype === result.dtype && sameShape(into.shape, result.shape)) {
     const expected = sizeOf(into.shape) * (into.dtype.startsWith('complex') ? 2 : 1)
     if (into.data.length === expected) return

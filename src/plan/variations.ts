@@ -6,9 +6,9 @@ import { inferNode, sameElements, sameType, type Inferred } from '../ir/infer.js
 import type { TensorType } from '../ir/op.js'
 import { sizeClass } from '../passes/shaped/fuse-chain.js'
 import { placeBlocks, type ArenaBlock } from './arena.js'
-import type { Placed } from './emitter.js'
+import type { Placed } from './placed.js'
 import { Layers, samePlans, type Watched } from './layers.js'
-import { LikeNodes } from './like-nodes.js'
+import { LikeNodes, SharingRecorder } from './like-nodes.js'
 import type { Segment } from './plan-state.js'
 import { Recording } from './recording.js'
 import { mayBecome, Replanner, type Origin } from './replan.js'
@@ -20,7 +20,7 @@ const GROWTH = 1.5
 /** So often layers that are alike are looked for. */
 const LESSONS = 8
 
-/** The types that passes look at, and a list of those. @public - program.ts knows this file by a dynamic import. */
+/** The types that passes look at, and a list of those. @public - plans.ts knows this file by a dynamic import. */
 export class WatchedTypes extends Map<Value, Inferred> {
   readonly asked = new Set<Value>()
   /** Values whose elements were looked at. */
@@ -105,7 +105,7 @@ export class Variations {
   ): Segment | 'other' | undefined {
     this.unproven = undefined
     const like = this.attempt(() => this.deriveByLayers(types, places, lease))
-    if (like && this.makeRoom(like)) return like
+    if (like && this.makeRoom(like, this.layers?.homes)) return like
     // What is wrong with these types a plan from scratch says better.
     return this.attempt(() => this.deriveWhole(types, places, lease))
   }
@@ -151,7 +151,7 @@ export class Variations {
       if (!sameNodes(specialized.graph.nodes, specialize(types).graph.nodes)) return undefined
       if (equal && sides !== undefined) this.proven.add(sides)
     }
-    const planner = new Replanner(this.from, this.users, this.likes, now, lease)
+    const planner = new Replanner(this.from, this.users, now, lease, (...to) => new SharingRecorder(...to, this.likes))
     const segment = planner.replan(now, types, places)
     if (equal && this.unproven !== undefined) this.layers?.proven.add(this.unproven)
     else if (equal && sides !== undefined) this.learn(types, places, now, planner, segment, others, lease)
@@ -271,13 +271,26 @@ export class Variations {
     return sides
   }
 
-  /** Gives tensors that have outgrown their places larger ones. */
-  private makeRoom({ blocks }: Segment): boolean {
+  /**
+   * Gives tensors that have outgrown their places larger ones.
+   *
+   * @param likes - places that need as much room as another.
+   */
+  private makeRoom({ blocks }: Segment, likes?: ReadonlyMap<ArenaBlock, readonly ArenaBlock[]>): boolean {
     const room = (home: ArenaBlock) => this.reserved.get(home) ?? home.bytes
-    const homes = blocks.filter(({ home }) => home?.offset !== undefined) as (ArenaBlock & { home: ArenaBlock })[]
-    if (homes.every(({ home, bytes }) => bytes <= room(home))) return true
+    const fits = ({ home, bytes }: ArenaBlock): boolean =>
+      home?.offset === undefined ||
+      (bytes <= room(home) && (likes?.get(home)?.every((like) => bytes <= room(like)) ?? true))
+    if (blocks.every(fits)) return true
+    const needs = new Map<ArenaBlock, number>()
+    for (const { home, bytes } of blocks)
+      if (home?.offset !== undefined)
+        for (const place of [home, ...(likes?.get(home) ?? [])])
+          needs.set(place, Math.max(bytes, needs.get(place) ?? 0))
     for (const factor of [GROWTH, 1]) {
-      const wanted = new Map(homes.map(({ home, bytes }) => [home, Math.max(room(home), Math.ceil(factor * bytes))]))
+      const wanted = new Map(
+        Array.from(needs, ([place, bytes]) => [place, Math.max(room(place), Math.ceil(factor * bytes))]),
+      )
       const used = this.base.blocks
       const trial = used.map((block) => ({
         ...block,

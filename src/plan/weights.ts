@@ -1,10 +1,11 @@
 import type { Context } from '../../bindings/context.js'
 import type { KernelName, Kernels } from '../../bindings/module.js'
-import { byteSize, type TypedArray } from '../core/dtype.js'
-import { hostBytes, rawBytes, type HostTensor } from '../core/host.js'
+import { byteSize, type NumericDType, type TypedArray } from '../core/dtype.js'
+import { hostBytes, rawBytes, writeElements, type HostTensor } from '../core/host.js'
+import { sizeOf } from '../core/shape.js'
 import { bodiesOf, type Graph } from '../ir/graph.js'
 import type { Address, Argument, Arguments, Block, PackEmitter } from '../ir/op.js'
-import { bindCall, type Kernel } from './call.js'
+import { bindCall } from './call.js'
 
 /** What the constants of a model take as they are. */
 export interface ConstantBytes {
@@ -12,6 +13,9 @@ export interface ConstantBytes {
   /** Those that may be filters of more than one tap. */
   readonly filters: number
 }
+
+/** Packed forms that need not be made: what fills one with its bytes, if there is one of that name. */
+export type PreparedForms = (tensor: HostTensor, key: string) => ((into: Uint8Array) => void) | undefined
 
 /** Adds up the constants of a graph and of the bodies in it, each once. */
 export function constantBytes(graph: Graph, seen = new Set<HostTensor>()): ConstantBytes {
@@ -57,11 +61,17 @@ export class WeightStore {
   constructor(
     private readonly context: Context,
     private readonly constants: ConstantBytes = { all: 0, filters: 0 },
+    private readonly prepared?: PreparedForms,
   ) {}
 
   /** Bytes held. */
   get bytes(): number {
     return this.held
+  }
+
+  /** Every form that is held, with its name ('' for the elements as they are). */
+  *entries(): Generator<readonly [tensor: HostTensor, key: string, block: Block & { readonly base: number }]> {
+    for (const [tensor, forms] of this.forms) for (const [key, block] of forms) yield [tensor, key, block]
   }
 
   /** Takes part in what the store holds. */
@@ -81,7 +91,9 @@ export class WeightStore {
     bytes: number,
     pack: (e: PackEmitter, from: Address, to: Address) => void,
   ): FixedBlock {
+    const prepared = this.prepared?.(tensor, key)
     return this.form(tensor, key, bytes, (block) => {
+      if (prepared) return prepared(this.context.bytes(block.base, bytes))
       const from = this.context.alloc(hostBytes(tensor))
       const lease = this.lease()
       try {
@@ -106,7 +118,7 @@ export class WeightStore {
 
   /** Calls a size function of the kernels. */
   ask<K extends KernelName>(kernel: K, ...args: Parameters<Kernels[K]>): number {
-    const f = this.context.kernels[kernel] as (...a: number[]) => number
+    const f = this.context.kernel(kernel) as (...a: number[]) => number
     // Sizes are unsigned; WebAssembly hands out signed numbers.
     return f(...(args as number[])) >>> 0
   }
@@ -151,7 +163,7 @@ export class WeightStore {
   private immediate(lease: WeightLease): PackEmitter {
     return {
       call: <K extends KernelName>(kernel: K, ...args: Arguments<K>) => {
-        const call = bindCall(this.context.kernels[kernel] as Kernel, (args as readonly Argument[]).map(resolve))
+        const call = bindCall(this.context.kernel(kernel), (args as readonly Argument[]).map(resolve))
         try {
           call()
         } catch (error) {
@@ -189,9 +201,9 @@ export class WeightStore {
   }
 
   private upload(tensor: HostTensor, address: number): void {
-    const { data, dtype } = tensor
+    const { dtype, shape } = tensor
     if (byteSize(dtype) === 0) throw new Error(`a ${dtype} tensor cannot enter WebAssembly memory`)
-    this.context.bytes(address, hostBytes(tensor)).set(rawBytes(data as TypedArray))
+    writeElements(tensor, this.context.view(dtype as NumericDType, address, sizeOf(shape)))
   }
 }
 

@@ -1,19 +1,22 @@
-// Threads in browsers: workers from a file, since blobs are refused by many pages' security policies.
+// Threads in a page, and sessions in workers. In the worker of a session browser-thread.ts stands for this.
 import type { ThreadHost } from './platform.js'
 
-export const startThread: ThreadHost['startThread'] =
+export { cores, maySleep, startThread } from './browser-thread.js'
+
+export const startSession: ThreadHost['startSession'] =
   typeof Worker === 'undefined'
     ? undefined
-    : (ended) => {
-        const worker = new Worker(new URL('./thread.js', import.meta.url), { type: 'module', name: 'lanewise' })
-        worker.onerror = () => ended()
-        return { post: (message) => worker.postMessage(message), end: () => worker.terminate() }
+    : (heard, ended) => {
+        const worker = new Worker(new URL('../../dist/session-worker.js', import.meta.url), {
+          type: 'module',
+          name: 'lanewise session',
+        })
+        worker.onmessage = ({ data }) => heard(data)
+        worker.onmessageerror = () => ended('a message could not be read')
+        worker.onerror = ({ message }) => ended(message)
+        return {
+          post: (message, transfer) => worker.postMessage(message, [...transfer]),
+          busy: () => undefined,
+          end: () => worker.terminate(),
+        }
       }
-
-export function maySleep(): boolean {
-  return !('document' in globalThis) && 'importScripts' in globalThis
-}
-
-export function cores(): number {
-  return (typeof navigator === 'undefined' ? undefined : navigator.hardwareConcurrency) ?? 1
-}

@@ -9,6 +9,8 @@ export interface ReadOptions {
   readonly timeout?: number
   /** The most bytes that it may have. */
   readonly limit?: number
+  /** What it is, for errors; the model by default. */
+  readonly what?: string
   /** Told how much has come, as it comes. */
   readonly onProgress?: (progress: Progress) => void
 }
@@ -36,11 +38,11 @@ export interface Progress {
  */
 export async function download(
   location: string | URL | ResponseLike,
-  { signal, timeout, limit = Infinity, onProgress }: ReadOptions = {},
+  { signal, timeout, limit = Infinity, onProgress, what = 'the model' }: ReadOptions = {},
 ): Promise<Uint8Array> {
   const fail = (code: ErrorCode, reason: string, cause?: unknown): never => {
     const place = isLocation(location) ? String(location) : 'url' in location ? location.url : 'given'
-    throw new LanewiseError(code, `the model ${place} cannot be fetched: ${reason}`, { cause })
+    throw new LanewiseError(code, `${what} ${place} cannot be fetched: ${reason}`, { cause })
   }
   const controller = new AbortController()
   const stop = () => controller.abort()
@@ -81,7 +83,7 @@ export async function download(
   } catch (error) {
     stop()
     if (signal?.aborted)
-      throw new LanewiseError('E_STATE', 'loading the model was aborted', { cause: signal.reason as unknown })
+      throw new LanewiseError('E_STATE', `loading ${what} was aborted`, { cause: signal.reason as unknown })
     if (late) fail('E_EXTERNAL', `it took longer than ${timeout} ms`)
     if (error instanceof LanewiseError) throw error
     return fail('E_EXTERNAL', (error as Error).message, error)

@@ -1,5 +1,4 @@
 // The one place where data and training meet the file system of Node.
-import { createHash, randomBytes } from 'node:crypto'
 import {
   closeSync,
   constants,
@@ -9,6 +8,7 @@ import {
   fsyncSync,
   mkdirSync,
   openSync,
+  promises,
   readdirSync,
   readSync,
   renameSync,
@@ -16,16 +16,16 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
-import { open, readdir } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { dirname, join } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { fileURLToPath } from 'node:url'
-import { inflateSync } from 'node:zlib'
 import { LanewiseError, type ErrorCode } from '../core/errors.js'
+import { builtin } from './builtin.js'
 
 /** `fs.writeSync` and `fs.readSync` take at most 2^31 − 1 bytes at once. */
 const MAX_PIECE = 2 ** 30
+/** Files of so many bytes are read at once. */
+const SMALL_BYTES = 2 ** 20
 /** A FIFO must not keep whoever opens it waiting for a writer. (Windows has neither flag.) */
 const NONBLOCK = constants.O_NONBLOCK ?? 0
 const NOFOLLOW = constants.O_NOFOLLOW ?? 0
@@ -53,12 +53,12 @@ export function joinPath(...parts: readonly string[]): string {
 
 /** Machine and process, for names of files that two of them must not share. */
 export function processName(): string {
-  return `${hostname()}.${process.pid}`
+  return `${builtin('node:os').hostname()}.${process.pid}`
 }
 
 /** SHA-256 of bytes that come piece by piece: Node's own takes at most 2^31 − 1 at once. */
 export class Sha256 {
-  private readonly hash = createHash('sha256')
+  private readonly hash = builtin('node:crypto').createHash('sha256')
 
   update(bytes: Uint8Array): void {
     for (let at = 0; at < bytes.length; at += MAX_PIECE) this.hash.update(bytes.subarray(at, at + MAX_PIECE))
@@ -72,7 +72,7 @@ export class Sha256 {
 
 /** Unpacks zlib's format. @throws an error with the code `ERR_BUFFER_TOO_LARGE` for more than `limit` bytes. */
 export function inflate(packed: Uint8Array, limit: number): Uint8Array {
-  return inflateSync(packed, { maxOutputLength: limit })
+  return builtin('node:zlib').inflateSync(packed, { maxOutputLength: limit })
 }
 
 export function fileExists(path: string): boolean {
@@ -93,7 +93,9 @@ export async function readBytes(
   what?: string,
 ): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    const file = await open(path, constants.O_RDONLY | NONBLOCK)
+    const small = readSmall(path, limit)
+    if (small) return small
+    const file = await promises.open(path, constants.O_RDONLY | NONBLOCK)
     try {
       const stats = await file.stat()
       checkFile(path, stats, limit)
@@ -113,6 +115,23 @@ export async function readBytes(
     throw new LanewiseError(code, `${what} ${JSON.stringify(path)} cannot be read: ${reasonOf(cause)}`, {
       cause,
     })
+  }
+}
+
+/** A file that is read sooner than a thread could be asked for it; undefined if it is larger. */
+function readSmall(path: string, limit: number): Uint8Array<ArrayBuffer> | undefined {
+  const file = openSync(path, constants.O_RDONLY | NONBLOCK)
+  try {
+    const stats = fstatSync(file)
+    checkFile(path, stats, limit)
+    if (stats.size > SMALL_BYTES) return undefined
+    const bytes = new Uint8Array(stats.size)
+    let done = 0
+    for (let got = 1; done < bytes.length && got > 0; done += got)
+      got = readSync(file, bytes, done, bytes.length - done, done)
+    return done < bytes.length ? bytes.slice(0, done) : bytes
+  } finally {
+    closeSync(file)
   }
 }
 
@@ -178,7 +197,7 @@ export function readNow<T>(
 
 /** Another thread that runs a program, CommonJS, with `data` as its workerData. */
 export function startThread(program: string, data: unknown): Worker {
-  return new Worker(program, { eval: true, workerData: data })
+  return new (builtin('node:worker_threads').Worker)(program, { eval: true, workerData: data })
 }
 
 /** Bytes of a file that is there. */
@@ -198,7 +217,7 @@ export async function* readPieces(path: string): AsyncGenerator<Uint8Array, void
 /** Names of files and of folders in a folder, each in the order of their characters. @throws LanewiseError `E_EXTERNAL`. */
 export async function listFolder(path: string): Promise<{ files: string[]; folders: string[] }> {
   try {
-    const entries = await readdir(path, { withFileTypes: true })
+    const entries = await promises.readdir(path, { withFileTypes: true })
     // A picture may well be a link to one; what a link points to is found out when it is read.
     const names = (folder: boolean) =>
       entries
@@ -291,7 +310,7 @@ export function appendTo(path: string, empty: boolean): OpenFile {
  */
 export function writeAtomically(path: string, pieces: readonly Uint8Array[]): void {
   // A name that nobody can foresee, and never a file that is there: others may write to the folder, too.
-  const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
+  const temporary = `${path}.${builtin('node:crypto').randomBytes(8).toString('hex')}.tmp`
   let made = false
   try {
     const file = openSync(temporary, 'wx')

@@ -17,6 +17,23 @@ export const startThread: ThreadHost['startThread'] = (ended) => {
   return { post: (message) => worker.postMessage(message), end: () => void worker.terminate() }
 }
 
+export const startSession: ThreadHost['startSession'] = (heard, ended) => {
+  const worker = new Worker(new URL('../../dist/session-worker-node.js', import.meta.url), {
+    name: 'lanewise session',
+    execArgv: [],
+  })
+  let why: string | undefined
+  worker.on('message', heard)
+  worker.on('messageerror', (error) => ended(error.message))
+  worker.on('error', (error) => (why = error.message))
+  worker.on('exit', () => ended(why))
+  return {
+    post: (message, transfer) => worker.postMessage(message, transfer),
+    busy: (is) => (is ? worker.ref() : worker.unref()),
+    end: () => void worker.terminate(),
+  }
+}
+
 export function maySleep(): boolean {
   return true
 }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { LanewiseError } from '../core/errors.js'
 import { download } from './download.js'
 import { nodeExternalData } from './node-external.js'
-import { readBytes } from './node-files.js'
+import { readBytes, readNow } from './node-files.js'
 import type { Platform } from './platform.js'
 import { wasmFile } from './wasm-files.js'
 
@@ -25,7 +25,21 @@ export const nodePlatform: Platform = {
 
   readModel(location, options) {
     const path = pathOf(location)
-    return path === undefined ? download(location, options) : readBytes(path, options?.limit, 'E_PARSE', 'the model')
+    return path === undefined
+      ? download(location, options)
+      : readBytes(path, options?.limit, 'E_PARSE', options?.what ?? 'the model')
+  },
+
+  openPrepared(location) {
+    const path = pathOf(location)
+    if (!path?.endsWith('.lw')) return undefined
+    try {
+      const size = readNow(path, (_, bytes) => bytes)
+      return { size, read: (from, into) => readNow(path, (read) => read(into, from)) }
+    } catch {
+      // Who reads it whole says what is wrong with it.
+      return undefined
+    }
   },
 
   threads: () => import('./node-threads.js'),

@@ -7,9 +7,10 @@ import { LanewiseError } from '../core/errors.js'
 /**
  * A package that only some commands need and that the user installs if they want those: found beside lanewise or from the working directory.
  *
+ * @param together - all packages that the same purpose needs, so that they are installed at once.
  * @throws LanewiseError `E_UNSUPPORTED` saying what to install.
  */
-export async function loadOptional<T>(name: string, purpose: string): Promise<T> {
+export async function loadOptional<T>(name: string, purpose: string, together?: readonly string[]): Promise<T> {
   try {
     return (await import(resolve(name))) as T
   } catch (cause) {
@@ -20,10 +21,8 @@ export async function loadOptional<T>(name: string, purpose: string): Promise<T>
     const packageName = packageOf(name)
     throw new LanewiseError(
       'E_UNSUPPORTED',
-      `${purpose} needs the package ${packageName}, ${why}: npm i ${packageName}`,
-      {
-        cause,
-      },
+      `${purpose} needs the package ${packageName}, ${why}: npm i ${together?.join(' ') ?? packageName}`,
+      { cause },
     )
   }
 }

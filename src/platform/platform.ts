@@ -3,6 +3,14 @@ import { LanewiseError } from '../core/errors.js'
 import type { ReadOptions } from './download.js'
 import type { ExternalData } from '../onnx/external-data.js'
 
+/** Where a prepared model is read from. */
+export interface PreparedSource {
+  /** Bytes of all. */
+  readonly size: number
+  /** Fills bytes from a place that lies within the size. @throws LanewiseError `E_EXTERNAL` if they cannot be had. */
+  read(from: number, into: Uint8Array): void
+}
+
 /** Another thread. */
 export interface Thread {
   post(message: object): void
@@ -10,9 +18,23 @@ export interface Thread {
 }
 
 /** What starts threads. */
+/** The worker of a session. */
+export interface SessionPort {
+  post(message: unknown, transfer: readonly ArrayBuffer[]): void
+  /** Whether something is awaited of it: a process does not end meanwhile. */
+  busy(is: boolean): void
+  end(): void
+}
+
+/** What other threads need of the platform. */
 export interface ThreadHost {
   /** Starts a thread that does not keep the process alive; undefined where there are none. `ended` is called when it is no more. */
   readonly startThread: ((ended: () => void) => Thread) | undefined
+  /**
+   * Starts a worker for a session (src/api/worker); undefined where there are none. `heard` is called with its messages, `ended` when it is no more, with the reason
+   * if there is one.
+   */
+  readonly startSession: ((heard: (message: unknown) => void, ended: (why?: string) => void) => SessionPort) | undefined
   /** Whether the thread that asks may sleep until others are done: the main thread of a page may not. */
   maySleep(): boolean
   /** Cores that this process may use. */
@@ -29,6 +51,8 @@ export interface Platform {
   readKernels(file: URL | string, integrity?: string): Promise<BufferSource | Response>
   /** The bytes of a model at a path or URL. */
   readModel(location: string | URL, options?: ReadOptions): Promise<Uint8Array>
+  /** A file of a prepared model (`.lw`), read part by part; undefined for what is none by its name, or is on no disk. */
+  openPrepared?(location: string | URL): PreparedSource | undefined
   /**
    * Makes operators known that the entry has not registered, until none is `missing` or there are no more; undefined if there are none, or they are the
    * caller's to import.
@@ -46,6 +70,11 @@ let current: Platform | undefined
 
 export function setPlatform(platform: Platform): void {
   current = platform
+}
+
+/** What an entry knows of the platform, beside what another one may have said before or says later. */
+export function addToPlatform(more: Partial<Platform>): void {
+  current = { ...more, ...current } as Platform
 }
 
 export function platform(): Platform {

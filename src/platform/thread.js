@@ -6,6 +6,9 @@ const CALLS = 0
 const CONTEXT = 1
 const READY = 2
 const MAIL = 3
+/** Where in a context's block the reason of a failure is written: see codes.ts. */
+const SHARE_REASON = 152
+const SHARE_REASON_BYTES = 40
 
 /** Looks for pieces before the thread sleeps: about 100 µs. */
 const SPINS = 20000
@@ -27,7 +30,7 @@ function receive(message) {
   } else if (message.module) {
     const { id, module, memory, share } = message
     const { exports } = new WebAssembly.Instance(module, { env: { memory } })
-    contexts.set(id, { exports, share })
+    contexts.set(id, { exports, memory, share })
   } else {
     contexts.delete(message.id)
   }
@@ -40,11 +43,16 @@ function work() {
     const calls = Atomics.load(pool, CALLS)
     const context = contexts.get(Atomics.load(pool, CONTEXT))
     if (context) {
-      const { exports, share } = context
+      const { exports, memory, share } = context
       try {
         if (exports.share_work(share, thread, SPINS) > 0) continue
-      } catch {
-        // The first thread is told, and refuses to go on.
+      } catch (error) {
+        // The first thread is told why, and refuses to go on.
+        const reason = new Uint8Array(memory.buffer, share + SHARE_REASON, SHARE_REASON_BYTES)
+        String(error?.message ?? error)
+          .slice(0, reason.length)
+          .split('')
+          .forEach((letter, i) => (reason[i] = letter.charCodeAt(0)))
         exports.share_failed(share)
         continue
       }

@@ -104,8 +104,9 @@ function post(message: object, others = threads.length): void {
 }
 
 function send(thread: number, message: object): void {
-  threads[thread]?.post(message)
+  // Counted first: a thread that read the message before would take it for one more, and wait for the next.
   Atomics.add(shared(), MAIL + thread, 1)
+  threads[thread]?.post(message)
   look()
 }
 

@@ -7,17 +7,17 @@ import { LanewiseError, type ErrorCode } from '../core/errors.js'
 import { loadOptional } from '../platform/optional.js'
 import type { Metrics } from './metrics.js'
 import { VERSION_OF_MODELS, type Models, type ServedModel } from './models.js'
-import type { CheckedOptions } from './options.js'
+import { jsonLimitOf, SERVER_PACKAGES, type CheckedOptions } from './options.js'
 import { pageHtml, pageScript, pageStyle } from './page.js'
 import { modelMetadata, readRequest, writeAnswer } from './protocol.js'
-import { DeadlinePassed, Overload } from './queue.js'
+import { DeadlinePassed, Overload, type Cancellation } from './queue.js'
 
 /** What the routes work with. */
 export interface Site {
   readonly options: CheckedOptions
   readonly models: Models
   readonly metrics: Metrics
-  /** Bytes of bodies that are held. */
+  /** Bytes of bodies that are held, and of answers until their clients have taken them. */
   held: number
   /** It finishes what it has and takes nothing new. */
   closing: boolean
@@ -66,8 +66,17 @@ function errorAnswer(c: Context<Env>, error: unknown): Response {
  * @throws LanewiseError `E_UNSUPPORTED` without the package hono.
  */
 export async function createApp(site: Site): Promise<Hono<Env>> {
-  const { Hono } = await loadOptional<typeof import('hono')>('hono', 'a server')
-  const { secureHeaders } = await loadOptional<typeof import('hono/secure-headers')>('hono/secure-headers', 'a server')
+  const { Hono } = await loadOptional<typeof import('hono')>('hono', 'a server', SERVER_PACKAGES)
+  const { secureHeaders } = await loadOptional<typeof import('hono/secure-headers')>(
+    'hono/secure-headers',
+    'a server',
+    SERVER_PACKAGES,
+  )
+  const { RESPONSE_ALREADY_SENT } = await loadOptional<typeof import('@hono/node-server/utils/response')>(
+    '@hono/node-server/utils/response',
+    'a server',
+    SERVER_PACKAGES,
+  )
   const { options, models, metrics } = site
   const app = new Hono<Env>()
   app.onError((error, c) => errorAnswer(c, error))
@@ -105,7 +114,19 @@ export async function createApp(site: Site): Promise<Hono<Env>> {
     try {
       if (site.closing) throw new Refusal(503, 'the server is shutting down', { 'Retry-After': '1' })
       modelOf(c)
-      answer = await withBody(c, site, (body) => runModel(c, modelOf(c), body, options.timeout))
+      const { pieces, size, headers } = await withBody(c, site, (request) => runModel(c, site, modelOf(c), request))
+      // Of one whose client has gone nothing more is heard.
+      if (site.closing || c.env.outgoing.destroyed) answer = c.body(Buffer.concat(pieces), 200, headers)
+      else {
+        // A Response of the standard takes longer than all the rest that is done here.
+        const { outgoing } = c.env
+        site.held += size
+        outgoing.once('close', () => (site.held -= size))
+        outgoing.writeHead(200, { ...headers, 'Content-Length': size })
+        for (const piece of pieces.slice(0, -1)) outgoing.write(piece)
+        outgoing.end(pieces.at(-1))
+        answer = RESPONSE_ALREADY_SENT
+      }
     } catch (error) {
       answer = errorAnswer(c, error)
     }
@@ -130,6 +151,8 @@ export async function createApp(site: Site): Promise<Hono<Env>> {
   const secure = secureHeaders({
     contentSecurityPolicy: { defaultSrc: ["'self'"], imgSrc: ["'self'", 'blob:'], frameAncestors: ["'none'"] },
   })
+  // Browsers ask for it.
+  app.get('/favicon.ico', (c) => c.body(null, 204))
   app.get('/', secure, (c) => c.html(pageHtml))
   app.get('/page.js', secure, (c) => c.body(pageScript, 200, { 'Content-Type': 'text/javascript; charset=utf-8' }))
   app.get('/page.css', secure, (c) => c.body(pageStyle, 200, { 'Content-Type': 'text/css; charset=utf-8' }))
@@ -173,18 +196,31 @@ function allowedHosts({ host, allowedHosts: given }: CheckedOptions): ReadonlySe
 }
 
 /** Reads the body if there is room for it. It counts as held until the request is answered. */
-async function withBody(c: Context<Env>, site: Site, use: (body: Uint8Array) => Promise<Response>): Promise<Response> {
+async function withBody<T>(c: Context<Env>, site: Site, use: (body: Uint8Array) => Promise<T>): Promise<T> {
   const { bodyLimit, heldLimit } = site.options
   const { incoming } = c.env
-  const { 'content-length': length, 'content-encoding': packed } = incoming.headers
-  if (length !== undefined && Number(length) > bodyLimit) throw tooLarge(bodyLimit)
+  const { 'content-length': length, 'content-encoding': encoding = '' } = incoming.headers
+  // "identity" says that it is not packed, and may stand beside another.
+  const packed =
+    encoding
+      .toLowerCase()
+      .split(',')
+      .map((each) => each.trim())
+      .filter((each) => each !== '' && each !== 'identity')
+      .join() || undefined
+  if (length !== undefined && Number(length) > bodyLimit) {
+    await drained(incoming)
+    throw tooLarge(bodyLimit)
+  }
   // What is packed, or does not say its size, may come to anything up to the limit.
   const room = length === undefined || packed !== undefined ? bodyLimit : Number(length)
-  if (site.held + room > heldLimit)
+  if (site.held + room > heldLimit) {
+    await drained(incoming)
     throw new Refusal(503, 'the requests that are held have no room for this one', {
       'Retry-After': '1',
       Connection: 'close',
     })
+  }
   site.held += room
   try {
     const body = await whole(incoming, bodyLimit)
@@ -202,21 +238,45 @@ function whole(incoming: HttpBindings['incoming'], limit: number): Promise<Buffe
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = []
     let size = 0
-    incoming.on('data', (piece: Buffer) => {
+    const take = (piece: Buffer): void => {
       size += piece.length
-      if (size <= limit) return pieces.push(piece)
+      if (size <= limit) return void pieces.push(piece)
       pieces.length = 0
-      incoming.pause()
-      reject(tooLarge(limit))
-    })
-    incoming.on('end', () => resolve(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)))
-    incoming.on('error', () => reject(new Refusal(400, 'the body broke off')))
-    incoming.on('close', () => reject(new Refusal(400, 'the body broke off')))
+      incoming.off('data', take)
+      void drained(incoming).then(() => reject(tooLarge(limit)))
+    }
+    incoming.on('data', take)
+    incoming.on('end', () => size > limit || resolve(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)))
+    const brokenOff = () => size > limit || reject(new Refusal(400, 'the body broke off'))
+    incoming.on('error', brokenOff)
+    incoming.on('close', () => incoming.readableEnded || brokenOff())
+  })
+}
+
+/** Of a body that is refused: the most bytes that are taken and forgotten, and milliseconds of that, in all and of silence. */
+const [DRAINED, DRAIN_TIME, DRAIN_SILENCE] = [2 ** 28, 5000, 500]
+
+/** Takes what is being sent, within bounds. A client that sends all before it reads would else find its connection broken, and never see why. */
+function drained(incoming: HttpBindings['incoming']): Promise<void> {
+  return new Promise((resolve) => {
+    let size = 0
+    const done = (): void => {
+      for (const timer of timers) clearTimeout(timer)
+      incoming.off('data', take).pause()
+      resolve()
+    }
+    const timers = [setTimeout(done, DRAIN_SILENCE), setTimeout(done, DRAIN_TIME)]
+    const take = (piece: Buffer): void => {
+      size += piece.length
+      timers[0].refresh()
+      if (size > DRAINED) done()
+    }
+    incoming.on('data', take).once('end', done).once('close', done).once('error', done)
   })
 }
 
 async function unpacked(body: Uint8Array, encoding: string, limit: number): Promise<Uint8Array> {
-  const unpack = { gzip: promisify(gunzip), deflate: promisify(inflate) }[encoding.trim().toLowerCase()]
+  const unpack = { gzip: promisify(gunzip), 'x-gzip': promisify(gunzip), deflate: promisify(inflate) }[encoding]
   if (!unpack) throw new Refusal(415, 'the body is packed by neither gzip nor deflate')
   try {
     return await unpack(body, { maxOutputLength: limit, finishFlush: zlib.Z_FINISH })
@@ -231,29 +291,57 @@ function headerLength(c: Context<Env>): string | undefined {
   return Array.isArray(value) ? value.join() : value
 }
 
-async function runModel(c: Context<Env>, model: ServedModel, body: Uint8Array, longest: number): Promise<Response> {
-  const request = readRequest(body, headerLength(c), model.description)
-  const gone = new AbortController()
+/** Milliseconds for which one answer is written before others have their turn. */
+const TURN = 10
+
+interface Answer {
+  readonly pieces: readonly Uint8Array[]
+  readonly size: number
+  readonly headers: Readonly<Record<string, string>>
+}
+
+async function runModel(c: Context<Env>, site: Site, model: ServedModel, body: Uint8Array): Promise<Answer> {
+  const { timeout: longest, heldLimit } = site.options
+  const begun = performance.now()
+  const request = readRequest(body, headerLength(c), model.description, model.batches)
+  const cancellation: Cancellation = {}
   const { outgoing } = c.env
   const abort = () => {
-    if (!outgoing.writableFinished) gone.abort()
+    if (!outgoing.writableFinished) cancellation.cancel?.()
   }
   outgoing.once('close', abort)
+  let written = 0
   try {
     const names = request.outputs.map(({ name }) => name)
     const timeout = Math.min(request.timeout ?? longest, longest)
-    const results = await model.queue.run(request.inputs, names, timeout, gone.signal)
-    const { body: answer, headerLength } = writeAnswer(
+    const results = await model.queue.run(request.inputs, names, timeout, cancellation)
+    let turn = performance.now()
+    const breathe = async (bytes: number): Promise<void> => {
+      written += bytes
+      site.held += bytes
+      if (site.held > heldLimit)
+        throw new Refusal(503, 'the answers that are held have no room for this one', { 'Retry-After': '1' })
+      if (performance.now() - turn < TURN) return
+      await new Promise((resolve) => setImmediate(resolve))
+      turn = performance.now()
+      if (outgoing.destroyed) throw new DeadlinePassed('the client has gone')
+      if (turn - begun > timeout) throw new DeadlinePassed(`no answer within ${timeout} ms`)
+    }
+    const { pieces, size, headerLength } = await writeAnswer(
       { name: model.name, version: VERSION_OF_MODELS },
       request,
       results,
+      jsonLimitOf(site.options),
+      breathe,
     )
-    if (headerLength === undefined) return c.body(answer as string, 200, { 'Content-Type': 'application/json' })
-    return c.body(answer as Uint8Array<ArrayBuffer>, 200, {
+    if (headerLength === undefined) return { pieces, size, headers: { 'Content-Type': 'application/json' } }
+    const headers = {
       'Content-Type': 'application/octet-stream',
       'Inference-Header-Content-Length': String(headerLength),
-    })
+    }
+    return { pieces, size, headers }
   } finally {
+    site.held -= written
     outgoing.off('close', abort)
   }
 }

@@ -80,6 +80,7 @@ export function tensorFromJson(tensor: string, dtype: DType, shape: Shape, data:
     throw wrong(tensor, `the shape [${shape.join(',')}] has ${size} elements, but ${flat.length} were sent`)
   if (dtype === 'string') {
     if (!flat.every((text) => typeof text === 'string')) throw wrong(tensor, 'elements of BYTES are strings in JSON')
+    if (!flat.every(isWellFormed)) throw wrong(tensor, 'half of a surrogate pair is no text')
     return { dtype, shape, data: flat as string[] }
   }
   const bounds = integerBounds[dtype]
@@ -89,12 +90,24 @@ export function tensorFromJson(tensor: string, dtype: DType, shape: Shape, data:
   return dtype === 'float32' ? { dtype, shape, data: Float32Array.from(values) } : numericTensor(dtype, shape, values)
 }
 
+/** A value of JSON in a message. What is beyond the numbers of JavaScript would else be called null. */
+export function shown(value: unknown): string {
+  if (typeof value === 'number' && !Number.isFinite(value)) return `a number beyond ${value < 0 ? '-' : ''}1.8e308`
+  if (Array.isArray(value)) return `[${value.slice(0, 100).map(shown).join(',')}]`.slice(0, 200)
+  return String(JSON.stringify(value) ?? value).slice(0, 40)
+}
+
+/** What is not would be sent back as other characters. */
+function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text)
+}
+
 function integer(tensor: string, dtype: DType, value: unknown, [least, most]: readonly [number, number]): number {
   const number = value === true ? 1 : value === false ? 0 : value
   if (typeof number !== 'number' || !Number.isInteger(number) || number < least || number > most)
     throw wrong(
       tensor,
-      `${String(JSON.stringify(value)).slice(0, 40)} is no element of ${dtype} in JSON${isBig(dtype) ? ' (beyond 2^53 only binary data are exact)' : ''}`,
+      `${shown(value)} is no element of ${dtype}${Math.abs(Number(number)) > Number.MAX_SAFE_INTEGER ? ' in JSON (beyond 2^53 only binary data are exact)' : ''}`,
     )
   return number
 }
@@ -102,8 +115,7 @@ function integer(tensor: string, dtype: DType, value: unknown, [least, most]: re
 function real(tensor: string, dtype: DType, value: unknown): number {
   if (typeof value === 'number' && Math.abs(value) <= largest(dtype)) return value
   const special = notFinite.get(value)
-  if (special === undefined)
-    throw wrong(tensor, `${String(JSON.stringify(value) ?? value).slice(0, 40)} is no number of ${dtype}`)
+  if (special === undefined) throw wrong(tensor, `${shown(value)} is no number of ${dtype}`)
   return special
 }
 
@@ -129,6 +141,12 @@ function flattened(tensor: string, data: readonly unknown[], shape: Shape): unkn
   return out
 }
 
+/** Some of the elements as JSON, without brackets. */
+export function jsonOfSome({ dtype, data }: HostTensor, from: number, to: number): string {
+  const some = ArrayBuffer.isView(data) ? (data as Float32Array).subarray(from, to) : data.slice(from, to)
+  return jsonOf({ dtype, shape: [some.length], data: some }).slice(1, -1)
+}
+
 /** The elements as JSON. */
 export function jsonOf({ dtype, data, ...rest }: HostTensor): string {
   if (dtype === 'string') return JSON.stringify(data)
@@ -136,7 +154,10 @@ export function jsonOf({ dtype, data, ...rest }: HostTensor): string {
   // Decimal digits of integers of 64 bits are exact.
   if (isBig(dtype)) return `[${(data as BigInt64Array).join(',')}]`
   const numbers = isFloat(dtype) ? numbersOf({ dtype, data, ...rest }) : (data as Int32Array)
-  const text = Array.prototype.join.call(numbers, ',')
+  let text = Array.prototype.join.call(numbers, ',')
+  // JavaScript writes -0 as 0.
+  if (isFloat(dtype) && Array.prototype.some.call(numbers, (value) => Object.is(value, -0)))
+    text = Array.from(numbers, (value) => (Object.is(value, -0) ? '-0' : String(value))).join(',')
   return `[${isFloat(dtype) ? text.replaceAll(/NaN|-?Infinity/g, '"$&"') : text}]`
 }
 
@@ -172,15 +193,24 @@ function stringsFrom(tensor: string, size: number, bytes: Uint8Array): string[] 
     const length = view.getUint32(at, true)
     at += 4
     if (length > bytes.length - at) throw wrong(tensor, `string ${strings.length} of ${length} bytes is cut off`)
-    try {
-      strings.push(utf8.decode(bytes.subarray(at, at + length)))
-    } catch {
-      throw wrong(tensor, `string ${strings.length} is not UTF-8`)
-    }
+    strings.push(decoded(tensor, bytes.subarray(at, at + length), strings.length))
     at += length
   }
   if (at !== bytes.length) throw wrong(tensor, `${bytes.length - at} bytes are left after ${size} strings`)
   return strings
+}
+
+function decoded(tensor: string, bytes: Uint8Array, index: number): string {
+  try {
+    return utf8.decode(bytes)
+  } catch {
+    throw wrong(tensor, `string ${index} is not UTF-8`)
+  }
+}
+
+/** One string, whose bytes are all of these. @throws LanewiseError `E_TENSOR` if they are not UTF-8. */
+export function stringFromBytes(tensor: string, bytes: Uint8Array): HostTensor {
+  return { dtype: 'string', shape: [1], data: [decoded(tensor, bytes, 0)] }
 }
 
 /** The elements as bytes, as {@link tensorFromBytes} reads them; they share memory with the tensor. */

@@ -11,6 +11,8 @@ export interface ModelThread {
   readonly options: SharedOptions
   /** Whether batches are taken, if that is known; else the thread finds out. */
   readonly batches?: boolean
+  /** The most bytes of an answer. Default: any. */
+  readonly answerLimit?: number
 }
 
 /** What a thread says first. */
@@ -19,10 +21,12 @@ export interface Ready {
   readonly batches: boolean
 }
 
-/** A batch of requests to run as one. */
+/** Requests for one thread. */
 export interface Batch {
   readonly requests: readonly Tensors[]
   readonly outputs: readonly string[]
+  /** Whether they are run as one; else one after the other. */
+  readonly joined: boolean
 }
 
 /** An error on its way between threads: the structured clone of an error has no code. */
@@ -33,8 +37,11 @@ export interface SentError {
   readonly tensor?: string
 }
 
-/** What came of each request of a batch. */
-export type BatchResult = readonly (Tensors | SentError)[]
+/** What came of each request of a batch, and how many milliseconds all of them took. */
+export interface BatchResult {
+  readonly results: readonly (Tensors | SentError)[]
+  readonly ms: number
+}
 
 export type ToModelThread = { readonly id: number; readonly batch: Batch }
 export type FromThread<T> =

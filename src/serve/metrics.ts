@@ -1,6 +1,7 @@
 import type { Registry } from 'prom-client'
 import { loadOptional } from '../platform/optional.js'
 import type { Models } from './models.js'
+import { SERVER_PACKAGES } from './options.js'
 
 /** What is counted of a server, for Prometheus. */
 export interface Metrics {
@@ -17,7 +18,7 @@ export interface Metrics {
 export async function createMetrics(models: () => Models | undefined, held: () => number): Promise<Metrics> {
   const { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } = await loadOptional<
     typeof import('prom-client')
-  >('prom-client', 'a server')
+  >('prom-client', 'a server', SERVER_PACKAGES)
   // Not the registry of the process: several servers may run in one.
   const register: Registry = new Registry()
   collectDefaultMetrics({ register })
@@ -50,7 +51,7 @@ export async function createMetrics(models: () => Models | undefined, held: () =
   })
   new Gauge({
     name: 'lanewise_request_bytes',
-    help: 'Bytes of bodies of requests that are held',
+    help: 'Bytes of requests and answers that are held',
     registers,
     collect() {
       this.set(held())
@@ -75,14 +76,24 @@ export async function createMetrics(models: () => Models | undefined, held: () =
     'Bytes of WebAssembly memory of all sessions at most',
     ({ queue }) => queue.pool.bytes,
   )
+  // Labels are looked up once: each look-up sorts and joins them.
+  const counters = new Map<string, ReturnType<typeof requests.labels>>()
+  const latencies = new Map<string, ReturnType<typeof seconds.labels>>()
+  const sizes = new Map<string, ReturnType<typeof batches.labels>>()
   return {
     answered(model, status, duration) {
-      requests.inc({ model, status })
-      seconds.observe({ model }, duration)
+      remembered(counters, `${status} ${model}`, () => requests.labels({ model, status })).inc()
+      remembered(latencies, model, () => seconds.labels({ model })).observe(duration)
     },
-    batch: (model, rows) => batches.observe({ model }, rows),
+    batch: (model, rows) => remembered(sizes, model, () => batches.labels({ model })).observe(rows),
     reload: (model, ok) => reloads.inc({ model, result: ok ? 'loaded' : 'refused' }),
     text: () => register.metrics(),
     contentType: register.contentType,
   }
+}
+
+function remembered<T>(known: Map<string, T>, key: string, make: () => T): T {
+  let value = known.get(key)
+  if (value === undefined) known.set(key, (value = make()))
+  return value
 }

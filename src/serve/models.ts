@@ -1,7 +1,9 @@
 import { readdir, stat } from 'node:fs/promises'
-import { basename, extname, join } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
+import { externalLocations } from '../api/external-locations.js'
 import { LanewiseError } from '../core/errors.js'
 import { log } from '../core/env.js'
+import { readBytes, reasonOf } from '../platform/node-files.js'
 import type { Batch, BatchResult, ModelThread, Ready } from './messages.js'
 import { ThreadPool } from './pool.js'
 import type { ModelDescription } from './protocol.js'
@@ -11,6 +13,8 @@ import type { SharedOptions } from './session.js'
 export interface ModelsOptions extends QueueOptions {
   /** Threads of each model. */
   readonly threads: number
+  /** The most bytes of an answer. */
+  readonly answerLimit: number
   /** Milliseconds that a run may take. */
   readonly timeout: number
   readonly session: SharedOptions
@@ -26,7 +30,7 @@ export interface ServedModel {
   /** Whether requests are run together. */
   readonly batches: boolean
   readonly queue: BatchQueue
-  /** Changes with the file. */
+  /** Changes with the file, and with the files that hold its tensors. */
   readonly stamp: string
 }
 
@@ -51,6 +55,8 @@ export class Models {
   private closing: Promise<unknown>[] = []
   /** What a file was when it was looked at last: one that is being written is left alone until it is the same twice. */
   private readonly seen = new Map<string, string>()
+  /** The files of tensors beside a file, which has to be read for them: for what it was when it was read last. */
+  private readonly beside = new Map<string, { readonly own: string; readonly paths: readonly string[] }>()
   /** Of files that could not be loaded, so that they are tried once. */
   private readonly refused = new Map<string, string>()
 
@@ -64,7 +70,7 @@ export class Models {
   /**
    * Loads all of them.
    *
-   * @throws LanewiseError what loading one throws; `E_VALUE` if two have one name, `E_EXTERNAL` if a file or the folder is not there.
+   * @throws LanewiseError what loading one of `files` throws, naming it; `E_VALUE` if two have one name, `E_EXTERNAL` if a file or the folder is not there.
    */
   static async open(
     files: readonly string[],
@@ -74,7 +80,7 @@ export class Models {
   ): Promise<Models> {
     const models = new Models(files, folder, options, events)
     try {
-      for (const [name, file] of await models.present()) models.served.set(name, await models.load(name, file))
+      for (const [name, file] of await models.present()) await models.begin(name, file)
     } catch (error) {
       await models.close()
       throw error
@@ -113,15 +119,35 @@ export class Models {
     return found
   }
 
+  /** A file of the folder that cannot be loaded is told, and keeps no other from being served; one that was asked for by its name does. */
+  private async begin(name: string, file: string): Promise<void> {
+    // Of before it is loaded: what comes meanwhile is tried again.
+    const stamp = await this.stampOf(file).catch(() => undefined)
+    try {
+      this.served.set(name, await this.load(name, file))
+    } catch (error) {
+      const { message, code, node, tensor } = error as LanewiseError
+      const text = message.includes(file) ? message : `${file} cannot be loaded: ${message}`
+      if (this.files.includes(file)) {
+        if (!(error instanceof LanewiseError)) throw error
+        throw new LanewiseError(code, text, { node, tensor, cause: error })
+      }
+      if (stamp !== undefined) this.refused.set(file, stamp)
+      this.events.reload(name, false)
+      log('error', `${text} (the others are served)`)
+    }
+  }
+
   private async load(name: string, file: string): Promise<ServedModel> {
-    const { threads, timeout, session } = this.options
-    const stamp = await stampOf(file)
+    const { threads, timeout, session, answerLimit } = this.options
+    const stamp = await this.stampOf(file)
     const pool = await ThreadPool.open<{ batch: Batch }, BatchResult>(
       threads,
       (first): ModelThread => ({
         kind: 'model',
         model: file,
         options: session,
+        answerLimit,
         batches: this.options.maxBatch === 1 ? false : (first as Ready | undefined)?.batches,
       }),
       timeout,
@@ -150,7 +176,7 @@ export class Models {
       return
     }
     for (const [name, file] of files) {
-      const stamp = await stampOf(file).catch(() => undefined)
+      const stamp = await this.stampOf(file).catch(() => undefined)
       const last = this.seen.get(file)
       if (stamp === undefined || stamp === this.served.get(name)?.stamp || stamp === this.refused.get(file)) continue
       this.seen.set(file, stamp)
@@ -179,6 +205,15 @@ export class Models {
     }
   }
 
+  /** @throws LanewiseError `E_EXTERNAL` if the file is not there. */
+  private async stampOf(file: string): Promise<string> {
+    const own = await fileStamp(file)
+    let known = this.beside.get(file)
+    if (known?.own !== own) this.beside.set(file, (known = { own, paths: await tensorFiles(file) }))
+    const others = await Promise.all(known.paths.map((path) => fileStamp(path).catch(() => 'none')))
+    return [own, ...others].join(', ')
+  }
+
   private retire(model: ServedModel): void {
     const done = model.queue.close().finally(() => {
       this.closing = this.closing.filter((each) => each !== done)
@@ -195,16 +230,25 @@ async function modelsIn(folder: string): Promise<string[]> {
       .sort()
       .map((name) => join(folder, name))
   } catch (cause) {
-    throw new LanewiseError('E_EXTERNAL', `cannot list ${folder}: ${(cause as Error).message}`, { cause })
+    throw new LanewiseError('E_EXTERNAL', `cannot list ${folder}: ${reasonOf(cause)}`, { cause })
+  }
+}
+
+/** The files beside a model that hold its tensors; none if it is no model (yet). */
+async function tensorFiles(file: string): Promise<string[]> {
+  try {
+    return externalLocations(await readBytes(file)).map((location) => join(dirname(file), location))
+  } catch {
+    return []
   }
 }
 
 /** @throws LanewiseError `E_EXTERNAL` if it is not there. */
-async function stampOf(file: string): Promise<string> {
+async function fileStamp(file: string): Promise<string> {
   try {
     const { size, mtimeMs, ino } = await stat(file)
     return `${size} ${mtimeMs} ${ino}`
   } catch (cause) {
-    throw new LanewiseError('E_EXTERNAL', `cannot read ${file}: ${(cause as Error).message}`, { cause })
+    throw new LanewiseError('E_EXTERNAL', `cannot read ${file}: ${reasonOf(cause)}`, { cause })
   }
 }

@@ -2,6 +2,9 @@ import { availableParallelism } from 'node:os'
 import type { Build } from '../../bindings/module.js'
 import { LanewiseError } from '../core/errors.js'
 
+/** What a server needs beside Lanewise. */
+export const SERVER_PACKAGES = ['hono', '@hono/node-server', 'prom-client']
+
 /** How models are served. */
 export interface ServeOptions {
   /** Files of models; each is called as its file without the ending. */
@@ -24,9 +27,11 @@ export interface ServeOptions {
   readonly maxQueue?: number
   /** Milliseconds after which a request is answered by 504, and a run is broken off. Default 30,000. */
   readonly timeout?: number
+  /** Milliseconds in which a client has to send its request; then its connection ends. Default 60,000. */
+  readonly requestTimeout?: number
   /** The most bytes of a request, also unpacked. Default 64 MiB. */
   readonly bodyLimit?: number
-  /** The most bytes of all requests that are held at a time; more are answered by 503. Default 8 times `bodyLimit`. */
+  /** The most bytes of all requests and answers that are held at a time, answers until their clients have taken them; more are answered by 503. Default 8 times `bodyLimit`. */
   readonly heldLimit?: number
   /** The most bytes of WebAssembly memory of one session. Default 1 GiB. */
   readonly memoryLimit?: number
@@ -41,8 +46,33 @@ export interface ServeOptions {
 export type CheckedOptions = Required<Omit<ServeOptions, 'folder' | 'allowedHosts'>> &
   Pick<ServeOptions, 'folder' | 'allowedHosts'>
 
+/** The most bytes of an answer in JSON, of which each takes many times as long as a byte of binary data. */
+export function jsonLimitOf({ heldLimit }: Pick<CheckedOptions, 'heldLimit'>): number {
+  return Math.floor(heldLimit / 4)
+}
+
 /** Timers of Node take 31 bits. */
-const MAX_MS = 2 ** 31 - 1
+export const MAX_MS = 2 ** 31 - 1
+
+interface Bounds {
+  readonly least: number
+  readonly most: number
+  readonly whole?: boolean
+}
+
+/** Between what options may be, those of the command line as well. */
+export const SERVE_BOUNDS = {
+  port: { least: 0, most: 65535, whole: true },
+  threads: { least: 1, most: 256, whole: true },
+  maxBatch: { least: 1, most: 4096, whole: true },
+  maxDelay: { least: 0, most: MAX_MS },
+  maxQueue: { least: 1, most: 2 ** 20, whole: true },
+  timeout: { least: 1, most: MAX_MS },
+  requestTimeout: { least: 1, most: MAX_MS },
+  bodyLimit: { least: 1, most: 2 ** 31 - 1, whole: true },
+  memoryLimit: { least: 2 ** 20, most: 2 ** 32, whole: true },
+  poll: { least: 0, most: MAX_MS },
+} satisfies Partial<Record<keyof ServeOptions, Bounds>>
 
 /** @throws LanewiseError `E_VALUE` naming the option. */
 export function checkServeOptions(options: ServeOptions): CheckedOptions {
@@ -58,6 +88,7 @@ export function checkServeOptions(options: ServeOptions): CheckedOptions {
     maxDelay: options.maxDelay ?? 0,
     maxQueue: options.maxQueue ?? 256,
     timeout: options.timeout ?? 30_000,
+    requestTimeout: options.requestTimeout ?? 60_000,
     bodyLimit,
     heldLimit: options.heldLimit ?? 8 * bodyLimit,
     memoryLimit: options.memoryLimit ?? 2 ** 30,
@@ -65,21 +96,16 @@ export function checkServeOptions(options: ServeOptions): CheckedOptions {
     deterministic: options.deterministic ?? false,
     build: options.build ?? 'auto',
   }
-  const within = (name: keyof CheckedOptions, least: number, most: number, whole = true): void => {
+  const within = (name: keyof CheckedOptions, least: number, most: number, whole: boolean): void => {
     const value = checked[name]
     if (typeof value !== 'number' || !(value >= least && value <= most) || (whole && !Number.isInteger(value)))
       throw new LanewiseError('E_VALUE', `${name} must be from ${least} to ${most}, got ${String(value)}`)
   }
-  within('port', 0, 65535)
-  within('threads', 1, 256)
-  within('maxBatch', 1, 4096)
-  within('maxDelay', 0, MAX_MS, false)
-  within('maxQueue', 1, 2 ** 20)
-  within('timeout', 1, MAX_MS, false)
-  within('bodyLimit', 1, 2 ** 31 - 1)
-  within('heldLimit', bodyLimit, Number.MAX_SAFE_INTEGER)
-  within('memoryLimit', 2 ** 20, 2 ** 32)
-  within('poll', 0, MAX_MS, false)
+  for (const name of Object.keys(SERVE_BOUNDS) as (keyof typeof SERVE_BOUNDS)[]) {
+    const { least, most, whole = false } = SERVE_BOUNDS[name] as Bounds
+    within(name, least, most, whole)
+  }
+  within('heldLimit', bodyLimit, Number.MAX_SAFE_INTEGER, true)
   if (checked.models.length === 0 && checked.folder === undefined)
     throw new LanewiseError('E_VALUE', 'there is nothing to serve: name a model or a folder of models')
   return checked

@@ -1,11 +1,20 @@
 // The requests and answers of inference of the Open Inference Protocol, version 2, over REST:
 // https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md, with binary tensors:
 // https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
-import type { DType } from '../core/dtype.js'
+import { byteSize, type DType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import { formatShape, MAX_RANK, sizeOf } from '../core/shape.js'
-import { bytesOf, datatypeOf, dtypeOf, jsonOf, tensorFromBytes, tensorFromJson } from './datatypes.js'
+import {
+  bytesOf,
+  datatypeOf,
+  dtypeOf,
+  jsonOfSome,
+  shown,
+  stringFromBytes,
+  tensorFromBytes,
+  tensorFromJson,
+} from './datatypes.js'
 
 /** What is known of an input or output: a name stands for a size that is open, an empty shape for one of which nothing is known. */
 export interface TensorDescription {
@@ -37,18 +46,30 @@ function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
+/** Clients that write all fields of a message have null for those that are not there. */
+function given(value: unknown): unknown {
+  return value ?? undefined
+}
+
 function parametersOf(value: Readonly<Record<string, unknown>>, what: string): Readonly<Record<string, unknown>> {
-  const { parameters } = value
-  if (parameters === undefined || parameters === null) return {}
+  const parameters = given(value.parameters)
+  if (parameters === undefined) return {}
   return isObject(parameters) ? parameters : refuse(`the parameters of ${what} must be an object`)
 }
 
 /** Parameters of extensions that change what is computed: ignoring them would answer another question. */
 const otherExtensions = ['sequence_id', 'shared_memory_region', 'classification']
 
+function flag(parameters: Readonly<Record<string, unknown>>, name: string): boolean | undefined {
+  const value = given(parameters[name])
+  if (value === undefined || typeof value === 'boolean') return value
+  return refuse(`the parameter "${name}" must be true or false, got ${JSON.stringify(value).slice(0, 40)}`)
+}
+
 function checkExtensions(parameters: Readonly<Record<string, unknown>>): void {
   for (const name of otherExtensions)
-    if (Object.hasOwn(parameters, name))
+    // A sequence called 0 or "" is none.
+    if (parameters[name])
       throw new LanewiseError('E_UNSUPPORTED', `the extension of the parameter "${name}" is not supported`)
 }
 
@@ -56,15 +77,23 @@ function checkExtensions(parameters: Readonly<Record<string, unknown>>): void {
  * Reads a request.
  *
  * @param headerLength - the header `Inference-Header-Content-Length`: how many bytes of the body are JSON; all of them if it is not there.
+ * @param batches - whether the first axis of the inputs is that of a batch.
  * @throws LanewiseError `E_PARSE` if the body is no JSON object, `E_TENSOR` for tensors that are not what they say or not what the model takes,
  *   `E_UNSUPPORTED` for other extensions of the protocol.
  */
-export function readRequest(body: Uint8Array, headerLength: string | undefined, model: ModelDescription): InferRequest {
+export function readRequest(
+  body: Uint8Array,
+  headerLength: string | undefined,
+  model: ModelDescription,
+  batches = false,
+): InferRequest {
   const jsonBytes = headerLength === undefined ? body.length : Number(headerLength)
   if (!/^\d+$/.test(headerLength ?? '0') || jsonBytes > body.length)
     refuse(`Inference-Header-Content-Length is ${JSON.stringify(headerLength)}, the body has ${body.length} bytes`)
+  if (headerLength !== undefined && jsonBytes === 0) return rawRequest(body, model, batches)
   const request = parseJson(body.subarray(0, jsonBytes))
-  const { id, inputs, outputs } = request
+  const { inputs } = request
+  const [id, outputs] = [given(request.id), given(request.outputs)]
   if (id !== undefined && typeof id !== 'string') refuse('"id" must be a string')
   if (!Array.isArray(inputs)) return refuse('"inputs" must be an array of tensors')
   const parameters = parametersOf(request, 'the request')
@@ -84,19 +113,56 @@ export function readRequest(body: Uint8Array, headerLength: string | undefined, 
     read.set(known.name, tensor)
   }
   if (at !== body.length) refuse(`${body.length - at} bytes of the body belong to no input`)
-  for (const { name } of model.inputs) if (!read.has(name)) refuse(`the input "${name}" is missing`, name)
+  // In the model's order, whatever the request's: requests are compared with each other by the order of their inputs.
+  const ordered = model.inputs.map(({ name }): [string, HostTensor] => [
+    name,
+    read.get(name) ?? refuse(`the input "${name}" is missing`, name),
+  ])
   return {
     id,
-    inputs: Object.fromEntries(read),
-    outputs: wantedOutputs(outputs, parameters.binary_data_output === true, model),
+    inputs: Object.fromEntries(ordered),
+    outputs: wantedOutputs(outputs, flag(parameters, 'binary_data_output') ?? false, model),
     timeout: timeoutOf(parameters.timeout),
   }
 }
 
+/**
+ * A body of nothing but the elements of the only input ("Raw Binary Request"), one row where requests are run as batches: the number of its bytes tells one more size that is open. The one
+ * string of an input of strings is the body as it is.
+ */
+function rawRequest(body: Uint8Array, model: ModelDescription, batches: boolean): InferRequest {
+  const [input] = model.inputs
+  if (model.inputs.length !== 1) refuse('a body without JSON is for models of one input')
+  const { name, dtype } = input
+  const shape = batches ? [1, ...input.shape.slice(1)] : input.shape
+  const open = shape.filter((size) => typeof size === 'string').length
+  if (open > 1 || (dtype === 'string' && shape.length !== 1))
+    refuse(`a body without JSON does not tell the sizes of "${name}", ${formatShape(input.shape)}`, name)
+  return {
+    id: undefined,
+    inputs: { [name]: dtype === 'string' ? stringFromBytes(name, body) : rawTensor(name, dtype, shape, body) },
+    outputs: wantedOutputs(undefined, true, model),
+    timeout: undefined,
+  }
+}
+
+function rawTensor(name: string, dtype: DType, shape: readonly (number | string)[], body: Uint8Array): HostTensor {
+  const known = shape.filter((size) => typeof size === 'number')
+  const open = Math.floor(body.length / Math.max(1, sizeOf(known) * byteSize(dtype)))
+  return tensorFromBytes(
+    name,
+    dtype,
+    shape.map((size) => (typeof size === 'number' ? size : open)),
+    body,
+  )
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
 function parseJson(bytes: Uint8Array): Readonly<Record<string, unknown>> {
   let value: unknown
   try {
-    value = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8'))
+    value = JSON.parse(utf8.decode(bytes))
   } catch (cause) {
     throw new LanewiseError('E_PARSE', `the request is no JSON: ${(cause as Error).message.slice(0, 200)}`, { cause })
   }
@@ -114,9 +180,11 @@ function readTensor(
   const dtype = dtypeOf(input.datatype, name)
   if (dtype !== known.dtype) refuse(`the input "${name}" is ${datatypeOf(known.dtype)}, got ${datatypeOf(dtype)}`, name)
   const { shape } = input
-  if (!Array.isArray(shape) || shape.length > MAX_RANK) return refuse(`the shape of "${name}" must be an array`, name)
+  if (!Array.isArray(shape)) return refuse(`the shape of "${name}" must be an array`, name)
+  if (shape.length > MAX_RANK)
+    return refuse(`the shape of "${name}" has ${shape.length} axes, at most ${MAX_RANK} are possible`, name)
   if (!shape.every((size) => Number.isSafeInteger(size) && size >= 0))
-    refuse(`the shape of "${name}" must be whole numbers, got ${JSON.stringify(shape).slice(0, 200)}`, name)
+    refuse(`the shape of "${name}" must be whole numbers, got ${shown(shape)}`, name)
   const sizes = shape as number[]
   // Checks the product as well.
   sizeOf(sizes)
@@ -127,17 +195,17 @@ function readTensor(
   if (!fits) refuse(`the input "${name}" has the shape ${formatShape(known.shape)}, got ${formatShape(sizes)}`, name)
   const parameters = parametersOf(input, `"${name}"`)
   checkExtensions(parameters)
-  const { binary_data_size: size } = parameters
+  const size = given(parameters.binary_data_size)
   if (size === undefined) return { tensor: tensorFromJson(name, dtype, sizes, input.data), used: 0 }
-  if (input.data !== undefined) refuse(`the input "${name}" has both data and binary_data_size`, name)
+  if (given(input.data) !== undefined) refuse(`the input "${name}" has both data and binary_data_size`, name)
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > binary.length)
-    return refuse(`binary_data_size of "${name}" is ${JSON.stringify(size)}, ${binary.length} bytes are left`, name)
+    return refuse(`binary_data_size of "${name}" is ${shown(size)}, ${binary.length} bytes are left`, name)
   return { tensor: tensorFromBytes(name, dtype, sizes, binary.subarray(0, size)), used: size }
 }
 
-function wantedOutputs(given: unknown, allBinary: boolean, model: ModelDescription): InferRequest['outputs'] {
-  if (given !== undefined && !Array.isArray(given)) refuse('"outputs" must be an array')
-  const list = (given as readonly unknown[] | undefined) ?? []
+function wantedOutputs(wanted: unknown, allBinary: boolean, model: ModelDescription): InferRequest['outputs'] {
+  if (wanted !== undefined && !Array.isArray(wanted)) refuse('"outputs" must be an array')
+  const list = (wanted as readonly unknown[] | undefined) ?? []
   if (list.length === 0) return model.outputs.map(({ name }) => ({ name, binary: allBinary }))
   const names = new Set<string>()
   return list.map((output) => {
@@ -151,44 +219,97 @@ function wantedOutputs(given: unknown, allBinary: boolean, model: ModelDescripti
     names.add(name)
     const parameters = parametersOf(output, `"${name}"`)
     checkExtensions(parameters)
-    const { binary_data: binary } = parameters
-    return { name, binary: binary === undefined ? allBinary : binary === true }
+    return { name, binary: flag(parameters, 'binary_data') ?? allBinary }
   })
 }
 
-/** Triton's parameter "timeout" (extension "schedule_policy") is in microseconds. */
+/** Triton's parameter "timeout" (extension "schedule_policy") is in microseconds; 0 is none. */
 function timeoutOf(value: unknown): number | undefined {
-  if (value === undefined) return undefined
+  if (given(value) === undefined || value === 0) return undefined
   if (typeof value !== 'number' || !(value > 0)) return refuse('the parameter "timeout" must be microseconds')
   return value / 1000
 }
 
+/** An answer, whose pieces are sent one after the other. */
 export interface InferAnswer {
-  readonly body: Uint8Array | string
+  readonly pieces: readonly Uint8Array[]
+  readonly size: number
   /** Bytes of JSON, if binary tensors follow. */
   readonly headerLength?: number
 }
 
-/** The answer to a request: the outputs that it wanted, as it wanted them. */
-export function writeAnswer(
+/** Elements that are written as JSON in one go: some milliseconds of work. */
+const SLICE = 2 ** 13
+/** Characters that are gathered before they become a piece. */
+const PIECE = 2 ** 16
+/** Smaller answers are one piece. */
+const ONE_PIECE = 2 ** 18
+
+/**
+ * The answer to a request: the outputs that it wanted, as it wanted them.
+ *
+ * @param limit - the most bytes of JSON. What cannot be less is refused before any of it is made.
+ * @param breathe - called after each piece with its bytes, so that a long answer does not keep everybody else waiting.
+ * @throws LanewiseError `E_BUDGET` beyond the limit; what `breathe` throws.
+ */
+export async function writeAnswer(
   model: { readonly name: string; readonly version: string },
   request: Pick<InferRequest, 'id' | 'outputs'>,
   results: Readonly<Record<string, HostTensor>>,
-): InferAnswer {
+  limit = Infinity,
+  breathe: (bytes: number) => Promise<void> = () => Promise.resolve(),
+): Promise<InferAnswer> {
+  const pieces: Uint8Array[] = []
   const binary: Uint8Array[] = []
-  const outputs = request.outputs.map(({ name, binary: asBytes }) => {
-    const tensor = results[name]
-    const head = `{"name":${JSON.stringify(name)},"datatype":"${datatypeOf(tensor.dtype)}","shape":[${tensor.shape.join(',')}],`
-    if (!asBytes) return `${head}"data":${jsonOf(tensor)}}`
-    const bytes = bytesOf(tensor)
-    binary.push(bytes)
-    return `${head}"parameters":{"binary_data_size":${bytes.length}}}`
-  })
+  let size = 0
+  let text = ''
+  const check = (bytes: number): void => {
+    if (bytes <= limit) return
+    throw new LanewiseError(
+      'E_BUDGET',
+      `the answer has more than ${limit} bytes of JSON: ask for its outputs as binary data`,
+      { expected: `<= ${limit}` },
+    )
+  }
+  const cut = (): number => {
+    const piece = Buffer.from(text, 'utf8')
+    text = ''
+    size += piece.length
+    check(size)
+    pieces.push(piece)
+    return piece.length
+  }
+  // A digit and a comma for each element, at least.
+  check(
+    request.outputs.reduce((sum, { name, binary: asBytes }) => sum + (asBytes ? 0 : 2 * results[name].data.length), 0),
+  )
   const id = request.id === undefined ? '' : `"id":${JSON.stringify(request.id)},`
-  const json = `{"model_name":${JSON.stringify(model.name)},"model_version":"${model.version}",${id}"outputs":[${outputs.join(',')}]}`
-  if (binary.length === 0) return { body: json }
-  const header = Buffer.from(json, 'utf8')
-  return { body: Buffer.concat([header, ...binary]), headerLength: header.length }
+  text = `{"model_name":${JSON.stringify(model.name)},"model_version":"${model.version}",${id}"outputs":[`
+  for (const [i, { name, binary: asBytes }] of request.outputs.entries()) {
+    const tensor = results[name]
+    text += `${i > 0 ? ',' : ''}{"name":${JSON.stringify(name)},"datatype":"${datatypeOf(tensor.dtype)}","shape":[${tensor.shape.join(',')}],`
+    if (asBytes) {
+      const bytes = bytesOf(tensor)
+      binary.push(bytes)
+      text += `"parameters":{"binary_data_size":${bytes.length}}}`
+      continue
+    }
+    const { length } = tensor.data
+    text += '"data":['
+    for (let from = 0; from < length; from += SLICE) {
+      text += `${from > 0 ? ',' : ''}${jsonOfSome(tensor, from, Math.min(length, from + SLICE))}`
+      if (text.length >= PIECE) await breathe(cut())
+    }
+    text += ']}'
+  }
+  text += ']}'
+  cut()
+  const headerLength = binary.length > 0 ? size : undefined
+  pieces.push(...binary)
+  for (const { length } of binary) size += length
+  // A copy of what is large takes longer than to send it in pieces.
+  const together = pieces.length > 1 && size < ONE_PIECE ? [Buffer.concat(pieces)] : pieces
+  return { pieces: together, size, ...(headerLength !== undefined && { headerLength }) }
 }
 
 /** What the protocol says of a model. */

@@ -1,4 +1,3 @@
-import { LanewiseError } from '../core/errors.js'
 import { batchKey, handedOver, rowsOf, type Tensors } from './batch.js'
 import { isSentError, receivedError, type Batch, type BatchResult } from './messages.js'
 import type { ThreadPool } from './pool.js'
@@ -11,6 +10,10 @@ export interface QueueOptions {
   /** The most requests that wait. */
   readonly maxQueue: number
 }
+
+/** Milliseconds that requests may take which are sent to a thread together to be run one after the other. To wake a thread takes about a tenth of it. */
+const PACK_MS = 1
+const MAX_PACK = 32
 
 /** The queue is full. */
 export class Overload extends Error {
@@ -43,6 +46,11 @@ interface Group {
   readonly waiting: Waiting[]
 }
 
+/** By which a request can be given up. (An AbortController for each of them costs as much as reading it.) */
+export interface Cancellation {
+  cancel?(): void
+}
+
 /** What has been observed of a queue, for metrics. */
 export interface QueueEvents {
   batch(rows: number): void
@@ -50,17 +58,22 @@ export interface QueueEvents {
 
 /**
  * Requests of one model that wait for a thread. While all threads are busy those that fit together pile up, and the next idle thread runs them as one batch: this costs
- * nobody time. With `maxDelay` an idle thread waits for more, too.
+ * nobody time. With `maxDelay` an idle thread waits for more, too. Of a model that takes no batches, runs of microseconds are sent several at a time: waking a thread for each takes longer than
+ * they do.
  */
 export class BatchQueue {
   private readonly groups = new Map<string, Group>()
   private length = 0
+  /** Requests that were run alone, as a name for the next. */
+  private alone = 0
   private running = 0
   private scheduled = false
   private timer: NodeJS.Timeout | undefined
   private drained: (() => void) | undefined
   /** Seconds that a request takes a thread, as an exponential average. */
   private seconds = 0
+  /** Milliseconds that a run takes, as an average that rises at once. */
+  private runMs = Infinity
 
   constructor(
     readonly pool: ThreadPool<{ batch: Batch }, BatchResult>,
@@ -80,10 +93,10 @@ export class BatchQueue {
    * Runs a request, alone or with others.
    *
    * @param timeout - milliseconds after which it is given up.
-   * @param signal - gives it up at once.
-   * @throws Overload if the queue is full; DeadlinePassed; LanewiseError what the run throws, `E_TENSOR` for inputs with other numbers of rows.
+   * @param cancellation - is given a function that gives it up at once.
+   * @throws Overload if the queue is full; DeadlinePassed; LanewiseError what the run throws.
    */
-  run(inputs: Tensors, outputs: readonly string[], timeout: number, signal?: AbortSignal): Promise<Tensors> {
+  run(inputs: Tensors, outputs: readonly string[], timeout: number, cancellation?: Cancellation): Promise<Tensors> {
     const { maxQueue } = this.options
     if (this.length >= maxQueue) {
       const wait = Math.ceil((this.length * this.seconds) / Math.max(1, this.pool.size))
@@ -91,8 +104,6 @@ export class BatchQueue {
       return Promise.reject(new Overload(Math.min(Math.max(wait, 1), 60), text))
     }
     const rows = this.batches ? rowsOf(inputs) : 1
-    if (rows === undefined)
-      return Promise.reject(new LanewiseError('E_TENSOR', 'the inputs have different numbers of rows on axis 0'))
     return new Promise((resolve, reject) => {
       const giveUp = (error: Error): void => {
         if (waiting.over) return
@@ -100,23 +111,22 @@ export class BatchQueue {
         this.remove(key, waiting)
         waiting.reject(error)
       }
-      const key = this.keyOf(inputs, outputs)
-      const abort = () => giveUp(new DeadlinePassed('the client has gone'))
+      // Inputs of different numbers of rows may be what the model broadcasts, but have no place in a batch.
+      const key = rows === undefined ? `alone ${this.alone++}` : this.keyOf(inputs, outputs)
       const settle = () => {
         waiting.over = true
         clearTimeout(waiting.timer)
-        signal?.removeEventListener('abort', abort)
       }
       const waiting: Waiting = {
         inputs,
-        rows,
+        rows: rows ?? 1,
         since: performance.now(),
         timer: setTimeout(() => giveUp(new DeadlinePassed(`no answer within ${timeout} ms`)), timeout),
         over: false,
         resolve: (results) => (settle(), resolve(results)),
         reject: (error) => (settle(), reject(error)),
       }
-      signal?.addEventListener('abort', abort)
+      if (cancellation) cancellation.cancel = () => giveUp(new DeadlinePassed('the client has gone'))
       const group = this.groups.get(key) ?? { outputs, waiting: [] }
       group.waiting.push(waiting)
       this.groups.set(key, group)
@@ -188,12 +198,21 @@ export class BatchQueue {
     return 2 ** Math.floor(Math.log2(Math.max(1, rows)))
   }
 
+  /** How many are sent to a thread together, to be run one after the other. */
+  private pack(waiting: number): number {
+    // Other idle threads have their part.
+    const share = Math.ceil(waiting / Math.max(1, this.pool.idleThreads))
+    return Math.max(1, Math.min(share, MAX_PACK, Math.floor(PACK_MS / this.runMs)))
+  }
+
   private start(key: string, group: Group): void {
     const target = this.target(group)
     const { waiting } = group
     let count = 1
     let rows = waiting[0].rows
-    while (this.batches && count < waiting.length && rows + waiting[count].rows <= target) rows += waiting[count++].rows
+    if (this.batches)
+      while (count < waiting.length && rows + waiting[count].rows <= target) rows += waiting[count++].rows
+    else count = this.pack(waiting.length)
     const taken = waiting.splice(0, count)
     // What is left goes to the end: other groups have their turn.
     this.groups.delete(key)
@@ -206,9 +225,13 @@ export class BatchQueue {
   private async execute(taken: readonly Waiting[], outputs: readonly string[], rows: number): Promise<void> {
     const begun = performance.now()
     const requests = taken.map(({ inputs }) => inputs)
-    this.events.batch(rows)
+    if (this.batches) this.events.batch(rows)
+    else for (let i = 0; i < taken.length; i++) this.events.batch(1)
     try {
-      const results = await this.pool.run({ batch: { requests, outputs } }, requests.flatMap(handedOver))
+      const batch = { requests, outputs, joined: this.batches }
+      const { results, ms } = await this.pool.run({ batch }, requests.flatMap(handedOver))
+      const each = ms / taken.length
+      this.runMs = this.runMs === Infinity ? each : Math.max(each, 0.9 * this.runMs + 0.1 * each)
       taken.forEach((each, i) => {
         const result = results[i]
         if (isSentError(result)) each.reject(receivedError(result))

@@ -1,16 +1,22 @@
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import { createServer, STATUS_CODES, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { LanewiseError } from '../core/errors.js'
 import { reasonOf } from '../platform/node-files.js'
 import { loadOptional } from '../platform/optional.js'
 import { createApp, type Site } from './app.js'
 import { createMetrics } from './metrics.js'
 import { Models } from './models.js'
-import { checkServeOptions, type ServeOptions } from './options.js'
+import { checkServeOptions, MAX_MS, SERVER_PACKAGES, type ServeOptions } from './options.js'
 
-/** Milliseconds in which a client has to send its request. */
-const REQUEST_TIMEOUT = 60_000
+/**
+ * Milliseconds that a connection is kept for the next request: longer than proxies keep theirs (60 s), so that it is never ended while one is on its way. Node's own 5 s also end
+ * connections whose next request has come already, when the process has not been given time for so long.
+ */
+const KEEP_ALIVE = 75_000
+/** Milliseconds between two looks for connections that take too long, at most. */
+const CONNECTION_LOOK = 5000
 /** Connections that are open at a time. */
 const MAX_CONNECTIONS = 4096
 
@@ -52,9 +58,10 @@ export interface ServedModelInfo {
  */
 export async function serve(options: ServeOptions): Promise<ModelServer> {
   const checked = checkServeOptions(options)
-  const { createAdaptorServer } = await loadOptional<typeof import('@hono/node-server')>(
+  const { getRequestListener } = await loadOptional<typeof import('@hono/node-server')>(
     '@hono/node-server',
     'a server',
+    SERVER_PACKAGES,
   )
   let site: Site | undefined
   const metrics = await createMetrics(
@@ -67,6 +74,7 @@ export async function serve(options: ServeOptions): Promise<ModelServer> {
     checked.folder,
     {
       threads,
+      answerLimit: checked.heldLimit,
       timeout,
       poll,
       maxBatch,
@@ -79,12 +87,29 @@ export async function serve(options: ServeOptions): Promise<ModelServer> {
   try {
     site = { options: checked, models, metrics, held: 0, closing: false }
     const app = await createApp(site)
-    const server = createAdaptorServer({
-      fetch: app.fetch,
+    const listener = getRequestListener(app.fetch, {
       // The types of the globals stay those of Node.
       overrideGlobalObjects: false,
-      serverOptions: { requestTimeout: REQUEST_TIMEOUT },
-    }) as Server
+      // What is refused before there is a request for the app: a host or a target that is none.
+      errorHandler: (error) => {
+        const refused = error instanceof Error && error.name === 'RequestError'
+        return Response.json({ error: refused ? error.message : 'internal error' }, { status: refused ? 400 : 500 })
+      },
+    })
+    const server = createServer(
+      {
+        // Node's own refusal of a request without a host says nothing.
+        requireHostHeader: false,
+        requestTimeout: checked.requestTimeout,
+        headersTimeout: checked.requestTimeout,
+        keepAliveTimeout: KEEP_ALIVE,
+        connectionsCheckingInterval: Math.min(CONNECTION_LOOK, checked.requestTimeout),
+      },
+      (incoming, outgoing) => void listener(incoming, outgoing),
+    )
+    answerBrokenRequests(server)
+    // Ends connections on which nothing goes: of clients that do not read their answers, too.
+    server.setTimeout(Math.min(timeout + checked.requestTimeout, MAX_MS))
     server.maxConnections = MAX_CONNECTIONS
     await listening(server, checked.port, checked.host)
     return running(server, site)
@@ -92,6 +117,33 @@ export async function serve(options: ServeOptions): Promise<ModelServer> {
     await models.close()
     throw error
   }
+}
+
+const brokenStatus = new Map([
+  ['HPE_HEADER_OVERFLOW', 431],
+  ['HPE_CHUNK_EXTENSIONS_OVERFLOW', 413],
+  ['ERR_HTTP_REQUEST_TIMEOUT', 408],
+])
+
+/** What is no HTTP, or ends too late, is answered as all other errors are. */
+function answerBrokenRequests(server: Server): void {
+  const answers = new WeakMap<Duplex, ServerResponse>()
+  server.on('request', (incoming, outgoing) => answers.set(incoming.socket, outgoing))
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    const answer = answers.get(socket)
+    // In the middle of an answer there is no place for another.
+    const midway = answer?.headersSent === true && !answer.writableFinished
+    if (!socket.writable || midway || error.code === 'ECONNRESET') return void socket.destroy()
+    const status = brokenStatus.get(error.code ?? '') ?? 400
+    const body = JSON.stringify({ error: `the request cannot be read: ${error.message}` })
+    const lines = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+      'Connection: close',
+      'Content-Type: application/json',
+      `Content-Length: ${Buffer.byteLength(body)}`,
+    ]
+    socket.end(`${lines.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+  })
 }
 
 async function listening(server: Server, port: number, host: string): Promise<void> {

@@ -13,19 +13,36 @@ import type { ModelDescription, TensorDescription } from './protocol.js'
 /** Options of a session that can be sent to a thread. */
 export type SharedOptions = Pick<SessionOptions, 'build' | 'deterministic' | 'memoryLimit'>
 
+/** What a thread of a server runs requests by. */
+export interface RequestRunner {
+  readonly description: ModelDescription
+  /** Bytes of WebAssembly memory. */
+  readonly bytes: number
+  /** @throws LanewiseError for what is the request's fault. */
+  run(inputs: Tensors, outputs?: readonly string[]): Promise<Tensors>
+}
+
 /** A session over plain tensors, which is made again after a trap. */
-export class PlainSession {
+export class PlainSession implements RequestRunner {
   private constructor(
     private readonly model: string,
     private readonly options: SharedOptions,
+    private readonly externalData: SessionOptions['externalData'],
     private session: InferenceSession,
     readonly description: ModelDescription,
   ) {}
 
-  /** @throws LanewiseError as {@link InferenceSession.create}; `E_UNSUPPORTED` for inputs and outputs that are no tensors of the protocol's types. */
-  static async open(model: string, options: SharedOptions): Promise<PlainSession> {
-    const session = await InferenceSession.create(model, options)
-    return new PlainSession(model, options, session, describe(session))
+  /**
+   * @param externalData - the files of the model's tensors, if they are not beside it.
+   * @throws LanewiseError as {@link InferenceSession.create}; `E_UNSUPPORTED` for inputs and outputs that are no tensors of the protocol's types.
+   */
+  static async open(
+    model: string,
+    options: SharedOptions,
+    externalData?: SessionOptions['externalData'],
+  ): Promise<PlainSession> {
+    const session = await InferenceSession.create(model, { ...options, externalData })
+    return new PlainSession(model, options, externalData, session, describeModel(session))
   }
 
   /** Bytes of WebAssembly memory. */
@@ -47,31 +64,9 @@ export class PlainSession {
 
   private async renew(): Promise<void> {
     const broken = this.session
-    this.session = await InferenceSession.create(this.model, this.options)
+    const { externalData } = this
+    this.session = await InferenceSession.create(this.model, { ...this.options, externalData })
     await broken.release()
-  }
-
-  /**
-   * Whether requests may be run as one. What the model declares is not enough (the first axis of a sequence is as free as that of a batch), so that it is tried: each of
-   * three rows must give alone what it gives among the others.
-   */
-  async takesBatches(): Promise<boolean> {
-    const { inputs, outputs } = this.description
-    const free = [...inputs, ...outputs].every(({ shape }) => typeof shape[0] === 'string')
-    if (!free || inputs.length === 0) return false
-    // Convolutions over pictures of any size need some pixels to work on.
-    const open = inputs.some(({ shape }) => shape.slice(1).some((size) => typeof size === 'string'))
-    for (const size of open ? [4, 64, 256] : [1]) {
-      const rows = [1, 2, 3].map((seed) => exampleRow(inputs, size, uniform(seed)))
-      try {
-        const together = separated(await this.run(joined(rows)), [1, 1, 1])
-        for (const [i, row] of rows.entries()) if (!alike(await this.run(row), together[i])) return false
-        return true
-      } catch (error) {
-        if (!(error instanceof LanewiseError)) throw error
-      }
-    }
-    return false
   }
 
   release(): Promise<void> {
@@ -79,12 +74,36 @@ export class PlainSession {
   }
 }
 
+/**
+ * Whether requests may be run as one. What the model declares is not enough (the first axis of a sequence is as free as that of a batch), so that it is tried: each of three rows
+ * must give alone what it gives among the others.
+ */
+export async function takesBatches(runner: Pick<RequestRunner, 'description' | 'run'>): Promise<boolean> {
+  const { inputs, outputs } = runner.description
+  const free = [...inputs, ...outputs].every(({ shape }) => typeof shape[0] === 'string')
+  if (!free || inputs.length === 0) return false
+  // Convolutions over pictures of any size need some pixels to work on.
+  const open = inputs.some(({ shape }) => shape.slice(1).some((size) => typeof size === 'string'))
+  for (const size of open ? [4, 64, 256] : [1]) {
+    const rows = [1, 2, 3].map((seed) => exampleRow(inputs, size, uniform(seed)))
+    try {
+      const together = separated(await runner.run(joined(rows)), [1, 1, 1])
+      for (const [i, row] of rows.entries()) if (!alike(await runner.run(row), together[i])) return false
+      return true
+    } catch (error) {
+      if (!(error instanceof LanewiseError)) throw error
+    }
+  }
+  return false
+}
+
 function plain(name: string, value: Tensor): HostTensor {
   if (isTensorLike(value)) return hostOf(value, name)
   throw new LanewiseError('E_UNSUPPORTED', `the output "${name}" is no tensor`, { tensor: name })
 }
 
-function describe({ inputMetadata, outputMetadata }: InferenceSession): ModelDescription {
+/** What a model takes and gives. @throws LanewiseError `E_UNSUPPORTED` for what is no tensor. */
+export function describeModel({ inputMetadata, outputMetadata }: InferenceSession): ModelDescription {
   const tensors = (list: typeof inputMetadata): TensorDescription[] =>
     list.map((value) => {
       const { name } = value

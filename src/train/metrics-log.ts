@@ -9,14 +9,13 @@ export interface MetricsRecord {
   readonly [metric: string]: number | string | boolean | null
 }
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type -- disposal, where the compiler knows of it
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging, typescript/no-empty-object-type -- disposal, where the compiler knows of it
 export interface MetricsLog extends MaybeDisposable {}
 
 /**
  * A file with one JSON object a line (JSONL). JSON has no NaN and no infinities: they are written as the texts "NaN", "Infinity" and "-Infinity", which
  * {@link readMetrics} turns back.
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- as above
 export class MetricsLog {
   static readonly name = 'MetricsLog'
   private constructor(private readonly file: OpenFile) {}

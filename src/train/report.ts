@@ -1,3 +1,4 @@
+import { escapeHtml } from '../core/html.js'
 import { checkArguments } from '../core/arguments.js'
 import { fastPng } from '../data/picture.js'
 import { LanewiseError } from '../core/errors.js'
@@ -59,8 +60,8 @@ export async function htmlReport(report: TrainingReport): Promise<string> {
   const style = optionalText('uplot/dist/uPlot.min.css', 'an HTML report')
   const charts = chartsOf(history)
   const parts = [
-    `<h1>${text(title)}</h1>`,
-    summary ? `<p>${text(summary)}</p>` : '',
+    `<h1>${escapeHtml(title)}</h1>`,
+    summary ? `<p>${escapeHtml(summary)}</p>` : '',
     charts.length > 0
       ? `<h2>Curves</h2><div class="charts">${charts.map((_, i) => `<figure id="chart${i}"></figure>`).join('')}</div>`
       : '',
@@ -69,7 +70,7 @@ export async function htmlReport(report: TrainingReport): Promise<string> {
       ? `<h2>Predictions</h2><div class="samples">${(await Promise.all(samples.map((sample) => card(sample, classes)))).join('')}</div>`
       : '',
     `<h2>Settings</h2><table class="settings">${Object.entries(settings)
-      .map(([name, value]) => `<tr><th>${text(name)}</th><td>${text(String(value))}</td></tr>`)
+      .map(([name, value]) => `<tr><th>${escapeHtml(name)}</th><td>${escapeHtml(String(value))}</td></tr>`)
       .join('')}</table>`,
   ]
   return `<!DOCTYPE html>
@@ -78,7 +79,7 @@ export async function htmlReport(report: TrainingReport): Promise<string> {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:">
-<title>${text(title)}</title>
+<title>${escapeHtml(title)}</title>
 <style>${style}${STYLE}</style>
 </head>
 <body>
@@ -147,9 +148,9 @@ function confusionTable(classes: readonly string[], matrix: readonly (readonly n
         truth === prediction
           ? `rgba(40,140,70,${weight.toFixed(3)})`
           : `rgba(200,50,40,${Math.sqrt(weight).toFixed(3)})`
-      return `<td style="background:${colour}" title="${text(classes[truth])} taken for ${text(classes[prediction])}: ${count}">${count || ''}</td>`
+      return `<td style="background:${colour}" title="${escapeHtml(classes[truth])} taken for ${escapeHtml(classes[prediction])}: ${count}">${count || ''}</td>`
     })
-    return `<tr><th>${text(classes[truth])}</th>${cells.join('')}<td class="share">${share(row[truth], total)}</td></tr>`
+    return `<tr><th>${escapeHtml(classes[truth])}</th>${cells.join('')}<td class="share">${share(row[truth], total)}</td></tr>`
   })
   const right = sum(matrix.map((row, i) => row[i]))
   const total = sum(matrix.map(sum))
@@ -157,7 +158,7 @@ function confusionTable(classes: readonly string[], matrix: readonly (readonly n
     (_, i) => `<td class="share">${share(matrix[i][i], sum(matrix.map((row) => row[i])))}</td>`,
   )
   return `<p>${right} of ${total} right: ${share(right, total)}. Rows are what an example is, columns what it was taken for.</p>
-<table class="confusion"><tr><th></th>${classes.map((name) => `<th>${text(name)}</th>`).join('')}<th>recall</th></tr>
+<table class="confusion"><tr><th></th>${classes.map((name) => `<th>${escapeHtml(name)}</th>`).join('')}<th>recall</th></tr>
 ${rows.join('\n')}
 <tr><th>precision</th>${columns.join('')}<td></td></tr></table>`
 }
@@ -179,10 +180,10 @@ async function card(
     .slice(0, 3)
   const bars = best.map(
     ({ value, name }) =>
-      `<div class="bar"><span>${text(name)}</span><i style="width:${(60 * value).toFixed(1)}px"></i>${metricText('accuracy', value)}</div>`,
+      `<div class="bar"><span>${escapeHtml(name)}</span><i style="width:${(60 * value).toFixed(1)}px"></i>${metricText('accuracy', value)}</div>`,
   )
-  return `<figure class="${right ? 'right' : 'wrong'}"><img src="${await pngUri(image)}" width="${image.width}" height="${image.height}" alt="${text(label)}">
-<figcaption>${text(prediction)}${right ? '' : ` <small>is ${text(label)}</small>`}</figcaption>${bars.join('')}</figure>`
+  return `<figure class="${right ? 'right' : 'wrong'}"><img src="${await pngUri(image)}" width="${image.width}" height="${image.height}" alt="${escapeHtml(label)}">
+<figcaption>${escapeHtml(prediction)}${right ? '' : ` <small>is ${escapeHtml(label)}</small>`}</figcaption>${bars.join('')}</figure>`
 }
 
 /** A picture of 0 … 1, in planes, as a PNG that stands in the page. */
@@ -199,10 +200,6 @@ async function pngUri({ width, height, channels, data }: SamplePrediction['image
     for (let c = 0; c < channels; c++)
       bytes[i * channels + c] = Math.round(255 * Math.min(1, Math.max(0, data[c * area + i])))
   return `data:image/png;base64,${Buffer.from(encode({ width, height, channels, depth: 8, data: bytes })).toString('base64')}`
-}
-
-function text(value: string): string {
-  return value.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 }
 
 /** JSON that cannot end the script it stands in. */

@@ -111,13 +111,24 @@ function isVariable(value: unknown): value is Variable {
   return typeof value === 'object' && value !== null && 'placed' in value
 }
 
+/** What the loss makes. Functions such as `mse` compare two tensors, and are given the batch where the second should be. */
+function lossOf(task: Task, output: TaskOutput, batch: Batch): unknown {
+  try {
+    return task.loss(output, batch)
+  } catch (error) {
+    if (error instanceof LanewiseError && error.code === 'E_VALUE' && error.expected?.includes('a tensor of a device'))
+      error.message += `; the option "loss" is given the output and the batch, a tensor for each of its fields: (output, batch) => mse(output, batch.${Object.keys(batch).at(-1)})`
+    throw error
+  }
+}
+
 /** The one number that is made small, and its parts by name. @throws LanewiseError `E_VALUE` if there is none. @internal */
 export function totalLoss(
   task: Task,
   output: TaskOutput,
   batch: Batch,
 ): { total: Variable; parts: Readonly<Record<string, Variable>> } {
-  const loss: unknown = task.loss(output, batch)
+  const loss = lossOf(task, output, batch)
   const weights = Object.keys(task.lossWeights ?? {})
   if (isVariable(loss)) {
     if (weights.length > 0)

@@ -27,7 +27,7 @@ export interface BoardOptions {
 
 let files = 0
 
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging, @typescript-eslint/no-empty-object-type -- disposal, where the compiler knows of it
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging, typescript/no-empty-object-type -- disposal, where the compiler knows of it
 export interface TensorBoardWriter extends MaybeDisposable {}
 
 /**
@@ -35,7 +35,6 @@ export interface TensorBoardWriter extends MaybeDisposable {}
  *
  * The file is a sequence of records, each with its length and two checksums (TFRecord); a record is an Event of tensorflow/core/util/event.proto.
  */
-// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- as above
 export class TensorBoardWriter {
   readonly path: string
   private readonly file: OpenFile

@@ -200,7 +200,8 @@ export class Trainer {
       progress &&
       new ProgressBar({
         stream: progress,
-        label: `epoch ${data.epoch + 1}/${last}`,
+        // Of a run that ends by its steps nobody knows the last epoch.
+        label: `epoch ${data.epoch + 1}${last < Number.MAX_SAFE_INTEGER ? `/${last}` : ''}`,
         total: data.examples,
         start: data.position,
       })

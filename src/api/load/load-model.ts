@@ -7,6 +7,8 @@ import { kindOf } from '../../core/options.js'
 import { bytesIn, tagOf } from '../../core/realm.js'
 import { waitFor, type Steps } from '../../core/steps.js'
 import type { Graph } from '../../ir/graph.js'
+import { isPrepared } from '../prepared/is-prepared.js'
+import type { Prepared } from '../prepared/read.js'
 import { memoryExternalData, type ExternalData, type ExternalFile } from '../../onnx/external-data.js'
 import { importModel, usesRareOps, type ImportedModel } from '../../onnx/import.js'
 import { describeTensor } from '../../onnx/tensor-proto.js'
@@ -17,12 +19,16 @@ import { throwIfAborted } from '../../plan/executor.js'
 import { download, isLocation, type ReadOptions, type ResponseLike } from '../../platform/download.js'
 import { platform } from '../../platform/platform.js'
 import { kernelsNow, loadKernels } from './kernels.js'
+import { RARE, sayingWhatToImport } from './rare-ops.js'
+import { lateParts } from '../late-parts.js'
 import { MEMORY_LIMIT, type ExternalFileSource, type SessionOptions } from '../session-options.js'
 
 /** A model that has been read, and the memory and kernels that are to run it. */
 interface LoadedModel {
   readonly imported: ImportedModel
   readonly context: Context
+  /** What there is besides of a model that was prepared. */
+  readonly prepared?: Prepared
 }
 
 /**
@@ -37,9 +43,17 @@ export function* loadModel(
   byteLength: unknown,
   options: SessionOptions,
 ): Steps<LoadedModel> {
-  const { signal, downloadLimit: limit, downloadTimeout: timeout, onProgress } = options
+  const {
+    signal,
+    memoryLimit = MEMORY_LIMIT,
+    // Weights have to fit the memory limit; 16 MiB are for what a file has besides.
+    downloadLimit: limit = memoryLimit + 2 ** 24,
+    downloadTimeout: timeout,
+    onProgress,
+    externalData,
+    cache,
+  } = options
   const reading = { signal, limit, timeout }
-  const { externalData } = options
   let external: (ExternalData & { close?(): void }) | undefined
   if (externalData) {
     const here = (file: ExternalFileSource): file is ExternalFile =>
@@ -48,11 +62,34 @@ export function* loadModel(
     const now = externalData.every(here) ? () => externalData : undefined
     external = memoryExternalData(yield* waitFor('reading external data', files, now))
   }
+  const { numThreads } = env.wasm
+  const threads = options.threads ?? (numThreads === 0 ? 'auto' : (numThreads ?? 1))
+  const other = options.context?.context
+  // What has to be waited for comes at once, the kernels while the model comes.
+  let coming: ReturnType<typeof loadKernels> | undefined
+  const withKernels = <T>(read: () => T): T => {
+    const reading = read()
+    if (threads === 1 && !other) (coming = loadKernels(options)).catch(() => undefined)
+    return reading
+  }
   let bytes: Uint8Array
-  if (/^(Response|Blob|File|ReadableStream)$/.test(tagOf(model))) {
-    bytes = yield* waitFor('reading a stream', () => download(model as ResponseLike, { ...reading, onProgress }))
+  const file = isLocation(model) ? platform().openPrepared?.(model) : undefined
+  if (file) {
+    bytes = new Uint8Array()
+  } else if (/^(Response|Blob|File|ReadableStream)$/.test(tagOf(model))) {
+    bytes = yield* waitFor('reading a stream', () =>
+      withKernels(() => download(model as ResponseLike, { ...reading, onProgress })),
+    )
   } else if (isLocation(model)) {
-    bytes = yield* waitFor('reading a file', () => platform().readModel(model, { ...reading, onProgress }))
+    bytes = yield* waitFor('reading a file', () =>
+      withKernels(async () => {
+        const read = platform().readModel
+        const asked = { ...reading, onProgress }
+        return cache
+          ? (await lateParts.modelCache()).cachedModel(model, cache === true ? 'lanewise' : cache, read, asked)
+          : read(model, asked)
+      }),
+    )
     const source = platform().externalData
     // Looked for only when the model asks, so that a model without external data may come from anywhere.
     external ??= source && lazily(() => source(model, { allowHardLinks: options.allowHardLinks }))
@@ -60,33 +97,47 @@ export function* loadModel(
     bytes = bytesOf(model, byteOffset, byteLength)
   }
   try {
-    const { memoryLimit = MEMORY_LIMIT } = options
-    const { numThreads } = env.wasm
-    const threads = options.threads ?? (numThreads === 0 ? 'auto' : (numThreads ?? 1))
+    const source = file ?? (isPrepared(bytes) ? bytes : undefined)
+    const made =
+      source &&
+      (yield* waitFor('reading a prepared model', async () => (await lateParts.prepared()).openPrepared(source, limit)))
+    if (made) {
+      const build = made.buildFor(other ? { ...options, build: other.build } : options)
+      // What comes already may be the other one.
+      if (build !== options.build) coming = undefined
+      options = { ...options, build }
+    }
+    const build = options.deterministic ? 'simd' : (options.build ?? 'auto')
+    if (other && build !== 'auto' && build !== other.build)
+      throw new LanewiseError('E_VALUE', `the option context: that session runs the ${other.build} build`)
     const threaded =
+      !other &&
       threads !== 1 &&
       (yield* waitFor('starting threads', async () =>
         (await import('../threads.js')).contextWithThreads(threads, options, memoryLimit),
       ))
-    const module = () => loadKernels(options)
+    const module = () => coming ?? loadKernels(options)
     const context =
-      threaded || new Context(yield* waitFor('loading kernels', module, () => kernelsNow(options)), memoryLimit)
+      other ||
+      threaded ||
+      new Context(yield* waitFor('loading kernels', module, () => kernelsNow(options)), memoryLimit)
+    context.check()
     if (options.signal) throwIfAborted(options.signal)
+    if (made) {
+      checkWeights(made.constantBytes(context.build), memoryLimit)
+      const loaded = yield* made.load(context)
+      overrideDimensions(loaded.imported.graph, options.freeDimensionOverrides)
+      return { ...loaded, context }
+    }
     const proto = readModel(bytes)
     const tensors = proto.graph?.initializer.map(describeTensor) ?? []
     checkWeights(
       tensors.reduce((sum, { dtype, size }) => sum + byteSize(dtype) * size, 0),
       memoryLimit,
     )
-    const rare = () => usesRareOps(proto) || (!extraPasses().attention && mayAttend(proto))
+    const rare = () => usesRareOps(proto) || (!extraPasses().attention && mayFuse(proto))
     const missing = rare() ? yield* waitFor('', () => loadRareOps(rare), rareOpsNow) : undefined
-    let imported: ImportedModel
-    try {
-      imported = importModel(proto, external, memoryLimit)
-    } catch (error) {
-      if (missing && error instanceof LanewiseError && error.code === 'E_UNSUPPORTED') error.message += missing
-      throw error
-    }
+    const imported = sayingWhatToImport(missing, () => importModel(proto, external, memoryLimit))
     overrideDimensions(imported.graph, options.freeDimensionOverrides)
     return { imported, context }
   } finally {
@@ -94,13 +145,14 @@ export function* loadModel(
   }
 }
 
-/** Whether a Softmax stands in the middle: that is attention's, as a rule. */
-function mayAttend({ graph }: ModelProto): boolean {
-  const nodes = graph?.node ?? []
-  return nodes.some(({ opType }, i) => opType === 'Softmax' && i + 1 < nodes.length)
+/** Whether a Softmax stands in the middle, that is attention's as a rule, or there are means and roots, as of a normalisation that is written out. */
+function mayFuse({ graph }: ModelProto): boolean {
+  const types = (graph?.node ?? []).map(({ opType }) => opType)
+  return (
+    types.slice(0, -1).includes('Softmax') ||
+    (types.includes('ReduceMean') && types.some((type) => /^(Sqrt|Pow)$/.test(type)))
+  )
 }
-
-const RARE = "; import 'lanewise/ops/all' adds the rare ones"
 
 /** Loads the operators outside the common set. Returns what to say if they cannot be had and the model turns out to need one. */
 async function loadRareOps(missing: () => boolean): Promise<string | undefined> {
@@ -129,11 +181,11 @@ async function loadExternalFile(file: ExternalFileSource, reading: ReadOptions):
     throw new LanewiseError('E_VALUE', `externalData is a list of { path, data }, got ${kindOf(file)} in it`)
   if (isLocation(data))
     try {
-      return { path, data: await platform().readModel(data, reading) }
+      return { path, data: await platform().readModel(data, { ...reading, what: 'external data' }) }
     } catch (cause) {
       const { code, message } = cause as LanewiseError
       // What is no model where a model is read is no external data here.
-      throw new LanewiseError(code === 'E_PARSE' ? 'E_EXTERNAL' : code, `external data: ${message}`, { cause })
+      throw new LanewiseError(code === 'E_PARSE' ? 'E_EXTERNAL' : code, message, { cause })
     }
   return { path, data: /^(Blob|File)$/.test(tagOf(data)) ? await (data as Blob).arrayBuffer() : (data as Uint8Array) }
 }

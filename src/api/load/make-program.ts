@@ -3,9 +3,11 @@ import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
 import { waitFor, type Steps } from '../../core/steps.js'
 import type { Graph, Value } from '../../ir/graph.js'
+import { eliminateDead } from '../../passes/load/eliminate-dead.js'
 import { optimize, passEnabled, passNames } from '../../passes/optimize.js'
 import type { PlanOptions } from '../../plan/plan-state.js'
-import { loadVariations, Program } from '../../plan/program.js'
+import { loadVariations } from '../../plan/plans.js'
+import { Program } from '../../plan/program.js'
 import type { States } from '../../plan/states.js'
 import { WeightStore, type ConstantBytes } from '../../plan/weights.js'
 import { MEMORY_LIMIT, type SessionOptions } from '../session-options.js'
@@ -19,6 +21,8 @@ export interface Common {
   readonly kept: States
   /** A number for each call of a random operator. */
   readonly seeds: () => number
+  /** Whether passes have rewritten the graph already: that of a prepared model. */
+  readonly optimized: boolean
 }
 
 /** The program that computes `outputs`: the graph rewritten by the passes that the options leave on. */
@@ -44,7 +48,9 @@ export function* makeProgram(graph: Graph, outputs: readonly Value[], common: Co
       store.dispose()
     }
   }
-  const optimized = yield* optimize(graph, outputs, passes, { evaluate, fast: planOptions.fast })
+  const optimized = common.optimized
+    ? eliminateDead.run({ ...graph, outputs })
+    : yield* optimize(graph, outputs, passes, { evaluate, fast: planOptions.fast })
   const open = optimized.inputs.some(({ declared }) => !declared?.shape?.every((size) => typeof size === 'number'))
   if (open) yield* waitFor('', loadVariations, () => undefined)
   return new Program(optimized, context, weights, planOptions, kept)

@@ -1,8 +1,14 @@
 import { LanewiseError } from '../../core/errors.js'
-import { dtypeToOnnx, isDType } from '../../core/dtype.js'
+import { allDTypes, dtypeToOnnx, isDType } from '../../core/dtype.js'
 import { clampToSafe, hostTensor, type HostTensor } from '../../core/host.js'
 import { checkRecord } from '../../core/options.js'
-import type { AttributeKind, AttributeSpec, RawAttribute, RawAttributes } from '../../ir/attributes.js'
+import {
+  wrongType,
+  type AttributeKind,
+  type AttributeSpec,
+  type RawAttribute,
+  type RawAttributes,
+} from '../../ir/attributes.js'
 import { graphOf } from '../../ir/graph.js'
 import type { OpDefinition } from '../../ir/op.js'
 import { hostOf, isTensorLike } from '../value.js'
@@ -43,7 +49,8 @@ export function rawAttribute(
     return raw
   }
   const actual = Array.isArray(value) ? `a list with ${value.length} elements` : value === null ? 'null' : typeof value
-  throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, { expected: kind, actual })
+  const mayNameType = kind === 'int' && typeof value === 'string' && /^to$|type$/.test(name)
+  return mayNameType ? wrongType(name, `int or ${allDTypes().join(', ')}`, `"${value}"`) : wrongType(name, kind, actual)
 }
 
 function rawOf(kind: AttributeKind, value: unknown): RawAttribute | undefined {

@@ -2,6 +2,7 @@ import { isDType, type DType } from '../../core/dtype.js'
 import type { HostTensor } from '../../core/host.js'
 import { LanewiseError } from '../../core/errors.js'
 import { checkFunction } from '../../core/options.js'
+import { listOf } from '../../ir/compute.js'
 import type { AttributeSchema, AttributesOf } from '../../ir/attributes.js'
 import type { Gradient } from '../../ir/gradient.js'
 import type { Graph } from '../../ir/graph.js'
@@ -75,9 +76,8 @@ function described(typed: Typed | undefined): TypeOfTensor | undefined {
 }
 
 /** Whatever a user's `infer` has returned, held to what it may return. */
-function typesOf(results: unknown): Typed[] {
-  if (!Array.isArray(results)) throw new LanewiseError('E_TENSOR', 'infer must return a list')
-  return results.map((result: Partial<TypeOfTensor> | null | undefined, i) => {
+function typesOf(results: readonly TypeOfTensor[]): Typed[] {
+  return listOf<Partial<TypeOfTensor> | null | undefined>(results, 'infer').map((result, i) => {
     const { type, dims } = result ?? {}
     if (typeof type !== 'string' || !isDType(type) || !Array.isArray(dims))
       throw new LanewiseError('E_TENSOR', `infer must return a type and dims; output ${i} has none`)
@@ -107,13 +107,13 @@ function gradientOf<A>(gradient: (context: SimpleGradientContext<A>) => readonly
         if (dy) return fromHost(g.elements(dy))
         return y && new Tensor('float32', new Float32Array(y.size), y.shape)
       })
-      const found: unknown = gradient({
+      const made = gradient({
         inputs: tensors(g.inputs),
         outputs: tensors(g.outputs),
         gradients: gradients as Tensor[],
         attributes: g.attributes,
       })
-      if (!Array.isArray(found)) throw new LanewiseError('E_TENSOR', 'gradient must return a list')
+      const found = listOf<unknown>(made, 'gradient')
       if (found.length > g.inputs.length)
         throw new LanewiseError(
           'E_TENSOR',
@@ -121,7 +121,7 @@ function gradientOf<A>(gradient: (context: SimpleGradientContext<A>) => readonly
         )
       g.inputs.forEach((_, i) => {
         if (!g.wants(i)) return
-        const dx = found[i] as unknown
+        const dx = found[i]
         if (dx !== undefined && dx !== null && !(dx instanceof Tensor))
           throw new LanewiseError('E_TENSOR', `gradient must return tensors; the gradient by input ${i} is not one`)
         if (!dx) throw new LanewiseError('E_UNSUPPORTED', `the gradient by input ${i} is not defined`)

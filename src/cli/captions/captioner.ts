@@ -1,4 +1,4 @@
-import { loadGraph } from '../../api/model-graph.js'
+import { loadGraph } from '../../api/graph/model-graph.js'
 import { InferenceSession } from '../../api/session.js'
 import { Tensor } from '../../api/tensor.js'
 import { LanewiseError } from '../../core/errors.js'
@@ -9,7 +9,6 @@ import { generate } from '../../generate/generate.js'
 import type { SamplingOptions } from '../../generate/sampling.js'
 import { exportModel } from '../../onnx/export.js'
 import { FeatureNetwork, pooledFeatures } from './features.js'
-import { featureModel } from './find.js'
 
 /** Longer captions are no captions. */
 const MOST_WORDS = 30
@@ -73,14 +72,19 @@ export class PictureCaptioner {
   ) {}
 
   /**
-   * @param options - `features`: the ONNX file of MobileNetV2; by default `featureModel` looks for it.
+   * @param file - a path, or the bytes of a file.
+   * @param options - `features`: where the ONNX file of MobileNetV2 is, or its bytes; asked for only by captioners of photographs.
    * @throws LanewiseError `E_VALUE` for a file that is no captioner, `E_EXTERNAL` if the network of the features is not there.
    */
   static async load(
-    file: string,
-    { features, build }: { readonly features?: string; readonly build?: 'simd' | 'relaxed' | 'auto' } = {},
+    source: string | Uint8Array,
+    {
+      features,
+      build,
+    }: { readonly features?: () => string | Uint8Array; readonly build?: 'simd' | 'relaxed' | 'auto' } = {},
   ): Promise<PictureCaptioner> {
-    const graph = await loadGraph(file)
+    const file = typeof source === 'string' ? source : 'the file'
+    const graph = await loadGraph(source)
     const { metadata } = graph
     const about = <T>(name: string): T | undefined => {
       const text = metadata.get(name)
@@ -105,7 +109,12 @@ export class PictureCaptioner {
     const grid = seen?.grid ?? told?.grid
     if (grid === undefined)
       throw new LanewiseError('E_VALUE', `${file} does not say what it is told of a picture: "features" or "picture"`)
-    const network = told && (await FeatureNetwork.load(featureModel(features), { side: told.side }))
+    if (told && !features)
+      throw new LanewiseError(
+        'E_EXTERNAL',
+        `${file} describes photographs by what MobileNetV2 sees in them: its ONNX file is needed`,
+      )
+    const network = told && features && (await FeatureNetwork.load(features(), { side: told.side }))
     return new PictureCaptioner(
       metadata.get('title') ?? graph.name,
       vocabulary,

@@ -10,7 +10,7 @@ import { ProgressBar } from '../../train/progress.js'
 import { ciderD, corpusBleu, rougeL, type Judged } from '../../train/text-scores.js'
 import { numberFlag, textFlag, UsageError, type Command, type Flags, type Invocation } from '../command.js'
 import { PictureCaptioner, type DescribeOptions } from './captioner.js'
-import { captionFile, sharedPath } from './find.js'
+import { captionFile, sharedPath, featureModel } from './find.js'
 import { pictureFiles, type PictureFile } from './pictures.js'
 
 /** Pictures whose features are made at once. */
@@ -44,7 +44,7 @@ export function describeOptions(flags: Flags): Pick<DescribeOptions, 'beams' | '
 
 /** Measures a captioner on the pictures of a folder with captions; one of drawn scenes on scenes that it has not seen. */
 export async function evaluateCaptioner(file: string, { flags, print, result }: Invocation): Promise<void> {
-  const captioner = await PictureCaptioner.load(file, { features: textFlag(flags, 'features') })
+  const captioner = await PictureCaptioner.load(file, { features: () => featureModel(textFlag(flags, 'features')) })
   try {
     const folder = textFlag(flags, 'data')
     const scenes = captioner.seesPictures && folder === undefined

@@ -1,12 +1,11 @@
-import { createHash } from 'node:crypto'
-import { loadGraph, type ModelGraph } from '../../api/model-graph.js'
+import { loadGraph, type ModelGraph } from '../../api/graph/model-graph.js'
 import { InferenceSession } from '../../api/session.js'
 import { Tensor } from '../../api/tensor.js'
 import { LanewiseError } from '../../core/errors.js'
 import { planesOf, resizedPicture, type Picture } from '../../data/picture.js'
 import type { Value } from '../../ir/graph.js'
 import { exportModel } from '../../onnx/export.js'
-import { readBytes } from '../../platform/node-files.js'
+import { readBytes, Sha256 } from '../../platform/node-files.js'
 
 /** Mean and deviation of the channels of ImageNet: what torchvision's networks are trained with. */
 const MEAN = [0.485, 0.456, 0.406]
@@ -48,12 +47,13 @@ export class FeatureNetwork {
     readonly value: string,
   ) {}
 
-  /** @throws LanewiseError `E_VALUE` for a model that has no such value, and as `loadGraph` does. */
+  /** @param source - a path, or the bytes of a file. @throws LanewiseError `E_VALUE` for a model that has no such value, and as `loadGraph` does. */
   static async load(
-    path: string,
+    source: string | Uint8Array,
     { side = 224, pixels = 'imagenet', value }: FeatureOptions = {},
   ): Promise<FeatureNetwork> {
-    const bytes = await readBytes(path)
+    const path = typeof source === 'string' ? source : 'the network of the features'
+    const bytes = typeof source === 'string' ? await readBytes(source) : source
     const graph = await loadGraph(bytes)
     const end = value ?? pooledValue(graph, path).name
     const part = graph.extract([end])
@@ -64,7 +64,7 @@ export class FeatureNetwork {
     input.declared = { ...input.declared, shape: ['N', 3, side, side] }
     part.declareOutputs()
     const session = await InferenceSession.create(exportModel(part))
-    return new FeatureNetwork(session, side, pixels, createHash('sha256').update(bytes).digest('hex'), end)
+    return new FeatureNetwork(session, side, pixels, sha256(bytes), end)
   }
 
   /** @param mirrored - left and right changed. */
@@ -155,4 +155,10 @@ export function pooledFeatures(features: PictureFeatures, grid: number): Picture
     for (const from of group)
       for (let c = 0; c < channels; c++) out[place * channels + c] += data[from * channels + c] / group.length
   return { data: out, rows: grid, columns: grid, channels }
+}
+
+function sha256(bytes: Uint8Array): string {
+  const hash = new Sha256()
+  hash.update(bytes)
+  return hash.hex()
 }

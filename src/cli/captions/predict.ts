@@ -1,6 +1,7 @@
 import { decodePicture, resizedPicture } from '../../data/picture.js'
 import { readBytes, writeAtomically } from '../../platform/node-files.js'
 import { numberFlag, textFlag, type Invocation } from '../command.js'
+import { featureModel } from './find.js'
 import { PictureCaptioner } from './captioner.js'
 import { describeOptions } from './evaluate.js'
 import { captionHtml, colourBlocks } from './show.js'
@@ -15,7 +16,7 @@ export async function predictCaption(
   { flags, print, draw, result }: Invocation,
 ): Promise<void> {
   const picture = await decodePicture(await readBytes(photograph), 3, photograph)
-  const captioner = await PictureCaptioner.load(file, { features: textFlag(flags, 'features') })
+  const captioner = await PictureCaptioner.load(file, { features: () => featureModel(textFlag(flags, 'features')) })
   try {
     const [begun] = await captioner.begin([picture])
     const [temperature, topK, topP, seed] = [

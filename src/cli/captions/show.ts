@@ -1,5 +1,5 @@
 import { fastPng, resizedPicture, type Picture } from '../../data/picture.js'
-import { escaped } from '../numbers/show.js'
+import { escapeHtml } from '../../core/html.js'
 import type { FoundCaption, SeenWord } from './captioner.js'
 
 /** The side of the maps, and of what they lie over. */
@@ -57,14 +57,14 @@ export async function captionHtml(
     const figures: string[] = []
     for (const { word, probability, places } of words)
       figures.push(
-        `<figure>${places ? `<div class="seen"><img src="${await url(2, SIDE / 2, SIDE / 2, shades(places))}" alt="where “${escaped(word)}” was seen"></div>` : ''}<figcaption>${escaped(word)} <small>${(100 * probability).toFixed(0)} %</small></figcaption></figure>`,
+        `<figure>${places ? `<div class="seen"><img src="${await url(2, SIDE / 2, SIDE / 2, shades(places))}" alt="where “${escapeHtml(word)}” was seen"></div>` : ''}<figcaption>${escapeHtml(word)} <small>${(100 * probability).toFixed(0)} %</small></figcaption></figure>`,
       )
     sections.push(
-      `<section><h2>${escaped(caption)}</h2><p>${i === 0 ? 'The best' : `Number ${i + 1}`} of ${found.length}; log probability ${logProbability.toFixed(2)}</p><div class="words">${figures.join('\n')}</div></section>`,
+      `<section><h2>${escapeHtml(caption)}</h2><p>${i === 0 ? 'The best' : `Number ${i + 1}`} of ${found.length}; log probability ${logProbability.toFixed(2)}</p><div class="words">${figures.join('\n')}</div></section>`,
     )
   }
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escaped(found[0]?.caption ?? name)}</title>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(found[0]?.caption ?? name)}</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem }
 .words { display: flex; flex-wrap: wrap; gap: .8rem }
@@ -73,8 +73,8 @@ figure { margin: 0; text-align: center } small { color: #666 }
 .photograph { width: ${SIDE}px; height: ${SIDE}px }
 .seen img { width: 100%; height: 100%; display: block }
 </style></head><body>
-<h1>${escaped(name)}</h1>
-<div class="photograph" role="img" aria-label="${escaped(name)}"></div>
+<h1>${escapeHtml(name)}</h1>
+<div class="photograph" role="img" aria-label="${escapeHtml(name)}"></div>
 ${sections.join('\n')}
 </body></html>
 `

@@ -9,7 +9,8 @@ import type { Fields } from '../../data/dataset.js'
 import { fileSize, readBytes, writeAtomically } from '../../platform/node-files.js'
 import { listFlag, numberFlag, textFlag, UsageError, type Invocation } from '../command.js'
 import { MOST_DIGITS } from './reader.js'
-import { escaped, page, pngUrl } from './show.js'
+import { escapeHtml } from '../../core/html.js'
+import { page, pngUrl } from './show.js'
 
 /** A picture of a number, wherever it came from. */
 interface NumberPicture {
@@ -185,7 +186,7 @@ export async function numbersData({ positionals, flags, print, result }: Invocat
           `<figure><img src="${await pngUrl(crop)}" width="72" height="72" alt=""><figcaption>${number}</figcaption></figure>`,
       ),
     )
-    const body = `<p>${escaped(sources.join(', '))}</p>
+    const body = `<p>${escapeHtml(sources.join(', '))}</p>
 <table>${rows.map(([name, value]) => `<tr><td>${name}</td><td class="number">${value}</td></tr>`).join('')}</table>
 <h2>How many digits</h2>${bars(lengths.map((n, length) => [String(length), n] as const).slice(1))}
 <h2>Widths of boxes</h2>${histogram(widths)}
@@ -195,7 +196,7 @@ ${
   duplicates.length > 0
     ? `<h2>Near-duplicates</h2><ul>${duplicates
         .slice(0, 200)
-        .map(({ name, of }) => `<li>${escaped(name)} is like ${escaped(of)}</li>`)
+        .map(({ name, of }) => `<li>${escapeHtml(name)} is like ${escapeHtml(of)}</li>`)
         .join('')}</ul>`
     : ''
 }`

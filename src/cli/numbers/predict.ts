@@ -4,7 +4,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { readBytes, writeAtomically } from '../../platform/node-files.js'
 import { numbersFlag, textFlag, UsageError, type Invocation } from '../command.js'
 import { describeEngine } from '../load.js'
-import { NumberReader } from './reader.js'
+import { loadReader } from './load-reader.js'
 import { scan, type Found } from './scan.js'
 import { barLines, halfBlocks, page, readingHtml } from './show.js'
 
@@ -17,7 +17,7 @@ export async function predictNumber(
   const given = numbersFlag(flags, 'box')
   if (given && given.length !== 4) throw new UsageError(`--box is left,top,width,height, got ${given.length} numbers`)
   const picture = await decodePicture(await readBytes(photograph), 1, photograph)
-  const reader = await NumberReader.load(file, flags)
+  const reader = await loadReader(file, flags)
   const box: Box | undefined = given && { left: given[0], top: given[1], width: given[2], height: given[3] }
   if (box && !(box.width > 0 && box.height > 0)) throw new UsageError(`--box has no area: ${given?.join(',')}`)
   if (

@@ -3,10 +3,6 @@ import type { InferenceSession } from '../../api/session.js'
 import { LanewiseError } from '../../core/errors.js'
 import { croppedPicture, resizedPicture, type Picture } from '../../data/picture.js'
 import { withMargin, type Box } from '../../data/picture-labels.js'
-import { platform } from '../../platform/platform.js'
-import { readModel } from '../../onnx/wire.js'
-import type { Flags } from '../command.js'
-import { loadSession } from '../load.js'
 
 /** What a reader makes of a crop. */
 export interface Reading {
@@ -26,16 +22,6 @@ const CLASSES = 10
 /** Crops read at a time. */
 export const READ_BATCH = 128
 
-/** The metadata of a model by name. */
-async function metadataOf(file: string): Promise<ReadonlyMap<string, string>> {
-  return new Map(readModel(await platform().readModel(file)).metadataProps.map(({ key, value }) => [key, value]))
-}
-
-/** Whether a model's file says that it reads house numbers. */
-export async function isReader(file: string): Promise<boolean> {
-  return (await metadataOf(file)).get('task') === 'house-numbers'
-}
-
 /** A trained reader of house numbers. */
 export class NumberReader {
   private constructor(
@@ -48,10 +34,9 @@ export class NumberReader {
     readonly title: string,
   ) {}
 
-  /** @throws LanewiseError `E_SHAPE` if the model is no reader. */
-  static async load(file: string, flags: Flags): Promise<NumberReader> {
-    const metadata = await metadataOf(file)
-    const session = await loadSession(file, flags)
+  /** @param file - what messages call it. @throws LanewiseError `E_SHAPE` if the model is no reader. */
+  static of(session: InferenceSession, file: string): NumberReader {
+    const { metadata } = session
     const shape = session.inputMetadata.find(({ name }) => name === 'picture')
     const side = shape?.isTensor ? shape.shape[3] : undefined
     if (typeof side !== 'number' || !session.outputNames.includes('length') || !session.outputNames.includes('digits'))

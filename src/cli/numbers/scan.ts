@@ -27,9 +27,9 @@ const SAME_PLACE = 0.2
 const MOST_FOUND = 5
 
 /** The windows of a photograph, as boxes around digits (the reader adds its margin). */
-export function windowsOf(width: number, height: number, margin: number): Box[] {
+export function windowsOf(width: number, height: number, margin: number, least = 0): Box[] {
   const boxes: Box[] = []
-  for (const scale of SCALES) {
+  for (const scale of SCALES.filter((one) => one >= least)) {
     for (const aspect of ASPECTS) {
       const [high, wide] = [height * scale, height * scale * aspect]
       if (high < LEAST || wide < LEAST / 2 || wide > width) continue
@@ -52,16 +52,29 @@ function places(whole: number, size: number): number[] {
   )
 }
 
+/** How a photograph is searched. */
+export interface ScanOptions {
+  /** The height of the smallest windows, as a share of the photograph's: most windows are small. All by default. */
+  readonly least?: number
+  /** Told after each batch which share of the windows has been read. */
+  readonly onProgress?: (share: number) => void
+}
+
 /**
  * Looks for numbers in a whole grey photograph: the reader reads windows of several scales and shapes, and windows that overlap vote. The best first.
  */
-export async function scan(reader: NumberReader, picture: Picture): Promise<Found[]> {
-  const boxes = windowsOf(picture.width, picture.height, reader.margin)
+export async function scan(
+  reader: NumberReader,
+  picture: Picture,
+  { least, onProgress }: ScanOptions = {},
+): Promise<Found[]> {
+  const boxes = windowsOf(picture.width, picture.height, reader.margin, least)
   const seen: Seen[] = []
   for (let start = 0; start < boxes.length; start += READ_BATCH) {
     const some = boxes.slice(start, start + READ_BATCH)
     const readings = await reader.read(some.map((box) => reader.crop(picture, box)))
     readings.forEach((reading, i) => void seen.push({ box: some[i], reading }))
+    onProgress?.(seen.length / boxes.length)
   }
   return voted(seen)
 }

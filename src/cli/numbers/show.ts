@@ -1,3 +1,4 @@
+import { escapeHtml } from '../../core/html.js'
 import { fastPng, type Picture } from '../../data/picture.js'
 import { MOST_DIGITS, type Reading } from './reader.js'
 
@@ -39,14 +40,10 @@ export async function pngUrl({ width, height, data }: Picture): Promise<string> 
   return `data:image/png;base64,${Buffer.from(encode({ width, height, channels: 1, data: bytes })).toString('base64')}`
 }
 
-export function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
-}
-
 /** A page that needs nothing else. */
 export function page(title: string, body: string): string {
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escaped(title)}</title>
+<html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title>
 <style>
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 img { image-rendering: pixelated; vertical-align: top; margin-right: 1rem }
@@ -55,7 +52,7 @@ td.number { text-align: right; font-variant-numeric: tabular-nums }
 .bar { display: inline-block; height: .8em; background: #2a6fdb }
 figure { display: inline-block; margin: .3rem; text-align: center } figcaption { font-size: 12px }
 </style></head><body>
-<h1>${escaped(title)}</h1>
+<h1>${escapeHtml(title)}</h1>
 ${body}
 </body></html>
 `
@@ -73,7 +70,7 @@ export async function readingHtml(crop: Picture, reading: Reading): Promise<stri
   const names = Array.from({ length: 10 }, (_, digit) => String(digit))
   const answer = reading.number === undefined ? `more than ${MOST_DIGITS} digits` : reading.number || 'no digit'
   return `<img src="${await pngUrl(crop)}" width="192" height="192" alt="the crop">
-<strong style="font-size:3rem">${escaped(answer)}</strong> ${(100 * reading.probability).toFixed(1)} %
+<strong style="font-size:3rem">${escapeHtml(answer)}</strong> ${(100 * reading.probability).toFixed(1)} %
 <div style="display:flex;flex-wrap:wrap;gap:1.5rem">
 <div><h3>How many</h3>${bars(reading.length, [...names.slice(0, MOST_DIGITS + 1), 'more'])}</div>
 ${[...(reading.number ?? '')].map((digit, i) => `<div><h3>Digit ${i + 1}: ${digit}</h3>${bars(reading.digits[i], names)}</div>`).join('\n')}

@@ -2,18 +2,16 @@ import { checkArguments } from '../../core/arguments.js'
 import { apply, castAttributes } from '../../autograd/apply.js'
 import type { Device } from '../../autograd/device.js'
 import type { Variable } from '../../autograd/variable.js'
-import { isDType, type DType } from '../../core/dtype.js'
-import { LanewiseError } from '../../core/errors.js'
-import { Add, Div, Max, Mean, Min, Mod, Mul, Pow, PRelu, Sub } from '../../ops/elementwise/arithmetic.js'
-import { Cast } from '../../ops/elementwise/cast.js'
-import { And, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, Or, Where, Xor } from '../../ops/elementwise/logic.js'
 import {
   Abs,
+  Add,
   Atan,
+  Cast,
   Ceil,
   Celu,
   Clip,
   Cos,
+  Div,
   Elu,
   Erf,
   Exp,
@@ -21,13 +19,18 @@ import {
   Gelu,
   HardSigmoid,
   HardSwish,
-  IsInf,
-  IsNaN,
   LeakyRelu,
   Log,
+  Max,
+  Mean,
+  Min,
   Mish,
+  Mod,
+  Mul,
   Neg,
-  Not,
+  PRelu,
+  Pow,
+  RandomDropout,
   Reciprocal,
   Relu,
   Round,
@@ -38,11 +41,16 @@ import {
   Softplus,
   Softsign,
   Sqrt,
+  Sub,
   Swish,
   Tan,
   Tanh,
-} from '../../ops/elementwise/unary.js'
-import { RandomDropout } from '../../ops/random/dropout.js'
+  Where,
+} from '../../autograd/operators.js'
+import { isDType, type DType } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import { And, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, Or, Xor } from '../../ops/elementwise/logic.js'
+import { IsInf, IsNaN, Not } from '../../ops/elementwise/unary.js'
 import { binary, firstOf, scalar, unary } from './common.js'
 import { reshape } from './movement.js'
 

@@ -1,20 +1,25 @@
 import { checkArguments } from '../../core/arguments.js'
 import { apply } from '../../autograd/apply.js'
 import type { Variable } from '../../autograd/variable.js'
+import {
+  Attention,
+  AveragePool,
+  Conv,
+  ConvTranspose,
+  Einsum,
+  Gemm,
+  LayerNormalization,
+  LogSoftmax,
+  MatMul,
+  MaxPool,
+  RMSNormalization,
+  RandomAttention,
+  Resize,
+  Softmax,
+} from '../../autograd/operators.js'
 import { LanewiseError } from '../../core/errors.js'
 import { sizeOf } from '../../core/shape.js'
 import { hostFrom } from '../../core/host.js'
-import { RandomAttention } from '../../ops/attention/attention-gradient.js'
-import { Attention } from '../../ops/attention/attention.js'
-import { ConvTranspose } from '../../ops/conv/conv-transpose.js'
-import { Conv } from '../../ops/conv/conv.js'
-import { Resize } from '../../ops/image/resize.js'
-import { Einsum } from '../../ops/matmul/einsum.js'
-import { Gemm } from '../../ops/matmul/gemm.js'
-import { MatMul } from '../../ops/matmul/matmul.js'
-import { LayerNormalization, RMSNormalization } from '../../ops/norm/norm.js'
-import { LogSoftmax, Softmax } from '../../ops/norm/softmax.js'
-import { AveragePool, MaxPool } from '../../ops/pool/pool.js'
 import { axisAttribute, firstOf, numbers, perAxis, type PerAxis } from './common.js'
 import { add } from './elementwise.js'
 import { full, reshape, transpose, unsqueeze } from './movement.js'

@@ -2,22 +2,30 @@ import { checkArguments } from '../../core/arguments.js'
 import { apply, castAttributes } from '../../autograd/apply.js'
 import { Device } from '../../autograd/device.js'
 import type { Variable } from '../../autograd/variable.js'
+import {
+  Cast,
+  Concat,
+  Expand,
+  Flatten,
+  Gather,
+  GatherElements,
+  Pad,
+  Reshape,
+  ScatterElements,
+  Slice,
+  Split,
+  Squeeze,
+  Tile,
+  Transpose,
+  Trilu,
+  Unsqueeze,
+} from '../../autograd/operators.js'
 import { isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { sizeOf, type Shape } from '../../core/shape.js'
-import { Cast } from '../../ops/elementwise/cast.js'
 import { numericTensor } from '../../ops/elementwise/scalar-floats.js'
-import { Concat, Split } from '../../ops/movement/concat.js'
-import { Expand, Tile } from '../../ops/movement/expand.js'
-import { Gather, GatherElements } from '../../ops/movement/gather.js'
 import { OneHot } from '../../ops/movement/one-hot.js'
 import { NonZero } from '../../ops/movement/non-zero.js'
-import { Pad } from '../../ops/movement/pad.js'
-import { Flatten, Reshape, Squeeze, Unsqueeze } from '../../ops/movement/reshape.js'
-import { ScatterElements } from '../../ops/movement/scatter.js'
-import { Slice } from '../../ops/movement/slice.js'
-import { Transpose } from '../../ops/movement/transpose.js'
-import { Trilu } from '../../ops/movement/trilu.js'
 import { axisAttribute, axisOf, firstOf, numbers, scalar } from './common.js'
 
 /** The same elements in another shape: −1 for what is left over, 0 for the size that the axis has. */

@@ -9,6 +9,7 @@ import { checkList, checkRecord, kindOf } from '../../core/options.js'
 import type { AttributeKind, RawAttribute, RawAttributes } from '../../ir/attributes.js'
 import type { OpDefinition, UpgradeContext } from '../../ir/op.js'
 import { findOp, knownOps } from '../../ir/registry.js'
+import { knowEveryGradient } from './every-operator.js'
 import type { AttributesByName } from './operator-names.js'
 
 /** An operator of ai.onnx whose attributes TypeScript knows. Others are called by their names just as well. */
@@ -63,6 +64,7 @@ export function op(
     'size?',
     'device?',
   )
+  knowEveryGradient()
   const definition = typeof nameOrDefinition === 'string' ? named(nameOrDefinition) : (nameOrDefinition as OpDefinition)
   checkList(`the inputs of ${definition.name}`, inputs)
   checkRecord(`the attributes of ${definition.name}`, attributes)

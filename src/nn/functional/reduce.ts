@@ -1,8 +1,9 @@
 import { checkArguments } from '../../core/arguments.js'
 import { apply } from '../../autograd/apply.js'
 import type { Variable } from '../../autograd/variable.js'
-import { LanewiseError } from '../../core/errors.js'
 import {
+  CumProd,
+  CumSum,
   ReduceL2,
   ReduceLogSumExp,
   ReduceMax,
@@ -11,10 +12,10 @@ import {
   ReduceProd,
   ReduceSum,
   ReduceSumSquare,
-} from '../../ops/reduce/reduce.js'
+  TopK,
+} from '../../autograd/operators.js'
+import { LanewiseError } from '../../core/errors.js'
 import { ArgMax, ArgMin } from '../../ops/reduce/arg.js'
-import { CumProd, CumSum } from '../../ops/reduce/running.js'
-import { TopK } from '../../ops/reduce/top-k.js'
 import { axisOf, numbers } from './common.js'
 import { clip, div, mul, sub } from './elementwise.js'
 import { reshape } from './movement.js'

@@ -1,10 +1,8 @@
 import { checkArguments } from '../../core/arguments.js'
 import { apply } from '../../autograd/apply.js'
 import type { Variable } from '../../autograd/variable.js'
+import { GatherElements, LinearCrossEntropy, SoftmaxCrossEntropyLoss } from '../../autograd/operators.js'
 import { hostFrom } from '../../core/host.js'
-import { LinearCrossEntropy } from '../../ops/loss/linear-loss.js'
-import { SoftmaxCrossEntropyLoss } from '../../ops/loss/loss.js'
-import { GatherElements } from '../../ops/movement/gather.js'
 import { Equal } from '../../ops/elementwise/logic.js'
 import * as F from '../functional.js'
 

@@ -67,6 +67,8 @@ function emitAttentionGradient(g: GradientEmitter<AttentionAttributes>, dropped 
   }
   if (attributes.softcap !== 0)
     throw new LanewiseError('E_UNSUPPORTED', 'attention with a soft cap has no gradient', { op: 'Attention' })
+  if (attributes.left_window_size >= 0 || attributes.right_window_size >= 0)
+    throw new LanewiseError('E_UNSUPPORTED', 'attention with a window has no gradient', { op: 'Attention' })
   const dy = g.gradient()
   const a = emissionOf(g, g.output(0))
   const { batch, kvHeads, keys, size, valueSize, q, k, v, y, mask, ends } = a

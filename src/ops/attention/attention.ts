@@ -153,23 +153,32 @@ export function attentionTypes(attributes: Heads, inputs: readonly (TensorType |
 export const attentionAttributes = {
   is_causal: int(0),
   kv_num_heads: int(),
+  /** How far before its own place a query sees keys, and how far behind it; -1 is without an end. */
+  left_window_size: int(-1),
   q_num_heads: int(),
   qk_matmul_output_mode: int(0),
+  right_window_size: int(-1),
   scale: float(),
   softcap: float(0),
   softmax_precision: int(),
 }
 
-/** Opset 23 and 24. */
+/** Opset 23 to 25. */
 export const Attention = defineOp({
   name: 'Attention',
   arity: [3, 7],
   outputs: 4,
   attributes: attentionAttributes,
-  infer: ({ attributes, inputs }) => attentionTypes(attributes, inputs),
-  // The kernel keeps no scores.
-  kernel: (types, _, wanted) =>
+  infer({ attributes, inputs }) {
+    for (const name of ['left_window_size', 'right_window_size'] as const)
+      if (attributes[name] < -1)
+        throw new LanewiseError('E_VALUE', `${name} must be -1 or a number of keys, got ${attributes[name]}`)
+    return attentionTypes(attributes, inputs)
+  },
+  // The kernel keeps no scores. Its window ends at the query's own place, or at the last key that a mask reaches.
+  kernel: (types, { is_causal, left_window_size: left, right_window_size: right }, wanted) =>
     !wanted[3] &&
+    ((left < 0 && right < 0) || (is_causal !== 0 && (left < 0 || types[3] === undefined))) &&
     types.every(
       (type, i) => type === undefined || type === (i === 6 ? 'int64' : 'float32') || (i === 3 && type === 'bool'),
     ),
@@ -210,6 +219,7 @@ export const Attention = defineOp({
       y: split ? headsOf(e.output(0)) : headsWithin(e.output(0), valueSize),
       mask: mask && maskOf(mask, batch, heads, queries, keys),
       causal: attributes.is_causal ? past : undefined,
+      window: attributes.left_window_size + 1,
       ends,
       scale: attributes.scale ?? 1 / Math.sqrt(size),
       softcap: attributes.softcap,
@@ -251,7 +261,10 @@ export const Attention = defineOp({
         mask?.(b, h, i, row)
         // Where keys are padded, the last query stands at the last one that is not.
         const first = i + (valid ? valid[b] - queries : past)
+        const { left_window_size: left, right_window_size: right } = attributes
         if (attributes.is_causal) row.fill(-Infinity, Math.max(first + 1, 0))
+        if (left >= 0) row.fill(-Infinity, 0, Math.max(first - left, 0))
+        if (right >= 0) row.fill(-Infinity, Math.max(first + right + 1, 0))
         if (valid) row.fill(-Infinity, Math.max(valid[b], 0))
       },
       scores: scores && { stage: stage as ScoreStage, to: scores },

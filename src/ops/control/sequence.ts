@@ -9,7 +9,7 @@ import {
   type HostTensor,
   type HostValue,
 } from '../../core/host.js'
-import { placeBytes, tensorBytes } from '../../core/host-memory.js'
+import { noteGrown, placeBytes, tensorBytes } from '../../core/host-memory.js'
 import { formatShape, normalizeAxis, sameShape, sizeOf, type Shape } from '../../core/shape.js'
 import { copyElements } from '../../ir/strided.js'
 import { graph, int, required } from '../../ir/attributes.js'
@@ -193,7 +193,9 @@ export const SequenceInsert = defineOp({
     const at = inputs[2] ? positionIn(sequence, tensorAt(inputs, 2), true) : sequence.items.length
     // An empty sequence read from outside may not know what it is a sequence of.
     const dtype = sequence.items.length === 0 ? tensor.dtype : sequence.dtype
-    return [sequenceOf(dtype, sequence.items.toSpliced(at, 0, tensor))]
+    const grown = sequenceOf(dtype, sequence.items.toSpliced(at, 0, tensor))
+    noteGrown(grown, sequence, tensor)
+    return [grown]
   },
 })
 

@@ -4,6 +4,7 @@ import { floats, int, string } from '../../ir/attributes.js'
 import { defineOp, type OpDefinition, type UpgradeContext } from '../../ir/op.js'
 import { becomeActivation, take, valueOf } from '../elementwise/fused-activation.js'
 import { MaxPool } from '../pool/pool.js'
+import { QLinearConv } from '../quantize/integer-linear.js'
 import { windowAttributes } from '../pool/window.js'
 import { Conv } from './conv.js'
 
@@ -40,6 +41,20 @@ function channelsLast(name: string, { arity, attributes }: Pick<OpDefinition, 'a
 /** Filters are [M, C / group, …], as Conv has them. */
 export const NhwcConv = channelsLast('NhwcConv', Conv, 'Conv')
 export const NhwcMaxPool = channelsLast('NhwcMaxPool', MaxPool, 'MaxPool')
+
+/** Channels first, or last if `channels_last` says so; filters are the same. */
+export const ContribQLinearConv = defineOp({
+  name: 'QLinearConv',
+  domain: 'com.microsoft',
+  arity: QLinearConv.arity,
+  attributes: { ...QLinearConv.attributes, channels_last: int(0) },
+  decompose(node) {
+    const last = valueOf(take(node.attributes, ['channels_last']), 'channels_last', 'int')
+    const kernel = node.attributes.get('kernel_shape')
+    if (last) between(node, 'QLinearConv', kernel?.kind === 'ints' ? kernel.value.length + 2 : 4)
+    else node.rename('QLinearConv')
+  },
+})
 
 /** Y = activation(Conv(X, W, B) + Z) */
 export const FusedConv = defineOp({

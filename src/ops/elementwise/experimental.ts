@@ -39,3 +39,33 @@ export const ImageScaler = defineOp({
     affine(node, floatOf(node, 'scale', 1), numbers(node, [values.length, 1, 1], values))
   },
 })
+
+/** alpha · f(beta · x) */
+function scaledFunction(name: string, f: string) {
+  return defineOp({
+    name,
+    arity: 1,
+    attributes: { alpha: float(1), beta: float(1) },
+    decompose(node) {
+      const [alpha, beta] = ['alpha', 'beta'].map((key) => numbers(node, [], [floatOf(node, key, 1)]))
+      node.inputs = [node.node(f, [node.node('Mul', [node.inputs[0], beta])]), alpha]
+      node.attributes.clear()
+      node.rename('Mul')
+    },
+  })
+}
+
+export const ParametricSoftplus = scaledFunction('ParametricSoftplus', 'Softplus')
+export const ScaledTanh = scaledFunction('ScaledTanh', 'Tanh')
+
+/** scale · x */
+export const Scale = defineOp({
+  name: 'Scale',
+  arity: 1,
+  attributes: { scale: float(1) },
+  decompose(node) {
+    node.inputs = [node.inputs[0], numbers(node, [], [floatOf(node, 'scale', 1)])]
+    node.attributes.clear()
+    node.rename('Mul')
+  },
+})

@@ -1,7 +1,7 @@
 // The activation that an operator of ONNX Runtime has in an attribute, as a node of its own.
 import { LanewiseError } from '../../core/errors.js'
 import { hostFrom } from '../../core/host.js'
-import type { RawAttribute, RawAttributes } from '../../ir/attributes.js'
+import { wrongType, type RawAttribute, type RawAttributes } from '../../ir/attributes.js'
 import type { UpgradeContext } from '../../ir/op.js'
 
 /** Removes attributes from a node and returns them. */
@@ -25,11 +25,7 @@ export function valueOf<K extends RawAttribute['kind']>(
 ): ValueOf<Extract<RawAttribute, { kind: K }>> | undefined {
   const attribute = attributes.get(name)
   if (!attribute) return undefined
-  if (attribute.kind !== kind)
-    throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, {
-      expected: kind,
-      actual: attribute.kind,
-    })
+  if (attribute.kind !== kind) wrongType(name, kind, attribute.kind)
   return attribute.value as ValueOf<Extract<RawAttribute, { kind: K }>>
 }
 

@@ -45,7 +45,10 @@ export function numericTensor(dtype: DType, shape: Shape, values: ArrayLike<numb
   if (isFloat(dtype)) return floatTensor(dtype, shape, values)
   const tensor = hostZeros(dtype, shape)
   const data = tensor.data as { [i: number]: number | bigint }
-  for (let i = 0; i < values.length; i++) data[i] = isBig(dtype) ? saturatedBigInt(values[i], dtype) : values[i]
+  for (let i = 0; i < values.length; i++) {
+    if (dtype === 'bool') data[i] = values[i] === 0 ? 0 : 1
+    else data[i] = isBig(dtype) ? saturatedBigInt(values[i], dtype) : values[i]
+  }
   return tensor
 }
 

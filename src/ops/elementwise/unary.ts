@@ -274,7 +274,7 @@ function clipBounds(constants: readonly (HostTensor | undefined)[]): { low: numb
 }
 
 /** The gradient of an operator that is a function of one element. */
-function gradientOf<A>(op: OpDefinition<A>): Gradient<A> {
+export function unaryGradient<A>(op: OpDefinition<A>): Gradient<A> {
   return {
     op,
     inputs: [0],
@@ -331,7 +331,7 @@ export const unaryGradients = /* @__PURE__ */ (() =>
     Tan,
     Tanh,
     ThresholdedRelu,
-  ].map((op) => gradientOf(op as OpDefinition)))()
+  ].map((op) => unaryGradient(op as OpDefinition)))()
 
 /** dy where x was within the bounds. */
 export const ClipGradient: Gradient<object> = {

@@ -167,6 +167,15 @@ export function evenCoordinate(i: number, size: number, aligned: number): number
   return size === 1 ? 0 : (2 * i) / (size - 1) - 1
 }
 
+/** onnxruntime had it before ONNX. */
+export const ContribGridSample = defineOp({
+  name: 'GridSample',
+  domain: 'com.microsoft',
+  arity: 2,
+  attributes: { align_corners: int(0), mode: string('bilinear'), padding_mode: string('zeros') },
+  decompose: (node) => node.rename('GridSample'),
+})
+
 /** The grid of an affine map for GridSample. */
 export const AffineGrid = defineOp({
   name: 'AffineGrid',

@@ -133,7 +133,8 @@ export function axesOf(
   if (cropped && roi?.length !== 2 * axes.length)
     throw new LanewiseError('E_SHAPE', `roi must have two numbers for each of ${axes.length} axes`)
   const wanted = sizes ?? scales
-  if (!wanted || (sizes && scales)) throw new LanewiseError('E_GRAPH', 'exactly one of scales and sizes must be given')
+  if (!wanted || (sizes && scales))
+    throw new LanewiseError('E_GRAPH', `scales or sizes must be given, not ${wanted ? 'both' : 'neither'}`)
   if (wanted.length !== axes.length) {
     throw new LanewiseError(
       'E_SHAPE',

@@ -22,7 +22,7 @@ const NEVER = -(2 ** 31)
  * The mean cross-entropy of x · weightᵀ + bias, an operator of training alone: scores exist for a chunk of rows only, which a vocabulary of fifty
  * thousand words makes the difference between megabytes and gigabytes. x is [rows, size], weight [classes, size], bias [classes] or left out, targets [rows].
  */
-export const LinearCrossEntropy = defineOp({
+const LinearCrossEntropy = defineOp({
   name: 'LinearCrossEntropy',
   domain: 'lanewise.train',
   arity: 4,

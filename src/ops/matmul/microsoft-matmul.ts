@@ -1,5 +1,7 @@
 // ONNX Runtime's matrix products (domain com.microsoft): with operands that are transposed, an activation, or a sparse left side.
 import { UNARY_AFFINE, UNARY_NONE } from '../../../assembly/abi/codes.js'
+import { LanewiseError } from '../../core/errors.js'
+import { hostFrom } from '../../core/host.js'
 import type { Shape } from '../../core/shape.js'
 import { float, int, string } from '../../ir/attributes.js'
 import { defineOp, withRule, type Emitter, type Operand } from '../../ir/op.js'
@@ -36,6 +38,36 @@ export const FusedGemm = defineOp({
       result,
       parameters.map((key) => valueOf(fused, key, 'float')),
     )
+  },
+})
+
+/** The first name of FusedMatMul. */
+export const TransposeMatMul = defineOp({
+  name: 'TransposeMatMul',
+  domain,
+  arity: 2,
+  attributes: { alpha: float(1), transA: int(0), transB: int(0) },
+  decompose: (node) => node.rename('FusedMatMul', domain),
+})
+
+/** Distances of all rows of A from all rows of B. */
+export const CDist = defineOp({
+  name: 'CDist',
+  domain,
+  arity: 2,
+  attributes: { metric: string('sqeuclidean') },
+  decompose(node) {
+    const metric = valueOf(take(node.attributes, ['metric']), 'metric', 'string') ?? 'sqeuclidean'
+    if (metric !== 'euclidean' && metric !== 'sqeuclidean')
+      throw new LanewiseError('E_VALUE', `metric "${metric}" is not known`, { expected: 'euclidean, sqeuclidean' })
+    const axis = (value: number) => node.constant(hostFrom('int64', [1], [value]))
+    const [a, b] = [
+      node.node('Unsqueeze', [node.inputs[0], axis(1)]),
+      node.node('Unsqueeze', [node.inputs[1], axis(0)]),
+    ]
+    const squares = node.node('ReduceSumSquare', [node.node('Sub', [a, b]), axis(2)], { keepdims: 0 })
+    node.inputs = [squares]
+    node.rename(metric === 'euclidean' ? 'Sqrt' : 'Identity')
   },
 })
 

@@ -11,8 +11,9 @@ import { labelsByNumber, tableOf } from './ml.js'
 import { emitTransform, isFeature } from './scores.js'
 
 const domain = 'ai.onnx.ml'
-/** Elements of a table of kernel values that are made and used at a time. */
-const BLOCK = 1 << 20
+/** Elements of a table of kernel values that are made and used at a time: what stays in the cache, or more where that made too many calls. */
+const BLOCK = 1 << 15
+const MOST_BLOCKS = 256
 
 interface Kernel {
   readonly kernel_type: string
@@ -22,10 +23,8 @@ interface Kernel {
 
 /** What a machine is made of: how far x is from every support vector, and what that counts for in each score. */
 interface Machine {
-  /** [vectors, columns]; none: x itself counts. */
+  /** [columns, vectors]; none: x itself counts. */
   readonly vectors: HostTensor | undefined
-  /** `vectors` for a product, [columns, vectors]. */
-  readonly transposed: HostTensor | undefined
   /** [vectors or columns, scores]. */
   readonly matrix: HostTensor
   readonly addend: HostTensor
@@ -48,15 +47,14 @@ function makeMachine(
   const scores = addend.length
   const tensor = hostTensor('float32', [matrix.length / scores, scores], matrix)
   const sum = hostTensor('float32', [scores], Float32Array.from(addend))
-  if (count === 0) return { vectors: undefined, transposed: undefined, matrix: tensor, addend: sum }
+  if (count === 0) return { vectors: undefined, matrix: tensor, addend: sum }
   const columns = vectors.length / count
   if (!Number.isInteger(columns))
     throw new LanewiseError('E_VALUE', `${vectors.length} numbers cannot be ${count} support vectors`)
   const transposed = new Float32Array(vectors.length)
   for (let v = 0; v < count; v++) for (let c = 0; c < columns; c++) transposed[c * count + v] = vectors[v * columns + c]
   return {
-    vectors: hostTensor('float32', [count, columns], Float32Array.from(vectors)),
-    transposed: hostTensor('float32', [columns, count], transposed),
+    vectors: hostTensor('float32', [columns, count], transposed),
     matrix: tensor,
     addend: sum,
   }
@@ -66,12 +64,12 @@ function makeMachine(
 function emitMachine(e: Emitter<unknown>, to: Address, machine: Machine, kernel: Kernel): void {
   const x = emitFeatures(e)
   const [rows, columns] = x.shape
-  const { vectors, transposed, matrix, addend } = machine
-  const wanted = vectors ? vectors.shape[1] : matrix.shape[0]
+  const { vectors, matrix, addend } = machine
+  const wanted = vectors ? vectors.shape[0] : matrix.shape[0]
   if (columns !== wanted) throw new LanewiseError('E_SHAPE', `the machine knows ${wanted} features, got ${columns}`)
-  if (!vectors || !transposed) return emitScores(e, to, x, matrix, addend)
+  if (!vectors) return emitScores(e, to, x, matrix, addend)
   const [count, scores] = matrix.shape
-  const block = Math.max(1, Math.min(rows, Math.floor(BLOCK / count)))
+  const block = Math.min(rows, Math.max(1, Math.floor(BLOCK / count), Math.ceil(rows / MOST_BLOCKS)))
   const values = e.scratch(4 * block * count)
   for (let row = 0; row < rows; row += block) {
     const m = Math.min(block, rows - row)
@@ -84,7 +82,7 @@ function emitMachine(e: Emitter<unknown>, to: Address, machine: Machine, kernel:
       at,
       constant: undefined,
     })
-    emitKernel(e, kernel, table(plus(x.at, 4 * row * columns), columns), vectors, transposed, values)
+    emitKernel(e, kernel, table(plus(x.at, 4 * row * columns), columns), vectors, values)
     emitScores(e, plus(to, 4 * row * scores), table(values, count), matrix, addend)
   }
 }
@@ -95,11 +93,10 @@ function emitKernel(
   { kernel_type: type, kernel_params: [gamma = 0, coef0 = 0, degree = 0] }: Kernel,
   x: Operand,
   vectors: HostTensor,
-  transposed: HostTensor,
   y: Address,
 ): void {
   const [m, k] = x.shape
-  const [count] = vectors.shape
+  const [, count] = vectors.shape
   const size = m * count
   if (type === 'RBF') {
     e.call('squared_distances_f32', x.at, e.constant(vectors), y, m, count, k)
@@ -107,7 +104,7 @@ function emitKernel(
     e.call('unary_f32', UNARY_EXP, y, y, size, 0, 0)
     return
   }
-  emitProjection(e, y, x, constantOperand(e, transposed), 0)
+  emitProjection(e, y, x, constantOperand(e, vectors), 0)
   if (type === 'LINEAR') return
   e.call('unary_f32', UNARY_AFFINE, y, y, size, gamma, coef0)
   if (type === 'SIGMOID') e.call('unary_f32', UNARY_TANH, y, y, size, 0, 0)
@@ -265,80 +262,84 @@ function decide(a: Classifier, pairwise: boolean, scores: Float32Array, labels: 
   const positive = a.coefficients.every((value) => value >= 0)
   const probabilities = pairwise && a.prob_a.length > 0
   const votes = new Int32Array(classes)
-  const room = new Float64Array(2 * classes * (classes + 1))
-  for (let r = 0; r < labels.length; r++) {
-    const row = scores.subarray(r * given, (r + 1) * given)
-    const out = z.subarray(r * width, (r + 1) * width)
+  // One score for two classes: as it is, and its opposite or the rest, the way the post transform takes them.
+  const opposite = a.post_transform === 'NONE' || a.post_transform === 'LOGISTIC'
+  const couple = probabilities ? coupling(a) : undefined
+  // Views of rows would take longer than all that is done to them.
+  for (let r = 0, row = 0, out = 0; r < labels.length; r++, row += given, out += width) {
     let chosen = 0
     if (pairwise) {
       votes.fill(0)
-      let pair = 0
-      for (let i = 0; i < classes; i++) for (let j = i + 1; j < classes; j++) votes[row[pair++] > 0 ? i : j]++
+      let pair = row
+      for (let i = 0; i < classes; i++) for (let j = i + 1; j < classes; j++) votes[scores[pair++] > 0 ? i : j]++
       for (let k = 1; k < classes; k++) if (votes[k] > votes[chosen]) chosen = k
     } else {
-      for (let k = 1; k < classes; k++) if (row[k] > row[chosen]) chosen = k
+      for (let k = 1; k < classes; k++) if (scores[row + k] > scores[row + chosen]) chosen = k
     }
-    if (probabilities) coupled(a, row, out, room)
-    else if (pairwise && classes === 2) twoScores(row[0], a.post_transform, out)
-    else out.set(row)
+    if (couple) couple(scores, row, z, out)
+    else if (pairwise && classes === 2) {
+      z[out] = opposite ? -scores[row] : 1 - scores[row]
+      z[out + 1] = scores[row]
+    } else for (let k = 0; k < width; k++) z[out + k] = scores[row + k]
     // Of two classes the second, if the larger score is one.
-    if (!pairwise && classes === 2 && (positive ? row[chosen] >= 0.5 : row[chosen] > 0)) chosen = 1
+    const largest = scores[row + chosen]
+    if (!pairwise && classes === 2 && (positive ? largest >= 0.5 : largest > 0)) chosen = 1
     labels[r] = names[chosen]
   }
 }
 
-/** One score for two classes: as it is and its opposite, the way the post transform takes them. */
-function twoScores(score: number, transform: string, out: Float32Array): void {
-  if (transform === 'NONE' || transform === 'LOGISTIC') out.set([-score, score])
-  else out.set([1 - score, score])
-}
-
-/** Probabilities of classes from those of pairs: Wu, Lin and Weng, "Probability estimates for multi-class classification by pairwise coupling", 2004. */
-function coupled({ prob_a, prob_b }: Classifier, row: Float32Array, p: Float32Array, room: Float64Array): void {
-  const k = p.length
-  const r = room.subarray(0, k * k)
-  const q = room.subarray(k * k, 2 * k * k)
-  const values = room.subarray(2 * k * k, 2 * k * k + k)
-  const gradient = room.subarray(2 * k * k + k, 2 * k * k + 2 * k)
-  let pair = 0
-  for (let i = 0; i < k; i++) {
-    for (let j = i + 1; j < k; j++, pair++) {
-      const nearer = Math.min(Math.max(1 - sigmoid(row[pair] * prob_a[pair] + prob_b[pair]), 1e-7), 1 - 1e-7)
-      r[i * k + j] = nearer
-      r[j * k + i] = 1 - nearer
-    }
-  }
-  for (let i = 0; i < k; i++) {
-    let sum = 0
-    for (let j = 0; j < k; j++) {
-      if (j === i) continue
-      sum += r[j * k + i] * r[j * k + i]
-      q[i * k + j] = -r[j * k + i] * r[i * k + j]
-    }
-    q[i * k + i] = sum
-  }
-  values.fill(1 / k)
-  for (let loop = 0; loop < 100; loop++) {
-    let whole = 0
+/**
+ * What makes probabilities of classes, z[out …], from the scores of pairs at `row`: Wu, Lin and Weng, "Probability estimates for multi-class classification by
+ * pairwise coupling", 2004.
+ */
+function coupling({ prob_a, prob_b, classlabels_ints }: Classifier) {
+  const k = classlabels_ints.length
+  const q = new Float64Array(k * k)
+  const r = new Float64Array(k * k)
+  const values = new Float64Array(k)
+  const gradient = new Float64Array(k)
+  return (scores: Float32Array, row: number, z: Float32Array, out: number): void => {
+    let pair = 0
     for (let i = 0; i < k; i++) {
-      let sum = 0
-      for (let j = 0; j < k; j++) sum += q[i * k + j] * values[j]
-      gradient[i] = sum
-      whole += values[i] * sum
-    }
-    let error = 0
-    for (let i = 0; i < k; i++) error = Math.max(error, Math.abs(gradient[i] - whole))
-    if (error < 0.005 / k) break
-    for (let i = 0; i < k; i++) {
-      const step = (whole - gradient[i]) / q[i * k + i]
-      const by = 1 + step
-      values[i] += step
-      whole = (whole + step * (step * q[i * k + i] + 2 * gradient[i])) / (by * by)
-      for (let j = 0; j < k; j++) {
-        gradient[j] = (gradient[j] + step * q[i * k + j]) / by
-        values[j] /= by
+      for (let j = i + 1; j < k; j++, pair++) {
+        const score = scores[row + pair] * prob_a[pair] + prob_b[pair]
+        const nearer = Math.min(Math.max(1 - sigmoid(score), 1e-7), 1 - 1e-7)
+        r[i * k + j] = nearer
+        r[j * k + i] = 1 - nearer
       }
     }
+    for (let i = 0; i < k; i++) {
+      let sum = 0
+      for (let j = 0; j < k; j++) {
+        if (j === i) continue
+        sum += r[j * k + i] * r[j * k + i]
+        q[i * k + j] = -r[j * k + i] * r[i * k + j]
+      }
+      q[i * k + i] = sum
+    }
+    values.fill(1 / k)
+    for (let loop = 0; loop < 100; loop++) {
+      let whole = 0
+      for (let i = 0; i < k; i++) {
+        let sum = 0
+        for (let j = 0; j < k; j++) sum += q[i * k + j] * values[j]
+        gradient[i] = sum
+        whole += values[i] * sum
+      }
+      let error = 0
+      for (let i = 0; i < k; i++) error = Math.max(error, Math.abs(gradient[i] - whole))
+      if (error < 0.005 / k) break
+      for (let i = 0; i < k; i++) {
+        const step = (whole - gradient[i]) / q[i * k + i]
+        const by = 1 + step
+        values[i] += step
+        whole = (whole + step * (step * q[i * k + i] + 2 * gradient[i])) / (by * by)
+        for (let j = 0; j < k; j++) {
+          gradient[j] = (gradient[j] + step * q[i * k + j]) / by
+          values[j] /= by
+        }
+      }
+    }
+    for (let i = 0; i < k; i++) z[out + i] = values[i]
   }
-  p.set(values)
 }

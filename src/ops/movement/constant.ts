@@ -1,4 +1,4 @@
-import { isBig, isFloat, isInteger, makeData, type DType, type HostData } from '../../core/dtype.js'
+import { isBig, isFloat, isHalf, isInteger, makeData, type DType, type HostData } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { hostFrom, hostTensor, hostZeros, toNumbers, type HostTensor } from '../../core/host.js'
 import { sizeOf, type Shape as Sizes } from '../../core/shape.js'
@@ -104,8 +104,10 @@ function elementOf(value: HostTensor | undefined): HostTensor {
 export const Range = defineOp({
   name: 'Range',
   arity: 3,
-  attributes: {},
-  infer({ inputs: [start], value }) {
+  attributes: { stash_type: int(1) },
+  infer({ attributes: { stash_type }, inputs: [start], value }) {
+    if (isHalf(start.dtype) && stash_type !== 1)
+      throw new LanewiseError('E_UNSUPPORTED', `a Range of ${start.dtype} with stash_type ${stash_type}`)
     const [from, to, step] = [value(0), value(1), value(2)]
     return [{ dtype: start.dtype, shape: [countOf(from, to, step)] }]
   },

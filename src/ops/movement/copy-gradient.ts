@@ -20,7 +20,7 @@ import { Transpose } from './transpose.js'
 import { Trilu } from './trilu.js'
 
 /** The output is the input's memory, read differently: so is the gradient. */
-function viewing(op: object): Gradient<object> {
+export function viewGradient(op: object): Gradient<object> {
   return {
     op: op as OpDefinition<object>,
     inputs: [0],
@@ -32,7 +32,7 @@ function viewing(op: object): Gradient<object> {
 }
 
 /** Every copy the other way round. Where an element was copied several times, its gradients are added up. */
-function moving(op: object): Gradient<object> {
+export function moveGradient(op: object): Gradient<object> {
   const definition = op as OpDefinition<object> & Moving<object>
   return {
     op: definition,
@@ -134,6 +134,6 @@ export const TriluGradient: Gradient<{ readonly upper: number }> = {
 
 export const moveGradients = /* @__PURE__ */ (() => [
   // A Cast rounds, which no gradient sees; from whole numbers on nothing is followed.
-  ...[Cast, CastLike, Dropout, Identity, Reshape, Flatten, Squeeze, Unsqueeze, Transpose].map(viewing),
-  ...[Concat, Split, Slice, Expand, Tile, DepthToSpace, SpaceToDepth, Pad, CenterCropPad].map(moving),
+  ...[Cast, CastLike, Dropout, Identity, Reshape, Flatten, Squeeze, Unsqueeze, Transpose].map(viewGradient),
+  ...[Concat, Split, Slice, Expand, Tile, DepthToSpace, SpaceToDepth, Pad, CenterCropPad].map(moveGradient),
 ])()

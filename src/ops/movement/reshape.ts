@@ -2,7 +2,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { regroup } from '../../core/layout.js'
 import { hostFrom, toNumbers } from '../../core/host.js'
 import { formatShape, normalizeAxes, sizeOf, type Shape } from '../../core/shape.js'
-import { int } from '../../ir/attributes.js'
+import { int, wrongType } from '../../ir/attributes.js'
 import { defineOp, type ComputeContext, type Emitter, type UpgradeContext } from '../../ir/op.js'
 
 /** What operators share that keep every element in its logical place: a view, and the same data in JavaScript. */
@@ -102,11 +102,7 @@ export const Unsqueeze = defineOp({
 export function attributeToInput(node: UpgradeContext, name: string, index: number): void {
   const given = node.attributes.get(name)
   if (given === undefined) return
-  if (given.kind !== 'ints' && given.kind !== 'int')
-    throw new LanewiseError('E_GRAPH', `attribute "${name}" has the wrong type`, {
-      expected: 'ints',
-      actual: given.kind,
-    })
+  if (given.kind !== 'ints' && given.kind !== 'int') wrongType(name, 'ints', given.kind)
   const values = given.kind === 'int' ? [given.value] : Array.from(given.value)
   const tensor = hostFrom('int64', [values.length], [])
   values.forEach((value, i) => ((tensor.data as BigInt64Array)[i] = value))

@@ -25,6 +25,7 @@ export const Col2Im = defineOp({
       throw new LanewiseError(
         'E_SHAPE',
         `columns ${formatShape(x.shape)} do not fit blocks ${formatShape(block)} of an image ${formatShape(image)}`,
+        { expected: `${sizeOf(output)} columns`, actual: formatShape(x.shape) },
       )
     return [{ dtype: x.dtype, shape: [x.shape[0], x.shape[1] / taps, ...image] }]
   },

@@ -8,7 +8,7 @@ import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats
 import { defineOp, type Address, type Emitter, type UpgradeContext } from '../../ir/op.js'
 import { emitReduce } from '../reduce/reduce.js'
 
-import { requireFloat, requireVector } from './norm.js'
+import { requireFloat, requireVector } from './operands.js'
 
 /** (x − mean) / √(variance + epsilon) · scale + B, all of them of one example's shape. */
 function perElement(node: UpgradeContext): void {

@@ -6,7 +6,7 @@ import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
 import { log, exp } from '../../core/scalar-functions.js'
 import { defineOp } from '../../ir/op.js'
 
-import { channelsOf, requireFloat } from './norm.js'
+import { channelsOf, requireFloat } from './operands.js'
 
 export const LRN = defineOp({
   name: 'LRN',

@@ -10,7 +10,7 @@ import { follow } from '../../core/layout.js'
 import { normalizeAxes, sizeOf } from '../../core/shape.js'
 import { emitBinary } from '../elementwise/arithmetic.js'
 import { ints } from '../../ir/attributes.js'
-import { requireFloat } from './norm.js'
+import { requireFloat } from './operands.js'
 import { defineOp } from '../../ir/op.js'
 import { emitReduce } from '../reduce/reduce.js'
 

@@ -1,5 +1,4 @@
 import { BINARY_ADD, BINARY_DIV, BINARY_MAX, BINARY_MUL, REDUCE_L1, REDUCE_L2 } from '../../../assembly/abi/codes.js'
-import { isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import {
   channelsLastOrder,
@@ -18,27 +17,7 @@ import { placesOf } from '../elementwise/broadcast.js'
 import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
 import { defineOp, type Address, type Emitter, type KernelEmitter, type Operand, type TensorType } from '../../ir/op.js'
 import { emitReduce } from '../reduce/reduce.js'
-
-export function requireFloat(dtype: DType): void {
-  if (!isFloat(dtype))
-    throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
-}
-
-/** @throws LanewiseError `E_SHAPE` unless the tensor is a vector of that many elements. */
-export function requireVector(what: string, type: TensorType, size: number): void {
-  if (type.shape.length === 1 && type.shape[0] === size) return
-  throw new LanewiseError('E_SHAPE', `${what} has shape ${formatShape(type.shape)}`, {
-    expected: `[${size}]`,
-    actual: formatShape(type.shape),
-  })
-}
-
-/** x [batch, channels, …] */
-export function channelsOf(shape: Shape): number {
-  if (shape.length < 2)
-    throw new LanewiseError('E_SHAPE', `the input needs a channel axis, got shape ${formatShape(shape)}`)
-  return shape[1]
-}
+import { channelsOf, requireFloat, requireVector } from './operands.js'
 
 /** The sizes from `axis` on, which are normalised together, and how many rows there are of them. */
 export function rowsOf(

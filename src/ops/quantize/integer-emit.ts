@@ -86,22 +86,41 @@ export function boundsOf(
   return [activation.a / scale, activation.b / scale]
 }
 
-/** Filters as kernels want them: what packs them, and what becomes of their sums. */
-interface Columns {
-  readonly packed: Address
+/** What becomes of sums. */
+interface Finish {
   readonly epilogue: Address
   readonly mode: number
 }
 
-/** Emits the epilogue of `n` columns from `first` on, whose k filters' elements are in `packed`. */
-function emitEpilogue(
-  e: Emitter<unknown>,
-  roles: Roles,
-  packed: Address,
-  k: number,
-  first: number,
-  n: number,
-): Columns {
+/** How the dot product of bytes computes, where the build has it and it is exact: what is flipped in bytes of x, and what they are less then. */
+interface Dots {
+  readonly flip: number
+  readonly less: number
+}
+
+/** `undefined` if the engine's is not exact for all bytes, or elements of w less their zero points may be more than signed bytes. */
+function dotsOf(e: Emitter<unknown>, roles: Roles): Dots | undefined {
+  if (e.build !== 'relaxed') return undefined
+  const kind = e.ask('dot_kind_q8', -128, 127)
+  if (kind === 0 || !fitSignedBytes(e.input(roles.w), roles.wZero === undefined ? undefined : e.inputs[roles.wZero]))
+    return undefined
+  const unsigned = kind === 1
+  return { flip: unsigned === (signed(e.input(roles.x)) === 1) ? 0x80 : 0, less: unsigned ? 0 : 128 }
+}
+
+/** Whether elements of w less their zero points are −128 … 127 whatever they are: a prepared model does not have them any more. */
+function fitSignedBytes(w: Operand, zero: Operand | undefined): boolean {
+  const middle = w.dtype === 'int8' ? 0 : 128
+  if (!zero) return middle === 0
+  const zeros = zero.constant?.data as ArrayLike<number> | undefined
+  return zeros !== undefined && Array.from(zeros).every((value) => value === middle)
+}
+
+/**
+ * Emits the epilogue of `n` columns from `first` on, whose filters add up to what is at `sums`; elements of x are `less` less than tile.ts of the
+ * kernels says.
+ */
+function emitEpilogue(e: Emitter<unknown>, roles: Roles, sums: Address, first: number, n: number, less = 0): Finish {
   const input = (index: number | undefined) => (index === undefined ? undefined : e.inputs[index])
   const x = e.input(roles.x)
   const y = e.output(0)
@@ -112,8 +131,8 @@ function emitEpilogue(
   e.call(
     'epilogue_q8',
     epilogue,
-    packed,
-    k,
+    sums,
+    less,
     n,
     column(input(roles.bias)),
     column(input(roles.offset)),
@@ -128,13 +147,16 @@ function emitEpilogue(
     ...boundsOf(e.fused.activation, yScale),
   )
   return {
-    packed,
     epilogue,
     mode: isByte(y.dtype) ? INTEGER_BYTES : y.dtype === 'int32' ? INTEGER_INT32 : INTEGER_FLOAT32,
   }
 }
 
 export const signed = (operand: { readonly dtype: DType }): number => (operand.dtype === 'int8' ? 1 : 0)
+
+/** Where gemm_pack_q8 and depthwise_pack_q8 put the sums of columns. */
+const sumsOf = (packed: Address, k: number, n: number): Address =>
+  plus(packed, 32 * Math.ceil(n / 8) * Math.ceil(k / 2))
 
 /** Packs w by `pack` under a name that says which zero points went in. */
 function packed(
@@ -168,18 +190,74 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
   const images = x.shape[0]
   const flops = 2 * y.size * inputs * taps
   const table = e.table(windowTable({ x: x.shape, y: y.shape, window, groups: group, inputs, outputs }))
-  if (chooseKernel({ axes: window.kernel.length, inputs, outputs }) === 'depthwise') {
+  const dots = dotsOf(e, roles)
+  const [, sh, sw] = threeAxes(window.strides, 1)
+  const [, dh, dw] = threeAxes(window.dilations, 1)
+  const winogradSums = e.ask('winograd_q8_packed_size', inputs, outputs)
+  const winograd =
+    window.kernel.length === 2 && kh === 3 && kw === 3 && sh * sw * dh * dw === 1 && e.affords(w, group * winogradSums)
+  const pixels = images * oh * ow
+  const kernel = chooseKernel({
+    axes: window.kernel.length,
+    inputs,
+    outputs,
+    dots: dots !== undefined,
+    winograd,
+    pixels,
+  })
+  if (kernel === 'depthwise') {
     const at = packed(e, roles, 'depthwise', e.ask('gemm_q8_packed_size', taps, group), (p, from, zero, step, to) => {
       p.call('depthwise_pack_q8', from, signed(w), zero, step, group, taps, to)
     })
-    const { epilogue, mode } = emitEpilogue(e, roles, at, taps, 0, group)
-    const [, , sw] = threeAxes(window.strides, 1)
-    const [, dh, dw] = threeAxes(window.dilations, 1)
+    const { epilogue, mode } = emitEpilogue(e, roles, sumsOf(at, taps, group), 0, group)
     const scratch = e.scratch(e.ask('depthwise_q8_scratch_size', group, ow, kh, kw, sw, dh, dw))
     e.call('depthwise_q8', x.at, signed(x), xZero, at, epilogue, mode, y.at, table, 0, images * oh, scratch)
     return e.note({ kernel: 'depthwise', flops })
   }
   const k = taps * inputs
+  if (dots && kernel === 'dot') {
+    // A row of taps is one segment where they touch.
+    const together = threeAxes(window.dilations, 1)[2] === 1 ? kw : 1
+    const sums = e.ask('dot_q8_panels_size', taps / together, together * inputs, outputs)
+    const bytes = sums + 32 * Math.ceil(outputs / 8)
+    const name = `conv by dots ${group} ${together}`
+    const at = packed(e, roles, name, group * bytes, (p, from, zero, step, to) => {
+      for (let g = 0; g < group; g++) {
+        const [filters, zeros] = [plus(from, g * outputs * k), zero && plus(zero, step * g * outputs)]
+        const target = plus(to, g * bytes)
+        p.call('gemm_pack_dot_q8', filters, signed(w), zeros, step, outputs, taps, inputs, together, k, 1, taps, target)
+      }
+    })
+    const pointwise = taps * sh * sw === 1 && x.size / x.shape[1] === y.size / y.shape[1] ? 1 : 0
+    const scratch = e.scratch(e.ask('conv_dot_q8_scratch_size', pointwise, inputs, oh, ow, kh, kw, sh, sw, dh, dw))
+    for (let g = 0; g < group; g++) {
+      const filters = plus(at, g * bytes)
+      const { epilogue, mode } = emitEpilogue(e, roles, plus(filters, sums), g * outputs, outputs, dots.less)
+      const [from, to] = [plus(x.at, g * inputs), plus(y.at, g * outputs * (isByte(y.dtype) ? 1 : 4))]
+      e.call('conv_dot_q8', from, dots.flip, xZero, filters, epilogue, mode, to, table, 0, images * oh, scratch)
+    }
+    return e.note({ kernel: 'dot', flops })
+  }
+  if (kernel === 'winograd') {
+    const sums = winogradSums
+    const bytes = sums + 32 * Math.ceil(outputs / 8)
+    const at = packed(e, roles, `winograd ${group}`, group * bytes, (p, from, zero, step, to) => {
+      for (let g = 0; g < group; g++) {
+        const [filters, zeros] = [plus(from, g * outputs * k), zero && plus(zero, step * g * outputs)]
+        p.call('winograd_pack_q8', filters, signed(w), zeros, step, outputs, inputs, plus(to, g * bytes))
+      }
+    })
+    const scratch = e.scratch(e.ask('winograd_q8_scratch_size', inputs, ow))
+    const rows = images * Math.ceil(oh / 2)
+    for (let g = 0; g < group; g++) {
+      const filters = plus(at, g * bytes)
+      // The kernel takes the zero point off itself: the sums of columns are zeros.
+      const { epilogue, mode } = emitEpilogue(e, roles, plus(filters, sums), g * outputs, outputs)
+      const [from, to] = [plus(x.at, g * inputs), plus(y.at, g * outputs * (isByte(y.dtype) ? 1 : 4))]
+      e.call('winograd_q8', from, signed(x), xZero, filters, epilogue, mode, to, table, 0, rows, scratch)
+    }
+    return e.note({ kernel: 'winograd/2x2', flops })
+  }
   const bytes = e.ask('gemm_q8_packed_size', k, outputs)
   const at = packed(e, roles, `conv ${group}`, group * bytes, (p, from, zero, step, to) => {
     for (let g = 0; g < group; g++) {
@@ -202,7 +280,7 @@ export function emitConv(e: Emitter<ConvAttributes>, roles: Roles): void {
   })
   const scratch = e.scratch(e.ask('conv_im2col_q8_scratch_size', k))
   for (let g = 0; g < group; g++) {
-    const { epilogue, mode } = emitEpilogue(e, roles, plus(at, g * bytes), k, g * outputs, outputs)
+    const { epilogue, mode } = emitEpilogue(e, roles, sumsOf(plus(at, g * bytes), k, outputs), g * outputs, outputs)
     const [from, to] = [plus(x.at, g * inputs), plus(y.at, g * outputs * (isByte(y.dtype) ? 1 : 4))]
     const filters = plus(at, g * bytes)
     e.call('conv_im2col_q8', from, signed(x), xZero, filters, epilogue, mode, to, table, 0, images * od * oh, scratch)
@@ -217,16 +295,6 @@ export function emitProduct(e: Emitter<unknown>, roles: Roles, transposed = fals
   const y = e.output(0)
   if (y.size === 0) return
   const { k, n } = productShape(x.shape, transposed ? [w.shape[1], w.shape[0]] : w.shape)
-  const at = packed(
-    e,
-    roles,
-    transposed ? 'transposed' : 'product',
-    e.ask('gemm_q8_packed_size', k, n),
-    (p, from, zero, step, to) => {
-      p.call('gemm_pack_q8', from, signed(w), zero, step, n, 1, k, transposed ? k : 1, 0, transposed ? 1 : n, to)
-    },
-  )
-  const { epilogue, mode } = emitEpilogue(e, roles, at, k, 0, n)
   const rows = y.size / n
   // A convolution with one tap over rows of one pixel.
   const one = { kernel: [1, 1], strides: [1, 1], dilations: [1, 1], begin: [0, 0] }
@@ -235,6 +303,30 @@ export function emitProduct(e: Emitter<unknown>, roles: Roles, transposed = fals
     [1, n, rows, 1],
   ]
   const table = e.table(windowTable({ x: from, y: to, window: one, groups: 1, inputs: k, outputs: n }))
+  const [columnStep, innerStep] = transposed ? [k, 1] : [1, n]
+  const dots = dotsOf(e, roles)
+  if (dots && chooseKernel({ axes: 2, inputs: k, outputs: n, dots: true, winograd: false, pixels: rows }) === 'dot') {
+    const sums = e.ask('dot_q8_panels_size', 1, k, n)
+    const bytes = sums + 32 * Math.ceil(n / 8)
+    const name = `${transposed ? 'transposed' : 'product'} by dots`
+    const at = packed(e, roles, name, bytes, (p, from, zero, step, to) => {
+      p.call('gemm_pack_dot_q8', from, signed(w), zero, step, n, 1, k, 1, columnStep, 0, innerStep, to)
+    })
+    const { epilogue, mode } = emitEpilogue(e, roles, plus(at, sums), 0, n, dots.less)
+    const scratch = e.scratch(e.ask('conv_dot_q8_scratch_size', 1, k, rows, 1, 1, 1, 1, 1, 1, 1))
+    e.call('conv_dot_q8', x.at, dots.flip, 0, at, epilogue, mode, y.at, table, 0, rows, scratch)
+    return e.note({ kernel: 'dot', flops: 2 * y.size * k })
+  }
+  const at = packed(
+    e,
+    roles,
+    transposed ? 'transposed' : 'product',
+    e.ask('gemm_q8_packed_size', k, n),
+    (p, from, zero, step, to) => {
+      p.call('gemm_pack_q8', from, signed(w), zero, step, n, 1, k, columnStep, 0, innerStep, to)
+    },
+  )
+  const { epilogue, mode } = emitEpilogue(e, roles, sumsOf(at, k, n), 0, n)
   const scratch = e.scratch(e.ask('conv_im2col_q8_scratch_size', k))
   e.call('conv_im2col_q8', x.at, signed(x), 0, at, epilogue, mode, y.at, table, 0, rows, scratch)
   e.note({ kernel: 'gemm', flops: 2 * y.size * k })

@@ -12,7 +12,7 @@ import { exp, sigmoid } from '../../core/scalar-functions.js'
 import { broadcastOffsets } from '../matmul/scalar-linear.js'
 import { boundsOf, signed } from './integer-emit.js'
 import { defineOp, requiredInput, type Emitter, type OpDefinition, type TensorType } from '../../ir/op.js'
-import { checkQuantized, dequantized, isByte, perTensor, quantized, rangeOf } from './quantize.js'
+import { checkQuantized, dequantized, isByte, perTensor, quantized, rangeOf, requireType } from './quantize.js'
 import { concatenated } from '../control/sequence.js'
 import { slideWindow } from '../pool/window.js'
 import { eachWindow } from '../pool/window-taps.js'
@@ -400,5 +400,33 @@ export const QLinearConcat = defineOp({
     }
     const joined = concatenated(parts, normalizeAxis(attributes.axis, y.shape.length))
     return [stored(y.dtype, y.shape, joined.data as Float32Array, inputs[0], inputs[1])]
+  },
+})
+
+/** What Where chooses of two quantised tensors, in the scale of the result. */
+export const QLinearWhere = defineOp({
+  name: 'QLinearWhere',
+  domain,
+  arity: 9,
+  attributes: {},
+  infer({ inputs }) {
+    const [condition, x, , , y] = inputs
+    requireType('the condition', condition, 'bool')
+    requireType('Y', y, x.dtype)
+    checkQuantized(inputs, [
+      [x.dtype, 2, 3],
+      [x.dtype, 5, 6],
+      [x.dtype, 7, 8],
+    ])
+    return [{ dtype: x.dtype, shape: broadcastShapes(broadcastShapes(condition.shape, x.shape), y.shape) }]
+  },
+  compute({ inputs: [condition, x, xScale, xZero, y, yScale, yZero, zScale, zZero], outputs: [z] }) {
+    const chosen = numbersOf(condition)
+    const [left, right] = [real(x, xScale, xZero), real(y, yScale, yZero)]
+    const [leftOf, rightOf] = [broadcastOffsets(x.shape, z.shape), broadcastOffsets(y.shape, z.shape)]
+    const values = Float32Array.from(broadcastOffsets(condition.shape, z.shape), (at, i) =>
+      chosen[at] ? left[leftOf[i]] : right[rightOf[i]],
+    )
+    return [stored(z.dtype, z.shape, values, zScale, zZero)]
   },
 })

@@ -118,7 +118,7 @@ export function granularity(
 }
 
 /** Calls back with every element's number and its scale's. */
-function eachScaled(g: Granularity, visit: (element: number, scale: number) => void): void {
+export function eachScaled(g: Granularity, visit: (element: number, scale: number) => void): void {
   let element = 0
   for (let o = 0; o < g.outer; o++) {
     for (let a = 0; a < g.extent; a++) {

@@ -1,23 +1,43 @@
-import { dtypeFromOnnx, isBig, isInteger, type DType } from '../../core/dtype.js'
+import { dtypeFromOnnx, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
-import { hostFrom, type HostTensor } from '../../core/host.js'
-import { formatShape, sizeOf } from '../../core/shape.js'
+import type { HostTensor } from '../../core/host.js'
+import { identityOrder } from '../../core/layout.js'
+import { sizeOf } from '../../core/shape.js'
 import { float, int, ints, required } from '../../ir/attributes.js'
 import { floatsOf, numericTensor } from '../elementwise/scalar-floats.js'
-import { exp } from '../../core/scalar-functions.js'
-import { defineOp, type ComputeContext } from '../../ir/op.js'
-import { BulkGenerator } from './bulk-generator.js'
+import { defineOp, plus, type Address, type ComputeContext, type Emitter, type Operand } from '../../ir/op.js'
+import { BulkGenerator, CHUNK, layersOfNormal } from './bulk-generator.js'
 
 /** A generator for one call: by the node's own seed, else by one of the session's. */
-function generator(own: number | undefined, session: (() => number) | undefined): BulkGenerator {
+export function generator(own: number | undefined, session: (() => number) | undefined): BulkGenerator {
   return new BulkGenerator(own ?? session?.() ?? 0)
 }
 
-function typeOf(code: number | undefined, fallback: DType): DType {
+export function typeOf(code: number | undefined, fallback: DType): DType {
   const dtype = code === undefined ? fallback : dtypeFromOnnx(code)
   if (!dtype || dtype === 'string' || dtype.startsWith('complex'))
     throw new LanewiseError('E_VALUE', `random numbers of the type ${code ?? fallback} do not exist`)
   return dtype
+}
+
+/** The state of a generator in memory, and a word that its kernels need; what comes after is aligned. */
+const STATE_BYTES = 32
+
+/** A generator for kernels, seeded anew by every run, with so much room after it. */
+function seeded(e: Emitter<{ readonly seed?: unknown }>, room = 0): Address {
+  const { attributes, nextSeed } = e
+  const at = e.scratch(STATE_BYTES + room)
+  const state = {
+    dtype: 'uint32',
+    shape: [4],
+    order: identityOrder(1),
+    physical: [4],
+    size: 4,
+    at,
+    constant: undefined,
+  } as const
+  e.host([state], ({ data }) => generator(attributes.seed as number | undefined, nextSeed).hand(data as Uint32Array))
+  return at
 }
 
 /** An operator with a shape of its own, and its -Like sibling that takes an input's. */
@@ -25,7 +45,8 @@ function distribution<K extends string>(
   name: string,
   [a, b]: readonly [K, K],
   defaults: readonly [number, number],
-  fill: (random: BulkGenerator, to: Float64Array, a: number, b: number) => void,
+  fill: (random: BulkGenerator, to: Float32Array | Float64Array, a: number, b: number) => void,
+  draw: (e: Emitter<{ readonly [name: string]: unknown }>, y: Operand, a: number, b: number) => void,
 ) {
   const parameters = { [a]: float(defaults[0]), [b]: float(defaults[1]), seed: float() }
   const values = ({
@@ -33,15 +54,19 @@ function distribution<K extends string>(
     outputs: [{ dtype, shape }],
     seed,
   }: ComputeContext<{ readonly [name: string]: unknown }>): HostTensor[] => {
-    const drawn = new Float64Array(sizeOf(shape))
+    const drawn = new (dtype === 'float32' ? Float32Array : Float64Array)(sizeOf(shape))
     const random = generator(attributes.seed as number | undefined, seed)
     fill(random, drawn, attributes[a] as number, attributes[b] as number)
     return [numericTensor(dtype, shape, drawn)]
   }
+  const emit = (e: Emitter<{ readonly [name: string]: unknown }>): void =>
+    draw(e, e.output(0), e.attributes[a] as number, e.attributes[b] as number)
   const plain = defineOp({
     name,
     arity: 0,
     random: true,
+    kernel: (_, { dtype }) => typeOf(dtype, 'float32') === 'float32',
+    emit,
     attributes: { dtype: int(1), shape: required(ints()), ...parameters },
     infer: ({ attributes: { dtype, shape } }) => [{ dtype: typeOf(dtype, 'float32'), shape: shape.map(Number) }],
     compute: values,
@@ -50,6 +75,8 @@ function distribution<K extends string>(
     name: `${name}Like`,
     arity: 1,
     random: true,
+    kernel: ([x], { dtype }) => typeOf(dtype, x) === 'float32',
+    emit,
     attributes: { dtype: int(), ...parameters },
     infer: ({ attributes: { dtype }, inputs: [x] }) => [{ dtype: typeOf(dtype, x.dtype), shape: x.shape }],
     compute: values,
@@ -61,18 +88,18 @@ export const [RandomUniform, RandomUniformLike] = distribution(
   'RandomUniform',
   ['low', 'high'],
   [0, 1],
-  (random, to, low, high) => {
-    random.uniforms(to)
-    for (let i = 0; i < to.length; i++) to[i] = low + (high - low) * to[i]
-  },
+  (random, to, low, high) => random.uniforms(to, low, high - low),
+  (e, y, low, high) => e.call('random_uniform_f32', seeded(e), y.at, y.size, low, high - low),
 )
 export const [RandomNormal, RandomNormalLike] = distribution(
   'RandomNormal',
   ['mean', 'scale'],
   [0, 1],
-  (random, to, mean, scale) => {
-    random.normals(to)
-    for (let i = 0; i < to.length; i++) to[i] = mean + scale * to[i]
+  (random, to, mean, scale) => random.normals(to, mean, scale),
+  (e, y, mean, scale) => {
+    const state = seeded(e, 4 * CHUNK)
+    const layers = e.constant(layersOfNormal())
+    e.call('random_normal_f32', state, y.at, y.size, layers, plus(state, STATE_BYTES), mean, scale)
   },
 )
 
@@ -83,46 +110,15 @@ export const Bernoulli = defineOp({
   random: true,
   attributes: { dtype: int(), seed: float() },
   infer: ({ attributes: { dtype }, inputs: [x] }) => [{ dtype: typeOf(dtype, x.dtype), shape: x.shape }],
-  compute({ attributes, inputs: [x], outputs: [y], seed }) {
-    const probabilities = floatsOf(x)
-    const drawn = new Float64Array(probabilities.length)
-    generator(attributes.seed, seed).uniforms(drawn)
-    for (let i = 0; i < drawn.length; i++) drawn[i] = drawn[i] < probabilities[i] ? 1 : 0
-    return [numericTensor(y.dtype, y.shape, drawn)]
-  },
-})
-
-/** Classes drawn from rows of unnormalised logarithms of probabilities. */
-export const Multinomial = defineOp({
-  name: 'Multinomial',
-  arity: 1,
-  random: true,
-  attributes: { dtype: int(6), sample_size: int(1), seed: float() },
-  infer({ attributes: { dtype, sample_size: samples }, inputs: [x] }) {
-    const type = typeOf(dtype, 'int32')
-    if (!isInteger(type)) throw new LanewiseError('E_VALUE', `classes are whole numbers, not ${type}`)
-    if (x.shape.length !== 2 || x.shape[1] === 0)
-      throw new LanewiseError('E_SHAPE', `the input must be [batch, classes], got ${formatShape(x.shape)}`)
-    if (samples < 0) throw new LanewiseError('E_VALUE', `sample_size must not be negative, got ${samples}`)
-    return [{ dtype: type, shape: [x.shape[0], samples] }]
+  kernel: ([x], { dtype }) => x === 'float32' && typeOf(dtype, x) === 'float32',
+  emit(e) {
+    const [x, y] = [e.input(0), e.output(0)]
+    e.call('random_events_f32', seeded(e), x.at, y.at, x.size)
   },
   compute({ attributes, inputs: [x], outputs: [y], seed }) {
-    const samples = attributes.sample_size
-    const random = generator(attributes.seed, seed)
-    const classes = x.shape[1]
-    const logits = Float64Array.from(floatsOf(x))
-    const drawn: number[] = []
-    for (let at = 0; at < logits.length; at += classes) {
-      const row = logits.subarray(at, at + classes)
-      const largest = row.reduce((a, b) => Math.max(a, b), -Infinity)
-      let total = 0
-      const ends = Array.from(row, (value) => (total += exp(value - largest)))
-      for (let s = 0; s < samples; s++) {
-        const place = random.uniform() * total
-        const chosen = ends.findIndex((end) => place < end)
-        drawn.push(chosen < 0 ? classes - 1 : chosen)
-      }
-    }
-    return [isBig(y.dtype) ? hostFrom(y.dtype, y.shape, drawn) : numericTensor(y.dtype, y.shape, drawn)]
+    const { dtype, shape } = y
+    const happened = new (dtype === 'float32' ? Float32Array : Uint8Array)(x.data.length)
+    generator(attributes.seed, seed).events(happened, floatsOf(x))
+    return [numericTensor(dtype, shape, happened)]
   },
 })

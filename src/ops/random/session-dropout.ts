@@ -6,10 +6,11 @@ import { floatsOf, floatTensor, numbersOf } from '../elementwise/scalar-floats.j
 import { BulkGenerator } from './bulk-generator.js'
 
 /** ONNX's Dropout in training mode, in a session: elements are dropped by the node's own seed or one of the session's. Which ones is each runtime's own affair. */
-const SessionDropout = defineOp({
+export const SessionDropout = defineOp({
   name: 'SessionDropout',
   domain: 'lanewise',
   arity: [1, 3],
+  outputs: 2,
   random: true,
   attributes: { ratio: float(0.5), seed: int() },
   infer: ({ inputs: [x] }) => [x, { dtype: 'bool', shape: x.shape }],

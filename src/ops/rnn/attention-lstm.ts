@@ -46,7 +46,7 @@ function sizesOf(inputs: readonly (Pick<TensorType, 'shape'> | undefined)[]): Si
  * places, hidden]; W [4·hidden, input], R and U [4·hidden, hidden] for inputs, states and what is attended to, B [4·hidden], gates in the order i, f, o, g; the
  * states and cells before [batch, hidden]. Outputs: Y [steps, batch, hidden], the last states and cells, the weights of the places [steps, batch, places].
  */
-export const AttentionLSTM = defineOp({
+const AttentionLSTM = defineOp({
   name: 'AttentionLSTM',
   domain: 'lanewise.train',
   arity: 8,

@@ -370,17 +370,15 @@ export function fullMatcher(pattern: string): (text: string) => Generator<undefi
   }
 }
 
-/** The parts of a text that an expression matches, from the left and each as long as can be; empty ones are none. */
-export function allMatches(pattern: string): (text: string) => Generator<undefined, string[], undefined> {
+/** Gives the parts of a text that an expression matches, from the left and each as long as can be, to `take`; empty ones are none. */
+export function allMatches(pattern: string) {
   const longest = longestMatcher(pattern)
-  return function* (text) {
-    const found: string[] = []
+  return function* (text: string, take: (part: string) => void): Generator<undefined, void, undefined> {
     for (let at = 0; at < text.length;) {
       const end = yield* longest(text, at)
-      if (end > at) found.push(text.slice(at, end))
+      if (end > at) take(text.slice(at, end))
       at = end > at ? end : at + ((text.codePointAt(at) ?? 0) > 0xffff ? 2 : 1)
     }
-    return found
   }
 }
 

@@ -1,4 +1,4 @@
-import type { HostTensor } from '../../core/host.js'
+import { lazyTensor, type HostTensor } from '../../core/host.js'
 import { sizeOf } from '../../core/shape.js'
 import type { Graph, Node, Value } from '../../ir/graph.js'
 import { Rewriter } from '../../ir/rewrite.js'
@@ -96,18 +96,22 @@ function perChannel({ shape }: HostTensor, channels: number, rank: number): bool
   return padded.every((size, axis) => size === (axis === 1 ? channels : 1))
 }
 
-/** W [M, C, …] scaled along M; of a transposed convolution W [C, M/group, …] along M. */
+/**
+ * W [M, C, …] scaled along M; of a transposed convolution W [C, M/group, …] along M. Written where a kernel packs it: of a large model that is a copy of all weights
+ * less.
+ */
 function scaleWeights(w: HostTensor, scale: Float64Array, transposedGroups: number): HostTensor {
-  const data = new Float32Array(w.data as Float32Array)
   const [first, second] = w.shape
-  const taps = data.length / (first * second)
-  for (let i = 0; i < data.length; i++) {
-    const outer = Math.floor(i / (second * taps))
-    const inner = Math.floor(i / taps) % second
-    data[i] *=
-      transposedGroups === 0 ? scale[outer] : scale[Math.floor(outer / (first / transposedGroups)) * second + inner]
-  }
-  return { dtype: 'float32', shape: w.shape, data }
+  return lazyTensor('float32', w.shape, (into) => {
+    const from = w.data as Float32Array
+    const [blocks, block] =
+      transposedGroups === 0 ? [first, from.length / first] : [first * second, from.length / (first * second)]
+    const perGroup = first / transposedGroups
+    for (let i = 0; i < blocks; i++) {
+      const factor = scale[transposedGroups === 0 ? i : Math.floor(i / second / perGroup) * second + (i % second)]
+      for (let j = i * block; j < (i + 1) * block; j++) into[j] = from[j] * factor
+    }
+  })
 }
 
 function shiftBias(bias: HostTensor | undefined, { scale, shift }: Affine): HostTensor {

@@ -115,7 +115,11 @@ class Widener {
     const types = node.inputs.map((value) => value && this.typeOf(value))
     checkTypes(node, types)
     node.outputs.forEach((value, i) => {
-      const dtype = value && (value.declared?.dtype ?? typeOfOutput(node, types, i))
+      if (!value) return
+      const told = value.declared?.dtype
+      const made = typeOfOutput(node, types, i)
+      // What a file says is believed but where it is certain that a half is made: the session refuses the two.
+      const dtype = told === 'float32' && half(made) && node.op.domain === '' && i === 0 ? made : (told ?? made)
       if (dtype) this.types.set(value, dtype)
     })
     const { name } = node.op
@@ -208,8 +212,10 @@ function checkTypes({ op, name }: Node, types: readonly (DType | undefined)[]): 
   }
 }
 
+type TypeRule = (types: readonly (DType | undefined)[], index: number) => DType | undefined
+
 /** What operators make that is not of their first input's type, as far as it can be told from types alone; the others: undefined. */
-const outputTypes: Readonly<Record<string, DType | ((types: readonly (DType | undefined)[]) => DType | undefined)>> = {
+const outputTypes: Readonly<Record<string, DType | TypeRule>> = {
   ...sameFor('bool', 'And Equal Greater GreaterOrEqual IsInf IsNaN Less LessOrEqual Not OptionalHasElement Or Xor'),
   ...sameFor('int64', 'ArgMax ArgMin NonMaxSuppression NonZero SequenceLength Shape Size'),
   ...sameFor('int32', 'ConvInteger MatMulInteger'),
@@ -217,6 +223,8 @@ const outputTypes: Readonly<Record<string, DType | ((types: readonly (DType | un
     () => undefined,
     'Adagrad Adam If Loop Momentum Optional OptionalGetElement Scan SequenceAt SequenceConstruct SequenceErase SequenceInsert SequenceMap SplitToSequence ConcatFromSequence',
   ),
+  Attention: (types, i) => types[i === 2 ? 2 : 0],
+  BatchNormalization: (types, i) => types[i > 0 ? 3 : 0],
   CastLike: (types) => types[1],
   DequantizeLinear: (types) => types[1],
   DynamicQuantizeLinear: 'uint8',
@@ -224,6 +232,7 @@ const outputTypes: Readonly<Record<string, DType | ((types: readonly (DType | un
   QLinearConv: (types) => types[7],
   QLinearMatMul: (types) => types[7],
   QuantizeLinear: (types) => types[2] ?? 'uint8',
+  RMSNormalization: (types) => types[1],
   Where: (types) => types[1],
 }
 /** Second outputs that are indices or a mask. */
@@ -249,5 +258,5 @@ function typeOfOutput(node: Node, types: readonly (DType | undefined)[], index: 
   if (domain !== '') return undefined
   if (index > 0 && furtherTypes[name]) return furtherTypes[name]
   const rule = outputTypes[name]
-  return typeof rule === 'function' ? rule(types) : (rule ?? types[0])
+  return typeof rule === 'function' ? rule(types, index) : (rule ?? types[0])
 }

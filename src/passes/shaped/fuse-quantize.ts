@@ -2,6 +2,7 @@ import { UNARY_CLIP, UNARY_RELU } from '../../../assembly/abi/codes.js'
 import { roundEven } from '../../ops/elementwise/scalar-floats.js'
 import type { Activation } from '../../ir/op.js'
 import { QuantizeDequantize } from '../../ops/quantize/quantize.js'
+import { dtypeToOnnx } from '../../core/dtype.js'
 import { sizeOf } from '../../core/shape.js'
 import type { Inferred } from '../../ir/infer.js'
 import { notFused, type Graph, type Node, type Value } from '../../ir/graph.js'
@@ -53,13 +54,14 @@ interface Grid extends Record<string, unknown> {
   readonly shift: number
 }
 
-/** With the attributes that were left out. */
-export function isPlain({ op, attributes }: Node, name: string): boolean {
+/** With the attributes that were left out, or that say what follows from the inputs. */
+export function isPlain({ op, attributes, inputs }: Node, name: string): boolean {
   if (op.domain !== '' || op.name !== name) return false
-  return (
-    name === 'Cast' ||
-    [attributes.block_size, attributes.output_dtype, attributes.precision ?? 0].every((value) => value === 0)
-  )
+  if (name === 'Cast') return true
+  const given = Number(attributes.output_dtype)
+  const type = name === 'QuantizeLinear' ? inputs[2]?.constant?.dtype : inputs[1]?.constant?.dtype
+  const follows = given === 0 || (type !== undefined && given === dtypeToOnnx(type))
+  return follows && [attributes.block_size, attributes.precision ?? 0].every((value) => value === 0)
 }
 
 /** What the two nodes do to an element, if they are each other's reverse. */

@@ -2,7 +2,6 @@ import type { Graph, Value } from '../../ir/graph.js'
 import type { Inferred } from '../../ir/infer.js'
 import { extraPasses } from '../extra.js'
 import { fuseChain } from './fuse-chain.js'
-import { fuseNorm } from './fuse-norm.js'
 import { fuseResidual } from './fuse-residual.js'
 import { fuseSoftmax } from './fuse-softmax.js'
 
@@ -17,6 +16,8 @@ const fuseIntegerSums: ShapedPass['run'] = (graph, types) => extraPasses().integ
 const fuseQuantize: ShapedPass['run'] = (graph, types) => extraPasses().quantizers?.(graph, types) ?? graph
 
 const fuseAttention: ShapedPass['run'] = (graph, types) => extraPasses().attention?.(graph, types) ?? graph
+
+const fuseNorm: ShapedPass['run'] = (graph, types) => extraPasses().norm?.(graph, types) ?? graph
 
 /** Passes that need shapes run when a plan is made; those that do not run once, at load (passes/load/index.ts). */
 const list = [

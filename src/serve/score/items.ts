@@ -1,11 +1,11 @@
 import { open } from 'node:fs/promises'
-import { isFloat } from '../../core/dtype.js'
+import { isBig, isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError, present } from '../../core/errors.js'
-import type { HostTensor } from '../../core/host.js'
-import { sizeOf } from '../../core/shape.js'
+import { hostFrom, type HostTensor } from '../../core/host.js'
+import { formatShape, sizeOf } from '../../core/shape.js'
 import { readNpyRows } from '../../data/formats/npy.js'
 import { readNpz } from '../../data/formats/npz.js'
-import { imageTensor } from '../../data/image-tensor.js'
+import { checkTakesPictures, imageTensor } from '../../data/image-tensor.js'
 import { numbersOf, numericTensor } from '../../ops/elementwise/scalar-floats.js'
 import { readBytes } from '../../platform/node-files.js'
 import type { Tensors } from '../batch.js'
@@ -30,10 +30,44 @@ export class Items {
   private arrays: ReadonlyMap<string, HostTensor> | undefined
 
   constructor(
-    private readonly plan: Plan,
+    private readonly plan: Pick<Plan, 'source' | 'shardSize'>,
     private readonly model: ModelDescription,
     private readonly store: ShardStore,
   ) {}
+
+  /**
+   * Looks whether the model takes what the source has, as far as that is the same for all of its items: else each of them would fail by itself.
+   *
+   * @throws LanewiseError `E_TENSOR` or `E_UNSUPPORTED` if it does not.
+   */
+  async check(): Promise<void> {
+    const { source } = this.plan
+    const { inputs } = this.model
+    if (source.kind === 'pictures') {
+      const { name, shape } = this.onlyInput()
+      checkTakesPictures(name, shape, source.picture)
+    } else if (source.kind === 'csv') {
+      const columns = source.columns ?? []
+      const named = columnsOf(columns, inputs)
+      for (const input of inputs) sizesOfCells(named ? 1 : columns.length, named, input)
+    } else if (source.kind === 'npz' || source.kind === 'npy') {
+      const [first] = await this.of(0)
+      const row = await first.read()
+      for (const { name, dtype, shape } of inputs) {
+        const given = row[name]
+        const fits =
+          shape.length === 0 ||
+          (shape.length === given.shape.length &&
+            shape.every((size, axis) => typeof size === 'string' || size === given.shape[axis]))
+        if (given.dtype !== dtype || !fits)
+          throw new LanewiseError(
+            'E_TENSOR',
+            `a row of ${source.file} is ${given.dtype} ${formatShape(given.shape)}, the input "${name}" takes ${dtype} ${formatShape(shape)}`,
+            { tensor: name },
+          )
+      }
+    }
+  }
 
   /** @throws LanewiseError `E_EXTERNAL` if the source cannot be read or has changed. */
   async of(shard: number): Promise<Item[]> {
@@ -202,27 +236,70 @@ function rowFromJson(value: unknown, input: TensorDescription): HostTensor {
 function fromCells(cells: readonly string[], columns: readonly string[], { inputs }: ModelDescription): Tensors {
   if (cells.length !== columns.length)
     throw new LanewiseError('E_PARSE', `the row has ${cells.length} cells, there are ${columns.length} columns`)
+  const named = columnsOf(columns, inputs)
+  return Object.fromEntries(
+    inputs.map((input) => {
+      const mine = named ? [cells[columns.indexOf(input.name)]] : cells
+      const { dtype, name } = input
+      const { data } = fromTexts(mine, dtype, name)
+      return [name, { dtype, shape: sizesOfCells(mine.length, named, input), data }]
+    }),
+  )
+}
+
+/** The shape of so many cells: a row, or all sizes that the model declares if they fill those. @throws LanewiseError `E_TENSOR` if the input takes no such row. */
+function sizesOfCells(count: number, named: boolean, { name, shape }: TensorDescription): readonly number[] {
+  const [first, size] = shape
+  // Nothing is known of it.
+  if (shape.length === 0) return [1, count]
+  const declared = shape.map((each) => (typeof each === 'number' ? each : 1))
+  if (shape.length !== 2 && sizeOf(declared) === count) return declared
+  if (shape.length === 2 && (typeof first === 'string' || first === 1) && (typeof size === 'string' || size === count))
+    return [1, count]
+  throw new LanewiseError(
+    'E_TENSOR',
+    `a row has ${named ? `one cell for the input "${name}", the column of its name` : `${count} cells`}, the input "${name}" takes ${formatShape(shape)}`,
+    { tensor: name },
+  )
+}
+
+function fromTexts(cells: readonly string[], dtype: DType, tensor: string): HostTensor {
+  const shape = [cells.length]
+  if (dtype === 'string') return tensorFromJson(tensor, dtype, shape, cells)
+  if (!isBig(dtype))
+    return tensorFromJson(
+      tensor,
+      dtype,
+      shape,
+      cells.map((cell) => numberIn(cell, isFloat(dtype), tensor)),
+    )
+  // Digits of 64 bits are exact in a text.
+  const values = cells.map((cell) => (/^\s*[-+]?\d+\s*$/.test(cell) ? BigInt(cell.trim().replace('+', '')) : undefined))
+  const wrap = dtype === 'int64' ? BigInt.asIntN : BigInt.asUintN
+  const wrong = values.findIndex((value) => value === undefined || wrap(64, value) !== value)
+  if (wrong >= 0)
+    throw new LanewiseError('E_TENSOR', `${JSON.stringify(cells[wrong].slice(0, 40))} is no number of ${dtype}`, {
+      tensor,
+    })
+  return hostFrom(dtype, shape, values as bigint[])
+}
+
+/** Whether each input has a column of its name; else the only one takes all. @throws LanewiseError `E_TENSOR` if there are several. */
+function columnsOf(columns: readonly string[], inputs: ModelDescription['inputs']): boolean {
   const named = inputs.every(({ name }) => columns.includes(name))
   if (!named && inputs.length > 1)
     throw new LanewiseError(
       'E_TENSOR',
       `there is no column for each of the inputs ${inputs.map(({ name }) => name).join(', ')}`,
     )
-  return Object.fromEntries(
-    inputs.map((input) => {
-      const mine = named ? [cells[columns.indexOf(input.name)]] : cells
-      const { dtype, name, shape } = input
-      const values = dtype === 'string' ? mine : mine.map((cell) => numberIn(cell, isFloat(dtype), name))
-      // A column alone may be of one axis or two.
-      const { data } = tensorFromJson(name, dtype, [values.length], values)
-      return [name, { dtype, shape: named && shape.length === 1 ? [1] : [1, values.length], data }]
-    }),
-  )
+  return named
 }
 
 function numberIn(cell: string, float: boolean, tensor: string): number | string {
-  const value = cell.trim() === '' ? (float ? NaN : undefined) : Number(cell)
-  if (value === undefined || (Number.isNaN(value) && !/^\s*(nan)?\s*$/i.test(cell)))
+  const text = cell.trim()
+  const value = text === '' ? undefined : Number(text)
+  // As in JSON: what is missing is no number, and what is beyond all numbers is not infinity.
+  if (value === undefined || (!Number.isFinite(value) && !(float && /^([-+]?Infinity|NaN)$/i.test(text))))
     throw new LanewiseError('E_TENSOR', `${JSON.stringify(cell.slice(0, 40))} is no number`, { tensor })
   return Number.isFinite(value) ? value : String(value)
 }

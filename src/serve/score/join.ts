@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { LanewiseError } from '../../core/errors.js'
-import { rowsOfShard, shardName, type Plan } from './plan.js'
-import type { ShardStore } from './store.js'
+import { shardLines, shardName, type Plan } from './plan.js'
+import { sha256Of, type ShardStore } from './store.js'
 
 /** What a run has come to: `manifest.json`, which is there when all the rest is. */
 export interface Manifest {
@@ -28,6 +28,19 @@ const MANIFEST = 'manifest.json'
 export async function readManifest(store: ShardStore): Promise<Manifest | undefined> {
   const bytes = await store.read(MANIFEST)
   return bytes && (JSON.parse(Buffer.from(bytes).toString('utf8')) as Manifest)
+}
+
+/** Larger results are not read again only to be checked: a store reads an object whole. */
+const MAX_CHECKED = 2 ** 31 - 1
+
+/** Whether the files of a manifest are what it says of them. */
+export async function isWhole({ files }: Manifest, store: ShardStore): Promise<boolean> {
+  for (const { name, bytes, sha256 } of files) {
+    if (bytes > MAX_CHECKED) continue
+    const content = await store.read(name)
+    if (content?.length !== bytes || sha256Of(content) !== sha256) return false
+  }
+  return true
 }
 
 /**
@@ -78,16 +91,10 @@ export async function joinShards(plan: Plan, store: ShardStore): Promise<Manifes
 async function linesOf(plan: Plan, store: ShardStore, index: number): Promise<string[]> {
   const name = shardName(index)
   const bytes = await store.read(name)
-  const lines = bytes
-    ? Buffer.from(bytes)
-        .toString('utf8')
-        .split(/(?<=\n)/)
-    : []
-  const { from, to } = rowsOfShard(plan, index)
-  if (lines.length !== to - from || !lines.every((line) => line.endsWith('\n')))
-    throw new LanewiseError(
-      'E_EXTERNAL',
-      `${name} ${bytes ? `has ${lines.length} lines for ${to - from} items` : 'is missing'}: remove it and go on with --resume`,
-    )
-  return lines
+  const lines = shardLines(plan, index, bytes)
+  if (lines) return lines
+  throw new LanewiseError(
+    'E_EXTERNAL',
+    `${name} ${bytes ? 'is cut off or of another run' : 'is missing'}: go on with --resume`,
+  )
 }

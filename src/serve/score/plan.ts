@@ -1,24 +1,42 @@
-import { createHash } from 'node:crypto'
-import { basename, extname, resolve } from 'node:path'
+import { basename, dirname, extname, join, resolve } from 'node:path'
 import { LanewiseError } from '../../core/errors.js'
 import type { ImageOptions } from '../../data/image-tensor.js'
+import { externalLocations } from '../../api/external-locations.js'
 import { readBytes } from '../../platform/node-files.js'
 import { loadOptional } from '../../platform/optional.js'
-import { PlainSession, type SharedOptions } from '../session.js'
+import { PlainSession, takesBatches, type SharedOptions } from '../session.js'
+import { Items } from './items.js'
 import { cutSource, NAMES, type Source } from './source.js'
-import type { ShardStore } from './store.js'
+import { sha256Of, type ShardStore } from './store.js'
+
+/** A file of a model, which the store and every machine keep under its checksum. */
+interface StoredFile {
+  readonly path: string
+  readonly sha256: string
+  readonly bytes: number
+}
 
 /** Everything that decides the bytes of a result. The same model, source and options have the same plan, with the same id. */
 export interface Plan {
   readonly format: 1
   /** Of all the rest; jobs are called by it and the number of their shard. */
   readonly id: string
-  readonly model: { readonly name: string; readonly sha256: string; readonly bytes: number }
+  readonly model: {
+    readonly name: string
+    readonly sha256: string
+    readonly bytes: number
+    /** The files that hold its tensors, by the paths that it calls them. */
+    readonly external?: readonly StoredFile[]
+  }
   readonly source: Source
   readonly shardSize: number
   readonly shards: number
   /** Rows that are run as one; 1 if the model takes none together. */
   readonly batch: number
+  /** Whether the first axis of the inputs is that of a batch. */
+  readonly batches: boolean
+  /** The outputs whose first axis is that of a batch, or always 1: it is left out of the result. */
+  readonly rows: readonly string[]
   /** The outputs that are kept. */
   readonly outputs: readonly string[]
   readonly session: SharedOptions
@@ -40,14 +58,33 @@ export function shardName(index: number): string {
   return `shards/${String(index).padStart(7, '0')}.jsonl`
 }
 
-/** The name of the model's object. */
-export function modelName(sha256: string): string {
-  return `models/${sha256}.onnx`
+/** The name of the model's object, or of one that holds its tensors, and of its file on every machine. */
+export function modelName(sha256: string, ending: 'onnx' | 'data' = 'onnx'): string {
+  return `models/${sha256}.${ending}`
 }
 
 /** Rows of a shard. */
-export function rowsOfShard({ source, shardSize }: Plan, index: number): { from: number; to: number } {
+export function rowsOfShard(
+  { source, shardSize }: Pick<Plan, 'source' | 'shardSize'>,
+  index: number,
+): { from: number; to: number } {
   return { from: index * shardSize, to: Math.min(source.items, (index + 1) * shardSize) }
+}
+
+/** The lines of a shard; undefined if it is missing, cut off or of something else. */
+export function shardLines(plan: Plan, index: number, bytes: Uint8Array | undefined): string[] | undefined {
+  const lines = bytes
+    ? Buffer.from(bytes)
+        .toString('utf8')
+        .split(/(?<=\n)/)
+    : []
+  const { from, to } = rowsOfShard(plan, index)
+  const whole = lines.every(
+    (line, i) =>
+      line.endsWith('}\n') &&
+      (line.startsWith('{"error":') ? line.includes(`,"index":${from + i}`) : line.startsWith(`{"index":${from + i},`)),
+  )
+  return whole && lines.length === to - from ? lines : undefined
 }
 
 export async function readPlan(store: ShardStore): Promise<Plan | undefined> {
@@ -59,9 +96,15 @@ export async function readPlan(store: ShardStore): Promise<Plan | undefined> {
  * Makes the plan of a run and puts what it needs into the store.
  *
  * @param resume - whether the store may hold this very run already.
- * @throws LanewiseError `E_STATE` if the store holds a run and `resume` is not set, or another run; what {@link cutSource} and loading the model throw.
+ * @param ready - looks whether the run can be done, before anything of a new one is written.
+ * @throws LanewiseError what `ready` throws; `E_STATE` if the store holds a run and `resume` is not set, or another run; what {@link cutSource} and loading the model throw.
  */
-export async function layPlan(options: PlanOptions, store: ShardStore, resume: boolean): Promise<Plan> {
+export async function layPlan(
+  options: PlanOptions,
+  store: ShardStore,
+  resume: boolean,
+  ready: () => Promise<void> = () => Promise.resolve(),
+): Promise<Plan> {
   const earlier = await readPlan(store)
   if (earlier && !resume)
     throw new LanewiseError('E_STATE', 'the output holds a run already: go on with it by --resume, or choose another')
@@ -70,31 +113,46 @@ export async function layPlan(options: PlanOptions, store: ShardStore, resume: b
   // Asked for before anything is begun: in a worker every picture would seem to be at fault.
   if (source.kind === 'pictures') await loadOptional('sharp', 'a picture as input')
   const session = await PlainSession.open(options.model, options.session)
+  const external: StoredFile[] = []
   let rest
   try {
     const known = session.description.outputs.map(({ name }) => name)
     for (const name of options.outputs ?? [])
       if (!known.includes(name))
         throw new LanewiseError('E_VALUE', `the model has no output "${name}" (outputs: ${known.join(', ')})`)
-    const batch = options.batch > 1 && (await session.takesBatches()) ? options.batch : 1
+    await new Items({ source, shardSize: options.shardSize }, session.description, store).check()
+    if (!earlier) await ready()
+    for (const path of externalLocations(model)) {
+      const bytes = await readBytes(join(dirname(options.model), path))
+      const sha256 = sha256Of(bytes)
+      // Read once: what is stored is what has this checksum, and without a plan nobody looks at it.
+      if (!earlier) await store.write(modelName(sha256, 'data'), [bytes])
+      external.push({ path, sha256, bytes: bytes.length })
+    }
+    const batches = await takesBatches(session)
+    const outputs = options.outputs ?? known
+    const rows = session.description.outputs.filter(({ shape }) => batches || shape[0] === 1).map(({ name }) => name)
     rest = {
       format: 1 as const,
       model: {
         name: basename(options.model, extname(options.model)),
-        sha256: createHash('sha256').update(model).digest('hex'),
+        sha256: sha256Of(model),
         bytes: model.length,
+        ...(external.length > 0 && { external }),
       },
       source,
       shardSize: options.shardSize,
       shards: Math.ceil(source.items / options.shardSize),
-      batch,
-      outputs: options.outputs ?? known,
+      batch: batches ? options.batch : 1,
+      batches,
+      rows: outputs.filter((name) => rows.includes(name)),
+      outputs,
       session: options.session,
     }
   } finally {
     await session.release()
   }
-  const id = createHash('sha256').update(JSON.stringify(rest)).digest('hex').slice(0, 20)
+  const id = sha256Of(JSON.stringify(rest)).slice(0, 20)
   if (earlier) {
     if (earlier.id !== id)
       throw new LanewiseError('E_STATE', 'the output holds another run: model, input or options are not the same')

@@ -9,6 +9,8 @@ import type { ShardResult } from './run-shard.js'
 import type { ShardTask } from './score-thread.js'
 import { Scorers } from './scorers.js'
 
+/** What a queue needs beside Lanewise. */
+const PACKAGES = ['bullmq', 'ioredis']
 /** The queue of all runs. */
 const QUEUE = 'lanewise-score'
 /** A shard whose worker died as often as this may be what kills them. */
@@ -24,39 +26,61 @@ type Task = Pick<ShardTask, 'plan' | 'shard'> & { readonly location: string }
 type Bull = typeof import('bullmq')
 
 async function bullmq(): Promise<Bull> {
-  return loadOptional<Bull>('bullmq', 'scoring on a queue')
+  return loadOptional<Bull>('bullmq', 'scoring on a queue', PACKAGES)
 }
 
-/** A connection that comes back by itself, however long Redis is away. */
+/**
+ * A connection that comes back by itself, however long Redis is away.
+ *
+ * @throws LanewiseError `E_VALUE` for what is no address of a Redis, `E_UNSUPPORTED` without ioredis, `E_EXTERNAL` if it does not answer or does not let us in.
+ */
 async function connect(url: string): Promise<Redis> {
-  const module = await loadOptional<typeof import('ioredis')>('ioredis', 'scoring on a queue')
+  if (!/^rediss?:$/.test(URL.canParse(url) ? new URL(url).protocol : ''))
+    throw new LanewiseError(
+      'E_VALUE',
+      `the queue must be redis://[user:password@]host:port or rediss://…, got ${JSON.stringify(withoutPassword(url))}`,
+    )
+  const module = await loadOptional<typeof import('ioredis')>('ioredis', 'scoring on a queue', PACKAGES)
   const redis = new module.Redis(url, {
     maxRetriesPerRequest: null,
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 6), 2000),
   })
   // Each attempt to connect that fails is one of these; the commands wait.
-  redis.on('error', () => undefined)
-  return redis
+  let why: unknown
+  redis.on('error', (error) => (why = error))
+  let said = 'does not answer'
+  try {
+    if (await answersInTime(redis)) return redis
+  } catch (cause) {
+    why = cause
+    said = 'refuses'
+  }
+  // Else it would go on trying, and keep the process from ending.
+  redis.disconnect()
+  const reason = why instanceof Error ? ` (${why.message || String((why as NodeJS.ErrnoException).code)})` : ''
+  throw new LanewiseError('E_EXTERNAL', `Redis at ${withoutPassword(url)} ${said}${reason}`, { cause: why })
 }
 
-/** @throws LanewiseError `E_EXTERNAL` if it does not answer. */
-async function checkAnswer(redis: Redis, url: string): Promise<void> {
+/** Looks whether there is a queue to add jobs to. @throws LanewiseError `E_UNSUPPORTED` without bullmq or ioredis; as {@link connect}. */
+export async function checkQueue(url: string): Promise<void> {
+  await bullmq()
+  const redis = await connect(url)
+  redis.disconnect()
+}
+
+/** @throws what Redis says, e.g. that the password is wrong. */
+async function answersInTime(redis: Redis): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      redis.disconnect()
-      reject(new LanewiseError('E_EXTERNAL', `Redis at ${withoutPassword(url)} does not answer`))
-    }, FIRST_ANSWER)
-  })
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), FIRST_ANSWER)))
   try {
-    await Promise.race([redis.ping(), late])
+    return await Promise.race([redis.ping().then(() => true), late])
   } finally {
     clearTimeout(timer)
   }
 }
 
 function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^@/]*@/, '//')
+  return url.replace(/\/\/.*@/, '//').replace(/\?.*$/, '')
 }
 
 /** Id of the job of a shard: another one of the same id is not added. */
@@ -73,11 +97,10 @@ export class ShardQueue {
     private readonly location: string,
   ) {}
 
-  /** @throws LanewiseError `E_UNSUPPORTED` without bullmq or ioredis, `E_EXTERNAL` if Redis does not answer. */
+  /** @throws LanewiseError `E_UNSUPPORTED` without bullmq or ioredis; as {@link connect}. */
   static async open(url: string, plan: string, location: string): Promise<ShardQueue> {
     const { Queue } = await bullmq()
     const redis = await connect(url)
-    await checkAnswer(redis, url)
     const queue = new Queue<Task, ShardResult>(QUEUE, { connection: redis })
     queue.on('error', (error) => log('verbose', `the queue: ${error.message}`))
     return new ShardQueue(redis, queue, plan, location)
@@ -102,6 +125,19 @@ export class ShardQueue {
           }
         }),
       )
+  }
+
+  /** Which of these shards have no job. */
+  async without(shards: readonly number[]): Promise<number[]> {
+    const found: number[] = []
+    for (let at = 0; at < shards.length; at += AT_ONCE) {
+      const some = shards.slice(at, at + AT_ONCE)
+      const there = await Promise.all(
+        some.map((shard) => this.redis.exists(this.queue.toKey(jobId({ plan: this.plan, shard })))),
+      )
+      found.push(...some.filter((_, i) => there[i] === 0))
+    }
+    return found
   }
 
   /** The shards that were given up. */
@@ -172,13 +208,12 @@ export interface ShardWorker {
 /**
  * Takes shards of any run from a queue, one after the other.
  *
- * @throws LanewiseError `E_UNSUPPORTED` without the packages bullmq and ioredis, `E_EXTERNAL` if Redis does not answer.
+ * @throws LanewiseError `E_UNSUPPORTED` without the packages bullmq and ioredis, `E_VALUE` for an address that is none, `E_EXTERNAL` if Redis does not answer or refuses.
  */
 export async function work(options: WorkOptions): Promise<ShardWorker> {
   const { queue: url, threads = 1, cache, within, store, stall = 30_000, onShard } = options
   const { Worker } = await bullmq()
   const redis = await connect(url)
-  await checkAnswer(redis, url)
   const scorers = await Scorers.open(threads, cache)
   const score = async ({ data }: Job<Task, ShardResult>): Promise<ShardResult> => {
     const { plan, shard, location } = checkedTask(data, within)

@@ -1,16 +1,16 @@
-import { createHash } from 'node:crypto'
 import { mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { isBig, isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
+import type { HostTensor } from '../../core/host.js'
 import { numbersOf } from '../../ops/elementwise/scalar-floats.js'
 import { fileExists, fileSize, readBytes, writeAtomically } from '../../platform/node-files.js'
-import { batchKey, joined, separated, type Tensors } from '../batch.js'
+import { batchKey, joined, rowsOf, separated, type Tensors } from '../batch.js'
 import { sentError } from '../messages.js'
 import { PlainSession } from '../session.js'
 import { Items, type Item } from './items.js'
-import { modelName, readPlan, shardName, type Plan } from './plan.js'
-import type { ShardStore } from './store.js'
+import { modelName, readPlan, shardLines, shardName, type Plan } from './plan.js'
+import { sha256Of, type ShardStore } from './store.js'
 
 /** What came of a shard. */
 export interface ShardResult {
@@ -47,7 +47,8 @@ export class Run {
         'E_STATE',
         plan ? `the store holds the run ${plan.id}, not ${id}` : 'the store holds no run',
       )
-    const session = await PlainSession.open(await fetchModel(store, plan, cache), plan.session)
+    const { file, externalData } = await fetchModel(store, plan, cache)
+    const session = await PlainSession.open(file, plan.session, externalData)
     return new Run(plan, session, new Items(plan, session.description, store), store)
   }
 
@@ -57,12 +58,14 @@ export class Run {
   }
 
   /**
-   * Scores a shard and puts its lines into the store: the same bytes, whoever does it and however often.
+   * Scores a shard and puts its lines into the store, unless they are there: the same bytes, whoever does it and however often.
    *
    * @throws LanewiseError for what is not the fault of an item: the source or the store cannot be reached.
    */
   async shard(index: number): Promise<ShardResult> {
     const { batch } = this.plan
+    const earlier = await this.resultOf(index)
+    if (earlier) return earlier
     const items = await this.items.of(index)
     const lines: string[] = []
     let failed = 0
@@ -81,7 +84,7 @@ export class Run {
           lines.push(`{"error":${JSON.stringify({ code, message })},${head}}\n`)
         } else {
           const outputs = this.plan.outputs.map(
-            (name) => `${JSON.stringify(name)}:${jsonOfRow(result, name, batch > 1)}`,
+            (name) => `${JSON.stringify(name)}:${jsonOfRow(result[name], this.plan.rows.includes(name))}`,
           )
           lines.push(`{${head},"outputs":{${outputs.join(',')}}}\n`)
         }
@@ -91,12 +94,25 @@ export class Run {
     return { scored: items.length - failed, failed }
   }
 
+  /** The result of a shard that another worker has put into the store already, e.g. one that counted as dead. */
+  private async resultOf(index: number): Promise<ShardResult | undefined> {
+    const lines = shardLines(this.plan, index, await this.store.read(shardName(index)))
+    if (!lines) return undefined
+    const failed = lines.filter((line) => line.startsWith('{"error"')).length
+    return { scored: lines.length - failed, failed }
+  }
+
   /** Rows of the same sizes together, in their order; if that fails each alone, so that only what is at fault fails. */
   private async scoreBatch(given: readonly (Tensors | Error)[]): Promise<(Tensors | Error)[]> {
     const results = [...given]
     const groups = new Map<string, number[]>()
     given.forEach((tensors, i) => {
       if (tensors instanceof Error) return
+      // A line of one item that brings several rows has no place for their results.
+      if (this.plan.batches && rowsOf(tensors) !== 1) {
+        results[i] = new LanewiseError('E_TENSOR', 'an item is one row of each input')
+        return
+      }
       const key = this.plan.batch > 1 ? batchKey(tensors) : String(i)
       const group = groups.get(key) ?? []
       group.push(i)
@@ -140,22 +156,26 @@ async function readAll(items: readonly Item[]): Promise<(Tensors | Error)[]> {
       try {
         return await item.read()
       } catch (error) {
-        if (!(error instanceof LanewiseError) || isPassing(error)) throw error
-        return error
+        if (isPassing(error)) throw error
+        if (error instanceof LanewiseError) return error
+        // Whatever a decoder throws of one item says nothing of the others.
+        const why = error instanceof Error ? error.message : String(error)
+        return new LanewiseError('E_TENSOR', `the item cannot be read: ${why}`, { cause: error })
       }
     }),
   )
 }
 
-/** An output as JSON: nested as its axes are, without that of the batch. */
-function jsonOfRow(results: Tensors, name: string, batched: boolean): string {
-  const { dtype, shape, data } = results[name]
-  const sizes = batched || shape[0] === 1 ? shape.slice(1) : shape
-  const numbers = isFloat(dtype) ? numbersOf(results[name]) : data
+/** An output as JSON: nested as its axes are, without that of the batch. Which outputs have one is the same for all items. */
+function jsonOfRow(tensor: HostTensor, batched: boolean): string {
+  const { dtype, shape, data } = tensor
+  const sizes = batched && shape[0] === 1 ? shape.slice(1) : shape
+  const numbers = isFloat(dtype) ? numbersOf(tensor) : data
   const element = (i: number): string => {
     const value = numbers[i]
     if (typeof value === 'string') return JSON.stringify(value)
     if (dtype === 'bool') return String(value !== 0)
+    if (Object.is(value, -0)) return '-0'
     return isBig(dtype) || Number.isFinite(value) ? String(data === numbers ? data[i] : value) : `"${value}"`
   }
   const nested = (axis: number, from: number, length: number): string => {
@@ -167,14 +187,26 @@ function jsonOfRow(results: Tensors, name: string, batched: boolean): string {
   return nested(0, 0, data.length)
 }
 
-/** The model's file on this machine: fetched once, under its checksum. */
-async function fetchModel(store: ShardStore, { model: { sha256, bytes } }: Plan, cache: string): Promise<string> {
-  const path = join(cache, `${sha256}.onnx`)
-  const sumOf = (content: Uint8Array) => createHash('sha256').update(content).digest('hex')
-  if (fileExists(path) && fileSize(path) === bytes && sumOf(await readBytes(path)) === sha256) return path
-  const content = await store.read(modelName(sha256))
-  if (!content || sumOf(content) !== sha256)
-    throw new LanewiseError('E_EXTERNAL', `the store ${content ? 'has another model than' : 'does not have'} ${sha256}`)
+/** The model's file on this machine, and those that hold its tensors. */
+async function fetchModel(
+  store: ShardStore,
+  { model: { sha256, bytes, external = [] } }: Plan,
+  cache: string,
+): Promise<{ file: string; externalData: readonly { path: string; data: string }[] }> {
+  const file = await fetchFile(store, modelName(sha256), sha256, bytes, cache)
+  const externalData = []
+  for (const { path, sha256: sum, bytes: size } of external)
+    externalData.push({ path, data: await fetchFile(store, modelName(sum, 'data'), sum, size, cache) })
+  return { file, externalData }
+}
+
+/** A file of the store on this machine: fetched once, under its checksum. */
+async function fetchFile(store: ShardStore, name: string, sha256: string, bytes: number, cache: string) {
+  const path = join(cache, basename(name))
+  if (fileExists(path) && fileSize(path) === bytes && sha256Of(await readBytes(path)) === sha256) return path
+  const content = await store.read(name)
+  if (!content || sha256Of(content) !== sha256)
+    throw new LanewiseError('E_EXTERNAL', `the store ${content ? 'has another object than' : 'does not have'} ${name}`)
   mkdirSync(cache, { recursive: true })
   writeAtomically(path, [content])
   return path

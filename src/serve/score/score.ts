@@ -2,10 +2,10 @@ import { resolve } from 'node:path'
 import type { Build } from '../../../bindings/module.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { ImageOptions } from '../../data/image-tensor.js'
-import { joinShards, readManifest, type Manifest } from './join.js'
+import { isWhole, joinShards, readManifest, type Manifest } from './join.js'
 import { scoreHere, type FailedShard } from './local.js'
-import { layPlan, readPlan, shardName, type Plan } from './plan.js'
-import { ShardQueue } from './queue.js'
+import { layPlan, readPlan, shardLines, shardName, type Plan } from './plan.js'
+import { checkQueue, ShardQueue } from './queue.js'
 import { Scorers } from './scorers.js'
 import { openStore, removeLeftovers, type ShardStore } from './store.js'
 
@@ -14,6 +14,8 @@ export interface ScoreProgress {
   readonly shards: number
   readonly done: number
   readonly items: number
+  /** Workers on the queue, if there is one: with 0 it waits for the first. */
+  readonly workers?: number
 }
 
 /** What is scored by what, and where. */
@@ -49,11 +51,24 @@ export interface ScoreOptions {
   onProgress?(progress: ScoreProgress): void
 }
 
+/** Looks at a queue without a new shard, after which it may have lost the jobs of a run. */
+const IDLE_LOOKS = 60
+/** How many times as long as a look took it is waited until the next. */
+const LOOK_SHARE = 10
+
 const NO_CHANGE: ImageOptions = { crop: false, mean: [0], std: [1], bgr: false }
 
-function wholeNumber(name: string, value: number, most: number): number {
-  if (Number.isInteger(value) && value >= 1 && value <= most) return value
-  throw new LanewiseError('E_VALUE', `${name} must be a whole number from 1 to ${most}, got ${value}`)
+/** Between what options may be, those of the command line as well. */
+export const SCORE_BOUNDS = {
+  local: { least: 1, most: 256, whole: true },
+  shardSize: { least: 1, most: 2 ** 20, whole: true },
+  batch: { least: 1, most: 4096, whole: true },
+}
+
+function wholeNumber(name: keyof typeof SCORE_BOUNDS, value: number): number {
+  const { least, most } = SCORE_BOUNDS[name]
+  if (Number.isInteger(value) && value >= least && value <= most) return value
+  throw new LanewiseError('E_VALUE', `${name} must be a whole number from ${least} to ${most}, got ${value}`)
 }
 
 /**
@@ -69,12 +84,14 @@ function wholeNumber(name: string, value: number, most: number): number {
  * const { scored, failed } = await score({ model: 'model.onnx', input: 'digits.jsonl', output: 'scores', cache: 'cache' })
  * console.log(scored, failed) // 2 1
  *
- * @throws LanewiseError `E_STATE` if the output holds another run, or one and `resume` is not set, or if shards were given up; `E_EXTERNAL` if source, store or Redis
+ * @throws LanewiseError `E_VALUE` for an option that is none; `E_STATE` if the output holds another run, or one and `resume` is not set, or if shards were given up; `E_EXTERNAL` if source, store or Redis
  *   cannot be reached; `E_UNSUPPORTED` without a package; what loading the model throws.
  */
 export async function score(options: ScoreOptions): Promise<Manifest> {
-  const { queue, store: module, resume = false } = options
-  const local = wholeNumber('local', options.local ?? 1, 256)
+  const { queue, store: module, resume = false, outputs } = options
+  if (outputs && (outputs.length === 0 || new Set(outputs).size < outputs.length))
+    throw new LanewiseError('E_VALUE', 'outputs must name at least one output, and none twice')
+  const local = wholeNumber('local', options.local ?? 1)
   const location = module === undefined ? resolve(options.output) : options.output
   const place = { location, module }
   const store = await openStore(place)
@@ -82,23 +99,41 @@ export async function score(options: ScoreOptions): Promise<Manifest> {
     {
       model: options.model,
       input: options.input,
-      shardSize: wholeNumber('shardSize', options.shardSize ?? 256, 2 ** 20),
-      batch: wholeNumber('batch', options.batch ?? 32, 4096),
-      outputs: options.outputs,
+      shardSize: wholeNumber('shardSize', options.shardSize ?? 256),
+      batch: wholeNumber('batch', options.batch ?? 32),
+      outputs,
       picture: options.picture ?? NO_CHANGE,
       session: { build: options.build ?? 'auto', deterministic: options.build === undefined },
     },
     store,
     resume,
+    // Before anything is begun: a run that nobody can take from the queue would have to be resumed.
+    queue === undefined ? undefined : () => checkQueue(queue),
   )
   const finished = await readManifest(store)
-  if (finished?.run === plan.id) return finished
-  const report = (done: number): void =>
-    options.onProgress?.({ shards: plan.shards, done, items: Math.min(plan.source.items, done * plan.shardSize) })
+  if (finished?.run === plan.id && (await isWhole(finished, store))) return finished
+  const report = (done: number, workers?: number): void =>
+    options.onProgress?.({
+      shards: plan.shards,
+      done,
+      items: Math.min(plan.source.items, done * plan.shardSize),
+      ...(workers !== undefined && { workers }),
+    })
+  const broken = resume ? await brokenShards(plan, store) : []
+  // By this process, too, where there is a queue: to those who look at what is there it seems done.
   const failed =
-    queue === undefined
-      ? await scoreLocally(plan, store, place, local, options.cache, report)
-      : await scoreByQueue(plan, store, location, queue, options.interval ?? 500, report)
+    queue === undefined || broken.length > 0
+      ? await scoreLocally(
+          plan,
+          place,
+          local,
+          options.cache,
+          report,
+          queue === undefined ? [...broken, ...(await missingShards(plan, store))] : broken,
+        )
+      : []
+  if (queue !== undefined && failed.length === 0)
+    failed.push(...(await scoreByQueue(plan, store, location, queue, options.interval ?? 500, report)))
   if (failed.length > 0) {
     const [{ shard, reason }] = failed
     throw new LanewiseError(
@@ -119,20 +154,28 @@ async function missingShards(plan: Plan, store: ShardStore): Promise<number[]> {
   return missing
 }
 
+/** The shards that are there and are not what they should be, e.g. after a disk has lost what was written. */
+async function brokenShards(plan: Plan, store: ShardStore): Promise<number[]> {
+  const missing = new Set(await missingShards(plan, store))
+  const broken = []
+  for (let i = 0; i < plan.shards; i++)
+    if (!missing.has(i) && !shardLines(plan, i, await store.read(shardName(i)))) broken.push(i)
+  return broken
+}
+
 async function scoreLocally(
   plan: Plan,
-  store: ShardStore,
   place: { location: string; module?: string },
   threads: number,
   cache: string,
   report: (done: number) => void,
+  shards: readonly number[],
 ): Promise<FailedShard[]> {
-  const missing = await missingShards(plan, store)
-  let done = plan.shards - missing.length
+  let done = plan.shards - shards.length
   report(done)
   const scorers = await Scorers.open(threads, cache)
   try {
-    return await scoreHere(scorers, threads, plan.id, place, missing, () => report(++done))
+    return await scoreHere(scorers, threads, plan.id, place, shards, () => report(++done))
   } finally {
     await scorers.close()
   }
@@ -145,7 +188,7 @@ async function scoreByQueue(
   location: string,
   url: string,
   interval: number,
-  report: (done: number) => void,
+  report: (done: number, workers?: number) => void,
 ): Promise<FailedShard[]> {
   let missing = await missingShards(plan, store)
   report(plan.shards - missing.length)
@@ -154,16 +197,32 @@ async function scoreByQueue(
   try {
     await jobs.forgive()
     await jobs.add(missing)
-    for (;;) {
-      await new Promise((done) => setTimeout(done, interval))
-      missing = await missingShards(plan, store)
-      report(plan.shards - missing.length)
-      if (missing.length === 0) return []
+    let took = 0
+    for (let idle = 1; ; idle++) {
+      // Of very many shards a look takes long: it must not be all that is done.
+      await new Promise((done) => setTimeout(done, Math.max(interval, LOOK_SHARE * took)))
+      const begun = performance.now()
+      // Asked for only while nothing comes: the answer is a list of all who are connected.
+      const workers = idle > 1 ? await jobs.workers() : undefined
+      // The jobs first: a shard that is done between the two looks would else seem to have lost its job, and be done again.
       const { waiting, active, delayed } = await jobs.unfinished()
-      const failed = (await jobs.failed()).filter(({ shard }) => missing.includes(shard))
+      const givenUp = await jobs.failed()
+      const before = missing.length
+      missing = await missingShards(plan, store)
+      took = performance.now() - begun
+      report(plan.shards - missing.length, workers)
+      if (missing.length === 0) return []
+      if (missing.length < before) idle = 0
+      const failed = givenUp.filter(({ shard }) => missing.includes(shard))
       if (failed.length === missing.length) return failed
-      // Of several runs, some of these may be others'.
-      if (waiting + active + delayed + failed.length < missing.length) await jobs.add(missing)
+      const lost = waiting + active + delayed + failed.length < missing.length
+      // Those of other runs may hide that ours are lost.
+      if (lost || (idle > 0 && idle % IDLE_LOOKS === 0)) {
+        const without = new Set(await jobs.without(missing))
+        // Of a shard that was done meanwhile the job is gone as well, but not before it was there.
+        missing = await missingShards(plan, store)
+        await jobs.add(missing.filter((shard) => without.has(shard)))
+      }
     }
   } finally {
     await jobs.close()

@@ -8,6 +8,7 @@ import { readNpyHead } from '../../data/formats/npy.js'
 import { readNpz } from '../../data/formats/npz.js'
 import type { ImageOptions } from '../../data/image-tensor.js'
 import { readBytes, reasonOf } from '../../platform/node-files.js'
+import { sha256Of } from './store.js'
 
 /** What is scored, cut into shards: everything that a worker needs to find the items of one. */
 export type Source =
@@ -50,7 +51,7 @@ export async function cutSource(
       .map((name) => relative('.', name).split(sep).join('/'))
       .sort()
     if (names.length === 0) throw new LanewiseError('E_VALUE', `there are no pictures in ${input}`)
-    const sha256 = createHash('sha256').update(JSON.stringify(names)).digest('hex')
+    const sha256 = sha256Of(JSON.stringify(names))
     return { source: { kind, folder: input, items: names.length, sha256, picture }, names }
   }
   if (kind === '.npy' || kind === '.npz') {

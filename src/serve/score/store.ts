@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { LanewiseError } from '../../core/errors.js'
@@ -16,6 +16,11 @@ export interface ShardStore {
   write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
   /** The names of all objects in a folder, which may not be there yet. */
   list(folder: string): Promise<readonly string[]>
+}
+
+/** The checksum by which plans, workers and manifests know bytes; in hexadecimal digits. */
+export function sha256Of(bytes: Uint8Array | string): string {
+  return createHash('sha256').update(bytes).digest('hex')
 }
 
 /** What is being written; whoever dies leaves one behind. */
@@ -37,8 +42,7 @@ export function folderStore(location: string): ShardStore {
       const path = join(root, name)
       const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
       try {
-        await mkdir(dirname(path), { recursive: true })
-        const file = await open(temporary, 'wx')
+        const file = await openNew(temporary)
         try {
           for await (const piece of pieces as AsyncIterable<Uint8Array>) await file.writeFile(piece)
           await file.sync()
@@ -57,6 +61,17 @@ export function folderStore(location: string): ShardStore {
       const names = await namesIn(join(root, folder))
       return names.filter((name) => !TEMPORARY.test(name))
     },
+  }
+}
+
+/** The folder is there but for the first time. */
+async function openNew(path: string): Promise<FileHandle> {
+  try {
+    return await open(path, 'wx')
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
+    await mkdir(dirname(path), { recursive: true })
+    return open(path, 'wx')
   }
 }
 

@@ -1,19 +1,35 @@
+import { escapeHtml } from '../../core/html.js'
+import { metricText } from '../progress.js'
 import { importance, type ParameterValue } from './search-space.js'
 import type { Trial } from './search.js'
 
 const WIDTH = 320
 const HEIGHT = 200
-const PAD = 34
+/** Where the labels of the axes are. */
+const BELOW = 34
+const PAD = 58
 
-/** A table of trials and, for each parameter, how the measure goes with it: one HTML file that needs nothing else. @internal */
-export function searchPage(measure: string, trials: readonly Trial[]): string {
+/** A trial that did not fail. */
+type Measured = Trial & { readonly measure: number }
+
+/**
+ * A table of trials and, for each parameter, how the measure goes with it: one HTML file that needs nothing else.
+ *
+ * @param trials - each as far as it went.
+ * @param done - all of them, after each number of steps.
+ * @internal
+ */
+export function searchPage(measure: string, trials: readonly Trial[], done: readonly Trial[]): string {
   const names = trials.length > 0 ? Object.keys(trials[0].parameters) : []
   const most = Math.max(0, ...trials.map(({ steps }) => steps))
-  const shown = trials.filter((trial): trial is Trial & { measure: number } => trial.measure !== null)
+  // What is compared has had as many steps.
+  const first = Math.min(...done.map(({ steps }) => steps))
+  const whole = new Set(trials.flatMap(({ index, steps }) => (steps === most ? [index] : [])))
+  const shown = done.filter((trial): trial is Measured => trial.measure !== null && trial.steps === first)
   const weights = names.map((name) => ({ name, share: shareOf(name, shown) })).sort((a, b) => b.share - a.share)
   const rows = trials.map(
     ({ index, parameters, steps, measure: value, error }) =>
-      `<tr><td>${index}</td>${names.map((name) => `<td>${text(short(parameters[name]))}</td>`).join('')}<td>${steps}</td><td>${value === null ? text(error ?? 'failed') : short(value)}</td></tr>`,
+      `<tr><td>${index}</td>${names.map((name) => `<td>${escapeHtml(short(parameters[name]))}</td>`).join('')}<td>${steps}</td><td>${escapeHtml(value === null ? (error ?? 'failed') : metricText(measure, value))}</td></tr>`,
   )
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Search</title><style>
@@ -21,18 +37,18 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto
 table { border-collapse: collapse } td, th { padding: .1rem .7rem; text-align: right; font-variant-numeric: tabular-nums }
 figure { display: inline-block; margin: .5rem }
 </style></head><body>
-<h1>${trials.length} trials by ${text(measure)}</h1>
+<h1>${trials.length} trials by ${escapeHtml(measure)}</h1>
 <h2>What mattered</h2>
-<p>The share of the measure's order that each parameter explains by itself, among all trials as far as they went.</p>
-<div>${weights.map(({ name, share }) => `<figure>${plot(name, measure, shown, most)}<figcaption>${text(name)}: ${(100 * share).toFixed(0)} %</figcaption></figure>`).join('\n')}</div>
+<p>How ${escapeHtml(measure)} after ${first} steps goes with each parameter, and the share of it that the parameter explains by itself. A dot is a trial, a full one a trial of ${most} steps.</p>
+<div>${weights.map(({ name, share }) => `<figure>${plot(name, measure, shown, whole)}<figcaption>${escapeHtml(name)}: ${(100 * share).toFixed(0)} %</figcaption></figure>`).join('\n')}</div>
 <h2>Trials</h2>
-<table><tr><th>trial</th>${names.map((name) => `<th>${text(name)}</th>`).join('')}<th>steps</th><th>${text(measure)}</th></tr>
+<table><tr><th>trial</th>${names.map((name) => `<th>${escapeHtml(name)}</th>`).join('')}<th>steps</th><th>${escapeHtml(measure)}</th></tr>
 ${rows.join('\n')}
 </table></body></html>
 `
 }
 
-function shareOf(name: string, trials: readonly (Trial & { measure: number })[]): number {
+function shareOf(name: string, trials: readonly Measured[]): number {
   return importance(
     trials.map(({ parameters }) => parameters[name]),
     trials.map(({ measure }) => measure),
@@ -40,31 +56,41 @@ function shareOf(name: string, trials: readonly (Trial & { measure: number })[])
 }
 
 /** A dot for each trial; those that went to the end are full. */
-function plot(name: string, measure: string, trials: readonly (Trial & { measure: number })[], most: number): string {
+function plot(name: string, measure: string, trials: readonly Measured[], whole: ReadonlySet<number>): string {
+  if (trials.length === 0) return ''
   const values = trials.map(({ parameters }) => parameters[name])
   const numeric = values.every((value) => typeof value === 'number')
-  const kinds = [...new Set(values)]
+  const kinds = [...new Set(values)].sort()
   const numbers = values.map((value) => (numeric ? (value as number) : kinds.indexOf(value)))
   // Ranges over several powers of ten are looked at in the logarithm.
   const low = Math.min(...numbers)
   const logarithmic = numeric && low > 0 && Math.max(...numbers) / low > 20
   const xs = numbers.map((value) => (logarithmic ? Math.log10(value) : value))
-  const across = scale(xs, PAD, WIDTH - 10)
+  const across = scale(xs, PAD + 8, WIDTH - 18)
   const up = scale(
     trials.map((trial) => trial.measure),
-    HEIGHT - PAD,
-    10,
+    HEIGHT - BELOW - 8,
+    14,
   )
   const dots = trials.map(
     (trial, i) =>
-      `<circle cx="${across(xs[i]).toFixed(1)}" cy="${up(trial.measure).toFixed(1)}" r="4" fill="${trial.steps === most ? '#2a6fdb' : 'none'}" stroke="#2a6fdb"><title>trial ${trial.index}: ${text(short(values[i]))}, ${short(trial.measure)}</title></circle>`,
+      `<circle cx="${across(xs[i]).toFixed(1)}" cy="${up(trial.measure).toFixed(1)}" r="4" fill="${whole.has(trial.index) ? '#2a6fdb' : 'none'}" stroke="#2a6fdb"><title>trial ${trial.index}: ${escapeHtml(short(values[i]))}, ${metricText(measure, trial.measure)}</title></circle>`,
   )
   const ends = numeric ? [low, Math.max(...numbers)].map(short) : kinds.map(short)
   const labels = (ends.length > 4 ? [ends[0], ends[ends.length - 1]] : ends).map((label, i, all) => {
     const x = all.length === 1 ? WIDTH / 2 : PAD + (i * (WIDTH - 10 - PAD)) / (all.length - 1)
-    return `<text x="${x.toFixed(0)}" y="${HEIGHT - 14}" font-size="11" text-anchor="${i === 0 ? 'start' : i === all.length - 1 ? 'end' : 'middle'}">${text(label)}</text>`
+    return `<text x="${x.toFixed(0)}" y="${HEIGHT - 14}" font-size="11" text-anchor="${i === 0 ? 'start' : i === all.length - 1 ? 'end' : 'middle'}">${escapeHtml(label)}</text>`
   })
-  return `<svg width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${text(`${measure} by ${name}`)}"><path d="M${PAD} 10V${HEIGHT - PAD}H${WIDTH - 10}" fill="none" stroke="#888"/>${dots.join('')}${labels.join('')}</svg>`
+  const measures = trials.map((trial) => trial.measure)
+  for (const value of new Set([Math.min(...measures), Math.max(...measures)]))
+    labels.push(
+      `<text x="${PAD - 6}" y="${(up(value) + 4).toFixed(1)}" font-size="11" text-anchor="end">${metricText(measure, value)}</text>`,
+    )
+  if (logarithmic)
+    labels.push(
+      `<text x="${(PAD + WIDTH - 10) / 2}" y="${HEIGHT - 14}" font-size="11" text-anchor="middle">logarithmic</text>`,
+    )
+  return `<svg width="${WIDTH}" height="${HEIGHT}" role="img" aria-label="${escapeHtml(`${measure} by ${name}`)}"><path d="M${PAD} 10V${HEIGHT - BELOW}H${WIDTH - 10}" fill="none" stroke="#888"/>${dots.join('')}${labels.join('')}</svg>`
 }
 
 function scale(values: readonly number[], from: number, to: number): (value: number) => number {
@@ -74,8 +100,4 @@ function scale(values: readonly number[], from: number, to: number): (value: num
 
 function short(value: ParameterValue): string {
   return typeof value === 'number' ? String(Number(value.toPrecision(4))) : String(value)
-}
-
-function text(value: string): string {
-  return value.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

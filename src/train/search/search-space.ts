@@ -67,14 +67,28 @@ function drawn(range: Range, random: Random): ParameterValue {
 }
 
 /**
- * How much of a measure a parameter explains among trials, 0 … 1: for numbers the square of the rank correlation (Spearman), for others the share of the
- * variance that lies between their values.
+ * How much of a measure a parameter explains among trials, 0 … 1: for numbers the square of the rank correlation (Spearman) or, from six trials on, what a
+ * parabola through the ranks explains, if that is more: a learning rate is best somewhere in the middle. For others the share of the variance that lies between
+ * their values.
  */
 export function importance(values: readonly ParameterValue[], measures: readonly number[]): number {
   if (measures.length < 3) return 0
   if (values.every((value) => typeof value === 'number')) {
-    const r = correlation(ranks(values), ranks(measures))
-    return r * r
+    const [x, y] = [centred(ranks(values)), ranks(measures)]
+    const straight = correlation(x, y) ** 2
+    const n = y.length
+    if (n < 6) return straight
+    // The part of the squares that is in no straight line explains as much again; the adjustment is for what one more number explains by chance.
+    const squares = centred(x.map((value) => value * value))
+    const slope = dot(x, squares) / (dot(x, x) || 1)
+    const both =
+      straight +
+      correlation(
+        squares.map((square, i) => square - slope * x[i]),
+        y,
+      ) **
+        2
+    return Math.max(straight, 1 - ((1 - both) * (n - 1)) / (n - 3))
   }
   const mean = measures.reduce((a, b) => a + b, 0) / measures.length
   const total = measures.reduce((sum, value) => sum + (value - mean) ** 2, 0)
@@ -96,14 +110,17 @@ function ranks(values: readonly number[]): number[] {
   })
 }
 
+function centred(list: readonly number[]): number[] {
+  const mean = list.reduce((sum, value) => sum + value, 0) / list.length
+  return list.map((value) => value - mean)
+}
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, value, i) => sum + value * b[i], 0)
+}
+
 function correlation(a: readonly number[], b: readonly number[]): number {
-  const mean = (list: readonly number[]) => list.reduce((x, y) => x + y, 0) / list.length
-  const [ma, mb] = [mean(a), mean(b)]
-  let [ab, aa, bb] = [0, 0, 0]
-  a.forEach((value, i) => {
-    ab += (value - ma) * (b[i] - mb)
-    aa += (value - ma) ** 2
-    bb += (b[i] - mb) ** 2
-  })
-  return aa === 0 || bb === 0 ? 0 : ab / Math.sqrt(aa * bb)
+  const [x, y] = [centred(a), centred(b)]
+  const size = Math.sqrt(dot(x, x) * dot(y, y))
+  return size < 1e-9 ? 0 : dot(x, y) / size
 }

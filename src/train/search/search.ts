@@ -135,7 +135,7 @@ export async function searchRecipe(make: SearchRecipe, options: SearchOptions): 
   }
   const best = latest(state.done)
   const ordered = best.length > 0 ? sorted(best, measure, make(best[0].parameters)) : []
-  writeAtomically(page, [new TextEncoder().encode(searchPage(measure, ordered))])
+  writeAtomically(page, [new TextEncoder().encode(searchPage(measure, ordered, state.done))])
   return { measure, trials: ordered, interrupted, file, page }
 }
 

@@ -1,14 +1,14 @@
-import { isDType, type DType } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
-import { hostTensor, type HostTensor } from '../core/host.js'
-import { checkList, checkText, kindOf, shown } from '../core/options.js'
-import { parseAttributes, type Attributes } from '../ir/attributes.js'
-import { isValue, type DeclaredType, type Dimension, type Value } from '../ir/graph.js'
-import { checkInputs, checkOutputs, type OpDefinition } from '../ir/op.js'
-import { findOp } from '../ir/registry.js'
-import { platform } from '../platform/platform.js'
-import { attributesFrom } from './own/attributes.js'
-import { hostOf, isTensorLike } from './value.js'
+import { isDType, type DType } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import { hostTensor, type HostTensor } from '../../core/host.js'
+import { checkList, checkOptions, checkRecord, checkText, kindOf, shown } from '../../core/options.js'
+import { parseAttributes, type Attributes } from '../../ir/attributes.js'
+import { isValue, type DeclaredType, type Dimension, type Value } from '../../ir/graph.js'
+import { checkInputs, checkOutputs, type OpDefinition } from '../../ir/op.js'
+import { findOp } from '../../ir/registry.js'
+import { platform } from '../../platform/platform.js'
+import { attributesFrom } from '../own/attributes.js'
+import { hostOf, isTensorLike } from '../value.js'
 
 /** What a node is made with besides its operator, inputs and attributes. */
 export interface NodeOptions {
@@ -17,6 +17,16 @@ export interface NodeOptions {
   readonly domain?: string
   /** How many outputs it has, 1 by default. */
   readonly outputs?: number
+}
+
+/** A node's operator and options, held to what they must be. @throws LanewiseError `E_VALUE`. */
+export function checkedOptions(type: string, options: NodeOptions): Required<Omit<NodeOptions, 'name'>> & NodeOptions {
+  checkRecord('the options of a node', options)
+  checkOptions('a node', options, ['name', 'domain', 'outputs'])
+  const { name, domain = '', outputs = 1 } = options
+  if (name !== undefined) checkText('the name of a node', name)
+  checkText('the name of an operator', type)
+  return { name, domain, outputs }
 }
 
 /** A node that is being made, as whoever builds or changes a graph gives it. */
@@ -36,6 +46,9 @@ export interface CheckedNode {
   readonly attributes: Attributes
   readonly inputs: readonly (Value | undefined)[]
 }
+
+/** Operators of older sets that files may have, whose inputs and attributes are not those of what took their place. */
+const ended: Readonly<Record<string, string>> = { Upsample: 'Resize' }
 
 /**
  * Holds a node to its operator's definition.
@@ -59,6 +72,13 @@ export function checkedNode(wanted: Wanted, valueOf: (input: unknown) => Value |
       `the operator ${domain ? `${domain}.` : ''}${type} is not known${domain ? '' : ' (those outside the common set come with "lanewise/ops/all")'}`,
       { op: type, node: label },
     )
+  const successor = domain === '' && op.decompose && ended[type]
+  if (successor)
+    throw new LanewiseError('E_UNSUPPORTED', `newer operator sets have ${successor} in place of ${type}: make that`, {
+      op: type,
+      node: label,
+      expected: successor,
+    })
   try {
     checkList(`the inputs of ${type}`, inputs)
     const values = Array.from(inputs, (input, i) => {

@@ -1,22 +1,26 @@
-import { readOnlyList, readOnlyMap } from './read-only.js'
-import { LanewiseError } from '../core/errors.js'
-import type { HostTensor } from '../core/host.js'
-import { nearNames } from '../core/near-names.js'
-import { checkList, checkNumber, checkOptions, checkRecord, checkText, kindOf } from '../core/options.js'
-import { bytesIn, tagOf } from '../core/realm.js'
-import { isValue, notFused, usedBy, type Graph, type Node, type Value } from '../ir/graph.js'
-import { sortNodes } from '../ir/sort.js'
-import { memoryExternalData, type ExternalFile } from '../onnx/external-data.js'
-import { importModel, usesRareOps, type ImportedModel } from '../onnx/import.js'
-import { readModel } from '../onnx/wire.js'
-import { platform } from '../platform/platform.js'
-import { checkedNode, constantFrom, isDimension, unusedName, type NodeOptions } from './checked-node.js'
-import { checkEnds } from '../onnx/checked-graph.js'
+import { readOnlyList, readOnlyMap, readOnlySet } from '../read-only.js'
+import { LanewiseError } from '../../core/errors.js'
+import type { HostTensor } from '../../core/host.js'
+import { nearNames } from '../../core/near-names.js'
+import { checkList, checkNumber, checkOptions, checkRecord, checkText, kindOf } from '../../core/options.js'
+import { bytesIn, tagOf } from '../../core/realm.js'
+import { bodiesOf, isValue, notFused, usedBy, type Graph, type Node, type Value } from '../../ir/graph.js'
+import { sortNodes } from '../../ir/sort.js'
+import { Around } from '../../onnx/around.js'
+import { memoryExternalData, type ExternalFile } from '../../onnx/external-data.js'
+import { importModel, usesRareOps, type ImportedModel } from '../../onnx/import.js'
+import { readModel } from '../../onnx/wire.js'
+import { platform } from '../../platform/platform.js'
+import { checkedNode, checkedOptions, constantFrom, isDimension, unusedName, type NodeOptions } from './checked-node.js'
+import { checkEnds } from '../../onnx/checked-graph.js'
 import { declareOutputs } from './declare-outputs.js'
-import { MEMORY_LIMIT } from './session-options.js'
-import type { TensorLike } from './value.js'
+import { RARE, sayingWhatToImport } from '../load/rare-ops.js'
+import { MEMORY_LIMIT } from '../session-options.js'
+import type { TensorLike } from '../value.js'
 
 export type { NodeOptions } from './checked-node.js'
+
+const EDITS = 'add, insertAfter, replace and prune change the nodes of a graph'
 
 /**
  * A model to look at and to change: nodes in an order in which every value is made before it is read, at the newest operator semantics (whatever the file's
@@ -58,7 +62,7 @@ export class ModelGraph implements Graph {
     if (this.shown?.of !== this.list)
       this.shown = {
         of: this.list,
-        nodes: readOnlyList(this.list, 'add, insertAfter, replace and remove change the nodes of a graph'),
+        nodes: readOnlyList(this.list, EDITS),
       }
     return this.shown.nodes
   }
@@ -68,7 +72,7 @@ export class ModelGraph implements Graph {
     const values = new Set<Value>(this.inputs)
     for (const node of this.list) for (const value of [...usedBy(node), ...node.outputs]) if (value) values.add(value)
     for (const value of this.outputs) values.add(value)
-    return values
+    return readOnlySet(values, EDITS)
   }
 
   /** @throws LanewiseError `E_GRAPH` if there is none of that name, or if it is a value of another graph; `E_VALUE` for what is neither name nor value. */
@@ -173,11 +177,7 @@ export class ModelGraph implements Graph {
     attributes: Readonly<Record<string, unknown>> = {},
     options: NodeOptions = {},
   ): Value[] {
-    checkRecord('the options of a node', options)
-    checkOptions('a node', options, ['name', 'domain', 'outputs'])
-    const { name, domain = '', outputs = 1 } = options
-    if (name !== undefined) checkText('the name of a node', name)
-    checkText('the name of an operator', type)
+    const { name, domain, outputs } = checkedOptions(type, options)
     const label = unusedName(name ?? type, new Set(this.list.map((node) => node.name)))
     const checked = checkedNode({ type, inputs, attributes, domain, outputs, label }, this.operand)
     const taken = new Set([...this.values].map((value) => value.name))
@@ -258,20 +258,16 @@ export class ModelGraph implements Graph {
 
   /** Takes out nodes that nothing depends on. */
   prune(): void {
-    const needed = new Set<Value>(this.outputs)
-    const kept = this.nodes.toReversed().filter((node) => {
-      if (!node.outputs.some((value) => value && needed.has(value))) return false
-      for (const value of usedBy(node)) needed.add(value)
-      return true
-    })
-    this.list = kept.reverse()
+    this.list = neededFor(this.outputs, this.nodes).kept
   }
 
   /**
-   * The part of the graph between values, as a graph of its own that shares them: `inputs` become its inputs, and only what `outputs` need stays.
+   * The part of the graph between values, as a graph of its own, with values of its own by the same names: `inputs` become its inputs, and only what `outputs`
+   * need stays. Tensors of constants are shared.
    *
    * @param inputs - values to feed instead of computing them; the graph's inputs that are still needed are added. Types are declared where they are known.
-   * @throws LanewiseError `E_GRAPH` for a name that is not there, `E_VALUE` for no outputs, and for what are no lists of values.
+   * @throws LanewiseError `E_GRAPH` for a name that is not there, and for a value to feed that no output depends on; `E_VALUE` for no outputs, and for what are
+   *   no lists of values.
    */
   extract(outputs: readonly (string | Value)[], inputs: readonly (string | Value)[] = []): ModelGraph {
     checkList('the values to extract', outputs)
@@ -279,27 +275,29 @@ export class ModelGraph implements Graph {
     if (outputs.length === 0) throw new LanewiseError('E_VALUE', 'the values to extract are none: name at least one')
     const wanted = new Set(outputs.map((name) => this.value(name)))
     const cuts = new Set(inputs.map((name) => this.value(name)))
-    // What is fed has to say its type; where that does not follow from the graph's inputs, it is left open.
-    declareOutputs({
-      name: this.name,
-      inputs: this.inputs,
-      nodes: this.nodes,
-      outputs: [...cuts].filter((value) => !value.declared),
-    })
+    // What is fed has to say its type; a shape that does not follow from the graph's inputs is left open.
+    const undeclared = [...cuts].filter((value) => !value.declared)
+    declareOutputs({ name: this.name, inputs: this.inputs, nodes: this.nodes, outputs: undeclared })
+    const around = new Around(this, (value) => value)
+    for (const value of undeclared) value.declared ??= around.typeOf(value)
     const part = new ModelGraph({
-      graph: { name: this.name, inputs: [], outputs: [...wanted], nodes: this.nodes },
+      graph: { name: this.name, inputs: [], outputs: [], nodes: [] },
       metadata: this.metadata,
       opsets: this.opsets,
       producer: this.producer,
     })
-    const needed = new Set<Value>(part.outputs)
-    const kept = this.nodes.toReversed().filter((node) => {
-      if (!node.outputs.some((value) => value && needed.has(value) && !cuts.has(value))) return false
-      for (const value of usedBy(node)) needed.add(value)
-      return true
-    })
-    part.list = kept.reverse()
-    part.inputs.push(...this.inputs.filter((value) => needed.has(value) && !cuts.has(value)), ...cuts)
+    const { needed, kept } = neededFor(wanted, this.nodes, cuts)
+    for (const value of cuts)
+      if (!needed.has(value))
+        throw new LanewiseError('E_GRAPH', `nothing that is extracted depends on "${value.name}"`, {
+          tensor: value.name,
+        })
+    // What is edited in the part must not change here.
+    const own = new Map<Value, Value>()
+    part.list = copiedNodes(kept, own)
+    const fed = [...this.inputs.filter((value) => needed.has(value) && !cuts.has(value)), ...cuts]
+    part.inputs.push(...fed.map((value) => copiedValue(value, own)))
+    part.outputs.push(...[...wanted].map((value) => copiedValue(value, own)))
     return part
   }
 
@@ -319,6 +317,46 @@ export class ModelGraph implements Graph {
   /** What a node reads, for whoever makes one. */
   private readonly operand = (input: unknown): Value | undefined =>
     typeof input === 'string' || isValue(input) ? this.value(input) : undefined
+}
+
+/** What some values are made of: the values, and those of the sorted nodes that make them. Nothing is needed for values that are fed. */
+function neededFor(wanted: Iterable<Value>, nodes: readonly Node[], fed: ReadonlySet<Value> = new Set()) {
+  const needed = new Set(wanted)
+  const kept = nodes.toReversed().filter((node) => {
+    if (!node.outputs.some((value) => value && needed.has(value) && !fed.has(value))) return false
+    for (const value of usedBy(node)) needed.add(value)
+    return true
+  })
+  return { needed, kept: kept.reverse() }
+}
+
+function copiedValue(value: Value, copies: Map<Value, Value>): Value {
+  const copy = copies.get(value) ?? { ...value }
+  copies.set(value, copy)
+  return copy
+}
+
+/** Nodes with values of their own, in their bodies as well. */
+function copiedNodes(nodes: readonly Node[], copies: Map<Value, Value>): Node[] {
+  const own = <T extends Value | undefined>(value: T) => (value && copiedValue(value, copies)) as T
+  return nodes.map((node) => {
+    const bodies = bodiesOf(node)
+    const attributes = Object.entries(node.attributes).map(([name, value]) => {
+      const body = bodies.find((one) => one === value)
+      if (!body) return [name, value]
+      const { inputs, outputs } = body
+      return [
+        name,
+        { ...body, inputs: inputs.map(own), outputs: outputs.map(own), nodes: copiedNodes(body.nodes, copies) },
+      ]
+    })
+    return {
+      ...node,
+      inputs: node.inputs.map(own),
+      outputs: node.outputs.map(own),
+      attributes: bodies.length > 0 ? Object.fromEntries(attributes) : node.attributes,
+    }
+  })
 }
 
 function notNamed(what: string, given: unknown): LanewiseError {
@@ -373,8 +411,11 @@ export async function loadGraph(
   const beside = given || from === undefined ? undefined : platform().externalData?.(from, {})
   try {
     const proto = readModel(bytes)
-    if (usesRareOps(proto)) await platform().moreOps?.(() => usesRareOps(proto))
-    return new ModelGraph(importModel(proto, given ?? beside, memoryLimit))
+    const rare = () => usesRareOps(proto)
+    if (rare()) await platform().moreOps?.(rare)
+    return new ModelGraph(
+      sayingWhatToImport(rare() ? RARE : undefined, () => importModel(proto, given ?? beside, memoryLimit)),
+    )
   } finally {
     beside?.close()
   }

@@ -1,11 +1,29 @@
-import type { DType } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
-import type { HostTensor } from '../core/host.js'
-import { checkOptions, checkRecord, checkText, kindOf } from '../core/options.js'
-import { isValue, notFused, type DeclaredType, type Dimension, type Graph, type Node, type Value } from '../ir/graph.js'
-import { checkedNode, constantFrom, declaredFrom, unusedName, valueItself, type NodeOptions } from './checked-node.js'
+import type { DType } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import type { HostTensor } from '../../core/host.js'
+import { checkText, kindOf } from '../../core/options.js'
+import {
+  isValue,
+  notFused,
+  type DeclaredType,
+  type Dimension,
+  type Graph,
+  type Node,
+  type Value,
+} from '../../ir/graph.js'
+import { registerOps } from '../../ir/registry.js'
+import { Identity } from '../../ops/movement/identity.js'
+import {
+  checkedNode,
+  checkedOptions,
+  constantFrom,
+  declaredFrom,
+  unusedName,
+  valueItself,
+  type NodeOptions,
+} from './checked-node.js'
 import { declareOutputs } from './declare-outputs.js'
-import type { TensorLike } from './value.js'
+import type { TensorLike } from '../value.js'
 
 /**
  * Builds a graph node by node, at the newest operator semantics.
@@ -81,11 +99,7 @@ export class GraphBuilder {
     attributes: Readonly<Record<string, unknown>> = {},
     options: NodeOptions = {},
   ): Value[] {
-    checkRecord('the options of a node', options)
-    checkOptions('a node', options, ['name', 'domain', 'outputs'])
-    const { name, domain = '', outputs = 1 } = options
-    if (name !== undefined) checkText('the name of a node', name)
-    checkText('the name of an operator', type)
+    const { name, domain, outputs } = checkedOptions(type, options)
     const label = name ?? this.unused(type)
     const checked = checkedNode({ type, inputs, attributes, domain, outputs, label }, valueItself)
     if (name !== undefined && outputs === 1 && this.names.has(name)) throw this.taken(name).at(type, name)
@@ -113,6 +127,8 @@ export class GraphBuilder {
     checkText('the name of an output', name)
     let named = value
     if (name !== value.name) {
+      // An app that knows the operators alone that it applies need not have this one.
+      registerOps([Identity])
       const { op, attributes } = checkedNode(
         { type: 'Identity', inputs: [value], attributes: {}, domain: '', outputs: 1, label: name },
         valueItself,

@@ -1,0 +1,8 @@
+export { quantize, type Quantized, type QuantizedNode, type QuantizeReport } from './quantize.js'
+export { quantizationPage } from './page.js'
+export type { QuantizeOptions, Format as QuantizeFormat } from './options.js'
+export type { QuantizeSource } from './prepare.js'
+export type { CalibrationData } from './calibrate.js'
+export type { KeptNode } from './candidates.js'
+export type { Difference as QuantizeDifference, Speed as QuantizeSpeed } from './measure.js'
+export type { RangeMethod } from './range.js'
