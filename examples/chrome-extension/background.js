@@ -1,0 +1,1 @@
+// The extension has a worker; its page is where the model runs.
