@@ -3,11 +3,12 @@ import { registerAllOps } from '../src/api/register-all.js'
 import * as lanewise from '../src/browser.js'
 import { measureWork, type WorkResult } from './measure.js'
 import type { Options } from './options.js'
-import { Peaks, type PeakRates } from './peaks.js'
+import { Peaks, type PeakRates } from '../src/inspect/peaks.js'
 import { lanewisePeer } from './peers/lanewise.js'
 import { onnxruntimeWeb, type Ort } from './peers/onnxruntime.js'
 import { tfjs, type Tf, type TfWasm } from './peers/tfjs.js'
 import type { Environment } from './report.js'
+import { peersOf } from './peers-of.js'
 import { parseWork } from './work.js'
 
 export interface PagePeers {
@@ -28,9 +29,12 @@ export async function start({ ort, tf, tfWasm }: PagePeers, options: Options): P
   ort.env.wasm.wasmPaths = '/ort/'
   tfWasm.setWasmPaths('/tfjs/')
   const peaks = await Peaks.create(options.build)
-  const peers = [lanewisePeer(lanewise, options.build)]
-  if (options.vs.includes('onnxruntime-web')) peers.push(onnxruntimeWeb(ort))
-  if (options.vs.includes('tfjs-wasm') && options.suite === 'kernels') peers.push(await tfjs(tf, tfWasm))
+  const peers = [lanewisePeer(lanewise, options.build, options.threads)]
+  for (const name of peersOf(options)) {
+    if (name === 'one thread') peers.push(lanewisePeer(lanewise, options.build, 1, name))
+    if (name === 'onnxruntime-web') peers.push(onnxruntimeWeb(ort, options.threads))
+    if (name === 'tfjs-wasm') peers.push(await tfjs(tf, tfWasm))
+  }
   return {
     environment: () => ({
       build: peaks.build,

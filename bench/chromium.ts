@@ -112,6 +112,7 @@ export async function runInChromium(options: Options): Promise<{ environment: En
       ...seen,
       engine: `Chromium ${browser.version()}`,
       clock: options.clock,
+      threads: options.threads,
       key: 'chromium',
       cpu: cpus()[0].model.trim(),
     }

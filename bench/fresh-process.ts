@@ -1,5 +1,5 @@
-// One engine in a process of its own: bundled by the suites "cold" and "memory", which start it and read the line that it prints.
-import { readFileSync } from 'node:fs'
+// One engine in a process of its own: bundled by the suites "cold", "create" and "memory", which start it and read the line that it prints.
+import { readFileSync, writeFileSync } from 'node:fs'
 import { parseWork, type Feeds } from './work.js'
 
 interface Session {
@@ -11,10 +11,11 @@ interface Library {
   readonly env: { logLevel: string; readonly wasm: { numThreads?: number } }
   readonly Tensor: new (type: string, data: unknown, dims: readonly number[]) => object
   readonly InferenceSession: { create(model: string | Uint8Array, options: object): Promise<Session> }
+  prepare?(model: string, options: object): Promise<Uint8Array>
 }
 
 export interface Job {
-  readonly task: 'cold' | 'resident' | 'slope'
+  readonly task: 'cold' | 'create' | 'resident' | 'slope'
   /** What import() takes. */
   readonly library: string
   readonly build: string
@@ -22,6 +23,8 @@ export interface Job {
   /** A serialized work without its model: the inputs. */
   readonly workPath?: string
   /** For the slope: how many cycles of create, run and release, or runs of one session, after half as many to warm up. */
+  /** Of create: how many sessions after the first one, by which clock, and whether of a prepared model (Lanewise only). */
+  readonly sessions?: { readonly times: number; readonly clock: 'wall' | 'cpu'; readonly prepared: boolean }
   readonly repeat?: { readonly what: 'cycles' | 'runs'; readonly times: number }
 }
 
@@ -30,6 +33,11 @@ export interface Cold {
   readonly createMs: number
   readonly runMs: number
   readonly totalMs: number
+}
+/** Sessions made and run once, one after the other in one process. */
+export interface Created {
+  readonly createMs: readonly number[]
+  readonly runMs: readonly number[]
 }
 export interface Resident {
   /** Bytes: before the library is imported, after loading and running, the most there ever was. */
@@ -73,6 +81,40 @@ async function cold(): Promise<Cold> {
   await session.run(feedsFor(library, feeds))
   const end = performance.now()
   return { importMs: imported - start, createMs: created - imported, runMs: end - created, totalMs: end - start }
+}
+
+async function create(): Promise<Created> {
+  const library = await load()
+  const { times, clock, prepared } = job.sessions!
+  let path = job.modelPath
+  const given = inputs()
+  if (prepared) {
+    const warmUp = Object.fromEntries([...given].map(([name, { shape }]) => [name, [...shape]]))
+    path = `${path}.lw`
+    writeFileSync(
+      path,
+      await library.prepare!(job.modelPath, { warmUp, ...(job.build !== 'auto' && { build: job.build }) }),
+    )
+  }
+  const now = (): number => {
+    if (clock === 'wall') return performance.now()
+    const { user, system } = process.cpuUsage()
+    return (user + system) / 1000
+  }
+  const [createMs, runMs]: number[][] = [[], []]
+  // The first session compiles code for those after it.
+  for (let i = -1; i < times; i++) {
+    const start = now()
+    const session = await library.InferenceSession.create(path, options)
+    const created = now()
+    await session.run(feedsFor(library, given))
+    const end = now()
+    await session.release()
+    if (i < 0) continue
+    createMs.push(created - start)
+    runMs.push(end - created)
+  }
+  return { createMs, runMs }
 }
 
 /**
@@ -134,5 +176,5 @@ function medianSlope(values: readonly number[]): number {
   return slopes.sort((a, b) => a - b)[slopes.length >> 1]
 }
 
-console.log(JSON.stringify(await { cold, resident, slope }[job.task]()))
+console.log(JSON.stringify(await { cold, create, resident, slope }[job.task]()))
 process.exit()

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +10,12 @@ import { parseOptions, usage, type Options } from './options.js'
 import { storeRatios, worseRatios } from './ratios.js'
 import { markdown, summarizeResults, type Environment, type Report } from './report.js'
 import { isTimedSuite } from './suites/index.js'
+import { groupedByTime } from './suites/threads.js'
 import { generationRatios, generationTable, type GenerationReport } from './generate/table.js'
+import { scoreTable, type ScoreReport } from './score/table.js'
+import { bundleServer } from './serve/bundle.js'
+import { serveHolds, serveTable, type ServeReport } from './serve/table.js'
+import { threadsTable, type ThreadsReport } from './threads/table.js'
 import { bundleTfjs } from './train/bundle.js'
 import { trainTable, type TrainReport } from './train/table.js'
 import { targetRows } from './targets.js'
@@ -21,7 +26,8 @@ const benchRoot = fileURLToPath(new URL('.', import.meta.url))
 
 /** The peers live in a package of their own, which only the bench installs. */
 function installPeers(): void {
-  if (existsSync(join(benchRoot, 'node_modules', 'onnxruntime-node', 'package.json'))) return
+  const there = (name: string): boolean => existsSync(join(benchRoot, 'node_modules', name, 'package.json'))
+  if (['onnxruntime-node', 'autocannon'].every(there)) return
   console.log('installing what Lanewise is measured against: npm ci --prefix bench')
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' }
   const { status } = spawnSync('npm', ['ci', '--prefix', benchRoot], { stdio: 'inherit', env })
@@ -83,10 +89,11 @@ async function runInNode<T>(entry: string, options: Options): Promise<T> {
 }
 
 async function timedSuite(options: Options): Promise<boolean> {
-  const { environment, results } =
+  const { environment, results: measured } =
     options.engine === 'chromium'
       ? await (await import('./chromium.js')).runInChromium(options)
       : await runInNode<Measured>('node-run.ts', options)
+  const results = options.suite === 'threads' ? groupedByTime(measured) : measured
   const report: Report = {
     suite: options.suite,
     date: new Date().toISOString(),
@@ -125,6 +132,52 @@ async function variants(options: Options): Promise<boolean> {
   return report.rows.every(({ disagreements }) => disagreements.length === 0)
 }
 
+/** The library as it is built, in processes of their own. */
+async function scoring(options: Options): Promise<ScoreReport> {
+  if (spawnSync('npm', ['run', 'build:js'], { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] }).status !== 0)
+    throw new Error('npm run build:js failed')
+  await build({
+    entryPoints: { 'score-process': join(benchRoot, 'score', 'process.ts') },
+    outdir: join(benchRoot, 'dist'),
+    outExtension: { '.js': '.mjs' },
+    platform: 'node',
+    format: 'esm',
+    target: 'es2022',
+    logLevel: 'warning',
+  })
+  return runInNode<ScoreReport>('score/run.ts', options)
+}
+
+/** Training steps, as `train` and `threads` time them. */
+async function training(options: Options): Promise<boolean> {
+  const { suite, quick, json } = options
+  const report = await runInNode<TrainReport>('train/run.ts', options)
+  console.log(`\n${trainTable(report)}`)
+  saveJson(json, { suite, date: new Date().toISOString(), quick, ...report })
+  return ratiosHold(
+    options,
+    report.environment,
+    report.results.map((result) => ({ suite, ...result })),
+  )
+}
+
+/** Every engine with several threads: models and products, then training steps, what a shared call costs, and what more cores would bring. */
+async function threads(options: Options): Promise<boolean> {
+  const wanted = (what: string) => new RegExp(options.filter, 'i').test(what)
+  mkdirSync(join(benchRoot, 'dist'), { recursive: true })
+  // Beside the bundle, where src/platform looks for what other threads run.
+  copyFileSync(join(root, 'src/platform/thread.js'), join(benchRoot, 'dist/thread.js'))
+  const held = await timedSuite(options)
+  if (options.engine === 'chromium') return held
+  const json = (part: string) => options.json.replace(/(\.json)?$/, `-${part}.json`)
+  const steps =
+    !wanted('training') || (await training({ ...options, filter: 'MLP|CNN|LSTM 28|LM', json: json('train') }))
+  const report = await runInNode<ThreadsReport>('threads/run.ts', options)
+  console.log(`\n${threadsTable(report)}`)
+  saveJson(json('cores'), { suite: 'threads', date: new Date().toISOString(), quick: options.quick, ...report })
+  return held && steps
+}
+
 async function main(): Promise<boolean> {
   if (process.argv[2] === 'figures') {
     for (const said of writeFigures(join(root, 'bench/results'), join(root, 'README.md'))) console.log(said)
@@ -149,20 +202,19 @@ async function main(): Promise<boolean> {
     buildKernels()
     return variants(options)
   }
-  installPeers()
+  // Scoring is measured beside itself.
+  if (options.suite !== 'score' || options.engine !== 'node') installPeers()
   buildKernels()
+  if (options.suite === 'threads') return threads(options)
   if (isTimedSuite(options.suite)) return timedSuite(options)
   if (options.suite === 'train') {
     if (options.engine === 'chromium') throw new Error('training is timed in Node only')
     await bundleTfjs(benchRoot)
-    const report = await runInNode<TrainReport>('train/run.ts', options)
-    console.log(`\n${trainTable(report)}`)
-    saveJson(options.json, { suite: 'train', date: new Date().toISOString(), quick: options.quick, ...report })
-    return ratiosHold(
-      options,
-      report.environment,
-      report.results.map((result) => ({ suite: 'train', ...result })),
-    )
+    const held = await training(options)
+    // What was trained writes: a token after a past that grows, which exported models are fed.
+    if (!new RegExp(options.filter, 'i').test('generation, growing past')) return held
+    const json = options.json.replace(/(\.json)?$/, '-generation.json')
+    return (await timedSuite({ ...options, suite: 'sequence', filter: 'growing past', json })) && held
   }
   if (options.suite === 'generate') {
     if (options.engine === 'chromium') throw new Error('generation is timed in Node only')
@@ -172,8 +224,28 @@ async function main(): Promise<boolean> {
     const agrees = report.results.every(({ disagreements }) => disagreements.length === 0)
     return ratiosHold(options, report.environment, generationRatios(report)) && agrees
   }
+  if (options.suite === 'serve') {
+    if (options.engine === 'chromium') throw new Error('servers are timed in Node only')
+    await bundleServer(benchRoot)
+    const report = await runInNode<ServeReport>('serve/run.ts', options)
+    console.log(`\n${serveTable(report)}`)
+    saveJson(options.json, { suite: 'serve', date: new Date().toISOString(), quick: options.quick, ...report })
+    return serveHolds(report)
+  }
+  if (options.suite === 'score') {
+    if (options.engine === 'chromium') throw new Error('scoring is timed in Node only')
+    const report = await scoring(options)
+    console.log(`\n${scoreTable(report)}`)
+    saveJson(options.json, { suite: 'score', date: new Date().toISOString(), quick: options.quick, ...report })
+    return true
+  }
   const node = nodeBinary(options.engine)
-  const suite = options.suite === 'cold' ? await import('./suites/cold.js') : await import('./suites/memory.js')
+  const suite =
+    options.suite === 'cold'
+      ? await import('./suites/cold.js')
+      : options.suite === 'create'
+        ? await import('./suites/create.js')
+        : await import('./suites/memory.js')
   const { report, text } = await suite.run({ options, node, root })
   console.log(`\n${text}`)
   saveJson(options.json, report)

@@ -1,6 +1,6 @@
 import type { HostTensor } from '../src/core/host.js'
 import { agrees, compareValues, describeComparison, modelTolerance, nearer } from '../tests/support/agreement.js'
-import type { Peaks } from './peaks.js'
+import type { Peaks } from '../src/inspect/peaks.js'
 import type { EngineName, Loaded, Peer, PeerName } from './peers/peer.js'
 import { median, pairedRatio, summarize, type Ratio, type Summary } from './statistics.js'
 import type { Work } from './work.js'

@@ -3,18 +3,20 @@ import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import * as lanewise from '../src/node.js'
 import { measureWork, type WorkResult } from './measure.js'
-import { Peaks } from './peaks.js'
+import { Peaks } from '../src/inspect/peaks.js'
 import { jaxJs, type Jax } from './peers/jax.js'
 import { lanewisePeer } from './peers/lanewise.js'
 import { onnxruntimeNode, onnxruntimeWeb, type Ort } from './peers/onnxruntime.js'
 import type { Peer, PeerName } from './peers/peer.js'
 import { tfjs, type Tf, type TfWasm } from './peers/tfjs.js'
 import { begin, load, versionOf } from './process.js'
+import { peersOf } from './peers-of.js'
 import { worksOf } from './suites/index.js'
 
 const makers: Record<PeerName, () => Promise<Peer>> = {
-  'onnxruntime-web': async () => onnxruntimeWeb(await load<Ort>('onnxruntime-web')),
-  'onnxruntime-node': async () => onnxruntimeNode(await load<Ort>('onnxruntime-node')),
+  'onnxruntime-web': async () => onnxruntimeWeb(await load<Ort>('onnxruntime-web'), options.threads),
+  'onnxruntime-node': async () => onnxruntimeNode(await load<Ort>('onnxruntime-node'), options.threads),
+  'one thread': async () => lanewisePeer(lanewise, options.build, 1, 'one thread'),
   'tfjs-wasm': async () =>
     tfjs(await load<Tf>('@tensorflow/tfjs-core'), await load<TfWasm>('@tensorflow/tfjs-backend-wasm')),
   'jax-js': async () => jaxJs(await load<Jax>('@jax-js/jax'), versionOf('@jax-js/jax')),
@@ -22,11 +24,8 @@ const makers: Record<PeerName, () => Promise<Peer>> = {
 
 const { options, resultFile } = begin()
 const peaks = await Peaks.create(options.build)
-const peers = [lanewisePeer(lanewise, options.build)]
-for (const name of options.suite === 'kernels'
-  ? options.vs
-  : options.vs.filter((peer) => peer.startsWith('onnxruntime')))
-  peers.push(await makers[name]())
+const peers = [lanewisePeer(lanewise, options.build, options.threads)]
+for (const name of peersOf(options)) peers.push(await makers[name]())
 
 const results: WorkResult[] = []
 for (const work of worksOf(options)) {
@@ -45,6 +44,7 @@ const environment = {
   clock: options.clock,
   key: `node${process.versions.node.split('.')[0]}`,
   build: peaks.build,
+  threads: options.threads,
   cpu: cpus()[0].model.trim(),
   versions: Object.fromEntries(peers.map((peer) => [peer.name, peer.version])),
   ...peaks.best(),

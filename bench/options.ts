@@ -1,11 +1,30 @@
 import { parseArgs } from 'node:util'
 import type { PeerName } from './peers/peer.js'
 
-export const suites = ['kernels', 'models', 'sequence', 'train', 'generate', 'cold', 'memory'] as const
+export const suites = [
+  'kernels',
+  'models',
+  'quantized',
+  'sequence',
+  'train',
+  'generate',
+  'cold',
+  'create',
+  'memory',
+  'serve',
+  'score',
+  'threads',
+] as const
 export type SuiteName = (typeof suites)[number]
 export const engines = ['node', 'node24', 'chromium'] as const
 export type Engine = (typeof engines)[number]
-export const peerNames: readonly PeerName[] = ['onnxruntime-web', 'onnxruntime-node', 'tfjs-wasm', 'jax-js']
+export const peerNames: readonly PeerName[] = [
+  'onnxruntime-web',
+  'onnxruntime-node',
+  'tfjs-wasm',
+  'jax-js',
+  'one thread',
+]
 
 export interface Options {
   readonly suite: SuiteName
@@ -15,7 +34,13 @@ export interface Options {
   readonly quick: boolean
   /** Of memory: sessions made and released to see what they leave behind; five times as many runs. */
   readonly cycles: number
+  /** Of serve: many requests and the server's memory, instead of bursts beside other engines. */
+  readonly soak: boolean
+  /** Of a soak. */
+  readonly requests: number
   readonly clock: 'wall' | 'cpu'
+  /** How many threads every engine has: more than one in the suite threads only. */
+  readonly threads: number
   readonly vs: readonly PeerName[]
   readonly json: string
   readonly check: boolean
@@ -33,6 +58,9 @@ export const usage = `npm run bench -- ${suites.join('|')} [options]
   --vs ${peerNames.join(',')}
   --quick                        few rounds: does it run, do the answers agree; the figures are worth little
   --cycles N                     memory: create and release N sessions (default 1000) and run one 5 N times
+  --soak                         serve: does memory stay flat over many requests
+  --requests N                   of --soak (default 100000, with --quick 5000)
+  --threads N                    threads: how many each engine has (default 2)
   --clock cpu                    counts the processor time of the process instead, on a machine that has other work (Node only)
   --json FILE                    default bench/results/SUITE-ENGINE.json
   --check                        fail if a ratio is worse than the stored one by more than 15 % and its noise
@@ -63,7 +91,10 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
       json: { type: 'string' },
       quick: { type: 'boolean', default: false },
       cycles: { type: 'string', default: '1000' },
+      soak: { type: 'boolean', default: false },
+      requests: { type: 'string' },
       clock: { type: 'string', default: 'wall' },
+      threads: { type: 'string', default: '2' },
       check: { type: 'boolean', default: false },
       store: { type: 'boolean', default: false },
       variant: { type: 'string', default: '' },
@@ -80,6 +111,12 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
   const cycles = Number(values.cycles)
   if (!(Number.isInteger(cycles) && cycles >= 25))
     throw new Error(`--cycles must be a whole number of 25 or more, not "${values.cycles}"`)
+  const requests = Number(values.requests ?? (values.quick ? 5000 : 100_000))
+  if (!(Number.isInteger(requests) && requests >= 1000))
+    throw new Error(`--requests must be a whole number of 1000 or more, not "${values.requests}"`)
+  const threads = Number(values.threads)
+  if (!(Number.isInteger(threads) && threads > 1 && threads <= 64))
+    throw new Error(`--threads must be a whole number from 2 to 64, not "${values.threads}"`)
   const suite = oneOf('the suite', positionals[0], suites)
   const engine = oneOf('--engine', values.engine, engines)
   const variants = values.variant.split(',').filter((name) => name !== '')
@@ -89,7 +126,12 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
   if (variants.length > 0 && (suite !== 'kernels' || engine === 'chromium'))
     throw new Error('--variant is for the suite kernels in Node')
   if (values.sweep && variants.length === 0) throw new Error('--sweep needs --variant')
-  const name = variants.length > 0 ? `variants-${commonPath(variants)}${values.sweep ? '-sweep' : ''}` : suite
+  if (values.soak && suite !== 'serve') throw new Error('--soak is for the suite serve')
+  const name = values.soak
+    ? 'serve-soak'
+    : variants.length > 0
+      ? `variants-${commonPath(variants)}${values.sweep ? '-sweep' : ''}`
+      : suite
   return {
     suite,
     engine,
@@ -97,7 +139,14 @@ export function parseOptions(args: readonly string[]): Options | 'help' {
     filter: values.filter,
     quick: values.quick,
     cycles,
-    clock: oneOf('--clock', values.clock, engine === 'chromium' ? (['wall'] as const) : (['wall', 'cpu'] as const)),
+    soak: values.soak,
+    requests,
+    clock: oneOf(
+      '--clock',
+      values.clock,
+      engine === 'chromium' || suite === 'threads' ? (['wall'] as const) : (['wall', 'cpu'] as const),
+    ),
+    threads: suite === 'threads' ? threads : 1,
     vs: values.vs.split(',').map((name) => oneOf('--vs', name, peerNames)),
     json: values.json ?? `bench/results/${name}-${engine}.json`,
     check: values.check,

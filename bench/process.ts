@@ -16,10 +16,10 @@ export function versionOf(packageName: string): string {
 
 /** The options a program was started with, with the process made ready for them, and the file for its results. */
 export function begin(): { readonly options: Options; readonly resultFile: string } {
-  // onnxruntime-web defines a Worker in Node, on whose account jax-js would take to threads, and to a shared memory in mid-run.
-  Object.defineProperty(globalThis, 'Worker', { get: () => undefined, set: () => {} })
   const [, , text, resultFile] = process.argv
   const options = JSON.parse(text) as Options
+  // onnxruntime-web defines a Worker in Node, on whose account jax-js would take to threads, and to a shared memory in mid-run.
+  if (options.threads === 1) Object.defineProperty(globalThis, 'Worker', { get: () => undefined, set: () => {} })
   if (options.clock === 'cpu') {
     // For everybody in the process, so that the times a session's profile gives are of the same kind.
     const now = (): number => {

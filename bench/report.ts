@@ -1,5 +1,5 @@
 import type { WorkResult } from './measure.js'
-import { describePeaks, type PeakRates } from './peaks.js'
+import { describePeaks, type PeakRates } from '../src/inspect/peaks.js'
 import type { PeerName } from './peers/peer.js'
 import { geometricMean, type Ratio } from './statistics.js'
 import { targetTable, type TargetRow } from './targets.js'
@@ -12,6 +12,7 @@ export interface Environment extends PeakRates {
   /** "node20", "node24", "chromium": what ratios are stored under. */
   readonly key: string
   readonly build: 'simd' | 'relaxed'
+  readonly threads: number
   readonly cpu: string
   readonly versions: Readonly<Record<string, string>>
 }
@@ -36,7 +37,7 @@ export interface SummaryRow {
   readonly worstName: string
 }
 
-const peerOrder: readonly PeerName[] = ['onnxruntime-web', 'onnxruntime-node', 'tfjs-wasm', 'jax-js']
+const peerOrder: readonly PeerName[] = ['one thread', 'onnxruntime-web', 'onnxruntime-node', 'tfjs-wasm', 'jax-js']
 
 export function milliseconds(value: number | undefined): string {
   if (value === undefined) return ''
@@ -93,11 +94,13 @@ export function markdown({ suite, environment, results, summary, targets, quick 
   const done = results.filter((result) => !result.failed)
   const peers = peerOrder.filter((peer) => done.some((result) => result.times[peer]))
   const kernels = done.some((result) => result.kernel)
-  const { engine, build, cpu, clock, versions } = environment
+  const { engine, build, cpu, clock, versions, threads } = environment
   const lines = [
     `## ${suite}${quick ? ' (quick: few rounds)' : ''}`,
     '',
-    `${engine}, ${build} build (${describePeaks(environment)}), ${cpu}, one thread. ${Object.entries(versions)
+    `${engine}, ${build} build (${describePeaks(environment)}), ${cpu}, ${threads === 1 ? 'one thread' : `${threads} threads each`}. ${Object.entries(
+      versions,
+    )
       .map((pair) => pair.join(' '))
       .join(', ')}.`,
     `Milliseconds${clock === 'cpu' ? ' of processor time' : ''} per run, medians of interleaved samples (± half the distance of the quartiles); × is how many times as long the peer takes.`,

@@ -2,12 +2,17 @@ import type * as Lanewise from '../../src/index.js'
 import { publishValue } from '../../src/api/value.js'
 import { toHost } from '../../src/api/tensor.js'
 import type { Feeds, Work } from '../work.js'
-import type { Loaded, Peer } from './peer.js'
+import type { EngineName, Loaded, Peer } from './peer.js'
 
 /** This library, by its own session API. The entry point differs between Node and browsers, so it is handed in. */
-export function lanewisePeer({ InferenceSession, env }: typeof Lanewise, build: Lanewise.Build | 'auto'): Peer {
+export function lanewisePeer(
+  { InferenceSession, env }: typeof Lanewise,
+  build: Lanewise.Build | 'auto',
+  threads = 1,
+  name: EngineName = 'lanewise',
+): Peer {
   const load = async (model: Uint8Array, inputs: readonly Feeds[], states: Work['states'] = {}): Promise<Loaded> => {
-    const session = await InferenceSession.create(model, { build, logLevel: 'error', states })
+    const session = await InferenceSession.create(model, { build, logLevel: 'error', states, threads })
     const feeds = inputs.map((feed) =>
       Object.fromEntries([...feed].map(([name, value]) => [name, publishValue(value)])),
     )
@@ -33,7 +38,7 @@ export function lanewisePeer({ InferenceSession, env }: typeof Lanewise, build: 
     }
   }
   return {
-    name: 'lanewise',
+    name,
     version: env.versions.lanewise,
     load: ({ model, feeds, states }) => load(model, feeds, states),
     loadIdentity: ({ model, feeds }) => load(model, feeds),

@@ -8,6 +8,12 @@ interface OrtTensor {
   readonly data: unknown
 }
 
+interface OrtMetadata {
+  readonly name: string
+  readonly type: string
+  readonly shape: readonly (number | string)[]
+}
+
 /** What the bench uses of onnxruntime-common, which both packages share. */
 export interface Ort {
   readonly env: {
@@ -21,6 +27,8 @@ export interface Ort {
       model: Uint8Array,
       options: object,
     ): Promise<{
+      readonly inputMetadata: readonly OrtMetadata[]
+      readonly outputMetadata: readonly OrtMetadata[]
       run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>
       release(): Promise<void>
     }>
@@ -68,20 +76,20 @@ function onnxruntime(ort: Ort, name: 'onnxruntime-web' | 'onnxruntime-node', ver
   }
 }
 
-/** The WebAssembly backend on one thread. */
-export function onnxruntimeWeb(ort: Ort): Peer {
-  ort.env.wasm.numThreads = 1
+/** The WebAssembly backend. */
+export function onnxruntimeWeb(ort: Ort, threads = 1): Peer {
+  ort.env.wasm.numThreads = threads
   ort.env.logLevel = 'fatal'
   const { versions } = ort.env
   return onnxruntime(ort, 'onnxruntime-web', versions.web ?? versions.common, { executionProviders: ['wasm'] })
 }
 
-/** The native library on one thread. */
-export function onnxruntimeNode(ort: Ort): Peer {
+/** The native library. */
+export function onnxruntimeNode(ort: Ort, threads = 1): Peer {
   ort.env.logLevel = 'fatal'
   const { versions } = ort.env
   return onnxruntime(ort, 'onnxruntime-node', versions.node ?? versions.common, {
-    intraOpNumThreads: 1,
+    intraOpNumThreads: threads,
     interOpNumThreads: 1,
   })
 }

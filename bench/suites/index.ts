@@ -2,10 +2,18 @@ import type { Options } from '../options.js'
 import type { Work } from '../work.js'
 import { kernelWorks } from './kernels.js'
 import { modelWorks } from './models.js'
+import { quantizedWorks } from './quantized.js'
 import { sequenceWorks } from './sequence.js'
+import { threadWorks } from './threads.js'
 
 /** The suites whose works are timed beside each other in one process. */
-const suites = { kernels: kernelWorks, models: modelWorks, sequence: sequenceWorks }
+const suites = {
+  kernels: kernelWorks,
+  models: modelWorks,
+  quantized: quantizedWorks,
+  sequence: sequenceWorks,
+  threads: threadWorks,
+}
 
 export function isTimedSuite(suite: Options['suite']): suite is keyof typeof suites {
   return suite in suites

@@ -3,6 +3,7 @@ import type { Shape } from '../../src/core/shape.js'
 import { randomTensor, seeded } from '../../tests/support/random.js'
 import { model, node, type Attributes } from '../graph.js'
 import type { Feeds, Identity, Layer, Work } from '../work.js'
+import { randomWorks } from './random.js'
 
 const INPUTS = 3
 const product = (shape: Shape): number => shape.reduce((a, b) => a * b, 1)
@@ -191,7 +192,7 @@ function pool(
 }
 
 /** Steps between x and y, both float32, whose products are of bytes. */
-function integerWork(
+export function integerWork(
   name: string,
   x: Shape,
   y: Shape,
@@ -216,11 +217,11 @@ function integerWork(
   }
 }
 
-const float = (value: number): HostTensor => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) })
+export const float = (value: number): HostTensor => ({ dtype: 'float32', shape: [], data: Float32Array.of(value) })
 const byte = (value: number): HostTensor => ({ dtype: 'uint8', shape: [], data: Uint8Array.of(value) })
 
 /** What dynamic quantisation makes of a MatMul. */
-function dynamicMatMul(m: number, k: number, n: number): Work {
+export function dynamicMatMul(m: number, k: number, n: number): Work {
   const weights = new Map([
     ['w', randomTensor(seeded(5), 'int8', [k, n], -127, 128)],
     ['step', float(1 / 127 / Math.sqrt(k))],
@@ -259,7 +260,7 @@ function staticLinear(
   ])
 }
 
-function staticConv(name: string, c: number, filters: number, size: number, kernel: number, group = 1): Work {
+export function staticConv(name: string, c: number, filters: number, size: number, kernel: number, group = 1): Work {
   const pad = BigInt((kernel - 1) >> 1)
   const attributes = {
     kernel_shape: [BigInt(kernel), BigInt(kernel)],
@@ -368,5 +369,6 @@ export function* kernelWorks(): Generator<() => Work> {
   yield () => staticConv('1×1 96→576 56²', 96, 576, 56, 1)
   yield () => staticConv('3×3 64→64 56²', 64, 64, 56, 3)
   yield () => staticConv('3×3 depthwise 144 56²', 144, 144, 56, 3, 144)
+  yield* randomWorks()
   yield tinyGraph
 }

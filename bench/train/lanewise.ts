@@ -13,8 +13,9 @@ type Refill = () => Promise<void>
 async function trainerOf(
   build: Build | 'auto',
   key: StepKey,
+  threads: number,
 ): Promise<{ readonly device: Device; readonly step: () => number; readonly refill: Refill | undefined }> {
-  const device = await Device.create({ build, seed: 1 })
+  const device = await Device.create({ build, seed: 1, threads })
   Device.current = device
   const batch = batchOf(key)
   const model = modelOf(key, batch)
@@ -45,9 +46,9 @@ async function drawnNumbers({ x, labels }: Batch): Promise<Refill> {
 }
 
 /** Lanewise itself. */
-export function lanewiseTrainer(build: Build | 'auto'): TrainerMaker {
+export function lanewiseTrainer(build: Build | 'auto', threads = 1): TrainerMaker {
   return async (key) => {
-    const { device, step, refill } = await trainerOf(build, key)
+    const { device, step, refill } = await trainerOf(build, key, threads)
     return {
       step: async () => {
         const start = performance.now()

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import '../../src/node.js'
-import { Peaks } from '../peaks.js'
+import { Peaks } from '../../src/inspect/peaks.js'
 import { begin, load, versionOf } from '../process.js'
 import { pairedRatio, summarize } from '../statistics.js'
 import { jaxTrainer, type JaxTraining } from './jax.js'
@@ -17,19 +17,28 @@ import { steps, type Trainer, type TrainerMaker } from './work.js'
 const { options, resultFile } = begin()
 const peaks = await Peaks.create(options.build)
 const notes: string[] = []
-const makers: [string, TrainerMaker][] = [['lanewise', lanewiseTrainer(peaks.build)]]
+const { threads } = options
+const makers: [string, TrainerMaker][] = [['lanewise', lanewiseTrainer(peaks.build, threads)]]
 // The build that is the same on every machine, beside the one that an engine with fused multiply-add takes.
-const plainPeaks = options.build === 'auto' && peaks.build === 'relaxed' ? await Peaks.create('simd') : undefined
+const plainPeaks =
+  threads === 1 && options.build === 'auto' && peaks.build === 'relaxed' ? await Peaks.create('simd') : undefined
 if (plainPeaks) makers.push(['lanewise simd', lanewiseTrainer('simd')])
-const tf = await load<TfTraining>(new URL('tfjs-training.mjs', import.meta.url).href)
-tf.setThreadsCount(1)
-tf.setWasmPaths(join(dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')), '/'))
-// The WebAssembly backend has no gradient of convolutions.
-makers.push(['tfjs', tfjsTrainer(tf, { mlp: 'wasm', cnn: 'cpu', lstm: 'wasm' })])
-makers.push(['jax-js', jaxTrainer(await load<JaxTraining>('@jax-js/jax'))])
-const torch = await pytorchTrainer('bench/train/pytorch.py', options.clock)
-if (torch) makers.push(['pytorch', torch.make])
-else notes.push('PyTorch is not installed (Debian: python3-torch): the native mark is missing')
+const versions: Record<string, string> = {}
+const torch = threads === 1 ? await pytorchTrainer('bench/train/pytorch.py', options.clock) : undefined
+if (threads > 1) makers.push(['one thread', lanewiseTrainer(peaks.build)])
+else {
+  const tf = await load<TfTraining>(new URL('tfjs-training.mjs', import.meta.url).href)
+  tf.setThreadsCount(1)
+  tf.setWasmPaths(join(dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm')), '/'))
+  // The WebAssembly backend has no gradient of convolutions.
+  makers.push(['tfjs', tfjsTrainer(tf, { mlp: 'wasm', cnn: 'cpu', lstm: 'wasm' })])
+  makers.push(['jax-js', jaxTrainer(await load<JaxTraining>('@jax-js/jax'))])
+  Object.assign(versions, { tfjs: versionOf('@tensorflow/tfjs-core'), 'jax-js': versionOf('@jax-js/jax') })
+  if (torch) {
+    makers.push(['pytorch', torch.make])
+    versions.pytorch = torch.version
+  } else notes.push('PyTorch is not installed (Debian: python3-torch): the native mark is missing')
+}
 
 const budget = options.quick ? 3000 : 20_000
 const results: StepResult[] = []
@@ -97,11 +106,7 @@ const environment = {
   key: `node${process.versions.node.split('.')[0]}`,
   build: peaks.build,
   cpu: cpus()[0].model.trim(),
-  versions: {
-    tfjs: versionOf('@tensorflow/tfjs-core'),
-    'jax-js': versionOf('@jax-js/jax'),
-    ...(torch ? { pytorch: torch.version } : {}),
-  },
+  versions,
   ...peaks.best(),
   plainPeak: plainPeaks?.best().peak,
 }

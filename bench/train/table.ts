@@ -1,4 +1,4 @@
-import { describePeaks, type PeakRates } from '../peaks.js'
+import { describePeaks, type PeakRates } from '../../src/inspect/peaks.js'
 import type { Ratio, Summary } from '../statistics.js'
 
 export interface StepResult {

@@ -1,4 +1,4 @@
-import { conv, integerConv, matmul } from '../suites/kernels.js'
+import { conv, integerConv, matmul, staticConv } from '../suites/kernels.js'
 import { attentionOp, recurrent } from '../suites/sequence.js'
 import type { Work } from '../work.js'
 
@@ -73,6 +73,14 @@ function* attentions(): Generator<Make> {
 /** Layers that src/ops/quantize/variants.ts decides about. */
 function* integerConvolutions(): Generator<Make> {
   for (const c of [8, 32, 96, 384]) for (const size of [7, 28, 56]) yield () => integerConv('depthwise', c, size)
+  for (const [c, size] of [
+    [3, 56],
+    [8, 28],
+    [16, 32],
+    [64, 28],
+    [256, 14],
+  ] as const)
+    yield () => staticConv(`3×3 ${c}→${Math.max(c, 16)} at ${size}²`, c, Math.max(c, 16), size, 3)
 }
 
 const sweeps: Readonly<Record<string, () => Generator<Make>>> = {
