@@ -35,6 +35,21 @@ describe('free sizes', () => {
     }
   })
 
+  test.each([1, 2, 3, 11, 64])('channels that are %i times those of a group, all of them free', (group) => {
+    const g = new GraphBuilder()
+    const x = g.input('x', 'float32', ['N', 'C', 'H', 'W'])
+    const kernel = g.input('kernel', 'float32', ['O', 'I', 'KH', 'KW'])
+    g.output(g.op('Conv', [x, kernel, g.input('bias', 'float32', ['O'])], { group }), 'y')
+    expect(g.graph().outputs[0].declared?.shape).toEqual(['N', 'O', null, null])
+  })
+
+  test('more free sizes than can be tried are left open', () => {
+    const g = new GraphBuilder()
+    const [x, w, r] = [['T', 'N', 'I'], ['D', 'G', 'I'], ['D', 'G', 'H']].map((sizes, i) => g.input(`x${i}`, 'float32', sizes)) // prettier-ignore
+    g.output(g.op('LSTM', [x, w, r], { hidden_size: 4 }), 'y')
+    expect(() => exportModel(g)).not.toThrow()
+  })
+
   test('sizes that must be multiples, and names that must agree, are no error', async () => {
     const g = new GraphBuilder()
     const x = g.input('x', 'float32', ['N', 4])
@@ -92,6 +107,10 @@ describe('free sizes', () => {
     ['LSTM', (g) => g.node('LSTM', [x(g, 'T', 'N', 'I'), zeros(g, 'w', 1, 28, 5), zeros(g, 'r', 1, 28, 7)], { hidden_size: 7 }, { outputs: 2 }), [['T', 1, 'N', 7], [1, 'N', 7]]],
     ['TopK of many', (g) => g.node('TopK', [x(g, 'N', 'K'), sizes(g, 200)], {}, { outputs: 2 }), [['N', 200], ['N', 200]]],
     ['Pad that takes away', (g) => [g.op('Pad', [x(g, 'N'), sizes(g, -100, -100)])], [[null]]],
+    ['Col2Im, whose columns follow from the image', (g) => [g.op('Col2Im', [x(g, 'N', 'C', 'L'), sizes(g, 5, 5), sizes(g, 2, 2)])], [['N', null, 5, 5]]],
+    ['offsets of a size that follows from the picture', (g) => [g.op('DeformConv', [x(g, 1, 2, 'H', 'W'), zeros(g, 'w', 2, 2, 3, 3), g.input('o', 'float32', [1, 18, 'OH', 'OW'])])], [[1, 2, null, null]]],
+    ['offsets of half the size of the picture', (g) => [g.op('DeformConv', [x(g, 3, 2, 'H', 'W'), zeros(g, 'w', 2, 2, 3, 3), g.input('o', 'float32', [3, 18, 'OH', 'OW'])], { strides: [2, 2], pads: [1, 1, 1, 1] })], [[3, 2, null, null]]],
+    ['scales of as many channels', (g) => [g.op('InstanceNormalization', [x(g, 2, 'C', 5), g.input('s', 'float32', ['D']), g.input('b', 'float32', ['D'])])], [[2, 'C', 5]]],
     ['products of many free axes', (g) => [g.op('MatMul', [x(g, 'A', 'B', 'C', 'D'), g.input('y', 'float32', ['E', 'F', 'G', 'H'])])], [[null, null, 'C', 'H']]],
   ])('%s fits some sizes', (_, build, expected) => {
     const g = new GraphBuilder()
@@ -175,7 +194,8 @@ describe('attributes', () => {
   })
 
   test.each([
-    ['Cast', { to: 'int33' }, 'to', 'int', 'string'],
+    ['Cast', { to: 'int33' }, 'to', expect.stringMatching(/^int or float32, .*int32.*string$/), '"int33"'],
+    ['RandomUniform', { dtype: 'float' }, 'dtype', expect.stringMatching(/float64/), '"float"'],
     ['Cast', { to: 1.5 }, 'to', 'int', 'number'],
     ['Concat', { axis: [0] }, 'axis', 'int', 'a list with 1 elements'],
     ['LeakyRelu', { alpha: '0.1' }, 'alpha', 'float', 'string'],
@@ -187,7 +207,7 @@ describe('attributes', () => {
     ['Einsum', { equation: 3 }, 'equation', 'string', 'number'],
   ])('%s refuses %o', (type, attributes, name, expected, actual) => {
     const g = new GraphBuilder()
-    const inputs = type === 'Constant' ? [] : [g.input('x', 'float32', [2])]
+    const inputs = type === 'Constant' || type === 'RandomUniform' ? [] : [g.input('x', 'float32', [2])]
     const error = expectError('E_GRAPH', () => g.op(type, inputs, attributes, 'n'), new RegExp(`attribute "${name}"`))
     expect(error).toMatchObject({ op: type, node: 'n', expected, actual })
   })

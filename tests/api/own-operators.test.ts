@@ -50,8 +50,8 @@ describe("a user's compute is held to its infer", () => {
     ['another type', 'E_TENSOR', /float64\[3\].*float32\[3\]/, () => [{ dtype: 'float64', shape: [3], data: new Float64Array(3) }]],
     ['data of another type', 'E_TENSOR', /./, () => [{ dtype: 'float32', shape: [3], data: new Float64Array(3) }]],
     ['fewer elements than its shape', 'E_TENSOR', /3 elements, got 2/, () => [{ dtype: 'float32', shape: [3], data: new Float32Array(2) }]],
-    ['a promise', 'E_TENSOR', /compute must return a list/, () => Promise.resolve([])],
-    ['nothing', 'E_TENSOR', /compute must return a list/, () => undefined],
+    ['a promise', 'E_TENSOR', /compute must be synchronous and return a list, got a promise/, () => Promise.resolve([])],
+    ['nothing', 'E_TENSOR', /compute must be synchronous and return a list, got undefined/, () => undefined],
     ['a list of nothing', 'E_TENSOR', /output 0/, () => []],
     ['a list of something else', 'E_TENSOR', /output 0/, () => [Float32Array.of(1, 2, 3)]],
     ['a throw', 'E_VALUE', /RangeError: no such thing/, () => { throw new RangeError('no such thing') }],
@@ -197,8 +197,8 @@ describe("what a user's compute does with its tensors stays its own", () => {
 
 describe("what a user's infer returns", () => {
   const wrong: [string, RegExp, () => unknown][] = [
-    ['nothing', /infer must return a list/, () => undefined],
-    ['a promise', /infer must return a list/, () => Promise.resolve([])],
+    ['nothing', /infer must be synchronous and return a list, got undefined/, () => undefined],
+    ['a promise', /infer must be synchronous and return a list, got a promise/, () => Promise.resolve([])],
     ['a list of nothing', /output 0/, () => [undefined]],
     ['no dims', /output 0/, () => [{ type: 'float32' }]],
     ['an unknown type', /output 0/, () => [{ type: 'float', dims: [3] }]],

@@ -71,6 +71,9 @@ describe('the package', () => {
         'dist/train.js',
         'dist/serve.js',
         'dist/serve/thread.js',
+        'dist/thread.js',
+        'dist/session-worker.js',
+        'dist/session-worker-node.js',
         'dist/types/serve.d.ts',
         'dist/wasm/inference-simd.wasm',
         'dist/wasm/inference-relaxed.wasm',
@@ -78,6 +81,7 @@ describe('the package', () => {
         'dist/wasm/train-relaxed.wasm',
         'dist/types/node.d.ts',
         expect.stringMatching(/^dist\/types\/shared-/),
+        'dist/types/train-functional.d.ts',
         'dist/types/train.d.ts',
         'dist/types/all-ops.d.ts',
         'dist/third-party-licenses.txt',
@@ -194,7 +198,7 @@ describe('a Node project', () => {
     )
     const missing = (name: string) => [
       'E_UNSUPPORTED',
-      `a server needs the package ${name}, which is not installed: npm i ${name}`,
+      `a server needs the package ${name}, which is not installed: npm i hono @hono/node-server prom-client`,
     ]
     const modules = join(app, 'node_modules')
     mkdirSync(join(modules, '@hono'))

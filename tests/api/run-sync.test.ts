@@ -59,6 +59,8 @@ describe('without a promise', () => {
   test('kernels may be given', () => {
     const wasmModule = new WebAssembly.Module(readFileSync('dist/wasm/inference-simd.wasm'))
     using session = InferenceSession.createSync(smallModel(), { wasmModule })
+    // The build that runs here is not among them: nothing else is taken in its place.
+    expectError('E_VALUE', () => InferenceSession.createSync(smallModel(), { wasmModule: {}, build: 'simd' }), /simd/)
     expect(session.build).toBe('simd')
     using other = InferenceSession.createSync(smallModel(), { wasmModule: { simd: wasmModule }, build: 'simd' })
     expect(other.runSync({ image: image() })).toEqual(session.runSync({ image: image() }))

@@ -57,6 +57,31 @@ describe('states', () => {
     await expectRejects('E_TENSOR', () => session.run({ x: floats([1, 2], [1, 1]) }), /no earlier run/)
   })
 
+  test.each<[string, Tensor]>([
+    ['type', new Tensor('int32', [0, 0], [1, 2])],
+    ['shape', floats([2, 2], [0, 0, 0, 0])],
+    ['number of axes', floats([2], [0, 0])],
+  ])('outlive a run that was to be written into a tensor of another %s', async (_, into) => {
+    for (const free of [1, 'N'])
+      for (const data of [false, true]) {
+        const g = new GraphBuilder()
+        const x = g.input('x', 'float32', [free, 2])
+        g.output(g.op('Add', [g.input('state', 'float32', [free, 2]), x]), 'next')
+        // The plan is cut where the data decide.
+        if (data) g.output(g.op('NonZero', [x]), 'places')
+        const session = await InferenceSession.create(exportModel(g), { states: { state: 'next' } })
+        const feeds = { x: floats([1, 2], [1, 2]) }
+        await session.run({ ...feeds, state: floats([1, 2], [10, 20]) })
+        const fetches = { next: into, ...(data && { places: null }) }
+        await expectRejects('E_TENSOR', () => session.run(feeds, fetches), /"next"/)
+        const given = { ...feeds, state: floats([1, 2], [5, 5]) }
+        await expectRejects('E_TENSOR', () => session.run(given, fetches), /"next"/)
+        if (!data) expectError('E_TENSOR', () => session.runSync(feeds, fetches), /"next"/)
+        const { next } = await session.run(feeds, ['next'])
+        expect(Array.from(next.data as Float32Array)).toEqual([12, 24])
+      }
+  })
+
   test('outlive a run whose signal had fired before', async () => {
     const session = await accumulator('float32', [1, 2])
     const x = floats([1, 2], [1, 2])
@@ -101,6 +126,21 @@ describe('tensors from numbers', () => {
     },
   )
 
+  test.each([
+    'float16',
+    'bfloat16',
+    'float8e4m3fn',
+    'float8e4m3fnuz',
+    'float8e5m2',
+    'float8e5m2fnuz',
+    'float8e8m0',
+  ] as const)('NaN is a number of %s', async (type) => {
+    const g = new GraphBuilder()
+    g.output(g.op('Cast', [g.input('x', type, [1])], { to: 'float32' }), 'y')
+    const session = await InferenceSession.create(exportModel(g.graph()))
+    expect((await session.run({ x: new Tensor(type, [NaN]) })).y.data).toEqual(Float32Array.of(NaN))
+  })
+
   test('storage is shared and 16-bit patterns stay patterns', () => {
     const bits = Uint16Array.of(0x3fc0)
     expect(Array.from(new Tensor('bfloat16', bits).data as Uint16Array)).toEqual([0x3fc0])
@@ -125,13 +165,19 @@ describe('tensors from numbers', () => {
     ['int64', [2n ** 63n]], ['uint64', [-1n]], ['uint64', [2n ** 64n]], ['int64', [0.5]], ['int64', [NaN]],
     ['int32', [1.5]], ['int32', [NaN]], ['int32', [Infinity]], ['int4', [8]], ['uint4', [16]], ['int2', [2]], ['uint2', [-1]],
     ['bool', [2]], ['float32', ['1']], ['float32', [undefined]], ['float32', [null]], ['float64', [{}]],
-    ['float8e4m3fn', [500]], ['float4e2m1', [7]], ['float8e8m0', [-1]], ['int32', Float64Array.of(3e10)],
+    ['float8e4m3fn', [500]], ['float4e2m1', [7]], ['float4e2m1', [NaN]], ['float4e2m1', Float32Array.of(NaN)], ['int8', [NaN]], ['uint4', [NaN]],
+    ['bool', [NaN]], ['uint64', [NaN]], ['string', new Array<string>(1)], ['float32', new Array<number>(1)], ['float8e8m0', [-1]], ['int32', Float64Array.of(3e10)],
     ['string', [1]], ['string', 'ab'],
   ] as const)('%s refuses %o', (type, source) => {
     expectError('E_TENSOR', () => new Tensor(type, source as never))
   }) // prettier-ignore
 
   test('a list that is not all of one kind is refused', () => {
+    expectError(
+      'E_TENSOR',
+      () => new Tensor('bool', Uint8Array.of(1, 0, 5)),
+      /element 2 of a bool tensor is 5, not 0 or 1/,
+    )
     expectError('E_TENSOR', () => new Tensor(['a', 1] as never))
     expectError('E_TENSOR', () => new Tensor([true, 'a'] as never))
   })

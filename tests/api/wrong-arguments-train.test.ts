@@ -167,7 +167,7 @@ describe('options that nobody would look at, and wrong kinds', () => {
     ['toGraph of a number', /toGraph takes as module/, () => train.toGraph(any(5), [])],
     ['toGraph of a name alone for a size', /a size of the input "x" is a number, or \{ name, size \}.*got "N"/, () => train.toGraph(layer(), [{ name: 'x', shape: any(['N', 2]) }])],
     ['toGraph of an unknown type', /"float", of the input "x", is not the name of an element type/, () => train.toGraph(layer(), [{ name: 'x', dtype: any('float'), shape: [1, 2] }])],
-    ['a digit that is none', /digit must be a whole number of at least 0 of at most 9, got 10/, () => train.drawDigit(10, 28, device.random)],
+    ['a digit that is none', /digit must be a whole number of at least 0 and of at most 9, got 10/, () => train.drawDigit(10, 28, device.random)],
     ['fewer digits than none', /count.*got -1/, () => train.generateDigits(-1, 1)],
     ['metadata that is no text', /metadata an object of strings/, () => train.encodeSafetensors(new Map(), any({ a: 1 }))],
     ['a right text that is none', /corpusBleu, in pair 1, takes as right a list, got undefined/, () => train.corpusBleu([{ said: [], right: [[]] }, any({ said: [] })])],
@@ -252,7 +252,7 @@ describe('files and graphs', () => {
       await expectRejects(
         'E_EXTERNAL',
         () => InferenceSession.create(exportModel(small()), { externalData }),
-        /external data: .* cannot be read/,
+        /^external data ".*" cannot be read/,
       )
     const signal = AbortSignal.abort()
     const externalData = [{ path: 'w', data: 'http://127.0.0.1:1/w' }]
@@ -285,6 +285,15 @@ describe('files and graphs', () => {
   test('what is read of a graph cannot be changed in vain', async () => {
     const graph = await loadGraph(exportModel(small()))
     expectError('E_STATE', () => (graph.nodes as unknown[]).push(5), /push\(\) changes nothing here: add/)
+    const nodes = graph.nodes as unknown[]
+    for (const write of [() => (nodes.length = 0), () => (nodes[0] = 5), () => Reflect.deleteProperty(nodes, 0)])
+      expectError('E_STATE', write, /changes nothing: add, insertAfter, replace and prune/)
+    for (const change of ['add', 'delete', 'clear'] as const)
+      expectError(
+        'E_STATE',
+        () => (graph.values as Set<unknown>)[change](graph.outputs[0]),
+        /changes nothing here: add/,
+      )
     expectError('E_STATE', () => (graph.opsets as Map<string, number>).set('', 13), /opset/)
     expect(graph.nodes.map(({ op }) => op.name)).toContain('Relu')
     await expectRejects('E_VALUE', () => loadGraph(exportModel(small()), any({ limit: 1 })), /no option "limit"/)

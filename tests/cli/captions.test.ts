@@ -20,6 +20,7 @@ async function run(command: Command, positionals: string[], flags: Record<string
     positionals,
     flags,
     print: (line = '') => void lines.push(line),
+    write: (text) => void lines.push(text),
     draw: (row, line) => void (rows.push(row), line !== undefined && lines.push(line)),
     result: (value) => void (answer = value),
   })

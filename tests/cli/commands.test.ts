@@ -10,6 +10,7 @@ import { findDivergence } from '../../src/cli/divergence.js'
 import { readNpy, writeNpy } from '../../src/data/formats/npy.js'
 import { readNpz } from '../../src/data/formats/npz.js'
 import { hostFrom, hostZeros, type HostTensor } from '../../src/core/host.js'
+import type { RunProfile } from '../../src/inspect/profile-file.js'
 import { encodeTensor } from '../../src/onnx/tensor-proto.js'
 import { readModel, writeModel, writeTensorProto } from '../../src/onnx/wire.js'
 import '../../src/all-ops.js'
@@ -452,8 +453,23 @@ test('profile lists every step and writes a page', async () => {
     9,
   )
   const page = await readFile(join(folder, 'flame.html'), 'utf8')
-  expect(page).toContain('/conv/Conv')
-  expect(page).not.toMatch(/src=|href=|http/)
+  // What shows it is in the page, and so is the run: tests/site looks at it in a browser.
+  const [, data] = /<script type="application\/json" id="profiles">(.*?)<\/script>/.exec(page) ?? []
+  const [{ nodes: shown, device, memory }] = JSON.parse(data) as RunProfile[]
+  expect(shown.map(({ node }) => node)).toContain('/conv/Conv')
+  expect(device?.gflops).toBeGreaterThan(0)
+  expect(device?.gbytes).toBeGreaterThan(0)
+  // Blocks that are held at the same time lie apart, and none beyond the arena.
+  const { blocks = [], arenaBytes = 0, entries } = memory ?? {}
+  expect(entries).toBe(shown.length)
+  expect(blocks.map(({ name }) => name)).toEqual(expect.arrayContaining([expect.stringMatching(/^input /)]))
+  for (const [i, a] of blocks.entries()) {
+    expect(a.offset + a.bytes).toBeLessThanOrEqual(arenaBytes)
+    for (const b of blocks.slice(i + 1))
+      if (a.from < b.to && b.from < a.to)
+        expect(a.offset + a.bytes <= b.offset || b.offset + b.bytes <= a.offset).toBe(true)
+  }
+  expect(page).not.toMatch(/<(script|link|img)[^>]* (src|href)=|https?:(?!\/\/www\.w3\.org\/2000\/svg)/)
   expect((await lanewise('profile', model, '--by', 'op')).out).toContain('GFLOP/s')
 })
 

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -39,6 +39,28 @@ test('convert writes another operator set, tensors beside it, and keeps the meta
   expect((y.data as Float32Array)[0]).toBeCloseTo(1 / 600, 6)
 })
 
+test('a model that is written in its own place keeps its tensors if it is refused', async () => {
+  const g = new GraphBuilder('norm')
+  const scale = g.constant('scale', new Tensor('float32', new Float32Array(600).fill(2), [600]))
+  g.output(g.op('LayerNormalization', [g.input('x', 'float32', ['N', 600]), scale]), 'y')
+  writeFileSync(join(folder, 'own.onnx'), exportModel(g))
+  lanewise('convert', 'own.onnx', '--external', '--output', 'own.onnx')
+  const before = readFileSync(join(folder, 'own.onnx.data'))
+  expect(before).toHaveLength(2400)
+  const older = ['convert', 'own.onnx', '--external', '--opset', '12', '--output', 'own.onnx']
+  expect(() => lanewise(...older)).toThrow(/operator set 17 can/)
+  expect(readFileSync(join(folder, 'own.onnx.data'))).toEqual(before)
+  lanewise('convert', 'own.onnx', '--external', '--opset', '17', '--output', 'own.onnx')
+  const session = await InferenceSession.create(join(folder, 'own.onnx'))
+  const row = new Tensor(
+    'float32',
+    Float32Array.from({ length: 600 }, (_, i) => (i % 2 ? 1 : -1)),
+    [1, 600],
+  )
+  expect(((await session.run({ x: row })).y.data as Float32Array)[1]).toBeCloseTo(2, 4)
+  expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([])
+})
+
 test('extract cuts at the end and in the middle', async () => {
   lanewise('extract', 'model.onnx', '--to', 'middle', '--output', 'head.onnx')
   const head = await InferenceSession.create(join(folder, 'head.onnx'))
@@ -60,6 +82,7 @@ test.each([
   [['convert', 'model.onnx'], 2, /--output is missing/],
   [['extract', 'model.onnx', '--output', 'a.onnx'], 2, /--to is missing/],
   [['rename', 'model.onnx', '--value', 'x', '--output', 'a.onnx'], 2, /OLD=NEW/],
+  [['rename', 'model.onnx', '--dim', 'N=-1', '--output', 'a.onnx'], 1, /E_VALUE.*at least 0, got -1/],
   [['convert', 'model.onnx', '--opset', '6', '--output', 'a.onnx'], 1, /E_VALUE.*opset must be a whole number/],
   [['extract', 'model.onnx', '--to', 'nothing', '--output', 'a.onnx'], 1, /E_GRAPH.*"nothing"/],
 ])('%j is refused in one line', (args, code, message) => {

@@ -44,18 +44,21 @@ test('without reports README stays as it is', () => {
   expect(withFigures(readme, nothing)).toBe(readme)
 })
 
+/** What README has of a row for Node 24 now. */
+const relaxedOf = (start: string) => rowOf(readme, start)?.split(' | ').at(2)
+
 test('every row of README is found, and gets its figures and a command of a full run', () => {
   const written = withFigures(readme, reports)
-  const models = rowOf(written, '33 real models')
+  const models = rowOf(written, '34 real models')
   expect(models).toMatch(/ \| 4\.0 times as fast \(worst 2\.0\) \| 5\.0 \(worst 5\.0\); Chromium 3\.0 \(3\.0\) \| /)
   expect(models).not.toContain('--quick')
   expect(rowOf(written, 'the same against native')).toContain(
     ' | 1.0 times as fast (worst 0.50: squeezenet-1.0/a) | 0.13 (worst 0.13) | ',
   )
-  expect(rowOf(written, 'SqueezeNet')).toContain(' | 50.0 ms; onnxruntime-web 100 | 42 ms; 97 | ')
+  expect(rowOf(written, 'SqueezeNet')).toContain(` | 50.0 ms; onnxruntime-web 100 | ${relaxedOf('SqueezeNet 1.0')} | `)
   expect(rowOf(written, 'ResNet-50')).toContain(' | 50.0 ms; 400 | 50.0 ms; 250 | ')
   // What there is no report of stays, beside what there is.
-  expect(rowOf(written, 'the same of a CNN')).toContain(' | 0.80, 1.1, 1.3 | 1.0, 1.6, 1.5 | ')
+  expect(rowOf(written, 'the same of a CNN')).toContain(` | 0.80, 1.1, 1.3 | ${relaxedOf('the same of a CNN')} | `)
   expect(rowOf(written, 'training step')).toBe(rowOf(readme, 'training step'))
   expect(rowOf(written, 'memory of a session')).toContain(' | 25 % (worst 25 %: m) | | ')
   expect(rowOf(written, 'cold start')).toContain(" | 0.13 of onnxruntime-web's | | ")

@@ -99,7 +99,8 @@ beforeAll(() => {
   }
   writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
   for (const { name, code } of samples) writeFileSync(join(app, `${name}.ts`), `${code}\nexport {}\n`)
-  cpSync(join(root, 'examples/own-operator/signed-square.ts'), join(app, 'signed-square.ts'))
+  for (const name of ['main', 'signed-square'])
+    cpSync(join(root, `examples/own-operator/${name}.ts`), join(app, `${name}.ts`))
 }, 300_000)
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -124,7 +125,7 @@ test('every doc comment with an example has one that is found, and pages have no
 test('they compile under strict, and so does examples/own-operator', { timeout: 300_000 }, () => {
   let output = ''
   try {
-    execFileSync(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', '.'], {
+    execFileSync(process.execPath, [join(root, 'node_modules/typescript-native/bin/tsc'), '-p', '.'], {
       cwd: app,
       encoding: 'utf8',
       stdio: 'pipe',
@@ -168,6 +169,12 @@ test('the ONNX file of another tool is fine-tuned by at most 25 lines', () => {
   if (out === undefined) return
   const [before, after] = [/before ([\d.e-]+)/, /after ([\d.e-]+)/].map((pattern) => Number(pattern.exec(out)?.[1]))
   expect(after).toBeLessThan(before / 10)
+})
+
+test('examples/own-operator computes, is written and read, and has a gradient', () => {
+  const out = execFileSync(process.execPath, ['out/main.js'], { cwd: app, encoding: 'utf8' })
+  expect(out.match(/-?\d+(?=[,\s\]])/g)?.join(' ')).toContain('3 -12')
+  expect(out.match(/-?\d+(?=[,\s\]])/g)?.join(' ')).toContain('6 12')
 })
 
 test('examples/own-operator takes fewer than 40 lines', () => {

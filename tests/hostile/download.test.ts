@@ -80,6 +80,26 @@ describe('a download', () => {
     expect(sent).toBeLessThan(2 ** 26)
   })
 
+  test('without an end is broken off where the memory limit is passed, without a limit of its own', async () => {
+    let sent = 0
+    const chunk = new Uint8Array(2 ** 20)
+    const endless = () =>
+      new ReadableStream<Uint8Array>({
+        pull(controller) {
+          sent += chunk.length
+          controller.enqueue(chunk)
+        },
+      })
+    const memoryLimit = 2 ** 20
+    for (const model of [endless(), new Response(endless())])
+      await expectRejects('E_BUDGET', () => InferenceSession.create(model, { memoryLimit }), /more than 17825792 bytes/)
+    vi.stubGlobal('fetch', () => Promise.resolve(new Response(endless())))
+    await expectRejects('E_BUDGET', () => create({ memoryLimit }))
+    expect(sent).toBeLessThan(2 ** 26)
+    const beside = [{ path: 'weights.bin', data: address }]
+    await expectRejects('E_BUDGET', () => InferenceSession.create(bytes, { memoryLimit, externalData: beside }))
+  })
+
   test('that never ends is given up', async () => {
     answer = (response) => response.writeHead(200, { 'content-length': bytes.length }).write('x')
     await expectRejects('E_EXTERNAL', () => create({ downloadTimeout: 50 }), /longer than 50 ms/)

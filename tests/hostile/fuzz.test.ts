@@ -27,10 +27,10 @@ it('reports what is no LanewiseError, and traps', async () => {
 
 // What each must have seen at the least, or the mutations are too wild or too tame.
 const enough = {
-  read: { runs: 8000, accepted: 1000, E_PARSE: 1000 },
-  session: { runs: 8000, accepted: 800, E_GRAPH: 500, E_SHAPE: 500, E_VALUE: 100 },
-  feeds: { runs: 4000, accepted: 800, E_SHAPE: 500, E_TENSOR: 100 },
-  containers: { runs: 1500, accepted: 100, E_SHAPE: 50, E_VALUE: 100 },
+  read: { runs: 4000, accepted: 500, E_PARSE: 500 },
+  session: { runs: 4000, accepted: 400, E_GRAPH: 250, E_SHAPE: 250, E_VALUE: 50 },
+  feeds: { runs: 2000, accepted: 400, E_SHAPE: 250, E_TENSOR: 50 },
+  containers: { runs: 800, accepted: 50, E_SHAPE: 25, E_VALUE: 50 },
 }
 
 it.each(targets)(

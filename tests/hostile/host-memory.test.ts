@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { hostFrom, type HostTensor } from '../../src/core/host.js'
-import { HostMemory } from '../../src/core/host-memory.js'
+import { hostFrom, type HostSequence, type HostTensor } from '../../src/core/host.js'
+import { HostMemory, noteGrown } from '../../src/core/host-memory.js'
 import { notFused, type Graph, type Node, type Value } from '../../src/ir/graph.js'
 import { findOp } from '../../src/ir/registry.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor, type SessionOptions } from '../../src/node.js'
 import { registerAllOps } from '../../src/api/register-all.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 import { skipUnlessShared } from '../support/shared.js'
+import { writtenModel, type WrittenAttribute } from '../support/written-model.js'
 
 registerAllOps()
 
@@ -98,6 +99,35 @@ describe('strings', () => {
     await expectRejects('E_BUDGET', () => s.run({ x: new Tensor('string', data) }))
   })
 
+  const ways: Readonly<Record<string, WrittenAttribute>>[] = [
+    { separators: [''] },
+    { separators: [' '] },
+    { tokenexp: '[a-z]+' },
+  ]
+  test.each(ways)('cut into tokens by %j: one long row makes all rows long', async (how) => {
+    const bytes = writtenModel({
+      opset: 17,
+      nodes: [
+        {
+          op: 'Tokenizer',
+          domain: 'com.microsoft',
+          inputs: ['x'],
+          outputs: ['y'],
+          attributes: { mark: 1, mincharnum: 1, pad_value: '#', ...how },
+        },
+      ],
+      inputs: { x: { dtype: 'string', shape: ['N'] } },
+      outputs: { y: { dtype: 'string' } },
+    })
+    await using s = await InferenceSession.create(bytes, { memoryLimit: 16 * MiB })
+    const fits = await s.run({ x: new Tensor('string', ['a b', 'c']) })
+    expect(fits.y.dims[0]).toBe(2)
+    const data = new Array<string>(20_000).fill('a')
+    data[7] = 'b '.repeat(10_000)
+    const error = await expectRejects('E_BUDGET', () => s.run({ x: new Tensor('string', data) }))
+    expect(error.op).toBe('Tokenizer')
+  })
+
   test('that die make room for others', async () => {
     const s = await session(
       (g) => {
@@ -127,6 +157,24 @@ describe('strings', () => {
 })
 
 describe('sequences', () => {
+  test('count the same, grown item by item or made at once', () => {
+    const sequenceOf = (...items: HostTensor[]): HostSequence => ({ kind: 'sequence', dtype: 'string', items })
+    const bytesOf = (sequence: HostSequence): number => {
+      const memory = new HostMemory(64 * MiB, () => 0)
+      memory.hold(sequence)
+      return memory.bytesUnless(2 ** 40)
+    }
+    let grown = sequenceOf()
+    for (const text of ['a', 'bc'.repeat(1000), '']) {
+      bytesOf(grown)
+      const item = strings(text, 'end')
+      const next = sequenceOf(...(grown.items.toSpliced(1, 0, item) as HostTensor[]))
+      noteGrown(next, grown, item)
+      grown = next
+      expect(bytesOf(grown)).toBe(bytesOf(sequenceOf(...(grown.items as HostTensor[]))))
+    }
+  })
+
   const growing = (g: GraphBuilder) => {
     const [before, after] = [sequence('before', 'float32'), sequence('after', 'float32')]
     const x = g.input('x', 'float32', ['L'])

@@ -8,7 +8,7 @@ import { builds } from '../support/wasm.js'
 
 /** The seed of the first graph; the others follow it. */
 const firstSeed = Number(process.env.LANEWISE_SEED ?? 20_261_121)
-const count = Number(process.env.LANEWISE_GRAPHS ?? 500)
+const count = Number(process.env.LANEWISE_GRAPHS ?? 300)
 const recipes = [...plainRecipes, ...layerRecipes]
 
 const failed = (outcome: Outcome): boolean =>

@@ -4,7 +4,7 @@ import '../../examples/own-operator/signed-square.js'
 import '../../src/all-ops.js'
 import { hostFrom } from '../../src/core/host.js'
 import { readModel } from '../../src/onnx/wire.js'
-import { exportModel, GraphBuilder, InferenceSession, loadGraph, Tensor } from '../../src/node.js'
+import { exportModel, GraphBuilder, InferenceSession, loadGraph, Tensor, type Value } from '../../src/node.js'
 import { expectError, expectRejects } from '../support/expect-error.js'
 
 ort.env.wasm.numThreads = 1
@@ -61,6 +61,61 @@ describe('loadGraph', () => {
     expectError('E_GRAPH', () => graph.add('MatMul', ['features']), /1 inputs/)
   })
 
+  test('what is edited in a part changes nothing in the graph that it is from, and the other way round', async () => {
+    const before = await run(file, { x })
+    const graph = await loadGraph(file)
+    const part = graph.extract(['rectify'])
+    part.redirect('rectify', 'product')
+    part.rename('x', 'fed')
+    part.renameDimension('N', 1)
+    part.insertAfter('rectify', 'Neg')
+    expect(graph.inputs[0]).toMatchObject({ name: 'x', declared: { shape: ['N', 2] } })
+    expect(numbers((await run(exportModel(graph), { x })).y)).toEqual(numbers(before.y))
+    // The product of x and w is (-2, -2); what was rectified is now its negative.
+    expect(numbers((await run(exportModel(part), { fed: x })).rectify)).toEqual([2, 2])
+    const second = graph.extract(['product'])
+    graph.rename('product', 'other')
+    expect(second.outputs.map(({ name }) => name)).toEqual(['product'])
+  })
+
+  test('metadata of a graph that was read are written again, as they are then', async () => {
+    const graph = await loadGraph(file)
+    graph.metadata.set('changed', 'yes')
+    expect([...(await loadGraph(exportModel(graph))).metadata]).toEqual([
+      ['labels', 'a,b'],
+      ['changed', 'yes'],
+    ])
+    expect([...(await loadGraph(exportModel(graph, { metadata: {} }))).metadata]).toEqual([])
+    graph.metadata.set('number', 3 as never)
+    expectError('E_VALUE', () => exportModel(graph), /metadata must be strings by name; "number" is a number/)
+  })
+
+  test('no value is an output twice', async () => {
+    const graph = await loadGraph(file)
+    graph.outputs.push(graph.outputs[0])
+    expectError('E_GRAPH', () => exportModel(graph), /"y" is an output twice/)
+  })
+
+  test('bodies of a part read the values of the part', async () => {
+    const g = new GraphBuilder('outer')
+    const x = g.input('x', 'float32', [2])
+    const twice = g.op('Add', [x, x], {}, 'twice')
+    const branch = (type: string) => {
+      const body = new GraphBuilder(type)
+      body.output(body.op(type, [twice]), `${type}_result`)
+      return body.graph()
+    }
+    const which = g.input('which', 'bool', [])
+    g.output(g.op('If', [which], { then_branch: branch('Neg'), else_branch: branch('Abs') }, 'either'), 'y')
+    const graph = await loadGraph(exportModel(g.graph()))
+    const part = graph.extract(['y'], ['twice'])
+    part.rename('twice', 'fed')
+    const fed = { fed: floats([-3, 4]), which: new Tensor('bool', [true], []) }
+    expect(numbers((await run(exportModel(part), fed)).y)).toEqual([3, -4])
+    const whole = { x: floats([1, -2]), which: new Tensor('bool', [false], []) }
+    expect(numbers((await run(exportModel(graph), whole)).y)).toEqual([2, 4])
+  })
+
   test('extracts a part, also between values in the middle', async () => {
     const graph = await loadGraph(file)
     const head = graph.extract(['product'])
@@ -73,6 +128,49 @@ describe('loadGraph', () => {
     graph.outputs.splice(0, 1, graph.value('product'))
     graph.prune()
     expect(graph.nodes.map(({ name }) => name)).toEqual(['product'])
+  })
+
+  test.each<[string, (g: GraphBuilder, x: Value) => Value, (g: GraphBuilder, cut: Value) => Value, object]>([
+    [
+      'If',
+      (g, x) => {
+        const branch = (type: string) => {
+          const body = new GraphBuilder(type)
+          body.output(body.op(type, [x]), `${type}_result`)
+          return body
+        }
+        return g.op('If', [g.input('c', 'bool', [])], { then_branch: branch('Relu'), else_branch: branch('Neg') })
+      },
+      (g, cut) => g.op('Abs', [cut]),
+      { kind: 'tensor', dtype: 'float32' },
+    ],
+    [
+      'Loop',
+      (g, x) => {
+        const body = new GraphBuilder('body')
+        body.input('i', 'int64', [])
+        body.output(body.input('going', 'bool', []), 'on')
+        body.output(body.op('Neg', [body.input('v', 'float32', ['N'])]), 'negated')
+        return g.op('Loop', [g.constant('trips', hostFrom('int64', [], [3])), undefined, x], { body })
+      },
+      (g, cut) => g.op('Abs', [cut]),
+      { kind: 'tensor', dtype: 'float32' },
+    ],
+    ['NonZero', (g, x) => g.op('NonZero', [x]), (g, cut) => g.op('Neg', [cut]), { kind: 'tensor', dtype: 'int64' }],
+    [
+      'a sequence',
+      (g, x) => g.op('SequenceConstruct', [x, x]),
+      (g, cut) => g.op('ConcatFromSequence', [cut], { axis: 0 }),
+      { kind: 'sequence', dtype: 'float32' },
+    ],
+  ])('what is fed behind %s has its type', async (_, before, after, declared) => {
+    const g = new GraphBuilder('outer')
+    const cut = before(g, g.input('x', 'float32', ['N']))
+    g.output(after(g, cut), 'y')
+    const part = (await loadGraph(exportModel(g))).extract(['y'], [cut.name])
+    expect(part.inputs.map(({ declared }) => declared)).toEqual([declared])
+    const session = await ort.InferenceSession.create(exportModel(part), { logSeverityLevel: 4 })
+    expect(session.inputNames).toEqual([cut.name])
   })
 
   test('refuses what would not be the same', async () => {

@@ -6,6 +6,7 @@ import type { Graph, Value } from '../../src/ir/graph.js'
 import { NEWEST_OPSET } from '../../src/onnx/import.js'
 import { readModel } from '../../src/onnx/wire.js'
 import { exportModel, GraphBuilder, InferenceSession, LanewiseError, loadGraph, Tensor } from '../../src/node.js'
+import { expectError } from '../support/expect-error.js'
 import { randomTensor, seeded } from '../support/random.js'
 
 /** The newest operator set of the onnxruntime-web that is installed. */
@@ -57,7 +58,7 @@ const forms: [name: string, from: number, build: Build][] = [
   ['HardSwish', 7, (g, x) => g.op('HardSwish', [x])],
   ['Mish', 7, (g, x) => g.op('Mish', [x])],
   ['Swish', 7, (g, x) => g.op('Swish', [x], { alpha: 1.5 })],
-  ['GreaterOrEqual', 11, (g, x) => g.op('Cast', [g.op('GreaterOrEqual', [x, one(g, 0.1)])], { to: 'float32' })],
+  ['GreaterOrEqual', 7, (g, x) => g.op('Cast', [g.op('GreaterOrEqual', [x, one(g, 0.1)])], { to: 'float32' })],
   ['Conv and BatchNormalization', 7, (g, x) => {
     const vector = () => g.constant(`v${counter++}`, weights([4], 0.5, 1))
     const y = g.op('Conv', [x, g.constant('kernel', weights([4, 3, 3, 3]))], { pads: [1, 1, 1, 1] })
@@ -141,6 +142,51 @@ describe('a model means the same in every operator set', () => {
       expectSame(await ours(bytes), expected, `${what}, here`)
       if (opset <= ORT_NEWEST) expectSame(await theirs(bytes), expected, `${what}, in onnxruntime-web`)
     }
+  })
+})
+
+describe('branches of If', () => {
+  /** An If that flattens its input along one axis or the other. */
+  const either = (g: GraphBuilder, x: Value, axes: readonly [number, number]) => {
+    const branch = (axis: number) => {
+      const body = new GraphBuilder(`flat${counter++}`)
+      body.output(body.op('Flatten', [x], { axis }), `flat_${counter++}`)
+      return body
+    }
+    const condition = g.constant(`condition_${counter++}`, hostFrom('bool', [], [1]))
+    return g.op('If', [condition], { then_branch: branch(axes[0]), else_branch: branch(axes[1]) }, 'either')
+  }
+
+  test.each([7, 8, 9, 10])('of different shapes are refused at %i', (opset) => {
+    const graph = graphOf((g, x) => either(g, x, [0, 1]))
+    const error = expectError('E_UNSUPPORTED', () => exportModel(graph, { opset }), /different shapes.*operator set 11/)
+    expect(error).toMatchObject({ op: 'If', node: 'either', opset })
+    // In the body of another one as well.
+    const nested = graphOf((g, x) => {
+      const branch = (axes: readonly [number, number]) => {
+        const body = new GraphBuilder(`outer${counter++}`)
+        body.output(body.op('ReduceSum', [either(body, x, axes)], { keepdims: 0 }), `sum_${counter++}`)
+        return body
+      }
+      const condition = g.constant(`condition_${counter++}`, hostFrom('bool', [], [1]))
+      return g.op('If', [condition], { then_branch: branch([1, 1]), else_branch: branch([0, 1]) }, 'outside')
+    })
+    const inner = expectError('E_UNSUPPORTED', () => exportModel(nested, { opset }), /different shapes/)
+    expect(inner).toMatchObject({ op: 'If', node: 'either', opset })
+  })
+
+  test('are written where the set has them, and in every set if their shapes are the same', async () => {
+    for (const [axes, opset] of [
+      [[0, 1], 11],
+      [[1, 1], 10],
+      [[1, 1], 7],
+    ] as const)
+      await theirs(
+        exportModel(
+          graphOf((g, x) => either(g, x, axes)),
+          { opset },
+        ),
+      )
   })
 })
 

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { DType } from '../../src/core/dtype.js'
 import type { HostTensor } from '../../src/core/host.js'
 import { lanewise } from '../conformance/engines.js'
+import { InferenceSession } from '../../src/node.js'
+import { expectRejects } from '../support/expect-error.js'
 import { numbersIn, tensorOf } from '../support/numbers.js'
 import { writtenModel, type WrittenAttribute } from '../support/written-model.js'
 
@@ -105,6 +107,22 @@ const rows: readonly Row[] = [
   { op: 'GroupNorm', domain: ms, inputs: [f([1, 1, 2, 2], 1, 2, 3, 4), f([2], 1, 1), f([2], 0, 0)], attributes: { groups: 1, activation: 0 }, expected: [f([1, 1, 2, 2], -1.5 / norm, -0.5 / norm, 0.5 / norm, 1.5 / norm)] }, // prettier-ignore
   { op: 'QuantizeLinear', domain: ms, inputs: [image, f([], 0.5), of('uint16', [], 7)], constantsFrom: 1, expected: [of('uint16', [1, 2, 2, 2], 9, 11, 13, 15, 17, 19, 21, 23)] }, // prettier-ignore
   { op: 'DequantizeLinear', domain: ms, inputs: [of('uint8', [1, 2, 2, 2], 1, 2, 3, 4, 5, 6, 7, 8), f([2], 1, 2), of('uint8', [2], 1, 2)], constantsFrom: 1, expected: [f([1, 2, 2, 2], 0, 1, 2, 3, 6, 8, 10, 12)] }, // prettier-ignore
+  { op: 'ParametricSoftplus', opset: 9, inputs: [f([2], 0, Math.log(3))], attributes: { alpha: { float: 2 }, beta: { float: -1 } }, expected: [f([2], 2 * Math.log(2), 2 * Math.log(4 / 3))] }, // prettier-ignore
+  { op: 'ScaledTanh', opset: 9, inputs: [f([2], 0, Math.log(2))], attributes: { alpha: { float: 10 }, beta: { float: 0.5 } }, expected: [f([2], 0, 10 / 3)] }, // prettier-ignore
+  { op: 'Scale', opset: 9, inputs: [f([2], 3, -4)], attributes: { scale: { float: 0.5 } }, expected: [f([2], 1.5, -2)] }, // prettier-ignore
+  { op: 'CategoryMapper', domain: ml, inputs: [text([2, 2], 'b', 'a', 'z', 'b')], attributes: { cats_strings: ['a', 'b'], cats_int64s: [5, 7], default_int64: -3 }, expected: [of('int64', [2, 2], 7, 5, -3, 7)] }, // prettier-ignore
+  { op: 'CategoryMapper', what: 'numbers', domain: ml, inputs: [of('int64', [3], 7, 6, 5)], attributes: { cats_strings: ['a', 'b'], cats_int64s: [5, 7], default_string: '?' }, expected: [text([3], 'b', '?', 'a')] }, // prettier-ignore
+  { op: 'GatherND', domain: ms, inputs: [ramp([2, 3]), of('int64', [2, 2], 0, 2, 1, -3)], expected: [f([2], 3, 4)] }, // prettier-ignore
+  { op: 'Range', what: 'lists of one', domain: ms, inputs: [f([1], 1), f([1], 4), f([1], 1.5)], constantsFrom: 0, expected: [f([2], 1, 2.5)] }, // prettier-ignore
+  { op: 'Range', what: 'without a step', domain: ms, inputs: [of('int32', [], 2), of('int32', [], 5)], constantsFrom: 0, expected: [of('int32', [3], 2, 3, 4)] }, // prettier-ignore
+  { op: 'Unique', domain: ms, inputs: [f([5], 3, 1, 3, 2, 1)], expected: [f([3], 3, 1, 2), of('int64', [5], 0, 1, 0, 2, 1), of('int64', [3], 2, 2, 1)] }, // prettier-ignore
+  { op: 'TransposeMatMul', domain: ms, inputs: [f([1, 2], 1, 2), f([3, 2], 1, 0, 0, 1, 1, 1)], attributes: { transB: 1, alpha: { float: 2 } }, expected: [f([1, 3], 2, 4, 6)] }, // prettier-ignore
+  { op: 'CDist', domain: ms, inputs: [f([2, 2], 0, 0, 3, 0), f([1, 2], 0, 4)], expected: [f([2, 1], 16, 25)] },
+  { op: 'CDist', what: 'euclidean', domain: ms, inputs: [f([2, 2], 0, 0, 3, 0), f([1, 2], 0, 4)], attributes: { metric: 'euclidean' }, expected: [f([2, 1], 4, 5)] }, // prettier-ignore
+  { op: 'GridSample', domain: ms, inputs: [f([1, 1, 2, 2], 1, 2, 3, 4), f([1, 1, 2, 2], 0, 0, -0.5, 0.5)], expected: [f([1, 1, 1, 2], 2.5, 3)] }, // prettier-ignore
+  { op: 'GridSample', what: 'bicubic', domain: ms, inputs: [f([1, 1, 2, 2], 1, 2, 3, 4), f([1, 1, 1, 2], -1, 1)], attributes: { mode: 'bicubic', align_corners: 1, padding_mode: 'border' }, expected: [f([1, 1, 1, 1], 3)] }, // prettier-ignore
+  { op: 'QLinearWhere', domain: ms, inputs: [of('bool', [2, 1], 1, 0), of('uint8', [2], 10, 20), f([], 0.5), of('uint8', [], 2), of('uint8', [1, 2], 7, 250), f([], 1), of('uint8', [], 5), f([], 0.25), of('uint8', [], 1)], expected: [of('uint8', [2, 2], 17, 37, 9, 255)] }, // prettier-ignore
+  ...[0, 1].map((last): Row => ({ op: 'QLinearConv', what: last ? 'channels last' : 'channels first', domain: ms, inputs: [of('uint8', last ? [1, 2, 1, 2] : [1, 2, 2, 1], 3, 4, 5, 6), f([], 0.5), of('uint8', [], 2), of('uint8', [1, 2, 1, 1], 3, 11), f([], 1), of('uint8', [], 1), f([], 1), of('uint8', [], 4)], constantsFrom: 1, attributes: { channels_last: last }, expected: [of('uint8', last ? [1, 2, 1, 1] : [1, 1, 2, 1], ...(last ? [15, 27] : [20, 26]))] })), // prettier-ignore
   { op: 'QAttention', domain: ms, inputs: [of('uint8', [1, 2, 4], 100, 150, 200, 50, 128, 130, 10, 255), of('int8', [4, 12], ...Array.from({ length: 48 }, (_, i) => ((i * 37) % 50) - 25)), f([12], ...Array.from({ length: 12 }, (_, i) => i / 10)), f([], 0.02), f([], 0.03), null, of('uint8', [], 128), of('int8', [], 0)], constantsFrom: 1, attributes: { num_heads: 2 }, expected: [f([1, 2, 4], 0.70025349, 0.82221699, 0.95055747, 1.0701642, 0.61842078, 0.71006459, 0.81447679, 0.97776484)] }, // prettier-ignore
   { op: 'Tokenizer', what: 'characters', domain: ms, inputs: [texts], attributes: { ...tokens, separators: [''] }, expected: [text([3, 9], S, 'a', 'b', ' ', 'c', 'd', ',', 'e', E, S, E, ...'#######', S, 'c', 'a', ' ', 'b', E, ...'###')] }, // prettier-ignore
   { op: 'Tokenizer', what: 'separators', domain: ms, inputs: [texts], attributes: { ...tokens, separators: [' ', ','] }, expected: [text([3, 5], S, 'ab', 'cd', 'e', E, S, E, ...'###', S, 'ca', 'b', E, '#')] }, // prettier-ignore
@@ -199,6 +217,29 @@ test('Dropout in training mode: a share of the elements, by a seed', async () =>
   expect(numbersIn(fed[1])).toEqual(kept)
   const off = await run({ ...row, inputs: [x, f([], 0.25), of('bool', [], 0)] }, true)
   expect(numbersIn(off[0])).toEqual(numbersIn(x))
+})
+
+describe('an output that is declared as float32 where float16 is made', () => {
+  const inputs = { x: { dtype: 'float32', shape: [2] } } as const
+  const outputs = { y: { dtype: 'float32' } } as const
+  const half = { op: 'Cast', inputs: ['x'], outputs: ['h'], attributes: { to: 10 } }
+  const scale = { s: of('float16', [], 1) }
+  test.each([
+    ['by a Cast', { nodes: [{ ...half, outputs: ['y'] }], inputs }],
+    ['after a Cast', { nodes: [half, { op: 'Relu', inputs: ['h'], outputs: ['y'] }], inputs }],
+    [
+      'of a scale',
+      {
+        nodes: [{ op: 'DequantizeLinear', inputs: ['x', 's'], outputs: ['y'] }],
+        inputs: { x: { dtype: 'uint8', shape: [2] } } as const,
+        constants: scale,
+      },
+    ],
+    ['of constants', { nodes: [{ op: 'Add', inputs: ['s', 's'], outputs: ['y'] }], constants: scale }],
+  ])('%s, is refused', async (_, model) => {
+    const bytes = writtenModel({ opset: 21, outputs, ...model })
+    await expectRejects('E_GRAPH', () => InferenceSession.create(bytes), /declared as float32, but float16 is made/)
+  })
 })
 
 test('a size that is declared as −1 is free', async () => {

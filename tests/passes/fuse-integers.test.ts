@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { GraphBuilder } from '../../src/api/builder.js'
+import { GraphBuilder } from '../../src/api/graph/builder.js'
 import { finishNow, type Steps } from '../../src/core/steps.js'
 import { optimize } from '../../src/passes/optimize.js'
 import type { Graph, Value } from '../../src/ir/graph.js'

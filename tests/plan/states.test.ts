@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { GraphBuilder } from '../../src/api/builder.js'
+import { GraphBuilder } from '../../src/api/graph/builder.js'
 import { hostFrom, type HostTensor } from '../../src/core/host.js'
 import { exportModel, InferenceSession, LanewiseError, Tensor } from '../../src/node.js'
 import { registerAllOps } from '../../src/api/register-all.js'

@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest'
-import { GraphBuilder } from '../../src/api/builder.js'
+import { GraphBuilder } from '../../src/api/graph/builder.js'
 import { registerAllOps } from '../../src/api/register-all.js'
 import { hostFrom, hostTensor, isHostTensor, type HostTensor } from '../../src/core/host.js'
 import { finish } from '../../src/core/steps.js'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { GraphBuilder } from '../../src/api/builder.js'
+import { GraphBuilder } from '../../src/api/graph/builder.js'
 import { finish } from '../../src/core/steps.js'
 import type { Value } from '../../src/ir/graph.js'
 import { Program } from '../../src/plan/program.js'

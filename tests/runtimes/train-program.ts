@@ -6,6 +6,8 @@ export interface TrainingTask {
   /** Breaks off there, and goes on with a new model from what was saved. */
   readonly interruptedAt?: number
   readonly checkpoints?: Training.Checkpoints
+  /** Compiled kernels, where nothing may be compiled. */
+  readonly wasmModule?: WebAssembly.Module
 }
 
 /** The bits that a run came to. */
@@ -20,8 +22,8 @@ export interface TrainingResult {
 export async function trainSmall(library: typeof Training, task: TrainingTask): Promise<TrainingResult> {
   const { Adam, augment, Conv2d, cosine, DataLoader, Device, exportModel, fit, Flatten, generateDigits } = library
   const { Linear, MaxPool2d, ReLU, Schedule, Sequential, shift, toGraph } = library
-  const { steps, interruptedAt, checkpoints } = task
-  const device = await Device.create({ deterministic: true, seed: 1 })
+  const { steps, interruptedAt, checkpoints, wasmModule } = task
+  const device = await Device.create({ deterministic: true, seed: 1, wasmModule })
   Device.current = device
   const digits = generateDigits(1000, 1)
   const run = async (maxSteps: number, resume: boolean) => {

@@ -19,6 +19,21 @@ function lanewise(...args: string[]) {
   return { child, lines: createInterface(child.stdout)[Symbol.asyncIterator](), errors: () => errors }
 }
 
+test.each([
+  ['[1, 2]\nnothing\n', 0, /1 scored, 1 failed/],
+  ['nothing\n{}\n', 1, /0 scored, 2 failed/],
+])('scoring of %j ends with %i', async (text, code, said) => {
+  writeFileSync(join(folder, 'scaled.onnx'), scaled(2))
+  writeFileSync(join(folder, 'items.jsonl'), text)
+  const run = ['--input', 'items.jsonl', '--output', `run${code}`, '--local', '1']
+  const { child, lines, errors } = lanewise('score', 'scaled.onnx', ...run)
+  const ended = once(child, 'exit')
+  let all = ''
+  for await (const line of { [Symbol.asyncIterator]: () => lines }) all += `${line}\n`
+  expect(await ended, errors()).toEqual([code, null])
+  expect(all).toMatch(said)
+})
+
 test('serves until it is told to stop, and says that there is no authentication', async () => {
   writeFileSync(join(folder, 'scaled.onnx'), scaled(2))
   const { child, lines, errors } = lanewise('serve', 'scaled.onnx', '--port', '0', '--threads', '1')
@@ -35,6 +50,9 @@ test('serves until it is told to stop, and says that there is no authentication'
 test.each([
   [[], 2, /a model or --models DIR is missing/],
   [['--port', 'x', 'a.onnx'], 2, /--port must be a whole number/],
+  [['--port', '99999', 'a.onnx'], 2, /--port must be .* at most 65535, got "99999"/],
+  [['--body-limit', '0', 'a.onnx'], 2, /--body-limit must be .*above 0/],
+  [['--memory-limit', '0.5', 'a.onnx'], 2, /--memory-limit must be .*at least 1/],
   [['nowhere.onnx'], 1, /^error E_EXTERNAL: cannot read .*nowhere\.onnx/],
 ])('with %j says what is wrong', async (args, code, message) => {
   const { child, errors } = lanewise('serve', ...args)

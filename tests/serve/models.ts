@@ -7,9 +7,21 @@ const floats = (...values: number[]) => new Tensor('float32', values, [values.le
 
 /** y = x · factor, [N,2]: the factor tells which of two files was loaded. */
 export function scaled(factor: number): Uint8Array {
+  return exportModel(scaling(factor))
+}
+
+/** The same with the factor in a file of its own. */
+export function scaledExternally(factor: number, location: string): { model: Uint8Array; data: Uint8Array } {
+  const parts: Uint8Array[] = []
+  const write = (piece: Uint8Array): void => void parts.push(piece.slice())
+  const model = exportModel(scaling(factor), { externalData: { location, write, threshold: 0 } })
+  return { model, data: Buffer.concat(parts) }
+}
+
+function scaling(factor: number) {
   const g = new GraphBuilder('scaled')
   g.output(g.op('Mul', [g.input('x', 'float32', ['N', 2]), g.constant('f', floats(factor))]), 'y')
-  return exportModel(g.graph())
+  return g.graph()
 }
 
 /** y = rows of a table of 4; any other index is an error of the run. */
@@ -56,6 +68,22 @@ export function small(): Uint8Array {
     strides: [2, 2],
   })
   g.output(g.op('Flatten', [g.op('Relu', [features])]), 'scores')
+  return exportModel(g.graph())
+}
+
+/** a + b, of any sizes that can be broadcast. */
+export function summed(): Uint8Array {
+  const g = new GraphBuilder('summed')
+  const sum = g.op('Add', [g.input('a', 'float32', ['N', 'A']), g.input('b', 'float32', ['M', 'B'])])
+  g.output(sum, 'y').declared = { kind: 'tensor', dtype: 'float32', shape: ['K', 'C'] }
+  return exportModel(g.graph())
+}
+
+/** The same number 2^20 times. */
+export function large(): Uint8Array {
+  const g = new GraphBuilder('large')
+  const shape = g.constant('shape', new Tensor('int64', [2n ** 20n], [1]))
+  g.output(g.op('Expand', [g.input('x', 'float32', [1]), shape]), 'y')
   return exportModel(g.graph())
 }
 

@@ -69,7 +69,7 @@ describe('a request', () => {
     ['a type that is none', 'E_TENSOR', { inputs: [{ ...x, datatype: 'FP8' }] }, /"FP8" is none of BOOL/],
     ['another type', 'E_TENSOR', { inputs: [{ ...x, datatype: 'FP64' }] }, /is FP32, got FP64/],
     ['a shape that is text', 'E_TENSOR', { inputs: [{ ...x, shape: '1,2' }] }, /must be an array/],
-    ['a shape of 65 axes', 'E_TENSOR', { inputs: [{ ...x, shape: new Array(65).fill(1) }] }, /must be an array/],
+    ['a shape of 65 axes', 'E_TENSOR', { inputs: [{ ...x, shape: new Array(65).fill(1) }] }, /has 65 axes, at most 64/],
     ['a negative size', 'E_TENSOR', { inputs: [{ ...x, shape: [-1, 2] }] }, /whole numbers/],
     ['half a size', 'E_TENSOR', { inputs: [{ ...x, shape: [0.5, 2] }] }, /whole numbers/],
     ['sizes beyond 2^53', 'E_TENSOR', { inputs: [{ ...x, shape: [2 ** 52, 2 ** 52] }] }, /too many elements/],
@@ -90,6 +90,9 @@ describe('a request', () => {
     ['an output twice', 'E_TENSOR', { inputs: [x, words], outputs: [{ name: 'y' }, { name: 'y' }] }, /is there twice/],
     ['outputs that are none', 'E_TENSOR', { inputs: [x, words], outputs: {} }, /"outputs" must be an array/],
     ['an id that is a number', 'E_TENSOR', { id: 1, inputs: [x, words] }, /"id" must be a string/],
+    ['a flag that is text', 'E_TENSOR', { inputs: [x, words], parameters: { binary_data_output: 'true' } }, /true or false, got "true"/], // prettier-ignore
+    ['a flag that is 1', 'E_TENSOR', { inputs: [x, words], outputs: [{ name: 'y', parameters: { binary_data: 1 } }] }, /"binary_data" must be/], // prettier-ignore
+    ['half of a surrogate pair', 'E_TENSOR', { inputs: [{ ...words, data: ['\ud83d'] }] }, /surrogate/],
     ['no time', 'E_TENSOR', { inputs: [x, words], parameters: { timeout: -1 } }, /microseconds/],
     ['a header longer than the body', 'E_TENSOR', { inputs: [x, words] }, /the body has/, '9999'],
     ['a header that is no number', 'E_TENSOR', { inputs: [x, words] }, /Inference-Header/, '-1'],
@@ -100,6 +103,85 @@ describe('a request', () => {
   test.each(hostile)('with %s is %s', (_, code, value, message, header) => {
     const sent = value === undefined ? Buffer.from('{"inputs": [') : body(value)
     expectError(code as 'E_PARSE', () => readRequest(sent, header, model), message)
+  })
+
+  test('has null for what is not there, and 0 for no timeout and no sequence', () => {
+    const nothing = { id: null, outputs: null, parameters: null }
+    const { id, outputs } = readRequest(
+      body({ ...nothing, inputs: [{ ...x, parameters: { binary_data_size: null } }, words] }),
+      undefined,
+      model,
+    )
+    expect({ id, outputs }).toEqual({
+      id: undefined,
+      outputs: [
+        { name: 'y', binary: false },
+        { name: 'n', binary: false },
+      ],
+    })
+    const zero = { timeout: 0, sequence_id: 0, binary_data_output: null }
+    expect(readRequest(body({ inputs: [x, words], parameters: zero }), undefined, model).timeout).toBe(undefined)
+    const json = { inputs: [{ ...x, data: null, parameters: { binary_data_size: 8 } }, words] }
+    const sent = body(json, bytes(0, 0, 128, 63, 0, 0, 0, 64))
+    expect(readRequest(sent, String(JSON.stringify(json).length), model).inputs.x.data).toEqual(Float32Array.of(1, 2))
+  })
+
+  test('has its inputs in the order of the model, whatever its own', () => {
+    const { inputs } = readRequest(body({ inputs: [words, x] }), undefined, model)
+    expect(Object.keys(inputs)).toEqual(['x', 'words'])
+  })
+
+  test('that is not UTF-8 is refused, not read as other characters', () => {
+    const json = JSON.stringify({ inputs: [x, { ...words, data: ['?'] }] })
+    expectError(
+      'E_PARSE',
+      () => readRequest(Buffer.from(json.replace('?', '\xff'), 'latin1'), undefined, model),
+      /no JSON/,
+    )
+  })
+
+  test('may be the bytes of the only input alone', () => {
+    const only = (dtype: DType, shape: readonly (number | string)[]): ModelDescription => ({
+      inputs: [{ name: 'x', dtype, shape }],
+      outputs: model.outputs,
+    })
+    const raw = (sent: Uint8Array, described: ModelDescription, batches = false) =>
+      readRequest(sent, '0', described, batches)
+    const six = bytes(1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0)
+    expect(raw(six, only('int16', [2, 'L']))).toEqual({
+      id: undefined,
+      inputs: { x: { dtype: 'int16', shape: [2, 3], data: Int16Array.of(1, 2, 3, 4, 5, 6) } },
+      outputs: [
+        { name: 'y', binary: true },
+        { name: 'n', binary: true },
+      ],
+      timeout: undefined,
+    })
+    // The first axis of a batch is 1.
+    expect(raw(six, only('int16', ['N', 'L']), true).inputs.x.shape).toEqual([1, 6])
+    expect(raw(Buffer.from('ß'), only('string', ['N'])).inputs.x).toEqual({ dtype: 'string', shape: [1], data: ['ß'] })
+    expectError('E_TENSOR', () => raw(six, only('int16', ['N', 'L'])), /does not tell the sizes of "x", \[N,L\]/)
+    expectError('E_TENSOR', () => raw(six, only('int16', ['N', 4]), true), /has 8 bytes, but 12/)
+    expectError('E_TENSOR', () => raw(six, only('int16', [0, 'L'])), /has 0 bytes, but 12/)
+    expectError('E_TENSOR', () => raw(bytes(255), only('string', [1])), /not UTF-8/)
+    expectError('E_TENSOR', () => raw(six, only('string', [1, 2])), /does not tell/)
+    expectError('E_TENSOR', () => raw(six, model), /models of one input/)
+  })
+
+  test('with a number beyond all numbers says so, not that it is null', () => {
+    const sent = (text: string) =>
+      Buffer.from(JSON.stringify({ inputs: [x, words] }).replace(text, text.replace('2]', '-1e400]')))
+    expectError(
+      'E_TENSOR',
+      () => readRequest(sent('"data":[1,2]'), undefined, model),
+      /beyond -1.8e308 is no number of/,
+    )
+    expectError('E_TENSOR', () => readRequest(sent('"shape":[1,2]'), undefined, model), /got \[1,a number beyond -1/)
+    expectError(
+      'E_TENSOR',
+      () => tensorFromJson('x', 'int64', [1], JSON.parse('[1e400]')),
+      /a number beyond 1.8e308 is/,
+    )
   })
 
   test('nested a million deep is refused, not followed', () => {
@@ -154,6 +236,12 @@ describe('elements', () => {
     expect(tensorFromJson('x', 'float32', [3], JSON.parse(jsonOf(tensor)))).toEqual(tensor)
   })
 
+  test('of -0 keep their sign', () => {
+    const tensor = { dtype: 'float32', shape: [3], data: Float32Array.of(-0, 0, NaN) } as const
+    expect(jsonOf(tensor)).toBe('[-0,0,"NaN"]')
+    expect(tensorFromJson('x', 'float32', [3], JSON.parse(jsonOf(tensor)))).toEqual(tensor)
+  })
+
   test('of 64 bits are written in full, and refused in JSON where they would be rounded', () => {
     const most = hostFrom('int64', [1], [2n ** 63n - 1n])
     expect(jsonOf(most)).toBe('[9223372036854775807]')
@@ -187,7 +275,7 @@ describe('elements', () => {
   })
 })
 
-test('an answer has JSON and then the bytes of what was wanted so', () => {
+test('an answer has JSON and then the bytes of what was wanted so', async () => {
   const results = {
     y: hostFrom('float32', [1, 2], [1, 2]),
     n: hostFrom('int64', [], [5n]),
@@ -196,8 +284,10 @@ test('an answer has JSON and then the bytes of what was wanted so', () => {
     { name: 'n', binary: false },
     { name: 'y', binary: true },
   ]
-  const { body: answer, headerLength } = writeAnswer({ name: 'm', version: '1' }, { id: '7', outputs }, results)
-  const json = Buffer.from(answer as Uint8Array).subarray(0, headerLength)
+  const { pieces, size, headerLength } = await writeAnswer({ name: 'm', version: '1' }, { id: '7', outputs }, results)
+  const answer = Buffer.concat(pieces)
+  expect(size).toBe(answer.length)
+  const json = answer.subarray(0, headerLength)
   expect(JSON.parse(json.toString())).toEqual({
     model_name: 'm',
     model_version: '1',
@@ -208,4 +298,31 @@ test('an answer has JSON and then the bytes of what was wanted so', () => {
     ],
   })
   expect(answer.slice(headerLength)).toEqual(Buffer.from([0, 0, 128, 63, 0, 0, 0, 64]))
+})
+
+test('a large answer in JSON is written in pieces with a pause between them, and refused by its size before it is made', async () => {
+  const count = 100_003
+  const y = {
+    dtype: 'float32',
+    shape: [count],
+    data: Float32Array.from({ length: count }, (_, i) => (i % 7) / 4),
+  } as const
+  const asked = { id: undefined, outputs: [{ name: 'y', binary: false }] }
+  const turns: number[] = []
+  const write = (limit?: number) =>
+    writeAnswer({ name: 'm', version: '1' }, asked, { y }, limit, async (bytes) => void turns.push(bytes))
+  const { pieces, size } = await write()
+  const whole = Buffer.concat(pieces)
+  expect(size).toBe(whole.length)
+  expect((JSON.parse(whole.toString()) as { outputs: unknown[] }).outputs).toEqual([
+    { name: 'y', datatype: 'FP32', shape: [count], data: [...y.data] },
+  ])
+  expect(turns.length).toBeGreaterThan(3)
+  expect(Math.max(...turns)).toBeLessThan(2 ** 18)
+  turns.length = 0
+  await expect(write(2 * count - 1)).rejects.toMatchObject({ code: 'E_BUDGET' })
+  expect(turns).toEqual([])
+  // What is longer than it might be is given up on the way.
+  await expect(write(size - 1)).rejects.toMatchObject({ code: 'E_BUDGET' })
+  expect((await write(size)).size).toBe(size)
 })

@@ -20,9 +20,9 @@ export async function freePort(): Promise<number> {
 }
 
 /** A Redis on this machine that keeps what it is told in a file of the folder, so that it may be killed and started again. */
-export function startRedis(port: number, folder: string): ChildProcess {
+export function startRedis(port: number, folder: string, ...more: readonly string[]): ChildProcess {
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--appendonly', 'yes']
-  return spawn('redis-server', args, { stdio: 'ignore' })
+  return spawn('redis-server', [...args, ...more], { stdio: 'ignore' })
 }
 
 /** Ends a process and waits for it. */

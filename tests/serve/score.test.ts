@@ -1,6 +1,11 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { Redis } from 'ioredis'
 import sharp from 'sharp'
 import { afterAll, describe, expect, test } from 'vitest'
 import { writeNpy } from '../../src/data/formats/npy.js'
@@ -8,9 +13,10 @@ import type { HostTensor } from '../../src/core/host.js'
 import type { ScoreOptions } from '../../src/serve.js'
 import { zip } from '../support/formats/zip.js'
 import { exportModel, GraphBuilder, InferenceSession, score, scoreStatus, Tensor, work } from './built.js'
-import { picky, scaled, small } from './models.js'
+import { picky, scaled, small, summed } from './models.js'
 import { freePort, hasRedis, kill, startRedis } from './redis.js'
 
+const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 const folder = mkdtempSync(join(tmpdir(), 'lanewise-score-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 const at = (name: string) => join(folder, name)
@@ -118,13 +124,18 @@ describe('a source', () => {
     writeFileSync(at('pictures/a.png'), await grey(255))
     writeFileSync(at('pictures/deep/b.png'), await grey(51))
     writeFileSync(at('pictures/broken.png'), 'no picture')
+    // sharp throws of these before it is asked anything.
+    writeFileSync(at('pictures/deep/a-empty.jpg'), '')
     writeFileSync(at('pictures/readme.txt'), 'no picture either')
     const { lines, failed } = await scored('small', 'pictures', { shardSize: 2 })
     expect(lines.map(({ index, id }) => [index, id])).toEqual([
       [0, 'a.png'],
-      [2, 'deep/b.png'],
+      [3, 'deep/b.png'],
     ])
-    expect(failed).toMatchObject([{ index: 1, id: 'broken.png', error: { code: 'E_TENSOR' } }])
+    expect(failed).toMatchObject([
+      { index: 1, id: 'broken.png', error: { code: 'E_TENSOR' } },
+      { index: 2, id: 'deep/a-empty.jpg', error: { code: 'E_TENSOR' } },
+    ])
     const session = await InferenceSession.create(at('small.onnx'), { deterministic: true })
     const { scores } = await session.run({
       image: new Tensor('float32', new Float32Array(64).fill(51 / 255), [1, 1, 8, 8]),
@@ -155,10 +166,20 @@ describe('a run', () => {
     expect(await scoreStatus({ output: one.output })).toMatchObject({ shards: 15, done: 14, joined: false })
     expect(await score({ ...again, shardSize: 7, resume: true })).toEqual(one.manifest)
     expect(readdirSync(one.output).sort()).toEqual(['failed.jsonl', 'manifest.json', 'models', 'output.jsonl', 'plan.json', 'shards']) // prettier-ignore
-    // A shard that is cut off is not joined.
-    rmSync(join(one.output, 'manifest.json'))
-    writeFileSync(join(one.output, 'shards/0000003.jsonl'), '{"index":21}\n')
-    await refused('E_EXTERNAL', score({ ...again, shardSize: 7, resume: true }), /has 1 lines for 7 items/)
+    // A shard that is cut off is made again: after a line, within one, before the first; so is one of other items.
+    const shard = join(one.output, 'shards/0000003.jsonl')
+    const whole = readFileSync(shard, 'utf8')
+    for (const text of [
+      whole.slice(0, whole.indexOf('\n') + 1),
+      whole.slice(0, -3),
+      '',
+      whole.replaceAll(':2', ':5'),
+    ]) {
+      rmSync(join(one.output, 'manifest.json'))
+      writeFileSync(shard, text)
+      expect(await score({ ...again, shardSize: 7, resume: true })).toEqual(one.manifest)
+      expect(readFileSync(shard, 'utf8')).toBe(whole)
+    }
   })
 
   test('may keep its shards elsewhere than in a folder', async () => {
@@ -192,6 +213,140 @@ describe('a run', () => {
     expect(readFileSync(at('bucket/output.jsonl'), 'utf8')).toBe('{"index":0,"outputs":{"y":[2,4]}}\n{"index":1,"outputs":{"y":[6,8]}}\n') // prettier-ignore
   })
 
+  test('of a line with several rows fails that line: there is a place for one', async () => {
+    writeFileSync(at('rows.jsonl'), '[1,2]\n[[1,2],[3,4]]\n[[5,-0]]\n[]\n')
+    for (const batch of [1, 2, 32]) {
+      const { lines, failed, output } = await scored('scaled', 'rows.jsonl', { batch })
+      expect(lines.map(({ index, outputs }) => [index, outputs.y])).toEqual([
+        [0, [2, 4]],
+        [2, [10, -0]],
+      ])
+      expect(readFileSync(join(output, 'output.jsonl'), 'utf8')).toContain('[10,-0]')
+      expect(failed).toMatchObject([
+        { index: 1, error: { code: 'E_TENSOR', message: 'an item is one row of each input' } },
+        { index: 3, error: { code: 'E_TENSOR' } },
+      ])
+    }
+  })
+
+  test('of a table has whole numbers of 64 bits', async () => {
+    const g = new GraphBuilder('same')
+    g.output(g.op('Identity', [g.input('n', 'int64', ['N'])]), 'same')
+    writeFileSync(at('same.onnx'), exportModel(g.graph()))
+    writeFileSync(at('numbers.csv'), 'n\n9223372036854775807\n -5\n9223372036854775808\n1.5\nx\n')
+    const { output, failed } = await scored('same', 'numbers.csv')
+    expect(readFileSync(join(output, 'output.jsonl'), 'utf8')).toBe(
+      '{"index":0,"outputs":{"same":9223372036854775807}}\n{"index":1,"outputs":{"same":-5}}\n',
+    )
+    expect(failed.map(({ index }) => index)).toEqual([2, 3, 4])
+  })
+
+  test('has no number for what is missing or overflows, in a table as in lines of JSON', async () => {
+    writeFileSync(at('gaps.csv'), 'a,b\n"5",\n1,1e400\n1,1e39\nNaN,-Infinity\n1,2\n')
+    writeFileSync(at('gaps.jsonl'), '[5,null]\n[1,1e400]\n[1,1e39]\n["NaN","-Infinity"]\n[1,2]\n')
+    for (const input of ['gaps.csv', 'gaps.jsonl']) {
+      const { lines, failed } = await scored('scaled', input)
+      expect(lines.map(({ index, outputs }) => [index, outputs.y])).toEqual([
+        [3, ['NaN', '-Infinity']],
+        [4, [2, 4]],
+      ])
+      expect(failed.map(({ index, error }) => [index, (error as { code: string }).code])).toEqual([
+        [0, 'E_TENSOR'],
+        [1, 'E_TENSOR'],
+        [2, 'E_TENSOR'],
+      ])
+    }
+  })
+
+  test('has the same nesting for all items: only an axis that is 1 for all of them is left out', async () => {
+    const g = new GraphBuilder('sums')
+    const axis = g.constant('axis', new Tensor('int64', [0n], []))
+    g.output(g.op('CumSum', [g.input('x', 'float32', ['T', 2]), axis]), 'y')
+    writeFileSync(at('sums.onnx'), exportModel(g.graph()))
+    writeFileSync(at('lengths.jsonl'), '[[1,2]]\n[[1,2],[3,4]]\n')
+    const { lines } = await scored('sums', 'lengths.jsonl')
+    expect(lines.map(({ outputs }) => outputs.y)).toEqual([
+      [[1, 2]],
+      [
+        [1, 2],
+        [4, 6],
+      ],
+    ])
+    const fixed = new GraphBuilder('fixed')
+    fixed.output(fixed.op('Neg', [fixed.input('x', 'float32', [1, 2])]), 'y')
+    writeFileSync(at('fixed.onnx'), exportModel(fixed.graph()))
+    writeFileSync(at('fixed.jsonl'), '[1,2]\n[3,4]\n')
+    const both = await scored('fixed', 'fixed.jsonl')
+    expect(both.lines.map(({ outputs }) => outputs.y)).toEqual([
+      [-1, -2],
+      [-3, -4],
+    ])
+  })
+
+  test('is scored by a model whose tensors are in a file of their own', async () => {
+    const g = new GraphBuilder('heavy')
+    const factor = g.constant(
+      'f',
+      new Tensor(
+        'float32',
+        Float32Array.from({ length: 64 }, (_, i) => i),
+        [64],
+      ),
+    )
+    g.output(g.op('Mul', [g.input('x', 'float32', ['N', 64]), factor]), 'y')
+    const parts: Uint8Array[] = []
+    const target = { location: 'weights/heavy.data', write: (bytes: Uint8Array) => void parts.push(bytes.slice()) }
+    mkdirSync(at('weights'))
+    writeFileSync(at('heavy.onnx'), exportModel(g.graph(), { externalData: { ...target, threshold: 0 } }))
+    writeFileSync(at('weights/heavy.data'), Buffer.concat(parts))
+    writeFileSync(at('ones.jsonl'), `${JSON.stringify(new Array(64).fill(1))}\n`)
+    const options = { cache: at('cache-external') }
+    const { lines, output } = await scored('heavy', 'ones.jsonl', options)
+    expect(lines[0].outputs.y).toEqual(Array.from({ length: 64 }, (_, i) => i))
+    expect(readdirSync(options.cache).map((name) => name.slice(64)).sort()).toEqual(['.data', '.onnx']) // prettier-ignore
+    // Other numbers in that file are another run.
+    writeFileSync(at('weights/heavy.data'), new Uint8Array(Buffer.concat(parts).length))
+    const again = { model: at('heavy.onnx'), input: at('ones.jsonl'), output, ...options, resume: true }
+    await refused('E_STATE', score(again), /another run/)
+  })
+
+  test('is joined again by --resume if a result is gone or is another', async () => {
+    writeFileSync(at('few.jsonl'), '[1,2]\n[3,4]\nx\n')
+    const { output, manifest } = await scored('scaled', 'few.jsonl')
+    const files = ['output.jsonl', 'failed.jsonl'].map((name) => join(output, name))
+    const bytes = files.map((file) => readFileSync(file, 'utf8'))
+    const options = { model: at('scaled.onnx'), input: at('few.jsonl'), output, cache: at('cache'), resume: true }
+    rmSync(files[0])
+    expect(await score(options)).toEqual(manifest)
+    writeFileSync(files[1], bytes[1].replace('JSON', 'NOSJ'))
+    expect(await score(options)).toEqual(manifest)
+    expect(files.map((file) => readFileSync(file, 'utf8'))).toEqual(bytes)
+  })
+
+  test('that the model cannot take at all is refused before anything is begun', async () => {
+    writeFileSync(at('summed.onnx'), summed())
+    writeFileSync(at('three.npy'), writeNpy(floats([4, 3], new Array<number>(12).fill(1))))
+    writeFileSync(at('ab.csv'), 'a,c\n1,2\n')
+    writeFileSync(at('one-column.csv'), 'x,note\n1,2\n')
+    writeFileSync(at('three-columns.csv'), 'a,b,c\n1,2,3\n')
+    mkdirSync(at('one-picture'))
+    writeFileSync(at('one-picture/a.png'), '')
+    const none: [string, string, 'E_TENSOR' | 'E_UNSUPPORTED', RegExp][] = [
+      ['summed', 'three.npy', 'E_UNSUPPORTED', /has 2 inputs \(a, b\)/],
+      ['scaled', 'three.npy', 'E_TENSOR', /a row of .* is float32 \[1,3\], the input "x" takes float32 \[N,2\]/],
+      ['picky', 'three.npy', 'E_TENSOR', /takes int64/],
+      ['summed', 'ab.csv', 'E_TENSOR', /no column for each of the inputs a, b/],
+      ['scaled', 'one-column.csv', 'E_TENSOR', /one cell for the input "x", .* takes \[N,2\]/],
+      ['scaled', 'three-columns.csv', 'E_TENSOR', /has 3 cells, the input "x" takes \[N,2\]/],
+      ['small', 'three-columns.csv', 'E_TENSOR', /has 3 cells, the input "image" takes \[N,1,8,8\]/],
+      ['scaled', 'one-picture', 'E_TENSOR', /takes no picture/],
+    ]
+    for (const [model, input, code, message] of none) {
+      await refused(code, scored(model, input), message)
+      expect(readdirSync(folder)).not.toContain(`out${outputs - 1}`)
+    }
+  })
+
   test('that cannot be says why', async () => {
     writeFileSync(at('empty.jsonl'), '\n\n')
     await refused('E_VALUE', scored('scaled', 'empty.jsonl'), /has no rows/)
@@ -200,6 +355,9 @@ describe('a run', () => {
     await refused('E_VALUE', scored('scaled', 'in.txt'), /neither a folder of pictures nor/)
     await refused('E_VALUE', scored('scaled', 'few.jsonl', { outputs: ['z'] }), /no output "z"/)
     await refused('E_VALUE', scored('scaled', 'few.jsonl', { local: 0 }), /local must be/)
+    await refused('E_VALUE', scored('scaled', 'few.jsonl', { outputs: [] }), /at least one output/)
+    await refused('E_VALUE', scored('scaled', 'few.jsonl', { outputs: ['y', 'y'] }), /none twice/)
+    expect(readdirSync(folder)).not.toContain(`out${outputs - 1}`)
     await refused('E_STATE', scoreStatus({ output: at('nothing') }), /no run in/)
   })
 })
@@ -248,12 +406,88 @@ describe.skipIf(!hasRedis())('workers', () => {
     }
   })
 
+  test('do each shard once while nobody dies', async () => {
+    const port = await freePort()
+    mkdirSync(at('redis-once'))
+    const redis = startRedis(port, at('redis-once'))
+    const queue = `redis://127.0.0.1:${port}`
+    const row = JSON.stringify(new Array(64).fill(0.5))
+    writeFileSync(at('hundreds.jsonl'), `${row}\n`.repeat(600))
+    const done: string[] = []
+    const args = [main, 'work', '--queue', queue, '--cache', at('cache')]
+    const workers = [1, 2].map(() => {
+      const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+      createInterface(child.stdout).on('line', (line) => /scored/.test(line) && done.push(line))
+      return child
+    })
+    try {
+      // Looks at the queue as often as it can.
+      const { manifest } = await scored('small', 'hundreds.jsonl', { shardSize: 2, batch: 1, queue, interval: 1 })
+      await Promise.all(workers.map((worker) => kill(worker, 'SIGTERM')))
+      expect({ shards: manifest.shards, runs: done.length, different: new Set(done).size }).toEqual({
+        shards: 300,
+        runs: 300,
+        different: 300,
+      })
+      // Each job was asked after a few times, not at every look.
+      const client = new Redis(port)
+      const calls = /cmdstat_exists:calls=(\d+)/.exec(await client.info('commandstats'))?.[1]
+      client.disconnect()
+      expect(Number(calls)).toBeLessThan(3000)
+    } finally {
+      await Promise.all(workers.map((worker) => kill(worker)))
+      await kill(redis)
+    }
+  })
+
+  test('say if there is no worker', async () => {
+    const port = await freePort()
+    mkdirSync(at('redis-alone'))
+    const redis = startRedis(port, at('redis-alone'))
+    writeFileSync(at('few.jsonl'), '[1,2]\n')
+    const args = ['score', at('scaled.onnx'), '--input', at('few.jsonl'), '--output', at('alone')]
+    const child = spawn(process.execPath, [main, ...args, '--queue', `redis://127.0.0.1:${port}`], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    try {
+      const [line] = (await once(createInterface(child.stderr), 'line')) as [string]
+      expect(line).toMatch(/no worker is on the queue: start "lanewise work/)
+    } finally {
+      await kill(child)
+      await kill(redis)
+    }
+  })
+
+  test('say if Redis does not let them in, and end', async () => {
+    const port = await freePort()
+    mkdirSync(at('redis-locked'))
+    const redis = startRedis(port, at('redis-locked'), '--requirepass', 'secret')
+    try {
+      for (const user of ['', ':wro@ng@']) {
+        const args = [main, 'work', '--queue', `redis://${user}127.0.0.1:${port}`]
+        const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+        let errors = ''
+        child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text))
+        expect(await once(child, 'exit')).toEqual([1, null])
+        expect(errors).toMatch(/^error E_EXTERNAL: Redis at redis:\/\/127\.0\.0\.1:\d+ refuses \((NOAUTH|WRONGPASS)/)
+      }
+    } finally {
+      await kill(redis)
+    }
+    for (const queue of ['localhost', 'http://127.0.0.1:6379', 'redis://:secret@127.0.0.1:port'])
+      await refused('E_VALUE', work({ queue, cache: at('cache') }), /^(?!.*secret)the queue must be redis:/)
+  }, 60_000)
+
   test('say if Redis is not there', async () => {
     const queue = `redis://user:secret@127.0.0.1:${await freePort()}`
     await refused(
       'E_EXTERNAL',
       work({ queue, cache: at('cache') }),
-      /^Redis at redis:\/\/127\.0\.0\.1:\d+ does not answer$/,
+      /^Redis at redis:\/\/127\.0\.0\.1:\d+ does not answer \(connect ECONNREFUSED [\d.:]+\)$/,
     )
-  }, 30_000)
+    // Nothing is begun that would have to be resumed.
+    writeFileSync(at('few.jsonl'), '[1,2]\n')
+    await refused('E_EXTERNAL', scored('scaled', 'few.jsonl', { queue }), /does not answer/)
+    expect(readdirSync(folder)).not.toContain(`out${outputs - 1}`)
+  }, 60_000)
 })

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -6,7 +6,8 @@ import { deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ModelServer, ServeOptions } from '../../src/serve.js'
 import { InferenceSession, serve, Tensor } from './built.js'
-import { modelFolder, picky, scaled } from './models.js'
+import { metricOf, post, rows, until } from './client.js'
+import { modelFolder, picky, scaled, scaledExternally, summed } from './models.js'
 
 let folder: string
 let server: ModelServer
@@ -14,37 +15,16 @@ let server: ModelServer
 beforeAll(async () => {
   folder = modelFolder()
   server = await serve({ folder, port: 0, threads: 1, bodyLimit: 2 ** 20, poll: 0 })
-})
+  // On a machine with other work a thread takes seconds to start.
+}, 60_000)
 
 afterAll(async () => {
   await server.close()
   rmSync(folder, { recursive: true, force: true })
 })
 
-interface Answer {
-  readonly status: number
-  readonly headers: Headers
-  readonly json: {
-    readonly error?: string
-    readonly code?: string
-    readonly id?: string
-    readonly outputs: readonly { name: string; shape: number[]; data: number[]; parameters?: object }[]
-  }
-}
-
-async function post(url: string, body: BodyInit | object, headers: Record<string, string> = {}): Promise<Answer> {
-  const plain = typeof body === 'string' || body instanceof Uint8Array
-  const response = await fetch(url, {
-    method: 'POST',
-    body: plain ? (body as string) : JSON.stringify(body),
-    headers,
-  })
-  return { status: response.status, headers: response.headers, json: (await response.json()) as Answer['json'] }
-}
-
 const infer = (model: string, body: BodyInit | object, headers?: Record<string, string>, at = server) =>
   post(`${at.url}/v2/models/${model}/infer`, body, headers)
-const rows = (...data: number[]) => ({ inputs: [{ name: 'x', datatype: 'FP32', shape: [data.length / 2, 2], data }] })
 const index = (...data: number[]) => ({ inputs: [{ name: 'i', datatype: 'INT64', shape: [data.length, 1], data }] })
 const loops = (trips: number) => ({
   inputs: [
@@ -53,17 +33,7 @@ const loops = (trips: number) => ({
   ],
 })
 
-async function metric(name: string, at = server): Promise<number> {
-  const text = await (await fetch(`${at.url}/metrics`)).text()
-  const line = text.split('\n').find((each) => each.startsWith(`${name} `))
-  return Number(line?.slice(name.length))
-}
-
-/** Waits for what comes of itself. */
-async function until(what: () => Promise<boolean>): Promise<void> {
-  while (!(await what())) await new Promise((done) => setTimeout(done, 20))
-}
-
+const metric = (name: string, at = server) => metricOf(at, name)
 const also = (options: Partial<ServeOptions>) => serve({ port: 0, threads: 1, poll: 0, ...options })
 
 describe('the protocol', () => {
@@ -171,12 +141,53 @@ describe('batches', () => {
     }
   })
 
+  test('have no part of what the model broadcasts, nor of inputs in another order', async () => {
+    const name = join(folder, 'summed.onnx')
+    writeFileSync(name, summed())
+    const at = await also({ models: [name], maxDelay: 50 })
+    try {
+      expect(at.models).toMatchObject([{ name: 'summed', batches: true }])
+      const tensor = (input: string, ...rows: number[][]) => ({
+        ...{ name: input, datatype: 'FP32', shape: [rows.length, rows[0].length], data: rows.flat() },
+      })
+      const requests = [
+        { inputs: [tensor('a', [1, 2, 3]), tensor('b', [10])] },
+        { inputs: [tensor('b', [1, 2, 3]), tensor('a', [10])] },
+        { inputs: [tensor('a', [1, 2], [3, 4]), tensor('b', [10, 20])] },
+      ]
+      const answers = await Promise.all(requests.map((request) => infer('summed', request, {}, at)))
+      expect(answers.map(({ json }) => [json.outputs[0].shape, json.outputs[0].data])).toEqual([
+        [[1, 3], [11, 12, 13]],
+        [[1, 3], [11, 12, 13]],
+        [[2, 2], [11, 22, 13, 24]],
+      ]) // prettier-ignore
+    } finally {
+      await at.close()
+    }
+  })
+
   test('do not fail for one of their requests', async () => {
     const answers = await Promise.all(Array.from({ length: 16 }, (_, i) => infer('picky', index(i === 7 ? 99 : i % 4))))
     answers.forEach(({ status, json }, i) => {
       if (i === 7) expect({ status, code: json.code }).toEqual({ status: 400, code: 'E_VALUE' })
       else expect(json.outputs[0].data).toEqual([10 + (i % 4)])
     })
+  })
+
+  test('of one request each, several sent to a thread at a time, do not fail for one of them either', async () => {
+    const alone = await also({ models: [join(folder, 'picky.onnx')], maxBatch: 1 })
+    try {
+      // Until it is known that runs are short.
+      for (let i = 0; i < 30; i++) await infer('picky', index(i % 4), {}, alone)
+      const asked = Array.from({ length: 64 }, (_, i) => infer('picky', index(i === 7 ? 99 : i % 4), {}, alone))
+      for (const [i, { status, json }] of (await Promise.all(asked)).entries())
+        if (i === 7) expect({ status, code: json.code }).toEqual({ status: 400, code: 'E_VALUE' })
+        else expect(json.outputs[0].data).toEqual([10 + (i % 4)])
+      expect(await metric('lanewise_batch_rows_count{model="picky"}', alone)).toBe(94)
+      expect(await metric('lanewise_batch_rows_sum{model="picky"}', alone)).toBe(94)
+    } finally {
+      await alone.close()
+    }
   })
 
   test('wait for others as long as they may', async () => {
@@ -269,6 +280,12 @@ describe('hostile', () => {
     expect(await infer('..%2F..%2Fetc%2Fpasswd', rows(1, 2))).toMatchObject({ status: 404 })
     expect(await infer('__proto__', rows(1, 2))).toMatchObject({ status: 404 })
     expect(await infer('scaled', rows(1, 2), { 'Content-Encoding': 'br' })).toMatchObject({ status: 415 })
+    for (const packing of ['identity', 'Identity', 'identity, identity'])
+      expect(await infer('scaled', rows(1, 2), { 'Content-Encoding': packing })).toMatchObject({ status: 200 })
+    const packed = gzipSync(JSON.stringify(rows(1, 2)))
+    for (const packing of ['gzip, identity', 'x-gzip'])
+      expect(await infer('scaled', packed, { 'Content-Encoding': packing })).toMatchObject({ status: 200 })
+    expect(await infer('scaled', packed, { 'Content-Encoding': 'gzip, gzip' })).toMatchObject({ status: 415 })
     expect(await infer('scaled', 'no gzip', { 'Content-Encoding': 'gzip' })).toMatchObject({ status: 400 })
     expect(await infer('scaled', rows(1, 2), { Origin: 'https://elsewhere.example' })).toMatchObject({ status: 403 })
     expect(await infer('scaled', rows(1, 2), { Origin: server.url })).toMatchObject({ status: 200 })
@@ -343,6 +360,35 @@ describe('a changed file', () => {
     }
   })
 
+  test('that holds tensors of a model is looked at, and may come after the model', async () => {
+    const place = join(folder, 'tensors')
+    mkdirSync(place)
+    const [first, second] = [2, 3].map((factor) => scaledExternally(factor, 'external.data'))
+    const replace = (name: string, bytes: Uint8Array) => {
+      writeFileSync(join(place, `${name}.new`), bytes)
+      renameSync(join(place, `${name}.new`), join(place, name))
+    }
+    const other = await also({ folder: place, poll: 20 })
+    const becomes = (expected: number) =>
+      until(async () => {
+        const { status, json } = await infer('external', rows(1, 1), {}, other)
+        return status === 200 && json.outputs[0].data[0] === expected
+      })
+    const reloads = (result: string) => metric(`lanewise_reloads_total{model="external",result="${result}"}`, other)
+    try {
+      replace('external.onnx', first.model)
+      await until(async () => (await reloads('refused')) === 1)
+      replace('external.data', first.data)
+      await becomes(2)
+      replace('external.data', second.data)
+      await becomes(3)
+      expect([await reloads('refused'), await reloads('loaded')]).toEqual([1, 2])
+    } finally {
+      await other.close()
+      rmSync(place, { recursive: true })
+    }
+  })
+
   test('that is new in the folder is served, and one that is gone is not', async () => {
     const other = await also({ folder, poll: 20 })
     try {
@@ -381,4 +427,30 @@ test('what cannot be served says why', async () => {
   await refused('E_EXTERNAL', { models: [small], port: server.port, threads: 1 }, /cannot listen/)
   writeFileSync(join(folder, 'page.html'), '<!doctype html>')
   await refused('E_PARSE', { models: [join(folder, 'page.html')] }, /web page|HTML/i)
+  await refused('E_PARSE', { models: [join(folder, 'page.html')] }, /page\.html/)
+})
+
+test('a folder with a file that cannot be loaded is served without it; named, it is an error with its name', async () => {
+  const place = join(folder, 'mixed')
+  mkdirSync(place)
+  writeFileSync(join(place, 'a-broken.onnx'), scaled(2).subarray(0, 40))
+  writeFileSync(join(place, 'right.onnx'), scaled(3))
+  const mixed = await also({ folder: place, poll: 20 })
+  try {
+    expect(mixed.models.map(({ name }) => name)).toEqual(['right'])
+    expect((await infer('right', rows(1, 2), {}, mixed)).json.outputs[0].data).toEqual([3, 6])
+    expect((await infer('a-broken', rows(1, 2), {}, mixed)).status).toBe(404)
+    expect(await metric('lanewise_reloads_total{model="a-broken",result="refused"}', mixed)).toBe(1)
+    writeFileSync(join(place, 'new'), scaled(5))
+    renameSync(join(place, 'new'), join(place, 'a-broken.onnx'))
+    await until(async () => (await infer('a-broken', rows(1, 2), {}, mixed)).status === 200)
+  } finally {
+    await mixed.close()
+  }
+  writeFileSync(join(place, 'b-broken.onnx'), scaled(2).subarray(0, 40))
+  const named = serve({ models: [join(place, 'b-broken.onnx')], folder: place, port: 0, threads: 1 })
+  await expect(named).rejects.toMatchObject({
+    name: 'LanewiseError',
+    message: expect.stringMatching(/b-broken\.onnx/) as string,
+  })
 })

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { extname, join, normalize } from 'node:path'
@@ -25,7 +25,10 @@ const types: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
   '.wasm': 'application/wasm',
   '.onnx': 'application/octet-stream',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
   '.png': 'image/png',
+  '.bin': 'application/octet-stream',
 }
 
 /** Serves a folder on a free port of this machine. @param requested - is told of every path. */
@@ -38,8 +41,12 @@ export async function serve(folder: string, requested: string[] = []): Promise<{
       response.writeHead(404).end()
       return
     }
-    response.writeHead(200, { 'content-type': types[extname(file)] }).end(readFileSync(file))
+    const { mtimeMs, size } = statSync(file)
+    response.writeHead(200, { 'content-type': types[extname(file)], etag: `"${size}-${mtimeMs}"` })
+    response.end(request.method === 'HEAD' ? undefined : readFileSync(file))
   })
+  // A client on a crowded machine may be slow to send what follows: its connection is not closed under it.
+  server.keepAliveTimeout = 120_000
   await new Promise<void>((done) => server.listen(0, '127.0.0.1', done))
   return { server, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }

@@ -1,5 +1,5 @@
-import { GraphBuilder } from '../../src/api/builder.js'
-import { exportModel } from '../../src/onnx/export.js'
+import { GraphBuilder } from '../../src/api/graph/builder.js'
+import { exportModel } from '../../src/onnx/export-any.js'
 import { registerAllOps } from '../../src/api/register-all.js'
 import { randomTensor, seeded } from './random.js'
 

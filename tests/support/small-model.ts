@@ -1,6 +1,6 @@
-import { GraphBuilder } from '../../src/api/builder.js'
+import { GraphBuilder } from '../../src/api/graph/builder.js'
 import type { HostTensor } from '../../src/core/host.js'
-import { exportModel } from '../../src/onnx/export.js'
+import { exportModel } from '../../src/onnx/export-any.js'
 import { registerAllOps } from '../../src/api/register-all.js'
 import { randomTensor, seeded } from './random.js'
 

@@ -9,14 +9,15 @@ export type { Build }
 
 type Compiled = Build | 'debug' | `${Build}-threads`
 
-const modules = new Map<Compiled, WebAssembly.Module>()
+const modules = new Map<string, WebAssembly.Module>()
 
 /** The compiled module of a build; support/set-up/build.ts has seen to it that it is that of the sources. */
-function moduleOf(build: Compiled): WebAssembly.Module {
-  let module = modules.get(build)
+export function moduleOf(build: Compiled, set = 'inference'): WebAssembly.Module {
+  const name = `${set}-${build}`
+  let module = modules.get(name)
   if (!module) {
-    module = new WebAssembly.Module(readFileSync(new URL(`../../dist/wasm/inference-${build}.wasm`, import.meta.url)))
-    modules.set(build, module)
+    module = new WebAssembly.Module(readFileSync(new URL(`../../dist/wasm/${name}.wasm`, import.meta.url)))
+    modules.set(name, module)
   }
   return module
 }
@@ -85,7 +86,12 @@ export class Wasm {
   constructor(build: Build | 'debug', bytes = 1 << 24) {
     this.memory = new WebAssembly.Memory({ initial: bytes >> 16, maximum: 65536 })
     // The loader's `abort` says which assertion failed and where: the debug build has some.
-    this.kernels = instantiateSync<Record<string, Kernel>>(moduleOf(build), { env: { memory: this.memory } }).exports
+    const imports = { env: { memory: this.memory } }
+    this.kernels = instantiateSync<Record<string, Kernel>>(moduleOf(build), imports).exports
+    if (build !== 'debug') {
+      const quantized = new WebAssembly.Instance(moduleOf(build, 'quantized'), imports).exports
+      this.kernels = { ...this.kernels, ...(quantized as Record<string, Kernel>) }
+    }
     this.base = (this.kernels.heap_base() + 63) & ~63
     this.top = this.base
   }

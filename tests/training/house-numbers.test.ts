@@ -7,7 +7,8 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { differenceOf } from '../../src/cli/difference.js'
 import { loadPeer } from '../../src/cli/peers.js'
 import { evaluateFolder, ReadingScore } from '../../src/cli/numbers/evaluate.js'
-import { NumberReader, readingsOf } from '../../src/cli/numbers/reader.js'
+import { loadReader } from '../../src/cli/numbers/load-reader.js'
+import { readingsOf } from '../../src/cli/numbers/reader.js'
 import { scan, voted, windowsOf, type Seen } from '../../src/cli/numbers/scan.js'
 import { toHost } from '../../src/api/tensor.js'
 import {
@@ -120,7 +121,7 @@ describe('readers', () => {
 
       const file = join(folder, 'tiny.onnx')
       writeFileSync(file, exportReader(network, { title: 'tiny' }))
-      const exported = await NumberReader.load(file, { build: 'simd' })
+      const exported = await loadReader(file, { build: 'simd' })
       expect(exported.side).toBe(side)
       const score = new ReadingScore()
       const rows = ['file,number,left,top,width,height']
@@ -282,7 +283,7 @@ skipUnlessShared('trained readers on real photographs', ['data', 'svhn-real'], (
     },
     async (name) => {
       const file = join(models, `${name}.onnx`)
-      const own = await NumberReader.load(file, { build: 'simd' })
+      const own = await loadReader(file, { build: 'simd' })
       const { sequenceAccuracy } = await evaluateFolder(own, data)
       expect((100 * sequenceAccuracy).toFixed(2)).toBe(realOf(name).toFixed(2))
       const { image } = new GeneratedNumbers(await smallWorld(2), own.side, 16, 5).batch(

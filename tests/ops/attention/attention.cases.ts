@@ -2,7 +2,7 @@ import { allowedAttentionReference, attentionReference } from './attention.refer
 import { contribRotaryReference, rotaryReference } from './rotary.reference.js'
 import { f32, gives, typed, weight, type Case } from '../case.js'
 
-const new27 = 'newer than its operator sets'
+const newer = 'newer than its operator sets'
 const v = (values: readonly number[], shape: readonly number[] = [1, values.length, 1]) => f32(shape, { values })
 const sequence = [v([1, 2]), v([1, 1]), v([3, 5])]
 const one = { q_num_heads: 1, kv_num_heads: 1, scale: 1 }
@@ -48,6 +48,81 @@ export const attentionCases: readonly Case[] = [
     reference: gives({ shape: [1, 1, 2, 1], data: [0, 1] }),
     withoutOrt: 'NaN among the values reaches those who may not see it',
   },
+  // Scores are equal: a result is the mean of the values that a query sees.
+  {
+    name: 'a window to both sides',
+    op: 'Attention',
+    inputs: [v([0, 0, 0, 0, 0]), v([0, 0, 0, 0, 0]), v([0, 1, 2, 3, 4])],
+    attributes: { ...one, left_window_size: 1, right_window_size: 2 },
+    reference: gives({ shape: [1, 5, 1], data: [1, 1.5, 2.5, 3, 3.5] }),
+    gradient: false,
+    withoutOrt: newer,
+  },
+  {
+    name: 'a window to the left, causal',
+    op: 'Attention',
+    inputs: [v([0, 0, 0, 0, 0]), v([0, 0, 0, 0, 0]), v([0, 1, 2, 3, 4])],
+    attributes: { ...one, left_window_size: 1, is_causal: 1 },
+    reference: gives({ shape: [1, 5, 1], data: [0, 0.5, 1.5, 2.5, 3.5] }),
+    gradient: false,
+    withoutOrt: newer,
+  },
+  {
+    name: 'a window of one key, and one to the right that causality cuts',
+    op: 'Attention',
+    inputs: [v([0, 0, 0]), v([0, 0, 0]), v([0, 1, 2])],
+    attributes: { ...one, left_window_size: 0, right_window_size: 2, is_causal: 1 },
+    reference: gives({ shape: [1, 3, 1], data: [0, 1, 2] }),
+    gradient: false,
+    withoutOrt: newer,
+  },
+  {
+    name: 'a window behind past keys',
+    op: 'Attention',
+    inputs: [
+      v([0, 0], [1, 1, 2, 1]),
+      v([0, 0], [1, 1, 2, 1]),
+      v([3, 4], [1, 1, 2, 1]),
+      undefined,
+      v([0, 0, 0], [1, 1, 3, 1]),
+      v([0, 1, 2], [1, 1, 3, 1]),
+    ],
+    attributes: { left_window_size: 2, right_window_size: 0 },
+    outputs: 3,
+    reference: gives(
+      { shape: [1, 1, 2, 1], data: [2, 3] },
+      { shape: [1, 1, 5, 1], data: [0, 0, 0, 0, 0] },
+      { shape: [1, 1, 5, 1], data: [0, 1, 2, 3, 4] },
+    ),
+    gradient: false,
+    withoutOrt: newer,
+  },
+  {
+    name: 'a window and a mask that does not reach all keys',
+    op: 'Attention',
+    inputs: [v([0, 0, 0]), v([0, 0, 0]), v([1, 2, 3]), typed('bool', [3, 2], { values: [1, 1, 1, 1, 1, 1] })],
+    attributes: { ...one, left_window_size: 1, is_causal: 1 },
+    reference: gives({ shape: [1, 3, 1], data: [1, 1.5, 2] }),
+    gradient: false,
+    withoutOrt: newer,
+  },
+  {
+    name: 'a window where keys are padded',
+    op: 'Attention',
+    inputs: [
+      v([0, 0], [2, 1, 1, 1]),
+      v([0, 0, 0, 0, 0, 0], [2, 1, 3, 1]),
+      v([1, 2, 3, 4, 5, 6], [2, 1, 3, 1]),
+      undefined,
+      undefined,
+      undefined,
+      typed('int64', [2], { values: [3, 2] }),
+    ],
+    attributes: { left_window_size: 1, is_causal: 1 },
+    reference: gives({ shape: [2, 1, 1, 1], data: [2.5, 4.5] }),
+    gradient: false,
+    withoutOrt: newer,
+  },
   {
     name: 'soft cap and bias',
     op: 'Attention',
@@ -79,7 +154,7 @@ export const attentionCases: readonly Case[] = [
     domain: 'ai.onnx.preview',
     inputs: [v([1, 5], [1, 2, 1, 1]), v([0, 0], [1, 1, 2, 1]), v([1, 3], [1, 1, 2, 1])],
     reference: gives({ shape: [1, 2, 1, 1], data: [2, 2] }),
-    withoutOrt: new27,
+    withoutOrt: newer,
   },
   {
     name: 'gated delta rule',
@@ -88,7 +163,7 @@ export const attentionCases: readonly Case[] = [
     attributes: one,
     outputs: 2,
     reference: gives({ shape: [1, 2, 1], data: [3, 6.5] }, { shape: [1, 1, 1, 1], data: [3.25] }),
-    withoutOrt: new27,
+    withoutOrt: newer,
   },
   {
     name: 'sums, past',
@@ -97,7 +172,7 @@ export const attentionCases: readonly Case[] = [
     attributes: { ...one, update_rule: 'linear' },
     outputs: 2,
     reference: gives({ shape: [1, 2, 1], data: [13, 36] }, { shape: [1, 1, 1, 1], data: [18] }),
-    withoutOrt: new27,
+    withoutOrt: newer,
   },
   {
     name: 'bias and past',
@@ -105,7 +180,7 @@ export const attentionCases: readonly Case[] = [
     inputs: [v([1, 2, 3], [1, 1, 3]), v([10, 1], [1, 1, 2]), v([0.5], [1]), v([4], [1, 1, 1])],
     outputs: 2,
     reference: gives({ shape: [1, 1, 3], data: [41.5, 12.5, 23.5] }, { shape: [1, 1, 1], data: [3] }),
-    withoutOrt: new27,
+    withoutOrt: newer,
   },
   {
     name: 'silu',
@@ -113,14 +188,14 @@ export const attentionCases: readonly Case[] = [
     inputs: [v([0, 20], [1, 1, 2]), v([1], [1, 1, 1])],
     attributes: { activation: 'silu' },
     reference: gives({ shape: [1, 1, 2], data: [0, 20] }),
-    withoutOrt: new27,
+    withoutOrt: newer,
   },
   {
     name: 'gate',
     op: 'SwiGLU',
     inputs: [v([0, 40, -40], [3]), v([7, 2, 5], [3])],
     reference: gives({ shape: [3], data: [0, 80, 0] }),
-    withoutOrt: new27,
+    withoutOrt: newer,
     tolerance: { absolute: 1e-6 },
   },
 ]

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { GraphBuilder } from '../../../src/api/builder.js'
+import { GraphBuilder } from '../../../src/api/graph/builder.js'
 import { hostFrom, type HostTensor } from '../../../src/core/host.js'
 import { exportModel, InferenceSession } from '../../../src/node.js'
 import { publishValue } from '../../../src/api/value.js'

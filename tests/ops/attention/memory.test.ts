@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { GraphBuilder } from '../../../src/api/builder.js'
+import { GraphBuilder } from '../../../src/api/graph/builder.js'
 import { exportModel, InferenceSession, Tensor } from '../../../src/node.js'
 import { registerAllOps } from '../../../src/api/register-all.js'
 

@@ -120,6 +120,14 @@ export const spatialCases: readonly Case[] = [
     }),
   },
   {
+    // A sum of truth values is whether any is true.
+    name: 'truth values that overlap',
+    op: 'Col2Im',
+    inputs: [typed('bool', [1, 2, 3], { values: [1, 1, 0, 1, 0, 0] }), int64s(4), int64s(2)],
+    reference: gives({ shape: [1, 1, 4], data: [1, 1, 0, 0] }),
+    withoutOrt: 'it has no kernel for the type',
+  },
+  {
     name: 'one axis, pads, strides, dilations',
     op: 'Col2Im',
     inputs: [f32([2, 6, 3]), int64s(7), int64s(3)],

@@ -1,5 +1,5 @@
 import { depthToSpace, spaceToDepth } from './depth-to-space.reference.js'
-import { f32, typed, type Case } from '../case.js'
+import { f32, gives, typed, type Case } from '../case.js'
 
 export const depthToSpaceCases: readonly Case[] = [
   {
@@ -36,6 +36,22 @@ export const depthToSpaceCases: readonly Case[] = [
     inputs: [f32([2, 3, 4, 6])],
     attributes: { blocksize: 2 },
     reference: spaceToDepth,
+  },
+  {
+    name: 'blocks of 2, channel by channel',
+    op: 'SpaceToDepth',
+    inputs: [f32([2, 3, 4, 6])],
+    attributes: { blocksize: 2, mode: 'CRD' },
+    reference: spaceToDepth,
+    withoutOrt: 'newer than its operator sets',
+  },
+  {
+    name: 'channel by channel, by hand',
+    op: 'SpaceToDepth',
+    inputs: [typed('int32', [1, 2, 2, 2], { values: [1, 2, 3, 4, 5, 6, 7, 8] })],
+    attributes: { blocksize: 2, mode: 'CRD' },
+    reference: gives({ shape: [1, 8, 1, 1], data: [1, 2, 3, 4, 5, 6, 7, 8] }),
+    withoutOrt: 'newer than its operator sets',
   },
   {
     name: 'blocks of 1',

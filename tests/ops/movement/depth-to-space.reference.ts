@@ -15,13 +15,16 @@ export const depthToSpace: Reference = ([x], { blocksize, mode = 'DCR' }) => {
   ]
 }
 
-export const spaceToDepth: Reference = ([x], { blocksize }) => {
+export const spaceToDepth: Reference = ([x], { blocksize, mode = 'DCR' }) => {
   const b = blocksize as number
   const [n, channels, h, w] = x.shape
   return [
     filled([n, channels * b * b, h / b, w / b], ([batch, channel, row, col]) => {
-      const place = Math.floor(channel / channels)
-      return at(x, [batch, channel % channels, row * b + Math.floor(place / b), col * b + (place % b)])
+      const [c, place] =
+        mode === 'DCR'
+          ? [channel % channels, Math.floor(channel / channels)]
+          : [Math.floor(channel / (b * b)), channel % (b * b)]
+      return at(x, [batch, c, row * b + Math.floor(place / b), col * b + (place % b)])
     }),
   ]
 }

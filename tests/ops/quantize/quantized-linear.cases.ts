@@ -292,4 +292,51 @@ export const quantizedLinearCases: readonly Case[] = [
     attributes: { K: 64, N: 17, bits: 4, block_size: 32 },
     reference: matMulNBits,
   },
+  ...[2, 4, 8].flatMap((bits) => [16, 32, 64, 128, 256].map((block) => packedCase(bits, block, 1))),
+  ...[2, 4, 8].flatMap((bits) => [16, 96].map((block) => packedCase(bits, block, 1, { zeros: true }))),
+  ...[3, 5, 6, 7].flatMap((bits) => [1, 70].map((rows) => packedCase(bits, 32, rows, { zeros: bits > 5 }))),
+  ...[2, 4, 8].flatMap((bits) => [5, 70].map((rows) => packedCase(bits, 32, rows, { zeros: true, bias: true }))),
+  {
+    name: '4 bits, zero points that are floats of whole numbers',
+    op: 'MatMulNBits',
+    domain,
+    inputs: [
+      f32([2, 64]),
+      u8([17, 2, 16], { constant: true }),
+      weight([34], { low: 0.1, high: 0.2 }),
+      weight([34], { values: Array.from({ length: 34 }, (_, i) => i % 16) }),
+    ],
+    attributes: { K: 64, N: 17, bits: 4, block_size: 32 },
+    reference: matMulNBits,
+  },
+  ...[1, 70].map((rows): Case => ({
+    ...packedCase(4, 32, rows),
+    name: `4 bits, ${rows} rows, elements may become bytes`,
+    attributes: { K: 75, N: 37, bits: 4, block_size: 32, accuracy_level: 4 },
+    // Half a step of 255 in each element.
+    tolerance: { absolute: 1e-2, relative: 1e-2 },
+    gradient: false,
+  })),
 ]
+
+/** Weights of whole blocks along a K that ends within one, for columns that do not fill the last group. */
+function packedCase(bits: number, block: number, rows: number, { zeros = false, bias = false } = {}): Case {
+  const [K, N] = [2 * block + 11, 37]
+  const bytes = (block * bits) / 8
+  return {
+    name: `${bits} bits, blocks of ${block}, ${rows} rows${zeros ? ', zero points' : ''}${bias ? ', bias' : ''}`,
+    op: 'MatMulNBits',
+    domain,
+    inputs: [
+      f32([rows, K]),
+      u8([N, 3, bytes], { constant: true }),
+      weight([N * 3], { low: 0.1, high: 0.2 }),
+      ...(zeros || bias ? [zeros ? u8([N * Math.ceil((3 * bits) / 8)], { constant: true }) : undefined] : []),
+      ...(bias ? [undefined, f32([N])] : []),
+    ],
+    attributes: { K, N, bits, block_size: block },
+    reference: matMulNBits,
+    ...(bits !== 4 && bits !== 8 && { withoutOrt: `it has no weights of ${bits} bits` }),
+    ...(block === 96 && { withoutOrt: 'it has only blocks of a power of two' }),
+  }
+}

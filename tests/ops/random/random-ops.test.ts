@@ -6,6 +6,10 @@ import { findOp } from '../../../src/ir/registry.js'
 import { BulkGenerator } from '../../../src/ops/random/bulk-generator.js'
 import { registerAllOps } from '../../../src/api/register-all.js'
 
+import { find, findFrom } from '../../../src/ops/random/multinomial.js'
+import { floatsOf } from '../../../src/ops/elementwise/scalar-floats.js'
+import { normalReference, uniformReference, unitReference } from './random.reference.js'
+
 registerAllOps()
 
 function draw(op: string, inputs: HostTensor[], attributes: Record<string, unknown>, seed?: () => number): HostTensor {
@@ -49,18 +53,151 @@ it('normal numbers have their mean and deviation', () => {
   expect(Math.abs(Math.sqrt(mean(data.map((value) => (value - 2) ** 2))) - 3)).toBeLessThan(0.1)
 })
 
-it('numbers that are drawn together are those that are drawn one by one', () => {
+it('float64 uniform numbers that are drawn together are those that are drawn one by one', () => {
   for (const seed of [0, 1, -3.5, 1e20]) {
     const [one, many] = [new Generator(seed), new BulkGenerator(seed)]
-    for (const length of [0, 1, 5, 512, 513, 2000]) {
-      const [uniforms, normals] = [new Float64Array(length), new Float64Array(length)]
+    for (const length of [0, 1, 5, 1024, 1025, 3000]) {
+      const uniforms = new Float64Array(length)
       many.uniforms(uniforms)
       expect(uniforms).toEqual(uniforms.map(() => one.uniform()))
-      many.normals(normals)
-      expect(normals).toEqual(normals.map(() => one.normal()))
     }
     expect(many.uniform()).toBe(one.uniform())
   }
+})
+
+describe('bit for bit as the plain version', () => {
+  const sizes = [0, 1, 7, 1023, 1024, 1025, 20_000]
+  /** By a session, where operators write into its memory. */
+  const run = async (op: string, attributes: object, feed?: Float32Array): Promise<unknown> => {
+    const g = new GraphBuilder('random')
+    g.output(g.op(op, feed ? [g.input('x', 'float32', ['N'])] : [], { ...attributes }), 'y')
+    await using session = await InferenceSession.create(exportModel(g))
+    const { y } = await session.run(feed ? { x: new Tensor(feed) } : {})
+    return y.data
+  }
+
+  it.each([0, 3, -3.5, 2 ** 24])('for the seed %d', async (seed) => {
+    for (const n of sizes) {
+      const shape = [n]
+      const normal = normalReference(seed, n, 1.5, 0.25)
+      expect(draw('RandomNormal', [], { shape, mean: 1.5, scale: 0.25, seed }).data).toEqual(normal)
+      expect(await run('RandomNormal', { shape, mean: 1.5, scale: 0.25, seed })).toEqual(normal)
+      expect(await run('RandomNormalLike', { mean: 1.5, scale: 0.25, seed }, new Float32Array(n))).toEqual(normal)
+      const uniform = uniformReference(seed, n, -1, 3)
+      expect(draw('RandomUniform', [], { shape, low: -1, high: 3, seed }).data).toEqual(uniform)
+      expect(await run('RandomUniform', { shape, low: -1, high: 3, seed })).toEqual(uniform)
+      expect(await run('RandomUniformLike', { low: -1, high: 3, seed }, new Float32Array(n))).toEqual(uniform)
+      const chances = Float32Array.from({ length: n }, (_, i) => (i % 9) / 8)
+      const events = Float32Array.from(unitReference(seed, n), (u, i) => (u < chances[i] ? 1 : 0))
+      expect(await run('Bernoulli', { seed }, chances)).toEqual(events)
+      const bools = draw('Bernoulli', [hostFrom('float32', shape, Array.from(chances))], { seed, dtype: 9 })
+      expect(bools.data).toEqual(Uint8Array.from(events))
+    }
+  })
+})
+
+it('what cannot happen does not, and what is certain does', () => {
+  const p = Array.from({ length: 30_000 }, (_, i) => [0, 1, -1, 2, NaN, 1e30][i % 6])
+  const { data } = draw('Bernoulli', [hostFrom('float32', [30_000], p)], { seed: 2 })
+  expect(data).toEqual(Float32Array.from(p, (value) => (value >= 1 ? 1 : 0)))
+})
+
+/** Of the normal distribution, by the series and the continued fraction of Abramowitz and Stegun, 26.2.10 and 26.2.14. */
+function below(x: number): number {
+  const density = Math.exp((-x * x) / 2) / Math.sqrt(2 * Math.PI)
+  if (Math.abs(x) > 4) {
+    let fraction = 0
+    for (let k = 60; k > 0; k--) fraction = k / (Math.abs(x) + fraction)
+    const tail = density / (Math.abs(x) + fraction)
+    return x < 0 ? tail : 1 - tail
+  }
+  let [sum, term] = [x, x]
+  for (let n = 1; n < 80; n++) {
+    term *= (x * x) / (2 * n + 1)
+    sum += term
+  }
+  return 0.5 + density * sum
+}
+
+it.each(['float32', 'float64', 'float16'] as const)('a million normal numbers of %s are normal', (dtype) => {
+  const n = 1_000_000
+  const numbers = [11, 12].flatMap((seed) => {
+    const tensor = draw('RandomNormalLike', [hostZeros(dtype, [n / 2])], { seed })
+    expect(tensor.dtype).toBe(dtype)
+    return Array.from(floatsOf(tensor))
+  })
+  expect(numbers.every(Number.isFinite)).toBe(true)
+  const moment = (k: number) => numbers.reduce((sum, z) => sum + z ** k, 0) / n
+  // Five deviations: the variance of zᵏ is (2k − 1)!! less the square of its mean.
+  expect(Math.abs(moment(1))).toBeLessThan(5 / Math.sqrt(n))
+  expect(Math.abs(moment(2) - 1)).toBeLessThan(5 * Math.sqrt(2 / n))
+  expect(Math.abs(moment(3))).toBeLessThan(5 * Math.sqrt(15 / n))
+  expect(Math.abs(moment(4) - 3)).toBeLessThan(5 * Math.sqrt(96 / n))
+  const lag = numbers.reduce((sum, z, i) => sum + z * numbers[(i + 1) % n], 0) / n
+  expect(Math.abs(lag)).toBeLessThan(5 / Math.sqrt(n))
+  // Kolmogorov and Smirnov: beyond 2.2/√n by chance once in ten thousand times; float16 has steps of its own.
+  const sorted = Float64Array.from(numbers).sort()
+  let distance = 0
+  const step = dtype === 'float16' ? 2 ** -12 : 0
+  for (let i = 0; i < n; i += 7) {
+    const p = below(sorted[i])
+    distance = Math.max(distance, (i + 1) / n - p, p - i / n)
+  }
+  expect(distance).toBeLessThan(2.2 / Math.sqrt(n) + step + (dtype === 'float16' ? 0.002 : 0))
+  // Both tails, also those beyond the lowest layer of the ziggurat.
+  for (const edge of [2, 3, 3.6541528853610088, 4]) {
+    const share = below(-edge)
+    for (const side of [-1, 1]) {
+      const count = numbers.filter((z) => side * z > edge).length
+      expect(Math.abs(count - share * n)).toBeLessThan(
+        5 * Math.sqrt(share * n) + (dtype === 'float16' ? share * n * 0.01 : 0),
+      )
+    }
+  }
+})
+
+describe('classes', () => {
+  it('are found by a table of beginnings as by bisection', () => {
+    const random = new Generator(4)
+    for (const classes of [1, 2, 3, 17, 1000]) {
+      for (const kind of ['even', 'some without weight', 'one with most', 'NaN']) {
+        let total = 0
+        const ends = Float64Array.from({ length: classes }, (_, i) => {
+          if (kind === 'NaN') return NaN
+          const weight = kind === 'one with most' && i > 0 ? 1e-9 : random.uniform()
+          return (total += kind === 'some without weight' && i % 3 === 0 && i > 0 ? 0 : weight)
+        })
+        const most = ends[classes - 1]
+        const places = Float64Array.from({ length: 2000 }, () => random.uniform() * most)
+        places.set(ends.slice(0, 1000), 0)
+        places.set([0, most], 1000)
+        const [one, other] = [new Int32Array(2000), new Int32Array(2000)]
+        find(ends, places, one)
+        findFrom(new Int32Array(classes + 1), ends, places, other)
+        expect(other, `${classes} ${kind}`).toEqual(one)
+        // No class before it ends beyond the place.
+        one.forEach((found, s) => expect(ends.subarray(0, found).some((end) => places[s] < end)).toBe(false))
+      }
+    }
+  })
+
+  it('come as often as their weights say, few samples or many', () => {
+    const logits = Array.from({ length: 40 }, (_, i) => (i % 5 === 0 ? -Infinity : -0.1 * i - 600 * (i % 2)))
+    const total = logits.reduce((sum, value) => sum + Math.exp(value), 0)
+    for (const [rows, samples] of [
+      [1, 40_000],
+      [8000, 5],
+    ]) {
+      const x = hostFrom('float32', [rows, 40], Array.from({ length: rows }, () => logits).flat())
+      const { data } = draw('Multinomial', [x], { sample_size: samples, seed: 9, dtype: 7 })
+      const counts = new Float64Array(40)
+      for (const value of data as BigInt64Array) counts[Number(value)]++
+      counts.forEach((count, i) => {
+        const p = Math.exp(logits[i]) / total
+        expect(Math.abs(count - 40_000 * p)).toBeLessThanOrEqual(5 * Math.sqrt(40_000 * p * (1 - p)))
+      })
+    }
+  })
 })
 
 it('a builder takes a Dropout that drops, by a ratio that is a constant or an attribute', async () => {

@@ -5,10 +5,13 @@ import { Device } from '../../../src/autograd/device.js'
 import type { HostTensor } from '../../../src/core/host.js'
 import { gradients } from '../../../src/ops/gradients.js'
 import { findOp } from '../../../src/ir/registry.js'
+import { knowEveryGradient } from '../../../src/nn/functional/every-operator.js'
 import { sizeOf } from '../../../src/core/shape.js'
 import { plain, type Case, type Plain } from '../../ops/case.js'
 import { inputsOf } from './case-model.js'
 import { seeded } from '../random.js'
+
+knowEveryGradient()
 
 /** Central differences in float64 are good to about 1e-8 with this step. */
 const STEP = 1e-4

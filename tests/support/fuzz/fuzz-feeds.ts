@@ -3,7 +3,7 @@ import type { HostTensor, HostValue } from '../../../src/core/host.js'
 import { LanewiseError } from '../../../src/core/errors.js'
 import { InferenceSession, Tensor, type Feeds } from '../../../src/node.js'
 import { allCases } from '../../ops/cases.js'
-import { caseModel } from '../cases/case-model.js'
+import { caseModels } from '../cases/case-model.js'
 import { MEMORY_LIMIT, tensorOf } from './fuzz-session.js'
 import { pick, type Random } from './mutate.js'
 
@@ -127,7 +127,7 @@ function fetchesFor(session: InferenceSession, random: Random): unknown {
 
 /** Gives a good model values of all kinds. The model stays loaded, so that what one run leaves behind meets the next. */
 export async function runFeeds(random: Random): Promise<void> {
-  models ??= allCases.filter((row) => row.opset === undefined).map((row) => caseModel(row, { sizes: 'unknown' }))
+  models ??= caseModels(allCases, () => 'unknown')
   const model = pick(random, models)
   model.session ??= await InferenceSession.create(model.bytes, { memoryLimit: MEMORY_LIMIT, logLevel: 'fatal' })
   const { session } = model

@@ -2,7 +2,7 @@ import { isBig, makeData, type DType } from '../../../src/core/dtype.js'
 import { sizeOf } from '../../../src/core/shape.js'
 import { InferenceSession, Tensor, type ModelValue, type ValueMetadata } from '../../../src/node.js'
 import { allCases } from '../../ops/cases.js'
-import { caseModel } from '../cases/case-model.js'
+import { caseModels } from '../cases/case-model.js'
 import { pick, type Random } from './mutate.js'
 import { seeded } from '../random.js'
 
@@ -100,7 +100,5 @@ export async function runSession(file: Uint8Array): Promise<void> {
 
 /** Files to start from: one node each, of every case table, every second with open sizes. */
 export function sessionModels(): Uint8Array[] {
-  return allCases
-    .filter((row) => row.opset === undefined)
-    .map((row, i) => caseModel(row, { sizes: i % 2 === 1 ? 'open' : 'fixed' }).bytes)
+  return caseModels(allCases, (i) => (i % 2 === 1 ? 'open' : 'fixed')).map(({ bytes }) => bytes)
 }

@@ -1,7 +1,7 @@
 import { isFloat } from '../../../src/core/dtype.js'
 import { notFused, type Graph, type Node, type Value } from '../../../src/ir/graph.js'
 import type { HostTensor, HostValue } from '../../../src/core/host.js'
-import { exportModel } from '../../../src/onnx/export.js'
+import { exportModel } from '../../../src/onnx/export-any.js'
 import { registerAllOps } from '../../../src/api/register-all.js'
 import { parseAttributes, toRaw, type RawAttributes } from '../../../src/ir/attributes.js'
 import { findOp } from '../../../src/ir/registry.js'

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
-import { bundlesAreStale } from '../../../scripts/bundles.js'
+import { bundlesAreStale } from '../../../scripts/bundle/bundles.js'
 import { compile, staleTargets, targets } from '../../../scripts/kernels.js'
 import { installInto, packLibrary, root } from '../package.js'
 
@@ -13,7 +13,7 @@ import { installInto, packLibrary, root } from '../package.js'
  */
 export default async function setup(project: TestProject): Promise<(() => void) | undefined> {
   if (process.env.LANEWISE_KERNELS === 'simd') {
-    await compile(staleTargets(['inference-simd']))
+    await compile(staleTargets(['inference-simd', 'quantized-simd']))
     return undefined
   }
   // What takes long and only some tests need: named test files that need none of it do without.
@@ -23,7 +23,7 @@ export default async function setup(project: TestProject): Promise<(() => void) 
   const npmRun = (script: string) => execFileSync('npm', ['run', '--silent', script], { stdio: 'inherit', cwd: root })
   if (!existsSync(join(root, 'dist/types/node.d.ts'))) npmRun('build:types')
   if (bundlesAreStale()) npmRun('build:js')
-  if (!needs(/tests\/(api|docs|runtimes)/)) return undefined
+  if (!needs(/tests\/(api|docs|platforms|runtimes)/)) return undefined
   const folder = mkdtempSync(join(tmpdir(), 'lanewise-packed-'))
   const app = join(folder, 'app')
   const packed = packLibrary(folder)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { GraphBuilder } from '../../../src/api/builder.js'
+import { GraphBuilder } from '../../../src/api/graph/builder.js'
 import {
   convolutionCount,
   convolutionMatrix,

@@ -18,7 +18,7 @@ import {
 } from '../../../src/nn/transformer.js'
 import { InferenceSession, type TensorLike } from '../../../src/node.js'
 import { pastToPresent } from '../../../src/generate.js'
-import { exportModel } from '../../../src/onnx/export.js'
+import { exportModel } from '../../../src/onnx/export-any.js'
 import { onnxruntimeWeb } from '../../conformance/engines.js'
 import { expectError } from '../../support/expect-error.js'
 import { TinyLanguageModel } from '../../support/language-model.js'

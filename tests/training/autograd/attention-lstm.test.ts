@@ -11,7 +11,7 @@ import { toGraph } from '../../../src/nn/export.js'
 import * as F from '../../../src/nn/functional.js'
 import { Linear } from '../../../src/nn/linear.js'
 import { Module } from '../../../src/nn/module.js'
-import { exportModel } from '../../../src/onnx/export.js'
+import { exportModel } from '../../../src/onnx/export-any.js'
 import { builds } from '../../support/wasm.js'
 
 registerAllOps()

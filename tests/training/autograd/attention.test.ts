@@ -20,7 +20,7 @@ import {
   TransformerEncoder,
   TransformerEncoderLayer,
 } from '../../../src/nn/transformer.js'
-import { exportModel } from '../../../src/onnx/export.js'
+import { exportModel } from '../../../src/onnx/export-any.js'
 import { registerAllOps } from '../../../src/api/register-all.js'
 import { RandomAttention } from '../../../src/ops/attention/attention-gradient.js'
 import { Attention } from '../../../src/ops/attention/attention.js'

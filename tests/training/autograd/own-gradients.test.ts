@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { SignedSquare } from '../../../examples/own-operator/signed-square.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../../../src/node.js'
 import { float, registerOp } from '../../../src/own-ops.js'
-import { Device, F, grad, GraphModule } from '../../../src/train.js'
+import { checkpoint, Device, F, grad, GraphModule } from '../../../src/train.js'
 import { expectError } from '../../support/expect-error.js'
 
 const values = Float32Array.of(-1.5, -0.25, 0, 0.5, 2, 3)
@@ -21,6 +21,88 @@ function gradientOf(work: (x: ReturnType<Device['parameter']>) => ReturnType<Dev
   return gradient
 }
 
+describe('quantised values keep the tape', () => {
+  type X = ReturnType<Device['tensor']>
+  const bytes = (dtype: 'int8' | 'uint8', ...zeros: number[]) =>
+    device.constant({ dtype, shape: zeros.length === 1 ? [] : [zeros.length], data: dtype === 'int8' ? Int8Array.from(zeros) : Uint8Array.from(zeros) }) // prettier-ignore
+  const scalar = (value: number) => device.tensor({ dtype: 'float32', shape: [], data: Float32Array.of(value) })
+  const quantize = (x: X, scale: X, zero: X) => F.op('QuantizeLinear', [x, scale, zero])[0]
+  const dequantize = (q: X, scale: X, zero: X) => F.op('DequantizeLinear', [q, scale, zero])[0]
+
+  // 2 and 3 are beyond the largest that there is, (127 − 28) · 0.015: 0, as PyTorch's fake_quantize has it.
+  test('straight through, none where it is cut off', () => {
+    const zero = () => bytes('int8', 28)
+    const slopes = gradientOf((x) => F.mul(dequantize(quantize(x, scalar(0.015), zero()), scalar(0.015), zero()), 3))
+    expect(slopes).toEqual([3, 3, 3, 3, 0, 0].map((slope): unknown => expect.closeTo(slope, 5)))
+  })
+
+  test('through views and a Cast of the integers', () => {
+    const slopes = gradientOf((x) => {
+      const turned = F.op('Transpose', [quantize(x, scalar(0.5), bytes('uint8', 3))])[0]
+      return F.cast(turned, 'float32')
+    })
+    expect(slopes).toEqual([2, 2, 2, 2, 2, 2])
+  })
+
+  test('out of a checkpoint', () => {
+    const slopes = gradientOf((x) => {
+      const q = checkpoint((y: X) => quantize(y, scalar(0.5), bytes('uint8', 3)), x)
+      return dequantize(q, scalar(0.5), bytes('uint8', 3))
+    })
+    expect(slopes).toEqual([1, 1, 1, 1, 1, 1])
+  })
+
+  // Learned step sizes: round(x/s) − x/s, and the end of the range where x is cut off.
+  test('by a scale for each row, of both operators', () => {
+    const scales = device.parameter({ dtype: 'float32', shape: [2], data: Float32Array.of(0.5, 0.015) })
+    const zero = () => bytes('int8', 0, 28)
+    device.step(() => {
+      const x = device.tensor({ dtype: 'float32', shape: [2, 3], data: Float32Array.of(-1.6, -0.2, 0.1, 0.52, 2, 3) })
+      const apply = (name: string, input: X) => F.op(name, [input, scales, zero()], { axis: 0 })[0]
+      F.sum(apply('DequantizeLinear', apply('QuantizeLinear', x))).backward()
+    })
+    const rest = (x: number, s: number) => Math.round(x / s) - x / s
+    const found = Array.from(scales.grad!.data() as Float32Array)
+    expect(found[0]).toBeCloseTo(rest(-1.6, 0.5) + rest(-0.2, 0.5) + rest(0.1, 0.5), 4)
+    expect(found[1]).toBeCloseTo(rest(0.52, 0.015) + 2 * (127 - 28), 4)
+    scales.dispose()
+  })
+
+  test('what has no gradient by integers is named', () => {
+    const through = (op: string, more: (q: X) => readonly X[]) => () =>
+      gradientOf((x) => {
+        const q = quantize(x, scalar(0.5), bytes('int8', 0))
+        return F.cast(F.op(op, [q, ...more(q)])[0], 'float32')
+      })
+    const weight = () => device.constant({ dtype: 'int8', shape: [3, 2], data: Int8Array.of(1, 2, 3, 4, 5, 6) })
+    expectError(
+      'E_UNSUPPORTED',
+      through('MatMulInteger', () => [weight()]),
+      /MatMulInteger/,
+    )
+    expectError(
+      'E_UNSUPPORTED',
+      through('Add', (q) => [q]),
+      /Add.*int8/,
+    )
+    const dynamic = () => gradientOf((x) => dequantize(...(F.op('DynamicQuantizeLinear', [x], {}, 3) as [X, X, X])))
+    expectError('E_UNSUPPORTED', dynamic, /DynamicQuantizeLinear/)
+    const small = () =>
+      gradientOf((x) => F.cast(F.op('QuantizeLinear', [x, scalar(1)], { output_dtype: 17 })[0], 'float32'))
+    expectError('E_UNSUPPORTED', small, /QuantizeLinear.*float8/)
+  })
+
+  test('shapes and comparisons of integers end it', () => {
+    const slopes = gradientOf((x) => {
+      const q = quantize(x, scalar(0.5), bytes('int8', 0))
+      const sizes = F.cast(F.op('Shape', [q])[0], 'float32')
+      const same = F.cast(F.op('Equal', [q, q])[0], 'float32')
+      return F.add(F.mul(x, F.sum(sizes)), same)
+    })
+    expect(slopes).toEqual([5, 5, 5, 5, 5, 5])
+  })
+})
+
 describe('casts keep the tape', () => {
   const cast = (x: ReturnType<Device['tensor']>, to: number) => F.op('Cast', [x], { to })[0]
   test.each([
@@ -29,6 +111,11 @@ describe('casts keep the tape', () => {
     ['bfloat16', 16],
   ])('there and back through %s', (_, to) => {
     expect(gradientOf((x) => F.op('Add', [x, cast(cast(x, to), 1)])[0])).toEqual([2, 2, 2, 2, 2, 2])
+  })
+
+  test('out of a checkpoint, of another float type', () => {
+    const grad = gradientOf((x) => cast(checkpoint((y) => cast(F.mul(y, 2), 10), x) as typeof x, 1))
+    expect(grad).toEqual([2, 2, 2, 2, 2, 2])
   })
 
   test('through views and CastLike of another float type', () => {
@@ -216,8 +303,8 @@ describe('operators of a user', () => {
   })
 
   const wrong: [string, 'E_TENSOR' | 'E_VALUE' | 'E_UNSUPPORTED', RegExp, (c: never) => unknown][] = [
-    ['nothing', 'E_TENSOR', /gradient must return a list/, () => undefined],
-    ['a promise', 'E_TENSOR', /gradient must return a list/, () => Promise.resolve([])],
+    ['nothing', 'E_TENSOR', /gradient must be synchronous and return a list, got undefined/, () => undefined],
+    ['a promise', 'E_TENSOR', /gradient must be synchronous and return a list, got a promise/, () => Promise.resolve([])],
     ['a list of something else', 'E_TENSOR', /the gradient by input 0 is not one/, () => [values]],
     ['a list with more gradients than inputs', 'E_TENSOR', /returned 2 gradients, there are 1 inputs/, ({ gradients: [dy] }: { gradients: Tensor[] }) => [dy, dy]],
     ['a list of nothing', 'E_UNSUPPORTED', /the gradient by input 0 is not defined/, () => []],

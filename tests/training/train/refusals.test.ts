@@ -20,11 +20,13 @@ import {
   GraphModule,
   GroupNorm,
   GRU,
+  huber,
   LayerNorm,
   Linear,
   linearCrossEntropy,
   LSTM,
   Module,
+  mse,
   MultiheadAttention,
   multiStep,
   nll,
@@ -495,4 +497,17 @@ test('outputs by name are predicted and written by their names', () => {
   ])
   const graph = toGraph(model, [{ name: 'x', shape: [1, 2] }])
   expect(graph.outputs.map(({ name }) => name)).toEqual(['first', 'second'])
+})
+
+test('a loss of two tensors, given to fit as it is: the error says what fit hands it', async () => {
+  const model = new Linear(4, 1)
+  const batch = {
+    x: new Tensor('float32', new Float32Array(8), [2, 4]),
+    height: new Tensor('float32', new Float32Array(2), [2, 1]),
+  }
+  const options = { optimizer: new Adam(model.parameters()), epochs: 1, label: undefined }
+  for (const loss of [mse, huber])
+    await expectRejects('E_VALUE', () => fit(model, [batch], { ...options, loss: loss as never }), /batch\.height/)
+  const { steps } = await fit(model, [batch], { ...options, loss: (y, { height }) => mse(y as Variable, height) })
+  expect(steps).toBe(1)
 })

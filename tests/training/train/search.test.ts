@@ -85,6 +85,10 @@ describe('spaces', () => {
   test('importance: order for numbers, variance between values for others', () => {
     expect(importance([1, 2, 3, 4], [10, 20, 30, 1000])).toBeCloseTo(1)
     expect(importance([1, 2, 3, 4], [5, 1, 5, 1])).toBeLessThan(0.3)
+    // Best in the middle, as learning rates are; and what is in no order at all.
+    expect(importance([1, 2, 3, 4, 5, 6, 7], [1, 5, 9, 9.5, 8, 4, 2])).toBeGreaterThan(0.8)
+    expect(importance([1, 2, 3, 4, 5, 6, 7, 8], [4, 9, 1, 7, 3, 8, 2, 6])).toBeLessThan(0.2)
+    expect(importance([1, 1, 1, 1, 1, 1], [4, 9, 1, 7, 3, 8])).toBe(0)
     expect(importance(['a', 'a', 'b', 'b'], [1, 1, 5, 5])).toBeCloseTo(1)
     expect(importance(['a', 'b', 'a', 'b'], [1, 1, 5, 5])).toBeCloseTo(0)
   })

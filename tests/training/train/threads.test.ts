@@ -93,3 +93,11 @@ test.each([
   expect(await train(3, shape, 11, make, classes)).toBe(expected)
   expect(await train(3, shape, 12, make, classes)).toBe(await train(1, shape, 12, make, classes))
 })
+
+test.each([
+  ['a convolutional network', [6, 3, 16, 16], convolutional, 10],
+  ['a transformer and an LSTM', [6, 12, 16], () => new Sentences(), 7],
+] as const)('%s is the same after a hundred steps by 1, 2, 3 and 8 threads', async (_, shape, make, classes) => {
+  const expected = await train(1, shape, 100, make, classes)
+  for (const threads of [2, 3, 8]) expect(await train(threads, shape, 100, make, classes)).toBe(expected)
+})

@@ -2,12 +2,12 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, describe, expect, test } from 'vitest'
-import { cutting } from '../../bindings/threads.js'
-import { env, exportModel, GraphBuilder, InferenceSession, Tensor } from '../../src/node.js'
-import { endThreads, started, threadsFor } from '../../src/platform/threads.js'
-import * as nodeThreads from '../../src/platform/node-threads.js'
-import { expectRejects } from '../support/expect-error.js'
-import { seeded } from '../support/random.js'
+import { cutting } from '../../../bindings/threads.js'
+import { env, exportModel, GraphBuilder, InferenceSession, Tensor } from '../../../src/node.js'
+import { endThreads, started, threadsFor } from '../../../src/platform/threads.js'
+import * as nodeThreads from '../../../src/platform/node-threads.js'
+import { expectRejects } from '../../support/expect-error.js'
+import { seeded } from '../../support/random.js'
 
 const random = seeded(7)
 const floats = (n: number) => Float32Array.from({ length: n }, () => random() - 0.5)
@@ -158,7 +158,7 @@ describe('sessions with threads', () => {
 test('a process with threads ends by itself, and so do workers in it', async () => {
   const program = `
     import { Worker, isMainThread } from 'node:worker_threads'
-    import { exportModel, GraphBuilder, InferenceSession, Tensor } from ${JSON.stringify(new URL('../../dist/node.js', import.meta.url).href)}
+    import { exportModel, GraphBuilder, InferenceSession, Tensor } from ${JSON.stringify(new URL('../../../dist/node.js', import.meta.url).href)}
     const g = new GraphBuilder('product')
     g.output(g.op('MatMul', [g.input('x', 'float32', [192, 192]), g.input('w', 'float32', [192, 192])]), 'y')
     const session = await InferenceSession.create(exportModel(g), { threads: 3 })
@@ -170,7 +170,7 @@ test('a process with threads ends by itself, and so do workers in it', async () 
     console.log(isMainThread ? 'main' : 'worker', session.threads)
     if (isMainThread) new Worker(new URL(import.meta.url))
   `
-  const folder = fileURLToPath(new URL('../../', import.meta.url))
+  const folder = fileURLToPath(new URL('../../../', import.meta.url))
   const { mkdtempSync, rmSync, writeFileSync } = await import('node:fs')
   const { join } = await import('node:path')
   const { tmpdir } = await import('node:os')
