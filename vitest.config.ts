@@ -8,17 +8,38 @@ const entries = {
   lanewise: 'node',
   'lanewise/ops': 'own-ops',
   'lanewise/generate': 'generate',
+  'lanewise/quantize': 'quantize',
   'lanewise/serve': 'serve',
   'lanewise/train': 'train',
+  'lanewise/train/functional': 'train-functional',
 }
 
 /**
  * A process of its own and the sources loaded anew cost a second of processor time for each file of tests. These do with what files before them have loaded:
  * they depend on no registry, environment or mock that another could have changed, and leave nothing changed themselves.
  */
-const together = ['core', 'data', 'kernels', 'onnx', 'ops', 'passes', 'plan', 'support', 'text']
-/** In those rooms, what mocks a module or registers operators. */
-const exceptions = ['tests/plan/variations.test.ts', 'tests/training/autograd/own-gradients.test.ts']
+const together = [
+  'cli',
+  'core',
+  'data',
+  'docs',
+  'hostile',
+  'house',
+  'kernels',
+  'onnx',
+  'ops',
+  'passes',
+  'plan',
+  'serve',
+  'support',
+  'text',
+]
+/** In those rooms, what mocks a module, a global or registers operators. */
+const exceptions = [
+  'tests/hostile/download.test.ts',
+  'tests/plan/variations.test.ts',
+  'tests/training/autograd/own-gradients.test.ts',
+]
 /** Those of tests/clients install packages: `npm run test:clients`. */
 const alone = readdirSync(new URL('tests', import.meta.url)).filter(
   (room) => ![...together, 'training', 'clients'].includes(room),
@@ -34,6 +55,7 @@ const longest = [
   'serve/kills',
   'api/models',
   'runtimes/browser',
+  'site/page',
   'serve/score',
   'cli/commands',
   'hostile/large-graphs',

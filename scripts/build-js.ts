@@ -4,13 +4,16 @@ import { build, type Metafile, type Plugin } from 'esbuild'
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { bundlesAreStale, recordBundles } from './bundles.js'
+import { bundlesAreStale, recordBundles } from './bundle/bundles.js'
+import { pureCalls } from './bundle/pure-calls.js'
+import { browserTwin, mayHaveTwin } from './bundle/twins.js'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 if (!bundlesAreStale() && !process.argv.includes('--force')) process.exit()
 
 /** Files that name others in dist/. */
-const placed = /(platform[\\/](train-|threaded-)?wasm-files|api[\\/]all-ops-required|serve[\\/]thread-file)\.ts$/
+const placed =
+  /(platform[\\/]((train-|threaded-)?wasm-files|(node|browser)-threads)|api[\\/]all-ops-required|serve[\\/]thread-file|cli[\\/]profile-page-file)\.ts$/
 
 /** What files name by its place: the kernels lie in dist/wasm, and every chunk in dist/ itself. */
 const places: Plugin = {
@@ -33,60 +36,82 @@ const required: Plugin = {
   },
 }
 
-/** What reaches for Node has a twin for browsers. */
-const twins: Readonly<Record<string, string>> = {
-  'src/train-node.ts': 'src/train-browser.ts',
-  'src/platform/node-files.ts': 'src/platform/browser-files.ts',
-  'src/platform/optional.ts': 'src/platform/browser-files.ts',
-  'src/platform/run-lock.ts': 'src/platform/browser-files.ts',
-}
 const browserTwins: Plugin = {
   name: 'browser-twins',
   setup({ onResolve }) {
-    onResolve({ filter: /\/(train-node|node-files|optional|run-lock)\.js$/ }, ({ path, resolveDir }) => {
-      const file = relative('.', join(resolveDir, path)).replaceAll('\\', '/').replace(/js$/, 'ts')
-      return Object.hasOwn(twins, file) ? { path: resolve(twins[file]) } : undefined
+    onResolve({ filter: mayHaveTwin }, ({ path, resolveDir }) => {
+      const twin = browserTwin(path, resolveDir)
+      return twin === undefined ? undefined : { path: twin }
     })
+  },
+}
+
+/** The worker of a session starts no workers for sessions. */
+const inWorker: Plugin = {
+  name: 'in-worker',
+  setup({ onResolve }) {
+    onResolve({ filter: /\/browser-threads\.js$/ }, () => ({ path: resolve('src/platform/browser-thread.ts') }))
   },
 }
 
 /** What is loaded in browsers beside inference: entries that an app imports as well, and what inference imports when a model needs it. */
 const besideInference =
-  /src\/((all-ops|own-ops|generate)|plan\/variations|api\/(images\/image|warm-up|register-all|threads)|ops\/frequent)\.ts$/
+  /src\/((all-ops|own-ops|generate)|plan\/variations|api\/(images\/image|load\/(warm-up|special-kernels)|register-all|register-frequent|threads|worker\/remote-session|prepared\/(read|write|internal-ops)))\.ts$/
 /** What every app that runs models loads. */
 const inference = ['src/api/session.ts', 'src/ops/common.ts', 'src/platform/browser.ts']
+
+/** The same of Node: entries that load inference anyway, and what it imports when it needs it. (Training does without sessions.) */
+const besideNode =
+  /src\/((all-ops|own-ops|generate|serve|serve-thread|quantize|session-worker-node)|cli\/main|plan\/variations|platform\/node-threads|api\/(images\/image|load\/(warm-up|special-kernels)|graph\/declare-outputs|register-all|threads|worker\/remote-session|prepared\/(read|write|internal-ops)))\.ts$/
+/** What `import 'lanewise'` loads in Node. */
+const importedInNode = [
+  ...['session', 'tensor', 'backends', 'graph/builder', 'graph/model-graph', 'own/own-op', 'register-frequent'].map(
+    (name) => `src/api/${name}.ts`,
+  ),
+  'src/onnx/export-any.ts',
+  'src/ops/common.ts',
+  'src/platform/node.ts',
+]
 /**
  * A chunk holds what the same entries reach, so that parts of inference that one of these needs would lie in as many chunks as there are combinations, and
  * small files compress badly. Each of them imports all of inference, which is there already when it is loaded.
  */
-const oneChunk: Plugin = {
+const oneChunk = (beside: RegExp, inference: readonly string[]): Plugin => ({
   name: 'one-chunk',
   setup({ onLoad, onResolve }) {
     const imports = inference.map((path) => `import ${JSON.stringify(resolve(path))}\n`).join('')
-    onLoad({ filter: besideInference }, ({ path }) => ({
+    onLoad({ filter: beside }, ({ path }) => ({
       contents: `${readFileSync(path, 'utf8')}\n${imports}`,
       loader: 'ts',
     }))
     // An import without names would be left out of files that are known to have no side effects.
-    onResolve({ filter: /\/(session|common|browser)\.[jt]s$/ }, ({ path, resolveDir }) => {
+    const names = inference.map((path) => /([\w-]+)\.ts$/.exec(path)?.[1]).join('|')
+    onResolve({ filter: new RegExp(`/(${names})\\.[jt]s$`) }, ({ path, resolveDir }) => {
       const file = resolve(resolveDir, path).replace(/js$/, 'ts')
       return inference.some((known) => resolve(known) === file) ? { path: file, sideEffects: true } : undefined
     })
   },
-}
+})
 
 /** A namespace that is exported whole is made by a call, which apps that never look at it would carry: in a file of its own it is none. */
 const namespaces: Plugin = {
   name: 'namespaces',
   setup({ onResolve }) {
-    onResolve({ filter: /\/functional\.js$/ }, ({ importer }) =>
-      relative('src', importer) === 'train.ts' ? { path: './browser-functional.js', external: true } : undefined,
+    onResolve({ filter: /\/nn\/(functional|arithmetic|init)\.js$/ }, ({ path, importer }) =>
+      relative('src', importer) === 'train.ts'
+        ? { path: path.replace('./nn/', './browser-'), external: true }
+        : undefined,
     )
   },
 }
 
 // Each group shares its chunks. Node and browsers do not share theirs: what one of them loads would fall into more pieces.
-const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string>; oneFile?: 'esm' | 'cjs' }[] = [
+const groups: {
+  platform: 'node' | 'browser'
+  entryPoints: Record<string, string>
+  oneFile?: 'esm' | 'cjs'
+  plugins?: Plugin[]
+}[] = [
   {
     platform: 'node',
     entryPoints: {
@@ -95,7 +120,10 @@ const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string
       'ops/index-node': 'src/own-ops.ts',
       'generate/index-node': 'src/generate.ts',
       train: 'src/train.ts',
+      'train-functional': 'src/train-functional.ts',
       serve: 'src/serve.ts',
+      quantize: 'src/quantize.ts',
+      'session-worker-node': 'src/session-worker-node.ts',
       'serve/thread': 'src/serve-thread.ts',
       'cli/main': 'src/cli/main.ts',
     },
@@ -109,9 +137,17 @@ const groups: { platform: 'node' | 'browser'; entryPoints: Record<string, string
       'generate/index': 'src/generate.ts',
       'browser-train': 'src/train.ts',
       'browser-functional': 'src/nn/functional.ts',
+      'browser-arithmetic': 'src/nn/arithmetic.ts',
+      'browser-init': 'src/nn/init.ts',
     },
   },
-  // Each of these is a file that needs no other.
+  // Each of these is a file that needs no other. The worker of a session is one, too: in workers some bundlers know no chunks.
+  {
+    platform: 'browser',
+    entryPoints: { 'session-worker': 'src/session-worker.ts' },
+    oneFile: 'esm',
+    plugins: [inWorker],
+  },
   { platform: 'browser', entryPoints: { inline: 'src/inline.ts' }, oneFile: 'esm' },
   { platform: 'node', entryPoints: { 'inline-node': 'src/inline-node.ts' }, oneFile: 'esm' },
   { platform: 'node', entryPoints: { inline: 'src/inline-node.ts' }, oneFile: 'cjs' },
@@ -125,7 +161,7 @@ for (const name of existsSync('dist') ? readdirSync('dist') : []) {
 // What a thread runs is a file of its own, as it is.
 copyFileSync('src/platform/thread.js', 'dist/thread.js')
 const bundled = new Set<string>()
-for (const { platform, entryPoints, oneFile } of groups) {
+for (const { platform, entryPoints, oneFile, plugins = [] } of groups) {
   // In CommonJS nothing says where a file is: what asks for that is told that it is not known.
   const define: Record<string, string> = oneFile === 'cjs' ? { 'import.meta.url': 'undefined' } : {}
   const { metafile } = await build({
@@ -140,16 +176,22 @@ for (const { platform, entryPoints, oneFile } of groups) {
     target: 'es2022',
     bundle: true,
     splitting: !oneFile,
-    // In Node an uncaught error prints the line that threw it: lines stay lines there. The size of a download matters in browsers.
+    // In Node an uncaught error prints the line that threw it: lines stay lines there. The size of a download matters in browsers, where most apps are bundled
+    // and minified once more: white space stays there, since what says that a call has no effects goes with it.
     minifySyntax: platform === 'browser',
-    minifyWhitespace: platform === 'browser' || oneFile !== undefined,
+    minifyWhitespace: oneFile !== undefined,
     legalComments: 'none',
     sourcemap: oneFile ? false : 'linked',
     metafile: true,
     plugins: [
       places,
+      ...plugins,
       ...(platform === 'browser' ? [browserTwins] : []),
-      ...(oneFile ? [] : platform === 'browser' ? [oneChunk, namespaces] : [required]),
+      ...(oneFile
+        ? []
+        : platform === 'browser'
+          ? [oneChunk(besideInference, inference), namespaces, pureCalls]
+          : [required, oneChunk(besideNode, importedInNode)]),
     ],
     logLevel: 'warning',
   })
@@ -160,6 +202,17 @@ for (const { platform, entryPoints, oneFile } of groups) {
     if (folder) bundled.add(folder)
   }
 }
+// What `lanewise profile --html` writes into its page.
+await build({
+  entryPoints: ['src/view/profile-page.ts'],
+  outfile: 'dist/profile-page.js',
+  bundle: true,
+  format: 'iife',
+  loader: { '.css': 'text' },
+  target: 'es2022',
+  minify: true,
+  logLevel: 'warning',
+})
 writeFileSync('dist/third-party-licenses.txt', [...[...bundled].sort().map(licenceOf), kernelLicences()].join('\n\n'))
 recordBundles()
 

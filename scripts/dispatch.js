@@ -51,7 +51,9 @@ export default class Dispatch extends Transform {
     const cases = []
     const lines = []
     const seen = new Set()
-    for (const source of own.filter(({ internalPath }) => /^assembly\/abi\/(inference|train)$/.test(internalPath)))
+    for (const source of own.filter(({ internalPath }) =>
+      /^assembly\/abi\/(inference|train|quantized)$/.test(internalPath),
+    ))
       for (const { members, internalPath } of source.statements)
         for (const { localName } of members ?? []) {
           const name = localName.text

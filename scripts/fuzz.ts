@@ -37,27 +37,27 @@ const from = count(values.from, 'from')
 const chosen = targets.filter(({ name }) => values.target === undefined || name === values.target)
 if (chosen.length === 0) throw new Error(`--target must be one of ${targets.map(({ name }) => name).join(', ')}`)
 
-// A run that never ends keeps this thread from saying so. Time of the processor: on a busy machine others take the time of the clock.
+// A run that never ends keeps this thread from saying so. What counts is the time of the processor, since on a busy machine others take that of the
+// clock; a run that waits for what never comes takes none, and an hour by the clock tells it from one that is not given any.
 const progress = new Int32Array(new SharedArrayBuffer(4))
 progress[0] = from
 const watchdog = new Worker(
-  `const { workerData: { progress, seconds } } = require('node:worker_threads')
+  `const { workerData: { progress, busy, idle } } = require('node:worker_threads')
+  const end = (run, what) => {
+    require('node:fs').writeSync(2, 'run ' + run + ' ' + what + '\\n')
+    process.kill(process.pid, 'SIGKILL')
+  }
   let last = -1
-  let began = 0
-  let looks = 0
+  let used = 0
+  let since = 0
   setInterval(() => {
     const { user, system } = process.cpuUsage()
-    const used = (user + system) / 1e6
-    if (progress[0] !== last) {
-      last = progress[0]
-      began = used
-      looks = 0
-    } else if (used - began > seconds || ++looks > 20) {
-      require('node:fs').writeSync(2, 'run ' + last + ' took more than ' + seconds + ' s: it hangs\\n')
-      process.kill(process.pid, 'SIGKILL')
-    }
-  }, 1000 * seconds)`,
-  { eval: true, workerData: { progress, seconds: 15 } },
+    const [processor, clock] = [(user + system) / 1e6, performance.now() / 1000]
+    if (progress[0] !== last) [last, used, since] = [progress[0], processor, clock]
+    else if (processor - used > busy) end(last, 'took more than ' + busy + ' s of the processor: it hangs')
+    else if (clock - since > idle) end(last, 'has not ended after ' + idle + ' s: it waits')
+  }, 5000)`,
+  { eval: true, workerData: { progress, busy: 30, idle: 3600 } },
 )
 watchdog.unref()
 

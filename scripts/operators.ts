@@ -6,7 +6,10 @@ import { commonOps } from '../src/ops/common.js'
 import { gradients } from '../src/ops/gradients.js'
 import type { OpDefinition } from '../src/ir/op.js'
 import { allFloat32 } from '../src/ir/op.js'
+import { knowEverySet } from '../src/onnx/sets/know-every-set.js'
 import { introducedAt, OLDEST_OPSET } from '../src/onnx/versions.js'
+
+knowEverySet()
 
 const probed: readonly DType[] = ['float32', 'float64', 'int32', 'int64', 'uint8', 'int8', 'bool']
 
@@ -47,13 +50,52 @@ const differentiable = new Set<unknown>(gradients.map(({ op }) => op))
 const rows = (allOps as readonly OpDefinition[])
   .map((op) => {
     const domain = op.domain || 'ai.onnx'
-    const first = domain === 'ai.onnx' ? introducedAt(op.name) : 1
+    const first = introducedAt(op.domain, op.name)
     const below = Math.max(0, ...(op.upgrades ?? []).map((upgrade) => upgrade.below))
     // What is rewritten below a set that is not read, or that does not know the operator, nobody meets.
     const rewritten = below >= first && below > OLDEST_OPSET ? `, rewritten below ${below}` : ''
     return `| ${op.name} | ${domain} | ${first}+${rewritten} | ${how(op)} | ${kernelTypes(op)} | ${differentiable.has(op) ? 'yes' : ''} | ${common.has(op) ? 'common' : 'all'} |`
   })
   .sort((a, b) => a.localeCompare(b))
+
+/** What onnxruntime has and Lanewise has not: why, and which. */
+const contribLeftOut: readonly (readonly [why: string, names: string])[] = [
+  [
+    'a whole search with the decoder inside of one node; `lanewise/generate` searches with the decoder as a model',
+    'BeamSearch GreedySearch Sampling WhisperBeamSearch',
+  ],
+  ['names the compiled model of another accelerator', 'EPContext Snpe'],
+  [
+    'onnxruntime makes it while it optimises for a GPU and runs it there only: files for its CPU, or for the web, do not have it',
+    'BiasDropout BiasSoftmax BitmaskBiasDropout BitmaskDropout ComplexMul ComplexMulConj DecoderAttention DecoderMaskedSelfAttention FusedMatMulActivation GatedRelativePositionBias GemmFastGelu GemmFloat8 GemmaRotaryEmbedding Irfft IsAllFinite LongformerAttention NhwcFusedConv PackedAttention PackedMultiHeadAttention PagedAttention ReduceSumInteger RelativePositionBias RemovePadding RestorePadding Rfft SkipGroupNorm TorchEmbedding',
+  ],
+  [
+    'weights in formats of GPUs, which no operator of ONNX unpacks',
+    'DequantizeBFP DequantizeWithOrder MatMulBlockQuantizedFp4Weight MatMulBlockQuantizedFp8Weight MatMulFpQ4 QOrderedAttention QOrderedGelu QOrderedLayerNormalization QOrderedLongformerAttention QOrderedMatMul QuantizeBFP QuantizeWithOrder',
+  ],
+  ["bitsandbytes' 4-bit floats, which exporters for the web do not write: they write MatMulNBits", 'MatMulBnb4'],
+  ['models with experts are beyond what a page downloads', 'MoE QMoE'],
+  [
+    'made of MatMulNBits and its neighbours for language models on GPUs; MatMulNBits itself runs',
+    'MatMulNBitsMlp MatMulNBitsQkv',
+  ],
+  [
+    'of one family of language models, none of which is published for the web; LinearAttention and CausalConvWithState of ONNX 28 run',
+    'CausalConvWithState EngramGate GatedAdd GatedDeltaNet GatedRMSNorm LinearAttention LinearAttentionGate MRotaryEmbedding NGramHashMapping SparseAttention VarlenCausalConvWithState VarlenNGramHashMapping',
+  ],
+  [
+    'written for one model of its makers, or to try onnxruntime out; no exporter writes it',
+    'AttnLSTM BifurcationDetector ConvTransposeWithDynamicPads CropAndResize DynamicTimeWarping MatMulInteger16 MaxpoolWithMask MulInteger MurmurHash3 NGramRepeatBlock QEmbedLayerNormalization QLinearReduceMean SampleOp UnfoldTensor WordConvEmbedding',
+  ],
+]
+const contrib = new Set(
+  (allOps as readonly OpDefinition[]).filter(({ domain }) => domain === 'com.microsoft').map(({ name }) => name),
+)
+const leftOut = contribLeftOut.map(([why, names]) => {
+  const known = names.split(' ').filter((name) => contrib.has(name))
+  if (known.length > 0) throw new Error(`listed as left out, but there: ${known.join(', ')}`)
+  return `| ${names.replaceAll(' ', ', ')} | ${why} |`
+})
 
 const file = new URL('../docs/operators.md', import.meta.url)
 const page = `# Operators
@@ -62,7 +104,7 @@ Written by \`npm run operators\` from the definitions in \`src/ops\`. "Kernel" i
 and bfloat16 run on float32 ones. The set \`common\` is registered everywhere, \`all\` in Node when a model needs it and elsewhere by
 \`import 'lanewise/ops/all'\`. A gradient is what \`src/ops/gradients.ts\` lists; what is rewritten at import has those of what it becomes.
 The operator set is the first that \`exportModel\` writes the operator for: the first that had it (7, the oldest that is read, stands for older ones, too), or with today's
-meaning where an older one is not written (DFT, GroupNormalization, Hardmax). "Rewritten below": nodes of older sets mean or say something else; they are brought to today's
+meaning where an older one is not written (GroupNormalization, Scan). "Rewritten below": nodes of older sets mean or say something else; they are brought to today's
 meaning when they are read, and said in the older way when they are written.
 
 | operator | domain | operator sets | how | types with a kernel | gradient | set |
@@ -78,6 +120,12 @@ ${rows.join('\n')}
 | BatchNormalization with \`spatial\` 0 that trains | refused: running statistics per element |
 | complex numbers in arithmetic, Resize and Unique | ONNX defines no arithmetic on them; the other two are refused |
 | \`do_rotary\` of Attention and QAttention (com.microsoft) | refused |
+
+Of onnxruntime's own operators (com.microsoft):
+
+| operators | why |
+|---|---|
+${leftOut.join('\n')}
 `
 
 if (!process.argv.includes('--check')) {

@@ -86,7 +86,7 @@ async function describePhotograph(
     say(`no photograph: ${(error as Error).message}`)
     return undefined
   }
-  const captioner = await PictureCaptioner.load(PHOTOGRAPHS)
+  const captioner = await PictureCaptioner.load(PHOTOGRAPHS, { features: () => featureModel() })
   const picture = await decodePicture(file.bytes, 3, file.name)
   const [begun] = await captioner.begin([picture])
   const captions = (await captioner.describe(begun)).map(({ caption }) => caption)
