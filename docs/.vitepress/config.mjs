@@ -31,6 +31,8 @@ const order = [
   'errors',
   'wrong-results',
   'graphs',
+  'quantization',
+  'prepared-models',
   'own-operators',
   'training',
   'from-pytorch',
@@ -67,13 +69,16 @@ export default defineConfig({
   title: 'Lanewise',
   description: JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).description,
   // The whole repository, so that links between README, docs and model cards mean on the site what they mean in the repository.
+  base: process.env.LANEWISE_DOCS_BASE ?? '/',
   srcDir: '..',
-  srcExclude: ['.github/**', 'assembly/**', 'bench/**', 'data/**', 'runs/**', 'tests/**', 'tmp/**'],
+  srcExclude: ['.github/**', 'assembly/**', 'bench/**', 'data/**', 'runs/**', 'site/**', 'tests/**', 'tmp/**'],
   outDir: '.vitepress/dist',
   cacheDir: '.vitepress/cache',
-  rewrites: { 'README.md': 'index.md' },
+  // In the site the first page is that of site/.
+  rewrites: { 'README.md': process.env.LANEWISE_DOCS_BASE ? 'readme.md' : 'index.md' },
   markdown: { config: unlinkFiles },
   themeConfig: {
+    logoLink: { link: process.env.LANEWISE_DOCS_BASE ?? '/', target: '_self' },
     search: { provider: 'local' },
     outline: [2, 3],
     nav: [
@@ -88,9 +93,14 @@ export default defineConfig({
         text: 'Reference',
         items: [
           { text: 'API', link: '/docs/api/' },
-          ...['docs/operators.md', 'docs/limits.md', 'docs/states.md', 'docs/training.md', 'docs/training-data.md'].map(
-            entry,
-          ),
+          ...[
+            'docs/operators.md',
+            'docs/limits.md',
+            'docs/platforms.md',
+            'docs/states.md',
+            'docs/training.md',
+            'docs/training-data.md',
+          ].map(entry),
         ],
       },
       {

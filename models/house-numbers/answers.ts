@@ -1,7 +1,7 @@
 // Generated test pictures that a reader reads rightly, and those that it reads wrongly, as one SVG:
 // npx tsx models/house-numbers/answers.ts [MODEL.onnx] [FILE.svg]
 import { writeFileSync } from 'node:fs'
-import { NumberReader } from '../../src/cli/numbers/reader.js'
+import { loadReader } from '../../src/cli/numbers/load-reader.js'
 import { pngUrl } from '../../src/cli/numbers/show.js'
 import type { Picture } from '../../src/train.js'
 import { GeneratedNumbers, HEADS, loadWorld } from './generate.js'
@@ -9,7 +9,7 @@ import { GeneratedNumbers, HEADS, loadWorld } from './generate.js'
 const [model = 'models/house-numbers/reader-best.onnx', file = 'models/house-numbers/answers.svg'] =
   process.argv.slice(2)
 const [COUNT, COLUMNS, ROWS, SIDE, STEP, LINE] = [400, 10, 2, 60, 72, 84]
-const reader = await NumberReader.load(model, {})
+const reader = await loadReader(model, {})
 const { side } = reader
 const numbers = new GeneratedNumbers(await loadWorld('test'), side, COUNT, 3)
 const { image, label } = numbers.batch(Array.from({ length: COUNT }, (_, i) => i))

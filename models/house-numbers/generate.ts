@@ -3,6 +3,7 @@ import { onlyExample } from '../../src/data/dataset.js'
 import { Random, Tensor, type Dataset, type Fields } from '../../src/train.js'
 import { Camera } from './degrade.js'
 import { fontFaces, glyphOf, handwrittenFace, photographedFaces, type Face, type Part } from './glyphs.js'
+import { legible } from './legible.js'
 import { MARGIN, ROWS, type Glyph } from './shapes.js'
 import { drawnTextures, photographTextures, SIDE, type Texture } from './textures.js'
 
@@ -66,6 +67,8 @@ interface Placed {
 }
 
 const TEXTURE_MASK = SIDE - 1
+/** How often a number is drawn anew, at most, that could not be read: about one in fifteen cannot. */
+const ATTEMPTS = 20
 const FONT_SHARE = { photographed: 0.12, handwritten: 0.04 }
 
 /**
@@ -75,6 +78,9 @@ const FONT_SHARE = { photographed: 0.12, handwritten: 0.04 }
 export class NumberGenerator {
   private readonly camera: Camera
   private readonly buffer: Float32Array
+  /** What the digits add to the picture, as sharp as they were drawn, and as they are left in the finished picture. */
+  private readonly drawn: Float32Array
+  private readonly left: Float32Array
   private readonly placed: Placed[] = []
   /** Digit heights a plate's point is away from the picture's left top corner, and so on: plate ← picture, as a projective matrix. */
   private readonly inverse = new Float64Array(9)
@@ -89,17 +95,22 @@ export class NumberGenerator {
   ) {
     this.camera = new Camera(side, Random.at(seed, -1))
     this.buffer = new Float32Array(side * side)
+    this.drawn = new Float32Array(side * side)
+    this.left = new Float32Array(side * side)
   }
 
   /** Draws picture `index` into `out` from `offset` on and returns its digits: none, or up to seven. */
   draw(index: number, out: Float32Array, offset: number): number[] {
     const random = Random.at(this.seed, index)
     const digits = this.digitsOf(random)
-    const box = this.lay(random, digits.length === 0 ? [8, 8] : digits)
-    this.project(random, box)
-    const contrast = this.paint(random, box, digits.length > 0)
-    this.degrade(random, box, contrast)
     const { buffer } = this
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const box = this.lay(random, digits.length === 0 ? [8, 8] : digits)
+      this.project(random, box)
+      const contrast = this.paint(random, box, digits.length > 0)
+      this.degrade(random, box, contrast)
+      if (digits.length === 0 || legible(buffer, this.drawn, this.left, this.side)) break
+    }
     for (let i = 0; i < buffer.length; i++) out[offset + i] = Math.round(255 * clamp(buffer[i], 0, 1)) / 255
     return digits
   }
@@ -298,6 +309,7 @@ export class NumberGenerator {
           const dv = bolts === 4 ? Math.abs(v - cv) - boltV : v - cv
           if (du * du + dv * dv < boltSize * boltSize) value = boltTone
         }
+        const bare = value
         if (ink) {
           if (shadow > 0) {
             const dark = this.inkAt(u - su, v - sv, o, bold, sharp)
@@ -312,6 +324,7 @@ export class NumberGenerator {
           if (share !== 0) value += share * (tone + inkAmount * outer.data[place] - value)
         }
         buffer[at] = value
+        this.drawn[at] = value - bare
       }
     }
     placed.length = 0
@@ -361,6 +374,7 @@ export class NumberGenerator {
   /** Light, a small sensor, blur, noise and JPEG. */
   private degrade(random: Random, box: [number, number, number, number], contrast: number): void {
     const { side, buffer, camera } = this
+    this.left.set(this.drawn)
     this.light(random, contrast)
     const [wide, high] = [box[2] - box[0], box[3] - box[1]]
     const digits = Math.max(1, Math.round(wide / 0.6))
@@ -368,23 +382,25 @@ export class NumberGenerator {
     const height = Math.max(33 * exp(0.6 * clamp(random.normal(), -2.2, 2.6)), (6.5 * digits) / wide)
     const toWidth = Math.round(clamp(1.3 * height * wide, 8, side))
     const toHeight = Math.round(clamp(1.3 * height * high, 12, side))
-    if (toWidth < side || toHeight < side) camera.resize(buffer, side, side, toWidth, toHeight)
+    if (toWidth < side || toHeight < side)
+      for (const plane of [buffer, this.left]) camera.resize(plane, side, side, toWidth, toHeight)
     // Never so much that a stroke is wider than the digits' distance.
     const most = 0.09 * (toWidth / 1.3 / digits)
     const sigma = Math.min(most, random.chance(0.25) ? random.between(0.8, 2.5) : random.between(0.1, 1))
     const blurX = random.chance(0.15) ? Math.min(most, sigma + random.between(0, 1.5)) : sigma
-    if (sigma > 0.2) camera.blur(buffer, toWidth, toHeight, blurX, sigma)
+    if (sigma > 0.2) for (const plane of [buffer, this.left]) camera.blur(plane, toWidth, toHeight, blurX, sigma)
     const noise = 0.004 + contrast * (random.chance(0.15) ? random.between(0.05, 0.15) : random.between(0, 0.05))
     camera.addNoise(buffer, toWidth * toHeight, noise, random)
     // What is faint would not be left at all.
     const least = clamp(95 - 170 * contrast, 35, 80)
     if (random.chance(0.6)) camera.jpeg(buffer, toWidth, toHeight, random.between(least, 92))
-    if (toWidth < side || toHeight < side) camera.resize(buffer, toWidth, toHeight, side, side)
+    if (toWidth < side || toHeight < side)
+      for (const plane of [buffer, this.left]) camera.resize(plane, toWidth, toHeight, side, side)
   }
 
   /** A gradient of brightness; at times the edge of a shadow or a gleam, neither stronger than lets the digits be read; the camera's exposure. */
   private light(random: Random, contrast: number): void {
-    const { side, buffer } = this
+    const { side, buffer, left } = this
     const angle = random.between(0, 2 * Math.PI)
     const [c, s] = [cos(angle), sin(angle)]
     const slope = 0.12 * clamp(random.normal(), -2.5, 2.5)
@@ -402,6 +418,7 @@ export class NumberGenerator {
         let factor = 1 + slope * along * 2
         if (edge < 1) factor *= edge + (1 - edge) * clamp(0.5 + (along - where) * softness, 0, 1)
         buffer[at] *= factor
+        left[at] *= factor
         brightest = Math.max(brightest, buffer[at])
         if (gleam > 0) {
           const far = ((dx + 0.5 - gx) ** 2 + (dy + 0.5 - gy) ** 2) / (spread * spread)
@@ -410,7 +427,8 @@ export class NumberGenerator {
       }
     }
     // What is lit well is not blown out.
-    if (brightest > 1) for (let at = 0; at < buffer.length; at++) buffer[at] /= brightest
+    if (brightest <= 1) return
+    for (const plane of [buffer, left]) for (let at = 0; at < plane.length; at++) plane[at] /= brightest
   }
 }
 

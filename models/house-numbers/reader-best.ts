@@ -7,10 +7,10 @@ export default readerRecipe({
   seed: 1,
   batchSize: 64,
   side: 48,
-  steps: 6000,
+  steps: 20_000,
   options: { evenLengths: 0.15, empty: 0.03, tooLong: 0.01 },
   model: readerBest,
   optimizer: (model) => new AdamW(model.parameters(), { lr: 0.003, weightDecay: 0.01 }),
   schedule: (steps) => warmup(200, cosine(steps - 200, 0.002), 0.05),
-  fit: { ema: 0.998, evaluateEvery: 500, clipNorm: 5 },
+  fit: { ema: 0.998, evaluateEvery: 1000, clipNorm: 5 },
 })

@@ -1,5 +1,5 @@
 import { exportModel, InferenceSession, loadGraph, type Tensor } from '../../src/node.js'
-import type { ModelGraph } from '../../src/api/model-graph.js'
+import type { ModelGraph } from '../../src/api/graph/model-graph.js'
 import type { Value } from '../../src/ir/graph.js'
 import { BatchNorm2d, Conv2d, LanewiseError, Tensor as Constant, type Module } from '../../src/train.js'
 import { channelsOf, MobileNetV2, type MobileNetV2Options } from './network.js'
