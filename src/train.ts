@@ -53,6 +53,7 @@ export type { ExportOptions } from './onnx/export-options.js'
 export * from './optim/find-rate.js'
 export * from './optim/methods.js'
 export * from './optim/moments.js'
+export { Muon, type MuonOptions } from './optim/muon.js'
 export {
   clipGradNorm,
   clipGradValue,

@@ -1,3 +1,4 @@
+import type { Device } from '../autograd/device.js'
 import type { Parameter } from '../autograd/variable.js'
 import { checkRecord } from '../core/options.js'
 import { Optimizer, withDefaults, type Params, type Update } from './optimizer.js'
@@ -80,26 +81,38 @@ export class Adam extends Optimizer<Required<AdamOptions>> {
   }
 
   protected update(parameter: Parameter, p: number, g: number, { lr, options, powers }: Update<AdamOptions>): void {
-    const { betas, eps, weightDecay, amsgrad } = options
-    const [m, v, most = 0] = this.addresses(parameter)
-    this.device.call(
-      'adam_f32',
-      p,
-      g,
-      m,
-      v,
-      amsgrad ? most : 0,
+    const [m, v, most] = this.addresses(parameter)
+    const { decoupled } = this
+    adamStep(
+      this.device,
+      [p, g, m, v, options.amsgrad ? most : 0],
       parameter.size,
-      lr,
-      betas[0],
-      betas[1],
-      eps,
-      weightDecay,
-      Number(this.decoupled),
-      1 - powers[0],
-      1 - powers[1],
+      { ...options, lr, decoupled },
+      powers,
     )
   }
+}
+
+/**
+ * One update by adam_f32.
+ *
+ * @param addresses - parameter, gradient, both moments, and the largest second moment or 0.
+ * @param powers - those of the betas.
+ */
+export function adamStep(
+  device: Device,
+  [p, g, m, v, most = 0]: readonly number[],
+  size: number,
+  by: Pick<Required<AdamOptions>, 'lr' | 'betas' | 'eps' | 'weightDecay'> & { readonly decoupled: boolean },
+  [first, second]: readonly number[],
+): void {
+  const { lr, betas, eps, weightDecay, decoupled } = by
+  device.call(
+    'adam_f32',
+    ...[p, g, m, v, most, size, lr, betas[0], betas[1], eps, weightDecay, Number(decoupled)],
+    1 - first,
+    1 - second,
+  )
 }
 
 /** AdamW (Loshchilov & Hutter, 2019): the decay is taken of the parameter itself. */

@@ -190,14 +190,14 @@ export abstract class Optimizer<Options extends Rates = Rates> {
       const [index, slot] = name.split('.')
       const parameter = all.at(Number(index))
       const k = this.slots.indexOf(slot)
-      if (!parameter || k < 0 || parameter.shape.join() !== tensor.dims.join())
+      if (!parameter || k < 0 || k >= this.slotsOf(parameter) || parameter.shape.join() !== tensor.dims.join())
         throw new LanewiseError('E_STATE', `the state's "${name}" belongs to no parameter`, { tensor: name })
       return { parameter, k, tensor }
     })
     // What the state does not have starts over.
     for (const slots of this.kept.values()) for (const slot of slots) slot.dispose()
     this.kept.clear()
-    for (const { parameter, k, tensor } of placed) this.keep(parameter, this.slots.length)[k].assign(tensor)
+    for (const { parameter, k, tensor } of placed) this.keep(parameter, this.slotsOf(parameter))[k].assign(tensor)
     this.steps = settings.steps
     this.groups.forEach((group, i) => (group.lr = settings.lr[i]))
     this.restorePowers(settings.powers ?? [])
@@ -242,6 +242,11 @@ export abstract class Optimizer<Options extends Rates = Rates> {
   /** Numbers of each group that grow from step to step, such as powers of a decay: computed by multiplication, which every engine rounds alike. */
   protected readonly powers: number[][] = []
 
+  /** How many of them a parameter has: the first so many. */
+  protected slotsOf(_parameter: Parameter): number {
+    return this.slots.length
+  }
+
   /** Zeroed memory of a parameter's size, kept between steps. */
   protected keep(parameter: Parameter, count: number): Parameter[] {
     let slots = this.kept.get(parameter)
@@ -258,7 +263,7 @@ export abstract class Optimizer<Options extends Rates = Rates> {
   }
 
   protected addresses(parameter: Parameter): number[] {
-    return this.keep(parameter, this.slots.length).map((slot) => resolve(slot.placed.at))
+    return this.keep(parameter, this.slotsOf(parameter)).map((slot) => resolve(slot.placed.at))
   }
 
   /** Whether this is the first update of a parameter. */

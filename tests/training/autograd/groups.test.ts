@@ -5,6 +5,7 @@ import type { Parameter } from '../../../src/autograd/variable.js'
 import * as F from '../../../src/nn/functional.js'
 import { Adagrad, Adam, AdamW, RMSprop, SGD } from '../../../src/optim/methods.js'
 import { Lion, NAdam, RAdam } from '../../../src/optim/moments.js'
+import { Muon } from '../../../src/optim/muon.js'
 import type { Optimizer } from '../../../src/optim/optimizer.js'
 import { expectError } from '../../support/expect-error.js'
 
@@ -50,6 +51,7 @@ const methods: readonly [name: string, method: Method, usual: object, own: objec
     { lr: 0.01 },
     { lr: 0.02, betas: [0.8, 0.9], eps: 1e-3, weightDecay: 0.1, momentumDecay: 0.1, decoupledWeightDecay: true },
   ],
+  ['Muon, of vectors', Muon, { lr: 0.1, adam: true }, { lr: 0.3, betas: [0.8, 0.9], eps: 1e-3, weightDecay: 0.3 }],
   ['RAdam', RAdam, { lr: 0.01, betas: [0.9, 0.9] }, { lr: 0.02, betas: [0.5, 0.7], eps: 1e-3, weightDecay: 0.1 }],
 ]
 
