@@ -15,7 +15,7 @@ import {
   type Variable,
 } from '../../src/train.js'
 import { Corpus, openTokenizer } from './corpus.js'
-import { exportLanguageModel, languageModelFolder, TOKENIZER } from './files.js'
+import { exportLanguageModel, languageModelFolder, loadLanguageModel, TOKENIZER } from './files.js'
 import { TransformerLM, type TransformerConfig } from './model.js'
 import { grammarText } from './grammar.js'
 import { isWikiText, textFiles, unlabelledReviews, wikiText, type TextSource } from './texts.js'
@@ -85,11 +85,25 @@ export interface LanguageTraining extends Pick<
   /** Tokens that a tokenizer trained for this learns at most; 4096 by default. */
   readonly vocabulary?: number
   readonly model: Omit<TransformerConfig, 'vocabulary'>
+  /** The file of a language model to go on with, instead of random weights. */
+  readonly from?: string
 }
 
 /** A recipe for language models. */
 export function languageRecipe(training: LanguageTraining): TaskRecipe<TransformerLM, LanguageData> {
-  const { title, seed, batchSize, optimizer, schedule, fit, length, steps, model, vocabulary = VOCABULARY } = training
+  const {
+    title,
+    seed,
+    batchSize,
+    optimizer,
+    schedule,
+    fit,
+    length,
+    steps,
+    model,
+    vocabulary = VOCABULARY,
+    from,
+  } = training
   let tokensPerWord = 1
   return {
     title,
@@ -120,7 +134,10 @@ export function languageRecipe(training: LanguageTraining): TaskRecipe<Transform
         source: corpus.source,
       }
     },
-    model: ({ corpus }) => new TransformerLM({ ...model, vocabulary: corpus.tokenizer.size }),
+    model: ({ corpus: { tokenizer } }) =>
+      from === undefined
+        ? new TransformerLM({ ...model, vocabulary: tokenizer.size })
+        : loadLanguageModel(from, tokenizer),
     optimizer,
     schedule,
     task: languageTask,

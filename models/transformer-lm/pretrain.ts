@@ -16,6 +16,11 @@ export const options: Readonly<Record<string, RecipeOption>> = {
   length: { type: 'string', value: 'N', help: 'tokens of a sequence, and as many targets (default 256)' },
   total: { type: 'string', value: 'N', help: 'steps of a whole run, for which the rates are made (default 12000)' },
   rate: { type: 'string', value: 'X', help: 'the highest learning rate (default 0.0025)' },
+  from: {
+    type: 'string',
+    value: 'FILE',
+    help: 'a language model to go on with: its weights and shape, with a new schedule',
+  },
 }
 
 /** @throws LanewiseError `E_VALUE` for a choice that there is not. */
@@ -34,16 +39,25 @@ export function configure(chosen: Readonly<Record<string, string | boolean>>): T
       throw new LanewiseError('E_VALUE', `--${name} is ${first} or ${second}, not "${String(value)}"`)
     return value as T
   }
+  const shape = ['dim', 'heads', 'layers', 'positions', 'norm', 'untied', 'unscaled'].find(
+    (name) => chosen[name] !== undefined,
+  )
+  if (chosen.from !== undefined && shape !== undefined)
+    throw new LanewiseError('E_VALUE', `the model that --from names has its shape: --${shape} cannot change it`)
   const [dim, layers, length] = [number('dim', 192), number('layers', 4), number('length', 256)]
   const [steps, lr] = [number('total', 12_000), number('rate', 0.0025)]
   const warm = Math.min(150, Math.ceil(steps / 10))
   return languageRecipe({
-    title: `Transformer language model: ${layers} blocks of width ${dim}`,
+    title:
+      chosen.from === undefined
+        ? `Transformer language model: ${layers} blocks of width ${dim}`
+        : `Transformer language model, from ${String(chosen.from)}`,
     seed: 1,
     batchSize: number('batch', 4),
     length,
     steps,
     vocabulary: number('vocabulary', 4096),
+    from: typeof chosen.from === 'string' ? chosen.from : undefined,
     model: {
       dim,
       layers,

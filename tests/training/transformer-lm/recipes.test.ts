@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as finetune from '../../../models/transformer-lm/finetune.js'
 import { grammarText } from '../../../models/transformer-lm/grammar.js'
-import { trainedLength } from '../../../models/transformer-lm/files.js'
-import { languageSource } from '../../../models/transformer-lm/language-task.js'
+import { exportLanguageModel, trainedLength } from '../../../models/transformer-lm/files.js'
+import { languageSource, type LanguageData } from '../../../models/transformer-lm/language-task.js'
+import { TransformerLM } from '../../../models/transformer-lm/model.js'
 import * as pretrain from '../../../models/transformer-lm/pretrain.js'
 import { finetuneRecipe, windowsOf } from '../../../models/transformer-lm/review-task.js'
 import { loadReviewSets } from '../../../models/transformer-lm/reviews.js'
@@ -43,6 +44,21 @@ describe('the recipe of pre-training', () => {
     const [name] = Object.keys(chosen)
     const error = expectError('E_VALUE', () => pretrain.configure(chosen))
     expect(error.message).toContain(`--${name}`)
+  })
+
+  test('goes on with a language model, whose shape and weights it takes', async () => {
+    const tokenizer = await tinyTokenizer()
+    const config = { vocabulary: tokenizer.size, dim: 8, heads: 2, layers: 1, maxLength: 16 }
+    const before = new TransformerLM(config)
+    const file = join(folder, 'before.onnx')
+    writeFileSync(file, exportLanguageModel(before, { tokenizer, cache: 'session' }))
+    const recipe = pretrain.configure({ from: file })
+    checkRecipe(recipe)
+    const model = await recipe.model({ corpus: { tokenizer } } as LanguageData)
+    expect(model.config).toEqual(before.config)
+    expect(model.body.tokens.weight.data()).toEqual(before.body.tokens.weight.data())
+    const error = expectError('E_VALUE', () => pretrain.configure({ from: file, dim: '16' }))
+    expect(error.message).toContain('--dim')
   })
 
   test('reads WikiText wherever its files are, other folders as plain text, and what is not there not at all', () => {
