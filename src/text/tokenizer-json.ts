@@ -3,7 +3,8 @@ import { LanewiseError } from '../core/errors.js'
 import { gpt2Pattern } from './byte-level.js'
 import type { Normalizer, TokenizerOptions } from './tokenizer.js'
 
-type Json = Readonly<Record<string, unknown>>
+/** @internal */
+export type Json = Readonly<Record<string, unknown>>
 
 const formByType: Readonly<Record<string, Normalizer>> = {
   Lowercase: 'lowercase',
@@ -79,14 +80,14 @@ export function tokenizerJson(options: TokenizerOptions): string {
 
 /** @throws LanewiseError `E_PARSE` for what is no tokenizer.json, `E_UNSUPPORTED` for what it says beyond byte-level BPE. */
 export function parseTokenizerJson(json: string | object): TokenizerOptions {
-  const file = typeof json === 'string' ? parsed(json) : (json as Json)
-  const model = record(file.model, 'model')
+  const file = parsedTokenizer(json)
+  const model = recordOf(file.model, 'model')
   if (model.type !== undefined && model.type !== 'BPE') unsupported(`the model ${JSON.stringify(model.type)}`)
   for (const key of ['unk_token', 'continuing_subword_prefix', 'end_of_word_suffix'] as const) {
     if (model[key] != null && model[key] !== '') unsupported(`model.${key}`)
   }
   if (model.byte_fallback === true) unsupported('byte_fallback (a SentencePiece vocabulary)')
-  const { tokens, specialTokens } = vocabularyOf(record(model.vocab, 'model.vocab'), file.added_tokens)
+  const { tokens, specialTokens } = vocabularyOf(recordOf(model.vocab, 'model.vocab'), file.added_tokens)
   return {
     tokens,
     specialTokens,
@@ -98,7 +99,12 @@ export function parseTokenizerJson(json: string | object): TokenizerOptions {
   }
 }
 
-function vocabularyOf(vocab: Json, added: unknown): { tokens: string[]; specialTokens: string[] } {
+/** @param beside - whether blanks beside special tokens mean nothing. @internal */
+export function vocabularyOf(
+  vocab: Json,
+  added: unknown,
+  beside = false,
+): { tokens: string[]; specialTokens: string[] } {
   const tokens: string[] = []
   const put = (token: string, id: unknown): void => {
     if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= 1 << 26)
@@ -111,9 +117,9 @@ function vocabularyOf(vocab: Json, added: unknown): { tokens: string[]; specialT
   for (const [token, id] of Object.entries(vocab)) put(token, id)
   const specialTokens: string[] = []
   for (const entry of added == null ? [] : list(added, 'added_tokens')) {
-    const { content, id, lstrip, rstrip, single_word: single } = record(entry, 'an added token')
+    const { content, id, lstrip, rstrip, single_word: single } = recordOf(entry, 'an added token')
     if (typeof content !== 'string' || content === '') bad('an added token has no content')
-    if (lstrip === true || rstrip === true || single === true)
+    if ((!beside && (lstrip === true || rstrip === true)) || single === true)
       unsupported(`lstrip, rstrip or single_word of the added token ${JSON.stringify(content)}`)
     put(content, id)
     specialTokens.push(content)
@@ -132,7 +138,7 @@ function mergeOf(entry: unknown): readonly [string, string] {
 
 function normalizersOf(value: unknown): Normalizer[] {
   if (value == null) return []
-  const { type, normalizers } = record(value, 'normalizer')
+  const { type, normalizers } = recordOf(value, 'normalizer')
   if (type === 'Sequence') return list(normalizers, 'normalizer.normalizers').flatMap(normalizersOf)
   const form = formByType[String(type)]
   if (!form || !Object.hasOwn(formByType, String(type))) unsupported(`the normalizer ${String(type)}`)
@@ -160,7 +166,7 @@ function preTokenizerOf(value: unknown): { pattern: string; addPrefixSpace: bool
 
 function stepsOf(value: unknown): Json[] {
   if (value == null) return []
-  const step = record(value, 'pre_tokenizer')
+  const step = recordOf(value, 'pre_tokenizer')
   return step.type === 'Sequence' ? list(step.pretokenizers, 'pre_tokenizer.pretokenizers').flatMap(stepsOf) : [step]
 }
 
@@ -172,37 +178,56 @@ function javaScriptPattern(pattern: string): string {
   })
 }
 
-function templateOf(value: unknown): { before: string[]; after: string[] } {
+/** The special tokens before and after every text. @internal */
+export function templateOf(value: unknown): { before: string[]; after: string[] } {
   const result: { before: string[]; after: string[] } = { before: [], after: [] }
   if (value == null) return result
-  const { type, single, processors } = record(value, 'post_processor')
+  const post = recordOf(value, 'post_processor')
+  const { type, single, processors } = post
   if (type === 'ByteLevel') return result
   if (type === 'Sequence') {
     const parts = list(processors, 'post_processor.processors').map(templateOf)
     return { before: parts.flatMap((part) => part.before), after: parts.flatMap((part) => part.after) }
   }
+  if (type === 'BertProcessing' || type === 'RobertaProcessing') {
+    const [cls, sep] = [post.cls, post.sep].map((pair) => list(pair, 'a token of the post-processor')[0])
+    return { before: [String(cls)], after: [String(sep)] }
+  }
   if (type !== 'TemplateProcessing') unsupported(`the post-processor ${String(type)}`)
   let seen = false
   for (const entry of list(single, 'post_processor.single')) {
-    const { Sequence, SpecialToken } = record(entry, 'a piece of the template')
+    const { Sequence, SpecialToken } = recordOf(entry, 'a piece of the template')
     if (Sequence) seen = true
-    else (seen ? result.after : result.before).push(String(record(SpecialToken, 'a special token of the template').id))
+    else
+      (seen ? result.after : result.before).push(String(recordOf(SpecialToken, 'a special token of the template').id))
   }
   return result
 }
 
+/** @throws LanewiseError `E_PARSE` for text that is no JSON. @internal */
+export function parsedTokenizer(json: string | object): Json {
+  return typeof json === 'string' ? parsed(json) : (json as Json)
+}
+
 function parsed(text: string): Json {
   try {
-    return record(JSON.parse(text), 'tokenizer.json')
+    return recordOf(JSON.parse(text), 'tokenizer.json')
   } catch (cause) {
     if (cause instanceof LanewiseError) throw cause
     throw new LanewiseError('E_PARSE', 'tokenizer.json is no JSON', { cause })
   }
 }
 
-function record(value: unknown, what: string): Json {
+/** An object. @internal */
+export function recordOf(value: unknown, what: string): Json {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) bad(`${what} is no object`)
   return value as Json
+}
+
+/** A text. @internal */
+export function textOf(value: unknown, what: string): string {
+  if (typeof value !== 'string') bad(`${what} is no text`)
+  return value
 }
 
 function list(value: unknown, what: string): readonly unknown[] {
@@ -215,8 +240,13 @@ function bad(reason: string): never {
 }
 
 function unsupported(what: string): never {
+  unsupportedPart(what, 'byte-level BPE is')
+}
+
+/** @param instead - what is. @internal */
+export function unsupportedPart(what: string, instead: string): never {
   throw new LanewiseError(
     'E_UNSUPPORTED',
-    `${what} is not supported: byte-level BPE is; the package @huggingface/tokenizers reads other tokenizers`,
+    `${what} is not supported: ${instead}; the package @huggingface/tokenizers reads other tokenizers`,
   )
 }
