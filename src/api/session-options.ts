@@ -95,9 +95,11 @@ export interface SessionOptions {
   /**
    * Inputs that the session keeps from one run to the next, each with the output that it becomes: hidden states of a stream, caches of keys and
    * values, e.g. `{ past_key: 'present_key', past_value: 'present_value' }`. See {@link InferenceSession.run}, and docs/states.md for how to export a
-   * cache that is written where it lies. A function is given the model's names: `pastToPresent` of "lanewise/generate" finds caches by them.
+   * cache that is written where it lies. `'auto'` finds caches by names (`past_key_values.0.key` and `present.0.key`, `past_conv` and `present_conv`); a function is
+   * given the names of inputs and outputs.
    */
   states?:
+    | 'auto'
     | Readonly<Record<string, string>>
     | ((inputs: readonly string[], outputs: readonly string[]) => Readonly<Record<string, string>>)
   /** Sizes for symbolic dimensions, by name. */
@@ -170,11 +172,10 @@ const isList: Rule = [Array.isArray, 'an array']
 const isSignal: Rule = [(value) => typeof (value as AbortSignal | null)?.aborted === 'boolean', 'an AbortSignal']
 const isRecord: Rule = [(value) => typeof value === 'object' && !Array.isArray(value), 'an object']
 
-function recordOf(test: (value: unknown) => boolean, what: string, orFunction?: boolean): Rule {
+function recordOf(test: (value: unknown) => boolean, what: string, or?: (value: unknown) => boolean): Rule {
   return [
     (value) =>
-      (orFunction && typeof value === 'function') ||
-      (typeof value === 'object' && !Array.isArray(value) && Object.values(value as object).every(test)),
+      or?.(value) || (typeof value === 'object' && !Array.isArray(value) && Object.values(value as object).every(test)),
     `an object of ${what}`,
     test,
   ]
@@ -204,7 +205,11 @@ const sessionRules: { readonly [K in keyof SessionOptions]: Rule } = {
   externalData: isList,
   allowHardLinks: isBoolean,
   lenient: isBoolean,
-  states: recordOf((value) => typeof value === 'string', 'output names by input names', true),
+  states: recordOf(
+    (value) => typeof value === 'string',
+    "output names by input names, or 'auto'",
+    (value) => value === 'auto' || typeof value === 'function',
+  ),
   freeDimensionOverrides: recordOf((value) => Number.isInteger(value) && (value as number) >= 0, 'sizes by names'),
   graphOptimizationLevel: ['disabled', 'basic', 'extended', 'layout', 'all'],
   enableProfiling: isBoolean,

@@ -30,6 +30,7 @@ import {
   type RunOptions,
   type SessionOptions,
 } from './session-options.js'
+import { stateNames } from './state-pairs.js'
 import { writeBack, type Tensor } from './tensor.js'
 import type { GlobalType, MaybeAsyncDisposable, MaybeDisposable } from './tensor-types.js'
 import {
@@ -157,8 +158,7 @@ export class InferenceSession {
     for (const node of graph.nodes)
       for (const value of [...node.inputs, ...node.outputs]) if (value) this.values.set(value.name, value)
     for (const value of graph.outputs) this.values.set(value.name, value)
-    const { states } = options
-    this.states = (typeof states === 'function' ? states(this.inputNames, this.outputNames) : states) ?? {}
+    this.states = stateNames(graph, options.states)
     this.kept = new States(context, statePairs(graph, this.states))
     const seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : undefined))
     this.common = { context, options, constants, weights, kept: this.kept, seeds, optimized: prepared !== undefined }

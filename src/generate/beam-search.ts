@@ -2,8 +2,9 @@ import { checkArguments } from '../core/arguments.js'
 import { checkNumber, checkOptions } from '../core/options.js'
 import { Pace } from '../core/pace.js'
 import { pow } from '../core/scalar-functions.js'
-import { Continuation, type ContinuationOptions, type GenerationSession } from './continuation.js'
+import { Continuation, type ContinuationOptions } from './continuation.js'
 import { checkedText, Ending, knownOptions, type StopOptions } from './generate.js'
+import type { GenerationSession } from './session-tensors.js'
 import { adjustScores, likeliest, logSumExp, type SamplingOptions } from './sampling.js'
 
 /** What {@link beamSearch} takes. */
@@ -69,7 +70,7 @@ export async function beamSearch(
   checkNumber('lengthPenalty', lengthPenalty, { least: -Number.MAX_VALUE, most: Number.MAX_VALUE })
   const text = checkedText(tokens)
   const ending = new Ending(options)
-  const model = new Continuation(session, options, true)
+  const model = new Continuation(session, options, { reorders: true })
   const most = ending.limit(text.length, model.room)
   const pace = new Pace()
   const ranked = ({ tokens: made, logProbability }: Beam, ended: boolean, length = made.length): Hypothesis => ({

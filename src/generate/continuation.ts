@@ -1,29 +1,15 @@
-import { checkArguments } from '../core/arguments.js'
-import { decodeFloats } from '../core/floats.js'
+import { isOfEncoder, pastToPresent } from '../api/state-pairs.js'
 import { LanewiseError } from '../core/errors.js'
 import { throwIfAborted } from '../core/pace.js'
-
-/** A tensor of a session: of this library's, of onnxruntime's, or a plain object. */
-export interface SessionTensor {
-  readonly type: string
-  readonly data: unknown
-  readonly dims: readonly number[]
-}
-
-/** What is asked of a session: an `InferenceSession` of this library or of onnxruntime-web is one. */
-export interface GenerationSession {
-  readonly inputNames: readonly string[]
-  readonly outputNames: readonly string[]
-  readonly inputMetadata: readonly {
-    readonly name: string
-    readonly isTensor: boolean
-    readonly type?: string
-    readonly shape?: readonly (number | string)[]
-  }[]
-  /** Inputs that it keeps itself from run to run, with the outputs that they are. */
-  readonly states?: Readonly<Record<string, string>>
-  run(feeds: never, fetches: never): Promise<Readonly<Record<string, SessionTensor>>>
-}
+import {
+  firstOf,
+  integerTensor,
+  rowsOf,
+  scoresOf,
+  tensorOf,
+  type GenerationSession,
+  type SessionTensor,
+} from './session-tensors.js'
 
 /** How a session is used. */
 export interface ContinuationOptions {
@@ -39,50 +25,49 @@ export interface ContinuationOptions {
   readonly signal?: AbortSignal
 }
 
-/**
- * Inputs of a cache with their outputs, by Hugging Face's names: `past_key_values.0.key` and `present.0.key`, `past_conv.0` and `present_conv.0`. Given as the
- * option `states` of a session, it keeps them in its memory.
- *
- * @example
- * import { pastToPresent } from 'lanewise/generate'
- *
- * const inputs = ['input_ids', 'past_key_values.0.key', 'past_key_values.0.value']
- * const outputs = ['logits', 'present.0.key', 'present.0.value']
- * // What InferenceSession.create(model, { states: pastToPresent }) does.
- * console.log(pastToPresent(inputs, outputs))
- */
-export function pastToPresent(inputs: readonly string[], outputs: readonly string[]): Record<string, string> {
-  checkArguments('pastToPresent', { inputs, outputs }, 'strings', 'strings')
-
-  const pairs = inputs.flatMap((input) => {
-    const output = [input.replace(/^past_key_values/, 'present'), input.replace(/^past/, 'present')].find(
-      (name) => name !== input && outputs.includes(name),
-    )
-    return output === undefined ? [] : [[input, output] as const]
-  })
-  return Object.fromEntries(pairs)
+/** Where new tokens stand, of several sequences. */
+interface Places {
+  /** Entries of the memory before them, by sequence. */
+  readonly before: readonly number[]
+  /** New ones, what fills up shorter sequences included. */
+  readonly added: number
+  /** Which of all columns, those before and those added, a sequence has tokens in: from, to. */
+  readonly used: readonly (readonly [from: number, to: number])[]
 }
 
-/** Inputs that say where new tokens stand; each is made of how many there are before and how many are new. */
-const placeInputs: Readonly<Record<string, (batch: number, before: number, added: number) => [number[], number[]]>> = {
-  attention_mask: (batch, before, added) => [ones(batch * (before + added)), [batch, before + added]],
-  position_ids: (batch, before, added) => [places(batch, before, added), [batch, added]],
-  positions: (_, before, added) => [places(1, before, added), [added]],
-  cache_position: (_, before, added) => [places(1, before, added), [added]],
-  write_indices: (batch, before) => [new Array<number>(batch).fill(before), [batch]],
-  nonpad_kv_seqlen: (batch, before, added) => [new Array<number>(batch).fill(before + added), [batch]],
-  past_sequence_length: (_, before) => [[before], [1]],
-  use_cache_branch: (_, before) => [[Number(before > 0)], [1]],
+/** Inputs that say where new tokens stand. */
+const placeInputs: Readonly<Record<string, (places: Places) => [values: number[], dims: number[]]>> = {
+  attention_mask: ({ before, added, used }) => {
+    const width = Math.max(...before) + added
+    return [used.flatMap(([from, to]) => columns(width, (i) => Number(i >= from && i < to))), [used.length, width]]
+  },
+  // What fills up before a text has no place; it is hidden, and 0 is one that there is.
+  position_ids: ({ before, added, used }) => [
+    used.flatMap(([from], row) => columns(added, (i) => Math.max(0, before[row] + i - from))),
+    [used.length, added],
+  ],
+  positions: ({ before: [before], added }) => [columns(added, (i) => before + i), [added]],
+  cache_position: ({ before: [before], added }) => [columns(added, (i) => before + i), [added]],
+  write_indices: ({ before }) => [[...before], [before.length]],
+  nonpad_kv_seqlen: ({ before, added }) => [before.map((count) => count + added), [before.length]],
+  past_sequence_length: ({ before: [before] }) => [[before], [1]],
+  use_cache_branch: ({ before: [before] }) => [[Number(before > 0)], [1]],
 }
 /** Those of them by which a cache with room is used. */
 const roomInputs = ['write_indices', 'past_sequence_length']
+/** Those that say it of all sequences at once. */
+const commonInputs = ['positions', 'cache_position']
 
-function ones(count: number): number[] {
-  return new Array<number>(count).fill(1)
+function columns(count: number, of: (column: number) => number): number[] {
+  return Array.from({ length: count }, (_, i) => of(i))
 }
 
-function places(rows: number, before: number, added: number): number[] {
-  return Array.from({ length: rows * added }, (_, i) => before + (i % added))
+/** How the sequences of a {@link Continuation} will be used. @internal */
+export interface ContinuationUse {
+  /** Whether sequences will change places: then nothing is left to the session. */
+  readonly reorders?: boolean
+  /** Whether tokens will be taken back: then what cannot be cut short where it lies is not left to the session either. */
+  readonly rewinds?: boolean
 }
 
 /** Sequences that a model continues: what it remembers of them stands in the session or here. @internal */
@@ -95,23 +80,25 @@ export class Continuation {
   private readonly carried: ReadonlyMap<string, string>
   private readonly metadata: ReadonlyMap<string, GenerationSession['inputMetadata'][number]>
   private state: Record<string, SessionTensor> = {}
-  /** Sequences as a whole, for a model that remembers nothing. */
+  private begun = false
+  /** Sequences as a whole. */
   private texts: number[][] = [[]]
-  private length = 0
+  /** How many entries the memory has of each. */
+  private lengths: number[] = [0]
+  /** How many of them fill up what is shorter than the longest. */
+  private pads: number[] = [0]
 
-  /**
-   * @param reorders - whether sequences will change places: then nothing is left to the session.
-   * @throws LanewiseError `E_VALUE` for a session whose inputs and outputs are not understood, naming them.
-   */
+  /** @throws LanewiseError `E_VALUE` for a session whose inputs and outputs are not understood, naming them; `E_UNSUPPORTED` for states that cannot be cut short. */
   constructor(
     private readonly session: GenerationSession,
     private readonly options: ContinuationOptions,
-    reorders = false,
+    { reorders = false, rewinds = false }: ContinuationUse = {},
   ) {
     const { inputNames, outputNames, inputMetadata, states: kept = {} } = session
     this.metadata = new Map(inputMetadata.map((entry) => [entry.name, entry]))
     const pairs = { ...pastToPresent(inputNames, outputNames), ...options.states, ...kept }
-    this.carried = new Map(Object.entries(pairs).filter(([input]) => reorders || !Object.hasOwn(kept, input)))
+    const mine = reorders || (rewinds && !this.hasRoom)
+    this.carried = new Map(Object.entries(pairs).filter(([input]) => mine || !Object.hasOwn(kept, input)))
     for (const [input, output] of this.carried)
       if (!inputNames.includes(input) || !outputNames.includes(output))
         throw new LanewiseError('E_VALUE', `states: the model has no input "${input}" or no output "${output}"`)
@@ -130,16 +117,38 @@ export class Continuation {
       throw new LanewiseError('E_VALUE', `the model also takes ${missing.join(', ')}: give them as feeds`, {
         tensor: missing[0],
       })
+    if (rewinds) for (const input of this.carried.keys()) this.growingAxis(input)
   }
 
   /** Scores of what follows a text. @returns a copy, one for each token of the vocabulary. */
   async start(tokens: readonly number[]): Promise<Float32Array> {
-    // A model of single steps is shown a text step by step.
+    return (await this.startAll([tokens]))[0]
+  }
+
+  /**
+   * Scores of what follows each of several texts. What is shorter than the longest is filled up: before it where a mask hides that, behind it where each
+   * sequence has places of its own.
+   *
+   * @throws LanewiseError `E_VALUE` for texts of several lengths if the model has neither.
+   */
+  async startAll(texts: readonly (readonly number[])[]): Promise<Float32Array[]> {
+    const longest = Math.max(...texts.map(({ length }) => length))
+    const ragged = texts.some(({ length }) => length !== longest)
     const [, length] = this.shapeOf(this.ids)
-    const pieces = length === 1 ? tokens.map((token) => [token]) : [tokens]
-    let scores: Float32Array[] = []
-    for (const piece of pieces) scores = await this.run([[...piece]])
-    return scores[0]
+    if (ragged && (length === 1 || !this.fills))
+      throw new LanewiseError(
+        'E_VALUE',
+        'the model has no attention_mask and no write_indices: texts that are continued together must be of one length',
+      )
+    this.texts = texts.map(() => [])
+    this.lengths = texts.map(() => 0)
+    this.pads = texts.map((text) => (ragged && this.fills === 'before' ? longest - text.length : 0))
+    for (const [input, tensor] of Object.entries(this.state)) this.state[input] = this.spread(input, tensor)
+    // A model of single steps is shown a text step by step.
+    if (length !== 1) return lastOf(await this.run(texts))
+    let scores: Float32Array[][] = []
+    for (let i = 0; i < longest; i++) scores = await this.run(texts.map((text) => [text[i]]))
+    return lastOf(scores)
   }
 
   /**
@@ -147,49 +156,144 @@ export class Continuation {
    *
    * @param tokens - the new one of each. @param from - which sequence of the last run each continues.
    */
-  next(tokens: readonly number[], from?: readonly number[]): Promise<Float32Array[]> {
+  async next(tokens: readonly number[], from?: readonly number[]): Promise<Float32Array[]> {
     if (from && !(from.length === this.texts.length && from.every((index, i) => index === i))) {
       this.texts = from.map((index) => [...this.texts[index]])
+      this.lengths = from.map((index) => this.lengths[index])
+      this.pads = from.map((index) => this.pads[index])
       for (const [input, tensor] of Object.entries(this.state))
         this.state[input] = rowsOf(tensor, from, this.batchAxis(input))
     }
-    return this.run(tokens.map((token) => [token]))
+    return lastOf(await this.run(tokens.map((token) => [token])))
+  }
+
+  /**
+   * Scores of what follows each of several tokens of the only sequence.
+   *
+   * @throws LanewiseError `E_UNSUPPORTED` if the model gives those of the last alone.
+   */
+  async extend(tokens: readonly number[]): Promise<Float32Array[]> {
+    if (this.shapeOf(this.ids)[1] === 1) {
+      const rows: Float32Array[] = []
+      for (const token of tokens) rows.push(...(await this.next([token])))
+      return rows
+    }
+    const [rows] = await this.run([tokens])
+    if (rows.length < tokens.length)
+      throw new LanewiseError('E_UNSUPPORTED', `"${this.scores}" has the scores of the last token alone`, {
+        tensor: this.scores,
+      })
+    return rows.slice(-tokens.length).map((row) => row.slice())
+  }
+
+  /** Forgets the last tokens of the only sequence. */
+  rewind(count: number): void {
+    if (count === 0) return
+    this.texts[0].length -= count
+    this.lengths[0] -= count
+    for (const input of this.carried.keys()) {
+      const axis = this.growingAxis(input)
+      if (axis !== undefined) this.state[input] = firstOf(this.state[input], this.lengths[0], axis)
+    }
+  }
+
+  /** Whether a sequence may be left out of the next run: nothing of it stands in the session. */
+  get mayLeaveOut(): boolean {
+    return Object.keys(this.session.states ?? {}).every((input) => this.carried.has(input))
+  }
+
+  private get hasRoom(): boolean {
+    return this.session.inputNames.some((name) => roomInputs.includes(name))
   }
 
   private get remembers(): boolean {
     return this.carried.size > 0 || Object.keys(this.session.states ?? {}).length > 0
   }
 
-  private async run(added: readonly number[][]): Promise<Float32Array[]> {
-    const { session, options, carried } = this
-    if (options.signal) throwIfAborted(options.signal, 'generating')
-    added.forEach((tokens, i) => this.texts[i].push(...tokens))
-    const batch = added.length
-    const [rows, before] = this.remembers ? [added, this.length] : [this.texts, 0]
-    const count = rows[0].length
-    const feeds: Record<string, SessionTensor> = { ...this.repeated(batch), ...this.state }
-    feeds[this.ids] = this.integers(
-      this.ids,
-      rows.flat(),
-      this.shapeOf(this.ids).length === 1 ? [count] : [batch, count],
+  /** Where texts that are shorter than others are filled up. */
+  private get fills(): 'before' | 'behind' | undefined {
+    const { inputNames } = this.session
+    if (!this.remembers) return 'behind'
+    if (inputNames.some((name) => commonInputs.includes(name))) return undefined
+    if (inputNames.includes('write_indices')) return 'behind'
+    return inputNames.includes('attention_mask') ? 'before' : undefined
+  }
+
+  /** The axis along which a state that stands here grows; undefined for one that does not. @throws LanewiseError `E_UNSUPPORTED` if nothing tells. */
+  private growingAxis(input: string): number | undefined {
+    if (this.hasRoom || isOfEncoder(input)) return undefined
+    const batch = this.batchAxis(input)
+    const axes = [...this.shapeOf(input).entries()].flatMap(([axis, size]) =>
+      axis !== batch && typeof size === 'string' ? [axis] : [],
     )
+    if (axes.length === 1) return axes[0]
+    throw new LanewiseError(
+      'E_UNSUPPORTED',
+      `"${input}" cannot be cut short: no free size says how many tokens it has`,
+      {
+        tensor: input,
+      },
+    )
+  }
+
+  /** What one sequence begins with, for all of them. */
+  private spread(input: string, tensor: SessionTensor): SessionTensor {
+    const batch = this.texts.length
+    const axis = this.batchAxis(input)
+    const one = batch > 1 && tensor.dims[axis] === 1 && typeof this.shapeOf(input)[axis] === 'string'
+    return one ? rowsOf(tensor, new Array<number>(batch).fill(0), axis) : tensor
+  }
+
+  /** @returns scores of each sequence's new tokens, as far as the model gives them. */
+  private async run(added: readonly (readonly number[])[]): Promise<Float32Array[][]> {
+    const { session, options, carried, remembers } = this
+    if (options.signal) throwIfAborted(options.signal, 'generating')
+    const behind = this.fills === 'behind'
+    added.forEach((tokens, i) => this.texts[i].push(...tokens))
+    const rows = remembers ? added : this.texts
+    const before = remembers ? this.lengths : this.lengths.map(() => 0)
+    const count = Math.max(...rows.map(({ length }) => length))
+    const filled = rows.flatMap((row) => {
+      const rest = new Array<number>(count - row.length).fill(row[0])
+      return behind ? [...row, ...rest] : [...rest, ...row]
+    })
+    const used = rows.map(({ length }, i): [number, number] =>
+      behind ? [0, before[i] + length] : [this.pads[i], before[i] + count],
+    )
+    const feeds: Record<string, SessionTensor> = { ...this.repeated(), ...this.state }
+    const dims = this.shapeOf(this.ids).length === 1 ? [count] : [rows.length, count]
+    feeds[this.ids] = this.integers(this.ids, filled, dims)
     for (const name of session.inputNames)
       if (Object.hasOwn(placeInputs, name) && !Object.hasOwn(feeds, name))
-        feeds[name] = this.integers(name, ...placeInputs[name](batch, before, count))
+        feeds[name] = this.integers(name, ...placeInputs[name]({ before, added: count, used }))
     const results = await session.run(feeds as never, [this.scores, ...carried.values()] as never)
-    this.length += added[0].length
-    this.state = Object.fromEntries([...carried].map(([input, output]) => [input, results[output]]))
-    return scoresOf(results[this.scores], batch, this.scores)
+    this.begun = true
+    this.lengths = rows.map(({ length }, i) => before[i] + (behind ? length : count))
+    const last = this.state
+    this.state = {}
+    for (const [input, output] of carried) {
+      const next = results[output]
+      // As in a session: a merged decoder makes what it has of its encoder once.
+      this.state[input] = next.dims.includes(0) && isOfEncoder(input) ? last[input] : next
+    }
+    const scores = scoresOf(results[this.scores], rows.length, this.scores)
+    return scores.map((all, i) => {
+      const { length } = rows[i]
+      if (!behind || length === count) return all
+      // Rows of what fills up behind say nothing.
+      if (all.length === count) return all.slice(0, length)
+      throw new LanewiseError('E_UNSUPPORTED', `"${this.scores}" has the scores of the last token alone`, {
+        tensor: this.scores,
+      })
+    })
   }
 
   /** What the model is given besides, for every sequence. */
-  private repeated(batch: number): Record<string, SessionTensor> {
+  private repeated(): Record<string, SessionTensor> {
     const feeds: Record<string, SessionTensor> = {}
     for (const [name, tensor] of Object.entries(this.options.feeds ?? {})) {
-      if (Object.hasOwn(this.state, name) || (this.length > 0 && this.isState(name))) continue
-      const axis = this.batchAxis(name)
-      const same = batch > 1 && tensor.dims[axis] === 1 && typeof this.shapeOf(name)[axis] === 'string'
-      feeds[name] = same ? rowsOf(tensor, new Array<number>(batch).fill(0), axis) : tensor
+      if (Object.hasOwn(this.state, name) || (this.begun && this.isState(name))) continue
+      feeds[name] = this.spread(name, tensor)
     }
     return feeds
   }
@@ -274,7 +378,7 @@ export class Continuation {
   }
 
   private roomOf(names: readonly string[]): number {
-    if (!this.session.inputNames.some((name) => roomInputs.includes(name))) return Infinity
+    if (!this.hasRoom) return Infinity
     const sizes = names.flatMap((name) => {
       const shape = this.shapeOf(name)
       const room = shape.length === 4 ? (this.options.feeds?.[name]?.dims ?? shape)[2] : undefined
@@ -284,60 +388,11 @@ export class Continuation {
   }
 
   private integers(name: string, values: readonly number[], dims: readonly number[]): SessionTensor {
-    const type = this.metadata.get(name)?.type ?? 'int64'
-    const shape = this.shapeOf(name).length === 0 && dims.length === 1 && dims[0] === 1 ? [] : dims
-    switch (type) {
-      case 'int32':
-        return tensorOf(type, Int32Array.from(values), shape)
-      case 'bool':
-        return tensorOf(type, Uint8Array.from(values), shape)
-      case 'float32':
-        return tensorOf(type, Float32Array.from(values), shape)
-      case 'int64':
-        return tensorOf(type, BigInt64Array.from(values, BigInt), shape)
-      default:
-        throw new LanewiseError('E_UNSUPPORTED', `"${name}" is of type ${type}`, { tensor: name, actual: type })
-    }
+    return integerTensor(name, this.metadata.get(name)?.type ?? 'int64', values, dims, this.shapeOf(name))
   }
 }
 
-/** A tensor as both libraries' sessions take it. */
-function tensorOf(type: string, data: ArrayLike<unknown>, dims: readonly number[]): SessionTensor {
-  return { type, data, dims, location: 'cpu', size: data.length } as SessionTensor
-}
-
-/** Entries of an axis, in this order. */
-function rowsOf(tensor: SessionTensor, from: readonly number[], axis: number): SessionTensor {
-  const { dims, type } = tensor
-  const data = tensor.data as Float32Array
-  const outer = dims.slice(0, axis).reduce((product, size) => product * size, 1)
-  const inner = dims.slice(axis + 1).reduce((product, size) => product * size, 1)
-  const Type = data.constructor as new (length: number) => Float32Array
-  const result = new Type(outer * from.length * inner)
-  for (let o = 0; o < outer; o++)
-    from.forEach((index, i) => {
-      const at = (o * dims[axis] + index) * inner
-      result.set(data.subarray(at, at + inner), (o * from.length + i) * inner)
-    })
-  return tensorOf(type, result, [...dims.slice(0, axis), from.length, ...dims.slice(axis + 1)])
-}
-
-/** The last row of every sequence. */
-function scoresOf(tensor: SessionTensor, batch: number, name: string): Float32Array[] {
-  const { dims, type } = tensor
-  const width = dims.at(-1) ?? 0
-  const data = floatsOf(tensor)
-  const rows = data.length / width / batch
-  if (!data.length || !Number.isInteger(rows))
-    throw new LanewiseError('E_SHAPE', `"${name}" (${type}[${dims.join(',')}]) has no scores for ${batch} sequences`, {
-      tensor: name,
-    })
-  return Array.from({ length: batch }, (_, b) => data.slice(((b + 1) * rows - 1) * width, (b + 1) * rows * width))
-}
-
-function floatsOf({ type, data }: SessionTensor): Float32Array {
-  if (type === 'float32') return data as Float32Array
-  if (type === 'float16')
-    return data instanceof Uint16Array ? decodeFloats('float16', data) : Float32Array.from(data as ArrayLike<number>)
-  throw new LanewiseError('E_UNSUPPORTED', `scores are floats, not ${type}`, { actual: type })
+/** The scores of the last token of each sequence, for the caller to change. */
+function lastOf(scores: readonly (readonly Float32Array[])[]): Float32Array[] {
+  return scores.map((rows) => rows[rows.length - 1].slice())
 }

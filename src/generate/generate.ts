@@ -3,7 +3,8 @@ import { LanewiseError } from '../core/errors.js'
 import { checkNumber, checkOptions } from '../core/options.js'
 import { Pace } from '../core/pace.js'
 import { exp } from '../core/scalar-functions.js'
-import { Continuation, type ContinuationOptions, type GenerationSession } from './continuation.js'
+import { Continuation, type ContinuationOptions } from './continuation.js'
+import type { GenerationSession } from './session-tensors.js'
 import { alternatives, logSumExp, Sampler, type Alternative, type SamplingOptions } from './sampling.js'
 
 /** A token that was chosen. */
@@ -124,10 +125,12 @@ function described(token: number, index: number, scores: Float32Array): Generate
 }
 
 /** @throws LanewiseError `E_VALUE` for what is no list of tokens. @internal */
-export function checkedText(tokens: ArrayLike<number>): number[] {
+export function checkedText(
+  tokens: ArrayLike<number>,
+  empty = 'there is nothing to continue: begin with a token that opens a text',
+): number[] {
   const text = Array.from(tokens, Number)
-  if (text.length === 0)
-    throw new LanewiseError('E_VALUE', 'there is nothing to continue: begin with a token that opens a text')
+  if (text.length === 0) throw new LanewiseError('E_VALUE', empty)
   const wrong = text.find((token) => !(Number.isInteger(token) && token >= 0))
   if (wrong !== undefined) throw new LanewiseError('E_VALUE', `${wrong} is no token`)
   return text

@@ -4,7 +4,9 @@
  * @packageDocumentation
  */
 export { beamSearch, type BeamSearchOptions, type Hypothesis } from './beam-search.js'
-export { pastToPresent, type ContinuationOptions, type GenerationSession, type SessionTensor } from './continuation.js'
+export { pastToPresent } from '../api/state-pairs.js'
+export { type ContinuationOptions } from './continuation.js'
+export { type GenerationSession, type SessionTensor } from './session-tensors.js'
 export {
   generate,
   type GeneratedToken,

@@ -51,7 +51,7 @@ beforeAll(async () => {
   sessions['past and present'] = await InferenceSession.create(past, { build: 'simd' })
   sessions['past and present in the session'] = await InferenceSession.create(past, {
     build: 'simd',
-    states: pastToPresent,
+    states: 'auto',
   })
   sessions['no memory'] = await InferenceSession.create(whole, { build: 'simd' })
   const ort = await import('onnxruntime-web')

@@ -4,6 +4,7 @@ import { hostFrom, type HostTensor } from '../../src/core/host.js'
 import { exportModel, InferenceSession, LanewiseError, Tensor } from '../../src/node.js'
 import { registerAllOps } from '../../src/api/register-all.js'
 import type { Shape } from '../../src/core/shape.js'
+import type { Value } from '../../src/ir/graph.js'
 import { publishValue } from '../../src/api/value.js'
 import { randomTensor, seeded } from '../support/random.js'
 
@@ -441,4 +442,88 @@ test('positions without angles, and tokens without a row of their table, are ref
       tensor: 'first',
     })
   expect(await refused(run(0, 0, 5, 2))).toMatchObject({ code: 'E_VALUE', op: 'Gather', tensor: 'tokens' })
+})
+
+describe("states: 'auto'", () => {
+  test('finds pasts by the names that exporters give them, and passes over what contradicts itself', async () => {
+    const g = new GraphBuilder('named')
+    const x = g.input('x', 'float32', ['N'])
+    const pairs = {
+      'past_key_values.0.key': 'present.0.key',
+      'past_conv.1': 'present_conv.1',
+      layer_3_past_value: 'layer_3_present_value',
+    }
+    const grown = Object.keys(pairs).map((name) => g.op('Concat', [g.input(name, 'float32', ['P']), x], { axis: 0 }))
+    const last = g.input('past_last', 'float32', [1])
+    const sums = [...grown, last].map((y) => g.op('ReduceSum', [y], { keepdims: 0 }))
+    g.output(
+      sums.reduce((sum, y) => g.op('Add', [sum, y])),
+      'sum',
+    )
+    grown.forEach((y, i) => g.output(y, Object.values(pairs)[i]))
+    // By its name what `past_last` becomes, but of another size.
+    g.output(g.op('Concat', [last, last], { axis: 0 }), 'present_last')
+    const bytes = exportModel(g.graph())
+    await using session = await InferenceSession.create(bytes, { states: 'auto' })
+    expect(session.states).toEqual(pairs)
+    const feed = (...values: number[]) => new Tensor('float32', Float32Array.from(values), [values.length])
+    const none = Object.fromEntries(Object.keys(pairs).map((name) => [name, feed()]))
+    const sum = async (feeds: Record<string, Tensor>) => numbers((await session.run(feeds, ['sum'])).sum)
+    expect(await sum({ x: feed(1, 2), past_last: feed(0.5), ...none })).toEqual([9.5])
+    expect(await sum({ x: feed(4), past_last: feed(0) })).toEqual([21])
+    await using plain = await InferenceSession.create(growingSum(), { states: 'auto' })
+    expect(plain.states).toEqual({})
+    const error = await refused(InferenceSession.create(bytes, { states: 'automatic' as 'auto' }))
+    expect(error.code).toBe('E_VALUE')
+    expect(error.message).toMatch(/'auto'/)
+  })
+
+  /** A graph without a past. */
+  function growingSum(): Uint8Array {
+    const g = new GraphBuilder('plain')
+    g.output(g.op('ReduceSum', [g.input('x', 'float32', ['N'])], { keepdims: 0 }), 'sum')
+    return exportModel(g.graph())
+  }
+
+  test('what a merged decoder has made of its encoder stays when it answers with nothing', async () => {
+    const g = new GraphBuilder('merged')
+    const heard = g.input('heard', 'float32', ['T'])
+    const past = g.input('past_key_values.0.encoder.key', 'float32', ['K'])
+    const cached = g.input('use_cache_branch', 'bool', [1])
+    const branch = (name: string, make: (inner: GraphBuilder) => Value[]) => {
+      const inner = new GraphBuilder(name)
+      make(inner).forEach((value, i) => inner.output(value, `${name}${i}`))
+      return inner.graph()
+    }
+    const [used, present] = g.node(
+      'If',
+      [cached],
+      {
+        then_branch: branch('kept', (inner) => [
+          inner.op('Identity', [past]),
+          inner.constant('nothing', new Tensor('float32', [], [0])),
+        ]),
+        else_branch: branch('made', (inner) => {
+          const made = inner.op('Add', [heard, heard])
+          return [made, inner.op('Identity', [made])]
+        }),
+      },
+      { outputs: 2 },
+    )
+    g.output(g.op('ReduceSum', [used], { keepdims: 0 }), 'sum')
+    g.output(present, 'present.0.encoder.key')
+    await using session = await InferenceSession.create(exportModel(g.graph()), { states: 'auto' })
+    const feed = (...values: number[]) => new Tensor('float32', Float32Array.from(values), [values.length])
+    const flag = (value: boolean) => new Tensor('bool', [value], [1])
+    const first = await session.run({
+      heard: feed(1, 2, 3),
+      use_cache_branch: flag(false),
+      'past_key_values.0.encoder.key': feed(),
+    })
+    expect(numbers(first.sum)).toEqual([12])
+    for (let i = 0; i < 3; i++)
+      expect(numbers((await session.run({ heard: feed(9), use_cache_branch: flag(true) })).sum)).toEqual([12])
+    expect(numbers((await session.run({ heard: feed(2), use_cache_branch: flag(false) })).sum)).toEqual([4])
+    expect(numbers((await session.run({ heard: feed(9), use_cache_branch: flag(true) })).sum)).toEqual([4])
+  })
 })
