@@ -10,6 +10,7 @@ import { helpOf, parseFlags, UsageError, type Command } from './command.js'
 import { compare } from './compare.js'
 import { data } from './data.js'
 import { convert, extract, rename } from './edit.js'
+import { embed } from './generate/embed.js'
 import { evaluate } from './evaluate.js'
 import { generate } from './generate/generate.js'
 import { inspect } from './inspect.js'
@@ -38,6 +39,7 @@ const commands: readonly Command[] = [
   evaluate,
   predict,
   generate,
+  embed,
   serve,
   score,
   work,

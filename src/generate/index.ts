@@ -6,6 +6,7 @@
 export { beamSearch, type BeamSearchOptions, type Hypothesis } from './beam-search.js'
 export { pastToPresent } from '../api/state-pairs.js'
 export { type ContinuationOptions } from './continuation.js'
+export { embed, type EmbeddingOptions, type Pooling } from './embed.js'
 export { type GenerationSession, type SessionTensor } from './session-tensors.js'
 export {
   generate,

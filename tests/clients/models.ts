@@ -129,7 +129,8 @@ class Net {
   }
 }
 
-function encoder(kind: Kind): Uint8Array {
+/** A BERT: `last_hidden_state` of `input_ids`, `attention_mask` and `token_type_ids`. */
+export function encoder(kind: Kind): Uint8Array {
   const net = new Net('encoder', kind)
   const { g } = net
   const axes = ['batch_size', 'sequence_length']

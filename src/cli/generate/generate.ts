@@ -1,12 +1,12 @@
-import { existsSync, readdirSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { InferenceSession } from '../../api/session.js'
 import { LanewiseError } from '../../core/errors.js'
-import { beamSearch, generate as generateTokens, pastToPresent } from '../../generate/index.js'
-import { Decoder, SentencePieceTokenizer, Tokenizer } from '../../text/index.js'
+import { beamSearch, generate as generateTokens } from '../../generate/index.js'
+import { Decoder, Tokenizer } from '../../text/index.js'
 import { numberFlag, textFlag, UsageError, type Command, type Flags } from '../command.js'
 import { buildFlag, describeEngine, sessionFlags } from '../load.js'
+import { endsIn, modelIn, tokenizerIn } from './folder.js'
 
 const MAX_TOKENS = 128
 /** Where Hugging Face's folders have a decoder, the one that takes and gives its cache first. */
@@ -43,9 +43,9 @@ export const generate: Command = {
     const beams = numberFlag(flags, 'beams', { least: 1, whole: true }) ?? 1
     const tokenizer = await tokenizerIn(folder)
     const stop = await endsIn(folder)
-    const file = modelIn(folder, textFlag(flags, 'model'))
+    const file = decoderIn(folder, textFlag(flags, 'model'))
     // Beams change places, so that each needs its own cache.
-    const states = beams > 1 ? undefined : pastToPresent
+    const states = beams > 1 ? undefined : 'auto'
     const session = await InferenceSession.create(file, { build: buildFlag(flags), states })
     try {
       const tokens = tokenizer.encode(prompt)
@@ -107,47 +107,13 @@ function samplingOf(flags: Flags) {
   }
 }
 
-/** @throws LanewiseError `E_EXTERNAL` if the folder has none. */
-async function tokenizerIn(folder: string): Promise<Tokenizer | SentencePieceTokenizer> {
-  const [json, model] = ['tokenizer.json', 'tokenizer.model'].map((name) => join(folder, name))
-  if (existsSync(json)) return Tokenizer.fromJSON(await readFile(json, 'utf8'))
-  if (existsSync(model)) return SentencePieceTokenizer.fromModel(await readFile(model))
-  throw new LanewiseError('E_EXTERNAL', `${folder} has neither tokenizer.json nor tokenizer.model`)
-}
-
-/** Tokens that end a text, as the folder's configuration says. */
-async function endsIn(folder: string): Promise<number[]> {
-  for (const name of ['generation_config.json', 'config.json']) {
-    const path = join(folder, name)
-    if (!existsSync(path)) continue
-    let config: { eos_token_id?: unknown } | null
-    try {
-      config = JSON.parse(await readFile(path, 'utf8')) as { eos_token_id?: unknown } | null
-    } catch (cause) {
-      throw new LanewiseError('E_PARSE', `${path} is no JSON: ${(cause as Error).message}`, { cause })
-    }
-    const ends = [config?.eos_token_id].flat().filter((token) => token !== undefined && token !== null)
-    if (ends.length > 0) return ends.map(Number)
-  }
-  return []
-}
-
-/** @throws LanewiseError `E_EXTERNAL` if there is none, or several and none with a usual name; `E_UNSUPPORTED` for an encoder with a decoder. */
-function modelIn(folder: string, given: string | undefined): string {
-  if (given !== undefined) return join(folder, given)
-  if (['encoder_model.onnx', 'onnx/encoder_model.onnx'].some((name) => existsSync(join(folder, name))))
+/** @throws LanewiseError `E_UNSUPPORTED` for an encoder with a decoder; what {@link modelIn} throws. */
+function decoderIn(folder: string, given: string | undefined): string {
+  const pair = ['encoder_model.onnx', 'onnx/encoder_model.onnx'].some((name) => existsSync(join(folder, name)))
+  if (given === undefined && pair)
     throw new LanewiseError(
       'E_UNSUPPORTED',
       `${folder} has an encoder: only models that are a decoder alone are continued here`,
     )
-  const usual = PLACES.map((name) => join(folder, name)).find((path) => existsSync(path))
-  if (usual !== undefined) return usual
-  const files = (existsSync(folder) ? readdirSync(folder) : []).filter((name) => name.endsWith('.onnx'))
-  if (files.length === 1) return join(folder, files[0])
-  throw new LanewiseError(
-    'E_EXTERNAL',
-    files.length === 0
-      ? `${folder} has no model`
-      : `${folder} has several models (${files.join(', ')}): --model says which`,
-  )
+  return modelIn(folder, PLACES, given)
 }
