@@ -1,5 +1,6 @@
 // What every entry point offers; node.ts and browser.ts add how bytes are found and which operators are known.
-export type { Feeds, Fetches } from './api/feeds.js'
+export type { Feeds } from './api/feeds.js'
+export type { Fetches } from './api/fetches.js'
 export type { BoundTensor } from './api/bound-tensor.js'
 export { prepare, type PrepareOptions } from './api/prepared/prepare.js'
 export { InferenceSession, type SessionMemory } from './api/session.js'

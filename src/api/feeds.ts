@@ -7,8 +7,6 @@ import { acceptValue, reading, type ModelValue, type TensorLike } from './value.
 
 /** Inputs of a run by their names; those that a state of the session replaces may be left out. */
 export type Feeds = Readonly<Record<string, ModelValue>>
-/** Names of values to fetch, or tensors for the results to be written to (null: make one). */
-export type Fetches = readonly string[] | Readonly<Record<string, ModelValue>>
 
 /** One of the feeds, which may be an object that throws when it is read. */
 export function fed(feeds: Feeds, name: string): ModelValue | undefined {

@@ -3,27 +3,27 @@ import type { DType } from '../core/dtype.js'
 import { env, log } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 import { seedsFrom } from '../core/generator.js'
-import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
+import type { HostTensor, HostValue } from '../core/host.js'
 import { finish, finishNow, waitFor, type Steps } from '../core/steps.js'
 import type { Graph, Node, Value } from '../ir/graph.js'
 import type { ImportedModel } from '../onnx/import.js'
 import { throwIfAborted, type StepTime } from '../plan/executor.js'
-import { Lru } from '../ir/lru.js'
 import type { Segment } from '../plan/plan-state.js'
 import type { Program } from '../plan/program.js'
 import { statePairs, States } from '../plan/states.js'
 import { constantBytes, WeightStore } from '../plan/weights.js'
 import { bindInput, BoundTensor, placeOf } from './bound-tensor.js'
 import { checkResult, checkTypes, isToldInFull } from './declared-types.js'
-import { acceptFeeds, checkElements, downloaded, fed, settle, type Feeds, type Fetches } from './feeds.js'
+import { acceptFeeds, downloaded, fed, settle, type Feeds } from './feeds.js'
+import { givenTensors, readArguments, type Fetches } from './fetches.js'
 import { lateParts } from './late-parts.js'
 import { loadModel } from './load/load-model.js'
-import { makeProgram, type Common } from './load/make-program.js'
+import type { Common } from './load/make-program.js'
+import { Programs } from './load/programs.js'
 import type { Prepared } from './prepared/read.js'
 import type * as ort from './ort-types.js'
 import { profileEntries, type ProfileEntry } from './profile.js'
 import {
-  checkRunOptions,
   checkSessionOptions,
   ignoredOptions,
   logLevelOf,
@@ -33,16 +33,7 @@ import {
 import { stateNames } from './state-pairs.js'
 import { writeBack, type Tensor } from './tensor.js'
 import type { GlobalType, MaybeAsyncDisposable, MaybeDisposable } from './tensor-types.js'
-import {
-  checkTensor,
-  hostOf,
-  isElsewhere,
-  isTensorLike,
-  metadataOf,
-  publishValue,
-  type TensorLike,
-  type ValueMetadata,
-} from './value.js'
+import { hostOf, isElsewhere, metadataOf, publishValue, type TensorLike, type ValueMetadata } from './value.js'
 
 /** Bytes of WebAssembly memory a session holds. */
 export interface SessionMemory {
@@ -59,9 +50,6 @@ export interface SessionMemory {
   /** The most that was ever allocated at one time, packing included. */
   readonly peak: number
 }
-
-/** Different sets of fetched values that are kept ready. */
-const FETCH_SETS = 4
 
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- disposal, where the compiler knows of it
 export interface InferenceSession extends MaybeDisposable, MaybeAsyncDisposable {}
@@ -129,7 +117,7 @@ export class InferenceSession {
   private readonly kept: States
   /** Outputs that are read where they lie. */
   private readonly boundOutputs = new Set<Value>()
-  private readonly programs = new Lru<Program>(FETCH_SETS, (program) => this.drop(program))
+  private readonly programs: Programs
   /** What has run last, if it came to its end; and whether nothing of its results was handed out. */
   private latest: Program | undefined
   private quiet = false
@@ -162,6 +150,7 @@ export class InferenceSession {
     this.kept = new States(context, statePairs(graph, this.states))
     const seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : undefined))
     this.common = { context, options, constants, weights, kept: this.kept, seeds, optimized: prepared !== undefined }
+    this.programs = new Programs(graph, this.common)
     this.profiling = options.profile ?? options.enableProfiling ?? false
   }
 
@@ -223,7 +212,7 @@ export class InferenceSession {
     const { imported, context, prepared } = yield* loadModel(model, second, third, options)
     const session = new InferenceSession(imported, prepared, context, options)
     try {
-      const program = yield* session.program(session.wanted(session.standard))
+      const program = yield* session.programs.computing(session.wanted(session.standard))
       const agree =
         options.lenient || prepared || checkTypes(program, options.states !== undefined, logLevelOf(options))
       if (!prepared && (!agree || !imported.graph.outputs.every(isToldInFull)))
@@ -248,11 +237,11 @@ export class InferenceSession {
 
   /** Bytes of WebAssembly memory in use. */
   get memory(): SessionMemory {
-    const programs = [...this.ready]
+    const { arenaBytes, scratchBytes } = this.programs
     return {
       weights: this.common.weights.bytes,
-      arena: programs.reduce((sum, program) => sum + program.arenaBytes, 0),
-      scratch: programs.reduce((most, program) => Math.max(most, program.scratchBytes), 0),
+      arena: arenaBytes,
+      scratch: scratchBytes,
       states: this.kept.bytes,
       threads: this.context.threads?.bytes ?? 0,
       peak: this.context.peak,
@@ -373,7 +362,7 @@ export class InferenceSession {
   private free(): void {
     // The memory may live on, for others.
     this.latest = undefined
-    for (const program of this.ready) this.drop(program)
+    this.programs.dispose()
     this.kept.dispose()
     this.common.weights.dispose()
     this.context.dispose()
@@ -408,20 +397,18 @@ export class InferenceSession {
 
   /** The plan for inputs of these types, as far as it goes without running: for tools. @internal */
   async prepare(feeds: Feeds): Promise<Segment> {
-    return (await finish(this.program(this.wanted(this.standard)))).prepare(this.accept(feeds))
+    return (await finish(this.programs.computing(this.wanted(this.standard)))).prepare(this.accept(feeds))
   }
 
   /** What `prepare` writes down of it: the program for all outputs, and what runs have in common. @internal */
   async insides(): Promise<{ readonly program: Program; readonly common: Common }> {
-    return { program: await finish(this.program(this.wanted(this.standard))), common: this.common }
+    return { program: await finish(this.programs.computing(this.wanted(this.standard))), common: this.common }
   }
 
   /** The nodes that are left after the graph passes. @internal */
   async optimized(): Promise<readonly Node[]> {
-    return (await finish(this.program(this.wanted(this.standard)))).graph.nodes
+    return (await finish(this.programs.computing(this.wanted(this.standard)))).graph.nodes
   }
-
-  private readonly ready = new Set<Program>()
 
   /** The outputs as they follow from the inputs, where the file says little of them or what is not so. */
   private async describeOutputs(): Promise<void> {
@@ -432,24 +419,6 @@ export class InferenceSession {
     } catch (error) {
       log('verbose', `what the outputs are is not looked for: ${(error as Error).message}`)
     }
-  }
-
-  private drop(program: Program): void {
-    program.dispose()
-    this.ready.delete(program)
-  }
-
-  private *program(outputs: readonly Value[]): Steps<Program> {
-    const key = JSON.stringify(outputs.map((value) => value.name))
-    const known = this.programs.get(key)
-    if (known) return known
-    const made = yield* makeProgram(this.graph, outputs, this.common)
-    this.ready.add(made)
-    // Tools may have asked for the same meanwhile.
-    const other = this.programs.get(key)
-    if (other) this.drop(made)
-    else this.programs.set(key, made)
-    return other ?? made
   }
 
   /** What is fetched where nothing is said about it. */
@@ -466,30 +435,6 @@ export class InferenceSession {
     return [...new Set([...fetched, ...this.kept.outputs, ...this.boundOutputs])]
   }
 
-  /** Puts the states that are given where they are kept. Returns the other inputs. */
-  private acceptStates(inputs: ReadonlyMap<Value, HostValue>, states: States): ReadonlyMap<Value, HostValue> {
-    if (!states.any) return inputs
-    const rest = new Map(inputs)
-    for (const value of states.inputs) {
-      const given = rest.get(value)
-      if (given) {
-        if (!isHostTensor(given) || Array.isArray(given.data))
-          throw new LanewiseError('E_UNSUPPORTED', 'only numbers can be kept from one run to the next', {
-            tensor: value.name,
-          })
-        states.set(value, given)
-        rest.delete(value)
-      } else if (!states.placed(value)) {
-        throw new LanewiseError(
-          'E_TENSOR',
-          `the input "${value.name}" is missing in feeds, and no earlier run has left its state`,
-          { tensor: value.name },
-        )
-      }
-    }
-    return rest
-  }
-
   private *execute(
     inputs: ReadonlyMap<Value, HostValue>,
     fetches: ReadonlyMap<Value, HostTensor | undefined>,
@@ -497,24 +442,16 @@ export class InferenceSession {
   ): Steps<Record<string, Tensor>> {
     const times: StepTime[] = []
     const profile = (options.profile ?? this.profiling) ? (time: StepTime) => void times.push(time) : undefined
-    const program = yield* this.program(this.wanted([...fetches.keys()]))
+    const program = yield* this.programs.computing(this.wanted([...fetches.keys()]))
     // Before anything is touched: a run that never begins leaves the states as they are.
     if (options.signal) throwIfAborted(options.signal)
-    const into = new Map<Value, HostTensor>()
-    for (const [value, tensor] of fetches) {
-      if (!tensor) continue
-      checkElements(value.name, tensor)
-      // Shapes of outputs are declared wrongly in many files, which run nevertheless.
-      if (value.declared && !this.options.lenient)
-        checkTensor(value.name, tensor, { ...value.declared, shape: undefined })
-      into.set(value, tensor)
-    }
+    const into = givenTensors(fetches, this.options.lenient)
     // Nothing waits from here until the inputs have been read.
     inputs = new Map(Array.from(inputs, ([value, host]) => [value, settle(value.name, host)]))
     // States that are given take the place of those before.
     if (into.size > 0 && Array.from(this.kept.inputs).some((value) => inputs.has(value)))
       program.checkInto(inputs, into)
-    inputs = this.acceptStates(inputs, this.kept)
+    inputs = this.kept.accept(inputs)
     this.latest = undefined
     const results = yield* program.run(inputs, {
       signal: options.signal,
@@ -556,39 +493,15 @@ export class InferenceSession {
     third?: RunOptions,
   ): { fetches: Map<Value, HostTensor | undefined>; options: RunOptions } {
     if (this.released) throw new LanewiseError('E_STATE', 'the session was released')
-    if (typeof feeds !== 'object' || feeds === null || Array.isArray(feeds) || isTensorLike(feeds)) {
-      throw new LanewiseError('E_TENSOR', 'feeds must be an object with a value for each input name')
-    }
+    const { fetched, options } = readArguments(feeds, second, third, this.outputNames)
     const fetches = new Map<Value, HostTensor | undefined>()
-    if (second === null || (second !== undefined && typeof second !== 'object') || isTensorLike(second)) {
-      throw new LanewiseError('E_TENSOR', 'fetches must be an array of names or an object of tensors')
+    if (!fetched) for (const value of this.standard) fetches.set(value, undefined)
+    for (const [name, tensor] of fetched ?? []) {
+      const host = tensor ? hostOf(tensor, name) : undefined
+      if (host && tensor) this.pinned.set(host, tensor)
+      fetches.set(this.valueNamed(name), host)
     }
-    let options = third ?? {}
-    if (Array.isArray(second)) {
-      if (second.length === 0) throw new LanewiseError('E_TENSOR', 'fetches must name at least one value')
-      for (const name of second as readonly string[]) fetches.set(this.valueNamed(name), undefined)
-    } else if (second) {
-      const tensors = Object.entries(second as object).filter(([, value]) => value === null || isTensorLike(value))
-      for (const [name, tensor] of tensors as [string, TensorLike | null][]) {
-        const host = tensor ? hostOf(tensor, name) : undefined
-        if (host && tensor) this.pinned.set(host, tensor)
-        fetches.set(this.valueNamed(name), host)
-      }
-      if (tensors.length === 0) {
-        const odd = Object.keys(second).find((name) => this.outputNames.includes(name))
-        if (odd !== undefined)
-          throw new LanewiseError(
-            'E_TENSOR',
-            `to fetch "${odd}" give its name in an array, null, or a tensor to write to`,
-            {
-              tensor: odd,
-            },
-          )
-        options = second as RunOptions
-      }
-    }
-    if (fetches.size === 0) for (const value of this.standard) fetches.set(value, undefined)
-    return { fetches, options: checkRunOptions(options) }
+    return { fetches, options }
   }
 
   private valueNamed(name: string): Value {

@@ -1,6 +1,6 @@
 import type { Context } from '../../bindings/context.js'
 import type { TypedArray } from '../core/dtype.js'
-import { hostBytes, rawBytes, type HostTensor } from '../core/host.js'
+import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } from '../core/host.js'
 import type { TensorType } from '../ir/op.js'
 import { isStateBlock, type StateBlock } from './arena.js'
 import { Placed } from './placed.js'
@@ -118,6 +118,30 @@ export class States {
     if (!state?.type) return undefined
     const { dtype, shape } = state.type
     return new Placed(dtype, shape, identityOrder(shape.length), { block: state.block, offset: 0 })
+  }
+
+  /** Puts the states that are given where they are kept. @returns the other inputs. */
+  accept(inputs: ReadonlyMap<Value, HostValue>): ReadonlyMap<Value, HostValue> {
+    if (!this.any) return inputs
+    const rest = new Map(inputs)
+    for (const value of this.inputs) {
+      const given = rest.get(value)
+      if (given) {
+        if (!isHostTensor(given) || Array.isArray(given.data))
+          throw new LanewiseError('E_UNSUPPORTED', 'only numbers can be kept from one run to the next', {
+            tensor: value.name,
+          })
+        this.set(value, given)
+        rest.delete(value)
+      } else if (!this.placed(value)) {
+        throw new LanewiseError(
+          'E_TENSOR',
+          `the input "${value.name}" is missing in feeds, and no earlier run has left its state`,
+          { tensor: value.name },
+        )
+      }
+    }
+    return rest
   }
 
   /** Makes an input what the caller gives. */

@@ -57,6 +57,8 @@ describe('AbortSignal', () => {
     await using session = await InferenceSession.create(affineModel())
     const error = await rejects('E_STATE', session.run(feed(1, 2), { signal: AbortSignal.abort('enough') }), /aborted/)
     expect(error.cause).toBe('enough')
+    // Fetches that name nothing do not take the place of options that are given.
+    await rejects('E_STATE', session.run(feed(1, 2), {}, { signal: AbortSignal.abort('enough') }), /aborted/)
     expect(numbers((await session.run(feed(1, 2))).relu)).toEqual([3, 3])
   })
 

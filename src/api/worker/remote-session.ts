@@ -4,13 +4,14 @@ import { bytesIn, tagOf } from '../../core/realm.js'
 import { registeredOps } from '../../ir/registry.js'
 import { download, isLocation, type ResponseLike } from '../../platform/download.js'
 import { platform, type SessionPort, type ThreadHost } from '../../platform/platform.js'
-import { downloaded, fed, type Feeds, type Fetches } from '../feeds.js'
+import { downloaded, fed, type Feeds } from '../feeds.js'
+import { readArguments, type Fetches } from '../fetches.js'
 import type { ProfileEntry } from '../profile.js'
 import type { InferenceSession, SessionMemory } from '../session.js'
-import { checkRunOptions, checkSessionOptions, type RunOptions, type SessionOptions } from '../session-options.js'
+import { checkSessionOptions, type RunOptions, type SessionOptions } from '../session-options.js'
 import { writeBack, type Tensor } from '../tensor.js'
 import type { TensorType } from '../../ir/op.js'
-import { hostOf, isElsewhere, isTensorLike, type TensorLike } from '../value.js'
+import { hostOf, isElsewhere, type TensorLike } from '../value.js'
 import {
   receivedError,
   receivedValue,
@@ -196,10 +197,9 @@ class RemoteSession implements PublicSession {
 
   async run(feeds: Feeds, second?: Fetches | RunOptions, third?: RunOptions): Promise<Record<string, Tensor>> {
     if (this.released) throw new LanewiseError('E_STATE', 'the session was released')
-    if (typeof feeds !== 'object' || feeds === null || Array.isArray(feeds) || isTensorLike(feeds))
-      throw new LanewiseError('E_TENSOR', 'feeds must be an object with a value for each input name')
-    const { names, into, options } = fetchesOf(second, third)
-    const { signal, profile = this.profiling, transferFeeds } = checkRunOptions(options)
+    const { fetched, options } = readArguments(feeds, second, third, this.outputNames)
+    const { signal, profile = this.profiling, transferFeeds } = options
+    const into = new Map(fetched)
     const elsewhere = this.inputNames.filter((name) => isElsewhere(fed(feeds, name)))
     const here = elsewhere.length > 0 ? await downloaded(feeds, elsewhere) : feeds
     const transfer = transferFeeds ? new Set<ArrayBuffer>() : undefined
@@ -208,7 +208,8 @@ class RemoteSession implements PublicSession {
         .filter((name) => fed(here, name) !== undefined)
         .map((name): [string, SentValue] => [name, sentValue(name, fed(here, name), transfer)]),
     )
-    const fetches = names && Object.fromEntries(names.map((name) => [name, typeIn(into, name)]))
+    const fetches =
+      fetched && Object.fromEntries(fetched.map(([name, target]) => [name, target && typeOf(name, target)]))
     const request = { kind: 'run', feeds: sent, fetches, profile, stoppable: signal !== undefined } as const
     const answer = await this.idle().ask(request, transfer && [...transfer], signal)
     if (!('results' in answer)) throw new LanewiseError('E_STATE', 'the worker did not run')
@@ -296,29 +297,8 @@ function notHere(what: string): never {
   throw new LanewiseError('E_STATE', `${what} is not to be had of a session in a worker`)
 }
 
-/** What a run is to fetch: names, or undefined for the outputs, and the tensors that some are to be written to. */
-function fetchesOf(
-  second: Fetches | RunOptions | undefined,
-  third: RunOptions | undefined,
-): { names: readonly string[] | undefined; into: ReadonlyMap<string, TensorLike>; options: RunOptions | undefined } {
-  const into = new Map<string, TensorLike>()
-  if (Array.isArray(second)) {
-    if (second.length === 0) throw new LanewiseError('E_TENSOR', 'fetches must name at least one value')
-    return { names: second as readonly string[], into, options: third }
-  }
-  if (second === undefined) return { names: undefined, into, options: third }
-  if (second === null || typeof second !== 'object' || isTensorLike(second))
-    throw new LanewiseError('E_TENSOR', 'fetches must be an array of names or an object of tensors')
-  const tensors = Object.entries(second as object).filter(([, value]) => value === null || isTensorLike(value))
-  if (tensors.length === 0) return { names: undefined, into, options: third ?? (second as RunOptions) }
-  for (const [name, tensor] of tensors as [string, TensorLike | null][]) if (tensor) into.set(name, tensor)
-  return { names: tensors.map(([name]) => name), into, options: third }
-}
-
 /** The type of the tensor that a result is to be written to: what is wrong with it has to be known before the run. */
-function typeIn(into: ReadonlyMap<string, TensorLike>, name: string): TensorType | null {
-  const target = into.get(name)
-  if (!target) return null
+function typeOf(name: string, target: TensorLike): TensorType {
   const { dtype, shape } = hostOf(target, name)
   return { dtype, shape }
 }

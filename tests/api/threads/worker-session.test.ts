@@ -100,6 +100,8 @@ describe('a session in a worker', () => {
     await expectRejects('E_TENSOR', () => session.run({}), /"x" is missing/)
     await expectRejects('E_TENSOR', () => session.run({ x: 3, text: null } as never), /"x"/)
     await expectRejects('E_TENSOR', () => session.run(feeds(), ['z']), /"z"/)
+    for (const one of [here, session])
+      await expectRejects('E_TENSOR', () => one.run(feeds(), { y: 'y' } as never), /to fetch "y"/)
     await expectRejects('E_VALUE', () => session.run(feeds(), { profile: 1 } as never), /profile/)
     await expectRejects('E_PARSE', () => InferenceSession.create(new Uint8Array(9), { worker: true }))
     await expectRejects('E_PARSE', () => InferenceSession.create('/nowhere.onnx', { worker: true }), /nowhere/)
