@@ -8,6 +8,15 @@ import { EagerGradientEmitter, inOrder, type Flow } from './eager.js'
 import { whereOf, type TapeNode } from './tape.js'
 import { Parameter, Variable } from './variable.js'
 
+/** An operator that made NaN or infinity. */
+export interface NonFinite {
+  readonly op: string
+  /** Where in the model, e.g. "features/0"; in a step without modules the place in the step: "operation 3 of the step". */
+  readonly scope: string
+  /** The input by which its gradient is not finite; undefined if its result is not. */
+  readonly gradientOf?: number
+}
+
 /**
  * One walk back over a tape. The gradient of a value has the value's order of axes; memory of gradients that have been used is free for the
  * next ones, so that the walk needs little more than its widest place.
@@ -274,4 +283,39 @@ class NodeFlow implements Flow {
     this.walk.hold(placed.at)
     this.results[index] = placed
   }
+}
+
+/** @throws LanewiseError `E_STATE` and `E_SHAPE` for a value from which no walk can begin, or not with this gradient. */
+export function checkRoot(root: Variable, seed: Variable | undefined, targets: readonly Variable[] | undefined): void {
+  if (!root.node && targets?.includes(root) !== true)
+    throw new LanewiseError(
+      'E_STATE',
+      `no gradient can be taken of ${root.describe()}: no parameter was used to make it, or recording was off`,
+    )
+  if (!seed && root.size !== 1)
+    throw new LanewiseError('E_SHAPE', `${root.describe()} has ${root.size} elements: say by which gradient to begin`)
+  seed?.check()
+  // Gradients are float32, whatever the type of the value.
+  if (seed && (seed.dtype !== 'float32' || seed.shape.join() !== root.shape.join())) {
+    throw new LanewiseError(
+      'E_SHAPE',
+      `the gradient must be float32, in shape like ${root.describe()}, got ${seed.describe()}`,
+    )
+  }
+}
+
+/** The first operator on a tape whose result is not finite, or else the first on the way back whose gradient by a parameter is not. */
+export function firstNonFinite(tape: readonly TapeNode[], finite: (placed: Placed) => boolean): NonFinite | undefined {
+  for (const node of tape) {
+    for (const output of node.outputs)
+      if (output?.dtype === 'float32' && !finite(output.placed)) return { op: node.op.name, scope: whereOf(node) }
+  }
+  for (const node of tape.toReversed()) {
+    for (const input of node.inputs) {
+      const gradient = input instanceof Parameter ? input.gradientPlaced : undefined
+      if (gradient && !finite(gradient))
+        return { op: node.op.name, scope: whereOf(node), gradientOf: node.inputs.indexOf(input) }
+    }
+  }
+  return undefined
 }

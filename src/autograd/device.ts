@@ -14,7 +14,7 @@ import { Random } from '../core/random.js'
 import type { Shape } from '../core/shape.js'
 import type { Tensor } from '../api/tensor.js'
 import { StepArena } from './arena.js'
-import { BackwardPass } from './backward.js'
+import { BackwardPass, checkRoot, firstNonFinite, type NonFinite } from './backward.js'
 import { reorderInto } from './eager.js'
 import { hostOf, type NestedList } from './from-javascript.js'
 import { whereOf, type TapeNode, type Trace } from './tape.js'
@@ -36,15 +36,6 @@ export interface DeviceOptions {
   readonly wasmModule?: WebAssembly.Module
   /** Threads to use: a number, or `'auto'` for as many as there are cores, up to eight. They never change a bit of a result. Default 1. */
   readonly threads?: number | 'auto'
-}
-
-/** An operator that made NaN or infinity. */
-export interface NonFinite {
-  readonly op: string
-  /** Where in the model, e.g. "features/0"; in a step without modules the place in the step: "operation 3 of the step". */
-  readonly scope: string
-  /** The input by which its gradient is not finite; undefined if its result is not. */
-  readonly gradientOf?: number
 }
 
 let current: Device | undefined
@@ -291,20 +282,8 @@ export class Device {
    * was the first on the way back that is not. What to name when a loss or a gradient is NaN.
    */
   firstNonFinite(): NonFinite | undefined {
-    const finite = (placed: Placed): boolean =>
-      (this.context.view('float32', this.addressOf(placed), placed.size) as Float32Array).every(Number.isFinite)
-    for (const node of this.tape) {
-      for (const output of node.outputs)
-        if (output?.dtype === 'float32' && !finite(output.placed)) return { op: node.op.name, scope: whereOf(node) }
-    }
-    for (const node of this.tape.toReversed()) {
-      for (const input of node.inputs) {
-        const gradient = input instanceof Parameter ? input.gradientPlaced : undefined
-        if (gradient && !finite(gradient))
-          return { op: node.op.name, scope: whereOf(node), gradientOf: node.inputs.indexOf(input) }
-      }
-    }
-    return undefined
+    const finite = (placed: Placed): boolean => (this.hostOf(placed).data as Float32Array).every(Number.isFinite)
+    return firstNonFinite(this.tape, finite)
   }
 
   /** Parameters that the record of this step has, with the operators that used them. @internal */
@@ -337,22 +316,7 @@ export class Device {
     seed: Variable | undefined,
     { retainGraph, targets }: { readonly retainGraph: boolean; readonly targets?: readonly Variable[] },
   ): (Placed | undefined)[] {
-    const node = root.node
-    if (!node && targets?.includes(root) !== true)
-      throw new LanewiseError(
-        'E_STATE',
-        `no gradient can be taken of ${root.describe()}: no parameter was used to make it, or recording was off`,
-      )
-    if (!seed && root.size !== 1)
-      throw new LanewiseError('E_SHAPE', `${root.describe()} has ${root.size} elements: say by which gradient to begin`)
-    seed?.check()
-    // Gradients are float32, whatever the type of the value.
-    if (seed && (seed.dtype !== 'float32' || seed.shape.join() !== root.shape.join())) {
-      throw new LanewiseError(
-        'E_SHAPE',
-        `the gradient must be float32, in shape like ${root.describe()}, got ${seed.describe()}`,
-      )
-    }
+    checkRoot(root, seed, targets)
     const start = seed
       ? seed.placed
       : this.upload({ dtype: 'float32', shape: root.shape, data: Float32Array.of(1) }, this.allocate(4))

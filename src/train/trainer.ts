@@ -16,6 +16,7 @@ import type { Checkpoints } from './checkpoints/checkpoint-file.js'
 import { measure, measuresOf, type Evaluation } from './evaluate.js'
 import { checkFitOptions, type FitOptions, type FitResult } from './fit-options.js'
 import { Pace } from '../core/pace.js'
+import { checkKnown, notFinite } from './faults.js'
 import { metricText, ProgressBar } from './progress.js'
 import { ListLog, type RunLog } from './run-log.js'
 import { encodeSafetensors } from './checkpoints/safetensors.js'
@@ -261,13 +262,14 @@ export class Trainer {
         const output = task.output(model, batch)
         const { total } = totalLoss(task, output, batch)
         const value = total.item()
-        if (!Number.isFinite(value)) throw this.notFinite(`the loss is ${value}`)
-        if (this.step === 0) this.checkKnown()
+        if (!Number.isFinite(value)) throw notFinite(device, this.step + 1, `the loss is ${value}`)
+        if (this.step === 0) checkKnown(model, this.parameters())
         // Sums over examples here, the mean in finishStep(): batches may be of different sizes, and the last ones too few.
         ;(accumulate === 1 ? total : F.mul(total, count)).backward()
         this.gathered += count
         // The operator is named while its record is there.
-        if (!Number.isFinite(gradNorm(this.parameters()))) throw this.notFinite('a gradient is not finite')
+        if (!Number.isFinite(gradNorm(this.parameters())))
+          throw notFinite(device, this.step + 1, 'a gradient is not finite')
         this.window.examples += count
         this.window.loss += value * count
         if (task.label === undefined) return
@@ -346,39 +348,6 @@ export class Trainer {
   private learnedNames(): string[] {
     const names = new Map([...this.model.namedParameters()].map(([name, parameter]) => [parameter, name]))
     return this.parameters().map((parameter) => names.get(parameter) ?? '')
-  }
-
-  /** A parameter that is used but found nowhere in the model would silently never be trained, saved or exported. */
-  private checkKnown(): void {
-    const known = new Set([...this.model.parameters(), ...this.parameters()])
-    const used = this.model.device.usedParameters()
-    const learned = new Set(this.parameters())
-    if (!used.some(({ parameter }) => learned.has(parameter)))
-      throw new LanewiseError(
-        'E_VALUE',
-        'the optimizer has no parameter that the loss depends on: is it that of another model?',
-      )
-    const hidden = used.find(({ parameter }) => parameter.trainable && !known.has(parameter))
-    if (hidden)
-      throw new LanewiseError(
-        'E_VALUE',
-        `${hidden.parameter.describe()}, used by ${hidden.op} in "${hidden.scope}", is no parameter of the model: is it in a #private field? register() it, or freeze it (trainable = false)`,
-        { op: hidden.op, node: hidden.scope },
-      )
-  }
-
-  private notFinite(what: string): LanewiseError {
-    const bad = this.model.device.firstNonFinite()
-    const where =
-      bad &&
-      (bad.gradientOf === undefined
-        ? `the first result that is not is that of ${bad.op}`
-        : `the first on the way back is that of ${bad.op} by its input ${bad.gradientOf}`)
-    return new LanewiseError(
-      'E_VALUE',
-      `step ${this.step + 1}: ${what}${where ? `; ${where} in "${bad.scope}"` : ''}; the weights were not changed`,
-      { op: bad?.op, node: bad?.scope },
-    )
   }
 
   /** Means since the last record. */
