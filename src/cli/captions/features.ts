@@ -5,7 +5,8 @@ import { LanewiseError } from '../../core/errors.js'
 import { planesOf, resizedPicture, type Picture } from '../../data/picture.js'
 import type { Value } from '../../ir/graph.js'
 import { exportModel } from '../../onnx/export.js'
-import { readBytes, Sha256 } from '../../platform/node-files.js'
+import { sha256Of } from '../../platform/checksum.js'
+import { readBytes } from '../../platform/node-files.js'
 
 /** Mean and deviation of the channels of ImageNet: what torchvision's networks are trained with. */
 const MEAN = [0.485, 0.456, 0.406]
@@ -64,7 +65,7 @@ export class FeatureNetwork {
     input.declared = { ...input.declared, shape: ['N', 3, side, side] }
     part.declareOutputs()
     const session = await InferenceSession.create(exportModel(part))
-    return new FeatureNetwork(session, side, pixels, sha256(bytes), end)
+    return new FeatureNetwork(session, side, pixels, sha256Of(bytes), end)
   }
 
   /** @param mirrored - left and right changed. */
@@ -155,10 +156,4 @@ export function pooledFeatures(features: PictureFeatures, grid: number): Picture
     for (const from of group)
       for (let c = 0; c < channels; c++) out[place * channels + c] += data[from * channels + c] / group.length
   return { data: out, rows: grid, columns: grid, channels }
-}
-
-function sha256(bytes: Uint8Array): string {
-  const hash = new Sha256()
-  hash.update(bytes)
-  return hash.hex()
 }

@@ -2,12 +2,13 @@ import { basename, dirname, extname, join, resolve } from 'node:path'
 import { LanewiseError } from '../../core/errors.js'
 import type { ImageOptions } from '../../data/image-tensor.js'
 import { externalLocations } from '../../api/external-locations.js'
+import { sha256Of } from '../../platform/checksum.js'
 import { readBytes } from '../../platform/node-files.js'
 import { loadOptional } from '../../platform/optional.js'
 import { PlainSession, takesBatches, type SharedOptions } from '../session.js'
 import { Items } from './items.js'
 import { cutSource, NAMES, type Source } from './source.js'
-import { sha256Of, type ShardStore } from './store.js'
+import type { ShardStore } from './store.js'
 
 /** A file of a model, which the store and every machine keep under its checksum. */
 interface StoredFile {

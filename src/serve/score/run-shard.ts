@@ -4,13 +4,14 @@ import { isBig, isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
 import { numbersOf } from '../../ops/elementwise/scalar-floats.js'
+import { sha256Of } from '../../platform/checksum.js'
 import { fileExists, fileSize, readBytes, writeAtomically } from '../../platform/node-files.js'
 import { batchKey, joined, rowsOf, separated, type Tensors } from '../batch.js'
 import { sentError } from '../messages.js'
 import { PlainSession } from '../session.js'
 import { Items, type Item } from './items.js'
 import { modelName, readPlan, shardLines, shardName, type Plan } from './plan.js'
-import { sha256Of, type ShardStore } from './store.js'
+import type { ShardStore } from './store.js'
 
 /** What came of a shard. */
 export interface ShardResult {

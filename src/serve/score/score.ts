@@ -119,7 +119,8 @@ export async function score(options: ScoreOptions): Promise<Manifest> {
       items: Math.min(plan.source.items, done * plan.shardSize),
       ...(workers !== undefined && { workers }),
     })
-  const broken = resume ? await brokenShards(plan, store) : []
+  const missing = await missingShards(plan, store)
+  const broken = resume ? await brokenShards(plan, store, missing) : []
   // By this process, too, where there is a queue: to those who look at what is there it seems done.
   const failed =
     queue === undefined || broken.length > 0
@@ -129,11 +130,11 @@ export async function score(options: ScoreOptions): Promise<Manifest> {
           local,
           options.cache,
           report,
-          queue === undefined ? [...broken, ...(await missingShards(plan, store))] : broken,
+          queue === undefined ? [...broken, ...missing] : broken,
         )
       : []
   if (queue !== undefined && failed.length === 0)
-    failed.push(...(await scoreByQueue(plan, store, location, queue, options.interval ?? 500, report)))
+    failed.push(...(await scoreByQueue(plan, store, location, queue, options.interval ?? 500, report, missing)))
   if (failed.length > 0) {
     const [{ shard, reason }] = failed
     throw new LanewiseError(
@@ -155,11 +156,11 @@ async function missingShards(plan: Plan, store: ShardStore): Promise<number[]> {
 }
 
 /** The shards that are there and are not what they should be, e.g. after a disk has lost what was written. */
-async function brokenShards(plan: Plan, store: ShardStore): Promise<number[]> {
-  const missing = new Set(await missingShards(plan, store))
+async function brokenShards(plan: Plan, store: ShardStore, missing: readonly number[]): Promise<number[]> {
+  const gone = new Set(missing)
   const broken = []
   for (let i = 0; i < plan.shards; i++)
-    if (!missing.has(i) && !shardLines(plan, i, await store.read(shardName(i)))) broken.push(i)
+    if (!gone.has(i) && !shardLines(plan, i, await store.read(shardName(i)))) broken.push(i)
   return broken
 }
 
@@ -189,8 +190,8 @@ async function scoreByQueue(
   url: string,
   interval: number,
   report: (done: number, workers?: number) => void,
+  missing: readonly number[],
 ): Promise<FailedShard[]> {
-  let missing = await missingShards(plan, store)
   report(plan.shards - missing.length)
   if (missing.length === 0) return []
   const jobs = await ShardQueue.open(url, plan.id, location)

@@ -7,8 +7,8 @@ import { csvRows } from '../../data/formats/csv.js'
 import { readNpyHead } from '../../data/formats/npy.js'
 import { readNpz } from '../../data/formats/npz.js'
 import type { ImageOptions } from '../../data/image-tensor.js'
+import { sha256Of } from '../../platform/checksum.js'
 import { readBytes, reasonOf } from '../../platform/node-files.js'
-import { sha256Of } from './store.js'
 
 /** What is scored, cut into shards: everything that a worker needs to find the items of one. */
 export type Source =

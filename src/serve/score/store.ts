@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -16,11 +16,6 @@ export interface ShardStore {
   write(name: string, pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>
   /** The names of all objects in a folder, which may not be there yet. */
   list(folder: string): Promise<readonly string[]>
-}
-
-/** The checksum by which plans, workers and manifests know bytes; in hexadecimal digits. */
-export function sha256Of(bytes: Uint8Array | string): string {
-  return createHash('sha256').update(bytes).digest('hex')
 }
 
 /** What is being written; whoever dies leaves one behind. */
