@@ -1,5 +1,6 @@
 // One engine in a process of its own: bundled by the suites "cold", "create" and "memory", which start it and read the line that it prints.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { median } from './statistics.js'
 import { parseWork, type Feeds } from './work.js'
 
 interface Session {
@@ -173,7 +174,7 @@ function medianSlope(values: readonly number[]): number {
   const slopes: number[] = []
   for (let i = 0; i < values.length; i++)
     for (let j = i + 1; j < values.length; j++) slopes.push((values[j] - values[i]) / (j - i))
-  return slopes.sort((a, b) => a - b)[slopes.length >> 1]
+  return median(slopes)
 }
 
 console.log(JSON.stringify(await { cold, create, resident, slope }[job.task]()))

@@ -54,15 +54,21 @@ const inWorker: Plugin = {
   },
 }
 
-/** What is loaded in browsers beside inference: entries that an app imports as well, and what inference imports when a model needs it. */
-const besideInference =
-  /src\/((all-ops|own-ops|generate)|plan\/variations|api\/(images\/image|load\/(warm-up|special-kernels)|register-all|register-frequent|threads|worker\/remote-session|prepared\/(read|write|internal-ops)))\.ts$/
+const oneOf = (...names: string[]) => new RegExp(`/src/(${names.join('|')})\\.ts$`)
+/** What is loaded beside inference: entries that an app imports as well, and what inference imports when a model needs it. */
+const beside = [
+  'all-ops|own-ops|generate|plan/variations',
+  'api/(images/image|load/(warm-up|special-kernels)|register-all|threads|worker/remote-session|prepared/(read|write|internal-ops))',
+]
+const besideInference = oneOf(...beside, 'api/register-frequent')
 /** What every app that runs models loads. */
 const inference = ['src/api/session.ts', 'src/ops/common.ts', 'src/platform/browser.ts']
 
-/** The same of Node: entries that load inference anyway, and what it imports when it needs it. (Training does without sessions.) */
-const besideNode =
-  /src\/((all-ops|own-ops|generate|serve|serve-thread|quantize|session-worker-node)|cli\/main|plan\/variations|platform\/node-threads|api\/(images\/image|load\/(warm-up|special-kernels)|graph\/declare-outputs|register-all|threads|worker\/remote-session|prepared\/(read|write|internal-ops)))\.ts$/
+/** In Node there are more of both. (Training does without sessions.) */
+const besideNode = oneOf(
+  ...beside,
+  'serve|serve-thread|quantize|session-worker-node|cli/main|platform/node-threads|api/graph/declare-outputs',
+)
 /** What `import 'lanewise'` loads in Node. */
 const importedInNode = [
   ...['session', 'tensor', 'backends', 'graph/builder', 'graph/model-graph', 'own/own-op', 'register-frequent'].map(
