@@ -103,6 +103,7 @@ describe.skipIf(!hasChromium)('Chromium', () => {
 
   async function open(path: string): Promise<Page> {
     const tab = await browser.newPage()
+    tab.setDefaultTimeout(120_000)
     await tab.goto(`${origin}/${path}/index.html`)
     await tab.waitForFunction('globalThis.classify')
     return tab

@@ -142,6 +142,7 @@ describe.skipIf(!hasChromium)('pictures', () => {
     server = served.server
     browser = await chromium.launch({ executablePath: chromiumPath, args: chromiumFlags })
     tab = await browser.newPage()
+    tab.setDefaultTimeout(120_000)
     await tab.goto(`${served.origin}/index.html`)
     await tab.waitForFunction('globalThis.both')
   }, 180_000)

@@ -480,14 +480,17 @@ describe.skipIf(!hasRedis())('workers', () => {
 
   test('say if Redis is not there', async () => {
     const queue = `redis://user:secret@127.0.0.1:${await freePort()}`
-    await refused(
-      'E_EXTERNAL',
-      work({ queue, cache: at('cache') }),
-      /^Redis at redis:\/\/127\.0\.0\.1:\d+ does not answer \(connect ECONNREFUSED [\d.:]+\)$/,
-    )
-    // Nothing is begun that would have to be resumed.
     writeFileSync(at('few.jsonl'), '[1,2]\n')
-    await refused('E_EXTERNAL', scored('scaled', 'few.jsonl', { queue }), /does not answer/)
+    // Both wait before they give up.
+    await Promise.all([
+      refused(
+        'E_EXTERNAL',
+        work({ queue, cache: at('cache') }),
+        /^Redis at redis:\/\/127\.0\.0\.1:\d+ does not answer \(connect ECONNREFUSED [\d.:]+\)$/,
+      ),
+      refused('E_EXTERNAL', scored('scaled', 'few.jsonl', { queue }), /does not answer/),
+    ])
+    // Nothing is begun that would have to be resumed.
     expect(readdirSync(folder)).not.toContain(`out${outputs - 1}`)
   }, 60_000)
 })

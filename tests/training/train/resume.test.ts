@@ -164,7 +164,7 @@ describe('signals end a process', () => {
   })
 })
 
-/** Runs a program, sends it the signals one after the other as soon as it says "step", and waits for its end. */
+/** Runs a program, sends it the first signal as soon as it says "step" and the second, if there is one, again and again, and waits for its end. */
 function ended(
   args: readonly string[],
   signals: readonly ('SIGINT' | 'SIGTERM')[],
@@ -172,12 +172,19 @@ function ended(
   return new Promise((resolve) => {
     const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     let out = ''
+    let again: NodeJS.Timeout | undefined
+    const [first, second] = signals
     child.stdout.on('data', (text: Buffer) => {
       const told = out.includes('step')
       out += text.toString()
-      if (!told && out.includes('step'))
-        signals.forEach((signal, i) => setTimeout(() => child.kill(signal), 300 + i * 1500))
+      if (told || !out.includes('step')) return
+      child.kill(first)
+      // Signals that come while the process is held up are one for it: then the next is the second.
+      if (second) again = setInterval(() => child.kill(second), 1000)
     })
-    child.on('close', (code, signal) => resolve({ code, signal, out }))
+    child.on('close', (code, signal) => {
+      clearInterval(again)
+      resolve({ code, signal, out })
+    })
   })
 }
