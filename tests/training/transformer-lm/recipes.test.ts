@@ -10,11 +10,13 @@ import { TransformerLM } from '../../../models/transformer-lm/model.js'
 import * as pretrain from '../../../models/transformer-lm/pretrain.js'
 import { finetuneRecipe, windowsOf } from '../../../models/transformer-lm/review-task.js'
 import { loadReviewSets } from '../../../models/transformer-lm/reviews.js'
+import { Device } from '../../../src/train.js'
 import { checkRecipe } from '../../../src/train/recipe.js'
 import { expectError, expectRejects } from '../../support/expect-error.js'
 
 let folder: string
-beforeAll(() => {
+beforeAll(async () => {
+  await Device.create()
   folder = mkdtempSync(join(tmpdir(), 'lanewise-lm-recipes-'))
 })
 afterAll(() => rmSync(folder, { recursive: true }))
