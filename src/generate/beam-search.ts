@@ -59,7 +59,7 @@ export async function beamSearch(
     signal: 'object',
     maxTokens: 'number',
     stop: 'any',
-    adjust: 'function',
+    adjust: 'function|list',
     repetitionPenalty: 'number',
   })
 
@@ -90,7 +90,7 @@ export async function beamSearch(
   let scores = [await model.start(text)]
   for (;;) {
     const candidates = running.flatMap((beam, from) => {
-      adjustScores(scores[from], [...text, ...beam.tokens], options)
+      adjustScores(scores[from], [...text, ...beam.tokens], text.length, options)
       const total = logSumExp(scores[from])
       // Every beam may end in as many ways as there are tokens that end a text, and still go on in enough.
       return Array.from(likeliest(scores[from], 2 * beams + ending.count), (token) => ({

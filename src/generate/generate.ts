@@ -6,6 +6,7 @@ import { exp } from '../core/scalar-functions.js'
 import { Continuation, type ContinuationOptions } from './continuation.js'
 import type { GenerationSession } from './session-tensors.js'
 import { alternatives, logSumExp, Sampler, type Alternative, type SamplingOptions } from './sampling.js'
+import { Speculation, type DraftOptions } from './speculation.js'
 
 /** A token that was chosen. */
 export interface GeneratedToken {
@@ -30,6 +31,11 @@ export interface StopOptions {
 export interface GenerateOptions extends ContinuationOptions, SamplingOptions, StopOptions {
   /** Is told of every token, before the iterator gives it. */
   readonly onToken?: (token: GeneratedToken) => void
+  /**
+   * A smaller model of the same tokens, that proposes a few at a time, which the model then judges all at once (speculative decoding; Leviathan et al., 2023): what is
+   * drawn has the same distribution, and greedy texts are the same, as far as the model's scores of several tokens are those of one at a time.
+   */
+  readonly draft?: DraftOptions
 }
 
 /** Why a text ended: by `stop`, or because `maxTokens` or the room was reached. */
@@ -37,7 +43,16 @@ export type GenerationEnd = 'stop' | 'length'
 
 const continuationOptions = ['feeds', 'input', 'output', 'states', 'signal'] as const
 const stopOptions = ['maxTokens', 'stop'] as const
-const samplingOptions = ['temperature', 'topK', 'topP', 'repetitionPenalty', 'seed', 'adjust'] as const
+const samplingOptions = [
+  'temperature',
+  'topK',
+  'topP',
+  'minP',
+  'typicalP',
+  'repetitionPenalty',
+  'seed',
+  'adjust',
+] as const
 
 /** Names of options. @internal */
 export const knownOptions = { continuation: continuationOptions, stop: stopOptions, sampling: samplingOptions }
@@ -82,34 +97,66 @@ export async function* generate(
     temperature: 'number',
     topK: 'number',
     topP: 'number',
+    minP: 'number',
+    typicalP: 'number',
     repetitionPenalty: 'number',
     seed: 'number',
-    adjust: 'function',
+    adjust: 'function|list',
+    draft: 'object',
     maxTokens: 'number',
     stop: 'any',
   })
 
-  checkOptions('generate', options, [...continuationOptions, ...stopOptions, ...samplingOptions, 'onToken'])
+  checkOptions('generate', options, [...continuationOptions, ...stopOptions, ...samplingOptions, 'onToken', 'draft'])
   const text = checkedText(tokens)
   const sampler = new Sampler(options)
   const ending = new Ending(options)
-  const model = new Continuation(session, options)
-  const most = ending.limit(text.length, model.room)
+  const source = options.draft
+    ? new Speculation(session, options, options.draft, sampler)
+    : new OneByOne(new Continuation(session, options), sampler)
+  const most = ending.limit(text.length, source.room)
+  const given = text.length
   const pace = new Pace()
   const generated: number[] = []
   if (most === 0) return 'length'
-  let scores = await model.start(text)
   for (;;) {
-    const chosen = sampler.choose(scores, text)
-    if (ending.isStop(chosen)) return 'stop'
-    text.push(chosen)
-    generated.push(chosen)
-    options.onToken?.(described(chosen, generated.length - 1, scores))
-    yield chosen
-    if (ending.isEnough(generated)) return 'stop'
-    if (generated.length >= most) return 'length'
+    for (const { token, scores } of await source.next(text, given, most - generated.length)) {
+      if (ending.isStop(token)) return 'stop'
+      text.push(token)
+      generated.push(token)
+      options.onToken?.(described(token, generated.length - 1, scores))
+      yield token
+      if (ending.isEnough(generated)) return 'stop'
+      if (generated.length >= most) return 'length'
+    }
     await pace.turn()
-    ;[scores] = await model.next([chosen])
+  }
+}
+
+/** A token with the scores that it was chosen by. @internal */
+export interface Chosen {
+  readonly token: number
+  readonly scores: Float32Array
+}
+
+/** Each token after the one before. */
+class OneByOne {
+  private begun = false
+
+  constructor(
+    private readonly model: Continuation,
+    private readonly sampler: Sampler,
+  ) {}
+
+  get room(): number {
+    return this.model.room
+  }
+
+  async next(text: readonly number[], given: number): Promise<Chosen[]> {
+    const { model } = this
+    const scores = this.begun ? (await model.next([text[text.length - 1]]))[0] : await model.start(text)
+    this.begun = true
+    return [{ token: this.sampler.choose(scores, text, given), scores }]
   }
 }
 

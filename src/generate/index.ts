@@ -7,6 +7,25 @@ export { beamSearch, type BeamSearchOptions, type Hypothesis } from './beam-sear
 export { pastToPresent } from '../api/state-pairs.js'
 export { type ContinuationOptions } from './continuation.js'
 export { embed, type EmbeddingOptions, type Pooling } from './embed.js'
+export { generateBatch, type GenerateBatchOptions, type GeneratedTokens } from './generate-batch.js'
+export {
+  allowTokens,
+  atLeast,
+  beginWith,
+  biasTokens,
+  forbidTokens,
+  noRepeatedRuns,
+  penalize,
+  type ScoreProcessor,
+} from './processors.js'
+export { type DraftOptions } from './speculation.js'
+export {
+  generateText,
+  TextStream,
+  type GeneratedText,
+  type GenerateTextOptions,
+  type TextTokenizer,
+} from './text-stream.js'
 export { type GenerationSession, type SessionTensor } from './session-tensors.js'
 export {
   generate,
