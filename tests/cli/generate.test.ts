@@ -33,7 +33,8 @@ interface Made {
 }
 
 function made(...args: string[]): Made {
-  const { status, stdout, stderr } = run('.', '--prompt', PROMPT, '--build', 'simd', '--json', ...args)
+  const prompt = args.includes('--prompt') ? [] : ['--prompt', PROMPT]
+  const { status, stdout, stderr } = run('.', ...prompt, '--build', 'simd', '--json', ...args)
   expect(status, stderr).toBe(0)
   return JSON.parse(stdout) as Made
 }
@@ -65,6 +66,28 @@ test('drawing follows its seed, beams search, a token of the configuration ends 
   rmSync(join(folder, 'generation_config.json'))
 })
 
+test('several prompts side by side, stop texts, processors, a draft and a profile', () => {
+  const { text, tokens } = made('--max-tokens', '12')
+  const batch = run('.', '--prompt', PROMPT, '--prompt', 'It is', '--build', 'simd', '--max-tokens', '12', '--json')
+  expect(batch.status, batch.stderr).toBe(0)
+  const { texts } = JSON.parse(batch.stdout) as { texts: Made[] }
+  expect(texts.map((one) => one.tokens)).toEqual([tokens, made('--max-tokens', '12', '--prompt', 'It is').tokens])
+  const word = text.trim().split(/\s+/)[2]
+  expect(made('--max-tokens', '12', '--stop', word).text).toBe(text.slice(0, text.indexOf(word)))
+  const draft = ['--draft', 'onnx/model.onnx', '--draft-tokens', '3']
+  expect(made('--max-tokens', '12', ...draft).tokens).toEqual(tokens)
+  const once = made('--max-tokens', '30', '--no-repeat', '1').tokens
+  expect(new Set(once).size).toBe(30)
+  writeFileSync(join(folder, 'generation_config.json'), JSON.stringify({ eos_token_id: tokens[0] }))
+  expect(made('--max-tokens', '5').tokens).toEqual([])
+  expect(made('--max-tokens', '5', '--min-tokens', '2').tokens.length).toBeGreaterThanOrEqual(2)
+  rmSync(join(folder, 'generation_config.json'))
+  const profiled = run('.', '--prompt', PROMPT, '--build', 'simd', '--max-tokens', '5', '--profile')
+  expect(profiled.status, profiled.stderr).toBe(0)
+  expect(profiled.stdout).toMatch(/first token after .*; another every .* \(median\)/)
+  expect(profiled.stdout).toMatch(/^Attention +[\d.]+ .?s +[\d.]+ %$/m)
+}, 120_000)
+
 test('what is missing is said', () => {
   const refused = (code: number, message: RegExp, ...args: string[]) => {
     const { status, stderr } = run(...args)
@@ -73,6 +96,8 @@ test('what is missing is said', () => {
   }
   refused(2, /--prompt is missing/, '.')
   refused(2, /one folder/, '--prompt', 'x')
+  refused(2, /--stop is for one prompt/, '.', '--prompt', 'x', '--prompt', 'y', '--stop', 'z')
+  refused(2, /--beams is for one prompt/, '.', '--prompt', 'x', '--prompt', 'y', '--beams', '2')
   refused(1, /E_EXTERNAL: onnx has neither tokenizer\.json nor tokenizer\.model/, 'onnx', '--prompt', 'x')
   refused(1, /other\.onnx" cannot be read/, '.', '--prompt', 'x', '--model', 'other.onnx')
   mkdirSync(join(folder, 'pair', 'onnx'), { recursive: true })
