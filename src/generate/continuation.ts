@@ -1,4 +1,4 @@
-import { isOfEncoder, pastToPresent } from '../api/state-pairs.js'
+import { isOfEncoder, pairsByName } from '../api/state-pairs.js'
 import { LanewiseError } from '../core/errors.js'
 import { throwIfAborted } from '../core/pace.js'
 import {
@@ -19,7 +19,7 @@ export interface ContinuationOptions {
   readonly input?: string
   /** The output of the scores; "logits" by default, or the only output that is no state. */
   readonly output?: string
-  /** Inputs that are what an output was in the run before, by name, beside those that the session keeps and caches that {@link pastToPresent} finds. */
+  /** Inputs that are what an output was in the run before, by name, beside those that the session keeps and caches that `pastToPresent` finds. */
   readonly states?: Readonly<Record<string, string>>
   /** Breaks it off. */
   readonly signal?: AbortSignal
@@ -96,7 +96,7 @@ export class Continuation {
   ) {
     const { inputNames, outputNames, inputMetadata, states: kept = {} } = session
     this.metadata = new Map(inputMetadata.map((entry) => [entry.name, entry]))
-    const pairs = { ...pastToPresent(inputNames, outputNames), ...options.states, ...kept }
+    const pairs = { ...pairsByName(inputNames, outputNames), ...options.states, ...kept }
     const mine = reorders || (rewinds && !this.hasRoom)
     this.carried = new Map(Object.entries(pairs).filter(([input]) => mine || !Object.hasOwn(kept, input)))
     for (const [input, output] of this.carried)
@@ -355,7 +355,7 @@ export class Continuation {
   /** What is remembered of nothing: caches without entries, or with room. Other states have to be given. */
   private beginning(names: readonly string[]): Record<string, SessionTensor> {
     const { feeds = {}, states = {} } = this.options
-    const caches = pastToPresent(this.session.inputNames, this.session.outputNames)
+    const caches = pairsByName(this.session.inputNames, this.session.outputNames)
     const found: Record<string, SessionTensor> = {}
     for (const name of names) {
       if (Object.hasOwn(feeds, name)) {

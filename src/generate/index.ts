@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 export { beamSearch, type BeamSearchOptions, type Hypothesis } from './beam-search.js'
-export { pastToPresent } from '../api/state-pairs.js'
+export { pastToPresent } from './past-to-present.js'
 export { type ContinuationOptions } from './continuation.js'
 export { embed, type EmbeddingOptions, type Pooling } from './embed.js'
 export { generateBatch, type GenerateBatchOptions, type GeneratedTokens } from './generate-batch.js'
