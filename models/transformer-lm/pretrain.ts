@@ -1,4 +1,4 @@
-import { AdamW, cosine, LanewiseError, warmup, type RecipeOption, type TaskRecipe } from '../../src/train.js'
+import { AdamW, cosine, LanewiseError, Muon, warmup, type RecipeOption, type TaskRecipe } from '../../src/train.js'
 import { languageRecipe, type LanguageData } from './language-task.js'
 import type { TransformerLM } from './model.js'
 
@@ -16,6 +16,7 @@ export const options: Readonly<Record<string, RecipeOption>> = {
   length: { type: 'string', value: 'N', help: 'tokens of a sequence, and as many targets (default 256)' },
   total: { type: 'string', value: 'N', help: 'steps of a whole run, for which the rates are made (default 12000)' },
   rate: { type: 'string', value: 'X', help: 'the highest learning rate (default 0.0025)' },
+  optimizer: { type: 'string', value: 'muon|adamw', help: 'how the matrices of the blocks learn (default muon)' },
   from: {
     type: 'string',
     value: 'FILE',
@@ -46,6 +47,7 @@ export function configure(chosen: Readonly<Record<string, string | boolean>>): T
     throw new LanewiseError('E_VALUE', `the model that --from names has its shape: --${shape} cannot change it`)
   const [dim, layers, length] = [number('dim', 192), number('layers', 4), number('length', 256)]
   const [steps, lr] = [number('total', 12_000), number('rate', 0.0025)]
+  const adam = oneOf<'muon' | 'adamw'>('optimizer', ['muon', 'adamw']) === 'adamw'
   const warm = Math.min(150, Math.ceil(steps / 10))
   return languageRecipe({
     title:
@@ -70,14 +72,21 @@ export function configure(chosen: Readonly<Record<string, string | boolean>>): T
     },
     optimizer: (model) => {
       const all = model.parameters()
-      // What scales and shifts is not pulled to zero.
-      return new AdamW(
-        [
-          { params: all.filter(({ shape }) => shape.length > 1) },
-          { params: all.filter(({ shape }) => shape.length <= 1), weightDecay: 0 },
-        ],
-        { lr, weightDecay: 0.05, betas: [0.9, 0.98] },
-      )
+      if (adam)
+        // What scales and shifts is not pulled to zero.
+        return new AdamW(
+          [
+            { params: all.filter(({ shape }) => shape.length > 1) },
+            { params: all.filter(({ shape }) => shape.length <= 1), weightDecay: 0 },
+          ],
+          { lr, weightDecay: 0.05, betas: [0.9, 0.98] },
+        )
+      const hidden = model.body.blocks.parameters().filter(({ shape }) => shape.length > 1)
+      const others = all.filter((parameter) => !hidden.includes(parameter))
+      return new Muon([{ params: hidden }, { params: others, adam: true, weightDecay: 0, betas: [0.9, 0.98] }], {
+        lr,
+        matchAdamW: true,
+      })
     },
     schedule: (all) => warmup(warm, cosine(Math.max(1, all - warm), 0.02), 0.01),
     fit: { clipNorm: 1, evaluateEvery: 1000, logEvery: 20 },

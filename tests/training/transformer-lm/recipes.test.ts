@@ -42,6 +42,7 @@ describe('the recipe of pre-training', () => {
     { vocabulary: 'many' },
     { norm: 'both' },
     { positions: 'rotary' },
+    { optimizer: 'sgd' },
   ])('refuses %j', (chosen) => {
     const [name] = Object.keys(chosen)
     const error = expectError('E_VALUE', () => pretrain.configure(chosen))
@@ -59,6 +60,21 @@ describe('the recipe of pre-training', () => {
     const model = await recipe.model({ corpus: { tokenizer } } as LanguageData)
     expect(model.config).toEqual(before.config)
     expect(model.body.tokens.weight.data()).toEqual(before.body.tokens.weight.data())
+    // Matrices of the blocks by Muon, all else as AdamW does it; every parameter once.
+    const groups = (options: Record<string, string>) =>
+      pretrain.configure(options).optimizer(model).groups.map(({ params, options }) => [params.length, 'adam' in options && options.adam]) // prettier-ignore
+    const count = model.parameters().length
+    const matrices = model.body.blocks.parameters().filter(({ shape }) => shape.length > 1).length
+    expect(matrices).toBeGreaterThan(3)
+    expect(groups({ from: file })).toEqual([
+      [matrices, false],
+      [count - matrices, true],
+    ])
+    expect(
+      groups({ from: file, optimizer: 'adamw' })
+        .map(([params]) => params)
+        .reduce((a, b) => Number(a) + Number(b)),
+    ).toBe(count)
     const error = expectError('E_VALUE', () => pretrain.configure({ from: file, dim: '16' }))
     expect(error.message).toContain('--dim')
   })
