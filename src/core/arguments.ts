@@ -2,7 +2,7 @@ import { LanewiseError } from './errors.js'
 import { checkOptions, checkRecord, kindOf, shown } from './options.js'
 
 const isTensor = (value: unknown) => has(value, 'placed', 'requiresGrad')
-const isNumber = (value: unknown) => typeof value === 'number'
+const isNumber = (value: unknown): value is number => typeof value === 'number'
 const isString = (value: unknown) => typeof value === 'string'
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -15,6 +15,8 @@ const kinds = {
   module: ['a module', (value: unknown) => has(value, 'call', 'forward')],
   device: ['a Device', (value: unknown) => has(value, 'step', 'gradEnabled')],
   number: ['a number', isNumber],
+  amount: ['a finite number of at least 0', (value: unknown) => isNumber(value) && value >= 0 && value < Infinity],
+  share: ['a number from 0 to below 1', (value: unknown) => isNumber(value) && value >= 0 && value < 1],
   size: ['a whole number of at least 1', (value: unknown) => Number.isInteger(value) && (value as number) > 0],
   numbers: ['a list of numbers', (value: unknown) => every(value, isNumber)],
   string: ['a string', isString],

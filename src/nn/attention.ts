@@ -11,6 +11,7 @@ import { Not } from '../ops/elementwise/unary.js'
 import type { AttentionCache } from './attention-cache.js'
 import { expectSize } from './expect.js'
 import * as F from './functional.js'
+import { checkMasks } from './functional/common.js'
 import { xavierUniform, zeros } from './init.js'
 import { Linear } from './linear.js'
 import { Module } from './module.js'
@@ -22,6 +23,8 @@ function attributesOf(heads: number, causal: number, dropout: number) {
   const plain = { q_num_heads: heads, kv_num_heads: heads, is_causal: causal }
   return { plain, dropping: { ...plain, dropout } }
 }
+
+const maskKinds = { attnMask: 'tensor', keyPaddingMask: 'tensor', isCausal: 'boolean', cache: 'any' } as const
 
 /** What attention may look at. Masks are PyTorch's: true means *not* to look there. */
 export interface AttentionMasks {
@@ -84,11 +87,11 @@ export class MultiheadAttention extends Module {
     options: MultiheadAttentionOptions = {},
   ) {
     checkArguments(new.target.name, { embedDim, numHeads, options }, 'size', 'size', {
-      dropout: 'number',
+      dropout: 'share',
       bias: 'boolean',
-      kdim: 'number',
-      vdim: 'number',
-      valueHeadDim: 'number',
+      kdim: 'size',
+      vdim: 'size',
+      valueHeadDim: 'size',
       batchFirst: 'boolean',
       device: 'device',
     })
@@ -129,12 +132,9 @@ export class MultiheadAttention extends Module {
    * @param value - likewise, [keys, batch, vdim]; the keys by default.
    * @returns of the shape of the queries.
    */
-  forward(
-    query: Variable,
-    key: Variable = query,
-    value: Variable = key,
-    { attnMask, keyPaddingMask, isCausal = false, cache }: AttentionMasks = {},
-  ): Variable {
+  forward(query: Variable, key: Variable = query, value: Variable = key, masks: AttentionMasks = {}): Variable {
+    checkArguments(this.constructor.name, { query, key, value, masks }, 'tensor', 'tensor', 'tensor', maskKinds)
+    const { attnMask, keyPaddingMask, isCausal = false, cache } = masks
     for (const [i, x] of [query, key, value].entries())
       if (x.shape.length === 3) expectSize(this, x, 2, this.sizes[i], 'features')
     const own = query === key
@@ -150,6 +150,7 @@ export class MultiheadAttention extends Module {
       own ? undefined : cache,
     )
     const mask = this.mask(attnMask, keyPaddingMask, q)
+    if (!(cache && own)) checkMasks(k.shape[1], attnMask, keyPaddingMask)
     if (cache && own) {
       const heads = this.numHeads
       return this.projected(cache.attend(this, { q, k, v, mask, heads, causal: isCausal }))

@@ -87,7 +87,7 @@ abstract class ChannelDropout extends Module {
     readonly p = 0.5,
     options: { readonly device?: Device } = {},
   ) {
-    checkArguments(new.target.name, { p, options }, 'number?', { device: 'device' })
+    checkArguments(new.target.name, { p, options }, 'share?', { device: 'device' })
     const { device } = options
 
     super(device)

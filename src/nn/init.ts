@@ -150,6 +150,9 @@ export function byFan(fan: number): Initializer {
 export function initialized(shape: Shape, initializer: Initializer, random: Random): HostTensor {
   checkArguments('initialized', { shape, initializer, random }, 'numbers', 'function', 'object')
 
+  // No device holds as many, and an engine has no array for them.
+  if (sizeOf(shape) > 2 ** 30)
+    throw new LanewiseError('E_BUDGET', `a parameter of shape [${shape.join(',')}] has ${sizeOf(shape)} elements`)
   return { dtype: 'float32', shape, data: initializer(shape, random) }
 }
 

@@ -33,8 +33,7 @@ class BatchNorm extends Module {
   readonly bias: Parameter
   readonly running_mean: Parameter
   readonly running_var: Parameter
-  private readonly keep: number
-  private readonly learning: Readonly<Record<string, unknown>>
+  private readonly learning: { readonly epsilon: number; readonly momentum: number; readonly training_mode: number }
   private readonly fixed: Readonly<Record<string, unknown>>
 
   constructor(
@@ -42,9 +41,9 @@ class BatchNorm extends Module {
     options: NormOptions & { readonly momentum?: number } = {},
   ) {
     checkArguments(new.target.name, { numFeatures, options }, 'size', {
-      eps: 'number',
+      eps: 'amount',
       device: 'device',
-      momentum: 'number',
+      momentum: 'amount',
     })
     const { eps = 1e-5, momentum = 0.1, device } = options
 
@@ -54,8 +53,7 @@ class BatchNorm extends Module {
     this.running_mean = this.buffer([numFeatures], zeros)
     this.running_var = this.buffer([numFeatures], ones)
     // ONNX's momentum is the share of the old value.
-    this.keep = 1 - momentum
-    this.learning = { epsilon: eps, momentum: this.keep, training_mode: 1 }
+    this.learning = { epsilon: eps, momentum: 1 - momentum, training_mode: 1 }
     this.fixed = { epsilon: eps }
   }
 
@@ -82,7 +80,9 @@ class BatchNorm extends Module {
     // What the operator made is keep·old + (1 − keep)·biased; of the biased part there has to be (others + 1)/others.
     const unbiased =
       others > 0
-        ? this.device.noGrad(() => F.add(variance, F.mul(F.sub(variance, F.mul(old, this.keep)), 1 / others)))
+        ? this.device.noGrad(() =>
+            F.add(variance, F.mul(F.sub(variance, F.mul(old, this.learning.momentum)), 1 / others)),
+          )
         : variance
     this.running_mean.copyFrom(mean)
     this.running_var.copyFrom(unbiased)
@@ -111,7 +111,7 @@ export class LayerNorm extends Module {
 
   constructor(normalizedShape: number | readonly number[], options: NormOptions & { readonly bias?: boolean } = {}) {
     checkArguments(new.target.name, { normalizedShape, options }, 'number|numbers', {
-      eps: 'number',
+      eps: 'amount',
       device: 'device',
       bias: 'boolean',
     })
@@ -136,7 +136,7 @@ export class RMSNorm extends Module {
   private readonly attributes: Readonly<Record<string, unknown>>
 
   constructor(normalizedShape: number | readonly number[], options: NormOptions = {}) {
-    checkArguments(new.target.name, { normalizedShape, options }, 'number|numbers', { eps: 'number', device: 'device' })
+    checkArguments(new.target.name, { normalizedShape, options }, 'number|numbers', { eps: 'amount', device: 'device' })
     const { eps = 1e-5, device } = options
 
     super(device)
@@ -159,7 +159,7 @@ export class GroupNorm extends Module {
 
   constructor(numGroups: number, numChannels: number, options: NormOptions = {}) {
     checkArguments(new.target.name, { numGroups, numChannels, options }, 'size', 'size', {
-      eps: 'number',
+      eps: 'amount',
       device: 'device',
     })
     const { eps = 1e-5, device } = options
@@ -239,9 +239,9 @@ class InstanceNorm extends Module {
     } = {},
   ) {
     checkArguments(new.target.name, { numFeatures, options }, 'size', {
-      eps: 'number',
+      eps: 'amount',
       device: 'device',
-      momentum: 'number',
+      momentum: 'amount',
       affine: 'boolean',
       trackRunningStats: 'boolean',
     })

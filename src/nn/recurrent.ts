@@ -36,10 +36,10 @@ interface Cell {
 
 /** What {@link RecurrentOptions} are. */
 const optionKinds = {
-  numLayers: 'number',
+  numLayers: 'size',
   bias: 'boolean',
   batchFirst: 'boolean',
-  dropout: 'number',
+  dropout: 'share',
   bidirectional: 'boolean',
   learnInitialState: 'boolean',
   device: 'device',

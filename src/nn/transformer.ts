@@ -46,11 +46,11 @@ abstract class TransformerLayer extends Module {
     readonly nhead: number,
     options: TransformerLayerOptions = {},
   ) {
-    checkArguments(new.target.name, { dModel, nhead, options }, 'number', 'number', {
-      dimFeedforward: 'number',
-      dropout: 'number',
+    checkArguments(new.target.name, { dModel, nhead, options }, 'size', 'size', {
+      dimFeedforward: 'size',
+      dropout: 'share',
       activation: 'string',
-      layerNormEps: 'number',
+      layerNormEps: 'amount',
       batchFirst: 'boolean',
       normFirst: 'boolean',
       device: 'device',
@@ -196,10 +196,10 @@ export class PositionalEncoding extends Module {
     readonly dModel: number,
     options: PositionalEncodingOptions = {},
   ) {
-    checkArguments(new.target.name, { dModel, options }, 'number', {
-      maxLength: 'number',
+    checkArguments(new.target.name, { dModel, options }, 'size', {
+      maxLength: 'size',
       learned: 'boolean',
-      dropout: 'number',
+      dropout: 'share',
       batchFirst: 'boolean',
       device: 'device',
     })
@@ -220,6 +220,8 @@ export class PositionalEncoding extends Module {
    * @throws LanewiseError `E_SHAPE` beyond `maxLength`; `E_VALUE` for a place that is not known.
    */
   forward(x: Variable, offset: number | Variable | AttentionCache = 0): Variable {
+    if (!(offset instanceof AttentionCache))
+      checkArguments(this.constructor.name, { x, offset }, 'tensor', 'number|tensor')
     const { device, pe } = this
     const axis = this.batchFirst ? 1 : 0
     const from = offset instanceof AttentionCache ? offset.offset : offset

@@ -1,6 +1,6 @@
-import type { Device } from '../autograd/device.js'
 import type { Parameter } from '../autograd/variable.js'
 import { checkRecord } from '../core/options.js'
+import { adamStep } from './adam-step.js'
 import { Optimizer, withDefaults, type Params, type Update } from './optimizer.js'
 
 /** Rate, momentum and decay of {@link SGD}. */
@@ -91,28 +91,6 @@ export class Adam extends Optimizer<Required<AdamOptions>> {
       powers,
     )
   }
-}
-
-/**
- * One update by adam_f32.
- *
- * @param addresses - parameter, gradient, both moments, and the largest second moment or 0.
- * @param powers - those of the betas.
- */
-export function adamStep(
-  device: Device,
-  [p, g, m, v, most = 0]: readonly number[],
-  size: number,
-  by: Pick<Required<AdamOptions>, 'lr' | 'betas' | 'eps' | 'weightDecay'> & { readonly decoupled: boolean },
-  [first, second]: readonly number[],
-): void {
-  const { lr, betas, eps, weightDecay, decoupled } = by
-  device.call(
-    'adam_f32',
-    ...[p, g, m, v, most, size, lr, betas[0], betas[1], eps, weightDecay, Number(decoupled)],
-    1 - first,
-    1 - second,
-  )
 }
 
 /** AdamW (Loshchilov & Hutter, 2019): the decay is taken of the parameter itself. */

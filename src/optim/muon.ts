@@ -6,7 +6,7 @@ import { identityOrder } from '../core/layout.js'
 import { checkNumber } from '../core/options.js'
 import { Placed } from '../plan/placed.js'
 import { resolve } from '../plan/weights.js'
-import { adamStep } from './methods.js'
+import { adamStep } from './adam-step.js'
 import { Optimizer, withDefaults, type Params, type Update } from './optimizer.js'
 
 /** Rate, momentum and decay of {@link Muon}, and those of AdamW for groups with `adam`. */

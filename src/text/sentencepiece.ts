@@ -137,6 +137,7 @@ export class SentencePieceTokenizer {
 
   /** The numbers of a text's pieces. Tokens for the beginning and the end of a text are not among them. */
   encode(text: string): Int32Array<ArrayBuffer> {
+    checkArguments('encode', { text }, 'string')
     const normalized = this.normalized(text)
     if (normalized === '') return new Int32Array(0)
     const characters = [...normalized]
@@ -251,6 +252,7 @@ export class SentencePieceTokenizer {
    * @throws LanewiseError `E_VALUE` for a number that is no piece's.
    */
   decode(numbers: ArrayLike<number>): string {
+    checkArguments('decode', { numbers }, 'list|bytes')
     let text = ''
     let bytes: number[] = []
     const flush = () => {

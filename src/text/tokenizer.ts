@@ -153,8 +153,10 @@ export class Tokenizer {
    */
   encode(
     text: string,
-    { special = true, template = true }: { readonly special?: boolean; readonly template?: boolean } = {},
+    options: { readonly special?: boolean; readonly template?: boolean } = {},
   ): Int32Array<ArrayBuffer> {
+    checkArguments('encode', { text, options }, 'string', { special: 'boolean', template: 'boolean' })
+    const { special = true, template = true } = options
     const { before = [], after = [] } = this.options
     const parts: ArrayLike<number>[] = []
     if (template) parts.push(before.map((token) => this.idOf(token)))
@@ -191,8 +193,9 @@ export class Tokenizer {
    * @param options - `skipSpecial: true` leaves special tokens out.
    * @throws LanewiseError `E_VALUE` for a number that is no token's.
    */
-  decode(numbers: ArrayLike<number>, { skipSpecial = false }: { readonly skipSpecial?: boolean } = {}): string {
-    const decoder = new Decoder(this, { skipSpecial })
+  decode(numbers: ArrayLike<number>, options: { readonly skipSpecial?: boolean } = {}): string {
+    checkArguments('decode', { numbers, options }, 'list|bytes', { skipSpecial: 'boolean' })
+    const decoder = new Decoder(this, options)
     let text = ''
     for (let i = 0; i < numbers.length; i++) text += decoder.push(numbers[i])
     return text + decoder.end()

@@ -5,8 +5,8 @@ import { LanewiseError } from '../core/errors.js'
 import { evaluating, type Module } from '../nn/module.js'
 import { Tensor } from '../api/tensor.js'
 import { onePass } from './batches.js'
-import { checkMetrics } from './fit-options.js'
-import type { Metric } from './metrics.js'
+import { checkMetrics, hasMethods } from './fit-options.js'
+import type { Metric, MetricState } from './metrics.js'
 import { Pace } from '../core/pace.js'
 import {
   argmaxRows,
@@ -84,7 +84,7 @@ export async function measure(
   stopped: () => boolean,
 ): Promise<Evaluation | undefined> {
   const { device } = model
-  const states = Object.entries(metrics).map(([name, metric]) => [name, metric.start(task)] as const)
+  const states = Object.entries(metrics).map(([name, metric]) => [name, begunMetric(name, metric, task)] as const)
   const losses = new Map<string, number>()
   let [examples, total, right, labels] = [0, 0, 0, 0]
   let confusion: number[][] | undefined
@@ -127,6 +127,13 @@ export async function measure(
       ...(states.length > 0 && { metrics: Object.fromEntries(states.map(([name, state]) => [name, state.value()])) }),
     }
   })
+}
+
+function begunMetric(name: string, metric: Metric, task: ResolvedTask): MetricState {
+  const state = metric.start(task)
+  if (!hasMethods(state, 'update', 'value'))
+    throw new LanewiseError('E_VALUE', `start() of the metric "${name}" gives no object with update() and value()`)
+  return state
 }
 
 /**

@@ -133,7 +133,8 @@ const known = [
   'stopOnSignals',
 ]
 
-function hasMethods(value: unknown, ...names: readonly string[]): boolean {
+/** @internal */
+export function hasMethods(value: unknown, ...names: readonly string[]): boolean {
   if (typeof value !== 'object' || value === null) return false
   return names.every((name) => typeof (value as Readonly<Record<string, unknown>>)[name] === 'function')
 }
@@ -213,7 +214,7 @@ export function checkFitOptions(options: FitOptions): void {
     if (value !== undefined) checkNumber(name, value, limits)
   }
   const { swa, ema, validation, earlyStopping, keepBest, target, evaluateEvery } = options
-  if (swa) checkNumber('swa.fromEpoch', swa.fromEpoch, { least: 1, whole: true })
+  if (swa) checkNumber('swa.fromEpoch', swa.fromEpoch, { least: 1, most: epochs, whole: true })
   if (swa && ema !== undefined)
     throw new LanewiseError('E_VALUE', 'ema and swa are two means of the weights: choose one')
   if (earlyStopping) {
@@ -226,6 +227,9 @@ export function checkFitOptions(options: FitOptions): void {
     ([, value]) => value !== undefined && value !== false,
   )
   if (needs && !validation) throw new LanewiseError('E_VALUE', `${needs[0]} needs a validation`)
+  // What is known to be empty is said before weights change.
+  const { length, batches = length } = (validation ?? {}) as { readonly length?: unknown; readonly batches?: unknown }
+  if (batches === 0) throw new LanewiseError('E_VALUE', 'the validation has no batches')
 }
 
 /** @throws LanewiseError `E_VALUE` for a metric that is none, or that would stand under the name of something else that is measured. @internal */

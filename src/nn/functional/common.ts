@@ -75,8 +75,23 @@ export type PerAxis = number | readonly number[]
 
 /** The numbers of all axes. @throws LanewiseError `E_VALUE` for a list of another length. */
 export function perAxis(value: PerAxis, rank: number, what: string): readonly number[] {
-  const list = typeof value === 'number' ? new Array<number>(rank).fill(value) : value
-  if (list.length !== rank)
-    throw new LanewiseError('E_VALUE', `${what} must be one number or ${rank}, got ${list.length}`)
-  return list
+  if (typeof value === 'number') return new Array<number>(rank).fill(value)
+  const given: unknown = value
+  if (!Array.isArray(given) || given.length !== rank)
+    throw new LanewiseError(
+      'E_VALUE',
+      `${what} must be one number or ${rank}, got ${Array.isArray(given) ? given.length : shown(given)}`,
+    )
+  return value
+}
+
+/**
+ * Masks of attention are over all keys: what ONNX makes of a shorter one, hiding the keys that it does not reach, is not what PyTorch does or anybody means.
+ *
+ * @throws LanewiseError `E_SHAPE` for a mask with another last axis.
+ */
+export function checkMasks(keys: number, ...masks: readonly (Variable | undefined)[]): void {
+  for (const mask of masks)
+    if (mask && mask.shape.at(-1) !== keys)
+      throw new LanewiseError('E_SHAPE', `a mask of attention to ${keys} keys has them last, got ${mask.describe()}`)
 }

@@ -265,7 +265,7 @@ export function average(...tensors: readonly Variable[]): Variable {
 
 /** Sets a share `p` of the elements to 0 and scales the rest by 1/(1 − p); does nothing unless `training`. */
 export function dropout(x: Variable, p = 0.5, training = true): Variable {
-  checkArguments('F.dropout', { x, p, training }, 'tensor', 'number?', 'boolean?')
+  checkArguments('F.dropout', { x, p, training }, 'tensor', 'share?', 'boolean?')
 
   return training && p > 0 ? apply(x.device, RandomDropout, [x], ratioAttribute(p))[0] : x
 }

@@ -20,7 +20,7 @@ import {
 import { LanewiseError } from '../../core/errors.js'
 import { sizeOf } from '../../core/shape.js'
 import { hostFrom } from '../../core/host.js'
-import { axisAttribute, firstOf, numbers, perAxis, type PerAxis } from './common.js'
+import { axisAttribute, checkMasks, firstOf, numbers, perAxis, type PerAxis } from './common.js'
 import { add } from './elementwise.js'
 import { full, reshape, transpose, unsqueeze } from './movement.js'
 
@@ -259,12 +259,13 @@ export function scaledDotProductAttention(
 ): Variable {
   checkArguments('F.scaledDotProductAttention', { query, key, value, options }, 'tensor', 'tensor', 'tensor', {
     attnMask: 'tensor',
-    dropoutP: 'number',
+    dropoutP: 'share',
     isCausal: 'boolean',
     scale: 'number',
   })
   const { attnMask, dropoutP = 0, isCausal = false, scale } = options
 
+  checkMasks(key.shape[key.shape.length - 2], attnMask)
   const flat = query.shape.length === 3
   const heads = (x: Variable) => (flat ? unsqueeze(x, [1]) : x)
   // Without heads a mask of three axes has none either.

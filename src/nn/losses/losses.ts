@@ -2,6 +2,7 @@ import { checkArguments } from '../../core/arguments.js'
 import { apply } from '../../autograd/apply.js'
 import type { Variable } from '../../autograd/variable.js'
 import { GatherElements, LinearCrossEntropy, SoftmaxCrossEntropyLoss } from '../../autograd/operators.js'
+import { LanewiseError } from '../../core/errors.js'
 import { hostFrom } from '../../core/host.js'
 import { Equal } from '../../ops/elementwise/logic.js'
 import * as F from '../functional.js'
@@ -37,7 +38,14 @@ export function crossEntropy(scores: Variable, given: Variable, options: CrossEn
   const { weight, ignoreIndex, labelSmoothing = 0, reduction = 'mean' } = options
 
   const targets = F.asTargets(given)
-  if (targets.dtype === 'float32') return denseCrossEntropy(scores, targets, { weight, labelSmoothing, reduction })
+  if (targets.dtype === 'float32') {
+    if (targets.shape.join() !== scores.shape.join())
+      throw new LanewiseError(
+        'E_SHAPE',
+        `labels that are floats are shares of classes, of the shape of the scores (${scores.describe()}), got ${targets.describe()}: cast() numbers of classes to integers`,
+      )
+    return denseCrossEntropy(scores, targets, { weight, labelSmoothing, reduction })
+  }
   const hard = apply(
     scores.device,
     SoftmaxCrossEntropyLoss,
