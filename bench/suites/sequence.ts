@@ -3,6 +3,7 @@ import type { Shape } from '../../src/core/shape.js'
 import { randomTensor, seeded } from '../../tests/support/random.js'
 import { model, node } from '../graph.js'
 import type { Feeds, Work } from '../work.js'
+import { loopWorks } from './loops.js'
 import { sequenceModelWorks } from './models.js'
 import { captionWorks } from './own.js'
 import { pastWorks } from './past.js'
@@ -246,6 +247,7 @@ export function* sequenceWorks(): Generator<() => Work> {
     }
   }
   yield* pastWorks()
+  yield* loopWorks()
   for (const position of [100, 1000]) for (const kept of [false, true]) yield () => decode(position, kept)
   for (const batch of [1, 16]) yield () => additiveAttention(batch)
   yield () => layerNorm(128, 768)

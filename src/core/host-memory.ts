@@ -115,20 +115,22 @@ export class HostMemory {
 
 /** See {@link HostMemory.scope}. */
 export class HostScope {
-  private readonly values = new Map<HostValue, number>()
+  /** Made when it is wanted: most scopes hold nothing. */
+  private values: Map<HostValue, number> | undefined
 
   constructor(private readonly memory: HostMemory) {}
 
   /** Counts a value. @throws LanewiseError `E_BUDGET` if that passes the limit. */
   hold(value: HostValue): void {
     this.memory.hold(value)
+    this.values ??= new Map()
     this.values.set(value, (this.values.get(value) ?? 0) + 1)
   }
 
   /** Counts a value no longer that this scope has held. */
   drop(value: HostValue): void {
-    const times = this.values.get(value)
-    if (!times) return
+    const times = this.values?.get(value)
+    if (!this.values || !times) return
     if (times === 1) this.values.delete(value)
     else this.values.set(value, times - 1)
     this.memory.drop(value)
@@ -140,8 +142,9 @@ export class HostScope {
   }
 
   close(): void {
+    if (!this.values) return
     for (const [value, times] of this.values) for (let i = 0; i < times; i++) this.memory.drop(value)
-    this.values.clear()
+    this.values = undefined
   }
 }
 

@@ -271,7 +271,35 @@ export interface ControlContext<A, P extends Presence = Presence> extends ValueC
 }
 
 /** Runs a subgraph (`yield* run(body, inputs)`): what If, Loop and Scan are given. Inputs and outputs are positional; values of the outer graph are seen by the body itself. */
-export type RunBody = (body: Graph, inputs: readonly HostValue[]) => Steps<HostValue[]>
+export interface RunBody {
+  (body: Graph, inputs: readonly HostValue[]): Steps<HostValue[]>
+  /**
+   * A body that runs over and over. Numbers that it carries stay in memory from one time to the next.
+   *
+   * @param room - where what is carried otherwise counts: strings, sequences.
+   */
+  repeat(body: Graph, carried: readonly Carried[], room: HostScope): RepeatedBody
+}
+
+/** An output of a body that becomes an input the next time. */
+export interface Carried {
+  readonly input: number
+  readonly output: number
+  readonly initial: HostValue
+}
+
+/** A body that runs over and over. */
+export interface RepeatedBody {
+  /**
+   * Runs it once more.
+   *
+   * @param given - the inputs that are not carried, in order.
+   * @returns the outputs that are not carried, in order. Numbers lie where the next time writes.
+   */
+  run(given: readonly HostValue[]): Steps<HostValue[]>
+  /** What is carried now, in order. */
+  readonly carried: readonly HostValue[]
+}
 
 /** What an upgrade may change: the node as an old file has it. Inputs are names of values, '' where left out. */
 export interface UpgradeContext {

@@ -2,7 +2,6 @@
 import type { Context } from '../../bindings/context.js'
 import { Breather } from '../core/breather.js'
 import { now } from '../core/clock.js'
-import type { NumericDType } from '../core/dtype.js'
 import { errorAt, LanewiseError, present } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import type { Steps } from '../core/steps.js'
@@ -13,7 +12,7 @@ import type { HostStep, KernelStep, Step } from './emitter.js'
 import { Placed } from './placed.js'
 import { stepsOf, type OwnStep, type Segment } from './plan-state.js'
 import type { States } from './states.js'
-import { copyData } from './transfer.js'
+import { copyData, viewOf } from './transfer.js'
 import type { Variations } from './variations.js'
 import { resolve, roomAt } from './weights.js'
 
@@ -152,11 +151,7 @@ export class Executor {
   }
 
   private bindHost({ node, inputs, outputs, compute }: HostStep): () => void {
-    const view = (placed: Placed): HostTensor => ({
-      dtype: placed.dtype,
-      shape: placed.shape,
-      data: this.context.view(placed.dtype as NumericDType, resolve(placed.at), placed.size),
-    })
+    const view = (placed: Placed): HostTensor => viewOf(this.context, placed)
     const from = inputs.map((input) => (input instanceof Placed ? view(input) : input))
     const to = outputs.map((output) => output && view(output))
     return () => {

@@ -1,14 +1,13 @@
 // Layers of a model are alike: what a node was emitted as, the nodes like it in other layers are, too, over blocks of their own.
 import { sameOrder, type Layout } from '../core/layout.js'
 import { sameShape, sizeOf } from '../core/shape.js'
-import type { Node } from '../ir/graph.js'
+import type { Node, Value } from '../ir/graph.js'
 import { sameElements, sameType } from '../ir/infer.js'
 import type { Address, Block, TensorType } from '../ir/op.js'
 import { arenaBlock, isArenaBlock, isStateBlock, type ArenaBlock } from './arena.js'
 import { StepRecorder, type KernelStep, type Step } from './emitter.js'
 import { Placed, type ConstantOperand } from './placed.js'
 import type { PlanOptions } from './plan-state.js'
-import { sameContent } from './same-nodes.js'
 import type { Slots } from './slots.js'
 import type { WeightLease } from './weights.js'
 
@@ -186,4 +185,37 @@ export function pair(theirs: Block[], mine: Block[], a: Block, b: Block): boolea
 export function sameConstant(a: Placed | ConstantOperand, b: Placed | ConstantOperand): boolean {
   if (!a.constant || !b.constant || !sameOrder(a.order, b.order)) return false
   return a.constant === b.constant || (sizeOf(a.shape) <= SMALL && sameElements(a.constant, b.constant))
+}
+
+/** Whether passes have left the same graph. */
+export function sameNodes(a: readonly Node[], b: readonly Node[]): boolean {
+  return a.length === b.length && a.every((node, i) => node === b[i] || sameNode(node, b[i]))
+}
+
+function sameNode(a: Node, b: Node): boolean {
+  const sameValue = (x: Value | undefined, y: Value | undefined): boolean =>
+    x === y || (x?.constant !== undefined && x.constant === y?.constant)
+  return (
+    a.op === b.op &&
+    a.inputs.length === b.inputs.length &&
+    a.outputs.length === b.outputs.length &&
+    a.inputs.every((value, i) => sameValue(value, b.inputs[i])) &&
+    a.outputs.every((value, i) => value === b.outputs[i]) &&
+    sameContent(a.attributes, b.attributes) &&
+    sameContent(a.fused, b.fused)
+  )
+}
+
+/** Deeply equal, as far as arrays and plain objects go; anything else has to be the same object. */
+function sameContent(a: unknown, b: unknown): boolean {
+  if (Object.is(a, b)) return true
+  if (typeof a !== 'object' || typeof b !== 'object' || !a || !b) return false
+  const prototype: unknown = Object.getPrototypeOf(a)
+  if (prototype !== Object.getPrototypeOf(b) || (prototype !== Object.prototype && prototype !== Array.prototype))
+    return false
+  const [keys, others] = [Object.keys(a), Object.keys(b)]
+  return (
+    keys.length === others.length &&
+    keys.every((key) => sameContent((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]))
+  )
 }

@@ -3,14 +3,16 @@ import { now } from '../core/clock.js'
 import { errorAt, LanewiseError, present } from '../core/errors.js'
 import { isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import type { TensorType } from '../ir/op.js'
+import { isStateBlock } from './arena.js'
 import type { Placed } from './placed.js'
 import { Executor, Pace, type StepTime } from './executor.js'
 import { computeChecked, listOf } from '../ir/compute.js'
-import { capturedBy, type Graph, type Node, type Value } from '../ir/graph.js'
+import type { Graph, Node, Value } from '../ir/graph.js'
 import type { HostScope } from '../core/host-memory.js'
 import type { Steps } from '../core/steps.js'
 import { Lru } from '../ir/lru.js'
 import { InferenceMemory, inferTypes, largerNumber, type Inferred } from '../ir/infer.js'
+import { Bodies } from './bodies.js'
 import { checkOutputs } from './check-outputs.js'
 import { planSegment } from './plan.js'
 import { Families, forget, PLANS, prepare, readLater, type Family, type Prepared } from './plans.js'
@@ -27,7 +29,7 @@ import {
 } from './plan-state.js'
 import { specialize } from './specialize.js'
 import type { States } from './states.js'
-import { checkStorage, copyOf, readSource, upload } from './transfer.js'
+import { checkStorage, copyOf, readSource, upload, viewOf } from './transfer.js'
 import type { Recording } from './recording.js'
 import type { WeightStore } from './weights.js'
 
@@ -41,6 +43,8 @@ export interface RunControl {
   readonly fetched?: { has(value: Value): boolean }
   /** Whether what is fed may be changed by others as soon as the run waits for something. */
   readonly borrowed?: boolean
+  /** Whether the results are read before anything else runs: they are where they lie, then. */
+  readonly lent?: boolean
   /** Whether the results become others' to change: they share no memory then with constants, with what was fed, or with each other. */
   readonly given?: boolean
 }
@@ -57,7 +61,7 @@ export class Program {
   private done: Prepared | undefined
   /** Inputs whose elements decide shapes: they are part of the key of a plan. */
   private readonly keyed = new Set<Value>()
-  private readonly bodies = new Map<Graph, Program>()
+  private readonly bodies: Bodies
   private readonly memory = new InferenceMemory()
   private readonly executor: Executor
   private scratchSize = 0
@@ -72,18 +76,17 @@ export class Program {
   ) {
     this.executor = new Executor(context, states)
     this.families = new Families(context.limit)
+    this.bodies = new Bodies(context, (body, carried) => new Program(body, context, weights, options, carried))
   }
 
   /** Bytes of the arena now, bodies included. */
   get arenaBytes(): number {
-    let bytes = this.executor.bytes
-    for (const body of this.bodies.values()) bytes += body.arenaBytes
-    return bytes
+    return this.executor.bytes + this.bodies.bytes
   }
 
   /** The largest total of scratch (part of the arena) that one node uses. */
   get scratchBytes(): number {
-    return Math.max(this.scratchSize, ...[...this.bodies.values()].map((body) => body.scratchBytes))
+    return Math.max(this.scratchSize, ...Array.from(this.bodies.programs(), (body) => body.scratchBytes))
   }
 
   /** Types that follow from those of the inputs, as far as they do; what is found is known to the planner from then on. */
@@ -112,6 +115,7 @@ export class Program {
     const hosts = new Map<Value, HostValue>(feeds)
     const scope = this.context.host.scope()
     const pace = control.signal && new Pace(control.signal)
+    const before = this.done
     this.done = undefined
     let prepared = this.entry(feeds)
     if (control.into) this.checkInto(feeds, control.into, prepared.segment)
@@ -138,14 +142,23 @@ export class Program {
         const { end } = segment
         if (end.kind === 'done') {
           const results = new Map<Value, HostValue>()
+          const lent: [Value, Placed][] = []
           for (const value of this.graph.outputs) {
             if (control.fetched && !control.fetched.has(value)) continue
             const source = sourceOf(segment, value)
+            // A state is about to become what it is next.
+            if (control.lent && 'placed' in source && !isStateBlock(source.placed.at.block)) {
+              lent.push([value, source.placed])
+              continue
+            }
             const result = readSource(this.context, source, hosts, control.into?.get(value), value)
             // A constant or an input that is passed through must not be the caller's to change; what a loop carries is shared.
             results.set(value, 'placed' in source || !control.given ? result : copyOf(result, true))
           }
-          this.states?.keep((output) => this.keepable(sourceOf(segment, output), hosts, output))
+          if (before === prepared && this.states?.repeatsSet) this.states.keepAgain()
+          else this.states?.keep((output) => this.keepable(sourceOf(segment, output), hosts, output))
+          // States that grow may have moved the memory.
+          for (const [value, placed] of lent) results.set(value, viewOf(this.context, placed))
           this.done = prepared
           return results
         }
@@ -198,7 +211,7 @@ export class Program {
 
   /** Frees the arenas, and the constants that only these plans use. */
   dispose(): void {
-    for (const body of this.bodies.values()) body.dispose()
+    this.bodies.dispose()
     for (const prepared of this.entries.values()) forget(prepared)
     this.families.dispose()
     this.executor.dispose()
@@ -411,8 +424,8 @@ export class Program {
       })
       if (op.control) {
         const context = { attributes, inputs, outputCount, room }
-        const results = yield* op.control(context, (body, given) => this.runBody(body, given, segment, hosts, control))
-        return listOf(results, 'control')
+        const run = this.bodies.runnerOf((value) => this.operandOf(value, segment, hosts), control)
+        return listOf(yield* op.control(context, run), 'control')
       }
       if (op.values) return listOf(op.values({ attributes, inputs, outputCount, room }), 'values')
       if (op.compute && inputs.every((input) => !input || isHostTensor(input))) {
@@ -434,37 +447,12 @@ export class Program {
       throw errorAt(op.name, node.name, error)
     } finally {
       room.close()
+      if (op.control) this.bodies.rest()
     }
     throw new LanewiseError('E_UNSUPPORTED', 'this operator does not take sequences, optionals or strings').at(
       op.name,
       node.name,
     )
-  }
-
-  private *runBody(
-    body: Graph,
-    given: readonly HostValue[],
-    segment: Segment,
-    hosts: ReadonlyMap<Value, HostValue>,
-    control: RunControl,
-  ): Steps<HostValue[]> {
-    let program = this.bodies.get(body)
-    if (!program) {
-      const captured = capturedBy(body).filter((value) => value.constant === undefined)
-      program = new Program(
-        { ...body, inputs: [...body.inputs, ...captured] },
-        this.context,
-        this.weights,
-        this.options,
-      )
-      this.bodies.set(body, program)
-    }
-    const feeds = new Map<Value, HostValue>()
-    program.graph.inputs.forEach((value, i) => {
-      feeds.set(value, i < given.length ? given[i] : this.operandOf(value, segment, hosts))
-    })
-    const results = yield* program.run(feeds, { signal: control.signal, profile: control.profile })
-    return body.outputs.map((value) => present(results.get(value), value.name))
   }
 
   private operandOf(value: Value, segment: Segment, hosts: ReadonlyMap<Value, HostValue>): HostValue {

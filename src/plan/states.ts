@@ -1,10 +1,10 @@
 import type { Context } from '../../bindings/context.js'
-import type { TypedArray } from '../core/dtype.js'
-import { hostBytes, isHostTensor, rawBytes, type HostTensor, type HostValue } from '../core/host.js'
+import { hostBytes, isHostTensor, type HostTensor, type HostValue } from '../core/host.js'
 import type { TensorType } from '../ir/op.js'
 import { isStateBlock, type StateBlock } from './arena.js'
+import { upload } from './transfer.js'
 import { Placed } from './placed.js'
-import { sizeOf } from '../core/shape.js'
+import { sameShape, sizeOf } from '../core/shape.js'
 import { formatDeclared, mayAgree, type DeclaredType, type Graph, type Value } from '../ir/graph.js'
 import { LanewiseError, present } from '../core/errors.js'
 import { identityOrder } from '../core/layout.js'
@@ -14,8 +14,9 @@ import { resolve } from './weights.js'
 const NOTHING: readonly (readonly [State, Placed])[] = []
 
 interface State {
-  readonly output: Value
-  readonly block: StateBlock
+  /** undefined: it stays as it was set. */
+  readonly output: Value | undefined
+  readonly block: Omit<StateBlock, 'state'>
   type: TensorType | undefined
   capacity: number
 }
@@ -33,21 +34,23 @@ export class States {
   private readonly states = new Map<Value, State>()
   /** What the last run left to be copied, if copies are all that it takes. */
   private plain: readonly (readonly [State, Placed])[] | undefined
+  /** Whether the last run left everything of the type that it was. */
+  private steady = false
   /** Inputs that the caller writes where they lie. */
   private readonly bound = new Map<Value, { readonly placed: Placed; readonly mark: string }>()
   private bindings = 0
 
   constructor(
     private readonly context: Context,
-    pairs: ReadonlyMap<Value, Value>,
+    pairs: ReadonlyMap<Value, Value | undefined>,
+    /** Whether what becomes a state has to be what its input declares. */
+    private readonly checked = true,
   ) {
     for (const [input, output] of pairs) {
-      this.states.set(input, {
-        output,
-        block: { bytes: 0, base: undefined, state: true },
-        type: undefined,
-        capacity: 0,
-      })
+      const bare = { bytes: 0, base: undefined }
+      // No operator may write over what stays.
+      const block = output ? { ...bare, state: true as const } : bare
+      this.states.set(input, { output, block, type: undefined, capacity: 0 })
     }
   }
 
@@ -71,7 +74,7 @@ export class States {
 
   /** The outputs that they are made of. */
   get outputs(): Value[] {
-    return [...new Set([...this.states.values()].map(({ output }) => output))]
+    return [...new Set([...this.states.values()].flatMap(({ output }) => output ?? []))]
   }
 
   has(input: Value): boolean {
@@ -147,25 +150,35 @@ export class States {
   /** Makes an input what the caller gives. */
   set(input: Value, host: HostTensor): void {
     const state = present(this.states.get(input), input.name)
-    const bytes = hostBytes(host)
-    const base = this.reserve(state, bytes)
+    this.reserve(state, hostBytes(host))
     this.become(state, host)
-    this.context.bytes(base, bytes).set(rawBytes(host.data as TypedArray))
+    upload(this.context, host, present(this.placed(input), input.name))
+  }
+
+  /** Makes an input one that has to be fed. */
+  clear(input: Value): void {
+    const state = present(this.states.get(input), input.name)
+    if (!state.type) return
+    state.type = undefined
+    this.changes++
   }
 
   /** Makes the inputs what a run has made of the outputs. */
   keep(found: (output: Value) => Placed | HostTensor): void {
     this.plain = NOTHING
+    this.steady = true
     if (!this.any) return
+    const { changes } = this
     const writes: (() => void)[] = []
     let plain: [State, Placed][] | undefined = []
     for (const [input, state] of this.states) {
+      if (!state.output) continue
       const source = found(state.output)
-      if (sizeOf(source.shape) === 0 && state.type && isOfEncoder(input.name)) {
+      if (this.checked && sizeOf(source.shape) === 0 && state.type && isOfEncoder(input.name)) {
         plain = undefined
         continue
       }
-      checkState(input, { kind: 'tensor', dtype: source.dtype, shape: source.shape })
+      if (this.checked) checkState(input, { kind: 'tensor', dtype: source.dtype, shape: source.shape })
       if (!(source instanceof Placed)) {
         plain = undefined
         writes.push(() => this.set(input, source))
@@ -188,11 +201,17 @@ export class States {
     }
     for (const write of writes) write()
     this.plain = plain
+    this.steady = this.changes === changes
   }
 
   /** Whether {@link keepAgain} can do what {@link keep} has done. */
   get repeats(): boolean {
     return this.plain !== undefined
+  }
+
+  /** The same, also where states have been set since. */
+  get repeatsSet(): boolean {
+    return this.steady && this.plain !== undefined
   }
 
   /** As {@link keep}, after a run by the same plan: nothing is allocated. */
@@ -211,6 +230,18 @@ export class States {
     this.changes++
   }
 
+  /** Gives up values that take more than so many bytes: they have to be set again. */
+  giveUp(beyond: number): void {
+    for (const [input, state] of this.states) {
+      if (state.capacity <= beyond || state.block.base === undefined) continue
+      this.clear(input)
+      this.context.release(state.block.base)
+      state.block.base = undefined
+      state.capacity = 0
+      this.moves++
+    }
+  }
+
   dispose(): void {
     for (const input of [...this.bound.keys()]) this.unbind(input)
     for (const state of this.states.values()) {
@@ -222,7 +253,7 @@ export class States {
 
   private become(state: State, { dtype, shape }: TensorType): void {
     const { type } = state
-    if (type?.dtype === dtype && type.shape.join() === shape.join()) return
+    if (type?.dtype === dtype && sameShape(type.shape, shape)) return
     state.type = { dtype, shape }
     state.block.bytes = new Placed(dtype, shape, identityOrder(shape.length), { block: state.block, offset: 0 }).bytes
     this.changes++
@@ -232,10 +263,11 @@ export class States {
   private reserve(state: State, bytes: number): number {
     const { block } = state
     if (block.base !== undefined && bytes <= state.capacity) return block.base
-    const capacity = block.base === undefined ? bytes : Math.max(bytes, 2 * state.capacity)
+    const more = block.base === undefined ? bytes : Math.max(bytes, 2 * state.capacity)
     if (block.base !== undefined) this.context.release(block.base)
     block.base = undefined
     state.capacity = 0
+    const capacity = more <= this.context.left ? more : bytes
     const base = this.context.alloc(capacity)
     block.base = base
     state.capacity = capacity

@@ -29,12 +29,16 @@ export function readSource(
     copyData(into, host.data)
     return into
   }
-  const { dtype, shape, size, at } = source.placed
-  const view = context.view(dtype as NumericDType, resolve(at), size)
-  if (!into) return { dtype, shape, data: view.slice() as TypedArray }
+  const { dtype, shape, data } = viewOf(context, source.placed)
+  if (!into) return { dtype, shape, data: (data as TypedArray).slice() as TypedArray }
   checkStorage(into, source.placed, value)
-  copyData(into, view)
+  copyData(into, data)
   return into
+}
+
+/** A tensor in memory as it lies there, until something is written or allocated. */
+export function viewOf(context: Context, { dtype, shape, size, at }: Placed): HostTensor {
+  return { dtype, shape, data: context.view(dtype as NumericDType, resolve(at), size) }
 }
 
 /** Copies a fed tensor to its place in the arena. */

@@ -8,11 +8,10 @@ import { sizeClass } from '../passes/shaped/fuse-chain.js'
 import { placeBlocks, type ArenaBlock } from './arena.js'
 import type { Placed } from './placed.js'
 import { Layers, samePlans, type Watched } from './layers.js'
-import { LikeNodes, SharingRecorder } from './like-nodes.js'
+import { LikeNodes, sameNodes, SharingRecorder } from './like-nodes.js'
 import type { Segment } from './plan-state.js'
 import { Recording } from './recording.js'
 import { mayBecome, Replanner, type Origin } from './replan.js'
-import { sameNodes } from './same-nodes.js'
 import type { WeightLease } from './weights.js'
 
 /** How much more room a tensor gets that has outgrown its own: at most, and beyond this many bytes. */

@@ -2,7 +2,7 @@ import type { Context } from '../../../bindings/context.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
 import { waitFor, type Steps } from '../../core/steps.js'
-import type { Graph, Value } from '../../ir/graph.js'
+import { bodiesOf, type Graph, type Value } from '../../ir/graph.js'
 import { eliminateDead } from '../../passes/load/eliminate-dead.js'
 import { optimize, passEnabled, passNames } from '../../passes/optimize.js'
 import type { PlanOptions } from '../../plan/plan-state.js'
@@ -52,7 +52,9 @@ export function* makeProgram(graph: Graph, outputs: readonly Value[], common: Co
     ? eliminateDead.run({ ...graph, outputs })
     : yield* optimize(graph, outputs, passes, { evaluate, fast: planOptions.fast })
   const open = optimized.inputs.some(({ declared }) => !declared?.shape?.every((size) => typeof size === 'number'))
-  if (open) yield* waitFor('', loadVariations, () => undefined)
+  // What a loop carries may grow, and nothing can be loaded while it runs.
+  const repeats = optimized.nodes.some((node) => bodiesOf(node).length > 0)
+  if (open || repeats) yield* waitFor('', loadVariations, () => undefined)
   return new Program(optimized, context, weights, planOptions, kept)
 }
 

@@ -1,8 +1,9 @@
+import { arrayElements, makeData, type DType, type TypedArray } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { Graph } from '../../ir/graph.js'
 import { hostBytes, hostZeros, isHostTensor, toNumbers, type HostTensor, type HostValue } from '../../core/host.js'
-import type { HostScope } from '../../core/host-memory.js'
-import { formatShape, normalizeAxis, sizeOf } from '../../core/shape.js'
+import { tensorBytes, type HostScope } from '../../core/host-memory.js'
+import { formatShape, normalizeAxis, sameShape, sizeOf } from '../../core/shape.js'
 import type { Steps } from '../../core/steps.js'
 import { copyElements } from '../../ir/strided.js'
 import { graph, int, ints, required } from '../../ir/attributes.js'
@@ -11,32 +12,99 @@ import { truth } from './if.js'
 import { defineOp, type ControlContext, type RunBody } from '../../ir/op.js'
 import { picked, stacked, tensorAt } from './sequence.js'
 
+/** Tensors that follow each other in memory take no more than so many bytes, unless one does. */
+const STRETCH = 2 ** 20
+
+/** Tensors of one type and shape that iterations hand out, to be stacked at the end; refuses more than the memory limit. */
+class HandedOut {
+  private first: HostTensor | undefined
+  private count = 0
+  /** Numbers, and how many elements of the last stretch are written. */
+  private readonly stretches: TypedArray[] = []
+  private filled = 0
+  private readonly texts: HostTensor[] = []
+
+  constructor(private readonly room: HostScope) {}
+
+  /** Takes a copy of a tensor of numbers: it may lie where the next iteration writes. */
+  push(tensor: HostTensor): void {
+    const { dtype, shape, data } = tensor
+    this.first ??= { dtype, shape, data: [] }
+    if (dtype !== this.first.dtype || !sameShape(shape, this.first.shape))
+      throw new LanewiseError(
+        'E_SHAPE',
+        `${this.first.dtype}${formatShape(this.first.shape)} and ${dtype}${formatShape(shape)} cannot be stacked`,
+      )
+    if (Array.isArray(data)) {
+      this.room.hold(tensor)
+      this.texts.push(tensor)
+    } else this.append(dtype, data)
+    this.count++
+  }
+
+  private append(dtype: DType, data: TypedArray): void {
+    const { length, byteLength } = data
+    if (length === 0) return
+    let stretch = this.stretches.at(-1)
+    if (!stretch || stretch.length === this.filled) {
+      // As many again, within bounds.
+      const count = Math.max(1, Math.min(this.count, Math.floor(STRETCH / byteLength)))
+      this.room.reserve(count * byteLength)
+      stretch = makeData(dtype, (count * length) / arrayElements(dtype)) as TypedArray
+      this.room.hold({ dtype, shape: [count], data: stretch })
+      this.stretches.push(stretch)
+      this.filled = 0
+    }
+    stretch.set(data as never, this.filled)
+    this.filled += length
+  }
+
+  stack(axis: (rank: number) => number, reversed: boolean): HostTensor | undefined {
+    const { first, count, room } = this
+    if (!first) return undefined
+    const { dtype, shape } = first
+    const at = axis(shape.length + 1)
+    const rows = hostBytes(first) * count
+    room.reserve(rows)
+    if (dtype === 'string') return stacked(reversed ? this.texts.toReversed() : this.texts, at)
+    const all = hostZeros(dtype, [count, ...shape])
+    let from = 0
+    for (const stretch of this.stretches) {
+      const part = stretch.subarray(0, Math.min(stretch.length, all.data.length - from))
+      ;(all.data as TypedArray).set(part as never, from)
+      from += part.length
+    }
+    if (at === 0 && !reversed) return all
+    room.reserve(rows, tensorBytes(count))
+    const width = all.data.length / count
+    const tensors = Array.from({ length: count }, (_, i): HostTensor => {
+      const row = reversed ? count - 1 - i : i
+      return { dtype, shape, data: (all.data as TypedArray).subarray(row * width, (row + 1) * width) }
+    })
+    return stacked(tensors, at)
+  }
+}
+
 /** What the iterations of a body leave behind, to be stacked at the end; refuses more than the memory limit. */
 class ScanOutputs {
-  private readonly lists: HostTensor[][]
+  private readonly outputs: HandedOut[]
 
   constructor(
     private readonly body: Graph,
     private readonly first: number,
-    private readonly room: HostScope,
+    room: HostScope,
+    /** Where they begin among what an iteration returns. */
+    private readonly at = 0,
   ) {
-    this.lists = body.outputs.slice(first).map(() => [])
+    this.outputs = body.outputs.slice(first).map(() => new HandedOut(room))
   }
 
-  push(results: readonly HostValue[]): void {
-    this.lists.forEach((list, k) => {
-      const tensor = tensorAt(results, this.first + k)
-      this.room.hold(tensor)
-      list.push(tensor)
-    })
+  push(made: readonly HostValue[]): void {
+    for (let k = 0; k < this.outputs.length; k++) this.outputs[k].push(tensorAt(made, this.at + k))
   }
 
   stack(axis: (k: number, rank: number) => number, reversed: (k: number) => boolean): HostTensor[] {
-    return this.lists.map((list, k) => {
-      if (list.length === 0) return this.empty(k)
-      this.room.reserve(hostBytes(list[0]) * list.length)
-      return stacked(reversed(k) ? list.toReversed() : list, axis(k, list[0].shape.length + 1))
-    })
+    return this.outputs.map((output, k) => output.stack((rank) => axis(k, rank), reversed(k)) ?? this.empty(k))
   }
 
   /** No iteration ran: only the body's declaration says what one would have made; sizes it does not give are 0. */
@@ -45,13 +113,6 @@ class ScanOutputs {
     const shape = (declared?.shape ?? []).map((extent) => (typeof extent === 'number' ? extent : 0))
     return hostZeros(declared?.dtype ?? 'float32', [0, ...shape])
   }
-}
-
-/** Counts what one iteration hands to the next instead of what it was given itself. */
-function replaced(room: HostScope, before: readonly HostValue[], after: HostValue[]): HostValue[] {
-  for (const value of after) room.hold(value)
-  for (const value of before) room.drop(value)
-  return after
 }
 
 function checkBody(body: Graph, inputs: number, outputs: number): void {
@@ -78,29 +139,27 @@ export const Loop = defineOp({
     // A limit beyond 2^53 is none: nobody counts that far.
     const limit = trips ? toNumbers(tensorAt(inputs, 0), 'trip count')[0] : Infinity
     let going = condition ? truth(condition, 'the condition') : true
-    let carried = initial.map((value, k) => {
+    const carried = initial.map((value, k) => {
       if (!value) throw new LanewiseError('E_GRAPH', `required input ${k + 2} is missing`)
-      return value
+      return { input: 2 + k, output: 1 + k, initial: value }
     })
     checkBody(body, 2 + carried.length, 1 + carried.length)
-    const scans = new ScanOutputs(body, 1 + carried.length, room)
+    const loop = run.repeat(body, carried, room)
+    const scans = new ScanOutputs(body, 1 + carried.length, room, 1)
     const breather = new Breather()
     const rank = (tensor: HostValue | undefined): HostTensor['shape'] =>
       tensor && isHostTensor(tensor) ? tensor.shape : []
+    const countShape = rank(trips)
+    const yes: HostTensor = { dtype: 'bool', shape: rank(condition), data: Uint8Array.of(1) }
     for (let i = 0; i < limit && going; i++) {
-      yield* breather.breathe()
-      const iteration: HostTensor = { dtype: 'int64', shape: rank(trips), data: BigInt64Array.of(BigInt(i)) }
-      const results = yield* run(body, [
-        iteration,
-        { dtype: 'bool', shape: rank(condition), data: Uint8Array.of(1) },
-        ...carried,
-      ])
+      if (breather.due) yield* breather.breathe()
+      const iteration: HostTensor = { dtype: 'int64', shape: countShape, data: BigInt64Array.of(BigInt(i)) }
+      const results = yield* loop.run([iteration, yes])
       going = truth(results[0], "the body's condition")
-      carried = replaced(room, i > 0 ? carried : [], results.slice(1, 1 + carried.length))
       scans.push(results)
     }
     return [
-      ...carried,
+      ...loop.carried,
       ...scans.stack(
         () => 0,
         () => false,
@@ -172,21 +231,21 @@ function* scan(
       `an input of shape ${formatShape(tensor.shape)} cannot be scanned ${trips} times`,
     )
   }
-  let carried: HostValue[] = tensors.slice(0, states)
+  const carried = tensors.slice(0, states).map((initial, k) => ({ input: k, output: k, initial }))
+  const loop = run.repeat(body, carried, room)
   const scans = new ScanOutputs(body, states, room)
   const breather = new Breather()
   for (let i = 0; i < trips; i++) {
     yield* breather.breathe()
     const parts = scanned.map(({ tensor, axis, backward }) => picked(tensor, axis, backward ? trips - 1 - i : i))
-    const results = yield* run(body, [...carried, ...parts])
-    carried = replaced(room, i > 0 ? carried : [], results.slice(0, states))
-    scans.push(results)
+    scans.push(yield* loop.run(parts))
   }
   const stacks = scans.stack(
     (k, rank) => normalizeAxis(attributes.scan_output_axes?.[k] ?? 0, rank, 'scan axis'),
     (k) => attributes.scan_output_directions?.[k] === 1,
   )
-  return [...carried.map((_, k) => tensorAt(carried, k)), ...stacks]
+  const last = loop.carried
+  return [...last.map((_, k) => tensorAt(last, k)), ...stacks]
 }
 
 /** Opset 8: every example of a batch by itself, outputs padded with zeros to the longest sequence. */
