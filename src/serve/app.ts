@@ -11,12 +11,15 @@ import { jsonLimitOf, SERVER_PACKAGES, type CheckedOptions } from './options.js'
 import { pageHtml, pageScript, pageStyle } from './page.js'
 import { modelMetadata, readRequest, writeAnswer } from './protocol.js'
 import { DeadlinePassed, Overload, type Cancellation } from './queue.js'
+import type { Turns } from './turns.js'
 
 /** What the routes work with. */
 export interface Site {
   readonly options: CheckedOptions
   readonly models: Models
   readonly metrics: Metrics
+  /** Of all requests that are read and answers that are written. */
+  readonly turns: Turns
   /** Bytes of bodies that are held, and of answers until their clients have taken them. */
   held: number
   /** It finishes what it has and takes nothing new. */
@@ -291,8 +294,10 @@ function headerLength(c: Context<Env>): string | undefined {
   return Array.isArray(value) ? value.join() : value
 }
 
-/** Milliseconds for which one answer is written before others have their turn. */
+/** Milliseconds for which one request is read, or one answer written, before others have their turn. */
 const TURN = 10
+/** Bytes of a body that is not begun to be read before its turn. */
+const LONG_BODY = 2 ** 18
 
 interface Answer {
   readonly pieces: readonly Uint8Array[]
@@ -303,45 +308,58 @@ interface Answer {
 async function runModel(c: Context<Env>, site: Site, model: ServedModel, body: Uint8Array): Promise<Answer> {
   const { timeout: longest, heldLimit } = site.options
   const begun = performance.now()
-  const request = readRequest(body, headerLength(c), model.description, model.batches)
   const cancellation: Cancellation = {}
   const { outgoing } = c.env
   const abort = () => {
     if (!outgoing.writableFinished) cancellation.cancel?.()
   }
   outgoing.once('close', abort)
-  let written = 0
+  let timeout = longest
+  let held = 0
+  let turn = begun
+  const breathe = async (bytes: number, what: 'request' | 'answer', always = false): Promise<void> => {
+    held += bytes
+    site.held += bytes
+    if (what === 'request' && body.length + held > heldLimit)
+      throw new LanewiseError(
+        'E_BUDGET',
+        `the tensors of the request take more than the ${heldLimit} bytes that are held`,
+      )
+    if (site.held > heldLimit)
+      throw new Refusal(503, `what is held has no room for this ${what}`, { 'Retry-After': '1' })
+    if (!always && performance.now() - turn < TURN) return
+    await site.turns.next()
+    turn = performance.now()
+    if (outgoing.destroyed) throw new DeadlinePassed('the client has gone')
+    if (turn - begun > timeout) throw new DeadlinePassed(`no answer within ${timeout} ms`)
+  }
   try {
+    if (body.length > LONG_BODY) await breathe(0, 'request', true)
+    const { description, batches } = model
+    const request = await readRequest(body, headerLength(c), description, batches, (bytes) => breathe(bytes, 'request'))
+    timeout = Math.min(request.timeout ?? longest, longest)
     const names = request.outputs.map(({ name }) => name)
-    const timeout = Math.min(request.timeout ?? longest, longest)
     const results = await model.queue.run(request.inputs, names, timeout, cancellation)
-    let turn = performance.now()
-    const breathe = async (bytes: number): Promise<void> => {
-      written += bytes
-      site.held += bytes
-      if (site.held > heldLimit)
-        throw new Refusal(503, 'the answers that are held have no room for this one', { 'Retry-After': '1' })
-      if (performance.now() - turn < TURN) return
-      await new Promise((resolve) => setImmediate(resolve))
-      turn = performance.now()
-      if (outgoing.destroyed) throw new DeadlinePassed('the client has gone')
-      if (turn - begun > timeout) throw new DeadlinePassed(`no answer within ${timeout} ms`)
-    }
-    const { pieces, size, headerLength } = await writeAnswer(
+    turn = performance.now()
+    const {
+      pieces,
+      size,
+      headerLength: jsonBytes,
+    } = await writeAnswer(
       { name: model.name, version: VERSION_OF_MODELS },
       request,
       results,
       jsonLimitOf(site.options),
-      breathe,
+      (bytes) => breathe(bytes, 'answer'),
     )
-    if (headerLength === undefined) return { pieces, size, headers: { 'Content-Type': 'application/json' } }
+    if (jsonBytes === undefined) return { pieces, size, headers: { 'Content-Type': 'application/json' } }
     const headers = {
       'Content-Type': 'application/octet-stream',
-      'Inference-Header-Content-Length': String(headerLength),
+      'Inference-Header-Content-Length': String(jsonBytes),
     }
     return { pieces, size, headers }
   } finally {
-    site.held -= written
+    site.held -= held
     outgoing.off('close', abort)
   }
 }

@@ -34,16 +34,18 @@ export function datatypeOf(dtype: DType): string | undefined {
 /** @throws LanewiseError `E_TENSOR` if the protocol knows no such type. */
 export function dtypeOf(datatype: unknown, tensor: string): DType {
   const dtype = typeof datatype === 'string' ? dtypes.get(datatype) : undefined
-  if (dtype === undefined)
-    throw new LanewiseError(
-      'E_TENSOR',
-      `"${tensor}": ${JSON.stringify(datatype) ?? 'no datatype'} is none of ${[...dtypes.keys()].join(', ')}`,
-      { tensor },
-    )
-  return dtype
+  if (dtype !== undefined) return dtype
+  const known = [...dtypes.keys()].join(', ')
+  throw wrong(
+    tensor,
+    datatype === undefined || datatype === null
+      ? `"datatype" is missing, one of ${known}`
+      : `the datatype ${shown(datatype)} is none of ${known}`,
+  )
 }
 
-function wrong(tensor: string, why: string): LanewiseError {
+/** An error of a tensor. */
+export function wrong(tensor: string, why: string): LanewiseError {
   return new LanewiseError('E_TENSOR', `"${tensor}": ${why}`, { tensor })
 }
 
@@ -79,15 +81,38 @@ export function tensorFromJson(tensor: string, dtype: DType, shape: Shape, data:
   if (flat.length !== size)
     throw wrong(tensor, `the shape [${shape.join(',')}] has ${size} elements, but ${flat.length} were sent`)
   if (dtype === 'string') {
-    if (!flat.every((text) => typeof text === 'string')) throw wrong(tensor, 'elements of BYTES are strings in JSON')
-    if (!flat.every(isWellFormed)) throw wrong(tensor, 'half of a surrogate pair is no text')
-    return { dtype, shape, data: flat as string[] }
+    checkTexts(tensor, flat)
+    return { dtype, shape, data: flat }
   }
-  const bounds = integerBounds[dtype]
+  const element = elementOf(tensor, dtype)
   const values = new Float64Array(size)
-  for (let i = 0; i < size; i++)
-    values[i] = bounds ? integer(tensor, dtype, flat[i], bounds) : real(tensor, dtype, flat[i])
+  for (let i = 0; i < size; i++) values[i] = element(flat[i])
   return dtype === 'float32' ? { dtype, shape, data: Float32Array.from(values) } : numericTensor(dtype, shape, values)
+}
+
+/** Takes values of JSON for elements of a type. It throws `E_TENSOR` for those that are none. */
+export function elementOf(tensor: string, dtype: DType): (value: unknown) => number {
+  const bounds = integerBounds[dtype]
+  return bounds ? (value) => integer(tensor, dtype, value, bounds) : (value) => real(tensor, dtype, value)
+}
+
+/** @throws LanewiseError `E_TENSOR` if one is no text. */
+export function checkTexts(tensor: string, values: readonly unknown[]): asserts values is string[] {
+  if (!values.every((text) => typeof text === 'string')) throw wrong(tensor, 'elements of BYTES are strings in JSON')
+  if (!values.every(isWellFormed)) throw wrong(tensor, 'half of a surrogate pair is no text')
+}
+
+/** Of a tensor in a request. Each is an object that is copied to a thread: so many take some 50 ms, in which nothing else is done. */
+const MAX_STRINGS = 2 ** 18
+
+/** @throws LanewiseError `E_BUDGET` if they are too many for one request. */
+export function checkStringCount(tensor: string, count: number): void {
+  if (count <= MAX_STRINGS) return
+  throw new LanewiseError(
+    'E_BUDGET',
+    `"${tensor}": a request may have ${MAX_STRINGS} strings in a tensor: send the others in one of their own`,
+    { tensor, expected: `<= ${MAX_STRINGS}` },
+  )
 }
 
 /** A value of JSON in a message. What is beyond the numbers of JavaScript would else be called null. */
@@ -185,6 +210,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 function stringsFrom(tensor: string, size: number, bytes: Uint8Array): string[] {
   // Each takes 4 bytes at least: a size beyond that is refused before room is made for it.
   if (size * 4 > bytes.length) throw wrong(tensor, `${bytes.length} bytes cannot hold ${size} strings`)
+  checkStringCount(tensor, size)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const strings: string[] = []
   let at = 0

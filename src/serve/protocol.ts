@@ -5,16 +5,8 @@ import { byteSize, type DType } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import { formatShape, MAX_RANK, sizeOf } from '../core/shape.js'
-import {
-  bytesOf,
-  datatypeOf,
-  dtypeOf,
-  jsonOfSome,
-  shown,
-  stringFromBytes,
-  tensorFromBytes,
-  tensorFromJson,
-} from './datatypes.js'
+import { bytesOf, datatypeOf, dtypeOf, jsonOfSome, shown, stringFromBytes, tensorFromBytes } from './datatypes.js'
+import { parseBody, tensorFromList, type Breathe } from './json-body.js'
 
 /** What is known of an input or output: a name stands for a size that is open, an empty shape for one of which nothing is known. */
 export interface TensorDescription {
@@ -78,20 +70,23 @@ function checkExtensions(parameters: Readonly<Record<string, unknown>>): void {
  *
  * @param headerLength - the header `Inference-Header-Content-Length`: how many bytes of the body are JSON; all of them if it is not there.
  * @param batches - whether the first axis of the inputs is that of a batch.
- * @throws LanewiseError `E_PARSE` if the body is no JSON object, `E_TENSOR` for tensors that are not what they say or not what the model takes,
- *   `E_UNSUPPORTED` for other extensions of the protocol.
+ * @param breathe - called after each piece of work, so that a long request does not keep everybody else waiting, and with the bytes of a tensor before room is made for it.
+ * @throws LanewiseError `E_PARSE` if the body is no JSON object, `E_TENSOR` for tensors that are not what they say or not what the model takes, `E_BUDGET` for more JSON or strings than
+ *   a request may have, `E_UNSUPPORTED` for other extensions of the protocol; what `breathe` throws.
  */
-export function readRequest(
+export async function readRequest(
   body: Uint8Array,
   headerLength: string | undefined,
   model: ModelDescription,
   batches = false,
-): InferRequest {
+  breathe: Breathe = () => Promise.resolve(),
+): Promise<InferRequest> {
   const jsonBytes = headerLength === undefined ? body.length : Number(headerLength)
   if (!/^\d+$/.test(headerLength ?? '0') || jsonBytes > body.length)
     refuse(`Inference-Header-Content-Length is ${JSON.stringify(headerLength)}, the body has ${body.length} bytes`)
   if (headerLength !== undefined && jsonBytes === 0) return rawRequest(body, model, batches)
-  const request = parseJson(body.subarray(0, jsonBytes))
+  const { value: request, lists } = await parseBody(body.subarray(0, jsonBytes), breathe)
+  if (!isObject(request)) throw new LanewiseError('E_PARSE', 'the request must be a JSON object')
   const { inputs } = request
   const [id, outputs] = [given(request.id), given(request.outputs)]
   if (id !== undefined && typeof id !== 'string') refuse('"id" must be a string')
@@ -108,7 +103,7 @@ export function readRequest(
       return refuse(`the model has no input ${JSON.stringify(input.name)} (inputs: ${names})`)
     }
     if (read.has(known.name)) refuse(`the input "${known.name}" is there twice`, known.name)
-    const { tensor, used } = readTensor(input, known, body.subarray(at))
+    const { tensor, used } = await readTensor(input, known, body.subarray(at), lists, breathe)
     at += used
     read.set(known.name, tensor)
   }
@@ -157,25 +152,14 @@ function rawTensor(name: string, dtype: DType, shape: readonly (number | string)
   )
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true })
-
-function parseJson(bytes: Uint8Array): Readonly<Record<string, unknown>> {
-  let value: unknown
-  try {
-    value = JSON.parse(utf8.decode(bytes))
-  } catch (cause) {
-    throw new LanewiseError('E_PARSE', `the request is no JSON: ${(cause as Error).message.slice(0, 200)}`, { cause })
-  }
-  if (!isObject(value)) throw new LanewiseError('E_PARSE', 'the request must be a JSON object')
-  return value
-}
-
-/** @param binary - what follows in the body. @returns the tensor and how many of those bytes are its own. */
-function readTensor(
+/** @param binary - what follows in the body. @param lists - data in JSON, by their places. @returns the tensor and how many of the bytes of `binary` are its own. */
+async function readTensor(
   input: Readonly<Record<string, unknown>>,
   known: TensorDescription,
   binary: Uint8Array,
-): { tensor: HostTensor; used: number } {
+  lists: readonly Uint8Array[],
+  breathe: Breathe,
+): Promise<{ tensor: HostTensor; used: number }> {
   const { name } = known
   const dtype = dtypeOf(input.datatype, name)
   if (dtype !== known.dtype) refuse(`the input "${name}" is ${datatypeOf(known.dtype)}, got ${datatypeOf(dtype)}`, name)
@@ -196,7 +180,12 @@ function readTensor(
   const parameters = parametersOf(input, `"${name}"`)
   checkExtensions(parameters)
   const size = given(parameters.binary_data_size)
-  if (size === undefined) return { tensor: tensorFromJson(name, dtype, sizes, input.data), used: 0 }
+  if (size === undefined) {
+    const place = Array.isArray(input.data)
+      ? (input.data[0] as number)
+      : refuse(`the "data" of "${name}" must be an array`, name)
+    return { tensor: await tensorFromList(name, dtype, sizes, lists[place], breathe), used: 0 }
+  }
   if (given(input.data) !== undefined) refuse(`the input "${name}" has both data and binary_data_size`, name)
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0 || size > binary.length)
     return refuse(`binary_data_size of "${name}" is ${shown(size)}, ${binary.length} bytes are left`, name)

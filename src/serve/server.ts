@@ -9,6 +9,7 @@ import { createApp, type Site } from './app.js'
 import { createMetrics } from './metrics.js'
 import { Models } from './models.js'
 import { checkServeOptions, MAX_MS, SERVER_PACKAGES, type ServeOptions } from './options.js'
+import { Turns } from './turns.js'
 
 /**
  * Milliseconds that a connection is kept for the next request: longer than proxies keep theirs (60 s), so that it is never ended while one is on its way. Node's own 5 s also end
@@ -85,7 +86,7 @@ export async function serve(options: ServeOptions): Promise<ModelServer> {
     metrics,
   )
   try {
-    site = { options: checked, models, metrics, held: 0, closing: false }
+    site = { options: checked, models, metrics, turns: new Turns(), held: 0, closing: false }
     const app = await createApp(site)
     const listener = getRequestListener(app.fetch, {
       // The types of the globals stay those of Node.

@@ -177,6 +177,41 @@ describe('connections', () => {
   })
 })
 
+test('a long request in JSON keeps nobody waiting, and one of many small values is refused', async () => {
+  const wide = await serve({ models: [join(folder, 'scaled.onnx')], port: 0, threads: 1, poll: 0, bodyLimit: 2 ** 24 })
+  try {
+    const url = `${wide.url}/v2/models/scaled/infer`
+    const count = 2 ** 20
+    const numbers = `{"inputs":[{"name":"x","datatype":"FP32","shape":[${count},2],"data":[${'1,2,'.repeat(count - 1)}1,2]}]}`
+    const asked = numbers.replace('{"inputs"', '{"parameters":{"binary_data_output":true},"inputs"')
+    let done = false
+    const long = fetch(url, { method: 'POST', body: asked }).finally(() => (done = true))
+    // It counts as soon as it is there.
+    await until(async () => (await metricOf(wide, 'lanewise_request_bytes')) > 2 ** 21 || done)
+    let meanwhile = 0
+    while (!done) {
+      expect((await fetch(`${wide.url}/v2/health/live`)).status).toBe(200)
+      meanwhile++
+    }
+    const answer = await long
+    const from = Number(answer.headers.get('Inference-Header-Content-Length'))
+    const bytes = Buffer.from((await answer.arrayBuffer()).slice(from))
+    expect(bytes.equals(Buffer.from(new Float32Array(2 * count).map((_, i) => 2 + 2 * (i % 2)).buffer))).toBe(true)
+    // In one go it would be two or three.
+    expect(meanwhile).toBeGreaterThan(5)
+    for (const [head, item, tail] of [
+      ['{"parameters":{"p":[', '{}', ']},"inputs":[]}'],
+      ['{"inputs":[', '[]', ']}'],
+    ]) {
+      const { status, json } = await post(url, `${head}${`${item},`.repeat(2e6)}${item}${tail}`)
+      expect({ status, code: json.code }).toEqual({ status: 413, code: 'E_BUDGET' })
+    }
+    expect(await metricOf(wide, 'lanewise_request_bytes')).toBe(0)
+  } finally {
+    await wide.close()
+  }
+})
+
 test('an answer beyond what is held is refused, in JSON beyond a quarter of that, and the next is answered', async () => {
   const answers = async (heldLimit: number, binary: boolean) => {
     const tight = await serve({ models: [join(folder, 'large.onnx')], port: 0, threads: 1, poll: 0, bodyLimit: 2 ** 16, heldLimit }) // prettier-ignore
