@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isFloat } from '../core/dtype.js'
 import { LanewiseError } from '../core/errors.js'
@@ -11,6 +11,7 @@ import { imageFlags } from './files/image.js'
 import { inputFlags, makeFeeds } from './inputs.js'
 import { describeEngine, loadSession, sessionFlags } from './load.js'
 import { writeNpy } from '../data/formats/npy.js'
+import { makeFolder } from '../platform/node-files.js'
 import { median, msText, tableLines } from '../core/table.js'
 
 /** Elements of an output that are shown, and those that go into the JSON. */
@@ -200,7 +201,7 @@ async function writeOutputs(
   outputs: Readonly<Record<string, unknown>>,
   print: (line?: string) => void,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true })
+  makeFolder(folder)
   print()
   for (const [name, value] of Object.entries(outputs)) {
     if (!(value instanceof Tensor)) continue

@@ -16,7 +16,7 @@ import {
   statSync,
   writeSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Worker } from 'node:worker_threads'
 import { fileURLToPath } from 'node:url'
 import { LanewiseError, type ErrorCode } from '../core/errors.js'
@@ -252,9 +252,22 @@ export function filesIn(folder: string): string[] {
 /** Makes a folder and those above it. @throws LanewiseError `E_EXTERNAL`. */
 export function makeFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true })
+    makeMissing(resolve(path))
   } catch (cause) {
     fail('E_EXTERNAL', 'cannot make the folder', path, cause)
+  }
+}
+
+/** Node's own `recursive` never ends where a folder that is there takes no others and says so by ENOENT, as /proc does. */
+function makeMissing(path: string): void {
+  try {
+    mkdirSync(path)
+  } catch (cause) {
+    const above = dirname(path)
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT' && !existsSync(above)) {
+      makeMissing(above)
+      makeMissing(path)
+    } else if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw cause
   }
 }
 

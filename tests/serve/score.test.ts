@@ -1,7 +1,17 @@
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
@@ -151,7 +161,93 @@ describe('a source', () => {
   })
 })
 
+describe('a folder of pictures', () => {
+  test('is walked once, whatever links there are in it, without what is hidden or no file', async () => {
+    const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#333' } })
+      .png()
+      .toBuffer()
+    mkdirSync(at('linked/deep/deeper'), { recursive: true })
+    mkdirSync(at('linked/.hidden'))
+    mkdirSync(at('linked/folder.png'))
+    mkdirSync(at('beside'))
+    for (const name of [
+      'linked/a.png',
+      'linked/deep/b.png',
+      'linked/.x.png',
+      'linked/._a.png',
+      'linked/.hidden/c.png',
+      'beside/d.png',
+    ])
+      // prettier-ignore
+      writeFileSync(at(name), picture)
+    const link = (target: string, name: string) => symlinkSync(target, at(`linked/${name}`))
+    link('..', 'deep/deeper/up')
+    link('.', 'self')
+    link('deep', 'again')
+    link('../beside', 'other')
+    link('../../beside', 'deep/other')
+    link('a.png', 'same.png')
+    link('nowhere.png', 'dangling.png')
+    link('loop.png', 'loop.png')
+    const { lines, failed } = await scored('small', 'linked')
+    // `deep/deeper/up` leads to the folder above all of them, which was not looked into yet.
+    expect(lines.map(({ id }) => id)).toEqual(
+      expect.arrayContaining(['a.png', 'deep/b.png', 'same.png']) as readonly string[],
+    )
+    expect(lines.map(({ id }) => id?.replace(/^.*other/, 'other'))).toEqual([
+      'a.png',
+      'deep/b.png',
+      'other/d.png',
+      'same.png',
+    ])
+    expect(failed).toEqual([])
+  })
+})
+
 describe('a run', () => {
+  test('may be joined by several at once, who leave what the others are writing', async () => {
+    writeFileSync(at('shared.jsonl'), Array.from({ length: 3000 }, (_, i) => `[${i},0.5]\n`).join(''))
+    const { output, manifest } = await scored('scaled', 'shared.jsonl', { shardSize: 100 })
+    const again = { model: at('scaled.onnx'), input: at('shared.jsonl'), output, cache: at('cache'), shardSize: 100 }
+    const bytes = () =>
+      ['output.jsonl', 'failed.jsonl', 'manifest.json'].map((name) => readFileSync(join(output, name)))
+    const right = bytes()
+    for (let round = 0; round < 5; round++) {
+      rmSync(join(output, 'manifest.json'))
+      rmSync(join(output, 'shards/0000003.jsonl'))
+      const all = await Promise.all([1, 2, 3].map(() => score({ ...again, resume: true })))
+      expect(all).toEqual([manifest, manifest, manifest])
+      expect(bytes()).toEqual(right)
+      expect(readdirSync(output, { recursive: true }).filter((name) => String(name).endsWith('.tmp'))).toEqual([])
+    }
+  }, 60_000)
+
+  test('removes what those left behind who died, and nothing of those who live', async () => {
+    writeFileSync(at('few.jsonl'), '[1,2]\n')
+    const { output, manifest } = await scored('scaled', 'few.jsonl')
+    const machine = createHash('sha256').update(hostname()).digest('hex').slice(0, 8)
+    // No process has so high a number.
+    const name = (host: string, pid: number) => `output.jsonl.${host}-${pid}-0123456789abcdef.tmp`
+    const [dead, own, elsewhere, old] = [name(machine, 2 ** 30), name(machine, process.pid), name('00000000', 1), name('00000001', 1)] // prettier-ignore
+    for (const each of [dead, own, elsewhere, old]) writeFileSync(join(output, each), '')
+    const twoDaysAgo = new Date(Date.now() - 2 * 86_400_000)
+    utimesSync(join(output, old), twoDaysAgo, twoDaysAgo)
+    rmSync(join(output, 'manifest.json'))
+    const again = { model: at('scaled.onnx'), input: at('few.jsonl'), output, cache: at('cache'), resume: true }
+    expect(await score(again)).toEqual(manifest)
+    expect(readdirSync(output).filter((each) => each.endsWith('.tmp'))).toEqual([elsewhere, own].sort())
+  })
+
+  test.skipIf(process.platform !== 'linux')(
+    'in a folder that cannot be made is refused, and does not wait',
+    async () => {
+      writeFileSync(at('few.jsonl'), '[1,2]\n')
+      const options = { model: at('scaled.onnx'), input: at('few.jsonl'), cache: at('cache') }
+      await refused('E_EXTERNAL', score({ ...options, output: '/proc/nope/run' }), /cannot make the folder/)
+      await refused('E_EXTERNAL', score({ ...options, output: at('few.jsonl/run') }), /not a directory|cannot make/)
+    },
+  )
+
   test('has the same bytes whatever its threads, and is not begun twice', async () => {
     writeFileSync(at('many.jsonl'), Array.from({ length: 100 }, (_, i) => `[${i},0.5]\n`).join(''))
     const one = await scored('scaled', 'many.jsonl', { shardSize: 7 })

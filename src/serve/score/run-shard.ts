@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { isBig, isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
 import { numbersOf } from '../../ops/elementwise/scalar-floats.js'
 import { sha256Of } from '../../platform/checksum.js'
-import { fileExists, fileSize, readBytes, writeAtomically } from '../../platform/node-files.js'
+import { fileExists, fileSize, makeFolder, readBytes, writeAtomically } from '../../platform/node-files.js'
 import { batchKey, joined, rowsOf, separated, type Tensors } from '../batch.js'
 import { sentError } from '../messages.js'
 import { PlainSession } from '../session.js'
@@ -208,7 +207,7 @@ async function fetchFile(store: ShardStore, name: string, sha256: string, bytes:
   const content = await store.read(name)
   if (!content || sha256Of(content) !== sha256)
     throw new LanewiseError('E_EXTERNAL', `the store ${content ? 'has another object than' : 'does not have'} ${name}`)
-  mkdirSync(cache, { recursive: true })
+  makeFolder(cache)
   writeAtomically(path, [content])
   return path
 }

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { readdir, stat } from 'node:fs/promises'
-import { extname, join, relative, sep } from 'node:path'
+import type { Dirent } from 'node:fs'
+import { readdir, realpath, stat } from 'node:fs/promises'
+import { extname, join } from 'node:path'
 import { LanewiseError } from '../../core/errors.js'
 import { csvRows } from '../../data/formats/csv.js'
 import { readNpyHead } from '../../data/formats/npy.js'
@@ -46,10 +47,7 @@ export async function cutSource(
   const folder = await isFolder(input)
   const kind = folder ? 'pictures' : extname(input).toLowerCase()
   if (kind === 'pictures') {
-    const names = (await readdir(input, { recursive: true, encoding: 'utf8' }))
-      .filter((name) => PICTURES.test(name))
-      .map((name) => relative('.', name).split(sep).join('/'))
-      .sort()
+    const names = (await picturesIn(input)).sort()
     if (names.length === 0) throw new LanewiseError('E_VALUE', `there are no pictures in ${input}`)
     const sha256 = sha256Of(JSON.stringify(names))
     return { source: { kind, folder: input, items: names.length, sha256, picture }, names }
@@ -64,6 +62,43 @@ export async function cutSource(
   if (kind === '.jsonl' || kind === '.ndjson' || kind === '.csv')
     return { source: await cutText(input, kind === '.csv' ? 'csv' : 'jsonl', shardSize) }
   throw new LanewiseError('E_VALUE', `${input} is neither a folder of pictures nor .npy, .npz, .jsonl or .csv`)
+}
+
+/**
+ * The pictures in a folder and those below it. Hidden files are none: thumbnails, and what other systems leave beside a file. A folder that links lead to, too, is looked into once, under the
+ * name without a link if it has one: links to a folder above would else never end.
+ */
+async function picturesIn(root: string): Promise<string[]> {
+  const names: string[] = []
+  const seen = new Set<string>()
+  const linked: string[] = []
+  const look = async (folder: string): Promise<void> => {
+    const place = await realpath(join(root, folder))
+    if (seen.has(place)) return
+    seen.add(place)
+    for (const entry of (await readdir(place, { withFileTypes: true })).sort(byName)) {
+      if (entry.name.startsWith('.')) continue
+      const name = folder === '' ? entry.name : `${folder}/${entry.name}`
+      if (entry.isDirectory()) await look(name)
+      else if (entry.isFile()) names.push(name)
+      else if (entry.isSymbolicLink()) {
+        const target = await stat(join(place, entry.name)).catch(() => undefined)
+        if (target?.isDirectory()) linked.push(name)
+        else if (target?.isFile()) names.push(name)
+      }
+    }
+  }
+  try {
+    await look('')
+    for (const folder of linked) await look(folder)
+  } catch (cause) {
+    throw new LanewiseError('E_EXTERNAL', `cannot list ${JSON.stringify(root)}: ${reasonOf(cause)}`, { cause })
+  }
+  return names.filter((name) => PICTURES.test(name))
+}
+
+function byName(a: Dirent, b: Dirent): number {
+  return a.name < b.name ? -1 : 1
 }
 
 async function isFolder(path: string): Promise<boolean> {

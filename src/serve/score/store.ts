@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises'
+import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { LanewiseError } from '../../core/errors.js'
-import { readBytes, reasonOf } from '../../platform/node-files.js'
+import { sha256Of } from '../../platform/checksum.js'
+import { makeFolder, readBytes, reasonOf } from '../../platform/node-files.js'
 
 /**
  * Where a run of scoring keeps what its workers share: its plan, the model, the shards, the result. Names are relative, with `/` between folders. A folder that all of them see is
@@ -18,8 +20,11 @@ export interface ShardStore {
   list(folder: string): Promise<readonly string[]>
 }
 
-/** What is being written; whoever dies leaves one behind. */
-const TEMPORARY = /\.tmp$/
+/** What is being written, by the machine and process that do; whoever dies leaves one behind. */
+const TEMPORARY = /(?:\.([0-9a-f]{8})-(\d+)-[0-9a-f]{16})?\.tmp$/
+const MACHINE = sha256Of(hostname()).slice(0, 8)
+/** Milliseconds after which nobody of another machine is still writing. */
+const LONG_AGO = 86_400_000
 
 /** A folder as a store: objects are files that are written beside their place, flushed to the disk and renamed. */
 export function folderStore(location: string): ShardStore {
@@ -35,7 +40,7 @@ export function folderStore(location: string): ShardStore {
     },
     async write(name, pieces) {
       const path = join(root, name)
-      const temporary = `${path}.${randomBytes(8).toString('hex')}.tmp`
+      const temporary = `${path}.${MACHINE}-${process.pid}-${randomBytes(8).toString('hex')}.tmp`
       try {
         const file = await openNew(temporary)
         try {
@@ -65,7 +70,7 @@ async function openNew(path: string): Promise<FileHandle> {
     return await open(path, 'wx')
   } catch (cause) {
     if ((cause as NodeJS.ErrnoException).code !== 'ENOENT') throw cause
-    await mkdir(dirname(path), { recursive: true })
+    makeFolder(dirname(path))
     return open(path, 'wx')
   }
 }
@@ -112,9 +117,33 @@ export async function openStore({ location, module }: StorePlace): Promise<Shard
   return store as ShardStore
 }
 
-/** Of a folder: what those left behind who died while they wrote. For when nobody writes any more. */
+/** Of a folder: what those left behind who died while they wrote. Others may be writing at this moment. */
 export async function removeLeftovers(location: string, folders: readonly string[]): Promise<void> {
   for (const folder of folders)
-    for (const name of await namesIn(join(location, folder)))
-      if (TEMPORARY.test(name)) await rm(join(location, folder, name), { force: true })
+    for (const name of await namesIn(join(location, folder))) {
+      const path = join(location, folder, name)
+      if (await isLeftover(path)) await rm(path, { force: true })
+    }
+}
+
+async function isLeftover(path: string): Promise<boolean> {
+  const temporary = TEMPORARY.exec(path)
+  if (!temporary) return false
+  const [, machine, pid] = temporary
+  if (machine === MACHINE && !isAlive(Number(pid))) return true
+  try {
+    return Date.now() - (await stat(path)).mtimeMs > LONG_AGO
+  } catch {
+    // It has got its name by now.
+    return false
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    // EPERM: it is another user's.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
 }
