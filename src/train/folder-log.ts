@@ -2,7 +2,10 @@ import type { Fields } from '../data/dataset.js'
 import { inferTypes } from '../ir/infer.js'
 import { toGraph } from '../nn/export.js'
 import type { Module } from '../nn/module.js'
-import { joinPath, makeFolder } from '../platform/node-files.js'
+import { joinPath, makeFolder, writeAtomically } from '../platform/node-files.js'
+import type { Tensor } from '../api/tensor.js'
+import { CheckpointStore } from './checkpoints/checkpoint.js'
+import { encodeSafetensors } from './checkpoints/safetensors.js'
 import { MetricsLog, readMetrics, type MetricsRecord } from './metrics-log.js'
 import type { RunLog } from './run-log.js'
 import { boardNodes, TensorBoardWriter } from './tensorboard.js'
@@ -53,4 +56,14 @@ export class FolderLog implements RunLog {
     this.metrics.close()
     this.board.close()
   }
+}
+
+/** @internal */
+export function checkpointsIn(folder: string): CheckpointStore {
+  return new CheckpointStore(joinPath(folder, 'checkpoints'))
+}
+
+/** The weights of the best validation so far. @internal */
+export function keepBest(folder: string, weights: ReadonlyMap<string, Tensor>): void {
+  writeAtomically(joinPath(folder, 'best.safetensors'), [encodeSafetensors(weights)])
 }

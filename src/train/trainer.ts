@@ -7,11 +7,9 @@ import * as F from '../nn/functional.js'
 import { clipGradNorm, gradNorm, scaleGradients, type OptimizerState } from '../optim/optimizer.js'
 import type { RandomState } from '../core/random.js'
 import type { Tensor } from '../api/tensor.js'
-import { joinPath, writeAtomically } from '../platform/node-files.js'
 import { lockFolder } from '../platform/run-lock.js'
 import { AverageWeights } from './averages.js'
 import { epochsOf, type Batches, type EpochSource } from './batches.js'
-import { CheckpointStore } from './checkpoints/checkpoint.js'
 import type { Checkpoints } from './checkpoints/checkpoint-file.js'
 import { measure, measuresOf, type Evaluation } from './evaluate.js'
 import { checkFitOptions, type FitOptions, type FitResult } from './fit-options.js'
@@ -19,7 +17,6 @@ import { Pace } from '../core/pace.js'
 import { checkKnown, notFinite } from './faults.js'
 import { metricText, ProgressBar } from './progress.js'
 import { ListLog, type RunLog } from './run-log.js'
-import { encodeSafetensors } from './checkpoints/safetensors.js'
 import { StopSignals } from './stop-signals.js'
 import { argmaxRows, examplesIn, judge, onDevice, resolveTask, totalLoss, type ResolvedTask } from './task.js'
 import { higherIsBetter, Watch, type WatchState } from './watch.js'
@@ -95,7 +92,9 @@ export class Trainer {
   step = 0
   private readonly data: EpochSource
   private readonly task: ResolvedTask
-  private readonly store: Checkpoints | undefined
+  private store: Checkpoints | undefined
+  /** What a run with a folder needs, loaded only for one. */
+  private files: typeof import('./folder-log.js') | undefined
   private readonly averages: AverageWeights | undefined
   private readonly best: Watch | undefined
   private readonly stopping: Watch | undefined
@@ -122,9 +121,8 @@ export class Trainer {
     checkFitOptions(options)
     this.data = epochsOf(data)
     this.task = resolveTask(options)
-    const { folder, ema, swa, keepBest, earlyStopping, metrics = {} } = options
-    this.store =
-      options.checkpoints ?? (folder === undefined ? undefined : new CheckpointStore(joinPath(folder, 'checkpoints')))
+    const { ema, swa, keepBest, earlyStopping, metrics = {} } = options
+    this.store = options.checkpoints
     if (ema !== undefined || swa) this.averages = new AverageWeights(model, ema)
     if (keepBest) this.best = new Watch(keepBest === true ? {} : keepBest, metrics)
     if (earlyStopping) this.stopping = new Watch(earlyStopping, metrics, earlyStopping.minDelta)
@@ -148,12 +146,16 @@ export class Trainer {
   private async runAlone(): Promise<FitResult> {
     const { epochs, folder } = this.options
     this.firstEpoch = this.data.epoch
+    if (folder !== undefined) {
+      this.files = await import('./folder-log.js')
+      this.store = this.files.checkpointsIn(folder)
+    }
     const resumed = await this.resume()
     const begun = this.step
     const log: RunLog =
-      folder === undefined
-        ? new ListLog()
-        : new (await import('./folder-log.js')).FolderLog(folder, resumed ? this.step : undefined)
+      this.files && folder !== undefined
+        ? new this.files.FolderLog(folder, resumed ? this.step : undefined)
+        : new ListLog()
     this.signals.listen()
     let stopped: Stopped = 'epochs'
     try {
@@ -375,8 +377,7 @@ export class Trainer {
         this.bestWeights = this.model.stateDict()
         this.bestValidation = result
         const { folder } = this.options
-        if (folder !== undefined)
-          writeAtomically(joinPath(folder, 'best.safetensors'), [encodeSafetensors(this.bestWeights)])
+        if (folder !== undefined) this.files?.keepBest(folder, this.bestWeights)
       }
       if (this.reached(measures)) return 'target'
       this.stopping?.improves(measures)
