@@ -145,9 +145,11 @@ async function search(
     rows,
   ))
     print(line)
+  const { plot, ...figures } = found
+  for (const line of plot) print(line)
   print(`${found.file}\n${found.page}${found.interrupted ? '\ninterrupted: the same command goes on' : ''}`)
   if (found.interrupted) process.exitCode = 130
-  result(found)
+  result(figures)
 }
 
 /** Layers of the recipe's model. @throws LanewiseError `E_VALUE` if the recipe does not say what they are applied to. */

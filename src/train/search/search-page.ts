@@ -1,6 +1,6 @@
 import { escapeHtml } from '../../core/html.js'
 import { metricText } from '../progress.js'
-import { importance, type ParameterValue } from './search-space.js'
+import { axisOf, mattered, short, type Measured } from './search-plot.js'
 import type { Trial } from './search.js'
 
 const WIDTH = 320
@@ -8,9 +8,6 @@ const HEIGHT = 200
 /** Where the labels of the axes are. */
 const BELOW = 34
 const PAD = 58
-
-/** A trial that did not fail. */
-type Measured = Trial & { readonly measure: number }
 
 /**
  * A table of trials and, for each parameter, how the measure goes with it: one HTML file that needs nothing else.
@@ -22,11 +19,8 @@ type Measured = Trial & { readonly measure: number }
 export function searchPage(measure: string, trials: readonly Trial[], done: readonly Trial[]): string {
   const names = trials.length > 0 ? Object.keys(trials[0].parameters) : []
   const most = Math.max(0, ...trials.map(({ steps }) => steps))
-  // What is compared has had as many steps.
-  const first = Math.min(...done.map(({ steps }) => steps))
   const whole = new Set(trials.flatMap(({ index, steps }) => (steps === most ? [index] : [])))
-  const shown = done.filter((trial): trial is Measured => trial.measure !== null && trial.steps === first)
-  const weights = names.map((name) => ({ name, share: shareOf(name, shown) })).sort((a, b) => b.share - a.share)
+  const { first, shown, weights } = mattered(names, done)
   const rows = trials.map(
     ({ index, parameters, steps, measure: value, error }) =>
       `<tr><td>${index}</td>${names.map((name) => `<td>${escapeHtml(short(parameters[name]))}</td>`).join('')}<td>${steps}</td><td>${escapeHtml(value === null ? (error ?? 'failed') : metricText(measure, value))}</td></tr>`,
@@ -48,24 +42,11 @@ ${rows.join('\n')}
 `
 }
 
-function shareOf(name: string, trials: readonly Measured[]): number {
-  return importance(
-    trials.map(({ parameters }) => parameters[name]),
-    trials.map(({ measure }) => measure),
-  )
-}
-
 /** A dot for each trial; those that went to the end are full. */
 function plot(name: string, measure: string, trials: readonly Measured[], whole: ReadonlySet<number>): string {
   if (trials.length === 0) return ''
   const values = trials.map(({ parameters }) => parameters[name])
-  const numeric = values.every((value) => typeof value === 'number')
-  const kinds = [...new Set(values)].sort()
-  const numbers = values.map((value) => (numeric ? (value as number) : kinds.indexOf(value)))
-  // Ranges over several powers of ten are looked at in the logarithm.
-  const low = Math.min(...numbers)
-  const logarithmic = numeric && low > 0 && Math.max(...numbers) / low > 20
-  const xs = numbers.map((value) => (logarithmic ? Math.log10(value) : value))
+  const { xs, ends, logarithmic } = axisOf(values)
   const across = scale(xs, PAD + 8, WIDTH - 18)
   const up = scale(
     trials.map((trial) => trial.measure),
@@ -76,7 +57,6 @@ function plot(name: string, measure: string, trials: readonly Measured[], whole:
     (trial, i) =>
       `<circle cx="${across(xs[i]).toFixed(1)}" cy="${up(trial.measure).toFixed(1)}" r="4" fill="${whole.has(trial.index) ? '#2a6fdb' : 'none'}" stroke="#2a6fdb"><title>trial ${trial.index}: ${escapeHtml(short(values[i]))}, ${metricText(measure, trial.measure)}</title></circle>`,
   )
-  const ends = numeric ? [low, Math.max(...numbers)].map(short) : kinds.map(short)
   const labels = (ends.length > 4 ? [ends[0], ends[ends.length - 1]] : ends).map((label, i, all) => {
     const x = all.length === 1 ? WIDTH / 2 : PAD + (i * (WIDTH - 10 - PAD)) / (all.length - 1)
     return `<text x="${x.toFixed(0)}" y="${HEIGHT - 14}" font-size="11" text-anchor="${i === 0 ? 'start' : i === all.length - 1 ? 'end' : 'middle'}">${escapeHtml(label)}</text>`
@@ -96,8 +76,4 @@ function plot(name: string, measure: string, trials: readonly Measured[], whole:
 function scale(values: readonly number[], from: number, to: number): (value: number) => number {
   const [low, high] = [Math.min(...values), Math.max(...values)]
   return (value) => (high === low ? (from + to) / 2 : from + ((value - low) / (high - low)) * (to - from))
-}
-
-function short(value: ParameterValue): string {
-  return typeof value === 'number' ? String(Number(value.toPrecision(4))) : String(value)
 }

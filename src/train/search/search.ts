@@ -8,6 +8,7 @@ import { isTaskRecipe, type Recipe, type TaskRecipe } from '../recipe.js'
 import { runRecipe } from '../recipe-run.js'
 import { checkSpace, drawParameters, type Parameters, type SearchSpace } from './search-space.js'
 import { searchPage } from './search-page.js'
+import { searchPlot } from './search-plot.js'
 
 /** How a search is made. */
 export interface SearchOptions {
@@ -46,6 +47,8 @@ export interface SearchResult {
   readonly trials: readonly Trial[]
   /** Whether a signal ended it before all was tried. */
   readonly interrupted: boolean
+  /** Plots of what mattered, as lines of a terminal. */
+  readonly plot: readonly string[]
   readonly file: string
   readonly page: string
 }
@@ -136,7 +139,7 @@ export async function searchRecipe(make: SearchRecipe, options: SearchOptions): 
   const best = latest(state.done)
   const ordered = best.length > 0 ? sorted(best, measure, make(best[0].parameters)) : []
   writeAtomically(page, [new TextEncoder().encode(searchPage(measure, ordered, state.done))])
-  return { measure, trials: ordered, interrupted, file, page }
+  return { measure, trials: ordered, interrupted, plot: searchPlot(measure, state.done), file, page }
 }
 
 /** Each trial as far as it went. */

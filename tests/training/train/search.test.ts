@@ -13,6 +13,7 @@ import {
   type Variable,
 } from '../../../src/train.js'
 import { rungsOf, searchRecipe, withParameters } from '../../../src/train/search/search.js'
+import { searchPlot } from '../../../src/train/search/search-plot.js'
 import { checkSpace, drawParameters, importance, type Parameters } from '../../../src/train/search/search-space.js'
 import { expectError, expectRejects } from '../../support/expect-error.js'
 
@@ -101,6 +102,43 @@ describe('spaces', () => {
     ])
     expect(rungsOf(5, 40, undefined)).toEqual([{ steps: 40, trials: 5 }])
   })
+})
+
+test('a plot has a dot where a trial is, and the parameter that explains most in front', () => {
+  const rates = [0.001, 0.01, 0.1, 1]
+  const done = rates.map((lr, index) => ({
+    index,
+    parameters: { kind: index % 2 === 0 ? 'a' : 'b', lr },
+    steps: 10,
+    measure: index / 3,
+  }))
+  const failed = { index: 4, parameters: { kind: 'a', lr: 0.5 }, steps: 10, measure: null }
+  const later = { ...done[3], steps: 30, measure: 0.9 }
+  const plot = searchPlot('accuracy', [...done, failed, later])
+  expect(plot.slice(0, 3)).toEqual([
+    'what mattered for accuracy after 10 steps:',
+    '',
+    'lr: explains 100 % (logarithmic)',
+  ])
+  // From the bottom left to the top right, a third of the way at a time.
+  const rows = plot.slice(3, 9).map((line) => line.slice(line.indexOf('│') + 1))
+  expect(rows.map((row) => row.search(/\S/))).toEqual([47, -1, 31, 16, -1, 0])
+  expect(plot.slice(3, 11).map((line) => line.trim().replace(/ {2,}/g, ' '))).toEqual([
+    '100.00 % │ ·',
+    '│',
+    '│ ·',
+    '│ ·',
+    '│',
+    '0.00 % │·',
+    `└${'─'.repeat(48)}`,
+    '0.001 1',
+  ])
+  expect(plot[12]).toMatch(/^kind: explains \d+ %$/)
+  expect(plot.at(-1)!.trim()).toMatch(/^a +b$/)
+  // Trials at one place are one dot, a thicker one.
+  const same = [done[0], { ...done[0], index: 7 }, { ...done[3], parameters: { ...done[3].parameters, lr: 2 } }]
+  expect(searchPlot('accuracy', same).filter((line) => line.includes('•'))).toHaveLength(2)
+  expect(searchPlot('accuracy', done.slice(0, 1))).toEqual([])
 })
 
 describe('searches', () => {
