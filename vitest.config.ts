@@ -99,6 +99,8 @@ const project = (test: {
 
 export default defineConfig({
   test: {
+    // What is transformed for one project need not be for the others, nor at the next run.
+    experimental: { fsModuleCache: true },
     globalSetup: ['tests/support/set-up/build.ts'],
     // One more than there are cores: some wait for a browser, a server or a process.
     maxWorkers: availableParallelism() + 1,
