@@ -32,6 +32,11 @@ const POISONED_AFTER = 1 << 12
 class PoisonedContext extends Context {
   private end = 0
 
+  /** As if it were fresh. */
+  begin(): void {
+    this.end = 0
+  }
+
   override alloc(bytes: number): ReturnType<Context['alloc']> {
     const address = super.alloc(bytes)
     const { byteLength } = this.memory.buffer
@@ -43,6 +48,27 @@ class PoisonedContext extends Context {
     new Uint32Array(this.memory.buffer, address, (end - address) >> 2).fill(CANARY)
     return address
   }
+}
+
+/** Contexts that nobody uses, by their build: an instance of the kernels takes longer than most nodes. */
+const idle = new Map<Build, PoisonedContext[]>()
+
+/**
+ * A context in which an earlier test has worked and that has given back all that it took, or a fresh one. Who is done with it hands it on with
+ * {@link keepContext}, unless something went wrong.
+ */
+export function borrowContext(build: Build = 'simd'): Context {
+  return idle.get(build)?.pop() ?? new PoisonedContext(moduleOf(build))
+}
+
+/** @throws Error if not everything in it was given back. */
+export function keepContext(context: Context): void {
+  if (context.used !== 0) throw new Error(`${context.used} bytes were not given back`)
+  if (!(context instanceof PoisonedContext)) return
+  context.begin()
+  const others = idle.get(context.build)
+  if (others) others.push(context)
+  else idle.set(context.build, [context])
 }
 
 /** A fresh context over a build of the kernels, with canaries in every block. */
