@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
-import { expect, test, vi } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import '../../src/node.js'
 import type { InferenceSession } from '../../src/api/session.js'
 import { fromHost, Tensor } from '../../src/api/tensor.js'
@@ -26,13 +26,17 @@ function top(scores: Float32Array, from: number, count: number): number {
 }
 
 skipUnlessShared('digits', ['data', 'mnist'], (folder) => {
+  let parts: Awaited<ReturnType<typeof loadMnistPart>>[]
+  beforeAll(async () => {
+    parts = await Promise.all([loadMnistPart(folder, 'train'), loadMnistPart(folder, 'test')])
+  })
   test.each([
     ['static', { int8: 'static' }],
     ['static, one scale for all channels', { int8: 'static', perChannel: false, equalize: true }],
     ['dynamic', { int8: 'dynamic' }],
     ['int4', { int4: true }],
   ] as const)('models/mnist/cnn, %s', async (_, options: QuantizeOptions) => {
-    const [train, set] = await Promise.all([loadMnistPart(folder, 'train'), loadMnistPart(folder, 'test')])
+    const [train, set] = parts
     const batchOf = (from: typeof set, start: number, count: number) =>
       from.batch(Array.from({ length: count }, (_, i) => start + i))
     const calibrate = [0, 1, 2, 3].map((i) => ({ image: batchOf(train, 50 * i, 50).image }))

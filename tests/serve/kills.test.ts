@@ -10,7 +10,7 @@ import { small } from './models.js'
 import { freePort, hasRedis, kill, startRedis } from './redis.js'
 
 /** How many processes are killed; a run of hours is LANEWISE_KILLS=5000. */
-const KILLS = Number(process.env.LANEWISE_KILLS ?? 50)
+const KILLS = Number(process.env.LANEWISE_KILLS ?? 25)
 const ITEMS = 1200
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
