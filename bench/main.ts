@@ -129,7 +129,8 @@ async function variants(options: Options): Promise<boolean> {
   const report = await runInNode<VariantReport>('variants/run.ts', options)
   console.log(`\n${variantTable(report)}`)
   saveJson(options.json, report)
-  return report.rows.every(({ disagreements }) => disagreements.length === 0)
+  if (report.rows.length === 0) console.log('No layer can be computed in any of these ways.')
+  return report.rows.length > 0 && report.rows.every(({ disagreements }) => disagreements.length === 0)
 }
 
 /** The library as it is built, in processes of their own. */

@@ -11,7 +11,7 @@ interface Weights {
 }
 
 /** A product with weights of a few bits. */
-function fewBits(rows: number, k: number, n: number, { bits, block, level = 0 }: Weights): Work {
+export function fewBits(rows: number, k: number, n: number, { bits, block, level = 0 }: Weights): Work {
   const blocks = k / block
   const random = seeded(5)
   const weights = new Map([

@@ -1,5 +1,6 @@
 import { conv, integerConv, matmul, staticConv } from '../suites/kernels.js'
 import { attentionOp, recurrent } from '../suites/sequence.js'
+import { fewBits } from '../suites/quantized.js'
 import type { Work } from '../work.js'
 
 type Make = () => Work
@@ -83,12 +84,23 @@ function* integerConvolutions(): Generator<Make> {
     yield () => staticConv(`3×3 ${c}→${Math.max(c, 16)} at ${size}²`, c, Math.max(c, 16), size, 3)
 }
 
+/** Rows around the thresholds of src/ops/quantize/matmul-nbits.ts. */
+function* fewBitProducts(): Generator<Make> {
+  for (const weights of [
+    { bits: 8, block: 32 },
+    { bits: 4, block: 32 },
+    { bits: 4, block: 32, level: 4 },
+  ])
+    for (const rows of [1, 2, 4, 6, 8, 16, 24, 32]) yield () => fewBits(rows, 1024, 1024, weights)
+}
+
 const sweeps: Readonly<Record<string, () => Generator<Make>>> = {
   conv: convolutions,
   matmul: products,
   rnn: recurrences,
   attention: attentions,
   quantize: integerConvolutions,
+  nbits: fewBitProducts,
 }
 
 /** The layers of a family's sweep. @throws for a family without one. */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { parseOptions } from '../../bench/options.js'
 import type { Command } from '../../src/cli/command.js'
 import { passes } from '../../src/passes/load/index.js'
 import { shapedPasses } from '../../src/passes/shaped/index.js'
@@ -66,4 +67,44 @@ test('options of sessions', () => {
   expect(options.length).toBeGreaterThan(30)
   const pages = read('docs/guides/sessions.md') + read('docs/guides/from-onnxruntime.md')
   expect(options.filter((name) => name !== 'lenient' && !pages.includes(`\`${name}\``))).toEqual([])
+})
+
+test('commands of the bench, and the variants that they name', () => {
+  const families = new Map(
+    ['conv', 'matmul', 'attention', 'rnn', 'quantize', 'nbits'].map((family) => {
+      const file = family === 'nbits' ? 'quantize/matmul-nbits' : `${family}/variants`
+      // Those of convolutions are named with their kernels.
+      const source = read(`src/ops/${file}.ts`) + (family === 'conv' ? read('src/ops/conv/kernels.ts') : '')
+      return [family, new Set(source.match(/(?<=')[\w/-]+(?=')|winograd\/(?=\$)/g))] as const
+    }),
+  )
+  const isVariant = (name: string): boolean => {
+    const [family, ...rest] = name.split('/')
+    const names = families.get(family)
+    return names?.has(rest.join('/')) === true || (names?.has('winograd/') === true && rest[0] === 'winograd')
+  }
+  const pages = ['README.md', 'docs/performance.md', ...readdirSync(join(root, 'docs/performance')).map((file) => `docs/performance/${file}`)] // prettier-ignore
+  const sources = readdirSync(join(root, 'src/ops'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => `src/ops/${file}`)
+  const wrong: string[] = []
+  let commands = 0
+  for (const page of pages)
+    for (const [, text] of read(page).matchAll(/`npm run bench -- ([^`]+)`/g)) {
+      const [suites, ...args] = [...text.replaceAll('\\|', '|').matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain) // prettier-ignore
+      for (const suite of suites.split('|')) {
+        if (/^(tables|figures)$/.test(suite) || args.includes('A,B')) continue
+        commands++
+        try {
+          parseOptions([suite, ...args])
+        } catch (error) {
+          wrong.push(`${page}: ${text}: ${(error as Error).message}`)
+        }
+      }
+    }
+  for (const file of [...pages, ...sources])
+    for (const [, names] of read(file).matchAll(/--variant\s+(\w+\/[\w/,-]+)/g))
+      for (const name of names.split(',')) if (!isVariant(name) && !/\/[AB]$/.test(name)) wrong.push(`${file}: ${name}`)
+  expect(wrong).toEqual([])
+  expect(commands).toBeGreaterThan(40)
 })

@@ -3,6 +3,7 @@ import { UNARY_NONE } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf } from '../../core/shape.js'
+import { firstThatPays, type Variant } from '../../core/variants.js'
 import { int, required, type AttributesOf } from '../../ir/attributes.js'
 import { constantOperand, defineOp, plus, requiredInput, type Emitter, type TensorType } from '../../ir/op.js'
 import { floatsOf, floatTensor, numbersOf } from '../elementwise/scalar-floats.js'
@@ -217,10 +218,15 @@ function widened(bytes: ArrayLike<number>, { N, K, bits, block_size }: NBits, wi
 }
 
 /**
- * Up to so many rows their products with packed weights are quicker than making floats of the weights: --variant nbits/packed,nbits/floats --sweep. Elements
- * of x as bytes are allowed by accuracy_level 4.
+ * Up to so many rows their products with packed weights are quicker than making floats of the weights:
+ * --variant nbits/gemv/nbits,nbits/gemm/nbits --sweep. Elements of x as bytes are allowed by accuracy_level 4.
  */
 const PACKED_ROWS = { simd: { bytes: 4, exact: 6, coarse: 24 }, relaxed: { bytes: 4, exact: 20, coarse: 64 } }
+/** By the packed weights, or by floats that are made of them. */
+const ways: readonly Variant<{ readonly rows: number; readonly most: number }>[] = [
+  { name: 'gemv/nbits', takes: () => true, pays: ({ rows, most }) => rows <= most },
+  { name: 'gemm/nbits', takes: () => true, pays: () => true },
+]
 /** Bytes of weights made floats at a time, so that the product finds them in the second-level cache. */
 const FLOATS = 2 ** 19
 
@@ -230,15 +236,16 @@ function emitPacked(e: Emitter<AttributesOf<typeof attributes>>, rows: number, p
   const { bits, words, blocks, hasZeros, tensor } = packed
   const [x, y, bias] = [e.input(0).at, e.output(0).at, e.inputs[5]?.at]
   const coarse = accuracy_level === 4 && bits < 8
-  const most = PACKED_ROWS[e.build][bits === 8 ? 'bytes' : coarse ? 'coarse' : 'exact']
+  const most = e.perExample ? -1 : PACKED_ROWS[e.build][bits === 8 ? 'bytes' : coarse ? 'coarse' : 'exact']
   const weights = e.constant(tensor)
   const groups = Math.ceil(N / GROUP)
   // In the order of Weights in assembly/quantize/nbits.ts.
   const table = e.table(Int32Array.of(rows, K, N, bits, words, hasZeros ? 1 : 0, coarse ? 1 : 0))
-  if (rows <= most && !e.perExample) {
+  const { name: kernel } = firstThatPays('nbits', ways, { rows, most })
+  if (kernel === 'gemv/nbits') {
     const scratch = e.scratch(e.ask('gemv_nbits_scratch_size', rows, K, bits, words))
     e.call('gemv_nbits_f32', x, weights, bias ?? 0, y, table, 0, groups, scratch)
-    return e.note({ kernel: 'gemv/nbits', flops: 2 * rows * K * N })
+    return e.note({ kernel, flops: 2 * rows * K * N })
   }
   const half = e.table(new Int32Array(GROUP).fill(2 ** (bits - 1)))
   const together = Math.max(1, Math.floor(FLOATS / (4 * GROUP * K)))
@@ -253,7 +260,7 @@ function emitPacked(e: Emitter<AttributesOf<typeof attributes>>, rows: number, p
     const added = bias ? plus(bias, 4 * column) : 0
     e.call('gemm_f32', x, K, floats, added, 0, 0, to, N, K, columns, 0, rows, UNARY_NONE, 0, 0)
   }
-  e.note({ kernel: 'gemm/nbits', flops: 2 * rows * K * N })
+  e.note({ kernel, flops: 2 * rows * K * N })
 }
 
 /**
