@@ -15,7 +15,7 @@ const below = {
   optim: ['autograd', 'api', 'plan', 'core'],
   text: ['core'],
   data: ['api', 'ops', 'core', 'platform', 'text'],
-  generate: ['api', 'core', 'platform', 'text'],
+  generate: ['api', 'ir', 'core', 'platform', 'text'],
   serve: ['data', 'api', 'ops', 'core', 'platform', 'bindings'],
   inspect: ['api', 'onnx', 'plan', 'ir', 'core', 'platform', 'bindings'],
   view: ['inspect', 'api', 'core'],

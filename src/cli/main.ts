@@ -22,6 +22,7 @@ import { run } from './run.js'
 import { score, work } from './score.js'
 import { serve } from './serve.js'
 import { train } from './train.js'
+import { transcribe } from './generate/transcribe.js'
 
 const commands: readonly Command[] = [
   run,
@@ -40,6 +41,7 @@ const commands: readonly Command[] = [
   predict,
   generate,
   embed,
+  transcribe,
   serve,
   score,
   work,

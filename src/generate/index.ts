@@ -35,3 +35,12 @@ export {
   type StopOptions,
 } from './generate.js'
 export { type Alternative, type SamplingOptions } from './sampling.js'
+export { logMelGraph, type LogMelOptions } from './log-mel.js'
+export { speechConfig, type SpeechConfig } from './speech-config.js'
+export {
+  transcribe,
+  type SpeechModel,
+  type SpeechSegment,
+  type Transcript,
+  type TranscribeOptions,
+} from './transcribe.js'
