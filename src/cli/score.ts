@@ -2,7 +2,16 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { work as startWorker } from '../serve/score/queue.js'
 import { SCORE_BOUNDS, score as runScore, scoreStatus, type ScoreProgress } from '../serve/score/score.js'
-import { listFlag, numberFlag, onlyModel, textFlag, UsageError, type Command, type Flag } from './command.js'
+import {
+  choiceFlag,
+  listFlag,
+  numberFlag,
+  onlyModel,
+  textFlag,
+  UsageError,
+  type Command,
+  type Flag,
+} from './command.js'
 import { imageFlags, imageOptions } from './files/image.js'
 import { buildFlag, sessionFlags } from './load.js'
 import { untilSignal } from './signal.js'
@@ -27,6 +36,7 @@ export const score: Command = {
     status: { type: 'boolean', help: 'only say how far the run in DST is' },
     shard: { type: 'string', value: 'N', help: 'items of a shard (default 256)' },
     batch: { type: 'string', value: 'N', help: 'the most rows that are run as one (default 32)' },
+    header: { type: 'string', value: 'yes|no', help: 'whether the first row of a .csv file names its columns' },
     fetch: { type: 'string', multiple: true, value: 'NAME', help: 'an output to keep (default: all)' },
     ...queueFlags,
     ...imageFlags,
@@ -54,6 +64,7 @@ export const score: Command = {
     if (input === undefined) throw new UsageError('--input SRC is missing')
     if ((queue === undefined) === (local === undefined)) throw new UsageError('say either --queue URL or --local N')
     const fetched = listFlag(flags, 'fetch')
+    const header = choiceFlag(flags, 'header', ['yes', 'no'])
     const bar = new ProgressBar()
     const manifest = await runScore({
       model,
@@ -67,6 +78,7 @@ export const score: Command = {
       shardSize: numberFlag(flags, 'shard', SCORE_BOUNDS.shardSize),
       batch: numberFlag(flags, 'batch', SCORE_BOUNDS.batch),
       outputs: fetched.length > 0 ? fetched : undefined,
+      header: header === undefined ? undefined : header === 'yes',
       picture: imageOptions(flags),
       build: buildFlag(flags),
       onProgress: (progress) => bar.show(progress),

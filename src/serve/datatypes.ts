@@ -150,6 +150,14 @@ function largest(dtype: DType): number {
   return dtype === 'float16' ? 65519 : dtype === 'bfloat16' ? 3.3961775292304957e38 : Number.MAX_VALUE
 }
 
+/** @throws LanewiseError `E_TENSOR` if one of these numbers would become infinity in a type of floats. */
+export function checkRange(tensor: string, dtype: DType, numbers: ArrayLike<number>): void {
+  const most = largest(dtype)
+  for (let i = 0; i < numbers.length; i++)
+    if (Math.abs(numbers[i]) > most && Number.isFinite(numbers[i]))
+      throw wrong(tensor, `${numbers[i]} is no number of ${dtype}`)
+}
+
 /** Nested arrays, row-major; no deeper than the shape has axes, so that no nesting is too deep for the stack. */
 function flattened(tensor: string, data: readonly unknown[], shape: Shape): unknown[] {
   const out: unknown[] = []

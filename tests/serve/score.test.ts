@@ -1,208 +1,21 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
-import sharp from 'sharp'
-import { afterAll, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { writeNpy } from '../../src/data/formats/npy.js'
-import type { HostTensor } from '../../src/core/host.js'
-import type { ScoreOptions } from '../../src/serve.js'
-import { zip } from '../support/formats/zip.js'
-import { exportModel, GraphBuilder, InferenceSession, score, scoreStatus, Tensor, work } from './built.js'
-import { picky, scaled, small, summed } from './models.js'
+import { checkedTask } from '../../src/serve/score/task.js'
+import { exportModel, GraphBuilder, score, scoreStatus, Tensor, work } from './built.js'
+import { summed } from './models.js'
 import { freePort, hasRedis, kill, startRedis } from './redis.js'
+import { at, floats, folder, lastOutput, refused, scored } from './scoring.js'
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
-const folder = mkdtempSync(join(tmpdir(), 'lanewise-score-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-const at = (name: string) => join(folder, name)
-for (const [name, bytes] of Object.entries({ small: small(), scaled: scaled(2), picky: picky() }))
-  writeFileSync(at(`${name}.onnx`), bytes)
-
-let outputs = 0
-async function scored(model: string, input: string, options: Partial<ScoreOptions> = {}) {
-  const output = at(`out${outputs++}`)
-  const manifest = await score({ model: at(`${model}.onnx`), input: at(input), output, cache: at('cache'), ...options })
-  const lines = (name: string) =>
-    readFileSync(join(output, name), 'utf8')
-      .split('\n')
-      .filter(Boolean)
-      .map(
-        (line) => JSON.parse(line) as { index: number; id?: string; outputs: Record<string, unknown>; error?: object },
-      )
-  return { output, manifest, lines: lines('output.jsonl'), failed: lines('failed.jsonl') }
-}
-
-const refused = (code: string, promise: Promise<unknown>, message: RegExp) =>
-  expect(promise).rejects.toMatchObject({
-    name: 'LanewiseError',
-    code,
-    message: expect.stringMatching(message) as string,
-  })
-
-const floats = (shape: readonly number[], values: readonly number[]): HostTensor => ({
-  dtype: 'float32',
-  shape,
-  data: Float32Array.from(values),
-})
-
-describe('a source', () => {
-  test('of lines of JSON: objects or the value alone, and what is none is told', async () => {
-    const text = ['[1,2]', '{"x":[3,4]}', '', '[5]', 'x', '{"y":[1,2]}', '[[6,7]]', '[1,"a"]', '\xff'].join('\n')
-    writeFileSync(at('mixed.jsonl'), Buffer.from(text, 'latin1'))
-    for (const shardSize of [1, 2, 3, 100]) {
-      const { lines, failed, manifest } = await scored('scaled', 'mixed.jsonl', { shardSize })
-      expect(lines.map(({ index, outputs }) => [index, outputs.y])).toEqual([
-        [0, [2, 4]],
-        [1, [6, 8]],
-        [5, [12, 14]],
-      ])
-      expect(failed.map(({ index, error }) => [index, (error as { code: string }).code])).toEqual([
-        [2, 'E_TENSOR'],
-        [3, 'E_PARSE'],
-        [4, 'E_TENSOR'],
-        [6, 'E_TENSOR'],
-        [7, 'E_PARSE'],
-      ])
-      expect(manifest).toMatchObject({ items: 8, scored: 3, failed: 5, shards: Math.ceil(8 / shardSize) })
-    }
-  })
-
-  test('of a table: quoted cells over two lines, and rows that are none', async () => {
-    writeFileSync(at('table.csv'), 'a,"b\n2"\r\n1,2\r\n"3","4\n"\r\n5\r\n\r\nx,6\r\n7,8')
-    const { lines, failed } = await scored('scaled', 'table.csv', { shardSize: 2 })
-    expect(lines.map(({ index, outputs }) => [index, outputs.y])).toEqual([
-      [0, [2, 4]],
-      [1, [6, 8]],
-      [4, [14, 16]],
-    ])
-    expect(failed.map(({ index }) => index)).toEqual([2, 3])
-  })
-
-  test('of columns for the inputs of a model', async () => {
-    const g = new GraphBuilder('sum')
-    const [a, b] = ['a', 'b'].map((name) => g.input(name, 'float32', ['N', 1]))
-    g.output(g.op('Add', [a, b]), 'sum')
-    writeFileSync(at('sum.onnx'), exportModel(g.graph()))
-    writeFileSync(at('columns.csv'), 'b,ignored,a\n1,x,10\n2,y,20\n')
-    const { lines } = await scored('sum', 'columns.csv')
-    expect(lines.map(({ outputs }) => outputs.sum)).toEqual([[11], [22]])
-    // As arrays of NumPy, too.
-    writeFileSync(
-      at('arrays.npz'),
-      zip([
-        { name: 'a.npy', data: writeNpy(floats([2, 1], [1, 2])) },
-        { name: 'b.npy', data: writeNpy({ dtype: 'float64', shape: [2, 1], data: Float64Array.of(10, 20) }) },
-      ]),
-    )
-    const arrays = await scored('sum', 'arrays.npz', { shardSize: 1 })
-    expect(arrays.lines.map(({ outputs }) => outputs.sum)).toEqual([[11], [22]])
-  })
-
-  test('of rows of an array, in either order of its axes', async () => {
-    writeFileSync(at('rows.npy'), writeNpy(floats([5, 2], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])))
-    const right = [0, 1, 2, 3, 4].map((i) => [4 * i, 4 * i + 2])
-    expect((await scored('scaled', 'rows.npy', { shardSize: 2 })).lines.map(({ outputs }) => outputs.y)).toEqual(right)
-    const columns = Buffer.from(writeNpy(floats([5, 2], [0, 2, 4, 6, 8, 1, 3, 5, 7, 9])))
-    writeFileSync(
-      at('columns.npy'),
-      columns.toString('latin1').replace("'fortran_order': False", "'fortran_order': True "),
-      'latin1',
-    )
-    expect((await scored('scaled', 'columns.npy', { shardSize: 2 })).lines.map(({ outputs }) => outputs.y)).toEqual(
-      right,
-    )
-  })
-
-  test('of pictures: what a session says of each, by its name, and what is none is told', async () => {
-    mkdirSync(at('pictures/deep'), { recursive: true })
-    const grey = (value: number) => sharp({ create: { width: 8, height: 8, channels: 3, background: { r: value, g: value, b: value } } }).png().toBuffer() // prettier-ignore
-    writeFileSync(at('pictures/a.png'), await grey(255))
-    writeFileSync(at('pictures/deep/b.png'), await grey(51))
-    writeFileSync(at('pictures/broken.png'), 'no picture')
-    // sharp throws of these before it is asked anything.
-    writeFileSync(at('pictures/deep/a-empty.jpg'), '')
-    writeFileSync(at('pictures/readme.txt'), 'no picture either')
-    const { lines, failed } = await scored('small', 'pictures', { shardSize: 2 })
-    expect(lines.map(({ index, id }) => [index, id])).toEqual([
-      [0, 'a.png'],
-      [3, 'deep/b.png'],
-    ])
-    expect(failed).toMatchObject([
-      { index: 1, id: 'broken.png', error: { code: 'E_TENSOR' } },
-      { index: 2, id: 'deep/a-empty.jpg', error: { code: 'E_TENSOR' } },
-    ])
-    const session = await InferenceSession.create(at('small.onnx'), { deterministic: true })
-    const { scores } = await session.run({
-      image: new Tensor('float32', new Float32Array(64).fill(51 / 255), [1, 1, 8, 8]),
-    })
-    expect(lines[1].outputs.scores).toEqual([...(scores.data as Float32Array)])
-  })
-
-  test('of rows of which one fails in the run does not fail the others of its batch', async () => {
-    writeFileSync(at('indices.jsonl'), '[0]\n[9]\n[3]\n')
-    const { lines, failed } = await scored('picky', 'indices.jsonl')
-    expect(lines.map(({ outputs }) => outputs.y)).toEqual([[10], [13]])
-    expect(failed).toMatchObject([{ index: 1, error: { code: 'E_VALUE' } }])
-  })
-})
-
-describe('a folder of pictures', () => {
-  test('is walked once, whatever links there are in it, without what is hidden or no file', async () => {
-    const picture = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#333' } })
-      .png()
-      .toBuffer()
-    mkdirSync(at('linked/deep/deeper'), { recursive: true })
-    mkdirSync(at('linked/.hidden'))
-    mkdirSync(at('linked/folder.png'))
-    mkdirSync(at('beside'))
-    for (const name of [
-      'linked/a.png',
-      'linked/deep/b.png',
-      'linked/.x.png',
-      'linked/._a.png',
-      'linked/.hidden/c.png',
-      'beside/d.png',
-    ])
-      // prettier-ignore
-      writeFileSync(at(name), picture)
-    const link = (target: string, name: string) => symlinkSync(target, at(`linked/${name}`))
-    link('..', 'deep/deeper/up')
-    link('.', 'self')
-    link('deep', 'again')
-    link('../beside', 'other')
-    link('../../beside', 'deep/other')
-    link('a.png', 'same.png')
-    link('nowhere.png', 'dangling.png')
-    link('loop.png', 'loop.png')
-    const { lines, failed } = await scored('small', 'linked')
-    // `deep/deeper/up` leads to the folder above all of them, which was not looked into yet.
-    expect(lines.map(({ id }) => id)).toEqual(
-      expect.arrayContaining(['a.png', 'deep/b.png', 'same.png']) as readonly string[],
-    )
-    expect(lines.map(({ id }) => id?.replace(/^.*other/, 'other'))).toEqual([
-      'a.png',
-      'deep/b.png',
-      'other/d.png',
-      'same.png',
-    ])
-    expect(failed).toEqual([])
-  })
-})
 
 describe('a run', () => {
   test('may be joined by several at once, who leave what the others are writing', async () => {
@@ -309,51 +122,6 @@ describe('a run', () => {
     expect(readFileSync(at('bucket/output.jsonl'), 'utf8')).toBe('{"index":0,"outputs":{"y":[2,4]}}\n{"index":1,"outputs":{"y":[6,8]}}\n') // prettier-ignore
   })
 
-  test('of a line with several rows fails that line: there is a place for one', async () => {
-    writeFileSync(at('rows.jsonl'), '[1,2]\n[[1,2],[3,4]]\n[[5,-0]]\n[]\n')
-    for (const batch of [1, 2, 32]) {
-      const { lines, failed, output } = await scored('scaled', 'rows.jsonl', { batch })
-      expect(lines.map(({ index, outputs }) => [index, outputs.y])).toEqual([
-        [0, [2, 4]],
-        [2, [10, -0]],
-      ])
-      expect(readFileSync(join(output, 'output.jsonl'), 'utf8')).toContain('[10,-0]')
-      expect(failed).toMatchObject([
-        { index: 1, error: { code: 'E_TENSOR', message: 'an item is one row of each input' } },
-        { index: 3, error: { code: 'E_TENSOR' } },
-      ])
-    }
-  })
-
-  test('of a table has whole numbers of 64 bits', async () => {
-    const g = new GraphBuilder('same')
-    g.output(g.op('Identity', [g.input('n', 'int64', ['N'])]), 'same')
-    writeFileSync(at('same.onnx'), exportModel(g.graph()))
-    writeFileSync(at('numbers.csv'), 'n\n9223372036854775807\n -5\n9223372036854775808\n1.5\nx\n')
-    const { output, failed } = await scored('same', 'numbers.csv')
-    expect(readFileSync(join(output, 'output.jsonl'), 'utf8')).toBe(
-      '{"index":0,"outputs":{"same":9223372036854775807}}\n{"index":1,"outputs":{"same":-5}}\n',
-    )
-    expect(failed.map(({ index }) => index)).toEqual([2, 3, 4])
-  })
-
-  test('has no number for what is missing or overflows, in a table as in lines of JSON', async () => {
-    writeFileSync(at('gaps.csv'), 'a,b\n"5",\n1,1e400\n1,1e39\nNaN,-Infinity\n1,2\n')
-    writeFileSync(at('gaps.jsonl'), '[5,null]\n[1,1e400]\n[1,1e39]\n["NaN","-Infinity"]\n[1,2]\n')
-    for (const input of ['gaps.csv', 'gaps.jsonl']) {
-      const { lines, failed } = await scored('scaled', input)
-      expect(lines.map(({ index, outputs }) => [index, outputs.y])).toEqual([
-        [3, ['NaN', '-Infinity']],
-        [4, [2, 4]],
-      ])
-      expect(failed.map(({ index, error }) => [index, (error as { code: string }).code])).toEqual([
-        [0, 'E_TENSOR'],
-        [1, 'E_TENSOR'],
-        [2, 'E_TENSOR'],
-      ])
-    }
-  })
-
   test('has the same nesting for all items: only an axis that is 1 for all of them is left out', async () => {
     const g = new GraphBuilder('sums')
     const axis = g.constant('axis', new Tensor('int64', [0n], []))
@@ -439,7 +207,7 @@ describe('a run', () => {
     ]
     for (const [model, input, code, message] of none) {
       await refused(code, scored(model, input), message)
-      expect(readdirSync(folder)).not.toContain(`out${outputs - 1}`)
+      expect(readdirSync(folder)).not.toContain(lastOutput())
     }
   })
 
@@ -453,9 +221,44 @@ describe('a run', () => {
     await refused('E_VALUE', scored('scaled', 'few.jsonl', { local: 0 }), /local must be/)
     await refused('E_VALUE', scored('scaled', 'few.jsonl', { outputs: [] }), /at least one output/)
     await refused('E_VALUE', scored('scaled', 'few.jsonl', { outputs: ['y', 'y'] }), /none twice/)
-    expect(readdirSync(folder)).not.toContain(`out${outputs - 1}`)
+    expect(readdirSync(folder)).not.toContain(lastOutput())
     await refused('E_STATE', scoreStatus({ output: at('nothing') }), /no run in/)
   })
+})
+
+test('a job is for a folder within the one that is allowed, wherever links lead', async () => {
+  mkdirSync(at('allowed/run/shards'), { recursive: true })
+  mkdirSync(at('outside'))
+  symlinkSync('../outside', at('allowed/out'))
+  symlinkSync('run', at('allowed/again'))
+  mkdirSync(at('allowed/half'))
+  symlinkSync('../../outside', at('allowed/half/shards'))
+  symlinkSync('allowed', at('other-name'))
+  const job = (location: string) => checkedTask({ plan: 'p', shard: 0, location: at(location) }, at('allowed'))
+  for (const right of [
+    'allowed',
+    'allowed/run',
+    'allowed/again',
+    'allowed/new/deep',
+    'allowed/again/new',
+    'other-name/run',
+  ])
+    // prettier-ignore
+    expect(await job(right)).toEqual({ plan: 'p', shard: 0, location: at(right) })
+  for (const wrong of [
+    'allowed/out',
+    'allowed/out/new/deep',
+    'allowed/half',
+    'outside',
+    'allowed-too',
+    'allowed/../outside',
+  ])
+    // prettier-ignore
+    await refused('E_VALUE', job(wrong), /does not lie in/)
+  expect((await checkedTask({ plan: 'p', shard: 0, location: '/anywhere' }, undefined)).location).toBe('/anywhere')
+  expect((await checkedTask({ plan: 'p', shard: 0, location: '/anywhere' }, '/')).location).toBe('/anywhere')
+  for (const none of [undefined, { plan: 'p', shard: -1, location: '' }, { plan: 1, shard: 0, location: '' }])
+    await refused('E_VALUE', checkedTask(none, undefined), /the job is none/)
 })
 
 describe.skipIf(!hasRedis())('workers', () => {
@@ -587,6 +390,6 @@ describe.skipIf(!hasRedis())('workers', () => {
       refused('E_EXTERNAL', scored('scaled', 'few.jsonl', { queue }), /does not answer/),
     ])
     // Nothing is begun that would have to be resumed.
-    expect(readdirSync(folder)).not.toContain(`out${outputs - 1}`)
+    expect(readdirSync(folder)).not.toContain(lastOutput())
   }, 60_000)
 })

@@ -31,7 +31,7 @@ export async function labelledExamples(
   { picture, most = Infinity, classes }: { picture: ImageOptions; most?: number; classes?: readonly string[] },
 ): Promise<Labelled[]> {
   const model = describeModel(session)
-  const { source, names } = await cutSource(path, Number.MAX_SAFE_INTEGER, picture)
+  const { source, names } = await cutSource(path, Number.MAX_SAFE_INTEGER, picture, true)
   const store = {
     read: async () => Buffer.from(JSON.stringify(names ?? [])),
     write: async () => undefined,

@@ -59,9 +59,18 @@ export function npyBytes(first: Uint8Array, size: number, what: string): number 
   return start + sizeOf(shape) * elementBytes
 }
 
-/** The type and shape of the array in a file. @throws LanewiseError as {@link readNpy}; `E_EXTERNAL` if it cannot be read. */
+/**
+ * The type and shape of the array in a file.
+ *
+ * @throws LanewiseError as {@link readNpy}, and if anything follows the elements; `E_EXTERNAL` if it cannot be read.
+ */
 export function readNpyHead(path: string): { readonly dtype: DType; readonly shape: Shape } {
-  return readNow(path, (read, size) => headOf(beginning(read, size), size, path))
+  return readNow(path, (read, size) => {
+    const head = headOf(beginning(read, size), size, path)
+    const left = size - head.start - sizeOf(head.shape) * head.elementBytes
+    if (left > 0) fail(path, `${left} bytes are left after the elements`)
+    return head
+  })
 }
 
 /** Rows of the array in a file: no more than these are read, where they lie together. @throws LanewiseError as {@link readNpyHead}. */

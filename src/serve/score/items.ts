@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises'
-import { isBig, isFloat, type DType } from '../../core/dtype.js'
+import { isBig, isComplex, isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError, present } from '../../core/errors.js'
 import { hostFrom, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf } from '../../core/shape.js'
@@ -9,10 +9,10 @@ import { checkTakesPictures, imageTensor } from '../../data/image-tensor.js'
 import { numbersOf, numericTensor } from '../../ops/elementwise/scalar-floats.js'
 import { readBytes } from '../../platform/node-files.js'
 import type { Tensors } from '../batch.js'
-import { tensorFromJson } from '../datatypes.js'
+import { checkRange, tensorFromJson } from '../datatypes.js'
 import type { ModelDescription, TensorDescription } from '../protocol.js'
 import { rowsOfShard, type Plan } from './plan.js'
-import { cellsOf, NAMES, pictureFile, rowsOfText } from './source.js'
+import { cellsOf, DECIMAL, NAMES, pictureFile, rowsOfText, SPECIAL } from './source.js'
 import type { ShardStore } from './store.js'
 
 /** One thing to score. */
@@ -27,10 +27,10 @@ export interface Item {
 /** The items of shards of a run, as a worker finds them. */
 export class Items {
   private names: readonly string[] | undefined
-  private arrays: ReadonlyMap<string, HostTensor> | undefined
+  private unpacked: ReadonlyMap<string, HostTensor> | undefined
 
   constructor(
-    private readonly plan: Pick<Plan, 'source' | 'shardSize'>,
+    private readonly plan: Pick<Plan, 'source' | 'shardSize'> & Partial<Pick<Plan, 'batches'>>,
     private readonly model: ModelDescription,
     private readonly store: ShardStore,
   ) {}
@@ -51,15 +51,15 @@ export class Items {
       const named = columnsOf(columns, inputs)
       for (const input of inputs) sizesOfCells(named ? 1 : columns.length, named, input)
     } else if (source.kind === 'npz' || source.kind === 'npy') {
-      const [first] = await this.of(0)
-      const row = await first.read()
-      for (const { name, dtype, shape } of inputs) {
-        const given = row[name]
+      const rows = await this.arrays(0)
+      for (const input of inputs) {
+        const { name, dtype, shape } = input
+        const given = rowOf(present(rows.get(name), name), 0, input, this.batches)
         const fits =
           shape.length === 0 ||
           (shape.length === given.shape.length &&
             shape.every((size, axis) => typeof size === 'string' || size === given.shape[axis]))
-        if (given.dtype !== dtype || !fits)
+        if (!(given.dtype === dtype || widens(given.dtype, dtype)) || !fits)
           throw new LanewiseError(
             'E_TENSOR',
             `a row of ${source.file} is ${given.dtype} ${formatShape(given.shape)}, the input "${name}" takes ${dtype} ${formatShape(shape)}`,
@@ -92,35 +92,34 @@ export class Items {
           }),
         }))
       }
-      case 'npy': {
-        const input = this.onlyInput()
-        const rows = readNpyRows(source.file, from, to)
-        return range.map((index) => ({ index, read: async () => ({ [input.name]: rowOf(rows, index - from, input) }) }))
-      }
+      case 'npy':
       case 'npz': {
-        const arrays = await this.npzArrays(source.file)
+        const arrays = await this.arrays(shard)
+        // Of .npy there are no others.
+        const first = source.kind === 'npy' ? from : 0
         return range.map((index) => ({
           index,
           read: async () =>
             Object.fromEntries(
-              this.model.inputs.map((input) => [
-                input.name,
-                rowOf(present(arrays.get(input.name), input.name), index, input),
-              ]),
+              this.model.inputs.map((input) => {
+                const rows = present(arrays.get(input.name), input.name)
+                return [input.name, converted(rowOf(rows, index - first, input, this.batches), input)]
+              }),
             ),
         }))
       }
       case 'jsonl':
       case 'csv': {
         const csv = source.kind === 'csv'
-        const rows = rowsOfText(await part(source, shard), csv)
+        const rows = rowsOfText(await part(source, shard), csv, source.lines[shard])
         if (rows.length !== range.length) throw changed(source.file)
         const columns = source.columns ?? []
-        return range.map((index, i) =>
-          csv
-            ? { index, read: async () => fromCells(await cellsOf(rows[i]), columns, this.model) }
-            : { index, read: async () => fromJson(rows[i], this.model) },
-        )
+        return range.map((index, i) => {
+          const { text, line } = rows[i]
+          const read = async () =>
+            csv ? fromCells(await cellsOf(text), columns, this.model) : fromJson(text, this.model, this.batches)
+          return { index, read: () => atLine(line, read) }
+        })
       }
     }
   }
@@ -130,15 +129,28 @@ export class Items {
     return this.names
   }
 
+  /** Whether the first axis of the inputs is that of a batch. */
+  private get batches(): boolean {
+    return this.plan.batches === true
+  }
+
+  /** The arrays of the inputs: of .npy the rows of a shard, else all. */
+  private async arrays(shard: number): Promise<ReadonlyMap<string, HostTensor>> {
+    const { source } = this.plan
+    if (source.kind !== 'npy') return this.npzArrays((source as { readonly file: string }).file)
+    const { from, to } = rowsOfShard(this.plan, shard)
+    return new Map([[this.onlyInput().name, readNpyRows(source.file, from, to)]])
+  }
+
   private async npzArrays(file: string): Promise<ReadonlyMap<string, HostTensor>> {
-    if (!this.arrays) {
+    if (!this.unpacked) {
       const packed = readNpz(await readBytes(file), file)
       const missing = this.model.inputs.find(({ name }) => !packed.has(name))
       if (missing)
         throw new LanewiseError('E_TENSOR', `${file} has no array "${missing.name}"`, { tensor: missing.name })
-      this.arrays = new Map(this.model.inputs.map(({ name }) => [name, present(packed.get(name), name)()]))
+      this.unpacked = new Map(this.model.inputs.map(({ name }) => [name, present(packed.get(name), name)()]))
     }
-    return this.arrays
+    return this.unpacked
   }
 
   private onlyInput(): TensorDescription {
@@ -174,26 +186,54 @@ async function part(
   }
 }
 
-/** A row of an array, with the batch axis that the input has. */
-function rowOf({ dtype, shape, data }: HostTensor, row: number, input: TensorDescription): HostTensor {
-  const sizes = shape.slice(1)
-  const each = data.length / shape[0]
-  const mine = data.slice(row * each, (row + 1) * each) as HostTensor['data']
-  const tensor = { dtype, shape: withBatch(sizes, input), data: mine }
-  // NumPy's floats are of 64 bits where nobody says otherwise, and pixels are bytes.
-  if (dtype === input.dtype || dtype === 'string' || !isFloat(input.dtype)) return tensor
-  return numericTensor(input.dtype, tensor.shape, numbersOf(tensor))
+/** Says of an error of a row where that is in the file: blank lines and cells over several lines are no rows. */
+async function atLine<T>(line: number, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read()
+  } catch (error) {
+    if (!(error instanceof LanewiseError)) throw error
+    const { code, message, tensor } = error
+    throw new LanewiseError(code, `line ${line}: ${message.replace(/^CSV,? (after )?line \d+: /, '')}`, {
+      tensor,
+      cause: error,
+    })
+  }
 }
 
-/** A row's sizes as the input has them: an axis of 1 before them, unless they are as many as its own. */
-function withBatch(sizes: readonly number[], { shape }: TensorDescription): readonly number[] {
-  return shape.length > 0 && sizes.length === shape.length ? sizes : [1, ...sizes]
+/** A row of an array, with the batch axis that the input has. */
+function rowOf(
+  { dtype, shape, data }: HostTensor,
+  row: number,
+  input: TensorDescription,
+  batches: boolean,
+): HostTensor {
+  const each = data.length / shape[0]
+  const mine = data.slice(row * each, (row + 1) * each) as HostTensor['data']
+  return { dtype, shape: withBatch(shape.slice(1), input, batches), data: mine }
+}
+
+/** NumPy's floats are of 64 bits where nobody says otherwise, and pixels are bytes: any numbers become the floats that an input takes. */
+function widens(from: DType, to: DType): boolean {
+  return isFloat(to) && from !== 'string' && !isComplex(from)
+}
+
+/** @throws LanewiseError `E_TENSOR` for a number that the input's type does not reach. */
+function converted(tensor: HostTensor, { name, dtype }: TensorDescription): HostTensor {
+  if (tensor.dtype === dtype || !widens(tensor.dtype, dtype)) return tensor
+  const numbers = numbersOf(tensor)
+  checkRange(name, dtype, numbers)
+  return numericTensor(dtype, tensor.shape, numbers)
+}
+
+/** A row's sizes as the input has them: an axis of 1 before them, unless they are as many as its own and the first is not that of a batch. */
+function withBatch(sizes: readonly number[], { shape }: TensorDescription, batches: boolean): readonly number[] {
+  return shape.length > 0 && sizes.length === shape.length && !batches ? sizes : [1, ...sizes]
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 
 /** A line of JSON: an object with a value for each input, or the value of the only one. */
-function fromJson(line: Buffer, model: ModelDescription): Tensors {
+function fromJson(line: Buffer, model: ModelDescription, batches: boolean): Tensors {
   let value: unknown
   try {
     value = JSON.parse(utf8.decode(line))
@@ -203,7 +243,7 @@ function fromJson(line: Buffer, model: ModelDescription): Tensors {
   }
   const [first] = model.inputs
   if (model.inputs.length === 1 && (typeof value !== 'object' || Array.isArray(value)))
-    return { [first.name]: rowFromJson(value, first) }
+    return { [first.name]: rowFromJson(value, first, batches) }
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new LanewiseError('E_TENSOR', 'a line must be an object with a value for each input')
   const given = new Map(Object.entries(value))
@@ -211,12 +251,12 @@ function fromJson(line: Buffer, model: ModelDescription): Tensors {
     model.inputs.map((input) => {
       const { name } = input
       if (!given.has(name)) throw new LanewiseError('E_TENSOR', `the line has no value for "${name}"`, { tensor: name })
-      return [name, rowFromJson(given.get(name), input)]
+      return [name, rowFromJson(given.get(name), input, batches)]
     }),
   )
 }
 
-function rowFromJson(value: unknown, input: TensorDescription): HostTensor {
+function rowFromJson(value: unknown, input: TensorDescription, batches: boolean): HostTensor {
   const { name, dtype, shape } = input
   const sizes: number[] = []
   for (let list = value; Array.isArray(list); list = (list as readonly unknown[])[0]) {
@@ -228,8 +268,14 @@ function rowFromJson(value: unknown, input: TensorDescription): HostTensor {
   const declared = shape.map((size) => (typeof size === 'number' ? size : 1))
   const flat = sizes.length === 1 && shape.length > 2 && sizeOf(declared) === sizes[0]
   if (flat) return tensorFromJson(name, dtype, declared, data)
+  if (batches && sizes.length !== shape.length - 1)
+    throw new LanewiseError(
+      'E_TENSOR',
+      `an item is one row of each input, which has ${shape.length - 1} axes, got ${sizes.length}`,
+      { tensor: name },
+    )
   const { dtype: type, data: elements } = tensorFromJson(name, dtype, sizes, data)
-  return { dtype: type, shape: withBatch(sizes, input), data: elements }
+  return { dtype: type, shape: withBatch(sizes, input, batches), data: elements }
 }
 
 /** A row of a table: all cells for the only input, or one for each input that is called as its column. */
@@ -297,9 +343,10 @@ function columnsOf(columns: readonly string[], inputs: ModelDescription['inputs'
 
 function numberIn(cell: string, float: boolean, tensor: string): number | string {
   const text = cell.trim()
-  const value = text === '' ? undefined : Number(text)
+  const value = DECIMAL.test(text) ? Number(text) : NaN
+  if (Number.isFinite(value)) return value
   // As in JSON: what is missing is no number, and what is beyond all numbers is not infinity.
-  if (value === undefined || (!Number.isFinite(value) && !(float && /^([-+]?Infinity|NaN)$/i.test(text))))
+  if (!float || !SPECIAL.test(text))
     throw new LanewiseError('E_TENSOR', `${JSON.stringify(cell.slice(0, 40))} is no number`, { tensor })
-  return Number.isFinite(value) ? value : String(value)
+  return String(Number(text))
 }

@@ -50,6 +50,7 @@ export interface PlanOptions {
   readonly batch: number
   readonly outputs: readonly string[] | undefined
   readonly picture: ImageOptions
+  readonly header: boolean | undefined
   readonly session: SharedOptions
 }
 
@@ -110,7 +111,7 @@ export async function layPlan(
   if (earlier && !resume)
     throw new LanewiseError('E_STATE', 'the output holds a run already: go on with it by --resume, or choose another')
   const model = await readBytes(options.model)
-  const { source, names } = await cutSource(resolve(options.input), options.shardSize, options.picture)
+  const { source, names } = await cutSource(resolve(options.input), options.shardSize, options.picture, options.header)
   // Asked for before anything is begun: in a worker every picture would seem to be at fault.
   if (source.kind === 'pictures') await loadOptional('sharp', 'a picture as input')
   const session = await PlainSession.open(options.model, options.session)
@@ -121,7 +122,8 @@ export async function layPlan(
     for (const name of options.outputs ?? [])
       if (!known.includes(name))
         throw new LanewiseError('E_VALUE', `the model has no output "${name}" (outputs: ${known.join(', ')})`)
-    await new Items({ source, shardSize: options.shardSize }, session.description, store).check()
+    const batches = await takesBatches(session)
+    await new Items({ source, shardSize: options.shardSize, batches }, session.description, store).check()
     if (!earlier) await ready()
     for (const path of externalLocations(model)) {
       const bytes = await readBytes(join(dirname(options.model), path))
@@ -130,7 +132,6 @@ export async function layPlan(
       if (!earlier) await store.write(modelName(sha256, 'data'), [bytes])
       external.push({ path, sha256, bytes: bytes.length })
     }
-    const batches = await takesBatches(session)
     const outputs = options.outputs ?? known
     const rows = session.description.outputs.filter(({ shape }) => batches || shape[0] === 1).map(({ name }) => name)
     rest = {

@@ -1,13 +1,12 @@
 import type { Job, Queue as BullQueue, Worker as BullWorker } from 'bullmq'
 import type { Redis } from 'ioredis'
-import { resolve, sep } from 'node:path'
 import { log } from '../../core/env.js'
 import { LanewiseError } from '../../core/errors.js'
 import { loadOptional } from '../../platform/optional.js'
 import { ATTEMPTS, FIRST_WAIT, type FailedShard } from './local.js'
 import type { ShardResult } from './run-shard.js'
-import type { ShardTask } from './score-thread.js'
 import { Scorers } from './scorers.js'
+import { checkedTask, type Task } from './task.js'
 
 /** What a queue needs beside Lanewise. */
 const PACKAGES = ['bullmq', 'ioredis']
@@ -19,9 +18,6 @@ const MAX_STALLS = 10
 const AT_ONCE = 1000
 /** Milliseconds within which Redis has to answer at first. */
 const FIRST_ANSWER = 10_000
-
-/** What a job holds. Where code is loaded from is not among it: whoever can write to the queue must not choose that. */
-type Task = Pick<ShardTask, 'plan' | 'shard'> & { readonly location: string }
 
 type Bull = typeof import('bullmq')
 
@@ -187,7 +183,7 @@ export interface WorkOptions {
   readonly threads?: number
   /** Where models are kept on this machine. */
   readonly cache: string
-  /** Refuse runs whose output does not lie in this folder. */
+  /** Refuse runs whose output does not lie in this folder, wherever symbolic links lead. */
   readonly within?: string
   /** A module that makes stores of locations that are no folders. */
   readonly store?: string
@@ -216,7 +212,7 @@ export async function work(options: WorkOptions): Promise<ShardWorker> {
   const redis = await connect(url)
   const scorers = await Scorers.open(threads, cache)
   const score = async ({ data }: Job<Task, ShardResult>): Promise<ShardResult> => {
-    const { plan, shard, location } = checkedTask(data, within)
+    const { plan, shard, location } = await checkedTask(data, within)
     try {
       const result = await scorers.score({ plan, shard, store: { location, module: store } })
       onShard?.({ plan, shard, ...result })
@@ -243,14 +239,4 @@ export async function work(options: WorkOptions): Promise<ShardWorker> {
       redis.disconnect()
     },
   }
-}
-
-/** Whoever can write to Redis could have sent this. */
-function checkedTask(data: unknown, within: string | undefined): Task {
-  const { plan, shard, location } = (data ?? {}) as Partial<Record<keyof Task, unknown>>
-  if (typeof plan !== 'string' || typeof location !== 'string' || !Number.isSafeInteger(shard) || Number(shard) < 0)
-    throw new LanewiseError('E_VALUE', 'the job is none of a run of scoring')
-  if (within !== undefined && !`${resolve(location)}${sep}`.startsWith(`${resolve(within)}${sep}`))
-    throw new LanewiseError('E_VALUE', `${location} does not lie in ${within}`)
-  return { plan, shard: Number(shard), location }
 }

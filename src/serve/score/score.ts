@@ -38,6 +38,8 @@ export interface ScoreOptions {
   readonly batch?: number
   /** The outputs to keep. Default: all. */
   readonly outputs?: readonly string[]
+  /** Whether the first row of a CSV file names its columns. Default: it does; one of numbers is refused until this says what it is (but for 0, 1, 2, …, as data frames are written). */
+  readonly header?: boolean
   /** How pictures become tensors. */
   readonly picture?: ImageOptions
   /** Which build of the kernels. Default: the bits of every machine (`deterministic`); `relaxed` and `auto` are faster where there is fused multiply-add. */
@@ -103,6 +105,7 @@ export async function score(options: ScoreOptions): Promise<Manifest> {
       batch: wholeNumber('batch', options.batch ?? 32),
       outputs,
       picture: options.picture ?? NO_CHANGE,
+      header: options.header,
       session: { build: options.build ?? 'auto', deterministic: options.build === undefined },
     },
     store,

@@ -30,6 +30,8 @@ export type Source =
       readonly bytes: number
       /** Where the rows of each shard begin, in bytes, and where the last ends. */
       readonly cuts: readonly number[]
+      /** The line of the file that each shard begins with, from 1. */
+      readonly lines: readonly number[]
       /** Of CSV: the names of the columns. */
       readonly columns?: readonly string[]
     }
@@ -38,11 +40,18 @@ export type Source =
 export const NAMES = 'names.json'
 const PICTURES = /\.(png|jpe?g|webp|gif|avif|tiff?)$/i
 
-/** Lays down what belongs to each shard. @returns the source, and the names of pictures. @throws LanewiseError `E_EXTERNAL` if it cannot be read, `E_VALUE` if it is of no kind that is known or empty. */
+/**
+ * Lays down what belongs to each shard.
+ *
+ * @param header - whether the first row of a CSV file names its columns; undefined: it does, unless all of it are numbers.
+ * @returns the source, and the names of pictures.
+ * @throws LanewiseError `E_EXTERNAL` if it cannot be read, `E_VALUE` if it is of no kind that is known, empty, or a table of which it is not clear whether its first row is one.
+ */
 export async function cutSource(
   input: string,
   shardSize: number,
   picture: ImageOptions,
+  header?: boolean,
 ): Promise<{ source: Source; names?: readonly string[] }> {
   const folder = await isFolder(input)
   const kind = folder ? 'pictures' : extname(input).toLowerCase()
@@ -60,7 +69,7 @@ export async function cutSource(
     return { source: { kind: kind === '.npy' ? 'npy' : 'npz', file: input, items, sha256: hash.digest('hex') } }
   }
   if (kind === '.jsonl' || kind === '.ndjson' || kind === '.csv')
-    return { source: await cutText(input, kind === '.csv' ? 'csv' : 'jsonl', shardSize) }
+    return { source: await cutText(input, kind === '.csv' ? 'csv' : 'jsonl', shardSize, header) }
   throw new LanewiseError('E_VALUE', `${input} is neither a folder of pictures nor .npy, .npz, .jsonl or .csv`)
 }
 
@@ -147,28 +156,62 @@ class RowScanner {
   }
 }
 
-async function cutText(file: string, kind: 'jsonl' | 'csv', shardSize: number): Promise<Source> {
+/** Numbers of a table: in decimal digits, or none that those can write. */
+export const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i
+export const SPECIAL = /^([-+]?Infinity|NaN)$/i
+
+function isNumber(cell: string): boolean {
+  return DECIMAL.test(cell.trim()) || SPECIAL.test(cell.trim())
+}
+
+async function cutText(
+  file: string,
+  kind: 'jsonl' | 'csv',
+  shardSize: number,
+  header: boolean | undefined,
+): Promise<Source> {
   const scanner = new RowScanner(kind === 'csv')
   const hash = createHash('sha256')
   const cuts: number[] = []
+  const lines: number[] = []
+  // The first row of a table, as long as it has not ended.
   let head: Buffer | undefined = kind === 'csv' ? Buffer.alloc(0) : undefined
   let columns: readonly string[] | undefined
   let items = 0
   let begin = 0
   let bytes = 0
-  if (!head) cuts.push(0)
+  let line = 1
+  const cut = (at: number, atLine: number): void => {
+    cuts.push(at)
+    lines.push(atLine)
+  }
+  const row = (): void => {
+    if (++items % shardSize === 0) cut(begin, line)
+  }
+  const firstRow = async (text: Buffer): Promise<void> => {
+    const cells = await cellsOf(text)
+    columns = header === false ? cells.map((_, i) => String(i)) : cells
+    head = undefined
+    if (header === undefined && cells.every(isNumber) && !cells.every((cell, i) => cell.trim() === String(i)))
+      throw new LanewiseError(
+        'E_VALUE',
+        `the first row of ${file} is numbers: say whether it has the names of the columns (--header yes) or is a row like the others (--header no)`,
+      )
+    if (header !== false) return cut(begin, line)
+    cut(0, 1)
+    row()
+  }
+  if (!head) cut(0, 1)
   for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) {
     const piece = chunk as Buffer
     hash.update(piece)
     let from = 0
     for (let i = 0; i < piece.length; i++) {
+      if (piece[i] === NEWLINE) line++
       if (!scanner.ends(piece[i])) continue
       begin = bytes + i + 1
-      if (head) {
-        columns = await cellsOf(Buffer.concat([head, piece.subarray(from, i + 1)]))
-        head = undefined
-        cuts.push(begin)
-      } else if (++items % shardSize === 0) cuts.push(begin)
+      if (head) await firstRow(Buffer.concat([head, piece.subarray(from, i + 1)]))
+      else row()
       from = i + 1
     }
     if (head) head = Buffer.concat([head, piece.subarray(from)])
@@ -178,11 +221,15 @@ async function cutText(file: string, kind: 'jsonl' | 'csv', shardSize: number): 
         expected: `<= ${MAX_ROW}`,
       })
   }
-  if (scanner.open && !head) items++
+  if (scanner.open) {
+    begin = bytes
+    if (head) await firstRow(head)
+    else items++
+  }
   if (items === 0) throw new LanewiseError('E_VALUE', `${file} has no rows`)
   if (cuts.length === Math.ceil(items / shardSize)) cuts.push(bytes)
   else cuts[cuts.length - 1] = bytes
-  return { kind, file, items, sha256: hash.digest('hex'), bytes, cuts, columns }
+  return { kind, file, items, sha256: hash.digest('hex'), bytes, cuts, lines, columns }
 }
 
 /** The cells of a row. @throws LanewiseError `E_PARSE` if it is none. */
@@ -191,18 +238,24 @@ export async function cellsOf(row: Buffer): Promise<readonly string[]> {
   return value ?? []
 }
 
-/** The rows of a part of a text, each with its line end. */
-export function rowsOfText(text: Buffer, csv: boolean): Buffer[] {
+/** The rows of a part of a text, each with its line end, and the lines where they begin. @param line - where the part begins. */
+export function rowsOfText(text: Buffer, csv: boolean, line: number): { text: Buffer; line: number }[] {
   const scanner = new RowScanner(csv)
-  const rows: Buffer[] = []
+  const rows: { text: Buffer; line: number }[] = []
   let from = 0
+  let begin = line
   for (let i = 0; i < text.length; i++) {
     if (text[i] !== NEWLINE && text[i] !== QUOTE && scanner.open) continue
-    if (!scanner.ends(text[i])) continue
-    rows.push(text.subarray(from, i + 1))
-    from = i + 1
+    if (text[i] === NEWLINE) line++
+    const ended = scanner.ends(text[i])
+    if (ended) {
+      rows.push({ text: text.subarray(from, i + 1), line: begin })
+      from = i + 1
+    }
+    // Blank lines before a row count, and are no part of it.
+    if (!scanner.open) begin = line
   }
-  if (scanner.open) rows.push(text.subarray(from))
+  if (scanner.open) rows.push({ text: text.subarray(from), line: begin })
   return rows
 }
 
