@@ -27,12 +27,14 @@ export interface Threads {
    *
    * @param room - bytes from the address on that an argument is.
    * @param work - floating-point operations of the call, and bytes that it reads and writes, roughly.
+   * @param alone - the same call, made by one thread: for moments at which others are held up.
    */
   bind(
     kernel: string,
     args: readonly number[],
     room: (index: number) => number,
     work: { readonly flops?: number; readonly bytes?: number },
+    alone: () => void,
   ): (() => void) | undefined
   /** Makes a call at once, if it is worth sharing; false if not. Of what is likely to take long more is made per byte. */
   run(kernel: string, args: readonly number[], room: (index: number) => number): boolean

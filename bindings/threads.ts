@@ -24,7 +24,7 @@ import { align, type Context, type Threads } from './context.js'
 
 /** What a build with threads exports besides its kernels. */
 interface ShareExports {
-  share_call(share: number, sleeps: number): number
+  share_call(share: number, sleeps: number, grace: number): number
 }
 
 /** How a kernel's calls can be cut: where in its arguments the range and the scratch are, −1 for none. */
@@ -42,13 +42,15 @@ type Work = Parameters<Threads['bind']>[3]
 
 /** Microseconds of work, as estimated, below which a call is not cut. */
 const LEAST = 12
-/** Microseconds that a piece should take. */
+/** Microseconds that a piece takes at least. */
 const PIECE = 8
-/** The most pieces of one call. */
-const PIECES = 32
+/** The most pieces of one call for each thread: enough for one that comes late to leave what it cannot do to others. */
+const TURNS = 4
 /** Floating-point operations, and bytes of tensors, per microsecond: what an ordinary core does. */
 const FLOPS = 30_000
 const BYTES = 10_000
+/** What a call may take beside what it takes whole, at most, for cutting it to be worth its while. */
+const WORTH = 0.9
 /** The most scratch for a thread: a call that wants more runs on one. */
 const SCRATCH = 2 ** 22
 
@@ -57,13 +59,31 @@ const SCRATCH = 2 ** 22
  * panels; 64 elements of elementwise kernels are whole cache lines.
  */
 const GRAINS: Readonly<Record<string, number>> = {
-  gemm_f32: 24,
-  gemm_unpacked_f32: 24,
+  gemm_f32: 12,
+  gemm_unpacked_f32: 12,
   gemm_strided_a_f32: 48,
   conv_gemv_f32: 32,
   gemv_packed_f32: 32,
   gemv_rows_f32: 32,
   gemv_transposed_f32: 64,
+}
+/**
+ * What every piece of a call reads whole, or packs for itself, by its place among the arguments, and how many bytes of that in a microsecond: pieces are as few as
+ * there are threads where that is much of what they do, and none where it is nearly all. From the times of calls that one thread makes in one piece and in many.
+ */
+const REPEATED: Readonly<Record<string, readonly [argument: number, speed: number]>> = {
+  conv_im2col_f32: [1, 15_000],
+  conv_grouped_f32: [1, 15_000],
+  conv_im2col_q8: [2, 15_000],
+  conv_dot_q8: [2, 15_000],
+  gemm_f32: [2, 15_000],
+  gemm_strided_a_f32: [1, 15_000],
+  winograd_f32: [2, 15_000],
+  winograd_q8: [2, 15_000],
+  gemm_unpacked_f32: [1, 6000],
+  gemm_tn_f32: [2, 10_000],
+  conv_weight_gradient_f32: [1, 1000],
+  winograd_weight_gradient_f32: [2, 300],
 }
 /** The same for kernels that take a count: elements, as a rule. */
 const ELEMENTS = 64
@@ -82,6 +102,38 @@ const SUMS: Readonly<Record<string, number>> = { cross_entropy_f32: 7, attention
 /** A tenth of a second each: a machine with much else to do may leave a thread aside for longer than one would think. */
 const PATIENCE = 600
 
+/**
+ * Nanoseconds after which a piece that another thread makes is late: a thread whose core somebody else wants is away for a turn of the scheduler, three milliseconds
+ * and more. With that, two threads are slower than one on a machine that has other work; so that calls are made by one for a while, from FIRST_PAUSE to LONGEST_PAUSE
+ * milliseconds, twice as long whenever it happens again within RECENT times as long. (npm run bench -- threads, beside a process for each core that does not pause.)
+ */
+const GRACE = 1_000_000
+/** Ten times as long as a piece should take is no reason yet. */
+const GRACE_OF_WORK = 10_000
+const LONGEST_GRACE = 2e9
+const FIRST_PAUSE = 10
+const LONGEST_PAUSE = 1280
+const RECENT = 16
+
+/** Milliseconds that calls of this process are made by one thread, and until when; 0 if no other was late of late. */
+const heldUp = { pause: 0, until: 0 }
+
+/** Another thread was held up with a piece. */
+function late(): void {
+  const { pause, until } = heldUp
+  const end = now()
+  // At the end of a pause one may be late again, as long as the other work goes on.
+  heldUp.pause = pause > 0 && end < until + RECENT * pause ? Math.min(2 * pause, LONGEST_PAUSE) : FIRST_PAUSE
+  heldUp.until = end + heldUp.pause
+}
+
+function paused(): boolean {
+  const { pause, until } = heldUp
+  const time = now()
+  if (time > until + RECENT * pause) heldUp.pause = 0
+  return time < until
+}
+
 /** Words of the longest call. */
 const CALL_WORDS = (SHARE_BYTES - SHARE_CALL) / 4
 
@@ -91,6 +143,7 @@ export const cutting: {
   grain?: number
   pauses?: number
   patience?: number
+  grace?: number
   made?: (pieces: number, ms: number) => void
 } = {}
 
@@ -113,6 +166,9 @@ export class Crew implements Threads {
   readonly share: number
   private readonly cuts: ReadonlyMap<string, Cut>
   private readonly words: Int32Array
+  private begun = false
+  /** Nanoseconds that others may take longer than the first for the call that was cut last. */
+  private grace = GRACE
   private scratch = 0
   private scratchBytes = 0
   /** A call that is made at once. */
@@ -121,14 +177,14 @@ export class Crew implements Threads {
   /**
    * @param others - threads besides the first.
    * @param sleeps - whether the first may sleep.
-   * @param pool - has others come that are asleep, or let go of this context.
+   * @param pool - makes this context known to others, has those come that are asleep, or lets go of it.
    */
   constructor(
     private readonly context: Context,
     module: WebAssembly.Module,
     readonly others: number,
     private readonly sleeps: boolean,
-    private readonly pool: { wake(): void; forget(): void },
+    private readonly pool: { begin(): void; wake(): void; forget(): void },
   ) {
     this.cuts = cutsOf(module)
     this.share = context.alloc(SHARE_BYTES)
@@ -147,19 +203,38 @@ export class Crew implements Threads {
     return align(SHARE_BYTES) + this.others * this.scratchBytes
   }
 
-  bind(kernel: string, args: readonly number[], room: (index: number) => number, work: Work): (() => void) | undefined {
+  bind(
+    kernel: string,
+    args: readonly number[],
+    room: (index: number) => number,
+    work: Work,
+    alone: () => void,
+  ): (() => void) | undefined {
     const call = new Int32Array(CALL_ARGUMENTS + args.length)
-    return this.cut(call, kernel, args, room, () => work) ? () => this.make(call) : undefined
+    if (!this.cut(call, kernel, args, room, () => work)) return undefined
+    const { grace } = this
+    return () => {
+      if (heldUp.pause > 0 && paused()) alone()
+      else this.make(call, grace)
+    }
   }
 
   run(kernel: string, args: readonly number[], room: (index: number) => number): boolean {
+    if (heldUp.pause > 0 && paused()) return false
     if (!this.cut(this.call, kernel, args, room, (types) => workOf(kernel, types, room))) return false
-    this.make(this.call)
+    this.make(this.call, this.grace)
     return true
   }
 
   dispose(): void {
-    this.pool.forget()
+    if (this.begun) this.pool.forget()
+  }
+
+  /** The others come to know of this context: at the first call that is worth sharing, if not before. */
+  begin(): void {
+    if (this.begun) return
+    this.begun = true
+    this.pool.begin()
   }
 
   /** Writes a call down, cut by its sizes; false if it is not worth it or cannot be. */
@@ -178,10 +253,16 @@ export class Crew implements Threads {
     const grain = Math.min(usual, cutting.grain ?? usual)
     const most = Math.ceil((end - begin) / grain)
     if (most < 2) return false
-    const wanted = cutting.pieces ?? piecesFor(work(cut.types))
+    const repeated = REPEATED[kernel] as (typeof REPEATED)[string] | undefined
+    const { flops = 0, bytes = 0 } = work(cut.types)
+    const microseconds = flops / FLOPS + bytes / BYTES
+    const wanted = cutting.pieces ?? piecesFor(microseconds, this.count, repeated ? room(repeated[0]) / repeated[1] : 0)
     if (wanted < 2) return false
+    const patient = cutting.pauses ? LONGEST_GRACE : GRACE + (GRACE_OF_WORK * microseconds) / wanted
+    this.grace = cutting.grace ?? Math.min(patient, LONGEST_GRACE)
     const step = Math.ceil(most / Math.min(most, wanted)) * grain
     if (cut.scratch >= 0 && args[cut.scratch] !== 0 && !this.reserve(room(cut.scratch))) return false
+    if (!this.begun) this.begin()
     const floats = new Float32Array(call.buffer)
     call[CALL_KERNEL] = cut.kernel
     call[CALL_BEGIN] = begin
@@ -213,7 +294,7 @@ export class Crew implements Threads {
     }
   }
 
-  private make(call: Int32Array): void {
+  private make(call: Int32Array, grace: number): void {
     const { words } = this
     const start = cutting.made && now()
     call[CALL_SCRATCHES] = this.scratch
@@ -221,9 +302,11 @@ export class Crew implements Threads {
     // Nobody reads what is there: every piece of the call before is finished.
     words.set(call, SHARE_CALL / 4)
     if (Atomics.load(words, SHARE_AWAKE / 4) < this.others) this.pool.wake()
-    const unfinished = (this.context.kernels as unknown as ShareExports).share_call(this.share, this.sleeps ? 1 : 0)
+    const { share_call } = this.context.kernels as unknown as ShareExports
+    const ended = share_call(this.share, this.sleeps ? 1 : 0, grace)
     if (words[SHARE_FAILED / 4]) throw new WebAssembly.RuntimeError(`in another thread: ${this.reason()}`)
-    if (unfinished) throw new WebAssembly.RuntimeError('another thread has ended with a part of it')
+    if (ended === 1) throw new WebAssembly.RuntimeError('another thread has ended with a part of it')
+    if (ended === 2) late()
     if (start !== undefined) cutting.made?.(call[CALL_PIECES], now() - start)
   }
 
@@ -245,8 +328,18 @@ function workOf(kernel: string, types: string, room: (index: number) => number):
   return { bytes, flops: HEAVY.test(kernel) ? HEAVY_FLOPS * bytes : 0 }
 }
 
-/** How many pieces work is worth, roughly: 1 if it is not worth cutting. */
-function piecesFor({ flops = 0, bytes = 0 }: Work): number {
-  const microseconds = flops / FLOPS + bytes / BYTES
-  return microseconds < LEAST ? 1 : Math.min(PIECES, Math.ceil(microseconds / PIECE))
+/**
+ * How many pieces work is worth: 1 if it is not worth cutting.
+ *
+ * @param microseconds - that it takes one thread.
+ * @param threads - that share it.
+ * @param repeated - microseconds of what every piece does again.
+ */
+function piecesFor(microseconds: number, threads: number, repeated: number): number {
+  if (microseconds < LEAST) return 1
+  const share = microseconds / threads
+  if (share + repeated > microseconds * WORTH) return 1
+  let turns = TURNS
+  while (turns > 1 && turns * repeated > share / 8) turns /= 2
+  return Math.min(turns * threads, Math.ceil(microseconds / PIECE))
 }

@@ -43,10 +43,11 @@ function make(share: usize, piece: i32, scratch: usize): void {
 }
 
 /**
- * Makes the call at SHARE_CALL together with whoever comes. Returns 0, or 1 if a piece that another thread has taken
- * was not finished: it must have died. `sleeps`: whether this thread may sleep.
+ * Makes the call at SHARE_CALL together with whoever comes. Returns 0; 1 if a piece that another thread has taken was
+ * not finished: it must have died; or 2 if it took longer than `grace` nanoseconds after all others were done: the
+ * thread must have had to leave its core to somebody else. `sleeps`: whether this thread may sleep.
  */
-export function share_call(share: usize, sleeps: i32): i32 {
+export function share_call(share: usize, sleeps: i32, grace: i32): i32 {
   let pieces = word(share, CALL_PIECES), mine = 0;
   atomic.store<i32>(share, 0, SHARE_DONE);
   store<i32>(share, memory.size(), SHARE_PAGES);
@@ -63,17 +64,26 @@ export function share_call(share: usize, sleeps: i32): i32 {
   for (let i = 0; i < SPINS; i++) if (atomic.load<i32>(share, SHARE_DONE) == others) return 0;
   const patience = load<i32>(share, SHARE_PATIENCE);
   if (!sleeps) {
-    for (let i: i64 = 0; i < NAP_SPINS * patience; i++) if (atomic.load<i32>(share, SHARE_DONE) == others) return 0;
+    let late = <i64>grace * NAP_SPINS / NAP;
+    for (let i: i64 = 0; i < NAP_SPINS * patience; i++) {
+      if (atomic.load<i32>(share, SHARE_DONE) == others) return i < late ? 0 : 2;
+    }
     return 1;
   }
   atomic.store<i32>(share, 1, SHARE_WAITING);
-  let naps = 0;
+  let naps = 0, nap = <i64>grace, late = 0;
   for (let done = atomic.load<i32>(share, SHARE_DONE); done != others && naps < patience;) {
-    naps = atomic.wait<i32>(share + SHARE_DONE, done, NAP) == AtomicWaitResult.TIMED_OUT ? naps + 1 : 0;
+    if (atomic.wait<i32>(share + SHARE_DONE, done, nap) == AtomicWaitResult.TIMED_OUT) {
+      naps++;
+      late = 2;
+    } else {
+      naps = 0;
+    }
+    nap = NAP;
     done = atomic.load<i32>(share, SHARE_DONE);
   }
   atomic.store<i32>(share, 0, SHARE_WAITING);
-  return naps < patience ? 0 : 1;
+  return naps < patience ? late : 1;
 }
 
 // @ts-ignore: decorator

@@ -39,7 +39,13 @@ async function barrier(): Promise<number> {
   attachThreads(context, module, options.threads, nodeThreads)
   const x = context.alloc(4 * 64 * options.threads)
   cutting.pieces = options.threads
-  const call = context.threads?.bind('unary_f32', [UNARY_NEG, x, x, 64 * options.threads, 0, 0], () => 512, {})
+  const call = context.threads?.bind(
+    'unary_f32',
+    [UNARY_NEG, x, x, 64 * options.threads, 0, 0],
+    () => 512,
+    {},
+    () => undefined,
+  )
   cutting.pieces = undefined
   if (!call) throw new Error('the call is not shared')
   for (const end = Date.now() + 5000; started() < options.threads - 1 && Date.now() < end;)

@@ -147,7 +147,8 @@ export class Executor {
 
   private bindKernel({ kernel, args, note }: KernelStep, at: readonly number[]): () => void {
     const { threads } = this.context
-    return threads?.bind(kernel, at, (i) => roomAt(args[i]), note) ?? bindCall(this.context.kernel(kernel), at)
+    const alone = bindCall(this.context.kernel(kernel), at)
+    return threads?.bind(kernel, at, (i) => roomAt(args[i]), note, alone) ?? alone
   }
 
   private bindHost({ node, inputs, outputs, compute }: HostStep): () => void {

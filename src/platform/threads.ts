@@ -25,6 +25,9 @@ let pool: Int32Array | undefined
 const threads: (Thread | undefined)[] = []
 let contexts = 0
 
+/** Why memory cannot be shared here, `null` if it can, as far as it was tried. */
+let refusal: string | null | undefined
+
 /** Contexts that nobody refers to any more: threads drop their memories, too. */
 const dropped = new FinalizationRegistry(forget)
 
@@ -35,9 +38,10 @@ const dropped = new FinalizationRegistry(forget)
  * @returns 1 where memory cannot be shared, with a reason in the log.
  */
 export function threadsFor(wanted: number | 'auto', host: ThreadHost | undefined, level?: LogLevel): number {
-  const count = wanted === 'auto' ? Math.min(host?.cores() ?? 1, AUTO) : Math.min(wanted, MOST + 1)
-  if (count < 2) return 1
-  const reason = whyNotShared(host)
+  if (wanted === 1) return 1
+  const cores = host?.cores() ?? 1
+  const count = wanted === 'auto' ? Math.min(cores, AUTO) : Math.min(wanted, MOST + 1)
+  const reason = whyNotShared(host) ?? (count < 2 ? 'there is one core for this process' : undefined)
   if (reason) log(wanted === 'auto' ? 'verbose' : 'info', `one thread is used: ${reason}`, level)
   return reason ? 1 : count
 }
@@ -48,13 +52,15 @@ function whyNotShared(host: ThreadHost | undefined): string | undefined {
     return 'memory is shared only in pages that are cross-origin isolated (headers COOP and COEP)'
   if (globalThis.crossOriginIsolated === false) return 'the page is not cross-origin isolated (headers COOP and COEP)'
   if (!host?.startThread) return 'there are no workers here'
-  try {
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })
-    structuredClone(memory)
-    return undefined
-  } catch (error) {
-    return `memory cannot be shared here (${(error as Error).message})`
-  }
+  if (refusal === undefined)
+    try {
+      // As large as that of a context may become: phones refuse to set so much aside.
+      structuredClone(new WebAssembly.Memory({ initial: 1, maximum: 65536, shared: true }))
+      refusal = null
+    } catch (error) {
+      refusal = `memory cannot be shared here (${(error as Error).message})`
+    }
+  return refusal ?? undefined
 }
 
 /**
@@ -63,13 +69,27 @@ function whyNotShared(host: ThreadHost | undefined): string | undefined {
  * @param context - over shared memory.
  * @param module - its kernels, a build with threads.
  * @param count - threads, the first included: see {@link threadsFor}.
+ * @param late - whether the others start only when there is a call that is worth sharing; else at once.
  */
-export function attachThreads(context: Context, module: WebAssembly.Module, count: number, host: ThreadHost): void {
+export function attachThreads(
+  context: Context,
+  module: WebAssembly.Module,
+  count: number,
+  host: ThreadHost,
+  late = false,
+): void {
   const id = ++contexts
-  const crew = new Crew(context, module, count - 1, host.maySleep(), { wake: () => wake(id), forget: () => forget(id) })
+  const begin = () => {
+    start(count - 1, present(host.startThread, 'threads'))
+    post({ id, module, memory: context.memory, share: crew.share }, count - 1)
+  }
+  const crew = new Crew(context, module, count - 1, host.maySleep(), {
+    begin,
+    wake: () => wake(id),
+    forget: () => forget(id),
+  })
   context.threads = crew
-  start(count - 1, present(host.startThread, 'threads'))
-  post({ id, module, memory: context.memory, share: crew.share }, count - 1)
+  if (!late) crew.begin()
   dropped.register(context, id)
 }
 
@@ -91,11 +111,17 @@ function start(others: number, startThread: NonNullable<ThreadHost['startThread'
   for (let thread = 0; thread < others; thread++) {
     if (threads[thread]) continue
     Atomics.store(shared(), MAIL + thread, 0)
-    const made = startThread(() => {
-      if (threads[thread] === made) threads[thread] = undefined
-    })
-    threads[thread] = made
-    send(thread, { pool: shared(), thread })
+    try {
+      const made = startThread(() => {
+        if (threads[thread] === made) threads[thread] = undefined
+      })
+      threads[thread] = made
+      send(thread, { pool: shared(), thread })
+    } catch (error) {
+      // A page may run scripts from elsewhere, but start no workers from there: the first does everything.
+      log('info', `a thread cannot be started: ${(error as Error).message}`)
+      return
+    }
   }
 }
 
