@@ -1,5 +1,5 @@
 import type { Build } from '../../bindings/module.js'
-import type { LogLevel } from '../core/env.js'
+import { env, type LogLevel } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 import { kindOf, shown } from '../core/options.js'
 import type { PassOptions } from '../passes/optimize.js'
@@ -69,8 +69,9 @@ export interface SessionOptions {
   /** Compiled kernels, for places that cannot fetch or compile: one build, or both, of which the engine's better one is taken. */
   wasmModule?: WebAssembly.Module | WasmModules
   /**
-   * Threads to use: a number, or `'auto'` for as many as there are cores, up to eight. They never change a bit of a result. Default: what
-   * `env.wasm.numThreads` says (0 is `'auto'`, as in onnxruntime-web), else 1.
+   * Threads to use: a number, or `'auto'` for as many as there are cores, up to eight, and one where memory cannot be shared (a page that is not cross-origin
+   * isolated, for example). They never change a bit of a result, and start when there is work that is worth sharing. Default: what `intraOpNumThreads` or
+   * `env.wasm.numThreads` say (0 is nothing, as in onnxruntime), else `'auto'`; with several `workers`, 1.
    */
   threads?: number | 'auto'
   /**
@@ -285,6 +286,18 @@ function check<T extends object>(options: T | undefined, rules: { readonly [K in
     given[name] = value
   }
   return given as T
+}
+
+/**
+ * How many threads options ask for, or else `env.wasm`; 0 is no number there, as in onnxruntime.
+ *
+ * @param usual - where neither says anything.
+ */
+export function threadsOf(
+  { threads, intraOpNumThreads }: SessionOptions,
+  usual: number | 'auto' = 'auto',
+): number | 'auto' {
+  return threads ?? (intraOpNumThreads || env.wasm.numThreads || usual)
 }
 
 /** The log level an option set asks for, if any. */

@@ -1,6 +1,6 @@
 // What goes between the server and its threads.
 import { LanewiseError, type ErrorCode } from '../core/errors.js'
-import type { Tensors } from './batch.js'
+import type { Tensors } from '../api/worker/batches.js'
 import type { ModelDescription } from './protocol.js'
 import type { SharedOptions } from './session.js'
 

@@ -1,7 +1,7 @@
 import { parentPort } from 'node:worker_threads'
 import { LanewiseError, present } from '../core/errors.js'
 import type { TypedArray } from '../core/dtype.js'
-import { handedOver, joined, rowsOf, separated, type Tensors } from './batch.js'
+import { handedOver, joined, rowsOf, separated, takesBatches, type Tensors } from '../api/worker/batches.js'
 import {
   isSentError,
   sentError,
@@ -12,7 +12,7 @@ import {
   type SentError,
   type ToModelThread,
 } from './messages.js'
-import { PlainSession, takesBatches, type RequestRunner, type SharedOptions } from './session.js'
+import { PlainSession, type RequestRunner, type SharedOptions } from './session.js'
 
 /**
  * The thread of one session: runs the batches that it is sent, one after the other.

@@ -1,4 +1,4 @@
-import { batchKey, handedOver, rowsOf, type Tensors } from './batch.js'
+import { batchKey, handedOver, rowsOf, type Tensors } from '../api/worker/batches.js'
 import { isSentError, receivedError, type Batch, type BatchResult } from './messages.js'
 import type { ThreadPool } from './pool.js'
 

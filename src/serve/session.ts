@@ -1,4 +1,3 @@
-import { randomTensor, uniform } from '../api/random-tensor.js'
 import { InferenceSession } from '../api/session.js'
 import type { SessionOptions } from '../api/session-options.js'
 import { fromHost, type Tensor } from '../api/tensor.js'
@@ -6,7 +5,7 @@ import { hostOf, isTensorLike } from '../api/value.js'
 import { isDType } from '../core/dtype.js'
 import { isTrap, LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
-import { alike, joined, separated, type Tensors } from './batch.js'
+import type { Tensors } from '../api/worker/batches.js'
 import { datatypeOf } from './datatypes.js'
 import type { ModelDescription, TensorDescription } from './protocol.js'
 
@@ -22,7 +21,7 @@ export interface RequestRunner {
   run(inputs: Tensors, outputs?: readonly string[]): Promise<Tensors>
 }
 
-/** A session over plain tensors, which is made again after a trap. */
+/** A session over plain tensors, which is made again after a trap. It has one thread, since there are as many of them as there are cores. */
 export class PlainSession implements RequestRunner {
   private constructor(
     private readonly model: string,
@@ -41,7 +40,7 @@ export class PlainSession implements RequestRunner {
     options: SharedOptions,
     externalData?: SessionOptions['externalData'],
   ): Promise<PlainSession> {
-    const session = await InferenceSession.create(model, { ...options, externalData })
+    const session = await InferenceSession.create(model, { ...options, externalData, threads: 1 })
     return new PlainSession(model, options, externalData, session, describeModel(session))
   }
 
@@ -65,36 +64,13 @@ export class PlainSession implements RequestRunner {
   private async renew(): Promise<void> {
     const broken = this.session
     const { externalData } = this
-    this.session = await InferenceSession.create(this.model, { ...this.options, externalData })
+    this.session = await InferenceSession.create(this.model, { ...this.options, externalData, threads: 1 })
     await broken.release()
   }
 
   release(): Promise<void> {
     return this.session.release()
   }
-}
-
-/**
- * Whether requests may be run as one. What the model declares is not enough (the first axis of a sequence is as free as that of a batch), so that it is tried: each of three rows
- * must give alone what it gives among the others.
- */
-export async function takesBatches(runner: Pick<RequestRunner, 'description' | 'run'>): Promise<boolean> {
-  const { inputs, outputs } = runner.description
-  const free = [...inputs, ...outputs].every(({ shape }) => typeof shape[0] === 'string')
-  if (!free || inputs.length === 0) return false
-  // Convolutions over pictures of any size need some pixels to work on.
-  const open = inputs.some(({ shape }) => shape.slice(1).some((size) => typeof size === 'string'))
-  for (const size of open ? [4, 64, 256] : [1]) {
-    const rows = [1, 2, 3].map((seed) => exampleRow(inputs, size, uniform(seed)))
-    try {
-      const together = separated(await runner.run(joined(rows)), [1, 1, 1])
-      for (const [i, row] of rows.entries()) if (!alike(await runner.run(row), together[i])) return false
-      return true
-    } catch (error) {
-      if (!(error instanceof LanewiseError)) throw error
-    }
-  }
-  return false
 }
 
 function plain(name: string, value: Tensor): HostTensor {
@@ -119,14 +95,4 @@ export function describeModel({ inputMetadata, outputMetadata }: InferenceSessio
       return { name, dtype, shape: value.shape }
     })
   return { inputs: tensors(inputMetadata), outputs: tensors(outputMetadata) }
-}
-
-/** One row of each input: floats of all kinds, and indices that any model knows. */
-function exampleRow(inputs: readonly TensorDescription[], size: number, random: () => number): Tensors {
-  return Object.fromEntries(
-    inputs.map(({ name, dtype, shape }) => {
-      const sizes = [1, ...shape.slice(1).map((axis) => (typeof axis === 'number' ? axis : size))]
-      return [name, randomTensor(dtype, sizes, random)]
-    }),
-  )
 }

@@ -8,10 +8,12 @@ import { downloaded, fed, type Feeds } from '../feeds.js'
 import { readArguments, type Fetches } from '../fetches.js'
 import type { ProfileEntry } from '../profile.js'
 import type { InferenceSession, SessionMemory } from '../session.js'
-import { checkSessionOptions, type RunOptions, type SessionOptions } from '../session-options.js'
+import { checkSessionOptions, threadsOf, type RunOptions, type SessionOptions } from '../session-options.js'
 import { writeBack, type Tensor } from '../tensor.js'
 import type { TensorType } from '../../ir/op.js'
 import { hostOf, isElsewhere, type TensorLike } from '../value.js'
+import { joined, type Tensors } from './batches.js'
+import { Divided } from './divided.js'
 import {
   receivedError,
   receivedValue,
@@ -120,7 +122,12 @@ export async function createElsewhere(
     const request = {
       kind: 'create',
       model: sent,
-      options: { ...options, ...(externalData && { externalData }) },
+      options: {
+        ...options,
+        // Several share the cores by themselves.
+        ...(workers > 1 && { threads: threadsOf(options, 1) }),
+        ...(externalData && { externalData }),
+      },
       settings: sentSettings(base),
       progress: onProgress !== undefined,
     } as const
@@ -167,6 +174,7 @@ class RemoteSession implements PublicSession {
   readonly build: 'simd' | 'relaxed'
   readonly threads: number
   lastProfile: readonly ProfileEntry[] | undefined
+  private readonly divided: Divided
   private profiling: boolean
   private released: Promise<void> | undefined
 
@@ -185,6 +193,10 @@ class RemoteSession implements PublicSession {
     this.build = build
     this.threads = threads
     this.profiling = options.profile ?? options.enableProfiling ?? false
+    this.divided = new Divided(inputMetadata, outputMetadata, remotes.length, async (feeds, names, signal) => {
+      const fetches = names && Object.fromEntries(names.map((name) => [name, null]))
+      return (await this.ask(feeds, fetches, signal)).results as Tensors
+    })
   }
 
   /** Of all workers together, as of the last run of each. */
@@ -208,17 +220,36 @@ class RemoteSession implements PublicSession {
         .filter((name) => fed(here, name) !== undefined)
         .map((name): [string, SentValue] => [name, sentValue(name, fed(here, name), transfer)]),
     )
+    const publish = (results: Readonly<Record<string, SentValue>>): Record<string, Tensor> => {
+      const published = Object.entries(results).map(([name, value]): [string, unknown] => {
+        const target = into.get(name)
+        return [name, target ? written(name, target, value) : receivedValue(value)]
+      })
+      return Object.fromEntries(published) as Record<string, Tensor>
+    }
+    const names = fetched?.map(([name]) => name)
+    const parts = profile || transfer ? undefined : this.divided.partsOf(sent, names)
+    const divided = parts && (await this.divided.results(parts, names, signal))
+    if (divided) return publish(divided)
     const fetches =
       fetched && Object.fromEntries(fetched.map(([name, target]) => [name, target && typeOf(name, target)]))
-    const request = { kind: 'run', feeds: sent, fetches, profile, stoppable: signal !== undefined } as const
+    const answer = await this.ask(parts ? joined(parts) : sent, fetches, signal, profile, transfer)
+    if (profile) this.lastProfile = answer.profile
+    return publish(answer.results)
+  }
+
+  /** One run in one worker. */
+  private async ask(
+    feeds: Readonly<Record<string, SentValue>>,
+    fetches: Readonly<Record<string, TensorType | null>> | undefined,
+    signal?: AbortSignal,
+    profile = false,
+    transfer?: ReadonlySet<ArrayBuffer>,
+  ): Promise<Extract<Replies, { readonly results: unknown }>> {
+    const request = { kind: 'run', feeds, fetches, profile, stoppable: signal !== undefined } as const
     const answer = await this.idle().ask(request, transfer && [...transfer], signal)
     if (!('results' in answer)) throw new LanewiseError('E_STATE', 'the worker did not run')
-    if (profile) this.lastProfile = answer.profile
-    const results = Object.entries(answer.results).map(([name, value]): [string, unknown] => {
-      const target = into.get(name)
-      return [name, target ? written(name, target, value) : receivedValue(value)]
-    })
-    return Object.fromEntries(results) as Record<string, Tensor>
+    return answer
   }
 
   /** The worker that has the least to do. */

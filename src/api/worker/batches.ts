@@ -1,7 +1,9 @@
-import { arrayElements, makeData } from '../core/dtype.js'
-import { LanewiseError } from '../core/errors.js'
-import type { HostTensor } from '../core/host.js'
-import { sameShape } from '../core/shape.js'
+// Rows of a batch, put together and taken apart.
+import { arrayElements, makeData, type DType } from '../../core/dtype.js'
+import { LanewiseError } from '../../core/errors.js'
+import type { HostTensor } from '../../core/host.js'
+import { sameShape } from '../../core/shape.js'
+import { randomTensor, uniform } from '../random-tensor.js'
 
 /** Tensors by the names of inputs or outputs. */
 export type Tensors = Readonly<Record<string, HostTensor>>
@@ -96,4 +98,50 @@ export function alike(a: Tensors, b: Tensors): boolean {
       (value, i) => Object.is(value, other.data[i]) || Math.abs(value - (other.data[i] as number)) <= 1e-4 * most,
     )
   })
+}
+
+interface RowType {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: readonly (number | string)[]
+}
+
+/** What runs batches, and what it takes and gives. */
+export interface BatchRunner {
+  readonly description: { readonly inputs: readonly RowType[]; readonly outputs: readonly RowType[] }
+  /** @throws LanewiseError for what the inputs are to blame for. */
+  run(inputs: Tensors): Promise<Tensors>
+}
+
+/**
+ * Whether rows may be run as one or apart. What the model declares is not enough (the first axis of a sequence is as free as that of a batch), so that it is tried: each of three rows
+ * must give alone what it gives among the others.
+ */
+export async function takesBatches(runner: BatchRunner): Promise<boolean> {
+  const { inputs, outputs } = runner.description
+  const free = [...inputs, ...outputs].every(({ shape }) => typeof shape[0] === 'string')
+  if (!free || inputs.length === 0) return false
+  // Convolutions over pictures of any size need some pixels to work on.
+  const open = inputs.some(({ shape }) => shape.slice(1).some((size) => typeof size === 'string'))
+  for (const size of open ? [4, 64, 256] : [1]) {
+    const rows = [1, 2, 3].map((seed) => exampleRow(inputs, size, uniform(seed)))
+    try {
+      const together = separated(await runner.run(joined(rows)), [1, 1, 1])
+      for (const [i, row] of rows.entries()) if (!alike(await runner.run(row), together[i])) return false
+      return true
+    } catch (error) {
+      if (!(error instanceof LanewiseError)) throw error
+    }
+  }
+  return false
+}
+
+/** One row of each input: floats of all kinds, and indices that any model knows. */
+function exampleRow(inputs: readonly RowType[], size: number, random: () => number): Tensors {
+  return Object.fromEntries(
+    inputs.map(({ name, dtype, shape }) => {
+      const sizes = [1, ...shape.slice(1).map((axis) => (typeof axis === 'number' ? axis : size))]
+      return [name, randomTensor(dtype, sizes, random)]
+    }),
+  )
 }
