@@ -7,7 +7,7 @@ const config: KnipConfig = {
       entry: [
         // scripts/build-js.ts puts train-browser in the place of train-node, all-ops-required in that of all-ops-now, no-folder-log in that of folder-log, and
         // browser-thread in that of browser-threads.
-        'src/{node,browser,train,train-browser,train-functional,own-ops,all-ops,generate,quantize,serve,serve-thread,session-worker,session-worker-node,inline,inline-node}.ts',
+        'src/{node,browser,command,train,train-browser,train-functional,own-ops,all-ops,generate,quantize,serve,serve-thread,session-worker,session-worker-node,inline,inline-node}.ts',
         'src/api/all-ops-required.ts',
         // A file of its own in dist/: what shows profiles.
         'src/view/profile-page.ts',

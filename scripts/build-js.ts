@@ -131,7 +131,7 @@ const groups: {
       quantize: 'src/quantize.ts',
       'session-worker-node': 'src/session-worker-node.ts',
       'serve/thread': 'src/serve-thread.ts',
-      'cli/main': 'src/cli/main.ts',
+      'cli/main': 'src/command.ts',
     },
   },
   {

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { VERSION } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 // Registers every operator.
@@ -16,6 +15,7 @@ import { generate } from './generate/generate.js'
 import { inspect } from './inspect.js'
 import { predict } from './predict.js'
 import { prepare } from './prepare/prepare.js'
+import { warmCache } from './prepare/warm-cache.js'
 import { profile } from './profile.js'
 import { quantize } from './quantize/quantize.js'
 import { run } from './run.js'
@@ -35,6 +35,7 @@ const commands: readonly Command[] = [
   rename,
   quantize,
   prepare,
+  warmCache,
   data,
   train,
   evaluate,
