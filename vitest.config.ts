@@ -91,10 +91,15 @@ const project = (test: {
   include: string[]
   exclude?: string[]
   isolate?: boolean
-  setupFiles?: string
+  setupFiles?: string[]
 }) => ({
   resolve: { alias },
-  test: { testTimeout: 120_000, pool: 'forks' as const, ...test },
+  test: {
+    testTimeout: 120_000,
+    pool: 'forks' as const,
+    ...test,
+    setupFiles: ['tests/support/set-up/one-thread.ts', ...(test.setupFiles ?? [])],
+  },
 })
 
 export default defineConfig({
@@ -112,7 +117,7 @@ export default defineConfig({
         include: filesOf(['training']),
         exclude: exceptions,
         isolate: false,
-        setupFiles: 'tests/support/set-up/no-device.ts',
+        setupFiles: ['tests/support/set-up/no-device.ts'],
       }),
       project({ name: 'together', include: filesOf(together), exclude: exceptions, isolate: false }),
     ],

@@ -89,7 +89,12 @@ export function loadModuleNow(build: Build, source?: (build: Build) => BufferSou
   const key = `inference-${build}`
   let module = ready.get(key)
   if (!module && source) ready.set(key, (module = new WebAssembly.Module(source(build))))
-  return module
+  return module ?? ready.get(`${key}-threads`)
+}
+
+/** Whether a module is a build with threads, whose memory has to be shared. */
+export function isThreaded(module: WebAssembly.Module): boolean {
+  return WebAssembly.Module.exports(module).some(({ name }) => name === 'share_call')
 }
 
 async function compile(bytes: BufferSource | Response): Promise<WebAssembly.Module> {

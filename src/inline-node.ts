@@ -14,6 +14,7 @@ setPlatform({
   wasm: async (build) => inlineKernels(build),
   wasmNow: inlineKernels,
   moreOps: loadMoreOps,
+  oneThread: () => 'the kernels in the JavaScript are for one',
 })
 registerAllOps()
 

@@ -2,6 +2,7 @@ import { checkArguments } from '../core/arguments.js'
 import { Context } from '../../bindings/context.js'
 import { chooseBuild, loadModule, type Build, type TrainKernelName, type TrainKernels } from '../../bindings/module.js'
 import { byteSize, type NumericDType, type TypedArray } from '../core/dtype.js'
+import { env } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
 import { Placed } from '../plan/placed.js'
 import { identityOrder, sameMemory } from '../core/layout.js'
@@ -34,7 +35,10 @@ export interface DeviceOptions {
   readonly seed?: number
   /** A compiled training build, where nothing may be compiled at run time. */
   readonly wasmModule?: WebAssembly.Module
-  /** Threads to use: a number, or `'auto'` for as many as there are cores, up to eight. They never change a bit of a result. Default 1. */
+  /**
+   * Threads to use: a number, or `'auto'` for as many as there are cores, up to eight, and one where memory cannot be shared. They never change a bit of a result.
+   * Default: what `env.wasm.numThreads` says, else `'auto'`.
+   */
   readonly threads?: number | 'auto'
 }
 
@@ -117,14 +121,15 @@ export class Device {
       },
     )
 
-    const { build = 'auto', deterministic = false, memoryLimit = 2 ** 32, threads = 1 } = options
-    const shared =
-      threads === 1
-        ? undefined
-        : await (await import('../api/threads.js')).contextWithThreads(threads, options, memoryLimit, 'train')
+    const { build = 'auto', deterministic = false, memoryLimit = 2 ** 32 } = options
+    const threads = options.threads ?? (env.wasm.numThreads || 'auto')
+    const alone = threads === 1 || (threads === 'auto' && platform().oneThread?.())
+    const shared = alone
+      ? undefined
+      : await (await import('../api/threads.js')).contextWithThreads(threads, options, 'train')
     const load = () =>
       loadModule(chooseBuild(build, deterministic), (chosen) => platform().readKernels(trainWasmFile(chosen)), 'train')
-    const context = shared ?? new Context(options.wasmModule ?? (await load()), memoryLimit)
+    const context = shared?.(memoryLimit) ?? new Context(options.wasmModule ?? (await load()), memoryLimit)
     const device = new Device(context, options)
     current ??= device
     return device

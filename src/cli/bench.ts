@@ -36,7 +36,7 @@ export const bench: Command = {
     const names = vs === undefined ? [] : peerNames(vs)
     const rounds = numberFlag(flags, 'repeat', { least: 1, whole: true })
     const budgetMs = (numberFlag(flags, 'time', { least: 0 }) ?? 5) * 1000
-    const session = await loadSession(model, flags)
+    const session = await loadSession(model, flags, { threads: 1 })
     const seed = numberFlag(flags, 'seed', { whole: true }) ?? 0
     const given = listFlag(flags, 'input').length > 0
     const feeds: Record<string, Tensor>[] = []

@@ -32,7 +32,7 @@ export const train: Command = {
     threads: {
       type: 'string',
       value: 'N|auto',
-      help: 'threads that share each step: the same bits for any number (default 1)',
+      help: 'threads that share each step: the same bits for any number (default: as many as there are cores, up to eight)',
     },
     search: { type: 'string', value: 'space.json', help: 'try sets of parameters that are drawn from these ranges' },
     trials: { type: 'string', value: 'N', help: 'search: how many sets (default 16)' },

@@ -29,4 +29,11 @@ export const browserPlatform: Platform = {
   readModel: download,
 
   threads: () => import('./browser-threads.js'),
+
+  oneThread() {
+    if (typeof SharedArrayBuffer === 'undefined' || globalThis.crossOriginIsolated === false)
+      return 'the page is not cross-origin isolated (headers COOP and COEP)'
+    if (typeof Worker === 'undefined') return 'there are no workers here'
+    return navigator.hardwareConcurrency > 1 ? undefined : 'there is one core'
+  },
 }

@@ -1,10 +1,10 @@
 // Threads in Node, Bun and Deno.
 import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
-import { Worker } from 'node:worker_threads'
+import { builtin } from './builtin.js'
 import type { ThreadHost } from './platform.js'
 
 export const startThread: ThreadHost['startThread'] = (ended) => {
+  const { Worker } = builtin('node:worker_threads')
   const worker = new Worker(new URL('./thread.js', import.meta.url), {
     name: 'lanewise',
     // What the process was started with may be loaders, or a program to evaluate.
@@ -18,6 +18,7 @@ export const startThread: ThreadHost['startThread'] = (ended) => {
 }
 
 export const startSession: ThreadHost['startSession'] = (heard, ended) => {
+  const { Worker } = builtin('node:worker_threads')
   const worker = new Worker(new URL('../../dist/session-worker-node.js', import.meta.url), {
     name: 'lanewise session',
     execArgv: [],
@@ -40,7 +41,7 @@ export function maySleep(): boolean {
 
 /** Cores that this process may use: fewer than there are if it is bound to some, or if its control group has a quota. */
 export function cores(): number {
-  return Math.max(1, Math.min(availableParallelism(), Math.floor(quota() + 0.5)))
+  return Math.max(1, Math.min(builtin('node:os').availableParallelism(), Math.floor(quota() + 0.5)))
 }
 
 /** Processor time per time that the control group grants, in cores. */

@@ -17,7 +17,6 @@ export interface Thread {
   end(): void
 }
 
-/** What starts threads. */
 /** The worker of a session. */
 export interface SessionPort {
   post(message: unknown, transfer: readonly ArrayBuffer[]): void
@@ -62,6 +61,8 @@ export interface Platform {
   allOpsNow?(): void
   /** How other threads are had; undefined if they are not. */
   threads?(): Promise<ThreadHost>
+  /** Why there is to be one thread where nobody asks for more, as far as that is known without loading anything. */
+  oneThread?(): string | undefined
   /** Where a model read from this location keeps its external data; undefined if there is no file system. */
   externalData?(location: string | URL, options: { allowHardLinks?: boolean }): ExternalData & { close(): void }
 }

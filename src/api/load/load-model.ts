@@ -1,7 +1,8 @@
 // What is given to `InferenceSession.create` → a graph and the kernels for it.
 import { Context } from '../../../bindings/context.js'
+import { isThreaded } from '../../../bindings/module.js'
 import { byteSize } from '../../core/dtype.js'
-import { env } from '../../core/env.js'
+import { log } from '../../core/env.js'
 import { LanewiseError } from '../../core/errors.js'
 import { kindOf } from '../../core/options.js'
 import { bytesIn, tagOf } from '../../core/realm.js'
@@ -21,7 +22,13 @@ import { platform } from '../../platform/platform.js'
 import { kernelsNow, loadKernels } from './kernels.js'
 import { RARE, sayingWhatToImport } from './rare-ops.js'
 import { lateParts } from '../late-parts.js'
-import { MEMORY_LIMIT, type ExternalFileSource, type SessionOptions } from '../session-options.js'
+import {
+  logLevelOf,
+  MEMORY_LIMIT,
+  threadsOf,
+  type ExternalFileSource,
+  type SessionOptions,
+} from '../session-options.js'
 
 /** A model that has been read, and the memory and kernels that are to run it. */
 interface LoadedModel {
@@ -62,14 +69,12 @@ export function* loadModel(
     const now = externalData.every(here) ? () => externalData : undefined
     external = memoryExternalData(yield* waitFor('reading external data', files, now))
   }
-  const { numThreads } = env.wasm
-  const threads = options.threads ?? (numThreads === 0 ? 'auto' : (numThreads ?? 1))
   const other = options.context?.context
   // What has to be waited for comes at once, the kernels while the model comes.
-  let coming: ReturnType<typeof loadKernels> | undefined
+  let coming: ReturnType<typeof contexts> | undefined
   const withKernels = <T>(read: () => T): T => {
     const reading = read()
-    if (threads === 1 && !other) (coming = loadKernels(options)).catch(() => undefined)
+    if (!other) (coming = contexts(options)).catch(() => undefined)
     return reading
   }
   let bytes: Uint8Array
@@ -110,17 +115,14 @@ export function* loadModel(
     const build = options.deterministic ? 'simd' : (options.build ?? 'auto')
     if (other && build !== 'auto' && build !== other.build)
       throw new LanewiseError('E_VALUE', `the option context: that session runs the ${other.build} build`)
-    const threaded =
-      !other &&
-      threads !== 1 &&
-      (yield* waitFor('starting threads', async () =>
-        (await import('../threads.js')).contextWithThreads(threads, options, memoryLimit),
-      ))
-    const module = () => coming ?? loadKernels(options)
     const context =
-      other ||
-      threaded ||
-      new Context(yield* waitFor('loading kernels', module, () => kernelsNow(options)), memoryLimit)
+      other ??
+      (yield* waitFor(
+        'starting threads',
+        () => coming ?? contexts(options),
+        // `auto` does without what it would have to wait for.
+        Number(threadsOf(options)) > 1 ? undefined : () => contextsNow(options),
+      ))(memoryLimit)
     context.check()
     if (options.signal) throwIfAborted(options.signal)
     if (made) {
@@ -143,6 +145,26 @@ export function* loadModel(
   } finally {
     external?.close?.()
   }
+}
+
+/** What makes the memory and kernels of a session. */
+async function contexts(options: SessionOptions): Promise<(limit: number) => Context> {
+  const threads = threadsOf(options)
+  const alone = threads === 'auto' ? platform().oneThread?.() : undefined
+  if (alone !== undefined) {
+    log('verbose', `one thread is used: ${alone}`, logLevelOf(options))
+  } else if (threads !== 1) {
+    const threaded = await (await import('../threads.js')).contextWithThreads(threads, options)
+    if (threaded) return threaded
+  }
+  const module = await loadKernels(options)
+  return (limit) => new Context(module, limit)
+}
+
+function contextsNow(options: SessionOptions): (limit: number) => Context {
+  const module = kernelsNow(options)
+  // Those of a session with threads work in shared memory, though nobody shares it here.
+  return (limit) => new Context(module, limit, isThreaded(module))
 }
 
 /** Whether a Softmax stands in the middle, that is attention's as a rule, or there are means and roots, as of a normalisation that is written out. */

@@ -1,12 +1,13 @@
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { cutting } from '../../../bindings/threads.js'
-import { env, exportModel, GraphBuilder, InferenceSession, Tensor } from '../../../src/node.js'
+import { env, exportModel, GraphBuilder, InferenceSession, LanewiseError, Tensor } from '../../../src/node.js'
+import { platform, setPlatform, type Platform, type Thread } from '../../../src/platform/platform.js'
 import { endThreads, started, threadsFor } from '../../../src/platform/threads.js'
 import * as nodeThreads from '../../../src/platform/node-threads.js'
-import { expectRejects } from '../../support/expect-error.js'
+import { expectError, expectRejects } from '../../support/expect-error.js'
 import { seeded } from '../../support/random.js'
 
 const random = seeded(7)
@@ -41,17 +42,46 @@ async function untilStarted(count: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5))
 }
 
+/** As many as there are cores: of machines with one, too, each test asks for what it needs. */
+const cores = threadsFor('auto', nodeThreads)
+const usual = platform()
+
+beforeEach(() => delete env.wasm.numThreads)
+
 afterEach(() => {
   Object.assign(cutting, { pieces: undefined, grain: undefined, pauses: undefined })
   delete env.wasm.numThreads
+  setPlatform(usual)
+})
+
+// The first: kernels that have been loaded once are there.
+test.each([
+  ['its kernels cannot be had', { readKernels: refusing }, /nowhere/],
+  ['a page is not isolated', { oneThread: () => 'the page is not cross-origin isolated' }, /isolated/],
+  ['there are no other threads', { threads: undefined }, /no workers/],
+] as const)('where nothing is said there is one thread if %s, and the log says why', async (_, more, why) => {
+  const said: string[] = []
+  const console = vi.spyOn(globalThis.console, 'log').mockImplementation((text: string) => void said.push(text))
+  setPlatform({ ...usual, threads: () => Promise.resolve({ ...nodeThreads, cores: () => 4 }), ...more })
+  try {
+    const session = await InferenceSession.create(bytes, { logLevel: 'verbose' })
+    expect(session.threads).toBe(1)
+    expect(said.filter((line) => line.includes('one thread is used') && why.test(line))).toHaveLength(1)
+    if ('readKernels' in more) await expectRejects('E_STATE', () => InferenceSession.create(bytes, { threads: 2 }), why)
+  } finally {
+    console.mockRestore()
+  }
 })
 
 test('a session has as many threads as it is told', async () => {
   for (const [options, expected] of [
-    [{}, 1],
+    [{}, cores],
     [{ threads: 1 }, 1],
     [{ threads: 3 }, 3],
-    [{ threads: 'auto' }, threadsFor('auto', nodeThreads)],
+    [{ threads: 'auto' }, cores],
+    [{ intraOpNumThreads: 1 }, 1],
+    [{ intraOpNumThreads: 0 }, cores],
+    [{ intraOpNumThreads: 1, threads: 2 }, 2],
   ] as const) {
     const session = await InferenceSession.create(bytes, options)
     expect(session.threads).toBe(expected)
@@ -62,8 +92,68 @@ test('a session has as many threads as it is told', async () => {
   expect((await InferenceSession.create(bytes)).threads).toBe(2)
   // As in onnxruntime-web: 0 leaves it to the machine.
   env.wasm.numThreads = 0
-  expect((await InferenceSession.create(bytes)).threads).toBe(threadsFor('auto', nodeThreads))
+  expect((await InferenceSession.create(bytes)).threads).toBe(cores)
 })
+
+describe('where nothing is said', () => {
+  const host = { ...nodeThreads, cores: () => 4 }
+  const withHost = (more: Partial<Platform>) => setPlatform({ ...usual, threads: () => Promise.resolve(host), ...more })
+
+  test('threads start with the first call that is worth sharing', async () => {
+    endThreads()
+    const begun: string[] = []
+    withHost({
+      threads: () =>
+        Promise.resolve({
+          ...host,
+          startThread: (ended) => (begun.push('a thread'), nodeThreads.startThread?.(ended) as Thread),
+        }),
+    })
+    const tiny = new GraphBuilder('tiny')
+    tiny.output(tiny.op('Sqrt', [tiny.input('x', 'float32', [4])]), 'y')
+    const small = await InferenceSession.create(exportModel(tiny))
+    expect(small.threads).toBe(4)
+    expect((await small.run({ x: new Tensor(Float32Array.of(1, 4, 9, 16), [4]) })).y.data).toEqual(
+      Float32Array.of(1, 2, 3, 4),
+    )
+    expect(begun).toHaveLength(0)
+    const session = await InferenceSession.create(bytes)
+    expect(begun).toHaveLength(0)
+    const one = await InferenceSession.create(bytes, { threads: 1 })
+    const given = feeds()
+    expect(bits((await session.run(given)).y)).toBe(bits((await one.run(given)).y))
+    expect(begun).toHaveLength(3)
+  })
+
+  test('threads that cannot be started leave a session to do without', async () => {
+    endThreads()
+    withHost({
+      threads: () =>
+        Promise.resolve({
+          ...host,
+          startThread: () => {
+            throw new DOMException('a script of another origin', 'SecurityError')
+          },
+        }),
+    })
+    const session = await InferenceSession.create(bytes)
+    const one = await InferenceSession.create(bytes, { threads: 1 })
+    const given = feeds()
+    expect(bits((await session.run(given)).y)).toBe(bits((await one.run(given)).y))
+  })
+
+  test('createSync has one, and waits for none', () => {
+    expect(InferenceSession.createSync(bytes).threads).toBe(1)
+    expect(InferenceSession.createSync(bytes, { threads: 'auto' }).threads).toBe(1)
+    expectError('E_STATE', () => InferenceSession.createSync(bytes, { threads: 2 }), /threads/)
+  })
+})
+
+/** What a bundle lacks whose threads' kernels were left behind. */
+function refusing(place: string | URL): Promise<BufferSource | Response> {
+  if (/-threads/.test(String(place))) return Promise.reject(new LanewiseError('E_STATE', 'the kernels are nowhere'))
+  return usual.readKernels(place)
+}
 
 test('what is no number of threads is refused', async () => {
   for (const threads of [0, -1, 1.5, 'all', Infinity])
@@ -94,7 +184,7 @@ describe('the same bits', () => {
   })
 
   test('with pauses wherever they fall, in every run', async () => {
-    const one = await InferenceSession.create(bytes)
+    const one = await InferenceSession.create(bytes, { threads: 1 })
     const expected = bits((await one.run(given)).y)
     Object.assign(cutting, { pieces: 6, grain: 8, pauses: 3000 })
     const session = await InferenceSession.create(bytes, { threads: 3 })
@@ -105,7 +195,7 @@ describe('the same bits', () => {
 
 describe('sessions with threads', () => {
   test('eight at once are right, some released in the middle', async () => {
-    const one = await InferenceSession.create(bytes)
+    const one = await InferenceSession.create(bytes, { threads: 1 })
     const inputs = Array.from({ length: 8 }, feeds)
     const expected = await Promise.all(inputs.map(async (given) => bits((await one.run(given)).y)))
     const sessions = await Promise.all(inputs.map((_, i) => InferenceSession.create(bytes, { threads: 2 + (i % 2) })))
@@ -122,7 +212,7 @@ describe('sessions with threads', () => {
   })
 
   test('a signal breaks off a run, and the next is right', async () => {
-    const one = await InferenceSession.create(bytes)
+    const one = await InferenceSession.create(bytes, { threads: 1 })
     const session = await InferenceSession.create(bytes, { threads: 2 })
     const given = feeds()
     const controller = new AbortController()
@@ -133,7 +223,7 @@ describe('sessions with threads', () => {
   })
 
   test('when the threads die, a session goes on without them, and the next has new ones', async () => {
-    const one = await InferenceSession.create(bytes)
+    const one = await InferenceSession.create(bytes, { threads: 1 })
     const given = feeds()
     const expected = bits((await one.run(given)).y)
     const session = await InferenceSession.create(bytes, { threads: 2 })
