@@ -31,8 +31,18 @@ const types: Readonly<Record<string, string>> = {
   '.bin': 'application/octet-stream',
 }
 
+/** What makes a page cross-origin isolated, so that it may share memory. */
+export const isolation = {
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-embedder-policy': 'require-corp',
+} as const
+
 /** Serves a folder on a free port of this machine. @param requested - is told of every path. */
-export async function serve(folder: string, requested: string[] = []): Promise<{ server: Server; origin: string }> {
+export async function serve(
+  folder: string,
+  requested: string[] = [],
+  headers: Readonly<Record<string, string>> = {},
+): Promise<{ server: Server; origin: string }> {
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname)
     requested.push(path)
@@ -42,7 +52,7 @@ export async function serve(folder: string, requested: string[] = []): Promise<{
       return
     }
     const { mtimeMs, size } = statSync(file)
-    response.writeHead(200, { 'content-type': types[extname(file)], etag: `"${size}-${mtimeMs}"` })
+    response.writeHead(200, { 'content-type': types[extname(file)], etag: `"${size}-${mtimeMs}"`, ...headers })
     response.end(request.method === 'HEAD' ? undefined : readFileSync(file))
   })
   // A client on a crowded machine may be slow to send what follows: its connection is not closed under it.
