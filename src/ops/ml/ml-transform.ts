@@ -22,13 +22,17 @@ export function postTransform(name: string, scores: Float64Array, columns: numbe
   }
 }
 
-/** @param keepZeros - scores of 0 stay 0 and take no part. */
+/** What ONNX Runtime takes for a score of 0. */
+const ZERO = Math.fround(1e-7)
+
+/** @param keepZeros - scores of 0, or of next to nothing, stay so and take no part. */
 function softmax(row: Float64Array, keepZeros: boolean): void {
   const largest = row.reduce((a, b) => Math.max(a, b), -Infinity)
   let sum = 0
   row.forEach((score, i) => {
-    row[i] = keepZeros && score === 0 ? 0 : exp(score - largest)
-    sum += row[i]
+    const none = keepZeros && Math.abs(score) <= ZERO
+    row[i] = none ? score * exp(-largest) : exp(score - largest)
+    if (!none) sum += row[i]
   })
   if (sum !== 0) row.forEach((score, i) => (row[i] = score / sum))
 }

@@ -1,3 +1,4 @@
+import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { toNumbers } from '../../core/host.js'
 import { formatShape, type Shape } from '../../core/shape.js'
@@ -35,6 +36,7 @@ function sampleAt(y: number, x: number, height: number, width: number): Sample |
 /** He, Gkioxari, Dollár and Girshick, 2017. Regions are (x1, y1, x2, y2), each in the image that `batch_indices` names. */
 export const RoiAlign = defineOp({
   name: 'RoiAlign',
+  takes: isFloat,
   arity: 3,
   attributes: {
     coordinate_transformation_mode: string('half_pixel'),
@@ -140,6 +142,7 @@ function sampleCount(ratio: number, bin: number, extent: number): number {
 /** Girshick, 2015. Regions are (image, x1, y1, x2, y2) in whole pixels, both ends included. */
 export const MaxRoiPool = defineOp({
   name: 'MaxRoiPool',
+  takes: isFloat,
   arity: 2,
   attributes: { pooled_shape: required(ints()), spatial_scale: float(1) },
   infer({ attributes: { pooled_shape: pooled }, inputs: [x, rois] }) {

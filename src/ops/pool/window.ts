@@ -55,8 +55,8 @@ export function slideWindow(
     if (size + begin[i] + end[i] > LIMIT)
       throw new LanewiseError('E_VALUE', `an axis of ${size} with padding ${begin[i]} and ${end[i]} is too long`)
     const room = size + begin[i] + end[i] - extent[i]
-    // Less than a step is missing where ceil leaves a place: one window that reaches beyond the end.
-    if (room < 0 && !(ceil && room > -strides[i])) {
+    // Where ceil leaves a place: one window that reaches beyond the end, or, if a step or more is missing, none.
+    if (room < 0 && !(ceil && room > -2 * strides[i])) {
       throw new LanewiseError(
         'E_SHAPE',
         `a window of ${extent[i]} does not fit into ${size} with padding ${begin[i]} and ${end[i]}`,

@@ -6,6 +6,7 @@ const windows: readonly [string, number[], Case['attributes']][] = [
   ['3x3 stride 2, padded, odd channels', [2, 7, 15, 14], { kernel_shape: [3, 3], strides: [2, 2], pads: [1, 1, 1, 1] }],
   ['3x3 stride 2, ceil', [1, 6, 14, 14], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }],
   ['ceil with padding', [1, 3, 7, 8], { kernel_shape: [3, 3], strides: [3, 3], pads: [1, 0, 1, 1], ceil_mode: 1 }],
+  ['ceil, a step or more is missing', [1, 3, 1, 5], { kernel_shape: [3, 3], strides: [2, 2], ceil_mode: 1 }],
   ['asymmetric pads', [1, 5, 9, 9], { kernel_shape: [4, 3], strides: [1, 2], pads: [1, 0, 2, 1] }],
   ['SAME_UPPER', [1, 4, 10, 11], { kernel_shape: [3, 3], strides: [2, 2], auto_pad: 'SAME_UPPER' }],
   ['SAME_LOWER', [1, 4, 10, 11], { kernel_shape: [2, 2], strides: [2, 2], auto_pad: 'SAME_LOWER' }],
