@@ -353,6 +353,8 @@ export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
     operands: Given<P, { readonly shape: Shape; readonly constant: boolean }>,
   ): boolean
   emit?(e: Emitter<A>): void
+  /** Whether `compute` takes input 0 of a type, where `infer` does not say: a node that it does not is refused when it is planned. */
+  readonly takes?: (dtype: DType) => boolean
   compute?(c: ComputeContext<A, P>): readonly HostTensor[]
   /** `compute` for operators of which one node may take long: `yield`s every few milliseconds. `compute` then follows from it. */
   work?(c: ComputeContext<A, P>): Work

@@ -264,7 +264,7 @@ export class StepRecorder implements EmitTarget {
       this.emitKernels(node, outputs)
     } else if (op.emit && dtypes.some(isHalf) && accepts(dtypes.map(promoted))) {
       this.emitPromoted(node, outputs)
-    } else if (op.compute && !isFused(node)) {
+    } else if (op.compute && !isFused(node) && (!op.takes || !dtypes[0] || op.takes(dtypes[0]))) {
       this.emitHost(node, outputs)
     } else {
       const actual = dtypes.filter((dtype) => dtype !== undefined).join(', ')

@@ -1,3 +1,4 @@
+import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { Layout, LayoutOperand, LayoutQuery } from '../../core/layout.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
@@ -166,6 +167,7 @@ export const attentionAttributes = {
 /** Opset 23 to 25. */
 export const Attention = defineOp({
   name: 'Attention',
+  takes: isFloat,
   arity: [3, 7],
   outputs: 4,
   attributes: attentionAttributes,

@@ -1,4 +1,5 @@
 // ONNX Runtime's GroupQueryAttention (docs/ContribOperators.md): attention over a cache of keys and values that may be larger than what is in it.
+import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf } from '../../core/shape.js'
@@ -84,6 +85,7 @@ function rotaryTables(e: Emitter<unknown>, size: number, count: number): Omit<Ro
  */
 export const GroupQueryAttention = defineOp({
   name: 'GroupQueryAttention',
+  takes: isFloat,
   domain: 'com.microsoft',
   arity: [7, 12],
   outputs: 3,

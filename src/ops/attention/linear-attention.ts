@@ -1,4 +1,5 @@
 // Operators of models that carry a state instead of a cache of keys and values (opset 27).
+import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, int, required, string } from '../../ir/attributes.js'
@@ -52,6 +53,7 @@ const rules = ['linear', 'gated', 'delta', 'gated_delta']
  */
 export const LinearAttention = defineOp({
   name: 'LinearAttention',
+  takes: isFloat,
   arity: [3, 6],
   outputs: 2,
   attributes: {
@@ -151,6 +153,7 @@ function width(shape: Shape, batch: number, length: number, allowed: readonly nu
  */
 export const CausalConvWithState = defineOp({
   name: 'CausalConvWithState',
+  takes: isFloat,
   arity: [2, 4],
   outputs: 2,
   attributes: { activation: string('none') },

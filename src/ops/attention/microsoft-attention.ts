@@ -1,4 +1,5 @@
 // ONNX Runtime's Attention (domain com.microsoft, docs/ContribOperators.md), and what its other attention operators share with it.
+import { isFloat } from '../../core/dtype.js'
 import { BINARY_ADD, MASK_ADDED } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
 import { emitStridedCopy } from '../../ir/strided.js'
@@ -276,6 +277,7 @@ function attentionSizes(
 /** Self-attention with its projections: input · weights + bias gives queries, keys and values side by side. */
 export const ContribAttention = defineOp({
   name: 'Attention',
+  takes: isFloat,
   domain,
   arity: [2, 7],
   outputs: 2,

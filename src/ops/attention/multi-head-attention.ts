@@ -1,4 +1,5 @@
 // ONNX Runtime's MultiHeadAttention and DecoderMaskedMultiHeadAttention (domain com.microsoft, docs/ContribOperators.md): attention without its projections.
+import { isFloat } from '../../core/dtype.js'
 import { BINARY_ADD } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
@@ -164,6 +165,7 @@ function unpacked(heads: number, inputs: readonly (HostTensor | undefined)[]): P
 /** Attention of several heads, with masks, biases and a past; the past may be in a buffer that has room for more (`past_sequence_length`). */
 export const MultiHeadAttention = defineOp({
   name: 'MultiHeadAttention',
+  takes: isFloat,
   domain,
   arity: [1, 10],
   outputs: 4,
@@ -304,6 +306,7 @@ export const MultiHeadAttention = defineOp({
 /** The same with its inputs in another order, made for one token at a time. */
 export const DecoderMaskedMultiHeadAttention = defineOp({
   name: 'DecoderMaskedMultiHeadAttention',
+  takes: isFloat,
   domain,
   arity: [1, 11],
   outputs: 4,

@@ -1,4 +1,5 @@
 // Rotary position embeddings (Su et al., "RoFormer", 2021): ONNX's and ONNX Runtime's operators, and what GroupQueryAttention has of them.
+import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { Layout, LayoutOperand, LayoutQuery } from '../../core/layout.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
@@ -225,6 +226,7 @@ const standard = (attributes: RotaryAttributes, inputs: readonly (TensorType | u
 
 export const RotaryEmbedding = defineOp({
   name: 'RotaryEmbedding',
+  takes: isFloat,
   arity: [3, 4],
   attributes: { interleaved: int(0), num_heads: int(0), rotary_embedding_dim: int(0) },
   infer({ attributes, inputs }) {
@@ -246,6 +248,7 @@ const contrib = (attributes: RotaryAttributes, inputs: readonly (TensorType | un
 /** ONNX Runtime's: positions come second, and may be one number, that of the first vector of every example. */
 export const ContribRotaryEmbedding = defineOp({
   name: 'RotaryEmbedding',
+  takes: isFloat,
   domain: 'com.microsoft',
   arity: 4,
   // Packed batches have their positions, too; that is all there is to them here.

@@ -16,7 +16,7 @@ import {
   type OpDefinition,
   type UpgradeContext,
 } from '../../ir/op.js'
-import { requireArithmetic, sameType } from './operands.js'
+import { isArithmetic, requireArithmetic, sameType } from './operands.js'
 
 type Both = (x: number, y: number) => number
 type Big = (x: bigint, y: bigint) => bigint
@@ -94,6 +94,7 @@ function binary(
 ): OpDefinition<{ axis: number | undefined }> {
   return defineOp({
     name,
+    takes: isArithmetic,
     arity: 2,
     attributes: { axis: int() },
     infer({ attributes, inputs }) {
@@ -172,6 +173,7 @@ export const Div = binary(
 /** `fmod` 1: the sign of the dividend, as C's fmod; 0: integers only, the sign of the divisor, as Python's %. */
 export const Mod = defineOp({
   name: 'Mod',
+  takes: isArithmetic,
   arity: 2,
   attributes: { fmod: int(0) },
   infer({ attributes, inputs }) {
@@ -202,6 +204,7 @@ export const Mod = defineOp({
 /** The base's type is the result's; the exponent may be of any type. */
 export const Pow = defineOp({
   name: 'Pow',
+  takes: isArithmetic,
   arity: 2,
   attributes: { axis: int() },
   infer: ({ attributes, inputs: [a, b] }) => [
@@ -246,6 +249,7 @@ function wholePower(x: bigint, y: bigint): bigint {
 /** x < 0 ? slope·x : x, with a slope that broadcasts to x. */
 export const PRelu = defineOp({
   name: 'PRelu',
+  takes: isArithmetic,
   arity: 2,
   attributes: { axis: int() },
   infer({ attributes, inputs }) {
@@ -288,6 +292,7 @@ function variadic(
 ): OpDefinition<object> {
   return defineOp({
     name,
+    takes: isArithmetic,
     arity: [1, Infinity],
     attributes: {},
     infer: ({ inputs }) => [{ dtype: sameType(inputs), shape: broadcastShapes(...inputs.map((x) => x.shape)) }],

@@ -18,8 +18,13 @@ export function sameType(inputs: readonly (TensorType | undefined)[]): DType {
   return dtype
 }
 
+/** Whether TypeScript can do arithmetic on a type as it is. */
+export function isArithmetic(dtype: DType): boolean {
+  return isInteger(dtype) || dtype === 'float32' || dtype === 'float64'
+}
+
 /** @throws LanewiseError `E_UNSUPPORTED` for a type whose elements JavaScript cannot calculate with as they are stored. */
 export function requireArithmetic(dtype: DType): void {
-  if (isInteger(dtype) || dtype === 'float32' || dtype === 'float64') return
+  if (isArithmetic(dtype)) return
   throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
 }

@@ -9,7 +9,7 @@ import { castTensor } from './cast.js'
 import type { Gradient } from '../../ir/gradient.js'
 import { numbersOf } from './scalar-floats.js'
 import { defineOp, type Activation, type OpDefinition, type PresenceOf } from '../../ir/op.js'
-import { requireArithmetic, sameType } from './operands.js'
+import { isArithmetic, requireArithmetic, sameType } from './operands.js'
 
 /** How to compute an element where there is no kernel: only with operations that IEEE 754 rounds exactly, so that every engine agrees. */
 type Exact = (x: number) => number
@@ -208,6 +208,7 @@ export const Not = defineOp({
 /** min(max(x, low), high); the bounds are inputs, either may be left out. */
 export const Clip = defineOp({
   name: 'Clip',
+  takes: isArithmetic,
   arity: [1, 3],
   attributes: {},
   infer({ inputs }) {

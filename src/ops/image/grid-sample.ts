@@ -1,3 +1,4 @@
+import { isFloat } from '../../core/dtype.js'
 import { PADDING_BORDER, PADDING_REFLECTION, PADDING_ZEROS } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
 import { channelsLast } from '../../core/layout.js'
@@ -24,6 +25,7 @@ export const PADDINGS: Readonly<Record<string, number>> = {
 /** Samples an image (or a volume) at the places that a grid of coordinates in [−1, 1] names, x first. */
 export const GridSample = defineOp({
   name: 'GridSample',
+  takes: isFloat,
   arity: 2,
   attributes: { align_corners: int(0), mode: string('linear'), padding_mode: string('zeros') },
   infer({ attributes: { mode, padding_mode: padding }, inputs: [x, grid] }) {
@@ -170,6 +172,7 @@ export function evenCoordinate(i: number, size: number, aligned: number): number
 /** onnxruntime had it before ONNX. */
 export const ContribGridSample = defineOp({
   name: 'GridSample',
+  takes: isFloat,
   domain: 'com.microsoft',
   arity: 2,
   attributes: { align_corners: int(0), mode: string('bilinear'), padding_mode: string('zeros') },
@@ -179,6 +182,7 @@ export const ContribGridSample = defineOp({
 /** The grid of an affine map for GridSample. */
 export const AffineGrid = defineOp({
   name: 'AffineGrid',
+  takes: isFloat,
   arity: 2,
   attributes: { align_corners: int(0) },
   infer({ inputs: [theta], value }) {

@@ -5,7 +5,7 @@ import { int, string } from '../../ir/attributes.js'
 import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
 import { exp, log } from '../../core/scalar-functions.js'
 import { BINARY_DIV, REDUCE_SUM } from '../../../assembly/abi/codes.js'
-import { byteSize } from '../../core/dtype.js'
+import { isFloat, byteSize } from '../../core/dtype.js'
 import type { Gradient } from '../../ir/gradient.js'
 import { defineOp, type TensorType } from '../../ir/op.js'
 
@@ -60,6 +60,7 @@ function negativeLikelihood(
 
 export const NegativeLogLikelihoodLoss = defineOp({
   name: 'NegativeLogLikelihoodLoss',
+  takes: isFloat,
   arity: [2, 3],
   attributes: lossAttributes,
   infer: ({ attributes, inputs: [x, target, weight] }) => [
@@ -100,6 +101,7 @@ function logProbabilities(x: HostTensor): Float64Array {
 /** The loss, and the logarithms of the probabilities. */
 export const SoftmaxCrossEntropyLoss = defineOp({
   name: 'SoftmaxCrossEntropyLoss',
+  takes: isFloat,
   arity: [2, 3],
   outputs: 2,
   attributes: lossAttributes,

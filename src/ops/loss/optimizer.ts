@@ -1,4 +1,5 @@
 // Optimisers as operators (domain ai.onnx.preview.training): inputs are R, T and lists of tensors one after the other.
+import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
 import { sizeOf } from '../../core/shape.js'
@@ -50,6 +51,7 @@ function scalars([rate, step]: readonly HostTensor[]): { rate: number; step: num
 /** Duchi, Hazan and Singer, 2011. Lists X, G, H. */
 export const Adagrad = defineOp({
   name: 'Adagrad',
+  takes: isFloat,
   domain,
   arity: [5, Infinity],
   outputs: Infinity,
@@ -69,6 +71,7 @@ export const Adagrad = defineOp({
 /** Kingma and Ba, 2015. Lists X, G, V (mean of gradients), H (mean of their squares). */
 export const Adam = defineOp({
   name: 'Adam',
+  takes: isFloat,
   domain,
   arity: [6, Infinity],
   outputs: Infinity,
@@ -100,6 +103,7 @@ export const Adam = defineOp({
 /** Polyak, 1964, and Nesterov, 1983. Lists X, G, V. */
 export const Momentum = defineOp({
   name: 'Momentum',
+  takes: isFloat,
   domain,
   arity: [5, Infinity],
   outputs: Infinity,

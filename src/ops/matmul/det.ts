@@ -1,3 +1,4 @@
+import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { formatShape, sizeOf } from '../../core/shape.js'
 import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
@@ -6,6 +7,7 @@ import { defineOp } from '../../ir/op.js'
 /** Determinants of square matrices, by elimination with partial pivoting. */
 export const Det = defineOp({
   name: 'Det',
+  takes: isFloat,
   arity: 1,
   attributes: {},
   infer({ inputs: [x] }) {

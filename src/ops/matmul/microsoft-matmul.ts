@@ -1,4 +1,5 @@
 // ONNX Runtime's matrix products (domain com.microsoft): with operands that are transposed, an activation, or a sparse left side.
+import { isFloat } from '../../core/dtype.js'
 import { UNARY_AFFINE, UNARY_NONE } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
 import { hostFrom } from '../../core/host.js'
@@ -102,6 +103,7 @@ function relabelled(operand: Operand, perm: readonly number[]): Operand {
 /** alpha · A · B, where either may be transposed: a product reads its operands with any strides, so nothing is moved. */
 export const FusedMatMul = defineOp({
   name: 'FusedMatMul',
+  takes: isFloat,
   domain,
   arity: 2,
   attributes: { alpha: float(1), transA: int(0), transB: int(0), transBatchA: int(0), transBatchB: int(0) },

@@ -1,4 +1,5 @@
 // Operators that take the elements of windows apart or put them together.
+import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { hostZeros, toNumbers } from '../../core/host.js'
 import { formatShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
@@ -116,6 +117,7 @@ export const MaxUnpool = defineOp({
 /** Deformable convolution (Dai et al., 2017; Zhu et al., 2019): every tap of every window is moved by offsets and scaled by a mask. */
 export const DeformConv = defineOp({
   name: 'DeformConv',
+  takes: isFloat,
   arity: [3, 5],
   attributes: { ...windowAttributes, group: int(1), offset_group: int(1) },
   infer({ attributes, inputs: [x, w, offset, bias, mask] }) {

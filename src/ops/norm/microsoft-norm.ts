@@ -1,4 +1,5 @@
 // Normalisations with a sum before them (domain com.microsoft), as transformers that ONNX Runtime has optimised use them.
+import { isFloat } from '../../core/dtype.js'
 import { UNARY_AFFINE } from '../../../assembly/abi/codes.js'
 import { LanewiseError, present } from '../../core/errors.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
@@ -76,6 +77,7 @@ function normalized(
 
 export const SkipLayerNormalization = defineOp({
   name: 'SkipLayerNormalization',
+  takes: isFloat,
   domain,
   arity: [3, 5],
   outputs: 4,
@@ -115,6 +117,7 @@ export const SkipLayerNormalization = defineOp({
 
 export const SkipSimplifiedLayerNormalization = defineOp({
   name: 'SkipSimplifiedLayerNormalization',
+  takes: isFloat,
   domain,
   arity: [3, 4],
   outputs: 4,

@@ -342,6 +342,7 @@ export function dynamicRange(x: Floats): { scale: number; zero: number } {
 
 export const DynamicQuantizeLinear = defineOp({
   name: 'DynamicQuantizeLinear',
+  takes: isFloat,
   arity: 1,
   outputs: 3,
   attributes: {},

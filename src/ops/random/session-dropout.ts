@@ -1,3 +1,4 @@
+import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { withNodes, type Graph, type Node } from '../../ir/graph.js'
 import { float, int } from '../../ir/attributes.js'
@@ -8,6 +9,7 @@ import { BulkGenerator } from './bulk-generator.js'
 /** ONNX's Dropout in training mode, in a session: elements are dropped by the node's own seed or one of the session's. Which ones is each runtime's own affair. */
 export const SessionDropout = defineOp({
   name: 'SessionDropout',
+  takes: isFloat,
   domain: 'lanewise',
   arity: [1, 3],
   outputs: 2,

@@ -1,3 +1,4 @@
+import { isFloat } from '../../core/dtype.js'
 import { UNARY_RELU, UNARY_TANH } from '../../../assembly/abi/codes.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
@@ -192,6 +193,7 @@ const rowsOfGates = ({ gStep, gRow, hidden }: Stretch, gates: number) => ({
 
 export const RNN = defineOp({
   name: 'RNN',
+  takes: isFloat,
   arity: [3, 6],
   outputs: 2,
   attributes: common,
@@ -221,6 +223,7 @@ export const RNN = defineOp({
 
 export const GRU = defineOp({
   name: 'GRU',
+  takes: isFloat,
   arity: [3, 6],
   outputs: 2,
   attributes: { ...common, linear_before_reset: int(0) },
@@ -254,6 +257,7 @@ export const GRU = defineOp({
 
 export const LSTM = defineOp({
   name: 'LSTM',
+  takes: isFloat,
   arity: [3, 8],
   outputs: 3,
   attributes: { ...common, input_forget: int(0) },

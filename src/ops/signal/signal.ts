@@ -56,6 +56,7 @@ function transformOf(
 /** Input [batch, … , 1 or 2]; input 1 is the length, input 2 the axis. */
 export const DFT = defineOp({
   name: 'DFT',
+  takes: isFloat,
   arity: [1, 3],
   attributes: { inverse: int(0), onesided: int(0) },
   infer: (c) => [
@@ -112,6 +113,7 @@ export const DFT = defineOp({
 /** Signal [batch, length] or [batch, length, 1 or 2], frame step, window, frame length → [batch, frames, bins, 2]. */
 export const STFT = defineOp({
   name: 'STFT',
+  takes: isFloat,
   arity: [2, 4],
   attributes: { onesided: int(1) },
   infer(c) {
