@@ -36,8 +36,10 @@ function smallFile({ shared = true, ...changes }: Partial<StoriesConfig & { shar
 
 /** How many plans a session has made for its outputs. */
 function plansOf(teller: Storyteller): number {
-  const { ready } = teller.session as unknown as { ready: Set<{ entries: { values(): Iterable<unknown> } }> }
-  return [...ready].reduce((sum, program) => sum + [...program.entries.values()].length, 0)
+  const { programs } = teller.session as unknown as {
+    programs: { ready: Set<{ entries: { values(): Iterable<unknown> } }> }
+  }
+  return [...programs.ready].reduce((sum, program) => sum + [...program.entries.values()].length, 0)
 }
 
 const logitsOf = (tensor: Tensor): HostTensor => ({
