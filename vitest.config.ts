@@ -19,10 +19,12 @@ const entries = {
  * they depend on no registry, environment or mock that another could have changed, and leave nothing changed themselves.
  */
 const together = [
+  'api',
   'cli',
   'core',
   'data',
   'docs',
+  'generate',
   'hostile',
   'house',
   'kernels',
@@ -34,8 +36,10 @@ const together = [
   'support',
   'text',
 ]
-/** In those rooms, what mocks a module, a global or registers operators. */
+/** In those rooms, what mocks a module, a global or registers operators, starts threads, or fills the memory of a process with large models. */
 const exceptions = [
+  'tests/api/{builder,drop-in,float16-models,kernels,model-cache,models,own-emitters,own-operators,package}.test.ts',
+  'tests/api/{training-bundle,wrong-arguments,wrong-arguments-train,threads/*}.test.ts',
   'tests/hostile/download.test.ts',
   'tests/plan/variations.test.ts',
   'tests/training/autograd/own-gradients.test.ts',
