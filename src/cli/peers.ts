@@ -62,8 +62,10 @@ export async function loadPeer(
   bytes: Uint8Array,
   externalData: readonly ExternalFile[],
   options: object = {},
+  /** Where the package is, if not among those that are found by name. */
+  from: string = name,
 ): Promise<Peer> {
-  const loaded = await loadOptional<Ort & { default?: Ort }>(name, 'comparing')
+  const loaded = await loadOptional<Ort & { default?: Ort }>(from, 'comparing')
   const ort = loaded.InferenceSession ? loaded : present(loaded.default, name)
   if (name === 'onnxruntime-web') ort.env.wasm.numThreads = 1
   ort.env.logLevel = 'error'

@@ -15,7 +15,7 @@ export interface Forms {
 }
 
 /** The model's files: a cache with room for 32, past and present, and scores of a whole text. */
-export function filesOf(model: TinyLanguageModel) {
+function filesOf(model: TinyLanguageModel) {
   const whole = toGraph(model, [
     {
       name: 'ids',

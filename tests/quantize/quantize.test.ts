@@ -1,14 +1,18 @@
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import '../../src/node.js'
 import { InferenceSession } from '../../src/api/session.js'
 import { Tensor } from '../../src/api/tensor.js'
-import { loadPeer } from '../../src/cli/peers.js'
+import { loadPeer, type Peer } from '../../src/cli/peers.js'
 import type { Graph } from '../../src/ir/graph.js'
 import { exportModel } from '../../src/onnx/export-any.js'
 import { readModel } from '../../src/onnx/wire.js'
 import { quantize, type QuantizeOptions } from '../../src/quantize/index.js'
 import { hostTensor } from '../../src/core/host.js'
 import { expectRejects } from '../support/expect-error.js'
+import { root } from '../support/package.js'
 import { convolutions, examplesFor, products, Small } from './models.js'
 
 const formats: readonly (readonly [name: string, options: QuantizeOptions, most: number])[] = [
@@ -39,18 +43,35 @@ function operatorsOf(bytes: Uint8Array): Record<string, number> {
 /** One step of a quantised output, or what rounding in another order makes, in units of the largest value. */
 const STEP = 1.5 / 255
 
-async function agreesWithPeer(bytes: Uint8Array, feeds: Record<string, Tensor>): Promise<void> {
-  const peer = await loadPeer('onnxruntime-web', bytes, [])
-  const session = await InferenceSession.create(bytes)
-  const theirs = await peer.run(feeds)
-  const mine = await session.run(feeds)
-  for (const name of session.outputNames) {
-    const [a, b] = [mine[name].data as Float32Array, theirs[name]?.data as Float32Array]
-    const most = Math.max(...b.map(Math.abs))
-    expect(b.length).toBe(a.length)
-    a.forEach((value, i) => expect(Math.abs(value - b[i])).toBeLessThanOrEqual(STEP * most))
+/** onnxruntime-node, where the bench has been installed; its kernels are others than those of onnxruntime-web. */
+async function loadNative(bytes: Uint8Array): Promise<Peer | undefined> {
+  let file: string
+  try {
+    file = createRequire(join(root, 'bench/package.json')).resolve('onnxruntime-node')
+  } catch {
+    return undefined
   }
-  await peer.release()
+  return loadPeer('onnxruntime-node', bytes, [], {}, pathToFileURL(file).href)
+}
+
+async function agreesWithPeers(bytes: Uint8Array, feeds: Record<string, Tensor>): Promise<void> {
+  const peers = [await loadPeer('onnxruntime-web', bytes, []), await loadNative(bytes)]
+  const session = await InferenceSession.create(bytes)
+  const mine = await session.run(feeds)
+  for (const peer of peers) {
+    if (!peer) {
+      console.log('not compared with onnxruntime-node: it is installed with the bench (npm ci in bench/)')
+      continue
+    }
+    const theirs = await peer.run(feeds)
+    for (const name of session.outputNames) {
+      const [a, b] = [mine[name].data as Float32Array, theirs[name]?.data as Float32Array]
+      const most = Math.max(...b.map(Math.abs))
+      expect(b.length).toBe(a.length)
+      a.forEach((value, i) => expect(Math.abs(value - b[i]), `${peer.name}, ${name}`).toBeLessThanOrEqual(STEP * most))
+    }
+    await peer.release()
+  }
   await session.release()
 }
 
@@ -61,7 +82,7 @@ const graphs: readonly (readonly [Graph, typeof formats])[] = [
 for (const [graph, kinds] of graphs)
   describe(graph.name, () => {
     const examples = examplesFor(graph, 6)
-    test.each(kinds)('%s: near float32, and the same in onnxruntime-web', async (_, options, most) => {
+    test.each(kinds)('%s: near float32, and the same in onnxruntime', async (_, options, most) => {
       const { bytes, report } = await quantize(graph, { ...options, calibrate: examples })
       expect(report.bytes).toBe(bytes.length)
       for (const { name, relative } of report.outputs) {
@@ -69,7 +90,7 @@ for (const [graph, kinds] of graphs)
         // It is something else than the model that was given.
         expect(relative, name).toBeGreaterThan(0)
       }
-      await agreesWithPeer(bytes, examplesFor(graph, 7)[6])
+      await agreesWithPeers(bytes, examplesFor(graph, 7)[6])
     })
   })
 
@@ -101,7 +122,7 @@ describe('what is written', () => {
     expect(session.outputNames).toEqual(['y'])
     const { y } = await session.run(examplesFor(graph, 1, 5)[0])
     expect(y.dims).toEqual([5, 4, 4, 4])
-    await agreesWithPeer(bytes, examplesFor(graph, 1)[0])
+    await agreesWithPeers(bytes, examplesFor(graph, 1)[0])
   })
 
   test('what cannot be quantised is listed with its reason, other operators are counted', async () => {
@@ -204,7 +225,7 @@ describe('extremes', () => {
     for (const options of [{ int8: 'static' }, { int8: 'dynamic' }, { int8: 'weights' }, { int4: true }] as const) {
       const { bytes, report } = await quantize(graph, { ...options, calibrate: examplesFor(graph, 4) })
       expect(report.outputs[0].relative, JSON.stringify(options)).toBeLessThan('int4' in options ? 0.3 : 0.05)
-      await agreesWithPeer(bytes, examplesFor(graph, 1)[0])
+      await agreesWithPeers(bytes, examplesFor(graph, 1)[0])
     }
   })
 
@@ -212,7 +233,7 @@ describe('extremes', () => {
     const graph = one([1, 1, 1, 1], [-100, -100])
     const { bytes, report } = await quantize(graph, { int8: 'static', calibrate: examplesFor(graph, 2) })
     expect(report.outputs[0].largest).toBe(0)
-    await agreesWithPeer(bytes, examplesFor(graph, 1)[0])
+    await agreesWithPeers(bytes, examplesFor(graph, 1)[0])
   })
 
   test('weights that are not finite stay, and are said', async () => {
