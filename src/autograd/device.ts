@@ -4,6 +4,7 @@ import { chooseBuild, loadModule, type Build, type TrainKernelName, type TrainKe
 import { byteSize, type NumericDType, type TypedArray } from '../core/dtype.js'
 import { env } from '../core/env.js'
 import { LanewiseError } from '../core/errors.js'
+import { checkNumber } from '../core/options.js'
 import { Placed } from '../plan/placed.js'
 import { identityOrder, sameMemory } from '../core/layout.js'
 import { resolve, roomAt } from '../plan/weights.js'
@@ -122,6 +123,16 @@ export class Device {
     )
 
     const { build = 'auto', deterministic = false, memoryLimit = 2 ** 32 } = options
+    for (const [name, choices] of [
+      ['build', ['auto', 'simd', 'relaxed']],
+      ['accuracy', ['fast', 'exact']],
+    ] as const) {
+      const chosen: string | undefined = options[name]
+      if (chosen !== undefined && !(choices as readonly string[]).includes(chosen))
+        throw new LanewiseError('E_VALUE', `${name} must be ${choices.join(' or ')}, got ${chosen}`)
+    }
+    if (options.threads !== undefined && options.threads !== 'auto')
+      checkNumber('threads', options.threads, { least: 1, whole: true })
     const threads = options.threads ?? (env.wasm.numThreads || 'auto')
     const alone = threads === 1 || (threads === 'auto' && platform().oneThread?.())
     const shared = alone

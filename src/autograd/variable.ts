@@ -147,6 +147,16 @@ export class Variable {
     else this.device.backward(this, undefined, gradient ?? options)
   }
 
+  /** Name, type and shape. */
+  toString(): string {
+    return this.describe()
+  }
+
+  /** What `console.log` shows in Node. @internal */
+  [Symbol.for('nodejs.util.inspect.custom')](): string {
+    return this.describe()
+  }
+
   /** A short description for messages: name, type and shape. @internal */
   describe(): string {
     return `${this.name === undefined ? 'a tensor' : `"${this.name}"`} (${this.dtype}[${this.shape.join(',')}])`

@@ -127,6 +127,9 @@ export abstract class Module {
   #apply(given: readonly unknown[]): unknown {
     let inputs = given
     for (const hook of this.#preHooks) inputs = hook(this, inputs) ?? inputs
+    // Of a class in JavaScript nobody has said that it lacks one.
+    if (typeof this.forward !== 'function')
+      throw new LanewiseError('E_VALUE', `${this.constructor.name} has no forward()`)
     let result: unknown = this.forward(...(inputs as never[]))
     for (const hook of this.#hooks) result = hook(this, inputs, result) ?? result
     return result

@@ -67,7 +67,8 @@ export class Adam extends Optimizer<Required<AdamOptions>> {
 
   constructor(params: Params<AdamOptions>, options: AdamOptions = {}) {
     const defaults = { lr: 1e-3, betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, amsgrad: false } as const
-    super(params, withDefaults('Adam', options, defaults))
+    // An error names the method that was asked for.
+    super(params, withDefaults(new.target.prototype.method, options, defaults))
     const largest = this.groups.some((group) => group.options.amsgrad)
     this.slots = ['exp_avg', 'exp_avg_sq', ...(largest ? ['max_exp_avg_sq'] : [])]
     this.powers = this.groups.map(() => [1, 1])

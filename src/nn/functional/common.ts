@@ -5,6 +5,7 @@ import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { hostFrom } from '../../core/host.js'
 import { shown } from '../../core/options.js'
+import type { Shape } from '../../core/shape.js'
 import { numericTensor } from '../../ops/elementwise/scalar-floats.js'
 
 /**
@@ -94,4 +95,16 @@ export function checkMasks(keys: number, ...masks: readonly (Variable | undefine
   for (const mask of masks)
     if (mask && mask.shape.at(-1) !== keys)
       throw new LanewiseError('E_SHAPE', `a mask of attention to ${keys} keys has them last, got ${mask.describe()}`)
+}
+
+/**
+ * Of predictions and targets one may be spread over the other, but not each over each: the mean of such a loss is a plausible number of nothing.
+ *
+ * @throws LanewiseError `E_SHAPE` for two shapes neither of which holds the other, such as [N, 1] and [N].
+ */
+export function checkPair(loss: string, x: Variable, y: Variable): void {
+  const holds = (shape: Shape, other: Shape) =>
+    other.length <= shape.length && other.every((size, i) => size === 1 || size === shape.at(i - other.length))
+  if (!holds(x.shape, y.shape) && !holds(y.shape, x.shape))
+    throw new LanewiseError('E_SHAPE', `${loss} compares tensors of one shape, got ${x.describe()} and ${y.describe()}`)
 }

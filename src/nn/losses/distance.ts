@@ -3,6 +3,7 @@ import { checkArguments } from '../../core/arguments.js'
 import type { Variable } from '../../autograd/variable.js'
 import { LanewiseError } from '../../core/errors.js'
 import * as F from '../functional.js'
+import { checkPair } from '../functional/common.js'
 import { reduced, type Reduction } from './losses.js'
 
 function positive(name: string, value: number): void {
@@ -17,6 +18,7 @@ export function huber(
   options: { readonly delta?: number; readonly reduction?: Reduction } = {},
 ): Variable {
   checkArguments('huber', { x, y, options }, 'tensor', 'tensor', { delta: 'number', reduction: 'string' })
+  checkPair('huber', x, y)
   const { delta = 1, reduction = 'mean' } = options
 
   positive('delta', delta)
@@ -33,6 +35,7 @@ export function smoothL1(
   options: { readonly beta?: number; readonly reduction?: Reduction } = {},
 ): Variable {
   checkArguments('smoothL1', { x, y, options }, 'tensor', 'tensor', { beta: 'number', reduction: 'string' })
+  checkPair('smoothL1', x, y)
   const { beta = 1, reduction = 'mean' } = options
 
   if (beta === 0) return reduced(F.abs(F.sub(x, y)), reduction)
@@ -51,6 +54,7 @@ export function klDiv(
   options: { readonly reduction?: Reduction | 'batchmean'; readonly logTarget?: boolean } = {},
 ): Variable {
   checkArguments('klDiv', { x, target, options }, 'tensor', 'tensor', { reduction: 'string', logTarget: 'boolean' })
+  checkPair('klDiv', x, target)
   const { reduction = 'mean', logTarget = false } = options
 
   // 0·log 0 is 0.
@@ -172,6 +176,7 @@ export function multiMargin(
 /** exp(x) − y·x for a count y and the logarithm x of its expectation, without the constant log y!. */
 export function poissonNll(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
   checkArguments('poissonNll', { x, y, reduction }, 'tensor', 'tensor', 'string?')
+  checkPair('poissonNll', x, y)
 
   return reduced(F.sub(F.exp(x), F.mul(y, x)), reduction)
 }
@@ -187,6 +192,7 @@ export function gaussianNll(
     eps: 'number',
     reduction: 'string',
   })
+  checkPair('gaussianNll', x, y)
   const { eps = 1e-6, reduction = 'mean' } = options
 
   const v = F.maximum(variance, eps)

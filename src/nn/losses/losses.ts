@@ -6,6 +6,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { hostFrom } from '../../core/host.js'
 import { Equal } from '../../ops/elementwise/logic.js'
 import * as F from '../functional.js'
+import { checkPair } from '../functional/common.js'
 
 /** What becomes of the losses of single elements: their mean, their sum, or themselves. */
 export type Reduction = 'mean' | 'sum' | 'none'
@@ -113,7 +114,10 @@ function denseCrossEntropy(
 export function reduced(losses: Variable, reduction: Reduction): Variable {
   checkArguments('reduced', { losses, reduction }, 'tensor', 'string')
 
-  return reduction === 'none' ? losses : reduction === 'sum' ? F.sum(losses) : F.mean(losses)
+  if (reduction === 'none') return losses
+  if (reduction === 'sum') return F.sum(losses)
+  if ((reduction as string) === 'mean') return F.mean(losses)
+  throw new LanewiseError('E_VALUE', `a reduction is none, sum or mean, not "${String(reduction)}"`)
 }
 
 /**
@@ -147,6 +151,7 @@ export function nll(
 /** (x − y)² */
 export function mse(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
   checkArguments('mse', { x, y, reduction }, 'tensor', 'tensor', 'string?')
+  checkPair('mse', x, y)
 
   const difference = F.sub(x, y)
   return reduced(F.mul(difference, difference), reduction)
@@ -155,6 +160,7 @@ export function mse(x: Variable, y: Variable, reduction: Reduction = 'mean'): Va
 /** |x − y| */
 export function l1(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
   checkArguments('l1', { x, y, reduction }, 'tensor', 'tensor', 'string?')
+  checkPair('l1', x, y)
 
   return reduced(F.abs(F.sub(x, y)), reduction)
 }
@@ -167,6 +173,7 @@ export function l1(x: Variable, y: Variable, reduction: Reduction = 'mean'): Var
  */
 export function bce(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
   checkArguments('bce', { x, y, reduction }, 'tensor', 'tensor', 'string?')
+  checkPair('bce', x, y)
 
   const [p, q] = [x.detach(), y.detach()]
   const against = F.sub(1, p)
@@ -180,6 +187,7 @@ export function bce(x: Variable, y: Variable, reduction: Reduction = 'mean'): Va
 /** Cross-entropy of sigmoid(x) with probabilities y: softplus(x) − x·y, which overflows nowhere. */
 export function bceWithLogits(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
   checkArguments('bceWithLogits', { x, y, reduction }, 'tensor', 'tensor', 'string?')
+  checkPair('bceWithLogits', x, y)
 
   return reduced(F.sub(F.softplus(x), F.mul(x, y)), reduction)
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Variable } from '../../../src/autograd/variable.js'
 import * as nn from '../../../src/train.js'
@@ -181,4 +182,53 @@ test('a description of a layer has the numbers that it was made of', () => {
     () =>
       layer.predict(ones(...shape))
   expectError('E_SHAPE', wrong(new nn.BatchNorm2d(3, { momentum: 0.3 }), 1, 4, 2, 2), /BatchNorm2d\(3\) got 4 channels/)
+})
+
+test('losses compare tensors of one shape, or of one that is spread over the other', () => {
+  device.step(() => {
+    const column = device.tensor([[0.25], [0.75]])
+    const row = device.tensor([0.25, 0.75])
+    const losses: readonly [string, (x: Variable, y: Variable) => Variable][] = [
+      ['mse', nn.mse],
+      ['l1', nn.l1],
+      ['bce', nn.bce],
+      ['bceWithLogits', nn.bceWithLogits],
+      ['huber', nn.huber],
+      ['smoothL1', nn.smoothL1],
+      ['klDiv', nn.klDiv],
+      ['poissonNll', nn.poissonNll],
+    ]
+    for (const [name, loss] of losses) {
+      // Each of one with each of the other was a mean over four differences.
+      expectError('E_SHAPE', () => loss(column, row), new RegExp(`^${name} compares`))
+      expectError('E_SHAPE', () => loss(row, column), /float32\[2\].*float32\[2,1\]/)
+    }
+    expectError('E_VALUE', () => nn.mse(row, row, 'avg' as never), /none, sum or mean, not "avg"/)
+    expect(nn.mse(column, device.tensor([[0.25], [0.25]])).item()).toBeCloseTo(0.125, 6)
+    expect(nn.mse(column, device.tensor([0.25])).item()).toBeCloseTo(0.125, 6)
+    expect(nn.l1(device.tensor([0.25]), column).item()).toBeCloseTo(0.25, 6)
+  })
+})
+
+test('what a device is made with', async () => {
+  const cases: readonly [object, RegExp][] = [
+    [{ build: 'fast' }, /build must be auto or simd or relaxed, got fast/],
+    [{ accuracy: 'high' }, /accuracy must be fast or exact, got high/],
+    [{ threads: 0 }, /threads/],
+    [{ threads: 1.5 }, /threads/],
+    [{ threads: 'all' }, /threads/],
+  ]
+  for (const [options, message] of cases) await expectRejects('E_VALUE', () => nn.Device.create(options), message)
+})
+
+test('an optimiser names itself, a module what it lacks, a tensor what it is', () => {
+  const layer = new nn.Linear(2, 2)
+  expectError('E_VALUE', () => new nn.AdamW(layer.parameters(), { weight_decay: 0.1 } as never), /AdamW has no option/)
+  expectError('E_VALUE', () => new nn.Adam(layer.parameters(), { weight_decay: 0.1 } as never), /Adam has no option/)
+  class Unfinished extends (nn.Module as unknown as new () => nn.Linear) {}
+  device.step(() =>
+    expectError('E_VALUE', () => new Unfinished().call(device.tensor([1])), /Unfinished has no forward/),
+  )
+  expect(String(layer.weight)).toBe('a tensor (float32[2,2])')
+  expect(inspect(layer.bias)).toBe('a tensor (float32[2])')
 })
