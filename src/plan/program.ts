@@ -146,8 +146,7 @@ export class Program {
           for (const value of this.graph.outputs) {
             if (control.fetched && !control.fetched.has(value)) continue
             const source = sourceOf(segment, value)
-            // A state is about to become what it is next.
-            if (control.lent && 'placed' in source && !isStateBlock(source.placed.at.block)) {
+            if (control.lent && isLent(source)) {
               lent.push([value, source.placed])
               continue
             }
@@ -202,6 +201,40 @@ export class Program {
     }
     this.done = done
     return true
+  }
+
+  /**
+   * Runs once more what has just run, on other values of the same types, where all of it is kernels and states stay what they are: what a loop does most.
+   *
+   * @returns the outputs that are asked for, lent (see {@link RunControl}); undefined, and nothing has been done, if it is not so.
+   */
+  next(feeds: ReadonlyMap<Value, HostValue>, outputs: readonly Value[]): HostValue[] | undefined {
+    const { last, done, states, context, executor } = this
+    if (!done || !states?.repeatsSet || last?.prepared !== done || last.changes !== states.changes) return undefined
+    if (this.keyed.size > 0 || !fits(feeds, last.feeds)) return undefined
+    this.done = undefined
+    const { segment } = done
+    executor.bind(done, false)
+    for (const { value, to } of segment.uploads) upload(context, feeds.get(value) as HostTensor, to)
+    let results: (HostValue | undefined)[]
+    try {
+      executor.run(done)
+      results = outputs.map((value) => {
+        const source = sourceOf(segment, value)
+        return isLent(source) ? undefined : readSource(context, source, feeds)
+      })
+      states.keepAgain()
+    } catch (error) {
+      states.lose()
+      throw error
+    }
+    this.done = done
+    // States may have moved the memory.
+    for (let i = 0; i < outputs.length; i++) {
+      const source = sourceOf(segment, outputs[i])
+      if (isLent(source)) results[i] = viewOf(context, source.placed)
+    }
+    return results as HostValue[]
   }
 
   /** Where the last run has left a value, if it came to its end. */
@@ -482,6 +515,11 @@ function holdAt(scope: HostScope, value: HostValue, { op, name }: Node): void {
   } catch (error) {
     throw errorAt(op.name, name, error)
   }
+}
+
+/** Whether a value can be read where it lies after a run: what is a state is about to become what it is next. */
+function isLent(source: Source): source is Source & { readonly placed: Placed } {
+  return 'placed' in source && !isStateBlock(source.placed.at.block)
 }
 
 /** Where a value is that a segment's end needs. */
