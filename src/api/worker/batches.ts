@@ -86,7 +86,7 @@ export function batchKey(tensors: Tensors): string {
 }
 
 /** Whether two results are the same up to rounding: other sizes of a batch may have other kernels. */
-export function alike(a: Tensors, b: Tensors): boolean {
+function alike(a: Tensors, b: Tensors): boolean {
   return Object.entries(a).every(([name, { dtype, shape, data }]) => {
     const other = b[name]
     if (other.dtype !== dtype || !sameShape(other.shape, shape)) return false
