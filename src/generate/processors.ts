@@ -1,6 +1,6 @@
 import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
-import { checkNumber } from '../core/options.js'
+import { checkNumber, kindOf, shown } from '../core/options.js'
 
 /**
  * Changes the scores of all tokens before one is chosen: −Infinity forbids a token.
@@ -26,7 +26,9 @@ export function noRepeatedRuns(size: number): ScoreProcessor {
 }
 
 /** These tokens never come; with `first`, not as the first of a text. */
-export function forbidTokens(tokens: Iterable<number>, { first = false }: { first?: boolean } = {}): ScoreProcessor {
+export function forbidTokens(tokens: Iterable<number>, options: { readonly first?: boolean } = {}): ScoreProcessor {
+  checkArguments('forbidTokens', { tokens, options }, 'any', { first: 'boolean' })
+  const { first = false } = options
   const all = checkedTokens('forbidTokens', tokens)
   return (scores, text, given) => {
     if (first && text.length > given) return
@@ -44,7 +46,8 @@ export function allowTokens(tokens: Iterable<number>): ScoreProcessor {
 
 /** The first tokens of a text are these. */
 export function beginWith(tokens: ArrayLike<number>): ScoreProcessor {
-  const all = Array.from(tokens, Number)
+  checkArguments('beginWith', { tokens }, 'list|bytes')
+  const all = Array.from(tokens)
   checkedTokens('beginWith', all)
   return (scores, text, given) => {
     const wanted = all.at(text.length - given)
@@ -55,6 +58,7 @@ export function beginWith(tokens: ArrayLike<number>): ScoreProcessor {
 
 /** A text does not end before it has so many tokens. @param ends - the tokens that end it, as the option `stop` has them. */
 export function atLeast(count: number, ends: number | Iterable<number>): ScoreProcessor {
+  checkArguments('atLeast', { count, ends }, 'number', 'number|iterable')
   checkNumber('the least number of tokens', count, { least: 0, most: Number.MAX_SAFE_INTEGER, whole: true })
   const all = checkedTokens('atLeast', typeof ends === 'number' ? [ends] : ends)
   return (scores, text, given) => {
@@ -65,14 +69,16 @@ export function atLeast(count: number, ends: number | Iterable<number>): ScorePr
 
 /** Adds to the scores of tokens: what is above 0 makes them likelier. */
 export function biasTokens(biases: ReadonlyMap<number, number>): ScoreProcessor {
+  if (!isMap(biases))
+    throw new LanewiseError('E_VALUE', `biasTokens takes as biases a Map of numbers by tokens, got ${shown(biases)}`)
   const all = [...biases]
   checkedTokens(
     'biasTokens',
     all.map(([token]) => token),
   )
   for (const [token, bias] of all)
-    if (Number.isNaN(bias) || bias === Infinity)
-      throw new LanewiseError('E_VALUE', `the bias of token ${token} is ${bias}`)
+    if (typeof bias !== 'number' || !(bias < Infinity))
+      throw new LanewiseError('E_VALUE', `the bias of token ${token} is ${shown(bias)}`)
   return (scores) => {
     for (const [token, bias] of all) if (token < scores.length) scores[token] += bias
   }
@@ -96,10 +102,16 @@ export function penalize(penalties: { readonly presence?: number; readonly frequ
   }
 }
 
+/** Of another realm, too. */
+function isMap(value: unknown): boolean {
+  return kindOf(value) === 'a Map'
+}
+
 function checkedTokens(what: string, tokens: Iterable<number>): Set<number> {
+  checkArguments(what, { tokens }, 'iterable')
   const all = new Set(tokens)
   for (const token of all)
     if (!(Number.isInteger(token) && token >= 0))
-      throw new LanewiseError('E_VALUE', `${what}: ${String(token)} is no token`)
+      throw new LanewiseError('E_VALUE', `${what}: ${shown(token)} is no token`)
   return all
 }

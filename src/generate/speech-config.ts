@@ -1,3 +1,4 @@
+import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
 import type { LogMelOptions } from './log-mel.js'
 
@@ -35,7 +36,9 @@ export function speechConfig(files: {
   readonly generation: Json
   readonly preprocessor: Json
 }): SpeechConfig {
-  const { config, generation, preprocessor } = files
+  const kinds = { config: 'object', generation: 'object', preprocessor: 'object' } as const
+  checkArguments('speechConfig', { files }, kinds)
+  const { config = {}, generation = {}, preprocessor = {} } = files as Partial<typeof files>
   const whole = (value: unknown, what: string): number => {
     if (!Number.isInteger(value) || (value as number) < 0)
       throw new LanewiseError('E_PARSE', `this is no model of speech: ${what} is ${JSON.stringify(value) ?? 'missing'}`)

@@ -48,6 +48,7 @@ const handedOut = new Set([
   'ModelGraph',
   'Optimizer',
   'SentencePieceTokenizer',
+  'WordPieceTokenizer',
 ])
 /** What an operator is emitted by, inside of which errors become ones of the operator; and what helps to write tasks of one's own. */
 const inside = new Set([
