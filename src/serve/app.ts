@@ -95,7 +95,7 @@ export async function createApp(site: Site): Promise<Hono<Env>> {
   app.get('/v2', (c) => c.json({ name: 'lanewise', version: VERSION, extensions: ['binary_tensor_data'] }))
   app.get('/v2/health/live', (c) => c.json({ live: true }))
   app.get('/v2/health/ready', (c) => {
-    const ready = !site.closing && [...models].every(({ queue }) => queue.pool.size > 0)
+    const ready = !site.closing && !models.loading && [...models].every(({ queue }) => queue.pool.size > 0)
     return c.json({ ready }, ready ? 200 : 503)
   })
   app.get('/v2/models', (c) => c.json({ models: [...models].map(({ name }) => name) }))
@@ -104,6 +104,7 @@ export async function createApp(site: Site): Promise<Hono<Env>> {
     const name = c.req.param('name') ?? ''
     const version = c.req.param('version')
     const model = models.get(name)
+    if (!model && models.loading) throw new Refusal(503, 'the models are still being loaded', { 'Retry-After': '1' })
     if (!model) throw new Refusal(404, `there is no model ${JSON.stringify(name.slice(0, 200))}`)
     if (version !== undefined && version !== VERSION_OF_MODELS)
       throw new Refusal(404, `the model "${name}" has no version ${JSON.stringify(version.slice(0, 200))}`)
@@ -119,8 +120,10 @@ export async function createApp(site: Site): Promise<Hono<Env>> {
       modelOf(c)
       const { pieces, size, headers } = await withBody(c, site, (request) => runModel(c, site, modelOf(c), request))
       // Of one whose client has gone nothing more is heard.
-      if (site.closing || c.env.outgoing.destroyed) answer = c.body(Buffer.concat(pieces), 200, headers)
-      else {
+      if (site.closing || c.env.outgoing.destroyed) {
+        // Whoever began before the end knows nothing of it.
+        answer = c.body(Buffer.concat(pieces), 200, site.closing ? { ...headers, Connection: 'close' } : headers)
+      } else {
         // A Response of the standard takes longer than all the rest that is done here.
         const { outgoing } = c.env
         site.held += size

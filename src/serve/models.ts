@@ -60,7 +60,10 @@ export class Models {
   /** Of files that could not be loaded, so that they are tried once. */
   private readonly refused = new Map<string, string>()
 
-  private constructor(
+  /** Whether some are not there yet. */
+  loading = true
+
+  constructor(
     private readonly files: readonly string[],
     private readonly folder: string | undefined,
     private readonly options: ModelsOptions,
@@ -70,23 +73,12 @@ export class Models {
   /**
    * Loads all of them.
    *
-   * @throws LanewiseError what loading one of `files` throws, naming it; `E_VALUE` if two have one name, `E_EXTERNAL` if a file or the folder is not there.
+   * @throws LanewiseError what loading one of the files throws that were named, naming it; `E_VALUE` if two have one name, `E_EXTERNAL` if a file or the folder is not there.
    */
-  static async open(
-    files: readonly string[],
-    folder: string | undefined,
-    options: ModelsOptions,
-    events: ModelsEvents,
-  ): Promise<Models> {
-    const models = new Models(files, folder, options, events)
-    try {
-      for (const [name, file] of await models.present()) await models.begin(name, file)
-    } catch (error) {
-      await models.close()
-      throw error
-    }
-    if (options.poll > 0) models.watch()
-    return models
+  async open(): Promise<void> {
+    for (const [name, file] of await this.present()) await this.begin(name, file)
+    this.loading = false
+    if (this.options.poll > 0) this.watch()
   }
 
   get(name: string): ServedModel | undefined {

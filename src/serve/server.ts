@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createServer, STATUS_CODES, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { LanewiseError } from '../core/errors.js'
 import { reasonOf } from '../platform/node-files.js'
@@ -23,6 +23,8 @@ const MAX_CONNECTIONS = 4096
 
 /** Milliseconds in which clients have to read the last answers. */
 const LAST_ANSWERS = 5000
+/** Milliseconds between two looks for connections that are done, at the end. */
+const IDLE_LOOK = 50
 
 /** A server that runs. */
 export interface ModelServer {
@@ -44,7 +46,7 @@ export interface ServedModelInfo {
 }
 
 /**
- * Serves models over HTTP by the Open Inference Protocol, version 2 (docs/guides/serving.md). Needs the packages hono, @hono/node-server and prom-client.
+ * Serves models over HTTP by the Open Inference Protocol, version 2 (docs/guides/serving.md). It listens at once and is ready when all of them are loaded; then this resolves. Needs the packages hono, @hono/node-server and prom-client.
  *
  * @example
  * import { serve } from 'lanewise/serve'
@@ -70,7 +72,7 @@ export async function serve(options: ServeOptions): Promise<ModelServer> {
     () => site?.held ?? 0,
   )
   const { threads, timeout, poll, maxBatch, maxDelay, maxQueue, build, deterministic, memoryLimit } = checked
-  const models = await Models.open(
+  const models = new Models(
     checked.models,
     checked.folder,
     {
@@ -85,39 +87,42 @@ export async function serve(options: ServeOptions): Promise<ModelServer> {
     },
     metrics,
   )
+  site = { options: checked, models, metrics, turns: new Turns(), held: 0, closing: false }
+  const app = await createApp(site)
+  const listener = getRequestListener(app.fetch, {
+    // The types of the globals stay those of Node.
+    overrideGlobalObjects: false,
+    // What is refused before there is a request for the app: a host or a target that is none.
+    errorHandler: (error) => {
+      const refused = error instanceof Error && error.name === 'RequestError'
+      return Response.json({ error: refused ? error.message : 'internal error' }, { status: refused ? 400 : 500 })
+    },
+  })
+  const server = createServer(
+    {
+      // Node's own refusal of a request without a host says nothing.
+      requireHostHeader: false,
+      requestTimeout: checked.requestTimeout,
+      headersTimeout: checked.requestTimeout,
+      keepAliveTimeout: KEEP_ALIVE,
+      connectionsCheckingInterval: Math.min(CONNECTION_LOOK, checked.requestTimeout),
+    },
+    (incoming, outgoing) => void listener(incoming, outgoing),
+  )
+  answerBrokenRequests(server)
+  // Ends connections on which nothing goes: of clients that do not read their answers, too.
+  server.setTimeout(Math.min(timeout + checked.requestTimeout, MAX_MS))
+  server.maxConnections = MAX_CONNECTIONS
+  // Before the models are there: whoever looks after it sees that it lives, and is not ready.
+  await listening(server, checked.port, checked.host)
+  const running = runningServer(server, site)
   try {
-    site = { options: checked, models, metrics, turns: new Turns(), held: 0, closing: false }
-    const app = await createApp(site)
-    const listener = getRequestListener(app.fetch, {
-      // The types of the globals stay those of Node.
-      overrideGlobalObjects: false,
-      // What is refused before there is a request for the app: a host or a target that is none.
-      errorHandler: (error) => {
-        const refused = error instanceof Error && error.name === 'RequestError'
-        return Response.json({ error: refused ? error.message : 'internal error' }, { status: refused ? 400 : 500 })
-      },
-    })
-    const server = createServer(
-      {
-        // Node's own refusal of a request without a host says nothing.
-        requireHostHeader: false,
-        requestTimeout: checked.requestTimeout,
-        headersTimeout: checked.requestTimeout,
-        keepAliveTimeout: KEEP_ALIVE,
-        connectionsCheckingInterval: Math.min(CONNECTION_LOOK, checked.requestTimeout),
-      },
-      (incoming, outgoing) => void listener(incoming, outgoing),
-    )
-    answerBrokenRequests(server)
-    // Ends connections on which nothing goes: of clients that do not read their answers, too.
-    server.setTimeout(Math.min(timeout + checked.requestTimeout, MAX_MS))
-    server.maxConnections = MAX_CONNECTIONS
-    await listening(server, checked.port, checked.host)
-    return running(server, site)
+    await models.open()
   } catch (error) {
-    await models.close()
+    await running.close()
     throw error
   }
+  return running
 }
 
 const brokenStatus = new Map([
@@ -156,18 +161,28 @@ async function listening(server: Server, port: number, host: string): Promise<vo
   }
 }
 
-function running(server: Server, site: Site): ModelServer {
+function runningServer(server: Server, site: Site): ModelServer {
   const { address, port, family } = server.address() as AddressInfo
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
   let closed: Promise<void> | undefined
   const close = async (): Promise<void> => {
     site.closing = true
     const ended = once(server, 'close')
     server.close()
+    // Connections whose last answer is out would else be kept for the next request.
+    const idle = setInterval(() => server.closeIdleConnections(), IDLE_LOOK)
     await site.models.close()
+    // Node takes those for busy on which nothing was ever asked.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
     // All answers are given: who does not read them by then is not waited for.
     const timer = setTimeout(() => server.closeAllConnections(), LAST_ANSWERS)
     await ended
     clearTimeout(timer)
+    clearInterval(idle)
   }
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`,
