@@ -66,10 +66,9 @@ export async function serve(options: ServeOptions): Promise<ModelServer> {
     'a server',
     SERVER_PACKAGES,
   )
-  let site: Site | undefined
   const metrics = await createMetrics(
-    () => site?.models,
-    () => site?.held ?? 0,
+    () => models,
+    () => site.held,
   )
   const { threads, timeout, poll, maxBatch, maxDelay, maxQueue, build, deterministic, memoryLimit } = checked
   const models = new Models(
@@ -87,7 +86,7 @@ export async function serve(options: ServeOptions): Promise<ModelServer> {
     },
     metrics,
   )
-  site = { options: checked, models, metrics, turns: new Turns(), held: 0, closing: false }
+  const site: Site = { options: checked, models, metrics, turns: new Turns(), held: 0, closing: false }
   const app = await createApp(site)
   const listener = getRequestListener(app.fetch, {
     // The types of the globals stay those of Node.

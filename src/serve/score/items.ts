@@ -20,6 +20,8 @@ export interface Item {
   readonly index: number
   /** What it is called, if it has a name. */
   readonly id?: string
+  /** Where it begins in a file of lines: blank lines and cells over several are no items. Errors of `read` say it. */
+  readonly line?: number
   /** As the model takes it, with a batch axis of 1. @throws LanewiseError if it is not what it should be: its own fault. */
   read(): Promise<Tensors>
 }
@@ -118,7 +120,7 @@ export class Items {
           const { text, line } = rows[i]
           const read = async () =>
             csv ? fromCells(await cellsOf(text), columns, this.model) : fromJson(text, this.model, this.batches)
-          return { index, read: () => atLine(line, read) }
+          return { index, line, read: () => readAt(line, read) }
         })
       }
     }
@@ -186,17 +188,19 @@ async function part(
   }
 }
 
-/** Says of an error of a row where that is in the file: blank lines and cells over several lines are no rows. */
-async function atLine<T>(line: number, read: () => Promise<T>): Promise<T> {
+/** An error of an item with its line in the file. */
+export function atLine(error: Error, line: number | undefined): Error {
+  if (!(error instanceof LanewiseError) || line === undefined) return error
+  const { code, message, tensor, node } = error
+  const why = message.replace(/^CSV,? (after )?line \d+: /, '')
+  return new LanewiseError(code, `line ${line}: ${why}`, { tensor, node, cause: error })
+}
+
+async function readAt<T>(line: number, read: () => Promise<T>): Promise<T> {
   try {
     return await read()
   } catch (error) {
-    if (!(error instanceof LanewiseError)) throw error
-    const { code, message, tensor } = error
-    throw new LanewiseError(code, `line ${line}: ${message.replace(/^CSV,? (after )?line \d+: /, '')}`, {
-      tensor,
-      cause: error,
-    })
+    throw error instanceof Error ? atLine(error, line) : error
   }
 }
 

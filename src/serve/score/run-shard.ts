@@ -8,7 +8,7 @@ import { fileExists, fileSize, makeFolder, readBytes, writeAtomically } from '..
 import { batchKey, joined, rowsOf, separated, type Tensors } from '../../api/worker/batches.js'
 import { sentError } from '../messages.js'
 import { PlainSession } from '../session.js'
-import { Items, type Item } from './items.js'
+import { atLine, Items, type Item } from './items.js'
 import { modelName, readPlan, shardLines, shardName, type Plan } from './plan.js'
 import type { ShardStore } from './store.js'
 
@@ -76,11 +76,12 @@ export class Run {
       next = readAll(items.slice(at + batch, at + 2 * batch))
       next.catch(() => undefined)
       for (const [i, result] of (await this.scoreBatch(given)).entries()) {
-        const { index: place, id } = items[at + i]
+        const { index: place, id, line } = items[at + i]
         const head = `"index":${place}${id === undefined ? '' : `,"id":${JSON.stringify(id)}`}`
         if (result instanceof Error) {
           failed++
-          const { code, message } = sentError(result)
+          // Of reading it is said already.
+          const { code, message } = sentError(given[i] instanceof Error ? result : atLine(result, line))
           lines.push(`{"error":${JSON.stringify({ code, message })},${head}}\n`)
         } else {
           const outputs = this.plan.outputs.map(
