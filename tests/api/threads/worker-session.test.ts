@@ -150,6 +150,17 @@ test('states stay there', async () => {
   }
 })
 
+test('a cache that is found by its names stays there', async () => {
+  const g = new GraphBuilder('growing')
+  const all = g.op('Concat', [g.input('past_sum', 'float32', ['P']), g.input('x', 'float32', ['N'])], { axis: 0 })
+  g.output(g.op('ReduceSum', [all], { keepdims: 0 }), 'sum')
+  g.output(all, 'present_sum')
+  await using there = await InferenceSession.create(exportModel(g), { states: 'auto', worker: true })
+  expect(there.states).toEqual({ past_sum: 'present_sum' })
+  expect(numbers((await there.run({ past_sum: floats([0], []), x: floats([2], [1, 2]) })).sum)).toEqual([3])
+  expect(numbers((await there.run({ x: floats([1], [4]) })).sum)).toEqual([7])
+})
+
 test('several workers take runs in turn', async () => {
   await using session = await InferenceSession.create(smallModel(), { workers: 2 })
   await using one = await InferenceSession.create(smallModel())
