@@ -39,8 +39,9 @@ export interface Burst {
 /** Milliseconds for which all processors together were busy, of anybody. */
 function busy(): number | undefined {
   try {
-    const [user, nice, system, , , irq, soft, steal] = (/^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8')) ??
-      [])[1]
+    const [user, nice, system, , , irq, soft, steal] = (
+      /^cpu +(.*)$/m.exec(readFileSync('/proc/stat', 'utf8')) ?? []
+    )[1]
       .split(' ')
       .map(Number)
     return 10 * (user + nice + system + irq + soft + steal)

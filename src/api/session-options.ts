@@ -164,7 +164,8 @@ const levels: readonly LogLevel[] = ['verbose', 'info', 'warning', 'error', 'fat
 
 /** What an option may be: one of these, or what the function says yes to, and how to say that. */
 type Rule =
-  readonly unknown[] | readonly [test: (value: unknown) => boolean, what: string, entry?: (value: unknown) => boolean]
+  | readonly unknown[]
+  | readonly [test: (value: unknown) => boolean, what: string, entry?: (value: unknown) => boolean]
 
 const isBoolean: Rule = [(value) => typeof value === 'boolean', 'true or false']
 const isText: Rule = [(value) => typeof value === 'string', 'a string']

@@ -20,7 +20,11 @@ export interface TensorLike {
 
 /** Anything a model takes or gives: a tensor; an array for a sequence; a Map for a map; null for an optional that is empty. */
 export type ModelValue =
-  Tensor | TensorLike | readonly ModelValue[] | ReadonlyMap<string | bigint, number | bigint | string> | null
+  | Tensor
+  | TensorLike
+  | readonly ModelValue[]
+  | ReadonlyMap<string | bigint, number | bigint | string>
+  | null
 
 /** What a model says of one of its inputs or outputs. */
 export type ValueMetadata =

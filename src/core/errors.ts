@@ -14,7 +14,15 @@ import { isErrorNamed } from './realm.js'
  * - `E_STATE`: the object was released, poisoned or is otherwise in the wrong state.
  */
 export type ErrorCode =
-  'E_PARSE' | 'E_TENSOR' | 'E_EXTERNAL' | 'E_GRAPH' | 'E_UNSUPPORTED' | 'E_SHAPE' | 'E_VALUE' | 'E_BUDGET' | 'E_STATE'
+  | 'E_PARSE'
+  | 'E_TENSOR'
+  | 'E_EXTERNAL'
+  | 'E_GRAPH'
+  | 'E_UNSUPPORTED'
+  | 'E_SHAPE'
+  | 'E_VALUE'
+  | 'E_BUDGET'
+  | 'E_STATE'
 
 /** Where an error happened and what was expected; every field is optional. */
 export interface ErrorDetails {

@@ -186,7 +186,8 @@ export interface Emitter<A> extends KernelEmitter {
   readonly inputs: readonly (Operand | undefined)[]
   /** Types of the outputs the node names (undefined where one is not wanted), with the orders the layout rule promised. */
   readonly outputs: readonly (
-    (TensorType & { readonly order: Order; readonly physical: readonly number[] }) | undefined
+    | (TensorType & { readonly order: Order; readonly physical: readonly number[] })
+    | undefined
   )[]
   readonly fused: Fused
   /** For operators that are `random`: a seed from the session's, another one each time. To be asked in a step of a run (`host`), not when it is planned. */

@@ -42,7 +42,8 @@ class ConvNd extends Module {
   readonly bias: Parameter | undefined
   private readonly attributes: Readonly<Record<string, unknown>>
   private readonly around:
-    { readonly pads: readonly number[]; readonly mode: 'reflect' | 'replicate' | 'circular' } | undefined
+    | { readonly pads: readonly number[]; readonly mode: 'reflect' | 'replicate' | 'circular' }
+    | undefined
 
   constructor(
     rank: number,

@@ -4,7 +4,10 @@ import { LanewiseError } from '../core/errors.js'
 
 /** What a training takes batches from: a loader, or anything that can be looped over once for every epoch. */
 export type Batches =
-  DataLoader | AsyncIterable<Fields> | Iterable<Fields> | (() => AsyncIterable<Fields> | Iterable<Fields>)
+  | DataLoader
+  | AsyncIterable<Fields>
+  | Iterable<Fields>
+  | (() => AsyncIterable<Fields> | Iterable<Fields>)
 
 /** What `fit` needs of a loader. @internal */
 export interface EpochSource extends AsyncIterable<Fields> {

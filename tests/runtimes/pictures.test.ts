@@ -13,7 +13,13 @@ import { root } from '../support/package.js'
 /** What is done with a picture or a tensor, in both libraries. */
 interface Task {
   readonly what:
-    'ImageData' | 'translucent ImageData' | 'ImageBitmap' | 'HTMLImageElement' | 'address' | 'toImageData' | 'toDataURL'
+    | 'ImageData'
+    | 'translucent ImageData'
+    | 'ImageBitmap'
+    | 'HTMLImageElement'
+    | 'address'
+    | 'toImageData'
+    | 'toDataURL'
   readonly options?: object
   /** Of the tensor that becomes a picture. */
   readonly dims?: readonly number[]

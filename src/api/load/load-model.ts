@@ -223,13 +223,15 @@ function bytesOf(model: unknown, second: unknown, third: unknown): Uint8Array {
     throw new LanewiseError('E_VALUE', 'the model must be a path, a URL, bytes, a Response, a Blob or a stream')
   const offset = typeof second === 'number' ? second : 0
   const length = typeof third === 'number' ? third : bytes.length - offset
-  if (!(
-    Number.isSafeInteger(offset) &&
-    Number.isSafeInteger(length) &&
-    offset >= 0 &&
-    length >= 0 &&
-    offset + length <= bytes.length
-  )) {
+  if (
+    !(
+      Number.isSafeInteger(offset) &&
+      Number.isSafeInteger(length) &&
+      offset >= 0 &&
+      length >= 0 &&
+      offset + length <= bytes.length
+    )
+  ) {
     throw new LanewiseError(
       'E_VALUE',
       `bytes ${offset} to ${offset + length} are outside the buffer of ${bytes.length} bytes`,

@@ -14,7 +14,8 @@ import type { Activation, OpDefinition, Operand } from '../../ir/op.js'
 
 /** value = f(value), or value = value op input `operand`, or the other way round. */
 export type ChainStep =
-  { readonly unary: Activation } | { readonly binary: number; readonly operand: number; readonly flipped: boolean }
+  | { readonly unary: Activation }
+  | { readonly binary: number; readonly operand: number; readonly flipped: boolean }
 
 /**
  * What the pass fuse-chain makes of elementwise operators that follow each other: the first input goes through the steps; the others are their

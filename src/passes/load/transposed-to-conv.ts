@@ -20,7 +20,8 @@ export const transposedToConv = {
       const { auto_pad, output_shape, output_padding, kernel_shape } = attributes
       const group = attributes.group as number
       const [strides, dilations, cut] = [attributes.strides, attributes.dilations, attributes.pads] as (
-        readonly number[] | undefined
+        | readonly number[]
+        | undefined
       )[]
       const reach = [...w.shape.slice(2), ...w.shape.slice(2)].map(
         (taps, i, both) => (dilations?.[i % (both.length / 2)] ?? 1) * (taps - 1),

@@ -11,7 +11,16 @@ import type { Variable } from '../../../src/autograd/variable.js'
 // there, of another wire type or twice where it stands once, is an error.
 
 type Kind =
-  'double' | 'float' | 'int' | 'bool' | 'string' | 'bytes' | 'floats' | 'ints' | keyof typeof messages | 'attributes'
+  | 'double'
+  | 'float'
+  | 'int'
+  | 'bool'
+  | 'string'
+  | 'bytes'
+  | 'floats'
+  | 'ints'
+  | keyof typeof messages
+  | 'attributes'
 type Schema = Readonly<Record<number, readonly [name: string, kind: Kind, repeated?: 'repeated']>>
 
 const messages = {
