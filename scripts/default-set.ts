@@ -3,12 +3,14 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { format, resolveConfig } from 'prettier'
+import { format, type FormatConfig } from 'oxfmt'
 import '../src/all-ops.js'
 import * as operators from '../src/autograd/operators.js'
 import { schemaAt, schemasOf, type Place, type Schema } from '../src/onnx/schemas.js'
 import { EXPORT_OPSET } from '../src/onnx/versions.js'
 
+/** As .oxfmtrc.jsonc has it. */
+const style: FormatConfig = { printWidth: 120, semi: false, singleQuote: true }
 const file = fileURLToPath(new URL('../src/onnx/schema/default-set.ts', import.meta.url))
 
 /** Operators of ai.onnx that layers and functions apply without somebody naming them, and the one that gives a value the name of an output. */
@@ -48,7 +50,8 @@ export const TYPE_SETS = '${sets.join(' ')}'
 /** Operators that are alike a line. */
 export const OPERATORS = \`${rows}\`
 `
-  return format(text, { ...(await resolveConfig(file)), parser: 'typescript' })
+  const { code } = await format(file, text, style)
+  return code
 }
 
 function lineOf({ since, inputs, outputs, attributes }: Schema, sets: string[]): string {

@@ -1,4 +1,4 @@
-// Lines of assembly/ over 120 columns, which no formatter looks after: Prettier would put every argument on a line of its own.
+// Lines of assembly/ over 120 columns, which no formatter looks after: oxfmt would put every argument on a line of its own.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
