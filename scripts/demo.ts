@@ -88,7 +88,7 @@ const pictures = Array.from({ length: COUNTED }, (_, i) => ({ digit: i % 10, ima
 ort.env.wasm.numThreads = 1
 ort.env.logLevel = 'error'
 const bytes = readFileSync(MODEL)
-const session = await InferenceSession.create(bytes)
+const session = await InferenceSession.create(bytes, { threads: 1 })
 const peer = await ort.InferenceSession.create(bytes)
 const dims = [1, 1, SIZE, SIZE]
 const here = async (data: Float32Array) =>

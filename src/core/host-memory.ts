@@ -94,6 +94,8 @@ export class HostMemory {
     if (!known || --known.users > 0) return
     this.held.delete(value)
     add(this.sum, known.size, -1)
+    // Of nothing nothing is left, whatever was counted: a size that is no number must not stay for ever.
+    if (this.held.size === 0) for (const size of [this.sum, this.counted]) size.buffers = size.heap = 0
   }
 
   private fits(buffers: number, heap: number): boolean {
@@ -151,7 +153,8 @@ export class HostScope {
 /** What strings take in JavaScript. */
 export function stringBytes(strings: readonly string[]): number {
   let bytes = 0
-  for (const text of strings) bytes += STRING_BYTES + 2 * text.length
+  // What is no string is refused where elements are checked; here it has no length.
+  for (const text of strings) bytes += STRING_BYTES + (typeof text === 'string' ? 2 * text.length : 0)
   return bytes
 }
 

@@ -247,6 +247,20 @@ describe('sequences', () => {
 })
 
 describe('the count of what is held', () => {
+  test('forgets what had no size', () => {
+    const memory = new HostMemory(10_000, () => 0)
+    const refused = memory.scope()
+    const broken = { byteLength: NaN } as unknown as Float32Array
+    expectError('E_BUDGET', () => refused.hold({ dtype: 'float32', shape: [1], data: broken }))
+    // A number among strings is refused elsewhere; it takes a place, and no characters.
+    refused.hold({ dtype: 'string', shape: [2], data: ['ab', 5 as unknown as string] })
+    refused.close()
+    const next = memory.scope()
+    next.reserve(9000)
+    next.hold(floats(1000))
+    next.close()
+  })
+
   const floats = (length: number): HostTensor => ({ dtype: 'float32', shape: [length], data: new Float32Array(length) })
 
   test('counts what is shared once, and nothing that was dropped', () => {
