@@ -251,9 +251,10 @@ describe('the count of what is held', () => {
     const memory = new HostMemory(10_000, () => 0)
     const refused = memory.scope()
     const broken = { byteLength: NaN } as unknown as Float32Array
+    const number: unknown = 5
     expectError('E_BUDGET', () => refused.hold({ dtype: 'float32', shape: [1], data: broken }))
     // A number among strings is refused elsewhere; it takes a place, and no characters.
-    refused.hold({ dtype: 'string', shape: [2], data: ['ab', 5 as unknown as string] })
+    refused.hold({ dtype: 'string', shape: [2], data: ['ab', number as string] })
     refused.close()
     const next = memory.scope()
     next.reserve(9000)
