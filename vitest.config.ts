@@ -24,7 +24,6 @@ const together = [
   'core',
   'data',
   'docs',
-  'generate',
   'hostile',
   'house',
   'kernels',
