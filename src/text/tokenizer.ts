@@ -1,9 +1,9 @@
 import { checkArguments } from '../core/arguments.js'
-import { LanewiseError } from '../core/errors.js'
 import { BpeModel } from './bpe.js'
 import { splitter, trainBpe, type BpeTables, type BpeTraining } from './bpe-trainer.js'
 import { bytesOfToken, gpt2Pattern, tokenOfBytes } from './byte-level.js'
 import { parseTokenizerJson, tokenizerJson } from './tokenizer-json.js'
+import { VocabularyTokenizer } from './vocabulary-tokenizer.js'
 
 /** What is done to a text before it is cut. */
 export type Normalizer = 'lowercase' | 'NFC' | 'NFD' | 'NFKC' | 'NFKD'
@@ -54,13 +54,8 @@ const normalize: Record<Normalizer, (text: string) => string> = {
  * console.log(tokenizer.decode(tokens)) // It was the best of times
  * await writeFile('tokenizer.json', tokenizer.toJSON())
  */
-export class Tokenizer {
-  static readonly name = 'Tokenizer'
-  /** Every token by its number, as `tokenizer.json` spells it: bytes are shown by characters. */
-  readonly tokens: readonly string[]
-  private readonly numbers: ReadonlyMap<string, number>
-  private readonly special: ReadonlyMap<string, number>
-  private readonly specialPattern: RegExp | undefined
+export class Tokenizer extends VocabularyTokenizer {
+  static override readonly name = 'Tokenizer'
   private readonly model: BpeModel
   private readonly cut: (text: string) => string[]
   private readonly encoder = new TextEncoder()
@@ -84,19 +79,9 @@ export class Tokenizer {
     )
 
     checkArguments(new.target.name, { tokens: options.tokens, merges: options.merges }, 'list', 'list')
-    const { tokens, specialTokens = [], pattern = gpt2Pattern, before = [], after = [] } = options
-    this.tokens = tokens
-    this.numbers = new Map(tokens.map((token, number) => [token, number]))
-    if (this.numbers.size !== tokens.length) throw new LanewiseError('E_VALUE', 'a vocabulary has a token twice')
-    this.special = new Map(specialTokens.map((token) => [token, this.idOf(token)]))
-    for (const token of [...before, ...after]) this.idOf(token)
-    // The longest first: one special token may begin as another does.
-    const spelled = [...specialTokens]
-      .sort((a, b) => b.length - a.length)
-      .map((token) => token.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
-    this.specialPattern = spelled.length > 0 ? new RegExp(spelled.join('|'), 'gu') : undefined
+    super(options)
     this.model = new BpeModel(options, this.numbers, options.wholeWords ?? false)
-    this.cut = splitter(pattern)
+    this.cut = splitter(options.pattern ?? gpt2Pattern)
   }
 
   /** A tokenizer trained on texts. @throws LanewiseError `E_VALUE` as `trainBpe` does. */
@@ -133,94 +118,25 @@ export class Tokenizer {
     return tokenizerJson(this.options)
   }
 
-  /** How many tokens there are. */
-  get size(): number {
-    return this.tokens.length
-  }
-
-  /** The number of a token. @throws LanewiseError `E_VALUE` if there is none of that name. */
-  idOf(token: string): number {
-    const number = this.numbers.get(token)
-    if (number === undefined) throw new LanewiseError('E_VALUE', `the vocabulary has no token ${JSON.stringify(token)}`)
-    return number
-  }
-
-  /**
-   * The numbers of a text's tokens.
-   *
-   * @param options - `special: false` reads special tokens in the text as plain text (do so with text of strangers); `template: false` leaves out the tokens
-   * that stand before and after every text.
-   */
-  encode(
-    text: string,
-    options: { readonly special?: boolean; readonly template?: boolean } = {},
-  ): Int32Array<ArrayBuffer> {
-    checkArguments('encode', { text, options }, 'string', { special: 'boolean', template: 'boolean' })
-    const { special = true, template = true } = options
-    const { before = [], after = [] } = this.options
-    const parts: ArrayLike<number>[] = []
-    if (template) parts.push(before.map((token) => this.idOf(token)))
-    let end = 0
-    if (special && this.specialPattern) {
-      for (const match of text.matchAll(this.specialPattern)) {
-        this.encodePlain(text.slice(end, match.index), parts)
-        parts.push([this.idOf(match[0])])
-        end = match.index + match[0].length
-      }
-    }
-    this.encodePlain(text.slice(end), parts)
-    if (template) parts.push(after.map((token) => this.idOf(token)))
-    const result = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0))
-    let at = 0
-    for (const part of parts) {
-      result.set(part, at)
-      at += part.length
-    }
-    return result
-  }
-
-  private encodePlain(text: string, parts: ArrayLike<number>[]): void {
-    if (text === '') return
+  protected encodePlain(text: string): ArrayLike<number>[] {
     const { normalizers = [], addPrefixSpace = false } = this.options
-    for (const word of this.cut(prefixed(normalized(text, normalizers), addPrefixSpace))) {
-      parts.push(this.model.encode(word, (piece) => tokenOfBytes(this.encoder.encode(piece))))
-    }
+    return this.cut(prefixed(normalized(text, normalizers), addPrefixSpace)).map((word) =>
+      this.model.encode(word, (piece) => tokenOfBytes(this.encoder.encode(piece))),
+    )
   }
 
-  /**
-   * The text of tokens. Bytes that are no UTF-8 (a character cut in the middle) are shown as U+FFFD; use {@link Decoder} for tokens that come one by one.
-   *
-   * @param options - `skipSpecial: true` leaves special tokens out.
-   * @throws LanewiseError `E_VALUE` for a number that is no token's.
-   */
-  decode(numbers: ArrayLike<number>, options: { readonly skipSpecial?: boolean } = {}): string {
-    checkArguments('decode', { numbers, options }, 'list|bytes', { skipSpecial: 'boolean' })
-    const decoder = new Decoder(this, options)
-    let text = ''
-    for (let i = 0; i < numbers.length; i++) text += decoder.push(numbers[i])
-    return text + decoder.end()
-  }
-
-  /** Whether a number is that of a special token. @throws LanewiseError `E_VALUE` for a number that is no token's. */
-  isSpecial(number: number): boolean {
-    return this.special.has(this.tokenAt(number))
+  protected joined(tokens: readonly string[]): string {
+    const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+    return tokens.map((token) => utf8.decode(this.spelled(token), { stream: true })).join('') + utf8.decode()
   }
 
   /** The bytes of a token; those of its spelling where it is special. @throws LanewiseError `E_VALUE` for a number that is no token's. */
   bytesOf(number: number): Uint8Array {
-    const token = this.tokenAt(number)
-    return (this.special.has(token) ? undefined : bytesOfToken(token)) ?? this.encoder.encode(token)
+    return this.spelled(this.tokenAt(number))
   }
 
-  private tokenAt(number: number): string {
-    const token = this.tokens[number]
-    if (token === undefined) {
-      throw new LanewiseError('E_VALUE', `there is no token ${number} among ${this.size}`, {
-        expected: `[0, ${this.size - 1}]`,
-        actual: String(number),
-      })
-    }
-    return token
+  private spelled(token: string): Uint8Array {
+    return (this.special.has(token) ? undefined : bytesOfToken(token)) ?? this.encoder.encode(token)
   }
 }
 

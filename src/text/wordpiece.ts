@@ -1,5 +1,4 @@
 import { checkArguments } from '../core/arguments.js'
-import { LanewiseError } from '../core/errors.js'
 import {
   parsedTokenizer,
   recordOf,
@@ -9,6 +8,7 @@ import {
   vocabularyOf,
   type Json,
 } from './tokenizer-json.js'
+import { VocabularyTokenizer } from './vocabulary-tokenizer.js'
 
 /** What a text becomes before it is cut, and how it is cut into words. */
 type Step = (text: string) => string
@@ -36,22 +36,15 @@ const LONGEST_WORD = 100
  * console.log(tokens.join()) // 1,3,4,5,2
  * console.log(tokenizer.decode(tokens, { skipSpecial: true })) // playing.
  */
-export class WordPieceTokenizer {
-  static readonly name = 'WordPieceTokenizer'
-  /** Every token by its number. */
-  readonly tokens: readonly string[]
-  private readonly numbers: ReadonlyMap<string, number>
-  private readonly special: ReadonlySet<string>
-  private readonly specialPattern: RegExp | undefined
+export class WordPieceTokenizer extends VocabularyTokenizer {
+  static override readonly name = 'WordPieceTokenizer'
   private readonly steps: readonly Step[]
   private readonly cut: Cut
   private readonly unknown: number
   /** What a piece within a word begins with; undefined where only whole words are tokens. */
   private readonly prefix: string | undefined
   private readonly longest: number
-  private readonly before: readonly string[]
-  private readonly after: readonly string[]
-  private readonly joined: (tokens: readonly string[]) => string
+  private readonly join: (tokens: readonly string[]) => string
 
   private constructor(file: Json) {
     const model = recordOf(file.model, 'model')
@@ -59,25 +52,15 @@ export class WordPieceTokenizer {
     if (type !== 'WordPiece' && type !== 'WordLevel')
       unsupportedPart(`the model ${JSON.stringify(type)}`, 'WordPiece and WordLevel are')
     // Blanks beside a special token are no part of words: whether it takes them makes no difference.
-    const { tokens, specialTokens } = vocabularyOf(recordOf(model.vocab, 'model.vocab'), file.added_tokens, true)
-    this.tokens = tokens
-    this.numbers = new Map(tokens.map((token, number) => [token, number]))
+    const vocabulary = vocabularyOf(recordOf(model.vocab, 'model.vocab'), file.added_tokens, true)
+    super({ ...vocabulary, ...templateOf(file.post_processor) })
     this.unknown = this.idOf(textOf(model.unk_token ?? '[UNK]', 'model.unk_token'))
     this.prefix =
       type === 'WordPiece' ? textOf(model.continuing_subword_prefix ?? '##', 'continuing_subword_prefix') : undefined
     this.longest = Number(model.max_input_chars_per_word ?? LONGEST_WORD)
-    this.special = new Set(specialTokens)
-    const spelled = [...specialTokens]
-      .sort((a, b) => b.length - a.length)
-      .map((token) => token.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))
-    this.specialPattern = spelled.length > 0 ? new RegExp(spelled.join('|'), 'gu') : undefined
     this.steps = stepsOf(file.normalizer)
     this.cut = cutOf(file.pre_tokenizer)
-    const { before, after } = templateOf(file.post_processor)
-    for (const token of [...before, ...after]) this.idOf(token)
-    this.before = before
-    this.after = after
-    this.joined = joinerOf(file.decoder)
+    this.join = joinerOf(file.decoder)
   }
 
   /**
@@ -90,46 +73,11 @@ export class WordPieceTokenizer {
     return new WordPieceTokenizer(parsedTokenizer(json))
   }
 
-  /** How many tokens there are. */
-  get size(): number {
-    return this.tokens.length
-  }
-
-  /** The number of a token. @throws LanewiseError `E_VALUE` if there is none of that name. */
-  idOf(token: string): number {
-    const number = this.numbers.get(token)
-    if (number === undefined) throw new LanewiseError('E_VALUE', `the vocabulary has no token ${JSON.stringify(token)}`)
-    return number
-  }
-
-  /**
-   * The numbers of a text's tokens.
-   *
-   * @param options - `special: false` reads special tokens in the text as plain text (do so with text of strangers); `template: false` leaves out the tokens
-   * that stand before and after every text.
-   */
-  encode(
-    text: string,
-    { special = true, template = true }: { readonly special?: boolean; readonly template?: boolean } = {},
-  ): Int32Array<ArrayBuffer> {
-    checkArguments('encode', { text }, 'string')
-    const numbers: number[] = []
-    if (template) numbers.push(...this.before.map((token) => this.idOf(token)))
-    let end = 0
-    if (special && this.specialPattern)
-      for (const match of text.matchAll(this.specialPattern)) {
-        this.encodePlain(text.slice(end, match.index), numbers)
-        numbers.push(this.idOf(match[0]))
-        end = match.index + match[0].length
-      }
-    this.encodePlain(text.slice(end), numbers)
-    if (template) numbers.push(...this.after.map((token) => this.idOf(token)))
-    return Int32Array.from(numbers)
-  }
-
-  private encodePlain(text: string, numbers: number[]): void {
+  protected encodePlain(text: string): number[][] {
     const normalized = this.steps.reduce((result, step) => step(result), text)
+    const numbers: number[] = []
     for (const word of this.cut(normalized)) this.encodeWord(word, numbers)
+    return [numbers]
   }
 
   private encodeWord(word: string, numbers: number[]): void {
@@ -155,23 +103,8 @@ export class WordPieceTokenizer {
     numbers.push(unknown)
   }
 
-  /**
-   * The text of tokens, with a blank between words.
-   *
-   * @param options - `skipSpecial: true` leaves special tokens out.
-   * @throws LanewiseError `E_VALUE` for a number that is no token's.
-   */
-  decode(numbers: ArrayLike<number>, { skipSpecial = false }: { readonly skipSpecial?: boolean } = {}): string {
-    const tokens = Array.from(numbers, (number) => {
-      const token = this.tokens[number]
-      if (token === undefined)
-        throw new LanewiseError('E_VALUE', `there is no token ${number} among ${this.size}`, {
-          expected: `[0, ${this.size - 1}]`,
-          actual: String(number),
-        })
-      return token
-    })
-    return this.joined(skipSpecial ? tokens.filter((token) => !this.special.has(token)) : tokens)
+  protected joined(tokens: readonly string[]): string {
+    return this.join(tokens)
   }
 }
 

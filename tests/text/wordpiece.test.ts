@@ -164,6 +164,16 @@ test('WordLevel: whole words alone', () => {
   expect(made('Whitespace').decode([1, 2, 3])).toBe('one two !')
 })
 
+test('arguments and options that are none are named, as those of Tokenizer are', () => {
+  const tokenizer = WordPieceTokenizer.fromJSON(file(null))
+  expectError('E_VALUE', () => tokenizer.encode('cat', { templates: false } as object), /"templates"/)
+  expectError('E_VALUE', () => tokenizer.encode('cat', { template: 'no' } as object), /template of encode/)
+  expectError('E_VALUE', () => tokenizer.encode(3 as unknown as string), /text/)
+  expectError('E_VALUE', () => tokenizer.decode([2], { skipspecial: true } as object), /"skipspecial"/)
+  expectError('E_VALUE', () => tokenizer.decode('2' as unknown as number[]), /numbers/)
+  expect(['[CLS]', 'cat'].map((token) => tokenizer.isSpecial(tokenizer.idOf(token)))).toEqual([true, false])
+})
+
 test('what is not understood is named', () => {
   const refused = (json: object, message: RegExp) =>
     expectError('E_UNSUPPORTED', () => WordPieceTokenizer.fromJSON(json), message)
@@ -174,6 +184,10 @@ test('what is not understood is named', () => {
   refused(file(null, { post_processor: { type: 'Other' } }), /Other/)
   expectError('E_PARSE', () => WordPieceTokenizer.fromJSON('{'), /no JSON/)
   expectError('E_PARSE', () => WordPieceTokenizer.fromJSON({}), /model/)
-  const lacks = file(null, { model: { type: 'WordPiece', vocab: { a: 0 }, unk_token: '[UNK]' }, added_tokens: [] })
+  const lacks = file(null, {
+    model: { type: 'WordPiece', vocab: { a: 0 }, unk_token: '[UNK]' },
+    added_tokens: [],
+    post_processor: null,
+  })
   expectError('E_VALUE', () => WordPieceTokenizer.fromJSON(lacks), /\[UNK\]/)
 })
