@@ -23,6 +23,7 @@ import { Programs } from './load/programs.js'
 import type { Prepared } from './prepared/read.js'
 import type * as ort from './ort-types.js'
 import { profileEntries, type ProfileEntry } from './profile.js'
+import { SessionBase } from './session-base.js'
 import {
   checkSessionOptions,
   ignoredOptions,
@@ -32,7 +33,7 @@ import {
 } from './session-options.js'
 import { stateNames } from './state-pairs.js'
 import { writeBack, type Tensor } from './tensor.js'
-import type { GlobalType, MaybeAsyncDisposable, MaybeDisposable } from './tensor-types.js'
+import type { GlobalType } from './tensor-types.js'
 import { hostOf, isElsewhere, metadataOf, publishValue, type TensorLike, type ValueMetadata } from './value.js'
 
 /** Bytes of WebAssembly memory a session holds. */
@@ -50,9 +51,6 @@ export interface SessionMemory {
   /** The most that was ever allocated at one time, packing included. */
   readonly peak: number
 }
-
-// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- disposal, where the compiler knows of it
-export interface InferenceSession extends MaybeDisposable, MaybeAsyncDisposable {}
 
 /** The types of onnxruntime-common by their names. */
 // oxlint-disable-next-line typescript/no-namespace -- the form of onnxruntime-common's types
@@ -101,8 +99,8 @@ type ValueMetadataType = ValueMetadata
  * console.log(results[session.outputNames[0]].dims)
  * await session.release()
  */
-export class InferenceSession {
-  static readonly name = 'InferenceSession'
+export class InferenceSession extends SessionBase {
+  static override readonly name = 'InferenceSession'
   readonly inputNames: readonly string[]
   readonly outputNames: readonly string[]
   readonly inputMetadata: readonly ValueMetadata[]
@@ -123,7 +121,6 @@ export class InferenceSession {
   private quiet = false
   private queue: Promise<unknown> | undefined
   private released: Promise<void> | undefined
-  private profiling: boolean
   private times: ProfileEntry[] | undefined
 
   private constructor(
@@ -133,6 +130,7 @@ export class InferenceSession {
     readonly context: Context,
     private readonly options: SessionOptions,
   ) {
+    super(options)
     context.users++
     this.graph = graph
     this.metadata = metadata
@@ -151,7 +149,6 @@ export class InferenceSession {
     const seeds = seedsFrom(options.seed ?? (options.deterministic ? 0 : undefined))
     this.common = { context, options, constants, weights, kept: this.kept, seeds, optimized: prepared !== undefined }
     this.programs = new Programs(graph, this.common)
-    this.profiling = options.profile ?? options.enableProfiling ?? false
   }
 
   /**
@@ -366,28 +363,6 @@ export class InferenceSession {
     this.kept.dispose()
     this.common.weights.dispose()
     this.context.dispose()
-  }
-
-  /** {@link release} without waiting for it. */
-  dispose(): void {
-    void this.release()
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose()
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.release()
-  }
-
-  /** Records the time of every node from the next run on. */
-  startProfiling(): void {
-    this.profiling = true
-  }
-
-  endProfiling(): void {
-    this.profiling = false
   }
 
   /** The graph as it was read, every node at the newest semantics: for tools. @internal */

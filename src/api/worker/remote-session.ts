@@ -8,6 +8,7 @@ import { downloaded, fed, type Feeds } from '../feeds.js'
 import { readArguments, type Fetches } from '../fetches.js'
 import type { ProfileEntry } from '../profile.js'
 import type { InferenceSession, SessionMemory } from '../session.js'
+import { SessionBase } from '../session-base.js'
 import { checkSessionOptions, threadsOf, type RunOptions, type SessionOptions } from '../session-options.js'
 import { writeBack, type Tensor } from '../tensor.js'
 import type { TensorType } from '../../ir/op.js'
@@ -164,7 +165,7 @@ async function sentModel(
 
 type PublicSession = Pick<InferenceSession, keyof InferenceSession>
 
-class RemoteSession implements PublicSession {
+class RemoteSession extends SessionBase implements PublicSession {
   readonly inputNames: readonly string[]
   readonly outputNames: readonly string[]
   readonly inputMetadata: InferenceSession['inputMetadata']
@@ -175,7 +176,6 @@ class RemoteSession implements PublicSession {
   readonly threads: number
   lastProfile: readonly ProfileEntry[] | undefined
   private readonly divided: Divided
-  private profiling: boolean
   private released: Promise<void> | undefined
 
   constructor(
@@ -183,6 +183,7 @@ class RemoteSession implements PublicSession {
     described: Described,
     options: SessionOptions,
   ) {
+    super(options)
     const { inputMetadata, outputMetadata, metadata, states, build, threads } = described
     this.inputMetadata = inputMetadata
     this.outputMetadata = outputMetadata
@@ -192,7 +193,6 @@ class RemoteSession implements PublicSession {
     this.states = states
     this.build = build
     this.threads = threads
-    this.profiling = options.profile ?? options.enableProfiling ?? false
     this.divided = new Divided(inputMetadata, outputMetadata, remotes.length, async (feeds, names, signal) => {
       const fetches = names && Object.fromEntries(names.map((name) => [name, null]))
       return (await this.ask(feeds, fetches, signal)).results as Tensors
@@ -268,26 +268,6 @@ class RemoteSession implements PublicSession {
       ),
     ).then(() => undefined)
     return this.released
-  }
-
-  dispose(): void {
-    void this.release()
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose()
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.release()
-  }
-
-  startProfiling(): void {
-    this.profiling = true
-  }
-
-  endProfiling(): void {
-    this.profiling = false
   }
 
   runSync(): never {
