@@ -1,23 +1,10 @@
 import type { Build } from '../../../bindings/module.js'
 import type { GlobalType } from '../tensor-types.js'
 import type { SessionOptions } from '../session-options.js'
+import type { PreparedOption } from './write.js'
 
 /** How a model is prepared: options of sessions that decide what is computed, which are then those of its sessions. */
-export interface PrepareOptions extends Pick<
-  SessionOptions,
-  | 'accuracy'
-  | 'deterministic'
-  | 'memoryLimit'
-  | 'passes'
-  | 'graphOptimizationLevel'
-  | 'freeDimensionOverrides'
-  | 'states'
-  | 'warmUp'
-  | 'externalData'
-  | 'allowHardLinks'
-  | 'wasmModule'
-  | 'signal'
-> {
+export interface PrepareOptions extends Pick<SessionOptions, PreparedOption> {
   /** The build of the kernels that is to run it, or all that this engine can run. Default `all`; with `deterministic` it is `simd`. */
   readonly build?: Build | 'all'
 }

@@ -18,6 +18,7 @@ import { download, isLocation, type ResponseLike } from '../../platform/download
 import { checkTypes } from '../declared-types.js'
 import { lateParts } from '../late-parts.js'
 import { warmUpTypes } from '../load/warm-up.js'
+import type { SessionOptions } from '../session-options.js'
 import { InferenceSession } from '../session.js'
 import { metadataOf, type ValueMetadata } from '../value.js'
 import { BlockWriter, SMALL_BYTES } from './format.js'
@@ -26,8 +27,8 @@ import type { PrepareOptions } from './prepare.js'
 import { preparedFor } from './read.js'
 import { GraphWriter } from './write-graph.js'
 
-/** Options of sessions that decide nothing of what is written are refused: they would have no effect. */
-const known: readonly (keyof PrepareOptions)[] = [
+/** Options of sessions that decide what is written. Others would have no effect, and are refused. */
+const sessionOptions = [
   'accuracy',
   'deterministic',
   'memoryLimit',
@@ -40,13 +41,15 @@ const known: readonly (keyof PrepareOptions)[] = [
   'allowHardLinks',
   'wasmModule',
   'signal',
-  'build',
-]
+] as const satisfies readonly (keyof SessionOptions)[]
+
+/** The name of one of them. */
+export type PreparedOption = (typeof sessionOptions)[number]
 
 /** See {@link prepare}. */
 export async function writePrepared(model: unknown, options: PrepareOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   checkRecord('the options of prepare', options)
-  checkOptions('prepare', options, known)
+  checkOptions('prepare', options, ['build', ...sessionOptions])
   const { build = 'all', ...others } = options
   const builds: readonly Build[] =
     build !== 'all' ? [build] : supportsRelaxedSimd() && !options.deterministic ? ['simd', 'relaxed'] : ['simd']
