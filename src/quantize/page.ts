@@ -1,4 +1,4 @@
-import { escapeHtml } from '../core/html.js'
+import { escapeHtml, htmlPage } from '../core/html.js'
 import { bytesText, msText } from '../core/table.js'
 import type { QuantizeReport } from './quantize.js'
 
@@ -61,19 +61,10 @@ export function quantizationPage(report: QuantizeReport, title: string): string 
       score.quantized.toFixed(4),
       `${(100 * (score.quantized - score.float)).toFixed(2)} points`,
     ])
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; color: #222; background: #fff }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .15rem .6rem; text-align: left; border-bottom: 1px solid #ddd }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
+  const style = `td, th { border-bottom: 1px solid #ddd }
 svg { max-width: 100%; height: auto; font: 11px system-ui, sans-serif } rect { fill: #2a6fdb } .tick { stroke: #ddd }
-figure { margin: 1rem 0 }
-</style></head><body>
-<h1>${escapeHtml(title)}</h1>
-<p>${escapeHtml(format)}: ${quantized.length} nodes quantised, ${kept.length} kept in float32; ${examples} examples.</p>
+figure { margin: 1rem 0 }`
+  const body = `<p>${escapeHtml(format)}: ${quantized.length} nodes quantised, ${kept.length} kept in float32; ${examples} examples.</p>
 ${table(['', 'float32', format, ''], rows)}
 ${
   outputs.length > 0
@@ -106,7 +97,6 @@ ${
           .join(', '),
       )}.</p>`
     : ''
-}
-</body></html>
-`
+}`
+  return htmlPage(title, style, body)
 }

@@ -1,5 +1,5 @@
 import { fastPng, resizedPicture, type Picture } from '../../data/picture.js'
-import { escapeHtml } from '../../core/html.js'
+import { escapeHtml, htmlPage } from '../../core/html.js'
 import type { FoundCaption, SeenWord } from './captioner.js'
 
 /** The side of the maps, and of what they lie over. */
@@ -63,21 +63,14 @@ export async function captionHtml(
       `<section><h2>${escapeHtml(caption)}</h2><p>${i === 0 ? 'The best' : `Number ${i + 1}`} of ${found.length}; log probability ${logProbability.toFixed(2)}</p><div class="words">${figures.join('\n')}</div></section>`,
     )
   }
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>${escapeHtml(found[0]?.caption ?? name)}</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 76rem; margin: 2rem auto; padding: 0 1rem }
-.words { display: flex; flex-wrap: wrap; gap: .8rem }
+  const style = `.words { display: flex; flex-wrap: wrap; gap: .8rem }
 figure { margin: 0; text-align: center } small { color: #666 }
 .photograph, .seen { width: 168px; height: 168px; background: url(${photograph}) 0 0 / 100% 100% }
 .photograph { width: ${SIDE}px; height: ${SIDE}px }
-.seen img { width: 100%; height: 100%; display: block }
-</style></head><body>
-<h1>${escapeHtml(name)}</h1>
-<div class="photograph" role="img" aria-label="${escapeHtml(name)}"></div>
-${sections.join('\n')}
-</body></html>
-`
+.seen img { width: 100%; height: 100%; display: block }`
+  const body = `<div class="photograph" role="img" aria-label="${escapeHtml(name)}"></div>
+${sections.join('\n')}`
+  return htmlPage(found.length > 0 ? `${name}: ${found[0].caption}` : name, style, body)
 }
 
 /** Black with an alpha: clear where most was looked at. */

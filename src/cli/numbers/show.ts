@@ -1,4 +1,4 @@
-import { escapeHtml } from '../../core/html.js'
+import { escapeHtml, htmlPage } from '../../core/html.js'
 import { fastPng, type Picture } from '../../data/picture.js'
 import { MOST_DIGITS, type Reading } from './reader.js'
 
@@ -40,22 +40,12 @@ export async function pngUrl({ width, height, data }: Picture): Promise<string> 
   return `data:image/png;base64,${Buffer.from(encode({ width, height, channels: 1, data: bytes })).toString('base64')}`
 }
 
-/** A page that needs nothing else. */
+/** A page of readings. */
 export function page(title: string, body: string): string {
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title>
-<style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-img { image-rendering: pixelated; vertical-align: top; margin-right: 1rem }
-table { border-collapse: collapse; margin: 1rem 0 } td, th { padding: .15rem .6rem; text-align: left }
-td.number { text-align: right; font-variant-numeric: tabular-nums }
+  const style = `img { image-rendering: pixelated; vertical-align: top; margin-right: 1rem }
 .bar { display: inline-block; height: .8em; background: #2a6fdb }
-figure { display: inline-block; margin: .3rem; text-align: center } figcaption { font-size: 12px }
-</style></head><body>
-<h1>${escapeHtml(title)}</h1>
-${body}
-</body></html>
-`
+figure { display: inline-block; margin: .3rem; text-align: center } figcaption { font-size: 12px }`
+  return htmlPage(title, style, body)
 }
 
 /** A reading as HTML: the crop, the answer, and a bar of probabilities for every place. */

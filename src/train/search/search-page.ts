@@ -1,4 +1,4 @@
-import { escapeHtml } from '../../core/html.js'
+import { escapeHtml, htmlPage } from '../../core/html.js'
 import { metricText } from '../progress.js'
 import { axisOf, mattered, short, type Measured } from './search-plot.js'
 import type { Trial } from './search.js'
@@ -25,21 +25,16 @@ export function searchPage(measure: string, trials: readonly Trial[], done: read
     ({ index, parameters, steps, measure: value, error }) =>
       `<tr><td>${index}</td>${names.map((name) => `<td>${escapeHtml(short(parameters[name]))}</td>`).join('')}<td>${steps}</td><td>${escapeHtml(value === null ? (error ?? 'failed') : metricText(measure, value))}</td></tr>`,
   )
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Search</title><style>
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse } td, th { padding: .1rem .7rem; text-align: right; font-variant-numeric: tabular-nums }
-figure { display: inline-block; margin: .5rem }
-</style></head><body>
-<h1>${trials.length} trials by ${escapeHtml(measure)}</h1>
-<h2>What mattered</h2>
+  const style = `td, th { text-align: right; font-variant-numeric: tabular-nums }
+figure { display: inline-block; margin: .5rem }`
+  const body = `<h2>What mattered</h2>
 <p>How ${escapeHtml(measure)} after ${first} steps goes with each parameter, and the share of it that the parameter explains by itself. A dot is a trial, a full one a trial of ${most} steps.</p>
 <div>${weights.map(({ name, share }) => `<figure>${plot(name, measure, shown, whole)}<figcaption>${escapeHtml(name)}: ${(100 * share).toFixed(0)} %</figcaption></figure>`).join('\n')}</div>
 <h2>Trials</h2>
 <table><tr><th>trial</th>${names.map((name) => `<th>${escapeHtml(name)}</th>`).join('')}<th>steps</th><th>${escapeHtml(measure)}</th></tr>
 ${rows.join('\n')}
-</table></body></html>
-`
+</table>`
+  return htmlPage(`${trials.length} trials by ${measure}`, style, body)
 }
 
 /** A dot for each trial; those that went to the end are full. */
