@@ -83,3 +83,16 @@ test("architecture.md's walks: every file is there, and they are no longer than 
   expect(counts).toHaveLength(7)
   for (const [i, most] of [10, 8, 2, 5, 9, 3, 1].entries()) expect(counts[i]).toBeLessThanOrEqual(most)
 })
+
+test('files that pages for contributors name are there', () => {
+  const files = execFileSync('git', ['ls-files'], { cwd: root, encoding: 'utf8' }).split('\n')
+  const named = ['docs/architecture.md', 'docs/adding-an-op.md', 'docs/kernel-names.md', 'CONTRIBUTING.md'].flatMap(
+    (page) =>
+      [...readFileSync(join(root, page), 'utf8').matchAll(/`([\w/.-]*\w\.(?:[cm]?[jt]s|jsonc?|md))`/g)]
+        .map(([, name]) => name)
+        // x.ts stands for a new operator's; declarations of kernels are generated.
+        .filter((name) => !/(^|\/)x[.-]|\.d\.ts$/.test(name)),
+  )
+  expect(named.length).toBeGreaterThan(100)
+  expect(named.filter((name) => !files.some((file) => `/${file}`.endsWith(`/${name}`)))).toEqual([])
+})
