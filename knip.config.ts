@@ -42,8 +42,6 @@ const config: KnipConfig = {
       project: ['**/*.ts'],
       ignoreDependencies: ['axe-core', 'puppeteer-core'],
     },
-    // scripts/docs.ts runs it by the path of its file.
-    docs: { ignoreDependencies: ['typedoc'] },
     'examples/*': { entry: ['**/*.{ts,js}'], project: ['**/*.{ts,js}'] },
     // Commands there, and not installed here.
     'examples/cloudflare-worker': { entry: ['*.js'], ignoreDependencies: ['wrangler'], ignoreBinaries: ['wrangler'] },
