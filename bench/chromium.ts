@@ -6,6 +6,7 @@ import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { chromium } from 'playwright-core'
+import { present } from '../src/core/errors.js'
 import type { PageBench } from './browser.js'
 import type { WorkResult } from './measure.js'
 import type { Options } from './options.js'
@@ -103,7 +104,9 @@ export async function runInChromium(options: Options): Promise<{ environment: En
       current = serializeWork(work)
       const result = await page.evaluate(async () => (await (globalThis as unknown as Page).bench).measure())
       process.stderr.write(
-        result.failed ? `not run: ${result.failed}\n` : `${result.times.lanewise!.median.toPrecision(3)} ms\n`,
+        result.failed
+          ? `not run: ${result.failed}\n`
+          : `${present(result.times.lanewise, 'time of Lanewise').median.toPrecision(3)} ms\n`,
       )
       results.push(result)
     }

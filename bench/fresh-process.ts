@@ -1,5 +1,6 @@
 // One engine in a process of its own: bundled by the suites "cold", "create" and "memory", which start it and read the line that it prints.
 import { readFileSync, writeFileSync } from 'node:fs'
+import { present } from '../src/core/errors.js'
 import { median } from './statistics.js'
 import { parseWork, type Feeds } from './work.js'
 
@@ -70,7 +71,8 @@ function feedsFor({ Tensor }: Library, feeds: Feeds): Record<string, object> {
 }
 
 const options = { executionProviders: ['wasm'], ...(job.build === 'auto' ? {} : { build: job.build }) }
-const inputs = (): Feeds => parseWork(new Uint8Array(readFileSync(job.workPath!)).buffer).feeds[0]
+const inputs = (): Feeds =>
+  parseWork(new Uint8Array(readFileSync(present(job.workPath, 'file of inputs'))).buffer).feeds[0]
 
 async function cold(): Promise<Cold> {
   const feeds = inputs()
@@ -86,7 +88,7 @@ async function cold(): Promise<Cold> {
 
 async function create(): Promise<Created> {
   const library = await load()
-  const { times, clock, prepared } = job.sessions!
+  const { times, clock, prepared } = present(job.sessions, 'number of sessions')
   let path = job.modelPath
   const given = inputs()
   if (prepared) {
@@ -94,7 +96,10 @@ async function create(): Promise<Created> {
     path = `${path}.lw`
     writeFileSync(
       path,
-      await library.prepare!(job.modelPath, { warmUp, ...(job.build !== 'auto' && { build: job.build }) }),
+      await present(library.prepare, 'prepare')(job.modelPath, {
+        warmUp,
+        ...(job.build !== 'auto' && { build: job.build }),
+      }),
     )
   }
   const now = (): number => {
@@ -124,21 +129,27 @@ async function create(): Promise<Created> {
  */
 function peakResident(): number {
   try {
-    return Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))![1]) * 1024
+    const found = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))
+    return Number(present(found?.[1], 'VmHWM')) * 1024
   } catch {
     return process.resourceUsage().maxRSS * 1024
   }
 }
 
+/** Frees what nobody holds: the process was started with --expose-gc. */
+function collect(): void {
+  present(globalThis.gc, 'gc')()
+}
+
 async function resident(): Promise<Resident> {
   const feeds = inputs()
-  gc!()
+  collect()
   const before = process.memoryUsage.rss()
   const library = await load()
   const session = await library.InferenceSession.create(job.modelPath, options)
   const given = feedsFor(library, feeds)
   for (let i = 0; i < 3; i++) await session.run(given)
-  gc!()
+  collect()
   return { before, after: process.memoryUsage.rss(), peak: peakResident() }
 }
 
@@ -146,7 +157,7 @@ async function slope(): Promise<Slope> {
   const library = await load()
   const bytes = new Uint8Array(readFileSync(job.modelPath))
   const feeds = feedsFor(library, inputs())
-  const { what, times } = job.repeat!
+  const { what, times } = present(job.repeat, 'number of runs')
   const kept = what === 'runs' ? await library.InferenceSession.create(bytes, options) : undefined
   const once = async (): Promise<void> => {
     const session = kept ?? (await library.InferenceSession.create(bytes, options))
@@ -160,10 +171,10 @@ async function slope(): Promise<Slope> {
   for (let i = 0; i < times; i++) {
     await once()
     if ((i + 1) % every !== 0) continue
-    gc!()
+    collect()
     // What is freed by finalizers is freed in a later turn.
     await new Promise((done) => setTimeout(done, 10))
-    gc!()
+    collect()
     samples.push(process.memoryUsage.rss())
   }
   return { each: medianSlope(samples) / every, times, samples }

@@ -88,6 +88,13 @@ async function runInNode<T>(entry: string, options: Options): Promise<T> {
   }
 }
 
+/** Whether anything was measured: a filter that matches nothing is a misspelt one, or its models are not there. */
+function anything(results: readonly unknown[], { suite, filter }: Options): boolean {
+  if (results.length > 0) return true
+  console.error(`nothing of ${suite} matches --filter '${filter}' (many works need models in LANEWISE_SHARED)`)
+  return false
+}
+
 async function timedSuite(options: Options): Promise<boolean> {
   const { environment, results: measured } =
     options.engine === 'chromium'
@@ -107,7 +114,9 @@ async function timedSuite(options: Options): Promise<boolean> {
   saveJson(options.json, report)
   const agrees = results.every((result) => result.disagreements.length === 0)
   if (!agrees) console.log('\nThere are disagreements.')
-  return ratiosHold(options, environment, results) && agrees
+  // Of threads there are training steps, too.
+  const some = options.suite === 'threads' || anything(results, options)
+  return ratiosHold(options, environment, results) && agrees && some
 }
 
 /** Compares with the ratios that are stored, and stores these, as the options say. */
@@ -149,17 +158,21 @@ async function scoring(options: Options): Promise<ScoreReport> {
   return runInNode<ScoreReport>('score/run.ts', options)
 }
 
+/** What was trained writes: a token after a past that grows, which exported models are fed. */
+const GENERATION = 'generation, growing past'
+
 /** Training steps, as `train` and `threads` time them. */
 async function training(options: Options): Promise<boolean> {
   const { suite, quick, json } = options
   const report = await runInNode<TrainReport>('train/run.ts', options)
   console.log(`\n${trainTable(report)}`)
   saveJson(json, { suite, date: new Date().toISOString(), quick, ...report })
-  return ratiosHold(
+  const held = ratiosHold(
     options,
     report.environment,
     report.results.map((result) => ({ suite, ...result })),
   )
+  return held && (new RegExp(options.filter, 'i').test(GENERATION) || anything(report.results, options))
 }
 
 /** Every engine with several threads: models and products, then training steps, what a shared call costs, and what more cores would bring. */
@@ -212,8 +225,7 @@ async function main(): Promise<boolean> {
     if (options.engine === 'chromium') throw new Error('training is timed in Node only')
     await bundleTfjs(benchRoot)
     const held = await training(options)
-    // What was trained writes: a token after a past that grows, which exported models are fed.
-    if (!new RegExp(options.filter, 'i').test('generation, growing past')) return held
+    if (!new RegExp(options.filter, 'i').test(GENERATION)) return held
     const json = options.json.replace(/(\.json)?$/, '-generation.json')
     return (await timedSuite({ ...options, suite: 'sequence', filter: 'growing past', json })) && held
   }
@@ -223,7 +235,9 @@ async function main(): Promise<boolean> {
     console.log(`\n${generationTable(report)}`)
     saveJson(options.json, { suite: 'generate', date: new Date().toISOString(), quick: options.quick, ...report })
     const agrees = report.results.every(({ disagreements }) => disagreements.length === 0)
-    return ratiosHold(options, report.environment, generationRatios(report)) && agrees
+    return (
+      ratiosHold(options, report.environment, generationRatios(report)) && agrees && anything(report.results, options)
+    )
   }
   if (options.suite === 'serve') {
     if (options.engine === 'chromium') throw new Error('servers are timed in Node only')

@@ -1,3 +1,4 @@
+import { present } from '../src/core/errors.js'
 import type { HostTensor } from '../src/core/host.js'
 import { agrees, compareValues, describeComparison, modelTolerance, nearer } from '../tests/support/agreement.js'
 import type { Peaks } from '../src/inspect/peaks.js'
@@ -112,7 +113,7 @@ export async function measureWork(
   const notes: string[] = []
   try {
     try {
-      loaded.set('lanewise', (await peers[0].load(work))!)
+      loaded.set('lanewise', present(await peers[0].load(work), 'work for Lanewise'))
     } catch (error) {
       return { ...result, failed: message(error) }
     }
@@ -136,10 +137,11 @@ export async function measureWork(
       return { ...result, failed: message(error) }
     }
     const runners = [...loaded].map(([label, engine]) => timed(label, engine, work.feeds.length))
-    const { kernelTime } = loaded.get('lanewise')!
+    const { kernelTime } = present(loaded.get('lanewise'), 'Lanewise')
     if (options.kernels && kernelTime) runners.push(kernelRunner(kernelTime, work.feeds.length))
     if (options.kernels && flops) runners.push(plainRunner('peak', () => peaks.timeOfFlops(flops)))
-    if (work.bytesRead) runners.push(plainRunner('bandwidth', () => peaks.timeOfReading(work.bytesRead!)))
+    const { bytesRead } = work
+    if (bytesRead) runners.push(plainRunner('bandwidth', () => peaks.timeOfReading(bytesRead)))
     for (const runner of runners) await warmUp(runner, options.quick)
     await interleave(runners, options.quick)
     return { ...result, ...evaluate(runners), disagreements, notes }
@@ -193,12 +195,11 @@ async function compareAnswers(
       }
     }
   }
+  const answersOf = (label: string) => present(answers.get(label), `answer of ${label}`)
   const compare = (a: string, b: string): string[] =>
-    answers
-      .get(a)!
-      .flatMap((outputs, i) =>
-        differences(outputs, answers.get(b)![i], work.steps).map((what) => `input ${i}, ${what}`),
-      )
+    answersOf(a).flatMap((outputs, i) =>
+      differences(outputs, answersOf(b)[i], work.steps).map((what) => `input ${i}, ${what}`),
+    )
   const references = ['onnxruntime-node', 'onnxruntime-web'].filter((label) => answers.has(label))
   if (references.length === 0) return ['there is no reference to compare with']
   const verdicts = references.map((label) => compare('lanewise', label).map((what) => `${label}: ${what}`))
@@ -212,7 +213,7 @@ async function compareAnswers(
     for (const verdict of verdicts) if (verdict.length > 0) notes.push(`lanewise disagrees with ${verdict[0]}`)
     return []
   }
-  if (await nearerAsWritten(work, peers, answers.get('lanewise')!, answers.get(references[0])!)) {
+  if (await nearerAsWritten(work, peers, answersOf('lanewise'), answersOf(references[0]))) {
     notes.push(`lanewise disagrees with ${verdicts[0][0]}, but is nearer to the model as it is written than that`)
     return []
   }
@@ -226,7 +227,7 @@ async function nearerAsWritten(
   answers: readonly Outputs[],
   references: readonly Outputs[],
 ): Promise<boolean> {
-  const written = await peers.find((peer) => peer.loadAsWritten)?.loadAsWritten!(work)
+  const written = await peers.find((peer) => peer.loadAsWritten)?.loadAsWritten?.(work)
   if (!written) return false
   try {
     for (let i = 0; i < answers.length; i++) {
@@ -247,7 +248,7 @@ type Measured = Pick<WorkResult, 'times' | 'ratios' | 'kernelRatios' | 'kernel' 
 
 function evaluate(runners: readonly Runner[]): Measured {
   const samples = new Map(runners.map((runner) => [runner.label, runner.samples]))
-  const ours = samples.get('lanewise')!
+  const ours = present(samples.get('lanewise'), 'time of Lanewise')
   const kernel = samples.get('kernel')
   const times: Partial<Record<EngineName, Summary>> = {}
   const ratios: Partial<Record<PeerName, Ratio>> = {}
@@ -257,9 +258,7 @@ function evaluate(runners: readonly Runner[]): Measured {
     times[label as EngineName] = summarize(values)
     if (label === 'lanewise') continue
     ratios[label as PeerName] = pairedRatio(values, ours)
-    const identities = [0, 1].flatMap((i) =>
-      samples.has(identityLabel(label, i)) ? [samples.get(identityLabel(label, i))!] : [],
-    )
+    const identities = [0, 1].map((i) => samples.get(identityLabel(label, i))).filter((each) => each !== undefined)
     if (identities.length > 0 && kernel) {
       const identity = values
         .map((_, i) => identities.reduce((sum, times) => sum + times[i], 0) / identities.length)

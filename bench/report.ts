@@ -1,3 +1,4 @@
+import { present } from '../src/core/errors.js'
 import type { WorkResult } from './measure.js'
 import { describePeaks, type PeakRates } from '../src/inspect/peaks.js'
 import type { PeerName } from './peers/peer.js'
@@ -109,7 +110,7 @@ export function markdown({ suite, environment, results, summary, targets, quick 
     `|---|--:|${kernels ? '--:|--:|--:|--:|' : ''}${peers.map(() => `--:|--:|${kernels ? '--:|' : ''}`).join('')}`,
   ]
   for (const { name, times, kernel, flops, ratios, kernelRatios, shareOfPeak, shareOfBandwidth } of done) {
-    const ours = times.lanewise!
+    const ours = present(times.lanewise, 'time of Lanewise')
     const cells = [name, `${milliseconds(ours.median)} ± ${(100 * ours.spread).toFixed(0)} %`]
     if (kernels) {
       const gflops = kernel && flops ? (flops / kernel.median / 1e6).toFixed(1) : ''

@@ -257,7 +257,8 @@ function kernelLicences(): string {
   const source = readFileSync('node_modules/assemblyscript/std/assembly/math.ts', 'utf8')
   const sun = /(?:^\/\/.*\n)*^\/\/.*Sun Microsystems.*\n(?:^\/\/.*\n)*/m.exec(source)?.[0]
   if (!sun) throw new Error("the notice of AssemblyScript's math.ts is not where it was")
-  const mit = /Permission is hereby granted[^]*$/.exec(readFileSync('LICENSE', 'utf8'))![0].trim()
+  const mit = /Permission is hereby granted[^]*$/.exec(readFileSync('LICENSE', 'utf8'))?.[0].trim()
+  if (!mit) throw new Error('LICENSE is not the text that it was')
   return `${licenceOf('node_modules/assemblyscript')}
 musl libc (in the kernels, by way of AssemblyScript's standard library)
 

@@ -1,3 +1,4 @@
+import { present } from '../../src/core/errors.js'
 import type { HostTensor } from '../../src/core/host.js'
 import type { Feeds, Layer } from '../work.js'
 import type { Loaded, Peer } from './peer.js'
@@ -56,13 +57,13 @@ export async function jaxJs(jax: Jax, version: string): Promise<Peer> {
       return apply && { apply: layer.op === 'clone' ? apply : jax.jit(apply), weights: [] }
     }
     if (layer.kind === 'matmul') {
-      const w = constant(weights!.get('w')!)
+      const w = constant(present(weights?.get('w'), 'w'))
       const product = jax.jit(numpy.matmul)
       return { apply: (x) => product(x, w.ref), weights: [w] }
     }
     if (layer.group !== 1) return undefined
-    const w = constant(weights!.get('w')!)
-    const b = constant(weights!.get('b')!).reshape([1, -1, 1, 1])
+    const w = constant(present(weights?.get('w'), 'w'))
+    const b = constant(present(weights?.get('b'), 'b')).reshape([1, -1, 1, 1])
     const { stride, pad } = layer
     const padding = [
       [pad, pad],
@@ -77,7 +78,7 @@ export async function jaxJs(jax: Jax, version: string): Promise<Peer> {
   const load = (feeds: readonly Feeds[], weights: Feeds | undefined, layer: Layer): Loaded | undefined => {
     const prepared = prepare(weights, layer)
     if (!prepared) return undefined
-    const inputs = feeds.map((feed) => feed.get('x')!)
+    const inputs = feeds.map((feed) => present(feed.get('x'), 'x'))
     const run = (i: number): readonly [Float32Array, readonly number[]] => {
       const y = prepared.apply(constant(inputs[i]))
       const { shape } = y

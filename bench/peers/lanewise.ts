@@ -1,3 +1,4 @@
+import { present } from '../../src/core/errors.js'
 import type * as Lanewise from '../../src/index.js'
 import { publishValue } from '../../src/api/value.js'
 import { toHost } from '../../src/api/tensor.js'
@@ -28,11 +29,16 @@ export function lanewisePeer(
       },
       async kernelTime(i) {
         await session.run(passing[i], undefined, { profile: true })
-        return session.lastProfile!.reduce((sum, entry) => (entry.op === 'Reorder' ? sum : sum + entry.ms), 0)
+        return present(session.lastProfile, 'profile').reduce(
+          (sum, entry) => (entry.op === 'Reorder' ? sum : sum + entry.ms),
+          0,
+        )
       },
       async kernels(i) {
         await session.run(passing[i], undefined, { profile: true })
-        return session.lastProfile!.flatMap(({ op, kernel }) => (op === 'Reorder' || !kernel ? [] : [kernel]))
+        return present(session.lastProfile, 'profile').flatMap(({ op, kernel }) =>
+          op === 'Reorder' || !kernel ? [] : [kernel],
+        )
       },
       release: () => session.release(),
     }

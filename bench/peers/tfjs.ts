@@ -1,3 +1,4 @@
+import { present } from '../../src/core/errors.js'
 import type { HostTensor } from '../../src/core/host.js'
 import type { Feeds, Layer } from '../work.js'
 import type { Loaded, Peer } from './peer.js'
@@ -68,12 +69,14 @@ export async function tfjs(tf: Tf, wasm: TfWasm): Promise<Peer> {
   }
 
   const prepare = (feeds: readonly Feeds[], weights: Feeds | undefined, layer: Layer): Prepared | undefined => {
-    const inputs = feeds.map((feed) => feed.get('x')!).map(({ data, shape }) => ({ data: data as Float32Array, shape }))
+    const inputs = feeds
+      .map((feed) => present(feed.get('x'), 'x'))
+      .map(({ data, shape }) => ({ data: data as Float32Array, shape }))
     if (layer.kind === 'unary') {
       const apply = (tf as unknown as Record<string, Unary | undefined>)[layer.op]
       return apply && { inputs, weights: [], apply, restore: plain }
     }
-    const w = weights!.get('w')!
+    const w = present(weights?.get('w'), 'w')
     if (layer.kind === 'matmul') {
       const constants = [constant(w)]
       return { inputs, weights: constants, apply: (x) => tf.matMul(x, constants[0]), restore: plain }
@@ -82,7 +85,7 @@ export async function tfjs(tf: Tf, wasm: TfWasm): Promise<Peer> {
     const depthwise = group > 1
     if (depthwise && group !== w.shape[0]) return undefined
     // tfjs filters: height, width, in, out; depthwise: height, width, channels, 1.
-    const constants = [constant(w, depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0]), constant(weights!.get('b')!)]
+    const constants = [constant(w, depthwise ? [2, 3, 0, 1] : [2, 3, 1, 0]), constant(present(weights?.get('b'), 'b'))]
     const options = {
       filter: constants[0],
       bias: constants[1],
@@ -128,6 +131,7 @@ export async function tfjs(tf: Tf, wasm: TfWasm): Promise<Peer> {
       const prepared = work.layer && prepare(work.feeds, work.weights, work.layer)
       return prepared && loaded(prepared)
     },
-    loadIdentity: async ({ feeds }) => loaded(prepare(feeds, undefined, { kind: 'unary', op: 'clone' })!),
+    loadIdentity: async ({ feeds }) =>
+      loaded(present(prepare(feeds, undefined, { kind: 'unary', op: 'clone' }), 'way to copy')),
   }
 }

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { present } from '../../src/core/errors.js'
 import type { HostTensor } from '../../src/core/host.js'
 import { readModel, writeModel } from '../../src/onnx/wire.js'
 import {
@@ -29,7 +30,7 @@ function work(suite: string, group: string, real: RealModel, light: boolean): Wo
     recorded.length > 0
       ? [recorded[0].inputs, otherInputs(recorded[0].inputs, 7), otherInputs(recorded[0].inputs, 8)]
       : [7, 8, 9].map((seed) => randomFeeds(proto, seed))
-  const outputs = proto.graph!.output.map(({ name }) => [name, outputStep(proto, name)] as const)
+  const outputs = present(proto.graph, 'graph').output.map(({ name }) => [name, outputStep(proto, name)] as const)
   return {
     suite,
     group,

@@ -1,3 +1,4 @@
+import { present } from '../../src/core/errors.js'
 import type { HostTensor } from '../../src/core/host.js'
 import type { Shape } from '../../src/core/shape.js'
 import { randomTensor, seeded } from '../../tests/support/random.js'
@@ -137,7 +138,11 @@ function decode(position: number, kept: boolean): Work {
   for (const feed of feeds) {
     for (const name of ['past_key', 'past_value'])
       for (let h = 0; h < kvHeads; h++)
-        (feed.get(name)!.data as Float32Array).fill(0, (h * capacity + position) * dim, (h + 1) * capacity * dim)
+        (present(feed.get(name), name).data as Float32Array).fill(
+          0,
+          (h * capacity + position) * dim,
+          (h + 1) * capacity * dim,
+        )
   }
   const number = (name: string, value: number, shape: number[]): [string, HostTensor] => [
     name,

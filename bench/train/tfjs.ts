@@ -103,7 +103,8 @@ export function tfjsTrainer(tf: TfTraining, backends: Record<string, 'wasm' | 'c
         const start = performance.now()
         const cost = tf.tidy(() =>
           adam.minimize(() => tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(scores())), -1))), true, variables),
-        )!
+        )
+        if (!cost) throw new Error('TensorFlow.js made no loss')
         const [loss] = cost.dataSync()
         tf.dispose(cost)
         return { ms: performance.now() - start, loss }

@@ -1,6 +1,7 @@
 // Forced variants of a family beside each other, inside Node: bundled by main.ts. Kernel times of a profile, interleaved.
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
+import { present } from '../../src/core/errors.js'
 import { forcedVariants } from '../../src/core/variants.js'
 import * as lanewise from '../../src/node.js'
 import { agrees, compareValues, describeComparison, modelTolerance } from '../../tests/support/agreement.js'
@@ -21,6 +22,7 @@ const peer = lanewisePeer(lanewise, options.build)
 
 interface Running {
   readonly loaded: Loaded
+  readonly kernelTime: NonNullable<Loaded['kernelTime']>
   /** What the profile says was called. */
   readonly kernels: readonly string[]
   readonly samples: number[]
@@ -30,9 +32,10 @@ interface Running {
 async function start(work: Work, variant: string | undefined): Promise<Running> {
   if (variant) forcedVariants.set(family, variant)
   try {
-    const loaded = (await peer.load(work))!
+    const loaded = present(await peer.load(work), 'work for Lanewise')
     for (let i = 0; i < work.feeds.length; i++) await loaded.outputs(i)
-    return { loaded, kernels: await loaded.kernels!(0), samples: [] }
+    const kernelTime = present(loaded.kernelTime, 'time of kernels')
+    return { loaded, kernelTime, kernels: await present(loaded.kernels, 'names of kernels')(0), samples: [] }
   } finally {
     forcedVariants.delete(family)
   }
@@ -42,7 +45,10 @@ async function disagreement(work: Work, a: Loaded, b: Loaded): Promise<string | 
   for (let i = 0; i < work.feeds.length; i++) {
     const expected = await b.outputs(i)
     for (const [name, value] of await a.outputs(i)) {
-      const comparison = compareValues(value, expected.get(name)!, { ...modelTolerance, absolute: work.steps?.[name] })
+      const comparison = compareValues(value, present(expected.get(name), `output ${name}`), {
+        ...modelTolerance,
+        absolute: work.steps?.[name],
+      })
       if (!agrees(comparison)) return `${name}: ${describeComparison(comparison)}`
     }
   }
@@ -71,15 +77,15 @@ async function measure(work: Work): Promise<VariantRow | undefined> {
     const costs = new Map<Running, number>()
     for (const one of all) {
       const warm = []
-      for (let i = 0; i < (options.quick ? 5 : 20); i++) warm.push(await one.loaded.kernelTime!(0))
+      for (let i = 0; i < (options.quick ? 5 : 20); i++) warm.push(await one.kernelTime(0))
       costs.set(one, Math.max(median(warm), 1e-3))
     }
     for (let round = 0; round < rounds; round++) {
       for (let i = 0; i < all.length; i++) {
         const one = all[(i + round) % all.length]
-        const repeats = Math.min(64, Math.ceil(1 / costs.get(one)!))
+        const repeats = Math.min(64, Math.ceil(1 / present(costs.get(one), 'cost')))
         let sum = 0
-        for (let j = 0; j < repeats; j++) sum += await one.loaded.kernelTime!((round + j) % work.feeds.length)
+        for (let j = 0; j < repeats; j++) sum += await one.kernelTime((round + j) % work.feeds.length)
         one.samples.push(sum / repeats)
       }
     }

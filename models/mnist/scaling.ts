@@ -1,6 +1,7 @@
 // How fast one hidden layer learns with pictures of 0 … 255, of 0 … 1 and standardised ones: the same weights, order and method, four learning rates.
 // "npx tsx models/mnist/scaling.ts" writes the table to standard output and runs/mnist/scaling.html.
 import { writeFileSync, mkdirSync } from 'node:fs'
+import { present } from '../../src/core/errors.js'
 import {
   DataLoader,
   Device,
@@ -46,7 +47,7 @@ for (const [name, scaler] of Object.entries(scalers)) {
         logEvery: 25,
       })
       const { accuracy } = await evaluate(model, new DataLoader(test, { batchSize: 500, transform: change }))
-      cells.push(`${(100 * accuracy!).toFixed(2)} %`)
+      cells.push(`${(100 * present(accuracy, 'accuracy')).toFixed(2)} %`)
       if (lr === 0.01)
         for (const record of result.history)
           history.push({ step: record.step, [`train/loss, ${name}`]: record['train/loss'] })
