@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { WorkResult } from './measure.js'
 import { milliseconds, type Report } from './report.js'
 import { geometricMean } from './statistics.js'
+import type { TargetRow } from './targets.js'
 import type { TrainReport } from './train/table.js'
 
 /** What the suites of fresh processes write. */
@@ -122,12 +123,52 @@ export function withFigures(readme: string, reports: Reports): string {
   })
 }
 
+/** Rows of the table of targets, by the figures in it, in its order. */
+const targetFigures: readonly [what: RegExp, figures: RegExp, against: RegExp, of: 'kernels' | 'runs'][] = [
+  [/^3×3 convolution, onnxruntime-web/, /^3×3/, /-web$/, 'kernels'],
+  [/^the same, onnxruntime-node/, /^3×3/, /-node$/, 'kernels'],
+  [/^pointwise/, /^pointwise/, /-web$/, 'kernels'],
+  [/^depthwise, /, /^depthwise/, /./, 'kernels'],
+  [/^GEMM/, /^GEMM/, /./, 'kernels'],
+  [/^matrix–vector/, /^matrix/, /./, 'kernels'],
+  [/^exp, tanh/, / over 1 M$/, /./, 'kernels'],
+  [/^100 tiny nodes/, /^100 tiny/, /./, 'runs'],
+]
+
+/** "4, 3.7": what was to be reached, and what was; of several figures first all targets, one if they are the same. */
+function targetCell(
+  report: Report | undefined,
+  [, figures, against, of]: (typeof targetFigures)[number],
+): string | undefined {
+  const rows = (report?.targets ?? []).filter((row) => figures.test(row.figure) && against.test(row.against))
+  if (rows.length === 0) return undefined
+  const text = (row: TargetRow, value: number | undefined): string =>
+    value === undefined ? '–' : row.runs ? times(value) : `${Math.round(100 * value)} %`
+  const wanted = [...new Set(rows.map((row) => (row.runs ? String(row.target) : text(row, row.target))))]
+  const found = rows.map((row) => text(row, row[of]?.[row.of]))
+  return `${wanted.join(' / ')}, ${found.join(' / ')}`
+}
+
+/** The text of docs/performance.md with what the kernels reach of their targets; rows that no report has figures for stay as they are. */
+export function withTargets(page: string, reports: Readonly<Record<'node' | 'node24', Report | undefined>>): string {
+  return page.replace(/^\| .* \|$/gm, (line) => {
+    const cells = line
+      .slice(1, -1)
+      .split('|')
+      .map((cell) => cell.trim())
+    const row = targetFigures.find(([what]) => cells.length === 4 && what.test(cells[0]))
+    if (!row) return line
+    const [simd, relaxed] = [reports.node, reports.node24].map((report) => targetCell(report, row))
+    return `| ${[cells[0], simd ?? cells[1], relaxed ?? cells[2], cells[3]].join(' | ')} |`.replace(/ {2}\|$/, ' |')
+  })
+}
+
 /**
- * Puts the figures of bench/results into README's table.
+ * Puts the figures of bench/results into README's table and that of the targets in docs/performance.md.
  *
  * @returns what was done, and which reports are missing or of quick runs, which are no figures.
  */
-export function writeFigures(results: string, readme: string): string[] {
+export function writeFigures(results: string, readme: string, performance: string): string[] {
   const said: string[] = []
   const read = <T extends object>(name: string): T | undefined => {
     const file = join(results, `${name}.json`)
@@ -136,13 +177,20 @@ export function writeFigures(results: string, readme: string): string[] {
     said.push(`${name}: ${report ? 'of a quick run' : 'not there'}; its figures stay`)
     return undefined
   }
-  const before = readFileSync(readme, 'utf8')
-  const after = withFigures(before, {
+  const write = (page: string, made: (text: string) => string): void => {
+    const before = readFileSync(page, 'utf8')
+    const after = made(before)
+    if (after !== before) writeFileSync(page, after)
+    said.push(after === before ? `${page} has these figures` : `${page} was written`)
+  }
+  const kernels = { node: read<Report>('kernels-node'), node24: read<Report>('kernels-node24') }
+  const reports: Reports = {
     models: { node: read('models-node'), node24: read('models-node24'), chromium: read('models-chromium') },
     train: { node: read('train-node'), node24: read('train-node24') },
     memory: read('memory-node'),
     cold: read('cold-node'),
-  })
-  if (after !== before) writeFileSync(readme, after)
-  return [...said, after === before ? `${readme} has these figures` : `${readme} was written`]
+  }
+  write(readme, (text) => withFigures(text, reports))
+  write(performance, (text) => withTargets(text, kernels))
+  return said
 }

@@ -194,7 +194,8 @@ async function threads(options: Options): Promise<boolean> {
 
 async function main(): Promise<boolean> {
   if (process.argv[2] === 'figures') {
-    for (const said of writeFigures(join(root, 'bench/results'), join(root, 'README.md'))) console.log(said)
+    const pages = [join(root, 'README.md'), join(root, 'docs/performance.md')] as const
+    for (const said of writeFigures(join(root, 'bench/results'), ...pages)) console.log(said)
     return true
   }
   if (process.argv[2] === 'tables') {

@@ -69,7 +69,7 @@ export const usage = `npm run bench -- ${suites.join('|')} [options]
                                  kernels: these ways beside each other and the one that is chosen, wherever they can compute a layer
   --sweep                        with --variant: layers around the thresholds of the family instead of those of models
 npm run bench -- tables          writes the tables of docs/performance that bench/results has figures for
-npm run bench -- figures         writes the rows of README's table that bench/results has reports of full runs for`
+npm run bench -- figures         writes the rows of README's table, and of the targets in docs/performance.md, that bench/results has reports of full runs for`
 
 /** What leads to all of them: "conv" of conv/gemv and conv/im2col, "conv-depthwise" of conv/depthwise/ring and conv/depthwise/image. */
 function commonPath([first, ...others]: readonly string[]): string {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { withFigures } from '../../bench/figures.js'
+import { withFigures, withTargets } from '../../bench/figures.js'
 import { root } from '../support/package.js'
 
 type Reports = Parameters<typeof withFigures>[1]
@@ -63,4 +63,53 @@ test('every row of README is found, and gets its figures and a command of a full
   expect(rowOf(written, 'memory of a session')).toContain(' | 25 % (worst 25 %: m) | | ')
   expect(rowOf(written, 'cold start')).toContain(" | 0.13 of onnxruntime-web's | | ")
   expect(written.split('\n')).toHaveLength(readme.split('\n').length)
+})
+
+const performance = readFileSync(join(root, 'docs/performance.md'), 'utf8')
+const target = (
+  figure: string,
+  against: string,
+  of: 'mean' | 'worst',
+  wanted: number,
+  kernels: number,
+  runs?: number,
+) => {
+  const reached = (value: number) => ({ works: 2, mean: value, worst: value / 2, worstName: 'a' })
+  return { figure, against, of, target: wanted, kernels: reached(kernels), ...(runs && { runs: reached(runs) }) }
+}
+
+test('the rows of the targets get what a full run of the kernels has reached', () => {
+  expect(withTargets(performance, { node: undefined, node24: undefined })).toBe(performance)
+  const functions = ['Exp', 'Tanh', 'Sigmoid', 'Erf', 'Gelu', 'Softmax'].map((name, i) =>
+    target(`${name} over 1 M`, 'onnxruntime-web', 'worst', 3, 2 * i + 2, 99),
+  )
+  const node = {
+    targets: [
+      target('3×3 convolution', 'onnxruntime-web', 'mean', 4, 3.75, 99),
+      target('3×3 convolution', 'onnxruntime-node', 'mean', 1.1, 0.875, 99),
+      target('pointwise convolution', 'onnxruntime-web', 'mean', 1.5, 1.5, 99),
+      target('depthwise convolution', 'onnxruntime-web', 'mean', 3, 5.25, 99),
+      target('depthwise convolution', 'tfjs-wasm', 'mean', 2, 2.5, 99),
+      target('GEMM 256³ to 1024³', 'peak', 'worst', 0.8, 1.9),
+      target('matrix–vector', 'bandwidth', 'worst', 0.85, 2.4),
+      ...functions,
+      target('100 tiny nodes', 'onnxruntime-web', 'worst', 4, 99, 16),
+    ],
+  } as unknown as Parameters<typeof withTargets>[1]['node']
+  const written = withTargets(performance, { node, node24: undefined })
+  const cell = (what: string) => rowOf(written, what)?.split(' | ').at(1)
+  expect(cell('3×3 convolution, onnxruntime-web')).toBe('4, 3.8')
+  expect(cell('the same, onnxruntime-node')).toBe('1.1, 0.88')
+  expect(cell('pointwise')).toBe('1.5, 1.5')
+  expect(cell('depthwise, ')).toBe('3 / 2, 5.3 / 2.5')
+  expect(cell('GEMM')).toBe('80 %, 95 %')
+  expect(cell('matrix–vector')).toBe('85 %, 120 %')
+  expect(cell('exp, tanh')).toBe('3, 1.0 / 2.0 / 3.0 / 4.0 / 5.0 / 6.0')
+  expect(cell('100 tiny nodes')).toBe('4, 8.0')
+  // What there is no report of stays, and so does everything else.
+  const relaxedOf = (text: string) => rowOf(text, 'pointwise')?.split(' | ').slice(2)
+  expect(relaxedOf(written)).toEqual(relaxedOf(performance))
+  const others = (text: string) =>
+    text.split('\n').filter((line) => !/^\| (3×3|the same|pointwise|depthwise, |GEMM|matrix|exp, |100 tiny)/.test(line))
+  expect(others(written)).toEqual(others(performance))
 })
