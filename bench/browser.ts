@@ -31,7 +31,7 @@ export async function start({ ort, tf, tfWasm }: PagePeers, options: Options): P
   const peaks = await Peaks.create(options.build)
   const peers = [lanewisePeer(lanewise, options.build, options.threads)]
   for (const name of peersOf(options)) {
-    if (name === 'one thread') peers.push(lanewisePeer(lanewise, options.build, 1, name))
+    if (name === 'one thread' || name === 'float32') peers.push(lanewisePeer(lanewise, options.build, 1, name))
     if (name === 'onnxruntime-web') peers.push(onnxruntimeWeb(ort, options.threads))
     if (name === 'tfjs-wasm') peers.push(await tfjs(tf, tfWasm))
   }

@@ -99,7 +99,7 @@ export async function runInChromium(options: Options): Promise<{ environment: En
     await page.waitForFunction('globalThis.bench')
     type Page = { bench: Promise<PageBench> }
     const results: WorkResult[] = []
-    for (const work of worksOf(options)) {
+    for await (const work of worksOf(options)) {
       process.stderr.write(`${work.name} … `)
       current = serializeWork(work)
       const result = await page.evaluate(async () => (await (globalThis as unknown as Page).bench).measure())

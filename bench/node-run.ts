@@ -17,6 +17,7 @@ const makers: Record<PeerName, () => Promise<Peer>> = {
   'onnxruntime-web': async () => onnxruntimeWeb(await load<Ort>('onnxruntime-web'), options.threads),
   'onnxruntime-node': async () => onnxruntimeNode(await load<Ort>('onnxruntime-node'), options.threads),
   'one thread': async () => lanewisePeer(lanewise, options.build, 1, 'one thread'),
+  float32: async () => lanewisePeer(lanewise, options.build, 1, 'float32'),
   'tfjs-wasm': async () =>
     tfjs(await load<Tf>('@tensorflow/tfjs-core'), await load<TfWasm>('@tensorflow/tfjs-backend-wasm')),
   'jax-js': async () => jaxJs(await load<Jax>('@jax-js/jax'), versionOf('@jax-js/jax')),
@@ -28,7 +29,7 @@ const peers = [lanewisePeer(lanewise, options.build, options.threads)]
 for (const name of peersOf(options)) peers.push(await makers[name]())
 
 const results: WorkResult[] = []
-for (const work of worksOf(options)) {
+for await (const work of worksOf(options)) {
   process.stderr.write(`${work.name} … `)
   const result = await measureWork(work, peers, peaks, { quick: options.quick, kernels: options.suite === 'kernels' })
   const ours = result.times.lanewise

@@ -24,6 +24,7 @@ export const peerNames: readonly PeerName[] = [
   'tfjs-wasm',
   'jax-js',
   'one thread',
+  'float32',
 ]
 
 export interface Options {

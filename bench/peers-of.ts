@@ -5,6 +5,7 @@ import type { PeerName } from './peers/peer.js'
 export function peersOf({ suite, vs }: Pick<Options, 'suite' | 'vs'>): readonly PeerName[] {
   return vs.filter((peer) => {
     if (peer === 'one thread') return suite === 'threads'
+    if (peer === 'float32') return suite === 'quantized'
     if (peer === 'jax-js') return suite === 'kernels' || suite === 'threads'
     return suite === 'kernels' || peer.startsWith('onnxruntime')
   })

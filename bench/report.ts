@@ -38,7 +38,14 @@ export interface SummaryRow {
   readonly worstName: string
 }
 
-const peerOrder: readonly PeerName[] = ['one thread', 'onnxruntime-web', 'onnxruntime-node', 'tfjs-wasm', 'jax-js']
+const peerOrder: readonly PeerName[] = [
+  'one thread',
+  'float32',
+  'onnxruntime-web',
+  'onnxruntime-node',
+  'tfjs-wasm',
+  'jax-js',
+]
 
 export function milliseconds(value: number | undefined): string {
   if (value === undefined) return ''

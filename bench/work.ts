@@ -21,6 +21,8 @@ export interface Work {
   readonly group: string
   readonly name: string
   readonly model: Uint8Array
+  /** The same model before it was quantised. */
+  readonly float32?: Uint8Array
   readonly feeds: readonly Feeds[]
   readonly layer?: Layer
   readonly weights?: Feeds
@@ -36,6 +38,11 @@ export interface Work {
   readonly steps?: Readonly<Record<string, number>>
 }
 
+/** A work whose model takes a while to make: only what is asked for is. */
+export interface LaterWork extends Pick<Work, 'suite' | 'group' | 'name'> {
+  later(): Promise<Work>
+}
+
 interface Place {
   readonly at: number
   readonly bytes: number
@@ -46,15 +53,16 @@ interface TensorPlace extends Place {
   readonly shape: readonly number[]
 }
 
-interface Header extends Omit<Work, 'model' | 'feeds' | 'weights' | 'identities'> {
+interface Header extends Omit<Work, 'model' | 'float32' | 'feeds' | 'weights' | 'identities'> {
   readonly model: Place
+  readonly float32?: Place
   readonly feeds: readonly (readonly TensorPlace[])[]
   readonly weights?: readonly TensorPlace[]
   readonly identities?: readonly { readonly model: Place; readonly feeds: readonly (readonly TensorPlace[])[] }[]
 }
 
 /** A work as bytes, for an engine in another process. String tensors are not measured. */
-export function serializeWork({ model, feeds, weights, identities, ...rest }: Work): Uint8Array {
+export function serializeWork({ model, float32, feeds, weights, identities, ...rest }: Work): Uint8Array {
   const chunks: Uint8Array[] = []
   let length = 0
   const place = (bytes: Uint8Array): Place => {
@@ -69,6 +77,7 @@ export function serializeWork({ model, feeds, weights, identities, ...rest }: Wo
     JSON.stringify({
       ...rest,
       model: place(model),
+      float32: float32 && place(float32),
       feeds: feeds.map(tensors),
       weights: weights && tensors(weights),
       identities: identities?.map((identity) => ({ model: place(identity.model), feeds: identity.feeds.map(tensors) })),
@@ -102,6 +111,7 @@ export function parseWork(buffer: ArrayBuffer): Work {
   return {
     ...header,
     model: bytes(header.model),
+    float32: header.float32 && bytes(header.float32),
     feeds: header.feeds.map(tensors),
     weights: header.weights && tensors(header.weights),
     identities: header.identities?.map((identity) => ({

@@ -46,7 +46,10 @@ export function lanewisePeer(
   return {
     name,
     version: env.versions.lanewise,
-    load: ({ model, feeds, states }) => load(model, feeds, states),
+    load: async ({ model, float32, feeds, states }) => {
+      if (name !== 'float32') return load(model, feeds, states)
+      return float32 && load(float32, feeds, states)
+    },
     loadIdentity: ({ model, feeds }) => load(model, feeds),
   }
 }

@@ -1,7 +1,7 @@
 import type { HostTensor } from '../../src/core/host.js'
 import type { Identity, Work } from '../work.js'
 
-export type PeerName = 'onnxruntime-web' | 'onnxruntime-node' | 'tfjs-wasm' | 'jax-js' | 'one thread'
+export type PeerName = 'onnxruntime-web' | 'onnxruntime-node' | 'tfjs-wasm' | 'jax-js' | 'one thread' | 'float32'
 export type EngineName = 'lanewise' | PeerName
 
 /** A work, ready to be run on one of its inputs. */

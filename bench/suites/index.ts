@@ -1,5 +1,5 @@
 import type { Options } from '../options.js'
-import type { Work } from '../work.js'
+import type { LaterWork, Work } from '../work.js'
 import { kernelWorks } from './kernels.js'
 import { modelWorks } from './models.js'
 import { quantizedWorks } from './quantized.js'
@@ -20,11 +20,11 @@ export function isTimedSuite(suite: Options['suite']): suite is keyof typeof sui
 }
 
 /** The works of a suite that are asked for, each made when it is its turn. */
-export function* worksOf({ suite, filter }: Options): Generator<Work> {
+export async function* worksOf({ suite, filter }: Options): AsyncGenerator<Work> {
   if (!isTimedSuite(suite)) return
   const wanted = new RegExp(filter, 'i')
   for (const make of suites[suite]()) {
-    const work = make()
-    if (wanted.test(work.name) || wanted.test(work.group)) yield work
+    const work: Work | LaterWork = make()
+    if (wanted.test(work.name) || wanted.test(work.group)) yield 'later' in work ? await work.later() : work
   }
 }

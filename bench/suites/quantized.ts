@@ -1,7 +1,8 @@
 import { randomTensor, seeded } from '../../tests/support/random.js'
 import { node } from '../graph.js'
-import type { Work } from '../work.js'
+import type { LaterWork, Work } from '../work.js'
 import { conv, dynamicMatMul, float, integerWork, matmul, staticConv } from './kernels.js'
+import { quantizedNetworks } from './quantized-networks.js'
 
 interface Weights {
   readonly bits: number
@@ -50,22 +51,27 @@ function convInteger(c: number, size: number, kernel: number): Work {
   ])
 }
 
-/** Quantised layers, each beside what it takes the place of. */
-export function* quantizedWorks(): Generator<() => Work> {
-  const of = (work: Work): Work => ({ ...work, suite: 'quantized' })
-  for (const rows of [1, 32]) {
-    yield () => of(matmul('float32', rows, 4096, 4096))
+/** Quantised layers and networks, each beside what it was before. */
+export function* quantizedWorks(): Generator<() => Work | LaterWork> {
+  const of = (work: Work, before: Work): Work => ({ ...work, suite: 'quantized', float32: before.model })
+  for (const rows of [1, 32])
     for (const weights of [
       { bits: 4, block: 32 },
       { bits: 4, block: 32, level: 4 },
       { bits: 8, block: 32 },
     ])
-      yield () => fewBits(rows, 4096, 4096, weights)
+      yield () => of(fewBits(rows, 4096, 4096, weights), matmul('float32', rows, 4096, 4096))
+  yield () => of(dynamicMatMul(1024, 1024, 1024), matmul('float32', 1024, 1024, 1024))
+  yield () => of(convInteger(1024, 32, 1), conv('float32', { c: 1024, k: 1024, size: 32, kernel: 1 }))
+  yield () => of(staticConv('3×3 64 at 32²', 64, 64, 32, 3), conv('float32', { c: 64, k: 64, size: 32, kernel: 3 }))
+  for (const [c, size] of [
+    [32, 112],
+    [144, 56],
+    [384, 14],
+    [960, 7],
+  ] as const) {
+    const layer = { c, k: c, size, kernel: 3, group: c }
+    yield () => of(staticConv(`depthwise 3×3 ${c} at ${size}²`, c, c, size, 3, c), conv('float32', layer))
   }
-  yield () => of(matmul('float32', 1024, 1024, 1024))
-  yield () => of(dynamicMatMul(1024, 1024, 1024))
-  yield () => of(conv('float32', { c: 1024, k: 1024, size: 32, kernel: 1 }))
-  yield () => of(convInteger(1024, 32, 1))
-  yield () => of(conv('float32', { c: 64, k: 64, size: 32, kernel: 3 }))
-  yield () => of(staticConv('3×3 64 at 32²', 64, 64, 32, 3))
+  yield* quantizedNetworks()
 }

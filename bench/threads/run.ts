@@ -105,7 +105,7 @@ const alone = { ...nodeThreads, startThread: () => ({ post: () => undefined, end
 setPlatform({ ...platform(), threads: () => Promise.resolve(alone) })
 process.stderr.write(`a call of nothing: ${perCall.toFixed(2)} µs\n`)
 const rows: CoresRow[] = []
-for (const work of worksOf(options)) {
+for await (const work of worksOf(options)) {
   try {
     rows.push(await onCores(work, perCall))
     process.stderr.write(`${work.name}\n`)

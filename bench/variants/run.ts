@@ -98,7 +98,7 @@ async function measure(work: Work): Promise<VariantRow | undefined> {
 }
 
 const wanted = new RegExp(options.filter, 'i')
-const works = function* (): Generator<Work> {
+const works = async function* (): AsyncGenerator<Work> {
   if (!options.sweep) {
     yield* worksOf(options)
     return
@@ -109,7 +109,7 @@ const works = function* (): Generator<Work> {
   }
 }
 const rows: VariantRow[] = []
-for (const work of works()) {
+for await (const work of works()) {
   const row = await measure(work)
   if (!row) continue
   rows.push(row)
