@@ -8,13 +8,16 @@
 //
 // Weights of 2 and 4 bits are multiplied as integers: 32 elements of x at a time (fewer where a block is shorter) are
 // made whole numbers of 23 bits, up to 2^22, whose error is that of a float's last bit. Their products are exact: the
-// simd build cuts the numbers into two parts and multiplies 16-bit lanes, the relaxed one into three bytes.
-// `i32x4.relaxed_dot_i8x16_i7x16_add_s` is exact, too, since weights are at most 15. So both builds give the same bits.
-// With `coarse` elements of x are bytes (accuracy_level 4).
+// numbers are cut into two parts to multiply 16-bit lanes, or, in the relaxed build where that is quicker (`dots`), into
+// three bytes. `i32x4.relaxed_dot_i8x16_i7x16_add_s` is exact, too, since weights are at most 15. So all ways give the
+// same bits. With `coarse` elements of x are bytes (accuracy_level 4).
 //
 // Weights of 8 bits become floats: they are masked where they stand and converted, by which they are powers of two too
 // large, and elements of x are as much too small, which is exact.
-import { add_2_bits, add_2_bits_coarse, add_4_bits, add_4_bits_coarse } from "../generated/nbits-tiles";
+import {
+  add_2_bits, add_2_bits_coarse, add_2_bits_coarse_dots, add_2_bits_dots, add_4_bits, add_4_bits_coarse,
+  add_4_bits_coarse_dots, add_4_bits_dots,
+} from "../generated/nbits-tiles";
 import { madd, nmadd, store_some } from "../lib/lanes";
 import { lanes } from "../matmul/tile";
 
@@ -43,6 +46,15 @@ class Weights {
   zeros: i32;
   /** Whether elements of x may be bytes. */
   coarse: i32;
+  /** Whether products are of bytes: relaxed build. */
+  dots: i32;
+}
+
+/** Whether products are of bytes. */
+// @ts-ignore: decorator
+@inline
+function by_dots(s: Weights): i32 {
+  return ASC_FEATURE_RELAXED_SIMD ? s.dots : 0;
 }
 
 /** Blocks of `words` words that hold the k weights of a column. */
@@ -116,7 +128,9 @@ function power_above(x: f32): f32 {
  * For 2 and 4 bits: units of `unit` words that begin with their scale and the sum of their integers; then, word by
  * word, the integers in the order and the parts in which the tiles take them.
  */
-function prepare_integers(x: usize, k: i32, bits: i32, words: i32, unit: i32, coarse: i32, target: usize): bool {
+function prepare_integers(
+  x: usize, k: i32, bits: i32, words: i32, unit: i32, coarse: i32, dots: i32, target: usize,
+): bool {
   let each = 32 / bits, count = unit * each, all = f32x4.splat(0);
   for (let w = 0; w < words; w += unit) {
     let largest = f32x4.splat(0);
@@ -133,7 +147,7 @@ function prepare_integers(x: usize, k: i32, bits: i32, words: i32, unit: i32, co
           i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.splat(load<f32>(x + (i << 2)) * factor))), 0,
         ) : 0;
         sum += value;
-        if (ASC_FEATURE_RELAXED_SIMD) {
+        if (dots) {
           // Plane t of the word's bytes has the weights t, t + 8 / bits, …
           let planes = 8 / bits, byte = i / planes, t = i - byte * planes;
           if (coarse) {
@@ -157,7 +171,7 @@ function prepare_integers(x: usize, k: i32, bits: i32, words: i32, unit: i32, co
       }
       x += each << 2;
       k -= each;
-      at += word_bytes(each, coarse);
+      at += word_bytes(each, coarse, dots);
     }
     store<i32>(target, sum, 4);
     target = at;
@@ -168,8 +182,8 @@ function prepare_integers(x: usize, k: i32, bits: i32, words: i32, unit: i32, co
 /** Bytes of the integers of one word of `each` weights. */
 // @ts-ignore: decorator
 @inline
-function word_bytes(each: i32, coarse: i32): i32 {
-  if (ASC_FEATURE_RELAXED_SIMD) return coarse ? each : 3 * each;
+function word_bytes(each: i32, coarse: i32, dots: i32): i32 {
+  if (dots) return coarse ? each : 3 * each;
   return coarse ? each << 1 : each << 2;
 }
 
@@ -182,13 +196,14 @@ export function gemv_nbits_f32(
 ): void {
   const s = changetype<Weights>(table);
   let m = s.m, k = s.k, n = s.n, bits = s.bits, words = s.words, zeros = s.zeros, coarse = s.coarse;
+  let dots = by_dots(s), most = (1 << bits) - 1;
   let blocks = blocks_of(k, bits, words), unit = shared_words(bits, words), size = row_size(k, bits, words);
   let fits = scratch + <usize>m * size, half = fits + (m << 2), row = half + ROW;
   for (let i = 0; i < m; i++) {
     let from = x + (<usize>i * k << 2), to = scratch + <usize>i * size;
     store<i32>(fits + (i << 2), bits == 8
       ? prepare_floats(from, k, blocks * words, to)
-      : prepare_integers(from, k, bits, blocks * words, unit, coarse, to));
+      : prepare_integers(from, k, bits, blocks * words, unit, coarse, dots, to));
   }
   for (let i = 0; i < ROW; i += 16) v128.store(half + i, i32x4.splat(1 << (bits - 1)));
   let group = blocks * ((zeros ? 2 : 1) + words) * ROW;
@@ -200,14 +215,23 @@ export function gemv_nbits_f32(
       if (!load<i32>(fits + (i << 2))) {
         add_any(x + (<usize>i * k << 2), k, packed, zeros, half, blocks, words, bits, row);
       } else if (bits == 8) {
-        add_bytes(from, packed, zeros, half, blocks, words, row);
+        add_bytes(from, packed, zeros, half, blocks, words, most, row);
+      } else if (ASC_FEATURE_RELAXED_SIMD && dots) {
+        if (bits == 4) {
+          if (coarse) add_4_bits_coarse_dots(from, packed, zeros, blocks, words, unit, most, row);
+          else add_4_bits_dots(from, packed, zeros, blocks, words, unit, most, row);
+        } else if (coarse) {
+          add_2_bits_coarse_dots(from, packed, zeros, blocks, words, unit, most, row);
+        } else {
+          add_2_bits_dots(from, packed, zeros, blocks, words, unit, most, row);
+        }
       } else if (bits == 4) {
-        if (coarse) add_4_bits_coarse(from, packed, zeros, blocks, words, unit, row);
-        else add_4_bits(from, packed, zeros, blocks, words, unit, row);
+        if (coarse) add_4_bits_coarse(from, packed, zeros, blocks, words, unit, most, row);
+        else add_4_bits(from, packed, zeros, blocks, words, unit, most, row);
       } else if (coarse) {
-        add_2_bits_coarse(from, packed, zeros, blocks, words, unit, row);
+        add_2_bits_coarse(from, packed, zeros, blocks, words, unit, most, row);
       } else {
-        add_2_bits(from, packed, zeros, blocks, words, unit, row);
+        add_2_bits(from, packed, zeros, blocks, words, unit, most, row);
       }
       for (let c = j; c < n && c < j + COLUMNS; c += 4) {
         let v = v128.load(row + (c - j << 2)), left = min(n - c, 4);
@@ -219,9 +243,11 @@ export function gemv_nbits_f32(
   }
 }
 
-/** row[16] += x · W of a group of weights of 8 bits. */
-function add_bytes(x: usize, p: usize, zeros: i32, half: usize, blocks: i32, words: i32, row: usize): void {
-  let m0 = i32x4.splat(0xff), m1 = i32x4.splat(0xff00), m2 = i32x4.splat(0xff0000), m3 = i32x4.splat(0xff000000);
+/** row[16] += x · W of a group of weights of 8 bits; `most` is 255: constants are made anew at every use (V8 13.6). */
+function add_bytes(
+  x: usize, p: usize, zeros: i32, half: usize, blocks: i32, words: i32, most: i32, row: usize,
+): void {
+  let m0 = i32x4.splat(most), m1 = i32x4.splat(most << 8), m2 = i32x4.splat(most << 16), m3 = i32x4.splat(most << 24);
   for (let b = 0; b < blocks; b++) {
     let scales = p, zero = zeros ? p + ROW : half, a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
     p += zeros ? 2 * ROW : ROW;

@@ -1,17 +1,18 @@
-// Products with weights of 2 and 4 bits as integers (assembly/quantize/nbits.ts), for both builds.
+// Products with weights of 2 and 4 bits as integers (assembly/quantize/nbits.ts).
 import { Exits, functionOf, upTo, type Lines } from './text.js'
 
 interface Form {
   readonly bits: 2 | 4
   /** Elements of x are bytes, not whole numbers of 23 bits. */
   readonly coarse: boolean
-  readonly relaxed: boolean
+  /** By the dot product of bytes, not of 16 bits. */
+  readonly dots: boolean
 }
 
 /** What the elements of x are cut into: the accumulator of each part, and by how many bits its sums are shifted. */
-function partsOf({ coarse, relaxed }: Form): readonly (readonly [name: string, shift: number])[] {
+function partsOf({ coarse, dots }: Form): readonly (readonly [name: string, shift: number])[] {
   if (coarse) return [['a', 0]]
-  return relaxed
+  return dots
     ? [
         ['a', 0],
         ['b', 8],
@@ -24,23 +25,23 @@ function partsOf({ coarse, relaxed }: Form): readonly (readonly [name: string, s
 }
 
 /** Vectors of columns at a time: their accumulators leave room for operands. */
-const vectorsOf = ({ coarse, relaxed }: Form): number => (relaxed && !coarse ? 2 : 4)
+const vectorsOf = ({ coarse, dots }: Form): number => (dots && !coarse ? 2 : 4)
 
-/** Four columns of the weights in plane `t`, one per byte (relaxed) or 16-bit lane. */
-function plane({ bits, relaxed }: Form, t: number, v: string): string {
-  if (!relaxed && t === 16 / bits - 1) return `i16x8.shr_u(${v}, ${16 - bits})`
+/** Four columns of the weights in plane `t`, one per byte (dots) or 16-bit lane. */
+function plane({ bits, dots }: Form, t: number, v: string): string {
+  if (!dots && t === 16 / bits - 1) return `i16x8.shr_u(${v}, ${16 - bits})`
   return `v128.and(${t === 0 ? v : `i32x4.shr_u(${v}, ${bits * t})`}, mask)`
 }
 
 /** A row of words: one word of every column. */
 function word(form: Form): Lines {
-  const { bits, relaxed } = form
+  const { bits, dots } = form
   const parts = partsOf(form)
   const columns = upTo(vectorsOf(form))
-  const planes = upTo((relaxed ? 8 : 16) / bits)
+  const planes = upTo((dots ? 8 : 16) / bits)
   const exits = new Exits('s')
   const product = (sum: string, i: number): string =>
-    relaxed
+    dots
       ? `${sum} = i32x4.relaxed_dot_i8x16_i7x16_add_s(e, w${i}, ${sum});`
       : `${sum} = i32x4.add(${sum}, i32x4.dot_i16x8_s(e, w${i}));`
   return [
@@ -89,12 +90,21 @@ function columnsOf(form: Form): Lines {
   ]
 }
 
-function product(bits: 2 | 4, coarse: boolean): Lines {
-  const units = (relaxed: boolean): Lines => {
-    const form = { bits, coarse, relaxed }
-    const bytes = 4 * partsOf(form).length * ((relaxed ? 8 : 16) / bits)
-    return [
-      `let mask = ${relaxed ? 'i8x16' : 'i16x8'}.splat(${2 ** bits - 1});`,
+/**
+ * Products of bytes (`dots`) are in the relaxed build alone. `most` is the greatest weight: a mask made of a constant would be made anew at every use (V8 13.6),
+ * by three instructions.
+ */
+function product(bits: 2 | 4, coarse: boolean, dots: boolean): Lines {
+  const form = { bits, coarse, dots }
+  const bytes = 4 * partsOf(form).length * ((dots ? 8 : 16) / bits)
+  return functionOf(
+    `/**
+ * row[16] += x · W of a group of weights of ${bits} bits; x as ${coarse ? 'bytes' : 'whole numbers of 23 bits'}, products of ${dots ? 'bytes' : '16 bits'}.
+ */`,
+    `add_${bits}_bits${coarse ? '_coarse' : ''}${dots ? '_dots' : ''}`,
+    ['x: usize', 'p: usize', 'zeros: i32', 'blocks: i32', 'words: i32', 'unit: i32', 'most: i32', 'row: usize'],
+    [
+      `let mask = ${dots ? 'i8x16' : 'i16x8'}.splat(<${dots ? 'i8' : 'i16'}>most);`,
       'for (; blocks > 0; blocks--) {',
       [
         'let scales = p;',
@@ -110,17 +120,13 @@ function product(bits: 2 | 4, coarse: boolean): Lines {
         '}',
       ],
       '}',
-    ]
-  }
-  return functionOf(
-    `/** row[16] += x · W of a group of weights of ${bits} bits; x as ${coarse ? 'bytes' : 'whole numbers of 23 bits'}. */`,
-    `add_${bits}_bits${coarse ? '_coarse' : ''}`,
-    ['x: usize', 'p: usize', 'zeros: i32', 'blocks: i32', 'words: i32', 'unit: i32', 'row: usize'],
-    ['if (ASC_FEATURE_RELAXED_SIMD) {', units(true), '} else {', units(false), '}'],
+    ],
   )
 }
 
 /** The files of these tiles: their imports and their functions. */
 export const nbitsTiles: Readonly<Record<string, Lines>> = {
-  'nbits-tiles': ([2, 4] as const).flatMap((bits) => [false, true].flatMap((coarse) => product(bits, coarse))),
+  'nbits-tiles': ([2, 4] as const).flatMap((bits) =>
+    [false, true].flatMap((coarse) => [false, true].flatMap((dots) => product(bits, coarse, dots))),
+  ),
 }

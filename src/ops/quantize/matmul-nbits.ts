@@ -219,9 +219,9 @@ function widened(bytes: ArrayLike<number>, { N, K, bits, block_size }: NBits, wi
 
 /**
  * Up to so many rows their products with packed weights are quicker than making floats of the weights:
- * --variant nbits/gemv/nbits,nbits/gemm/nbits --sweep. Elements of x as bytes are allowed by accuracy_level 4.
+ * --variant nbits/gemv/nbits,nbits/gemm/nbits --sweep. Elements of x as bytes are allowed by accuracy_level 4. `dots`: the processor has a dot product of bytes.
  */
-const PACKED_ROWS = { simd: { bytes: 4, exact: 6, coarse: 24 }, relaxed: { bytes: 4, exact: 20, coarse: 64 } }
+const PACKED_ROWS = { plain: { bytes: 4, exact: 6, coarse: 24 }, dots: { bytes: 4, exact: 20, coarse: 64 } }
 /** By the packed weights, or by floats that are made of them. */
 const ways: readonly Variant<{ readonly rows: number; readonly most: number }>[] = [
   { name: 'gemv/nbits', takes: () => true, pays: ({ rows, most }) => rows <= most },
@@ -236,11 +236,16 @@ function emitPacked(e: Emitter<AttributesOf<typeof attributes>>, rows: number, p
   const { bits, words, blocks, hasZeros, tensor } = packed
   const [x, y, bias] = [e.input(0).at, e.output(0).at, e.inputs[5]?.at]
   const coarse = accuracy_level === 4 && bits < 8
-  const most = e.perExample ? -1 : PACKED_ROWS[e.build][bits === 8 ? 'bytes' : coarse ? 'coarse' : 'exact']
+  const relaxed = e.build === 'relaxed'
+  // Engines whose sums of two bytes' products are cut have no instruction for this: five make up a dot product there (V8), which pays only where x is of bytes.
+  const dots = relaxed && e.ask('dot_kind_q8', -128, 127) !== 0
+  const byBytes = relaxed && (dots || coarse)
+  const rowsOf = PACKED_ROWS[dots ? 'dots' : 'plain']
+  const most = e.perExample ? -1 : rowsOf[bits === 8 ? 'bytes' : coarse ? 'coarse' : 'exact']
   const weights = e.constant(tensor)
   const groups = Math.ceil(N / GROUP)
   // In the order of Weights in assembly/quantize/nbits.ts.
-  const table = e.table(Int32Array.of(rows, K, N, bits, words, hasZeros ? 1 : 0, coarse ? 1 : 0))
+  const table = e.table(Int32Array.of(rows, K, N, bits, words, hasZeros ? 1 : 0, coarse ? 1 : 0, byBytes ? 1 : 0))
   const { name: kernel } = firstThatPays('nbits', ways, { rows, most })
   if (kernel === 'gemv/nbits') {
     const scratch = e.scratch(e.ask('gemv_nbits_scratch_size', rows, K, bits, words))

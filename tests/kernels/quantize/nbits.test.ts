@@ -50,10 +50,17 @@ function makeWeights({ k, n, bits, block, zeros = false }: Weights, extreme = fa
 }
 
 /** The product by kernel, its groups in two calls. */
-function product(wasm: Wasm, w: Weights, packed: Int32Array, words: number, x: ArrayLike<number>, bias?: number[]) {
+function productBy(
+  { wasm, dots }: { readonly wasm: Wasm; readonly dots: boolean },
+  w: Weights,
+  packed: Int32Array,
+  words: number,
+  x: ArrayLike<number>,
+  bias?: number[],
+) {
   const { m, k, n, bits, zeros, coarse } = w
   wasm.reset()
-  const table = wasm.i32([m, k, n, bits, words, zeros ? 1 : 0, coarse ? 1 : 0])
+  const table = wasm.i32([m, k, n, bits, words, zeros ? 1 : 0, coarse ? 1 : 0, dots ? 1 : 0])
   const scratch = wasm.alloc(wasm.kernels.gemv_nbits_scratch_size(m, k, bits, words))
   const [at, from, y] = [wasm.i32(packed), wasm.f32(x), wasm.f32(new Float32Array(m * n).fill(NaN))]
   const added = bias ? wasm.f32(bias) : 0
@@ -73,8 +80,16 @@ const forms: readonly Weights[] = ([2, 4, 8] as const).flatMap((bits) =>
   ),
 )
 
-describe.each(builds)('products with packed weights (%s)', (build) => {
+/** By 16-bit lanes in both builds, by dot products of bytes in the relaxed one. */
+const ways = builds.flatMap((build) => [
+  { build, dots: false },
+  ...(build === 'relaxed' ? [{ build, dots: true }] : []),
+])
+
+describe.each(ways)('products with packed weights ($build, dots $dots)', ({ build, dots }) => {
   const wasm = new Wasm(build)
+  const product = (w: Weights, packed: Int32Array, words: number, x: ArrayLike<number>, bias?: number[]) =>
+    productBy({ wasm, dots }, w, packed, words, x, bias)
 
   test.each(forms)('$bits bits, blocks of $block, zero points $zeros', (w) => {
     const { m, k, n } = w
@@ -85,7 +100,7 @@ describe.each(builds)('products with packed weights (%s)', (build) => {
       // Elements that all have one sign, and are far from 0, lose most where zero points are taken from sums.
       for (const offset of [0.5, -3]) {
         const x = Float32Array.from({ length: m * k }, () => next() - offset)
-        const y = product(wasm, w, packed, words, x, bias)
+        const y = product(w, packed, words, x, bias)
         y.forEach((value, at) => {
           const [i, column] = [Math.floor(at / n), at % n]
           let sum = bias[column]
@@ -111,7 +126,7 @@ describe.each(builds)('products with packed weights (%s)', (build) => {
         const expected = Array.from({ length: 17 }, (_, c) =>
           x.reduce((sum, value, p) => sum + value * weight(p, c), 0),
         )
-        expect(product(wasm, w, packed, words, x)).toEqual(expected)
+        expect(product(w, packed, words, x)).toEqual(expected)
       }
   })
 
@@ -121,7 +136,7 @@ describe.each(builds)('products with packed weights (%s)', (build) => {
       const { packed, words, weight } = makeWeights(w)
       const next = numbers(9)
       const x = Float32Array.from({ length: 3 * 200 }, () => next() - 0.5)
-      product(wasm, w, packed, words, x).forEach((value, at) => {
+      product(w, packed, words, x).forEach((value, at) => {
         const [i, column] = [Math.floor(at / 21), at % 21]
         let [sum, bound] = [0, 0]
         for (let p = 0; p < 200; p++) {
@@ -145,7 +160,7 @@ describe.each(builds)('products with packed weights (%s)', (build) => {
       const { packed, words, weight } = makeWeights(w)
       const x = new Float32Array(80).fill(0.5)
       x[47] = value
-      const y = product(wasm, w, packed, words, x)
+      const y = product(w, packed, words, x)
       for (let column = 0; column < 18; column++) {
         const first = Array.from({ length: 40 }, (_, p) => 0.5 * weight(p, column)).reduce((a, b) => a + b)
         expect(y[column]).toBeCloseTo(first, 4)
@@ -163,20 +178,24 @@ describe.each(builds)('products with packed weights (%s)', (build) => {
         const w = { m: 1, k: 32, n: 16, bits, block: 32 }
         const { packed, words, weight } = makeWeights(w)
         const x = Float32Array.from({ length: 32 }, (_, p) => tiny * (1 + p))
-        product(wasm, w, packed, words, x).forEach((value, column) => {
+        product(w, packed, words, x).forEach((value, column) => {
           const sum = x.reduce((all, element, p) => all + element * weight(p, column), 0)
           // Subnormal products are off by half of the least number each.
           expect(Math.abs(value - sum)).toBeLessThan(1e-5 * 32 * tiny + 64 * 2 ** -149)
         })
       }
   })
+})
+
+describe.each(builds)('products with packed weights (%s)', (build) => {
+  const wasm = new Wasm(build)
 
   test('weights become floats with the bits of (q − zero) · scale', () => {
     for (const w of forms) {
       const { k, n, bits, zeros } = w
       const { packed, words, weight } = makeWeights(w)
       wasm.reset()
-      const table = wasm.i32([1, k, n, bits, words, zeros ? 1 : 0, 0])
+      const table = wasm.i32([1, k, n, bits, words, zeros ? 1 : 0, 0, 0])
       const half = wasm.i32(new Int32Array(GROUP).fill(2 ** (bits - 1)))
       const groups = Math.ceil(n / GROUP)
       const y = wasm.alloc(4 * k * groups * GROUP)
@@ -191,15 +210,16 @@ describe.each(builds)('products with packed weights (%s)', (build) => {
   })
 })
 
-test.runIf(builds.length === 2)('both builds give the same bits with 2 and 4 bits', () => {
-  const [simd, relaxed] = builds.map((build) => new Wasm(build))
+test.runIf(builds.length === 2)('all ways in both builds give the same bits with 2 and 4 bits', () => {
+  const [first, ...others] = ways.map(({ build, dots }) => ({ wasm: new Wasm(build), dots }))
   for (const w of forms.filter(({ bits }) => bits < 8))
     for (const coarse of [false, true])
       for (const extreme of [false, true]) {
         const { packed, words } = makeWeights(w, extreme)
         const next = numbers(w.k)
         const x = Float32Array.from({ length: w.m * w.k }, () => (next() - 0.5) * 10 ** (6 * next() - 3))
-        const form = { ...w, coarse }
-        expect(product(relaxed, form, packed, words, x)).toEqual(product(simd, form, packed, words, x))
+        const form: Weights = { ...w, coarse }
+        const expected = productBy(first, form, packed, words, x)
+        for (const way of others) expect(productBy(way, form, packed, words, x)).toEqual(expected)
       }
 })
