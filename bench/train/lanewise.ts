@@ -2,6 +2,7 @@ import { GeneratedNumbers, HEADS, loadWorld } from '../../models/house-numbers/g
 import type { Build } from '../../bindings/module.js'
 import { Device } from '../../src/autograd/device.js'
 import { DataLoader } from '../../src/data/loader.js'
+import * as F from '../../src/nn/functional.js'
 import { Adam } from '../../src/optim/methods.js'
 import { modelOf } from './models.js'
 import { batchOf, type Batch, type StepKey, type TrainerMaker } from './work.js'
@@ -59,4 +60,27 @@ export function lanewiseTrainer(build: Build | 'auto', threads = 1): TrainerMake
       close: () => device.dispose(),
     }
   }
+}
+
+const [ROWS, INNER, COLUMNS] = [1024, 512, 512]
+
+/**
+ * Milliseconds that so many operations take in a large matrix product, which packs its operand as every step of a training does: what a step could be at
+ * most if it were nothing but products.
+ */
+export async function timeOfProducts(build: Build | 'auto'): Promise<(flops: number) => number> {
+  const device = await Device.create({ build, seed: 1, threads: 1 })
+  const matrix = (rows: number, columns: number) =>
+    device.parameter({
+      dtype: 'float32',
+      shape: [rows, columns],
+      data: Float32Array.from({ length: rows * columns }, () => device.random.between(-1, 1)),
+    })
+  const [a, b] = [matrix(ROWS, INNER), matrix(INNER, COLUMNS)]
+  return (flops) =>
+    device.step(() => {
+      const start = performance.now()
+      device.noGrad(() => F.matmul(a, b))
+      return ((performance.now() - start) * flops) / (2 * ROWS * INNER * COLUMNS)
+    })
 }

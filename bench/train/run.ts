@@ -8,7 +8,7 @@ import { Peaks } from '../../src/inspect/peaks.js'
 import { begin, load, versionOf } from '../process.js'
 import { pairedRatio, summarize } from '../statistics.js'
 import { jaxTrainer, type JaxTraining } from './jax.js'
-import { lanewiseTrainer } from './lanewise.js'
+import { lanewiseTrainer, timeOfProducts } from './lanewise.js'
 import { pytorchTrainer } from './pytorch.js'
 import type { StepResult } from './table.js'
 import { tfjsTrainer, type TfTraining } from './tfjs.js'
@@ -23,6 +23,7 @@ const makers: [string, TrainerMaker][] = [['lanewise', lanewiseTrainer(peaks.bui
 const plainPeaks =
   threads === 1 && options.build === 'auto' && peaks.build === 'relaxed' ? await Peaks.create('simd') : undefined
 if (plainPeaks) makers.push(['lanewise simd', lanewiseTrainer('simd')])
+const products = await timeOfProducts(peaks.build)
 const versions: Record<string, string> = {}
 const torch = threads === 1 ? await pytorchTrainer('bench/train/pytorch.py', options.clock) : undefined
 if (threads > 1) makers.push(['one thread', lanewiseTrainer(peaks.build)])
@@ -68,6 +69,7 @@ for (const { name, key, flops } of steps) {
   }
   const peak: number[] = []
   const plainPeak: number[] = []
+  const product: number[] = []
   const start = Date.now()
   for (let round = 0; round < 60 && (round < 3 || Date.now() - start < budget); round++) {
     for (let i = 0; i < engines.length; i++) {
@@ -80,6 +82,7 @@ for (const { name, key, flops } of steps) {
       if (round > 0) samples.push(ms)
     }
     peak.push(peaks.timeOfFlops(flops))
+    product.push(products(flops))
     if (plainPeaks) plainPeak.push(plainPeaks.timeOfFlops(flops))
   }
   const [ours, ...rest] = engines
@@ -92,6 +95,7 @@ for (const { name, key, flops } of steps) {
     times: Object.fromEntries(engines.map(({ label, samples }) => [label, summarize(samples)])),
     ratios: Object.fromEntries(others.map(({ label, samples, once }) => [label, ratioTo(samples, once)])),
     shareOfPeak: pairedRatio(peak.slice(1), ours.samples),
+    shareOfProducts: pairedRatio(product.slice(1), ours.samples),
     plainShareOfPeak: plain && pairedRatio(plainPeak.slice(1), plain.samples),
     memory,
     notes: said,
