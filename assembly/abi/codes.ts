@@ -46,6 +46,7 @@ export const UNARY_ATANH = 40
 export const UNARY_AFFINE = 41 // a·x + b
 export const UNARY_SQUARE = 42
 export const UNARY_GRID = 43 // a · min(max(round(x/a), −b), 255 − b), NaN → 0: quantised to a byte and back
+export const UNARY_HARDTANH = 44 // a gradient alone: that of clip, but 0 at the bounds a and b
 
 // Functions of two elements.
 export const BINARY_ADD = 0

@@ -35,6 +35,13 @@ function exp_of(x: v128): v128 {
     return v128.and(one(), v128.and(f32x4.ge(x, a), f32x4.le(x, b)));
   }
 }
+/** Between the bounds, which do not count; NaN is between. */
+@unmanaged class Hardtanh {
+  // @ts-ignore: decorator
+  @inline of(x: v128, y: v128, a: v128, b: v128): v128 {
+    return v128.andnot(one(), v128.or(f32x4.le(x, a), f32x4.ge(x, b)));
+  }
+}
 @unmanaged class LeakyRelu {
   // @ts-ignore: decorator
   @inline of(x: v128, y: v128, a: v128, b: v128): v128 { return v128.bitselect(one(), a, f32x4.gt(x, f32x4.splat(0))); }
@@ -273,6 +280,7 @@ export function unary_gradient_f32(code: i32, x: usize, y: usize, dy: usize, dx:
       x = y;
       break;
     case codes.UNARY_CLIP: f = (x, y, dy, dx, n, a, b) => map<Clip>(x, y, dy, dx, n, a, b); break;
+    case codes.UNARY_HARDTANH: f = (x, y, dy, dx, n, a, b) => map<Hardtanh>(x, y, dy, dx, n, a, b); break;
     case codes.UNARY_LEAKY_RELU: f = (x, y, dy, dx, n, a, b) => map<LeakyRelu>(x, y, dy, dx, n, a, b); break;
     case codes.UNARY_SIGMOID: f = (x, y, dy, dx, n, a, b) => map<Sigmoid>(x, y, dy, dx, n, a, b); break;
     case codes.UNARY_TANH: f = (x, y, dy, dx, n, a, b) => map<Tanh>(x, y, dy, dx, n, a, b); break;

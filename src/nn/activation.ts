@@ -1,6 +1,7 @@
 import { checkArguments } from '../core/arguments.js'
 import type { Device } from '../autograd/device.js'
 import type { Parameter, Variable } from '../autograd/variable.js'
+import { LanewiseError } from '../core/errors.js'
 import * as F from './functional.js'
 import { constant } from './init.js'
 import { Module } from './module.js'
@@ -79,6 +80,165 @@ export class Softplus extends Plain {
   }
 }
 
+/** {@link F.relu6} as a layer. */
+export class ReLU6 extends Plain {
+  forward(x: Variable): Variable {
+    return F.relu6(x)
+  }
+}
+
+/** {@link F.hardsigmoid} as a layer. */
+export class Hardsigmoid extends Plain {
+  forward(x: Variable): Variable {
+    return F.hardsigmoid(x)
+  }
+}
+
+/** {@link F.mish} as a layer. */
+export class Mish extends Plain {
+  static override readonly name: string = 'Mish'
+  forward(x: Variable): Variable {
+    return F.mish(x)
+  }
+}
+
+/** {@link F.selu} as a layer. */
+export class SELU extends Plain {
+  forward(x: Variable): Variable {
+    return F.selu(x)
+  }
+}
+
+/** {@link F.softsign} as a layer. */
+export class Softsign extends Plain {
+  static override readonly name: string = 'Softsign'
+  forward(x: Variable): Variable {
+    return F.softsign(x)
+  }
+}
+
+/** {@link F.logsigmoid} as a layer. */
+export class LogSigmoid extends Plain {
+  forward(x: Variable): Variable {
+    return F.logsigmoid(x)
+  }
+}
+
+/** {@link F.tanhshrink} as a layer. */
+export class Tanhshrink extends Plain {
+  forward(x: Variable): Variable {
+    return F.tanhshrink(x)
+  }
+}
+
+/** {@link F.hardtanh} as a layer. */
+export class Hardtanh extends Module {
+  // A bundle has an operator of this name, too, and would call the class Hardtanh2.
+  static override readonly name: string = 'Hardtanh'
+  /** @throws LanewiseError `E_VALUE` for a least value that is not below the largest. */
+  constructor(
+    readonly minVal = -1,
+    readonly maxVal = 1,
+    options: OnDevice = {},
+  ) {
+    checkArguments(new.target.name, { minVal, maxVal, options }, 'number?', 'number?', { device: 'device' })
+    const { device } = options
+
+    super(device)
+    if (!(minVal < maxVal)) throw new LanewiseError('E_VALUE', `minVal ${minVal} is not below maxVal ${maxVal}`)
+  }
+  forward(x: Variable): Variable {
+    return F.hardtanh(x, this.minVal, this.maxVal)
+  }
+}
+
+/** {@link F.celu} as a layer. */
+export class CELU extends Module {
+  constructor(
+    readonly alpha = 1,
+    options: OnDevice = {},
+  ) {
+    checkArguments(new.target.name, { alpha, options }, 'number?', { device: 'device' })
+    const { device } = options
+
+    super(device)
+  }
+  forward(x: Variable): Variable {
+    return F.celu(x, this.alpha)
+  }
+}
+
+/** What shrinks by an amount. */
+abstract class Shrinking extends Module {
+  constructor(
+    readonly lambd = 0.5,
+    options: OnDevice = {},
+  ) {
+    checkArguments(new.target.name, { lambd, options }, 'amount?', { device: 'device' })
+    const { device } = options
+
+    super(device)
+  }
+}
+
+/** {@link F.softshrink} as a layer. */
+export class Softshrink extends Shrinking {
+  forward(x: Variable): Variable {
+    return F.softshrink(x, this.lambd)
+  }
+}
+
+/** {@link F.hardshrink} as a layer. */
+export class Hardshrink extends Shrinking {
+  forward(x: Variable): Variable {
+    return F.hardshrink(x, this.lambd)
+  }
+}
+
+/** {@link F.threshold} as a layer. */
+export class Threshold extends Module {
+  constructor(
+    readonly threshold: number,
+    readonly value: number,
+    options: OnDevice = {},
+  ) {
+    checkArguments(new.target.name, { threshold, value, options }, 'number', 'number', { device: 'device' })
+    const { device } = options
+
+    super(device)
+  }
+  forward(x: Variable): Variable {
+    return F.threshold(x, this.threshold, this.value)
+  }
+}
+
+/** What works along an axis, the last by default. */
+abstract class Along extends Module {
+  constructor(
+    readonly dim = -1,
+    options: OnDevice = {},
+  ) {
+    checkArguments(new.target.name, { dim, options }, 'number?', { device: 'device' })
+    const { device } = options
+
+    super(device)
+  }
+}
+
+/** {@link F.glu} as a layer. */
+export class GLU extends Along {
+  forward(x: Variable): Variable {
+    return F.glu(x, this.dim)
+  }
+}
+
+/** {@link F.softmin} as a layer. */
+export class Softmin extends Along {
+  forward(x: Variable): Variable {
+    return F.softmin(x, this.dim)
+  }
+}
+
 /** {@link F.leakyRelu} as a layer. */
 export class LeakyReLU extends Module {
   constructor(
@@ -127,33 +287,15 @@ export class PReLU extends Module {
 }
 
 /** {@link F.softmax} as a layer. */
-export class Softmax extends Module {
+export class Softmax extends Along {
   static override readonly name: string = 'Softmax'
-  constructor(
-    readonly dim = -1,
-    options: OnDevice = {},
-  ) {
-    checkArguments(new.target.name, { dim, options }, 'number?', { device: 'device' })
-    const { device } = options
-
-    super(device)
-  }
   forward(x: Variable): Variable {
     return F.softmax(x, this.dim)
   }
 }
 
 /** {@link F.logSoftmax} as a layer. */
-export class LogSoftmax extends Module {
-  constructor(
-    readonly dim = -1,
-    options: OnDevice = {},
-  ) {
-    checkArguments(new.target.name, { dim, options }, 'number?', { device: 'device' })
-    const { device } = options
-
-    super(device)
-  }
+export class LogSoftmax extends Along {
   forward(x: Variable): Variable {
     return F.logSoftmax(x, this.dim)
   }

@@ -65,6 +65,20 @@ function checkName(owner: Module, name: string): void {
     throw new LanewiseError('E_VALUE', `${JSON.stringify(name)} cannot be the name of an entry here`)
 }
 
+function setEntry(owner: Module, names: string[], name: string, entry: Module | Parameter): void {
+  if (!names.includes(name)) {
+    checkName(owner, name)
+    names.push(name)
+  }
+  ;(owner as unknown as Record<string, unknown>)[name] = entry
+}
+
+function entryOf<T>(owner: Module, names: readonly string[], name: string, what: string): T {
+  if (!names.includes(name))
+    throw new LanewiseError('E_VALUE', `there is no ${what} ${JSON.stringify(name)}; there are ${names.join(', ')}`)
+  return (owner as unknown as Record<string, T>)[name]
+}
+
 /** Modules by name, which are found by it ("heads.length.weight") and applied by whoever holds the dictionary. */
 export class ModuleDict<T extends Module = Module> extends Module {
   private readonly names: string[] = []
@@ -80,22 +94,13 @@ export class ModuleDict<T extends Module = Module> extends Module {
 
   /** Adds or replaces a module. @throws LanewiseError `E_VALUE` for a name with a dot, or that of a property of modules. */
   set(name: string, module: T): this {
-    if (!this.names.includes(name)) {
-      checkName(this, name)
-      this.names.push(name)
-    }
-    ;(this as unknown as Record<string, T>)[name] = module
+    setEntry(this, this.names, name, module)
     return this
   }
 
   /** The module of a name. @throws LanewiseError `E_VALUE` if there is none. */
   get(name: string): T {
-    if (!this.names.includes(name))
-      throw new LanewiseError(
-        'E_VALUE',
-        `there is no module ${JSON.stringify(name)}; there are ${this.names.join(', ')}`,
-      )
-    return (this as unknown as Record<string, T>)[name]
+    return entryOf<T>(this, this.names, name, 'module')
   }
 
   /** The names, in the order in which they were added. */
@@ -135,5 +140,39 @@ export class ParameterList extends Module {
 
   forward(): never {
     return notApplied('a ParameterList')
+  }
+}
+
+/** Parameters by name ("scales.first"). */
+export class ParameterDict extends Module {
+  private readonly names: string[] = []
+
+  /** @throws LanewiseError `E_VALUE` for a name with a dot, or that of a property of modules. */
+  constructor(parameters: Readonly<Record<string, Parameter>> = {}, options: { readonly device?: Device } = {}) {
+    checkArguments(new.target.name, { parameters, options }, 'object?', { device: 'device' })
+    const { device } = options
+
+    super(device ?? Object.values(parameters)[0]?.device)
+    for (const [name, parameter] of Object.entries(parameters)) this.set(name, parameter)
+  }
+
+  /** Adds or replaces a parameter. @throws LanewiseError `E_VALUE` for a name with a dot, or that of a property of modules. */
+  set(name: string, parameter: Parameter): this {
+    setEntry(this, this.names, name, parameter)
+    return this
+  }
+
+  /** The parameter of a name. @throws LanewiseError `E_VALUE` if there is none. */
+  get(name: string): Parameter {
+    return entryOf<Parameter>(this, this.names, name, 'parameter')
+  }
+
+  /** The names, in the order in which they were added. */
+  keys(): readonly string[] {
+    return this.names
+  }
+
+  forward(): never {
+    return notApplied('a ParameterDict')
   }
 }

@@ -107,6 +107,56 @@ export class Flatten extends Module {
   }
 }
 
+/** One axis as several: `F.unflatten` as a layer. */
+export class Unflatten extends Module {
+  constructor(
+    readonly dim: number,
+    readonly unflattenedSize: readonly number[],
+    options: { readonly device?: Device } = {},
+  ) {
+    checkArguments(new.target.name, { dim, unflattenedSize, options }, 'number', 'numbers', { device: 'device' })
+    const { device } = options
+
+    super(device)
+  }
+
+  /** @throws LanewiseError `E_SHAPE` where the sizes do not make that of the axis. */
+  forward(x: Variable): Variable {
+    return F.unflatten(x, this.dim, this.unflattenedSize)
+  }
+}
+
+/** x₁ᵀ · W · x₂ + bias for each output: [..., in1] and [..., in2] to [..., out]. `weight` is [out, in1, in2], `bias` [out]. */
+export class Bilinear extends Module {
+  readonly weight: Parameter
+  readonly bias: Parameter | undefined
+
+  constructor(
+    readonly in1Features: number,
+    readonly in2Features: number,
+    readonly outFeatures: number,
+    options: LinearOptions = {},
+  ) {
+    checkArguments(new.target.name, { in1Features, in2Features, outFeatures, options }, 'size', 'size', 'size', {
+      bias: 'boolean',
+      device: 'device',
+      init: 'function',
+    })
+    const { bias = true, device, init = byFan(in1Features) } = options
+
+    super(device)
+    this.weight = this.parameter([outFeatures, in1Features, in2Features], init)
+    this.bias = bias ? this.parameter([outFeatures], byFan(in1Features)) : undefined
+  }
+
+  /** @throws LanewiseError `E_SHAPE` if the last axis of an input has another size. */
+  forward(a: Variable, b: Variable): Variable {
+    expectSize(this, a, -1, this.in1Features, 'features')
+    expectSize(this, b, -1, this.in2Features, 'features')
+    return F.bilinear(a, b, this.weight, this.bias)
+  }
+}
+
 /** Drops a share of the elements while training (Srivastava et al., 2014). */
 export class Dropout extends Module {
   constructor(
@@ -121,5 +171,34 @@ export class Dropout extends Module {
 
   forward(x: Variable): Variable {
     return F.dropout(x, this.p, this.training)
+  }
+}
+
+/** What SELU makes of −∞: what a dropped element becomes. */
+const DROPPED = -1.7580993408473766
+
+/**
+ * Dropout for networks of SELU: what is dropped becomes what SELU makes of −∞, and the rest is moved and scaled so that mean and variance stay (Klambauer et
+ * al., arXiv:1706.02515).
+ */
+export class AlphaDropout extends Module {
+  constructor(
+    readonly p = 0.5,
+    options: { readonly device?: Device } = {},
+  ) {
+    checkArguments(new.target.name, { p, options }, 'share?', { device: 'device' })
+    const { device } = options
+
+    super(device)
+  }
+
+  forward(x: Variable): Variable {
+    const { p } = this
+    if (!this.training || p === 0) return x
+    // 1 where an element stays, 0 elsewhere.
+    const stays = F.mul(F.dropout(F.full(x.shape, 1, { device: this.device }), p), 1 - p)
+    const scale = 1 / Math.sqrt((1 - p) * (1 + p * DROPPED * DROPPED))
+    const mixed = F.add(F.mul(x, stays), F.mul(F.sub(1, stays), DROPPED))
+    return F.add(F.mul(mixed, scale), -scale * DROPPED * p)
   }
 }

@@ -69,7 +69,7 @@ import { DequantizeLinearGradient, QuantizeLinearGradient } from './quantize/qua
 import { ResizeGradient } from './image/resize-gradient.js'
 import { GRUGradient, LSTMGradient, RNNGradient } from './rnn/rnn-gradient.js'
 import { LogSoftmaxGradient, SoftmaxGradient } from './norm/softmax.js'
-import { ClipGradient, unaryGradients } from './elementwise/unary.js'
+import { ClipGradient, HardtanhGradient, unaryGradients } from './elementwise/unary.js'
 
 /** Every gradient. Only training imports this list. */
 export const gradients: readonly Gradient<never>[] = [
@@ -99,6 +99,7 @@ export const gradients: readonly Gradient<never>[] = [
   GridSampleGradient,
   GroupNormalizationGradient,
   GRUGradient,
+  HardtanhGradient,
   InstanceNormalizationGradient,
   LayerNormalizationGradient,
   LinearCrossEntropyGradient,

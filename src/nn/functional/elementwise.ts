@@ -181,6 +181,7 @@ export function clip(x: Variable, low?: number, high?: number): Variable {
   const bounds = [low, high].map((bound) => (bound === undefined ? undefined : scalar(x, bound)))
   return apply(x.device, Clip, [x, ...bounds])[0]
 }
+export { clip as clamp }
 
 /** The elements as another type: floats become integers by truncation. Bools become 0 and 1. */
 export function cast(x: Variable, dtype: DType): Variable {

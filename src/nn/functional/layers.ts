@@ -9,34 +9,19 @@ import {
   Einsum,
   Gemm,
   LayerNormalization,
-  LogSoftmax,
   MatMul,
   MaxPool,
   RMSNormalization,
   RandomAttention,
   Resize,
-  Softmax,
 } from '../../autograd/operators.js'
 import { LanewiseError } from '../../core/errors.js'
 import { sizeOf } from '../../core/shape.js'
 import { hostFrom } from '../../core/host.js'
-import { axisAttribute, checkMasks, firstOf, numbers, perAxis, type PerAxis } from './common.js'
+import { checkMasks, firstOf, numbers, perAxis, type PerAxis } from './common.js'
 import { add } from './elementwise.js'
-import { full, reshape, transpose, unsqueeze } from './movement.js'
-
-/** eˣ divided by its sum along an axis; the last by default. */
-export function softmax(x: Variable, axis = -1): Variable {
-  checkArguments('F.softmax', { x, axis }, 'tensor', 'number?')
-
-  return apply(x.device, Softmax, [x], axisAttribute(axis))[0]
-}
-
-/** The logarithm of {@link softmax}, without computing that. */
-export function logSoftmax(x: Variable, axis = -1): Variable {
-  checkArguments('F.logSoftmax', { x, axis }, 'tensor', 'number?')
-
-  return apply(x.device, LogSoftmax, [x], axisAttribute(axis))[0]
-}
+import { full } from './create.js'
+import { reshape, transpose, unsqueeze } from './movement.js'
 
 /** Matrix product; stacks of matrices broadcast. */
 export function matmul(a: Variable, b: Variable): Variable {

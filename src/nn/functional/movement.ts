@@ -1,6 +1,5 @@
 import { checkArguments } from '../../core/arguments.js'
 import { apply, castAttributes } from '../../autograd/apply.js'
-import { Device } from '../../autograd/device.js'
 import type { Variable } from '../../autograd/variable.js'
 import {
   Cast,
@@ -22,7 +21,6 @@ import {
 } from '../../autograd/operators.js'
 import { isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
-import { sizeOf, type Shape } from '../../core/shape.js'
 import { numericTensor } from '../../ops/elementwise/scalar-floats.js'
 import { OneHot } from '../../ops/movement/one-hot.js'
 import { NonZero } from '../../ops/movement/non-zero.js'
@@ -268,57 +266,4 @@ export function triu(x: Variable, diagonal = 0): Variable {
 
 function scalar64(x: Variable, value: number): Variable {
   return x.device.constant(numericTensor('int64', [], [value]))
-}
-
-/** Where a new tensor is made and of which type. */
-export interface NewTensor {
-  readonly device?: Device
-  readonly dtype?: DType
-}
-
-/**
- * start, start + step … below end, as `torch.arange`: `arange(end)`, or `arange(start, end, step)`. int64 if all three are whole, else float32.
- *
- * @throws LanewiseError `E_VALUE` for a step that is 0 or leads away from the end.
- */
-export function arange(end: number, options?: NewTensor): Variable
-export function arange(start: number, end: number, options?: NewTensor): Variable
-export function arange(start: number, end: number, step: number, options?: NewTensor): Variable
-export function arange(...args: readonly (number | NewTensor | undefined)[]): Variable {
-  const { device = Device.current, dtype } = args.find((arg) => typeof arg === 'object') ?? {}
-  const [a = 0, b, step = 1] = args.filter((arg) => typeof arg === 'number')
-  const [start, end] = b === undefined ? [0, a] : [a, b]
-  const count = Math.ceil((end - start) / step)
-  if (!Number.isFinite(count) || count < 0)
-    throw new LanewiseError('E_VALUE', `no numbers lead from ${start} to ${end} by steps of ${step}`)
-  const type = dtype ?? ([start, end, step].every(Number.isInteger) ? 'int64' : 'float32')
-  return device.constant(
-    numericTensor(
-      type,
-      [count],
-      Array.from({ length: count }, (_, i) => start + i * step),
-    ),
-  )
-}
-
-/** A tensor of one number. */
-export function full(shape: Shape, value: number, options: NewTensor = {}): Variable {
-  checkArguments('F.full', { shape, value, options }, 'numbers', 'number', { device: 'device', dtype: 'string' })
-  const { device = Device.current, dtype = 'float32' } = options
-
-  return device.constant(numericTensor(dtype, shape, new Float64Array(sizeOf(shape)).fill(value)))
-}
-
-/** Zeros of the shape and type of x. */
-export function zerosLike(x: Variable): Variable {
-  checkArguments('F.zerosLike', { x }, 'tensor')
-
-  return full(x.shape, 0, { device: x.device, dtype: x.dtype })
-}
-
-/** Ones of the shape and type of x. */
-export function onesLike(x: Variable): Variable {
-  checkArguments('F.onesLike', { x }, 'tensor')
-
-  return full(x.shape, 1, { device: x.device, dtype: x.dtype })
 }

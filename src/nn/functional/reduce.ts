@@ -17,8 +17,8 @@ import {
 import { LanewiseError } from '../../core/errors.js'
 import { ArgMax, ArgMin } from '../../ops/reduce/arg.js'
 import { axisOf, numbers } from './common.js'
-import { clip, div, mul, sub } from './elementwise.js'
-import { reshape } from './movement.js'
+import { cast, clip, div, mul, ne, neg, sub } from './elementwise.js'
+import { reshape, squeeze } from './movement.js'
 
 function reduction(op: { readonly name: string }) {
   return (x: Variable, axes?: readonly number[], keepdims = false): Variable => {
@@ -119,6 +119,51 @@ export function topk(
   if (!Number.isInteger(k)) throw new LanewiseError('E_VALUE', `k must be a whole number, got ${k}`)
   const [values, indices] = apply(x.device, TopK, [x, numbers(x, [k])], { axis, largest: Number(largest) }, 2)
   return [values, indices]
+}
+
+function extreme(largest: boolean) {
+  function find(x: Variable): Variable
+  function find(x: Variable, axis: number, keepdims?: boolean): [values: Variable, indices: Variable]
+  function find(x: Variable, axis?: number, keepdims = false): Variable | [values: Variable, indices: Variable] {
+    checkArguments(largest ? 'F.max' : 'F.min', { x, axis, keepdims }, 'tensor', 'number?', 'boolean?')
+    if (axis === undefined) return largest ? amax(x) : amin(x)
+    // NaN is the largest of all and, as the largest of what is turned round, the smallest.
+    const [found, indices] = topk(largest ? x : neg(x), 1, axis)
+    const values = largest ? found : neg(found)
+    return keepdims ? [values, indices] : [squeeze(values, [axis]), squeeze(indices, [axis])]
+  }
+  return find
+}
+
+/** The largest element, or with an axis those along it and their places (int64), as `torch.max`; of two tensors `maximum`. NaN is larger than all. */
+export const max = extreme(true)
+/** The smallest element, or with an axis those along it and their places (int64), as `torch.min`; of two tensors `minimum`. NaN is smaller than all. */
+export const min = extreme(false)
+
+/** What is not 0, as 1. */
+function truths(x: Variable): Variable {
+  return cast(x.dtype === 'bool' ? x : ne(x, 0), 'float32')
+}
+
+/** Whether an element is not 0, over the given axes, or all; bool. */
+export function any(x: Variable, axes?: readonly number[], keepdims = false): Variable {
+  checkArguments('F.any', { x, axes, keepdims }, 'tensor', 'numbers?', 'boolean?')
+
+  return cast(amax(truths(x), axes, keepdims), 'bool')
+}
+
+/** Whether no element is 0, over the given axes, or all; bool. */
+export function all(x: Variable, axes?: readonly number[], keepdims = false): Variable {
+  checkArguments('F.all', { x, axes, keepdims }, 'tensor', 'numbers?', 'boolean?')
+
+  return cast(amin(truths(x), axes, keepdims), 'bool')
+}
+
+/** How many elements are not 0, over the given axes, or all; int64. */
+export function countNonzero(x: Variable, axes?: readonly number[]): Variable {
+  checkArguments('F.countNonzero', { x, axes }, 'tensor', 'numbers?')
+
+  return sum(cast(x.dtype === 'bool' ? x : ne(x, 0), 'int64'), axes)
 }
 
 /** The elements along an axis in order, the smallest first, and where each was (int64). Equal ones keep their order. */

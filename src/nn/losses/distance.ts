@@ -1,10 +1,13 @@
 // Losses between numbers, distributions and embeddings: PyTorch's names, defaults and conventions.
 import { checkArguments } from '../../core/arguments.js'
+import type { Device } from '../../autograd/device.js'
 import type { Variable } from '../../autograd/variable.js'
 import { LanewiseError } from '../../core/errors.js'
 import * as F from '../functional.js'
 import { checkPair } from '../functional/common.js'
-import { reduced, type Reduction } from './losses.js'
+import type { DistanceOptions } from '../functional/products.js'
+import { Module } from '../module.js'
+import { bceWithLogits, reduced, type Reduction } from './losses.js'
 
 function positive(name: string, value: number): void {
   if (!(value > 0 && Number.isFinite(value)))
@@ -198,4 +201,63 @@ export function gaussianNll(
   const v = F.maximum(variance, eps)
   const difference = F.sub(x, y)
   return reduced(F.mul(F.add(F.log(v), F.div(F.mul(difference, difference), v)), 0.5), reduction)
+}
+
+/** log(1 + e^(−y·x)) for y of 1 and −1. */
+export function softMargin(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
+  checkArguments('softMargin', { x, y, reduction }, 'tensor', 'tensor', 'string?')
+  checkPair('softMargin', x, y)
+
+  return reduced(F.softplus(F.neg(F.mul(y, x))), reduction)
+}
+
+/** The mean over the classes, the last axis, of the cross-entropies of sigmoid(x) with y of 0 and 1, one for each example. */
+export function multiLabelSoftMargin(
+  x: Variable,
+  y: Variable,
+  options: { readonly weight?: Variable; readonly reduction?: Reduction } = {},
+): Variable {
+  checkArguments('multiLabelSoftMargin', { x, y, options }, 'tensor', 'tensor', {
+    weight: 'tensor',
+    reduction: 'string',
+  })
+  checkPair('multiLabelSoftMargin', x, y)
+  const { weight, reduction = 'mean' } = options
+
+  return reduced(F.mean(bceWithLogits(x, y, { weight, reduction: 'none' }), [-1]), reduction)
+}
+
+/** {@link F.cosineSimilarity} as a layer. */
+export class CosineSimilarity extends Module {
+  constructor(
+    readonly dim = 1,
+    readonly eps = 1e-8,
+    options: { readonly device?: Device } = {},
+  ) {
+    checkArguments(new.target.name, { dim, eps, options }, 'number?', 'amount?', { device: 'device' })
+    const { device } = options
+
+    super(device)
+  }
+
+  forward(a: Variable, b: Variable): Variable {
+    return F.cosineSimilarity(a, b, this.dim, this.eps)
+  }
+}
+
+/** {@link F.pairwiseDistance} as a layer. */
+export class PairwiseDistance extends Module {
+  private readonly given: DistanceOptions
+
+  constructor(options: DistanceOptions & { readonly device?: Device } = {}) {
+    checkArguments(new.target.name, { options }, { p: 'number', eps: 'amount', keepdim: 'boolean', device: 'device' })
+    const { device, ...given } = options
+
+    super(device)
+    this.given = given
+  }
+
+  forward(a: Variable, b: Variable): Variable {
+    return F.pairwiseDistance(a, b, this.given)
+  }
 }

@@ -184,12 +184,27 @@ export function bce(x: Variable, y: Variable, reduction: Reduction = 'mean'): Va
   return reduced(F.add(value, F.mul(F.sub(x, p), slope)), reduction)
 }
 
-/** Cross-entropy of sigmoid(x) with probabilities y: softplus(x) − x·y, which overflows nowhere. */
-export function bceWithLogits(x: Variable, y: Variable, reduction: Reduction = 'mean'): Variable {
-  checkArguments('bceWithLogits', { x, y, reduction }, 'tensor', 'tensor', 'string?')
-  checkPair('bceWithLogits', x, y)
+/** How examples count in a loss of yes and no. */
+export interface BceOptions {
+  /** What the loss of each element is multiplied by; broadcasts with it. */
+  readonly weight?: Variable
+  /** How much more a yes counts than a no, for each class; broadcasts with the scores. */
+  readonly posWeight?: Variable
+  readonly reduction?: Reduction
+}
 
-  return reduced(F.sub(F.softplus(x), F.mul(x, y)), reduction)
+/** Cross-entropy of sigmoid(x) with probabilities y: softplus(x) − x·y, which overflows nowhere. */
+export function bceWithLogits(x: Variable, y: Variable, given: Reduction | BceOptions = {}): Variable {
+  checkArguments('bceWithLogits', { x, y }, 'tensor', 'tensor')
+  const options = typeof given === 'string' ? { reduction: given } : given
+  checkArguments('bceWithLogits', { options }, { weight: 'tensor', posWeight: 'tensor', reduction: 'string' })
+  checkPair('bceWithLogits', x, y)
+  const { weight, posWeight, reduction = 'mean' } = options
+
+  const losses = posWeight
+    ? F.add(F.mul(F.sub(1, y), x), F.mul(F.add(F.mul(F.sub(posWeight, 1), y), 1), F.softplus(F.neg(x))))
+    : F.sub(F.softplus(x), F.mul(x, y))
+  return reduced(weight ? F.mul(losses, weight) : losses, reduction)
 }
 
 /**

@@ -292,6 +292,28 @@ export function unaryGradient<A>(op: OpDefinition<A>): Gradient<A> {
   }
 }
 
+/** Clip as `hardtanh` and `relu6` of PyTorch mean it: at the bounds themselves, too, the gradient is 0. Its bounds are constants. */
+export const HardtanhGradient: Gradient = {
+  op: { ...Clip },
+  inputs: [0],
+  backward(g) {
+    const [x, low, high] = g.inputs
+    if (!g.wants(0) || !x || x.size === 0) return
+    const bounds = clipBounds([undefined, low?.constant, high?.constant])
+    g.call(
+      'unary_gradient_f32',
+      code.UNARY_HARDTANH,
+      x.at,
+      g.output(0).at,
+      g.gradient().at,
+      g.result(0).at,
+      x.size,
+      bounds.low,
+      bounds.high,
+    )
+  },
+}
+
 export const unaryGradients = /* @__PURE__ */ (() =>
   [
     Abs,

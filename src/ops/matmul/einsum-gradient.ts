@@ -15,12 +15,14 @@ export const EinsumGradient: Gradient<EinsumAttributes> = {
   op: Einsum,
   backward(g) {
     const operands = g.inputs.map((_, i) => g.input(i))
+    const written = parseEquation(g.attributes.equation)
     const parsed = resolve(
-      parseEquation(g.attributes.equation),
+      written,
       operands.map(({ shape }) => shape),
       g.attributes.equation,
     )
-    const form = matrixForm(parsed)
+    // Operands lie as the operator's layout asked, which is as they are where axes are written as dots.
+    const form = matrixForm(written) && matrixForm(parsed)
     const whole = operands.every(({ shape }, i) =>
       shape.every((size, axis) => size === parsed.sizes.get(parsed.inputs[i][axis])),
     )

@@ -40,28 +40,31 @@ function seeded(e: Emitter<{ readonly seed?: unknown }>, room = 0): Address {
   return at
 }
 
-/** An operator with a shape of its own, and its -Like sibling that takes an input's. */
+type Parameters = { readonly [name: string]: unknown }
+
+/** What an operator with a shape of its own and its -Like sibling have in common. Two calls make the two, so that an app carries the one that it applies. */
 function distribution<K extends string>(
   name: string,
   [a, b]: readonly [K, K],
   defaults: readonly [number, number],
   fill: (random: BulkGenerator, to: Float32Array | Float64Array, a: number, b: number) => void,
-  draw: (e: Emitter<{ readonly [name: string]: unknown }>, y: Operand, a: number, b: number) => void,
+  draw: (e: Emitter<Parameters>, y: Operand, a: number, b: number) => void,
 ) {
-  const parameters = { [a]: float(defaults[0]), [b]: float(defaults[1]), seed: float() }
-  const values = ({
-    attributes,
-    outputs: [{ dtype, shape }],
-    seed,
-  }: ComputeContext<{ readonly [name: string]: unknown }>): HostTensor[] => {
-    const drawn = new (dtype === 'float32' ? Float32Array : Float64Array)(sizeOf(shape))
-    const random = generator(attributes.seed as number | undefined, seed)
-    fill(random, drawn, attributes[a] as number, attributes[b] as number)
-    return [numericTensor(dtype, shape, drawn)]
+  return {
+    name,
+    parameters: { [a]: float(defaults[0]), [b]: float(defaults[1]), seed: float() },
+    compute({ attributes, outputs: [{ dtype, shape }], seed }: ComputeContext<Parameters>): HostTensor[] {
+      const drawn = new (dtype === 'float32' ? Float32Array : Float64Array)(sizeOf(shape))
+      const random = generator(attributes.seed as number | undefined, seed)
+      fill(random, drawn, attributes[a] as number, attributes[b] as number)
+      return [numericTensor(dtype, shape, drawn)]
+    },
+    emit: (e: Emitter<Parameters>): void => draw(e, e.output(0), e.attributes[a] as number, e.attributes[b] as number),
   }
-  const emit = (e: Emitter<{ readonly [name: string]: unknown }>): void =>
-    draw(e, e.output(0), e.attributes[a] as number, e.attributes[b] as number)
-  const plain = defineOp({
+}
+
+function plain({ name, parameters, compute, emit }: ReturnType<typeof distribution>) {
+  return defineOp({
     name,
     arity: 0,
     random: true,
@@ -69,9 +72,12 @@ function distribution<K extends string>(
     emit,
     attributes: { dtype: int(1), shape: required(ints()), ...parameters },
     infer: ({ attributes: { dtype, shape } }) => [{ dtype: typeOf(dtype, 'float32'), shape: shape.map(Number) }],
-    compute: values,
+    compute,
   })
-  const like = defineOp({
+}
+
+function like({ name, parameters, compute, emit }: ReturnType<typeof distribution>) {
+  return defineOp({
     name: `${name}Like`,
     arity: 1,
     random: true,
@@ -79,19 +85,21 @@ function distribution<K extends string>(
     emit,
     attributes: { dtype: int(), ...parameters },
     infer: ({ attributes: { dtype }, inputs: [x] }) => [{ dtype: typeOf(dtype, x.dtype), shape: x.shape }],
-    compute: values,
+    compute,
   })
-  return [plain, like] as const
 }
 
-export const [RandomUniform, RandomUniformLike] = distribution(
+const uniform = distribution(
   'RandomUniform',
   ['low', 'high'],
   [0, 1],
   (random, to, low, high) => random.uniforms(to, low, high - low),
   (e, y, low, high) => e.call('random_uniform_f32', seeded(e), y.at, y.size, low, high - low),
 )
-export const [RandomNormal, RandomNormalLike] = distribution(
+export const RandomUniform = plain(uniform)
+export const RandomUniformLike = like(uniform)
+
+const normal = distribution(
   'RandomNormal',
   ['mean', 'scale'],
   [0, 1],
@@ -102,6 +110,8 @@ export const [RandomNormal, RandomNormalLike] = distribution(
     e.call('random_normal_f32', state, y.at, y.size, layers, plus(state, STATE_BYTES), mean, scale)
   },
 )
+export const RandomNormal = plain(normal)
+export const RandomNormalLike = like(normal)
 
 /** 1 with the probability that the input says, else 0. */
 export const Bernoulli = defineOp({

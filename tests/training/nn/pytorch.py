@@ -192,6 +192,37 @@ layers = {
     ),
 }
 
+layers |= {
+    "more activations": (
+        Tied(
+            six=nn.ReLU6(), hard=nn.Hardtanh(-0.5, 1.5), rough=nn.Hardsigmoid(), mish=nn.Mish(), selu=nn.SELU(), celu=nn.CELU(0.6), sign=nn.Softsign(),
+            logs=nn.LogSigmoid(), tanhs=nn.Tanhshrink(), soft=nn.Softshrink(0.3), none=nn.Hardshrink(1.0), least=nn.Threshold(0.2, -3.0), glu=nn.GLU(1),
+            least1=nn.Softmin(1),
+        ),
+        [rand(3, 6, 2) * 8],
+    ),
+    "padding of 1 axis": (
+        Tied(zero=nn.ConstantPad1d((1, 2), 0.0), number=nn.ConstantPad1d(2, 0.5), mirror=nn.ReflectionPad1d((2, 1)), edge=nn.ReplicationPad1d(3)),
+        [rand(2, 3, 5)],
+    ),
+    "padding of 2 axes": (
+        Tied(zero=nn.ZeroPad2d((1, -1, 2, 0)), number=nn.ConstantPad2d((0, 1, 1, 0), -2.0), mirror=nn.ReflectionPad2d((1, 2, 3, 0)), edge=nn.ReplicationPad2d(1)),
+        [rand(2, 2, 4, 5)],
+    ),
+    "padding of 3 axes": (
+        Tied(number=nn.ConstantPad3d((0, 1, 1, 0, 2, 1), 3.0), mirror=nn.ReflectionPad3d((1, 0, 1, 1, 0, 1)), edge=nn.ReplicationPad3d((1, 2, 3, 0, 1, 1))),
+        [rand(1, 2, 3, 4, 3)],
+    ),
+    "other shapes": (
+        Tied(apart=nn.Unflatten(1, (2, 2)), columns=nn.Unfold((2, 3), padding=(0, 1), stride=2)),
+        [rand(2, 4, 5, 6)],
+    ),
+    "Fold": (nn.Fold((4, 5), (2, 3), padding=(1, 0), stride=(1, 2)), [rand(2, 12, 10)]),
+    "Bilinear": (nn.Bilinear(3, 4, 5), [rand(6, 3), rand(6, 4)]),
+    "CosineSimilarity": (nn.CosineSimilarity(2), [rand(2, 3, 4), rand(2, 3, 4)]),
+    "PairwiseDistance": (nn.PairwiseDistance(p=1, keepdim=True), [rand(5, 4), rand(5, 4)]),
+}
+
 
 def run_layer(module, inputs):
     for parameter in module.parameters():
@@ -249,6 +280,10 @@ dense = {
     "mse, sum": lambda x, y: F.mse_loss(x, y, reduction="sum"),
     "l1": lambda x, y: F.l1_loss(x, y),
     "bce": lambda x, y: F.binary_cross_entropy_with_logits(x, y),
+    "bce, weights": lambda x, y: F.binary_cross_entropy_with_logits(x, y, weight=weights, pos_weight=weights, reduction="sum"),
+    "bce, weight": lambda x, y: F.binary_cross_entropy_with_logits(x, y, weight=weights),
+    "soft margin": lambda x, y: F.soft_margin_loss(x, torch.sign(y - 0.25)),
+    "multi-label soft margin": lambda x, y: F.multilabel_soft_margin_loss(x, y, weight=weights, reduction="none"),
     "bce of probabilities": lambda x, y: F.binary_cross_entropy(torch.sigmoid(x), y),
     "Huber": lambda x, y: F.huber_loss(x, y, delta=0.7),
     "smooth l1": lambda x, y: F.smooth_l1_loss(x, y, beta=0.6, reduction="sum"),

@@ -182,6 +182,52 @@ const layers: Readonly<Record<string, () => Module | Layer>> = {
       softmax: new nn.Softmax(-1),
       logs: new nn.LogSoftmax(1),
     }),
+  'more activations': () =>
+    new Tied({
+      six: new nn.ReLU6(),
+      hard: new nn.Hardtanh(-0.5, 1.5),
+      rough: new nn.Hardsigmoid(),
+      mish: new nn.Mish(),
+      selu: new nn.SELU(),
+      celu: new nn.CELU(0.6),
+      sign: new nn.Softsign(),
+      logs: new nn.LogSigmoid(),
+      tanhs: new nn.Tanhshrink(),
+      soft: new nn.Softshrink(0.3),
+      none: new nn.Hardshrink(1),
+      least: new nn.Threshold(0.2, -3),
+      glu: new nn.GLU(1),
+      least1: new nn.Softmin(1),
+    }),
+  'padding of 1 axis': () =>
+    new Tied({
+      zero: new nn.ConstantPad1d([1, 2], 0),
+      number: new nn.ConstantPad1d(2, 0.5),
+      mirror: new nn.ReflectionPad1d([2, 1]),
+      edge: new nn.ReplicationPad1d(3),
+    }),
+  'padding of 2 axes': () =>
+    new Tied({
+      zero: new nn.ZeroPad2d([1, -1, 2, 0]),
+      number: new nn.ConstantPad2d([0, 1, 1, 0], -2),
+      mirror: new nn.ReflectionPad2d([1, 2, 3, 0]),
+      edge: new nn.ReplicationPad2d(1),
+    }),
+  'padding of 3 axes': () =>
+    new Tied({
+      number: new nn.ConstantPad3d([0, 1, 1, 0, 2, 1], 3),
+      mirror: new nn.ReflectionPad3d([1, 0, 1, 1, 0, 1]),
+      edge: new nn.ReplicationPad3d([1, 2, 3, 0, 1, 1]),
+    }),
+  'other shapes': () =>
+    new Tied({
+      apart: new nn.Unflatten(1, [2, -1]),
+      columns: new nn.Unfold([2, 3], { padding: [0, 1], stride: 2 }),
+    }),
+  Fold: () => new nn.Fold([4, 5], [2, 3], { padding: [1, 0], stride: [1, 2] }),
+  Bilinear: () => new nn.Bilinear(3, 4, 5),
+  CosineSimilarity: () => new nn.CosineSimilarity(2),
+  PairwiseDistance: () => new nn.PairwiseDistance({ p: 1, keepdim: true }),
   pools: () =>
     new Tied({
       max: new nn.MaxPool2d(3, { stride: 2, padding: 1 }),
@@ -268,6 +314,11 @@ const losses: Readonly<Record<string, (x: Variable, t: Variable) => Variable>> =
   'mse, sum': (x, y) => nn.mse(x, y, 'sum'),
   l1: (x, y) => nn.l1(x, y),
   bce: (x, y) => nn.bceWithLogits(x, y),
+  'bce, weights': (x, y) =>
+    nn.bceWithLogits(x, y, { weight: classWeights(), posWeight: classWeights(), reduction: 'sum' }),
+  'bce, weight': (x, y) => nn.bceWithLogits(x, y, { weight: classWeights() }),
+  'soft margin': (x, y) => nn.softMargin(x, F.sign(F.sub(y, 0.25))),
+  'multi-label soft margin': (x, y) => nn.multiLabelSoftMargin(x, y, { weight: classWeights(), reduction: 'none' }),
   'bce of probabilities': (x, y) => nn.bce(F.sigmoid(x), y),
   Huber: (x, y) => nn.huber(x, y, { delta: 0.7 }),
   'smooth l1': (x, y) => nn.smoothL1(x, y, { beta: 0.6, reduction: 'sum' }),
