@@ -204,6 +204,67 @@ test('GatherBlockQuantized: values in blocks, packed or not, with zero points or
   }
 })
 
+// As onnxruntime has it, of which bytes of two numbers allow only the first axis to gather from and the last to quantise.
+test.each([
+  { dtype: 'int4', bits: 4, gatherAxis: 0, quantizeAxis: 1, shape: [6, 40], block: 32 },
+  { dtype: 'uint4', bits: 4, gatherAxis: 1, quantizeAxis: 0, shape: [20, 6], block: 16 },
+  { dtype: 'int4', bits: 4, gatherAxis: 2, quantizeAxis: -2, shape: [4, 17, 6], block: 16 },
+  { dtype: 'uint8', bits: 8, gatherAxis: -3, quantizeAxis: 2, shape: [5, 3, 32], block: 16 },
+  { dtype: 'uint8', bits: 4, gatherAxis: 0, quantizeAxis: 2, shape: [5, 3, 48], block: 16 },
+] as const)(
+  'GatherBlockQuantized of $dtype, $shape along $gatherAxis, blocks of $block along $quantizeAxis',
+  async ({ dtype, bits, gatherAxis, quantizeAxis, shape, block }) => {
+    const rank = shape.length
+    const [gather, quantized] = [(gatherAxis + rank) % rank, (quantizeAxis + rank) % rank]
+    const size = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1)
+    const blocks: number[] = shape.map((n, axis) => (axis === quantized ? Math.ceil(n / block) : n))
+    const least = dtype === 'int4' ? -8 : 0
+    const q = Array.from({ length: size(shape) }, (_, i) => least + ((i * 37) % 2 ** bits))
+    const scales = Array.from({ length: size(blocks) }, (_, i) => 1 + (i % 5))
+    const points = scales.map((_, i) => least + ((i * 5) % 2 ** bits))
+    /** Rows of the last axis in whole bytes, where numbers share them. */
+    const packed = (sizes: readonly number[], numbers: readonly number[]) => {
+      if (dtype !== 'uint8' || bits === 8) return of(dtype, [...sizes], ...numbers)
+      const [width, rows] = [sizes[rank - 1], size(sizes.slice(0, -1))]
+      const bytes = Array.from({ length: rows * Math.ceil(width / 2) }, (_, i) => {
+        const [row, pair] = [Math.floor(i / Math.ceil(width / 2)), i % Math.ceil(width / 2)]
+        const high = 2 * pair + 1 < width ? numbers[row * width + 2 * pair + 1] : 0
+        return numbers[row * width + 2 * pair] | (high << 4)
+      })
+      return of('uint8', [...sizes.slice(0, -1), Math.ceil(width / 2)], ...bytes)
+    }
+    const picked = [2, 0, -1]
+    const made = shape.map((n, axis) => (axis === gather ? picked.length : n))
+    const wanted = Array.from({ length: size(made) }, (_, i) => {
+      const at: number[] = []
+      for (let axis = rank - 1, left = i; axis >= 0; axis--) {
+        at.unshift(left % made[axis])
+        left = Math.floor(left / made[axis])
+      }
+      at[gather] = (picked[at[gather]] + shape[gather]) % shape[gather]
+      const index = (sizes: readonly number[], places: readonly number[]) =>
+        places.reduce((sum, place, axis) => sum * sizes[axis] + place, 0)
+      const inBlocks = index(
+        blocks,
+        at.map((place, axis) => (axis === quantized ? Math.floor(place / block) : place)),
+      )
+      return (q[index(shape, at)] - points[inBlocks]) * scales[inBlocks]
+    })
+    const attributes = { bits, block_size: block, gather_axis: gatherAxis, quantize_axis: quantizeAxis }
+    const bytes = writtenModel({
+      opset: 21,
+      nodes: [{ op: 'GatherBlockQuantized', domain: ms, inputs: ['d', 'i', 's', 'z'], outputs: ['y'], attributes }],
+      inputs: { i: { dtype: 'int64', shape: [3] } },
+      constants: { d: packed(shape, q), s: f(blocks, ...scales), z: packed(blocks, points) },
+      outputs: { y: { dtype: 'float32' } },
+    })
+    const results = await (await lanewise().load(bytes)).run(new Map([['i', of('int64', [3], ...picked)]]))
+    const y = results.get('y') as HostTensor
+    expect(y.shape).toEqual(made)
+    expect(numbersIn(y)).toEqual(wanted)
+  },
+)
+
 test('Dropout in training mode: a share of the elements, by a seed', async () => {
   const x = f([1000], ...new Array<number>(1000).fill(1))
   const row: Row = { op: 'Dropout', opset: 13, inputs: [x, f([], 0.25), of('bool', [], 1)], constantsFrom: 1, attributes: { seed: 7 }, expected: [x, of('bool', [1000])] } // prettier-ignore

@@ -30,18 +30,12 @@ interface BlockAttributes {
   readonly quantize_axis: number
 }
 
-/** Numbers of `bits` bits that share bytes along the last axis, the first in the lowest bits. */
-function unpacked(
-  { dtype, shape, data }: HostTensor,
-  bits: number,
-): { readonly shape: Shape; readonly values: ArrayLike<number> } {
-  if (dtype !== 'uint8' || bits === 8) return { shape, values: numbersOf({ dtype, shape, data }) }
-  const each = 8 / bits
-  const bytes = data as Uint8Array
-  const values = new Uint8Array(bytes.length * each)
-  for (let i = 0; i < values.length; i++)
-    values[i] = (bytes[Math.floor(i / each)] >> ((i % each) * bits)) & ((1 << bits) - 1)
-  return { shape: [...shape.slice(0, -1), shape[shape.length - 1] * each], values }
+/** The i-th of numbers of `bits` bits that share bytes, the first in the lowest bits; other types have one element a number. Tables are large: nothing is unpacked that is not asked for. */
+function numberAt(tensor: HostTensor, bits: number): (i: number) => number {
+  const values = numbersOf(tensor)
+  if (tensor.dtype !== 'uint8' || bits === 8) return (i) => values[i]
+  const [each, mask] = [8 / bits, (1 << bits) - 1]
+  return (i) => (values[Math.floor(i / each)] >> ((i % each) * bits)) & mask
 }
 
 function sizesOf({ bits, block_size, gather_axis, quantize_axis }: BlockAttributes, data: Shape, packed: boolean) {
@@ -81,24 +75,25 @@ export const GatherBlockQuantized = defineOp({
   compute({ attributes, inputs: [data, indices, scales, zeros], outputs: [y] }) {
     const packed = data.dtype === 'uint8'
     const { shape, axis, gatherAt } = sizesOf(attributes, data.shape, packed)
-    const { values } = unpacked(data, attributes.bits)
+    const { bits, block_size: blockSize } = attributes
+    const value = numberAt(data, bits)
     const factors = floatsOf(scales)
-    const points = zeros && unpacked(zeros, attributes.bits).values
-    if (points && points.length < factors.length)
+    const point = zeros && numberAt(zeros, bits)
+    const each = packed ? 8 / bits : 1
+    if (zeros && sizeOf(zeros.shape) * each < factors.length)
       throw new LanewiseError('E_SHAPE', `zero points of shape ${formatShape(zeros.shape)} do not fit the scales`)
     // Packed zero points fill whole bytes along the last axis.
-    const pointWidth = (zeros?.shape.at(-1) ?? 1) * (packed ? 8 / attributes.bits : 1)
+    const pointWidth = (zeros?.shape.at(-1) ?? 1) * each
     const scaleWidth = scales.shape[scales.shape.length - 1]
-    const centre = packed ? 2 ** (attributes.bits - 1) : 0
+    const centre = packed ? 2 ** (bits - 1) : 0
     const inner = sizeOf(shape.slice(axis + 1))
-    const blocks = Math.ceil(shape[axis] / attributes.block_size)
+    const blocks = Math.ceil(shape[axis] / blockSize)
     const at = (i: number): number => {
       const along = Math.floor(i / inner) % shape[axis]
       const block =
-        (Math.floor(i / (inner * shape[axis])) * blocks + Math.floor(along / attributes.block_size)) * inner +
-        (i % inner)
-      const zero = points ? points[Math.floor(block / scaleWidth) * pointWidth + (block % scaleWidth)] : centre
-      return (values[i] - zero) * factors[block]
+        (Math.floor(i / (inner * shape[axis])) * blocks + Math.floor(along / blockSize)) * inner + (i % inner)
+      const zero = point ? point(Math.floor(block / scaleWidth) * pointWidth + (block % scaleWidth)) : centre
+      return (value(i) - zero) * factors[block]
     }
     const taken = indicesOf(indices, shape[gatherAt])
     const run = sizeOf(shape.slice(gatherAt + 1))
