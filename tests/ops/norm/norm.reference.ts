@@ -2,7 +2,10 @@ import type { Plain, Reference } from '../case.js'
 import { groups } from '../reduce/reduce.reference.js'
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length
-const variance = (values: readonly number[]) => mean(values.map((x) => (x - mean(values)) ** 2))
+const variance = (values: readonly number[]) => {
+  const average = mean(values)
+  return mean(values.map((x) => (x - average) ** 2))
+}
 
 /** The element of a tensor that broadcasts to an index, given as a flat offset into `shape`. */
 function broadcastAt(tensor: Plain, shape: readonly number[], flat: number): number {
@@ -27,12 +30,13 @@ export const layerNorm: Reference = ([x, scale, bias], { axis = -1, epsilon = 1e
   const inverses: number[] = []
   for (const group of groups(x, axes).values()) {
     const values = group.map((i) => x.data[i])
+    const average = mean(values)
     const inverse = 1 / Math.sqrt(variance(values) + (epsilon as number))
-    means.push(mean(values))
+    means.push(average)
     inverses.push(inverse)
     group.forEach((i, k) => {
       const add = bias ? broadcastAt(bias, x.shape, i) : 0
-      data[i] = (values[k] - mean(values)) * inverse * broadcastAt(scale, x.shape, i) + add
+      data[i] = (values[k] - average) * inverse * broadcastAt(scale, x.shape, i) + add
     })
   }
   const statistics = x.shape.map((size, i) => (i < first ? size : 1))
@@ -63,13 +67,14 @@ export function groupNorm(
     const count = groupsOf(channels, attributes)
     const spatial = x.shape.slice(2).reduce((a, b) => a * b, 1)
     const size = (channels / count) * spatial
+    const moments = Array.from({ length: x.shape[0] * count }, (_, g) => {
+      const group = x.data.slice(g * size, (g + 1) * size)
+      return [mean(group), Math.sqrt(variance(group) + (epsilon as number))]
+    })
     const data = x.data.map((value, i) => {
-      const group = x.data.slice(Math.floor(i / size) * size, (Math.floor(i / size) + 1) * size)
+      const [average, deviation] = moments[Math.floor(i / size)]
       const channel = Math.floor(((Math.floor(i / spatial) % channels) * scale.data.length) / channels)
-      return (
-        ((value - mean(group)) / Math.sqrt(variance(group) + (epsilon as number))) * scale.data[channel] +
-        bias.data[channel]
-      )
+      return ((value - average) / deviation) * scale.data[channel] + bias.data[channel]
     })
     return [{ shape: x.shape, data }]
   }
@@ -118,7 +123,9 @@ export const meanVariance: Reference = ([x], { axes = [0, 2, 3] }) => {
   const data = new Array<number>(x.data.length)
   for (const group of groups(x, axes as number[]).values()) {
     const values = group.map((i) => x.data[i])
-    group.forEach((i, k) => (data[i] = (values[k] - mean(values)) / (Math.sqrt(variance(values)) + 1e-9)))
+    const average = mean(values)
+    const deviation = Math.sqrt(variance(values)) + 1e-9
+    group.forEach((i, k) => (data[i] = (values[k] - average) / deviation))
   }
   return [{ shape: x.shape, data }]
 }
