@@ -39,6 +39,7 @@ export class ModuleList<T extends Module = Module> extends Module {
 
   /** Adds a module at the end. */
   push(module: T): this {
+    checkArguments('ModuleList.push', { module }, 'module')
     ;(this as { [place: number]: T })[this.length++] = module
     return this
   }
@@ -94,6 +95,7 @@ export class ModuleDict<T extends Module = Module> extends Module {
 
   /** Adds or replaces a module. @throws LanewiseError `E_VALUE` for a name with a dot, or that of a property of modules. */
   set(name: string, module: T): this {
+    checkArguments('ModuleDict.set', { name, module }, 'string', 'module')
     setEntry(this, this.names, name, module)
     return this
   }
@@ -130,6 +132,7 @@ export class ParameterList extends Module {
 
   /** Adds a parameter at the end. */
   push(parameter: Parameter): this {
+    checkArguments('ParameterList.push', { parameter }, 'tensor')
     ;(this as { [place: number]: Parameter })[this.length++] = parameter
     return this
   }
@@ -158,6 +161,7 @@ export class ParameterDict extends Module {
 
   /** Adds or replaces a parameter. @throws LanewiseError `E_VALUE` for a name with a dot, or that of a property of modules. */
   set(name: string, parameter: Parameter): this {
+    checkArguments('ParameterDict.set', { name, parameter }, 'string', 'tensor')
     setEntry(this, this.names, name, parameter)
     return this
   }

@@ -126,7 +126,7 @@ abstract class Padding extends Module {
     private readonly mode: Mode,
     padding: number | readonly number[],
     options: OnDevice,
-    private readonly value = 0,
+    private readonly value: number,
   ) {
     checkArguments(new.target.name, { padding, options, value }, 'number|numbers', { device: 'device' }, 'number')
     const { device } = options
@@ -155,19 +155,19 @@ abstract class Padding extends Module {
 /** Zeros around [N, C, L]. */
 export class ZeroPad1d extends Padding {
   constructor(padding: number | readonly number[], options: OnDevice = {}) {
-    super(1, 'constant', padding, options)
+    super(1, 'constant', padding, options, 0)
   }
 }
 /** Zeros around [N, C, H, W]. */
 export class ZeroPad2d extends Padding {
   constructor(padding: number | readonly number[], options: OnDevice = {}) {
-    super(2, 'constant', padding, options)
+    super(2, 'constant', padding, options, 0)
   }
 }
 /** Zeros around [N, C, D, H, W]. */
 export class ZeroPad3d extends Padding {
   constructor(padding: number | readonly number[], options: OnDevice = {}) {
-    super(3, 'constant', padding, options)
+    super(3, 'constant', padding, options, 0)
   }
 }
 /** One number around [N, C, L]. */
@@ -191,55 +191,55 @@ export class ConstantPad3d extends Padding {
 /** What lies within, mirrored at the edge, around [N, C, L]. */
 export class ReflectionPad1d extends Padding {
   constructor(padding: number | readonly number[], options: OnDevice = {}) {
-    super(1, 'reflect', padding, options)
+    super(1, 'reflect', padding, options, 0)
   }
 }
 /** What lies within, mirrored at the edge, around [N, C, H, W]. */
 export class ReflectionPad2d extends Padding {
   constructor(padding: number | readonly number[], options: OnDevice = {}) {
-    super(2, 'reflect', padding, options)
+    super(2, 'reflect', padding, options, 0)
   }
 }
 /** What lies within, mirrored at the edge, around [N, C, D, H, W]. */
 export class ReflectionPad3d extends Padding {
   constructor(padding: number | readonly number[], options: OnDevice = {}) {
-    super(3, 'reflect', padding, options)
+    super(3, 'reflect', padding, options, 0)
   }
 }
 /** The edge, repeated, around [N, C, L]. */
 export class ReplicationPad1d extends Padding {
   constructor(padding: number | readonly number[], options: OnDevice = {}) {
-    super(1, 'replicate', padding, options)
+    super(1, 'replicate', padding, options, 0)
   }
 }
 /** The edge, repeated, around [N, C, H, W]. */
 export class ReplicationPad2d extends Padding {
   constructor(padding: number | readonly number[], options: OnDevice = {}) {
-    super(2, 'replicate', padding, options)
+    super(2, 'replicate', padding, options, 0)
   }
 }
 /** The edge, repeated, around [N, C, D, H, W]. */
 export class ReplicationPad3d extends Padding {
   constructor(padding: number | readonly number[], options: OnDevice = {}) {
-    super(3, 'replicate', padding, options)
+    super(3, 'replicate', padding, options, 0)
   }
 }
 /** What lies at the other end around [N, C, L]. */
 export class CircularPad1d extends Padding {
   constructor(padding: number | readonly number[], options: OnDevice = {}) {
-    super(1, 'circular', padding, options)
+    super(1, 'circular', padding, options, 0)
   }
 }
 /** What lies at the other end around [N, C, H, W]. */
 export class CircularPad2d extends Padding {
   constructor(padding: number | readonly number[], options: OnDevice = {}) {
-    super(2, 'circular', padding, options)
+    super(2, 'circular', padding, options, 0)
   }
 }
 /** What lies at the other end around [N, C, D, H, W]. */
 export class CircularPad3d extends Padding {
   constructor(padding: number | readonly number[], options: OnDevice = {}) {
-    super(3, 'circular', padding, options)
+    super(3, 'circular', padding, options, 0)
   }
 }
 

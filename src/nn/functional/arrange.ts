@@ -197,19 +197,30 @@ export function take(x: Variable, indices: Variable): Variable {
   return indexSelect(reshape(x, [-1]), 0, indices)
 }
 
-/** The elements of x where the mask (bools that broadcast with it) holds, as a list. */
+/** The elements of x where the mask (bools that broadcast with it) holds, as a list. @throws LanewiseError `E_TENSOR` for a mask of another type. */
 export function maskedSelect(x: Variable, mask: Variable): Variable {
   checkArguments('F.maskedSelect', { x, mask }, 'tensor', 'tensor')
 
+  if (mask.dtype !== 'bool') throw new LanewiseError('E_TENSOR', `a mask is bools, got ${mask.describe()}`)
   const [elements, chosen] = [expand(x, mask.shape), expand(mask, x.shape)]
   return take(elements, reshape(nonzero(reshape(chosen, [-1])), [-1]))
 }
 
-/** x with the rows of `source` added at these places of an axis. @param indices - a list, int32 or int64. @param source - of x's shape but for that axis. */
+/**
+ * x with the rows of `source` added at these places of an axis.
+ *
+ * @param indices - a list, int32 or int64. @param source - of x's shape but for that axis.
+ * @throws LanewiseError `E_SHAPE` for another number of places than of rows.
+ */
 export function indexAdd(x: Variable, axis: number, indices: Variable, source: Variable): Variable {
   checkArguments('F.indexAdd', { x, axis, indices, source }, 'tensor', 'number', 'tensor', 'tensor')
 
   const at = axisOf(x, axis)
+  if (indices.shape.length !== 1 || indices.size !== source.shape[at])
+    throw new LanewiseError(
+      'E_SHAPE',
+      `indexAdd takes a place for each of axis ${axis} of ${source.describe()}, got ${indices.describe()}`,
+    )
   const shape = source.shape.map((_, i) => (i === at ? -1 : 1))
   return scatter(x, at, expand(reshape(asIndices(indices), shape), source.shape), source, 'add')
 }

@@ -2,7 +2,7 @@ import { checkArguments } from '../../core/arguments.js'
 import { apply } from '../../autograd/apply.js'
 import { Device } from '../../autograd/device.js'
 import type { Variable } from '../../autograd/variable.js'
-import type { DType } from '../../core/dtype.js'
+import { isDType, isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { hostFrom } from '../../core/host.js'
 import { shown } from '../../core/options.js'
@@ -43,7 +43,7 @@ export function arange(...args: readonly (number | NewTensor | undefined)[]): Va
   const count = Math.ceil((end - start) / step)
   if (!Number.isFinite(count) || count < 0)
     throw new LanewiseError('E_VALUE', `no numbers lead from ${start} to ${end} by steps of ${step}`)
-  const type = dtype ?? ([start, end, step].every(Number.isInteger) ? 'int64' : 'float32')
+  const type = dtype ? checkedType(dtype) : [start, end, step].every(Number.isInteger) ? 'int64' : 'float32'
   return device.constant(
     numericTensor(
       type,
@@ -63,15 +63,24 @@ export function linspace(start: number, end: number, steps: number, options: New
   const numbers = Array.from({ length: steps }, (_, i) =>
     2 * i < steps ? start + i * step : end - (steps - 1 - i) * step,
   )
-  return device.constant(numericTensor(dtype, [steps], numbers))
+  return device.constant(numericTensor(checkedType(dtype), [steps], numbers))
 }
 
-/** A tensor of one number. */
+/** A tensor of one number. @throws LanewiseError `E_VALUE` for a fraction where whole numbers are wanted. */
 export function full(shape: Shape, value: number, options: NewTensor = {}): Variable {
   checkArguments('F.full', { shape, value, options }, 'numbers', 'number', newTensor)
   const { device = Device.current, dtype = 'float32' } = options
 
+  if (!isFloat(checkedType(dtype)) && !Number.isInteger(value))
+    throw new LanewiseError('E_VALUE', `${value} is no ${dtype}`)
   return device.constant(numericTensor(dtype, checkedShape(shape), new Float64Array(sizeOf(shape)).fill(value)))
+}
+
+/** @throws LanewiseError `E_VALUE` for what is not the name of a type of numbers. */
+function checkedType(dtype: DType): DType {
+  if (!isDType(dtype) || dtype === 'string' || dtype.startsWith('complex'))
+    throw new LanewiseError('E_VALUE', `"${String(dtype)}" is not the name of a type of numbers`)
+  return dtype
 }
 
 /** @throws LanewiseError `E_VALUE` for what cannot be the sizes of axes. */
@@ -119,7 +128,7 @@ export function eye(rows: number, columns: number = rows, options: NewTensor = {
 
   const elements = new Float64Array(rows * columns)
   for (let i = 0; i < Math.min(rows, columns); i++) elements[i * columns + i] = 1
-  return device.constant(numericTensor(dtype, [rows, columns], elements))
+  return device.constant(numericTensor(checkedType(dtype), [rows, columns], elements))
 }
 
 /**
@@ -177,11 +186,22 @@ export function randperm(count: number, options: Drawn = {}): Variable {
   return device.constant(hostFrom('int64', [count], Array.from(device.random.permutation(count))))
 }
 
-/** 1 with the probability that each element of p says, else 0, drawn as {@link rand} draws. What is drawn has no gradient. */
+/**
+ * 1 with the probability that each element of p says, else 0, drawn as {@link rand} draws. What is drawn has no gradient.
+ *
+ * @throws LanewiseError `E_VALUE` for what is no probability.
+ */
 export function bernoulli(p: Variable): Variable {
   checkArguments('F.bernoulli', { p }, 'tensor')
+  const odd = elementsOf(p).find((value) => !(value >= 0 && value <= 1))
+  if (odd !== undefined) throw new LanewiseError('E_VALUE', `${odd} is no probability`)
 
   return apply(p.device, Bernoulli, [p.detach()])[0]
+}
+
+/** The elements to check; none while a model is exported, whose inputs stand for others. */
+function elementsOf(x: Variable): number[] {
+  return x.device.trace ? [] : Array.from(x.data() as ArrayLike<number | bigint>, Number)
 }
 
 /** −log(−log u) of random u: with it the largest of the logarithms of probabilities is a draw by those (Gumbel, 1954). */
@@ -195,7 +215,8 @@ function gumbel(shape: Shape, device: Device): Variable {
  *
  * @param weights - [..., places], not negative.
  * @param options - `replacement`: a place may be drawn again.
- * @throws LanewiseError `E_VALUE` for more than there are places without replacement.
+ * @throws LanewiseError `E_VALUE` for more than there are places without replacement; for weights that are negative or not finite, and for a row with less
+ * of them above 0 than are drawn.
  */
 export function multinomial(
   weights: Variable,
@@ -208,6 +229,14 @@ export function multinomial(
   const places = weights.shape[axisOf(weights, -1)]
   if (!replacement && count > places)
     throw new LanewiseError('E_VALUE', `${count} of ${places} places cannot be drawn without replacement`)
+  const elements = elementsOf(weights)
+  const odd = elements.find((value) => !(value >= 0 && value < Infinity))
+  if (odd !== undefined) throw new LanewiseError('E_VALUE', `${odd} is no weight to draw by`)
+  for (let row = 0; row < elements.length; row += places) {
+    const likely = elements.slice(row, row + places).filter((value) => value > 0).length
+    if (likely < (replacement ? 1 : count))
+      throw new LanewiseError('E_VALUE', `row ${row / places} of the weights has ${likely} places that can be drawn`)
+  }
   const logarithms = log(weights.detach())
   if (!replacement) return topk(add(logarithms, gumbel(logarithms.shape, weights.device)), count)[1]
   const draws = [...weights.shape.slice(0, -1), count, places]

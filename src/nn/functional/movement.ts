@@ -219,7 +219,8 @@ const PAD_MODES = { constant: 'constant', reflect: 'reflect', replicate: 'edge',
  * More places around a tensor.
  *
  * @param pads - as `torch.nn.functional.pad` takes them: before and after the last axis, then the one before it, and so on. Negative ones take away.
- * @throws LanewiseError `E_VALUE` for a number of pads that is odd or more than two for each axis.
+ * @throws LanewiseError `E_VALUE` for a number of pads that is odd or more than two for each axis, and for a mode that there is none; `E_SHAPE` for more places
+ * than can be mirrored, or gone round, once.
  */
 export function pad(
   x: Variable,
@@ -229,6 +230,11 @@ export function pad(
   checkArguments('F.pad', { x, pads, options }, 'tensor', 'numbers', { mode: 'string', value: 'number' })
   const { mode = 'constant', value = 0 } = options
 
+  if (!Object.hasOwn(PAD_MODES, mode))
+    throw new LanewiseError(
+      'E_VALUE',
+      `a mode of padding is ${Object.keys(PAD_MODES).join(', ')}, not "${String(mode)}"`,
+    )
   const rank = x.shape.length
   if (pads.length % 2 !== 0 || pads.length > 2 * rank)
     throw new LanewiseError(
@@ -237,6 +243,16 @@ export function pad(
     )
   const axes = Array.from({ length: pads.length / 2 }, (_, i) => rank - 1 - i)
   const list = [...axes.map((_, i) => pads[2 * i]), ...axes.map((_, i) => pads[2 * i + 1])]
+  // PyTorch mirrors once, without the edge, and goes round once.
+  const most = (size: number) => (mode === 'reflect' ? size - 1 : mode === 'circular' ? size : Infinity)
+  axes.forEach((axis, i) => {
+    const pad = Math.max(pads[2 * i], pads[2 * i + 1])
+    if (pad > most(x.shape[axis]))
+      throw new LanewiseError(
+        'E_SHAPE',
+        `axis ${axis} of ${x.describe()} has no ${pad} places to ${mode === 'reflect' ? 'mirror' : 'go round'}`,
+      )
+  })
   const constant = mode === 'constant' ? scalar(x, value) : undefined
   return apply(x.device, Pad, [x, numbers(x, list), constant, numbers(x, axes)], { mode: PAD_MODES[mode] })[0]
 }

@@ -126,6 +126,7 @@ function extreme(largest: boolean) {
   function find(x: Variable, axis: number, keepdims?: boolean): [values: Variable, indices: Variable]
   function find(x: Variable, axis?: number, keepdims = false): Variable | [values: Variable, indices: Variable] {
     checkArguments(largest ? 'F.max' : 'F.min', { x, axis, keepdims }, 'tensor', 'number?', 'boolean?')
+    if (x.size === 0) throw new LanewiseError('E_SHAPE', `there is nothing in ${x.describe()}`)
     if (axis === undefined) return largest ? amax(x) : amin(x)
     // NaN is the largest of all and, as the largest of what is turned round, the smallest.
     const [found, indices] = topk(largest ? x : neg(x), 1, axis)

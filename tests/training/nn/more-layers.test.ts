@@ -201,5 +201,37 @@ test('what cannot be is refused with the reason', () => {
   refused('E_VALUE', () => new nn.ReflectionPad2d([1, 2, 3]), /or 4 of them/)
   refused('E_SHAPE', () => new nn.ZeroPad2d(1).call(x()), /3 or 4 axes/)
   refused('E_SHAPE', () => new nn.Bilinear(2, 3, 4).call(x(), x()), /3 features, not 2/)
+  refused('E_VALUE', () => F.zeros([1], { dtype: 'float' as 'float32' }), /"float" is not the name/)
+  refused('E_VALUE', () => F.linspace(0, 1, 2, { dtype: 'complex64' as 'float32' }), /complex64/)
+  refused('E_VALUE', () => F.arange(3, { dtype: 'long' as 'int64' }), /"long"/)
+  refused('E_VALUE', () => F.full([2], 0.5, { dtype: 'int64' }), /0.5 is no int64/)
+  refused('E_VALUE', () => F.bernoulli(F.full([2], 2)), /2 is no probability/)
+  refused('E_VALUE', () => F.multinomial(F.full([2], -1), 1), /-1 is no weight/)
+  refused(
+    'E_VALUE',
+    () =>
+      F.multinomial(
+        device.tensor([
+          [1, 1, 1],
+          [0, 0, 2],
+        ]),
+        2,
+      ),
+    /row 1 of the weights has 1 places/,
+  )
+  refused('E_VALUE', () => F.multinomial(F.zeros([2]), 1, { replacement: true }), /has 0 places/)
+  refused('E_SHAPE', () => F.pad(x(), [3, 0], { mode: 'reflect' }), /axis 1 .* has no 3 places to mirror/)
+  refused('E_SHAPE', () => new nn.CircularPad1d(4).call(F.zeros([1, 1, 3])), /no 4 places to go round/)
+  refused('E_VALUE', () => F.pad(x(), [1, 0], { mode: 'edge' as 'reflect' }), /a mode of padding is .*, not "edge"/)
+  refused('E_VALUE', () => new nn.ConstantPad2d(1, undefined as unknown as number), /as value a number/)
+  refused('E_SHAPE', () => F.indexAdd(x(), 1, F.arange(1), x()), /a place for each of axis 1/)
+  refused('E_TENSOR', () => F.maskedSelect(x(), x()), /a mask is bools/)
+  refused('E_SHAPE', () => F.max(F.zeros([0])), /nothing in/)
+  refused(
+    'E_VALUE',
+    () => new nn.ParameterDict({ a: [1, 2] as unknown as Parameter }),
+    /ParameterDict.set takes as parameter/,
+  )
+  refused('E_VALUE', () => new nn.ModuleList([{} as nn.Module]), /ModuleList.push takes as module/)
   refused('E_VALUE', () => nn.bceWithLogits(x(), x(), { posweight: x() } as object), /posweight/)
 })
