@@ -15,12 +15,13 @@ export function registerDefinition<A>(definition: OpDefinition<A>): OpDefinition
   const named = { domain: { value: 'ai.onnx', enumerable: true } }
   if (!given.domain) given = Object.create(given, named) as OpDefinition
   put(given)
-  registeredOps.add(given.name)
+  const { domain, name } = given
+  registeredOps.set(key(domain, name), { domain, name })
   return given
 }
 
-/** The names of operators that are not the library's own. */
-export const registeredOps = new Set<string>()
+/** The operators that are not the library's own. */
+export const registeredOps = new Map<string, Pick<OpDefinition, 'domain' | 'name'>>()
 
 /** Makes the library's own operators known, except where a user has put another in the place of one: rare ones come later than a user's. */
 export function registerOps(definitions: Iterable<unknown>): void {

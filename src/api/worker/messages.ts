@@ -23,6 +23,8 @@ export type Request =
       readonly model: unknown
       readonly options: SessionOptions
       readonly settings: SentSettings
+      /** Operators of `registerOp`, which the worker does not have. */
+      readonly ownOps: readonly { readonly domain: string; readonly name: string }[]
       readonly progress: boolean
     }
   | {

@@ -108,8 +108,6 @@ export async function createElsewhere(
   if (workers > 1 && options.states && Object.keys(options.states).length > 0)
     refuse('states if there are several workers: each would have its own')
   if (given?.context) refuse('the memory of another')
-  const [own] = registeredOps
-  if (own) refuse(`operators of registerOp (${own}): the worker does not know them`)
   const host = await platform().threads?.()
   if (!host?.startSession) return refuse('a worker here: there are none')
   const { startSession } = host
@@ -130,6 +128,7 @@ export async function createElsewhere(
         ...(externalData && { externalData }),
       },
       settings: sentSettings(base),
+      ownOps: [...registeredOps.values()],
       progress: onProgress !== undefined,
     } as const
     const [answer] = await Promise.all(remotes.map((remote) => remote.ask(request, [], signal)))

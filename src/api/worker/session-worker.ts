@@ -1,8 +1,10 @@
 // What runs in the worker of a session: makes it, runs it, and answers.
 import { makeData } from '../../core/dtype.js'
 import { env } from '../../core/env.js'
+import { LanewiseError } from '../../core/errors.js'
 import { sizeOf } from '../../core/shape.js'
-import type { TensorType } from '../../ir/op.js'
+import { defineOp, type TensorType } from '../../ir/op.js'
+import { registerDefinition } from '../../ir/registry.js'
 import { InferenceSession } from '../session.js'
 import { fromHost, type Tensor } from '../tensor.js'
 import { receivedValue, sentError, sentValue, type Answer, type Request, type SentValue } from './messages.js'
@@ -11,6 +13,20 @@ import { receivedValue, sentError, sentValue, type Answer, type Request, type Se
 function emptyTensor({ dtype, shape }: TensorType): Tensor {
   const size = sizeOf(shape)
   return fromHost({ dtype, shape, data: dtype === 'string' ? new Array<string>(size).fill('') : makeData(dtype, size) })
+}
+
+/** An operator that `registerOp` made known elsewhere is code, which cannot be sent: a model with a node of it is refused, whether we have one of its name or not. */
+function keepOut({ domain, name }: { readonly domain: string; readonly name: string }): void {
+  const refuse = (): never => {
+    throw new LanewiseError(
+      'E_UNSUPPORTED',
+      `a session in a worker cannot have operators of registerOp (${name}): the worker does not know them`,
+      { op: name },
+    )
+  }
+  registerDefinition(
+    defineOp({ name, domain, arity: [0, Infinity], outputs: Infinity, infer: refuse, decompose: refuse }),
+  )
 }
 
 /** How the worker answers. */
@@ -29,10 +45,11 @@ export function sessionWorker(post: Post): (request: Request) => void {
     const { signal } = controller
     try {
       if (request.kind === 'create') {
-        const { model, options, settings, progress } = request
+        const { model, options, settings, ownOps, progress } = request
         env.logLevel = settings.logLevel
         env.debug = settings.debug
         Object.assign(env.wasm, settings.wasm)
+        ownOps.forEach(keepOut)
         session = await InferenceSession.create(model as Uint8Array, {
           ...options,
           signal,
