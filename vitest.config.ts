@@ -40,6 +40,7 @@ const exceptions = [
   'tests/api/{builder,drop-in,float16-models,kernels,model-cache,models,own-emitters,own-operators,package}.test.ts',
   'tests/api/{training-bundle,wrong-arguments,wrong-arguments-train,threads/*}.test.ts',
   'tests/hostile/download.test.ts',
+  'tests/onnx/graph-tools.test.ts',
   'tests/plan/variations.test.ts',
   'tests/training/autograd/own-gradients.test.ts',
 ]
@@ -85,6 +86,8 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+const nothingLeft = 'tests/support/set-up/nothing-left.ts'
+
 const alias = Object.entries(entries).map(([name, file]) => ({
   find: new RegExp(`^${name}$`),
   replacement: new URL(`src/${file}.ts`, import.meta.url).pathname,
@@ -120,9 +123,15 @@ export default defineConfig({
         include: filesOf(['training']),
         exclude: exceptions,
         isolate: false,
-        setupFiles: ['tests/support/set-up/no-device.ts'],
+        setupFiles: [nothingLeft, 'tests/support/set-up/no-device.ts'],
       }),
-      project({ name: 'together', include: filesOf(together), exclude: exceptions, isolate: false }),
+      project({
+        name: 'together',
+        include: filesOf(together),
+        exclude: exceptions,
+        isolate: false,
+        setupFiles: [nothingLeft],
+      }),
     ],
   },
 })

@@ -5,7 +5,9 @@ import { describe, expect, test } from 'vitest'
 import { writeNpy } from '../../src/data/formats/npy.js'
 import { zip } from '../support/formats/zip.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor } from './built.js'
-import { at, floats, folder, lastOutput, refused, scored } from './scoring.js'
+import { floats, refused, scoring } from './scoring.js'
+
+const { folder, at, lastOutput, scored } = scoring()
 
 describe('a source', () => {
   test('of lines of JSON: objects or the value alone, and what is none is told', async () => {

@@ -13,7 +13,9 @@ import { checkedTask } from '../../src/serve/score/task.js'
 import { exportModel, GraphBuilder, score, scoreStatus, Tensor, work } from './built.js'
 import { summed } from './models.js'
 import { freePort, hasRedis, kill, startRedis } from './redis.js'
-import { at, floats, folder, lastOutput, refused, scored } from './scoring.js'
+import { floats, refused, scoring } from './scoring.js'
+
+const { folder, at, lastOutput, scored } = scoring()
 
 const main = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url))
 
