@@ -19,18 +19,19 @@ export function checkTypes(program: Program, hasStates: boolean, level: LogLevel
   const { inputs, outputs } = program.graph
   const types = new Map<Value, TensorType>()
   const open: [Value, DType][] = []
-  let fixed = true
+  const settled = new Map<Value, TensorType>()
   for (const value of inputs) {
     const { kind, dtype, shape } = value.declared ?? {}
     if (kind !== 'tensor' || !dtype || !shape) {
-      fixed = false
       if (kind === 'tensor' && dtype) open.push([value, dtype])
       continue
     }
-    types.set(value, { dtype, shape: shape.map((axis) => (typeof axis === 'number' ? axis : 1)) })
+    const type = { dtype, shape: shape.map((axis) => (typeof axis === 'number' ? axis : 1)) }
+    types.set(value, type)
     // No axes may mean that the file does not know them.
-    fixed &&= shape.length > 0 && shape.every((axis) => typeof axis === 'number')
+    if (shape.length > 0 && shape.every((axis) => typeof axis === 'number')) settled.set(value, type)
   }
+  const fixed = settled.size === inputs.length
   const found = open.length > 0 ? inferForSomeRank(program, types, open) : program.infer(types)
   let agree = true
   for (const value of outputs) {
@@ -54,6 +55,7 @@ export function checkTypes(program: Program, hasStates: boolean, level: LogLevel
     program.prepare(
       new Map(Array.from(types, ([value, { dtype, shape }]) => [value, { dtype, shape, data: makeData(dtype, 0) }])),
     )
+  if (settled.size > 0 && !hasStates) program.rehearse(settled)
   return agree
 }
 

@@ -138,20 +138,11 @@ export function rawBytes(data: TypedArray): Uint8Array {
  * @throws LanewiseError `E_TENSOR` for a tensor that does not hold integers.
  */
 export function toNumbers(tensor: HostTensor, what = 'tensor'): number[] {
-  const { dtype, data } = tensor
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) return Array.from(data, clampToSafe)
-  if (
-    dtype === 'int32' ||
-    dtype === 'uint32' ||
-    dtype === 'int16' ||
-    dtype === 'uint16' ||
-    dtype === 'int8' ||
-    dtype === 'uint8' ||
-    dtype === 'bool'
-  ) {
-    return Array.from(data as Int32Array)
-  }
-  throw new LanewiseError('E_TENSOR', `${what} must hold integers, got ${dtype}`, { actual: dtype })
+  const { dtype } = tensor
+  if (!/^(u?int(8|16|32|64)|bool)$/.test(dtype))
+    throw new LanewiseError('E_TENSOR', `${what} must hold integers, got ${dtype}`, { actual: dtype })
+  const { data } = tensor
+  return isBig(dtype) ? Array.from(data as BigInt64Array, clampToSafe) : Array.from(data as Int32Array)
 }
 
 /** A number as an element of a 64-bit integer type: truncated, what does not fit saturated, NaN 0. */

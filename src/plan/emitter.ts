@@ -7,9 +7,8 @@ import { identityOrder, physicalShape, type Layout, type Order } from '../core/l
 import { sizeOf } from '../core/shape.js'
 import type { Attributes } from '../ir/attributes.js'
 import { computeChecked } from '../ir/compute.js'
-import { notFused, type Node } from '../ir/graph.js'
+import type { Node } from '../ir/graph.js'
 import {
-  allFloat32,
   plus,
   withRule,
   type Address,
@@ -23,6 +22,7 @@ import {
   type PackEmitter,
   type TensorType,
 } from '../ir/op.js'
+import { wayOf } from '../ir/rehearse.js'
 import { emitCast } from '../ops/elementwise/cast.js'
 import { arenaBlock, isStateBlock, type ArenaBlock } from './arena.js'
 import { ConstantOperand, Placed } from './placed.js'
@@ -254,25 +254,10 @@ export class StepRecorder implements EmitTarget {
 
   /** Records a node by kernels, by kernels between casts, or in TypeScript: whichever its types allow. */
   emit(node: Node, inputs: readonly (Slot | undefined)[], outputs: readonly TensorType[]): void {
-    const { op } = node
-    const dtypes = inputs.map((slot) => slot?.type?.dtype)
-    const wanted = node.outputs.map((value) => value !== undefined)
-    const known = inputs.map((slot) => slot?.type && { shape: slot.type.shape, constant: slot.known !== undefined })
-    const accepts = (types: readonly (DType | undefined)[]) =>
-      op.kernel ? op.kernel(types, node.attributes, wanted, known) : allFloat32(types)
-    if (op.emit && accepts(dtypes)) {
-      this.emitKernels(node, outputs)
-    } else if (op.emit && dtypes.some(isHalf) && accepts(dtypes.map(promoted))) {
-      this.emitPromoted(node, outputs)
-    } else if (op.compute && !isFused(node) && (!op.takes || !dtypes[0] || op.takes(dtypes[0]))) {
-      this.emitHost(node, outputs)
-    } else {
-      const actual = dtypes.filter((dtype) => dtype !== undefined).join(', ')
-      throw new LanewiseError('E_UNSUPPORTED', `${op.name} is not supported for inputs of type ${actual}`, {
-        op: op.name,
-        actual,
-      })
-    }
+    const way = wayOf(node, inputs)
+    if (way === 'kernels') this.emitKernels(node, outputs)
+    else if (way === 'casts') this.emitPromoted(node, outputs)
+    else this.emitHost(node, outputs)
   }
 
   private emitKernels(node: Node, outputs: readonly TensorType[]): void {
@@ -390,13 +375,4 @@ export class StepRecorder implements EmitTarget {
       outputs: outputs.map((type) => type.shape),
     })
   }
-}
-
-/** Whether a pass has folded something into the node. */
-export function isFused(node: Node): boolean {
-  return node.fused !== notFused
-}
-
-function promoted(dtype: DType | undefined): DType | undefined {
-  return isHalf(dtype) ? 'float32' : dtype
 }

@@ -11,6 +11,7 @@ import type { Graph, Node, Value } from '../ir/graph.js'
 import type { HostScope } from '../core/host-memory.js'
 import type { Steps } from '../core/steps.js'
 import { Lru } from '../ir/lru.js'
+import { rehearse, withoutRule } from '../ir/rehearse.js'
 import { InferenceMemory, inferTypes, largerNumber, type Inferred } from '../ir/infer.js'
 import { Bodies } from './bodies.js'
 import { checkOutputs } from './check-outputs.js'
@@ -92,6 +93,28 @@ export class Program {
   /** Types that follow from those of the inputs, as far as they do; what is found is known to the planner from then on. */
   infer(inputs: ReadonlyMap<Value, TensorType>): ReadonlyMap<Value, Inferred> {
     return inferTypes(this.graph, inputs, () => undefined, undefined, this.memory)
+  }
+
+  /**
+   * Has every node whose inputs are of known types say what it refuses whatever their elements are, beyond what depends on data, too.
+   *
+   * @throws LanewiseError what the first of them says.
+   */
+  rehearse(inputs: ReadonlyMap<Value, TensorType>): void {
+    const found = inferTypes(this.graph, inputs, undefined, undefined, this.memory)
+    const look = (value: Value): Inferred | undefined =>
+      value.constant ? { type: value.constant, known: value.constant } : found.get(value)
+    for (const node of this.graph.nodes) {
+      const given = node.inputs.map((value) => value && look(value))
+      if (node.inputs.some((value, i) => value && !given[i])) continue
+      const outputs = node.outputs.map((value) => value && found.get(value)?.type)
+      if (node.op.infer && outputs.some((type, i) => !type && node.outputs[i])) continue
+      try {
+        rehearse(node, given, outputs as TensorType[])
+      } catch (error) {
+        throw errorAt(node.op.name, node.name, error)
+      }
+    }
   }
 
   /** Plans for inputs of these types, packs what that reads and takes its memory, without running. */
@@ -482,10 +505,7 @@ export class Program {
       room.close()
       if (op.control) this.bodies.rest()
     }
-    throw new LanewiseError('E_UNSUPPORTED', 'this operator does not take sequences, optionals or strings').at(
-      op.name,
-      node.name,
-    )
+    throw withoutRule().at(node.op.name, node.name)
   }
 
   private operandOf(value: Value, segment: Segment, hosts: ReadonlyMap<Value, HostValue>): HostValue {

@@ -1,4 +1,4 @@
-import { isBig, isFloat } from '../../core/dtype.js'
+import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { hostZeros, toNumbers, type HostTensor } from '../../core/host.js'
 import { normalizeAxis, sizeOf } from '../../core/shape.js'
@@ -70,11 +70,7 @@ function keysOf({ dtype, data }: HostTensor): Keys {
       return magnitude > infinity ? NaN : bits > 0x7fff ? -magnitude : magnitude
     })
   }
-  if (
-    dtype === 'string' ||
-    (isFloat(dtype) && dtype !== 'float32' && dtype !== 'float64') ||
-    !(isBig(dtype) || ArrayBuffer.isView(data))
-  ) {
+  if (dtype === 'string' || (isFloat(dtype) && dtype !== 'float32' && dtype !== 'float64')) {
     throw new LanewiseError('E_UNSUPPORTED', `TopK is not supported for ${dtype}`, { actual: dtype })
   }
   return data as Keys

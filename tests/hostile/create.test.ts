@@ -1,0 +1,135 @@
+import { describe, expect, test } from 'vitest'
+import type { DType } from '../../src/core/dtype.js'
+import type { ErrorCode } from '../../src/core/errors.js'
+import { hostFrom } from '../../src/core/host.js'
+import { InferenceSession, LanewiseError, Tensor } from '../../src/node.js'
+import { typed, type Spec } from '../ops/case.js'
+import { allCases } from '../ops/cases.js'
+import { caseModels } from '../support/cases/case-model.js'
+import { writtenModel, type WrittenAttribute } from '../support/written-model.js'
+
+// What no elements could make right is refused when a session is created, where the types and shapes of inputs are fixed.
+
+const f32 = (...shape: number[]): Spec => typed('float32', shape)
+const i64 = (...shape: number[]): Spec => typed('int64', shape)
+const text = (...shape: number[]): Spec => typed('string', shape)
+
+type Row = readonly [
+  op: string,
+  what: string,
+  code: ErrorCode,
+  inputs: readonly (Spec | undefined)[],
+  attributes?: Readonly<Record<string, WrittenAttribute>>,
+  domain?: string,
+]
+
+const rows: readonly Row[] = [
+  ['NonMaxSuppression', 'boxes of three numbers', 'E_SHAPE', [f32(1, 6, 3), f32(1, 1, 6), i64(1)]],
+  ['NonMaxSuppression', 'scores of other boxes', 'E_SHAPE', [f32(1, 6, 4), f32(1, 1, 5), i64(1)]],
+  ['NonMaxSuppression', 'boxes of int64', 'E_UNSUPPORTED', [i64(1, 6, 4), f32(1, 1, 6), i64(1)]],
+  ['NonMaxSuppression', 'a limit that is no integer', 'E_TENSOR', [f32(1, 6, 4), f32(1, 1, 6), f32(1)]],
+  ['BitShift', 'a direction', 'E_VALUE', [typed('uint8', [2]), typed('uint8', [2])], { direction: 'UP' }],
+  ['BitShift', 'floats', 'E_UNSUPPORTED', [f32(2), f32(2)], { direction: 'LEFT' }],
+  ['Sigmoid', 'text', 'E_UNSUPPORTED', [text(2)]],
+  ['AveragePool', 'text', 'E_UNSUPPORTED', [text(1, 1, 4, 4)], { kernel_shape: [2, 2] }],
+  ['LayerNormalization', 'a scale of integers', 'E_UNSUPPORTED', [f32(2, 3), typed('int32', [3])]],
+  ['GridSample', 'a grid of integers', 'E_UNSUPPORTED', [f32(1, 1, 3, 3), i64(1, 2, 2, 2)]],
+  ['GatherElements', 'floats as indices', 'E_TENSOR', [f32(2, 2), f32(2, 2)]],
+  ['MatMulInteger', 'a zero point of another type', 'E_TENSOR', [typed('int8', [2, 2]), typed('int8', [2, 2]), f32(1)]],
+]
+
+/** Types of outputs that are not those of the first input. */
+const made: Readonly<Record<string, DType>> = { NonMaxSuppression: 'int64', MatMulInteger: 'int32' }
+
+function modelOf([op, , , inputs, attributes, domain]: Row): Uint8Array {
+  return writtenModel({
+    opset: 23,
+    nodes: [{ op, domain, inputs: inputs.map((spec, i) => (spec ? `x${i}` : '')), outputs: ['y'], attributes }],
+    inputs: Object.fromEntries(inputs.flatMap((spec, i) => (spec ? [[`x${i}`, spec]] : []))),
+    outputs: { y: { dtype: made[op] ?? inputs[0]?.dtype ?? 'float32' } },
+  })
+}
+
+async function refusal(bytes: Uint8Array): Promise<LanewiseError> {
+  const error: unknown = await InferenceSession.create(bytes, { threads: 1 }).then(
+    () => 'no error',
+    (thrown: unknown) => thrown,
+  )
+  expect(error).toBeInstanceOf(LanewiseError)
+  return error as LanewiseError
+}
+
+describe('what no elements make right is refused when a session is created', () => {
+  test.each(rows.map((row) => [`${row[0]}: ${row[1]}`, row] as const))('%s', async (_, row) => {
+    expect(await refusal(modelOf(row))).toMatchObject({ code: row[2], op: row[0], node: `${row[0]}_0` })
+  })
+
+  test('beyond what depends on data', async () => {
+    const error = await refusal(
+      writtenModel({
+        opset: 23,
+        nodes: [
+          { op: 'NonZero', inputs: ['x'], outputs: ['places'] },
+          { op: 'Relu', inputs: ['x'], outputs: ['positive'] },
+          { op: 'BitwiseNot', inputs: ['positive'], outputs: ['y'] },
+        ],
+        inputs: { x: f32(2, 3) },
+        outputs: { places: { dtype: 'int64' }, y: { dtype: 'float32' } },
+      }),
+    )
+    expect(error).toMatchObject({ code: 'E_UNSUPPORTED', op: 'BitwiseNot', node: 'BitwiseNot_2' })
+  })
+
+  test('beside an input whose sizes are open', async () => {
+    const error = await refusal(
+      writtenModel({
+        opset: 23,
+        nodes: [
+          { op: 'Relu', inputs: ['open'], outputs: ['z'] },
+          { op: 'BitwiseNot', inputs: ['x'], outputs: ['y'] },
+        ],
+        inputs: { x: f32(2, 3), open: { dtype: 'float32', shape: ['N'] } },
+        outputs: { y: { dtype: 'float32' }, z: { dtype: 'float32' } },
+      }),
+    )
+    expect(error).toMatchObject({ code: 'E_UNSUPPORTED', op: 'BitwiseNot', node: 'BitwiseNot_1' })
+  })
+})
+
+describe('what elements decide is left to the run', () => {
+  test('every case of an operator that runs has a session', { timeout: 120_000 }, async () => {
+    const models = caseModels(allCases, () => 'fixed')
+    expect(models.length).toBeGreaterThan(500)
+    for (const { bytes } of models) await (await InferenceSession.create(bytes, { threads: 1 })).release()
+  })
+
+  test('a shift that may be right', async () => {
+    const x = typed('int32', [2])
+    const bytes = writtenModel({
+      opset: 23,
+      nodes: [{ op: 'BitShift', inputs: ['a', 'b'], outputs: ['y'], attributes: { direction: 'LEFT' } }],
+      inputs: { a: x, b: x },
+      outputs: { y: { dtype: 'int32' } },
+    })
+    await using s = await InferenceSession.create(bytes, { threads: 1 })
+    const a = new Tensor('int32', [3, 5])
+    const { y } = await s.run({ a, b: new Tensor('int32', [1, 2]) })
+    expect(y.data).toEqual(Int32Array.of(6, 20))
+    await expect(s.run({ a, b: new Tensor('int32', [1, -2]) })).rejects.toMatchObject({ code: 'E_VALUE' })
+  })
+
+  test('boxes', async () => {
+    const bytes = writtenModel({
+      opset: 23,
+      nodes: [{ op: 'NonMaxSuppression', inputs: ['boxes', 'scores', 'most'], outputs: ['y'] }],
+      inputs: { boxes: f32(1, 2, 4), scores: f32(1, 1, 2) },
+      constants: { most: hostFrom('int64', [1], [2]) },
+      outputs: { y: { dtype: 'int64' } },
+    })
+    await using s = await InferenceSession.create(bytes, { threads: 1 })
+    const boxes = new Tensor('float32', [0, 0, 1, 1, 2, 2, 3, 3], [1, 2, 4])
+    const { y } = await s.run({ boxes, scores: new Tensor('float32', [0.5, 0.75], [1, 1, 2]) })
+    expect(y.dims).toEqual([2, 3])
+    expect(y.data).toEqual(BigInt64Array.of(0n, 0n, 1n, 0n, 0n, 0n))
+  })
+})
