@@ -1,6 +1,7 @@
 import type { HostTensor } from '../../src/core/host.js'
 import type { Identity, Work } from '../work.js'
 
+/** `one thread` and `float32` are Lanewise itself: without helpers, and on what a model was before it was quantised. */
 export type PeerName = 'onnxruntime-web' | 'onnxruntime-node' | 'tfjs-wasm' | 'jax-js' | 'one thread' | 'float32'
 export type EngineName = 'lanewise' | PeerName
 
