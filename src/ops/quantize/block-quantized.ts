@@ -30,7 +30,10 @@ interface BlockAttributes {
   readonly quantize_axis: number
 }
 
-/** The i-th of numbers of `bits` bits that share bytes, the first in the lowest bits; other types have one element a number. Tables are large: nothing is unpacked that is not asked for. */
+/**
+ * The i-th of numbers of `bits` bits that share bytes, the first in the lowest bits; other types have one element a number.
+ * Tables are large: nothing is unpacked that is not asked for.
+ */
 function numberAt(tensor: HostTensor, bits: number): (i: number) => number {
   const values = numbersOf(tensor)
   if (tensor.dtype !== 'uint8' || bits === 8) return (i) => values[i]
