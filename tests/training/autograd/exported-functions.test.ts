@@ -1,4 +1,4 @@
-import { beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Device } from '../../../src/autograd/device.js'
 import type { Variable } from '../../../src/autograd/variable.js'
 import { isHostTensor } from '../../../src/core/host.js'
@@ -14,6 +14,7 @@ beforeAll(async () => {
   device = Device.current = await Device.create({ build: 'simd', seed: 1 })
   peer = await onnxruntimeWeb()
 })
+afterAll(() => device.dispose())
 
 class Applying extends Module {
   constructor(private readonly apply: Applied) {

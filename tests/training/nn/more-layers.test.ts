@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Device } from '../../../src/autograd/device.js'
 import type { Parameter, Variable } from '../../../src/autograd/variable.js'
 import { F } from '../../../src/train.js'
@@ -10,6 +10,7 @@ let device: Device
 beforeAll(async () => {
   device = Device.current = await Device.create({ build: 'simd', seed: 9 })
 })
+afterAll(() => device.dispose())
 
 const numbers = (x: Variable | Parameter) => Array.from(x.data() as ArrayLike<number | bigint>, Number)
 const line = (...values: number[]) => device.tensor(Float32Array.from(values), [1, 1, values.length])
