@@ -8,7 +8,7 @@
 //
 // Weights of 2 and 4 bits are multiplied as integers: 32 elements of x at a time (fewer where a block is shorter) are
 // made whole numbers of 23 bits, up to 2^22, whose error is that of a float's last bit. Their products are exact: the
-// numbers are cut into two parts to multiply 16-bit lanes, or, in the relaxed build where that is quicker (`dots`),
+// numbers are cut into two parts to multiply 16-bit lanes, or, in the relaxed build where that pays (`dots`),
 // into three bytes. `i32x4.relaxed_dot_i8x16_i7x16_add_s` is exact, too, since weights are at most 15. So all ways give
 // the same bits. With `coarse` elements of x are bytes (accuracy_level 4).
 //
