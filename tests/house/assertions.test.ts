@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { lint } from './oxlint.js'
 
 const line = 'export const first = (list: readonly number[]) => list.at(0)!\n'
+/** CONTRIBUTING.md: no `!` outside tests. */
 const refused = ['src/ops/conv', 'bindings', 'bench/suites', 'scripts', 'models/mnist', 'site/src'].map(
   (folder) => `${folder}/example.ts`,
 )
