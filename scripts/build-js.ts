@@ -15,16 +15,18 @@ if (!bundlesAreStale() && !process.argv.includes('--force')) process.exit()
 const placed =
   /(platform[\\/]((train-|threaded-)?wasm-files|(node|browser)-threads)|api[\\/]all-ops-required|serve[\\/]thread-file|cli[\\/]profile-page-file)\.ts$/
 
-/** What files name by its place: the kernels lie in dist/wasm, and every chunk in dist/ itself. */
+/** The source of a file with what it names by its place: the kernels lie in dist/wasm, and every chunk in dist/ itself. */
+function inPlace(path: string): string {
+  const source = readFileSync(path, 'utf8')
+  if (!placed.test(path)) return source
+  const contents = source.replaceAll("'../../dist/", "'./")
+  if (contents === source) throw new Error(`${path} names no file in '../../dist/'`)
+  return contents
+}
 const places: Plugin = {
   name: 'places',
   setup({ onLoad }) {
-    onLoad({ filter: placed }, ({ path }) => {
-      const source = readFileSync(path, 'utf8')
-      const contents = source.replaceAll("'../../dist/", "'./")
-      if (contents === source) throw new Error(`${path} names no file in '../../dist/'`)
-      return { contents, loader: 'ts' }
-    })
+    onLoad({ filter: placed }, ({ path }) => ({ contents: inPlace(path), loader: 'ts' }))
   },
 }
 
@@ -54,7 +56,7 @@ const inWorker: Plugin = {
   },
 }
 
-const oneOf = (...names: string[]) => new RegExp(`/src/(${names.join('|')})\\.ts$`)
+const oneOf = (...names: string[]) => new RegExp(`/(src|bindings)/(${names.join('|')})\\.ts$`)
 /** What is loaded beside inference: entries that an app imports as well, and what inference imports when a model needs it. */
 const beside = [
   'all-ops|own-ops|generate|plan/variations',
@@ -64,20 +66,16 @@ const besideInference = oneOf(...beside, 'api/register-frequent')
 /** What every app that runs models loads. */
 const inference = ['src/api/session.ts', 'src/ops/common.ts', 'src/platform/browser.ts']
 
-/** In Node there are more of both. (Training does without sessions.) */
+/** In Node there are more of both: whatever is imported, and by whomever, is there beside all of inference. */
 const besideNode = oneOf(
   ...beside,
-  'serve|serve-thread|quantize|session-worker-node|cli/main|platform/node-threads|api/graph/declare-outputs',
+  'serve|serve-thread|quantize|quantized|session-worker-node|cli/(main|bench|profile-html)|platform/(node-threads|model-cache)',
+  'api/(register-frequent|graph/declare-outputs)',
+  'train-functional|autograd/device|nn/summary|train/(recipe|recipe-run|folder-log|search/search|search/search-space)',
 )
-/** What `import 'lanewise'` loads in Node. */
-const importedInNode = [
-  ...['session', 'tensor', 'backends', 'graph/builder', 'graph/model-graph', 'own/own-op', 'register-frequent'].map(
-    (name) => `src/api/${name}.ts`,
-  ),
-  'src/onnx/export-any.ts',
-  'src/ops/common.ts',
-  'src/platform/node.ts',
-]
+/** What `import 'lanewise'` loads in Node: one file, for each of many would be found, read and linked by itself. */
+const importedInNode = ['src/node.ts']
+
 /**
  * A chunk holds what the same entries reach, so that parts of inference that one of these needs would lie in as many chunks as there are combinations, and
  * small files compress badly. Each of them imports all of inference, which is there already when it is loaded.
@@ -87,7 +85,7 @@ const oneChunk = (beside: RegExp, inference: readonly string[]): Plugin => ({
   setup({ onLoad, onResolve }) {
     const imports = inference.map((path) => `import ${JSON.stringify(resolve(path))}\n`).join('')
     onLoad({ filter: beside }, ({ path }) => ({
-      contents: `${readFileSync(path, 'utf8')}\n${imports}`,
+      contents: `${inPlace(path)}\n${imports}`,
       loader: 'ts',
     }))
     // An import without names would be left out of files that are known to have no side effects.
@@ -190,7 +188,6 @@ for (const { platform, entryPoints, oneFile, plugins = [] } of groups) {
     sourcemap: oneFile ? false : 'linked',
     metafile: true,
     plugins: [
-      places,
       ...plugins,
       ...(platform === 'browser' ? [browserTwins] : []),
       ...(oneFile
@@ -198,6 +195,7 @@ for (const { platform, entryPoints, oneFile, plugins = [] } of groups) {
         : platform === 'browser'
           ? [oneChunk(besideInference, inference), namespaces, pureCalls]
           : [required, oneChunk(besideNode, importedInNode)]),
+      places,
     ],
     logLevel: 'warning',
   })
