@@ -6,7 +6,6 @@ import type { HostTensor } from '../core/host.js'
 import { checkComplex } from './complex.js'
 import { notFused, type Node } from './graph.js'
 import { allFloat32, type ComputeContext, type TensorType } from './op.js'
-import { registeredOps } from './registry.js'
 
 /** What is known of an operand. */
 interface Given {
@@ -47,7 +46,7 @@ function promoted(dtype: DType | undefined): DType | undefined {
 
 /**
  * Has a node refuse what it would at every run: what it says before it reads an element that is not known follows from types, shapes and attributes alone. The
- * operators' own checks serve, wherever they stand; one of a user is called by runs only.
+ * operators' own checks serve, wherever they stand. Those of a user's operator are not heard: it is given copies, and nothing can be copied that is not known.
  *
  * @param outputs - types of the outputs; none if they depend on elements.
  * @throws LanewiseError what the operator says.
@@ -55,7 +54,7 @@ function promoted(dtype: DType | undefined): DType | undefined {
 export function rehearse(node: Node, given: readonly (Given | undefined)[], outputs: readonly TensorType[]): void {
   const { op, attributes } = node
   // What is known in full has been computed, or is random.
-  if (registeredOps.has(op.name) || given.every((input) => !input || input.known)) return
+  if (given.every((input) => !input || input.known)) return
   const types = given.map((input) => input?.type)
   checkComplex(op, types)
   const opaque = types.some((type) => type?.dtype === 'string')

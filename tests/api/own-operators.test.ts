@@ -82,6 +82,24 @@ describe("a user's compute is held to its infer", () => {
     expect(error).toMatchObject({ op: 'FoldedWrong', node: 'folded' })
   })
 
+  test('but none is called before a run', async () => {
+    let calls = 0
+    register('Counted', ({ inputs }) => {
+      calls++
+      return [inputs[0]]
+    })
+    registerSimple({ name: 'CountedToo', domain: 'test', compute: (inputs) => (calls++, inputs) })
+    for (const name of ['Counted', 'CountedToo']) {
+      const g = new GraphBuilder()
+      g.output(g.node(name, [g.input('x', 'float32', [3])], {}, { domain: 'test' })[0], 'y')
+      calls = 0
+      await using session = await InferenceSession.create(exportModel(g))
+      expect(calls).toBe(0)
+      expect((await session.run({ x })).y.data).toEqual(x.data)
+      expect(calls).toBe(1)
+    }
+  })
+
   test('and what is right runs', async () => {
     register('Right', ({ inputs: [t] }) => [
       { ...(t as HostTensor), data: (t!.data as Float32Array).map((v) => v * 2) },
