@@ -88,6 +88,11 @@ async function runInNode<T>(entry: string, options: Options): Promise<T> {
   }
 }
 
+/** Whether `--filter` leaves something of this name in. */
+function asksFor({ filter }: Options, name: string): boolean {
+  return new RegExp(filter, 'i').test(name)
+}
+
 /** Whether anything was measured: a filter that matches nothing is a misspelt one, or its models are not there. */
 function anything(results: readonly unknown[], { suite, filter }: Options): boolean {
   if (results.length > 0) return true
@@ -172,12 +177,12 @@ async function training(options: Options): Promise<boolean> {
     report.environment,
     report.results.map((result) => ({ suite, ...result })),
   )
-  return held && (new RegExp(options.filter, 'i').test(GENERATION) || anything(report.results, options))
+  return held && (asksFor(options, GENERATION) || anything(report.results, options))
 }
 
 /** Every engine with several threads: models and products, then training steps, what a shared call costs, and what more cores would bring. */
 async function threads(options: Options): Promise<boolean> {
-  const wanted = (what: string) => new RegExp(options.filter, 'i').test(what)
+  const wanted = (what: string) => asksFor(options, what)
   mkdirSync(join(benchRoot, 'dist'), { recursive: true })
   // Beside the bundle, where src/platform looks for what other threads run.
   copyFileSync(join(root, 'src/platform/thread.js'), join(benchRoot, 'dist/thread.js'))
@@ -226,7 +231,7 @@ async function main(): Promise<boolean> {
     if (options.engine === 'chromium') throw new Error('training is timed in Node only')
     await bundleTfjs(benchRoot)
     const held = await training(options)
-    if (!new RegExp(options.filter, 'i').test(GENERATION)) return held
+    if (!asksFor(options, GENERATION)) return held
     const json = options.json.replace(/(\.json)?$/, '-generation.json')
     return (await timedSuite({ ...options, suite: 'sequence', filter: 'growing past', json })) && held
   }
