@@ -3,6 +3,7 @@ import { GraphBuilder } from '../../src/api/graph/builder.js'
 import { hostTensor } from '../../src/core/host.js'
 import type { Value } from '../../src/ir/graph.js'
 import { exportModel } from '../../src/onnx/export-any.js'
+import { blocks } from '../../models/mobilenet-v2/blocks.js'
 import { randomTensor, seeded } from '../../tests/support/random.js'
 
 /** A graph whose weights keep the size of what runs through it (He's scale, arXiv:1502.01852). */
@@ -121,16 +122,8 @@ export function mobileNetV2(size: number): Uint8Array {
   const g = new Network('MobileNetV2')
   let x = g.relu6(g.conv(g.input('picture', 'float32', [1, 3, size, size]), 3, 32, 3, 2))
   let channels = 32
-  for (const [expansion, filters, blocks, first] of [
-    [1, 16, 1, 1],
-    [6, 24, 2, 2],
-    [6, 32, 3, 2],
-    [6, 64, 4, 2],
-    [6, 96, 3, 1],
-    [6, 160, 3, 2],
-    [6, 320, 1, 1],
-  ] as const)
-    for (let block = 0; block < blocks; block++) {
+  for (const [expansion, filters, count, first] of blocks)
+    for (let block = 0; block < count; block++) {
       const wide = expansion * channels
       let y = expansion === 1 ? x : g.relu6(g.conv(x, channels, wide, 1))
       y = g.relu6(g.conv(y, wide, wide, 3, block === 0 ? first : 1, wide))

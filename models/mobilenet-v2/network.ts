@@ -1,4 +1,5 @@
 import { BatchNorm2d, Conv2d, Dropout, F, Linear, Module, Sequential, type Variable } from '../../src/train.js'
+import { blocks } from './blocks.js'
 
 /** How wide it is, and which of the two usual ways its files have. */
 export interface MobileNetV2Options {
@@ -11,17 +12,6 @@ export interface MobileNetV2Options {
   /** Where layers that halve the picture pad: on both sides as PyTorch does (the default), or at the end alone as TensorFlow does for even sizes. */
   readonly padding?: 'both' | 'end'
 }
-
-/** Blocks of the paper (Table 2): expansion, channels, how many, stride of the first. */
-const blocks = [
-  [1, 16, 1, 1],
-  [6, 24, 2, 2],
-  [6, 32, 3, 2],
-  [6, 64, 4, 2],
-  [6, 96, 3, 1],
-  [6, 160, 3, 2],
-  [6, 320, 1, 1],
-] as const
 
 /** To a multiple of eight, by no more than a tenth down. */
 function rounded(channels: number): number {
