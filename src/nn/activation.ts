@@ -152,8 +152,8 @@ export class Hardtanh extends Module {
   }
 }
 
-/** {@link F.celu} as a layer. */
-export class CELU extends Module {
+/** What goes to −alpha on the left. */
+abstract class Exponential extends Module {
   constructor(
     readonly alpha = 1,
     options: OnDevice = {},
@@ -163,6 +163,10 @@ export class CELU extends Module {
 
     super(device)
   }
+}
+
+/** {@link F.celu} as a layer. */
+export class CELU extends Exponential {
   forward(x: Variable): Variable {
     return F.celu(x, this.alpha)
   }
@@ -256,16 +260,7 @@ export class LeakyReLU extends Module {
 }
 
 /** {@link F.elu} as a layer. */
-export class ELU extends Module {
-  constructor(
-    readonly alpha = 1,
-    options: OnDevice = {},
-  ) {
-    checkArguments(new.target.name, { alpha, options }, 'number?', { device: 'device' })
-    const { device } = options
-
-    super(device)
-  }
+export class ELU extends Exponential {
   forward(x: Variable): Variable {
     return F.elu(x, this.alpha)
   }

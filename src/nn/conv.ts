@@ -6,7 +6,7 @@ import { Conv, ConvTranspose } from '../autograd/operators.js'
 import { LanewiseError } from '../core/errors.js'
 import { expectSize } from './expect.js'
 import * as F from './functional.js'
-import { perAxis, type PerAxis } from './functional/common.js'
+import { perAxis, windowOptions, type PerAxis } from './functional/common.js'
 import { byFan, type Initializer } from './init.js'
 import { Module } from './module.js'
 
@@ -170,10 +170,8 @@ class ConvTransposeNd extends Module {
       'size',
       'number|numbers',
       {
-        padding: 'number|numbers',
+        ...windowOptions,
         outputPadding: 'number|numbers',
-        stride: 'number|numbers',
-        dilation: 'number|numbers',
         groups: 'number',
         bias: 'boolean',
         device: 'device',

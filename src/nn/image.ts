@@ -3,7 +3,7 @@ import type { Device } from '../autograd/device.js'
 import type { Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import * as F from './functional.js'
-import type { PerAxis } from './functional/common.js'
+import { windowOptions, type PerAxis } from './functional/common.js'
 import type { InterpolateOptions, WindowOptions } from './functional/layers.js'
 import { Module } from './module.js'
 
@@ -86,33 +86,6 @@ export class PixelUnshuffle extends Module {
     return F.reshape(F.transpose(parts, [0, 1, 3, 5, 2, 4]), [n, c * r * r, height / r, width / r])
   }
 }
-
-abstract class ChannelDropout extends Module {
-  constructor(
-    readonly p = 0.5,
-    options: OnDevice = {},
-  ) {
-    checkArguments(new.target.name, { p, options }, 'share?', { device: 'device' })
-    const { device } = options
-
-    super(device)
-  }
-
-  /** @param x - [N, C, …]. */
-  forward(x: Variable): Variable {
-    if (!this.training || this.p === 0) return x
-    const [n, c, ...places] = x.shape
-    const kept = F.dropout(F.full([n, c, ...places.map(() => 1)], 1, { device: this.device }), this.p)
-    return F.mul(x, kept)
-  }
-}
-
-/** Drops whole channels of [N, C, L] while training (Tompson et al., arXiv:1411.4280). */
-export class Dropout1d extends ChannelDropout {}
-/** Drops whole channels of [N, C, H, W] while training (Tompson et al., arXiv:1411.4280). */
-export class Dropout2d extends ChannelDropout {}
-/** Drops whole channels of [N, C, D, H, W] while training (Tompson et al., arXiv:1411.4280). */
-export class Dropout3d extends ChannelDropout {}
 
 type Mode = 'constant' | 'reflect' | 'replicate' | 'circular'
 
@@ -251,7 +224,10 @@ export class Unfold extends Module {
     readonly kernelSize: PerAxis,
     options: WindowOptions & OnDevice = {},
   ) {
-    checkArguments(new.target.name, { kernelSize, options }, 'number|numbers', windowOptions)
+    checkArguments(new.target.name, { kernelSize, options }, 'number|numbers', {
+      ...windowOptions,
+      device: 'device',
+    })
     const { device, ...window } = options
 
     super(device)
@@ -272,13 +248,10 @@ export class Fold extends Module {
     readonly kernelSize: PerAxis,
     options: WindowOptions & OnDevice = {},
   ) {
-    checkArguments(
-      new.target.name,
-      { outputSize, kernelSize, options },
-      'number|numbers',
-      'number|numbers',
-      windowOptions,
-    )
+    checkArguments(new.target.name, { outputSize, kernelSize, options }, 'number|numbers', 'number|numbers', {
+      ...windowOptions,
+      device: 'device',
+    })
     const { device, ...window } = options
 
     super(device)
@@ -289,13 +262,6 @@ export class Fold extends Module {
     return F.fold(x, this.outputSize, this.kernelSize, this.window)
   }
 }
-
-const windowOptions = {
-  stride: 'number|numbers',
-  padding: 'number|numbers',
-  dilation: 'number|numbers',
-  device: 'device',
-} as const
 
 /** Channels of several groups by turns, so that what follows by groups sees all of them (Zhang et al., arXiv:1707.01083). */
 export class ChannelShuffle extends Module {

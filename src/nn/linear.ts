@@ -157,8 +157,8 @@ export class Bilinear extends Module {
   }
 }
 
-/** Drops a share of the elements while training (Srivastava et al., 2014). */
-export class Dropout extends Module {
+/** What drops a share while training. */
+abstract class Dropping extends Module {
   constructor(
     readonly p = 0.5,
     options: { readonly device?: Device } = {},
@@ -168,7 +168,10 @@ export class Dropout extends Module {
 
     super(device)
   }
+}
 
+/** Drops a share of the elements while training (Srivastava et al., 2014). */
+export class Dropout extends Dropping {
   forward(x: Variable): Variable {
     return F.dropout(x, this.p, this.training)
   }
@@ -181,17 +184,7 @@ const DROPPED = -1.7580993408473766
  * Dropout for networks of SELU: what is dropped becomes what SELU makes of −∞, and the rest is moved and scaled so that mean and variance stay (Klambauer et
  * al., arXiv:1706.02515).
  */
-export class AlphaDropout extends Module {
-  constructor(
-    readonly p = 0.5,
-    options: { readonly device?: Device } = {},
-  ) {
-    checkArguments(new.target.name, { p, options }, 'share?', { device: 'device' })
-    const { device } = options
-
-    super(device)
-  }
-
+export class AlphaDropout extends Dropping {
   forward(x: Variable): Variable {
     const { p } = this
     if (!this.training || p === 0) return x
@@ -202,3 +195,20 @@ export class AlphaDropout extends Module {
     return F.add(F.mul(mixed, scale), -scale * DROPPED * p)
   }
 }
+
+abstract class ChannelDropout extends Dropping {
+  /** @param x - [N, C, …]. */
+  forward(x: Variable): Variable {
+    if (!this.training || this.p === 0) return x
+    const [n, c, ...places] = x.shape
+    const kept = F.dropout(F.full([n, c, ...places.map(() => 1)], 1, { device: this.device }), this.p)
+    return F.mul(x, kept)
+  }
+}
+
+/** Drops whole channels of [N, C, L] while training (Tompson et al., arXiv:1411.4280). */
+export class Dropout1d extends ChannelDropout {}
+/** Drops whole channels of [N, C, H, W] while training (Tompson et al., arXiv:1411.4280). */
+export class Dropout2d extends ChannelDropout {}
+/** Drops whole channels of [N, C, D, H, W] while training (Tompson et al., arXiv:1411.4280). */
+export class Dropout3d extends ChannelDropout {}

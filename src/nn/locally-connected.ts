@@ -6,6 +6,7 @@ import { Pad, Slice } from '../autograd/operators.js'
 import { LanewiseError } from '../core/errors.js'
 import { hostFrom } from '../core/host.js'
 import * as F from './functional.js'
+import { windowOptions } from './functional/common.js'
 import { byFan } from './init.js'
 import { Module } from './module.js'
 
@@ -56,9 +57,7 @@ export class LocallyConnected2d extends Module {
       'number|numbers',
       'numbers',
       {
-        stride: 'number|numbers',
-        padding: 'number|numbers',
-        dilation: 'number|numbers',
+        ...windowOptions,
         bias: 'boolean',
         device: 'device',
       },

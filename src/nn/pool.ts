@@ -3,7 +3,7 @@ import type { Device } from '../autograd/device.js'
 import type { Variable } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import * as F from './functional.js'
-import { perAxis, type PerAxis } from './functional/common.js'
+import { perAxis, windowOptions, type PerAxis } from './functional/common.js'
 import type { PoolingOptions } from './functional/layers.js'
 import { Module } from './module.js'
 
@@ -26,9 +26,7 @@ abstract class MaxPool extends Module {
     checkArguments(new.target.name, { kernelSize, options }, 'number|numbers', {
       device: 'device',
       ceilMode: 'boolean',
-      stride: 'number|numbers',
-      padding: 'number|numbers',
-      dilation: 'number|numbers',
+      ...windowOptions,
     })
 
     super(options.device)
@@ -74,9 +72,7 @@ abstract class AvgPool extends Module {
       countIncludePad: 'boolean',
       device: 'device',
       ceilMode: 'boolean',
-      stride: 'number|numbers',
-      padding: 'number|numbers',
-      dilation: 'number|numbers',
+      ...windowOptions,
     })
 
     super(options.device)

@@ -3,7 +3,7 @@ import { checkArguments } from '../../core/arguments.js'
 import type { Variable } from '../../autograd/variable.js'
 import { LanewiseError } from '../../core/errors.js'
 import { sizeOf } from '../../core/shape.js'
-import { axisOf, firstOf, numbers, perAxis, type PerAxis } from './common.js'
+import { axisOf, firstOf, numbers, perAxis, windowOptions, type PerAxis } from './common.js'
 import { eye } from './create.js'
 import { cast, sub, where } from './elementwise.js'
 import { convTranspose, type WindowOptions } from './layers.js'
@@ -293,8 +293,6 @@ export function fold(x: Variable, outputSize: PerAxis, kernelSize: PerAxis, opti
   const beyond = [0, 1].map((i) => size[i] + padding[i] - covered[i])
   return pad(whole, [-padding[1], beyond[1], -padding[0], beyond[0]])
 }
-
-const windowOptions = { stride: 'number|numbers', padding: 'number|numbers', dilation: 'number|numbers' } as const
 
 function windowOf(kernelSize: PerAxis, { stride = 1, padding = 0, dilation = 1 }: WindowOptions) {
   const counted = (value: PerAxis, what: string, least: number) => {

@@ -47,6 +47,13 @@ export function unary(op: { readonly name: string }) {
   }
 }
 
+/** Options of what slides a window, as they are checked. */
+export const windowOptions = {
+  stride: 'number|numbers',
+  padding: 'number|numbers',
+  dilation: 'number|numbers',
+} as const
+
 const axes = new Map<number, { readonly axis: number }>()
 /** Attributes with an axis alone, one object for each: checked once. */
 export function axisAttribute(axis: number): { readonly axis: number } {

@@ -18,7 +18,7 @@ import {
 import { LanewiseError } from '../../core/errors.js'
 import { sizeOf } from '../../core/shape.js'
 import { hostFrom } from '../../core/host.js'
-import { checkMasks, firstOf, numbers, perAxis, type PerAxis } from './common.js'
+import { checkMasks, firstOf, numbers, perAxis, windowOptions, type PerAxis } from './common.js'
 import { add } from './elementwise.js'
 import { full } from './create.js'
 import { reshape, transpose, unsqueeze } from './movement.js'
@@ -96,7 +96,6 @@ export interface ConvolutionOptions extends WindowOptions {
   readonly groups?: number
 }
 
-const windowOptions = { stride: 'number|numbers', padding: 'number|numbers', dilation: 'number|numbers' } as const
 const convolutionOptions = { ...windowOptions, groups: 'number' } as const
 
 function convolution(rank: number) {
