@@ -1,7 +1,6 @@
 import { createReadStream, existsSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { cpus } from 'node:os'
 import { extname, join, normalize } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -10,6 +9,7 @@ import { present } from '../src/core/errors.js'
 import type { PageBench } from './browser.js'
 import type { WorkResult } from './measure.js'
 import type { Options } from './options.js'
+import { processor } from './processor.js'
 import type { Environment } from './report.js'
 import { worksOf } from './suites/index.js'
 import { serializeWork } from './work.js'
@@ -117,7 +117,7 @@ export async function runInChromium(options: Options): Promise<{ environment: En
       clock: options.clock,
       threads: options.threads,
       key: 'chromium',
-      cpu: cpus()[0].model.trim(),
+      cpu: processor(),
     }
     return { environment, results }
   } finally {

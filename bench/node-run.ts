@@ -1,6 +1,5 @@
 // The bench inside Node: bundled by main.ts and run by the Node that was asked for.
 import { writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
 import * as lanewise from '../src/node.js'
 import { measureWork, type WorkResult } from './measure.js'
 import { Peaks } from '../src/inspect/peaks.js'
@@ -11,6 +10,7 @@ import type { Peer, PeerName } from './peers/peer.js'
 import { tfjs, type Tf, type TfWasm } from './peers/tfjs.js'
 import { begin, load, versionOf } from './process.js'
 import { peersOf } from './peers-of.js'
+import { processor } from './processor.js'
 import { worksOf } from './suites/index.js'
 
 const makers: Record<PeerName, () => Promise<Peer>> = {
@@ -46,7 +46,7 @@ const environment = {
   key: `node${process.versions.node.split('.')[0]}`,
   build: peaks.build,
   threads: options.threads,
-  cpu: cpus()[0].model.trim(),
+  cpu: processor(),
   versions: Object.fromEntries(peers.map((peer) => [peer.name, peer.version])),
   ...peaks.best(),
 }

@@ -1,6 +1,5 @@
 // Text written token by token by engines beside each other, one token in turn: bundled by main.ts and run by the Node that was asked for.
 import { writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
 import * as lanewise from '../../src/node.js'
 import { generate, pastToPresent, type GenerateOptions } from '../../src/generate/index.js'
 import type { GenerationSession } from '../../src/generate/session-tensors.js'
@@ -10,6 +9,7 @@ import { chooseBuild } from '../../bindings/module.js'
 import { begin, load, versionOf } from '../process.js'
 import { median, pairedRatio, summarize } from '../statistics.js'
 import type { GenerationResult } from './table.js'
+import { processor } from '../processor.js'
 
 /** What of onnxruntime-web is used here. */
 interface Ort {
@@ -143,7 +143,7 @@ const environment = {
   key: `node${process.versions.node.split('.')[0]}`,
   clock: options.clock,
   build,
-  cpu: cpus()[0].model.trim(),
+  cpu: processor(),
   versions: { 'onnxruntime-web': versionOf('onnxruntime-web') },
 }
 writeFileSync(resultFile, JSON.stringify({ environment, results }))

@@ -12,6 +12,7 @@ import { begin } from '../process.js'
 import { median } from '../statistics.js'
 import type { Role } from './process.js'
 import type { ScoreReport, ScoreRow } from './table.js'
+import { processor } from '../processor.js'
 
 const { options, resultFile } = begin()
 const root = process.cwd()
@@ -125,7 +126,7 @@ try {
   // Layers that take most of the time of a shard: what is read and written is little.
   writeFileSync(join(folder, 'layers.onnx'), denseModel(5, [64, 1024, 1024, 1024, 8]))
   const report: ScoreReport = {
-    environment: { engine: `Node ${process.versions.node}`, cpu: cpus()[0].model.trim(), processors: cpus().length },
+    environment: { engine: `Node ${process.versions.node}`, cpu: processor(), processors: cpus().length },
     rounds,
     shards,
     rows: await measure(`redis://127.0.0.1:${port}`),

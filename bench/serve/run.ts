@@ -1,6 +1,6 @@
 // Servers with several engines inside, asked one after the other in short bursts: bundled by main.ts and run by the Node that was asked for.
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, cpus, tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import '../../src/node.js'
 import { begin, versionOf } from '../process.js'
@@ -10,6 +10,7 @@ import { ServerProcess } from './process.js'
 import { soak } from './soak.js'
 import type { ServeReport, ServeRow } from './table.js'
 import { requestOf, serveWorks, type ServeWork } from './works.js'
+import { processor } from '../processor.js'
 
 const { options, resultFile } = begin()
 const threads = availableParallelism()
@@ -84,7 +85,7 @@ try {
   const report: ServeReport = {
     environment: {
       engine: `Node ${process.versions.node}`,
-      cpu: cpus()[0].model.trim(),
+      cpu: processor(),
       processors: threads,
       versions: Object.fromEntries(options.vs.filter((name) => name.startsWith('onnxruntime')).map((name) => [name, versionOf(name)])), // prettier-ignore
     },

@@ -1,12 +1,13 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
 import type { Job } from '../fresh-process.js'
 import type { Options } from '../options.js'
 import { serializeWork, type Work } from '../work.js'
+import { processor } from '../processor.js'
 
 export interface FreshRun {
   readonly options: Options
@@ -73,7 +74,7 @@ export class FreshProcesses {
   /** "v24.21.0, AMD EPYC". */
   describe(): string {
     const version = spawnSync(this.run.node, ['--version'], { encoding: 'utf8' }).stdout.trim()
-    return `Node ${version.slice(1)}, ${this.run.options.build} build, ${cpus()[0].model.trim()}`
+    return `Node ${version.slice(1)}, ${this.run.options.build} build, ${processor()}`
   }
 
   dispose(): void {

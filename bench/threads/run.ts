@@ -1,6 +1,5 @@
 // What a call costs that is shared between threads, and what more cores than there are would bring: bundled by main.ts and run by the Node that was asked for.
 import { writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
 import { Context } from '../../bindings/context.js'
 import { chooseBuild, loadModule } from '../../bindings/module.js'
 import { cutting } from '../../bindings/threads.js'
@@ -16,6 +15,7 @@ import { median } from '../statistics.js'
 import { worksOf } from '../suites/index.js'
 import type { Work } from '../work.js'
 import { CORES, type CoresRow, type ThreadsReport } from './table.js'
+import { processor } from '../processor.js'
 
 const { options, resultFile } = begin()
 const build = chooseBuild(options.build, false)
@@ -116,7 +116,7 @@ for await (const work of worksOf(options)) {
 const report: ThreadsReport = {
   engine: `Node ${process.versions.node}`,
   build,
-  cpu: cpus()[0].model.trim(),
+  cpu: processor(),
   threads: options.threads,
   barrier: perCall,
   rows,

@@ -1,7 +1,6 @@
 // Training steps beside each other, each engine one step in turn: bundled by main.ts and run by the Node that was asked for.
 import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import '../../src/node.js'
 import { Peaks } from '../../src/inspect/peaks.js'
@@ -13,6 +12,7 @@ import { pytorchTrainer } from './pytorch.js'
 import type { StepResult } from './table.js'
 import { tfjsTrainer, type TfTraining } from './tfjs.js'
 import { steps, type Trainer, type TrainerMaker } from './work.js'
+import { processor } from '../processor.js'
 
 const { options, resultFile } = begin()
 const peaks = await Peaks.create(options.build)
@@ -109,7 +109,7 @@ const environment = {
   clock: options.clock,
   key: `node${process.versions.node.split('.')[0]}`,
   build: peaks.build,
-  cpu: cpus()[0].model.trim(),
+  cpu: processor(),
   versions,
   ...peaks.best(),
   plainPeak: plainPeaks?.best().peak,

@@ -1,6 +1,5 @@
 // Forced variants of a family beside each other, inside Node: bundled by main.ts. Kernel times of a profile, interleaved.
 import { writeFileSync } from 'node:fs'
-import { cpus } from 'node:os'
 import { present } from '../../src/core/errors.js'
 import { forcedVariants } from '../../src/core/variants.js'
 import * as lanewise from '../../src/node.js'
@@ -14,6 +13,7 @@ import { worksOf } from '../suites/index.js'
 import type { Work } from '../work.js'
 import { sweepOf } from './sweep.js'
 import type { VariantReport, VariantRow } from './table.js'
+import { processor } from '../processor.js'
 
 const { options, resultFile } = begin()
 const family = options.variants[0].split('/')[0]
@@ -123,7 +123,7 @@ const report: VariantReport = {
   quick: options.quick,
   engine: `Node ${process.versions.node}`,
   build: (await Peaks.create(options.build)).build,
-  cpu: cpus()[0].model.trim(),
+  cpu: processor(),
   clock: options.clock,
   rows,
 }
