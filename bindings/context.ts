@@ -76,12 +76,14 @@ export class Context {
    * @param module - a compiled build of the kernels.
    * @param limit - the most bytes that may be allocated at a time (weights, arena and scratch together, and what is held in JavaScript).
    * @param shared - whether other threads share the memory: what a build with threads expects.
+   * @param oneThread - why there is one where more would have been taken.
    * @throws LanewiseError `E_BUDGET` if the engine has no memory to give.
    */
   constructor(
     readonly module: WebAssembly.Module,
     limit = ADDRESS_SPACE,
     shared = false,
+    readonly oneThread?: string,
   ) {
     try {
       this.memory = new WebAssembly.Memory({ initial: 1, maximum: 65536, shared })

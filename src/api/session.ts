@@ -255,6 +255,14 @@ export class InferenceSession extends SessionBase {
     return this.context.threads?.count ?? 1
   }
 
+  /**
+   * Why one thread runs the model where the options leave room for more: a page that is not cross-origin isolated, one core, a quota of the control group,
+   * kernels that cannot be had; undefined where there are several, or one was asked for.
+   */
+  get oneThread(): string | undefined {
+    return this.context.oneThread
+  }
+
   /** What each node took in the last run that was profiled, in the order of execution. */
   get lastProfile(): readonly ProfileEntry[] | undefined {
     return this.times

@@ -1,7 +1,7 @@
 // What only sessions with several threads load.
 import { Context } from '../../bindings/context.js'
 import { chooseBuild, isThreaded, loadModule, type Build, type KernelSet } from '../../bindings/module.js'
-import { env, log } from '../core/env.js'
+import { env, log, type LogLevel } from '../core/env.js'
 import { platform } from '../platform/platform.js'
 import { threadedWasmFile } from '../platform/threaded-wasm-files.js'
 import { attachThreads, threadsFor } from '../platform/threads.js'
@@ -10,7 +10,7 @@ import { logLevelOf, type SessionOptions } from './session-options.js'
 type KernelOptions = Pick<SessionOptions, 'wasmModule' | 'build' | 'deterministic' | 'logLevel' | 'logSeverityLevel'>
 
 /**
- * What makes the memory and kernels of a session or a device with threads; undefined where there is to be only one.
+ * What makes the memory and kernels of a session or a device with threads; where there is to be only one, why.
  *
  * @param wanted - of `auto` nothing is thrown: what it cannot have it does without.
  * @throws LanewiseError `E_STATE` if the kernels cannot be had.
@@ -19,26 +19,27 @@ export async function contextWithThreads(
   wanted: number | 'auto',
   options: KernelOptions,
   set: KernelSet = 'inference',
-): Promise<((limit: number) => Context) | undefined> {
+): Promise<((limit: number) => Context) | string> {
   const { wasmModule, build = 'auto', deterministic = false } = options
-  const level = logLevelOf(options)
+  const alone = (why: string, level: LogLevel = wanted === 'auto' ? 'verbose' : 'info'): string => {
+    log(level, `one thread is used: ${why}`, logLevelOf(options))
+    return why
+  }
   const { wasmBinary, integrity, wasmPaths } = env.wasm
   const oneFile = wanted === 'auto' && typeof wasmPaths === 'object'
   if (wasmModule ?? (set === 'inference' ? (wasmBinary ?? integrity ?? (oneFile || undefined)) : undefined)) {
-    log(wanted === 'auto' ? 'verbose' : 'info', 'one thread is used: the kernels that are given are for one', level)
-    return undefined
+    return alone('the kernels that are given are for one')
   }
   const host = await platform().threads?.()
-  const count = threadsFor(wanted, host, level)
-  if (!host || count < 2) return undefined
+  const count = threadsFor(wanted, host)
+  if (!host || typeof count === 'string') return alone(String(count))
   const chosen = chooseBuild(build, deterministic !== false)
   let module: WebAssembly.Module
   try {
     module = await threadedKernels(set, chosen)
   } catch (error) {
     if (wanted !== 'auto') throw error
-    log('info', `one thread is used: ${(error as Error).message}`, level)
-    return undefined
+    return alone((error as Error).message, 'info')
   }
   return (limit) => {
     const context = new Context(module, limit, true)

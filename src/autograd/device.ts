@@ -134,13 +134,17 @@ export class Device {
     if (options.threads !== undefined && options.threads !== 'auto')
       checkNumber('threads', options.threads, { least: 1, whole: true })
     const threads = options.threads ?? (env.wasm.numThreads || 'auto')
-    const alone = threads === 1 || (threads === 'auto' && platform().oneThread?.())
-    const shared = alone
-      ? undefined
-      : await (await import('../api/threads.js')).contextWithThreads(threads, options, 'train')
+    const alone = threads === 'auto' ? platform().oneThread?.() : undefined
+    const shared =
+      threads === 1
+        ? undefined
+        : (alone ?? (await (await import('../api/threads.js')).contextWithThreads(threads, options, 'train')))
     const load = () =>
       loadModule(chooseBuild(build, deterministic), (chosen) => platform().readKernels(trainWasmFile(chosen)), 'train')
-    const context = shared?.(memoryLimit) ?? new Context(options.wasmModule ?? (await load()), memoryLimit)
+    const context =
+      typeof shared === 'function'
+        ? shared(memoryLimit)
+        : new Context(options.wasmModule ?? (await load()), memoryLimit, false, shared)
     const device = new Device(context, options)
     current ??= device
     return device
@@ -159,6 +163,11 @@ export class Device {
   /** How many threads share the work of its kernels. */
   get threads(): number {
     return this.context.threads?.count ?? 1
+  }
+
+  /** Why there is one thread where the options leave room for more; undefined where there are several, or one was asked for. */
+  get oneThread(): string | undefined {
+    return this.context.oneThread
   }
 
   /** Bytes of WebAssembly memory: everything reserved, and the most that one step has used of it. */

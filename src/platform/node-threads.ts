@@ -41,11 +41,18 @@ export function maySleep(): boolean {
 
 /** Cores that this process may use: fewer than there are if it is bound to some, or if its control group has a quota. */
 export function cores(): number {
-  return Math.max(1, Math.min(builtin('node:os').availableParallelism(), Math.floor(quota() + 0.5)))
+  return Math.max(1, Math.min(builtin('node:os').availableParallelism(), Math.floor(granted() + 0.5)))
+}
+
+export function quota(): string {
+  const cores = granted()
+  return cores < builtin('node:os').availableParallelism()
+    ? `: its control group grants ${Number(cores.toFixed(2))}`
+    : ''
 }
 
 /** Processor time per time that the control group grants, in cores. */
-function quota(): number {
+function granted(): number {
   try {
     // "0::/path" is version 2; "4:cpu,cpuacct:/path" version 1.
     const groups = readFileSync('/proc/self/cgroup', 'utf8').trim().split('\n')

@@ -38,6 +38,8 @@ export interface ThreadHost {
   maySleep(): boolean
   /** Cores that this process may use. */
   cores(): number
+  /** What a quota has to do with their number, in words; '' if nothing. */
+  quota?(): string
 }
 
 /** What differs between Node, browsers and edge runtimes: how bytes are found. An entry point sets one. */

@@ -2,7 +2,7 @@
 // process alive. What they do: thread.js.
 import type { Context } from '../../bindings/context.js'
 import { Crew } from '../../bindings/threads.js'
-import { log, type LogLevel } from '../core/env.js'
+import { log } from '../core/env.js'
 import { present } from '../core/errors.js'
 import type { Thread, ThreadHost } from './platform.js'
 
@@ -35,15 +35,12 @@ const dropped = new FinalizationRegistry(forget)
  * How many threads to use.
  *
  * @param wanted - a number, or `auto`: as many as there are cores, up to eight.
- * @returns 1 where memory cannot be shared, with a reason in the log.
+ * @returns two or more; else why there is one.
  */
-export function threadsFor(wanted: number | 'auto', host: ThreadHost | undefined, level?: LogLevel): number {
-  if (wanted === 1) return 1
+export function threadsFor(wanted: number | 'auto', host: ThreadHost | undefined): number | string {
   const cores = host?.cores() ?? 1
   const count = wanted === 'auto' ? Math.min(cores, AUTO) : Math.min(wanted, MOST + 1)
-  const reason = whyNotShared(host) ?? (count < 2 ? 'there is one core for this process' : undefined)
-  if (reason) log(wanted === 'auto' ? 'verbose' : 'info', `one thread is used: ${reason}`, level)
-  return reason ? 1 : count
+  return whyNotShared(host) ?? (count < 2 ? `there is one core for this process${host?.quota?.() ?? ''}` : count)
 }
 
 /** Why memory cannot be shared here; undefined if it can. */

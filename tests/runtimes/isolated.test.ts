@@ -12,6 +12,8 @@ import { sharedPath } from '../support/shared.js'
 
 interface Answer {
   readonly threads: number
+  /** Why there is one. */
+  readonly why: string | null
   readonly values: number[]
 }
 interface PageGlobals {
@@ -28,7 +30,7 @@ globalThis.run = async (options) => {
   const x = new Tensor('float32', Float32Array.from({ length: 8192 }, (_, i) => (i % 17) / 17 - 0.5), [1, 8, 32, 32])
   let y
   for (let i = 0; i < 20; i++) ({ y } = await session.run({ x }))
-  const answer = { threads: session.threads, values: Array.from(y.data) }
+  const answer = { threads: session.threads, why: session.oneThread ?? null, values: Array.from(y.data) }
   await session.release()
   return answer
 }
@@ -115,10 +117,18 @@ describe.skipIf(!hasChromium)('threads in Chromium', () => {
       [{ worker: true }, Math.min(cores, 8)],
       [{ workers: 2 }, 1],
     ] as const)
-      expect(await run(isolated, options)).toEqual({ threads, values: expected })
+      expect(await run(isolated, options)).toEqual({
+        threads,
+        why: threads > 1 || 'workers' in options || 'threads' in options ? null : expect.stringContaining('one core'),
+        values: expected,
+      })
     const usual = await tabAt(open)
     for (const options of [{}, { threads: 3 }, { worker: true }])
-      expect(await run(usual, options)).toEqual({ threads: 1, values: expected })
+      expect(await run(usual, options)).toEqual({
+        threads: 1,
+        why: expect.stringContaining('cross-origin isolated'),
+        values: expected,
+      })
     expect(requested.filter((path) => /thread/.test(path) && !/session-worker/.test(path))).toEqual([])
     await isolated.close()
     await usual.close()

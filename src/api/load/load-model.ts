@@ -150,21 +150,23 @@ export function* loadModel(
 /** What makes the memory and kernels of a session. */
 async function contexts(options: SessionOptions): Promise<(limit: number) => Context> {
   const threads = threadsOf(options)
-  const alone = threads === 'auto' ? platform().oneThread?.() : undefined
+  let alone = threads === 'auto' ? platform().oneThread?.() : undefined
   if (alone !== undefined) {
     log('verbose', `one thread is used: ${alone}`, logLevelOf(options))
   } else if (threads !== 1) {
     const threaded = await (await import('../threads.js')).contextWithThreads(threads, options)
-    if (threaded) return threaded
+    if (typeof threaded !== 'string') return threaded
+    alone = threaded
   }
   const module = await loadKernels(options)
-  return (limit) => new Context(module, limit)
+  return (limit) => new Context(module, limit, false, alone)
 }
 
 function contextsNow(options: SessionOptions): (limit: number) => Context {
   const module = kernelsNow(options)
   // Those of a session with threads work in shared memory, though nobody shares it here.
-  return (limit) => new Context(module, limit, isThreaded(module))
+  const alone = threadsOf(options) === 1 ? undefined : 'createSync waits for none to start'
+  return (limit) => new Context(module, limit, isThreaded(module), alone)
 }
 
 /** Whether a Softmax stands in the middle, that is attention's as a rule, or there are means and roots, as of a normalisation that is written out. */

@@ -48,6 +48,7 @@ export interface Described {
   readonly states: Readonly<Record<string, string>>
   readonly build: 'simd' | 'relaxed'
   readonly threads: number
+  readonly oneThread: string | undefined
 }
 
 /** From the worker. */

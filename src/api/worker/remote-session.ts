@@ -173,6 +173,7 @@ class RemoteSession extends SessionBase implements PublicSession {
   readonly states: InferenceSession['states']
   readonly build: 'simd' | 'relaxed'
   readonly threads: number
+  readonly oneThread: string | undefined
   lastProfile: readonly ProfileEntry[] | undefined
   private readonly divided: Divided
   private released: Promise<void> | undefined
@@ -183,7 +184,7 @@ class RemoteSession extends SessionBase implements PublicSession {
     options: SessionOptions,
   ) {
     super(options)
-    const { inputMetadata, outputMetadata, metadata, states, build, threads } = described
+    const { inputMetadata, outputMetadata, metadata, states, build, threads, oneThread } = described
     this.inputMetadata = inputMetadata
     this.outputMetadata = outputMetadata
     this.inputNames = inputMetadata.map(({ name }) => name)
@@ -192,6 +193,7 @@ class RemoteSession extends SessionBase implements PublicSession {
     this.states = states
     this.build = build
     this.threads = threads
+    this.oneThread = oneThread
     this.divided = new Divided(inputMetadata, outputMetadata, remotes.length, async (feeds, names, signal) => {
       const fetches = names && Object.fromEntries(names.map((name) => [name, null]))
       return (await this.ask(feeds, fetches, signal)).results as Tensors

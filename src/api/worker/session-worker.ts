@@ -55,8 +55,16 @@ export function sessionWorker(post: Post): (request: Request) => void {
           signal,
           ...(progress && { onProgress: (progress) => post({ progress }, []) }),
         })
-        const { inputMetadata, outputMetadata, metadata, states, build, threads, memory } = session
-        const described = { inputMetadata, outputMetadata, metadata: new Map(metadata), states, build, threads }
+        const { inputMetadata, outputMetadata, metadata, states, build, threads, oneThread, memory } = session
+        const described = {
+          inputMetadata,
+          outputMetadata,
+          metadata: new Map(metadata),
+          states,
+          build,
+          threads,
+          oneThread,
+        }
         return post({ id, described, memory }, [])
       }
       if (!session) throw new Error('there is no session')

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeAll, afterAll, describe, expect, test, vi } from 'vitest'
 import { cutting } from '../../../bindings/threads.js'
 import { exportModel, GraphBuilder, InferenceSession, Tensor } from '../../../src/node.js'
-import { cores } from '../../../src/platform/node-threads.js'
+import { cores, quota } from '../../../src/platform/node-threads.js'
 import { started } from '../../../src/platform/threads.js'
 import { seeded } from '../../support/random.js'
 
@@ -70,6 +70,10 @@ describe('a control group', () => {
       return text
     }) as typeof fs.readFileSync)
     expect(cores()).toBe(expected)
+    const granted = Object.values(files).join().startsWith('20000') ? '0.2' : '1'
+    const quotaCounts = expected === 1 && machine > 1
+    if (quotaCounts || granted === '0.2') expect(quota()).toBe(`: its control group grants ${granted}`)
+    else expect(quota()).toBe('')
   })
 })
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { Device } from '../../../src/train.js'
 import { cutting } from '../../../bindings/threads.js'
 import { env, exportModel, GraphBuilder, InferenceSession, LanewiseError, Tensor } from '../../../src/node.js'
 import { platform, setPlatform, type Platform, type Thread } from '../../../src/platform/platform.js'
@@ -43,8 +44,12 @@ async function untilStarted(count: number): Promise<void> {
 }
 
 /** As many as there are cores: of machines with one, too, each test asks for what it needs. */
-const cores = threadsFor('auto', nodeThreads)
+const found = threadsFor('auto', nodeThreads)
+const cores = typeof found === 'number' ? found : 1
 const usual = platform()
+/** Whether options ask for one thread. */
+const isOne = (options: { threads?: unknown; intraOpNumThreads?: number }) =>
+  (options.threads ?? options.intraOpNumThreads) === 1
 
 beforeEach(() => delete env.wasm.numThreads)
 
@@ -59,13 +64,30 @@ test.each([
   ['its kernels cannot be had', { readKernels: refusing }, /nowhere/],
   ['a page is not isolated', { oneThread: () => 'the page is not cross-origin isolated' }, /isolated/],
   ['there are no other threads', { threads: undefined }, /no workers/],
-] as const)('where nothing is said there is one thread if %s, and the log says why', async (_, more, why) => {
+  [
+    'there is one core',
+    { threads: () => Promise.resolve({ ...nodeThreads, cores: () => 1, quota: () => '' }) },
+    /one core for this process$/,
+  ],
+  [
+    'a quota leaves one core',
+    {
+      threads: () => Promise.resolve({ ...nodeThreads, cores: () => 1, quota: () => ': its control group grants 0.5' }),
+    },
+    /one core for this process: its control group grants 0\.5$/,
+  ],
+] as const)('where nothing is said there is one thread if %s, and session and log say why', async (_, more, why) => {
   const said: string[] = []
   const console = vi.spyOn(globalThis.console, 'log').mockImplementation((text: string) => void said.push(text))
   setPlatform({ ...usual, threads: () => Promise.resolve({ ...nodeThreads, cores: () => 4 }), ...more })
   try {
     const session = await InferenceSession.create(bytes, { logLevel: 'verbose' })
     expect(session.threads).toBe(1)
+    expect(session.oneThread).toMatch(why)
+    const device = await Device.create()
+    expect([device.threads, device.oneThread]).toEqual([1, session.oneThread])
+    device.dispose()
+    await session.release()
     expect(said.filter((line) => line.includes('one thread is used') && why.test(line))).toHaveLength(1)
     if ('readKernels' in more) await expectRejects('E_STATE', () => InferenceSession.create(bytes, { threads: 2 }), why)
   } finally {
@@ -85,6 +107,7 @@ test('a session has as many threads as it is told', async () => {
   ] as const) {
     const session = await InferenceSession.create(bytes, options)
     expect(session.threads).toBe(expected)
+    expect(session.oneThread === undefined).toBe(expected > 1 || isOne(options))
     expect(session.memory.threads > 0).toBe(expected > 1)
     await session.release()
   }
@@ -143,8 +166,12 @@ describe('where nothing is said', () => {
   })
 
   test('createSync has one, and waits for none', () => {
-    expect(InferenceSession.createSync(bytes).threads).toBe(1)
-    expect(InferenceSession.createSync(bytes, { threads: 'auto' }).threads).toBe(1)
+    for (const options of [{}, { threads: 'auto' }, { threads: 1 }] as const) {
+      using session = InferenceSession.createSync(bytes, options)
+      expect(session.threads).toBe(1)
+      if ('threads' in options && options.threads === 1) expect(session.oneThread).toBeUndefined()
+      else expect(session.oneThread).toMatch(/createSync/)
+    }
     expectError('E_STATE', () => InferenceSession.createSync(bytes, { threads: 2 }), /threads/)
   })
 })
@@ -161,11 +188,11 @@ test('what is no number of threads is refused', async () => {
 })
 
 test('with one core, or without threads, `auto` is one', () => {
-  expect(threadsFor('auto', { ...nodeThreads, cores: () => 1 })).toBe(1)
+  expect(threadsFor('auto', { ...nodeThreads, cores: () => 1 })).toMatch(/one core/)
   expect(threadsFor('auto', { ...nodeThreads, cores: () => 6 })).toBe(6)
   expect(threadsFor('auto', { ...nodeThreads, cores: () => 96 })).toBe(8)
-  expect(threadsFor(4, { ...nodeThreads, startThread: undefined })).toBe(1)
-  expect(threadsFor(4, undefined)).toBe(1)
+  expect(threadsFor(4, { ...nodeThreads, startThread: undefined })).toMatch(/no workers/)
+  expect(threadsFor(4, undefined)).toMatch(/no workers/)
   expect(nodeThreads.cores()).toBeGreaterThanOrEqual(1)
 })
 

@@ -55,6 +55,7 @@ describe('a session in a worker', () => {
     expect(session.outputMetadata).toEqual(here.outputMetadata)
     expect([session.inputNames, session.outputNames]).toEqual([here.inputNames, here.outputNames])
     expect([session.build, session.threads]).toEqual([here.build, 1])
+    expect(session.oneThread).toBe(here.oneThread)
     const there = await session.run(feeds())
     expect(there.y).toBeInstanceOf(Tensor)
     expect(there).toEqual(await here.run(feeds()))
