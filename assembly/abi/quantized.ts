@@ -6,7 +6,7 @@ export { depthwise_q8, depthwise_pack_q8, depthwise_q8_scratch_size } from "../q
 export {
   conv_dot_q8, conv_dot_q8_scratch_size, dot_kind_q8, dot_q8_panels_size, gemm_pack_dot_q8,
 } from "../quantize/dot";
-export { epilogue_q8, epilogue_q8_size } from "../quantize/epilogue";
+export { epilogue_q8, epilogue_q8_size } from "../lib/epilogue";
 export { gemm_pack_q8, gemm_q8_packed_size } from "../quantize/tile";
 export { gemm_nbits_unpack_f32, gemv_nbits_f32, gemv_nbits_scratch_size } from "../quantize/nbits";
 export {

@@ -16,7 +16,7 @@ import {
 } from "../abi/codes";
 import { gemm_pack_f32, gemm_packed_size } from "../matmul/gemm";
 import { panel_rows } from "./tile";
-import { MR } from "../matmul/tile";
+import { MR } from "../lib/tile";
 import { gemv_rows_f32, gemv_transposed_f32 } from "../matmul/gemv";
 import { constant, load_some, madd, max_lanes, store_some, sum_lanes } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";

@@ -19,7 +19,7 @@ import {
 } from "./attention";
 import { panel_rows } from "./tile";
 import { gemm_pack_f32, gemm_packed_size, transpose_4x4 } from "../matmul/gemm";
-import { MR } from "../matmul/tile";
+import { MR } from "../lib/tile";
 import { dot_f32 } from "../elementwise/accumulate";
 import { drop_row } from "../random/random";
 import { load_some, store_some } from "../lib/simd";

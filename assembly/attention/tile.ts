@@ -1,7 +1,7 @@
 // The product inside attention.ts: one panel of eight columns against many rows, without the choices of gemm-tile.ts.
 // With the 64 steps of k that a head has, what a tile costs besides its multiplications would be a fifth of it.
 import { panel_rows_5x8, panel_rows_6x8 } from "../generated/attention-tiles";
-import { MR } from "../matmul/tile";
+import { MR } from "../lib/tile";
 
 /**
  * c[rows, 8] = a[rows, k] · b[k, 8], or added to c. `rows` is rounded up to a multiple of MR, and so many rows are read

@@ -4,7 +4,7 @@
 // panel of filters.
 import { UNARY_RELU } from "../abi/codes";
 import { row_panel_5x8, row_panel_6x8 } from "../generated/direct-tiles";
-import { MR, NR } from "../matmul/tile";
+import { MR, NR } from "../lib/tile";
 
 /**
  * One row of y from the `kh` rows whose addresses stand at `rows`; pixels are `step` bytes apart in them, and each sees

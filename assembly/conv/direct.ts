@@ -13,7 +13,7 @@
 // Which is chosen where: src/ops/conv/variants.ts.
 import { DIRECT_DOTS, DIRECT_PRODUCTS, DIRECT_TAPS, DIRECT_TILES, UNARY_LEAKY_RELU, UNARY_NONE } from "../abi/codes";
 import { gemm_panels } from "../matmul/gemm-tile";
-import { TILE_ADD, TILE_STORE } from "../matmul/tile";
+import { TILE_ADD, TILE_STORE } from "../lib/tile";
 import { conv_pack_f32, conv_packed_size } from "./im2col";
 import { row_tiles } from "./direct-tile";
 import { madd } from "../lib/simd";

@@ -4,7 +4,7 @@
 // are passed over with their weights.
 import { row_by_four_panels } from "../generated/gemv-tiles";
 import { finish, start } from "../matmul/gemv";
-import { NR } from "../matmul/tile";
+import { NR } from "../lib/tile";
 import { window_at } from "../lib/window";
 
 /**

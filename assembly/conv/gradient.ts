@@ -2,7 +2,7 @@
 // ordinary convolution.
 import { gather, gather_inside } from "./im2col";
 import { gemm_pack_f32, gemm_packed_size, k_block } from "../matmul/gemm";
-import { TILE_ADD, TILE_STORE } from "../matmul/tile";
+import { TILE_ADD, TILE_STORE } from "../lib/tile";
 import { BLOCK, CHUNK, gemm_tn_f32, gemm_tn_panels, STRIDE } from "../matmul/gemm-tn";
 import { load_some, madd, store_some } from "../lib/simd";
 import { is_pointwise, Window, window_at } from "../lib/window";

@@ -4,7 +4,7 @@
 // by conv_pack_f32.
 import { UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "../abi/codes";
 import { copy_row } from "./direct";
-import { finish_lanes, load_bias, NR, TILE_STORE } from "../matmul/tile";
+import { finish_lanes, load_bias, NR, TILE_STORE } from "../lib/tile";
 import { madd } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 import { window_at } from "../lib/window";

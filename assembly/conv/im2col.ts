@@ -8,7 +8,7 @@
 import { UNARY_NONE } from "../abi/codes";
 import { gemm_f32, gemm_packed_size, k_block } from "../matmul/gemm";
 import { gemm_panels } from "../matmul/gemm-tile";
-import { MR, NR, TILE_ADD, TILE_STORE } from "../matmul/tile";
+import { MR, NR, TILE_ADD, TILE_STORE } from "../lib/tile";
 import { load_some } from "../lib/simd";
 import { is_pointwise, window_at } from "../lib/window";
 

@@ -2,7 +2,7 @@
 // The rows of taps of a row of pixels are then whole rows of the output, and each is one matrix product [pixels,
 // inputs] · [inputs, kw·outputs] with nothing to gather before or to scatter after.
 import { gemm_f32, gemm_packed_size } from "../matmul/gemm";
-import { NR } from "../matmul/tile";
+import { NR } from "../lib/tile";
 import { window_at } from "../lib/window";
 
 /**

@@ -6,7 +6,7 @@ import { UNARY_NONE } from "../abi/codes";
 import { gather, STRIP, STRIP_K } from "./im2col";
 import { k_block } from "../matmul/gemm";
 import { gemm_panels } from "../matmul/gemm-tile";
-import { NR, TILE_ADD, TILE_STORE } from "../matmul/tile";
+import { NR, TILE_ADD, TILE_STORE } from "../lib/tile";
 import { window_at } from "../lib/window";
 
 /** Distance between two taps of one phase: stride / gcd(stride, dilation). */

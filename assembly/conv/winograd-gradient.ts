@@ -2,7 +2,7 @@
 // Y = Aᵀ[(G g Gᵀ) ⊙ (Bᵀ d B)]A, it is Gᵀ[Σ over tiles of (Bᵀ d B) ⊙ (A dY Aᵀ)]G, that is 36 sums of outer products
 // (inputs by outputs, as gemm-tn.ts makes them) between three cheap transforms. F(4, 3) and F(3, 4) do a quarter of the
 // multiplications of the direct method, F(2, 5) nine twenty-fifths.
-import { NR, TILE_ADD, TILE_STORE } from "../matmul/tile";
+import { NR, TILE_ADD, TILE_STORE } from "../lib/tile";
 import { gemm_tn_panels } from "../matmul/gemm-tn";
 import { load_some, madd, store_some } from "../lib/simd";
 import { round_up, SKEW, STAGE, tiles_of, transform_tiles } from "./winograd";

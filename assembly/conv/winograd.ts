@@ -4,7 +4,7 @@
 // twenty-fifths. Where each one pays, and their errors: docs/performance/winograd.md.
 import { UNARY_CLIP, UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "../abi/codes";
 import { gemm_panels } from "../matmul/gemm-tile";
-import { MR, NR, TILE_STORE } from "../matmul/tile";
+import { MR, NR, TILE_STORE } from "../lib/tile";
 import { load_some } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 import { input_4, input_6, output_4, output_6, TEMP } from "./winograd-transform";

@@ -2,7 +2,7 @@
 // cheap.
 import * as codes from "../abi/codes";
 import { erf, exp_bounded, load_some, sigmoid, store_some, tanh } from "../lib/simd";
-import { trig } from "../lib/trig";
+import { trig } from "./trig";
 
 // @ts-ignore: decorator
 @inline

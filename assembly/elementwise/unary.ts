@@ -11,7 +11,7 @@ import {
   constant, erf, exp, exp_bounded, exp_near, expm1_negative, far, load_some, log, log1p_unit, madd, sigmoid, store_some,
   tanh,
 } from "../lib/simd";
-import { trig } from "../lib/trig";
+import { trig } from "./trig";
 import { evaluate } from "./unary-f64";
 
 // @ts-ignore: decorator

@@ -1,6 +1,6 @@
 // Written by scripts/tiles.ts (npm run tiles): change the template, not this file.
 import { madd } from "../lib/simd";
-import { put_row as put } from "../matmul/tile";
+import { put_row as put } from "../lib/tile";
 
 /**
  * c[rows, 8] = a[rows, k] · b[k, 8], or added to c. `rows` is rounded up to a multiple of 5, and so many rows are read

@@ -1,6 +1,6 @@
 // Written by scripts/tiles.ts (npm run tiles): change the template, not this file.
 import { madd } from "../lib/simd";
-import { finish_full, finish_lanes, load_bias, NR, TILE_STORE } from "../matmul/tile";
+import { finish_full, finish_lanes, load_bias, NR, TILE_STORE } from "../lib/tile";
 
 /** 5 pixels at a time by a panel of filters, summed over all kernel rows; see row_tiles. */
 export function row_panel_5x8(

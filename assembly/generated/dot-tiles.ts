@@ -1,7 +1,7 @@
 // Written by scripts/tiles.ts (npm run tiles): change the template, not this file.
-import { dot_bytes } from "../quantize/dot-bytes";
+import { dot_bytes } from "../lib/dot-bytes";
 import { INTEGER_BYTES } from "../abi/codes";
-import { INR, integer_bytes, store_row } from "../quantize/epilogue";
+import { INR, integer_bytes, store_row } from "../lib/epilogue";
 
 /**
  * A panel of columns for `left` pixels, 1 at a time: each is the segments at `base` plus its place plus `segs`, of

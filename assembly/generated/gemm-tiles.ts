@@ -1,6 +1,6 @@
 // Written by scripts/tiles.ts (npm run tiles): change the template, not this file.
 import { madd } from "../lib/simd";
-import { finish_full, finish_lanes, load_bias, NR } from "../matmul/tile";
+import { finish_full, finish_lanes, load_bias, NR } from "../lib/tile";
 
 /**
  * `rows` rows by `columns` ≤ 8 in tiles of 4 rows. Eight steps of k share one round of pointer additions and one look

@@ -1,6 +1,6 @@
 // Written by scripts/tiles.ts (npm run tiles): change the template, not this file.
 import { madd } from "../lib/simd";
-import { finish_sums as finish } from "../matmul/tile";
+import { finish_sums as finish } from "../lib/tile";
 
 /** 4 columns of A by eight of B; those from `rows` on are not stored. */
 export function tn_tile_4x8(

@@ -1,6 +1,6 @@
 // Written by scripts/tiles.ts (npm run tiles): change the template, not this file.
 import { madd, store_some } from "../lib/simd";
-import { add_to, lanes, NR } from "../matmul/tile";
+import { add_to, lanes, NR } from "../lib/tile";
 
 /**
  * One row times four panels: four streams reach the memory's full rate where one gets three quarters of it, and one

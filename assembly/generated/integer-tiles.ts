@@ -1,5 +1,5 @@
 // Written by scripts/tiles.ts (npm run tiles): change the template, not this file.
-import { integer_finish } from "../quantize/epilogue";
+import { integer_finish } from "../lib/epilogue";
 
 /** `rows` ≤ 1 rows by `columns` ≤ 8 of one row; rows past `rows` repeat the last one. */
 export function q8_tile_1x8(

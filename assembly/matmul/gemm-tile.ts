@@ -15,7 +15,7 @@
 import { UNARY_LEAKY_RELU, UNARY_NONE, UNARY_RELU } from "../abi/codes";
 import { unary_f32 } from "../elementwise/unary";
 import { tiles_4x8, tiles_5x8, tiles_6x8 } from "../generated/gemm-tiles";
-import { MR, NR } from "./tile";
+import { MR, NR } from "../lib/tile";
 
 /**
  * See the top of this file. A panel of B stays in the first-level cache while all rows pass by; give as many rows as

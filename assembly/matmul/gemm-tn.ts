@@ -3,7 +3,7 @@
 // columns, A's is copied (by a convolution: gathered) into rows of a fixed distance, so that a tile reads four, five or
 // six neighbours of each row by constant offsets. What was tried: docs/performance/training.md.
 import { gemm_pack_f32, gemm_packed_size, k_block } from "./gemm";
-import { MR, NR, TILE_ADD, TILE_STORE } from "./tile";
+import { MR, NR, TILE_ADD, TILE_STORE } from "../lib/tile";
 import { tn_tile_4x8, tn_tile_5x8, tn_tile_6x8 } from "../generated/gemm-tn-tiles";
 
 /** Most of p taken at once. */

@@ -3,7 +3,7 @@
 // Strides and leading dimensions of the exported kernels are in elements.
 import { UNARY_NONE } from "../abi/codes";
 import { gemm_panels } from "./gemm-tile";
-import { MR, NR, TILE_ADD, TILE_STORE } from "./tile";
+import { MR, NR, TILE_ADD, TILE_STORE } from "../lib/tile";
 
 /**
  * Most of k taken at once. Every further block reads and writes all of C once more, which costs more than a panel of B

@@ -3,7 +3,7 @@
 // see, enough independent sums to hide the latency of an addition. The range [begin, end) is over the columns. The
 // residual may be C itself.
 import { UNARY_NONE } from "../abi/codes";
-import { add_to, NR } from "./tile";
+import { add_to, NR } from "../lib/tile";
 import { load_some, madd, store_some, sum_lanes } from "../lib/simd";
 import { unary_f32 } from "../elementwise/unary";
 import { add_eight_rows, row_by_four_panels } from "../generated/gemv-tiles";

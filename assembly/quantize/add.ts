@@ -1,6 +1,6 @@
 // Sums and means of 8-bit integers with scales (onnxruntime's QLinearAdd and QLinearGlobalAveragePool).
 import { INTEGER_BYTES } from "../abi/codes";
-import { INR, integer_column, integer_finish } from "./epilogue";
+import { INR, integer_column, integer_finish } from "../lib/epilogue";
 
 const ROUNDER: f32 = 12582912;
 

@@ -3,7 +3,7 @@
 // widened and interleaved, so that one i32x4.dot_i16x8_s adds both products of four channels. Two pixels share the
 // loads of the filters.
 import { INTEGER_BYTES } from "../abi/codes";
-import { INR, integer_column, integer_finish } from "./epilogue";
+import { INR, integer_column, integer_finish } from "../lib/epilogue";
 import { centred } from "./tile";
 import { window_at } from "../lib/window";
 

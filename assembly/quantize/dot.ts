@@ -7,8 +7,8 @@
 import { INTEGER_BYTES } from "../abi/codes";
 import { q8_dot_1x8, q8_dot_5x8 } from "../generated/dot-tiles";
 import { is_pointwise, window_at } from "../lib/window";
-import { dot_bytes } from "./dot-bytes";
-import { INR, integer_column } from "./epilogue";
+import { dot_bytes } from "../lib/dot-bytes";
+import { INR, integer_column } from "../lib/epilogue";
 import { centred } from "./tile";
 
 /** Rows of a tile. */

@@ -19,7 +19,7 @@ import {
   add_4_bits_coarse_dots, add_4_bits_dots,
 } from "../generated/nbits-tiles";
 import { madd, nmadd, store_some } from "../lib/lanes";
-import { lanes } from "../matmul/tile";
+import { lanes } from "../lib/tile";
 
 /** Columns of a group. */
 const COLUMNS: i32 = 16;

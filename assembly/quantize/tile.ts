@@ -7,7 +7,7 @@
 // the build, so both give the same bits.
 import { INTEGER_BYTES } from "../abi/codes";
 import { q8_tile_1x8, q8_tile_5x8 } from "../generated/integer-tiles";
-import { INR, integer_column } from "./epilogue";
+import { INR, integer_column } from "../lib/epilogue";
 
 /** Rows of a tile: ten accumulators and what they are made of fit the registers. */
 export const IMR: i32 = 5;

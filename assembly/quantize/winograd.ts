@@ -6,7 +6,7 @@ import { INTEGER_BYTES } from "../abi/codes";
 import { q8_sums_5x8 } from "../generated/integer-tiles";
 import { window_at } from "../lib/window";
 import { copy_line } from "./dot";
-import { INR, integer_column, integer_finish } from "./epilogue";
+import { INR, integer_column, integer_finish } from "../lib/epilogue";
 import { centred } from "./tile";
 
 /** Bytes that transformed pixels of one pass may take, and the least and most tiles of it. */

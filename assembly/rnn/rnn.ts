@@ -11,7 +11,7 @@
 // however many there are.
 import { UNARY_NONE, UNARY_SIGMOID, UNARY_TANH } from "../abi/codes";
 import { gemm_panels } from "../matmul/gemm-tile";
-import { TILE_ADD } from "../matmul/tile";
+import { TILE_ADD } from "../lib/tile";
 import { row_by_wide_panel } from "../generated/gemv-tiles";
 import { gemv_packed_f32, WIDE } from "../matmul/gemv";
 import { load_some, madd, nmadd, sigmoid, store_some, tanh } from "../lib/simd";

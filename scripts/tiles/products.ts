@@ -411,20 +411,20 @@ function dots(rows: number): Lines {
   )
 }
 
-const finishImport = 'import { finish_full, finish_lanes, load_bias, NR } from "../matmul/tile";'
+const finishImport = 'import { finish_full, finish_lanes, load_bias, NR } from "../lib/tile";'
 const madd = 'import { madd } from "../lib/simd";'
 
 /** The files of these tiles: their imports and their functions. */
 export const productTiles: Readonly<Record<string, Lines>> = {
   'gemm-tiles': [madd, finishImport, ...[4, 5, 6].flatMap(gemm)],
   'direct-tiles': [madd, finishImport.replace('NR', 'NR, TILE_STORE'), ...[5, 6].flatMap(direct)],
-  'gemm-tn-tiles': [madd, 'import { finish_sums as finish } from "../matmul/tile";', ...[4, 5, 6].flatMap(transposed)],
-  'attention-tiles': [madd, 'import { put_row as put } from "../matmul/tile";', ...[5, 6].flatMap(attention)],
-  'integer-tiles': ['import { integer_finish } from "../quantize/epilogue";', ...[1, 5].flatMap(bytes), ...sums(5)],
+  'gemm-tn-tiles': [madd, 'import { finish_sums as finish } from "../lib/tile";', ...[4, 5, 6].flatMap(transposed)],
+  'attention-tiles': [madd, 'import { put_row as put } from "../lib/tile";', ...[5, 6].flatMap(attention)],
+  'integer-tiles': ['import { integer_finish } from "../lib/epilogue";', ...[1, 5].flatMap(bytes), ...sums(5)],
   'dot-tiles': [
-    'import { dot_bytes } from "../quantize/dot-bytes";',
+    'import { dot_bytes } from "../lib/dot-bytes";',
     'import { INTEGER_BYTES } from "../abi/codes";',
-    'import { INR, integer_bytes, store_row } from "../quantize/epilogue";',
+    'import { INR, integer_bytes, store_row } from "../lib/epilogue";',
     ...[1, 5].flatMap(dots),
   ],
 }

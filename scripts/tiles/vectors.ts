@@ -128,7 +128,7 @@ const eightRows = functionOf(
 export const vectorTiles: Readonly<Record<string, Lines>> = {
   'gemv-tiles': [
     'import { madd, store_some } from "../lib/simd";',
-    'import { add_to, lanes, NR } from "../matmul/tile";',
+    'import { add_to, lanes, NR } from "../lib/tile";',
     ...fourPanels,
     ...widePanel,
     ...eightRows,

@@ -1,6 +1,6 @@
 import { isBig, isFloat, makeData, type DType } from '../core/dtype.js'
 import type { HostTensor } from '../core/host.js'
-import { numericTensor } from '../ops/elementwise/scalar-floats.js'
+import { numericTensor } from '../ops/shared/scalar-floats.js'
 import { sizeOf, type Shape } from '../core/shape.js'
 
 /** Numbers in [0, 1), the same on every machine: Marsaglia's xorshift32 ("Xorshift RNGs", 2003), scrambled by a multiplication. */

@@ -1,6 +1,6 @@
 import { isFloat } from '../core/dtype.js'
 import type { HostTensor } from '../core/host.js'
-import { numbersOf } from '../ops/elementwise/scalar-floats.js'
+import { numbersOf } from '../ops/shared/scalar-floats.js'
 import { formatShape, sameShape } from '../core/shape.js'
 
 /** How far two tensors are apart, and whether they agree as runs of one model should. */

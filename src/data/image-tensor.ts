@@ -1,7 +1,7 @@
 import { LanewiseError } from '../core/errors.js'
 import { isFloat, type DType } from '../core/dtype.js'
 import type { HostTensor } from '../core/host.js'
-import { numericTensor } from '../ops/elementwise/scalar-floats.js'
+import { numericTensor } from '../ops/shared/scalar-floats.js'
 import { formatShape, type Shape } from '../core/shape.js'
 import { readBytes } from '../platform/node-files.js'
 import { loadOptional } from '../platform/optional.js'

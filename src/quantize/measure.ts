@@ -2,7 +2,7 @@
 import type { Feeds } from '../api/feeds.js'
 import type { InferenceSession } from '../api/session.js'
 import { median } from '../core/table.js'
-import { numbersOf } from '../ops/elementwise/scalar-floats.js'
+import { numbersOf } from '../ops/shared/scalar-floats.js'
 import { tensorOf } from './prepare.js'
 
 /** How far a value of the quantised model is from the float32 one, over all examples. */

@@ -2,7 +2,7 @@ import { byteSize, isBig, isFloat, makeData, type DType, type TypedArray } from 
 import { LanewiseError } from '../core/errors.js'
 import { rawBytes, type HostTensor } from '../core/host.js'
 import { sizeOf, type Shape } from '../core/shape.js'
-import { numbersOf, numericTensor } from '../ops/elementwise/scalar-floats.js'
+import { numbersOf, numericTensor } from '../ops/shared/scalar-floats.js'
 
 /**
  * Element types by the names of the Open Inference Protocol (section "Tensor Data Types"; BF16 is Triton's). Types that are not here have no name there, so

@@ -4,7 +4,7 @@ import { byteSize, makeData, type DType, type TypedArray } from '../core/dtype.j
 import { LanewiseError } from '../core/errors.js'
 import type { HostTensor } from '../core/host.js'
 import { sizeOf, type Shape } from '../core/shape.js'
-import { numericTensor } from '../ops/elementwise/scalar-floats.js'
+import { numericTensor } from '../ops/shared/scalar-floats.js'
 import { checkStringCount, checkTexts, elementOf, wrong } from './datatypes.js'
 
 /** Called now and then, with the bytes that are taken: lets others have their turn. @throws what ends the work. */

@@ -5,7 +5,7 @@ import { isHostTensor, type HostTensor, type HostValue } from '../../src/core/ho
 import type { AttributeProto, ModelProto, TensorProto } from '../../src/onnx/schema/onnx.js'
 import { decodeTensor, encodeTensor } from '../../src/onnx/tensor-proto.js'
 import { readModel, writeModel } from '../../src/onnx/wire.js'
-import { floatsOf, floatTensor } from '../../src/ops/elementwise/scalar-floats.js'
+import { floatsOf, floatTensor } from '../../src/ops/shared/scalar-floats.js'
 import { lanewise, onnxruntimeWeb, type Engine } from '../conformance/engines.js'
 import { halved, withHalfFloats, withSingleEnds } from '../support/half-model.js'
 import { findModels, randomFeeds } from '../support/models.js'

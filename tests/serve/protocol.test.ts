@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { DType } from '../../src/core/dtype.js'
 import { hostFrom, type HostTensor } from '../../src/core/host.js'
-import { numericTensor } from '../../src/ops/elementwise/scalar-floats.js'
+import { numericTensor } from '../../src/ops/shared/scalar-floats.js'
 import { bytesOf, jsonOf, tensorFromBytes, tensorFromJson } from '../../src/serve/datatypes.js'
 import { readRequest, writeAnswer, type ModelDescription } from '../../src/serve/protocol.js'
 import { expectError, expectRejects } from '../support/expect-error.js'

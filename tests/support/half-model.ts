@@ -4,7 +4,7 @@ import { AttributeType } from '../../src/onnx/schema/onnx.js'
 import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from '../../src/onnx/schema/onnx.js'
 import { decodeTensor, encodeTensor } from '../../src/onnx/tensor-proto.js'
 import { readModel, writeModel } from '../../src/onnx/wire.js'
-import { floatTensor } from '../../src/ops/elementwise/scalar-floats.js'
+import { floatTensor } from '../../src/ops/shared/scalar-floats.js'
 
 const [FLOAT, HALF] = [dtypeToOnnx('float32'), dtypeToOnnx('float16')]
 

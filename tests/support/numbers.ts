@@ -2,7 +2,7 @@ import { isSmallFloat } from '../../src/core/floats.js'
 import { hostFrom, type HostTensor } from '../../src/core/host.js'
 import type { DType } from '../../src/core/dtype.js'
 import type { Shape } from '../../src/core/shape.js'
-import { floatsOf, floatTensor } from '../../src/ops/elementwise/scalar-floats.js'
+import { floatsOf, floatTensor } from '../../src/ops/shared/scalar-floats.js'
 
 /** A tensor of any numeric type from numbers, small floats rounded. */
 export function tensorOf(dtype: DType, shape: Shape, values: readonly number[]): HostTensor {

@@ -3,7 +3,7 @@ import { LanewiseError } from '../../core/errors.js'
 import type { HostTensor } from '../../core/host.js'
 import { formatShape } from '../../core/shape.js'
 import { readWav, resample } from '../../data/formats/wav.js'
-import { numericTensor } from '../../ops/elementwise/scalar-floats.js'
+import { numericTensor } from '../../ops/shared/scalar-floats.js'
 import { readBytes } from '../../platform/node-files.js'
 import { numberFlag, type Flag, type Flags } from '../command.js'
 

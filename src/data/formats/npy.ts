@@ -1,7 +1,7 @@
 import { arrayElements, makeData, type DType, type NumericDType, type TypedArray } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { rawBytes, type HostTensor } from '../../core/host.js'
-import { transposed } from '../../ops/movement/transpose.js'
+import { transposed } from '../../ops/shared/transposed.js'
 import { MAX_RANK, sizeOf, type Shape } from '../../core/shape.js'
 import { readNow } from '../../platform/node-files.js'
 

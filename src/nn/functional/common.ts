@@ -6,7 +6,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { hostFrom } from '../../core/host.js'
 import { shown } from '../../core/options.js'
 import type { Shape } from '../../core/shape.js'
-import { numericTensor } from '../../ops/elementwise/scalar-floats.js'
+import { numericTensor } from '../../ops/shared/scalar-floats.js'
 
 /**
  * A number beside a tensor: of that tensor's type.

@@ -21,7 +21,7 @@ import {
 } from '../../autograd/operators.js'
 import { isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
-import { numericTensor } from '../../ops/elementwise/scalar-floats.js'
+import { numericTensor } from '../../ops/shared/scalar-floats.js'
 import { OneHot } from '../../ops/movement/one-hot.js'
 import { NonZero } from '../../ops/movement/non-zero.js'
 import { axisAttribute, axisOf, firstOf, numbers, scalar } from './common.js'

@@ -1,5 +1,5 @@
 // Scaled dot-product attention (Vaswani et al., 2017) in plain TypeScript, shared by every operator that is a form of it.
-import type { Floats } from '../elementwise/scalar-floats.js'
+import type { Floats } from '../shared/scalar-floats.js'
 import { exp, tanh } from '../../core/scalar-functions.js'
 
 /** Vectors of heads within an array: vector i of head h of example b begins at offset + b·batch + h·head + i·row. */

@@ -6,8 +6,8 @@ import { broadcastShapes, formatShape, sizeOf, type Shape } from '../../core/sha
 import { emitAttention, emitJoined, headsOf, headsWithin, maskOf } from './attention-emit.js'
 import { attend, headsFirst, headsLast, joined, type ScoreStage } from './attention-scalar.js'
 import { float, int } from '../../ir/attributes.js'
-import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
-import { broadcastOffsets } from '../matmul/scalar-linear.js'
+import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
+import { broadcastOffsets } from '../shared/broadcast-offsets.js'
 import { defineOp, requiredInput, type TensorType } from '../../ir/op.js'
 
 /** How many heads the last axis holds, where heads are not an axis. */

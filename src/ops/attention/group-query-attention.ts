@@ -7,7 +7,7 @@ import { emitAttention, emitPlacedHeads, headsWithin, maskOf, type HeadsAt, type
 import { attend, headsFirst, headsLast, type HeadView } from './attention-scalar.js'
 import { float, int, required, string } from '../../ir/attributes.js'
 import { attentionBias, like, misfit, together } from './microsoft-attention.js'
-import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
 import { defineOp, plus, requiredInput, type Address, type Emitter, type TensorType } from '../../ir/op.js'
 import { checkPositions, rotate } from './rotary-embedding.js'
 

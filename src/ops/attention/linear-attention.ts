@@ -3,7 +3,7 @@ import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, int, required, string } from '../../ir/attributes.js'
-import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
 import { exp, sigmoid } from '../../core/scalar-functions.js'
 import { defineOp } from '../../ir/op.js'
 

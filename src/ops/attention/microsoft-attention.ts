@@ -18,8 +18,9 @@ import {
 } from './attention-emit.js'
 import { attend, headsFirst, headsLast, joined, type AttentionJob, type HeadView } from './attention-scalar.js'
 import { float, int, ints, required } from '../../ir/attributes.js'
-import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
-import { broadcastOffsets, matmul } from '../matmul/scalar-linear.js'
+import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
+import { matmul } from '../matmul/scalar-linear.js'
+import { broadcastOffsets } from '../shared/broadcast-offsets.js'
 import { emitProjection } from '../matmul/product.js'
 import {
   defineOp,

@@ -22,7 +22,7 @@ import {
   usedRows,
   type Sizes,
 } from './microsoft-attention.js'
-import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
 import { defineOp, plus, requiredInput, type Operand, type TensorType } from '../../ir/op.js'
 
 const domain = 'com.microsoft'

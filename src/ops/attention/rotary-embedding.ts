@@ -7,7 +7,7 @@ import { formatShape, sameShape } from '../../core/shape.js'
 import { emitPlacedHeads, emitRepeated, headsOf, headsWithin, type HeadsAt, type Rotary } from './attention-emit.js'
 import { headsFirst, headsLast } from './attention-scalar.js'
 import { float, int } from '../../ir/attributes.js'
-import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
 import {
   defineOp,
   plus,

@@ -7,7 +7,7 @@ import { chooseKernel } from './variants.js'
 import { ConvTranspose, emitTransposed, geometryOf, type TransposeAttributes } from './conv-transpose.js'
 import type { Gradient, GradientEmitter } from '../../ir/gradient.js'
 import { plus, type Operand } from '../../ir/op.js'
-import { emitReduce } from '../reduce/reduce.js'
+import { emitReduce } from '../shared/emit-reduce.js'
 import { flatWindowTable, threeAxes, windowTable, type Window } from '../pool/window.js'
 
 const plain = { bias: 0, residual: 0, activation: { code: UNARY_NONE, a: 0, b: 0 } } as const

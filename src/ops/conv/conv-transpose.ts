@@ -6,7 +6,7 @@ import { channelsLastData, outputOver } from './conv.js'
 import { emitRows } from './kernels.js'
 import type { ConvProblem } from './problem.js'
 import { defineOp, type KernelEmitter } from '../../ir/op.js'
-import { sameType } from '../elementwise/operands.js'
+import { sameType } from '../shared/operands.js'
 import { LIMIT, perAxis, threeAxes, windowAttributes, windowTable, type WindowAttributes } from '../pool/window.js'
 
 const attributes = { ...windowAttributes, group: int(1), output_padding: ints(), output_shape: ints() }

@@ -4,7 +4,7 @@ import { channelsLastOrder, type Layout, type LayoutQuery } from '../../core/lay
 import { formatShape, type Shape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
 import { defineOp, type Emitter, type Operand } from '../../ir/op.js'
-import { sameType } from '../elementwise/operands.js'
+import { sameType } from '../shared/operands.js'
 import { slideWindow, windowAttributes, type Window } from '../pool/window.js'
 import type { ConvProblem } from './problem.js'
 import { chooseKernel } from './variants.js'

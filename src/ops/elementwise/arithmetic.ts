@@ -16,7 +16,7 @@ import {
   type OpDefinition,
   type UpgradeContext,
 } from '../../ir/op.js'
-import { isArithmetic, requireArithmetic, sameType } from './operands.js'
+import { isArithmetic, requireArithmetic, sameType } from '../shared/operands.js'
 
 type Both = (x: number, y: number) => number
 type Big = (x: bigint, y: bigint) => bigint

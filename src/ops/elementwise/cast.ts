@@ -6,7 +6,7 @@ import { follow } from '../../core/layout.js'
 import { hostZeros, saturatedBigInt, type HostTensor } from '../../core/host.js'
 import { sizeOf } from '../../core/shape.js'
 import { int, required, string } from '../../ir/attributes.js'
-import { numbersOf } from './scalar-floats.js'
+import { numbersOf } from '../shared/scalar-floats.js'
 import { defineOp, type Operand, type PackEmitter } from '../../ir/op.js'
 
 /** Conversions that have a kernel, as from/to. */

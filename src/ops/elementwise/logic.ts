@@ -7,11 +7,11 @@ import { broadcastShapes, sizeOf } from '../../core/shape.js'
 import { copyElements } from '../../ir/strided.js'
 import { required, string } from '../../ir/attributes.js'
 import { descriptor, mapBroadcast, placesOf, walkOf } from './broadcast.js'
-import { numbersOf } from './scalar-floats.js'
+import { numbersOf } from '../shared/scalar-floats.js'
 import type { Gradient } from '../../ir/gradient.js'
-import { throughBroadcast } from '../reduce/gradient-sum.js'
+import { throughBroadcast } from '../shared/gradient-sum.js'
 import { defineOp, type OpDefinition } from '../../ir/op.js'
-import { sameType } from './operands.js'
+import { sameType } from '../shared/operands.js'
 
 type Element = number | bigint | string
 

@@ -7,9 +7,9 @@ import { formatShape, sizeOf } from '../../core/shape.js'
 import { float, int, string, type AttributeSchema, type AttributesOf } from '../../ir/attributes.js'
 import { castTensor } from './cast.js'
 import type { Gradient } from '../../ir/gradient.js'
-import { numbersOf } from './scalar-floats.js'
+import { numbersOf } from '../shared/scalar-floats.js'
 import { defineOp, type Activation, type OpDefinition, type PresenceOf } from '../../ir/op.js'
-import { isArithmetic, requireArithmetic, sameType } from './operands.js'
+import { isArithmetic, requireArithmetic, sameType } from '../shared/operands.js'
 
 /** How to compute an element where there is no kernel: only with operations that IEEE 754 rounds exactly, so that every engine agrees. */
 type Exact = (x: number) => number

@@ -5,7 +5,7 @@ import { channelsLast } from '../../core/layout.js'
 import { toNumbers } from '../../core/host.js'
 import { formatShape, sizeOf, stridesOf } from '../../core/shape.js'
 import { int, string } from '../../ir/attributes.js'
-import { floatsOf, numericTensor, roundEven } from '../elementwise/scalar-floats.js'
+import { floatsOf, numericTensor, roundEven } from '../shared/scalar-floats.js'
 import { defineOp } from '../../ir/op.js'
 
 export const MODES: Readonly<Record<string, string>> = {

@@ -4,7 +4,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { toNumbers, type HostTensor } from '../../core/host.js'
 import { sizeOf } from '../../core/shape.js'
 import { float, required, string } from '../../ir/attributes.js'
-import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
 import { exp, log } from '../../core/scalar-functions.js'
 import { defineOp, type TensorType } from '../../ir/op.js'
 

@@ -1,7 +1,7 @@
 import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { formatShape, sizeOf } from '../../core/shape.js'
-import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
 import { defineOp } from '../../ir/op.js'
 
 /** Determinants of square matrices, by elimination with partial pivoting. */

@@ -5,10 +5,10 @@ import { emitStridedCopy } from '../../ir/strided.js'
 import { hostTensor, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { required, string } from '../../ir/attributes.js'
-import { numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
+import { numbersOf, numericTensor } from '../shared/scalar-floats.js'
 import { MatMul } from './matmul.js'
 import { defineOp, withRule, type Address, type Emitter, type KernelEmitter, type Operand } from '../../ir/op.js'
-import { sameType } from '../elementwise/operands.js'
+import { sameType } from '../shared/operands.js'
 
 /** Labels of one operand: letters, and '...' for axes without a name. */
 export type Labels = readonly string[]

@@ -1,7 +1,7 @@
 import { LanewiseError } from '../../core/errors.js'
 import { formatShape, sizeOf } from '../../core/shape.js'
-import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
-import { requireFloat } from '../norm/operands.js'
+import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
+import { requireFloat } from '../shared/operands.js'
 import { defineOp } from '../../ir/op.js'
 
 /** The inverses of square matrices (domain com.microsoft), by elimination with partial pivoting in float64. A singular matrix is an error. */

@@ -2,7 +2,7 @@ import { UNARY_NONE } from '../../../assembly/abi/codes.js'
 import { stridesOf } from '../../core/shape.js'
 import type { Gradient } from '../../ir/gradient.js'
 import { defineOp } from '../../ir/op.js'
-import { sameType } from '../elementwise/operands.js'
+import { sameType } from '../shared/operands.js'
 
 import { emitProduct, multiply, productOf, stridesWithin } from './product.js'
 import { emitFactorGradients } from './product-gradient.js'

@@ -2,7 +2,7 @@ import { UNARY_AFFINE, UNARY_NONE } from '../../../assembly/abi/codes.js'
 import { sizeOf, stridesOf, type Shape } from '../../core/shape.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import type { GradientEmitter } from '../../ir/gradient.js'
-import { emitSumTo } from '../reduce/gradient-sum.js'
+import { emitSumTo } from '../shared/gradient-sum.js'
 import { type Address, type Operand } from '../../ir/op.js'
 
 import { emitProduct, stacksAsRows, swapped, type Product } from './product.js'

@@ -1,6 +1,7 @@
 // Products of matrices and convolutions in plain TypeScript, summed in float64, where integers below 2^53 are exact.
+import { broadcastOffsets } from '../shared/broadcast-offsets.js'
 import { LanewiseError } from '../../core/errors.js'
-import { broadcastShapes, formatShape, sizeOf, stridesOf, type Shape } from '../../core/shape.js'
+import { broadcastShapes, formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { slideWindow, type Window, type WindowAttributes } from '../pool/window.js'
 import { eachWindow } from '../pool/window-taps.js'
 
@@ -70,21 +71,6 @@ export function matmul(a: Matrix, b: Matrix): { shape: number[]; data: Float64Ar
 /** Where each matrix of a broadcast batch begins. */
 function batchOffsets(shape: Shape, batch: Shape, step: number): number[] {
   return broadcastOffsets(shape, batch).map((offset) => offset * step)
-}
-
-/** For every element of `to` in row-major order, the number of the element of `shape` that broadcasting puts there. */
-export function broadcastOffsets(shape: Shape, to: Shape): number[] {
-  const lead = to.length - shape.length
-  const strides = stridesOf(shape)
-  let offsets = [0]
-  to.forEach((size, axis) => {
-    const own = axis - lead
-    const stride = own < 0 || shape[own] === 1 ? 0 : strides[own]
-    const next = new Array<number>(offsets.length * size)
-    for (let i = 0; i < offsets.length; i++) for (let j = 0; j < size; j++) next[i * size + j] = offsets[i] + j * stride
-    offsets = next
-  })
-  return offsets
 }
 
 export interface ConvAttributes extends WindowAttributes {

@@ -4,7 +4,7 @@ import { LanewiseError, present } from '../../core/errors.js'
 import { hostTensor, hostZeros, toNumbers, type HostMap, type HostTensor } from '../../core/host.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, floats, int, ints, string, strings, tensor, type AttributesOf } from '../../ir/attributes.js'
-import { numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
+import { numbersOf, numericTensor } from '../shared/scalar-floats.js'
 import { defineOp, type Emitter, type OpDefinition, type Operand, type UpgradeContext } from '../../ir/op.js'
 import { tensorAt } from '../control/sequence.js'
 

@@ -5,7 +5,7 @@ import { formatShape, normalizeAxis, sizeOf } from '../../core/shape.js'
 import { int, required } from '../../ir/attributes.js'
 import { moving, wholeCopy, type Part } from './copy.js'
 import { defineOp } from '../../ir/op.js'
-import { attributeToInput } from './reshape.js'
+import { attributeToInput } from '../shared/attribute-to-input.js'
 
 export const Concat = defineOp({
   name: 'Concat',

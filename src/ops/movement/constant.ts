@@ -3,7 +3,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { hostFrom, hostTensor, hostZeros, toNumbers, type HostTensor } from '../../core/host.js'
 import { sizeOf, type Shape as Sizes } from '../../core/shape.js'
 import { exact, float, floats, int, ints, string, strings, tensor } from '../../ir/attributes.js'
-import { floatsOf, numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
+import { floatsOf, numbersOf, numericTensor } from '../shared/scalar-floats.js'
 import { moving } from './copy.js'
 import { defineOp } from '../../ir/op.js'
 

@@ -1,6 +1,6 @@
 import { arrayElements } from '../../core/dtype.js'
 import { hostTensor } from '../../core/host.js'
-import { numbersOf } from '../elementwise/scalar-floats.js'
+import { numbersOf } from '../shared/scalar-floats.js'
 import { defineOp } from '../../ir/op.js'
 
 /** Its output's shape depends on data: it has no `infer`. */

@@ -4,7 +4,7 @@ import { copyElements } from '../../ir/strided.js'
 import { hostZeros, type HostTensor } from '../../core/host.js'
 import { formatShape, normalizeAxis, sizeOf } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
-import { numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
+import { numbersOf, numericTensor } from '../shared/scalar-floats.js'
 import { moving } from './copy.js'
 import { defineOp } from '../../ir/op.js'
 

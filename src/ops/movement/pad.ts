@@ -7,7 +7,7 @@ import { formatShape, normalizeAxes, sizeOf, type Shape } from '../../core/shape
 import { float, ints, string } from '../../ir/attributes.js'
 import { moving, type Part, type View } from './copy.js'
 import { defineOp } from '../../ir/op.js'
-import { attributeToInput } from './reshape.js'
+import { attributeToInput } from '../shared/attribute-to-input.js'
 
 const MODES = ['constant', 'reflect', 'edge', 'wrap']
 

@@ -1,9 +1,10 @@
+import { attributeToInput } from '../shared/attribute-to-input.js'
 import { LanewiseError } from '../../core/errors.js'
 import { regroup } from '../../core/layout.js'
-import { hostFrom, toNumbers } from '../../core/host.js'
+import { toNumbers } from '../../core/host.js'
 import { formatShape, normalizeAxes, sizeOf, type Shape } from '../../core/shape.js'
-import { int, wrongType } from '../../ir/attributes.js'
-import { defineOp, type ComputeContext, type Emitter, type UpgradeContext } from '../../ir/op.js'
+import { int } from '../../ir/attributes.js'
+import { defineOp, type ComputeContext, type Emitter } from '../../ir/op.js'
 
 /** What operators share that keep every element in its logical place: a view, and the same data in JavaScript. */
 const viewing = {
@@ -97,16 +98,3 @@ export const Unsqueeze = defineOp({
   ...viewing,
   upgrades: [{ below: 13, apply: (node) => attributeToInput(node, 'axes', 1) }],
 })
-
-/** An attribute that became an int64 input with opset 10, 11 or 13. */
-export function attributeToInput(node: UpgradeContext, name: string, index: number): void {
-  const given = node.attributes.get(name)
-  if (given === undefined) return
-  if (given.kind !== 'ints' && given.kind !== 'int') wrongType(name, 'ints', given.kind)
-  const values = given.kind === 'int' ? [given.value] : Array.from(given.value)
-  const tensor = hostFrom('int64', [values.length], [])
-  values.forEach((value, i) => ((tensor.data as BigInt64Array)[i] = value))
-  node.attributes.delete(name)
-  while (node.inputs.length <= index) node.inputs.push('')
-  node.inputs[index] = node.constant(tensor)
-}

@@ -6,9 +6,9 @@ import { formatShape, normalizeAxis, sameShape, sizeOf, stridesOf, type Shape } 
 import { emitPlacedHeads } from '../attention/attention-emit.js'
 import { int, string } from '../../ir/attributes.js'
 import { checkElementIndices, elementPlaces, slicePlaces } from './gather.js'
-import { numbersOf, numericTensor } from '../elementwise/scalar-floats.js'
+import { numbersOf, numericTensor } from '../shared/scalar-floats.js'
 import { defineOp } from '../../ir/op.js'
-import { sameType } from '../elementwise/operands.js'
+import { sameType } from '../shared/operands.js'
 
 const REDUCTIONS = ['none', 'add', 'mul', 'min', 'max']
 

@@ -4,7 +4,7 @@ import { copyElements } from '../../ir/strided.js'
 import { hostFrom, hostZeros, type HostTensor } from '../../core/host.js'
 import { normalizeAxis, sizeOf } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
-import { floatsOf } from '../elementwise/scalar-floats.js'
+import { floatsOf } from '../shared/scalar-floats.js'
 import { defineOp } from '../../ir/op.js'
 
 // Operators whose output shapes depend on data: they have no `infer`.

@@ -4,7 +4,7 @@ import { toNumbers, type HostTensor } from '../../core/host.js'
 import { normalizeAxes, type Shape } from '../../core/shape.js'
 import { moving } from './copy.js'
 import { defineOp } from '../../ir/op.js'
-import { attributeToInput } from './reshape.js'
+import { attributeToInput } from '../shared/attribute-to-input.js'
 
 export const Slice = defineOp({
   name: 'Slice',

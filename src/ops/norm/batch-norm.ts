@@ -4,11 +4,12 @@ import { follow } from '../../core/layout.js'
 import { sizeOf } from '../../core/shape.js'
 import { float, int } from '../../ir/attributes.js'
 import { emitBinary } from '../elementwise/arithmetic.js'
-import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
 import { defineOp, type Address, type Emitter, type UpgradeContext } from '../../ir/op.js'
-import { emitReduce } from '../reduce/reduce.js'
+import { emitReduce } from '../shared/emit-reduce.js'
 
-import { requireFloat, requireVector } from './operands.js'
+import { requireFloat } from '../shared/operands.js'
+import { requireVector } from './operands.js'
 
 /** (x − mean) / √(variance + epsilon) · scale + B, all of them of one example's shape. */
 function perElement(node: UpgradeContext): void {

@@ -2,11 +2,12 @@ import { LanewiseError } from '../../core/errors.js'
 import { channelsLast } from '../../core/layout.js'
 import { sizeOf } from '../../core/shape.js'
 import { float, int, required } from '../../ir/attributes.js'
-import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
 import { log, exp } from '../../core/scalar-functions.js'
 import { defineOp } from '../../ir/op.js'
 
-import { channelsOf, requireFloat } from './operands.js'
+import { requireFloat } from '../shared/operands.js'
+import { channelsOf } from './operands.js'
 
 export const LRN = defineOp({
   name: 'LRN',

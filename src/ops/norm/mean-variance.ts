@@ -10,9 +10,9 @@ import { follow } from '../../core/layout.js'
 import { normalizeAxes, sizeOf } from '../../core/shape.js'
 import { emitBinary } from '../elementwise/arithmetic.js'
 import { ints } from '../../ir/attributes.js'
-import { requireFloat } from './operands.js'
+import { requireFloat } from '../shared/operands.js'
 import { defineOp } from '../../ir/op.js'
-import { emitReduce } from '../reduce/reduce.js'
+import { emitReduce } from '../shared/emit-reduce.js'
 
 /** (x − mean)/(standard deviation + 1e−9) over the given axes. */
 export const MeanVarianceNormalization = defineOp({

@@ -17,7 +17,7 @@ import { channelsLastOrder, sameMemory } from '../../core/layout.js'
 import { normalizeAxes, normalizeAxis, sizeOf } from '../../core/shape.js'
 import { emitBinary } from '../elementwise/arithmetic.js'
 import type { AttributesOfOp, Gradient, GradientEmitter, TrainingEmitter } from '../../ir/gradient.js'
-import { emitSumTo } from '../reduce/gradient-sum.js'
+import { emitSumTo } from '../shared/gradient-sum.js'
 import { MeanVarianceNormalization } from './mean-variance.js'
 import { BatchNormalization, emitRunning } from './batch-norm.js'
 import {
@@ -33,7 +33,7 @@ import {
 } from './norm.js'
 import { LRN } from './lrn.js'
 import { withRule, type Address, type KernelEmitter, type Operand } from '../../ir/op.js'
-import { emitReduce } from '../reduce/reduce.js'
+import { emitReduce } from '../shared/emit-reduce.js'
 
 type RowAttributes = AttributesOfOp<typeof LayerNormalization>
 

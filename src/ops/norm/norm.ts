@@ -14,10 +14,11 @@ import { formatShape, normalizeAxis, sizeOf, stridesOf, type Shape } from '../..
 import { float, int, required } from '../../ir/attributes.js'
 import { emitBinary } from '../elementwise/arithmetic.js'
 import { placesOf } from '../elementwise/broadcast.js'
-import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
 import { defineOp, type Address, type Emitter, type KernelEmitter, type Operand, type TensorType } from '../../ir/op.js'
-import { emitReduce } from '../reduce/reduce.js'
-import { channelsOf, requireFloat, requireVector } from './operands.js'
+import { emitReduce } from '../shared/emit-reduce.js'
+import { requireFloat } from '../shared/operands.js'
+import { channelsOf, requireVector } from './operands.js'
 
 /** The sizes from `axis` on, which are normalised together, and how many rows there are of them. */
 export function rowsOf(

@@ -1,13 +1,7 @@
 // What normalisations ask of their operands.
-import { isFloat, type DType } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import { formatShape, type Shape } from '../../core/shape.js'
 import type { TensorType } from '../../ir/op.js'
-
-export function requireFloat(dtype: DType): void {
-  if (!isFloat(dtype))
-    throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
-}
 
 /** @throws LanewiseError `E_SHAPE` unless the tensor is a vector of that many elements. */
 export function requireVector(what: string, type: TensorType, size: number): void {

@@ -3,7 +3,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { toNumbers } from '../../core/host.js'
 import { formatShape, type Shape } from '../../core/shape.js'
 import { float, int, ints, required, string } from '../../ir/attributes.js'
-import { floatsOf, floatTensor, roundEven } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor, roundEven } from '../shared/scalar-floats.js'
 import { defineOp } from '../../ir/op.js'
 
 function checkImage(x: Shape): void {

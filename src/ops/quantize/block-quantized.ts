@@ -4,7 +4,7 @@ import { hostZeros, type HostTensor } from '../../core/host.js'
 import { formatShape, normalizeAxis, sizeOf, type Shape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
 import { defineOp } from '../../ir/op.js'
-import { floatsOf, floatTensor, numbersOf } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor, numbersOf } from '../shared/scalar-floats.js'
 import { indicesOf } from '../movement/indices.js'
 
 const domain = 'com.microsoft'

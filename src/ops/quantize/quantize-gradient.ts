@@ -1,7 +1,7 @@
 import { isFloat } from '../../core/dtype.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { AttributesOfOp, Gradient, GradientEmitter } from '../../ir/gradient.js'
-import { numbersOf, roundEven } from '../elementwise/scalar-floats.js'
+import { numbersOf, roundEven } from '../shared/scalar-floats.js'
 import { DequantizeLinear, eachScaled, granularity, QuantizeLinear, rangeOf } from './quantize.js'
 
 /**

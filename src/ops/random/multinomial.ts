@@ -5,7 +5,7 @@ import { exp } from '../../core/scalar-functions.js'
 import { formatShape } from '../../core/shape.js'
 import { float, int } from '../../ir/attributes.js'
 import { defineOp } from '../../ir/op.js'
-import { floatsOf, numericTensor, type Floats } from '../elementwise/scalar-floats.js'
+import { floatsOf, numericTensor, type Floats } from '../shared/scalar-floats.js'
 import { generator, typeOf } from './random.js'
 
 /** Classes drawn from rows of unnormalised logarithms of probabilities. */

@@ -4,7 +4,7 @@ import type { HostTensor } from '../../core/host.js'
 import { identityOrder } from '../../core/layout.js'
 import { sizeOf } from '../../core/shape.js'
 import { float, int, ints, required } from '../../ir/attributes.js'
-import { floatsOf, numericTensor } from '../elementwise/scalar-floats.js'
+import { floatsOf, numericTensor } from '../shared/scalar-floats.js'
 import { defineOp, plus, type Address, type ComputeContext, type Emitter, type Operand } from '../../ir/op.js'
 import { BulkGenerator, CHUNK, layersOfNormal } from './bulk-generator.js'
 

@@ -3,7 +3,7 @@ import { LanewiseError } from '../../core/errors.js'
 import { withNodes, type Graph, type Node } from '../../ir/graph.js'
 import { float, int } from '../../ir/attributes.js'
 import { defineOp, type OpDefinition } from '../../ir/op.js'
-import { floatsOf, floatTensor, numbersOf } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor, numbersOf } from '../shared/scalar-floats.js'
 import { BulkGenerator } from './bulk-generator.js'
 
 /** ONNX's Dropout in training mode, in a session: elements are dropped by the node's own seed or one of the session's. Which ones is each runtime's own affair. */

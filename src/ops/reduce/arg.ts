@@ -4,7 +4,7 @@ import { hostZeros } from '../../core/host.js'
 import { normalizeAxis, sizeOf } from '../../core/shape.js'
 import { int, type AttributesOf } from '../../ir/attributes.js'
 import { defineOp, type OpDefinition, type TensorType } from '../../ir/op.js'
-import { floatsOf } from '../elementwise/scalar-floats.js'
+import { floatsOf } from '../shared/scalar-floats.js'
 import { forEachFolded, keptInPlace, reducedShape } from './reduce.js'
 
 const argAttributes = { axis: int(0), keepdims: int(1), select_last_index: int(0) }

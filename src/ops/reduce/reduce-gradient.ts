@@ -8,7 +8,6 @@ import { present } from '../../core/errors.js'
 import { plus, type Address, type Operand, type OpDefinition } from '../../ir/op.js'
 import {
   axesOf,
-  emitReduce,
   ReduceL1,
   ReduceL2,
   ReduceLogSum,
@@ -21,6 +20,7 @@ import {
   ReduceSumSquare,
   type ReduceAttributes,
 } from './reduce.js'
+import { emitReduce } from '../shared/emit-reduce.js'
 import { CumProd, CumSum } from './running.js'
 
 /** What stands at the folded place of each element of the input, in the input's order, in scratch or at `to`. */

@@ -4,7 +4,7 @@ import { hostZeros, toNumbers, type HostTensor } from '../../core/host.js'
 import { normalizeAxis, sizeOf } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
 import { defineOp, type InferContext, type PresenceOf, type TensorType } from '../../ir/op.js'
-import { floatsOf, floatTensor } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor } from '../shared/scalar-floats.js'
 
 interface Running {
   readonly exclusive: number

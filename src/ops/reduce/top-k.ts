@@ -4,7 +4,7 @@ import { hostZeros, toNumbers, type HostTensor } from '../../core/host.js'
 import { normalizeAxis, sizeOf } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
 import { defineOp } from '../../ir/op.js'
-import { attributeToInput } from '../movement/reshape.js'
+import { attributeToInput } from '../shared/attribute-to-input.js'
 
 /** NaN counts as larger than every number, as in NumPy and PyTorch; of equal elements the first comes first. */
 export const TopK = defineOp({

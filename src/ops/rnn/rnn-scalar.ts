@@ -1,6 +1,6 @@
 // One step of each recurrent cell in plain TypeScript; sums in float64, rounded once when stored.
 import { LanewiseError } from '../../core/errors.js'
-import type { Floats } from '../elementwise/scalar-floats.js'
+import type { Floats } from '../shared/scalar-floats.js'
 import { exp, expm1, log1p, sigmoid, tanh } from '../../core/scalar-functions.js'
 
 type Activate = (x: number) => number

@@ -5,7 +5,7 @@ import type { HostTensor } from '../../core/host.js'
 import { toNumbers } from '../../core/host.js'
 import { formatShape, sizeOf, type Shape } from '../../core/shape.js'
 import { float, floats, int, string, strings } from '../../ir/attributes.js'
-import { floatsOf, floatTensor, type Floats } from '../elementwise/scalar-floats.js'
+import { floatsOf, floatTensor, type Floats } from '../shared/scalar-floats.js'
 import { defineOp, requiredInput, type ComputeContext, type TensorType } from '../../ir/op.js'
 import {
   addedBias,

@@ -4,7 +4,7 @@ import { hostFrom, toNumbers, type HostTensor } from '../../core/host.js'
 import { formatShape, normalizeAxis, sizeOf, type Shape } from '../../core/shape.js'
 import { int } from '../../ir/attributes.js'
 import { transform } from './fft.js'
-import { floatsOf, numbersOf, numericTensor, floatTensor } from '../elementwise/scalar-floats.js'
+import { floatsOf, numbersOf, numericTensor, floatTensor } from '../shared/scalar-floats.js'
 import { cos, exp, log } from '../../core/scalar-functions.js'
 import { defineOp, type TensorType } from '../../ir/op.js'
 

@@ -6,7 +6,7 @@ import { decodeFloats } from '../../core/floats.js'
 import type { HostTensor } from '../../core/host.js'
 import { bodiesOf, notFused, withNodes, type Graph, type Node, type Value } from '../../ir/graph.js'
 import { Cast } from '../../ops/elementwise/cast.js'
-import { sameType } from '../../ops/elementwise/operands.js'
+import { sameType } from '../../ops/shared/operands.js'
 import { LanewiseError } from '../../core/errors.js'
 import type { OpDefinition } from '../../ir/op.js'
 

@@ -1,5 +1,5 @@
 import { UNARY_CLIP, UNARY_RELU } from '../../../assembly/abi/codes.js'
-import { roundEven } from '../../ops/elementwise/scalar-floats.js'
+import { roundEven } from '../../ops/shared/scalar-floats.js'
 import type { Activation } from '../../ir/op.js'
 import { QuantizeDequantize } from '../../ops/quantize/quantize.js'
 import { dtypeToOnnx } from '../../core/dtype.js'

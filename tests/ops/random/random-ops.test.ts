@@ -7,7 +7,7 @@ import { BulkGenerator } from '../../../src/ops/random/bulk-generator.js'
 import { registerAllOps } from '../../../src/api/register-all.js'
 
 import { find, findFrom } from '../../../src/ops/random/multinomial.js'
-import { floatsOf } from '../../../src/ops/elementwise/scalar-floats.js'
+import { floatsOf } from '../../../src/ops/shared/scalar-floats.js'
 import { normalReference, uniformReference, unitReference } from './random.reference.js'
 
 registerAllOps()

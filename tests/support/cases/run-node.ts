@@ -12,7 +12,7 @@ import { upgradeNode } from '../../../src/onnx/upgrade.js'
 import { parseAttributes, toRaw, type AttributeKind, type RawAttributes } from '../../../src/ir/attributes.js'
 import { registerAllOps } from '../../../src/api/register-all.js'
 import { findOp } from '../../../src/ir/registry.js'
-import { transposed } from '../../../src/ops/movement/transpose.js'
+import { transposed } from '../../../src/ops/shared/transposed.js'
 import { borrowContext, keepContext, makeContext } from '../wasm.js'
 
 registerAllOps()

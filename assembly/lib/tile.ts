@@ -1,7 +1,7 @@
 // What the register tiles (assembly/generated, written by scripts/tiles.ts) begin and end with: their sizes, the bias,
 // and what happens to sums before they are stored.
 import { UNARY_LEAKY_RELU, UNARY_NONE } from "../abi/codes";
-import { load_some, store_some } from "../lib/lanes";
+import { load_some, store_some } from "./lanes";
 
 /** Columns of one packed panel of B. */
 export const NR: i32 = 8;

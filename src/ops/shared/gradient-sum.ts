@@ -4,7 +4,7 @@ import { logicalStrides } from '../../core/layout.js'
 import { emitStridedCopy } from '../../ir/strided.js'
 import type { GradientEmitter } from '../../ir/gradient.js'
 import type { Address, KernelEmitter, Operand } from '../../ir/op.js'
-import { emitReduce } from './reduce.js'
+import { emitReduce } from './emit-reduce.js'
 
 /**
  * Records the sum of a gradient over the axes along which an operand was broadcast: those that the operand lacks or has of size 1. The axes that are

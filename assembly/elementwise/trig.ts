@@ -1,6 +1,6 @@
 // Sine and cosine of four float32 lanes, computed in float64 two lanes at a time and rounded once.
 import { UNARY_COS, UNARY_SIN } from "../abi/codes";
-import { evaluate } from "../elementwise/unary-f64";
+import { evaluate } from "./unary-f64";
 
 // x = n·π/2 + r, π/2 in two parts of which the first has 33 bits (Cody and Waite, 1980), so that n times it is exact;
 // then the Taylor series of sin r or cos r, which for |r| ≤ π/4 leave less than 2^−33 after r^11 and r^10.

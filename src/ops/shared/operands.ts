@@ -1,4 +1,4 @@
-import { isInteger, type DType } from '../../core/dtype.js'
+import { isFloat, isInteger, type DType } from '../../core/dtype.js'
 import { LanewiseError, present } from '../../core/errors.js'
 import type { TensorType } from '../../ir/op.js'
 
@@ -27,4 +27,10 @@ export function isArithmetic(dtype: DType): boolean {
 export function requireArithmetic(dtype: DType): void {
   if (isArithmetic(dtype)) return
   throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { actual: dtype })
+}
+
+/** @throws LanewiseError `E_UNSUPPORTED` for a type that is no float. */
+export function requireFloat(dtype: DType): void {
+  if (!isFloat(dtype))
+    throw new LanewiseError('E_UNSUPPORTED', `not supported for ${dtype}`, { expected: 'a float type', actual: dtype })
 }

@@ -1,6 +1,6 @@
 /**
  * c plus, in every lane, the sum of four products of signed bytes of `a` with bytes of `b`: what those are is the
- * engine's to say (dot_kind_q8 of dot.ts). In the simd build they are signed.
+ * engine's to say (dot_kind_q8 of quantize/dot.ts). In the simd build they are signed.
  */
 // @ts-ignore: decorator
 @inline

@@ -3,7 +3,7 @@
 // An epilogue (epilogue_q8) says what becomes of the sums of n columns: vectors of constants, then for every column up
 // to a multiple of eight the bias, the scale and the offset.
 import { INTEGER_BYTES, INTEGER_FLOAT32, INTEGER_INT32 } from "../abi/codes";
-import { store_some } from "../lib/lanes";
+import { store_some } from "./lanes";
 
 /** Columns of a packed panel. */
 export const INR: i32 = 8;
@@ -27,7 +27,7 @@ function zero_point(zero: usize, isSigned: i32): i32 {
 
 /**
  * Writes an epilogue for sums of n columns, whose right sides add up to `sums`[n, rounded up to eights]. The left
- * side's elements are counted as tile.ts says, or `less` less:
+ * side's elements are counted as quantize/tile.ts says, or `less` less:
  * (sum + bias[j]) · scale[j], scale[j] = xScale · wScale[j] / yScale, then
  *
  * - INTEGER_BYTES: bounded to [floor, ceiling], rounded with halves to even, plus yZero, saturated;
