@@ -14,7 +14,7 @@ const below = {
   nn: ['autograd', 'api', 'onnx', 'plan', 'ops', 'ir', 'core'],
   optim: ['autograd', 'api', 'plan', 'core'],
   text: ['core'],
-  data: ['api', 'ops', 'core', 'platform', 'text'],
+  data: ['api', 'ops', 'ir', 'core', 'platform', 'text'],
   generate: ['api', 'ir', 'core', 'platform', 'text'],
   serve: ['data', 'api', 'ops', 'core', 'platform', 'bindings'],
   inspect: ['api', 'onnx', 'plan', 'ir', 'core', 'platform', 'bindings'],
@@ -22,39 +22,104 @@ const below = {
   quantize: ['nn', 'api', 'onnx', 'passes', 'ops', 'ir', 'core'],
   train: ['nn', 'optim', 'data', 'text', 'generate', 'autograd', 'api', 'onnx', 'ir', 'core', 'platform'],
 }
+// The command is above everything.
+const above = ['cli']
 
-/** What a file of the repository belongs to: a room of src, its entries (''), bindings, kernels; undefined for everything else. */
-function placeOf(path) {
-  const [top, room, rest] = path.split(sep)
-  if (top === 'src') return rest === undefined ? '' : room
-  return top === 'bindings' || top === 'assembly' ? top : undefined
+/** Families of operators: each may look at those before it. */
+const operators = [
+  ['shared', 'elementwise', 'reduce', 'pool', 'control', 'random', 'signal', 'text', 'matmul', 'norm', 'loss', 'ml'],
+  ['attention', 'movement', 'quantize', 'conv', 'image', 'rnn'],
+].flat()
+
+/** Families of kernels, likewise; abi is above them. */
+const kernels = [
+  ['lib', 'generated', 'elementwise', 'reduce', 'random', 'movement', 'matmul', 'pool', 'norm', 'loss', 'ml', 'image'],
+  ['quantize', 'attention', 'conv', 'rnn'],
+].flat()
+
+/** What both sides of the kernels name. */
+const codes = 'assembly/abi/codes'
+
+/** The folders of a path below src, bindings or assembly; undefined for a file of anything else. */
+function roomsOf(path) {
+  const [top, ...rooms] = path.split(sep).slice(0, -1)
+  return ['src', 'bindings', 'assembly'].includes(top) ? [top, ...rooms] : undefined
 }
 
-/** Why a file may not import another, if it may not. */
-function refusal(from, to) {
-  const [here, there] = [placeOf(from), placeOf(to)]
-  if (here === undefined || there === undefined || here === there) return undefined
-  if (there === 'assembly') {
-    // What both sides name are the codes.
-    const codes = join('assembly', 'abi', 'codes')
-    return to.replace(/\.\w+$/, '') === codes ? undefined : 'kernels are reached through bindings'
+/** What is wrong with where a file lies: a room or a family has its place in the tables before anything lies in it. */
+export function misplaced(path) {
+  const [top, room, family] = roomsOf(path) ?? []
+  const name = [top, room].join('/')
+  if (top === 'src' && room && !below[room] && !above.includes(room))
+    return `${name} may look at nothing: not in oxlint.rooms.js`
+  if (top === 'src' && room === 'ops' && family && !operators.includes(family)) {
+    return `${name}/${family} may look at nothing: not in oxlint.rooms.js`
   }
-  if (here === 'bindings') return there === 'core' ? undefined : 'bindings may look at src/core'
+  if (top === 'assembly' && room !== 'abi' && !kernels.includes(room))
+    return `${name} may look at nothing: not in oxlint.rooms.js`
+  return undefined
+}
+
+/** Why a family may not look at another one, if it may not. Files that lie beside the families may look at all, and none at them. */
+function betweenFamilies(order, here, there) {
+  if (here === undefined || here === there) return undefined
+  const before = order.slice(0, Math.max(0, order.indexOf(here)))
+  if (before.includes(there)) return undefined
+  return `${here} may look at ${before.join(', ') || 'no other family'} (oxlint.rooms.js)`
+}
+
+/** Why a file may not import another, if it may not; both are paths from the root. */
+export function refusal(from, to) {
+  const [source, target] = [roomsOf(from), roomsOf(to)]
+  if (source === undefined) return undefined
+  const [top, here, family] = source
+  if (target === undefined) {
+    // What the build puts in: compiled kernels.
+    return to.startsWith('dist' + sep) ? undefined : `${top} may look at src, bindings and the codes of assembly`
+  }
+  const isCode = to.replace(/\.\w+$/, '') === join(...codes.split('/'))
+  if (top === 'assembly') {
+    if (target[0] !== 'assembly') return 'kernels may look at kernels'
+    return isCode || here === 'abi' ? undefined : betweenFamilies(kernels, here, target[1])
+  }
+  if (target[0] === 'assembly') return isCode ? undefined : 'kernels are reached through bindings'
+  const there = target[0] === 'bindings' ? 'bindings' : target[1]
+  if (top === 'bindings') return ['core', 'bindings'].includes(there) ? undefined : 'bindings may look at src/core'
+  if (here === there) return here === 'ops' ? betweenFamilies(operators, family, target[2]) : undefined
   const allowed = below[here]
   if (!allowed || allowed.includes(there)) return undefined
   return `src/${here} may look at ${allowed.join(', ') || 'nothing else'} (oxlint.rooms.js)`
+}
+
+/** The text of a string or of a template without expressions, else undefined. */
+function textOf(node) {
+  if (node?.type === 'TemplateLiteral') return node.expressions.length === 0 ? node.quasis[0].value.cooked : undefined
+  return typeof node?.value === 'string' ? node.value : undefined
 }
 
 const arrows = {
   create(context) {
     const file = relative(context.cwd, context.filename)
     const check = ({ source }) => {
-      // A path that is put together names no file.
-      if (typeof source?.value !== 'string' || !source.value.startsWith('.')) return
-      const message = refusal(file, join(dirname(file), source.value))
-      if (message !== undefined) context.report({ node: source, message })
+      if (!source) return
+      const path = textOf(source)
+      const report = (message) => context.report({ node: source, message })
+      if (path === undefined) {
+        // A variable holds what a user has named; a template would hide a file of ours.
+        if (source.type === 'TemplateLiteral') report('an import names the file that it may look at in full')
+      } else if (/^lanewise(\/|$)/.test(path)) {
+        report('src may look at its own files, by their paths')
+      } else if (path.startsWith('.')) {
+        const message = refusal(file, join(dirname(file), path))
+        if (message !== undefined) report(message)
+      }
     }
     return {
+      // A new room is in the table before anything is in the room.
+      Program(node) {
+        const message = misplaced(file)
+        if (message !== undefined) context.report({ node, message })
+      },
       ImportDeclaration: check,
       ImportExpression: check,
       ExportNamedDeclaration: check,
