@@ -13,6 +13,8 @@ const config: KnipConfig = {
         'src/view/profile-page.ts',
         'src/train/no-folder-log.ts',
         'src/platform/browser-thread.ts',
+        // Types of a file that oxlint loads, for tests and scripts that import it.
+        'oxlint.rooms.d.ts',
         'scripts/*.ts',
         'models/**/*.ts',
         'tests/**/*.test.ts',
