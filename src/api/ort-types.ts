@@ -12,18 +12,24 @@ export type OnnxValueDataLocation = Tensor.DataLocation
 /** A file of external data, in the forms that onnxruntime takes. */
 export type ExternalDataFileType = ExternalFileSource
 /** Where the external data of a model are. */
-export type OnnxModelOptions = { externalData?: readonly ExternalFileSource[] }
+export type OnnxModelOptions = {
+  /** The files that hold the model's external tensors. */
+  externalData?: readonly ExternalFileSource[]
+}
 
 /** Any of onnxruntime's execution providers, and any other word: they are accepted and ignored, everything runs on the CPU. */
 export interface ProviderOption {
+  /** Which provider is meant, e.g. "wasm". */
   readonly name: string
 }
 
 interface Options<Name extends string> extends ProviderOption {
+  /** Which provider these options are for. */
   readonly name: Name
 }
 
 interface Device<Name extends string> extends Options<Name> {
+  /** The number of a GPU; ignored. */
   deviceId?: number
 }
 

@@ -4,12 +4,15 @@ import type { StepTime } from '../plan/executor.js'
 export interface ProfileEntry {
   /** The node's name in the model; of a fused node, the one it grew from. Empty for rearrangements between memory orders. */
   readonly node: string
+  /** The operator's ONNX name; of a fused node, that of the one it grew from. */
   readonly op: string
   /** The algorithm chosen, or the kernel. */
   readonly kernel: string
+  /** Milliseconds that the node's calls took in the run. */
   readonly ms: number
   /** Billions of floating-point operations of the direct algorithm per second; undefined where that means nothing. */
   readonly gflops?: number
+  /** Floating-point operations of the direct algorithm; undefined where that means nothing. */
   readonly flops?: number
   /** Bytes read and written: inputs, constants and outputs. */
   readonly bytes: number

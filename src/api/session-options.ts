@@ -14,11 +14,18 @@ import type { GlobalType } from './tensor-types.js'
 export type ExternalFileSource =
   | string
   | URL
-  | { readonly path: string; readonly data: ExternalFile['data'] | ArrayBufferLike | GlobalType<'Blob'> | string | URL }
+  | {
+      /** The path by which the model names the file. */
+      readonly path: string
+      /** Its bytes, or where they are read from. */
+      readonly data: ExternalFile['data'] | ArrayBufferLike | GlobalType<'Blob'> | string | URL
+    }
 
 /** Compiled kernels of both builds; see `supportsRelaxedSimd` for the one that an engine can run. */
 export interface WasmModules {
+  /** The build with fixed-width SIMD, which every engine with WebAssembly SIMD can run. */
   readonly simd?: WebAssembly.Module
+  /** The build with fused multiply-add, for engines with relaxed SIMD. */
   readonly relaxed?: WebAssembly.Module
 }
 
@@ -84,6 +91,7 @@ export interface SessionOptions {
    * many times. Default 1 with `worker`, else none.
    */
   workers?: number
+  /** The least grave messages of this session that are printed; `env.logLevel` by default. */
   logLevel?: LogLevel
   /** Records the time of every node in every run; see `InferenceSession.lastProfile`. */
   profile?: boolean
@@ -107,20 +115,35 @@ export interface SessionOptions {
   freeDimensionOverrides?: Readonly<Record<string, number>>
   /** `disabled` is `passes: false`. */
   graphOptimizationLevel?: 'disabled' | 'basic' | 'extended' | 'layout' | 'all'
+  /** onnxruntime's name of `profile`. */
   enableProfiling?: boolean
+  /** onnxruntime's numbers for `logLevel`: 0 is verbose, 4 fatal. */
   logSeverityLevel?: 0 | 1 | 2 | 3 | 4
+  /** onnxruntime's name of `threads`; 0 leaves the number to the library. */
   intraOpNumThreads?: number
+  /** Accepted and ignored: everything runs on the CPU. */
   executionProviders?: readonly ProviderConfig[]
+  /** Accepted and ignored: nodes run one after the other. */
   interOpNumThreads?: number
+  /** Accepted and ignored: intermediate values always share an arena. */
   enableCpuMemArena?: boolean
+  /** Accepted and ignored: memory is always planned. */
   enableMemPattern?: boolean
+  /** Accepted and ignored: nodes run one after the other. */
   executionMode?: 'sequential' | 'parallel'
+  /** Accepted and ignored: no file is written. */
   optimizedModelFilePath?: string
+  /** Accepted and ignored: a profile is `InferenceSession.lastProfile`, no file. */
   profileFilePrefix?: string
+  /** Accepted as onnxruntime has it, without effect. */
   logId?: string
+  /** Accepted and ignored. */
   logVerbosityLevel?: number
+  /** Accepted and ignored: outputs are in the memory of the CPU. */
   preferredOutputLocation?: Tensor.DataLocation | { readonly [outputName: string]: Tensor.DataLocation }
+  /** Accepted and ignored: every run is planned and repeated anyway. */
   enableGraphCapture?: boolean
+  /** Accepted and ignored: settings of onnxruntime's own. */
   extra?: Record<string, unknown>
   /** Whether the model can run is left for the first run to find out: for tools. @internal */
   lenient?: boolean
@@ -134,10 +157,15 @@ export interface RunOptions {
   profile?: boolean
   /** Of a session in a worker: the buffers of feeds are handed over and not copied; the caller's arrays are empty from then on. Default false. */
   transferFeeds?: boolean
+  /** Accepted as onnxruntime has it (0 is verbose, 4 fatal), without effect: the session's level holds. */
   logSeverityLevel?: 0 | 1 | 2 | 3 | 4
+  /** Accepted as onnxruntime has it, without effect. */
   logVerbosityLevel?: number
+  /** Accepted as onnxruntime has it, without effect: `signal` stops a run. */
   terminate?: boolean
+  /** Accepted as onnxruntime has it, without effect. */
   tag?: string
+  /** Accepted as onnxruntime has it, without effect. */
   extra?: Record<string, unknown>
 }
 

@@ -101,8 +101,11 @@ type ValueMetadataType = ValueMetadata
  */
 export class InferenceSession extends SessionBase {
   static override readonly name = 'InferenceSession'
+  /** Names of the inputs that a run is fed, in the model's order; initialisers are not among them. */
   readonly inputNames: readonly string[]
+  /** Names of the outputs, in the model's order: what a run returns if it is not asked for less. */
   readonly outputNames: readonly string[]
+  /** Type and shape of every input, in the order of `inputNames`. */
   readonly inputMetadata: readonly ValueMetadata[]
   private outputTypes: readonly ValueMetadata[]
   /** What the file says about itself (`metadata_props`): written by exporters, by `exportModel`'s option `metadata` among them. */

@@ -75,6 +75,7 @@ export type ImageTensorLayout = 'NHWC' | 'NCHW'
 
 /** How colours (0 to 255) and elements of a tensor relate: `(colour + bias) / mean` on the way in, `(element - bias) * mean` out. */
 export interface OptionsNormalizationParameters {
+  /** Bias and mean, one for all channels or one for each in the order of channels; 0 and 255 by default. */
   norm?: {
     bias?: number | [number, number, number] | [number, number, number, number]
     mean?: number | [number, number, number] | [number, number, number, number]
@@ -85,13 +86,17 @@ export interface OptionsNormalizationParameters {
 export interface TensorFromImageOptions extends OptionsNormalizationParameters {
   /** Rows and columns that are taken of the picture, from its upper left corner; what lies outside it is black and transparent. */
   resizedHeight?: number
+  /** Columns, see `resizedHeight`; all by default. */
   resizedWidth?: number
   /** Default `RGB`. */
   tensorFormat?: ImageFormat
   /** Only `NCHW`. */
   tensorLayout?: ImageTensorLayout
+  /** Accepted as onnxruntime has it, without effect: elements are float32. */
   dataType?: 'float32' | 'uint8'
+  /** Accepted as onnxruntime has it, without effect: pictures know their size. */
   height?: number
+  /** Accepted as onnxruntime has it, without effect: pictures know their size. */
   width?: number
 }
 /** How `Tensor.fromImage` takes ImageData. */
@@ -144,6 +149,7 @@ export interface TensorFactory {
 
 /** Makes tensors of a type (told from the data, if left out), elements and a shape (one axis, if left out). */
 export interface TensorConstructor extends TensorFactory {
+  /** What all tensors inherit from, as of any constructor. */
   readonly prototype: Tensor
   /** @throws LanewiseError `E_TENSOR` if type, data and dims do not fit each other; `E_UNSUPPORTED` for GPU memory. */
   new (type: 'string', data: readonly string[], dims?: readonly number[]): TypedTensor<'string'>

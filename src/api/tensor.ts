@@ -35,9 +35,13 @@ export type TensorSource = TensorData | ArrayLike<number> | ArrayLike<bigint> | 
 
 /** A tensor over memory that the caller owns: results are written there. */
 export interface PinnedTensor {
+  /** Says that the memory is the caller's. */
   readonly location: 'cpu-pinned'
+  /** The element type, which has to be that of the output. */
   readonly type: DType
+  /** The memory that is written to: as many elements as `dims` say. */
   readonly data: TensorData
+  /** Its shape, outermost axis first. */
   readonly dims: readonly number[]
 }
 
@@ -67,6 +71,7 @@ export interface Tensor extends MaybeDisposable {
   readonly dims: readonly number[]
   /** Number of elements. */
   readonly size: number
+  /** Where the elements are: `cpu`, `cpu-pinned` for memory of the caller's, `none` after {@link dispose}. */
   readonly location: Tensor.DataLocation
   /** The elements. @throws LanewiseError `E_STATE` after {@link dispose}. */
   readonly data: Tensor.DataType

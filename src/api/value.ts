@@ -12,9 +12,13 @@ import { fromHost, Tensor, toHost, type TensorSource } from './tensor.js'
  * JavaScript realm. `getData` is called where `data` is elsewhere (GPU memory).
  */
 export interface TensorLike {
+  /** The element type, by onnxruntime's names (`float32`, `int64` …). */
   readonly type: string
+  /** The elements in logical order, if they are in the memory of the CPU. */
   readonly data?: unknown
+  /** The shape, outermost axis first. */
   readonly dims: readonly number[]
+  /** Fetches the elements from where else they are. */
   getData?(): Promise<unknown>
 }
 
@@ -28,10 +32,18 @@ export type ModelValue =
 
 /** What a model says of one of its inputs or outputs. */
 export type ValueMetadata =
-  | { readonly name: string; readonly isTensor: false }
   | {
+      /** The name in the model. */
       readonly name: string
+      /** False for a sequence, a map or an optional, of which no more is told here. */
+      readonly isTensor: false
+    }
+  | {
+      /** The name in the model. */
+      readonly name: string
+      /** True for a tensor, of which type and shape are told. */
       readonly isTensor: true
+      /** The element type; what a feed of that input has to have. */
       readonly type: Tensor['type']
       /** A name stands for a size that the model leaves open; an empty array if it says nothing at all. */
       readonly shape: readonly (number | string)[]

@@ -10,6 +10,7 @@ import { Parameter, Variable } from './variable.js'
 
 /** An operator that made NaN or infinity. */
 export interface NonFinite {
+  /** The operator's ONNX name. */
   readonly op: string
   /** Where in the model, e.g. "features/0"; in a step without modules the place in the step: "operation 3 of the step". */
   readonly scope: string

@@ -65,8 +65,11 @@ let current: Device | undefined
  */
 export class Device {
   static readonly name = 'Device'
+  /** The exports of the kernels, for calls of one's own. */
   readonly kernels: TrainKernels
+  /** Which build of the kernels it runs. */
   readonly build: Build
+  /** Whether kernels may be taken that round more (Winograd): false with `accuracy: 'exact'`. */
   readonly fast: boolean
   /** The step that tensors made now belong to. @internal */
   currentStep = 0

@@ -39,6 +39,7 @@ export class Variable {
 
   /** @internal */
   constructor(
+    /** The device in whose memory it lies. */
     readonly device: Device,
     placed: Placed,
     {
@@ -76,6 +77,7 @@ export class Variable {
     return this.requiresGrad && (this.step >= 0 || isFloat(this.dtype))
   }
 
+  /** The element type. */
   get dtype(): DType {
     return this.placed.dtype
   }
@@ -194,8 +196,11 @@ export interface BackwardOptions {
 
 /** Whether a parameter is learned. */
 export interface ParameterOptions {
+  /** A name for errors, summaries and exported models. */
   readonly name?: string
+  /** Whether it is learned. Default true. */
   readonly trainable?: boolean
+  /** Whether it is state that is saved and not learned, such as running statistics. Default false. */
   readonly buffer?: boolean
 }
 

@@ -7,8 +7,11 @@ export type LogLevel = 'verbose' | 'info' | 'warning' | 'error' | 'fatal'
  */
 
 export interface Env {
+  /** The least grave messages that are printed; `warning` by default. */
   logLevel?: LogLevel
+  /** Prints everything, whatever `logLevel` says. Default false. */
   debug?: boolean
+  /** Accepted and ignored. */
   trace?: boolean
   /** `common` is the version of onnxruntime whose API this is. */
   readonly versions: {
@@ -18,8 +21,11 @@ export interface Env {
     readonly node?: string
     readonly 'react-native'?: string
   }
+  /** Where the kernels are and how many threads there may be. */
   readonly wasm: Env.WebAssemblyFlags
+  /** Accepted and ignored: there is no such backend. */
   readonly webgl: Env.WebGLFlags
+  /** Accepted and ignored: there is no such backend. */
   readonly webgpu: Env.WebGpuFlags
   [name: string]: unknown
 }

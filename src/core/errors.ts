@@ -26,12 +26,19 @@ export type ErrorCode =
 
 /** Where an error happened and what was expected; every field is optional. */
 export interface ErrorDetails {
+  /** The operator at work, by its ONNX name. */
   op?: string
+  /** The name of the node in the model. */
   node?: string
+  /** The name of the input, output or value that is meant. */
   tensor?: string
+  /** The version of the operator set that asks for what there is not. */
   opset?: number
+  /** What would have been right, as text. */
   expected?: string
+  /** What was there instead, as text. */
   actual?: string
+  /** The error that led to this one. */
   cause?: unknown
 }
 
@@ -73,13 +80,20 @@ export function present<T>(value: T | undefined, what: string): T {
 
 /** The only error type that leaves the library. */
 export class LanewiseError extends Error {
+  /** What kind of error it is, for programs; messages are for people and may change. */
   readonly code: ErrorCode
   // Only declared, so that an error that nobody catches is printed without those that do not apply.
+  /** The operator at work, by its ONNX name. */
   declare op?: string
+  /** The name of the node in the model. */
   declare node?: string
+  /** The name of the input, output or value that is meant. */
   declare tensor?: string
+  /** The version of the operator set that asks for what there is not. */
   declare opset?: number
+  /** What would have been right, as text. */
   declare readonly expected?: string
+  /** What was there instead, as text. */
   declare readonly actual?: string
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {

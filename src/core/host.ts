@@ -13,8 +13,11 @@ import { formatShape, sizeOf, type Shape } from './shape.js'
 
 /** A tensor whose elements are in JavaScript: constants of a model, shape arithmetic, strings, inputs and outputs of rare operators. */
 export interface HostTensor {
+  /** The element type. */
   readonly dtype: DType
+  /** Sizes of the axes, outermost first. */
   readonly shape: Shape
+  /** The elements in logical order; types without an array of their own in the integers that hold their bits. */
   readonly data: HostData
 }
 

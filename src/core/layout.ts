@@ -61,14 +61,19 @@ export interface LayoutOperand {
 
 /** What a layout rule is asked about. */
 export interface LayoutQuery<A, I extends readonly unknown[] = readonly (LayoutOperand | undefined)[]> {
+  /** The node's attributes, defaults filled in. */
   readonly attributes: A
+  /** The operands as they lie now; undefined where one is left out. */
   readonly inputs: I
+  /** Shapes of the outputs. */
   readonly outputs: readonly Shape[]
 }
 
 /** The orders an operator wants its inputs in and will make its outputs in; undefined is logical order. */
 export interface Layout {
+  /** Orders that the inputs are wanted in. */
   readonly inputs: readonly (Order | undefined)[]
+  /** Orders that the outputs will have. */
   readonly outputs: readonly (Order | undefined)[]
 }
 

@@ -20,8 +20,11 @@ export type AttributeKind = RawAttribute['kind']
 
 /** What an attribute must be, and what it is when it is left out. */
 export interface AttributeSpec<T> {
+  /** The type that a file must give it. */
   readonly kind: AttributeKind
+  /** What it is where a node leaves it out. */
   readonly fallback: T
+  /** Whether a node without it is refused. Default false. */
   readonly required?: boolean
   /** Of `int` and `ints`: what no number is exact for (beyond ±2^53) stays a bigint, instead of being clamped there. */
   readonly exact?: boolean

@@ -18,6 +18,7 @@ export type AttributesOfOp<Op> = Op extends OpDefinition<infer A> ? A : never
  * (a bundler drops what nobody imports), and listed in `ops/gradients.ts`. What layers and functions apply comes from `autograd/operators.ts`.
  */
 export interface Gradient<A = Attributes> {
+  /** The operator whose gradient it is. */
   readonly op: OpDefinition<A>
   /** Inputs that have a gradient; by default every float32 input. */
   readonly inputs?: readonly number[]
@@ -54,11 +55,15 @@ export interface TrainingEmitter<A> extends Emitter<A> {
 
 /** Accepts the kernel calls that compute the gradients of one node; they run at once. */
 export interface GradientEmitter<A> extends KernelEmitter {
+  /** The node's attributes, defaults filled in. */
   readonly attributes: A
   /** The operands as the forward kernels saw them. */
   readonly inputs: readonly (Operand | undefined)[]
+  /** The results as the forward kernels left them; undefined where one was not made. */
   readonly outputs: readonly (Operand | undefined)[]
+  /** Operand `index`, which the operator requires. */
   input(index: number): Operand
+  /** Result `index`, which the forward pass made. */
   output(index: number): Operand
   /** The gradient of the loss by output `index` (0), in that output's shape and order. @throws LanewiseError `E_STATE` if there is none. */
   gradient(index?: number): Operand

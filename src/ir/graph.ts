@@ -9,6 +9,7 @@ export type Dimension = number | string | null
 
 /** What a model declares of a value: a tensor's type, as far as it says, or the word for another kind of value. */
 export interface DeclaredType {
+  /** Whether it is a tensor or another kind of value. */
   readonly kind: 'tensor' | 'sequence' | 'optional' | 'map'
   /** The element type (of the tensors inside, for a sequence or optional). */
   readonly dtype?: DType
@@ -35,7 +36,9 @@ export function mayAgree(a: DeclaredType, b: DeclaredType): boolean {
 
 /** A named value of a graph; identity is the object, names are for people and files. */
 export interface Value {
+  /** Its name, for people and files. */
   readonly name: string
+  /** What the model says of its type, if it says anything. */
   declared?: DeclaredType
   /** The elements, if the value is an initialiser or was folded. */
   constant?: HostTensor
@@ -43,11 +46,17 @@ export interface Value {
 
 /** An operator applied to values: what a graph is made of. */
 export interface Node {
+  /** The operator's definition. */
   readonly op: OpDefinition
+  /** Its name, for people and files; '' if it has none. */
   readonly name: string
+  /** Attributes by their names, checked and with defaults filled in. */
   readonly attributes: Attributes
+  /** Values it reads, in the operator's order; undefined where an optional one is left out. */
   readonly inputs: readonly (Value | undefined)[]
+  /** Values it makes; undefined where one is not wanted. */
   readonly outputs: readonly (Value | undefined)[]
+  /** What passes have folded into it. */
   readonly fused: Fused
 }
 
@@ -56,9 +65,13 @@ export interface Node {
  * values. The body of a control-flow node is a graph in its attributes that may use values of the graphs around it.
  */
 export interface Graph {
+  /** The graph's name, for files and messages. */
   readonly name: string
+  /** What it is fed, in order. */
   readonly inputs: readonly Value[]
+  /** What it returns, in order. */
   readonly outputs: readonly Value[]
+  /** In an order in which every value is made before it is read. */
   readonly nodes: readonly Node[]
 }
 
@@ -74,7 +87,12 @@ function isGraph(value: unknown): value is Graph {
 }
 
 /** What is or makes a graph: a graph itself, or a builder of one. */
-export type GraphSource = Graph | { graph(): Graph }
+export type GraphSource =
+  | Graph
+  | {
+      /** The graph as it stands now. */
+      graph(): Graph
+    }
 
 /** The graph of whatever a caller gave; undefined if it is none. */
 export function graphOf(source: unknown): Graph | undefined {

@@ -13,7 +13,9 @@ import type { Attributes, AttributeSchema, AttributesOf, RawAttributes } from '.
 
 /** The element type and shape of a tensor. */
 export interface TensorType {
+  /** The element type. */
   readonly dtype: DType
+  /** Sizes of the axes, outermost first. */
   readonly shape: Shape
 }
 
@@ -50,6 +52,7 @@ export type Given<P extends Presence, T> = { readonly [I in keyof P]: P[I] exten
 
 /** What shape inference may look at. */
 export interface InferContext<A, P extends Presence = Presence> {
+  /** The node's attributes, defaults filled in. */
   readonly attributes: A
   /** Types of the inputs; undefined where an optional input is left out. */
   readonly inputs: Given<P, TensorType>
@@ -85,7 +88,9 @@ export type Arguments<K extends KernelName> = Kernels[K] extends (...args: infer
 
 /** A place in memory that gets its number when a plan is bound. */
 export interface Address {
+  /** The stretch of memory that it lies in. */
   readonly block: Block
+  /** Bytes from the block's beginning. */
   readonly offset: number
 }
 
@@ -97,9 +102,11 @@ export interface Block {
 
 /** A tensor in memory, as kernels see it. */
 export interface Operand {
+  /** The element type. */
   readonly dtype: DType
   /** Logical shape: ONNX's. */
   readonly shape: Shape
+  /** In which order the axes lie in memory, outermost first: `[0, 2, 3, 1]` is channels-last. */
   readonly order: Order
   /** `shape` in memory order. */
   readonly physical: readonly number[]
@@ -113,8 +120,11 @@ export interface Operand {
 
 /** A function of one element applied to an operator's result before it is stored; `code` is one of `UNARY_*` of assembly/abi/codes.ts. */
 export interface Activation {
+  /** Which function, a `UNARY_*` number. */
   readonly code: number
+  /** The function's first parameter (a slope, a bound); 0 if it has none. */
   readonly a: number
+  /** The function's second parameter; 0 if it has none. */
   readonly b: number
 }
 
@@ -149,6 +159,7 @@ export interface PackEmitter {
 
 /** Accepts kernel calls over memory that is already there: what forward and backward passes have in common. */
 export interface KernelEmitter extends PackEmitter {
+  /** Which kernels the calls will run on. */
   readonly build: 'simd' | 'relaxed'
   /** False if the user asked for results nearest to exact arithmetic (no Winograd). */
   readonly fast: boolean
@@ -181,6 +192,7 @@ export interface KernelEmitter extends PackEmitter {
 
 /** Accepts the kernel calls that compute an operator: a plan records them, eager mode runs them at once. */
 export interface Emitter<A> extends KernelEmitter {
+  /** The node's attributes, defaults filled in. */
   readonly attributes: A
   /** Operands in the orders that the layout rule asked for; undefined where an optional input is left out. */
   readonly inputs: readonly (Operand | undefined)[]
@@ -189,6 +201,7 @@ export interface Emitter<A> extends KernelEmitter {
     | (TensorType & { readonly order: Order; readonly physical: readonly number[] })
     | undefined
   )[]
+  /** What passes have folded into the node: what `emit` does not apply is lost. */
   readonly fused: Fused
   /** For operators that are `random`: a seed from the session's, another one each time. To be asked in a step of a run (`host`), not when it is planned. */
   readonly nextSeed?: () => number
@@ -236,10 +249,13 @@ export function plus(address: Address, bytes: number): Address {
 
 /** What a plain TypeScript implementation is given. */
 export interface ComputeContext<A, P extends Presence = Presence> {
+  /** The node's attributes, defaults filled in. */
   readonly attributes: A
+  /** The inputs with their elements; undefined where an optional one is left out. */
   readonly inputs: Given<P, HostTensor>
   /** What `infer` said of the outputs; for an operator without `infer`, empty. */
   readonly outputs: readonly TensorType[]
+  /** How many outputs the node names, left-out ones before a named one included. */
   readonly outputCount: number
   /** For operators that are `random`: a seed from the session's, another one each time. */
   readonly seed?: () => number
@@ -330,9 +346,11 @@ export interface UpgradeContext {
  * the plan. An operator without `infer` has outputs whose shapes depend on data: the plan is cut there and `compute` or `values` runs.
  */
 export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
+  /** The operator's name, as ONNX has it. */
   readonly name: string
   /** '' is ai.onnx. */
   readonly domain: string
+  /** Attributes by name: their types and defaults. */
   readonly attributes: AttributeSchema
   /** The fewest and most inputs; one number where they are equal. */
   readonly arity: Arity
@@ -342,6 +360,7 @@ export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
   readonly outputs?: number
   /** Types and shapes of the outputs, as many as the operator can make from these inputs. @throws LanewiseError without node names. */
   infer?(c: InferContext<A, P>): readonly TensorType[]
+  /** The orders of axes that `emit` wants its inputs in and makes its outputs in; logical order by default. */
   layout?(query: LayoutQuery<A, Given<P, LayoutOperand>>): Layout
   /**
    * Whether `emit` handles operands of these types and shapes (undefined where left out) and makes the outputs that are wanted. By default:
@@ -353,12 +372,15 @@ export interface OpDefinition<A = Attributes, P extends Presence = Presence> {
     wanted: readonly boolean[],
     operands: Given<P, { readonly shape: Shape; readonly constant: boolean }>,
   ): boolean
+  /** Records the kernel calls that compute the outputs. */
   emit?(e: Emitter<A>): void
   /** Whether `compute` takes input 0 of a type, where `infer` does not say: a node that it does not is refused when it is planned. */
   readonly takes?: (dtype: DType) => boolean
+  /** The operator in plain TypeScript: for constants, and for types without a kernel. @throws LanewiseError without node names. */
   compute?(c: ComputeContext<A, P>): readonly HostTensor[]
   /** `compute` for operators of which one node may take long: `yield`s every few milliseconds. `compute` then follows from it. */
   work?(c: ComputeContext<A, P>): Work
+  /** `compute` for operators whose inputs or outputs are no tensors: sequences, optionals, maps. */
   values?(c: ValueContext<A, P>): readonly HostValue[]
   /**
    * For operators that are a function of one element of input 0: that function, for fusing it into the node before. `constants` are the

@@ -53,6 +53,7 @@ export class GELU extends Module {
     super(device)
     this.approximate = approximate
   }
+  /** `none` for the exact function, `tanh` for its approximation. */
   readonly approximate: 'none' | 'tanh'
   forward(x: Variable): Variable {
     return F.gelu(x, this.approximate)
@@ -137,7 +138,9 @@ export class Hardtanh extends Module {
   static override readonly name: string = 'Hardtanh'
   /** @throws LanewiseError `E_VALUE` for a least value that is not below the largest. */
   constructor(
+    /** The least value; -1 by default. */
     readonly minVal = -1,
+    /** The largest value; 1 by default. */
     readonly maxVal = 1,
     options: OnDevice = {},
   ) {
@@ -155,6 +158,7 @@ export class Hardtanh extends Module {
 /** What goes to −alpha on the left. */
 abstract class Exponential extends Module {
   constructor(
+    /** What negative values go to: −alpha at −∞; 1 by default. */
     readonly alpha = 1,
     options: OnDevice = {},
   ) {
@@ -175,6 +179,7 @@ export class CELU extends Exponential {
 /** What shrinks by an amount. */
 abstract class Shrinking extends Module {
   constructor(
+    /** Half the width of what becomes 0; 0.5 by default. */
     readonly lambd = 0.5,
     options: OnDevice = {},
   ) {
@@ -202,7 +207,9 @@ export class Hardshrink extends Shrinking {
 /** {@link F.threshold} as a layer. */
 export class Threshold extends Module {
   constructor(
+    /** Values up to it are replaced. */
     readonly threshold: number,
+    /** What they are replaced by. */
     readonly value: number,
     options: OnDevice = {},
   ) {
@@ -219,6 +226,7 @@ export class Threshold extends Module {
 /** What works along an axis, the last by default. */
 abstract class Along extends Module {
   constructor(
+    /** The axis, counted from the end if negative; -1 by default. */
     readonly dim = -1,
     options: OnDevice = {},
   ) {
@@ -246,6 +254,7 @@ export class Softmin extends Along {
 /** {@link F.leakyRelu} as a layer. */
 export class LeakyReLU extends Module {
   constructor(
+    /** What values below 0 are multiplied by; 0.01 by default. */
     readonly negativeSlope = 0.01,
     options: OnDevice = {},
   ) {
@@ -268,6 +277,7 @@ export class ELU extends Exponential {
 
 /** A ReLU whose negative slope is learned (He et al., 2015): one, or one per channel. */
 export class PReLU extends Module {
+  /** The slopes [1] or [channels]. */
   readonly weight: Parameter
   constructor(numParameters = 1, options: { readonly init?: number } & OnDevice = {}) {
     checkArguments(new.target.name, { numParameters, options }, 'size?', { init: 'number', device: 'device' })

@@ -105,15 +105,21 @@ function checked({ size, kernel, stride = 1, padding = 0, dilation = 1 }: Slide)
 
 /** A convolution of any number of spatial axes; a list has an entry for each of them, a number goes for all. */
 export interface ConvolutionSizes {
+  /** Channels of the input. */
   readonly inChannels: number
+  /** Channels of the output: the number of filters. */
   readonly outChannels: number
   /** Spatial sizes of the input. */
   readonly size: readonly number[]
+  /** Size of a filter along each spatial axis. */
   readonly kernel: number | readonly number[]
+  /** Steps between neighbouring windows; 1 by default. */
   readonly stride?: number | readonly number[]
   /** As many places on both sides of an axis; "same" is {@link samePadding}. */
   readonly padding?: number | readonly number[] | 'same'
+  /** Steps between neighbouring places of a window; 1 by default. */
   readonly dilation?: number | readonly number[]
+  /** Groups of channels that see nothing of each other; 1 by default. */
   readonly groups?: number
   /** True by default. */
   readonly bias?: boolean
@@ -135,6 +141,7 @@ export interface ConvolutionCount {
   readonly parametersUnshared: number
   /** The same without biases. */
   readonly weights: number
+  /** With filters of its own for every output, without biases. */
   readonly weightsUnshared: number
   /** Of the direct algorithm, with those by padding. */
   readonly multiplications: number
@@ -295,12 +302,15 @@ function placeOf(index: number, sizes: readonly number[]): number[] {
 
 /** One layer in a summary of a model. */
 export interface SummaryRow {
+  /** The layer's name in the model, e.g. "features.0". */
   readonly name: string
   /** What kind of layer it is, with its settings. */
   readonly layer: string
   /** Shape of its output, for one example. */
   readonly output: readonly number[]
+  /** How many numbers the layer learns or keeps. */
   readonly parameters: number
+  /** Inputs of all outputs together; undefined for layers without weights. */
   readonly connections?: number
   /** Multiply-adds for one example. */
   readonly macs: number

@@ -33,6 +33,7 @@ export type LSTMState = readonly [h: Variable, c: Variable]
 export interface AttentionLSTMOptions {
   /** Whether inputs, outputs and weights are [N, T, …] rather than [T, N, …]. */
   readonly batchFirst?: boolean
+  /** Where the parameters lie; {@link Device.current} by default. */
   readonly device?: Device
 }
 
@@ -46,14 +47,20 @@ export interface AttentionLSTMOptions {
  */
 export class AttentionLSTM extends Module {
   static override readonly name: string = 'AttentionLSTM'
+  /** Weights of the input [4·hidden, in], gates in the order i, f, o, g. */
   readonly weight_ih: Parameter
+  /** Weights of the hidden state [4·hidden, hidden]. */
   readonly weight_hh: Parameter
+  /** Weights of what attention has found [4·hidden, hidden]. */
   readonly weight_ah: Parameter
+  /** Biases of the gates [4·hidden]. */
   readonly bias: Parameter
   private readonly batchFirst: boolean
 
   constructor(
+    /** Size of an input vector. */
     readonly inputSize: number,
+    /** Size of the hidden state, and of a place. */
     readonly hiddenSize: number,
     options: AttentionLSTMOptions = {},
   ) {

@@ -43,7 +43,9 @@ export interface AttentionMasks {
 
 /** Sizes of a {@link MultiheadAttention}, and what it drops. */
 export interface MultiheadAttentionOptions {
+  /** Share of the scores that are dropped in training, 0 to 1; 0 by default. */
   readonly dropout?: number
+  /** Whether the projections have biases. Default true. */
   readonly bias?: boolean
   /** Size of the vectors that keys are made of; `embedDim` by default. */
   readonly kdim?: number
@@ -53,6 +55,7 @@ export interface MultiheadAttentionOptions {
   readonly valueHeadDim?: number
   /** Whether the batch is the first axis; as in PyTorch it is the second by default. */
   readonly batchFirst?: boolean
+  /** Where the parameters lie; {@link Device.current} by default. */
   readonly device?: Device
 }
 
@@ -66,12 +69,19 @@ export interface MultiheadAttentionOptions {
  * @throws LanewiseError `E_VALUE` if the heads do not divide `embedDim`.
  */
 export class MultiheadAttention extends Module {
+  /** The projections of queries, keys and values in one [3·embedDim, embedDim]; undefined where their sizes differ. */
   readonly in_proj_weight: Parameter | undefined
+  /** The projection of queries, where there is no `in_proj_weight`. */
   readonly q_proj_weight: Parameter | undefined
+  /** The projection of keys, where there is no `in_proj_weight`. */
   readonly k_proj_weight: Parameter | undefined
+  /** The projection of values, where there is no `in_proj_weight`. */
   readonly v_proj_weight: Parameter | undefined
+  /** The biases of queries, keys and values, one after the other; undefined without `bias`. */
   readonly in_proj_bias: Parameter | undefined
+  /** What is applied to the values of all heads together. */
   readonly out_proj: Linear
+  /** Whether the batch is the first axis rather than the second. */
   readonly batchFirst: boolean
   private readonly p: number
   /** Elements of the vectors of queries, keys and values. */
@@ -82,7 +92,9 @@ export class MultiheadAttention extends Module {
   private readonly causal: ReturnType<typeof attributesOf>
 
   constructor(
+    /** Size of the vectors of queries and of the result. */
     readonly embedDim: number,
+    /** How many heads share `embedDim`. */
     readonly numHeads: number,
     options: MultiheadAttentionOptions = {},
   ) {
@@ -222,13 +234,18 @@ export class MultiheadAttention extends Module {
  * energy · tanh(query_layer(query) + key_layer(key)).
  */
 export class AdditiveAttention extends Module {
+  /** Takes queries to [..., hiddenDim]. */
   readonly query_layer: Linear
+  /** Takes keys to [..., hiddenDim]. */
   readonly key_layer: Linear
+  /** Takes [..., hiddenDim] to one score. */
   readonly energy: Linear
 
   /** @param hiddenDim - the size of the space in which queries and keys meet. */
   constructor(
+    /** Size of a query. */
     readonly queryDim: number,
+    /** Size of a key. */
     readonly keyDim: number,
     readonly hiddenDim: number,
     options: { readonly device?: Device } = {},

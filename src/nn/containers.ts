@@ -26,6 +26,7 @@ function notApplied(what: string): never {
 export class ModuleList<T extends Module = Module> extends Module {
   /** By their places, so that a state dict names them as PyTorch does. */
   readonly [place: number]: T
+  /** How many there are. */
   length = 0
 
   constructor(modules: Iterable<T> = [], options: { readonly device?: Device } = {}) {
@@ -119,6 +120,7 @@ export class ModuleDict<T extends Module = Module> extends Module {
 export class ParameterList extends Module {
   /** By their places. */
   readonly [place: number]: Parameter
+  /** How many there are. */
   length = 0
 
   constructor(parameters: Iterable<Parameter> = [], options: { readonly device?: Device } = {}) {

@@ -12,14 +12,19 @@ import { Module } from './module.js'
 
 /** A convolution's window, groups and padding. */
 export interface ConvOptions {
+  /** Steps between neighbouring windows: one number, or one for each spatial axis; 1 by default. */
   readonly stride?: PerAxis
   /** Zeros around the input; `same` keeps the size (stride 1). */
   readonly padding?: PerAxis | 'same'
+  /** Steps between neighbouring places of a window; 1 by default. */
   readonly dilation?: PerAxis
+  /** Groups of channels that see nothing of each other; 1 by default. */
   readonly groups?: number
+  /** Whether a bias is added to each output channel. Default true. */
   readonly bias?: boolean
   /** What stands in the padding: zeros by default; the picture reflected at its edge, its last places repeated, or its other side. */
   readonly paddingMode?: 'zeros' | 'reflect' | 'replicate' | 'circular'
+  /** Where the parameters lie; {@link Device.current} by default. */
   readonly device?: Device
   /** How `weight` begins; ±1/√fan in by default, as in PyTorch. */
   readonly init?: Initializer
@@ -47,7 +52,9 @@ class ConvNd extends Module {
 
   constructor(
     rank: number,
+    /** Channels of the input [N, inChannels, spatial …]. */
     readonly inChannels: number,
+    /** Channels of the output: the number of filters. */
     readonly outChannels: number,
     kernelSize: PerAxis,
     options: ConvOptions,
@@ -144,6 +151,7 @@ export class Conv3d extends ConvNd {
 
 /** A transposed convolution's window and groups. */
 export interface ConvTransposeOptions extends Omit<ConvOptions, 'padding' | 'paddingMode'> {
+  /** Places that are taken off both sides of the output, as a convolution of this padding adds them; 0 by default. */
   readonly padding?: PerAxis
   /** Added to one side of the output, whose size several inputs share when the stride is not 1. */
   readonly outputPadding?: PerAxis
@@ -152,12 +160,15 @@ export interface ConvTransposeOptions extends Omit<ConvOptions, 'padding' | 'pad
 class ConvTransposeNd extends Module {
   /** [in, out / groups, kernel …] */
   readonly weight: Parameter
+  /** [out]; undefined without `bias`. */
   readonly bias: Parameter | undefined
   private readonly attributes: Readonly<Record<string, unknown>>
 
   constructor(
     rank: number,
+    /** Channels of the input [N, inChannels, spatial …]. */
     readonly inChannels: number,
+    /** Channels of the output: the number of filters. */
     readonly outChannels: number,
     kernelSize: PerAxis,
     options: ConvTransposeOptions,

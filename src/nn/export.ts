@@ -12,6 +12,7 @@ import { evaluating, type Module } from './module.js'
 
 /** An input of a model that is written as a graph. */
 export interface InputSpec {
+  /** The input's name in the graph. */
   readonly name: string
   /** float32 by default. */
   readonly dtype?: DType
@@ -21,6 +22,7 @@ export interface InputSpec {
 
 /** How a graph and its outputs are called. */
 export interface ToGraphOptions {
+  /** The graph's name; "model" by default. */
   readonly name?: string
   /** Names of the outputs, in the order `forward` returns them; by default those that it gives them, or "output", and "output_1" … where there are more. */
   readonly outputs?: readonly string[]

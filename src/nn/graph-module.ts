@@ -21,6 +21,7 @@ export class GraphModule<Output extends Variable | Variable[] = Variable> extend
   static override readonly name: string = 'GraphModule'
   /** Properties in which no modules are looked for. @internal */
   static readonly opaque: readonly string[] = ['graph']
+  /** The graph that it applies. */
   readonly graph: Graph
   /** By the names that the file gives them. */
   readonly tensors = new Map<string, Parameter>()
@@ -276,6 +277,7 @@ export class GraphWithHead<Head extends Module = Module> extends Module {
   constructor(
     /** The imported part. */
     readonly body: GraphModule,
+    /** What is applied to the outputs of the imported part. */
     readonly head: Head,
   ) {
     super(body.device)

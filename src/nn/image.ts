@@ -48,6 +48,7 @@ function factorOf(factor: number): number {
 /** Channels become places: [N, C·r², H, W] to [N, C, H·r, W·r] (Shi et al., arXiv:1609.05158). */
 export class PixelShuffle extends Module {
   constructor(
+    /** r: rows and columns of the result for each of the input. */
     readonly upscaleFactor: number,
     options: OnDevice = {},
   ) {
@@ -66,6 +67,7 @@ export class PixelShuffle extends Module {
 /** Places become channels, the other way round than {@link PixelShuffle}: [N, C, H·r, W·r] to [N, C·r², H, W]. */
 export class PixelUnshuffle extends Module {
   constructor(
+    /** r: rows and columns of the input for each of the result. */
     readonly downscaleFactor: number,
     options: OnDevice = {},
   ) {
@@ -221,6 +223,7 @@ export class Unfold extends Module {
   private readonly window: WindowOptions
 
   constructor(
+    /** Size of a window: one number, or one for each spatial axis. */
     readonly kernelSize: PerAxis,
     options: WindowOptions & OnDevice = {},
   ) {
@@ -244,7 +247,9 @@ export class Fold extends Module {
   private readonly window: WindowOptions
 
   constructor(
+    /** Spatial sizes of the picture that is put together. */
     readonly outputSize: PerAxis,
+    /** Size of a window: one number, or one for each spatial axis. */
     readonly kernelSize: PerAxis,
     options: WindowOptions & OnDevice = {},
   ) {
@@ -266,6 +271,7 @@ export class Fold extends Module {
 /** Channels of several groups by turns, so that what follows by groups sees all of them (Zhang et al., arXiv:1707.01083). */
 export class ChannelShuffle extends Module {
   constructor(
+    /** How many groups the channels are in; it divides their number. */
     readonly groups: number,
     options: OnDevice = {},
   ) {

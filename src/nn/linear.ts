@@ -12,7 +12,9 @@ import { Module } from './module.js'
 
 /** Whether a {@link Linear} has a bias, and how its weights begin. */
 export interface LinearOptions {
+  /** Whether a bias is added. Default true. */
   readonly bias?: boolean
+  /** Where the parameters lie; {@link Device.current} by default. */
   readonly device?: Device
   /** How `weight` begins; ±1/√in by default, as in PyTorch. */
   readonly init?: Initializer
@@ -20,11 +22,15 @@ export interface LinearOptions {
 
 /** x · weightᵀ + bias: [..., in] to [..., out]. `weight` is [out, in], `bias` [out]. */
 export class Linear extends Module {
+  /** [out, in] */
   readonly weight: Parameter
+  /** [out]; undefined without `bias`. */
   readonly bias: Parameter | undefined
 
   constructor(
+    /** Size of the input's last axis. */
     readonly inFeatures: number,
+    /** Size of the output's last axis. */
     readonly outFeatures: number,
     options: LinearOptions = {},
   ) {
@@ -49,12 +55,16 @@ export class Linear extends Module {
 
 /** A table of vectors, looked up by index. `weight` is [count, size]. */
 export class Embedding extends Module {
+  /** A row for each index: [numEmbeddings, embeddingDim]. */
   readonly weight: Parameter
+  /** The row that began with zeros and is not learned, if there is one. */
   readonly paddingIdx: number | undefined
 
   /** @param options - `paddingIdx`: a row that begins with zeros and is not learned. */
   constructor(
+    /** How many rows there are: indices are below it. */
     readonly numEmbeddings: number,
+    /** Size of a row. */
     readonly embeddingDim: number,
     options: { readonly paddingIdx?: number; readonly device?: Device; readonly init?: Initializer } = {},
   ) {
@@ -93,6 +103,7 @@ export class Embedding extends Module {
 /** Everything but the first axis as one. */
 export class Flatten extends Module {
   constructor(
+    /** The first of the axes that become one; 1 by default, so that the batch stays. */
     readonly startDim = 1,
     options: { readonly device?: Device } = {},
   ) {
@@ -110,7 +121,9 @@ export class Flatten extends Module {
 /** One axis as several: `F.unflatten` as a layer. */
 export class Unflatten extends Module {
   constructor(
+    /** The axis that is divided, counted from the end if negative. */
     readonly dim: number,
+    /** The sizes that it is divided into. */
     readonly unflattenedSize: readonly number[],
     options: { readonly device?: Device } = {},
   ) {
@@ -128,12 +141,17 @@ export class Unflatten extends Module {
 
 /** x₁ᵀ · W · x₂ + bias for each output: [..., in1] and [..., in2] to [..., out]. `weight` is [out, in1, in2], `bias` [out]. */
 export class Bilinear extends Module {
+  /** [out, in1, in2] */
   readonly weight: Parameter
+  /** [out]; undefined without `bias`. */
   readonly bias: Parameter | undefined
 
   constructor(
+    /** Size of the first input's last axis. */
     readonly in1Features: number,
+    /** Size of the second input's last axis. */
     readonly in2Features: number,
+    /** Size of the output's last axis. */
     readonly outFeatures: number,
     options: LinearOptions = {},
   ) {
@@ -160,6 +178,7 @@ export class Bilinear extends Module {
 /** What drops a share while training. */
 abstract class Dropping extends Module {
   constructor(
+    /** Share of the elements that are zeroed in training, 0 to 1; 0.5 by default. */
     readonly p = 0.5,
     options: { readonly device?: Device } = {},
   ) {

@@ -14,10 +14,15 @@ type Pair = number | readonly [number, number]
 
 /** The window of a {@link LocallyConnected2d}. */
 export interface LocallyConnected2dOptions {
+  /** Steps between neighbouring windows; 1 by default. */
   readonly stride?: Pair
+  /** Zeros on both sides of each axis; 0 by default. */
   readonly padding?: Pair
+  /** Steps between neighbouring places of a window; 1 by default. */
   readonly dilation?: Pair
+  /** Whether every output has a bias. Default true. */
   readonly bias?: boolean
+  /** Where the parameters lie; {@link Device.current} by default. */
   readonly device?: Device
 }
 
@@ -33,7 +38,9 @@ function pair(value: Pair): readonly [number, number] {
  * @throws LanewiseError `E_VALUE` if the kernel does not fit into the padded input.
  */
 export class LocallyConnected2d extends Module {
+  /** [height · width of the result, inChannels · kernel height · kernel width, outChannels] */
   readonly weight: Parameter
+  /** [outChannels, height · width of the result]; undefined without `bias`. */
   readonly bias: Parameter | undefined
   /** Height and width of the result. */
   readonly outputSize: readonly [number, number]
@@ -43,9 +50,12 @@ export class LocallyConnected2d extends Module {
   private readonly dilation: readonly [number, number]
 
   constructor(
+    /** Channels of the input. */
     readonly inChannels: number,
+    /** Channels of the output. */
     readonly outChannels: number,
     kernelSize: Pair,
+    /** Height and width of the input. */
     readonly inputSize: readonly [number, number],
     options: LocallyConnected2dOptions = {},
   ) {

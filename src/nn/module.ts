@@ -411,12 +411,16 @@ function nameWithin(parent: Module, child: Module): string | undefined {
 }
 
 /** A module of one tensor in and one out. */
-export type Layer = Module & { forward(x: Variable): Variable }
+export type Layer = Module & {
+  /** What the module makes of x. */
+  forward(x: Variable): Variable
+}
 
 /** Applies modules one after the other; parameters are named by their places ("0.weight"). */
 export class Sequential extends Module {
   /** Properties whose names stand in no name. @internal */
   static readonly unnamed: readonly string[] = ['layers']
+  /** The modules, in the order in which they are applied. */
   readonly layers: readonly Layer[]
 
   constructor(...layers: readonly Layer[]) {

@@ -29,14 +29,19 @@ interface NormOptions {
  * The running variance is the unbiased one, as in PyTorch (ONNX's operator makes the biased one).
  */
 class BatchNorm extends Module {
+  /** Scale of each channel [C]; begins with ones. */
   readonly weight: Parameter
+  /** What is added to each channel [C]; begins with zeros. */
   readonly bias: Parameter
+  /** Mean of each channel [C] over the batches seen: state that is not learned. */
   readonly running_mean: Parameter
+  /** Unbiased variance of each channel [C] over the batches seen. */
   readonly running_var: Parameter
   private readonly learning: { readonly epsilon: number; readonly momentum: number; readonly training_mode: number }
   private readonly fixed: Readonly<Record<string, unknown>>
 
   constructor(
+    /** How many channels there are. */
     readonly numFeatures: number,
     options: NormOptions & { readonly momentum?: number } = {},
   ) {
@@ -105,7 +110,9 @@ export class BatchNorm3d extends BatchNorm {
 
 /** Normalises over the last axes, whose sizes are given (Ba, Kiros & Hinton, 2016). */
 export class LayerNorm extends Module {
+  /** Scale of each element of the normalised axes; begins with ones. */
   readonly weight: Parameter
+  /** What is added to each of them; undefined without `bias`. */
   readonly bias: Parameter | undefined
   private readonly attributes: Readonly<Record<string, unknown>>
 
@@ -132,6 +139,7 @@ export class LayerNorm extends Module {
 
 /** Divides by the root of the mean square over the last axes (Zhang & Sennrich, 2019). */
 export class RMSNorm extends Module {
+  /** Scale of each element of the normalised axes; begins with ones. */
   readonly weight: Parameter
   private readonly attributes: Readonly<Record<string, unknown>>
 
@@ -153,7 +161,9 @@ export class RMSNorm extends Module {
 
 /** Normalises groups of channels of each sample (Wu & He, 2018). */
 export class GroupNorm extends Module {
+  /** Scale of each channel [C]; begins with ones. */
   readonly weight: Parameter
+  /** What is added to each channel [C]; begins with zeros. */
   readonly bias: Parameter
   private readonly attributes: Readonly<Record<string, unknown>>
 
@@ -223,14 +233,19 @@ export class LocalResponseNorm extends Module {
  * unless asked for; running statistics are what evaluation uses.
  */
 class InstanceNorm extends Module {
+  /** Scale of each channel [C]; undefined without `affine`. */
   readonly weight: Parameter | undefined
+  /** What is added to each channel [C]; undefined without `affine`. */
   readonly bias: Parameter | undefined
+  /** Mean of each channel [C] over the batches seen; undefined without `trackRunningStats`. */
   readonly running_mean: Parameter | undefined
+  /** Unbiased variance of each channel [C] over the batches seen; undefined without `trackRunningStats`. */
   readonly running_var: Parameter | undefined
   private readonly eps: number
   private readonly momentum: number
 
   constructor(
+    /** How many channels there are. */
     readonly numFeatures: number,
     options: NormOptions & {
       readonly momentum?: number

@@ -9,6 +9,7 @@ import { Module } from './module.js'
 
 /** How a pooling's window moves; `stride` is the kernel's size by default. */
 export interface PoolOptions extends PoolingOptions {
+  /** The device on which it is applied; {@link Device.current} by default. */
   readonly device?: Device
 }
 
@@ -20,6 +21,7 @@ abstract class MaxPool extends Module {
   private readonly options: PoolOptions
 
   constructor(
+    /** Size of a window: one number, or one for each spatial axis. */
     readonly kernelSize: PerAxis,
     options: PoolOptions = {},
   ) {
@@ -65,6 +67,7 @@ abstract class AvgPool extends Module {
   private readonly options: AvgPoolOptions
 
   constructor(
+    /** Size of a window: one number, or one for each spatial axis. */
     readonly kernelSize: PerAxis,
     options: AvgPoolOptions = {},
   ) {

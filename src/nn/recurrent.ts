@@ -13,15 +13,19 @@ import { Module } from './module.js'
 
 /** Layers, directions and dropout of a recurrent module. */
 export interface RecurrentOptions {
+  /** Layers on top of each other; 1 by default. */
   readonly numLayers?: number
+  /** Whether gates have biases. Default true. */
   readonly bias?: boolean
   /** Whether the batch is the first axis of inputs and outputs, rather than time. */
   readonly batchFirst?: boolean
   /** Between layers, while training. */
   readonly dropout?: number
+  /** Whether a second direction reads from the end; outputs are then twice as wide. Default false. */
   readonly bidirectional?: boolean
   /** Learn the states before the first step (`h_0`, and `c_0` of an LSTM) instead of beginning with zeros. */
   readonly learnInitialState?: boolean
+  /** Where the parameters lie; {@link Device.current} by default. */
   readonly device?: Device
 }
 
@@ -50,18 +54,25 @@ const optionKinds = {
  * operators, one for each layer.
  */
 abstract class Recurrent extends Module {
+  /** Layers on top of each other. */
   readonly numLayers: number
+  /** Whether a second direction reads from the end. */
   readonly bidirectional: boolean
   private readonly batchFirst: boolean
   private readonly dropout: number
   private readonly applied: Readonly<Record<string, unknown>>
+  /** The learned hidden states before the first step, with `learnInitialState`. */
   readonly h_0: Parameter | undefined
+  /** The learned cells before the first step, of an LSTM with `learnInitialState`. */
   readonly c_0: Parameter | undefined
+  /** The parameters by PyTorch's names (`weight_ih_l0` …). */
   readonly tensors = new Map<string, Parameter>()
 
   constructor(
     private readonly cell: Cell,
+    /** Size of an input vector. */
     readonly inputSize: number,
+    /** Size of the hidden state of one direction. */
     readonly hiddenSize: number,
     options: RecurrentOptions,
   ) {
@@ -261,6 +272,7 @@ type CellOptions = Pick<RecurrentOptions, 'bias' | 'device'>
 
 /** One step of a layer, whose parameters are this module's, without the layer's number in their names (`weight_ih`, `bias_hh` …). */
 abstract class RecurrentCell<Layer extends Recurrent> extends Module {
+  /** The parameters by PyTorch's names (`weight_ih_l0` …). */
   readonly tensors: ReadonlyMap<string, Parameter>
   /** Not a property: its parameters stand here, and a module's would be found again. */
   readonly #layer: Layer

@@ -17,32 +17,48 @@ import { LayerNorm } from './norm.js'
 
 /** Sizes of a transformer layer, where it normalises and what it drops. */
 export interface TransformerLayerOptions {
+  /** Size of the hidden layer; 2048 by default. */
   readonly dimFeedforward?: number
+  /** Share of the elements that are dropped in training, 0 to 1; 0.1 by default. */
   readonly dropout?: number
+  /** The hidden layer's function; `relu` by default. */
   readonly activation?: 'relu' | 'gelu'
+  /** What variances are raised by; 1e-5 by default. */
   readonly layerNormEps?: number
   /** Whether the batch is the first axis; as in PyTorch it is the second by default. */
   readonly batchFirst?: boolean
   /** Whether each part normalises what it takes rather than what it has added to. */
   readonly normFirst?: boolean
+  /** Where the parameters lie; {@link Device.current} by default. */
   readonly device?: Device
 }
 
 /** What both kinds of layers end with. */
 abstract class TransformerLayer extends Module {
+  /** Attention of the sequence to itself. */
   readonly self_attn: MultiheadAttention
+  /** From `dModel` to the hidden layer. */
   readonly linear1: Linear
+  /** On the hidden layer. */
   readonly dropout: Dropout
+  /** From the hidden layer back to `dModel`. */
   readonly linear2: Linear
+  /** Of the attention's part. */
   readonly norm1: LayerNorm
+  /** Of the second part: the hidden layer, or in a decoder the attention to the memory. */
   readonly norm2: LayerNorm
+  /** On what attention adds. */
   readonly dropout1: Dropout
+  /** On what the second part adds. */
   readonly dropout2: Dropout
+  /** Whether each part normalises what it takes rather than what it has added to. */
   readonly normFirst: boolean
   private readonly activation: (x: Variable) => Variable
 
   constructor(
+    /** Size of the vectors of the sequence. */
     readonly dModel: number,
+    /** How many heads attention has. */
     readonly nhead: number,
     options: TransformerLayerOptions = {},
   ) {
@@ -100,8 +116,11 @@ export class TransformerEncoderLayer extends TransformerLayer {
 
 /** A layer that also attends to an encoder's output. */
 export class TransformerDecoderLayer extends TransformerLayer {
+  /** Attention to the encoder's output. */
   readonly multihead_attn: MultiheadAttention
+  /** Of the hidden layer's part. */
   readonly norm3: LayerNorm
+  /** On what the hidden layer adds. */
   readonly dropout3: Dropout
 
   constructor(dModel: number, nhead: number, options: TransformerLayerOptions = {}) {
@@ -125,7 +144,9 @@ export class TransformerDecoderLayer extends TransformerLayer {
 
 /** Layers one after the other, and a last normalisation if there is one. */
 export class TransformerEncoder extends Module {
+  /** The layers, in the order in which they are applied. */
   readonly layers: readonly TransformerEncoderLayer[]
+  /** The normalisation after the last layer, if there is one. */
   readonly norm: LayerNorm | undefined
 
   /** @param layers - each its own, not copies: `Array.from({ length: 6 }, () => new TransformerEncoderLayer(512, 8))`. */
@@ -146,7 +167,9 @@ export class TransformerEncoder extends Module {
 
 /** {@link TransformerEncoder} of layers that attend to an encoder's output. */
 export class TransformerDecoder extends Module {
+  /** The layers, in the order in which they are applied. */
   readonly layers: readonly TransformerDecoderLayer[]
+  /** The normalisation after the last layer, if there is one. */
   readonly norm: LayerNorm | undefined
 
   constructor(layers: readonly TransformerDecoderLayer[], options: { readonly norm?: LayerNorm } = {}) {
@@ -166,11 +189,15 @@ export class TransformerDecoder extends Module {
 
 /** How many places a {@link PositionalEncoding} knows, and whether they are learned. */
 export interface PositionalEncodingOptions {
+  /** How many places there are at most; 5000 by default. */
   readonly maxLength?: number
   /** Vectors that are learned instead of sines and cosines. */
   readonly learned?: boolean
+  /** Share of the elements that are dropped in training, 0 to 1; 0.1 by default. */
   readonly dropout?: number
+  /** Whether the batch is the first axis; as in PyTorch it is the second by default. */
   readonly batchFirst?: boolean
+  /** Where the parameters lie; {@link Device.current} by default. */
   readonly device?: Device
 }
 
@@ -188,11 +215,15 @@ export const sinusoids: Initializer = (shape) => {
 
 /** Adds to each vector of a sequence one that belongs to its place. `pe` is [maxLength, dModel]: part of the state, learned or not. */
 export class PositionalEncoding extends Module {
+  /** A vector for each place: [maxLength, dModel]. */
   readonly pe: Parameter
+  /** What is applied to the sum. */
   readonly drop: Dropout
+  /** Whether the batch is the first axis rather than the second. */
   readonly batchFirst: boolean
 
   constructor(
+    /** Size of the vectors of the sequence. */
     readonly dModel: number,
     options: PositionalEncodingOptions = {},
   ) {

@@ -22,6 +22,7 @@ export interface FindRateOptions {
 export interface FoundRate {
   /** A rate to begin with: where the smoothed loss fell most steeply; undefined if it never fell. */
   readonly suggestion: number | undefined
+  /** The learning rate of every step. */
   readonly rates: readonly number[]
   /** The loss of every step, smoothed. */
   readonly losses: readonly number[]

@@ -5,10 +5,15 @@ import { Optimizer, withDefaults, type Params, type Update } from './optimizer.j
 
 /** Rate, momentum and decay of {@link SGD}. */
 export interface SGDOptions {
+  /** The learning rate; 1e-3 by default. */
   readonly lr?: number
+  /** Share of the velocity that is kept from step to step; 0 by default. */
   readonly momentum?: number
+  /** Share of the gradient that does not enter the velocity; 0 by default. */
   readonly dampening?: number
+  /** Times the weight is added to its gradient; 0 by default. */
   readonly weightDecay?: number
+  /** Steps by the velocity as it will be (Nesterov); needs a momentum. Default false. */
   readonly nesterov?: boolean
 }
 
@@ -47,9 +52,13 @@ export class SGD extends Optimizer<Required<SGDOptions>> {
 
 /** Rate, betas and decay of {@link Adam} and {@link AdamW}. */
 export interface AdamOptions {
+  /** The learning rate; 1e-3 by default. */
   readonly lr?: number
+  /** What is kept from step to step of the mean of gradients and of that of their squares; [0.9, 0.999] by default. */
   readonly betas?: readonly [number, number]
+  /** Added to the root that is divided by; 1e-8 by default. */
   readonly eps?: number
+  /** Of Adam: times the weight is added to its gradient, 0 by default; of AdamW: share that a step of rate 1 takes from every weight, 0.01 by default. */
   readonly weightDecay?: number
   /** Steps by the largest second moment there was (Reddi, Kale & Kumar, 2018). */
   readonly amsgrad?: boolean
@@ -110,12 +119,15 @@ export class AdamW extends Adam {
 
 /** Rate and decay of {@link Adagrad}. */
 export interface AdagradOptions {
+  /** The learning rate; 1e-2 by default. */
   readonly lr?: number
   /** The rate of step t (from 0 on) is lr/(1 + t·lrDecay). */
   readonly lrDecay?: number
+  /** Times the weight is added to its gradient; 0 by default. */
   readonly weightDecay?: number
   /** What the sums of squares begin with. */
   readonly initialAccumulatorValue?: number
+  /** Added to the root that is divided by; 1e-10 by default. */
   readonly eps?: number
 }
 
@@ -144,10 +156,15 @@ export class Adagrad extends Optimizer<Required<AdagradOptions>> {
 
 /** Rate, smoothing and momentum of {@link RMSprop}. */
 export interface RMSpropOptions {
+  /** The learning rate; 1e-2 by default. */
   readonly lr?: number
+  /** What is kept from step to step of the mean of squares; 0.99 by default. */
   readonly alpha?: number
+  /** Added to the root that is divided by; 1e-8 by default. */
   readonly eps?: number
+  /** Times the weight is added to its gradient; 0 by default. */
   readonly weightDecay?: number
+  /** Share of the velocity that is kept from step to step; 0 by default. */
   readonly momentum?: number
   /** Normalise by the variance around the mean. */
   readonly centered?: boolean

@@ -4,8 +4,11 @@ import { Optimizer, withDefaults, type Params, type Rates, type Update } from '.
 
 /** Rate, betas and decay of {@link Lion}. */
 export interface LionOptions {
+  /** The learning rate; 1e-4 by default. */
   readonly lr?: number
+  /** How much the mean counts in the sign of a step, and how much of it is kept; [0.9, 0.99] by default. */
   readonly betas?: readonly [number, number]
+  /** Share of every weight that a step of rate 1 takes away; 0 by default. */
   readonly weightDecay?: number
 }
 
@@ -67,10 +70,15 @@ abstract class Moments<
 
 /** Rate, betas and decays of {@link NAdam}. */
 export interface NAdamOptions {
+  /** The learning rate; 2e-3 by default. */
   readonly lr?: number
+  /** What is kept from step to step of the mean of gradients and of that of their squares; [0.9, 0.999] by default. */
   readonly betas?: readonly [number, number]
+  /** Added to the root that is divided by; 1e-8 by default. */
   readonly eps?: number
+  /** Times the weight is added to its gradient; 0 by default. */
   readonly weightDecay?: number
+  /** How fast the momentum approaches its final value; 4e-3 by default. */
   readonly momentumDecay?: number
   /** Takes the decay of the parameter itself, as AdamW does. */
   readonly decoupledWeightDecay?: boolean
@@ -120,9 +128,13 @@ function shareAt(step: number, { betas, momentumDecay }: Required<NAdamOptions>)
 
 /** Rate, betas and decay of {@link RAdam}. */
 export interface RAdamOptions {
+  /** The learning rate; 1e-3 by default. */
   readonly lr?: number
+  /** What is kept from step to step of the mean of gradients and of that of their squares; [0.9, 0.999] by default. */
   readonly betas?: readonly [number, number]
+  /** Added to the root that is divided by; 1e-8 by default. */
   readonly eps?: number
+  /** Times the weight is added to its gradient; 0 by default. */
   readonly weightDecay?: number
 }
 

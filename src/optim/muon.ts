@@ -11,9 +11,13 @@ import { Optimizer, withDefaults, type Params, type Update } from './optimizer.j
 
 /** Rate, momentum and decay of {@link Muon}, and those of AdamW for groups with `adam`. */
 export interface MuonOptions {
+  /** The learning rate; 1e-3 by default. */
   readonly lr?: number
+  /** Share of every weight that a step of rate 1 takes away; 0.1 by default. */
   readonly weightDecay?: number
+  /** Share of the momentum that is kept from step to step; 0.95 by default. */
   readonly momentum?: number
+  /** Steps by the momentum as it will be after the gradient (Nesterov). Default true. */
   readonly nesterov?: boolean
   /** Iterations by which a matrix is made orthogonal; 5 by default. */
   readonly nsSteps?: number

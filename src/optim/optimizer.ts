@@ -16,6 +16,7 @@ export interface Rates {
 
 /** Parameters that are updated with settings of their own: any option of the method, here those that all have. */
 export type ParameterGroup<Options extends object = Partial<Rates>> = {
+  /** The parameters of this group. */
   readonly params: readonly Parameter[]
 } & Partial<Options>
 
@@ -53,6 +54,7 @@ export function withDefaults<Options extends object>(
 
 /** What an optimiser needs to go on as if it had never stopped: plain values and tensors, for checkpoints. */
 export interface OptimizerState {
+  /** Counters, rates and powers: JSON. */
   readonly settings: {
     readonly steps: number
     readonly lr: readonly number[]
@@ -62,11 +64,13 @@ export interface OptimizerState {
     readonly slots?: readonly string[]
     readonly groups?: readonly number[]
   }
+  /** What the method keeps for each parameter (momentum, moments), by its place among all of them and the slot's name: "0.momentum". */
   readonly tensors: ReadonlyMap<string, Tensor>
 }
 
 /** Changes parameters by their gradients. Kernels do it in place, one pass over memory. */
 export abstract class Optimizer<Options extends Rates = Rates> {
+  /** Groups of parameters, each with rate and decay of its own; `lr` may be set between steps. */
   readonly groups: readonly Group<Options>[]
   /** Updates that have been made. */
   steps = 0

@@ -12,6 +12,7 @@ export interface PlateauOptions {
   readonly patience?: number
   /** An improvement is one by more than this: a share of the best, or with `thresholdMode` `abs` a number. */
   readonly threshold?: number
+  /** Whether `threshold` is a share of the best (`rel`, the default) or a number (`abs`). */
   readonly thresholdMode?: 'rel' | 'abs'
   /** Calls after a reduction in which nothing counts. */
   readonly cooldown?: number
@@ -21,8 +22,11 @@ export interface PlateauOptions {
 
 /** Where a {@link ReduceOnPlateau} stands; JSON. */
 export interface PlateauState {
+  /** The best value so far; null before the first. */
   readonly best: number | null
+  /** Calls without an improvement since. */
   readonly bad: number
+  /** Calls that are still to be ignored after a reduction. */
   readonly cooling: number
 }
 
@@ -98,6 +102,7 @@ export class ReduceOnPlateau {
     return { best: this.best ?? null, bad: this.bad, cooling: this.cooling }
   }
 
+  /** Goes on from where another one stood; returns itself. */
   restore({ best, bad, cooling }: PlateauState): this {
     this.best = best ?? undefined
     this.bad = bad

@@ -5,11 +5,13 @@ import { LanewiseError } from '../core/errors.js'
 export interface BlobStore {
   /** Where it is, for messages. */
   readonly place: string
+  /** The names that are there, in no order that can be relied on. */
   names(): Promise<readonly string[]>
   /** @returns undefined if there is none of this name. */
   read(name: string): Promise<Uint8Array | undefined>
   /** Puts bytes under a name, whole or not at all. */
   write(name: string, pieces: readonly Uint8Array[]): Promise<void>
+  /** Removes the bytes of a name; nothing happens if there are none. */
   remove(name: string): Promise<void>
 }
 

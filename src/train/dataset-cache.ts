@@ -94,7 +94,9 @@ export async function writeCache(
 
 /** Examples of a file that {@link writeCache} wrote, and what is written with them. */
 export interface Cache {
+  /** The examples. */
   readonly dataset: TensorDataset
+  /** What was written with them, by name. */
   readonly metadata: ReadonlyMap<string, string>
 }
 

@@ -22,6 +22,7 @@ import {
 
 /** What a model is worth on some examples. */
 export interface Evaluation {
+  /** How many examples were measured. */
   readonly examples: number
   /** Mean over the examples. */
   readonly loss: number
@@ -37,6 +38,7 @@ export interface Evaluation {
 
 /** What is measured besides the loss. */
 export interface EvaluateOptions extends Partial<Task> {
+  /** Measures by the names under which their results are told. */
   readonly metrics?: Readonly<Record<string, Metric>>
 }
 

@@ -17,16 +17,21 @@ export interface StepReport {
   readonly step: number
   /** The epoch that is going on, from 1. */
   readonly epoch: number
+  /** The loss of the step's batch. */
   readonly loss: number
   /** The norm of all gradients together, before clipping. */
   readonly gradNorm: number
+  /** The learning rate of the step, that of the first group. */
   readonly lr: number
 }
 
 /** What a hook is told of an epoch that is over. */
 export interface EpochReport {
+  /** Updates so far. */
   readonly step: number
+  /** The epoch that is over, from 1. */
   readonly epoch: number
+  /** What the validation measured; undefined if there is none. */
   readonly validation: Evaluation | undefined
 }
 
@@ -35,6 +40,7 @@ export type HookResult = unknown
 
 /** Everything that {@link fit} can be told. */
 export interface FitOptions extends Partial<Task> {
+  /** What updates the parameters: its groups say which are learned. */
   readonly optimizer: Optimizer
   /** Told of every step; its learning rates are those of the steps. */
   readonly schedule?: Schedule

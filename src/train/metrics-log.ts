@@ -5,6 +5,7 @@ import { LanewiseError } from '../core/errors.js'
 
 /** What was measured after a step. */
 export interface MetricsRecord {
+  /** The step after which it was measured. */
   readonly step: number
   readonly [metric: string]: number | string | boolean | null
 }
@@ -46,6 +47,7 @@ export class MetricsLog {
     this.file.write(new TextEncoder().encode(lineOf(record)))
   }
 
+  /** Closes the file; nothing can be written after that. */
   close(): void {
     this.file.close()
   }

@@ -7,6 +7,7 @@ import { argmaxRows, judge, type Batch, type ResolvedTask, type TaskOutput } fro
 
 /** Adds up a measure over batches. */
 export interface MetricState {
+  /** Takes in what the model made of a batch. */
   update(output: TaskOutput, batch: Batch): void
   /** What was measured so far; NaN if nothing counted. */
   value(): number

@@ -1,13 +1,17 @@
 import { checkArguments } from '../core/arguments.js'
 /** Where a progress bar is drawn: `process.stderr`, for one. */
 export interface ProgressStream {
+  /** Writes text as it is. */
   write(text: string): unknown
+  /** Whether a line can be drawn over; elsewhere lines are written, less often. */
   readonly isTTY?: boolean
+  /** Width of the terminal in characters. */
   readonly columns?: number
 }
 
 /** How progress is shown. */
 export interface ProgressOptions {
+  /** Where the bar is drawn. */
   readonly stream: ProgressStream
   /** Stands before the bar, e.g. "epoch 3/10". */
   readonly label?: string

@@ -16,19 +16,25 @@ import type { Task } from './task.js'
 
 /** A training of a classifier of grey pictures in one of the sets that are known by name. */
 export interface PictureRecipe {
+  /** What is trained, in a few words: the heading of the report. */
   readonly title: string
+  /** The set of pictures, by its name. */
   readonly data: MnistName
   /** Sizes of a training and a test part to draw from the test files, for sets that have no others. */
   readonly split?: readonly [train: number, test: number]
   /** Decides initial weights, order, augmentation and masks. */
   readonly seed: number
+  /** Passes over the training data. */
   readonly epochs: number
+  /** Examples in a step. */
   readonly batchSize: number
   /** From pictures [N, 1, 28, 28] of 0 … 1 to scores [N, 10]. */
   readonly model: () => Layer
+  /** Makes the optimiser of the model's parameters. */
   readonly optimizer: (model: Layer) => Optimizer
   /** The learning rate's factor after a share of the steps, given their number in all. */
   readonly schedule?: (steps: number) => Factor
+  /** Random changes of the training pictures, in order. */
   readonly augment?: readonly Augmentation[]
   /** How the exported file keeps weights; as they are by default. */
   readonly weights?: WeightFormat
@@ -38,7 +44,9 @@ export interface PictureRecipe {
 export interface RecipeContext {
   /** What `--data` says: a folder, a file, a URL. */
   readonly from: string | undefined
+  /** The recipe's seed. */
   readonly seed: number
+  /** Examples in a step. */
   readonly batchSize: number
   /** Passes over the data that will be made. */
   readonly epochs: number
@@ -46,6 +54,7 @@ export interface RecipeContext {
 
 /** Data of a run. */
 export interface TaskData {
+  /** The batches that are learned from. */
   readonly train: Batches
   /** Batches in an epoch, for the schedule; a loader knows them itself. */
   readonly batches?: number
@@ -99,21 +108,29 @@ export type RecipeFit = Pick<
  * } satisfies TaskRecipe<Linear>
  */
 export interface TaskRecipe<M extends Module = Module, D extends TaskData = TaskData> {
+  /** What is trained, in a few words: the heading of the report. */
   readonly title: string
   /** Decides initial weights and masks; the data get it, too. */
   readonly seed: number
+  /** Passes over the training data. */
   readonly epochs: number
+  /** Examples in a step. */
   readonly batchSize: number
+  /** Makes the data of the run. */
   data(context: RecipeContext): D | Promise<D>
+  /** Makes the model, which may depend on the data (its classes, its words). */
   model(data: D): M | Promise<M>
+  /** Makes the optimiser of the model's parameters. */
   optimizer(model: M): Optimizer
   /** The learning rate's factor after so many steps, given their number in all. */
   schedule?(steps: number): Factor
   /** Output, loss, labels: by default scores of classes for the first field, and the right classes in the field "label". */
   readonly task?: Partial<Task>
+  /** Measures besides the loss, by name. */
   readonly metrics?: Readonly<Record<string, Metric>>
   /** The measure of the validation that `--target` and a search mean, by its name; "accuracy" by default. */
   readonly measure?: string
+  /** What else the training is told. */
   readonly fit?: RecipeFit
   /** Shape of an example of the first input, for `--summary`. */
   readonly inputShape?: readonly number[]
@@ -148,9 +165,11 @@ export interface RecipeEvaluation {
 
 /** A choice that a module with recipes leaves to the command line: `export const options = { size: { type: 'string', value: 'N', help: 'examples to train on' } }`. */
 export interface RecipeOption {
+  /** Whether the option takes a text or is there or not. */
   readonly type: 'string' | 'boolean'
   /** How the value is shown in the help, e.g. "N". */
   readonly value?: string
+  /** What it decides, in a few words. */
   readonly help: string
 }
 

@@ -15,7 +15,9 @@ export interface SamplePrediction {
     readonly channels: 1 | 3
     readonly data: Float32Array
   }
+  /** The right class or text. */
   readonly label: string
+  /** What the model said. */
   readonly prediction: string
   /** By class, in the order of `classes`. */
   readonly probabilities: readonly number[]
@@ -23,6 +25,7 @@ export interface SamplePrediction {
 
 /** What a report of a training shows. */
 export interface TrainingReport {
+  /** Stands at the top and in the page's title. */
   readonly title: string
   /** One or two sentences above everything else. */
   readonly summary?: string
@@ -34,6 +37,7 @@ export interface TrainingReport {
   readonly classes?: readonly string[]
   /** confusion[truth][prediction] counts examples. */
   readonly confusion?: readonly (readonly number[])[]
+  /** Examples that are shown as pictures, with what the model said. */
   readonly samples?: readonly SamplePrediction[]
 }
 

@@ -8,10 +8,13 @@ import { appendTo, joinPath, processName, type OpenFile } from '../platform/node
 
 /** A node of a graph for TensorBoard. "/" in a name makes scopes, which it shows as boxes that open. */
 export interface BoardNode {
+  /** Its name, unique in the graph. */
   readonly name: string
+  /** What it computes, e.g. "Conv". */
   readonly op: string
   /** Names of the nodes whose outputs it reads; "name:1" is the second output of one. */
   readonly inputs?: readonly string[]
+  /** What is shown with it. */
   readonly attributes?: Readonly<Record<string, string | number | boolean | readonly number[] | readonly string[]>>
   /** Types and shapes of its outputs, as far as they are known; null is a size that is free. */
   readonly outputs?: readonly { readonly dtype?: DType; readonly shape?: readonly (number | null)[] }[]
@@ -36,6 +39,7 @@ export interface TensorBoardWriter extends MaybeDisposable {}
  * The file is a sequence of records, each with its length and two checksums (TFRecord); a record is an Event of tensorflow/core/util/event.proto.
  */
 export class TensorBoardWriter {
+  /** The event file that is written. */
   readonly path: string
   private readonly file: OpenFile
   private readonly now: () => number
@@ -83,6 +87,7 @@ export class TensorBoardWriter {
     this.event(0, (pbf) => pbf.writeBytesField(4, bytes))
   }
 
+  /** Closes the file; nothing can be written after that. */
   close(): void {
     this.file.close()
   }

@@ -7,7 +7,9 @@ export type Words = readonly (string | number)[]
 
 /** A text with the texts that would have been right. */
 export interface Judged {
+  /** What the model said. */
   readonly said: Words
+  /** What would have been right, any of them. */
   readonly right: readonly Words[]
 }
 

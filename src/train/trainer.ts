@@ -113,6 +113,7 @@ export class Trainer {
 
   /** @throws LanewiseError `E_VALUE` for options that do not exist or make no sense. */
   constructor(
+    /** The model that is trained. */
     readonly model: Module,
     data: Batches,
     private readonly options: FitOptions,

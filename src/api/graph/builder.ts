@@ -47,7 +47,10 @@ export class GraphBuilder {
   private readonly own = new Set<Value>()
 
   /** @throws LanewiseError `E_VALUE` for a name that is no string. */
-  constructor(readonly name = 'graph') {
+  constructor(
+    /** The graph's name, for files and messages; "graph" by default. */
+    readonly name = 'graph',
+  ) {
     checkText('the name of a graph', name)
   }
 

@@ -12,6 +12,7 @@ import { hostOf, isTensorLike } from '../value.js'
 
 /** What a node is made with besides its operator, inputs and attributes. */
 export interface NodeOptions {
+  /** The node's name; one is made of its operator by default. */
   readonly name?: string
   /** The operator's domain; ai.onnx by default. */
   readonly domain?: string

@@ -30,8 +30,11 @@ const EDITS = 'add, insertAfter, replace and prune change the nodes of a graph'
  */
 export class ModelGraph implements Graph {
   static readonly name = 'ModelGraph'
+  /** The graph's name in the file. */
   readonly name: string
+  /** The values that a run is fed; add to it or take from it to change the model. */
   readonly inputs: Value[]
+  /** The values that a run returns; add to it or take from it to change the model. */
   readonly outputs: Value[]
   /** `metadata_props` of the file; `exportModel(graph, { metadata: graph.metadata })` writes them again. */
   readonly metadata: Map<string, string>

@@ -11,22 +11,27 @@ import { fromHost, Tensor, toHost } from '../tensor.js'
 
 /** What shape inference knows of a tensor. */
 export interface TypeOfTensor {
+  /** The element type. */
   readonly type: DType
+  /** The shape, outermost axis first. */
   readonly dims: readonly number[]
 }
 
 /** Tensors around one node whose gradient is wanted. */
 export interface SimpleGradientContext<A> {
+  /** The inputs as the operator was given them. */
   readonly inputs: readonly Tensor[]
   /** All outputs, those too that the program has not asked for. */
   readonly outputs: readonly Tensor[]
   /** The gradients by the outputs, all of them, float32 and in their shapes; zeros by one that the loss does not depend on, or that is of integers. */
   readonly gradients: readonly Tensor[]
+  /** The node's attributes, defaults filled in. */
   readonly attributes: A
 }
 
 /** An operator as plain functions of tensors. Inputs that are left out are undefined. */
 export interface SimpleOp<S extends AttributeSchema> {
+  /** As nodes name it: "Swish". */
   readonly name: string
   /** Your own, such as "com.example"; '' puts the operator in the place of ONNX's of that name. */
   readonly domain: string

@@ -17,12 +17,15 @@ import { argmax, topk } from './reduce.js'
 
 /** Where a new tensor is made and of which type. */
 export interface NewTensor {
+  /** The device in whose memory it is made; {@link Device.current} by default. */
   readonly device?: Device
+  /** The element type. */
   readonly dtype?: DType
 }
 
 /** Where random numbers are drawn: by the generator of that device. */
 export interface Drawn {
+  /** The device in whose memory it is made; {@link Device.current} by default. */
   readonly device?: Device
 }
 

@@ -73,9 +73,11 @@ export type { PerAxis }
 
 /** How a window moves. */
 export interface WindowOptions {
+  /** Steps between neighbouring windows: one number, or one for each spatial axis. */
   readonly stride?: PerAxis
   /** Places around the input, as many on both sides. */
   readonly padding?: PerAxis
+  /** Steps between neighbouring places of a window; 1 by default. */
   readonly dilation?: PerAxis
 }
 
@@ -93,6 +95,7 @@ function windowAttributes(kernel: readonly number[], options: WindowOptions, def
 
 /** What a convolution has besides its window. */
 export interface ConvolutionOptions extends WindowOptions {
+  /** Groups of channels that see nothing of each other; 1 by default. */
   readonly groups?: number
 }
 
@@ -270,6 +273,7 @@ export function scaledDotProductAttention(
 export interface InterpolateOptions {
   /** Sizes of the spatial axes; or `scaleFactor`. */
   readonly size?: PerAxis
+  /** Factors of the spatial axes, in place of `size`. */
   readonly scaleFactor?: PerAxis
   /** `linear` for one, two and three spatial axes alike; `nearest` by default. */
   readonly mode?: 'nearest' | 'linear' | 'bilinear' | 'trilinear' | 'bicubic' | 'cubic'

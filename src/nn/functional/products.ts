@@ -60,9 +60,11 @@ export function cross(a: Variable, b: Variable, axis = -1): Variable {
 
 /** Which distance: of absolute differences (1), or Euclid's (2, by default). */
 export interface DistanceOptions {
+  /** 1 for the sum of absolute differences, 2 for Euclid's; 2 by default. */
   readonly p?: 1 | 2
   /** Added to every difference, as PyTorch's layer does; 1e-6 by default. */
   readonly eps?: number
+  /** Whether the axis stays, with size 1. Default false. */
   readonly keepdim?: boolean
 }
 

@@ -230,7 +230,9 @@ export function multiLabelSoftMargin(
 /** {@link F.cosineSimilarity} as a layer. */
 export class CosineSimilarity extends Module {
   constructor(
+    /** The axis of the vectors; 1 by default. */
     readonly dim = 1,
+    /** The least product of lengths that is divided by; 1e-8 by default. */
     readonly eps = 1e-8,
     options: { readonly device?: Device } = {},
   ) {

@@ -19,6 +19,7 @@ export interface CrossEntropyOptions {
   readonly ignoreIndex?: number
   /** Share of the target that is spread over all classes (Szegedy et al., 2016). */
   readonly labelSmoothing?: number
+  /** The mean by default; `sum`, or `none` for a loss for each element. */
   readonly reduction?: Reduction
 }
 
@@ -190,6 +191,7 @@ export interface BceOptions {
   readonly weight?: Variable
   /** How much more a yes counts than a no, for each class; broadcasts with the scores. */
   readonly posWeight?: Variable
+  /** The mean by default; `sum`, or `none` for a loss for each element. */
   readonly reduction?: Reduction
 }
 

@@ -7,7 +7,9 @@ import { MAX_HEADER, safetensorsLayout, safetensorsPieces, tensorsOf } from './s
 export interface Checkpoint {
   /** The step after which it was saved. */
   readonly step: number
+  /** Weights, buffers and the optimiser's moments, by name. */
   readonly tensors: ReadonlyMap<string, Tensor>
+  /** Everything else: JSON. */
   readonly state: unknown
 }
 

@@ -28,6 +28,7 @@ export class CheckpointStore implements Checkpoints {
 
   /** @throws LanewiseError `E_VALUE` for fewer than 2 to keep. */
   constructor(
+    /** Where the checkpoints are. */
     readonly folder: string,
     options: CheckpointOptions = {},
   ) {

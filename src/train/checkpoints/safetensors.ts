@@ -31,7 +31,9 @@ export const MAX_HEADER = 100_000_000
 
 /** Tensors by name, in the order of the file, and free text. */
 export interface Safetensors {
+  /** Tensors by name, in the order of the file. */
   readonly tensors: ReadonlyMap<string, Tensor>
+  /** Free text by name. */
   readonly metadata: ReadonlyMap<string, string>
 }
 
