@@ -86,6 +86,8 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** `npm run test:kernels` has one target compiled and notes which kernels are called. */
+const quick = process.env.LANEWISE_KERNELS ? ['tests/support/set-up/one-target.ts'] : []
 const nothingLeft = 'tests/support/set-up/nothing-left.ts'
 
 const alias = Object.entries(entries).map(([name, file]) => ({
@@ -104,7 +106,12 @@ const project = (test: {
     testTimeout: 120_000,
     pool: 'forks' as const,
     ...test,
-    setupFiles: ['tests/support/set-up/one-thread.ts', ...(test.setupFiles ?? [])],
+    setupFiles: [
+      'tests/support/set-up/one-thread.ts',
+      'tests/support/set-up/again.ts',
+      ...quick,
+      ...(test.setupFiles ?? []),
+    ],
   },
 })
 

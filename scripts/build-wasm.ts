@@ -3,7 +3,7 @@
 import { compile, staleTargets, targets, type Target } from './kernels.js'
 
 const names = process.argv.slice(2).filter((argument) => argument !== '--force')
-const unknown = names.filter((name) => !targets.includes(name as Target))
+const unknown = names.filter((name) => !(targets as readonly string[]).includes(name))
 if (unknown.length > 0) throw new Error(`unknown target ${unknown.join(', ')}; there are ${targets.join(', ')}`)
 const chosen = names.length > 0 ? (names as Target[]) : targets
 await compile(process.argv.includes('--force') ? chosen : staleTargets(chosen))

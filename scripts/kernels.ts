@@ -1,7 +1,7 @@
 // Which compiled kernels are out of date, and compiling them: what `npm run build:wasm` and the tests both use.
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,7 +25,10 @@ export const targets = [
   'inference-debug',
 ] as const
 
-export type Target = (typeof targets)[number]
+/** What `npm run test:kernels` compiles: hardly optimised, in half the time. */
+export const quickTarget = 'train-quick'
+
+export type Target = (typeof targets)[number] | typeof quickTarget
 
 /** Targets whose generated bindings are kept as the types of the kernels, and under which name. */
 const typed: Partial<Record<Target, string>> = {
@@ -63,6 +66,37 @@ function sourcesOf(entry: string): string[] {
   }
   visit(entry)
   return [...found].sort()
+}
+
+/** The folders of assembly/ that hold kernels, or what kernels are made of: all but the lists of exports. */
+export const families: readonly string[] = readdirSync(join(root, 'assembly'), { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'abi')
+  .map(({ name }) => name)
+  .sort()
+
+/** The families that a change in a folder of assembly/ is seen in: itself, or those that import what stands there for others. */
+export function familiesOf(folder: string): string[] {
+  if (folder !== 'lib' && folder !== 'generated') return [folder]
+  const imports = (family: string) =>
+    readdirSync(join(root, 'assembly', family)).some(
+      (file) =>
+        file.endsWith('.ts') && readFileSync(join(root, 'assembly', family, file), 'utf8').includes(`"../${folder}/`),
+    )
+  return families.filter((family) => family === folder || imports(family))
+}
+
+/**
+ * The exported kernels of a family.
+ *
+ * @param lists - the lists of exports of assembly/abi to look in: `train` has those alone that no inference calls.
+ */
+export function kernelsOf(family: string, lists: readonly string[] = ['inference', 'train', 'quantized']): string[] {
+  return lists.flatMap((list) =>
+    [...readFileSync(join(root, `assembly/abi/${list}.ts`), 'utf8').matchAll(/export \{([^}]*)\} from "\.\.\/(\w+)\//g)]
+      .filter(([, , folder]) => folder === family)
+      .flatMap(([, names]) => names.split(',').map((name) => name.trim()))
+      .filter((name) => name !== ''),
+  )
 }
 
 /** Changes with any source that a target is compiled from, with its options, the compiler and how its declarations are written. */

@@ -1,7 +1,7 @@
 import { relative as relativePath } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
-import { commandFor, describeFailure, describePlace, type Wrong } from '../support/failure.js'
+import { commandFor, describeFailure, describePlace, type Place, type Wrong } from '../support/failure.js'
 
 /** A seeded generator (mulberry32) of numbers in [-1, 1). */
 function random(seed: number): () => number {
@@ -21,16 +21,19 @@ export function randomF32(length: number, seed: number): Float32Array {
 
 /**
  * Fails unless |a − b| − relative·|b| is below `allowed` for all elements, or 0 where nothing is allowed; NaN and infinities must be where they are
- * in `expected`. The message says which element is worst, how many are wrong, and how to run the test again.
+ * in `expected`. The message says which element is worst by its coordinates, how many are wrong, and how to run the test again.
+ *
+ * @param allowed - of all elements, or of each.
+ * @param shape - of both, for the coordinates.
  */
 export function expectNear(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
   relative: number,
-  allowed: number,
+  allowed: number | ((index: number) => number),
+  shape: readonly number[] = [expected.length],
 ): void {
-  const { currentTestName: what = '', testPath = '' } = expect.getState()
-  const place = { what, command: commandFor(pathFromRoot(testPath), what.replaceAll(' > ', ' ')) }
+  const place = placeOf()
   expect(actual.length, describePlace(place)).toBe(expected.length)
   const wrong: Wrong[] = []
   for (let i = 0; i < expected.length; i++) {
@@ -38,10 +41,39 @@ export function expectNear(
     if (Object.is(got, wanted) || got === wanted) continue
     const excess = Math.abs(got - wanted) - relative * Math.abs(wanted)
     // Written so that a NaN on one side alone counts.
-    if (excess < allowed || excess <= 0) continue
+    if (excess < (typeof allowed === 'number' ? allowed : allowed(i)) || excess <= 0) continue
     wrong.push({ index: i, got, expected: wanted, excess: Number.isNaN(excess) ? Infinity : excess })
   }
-  if (wrong.length > 0) expect.fail(describeFailure(place, [expected.length], wrong))
+  if (wrong.length > 0) expect.fail(describeFailure(place, shape, wrong))
+}
+
+/** Fails unless all elements are the same, -0 and 0 told apart; says where they are not. `part`: which of several comparisons of a test it is. */
+export function expectSame(
+  actual: ArrayLike<number | bigint>,
+  expected: ArrayLike<number | bigint>,
+  shape: readonly number[] = [expected.length],
+  part?: string,
+): void {
+  const place = placeOf(part)
+  expect(actual.length, describePlace(place)).toBe(expected.length)
+  const wrong: Wrong[] = []
+  for (let i = 0; i < expected.length; i++)
+    if (!Object.is(actual[i], expected[i]))
+      wrong.push({ index: i, got: String(actual[i]), expected: String(expected[i]), excess: Infinity })
+  if (wrong.length > 0) expect.fail(describeFailure(place, shape, wrong))
+}
+
+/** Fails unless what lies between rows of `channels` values, `pitch` apart, is the same number everywhere. */
+export function expectGaps(values: ArrayLike<number>, channels: number, pitch: number, gap: number): void {
+  const found = Array.from({ length: values.length }, (_, i) => (i % pitch < channels ? gap : values[i]))
+  expectSame(found, new Array<number>(found.length).fill(gap), [found.length / pitch, pitch], 'between the rows')
+}
+
+/** The test that is running, and the command that runs it again. */
+function placeOf(part?: string): Place {
+  const { currentTestName: name = '', testPath = '' } = expect.getState()
+  const command = commandFor(pathFromRoot(testPath), name.replaceAll(' > ', ' '))
+  return { what: part === undefined ? name : `${name}: ${part}`, command }
 }
 
 const pathFromRoot = (path: string): string => relativePath(fileURLToPath(new URL('../..', import.meta.url)), path)
@@ -53,8 +85,7 @@ export function expectRelativeL2(
   shape: readonly number[],
   most: number,
 ): void {
-  const { currentTestName: what = '', testPath = '' } = expect.getState()
-  const place = { what, command: commandFor(pathFromRoot(testPath), what.replaceAll(' > ', ' ')) }
+  const place = placeOf()
   expect(actual.length, describePlace(place)).toBe(expected.length)
   let [error, norm] = [0, 0]
   const wrong: Wrong[] = []
@@ -71,7 +102,7 @@ export function expectRelativeL2(
   // Elements that make up most of the error: those above its mean.
   const mean = Math.sqrt(error / expected.length)
   const worst = wrong.filter(({ excess }) => !(excess < mean))
-  const described = { ...place, what: `${what}: relative L2 error ${relative.toPrecision(3)}, allowed ${most}` }
+  const described = { ...place, what: `${place.what}: relative L2 error ${relative.toPrecision(3)}, allowed ${most}` }
   expect.fail(describeFailure(described, shape, worst))
 }
 

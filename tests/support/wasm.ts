@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Context } from '../../bindings/context.js'
 import { attachThreads } from '../../src/platform/threads.js'
 import * as nodeThreads from '../../src/platform/node-threads.js'
+import { quickTarget } from '../../scripts/kernels.js'
 import { supportsRelaxedSimd, type Build } from '../../bindings/module.js'
 
 export type { Build }
@@ -13,7 +14,8 @@ const modules = new Map<string, WebAssembly.Module>()
 
 /** The compiled module of a build; support/set-up/build.ts has seen to it that it is that of the sources. */
 export function moduleOf(build: Compiled, set = 'inference'): WebAssembly.Module {
-  const name = `${set}-${build}`
+  // `npm run test:kernels` compiles one target, which holds the kernels of training and of inference.
+  const name = process.env.LANEWISE_KERNELS && set !== 'quantized' ? quickTarget : `${set}-${build}`
   let module = modules.get(name)
   if (!module) {
     module = new WebAssembly.Module(readFileSync(new URL(`../../dist/wasm/${name}.wasm`, import.meta.url)))
@@ -87,7 +89,7 @@ export function makeContext(build: Build = 'simd', limit?: number, threads = 1):
 export const builds: readonly Build[] = chosenBuilds()
 
 function chosenBuilds(): readonly Build[] {
-  if (process.env.LANEWISE_KERNELS === 'simd') return ['simd']
+  if (process.env.LANEWISE_KERNELS) return ['simd']
   if (process.env.LANEWISE_BUILDS === 'relaxed') {
     if (!supportsRelaxedSimd())
       throw new Error('LANEWISE_BUILDS=relaxed needs an engine with relaxed SIMD, such as Node 22')
@@ -109,11 +111,11 @@ export class Wasm {
   private readonly guards: number[] = []
   private top: number
 
-  constructor(build: Build | 'debug', bytes = 1 << 24) {
+  constructor(build: Build | 'debug', bytes = 1 << 24, set: 'inference' | 'train' = 'inference') {
     this.memory = new WebAssembly.Memory({ initial: bytes >> 16, maximum: 65536 })
     // The loader's `abort` says which assertion failed and where: the debug build has some.
     const imports = { env: { memory: this.memory } }
-    this.kernels = instantiateSync<Record<string, Kernel>>(moduleOf(build), imports).exports
+    this.kernels = instantiateSync<Record<string, Kernel>>(moduleOf(build, set), imports).exports
     if (build !== 'debug') {
       const quantized = new WebAssembly.Instance(moduleOf(build, 'quantized'), imports).exports
       this.kernels = { ...this.kernels, ...(quantized as Record<string, Kernel>) }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import * as codes from '../../../assembly/abi/codes.js'
 import { uniform } from '../random.js'
 import { builds, Wasm } from '../../support/wasm.js'
+import { expectNear, expectSame } from '../reference.js'
 import { windowEntries } from '../window.js'
 
 type Triple = [number, number, number]
@@ -261,22 +262,16 @@ describe.each(builds)('conv_transpose_f32 (%s)', (build) => {
       values,
       scale,
       terms: taps * inputs,
+      shape: [images, ...out, yPitch],
     }
   }
 
   test.each(cases)('$name $inputs→$outputs', (c) => {
-    const { run, rows, result, values, scale, terms } = setUp(c)
+    const { run, rows, result, values, scale, terms, shape } = setUp(c)
     run(0, rows)
     const actual = result()
-    for (let i = 0; i < values.length; i++) {
-      if (Number.isNaN(values[i])) {
-        expect(actual[i], `element ${i} between the pixels`).toBeNaN()
-        continue
-      }
-      const error = Math.abs(actual[i] - values[i])
-      const bound = 2 ** -24 * ((terms + 3) * scale[i] + 4)
-      if (!(error <= bound)) expect.fail(`${i}: ${actual[i]}, not ${values[i]} (error ${error} > ${bound})`)
-    }
+    // NaN lies between the pixels.
+    expectNear(actual, values, 0, (i) => 2 ** -24 * ((terms + 3) * scale[i] + 4), shape)
     expect(wasm.overruns()).toEqual([])
   })
 
@@ -287,7 +282,7 @@ describe.each(builds)('conv_transpose_f32 (%s)', (build) => {
       whole.run(0, whole.rows)
       const parts = setUp(c)
       for (let row = 0; row < parts.rows; row++) parts.run(row, row + 1)
-      expect(new Uint32Array(parts.result().buffer)).toEqual(new Uint32Array(whole.result().buffer))
+      expectSame(parts.result(), whole.result(), whole.shape)
     },
   )
 })

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import * as codes from '../../../assembly/abi/codes.js'
 import { uniform } from '../random.js'
 import { builds, Wasm } from '../../support/wasm.js'
+import { expectNear, expectSame } from '../reference.js'
 import { windowEntries } from '../window.js'
 
 type Triple = [number, number, number]
@@ -408,22 +409,24 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
     }
     // What a range runs over: rows of the output, or panels of filters.
     const rows = name === 'conv_gemv_f32' ? Math.ceil(outputs / 8) : images * out[0] * out[1]
-    return { run, rows, result: () => wasm.viewF32(y, pixels * yPitch).slice(), values, scale, terms: taps * inputs }
+    const shape = [images, ...out, yPitch]
+    return {
+      run,
+      rows,
+      result: () => wasm.viewF32(y, pixels * yPitch).slice(),
+      values,
+      scale,
+      terms: taps * inputs,
+      shape,
+    }
   }
 
   test.each(cases.filter((c) => takes(name, c)))('$name $inputs→$outputs', (c) => {
-    const { run, rows, result, values, scale, terms } = setUp(c)
+    const { run, rows, result, values, scale, terms, shape } = setUp(c)
     run(0, rows)
     const actual = result()
-    for (let i = 0; i < values.length; i++) {
-      if (Number.isNaN(values[i])) {
-        expect(actual[i], `element ${i} between the pixels`).toBeNaN()
-        continue
-      }
-      const error = Math.abs(actual[i] - values[i])
-      const bound = 2 ** -24 * ((terms + 3) * scale[i] + 4)
-      if (!(error <= bound)) expect.fail(`${i}: ${actual[i]}, not ${values[i]} (error ${error} > ${bound})`)
-    }
+    // NaN lies between the pixels.
+    expectNear(actual, values, 0, (i) => 2 ** -24 * ((terms + 3) * scale[i] + 4), shape)
     expect(wasm.overruns()).toEqual([])
   })
 
@@ -434,7 +437,7 @@ describe.each(variants)('$name ($build)', ({ build, name }) => {
       whole.run(0, whole.rows)
       const parts = setUp(c)
       for (let row = 0; row < parts.rows; row++) parts.run(row, row + 1)
-      expect(new Uint32Array(parts.result().buffer)).toEqual(new Uint32Array(whole.result().buffer))
+      expectSame(parts.result(), whole.result(), whole.shape)
     },
   )
 })

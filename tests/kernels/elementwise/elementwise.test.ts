@@ -21,6 +21,7 @@ import {
 } from '../../../assembly/abi/codes.js'
 import { uniform } from '../random.js'
 import { builds, Wasm } from '../../support/wasm.js'
+import { expectNear, expectSame } from '../reference.js'
 
 const randomF32 = (length: number, seed: number): Float32Array => uniform(seed)(length)
 
@@ -64,14 +65,14 @@ describe.each(builds)('%s', (build) => {
       const y = wasm.alloc(n * 4)
       wasm.kernels.unary_f32(code, x, y, n, -0.5, 0.5)
       const apart = wasm.viewF32(y, n).slice()
-      expect(wasm.viewF32(x, n)).toEqual(values)
+      expectSame(wasm.viewF32(x, n), values)
       wasm.kernels.unary_f32(code, x, x, n, -0.5, 0.5)
-      expect(wasm.viewF32(x, n)).toEqual(apart)
+      expectSame(wasm.viewF32(x, n), apart)
       // One by one is the same as all together: no element depends on its neighbours.
       for (let i = 0; i < n; i += 97) {
         wasm.viewF32(x, 1)[0] = values[i]
         wasm.kernels.unary_f32(code, x, x, 1, -0.5, 0.5)
-        expect(wasm.viewF32(x, 1)[0]).toBe(apart[i])
+        expect(wasm.viewF32(x, 1)[0], `element ${i}`).toBe(apart[i])
       }
       expect(wasm.overruns()).toEqual([])
     }
@@ -90,14 +91,26 @@ describe.each(builds)('%s', (build) => {
     ] as const
     for (const [code, f] of functions) {
       wasm.kernels.binary_f32(code, a, 1, b, 1, y, n)
-      expect(wasm.viewF32(y, n)).toEqual(left.map((p, i) => f(p, right[i])))
+      expectSame(
+        wasm.viewF32(y, n),
+        left.map((p, i) => f(p, right[i])),
+      )
       wasm.kernels.binary_f32(code, a, 1, s, 0, y, n)
-      expect(wasm.viewF32(y, n)).toEqual(left.map((p) => f(p, 0.75)))
+      expectSame(
+        wasm.viewF32(y, n),
+        left.map((p) => f(p, 0.75)),
+      )
       wasm.kernels.binary_f32(code, s, 0, b, 1, y, n)
-      expect(wasm.viewF32(y, n)).toEqual(right.map((q) => f(0.75, q)))
+      expectSame(
+        wasm.viewF32(y, n),
+        right.map((q) => f(0.75, q)),
+      )
     }
     wasm.kernels.binary_f32(BINARY_ADD, a, 1, b, 1, a, n)
-    expect(wasm.viewF32(a, n)).toEqual(left.map((p, i) => Math.fround(p + right[i])))
+    expectSame(
+      wasm.viewF32(a, n),
+      left.map((p, i) => Math.fround(p + right[i])),
+    )
     expect(wasm.overruns()).toEqual([])
   })
 
@@ -113,7 +126,7 @@ describe.each(builds)('%s', (build) => {
       [4, 7],
     ])
       wasm.kernels.binary_broadcast_f32(BINARY_MUL, a, b, parts, table, 2, begin, end)
-    expect(wasm.viewF32(parts, 77)).toEqual(wasm.viewF32(whole, 77))
+    expectSame(wasm.viewF32(parts, 77), wasm.viewF32(whole, 77), [7, 11])
   })
 
   // y = z / clip(sigmoid(gain·x + shift) − x), gain per channel: rows, scalars, whole operands and x itself, both orders of operands.
@@ -147,12 +160,12 @@ describe.each(builds)('%s', (build) => {
       return dividends[i] / Math.min(Math.max(t, 0.25), 4)
     })
     const whole = wasm.viewF32(y, n).slice()
-    whole.forEach((value, i) => expect(Math.abs(value - expected[i]), `element ${i}`).toBeLessThan(4e-6))
+    expectNear(whole, expected, 0, 4e-6, [rows, row])
     // In place, in two ranges.
     const cut = Math.floor(rows / 2) * row
     wasm.kernels.chain_f32(code, steps.length, row, x, gain, shift, 0, 0, z, x, 0, cut, scratch)
     wasm.kernels.chain_f32(code, steps.length, row, x, gain, shift, 0, 0, z, x, cut, n, scratch)
-    expect(wasm.viewF32(x, n)).toEqual(whole)
+    expectSame(wasm.viewF32(x, n), whole, [rows, row], 'in place')
     expect(wasm.overruns()).toEqual([])
   })
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { INTEGER_BYTES, INTEGER_FLOAT32, INTEGER_INT32 } from '../../../assembly/abi/codes.js'
 import { builds, Wasm } from '../../support/wasm.js'
+import { expectSame } from '../reference.js'
 import { windowEntries } from '../window.js'
 
 /** Whole numbers in [low, high]. */
@@ -266,9 +267,10 @@ describe.each(builds)('products of integers (%s)', (build) => {
       return y
     }
     const scale = (i: number) => Math.fround(0.25 * scales[i % outputs])
+    const shape = [images, oh, expected.length / (images * oh * outputs), outputs]
     for (const cut of [0, Math.ceil((images * oh) / (winograd ? 6 : 3))]) {
       epilogue(0, at.yScale, -Infinity, Infinity)
-      expect(Array.from(wasm.viewI32(run(INTEGER_INT32, cut), expected.length))).toEqual(expected)
+      expectSame(wasm.viewI32(run(INTEGER_INT32, cut), expected.length), expected, shape, 'sums')
       for (const [floor, ceiling] of [
         [-Infinity, Infinity],
         [0, 40.5],
@@ -282,13 +284,14 @@ describe.each(builds)('products of integers (%s)', (build) => {
           return Math.min(Math.max(rint(value) + yZero, range[0]), range[1])
         })
         const bytes = wasm.viewU8(run(INTEGER_BYTES, cut), expected.length)
-        expect(Array.from(signed ? Int8Array.from(bytes) : bytes)).toEqual(steps)
+        expectSame(signed ? Int8Array.from(bytes) : bytes, steps, shape, 'bytes')
       }
       epilogue(at.offsets, 0, -Infinity, Infinity)
       const floats = wasm.viewF32(run(INTEGER_FLOAT32, cut), expected.length)
-      expect(Array.from(floats)).toEqual(
-        expected.map((sum, i) => Math.fround(Math.fround(Math.fround(sum) * scale(i)) + offsets[i % outputs])),
+      const sums = expected.map((sum, i) =>
+        Math.fround(Math.fround(Math.fround(sum) * scale(i)) + offsets[i % outputs]),
       )
+      expectSame(floats, sums, shape, 'floats')
     }
     expect(wasm.overruns()).toEqual([])
   })

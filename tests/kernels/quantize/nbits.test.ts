@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { builds, Wasm } from '../../support/wasm.js'
+import { expectNear, expectSame } from '../reference.js'
 
 const GROUP = 16
 
@@ -101,7 +102,8 @@ describe.each(ways)('products with packed weights ($build, dots $dots)', ({ buil
       for (const offset of [0.5, -3]) {
         const x = Float32Array.from({ length: m * k }, () => next() - offset)
         const y = product(w, packed, words, x, bias)
-        y.forEach((value, at) => {
+        const bounds: number[] = []
+        const expected = Array.from(y, (_, at) => {
           const [i, column] = [Math.floor(at / n), at % n]
           let sum = bias[column]
           let magnitude = Math.abs(sum)
@@ -111,8 +113,10 @@ describe.each(ways)('products with packed weights ($build, dots $dots)', ({ buil
             magnitude += Math.abs(term)
           }
           // Bytes are added up as floats.
-          expect(Math.abs(value - sum)).toBeLessThan((w.bits === 8 ? 1e-6 : 4e-7) * magnitude)
+          bounds.push((w.bits === 8 ? 1e-6 : 4e-7) * magnitude)
+          return sum
         })
+        expectNear(y, expected, 0, (at) => bounds[at], [m, n])
       }
     }
   })
@@ -126,7 +130,7 @@ describe.each(ways)('products with packed weights ($build, dots $dots)', ({ buil
         const expected = Array.from({ length: 17 }, (_, c) =>
           x.reduce((sum, value, p) => sum + value * weight(p, c), 0),
         )
-        expect(product(w, packed, words, x)).toEqual(expected)
+        expectSame(product(w, packed, words, x), expected)
       }
   })
 
@@ -136,7 +140,8 @@ describe.each(ways)('products with packed weights ($build, dots $dots)', ({ buil
       const { packed, words, weight } = makeWeights(w)
       const next = numbers(9)
       const x = Float32Array.from({ length: 3 * 200 }, () => next() - 0.5)
-      product(w, packed, words, x).forEach((value, at) => {
+      const bounds: number[] = []
+      const expected = Array.from({ length: 3 * 21 }, (_, at) => {
         const [i, column] = [Math.floor(at / 21), at % 21]
         let [sum, bound] = [0, 0]
         for (let p = 0; p < 200; p++) {
@@ -145,8 +150,10 @@ describe.each(ways)('products with packed weights ($build, dots $dots)', ({ buil
           sum += x[i * 200 + p] * weight(p, column)
           bound += (most / 254) * Math.abs(weight(p, column))
         }
-        expect(Math.abs(value - sum)).toBeLessThan(bound)
+        bounds.push(bound)
+        return sum
       })
+      expectNear(product(w, packed, words, x), expected, 0, (at) => bounds[at], [3, 21])
     }
   })
 
@@ -163,11 +170,12 @@ describe.each(ways)('products with packed weights ($build, dots $dots)', ({ buil
       const y = product(w, packed, words, x)
       for (let column = 0; column < 18; column++) {
         const first = Array.from({ length: 40 }, (_, p) => 0.5 * weight(p, column)).reduce((a, b) => a + b)
-        expect(y[column]).toBeCloseTo(first, 4)
+        expect(y[column], `[0, ${column}]`).toBeCloseTo(first, 4)
         const special = Math.fround(value * weight(7, column))
-        if (special === 0) expect(y[18 + column]).toBeCloseTo(first, 4)
-        else if (Number.isFinite(special)) expect(y[18 + column] / special).toBeCloseTo(1, 5)
-        else expect(y[18 + column]).toBe(special)
+        const place = `[1, ${column}]`
+        if (special === 0) expect(y[18 + column], place).toBeCloseTo(first, 4)
+        else if (Number.isFinite(special)) expect(y[18 + column] / special, place).toBeCloseTo(1, 5)
+        else expect(y[18 + column], place).toBe(special)
       }
     }
   })
@@ -178,11 +186,11 @@ describe.each(ways)('products with packed weights ($build, dots $dots)', ({ buil
         const w = { m: 1, k: 32, n: 16, bits, block: 32 }
         const { packed, words, weight } = makeWeights(w)
         const x = Float32Array.from({ length: 32 }, (_, p) => tiny * (1 + p))
-        product(w, packed, words, x).forEach((value, column) => {
-          const sum = x.reduce((all, element, p) => all + element * weight(p, column), 0)
-          // Subnormal products are off by half of the least number each.
-          expect(Math.abs(value - sum)).toBeLessThan(1e-5 * 32 * tiny + 64 * 2 ** -149)
-        })
+        const sums = Array.from({ length: 16 }, (_, column) =>
+          x.reduce((all, element, p) => all + element * weight(p, column), 0),
+        )
+        // Subnormal products are off by half of the least number each.
+        expectNear(product(w, packed, words, x), sums, 0, 1e-5 * 32 * tiny + 64 * 2 ** -149)
       }
   })
 })
@@ -202,9 +210,12 @@ describe.each(builds)('products with packed weights (%s)', (build) => {
       wasm.kernels.gemm_nbits_unpack_f32(wasm.i32(packed), table, half, y, 1, groups)
       wasm.kernels.gemm_nbits_unpack_f32(wasm.i32(packed), table, half, y, 0, 1)
       const panels = wasm.viewF32(y, k * groups * GROUP)
-      for (let column = 0; column < n; column++)
-        for (let p = 0; p < k; p++)
-          expect(panels[(column >> 3) * k * 8 + p * 8 + (column & 7)]).toBe(Math.fround(weight(p, column)))
+      const expected = Float32Array.from({ length: n * k }, (_, at) => weight(at % k, Math.floor(at / k)))
+      const actual = expected.map((_, at) => {
+        const [column, p] = [Math.floor(at / k), at % k]
+        return panels[(column >> 3) * k * 8 + p * 8 + (column & 7)]
+      })
+      expectSame(actual, expected, [n, k])
       expect(wasm.overruns()).toEqual([])
     }
   })
@@ -220,6 +231,6 @@ test.runIf(builds.length === 2)('all ways in both builds give the same bits with
         const x = Float32Array.from({ length: w.m * w.k }, () => (next() - 0.5) * 10 ** (6 * next() - 3))
         const form: Weights = { ...w, coarse }
         const expected = productBy(first, form, packed, words, x)
-        for (const way of others) expect(productBy(way, form, packed, words, x)).toEqual(expected)
+        for (const way of others) expectSame(productBy(way, form, packed, words, x), expected, [w.m, w.n])
       }
 })

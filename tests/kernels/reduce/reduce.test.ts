@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { REDUCE_LOG_SUM_EXP, REDUCE_MAX, REDUCE_SUM } from '../../../assembly/abi/codes.js'
 import { uniform } from '../random.js'
 import { builds, Wasm } from '../../support/wasm.js'
+import { expectNear, expectSame } from '../reference.js'
 
 const randomF32 = (length: number, seed: number): Float32Array => uniform(seed)(length)
 
@@ -34,7 +35,7 @@ describe.each(builds)('%s', (build) => {
         outer,
         outer * inner,
       )
-      expect(parts).toEqual(whole)
+      expectSame(parts, whole)
     }
     for (const kernel of ['softmax_f32', 'log_softmax_f32']) {
       const [parts, whole] = splitAndWhole(
@@ -43,10 +44,10 @@ describe.each(builds)('%s', (build) => {
         outer,
         outer * axis * inner,
       )
-      expect(parts).toEqual(whole)
+      expectSame(parts, whole)
       const copy = wasm.f32(wasm.viewF32(x, outer * axis * inner))
       wasm.kernels[kernel](copy, copy, axis, inner, 0, outer)
-      expect(wasm.viewF32(copy, whole.length), 'in place').toEqual(whole)
+      expectSame(wasm.viewF32(copy, whole.length), whole, [outer, axis, inner], 'in place')
     }
     expect(wasm.overruns()).toEqual([])
   })
@@ -88,25 +89,25 @@ describe.each(builds)('%s', (build) => {
       const row = Array.from({ length: columns }, (_, c) => values[r * columns + c] + others[r * columns + c])
       const average = row.reduce((a, b) => a + b) / columns
       const inverse = 1 / Math.sqrt(row.reduce((a, b) => a + (b - average) ** 2, 0) / columns + 1e-5)
-      expect(wasm.viewF32(mean, rows)[r]).toBeCloseTo(average, 6)
-      expect(wasm.viewF32(invstd, rows)[r]).toBeCloseTo(inverse, 5)
-      row.forEach((v, c) => {
-        expect(wasm.viewF32(sum, rows * columns)[r * columns + c]).toBe(Math.fround(v))
-        expect(
-          Math.abs(
-            wasm.viewF32(y, rows * columns)[r * columns + c] - ((v - average) * inverse * scales[c] + shifts[c]),
-          ),
-        ).toBeLessThan(2e-6)
-      })
+      expect(wasm.viewF32(mean, rows)[r], `mean of row ${r}`).toBeCloseTo(average, 6)
+      expect(wasm.viewF32(invstd, rows)[r], `deviation of row ${r}`).toBeCloseTo(inverse, 5)
+      const rowOf = (address: number) => wasm.viewF32(address, rows * columns).subarray(r * columns, (r + 1) * columns)
+      expectSame(rowOf(sum), Float32Array.from(row), undefined, `sum of row ${r}`)
+      expectNear(
+        rowOf(y),
+        row.map((v, c) => (v - average) * inverse * scales[c] + shifts[c]),
+        0,
+        2e-6,
+      )
     }
     // By the mean square alone; without residual, bias and statistics; in place.
     wasm.kernels.rms_norm_f32(x, 0, 0, 0, scale, y, 0, columns, 1e-5, 0, rows)
     const square = values.subarray(0, columns).reduce((a, b) => a + b * b, 0) / columns
-    const first = wasm.viewF32(y, columns).map((v, c) => v - (values[c] / Math.sqrt(square + 1e-5)) * scales[c])
-    expect(Math.max(...first.map(Math.abs))).toBeLessThan(1e-6)
+    const first = scales.map((scale, c) => (values[c] / Math.sqrt(square + 1e-5)) * scale)
+    expectNear(wasm.viewF32(y, columns), first, 0, 1e-6)
     wasm.kernels.layer_norm_f32(x, 0, 0, 0, scale, 0, y, 0, 0, columns, 1e-5, 0, rows)
     wasm.kernels.layer_norm_f32(x, 0, 0, 0, scale, 0, x, 0, 0, columns, 1e-5, 0, rows)
-    expect(wasm.viewF32(x, rows * columns)).toEqual(wasm.viewF32(y, rows * columns))
+    expectSame(wasm.viewF32(x, rows * columns), wasm.viewF32(y, rows * columns), [rows, columns], 'in place')
     expect(wasm.overruns()).toEqual([])
   })
 })

@@ -4,16 +4,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { bundlesAreStale } from '../../../scripts/bundle/bundles.js'
-import { compile, staleTargets, targets } from '../../../scripts/kernels.js'
+import { compile, staleTargets, targets, type Target } from '../../../scripts/kernels.js'
 import { installInto, packLibrary, root } from '../package.js'
 
 /**
  * Makes what tests run and is not there, or was made of other sources: kernels, declarations, bundles; and for the tests that need it an app with the packed
- * library. `npm test` needs no other step. With LANEWISE_KERNELS=simd only what tests of bare kernels need: one target, no bundle.
+ * library. `npm test` needs no other step. With LANEWISE_KERNELS (`npm run test:kernels`) only the targets that it names, and no bundle.
  */
 export default async function setup(project: TestProject): Promise<(() => void) | undefined> {
-  if (process.env.LANEWISE_KERNELS === 'simd') {
-    await compile(staleTargets(['inference-simd', 'quantized-simd']))
+  const { LANEWISE_KERNELS } = process.env
+  if (LANEWISE_KERNELS) {
+    await compile(staleTargets(LANEWISE_KERNELS.split(',') as Target[]))
     return undefined
   }
   // What takes long and only some tests need: named test files that need none of it do without.
