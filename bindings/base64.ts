@@ -1,20 +1,19 @@
 import { LanewiseError } from '../src/core/errors.js'
 
+const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+
 /**
  * Kernels that a JavaScript file holds as text.
  *
  * @throws LanewiseError `E_STATE` if the file is not as it was published.
  */
 export function bytesOfBase64(base64: string): Uint8Array<ArrayBuffer> {
-  const text = decoded(base64)
-  const bytes = new Uint8Array(text.length)
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
-  return bytes
-}
-
-function decoded(base64: string): string {
   try {
-    return atob(base64)
+    if (!('atob' in globalThis)) return byHand(base64)
+    const text = atob(base64)
+    const bytes = new Uint8Array(text.length)
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
+    return bytes
   } catch (cause) {
     throw new LanewiseError(
       'E_STATE',
@@ -22,4 +21,23 @@ function decoded(base64: string): string {
       { cause },
     )
   }
+}
+
+/** The scope of an audio worklet has no `atob`. */
+function byHand(base64: string): Uint8Array<ArrayBuffer> {
+  const values = new Uint8Array(128).fill(64)
+  for (let i = 0; i < ALPHABET.length; i++) values[ALPHABET.charCodeAt(i)] = i
+  const end = base64.replace(/={1,2}$/, '').length
+  if (end % 4 === 1) throw new Error('a letter is missing')
+  const bytes = new Uint8Array(Math.floor((3 * end) / 4))
+  for (let i = 0, word = 0, bits = 0, at = 0; i < end; i++) {
+    const value = values[base64.charCodeAt(i)]
+    if (!(value < 64)) throw new Error(`letter ${i} is none of base64`)
+    word = (word << 6) | value
+    bits += 6
+    if (bits < 8) continue
+    bits -= 8
+    bytes[at++] = word >> bits
+  }
+  return bytes
 }

@@ -168,6 +168,10 @@ export const examples: readonly Row[] = [
   }),
   example('vite-app', 'vite', page),
   example('web-worker', 'vite', page),
+  example('audio-worklet', 'esbuild', async (folder, lab) => {
+    const text = await inPage(folder, lab, /time$/)
+    return /^speech in [4-7]\d % /.test(text) ? undefined : `says ${text}`
+  }),
   example('train-in-the-browser', 'vite', async (folder, lab) => {
     const text = await inPage(folder, lab, /right$/)
     return Number.parseInt(text) > 90 ? undefined : `says ${text}`
