@@ -203,7 +203,8 @@ async function pngUri({ width, height, channels, data }: SamplePrediction['image
   for (let i = 0; i < area; i++)
     for (let c = 0; c < channels; c++)
       bytes[i * channels + c] = Math.round(255 * Math.min(1, Math.max(0, data[c * area + i])))
-  return `data:image/png;base64,${Buffer.from(encode({ width, height, channels, depth: 8, data: bytes })).toString('base64')}`
+  const png = encode({ width, height, channels, depth: 8, data: bytes })
+  return `data:image/png;base64,${btoa(Array.from(png, (byte) => String.fromCharCode(byte)).join(''))}`
 }
 
 /** JSON that cannot end the script it stands in. */

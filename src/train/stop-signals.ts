@@ -1,5 +1,6 @@
 import { LanewiseError } from '../core/errors.js'
 
+// Always by globalThis: where the bare name stands, some bundlers put a whole imitation of it into pages.
 const NAMES = ['SIGINT', 'SIGTERM'] as const
 
 /** Whether a run was asked to stop: by an AbortSignal, or by the first signal of the process, after which the next one ends it as usual. @internal */
@@ -17,13 +18,13 @@ export class StopSignals {
   listen(): void {
     if (this.ofProcess && typeof globalThis.process?.on !== 'function')
       throw new LanewiseError('E_UNSUPPORTED', 'stopOnSignals: there is no process here; give fit a signal')
-    if (this.ofProcess) for (const name of NAMES) process.on(name, this.onSignal)
+    if (this.ofProcess) for (const name of NAMES) globalThis.process.on(name, this.onSignal)
     if (this.signal?.aborted) this.stopped = true
     this.signal?.addEventListener('abort', this.onAbort)
   }
 
   close(): void {
-    for (const name of NAMES) if (this.ofProcess) process.off(name, this.onSignal)
+    for (const name of NAMES) if (this.ofProcess) globalThis.process.off(name, this.onSignal)
     this.signal?.removeEventListener('abort', this.onAbort)
   }
 
@@ -34,6 +35,6 @@ export class StopSignals {
   private readonly onSignal = (name: NodeJS.Signals) => {
     this.stopped = true
     this.name = name as (typeof NAMES)[number]
-    for (const other of NAMES) process.off(other, this.onSignal)
+    for (const other of NAMES) globalThis.process.off(other, this.onSignal)
   }
 }

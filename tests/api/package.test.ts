@@ -103,6 +103,18 @@ describe('the package', () => {
     expect(readdirSync(join(app, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual(['lanewise'])
   })
 
+  test('no file for browsers names a global of Node alone', async () => {
+    const dist = join(app, 'node_modules/lanewise/dist')
+    const found = readdirSync(dist).filter((name) => /^browser.*\.js$/.test(name))
+    expect(found.length).toBeGreaterThan(10)
+    // Free names only, which is also what has a bundler put an imitation of Node into a page; `globalThis.process` is looked at with care.
+    const globals = ['Buffer', 'process', 'global', '__dirname', '__filename']
+    const define = Object.fromEntries(globals.map((name) => [name, `NODE_${name}`]))
+    const options = { define, outdir: folder, write: false, minifyWhitespace: true, legalComments: 'none' } as const
+    const { outputFiles } = await build({ entryPoints: found.map((name) => join(dist, name)), ...options })
+    expect(outputFiles.flatMap(({ text }) => text.match(/.{0,60}NODE_\w+/g) ?? [])).toEqual([])
+  })
+
   test('names the licences of what is bundled', () => {
     const licences = readFileSync(join(app, 'node_modules/lanewise/dist/third-party-licenses.txt'), 'utf8')
     expect(licences).toMatch(/^assemblyscript \d/m)

@@ -36,11 +36,13 @@ const HEADER = 128
 /** An array unpacks to no more: the largest of SVHN has 1.6 GB. */
 const DEFAULT_LIMIT = 2 ** 31
 
+const latin1 = (bytes: Uint8Array) => new TextDecoder('latin1').decode(bytes)
+
 /** Which version a MAT file says it is, by its first bytes; undefined for anything else. */
 export function matVersion(bytes: Uint8Array): '5.0' | '7.3' | undefined {
   checkArguments('matVersion', { bytes }, 'bytes')
 
-  const text = Buffer.from(bytes.subarray(0, 20)).toString('latin1')
+  const text = latin1(bytes.subarray(0, 20))
   return text.startsWith('MATLAB 5.0') ? '5.0' : text.startsWith('MATLAB 7.3') ? '7.3' : undefined
 }
 
@@ -66,7 +68,7 @@ export async function readMat(
       expected: 'MATLAB 5.0 MAT-file',
       actual: 'MATLAB 7.3 MAT-file',
     })
-  const mark = Buffer.from(bytes.subarray(126, 128)).toString('latin1')
+  const mark = latin1(bytes.subarray(126, 128))
   if (bytes.length < HEADER || (mark !== 'IM' && mark !== 'MI')) fail('this is no MAT file of version 5')
   if (mark === 'MI') fail('a MAT file in the order of big-endian machines')
   const found = new Map<string, Tensor>()
@@ -121,7 +123,7 @@ function matrixOf(body: Uint8Array, fail: (reason: string) => never): { name: st
   const real = elementAt(body, name.next, fail)
   const dims = Array.from(numbersOf(shape, fail)).reverse()
   const given = numbersOf(real, fail)
-  const title = Buffer.from(name.body).toString('latin1')
+  const title = latin1(name.body)
   if (dims.some((size) => size < 0) || given.length !== sizeOf(dims))
     fail(`the array "${title}" of ${dims.join('×')} has ${given.length} numbers`)
   // Numbers are stored in as few bytes as they fit into.

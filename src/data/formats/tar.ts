@@ -77,11 +77,11 @@ function paxPath(text: string): string | undefined {
   return /(?:^|\n)\d+ path=([^\n]*)\n/.exec(text)?.[1]
 }
 
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+
 function parsed(header: Uint8Array, input: Blocks): { name: string; size: number; type: string } {
   const text = (from: number, length: number) =>
-    Buffer.from(header.subarray(from, from + length))
-      .toString('utf8')
-      .replace(/\0.*$/s, '')
+    decoder.decode(header.subarray(from, from + length)).replace(/\0.*$/s, '')
   let sum = 8 * 32
   for (let i = 0; i < BLOCK; i++) if (i < 148 || i >= 156) sum += header[i]
   if (parseInt(text(148, 8).trim(), 8) !== sum)
