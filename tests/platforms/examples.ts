@@ -1,6 +1,6 @@
 // The folders of examples/: each is copied with the files beside it, its dependencies are installed, and it is built and used as its README says.
 import { spawn } from 'node:child_process'
-import { cpSync, readFileSync } from 'node:fs'
+import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
@@ -39,17 +39,20 @@ function example(
     name: `examples/${name}`,
     packages,
     async run(lab) {
-      const folder = join(lab.folder, name)
-      for (const file of ['digits.onnx', 'seven.bin']) cpSync(join(root, 'examples', file), join(lab.folder, file))
+      // Next.js looks no further than its own folder, and finds a second React in one above it that has packages too.
+      const alone = packages.next !== undefined
+      const home = alone ? join(lab.site, '../alone', packages.next.replaceAll(/\W/g, '')) : lab.folder
+      const folder = join(home, name)
+      rmSync(folder, { recursive: true, force: true })
       cpSync(join(root, 'examples', name), folder, {
         recursive: true,
         filter: (path) => !/node_modules|[\\/](dist|\.next)$/.test(path.slice(root.length)),
       })
+      for (const file of ['digits.onnx', 'seven.bin']) cpSync(join(root, 'examples', file), join(home, file))
+      if (alone) cpSync(join(lab.folder, 'node_modules'), join(folder, 'node_modules'), { recursive: true })
       // Packages are those of the row's folder, above this one; the library is here, where scripts name its files.
       unpack(folder, lab.tarball)
       const paths = `${join(lab.folder, 'node_modules/.bin')}:${process.env.PATH ?? ''}`
-      // Next.js looks no further than its own folder.
-      if (packages.next) cpSync(join(lab.folder, 'node_modules'), join(folder, 'node_modules'), { recursive: true })
       if (scripts?.build) await command('npm', ['run', '--silent', 'build'], folder, { env: { PATH: paths } })
       const wrong = await use(folder, lab)
       const report: Report = { works: wrong ?? 'ok' }
@@ -138,8 +141,8 @@ export const examples: readonly Row[] = [
     const miniflare = new Miniflare({
       compatibilityDate: '2026-01-01',
       modules: true,
-      rootPath: join(folder, 'dist'),
-      scriptPath: 'worker.js',
+      modulesRoot: join(folder, 'dist'),
+      scriptPath: join(folder, 'dist/worker.js'),
       modulesRules: [
         { type: 'ESModule', include: ['**/*.js'] },
         { type: 'CompiledWasm', include: ['**/*.wasm'] },
