@@ -1,7 +1,9 @@
 import { encode } from 'fast-png'
+import { execFileSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { pictureFiles } from '../../src/cli/captions/pictures.js'
 import { pooledPlaces } from '../../src/cli/captions/features.js'
@@ -9,6 +11,8 @@ import { smoothMap } from '../../src/cli/captions/show.js'
 import type { Command } from '../../src/cli/command.js'
 import { evaluate } from '../../src/cli/evaluate.js'
 import { predict } from '../../src/cli/predict.js'
+import type { Value } from '../../src/ir/graph.js'
+import { exportModel, GraphBuilder, Tensor } from '../../src/node.js'
 import { DrawnScenes, SCENE_SIDE, sceneCaption } from '../../src/train.js'
 
 const MODEL = 'models/captions/scenes.onnx'
@@ -86,6 +90,30 @@ describe('the captioner of drawn scenes', () => {
     expect(lines.join('\n')).toContain('1 pictures have no captions, the first: scene2.png')
     expect(lines.join('\n')).toContain('1 pictures cannot be decoded')
   })
+})
+
+test('a network of features may have integers, and nothing but the command needs to be loaded', () => {
+  const g = new GraphBuilder('small')
+  const tensor = (type: 'float32' | 'uint8' | 'int8', data: readonly number[], dims: readonly number[] = []) =>
+    new Tensor(type, data, dims)
+  const [scale, zero] = [g.constant('scale', tensor('float32', [0.02])), g.constant('zero', tensor('uint8', [128]))]
+  const both = (x: Value) => g.op('DequantizeLinear', [g.op('QuantizeLinear', [x, scale, zero]), scale, zero])
+  const weights = g.constant(
+    'w',
+    new Tensor(
+      'int8',
+      Int8Array.from({ length: 15 }, (_, i) => i - 7),
+      [5, 3, 1, 1],
+    ),
+  )
+  const filters = g.op('DequantizeLinear', [weights, scale, g.constant('w_zero', tensor('int8', [0]))])
+  const seen = both(g.op('Conv', [both(g.input('picture', 'float32', ['N', 3, 32, 32])), filters]))
+  g.output(g.op('Flatten', [g.op('GlobalAveragePool', [seen])]), 'classes')
+  const file = join(mkdtempSync(join(tmpdir(), 'lanewise-captions-')), 'features.onnx')
+  writeFileSync(file, exportModel(g))
+  // In a process of its own: other tests have loaded what writes all operator sets.
+  const program = fileURLToPath(new URL('integer-features.ts', import.meta.url))
+  expect(execFileSync(process.execPath, ['--import', 'tsx', program, file], { encoding: 'utf8' })).toBe('5 32\n')
 })
 
 test('pictures are found in folders, each name once', async () => {

@@ -7,7 +7,7 @@ import { planesOf, resizedPicture, type Picture } from '../../data/picture.js'
 import { beamSearch } from '../../generate/beam-search.js'
 import { generate } from '../../generate/generate.js'
 import type { SamplingOptions } from '../../generate/sampling.js'
-import { exportModel } from '../../onnx/export.js'
+import { exportModel } from '../../onnx/export-any.js'
 import { FeatureNetwork, pooledFeatures } from './features.js'
 
 /** Longer captions are no captions. */

@@ -4,7 +4,7 @@ import { Tensor } from '../../api/tensor.js'
 import { LanewiseError } from '../../core/errors.js'
 import { planesOf, resizedPicture, type Picture } from '../../data/picture.js'
 import type { Value } from '../../ir/graph.js'
-import { exportModel } from '../../onnx/export.js'
+import { exportModel } from '../../onnx/export-any.js'
 import { sha256Of } from '../../platform/checksum.js'
 import { readBytes } from '../../platform/node-files.js'
 
