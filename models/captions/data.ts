@@ -29,18 +29,27 @@ export interface CaptionData extends TaskData {
   readonly metadata: Readonly<Record<string, string>>
 }
 
-/** An example: a picture, maybe mirrored, and one caption. */
-interface Example {
+/** Features of pictures and, as numbers into `right`, what people say of them: what is learned by reward. */
+export interface PictureData extends CaptionData {
+  /** What is said of each picture, those of the training first: all words, however long. */
+  readonly right: readonly (readonly Int32Array<ArrayBuffer>[])[]
+  /** How many of them are of the training. */
+  readonly learned: number
+}
+
+/** A picture, maybe mirrored. */
+interface Shown {
   readonly picture: number
   readonly mirrored: boolean
+}
+
+/** An example: a picture and one caption. */
+interface Example extends Shown {
   readonly tokens: ArrayLike<number>
 }
 
-/**
- * Pictures' features with captions. A batch has `features` float32 [N, places, channels], `tokens` int32 [N, T] from `<START>` on and `label` int32 [N, T], the same one
- * word later up to `<END>`; both are filled up with `<NULL>`.
- */
-class CaptionedFeatures implements Dataset {
+/** Pictures by their features. A batch has `features` float32 [N, places, channels]. */
+abstract class Features<E extends Shown> implements Dataset {
   readonly length: number
   private readonly places: number
   private readonly channels: number
@@ -49,7 +58,7 @@ class CaptionedFeatures implements Dataset {
   /** @param grid - to pool the places to so many rows and columns. */
   constructor(
     private readonly cache: FeatureCache,
-    private readonly examples: readonly Example[],
+    protected readonly examples: readonly E[],
     grid: number | undefined,
   ) {
     this.length = examples.length
@@ -58,10 +67,6 @@ class CaptionedFeatures implements Dataset {
     const side = Math.sqrt(places)
     this.groups = grid === undefined || grid === side ? undefined : pooledPlaces(side, grid)
     this.places = this.groups?.length ?? places
-  }
-
-  get lengths(): Int32Array {
-    return Int32Array.from(this.examples, ({ tokens }) => tokens.length)
   }
 
   get(index: number): Fields {
@@ -75,21 +80,13 @@ class CaptionedFeatures implements Dataset {
     chosen.forEach((example, i) =>
       this.write(example, features.subarray(i * places * channels, (i + 1) * places * channels)),
     )
-    const { padding, start, end } = captionTokens
-    return {
-      features: new Tensor('float32', features, [chosen.length, places, channels]),
-      tokens: padSequences(
-        chosen.map(({ tokens }) => [start, ...Array.from(tokens)]),
-        { value: padding },
-      ).tokens,
-      label: padSequences(
-        chosen.map(({ tokens }) => [...Array.from(tokens), end]),
-        { value: padding },
-      ).tokens,
-    }
+    return { features: new Tensor('float32', features, [chosen.length, places, channels]), ...this.beside(chosen) }
   }
 
-  private write({ picture, mirrored }: Example, out: Float32Array): void {
+  /** The other fields of a batch. */
+  protected abstract beside(chosen: readonly E[]): Fields
+
+  private write({ picture, mirrored }: Shown, out: Float32Array): void {
     const { fields } = this.cache
     const codes = (mirrored ? fields.mirrored : fields.features).data as Uint8Array
     const scale = Number((mirrored ? fields.mirroredScale : fields.scale).data[picture])
@@ -108,6 +105,43 @@ class CaptionedFeatures implements Dataset {
         out[place * channels + c] = sum * factor
       }
     }
+  }
+}
+
+/** With captions: `tokens` int32 [N, T] from `<START>` on and `label` int32 [N, T], the same one word later up to `<END>`; both are filled up with `<NULL>`. */
+class CaptionedFeatures extends Features<Example> {
+  static override readonly name: string = 'CaptionedFeatures'
+
+  get lengths(): Int32Array {
+    return Int32Array.from(this.examples, ({ tokens }) => tokens.length)
+  }
+
+  protected override beside(chosen: readonly Example[]): Fields {
+    const { padding, start, end } = captionTokens
+    const filled = (rows: readonly (readonly number[])[]) => padSequences(rows, { value: padding }).tokens
+    return {
+      tokens: filled(chosen.map(({ tokens }) => [start, ...Array.from(tokens)])),
+      label: filled(chosen.map(({ tokens }) => [...Array.from(tokens), end])),
+    }
+  }
+}
+
+/** With the numbers of the pictures, `picture` int32 [N], counted from a first one. */
+class NumberedFeatures extends Features<Shown> {
+  static override readonly name: string = 'NumberedFeatures'
+
+  constructor(
+    cache: FeatureCache,
+    pictures: readonly Shown[],
+    grid: number | undefined,
+    private readonly first: number,
+  ) {
+    super(cache, pictures, grid)
+  }
+
+  protected override beside(chosen: readonly Shown[]): Fields {
+    const numbers = Int32Array.from(chosen, ({ picture }) => this.first + picture)
+    return { picture: new Tensor('int32', numbers, [chosen.length]) }
   }
 }
 
@@ -134,16 +168,13 @@ const lists = {
   test: ['Flickr_8k.testImages.txt', 'testImages.txt'],
 } as const
 
-/** Flickr8k with features: the training part to learn from, one caption of each development picture to measure by. */
-export async function flickrData({
+/** Pictures of both parts with features and captions. */
+async function flickrFeatures({
   from,
-  seed,
-  batchSize,
-  grid,
   mirrored = false,
-  most = 20,
   cache = join('runs', 'captions'),
-}: FlickrOptions): Promise<CaptionData> {
+  grid,
+}: Omit<FlickrOptions, 'seed' | 'batchSize'>) {
   const folder = from ?? sharedPath('data', 'flickr8k')
   if (folder === undefined)
     throw new LanewiseError(
@@ -170,31 +201,75 @@ export async function flickrData({
   report('val', parts.val, val, captions)
   const said = (cached: FeatureCache) => cached.names.map((name) => captions.get(name) ?? [])
   const vocabulary = CaptionVocabulary.of(said(train).flat())
-  const encode = (caption: string) => vocabulary.encode(caption).subarray(0, most)
-  const examples = said(train).flatMap((list, picture) =>
-    list.flatMap((caption) =>
-      (mirrored ? [false, true] : [false]).map((mirror) => ({ picture, mirrored: mirror, tokens: encode(caption) })),
-    ),
-  )
-  const measured = said(val).flatMap((list, picture) =>
-    list.slice(0, 1).map((caption) => ({ picture, mirrored: false, tokens: encode(caption) })),
-  )
-  const dataset = new CaptionedFeatures(train, examples, grid)
+  const shown = (picture: number): Shown[] =>
+    (mirrored ? [false, true] : [false]).map((mirror) => ({ picture, mirrored: mirror }))
   return {
-    train: new DataLoader(dataset, { batchSize, seed, sampler: new LengthBucketSampler(dataset.lengths, batchSize) }),
-    validation: new DataLoader(new CaptionedFeatures(val, measured, grid), { batchSize: 100 }),
-    source: `${train.names.length} pictures of ${folder}, measured on ${val.names.length}`,
+    train: { cache: train, said: said(train) },
+    val: { cache: val, said: said(val) },
     vocabulary,
-    channels: train.fields.features.dims[2],
-    metadata: {
-      vocabulary: JSON.stringify(vocabulary.tokens),
-      features: JSON.stringify({
-        side: network.side,
-        value: network.value,
-        print: network.print,
-        grid: grid ?? Math.sqrt(train.fields.features.dims[1]),
-      }),
+    /** A picture of the training, in the ways it is shown. */
+    shown,
+    about: {
+      source: `${train.names.length} pictures of ${folder}, measured on ${val.names.length}`,
+      vocabulary,
+      channels: train.fields.features.dims[2],
+      metadata: {
+        vocabulary: JSON.stringify(vocabulary.tokens),
+        features: JSON.stringify({
+          side: network.side,
+          value: network.value,
+          print: network.print,
+          grid: grid ?? Math.sqrt(train.fields.features.dims[1]),
+        }),
+      },
     },
+  }
+}
+
+/** Flickr8k with features: the training part to learn from, one caption of each development picture to measure by. */
+export async function flickrData(options: FlickrOptions): Promise<CaptionData> {
+  const { seed, batchSize, grid, most = 20 } = options
+  const { train, val, vocabulary, shown, about } = await flickrFeatures(options)
+  const encode = (caption: string) => vocabulary.encode(caption).subarray(0, most)
+  const examples = train.said.flatMap((list, picture) =>
+    list.flatMap((caption) => shown(picture).map((one): Example => ({ ...one, tokens: encode(caption) }))),
+  )
+  const measured = val.said.flatMap((list, picture) =>
+    list.slice(0, 1).map((caption): Example => ({ picture, mirrored: false, tokens: encode(caption) })),
+  )
+  const dataset = new CaptionedFeatures(train.cache, examples, grid)
+  return {
+    ...about,
+    train: new DataLoader(dataset, { batchSize, seed, sampler: new LengthBucketSampler(dataset.lengths, batchSize) }),
+    validation: new DataLoader(new CaptionedFeatures(val.cache, measured, grid), { batchSize: 100 }),
+  }
+}
+
+/** The same pictures without captions in the batches: a captioner says what it sees, and all that people say of a picture is what it is judged by. */
+export async function flickrPictures(options: FlickrOptions): Promise<PictureData> {
+  const { seed, batchSize, grid } = options
+  const { train, val, vocabulary, shown, about } = await flickrFeatures(options)
+  const withCaptions = ({ said }: { readonly said: readonly (readonly string[])[] }) =>
+    [...said.keys()].filter((picture) => said[picture].length > 0)
+  const learned = train.said.length
+  return {
+    ...about,
+    right: [...train.said, ...val.said].map((list) => list.map((caption) => vocabulary.encode(caption))),
+    learned,
+    train: new DataLoader(new NumberedFeatures(train.cache, withCaptions(train).flatMap(shown), grid, 0), {
+      batchSize,
+      seed,
+      shuffle: true,
+    }),
+    validation: new DataLoader(
+      new NumberedFeatures(
+        val.cache,
+        withCaptions(val).map((picture) => ({ picture, mirrored: false })),
+        grid,
+        learned,
+      ),
+      { batchSize: 100 },
+    ),
   }
 }
 

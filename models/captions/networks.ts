@@ -42,6 +42,11 @@ export interface CaptionModel extends Module {
   forward(input: Variable, tokens: Variable): Variable
 }
 
+/** The state of each picture so many times, one after the other. */
+export function severalOf(state: CaptionState, times: number): CaptionState {
+  return times === 1 ? state : state.map((value) => F.repeatInterleave(value, times, 0))
+}
+
 /**
  * A decoder that is told a picture's features and says it word by word. The three kinds differ in {@link begin}, {@link sequence} and {@link step} alone.
  * A word's vector is also the weights by which the word is scored (Press & Wolf, 2017).
@@ -80,10 +85,11 @@ export abstract class Captioner extends Module implements CaptionModel {
   /**
    * Scores of what follows each word.
    *
-   * @param features - [N, places, channels]. @param tokens - [N, T], the first one `<START>`. @returns [N, T, words].
+   * @param features - [N, places, channels]. @param tokens - [N, T], the first one `<START>`; or [N·K, T], K captions of each picture. @returns [N, T, words], or [N·K, T, words].
    */
   forward(features: Variable, tokens: Variable): Variable {
-    return this.scores(this.sequence(this.vectors(tokens), this.begin(features)))
+    const state = severalOf(this.begin(features), tokens.shape[0] / features.shape[0])
+    return this.scores(this.sequence(this.vectors(tokens), state))
   }
 
   /** Scores [N, words] of what follows one word. @param token - [N, 1]. */

@@ -1,5 +1,6 @@
 import { checkArguments } from '../core/arguments.js'
 import { LanewiseError } from '../core/errors.js'
+import { checkNumber } from '../core/options.js'
 import { exp, log } from '../core/scalar-functions.js'
 
 /** A text as what it is compared by: words, or numbers of tokens. */
@@ -61,12 +62,18 @@ export class BleuCounts {
     }
   }
 
-  /** BLEU with n-grams up to an order; NaN if nothing was said or asked for, 0 if no n-gram of some order is right. */
-  value(order = this.maxOrder): number {
+  /**
+   * BLEU with n-grams up to an order; NaN if nothing was said or asked for, 0 if no n-gram of some order is right.
+   *
+   * @param more - is added to what is right and to what is possible of each order but the first.
+   */
+  value(order = this.maxOrder, more = 0): number {
     if (this.length === 0) return this.reference === 0 ? NaN : 0
-    const matches = this.matches.slice(0, order)
+    const added = (count: number, i: number) => (i === 0 ? count : count + more)
+    const matches = this.matches.slice(0, order).map(added)
     if (matches.some((count) => count === 0)) return 0
-    const mean = matches.reduce((sum, count, i) => sum + log(count / this.possible[i]), 0) / order
+    const possible = this.possible.map(added)
+    const mean = matches.reduce((sum, count, i) => sum + log(count / possible[i]), 0) / order
     return exp(mean + Math.min(0, 1 - this.reference / this.length))
   }
 }
@@ -88,6 +95,22 @@ export function corpusBleu(pairs: readonly Judged[]): [bleu1: number, bleu2: num
   const counts = new BleuCounts(4)
   for (const pair of pairs) counts.add(pair)
   return [counts.value(1), counts.value(2), counts.value(3), counts.value(4)]
+}
+
+/**
+ * BLEU of a single text, smoothed as by Lin & Och ("ORANGE: a method for evaluating automatic evaluation metrics for machine translation", COLING 2004): one is added to the n-grams
+ * that are right and to those that are possible, of every order but the first, so that a text without any right 4-gram is still told from a worse one. From 0 to 1.
+ *
+ * @param order - the longest n-grams; 4 by default.
+ * @throws LanewiseError `E_VALUE` if the text has no right ones, or for an order that is no whole number from 1.
+ */
+export function sentenceBleu(pair: Judged, order = 4): number {
+  checkArguments('sentenceBleu', { pair, order }, 'object', 'number')
+  checkJudged('sentenceBleu', [pair])
+  checkNumber('order', order, { least: 1, most: 100, whole: true })
+  const counts = new BleuCounts(order)
+  counts.add(pair)
+  return counts.value(order, 1)
 }
 
 /** How much recall counts beside precision, as in the published evaluation of captions (Chen et al., 2015). */
@@ -130,6 +153,81 @@ function commonLength(a: Words, b: Words): number {
 /** The deviation of lengths that CIDEr-D forgives. */
 const SIGMA = 6
 
+const ORDERS = [1, 2, 3, 4]
+
+/** N-grams of one order by their weights, and their length as a vector. */
+interface GramVector {
+  readonly weights: ReadonlyMap<string, number>
+  readonly norm: number
+}
+
+/**
+ * CIDEr-D of single texts, when it is known beforehand how rare n-grams are: {@link ciderD} takes that from the texts that it compares, a reward of training from the whole training set.
+ *
+ * @example
+ * import { CiderD } from 'lanewise/train'
+ *
+ * const words = (text: string) => text.split(' ')
+ * const cider = new CiderD([[words('a red ball')], [words('a blue car')]])
+ * const right = [words('a red ball')]
+ * console.log(cider.score({ said: words('a red car'), right }) < cider.score({ said: words('a red ball'), right })) // true
+ */
+export class CiderD {
+  static readonly name: string = 'CiderD'
+  /** For each order, in how many documents an n-gram is. */
+  private readonly documents: readonly ReadonlyMap<string, number>[]
+  private readonly all: number
+
+  /** @param documents - what is right for each picture. @throws LanewiseError `E_VALUE` if there are none. */
+  constructor(documents: readonly (readonly Words[])[]) {
+    checkArguments(new.target.name, { documents }, 'list')
+    if (documents.length === 0) throw new LanewiseError('E_VALUE', 'CiderD needs texts to count n-grams in')
+    this.documents = ORDERS.map((n) => {
+      const counts = new Map<string, number>()
+      for (const right of documents)
+        for (const gram of new Set(right.flatMap((one) => [...grams(one, n).keys()])))
+          counts.set(gram, (counts.get(gram) ?? 0) + 1)
+      return counts
+    })
+    this.all = log(documents.length)
+  }
+
+  /** @returns from 0 to 10. @throws LanewiseError `E_VALUE` if the text has no right ones. */
+  score(pair: Judged): number {
+    checkArguments('score', { pair }, 'object')
+    checkJudged('score', [pair])
+    const { said, right } = pair
+    const mine = ORDERS.map((n) => this.vector(said, n))
+    let sum = 0
+    for (const one of right) {
+      const difference = said.length - one.length
+      const penalty = exp((-difference * difference) / (2 * SIGMA * SIGMA))
+      for (const n of ORDERS) {
+        const [a, b] = [mine[n - 1], this.vector(one, n)]
+        if (a.norm === 0 || b.norm === 0) continue
+        let product = 0
+        for (const [gram, weight] of a.weights) {
+          const other = b.weights.get(gram) ?? 0
+          product += Math.min(weight, other) * other
+        }
+        sum += (penalty * product) / (a.norm * b.norm) / (ORDERS.length * right.length)
+      }
+    }
+    return 10 * sum
+  }
+
+  private vector(words: Words, n: number): GramVector {
+    const weights = new Map<string, number>()
+    let square = 0
+    for (const [gram, count] of grams(words, n)) {
+      const weight = count * (this.all - log(Math.max(1, this.documents[n - 1].get(gram) ?? 0)))
+      weights.set(gram, weight)
+      square += weight * weight
+    }
+    return { weights, norm: Math.sqrt(square) }
+  }
+}
+
 /**
  * CIDEr-D (Vedantam, Zitnick & Parikh, "CIDEr: consensus-based image description evaluation", CVPR 2015): cosines between vectors of n-grams, n = 1 … 4, weighted by how
  * few of the texts' right ones have them; counts are clipped to those of the right text, and lengths that differ cost exp(−(difference)²/(2·6²)). Ten times the mean, as published.
@@ -139,42 +237,6 @@ const SIGMA = 6
 export function ciderD(pairs: readonly Judged[]): number {
   checkJudged('ciderD', pairs)
   if (pairs.length === 0) return NaN
-  const orders = [1, 2, 3, 4]
-  const documents = orders.map((n) => {
-    const counts = new Map<string, number>()
-    for (const { right } of pairs)
-      for (const gram of new Set(right.flatMap((one) => [...grams(one, n).keys()])))
-        counts.set(gram, (counts.get(gram) ?? 0) + 1)
-    return counts
-  })
-  const all = log(pairs.length)
-  const vectorOf = (words: Words, n: number) => {
-    const vector = new Map<string, number>()
-    let square = 0
-    for (const [gram, count] of grams(words, n)) {
-      const weight = count * (all - log(Math.max(1, documents[n - 1].get(gram) ?? 0)))
-      vector.set(gram, weight)
-      square += weight * weight
-    }
-    return { vector, norm: Math.sqrt(square) }
-  }
-  let sum = 0
-  for (const { said, right } of pairs) {
-    const mine = orders.map((n) => vectorOf(said, n))
-    for (const one of right) {
-      const difference = said.length - one.length
-      const penalty = exp((-difference * difference) / (2 * SIGMA * SIGMA))
-      for (const n of orders) {
-        const [a, b] = [mine[n - 1], vectorOf(one, n)]
-        if (a.norm === 0 || b.norm === 0) continue
-        let product = 0
-        for (const [gram, weight] of a.vector) {
-          const other = b.vector.get(gram) ?? 0
-          product += Math.min(weight, other) * other
-        }
-        sum += (penalty * product) / (a.norm * b.norm) / (orders.length * right.length)
-      }
-    }
-  }
-  return (10 * sum) / pairs.length
+  const cider = new CiderD(pairs.map(({ right }) => right))
+  return pairs.reduce((sum, pair) => sum + cider.score(pair), 0) / pairs.length
 }

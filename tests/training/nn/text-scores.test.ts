@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ciderD, corpusBleu, rougeL, type Judged } from '../../../src/train.js'
+import { CiderD, ciderD, corpusBleu, rougeL, sentenceBleu, type Judged } from '../../../src/train.js'
 
 const words = (text: string) => text.split(' ').filter((word) => word !== '')
 const pair = (said: string, ...right: string[]): Judged => ({ said: words(said), right: right.map(words) })
@@ -36,6 +36,18 @@ describe('BLEU', () => {
   })
 })
 
+test('BLEU of one text: one is added to the right and the possible n-grams of every order but the first', () => {
+  const one = pair('a dog runs on grass', 'a dog runs over grass', 'the brown dog runs')
+  expect(sentenceBleu(one, 1)).toBeCloseTo(0.8, 12)
+  // 4 of 5, then (2 + 1) of (4 + 1), (1 + 1) of (3 + 1), (0 + 1) of (2 + 1).
+  expect(sentenceBleu(one)).toBeCloseTo((0.8 * (3 / 5) * (2 / 4) * (1 / 3)) ** 0.25, 12)
+  // As long as two words, with none of three: 1 of 1, and e^(1 − 4/2) for what is missing.
+  expect(sentenceBleu(pair('a b', 'a b c d'))).toBeCloseTo(Math.exp(-1), 12)
+  expect(sentenceBleu(pair('x', 'a b'))).toBe(0)
+  expect(() => sentenceBleu(pair('a'))).toThrow('text 0 has no right ones')
+  expect(() => sentenceBleu(one, 0)).toThrow('order')
+})
+
 test('ROUGE-L: the best precision and recall by longest common subsequences', () => {
   expect(rougeL([pair('a dog runs on grass', 'a dog runs over grass', 'the brown dog runs')])).toBeCloseTo(0.8, 12)
   // Precision 1, recall 1/2: 2.44 · 0.5 / (0.5 + 1.44).
@@ -46,6 +58,24 @@ test('ROUGE-L: the best precision and recall by longest common subsequences', ()
 })
 
 describe('CIDEr-D', () => {
+  test('of one text with n-grams counted in others: the mean over the same pictures is that of all of them', () => {
+    const pairs = [
+      pair('a red ball rolls', 'a red ball', 'the ball rolls'),
+      pair('a blue car', 'a car', 'one blue car'),
+      pair('red car', 'a red car here'),
+    ]
+    const cider = new CiderD(pairs.map(({ right }) => right))
+    const mean = pairs.reduce((sum, one) => sum + cider.score(one), 0) / 3
+    expect(mean).toBeCloseTo(ciderD(pairs), 12)
+    // "red ball" is in one of two documents: log 2 for each of "red", "ball" and the pair, all the same as in the right text.
+    const two = new CiderD([[['red', 'ball']], [['blue', 'car']]])
+    expect(two.score(pair('red ball', 'red ball'))).toBeCloseTo(5, 12)
+    // What no document has weighs log 2 as well: one of two words is right, and no pair.
+    expect(two.score(pair('red sun', 'red ball'))).toBeCloseTo(10 * 0.5 * 0.25, 12)
+    expect(() => new CiderD([])).toThrow('needs texts')
+    expect(() => two.score(pair('a'))).toThrow('text 0 has no right ones')
+  })
+
   test('n-grams that only one picture has weigh log 2; orders that are not there are 0', () => {
     // Cosines of 1-grams and 2-grams are 1, of longer ones 0: the mean of four, times ten.
     expect(ciderD([pair('red ball', 'red ball'), pair('blue car', 'blue car')])).toBeCloseTo(5, 12)
