@@ -7,6 +7,7 @@ import { csvRows } from './formats/csv.js'
 export interface CaptionedPicture {
   /** The file's name, without folders. */
   readonly file: string
+  /** What people said of it, as it is written. */
   readonly captions: readonly string[]
   /** The part that the list puts it into, where it says so: "train", "val", "test". */
   readonly part?: string
@@ -125,6 +126,7 @@ export class CaptionVocabulary {
     return new CaptionVocabulary([...special, ...words.map(([word]) => word)])
   }
 
+  /** How many tokens there are, the special ones included. */
   get size(): number {
     return this.tokens.length
   }

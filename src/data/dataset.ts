@@ -10,6 +10,7 @@ export type Fields = Readonly<Record<string, Tensor>>
 
 /** Examples that can be had in any order. */
 export interface Dataset<S = Fields> {
+  /** How many examples there are. */
   readonly length: number
   /** The example at a place in [0, length). @throws LanewiseError `E_VALUE` outside. */
   get(index: number): S | Promise<S>
@@ -52,10 +53,14 @@ export function checkIndex(index: number, length: number): void {
  * console.log(data.length, data.get(0).image.dims)
  */
 export class TensorDataset implements Dataset {
+  /** How many examples there are. */
   readonly length: number
 
   /** @throws LanewiseError `E_SHAPE` if the tensors do not have the same number of examples; `E_UNSUPPORTED` for types that share bytes. */
-  constructor(readonly fields: Fields) {
+  constructor(
+    /** All examples: tensors whose first axis counts them. */
+    readonly fields: Fields,
+  ) {
     checkArguments(new.target.name, { fields }, 'object')
     const entries = Object.entries(fields)
     if (entries.length === 0) throw new LanewiseError('E_SHAPE', 'a dataset needs at least one tensor')
@@ -116,12 +121,15 @@ export class TensorDataset implements Dataset {
 
 /** Some examples of another dataset, in the order of the indices. */
 export class Subset<S> implements Dataset<S> {
+  /** How many examples there are. */
   readonly length: number
   readonly batch?: (indices: ArrayLike<number>) => Fields
 
   /** @throws LanewiseError `E_VALUE` for an index that the dataset does not have. */
   constructor(
+    /** The dataset that the examples are of. */
     readonly dataset: Dataset<S>,
+    /** Their places in it, in this dataset's order. */
     readonly indices: ArrayLike<number>,
   ) {
     checkArguments(new.target.name, { dataset, indices }, 'dataset', 'list|bytes')
@@ -144,9 +152,13 @@ export class Subset<S> implements Dataset<S> {
 
 /** Datasets one after the other. */
 export class ConcatDataset<S> implements Dataset<S> {
+  /** How many examples there are. */
   readonly length: number
 
-  constructor(readonly parts: readonly Dataset<S>[]) {
+  constructor(
+    /** The datasets, in order. */
+    readonly parts: readonly Dataset<S>[],
+  ) {
     checkArguments(new.target.name, { parts }, 'list')
 
     this.length = parts.reduce((sum, part) => sum + part.length, 0)

@@ -19,9 +19,11 @@ export interface ImageFolderOptions {
  */
 export class ImageFolder implements Dataset {
   static readonly name: string = 'ImageFolder'
+  /** How many pictures there are. */
   readonly length: number
 
   private constructor(
+    /** The folders' names, by label. */
     readonly classes: readonly string[],
     private readonly pictures: readonly { readonly path: string; readonly label: number }[],
     private readonly options: ImageFolderOptions,

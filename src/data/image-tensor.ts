@@ -9,6 +9,7 @@ import { checkPixels, MAX_PIXELS } from './picture.js'
 
 /** How the pixels of a picture become numbers. */
 export interface ImageOptions {
+  /** Width and height in pixels where the model's input leaves them open; the picture's own by default. */
   readonly size?: { readonly width: number; readonly height: number }
   /** Keep the proportions and cut what stands out, instead of stretching. */
   readonly crop: boolean
@@ -18,7 +19,9 @@ export interface ImageOptions {
   readonly mean: readonly number[]
   /** Divided by at last, per channel. */
   readonly std: readonly number[]
+  /** Whether blue comes first, instead of red. */
   readonly bgr: boolean
+  /** Whether channels are an axis before rows and columns (`nchw`) or after them; told from the input's shape by default. */
   readonly layout?: 'nchw' | 'nhwc'
 }
 

@@ -23,10 +23,13 @@ export interface LabelledImagesOptions extends ImageFolderOptions {
  */
 export class LabelledImages implements Dataset {
   static readonly name: string = 'LabelledImages'
+  /** How many pictures there are. */
   readonly length: number
 
   private constructor(
+    /** Names of the classes, by label. */
     readonly classes: readonly string[],
+    /** What the list says of each picture, in this dataset's order. */
     readonly pictures: readonly PictureLabel[],
     private readonly options: LabelledImagesOptions,
   ) {

@@ -29,7 +29,9 @@ export interface LoaderOptions<S> {
 
 /** Where a loader stands; JSON. */
 export interface LoaderState {
+  /** The loader's seed. */
   readonly seed: number
+  /** The epoch that is going on, from 0. */
   readonly epoch: number
   /** Examples of this epoch that have been handed out. */
   readonly position: number
@@ -58,7 +60,9 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
   epoch = 0
   /** Examples of this epoch that have been handed out. */
   position = 0
+  /** Examples in a batch; the last of an epoch may have fewer. */
   readonly batchSize: number
+  /** Decides the order of every epoch, and what augmentations draw. */
   readonly seed: number
   private readonly sampler: Sampler | undefined
   private running = false
@@ -67,6 +71,7 @@ export class DataLoader<S = Fields> implements AsyncIterable<Fields> {
 
   /** @throws LanewiseError `E_VALUE` for options that contradict each other or the dataset. */
   constructor(
+    /** What the examples are taken from. */
     readonly dataset: Dataset<S> | StreamDataset<S>,
     private readonly options: LoaderOptions<S> = {},
   ) {

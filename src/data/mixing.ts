@@ -22,12 +22,14 @@ export interface MixOptions {
  * console.log(data.length) // 1000
  */
 export class MixedDataset<S = Fields> implements Dataset<S> {
+  /** How many examples there are. */
   readonly length: number
   private readonly which: Uint8Array
   private readonly place: Uint32Array
 
   /** @throws LanewiseError `E_VALUE` for no datasets, an empty one, or weights that are no positive numbers, one for each. */
   constructor(
+    /** What they are taken from. */
     readonly datasets: readonly Dataset<S>[],
     options: MixOptions = {},
   ) {

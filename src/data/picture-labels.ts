@@ -5,9 +5,13 @@ import { csvRows } from './formats/csv.js'
 
 /** A rectangle in pixels. */
 export interface Box {
+  /** The first column. */
   readonly left: number
+  /** The first row. */
   readonly top: number
+  /** How many columns there are. */
   readonly width: number
+  /** How many rows there are. */
   readonly height: number
 }
 
@@ -17,6 +21,7 @@ export interface PictureLabel {
   readonly file: string
   /** Where the file is. */
   readonly path: string
+  /** The name of its class. */
   readonly label: string
   /** The part of the picture that is meant; the whole by default. */
   readonly box?: Box

@@ -6,9 +6,13 @@ import { readPng } from './formats/png.js'
 
 /** A picture: rows from the top, `channels` values 0 … 1 for each pixel side by side. */
 export interface Picture {
+  /** Columns. */
   readonly width: number
+  /** Rows. */
   readonly height: number
+  /** 1 for grey, 3 for red, green and blue. */
   readonly channels: 1 | 3
+  /** height · width · channels values. */
   readonly data: Float32Array<ArrayBuffer>
 }
 

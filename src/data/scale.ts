@@ -9,11 +9,15 @@ export type ScaleBy = 'feature' | 'channel' | 'all'
 
 /** What a scaler has learned; JSON. */
 export interface ScalerState {
+  /** Whether to mean 0 and variance 1, or to the range from 0 to 1. */
   readonly kind: 'standard' | 'min-max'
+  /** What shares one shift and factor. */
   readonly by: ScaleBy
   /** Shape of an example. */
   readonly dims: readonly number[]
+  /** Subtracted from what shares it. */
   readonly shift: readonly number[]
+  /** What the difference is multiplied by. */
   readonly factor: readonly number[]
 }
 
@@ -25,7 +29,10 @@ abstract class Scaler {
   protected abstract readonly kind: ScalerState['kind']
   private fitted: Omit<ScalerState, 'kind' | 'by'> | undefined
 
-  constructor(readonly by: ScaleBy = 'feature') {
+  constructor(
+    /** What shares one shift and factor; each element of an example by default. */
+    readonly by: ScaleBy = 'feature',
+  ) {
     checkArguments(new.target.name, { by }, 'string?')
   }
 

@@ -23,14 +23,19 @@ export type SceneShape = keyof typeof shapes
 
 /** Several shapes that are the same. */
 export interface SceneGroup {
+  /** How many of them there are. */
   readonly count: number
+  /** Their colour, by name. */
   readonly colour: string
+  /** What they are. */
   readonly shape: SceneShape
 }
 
 /** One group alone, or one above or left of another. */
 export interface Scene {
+  /** What is drawn: one group or two. */
   readonly groups: readonly SceneGroup[]
+  /** Where the first of two groups is from the second. */
   readonly relation: 'above' | 'left of'
 }
 
@@ -157,6 +162,7 @@ export class DrawnScenes implements Dataset {
   static readonly name: string = 'DrawnScenes'
   /** @param kept - scenes whose captions are kept for testing, or only others. */
   constructor(
+    /** How many scenes there are. */
     readonly length: number,
     private readonly seed: number,
     private readonly kept: boolean,

@@ -79,6 +79,7 @@ export function padSequences(
  *   console.log(tokens.dims, mask.dims, label.data)
  */
 export class SequenceDataset implements Dataset {
+  /** How many sequences there are. */
   readonly length: number
 
   /** @throws LanewiseError `E_SHAPE` for a field that has not one value per sequence. */

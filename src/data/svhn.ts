@@ -15,7 +15,9 @@ import { tarEntries } from './formats/tar.js'
 
 /** What digitStruct.mat says of a picture. */
 export interface DigitStruct {
+  /** The picture's name in the archive. */
   readonly file: string
+  /** The digits, from the left. */
   readonly number: string
   /** Each digit's box, from the left. */
   readonly boxes: readonly Box[]
@@ -25,6 +27,7 @@ export interface DigitStruct {
 export interface SvhnNumber extends DigitStruct {
   /** The smallest rectangle around all digits. */
   readonly box: Box
+  /** The picture itself. */
   readonly picture: Picture
 }
 

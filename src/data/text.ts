@@ -20,6 +20,7 @@ export class Vocabulary {
   /** @param tokens - by their number; the first is shown for what is not known. @throws LanewiseError `E_VALUE` if one stands there twice. */
   constructor(
     readonly tokens: readonly string[],
+    /** What a token is. */
     readonly unit: TextUnit = 'character',
   ) {
     checkArguments(new.target.name, { tokens, unit }, 'list', 'string?')
@@ -52,10 +53,12 @@ export class Vocabulary {
     return new Vocabulary([unknown, ...sorted.slice(0, most - 1)], unit)
   }
 
+  /** How many tokens there are, the one for what is not known included. */
   get size(): number {
     return this.tokens.length
   }
 
+  /** The numbers of a text's tokens; 0 for those that are not known. */
   encode(text: string): Int32Array<ArrayBuffer> {
     return Int32Array.from(splitters[this.unit](text), (token) => this.numbers.get(token) ?? 0)
   }
@@ -93,6 +96,7 @@ function windowAt(tokens: Int32Array, start: number, length: number): Fields {
 
 /** Windows of a token sequence for a language model: `input` [length], and as `target` [length] the same one token later; int32. */
 export class TokenDataset implements Dataset {
+  /** How many windows there are. */
   readonly length: number
   private readonly window: Required<WindowOptions>
 

@@ -147,9 +147,11 @@ export class WorkerLoader implements AsyncIterable<Fields> {
     this.waiting.clear()
   }
 
+  /** The epoch that is going on, from 0. */
   get epoch(): number {
     return this.loader.epoch
   }
+  /** Examples of this epoch that have been handed out. */
   get position(): number {
     return this.loader.position
   }
@@ -162,6 +164,7 @@ export class WorkerLoader implements AsyncIterable<Fields> {
     return this.loader.batches
   }
 
+  /** Where it stands: JSON, for checkpoints. */
   state(): LoaderState {
     return this.loader.state()
   }

@@ -14,6 +14,7 @@ export interface GenerateBatchOptions extends ContinuationOptions, SamplingOptio
 
 /** What one of several texts became. */
 export interface GeneratedTokens {
+  /** The numbers of the new tokens, without the prompt's. */
   readonly tokens: readonly number[]
   /** Why it ended. */
   readonly end: GenerationEnd

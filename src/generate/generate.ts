@@ -10,6 +10,7 @@ import { Speculation, type DraftOptions } from './speculation.js'
 
 /** A token that was chosen. */
 export interface GeneratedToken {
+  /** Its number in the vocabulary. */
   readonly token: number
   /** How many were generated before it. */
   readonly index: number

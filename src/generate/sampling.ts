@@ -29,7 +29,9 @@ export interface SamplingOptions {
 
 /** A token that could be next, and how likely the model holds it to be. */
 export interface Alternative {
+  /** Its number in the vocabulary. */
   readonly token: number
+  /** 0 to 1. */
   readonly probability: number
 }
 

@@ -4,15 +4,21 @@ import { decodeFloats } from '../core/floats.js'
 
 /** A tensor of a session: of this library's, of onnxruntime's, or a plain object. */
 export interface SessionTensor {
+  /** The element type. */
   readonly type: string
+  /** The elements in logical order. */
   readonly data: unknown
+  /** The shape, outermost axis first. */
   readonly dims: readonly number[]
 }
 
 /** What is asked of a session: an `InferenceSession` of this library or of onnxruntime-web is one. */
 export interface GenerationSession {
+  /** Names of the inputs, in the model's order. */
   readonly inputNames: readonly string[]
+  /** Names of the outputs, in the model's order. */
   readonly outputNames: readonly string[]
+  /** Name, element type and shape of every input, as far as the model says them. */
   readonly inputMetadata: readonly {
     readonly name: string
     readonly isTensor: boolean
@@ -21,6 +27,7 @@ export interface GenerationSession {
   }[]
   /** Inputs that it keeps itself from run to run, with the outputs that they are. */
   readonly states?: Readonly<Record<string, string>>
+  /** Runs the model: the outputs that are named in `fetches`, by name. */
   run(feeds: never, fetches: never): Promise<Readonly<Record<string, SessionTensor>>>
 }
 

@@ -7,6 +7,7 @@ import type { GenerationSession } from './session-tensors.js'
 
 /** The model that proposes tokens. */
 export interface DraftOptions extends Omit<ContinuationOptions, 'signal'> {
+  /** A smaller model with the same vocabulary. */
   readonly session: GenerationSession
   /** How many tokens it proposes at a time; 4 by default. */
   readonly tokens?: number

@@ -10,9 +10,11 @@ export interface SpeechConfig {
   readonly sound: Required<LogMelOptions>
   /** The token that opens a text, and those that end it. */
   readonly start: number
+  /** The tokens that end a text. */
   readonly ends: readonly number[]
   /** Tokens of languages by their codes ("en"), and of tasks; empty for a model of English alone. */
   readonly languages: ReadonlyMap<string, number>
+  /** Tokens of tasks ("transcribe", "translate"); empty for a model of English alone. */
   readonly tasks: ReadonlyMap<string, number>
   /** Says that there are no timestamps. */
   readonly noTimestamps: number
@@ -20,6 +22,7 @@ export interface SpeechConfig {
   readonly firstTimestamp: number | undefined
   /** Tokens that never come, and those that do not come first. */
   readonly suppressed: readonly number[]
+  /** Tokens that do not come first. */
   readonly suppressedFirst: readonly number[]
   /** Positions of a text. */
   readonly maxLength: number

@@ -5,7 +5,9 @@ import type { GenerationSession } from './session-tensors.js'
 
 /** What is asked of a tokenizer: those of "lanewise/train" are some. */
 export interface TextTokenizer {
+  /** The numbers of a text's tokens. */
   encode(text: string): ArrayLike<number>
+  /** The text of tokens, without the special ones where `skipSpecial` is true. */
   decode(tokens: ArrayLike<number>, options?: { readonly skipSpecial?: boolean }): string
 }
 
@@ -77,7 +79,9 @@ export interface GenerateTextOptions extends GenerateOptions {
 
 /** What {@link generateText} has made. */
 export interface GeneratedText {
+  /** The new text, without the prompt. */
   readonly text: string
+  /** The numbers of the new tokens, without the prompt's. */
   readonly tokens: readonly number[]
   /** Why it ended: by `stop` or one of `stopTexts`, or because `maxTokens` or the room was reached. */
   readonly end: GenerationEnd

@@ -11,10 +11,15 @@ import { stretchesOf, timestampRules, type Stretch } from './timestamps.js'
 
 /** A model of speech in Whisper's layout: what makes features (a session of `logMelGraph`), what hears, and what writes. */
 export interface SpeechModel {
+  /** Makes the features of a window of sound. */
   readonly features: GenerationSession
+  /** Hears: makes states of features. */
   readonly encoder: GenerationSession
+  /** Writes: makes scores of the next token from the states and the tokens so far. */
   readonly decoder: GenerationSession
+  /** Makes texts of tokens. */
   readonly tokenizer: Pick<TextTokenizer, 'decode'>
+  /** The model's special tokens and settings. */
   readonly config: SpeechConfig
 }
 
@@ -36,15 +41,21 @@ export interface TranscribeOptions {
 
 /** What was spoken from one time to another, in seconds. */
 export interface SpeechSegment {
+  /** When it begins, in seconds from the beginning of the sound. */
   readonly from: number
+  /** When it ends, in seconds from the beginning of the sound. */
   readonly to: number
+  /** What was said. */
   readonly text: string
+  /** The numbers of its tokens. */
   readonly tokens: readonly number[]
 }
 
 /** All that was spoken. */
 export interface Transcript {
+  /** The texts of all segments, one after the other. */
   readonly text: string
+  /** The language's code, given or heard ("en"); undefined for a model of English alone. */
   readonly language: string | undefined
 }
 

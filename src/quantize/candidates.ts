@@ -20,8 +20,11 @@ export interface Candidate {
 
 /** A node that computes in float32 as before. */
 export interface KeptNode {
+  /** Its name in the model. */
   readonly node: string
+  /** Its operator. */
   readonly op: string
+  /** Why it stays in float32. */
   readonly reason: string
 }
 

@@ -88,9 +88,11 @@ export async function differencesFrom(
 export interface Speed {
   /** Medians in milliseconds. */
   readonly floatMs: number
+  /** Median of the quantised model in milliseconds. */
   readonly quantizedMs: number
   /** Median of the ratios of neighbouring runs: above 1 the quantised model is quicker. */
   readonly ratio: number
+  /** How many runs of each were timed. */
   readonly rounds: number
 }
 

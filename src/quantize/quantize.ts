@@ -26,7 +26,9 @@ const OPSETS = [17, 18, 19, 20]
 
 /** A node on integers, or with shorter weights. */
 export interface QuantizedNode {
+  /** Its name in the model. */
   readonly node: string
+  /** The operator that it was before. */
   readonly op: string
   /** How far the outputs of the model are from float32 when this node alone is quantised, if that was measured. */
   readonly sensitivity?: number
@@ -36,10 +38,13 @@ export interface QuantizedNode {
 
 /** What quantisation did and what it cost. */
 export interface QuantizeReport {
+  /** What the weights have become, and in the first two formats values as well. */
   readonly format: Format
   /** Bytes of the file with float32 weights, and of the quantised one. */
   readonly floatBytes: number
+  /** Bytes of the quantised file. */
   readonly bytes: number
+  /** The nodes on integers, or with shorter weights. */
   readonly quantized: readonly QuantizedNode[]
   /** Nodes with weights or products that compute in float32, and why. */
   readonly kept: readonly KeptNode[]
@@ -49,6 +54,7 @@ export interface QuantizeReport {
   readonly outputs: readonly (Difference & { readonly name: string })[]
   /** What `evaluate` says of both. */
   readonly score?: { readonly float: number; readonly quantized: number }
+  /** Times of both models, if they were measured. */
   readonly speed?: Speed
   /** How many examples were used. */
   readonly examples: number
@@ -58,7 +64,9 @@ export interface QuantizeReport {
 export interface Quantized {
   /** The ONNX file. */
   readonly bytes: Uint8Array
+  /** The same as a graph. */
   readonly graph: Graph
+  /** What was done and what it cost. */
   readonly report: QuantizeReport
 }
 

@@ -30,6 +30,7 @@ const IDLE_LOOK = 50
 export interface ModelServer {
   /** Where it is reached, e.g. `http://127.0.0.1:8080`. */
   readonly url: string
+  /** The port that it listens at. */
   readonly port: number
   /** The models by their names. */
   readonly models: readonly ServedModelInfo[]
@@ -39,7 +40,9 @@ export interface ModelServer {
 
 /** A model of a server. */
 export interface ServedModelInfo {
+  /** The name under which requests ask for it. */
   readonly name: string
+  /** The model's file. */
   readonly file: string
   /** Whether requests are run together, as one batch. */
   readonly batches: boolean

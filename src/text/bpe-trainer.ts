@@ -18,7 +18,9 @@ export interface BpeTraining {
 
 /** What training finds: tokens by number, and pairs of tokens in the order in which they are merged. */
 export interface BpeTables {
+  /** Tokens by number. */
   readonly tokens: readonly string[]
+  /** Pairs that are merged, the earliest first. */
   readonly merges: readonly (readonly [string, string])[]
 }
 

@@ -14,11 +14,13 @@ export interface TokenizerOptions extends BpeTables {
   readonly specialTokens?: readonly string[]
   /** Where a text is cut first: a regular expression with the flags g and u. */
   readonly pattern?: string
+  /** Changes of a text before it is cut, in order; none by default. */
   readonly normalizers?: readonly Normalizer[]
   /** Puts a blank before a text that begins with none, so that its first word is a word like others. */
   readonly addPrefixSpace?: boolean
   /** Special tokens that `encode` puts before and after every text. */
   readonly before?: readonly string[]
+  /** Special tokens that `encode` puts after every text. */
   readonly after?: readonly string[]
   /** A word that is a token as a whole is that token, whatever merges would make of it (`ignore_merges`). */
   readonly wholeWords?: boolean
@@ -26,9 +28,13 @@ export interface TokenizerOptions extends BpeTables {
 
 /** How {@link Tokenizer.train} makes a tokenizer. */
 export interface TrainTokenizerOptions extends Omit<BpeTraining, 'normalize'> {
+  /** Changes of a text before it is cut, in order; none by default. */
   readonly normalizers?: readonly Normalizer[]
+  /** Puts a blank before a text that begins with none. */
   readonly addPrefixSpace?: boolean
+  /** Special tokens that `encode` puts before every text. */
   readonly before?: readonly string[]
+  /** Special tokens that `encode` puts after every text. */
   readonly after?: readonly string[]
 }
 
@@ -61,7 +67,10 @@ export class Tokenizer extends VocabularyTokenizer {
   private readonly encoder = new TextEncoder()
 
   /** @throws LanewiseError `E_VALUE` for tables that contradict themselves, or special tokens that the vocabulary lacks. */
-  constructor(readonly options: TokenizerOptions) {
+  constructor(
+    /** What it was made of: JSON, to make it again. */
+    readonly options: TokenizerOptions,
+  ) {
     checkArguments(
       new.target.name,
       { options },

@@ -5,7 +5,9 @@ import { gunzipPieces, isGzip } from './gzip.js'
 
 /** A file in an archive. */
 export interface TarEntry {
+  /** Its path in the archive. */
   readonly name: string
+  /** What is in it. */
   readonly bytes: Uint8Array<ArrayBuffer>
 }
 

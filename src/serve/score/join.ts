@@ -8,12 +8,17 @@ import type { ShardStore } from './store.js'
 export interface Manifest {
   /** The id of the plan. */
   readonly run: string
+  /** The model's name and the hash of its file. */
   readonly model: { readonly name: string; readonly sha256: string }
   /** Of the source: its file, or the list of its names. */
   readonly source: { readonly kind: string; readonly sha256: string }
+  /** How many items the source has. */
   readonly items: number
+  /** How many of them have a result. */
   readonly scored: number
+  /** How many of them have none; `failed.jsonl` says why. */
   readonly failed: number
+  /** How many parts the source was divided into. */
   readonly shards: number
   /** `output.jsonl` and `failed.jsonl`. */
   readonly files: readonly {

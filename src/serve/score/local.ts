@@ -8,7 +8,9 @@ export const FIRST_WAIT = 500
 
 /** A shard that could not be scored, though tried again. */
 export interface FailedShard {
+  /** The shard's number in the plan. */
   readonly shard: number
+  /** The last error's message. */
   readonly reason: string
 }
 

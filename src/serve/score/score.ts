@@ -11,8 +11,11 @@ import { openStore, removeLeftovers, type ShardStore } from './store.js'
 
 /** How far a run is. */
 export interface ScoreProgress {
+  /** How many parts the source was divided into. */
   readonly shards: number
+  /** How many of them are finished. */
   readonly done: number
+  /** How many items those have together. */
   readonly items: number
   /** Workers on the queue, if there is one: with 0 it waits for the first. */
   readonly workers?: number
@@ -50,6 +53,7 @@ export interface ScoreOptions {
   readonly cache: string
   /** Milliseconds between two looks at how far it is. Default 500. */
   readonly interval?: number
+  /** Told how far it is at every look. */
   onProgress?(progress: ScoreProgress): void
 }
 
@@ -235,7 +239,9 @@ async function scoreByQueue(
 
 /** What is known of a run. */
 export interface ScoreStatus extends ScoreProgress {
+  /** The id of the plan. */
   readonly run: string
+  /** Whether the parts have been joined: the results are there. */
   readonly joined: boolean
   /** Of the queue, if one is asked: jobs of all runs. */
   readonly queue?: {
