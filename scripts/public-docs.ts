@@ -1,10 +1,19 @@
-// Fails if something that the package exports has no documentation: `npm run lint` runs it. Entries are those of package.json.
+// Fails if something that the package exports, or a member of it, has no documentation: `npm run lint` runs it. Entries are those of package.json.
 import { readFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import ts from 'typescript'
 
-/** An export without a documentation comment. */
+/** Interfaces that are tables from names to types: a comment above them says what their rows are. */
+const tables = ['TensorDataTypeMap', 'TensorElementTypeMap', 'ProviderOptionMap']
+
+function isRow(declaration: ts.Node): boolean {
+  for (let node = declaration.parent; node; node = node.parent)
+    if (ts.isInterfaceDeclaration(node)) return tables.includes(node.name.text)
+  return false
+}
+
+/** An export, or a member of one, without a documentation comment. */
 export interface Undocumented {
   readonly entry: string
   readonly name: string
@@ -22,6 +31,40 @@ export function undocumented(root: string, entries: readonly string[]): Undocume
   const checker = program.getTypeChecker()
   const found: Undocumented[] = []
   const seen = new Set<ts.Symbol>()
+  const declared = new Set<ts.Declaration>()
+  const note = (entry: string, symbol: ts.Symbol, name: string): void => {
+    // What overrides or implements a documented declaration is documented there.
+    if (symbol.getDocumentationComment(checker).length > 0) return
+    if (symbol.getJsDocTags(checker).some((tag) => ['throws', 'returns', 'internal'].includes(tag.name))) return
+    const [declaration] = symbol.declarations ?? []
+    const file = declaration?.getSourceFile()
+    const line = file && declaration ? file.getLineAndCharacterOfPosition(declaration.getStart()).line + 1 : 0
+    found.push({ entry, name, place: file ? `${relative(root, file.fileName)}:${line}` : '' })
+  }
+  /** Properties and methods that a user sees, of a class (both sides), an interface or an alias of an object type, as declared in our sources. */
+  const membersOf = (symbol: ts.Symbol): ts.Symbol[] => {
+    const types: ts.Type[] = []
+    if (symbol.flags & (ts.SymbolFlags.Class | ts.SymbolFlags.Interface | ts.SymbolFlags.TypeAlias))
+      types.push(checker.getDeclaredTypeOfSymbol(symbol))
+    if (symbol.flags & ts.SymbolFlags.Class) types.push(checker.getTypeOfSymbol(symbol))
+    return types
+      .flatMap((type) => (type.isUnionOrIntersection() ? type.types : [type]))
+      .flatMap((type) =>
+        type.getProperties().filter((member) => {
+          const [declaration] = member.declarations ?? []
+          if (!declaration || declaration.getSourceFile().fileName.includes('/node_modules/')) return false
+          // Names with __@ are symbols, as of iterators and disposal, which mean what the language says; those with # are private.
+          if (isRow(declaration)) return false
+          // Every class has a name; ours are declared where a minifier would change them.
+          if (member.name === 'name' && ts.getCombinedModifierFlags(declaration) & ts.ModifierFlags.Static) return false
+          if (member.name.startsWith('__@') || member.flags & ts.SymbolFlags.Prototype) return false
+          return (
+            !(ts.getCombinedModifierFlags(declaration) & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) &&
+            !member.name.startsWith('#')
+          )
+        }),
+      )
+  }
   const visit = (entry: string, container: ts.Symbol, prefix: string): void => {
     for (const exported of checker.getExportsOfModule(container)) {
       const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
@@ -36,11 +79,14 @@ export function undocumented(root: string, entries: readonly string[]): Undocume
       // The numbers of kernels (codes) are explained in groups where they stand.
       const ownFile = symbol.declarations?.[0]?.getSourceFile().fileName ?? ''
       if (ownFile.endsWith('assembly/abi/codes.ts')) continue
-      if (symbol.getDocumentationComment(checker).length > 0) continue
-      const [declaration] = symbol.declarations ?? []
-      const file = declaration?.getSourceFile()
-      const line = file && declaration ? file.getLineAndCharacterOfPosition(declaration.getStart()).line + 1 : 0
-      found.push({ entry, name, place: file ? `${relative(root, file.fileName)}:${line}` : '' })
+      note(entry, symbol, name)
+      for (const member of membersOf(symbol)) {
+        // A member of a generic type is a symbol of its own wherever that is inherited or filled in.
+        const [declaration] = member.declarations ?? []
+        if (!declaration || declared.has(declaration)) continue
+        declared.add(declaration)
+        note(entry, member, `${name}.${member.name}`)
+      }
     }
   }
   for (const entry of entries) {
