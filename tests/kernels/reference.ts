@@ -59,9 +59,12 @@ export function expectSame(
   const wrong: Wrong[] = []
   for (let i = 0; i < expected.length; i++)
     if (!Object.is(actual[i], expected[i]))
-      wrong.push({ index: i, got: String(actual[i]), expected: String(expected[i]), excess: Infinity })
+      wrong.push({ index: i, got: textOf(actual[i]), expected: textOf(expected[i]), excess: Infinity })
   if (wrong.length > 0) expect.fail(describeFailure(place, shape, wrong))
 }
+
+/** A number with the sign of its zero. */
+const textOf = (value: number | bigint): string => (Object.is(value, -0) ? '-0' : String(value))
 
 /** Fails unless what lies between rows of `channels` values, `pitch` apart, is the same number everywhere. */
 export function expectGaps(values: ArrayLike<number>, channels: number, pitch: number, gap: number): void {

@@ -1,7 +1,9 @@
 import { expect, test } from 'vitest'
+import '../../src/node.js'
 import { f32, type Case } from '../ops/case.js'
-import { expectNear } from '../kernels/reference.js'
+import { expectGaps, expectNear, expectSame } from '../kernels/reference.js'
 import { checkCase, compareTensor } from './cases/check-case.js'
+import { checkGradient } from './cases/check-gradient.js'
 import { compareTensors, describeComparison } from './agreement.js'
 import { commandFor, coordinatesOf } from './failure.js'
 import { runNode } from './cases/run-node.js'
@@ -77,6 +79,31 @@ test('a bare kernel says which element, how many, and the command', async () => 
   expect(said).toContain("npx vitest run tests/support/failure.test.ts -t 'a bare kernel says")
   expect(await message(() => expectNear([1 + 1e-9], [1], 0, 0))).toContain('wrong: 1 of 1')
   expect(await message(() => expectNear([1], [1, 2], 0, 1))).toContain('a bare kernel says')
+})
+
+test('bits that differ have coordinates, and rows what lies between them', async () => {
+  expectSame([1, NaN, 3n], [1, NaN, 3n])
+  const said = await message(() => expectSame([1, 2, 0, 4], [1, 2, -0, 5], [2, 2], 'in ranges'))
+  expect(said).toContain('have coordinates, and rows what lies between them: in ranges')
+  expect(said).toContain('worst at [1, 0] of [2,2]: got 0, expected -0')
+  expect(said).toContain('wrong: 2 of 4, within [1, 0..1]')
+  expect(await message(() => expectSame([1], [1, 2]))).toContain('again: npx vitest run')
+  expectGaps([1, 2, 7, 3, 4, 7], 2, 3, 7)
+  expect(await message(() => expectGaps([1, 2, 7, 3, 4, 8], 2, 3, 7))).toContain('worst at [1, 2] of [2,3]: got 8')
+})
+
+test('a gradient says by which element of which input', async () => {
+  const wrong: Case = {
+    name: 'planted (2)',
+    op: 'Sqrt',
+    inputs: [f32([2, 3], { values: [1, 2, 3, 4, 5, 6] })],
+    reference: ([x]) => [{ shape: [2, 3], data: [...x.data].map((value, i) => (i === 4 ? value : Math.sqrt(value))) }],
+  }
+  const said = await message(() => checkGradient(wrong, 'simd'))
+  expect(said).toContain('Sqrt planted (2): gradient by input 0')
+  expect(said).toContain('worst at [1, 1] of [2,3]')
+  expect(said).toContain('wrong: 1 of 6, within [1, 1]')
+  expect(said).toContain("npx vitest run tests/ops/gradients.test.ts -t 'Sqrt simd planted \\(2\\)'")
 })
 
 test('a comparison says where it is worst', () => {

@@ -5,7 +5,7 @@ import { afterAll } from 'vitest'
 import { RELAXED_PROBE } from '../../../bindings/module.js'
 import { nodePlatform } from '../../../src/platform/node.js'
 import { quickTarget } from '../../../scripts/kernels.js'
-import { noteCalls, writeCalls } from '../called-kernels.js'
+import { noteCalls, writeCalls } from '../cases/called-kernels.js'
 
 const quick = new URL(`../../../dist/wasm/${quickTarget}.wasm`, import.meta.url)
 const bytes = () => readFileSync(quick)

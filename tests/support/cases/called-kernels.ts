@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { kernelsOf } from '../../scripts/kernels.js'
+import { kernelsOf } from '../../../scripts/kernels.js'
 
 /** The families that `npm run test:kernels` was asked for; none in all other runs. */
 export const families: readonly string[] = process.env.LANEWISE_FAMILIES?.split(',') ?? []
