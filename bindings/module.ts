@@ -1,4 +1,5 @@
 import { LanewiseError } from '../src/core/errors.js'
+import type { Strict } from './address.js'
 import type { instantiate } from './exports.js'
 import type { instantiate as instantiateQuantized } from './quantized-exports.js'
 import type { instantiate as instantiateTraining } from './train-exports.js'
@@ -7,14 +8,16 @@ import type { instantiate as instantiateTraining } from './train-exports.js'
 export type Build = 'simd' | 'relaxed'
 
 /** Kernels that only quantised models need: a module of their own, which comes with the operators that call them (quantized.ts). */
-type QuantizedKernels = Awaited<ReturnType<typeof instantiateQuantized>>
+type QuantizedKernels = Checked<Awaited<ReturnType<typeof instantiateQuantized>>>
+
+type Checked<Exports> = { readonly [K in keyof Exports]: Strict<Exports[K]> }
 
 /** The raw exports of a build, and of what comes with rare operators: addresses and numbers in, nothing checked. */
-export type Kernels = Awaited<ReturnType<typeof instantiate>> & QuantizedKernels
+export type Kernels = Checked<Awaited<ReturnType<typeof instantiate>>> & QuantizedKernels
 export type KernelName = Extract<keyof Kernels, string>
 
 /** What the training builds export: the kernels of inference, and gradients, losses and optimisers. */
-export type TrainKernels = Awaited<ReturnType<typeof instantiateTraining>> & QuantizedKernels
+export type TrainKernels = Checked<Awaited<ReturnType<typeof instantiateTraining>>> & QuantizedKernels
 export type TrainKernelName = Extract<keyof TrainKernels, string>
 
 /** Which list of exports: what an inference may call, or everything. */

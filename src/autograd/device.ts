@@ -1,4 +1,5 @@
 import { checkArguments } from '../core/arguments.js'
+import type { WasmAddress } from '../../bindings/address.js'
 import { Context } from '../../bindings/context.js'
 import { chooseBuild, loadModule, type Build, type TrainKernelName, type TrainKernels } from '../../bindings/module.js'
 import { byteSize, type NumericDType, type TypedArray } from '../core/dtype.js'
@@ -21,6 +22,13 @@ import { reorderInto } from './eager.js'
 import { hostOf, type NestedList } from './from-javascript.js'
 import { whereOf, type TapeNode, type Trace } from './tape.js'
 import { blockAt, Parameter, Variable, type BackwardOptions, type ParameterOptions } from './variable.js'
+
+export type { WasmAddress }
+
+/** What a kernel takes in a call that is made at once: an address may be one of an operand. */
+type AtOnce<K extends TrainKernelName> = TrainKernels[K] extends (...args: infer P) => unknown
+  ? { [I in keyof P]: number extends P[I] ? P[I] : P[I] | Address }
+  : never
 
 /** What a {@link Device} is made with. */
 export interface DeviceOptions {
@@ -494,6 +502,8 @@ export class Device {
     else reorderInto(this, from, to)
   }
 
+  /** @internal */
+  call<K extends TrainKernelName>(kernel: K, ...args: AtOnce<K>): void
   /** @internal */
   call(kernel: TrainKernelName, ...args: readonly Argument[]): void {
     const numbers = new Array<number>(args.length)

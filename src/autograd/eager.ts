@@ -30,7 +30,7 @@ class Immediate implements KernelEmitter {
   }
 
   call(kernel: TrainKernelName, ...args: readonly Argument[]): void {
-    this.device.call(kernel, ...args)
+    this.device.call(kernel, ...(args as never))
   }
 
   ask(kernel: TrainKernelName, ...args: readonly unknown[]): number {

@@ -1,4 +1,4 @@
-import type { Device } from '../autograd/device.js'
+import type { Device, WasmAddress } from '../autograd/device.js'
 import type { AdamOptions } from './methods.js'
 
 /**
@@ -9,7 +9,7 @@ import type { AdamOptions } from './methods.js'
  */
 export function adamStep(
   device: Device,
-  [p, g, m, v, most = 0]: readonly number[],
+  [p, g, m, v, most = 0]: readonly (WasmAddress | 0)[],
   size: number,
   by: Pick<Required<AdamOptions>, 'lr' | 'betas' | 'eps' | 'weightDecay'> & { readonly decoupled: boolean },
   [first, second]: readonly number[],
@@ -17,7 +17,8 @@ export function adamStep(
   const { lr, betas, eps, weightDecay, decoupled } = by
   device.call(
     'adam_f32',
-    ...[p, g, m, v, most, size, lr, betas[0], betas[1], eps, weightDecay, Number(decoupled)],
+    ...([p, g, m, v, most] as const),
+    ...([size, lr, betas[0], betas[1], eps, weightDecay, Number(decoupled)] as const),
     1 - first,
     1 - second,
   )

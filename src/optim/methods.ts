@@ -1,3 +1,4 @@
+import type { WasmAddress } from '../autograd/device.js'
 import type { Parameter } from '../autograd/variable.js'
 import { checkRecord } from '../core/options.js'
 import { adamStep } from './adam-step.js'
@@ -30,10 +31,10 @@ export class SGD extends Optimizer<Required<SGDOptions>> {
     super(params, withDefaults('SGD', options, defaults))
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, options }: Update<SGDOptions>): void {
+  protected update(parameter: Parameter, p: WasmAddress, g: WasmAddress, { lr, options }: Update<SGDOptions>): void {
     const { momentum, dampening, weightDecay, nesterov } = options
     const first = momentum !== 0 && this.isFresh(parameter)
-    const [v] = momentum === 0 ? [0] : this.addresses(parameter)
+    const [v] = momentum === 0 ? [0 as const] : this.addresses(parameter)
     this.device.call(
       'sgd_f32',
       p,
@@ -90,7 +91,12 @@ export class Adam extends Optimizer<Required<AdamOptions>> {
     }
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, options, powers }: Update<AdamOptions>): void {
+  protected update(
+    parameter: Parameter,
+    p: WasmAddress,
+    g: WasmAddress,
+    { lr, options, powers }: Update<AdamOptions>,
+  ): void {
     const [m, v, most] = this.addresses(parameter)
     const { decoupled } = this
     adamStep(
@@ -144,7 +150,12 @@ export class Adagrad extends Optimizer<Required<AdagradOptions>> {
     super(params, withDefaults('Adagrad', options, defaults))
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, options }: Update<AdagradOptions>): void {
+  protected update(
+    parameter: Parameter,
+    p: WasmAddress,
+    g: WasmAddress,
+    { lr, options }: Update<AdagradOptions>,
+  ): void {
     const { lrDecay, initialAccumulatorValue, eps, weightDecay } = options
     const fresh = this.isFresh(parameter)
     const [sum] = this.addresses(parameter)
@@ -183,7 +194,12 @@ export class RMSprop extends Optimizer<Required<RMSpropOptions>> {
     super(params, withDefaults('RMSprop', options, defaults))
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, options }: Update<RMSpropOptions>): void {
+  protected update(
+    parameter: Parameter,
+    p: WasmAddress,
+    g: WasmAddress,
+    { lr, options }: Update<RMSpropOptions>,
+  ): void {
     const { alpha, eps, weightDecay, momentum, centered } = options
     const [square, v, mean] = this.addresses(parameter)
     this.device.call(

@@ -1,3 +1,4 @@
+import type { WasmAddress } from '../autograd/device.js'
 import type { Parameter } from '../autograd/variable.js'
 import { pow } from '../core/scalar-functions.js'
 import { Optimizer, withDefaults, type Params, type Rates, type Update } from './optimizer.js'
@@ -20,7 +21,7 @@ export class Lion extends Optimizer<Required<LionOptions>> {
     super(params, withDefaults('Lion', options, { lr: 1e-4, betas: [0.9, 0.99], weightDecay: 0 } as const))
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, options }: Update<LionOptions>): void {
+  protected update(parameter: Parameter, p: WasmAddress, g: WasmAddress, { lr, options }: Update<LionOptions>): void {
     const { betas, weightDecay } = options
     const [m] = this.addresses(parameter)
     this.device.call('lion_f32', p, g, m, parameter.size, lr, betas[0], betas[1], 1 - lr * weightDecay)
@@ -36,7 +37,7 @@ abstract class Moments<
   /** One update by the coefficients of this step: see moments_f32. */
   protected move(
     parameter: Parameter,
-    [p, g]: readonly [number, number],
+    [p, g]: readonly [WasmAddress, WasmAddress],
     { lr, weightDecay, betas: [beta1, beta2] }: Rates & { readonly betas: readonly [number, number] },
     coefficients: {
       readonly byGradient: number
@@ -101,7 +102,12 @@ export class NAdam extends Moments<Required<NAdamOptions>> {
     }
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, options, powers }: Update<NAdamOptions>): void {
+  protected update(
+    parameter: Parameter,
+    p: WasmAddress,
+    g: WasmAddress,
+    { lr, options, powers }: Update<NAdamOptions>,
+  ): void {
     const [power, product] = powers
     const [mean, next] = [shareAt(this.steps, options), shareAt(this.steps + 1, options)]
     // √(v/c) + ε = (√v + ε·√c)/√c
@@ -154,7 +160,12 @@ export class RAdam extends Moments<Required<RAdamOptions>> {
     }
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, options, powers }: Update<RAdamOptions>): void {
+  protected update(
+    parameter: Parameter,
+    p: WasmAddress,
+    g: WasmAddress,
+    { lr, options, powers }: Update<RAdamOptions>,
+  ): void {
     const most = 2 / (1 - options.betas[1]) - 1
     const correction = 1 - powers[1]
     // The length of the average that the second moment is like.

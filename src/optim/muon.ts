@@ -1,5 +1,6 @@
 import { apply } from '../autograd/apply.js'
 import { Gemm } from '../autograd/operators.js'
+import type { WasmAddress } from '../autograd/device.js'
 import { Variable, type Parameter } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import { identityOrder } from '../core/layout.js'
@@ -96,7 +97,12 @@ export class Muon extends Optimizer<Required<MuonOptions>> {
     }
   }
 
-  protected update(parameter: Parameter, p: number, g: number, { lr, options, powers }: Update<MuonOptions>): void {
+  protected update(
+    parameter: Parameter,
+    p: WasmAddress,
+    g: WasmAddress,
+    { lr, options, powers }: Update<MuonOptions>,
+  ): void {
     const { device } = this
     const { size, shape } = parameter
     const { momentum, nesterov, weightDecay, nsSteps, matchAdamW } = options

@@ -1,6 +1,6 @@
 import { checkArguments } from '../core/arguments.js'
 import { UNARY_CLIP } from '../../assembly/abi/codes.js'
-import type { Device } from '../autograd/device.js'
+import type { Device, WasmAddress } from '../autograd/device.js'
 import { Parameter } from '../autograd/variable.js'
 import { LanewiseError } from '../core/errors.js'
 import { checkNumber, checkOptions, checkRecord, kindOf } from '../core/options.js'
@@ -240,7 +240,7 @@ export abstract class Optimizer<Options extends Rates = Rates> {
 
   /** Names of what is kept for each parameter. */
   protected abstract readonly slots: readonly string[]
-  protected abstract update(parameter: Parameter, p: number, g: number, by: Update<Options>): void
+  protected abstract update(parameter: Parameter, p: WasmAddress, g: WasmAddress, by: Update<Options>): void
   /** Called once at the start of every step. */
   protected begin(): void {}
   /** Numbers of each group that grow from step to step, such as powers of a decay: computed by multiplication, which every engine rounds alike. */
@@ -266,7 +266,7 @@ export abstract class Optimizer<Options extends Rates = Rates> {
     return slots
   }
 
-  protected addresses(parameter: Parameter): number[] {
+  protected addresses(parameter: Parameter): WasmAddress[] {
     return this.keep(parameter, this.slotsOf(parameter)).map((slot) => resolve(slot.placed.at))
   }
 

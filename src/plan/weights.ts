@@ -1,3 +1,4 @@
+import type { WasmAddress } from '../../bindings/address.js'
 import type { Context } from '../../bindings/context.js'
 import type { KernelName, Kernels } from '../../bindings/module.js'
 import { byteSize, type NumericDType, type TypedArray } from '../core/dtype.js'
@@ -279,6 +280,8 @@ export class WeightLease {
 }
 
 /** The number of an argument whose block has been placed. */
+export function resolve(argument: Address): WasmAddress
+export function resolve(argument: Argument): number
 export function resolve(argument: Argument): number {
   if (typeof argument === 'number') return argument
   const { base } = argument.block

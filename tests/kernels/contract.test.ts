@@ -17,8 +17,10 @@ context.kernels.${call}
 const recorded = (call: string) => `
 import type { Address, KernelEmitter } from '../../src/ir/op.js'
 import type { GradientEmitter } from '../../src/ir/gradient.js'
+import type { Device } from '../../src/autograd/device.js'
 declare const e: KernelEmitter
 declare const g: GradientEmitter<unknown>
+declare const device: Device
 declare const x: Address
 declare const y: Address
 const columns = 8
@@ -32,6 +34,16 @@ const calls = [
     swapped: bare('softmax_f32(x, columns, y, 1, 0, 1)'),
   },
   {
+    name: 'a kernel, where the number is 0',
+    right: bare('softmax_f32(x, y, columns, 1, 0, 1)'),
+    swapped: bare('softmax_f32(x, 0, columns, 1, y, 1)'),
+  },
+  {
+    name: 'a kernel, where both are addresses by arithmetic',
+    right: bare('softmax_f32(x, y, columns, 1, 0, 1)'),
+    swapped: bare('softmax_f32(x, x + 4 * columns, columns, 1, 0, 1)'),
+  },
+  {
     name: 'a call in a plan',
     right: recorded(`e.call('softmax_f32', x, y, columns, 1, 0, 1)`),
     swapped: recorded(`e.call('softmax_f32', x, columns, y, 1, 0, 1)`),
@@ -40,6 +52,11 @@ const calls = [
     name: 'a call of a gradient',
     right: recorded(`g.call('fill_f32', x, 0, columns)`),
     swapped: recorded(`g.call('fill_f32', columns, 0, x)`),
+  },
+  {
+    name: 'a call that is made at once',
+    right: recorded(`device.call('adagrad_f32', x, y, device.context.alloc(8), columns, 0, 0, 0)`),
+    swapped: recorded(`device.call('adagrad_f32', x, y, columns, device.context.alloc(8), 0, 0, 0)`),
   },
 ]
 
