@@ -20,7 +20,7 @@ export default async function setup(project: TestProject): Promise<(() => void) 
   // What takes long and only some tests need: named test files that need none of it do without.
   const named = process.argv.filter((argument) => argument.includes('tests/'))
   const needs = (files: RegExp) => named.length === 0 || named.some((argument) => files.test(argument))
-  await compile(staleTargets(targets.filter((target) => needs(/threads/) || !target.endsWith('-threads'))))
+  await compile(staleTargets(targets.filter((target) => needs(/threads|isolated/) || !target.endsWith('-threads'))))
   const npmRun = (script: string) => execFileSync('npm', ['run', '--silent', script], { stdio: 'inherit', cwd: root })
   if (!existsSync(join(root, 'dist/types/node.d.ts'))) npmRun('build:types')
   if (bundlesAreStale()) npmRun('build:js')
