@@ -1,8 +1,25 @@
-import type { TensorType } from '../ir/op.js'
+import { errorAt } from '../core/errors.js'
+import type { Activation, TensorType } from '../ir/op.js'
 import { toNumbers } from '../core/host.js'
 import type { Inferred } from '../ir/infer.js'
 import { notFused, type Node, type Value } from '../ir/graph.js'
 import type { Rewriter } from '../ir/rewrite.js'
+
+/**
+ * The function of one element that a node is, if its other operands are constants.
+ * @throws LanewiseError what the operator says of its attributes, with the node's name.
+ */
+export function activationOf({ op, name, attributes, inputs }: Node): Activation | undefined {
+  if (!op.activation || !inputs.slice(1).every((input) => !input || input.constant)) return undefined
+  try {
+    return op.activation(
+      attributes,
+      inputs.map((input) => input?.constant),
+    )
+  } catch (error) {
+    throw errorAt(op.name, name, error)
+  }
+}
 
 /** Questions about values that patterns ask. */
 export class Reader {

@@ -6,6 +6,18 @@ import type { Node } from '../ir/graph.js'
 import type { TensorType } from '../ir/op.js'
 
 /**
+ * Looks for outputs that a node names and its operator does not make, whatever the elements.
+ *
+ * @param types - of the outputs, where they are known: an operator has announced all that it makes, or none.
+ * @throws LanewiseError `E_UNSUPPORTED` for one that it does not make.
+ */
+export function checkCount({ op, outputs }: Node, types: readonly (TensorType | undefined)[]): void {
+  const announced = op.infer && types.some((type) => type)
+  const surplus = outputs.findIndex((value, i) => value && (announced ? !types[i] : i >= (op.outputs ?? 1)))
+  if (surplus >= 0) throw new LanewiseError('E_UNSUPPORTED', `output ${surplus} is not supported`)
+}
+
+/**
  * Looks at the outputs that an operator announces before anything is made for them.
  *
  * @returns what they take together, in bytes: in typed arrays and in JavaScript's heap.

@@ -14,7 +14,7 @@ import { Lru } from '../ir/lru.js'
 import { rehearse, withoutRule } from '../ir/rehearse.js'
 import { InferenceMemory, inferTypes, largerNumber, type Inferred } from '../ir/infer.js'
 import { Bodies } from './bodies.js'
-import { checkOutputs } from './check-outputs.js'
+import { checkCount, checkOutputs } from './check-outputs.js'
 import { planSegment } from './plan.js'
 import { Families, forget, PLANS, prepare, readLater, type Family, type Prepared } from './plans.js'
 import {
@@ -108,8 +108,9 @@ export class Program {
       const given = node.inputs.map((value) => value && look(value))
       if (node.inputs.some((value, i) => value && !given[i])) continue
       const outputs = node.outputs.map((value) => value && found.get(value)?.type)
-      if (node.op.infer && outputs.some((type, i) => !type && node.outputs[i])) continue
       try {
+        checkCount(node, outputs)
+        if (node.op.infer && outputs.some((type, i) => !type && node.outputs[i])) continue
         rehearse(node, given, outputs as TensorType[])
       } catch (error) {
         throw errorAt(node.op.name, node.name, error)

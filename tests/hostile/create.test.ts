@@ -64,6 +64,49 @@ describe('what no elements make right is refused when a session is created', () 
     expect(await refusal(modelOf(row))).toMatchObject({ code: row[2], op: row[0], node: `${row[0]}_0` })
   })
 
+  test.each([
+    ['NonZero', 1, ['x']],
+    ['Compress', 1, ['x', 'which']],
+    ['Unique', 4, ['x']],
+    ['TopK', 2, ['x', 'k']],
+  ] as const)('%s: an output beyond those it makes, %i', async (op, surplus, inputs) => {
+    const outputs = Array.from({ length: surplus + 1 }, (_, i) => `y${i}`)
+    const specs = { x: f32(2, 3), which: typed('bool', [2]), k: i64(1) }
+    const error = await refusal(
+      writtenModel({
+        opset: 23,
+        nodes: [{ op, inputs, outputs }],
+        inputs: Object.fromEntries(inputs.map((name) => [name, specs[name]])),
+        outputs: { y0: { dtype: op === 'NonZero' ? 'int64' : 'float32' } },
+      }),
+    )
+    expect(error).toMatchObject({ code: 'E_UNSUPPORTED', op, node: `${op}_0` })
+    expect(error.message).toContain(`output ${surplus} is not supported`)
+  })
+
+  // Passes ask a node what function it is, before it is planned.
+  test.each([
+    ['alone', []],
+    ['after a product', [{ op: 'MatMul', inputs: ['x', 'x'], outputs: ['z'] }]],
+    ['in a chain', [{ op: 'Exp', inputs: ['x'], outputs: ['z'] }]],
+  ])('a form of Gelu that there is not, %s', async (_, before) => {
+    const gelu = {
+      op: 'Gelu',
+      inputs: [before.length ? 'z' : 'x'],
+      outputs: ['y'],
+      attributes: { approximate: 'bogus' },
+    }
+    const error = await refusal(
+      writtenModel({
+        opset: 23,
+        nodes: [...before, gelu],
+        inputs: { x: f32(2, 2) },
+        outputs: { y: { dtype: 'float32' } },
+      }),
+    )
+    expect(error).toMatchObject({ code: 'E_VALUE', op: 'Gelu', node: `Gelu_${before.length}` })
+  })
+
   test('beyond what depends on data', async () => {
     const error = await refusal(
       writtenModel({

@@ -1,5 +1,6 @@
 import type { Graph, Node } from '../../ir/graph.js'
 import { Rewriter } from '../../ir/rewrite.js'
+import { activationOf } from '../pattern.js'
 
 /** Operators whose kernels apply a function to each element before they store it. */
 export const carriers: ReadonlySet<string> = new Set(['Conv', 'ConvTranspose', 'MatMul', 'Gemm'])
@@ -19,11 +20,8 @@ export function fuseInto(rewriter: Rewriter, node: Node): boolean {
   if (!canCarry(node)) return false
   const follower = rewriter.single(node.outputs[0])
   if (!follower || follower.inputs[0] !== node.outputs[0] || !rewriter.stands(follower)) return false
-  const activation = follower.op.activation?.(
-    follower.attributes,
-    follower.inputs.map((value) => value?.constant),
-  )
-  if (!activation || !follower.inputs.slice(1).every((value) => !value || value.constant)) return false
+  const activation = activationOf(follower)
+  if (!activation) return false
   rewriter.remove(node)
   rewriter.replace(follower, { ...node, outputs: [follower.outputs[0]], fused: { ...node.fused, activation } })
   return true

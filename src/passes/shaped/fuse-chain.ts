@@ -4,7 +4,7 @@ import { sameShape, sizeOf, type Shape } from '../../core/shape.js'
 import type { Inferred } from '../../ir/infer.js'
 import { notFused, type Graph, type Node, type Value } from '../../ir/graph.js'
 import { Rewriter } from '../../ir/rewrite.js'
-import { Reader } from '../pattern.js'
+import { activationOf, Reader } from '../pattern.js'
 
 const MOST_STEPS = 64
 
@@ -68,12 +68,8 @@ function fits(reader: Reader, value: Value | undefined, shape: Shape): boolean {
 }
 
 /** What a node does to `value`; a new operand is added to the inputs. */
-function stepOf(
-  reader: Reader,
-  { op, attributes, inputs, fused }: Node,
-  value: Value,
-  operands: Value[],
-): ChainStep | undefined {
+function stepOf(reader: Reader, node: Node, value: Value, operands: Value[]): ChainStep | undefined {
+  const { op, attributes, inputs, fused } = node
   if (op.domain !== '' || fused !== notFused) return undefined
   const [a, b] = inputs
   if (op.binary !== undefined && a && b && attributes.axis === undefined) {
@@ -86,10 +82,7 @@ function stepOf(
     }
     return { binary: op.binary, operand, flipped }
   }
-  if (a !== value || !inputs.slice(1).every((input) => !input || input.constant)) return undefined
-  const unary = op.activation?.(
-    attributes,
-    inputs.map((input) => input?.constant),
-  )
+  if (a !== value) return undefined
+  const unary = activationOf(node)
   return unary && { unary }
 }

@@ -9,6 +9,7 @@ import type { Inferred } from '../../ir/infer.js'
 import { notFused, type Graph, type Node, type Value } from '../../ir/graph.js'
 import { Rewriter } from '../../ir/rewrite.js'
 import { eliminateDead } from '../load/eliminate-dead.js'
+import { activationOf } from '../pattern.js'
 import { isPlain } from './fuse-quantize.js'
 
 /** Operators that only rename or move elements: between equal scales they may as well do it with bytes. */
@@ -118,12 +119,9 @@ function replace(rewriter: Rewriter, { last, node, passed, activation }: Pattern
 }
 
 /** Relu or Clip as the function that it is. */
-function bounded({ op, attributes, inputs }: Node): Activation | undefined {
-  if (op.domain !== '' || !inputs.slice(1).every((value) => !value || value.constant)) return undefined
-  const activation = op.activation?.(
-    attributes,
-    inputs.map((value) => value?.constant),
-  )
+function bounded(node: Node): Activation | undefined {
+  if (node.op.domain !== '') return undefined
+  const activation = activationOf(node)
   return activation?.code === UNARY_RELU || activation?.code === UNARY_CLIP ? activation : undefined
 }
 
