@@ -1,6 +1,6 @@
 // Every case table, one line each.
 import type { Case } from './case.js'
-import { attentionCases, attentionShapes, optimizerCases, rotaryCases } from './attention/attention.cases.js'
+import { attentionCases, attentionShapes, rotaryCases } from './attention/attention.cases.js'
 import { concatCases } from './movement/concat.cases.js'
 import { constantCases } from './movement/constant.cases.js'
 import { microsoftAttentionCases } from './attention/microsoft-attention.cases.js'
@@ -33,10 +33,15 @@ import { reductionCases } from './reduce/reduce.cases.js'
 import { reshapeCases } from './movement/reshape.cases.js'
 import { resizeCases } from './image/resize.cases.js'
 import { rnnFamilyCases } from './rnn/rnn.cases.js'
-import { scatterCases } from './movement/scatter.cases.js'
+import { scatterCases, scatterWindowCases } from './movement/scatter.cases.js'
 import { selectCases } from './movement/select.cases.js'
 import { sliceCases } from './movement/slice.cases.js'
-import { signalCases, spatialCases } from './image/spatial.cases.js'
+import { classLossCases } from './loss/class-loss.cases.js'
+import { detCases } from './matmul/det.cases.js'
+import { optimizerCases } from './loss/optimizer.cases.js'
+import { roiCases } from './pool/roi.cases.js'
+import { signalCases } from './signal/signal.cases.js'
+import { swigluCases } from './elementwise/swiglu.cases.js'
 import { topKCases } from './reduce/top-k.cases.js'
 import { transposeCases } from './movement/transpose.cases.js'
 import { triluCases } from './movement/trilu.cases.js'
@@ -83,7 +88,11 @@ export const allCases: readonly Case[] = [
   ...selectCases,
   ...signalCases,
   ...sliceCases,
-  ...spatialCases,
+  ...classLossCases,
+  ...detCases,
+  ...roiCases,
+  ...scatterWindowCases,
+  ...swigluCases,
   ...topKCases,
   ...transposeCases,
   ...triluCases,
