@@ -32,7 +32,7 @@ export function configure({ from, reward }: Readonly<Record<string, string | boo
     throw new LanewiseError('E_VALUE', `--reward is ${rewards.join(', ')}, not "${String(reward)}"`)
   return rewardRecipe({
     title: `Captions: an LSTM with attention to 4×4 places, by reward (${kind})`,
-    epochs: 5,
+    epochs: 3,
     batchSize: 32,
     samples: 5,
     dropout: 0.1,

@@ -62,7 +62,7 @@ export function rewardRecipe({
   // Task and measures are known before the data are: what they ask is answered when those are there.
   let found: CaptionReward | undefined
   const reward = {
-    of: (said: readonly number[], picture: number) => known(found).of(said, picture),
+    of: (said: readonly (readonly number[])[], pictures: readonly number[]) => known(found).of(said, pictures),
     captionsOf: (picture: number) => known(found).captionsOf(picture),
   }
   return {

@@ -25,7 +25,7 @@ export {
   type Metric,
   type MetricState,
 } from './metrics.js'
-export { CiderD, ciderD, corpusBleu, rougeL, sentenceBleu, type Judged, type Words } from './text-scores.js'
+export { bleuShares, CiderD, ciderD, corpusBleu, rougeL, sentenceBleu, type Judged, type Words } from './text-scores.js'
 export type { Batches } from './batches.js'
 export type { EarlyStopping, Watched } from './watch.js'
 export { BlobCheckpoints } from './checkpoints/blob-checkpoints.js'

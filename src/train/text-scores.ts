@@ -37,10 +37,13 @@ function grams(words: Words, n: number): Map<string, number> {
 
 /** Adds up what BLEU of a corpus is made of (Papineni et al., ACL 2002). @internal */
 export class BleuCounts {
-  private readonly matches: number[]
-  private readonly possible: number[]
-  private length = 0
-  private reference = 0
+  /** N-grams that are right, by their order. */
+  readonly matches: number[]
+  /** N-grams that were said. */
+  readonly possible: number[]
+  length = 0
+  /** What is right, of the nearest lengths. */
+  reference = 0
 
   constructor(readonly maxOrder: number) {
     this.matches = new Array<number>(maxOrder).fill(0)
@@ -111,6 +114,39 @@ export function sentenceBleu(pair: Judged, order = 4): number {
   const counts = new BleuCounts(order)
   counts.add(pair)
   return counts.value(order, 1)
+}
+
+/**
+ * What each of several texts adds to the BLEU of all of them: the BLEU (smoothed as by {@link sentenceBleu}, which of many texts is next to nothing) times 1 + N · the slope of its logarithm by the
+ * counts of the text. The mean is about the BLEU; a text that is drawn by a model and rewarded by this makes the BLEU of a corpus better, which the mean of the {@link sentenceBleu} does not: that prefers short texts.
+ *
+ * @param order - the longest n-grams; 4 by default.
+ * @throws LanewiseError `E_VALUE` if a text has no right ones, or for an order that is no whole number from 1.
+ */
+export function bleuShares(pairs: readonly Judged[], order = 4): number[] {
+  checkArguments('bleuShares', { order }, 'number')
+  checkJudged('bleuShares', pairs)
+  checkNumber('order', order, { least: 1, most: 100, whole: true })
+  const all = new BleuCounts(order)
+  const each = pairs.map((pair) => {
+    const own = new BleuCounts(order)
+    own.add(pair)
+    all.add(pair)
+    return own
+  })
+  const value = all.value(order, 1)
+  if (!(value > 0)) return pairs.map(() => 0)
+  return each.map((own) => {
+    let slope = 0
+    for (let n = 0; n < order; n++) {
+      const more = n === 0 ? 0 : 1
+      slope += own.matches[n] / (all.matches[n] + more) - own.possible[n] / (all.possible[n] + more)
+    }
+    slope /= order
+    // The penalty for brevity, 1 − reference/length.
+    if (all.length < all.reference) slope += (own.length * all.reference) / all.length ** 2 - own.reference / all.length
+    return value * (1 + pairs.length * slope)
+  })
 }
 
 /** How much recall counts beside precision, as in the published evaluation of captions (Chen et al., 2015). */

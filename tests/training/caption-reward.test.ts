@@ -91,18 +91,22 @@ describe('the loss', () => {
     const model = new LSTMCaptioner({ words: 6, channels, hidden: 4 })
     const features = numbers(places * channels, 2)
     // One word: 2 is <END>, 4 and 5 are words. The expected reward is a sum over these.
-    const worth = [0, 0, 0.25, 0, 1, -0.5]
+    const values = [0, 0, 0.25, 0, 1, -0.5]
     const exact = device.step(() => {
       const scores = model.call(
         device.tensor(features, [1, places, channels]),
         device.tensor(Int32Array.of(start), [1, 1]),
       )
       const shares = F.softmax(F.add(scores, device.tensor(Float32Array.of(-1e4, -1e4, 0, -1e4, 0, 0), [6])))
-      F.neg(F.sum(F.mul(shares, device.tensor(Float32Array.from(worth), [6])))).backward()
+      F.neg(F.sum(F.mul(shares, device.tensor(Float32Array.from(values), [6])))).backward()
       return Array.from(model.bias.grad?.data() as Float32Array)
     })
     model.zeroGrad()
-    const task = selfCriticalTask({ reward: { of: ([token]) => worth[token] }, samples: 4000, most: 1 })
+    const task = selfCriticalTask({
+      reward: { of: (captions) => captions.map(([token]) => values[token]) },
+      samples: 4000,
+      most: 1,
+    })
     const { loss, drawn } = device.step(() => {
       const batch: Batch = {
         features: device.tensor(features, [1, places, channels]),
@@ -200,30 +204,37 @@ const right = [
 ]
 const reward = new CaptionReward('cider+bleu', right)
 
+/** What a caption of a picture is worth beside good ones of the others. */
+function worth(caption: readonly number[], picture: number, by = reward): number {
+  const said = right.map(([best]) => [...best, end])
+  said[picture] = [...caption]
+  return by.of(said, [0, 1, 2, 3])[picture]
+}
+
 test('the reward: what people say is worth most, breaking off costs, order counts', () => {
-  const best = reward.of([6, 7, 8, end], 1)
-  // CIDEr-D 10, BLEU-1 1 and four times BLEU-4 1.
-  expect(best).toBeCloseTo(15, 10)
-  expect(reward.of([6, 7, 8], 1)).toBeLessThan(best - 1)
-  expect(reward.of([6, 7, end], 1)).toBeLessThan(best)
-  expect(reward.of([8, 7, 6, end], 1)).toBeLessThan(best)
-  expect(reward.of([4, 4, 4, end], 1)).toBeLessThan(reward.of([8, 7, 6, end], 1))
-  const by = (kind: 'cider' | 'bleu') => new CaptionReward(kind, right).of([6, 7, 4, end], 1)
-  expect(reward.of([6, 7, 4, end], 1)).toBeCloseTo(by('cider') + by('bleu'), 10)
+  const best = worth([6, 7, 8, end], 1)
+  // CIDEr-D 10, BLEU-1 1 and four times BLEU-4 1, of which longer ones have more.
+  expect(best).toBeGreaterThan(14)
+  expect(worth([6, 7, 8], 1)).toBeLessThan(best - 1)
+  expect(worth([6, 7, end], 1)).toBeLessThan(best)
+  expect(worth([8, 7, 6, end], 1)).toBeLessThan(best)
+  expect(worth([4, 4, 4, end], 1)).toBeLessThan(worth([6, 8, 7, end], 1))
+  const by = (kind: 'cider' | 'bleu') => worth([6, 7, 4, 7, end], 1, new CaptionReward(kind, right))
+  expect(worth([6, 7, 4, 7, end], 1)).toBeCloseTo(by('cider') + by('bleu'), 10)
+  expect(by('cider')).toBeGreaterThan(0)
 })
 
 test('a caption that ends where people hardly ever end is worth nothing, nor is an empty one', () => {
   // 7 is said 200 times and ends one caption, 8 ends two.
   const many = [...Array.from({ length: 197 }, () => [7, 6]), [6, 7], [7, 8], [7, 8]]
-  const strict = new CaptionReward('cider+bleu', [many, [[6]]])
-  expect(strict.of([6, 7, end], 0)).toBe(0)
-  expect(strict.of([6, 7, 8, end], 0)).toBeGreaterThan(0)
-  expect(strict.of([7, 6, end], 0)).toBeGreaterThan(0)
-  expect(strict.of([end], 0)).toBe(0)
+  const strict = new CaptionReward('cider', [many, [[6, 5]]])
   // One that was cut at the limit has not ended with its last word.
-  expect(strict.of([6, 7], 0)).toBeGreaterThan(0)
+  const said = [[6, 7, end], [7, 8, end], [7, 6, end], [end], [6, 7]]
+  const values = strict.of(said, [0, 0, 0, 0, 0])
+  expect(values.map((value) => value > 0)).toEqual([false, true, true, false, true])
+  expect(values[0]).toBe(0)
   // Pictures that are not of the training say nothing of endings.
-  expect(new CaptionReward('bleu', [[[4, 5]], [[5, 4]]], 1).of([5, 4, end], 1)).toBe(0)
+  expect(new CaptionReward('bleu', [[[4, 5]], [[5, 4]]], 1).of([[5, 4, end]], [1])).toEqual([0])
 })
 
 /** A run on four pictures, each of them ten times in an epoch; its metrics, and the weights that it ends with. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { CiderD, ciderD, corpusBleu, rougeL, sentenceBleu, type Judged } from '../../../src/train.js'
+import { bleuShares, CiderD, ciderD, corpusBleu, rougeL, sentenceBleu, type Judged } from '../../../src/train.js'
 
 const words = (text: string) => text.split(' ').filter((word) => word !== '')
 const pair = (said: string, ...right: string[]): Judged => ({ said: words(said), right: right.map(words) })
@@ -46,6 +46,37 @@ test('BLEU of one text: one is added to the right and the possible n-grams of ev
   expect(sentenceBleu(pair('x', 'a b'))).toBe(0)
   expect(() => sentenceBleu(pair('a'))).toThrow('text 0 has no right ones')
   expect(() => sentenceBleu(one, 0)).toThrow('order')
+})
+
+describe('shares of BLEU', () => {
+  const pairs = [
+    pair('a red ball rolls on grass', 'a red ball rolls over grass', 'the ball rolls'),
+    pair('a blue car', 'a blue car stands here', 'one blue car stands'),
+    pair('two dogs run', 'two dogs run on grass'),
+  ]
+
+  test('the mean is the BLEU of all: exactly for words, which are not smoothed', () => {
+    const meanOf = (list: readonly Judged[], order: number) =>
+      bleuShares(list, order).reduce((sum, share) => sum + share, 0) / list.length
+    expect(meanOf(pairs, 1)).toBeCloseTo(corpusBleu(pairs)[0], 12)
+    const many = Array.from({ length: 700 }, () => pairs).flat()
+    expect(meanOf(many, 4)).toBeCloseTo(corpusBleu(many)[3], 3)
+    expect(bleuShares([pair('x', 'a'), pair('y', 'b')])).toEqual([0, 0])
+    expect(() => bleuShares([pair('a')])).toThrow('text 0 has no right ones')
+    expect(() => bleuShares(pairs, 0)).toThrow('order')
+  })
+
+  test('they are the slopes of BLEU: a text counted a little more often changes it by its share', () => {
+    // One text among two thousand others, taken away and added once more.
+    const many = Array.from({ length: 700 }, () => pairs).flat()
+    const [less, more] = [many.slice(1), [...many, pairs[0]]]
+    const of = (list: readonly Judged[], order: number) => corpusBleu(list)[order - 1]
+    for (const order of [1, 4]) {
+      const slope = (of(more, order) - of(less, order)) / 2
+      const share = bleuShares(many, order)[0]
+      expect(share).toBeCloseTo(of(many, order) + many.length * slope, 2)
+    }
+  })
 })
 
 test('ROUGE-L: the best precision and recall by longest common subsequences', () => {
