@@ -361,6 +361,7 @@ const parcel = forPages({
       './',
       '--no-cache',
       '--no-source-maps',
+      '--no-autoinstall',
     ]
     await command(join(folder, 'node_modules/.bin/parcel'), ['build', ...args], folder, {
       env: { PARCEL_WORKERS: '0' },

@@ -19,17 +19,21 @@ interface Manifest {
   readonly devDependencies?: Readonly<Record<string, string>>
 }
 
+type Use = (folder: string, lab: Lab) => Promise<string | void>
+
 /**
  * A row for an example.
  *
  * @param of - the package whose version is told; Node's if there is none.
  * @param use - uses it, in its folder. Returns what is wrong.
+ * @param prepare - changes it before it is built.
  */
 function example(
   name: string,
   of: string | undefined,
-  use: (folder: string, lab: Lab) => Promise<string | void>,
+  use: Use,
   more: Readonly<Record<string, string>> = {},
+  prepare?: (folder: string) => void,
 ): Row {
   const { dependencies, devDependencies, scripts } = JSON.parse(
     readFileSync(join(root, 'examples', name, 'package.json'), 'utf8'),
@@ -50,6 +54,7 @@ function example(
       })
       for (const file of ['digits.onnx', 'seven.bin']) cpSync(join(root, 'examples', file), join(home, file))
       if (alone) cpSync(join(lab.folder, 'node_modules'), join(folder, 'node_modules'), { recursive: true })
+      prepare?.(folder)
       // Packages are those of the row's folder, above this one; the library is here, where scripts name its files.
       unpack(folder, lab.tarball)
       const paths = `${join(lab.folder, 'node_modules/.bin')}:${process.env.PATH ?? ''}`
@@ -93,8 +98,8 @@ async function asked(program: string, args: readonly string[], folder: string, p
         () => undefined,
       )
       if (response?.ok) return isSeven((await response.json()) as object)
-      if (response) return `HTTP ${response.status}: ${(await response.text()).slice(0, 300)} ${said.slice(-500)}`
-      if (child.exitCode !== null || attempt > 300) return `no answer: ${said.slice(-500)}`
+      if (response) return `HTTP ${response.status}: ${(await response.text()).slice(0, 300)} ${said.slice(-3000)}`
+      if (child.exitCode !== null || attempt > 300) return `no answer: ${said.slice(-3000)}`
       await new Promise((done) => setTimeout(done, 200))
     }
   } finally {
@@ -118,6 +123,23 @@ async function inPage(folder: string, { site, origin }: Lab, pattern: RegExp): P
 }
 
 const page = async (folder: string, lab: Lab) => says(await inPage(folder, lab, /%\)/))
+
+/** The example for Next.js, which is built by Node 24: an edge route takes Node 22. */
+function nextApp(version: string, how: string, use: Use, prepare?: (folder: string) => void): Row {
+  const row = example('next-app', 'next', use, { next: version, node: '24' }, prepare)
+  return { ...row, name: `${row.name}, Next.js ${version.slice(1)}${how}` }
+}
+
+async function asksNext(folder: string, paths: readonly string[]): Promise<string | void> {
+  cpSync(join(folder, '../digits.onnx'), join(folder, 'public/digits.onnx'))
+  const [node, next] = ['node/bin/node', 'next/dist/bin/next'].map((file) => join(folder, 'node_modules', file))
+  for (const path of paths) {
+    const wrong = await asked(node, [next, 'start'], folder, path)
+    if (wrong) return `${path}: ${wrong}`
+  }
+}
+
+const onlyInNode = (folder: string) => rmSync(join(folder, 'app/api/edge'), { recursive: true })
 
 export const examples: readonly Row[] = [
   example('node-script', undefined, async (folder) =>
@@ -191,21 +213,20 @@ export const examples: readonly Row[] = [
   example('vitest', 'vitest', async (folder, { folder: packages }) => {
     await command(join(packages, 'node_modules/.bin/vitest'), ['run', '--maxWorkers', '1'], folder)
   }),
-  ...['^16', '^15'].map((version) => ({
-    ...example(
-      'next-app',
-      'next',
-      async (folder, { folder: packages }) => {
-        const next = join(packages, 'node_modules/next/dist/bin/next')
-        cpSync(join(folder, '../digits.onnx'), join(folder, 'public/digits.onnx'))
-        const node = join(packages, 'node_modules/.bin/node')
-        for (const path of ['/api/digit', '/api/edge']) {
-          const wrong = await asked(node, [next, 'start'], folder, path)
-          if (wrong) return `${path}: ${wrong}`
-        }
-      },
-      { next: version, node: '24' },
-    ),
-    name: `examples/next-app, Next.js ${version.slice(1)}`,
-  })),
+  nextApp('^16', '', (folder) => asksNext(folder, ['/api/digit', '/api/edge'])),
+  // webpack, which bundles edge routes there, asks for a document where a library may start workers.
+  nextApp('^15', '', (folder) => asksNext(folder, ['/api/digit']), onlyInNode),
+  nextApp(
+    '^15',
+    ' without serverExternalPackages',
+    async (folder) => {
+      const said = await asksNext(folder, ['/api/digit'])
+      const good = ['HTTP 500', 'E_STATE', "serverExternalPackages: ['lanewise']"].every((part) => said?.includes(part))
+      return good ? undefined : (said ?? 'works')
+    },
+    (folder) => {
+      onlyInNode(folder)
+      rmSync(join(folder, 'next.config.js'))
+    },
+  ),
 ]
