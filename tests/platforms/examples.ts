@@ -43,7 +43,7 @@ function example(
     name: `examples/${name}`,
     packages,
     async run(lab) {
-      // Next.js looks no further than its own folder, and finds a second React in one above it that has packages too.
+      // Next.js looks no further than its own folder.
       const alone = packages.next !== undefined
       const home = alone ? join(lab.site, '../alone', packages.next.replaceAll(/\W/g, '')) : lab.folder
       const folder = join(home, name)
@@ -53,7 +53,12 @@ function example(
         filter: (path) => !/node_modules|[\\/](dist|\.next)$/.test(path.slice(root.length)),
       })
       for (const file of ['digits.onnx', 'seven.bin']) cpSync(join(root, 'examples', file), join(home, file))
-      if (alone) cpSync(join(lab.folder, 'node_modules'), join(folder, 'node_modules'), { recursive: true })
+      if (alone)
+        // Links of .bin stay relative: the program of the other folder would bring a React of its own.
+        cpSync(join(lab.folder, 'node_modules'), join(folder, 'node_modules'), {
+          recursive: true,
+          verbatimSymlinks: true,
+        })
       prepare?.(folder)
       // Packages are those of the row's folder, above this one; the library is here, where scripts name its files.
       unpack(folder, lab.tarball)
