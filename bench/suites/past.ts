@@ -4,10 +4,19 @@ import { randomTensor, seeded } from '../../tests/support/random.js'
 import { model, node } from '../graph.js'
 import type { Work } from '../work.js'
 
-const sizes = { width: 64, heads: 4, head: 16, hidden: 128, words: 96 }
+interface Sizes {
+  readonly width: number
+  readonly heads: number
+  readonly head: number
+  readonly hidden: number
+  readonly words: number
+}
+
+const small: Sizes = { width: 64, heads: 4, head: 16, hidden: 128, words: 96 }
+const large: Sizes = { width: 256, heads: 4, head: 64, hidden: 512, words: 96 }
 
 /** Layers as exporters write them out, without operators for attention or normalisation. */
-function layered(layers: number, first: number, tokens: number): Work {
+function layered(sizes: Sizes, layers: number, first: number, tokens: number, firstMet?: number): Work {
   const { width, heads, head, hidden, words } = sizes
   const random = seeded(41)
   const weights = new Map([
@@ -80,7 +89,8 @@ function layered(layers: number, first: number, tokens: number): Work {
   return {
     suite: 'sequence',
     group: 'growing past',
-    name: `${layers} layers, past of ${first} to ${first + tokens - 1}`,
+    name: `${layers} layers${sizes === small ? '' : ` of ${width}`}, past of ${first} to ${first + tokens - 1}${firstMet === undefined ? '' : ', each met for the first time'}`,
+    firstMet,
     model: model({
       inputs,
       outputs: ['logits', ...outputs],
@@ -98,8 +108,15 @@ function layered(layers: number, first: number, tokens: number): Work {
   }
 }
 
-/** Lengths that come in turn: more of them than plans are kept. */
+/** Of lengths that have not been met before, so many are run before the clock starts. */
+const UNTIMED = 8
+
+/** Lengths that come in turn, more of them than plans are kept; and lengths that a session has not met before. */
 export function* pastWorks(): Generator<() => Work> {
-  yield () => layered(2, 16, 64)
-  yield () => layered(6, 16, 64)
+  yield () => layered(small, 2, 16, 64)
+  yield () => layered(small, 6, 16, 64)
+  yield () => layered(large, 6, 16, 64)
+  yield () => layered(small, 2, 16, 120, UNTIMED)
+  yield () => layered(small, 6, 16, 120, UNTIMED)
+  yield () => layered(large, 6, 16, 120, UNTIMED)
 }
