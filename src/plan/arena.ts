@@ -12,8 +12,9 @@ export interface ArenaBlock extends Block {
   home?: ArenaBlock
 }
 
-export function arenaBlock(bytes: number): ArenaBlock {
-  return { bytes, base: undefined, offset: undefined, first: Infinity, last: -Infinity }
+/** @param home - the block whose place it takes. */
+export function arenaBlock(bytes: number, home?: ArenaBlock): ArenaBlock {
+  return { bytes, base: undefined, offset: undefined, first: Infinity, last: -Infinity, home }
 }
 
 /** Whether a block is part of an arena, rather than of the weights. */

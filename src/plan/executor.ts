@@ -14,7 +14,7 @@ import { stepsOf, type OwnStep, type Segment } from './plan-state.js'
 import type { States } from './states.js'
 import { copyData, viewOf } from './transfer.js'
 import type { Variations } from './variations.js'
-import { resolve, roomAt } from './weights.js'
+import { placeOf, resolve, roomAt } from './weights.js'
 
 /** What one step took, for a profile. */
 export interface StepTime {
@@ -137,12 +137,13 @@ export class Executor {
   }
 
   private bindLike(like: KernelStep, { blocks }: OwnStep): () => void {
-    const args: number[] = []
-    for (let n = 0; n < like.args.length; n++) {
-      const [arg, block] = [like.args[n], blocks[n]]
-      args.push(block && typeof arg !== 'number' ? resolve({ block, offset: arg.offset }) : resolve(arg))
+    const { args } = like
+    const at = new Array<number>(args.length)
+    for (let n = 0; n < args.length; n++) {
+      const arg = args[n]
+      at[n] = typeof arg === 'number' ? arg : placeOf(blocks[n] ?? arg.block) + arg.offset
     }
-    return this.bindKernel(like, args)
+    return this.bindKernel(like, at)
   }
 
   private bindKernel({ kernel, args, note }: KernelStep, at: readonly number[]): () => void {

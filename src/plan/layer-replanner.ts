@@ -5,7 +5,7 @@ import type { Block, TensorType } from '../ir/op.js'
 import { arenaBlock, isArenaBlock, isStateBlock } from './arena.js'
 import { StepRecorder } from './emitter.js'
 import { Placed } from './placed.js'
-import type { LikeSteps, OwnStep, Segment } from './plan-state.js'
+import type { LikeSteps, OwnStep, Segment, Source } from './plan-state.js'
 import { Differs, Replanner, type Changes, type Origin, type Upload } from './replan.js'
 import type { WeightLease } from './weights.js'
 
@@ -44,13 +44,14 @@ export class LayerReplanner extends Replanner {
   }
 
   replanGroups(groups: readonly Group[], covered: ReadonlySet<number>): Segment {
-    const { recording, graph } = this.from
+    const { recording } = this.from
     const { types, firsts, places } = this.fed
     for (const [value, type] of types)
       if (type && firsts.get(value) === value) this.feed(value, type, places.get(value))
     for (const { first, steps } of groups) {
       const { node } = recording.sites[first]
-      for (const value of node ? usedBy(node) : graph.outputs) this.stand(value)
+      // What is fetched is looked for when it is its turn.
+      if (node) for (const value of usedBy(node)) this.stand(value)
       this.site(first)
       this.giveOthers(recording.sites[first].firstStep, steps)
     }
@@ -105,6 +106,16 @@ export class LayerReplanner extends Replanner {
     return { value, to: new Placed(type.dtype, type.shape, like.to.order, { block, offset: 0 }) }
   }
 
+  protected override sourceAgain(value: Value, was: Source, before: ReadonlyMap<Value, Source>): Source {
+    const { slots, from } = this
+    const first = slots.all.has(value) ? undefined : this.likePlaces.get(value)
+    const [own, like] = first ? [from.segment.sources.get(first), before.get(first)] : []
+    const alike = own && like && 'placed' in was && 'placed' in own && 'placed' in like
+    if (alike && slots.skipOperand(value)) return { placed: this.placedLike(like.placed, own.placed, was.placed) }
+    this.stand(value)
+    return super.sourceAgain(value, was, before)
+  }
+
   private placedLike(placed: Placed, was: Placed | undefined, own: Placed | undefined): Placed {
     if (!was || !own) throw new Differs()
     const block = this.blockLike(placed.at.block, was.at.block, own.at.block)
@@ -119,7 +130,7 @@ export class LayerReplanner extends Replanner {
     const before = slots.standIns.get(own)
     if (before && before.bytes === is.bytes) return before
     if (before) throw new Differs()
-    const block = { ...arenaBlock(is.bytes), home: own }
+    const block = arenaBlock(is.bytes, own)
     slots.standIns.set(own, block)
     slots.blocks.push(block)
     return block

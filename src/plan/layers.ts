@@ -21,6 +21,17 @@ export interface Watched {
   readonly read: ReadonlySet<Value>
 }
 
+/** A node to infer again: what it is given that stays as it was, the values that do not, and what it makes. */
+interface Question {
+  readonly node: Node
+  readonly fixed: readonly (Inferred | undefined)[]
+  readonly changing: readonly (Value | undefined)[]
+  readonly outputs: readonly (
+    | { readonly value: Value; readonly was: Inferred | undefined; readonly changes: boolean }
+    | undefined
+  )[]
+}
+
 /**
  * Which values and sites of a plan are like others, found in one plan that was made of the base, and true of all whose inputs differ in the same places: what a
  * node makes follows from its operator, its attributes and what is known of its inputs. So one of each kind is inferred and planned by the planner's own code,
@@ -35,6 +46,7 @@ export class Layers {
   private readonly firsts = new Map<Value, Value>()
   /** Nodes of the graph to infer. */
   private readonly nodes: Node[] = []
+  private questions: readonly Question[] | undefined
   private readonly groups: readonly Group[]
   /** The sites in them. */
   private readonly covered: ReadonlySet<number>
@@ -82,44 +94,55 @@ export class Layers {
       const was = before.get(value)
       if (!type || !was) return undefined
       const first = this.firsts.get(value)
-      if (!first !== sameType(was.type, type)) return undefined
-      if (first !== value) continue
-      if (!mayBecome(was.type, type)) return undefined
-      now.set(value, { type })
+      if (!first) {
+        if (!sameType(was.type, type)) return undefined
+      } else if (first === value) {
+        if (sameType(was.type, type) || !mayBecome(was.type, type)) return undefined
+        now.set(value, { type })
+      } else {
+        // The first of a kind is fed before those that are like it.
+        const like = now.get(first)
+        if (!like || !sameType(like.type, type)) return undefined
+        const [a, b] = [places.get(first), places.get(value)]
+        if (a && b ? !liesAlike(a, b) : a !== b) return undefined
+      }
     }
-    for (const [value, type] of types) {
-      const first = this.firsts.get(value)
-      if (!first || first === value || !type) continue
-      const [a, b] = [places.get(first), places.get(value)]
-      if (!sameType(present(now.get(first), 'type').type, type)) return undefined
-      if (a && b ? !liesAlike(a, b) : a !== b) return undefined
-    }
-    const look = (value: Value): Inferred | undefined =>
-      value.constant
-        ? { type: value.constant, known: value.constant }
-        : (now.get(this.firsts.get(value) ?? value) ?? before.get(value))
-    for (const node of this.nodes) {
-      const outputs = inferNode(
-        node,
-        node.inputs.map((value) => value && look(value)),
-        () => undefined,
-      )
-      for (let j = 0; j < node.outputs.length; j++) {
-        const value = node.outputs[j]
-        if (!value) continue
-        const [was, is] = [before.get(value), outputs?.[j]]
+    this.questions ??= this.nodes.map((node) => this.question(node))
+    for (const { node, fixed, changing, outputs } of (this.questions ??= this.nodes.map((node) =>
+      this.question(node),
+    ))) {
+      const given = fixed.map((is, j) => (changing[j] ? now.get(changing[j]) : is))
+      const found = inferNode(node, given, () => undefined)
+      for (let j = 0; j < outputs.length; j++) {
+        const output = outputs[j]
+        if (!output) continue
+        const { value, was, changes } = output
+        const is = found?.[j]
         if (!was || !is) {
           if (was || is) return undefined
           continue
         }
         const same = sameType(was.type, is.type) && sameElements(was.known, is.known)
-        if (same !== !this.firsts.has(value)) return undefined
+        if (same === changes) return undefined
         if (same) continue
         if (!mayBecome(was.type, is.type) || !was.known !== !is.known) return undefined
         now.set(value, is)
       }
     }
     return now
+  }
+
+  /** What a node is given and makes, looked up once. */
+  private question(node: Node): Question {
+    const before = this.from.specialized.inferred
+    return {
+      node,
+      fixed: node.inputs.map((value) =>
+        value?.constant ? { type: value.constant, known: value.constant } : value && before.get(value),
+      ),
+      changing: node.inputs.map((value) => value && this.firsts.get(value)),
+      outputs: node.outputs.map((value) => value && { value, was: before.get(value), changes: this.firsts.has(value) }),
+    }
   }
 
   /** The plan, of what {@link infer} has found. @throws Differs where it is another. */

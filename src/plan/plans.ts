@@ -38,12 +38,16 @@ export interface Prepared extends Bound {
   readonly ownBytes: number
 }
 
-/** A segment that can be run. */
-export function prepare(segment: Segment, lease: WeightLease, variations?: Variations): Prepared {
-  const next = new Lru(PLANS, forget)
+/**
+ * A segment that can be run.
+ *
+ * @param base - the plan that it was made of, which reads the same values, and which none follows either.
+ */
+export function prepare(segment: Segment, lease: WeightLease, variations?: Variations, base?: Prepared): Prepared {
+  const { next, reads } = base ?? { next: new Lru(PLANS, forget), reads: hostValues(segment) }
   const { steps, changed = [] } = segment
   const ownBytes = changed.length * OWN_STEP_BYTES + steps.length * SHARED_STEP_BYTES + lease.ownBytes * CONSTANTS_WEIGH
-  return { ...unbound(segment, variations), lease, next, reads: hostValues(segment), ownBytes }
+  return { ...unbound(segment, variations), lease, next, reads, ownBytes }
 }
 
 /** Frees what a plan that will not run again holds, and those that go on from it: chains of them may be long. */
@@ -100,6 +104,8 @@ interface Watch {
 /** Plans for inputs that differ in sizes alone. */
 export class Family {
   private variations: Variations | undefined
+  /** The plan that others are made of. */
+  private base: Prepared | undefined
   private failures = 0
 
   /**
@@ -123,7 +129,7 @@ export class Family {
     }
     this.failures = 0
     variations.lease.share()
-    return prepare(segment, lease, variations)
+    return prepare(segment, lease, variations, this.base)
   }
 
   /** What has to watch a plan being made, if others are to be made of it. */
@@ -141,7 +147,7 @@ export class Family {
     this.release()
     lease.share()
     this.variations = new maker.Variations({ ...origin, segment, lease })
-    return prepare(segment, lease, this.variations)
+    return (this.base = prepare(segment, lease, this.variations))
   }
 
   release(): void {

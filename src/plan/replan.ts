@@ -46,6 +46,10 @@ export type Upload = Segment['uploads'][number]
 /** What is known of values now, where that is something else than in the base. */
 export type Changes = Pick<ReadonlyMap<Value, Inferred>, 'get'>
 
+/** Stays empty: what is found again stands in the changes. */
+const memory = new InferenceMemory()
+const nothing = wholeGraph([], [])
+
 /** Plans nodes again whose inputs have changed. */
 export class Replanner extends SegmentPlanner<ReplanSlots> {
   /** The sites that were planned again. */
@@ -66,7 +70,7 @@ export class Replanner extends SegmentPlanner<ReplanSlots> {
     const { graph, options, segment } = from
     const slots = new ReplanSlots(from, users, lease, steps)
     const recorder = makeRecorder(steps, slots, lease, options)
-    super(graph, steps, slots, lease, options, new InferenceMemory(), undefined, recorder)
+    super(graph, steps, slots, lease, options, memory, undefined, recorder)
     this.all = [...segment.steps]
     this.sources = segment.sources
   }
@@ -154,12 +158,15 @@ export class Replanner extends SegmentPlanner<ReplanSlots> {
 
   private sourcesAgain(before: ReadonlyMap<Value, Source>): Map<Value, Source> {
     const sources = new Map<Value, Source>()
-    for (const [value, was] of before) {
-      const source = this.slots.sourceOf(value)
-      if ('host' in source !== 'host' in was || 'known' in source !== 'known' in was) throw new Differs()
-      sources.set(value, source)
-    }
+    for (const [value, was] of before) sources.set(value, this.sourceAgain(value, was, sources))
     return sources
+  }
+
+  /** Where a value that is fetched is now. */
+  protected sourceAgain(value: Value, was: Source, _before: ReadonlyMap<Value, Source>): Source {
+    const source = this.slots.sourceOf(value)
+    if ('host' in source !== 'host' in was || 'known' in source !== 'known' in was) throw new Differs()
+    return source
   }
 
   protected override infer(node: Node, inputs: readonly (Slot | undefined)[]): readonly TensorType[] {
@@ -189,7 +196,7 @@ export class ReplanSlots extends Slots implements DyingSlots {
     lease: WeightLease,
     steps: Step[],
   ) {
-    super({ slots: new Map(), todo: wholeGraph([], []) }, lease, base.options.arenaLimit, steps)
+    super({ slots: new Map(), todo: nothing }, lease, base.options.arenaLimit, steps)
     const { sites } = base.recording
     this.pending = new Uint8Array(sites.length)
     this.site = sites[0]
@@ -251,6 +258,14 @@ export class ReplanSlots extends Slots implements DyingSlots {
     if (found instanceof Placed !== was.found instanceof Placed) throw new Differs()
     if (found instanceof Placed && !sameBlock(was.found.at.block, found.at.block)) throw new Differs()
     return found
+  }
+
+  /** Whether the next thing asked for is this value, as it lies: it is passed over then. */
+  skipOperand(value: Value): boolean {
+    const was = this.site.operands[this.asked]
+    if (was.value !== value || was.steps > 0 || was.owned > 0) return false
+    this.asked++
+    return true
   }
 
   override slot(value: Value): Slot {

@@ -283,10 +283,13 @@ export class WeightLease {
 export function resolve(argument: Address): WasmAddress
 export function resolve(argument: Argument): number
 export function resolve(argument: Argument): number {
-  if (typeof argument === 'number') return argument
-  const { base } = argument.block
+  return typeof argument === 'number' ? argument : placeOf(argument.block) + argument.offset
+}
+
+/** Where a block is that has been placed. */
+export function placeOf({ base }: Block): number {
   if (base === undefined) throw new Error('an address was used before it was placed')
-  return base + argument.offset
+  return base
 }
 
 /** Bytes from an address to the end of its block. */
