@@ -18,6 +18,8 @@ const config: KnipConfig = {
         'scripts/*.ts',
         'models/**/*.ts',
         'tests/**/*.test.ts',
+        // What vitest.config.ts names only under npm run test:kernels.
+        'tests/support/set-up/one-target.ts',
       ],
       project: ['*.{js,ts}', '{src,scripts,models,tests,bindings}/**/*.ts'],
       ignoreDependencies: [
