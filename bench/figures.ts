@@ -4,6 +4,7 @@ import type { WorkResult } from './measure.js'
 import { milliseconds, type Report } from './report.js'
 import { geometricMean } from './statistics.js'
 import type { TargetRow } from './targets.js'
+import { withCores, type ThreadsReport } from './threads/table.js'
 import type { TrainReport } from './train/table.js'
 
 /** What the suites of fresh processes write. */
@@ -164,11 +165,11 @@ export function withTargets(page: string, reports: Readonly<Record<'node' | 'nod
 }
 
 /**
- * Puts the figures of bench/results into README's table and that of the targets in docs/performance.md.
+ * Puts the figures of bench/results into README's table, that of the targets in docs/performance.md and that of more cores in docs/performance/threads.md.
  *
  * @returns what was done, and which reports are missing or of quick runs, which are no figures.
  */
-export function writeFigures(results: string, readme: string, performance: string): string[] {
+export function writeFigures(results: string, readme: string, performance: string, threads: string): string[] {
   const said: string[] = []
   const read = <T extends object>(name: string): T | undefined => {
     const file = join(results, `${name}.json`)
@@ -192,5 +193,7 @@ export function writeFigures(results: string, readme: string, performance: strin
   }
   write(readme, (text) => withFigures(text, reports))
   write(performance, (text) => withTargets(text, kernels))
+  const cores = read<ThreadsReport>('threads-node24-cores')
+  write(threads, (text) => withCores(text, cores))
   return said
 }

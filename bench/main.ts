@@ -199,7 +199,11 @@ async function threads(options: Options): Promise<boolean> {
 
 async function main(): Promise<boolean> {
   if (process.argv[2] === 'figures') {
-    const pages = [join(root, 'README.md'), join(root, 'docs/performance.md')] as const
+    const pages = [
+      join(root, 'README.md'),
+      join(root, 'docs/performance.md'),
+      join(root, 'docs/performance/threads.md'),
+    ] as const
     for (const said of writeFigures(join(root, 'bench/results'), ...pages)) console.log(said)
     return true
   }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { withFigures, withTargets } from '../../bench/figures.js'
+import { withCores } from '../../bench/threads/table.js'
 import { root } from '../support/package.js'
 
 type Reports = Parameters<typeof withFigures>[1]
@@ -112,4 +113,32 @@ test('the rows of the targets get what a full run of the kernels has reached', (
   const others = (text: string) =>
     text.split('\n').filter((line) => !/^\| (3×3|the same|pointwise|depthwise, |GEMM|matrix|exp, |100 tiny)/.test(line))
   expect(others(written)).toEqual(others(performance))
+})
+
+test('the page on threads gets what more cores would bring to long models', () => {
+  const page = readFileSync(join(root, 'docs/performance/threads.md'), 'utf8')
+  expect(withCores(page, undefined)).toBe(page)
+  const row = (name: string, ms: number, serial: number, ...faster: number[]) => ({ name, ms, serial, faster })
+  const written = withCores(page, {
+    engine: 'Node 24',
+    build: 'relaxed',
+    cpu: 'a processor',
+    threads: 2,
+    barrier: 0.25,
+    rows: [row('long', 8, 0.125, 2, 4, 8), row('longer', 80, 0.5, 1, 1, 2), row('short', 4, 0, 9, 9, 9)],
+  })
+  const [open, close] = ['<!-- bench threads-node24-cores -->\n', '\n<!-- end -->']
+  const around = (text: string) => [text.split(open)[0], text.split(close)[1]]
+  expect(around(written)).toEqual(around(page))
+  expect(written.split(open)[1].split(close)[0]).toBe(
+    [
+      'Node 24, build relaxed, a processor. A call of nothing, shared between 2 threads: 0.25 µs.',
+      '',
+      '| model | ms, one thread | serial share | 2 cores | 4 cores | 8 cores | 8 cores, any number of pieces |',
+      '|---|--:|--:|--:|--:|--:|--:|',
+      '| longer | 80.0 | 50.0 % | 1.00× | 1.00× | 2.00× | 1.78× |',
+      '| long | 8.00 | 12.5 % | 2.00× | 4.00× | 8.00× | 4.27× |',
+      '| geometric mean, 5 ms and more | | | 1.41× | 2.00× | 4.00× | 2.75× |',
+    ].join('\n'),
+  )
 })
