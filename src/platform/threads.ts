@@ -66,7 +66,7 @@ function whyNotShared(host: ThreadHost | undefined): string | undefined {
  * @param context - over shared memory.
  * @param module - its kernels, a build with threads.
  * @param count - threads, the first included: see {@link threadsFor}.
- * @param late - whether the others start only when there is a call that is worth sharing; else at once.
+ * @param late - whether the others start only when calls that are worth sharing have taken as long as that takes; else at once.
  */
 export function attachThreads(
   context: Context,

@@ -54,7 +54,7 @@ const isOne = (options: { threads?: unknown; intraOpNumThreads?: number }) =>
 beforeEach(() => delete env.wasm.numThreads)
 
 afterEach(() => {
-  Object.assign(cutting, { pieces: undefined, grain: undefined, pauses: undefined })
+  Object.assign(cutting, { pieces: undefined, grain: undefined, pauses: undefined, earned: undefined })
   delete env.wasm.numThreads
   setPlatform(usual)
 })
@@ -122,7 +122,7 @@ describe('where nothing is said', () => {
   const host = { ...nodeThreads, cores: () => 4 }
   const withHost = (more: Partial<Platform>) => setPlatform({ ...usual, threads: () => Promise.resolve(host), ...more })
 
-  test('threads start with the first call that is worth sharing', async () => {
+  test('threads start when calls that are worth sharing have taken as long as that takes', async () => {
     endThreads()
     const begun: string[] = []
     withHost({
@@ -144,8 +144,19 @@ describe('where nothing is said', () => {
     expect(begun).toHaveLength(0)
     const one = await InferenceSession.create(bytes, { threads: 1 })
     const given = feeds()
-    expect(bits((await session.run(given)).y)).toBe(bits((await one.run(given)).y))
+    const expected = bits((await one.run(given)).y)
+    expect(bits((await session.run(given)).y)).toBe(expected)
+    // Less than a millisecond by estimate, whatever the machine.
+    expect(begun).toHaveLength(0)
+    for (let i = 0; i < 300 && begun.length === 0; i++) expect(bits((await session.run(given)).y)).toBe(expected)
     expect(begun).toHaveLength(3)
+    expect(bits((await session.run(given)).y)).toBe(expected)
+    // A call that is worth it by itself.
+    cutting.earned = 1
+    endThreads()
+    const next = await InferenceSession.create(bytes)
+    expect(bits((await next.run(given)).y)).toBe(expected)
+    expect(begun).toHaveLength(6)
   })
 
   test('threads that cannot be started leave a session to do without', async () => {
@@ -159,6 +170,7 @@ describe('where nothing is said', () => {
           },
         }),
     })
+    cutting.earned = 0
     const session = await InferenceSession.create(bytes)
     const one = await InferenceSession.create(bytes, { threads: 1 })
     const given = feeds()
