@@ -13,8 +13,6 @@ const config: KnipConfig = {
         'src/view/profile-page.ts',
         'src/train/no-folder-log.ts',
         'src/platform/browser-thread.ts',
-        // vitest.config.ts names it when one family's kernels are tested.
-        'tests/support/set-up/one-target.ts',
         // Types of a file that oxlint loads, for tests and scripts that import it.
         'oxlint.rooms.d.ts',
         'scripts/*.ts',
