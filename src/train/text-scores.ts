@@ -20,6 +20,7 @@ function checkJudged(what: string, pairs: readonly Judged[]): void {
   for (const [i, pair] of pairs.entries()) {
     checkArguments(what, { [`pair ${i}`]: pair }, 'object')
     checkArguments(`${what}, in pair ${i},`, { said: pair.said, right: pair.right }, 'list', 'list')
+    for (const right of pair.right) checkArguments(`${what}, in pair ${i},`, { right }, 'list')
   }
   const bare = pairs.findIndex(({ right }) => right.length === 0)
   if (bare >= 0) throw new LanewiseError('E_VALUE', `text ${bare} has no right ones to compare it with`)
@@ -217,6 +218,10 @@ export class CiderD {
   /** @param documents - what is right for each picture. @throws LanewiseError `E_VALUE` if there are none. */
   constructor(documents: readonly (readonly Words[])[]) {
     checkArguments(new.target.name, { documents }, 'list')
+    for (const [i, right] of documents.entries()) {
+      checkArguments(new.target.name, { [`document ${i}`]: right }, 'list')
+      for (const text of right) checkArguments(`${new.target.name}, of document ${i},`, { text }, 'list')
+    }
     if (documents.length === 0) throw new LanewiseError('E_VALUE', 'CiderD needs texts to count n-grams in')
     this.documents = ORDERS.map((n) => {
       const counts = new Map<string, number>()
